@@ -1,0 +1,1 @@
+"""NovelAI's protocols, without I/O."""

@@ -1,0 +1,273 @@
+"""Everything that can go wrong, as one tree::
+
+    NaiError
+    ├─ LocalProtocolError                 you broke the rules
+    ├─ RemoteProtocolError                they did
+    │  ├─ LimitExceeded                   more than `Limits` allows
+    │  └─ Truncated                       the data ended before the message did
+    ├─ StatusError                        an answer that is not 2xx
+    │  ├─ InvalidRequestError             400 413 422
+    │  ├─ AuthenticationError             401
+    │  ├─ PaymentRequiredError            402
+    │  ├─ PermissionDeniedError           403
+    │  ├─ NotFoundError                   404
+    │  ├─ RequestTimeoutError             408
+    │  ├─ ConflictError                   409
+    │  ├─ RateLimitError                  429
+    │  │  └─ ConcurrentGenerationError    429, another generation runs on the account
+    │  └─ ServerError                     5xx
+    ├─ StreamError                        an error inside a 2xx answer
+    ├─ CryptoError
+    │  ├─ DecryptionFailed                the box does not open
+    │  └─ Damaged                         not of the right shape
+    └─ TransportError                     the bytes did not get through
+       └─ TimedOut                        also a builtin TimeoutError
+
+Errors hold values, never live objects; they pickle and keep their fields. Texts that came from outside enter an error's
+message only through `excerpt`: short, printable, without anything that looks like a token.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, Literal, TypeAlias
+
+__all__ = [
+    "AuthenticationError",
+    "ConcurrentGenerationError",
+    "ConflictError",
+    "CryptoError",
+    "Damaged",
+    "DecryptionFailed",
+    "InvalidRequestError",
+    "LimitExceeded",
+    "LocalProtocolError",
+    "NaiError",
+    "NotFoundError",
+    "PaymentRequiredError",
+    "PermissionDeniedError",
+    "Phase",
+    "RateLimitError",
+    "RemoteProtocolError",
+    "RequestTimeoutError",
+    "ServerError",
+    "StatusError",
+    "StreamError",
+    "TimedOut",
+    "TransportError",
+    "Truncated",
+    "excerpt",
+]
+
+Phase: TypeAlias = Literal["connect", "write", "read", "idle", "total"]
+"""Where a transport was: connecting, writing the request, waiting for the answer's head, waiting for more of its body;
+``total`` is the budget of the whole run."""
+
+# A persistent token, a JWT, or whatever follows "Bearer": none of them belongs in a text that people paste.
+_TOKENS: Final = re.compile(r"pst-[\w-]+|eyJ[\w-]*\.[\w-]+\.[\w-]*|(?<=Bearer )\S+", re.IGNORECASE)
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029]+")
+
+
+def excerpt(text: str | bytes, most: int = 200) -> str:
+    """A piece of a foreign text that may stand in a message: one line, at most ``most`` characters, tokens masked."""
+    if isinstance(text, bytes):
+        text = text[: 4 * most].decode("utf-8", "replace")
+    text = _UNPRINTABLE.sub(" ", _TOKENS.sub("[token]", text[: 4 * most])).strip()
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+class NaiError(Exception):
+    """Base of all errors of this library.
+
+    Attributes:
+        partial: what the answer had given before it failed (for a stream of text: its result so far), else None.
+    """
+
+    partial: object = None
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), self.args, self.__dict__)
+
+
+def _restore(kind: type[NaiError], args: tuple[object, ...], fields: Mapping[str, object]) -> NaiError:
+    """An error from its pickle; ``__init__`` is left out, since its keywords are the fields."""
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(fields)
+    return error
+
+
+class LocalProtocolError(NaiError):
+    """You broke the rules: a step out of order, a value that cannot be sent. Nothing was sent."""
+
+
+class RemoteProtocolError(NaiError):
+    """They broke the rules: bytes that are not what the protocol says. The message names where and what was expected.
+
+    Attributes:
+        excerpt: the beginning of what came instead; kept out of the message.
+    """
+
+    def __init__(self, message: str, *, excerpt: str = "") -> None:
+        super().__init__(message)
+        self.excerpt = excerpt
+
+
+class LimitExceeded(RemoteProtocolError):
+    """The answer grew beyond one of the `Limits`.
+
+    Attributes:
+        what: what grew, for example ``"event"``.
+        limit: how much of it is allowed.
+        value: how much there was when reading stopped; at least ``limit + 1``.
+    """
+
+    def __init__(self, what: str, *, limit: int, value: int) -> None:
+        super().__init__(f"{what}: {value} where at most {limit} are allowed (nai_proto.Limits)")
+        self.what = what
+        self.limit = limit
+        self.value = value
+
+
+class Truncated(RemoteProtocolError):
+    """The data ended before the message did; `partial` holds what came."""
+
+
+class StatusError(NaiError):
+    """The service answered with a status that is not 2xx (native §4).
+
+    Attributes:
+        status: the HTTP status.
+        message: what the service said, as `excerpt` shows it.
+        url: where, without query.
+        request_id: the answer's identity for a support request, or None.
+        retry_after: seconds to wait as the answer asked, or None.
+        body: the beginning of the answer's body as it came.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        url: str = "",
+        request_id: str | None = None,
+        retry_after: float | None = None,
+        body: bytes = b"",
+    ) -> None:
+        super().__init__(f"{status} {message}" + (f" ({url})" if url else ""))
+        self.status = status
+        self.message = message
+        self.url = url
+        self.request_id = request_id
+        self.retry_after = retry_after
+        self.body = body
+
+    @staticmethod
+    def kind(status: int, message: str = "") -> type[StatusError]:
+        """The class for a status; the message tells the generation lock from other rate limits (native §4.1)."""
+        if status == 429 and "concurrent generation" in message.lower():
+            return ConcurrentGenerationError
+        return _KINDS.get(status, ServerError if 500 <= status < 600 else StatusError)
+
+
+class InvalidRequestError(StatusError):
+    """400, 413 or 422: the request is not valid."""
+
+
+class AuthenticationError(StatusError):
+    """401: the token, or the access key of a login, is wrong, or this kind of token is not allowed here."""
+
+
+class PaymentRequiredError(StatusError):
+    """402: no active subscription, or not enough Anlas."""
+
+
+class PermissionDeniedError(StatusError):
+    """403: not in this plan, or refused by the gateway."""
+
+
+class NotFoundError(StatusError):
+    """404: no such object or path."""
+
+
+class RequestTimeoutError(StatusError):
+    """408: the service gave up waiting for the request."""
+
+
+class ConflictError(StatusError):
+    """409: the object changed meanwhile, or exists already."""
+
+
+class RateLimitError(StatusError):
+    """429: too many requests."""
+
+
+class ConcurrentGenerationError(RateLimitError):
+    """429: the account's one generation at a time is under way; it ends by itself (native §4.3)."""
+
+
+class ServerError(StatusError):
+    """5xx: the service or the gateway before it failed."""
+
+
+_KINDS: Final[Mapping[int, type[StatusError]]] = {
+    400: InvalidRequestError,
+    401: AuthenticationError,
+    402: PaymentRequiredError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    408: RequestTimeoutError,
+    409: ConflictError,
+    413: InvalidRequestError,
+    422: InvalidRequestError,
+    429: RateLimitError,
+}
+
+
+class StreamError(NaiError):
+    """The service reported an error inside a 2xx answer (native §4.1, openai §6.5); `partial` holds what came before.
+
+    Attributes:
+        message: what the service said, as `excerpt` shows it.
+        status: the ``statusCode`` it gave, or None.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(f"{message} (statusCode {status})" if status is not None else message)
+        self.message = message
+        self.status = status
+
+
+class CryptoError(NaiError):
+    """Something sealed could not be read."""
+
+
+class DecryptionFailed(CryptoError):
+    """The box does not open: a wrong key or altered bytes; the cipher cannot tell which."""
+
+
+class Damaged(CryptoError):
+    """Not of the right shape: base64, length, deflate, UTF-8 or JSON."""
+
+
+class TransportError(NaiError):
+    """The bytes did not get through.
+
+    Attributes:
+        sent: may the service have acted on the request? False only when it certainly has not.
+        phase: where the transport was.
+    """
+
+    def __init__(self, message: str, *, sent: bool, phase: Phase) -> None:
+        super().__init__(message)
+        self.sent = sent
+        self.phase: Phase = phase
+
+
+class TimedOut(TransportError, TimeoutError):
+    """A limit of `Timeouts` ran out; ``phase`` says which."""

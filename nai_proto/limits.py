@@ -1,0 +1,46 @@
+"""How much, and how long: bounds on everything that the network can make grow or wait."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Limits", "Timeouts"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Upper bounds in bytes, unless said otherwise. A partial tail counts, so nothing grows unseen."""
+
+    head: int = 65_536
+    "Status line and header fields together, or a trailer section. Servers in use stop between 8 and 64 KiB."
+    chunk_line: int = 16_384
+    "A chunk's size line with its extensions. A size needs 16 characters; the rest is room for what proxies add."
+    line: int = 1_048_576
+    "One line of an event stream. An event with 30 logprobs before and after has about 4 kB (sse §3)."
+    event: int = 4_194_304
+    "All data lines of one event together. An image in an event is the largest thing seen, at about 2 MB."
+    body: int = 268_435_456
+    "A body that is kept whole. A library of thousands of stories comes as one list and passes 100 MB."
+    error_body: int = 16_384
+    "How much of a refusal's body is kept; more is cut, not an error, or a verbose gateway would hide its status."
+    json_depth: int = 128
+    "Levels of nesting in JSON. The service's own answers stay under 20; stories made by people under 64."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Seconds to wait, per phase; None waits for ever.
+
+    Each wait for the network has one limit: that of its phase, or what is left of ``total`` if that is less.
+    """
+
+    connect: float | None = 10.0
+    "Until the connection stands, name look-up and TLS included."
+    write: float | None = 30.0
+    "For each piece of the request to be taken."
+    read: float | None = 180.0
+    "Until the answer's head: a generation that is not streamed is silent until it is done."
+    idle: float | None = 60.0
+    "Between two pieces of the body. Streams sometimes stop without closing (native §4.3)."
+    total: float | None = None
+    "For all waiting of one run or stream together; the caller's own work between events is not charged."

@@ -1,0 +1,147 @@
+"""Secrets as types: each carries its value and shows nothing of it.
+
+Redaction by type needs no list of header names that forgets one. A secret compares in constant time, and pickles
+*with* its value: a worker process could not log in without it.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from typing import ClassVar, Final, Self, TypeAlias
+
+from .errors import LocalProtocolError
+
+__all__ = ["AccessKey", "AccessToken", "EncryptionKey", "Password", "PersistentToken", "Token", "TokenBase"]
+
+_BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]*")
+_TOKEN_TEXT: Final = re.compile(r"[!-~]+")
+
+
+class _Secret:
+    """What all secrets share; ``_bytes`` is the value in the form that is compared."""
+
+    __slots__ = ()
+
+    @property
+    def _bytes(self) -> bytes:
+        raise AssertionError("each secret says what its bytes are")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Secret) or type(other) is not type(self):
+            return NotImplemented
+        return hmac.compare_digest(self._bytes, other._bytes)
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._bytes))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(…)"
+
+
+class _Text(_Secret):
+    __slots__ = ("_value",)
+    _value: str
+
+    def __init__(self, value: str) -> None:
+        self._check(value)
+        self._value = value
+
+    @classmethod
+    def _check(cls, value: str) -> None:
+        """Raises LocalProtocolError when ``value`` cannot be such a secret; never quotes it."""
+
+    def reveal(self) -> str:
+        """The text itself. Whoever calls this answers for where it goes."""
+        return self._value
+
+    @property
+    def _bytes(self) -> bytes:
+        return self._value.encode("utf-8", "surrogatepass")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        return type(self), (self._value,)
+
+
+class Password(_Text):
+    """An account's password: any text. It never travels; the keys derived from it do."""
+
+    __slots__ = ()
+
+    @classmethod
+    def _check(cls, value: str) -> None:
+        if not value:
+            raise LocalProtocolError("the password is empty")
+
+
+class AccessKey(_Text):
+    """What logs in instead of the password: 64 characters of URL-safe base64 (native §3)."""
+
+    __slots__ = ()
+    LENGTH: ClassVar[int] = 64
+
+    @classmethod
+    def _check(cls, value: str) -> None:
+        if len(value) != cls.LENGTH or not _BASE64URL.fullmatch(value):
+            raise LocalProtocolError(
+                f"an access key has {cls.LENGTH} characters A-Z a-z 0-9 - _; this text of {len(value)} is none "
+                "(derive it with nai.account.access_key)"
+            )
+
+
+class TokenBase(_Text):
+    """A bearer token: printable ASCII without blanks, as a header field takes it."""
+
+    __slots__ = ()
+
+    @classmethod
+    def _check(cls, value: str) -> None:
+        if not _TOKEN_TEXT.fullmatch(value):
+            raise LocalProtocolError(
+                f"{cls.__name__}: a token is printable ASCII without blanks; this one of {len(value)} characters is not"
+            )
+
+
+class AccessToken(TokenBase):
+    """The JWT of a login: 30 days, every endpoint (native §2.1)."""
+
+    __slots__ = ()
+
+
+class PersistentToken(TokenBase):
+    """A ``pst-`` token from the website: lives until overwritten; some endpoints refuse it (native §2.1)."""
+
+    __slots__ = ()
+    PREFIX: ClassVar[str] = "pst-"
+
+    @classmethod
+    def _check(cls, value: str) -> None:
+        super()._check(value)
+        if not value.startswith(cls.PREFIX):
+            raise LocalProtocolError("a persistent token starts with 'pst-' (a login's token is an AccessToken)")
+
+
+Token: TypeAlias = AccessToken | PersistentToken
+
+
+class EncryptionKey(_Secret):
+    """The 32 bytes that open the keystore (native §3)."""
+
+    __slots__ = ("_value",)
+    SIZE: ClassVar[int] = 32
+
+    def __init__(self, value: bytes) -> None:
+        if len(value) != self.SIZE:
+            raise LocalProtocolError(f"an encryption key has {self.SIZE} bytes, not {len(value)}")
+        self._value = bytes(value)
+
+    def reveal(self) -> bytes:
+        """The bytes themselves. Whoever calls this answers for where they go."""
+        return self._value
+
+    @property
+    def _bytes(self) -> bytes:
+        return self._value
+
+    def __reduce__(self) -> tuple[type[Self], tuple[bytes]]:
+        return type(self), (self._value,)
