@@ -1,1 +1,150 @@
-"""NovelAI's protocols, without I/O."""
+"""NovelAI's protocols, without I/O: embed them in any event loop, build other clients on them.
+
+The names below are found when they are first used, so that importing this package loads nothing else. Everything that
+does I/O is in `nai_transports`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from . import account, codecs, emulator, errors, exchange, testing, text
+    from .errors import (
+        AuthenticationError,
+        ConcurrentGenerationError,
+        ConflictError,
+        CryptoError,
+        Damaged,
+        DecryptionFailed,
+        InvalidRequestError,
+        LimitExceeded,
+        LocalProtocolError,
+        NaiError,
+        NotFoundError,
+        PaymentRequiredError,
+        PermissionDeniedError,
+        RateLimitError,
+        RemoteProtocolError,
+        RequestTimeoutError,
+        ServerError,
+        StatusError,
+        StreamError,
+        TimedOut,
+        TransportError,
+        Truncated,
+    )
+    from .exchange.asking import Asking
+    from .exchange.call import Call
+    from .exchange.flow import Compute, Emit, Flow, Receive, Runnable, Send, Sleep, compute, using
+    from .exchange.operation import Operation
+    from .exchange.reply import Reply
+    from .exchange.retry import CAREFUL, NEVER, REPEATABLE, RetryPolicy
+    from .exchange.session import Budget, Session
+    from .http import Head, Headers, Host, Request
+    from .limits import Limits, Timeouts
+    from .secret import AccessKey, AccessToken, EncryptionKey, Password, PersistentToken
+    from .text.models import Model
+    from .wire import Wire
+else:
+    _HOMES = {
+        "errors": (
+            "AuthenticationError ConcurrentGenerationError ConflictError CryptoError Damaged DecryptionFailed "
+            "InvalidRequestError LimitExceeded LocalProtocolError NaiError NotFoundError PaymentRequiredError "
+            "PermissionDeniedError RateLimitError RemoteProtocolError RequestTimeoutError ServerError StatusError "
+            "StreamError TimedOut TransportError Truncated"
+        ),
+        "exchange.asking": "Asking",
+        "exchange.call": "Call",
+        "exchange.flow": "Compute Emit Flow Receive Runnable Send Sleep compute using",
+        "exchange.operation": "Operation",
+        "exchange.reply": "Reply",
+        "exchange.retry": "CAREFUL NEVER REPEATABLE RetryPolicy",
+        "exchange.session": "Budget Session",
+        "http": "Head Headers Host Request",
+        "limits": "Limits Timeouts",
+        "secret": "AccessKey AccessToken EncryptionKey Password PersistentToken",
+        "text.models": "Model",
+        "wire": "Wire",
+    }
+    _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
+    _MODULES = frozenset(("account", "codecs", "emulator", "errors", "exchange", "testing", "text"))
+
+    def __getattr__(name):
+        from importlib import import_module
+
+        if name in _MODULES:
+            return import_module(f".{name}", __name__)
+        if name in _HOME:
+            value = getattr(import_module(f".{_HOME[name]}", __name__), name)
+            globals()[name] = value
+            return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__():
+        return sorted({*globals(), *__all__})
+
+
+__all__ = [
+    "CAREFUL",
+    "NEVER",
+    "REPEATABLE",
+    "AccessKey",
+    "AccessToken",
+    "Asking",
+    "AuthenticationError",
+    "Budget",
+    "Call",
+    "Compute",
+    "ConcurrentGenerationError",
+    "ConflictError",
+    "CryptoError",
+    "Damaged",
+    "DecryptionFailed",
+    "Emit",
+    "EncryptionKey",
+    "Flow",
+    "Head",
+    "Headers",
+    "Host",
+    "InvalidRequestError",
+    "LimitExceeded",
+    "Limits",
+    "LocalProtocolError",
+    "Model",
+    "NaiError",
+    "NotFoundError",
+    "Operation",
+    "Password",
+    "PaymentRequiredError",
+    "PermissionDeniedError",
+    "PersistentToken",
+    "RateLimitError",
+    "Receive",
+    "RemoteProtocolError",
+    "Reply",
+    "Request",
+    "RequestTimeoutError",
+    "RetryPolicy",
+    "Runnable",
+    "Send",
+    "ServerError",
+    "Session",
+    "Sleep",
+    "StatusError",
+    "StreamError",
+    "TimedOut",
+    "Timeouts",
+    "TransportError",
+    "Truncated",
+    "Wire",
+    "account",
+    "codecs",
+    "compute",
+    "emulator",
+    "errors",
+    "exchange",
+    "testing",
+    "text",
+    "using",
+]

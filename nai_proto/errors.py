@@ -143,7 +143,8 @@ class StatusError(NaiError):
     Attributes:
         status: the HTTP status.
         message: what the service said, as `excerpt` shows it.
-        url: where, without query.
+        method: of the request.
+        url: of the request, without query.
         request_id: the answer's identity for a support request, or None.
         retry_after: seconds to wait as the answer asked, or None.
         body: the beginning of the answer's body as it came.
@@ -154,14 +155,16 @@ class StatusError(NaiError):
         status: int,
         message: str,
         *,
+        method: str = "",
         url: str = "",
         request_id: str | None = None,
         retry_after: float | None = None,
         body: bytes = b"",
     ) -> None:
-        super().__init__(f"{status} {message}" + (f" ({url})" if url else ""))
+        super().__init__(f"{status} {message}" + (f" ({method} {url})" if url else ""))
         self.status = status
         self.message = message
+        self.method = method
         self.url = url
         self.request_id = request_id
         self.retry_after = retry_after

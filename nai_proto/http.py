@@ -112,8 +112,10 @@ class Head:
 
     status: int
     headers: Headers = NO_HEADERS
+    url: str = field(default="", compare=False)
+    "What was asked, absolute and without query, as the driver knows it."
     limits: Limits | None = field(default=None, compare=False)
-    "Within what the rest is to be read; whoever received the head says so, None means the defaults."
+    "Within what the rest is to be read, as the driver's session says; None means the defaults."
 
     @property
     def content_type(self) -> str:

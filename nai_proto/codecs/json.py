@@ -1,0 +1,215 @@
+"""JSON by msgspec, with errors that say where and what but never quote (native §4.1, openai §9.1).
+
+msgspec is fast, and strict where it looks, but it has three habits that a protocol cannot share: it writes NaN as
+``null``, it lets RecursionError out, and some of its messages hold pieces of the document. Looking for these takes next
+to nothing in the usual case: a number can be missing only where ``null`` was written, a document with few brackets
+cannot be deep, and a message is looked at when there is one.
+
+Nothing is raised while a codec's own error is being handled: that one may hold the whole document, and would travel
+along as the context.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from itertools import accumulate
+from typing import Any, Final, Generic, TypeVar, cast
+
+import msgspec
+
+from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, StreamError, excerpt
+
+__all__ = ["JsonDecoder", "encode", "error_message", "service_error"]
+
+T = TypeVar("T")
+
+# Those of msgspec's messages that hold names of ours, types and numbers, but nothing from the document.
+_SHOWABLE: Final = re.compile(
+    r"Expected `|Object missing required field|JSON is malformed|Input data was truncated|(?:Integer value|Number) out of"
+    r" range|Invalid (?:UUID|base64|RFC3339|ISO8601|decimal|epoch)"
+)
+_PATH: Final = re.compile(r" - at `[^`]*`\Z")
+
+_BRACKETS: Final = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # +1 and -1 as signed bytes
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b'[{]}"'))
+_TEXTS: Final = re.compile(rb'"[^"]*"?')
+
+_HTML: Final = re.compile(rb"\s*(?:<!doctype\s+html|<html|<head|<title)\b", re.IGNORECASE)
+_TITLE: Final = re.compile(rb"<title[^<>]{0,99}>([^<]{1,480})", re.IGNORECASE)
+
+
+def encode(value: object) -> bytes:
+    """Compact JSON in UTF-8.
+
+    Args:
+        value: anything msgspec can encode: None, bool, int, finite float, str, lists, dicts, dataclasses, structs….
+
+    Raises:
+        LocalProtocolError: the value holds something JSON has no form for, or a number that is not finite, or text with
+            a lone surrogate, or is nested too deeply (or in itself). Names the type, never the value.
+    """
+    try:
+        data = msgspec.json.encode(value)
+        if b"null" not in data or _finite(value):
+            return data
+        problem = "a float is not finite"
+    except UnicodeEncodeError:
+        problem = "a text holds a lone surrogate, which UTF-8 cannot carry"
+    except RecursionError:
+        problem = f"a {type(value).__name__} is nested too deeply, or holds itself"
+    except (TypeError, ValueError, OverflowError, AttributeError) as error:
+        problem = str(error)  # msgspec's, which name a type or a field
+    raise LocalProtocolError(f"this cannot be written as JSON: {problem}")
+
+
+class JsonDecoder(Generic[T]):
+    """Reads JSON documents as values of one type; make it once and use it often."""
+
+    def __init__(self, type: type[T]) -> None:  # noqa: A002
+        self._decode = msgspec.json.Decoder(type).decode
+
+    def decode(self, data: bytes | bytearray, *, where: str, depth: int) -> T:
+        """The document as a value of the type. Keys that the type lacks are skipped; of a key's copies the last counts.
+
+        Args:
+            data: the whole document in UTF-8.
+            where: what this document is, to begin a message with, such as ``"answer of POST /user/login"``.
+            depth: how many levels of arrays and objects it may have: `Limits.json_depth`.
+
+        Raises:
+            LimitExceeded: the document is deeper (``what`` is ``"JSON depth"``).
+            RemoteProtocolError: it is not JSON, or not of the type. The message has ``where``, what was expected and the
+                path, and nothing of the document; `excerpt` has its beginning.
+        """
+        if len(data) > depth and data.count(b"[") + data.count(b"{") > depth:
+            levels = _depth(data)
+            if levels > depth:
+                raise LimitExceeded("JSON depth", limit=depth, value=levels)
+        try:
+            return self._decode(data)
+        except UnicodeDecodeError:
+            problem = "not UTF-8"
+        except RecursionError:
+            problem = "nested too deeply to be read"
+        except ValueError as error:
+            problem = _showable(str(error)) if data else "Expected JSON, got nothing"
+        raise RemoteProtocolError(f"{where}: {problem}", excerpt=excerpt(bytes(data[:800])))
+
+
+class _Answer(msgspec.Struct):
+    """The keys by which an answer says that it is an error."""
+
+    error: Any = None
+    statusCode: Any = None  # noqa: N815
+    message: Any = None
+
+
+_ANSWER: Final = msgspec.json.Decoder(_Answer)
+
+
+def service_error(data: bytes) -> StreamError | None:
+    """The error that an answer with a success status, or an event of a stream, may be (native §4.1, openai §6.5).
+
+    It is one if it is an object with an ``error`` other than null, or with both ``statusCode`` and ``message``. The error
+    is to be raised by the caller, who knows what came before. Anything else, JSON or not, gives None.
+
+    Costs two searches, and a decoding only if one of them finds something.
+    """
+    if b'"error"' not in data and b'"statusCode"' not in data:
+        return None
+    try:
+        answer = _ANSWER.decode(data.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+    if answer.error is None and (answer.statusCode is None or answer.message is None):
+        return None
+    codes = (answer.statusCode, _object(answer.error).get("code"))
+    status = next((code for code in codes if type(code) is int and 100 <= code <= 599), None)
+    said = excerpt(_message({"error": answer.error, "message": answer.message}))
+    return StreamError(said or "an error without a message", status=status)
+
+
+def error_message(body: bytes, content_type: str) -> str | None:
+    """What a refusal's body says, as `excerpt` shows it; None when it is empty (openai §9.1).
+
+    Of JSON the first text among the ``error`` object's message, ``message``, ``error`` and ``detail``; lists are joined and
+    objects looked into. Of a page of HTML its title. Of anything else the beginning. Never fails.
+
+    Args:
+        body: the body, or the beginning of it.
+        content_type: the media type in lower case, as `Head.content_type` has it; may be empty.
+    """
+    try:
+        document = msgspec.json.decode(body.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        document = None
+    said = excerpt(_message(_object(document)) or _text(document))
+    if not said and body.strip() and (content_type in ("text/html", "application/xhtml+xml") or _HTML.match(body)):
+        title = _TITLE.search(body)
+        name = excerpt(title[1], 120) if title else ""
+        said = "an HTML page from a gateway" + (f": {name}" if name else "")
+    return said or excerpt(body) or None
+
+
+def _message(answer: dict[str, Any]) -> str:
+    """The first text in the order of openai §9.1, or ``""``."""
+    error = answer.get("error")
+    for place in (_object(error).get("message"), answer.get("message"), error, answer.get("detail")):
+        if text := _text(place):
+            return text
+    return ""
+
+
+def _text(value: object, levels: int = 4) -> str:
+    """The text that a value is or holds, or ``""``."""
+    if isinstance(value, str):
+        return value.strip()
+    if not levels:
+        return ""
+    if isinstance(value, list):
+        return "; ".join(filter(None, (_text(item, levels - 1) for item in cast("list[object]", value))))
+    for key in ("message", "msg", "error", "detail", "code"):
+        if text := _text(_object(value).get(key), levels - 1):
+            return text
+    return ""
+
+
+def _object(value: object) -> dict[str, Any]:
+    """The value if it is a JSON object, else an empty one."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _finite(value: object) -> bool:
+    """Whether all numbers are, in a value that could be encoded."""
+    waiting: list[Any] = [msgspec.to_builtins(value, enc_hook=_nothing)]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, float):
+            if not math.isfinite(item):
+                return False
+        elif isinstance(item, dict):
+            waiting += item.values()
+        elif isinstance(item, list | tuple):
+            waiting += item
+    return True
+
+
+def _nothing(_: object) -> None:
+    """Stands for what has no simpler form: JSON that is encoded already."""
+
+
+def _depth(data: bytes | bytearray) -> int:
+    """How deep arrays and objects are nested. Of a document that is not JSON, some number."""
+    if b"\\" in data:
+        data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    steps = _TEXTS.sub(b"", data.translate(_BRACKETS, _NO_BRACKETS))
+    return max(accumulate(memoryview(steps).cast("b")), default=0)
+
+
+def _showable(message: str) -> str:
+    """A message of msgspec's without what it may quote."""
+    if _SHOWABLE.match(message):
+        return message
+    path = _PATH.search(message)
+    return "Invalid value" + (path[0] if path else "")

@@ -1,0 +1,94 @@
+"""What an account derives from e-mail and password (native §3).
+
+The access key logs in, the encryption key opens the keystore; the password itself never travels. Both come from Argon2id
+with parameters that are fixed for good, 3 ms and 2 MB each; nothing is cached, since that would keep secrets alive.
+
+There is no way back from a key: that is its point.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Final
+
+from argon2.low_level import Type, hash_secret_raw
+
+from ..errors import LocalProtocolError
+from ..secret import AccessKey, EncryptionKey, Password
+
+__all__ = ["access_key", "email_hash", "encryption_key"]
+
+_SALTED: Final = 6  # this many characters of the password are in the salt
+_SALT_SIZE: Final = 16
+_TIME_COST: Final = 2
+_MEMORY_COST: Final = 1953  # KiB; the website asks for 2 000 000 bytes
+_VERSION: Final = 0x13
+_ACCESS_DOMAIN: Final = "novelai_data_access_key"
+_ACCESS_SIZE: Final = 64
+_ENCRYPTION_DOMAIN: Final = "novelai_data_encryption_key"
+_ENCRYPTION_SIZE: Final = 128
+
+
+def access_key(email: str, password: Password, *, utf16: bool = False) -> AccessKey:
+    """The key that `POST /user/login` takes instead of the password.
+
+    Args:
+        email: as the account was registered. Case matters; a refused login is worth a try in lower case.
+        password: of the account.
+        utf16: take the first six UTF-16 units of the password for the salt, as JavaScript does, not the first six
+            characters. Differs only where one of these is beyond U+FFFF; half of a pair counts as U+FFFD.
+
+    Raises:
+        LocalProtocolError: e-mail or password holds a lone surrogate.
+    """
+    raw = _derive(email, password, _ACCESS_DOMAIN, _ACCESS_SIZE, utf16)
+    return AccessKey(base64.urlsafe_b64encode(raw)[: AccessKey.LENGTH].decode("ascii"))
+
+
+def encryption_key(email: str, password: Password, *, utf16: bool = False) -> EncryptionKey:
+    """The key that opens the account's keystore.
+
+    Args and Raises are those of `access_key`.
+    """
+    raw = _derive(email, password, _ENCRYPTION_DOMAIN, _ENCRYPTION_SIZE, utf16)
+    text = base64.urlsafe_b64encode(raw).rstrip(b"=")  # what the website keeps as "encryption_key" in localStorage
+    return EncryptionKey(hashlib.blake2b(text, digest_size=EncryptionKey.SIZE).digest())
+
+
+def email_hash(email: str) -> str:
+    """The e-mail as a registration sends it: SHA-256 in 64 hexadecimal digits.
+
+    Raises:
+        LocalProtocolError: it holds a lone surrogate.
+    """
+    return hashlib.sha256(_utf8("e-mail", email)).hexdigest()
+
+
+def _derive(email: str, password: Password, domain: str, size: int, utf16: bool) -> bytes:
+    secret = password.reveal()
+    secret_bytes = _utf8("password", secret)
+    head = _utf16_head(secret) if utf16 else secret[:_SALTED]
+    salt = hashlib.blake2b(head.encode() + _utf8("e-mail", email) + domain.encode(), digest_size=_SALT_SIZE).digest()
+    return hash_secret_raw(
+        secret_bytes,
+        salt,
+        time_cost=_TIME_COST,
+        memory_cost=_MEMORY_COST,
+        parallelism=1,
+        hash_len=size,
+        type=Type.ID,
+        version=_VERSION,
+    )
+
+
+def _utf16_head(text: str) -> str:
+    return text.encode("utf-16-le")[: 2 * _SALTED].decode("utf-16-le", "replace")
+
+
+def _utf8(what: str, text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        pass  # and raise below, where the codec's error, which holds the text, is no context
+    raise LocalProtocolError(f"the {what} holds a lone surrogate, which UTF-8 cannot carry")

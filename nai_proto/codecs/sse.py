@@ -1,0 +1,359 @@
+"""Server-sent events, both ways, exactly as the HTML standard has them (sse §1).
+
+One state machine finds lines, fields and blocks in bytes. `SSESplitter` shows its events as bytes, for readers that hand
+the data to a JSON decoder; `SSEDecoder` shows them as `ServerSentEvent`. What comes out does not depend on how the bytes
+were cut, and no bytes make either raise anything but LimitExceeded.
+
+The machine has two ways. The general one takes lines from ``bytes.splitlines``, which ends them at CR, LF and CRLF and
+nowhere else; ``str.splitlines`` would also cut at U+2028 and U+0085, inside JSON. The short one is for what services
+send nearly always, ``[event] [id] data`` in lines that end with LF: one regular expression takes all such blocks of a
+read, at a quarter of the general way's cost. It runs between blocks only, and leaves the whole read to the general way
+if one block in it has another shape.
+
+Time is linear in the bytes for reads of any size: of what is pending only an unfinished line is ever looked at again,
+it grows in place, and only new bytes are searched for its end. Memory is bounded by `Limits.line` and `Limits.event`
+together.
+
+Text is decoded value by value. Line ends, colons and blanks are never part of a longer UTF-8 sequence, not even of a
+broken one, so this gives the same U+FFFD for bad bytes as decoding the stream first would.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from typing import Final, Generic, NamedTuple, TypeVar
+
+from ..errors import LimitExceeded, LocalProtocolError
+from ..limits import Limits
+
+__all__ = ["SSEDecoder", "SSESplitter", "ServerSentEvent", "encode_event"]
+
+_E = TypeVar("_E")
+
+_BOM: Final = b"\xef\xbb\xbf"
+_RETRY_DIGITS: Final = 18  # thirty million years in milliseconds; more would not fit 64 bits (sse §3)
+
+# A block of the usual shape, else all the rest, in which no group takes part: a findall whose last match has data went
+# from block to block and skipped nothing. Id and data are not empty here, since an empty group has to mean that the line
+# is absent (to "event" it is all the same). "." stops at LF alone; "?+", "*+" and "++" never give back.
+_USUAL: Final = re.compile(rb"(?:event: ?+(.*+)\n)?(?:id: ?+.++\n)?data: ?+(.++)\n\n|(?s:.+)")
+_USUAL_WITH_ID: Final = re.compile(rb"(?:event: ?+(.*+)\n)?(?:id: ?+(.++)\n)?data: ?+(.++)\n\n|(?s:.+)")
+
+
+class ServerSentEvent(NamedTuple):
+    """One event (sse §1.5). The repr leaves the data out, which may be somebody's story."""
+
+    data: str
+    "All ``data`` lines of the block, joined by LF; may be empty, never holds CR."
+    event: str = "message"
+    "The type; ``message`` when the block named none."
+    id: str = ""
+    "The stream's last event id as of this event, perhaps set by an earlier block; empty when there is none."
+    retry: int | None = None
+    "The reconnection time in milliseconds, if this very block set one; to be reported, not acted on (sse §1.7)."
+
+    def __repr__(self) -> str:
+        retry = "" if self.retry is None else f", retry={self.retry}"
+        return f"{type(self).__name__}(event={self.event!r}, id={self.id!r}{retry})"
+
+
+class _Machine(ABC, Generic[_E]):
+    """Lines, fields and blocks; a subclass says what an event is. Use one object per stream."""
+
+    reconnection_time: int | None
+    "Milliseconds, from the last valid ``retry`` line, which acts at its line's end (sse §1.6); None before one."
+    stray: bytes
+    """The first line that is no field and begins with ``{``, cut at `Limits.error_body`; at the end of the stream also
+    an unfinished last line. Perhaps a bare JSON error: worth a look when the stream ended too early (openai §6.5)."""
+
+    def __init__(self, limits: Limits = Limits()) -> None:
+        self.reconnection_time = None
+        self.stray = b""
+        self._limits = limits
+        self._harmless = min(limits.line, limits.event)  # a read of up to this size cannot exceed a limit by itself
+        self._closed = False
+        self._failure: LimitExceeded | None = None  # found behind events: for the next call
+        self._start = True  # perhaps in the byte order mark
+        self._between = False  # True: surely no line or block is open. False: perhaps one is
+        self._skip_lf = False  # the last byte was CR
+        self._tail = bytearray()  # the unfinished line
+        # The open block:
+        self._type = b""
+        self._data: list[bytes] = []
+        self._size = 0  # of the data when joined
+        self._retry: int | None = None
+        # Ids outlive blocks:
+        self._id = b""
+        self._last_id = b""
+
+    def receive_data(self, data: bytes) -> list[_E]:
+        """The events that these bytes complete, in order.
+
+        Args:
+            data: the next bytes of the stream, cut anywhere. ``b""`` is not its end.
+
+        Raises:
+            LimitExceeded: a line is longer than `Limits.line` bytes, or an event's data than `Limits.event` (what is
+                unfinished counts). If events came before it in the same read, these are returned first, and the next
+                call raises. Where one line breaks both limits, either may be named.
+            LocalProtocolError: after the end or a failure.
+        """
+        events: list[_E] = []
+        try:
+            if 13 in data and not self._skip_lf and 13 not in (lf_only := data.replace(b"\r\n", b"\n")):
+                data = lf_only  # the same lines, and the short way is open to them
+            if not self._between:
+                data = self._resume(data, events)
+            if 13 not in data and 0 not in data and len(data) <= self._harmless:  # no CR, and no NUL in an id
+                end = data.rfind(b"\n\n") + 2
+                if end > 1 and (usual := self._usual(data, end)):
+                    events += usual
+                    data = data[end:]
+            if data:
+                self._lines(data, events)
+        except LimitExceeded as failure:
+            self._end()
+            if not events:
+                raise
+            self._failure = failure
+        return events
+
+    @abstractmethod
+    def _event(self) -> _E:
+        """The event of the open block, at its blank line."""
+
+    @abstractmethod
+    def _usual(self, data: bytes, end: int) -> list[_E]:
+        """The events of ``data[:end]``, which ends at a blank line, if all its blocks are usual ones; else ``[]``."""
+
+    def _resume(self, data: bytes, events: list[_E]) -> bytes:
+        """Takes what may belong to an open line or block; gives back the rest."""
+        if self._closed:
+            raise self._refusal()
+        if self._start:
+            data = bytes(self._tail) + data
+            self._tail.clear()
+            if len(data) < len(_BOM) and _BOM.startswith(data):
+                self._tail += data
+                return b""
+            self._start = False
+            self._between = True
+            return data.removeprefix(_BOM)
+        end = data.find(b"\n\n") + 2
+        if end == 1:
+            end = len(data)
+        self._lines(data[:end], events)
+        return data[end:]
+
+    def _lines(self, data: bytes, events: list[_E]) -> None:
+        """The general way: any bytes in any state."""
+        if self._skip_lf and data:
+            self._skip_lf = False
+            data = data.removeprefix(b"\n")
+        if not data:
+            return
+        lines = data.splitlines()
+        self._skip_lf = data.endswith(b"\r")
+        tail = b"" if data.endswith((b"\n", b"\r")) else lines.pop()
+        if lines and self._tail:
+            lines[0] = bytes(self._tail) + lines[0]
+            self._tail.clear()
+        self._between = not (tail or lines[-1] or self._skip_lf)
+        most = self._limits.line
+        for line in lines:
+            if len(line) > most:
+                raise LimitExceeded("line", limit=most, value=len(line))
+            if line:
+                self._field(line)
+            else:
+                self._blank(events)
+        if tail:
+            self._tail += tail
+            size = len(self._tail)
+            if size > most:
+                raise LimitExceeded("line", limit=most, value=size)
+            if self._size + size > self._limits.event and self._tail.startswith(b"data:"):
+                self._grown(size - len(b"data:") - self._tail.startswith(b"data: "))
+
+    def _field(self, line: bytes) -> None:
+        """One line that is not blank (sse §1.3, §1.4)."""
+        name, _, value = line.partition(b":")
+        if value[:1] == b" ":
+            value = value[1:]
+        if name == b"data":
+            self._size = self._grown(len(value))
+            self._data.append(value)
+        elif name == b"event":
+            self._type = value
+        elif name == b"id":
+            if b"\0" not in value:
+                self._id = value
+        elif name == b"retry":
+            if value.isdigit() and len(value) <= _RETRY_DIGITS:
+                self._retry = self.reconnection_time = int(value)
+        else:
+            self._note_stray(line)
+
+    def _blank(self, events: list[_E]) -> None:
+        """The end of a block (sse §1.5)."""
+        self._last_id = self._id
+        if self._data:
+            events.append(self._event())
+            self._data.clear()
+            self._size = 0
+        self._type = b""
+        self._retry = None
+
+    def _grown(self, more: int) -> int:
+        """The size of the open block's data with one more line of ``more`` bytes."""
+        size = self._size + more + bool(self._data)
+        if size > self._limits.event:
+            raise LimitExceeded("event", limit=self._limits.event, value=size)
+        return size
+
+    def _joined(self) -> bytes:
+        return self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
+
+    def _note_stray(self, line: bytes | bytearray) -> None:
+        if not self.stray and line.startswith(b"{"):
+            self.stray = bytes(line[: self._limits.error_body])
+
+    def _end(self) -> None:
+        self._closed = True
+        self._between = False
+        self._tail.clear()
+        self._data.clear()
+
+    def _receive_eof(self) -> None:
+        if self._closed:
+            raise self._refusal()
+        self._note_stray(self._tail)
+        self._end()
+
+    def _refusal(self) -> LimitExceeded | LocalProtocolError:
+        failure, self._failure = self._failure, None
+        return failure or LocalProtocolError("this event stream is over; the next one needs an object of its own")
+
+
+class SSESplitter(_Machine[tuple[bytes, bytes]]):
+    """Bytes to pairs of type and data, both undecoded: for readers that know what the data is.
+
+    The type is ``b""`` where a block names none, which stands for ``message``. Data lines are joined by LF. Ids are not
+    told: `SSEDecoder` knows them.
+    """
+
+    def receive_eof(self) -> None:
+        """The end of the stream. An unfinished block is dropped (sse §1.6).
+
+        Raises:
+            LimitExceeded: left over from the last `receive_data`, which returned events instead.
+            LocalProtocolError: after the end or a failure.
+        """
+        self._receive_eof()
+
+    def _event(self) -> tuple[bytes, bytes]:
+        return self._type, self._joined()
+
+    def _usual(self, data: bytes, end: int) -> list[tuple[bytes, bytes]]:
+        events: list[tuple[bytes, bytes]] = _USUAL.findall(data, 0, end)
+        return events if events[-1][1] else []
+
+
+class SSEDecoder(_Machine[ServerSentEvent]):
+    """Bytes to `ServerSentEvent`; bad UTF-8 becomes U+FFFD.
+
+    ::
+
+        decoder = SSEDecoder()
+        for piece in pieces:
+            for event in decoder.receive_data(piece):
+                print(event.event, event.data)
+        decoder.receive_eof()
+    """
+
+    @property
+    def last_event_id(self) -> str:
+        """What the last finished block left as the stream's id (sse §1.5); empty when there is none."""
+        return self._last_id.decode("utf-8", "replace")
+
+    def receive_eof(self) -> list[ServerSentEvent]:
+        """The end of the stream. Always ``[]``: an unfinished block is dropped, its id too (sse §1.6).
+
+        Raises:
+            LimitExceeded: left over from the last `receive_data`, which returned events instead.
+            LocalProtocolError: after the end or a failure.
+        """
+        self._receive_eof()
+        return []
+
+    def _event(self) -> ServerSentEvent:
+        kind = self._type.decode("utf-8", "replace") or "message"
+        return ServerSentEvent(self._joined().decode("utf-8", "replace"), kind, self.last_event_id, self._retry)
+
+    def _usual(self, data: bytes, end: int) -> list[ServerSentEvent]:
+        blocks: list[tuple[bytes, bytes, bytes]] = _USUAL_WITH_ID.findall(data, 0, end)
+        if not blocks[-1][2]:
+            return []
+        events: list[ServerSentEvent] = []
+        id_ = self.last_event_id
+        for kind, new_id, text in blocks:
+            if new_id:
+                self._id = self._last_id = new_id
+                id_ = new_id.decode("utf-8", "replace")
+            name = kind.decode("utf-8", "replace") or "message"
+            events.append(ServerSentEvent(text.decode("utf-8", "replace"), name, id_))
+        return events
+
+
+def encode_event(
+    event: ServerSentEvent, *, last_event_id: str = "", space: bool = False, newline: bytes = b"\n"
+) -> bytes:
+    """One event as a block of lines with its blank line. Decoding gives exactly this event back.
+
+    An id lasts: a block without an ``id`` line has the id of the block before. So that line is written where the id
+    differs from the one the reader has, without a value to reset it, and nowhere else.
+
+    Args:
+        event: what to write. Its data may be empty and may hold LF.
+        last_event_id: the id the reader has so far, usually that of the event written before.
+        space: write a blank after each colon. Before a value that begins with one it is written anyway.
+        newline: the line end: LF, CRLF or CR.
+
+    Raises:
+        LocalProtocolError: a value would not come back: CR in the data; CR, LF or NUL in the type or the id; an empty
+            type; ``retry`` negative or of more than 18 digits; a lone surrogate. Or ``newline`` is no line end.
+    """
+    if newline not in (b"\n", b"\r\n", b"\r"):
+        raise LocalProtocolError(f"a line of an event stream ends with LF, CRLF or CR, not with {newline!r}")
+    if not event.event:
+        raise LocalProtocolError("an event's type is not empty; the usual one is 'message' (sse §1.5)")
+    fields: list[tuple[bytes, bytes]] = []
+    if event.event != "message":
+        fields.append((b"event", _one_line("type", event.event)))
+    if event.id != last_event_id:
+        fields.append((b"id", _one_line("id", event.id)))
+    if event.retry is not None:
+        if not 0 <= event.retry < 10**_RETRY_DIGITS:
+            raise LocalProtocolError(f"retry is from 0 to below 10**{_RETRY_DIGITS} milliseconds, not {event.retry}")
+        fields.append((b"retry", b"%d" % event.retry))
+    data = _utf8("data", event.data)
+    if b"\r" in data:
+        raise LocalProtocolError("an event's data cannot hold CR, which ends a line (sse §1.2)")
+    fields += ((b"data", line) for line in data.split(b"\n"))
+    lines = [name + (b": " if space or value[:1] == b" " else b":") + value for name, value in fields]
+    return newline.join((*lines, b"", b""))
+
+
+def _one_line(what: str, text: str) -> bytes:
+    if "\n" in text or "\r" in text or "\0" in text:
+        raise LocalProtocolError(f"an event's {what} cannot hold CR, LF or NUL (sse §1.4)")
+    return _utf8(what, text)
+
+
+def _utf8(what: str, text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        pass  # and raise below, where the codec's error, which holds the text, is no context
+    raise LocalProtocolError(f"an event's {what} holds a lone surrogate, which UTF-8 cannot carry")

@@ -1,0 +1,85 @@
+"""Token ids as the native API carries them: little-endian unsigned integers of one width, in base64 (native §11.1).
+
+``struct`` does a whole list in one call and says the byte order in its format, so that nothing depends on the host;
+``array`` is hardly faster and would need swapping. Strictness is `binascii`'s: with ``base64.b64decode`` a text of another
+alphabet would give other tokens instead of an error.
+
+The width belongs to the model. Four-byte ids read with two come out as twice as many, every other one 0 or 1, and
+nothing here can tell.
+"""
+
+from __future__ import annotations
+
+import binascii
+import operator
+import struct
+from collections.abc import Iterable, Sequence
+from typing import Final, SupportsIndex
+
+from ..errors import LocalProtocolError, RemoteProtocolError, excerpt
+
+__all__ = ["pack", "unpack"]
+
+_CODES: Final = {2: "H", 4: "I"}
+
+
+def pack(tokens: Iterable[int], width: int) -> str:
+    """Token ids in base64, with padding.
+
+    Args:
+        tokens: from 0 to ``256 ** width - 1``.
+        width: bytes per token, 2 or 4.
+
+    Raises:
+        LocalProtocolError: a token is out of range or no integer, or ``width`` is another.
+    """
+    code = _code(width)
+    tokens = tokens if isinstance(tokens, list | tuple) else list(tokens)
+    try:
+        return binascii.b2a_base64(struct.pack(f"<{len(tokens)}{code}", *tokens), newline=False).decode("ascii")
+    except struct.error:
+        pass
+    raise LocalProtocolError(_misfit(tokens, width))
+
+
+def unpack(text: str | bytes, width: int) -> list[int]:
+    """The token ids that a text of base64 holds.
+
+    Args:
+        text: base64 of the standard alphabet, with padding.
+        width: bytes per token, 2 or 4.
+
+    Raises:
+        RemoteProtocolError: the text is not base64, or holds no whole number of tokens.
+        LocalProtocolError: ``width`` is another.
+    """
+    code = _code(width)
+    try:
+        data = binascii.a2b_base64(text, strict_mode=True)
+        if len(text) != (len(data) + 2) // 3 * 4:  # which strict_mode lets pass after a whole group of four
+            problem = "not base64: Excess padding"
+        elif len(data) % width:
+            problem = f"{len(data)} bytes are no whole number of tokens of {width}"
+        else:
+            return list(struct.unpack(f"<{len(data) // width}{code}", data))
+    except ValueError as error:  # binascii.Error is one
+        problem = f"not base64: {error}"
+    raise RemoteProtocolError(f"packed tokens: {problem}", excerpt=excerpt(text[:80]))
+
+
+def _code(width: int) -> str:
+    if width not in _CODES:
+        raise LocalProtocolError(f"a token takes 2 or 4 bytes, depending on the model, not {width}")
+    return _CODES[width]
+
+
+def _misfit(tokens: Sequence[object], width: int) -> str:
+    """Which token cannot be packed."""
+    for index, token in enumerate(tokens):  # pragma: no branch
+        if not isinstance(token, SupportsIndex):
+            return f"token {index} is a {type(token).__name__}, not an int"
+        number = operator.index(token)
+        if not 0 <= number < 256**width:
+            shown = str(number) if number.bit_length() <= 64 else f"a number of {number.bit_length()} bits"
+            return f"token {index} is {shown}, which {width} bytes cannot hold"
+    raise AssertionError("one of them did not fit")  # pragma: no cover

@@ -1,0 +1,8 @@
+"""The service's side of the wire, without I/O: what `nai emulate` serves and tests talk to. Facts: native §17."""
+
+from __future__ import annotations
+
+from .accounts import Account
+from .service import Emulator
+
+__all__ = ["Account", "Emulator"]

@@ -1,0 +1,90 @@
+"""Accounts of the emulator: real key derivation, tokens of the real form (native §2.1, §3)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from ..codecs.json import encode
+from ..codecs.keys import access_key
+from ..http import Request
+from ..secret import AccessKey, AccessToken, Password, PersistentToken
+from .answers import Refused
+
+__all__ = ["Account", "Accounts"]
+
+_LIFETIME: Final = 2_592_000
+"""Seconds that an access token lives: 30 days."""
+_ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+_BEARER: Final = "bearer "
+
+
+@dataclass(eq=False)
+class Account:
+    """One account."""
+
+    email: str
+    key: AccessKey
+    persistent_token: PersistentToken
+    generating: bool = field(default=False, init=False)
+    "The lock: one generation at a time (native §4.3)."
+
+
+class Accounts:
+    """All accounts, and who a token belongs to.
+
+    Args:
+        now: UNIX time in seconds.
+        entropy: gives so many random bytes.
+    """
+
+    def __init__(self, now: Callable[[], float], entropy: Callable[[int], bytes]) -> None:
+        self._now = now
+        self._entropy = entropy
+        self._secret = entropy(32)
+        self._by_key: dict[str, Account] = {}
+        self._by_token: dict[str, tuple[Account, float | None]] = {}
+
+    def add(self, email: str, password: Password, token: PersistentToken | None) -> Account:
+        """A new account; its persistent token is drawn if none is given."""
+        token = token or PersistentToken(PersistentToken.PREFIX + self._letters(64))
+        account = Account(email, access_key(email, password), token)
+        self._by_key[account.key.reveal()] = account
+        self._by_token[token.reveal()] = (account, None)
+        return account
+
+    def login(self, key: str) -> AccessToken:
+        """A new access token (native §17.2)."""
+        if len(key) != AccessKey.LENGTH:
+            raise Refused(400, f"key must be exactly {AccessKey.LENGTH} characters long")
+        account = self._by_key.get(key)
+        if account is None:
+            raise Refused(401, "Access Key is incorrect.")
+        issued = int(self._now())
+        token = self._jwt({"id": self._letters(21), "nc": self._letters(8), "iat": issued, "exp": issued + _LIFETIME})
+        self._by_token[token] = (account, issued + _LIFETIME)
+        return AccessToken(token)
+
+    def authorized(self, request: Request) -> Account:
+        """The account whose token the request carries; nothing else is looked at before (native §6)."""
+        value = request.headers.get("authorization") or ""
+        token = value[len(_BEARER) :] if value.lower().startswith(_BEARER) else ""
+        account, until = self._by_token.get(token, (None, None))
+        if account is None or (until is not None and self._now() >= until):
+            raise Refused(401, "Unauthorized")
+        return account
+
+    def _letters(self, length: int) -> str:
+        return "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in self._entropy(length))
+
+    def _jwt(self, payload: dict[str, object]) -> str:
+        signed = ".".join(_base64url(encode(part)) for part in ({"alg": "HS256", "typ": "JWT"}, payload))
+        return f"{signed}.{_base64url(hmac.digest(self._secret, signed.encode(), hashlib.sha256))}"
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

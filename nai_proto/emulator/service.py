@@ -1,0 +1,136 @@
+"""The emulator: finds out what a request means and who asks, and lets the endpoint's handler answer.
+
+The order of checks is that of native §17.1: the token, then the generation lock, then the body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from ..exchange.endpoints import Endpoint, Parameters, match
+from ..exchange.reply import Handler, Read, Start
+from ..http import Head, Headers, Request
+from ..limits import Limits
+from ..secret import Password, PersistentToken
+from .accounts import Account, Accounts
+from .answers import OPEN, Refused, answer, answer_json, refuse
+from .text import TextService
+
+__all__ = ["Emulator"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request as a handler sees it."""
+
+    row: Endpoint
+    parameters: Parameters
+    account: Account | None
+
+    @property
+    def owner(self) -> Account:
+        """The account, on endpoints that want a token."""
+        assert self.account is not None
+        return self.account
+
+
+class _Login(msgspec.Struct):
+    key: str
+
+
+class Emulator:
+    """An `App` that answers as the service does, for all hosts at one address.
+
+    Args:
+        now: UNIX time in seconds.
+        entropy: gives so many random bytes, for tokens.
+        seed: of the text that is generated.
+        pace: seconds per generated token.
+        limits: bounds for requests.
+    """
+
+    def __init__(
+        self,
+        *,
+        now: Callable[[], float],
+        entropy: Callable[[int], bytes],
+        seed: str = "once upon a time",
+        pace: float = 0.0,
+        limits: Limits = Limits(),
+    ) -> None:
+        self._limits = limits
+        self._accounts = Accounts(now, entropy)
+        self._text = TextService(seed, pace)
+        # By the names of the endpoint table; what is missing here is answered with 501.
+        self._handlers: Mapping[str, Callable[[_Asked], Handler]] = {
+            "health": self._health,
+            "login": self._login,
+            "generate": self._generate,
+            "api_generate": self._generate,
+            "generate_stream": self._generate_stream,
+            "api_generate_stream": self._generate_stream,
+        }
+
+    def add_account(self, email: str, password: Password, token: PersistentToken | None = None) -> Account:
+        """Opens an account; its persistent token is drawn if none is given."""
+        return self._accounts.add(email, password, token)
+
+    def __call__(self, request: Request) -> Handler:
+        """The handler for one request."""
+        try:
+            yield from self._answer(request)
+        except Refused as refused:
+            yield from refuse(refused)
+
+    def _answer(self, request: Request) -> Handler:
+        body = bytearray()
+        while data := (yield Read()):
+            body += data
+            if len(body) > self._limits.body:
+                raise Refused(413, "request entity too large")
+        if request.method == "OPTIONS":
+            yield Start(Head(204, _PREFLIGHT))
+            return
+        # A HEAD is a GET whose body is not sent; the wire sees to that.
+        method = "GET" if request.method == "HEAD" else request.method
+        found = match(method, None, request.target, bytes(body))
+        if found is None:
+            raise Refused(404, f"Cannot {request.method} {request.path[:100]}")
+        row, parameters = found
+        account = self._accounts.authorized(request) if row.auth else None
+        handler = self._handlers.get(row.name)
+        if handler is None:
+            raise Refused(501, f"this emulator does not have {row.method} {row.path} yet")
+        yield from handler(_Asked(row, parameters, account))
+
+    # ---- endpoints
+
+    def _health(self, asked: _Asked) -> Handler:
+        yield from answer(asked.row.status, "text/plain; charset=utf-8", b"OK")
+
+    def _login(self, asked: _Asked) -> Handler:
+        try:
+            key = msgspec.json.decode(asked.parameters.body, type=_Login).key
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise Refused(400, f"Validation error: {error}") from None
+        token = self._accounts.login(key)
+        yield from answer_json(asked.row.status, {"accessToken": token.reveal()})
+
+    def _generate(self, asked: _Asked) -> Handler:
+        yield from self._text.generate(asked.row, asked.owner, asked.parameters.body)
+
+    def _generate_stream(self, asked: _Asked) -> Handler:
+        yield from self._text.generate_stream(asked.row, asked.owner, asked.parameters.body)
+
+
+_PREFLIGHT: Final = Headers(
+    [
+        OPEN,
+        ("Access-Control-Allow-Headers", "*, Authorization"),
+        ("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE"),
+    ]
+)

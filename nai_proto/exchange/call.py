@@ -1,0 +1,329 @@
+"""One use of an operation, as a machine that can be seen.
+
+`Call` is the message face: whoever has an HTTP library of their own sends `send()` with it and feeds what comes back into
+`receive_head`, `receive_data` and `receive_eof`. Everything that decides what an answer means happens here: which reader
+gets it (by its content type, with the tolerance of sse §2), whether it is a refusal, whether its end is an end.
+
+All transitions stand in one table; an input that is not in it raises LocalProtocolError.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+
+from ..errors import LocalProtocolError, NaiError, RemoteProtocolError, TransportError, Truncated, excerpt
+from ..http import Head, Request
+from ..limits import Limits
+from .flow import RECEIVE, Emit, Flow, Receive, Send
+from .refusal import refusal
+
+if TYPE_CHECKING:
+    from .operation import Operation
+
+__all__ = ["TRANSITIONS", "Call", "Input", "Reader", "ReaderFactory", "State"]
+
+E = TypeVar("E")
+R = TypeVar("R")
+E_co = TypeVar("E_co", covariant=True)
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Reader(Protocol[E_co, R_co]):
+    """Turns the body of an accepted answer into events and a result."""
+
+    @property
+    def complete(self) -> bool:
+        """Has the message said that it is over? What follows is ignored, and a missing end is no loss."""
+        ...
+
+    @property
+    def partial(self) -> R_co | None:
+        """The result so far, or None while there is nothing to show."""
+        ...
+
+    def receive_data(self, data: bytes) -> Sequence[E_co]:
+        """A piece of the body; the events that it completes."""
+        ...
+
+    def receive_eof(self) -> R_co:
+        """The body's end; the result."""
+        ...
+
+
+class ReaderFactory(Protocol[E_co, R_co]):
+    """Makes the reader for one answer: a value (a class, a frozen dataclass), so that operations pickle and compare."""
+
+    def __call__(self, where: str, head: Head, limits: Limits, /) -> Reader[E_co, R_co]: ...
+
+
+class State(enum.Enum):
+    """Where a call is."""
+
+    IDLE = "idle"
+    "nothing sent yet"
+    HEAD = "head"
+    "sent; the answer's head is next"
+    UNTYPED = "untyped"
+    "accepted without a usable content type; the body's first byte decides who reads it"
+    BODY = "body"
+    "accepted; body bytes become events"
+    REFUSED = "refused"
+    "not accepted; body bytes explain why"
+    DONE = "done"
+    "the result is there"
+    FAILED = "failed"
+    "an error was raised"
+
+
+class Input(enum.Enum):
+    """What can happen to a call."""
+
+    SEND = "send"
+    ACCEPTED = "2xx"
+    UNKNOWN = "2xx, untyped"
+    NOT_ACCEPTED = "other status"
+    DATA = "data"
+    DECIDED = "first byte"
+    EOF = "eof"
+    ERROR = "error"
+
+
+TRANSITIONS: Final[Mapping[tuple[State, Input], State]] = {
+    (State.IDLE, Input.SEND): State.HEAD,
+    (State.IDLE, Input.ERROR): State.FAILED,
+    (State.HEAD, Input.ACCEPTED): State.BODY,
+    (State.HEAD, Input.UNKNOWN): State.UNTYPED,
+    (State.HEAD, Input.NOT_ACCEPTED): State.REFUSED,
+    (State.HEAD, Input.ERROR): State.FAILED,
+    (State.UNTYPED, Input.DATA): State.UNTYPED,
+    (State.UNTYPED, Input.DECIDED): State.BODY,
+    (State.UNTYPED, Input.ERROR): State.FAILED,
+    (State.BODY, Input.DATA): State.BODY,
+    (State.BODY, Input.EOF): State.DONE,
+    (State.BODY, Input.ERROR): State.FAILED,
+    (State.REFUSED, Input.DATA): State.REFUSED,
+    (State.REFUSED, Input.ERROR): State.FAILED,
+}
+
+ANY_TYPE: Final = "*/*"
+JSON: Final = "application/json"
+EVENT_STREAM: Final = "text/event-stream"
+
+# After the end of the message only the end of the body is of interest: it lets the connection be used again.
+_REST: Final = Receive(at_most=0.25)
+_REST_SIZE: Final = 65_536
+_BLANKS: Final = b" \t\r\n"
+_BOM: Final = b"\xef\xbb\xbf"
+
+
+class Call(Generic[E, R]):
+    """One attempt at an operation.
+
+    Args:
+        operation: what to do. It is a value and may be used by any number of calls.
+        limits: bounds for the answer; those of its head, or the defaults, if None.
+    """
+
+    def __init__(self, operation: Operation[E, R], limits: Limits | None = None) -> None:
+        self.operation = operation
+        self.state = State.IDLE
+        self.started = False
+        "Has an event been given out?"
+        self._limits = limits
+        self._reader: Reader[E, R] | None = None
+        self._head = Head(0)
+        self._pending: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"Call({self.where}, {self.state.name})"
+
+    @property
+    def where(self) -> str:
+        """Method and path, for messages."""
+        return f"{self.operation.request.method} {self.operation.request.path}"
+
+    @property
+    def complete(self) -> bool:
+        """Has the message ended, whatever the body still brings?"""
+        return self._reader is not None and self._reader.complete
+
+    @property
+    def partial(self) -> R | None:
+        """The result so far, at any moment; None while there is nothing to show."""
+        return None if self._reader is None else self._reader.partial
+
+    # ---- inputs
+
+    def send(self) -> Request:
+        """The request, relative and unsigned: pass it through `Session.sign` and send it."""
+        self._step(Input.SEND)
+        return self.operation.request
+
+    def receive_head(self, head: Head) -> None:
+        """The answer's status and header fields.
+
+        Raises:
+            RemoteProtocolError: a content type, or a content coding, that this operation does not take.
+        """
+        self._head = head
+        if self._limits is None:
+            self._limits = head.limits or Limits()
+        if not 200 <= head.status < 300:
+            self._step(Input.NOT_ACCEPTED)
+            return
+        factory = self._factory(head.content_type)
+        self._step(Input.UNKNOWN if factory is None else Input.ACCEPTED)
+        try:
+            coding = (head.headers.get("content-encoding") or "identity").lower()
+            if coding != "identity":
+                raise RemoteProtocolError(f"{self.where}: content coding {excerpt(coding, 40)!r} was not asked for")
+            if factory is not None:
+                self._reader = factory(self.where, head, self._limits)
+            elif head.content_type not in ("", "text/plain", "application/octet-stream"):
+                raise self._unexpected(head.content_type)
+        except NaiError as error:
+            raise self._failed(error)  # noqa: B904 -- the same error
+
+    def receive_data(self, data: bytes) -> Sequence[E]:
+        """A piece of the body, not empty; the events that it completes.
+
+        Raises:
+            StatusError: the answer is a refusal and enough of its body is known.
+            StreamError, RemoteProtocolError: what the answer says, or how.
+        """
+        if self.state is State.UNTYPED:
+            self._step(Input.DATA)
+            data = self._pending + data
+            if not self._decide(data):
+                self._pending = data
+                return ()
+        self._step(Input.DATA)
+        if self._reader is None:
+            self._pending += data
+            if len(self._pending) >= self._limited.error_body:
+                raise self._failed(self._refusal())
+            return ()
+        try:
+            events = self._reader.receive_data(data)
+        except NaiError as error:
+            raise self._failed(error)  # noqa: B904 -- the same error
+        self.started = self.started or bool(events)
+        return events
+
+    def receive_eof(self) -> R:
+        """The end of the body; the result.
+
+        Raises:
+            StatusError: the answer was a refusal.
+            Truncated: the body ended before the message did.
+            StreamError, RemoteProtocolError: as for `receive_data`.
+        """
+        if self.state is State.REFUSED:
+            raise self._failed(self._refusal())
+        blanks = b""
+        if self.state is State.UNTYPED:
+            blanks = self._pending
+            self._decide(blanks, at_eof=True)
+        reader = self._reader
+        if reader is None or self.state is not State.BODY:
+            raise self._out_of_order(Input.EOF)
+        try:
+            if blanks:
+                reader.receive_data(blanks)
+            result = reader.receive_eof()
+        except NaiError as error:
+            raise self._failed(error)  # noqa: B904 -- the same error
+        self._step(Input.EOF)
+        return result
+
+    def receive_error(self, error: NaiError) -> R:
+        """The transport failed: raises what that means here, or gives the result if nothing is missing.
+
+        A refusal stays a refusal when its explanation is cut short; a message that has said its last word is complete,
+        whatever happens to the connection afterwards.
+        """
+        lost = isinstance(error, TransportError | Truncated)
+        if lost and self.state is State.BODY and self.complete:
+            return self.receive_eof()
+        if lost and self.state is State.REFUSED:
+            error = self._refusal()
+        raise self._failed(error)
+
+    def __iter__(self) -> Flow[E, R]:
+        """The call as a flow: one attempt, without retries."""
+        rest = 0
+        try:
+            head = yield Send(self.send(), self)
+            if not isinstance(head, Head):
+                raise LocalProtocolError(f"Send is answered with a Head, not with {type(head).__name__}")
+            self.receive_head(head)
+            while data := (yield _REST if self.complete else RECEIVE):
+                if not isinstance(data, bytes):
+                    raise LocalProtocolError(f"Receive is answered with bytes, not with {type(data).__name__}")
+                if self.complete:
+                    rest += len(data)
+                    if rest > _REST_SIZE:
+                        break
+                elif events := self.receive_data(data):
+                    yield Emit(events)
+        except NaiError as error:
+            if self.state is State.FAILED:
+                raise
+            return self.receive_error(error)
+        return self.receive_eof()
+
+    # ---- inside
+
+    def _step(self, happened: Input) -> None:
+        following = TRANSITIONS.get((self.state, happened))
+        if following is None:
+            raise self._out_of_order(happened)
+        self.state = following
+
+    def _out_of_order(self, happened: Input) -> LocalProtocolError:
+        return LocalProtocolError(f"{self.where}: {happened.value!r} while the call is {self.state.value!r}")
+
+    def _failed(self, error: NaiError) -> NaiError:
+        if self.state is not State.FAILED:
+            self._step(Input.ERROR)
+        if error.partial is None:
+            error.partial = self.partial
+        return error
+
+    @property
+    def _limited(self) -> Limits:
+        return self._limits or Limits()
+
+    def _factory(self, content_type: str) -> ReaderFactory[E, R] | None:
+        if content_type.endswith("+json"):
+            content_type = JSON
+        for accepted, factory in self.operation.readers:
+            if accepted in (content_type, ANY_TYPE):
+                return factory
+        return None
+
+    def _decide(self, data: bytes, *, at_eof: bool = False) -> bool:
+        """Chooses the reader by the body's first byte (sse §2.7); False while there is none."""
+        first = data.removeprefix(_BOM).lstrip(_BLANKS)[:1]
+        if not first and not at_eof and len(data) < 1024:
+            return False
+        stream = self._factory(EVENT_STREAM)
+        factory = self._factory(JSON) if stream is None or first in (b"{", b"[") else stream
+        if factory is None or first == b"<":
+            raise self._failed(self._unexpected("text/html" if first == b"<" else self._head.content_type))
+        self._step(Input.DECIDED)
+        self._reader = factory(self.where, self._head, self._limited)
+        return True
+
+    def _unexpected(self, content_type: str) -> RemoteProtocolError:
+        expected = " or ".join(accepted for accepted, _ in self.operation.readers)
+        came = "an HTML page (from a gateway?)" if content_type == "text/html" else excerpt(content_type, 60)
+        return RemoteProtocolError(f"{self.where}: expected {expected}, got {came or 'no content type'}")
+
+    def _refusal(self) -> NaiError:
+        request = self.operation.request
+        return refusal(
+            request.method, self._head.url or request.path, self._head, self._pending[: self._limited.error_body]
+        )

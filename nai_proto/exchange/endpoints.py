@@ -1,0 +1,264 @@
+"""Every endpoint, once: the client builds requests from this table, the emulator finds its way with it.
+
+`build` and `match` are inverses. A path's parameters are percent-encoded whole, so any text but ``""``, ``"."`` and
+``".."`` comes back as it went in; a literal segment wins over a parameter, and `build` refuses what would collide.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
+from urllib.parse import parse_qsl, quote, unquote, urlencode
+
+import msgspec
+
+from ..errors import LocalProtocolError
+from ..http import Headers, Host, Request
+
+__all__ = ["ENDPOINTS", "Endpoint", "Parameters", "build", "endpoint", "host_of_model", "match"]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One row of the table."""
+
+    name: str
+    method: str
+    host: Host
+    path: str
+    "With parameters in braces: ``/user/objects/{type}``."
+    status: int
+    "What the service answers when all went well; a client accepts every 2xx (native §4.2)."
+    answers: str
+    "The content type of that answer; empty when it has no body."
+    auth: bool = True
+    "Must the request carry a token?"
+
+    @cached_property
+    def segments(self) -> tuple[str, ...]:
+        """The path's parts, parameters in their braces."""
+        return tuple(self.path.split("/")[1:])
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names of the path's parameters, in order."""
+        return tuple(segment[1:-1] for segment in self.segments if segment.startswith("{"))
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What a request adds to its endpoint."""
+
+    path: Mapping[str, str] = field(default_factory=dict[str, str])
+    query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+_JSON: Final = "application/json"
+_STREAM: Final = "text/event-stream"
+_TEXT: Final = "text/plain"
+_ZIP: Final = "binary/octet-stream"
+_ACCOUNT, _TEXTS, _IMAGE, _API = Host.ACCOUNT, Host.TEXT, Host.IMAGE, Host.API
+
+_ROWS: Final = (
+    # native §5
+    Endpoint("health", "GET", _API, "/", 200, _TEXT, auth=False),
+    # native §6: accounts
+    Endpoint("register", "POST", _ACCOUNT, "/user/register", 201, _JSON, auth=False),
+    Endpoint("login", "POST", _ACCOUNT, "/user/login", 201, _JSON, auth=False),
+    Endpoint("sso_google", "POST", _ACCOUNT, "/user/sso/google", 201, _JSON, auth=False),
+    Endpoint("change_access_key", "POST", _ACCOUNT, "/user/change-access-key", 200, _JSON),
+    Endpoint("resend_verification", "POST", _ACCOUNT, "/user/resend-email-verification", 201, "", auth=False),
+    Endpoint("verify_email", "POST", _ACCOUNT, "/user/verify-email", 200, "", auth=False),
+    Endpoint("change_mailing_consent", "PATCH", _ACCOUNT, "/user/change-mailing-list-consent", 200, ""),
+    Endpoint("information", "GET", _ACCOUNT, "/user/information", 200, _JSON),
+    Endpoint("osano_external_id", "GET", _ACCOUNT, "/user/osano-external-id", 200, _JSON),
+    Endpoint("put_consent", "PUT", _ACCOUNT, "/user/consent", 200, ""),
+    Endpoint("request_deletion", "POST", _ACCOUNT, "/user/deletion/request", 202, ""),
+    Endpoint("finish_deletion", "POST", _ACCOUNT, "/user/deletion/delete", 200, "", auth=False),
+    Endpoint("request_recovery", "POST", _ACCOUNT, "/user/recovery/request", 202, "", auth=False),
+    Endpoint("recover", "POST", _ACCOUNT, "/user/recovery/recover", 201, _JSON, auth=False),
+    Endpoint("delete_account", "POST", _ACCOUNT, "/user/delete", 200, ""),
+    Endpoint("user_data", "GET", _ACCOUNT, "/user/data", 200, _JSON),
+    Endpoint("priority", "GET", _ACCOUNT, "/user/priority", 200, _JSON),
+    Endpoint("gift_keys", "GET", _ACCOUNT, "/user/giftkeys", 200, _JSON),
+    Endpoint("subscription", "GET", _ACCOUNT, "/user/subscription", 200, _JSON),
+    Endpoint("bind_subscription", "POST", _ACCOUNT, "/user/subscription/bind", 201, ""),
+    Endpoint("change_subscription", "POST", _ACCOUNT, "/user/subscription/change", 200, ""),
+    Endpoint("create_persistent_token", "POST", _ACCOUNT, "/user/create-persistent-token", 201, _JSON),
+    Endpoint("get_settings", "GET", _ACCOUNT, "/user/clientsettings", 200, _TEXT),
+    Endpoint("put_settings", "PUT", _ACCOUNT, "/user/clientsettings", 200, ""),
+    Endpoint("submit", "POST", _ACCOUNT, "/user/submission", 200, ""),
+    Endpoint("get_submission", "GET", _ACCOUNT, "/user/submission/{event}", 200, _JSON),
+    Endpoint("get_vote", "GET", _ACCOUNT, "/user/vote-submission/{event}", 200, _JSON),
+    Endpoint("vote", "POST", _ACCOUNT, "/user/vote-submission/{event}", 201, ""),
+    Endpoint("delete_vote", "DELETE", _ACCOUNT, "/user/vote-submission/{event}", 200, ""),
+    # native §7: keystore and objects
+    Endpoint("get_keystore", "GET", _ACCOUNT, "/user/keystore", 200, _JSON),
+    Endpoint("put_keystore", "PUT", _ACCOUNT, "/user/keystore", 200, ""),
+    Endpoint("list_objects", "GET", _ACCOUNT, "/user/objects/{type}", 200, _JSON),
+    Endpoint("create_object", "PUT", _ACCOUNT, "/user/objects/{type}", 200, _JSON),
+    Endpoint("get_object", "GET", _ACCOUNT, "/user/objects/{type}/{id}", 200, _JSON),
+    Endpoint("update_object", "PATCH", _ACCOUNT, "/user/objects/{type}/{id}", 200, _JSON),
+    Endpoint("delete_object", "DELETE", _ACCOUNT, "/user/objects/{type}/{id}", 200, _JSON),
+    Endpoint("delete_objects", "DELETE", _ACCOUNT, "/user/objects/batch", 200, ""),
+    # native §8–10: text. The same two paths on two hosts: newer models on the text host, older ones on the api host.
+    Endpoint("generate", "POST", _TEXTS, "/ai/generate", 200, _JSON),
+    Endpoint("generate_stream", "POST", _TEXTS, "/ai/generate-stream", 200, _STREAM),
+    Endpoint("api_generate", "POST", _API, "/ai/generate", 201, _JSON),
+    Endpoint("api_generate_stream", "POST", _API, "/ai/generate-stream", 201, _STREAM),
+    Endpoint("generate_prompt", "POST", _API, "/ai/generate-prompt", 201, _JSON),
+    Endpoint("trial_status", "GET", _TEXTS, "/ai/trial-status", 200, _JSON),
+    Endpoint("link_usage", "POST", _TEXTS, "/usage/link", 200, ""),
+    # native §8.1, §8.2
+    Endpoint("get_voice", "GET", _API, "/ai/generate-voice", 200, "audio/mpeg"),
+    Endpoint("post_voice", "POST", _API, "/ai/generate-voice", 201, "audio/mpeg"),
+    Endpoint("train_module", "POST", _API, "/ai/module/train", 201, _JSON),
+    Endpoint("list_modules", "GET", _API, "/ai/module/all", 200, _JSON),
+    Endpoint("get_module", "GET", _API, "/ai/module/{id}", 200, _JSON),
+    Endpoint("delete_module", "DELETE", _API, "/ai/module/{id}", 200, _JSON),
+    Endpoint("buy_training_steps", "POST", _API, "/ai/module/buy-training-steps", 200, ""),
+    # openai §1
+    Endpoint("completions", "POST", _TEXTS, "/oa/v1/completions", 200, _JSON),
+    Endpoint("chat_completions", "POST", _TEXTS, "/oa/v1/chat/completions", 200, _JSON),
+    Endpoint("models", "GET", _TEXTS, "/oa/v1/models", 200, _JSON),
+    Endpoint("token_count", "POST", _TEXTS, "/oa/v1/internal/token-count", 200, _JSON),
+    # image §2
+    Endpoint("generate_image", "POST", _IMAGE, "/ai/generate-image", 200, _ZIP),
+    Endpoint("generate_image_stream", "POST", _IMAGE, "/ai/generate-image-stream", 200, "application/x-msgpack"),
+    Endpoint("augment_image", "POST", _IMAGE, "/ai/augment-image", 200, _ZIP),
+    Endpoint("upscale", "POST", _IMAGE, "/ai/upscale", 200, _ZIP),
+    Endpoint("encode_vibe", "POST", _IMAGE, "/ai/encode-vibe", 200, "application/binary"),
+    Endpoint("suggest_tags", "GET", _IMAGE, "/ai/generate-image/suggest-tags", 200, _JSON, auth=False),
+    Endpoint("annotate_image", "POST", _API, "/ai/annotate-image", 200, _ZIP),
+    Endpoint("classify", "POST", _API, "/ai/classify", 201, _JSON),
+)
+
+ENDPOINTS: Final[Mapping[str, Endpoint]] = {row.name: row for row in _ROWS}
+"""The table, by name."""
+
+
+def endpoint(name: str) -> Endpoint:
+    """The row with this name.
+
+    Raises:
+        LocalProtocolError: there is none.
+    """
+    try:
+        return ENDPOINTS[name]
+    except KeyError:
+        raise LocalProtocolError(f"no endpoint is called {name!r}") from None
+
+
+# native §1.2: these, and the colours of the staging models, live on the text host.
+_TEXT_HOST_MODELS: Final = frozenset(
+    ("kayra-v1", "llama-3-erato-v1", "blue", "red", "green", "purple", "pink", "yellow", "white", "black")
+)
+
+
+def host_of_model(model: str) -> Host:
+    """Which host serves a native text model (native §1.2); an unknown one is taken for an older one."""
+    return Host.TEXT if model in _TEXT_HOST_MODELS else Host.API
+
+
+def build(row: Endpoint, parameters: Parameters = Parameters(), headers: Headers = Headers()) -> Request:
+    """The request for an endpoint, relative and unsigned.
+
+    Raises:
+        LocalProtocolError: a path parameter is missing, not known, empty, or a segment that means something else.
+    """
+    if set(parameters.path) != set(row.names):
+        raise LocalProtocolError(f"{row.name} takes {', '.join(row.names) or 'no path parameters'}")
+    path = "".join("/" + _segment(row, part, parameters.path) for part in row.segments)
+    try:
+        target = path + ("?" + urlencode(parameters.query) if parameters.query else "")
+    except UnicodeEncodeError:
+        target = ""
+    if not target:
+        raise LocalProtocolError(f"{row.name}: the query is not Unicode text (a lone surrogate)")
+    return Request(row.method, target, headers, parameters.body, row.host)
+
+
+def _segment(row: Endpoint, part: str, values: Mapping[str, str]) -> str:
+    if not part.startswith("{"):
+        return part
+    name = part[1:-1]
+    value = values[name]
+    if value in ("", ".", ".."):
+        raise LocalProtocolError(f"{row.name}: {name} is {value!r}, which is no path segment")
+    if value in _LITERALS[row.method, row.path]:
+        raise LocalProtocolError(f"{row.name}: {name} {value!r} is the name of another endpoint")
+    try:
+        return quote(value, safe="")
+    except UnicodeEncodeError:
+        raise LocalProtocolError(f"{row.name}: {name} is not Unicode text (a lone surrogate)") from None
+
+
+def match(method: str, host: Host | None, target: str, body: bytes = b"") -> tuple[Endpoint, Parameters] | None:
+    """The endpoint that a request means, and what it adds; None when there is none.
+
+    Args:
+        method: HTTP method.
+        host: the role of the address that got the request; None at an address that serves all roles. Then a path that
+            two hosts have goes by the model that the body names (native §17.1).
+        target: path and query as they came. A slash at the end is ignored (native §7.2).
+        body: decides between hosts, and is handed on in the parameters.
+    """
+    path, _, query = target.partition("?")
+    try:
+        segments = tuple(unquote(part, errors="strict") for part in _SLASHES.sub("", path).split("/")[1:] or [""])
+    except UnicodeDecodeError:
+        return None
+    rows = [
+        row
+        for row in _BY_METHOD.get((method.upper(), len(segments)), ())
+        if host in (None, row.host)
+        and all(part.startswith("{") or part == segment for part, segment in zip(row.segments, segments, strict=True))
+    ]
+    if not rows:
+        return None
+    most = max(_literalness(row) for row in rows)
+    rows = [row for row in rows if _literalness(row) == most]
+    row = rows[0] if len(rows) == 1 else _by_model(rows, body)
+    values = {part[1:-1]: got for part, got in zip(row.segments, segments, strict=True) if part.startswith("{")}
+    pairs = tuple(parse_qsl(query, keep_blank_values=True)) if query else ()
+    return row, Parameters(values, pairs, body)
+
+
+_SLASHES: Final = re.compile(r"(?<=.)/+\Z")
+
+
+class _Model(msgspec.Struct):
+    model: str = ""
+
+
+def _by_model(rows: list[Endpoint], body: bytes) -> Endpoint:
+    try:
+        model = msgspec.json.decode(body, type=_Model).model
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        model = ""
+    host = host_of_model(model)
+    return next((row for row in rows if row.host is host), rows[0])
+
+
+def _literalness(row: Endpoint) -> tuple[bool, ...]:
+    return tuple(not part.startswith("{") for part in row.segments)
+
+
+def _collisions(row: Endpoint) -> Iterator[str]:
+    """Values of the row's parameters that would turn it into another row of the same method."""
+    for other in _ROWS:
+        pairs = [*zip(row.segments, other.segments, strict=False)]
+        if other is row or other.method != row.method or len(other.segments) != len(row.segments):
+            continue
+        if all(mine == theirs or mine.startswith("{") or theirs.startswith("{") for mine, theirs in pairs):
+            yield from (theirs for mine, theirs in pairs if mine.startswith("{") and not theirs.startswith("{"))
+
+
+_BY_METHOD: Final[dict[tuple[str, int], list[Endpoint]]] = {}
+for _row in _ROWS:
+    _BY_METHOD.setdefault((_row.method, len(_row.segments)), []).append(_row)
+_LITERALS: Final = {(row.method, row.path): frozenset(_collisions(row)) for row in _ROWS}

@@ -1,0 +1,82 @@
+"""Readers that any endpoint can use. Their factories are frozen values, so the operations that hold them pickle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Generic, Never, TypeVar
+
+from ..codecs.json import JsonDecoder, service_error
+from ..errors import LimitExceeded
+from ..http import Head
+from ..limits import Limits
+from .call import ANY_TYPE
+
+__all__ = ["NOTHING", "BodyReader", "Json", "Nothing"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class BodyReader(Generic[T]):
+    """Keeps a body whole, within `Limits.body`, and makes one value of it at the end."""
+
+    def __init__(self, finish: Callable[[bytes], T], limits: Limits) -> None:
+        self._finish = finish
+        self._limit = limits.body
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    @property
+    def complete(self) -> bool:
+        """Never before the body's end."""
+        return False
+
+    @property
+    def partial(self) -> T | None:
+        """Nothing: half a document is no document."""
+        return None
+
+    def receive_data(self, data: bytes) -> tuple[Never, ...]:
+        self._size += len(data)
+        if self._size > self._limit:
+            raise LimitExceeded("body", limit=self._limit, value=self._size)
+        self._pieces.append(data)
+        return ()
+
+    def receive_eof(self) -> T:
+        return self._finish(b"".join(self._pieces))
+
+
+@dataclass(frozen=True, slots=True)
+class Json(Generic[T, R]):
+    """Reads one JSON document as ``type`` and gives ``to(document)``; an error inside it is raised (native §4.1)."""
+
+    type: type[T]
+    to: Callable[[T], R]
+
+    def __call__(self, where: str, head: Head, limits: Limits, /) -> BodyReader[R]:  # noqa: ARG002 -- a ReaderFactory
+        decoder = JsonDecoder(self.type)
+
+        def finish(body: bytes) -> R:
+            if (error := service_error(body)) is not None:
+                raise error
+            return self.to(decoder.decode(body, where=where, depth=limits.json_depth))
+
+        return BodyReader(finish, limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """For answers that only their status tells about; whatever body there is is ignored (native §6)."""
+
+    def __call__(self, where: str, head: Head, limits: Limits, /) -> BodyReader[None]:  # noqa: ARG002 -- a ReaderFactory
+        return BodyReader(_ignore, limits)
+
+
+def _ignore(body: bytes) -> None:
+    """Whatever it is."""
+
+
+NOTHING: Final[tuple[tuple[str, Nothing], ...]] = ((ANY_TYPE, Nothing()),)

@@ -1,0 +1,70 @@
+"""What an answer that is not 2xx means (native §4, openai §9). Building an error never fails."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Final
+
+from ..codecs.json import error_message
+from ..errors import StatusError, excerpt
+from ..http import Head, Headers
+
+__all__ = ["refusal", "retry_after"]
+
+_SECONDS: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?")
+# The one form of a date that HTTP still writes (RFC 9110 §5.6.7).
+_DATE: Final = re.compile(r"\w{3}, (\d{2}) (\w{3}) (\d{4}) (\d{2}):(\d{2}):(\d{2}) GMT", re.ASCII)
+_MONTHS: Final = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+_PHRASES: Final = {301: "moved", 302: "found elsewhere", 303: "see other", 307: "moved for now", 308: "moved for good"}
+
+
+def refusal(method: str, url: str, head: Head, body: bytes) -> StatusError:
+    """The error for an answer: its class by status, its text from the body in any of the shapes in use.
+
+    Args:
+        method, url: of the request; the URL without query.
+        head: of the answer.
+        body: the beginning of the answer's body.
+    """
+    message = error_message(body, head.content_type) or _PHRASES.get(head.status, "no explanation given")
+    return StatusError.kind(head.status, message)(
+        head.status,
+        message,
+        method=method,
+        url=url,
+        request_id=_first(head.headers, "x-request-id", "x-correlation-id", "cf-ray"),
+        retry_after=retry_after(head.headers),
+        body=body,
+    )
+
+
+def retry_after(headers: Headers) -> float | None:
+    """Seconds to wait as ``retry-after-ms`` or ``Retry-After`` say, or None.
+
+    A date is compared with the answer's own ``Date``, so that no clock is needed and none can be wrong.
+    """
+    if (ms := headers.get("retry-after-ms")) is not None and _SECONDS.fullmatch(ms):
+        return float(ms) / 1000
+    value = headers.get("retry-after")
+    if value is None:
+        return None
+    if _SECONDS.fullmatch(value):
+        return float(value)
+    then, now = _moment(value), _moment(headers.get("date") or "")
+    return None if then is None or now is None else max(0.0, (then - now).total_seconds())
+
+
+def _moment(text: str) -> datetime | None:
+    found = _DATE.fullmatch(text)
+    if found is None or found[2] not in _MONTHS:
+        return None
+    try:
+        day, year, hour, minute, second = (int(number) for number in found.group(1, 3, 4, 5, 6))
+        return datetime(year, _MONTHS.index(found[2]) + 1, day, hour, minute, second)
+    except ValueError:
+        return None
+
+
+def _first(headers: Headers, *names: str) -> str | None:
+    return next((excerpt(value, 80) for name in names if (value := headers.get(name))), None)

@@ -1,0 +1,201 @@
+"""The server's side of a call: a handler says what to answer, a `Reply` sees to it that it is an answer.
+
+A handler is a generator, the mirror of a flow, and yields *actions*:
+
+========  ============================================================  =====================================
+action    the driver                                                    and sends in
+========  ============================================================  =====================================
+Read      waits for more of the request's body                          the bytes; ``b""`` at their end
+Start     sends the head of the answer                                  None
+Write     sends a piece of its body                                     None
+Wait      waits, and stops the handler if the client goes away          None
+Store     makes a change durable, before anything is acknowledged       None
+Raw       sends bytes that no correct server sends                      None
+Cut       closes the connection at once                                 None
+========  ============================================================  =====================================
+
+`Reply` is the message face: it runs one handler for whoever has an HTTP server of their own. Its states and transitions
+stand in one table, as those of `Call` do. A handler that is stopped half-way is closed, so its ``finally`` runs whatever
+happened: that is where it gives back what it holds.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from ..errors import LocalProtocolError
+from ..http import Head, Request
+
+__all__ = [
+    "REPLY_TRANSITIONS",
+    "App",
+    "Cut",
+    "Finish",
+    "Handler",
+    "Output",
+    "Raw",
+    "Read",
+    "Reply",
+    "ReplyState",
+    "ServerAction",
+    "Start",
+    "Store",
+    "Wait",
+    "Write",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Wait for more of the request's body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Send the head."""
+
+    head: Head
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Send a piece of the body."""
+
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Do nothing for a while; None: until the client goes away."""
+
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Make a change durable before the next action."""
+
+    change: object = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Send bytes past every rule: a wrong length, a torn head. The connection can only be cut afterwards."""
+
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Close the connection at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The answer is complete. Handlers do not yield this: they return."""
+
+
+ServerAction: TypeAlias = Read | Start | Write | Wait | Store | Raw | Cut
+Output: TypeAlias = ServerAction | Finish
+Handler: TypeAlias = Generator[ServerAction, bytes | None, None]
+App: TypeAlias = Callable[[Request], Handler]
+"""A server's logic: makes the handler for a request, whose body the handler reads."""
+
+
+class ReplyState(enum.Enum):
+    """Where an answer is."""
+
+    OPEN = "open"
+    "no head yet"
+    STARTED = "started"
+    "head sent; the body goes on"
+    BROKEN = "broken"
+    "raw bytes went out; nothing more can be said"
+    DONE = "done"
+    "complete, or cut"
+
+
+REPLY_TRANSITIONS: Final[Mapping[tuple[ReplyState, type[Output]], ReplyState]] = {
+    (ReplyState.OPEN, Read): ReplyState.OPEN,
+    (ReplyState.OPEN, Wait): ReplyState.OPEN,
+    (ReplyState.OPEN, Store): ReplyState.OPEN,
+    (ReplyState.OPEN, Start): ReplyState.STARTED,
+    (ReplyState.OPEN, Raw): ReplyState.BROKEN,
+    (ReplyState.OPEN, Cut): ReplyState.DONE,
+    (ReplyState.STARTED, Read): ReplyState.STARTED,
+    (ReplyState.STARTED, Wait): ReplyState.STARTED,
+    (ReplyState.STARTED, Store): ReplyState.STARTED,
+    (ReplyState.STARTED, Write): ReplyState.STARTED,
+    (ReplyState.STARTED, Raw): ReplyState.BROKEN,
+    (ReplyState.STARTED, Cut): ReplyState.DONE,
+    (ReplyState.STARTED, Finish): ReplyState.DONE,
+    (ReplyState.BROKEN, Wait): ReplyState.BROKEN,
+    (ReplyState.BROKEN, Raw): ReplyState.BROKEN,
+    (ReplyState.BROKEN, Cut): ReplyState.DONE,
+}
+
+
+class Reply:
+    """One use of a handler.
+
+    Feed the request's body with `receive_data` and `receive_eof`, and do what `next_action` says until it says `Finish`
+    or `Cut`. When the client goes away, `close`.
+    """
+
+    def __init__(self, handler: Handler) -> None:
+        self.state = ReplyState.OPEN
+        self._handler = handler
+        self._body: list[bytes] = []
+        self._ended = False
+        self._reading = False
+
+    def receive_data(self, data: bytes) -> None:
+        """A piece of the request's body."""
+        if self._ended:
+            raise LocalProtocolError("the request's body has ended")
+        if data:
+            self._body.append(data)
+
+    def receive_eof(self) -> None:
+        """The end of the request's body."""
+        self._ended = True
+
+    def next_action(self) -> Output:
+        """What to do next. `Read` means: feed something, then ask again."""
+        while True:
+            incoming: bytes | None = None
+            if self._reading:
+                if not self._body and not self._ended:
+                    return _READ
+                incoming = b"".join(self._body)
+                self._body.clear()
+                self._reading = False
+            action = self._advance(incoming)
+            following = REPLY_TRANSITIONS.get((self.state, type(action)))
+            if following is None:
+                self.close()
+                raise LocalProtocolError(
+                    f"a handler cannot {type(action).__name__} while its answer is {self.state.value}"
+                )
+            self.state = following
+            if not isinstance(action, Read):
+                return action
+            self._reading = True
+
+    def _advance(self, incoming: bytes | None) -> Output:
+        try:
+            return self._handler.send(incoming)
+        except StopIteration:
+            return _CUT if self.state is ReplyState.BROKEN else _FINISH
+
+    def close(self) -> None:
+        """Stops the handler wherever it is; its ``finally`` runs."""
+        self._handler.close()
+
+
+_READ: Final = Read()
+_CUT: Final = Cut()
+_FINISH: Final = Finish()

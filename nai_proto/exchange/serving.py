@@ -1,0 +1,135 @@
+"""One connection of a server, without I/O: an `App` over a `Wire`.
+
+All that a driver has to know are four steps: `Need` (read from the client, for at most so many seconds), `Write`, `Store`
+and `Cut`. Waiting is reading with a limit, or a vanished client would go unnoticed and keep what it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from ..errors import LimitExceeded, RemoteProtocolError
+from ..http import Head, Headers, Request
+from ..limits import Limits
+from ..wire import Closed, Data, End, Event, Wire
+from .reply import App, Cut, Finish, Raw, Read, Reply, ReplyState, Start, Store, Wait, Write
+
+__all__ = ["Need", "ServeStep", "serve"]
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Read from the client; send in the bytes, ``b""`` when it has gone, None when ``seconds`` are over."""
+
+    seconds: float | None = None
+
+
+ServeStep: TypeAlias = Need | Write | Store | Cut
+_Steps: TypeAlias = Generator[ServeStep, bytes | None, None]
+_NEED: Final = Need()
+_CUT: Final = Cut()
+_AHEAD: Final = 1_048_576
+"Bytes that a client may pipeline behind an unanswered request."
+
+
+def serve(app: App, now: Callable[[], float], limits: Limits = Limits()) -> _Steps:
+    """Answers requests on one connection until either side ends it.
+
+    Args:
+        app: makes a handler for each request.
+        now: seconds of any clock that only goes forward.
+        limits: bounds for what the client sends.
+    """
+    wire = Wire("server", limits)
+    while True:
+        try:
+            request = yield from _event(wire)
+        except RemoteProtocolError as error:
+            status = 431 if isinstance(error, LimitExceeded) else 400
+            yield Write(wire.send_response(Head(status, Headers.of(content_length="0"))))
+            break
+        if not isinstance(request, Request):
+            break
+        reply = Reply(app(request))
+        try:
+            yield from _answer(wire, reply, now)
+        except _GoneError:
+            break
+        finally:
+            reply.close()
+        if not wire.over:
+            break
+        wire.start_next()
+    yield _CUT
+
+
+class _GoneError(Exception):
+    """The connection is of no more use: the client left or broke the rules, or the handler cut it."""
+
+
+def _answer(wire: Wire, reply: Reply, now: Callable[[], float]) -> _Steps:
+    ended = False
+
+    def read() -> Generator[ServeStep, bytes | None, bool]:
+        """Hands the next piece of the body to the reply; True at its end."""
+        try:
+            event = yield from _event(wire)
+        except RemoteProtocolError:
+            raise _GoneError from None
+        if isinstance(event, Data):
+            reply.receive_data(event.data)
+            return False
+        if not isinstance(event, End):
+            raise _GoneError
+        reply.receive_eof()
+        return True
+
+    while reply.state is not ReplyState.DONE:
+        match reply.next_action():
+            case Read():
+                if wire.expects_continue:
+                    yield Write(wire.send_informational(100))
+                ended = yield from read()
+            case Start(head):
+                yield Write(wire.send_response(head))
+            case Write(data):
+                if out := wire.send_data(data):
+                    yield Write(out)
+            case Raw(data):
+                yield Write(data)
+            case Wait(seconds):
+                yield from _wait(wire, seconds, now)
+            case Store() as store:
+                yield store
+            case Cut():
+                raise _GoneError
+            case Finish():
+                if out := wire.send_end():
+                    yield Write(out)
+    if wire.expects_continue:  # answered without asking for the body: it may never come
+        raise _GoneError
+    while not ended:  # the handler had no use for the rest of the body
+        ended = yield from read()
+
+
+def _event(wire: Wire) -> Generator[ServeStep, bytes | None, Event | Closed]:
+    while (event := wire.next_event()) is None:
+        wire.receive_data((yield _NEED) or b"")
+    return event
+
+
+def _wait(wire: Wire, seconds: float | None, now: Callable[[], float]) -> _Steps:
+    """Time passes; the client may pipeline meanwhile, or leave."""
+    until = None if seconds is None else now() + seconds
+    ahead = 0
+    while (left := None if until is None else until - now()) is None or left > 0:
+        data = yield Need(left)
+        if data is None:
+            continue
+        ahead += len(data)
+        if not data or ahead > _AHEAD:
+            raise _GoneError
+        wire.receive_data(data)
+

@@ -1,0 +1,142 @@
+"""Who asks, where, and how long it may take. The session is a value; requests are signed when they are sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final, Self
+
+from ..errors import LocalProtocolError, Phase, TimedOut
+from ..http import NO_HEADERS, Headers, Host, Request
+from ..limits import Limits, Timeouts
+from ..secret import Token
+
+__all__ = ["Budget", "Session"]
+
+_OURS: Final = Headers([("User-Agent", "nai-proto"), ("Accept-Encoding", "identity")])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """Base URLs by role, token, headers, limits and timeouts of a client.
+
+    The defaults of the URLs are the service's own hosts (native §1.1). A base URL may have a path: it is put in front of
+    every target, as a gateway wants it.
+
+    Raises:
+        LocalProtocolError: a base URL is not ``http(s)://host[:port][/path]``.
+    """
+
+    token: Token | None = None
+    account: str = "https://image.novelai.net"
+    text: str = "https://text.novelai.net"
+    image: str = "https://image.novelai.net"
+    api: str = "https://api.novelai.net"
+    headers: Headers = NO_HEADERS
+    "Sent with every request that does not have a field of that name."
+    limits: Limits = Limits()
+    timeouts: Timeouts = Timeouts()
+
+    def __post_init__(self) -> None:
+        for role in Host:
+            _check_base(role.value, getattr(self, role.value))
+
+    @classmethod
+    def at(
+        cls,
+        url: str,
+        *,
+        token: Token | None = None,
+        headers: Headers = NO_HEADERS,
+        limits: Limits = Limits(),
+        timeouts: Timeouts = Timeouts(),
+    ) -> Self:
+        """All four roles at one address: an emulator, a proxy, a gateway."""
+        return cls(
+            token=token,
+            account=url,
+            text=url,
+            image=url,
+            api=url,
+            headers=headers,
+            limits=limits,
+            timeouts=timeouts,
+        )
+
+    def with_token(self, token: Token | None) -> Session:
+        """This session with another token."""
+        return replace(self, token=token)
+
+    def sign(self, request: Request) -> Request:
+        """The request as it is sent: absolute, authorized, with this session's header fields.
+
+        What the request says itself wins. A request that is absolute already is left alone, and gets no token: tokens go
+        to this session's hosts and to no other.
+        """
+        if request.base or request.host is None:
+            return request
+        base: str = getattr(self, request.host.value)
+        scheme, _, rest = base.partition("://")
+        authority, slash, prefix = rest.partition("/")
+        return replace(
+            request.adding(self.headers).adding(_OURS),
+            token=request.token or self.token,
+            base=f"{scheme}://{authority}",
+            target=(slash + prefix).rstrip("/") + request.target,
+        )
+
+
+def _check_base(role: str, url: str) -> None:
+    scheme, separator, rest = url.partition("://")
+    authority = rest.partition("/")[0]
+    if scheme not in ("http", "https") or not separator or not authority:
+        raise LocalProtocolError(f"the base URL of {role} must be http(s)://host[:port][/path]")
+    if "@" in authority or not url.isascii() or any(mark in url for mark in "?# \t\r\n"):
+        raise LocalProtocolError(
+            f"the base URL of {role} has parts that do not belong into it: user, query, fragment, blanks or non-ASCII"
+        )
+    host, colon, port = authority.rpartition(":")
+    if colon and not authority.endswith("]") and not (host and port.isdecimal() and int(port) < 65_536):
+        raise LocalProtocolError(f"the base URL of {role} has a port that is none")
+
+
+class Budget:
+    """What is left of the timeouts of one run: the driver asks before each wait and says afterwards what it took."""
+
+    __slots__ = ("_left", "_timeouts")
+
+    def __init__(self, timeouts: Timeouts) -> None:
+        self._timeouts = timeouts
+        self._left = timeouts.total
+
+    @property
+    def counts(self) -> bool:
+        """Is there a total at all? If not, nobody needs to look at the clock."""
+        return self._left is not None
+
+    def limit(self, phase: Phase) -> float | None:
+        """Seconds for one wait in this phase; None is without limit."""
+        limit: float | None = None if phase == "total" else getattr(self._timeouts, phase)
+        if self._left is None:
+            return limit
+        return self._left if limit is None else min(limit, self._left)
+
+    def spend(self, seconds: float) -> None:
+        """A wait took this long."""
+        if self._left is not None:
+            self._left = max(0.0, self._left - seconds)
+
+    def timed_out(self, phase: Phase, *, sent: bool) -> TimedOut:
+        """The error for a wait in this phase that reached its limit."""
+        limit: float | None = None if phase == "total" else getattr(self._timeouts, phase)
+        if self._left is not None and (limit is None or self._left < limit):
+            return TimedOut(f"the total of {self._timeouts.total:g} s ran out", sent=sent, phase="total")
+        return TimedOut(f"nothing within {limit or 0:g} s ({_WAITS[phase]})", sent=sent, phase=phase)
+
+
+_WAITS: Final[dict[Phase, str]] = {
+    "connect": "connecting",
+    "write": "sending the request",
+    "read": "waiting for the answer",
+    "idle": "waiting for more of the answer",
+    "total": "in all",
+}

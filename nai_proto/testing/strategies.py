@@ -1,0 +1,101 @@
+"""Hypothesis strategies: how bytes are cut, what a server may stream, and what nobody should send."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import cycle
+
+import msgspec
+from hypothesis import strategies as st
+
+from .link import cut
+
+__all__ = ["chunkings", "cutters", "hostile_bodies", "hostile_bytes", "native_streams"]
+
+
+def chunkings(data: bytes) -> st.SearchStrategy[list[bytes]]:
+    """Ways to cut ``data`` into reads: whole, byte by byte, anywhere."""
+    edges = st.one_of(
+        st.just([]),
+        st.just([*range(len(data))]),
+        st.lists(st.integers(0, len(data)), max_size=12),
+    )
+    return edges.map(lambda found: cut(data, found))
+
+
+def cutters() -> st.SearchStrategy[Callable[[bytes], list[bytes]]]:
+    """Functions that cut whatever they are given, for the ``pieces`` of a `Link`."""
+
+    def cutter(sizes: list[int]) -> Callable[[bytes], list[bytes]]:
+        def pieces(data: bytes) -> list[bytes]:
+            edges, at = [0], 0
+            for size in cycle(sizes):
+                at += size
+                if at >= len(data):
+                    return cut(data, edges)
+                edges.append(at)
+            return [data]
+
+        return pieces
+
+    return st.lists(st.integers(1, 400), min_size=1, max_size=6).map(cutter)
+
+
+@st.composite
+def native_streams(draw: st.DrawFn, final: bool = True) -> tuple[bytes, list[str]]:
+    """The body of a ``/ai/generate-stream`` answer in one of the forms that are legal (native §10, sse §1), and the texts
+    of its tokens.
+
+    Args:
+        final: does the last event say so?
+    """
+    # JSON text may hold U+2028, U+0085 and their like raw; only JSON's own escapes are forced.
+    texts = draw(st.lists(st.text(max_size=12), min_size=1, max_size=12))
+    newline = draw(st.sampled_from([b"\n", b"\r\n", b"\r"]))
+    blank = draw(st.sampled_from([b"", b" "]))
+    out = [draw(st.sampled_from([b"", b"\xef\xbb\xbf"]))]
+    for ptr, text in enumerate(texts):
+        if draw(st.booleans()):
+            out.append(b": still here" + newline + draw(st.sampled_from([b"", newline])))
+        data = msgspec.json.encode({"token": text, "ptr": ptr, "final": final and ptr == len(texts) - 1})
+        fields = [b"event:" + blank + b"newToken", b"id:" + blank + b"%d" % ptr, b"data:" + blank + data]
+        out += [field + newline for field in draw(st.permutations(fields))]
+        out.append(newline)
+    return b"".join(out), texts
+
+
+_CRUMBS = (
+    b"HTTP/1.1 200 OK\r\n",
+    b"HTTP/1.1 429 \r\n",
+    b"HTTP/1.0 502 Bad Gateway\r\n",
+    b"Content-Type: text/event-stream\r\n",
+    b"Content-Type: application/json\r\n",
+    b"Content-Length: 7\r\n",
+    b"Transfer-Encoding: chunked\r\n",
+    b"Content-Encoding: gzip\r\n",
+    b"\r\n",
+    b"5\r\nhello\r\n",
+    b"0\r\n\r\n",
+    b"data: ",
+    b'data:{"token":"x","ptr":0,"final":true}\n\n',
+    b'data: {"error":"no"}\n\n',
+    b'{"statusCode":500,"message":"no"}',
+    b'{"accessToken":1}',
+    b"<html><title>502</title>",
+    b"[" * 2000,
+    b'{"output":null}',
+    b"\xff\xfe",
+    b"\xef\xbb\xbf",
+    b"\x00",
+    b"\n\n",
+)
+
+
+def hostile_bytes() -> st.SearchStrategy[bytes]:
+    """What a broken or malicious peer might send: rubbish, and crumbs of the real thing in any order."""
+    return st.lists(st.one_of(st.sampled_from(_CRUMBS), st.binary(max_size=30)), max_size=12).map(b"".join)
+
+
+def hostile_bodies() -> st.SearchStrategy[bytes]:
+    """The same without crumbs of heads, for readers of bodies."""
+    return st.lists(st.one_of(st.sampled_from(_CRUMBS[9:]), st.binary(max_size=30)), max_size=12).map(b"".join)

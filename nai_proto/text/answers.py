@@ -1,0 +1,141 @@
+"""What text requests give: the events of a stream, the result, and their readers (native §9.10, §10)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from ..codecs.json import JsonDecoder, service_error
+from ..codecs.sse import SSESplitter
+from ..errors import NaiError, Truncated
+from ..http import Head
+from ..limits import Limits
+
+__all__ = ["Candidate", "Completion", "FinishReason", "Logprobs", "Token", "TokenReader", "Tokens"]
+
+FinishReason: TypeAlias = Literal["stop", "length"]
+
+
+class Candidate(msgspec.Struct, frozen=True, array_like=True):
+    """A token that could have been next."""
+
+    tokens: tuple[int, ...]
+    "Its ids, normally one."
+    logprobs: tuple[float | None, float | None]
+    "Natural logarithms before and after sampling; None where sampling had removed it."
+
+
+class Logprobs(msgspec.Struct, frozen=True):
+    """What a token was chosen from (native §9.10), best first."""
+
+    chosen: tuple[Candidate, ...] = ()
+    before: tuple[Candidate, ...] = ()
+    after: tuple[Candidate, ...] = ()
+
+
+class Token(msgspec.Struct, frozen=True):
+    """One piece of generated text, as it was streamed."""
+
+    text: str = msgspec.field(default="", name="token")
+    "May be empty."
+    ptr: int | None = None
+    "Its place in the answer, from 0."
+    final: bool = False
+    "True on the last one."
+    logprobs: Logprobs | None = None
+    "Present when ``num_logprobs`` was sent."
+
+
+class Completion(msgspec.Struct, frozen=True):
+    """Generated text, without the prompt."""
+
+    text: str = msgspec.field(name="output")
+    "May be empty."
+    logprobs: tuple[Logprobs, ...] | None = None
+    "One per token, when ``num_logprobs`` was sent."
+    finish_reason: FinishReason | None = None
+    """``"length"`` when ``max_length`` tokens came, else ``"stop"``; None when it cannot be told: the service does not say,
+    and an answer that is not streamed does not show how many tokens it has."""
+
+
+_TOKEN: Final = msgspec.json.Decoder(Token)
+
+
+class TokenReader:
+    """Reads the event stream: each event is a `Token`, the result is the `Completion` that they make.
+
+    Costs one splitting and one typed decoding per event. Errors inside the stream are looked for only in reads that hold
+    their key words, events that do not decode are looked at again by the general decoder, which says what is wrong.
+    """
+
+    def __init__(self, where: str, limits: Limits, max_length: int | None) -> None:
+        self.complete = False
+        self._where = where
+        self._depth = limits.json_depth
+        self._max_length = max_length
+        self._splitter = SSESplitter(limits)
+        self._tokens: list[Token] = []
+
+    @property
+    def partial(self) -> Completion | None:
+        """The text so far."""
+        return self._completion() if self._tokens else None
+
+    def receive_data(self, data: bytes) -> Sequence[Token]:
+        tokens: list[Token] = []
+        for _, block in self._splitter.receive_data(data):
+            if self.complete:
+                break
+            if not block:  # a ping (sse §2.2)
+                continue
+            try:
+                token = self._token(block)
+            except NaiError:
+                self._tokens += tokens
+                raise
+            tokens.append(token)
+            self.complete = token.final
+        self._tokens += tokens
+        return tokens
+
+    def receive_eof(self) -> Completion:
+        if not self.complete:
+            self._splitter.receive_eof()
+            if self._splitter.stray and (error := service_error(self._splitter.stray)) is not None:
+                raise error
+            raise Truncated(f"{self._where}: the stream ended after {len(self._tokens)} tokens, before its final event")
+        return self._completion()
+
+    def _token(self, block: bytes) -> Token:
+        if (error := service_error(block)) is not None:
+            raise error
+        try:
+            return _TOKEN.decode(block)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            pass
+        text = block.decode("utf-8", "replace").encode()  # bad UTF-8 is U+FFFD in an event stream (sse §1.1)
+        return _GENERAL.decode(text, where=f"{self._where}: event {len(self._tokens)}", depth=self._depth)
+
+    def _completion(self) -> Completion:
+        length = len(self._tokens)
+        reason: FinishReason | None = None
+        if self.complete:
+            reason = "length" if self._max_length is not None and length >= self._max_length else "stop"
+        logprobs = tuple(token.logprobs for token in self._tokens if token.logprobs is not None)
+        return Completion("".join(token.text for token in self._tokens), logprobs or None, reason)
+
+
+_GENERAL: Final = JsonDecoder(Token)
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Makes the reader of one stream."""
+
+    max_length: int | None
+
+    def __call__(self, where: str, head: Head, limits: Limits, /) -> TokenReader:  # noqa: ARG002 -- a ReaderFactory
+        return TokenReader(where, limits, self.max_length)

@@ -1,0 +1,67 @@
+"""The parameters of a text request, under the service's own names (native §9.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypedDict
+
+__all__ = ["LogitBias", "Parameters", "PhraseRepPen"]
+
+PhraseRepPen = Literal["off", "very_light", "light", "medium", "aggressive", "very_aggressive"]
+
+
+class LogitBias(TypedDict):
+    """One phrase made likelier or rarer (native §9.3); the service wants all four keys."""
+
+    sequence: Sequence[int]
+    bias: float
+    ensure_sequence_finish: bool
+    generate_once: bool
+
+
+class Parameters(TypedDict, total=False):
+    """Keyword arguments of `generate` and `generate_stream`. What is not given is not sent."""
+
+    temperature: float
+    max_length: int
+    min_length: int
+    top_k: int
+    top_p: float
+    tail_free_sampling: float
+    top_a: float
+    typical_p: float
+    cfg_scale: float
+    cfg_uc: str
+    cfg_alpha: float
+    top_g: int
+    mirostat_tau: float
+    mirostat_lr: float
+    math1_temp: float
+    math1_quad: float
+    math1_quad_entropy_scale: float
+    min_p: float
+    order: Sequence[int]
+    repetition_penalty: float
+    repetition_penalty_range: int
+    repetition_penalty_slope: float
+    repetition_penalty_frequency: float
+    repetition_penalty_presence: float
+    repetition_penalty_whitelist: Sequence[int]
+    phrase_rep_pen: PhraseRepPen
+    bad_words_ids: Sequence[Sequence[int]]
+    stop_sequences: Sequence[Sequence[int]]
+    logit_bias: Sequence[tuple[int, float]]
+    logit_bias_exp: Sequence[LogitBias]
+    generate_until_sentence: bool
+    return_full_text: bool
+    use_cache: bool
+    prefix: str
+    num_logprobs: int
+    bracket_ban: bool
+    force_emotion: bool
+    eos_token_id: int
+    bos_token_id: int
+    pad_token_id: int
+    line_start_ids: Sequence[Sequence[int]]
+    cropped_token: int
+    valid_first_tokens: Sequence[int]

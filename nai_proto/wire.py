@@ -1,0 +1,434 @@
+"""One HTTP/1.1 connection as bytes in, events out, in either role (RFC 9112).
+
+h11 reads and writes the heads; bodies are ours (`body`), since handing each chunk through h11 costs ten times as much.
+h11 knows no way to give a body away, so with its public names only: one ``h11.Connection`` lives for one exchange. It
+is fed until the final head is out; what it still holds then (``trailing_data``) begins the body, and it sees neither
+another byte nor the end of the data. What follows the body begins the next exchange. Framing and persistence are
+therefore our facts; h11 has refused before what makes them doubtful: several lengths, unknown codings.
+
+Whatever bytes arrive, in whatever pieces, the wire gives events or raises a `NaiError`; cutting them differently never
+changes the events but for where `Data` is split. Time is linear in the bytes. An error's text names fields, never
+their values: they may be secrets. After a `RemoteProtocolError` nothing more is read; a server may still answer.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias
+
+import h11
+
+from .body import FixedReader, Framing, MutedWriter, Reader, UntilCloseReader, Writer, grants
+from .errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated, excerpt
+from .http import Head, Headers, Request
+from .limits import Limits
+
+__all__ = ["CLOSED", "END", "Closed", "Data", "End", "Event", "Tunnel", "Wire"]
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """A piece of the body: all that one read held of it."""
+
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The message is complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The peer closed between two messages; nothing is missing. A client's request in flight has had no answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tunnel:
+    """A CONNECT was granted (RFC 9110 §9.3.6): from here on the bytes are not HTTP, and the wire is done."""
+
+    data: bytes = field(repr=False)
+    "What had come already behind the heads."
+
+
+Event: TypeAlias = Request | Head | Data | End | Closed | Tunnel
+"""What `Wire.next_event` gives: ``Request`` in the server's role, ``Head`` in the client's."""
+
+END: Final = End()
+CLOSED: Final = Closed()
+
+
+class _At(enum.Enum):
+    """Where one direction of an exchange stands.
+
+    Theirs: HEAD → BODY → END, or TUNNEL → GONE, and FAILED from anywhere. Ours: HEAD → BODY → END.
+    """
+
+    HEAD = "head"  #: the head is due
+    BODY = "body"  #: the head is over, the body is due
+    END = "end"  #: the message is complete
+    TUNNEL = "tunnel"  #: granted; what came already is due
+    GONE = "gone"  #: the bytes belong to someone else
+    FAILED = "failed"  #: not HTTP, or too much of it
+
+
+Pairs: TypeAlias = Sequence[tuple[str, str]]
+
+# asyncio reads no more at once. Larger pieces are cut, so that what an exchange copies of later ones is bounded.
+_PIECE: Final = 262_144
+_WITH_LENGTH: Final = frozenset({"POST", "PUT", "PATCH"})  # RFC 9110 §8.6: length 0 has to be said, too
+_TOKEN: Final = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
+_VISIBLE: Final = re.compile(r"[!-~]+")
+
+
+class Wire:
+    """One connection: bytes in, events out; messages in, bytes out.
+
+    Give every read to `receive_data`, then take `next_event` until it is None. What a ``send_`` method returns has to
+    go to the peer at once and in order; when it raises LocalProtocolError, nothing of the message was sent and the
+    state is what it was.
+
+    Args:
+        role: ``"client"`` or ``"server"``.
+        limits: ``head``, ``chunk_line`` and ``body`` are used; see `receive_data` for the last.
+    """
+
+    def __init__(self, role: Literal["client", "server"], limits: Limits = Limits()) -> None:
+        self._role = role
+        self._limits = limits
+        self._inbox: deque[bytes] = deque()  # reads, or what is left of them, that nobody has looked at
+        self._held = 0  # bytes in the inbox
+        self._eof = False
+        self._begin()
+        if role == "client":  # as if an exchange were over: the first request begins the first one
+            self._ours = self._theirs = _At.END
+
+    def _begin(self) -> None:
+        """A new exchange; the inbox goes on."""
+        self._h11 = h11.Connection(
+            h11.CLIENT if self._role == "client" else h11.SERVER,
+            max_incomplete_event_size=self._limits.head + _PIECE,  # never reached: `_read_head` has the limit
+        )
+        self._fed = 0  # bytes that h11 was given
+        self._ours = self._theirs = _At.HEAD
+        self._method = ""
+        self._expects = False
+        self._keep = True
+        self._body: Reader = FixedReader(0)
+        self._writer: Writer = MutedWriter()
+
+    # Reading
+
+    def receive_data(self, data: bytes) -> None:
+        """Take one read from the peer; ``b""`` says that it closed.
+
+        Raises:
+            LimitExceeded: more than `Limits.head` and `Limits.body` together lie here unread. It does not happen to
+                who reads only when `next_event` gave None and the peer's message is not complete.
+            LocalProtocolError: the bytes belong to a tunnel, or the peer had closed before.
+        """
+        if self._theirs is _At.GONE:
+            raise LocalProtocolError("the bytes of a tunnel do not go through the wire")
+        if not data:
+            self._eof = True
+            return
+        if self._eof:
+            raise LocalProtocolError("the peer has closed; no data can follow")
+        if self._theirs is _At.FAILED:
+            return
+        inbox = self._inbox
+        self._held += len(data)
+        if inbox and self._held > (most := self._limits.head + self._limits.body):
+            self._theirs = _At.FAILED
+            raise LimitExceeded("unread", limit=most, value=self._held)
+        if len(data) <= _PIECE:
+            inbox.append(data)
+        else:
+            inbox.extend(data[at : at + _PIECE] for at in range(0, len(data), _PIECE))
+
+    def next_event(self) -> Event | None:
+        """The next event, or None: more data is needed, or (server) our own answer has to end first.
+
+        Raises:
+            LimitExceeded: ``head``, ``chunk_line`` or ``trailers`` are larger than allowed. Interim answers count in
+                the head, with theirs.
+            LocalProtocolError: the wire has become a tunnel, or has failed before.
+            RemoteProtocolError: this is not HTTP/1.1; or an answer without a request; or a switch of protocols.
+            Truncated: the peer closed inside a message.
+        """
+        try:
+            if self._theirs is _At.BODY:
+                return self._read_body()
+            if self._theirs is _At.HEAD:
+                return self._read_head()
+            if self._theirs is _At.END:
+                return self._read_between()
+        except RemoteProtocolError:
+            self._theirs = _At.FAILED
+            raise
+        if self._theirs is _At.TUNNEL:
+            self._theirs = _At.GONE
+            return Tunnel(b"".join(self._inbox))
+        raise LocalProtocolError(f"nothing more to read: the wire is {self._theirs.value}")
+
+    def _read_body(self) -> Event | None:
+        body = self._body
+        while self._inbox and not body.done:
+            data = body.receive_data(self._take())
+            self._expects = False
+            if body.rest:
+                self._put_back(body.rest)
+            if data:
+                return Data(data)
+        if not body.done:
+            if not self._eof:
+                return None
+            body.receive_eof()
+        self._theirs = _At.END
+        return END
+
+    def _read_head(self) -> Event | None:
+        while self._inbox:
+            piece = self._take()
+            self._fed += len(piece)
+            self._h11.receive_data(piece)
+            while isinstance(event := self._ask(), h11.InformationalResponse):
+                if event.status_code == 101:
+                    raise RemoteProtocolError("status 101 where no other protocol was asked for")
+            if isinstance(event, h11.Request | h11.Response):
+                rest, _ = self._h11.trailing_data
+                if rest:
+                    self._put_back(rest)
+                head = self._open(event)
+                self._check_size(self._fed - len(rest))
+                return head
+            self._check_size(self._fed)
+        if not self._eof:
+            return None
+        if not self._fed:
+            return CLOSED
+        raise Truncated("the connection closed inside the head of a message")
+
+    def _read_between(self) -> Event | None:
+        if not self._inbox:
+            return CLOSED if self._eof else None
+        if self._role == "server":
+            return None
+        raise RemoteProtocolError("bytes that no request has asked for", excerpt=excerpt(self._inbox[0]))
+
+    def _ask(self) -> object:
+        """h11's next event. Its error texts quote the peer, and its errors hold them: neither is passed on."""
+        try:
+            return self._h11.next_event()
+        except h11.RemoteProtocolError as error:
+            quote = excerpt(str(error))
+        raise RemoteProtocolError("malformed head of a message (RFC 9112 §2-5)", excerpt=quote)
+
+    def _check_size(self, size: int) -> None:
+        if size > self._limits.head:
+            raise LimitExceeded("head", limit=self._limits.head, value=size)
+
+    def _open(self, event: h11.Request | h11.Response) -> Event:
+        """What their head says: the event, how the body is framed, whether the connection lives on."""
+        fields = list(event.headers)
+        framing = Framing(fields)
+        headers = Headers([(name.decode("ascii"), value.decode("latin-1")) for name, value in fields])
+        self._theirs = _At.BODY
+        # Both framings at once are legal to read, but smell of smuggling (RFC 9112 §6.1).
+        doubtful = framing.chunked and framing.length is not None
+        self._keep = self._keep and event.http_version >= b"1.1" and not (framing.close or doubtful)
+        if isinstance(event, h11.Request):
+            self._method = event.method.decode("ascii")
+            self._body = framing.reader(self._limits, self._method, None)
+            self._expects = self._h11.they_are_waiting_for_100_continue
+            return Request(self._method, event.target.decode("ascii"), headers)
+        status = event.status_code
+        self._body = framing.reader(self._limits, self._method, status)
+        if isinstance(self._body, UntilCloseReader):
+            self._keep = False
+        if grants(self._method, status):
+            self._theirs = _At.TUNNEL
+        return Head(status, headers, limits=self._limits)
+
+    def _take(self) -> bytes:
+        piece = self._inbox.popleft()
+        self._held -= len(piece)
+        return piece
+
+    def _put_back(self, rest: bytes) -> None:
+        self._inbox.appendleft(rest)
+        self._held += len(rest)
+
+    # Writing
+
+    def send_request(self, request: Request) -> bytes:
+        """A request, head and body; it begins the next exchange.
+
+        Content-Length is added where there is a body, and for POST, PUT and PATCH. The target of a CONNECT is the
+        authority to be reached.
+
+        Raises:
+            LocalProtocolError: the wire is not `reusable`, or something in the request cannot be sent: the text names
+                the method, the target or the header field.
+        """
+        if not self.reusable:
+            raise LocalProtocolError("no request can go here now: the connection is busy, closed or a server's")
+        fields = request.fields()
+        if request.body or request.method in _WITH_LENGTH:
+            fields.append(("Content-Length", str(len(request.body))))
+        event = _request(request.method, request.target, fields)
+        framing = Framing(event.headers)
+        if framing.chunked or (framing.length or 0) != len(request.body):
+            raise LocalProtocolError("Transfer-Encoding or Content-Length: not how the body is sent")
+        if request.body and request.method == "CONNECT":
+            raise LocalProtocolError("a CONNECT has no body")
+        self._begin()
+        self._method = request.method
+        self._keep = not framing.close
+        self._ours = _At.END
+        return self._h11.send(event) + request.body
+
+    def send_informational(self, status: int = 100) -> bytes:
+        """An interim answer without fields (RFC 9110 §15.2); a client of HTTP/1.0 is spared it.
+
+        Raises:
+            LocalProtocolError: no request is open, its answer has begun, or the status is not 100 or 102 to 199.
+        """
+        if self._ours is not _At.HEAD or self._theirs not in (_At.BODY, _At.END):
+            raise LocalProtocolError("an interim answer stands between a request and its answer")
+        if status == 101 or not 100 <= status <= 199:
+            raise LocalProtocolError(f"status {status}: an interim one is 100 or 102 to 199")
+        if status == 100:
+            self._expects = False
+        if not self._chunks:
+            return b""
+        return self._h11.send(h11.InformationalResponse(status_code=status, headers=[]))
+
+    def send_response(self, head: Head) -> bytes:
+        """The head of an answer.
+
+        The body goes by Content-Length if the head has one, else in chunks, or until the connection closes when the
+        client speaks HTTP/1.0; Transfer-Encoding and ``Connection: close`` are added as needed. It closes also when
+        the request was not understood, has not come yet, or still waits for 100: its body may follow or not. A CONNECT
+        that is granted ends here, and `next_event` gives `Tunnel`.
+
+        Raises:
+            LocalProtocolError: an answer has begun already, or something in the head cannot be sent: the text names
+                the status or the header field. Or a CONNECT would be granted before its body is read.
+        """
+        if self._ours is not _At.HEAD:
+            raise LocalProtocolError("one request has one answer, and a client has none to give")
+        granted = grants(self._method, head.status)
+        if granted and not (self._theirs is _At.END or (self._theirs is _At.BODY and self._body.done)):
+            raise LocalProtocolError("the body of a CONNECT has to be read before it is granted")
+        headers = head.headers
+        if granted or head.status == 204:  # must have neither (RFC 9112 §6.1, RFC 9110 §8.6)
+            headers = headers.without("content-length", "transfer-encoding")
+        keep = self._keep and self._theirs in (_At.BODY, _At.END) and not self.expects_continue
+        event = _response(head.status, headers if keep else [*headers, ("Connection", "close")])
+        framing = Framing(event.headers)
+        self._keep = keep and not framing.close
+        self._writer = framing.writer(self._method, head.status, chunks=self._chunks)
+        self._ours = _At.BODY
+        if granted:
+            self._theirs, self._ours = _At.TUNNEL, _At.END
+        return self._h11.send(event)
+
+    def send_data(self, data: bytes) -> bytes:
+        """A piece of the answer's body; nothing if it is one to HEAD, or 204 or 304.
+
+        Raises:
+            LocalProtocolError: no answer is open, or this is more than its Content-Length.
+        """
+        self._check_open()
+        return self._writer.send_data(data)
+
+    def send_end(self) -> bytes:
+        """The end of the answer.
+
+        Raises:
+            LocalProtocolError: no answer is open, or the body is shorter than its Content-Length.
+        """
+        self._check_open()
+        end = self._writer.send_end()
+        self._ours = _At.END
+        return end
+
+    def _check_open(self) -> None:
+        if self._ours is not _At.BODY:
+            raise LocalProtocolError("no answer is open")
+
+    def start_next(self) -> None:
+        """Server: go on to the next request, with what the peer has pipelined.
+
+        Raises:
+            LocalProtocolError: the exchange is not `over`.
+        """
+        if not self.over:
+            raise LocalProtocolError("the exchange is not complete, or the connection has to close")
+        self._begin()
+
+    # State
+
+    @property
+    def _chunks(self) -> bool:
+        """The client knows chunks; asked of h11, which frames the answer's head by the same answer."""
+        return (self._h11.their_http_version or b"1.0") >= b"1.1"
+
+    @property
+    def _complete(self) -> bool:
+        return self._ours is _At.END and self._theirs is _At.END and self._keep
+
+    @property
+    def reusable(self) -> bool:
+        """Client: the next request may go here. Nothing is under way, and there are neither stray bytes nor an end."""
+        return self._complete and self._role == "client" and not self._eof and not self._inbox
+
+    @property
+    def over(self) -> bool:
+        """Server: both messages are complete and the connection lives on: `start_next` may be called."""
+        return self._complete and self._role == "server"
+
+    @property
+    def expects_continue(self) -> bool:
+        """Server: the client waits for 100 before it sends the body, of which nothing has come (RFC 9110 §10.1.1)."""
+        return self._expects and self._theirs is _At.BODY and not (self._inbox or self._body.done)
+
+
+def _encoded(fields: Pairs) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("ascii"), value.encode("latin-1")) for name, value in fields]
+
+
+def _request(method: str, target: str, fields: Pairs) -> h11.Request:
+    with suppress(h11.LocalProtocolError, UnicodeEncodeError):  # both hold what may be a secret
+        return h11.Request(method=method, target=target, headers=_encoded(fields))
+    if not _TOKEN.fullmatch(method):
+        raise LocalProtocolError("method: not a token (RFC 9110 §5.6.2)")
+    if not _VISIBLE.fullmatch(target):
+        raise LocalProtocolError("target: not printable ASCII without blanks; percent-encode the rest")
+    raise _fault(fields)
+
+
+def _response(status: int, fields: Pairs) -> h11.Response:
+    with suppress(h11.LocalProtocolError, UnicodeEncodeError):
+        return h11.Response(status_code=status, headers=_encoded(fields))
+    if not 200 <= status <= 999:
+        raise LocalProtocolError(f"status {status}: a final one is 200 to 999")
+    raise _fault(fields)
+
+
+def _fault(fields: Pairs) -> LocalProtocolError:
+    """Names the field that h11 has refused."""
+    for number, (name, value) in enumerate(fields, 1):
+        if not _TOKEN.fullmatch(name):
+            return LocalProtocolError(f"header field {number}: its name is not a token (RFC 9110 §5.6.2)")
+        try:
+            h11.Response(status_code=200, headers=_encoded([(name, value)]))
+        except (h11.LocalProtocolError, UnicodeEncodeError):
+            return LocalProtocolError(f"header field {excerpt(name)}: its value is not a legal one")
+    return LocalProtocolError("header fields: Host is due once; Content-Length or Transfer-Encoding at most once")

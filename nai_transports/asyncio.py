@@ -1,0 +1,156 @@
+"""asyncio: raw connections over the loop's own transports."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from typing import Final
+
+from nai_proto.exchange.session import Session
+
+from ._bytes import Link, Pool
+from ._pump import AsyncClient
+
+__all__ = ["Client"]
+
+_AHEAD: Final = 262_144
+"Bytes read ahead of the flow before the peer is made to wait."
+
+
+class Client(AsyncClient):
+    """Runs flows on asyncio.
+
+    Args:
+        session: who asks, and where.
+        ssl_context: for https; the system's certificate authorities if None.
+    """
+
+    def __init__(self, session: Session, *, ssl_context: ssl.SSLContext | None = None) -> None:
+        super().__init__(session, Pool(AsyncioRuntime(ssl_context), session.limits))
+
+
+class AsyncioLink(asyncio.Protocol):
+    """One connection. A protocol of our own, because a stream's timeouts cost more than all the parsing.
+
+    One future at a time is waited for, and one timer guards it; bytes that are already here cost neither.
+    """
+
+    _transport: asyncio.Transport
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._closed = False
+        self._failure: OSError | None = None
+        self._writable = True
+        self._waiter: asyncio.Future[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._pieces.append(data)
+        self._size += len(data)
+        if self._size > _AHEAD:
+            self._transport.pause_reading()
+        self._wake()
+
+    def eof_received(self) -> bool:
+        self._closed = True
+        self._wake()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._closed = True
+        if exc is not None:
+            self._failure = exc if isinstance(exc, OSError) else ConnectionAbortedError(type(exc).__name__)
+        self._wake()
+
+    def pause_writing(self) -> None:
+        self._writable = False
+
+    def resume_writing(self) -> None:
+        self._writable = True
+        self._wake()
+
+    async def send_all(self, data: bytes | memoryview, limit: float | None) -> None:
+        if self._failure is not None:
+            raise self._failure
+        self._transport.write(data)
+        while not self._writable and not self._closed:
+            await self._wait(limit)
+
+    async def receive_some(self, limit: float | None) -> bytes:
+        while not self._pieces:
+            if self._failure is not None:
+                raise self._failure
+            if self._closed:
+                return b""
+            await self._wait(limit)
+        data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces.clear()
+        if self._size > _AHEAD:
+            self._transport.resume_reading()
+        self._size = 0
+        return data
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def looks_alive(self) -> bool:
+        return not (self._closed or self._pieces or self._transport.is_closing())
+
+    async def _wait(self, limit: float | None) -> None:
+        waiter = self._waiter = self._loop.create_future()
+        timer = None if limit is None else self._loop.call_later(limit, _expire, waiter)
+        try:
+            await waiter
+        finally:
+            self._waiter = None
+            if timer is not None:
+                timer.cancel()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+def _expire(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_exception(TimeoutError())
+
+
+class AsyncioRuntime:
+    """asyncio's part of the transport."""
+
+    def __init__(self, ssl_context: ssl.SSLContext | None) -> None:
+        self._ssl_context = ssl_context
+
+    async def connect(self, host: str, port: int, *, tls: bool, limit: float | None) -> Link:
+        context = self._context() if tls else None
+        async with asyncio.timeout(limit):
+            _, link = await asyncio.get_running_loop().create_connection(
+                AsyncioLink, host, port, ssl=context, server_hostname=host if tls else None
+            )
+        return link
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async def compute(self, function: Callable[[], None], limit: float | None) -> None:
+        async with asyncio.timeout(limit):
+            await asyncio.to_thread(function)
+
+    def now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    async def settle(self) -> None:
+        await asyncio.sleep(0)
+
+    def _context(self) -> ssl.SSLContext:
+        if self._ssl_context is None:
+            self._ssl_context = ssl.create_default_context()
+        return self._ssl_context

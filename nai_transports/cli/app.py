@@ -1,0 +1,40 @@
+"""The commands, each a screen of its own."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .demo import demo
+from .emulate import emulate
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="nai",
+    help="NovelAI from the command line, and NovelAI's service on your own machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("nai-proto"))
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None: ...
+
+
+app.command()(emulate)
+app.command()(demo)

@@ -1,0 +1,136 @@
+"""A server behind a socket: all the I/O there is to the emulator."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
+
+from nai_proto.exchange.reply import App, Cut, Store, Write
+from nai_proto.exchange.serving import Need, serve
+
+__all__ = ["entropy", "listening", "serving"]
+
+_READ = 65_536
+
+
+def entropy(size: int) -> bytes:
+    """Random bytes of the system, for an `Emulator`."""
+    return os.urandom(size)
+
+
+@asynccontextmanager
+async def listening(
+    app: App, host: str = "127.0.0.1", port: int = 0, *, store: Callable[[object], None] | None = None
+) -> AsyncGenerator[str, None]:
+    """Serves ``app`` on asyncio while the block runs; gives the base URL.
+
+    Plain sockets instead of asyncio's streams: what is half accepted or half closed when the block ends belongs to us,
+    and is closed.
+
+    Args:
+        app: the server's logic.
+        host: where to listen. Loopback by default: an emulator has no business elsewhere.
+        port: 0 takes a free one.
+        store: gets each change that the app wants to be durable, before it is acknowledged.
+
+    Raises:
+        OSError: the address cannot be had.
+    """
+    loop = asyncio.get_running_loop()
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def accepting() -> None:
+        while True:
+            connection, _ = await loop.sock_accept(listener)
+            connection.setblocking(False)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            task = asyncio.create_task(_serve(app, connection, store))
+            tasks.add(task)
+            task.add_done_callback(partial(over, connection))
+
+    def over(connection: socket.socket, task: asyncio.Task[None]) -> None:
+        tasks.discard(task)
+        connection.close()  # here, since a task that is cancelled before it begins runs no code of its own
+        if not task.cancelled() and (error := task.exception()) is not None:
+            loop.call_exception_handler({"message": "an app failed", "exception": error, "task": task})
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family, backlog=1024) as listener:
+        listener.setblocking(False)
+        name, number, *_ = listener.getsockname()
+        acceptor = asyncio.create_task(accepting())
+        try:
+            yield f"http://{f'[{name}]' if ':' in name else name}:{number}"
+        finally:
+            for task in (ending := [acceptor, *tasks]):
+                task.cancel()
+            await asyncio.gather(*ending, return_exceptions=True)
+
+
+async def _serve(app: App, connection: socket.socket, store: Callable[[object], None] | None) -> None:
+    loop = asyncio.get_running_loop()
+    steps = serve(app, time.monotonic)
+    try:
+        step = next(steps)
+        while True:
+            data: bytes | None = None
+            match step:
+                case Need(seconds):
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(seconds):
+                            data = await loop.sock_recv(connection, _READ)
+                case Write(out):
+                    await loop.sock_sendall(connection, out)
+                case Store(change):
+                    if store is not None:
+                        await asyncio.to_thread(store, change)
+                case Cut():
+                    return
+            step = steps.send(data)
+    except (StopIteration, ConnectionError):
+        pass  # the connection is over, for us as well
+    finally:
+        steps.close()
+
+
+@contextmanager
+def serving(app: App, host: str = "127.0.0.1", port: int = 0) -> Generator[str, None, None]:
+    """Serves ``app`` on a thread of its own while the block runs; gives the base URL. For demos and tests."""
+    ready = threading.Event()
+    found: list[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = []
+    failed: list[BaseException] = []
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        async with listening(app, host, port) as url:
+            found.append((url, asyncio.get_running_loop(), stop))
+            ready.set()
+            await stop.wait()
+
+    def run() -> None:
+        try:
+            asyncio.run(main())
+        except BaseException as error:
+            failed.append(error)
+        finally:
+            ready.set()
+
+    thread = threading.Thread(target=run, name="nai-emulator", daemon=True)
+    thread.start()
+    ready.wait()
+    if not found:
+        raise failed[0]
+    url, loop, stop = found[0]
+    try:
+        yield url
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+        if failed:
+            raise failed[0]

@@ -1,0 +1,211 @@
+"""What the tests of the transports share: every transport behind one function, and servers that misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import httpx
+import httpx2
+import trio
+
+from nai_proto.emulator import Account, Emulator
+from nai_proto.errors import NaiError
+from nai_proto.exchange.flow import Runnable
+from nai_proto.exchange.reply import App, Cut, Handler, Raw, Read, Start, Wait, Write
+from nai_proto.exchange.session import Session
+from nai_proto.http import Head, Headers, Request
+from nai_proto.secret import Password
+from nai_proto.testing import Clock
+from nai_transports import asyncio as on_asyncio
+from nai_transports import httpx as on_httpx
+from nai_transports import memory as on_memory
+from nai_transports import trio as on_trio
+from nai_transports._pump import AsyncClient, Client
+from nai_transports.serve import serving
+
+EMAIL = "writer@example.com"
+PASSWORD = "the quiet harbour"
+
+MakeSession: TypeAlias = Callable[[str], Session]
+MakeFlow: TypeAlias = Callable[[], Runnable[Any, Any]]
+
+
+@dataclass
+class Outcome:
+    """How a flow went."""
+
+    events: list[Any] = field(default_factory=list)
+    result: Any = None
+    error: Exception | None = None
+    partial: object = None
+
+
+def an_emulator(**options: Any) -> tuple[Emulator, Account]:
+    """An emulator with one account, and chance that is the same each time."""
+    drawn = iter(range(1 << 30))
+
+    def entropy(size: int) -> bytes:
+        return bytes((next(drawn) * 37 + 11) % 256 for _ in range(size))
+
+    emulator = Emulator(now=time.time, entropy=entropy, **options)
+    return emulator, emulator.add_account(EMAIL, Password(PASSWORD))
+
+
+# ---- every transport behind one function
+
+
+def _sync(client: Client, flow: Runnable[Any, Any]) -> Outcome:
+    outcome = Outcome()
+    with client.stream(flow) as stream:
+        try:
+            for event in stream:
+                outcome.events.append(event)
+            outcome.result = stream.result
+        except NaiError as error:
+            outcome.error = error
+        outcome.partial = stream.partial
+    return outcome
+
+
+async def _async(client: AsyncClient, flow: Runnable[Any, Any]) -> Outcome:
+    outcome = Outcome()
+    async with client.stream(flow) as stream:
+        try:
+            async for event in stream:
+                outcome.events.append(event)
+            outcome.result = stream.result
+        except NaiError as error:
+            outcome.error = error
+        outcome.partial = stream.partial
+    return outcome
+
+
+def on(transport: str, app: App, make_flow: MakeFlow, make_session: MakeSession = Session.at) -> Outcome:
+    """Runs a flow over the named transport against ``app``."""
+    return all_on(transport, app, [make_flow], make_session)[0]
+
+
+def all_on(
+    transport: str, app: App, make_flows: Sequence[MakeFlow], make_session: MakeSession = Session.at
+) -> list[Outcome]:
+    """The same for several flows, one after the other, on one client."""
+    if transport == "memory":
+        with on_memory.Client(app, make_session("http://emulator.invalid"), clock=Clock()) as client:
+            return [_sync(client, make()) for make in make_flows]
+    with serving(app) as url:
+        return at(transport, make_session(url), make_flows)
+
+
+def at(transport: str, session: Session, make_flows: Sequence[MakeFlow]) -> list[Outcome]:
+    """The same against a server that is already there."""
+
+    async def on_loop(client: AsyncClient) -> list[Outcome]:
+        async with client:
+            return [await _async(client, make()) for make in make_flows]
+
+    match transport:
+        case "httpx":
+            with httpx.Client(trust_env=False, verify=False) as http:
+                client = on_httpx.Client(session, http)
+                return [_sync(client, make()) for make in make_flows]
+        case "httpx2":
+            with httpx2.Client(trust_env=False, verify=False) as http2:
+                client = on_httpx.Client(session, http2)
+                return [_sync(client, make()) for make in make_flows]
+        case "asyncio":
+            return asyncio.run(on_loop(on_asyncio.Client(session)))
+        case "trio":
+            return trio.run(on_loop, on_trio.Client(session))
+        case _:
+            raise AssertionError(transport)
+
+
+SOCKETS = ("httpx", "httpx2", "asyncio", "trio")
+ALL = ("memory", *SOCKETS)
+
+
+# ---- servers that do as they are told
+
+
+def reading(request: Request) -> Handler:
+    """Reads the request to its end."""
+    while (yield Read()):
+        pass
+
+
+def answers(status: int, body: bytes, **headers: str) -> App:
+    """Always the same whole answer."""
+
+    def app(request: Request) -> Handler:
+        yield from reading(request)
+        fields = [("Content-Length", str(len(body))), *((k.replace("_", "-"), v) for k, v in headers.items())]
+        yield Start(Head(status, Headers(fields)))
+        yield Write(body)
+
+    return app
+
+
+def streams(*pieces: bytes, then: Callable[[], Handler] | None = None) -> App:
+    """An event stream in these pieces; then whatever else."""
+
+    def app(request: Request) -> Handler:
+        yield from reading(request)
+        yield Start(Head(200, Headers.of(content_type="text/event-stream")))
+        for piece in pieces:
+            yield Write(piece)
+        if then is not None:
+            yield from then()
+
+    return app
+
+
+def cuts(data: bytes) -> App:
+    """Exactly these bytes, and then a closed connection."""
+
+    def app(request: Request) -> Handler:
+        yield from reading(request)
+        if data:
+            yield Raw(data)
+        yield Cut()
+
+    return app
+
+
+def stalls(data: bytes) -> App:
+    """Exactly these bytes, and then silence."""
+
+    def app(request: Request) -> Handler:
+        yield from reading(request)
+        if data:
+            yield Raw(data)
+        yield Wait(None)
+
+    return app
+
+
+def token(text: str, ptr: int, final: bool = False) -> bytes:
+    """One event of a native stream."""
+    import msgspec
+
+    data = msgspec.json.encode({"token": text, "ptr": ptr, "final": final})
+    return b"event:newToken\nid:%d\ndata:%b\n\n" % (ptr, data)
+
+
+@contextmanager
+def counting(app: App) -> Generator[tuple[App, list[int]], None, None]:
+    """The app, and a cell that holds how many of its handlers are at work."""
+    at_work = [0]
+
+    def counted(request: Request) -> Handler:
+        at_work[0] += 1
+        try:
+            yield from app(request)
+        finally:
+            at_work[0] -= 1
+
+    yield counted, at_work

@@ -1,0 +1,1008 @@
+"""One call: every state with every input, which reader gets an answer, what is an error, what is complete.
+
+Facts: DESIGN §3, §4; native §4, §10; openai §6.5, §9; sse §2.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from nai_proto.codecs.sse import ServerSentEvent, encode_event
+from nai_proto.errors import (
+    ConcurrentGenerationError,
+    LimitExceeded,
+    LocalProtocolError,
+    NaiError,
+    RateLimitError,
+    RemoteProtocolError,
+    ServerError,
+    StatusError,
+    StreamError,
+    TimedOut,
+    TransportError,
+    Truncated,
+)
+from nai_proto.exchange.call import TRANSITIONS, Call, Input, State
+from nai_proto.exchange.endpoints import build, endpoint
+from nai_proto.exchange.flow import Receive
+from nai_proto.exchange.operation import Operation
+from nai_proto.exchange.readers import NOTHING, BodyReader
+from nai_proto.exchange.refusal import retry_after
+from nai_proto.http import Head, Headers
+from nai_proto.limits import Limits
+from nai_proto.testing import play
+from nai_proto.testing.strategies import chunkings, hostile_bodies
+from nai_proto.text import Completion, Token, generate, generate_stream
+
+STREAM = generate_stream("Once upon a time", max_length=3)
+WHOLE = generate("Once upon a time")
+EVENT_STREAM = "text/event-stream"
+JSON = "application/json"
+
+
+class Kept:
+    """A reader's factory: the body as it came."""
+
+    def __call__(self, _where: str, _head: Head, limits: Limits, /) -> BodyReader[bytes]:
+        return BodyReader(bytes, limits)
+
+
+VIBE = Operation(build(endpoint("encode_vibe")), (("application/binary", Kept()),))
+ANYTHING = Operation(build(endpoint("classify")), (("*/*", Kept()),))
+
+
+def head(
+    content_type: str | None = None, status: int = 200, *fields: tuple[str, str], limits: Limits | None = None
+) -> Head:
+    typed = [] if content_type is None else [("Content-Type", content_type)]
+    return Head(status, Headers([*typed, *fields]), limits=limits)
+
+
+def token(text: str, ptr: int = 0, *, final: bool = False) -> bytes:
+    data = json.dumps({"token": text, "ptr": ptr, "final": final, "logprobs": None})
+    return encode_event(ServerSentEvent(data, "newToken", str(ptr)))
+
+
+def event(data: object, kind: str = "message") -> bytes:
+    return encode_event(ServerSentEvent(data if isinstance(data, str) else json.dumps(data), kind))
+
+
+ONE, TWO, LAST = token("It", 0), token(" was", 1), token(" dark", 2, final=True)
+STORY = ONE + TWO + LAST
+TOKENS = [Token("It", 0), Token(" was", 1), Token(" dark", 2, final=True)]
+TOLD = Completion("It was dark", None, "length")
+LOST = TransportError("the line is dead", sent=True, phase="idle")
+FAILURES_OF_THE_LINE: dict[str, Callable[[], NaiError]] = {
+    "transport": lambda: TransportError("the line is dead", sent=True, phase="idle"),
+    "idle": lambda: TimedOut("nothing within 60 s", sent=True, phase="idle"),
+    "total": lambda: TimedOut("the total of 5 s ran out", sent=True, phase="total"),
+    "truncated": lambda: Truncated("the connection closed inside a chunked body"),
+    "malformed": lambda: RemoteProtocolError("malformed chunk"),
+    "limit": lambda: LimitExceeded("trailers", limit=1, value=2),
+}
+every_loss = pytest.mark.parametrize("lost", FAILURES_OF_THE_LINE.values(), ids=FAILURES_OF_THE_LINE.keys())
+
+
+@dataclass
+class Outcome:
+    """How a call went, for comparison."""
+
+    events: list[Any] = field(default_factory=list)
+    result: Any = None
+    error: NaiError | None = None
+
+
+def told(operation: Operation[Any, Any], answer: Head, body: Iterable[bytes], end: NaiError | None = None) -> Outcome:
+    """Feeds an answer to a call by hand, as somebody with an HTTP library of their own does."""
+    outcome = Outcome()
+    call = Call(operation)
+    call.send()
+    try:
+        call.receive_head(answer)
+        for piece in body:
+            if piece:
+                outcome.events += call.receive_data(piece)
+        outcome.result = call.receive_eof() if end is None else call.receive_error(end)
+        assert call.state is State.DONE
+    except NaiError as error:
+        assert call.state is State.FAILED
+        outcome.error = error
+    return outcome
+
+
+def result_of(operation: Operation[Any, Any], answer: Head, *body: bytes) -> Any:
+    outcome = told(operation, answer, body)
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome.result
+
+
+def error_of(operation: Operation[Any, Any], answer: Head, *body: bytes) -> NaiError:
+    outcome = told(operation, answer, body)
+    assert outcome.error is not None, outcome
+    return outcome.error
+
+
+# ---- states
+
+
+def reached(state: State) -> Call[Token, Completion]:
+    """A stream's call in this state; in BODY its final event has come."""
+    call = Call(STREAM)
+    if state is State.IDLE:
+        return call
+    call.send()
+    match state:
+        case State.UNTYPED:
+            call.receive_head(head())
+        case State.BODY | State.DONE:
+            call.receive_head(head(EVENT_STREAM))
+            call.receive_data(STORY)
+            if state is State.DONE:
+                call.receive_eof()
+        case State.REFUSED:
+            call.receive_head(head(JSON, 503))
+            call.receive_data(b'{"mess')
+        case State.FAILED:
+            with pytest.raises(TransportError):
+                call.receive_error(LOST)
+        case _:
+            pass
+    return call
+
+
+ACTS: dict[Input, Callable[[Call[Token, Completion]], object]] = {
+    Input.SEND: lambda call: call.send(),
+    Input.ACCEPTED: lambda call: call.receive_head(head(EVENT_STREAM)),
+    Input.UNKNOWN: lambda call: call.receive_head(head()),
+    Input.NOT_ACCEPTED: lambda call: call.receive_head(head(JSON, 404)),
+    Input.DATA: lambda call: call.receive_data(b" "),
+    Input.DECIDED: lambda call: call.receive_data(b"data"),
+    Input.EOF: lambda call: call.receive_eof(),
+    Input.ERROR: lambda call: call.receive_error(LocalProtocolError("stop")),
+}
+
+
+@pytest.mark.parametrize("happened", Input, ids=lambda happened: happened.name)
+@pytest.mark.parametrize("state", State, ids=lambda state: state.name)
+def test_every_state_takes_the_inputs_of_the_table_and_no_other(state: State, happened: Input) -> None:
+    call = reached(state)
+    assert call.state is state
+    following = TRANSITIONS.get((state, happened))
+    if happened is Input.DECIDED and state is not State.UNTYPED:
+        assert following is None  # no method says this elsewhere: bytes are DATA
+    elif happened is Input.EOF and state in (State.UNTYPED, State.REFUSED):
+        assert following is None  # the end of the body decides, or explains: the call ends by itself
+        with pytest.raises(Truncated if state is State.UNTYPED else ServerError):
+            call.receive_eof()
+        assert call.state is State.FAILED
+    elif following is None:
+        with pytest.raises(LocalProtocolError, match=f"'{state.value}'") as caught:
+            ACTS[happened](call)
+        assert call.where in str(caught.value)
+        assert call.state is state
+    elif following is State.FAILED:
+        with pytest.raises(LocalProtocolError, match="stop"):
+            ACTS[happened](call)
+        assert call.state is State.FAILED
+    else:
+        ACTS[happened](call)
+        assert call.state is following
+
+
+def test_every_state_can_be_reached_by_the_table() -> None:
+    found = {State.IDLE}
+    while more := {after for (before, _), after in TRANSITIONS.items() if before in found} - found:
+        found |= more
+    assert found == {*State}
+    assert not [before for before, _ in TRANSITIONS if before in (State.DONE, State.FAILED)]
+
+
+@pytest.mark.parametrize("happened", Input, ids=lambda happened: happened.name)
+@pytest.mark.parametrize("state", [State.BODY, State.REFUSED], ids=lambda state: state.name)
+def test_an_input_out_of_order_changes_nothing(state: State, happened: Input) -> None:
+    if (state, happened) in TRANSITIONS or happened in (Input.DECIDED, Input.EOF):
+        return
+    call = reached(state)
+    with pytest.raises(LocalProtocolError):
+        ACTS[happened](call)
+    if state is State.BODY:
+        assert call.receive_eof() == TOLD
+    else:
+        with pytest.raises(ServerError) as caught:
+            call.receive_eof()
+        assert caught.value.status == 503
+
+
+def test_a_call_shows_where_it_is_but_not_what_it_asks() -> None:
+    assert repr(reached(State.BODY)) == "Call(POST /ai/generate-stream, BODY)"
+    assert "Once" not in repr(STREAM) + repr(reached(State.IDLE))
+
+
+def test_send_gives_the_operations_request() -> None:
+    assert Call(STREAM).send() == STREAM.request
+
+
+def test_started_says_whether_an_event_was_given_out() -> None:
+    call = Call(STREAM)
+    call.send()
+    call.receive_head(head(EVENT_STREAM))
+    assert not call.receive_data(b": ping\n\n")
+    assert not call.receive_data(ONE[:-1])
+    assert not call.started
+    assert call.receive_data(ONE[-1:]) == [Token("It", 0)]
+    assert call.started
+
+
+def test_the_partial_result_grows() -> None:
+    call = Call(STREAM)
+    assert call.partial is None
+    call.send()
+    call.receive_head(head(EVENT_STREAM))
+    assert call.partial is None
+    call.receive_data(ONE)
+    assert call.partial == Completion("It")
+    call.receive_data(TWO)
+    assert call.partial == Completion("It was")
+    assert not call.complete
+    call.receive_data(LAST)
+    assert call.complete
+    assert call.partial == TOLD
+
+
+# ---- who reads
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        EVENT_STREAM,
+        "Text/Event-Stream",
+        "text/event-stream; charset=utf-8",
+        "text/event-stream;charset=utf-8;boundary=x",
+        " text/event-stream ;x",
+        None,
+        "",
+        "text/plain",
+        "text/plain; charset=utf-8",
+        "application/octet-stream",
+    ],
+)
+@pytest.mark.parametrize(
+    "start", [b"", b"\xef\xbb\xbf", b"\n\n", b": hello\n\n", b"retry: 10\n\n", b"\xef\xbb\xbf\r\n", b" x\n"]
+)
+@pytest.mark.parametrize("status", [200, 201, 299])
+def test_a_stream_is_read_as_one(content_type: str | None, start: bytes, status: int) -> None:
+    for body in ([start + STORY], [start, ONE, TWO + LAST], [bytes([byte]) for byte in start + STORY]):
+        assert told(STREAM, head(content_type, status), body) == Outcome(TOKENS, TOLD)
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        JSON,
+        "Application/JSON; charset=utf-8",
+        "application/problem+json",
+        "application/x+json;v=1",
+        None,
+        "",
+        "text/plain",
+    ],
+)
+@pytest.mark.parametrize("start", [b"", b" \r\n\t", b"\xef\xbb\xbf", b"\xef\xbb\xbf\n "])
+@pytest.mark.parametrize("operation", [WHOLE, STREAM], ids=["whole", "stream"])
+def test_a_document_is_read_as_one(
+    content_type: str | None, start: bytes, operation: Operation[Any, Completion]
+) -> None:
+    document = start + b'{"output":" dark","logprobs":null,"other":[1]}\n'
+    for body in ([document], [bytes([byte]) for byte in document]):
+        assert told(operation, head(content_type), body) == Outcome([], Completion(" dark"))
+
+
+def test_a_document_in_the_place_of_a_stream_gives_no_events_but_the_result() -> None:
+    played = play(STREAM, [head(JSON), b'{"output":"x"}', b""])
+    assert played.kinds == "Send Receive Receive"
+    assert played.result == Completion("x")
+
+
+@pytest.mark.parametrize("content_type", [None, "text/plain", "application/octet-stream"])
+@pytest.mark.parametrize("page", [b"<!DOCTYPE html><title>502", b"\n <html>", b"\xef\xbb\xbf<head>"])
+@pytest.mark.parametrize("operation", [WHOLE, STREAM], ids=["whole", "stream"])
+def test_a_page_in_a_200_is_told_as_one(content_type: str | None, page: bytes, operation: Operation[Any, Any]) -> None:
+    error = error_of(operation, head(content_type), page)
+    assert type(error) is RemoteProtocolError
+    assert "HTML page" in str(error)
+
+
+@pytest.mark.parametrize("operation", [WHOLE, STREAM, VIBE], ids=["whole", "stream", "vibe"])
+def test_a_page_that_says_so_is_told_before_its_body(operation: Operation[Any, Any]) -> None:
+    call = Call(operation)
+    call.send()
+    with pytest.raises(RemoteProtocolError, match="HTML page"):
+        call.receive_head(head("text/html; charset=utf-8"))
+    assert call.state is State.FAILED
+
+
+@pytest.mark.parametrize(
+    ("operation", "content_type", "expected"),
+    [
+        (STREAM, "audio/mpeg", "expected text/event-stream or application/json, got audio/mpeg"),
+        (WHOLE, EVENT_STREAM, "expected application/json, got text/event-stream"),
+        (WHOLE, "application/jsonx", "expected application/json, got application/jsonx"),
+        (VIBE, JSON, "expected application/binary, got application/json"),
+        (STREAM, "a" * 500, "expected text/event-stream or application/json, got aaa"),
+    ],
+)
+def test_a_wrong_type_names_what_was_expected_and_what_came(
+    operation: Operation[Any, Any], content_type: str, expected: str
+) -> None:
+    error = error_of(operation, head(content_type), b"x")
+    assert type(error) is RemoteProtocolError
+    assert expected in str(error)
+    assert operation.request.path in str(error)
+    assert len(str(error)) < 300
+
+
+def test_a_type_that_holds_a_token_does_not_show_it() -> None:
+    assert "hunter" not in str(error_of(STREAM, head("x/pst-hunter2"), b""))
+
+
+def test_an_untyped_answer_that_nobody_can_read_says_so() -> None:
+    error = error_of(VIBE, head(), b"\x00\x01")
+    assert type(error) is RemoteProtocolError
+    assert "got no content type" in str(error)
+    assert "expected application/binary" in str(error)
+
+
+@pytest.mark.parametrize("content_type", [None, "", "text/html", "what/ever", JSON])
+def test_whoever_takes_any_type_gets_any(content_type: str | None) -> None:
+    assert result_of(ANYTHING, head(content_type), b"<x", b">") == b"<x>"
+    nothing = Operation(ANYTHING.request, NOTHING)
+    assert result_of(nothing, head(content_type), b"<x", b">") is None
+    assert result_of(nothing, head(content_type)) is None
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "GZIP, identity", "x-pst-hunter2"])
+def test_a_content_coding_that_was_not_asked_for_is_refused(coding: str) -> None:
+    error = error_of(STREAM, head(EVENT_STREAM, 200, ("Content-Encoding", coding)), STORY)
+    assert type(error) is RemoteProtocolError
+    assert "content coding" in str(error)
+    assert "hunter" not in str(error)
+
+
+@pytest.mark.parametrize("coding", ["identity", "Identity", ""])
+def test_no_coding_is_fine(coding: str) -> None:
+    assert result_of(STREAM, head(EVENT_STREAM, 200, ("Content-Encoding", coding)), STORY) == TOLD
+
+
+def test_an_untyped_answer_without_a_body_is_an_error() -> None:
+    assert type(error_of(STREAM, head())) is Truncated
+    assert type(error_of(WHOLE, head())) is RemoteProtocolError
+    assert type(error_of(VIBE, head())) is RemoteProtocolError
+
+
+# ---- refusals
+
+SHAPES: dict[str, tuple[str | None, bytes, str | None]] = {
+    "native": (JSON, b'{"statusCode":%d,"message":"so it is"}', "so it is"),
+    "nest": (JSON, b'{"statusCode":%d,"message":"so it is","error":"Bad Request"}', "so it is"),
+    "openai": (JSON, b'{"error":{"message":"so it is","code":%d,"type":"x","param":null}}', "so it is"),
+    "text": (JSON, b'{"error":"so it is"}', "so it is"),
+    "message": (JSON, b'{"message":"so it is"}', "so it is"),
+    "detail": (JSON, b'{"detail":"so it is"}', "so it is"),
+    "list": (JSON, b'{"message":["so","it is"]}', "so; it is"),
+    "nested": (JSON, b'{"message":{"message":{"message":"so it is"}}}', "so it is"),
+    "untyped": (None, b'{"message":"so it is"}', "so it is"),
+    "with a BOM": (JSON, b'\xef\xbb\xbf{"message":"so it is"}', "so it is"),
+    "wrong type": ("text/html", b'{"message":"so it is"}', "so it is"),
+    "plain": ("text/plain", b"so it is", "so it is"),
+    "html": ("text/html", b"<!doctype html><title>502 so it is</title><p>x", None),
+    "html, untyped": (None, b"<html><body>x", None),
+    "empty": (JSON, b"", None),
+    "blank": (JSON, b" \n", None),
+    "rubbish": ("audio/mpeg", b"\xff\x00\xfe", None),
+    "torn": (JSON, b'{"message":"so it', None),
+    "no object": (JSON, b"[]", None),
+    "null": (JSON, b'{"message":null,"error":null}', None),
+    "deep": (JSON, b"[" * 15_000, None),
+    "stream": (EVENT_STREAM, b'data: {"message":"so it is"}\n\n', None),
+}
+STATUSES = [300, 301, 304, 307, 399, *range(400, 430), 451, 499, *range(500, 512), 520, 530, 599, 600, 999]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("operation", [STREAM, WHOLE, VIBE, ANYTHING], ids=["stream", "whole", "vibe", "any"])
+def test_a_refusal_is_a_status_error_whatever_its_body(shape: str, operation: Operation[Any, Any]) -> None:
+    content_type, template, message = SHAPES[shape]
+    for status in STATUSES:
+        body = template.replace(b"%d", b"%d" % status)
+        error = error_of(operation, head(content_type, status), body[:5], body[5:])
+        assert isinstance(error, StatusError)
+        assert type(error) is StatusError.kind(status)
+        assert error.status == status
+        assert error.body == body
+        assert error.method == operation.request.method
+        assert error.url == operation.request.path
+        assert str(error).startswith(f"{status} {error.message}")
+        assert error.message
+        assert "<" not in error.message
+        assert message is None or error.message == message
+        assert error.partial is None
+        assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+@pytest.mark.parametrize("status", [100, 101, 199])
+def test_an_interim_status_is_no_answer_to_accept(status: int) -> None:
+    assert type(error_of(STREAM, head(EVENT_STREAM, status), STORY)) is StatusError
+
+
+def test_the_generation_lock_has_a_class_of_its_own() -> None:
+    error = error_of(STREAM, head(JSON, 429), b'{"statusCode":429,"message":"Concurrent generation is locked"}')
+    assert type(error) is ConcurrentGenerationError
+    assert type(error_of(STREAM, head("text/html", 429), b"<html>")) is RateLimitError
+
+
+@pytest.mark.parametrize("cut", [1, 7, 99, 1000])
+def test_a_refusal_longer_than_its_limit_is_told_at_once(cut: int) -> None:
+    limits = Limits(error_body=100)
+    body = b'{"message":"so it is","more":"' + b"x" * 10_000
+    call = Call(STREAM)
+    call.send()
+    call.receive_head(head(JSON, 500, limits=limits))
+    enough = range(0, len(body), cut)[(99 // cut)]  # where the piece begins that reaches the limit
+    for at in range(0, enough, cut):
+        assert call.receive_data(body[at : at + cut]) == ()
+    with pytest.raises(ServerError) as caught:
+        call.receive_data(body[enough : enough + cut])
+    assert caught.value.body == body[:100]
+    assert call.state is State.FAILED
+
+
+def test_a_refusal_keeps_the_url_the_request_id_and_the_wait() -> None:
+    fields = [("X-Request-Id", "r1"), ("Retry-After", "7")]
+    answer = Head(429, Headers(fields), url="https://text.example/ai/generate")
+    error = error_of(STREAM, answer)
+    assert isinstance(error, StatusError)
+    assert (error.url, error.request_id, error.retry_after) == ("https://text.example/ai/generate", "r1", 7.0)
+    assert "https://text.example/ai/generate" in str(error)
+
+
+@pytest.mark.parametrize("field_name", ["x-request-id", "x-correlation-id", "cf-ray"])
+def test_a_request_id_is_shown_in_moderation(field_name: str) -> None:
+    error = error_of(STREAM, Head(500, Headers([(field_name, "pst-hunter2 " + "x" * 500)])))
+    assert isinstance(error, StatusError)
+    assert error.request_id is not None
+    assert "hunter" not in error.request_id
+    assert len(error.request_id) <= 100
+
+
+@every_loss
+def test_a_refusal_that_is_cut_short_stays_a_status_error(lost: Callable[[], NaiError]) -> None:
+    outcome = told(STREAM, head(JSON, 503), [b'{"message":"so it is"}'], lost())
+    assert type(outcome.error) is ServerError
+    assert outcome.error.message == "so it is"
+    assert type(told(STREAM, head(JSON, 503), [], lost()).error) is ServerError
+    played = play(Call(STREAM), [head(JSON, 404), b'{"mess', lost()])
+    assert type(played.error) is StatusError.kind(404)
+
+
+# ---- retry_after
+
+DATE = ("Date", "Wed, 21 Oct 2026 07:27:00 GMT")
+
+
+@pytest.mark.parametrize(
+    ("fields", "seconds"),
+    [
+        ([], None),
+        ([("Retry-After", "30")], 30.0),
+        ([("retry-after", "0")], 0.0),
+        ([("Retry-After", "1.5")], 1.5),
+        ([("Retry-After", "0.000001")], 0.000001),
+        ([("retry-after-ms", "1500")], 1.5),
+        ([("Retry-After-Ms", "250.5")], 0.2505),
+        ([("Retry-After-Ms", "250"), ("Retry-After", "9")], 0.25),
+        ([("Retry-After-Ms", "soon"), ("Retry-After", "9")], 9.0),
+        ([("Retry-After", "Wed, 21 Oct 2026 07:28:30 GMT"), DATE], 90.0),
+        ([("Retry-After", "Thu, 22 Oct 2026 07:27:00 GMT"), DATE], 86_400.0),
+        ([("Retry-After", "Wed, 21 Oct 2026 07:26:00 GMT"), DATE], 0.0),
+        ([("Retry-After", "Wed, 21 Oct 2026 07:28:30 GMT")], None),
+        ([("Retry-After", "Wed, 21 Oct 2026 07:28:30 GMT"), ("Date", "today")], None),
+        ([("Retry-After", "Wed, 99 Oct 2026 07:28:30 GMT"), DATE], None),
+        ([("Retry-After", "Wed, 21 Foo 2026 07:28:30 GMT"), DATE], None),
+        ([("Retry-After", "Wed, 21 Oct 0000 07:28:30 GMT"), DATE], None),
+        ([("Retry-After", "Wed, 21 Oct 2026 25:28:30 GMT"), DATE], None),
+        ([("Retry-After", "Wednesday, 21-Oct-26 07:28:30 GMT"), DATE], None),
+        ([("Retry-After", "")], None),
+        ([("Retry-After", "-1")], None),
+        ([("Retry-After", "+1")], None),
+        ([("Retry-After", "1e9")], None),
+        ([("Retry-After", "nan")], None),
+        ([("Retry-After", "inf")], None),
+        ([("Retry-After", "0x10")], None),
+        ([("Retry-After", "1_000")], None),
+        ([("Retry-After", "٣")], None),
+        ([("Retry-After", "1 2")], None),
+        ([("Retry-After", "9" * 5000)], None),
+        ([("Retry-After", "a while")], None),
+    ],
+)
+def test_retry_after_in_all_its_forms(fields: list[tuple[str, str]], seconds: float | None) -> None:
+    assert retry_after(Headers(fields)) == seconds
+    error = error_of(STREAM, Head(429, Headers(fields)))
+    assert isinstance(error, StatusError)
+    assert error.retry_after == seconds
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["Retry-After", "retry-after-ms", "Date"]),
+        st.text() | st.from_regex(r"\A\w{3}, \d{2} (Oct|\w{3}) \d{4} \d\d:\d\d:\d\d GMT\Z"),
+    )
+)
+def test_retry_after_is_none_or_a_time_that_is_not_negative(fields: dict[str, str]) -> None:
+    seconds = retry_after(Headers(fields.items()))
+    assert seconds is None or 0 <= seconds < float("inf")
+
+
+# ---- errors inside a 200
+
+FAILURES: dict[str, tuple[object, str, int | None]] = {
+    "text": ({"error": "so it is"}, "so it is", None),
+    "object": ({"error": {"message": "so it is", "code": 500}}, "so it is", 500),
+    "object, other code": ({"error": {"message": "so it is", "code": "overloaded", "type": "x"}}, "so it is", None),
+    "native": ({"statusCode": 500, "message": "so it is"}, "so it is", 500),
+    "beside the keys of a token": ({"token": "x", "ptr": 3, "final": True, "error": "so it is"}, "so it is", None),
+    "beside the keys of a document": ({"output": "x", "logprobs": None, "error": "so it is"}, "so it is", None),
+    "anything but null": ({"error": True}, "", None),
+    "an empty text": ({"error": ""}, "", None),
+}
+FINE: dict[str, dict[str, object]] = {
+    "null": {"error": None},
+    "null and a message": {"error": None, "message": "all is well"},
+    "status without message": {"statusCode": 200},
+    "status null": {"statusCode": None, "message": "all is well"},
+    "the word in a text": {"token": 'say "error" and "statusCode"'},
+    "the word within": {"extra": {"error": "not here"}},
+}
+
+every_failure = pytest.mark.parametrize("shape", FAILURES)
+every_fine_one = pytest.mark.parametrize("shape", FINE)
+
+
+def check_failure(error: NaiError | None, shape: str, partial: object) -> None:
+    _, message, status = FAILURES[shape]
+    assert type(error) is StreamError
+    assert error.message if not message else error.message == message
+    assert error.message in str(error)
+    assert error.status == status
+    assert error.partial == partial
+
+
+@every_failure
+@pytest.mark.parametrize("content_type", [JSON, "application/problem+json", None, "text/plain"])
+@pytest.mark.parametrize("operation", [WHOLE, STREAM], ids=["whole", "stream"])
+def test_an_error_in_the_place_of_a_document_is_raised(
+    shape: str, content_type: str | None, operation: Operation[Any, Any]
+) -> None:
+    body = json.dumps(FAILURES[shape][0], indent=1).encode()
+    check_failure(error_of(operation, head(content_type), body[:4], body[4:]), shape, None)
+
+
+@every_failure
+@pytest.mark.parametrize("kind", ["message", "error", "newToken"])
+def test_an_error_inside_a_stream_is_raised_and_keeps_what_came(shape: str, kind: str) -> None:
+    failure = event(FAILURES[shape][0], kind)
+    for body in ([ONE + TWO + failure], [ONE, TWO, failure], [ONE + TWO, failure + LAST]):
+        outcome = told(STREAM, head(EVENT_STREAM), body)
+        check_failure(outcome.error, shape, Completion("It was"))
+        assert outcome.events in ([], TOKENS[:2])
+    check_failure(error_of(STREAM, head(EVENT_STREAM), failure), shape, None)
+
+
+@every_failure
+@pytest.mark.parametrize("end", [b"", b"\n", b"\n\n", b"\r\n\r\n"])
+def test_a_bare_error_at_the_end_of_a_stream_is_raised(shape: str, end: bytes) -> None:
+    bare = json.dumps(FAILURES[shape][0]).encode() + end
+    check_failure(error_of(STREAM, head(EVENT_STREAM), ONE + TWO + bare), shape, Completion("It was"))
+    check_failure(error_of(STREAM, head(EVENT_STREAM), bare), shape, None)
+
+
+def test_a_bare_line_is_looked_at_only_when_the_stream_is_incomplete() -> None:
+    assert result_of(STREAM, head(EVENT_STREAM), ONE + b'{"error":"no"}\n\n' + TWO + LAST) == TOLD
+    error = error_of(STREAM, head(EVENT_STREAM), ONE + b'{"hello":"no"}\n\n')
+    assert type(error) is Truncated
+
+
+@every_fine_one
+def test_what_is_no_error_is_none_in_a_document(shape: str) -> None:
+    body = json.dumps({"output": "x", **FINE[shape]}).encode()
+    assert result_of(WHOLE, head(JSON), body) == Completion("x")
+
+
+@every_fine_one
+def test_what_is_no_error_is_none_in_a_stream(shape: str) -> None:
+    ours = {"token": "x", "ptr": 0, "final": False, **FINE[shape]}
+    events = told(STREAM, head(EVENT_STREAM), [event(ours) + LAST]).events
+    assert [token.text for token in events] == [ours["token"], " dark"]
+
+
+def test_an_error_does_not_show_a_token_that_the_service_quotes() -> None:
+    error = error_of(STREAM, head(EVENT_STREAM), event({"error": "no such token: pst-hunter2"}))
+    assert "hunter" not in str(error)
+
+
+# ---- what cannot be read
+
+
+@pytest.mark.parametrize(
+    "data", ["{", "5", "null", "[]", '"x"', '{"token":5}', '{"ptr":"x"}', "hello", '{"final":1}', "[" * 3000]
+)
+def test_an_event_that_is_no_token_is_a_protocol_error_that_keeps_what_came(data: str) -> None:
+    error = error_of(STREAM, head(EVENT_STREAM), ONE + TWO + event(data) + LAST)
+    assert isinstance(error, RemoteProtocolError)
+    assert error.partial == Completion("It was")
+    assert isinstance(error, LimitExceeded) or "/ai/generate-stream" in str(error)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"null", b'{"logprobs":null}', b'{"output":5}', b'{"output":"\xff"}', b"[" * 100_000]
+)
+def test_a_document_that_is_none_is_a_protocol_error(body: bytes) -> None:
+    error = error_of(WHOLE, head(JSON), body)
+    assert isinstance(error, RemoteProtocolError)
+    assert isinstance(error, LimitExceeded) or "/ai/generate" in str(error)
+
+
+def test_an_error_of_reading_quotes_nothing_of_the_text() -> None:
+    for operation, kind, body in (
+        (WHOLE, JSON, b'{"output":{"hunter2":"hunter2"}}'),
+        (STREAM, EVENT_STREAM, event({"token": ["hunter2"]})),
+        (STREAM, EVENT_STREAM, event("hunter2")),
+    ):
+        error = error_of(operation, head(kind), body)
+        assert isinstance(error, RemoteProtocolError)
+        assert "hunter2" not in str(error)
+        assert "hunter2" not in repr(error)
+
+
+def test_bad_utf_8_in_a_stream_becomes_a_replacement_character() -> None:
+    bad = b'data: {"token":"a\xffb","ptr":0,"final":true}\n\n'
+    assert told(STREAM, head(EVENT_STREAM), [bad]).events == [Token("a\ufffdb", 0, final=True)]
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1e"])
+def test_a_line_ends_at_cr_and_lf_only(separator: str) -> None:
+    data = json.dumps({"token": separator, "ptr": 0, "final": True}, ensure_ascii=separator < " ")
+    assert told(STREAM, head(EVENT_STREAM), [event(data)]).events == [Token(separator, 0, final=True)]
+
+
+def test_a_ping_is_no_token() -> None:
+    body = [b"data:\n\n", b"data\n\n", b": ping\n\n", b"event: ping\n\n", ONE, b"data:\n\n", TWO, LAST]
+    assert told(STREAM, head(EVENT_STREAM), body) == Outcome(TOKENS, TOLD)
+    assert told(STREAM, head(EVENT_STREAM), [b"".join(body)]) == Outcome(TOKENS, TOLD)
+
+
+# ---- limits
+
+
+def at_limit(**limits: int) -> Limits:
+    return Limits(**limits)
+
+
+def test_a_body_may_be_as_large_as_its_limit_and_no_larger() -> None:
+    body = b'{"output":"x"}'
+    assert result_of(WHOLE, head(JSON, limits=at_limit(body=len(body))), body) == Completion("x")
+    error = error_of(WHOLE, head(JSON, limits=at_limit(body=len(body) - 1)), body[:5], body[5:])
+    assert isinstance(error, LimitExceeded)
+    assert (error.what, error.limit, error.value) == ("body", len(body) - 1, len(body))
+
+
+def test_an_event_may_be_as_large_as_its_limit_and_no_larger() -> None:
+    size = len(json.dumps({"token": " dark", "ptr": 2, "final": True, "logprobs": None}))
+    assert result_of(STREAM, head(EVENT_STREAM, limits=at_limit(event=size)), LAST)
+    error = error_of(STREAM, head(EVENT_STREAM, limits=at_limit(event=size - 1)), LAST)
+    assert isinstance(error, LimitExceeded)
+    assert (error.what, error.limit) == ("event", size - 1)
+
+
+def test_the_depth_of_a_document_is_bounded() -> None:
+    body = b'{"output":"x","other":%b%b}' % (b"[" * 7, b"]" * 7)
+    assert result_of(WHOLE, head(JSON, limits=at_limit(json_depth=8)), body) == Completion("x")
+    assert type(error_of(WHOLE, head(JSON, limits=at_limit(json_depth=7)), body)) is LimitExceeded
+
+
+def test_a_calls_own_limits_win_over_those_of_the_head() -> None:
+    call = Call(WHOLE, Limits(body=3))
+    call.send()
+    call.receive_head(head(JSON, limits=Limits(body=1000)))
+    with pytest.raises(LimitExceeded):
+        call.receive_data(b'{"output":"x"}')
+
+
+# ---- the end
+
+
+@pytest.mark.parametrize("body", [b"", ONE, ONE + TWO, ONE + TWO + LAST[:-1], ONE + TWO + LAST[:-2]])
+def test_a_stream_without_its_final_event_is_truncated_and_keeps_what_came(body: bytes) -> None:
+    error = error_of(STREAM, head(EVENT_STREAM), body)
+    assert type(error) is Truncated
+    text = "".join(token.text for token in TOKENS[: body.count(b"\n\n")])
+    assert error.partial == (Completion(text) if text else None)
+
+
+@every_loss
+def test_a_stream_whose_final_event_came_is_complete_whatever_happens_afterwards(lost: Callable[[], NaiError]) -> None:
+    assert told(STREAM, head(EVENT_STREAM), [STORY], lost()) == Outcome(TOKENS, TOLD)
+    assert told(STREAM, head(), [STORY], lost()) == Outcome(TOKENS, TOLD)
+    played = play(Call(STREAM), [head(EVENT_STREAM), STORY, lost()])
+    assert played.result == TOLD
+    assert played.events == TOKENS
+    assert played.kinds == "Send Receive Emit Receive"
+
+
+@every_loss
+def test_a_stream_that_is_cut_before_its_final_event_keeps_what_came(lost: Callable[[], NaiError]) -> None:
+    error = lost()
+    outcome = told(STREAM, head(EVENT_STREAM), [ONE + TWO], error)
+    assert outcome.error is error
+    assert error.partial == Completion("It was")
+
+
+@every_loss
+def test_half_a_document_is_none(lost: Callable[[], NaiError]) -> None:
+    error = lost()
+    assert told(WHOLE, head(JSON), [b'{"output":"x"}'], error).error is error
+    assert told(WHOLE, head(), [b""], error).error is error
+    assert error.partial is None
+
+
+@pytest.mark.parametrize(
+    "rest", [STORY, event({"error": "no"}), b"data: {\n\n", b"\x00" * 100, b"data: " + b"x" * 2000, b"y" * 2000]
+)
+def test_what_follows_the_final_event_is_ignored(rest: bytes) -> None:
+    answer = head(EVENT_STREAM, limits=Limits(line=1000, event=1000))
+    for body in ([STORY + rest], [STORY, rest], [STORY, rest, rest], [STORY + rest[:3], rest[3:]]):
+        assert told(STREAM, answer, body) == Outcome(TOKENS, TOLD)
+        assert play(Call(STREAM), [answer, *body, b""]).result == TOLD
+
+
+def test_after_the_final_event_only_a_short_wait_for_the_end_is_worth_while() -> None:
+    played = play(Call(STREAM), [head(EVENT_STREAM), ONE, TWO + LAST, b"\n", b""])
+    waits = [action.at_most for action in played.actions if isinstance(action, Receive)]
+    assert waits[:2] == [None, None]
+    assert all(wait is not None and 0 < wait <= 1 for wait in waits[2:])
+    assert len(waits) == 4
+
+
+def test_a_peer_that_never_stops_after_the_final_event_is_left() -> None:
+    endless = [b"x" * 10_000] * 1000
+    played = play(Call(STREAM), [head(EVENT_STREAM), STORY, *endless])
+    assert played.result == TOLD
+    assert len(played.actions) < 20
+
+
+@pytest.mark.parametrize("max_length", [1, 2, 3, 4, 100])
+def test_the_reason_of_the_end_is_the_length_when_that_many_tokens_came(max_length: int) -> None:
+    operation = generate_stream("x", max_length=max_length)
+    expected = "length" if max_length <= 3 else "stop"
+    assert result_of(operation, head(EVENT_STREAM), STORY).finish_reason == expected
+
+
+# ---- as a flow
+
+
+def test_a_call_is_a_flow_of_one_attempt() -> None:
+    played = play(Call(STREAM), [head(EVENT_STREAM), ONE[:5], ONE[5:], TWO + LAST, b""])
+    assert played.kinds == "Send Receive Receive Emit Receive Emit Receive"
+    assert played.events == TOKENS
+    assert played.result == TOLD
+    assert type(play(Call(STREAM), [head(JSON, 503), b""]).error) is ServerError
+
+
+@pytest.mark.parametrize("script", [[b""], [head(EVENT_STREAM), head(EVENT_STREAM)]])
+def test_a_wrong_answer_to_an_action_is_the_drivers_mistake(script: list[Head | bytes]) -> None:
+    assert type(play(Call(STREAM), script).error) is LocalProtocolError
+
+
+def test_a_call_runs_once() -> None:
+    call = Call(STREAM)
+    assert play(call, [head(EVENT_STREAM), STORY, b""]).result == TOLD
+    again = play(call, [])
+    assert type(again.error) is LocalProtocolError
+    assert call.state is State.DONE
+
+
+# ---- properties
+
+# The texts of any model: JSON escapes what it must, all else is raw.
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> bytes:
+    """Native streams in every legal form, whole, torn or with an error inside."""
+    newline = draw(st.sampled_from([b"\n", b"\r\n", b"\r"]))
+    space = draw(st.booleans())
+    ensure_ascii = draw(st.booleans())
+    out = [draw(st.sampled_from([b"", b"", b"\xef\xbb\xbf", newline, b": hi" + newline]))]
+    pieces = draw(st.lists(texts, min_size=1, max_size=6))
+    last_id = ""
+    for ptr, text in enumerate(pieces):
+        data: dict[str, object] = {"token": text, "ptr": ptr, "final": ptr == len(pieces) - 1}
+        if draw(st.booleans()):
+            data["logprobs"] = {"chosen": [[[ptr], [-0.5, None]]], "before": [], "after": []}
+        written = json.dumps(data, ensure_ascii=ensure_ascii, indent=draw(st.sampled_from([None, None, 1])))
+        one = ServerSentEvent(
+            written, draw(st.sampled_from(["newToken", "message"])), draw(st.sampled_from(["", str(ptr)]))
+        )
+        out.append(encode_event(one, last_event_id=last_id, space=space, newline=newline))
+        last_id = one.id
+        out.append(draw(st.sampled_from([b"", b"", b": ping" + newline + newline, b"data:" + newline + newline])))
+    broken = draw(st.sampled_from(["", "", "", "torn", "error", "bare", "rubbish"]))
+    at = draw(st.integers(0, len(out)))
+    match broken:
+        case "torn":
+            body = b"".join(out)
+            return body[: draw(st.integers(0, len(body)))]
+        case "error":
+            out.insert(at, event(draw(st.sampled_from([shape[0] for shape in FAILURES.values()]))))
+        case "bare":
+            return b"".join([*out[: min(at, len(out) - 2)], b'{"statusCode":500,"message":"no"}'])
+        case "rubbish":
+            out.insert(at, draw(hostile_bodies()))
+    return b"".join(out)
+
+
+documents = st.one_of(
+    st.builds(
+        lambda text, pad: pad + json.dumps({"output": text}).encode() + pad,
+        texts,
+        st.sampled_from([b"", b" ", b"\xef\xbb\xbf"]),
+    ),
+    st.sampled_from([json.dumps(shape[0]).encode() for shape in FAILURES.values()]),
+    st.sampled_from([b" " * size + b'{"output":"x"}' for size in (1000, 1023, 1024, 1025, 3000)]),
+)
+heads = st.builds(
+    head,
+    st.sampled_from([EVENT_STREAM, EVENT_STREAM, JSON, None, "text/plain", "text/html", "audio/mpeg"]),
+    st.sampled_from([200, 200, 200, 201, 204, 400, 429, 503]),
+    limits=st.sampled_from([None, None, Limits(line=200, event=150, body=100, error_body=50, json_depth=3)]),
+)
+
+
+class Seen(NamedTuple):
+    """What must not depend on how the bytes were cut."""
+
+    events: Sequence[Any] | None
+    result: Any
+    error: type[NaiError] | None
+    partial: object
+
+
+def seen(outcome: Outcome) -> Seen:
+    if outcome.error is None:
+        return Seen(outcome.events, outcome.result, None, None)
+    return Seen(None, None, type(outcome.error), outcome.error.partial)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.sampled_from([STREAM, STREAM, WHOLE, ANYTHING]), heads, streams() | documents | hostile_bodies(), st.data())
+@example(STREAM, head(), b"\xef\xbb\xbf" + b'{"output":"x"}', None)
+@example(STREAM, head(), b" " * 2000 + b'{"output":"x"}', None)
+@example(STREAM, head(EVENT_STREAM, limits=Limits(line=200)), STORY + b"x" * 300, None)
+def test_how_the_bytes_are_cut_changes_nothing(
+    operation: Operation[Any, Any], answer: Head, body: bytes, data: st.DataObject | None
+) -> None:
+    whole = told(operation, answer, [body])
+    bytewise = told(operation, answer, [body[at : at + 1] for at in range(len(body))])
+    assert seen(bytewise) == seen(whole)
+    cut = told(operation, answer, data.draw(chunkings(body)) if data else [body[:1], body[1:1500], body[1500:]])
+    assert seen(cut) == seen(whole)
+    for outcome in (whole, cut, bytewise):
+        if outcome.events and outcome.error is not None:  # what was given out is the beginning of what is kept
+            kept = outcome.error.partial
+            assert isinstance(kept, Completion)
+            assert kept.text.startswith("".join(token.text for token in outcome.events))
+
+
+@settings(deadline=None)
+@given(streams(), st.data())
+def test_a_call_as_a_flow_gives_what_it_gives_by_hand(body: bytes, data: st.DataObject) -> None:
+    pieces = [piece for piece in data.draw(chunkings(body)) if piece]
+    by_hand = told(STREAM, head(EVENT_STREAM), pieces)
+    played = play(Call(STREAM), [head(EVENT_STREAM), *pieces, b""])
+    assert played.events == by_hand.events
+    assert type(played.error) is type(by_hand.error)
+    if played.error is None:
+        assert played.result == by_hand.result
+
+
+any_heads = st.builds(
+    Head,
+    st.integers(100, 999),
+    st.lists(
+        st.tuples(
+            st.sampled_from(
+                ["Content-Type", "content-encoding", "Retry-After", "retry-after-ms", "Date", "x-request-id"]
+            )
+            | st.text(),
+            st.sampled_from([EVENT_STREAM, JSON, "text/plain", "", "gzip", "identity", "1", ";", "+json"])
+            | st.text(st.characters(exclude_categories=())),
+        ),
+        max_size=4,
+    ).map(Headers),
+    st.text(),
+    st.none()
+    | st.builds(
+        Limits,
+        line=st.integers(0, 50),
+        event=st.integers(0, 50),
+        body=st.integers(0, 50),
+        error_body=st.integers(0, 50),
+    ),
+)
+failures = st.sampled_from([*FAILURES_OF_THE_LINE.values(), lambda: LocalProtocolError("stop")]).map(
+    lambda make: make()
+)
+inputs = st.lists(
+    st.one_of(
+        st.tuples(st.just("send")),
+        st.tuples(st.just("receive_head"), any_heads | heads),
+        st.tuples(st.just("receive_data"), hostile_bodies() | streams() | st.binary(min_size=1)),
+        st.tuples(st.just("receive_eof")),
+        st.tuples(st.just("receive_error"), failures),
+    ),
+    max_size=8,
+)
+every_operation = st.sampled_from([STREAM, WHOLE, VIBE, ANYTHING, Operation(ANYTHING.request, NOTHING)])
+
+
+@settings(deadline=None, max_examples=300)
+@given(every_operation, inputs)
+def test_whatever_happens_in_whatever_order_is_an_event_or_a_documented_error(
+    operation: Operation[Any, Any], happenings: list[tuple[Any, ...]]
+) -> None:
+    """Fuzz: NaiError and nothing else; every error prints, pickles and shows no more than its bounds."""
+    call = Call(operation)
+    for method, *arguments in happenings:
+        if arguments == [b""]:
+            continue
+        before = call.state
+        raised: NaiError | None = None
+        try:
+            getattr(call, method)(*arguments)
+        except NaiError as error:
+            raised = error
+        if raised is not None:
+            assert len(str(raised)) < 2000
+            assert str(pickle.loads(pickle.dumps(raised))) == str(raised)
+            out_of_order = isinstance(raised, LocalProtocolError) and str(raised) != "stop"
+            assert call.state is (before if out_of_order else State.FAILED)
+        _ = (repr(call), call.partial, call.complete, call.started)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    every_operation,
+    any_heads | heads,
+    st.lists((hostile_bodies() | streams() | st.binary()).filter(bool), max_size=5),
+    st.none() | failures,
+)
+def test_whatever_a_server_answers_is_a_result_or_a_documented_error(
+    operation: Operation[Any, Any], answer: Head, body: list[bytes], end: NaiError | None
+) -> None:
+    """Fuzz: NaiError and nothing else."""
+    played = play(Call(operation), [answer, *body, b"" if end is None else end])
+    if played.error is None:
+        _ = played.result
+    else:
+        assert str(pickle.loads(pickle.dumps(played.error))) == str(played.error)

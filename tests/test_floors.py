@@ -1,0 +1,374 @@
+"""The house rules that are about imports (DESIGN §2, STYLE §13): read from our own text, and tried in fresh processes."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import pytest
+
+import nai_proto
+import nai_transports
+
+CORE = Path(nai_proto.__file__).parent
+TRANSPORTS = Path(nai_transports.__file__).parent
+
+# What the core never touches, be it inside a function: it comes in as an argument, or stands above.
+FORBIDDEN = (
+    "socket ssl select selectors asyncio threading multiprocessing concurrent time random secrets logging subprocess "
+    "pathlib os tempfile httpx httpx2 trio anyio requests aiohttp nai_transports"
+)
+
+# What is taken away from the core while it works. The libraries that it uses need `os` and `time`.
+BLOCKED = "socket ssl select asyncio threading subprocess random secrets logging tempfile pathlib"
+
+# The floors, from the ground up. A module belongs to the longest prefix that stands here.
+FLOORS = (
+    ("values", "nai_proto.errors nai_proto.secret nai_proto.limits nai_proto.http"),
+    ("codecs", "nai_proto.codecs"),
+    ("exchange", "nai_proto.exchange nai_proto.wire nai_proto.body"),
+    ("vocabulary", "nai_proto.account nai_proto.text"),
+    ("emulator", "nai_proto.emulator"),
+    ("testing", "nai_proto.testing"),
+    ("the core's door", "nai_proto"),
+    ("driver parts", "nai_transports nai_transports._pump nai_transports._bytes"),
+    (
+        "drivers",
+        "nai_transports.memory nai_transports.httpx nai_transports.asyncio nai_transports.trio nai_transports.serve",
+    ),
+    ("command", "nai_transports.cli"),
+)
+FLOOR = {module: number for number, (_, modules) in enumerate(FLOORS) for module in modules.split()}
+NAMES = [name for name, _ in FLOORS]
+# Packages whose own name is a door to all below: nothing else may hide behind it.
+DOORS = ("nai_proto", "nai_transports")
+
+
+class Import(NamedTuple):
+    importer: str
+    imported: str
+    "A module, as far as can be told from the text."
+    line: int
+
+
+def modules(package: Path) -> dict[str, Path]:
+    """Every module of a package by its full name."""
+    found = {}
+    for path in sorted(package.rglob("*.py")):
+        parts = path.relative_to(package.parent).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+@cache
+def all_modules() -> dict[str, Path]:
+    return modules(CORE) | modules(TRANSPORTS)
+
+
+@cache
+def imports() -> tuple[Import, ...]:
+    return tuple(found for module, path in all_modules().items() for found in imports_of(module, path))
+
+
+def imports_of(module: str, path: Path) -> Iterator[Import]:
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(module, alias.name, node.lineno)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.rsplit(".", node.level - 1)[0] if node.level else ""
+            base = ".".join(part for part in (above, node.module) if part)
+            for alias in node.names:
+                name = f"{base}.{alias.name}"
+                yield Import(module, name if name in all_modules() else base, node.lineno)
+
+
+def floor(module: str) -> int | None:
+    """The number of a module's floor; None when the table does not have it."""
+    if module in FLOOR:
+        return FLOOR[module]
+    parent = module.rpartition(".")[0]
+    return None if not parent or parent in DOORS else floor(parent)
+
+
+def told(found: Import) -> str:
+    return f"{found.importer}:{found.line} imports {found.imported}"
+
+
+# ---- (a) the core has no hands
+
+
+def test_the_core_imports_nothing_that_does_io() -> None:
+    bad = [
+        told(found)
+        for found in imports()
+        if found.importer.partition(".")[0] == "nai_proto" and found.imported.partition(".")[0] in FORBIDDEN.split()
+    ]
+    assert bad == []
+
+
+def test_the_core_opens_nothing_and_prints_nothing() -> None:
+    bad = [
+        f"{module}:{node.lineno} calls {node.func.id}"
+        for module, path in modules(CORE).items()
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in ("open", "print", "input", "exec", "eval", "__import__")
+    ]
+    assert bad == []
+
+
+def test_the_reader_of_imports_sees_them_all() -> None:
+    """The tests above are only as good as this one."""
+    seen = {(found.importer, found.imported) for found in imports()}
+    assert ("nai_proto.secret", "hmac") in seen
+    assert ("nai_proto.secret", "nai_proto.errors") in seen
+    assert ("nai_proto.exchange.call", "nai_proto.errors") in seen  # from ..errors
+    assert ("nai_proto.exchange.call", "nai_proto.exchange.operation") in seen  # under TYPE_CHECKING
+    assert ("nai_transports.memory", "nai_transports._pump") in seen  # from . import _pump
+    assert ("nai_transports.httpx", "httpx") in seen  # inside a function
+
+
+# ---- (b) imports point down
+
+
+def test_every_module_has_a_floor() -> None:
+    assert [module for module in all_modules() if floor(module) is None] == []
+
+
+def test_the_table_of_floors_names_nothing_that_is_not_there() -> None:
+    assert sorted(module for module in FLOOR if module not in all_modules()) == []
+
+
+def test_imports_point_down() -> None:
+    up = []
+    for found in imports():
+        mine, theirs = floor(found.importer), floor(found.imported)
+        if mine is not None and theirs is not None and theirs > mine:
+            up.append(f"{told(found)}, from {NAMES[mine]} up to {NAMES[theirs]}")
+    assert up == []
+
+
+def test_nothing_below_asks_at_the_core_s_door() -> None:
+    """`import nai_proto` is for users and for what stands above the core."""
+    assert [told(found) for found in imports() if found.imported in DOORS and floor(found.importer) in range(7)] == []
+
+
+def test_values_do_not_import_each_other_in_a_circle() -> None:
+    ground = [module for module in all_modules() if floor(module) == 0]
+    graph = {module: {found.imported for found in imports() if found.importer == module} for module in ground}
+    order = list(TopologicalSorter(graph).static_order())  # raises CycleError
+    assert order.index("nai_proto.errors") < order.index("nai_proto.secret") < order.index("nai_proto.http")
+
+
+def test_values_use_the_standard_library_only() -> None:
+    bad = [
+        told(found)
+        for found in imports()
+        if floor(found.importer) == 0
+        and found.imported.partition(".")[0] not in {*sys.stdlib_module_names, "nai_proto"}
+    ]
+    assert bad == []
+
+
+def test_a_driver_imports_no_other_driver() -> None:
+    drivers = {module for module in all_modules() if floor(module) == NAMES.index("drivers")}
+    assert [told(found) for found in imports() if found.importer in drivers and found.imported in drivers] == []
+
+
+# ---- (c) and works where there are none
+
+
+def run(code: str, *arguments: str, paths: list[str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Code in a fresh interpreter without `site`, so that nothing is loaded before it."""
+    searched = paths or [str(CORE.parent), str(Path(msgspec.__file__).parents[1])]
+    head = f"import sys; sys.path[:0] = {searched!r}\n"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COV"))}
+    done = subprocess.run(
+        [sys.executable, "-S", "-W", "error", *arguments, "-c", head + textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+        timeout=50,
+    )
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_the_core_works_with_everything_that_does_io_taken_away() -> None:
+    core = [module for module in modules(CORE) if module != "nai_proto.testing.strategies"]
+    done = run(
+        f"""
+        blocked = {BLOCKED!r}.split()
+        for name in [*sys.modules]:
+            if name.partition(".")[0] in blocked:
+                del sys.modules[name]
+        for name in blocked:
+            sys.modules[name] = None
+
+        class Blocked:
+            def find_spec(self, name, path=None, target=None):
+                if name.partition(".")[0] in blocked:
+                    raise ImportError(f"{{name}} is blocked")
+        sys.meta_path.insert(0, Blocked())
+
+        for name in blocked:
+            try:
+                __import__(name)
+            except ImportError:
+                continue
+            raise AssertionError(f"{{name}} is not blocked")
+
+        from importlib import import_module
+        for name in {core!r}:
+            import_module(name)
+
+        import nai_proto as nai
+        from nai_proto.emulator import Emulator
+        from nai_proto.testing import converse, play
+
+        # against a script
+        token = b'data:{{"token":" a time","ptr":0,"final":true}}\\n\\n'
+        head = nai.Head(200, nai.Headers.of(content_type="text/event-stream"))
+        played = play(nai.text.generate_stream("Once upon"), [head, token, b""])
+        assert played.result.text == " a time", played.result
+        assert played.kinds == "Send Receive Emit Receive", played.kinds
+
+        # and from login to story against the server's side
+        emulator = Emulator(now=lambda: 0.0, entropy=bytes)
+        emulator.add_account("a@example.com", nai.Password("secret"))
+        def story():
+            token = yield from nai.account.login("A@example.com", "secret")
+            return (yield from nai.using(token, nai.text.generate_stream("Once upon a time", max_length=5)))
+        played = converse(story(), emulator)
+        assert len(played.events) == 5, played.events
+        assert played.result.finish_reason == "length"
+
+        left = sorted(name for name in blocked if sys.modules[name] is not None)
+        assert not left, left
+        print("fine")
+        """
+    )
+    assert done.stdout == "fine\n"
+
+
+# ---- (d) a light door
+
+
+def third_party(module: str) -> set[str]:
+    """The third-party packages that importing ``module`` loads, as the interpreter itself reports them."""
+    done = run(f"import {module}; print(*sys.modules)", "-X", "importtime")
+    tried = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    loaded = tried & set(done.stdout.split())  # the standard library tries some that are not there
+    assert module in loaded
+    return {name.partition(".")[0] for name in loaded} - sys.stdlib_module_names - {"nai_proto"}
+
+
+def test_importing_the_package_loads_no_third_party_module() -> None:
+    assert third_party("nai_proto") == set()
+
+
+def test_importing_text_loads_msgspec_and_no_other_third_party_module() -> None:
+    loaded = third_party("nai_proto.text")
+    assert "msgspec" in loaded
+    assert loaded <= third_party("msgspec")  # which may bring something of its own
+
+
+def test_the_door_opens_nothing_until_it_is_asked() -> None:
+    code = """
+    import nai_proto
+    print(*sorted(name for name in sys.modules if name.startswith("nai_proto")))
+    nai_proto.NaiError
+    print(*sorted(name for name in sys.modules if name.startswith("nai_proto")))
+    """
+    assert run(code).stdout.splitlines() == ["nai_proto", "nai_proto nai_proto.errors"]
+
+
+# ---- (e) the names at the door
+
+
+def names_for_checkers() -> set[str]:
+    tree = ast.parse((CORE / "__init__.py").read_text("utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            found = [child for child in node.body if isinstance(child, ast.ImportFrom)]
+            assert len(found) == len(node.body)
+            return {alias.asname or alias.name for child in found for alias in child.names}
+    raise AssertionError("no TYPE_CHECKING block")
+
+
+def order(name: str) -> tuple[int, str]:
+    """CONSTANTS, then Classes, then the rest."""
+    return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
+
+
+def test_all_is_sorted() -> None:
+    assert nai_proto.__all__ == sorted(set(nai_proto.__all__), key=order)
+
+
+def test_all_is_what_the_type_checkers_see() -> None:
+    assert set(nai_proto.__all__) == names_for_checkers()
+    assert set(nai_proto.__all__) <= set(dir(nai_proto))
+
+
+@pytest.mark.parametrize("name", nai_proto.__all__)
+def test_every_name_resolves_to_what_the_type_checkers_see(name: str) -> None:
+    value = getattr(nai_proto, name)
+    tree = ast.parse((CORE / "__init__.py").read_text("utf-8"))
+    (home,) = {
+        node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.level and name in {alias.name for alias in node.names}
+    }
+    if home is None:
+        assert value is sys.modules[f"nai_proto.{name}"]
+    else:
+        assert value is getattr(sys.modules[f"nai_proto.{home}"], name)
+
+
+@pytest.mark.parametrize("name", ["Sesion", "session", "text_", "Generate", "__path", ""])
+def test_a_misspelt_name_is_an_attribute_error(name: str) -> None:
+    with pytest.raises(AttributeError, match="nai_proto"):
+        getattr(nai_proto, name)
+
+
+def test_every_error_stands_at_the_door() -> None:
+    from nai_proto import errors
+
+    kinds = {name for name in errors.__all__ if isinstance(getattr(errors, name), type)}
+    assert kinds <= set(nai_proto.__all__)
+
+
+@pytest.mark.parametrize("module", [name for name in all_modules() if not name.endswith("strategies")])
+def test_all_of_every_module_is_true(module: str) -> None:
+    """Names in ``__all__`` exist and stand there once."""
+    tree = ast.parse(all_modules()[module].read_text("utf-8"))
+    listed = [
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and [t.id for t in node.targets if isinstance(t, ast.Name)] == ["__all__"]
+    ]
+    for names in listed:
+        bound = {
+            name.id
+            if isinstance(name, ast.Name)
+            else name.asname or name.name
+            if isinstance(name, ast.alias)
+            else name.name
+            for name in ast.walk(tree)
+            if isinstance(name, ast.Name | ast.alias | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        }
+        assert len(names) == len(set(names))
+        assert set(names) <= bound

@@ -1,0 +1,357 @@
+"""JSON: errors that say where and what but never quote, and the shapes of the service's own errors."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import json
+import math
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from nai_proto.codecs.json import JsonDecoder, encode, error_message, service_error
+from nai_proto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
+
+
+class Mood(enum.Enum):
+    GOOD = "good"
+
+
+class Checked(msgspec.Struct):
+    name: str
+
+    def __post_init__(self) -> None:
+        if self.name != "me":
+            raise ValueError(f"{self.name} is not me")
+
+
+class Strict(msgspec.Struct, forbid_unknown_fields=True):
+    x: int = 0
+
+
+class Login(msgspec.Struct):
+    accessToken: str  # noqa: N815
+    level: int = 0
+    mood: Mood = Mood.GOOD
+    kind: Literal["a", "b"] = "a"
+    marks: dict[str, list[int]] = {}
+    small: Annotated[int, msgspec.Meta(le=9)] = 0
+    checked: Checked | None = None
+    strict: Strict | None = None
+
+
+@dataclasses.dataclass
+class Point:
+    x: float
+
+
+class Odd(float):
+    pass
+
+
+LOGIN = JsonDecoder(Login)
+ANYTHING: JsonDecoder[Any] = JsonDecoder(object)
+NUMBERS = st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+TEXTS = st.text(st.characters(codec="utf-8"))
+DOCUMENTS: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXTS, lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner)
+)
+
+
+def read(data: bytes, depth: int = 128) -> Any:
+    return ANYTHING.decode(data, where="answer of GET /x", depth=depth)
+
+
+# Encoding
+
+
+@given(DOCUMENTS)
+def test_decoding_what_was_encoded_gives_it_back(value: Any) -> None:
+    assert read(encode(value)) == value
+    assert json.loads(encode(value)) == value
+
+
+def test_documents_are_compact_and_in_utf_8() -> None:
+    assert encode({"text": "é", "list": [1, None, True]}) == '{"text":"é","list":[1,null,true]}'.encode()
+    assert encode([msgspec.Raw(b"[null]"), Point(1.5), Login("t").mood, "null", b"x"]) == (
+        b'[[null],{"x":1.5},"good","null","eA=="]'
+    )
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_a_number_that_is_not_finite_is_refused_wherever_it_is(number: float) -> None:
+    class Holder(msgspec.Struct):
+        x: object
+
+    places: list[object] = [
+        *(number, [number], (1, number), {"a": {"b": [None, number]}}, {"a": None, "b": number}, [Point(number)]),
+        *(Holder(number), [[[Holder({"k": [number]})]]], [msgspec.Raw(b"null"), number], {1: number}),
+    ]
+    for value in places:
+        with pytest.raises(LocalProtocolError, match="not finite"):
+            encode(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (object(), "objects of type object"),
+        ({"SECRET": [1, Odd(1)]}, "objects of type Odd"),
+        ([1, print], "objects of type builtin_function_or_method"),
+        ({("SECRET",): 1}, "Only dicts with str-like or number-like keys"),
+        ("SECRET\ud800", "lone surrogate"),
+        ({"SECRET\udfff": 1}, "lone surrogate"),
+    ],
+)
+def test_what_json_cannot_hold_is_refused_by_type_and_never_quoted(value: object, problem: str) -> None:
+    with pytest.raises(LocalProtocolError, match=problem) as caught:
+        encode(value)
+    assert "SECRET" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_what_is_nested_too_deeply_is_refused() -> None:
+    endless: list[object] = []
+    endless.append(endless)
+    deep: dict[str, object] = {}
+    for _ in range(100_000):
+        deep = {"": deep}
+    for value, kind in ((endless, "list"), (deep, "dict")):
+        with pytest.raises(LocalProtocolError, match=f"a {kind} is nested too deeply"):
+            encode(value)
+    while deep:  # freeing it at once would recurse as well
+        deep = deep.pop("")  # type: ignore[assignment]
+
+
+# Decoding
+
+
+def test_a_document_becomes_a_value_of_the_type() -> None:
+    data = b'{"accessToken":"t","level":1,"new":[{"thing":2}],"level":3}'
+    assert LOGIN.decode(data, where="x", depth=3) == Login("t", 3)
+    assert LOGIN.decode(bytearray(data), where="x", depth=3) == Login("t", 3)
+    assert JsonDecoder(dict[str, int]).decode(b'{"a":1}', where="x", depth=1) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b'{"accessToken":1234567}', "Expected `str`, got `int` - at `$.accessToken`"),
+        (b'["SECRET"]', "Expected `object`, got `array`"),
+        (b'{"SECRET":1}', "Object missing required field `accessToken`"),
+        (b'{"accessToken":"","level":"SECRET"}', "Expected `int`, got `str` - at `$.level`"),
+        (b'{"accessToken":"","mood":"SECRET"}', "Invalid value - at `$.mood`"),
+        (b'{"accessToken":"","mood":"SECRET - at `$.x`"}', "Invalid value - at `$.mood`"),
+        (b'{"accessToken":"","kind":"SECRET"}', "Invalid value - at `$.kind`"),
+        (b'{"accessToken":"","small":1234567}', "Expected `int` <= 9 - at `$.small`"),
+        (b'{"accessToken":"","marks":{"SECRET":[0,"x"]}}', "Expected `int`, got `str` - at `$.marks[...][1]`"),
+        (b'{"accessToken":"","checked":{"name":"SECRET"}}', "Invalid value - at `$.checked`"),
+        (b'{"accessToken":"","strict":{"SECRET":1}}', "Invalid value - at `$.strict`"),
+        (b'{"accessToken":"SECRET"', "Input data was truncated"),
+        (b'{"accessToken":"SECRET",}', "JSON is malformed: trailing comma in object (byte 24)"),
+        (b"<html>SECRET", "JSON is malformed: invalid character (byte 0)"),
+        (b'{"accessToken":"SECRET\xff"}', "not UTF-8"),
+        (b'{"accessToken":"SECRET\\udc00"}', "JSON is malformed: invalid utf-16 surrogate pair (byte 28)"),
+        (b'{"accessToken":"","level":' + b"1234567" * 800 + b"}", "Integer value out of range - at `$.level`"),
+        (b"", "Expected JSON, got nothing"),
+        (b" \n", "Input data was truncated"),
+    ],
+)
+def test_an_error_says_where_and_what_and_does_not_quote(data: bytes, problem: str) -> None:
+    with pytest.raises(RemoteProtocolError) as caught:
+        LOGIN.decode(data, where="answer of POST /user/login", depth=128)
+    error = caught.value
+    assert str(error) == f"answer of POST /user/login: {problem}"
+    assert "SECRET" not in str(error)
+    assert error.excerpt[:20] == data.decode("utf-8", "replace").strip()[:20]
+    assert len(error.excerpt) <= 200
+    assert error.__context__ is None
+
+
+def test_the_excerpt_of_an_error_shows_no_token() -> None:
+    with pytest.raises(RemoteProtocolError) as caught:
+        read(b'{"accessToken":"pst-abcdefghijklmnop","x":')
+    assert caught.value.excerpt == '{"accessToken":"[token]","x":'
+
+
+@pytest.mark.parametrize(
+    "nest",
+    [
+        lambda n: b"[" * n + b"]" * n,
+        lambda n: b'{"a":' * n + b"0" + b"}" * n,
+        lambda n: b'[{"a":' * (n // 2) + (b"[]" if n % 2 else b"0") + b"}]" * (n // 2),
+        lambda n: b'[0,"]]]]",' * n + b'"\\\\"' + b"]" * n,
+        lambda n: b'["[[[[\\"[[[[\\\\\\"[[[[",' * n + b'"\\\\"' + b',"\\""]' * n,
+        lambda n: b"[" + b"[]," * 300 + b"[" * (n - 1) + b"]" * (n - 1) + b"]",
+        lambda n: b'[["\\\\",[],[]],' + b"[" * (n - 1) + b"]" * (n - 1) + b"]",
+    ],
+)
+def test_nesting_is_allowed_up_to_the_limit(nest: Callable[[int], bytes]) -> None:
+    for limit in (128, 7, 3):
+        assert isinstance(read(nest(limit), limit), list | dict)
+        with pytest.raises(LimitExceeded, match="JSON depth") as caught:
+            read(nest(limit + 1), limit)
+        assert (caught.value.what, caught.value.limit, caught.value.value) == ("JSON depth", limit, limit + 1)
+    json.loads(nest(100))
+
+
+def test_brackets_in_texts_and_beside_each_other_are_not_nesting() -> None:
+    wide = [[], {}, "[" * 500, '"[{' * 500, "\\" * 501 + "[" * 500, {"[" * 500: ["]"]}] * 100
+    assert read(encode(wide), 3) == wide
+    assert read(encode("[" * 500), 0) == "[" * 500
+
+
+@given(DOCUMENTS)
+def test_the_depth_of_a_document_is_the_nesting_of_its_values(value: Any) -> None:
+    def depth(item: Any) -> int:
+        inner = item.values() if isinstance(item, dict) else item if isinstance(item, list) else None
+        return 0 if inner is None else 1 + max(map(depth, inner), default=0)
+
+    data, levels = encode(value), depth(value)
+    assert read(data, levels) == value
+    if levels:
+        with pytest.raises(LimitExceeded):
+            read(data.ljust(levels), levels - 1)
+
+
+@pytest.mark.parametrize("data", [b"[" * 100_000, b'{"a":' * 100_000, b"[" * 5000 + b"]" * 5000])
+def test_no_depth_lets_a_recursion_error_out(data: bytes) -> None:
+    with pytest.raises(RemoteProtocolError, match="nested too deeply to be read"):
+        read(data, 10**6)
+    with pytest.raises(LimitExceeded):
+        read(data)
+    assert service_error(b'{"error":' + data) is None
+    assert error_message(data, "application/json") is not None
+
+
+def test_an_unfinished_text_full_of_brackets_is_malformed_rather_than_deep() -> None:
+    with pytest.raises(RemoteProtocolError, match="truncated"):
+        read(b'["' + b"[" * 500)
+
+
+@given(st.binary() | st.text('[]{}",:\\u0dD18 ne-.\x00\x7fé\ud800').map(lambda text: text.encode("utf-8", "replace")))
+@example(b"1e999")
+@example(b"-" + b"9" * 400)
+@example(b"1" * 5000 + b".0")
+@example(b'{"a":1,"a":[]}')
+def test_any_bytes_give_a_value_or_the_documented_error(data: bytes) -> None:
+    for decoder in (ANYTHING, LOGIN, JsonDecoder(float), JsonDecoder(list[str])):
+        try:
+            decoder.decode(data, where="here", depth=4)
+        except RemoteProtocolError as error:
+            assert error.__context__ is None  # noqa: PT017
+    service_error(data)
+    service_error(b'{"error":' + data + b"}")
+    for content_type in ("", "text/html", "application/json"):
+        message = error_message(data, content_type)
+        assert message is None or 0 < len(message) <= 200
+
+
+# The service's own errors
+
+
+@pytest.mark.parametrize(
+    ("data", "message", "status"),
+    [
+        ({"error": "ModelMaxLength: too long"}, "ModelMaxLength: too long", None),
+        ({"error": {"message": "mid", "code": 500}}, "mid", 500),
+        ({"error": {"message": "mid", "code": "rate"}}, "mid", None),
+        ({"error": {"code": "rate"}}, "rate", None),
+        ({"error": {"code": -32000}}, "an error without a message", None),
+        ({"error": ""}, "an error without a message", None),
+        ({"error": True}, "an error without a message", None),
+        ({"statusCode": 500, "message": "Oh"}, "Oh", 500),
+        ({"statusCode": 400, "message": ["a", "b"], "error": "Bad Request"}, "a; b", 400),
+        ({"statusCode": "500", "message": "Oh"}, "Oh", None),
+        ({"statusCode": True, "message": "Oh"}, "Oh", None),
+        ({"statusCode": 10**30, "message": "Oh"}, "Oh", None),
+        ({"statusCode": 502, "error": {"message": "x", "code": 400}, "token": "t"}, "x", 502),
+        ({"error": "Bearer abcdef\nused"}, "Bearer [token] used", None),
+    ],
+)
+def test_an_error_inside_a_success_is_found(data: object, message: str, status: int | None) -> None:
+    error = service_error(encode(data))
+    assert error is not None
+    assert (error.message, error.status, error.partial) == (message, status, None)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(b"", b"[]", b'"error"', b'["error"]', b'{"error":null}', b'{"token":"\\"error\\": x"}', b'{"error":"cut'),
+        *(b'{"statusCode":500}', b'{"statusCode":500,"message":null}', b'{"message":"statusCode"}'),
+        *(b'{"text":"error"}', b'{"error":null,"statusCode":null,"message":"m"}', b'{"in":{"error":"deep"}}'),
+    ],
+)
+def test_anything_else_is_no_error(data: bytes) -> None:
+    assert service_error(data) is None
+
+
+def test_bad_utf_8_does_not_hide_an_error() -> None:
+    error = service_error(b'{"error":"caf\xe9"}')
+    assert error is not None
+    assert error.message == "caf�"
+    assert error_message(b'{"message":"caf\xe9"}', "application/json") == "caf�"
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"statusCode": 401, "message": "Incorrect access key."}, "Incorrect access key."),
+        ({"error": {"message": "inner", "code": 1}, "message": "outer", "detail": "d"}, "inner"),
+        ({"error": {"code": "c"}, "message": "outer"}, "outer"),
+        ({"error": "Bad Request", "message": ["one", "two", 3, ""]}, "one; two"),
+        ({"error": "Bad Request", "message": {"message": "nested"}}, "nested"),
+        ({"message": {"message": {"message": ["deep", {"msg": "er"}]}}}, "deep; er"),
+        ({"error": "only", "detail": "d"}, "only"),
+        ({"error": {"code": "rate"}, "detail": "d"}, "rate"),
+        ({"detail": "not here"}, "not here"),
+        ({"detail": [{"loc": ["body"], "msg": "field required"}]}, "field required"),
+        ({"message": " ", "error": "x"}, "x"),
+        (["a", {"message": "b"}], "a; b"),
+        ("just text", "just text"),
+        ({"other": 1}, '{"other":1}'),
+        ({}, "{}"),
+        (None, "null"),
+        ({"message": "x" * 300}, "x" * 199 + "…"),
+        ({"message": "use eyJhbGciOi.eyJzdWIiOi.sig\u2028now"}, "use [token] now"),
+    ],
+)
+def test_a_refusals_message_is_looked_up_in_order(body: object, message: str) -> None:
+    for content_type in ("application/json", "", "text/html"):
+        if content_type != "text/html" or message[0] not in "{n":
+            assert error_message(encode(body), content_type) == message
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "message"),
+    [
+        (b"", "application/json", None),
+        (b"", "text/html", None),
+        (b" \r\n\t", "text/html", None),
+        (b"upstream connect error\n", "text/plain", "upstream connect error"),
+        (b'{"message":"cut he', "application/json", '{"message":"cut he'),
+        (b"\xff\xfe\x00", "", "��"),
+        (
+            b"<html>\r\n<head><title>502 Bad Gateway</title></head>",
+            "text/html",
+            "an HTML page from a gateway: 502 Bad Gateway",
+        ),
+        (
+            b"\n<!DOCTYPE html><TITLE class='x'>\n Just a\n moment </TITLE>",
+            "",
+            "an HTML page from a gateway: Just a moment",
+        ),
+        (b"<title></title>", "", "an HTML page from a gateway"),
+        (b"<p>no title", "text/html", "an HTML page from a gateway"),
+        (b"<p>no title", "", "<p>no title"),
+        (b"<html><title>" + b"x" * 900, "", "an HTML page from a gateway: " + "x" * 119 + "…"),
+    ],
+)
+def test_a_body_that_is_not_json_says_what_it_can(body: bytes, content_type: str, message: str | None) -> None:
+    assert error_message(body, content_type) == message
