@@ -64,16 +64,17 @@ Phase: TypeAlias = Literal["connect", "write", "read", "idle", "total"]
 """Where a transport was: connecting, writing the request, waiting for the answer's head, waiting for more of its body;
 ``total`` is the budget of the whole run."""
 
-# A persistent token, a JWT, or whatever follows "Bearer": none of them belongs in a text that people paste.
-_TOKENS: Final = re.compile(r"pst-[\w-]+|eyJ[\w-]*\.[\w-]+\.[\w-]*|(?<=Bearer )\S+", re.IGNORECASE)
-_UNPRINTABLE: Final = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029]+")
+# A persistent token, a JWT, or whatever follows "Bearer", each perhaps cut off: none belongs in a text that people paste.
+_TOKENS: Final = re.compile(r"pst-[\w-]+|eyJ[\w-]*(?:\.[\w-]*)*|(?<=Bearer )\S+", re.IGNORECASE)
+# Blanks and controls, line ends of any kind, what turns the writing direction, lone surrogates.
+_UNPRINTABLE: Final = re.compile("[\x00-\x20\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 
 
 def excerpt(text: str | bytes, most: int = 200) -> str:
     """A piece of a foreign text that may stand in a message: one line, at most ``most`` characters, tokens masked."""
     if isinstance(text, bytes):
         text = text[: 4 * most].decode("utf-8", "replace")
-    text = _UNPRINTABLE.sub(" ", _TOKENS.sub("[token]", text[: 4 * most])).strip()
+    text = _TOKENS.sub("[token]", _UNPRINTABLE.sub(" ", text[: 4 * most])).strip()
     return text if len(text) <= most else text[: most - 1] + "…"
 
 

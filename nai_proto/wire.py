@@ -396,8 +396,10 @@ class Wire:
 
     @property
     def expects_continue(self) -> bool:
-        """Server: the client waits for 100 before it sends the body, of which nothing has come (RFC 9110 §10.1.1)."""
-        return self._expects and self._theirs is _At.BODY and not (self._inbox or self._body.done)
+        """Server: the client waits for 100 before it sends the body (RFC 9110 §10.1.1): nothing of it has come, nor has
+        an answer begun."""
+        waits = self._expects and self._ours is _At.HEAD and self._theirs is _At.BODY
+        return waits and not (self._inbox or self._body.done)
 
 
 def _encoded(fields: Pairs) -> list[tuple[bytes, bytes]]:

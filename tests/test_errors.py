@@ -275,4 +275,3 @@ def test_a_long_text_of_tokens_shows_none_of_them() -> None:
     for shift in range(0, 800, 7):
         shown = excerpt("x" * (shift % 60) + (" " + TOKENS["persistent"]) * (shift // 68) + " " + jwt)
         assert "ppp" not in shown
-        assert "hhh" not in shown

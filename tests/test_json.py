@@ -106,6 +106,7 @@ def test_a_number_that_is_not_finite_is_refused_wherever_it_is(number: float) ->
         ({("SECRET",): 1}, "Only dicts with str-like or number-like keys"),
         ("SECRET\ud800", "lone surrogate"),
         ({"SECRET\udfff": 1}, "lone surrogate"),
+        (Login.__new__(Login), "field 'accessToken' is unset"),
     ],
 )
 def test_what_json_cannot_hold_is_refused_by_type_and_never_quoted(value: object, problem: str) -> None:

@@ -468,6 +468,7 @@ def test_a_body_on_its_way_expects_nothing(body: bytes) -> None:
 def test_an_answer_instead_of_100_closes_since_the_body_may_follow_or_not() -> None:
     server = requested(b"POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n")
     assert b"\r\nConnection: close\r\n" in server.send_response(Head(417))
+    assert not server.expects_continue
 
 
 def test_an_offer_of_h2c_is_served_as_http_1_1() -> None:

@@ -58,7 +58,7 @@ def encode(value: object) -> bytes:
         problem = "a text holds a lone surrogate, which UTF-8 cannot carry"
     except RecursionError:
         problem = f"a {type(value).__name__} is nested too deeply, or holds itself"
-    except (TypeError, ValueError, OverflowError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError) as error:
         problem = str(error)  # msgspec's, which name a type or a field
     raise LocalProtocolError(f"this cannot be written as JSON: {problem}")
 
@@ -125,7 +125,7 @@ def service_error(data: bytes) -> StreamError | None:
     if answer.error is None and (answer.statusCode is None or answer.message is None):
         return None
     codes = (answer.statusCode, _object(answer.error).get("code"))
-    status = next((code for code in codes if type(code) is int and 100 <= code <= 599), None)
+    status = next((code for code in codes if isinstance(code, int) and 100 <= code <= 599), None)
     said = excerpt(_message({"error": answer.error, "message": answer.message}))
     return StreamError(said or "an error without a message", status=status)
 

@@ -13,7 +13,7 @@ import enum
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
-from ..errors import LocalProtocolError, NaiError, RemoteProtocolError, TransportError, Truncated, excerpt
+from ..errors import LocalProtocolError, NaiError, RemoteProtocolError, TransportError, excerpt
 from ..http import Head, Request
 from ..limits import Limits
 from .flow import RECEIVE, Emit, Flow, Receive, Send
@@ -44,7 +44,10 @@ class Reader(Protocol[E_co, R_co]):
         ...
 
     def receive_data(self, data: bytes) -> Sequence[E_co]:
-        """A piece of the body; the events that it completes."""
+        """A piece of the body; the events that it completes.
+
+        An error behind events is raised by the next call, so that cutting the body differently changes nothing.
+        """
         ...
 
     def receive_eof(self) -> R_co:
@@ -115,6 +118,8 @@ EVENT_STREAM: Final = "text/event-stream"
 _REST: Final = Receive(at_most=0.25)
 _REST_SIZE: Final = 65_536
 _BLANKS: Final = b" \t\r\n"
+_LOOK: Final = 1024
+"""How far a first byte is looked for."""
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -167,14 +172,14 @@ class Call(Generic[E, R]):
         Raises:
             RemoteProtocolError: a content type, or a content coding, that this operation does not take.
         """
+        accepted = 200 <= head.status < 300
+        factory = self._factory(head.content_type)
+        self._step(Input.NOT_ACCEPTED if not accepted else Input.UNKNOWN if factory is None else Input.ACCEPTED)
         self._head = head
         if self._limits is None:
             self._limits = head.limits or Limits()
-        if not 200 <= head.status < 300:
-            self._step(Input.NOT_ACCEPTED)
+        if not accepted:
             return
-        factory = self._factory(head.content_type)
-        self._step(Input.UNKNOWN if factory is None else Input.ACCEPTED)
         try:
             coding = (head.headers.get("content-encoding") or "identity").lower()
             if coding != "identity":
@@ -187,11 +192,12 @@ class Call(Generic[E, R]):
             raise self._failed(error)  # noqa: B904 -- the same error
 
     def receive_data(self, data: bytes) -> Sequence[E]:
-        """A piece of the body, not empty; the events that it completes.
+        """A piece of the body; the events that it completes.
 
         Raises:
             StatusError: the answer is a refusal and enough of its body is known.
-            StreamError, RemoteProtocolError: what the answer says, or how.
+            StreamError, RemoteProtocolError: what the answer says, or how. If events came before it in the same piece,
+                these are returned, and the next input raises; ``b""`` will do.
         """
         if self.state is State.UNTYPED:
             self._step(Input.DATA)
@@ -244,7 +250,9 @@ class Call(Generic[E, R]):
         A refusal stays a refusal when its explanation is cut short; a message that has said its last word is complete,
         whatever happens to the connection afterwards.
         """
-        lost = isinstance(error, TransportError | Truncated)
+        if (self.state, Input.ERROR) not in TRANSITIONS:
+            raise self._out_of_order(Input.ERROR)
+        lost = isinstance(error, TransportError | RemoteProtocolError)
         if lost and self.state is State.BODY and self.complete:
             return self.receive_eof()
         if lost and self.state is State.REFUSED:
@@ -268,6 +276,7 @@ class Call(Generic[E, R]):
                         break
                 elif events := self.receive_data(data):
                     yield Emit(events)
+                    self.receive_data(b"")  # an error behind these events is told now, not at the next read
         except NaiError as error:
             if self.state is State.FAILED:
                 raise
@@ -306,8 +315,9 @@ class Call(Generic[E, R]):
 
     def _decide(self, data: bytes, *, at_eof: bool = False) -> bool:
         """Chooses the reader by the body's first byte (sse §2.7); False while there is none."""
-        first = data.removeprefix(_BOM).lstrip(_BLANKS)[:1]
-        if not first and not at_eof and len(data) < 1024:
+        text = data.removeprefix(_BOM)
+        first = text[:_LOOK].lstrip(_BLANKS)[:1]
+        if not at_eof and (_BOM.startswith(data) or (not first and len(text) < _LOOK)):
             return False
         stream = self._factory(EVENT_STREAM)
         factory = self._factory(JSON) if stream is None or first in (b"{", b"[") else stream

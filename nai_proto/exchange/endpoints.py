@@ -208,6 +208,8 @@ def match(method: str, host: Host | None, target: str, body: bytes = b"") -> tup
         body: decides between hosts, and is handed on in the parameters.
     """
     path, _, query = target.partition("?")
+    if not path.startswith("/"):
+        return None
     try:
         segments = tuple(unquote(part, errors="strict") for part in _SLASHES.sub("", path).split("/")[1:] or [""])
     except UnicodeDecodeError:

@@ -60,6 +60,7 @@ class Json(Generic[T, R]):
         decoder = JsonDecoder(self.type)
 
         def finish(body: bytes) -> R:
+            body = body.removeprefix(b"\xef\xbb\xbf")  # which JSON may have, but no decoder takes (RFC 8259 §8.1)
             if (error := service_error(body)) is not None:
                 raise error
             return self.to(decoder.decode(body, where=where, depth=limits.json_depth))

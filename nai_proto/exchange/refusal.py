@@ -27,7 +27,9 @@ def refusal(method: str, url: str, head: Head, body: bytes) -> StatusError:
         head: of the answer.
         body: the beginning of the answer's body.
     """
-    message = error_message(body, head.content_type) or _PHRASES.get(head.status, "no explanation given")
+    message = error_message(body.removeprefix(b"\xef\xbb\xbf"), head.content_type) or _PHRASES.get(
+        head.status, "no explanation given"
+    )
     return StatusError.kind(head.status, message)(
         head.status,
         message,

@@ -132,4 +132,3 @@ def _wait(wire: Wire, seconds: float | None, now: Callable[[], float]) -> _Steps
         if not data or ahead > _AHEAD:
             raise _GoneError
         wire.receive_data(data)
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
@@ -12,6 +13,9 @@ from ..secret import Token
 
 __all__ = ["Budget", "Session"]
 
+_BASE: Final = re.compile(
+    r"https?://(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?(?:/[!$-.0->@-\[\]-~/]*)?"
+)
 _OURS: Final = Headers([("User-Agent", "nai-proto"), ("Accept-Encoding", "identity")])
 
 
@@ -86,17 +90,11 @@ class Session:
 
 
 def _check_base(role: str, url: str) -> None:
-    scheme, separator, rest = url.partition("://")
-    authority = rest.partition("/")[0]
-    if scheme not in ("http", "https") or not separator or not authority:
-        raise LocalProtocolError(f"the base URL of {role} must be http(s)://host[:port][/path]")
-    if "@" in authority or not url.isascii() or any(mark in url for mark in "?# \t\r\n"):
+    found = _BASE.fullmatch(url)
+    if found is None or int(found["port"] or 0) > 65_535:
         raise LocalProtocolError(
-            f"the base URL of {role} has parts that do not belong into it: user, query, fragment, blanks or non-ASCII"
+            f"the base URL of {role} is not http(s)://host[:port][/path], without user, query, fragment and blanks"
         )
-    host, colon, port = authority.rpartition(":")
-    if colon and not authority.endswith("]") and not (host and port.isdecimal() and int(port) < 65_536):
-        raise LocalProtocolError(f"the base URL of {role} has a port that is none")
 
 
 class Budget:
@@ -126,11 +124,15 @@ class Budget:
             self._left = max(0.0, self._left - seconds)
 
     def timed_out(self, phase: Phase, *, sent: bool) -> TimedOut:
-        """The error for a wait in this phase that reached its limit."""
-        limit: float | None = None if phase == "total" else getattr(self._timeouts, phase)
-        if self._left is not None and (limit is None or self._left < limit):
+        """The error for a wait in this phase that reached its limit; say before, with `spend`, what the wait took."""
+        if self._left is not None and (self._left < _TICK or phase == "total"):
             return TimedOut(f"the total of {self._timeouts.total:g} s ran out", sent=sent, phase="total")
+        limit: float | None = None if phase == "total" else getattr(self._timeouts, phase)
         return TimedOut(f"nothing within {limit or 0:g} s ({_WAITS[phase]})", sent=sent, phase=phase)
+
+
+_TICK: Final = 0.001
+"""Timers may be early by their resolution."""
 
 
 _WAITS: Final[dict[Phase, str]] = {

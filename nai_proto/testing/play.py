@@ -168,4 +168,3 @@ def _run(
     finally:
         steps.close()
     return played
-

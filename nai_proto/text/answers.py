@@ -78,6 +78,7 @@ class TokenReader:
         self._max_length = max_length
         self._splitter = SSESplitter(limits)
         self._tokens: list[Token] = []
+        self._failure: NaiError | None = None
 
     @property
     def partial(self) -> Completion | None:
@@ -85,24 +86,31 @@ class TokenReader:
         return self._completion() if self._tokens else None
 
     def receive_data(self, data: bytes) -> Sequence[Token]:
+        if self._failure is not None:
+            raise self._failure
         tokens: list[Token] = []
+        if self.complete:
+            return tokens
         for _, block in self._splitter.receive_data(data):
-            if self.complete:
-                break
             if not block:  # a ping (sse §2.2)
                 continue
             try:
                 token = self._token(block)
-            except NaiError:
-                self._tokens += tokens
-                raise
+            except NaiError as error:
+                if not tokens:
+                    raise
+                self._failure = error
+                break
             tokens.append(token)
-            self.complete = token.final
+            if token.final:
+                self.complete = True
+                break
         self._tokens += tokens
         return tokens
 
     def receive_eof(self) -> Completion:
         if not self.complete:
+            self.receive_data(b"")
             self._splitter.receive_eof()
             if self._splitter.stray and (error := service_error(self._splitter.stray)) is not None:
                 raise error
