@@ -61,14 +61,14 @@ class Completion(msgspec.Struct, frozen=True):
     and an answer that is not streamed does not show how many tokens it has."""
 
 
-_TOKEN: Final = msgspec.json.Decoder(Token)
+_decode: Final = msgspec.json.Decoder(Token).decode
 
 
 class TokenReader:
     """Reads the event stream: each event is a `Token`, the result is the `Completion` that they make.
 
     Costs one splitting and one typed decoding per event. Errors inside the stream are looked for only in reads that hold
-    their key words, events that do not decode are looked at again by the general decoder, which says what is wrong.
+    their key words; events that do not decode are looked at again by the general decoder, which says what is wrong.
     """
 
     def __init__(self, where: str, limits: Limits, max_length: int | None) -> None:
@@ -92,8 +92,6 @@ class TokenReader:
         if self.complete:
             return tokens
         for _, block in self._splitter.receive_data(data):
-            if not block:  # a ping (sse §2.2)
-                continue
             try:
                 token = self._token(block)
             except NaiError as error:
@@ -101,6 +99,8 @@ class TokenReader:
                     raise
                 self._failure = error
                 break
+            if token is None:
+                continue
             tokens.append(token)
             if token.final:
                 self.complete = True
@@ -117,13 +117,17 @@ class TokenReader:
             raise Truncated(f"{self._where}: the stream ended after {len(self._tokens)} tokens, before its final event")
         return self._completion()
 
-    def _token(self, block: bytes) -> Token:
+    def _token(self, block: bytes) -> Token | None:
+        """The event of a block of data; None is a ping (sse §2.2)."""
+        if b'"error"' not in block and b'"statusCode"' not in block:
+            try:
+                return _decode(block)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                pass
+        if not block:
+            return None
         if (error := service_error(block)) is not None:
             raise error
-        try:
-            return _TOKEN.decode(block)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            pass
         text = block.decode("utf-8", "replace").encode()  # bad UTF-8 is U+FFFD in an event stream (sse §1.1)
         return _GENERAL.decode(text, where=f"{self._where}: event {len(self._tokens)}", depth=self._depth)
 
