@@ -611,8 +611,36 @@ def test_an_error_inside_a_stream_is_raised_and_keeps_what_came(shape: str, kind
     for body in ([ONE + TWO + failure], [ONE, TWO, failure], [ONE + TWO, failure + LAST]):
         outcome = told(STREAM, head(EVENT_STREAM), body)
         check_failure(outcome.error, shape, Completion("It was"))
-        assert outcome.events in ([], TOKENS[:2])
+        assert outcome.events == TOKENS[:2]  # an error behind events waits until they are given out
+        played = play(Call(STREAM), [head(EVENT_STREAM), *body, b""])
+        check_failure(played.error, shape, Completion("It was"))
+        assert played.events == TOKENS[:2]
     check_failure(error_of(STREAM, head(EVENT_STREAM), failure), shape, None)
+
+
+def test_an_error_behind_events_is_told_at_the_next_input_whatever_that_is() -> None:
+    def call() -> Call[Token, Completion]:
+        call = Call(STREAM)
+        call.send()
+        call.receive_head(head(EVENT_STREAM))
+        assert call.receive_data(ONE + event({"error": "so it is"}) + LAST) == TOKENS[:1]
+        return call
+
+    nexts: list[Callable[[Call[Token, Completion]], object]] = [
+        lambda call: call.receive_data(b""),
+        lambda call: call.receive_data(LAST),
+        lambda call: call.receive_eof(),
+        lambda call: call.receive_error(LOST),
+    ]
+    for happens in nexts:
+        with pytest.raises(StreamError, match="so it is"):
+            happens(call())
+
+
+def test_a_flow_is_told_of_an_error_behind_events_without_another_read() -> None:
+    played = play(Call(STREAM), [head(EVENT_STREAM), ONE + event({"error": "so it is"})])
+    assert played.kinds == "Send Receive Emit"
+    assert type(played.error) is StreamError
 
 
 @every_failure
@@ -889,16 +917,15 @@ heads = st.builds(
 class Seen(NamedTuple):
     """What must not depend on how the bytes were cut."""
 
-    events: Sequence[Any] | None
+    events: Sequence[Any]
     result: Any
     error: type[NaiError] | None
     partial: object
 
 
 def seen(outcome: Outcome) -> Seen:
-    if outcome.error is None:
-        return Seen(outcome.events, outcome.result, None, None)
-    return Seen(None, None, type(outcome.error), outcome.error.partial)
+    error = outcome.error
+    return Seen(outcome.events, outcome.result, error and type(error), error and error.partial)
 
 
 @settings(deadline=None, max_examples=150)
@@ -914,11 +941,9 @@ def test_how_the_bytes_are_cut_changes_nothing(
     assert seen(bytewise) == seen(whole)
     cut = told(operation, answer, data.draw(chunkings(body)) if data else [body[:1], body[1:1500], body[1500:]])
     assert seen(cut) == seen(whole)
-    for outcome in (whole, cut, bytewise):
-        if outcome.events and outcome.error is not None:  # what was given out is the beginning of what is kept
-            kept = outcome.error.partial
-            assert isinstance(kept, Completion)
-            assert kept.text.startswith("".join(token.text for token in outcome.events))
+    if whole.events and whole.error is not None:  # what was given out is what is kept
+        assert isinstance(whole.error.partial, Completion)
+        assert whole.error.partial.text == "".join(token.text for token in whole.events)
 
 
 @settings(deadline=None)

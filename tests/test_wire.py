@@ -441,6 +441,7 @@ def test_a_client_that_expects_100_is_told_to_go_on() -> None:
     client, server = Wire("client"), Wire("server")
     sent = client.send_request(Request("POST", "/", Headers.of(host="h", expect="100-continue"), b"abc"))
     head, body = sent[:-3], sent[-3:]
+    assert not server.expects_continue
     assert len(take(server, [head])) == 1
     assert server.expects_continue
     sent = server.send_informational(103)
@@ -638,8 +639,7 @@ def test_the_limits_of_chunked_bodies_are_the_wires() -> None:
 
 def test_what_nobody_reads_is_bounded() -> None:
     server = Wire("server", Limits(head=40, body=10))
-    take(server, [b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"])
-    server.receive_data(b"x" * 49)
+    take(server, [b"GET / HTTP/1.1\r\nHost: h\r\n\r\n" + b"x" * 49])
     server.receive_data(b"x")
     with pytest.raises(LimitExceeded) as caught:
         server.receive_data(b"x")
