@@ -60,7 +60,7 @@ def login(email: str, password: Password | str) -> Flow[Never, AccessToken]:
 
     Raises (when run):
         AuthenticationError: no account has these.
-        LocalProtocolError: e-mail or password are empty, or not Unicode text.
+        LocalProtocolError: the password is empty, or one of them is not Unicode text.
     """
     secret = password if isinstance(password, Password) else Password(password)
     refused: AuthenticationError | None = None

@@ -23,7 +23,7 @@ from typing import Final, Literal, TypeAlias
 
 import h11
 
-from .body import FixedReader, Framing, MutedWriter, Reader, UntilCloseReader, Writer, grants
+from .body import FixedReader, Framing, MutedWriter, Reader, Writer, grants
 from .errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated, excerpt
 from .http import Head, Headers, Request
 from .limits import Limits
@@ -249,8 +249,6 @@ class Wire:
             return Request(self._method, event.target.decode("ascii"), headers)
         status = event.status_code
         self._body = framing.reader(self._limits, self._method, status)
-        if isinstance(self._body, UntilCloseReader):
-            self._keep = False
         if grants(self._method, status):
             self._theirs = _At.TUNNEL
         return Head(status, headers, limits=self._limits)

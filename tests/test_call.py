@@ -925,7 +925,9 @@ class Seen(NamedTuple):
 
 def seen(outcome: Outcome) -> Seen:
     error = outcome.error
-    return Seen(outcome.events, outcome.result, error and type(error), error and error.partial)
+    if error is None:
+        return Seen(outcome.events, outcome.result, None, None)
+    return Seen(outcome.events, None, type(error), error.partial)
 
 
 @settings(deadline=None, max_examples=150)

@@ -158,6 +158,7 @@ def test_only_the_last_pieces_and_the_voice_matter() -> None:
     assert after("the old man") is after('"Never," said the old man')
     assert after("the old man") is after('"Never\n\nthe old man'), "a paragraph ends all speech"
     assert after("Zanzibar") is after("Kuala Lumpur")
+    assert after('"Sheep') is after('"Z'), "in the tales nobody speaks of sheep"
 
 
 def test_the_tales_are_no_surprise_to_it() -> None:
@@ -167,11 +168,18 @@ def test_the_tales_are_no_surprise_to_it() -> None:
     assert max(bits) < 20
 
 
-def test_a_seen_context_is_continued_as_it_was_seen() -> None:
-    outlook = TELLER.distribution(VOCABULARY.encode("There was once"))
-    assert VOCABULARY.piece(outlook.tokens[0]) == " a"
-    outlook = TELLER.distribution(VOCABULARY.encode("neither of"))
-    assert VOCABULARY.piece(outlook.tokens[0]) == " them"
+@pytest.mark.parametrize(
+    ("prompt", "piece"),
+    [
+        ("There was once", " a"),
+        ("neither of", " them"),
+        ("Zanzibar, neither", " of"),  # in the tales only after " and"
+        ('"What will you give me?"', " asked"),  # "me" is only said, and what follows the quote is told
+    ],
+)
+def test_a_seen_context_is_continued_as_it_was_seen(prompt: str, piece: str) -> None:
+    outlook = TELLER.distribution(VOCABULARY.encode(prompt))
+    assert VOCABULARY.piece(outlook.tokens[0]) == piece
     assert outlook.cumulative[0] > 0.9
 
 

@@ -465,8 +465,10 @@ def test_a_body_on_its_way_expects_nothing(body: bytes) -> None:
 
 def test_an_answer_instead_of_100_closes_since_the_body_may_follow_or_not() -> None:
     server = requested(b"POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n")
-    assert b"\r\nConnection: close\r\n" in server.send_response(Head(417))
+    assert b"\r\nConnection: close\r\n" in answer(server, 417)
     assert not server.expects_continue
+    assert take(server, [b"abc"]) == [Data(b"abc"), END]
+    assert not server.over
 
 
 def test_an_offer_of_h2c_is_served_as_http_1_1() -> None:
@@ -489,6 +491,13 @@ def test_pipelined_requests_are_answered_in_their_order() -> None:
         assert answer(server)
         server.start_next()
     assert got == ["GET", END, "POST", Data(b"abc"), END, "HEAD", END, "POST", Data(b"abc"), END]
+
+
+def test_a_server_that_announces_to_close_has_to() -> None:
+    server = requested()
+    server.send_response(Head(204, Headers.of(connection="close")))
+    server.send_end()
+    assert not server.over
 
 
 def test_an_answer_may_begin_before_the_request_has_ended() -> None:
@@ -623,6 +632,15 @@ def test_a_head_may_be_as_long_as_the_limit(role: Role, interim: bytes, size: in
             with pytest.raises(LimitExceeded) as caught:
                 take(wire, pieces)
             assert (caught.value.what, caught.value.limit, caught.value.value) == ("head", 80, 81)
+
+
+@pytest.mark.parametrize(
+    "wire", [asked(limits=Limits(head=80)), Wire("server", Limits(head=80))], ids=["client", "server"]
+)
+def test_a_head_that_does_not_end_is_stopped_at_the_limit(wire: Wire) -> None:
+    assert take(wire, [b"HTTP/1.1 200 \r\n", b"x" * 65]) == []
+    with pytest.raises(LimitExceeded):
+        take(wire, [b"x"])
 
 
 def test_the_limits_of_chunked_bodies_are_the_wires() -> None:

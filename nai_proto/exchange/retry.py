@@ -57,7 +57,7 @@ class RetryPolicy:
             return Sleep(asked, asked * 1.1) if asked <= self.patience else None
         if isinstance(error, ConcurrentGenerationError):
             return Sleep(self.lock * attempt, self.lock * attempt * 1.1)
-        longest = min(self.first * 2.0 ** (attempt - 1), self.ceiling)
+        longest = min(self.first * 2.0 ** min(attempt - 1, 60), self.ceiling)
         return Sleep(longest * 0.75, longest)
 
     def _may_repeat(self, error: NaiError) -> bool:

@@ -131,4 +131,7 @@ def _wait(wire: Wire, seconds: float | None, now: Callable[[], float]) -> _Steps
         ahead += len(data)
         if not data or ahead > _AHEAD:
             raise _GoneError
-        wire.receive_data(data)
+        try:
+            wire.receive_data(data)
+        except RemoteProtocolError:
+            raise _GoneError from None

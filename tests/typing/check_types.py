@@ -7,20 +7,21 @@ colour, flows, tokens, calls, play.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import Any, Never, assert_type
+from typing import Never, assert_type
 
 import httpx
 import httpx2
 
 import nai_proto as nai
 from nai_proto import account, text
-from nai_proto.codecs.sse import SSEDecoder, ServerSentEvent
+from nai_proto.codecs.sse import ServerSentEvent, SSEDecoder
 from nai_proto.emulator import Emulator
 from nai_proto.exchange.call import Call, Reader, ReaderFactory
 from nai_proto.exchange.flow import Action, Emit, Flow, Incoming, Runnable, compute, using
 from nai_proto.exchange.operation import Operation
 from nai_proto.exchange.readers import NOTHING, Json, Nothing
 from nai_proto.exchange.reply import App, Handler, Read, Start
+from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Host, Request
 from nai_proto.limits import Limits
 from nai_proto.secret import AccessKey, AccessToken, EncryptionKey, Password, PersistentToken
@@ -250,8 +251,8 @@ def values(error: nai.NaiError) -> None:
 
 
 def names_at_the_door_are_those_below() -> None:
-    session: type[nai.exchange.session.Session] = nai.Session
+    session: type[Session] = nai.Session
     token: type[nai.text.Token] = Token
     refused: type[nai.errors.NaiError] = nai.AuthenticationError
-    anything: list[Any] = [session, token, refused]
-    del anything
+    assert_type(nai.account.login("a", "b"), Flow[Never, AccessToken])
+    del session, token, refused
