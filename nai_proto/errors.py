@@ -65,7 +65,7 @@ Phase: TypeAlias = Literal["connect", "write", "read", "idle", "total"]
 ``total`` is the budget of the whole run."""
 
 # A persistent token, a JWT, or whatever follows "Bearer", each perhaps cut off: none belongs in a text that people paste.
-_TOKENS: Final = re.compile(r"pst-[\w-]+|eyJ[\w-]*(?:\.[\w-]*)*|(?<=Bearer )\S+", re.IGNORECASE)
+_TOKENS: Final = re.compile(r"(?i:pst-[\w-]+|(?<=\bBearer )\S+)|eyJ[\w-]{5,}(?:\.[\w-]*)*")
 # Blanks and controls, line ends of any kind, what turns the writing direction, lone surrogates.
 _UNPRINTABLE: Final = re.compile("[\x00-\x20\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 

@@ -285,6 +285,7 @@ class AsyncStream(_Progress[E, R]):
     def close(self) -> None:
         """Stops the flow and closes its connection at once; harmless when it has ended, and when called twice."""
         self._ended = True
+        self._batch = iter(())
         self._steps.close()
         self._abort()
 

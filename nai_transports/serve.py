@@ -7,14 +7,15 @@ import os
 import socket
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
+from typing import Any
 
 from nai_proto.exchange.reply import App, Cut, Store, Write
 from nai_proto.exchange.serving import Need, serve
 
-__all__ = ["entropy", "listening", "serving"]
+__all__ = ["entropy", "listening", "run", "serving"]
 
 _READ = 65_536
 
@@ -24,6 +25,12 @@ def entropy(size: int) -> bytes:
     return os.urandom(size)
 
 
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Runs a program on a loop that `listening` can use."""
+    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        runner.run(main)
+
+
 @asynccontextmanager
 async def listening(
     app: App, host: str = "127.0.0.1", port: int = 0, *, store: Callable[[object], None] | None = None
@@ -31,7 +38,7 @@ async def listening(
     """Serves ``app`` on asyncio while the block runs; gives the base URL.
 
     Plain sockets instead of asyncio's streams: what is half accepted or half closed when the block ends belongs to us,
-    and is closed.
+    and is closed. The loop has to be one with a selector, which is the default everywhere but on Windows; `run` makes one.
 
     Args:
         app: the server's logic.
@@ -45,14 +52,16 @@ async def listening(
     loop = asyncio.get_running_loop()
     tasks: set[asyncio.Task[None]] = set()
 
-    async def accepting() -> None:
-        while True:
-            connection, _ = await loop.sock_accept(listener)
-            connection.setblocking(False)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            task = asyncio.create_task(_serve(app, connection, store))
-            tasks.add(task)
-            task.add_done_callback(partial(over, connection))
+    def accept() -> None:
+        try:
+            connection, _ = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        connection.setblocking(False)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        task = asyncio.create_task(_serve(app, connection, store))
+        tasks.add(task)
+        task.add_done_callback(partial(over, connection))
 
     def over(connection: socket.socket, task: asyncio.Task[None]) -> None:
         tasks.discard(task)
@@ -64,11 +73,12 @@ async def listening(
     with socket.create_server((host, port), family=family, backlog=1024) as listener:
         listener.setblocking(False)
         name, number, *_ = listener.getsockname()
-        acceptor = asyncio.create_task(accepting())
+        loop.add_reader(listener, accept)
         try:
             yield f"http://{f'[{name}]' if ':' in name else name}:{number}"
         finally:
-            for task in (ending := [acceptor, *tasks]):
+            loop.remove_reader(listener)
+            for task in (ending := [*tasks]):
                 task.cancel()
             await asyncio.gather(*ending, return_exceptions=True)
 
@@ -113,15 +123,15 @@ def serving(app: App, host: str = "127.0.0.1", port: int = 0) -> Generator[str, 
             ready.set()
             await stop.wait()
 
-    def run() -> None:
+    def work() -> None:
         try:
-            asyncio.run(main())
+            run(main())
         except BaseException as error:
             failed.append(error)
         finally:
             ready.set()
 
-    thread = threading.Thread(target=run, name="nai-emulator", daemon=True)
+    thread = threading.Thread(target=work, name="nai-emulator", daemon=True)
     thread.start()
     ready.wait()
     if not found:

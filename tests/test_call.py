@@ -68,11 +68,11 @@ def head(
 
 def token(text: str, ptr: int = 0, *, final: bool = False) -> bytes:
     data = json.dumps({"token": text, "ptr": ptr, "final": final, "logprobs": None})
-    return encode_event(ServerSentEvent(data, "newToken", str(ptr)))
+    return encode_event(ServerSentEvent("newToken", data, str(ptr)))
 
 
 def event(data: object, kind: str = "message") -> bytes:
-    return encode_event(ServerSentEvent(data if isinstance(data, str) else json.dumps(data), kind))
+    return encode_event(ServerSentEvent(kind, data if isinstance(data, str) else json.dumps(data)))
 
 
 ONE, TWO, LAST = token("It", 0), token(" was", 1), token(" dark", 2, final=True)
@@ -877,7 +877,7 @@ def streams(draw: st.DrawFn) -> bytes:
             data["logprobs"] = {"chosen": [[[ptr], [-0.5, None]]], "before": [], "after": []}
         written = json.dumps(data, ensure_ascii=ensure_ascii, indent=draw(st.sampled_from([None, None, 1])))
         one = ServerSentEvent(
-            written, draw(st.sampled_from(["newToken", "message"])), draw(st.sampled_from(["", str(ptr)]))
+            draw(st.sampled_from(["newToken", "message"])), written, draw(st.sampled_from(["", str(ptr)]))
         )
         out.append(encode_event(one, last_event_id=last_id, space=space, newline=newline))
         last_id = one.id
@@ -1040,3 +1040,22 @@ def test_whatever_a_server_answers_is_a_result_or_a_documented_error(
         _ = played.result
     else:
         assert str(pickle.loads(pickle.dumps(played.error))) == str(played.error)
+
+
+def test_an_event_that_is_called_error_is_a_failure_whatever_it_holds() -> None:
+    body = event({"token": "It", "ptr": 0}) + event({"message": "the node is gone"}, "error")
+    outcome = told(STREAM, head(EVENT_STREAM), [body])
+    assert isinstance(outcome.error, StreamError)
+    assert outcome.error.message == "the node is gone"
+
+
+def test_an_event_of_an_unknown_name_is_a_token_if_it_has_one_and_else_nothing() -> None:
+    body = event({"t": 1}, "ping") + event({"token": "It", "ptr": 0}, "newerToken") + event({"final": True, "token": ""})
+    outcome = told(STREAM, head(EVENT_STREAM), [body])
+    assert [token.text for token in outcome.events] == ["It", ""]
+
+
+def test_an_event_may_not_be_deeper_than_the_limit_even_where_nobody_looks() -> None:
+    deep = {"token": "x", "unknown": json.loads("[" * 40 + "]" * 40)}
+    outcome = told(STREAM, head(EVENT_STREAM, limits=Limits(json_depth=20)), [event(deep)])
+    assert isinstance(outcome.error, LimitExceeded)

@@ -158,6 +158,8 @@ def test_only_the_last_pieces_and_the_voice_matter() -> None:
     assert after("the old man") is after('"Never," said the old man')
     assert after("the old man") is after('"Never\n\nthe old man'), "a paragraph ends all speech"
     assert after("Zanzibar") is after("Kuala Lumpur")
+    assert after("Zanzibar") is after("a small Zanzibar"), "nothing is known of what it does"
+    assert len(after("Zanzibar")) > 40, "all that follows a word which the tales have once"
     assert after('"Sheep') is after('"Z'), "in the tales nobody speaks of sheep"
 
 
@@ -250,6 +252,11 @@ def test_a_draw_is_where_the_point_falls(weights: dict[int, float], point: float
     token = outlook.draw(point)
     above = outlook.cumulative[outlook.tokens.index(token)]
     assert above - outlook.probabilities[token] - 1e-12 <= point < above
+
+
+def test_a_point_between_two_tokens_is_the_second_ones() -> None:
+    outlook = Distribution([(1, 0.5), (2, 0.25), (3, 0.25)])
+    assert [outlook.draw(point) for point in (0.0, 0.5, 0.75)] == [1, 2, 3]
 
 
 # The samplers

@@ -71,7 +71,7 @@ WHOLE = generate("Once upon a time")
 
 
 def token(text: str, ptr: int, *, final: bool = False) -> bytes:
-    return encode_event(ServerSentEvent(json.dumps({"token": text, "ptr": ptr, "final": final}), "newToken"))
+    return encode_event(ServerSentEvent("newToken", json.dumps({"token": text, "ptr": ptr, "final": final})))
 
 
 ONE, LAST = token("It", 0), token(" was", 1, final=True)
@@ -262,8 +262,10 @@ def test_errors_pass_through_using_in_both_directions() -> None:
 @pytest.mark.parametrize("nested", [False, True])
 def test_using_closes_the_flow_inside_when_it_is_closed(nested: bool) -> None:
     inner = Inner(BARE)
-    steps = using(TOKEN, using(OTHER, inner) if nested else inner)
+    held = iter(inner)  # or losing the last reference would close it
+    steps = using(TOKEN, using(OTHER, held) if nested else held)
     next(steps)
+    assert not inner.closed
     steps.close()
     assert inner.closed
     assert inner.got == []
@@ -272,12 +274,14 @@ def test_using_closes_the_flow_inside_when_it_is_closed(nested: bool) -> None:
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit, GeneratorExit])
 def test_an_interruption_closes_the_flow_inside_and_passes(interruption: type[BaseException]) -> None:
     inner = Inner(BARE)
-    steps = using(TOKEN, inner)
+    held = iter(inner)
+    steps = using(TOKEN, held)
     next(steps)
     with pytest.raises(interruption):
         steps.throw(interruption())
     assert inner.closed
     assert inner.got == []
+    held.close()
 
 
 def test_a_flow_that_logs_in_goes_on_with_its_token() -> None:
@@ -721,8 +725,9 @@ def test_a_script_that_is_too_short_is_the_tests_mistake() -> None:
 
 def test_play_closes_the_flow_whatever_happens() -> None:
     inner = Inner(BARE)
+    held = iter(inner)
     with pytest.raises(LocalProtocolError, match="no reply"):
-        play(inner, [])
+        play(held, [])
     assert inner.closed
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nai_proto.codecs.json import JsonDecoder, encode, error_message, service_error
@@ -76,6 +76,7 @@ def unfinished() -> Login:
 # Encoding
 
 
+@settings(deadline=None)
 @given(DOCUMENTS)
 def test_decoding_what_was_encoded_gives_it_back(value: Any) -> None:
     assert read(encode(value)) == value
@@ -213,6 +214,7 @@ def test_brackets_in_texts_and_beside_each_other_are_not_nesting() -> None:
     assert read(encode("[" * 500), 0) == "[" * 500
 
 
+@settings(deadline=None)
 @given(DOCUMENTS)
 def test_the_depth_of_a_document_is_the_nesting_of_its_values(value: Any) -> None:
     def depth(item: Any) -> int:
@@ -241,6 +243,7 @@ def test_an_unfinished_text_full_of_brackets_is_malformed_rather_than_deep() -> 
         read(b'["' + b"[" * 500)
 
 
+@settings(deadline=None)
 @given(st.binary() | st.text('[]{}",:\\u0dD18 ne-.\x00\x7fé\ud800').map(lambda text: text.encode("utf-8", "replace")))
 @example(b"1e999")
 @example(b"-" + b"9" * 400)

@@ -48,12 +48,16 @@ def secured(url: str, *names: str) -> Generator[str, None, None]:
     threads: list[threading.Thread] = []
 
     def relay(raw: socket.socket) -> None:
-        with raw, suppress(OSError), context.wrap_socket(raw, server_side=True) as outside:
-            with socket.create_connection((host, int(port))) as inside:
-                upward = threading.Thread(target=pipe, args=(outside, inside))
-                upward.start()
-                pipe(inside, outside)
-                upward.join()
+        with (
+            raw,
+            suppress(OSError),
+            context.wrap_socket(raw, server_side=True) as outside,
+            socket.create_connection((host, int(port))) as inside,
+        ):
+            upward = threading.Thread(target=pipe, args=(outside, inside))
+            upward.start()
+            pipe(inside, outside)
+            upward.join()
 
     def accept() -> None:
         with suppress(OSError):

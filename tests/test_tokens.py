@@ -8,7 +8,7 @@ import pathlib
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nai_proto.codecs.tokens import pack, unpack
@@ -30,12 +30,14 @@ def test_the_bytes_are_little_endian_on_every_host() -> None:
     assert pack([0x01020304], 4) == base64.b64encode(b"\x04\x03\x02\x01").decode()
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 2**16 - 1)))
 def test_two_byte_tokens_come_back(tokens: list[int]) -> None:
     assert unpack(pack(tokens, 2), 2) == tokens
     assert pack(iter(tokens), 2) == pack(tuple(tokens), 2)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 2**32 - 1)))
 def test_four_byte_tokens_come_back(tokens: list[int]) -> None:
     assert unpack(pack(tokens, 4), 4) == tokens
@@ -90,6 +92,7 @@ def test_a_length_that_is_no_multiple_of_the_width_is_refused(size: int, width: 
     assert caught.value.excerpt == text.decode()
 
 
+@settings(deadline=None)
 @given(st.text() | st.binary(), st.sampled_from([2, 4]))
 def test_any_text_gives_tokens_or_the_documented_error(text: str | bytes, width: int) -> None:
     try:

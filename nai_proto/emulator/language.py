@@ -147,16 +147,16 @@ class LanguageModel:
         self._outlooks: dict[_Outlook, Distribution] = {}
 
         tokens = [*self.vocabulary.encode(text), self.vocabulary.end]
-        plain = [self._form(token) for token in tokens]
-        seen = Counter(plain)
-        masked = [_UNKNOWN if seen[form] == 1 else form for form in plain]
-        for forms in (plain, masked):  # read twice: as it is, and with the eyes of one who lacks the rare words
-            voice = _TOLD
-            for here, token in enumerate(tokens):
-                for length in range(1, len(_SHARES)):
-                    before = tuple(forms[i % len(forms)] for i in range(here - length, here))
-                    self._followers[voice, before][token] += 1
-                voice = self._turns.get(token, voice)
+        forms = [self._form(token) for token in tokens]
+        seen = Counter(forms)
+        voice = _TOLD
+        for here, token in enumerate(tokens):
+            for length in range(1, len(_SHARES)):
+                before = tuple(forms[i % len(forms)] for i in range(here - length, here))
+                self._followers[voice, before][token] += 1
+            if seen[forms[here - 1]] == 1:
+                self._followers[voice, (_UNKNOWN,)][token] += 1
+            voice = self._turns.get(token, voice)
         common = Counter(dict(Counter(tokens).most_common(_COMMON)))
         for voice in (_TOLD, _SAID):
             self._followers[voice, ()] = common
@@ -169,11 +169,8 @@ class LanguageModel:
         voice = self._voice(context)
         recent = context[1 - len(_SHARES) :] or (self.vocabulary.end,)
         forms = tuple(map(self._form, recent))
-        if (voice, forms) not in self._followers:
-            forms = tuple(form if (voice, (form,)) in self._followers else _UNKNOWN for form in forms)
-        while (voice, forms) not in self._followers:
-            forms = forms[1:]
-        return self._outlook(voice, forms)
+        known = next(last for last in (forms, forms[-1:], (_UNKNOWN,), ()) if (voice, last) in self._followers)
+        return self._outlook(voice, known)
 
     def _form(self, token: int) -> str:
         """A piece as context: case, blanks and line ends do not matter, and spelling says nothing."""

@@ -253,8 +253,10 @@ class Call(Generic[E, R]):
         if (self.state, Input.ERROR) not in TRANSITIONS:
             raise self._out_of_order(Input.ERROR)
         lost = isinstance(error, TransportError | RemoteProtocolError)
-        if lost and self.state is State.BODY and self.complete:
-            return self.receive_eof()
+        if lost and self.state is State.BODY:
+            self.receive_data(b"")  # an error behind events comes first
+            if self.complete:
+                return self.receive_eof()
         if lost and self.state is State.REFUSED:
             error = self._refusal()
         raise self._failed(error)

@@ -8,9 +8,9 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-from ..codecs.json import JsonDecoder, service_error
+from ..codecs.json import JsonDecoder, error_message, service_error
 from ..codecs.sse import SSESplitter
-from ..errors import NaiError, Truncated
+from ..errors import NaiError, StreamError, Truncated
 from ..http import Head
 from ..limits import Limits
 
@@ -62,13 +62,15 @@ class Completion(msgspec.Struct, frozen=True):
 
 
 _decode: Final = msgspec.json.Decoder(Token).decode
+_TOKEN_EVENTS: Final = (b"newToken", b"", b"message")
 
 
 class TokenReader:
     """Reads the event stream: each event is a `Token`, the result is the `Completion` that they make.
 
-    Costs one splitting and one typed decoding per event. Errors inside the stream are looked for only in reads that hold
-    their key words; events that do not decode are looked at again by the general decoder, which says what is wrong.
+    Costs one splitting and one typed decoding per event. What is long, may be an error or does not decode is looked at
+    again by the general decoder, which says what is wrong. Events of other names are tokens if they have one, failures
+    if they are called ``error`` (sse §2.3), and else left out (sse §2.5).
     """
 
     def __init__(self, where: str, limits: Limits, max_length: int | None) -> None:
@@ -91,9 +93,9 @@ class TokenReader:
         tokens: list[Token] = []
         if self.complete:
             return tokens
-        for _, block in self._splitter.receive_data(data):
+        for kind, block in self._splitter.receive_data(data):
             try:
-                token = self._token(block)
+                token = self._token(kind, block)
             except NaiError as error:
                 if not tokens:
                     raise
@@ -117,9 +119,14 @@ class TokenReader:
             raise Truncated(f"{self._where}: the stream ended after {len(self._tokens)} tokens, before its final event")
         return self._completion()
 
-    def _token(self, block: bytes) -> Token | None:
-        """The event of a block of data; None is a ping (sse §2.2)."""
-        if b'"error"' not in block and b'"statusCode"' not in block:
+    def _token(self, kind: bytes, block: bytes) -> Token | None:
+        """The token of an event; None if it has none: a ping, or something that is not known yet."""
+        if (
+            kind in _TOKEN_EVENTS
+            and len(block) <= self._depth
+            and b'"error"' not in block
+            and b'"statusCode"' not in block
+        ):
             try:
                 return _decode(block)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -128,6 +135,10 @@ class TokenReader:
             return None
         if (error := service_error(block)) is not None:
             raise error
+        if kind == b"error":
+            raise StreamError(error_message(block, "") or "an error without a message")
+        if kind not in _TOKEN_EVENTS and b'"token"' not in block:
+            return None
         text = block.decode("utf-8", "replace").encode()  # bad UTF-8 is U+FFFD in an event stream (sse §1.1)
         return _GENERAL.decode(text, where=f"{self._where}: event {len(self._tokens)}", depth=self._depth)
 

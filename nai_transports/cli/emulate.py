@@ -16,7 +16,7 @@ from nai_proto.emulator import Emulator
 from nai_proto.errors import NaiError
 from nai_proto.secret import Password, PersistentToken
 
-from ..serve import entropy, listening
+from ..serve import entropy, listening, run
 
 __all__ = ["emulate"]
 
@@ -43,7 +43,7 @@ def emulate(
         raise typer.BadParameter(str(error)) from None
     ready = {"email": email, "password": password, "token": account.persistent_token.reveal()}
     try:
-        asyncio.run(_run(emulator, host, port, ready))
+        run(_run(emulator, host, port, ready))
     except OSError as error:
         typer.echo(f"nai emulate: cannot listen on {host}:{port}: {error.strerror}", err=True)
         raise typer.Exit(1) from None
