@@ -9,7 +9,7 @@ from math import exp, fsum, isclose, log, log2
 from typing import TypedDict, Unpack
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nai_proto.emulator import chance as chance_module
@@ -139,6 +139,7 @@ def test_every_context_has_a_distribution(context: list[int]) -> None:
     assert all(a < b for a, b in pairwise((0.0, *outlook.cumulative)))
 
 
+@example("nobody speaks here", '"Zanzibar')
 @given(st.text(max_size=60), any_text)
 def test_a_model_of_any_text_has_one_too(read: str, prompt: str) -> None:
     model = LanguageModel(read)

@@ -36,9 +36,7 @@ class Logprobs(msgspec.Struct, frozen=True):
     after: tuple[Candidate, ...] = ()
 
 
-class Token(msgspec.Struct, frozen=True):
-    """One piece of generated text, as it was streamed."""
-
+class _TokenFields(msgspec.Struct, frozen=True):
     text: str = msgspec.field(default="", name="token")
     "May be empty."
     ptr: int | None = None
@@ -47,6 +45,13 @@ class Token(msgspec.Struct, frozen=True):
     "True on the last one."
     logprobs: Logprobs | None = None
     "Present when ``num_logprobs`` was sent."
+
+
+class Token(_TokenFields, frozen=True, forbid_unknown_fields=True):
+    """One piece of generated text, as it was streamed.
+
+    Strict, so that one decoding tells a usual event from all that needs a second look: errors, new keys.
+    """
 
 
 class Completion(msgspec.Struct, frozen=True):
@@ -63,14 +68,15 @@ class Completion(msgspec.Struct, frozen=True):
 
 _decode: Final = msgspec.json.Decoder(Token).decode
 _TOKEN_EVENTS: Final = (b"newToken", b"", b"message")
+_GENERAL: Final = JsonDecoder(_TokenFields)
 
 
 class TokenReader:
     """Reads the event stream: each event is a `Token`, the result is the `Completion` that they make.
 
-    Costs one splitting and one typed decoding per event. What is long, may be an error or does not decode is looked at
-    again by the general decoder, which says what is wrong. Events of other names are tokens if they have one, failures
-    if they are called ``error`` (sse §2.3), and else left out (sse §2.5).
+    Costs one splitting and one typed decoding per event. What does not decode is looked at again: it may be an error,
+    have keys that are not known yet, or be wrong, and then the general decoder says how. Events of other names are
+    tokens if they have one, failures if they are called ``error`` (sse §2.3), and else left out (sse §2.5).
     """
 
     def __init__(self, where: str, limits: Limits, max_length: int | None) -> None:
@@ -121,12 +127,7 @@ class TokenReader:
 
     def _token(self, kind: bytes, block: bytes) -> Token | None:
         """The token of an event; None if it has none: a ping, or something that is not known yet."""
-        if (
-            kind in _TOKEN_EVENTS
-            and len(block) <= self._depth
-            and b'"error"' not in block
-            and b'"statusCode"' not in block
-        ):
+        if kind == b"newToken":
             try:
                 return _decode(block)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -140,7 +141,8 @@ class TokenReader:
         if kind not in _TOKEN_EVENTS and b'"token"' not in block:
             return None
         text = block.decode("utf-8", "replace").encode()  # bad UTF-8 is U+FFFD in an event stream (sse §1.1)
-        return _GENERAL.decode(text, where=f"{self._where}: event {len(self._tokens)}", depth=self._depth)
+        fields = _GENERAL.decode(text, where=f"{self._where}: event {len(self._tokens)}", depth=self._depth)
+        return Token(fields.text, fields.ptr, fields.final, fields.logprobs)
 
     def _completion(self) -> Completion:
         length = len(self._tokens)
@@ -149,9 +151,6 @@ class TokenReader:
             reason = "length" if self._max_length is not None and length >= self._max_length else "stop"
         logprobs = tuple(token.logprobs for token in self._tokens if token.logprobs is not None)
         return Completion("".join(token.text for token in self._tokens), logprobs or None, reason)
-
-
-_GENERAL: Final = JsonDecoder(Token)
 
 
 @dataclass(frozen=True, slots=True)
