@@ -75,6 +75,12 @@ class Link:
         """Has either side ended the connection?"""
         return self._closed
 
+    def looks_alive(self) -> bool:
+        """Has an idle connection nothing to say? The server goes on as far as it can without the client or time."""
+        while not (self._closed or self._to_client or isinstance(self._step, Need)):
+            self._turn(None)
+        return not (self._closed or self._to_client)
+
     def send_all(self, data: bytes) -> None:
         """Bytes for the server; it works on them at the next `receive_some`."""
         if self._closed:
@@ -157,7 +163,7 @@ class Peer:
     @property
     def reusable(self) -> bool:
         """Is the exchange cleanly over, and may the next begin?"""
-        return self._wire.reusable and not self.link.closed
+        return self._wire.reusable and self.link.looks_alive()
 
     def send(self, request: Request, limit: float | None = None) -> Head:
         """Sends a signed request and gives the answer's head. Raises as `Asking.next_incoming` and TimeoutError."""
