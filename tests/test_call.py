@@ -1050,7 +1050,9 @@ def test_an_event_that_is_called_error_is_a_failure_whatever_it_holds() -> None:
 
 
 def test_an_event_of_an_unknown_name_is_a_token_if_it_has_one_and_else_nothing() -> None:
-    body = event({"t": 1}, "ping") + event({"token": "It", "ptr": 0}, "newerToken") + event({"final": True, "token": ""})
+    body = (
+        event({"t": 1}, "ping") + event({"token": "It", "ptr": 0}, "newerToken") + event({"final": True, "token": ""})
+    )
     outcome = told(STREAM, head(EVENT_STREAM), [body])
     assert [token.text for token in outcome.events] == ["It", ""]
 
