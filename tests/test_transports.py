@@ -10,6 +10,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import httpx
+import httpx2
 import pytest
 import trio
 
@@ -440,9 +442,6 @@ def test_leaving_after_any_event_tells_the_server_at_once(transport: str) -> Non
             if transport in ("asyncio", "trio"):
                 _leave_everywhere_async(transport, session, operation, lambda: at_work[0])
                 return
-            import httpx
-            import httpx2
-
             made = {"httpx": httpx.Client, "httpx2": httpx2.Client}[transport]
             with made(trust_env=False, verify=False) as http:
                 _leave_everywhere(on_httpx.Client(session, http), operation, lambda: at_work[0])
@@ -513,6 +512,31 @@ def _tripped(flow: Runnable[Any, Any], at: int, trip: Callable[[], None]) -> Flo
 
 
 MOMENTS = range(14)
+
+
+@pytest.mark.parametrize("transport", ["memory", "httpx", "httpx2"])
+def test_an_interrupt_at_any_action_passes_through_and_leaves_nothing_behind(transport: str) -> None:
+    emulator, owner = an_emulator(pace=0.001)
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    def flows(client: Any, at_work: list[int]) -> None:
+        for moment in MOMENTS:
+            with pytest.raises(KeyboardInterrupt):
+                client.run(_tripped(tell(), moment, interrupt))
+            assert _soon(lambda: at_work[0] == 0)
+            assert not owner.generating
+        assert client.run(tell()).finish_reason == "length"
+
+    with counting(emulator) as (app, at_work):
+        if transport == "memory":
+            with on_memory.Client(app) as client:
+                flows(client, at_work)
+            return
+        made = {"httpx": httpx.Client, "httpx2": httpx2.Client}[transport]
+        with serving(app) as url, made(trust_env=False, verify=False) as http:
+            flows(on_httpx.Client(Session.at(url), http), at_work)
 
 
 @pytest.mark.parametrize("turns", range(4))
