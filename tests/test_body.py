@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import pytest
@@ -271,30 +270,3 @@ def test_the_head_says_how_the_body_of_a_request_goes() -> None:
 )
 def test_the_connection_field_is_a_list(value: str, close: bool) -> None:
     assert Framing([(b"connection", value.encode()), (b"connection", b"x")]).close is close
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """The best of five, since others use this machine, too."""
-
-    def once() -> float:
-        began = time.perf_counter()
-        work()
-        return time.perf_counter() - began
-
-    return min(once() for _ in range(5))
-
-
-@pytest.mark.parametrize(
-    ("head", "unit", "count"),
-    [(b"", b"1\r\nx\r\n", 4_000), (b"1;", b"x", 20_000), (b"1", b" ", 20_000), (b"0\r\n", b"a:b\n", 5_000)],
-    ids=["chunks", "extension", "blanks", "trailers"],
-)
-def test_twice_the_bytes_one_by_one_take_about_twice_the_time(head: bytes, unit: bytes, count: int) -> None:
-    limits = Limits(chunk_line=1_000_000, head=1_000_000)
-
-    def work(n: int) -> float:
-        data = head + unit * n
-        pieces = split(data, range(len(data)))
-        return seconds(lambda: read(ChunkedReader(limits), pieces))
-
-    assert work(2 * count) < 3.2 * work(count)

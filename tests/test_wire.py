@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -827,48 +826,3 @@ def test_a_step_out_of_order_is_refused_and_changes_nothing(place: str, allowed:
 def test_an_interim_answer_has_an_interim_status(status: int) -> None:
     with pytest.raises(LocalProtocolError, match=f"status {status}"):
         requested().send_informational(status)
-
-
-# Time.
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """The best of five, since others use this machine, too."""
-
-    def once() -> float:
-        began = time.perf_counter()
-        work()
-        return time.perf_counter() - began
-
-    return min(once() for _ in range(5))
-
-
-def read_head(n: int) -> Callable[[], object]:
-    data = b"HTTP/1.1 204 \r\nX: " + b"x" * n + b"\r\n\r\n"
-    return lambda: take(asked(), split(data, range(len(data))))
-
-
-def read_pipelined(n: int) -> Callable[[], object]:
-    def work() -> None:
-        server = Wire("server")
-        server.receive_data(b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n" * n)
-        server.receive_data(b"")
-        while take(server) != [CLOSED]:
-            answer(server)
-            server.start_next()
-
-    return work
-
-
-def leave_unread(n: int) -> Callable[[], object]:
-    def work() -> None:
-        server = requested()
-        for _ in range(n):
-            server.receive_data(b"x")
-
-    return work
-
-
-@pytest.mark.parametrize(("work", "n"), [(read_head, 6_000), (read_pipelined, 250), (leave_unread, 30_000)])
-def test_twice_the_bytes_take_about_twice_the_time(work: Callable[[int], Callable[[], object]], n: int) -> None:
-    assert seconds(work(2 * n)) < 3.2 * seconds(work(n))
