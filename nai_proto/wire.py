@@ -322,15 +322,16 @@ class Wire:
         if self._ours is not _At.HEAD:
             raise LocalProtocolError("one request has one answer, and a client has none to give")
         granted = grants(self._method, head.status)
-        if granted and not (self._theirs is _At.END or (self._theirs is _At.BODY and self._body.done)):
+        understood = self._theirs in (_At.BODY, _At.END)
+        if granted and not (understood and self._body.done):
             raise LocalProtocolError("the body of a CONNECT has to be read before it is granted")
         headers = head.headers
         if granted or head.status == 204:  # must have neither (RFC 9112 §6.1, RFC 9110 §8.6)
             headers = headers.without("content-length", "transfer-encoding")
-        keep = self._keep and self._theirs in (_At.BODY, _At.END) and not self.expects_continue
+        keep = self._keep and understood and not self.expects_continue
         event = _response(head.status, headers if keep else [*headers, ("Connection", "close")])
         framing = Framing(event.headers)
-        self._keep = keep and not framing.close
+        self._keep = not framing.close
         self._writer = framing.writer(self._method, head.status, chunks=self._chunks)
         self._ours = _At.BODY
         if granted:

@@ -462,6 +462,14 @@ def test_a_body_on_its_way_expects_nothing(body: bytes) -> None:
     assert not server.expects_continue
 
 
+def test_a_client_that_has_gone_expects_nothing() -> None:
+    server = requested(b"POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n")
+    assert server.expects_continue
+    with pytest.raises(Truncated):
+        take(server, [b""])
+    assert not server.expects_continue
+
+
 def test_an_answer_instead_of_100_closes_since_the_body_may_follow_or_not() -> None:
     server = requested(b"POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n")
     assert b"\r\nConnection: close\r\n" in answer(server, 417)

@@ -70,7 +70,7 @@ class _GoneError(Exception):
 
 
 def _answer(wire: Wire, reply: Reply, now: Callable[[], float]) -> _Steps:
-    ended = False
+    ended = unasked = False
 
     def read() -> Generator[ServeStep, bytes | None, bool]:
         """Hands the next piece of the body to the reply; True at its end."""
@@ -93,6 +93,7 @@ def _answer(wire: Wire, reply: Reply, now: Callable[[], float]) -> _Steps:
                     yield Write(wire.send_informational(100))
                 ended = yield from read()
             case Start(head):
+                unasked = wire.expects_continue
                 yield Write(wire.send_response(head))
             case Write(data):
                 if out := wire.send_data(data):
@@ -108,7 +109,7 @@ def _answer(wire: Wire, reply: Reply, now: Callable[[], float]) -> _Steps:
             case Finish():
                 if out := wire.send_end():
                     yield Write(out)
-    if wire.expects_continue:  # answered without asking for the body: it may never come
+    if unasked:  # answered without asking for the body: it may never come
         raise _GoneError
     while not ended:  # the handler had no use for the rest of the body
         ended = yield from read()
