@@ -53,6 +53,8 @@ class Report:
     rows: list[Row] = field(default_factory=list[Row])
     absent: list[str] = field(default_factory=list[str])
     "Peers that are not installed."
+    wrong: list[str] = field(default_factory=list[str])
+    "Who did not give all events, and where: such a figure is not told."
 
     def add(
         self,
@@ -101,7 +103,8 @@ class Report:
         lines.insert(1, "  ".join("-" * width for width in widths).rstrip())
         title = f"{self.question} (ratio to: {self.reference})" if self.reference else self.question
         absent = [f"not installed: {', '.join(self.absent)}"] if self.absent else []
-        return "\n".join([title, *lines, *absent])
+        wrong = [f"wrong, so not timed: {', '.join(self.wrong)}"] if self.wrong else []
+        return "\n".join([title, *lines, *absent, *wrong])
 
 
 _MET: Final = {None: "", True: "met", False: "MISSED"}
