@@ -51,6 +51,12 @@ class Headers(tuple[tuple[str, str], ...]):
         gone = {name.lower() for name in names}
         return Headers(pair for pair in self if pair[0].lower() not in gone)
 
+    def adding(self, fields: Iterable[tuple[str, str]]) -> Headers:
+        """These fields and those of ``fields`` whose names they do not have yet."""
+        mine = {name.lower() for name, _ in self}
+        new = [field for field in fields if field[0].lower() not in mine]
+        return Headers([*self, *new]) if new else self
+
     def __repr__(self) -> str:
         return f"Headers({', '.join(name for name, _ in self)})"
 
@@ -102,8 +108,7 @@ class Request:
 
     def adding(self, fields: Iterable[tuple[str, str]]) -> Request:
         """This request with those fields that it does not have yet: what it says itself wins."""
-        mine = {name.lower() for name, _ in self.headers}
-        return replace(self, headers=Headers([*self.headers, *(f for f in fields if f[0].lower() not in mine)]))
+        return replace(self, headers=self.headers.adding(fields))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import replace
 from typing import Generic, Protocol, Self, TypeVar
 
 from nai_proto.errors import LocalProtocolError, NaiError
@@ -75,7 +74,7 @@ class _Progress(Generic[E, R]):
 
     def _known(self, head: Head, request: Request) -> Head:
         """The head with what the flow cannot know: where it came from, and the limits of this session."""
-        return replace(head, url=request.base + request.path, limits=self._session.limits)
+        return Head(head.status, head.headers, request.base + request.path, self._session.limits)
 
     def _pause(self, sleep: Sleep) -> float:
         seconds = random.uniform(sleep.at_least, sleep.at_most)

@@ -148,6 +148,34 @@ def test_the_splitter_says_nothing_for_a_type_that_the_block_does_not_name() -> 
     ]
 
 
+@pytest.mark.parametrize(
+    "block",
+    [
+        b"event:a\nid:1\ndata:x",
+        b"event: a\nid: 1\ndata: x",
+        b"event:  a\nid:1\ndata:  x",
+        b"event:b\nid:1\ndata:x",
+        b"event:\nid:1\ndata:x",
+        b"event:a\nid:1\ndata:",
+        b"event:a\nid:1\ndata: ",
+        b"id:1\nid:2\ndata:x",
+        b"data:1\nid:2\ndata:x",
+        b"\nid:2\ndata:x",
+        b"event:a\nid:1\ndata",
+        b"event:a\nid\ndata:x",
+        b"event:a\nid:1\n\ndata:x",
+        b"event:a\nid:1\ndata:x\r",
+        b"event:a\nid:1\ndata:x\n\n\n",
+        b"event:a\nid:1\ndata:x\n\ndata:y",
+    ],
+)
+def test_a_block_alone_in_its_read_reads_as_any_other(block: bytes) -> None:
+    block += b"\n\n"
+    first = b"event:a\nid:0\ndata:0\n\n"
+    for pieces in ([first, block, block], [first, first, block, first]):
+        assert split(pieces) == split(bytewise(b"".join(pieces))) == split([b"".join(pieces)])
+
+
 def test_ids_and_retries_are_right_for_each_of_several_events_in_one_read() -> None:
     stream = b"data:1\n\nid:a\ndata:2\n\ndata:3\n\nretry:50\nid:b\ndata:4\n\ndata:5\n\nid\ndata:6\n\n"
     decoder = SSEDecoder()

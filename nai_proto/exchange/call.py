@@ -64,6 +64,8 @@ class ReaderFactory(Protocol[E_co, R_co]):
 class State(enum.Enum):
     """Where a call is."""
 
+    __hash__ = object.__hash__  # Enum's own is written in Python, and a step of the table takes two
+
     IDLE = "idle"
     "nothing sent yet"
     HEAD = "head"
@@ -82,6 +84,8 @@ class State(enum.Enum):
 
 class Input(enum.Enum):
     """What can happen to a call."""
+
+    __hash__ = object.__hash__
 
     SEND = "send"
     ACCEPTED = "2xx"

@@ -81,11 +81,14 @@ class Session:
         base: str = getattr(self, request.host.value)
         scheme, _, rest = base.partition("://")
         authority, slash, prefix = rest.partition("/")
-        return replace(
-            request.adding(self.headers).adding(_OURS),
-            token=request.token or self.token,
-            base=f"{scheme}://{authority}",
-            target=(slash + prefix).rstrip("/") + request.target,
+        return Request(  # not by `replace`, which takes three times as long
+            request.method,
+            (slash + prefix).rstrip("/") + request.target,
+            request.headers.adding(self.headers).adding(_OURS),
+            request.body,
+            request.host,
+            request.token or self.token,
+            f"{scheme}://{authority}",
         )
 
 

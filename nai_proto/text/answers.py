@@ -19,7 +19,7 @@ __all__ = ["Candidate", "Completion", "FinishReason", "Logprobs", "Token", "Toke
 FinishReason: TypeAlias = Literal["stop", "length"]
 
 
-class Candidate(msgspec.Struct, frozen=True, array_like=True):
+class Candidate(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A token that could have been next."""
 
     tokens: tuple[int, ...]
@@ -28,7 +28,7 @@ class Candidate(msgspec.Struct, frozen=True, array_like=True):
     "Natural logarithms before and after sampling; None where sampling had removed it."
 
 
-class Logprobs(msgspec.Struct, frozen=True):
+class Logprobs(msgspec.Struct, frozen=True, gc=False):
     """What a token was chosen from (native §9.10), best first."""
 
     chosen: tuple[Candidate, ...] = ()
@@ -36,7 +36,7 @@ class Logprobs(msgspec.Struct, frozen=True):
     after: tuple[Candidate, ...] = ()
 
 
-class _TokenFields(msgspec.Struct, frozen=True):
+class _TokenFields(msgspec.Struct, frozen=True, gc=False):  # like all below it: without cycles
     text: str = msgspec.field(default="", name="token")
     "May be empty."
     ptr: int | None = None
@@ -47,7 +47,7 @@ class _TokenFields(msgspec.Struct, frozen=True):
     "Present when ``num_logprobs`` was sent."
 
 
-class Token(_TokenFields, frozen=True, forbid_unknown_fields=True):
+class Token(_TokenFields, frozen=True, gc=False, forbid_unknown_fields=True):
     """One piece of generated text, as it was streamed.
 
     Strict, so that one decoding tells a usual event from all that needs a second look: errors, new keys.
@@ -68,6 +68,7 @@ class Completion(msgspec.Struct, frozen=True):
 
 _decode: Final = msgspec.json.Decoder(Token).decode
 _TOKEN_EVENTS: Final = (b"newToken", b"", b"message")
+_UNUSUAL: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _GENERAL: Final = JsonDecoder(_TokenFields)
 
 
@@ -101,14 +102,19 @@ class TokenReader:
             return tokens
         for kind, block in self._splitter.receive_data(data):
             try:
-                token = self._token(kind, block)
-            except NaiError as error:
-                if not tokens:
-                    raise
-                self._failure = error
-                break
+                token = _decode(block) if kind == b"newToken" else None
+            except _UNUSUAL:
+                token = None
             if token is None:
-                continue
+                try:
+                    token = self._unusual(kind, block)
+                except NaiError as error:
+                    if not tokens:
+                        raise
+                    self._failure = error
+                    break
+                if token is None:
+                    continue
             tokens.append(token)
             if token.final:
                 self.complete = True
@@ -125,13 +131,8 @@ class TokenReader:
             raise Truncated(f"{self._where}: the stream ended after {len(self._tokens)} tokens, before its final event")
         return self._completion()
 
-    def _token(self, kind: bytes, block: bytes) -> Token | None:
+    def _unusual(self, kind: bytes, block: bytes) -> Token | None:
         """The token of an event; None if it has none: a ping, or something that is not known yet."""
-        if kind == b"newToken":
-            try:
-                return _decode(block)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                pass
         if not block:
             return None
         if (error := service_error(block)) is not None:

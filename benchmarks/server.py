@@ -1,0 +1,64 @@
+"""A server in a process of its own, so that its work is not taken for the client's."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+from collections.abc import Generator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+
+from nai_proto.exchange.reply import Cut, Handler, Raw, Read, Start, Write
+from nai_proto.http import Head, Headers, Request
+from nai_transports.serve import listening, run
+
+from .data import body, cut
+
+__all__ = ["ANSWER", "serving"]
+
+ANSWER = b'{"output":" the"}'
+_STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+class _App:
+    """Streams ``count`` events, each a chunk of its own, written ahead of time; anything else gets `ANSWER`."""
+
+    def __init__(self, count: int) -> None:
+        self._pieces = cut(_STREAM + b"".join(body(count)), 65_536)
+
+    def __call__(self, request: Request) -> Handler:
+        while (yield Read()):
+            pass
+        if not request.path.endswith("-stream"):
+            yield Start(Head(200, Headers.of(content_type="application/json", content_length=str(len(ANSWER)))))
+            yield Write(ANSWER)
+            return
+        for piece in self._pieces:
+            yield Raw(piece)
+        yield Cut()
+
+
+def _work(count: int, pipe: Connection) -> None:
+    async def main() -> None:
+        async with listening(_App(count)) as url:
+            pipe.send(url)
+            await asyncio.to_thread(pipe.recv)
+
+    run(main())
+
+
+@contextmanager
+def serving(count: int) -> Generator[tuple[str, int], None, None]:
+    """Host and port of a server for the block's time."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_work, args=(count, theirs), daemon=True)
+    process.start()
+    try:
+        host, _, port = str(ours.recv()).removeprefix("http://").partition(":")
+        yield host, int(port)
+    finally:
+        ours.send(None)
+        process.join(10)
+        ours.close()
+        theirs.close()

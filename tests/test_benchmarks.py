@@ -1,0 +1,60 @@
+"""Each benchmark runs and tells what it measured; how fast that was is nobody's test."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from benchmarks.__main__ import NAMES, answer, main
+from benchmarks.report import Effort, Report
+
+TINY = Effort(scale=0.002, rounds=1)
+SUBJECTS = {
+    "driver": {"by hand", "sync iteration", "async iteration", "next_batch"},
+    "exchanges": {"raw floor", "h11 by hand", "ours"},
+    "framing": {"h11", "Wire"},
+    "imports": {"bare interpreter", "nai_proto", "nai_proto.text"},
+    "language": {"plain", "top-k and 10 logprobs"},
+    "sse": {"limit: split + msgspec typed", "TokenReader", "Call"},
+    "streams": {"raw socket, by hand", "asyncio", "trio", "plain httpx, not parsed", "httpx"},
+    "tokens": {"struct", "array", "pack", "unpack"},
+}
+
+
+def test_every_question_is_tested() -> None:
+    assert sorted(SUBJECTS) == NAMES
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_a_question_is_answered_with_its_rows(name: str) -> None:
+    report = answer(name, TINY)
+    assert {row.subject for row in report.rows} >= SUBJECTS[name]
+    assert len({(row.case, row.subject) for row in report.rows}) == len(report.rows)
+    assert all(row.unit and (row.met is None) == (not row.target) for row in report.rows)
+    assert all(row.subject in str(report) for row in report.rows)
+
+
+def test_a_missed_target_is_not_hidden() -> None:
+    report = Report("question", "reference")
+    report.add("case", {"limit": 1.0, "ours": 3.0, "peer": 6.0}, "µs", reference="limit", at_most={"ours": 2.0})
+    report.add("peers", {"ours": 3.0, "peer": 6.0}, "µs", reference="ours", ours="ours", faster={"peer": 2.0})
+    assert [row.met for row in report.rows] == [None, False, None, None, True]
+    assert "MISSED" in str(report)
+
+
+def test_the_command_prints_a_table_or_json(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny = ["benchmarks", "tokens", "--scale", "0.002", "--rounds", "1"]
+    monkeypatch.setattr(sys, "argv", tiny)
+    main()
+    assert "unpack" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", [*tiny, "--json"])
+    main()
+    assert json.loads(capsys.readouterr().out)["name"] == "tokens"
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "nothing"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "no such question: nothing" in capsys.readouterr().err
