@@ -199,7 +199,7 @@ class AsyncHttpxTransport:
         # httpx before 2 loses a slot of its pool when a task of asyncio is cancelled while httpx cleans up.
         self._apart = any(kind.__module__.partition(".")[0] == "httpx" for kind in type(self._http).__mro__)
         self._cancelled: set[asyncio.Future[Any]] = set()
-        self._leaving: dict[anyio.Event, object] = {}  # with the tasks, which asyncio would forget
+        self._leaving: dict[object, Callable[[], Awaitable[object]]] = {}
 
     async def send(self, request: Request, budget: Budget) -> AsyncHttpxExchange:
         timeout = _timeout(budget)
@@ -223,8 +223,8 @@ class AsyncHttpxTransport:
 
     async def close(self) -> None:
         await self._settled()
-        for left in [*self._leaving]:
-            await left.wait()
+        for left in [*self._leaving.values()]:
+            await left()
         if self._owns:
             await self._http.aclose()
 
@@ -257,24 +257,31 @@ class AsyncHttpxTransport:
 
     def leave(self, clean_up: Callable[[], Awaitable[None]], *, asyncio_runs: bool) -> None:
         """Runs a clean-up in a task that no cancellation of the caller's finds; `close` waits for it."""
-        left = anyio.Event()
 
         async def run() -> None:
+            with suppress(Exception):
+                await self._settled()
+                await clean_up()
+
+        if asyncio_runs:
+            task = asyncio.ensure_future(run())
+            self._leaving[task] = lambda: asyncio.wait([task])
+            task.add_done_callback(self._leaving.__delitem__)
+            return
+
+        import trio
+
+        left = trio.Event()
+
+        async def run_and_say() -> None:
             try:
-                with suppress(Exception):
-                    await self._settled()
-                    await clean_up()
+                await run()
             finally:
                 del self._leaving[left]
                 left.set()
 
-        if asyncio_runs:
-            self._leaving[left] = asyncio.ensure_future(run())
-        else:
-            import trio
-
-            self._leaving[left] = None
-            trio.lowlevel.spawn_system_task(run)
+        self._leaving[left] = left.wait
+        trio.lowlevel.spawn_system_task(run_and_say)
 
     async def _in_task(self, wait: Callable[[], Awaitable[T]], lost: Callable[[T], None]) -> T:
         """Waits in a task of its own, which is cancelled once, and then not waited for.
