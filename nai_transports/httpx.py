@@ -250,7 +250,7 @@ class AsyncHttpxTransport:
             names = _names(error)
             if names is None:
                 raise
-            text = str(error)
+            text = _text(error)
         finally:
             budget.spend(anyio.current_time() - began)
         raise budget.timed_out(phase, sent=True) if names is None else _translated(names, text, budget, phase)
@@ -439,7 +439,7 @@ def _told(wait: Callable[[], T], budget: Budget, phase: Phase) -> T:
         names = _names(error)
         if names is None:
             raise
-        text = str(error)
+        text = _text(error)
     finally:
         budget.spend(time.monotonic() - began)
     raise _translated(names, text, budget, phase)
@@ -449,6 +449,15 @@ def _names(error: Exception) -> list[str] | None:
     """The names of its classes, if it is one of httpx's errors."""
     names = [kind.__name__ for kind in type(error).__mro__]
     return names if {"TransportError", "StreamError", "InvalidURL"} & set(names) else None
+
+
+def _text(error: BaseException | None) -> str:
+    """What it says, or what its cause does: on trio httpx says nothing of a certificate."""
+    while error is not None:
+        if text := str(error):
+            return text
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def _translated(names: list[str], text: str, budget: Budget, phase: Phase) -> NaiError:
@@ -465,5 +474,5 @@ def _translated(names: list[str], text: str, budget: Budget, phase: Phase) -> Na
     where = phase if where == "read" else where
     if name.endswith("Timeout"):
         return budget.timed_out(where, sent=sent)
-    told = excerpt(text) if name in _TEXTS_OF_THE_SYSTEM else names[0]
+    told = (excerpt(text) if name in _TEXTS_OF_THE_SYSTEM else "") or names[0]
     return TransportError(f"{where}: {told}", sent=sent, phase=where)

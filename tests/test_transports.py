@@ -730,6 +730,44 @@ def test_a_slot_that_a_stream_has_left_is_free_for_who_waits_for_it(transport: s
         running(transport, main)
 
 
+def test_an_answer_that_comes_after_the_cancellation_is_closed() -> None:
+    closed: list[str] = []
+
+    class Late:
+        """A client whose `send` cannot be stopped; called httpx's, so that it gets a task of its own."""
+
+        __module__ = "httpx"
+        status_code = 200
+        headers = httpx.Headers()
+
+        def build_request(self, method: str, url: str, **fields: Any) -> httpx.Request:
+            return httpx.Request(method, url, **fields)
+
+        async def send(self, *asked: Any, **options: Any) -> Any:
+            assert asked
+            assert options == {"stream": True, "follow_redirects": False}
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(0.05)
+            return self
+
+        def aiter_raw(self) -> Any:
+            raise AssertionError("nobody reads")
+
+        async def aclose(self) -> None:
+            closed.append("aclose")
+
+    async def main() -> None:
+        async with on_httpx.AsyncClient(Session.at("http://localhost"), Late()) as client:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.01):
+                    await client.run(WHOLE)
+            assert not closed
+            await asyncio.sleep(0.1)
+            assert closed == ["aclose"]
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("runtime", ["asyncio", "trio"])
 def test_a_client_of_httpx_is_made_where_none_is_given(runtime: str) -> None:
     emulator, owner = an_emulator()
