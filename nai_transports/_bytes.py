@@ -1,4 +1,4 @@
-"""What asyncio and trio share: exchanges over raw connections, and a pool of idle ones.
+"""What asyncio and trio share: exchanges over raw connections, how these are made, and a pool of idle ones.
 
 An exchange owns its connection until its answer is cleanly over; only then does the connection come (back) to the pool. So
 the pool has nothing to repair when an exchange is cancelled: the connection is closed, synchronously, and forgotten.
@@ -6,16 +6,19 @@ the pool has nothing to repair when an exchange is cancelled: the connection is 
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias, TypeVar
 
-from nai_proto.errors import Phase, TransportError, excerpt
+from nai_proto.errors import LocalProtocolError, NaiError, Phase, TransportError, excerpt
 from nai_proto.exchange.asking import Asking
 from nai_proto.exchange.session import Budget
 from nai_proto.http import Head, Request
 from nai_proto.limits import Limits
-from nai_proto.wire import Wire
+from nai_proto.wire import Closed, Tunnel, Wire
+
+from .proxy import Proxy
 
 __all__ = ["Link", "Pool", "Runtime", "WireExchange"]
 
@@ -32,6 +35,9 @@ class Link(Protocol):
 
     async def send_all(self, data: bytes | memoryview, limit: float | None) -> None: ...
     async def receive_some(self, limit: float | None) -> bytes: ...
+    async def start_tls(self, context: ssl.SSLContext, host: str, limit: float | None) -> None:
+        """All that follows is encrypted, once the certificate is found to be one for ``host``."""
+
     def abort(self) -> None:
         """Closes at once, without waiting; may be called twice."""
 
@@ -43,7 +49,7 @@ class Link(Protocol):
 class Runtime(Protocol):
     """What an event loop has to offer."""
 
-    async def connect(self, host: str, port: int, *, tls: bool, limit: float | None) -> Link: ...
+    async def connect(self, host: str, port: int, limit: float | None) -> Link: ...
     async def sleep(self, seconds: float) -> None: ...
     async def compute(self, function: Callable[[], None], limit: float | None) -> None: ...
     def now(self) -> float: ...
@@ -65,11 +71,26 @@ class Connection:
 
 
 class Pool:
-    """An `AsyncTransport` over raw connections, kept alive between exchanges."""
+    """An `AsyncTransport` over raw connections, kept alive between exchanges.
 
-    def __init__(self, runtime: Runtime, limits: Limits) -> None:
+    Args:
+        runtime: the event loop.
+        limits: of the wire; a proxy's answer is bounded by ``head``, too.
+        ssl_context: for https; the system's certificate authorities if None.
+        proxy: what every connection goes through, if anything.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        limits: Limits,
+        ssl_context: ssl.SSLContext | None = None,
+        proxy: Proxy | str | None = None,
+    ) -> None:
         self._runtime = runtime
         self._limits = limits
+        self._ssl_context = ssl_context
+        self._proxy = Proxy(proxy) if isinstance(proxy, str) else proxy
         self._idle: dict[Address, list[Connection]] = {}
         self.opened = 0
         "Connections opened so far."
@@ -123,15 +144,37 @@ class Pool:
         return None
 
     async def _connect(self, address: Address, budget: Budget) -> Connection:
-        scheme, authority = address
-        host, port = _host_and_port(scheme, authority)
-
-        async def connect() -> Link:
-            return await self._runtime.connect(host, port, tls=scheme == "https", limit=budget.limit("connect"))
-
-        link = await self.waiting(connect, budget, "connect", sent=False)
+        link = await self.waiting(lambda: self._open(address, budget.limit("connect")), budget, "connect", sent=False)
         self.opened += 1
         return Connection(address, link, Wire("client", self._limits))
+
+    async def _open(self, address: Address, limit: float | None) -> Link:
+        """A connection ready for HTTP: tunnel and TLS included, within one limit for all of it."""
+        scheme, authority = address
+        host, port = _host_and_port(scheme, authority)
+        proxy, began = self._proxy, self._runtime.now()
+
+        def left() -> float | None:
+            return None if limit is None else max(0.0, limit - (self._runtime.now() - began))
+
+        near = (host, port) if proxy is None else (proxy.host, proxy.port)
+        link = await self._runtime.connect(*near, limit)
+        try:
+            if proxy is not None:
+                await _tunnel(link, proxy.connect(host, port), self._limits, left)
+            if scheme == "https":
+                if not link.looks_alive():  # what came unencrypted must not pass for what will come encrypted
+                    raise _refused("the other side spoke before TLS, or closed")
+                await link.start_tls(self._context(), host, left())
+        except BaseException:
+            link.abort()
+            raise
+        return link
+
+    def _context(self) -> ssl.SSLContext:
+        if self._ssl_context is None:
+            self._ssl_context = ssl.create_default_context()
+        return self._ssl_context
 
     async def waiting(self, wait: Callable[[], Awaitable[T]], budget: Budget, phase: Phase, *, sent: bool) -> T:
         """One wait for the network: charged to the budget, its errors told in our words."""
@@ -204,6 +247,38 @@ class WireExchange:
             data = await self._pool.waiting(lambda: link.receive_some(limit), budget, phase, sent=True)  # noqa: B023
             asking.receive_data(data)
         return incoming
+
+
+async def _tunnel(link: Link, request: Request, limits: Limits, left: Callable[[], float | None]) -> None:
+    """Has a proxy open a tunnel; whatever it answers instead is a failure to connect."""
+    wire = Wire("client", limits)
+    await link.send_all(wire.send_request(request), left())
+    while True:
+        try:
+            while (event := wire.next_event()) is None:
+                wire.receive_data(await link.receive_some(left()))
+        except LocalProtocolError:
+            raise
+        except NaiError as error:
+            fault = str(error)
+            break
+        match event:
+            case Head(status) if not 200 <= status <= 299:
+                hint = " (it wants credentials, or others)" if status == 407 else ""
+                raise _refused(f"the proxy refused with status {status}{hint}")
+            case Tunnel(data):
+                if not data and link.looks_alive():
+                    return
+                raise _refused("the proxy granted a tunnel, and spoke itself or closed it")
+            case Closed():
+                raise _refused("the proxy closed the connection without an answer")
+            case _:
+                pass
+    raise _refused(f"the proxy's answer: {fault}")
+
+
+def _refused(why: str) -> TransportError:
+    return TransportError(f"connect: {why}", sent=False, phase="connect")
 
 
 def _host_and_port(scheme: str, authority: str) -> tuple[str, int]:

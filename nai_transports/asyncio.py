@@ -11,6 +11,7 @@ from nai_proto.exchange.session import Session
 
 from ._bytes import Link, Pool
 from ._pump import AsyncClient
+from .proxy import Proxy
 
 __all__ = ["Client"]
 
@@ -24,10 +25,17 @@ class Client(AsyncClient):
     Args:
         session: who asks, and where.
         ssl_context: for https; the system's certificate authorities if None.
+        proxy: an HTTP proxy that opens tunnels, ``http://[user[:password]@]host[:port]``. The environment is not looked at;
+            `proxy.proxy_from_environment` does.
+
+    Raises:
+        LocalProtocolError: ``proxy`` is no such URL.
     """
 
-    def __init__(self, session: Session, *, ssl_context: ssl.SSLContext | None = None) -> None:
-        super().__init__(session, Pool(AsyncioRuntime(ssl_context), session.limits))
+    def __init__(
+        self, session: Session, *, ssl_context: ssl.SSLContext | None = None, proxy: Proxy | str | None = None
+    ) -> None:
+        super().__init__(session, Pool(AsyncioRuntime(), session.limits, ssl_context, proxy))
 
 
 class AsyncioLink(asyncio.Protocol):
@@ -97,6 +105,13 @@ class AsyncioLink(asyncio.Protocol):
         self._size = 0
         return data
 
+    async def start_tls(self, context: ssl.SSLContext, host: str, limit: float | None) -> None:
+        async with asyncio.timeout(limit):
+            transport = await self._loop.start_tls(self._transport, self, context, server_hostname=host)
+        if transport is None:  # it was lost in the moment in which it stood
+            raise ConnectionAbortedError
+        self._transport = transport
+
     def abort(self) -> None:
         self._transport.abort()
 
@@ -126,15 +141,9 @@ def _expire(waiter: asyncio.Future[None]) -> None:
 class AsyncioRuntime:
     """asyncio's part of the transport."""
 
-    def __init__(self, ssl_context: ssl.SSLContext | None) -> None:
-        self._ssl_context = ssl_context
-
-    async def connect(self, host: str, port: int, *, tls: bool, limit: float | None) -> Link:
-        context = self._context() if tls else None
+    async def connect(self, host: str, port: int, limit: float | None) -> Link:
         async with asyncio.timeout(limit):
-            _, link = await asyncio.get_running_loop().create_connection(
-                AsyncioLink, host, port, ssl=context, server_hostname=host if tls else None
-            )
+            _, link = await asyncio.get_running_loop().create_connection(AsyncioLink, host, port)
         return link
 
     async def sleep(self, seconds: float) -> None:
@@ -149,8 +158,3 @@ class AsyncioRuntime:
 
     async def settle(self) -> None:
         await asyncio.sleep(0)
-
-    def _context(self) -> ssl.SSLContext:
-        if self._ssl_context is None:
-            self._ssl_context = ssl.create_default_context()
-        return self._ssl_context

@@ -1,15 +1,24 @@
-"""Sync httpx, and any client with the same few methods, such as httpx2.
+"""httpx, and any client with the same few methods, such as httpx2: sync, and on asyncio and trio.
 
-httpx keeps the connections and speaks HTTP; what an answer means is decided in the core, as everywhere. Two limits are
-coarser than in the other transports. ``Timeouts.total`` is looked at between reads, so a run may overstay by one read. And
-the size of the head is bounded by httpx itself (100 KiB), not by ``Limits.head``.
+httpx keeps the connections and speaks HTTP; what an answer means is decided in the core, as everywhere. The size of the
+head is bounded by httpx itself (100 KiB), not by ``Limits.head``, and a head that drips by each of its reads. The sync
+client looks at ``Timeouts.total`` between reads, so a run may overstay by one read; the other one is exact.
+
+An async response closes with ``await``, an exchange without: so `AsyncHttpxExchange.abort` hands it to a task of its own,
+where no second cancellation finds it. Closing the client waits for such tasks.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
-from typing import Any, Final, Protocol, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
+
+import anyio
+import anyio.to_thread
 
 from nai_proto.errors import (
     LocalProtocolError,
@@ -25,9 +34,21 @@ from nai_proto.http import Head, Headers, Request
 
 from . import _pump
 
-__all__ = ["Client", "ClientLike", "HeadersLike", "RequestLike", "ResponseLike"]
+__all__ = [
+    "AsyncClient",
+    "AsyncClientLike",
+    "AsyncResponseLike",
+    "Client",
+    "ClientLike",
+    "HeadersLike",
+    "RequestLike",
+    "ResponseLike",
+]
 
 T = TypeVar("T")
+
+_Timeout: TypeAlias = dict[str, float | None]
+"""httpx's limits of one request. It looks at ``read`` again when it begins to read the body."""
 
 
 class RequestLike(Protocol):
@@ -43,23 +64,32 @@ class HeadersLike(Protocol):
     def multi_items(self) -> list[tuple[str, str]]: ...
 
 
-class ResponseLike(Protocol):
-    """What is used of a response of httpx."""
-
+class _Answered(Protocol):
     @property
     def status_code(self) -> int: ...
     @property
     def headers(self) -> HeadersLike: ...
+
+
+class ResponseLike(_Answered, Protocol):
+    """What is used of a response of httpx."""
+
     def iter_raw(self) -> Iterator[bytes]: ...
     def close(self) -> None: ...
 
 
+class AsyncResponseLike(_Answered, Protocol):
+    """What is used of a response of httpx's async client."""
+
+    def aiter_raw(self) -> AsyncIterator[bytes]: ...
+    async def aclose(self) -> None: ...
+
+
 _Request = TypeVar("_Request", bound=RequestLike)
+_Built = TypeVar("_Built", bound=RequestLike, covariant=True)
 
 
-class ClientLike(Protocol[_Request]):
-    """What is used of a client of httpx."""
-
+class _Builds(Protocol[_Built]):
     def build_request(
         self,
         method: str,
@@ -68,10 +98,21 @@ class ClientLike(Protocol[_Request]):
         content: bytes | None,
         headers: Sequence[tuple[str, str]],
         extensions: MutableMapping[str, Any],
-    ) -> _Request: ...
+    ) -> _Built: ...
+
+
+class ClientLike(_Builds[_Request], Protocol[_Request]):
+    """What is used of a client of httpx."""
 
     def send(self, request: _Request, *, stream: bool, follow_redirects: bool) -> ResponseLike: ...
     def close(self) -> None: ...
+
+
+class AsyncClientLike(_Builds[_Request], Protocol[_Request]):
+    """What is used of an async client of httpx."""
+
+    async def send(self, request: _Request, *, stream: bool, follow_redirects: bool) -> AsyncResponseLike: ...
+    async def aclose(self) -> None: ...
 
 
 class Client(_pump.Client):
@@ -95,21 +136,10 @@ class HttpxTransport:
         self._http: ClientLike[Any] = _made() if http is None else http
 
     def send(self, request: Request, budget: Budget) -> HttpxExchange:
-        timeout = {
-            "connect": budget.limit("connect"),
-            "pool": budget.limit("connect"),
-            "write": budget.limit("write"),
-            "read": budget.limit("read"),
-        }
+        timeout = _timeout(budget)
 
         def send() -> HttpxExchange:
-            built = self._http.build_request(
-                request.method,
-                request.url,
-                headers=request.fields(),
-                content=request.body or None,
-                extensions={"timeout": timeout},
-            )
+            built = _built(self._http, request, timeout)
             return HttpxExchange(self._http.send(built, stream=True, follow_redirects=False), timeout)
 
         return _told(send, budget, "read")
@@ -128,8 +158,8 @@ class HttpxTransport:
 class HttpxExchange:
     """One response; its body is read raw, since no coding was asked for."""
 
-    def __init__(self, response: ResponseLike, timeout: dict[str, float | None]) -> None:
-        self.head = Head(response.status_code, Headers(response.headers.multi_items()))
+    def __init__(self, response: ResponseLike, timeout: _Timeout) -> None:
+        self.head = _head(response)
         self._response = response
         self._timeout = timeout
         self._pieces: Iterator[bytes] | None = None
@@ -147,10 +177,239 @@ class HttpxExchange:
         self._response.close()
 
 
+class AsyncClient(_pump.AsyncClient):
+    """Runs flows on httpx's async client: on asyncio or trio, whichever is running.
+
+    Args:
+        session: who asks, and where.
+        http: the client to use, of httpx or httpx2, with its own proxies, certificates and connection limits; it stays
+            open. If None, one is made, and closed with this one.
+    """
+
+    def __init__(self, session: Session, http: AsyncClientLike[Any] | None = None) -> None:
+        super().__init__(session, AsyncHttpxTransport(http))
+
+
+class AsyncHttpxTransport:
+    """Sends requests through httpx's async client."""
+
+    def __init__(self, http: AsyncClientLike[Any] | None) -> None:
+        self._owns = http is None
+        self._http: AsyncClientLike[Any] = _made_async() if http is None else http
+        # httpx before 2 loses a slot of its pool when a task of asyncio is cancelled while httpx cleans up.
+        self._apart = any(kind.__module__.partition(".")[0] == "httpx" for kind in type(self._http).__mro__)
+        self._cancelled: set[asyncio.Future[Any]] = set()
+        self._leaving: dict[object, Callable[[], Awaitable[object]]] = {}
+
+    async def send(self, request: Request, budget: Budget) -> AsyncHttpxExchange:
+        timeout = _timeout(budget)
+
+        async def send() -> AsyncHttpxExchange:
+            built = _built(self._http, request, timeout)
+            response = await self._http.send(built, stream=True, follow_redirects=False)
+            return AsyncHttpxExchange(self, response, timeout)
+
+        return await self.told(send, budget, "read", budget.limit("total"), AsyncHttpxExchange.abort)
+
+    async def sleep(self, seconds: float) -> None:
+        await anyio.sleep(seconds)
+
+    async def compute(self, function: Callable[[], None], limit: float | None) -> None:
+        with anyio.fail_after(limit):
+            await anyio.to_thread.run_sync(function, abandon_on_cancel=True)
+
+    def now(self) -> float:
+        return anyio.current_time()
+
+    async def close(self) -> None:
+        await self._settled()
+        for left in [*self._leaving.values()]:
+            await left()
+        if self._owns:
+            await self._http.aclose()
+
+    async def told(
+        self,
+        wait: Callable[[], Awaitable[T]],
+        budget: Budget,
+        phase: Phase,
+        limit: float | None,
+        lost: Callable[[T], None],
+    ) -> T:
+        """One wait of at most ``limit`` seconds: charged to the budget, its errors told in our words.
+
+        ``lost`` gets what came when nobody waited for it any more.
+        """
+        began = anyio.current_time()
+        names: list[str] | None = None
+        text = ""
+        try:
+            with anyio.move_on_after(limit):
+                return await (self._in_task(wait, lost) if self._apart and _on_asyncio() else wait())
+        except Exception as error:
+            names = _names(error)
+            if names is None:
+                raise
+            text = _text(error)
+        finally:
+            budget.spend(anyio.current_time() - began)
+        raise budget.timed_out(phase, sent=True) if names is None else _translated(names, text, budget, phase)
+
+    def leave(self, clean_up: Callable[[], Awaitable[None]], *, asyncio_runs: bool) -> None:
+        """Runs a clean-up in a task that no cancellation of the caller's finds; `close` waits for it."""
+
+        async def run() -> None:
+            with suppress(Exception):
+                await self._settled()
+                await clean_up()
+
+        if asyncio_runs:
+            task = asyncio.ensure_future(run())
+            self._leaving[task] = lambda: asyncio.wait([task])
+            task.add_done_callback(self._leaving.__delitem__)
+            return
+
+        import trio
+
+        left = trio.Event()
+
+        async def run_and_say() -> None:
+            try:
+                await run()
+            finally:
+                del self._leaving[left]
+                left.set()
+
+        self._leaving[left] = left.wait
+        trio.lowlevel.spawn_system_task(run_and_say)
+
+    async def _in_task(self, wait: Callable[[], Awaitable[T]], lost: Callable[[T], None]) -> T:
+        """Waits in a task of its own, which is cancelled once, and then not waited for.
+
+        By a scope: it respects the shields around httpx's clean-up, which `asyncio.Task.cancel` does not.
+        """
+        scope = anyio.CancelScope()
+
+        async def work() -> list[T]:
+            with scope:
+                return [await wait()]
+            return []
+
+        task = asyncio.ensure_future(work())
+        try:
+            await asyncio.wait([task])
+        except BaseException:
+            scope.cancel()
+            self._cancelled.add(task)
+            task.add_done_callback(partial(self._over, lost))
+            raise
+        (got,) = task.result()
+        return got
+
+    def _over(self, lost: Callable[[T], None], task: asyncio.Future[list[T]]) -> None:
+        self._cancelled.discard(task)
+        if not task.cancelled() and task.exception() is None:
+            for got in task.result():
+                lost(got)
+
+    async def _settled(self) -> None:
+        """What was cancelled has ended."""
+        if self._cancelled:
+            await asyncio.wait([*self._cancelled])
+
+
+class AsyncHttpxExchange:
+    """One response; its body is read raw, since no coding was asked for."""
+
+    def __init__(self, transport: AsyncHttpxTransport, response: AsyncResponseLike, timeout: _Timeout) -> None:
+        self.head = _head(response)
+        self._transport = transport
+        self._asyncio_runs = _on_asyncio()
+        self._response: AsyncResponseLike | None = response
+        self._timeout = timeout
+        self._pieces: AsyncIterator[bytes] | None = None
+
+    async def receive(self, budget: Budget, at_most: float | None) -> bytes:
+        if self._response is None:
+            return b""
+        if self._pieces is None:
+            self._timeout["read"] = None  # each wait has a limit of its own
+            self._pieces = self._response.aiter_raw()
+        pieces = self._pieces
+        limits = [limit for limit in (budget.limit("idle"), at_most) if limit is not None]
+
+        async def receive() -> bytes:
+            return await anext(pieces, b"")
+
+        data = await self._transport.told(receive, budget, "idle", min(limits, default=None), _drop)
+        if not data:
+            self._response = None  # httpx has closed it
+        return data
+
+    def abort(self) -> None:
+        response, self._response = self._response, None
+        if response is not None:
+            self._transport.leave(lambda: _close(response, self._pieces), asyncio_runs=self._asyncio_runs)
+
+
+def _drop(data: bytes) -> None:
+    """What nobody waits for any more."""
+
+
+async def _close(response: AsyncResponseLike, pieces: AsyncIterator[bytes] | None) -> None:
+    """Closes a response wherever its reading stands.
+
+    Closing alone would leave httpx's nested generators to the garbage collector, of which trio complains; only an error
+    from the innermost one unwinds them. So reading goes on under a cancellation, which ends it at its next wait.
+    """
+    if pieces is not None:
+        with suppress(Exception), anyio.CancelScope() as scope:
+            scope.cancel()
+            async for _ in pieces:
+                pass
+    await response.aclose()
+
+
+def _on_asyncio() -> bool:
+    """Is this a task of asyncio? If not, trio runs."""
+    try:
+        return asyncio.current_task() is not None
+    except RuntimeError:
+        return False
+
+
+# ---- what both kinds share
+
+
+def _timeout(budget: Budget) -> _Timeout:
+    connect = budget.limit("connect")
+    return {"connect": connect, "pool": connect, "write": budget.limit("write"), "read": budget.limit("read")}
+
+
+def _built(http: _Builds[_Built], request: Request, timeout: _Timeout) -> _Built:
+    return http.build_request(
+        request.method,
+        request.url,
+        headers=request.fields(),
+        content=request.body or None,
+        extensions={"timeout": timeout},
+    )
+
+
+def _head(response: _Answered) -> Head:
+    return Head(response.status_code, Headers(response.headers.multi_items()))
+
+
 def _made() -> ClientLike[Any]:
     import httpx
 
     return httpx.Client()
+
+
+def _made_async() -> AsyncClientLike[Any]:
+    import httpx
+
+    return httpx.AsyncClient()
 
 
 # Exceptions have no structural type; httpx and httpx2 give theirs the same names. The first class of an exception's MRO
@@ -177,13 +436,28 @@ def _told(wait: Callable[[], T], budget: Budget, phase: Phase) -> T:
     try:
         return wait()
     except Exception as error:
-        names = [kind.__name__ for kind in type(error).__mro__]
-        if not {"TransportError", "StreamError", "InvalidURL"} & set(names):
+        names = _names(error)
+        if names is None:
             raise
-        text = str(error)
+        text = _text(error)
     finally:
         budget.spend(time.monotonic() - began)
     raise _translated(names, text, budget, phase)
+
+
+def _names(error: Exception) -> list[str] | None:
+    """The names of its classes, if it is one of httpx's errors."""
+    names = [kind.__name__ for kind in type(error).__mro__]
+    return names if {"TransportError", "StreamError", "InvalidURL"} & set(names) else None
+
+
+def _text(error: BaseException | None) -> str:
+    """What it says, or what its cause does: on trio httpx says nothing of a certificate."""
+    while error is not None:
+        if text := str(error):
+            return text
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def _translated(names: list[str], text: str, budget: Budget, phase: Phase) -> NaiError:
@@ -200,5 +474,5 @@ def _translated(names: list[str], text: str, budget: Budget, phase: Phase) -> Na
     where = phase if where == "read" else where
     if name.endswith("Timeout"):
         return budget.timed_out(where, sent=sent)
-    told = excerpt(text) if name in _TEXTS_OF_THE_SYSTEM else names[0]
+    told = (excerpt(text) if name in _TEXTS_OF_THE_SYSTEM else "") or names[0]
     return TransportError(f"{where}: {told}", sent=sent, phase=where)

@@ -15,6 +15,7 @@ from nai_proto.exchange.session import Session
 
 from ._bytes import Link, Pool
 from ._pump import AsyncClient
+from .proxy import Proxy
 
 __all__ = ["Client"]
 
@@ -29,18 +30,25 @@ class Client(AsyncClient):
     Args:
         session: who asks, and where.
         ssl_context: for https; the system's certificate authorities if None.
+        proxy: an HTTP proxy that opens tunnels, ``http://[user[:password]@]host[:port]``. The environment is not looked at;
+            `proxy.proxy_from_environment` does.
+
+    Raises:
+        LocalProtocolError: ``proxy`` is no such URL.
     """
 
-    def __init__(self, session: Session, *, ssl_context: ssl.SSLContext | None = None) -> None:
-        super().__init__(session, Pool(TrioRuntime(ssl_context), session.limits))
+    def __init__(
+        self, session: Session, *, ssl_context: ssl.SSLContext | None = None, proxy: Proxy | str | None = None
+    ) -> None:
+        super().__init__(session, Pool(TrioRuntime(), session.limits, ssl_context, proxy))
 
 
 class TrioLink:
     """One connection."""
 
-    def __init__(self, stream: trio.SocketStream | trio.SSLStream[trio.SocketStream]) -> None:
-        self._stream = stream
-        self._socket = stream.transport_stream.socket if isinstance(stream, trio.SSLStream) else stream.socket
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self._stream: trio.SocketStream | trio.SSLStream[trio.SocketStream] = stream
+        self._raw = stream
 
     async def send_all(self, data: bytes | memoryview, limit: float | None) -> None:
         await _within(limit, lambda: self._stream.send_all(data))
@@ -48,11 +56,17 @@ class TrioLink:
     async def receive_some(self, limit: float | None) -> bytes:
         return bytes(await _within(limit, lambda: self._stream.receive_some(_READ)))
 
+    async def start_tls(self, context: ssl.SSLContext, host: str, limit: float | None) -> None:
+        secure = trio.SSLStream(self._raw, context, server_hostname=host, https_compatible=True)
+        await _within(limit, secure.do_handshake)
+        self._stream = secure
+
     def abort(self) -> None:
-        self._socket.close()
+        self._raw.socket.close()
 
     def looks_alive(self) -> bool:
-        return self._socket.fileno() >= 0 and not _readable(self._socket.fileno())
+        fileno = self._raw.socket.fileno()
+        return fileno >= 0 and not _readable(fileno)
 
 
 def _readable(fileno: int) -> bool:
@@ -77,23 +91,11 @@ async def _within(limit: float | None, wait: Callable[[], Awaitable[T]]) -> T:
 class TrioRuntime:
     """trio's part of the transport."""
 
-    def __init__(self, ssl_context: ssl.SSLContext | None) -> None:
-        self._ssl_context = ssl_context
+    async def connect(self, host: str, port: int, limit: float | None) -> Link:
+        async def connect() -> trio.SocketStream:
+            return await trio.open_tcp_stream(host, port)
 
-    async def connect(self, host: str, port: int, *, tls: bool, limit: float | None) -> Link:
-        async def connect() -> TrioLink:
-            stream = await trio.open_tcp_stream(host, port)
-            if not tls:
-                return TrioLink(stream)
-            secure = trio.SSLStream(stream, self._context(), server_hostname=host, https_compatible=True)
-            try:
-                await secure.do_handshake()
-            except BaseException:
-                stream.socket.close()
-                raise
-            return TrioLink(secure)
-
-        return await _within(limit, connect)
+        return TrioLink(await _within(limit, connect))
 
     async def sleep(self, seconds: float) -> None:
         await trio.sleep(seconds)
@@ -109,8 +111,3 @@ class TrioRuntime:
 
     async def settle(self) -> None:
         await trio.lowlevel.checkpoint()
-
-    def _context(self) -> ssl.SSLContext:
-        if self._ssl_context is None:
-            self._ssl_context = ssl.create_default_context()
-        return self._ssl_context

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import httpx
 import httpx2
@@ -27,6 +27,8 @@ from nai_transports import memory as on_memory
 from nai_transports import trio as on_trio
 from nai_transports._pump import AsyncClient, Client
 from nai_transports.serve import serving
+
+T = TypeVar("T")
 
 EMAIL = "writer@example.com"
 PASSWORD = "the quiet harbour"
@@ -104,10 +106,6 @@ def all_on(
 def at(transport: str, session: Session, make_flows: Sequence[MakeFlow]) -> list[Outcome]:
     """The same against a server that is already there."""
 
-    async def on_loop(client: AsyncClient) -> list[Outcome]:
-        async with client:
-            return [await _async(client, make()) for make in make_flows]
-
     match transport:
         case "httpx":
             with httpx.Client(trust_env=False, verify=False) as http:
@@ -117,16 +115,45 @@ def at(transport: str, session: Session, make_flows: Sequence[MakeFlow]) -> list
             with httpx2.Client(trust_env=False, verify=False) as http2:
                 client = on_httpx.Client(session, http2)
                 return [_sync(client, make()) for make in make_flows]
-        case "asyncio":
-            return asyncio.run(on_loop(on_asyncio.Client(session)))
-        case "trio":
-            return trio.run(on_loop, on_trio.Client(session))
         case _:
-            raise AssertionError(transport)
+
+            async def main() -> list[Outcome]:
+                async with connecting(transport, session) as client:
+                    return [await _async(client, make()) for make in make_flows]
+
+            return running(transport, main)
 
 
-SOCKETS = ("httpx", "httpx2", "asyncio", "trio")
+SYNC = ("httpx", "httpx2")
+WIRED = ("asyncio", "trio")
+ASYNC = (*WIRED, "httpx-asyncio", "httpx-trio", "httpx2-asyncio", "httpx2-trio")
+SOCKETS = (*SYNC, *ASYNC)
 ALL = ("memory", *SOCKETS)
+
+
+@asynccontextmanager
+async def connecting(transport: str, session: Session, *, slots: int = 100) -> AsyncGenerator[AsyncClient, None]:
+    """A client of the named transport; ``slots`` is how many connections httpx may have open."""
+    match transport.partition("-")[0]:
+        case "httpx":
+            http = httpx.AsyncClient(trust_env=False, verify=False, limits=httpx.Limits(max_connections=slots))
+            async with http, on_httpx.AsyncClient(session, http) as client:
+                yield client
+        case "httpx2":
+            http2 = httpx2.AsyncClient(trust_env=False, verify=False, limits=httpx2.Limits(max_connections=slots))
+            async with http2, on_httpx.AsyncClient(session, http2) as client:
+                yield client
+        case "asyncio":
+            async with on_asyncio.Client(session) as client:
+                yield client
+        case _:
+            async with on_trio.Client(session) as client:
+                yield client
+
+
+def running(transport: str, main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Runs a program on the loop of the named transport."""
+    return asyncio.run(main()) if transport.endswith("asyncio") else trio.run(main)
 
 
 # ---- servers that do as they are told

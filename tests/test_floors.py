@@ -40,7 +40,7 @@ FLOORS = (
     ("emulator", "nai_proto.emulator"),
     ("testing", "nai_proto.testing"),
     ("the core's door", "nai_proto"),
-    ("driver parts", "nai_transports nai_transports._pump nai_transports._bytes"),
+    ("driver parts", "nai_transports nai_transports._pump nai_transports._bytes nai_transports.proxy"),
     (
         "drivers",
         "nai_transports.memory nai_transports.httpx nai_transports.asyncio nai_transports.trio nai_transports.serve",

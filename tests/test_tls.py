@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
+import httpx2
 import pytest
 import trio
 import trustme
@@ -27,7 +28,7 @@ from nai_transports.serve import serving
 from tests.support import an_emulator, streams, token
 
 AUTHORITY = trustme.CA()
-TRANSPORTS = ("httpx", "asyncio", "trio")
+TRANSPORTS = ("httpx", "asyncio", "trio", "httpx-asyncio", "httpx2-trio")
 
 
 def pipe(source: socket.socket, sink: socket.socket) -> None:
@@ -84,6 +85,18 @@ def trusting(authority: trustme.CA | None) -> ssl.SSLContext:
     return context
 
 
+class Owning(on_httpx.AsyncClient):
+    """Closes the client that it was given."""
+
+    def __init__(self, session: Session, http: Any) -> None:
+        super().__init__(session, http)
+        self._http = http
+
+    async def close(self) -> None:
+        await super().close()
+        await self._http.aclose()
+
+
 def run(transport: str, session: Session, context: ssl.SSLContext, operation: Any) -> Any:
     async def on_loop(client: Any) -> Any:
         async with client:
@@ -95,6 +108,10 @@ def run(transport: str, session: Session, context: ssl.SSLContext, operation: An
                 return on_httpx.Client(session, http).run(operation)
         case "asyncio":
             return asyncio.run(on_loop(on_asyncio.Client(session, ssl_context=context)))
+        case "httpx-asyncio":
+            return asyncio.run(on_loop(Owning(session, httpx.AsyncClient(verify=context, trust_env=False))))
+        case "httpx2-trio":
+            return trio.run(on_loop, Owning(session, httpx2.AsyncClient(verify=context, trust_env=False)))
         case _:
             return trio.run(on_loop, on_trio.Client(session, ssl_context=context))
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import anyio
 import httpx
 import httpx2
 import pytest
@@ -23,26 +24,29 @@ from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Headers, Request
 from nai_proto.limits import Limits, Timeouts
 from nai_proto.secret import AccessKey, AccessToken, PersistentToken
-from nai_transports import asyncio as on_asyncio
 from nai_transports import httpx as on_httpx
 from nai_transports import memory as on_memory
-from nai_transports import trio as on_trio
 from nai_transports._bytes import Pool
 from nai_transports.serve import serving
 from tests.support import (
     ALL,
+    ASYNC,
     EMAIL,
     PASSWORD,
     SOCKETS,
+    SYNC,
+    WIRED,
     Outcome,
     all_on,
     an_emulator,
     answers,
     at,
+    connecting,
     counting,
     cuts,
     on,
     reading,
+    running,
     stalls,
     streams,
     token,
@@ -50,6 +54,7 @@ from tests.support import (
 
 every_transport = pytest.mark.parametrize("transport", ALL)
 over_sockets = pytest.mark.parametrize("transport", SOCKETS)
+on_a_loop = pytest.mark.parametrize("transport", ASYNC)
 
 SECRET_TOKEN = "pst-" + "Sec" * 20 + "ret7"
 PROMPT = "a prompt that nobody else may read"
@@ -127,7 +132,7 @@ def test_one_connection_serves_one_exchange_after_the_other(transport: str) -> N
 
     operations = [text.generate_stream("Once", max_length=3), text.generate("Once", max_length=3)] * 3
     flows = [partial(_same, operation) for operation in operations]
-    if transport in ("asyncio", "trio"):
+    if transport in WIRED:
         with serving(app) as url:
             pool = _pool_after(transport, Session.at(url, token=owner.persistent_token), operations)
         assert pool.opened == 1
@@ -143,15 +148,14 @@ def _same(operation: Runnable[Any, Any]) -> Runnable[Any, Any]:
 
 def _pool_after(transport: str, session: Session, operations: list[Any]) -> Pool:
     async def main() -> Pool:
-        client = on_asyncio.Client(session) if transport == "asyncio" else on_trio.Client(session)
-        async with client:
+        async with connecting(transport, session) as client:
             for operation in operations:
                 await client.run(operation)
             pool = client._transport
         assert isinstance(pool, Pool)
         return pool
 
-    return asyncio.run(main()) if transport == "asyncio" else trio.run(main)
+    return running(transport, main)
 
 
 @over_sockets
@@ -311,7 +315,7 @@ ANSWER = (
 )
 
 
-@over_sockets
+@pytest.mark.parametrize("transport", [*SYNC, *WIRED, "httpx-asyncio", "httpx2-trio"])
 def test_a_connection_cut_at_any_byte_ends_alike_everywhere(transport: str) -> None:
     ends = range(0, len(ANSWER) + 1, 1)
 
@@ -439,7 +443,7 @@ def test_leaving_after_any_event_tells_the_server_at_once(transport: str) -> Non
             return
         with serving(app) as url:
             session = Session.at(url, token=owner.persistent_token)
-            if transport in ("asyncio", "trio"):
+            if transport in ASYNC:
                 _leave_everywhere_async(transport, session, operation, lambda: at_work[0])
                 return
             made = {"httpx": httpx.Client, "httpx2": httpx2.Client}[transport]
@@ -463,8 +467,7 @@ def _leave_everywhere(client: Any, operation: Any, at_work: Callable[[], int]) -
 
 def _leave_everywhere_async(transport: str, session: Session, operation: Any, at_work: Callable[[], int]) -> None:
     async def main() -> None:
-        client = on_asyncio.Client(session) if transport == "asyncio" else on_trio.Client(session)
-        async with client:
+        async with connecting(transport, session, slots=1) as client:
             for count in range(5):
                 seen = 0
                 async with client.stream(operation) as story:
@@ -474,14 +477,11 @@ def _leave_everywhere_async(transport: str, session: Session, operation: Any, at
                             break
                 story.close()
                 while at_work():
-                    await (asyncio.sleep if transport == "asyncio" else trio.sleep)(0.002)
+                    await anyio.sleep(0.002)
                 assert [event async for event in story] == []
                 assert isinstance(story.partial, text.Completion)
 
-    if transport == "asyncio":
-        asyncio.run(main())
-    else:
-        trio.run(main)
+    running(transport, main)
 
 
 def _soon(holds: Callable[[], bool]) -> bool:
@@ -540,13 +540,13 @@ def test_an_interrupt_at_any_action_passes_through_and_leaves_nothing_behind(tra
 
 
 @pytest.mark.parametrize("turns", range(4))
-def test_asyncio_cancelled_at_any_action_twice_leaves_nothing_behind(turns: int) -> None:
+@pytest.mark.parametrize("transport", [name for name in ASYNC if name.endswith("asyncio")])
+def test_asyncio_cancelled_at_any_action_twice_leaves_nothing_behind(transport: str, turns: int) -> None:
     emulator, owner = an_emulator(pace=0.001)
 
     async def main(url: str, at_work: list[int]) -> None:
-        async with on_asyncio.Client(Session.at(url)) as client:
+        async with connecting(transport, Session.at(url), slots=1) as client:
             pool = client._transport
-            assert isinstance(pool, Pool)
             for moment in MOMENTS:
                 task: asyncio.Task[Any] | None = None
 
@@ -565,7 +565,7 @@ def test_asyncio_cancelled_at_any_action_twice_leaves_nothing_behind(turns: int)
                 while at_work[0]:
                     await asyncio.sleep(0.001)
                 assert not owner.generating
-                assert pool.idle <= 1
+                assert not isinstance(pool, Pool) or pool.idle <= 1
             assert (await client.run(tell())).finish_reason == "length"
 
     with counting(emulator) as (app, at_work), serving(app) as url:
@@ -573,11 +573,12 @@ def test_asyncio_cancelled_at_any_action_twice_leaves_nothing_behind(turns: int)
 
 
 @pytest.mark.parametrize("turns", range(4))
-def test_trio_cancelled_at_any_action_twice_leaves_nothing_behind(turns: int) -> None:
+@pytest.mark.parametrize("transport", [name for name in ASYNC if name.endswith("trio")])
+def test_trio_cancelled_at_any_action_twice_leaves_nothing_behind(transport: str, turns: int) -> None:
     emulator, owner = an_emulator(pace=0.001)
 
     async def main(url: str, at_work: list[int]) -> None:
-        async with on_trio.Client(Session.at(url)) as client:
+        async with connecting(transport, Session.at(url), slots=1) as client:
             for moment in MOMENTS:
                 async with trio.open_nursery() as nursery:
                     outer, inner = trio.CancelScope(), trio.CancelScope()
@@ -602,39 +603,32 @@ def test_trio_cancelled_at_any_action_twice_leaves_nothing_behind(turns: int) ->
         trio.run(main, url, at_work)
 
 
-@pytest.mark.parametrize("transport", ["asyncio", "trio"])
+@on_a_loop
 def test_a_deadline_of_the_callers_passes_through_and_keeps_the_text(transport: str) -> None:
     emulator, owner = an_emulator(pace=0.02)
     operation = text.generate_stream("Once", max_length=2000)
 
-    async def on_loop(session: Session) -> None:
-        async with on_asyncio.Client(session) as client:
+    async def main() -> None:
+        async with connecting(transport, Session.at(url, token=owner.persistent_token)) as client:
             stream = client.stream(operation)
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.3), stream:
-                    async for _ in stream:
-                        pass
-            assert isinstance(stream.partial, text.Completion)
-
-    async def on_the_other(session: Session) -> None:
-        async with on_trio.Client(session) as client:
-            stream = client.stream(operation)
-            with trio.move_on_after(0.3) as scope:
-                async with stream:
-                    async for _ in stream:
-                        pass
-            assert scope.cancelled_caught
+            if transport.endswith("asyncio"):
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.3), stream:
+                        async for _ in stream:
+                            pass
+            else:
+                with trio.move_on_after(0.3) as scope:
+                    async with stream:
+                        async for _ in stream:
+                            pass
+                assert scope.cancelled_caught
             assert isinstance(stream.partial, text.Completion)
 
     with serving(emulator) as url:
-        session = Session.at(url, token=owner.persistent_token)
-        if transport == "asyncio":
-            asyncio.run(on_loop(session))
-        else:
-            trio.run(on_the_other, session)
+        running(transport, main)
 
 
-@pytest.mark.parametrize("transport", ["asyncio", "trio"])
+@on_a_loop
 def test_thirty_streams_at_once_do_not_mix(transport: str) -> None:
     def app(request: Request) -> Handler:
         yield from reading(request)
@@ -661,21 +655,17 @@ def test_thirty_streams_at_once_do_not_mix(transport: str) -> None:
     async def one(client: Any, name: str) -> None:
         results[name] = (await client.run(named(name))).text
 
-    async def on_loop(url: str) -> None:
-        async with on_asyncio.Client(Session.at(url)) as client:
-            await asyncio.gather(*(one(client, name) for name in names))
-
-    async def on_the_other(url: str) -> None:
-        async with on_trio.Client(Session.at(url)) as client, trio.open_nursery() as nursery:
+    async def main() -> None:
+        async with connecting(transport, Session.at(url)) as client, anyio.create_task_group() as tasks:
             for name in names:
-                nursery.start_soon(one, client, name)
+                tasks.start_soon(one, client, name)
 
     with serving(app) as url:
-        asyncio.run(on_loop(url)) if transport == "asyncio" else trio.run(on_the_other, url)
+        running(transport, main)
     assert results == {name: name * 20 for name in names}
 
 
-@pytest.mark.parametrize("transport", ["asyncio", "trio"])
+@on_a_loop
 def test_heavy_work_does_not_hold_up_the_event_loop(transport: str) -> None:
     ticks = 0
 
@@ -684,27 +674,112 @@ def test_heavy_work_does_not_hold_up_the_event_loop(transport: str) -> None:
         yield from compute(lambda: time.sleep(0.3))
         return ticks - before
 
-    async def ticking(sleep: Callable[[float], Any]) -> None:
+    async def ticking() -> None:
         nonlocal ticks
         while True:
-            await sleep(0.005)
+            await anyio.sleep(0.005)
             ticks += 1
 
-    async def on_loop() -> int:
-        ticker = asyncio.ensure_future(ticking(asyncio.sleep))
-        async with on_asyncio.Client(Session()) as client:
+    async def main() -> int:
+        async with connecting(transport, Session()) as client, anyio.create_task_group() as tasks:
+            tasks.start_soon(ticking)
             counted = await client.run(flow())
-        ticker.cancel()
+            tasks.cancel_scope.cancel()
         return counted
 
-    async def on_the_other() -> int:
-        async with on_trio.Client(Session()) as client, trio.open_nursery() as nursery:
-            nursery.start_soon(ticking, trio.sleep)
-            counted = await client.run(flow())
-            nursery.cancel_scope.cancel()
-        return counted
+    assert running(transport, main) > 5
 
-    assert (asyncio.run(on_loop()) if transport == "asyncio" else trio.run(on_the_other)) > 5
+
+@over_sockets
+def test_a_redirect_to_another_host_is_a_refusal_and_the_token_stays(transport: str) -> None:
+    strangers: list[Request] = []
+
+    def elsewhere(request: Request) -> Handler:
+        strangers.append(request)
+        yield from answers(200, b'{"output":"x"}', content_type="application/json")(request)
+
+    with serving(elsewhere) as there:
+        for status in (301, 302, 303, 307, 308):
+            outcome = on(transport, answers(status, b"", location=f"{there}/ai/generate"), lambda: WHOLE, session())
+            assert type(outcome.error) is errors.StatusError
+            assert outcome.error.status == status
+            assert_keeps_secrets(outcome)
+    assert strangers == []
+
+
+@pytest.mark.parametrize("transport", [name for name in ASYNC if name not in WIRED])
+def test_a_slot_that_a_stream_has_left_is_free_for_who_waits_for_it(transport: str) -> None:
+    emulator, owner = an_emulator(pace=0.01)
+    story = text.generate_stream("Once", max_length=2000).retried(NEVER)
+
+    async def main() -> None:
+        async with connecting(transport, Session.at(url, token=owner.persistent_token), slots=1) as client:
+            results = []
+
+            async def waiting() -> None:
+                results.append(await client.run(text.generate("Once", max_length=3)))
+
+            async with anyio.create_task_group() as tasks, client.stream(story) as stream:
+                await anext(stream)
+                tasks.start_soon(waiting)
+                await anyio.sleep(0.05)
+                assert not results
+            assert results[0].text
+
+    with serving(emulator) as url:
+        running(transport, main)
+
+
+def test_an_answer_that_comes_after_the_cancellation_is_closed() -> None:
+    closed: list[str] = []
+
+    class Late:
+        """A client whose `send` cannot be stopped; called httpx's, so that it gets a task of its own."""
+
+        __module__ = "httpx"
+        status_code = 200
+        headers = httpx.Headers()
+
+        def build_request(self, method: str, url: str, **fields: Any) -> httpx.Request:
+            return httpx.Request(method, url, **fields)
+
+        async def send(self, *asked: Any, **options: Any) -> Any:
+            assert asked
+            assert options == {"stream": True, "follow_redirects": False}
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(0.05)
+            return self
+
+        def aiter_raw(self) -> Any:
+            raise AssertionError("nobody reads")
+
+        async def aclose(self) -> None:
+            closed.append("aclose")
+
+    async def main() -> None:
+        async with on_httpx.AsyncClient(Session.at("http://localhost"), Late()) as client:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.01):
+                    await client.run(WHOLE)
+            assert not closed
+            await asyncio.sleep(0.1)
+            assert closed == ["aclose"]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("runtime", ["asyncio", "trio"])
+def test_a_client_of_httpx_is_made_where_none_is_given(runtime: str) -> None:
+    emulator, owner = an_emulator()
+
+    async def main() -> None:
+        async with on_httpx.AsyncClient(Session.at(url, token=owner.persistent_token)) as client:
+            assert (await client.run(text.generate("Once", max_length=3))).text
+        with pytest.raises(RuntimeError):
+            await client.run(WHOLE)  # it was closed with its owner
+
+    with serving(emulator) as url:
+        running(runtime, main)
 
 
 def test_a_key_that_is_none_never_leaves() -> None:

@@ -135,6 +135,17 @@ def sync(app: App) -> None:
 def any_client_of_httpx() -> None:
     on_httpx.Client(SESSION, httpx.Client())
     on_httpx.Client(SESSION, httpx2.Client())
+    on_httpx.AsyncClient(SESSION, httpx.AsyncClient())
+    on_httpx.AsyncClient(SESSION, httpx2.AsyncClient())
+
+
+async def on_either_loop() -> None:
+    async with on_httpx.AsyncClient(SESSION) as client:
+        assert_type(client, on_httpx.AsyncClient)
+        assert_type(await client.run(text.generate("x")), Completion)
+        async with client.stream(text.generate_stream("x")) as stream:
+            async for event in stream:
+                assert_type(event, Token)
 
 
 async def on_both_loops() -> None:

@@ -7,6 +7,9 @@ by ``warn_unused_ignores``, pyright by the comment above, so a mistake that beco
 
 from __future__ import annotations
 
+import httpx
+import httpx2
+
 import nai_proto as nai
 from nai_proto import account, text
 from nai_proto.exchange.call import Call
@@ -23,6 +26,9 @@ from nai_transports import httpx as on_httpx
 
 SESSION = Session()
 CLIENT = on_httpx.Client(SESSION)
+
+ASYNC = on_httpx.AsyncClient(SESSION, httpx.Client())  # type: ignore[arg-type]
+SYNC = on_httpx.Client(SESSION, httpx2.AsyncClient())  # type: ignore[arg-type]
 
 SPELT = nai.Sesion  # type: ignore[attr-defined]
 
