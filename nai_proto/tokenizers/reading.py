@@ -82,23 +82,22 @@ def _sentencepiece(data: bytes, name: str) -> Tokenizer:
         raise _missing("sentencepiece") from None
     try:
         processor = SentencePieceProcessor(model_proto=data)
-    except (RuntimeError, ValueError) as error:
-        problem = str(error)
-    else:
         ids = list(range(processor.GetPieceSize()))
         texts, bytewise = processor.IdToPiece(ids), processor.IsByte(ids)
         fixed = [a or b for a, b in zip(processor.IsControl(ids), processor.IsUnknown(ids), strict=True)]
-        if "".join(processor.EncodeAsPieces(" a  b ")).count("▁") != 4:  # a dummy prefix, or blanks taken together
-            raise _refused(
-                name, "a SentencePiece model that does not keep blanks as they are, which no model here uses"
-            )
         pieces = {
             number: bytes([int(text[1:-1], 16)]) if byte else (text if special else text.replace("▁", " ")).encode()
             for number, text, byte, special in zip(ids, texts, bytewise, fixed, strict=True)
         }
-        specials = {text: number for number, text, special in zip(ids, texts, fixed, strict=True) if special}
-        return _SentencePiece(name, processor, pieces, specials)
-    raise _refused(name, f"SentencePiece cannot read it; is it cut off? ({excerpt(problem, 120)})")
+        blanks = "".join(processor.EncodeAsPieces(" a  b ")).count("▁")
+    except (RuntimeError, ValueError) as error:  # ValueError: pieces that are not UTF-8
+        problem = f"SentencePiece cannot read it; is it cut off? ({excerpt(str(error), 120)})"
+    else:
+        if blanks == 4:
+            specials = {text: number for number, text, special in zip(ids, texts, fixed, strict=True) if special}
+            return _SentencePiece(name, processor, pieces, specials)
+        problem = "this SentencePiece model adds blanks or takes them together, which those of the service do not"
+    raise _refused(name, problem)
 
 
 # ---- Hugging Face
