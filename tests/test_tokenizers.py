@@ -320,6 +320,13 @@ def test_a_text_that_spells_a_byte_s_key_is_text() -> None:
     assert one.decode(one.encode("0x41")) == "0x41"
 
 
+def test_bytes_that_utf_8_never_has_need_no_piece() -> None:
+    """As in the vocabulary of pile."""
+    never = {letter for letter, byte in BYTE_OF.items() if byte in (0xC0, 0xC1) or byte > 0xF4}
+    vocab = {piece: number for piece, number in letters().items() if piece not in never}
+    assert read(novelai(vocab, [], [])).size == 256 - 13
+
+
 def test_a_very_long_word_takes_its_time_but_not_its_square() -> None:
     one = tokenizer("NovelAI, characters")
     text = "abcdefgh" * 20_000

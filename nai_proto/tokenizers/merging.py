@@ -29,6 +29,7 @@ __all__ = ["Config", "Merging"]
 
 _BYTE_KEY: Final = re.compile("0x[0-9a-fA-F]{2}")
 _LETTERS: Final = {byte: letter for letter, byte in BYTE_OF.items()}
+_NEVER: Final = frozenset((0xC0, 0xC1, *range(0xF5, 0x100)))  # in no UTF-8; the vocabulary of pile lacks them
 _WORDS: Final = 65_536  # kept; most stories use fewer
 _LONGEST: Final = 64  # characters of a word that is kept
 
@@ -46,7 +47,7 @@ class Merging(Pieces):
     """A tokenizer that merges pairs by rank.
 
     Raises:
-        RemoteProtocolError: the vocabulary has no piece for one of the 256 bytes.
+        RemoteProtocolError: the vocabulary has no piece for a byte that UTF-8 uses.
     """
 
     def __init__(
@@ -69,9 +70,10 @@ class Merging(Pieces):
             byte_ids = [plain.get(_LETTERS[byte]) for byte in range(256)]
             pieces = {number: letters_as_bytes(piece) for piece, number in plain.items()}
         pieces |= {number: special.encode("utf-8", "surrogatepass") for special, number in in_text.items()}
-        self._byte_ids: Final = [number for number in byte_ids if number is not None]
-        if len(self._byte_ids) < 256:
-            raise RemoteProtocolError(f"{name}: the vocabulary has no piece for byte {byte_ids.index(None):#04x}")
+        lacking = [byte for byte, number in enumerate(byte_ids) if number is None and byte not in _NEVER]
+        if lacking:
+            raise RemoteProtocolError(f"{name}: the vocabulary has no piece for byte {lacking[0]:#04x}")
+        self._byte_ids: Final = [-1 if number is None else number for number in byte_ids]
         super().__init__(name, pieces, in_text)
         self._plain: Final = plain
         self._ranks: Final = {left + right: rank for rank, (left, right) in enumerate(merges)}
