@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import account, codecs, emulator, errors, exchange, testing, text
+    from . import account, codecs, emulator, errors, exchange, testing, text, tokenizers
     from .errors import (
         AuthenticationError,
         ConcurrentGenerationError,
@@ -68,7 +68,7 @@ else:
         "wire": "Wire",
     }
     _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
-    _MODULES = frozenset(("account", "codecs", "emulator", "errors", "exchange", "testing", "text"))
+    _MODULES = frozenset(("account", "codecs", "emulator", "errors", "exchange", "testing", "text", "tokenizers"))
 
     def __getattr__(name):
         from importlib import import_module
@@ -146,5 +146,6 @@ __all__ = [
     "exchange",
     "testing",
     "text",
+    "tokenizers",
     "using",
 ]

@@ -36,11 +36,14 @@ FLOORS = (
     ("values", "nai_proto.errors nai_proto.secret nai_proto.limits nai_proto.http"),
     ("codecs", "nai_proto.codecs"),
     ("exchange", "nai_proto.exchange nai_proto.wire nai_proto.body"),
-    ("vocabulary", "nai_proto.account nai_proto.text"),
+    ("vocabulary", "nai_proto.account nai_proto.text nai_proto.tokenizers"),
     ("emulator", "nai_proto.emulator"),
     ("testing", "nai_proto.testing"),
     ("the core's door", "nai_proto"),
-    ("driver parts", "nai_transports nai_transports._pump nai_transports._bytes nai_transports.proxy"),
+    (
+        "driver parts",
+        "nai_transports nai_transports._pump nai_transports._bytes nai_transports.proxy nai_transports.tokenizer_files",
+    ),
     (
         "drivers",
         "nai_transports.memory nai_transports.httpx nai_transports.asyncio nai_transports.trio nai_transports.serve",

@@ -1,0 +1,131 @@
+"""Which tokenizer belongs to which model, and the files that are known (native §11.2, §11.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from ..errors import LocalProtocolError
+
+__all__ = ["KNOWN", "Known", "known", "tokenizer_name"]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A tokenizer of the service."""
+
+    name: str
+    models: tuple[str, ...]
+    "The ids of the models that use it (native §1.2), earlier and internal ones included."
+    specials: Mapping[str, int]
+    "Special tokens as the *service* numbers them. A stock file may differ: see ``llama3``."
+    files: Mapping[str, str | None] = field(default_factory=dict[str, "str | None"])
+    """Names under which files of it go round, the best first, each with its SHA-256 as 64 hexadecimal digits; None where
+    the publisher's file may change."""
+
+
+_GPT2: Final = {"<|endoftext|>": 50256}
+_NERDSTASH: Final = {"<|pad|>": 0, "<|unknown|>": 1, "<|startoftext|>": 2, "<|endoftext|>": 3}
+
+KNOWN: Final[Mapping[str, Known]] = {
+    one.name: one
+    for one in (
+        Known(
+            "gpt2",
+            (
+                *("2.7B", "6B", "6B-v3", "6B-v4", "sigurd-2.9b-v1", "euterpe-v0", "euterpe-v2"),
+                *("genji-python-6b", "hypebot", "infillmodel"),
+            ),
+            _GPT2,
+            {"gpt2_tokenizer.json": "673177719b376dc05636c752d0c202d48c1325488bb2ee004f48da2841e7ed5e"},
+        ),
+        Known(
+            "gpt2-genji",
+            ("genji-jp-6b", "genji-jp-6b-v2"),
+            _GPT2,
+            {
+                "gpt2-genji_tokenizer.json": "d2cf3705409e8f2145005bfc9ef7c284e650803a03bbc354f53cb01b2c49c163",
+                "genji_tokenizer.json": None,
+            },
+        ),
+        Known(
+            "pile",
+            ("krake-v1", "krake-v2", "cassandra"),
+            {"<|endoftext|>": 0},
+            {"pile_tokenizer.json": "451d27deb5a19e3592078306fdcb843b4d0f1ee833370cf2ddfde955f26ce3e6"},
+        ),
+        Known(
+            "nerdstash_v1",
+            ("clio-v1",),
+            _NERDSTASH,
+            {
+                "nerdstash_v1.model": "578fa0ed4d6dbee435f21d7f7a741506d09cdd93cce241008abf725407cbdb41",
+                "novelai.model": "578fa0ed4d6dbee435f21d7f7a741506d09cdd93cce241008abf725407cbdb41",
+                "nerdstash_tokenizer.json": None,
+            },
+        ),
+        Known(
+            "nerdstash_v2",
+            ("kayra-v1", "blue", "red", "green", "pink", "yellow", "black"),
+            _NERDSTASH,
+            {
+                "nerdstash_v2.model": "005ad680b10f1abd406bdb0ca9c6a5d83fc1f6e0a855bdd1942c1ceab1fb47ab",
+                "novelai_v2.model": "005ad680b10f1abd406bdb0ca9c6a5d83fc1f6e0a855bdd1942c1ceab1fb47ab",
+                "nerdstash_tokenizer_v2.json": None,
+            },
+        ),
+        # The stock file numbers the reserved tokens otherwise, and lacks <|startoftext|>: for these take the ids from
+        # here, not from `encode` (native §9.8, where they are marked as likely).
+        Known(
+            "llama3",
+            ("llama-3-erato-v1", "purple", "white"),
+            {"<|startoftext|>": 128000, "<|reserved_special_token81|>": 128081},
+            {
+                "llama3nai_tokenizer.json": None,
+                "llama3.json": "7a7f4e48265c92b885002ce73481f269ff6360f64eb90d868aed642449e5f9f4",
+            },
+        ),
+        Known(
+            "glm-4.6",
+            ("glm-4-6", "xialong-v1"),
+            {
+                "[gMASK]": 151331,
+                "<sop>": 151333,
+                "<|system|>": 151335,
+                "<|user|>": 151336,
+                "<|assistant|>": 151337,
+                "<think>": 151350,
+                "</think>": 151351,
+                "/nothink": 151360,
+            },
+        ),
+    )
+}
+"""By name."""
+
+_BY_MODEL: Final = {model: one.name for one in KNOWN.values() for model in one.models}
+
+
+def tokenizer_name(model_id: str) -> str:
+    """The name of the tokenizer that a model uses.
+
+    Args:
+        model_id: as it stands on the wire, such as ``"kayra-v1"`` (`Model.id`).
+
+    Raises:
+        LocalProtocolError: the model is not known.
+    """
+    name = _BY_MODEL.get(model_id)
+    if name is None:
+        raise LocalProtocolError(f"no tokenizer is known for the model {model_id!r}; known are {', '.join(_BY_MODEL)}")
+    return name
+
+
+def known(name: str) -> Known:
+    """The tokenizer of this name, or the one that the model with this id uses.
+
+    Raises:
+        LocalProtocolError: there is neither.
+    """
+    return KNOWN.get(name) or KNOWN[tokenizer_name(name)]
