@@ -17,7 +17,9 @@ from .data import body, cut
 __all__ = ["ANSWER", "serving"]
 
 ANSWER = b'{"output":" the"}'
-_STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+_STREAM = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+)
 
 
 class _App:

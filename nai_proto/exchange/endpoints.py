@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Final
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
@@ -189,7 +189,7 @@ def _segment(row: Endpoint, part: str, values: Mapping[str, str]) -> str:
     value = values[name]
     if value in ("", ".", ".."):
         raise LocalProtocolError(f"{row.name}: {name} is {value!r}, which is no path segment")
-    if value in _LITERALS[row.method, row.path]:
+    if value in _collisions(row):
         raise LocalProtocolError(f"{row.name}: {name} {value!r} is the name of another endpoint")
     try:
         return quote(value, safe="")
@@ -250,17 +250,17 @@ def _literalness(row: Endpoint) -> tuple[bool, ...]:
     return tuple(not part.startswith("{") for part in row.segments)
 
 
-def _collisions(row: Endpoint) -> Iterator[str]:
-    """Values of the row's parameters that would turn it into another row of the same method."""
-    for other in _ROWS:
-        pairs = [*zip(row.segments, other.segments, strict=False)]
-        if other is row or other.method != row.method or len(other.segments) != len(row.segments):
-            continue
-        if all(mine == theirs or mine.startswith("{") or theirs.startswith("{") for mine, theirs in pairs):
-            yield from (theirs for mine, theirs in pairs if mine.startswith("{") and not theirs.startswith("{"))
-
-
 _BY_METHOD: Final[dict[tuple[str, int], list[Endpoint]]] = {}
 for _row in _ROWS:
     _BY_METHOD.setdefault((_row.method, len(_row.segments)), []).append(_row)
-_LITERALS: Final = {(row.method, row.path): frozenset(_collisions(row)) for row in _ROWS}
+
+
+@cache
+def _collisions(row: Endpoint) -> frozenset[str]:
+    """Values of the row's parameters that would turn it into another row of the same method."""
+    found: set[str] = set()
+    for other in _BY_METHOD[row.method, len(row.segments)]:
+        pairs = [*zip(row.segments, other.segments, strict=True)]
+        if other is not row and all(mine == theirs or "{" in (mine[:1], theirs[:1]) for mine, theirs in pairs):
+            found.update(theirs for mine, theirs in pairs if mine[:1] == "{" != theirs[:1])
+    return frozenset(found)
