@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+import zlib
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -361,6 +362,26 @@ def test_a_very_long_word_takes_its_time_but_not_its_square() -> None:
 def test_what_is_wrong_is_said_with_the_file_s_name(data: bytes, why: str) -> None:
     with pytest.raises(RemoteProtocolError, match=rf"^a\.file: .*({why})"):
         read(data, name="a.file")
+
+
+def deflated(data: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(data) + packer.flush()
+
+
+def test_a_file_as_the_website_serves_it_is_unpacked_first() -> None:
+    packed = deflated(byte_level_file())
+    assert read(packed).encode("The lamp") == tokenizer("NovelAI, bytes").encode("The lamp")
+    for keep in (len(packed) - 1, len(packed) // 2):
+        with pytest.raises(RemoteProtocolError, match=r"^a\.def: raw DEFLATE that is cut off"):
+            read(packed[:keep], name="a.def")
+    with pytest.raises(RemoteProtocolError, match="neither SentencePiece nor JSON, nor JSON as raw DEFLATE"):
+        read(deflated(b"text"))
+
+
+def test_what_unpacks_without_end_is_stopped() -> None:
+    with pytest.raises(RemoteProtocolError, match=r"^a\.def: it unpacks to 67108864 bytes or more"):
+        read(deflated(b"{" + b" " * (64 * 2**20)), name="a.def")
 
 
 @every_form

@@ -38,7 +38,10 @@ KNOWN: Final[Mapping[str, Known]] = {
                 *("genji-python-6b", "hypebot", "infillmodel"),
             ),
             _GPT2,
-            {"gpt2_tokenizer.json": "673177719b376dc05636c752d0c202d48c1325488bb2ee004f48da2841e7ed5e"},
+            {
+                "gpt2_tokenizer.json": "673177719b376dc05636c752d0c202d48c1325488bb2ee004f48da2841e7ed5e",
+                "gpt2_tokenizer.def": None,
+            },
         ),
         Known(
             "gpt2-genji",
@@ -47,13 +50,17 @@ KNOWN: Final[Mapping[str, Known]] = {
             {
                 "gpt2-genji_tokenizer.json": "d2cf3705409e8f2145005bfc9ef7c284e650803a03bbc354f53cb01b2c49c163",
                 "genji_tokenizer.json": None,
+                "genji_tokenizer.def": None,
             },
         ),
         Known(
             "pile",
             ("krake-v1", "krake-v2", "cassandra"),
             {"<|endoftext|>": 0},
-            {"pile_tokenizer.json": "451d27deb5a19e3592078306fdcb843b4d0f1ee833370cf2ddfde955f26ce3e6"},
+            {
+                "pile_tokenizer.json": "451d27deb5a19e3592078306fdcb843b4d0f1ee833370cf2ddfde955f26ce3e6",
+                "pile_tokenizer.def": None,
+            },
         ),
         Known(
             "nerdstash_v1",
@@ -63,6 +70,7 @@ KNOWN: Final[Mapping[str, Known]] = {
                 "nerdstash_v1.model": "578fa0ed4d6dbee435f21d7f7a741506d09cdd93cce241008abf725407cbdb41",
                 "novelai.model": "578fa0ed4d6dbee435f21d7f7a741506d09cdd93cce241008abf725407cbdb41",
                 "nerdstash_tokenizer.json": None,
+                "nerdstash_tokenizer.def": None,
             },
         ),
         Known(
@@ -73,6 +81,7 @@ KNOWN: Final[Mapping[str, Known]] = {
                 "nerdstash_v2.model": "005ad680b10f1abd406bdb0ca9c6a5d83fc1f6e0a855bdd1942c1ceab1fb47ab",
                 "novelai_v2.model": "005ad680b10f1abd406bdb0ca9c6a5d83fc1f6e0a855bdd1942c1ceab1fb47ab",
                 "nerdstash_tokenizer_v2.json": None,
+                "nerdstash_tokenizer_v2.def": None,
             },
         ),
         # The stock file numbers the reserved tokens otherwise, and lacks <|startoftext|>: for these take the ids from
@@ -83,6 +92,7 @@ KNOWN: Final[Mapping[str, Known]] = {
             {"<|startoftext|>": 128000, "<|reserved_special_token81|>": 128081},
             {
                 "llama3nai_tokenizer.json": None,
+                "llama3nai_tokenizer.def": None,
                 "llama3.json": "7a7f4e48265c92b885002ce73481f269ff6360f64eb90d868aed642449e5f9f4",
             },
         ),

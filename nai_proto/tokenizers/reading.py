@@ -4,6 +4,7 @@
 SentencePiece                   protocol buffers: begins with the byte 0x0A
 Hugging Face                    a JSON object with ``model``; byte-level ones only, which is what the models use
 NovelAI                         a JSON object with ``config.splitRegex``, ``specialTokens``, ``vocab`` and ``merges``
+either JSON, as raw DEFLATE     as the website serves its own, under names that end in ``.def``
 ==============================  ===================================================================================
 
 What is wrong with a file is a `RemoteProtocolError`: the bytes came from somewhere and are not what the form says. It is
@@ -12,6 +13,7 @@ not `Damaged`, which belongs to sealed things, where another key may be the reme
 
 from __future__ import annotations
 
+import zlib
 from typing import Any, Final, Literal
 
 import msgspec
@@ -24,6 +26,7 @@ from .merging import Config, Merging
 __all__ = ["read"]
 
 _DEPTH: Final = 16  # levels of JSON; Hugging Face's files have 8
+_UNPACKED: Final = 64 * 2**20  # bytes; the largest known file has 9 MB
 _PIECES: Final = 2**20  # the largest vocabulary of any model has 2**18
 
 
@@ -44,13 +47,30 @@ def read(data: bytes, *, name: str = "tokenizer file") -> Tokenizer:
     if data[:1] == b"\n" and data.lstrip()[:1] != b"{":
         return _sentencepiece(data, name)
     if data.lstrip()[:1] != b"{":
-        raise _refused(name, "neither SentencePiece nor JSON" if data else "empty", excerpt(data[:80]))
+        data = _inflated(data, name)
     keys = _KEYS.decode(data, where=name, depth=_DEPTH)
     if keys.model is not _ABSENT:
         return _hugging_face(data, name, keys)
     if keys.config is not _ABSENT:
         return _novelai(data, name)
     raise _refused(name, "a JSON object without `model` (Hugging Face) and `config` (NovelAI)")
+
+
+def _inflated(data: bytes, name: str) -> bytes:
+    """The JSON of a ``.def`` file."""
+    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        unpacked = unpacker.decompress(data, _UNPACKED)
+    except zlib.error:
+        unpacked = b""
+    if unpacked.lstrip()[:1] != b"{":
+        why = "neither SentencePiece nor JSON, nor JSON as raw DEFLATE" if data else "empty"
+        raise _refused(name, why, excerpt(data[:80]))
+    if len(unpacked) >= _UNPACKED:
+        raise _refused(name, f"it unpacks to {_UNPACKED} bytes or more, which no tokenizer file does")
+    if not unpacker.eof:
+        raise _refused(name, "raw DEFLATE that is cut off")
+    return unpacked
 
 
 # ---- SentencePiece
