@@ -359,14 +359,16 @@ class Opened:
         """The content, decoded anew with each call: change it freely.
 
         Raises:
-            CryptoError: it did not open.
+            DecryptionFailed: the box did not open.
+            Damaged: its shape is not right.
+            CryptoError: there is no usable key for it, or it is too large.
         """
         if not self.ok:
-            kind = DecryptionFailed if self.state is OpenedState.NOT_AUTHENTIC else Damaged
-            raise kind(self.problem, category=self.category)
+            raise _ERRORS.get(self.state, CryptoError)(self.problem, category=self.category)
         return cast("dict[str, Any]", _load(self.plaintext))
 
 
+_ERRORS: Final = {OpenedState.NOT_AUTHENTIC: DecryptionFailed, OpenedState.DAMAGED: Damaged}
 _STATES: Final = {
     "meta not in keystore": OpenedState.MISSING_KEY,
     "bad key length": OpenedState.UNUSABLE_KEY,
@@ -418,7 +420,7 @@ def seal_object(
             raise LocalProtocolError(f"this object did not open ({opened.category}); it is not overwritten")
         return opened.stored.data
     plaintext = opened.plaintext
-    if content is not None and (written := write_json(content)) != write_json(opened.json()):
+    if content is not None and not _holds(opened, written := write_json(content)):
         plaintext = written
     if opened.stored.type in PLAIN_TYPES:
         return _to_base64(pack(plaintext, opened.compressed))
@@ -426,6 +428,14 @@ def seal_object(
     if len(key) != _KEY:
         raise LocalProtocolError("the keystore has no usable key for this object's meta")
     return _seal(plaintext, key, opened.compressed, entropy)
+
+
+def _holds(opened: Opened, written: bytes) -> bool:
+    """Is this its content already, spacing aside? Compared as JSON: to Python 1, 1.0 and True are equal."""
+    try:
+        return write_json(opened.json()) == written
+    except LocalProtocolError:  # a number beyond all floats can be read, but not be written
+        return False
 
 
 def new_object(
