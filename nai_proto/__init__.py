@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import account, codecs, emulator, errors, exchange, testing, text, tokenizers
+    from . import account, codecs, emulator, errors, exchange, library, objects, testing, text, tokenizers
     from .errors import (
         AuthenticationError,
         ConcurrentGenerationError,
@@ -68,7 +68,7 @@ else:
         "wire": "Wire",
     }
     _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
-    _MODULES = frozenset(("account", "codecs", "emulator", "errors", "exchange", "testing", "text", "tokenizers"))
+    _MODULES = frozenset("account codecs emulator errors exchange library objects testing text tokenizers".split())
 
     def __getattr__(name):
         from importlib import import_module
@@ -144,6 +144,8 @@ __all__ = [
     "emulator",
     "errors",
     "exchange",
+    "library",
+    "objects",
     "testing",
     "text",
     "tokenizers",

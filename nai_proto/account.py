@@ -18,7 +18,7 @@ from .exchange.retry import REPEATABLE
 from .http import Headers
 from .secret import AccessKey, AccessToken, Password
 
-__all__ = ["access_key", "email_hash", "encryption_key", "login", "login_with_key"]
+__all__ = ["access_key", "email_hash", "encryption_key", "login", "login_spelled", "login_with_key"]
 
 _JSON_FIELDS: Final = Headers.of(content_type="application/json", accept="application/json")
 
@@ -62,12 +62,18 @@ def login(email: str, password: Password | str) -> Flow[Never, AccessToken]:
         AuthenticationError: no account has these.
         LocalProtocolError: the password is empty, or one of them is not Unicode text.
     """
+    token, _ = yield from login_spelled(email, password)
+    return token
+
+
+def login_spelled(email: str, password: Password | str) -> Flow[Never, tuple[AccessToken, str]]:
+    """As `login`; gives the spelling of the e-mail too, which the encryption key is to be derived from."""
     secret = password if isinstance(password, Password) else Password(password)
     refused: AuthenticationError | None = None
     for spelling in dict.fromkeys((email, email.lower())):
         key = yield from compute(partial(access_key, spelling, secret))
         try:
-            return (yield from login_with_key(key))
+            return (yield from login_with_key(key)), spelling
         except AuthenticationError as error:
             refused = error
     assert refused is not None

@@ -248,7 +248,15 @@ class StreamError(NaiError):
 
 
 class CryptoError(NaiError):
-    """Something sealed could not be read."""
+    """Something sealed could not be read.
+
+    Attributes:
+        category: which check failed, in the words of content §2.1 and §3.4, such as ``"bad base64"``.
+    """
+
+    def __init__(self, message: str, *, category: str = "") -> None:
+        super().__init__(message)
+        self.category = category
 
 
 class DecryptionFailed(CryptoError):

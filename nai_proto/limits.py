@@ -23,6 +23,10 @@ class Limits:
     "A body that is kept whole. A library of thousands of stories comes as one list and passes 100 MB."
     error_body: int = 16_384
     "How much of a refusal's body is kept; more is cut, not an error, or a verbose gateway would hide its status."
+    unpacked: int = 67_108_864
+    "One stored object after inflating. A novel of a million words has 6 MB; the rest is room for its history."
+    unpacked_ratio: int = 200
+    "Bytes inflated per byte stored, beyond the first MiB. Prose gives 3, lists of numbers 20, a bomb up to 1032."
     json_depth: int = 128
     "Levels of nesting in JSON. The service's own answers stay under 20; stories made by people under 64."
 

@@ -16,6 +16,7 @@ import pytest
 from nai_proto import account, text
 from nai_proto.exchange.flow import Flow, using
 from nai_proto.exchange.session import Session
+from nai_proto.library import open_library
 from nai_proto.secret import PersistentToken
 from tests.support import at
 
@@ -81,6 +82,14 @@ def test_emulate_prints_where_it_is_and_who_may_log_in() -> None:
 def test_emulate_takes_the_credentials_it_is_given() -> None:
     with emulating("--email", "a@b.example", "--password", "open sesame", "--token", "pst-abc") as (ready, _):
         assert (ready["email"], ready["password"], ready["token"]) == ("a@b.example", "open sesame", "pst-abc")
+
+
+@pytest.mark.parametrize(("arguments", "stories"), [((), 3), (("--empty",), 0)])
+def test_emulate_has_an_account_with_stories_or_one_without(arguments: tuple[str, ...], stories: int) -> None:
+    with emulating(*arguments) as (ready, _):
+        outcome = at("trio", Session.at(ready["url"]), [lambda: open_library(ready["email"], ready["password"])])[0]
+        assert outcome.error is None
+        assert [story.ok for story in outcome.result.stories] == [True] * stories
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM there")

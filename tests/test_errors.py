@@ -114,6 +114,8 @@ def make(kind: type[NaiError]) -> NaiError:
         return kind("node failure", status=500)
     if issubclass(kind, RemoteProtocolError):
         return kind("not what it should be", excerpt="<html>")
+    if issubclass(kind, CryptoError):
+        return kind("something is wrong", category="bad base64")
     return kind("something is wrong")
 
 
@@ -192,6 +194,9 @@ def test_fields_are_attributes(kind: type[NaiError]) -> None:
         case RemoteProtocolError():
             assert error.excerpt == "<html>"
             assert "<html>" not in str(error)
+        case CryptoError():
+            assert error.category == "bad base64"
+            assert str(error) == "something is wrong"
         case _:
             assert str(error) == "something is wrong"
 

@@ -20,7 +20,7 @@ import msgspec
 
 from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, StreamError, excerpt
 
-__all__ = ["JsonDecoder", "encode", "error_message", "service_error"]
+__all__ = ["JsonDecoder", "check_depth", "encode", "error_message", "service_error"]
 
 T = TypeVar("T")
 
@@ -82,10 +82,7 @@ class JsonDecoder(Generic[T]):
             RemoteProtocolError: it is not JSON, or not of the type. The message has ``where``, what was expected and the
                 path, and nothing of the document; `excerpt` has its beginning.
         """
-        if len(data) > depth and data.count(b"[") + data.count(b"{") > depth:
-            levels = _depth(data)
-            if levels > depth:
-                raise LimitExceeded("JSON depth", limit=depth, value=levels)
+        check_depth(data, depth)
         try:
             return self._decode(data)
         except UnicodeDecodeError:
@@ -197,6 +194,14 @@ def _finite(value: object) -> bool:
 
 def _nothing(_: object) -> None:
     """Stands for what has no simpler form: JSON that is encoded already."""
+
+
+def check_depth(data: bytes | bytearray, most: int) -> None:
+    """Raises LimitExceeded (``what`` is ``"JSON depth"``) for a document of more than ``most`` levels."""
+    if len(data) > most and data.count(b"[") + data.count(b"{") > most:
+        levels = _depth(data)
+        if levels > most:
+            raise LimitExceeded("JSON depth", limit=most, value=levels)
 
 
 def _depth(data: bytes | bytearray) -> int:

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ..codecs.json import encode
-from ..codecs.keys import access_key
+from ..codecs.keys import access_key, encryption_key
 from ..http import Request
 from ..secret import AccessKey, AccessToken, Password, PersistentToken
 from .answers import Refused
+from .storage import Storage, fill
 
 __all__ = ["Account", "Accounts"]
 
@@ -30,6 +31,8 @@ class Account:
     email: str
     key: AccessKey
     persistent_token: PersistentToken
+    storage: Storage = field(default_factory=Storage, init=False)
+    "Keystore and objects."
     generating: bool = field(default=False, init=False)
     "The lock: one generation at a time (native §4.3)."
 
@@ -49,12 +52,14 @@ class Accounts:
         self._by_key: dict[str, Account] = {}
         self._by_token: dict[str, tuple[Account, float | None]] = {}
 
-    def add(self, email: str, password: Password, token: PersistentToken | None) -> Account:
-        """A new account; its persistent token is drawn if none is given."""
+    def add(self, email: str, password: Password, token: PersistentToken | None, *, stories: bool) -> Account:
+        """A new account, with or without stories; its persistent token is drawn if none is given."""
         token = token or PersistentToken(PersistentToken.PREFIX + self._letters(64))
         account = Account(email, access_key(email, password), token)
         self._by_key[account.key.reveal()] = account
         self._by_token[token.reveal()] = (account, None)
+        if stories:
+            fill(account.storage, encryption_key(email, password), self._now(), self._entropy)
         return account
 
     def login(self, key: str) -> AccessToken:
@@ -69,13 +74,20 @@ class Accounts:
         self._by_token[token] = (account, issued + _LIFETIME)
         return AccessToken(token)
 
-    def authorized(self, request: Request) -> Account:
-        """The account whose token the request carries; nothing else is looked at before (native §6)."""
+    def authorized(self, request: Request, *, persistent: bool = True) -> Account:
+        """The account whose token the request carries; nothing else is looked at before (native §6).
+
+        Args:
+            request: what came.
+            persistent: are persistent tokens allowed here (native §2.1)?
+        """
         value = request.headers.get("authorization") or ""
         token = value[len(_BEARER) :] if value.lower().startswith(_BEARER) else ""
         account, until = self._by_token.get(token, (None, None))
         if account is None or (until is not None and self._now() >= until):
             raise Refused(401, "Unauthorized")
+        if until is None and not persistent:
+            raise Refused(401, "Usage of persistent access tokens is not allowed for this endpoint")
         return account
 
     def _letters(self, length: int) -> str:

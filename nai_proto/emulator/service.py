@@ -5,6 +5,7 @@ The order of checks is that of native §17.1: the token, then the generation loc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +19,7 @@ from ..limits import Limits
 from ..secret import Password, PersistentToken
 from .accounts import Account, Accounts
 from .answers import OPEN, Refused, answer, answer_json, refuse
+from .storage import as_sent
 from .text import TextService
 
 __all__ = ["Emulator"]
@@ -69,15 +71,27 @@ class Emulator:
         self._handlers: Mapping[str, Callable[[_Asked], Handler]] = {
             "health": self._health,
             "login": self._login,
+            "get_keystore": self._get_keystore,
+            "list_objects": self._list_objects,
+            "get_object": self._get_object,
             "generate": self._generate,
             "api_generate": self._generate,
             "generate_stream": self._generate_stream,
             "api_generate_stream": self._generate_stream,
         }
 
-    def add_account(self, email: str, password: Password, token: PersistentToken | None = None) -> Account:
-        """Opens an account; its persistent token is drawn if none is given."""
-        return self._accounts.add(email, password, token)
+    def add_account(
+        self, email: str, password: Password, token: PersistentToken | None = None, *, stories: bool = True
+    ) -> Account:
+        """Opens an account.
+
+        Args:
+            email: and
+            password: who logs in, and what opens its keystore.
+            token: its persistent token; drawn if None.
+            stories: does it come with a few, or has it never stored anything?
+        """
+        return self._accounts.add(email, password, token, stories=stories)
 
     def __call__(self, request: Request) -> Handler:
         """The handler for one request."""
@@ -101,7 +115,9 @@ class Emulator:
         if found is None:
             raise Refused(404, f"Cannot {request.method} {request.path[:100]}")
         row, parameters = found
-        account = self._accounts.authorized(request) if row.auth else None
+        account = None
+        if row.auth:
+            account = self._accounts.authorized(request, persistent=not row.path.startswith(_LOGIN_ONLY))
         handler = self._handlers.get(row.name)
         if handler is None:
             raise Refused(501, f"this emulator does not have {row.method} {row.path} yet")
@@ -120,12 +136,30 @@ class Emulator:
         token = self._accounts.login(key)
         yield from answer_json(asked.row.status, {"accessToken": token.reveal()})
 
+    def _get_keystore(self, asked: _Asked) -> Handler:
+        yield from answer_json(asked.row.status, asked.owner.storage.keystore_answer())
+
+    def _list_objects(self, asked: _Asked) -> Handler:
+        query = {name: int(value) for name, value in asked.parameters.query if _COUNT.fullmatch(value)}
+        found = asked.owner.storage.listed(asked.parameters.path["type"], query.get("offset", 0), query.get("limit"))
+        yield from answer_json(asked.row.status, found)
+
+    def _get_object(self, asked: _Asked) -> Handler:
+        found = asked.owner.storage.find(asked.parameters.path["type"], asked.parameters.path["id"])
+        if found is None:
+            raise Refused(404, "Object not found")
+        yield from answer_json(asked.row.status, as_sent(found))
+
     def _generate(self, asked: _Asked) -> Handler:
         yield from self._text.generate(asked.row, asked.owner, asked.parameters.body)
 
     def _generate_stream(self, asked: _Asked) -> Handler:
         yield from self._text.generate_stream(asked.row, asked.owner, asked.parameters.body)
 
+
+_COUNT: Final = re.compile(r"[0-9]{1,9}")
+_LOGIN_ONLY: Final = ("/user/keystore", "/user/objects/", "/user/clientsettings", "/user/giftkeys")
+"""Where persistent tokens are refused (native §2.1)."""
 
 _PREFLIGHT: Final = Headers(
     [

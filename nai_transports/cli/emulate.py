@@ -27,6 +27,9 @@ def emulate(
     email: Annotated[str, typer.Option(help="E-mail of the account.")] = "writer@example.com",
     password: Annotated[str | None, typer.Option(help="Its password; drawn if not given.")] = None,
     token: Annotated[str | None, typer.Option(help="Its persistent token, pst-…; drawn if not given.")] = None,
+    empty: Annotated[
+        bool, typer.Option("--empty", help="An account that has stored nothing, instead of a few stories.")
+    ] = False,
     seed: Annotated[str, typer.Option(help="Seed of the generated text.")] = "once upon a time",
     pace: Annotated[float, typer.Option(min=0, help="Seconds per generated token.")] = 0.0,
 ) -> None:
@@ -38,7 +41,8 @@ def emulate(
     emulator = Emulator(now=time.time, entropy=entropy, seed=seed, pace=pace)
     password = password or secrets.token_urlsafe(12)
     try:
-        account = emulator.add_account(email, Password(password), PersistentToken(token) if token else None)
+        given = PersistentToken(token) if token else None
+        account = emulator.add_account(email, Password(password), given, stories=not empty)
     except NaiError as error:
         raise typer.BadParameter(str(error)) from None
     ready = {"email": email, "password": password, "token": account.persistent_token.reveal()}

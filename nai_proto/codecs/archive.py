@@ -1,0 +1,72 @@
+"""The compression mark of stored objects, and raw deflate (content §3.1, native §7.4).
+
+Fifteen zero bytes and a one say that what follows is, or after opening its box will be, raw deflate: no zlib or gzip
+wrapper, no checksum. The mark stands outside the encryption, so anybody can set or remove it; what it leads to is checked.
+
+Deflated bytes differ between libraries and levels: compare what they inflate to, never themselves.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Final
+
+from ..errors import Damaged, LimitExceeded
+from ..limits import Limits
+
+__all__ = ["MARK", "deflate", "inflate", "pack", "split", "unpack"]
+
+MARK: Final = bytes(15) + b"\x01"
+"""In front of what is compressed. A random nonce begins with it once in 2**128 times."""
+
+_RAW: Final = -zlib.MAX_WBITS
+_LEVEL: Final = 9
+_FREE: Final = 1_048_576
+"""So many bytes are inflated whatever the ratio: small documents may well repeat themselves."""
+
+
+def pack(payload: bytes, compressed: bool) -> bytes:
+    """The stored form of a payload that is not encrypted: as it is, or the mark and its deflate."""
+    return MARK + deflate(payload) if compressed else payload
+
+
+def unpack(data: bytes, limits: Limits = Limits()) -> tuple[bytes, bool]:
+    """The payload, and whether it was compressed. Raises what `inflate` raises."""
+    payload, compressed = split(data)
+    return (inflate(payload, limits) if compressed else payload), compressed
+
+
+def split(data: bytes) -> tuple[bytes, bool]:
+    """What follows the mark, and whether there was one."""
+    return (data[len(MARK) :], True) if data.startswith(MARK) else (data, False)
+
+
+def deflate(payload: bytes) -> bytes:
+    """Raw deflate at the highest level."""
+    return zlib.compress(payload, _LEVEL, _RAW)
+
+
+def inflate(data: bytes, limits: Limits = Limits()) -> bytes:
+    """What a whole stream of raw deflate holds; of one that holds too much, no more than one byte beyond the limit.
+
+    Raises:
+        Damaged: it is no such stream, or is cut short, or bytes follow its end (category ``bad deflate``).
+        LimitExceeded: it holds more than `Limits.unpacked` or, beyond 1 MiB, `Limits.unpacked_ratio` allows.
+    """
+    allowed = max(_FREE, limits.unpacked_ratio * len(data))
+    most, what = min((limits.unpacked, "unpacked bytes"), (allowed, "unpacked bytes for their packed size"))
+    stream = zlib.decompressobj(_RAW)
+    try:
+        payload = stream.decompress(data, most + 1)
+    except zlib.error:
+        problem = "not raw deflate"
+    else:
+        if len(payload) > most:
+            raise LimitExceeded(what, limit=most, value=len(payload))
+        if not stream.eof:
+            problem = "cut short"
+        elif stream.unused_data:
+            problem = f"{len(stream.unused_data)} bytes follow its end"
+        else:
+            return payload
+    raise Damaged(f"compressed data: {problem}", category="bad deflate")

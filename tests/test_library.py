@@ -1,0 +1,308 @@
+"""Stored objects on the wire, and an account's stories opened (native §7, content §3, §4.1)."""
+
+from __future__ import annotations
+
+import binascii
+import json
+import pickle
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+from nacl.bindings import crypto_secretbox
+
+from nai_proto import account, library, objects
+from nai_proto.codecs.archive import MARK
+from nai_proto.codecs.keys import encryption_key
+from nai_proto.codecs.sealed import Keystore, Opened, OpenedState, StoredObject, open_keystore, seal_keystore
+from nai_proto.emulator import Account, Emulator
+from nai_proto.errors import AuthenticationError, Damaged, DecryptionFailed, NotFoundError, RemoteProtocolError
+from nai_proto.exchange.flow import Flow, using
+from nai_proto.http import Head, Headers
+from nai_proto.library import Library, LibraryEvent, Story, Suspicion, link, open_library
+from nai_proto.limits import Limits
+from nai_proto.secret import Password
+from nai_proto.testing import Played, converse, play
+from tests import support
+from tests.support import EMAIL, PASSWORD, an_emulator
+
+KEY = encryption_key(EMAIL, Password(PASSWORD))
+TITLES = ["The Quiet Harbour", "Letters to the Moon", "物語"]
+JSON = Head(200, Headers.of(content_type="application/json"))
+
+
+def opened(emulator: Emulator) -> Played[LibraryEvent, Library]:
+    return converse(open_library(EMAIL, PASSWORD), emulator)
+
+
+def logged_in(flow: Any) -> Flow[Any, Any]:
+    token = yield from account.login(EMAIL, PASSWORD)
+    return (yield from using(token, flow))
+
+
+def keys_of(owner: Account) -> Keystore:
+    return open_keystore(owner.storage.keystore, KEY)
+
+
+def change(owner: Account, type: str, index: int, **fields: Any) -> StoredObject:  # noqa: A002
+    """Replaces fields of one stored object."""
+    items = owner.storage.objects[type]
+    items[index] = msgspec.structs.replace(items[index], **fields)
+    return items[index]
+
+
+def sealed(plaintext: bytes, key: bytes, mark: bytes = b"") -> str:
+    nonce = bytes(range(24))
+    return binascii.b2a_base64(mark + nonce + crypto_secretbox(plaintext, nonce, key), newline=False).decode()
+
+
+# ---- on the wire
+
+
+def test_operations_are_values_that_may_be_repeated() -> None:
+    for operation in (objects.keystore(), objects.list_objects("shelf"), objects.get_object("shelf", "a/b")):
+        assert pickle.loads(pickle.dumps(operation)) == operation
+        assert operation.policy.repeatable
+    assert objects.get_object("shelf", "a/b").request.target == "/user/objects/shelf/a%2Fb"
+
+
+def test_a_keystore_that_is_withheld_is_an_error_and_null_is_none() -> None:
+    withheld = play(objects.keystore(), [JSON, b'{"changeIndex":1}', b""])
+    assert isinstance(withheld.error, Damaged)
+    assert withheld.error.category == "missing field"
+    assert play(objects.keystore(), [JSON, b'{"keystore":null}', b""]).result == objects.StoredKeystore(None)
+    full = play(objects.keystore(), [JSON, b'{"keystore":"c2VjcmV0","changeIndex":4,"more":[]}', b""]).result
+    assert (full.keystore, full.changeIndex) == ("c2VjcmV0", 4)
+    assert "c2VjcmV0" not in repr(full)
+
+
+def test_one_object_of_a_wrong_shape_hides_no_other() -> None:
+    body = b'{"objects":[null,{"id":"a","data":7},{"id":"b","type":"shelf","meta":"","data":"","new":1}],"total":3}'
+    listed = play(objects.list_objects("shelf"), [JSON, body, b""]).result
+    assert listed == (StoredObject(), StoredObject(id="a"), StoredObject(id="b", type="shelf", meta="", data=""))
+    assert isinstance(play(objects.list_objects("shelf"), [JSON, b"{}", b""]).error, RemoteProtocolError)
+
+
+# ---- the emulator's storage
+
+
+def test_a_fresh_account_has_stories_that_are_really_sealed() -> None:
+    emulator, owner = an_emulator()
+    answer = converse(logged_in(objects.keystore()), emulator).result
+    assert answer.changeIndex == 1
+    keys = open_keystore(answer.keystore, KEY)
+    assert len(keys) == 3
+    assert keys.unusable == ()
+    for type_, compressed in (("stories", False), ("storycontent", True)):
+        listed = converse(logged_in(objects.list_objects(type_)), emulator).result
+        assert list(listed) == owner.storage.objects[type_]
+        for item in listed:
+            assert (len(item.id), item.type, item.changeIndex) == (21, type_, 1)
+            assert binascii.a2b_base64(item.data).startswith(MARK) == compressed
+            assert converse(logged_in(objects.get_object(type_, item.id)), emulator).result == item
+    ids = [item.id for items in owner.storage.objects.values() for item in items]
+    assert len(set(ids)) == 6
+
+
+def test_an_empty_account_has_stored_nothing() -> None:
+    emulator = Emulator(now=lambda: 0.0, entropy=bytes)
+    emulator.add_account(EMAIL, Password(PASSWORD), stories=False)
+    assert converse(logged_in(objects.keystore()), emulator).result == objects.StoredKeystore(None)
+    assert opened(emulator).result == Library(Keystore(), ())
+    assert opened(emulator).events == []
+
+
+def test_stories_differ_even_where_chance_does_not() -> None:
+    emulator = Emulator(now=lambda: 0.0, entropy=bytes)
+    emulator.add_account(EMAIL, Password(PASSWORD))
+    assert [story.title for story in opened(emulator).result.stories] == TITLES
+
+
+def test_persistent_tokens_are_refused() -> None:
+    emulator, owner = an_emulator()
+    for operation in (objects.keystore(), objects.list_objects("stories"), objects.get_object("stories", "x")):
+        played = converse(using(owner.persistent_token, operation), emulator)
+        assert isinstance(played.error, AuthenticationError)
+        assert played.error.message == "Usage of persistent access tokens is not allowed for this endpoint"
+
+
+def test_unknown_types_are_empty_and_unknown_ids_are_404() -> None:
+    emulator, _ = an_emulator()
+    assert converse(logged_in(objects.list_objects("nothing")), emulator).result == ()
+    assert isinstance(converse(logged_in(objects.get_object("stories", "x")), emulator).error, NotFoundError)
+
+
+@pytest.mark.parametrize(
+    ("query", "left"),
+    [("", 3), ("?offset=1", 2), ("?limit=2", 2), ("?offset=2&limit=5&order=x", 1), ("?limit=0", 0), ("?limit=-1", 3)],
+)
+def test_offset_and_limit_are_honoured_when_they_are_numbers(query: str, left: int) -> None:
+    emulator, _ = an_emulator()
+    listing = objects.list_objects("stories")
+    asked = replace(listing, request=replace(listing.request, target=listing.request.target + query))
+    assert len(converse(logged_in(asked), emulator).result) == left
+
+
+# ---- the library
+
+
+def check_whole(result: Library, events: list[LibraryEvent]) -> None:
+    assert [story.title for story in result.stories] == TITLES
+    assert all(story.ok and story.consistent for story in result.stories)
+    assert (result.failed, result.orphans, len(result.keystore), result.change_index) == ((), (), 3, 1)
+    assert [(event.type, event.done, event.total) for event in events] == [("stories", 3, 3), ("storycontent", 3, 3)]
+    for story in result.stories:
+        assert story.content is not None
+        text = "".join(fragment["data"] for fragment in story.content.json()["story"]["fragments"])
+        assert text == story.card.json()["textPreview"]
+
+
+def test_a_library_opens() -> None:
+    played = opened(an_emulator()[0])
+    check_whole(played.result, played.events)
+
+
+@pytest.mark.parametrize("transport", support.ALL)
+def test_a_library_opens_over_every_transport(transport: str) -> None:
+    outcome = support.on(transport, an_emulator()[0], lambda: open_library(EMAIL, PASSWORD))
+    assert outcome.error is None
+    check_whole(outcome.result, outcome.events)
+
+
+def test_the_key_comes_from_the_spelling_that_logged_in() -> None:
+    played = converse(open_library(EMAIL.upper(), PASSWORD), an_emulator()[0])
+    check_whole(played.result, played.events)
+
+
+def test_opening_is_done_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, "_SLICE", 1)
+    played = opened(an_emulator()[0])
+    assert [(event.done, len(event.items)) for event in played.events] == [(1, 1), (2, 1), (3, 1)] * 2
+    assert played.kinds.count("Compute Emit") == 6
+
+
+S = OpenedState
+
+
+@pytest.mark.parametrize(
+    ("fields", "state", "category"),
+    [
+        ({"meta": "nobody's"}, S.MISSING_KEY, "meta not in keystore"),
+        ({"meta": None}, S.DAMAGED, "missing field"),
+        ({"data": None}, S.DAMAGED, "missing field"),
+        ({"data": "?"}, S.DAMAGED, "bad base64"),
+        ({"data": "AAAA"}, S.DAMAGED, "truncated"),
+        ({"data": "A" * 80}, S.NOT_AUTHENTIC, "authentication failed"),
+        (b"\xff", S.DAMAGED, "bad utf-8"),
+        (b"{", S.DAMAGED, "bad json"),
+        (b"[]", S.DAMAGED, "not an object"),
+        (b'{"a":' + b"[" * 200 + b"]" * 200 + b"}", S.TOO_LARGE, "too large"),
+    ],
+)
+@pytest.mark.parametrize("type_", ["stories", "storycontent"])
+def test_one_bad_item_never_stops_the_rest(type_: str, fields: Any, state: S, category: str) -> None:
+    emulator, owner = an_emulator()
+    if isinstance(fields, bytes):
+        meta = owner.storage.objects[type_][1].meta or ""
+        fields = {"data": sealed(fields, keys_of(owner)[meta])}
+    bad = change(owner, type_, 1, **fields)
+    result = opened(emulator).result
+    assert [(item.state, item.category) for item in result.failed] == [(state, category)]
+    assert result.failed[0].stored == bad
+    assert len(result.stories) == 3
+    assert sum(story.ok for story in result.stories) == 2
+    suspicion = Suspicion.ALTERED if state is S.NOT_AUTHENTIC else None
+    assert result.suspicion(result.failed[0]) is suspicion
+
+
+def test_a_key_of_a_wrong_size_is_told() -> None:
+    emulator, owner = an_emulator()
+    keys = keys_of(owner)
+    first = next(iter(keys))
+    owner.storage.keystore = seal_keystore(Keystore({**keys, first: keys[first][:24]}), KEY)
+    result = opened(emulator).result
+    assert result.keystore.unusable == (first,)
+    assert {item.state for item in result.failed} == {S.UNUSABLE_KEY}
+    assert len(result.failed) == 2
+
+
+def test_where_nothing_opens_the_key_is_suspected() -> None:
+    emulator, owner = an_emulator()
+    owner.storage.keystore = seal_keystore(Keystore(dict.fromkeys(keys_of(owner), bytes(32))), KEY)
+    result = opened(emulator).result
+    assert {result.suspicion(item) for item in result.failed} == {Suspicion.WRONG_KEY}
+    assert len(result.failed) == 6
+    assert [story.title for story in result.stories] == [""] * 3
+
+
+@pytest.mark.parametrize("text", ["?", "e30="])
+def test_a_keystore_that_is_damaged_is_never_an_empty_one(text: str) -> None:
+    emulator, owner = an_emulator()
+    owner.storage.keystore = text
+    assert isinstance(opened(emulator).error, Damaged)
+
+
+def test_a_keystore_of_another_password_does_not_open() -> None:
+    emulator, owner = an_emulator()
+    owner.storage.keystore = seal_keystore(keys_of(owner), encryption_key(EMAIL, Password("another")))
+    assert isinstance(opened(emulator).error, DecryptionFailed)
+
+
+def test_what_is_inflated_is_limited() -> None:
+    played = converse(open_library(EMAIL, PASSWORD, Limits(unpacked=100)), an_emulator()[0])
+    assert [item.state for item in played.result.failed] == [S.TOO_LARGE] * 3
+
+
+def test_a_card_without_content_and_a_content_without_card_are_told() -> None:
+    emulator, owner = an_emulator()
+    del owner.storage.objects["stories"][0], owner.storage.objects["storycontent"][2]
+    result = opened(emulator).result
+    assert [story.content is not None for story in result.stories] == [True, False]
+    assert not result.stories[1].ok
+    assert not result.stories[1].consistent
+    assert [item.stored for item in result.orphans] == [owner.storage.objects["storycontent"][0]]
+    assert len([*result.items]) == 4
+
+
+# ---- linking
+
+
+def item(id: str, meta: str, **content: Any) -> Opened:  # noqa: A002
+    state = S.OPENED if content else S.DAMAGED
+    return Opened(StoredObject(id=id, meta=meta), state, plaintext=json.dumps(content).encode())
+
+
+def test_a_card_s_link_comes_before_its_meta() -> None:
+    first, second = item("c1", "m1", a=1), item("c2", "m2", a=1)
+    card = item("s", "m1", remoteStoryId="c2")
+    assert link([card], [first, second]) == ((Story(card, second),), (first,))
+    assert not Story(card, second).consistent
+
+
+@pytest.mark.parametrize("content", [{}, {"a": 1}, {"remoteStoryId": "gone"}, {"remoteStoryId": 7}])
+def test_where_there_is_no_link_the_meta_leads(content: dict[str, Any]) -> None:
+    first, second = item("c1", "m1", a=1), item("c2", "m1", a=1)
+    card = item("s", "m1", **content)
+    assert link([card], [first, second]) == ((Story(card, first),), (second,))
+
+
+def test_an_empty_meta_leads_nowhere() -> None:
+    card, content = item("s", ""), item("c", "")
+    assert link([card], [content]) == ((Story(card, None),), (content,))
+
+
+def test_two_cards_may_lead_to_one_content() -> None:
+    content = item("c", "m", a=1)
+    cards = [item("s1", "m"), item("s2", "m")]
+    stories, orphans = link(cards, [content])
+    assert (len(stories), orphans) == (2, ())
+    assert len([*Library(Keystore(), stories).items]) == 3
+
+
+def test_nothing_of_a_library_is_shown() -> None:
+    played = opened(an_emulator()[0])
+    shown = repr(played.result) + repr(played.events) + repr(played.actions)
+    assert "Harbour" not in shown
+    for key in played.result.keystore.values():
+        assert repr(key) not in shown
