@@ -68,7 +68,9 @@ else:
         "wire": "Wire",
     }
     _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
-    _MODULES = frozenset("account codecs emulator errors exchange library objects testing text tokenizers".split())
+    _MODULES = frozenset(
+        ["account", "codecs", "emulator", "errors", "exchange", "library", "objects", "testing", "text", "tokenizers"]
+    )
 
     def __getattr__(name):
         from importlib import import_module
