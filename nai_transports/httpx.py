@@ -12,27 +12,34 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, Protocol, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
 
-from nai_proto.errors import (
-    LocalProtocolError,
-    NaiError,
-    Phase,
-    RemoteProtocolError,
-    TransportError,
-    Truncated,
-    excerpt,
-)
+from nai_proto.errors import Phase
 from nai_proto.exchange.session import Budget, Session
-from nai_proto.http import Head, Headers, Request
+from nai_proto.http import Request
 
 from . import _pump
+from ._httpx import (
+    AsyncClientLike,
+    AsyncResponseLike,
+    ClientLike,
+    HeadersLike,
+    RequestLike,
+    ResponseLike,
+    Timeout,
+    built,
+    head_of,
+    names_of,
+    text_of,
+    timeout_of,
+    translated,
+)
 
 __all__ = [
     "AsyncClient",
@@ -46,73 +53,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
-_Timeout: TypeAlias = dict[str, float | None]
-"""httpx's limits of one request. It looks at ``read`` again when it begins to read the body."""
-
-
-class RequestLike(Protocol):
-    """What is used of a request of httpx."""
-
-    @property
-    def extensions(self) -> MutableMapping[str, Any]: ...
-
-
-class HeadersLike(Protocol):
-    """What is used of header fields of httpx."""
-
-    def multi_items(self) -> list[tuple[str, str]]: ...
-
-
-class _Answered(Protocol):
-    @property
-    def status_code(self) -> int: ...
-    @property
-    def headers(self) -> HeadersLike: ...
-
-
-class ResponseLike(_Answered, Protocol):
-    """What is used of a response of httpx."""
-
-    def iter_raw(self) -> Iterator[bytes]: ...
-    def close(self) -> None: ...
-
-
-class AsyncResponseLike(_Answered, Protocol):
-    """What is used of a response of httpx's async client."""
-
-    def aiter_raw(self) -> AsyncIterator[bytes]: ...
-    async def aclose(self) -> None: ...
-
-
-_Request = TypeVar("_Request", bound=RequestLike)
-_Built = TypeVar("_Built", bound=RequestLike, covariant=True)
-
-
-class _Builds(Protocol[_Built]):
-    def build_request(
-        self,
-        method: str,
-        url: str,
-        *,
-        content: bytes | None,
-        headers: Sequence[tuple[str, str]],
-        extensions: MutableMapping[str, Any],
-    ) -> _Built: ...
-
-
-class ClientLike(_Builds[_Request], Protocol[_Request]):
-    """What is used of a client of httpx."""
-
-    def send(self, request: _Request, *, stream: bool, follow_redirects: bool) -> ResponseLike: ...
-    def close(self) -> None: ...
-
-
-class AsyncClientLike(_Builds[_Request], Protocol[_Request]):
-    """What is used of an async client of httpx."""
-
-    async def send(self, request: _Request, *, stream: bool, follow_redirects: bool) -> AsyncResponseLike: ...
-    async def aclose(self) -> None: ...
 
 
 class Client(_pump.Client):
@@ -136,11 +76,11 @@ class HttpxTransport:
         self._http: ClientLike[Any] = _made() if http is None else http
 
     def send(self, request: Request, budget: Budget) -> HttpxExchange:
-        timeout = _timeout(budget)
+        timeout = timeout_of(budget)
 
         def send() -> HttpxExchange:
-            built = _built(self._http, request, timeout)
-            return HttpxExchange(self._http.send(built, stream=True, follow_redirects=False), timeout)
+            asked = built(self._http, request, timeout)
+            return HttpxExchange(self._http.send(asked, stream=True, follow_redirects=False), timeout)
 
         return _told(send, budget, "read")
 
@@ -158,8 +98,8 @@ class HttpxTransport:
 class HttpxExchange:
     """One response; its body is read raw, since no coding was asked for."""
 
-    def __init__(self, response: ResponseLike, timeout: _Timeout) -> None:
-        self.head = _head(response)
+    def __init__(self, response: ResponseLike, timeout: Timeout) -> None:
+        self.head = head_of(response)
         self._response = response
         self._timeout = timeout
         self._pieces: Iterator[bytes] | None = None
@@ -202,11 +142,11 @@ class AsyncHttpxTransport:
         self._leaving: dict[object, Callable[[], Awaitable[object]]] = {}
 
     async def send(self, request: Request, budget: Budget) -> AsyncHttpxExchange:
-        timeout = _timeout(budget)
+        timeout = timeout_of(budget)
 
         async def send() -> AsyncHttpxExchange:
-            built = _built(self._http, request, timeout)
-            response = await self._http.send(built, stream=True, follow_redirects=False)
+            asked = built(self._http, request, timeout)
+            response = await self._http.send(asked, stream=True, follow_redirects=False)
             return AsyncHttpxExchange(self, response, timeout)
 
         return await self.told(send, budget, "read", budget.limit("total"), AsyncHttpxExchange.abort)
@@ -247,13 +187,13 @@ class AsyncHttpxTransport:
             with anyio.move_on_after(limit):
                 return await (self._in_task(wait, lost) if self._apart and _on_asyncio() else wait())
         except Exception as error:
-            names = _names(error)
+            names = names_of(error)
             if names is None:
                 raise
-            text = _text(error)
+            text = text_of(error)
         finally:
             budget.spend(anyio.current_time() - began)
-        raise budget.timed_out(phase, sent=True) if names is None else _translated(names, text, budget, phase)
+        raise budget.timed_out(phase, sent=True) if names is None else translated(names, text, budget, phase)
 
     def leave(self, clean_up: Callable[[], Awaitable[None]], *, asyncio_runs: bool) -> None:
         """Runs a clean-up in a task that no cancellation of the caller's finds; `close` waits for it."""
@@ -321,8 +261,8 @@ class AsyncHttpxTransport:
 class AsyncHttpxExchange:
     """One response; its body is read raw, since no coding was asked for."""
 
-    def __init__(self, transport: AsyncHttpxTransport, response: AsyncResponseLike, timeout: _Timeout) -> None:
-        self.head = _head(response)
+    def __init__(self, transport: AsyncHttpxTransport, response: AsyncResponseLike, timeout: Timeout) -> None:
+        self.head = head_of(response)
         self._transport = transport
         self._asyncio_runs = _on_asyncio()
         self._response: AsyncResponseLike | None = response
@@ -378,26 +318,19 @@ def _on_asyncio() -> bool:
         return False
 
 
-# ---- what both kinds share
-
-
-def _timeout(budget: Budget) -> _Timeout:
-    connect = budget.limit("connect")
-    return {"connect": connect, "pool": connect, "write": budget.limit("write"), "read": budget.limit("read")}
-
-
-def _built(http: _Builds[_Built], request: Request, timeout: _Timeout) -> _Built:
-    return http.build_request(
-        request.method,
-        request.url,
-        headers=request.fields(),
-        content=request.body or None,
-        extensions={"timeout": timeout},
-    )
-
-
-def _head(response: _Answered) -> Head:
-    return Head(response.status_code, Headers(response.headers.multi_items()))
+def _told(wait: Callable[[], T], budget: Budget, phase: Phase) -> T:
+    """One wait: charged to the budget, its errors told in our words."""
+    began = time.monotonic()
+    try:
+        return wait()
+    except Exception as error:
+        names = names_of(error)
+        if names is None:
+            raise
+        text = text_of(error)
+    finally:
+        budget.spend(time.monotonic() - began)
+    raise translated(names, text, budget, phase)
 
 
 def _made() -> ClientLike[Any]:
@@ -410,69 +343,3 @@ def _made_async() -> AsyncClientLike[Any]:
     import httpx
 
     return httpx.AsyncClient()
-
-
-# Exceptions have no structural type; httpx and httpx2 give theirs the same names. The first class of an exception's MRO
-# that stands here decides. Their texts are shown only where they are the system's own; others may quote a header.
-_PHASES: Final[Mapping[str, tuple[Phase, bool]]] = {
-    "ConnectTimeout": ("connect", False),
-    "PoolTimeout": ("connect", False),
-    "ConnectError": ("connect", False),
-    "ProxyError": ("connect", False),
-    "UnsupportedProtocol": ("connect", False),
-    "WriteTimeout": ("write", True),
-    "WriteError": ("write", True),
-    "ReadTimeout": ("read", True),
-    "ReadError": ("read", True),
-    "CloseError": ("read", True),
-    "TransportError": ("read", True),
-}
-_TEXTS_OF_THE_SYSTEM: Final = frozenset(("ConnectError", "ReadError", "WriteError"))
-
-
-def _told(wait: Callable[[], T], budget: Budget, phase: Phase) -> T:
-    """One wait: charged to the budget, its errors told in our words."""
-    began = time.monotonic()
-    try:
-        return wait()
-    except Exception as error:
-        names = _names(error)
-        if names is None:
-            raise
-        text = _text(error)
-    finally:
-        budget.spend(time.monotonic() - began)
-    raise _translated(names, text, budget, phase)
-
-
-def _names(error: Exception) -> list[str] | None:
-    """The names of its classes, if it is one of httpx's errors."""
-    names = [kind.__name__ for kind in type(error).__mro__]
-    return names if {"TransportError", "StreamError", "InvalidURL"} & set(names) else None
-
-
-def _text(error: BaseException | None) -> str:
-    """What it says, or what its cause does: on trio httpx says nothing of a certificate."""
-    while error is not None:
-        if text := str(error):
-            return text
-        error = error.__cause__ or error.__context__
-    return ""
-
-
-def _translated(names: list[str], text: str, budget: Budget, phase: Phase) -> NaiError:
-    if "LocalProtocolError" in names or "InvalidURL" in names:
-        return LocalProtocolError("httpx refuses the request: a header field or the URL is not valid")
-    if "RemoteProtocolError" in names:
-        if text.startswith("Server disconnected"):
-            return TransportError("the server closed the connection without an answer", sent=True, phase="read")
-        if text.startswith(("peer closed connection", "peer unexpectedly closed connection")):
-            return Truncated("the connection closed before the end of the body")
-        return RemoteProtocolError("the server's bytes are not HTTP", excerpt=excerpt(text))
-    name = next((name for name in names if name in _PHASES), "TransportError")
-    where, sent = _PHASES[name]
-    where = phase if where == "read" else where
-    if name.endswith("Timeout"):
-        return budget.timed_out(where, sent=sent)
-    told = (excerpt(text) if name in _TEXTS_OF_THE_SYSTEM else "") or names[0]
-    return TransportError(f"{where}: {told}", sent=sent, phase=where)

@@ -43,7 +43,8 @@ FLOORS = (
     ("the core's door", "nai_proto"),
     (
         "driver parts",
-        "nai_transports nai_transports._pump nai_transports._bytes nai_transports.proxy nai_transports.tokenizer_files",
+        "nai_transports nai_transports._pump nai_transports._bytes nai_transports._httpx nai_transports.proxy "
+        "nai_transports.tokenizer_files",
     ),
     (
         "drivers",
