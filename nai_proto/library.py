@@ -17,7 +17,8 @@ from typing import Final
 
 from .account import login_spelled
 from .codecs.keys import encryption_key
-from .codecs.sealed import PLAIN_TYPES, Keystore, Opened, OpenedState, StoredObject, open_keystore, open_objects
+from .codecs.keystore import Keystore, open_keystore
+from .codecs.sealed import PLAIN_TYPES, Opened, OpenedState, StoredObject, open_objects
 from .exchange.flow import Emit, Flow, compute, using
 from .limits import Limits
 from .objects import keystore, list_objects

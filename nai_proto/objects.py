@@ -1,7 +1,7 @@
 """What an account has stored: its keystore and its objects, as they are on the wire. Facts: native §7, content §1.
 
-The results are sealed still; `nai_proto.codecs.sealed` opens them, `nai_proto.library` does all of it. Persistent tokens
-are refused here (native §2.1): log in.
+The results are sealed still; `nai_proto.codecs.keystore` and ``sealed`` open them, `nai_proto.library` does all of it.
+Persistent tokens are refused here (native §2.1): log in.
 """
 
 from __future__ import annotations

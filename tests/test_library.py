@@ -15,7 +15,8 @@ from nacl.bindings import crypto_secretbox
 from nai_proto import account, library, objects
 from nai_proto.codecs.archive import MARK
 from nai_proto.codecs.keys import encryption_key
-from nai_proto.codecs.sealed import Keystore, Opened, OpenedState, StoredObject, open_keystore, seal_keystore
+from nai_proto.codecs.keystore import Keystore, open_keystore, seal_keystore
+from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject
 from nai_proto.emulator import Account, Emulator
 from nai_proto.errors import AuthenticationError, Damaged, DecryptionFailed, NotFoundError, RemoteProtocolError
 from nai_proto.exchange.flow import Flow, using

@@ -17,18 +17,16 @@ from hypothesis import strategies as st
 from nacl.bindings import crypto_secretbox
 
 from nai_proto.codecs.archive import MARK, deflate, inflate
+from nai_proto.codecs.box import write_json
+from nai_proto.codecs.keystore import Keystore, open_keystore, seal_keystore
 from nai_proto.codecs.sealed import (
-    Keystore,
     Opened,
     OpenedState,
     StoredObject,
     new_object,
-    open_keystore,
     open_object,
     open_objects,
-    seal_keystore,
     seal_object,
-    write_json,
 )
 from nai_proto.errors import CryptoError, Damaged, DecryptionFailed, LimitExceeded, LocalProtocolError
 from nai_proto.limits import Limits

@@ -10,7 +10,8 @@ from typing import Final
 
 import msgspec
 
-from ..codecs.sealed import Keystore, StoredObject, new_object, seal_keystore, seal_object
+from ..codecs.keystore import Keystore, seal_keystore
+from ..codecs.sealed import StoredObject, new_object, seal_object
 from ..secret import EncryptionKey
 
 __all__ = ["Storage", "as_sent", "fill"]

@@ -1,0 +1,114 @@
+"""What everything sealed is made of: NaCl secret boxes (XSalsa20 with Poly1305), base64, and JSON as the website writes it
+(content §2, §3).
+
+Each sealing draws a fresh nonce: two boxes under one nonce give away both texts (content §2.2). Where the bytes for it come
+from is an argument everywhere; its default stands here, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import binascii
+import json
+from collections.abc import Callable
+from typing import Final, TypeAlias, TypeVar
+
+from nacl import exceptions
+from nacl.bindings import (
+    crypto_secretbox_KEYBYTES,
+    crypto_secretbox_MACBYTES,
+    crypto_secretbox_NONCEBYTES,
+    crypto_secretbox_open,
+    randombytes,
+)
+
+from ..errors import Damaged, DecryptionFailed, LocalProtocolError
+
+__all__ = [
+    "CHANCE",
+    "KEY_SIZE",
+    "NONCE_SIZE",
+    "TAG_SIZE",
+    "Entropy",
+    "attempt",
+    "draw",
+    "from_base64",
+    "is_utf8",
+    "open_box",
+    "to_base64",
+    "write_json",
+]
+
+T = TypeVar("T")
+
+Entropy: TypeAlias = Callable[[int], bytes]
+"""Gives so many random bytes."""
+CHANCE: Final[Entropy] = randombytes
+"""libsodium's generator, which asks the system."""
+
+KEY_SIZE: Final = crypto_secretbox_KEYBYTES
+NONCE_SIZE: Final = crypto_secretbox_NONCEBYTES
+TAG_SIZE: Final = crypto_secretbox_MACBYTES
+
+
+def attempt(decode: Callable[[bytes], T], data: bytes) -> T | None:
+    """What a decoder makes of this, or None. Its error, which holds the document, ends here."""
+    try:
+        return decode(data)
+    except (ValueError, RecursionError):
+        return None
+
+
+def is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def open_box(box: bytes, nonce: bytes, key: bytes, what: str) -> bytes:
+    try:
+        return crypto_secretbox_open(box, nonce, key)
+    except exceptions.CryptoError:
+        pass
+    raise DecryptionFailed(f"{what}: the box does not open (wrong key, or altered)", category="authentication failed")
+
+
+def draw(entropy: Entropy, size: int) -> bytes:
+    drawn = entropy(size)
+    if len(drawn) != size:
+        raise LocalProtocolError(f"entropy gave {len(drawn)} bytes where {size} were asked for")
+    return drawn
+
+
+def to_base64(data: bytes) -> str:
+    return binascii.b2a_base64(data, newline=False).decode("ascii")
+
+
+def from_base64(text: object, what: str, category: str = "bad base64") -> bytes:
+    """Strict: the standard alphabet, padded, and nothing else."""
+    if isinstance(text, str):
+        try:
+            data = binascii.a2b_base64(text, strict_mode=True)
+        except ValueError:  # binascii.Error is one
+            data = b""
+        if len(text) == (len(data) + 2) // 3 * 4:
+            return data
+    raise Damaged(f"{what}: base64 of the standard alphabet, with padding, was expected", category=category)
+
+
+def write_json(value: object) -> bytes:
+    """Compact JSON in UTF-8 as the website writes it: nothing escaped but what has to be, lone surrogates among it.
+
+    Raises:
+        LocalProtocolError: there is no JSON for it. Names types, never values.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError) as error:
+        problem = (
+            "a number that is not finite, or a value within itself" if isinstance(error, ValueError) else str(error)
+        )
+    else:
+        return text.encode("utf-8", "backslashreplace")
+    raise LocalProtocolError(f"this cannot be written as JSON: {problem}")

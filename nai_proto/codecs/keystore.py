@@ -1,0 +1,248 @@
+"""The keystore: the keys of an account's objects, sealed with the account's own (content §2, native §7.3).
+
+A JSON envelope has nonce and box as lists of numbers. Each check that fails has a category, and they are made in the order
+of content §2.1. Nothing is lost: keys of a wrong size stay, unknown fields, their order, the version and the compression
+are written back as they were read. No key is in a repr or in an error.
+
+A keystore of many keys is a list of millions of numbers, nearly all of the time goes into decoding it. So the usual form is
+tried first, in one typed pass that forbids anything unknown; whatever else there is takes the slow way, which also finds
+out what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final, cast
+
+import msgspec
+from nacl.bindings import crypto_secretbox
+
+from ..errors import Damaged, LocalProtocolError
+from ..limits import Limits
+from ..secret import EncryptionKey
+from .archive import MARK, deflate, inflate, split
+from .box import (
+    CHANCE,
+    KEY_SIZE,
+    NONCE_SIZE,
+    TAG_SIZE,
+    Entropy,
+    attempt,
+    draw,
+    from_base64,
+    is_utf8,
+    open_box,
+    to_base64,
+    write_json,
+)
+from .json import check_depth
+
+__all__ = ["Keystore", "open_keystore", "seal_keystore"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Keystore(Mapping[str, bytes]):
+    """The object keys of an account by their meta, in the order in which they are stored. A value: changes make another.
+
+    Nearly all keys have 32 bytes. Those in `unusable` have not: they are kept and written back, and open nothing.
+    """
+
+    keys_by_meta: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+    version: int = 2
+    "As it was read; nothing depends on it (content §2.1)."
+    compressed: bool = False
+    "Was the plaintext deflated? Kept as it was."
+    envelope: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+    "The envelope's fields in their order, each as JSON. Those that the format knows are written anew."
+    inner: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+    "The same for the sealed object; only ``keys`` is known."
+
+    def __getitem__(self, meta: str) -> bytes:
+        return self.keys_by_meta[meta]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys_by_meta)
+
+    def __len__(self) -> int:
+        return len(self.keys_by_meta)
+
+    def __repr__(self) -> str:
+        return f"Keystore({len(self)} keys)"
+
+    @property
+    def unusable(self) -> tuple[str, ...]:
+        """Metas whose key has not 32 bytes: other programs wrote such (content §2.4)."""
+        return tuple(meta for meta, key in self.keys_by_meta.items() if len(key) != KEY_SIZE)
+
+    def adding(self, meta: str, key: bytes) -> Keystore:
+        """This keystore with one more key, behind the others.
+
+        Raises:
+            LocalProtocolError: the key has not 32 bytes, or the meta has another key already: its object would be lost.
+        """
+        if len(key) != KEY_SIZE:
+            raise LocalProtocolError(f"an object key has {KEY_SIZE} bytes, not {len(key)}")
+        if self.keys_by_meta.get(meta, key) != key:
+            raise LocalProtocolError("this meta has another key already; replacing it would lose the object")
+        return replace(self, keys_by_meta={**self.keys_by_meta, meta: bytes(key)})
+
+
+class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
+    """The usual envelope."""
+
+    version: int
+    nonce: list[int]
+    sdata: list[int]
+
+
+class _Inner(msgspec.Struct, forbid_unknown_fields=True):
+    """The usual plaintext."""
+
+    keys: dict[str, list[int]]
+
+
+_ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
+_INNER: Final = msgspec.json.Decoder(_Inner)
+_FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_INTEGER: Final = msgspec.json.Decoder(int)
+_INTEGERS: Final = msgspec.json.Decoder(list[int])
+_ANY: Final = msgspec.json.Decoder()
+_MISSING: Final = "missing field"
+_RANGE: Final = "byte out of range"
+
+
+def open_keystore(
+    response: Mapping[str, object] | str | None,
+    key: EncryptionKey,
+    *,
+    repair: bool = False,
+    limits: Limits = Limits(),
+) -> Keystore:
+    """The keys that an account has stored.
+
+    Args:
+        response: the answer of ``GET /user/keystore``, or the text in it. None and ``""`` are an account without keys.
+        key: the account's (`nai_proto.account.encryption_key`).
+        repair: read one that was compressed and then written back by a program that put the nonce's beginning where the
+            mark was (content §2.4).
+
+    Raises:
+        DecryptionFailed: the box does not open: the key is another account's, or the bytes were altered.
+        Damaged: a check of content §2.1 fails; ``category`` names it. An answer without the field is ``missing field``:
+            the keystore was *withheld*, as from persistent tokens. It is not empty.
+        LimitExceeded: it inflates to more than `limits` allow, or is nested too deeply.
+    """
+    if isinstance(response, Mapping):
+        if "keystore" not in response:
+            raise Damaged("the answer has no keystore: it was withheld, which is not an empty one", category=_MISSING)
+        text = response["keystore"]
+    else:
+        text = response
+    if text is None or text == "":
+        return Keystore()
+    version, nonce, sdata, envelope = _read_envelope(from_base64(text, "keystore"), limits)
+    if sdata is None:
+        return Keystore(version=version, envelope=envelope)
+    box, compressed = (sdata[len(MARK) :], True) if repair else split(sdata)
+    if len(box) < TAG_SIZE:
+        raise Damaged(f"keystore: {len(box)} bytes are no box", category="truncated")
+    plaintext = open_box(box, nonce, key.reveal(), "keystore")
+    if compressed:
+        plaintext = inflate(plaintext, limits)
+    keys, inner = _read_inner(plaintext, limits)
+    return Keystore(keys, version, compressed, envelope, inner)
+
+
+def seal_keystore(keystore: Keystore, key: EncryptionKey, entropy: Entropy = CHANCE) -> str:
+    """The keystore as ``PUT /user/keystore`` takes it, under a fresh nonce.
+
+    Args:
+        keystore: what to seal. Of keys and fields nothing is left out.
+        key: the account's.
+        entropy: draws the nonce.
+
+    Raises:
+        LocalProtocolError: ``entropy`` gave another number of bytes, or a meta holds a lone surrogate.
+    """
+    keys = write_json({meta: list(value) for meta, value in keystore.items()})
+    plaintext = _joined({**keystore.inner, "keys": keys})  # which stays in its place
+    payload = deflate(plaintext) if keystore.compressed else plaintext
+    nonce = draw(entropy, NONCE_SIZE)
+    box = crypto_secretbox(payload, nonce, key.reveal())
+    known = {
+        "version": b"%d" % keystore.version,
+        "nonce": msgspec.json.encode(list(nonce)),
+        "sdata": msgspec.json.encode(list(MARK + box if keystore.compressed else box)),
+    }
+    return to_base64(_joined({**keystore.envelope, **known}))
+
+
+def _read_envelope(data: bytes, limits: Limits) -> tuple[int, bytes, bytes | None, dict[str, bytes]]:
+    """Version, nonce, box (None for the empty text) and, if there is anything unusual, all fields in their order."""
+    usual = attempt(_ENVELOPE.decode, data)
+    if usual is not None:
+        return usual.version, _nonce(_bytes(usual.nonce)), _bytes(usual.sdata), {}
+    fields = _fields(data, "bad envelope json", limits)
+    for name in ("version", "nonce", "sdata"):
+        if name not in fields:
+            raise Damaged(f"keystore: its envelope has no {name}", category=_MISSING)
+    version = attempt(_INTEGER.decode, fields["version"])
+    if version is None:
+        raise Damaged("keystore: its version is no integer", category="bad envelope json")
+    nonce = _bytes(attempt(_INTEGERS.decode, fields["nonce"]))
+    sdata = None if fields["sdata"] == b'""' else _bytes(attempt(_INTEGERS.decode, fields["sdata"]))
+    return version, _nonce(nonce), sdata, fields
+
+
+def _nonce(nonce: bytes) -> bytes:
+    if len(nonce) != NONCE_SIZE:
+        raise Damaged(f"keystore: a nonce has {NONCE_SIZE} bytes, not {len(nonce)}", category="bad nonce length")
+    return nonce
+
+
+def _read_inner(data: bytes, limits: Limits) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """The keys and, if there is anything unusual, all fields in their order."""
+    usual = attempt(_INNER.decode, data)
+    if usual is not None:
+        return {meta: _bytes(key) for meta, key in usual.keys.items()}, {}
+    fields = _fields(data, "bad inner json", limits)
+    keys = attempt(_FIELDS.decode, fields.get("keys", b""))
+    if keys is None:
+        raise Damaged("keystore: what it seals has no object of keys", category="bad inner json")
+    return {meta: _odd_key(bytes(value)) for meta, value in keys.items()}, fields
+
+
+def _odd_key(value: bytes) -> bytes:
+    """A key as a list of numbers, or in the two other forms that were met (content §2.1)."""
+    document = attempt(_ANY.decode, value)
+    if isinstance(document, str):
+        return from_base64(document, "a key of the keystore", _RANGE)
+    if isinstance(document, dict):
+        numbered = cast("dict[str, object]", document)
+        document = [numbered.get(str(index)) for index in range(len(numbered))]
+    return _bytes(document)
+
+
+def _fields(data: bytes, category: str, limits: Limits) -> dict[str, bytes]:
+    """The fields of a JSON object, each as JSON."""
+    check_depth(data, limits.json_depth)
+    fields = attempt(_FIELDS.decode, data)
+    if fields is None or not is_utf8(data):
+        raise Damaged("keystore: a JSON object in UTF-8 was expected", category=category)
+    return {name: bytes(value) for name, value in fields.items()}
+
+
+def _bytes(numbers: object) -> bytes:
+    """Bytes from a list of integers."""
+    if isinstance(numbers, list):
+        try:
+            return bytes(cast("list[int]", numbers))
+        except (TypeError, ValueError, OverflowError):
+            pass
+    raise Damaged("keystore: bytes are lists of integers from 0 to 255", category=_RANGE)
+
+
+def _joined(fields: Mapping[str, bytes]) -> bytes:
+    """A JSON object of fields that are JSON."""
+    return b"{%b}" % b",".join(write_json(name) + b":" + value for name, value in fields.items())
