@@ -320,7 +320,7 @@ def _on_asyncio() -> bool:
 
 def _told(wait: Callable[[], T], budget: Budget, phase: Phase) -> T:
     """One wait: charged to the budget, its errors told in our words."""
-    began = time.monotonic()
+    began = time.monotonic() if budget.counts else 0.0
     try:
         return wait()
     except Exception as error:
@@ -329,7 +329,8 @@ def _told(wait: Callable[[], T], budget: Budget, phase: Phase) -> T:
             raise
         text = text_of(error)
     finally:
-        budget.spend(time.monotonic() - began)
+        if budget.counts:
+            budget.spend(time.monotonic() - began)
     raise translated(names, text, budget, phase)
 
 
