@@ -86,8 +86,8 @@ class Emulator:
         """Opens an account.
 
         Args:
-            email: and
-            password: who logs in, and what opens its keystore.
+            email: of the account, in the spelling that its keys are derived from.
+            password: of the account.
             token: its persistent token; drawn if None.
             stories: does it come with a few, or has it never stored anything?
         """
