@@ -74,12 +74,16 @@ def _code(width: int) -> str:
 
 
 def _misfit(tokens: Sequence[object], width: int) -> str:
-    """Which token cannot be packed."""
-    for index, token in enumerate(tokens):  # pragma: no branch
-        if not isinstance(token, SupportsIndex):
-            return f"token {index} is a {type(token).__name__}, not an int"
-        number = operator.index(token)
-        if not 0 <= number < 256**width:
-            shown = str(number) if number.bit_length() <= 64 else f"a number of {number.bit_length()} bits"
-            return f"token {index} is {shown}, which {width} bytes cannot hold"
-    raise AssertionError("one of them did not fit")  # pragma: no cover
+    """Why these tokens cannot be packed: the first that does not fit."""
+    return next(filter(None, (_fault(index, token, width) for index, token in enumerate(tokens))))
+
+
+def _fault(index: int, token: object, width: int) -> str | None:
+    """What is wrong with one token, or None."""
+    if not isinstance(token, SupportsIndex):
+        return f"token {index} is a {type(token).__name__}, not an int"
+    number = operator.index(token)
+    if 0 <= number < 256**width:
+        return None
+    shown = str(number) if number.bit_length() <= 64 else f"a number of {number.bit_length()} bits"
+    return f"token {index} is {shown}, which {width} bytes cannot hold"
