@@ -13,14 +13,15 @@ from typing import Final, Protocol, TypeAlias, TypeVar
 
 from nai_proto.errors import LocalProtocolError, NaiError, Phase, TransportError, excerpt
 from nai_proto.exchange.asking import Asking
-from nai_proto.exchange.session import Budget
+from nai_proto.exchange.session import Budget, Session
 from nai_proto.http import Head, Request
 from nai_proto.limits import Limits
 from nai_proto.wire import Closed, Tunnel, Wire
 
+from ._pump import AsyncClient
 from .proxy import Proxy
 
-__all__ = ["Link", "Pool", "Runtime", "WireExchange"]
+__all__ = ["Link", "Pool", "RawClient", "Runtime", "WireExchange"]
 
 T = TypeVar("T")
 
@@ -190,6 +191,28 @@ class Pool:
             if budget.counts:
                 budget.spend(self._runtime.now() - began)
         raise error or budget.timed_out(phase, sent=sent)
+
+
+class RawClient(AsyncClient):
+    """Runs flows over raw connections.
+
+    Args:
+        session: who asks, and where.
+        ssl_context: for https; the system's certificate authorities if None.
+        proxy: an HTTP proxy that opens tunnels, ``http://[user[:password]@]host[:port]``. The environment is not looked at;
+            `proxy.proxy_from_environment` does.
+
+    Raises:
+        LocalProtocolError: ``proxy`` is no such URL.
+    """
+
+    def __init__(
+        self, session: Session, *, ssl_context: ssl.SSLContext | None = None, proxy: Proxy | str | None = None
+    ) -> None:
+        super().__init__(session, Pool(self._runtime(), session.limits, ssl_context, proxy))
+
+    def _runtime(self) -> Runtime:
+        raise AssertionError("each event loop has its own")
 
 
 class WireExchange:

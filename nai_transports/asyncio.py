@@ -7,11 +7,7 @@ import ssl
 from collections.abc import Callable
 from typing import Final
 
-from nai_proto.exchange.session import Session
-
-from ._bytes import Link, Pool
-from ._pump import AsyncClient
-from .proxy import Proxy
+from ._bytes import Link, RawClient, Runtime
 
 __all__ = ["Client"]
 
@@ -19,23 +15,11 @@ _AHEAD: Final = 262_144
 "Bytes read ahead of the flow before the peer is made to wait."
 
 
-class Client(AsyncClient):
-    """Runs flows on asyncio.
+class Client(RawClient):
+    """Runs flows on asyncio; arguments as `RawClient` has them."""
 
-    Args:
-        session: who asks, and where.
-        ssl_context: for https; the system's certificate authorities if None.
-        proxy: an HTTP proxy that opens tunnels, ``http://[user[:password]@]host[:port]``. The environment is not looked at;
-            `proxy.proxy_from_environment` does.
-
-    Raises:
-        LocalProtocolError: ``proxy`` is no such URL.
-    """
-
-    def __init__(
-        self, session: Session, *, ssl_context: ssl.SSLContext | None = None, proxy: Proxy | str | None = None
-    ) -> None:
-        super().__init__(session, Pool(AsyncioRuntime(), session.limits, ssl_context, proxy))
+    def _runtime(self) -> Runtime:
+        return AsyncioRuntime()
 
 
 class AsyncioLink(asyncio.Protocol):

@@ -11,11 +11,7 @@ from typing import Final, TypeVar
 
 import trio
 
-from nai_proto.exchange.session import Session
-
-from ._bytes import Link, Pool
-from ._pump import AsyncClient
-from .proxy import Proxy
+from ._bytes import Link, RawClient, Runtime
 
 __all__ = ["Client"]
 
@@ -24,23 +20,11 @@ T = TypeVar("T")
 _READ: Final = 65_536
 
 
-class Client(AsyncClient):
-    """Runs flows on trio.
+class Client(RawClient):
+    """Runs flows on trio; arguments as `RawClient` has them."""
 
-    Args:
-        session: who asks, and where.
-        ssl_context: for https; the system's certificate authorities if None.
-        proxy: an HTTP proxy that opens tunnels, ``http://[user[:password]@]host[:port]``. The environment is not looked at;
-            `proxy.proxy_from_environment` does.
-
-    Raises:
-        LocalProtocolError: ``proxy`` is no such URL.
-    """
-
-    def __init__(
-        self, session: Session, *, ssl_context: ssl.SSLContext | None = None, proxy: Proxy | str | None = None
-    ) -> None:
-        super().__init__(session, Pool(TrioRuntime(), session.limits, ssl_context, proxy))
+    def _runtime(self) -> Runtime:
+        return TrioRuntime()
 
 
 class TrioLink:
