@@ -12,7 +12,7 @@ from typing import Final
 
 import nai_proto as nai
 from nai_proto.exchange.session import Budget
-from nai_proto.text.answers import TokenReader
+from nai_proto.text.answers import AS_TEXT, TokenReader
 from nai_transports import _pump
 
 from .data import READS, cut, events
@@ -82,7 +82,7 @@ class _AsyncPrepared:
 
 
 def _by_hand(reads: list[bytes]) -> int:
-    reader = TokenReader("benchmark", nai.Limits(), None)
+    reader = TokenReader(AS_TEXT, "benchmark", nai.Limits(), 0)
     count = 0
     for data in reads:
         for _ in reader.receive_data(data):

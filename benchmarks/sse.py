@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 import nai_proto as nai
-from nai_proto.text.answers import TokenReader
+from nai_proto.text.answers import AS_TEXT, TokenReader
 
 from .data import READS, cut, events
 from .report import Effort, Report, peer, timed
@@ -44,7 +44,7 @@ def _limit(reads: list[bytes]) -> int:
 
 
 def _reader(reads: list[bytes]) -> int:
-    reader = TokenReader("benchmark", nai.Limits(), None)
+    reader = TokenReader(AS_TEXT, "benchmark", nai.Limits(), 0)
     count = 0
     for data in reads:
         count += len(reader.receive_data(data))

@@ -21,6 +21,7 @@ from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Headers, Request
 from nai_proto.secret import Password
 from nai_proto.testing import Clock
+from nai_proto.tokenizers.base import Pieces
 from nai_transports import asyncio as on_asyncio
 from nai_transports import httpx as on_httpx
 from nai_transports import memory as on_memory
@@ -236,3 +237,13 @@ def counting(app: App) -> Generator[tuple[App, list[int]], None, None]:
             at_work[0] -= 1
 
     yield counted, at_work
+
+
+class ByteTokenizer(Pieces):
+    """A token for each byte, its id 300 more than the byte: small, and every character beyond ASCII takes several."""
+
+    def __init__(self) -> None:
+        super().__init__("bytes", {byte + 300: bytes([byte]) for byte in range(256)}, {})
+
+    def encode(self, text: str) -> list[int]:
+        return [byte + 300 for byte in text.encode()]

@@ -37,11 +37,13 @@ __all__ = [
     "Runnable",
     "Send",
     "Sleep",
+    "altered",
     "compute",
     "using",
 ]
 
 E = TypeVar("E")
+F = TypeVar("F")
 R = TypeVar("R")
 T = TypeVar("T")
 E_co = TypeVar("E_co", covariant=True)
@@ -139,14 +141,23 @@ def compute(function: Callable[[], T]) -> Flow[Never, T]:
 
 def using(token: Token, flow: Runnable[E, R]) -> Flow[E, R]:
     """``flow`` with ``token`` on each request that has none: how a flow that logs in goes on."""
+
+    def signed(action: Action[E]) -> Action[E]:
+        if isinstance(action, Send) and action.request.token is None:
+            return replace(action, request=replace(action.request, token=token))
+        return action
+
+    return altered(flow, signed)
+
+
+def altered(flow: Runnable[E, R], alter: Callable[[Action[E]], Action[F]]) -> Flow[F, R]:
+    """``flow`` with each action passed through ``alter``; what comes of the actions reaches it as it is."""
     steps = iter(flow)
     try:
         action = next(steps)
         while True:
-            if isinstance(action, Send) and action.request.token is None:
-                action = Send(replace(action.request, token=token), action.call)
             try:
-                incoming = yield action
+                incoming = yield alter(action)
             except Exception as error:
                 action = steps.throw(error)
             else:

@@ -1,20 +1,40 @@
-"""What text requests give: the events of a stream, the result, and their readers (native §9.10, §10)."""
+"""What text requests give: the events of a stream, the result, and their readers (native §9.10, §10).
+
+A prompt that is text is answered with text, a prompt of token ids with token ids, packed in base64 (native §11.1). The two
+`Form`s differ in what an event and a result are made of, and in nothing else.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
 from ..codecs.json import JsonDecoder, error_message, service_error
 from ..codecs.sse import SSESplitter
-from ..errors import NaiError, StreamError, Truncated
+from ..codecs.tokens import unpack
+from ..errors import NaiError, RemoteProtocolError, StreamError, Truncated
 from ..http import Head
 from ..limits import Limits
 
-__all__ = ["Candidate", "Completion", "FinishReason", "Logprobs", "Token", "TokenReader", "Tokens"]
+__all__ = [
+    "AS_TEXT",
+    "AsIds",
+    "AsText",
+    "Candidate",
+    "Completion",
+    "CompletionIds",
+    "FinishReason",
+    "Form",
+    "Logprobs",
+    "Token",
+    "TokenIds",
+    "TokenReader",
+    "Tokens",
+    "Whole",
+]
 
 FinishReason: TypeAlias = Literal["stop", "length"]
 
@@ -53,6 +73,22 @@ class Token(_TokenFields, frozen=True, gc=False, forbid_unknown_fields=True):
     Strict, so that one decoding tells a usual event from all that needs a second look: errors, new keys.
     """
 
+    ids: tuple[int, ...] = ()
+    "What the text was decoded from, by `decoded`; a service that was asked for text does not say."
+
+
+class TokenIds(msgspec.Struct, frozen=True, gc=False):
+    """One generated token as the service streamed it, where the prompt was token ids."""
+
+    ids: tuple[int, ...]
+    "Normally one; none in an event that only says that it is the last."
+    ptr: int | None = None
+    "Its place in the answer, from 0."
+    final: bool = False
+    "True on the last one."
+    logprobs: Logprobs | None = None
+    "Present when ``num_logprobs`` was sent."
+
 
 class Completion(msgspec.Struct, frozen=True):
     """Generated text, without the prompt."""
@@ -63,51 +99,157 @@ class Completion(msgspec.Struct, frozen=True):
     "One per token, when ``num_logprobs`` was sent."
     finish_reason: FinishReason | None = None
     """``"length"`` when ``max_length`` tokens came, else ``"stop"``; None when it cannot be told: the service does not say,
-    and an answer that is not streamed does not show how many tokens it has."""
+    and text that is not streamed does not show how many tokens it has."""
+    ids: tuple[int, ...] = ()
+    "What the text was decoded from, by `decoded`; a service that was asked for text does not say."
 
+
+class CompletionIds(msgspec.Struct, frozen=True):
+    """Generated token ids, without the prompt. `decoded` makes a `Completion` of them."""
+
+    ids: tuple[int, ...]
+    logprobs: tuple[Logprobs, ...] | None = None
+    "One per token, when ``num_logprobs`` was sent."
+    finish_reason: FinishReason | None = None
+    """``"length"`` when ``max_length`` tokens came, else ``"stop"``; None while the stream goes on."""
+
+
+# ---- the two forms
+
+E = TypeVar("E", bound="Token | TokenIds")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 _decode: Final = msgspec.json.Decoder(Token).decode
+
+
+class Form(Protocol[E, R_co]):
+    """What an answer's events and result are."""
+
+    def event(self, block: bytes, /) -> E:
+        """The event of an everyday block; fails with one of `_UNUSUAL` on any other."""
+        ...
+
+    def of(self, fields: _TokenFields, /) -> E:
+        """The event that has these fields."""
+        ...
+
+    def result(self, events: Sequence[E], max_length: int | None, /) -> R_co:
+        """What the events make together; ``max_length`` is None while the stream goes on."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AsText:
+    """Text, for prompts that are text."""
+
+    event = staticmethod(_decode)
+
+    @staticmethod
+    def of(fields: _TokenFields) -> Token:
+        return Token(fields.text, fields.ptr, fields.final, fields.logprobs)
+
+    @staticmethod
+    def result(events: Sequence[Token], max_length: int | None) -> Completion:
+        return Completion(
+            "".join([token.text for token in events]), _logprobs(events), _reason(len(events), max_length)
+        )
+
+
+AS_TEXT: Final = AsText()
+
+
+@dataclass(frozen=True, slots=True)
+class AsIds:
+    """Token ids, for prompts of token ids."""
+
+    width: int
+    "Bytes per token."
+
+    def event(self, block: bytes) -> TokenIds:
+        return self.of(_decode(block))
+
+    def of(self, fields: _TokenFields) -> TokenIds:
+        return TokenIds(tuple(unpack(fields.text, self.width)), fields.ptr, fields.final, fields.logprobs)
+
+    @staticmethod
+    def result(events: Sequence[TokenIds], max_length: int | None) -> CompletionIds:
+        ids = tuple([one for token in events for one in token.ids])
+        return CompletionIds(ids, _logprobs(events), _reason(len(ids), max_length))
+
+
+def _logprobs(events: Sequence[Token] | Sequence[TokenIds]) -> tuple[Logprobs, ...] | None:
+    return tuple([token.logprobs for token in events if token.logprobs is not None]) or None
+
+
+def _reason(length: int, max_length: int | None) -> FinishReason | None:
+    if max_length is None:
+        return None
+    return "length" if length >= max_length else "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Makes token ids of an answer in one piece, which arrives in the clothes of one that is text."""
+
+    width: int
+    max_length: int
+
+    def __call__(self, answer: Completion, /) -> CompletionIds:
+        try:
+            ids = tuple(unpack(answer.text, self.width))
+        except RemoteProtocolError as problem:
+            wrong = RemoteProtocolError(f"output: {problem}", excerpt=problem.excerpt)
+        else:
+            return CompletionIds(ids, answer.logprobs, _reason(len(ids), self.max_length))
+        raise wrong
+
+
+# ---- the stream
+
 _TOKEN_EVENTS: Final = (b"newToken", b"", b"message")
-_UNUSUAL: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_UNUSUAL: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, RemoteProtocolError)
 _GENERAL: Final = JsonDecoder(_TokenFields)
 
 
-class TokenReader:
-    """Reads the event stream: each event is a `Token`, the result is the `Completion` that they make.
+class TokenReader(Generic[E, R]):
+    """Reads the event stream: each event is a token, the result is what they make together.
 
     Costs one splitting and one typed decoding per event. What does not decode is looked at again: it may be an error,
     have keys that are not known yet, or be wrong, and then the general decoder says how. Events of other names are
     tokens if they have one, failures if they are called ``error`` (sse §2.3), and else left out (sse §2.5).
     """
 
-    def __init__(self, where: str, limits: Limits, max_length: int | None) -> None:
+    def __init__(self, form: Form[E, R], where: str, limits: Limits, max_length: int) -> None:
         self.complete = False
+        self._form = form
         self._where = where
         self._depth = limits.json_depth
         self._max_length = max_length
         self._splitter = SSESplitter(limits)
-        self._tokens: list[Token] = []
+        self._tokens: list[E] = []
         self._failure: NaiError | None = None
 
     @property
-    def partial(self) -> Completion | None:
-        """The text so far."""
-        return self._completion() if self._tokens else None
+    def partial(self) -> R | None:
+        """What has come so far."""
+        return self._result() if self._tokens else None
 
-    def receive_data(self, data: bytes) -> Sequence[Token]:
+    def receive_data(self, data: bytes) -> Sequence[E]:
         if self._failure is not None:
             raise self._failure
-        tokens: list[Token] = []
+        tokens: list[E] = []
         if self.complete:
             return tokens
+        decode = self._form.event
         for kind, block in self._splitter.receive_data(data):
             try:
-                token = _decode(block) if kind == b"newToken" else None
+                token = decode(block) if kind == b"newToken" else None
             except _UNUSUAL:
                 token = None
             if token is None:
                 try:
-                    token = self._unusual(kind, block)
+                    token = self._unusual(kind, block, len(self._tokens) + len(tokens))
                 except NaiError as error:
                     if not tokens:
                         raise
@@ -122,16 +264,16 @@ class TokenReader:
         self._tokens += tokens
         return tokens
 
-    def receive_eof(self) -> Completion:
+    def receive_eof(self) -> R:
         if not self.complete:
             self.receive_data(b"")
             self._splitter.receive_eof()
             if self._splitter.stray and (error := service_error(self._splitter.stray)) is not None:
                 raise error
             raise Truncated(f"{self._where}: the stream ended after {len(self._tokens)} tokens, before its final event")
-        return self._completion()
+        return self._result()
 
-    def _unusual(self, kind: bytes, block: bytes) -> Token | None:
+    def _unusual(self, kind: bytes, block: bytes, number: int) -> E | None:
         """The token of an event; None if it has none: a ping, or something that is not known yet."""
         if not block:
             return None
@@ -141,24 +283,25 @@ class TokenReader:
             raise StreamError(error_message(block, "") or "an error without a message")
         if kind not in _TOKEN_EVENTS and b'"token"' not in block:
             return None
+        where = f"{self._where}: event {number}"
         text = block.decode("utf-8", "replace").encode()  # bad UTF-8 is U+FFFD in an event stream (sse §1.1)
-        fields = _GENERAL.decode(text, where=f"{self._where}: event {len(self._tokens)}", depth=self._depth)
-        return Token(fields.text, fields.ptr, fields.final, fields.logprobs)
+        fields = _GENERAL.decode(text, where=where, depth=self._depth)
+        try:
+            return self._form.of(fields)
+        except RemoteProtocolError as problem:
+            wrong = RemoteProtocolError(f"{where}: {problem}", excerpt=problem.excerpt)
+        raise wrong
 
-    def _completion(self) -> Completion:
-        length = len(self._tokens)
-        reason: FinishReason | None = None
-        if self.complete:
-            reason = "length" if self._max_length is not None and length >= self._max_length else "stop"
-        logprobs = tuple(token.logprobs for token in self._tokens if token.logprobs is not None)
-        return Completion("".join(token.text for token in self._tokens), logprobs or None, reason)
+    def _result(self) -> R:
+        return self._form.result(self._tokens, self._max_length if self.complete else None)
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
+class Tokens(Generic[E, R]):
     """Makes the reader of one stream."""
 
-    max_length: int | None
+    form: Form[E, R]
+    max_length: int
 
-    def __call__(self, where: str, head: Head, limits: Limits, /) -> TokenReader:  # noqa: ARG002 -- a ReaderFactory
-        return TokenReader(where, limits, self.max_length)
+    def __call__(self, where: str, head: Head, limits: Limits, /) -> TokenReader[E, R]:  # noqa: ARG002 -- a ReaderFactory
+        return TokenReader(self.form, where, limits, self.max_length)

@@ -26,12 +26,14 @@ from nai_proto.http import Head, Host, Request
 from nai_proto.limits import Limits
 from nai_proto.secret import AccessKey, AccessToken, EncryptionKey, Password, PersistentToken
 from nai_proto.testing import Played, converse, play
-from nai_proto.text import Completion, FinishReason, Logprobs, Token
+from nai_proto.text import Completion, CompletionIds, FinishReason, Logprobs, Token, TokenIds
+from nai_proto.tokenizers import Tokenizer, read
 from nai_transports import asyncio as on_asyncio
 from nai_transports import httpx as on_httpx
 from nai_transports import memory as on_memory
 from nai_transports import trio as on_trio
 
+TOKENIZER: Tokenizer = read(b"", name="x")
 SESSION = nai.Session(token=PersistentToken("pst-x"))
 
 
@@ -42,6 +44,10 @@ def operations() -> None:
     assert_type(text.generate("x"), Operation[Never, Completion])
     assert_type(text.generate_stream("x"), Operation[Token, Completion])
     assert_type(nai.text.generate_stream("x", model=nai.Model.KAYRA, max_length=5), Operation[Token, Completion])
+    assert_type(text.generate([1, 2]), Operation[Never, CompletionIds])
+    assert_type(text.generate_stream((1, 2)), Operation[TokenIds, CompletionIds])
+    assert_type(text.decoded(text.generate_stream([1]), TOKENIZER), Flow[Token, Completion])
+    assert_type(text.decoded(text.generate([1]), TOKENIZER), Flow[Token, Completion])
     assert_type(account.login_with_key(AccessKey("")), Operation[Never, AccessToken])
     assert_type(account.login("a", "b"), Flow[Never, AccessToken])
     assert_type(text.generate_stream("x").retried(nai.NEVER), Operation[Token, Completion])

@@ -21,9 +21,11 @@ from nai_proto.http import Head, Request
 from nai_proto.secret import AccessKey, Password, PersistentToken
 from nai_proto.testing import play
 from nai_proto.text import Completion, Token
+from nai_proto.tokenizers import read
 from nai_transports import asyncio as on_asyncio
 from nai_transports import httpx as on_httpx
 
+TOKENIZER = read(b"", name="x")
 SESSION = Session()
 CLIENT = on_httpx.Client(SESSION)
 
@@ -83,10 +85,11 @@ def runnables() -> None:
 
 
 def parameters() -> None:
-    text.generate("x", temprature=1)  # type: ignore[call-arg]
-    text.generate("x", temperature="hot")  # type: ignore[arg-type]
-    text.generate("x", phrase_rep_pen="a bit")  # type: ignore[arg-type]
-    text.generate_stream(b"x")  # type: ignore[arg-type]
+    text.generate("x", temprature=1)  # type: ignore[call-overload]
+    text.generate("x", temperature="hot")  # type: ignore[call-overload]
+    text.generate("x", phrase_rep_pen="a bit")  # type: ignore[call-overload]
+    text.generate_stream(["x"])  # type: ignore[list-item]
+    text.decoded(text.generate_stream("x"), TOKENIZER)  # type: ignore[arg-type]
     account.login_with_key("a key")  # type: ignore[arg-type]
     account.access_key("a", "b")  # type: ignore[arg-type]
     AccessKey(b"x")  # type: ignore[arg-type]

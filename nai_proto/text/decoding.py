@@ -1,0 +1,71 @@
+"""Text for answers of token ids: what runs is the same flow, what it tells is what the tokens mean.
+
+An operation stays a value that pickles, and a tokenizer is none; so the two meet here, in the flow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ..errors import NaiError
+from ..exchange.flow import Action, Emit, Flow, HasPartial, Runnable, Send, altered
+from .answers import Completion, CompletionIds, Token, TokenIds
+
+if TYPE_CHECKING:
+    from ..tokenizers import Tokenizer
+
+__all__ = ["decoded"]
+
+
+def decoded(flow: Runnable[TokenIds, CompletionIds], tokenizer: Tokenizer) -> Flow[Token, Completion]:
+    """``flow`` with text: of each event, of the result, and of the partial result, of errors too.
+
+    A character that is spread over tokens comes with the last of them, so the events' texts joined are the result's text,
+    and neither has half a character that later became whole.
+
+    Args:
+        flow: `generate` or `generate_stream` of a prompt of token ids, or any flow with such events and such a result.
+        tokenizer: of the model that answers.
+    """
+    decoder = tokenizer.decoder()
+
+    def token(event: TokenIds) -> Token:
+        text = decoder.receive(event.ids)
+        if event.final:
+            text += decoder.receive_eof()
+        return Token(text, event.ptr, event.final, event.logprobs, event.ids)
+
+    def told(action: Action[TokenIds]) -> Action[Token]:
+        if isinstance(action, Emit):
+            return Emit([token(event) for event in action.events])
+        if isinstance(action, Send) and action.call is not None:
+            return replace(action, call=_Decoded(action.call, tokenizer))
+        return action
+
+    try:
+        result = yield from altered(flow, told)
+    except NaiError as error:
+        error.partial = _completion(error.partial, tokenizer)
+        raise
+    return Completion(tokenizer.decode(result.ids), result.logprobs, result.finish_reason, result.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """A call, whose partial result has text."""
+
+    call: HasPartial
+    tokenizer: Tokenizer
+
+    @property
+    def partial(self) -> object:
+        return _completion(self.call.partial, self.tokenizer)
+
+
+def _completion(partial: object, tokenizer: Tokenizer) -> object:
+    """A partial result with text; a character that has only begun stays out of it, its ids do not."""
+    if not isinstance(partial, CompletionIds):
+        return partial
+    text = tokenizer.decoder().receive(partial.ids)
+    return Completion(text, partial.logprobs, partial.finish_reason, partial.ids)
