@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
+import msgspec
+
 from .account import login_spelled
 from .codecs.keys import encryption_key
 from .codecs.keystore import Keystore, open_keystore
@@ -22,7 +24,7 @@ from .codecs.sealed import PLAIN_TYPES, Opened, OpenedState, StoredObject, open_
 from .exchange.flow import Emit, Flow, compute, using
 from .limits import Limits
 from .objects import keystore, list_objects
-from .secret import Password
+from .secret import AccessToken, Password
 
 __all__ = ["Library", "LibraryEvent", "Story", "Suspicion", "link", "open_library"]
 
@@ -76,6 +78,17 @@ class Story:
         title = self.card.json().get("title") if self.card.ok else None
         return title if isinstance(title, str) else ""
 
+    @property
+    def text(self) -> str | None:
+        """The text of a content in the older form (content §5), as it now stands; None for documents (content §7)."""
+        if self.content is None or not self.content.ok:
+            return None
+        try:
+            story = msgspec.convert(self.content.json(), _Content).story
+        except msgspec.ValidationError:
+            return None
+        return "".join([fragment.data for fragment in story.fragments])
+
 
 @dataclass(frozen=True, slots=True)
 class Library:
@@ -88,6 +101,8 @@ class Library:
     "Contents that no card leads to."
     change_index: float | None = None
     "The keystore's, to be sent with a change; None if the account has none."
+    token: AccessToken | None = field(default=None, compare=False)
+    "What the library was opened with, for what comes next: `using` puts it on a flow."
 
     @property
     def items(self) -> Iterator[Opened]:
@@ -135,7 +150,7 @@ def open_library(email: str, password: Password | str, limits: Limits = Limits()
     contents = yield from using(token, list_objects(_CONTENTS))
     opened_contents = yield from _open_all(_CONTENTS, contents, keys, limits)
     stories, orphans = yield from compute(partial(link, opened_cards, opened_contents))
-    return Library(keys, stories, orphans, sealed.changeIndex)
+    return Library(keys, stories, orphans, sealed.changeIndex, token)
 
 
 def link(cards: Sequence[Opened], contents: Sequence[Opened]) -> tuple[tuple[Story, ...], tuple[Opened, ...]]:
@@ -181,3 +196,17 @@ def _slices(items: Sequence[StoredObject]) -> Iterator[list[StoredObject]]:
             batch, size = [], 0
     if batch:
         yield batch
+
+
+class _Fragment(msgspec.Struct):
+    data: str
+
+
+class _Written(msgspec.Struct):
+    fragments: list[_Fragment]
+
+
+class _Content(msgspec.Struct):
+    """What of a content says its text."""
+
+    story: _Written

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import Any
 
+from nai_proto.exchange.flow import Compute
 from nai_proto.exchange.reply import App, Cut, Store, Write
 from nai_proto.exchange.serving import Need, serve
 
@@ -97,6 +98,8 @@ async def _serve(app: App, connection: socket.socket, store: Callable[[object], 
                             data = await loop.sock_recv(connection, _READ)
                 case Write(out):
                     await loop.sock_sendall(connection, out)
+                case Compute():
+                    await _computed(step.perform)
                 case Store(change):
                     if store is not None:
                         await asyncio.to_thread(store, change)
@@ -107,6 +110,24 @@ async def _serve(app: App, connection: socket.socket, store: Callable[[object], 
         pass  # the connection is over, for us as well
     finally:
         steps.close()
+
+
+async def _computed(work: Callable[[], None]) -> None:
+    """Done in a thread that nobody waits for in the end: a server that is told to stop does."""
+    loop = asyncio.get_running_loop()
+    done = loop.create_future()
+
+    def tell() -> None:
+        if not done.cancelled():
+            done.set_result(None)
+
+    def run() -> None:
+        work()
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(tell)
+
+    threading.Thread(target=run, name="nai-emulator-work", daemon=True).start()
+    await done
 
 
 @contextmanager

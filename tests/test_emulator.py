@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from nai_proto import account, text
 from nai_proto.emulator import Account, Emulator
-from nai_proto.emulator.language import storyteller
+from nai_proto.emulator.corpus import TALES
+from nai_proto.emulator.language import Vocabulary
 from nai_proto.exchange.retry import NEVER
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Headers, Request
@@ -229,7 +230,7 @@ def test_whole_and_streamed_are_the_same_text_for_the_same_seed() -> None:
 def test_max_length_counts_tokens() -> None:
     document = generated(an_emulator(), max_length=17, num_logprobs=0)
     assert len(document["logprobs"]) == 17
-    assert len(storyteller().vocabulary.split(document["output"])) == 17
+    assert len(Vocabulary(TALES).split(document["output"])) == 17
 
 
 def test_logprobs_come_when_they_are_asked_for() -> None:

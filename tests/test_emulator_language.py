@@ -19,7 +19,8 @@ from nai_proto.emulator.language import LanguageModel, Vocabulary, storyteller
 from nai_proto.emulator.sampling import SAMPLERS, Distribution, Settings, Step, generate
 
 TELLER = storyteller()
-VOCABULARY = TELLER.vocabulary
+VOCABULARY = Vocabulary(TALES)
+(END,) = VOCABULARY.encode("\n\n***\n\n")
 TWIN = LanguageModel(TALES)
 WORDS = len(VOCABULARY.words)
 IDS = WORDS + 0x110000
@@ -142,10 +143,10 @@ def test_every_context_has_a_distribution(context: list[int]) -> None:
 @example("nobody speaks here", '"Zanzibar')
 @given(st.text(max_size=60), any_text)
 def test_a_model_of_any_text_has_one_too(read: str, prompt: str) -> None:
-    model = LanguageModel(read)
-    context = model.vocabulary.encode(prompt)
+    model, vocabulary = LanguageModel(read), Vocabulary(read)
+    context = vocabulary.encode(prompt)
     tokens = [step.token for step in generate(model, context, Settings(max_length=5), Chance(0))]
-    assert max(tokens) < len(model.vocabulary.words)
+    assert max(tokens) < len(vocabulary.words)
 
 
 def test_only_the_last_pieces_and_the_voice_matter() -> None:
@@ -193,7 +194,7 @@ def test_prompts_are_continued_in_words_of_the_tales(prompt: str) -> None:
     told = set(VOCABULARY.encode(TALES))
     assert max(told) < WORDS
     tokens = tell(prompt, 500)
-    assert told >= set(tokens) - {VOCABULARY.end}
+    assert told >= set(tokens) - {END}
     assert len(set(tokens)) > 100
 
 
@@ -208,17 +209,17 @@ def test_speech_is_closed_before_it_opens_again() -> None:
 
 def test_tales_end_and_others_begin() -> None:
     tokens = tell("", 20_000)
-    ends = [i for i, token in enumerate(tokens) if token == VOCABULARY.end]
+    ends = [i for i, token in enumerate(tokens) if token == END]
     assert 4 <= len(ends) <= 400
     assert all(VOCABULARY.piece(tokens[i + 1])[0].isupper() for i in ends)
 
 
 def test_an_end_token_ends_the_generation() -> None:
-    settings = Settings(max_length=100_000, eos_ids=frozenset({VOCABULARY.end}))
+    settings = Settings(max_length=100_000, eos_ids=frozenset({END}))
     *steps, last = generate(TELLER, [], settings, Chance(0))
-    assert last.token == VOCABULARY.end
+    assert last.token == END
     assert last.final
-    assert not any(step.final or step.token == VOCABULARY.end for step in steps)
+    assert not any(step.final or step.token == END for step in steps)
 
 
 def test_the_storyteller_is_one() -> None:

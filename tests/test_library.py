@@ -171,6 +171,26 @@ def test_a_library_opens_over_every_transport(transport: str) -> None:
     check_whole(outcome.result, outcome.events)
 
 
+def test_a_story_has_its_text_where_the_content_has_the_older_form() -> None:
+    emulator, owner = an_emulator()
+    assert opened(emulator).result.stories[2].text == "むかしむかし、あるところに。 🦢"
+    for type_, content in (("storycontent", {"document": "AA=="}), ("storycontent", {"story": {"fragments": [{}]}})):
+        stored, keys = owner.storage.objects[type_][0], keys_of(owner)
+        plaintext = json.dumps(content).encode()
+        change(owner, type_, 0, data=sealed(plaintext, keys[stored.meta or ""]))
+        assert opened(emulator).result.stories[0].text is None
+    change(owner, "storycontent", 1, data="!")
+    assert opened(emulator).result.stories[1].text is None
+
+
+def test_a_library_has_the_token_to_go_on_with() -> None:
+    emulator, _ = an_emulator()
+    library = opened(emulator).result
+    assert library.token is not None
+    assert library.token.reveal() not in repr(library)
+    assert converse(using(library.token, objects.keystore()), emulator).result.changeIndex == 1
+
+
 def test_the_key_comes_from_the_spelling_that_logged_in() -> None:
     played = converse(open_library(EMAIL.upper(), PASSWORD), an_emulator()[0])
     check_whole(played.result, played.events)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from nai_proto.emulator import Emulator
 from nai_proto.errors import LocalProtocolError
+from nai_proto.exchange.flow import Compute
 from nai_proto.exchange.reply import (
     REPLY_TRANSITIONS,
     App,
@@ -43,6 +44,7 @@ ACTIONS: dict[Kind, ServerAction | None] = {
     Start: Start(HEAD),
     Write: Write(b"x"),
     Wait: Wait(1),
+    Compute: Compute(lambda: None),
     Store: Store("a change"),
     Raw: Raw(b"raw"),
     Cut: Cut(),
@@ -216,6 +218,8 @@ def drive(app: App, pieces: Iterable[bytes], *, clock: Clock | None = None, limi
             case Write(data):
                 assert data
                 served.out += data
+            case Compute():
+                step.perform()
             case Store(change):
                 served.stored.append(change)
             case Cut():
@@ -418,7 +422,7 @@ def streaming(*, pause: float | None) -> Acting:
 
 def until_need(steps: Iterator[ServeStep], out: list[bytes]) -> Need | Cut:
     """Goes on to where the server waits."""
-    while isinstance(step := next(steps), Write | Store):
+    while not isinstance(step := next(steps), Need | Cut):
         if isinstance(step, Write):
             out.append(step.data)
     return step

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable, Generator
+from typing import Final, TypeAlias, TypeVar
 
 from ..codecs.json import encode
-from ..exchange.reply import Handler, Start, Write
+from ..exchange.flow import Compute
+from ..exchange.reply import Handler, ServerAction, Start, Write
 from ..http import Head, Headers
 
-__all__ = ["OPEN", "Refused", "answer", "answer_empty", "answer_json", "refuse"]
+__all__ = ["OPEN", "Refused", "Steps", "answer", "answer_empty", "answer_json", "computed", "refuse"]
+
+T = TypeVar("T")
+
+Steps: TypeAlias = Generator[ServerAction, bytes | None, T]
+"""Part of a handler, that finds something out."""
 
 OPEN: Final = ("Access-Control-Allow-Origin", "*")
 """Any page may read any answer."""
@@ -43,3 +50,10 @@ def answer_empty(status: int) -> Handler:
 def refuse(refused: Refused) -> Handler:
     """The service's error object."""
     yield from answer_json(refused.status, {"statusCode": refused.status, "message": refused.message})
+
+
+def computed(function: Callable[[], T]) -> Steps[T]:
+    """What the function returns, without holding up other connections meanwhile."""
+    job = Compute(function)
+    yield job
+    return job.result

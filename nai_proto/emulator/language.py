@@ -2,6 +2,7 @@
 
 Pieces and prediction are apart. The *vocabulary* tells ``the``, `` the`` and `` The`` from each other, because text is
 made of them; the *context* does not, so that a prompt in another form than the tales meets what the tales have to say.
+So any vocabulary will do: the model reads the tales in its own, or in the ids of the tokenizer that a real model uses.
 
 It is an interpolated trigram model (Jelinek and Mercer's, with fixed weights): what followed the last two pieces, mixed
 with what followed the last one, mixed with a trace of the commonest pieces of all. Three more things make it readable:
@@ -12,7 +13,7 @@ with what followed the last one, mixed with a trace of the commonest pieces of a
   the tales have them.
 - A piece that the tales do not have is taken for one that they have once: what follows those, follows it.
 
-Reading the tales takes less than a tenth of a second. A distribution is built when it is first needed and then kept;
+Reading the tales takes about a tenth of a second. A distribution is built when it is first needed and then kept;
 of these tales there are some 2,000, and with all of them built the model has about 10 MB.
 """
 
@@ -22,13 +23,13 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from itertools import islice
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
+from ..tokenizers.base import Incremental
 from .corpus import TALES
 from .sampling import Distribution
 
-__all__ = ["LanguageModel", "Vocabulary", "storyteller"]
+__all__ = ["Coder", "LanguageModel", "Vocabulary", "storyteller"]
 
 _END: Final = "\n\n***\n\n"
 _PIECE: Final = re.compile(
@@ -47,6 +48,7 @@ _UNKNOWN: Final = "<unknown>"
 """The form of all that the tales do not have; no piece has it."""
 _TOLD: Final = "told"
 _SAID: Final = "said"
+_QUOTE: Final = "a quote"
 _LONGEST_SPEECH: Final = 100
 """How many pieces back an opening quote still counts. In the tales nobody speaks for longer."""
 _SHARES: Final = (1.0, 0.999, 0.98)
@@ -58,6 +60,14 @@ _COMMON: Final = 32
 
 _Outlook: TypeAlias = tuple[str, tuple[str, ...]]
 """A voice and the last pieces' forms."""
+
+
+class Coder(Protocol):
+    """Text to ids and back: a `Vocabulary`, or a real tokenizer."""
+
+    def encode(self, text: str, /) -> list[int]: ...
+    def decode(self, ids: Iterable[int], /) -> str: ...
+    def decoder(self) -> Incremental: ...
 
 
 class Vocabulary:
@@ -77,11 +87,6 @@ class Vocabulary:
     def __init__(self, text: str) -> None:
         self.words = tuple(dict.fromkeys(_variants(_PIECE.findall(text))))
         self._ids = {word: token for token, word in enumerate(self.words)}
-
-    @property
-    def end(self) -> int:
-        """The piece between two tales: the end of one, and the context in which the next begins."""
-        return self._ids[_END]
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text."""
@@ -116,6 +121,10 @@ class Vocabulary:
         """
         return "".join(map(self.piece, ids))
 
+    def decoder(self) -> Incremental:
+        """For ids that come bit by bit."""
+        return Incremental(lambda token, _: self.piece(token).encode("utf-8", "replace"))
+
 
 def _variants(pieces: Iterable[str]) -> Iterator[str]:
     """The pieces, and what prompts may have that the text itself does not."""
@@ -130,24 +139,28 @@ def _variants(pieces: Iterable[str]) -> Iterator[str]:
 
 
 class LanguageModel:
-    """What a text leads to expect, in the ids of its own vocabulary.
+    """What a text leads to expect.
 
     The text is read as a circle of tales, so something always follows; an empty context is the end of a tale.
+
+    Args:
+        text: what it reads.
+        vocabulary: in whose ids; in those of its own `Vocabulary` if None.
     """
 
-    __slots__ = ("_followers", "_forms", "_outlooks", "_turns", "vocabulary")
+    __slots__ = ("_end", "_followers", "_outlooks", "_traits", "vocabulary")
 
-    vocabulary: Final[Vocabulary]
+    vocabulary: Final[Coder]
 
-    def __init__(self, text: str) -> None:
-        self.vocabulary = Vocabulary(text)
-        self._forms = [piece.strip().lower() for piece in self.vocabulary.words]
-        self._turns = {token: turn for token, piece in enumerate(self.vocabulary.words) if (turn := _turn(piece))}
+    def __init__(self, text: str, vocabulary: Coder | None = None) -> None:
+        self.vocabulary = vocabulary or Vocabulary(text)
+        self._end = self.vocabulary.encode(_END)[1 - len(_SHARES) :]
+        self._traits = _Traits(self.vocabulary)
         self._followers: defaultdict[_Outlook, Counter[int]] = defaultdict(Counter)
         self._outlooks: dict[_Outlook, Distribution] = {}
 
-        tokens = [*self.vocabulary.encode(text), self.vocabulary.end]
-        forms = [self._form(token) for token in tokens]
+        tokens = [*self.vocabulary.encode(text), *self.vocabulary.encode(_END)]
+        forms = [self._traits[token].form for token in tokens]
         seen = Counter(forms)
         voice = _TOLD
         for here, token in enumerate(tokens):
@@ -156,7 +169,7 @@ class LanguageModel:
                 self._followers[voice, before][token] += 1
             if seen[forms[here - 1]] == 1:
                 self._followers[voice, (_UNKNOWN,)][token] += 1
-            voice = self._turns.get(token, voice)
+            voice = self._turn(tokens[here - 1], token) or voice
         common = Counter(dict(Counter(tokens).most_common(_COMMON)))
         for voice in (_TOLD, _SAID):
             self._followers[voice, ()] = common
@@ -167,18 +180,24 @@ class LanguageModel:
         It has 32 candidates or more, if the text has so many different pieces.
         """
         voice = self._voice(context)
-        recent = context[1 - len(_SHARES) :] or (self.vocabulary.end,)
-        forms = tuple(map(self._form, recent))
+        recent = context[1 - len(_SHARES) :] or self._end
+        forms = tuple([self._traits[token].form for token in recent])
         known = next(last for last in (forms, forms[-1:], (_UNKNOWN,), ()) if (voice, last) in self._followers)
         return self._outlook(voice, known)
 
-    def _form(self, token: int) -> str:
-        """A piece as context: case, blanks and line ends do not matter, and spelling says nothing."""
-        return self._forms[token] if token < len(self._forms) else _UNKNOWN
-
     def _voice(self, context: Sequence[int]) -> str:
-        turns = (self._turns.get(token) for token in islice(reversed(context), _LONGEST_SPEECH))
-        return next(filter(None, turns), _TOLD)
+        """The voice that goes on after the context: what the last piece that decides says."""
+        for here in range(len(context) - 1, max(len(context) - _LONGEST_SPEECH, 0) - 1, -1):
+            if turn := self._turn(context[here - 1] if here else None, context[here]):
+                return turn
+        return _TOLD
+
+    def _turn(self, before: int | None, token: int) -> str | None:
+        """The voice that goes on after a piece, if it is one that decides."""
+        turn = self._traits[token].turn
+        if turn is _QUOTE:
+            return _SAID if before is None or self._traits[before].open else _TOLD
+        return turn
 
     def _outlook(self, voice: str, forms: tuple[str, ...]) -> Distribution:
         outlook = self._outlooks.get((voice, forms))
@@ -194,14 +213,37 @@ class LanguageModel:
         return outlook
 
 
-def _turn(piece: str) -> str | None:
-    """The voice that goes on after this piece, if it is one that decides."""
-    if piece.strip() == '"':
-        return _SAID
-    return _TOLD if '"' in piece or "\n" in piece else None
+class _Trait(NamedTuple):
+    """What of a piece matters as context."""
+
+    form: str
+    "Case and blanks do not matter."
+    turn: str | None
+    "The voice that goes on after it, if it decides; a quote that begins it decides by what stands before."
+    open: bool
+    "May a quote after it open speech?"
+
+
+class _Traits(dict[int, _Trait]):
+    """The traits of all pieces that were ever looked at, by id."""
+
+    def __init__(self, vocabulary: Coder) -> None:
+        super().__init__()
+        self._vocabulary = vocabulary
+
+    def __missing__(self, token: int) -> _Trait:
+        piece = self._vocabulary.decode((token,))
+        last = max(piece.rfind('"'), piece.rfind("\n"))
+        turn = None
+        if last == 0 and piece[0] == '"':
+            turn = _QUOTE
+        elif last >= 0:
+            turn = _SAID if piece[last] == '"' and piece[last - 1].isspace() else _TOLD
+        trait = self[token] = _Trait(piece.strip().lower(), turn, piece[-1:].isspace())
+        return trait
 
 
 @cache
 def storyteller() -> LanguageModel:
-    """The model that has read the tales; one for all who ask."""
+    """The model that has read the tales in its own vocabulary; one for all who ask."""
     return LanguageModel(TALES)

@@ -20,7 +20,7 @@ from ..secret import Password, PersistentToken
 from .accounts import Account, Accounts
 from .answers import OPEN, Refused, answer, answer_json, refuse
 from .storage import as_sent
-from .text import TextService
+from .text import TextService, Tokenizers
 
 __all__ = ["Emulator"]
 
@@ -52,6 +52,8 @@ class Emulator:
         entropy: gives so many random bytes, for tokens.
         seed: of the text that is generated.
         pace: seconds per generated token.
+        tokenizers: gives a model's tokenizer by the model's id, or None. Without it, whatever holds token ids is answered
+            with 501.
         limits: bounds for requests.
     """
 
@@ -62,11 +64,12 @@ class Emulator:
         entropy: Callable[[int], bytes],
         seed: str = "once upon a time",
         pace: float = 0.0,
+        tokenizers: Tokenizers = lambda _: None,
         limits: Limits = Limits(),
     ) -> None:
         self._limits = limits
         self._accounts = Accounts(now, entropy)
-        self._text = TextService(seed, pace)
+        self._text = TextService(seed, pace, tokenizers)
         # By the names of the endpoint table; what is missing here is answered with 501.
         self._handlers: Mapping[str, Callable[[_Asked], Handler]] = {
             "health": self._health,

@@ -9,6 +9,7 @@ Read      waits for more of the request's body                          the byte
 Start     sends the head of the answer                                  None
 Write     sends a piece of its body                                     None
 Wait      waits, and stops the handler if the client goes away          None
+Compute   calls ``perform``, off the event loop if there is one         None
 Store     makes a change durable, before anything is acknowledged       None
 Raw       sends bytes that no correct server sends                      None
 Cut       closes the connection at once                                 None
@@ -24,10 +25,11 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from ..errors import LocalProtocolError
 from ..http import Head, Request
+from .flow import Compute
 
 __all__ = [
     "REPLY_TRANSITIONS",
@@ -98,7 +100,7 @@ class Finish:
     """The answer is complete. Handlers do not yield this: they return."""
 
 
-ServerAction: TypeAlias = Read | Start | Write | Wait | Store | Raw | Cut
+ServerAction: TypeAlias = Read | Start | Write | Wait | Compute[Any] | Store | Raw | Cut
 Output: TypeAlias = ServerAction | Finish
 Handler: TypeAlias = Generator[ServerAction, bytes | None, None]
 App: TypeAlias = Callable[[Request], Handler]
@@ -121,12 +123,14 @@ class ReplyState(enum.Enum):
 REPLY_TRANSITIONS: Final[Mapping[tuple[ReplyState, type[Output]], ReplyState]] = {
     (ReplyState.OPEN, Read): ReplyState.OPEN,
     (ReplyState.OPEN, Wait): ReplyState.OPEN,
+    (ReplyState.OPEN, Compute): ReplyState.OPEN,
     (ReplyState.OPEN, Store): ReplyState.OPEN,
     (ReplyState.OPEN, Start): ReplyState.STARTED,
     (ReplyState.OPEN, Raw): ReplyState.BROKEN,
     (ReplyState.OPEN, Cut): ReplyState.DONE,
     (ReplyState.STARTED, Read): ReplyState.STARTED,
     (ReplyState.STARTED, Wait): ReplyState.STARTED,
+    (ReplyState.STARTED, Compute): ReplyState.STARTED,
     (ReplyState.STARTED, Store): ReplyState.STARTED,
     (ReplyState.STARTED, Write): ReplyState.STARTED,
     (ReplyState.STARTED, Raw): ReplyState.BROKEN,

@@ -1,19 +1,21 @@
 """One connection of a server, without I/O: an `App` over a `Wire`.
 
-All that a driver has to know are four steps: `Need` (read from the client, for at most so many seconds), `Write`, `Store`
-and `Cut`. Waiting is reading with a limit, or a vanished client would go unnoticed and keep what it holds.
+All that a driver has to know are five steps: `Need` (read from the client, for at most so many seconds), `Write`,
+`Compute`, `Store` and `Cut`. Waiting is reading with a limit, or a vanished client would go unnoticed and keep what it
+holds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from ..errors import LimitExceeded, RemoteProtocolError
 from ..http import Head, Headers, Request
 from ..limits import Limits
 from ..wire import Closed, Data, End, Event, Wire
+from .flow import Compute
 from .reply import App, Cut, Finish, Raw, Read, Reply, ReplyState, Start, Store, Wait, Write
 
 __all__ = ["Need", "ServeStep", "serve"]
@@ -26,7 +28,7 @@ class Need:
     seconds: float | None = None
 
 
-ServeStep: TypeAlias = Need | Write | Store | Cut
+ServeStep: TypeAlias = Need | Write | Compute[Any] | Store | Cut
 _Steps: TypeAlias = Generator[ServeStep, bytes | None, None]
 _NEED: Final = Need()
 _CUT: Final = Cut()
@@ -102,8 +104,8 @@ def _answer(wire: Wire, reply: Reply, now: Callable[[], float]) -> _Steps:
                 yield Write(data)
             case Wait(seconds):
                 yield from _wait(wire, seconds, now)
-            case Store() as store:
-                yield store
+            case Compute() | Store() as step:
+                yield step
             case Cut():
                 raise _GoneError
             case Finish():

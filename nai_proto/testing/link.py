@@ -8,6 +8,7 @@ from typing import Final
 
 from ..errors import LocalProtocolError
 from ..exchange.asking import Asking
+from ..exchange.flow import Compute
 from ..exchange.reply import App, Cut, Store, Write
 from ..exchange.serving import Need, ServeStep, serve
 from ..http import Head, Request
@@ -123,6 +124,9 @@ class Link:
                 self._take(lambda: self._steps.send(data))
             case Write(data):
                 self._to_client += [piece for piece in self._pieces(data) if piece]
+                self._take(lambda: self._steps.send(None))
+            case Compute() as job:
+                job.perform()
                 self._take(lambda: self._steps.send(None))
             case Store(change):
                 if self._store is not None:

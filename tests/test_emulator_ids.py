@@ -1,0 +1,153 @@
+"""The emulator in the ids of a model's tokenizer: prompts, answers, and all else that holds ids (native §9, §11.1)."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import Any
+
+import pytest
+
+from nai_proto import text
+from nai_proto.codecs.tokens import pack, unpack
+from nai_proto.emulator import Account, Emulator
+from nai_proto.exchange.retry import NEVER
+from nai_proto.exchange.session import Session
+from nai_proto.testing import converse
+from nai_proto.text.models import MODELS
+from nai_proto.tokenizers import Tokenizer
+from nai_transports.httpx import Client
+from nai_transports.serve import serving
+
+from .support import ByteTokenizer, an_emulator
+from .test_emulator import asked, refused
+
+BYTES = ByteTokenizer()
+ONCE = "Once upon a time"
+
+
+def emulating() -> tuple[Emulator, Account]:
+    return an_emulator(tokenizers=lambda _: BYTES)
+
+
+def body(input: str | list[int], model: str = "kayra-v1", **parameters: Any) -> dict[str, Any]:  # noqa: A002
+    width = 4 if "erato" in model else 2
+    given = {"max_length": 30, "seed": 5, "use_string": isinstance(input, str), **parameters}
+    packed = input if isinstance(input, str) else pack(input, width)
+    return {"input": packed, "model": model, "parameters": given}
+
+
+def answered(owner_and: tuple[Emulator, Account], sent: dict[str, Any]) -> Any:
+    emulator, owner = owner_and
+    head, document = asked(emulator, "POST", "/ai/generate", sent, owner=owner)
+    assert head.status in (200, 201), document
+    return json.loads(document)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)
+def test_a_prompt_of_ids_is_answered_with_ids_of_the_models_width(model: text.Model) -> None:
+    document = answered(emulating(), body(BYTES.encode(ONCE), model.id))
+    ids = unpack(document["output"], model.token_width)
+    assert len(ids) == 30
+    assert set(ids) <= set(range(300, 556))
+
+
+def test_ids_and_text_are_the_same_story() -> None:
+    ids = unpack(answered(emulating(), body(BYTES.encode(ONCE), num_logprobs=0))["output"], 2)
+    assert BYTES.decode(ids) == answered(emulating(), body(ONCE, num_logprobs=1))["output"]
+
+
+def test_streamed_and_whole_are_the_same_ids() -> None:
+    emulator, owner = emulating()
+    session = Session(token=owner.persistent_token)
+    for model in ("kayra-v1", "llama-3-erato-v1"):
+        prompt = BYTES.encode(ONCE)
+        streamed = converse(text.generate_stream(prompt, model=model, extra={"seed": 3}), emulator, session)
+        whole = converse(text.generate(prompt, model=model, extra={"seed": 3}), emulator, session)
+        assert streamed.result == whole.result
+        assert [len(token.ids) for token in streamed.events] == [1] * 40
+        assert streamed.result.finish_reason == "length"
+
+
+def test_a_text_that_is_streamed_never_has_half_a_character() -> None:
+    class Umlauts(ByteTokenizer):
+        """Writes every a as ä, so that characters take two tokens."""
+
+        def encode(self, text: str) -> list[int]:
+            return super().encode(text.replace("a", "ä"))
+
+    emulator, owner = an_emulator(tokenizers=lambda _: Umlauts())
+    operation = text.generate_stream(ONCE, max_length=200, num_logprobs=0, bad_words_ids=[[1]], extra={"seed": 2})
+    played = converse(operation, emulator, Session(token=owner.persistent_token))
+    assert "ä" in played.result.text
+    assert "�" not in played.result.text.rstrip("�")
+    assert len(played.events) == 200
+
+
+def test_logprobs_are_in_the_ids_of_the_tokenizer() -> None:
+    document = answered(emulating(), body(ONCE, num_logprobs=3))
+    chosen = [entry["chosen"][0][0][0] for entry in document["logprobs"]]
+    assert BYTES.decode(chosen) == document["output"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "parameters", "what"),
+    [
+        ([301], {}, "input"),
+        (ONCE, {"stop_sequences": [[301]]}, "stop_sequences"),
+        (ONCE, {"bad_words_ids": [[301]]}, "bad_words_ids"),
+        (ONCE, {"eos_token_id": 301}, "eos_token_id"),
+    ],
+)
+def test_without_a_tokenizer_ids_are_501_and_never_ignored(prompt: Any, parameters: Any, what: str) -> None:
+    emulator, owner = an_emulator()
+    status, message = refused(asked(emulator, "POST", "/ai/generate", body(prompt, **parameters), owner=owner))
+    assert status == 501
+    assert message == f"this emulator has no tokenizer of kayra-v1, and {what} holds token ids"
+    assert not owner.generating
+
+
+def test_a_request_that_is_all_text_needs_no_tokenizer() -> None:
+    def forbidden(_: str) -> Tokenizer | None:
+        raise AssertionError("not needed")
+
+    assert answered(an_emulator(tokenizers=forbidden), body(ONCE))["output"]
+
+
+@pytest.mark.parametrize(
+    ("packed", "about"),
+    [
+        ("@@@@", "not base64: Only base64 data"),
+        ("AQID", "3 bytes are no whole number of tokens of 2"),
+        ("AQ=", "not base64"),
+    ],
+)
+def test_a_prompt_that_is_no_packed_tokens_is_400(packed: str, about: str) -> None:
+    emulator, owner = emulating()
+    sent = body([1])
+    sent["input"] = packed
+    status, message = refused(asked(emulator, "POST", "/ai/generate", sent, owner=owner))
+    assert status == 400
+    assert message.startswith(f"Validation error: input: packed tokens: {about}")
+
+
+def test_a_tokenizer_that_takes_its_time_holds_up_nobody_else() -> None:
+    asked_for, go_on = threading.Event(), threading.Event()
+
+    def slow(model: str) -> Tokenizer:
+        assert model == "kayra-v1"
+        asked_for.set()
+        assert go_on.wait(20)
+        return BYTES
+
+    emulator, owner = an_emulator(tokenizers=slow)
+    with serving(emulator) as url, Client(Session.at(url, token=owner.persistent_token)) as client:
+        told: list[text.CompletionIds] = []
+        generating = threading.Thread(target=lambda: told.append(client.run(text.generate([301]))))
+        generating.start()
+        assert asked_for.wait(20)
+        with pytest.raises(Exception, match="Concurrent generation is locked"):
+            client.run(text.generate(ONCE).retried(NEVER))
+        go_on.set()
+        generating.join()
+    assert len(told[0].ids) == 40
