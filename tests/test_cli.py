@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from nai_proto.exchange.session import Session
 from nai_proto.library import open_library
 from nai_proto.secret import PersistentToken
 from tests.support import at
+from tests.test_tokenizers import sentencepiece_file
 
 NAI = [sys.executable, "-c", "from nai_transports.cli import main; main()"]
 
@@ -35,8 +37,9 @@ def nai(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 
 @contextmanager
-def emulating(*arguments: str) -> Iterator[tuple[dict[str, str], subprocess.Popen[str]]]:
-    with subprocess.Popen([*NAI, "emulate", *arguments], stdout=subprocess.PIPE, text=True) as process:
+def emulating(*arguments: str, **environment: str) -> Iterator[tuple[dict[str, str], subprocess.Popen[str]]]:
+    command, pipe = [*NAI, "emulate", *arguments], subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env={**os.environ, **environment}) as process:
         assert process.stdout is not None
         try:
             yield json.loads(process.stdout.readline()), process
@@ -44,24 +47,76 @@ def emulating(*arguments: str) -> Iterator[tuple[dict[str, str], subprocess.Pope
             process.kill()
 
 
-def test_the_demo_tells_the_same_story_over_every_transport() -> None:
-    done = nai("demo")
+@pytest.fixture(scope="module")
+def tokenizer_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """An environment with a small tokenizer file under the name of Kayra's."""
+    directory = tmp_path_factory.mktemp("tokenizers")
+    (directory / "nerdstash_v2.model").write_bytes(sentencepiece_file())
+    return {"NAI_TOKENIZER_DIR": str(directory)}
+
+
+@pytest.fixture
+def no_tokenizers(tmp_path: Path) -> dict[str, str]:
+    """An environment in which no tokenizer file is to be had, from anywhere."""
+    proxy = dict.fromkeys(("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"), "http://127.0.0.1:9")
+    return {"NAI_TOKENIZER_DIR": "", "XDG_CACHE_HOME": str(tmp_path), "PIP_NO_INDEX": "1", **proxy}
+
+
+def test_the_demo_opens_the_library_and_continues_a_story_over_every_transport(tokenizer_files: dict[str, str]) -> None:
+    done = nai("demo", **tokenizer_files)
     assert done.returncode == 0, done.stderr
-    for transport in ("memory", "httpx", "asyncio", "trio"):
-        assert transport in done.stdout
+    assert "token ids of nerdstash_v2" in done.stdout
+    for word in ("memory", "httpx", "asyncio", "trio", "The Quiet Harbour", "likely altered"):
+        assert word in done.stdout
     assert "All transports told the same story." in done.stdout
 
 
-def test_the_demo_prints_one_json_document_with_the_same_facts() -> None:
-    done = nai("demo", "--json")
+def test_the_demo_prints_one_json_document_with_the_same_facts(tokenizer_files: dict[str, str]) -> None:
+    done = nai("demo", "--json", **tokenizer_files)
     assert done.returncode == 0, done.stderr
     facts = json.loads(done.stdout)
     assert facts["same_text"] is True
+    assert facts["tokenizer"] == "nerdstash_v2"
+    assert facts["stories"]["opened"] == ["The Quiet Harbour", "Letters to the Moon"]
+    (damaged,) = facts["stories"]["not_opened"]
+    assert damaged["title"] == "物語"
+    assert "does not open" in damaged["why"]
     assert [told["transport"] for told in facts["transports"]] == ["memory", "httpx", "asyncio", "trio"]
     for told in facts["transports"]:
+        assert told["stories_opened"] == 2
         assert told["tokens"] == 60
         assert told["finish_reason"] == "length"
         assert told["text"]
+
+
+def test_without_tokenizer_files_the_demo_goes_on_with_text_and_says_so(no_tokenizers: dict[str, str]) -> None:
+    done = nai("demo", **no_tokenizers)
+    assert done.returncode == 0, done.stderr
+    assert "Prompts and answers go as text (use_string)" in done.stdout
+    assert "All transports told the same story." in done.stdout
+    facts = json.loads(nai("demo", "--json", **no_tokenizers).stdout)
+    assert facts["tokenizer"] is None
+    assert "could be fetched" in facts["why_no_tokenizer"]
+    assert [told["tokens"] for told in facts["transports"]] == [60] * 4
+
+
+def test_emulate_answers_prompts_of_ids_where_it_finds_the_tokenizer(tokenizer_files: dict[str, str]) -> None:
+    with emulating(**tokenizer_files) as (ready, _):
+        session = Session.at(ready["url"], token=PersistentToken(ready["token"]))
+        outcome = at("asyncio", session, [lambda: text.generate_stream([5, 6, 7], max_length=5)])[0]
+        assert outcome.error is None
+        assert len(outcome.result.ids) == 5
+
+
+def test_emulate_refuses_prompts_of_ids_where_it_does_not_and_says_why(no_tokenizers: dict[str, str]) -> None:
+    with emulating(**no_tokenizers) as (ready, process):
+        session = Session.at(ready["url"], token=PersistentToken(ready["token"]))
+        outcomes = at("asyncio", session, [lambda: text.generate([5, 6, 7]), lambda: text.generate("Once")])
+        assert "no tokenizer of kayra-v1" in str(outcomes[0].error)
+        assert outcomes[1].error is None
+        process.terminate()
+        assert process.stderr is not None
+        assert "what holds token ids of kayra-v1 is answered with 501" in process.stderr.read()
 
 
 def test_emulate_prints_where_it_is_and_who_may_log_in() -> None:

@@ -1,163 +1,261 @@
-"""``nai demo``: one flow, unchanged, over every transport, against the emulator on loopback."""
+"""``nai demo``: the main job as one flow, unchanged, over every transport, against the emulator on loopback."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeAlias
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from nai_proto import account, text
+from nai_proto import text
 from nai_proto.emulator import Emulator
-from nai_proto.exchange.flow import Flow, using
+from nai_proto.emulator.accounts import Account
+from nai_proto.exchange.flow import Emit, Flow, using
 from nai_proto.exchange.session import Session
+from nai_proto.library import Library, LibraryEvent, Story, open_library
 from nai_proto.secret import Password
+from nai_proto.tokenizers import Tokenizer
 
 from ..serve import entropy, serving
+from .tokenizers import Found
 
 __all__ = ["demo", "tell"]
 
 _EMAIL: Final = "writer@example.com"
 _PASSWORD: Final = Password("the quiet harbour")
-_PROMPT: Final = "The lamp in the old lighthouse had not been lit for years, but tonight"
+_MODEL: Final = text.Model.KAYRA
 _LENGTH: Final = 60
 _PACE: Final = 0.01
 
+Told: TypeAlias = tuple[Library, text.Completion]
+Program: TypeAlias = Callable[[], Flow[LibraryEvent | Story | text.Token, Told]]
 
-def tell(email: str, password: Password, prompt: str) -> Flow[text.Token, text.Completion]:
-    """Logs in and streams a story: the whole program, whatever runs it."""
-    token = yield from account.login(email, password)
-    return (
-        yield from using(token, text.generate_stream(prompt, max_length=_LENGTH, temperature=0.9, extra={"seed": 7}))
-    )
+
+def tell(email: str, password: Password, tokenizer: Tokenizer | None) -> Flow[LibraryEvent | Story | text.Token, Told]:
+    """Opens the library and goes on with its first story: the whole program, whatever runs it.
+
+    With the tokenizer the prompt goes out as token ids, and ids come back; without, both are text.
+    """
+    library = yield from open_library(email, password)
+    story = next(story for story in library.stories if story.ok and story.text)
+    yield Emit([story])
+    assert library.token is not None
+    return library, (yield from using(library.token, _continued(story.text or "", tokenizer)))
+
+
+def _continued(prompt: str, tokenizer: Tokenizer | None) -> Flow[text.Token, text.Completion]:
+    seed = {"seed": 7}  # the emulator's own parameter: the same story each time
+    if tokenizer is None:
+        written = text.generate_stream(prompt, model=_MODEL, max_length=_LENGTH, temperature=0.9, extra=seed)
+        return (yield from written)
+    ids = tokenizer.encode(prompt)
+    packed = text.generate_stream(ids, model=_MODEL, max_length=_LENGTH, temperature=0.9, extra=seed)
+    return (yield from text.decoded(packed, tokenizer))
+
+
+# ---- over each transport
 
 
 @dataclass
-class _Told:
+class _Run:
     """What one transport did."""
 
     transport: str
+    stories_opened: int = 0
     tokens: int = 0
     finish_reason: str | None = None
     first_ms: float = 0.0
     total_ms: float = 0.0
-    text: str = field(default="", repr=False)
+    text: str = ""
 
 
 class _Teller:
-    """Takes a story's tokens as they come."""
+    """Takes the events of a run as they come."""
 
-    def __init__(self, transport: str, show: Callable[[str], None]) -> None:
-        self.told = _Told(transport)
-        self._show = show
+    def __init__(self, transport: str, console: Console) -> None:
+        self.run = _Run(transport)
+        self.library: Library | None = None
+        self.prompt = ""
+        self._console = console
         self._began = time.perf_counter()
 
-    def token(self, token: text.Token) -> None:
-        if not self.told.tokens:
-            self.told.first_ms = self._elapsed()
-        self.told.tokens += 1
-        self._show(token.text)
+    def event(self, event: LibraryEvent | Story | text.Token) -> None:
+        match event:
+            case Story():
+                self.prompt = event.text or ""
+                self._console.print(Text(self.prompt, "dim"), end="")
+            case text.Token():
+                if not self.run.tokens:
+                    self.run.first_ms = self._elapsed()
+                self.run.tokens += 1
+                self._console.print(Text(event.text), end="")
+            case LibraryEvent():
+                pass
 
-    def result(self, story: text.Completion) -> _Told:
-        self.told.text = story.text
-        self.told.finish_reason = story.finish_reason
-        self.told.total_ms = self._elapsed()
-        return self.told
+    def result(self, told: Told) -> None:
+        self.library, completion = told
+        self.run.stories_opened = sum(story.ok for story in self.library.stories)
+        self.run.finish_reason = completion.finish_reason
+        self.run.text = completion.text
+        self.run.total_ms = self._elapsed()
 
     def _elapsed(self) -> float:
         return round(1000 * (time.perf_counter() - self._began), 1)
 
 
-def _on_memory(app: Emulator, session: Session, teller: _Teller) -> _Told:
+def _on_memory(app: Emulator, session: Session, program: Program, teller: _Teller) -> None:
     from ..memory import Client
 
-    with Client(app, session) as client, client.stream(tell(_EMAIL, _PASSWORD, _PROMPT)) as story:
-        for token in story:
-            teller.token(token)
-        return teller.result(story.result)
+    with Client(app, session) as client, client.stream(program()) as story:
+        for event in story:
+            teller.event(event)
+        teller.result(story.result)
 
 
-def _on_httpx(app: Emulator, session: Session, teller: _Teller) -> _Told:  # noqa: ARG001 -- like the others
+def _on_httpx(app: Emulator, session: Session, program: Program, teller: _Teller) -> None:  # noqa: ARG001 -- as above
+    import httpx
+
     from ..httpx import Client
 
-    with Client(session) as client, client.stream(tell(_EMAIL, _PASSWORD, _PROMPT)) as story:
-        for token in story:
-            teller.token(token)
-        return teller.result(story.result)
+    direct = httpx.Client(trust_env=False)  # a proxy of the environment's could not reach loopback
+    with direct, Client(session, direct) as client, client.stream(program()) as story:
+        for event in story:
+            teller.event(event)
+        teller.result(story.result)
 
 
-def _on_asyncio(app: Emulator, session: Session, teller: _Teller) -> _Told:  # noqa: ARG001 -- like the others
+def _on_asyncio(app: Emulator, session: Session, program: Program, teller: _Teller) -> None:  # noqa: ARG001 -- as above
     from ..asyncio import Client
 
-    async def main() -> _Told:
-        async with Client(session) as client, client.stream(tell(_EMAIL, _PASSWORD, _PROMPT)) as story:
-            async for token in story:
-                teller.token(token)
-            return teller.result(story.result)
+    async def main() -> None:
+        async with Client(session) as client, client.stream(program()) as story:
+            async for event in story:
+                teller.event(event)
+            teller.result(story.result)
 
-    return asyncio.run(main())
+    asyncio.run(main())
 
 
-def _on_trio(app: Emulator, session: Session, teller: _Teller) -> _Told:  # noqa: ARG001 -- like the others
+def _on_trio(app: Emulator, session: Session, program: Program, teller: _Teller) -> None:  # noqa: ARG001 -- as above
     import trio
 
     from ..trio import Client
 
-    async def main() -> _Told:
-        async with Client(session) as client, client.stream(tell(_EMAIL, _PASSWORD, _PROMPT)) as story:
-            async for token in story:
-                teller.token(token)
-            return teller.result(story.result)
+    async def main() -> None:
+        async with Client(session) as client, client.stream(program()) as story:
+            async for event in story:
+                teller.event(event)
+            teller.result(story.result)
 
-    return trio.run(main)
+    trio.run(main)
 
 
 _TRANSPORTS: Final = {"memory": _on_memory, "httpx": _on_httpx, "asyncio": _on_asyncio, "trio": _on_trio}
 
 
+# ---- the command
+
+
 def demo(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
 ) -> None:
-    """Start the emulator, log in, and stream the same story over each transport."""
+    """Start the emulator, log in, open the encrypted library and continue its first story, over each transport."""
     console = Console(quiet=as_json, highlight=False)
-    app = Emulator(now=time.time, entropy=entropy, pace=_PACE)
-    app.add_account(_EMAIL, _PASSWORD)
-    told: list[_Told] = []
+    missing: dict[str, str] = {}
+    tokenizers = Found(missing.__setitem__)
+    app = Emulator(now=time.time, entropy=entropy, pace=_PACE, tokenizers=tokenizers)
+    _damage_a_story(app.add_account(_EMAIL, _PASSWORD))
+    tokenizer = tokenizers(_MODEL.id)
+    tellers: list[_Teller] = []
     skipped: dict[str, str] = {}
     with serving(app) as url:
-        console.print(f"The emulator listens at [bold]{url}[/]; nothing leaves this machine.\n")
+        console.print(f"The emulator listens at [bold]{url}[/]; nothing leaves this machine.")
+        if tokenizer is None:
+            console.print(f"[yellow]Prompts and answers go as text (use_string):[/] {missing[_MODEL.id]}.\n")
+        else:
+            console.print(f"Prompts and answers go as token ids of {tokenizer.name}, for the model {_MODEL.id}.\n")
         for name, run in _TRANSPORTS.items():
             if name == "trio" and find_spec("trio") is None:
                 skipped[name] = "not installed: pip install 'nai-proto[trio]'"
                 continue
-            console.print(f"[bold cyan]{name}[/]  [dim]{_PROMPT}[/]", end="")
-            teller = _Teller(name, lambda piece: console.print(Text(piece), end=""))
-            told.append(run(app, Session.at(url), teller))
+            console.print(f"[bold cyan]{name}[/]  ", end="")
+            teller = _Teller(name, console)
+            run(app, Session.at(url), lambda: tell(_EMAIL, _PASSWORD, tokenizer), teller)
+            tellers.append(teller)
             console.print("\n")
-    same = len({one.text for one in told}) == 1
+    runs = [teller.run for teller in tellers]
+    opened, not_opened = _stories(tellers[0].library)
+    same = len({one.text for one in runs}) == 1
     if as_json:
-        facts = {"url": url, "email": _EMAIL, "prompt": _PROMPT, "transports": [asdict(one) for one in told]}
-        typer.echo(json.dumps({**facts, "skipped": skipped, "same_text": same}))
+        facts = {
+            "url": url,
+            "email": _EMAIL,
+            "model": _MODEL.id,
+            "tokenizer": None if tokenizer is None else tokenizer.name,
+            "why_no_tokenizer": missing.get(_MODEL.id),
+            "prompt": tellers[0].prompt,
+            "stories": {"opened": opened, "not_opened": not_opened},
+            "transports": [asdict(one) for one in runs],
+            "skipped": skipped,
+            "same_text": same,
+        }
+        typer.echo(json.dumps(facts))
     else:
-        console.print(_table(told, skipped))
+        console.print(_library_table(opened, not_opened))
+        console.print(_run_table(runs, skipped))
         console.print("All transports told the same story." if same else "[red]The stories differ.[/]")
     if not same:
         raise typer.Exit(1)
 
 
-def _table(told: Iterable[_Told], skipped: dict[str, str]) -> Table:
-    table = Table("transport", "logged in as", "tokens", "ended by", "first token", "in all")
-    for one in told:
+def _damage_a_story(account: Account) -> None:
+    """Alters one byte of the last story's content, to show that it does not stop the others."""
+    contents = account.storage.objects["storycontent"]
+    sealed = contents[-1].data or ""
+    altered = sealed[:-8] + ("A" if sealed[-8] != "A" else "B") + sealed[-7:]
+    contents[-1] = msgspec.structs.replace(contents[-1], data=altered)
+
+
+def _stories(library: Library | None) -> tuple[list[str], list[dict[str, str]]]:
+    """Titles of the stories that opened; title, id and reason of those that did not."""
+    opened: list[str] = []
+    not_opened: list[dict[str, str]] = []
+    for story in library.stories if library is not None else ():
+        bad = next((item for item in (story.card, story.content) if item is not None and not item.ok), None)
+        if library is None or story.ok:
+            opened.append(story.title)
+        elif bad is None:
+            not_opened.append({"title": story.title, "id": story.card.stored.id, "why": "it has no content"})
+        else:
+            suspicion = library.suspicion(bad)
+            why = f"{bad.stored.type}: {bad.problem}" + (f"; likely {suspicion.value}" if suspicion else "")
+            not_opened.append({"title": story.title, "id": bad.stored.id, "why": why})
+    return opened, not_opened
+
+
+def _library_table(opened: list[str], not_opened: list[dict[str, str]]) -> Table:
+    table = Table("story", "opened")
+    for title in opened:
+        table.add_row(title, "yes")
+    for story in not_opened:
+        table.add_row(story["title"] or story["id"], f"[yellow]no: {story['why']}[/]")
+    return table
+
+
+def _run_table(runs: list[_Run], skipped: dict[str, str]) -> Table:
+    table = Table("transport", "stories", "tokens", "ended by", "first token", "in all")
+    for one in runs:
         times = (f"{one.first_ms:.0f} ms", f"{one.total_ms:.0f} ms")
-        table.add_row(one.transport, _EMAIL, str(one.tokens), one.finish_reason or "?", *times)
+        table.add_row(one.transport, str(one.stories_opened), str(one.tokens), one.finish_reason or "?", *times)
     for name, why in skipped.items():
         table.add_row(name, f"skipped: {why}")
     return table

@@ -17,6 +17,7 @@ from nai_proto.errors import NaiError
 from nai_proto.secret import Password, PersistentToken
 
 from ..serve import entropy, listening, run
+from .tokenizers import Found
 
 __all__ = ["emulate"]
 
@@ -36,9 +37,10 @@ def emulate(
     """Serve all routes of all of NovelAI's hosts at one address, until SIGTERM or Ctrl-C.
 
     When it is ready it prints one line of JSON: {"url": …, "email": …, "password": …, "token": "pst-…"}. These are the
-    credentials of a made-up account that exists nowhere else.
+    credentials of a made-up account that exists nowhere else. The tokenizer of a model is found, or fetched into the
+    user's cache, when the first request with token ids comes.
     """
-    emulator = Emulator(now=time.time, entropy=entropy, seed=seed, pace=pace)
+    emulator = Emulator(now=time.time, entropy=entropy, seed=seed, pace=pace, tokenizers=Found(_missed))
     password = password or secrets.token_urlsafe(12)
     try:
         given = PersistentToken(token) if token else None
@@ -53,6 +55,10 @@ def emulate(
         raise typer.Exit(1) from None
     except KeyboardInterrupt:  # where the loop takes no signal handlers
         pass
+
+
+def _missed(model: str, why: str) -> None:
+    typer.echo(f"nai emulate: what holds token ids of {model} is answered with 501: {why}", err=True)
 
 
 async def _run(emulator: Emulator, host: str, port: int, ready: dict[str, str]) -> None:
