@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from itertools import takewhile
 from typing import Final
 
 from .settings import Settings
 
-__all__ = ["PHRASE_LEVELS", "Phrases", "Tokens"]
+__all__ = ["PHRASE_LEVELS", "Phrases", "Tokens", "penalties"]
 
 PHRASE_LEVELS: Final[Mapping[str, float]] = {
     "off": 0.0,
@@ -28,6 +27,21 @@ _FREE: Final = 2
 _LONGEST: Final = 32
 
 
+def penalties(settings: Settings, context: Sequence[int]) -> list[Tokens | Phrases]:
+    """Those that the settings ask for, after reading the prompt; it is not read for nothing."""
+    asked: list[Tokens | Phrases] = []
+    if settings.repetition_penalty != 1 or (
+        settings.repetition_penalty_frequency or settings.repetition_penalty_presence
+    ):
+        asked.append(Tokens(settings))
+    if PHRASE_LEVELS.get(settings.phrase_rep_pen):
+        asked.append(Phrases(settings))
+    for penalty in asked:
+        for token in context:
+            penalty.add(token)
+    return asked
+
+
 class Tokens:
     """``repetition_penalty`` and its kin, on their way through one generation.
 
@@ -38,23 +52,16 @@ class Tokens:
     p is the whole penalty with slope 0. Else it falls from the end of the text to the end of the range, in the S-shaped
     curve that KoboldAI has under this name: with x from 1 down to -1,
 
-        p = 1 + (penalty - 1) · (1 + slope · x / (1 + (slope - 1) · |x|)) / 2
+        p = 1 + (penalty - 1) · (1 + slope · x / (1 - |x| + slope · |x|)) / 2
     """
 
     __slots__ = ("_counts", "_last", "_settings", "_text")
 
-    def __init__(self, settings: Settings, context: Sequence[int]) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._text: list[int] = []
         self._last: dict[int, int] = {}
         self._counts: Counter[int] = Counter()
-        for token in context:
-            self.add(token)
-
-    def __bool__(self) -> bool:
-        settings = self._settings
-        additive = settings.repetition_penalty_frequency or settings.repetition_penalty_presence
-        return bool(settings.repetition_penalty != 1 or additive)
 
     def adjust(self, logits: dict[int, float]) -> None:
         """Penalises the candidates."""
@@ -79,7 +86,7 @@ class Tokens:
             return penalty
         oldest = (self._settings.repetition_penalty_range or len(self._text)) - 1
         x = 1 - 2 * age / oldest if oldest else 1.0
-        return 1 + (penalty - 1) * (1 + slope * x / (1 + (slope - 1) * abs(x))) / 2
+        return 1 + (penalty - 1) * (1 + slope * x / (1 - abs(x) + slope * abs(x))) / 2
 
 
 class Phrases:
@@ -91,16 +98,11 @@ class Phrases:
 
     __slots__ = ("_cost", "_places", "_text", "_whitelist")
 
-    def __init__(self, settings: Settings, context: Sequence[int]) -> None:
-        self._cost = PHRASE_LEVELS.get(settings.phrase_rep_pen, 0.0)
+    def __init__(self, settings: Settings) -> None:
+        self._cost = PHRASE_LEVELS[settings.phrase_rep_pen]
         self._whitelist = settings.repetition_penalty_whitelist
         self._text: list[int] = []
         self._places: defaultdict[int, list[int]] = defaultdict(list)
-        for token in context:
-            self.add(token)
-
-    def __bool__(self) -> bool:
-        return self._cost > 0
 
     def adjust(self, logits: dict[int, float]) -> None:
         """Penalises the candidates."""
@@ -117,7 +119,9 @@ class Phrases:
         """By the tokens that have followed the last one: the length of the longest phrase that they would repeat."""
         text, found = self._text, dict[int, int]()
         for place in self._places[text[-1]][:-1] if text else ():
-            backwards = range(min(place + 1, _LONGEST - 1))
-            alike = sum(1 for _ in takewhile(lambda back: text[place - back] == text[~back], backwards))  # noqa: B023
-            found[text[place + 1]] = max(found.get(text[place + 1], 0), alike + 1)
+            alike = 1
+            while alike <= min(place, _LONGEST - 2) and text[place - alike] == text[-1 - alike]:
+                alike += 1
+            follower = text[place + 1]
+            found[follower] = max(found.get(follower, 0), alike + 1)
         return found

@@ -10,7 +10,7 @@ object for the same outlook costs a look-up for each token and no arithmetic, as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import count
 from math import inf, log, log2
@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 from ..text.answers import FinishReason
 from .chance import Chance
 from .distribution import FLOOR, Distribution, Model
-from .repetition import Phrases, Tokens
+from .repetition import penalties
 from .samplers import SAMPLERS, Moment, has_guidance, has_mirostat, sampled
 from .sequences import Bans, Biases, Stops
 from .settings import Bias, Settings
@@ -127,6 +127,18 @@ class _Plan:
         self.guided = has_guidance(settings)
         self.mirostat = has_mirostat(settings)
 
+    def end(
+        self, output: Sequence[int], ends_sentence: Callable[[int], bool]
+    ) -> tuple[FinishReason | None, tuple[int, ...]]:
+        """Why the output ends with its last token, if it does, and the sequence that stops it, if it is one."""
+        settings, length = self.settings, len(output)
+        if length >= settings.min_length and (stopped_by := self.stops.ended(output)):
+            return "stop", stopped_by
+        overtime = _OVERTIME if settings.generate_until_sentence else 0
+        if length >= settings.max_length and (length >= settings.max_length + overtime or ends_sentence(output[-1])):
+            return "length", ()
+        return None, ()
+
 
 _plan = lru_cache(maxsize=64)(_Plan)
 
@@ -142,7 +154,7 @@ def _steps(
     """Every token as soon as it is drawn. If the last one has no finish reason, nothing could come after it."""
     settings = plan.settings
     biases = Biases(settings, text)
-    weighing = [weigher for weigher in (Tokens(settings, text), Phrases(settings, text), biases) if weigher]
+    weighing = [*penalties(settings, text), *([biases] if biases else [])]
     opposing = [*settings.cfg_uc] if plan.guided else None
     surprise = 2 * settings.mirostat_tau if plan.mirostat else inf
     output: list[int] = []
@@ -168,14 +180,7 @@ def _steps(
             return
         token = candidates.draw(chance.uniform())
         output.append(token)
-        finish_reason: FinishReason | None = None
-        stopped_by = plan.stops.ended(output) if may_end else ()
-        if stopped_by:
-            finish_reason = "stop"
-        elif length >= settings.max_length and (
-            not settings.generate_until_sentence or ends_sentence(token) or length == settings.max_length + _OVERTIME
-        ):
-            finish_reason = "length"
+        finish_reason, stopped_by = plan.end(output, ends_sentence)
         wanted = settings.num_logprobs
         logprobs = None if wanted is None else _logprobs(token, expected, candidates, wanted)
         yield Step(token, length - 1, logprobs, finish_reason, stopped_by)
