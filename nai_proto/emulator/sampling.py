@@ -1,112 +1,34 @@
 """From a model's distributions to a generation (native §9.1, §9.2, §9.10).
 
 All of it is in terms of ids: whatever vocabulary they come from, the loop is the same, and text is made of them
-elsewhere.
+elsewhere. A token is drawn in four steps: what the model expects is weighed by penalties and biases, narrowed where
+something particular has to come, freed of what is banned, and passed through the samplers.
 
-Candidates are listed best first from the model to the draw. That makes most samplers a cut after the first n, what is
-reported a prefix, and the draw one bisection; no temperature changes the order. What the samplers leave of a
-distribution is remembered under its *identity*, so a model that hands out the same object for the same outlook costs a
-look-up for each token and no arithmetic.
+What the last two steps leave of a distribution is remembered under its *identity*, so a model that hands out the same
+object for the same outlook costs a look-up for each token and no arithmetic, as long as the first two have nothing to do.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import accumulate, islice, pairwise
-from math import fsum, inf, log
-from types import MappingProxyType
-from typing import Final, NamedTuple, Protocol, TypeAlias
+from itertools import count
+from math import inf, log, log2
+from operator import eq
+from typing import Final, NamedTuple
 
+from ..text.answers import FinishReason
 from .chance import Chance
+from .distribution import FLOOR, Distribution, Model
+from .repetition import penalties
+from .samplers import SAMPLERS, Moment, has_guidance, has_mirostat, sampled
+from .sequences import Bans, Biases, Stops
+from .settings import Bias, Settings
 
-__all__ = ["SAMPLERS", "Distribution", "Logprob", "Logprobs", "Model", "Sampler", "Settings", "Step", "generate"]
+__all__ = ["SAMPLERS", "Bias", "Distribution", "Logprob", "Logprobs", "Model", "Settings", "Step", "generate"]
 
-
-class Distribution:
-    """What may come next, and how probably. Compared by identity."""
-
-    __slots__ = ("cumulative", "probabilities", "tokens")
-
-    tokens: Final[tuple[int, ...]]
-    "The candidates, best first; of equals, the one that was named first."
-    probabilities: Final[Mapping[int, float]]
-    "The same tokens in the same order; all values are positive, and their sum is 1."
-    cumulative: Final[tuple[float, ...]]
-    "For each candidate, the probability of it or a better one; the last is 1, whatever the rounding."
-
-    def __init__(self, weights: Iterable[tuple[int, float]]) -> None:
-        """From tokens with weights of any scale; those without weight are no candidates.
-
-        Raises:
-            ValueError: No token has weight.
-        """
-        ranked = sorted(weights, key=lambda candidate: -candidate[1])
-        total = fsum(weight for _, weight in ranked)
-        if not total > 0:
-            raise ValueError("nothing can come next")
-        shares = {token: share for token, weight in ranked if (share := weight / total) > 0}
-        self.tokens = tuple(shares)
-        self.probabilities = MappingProxyType(shares)
-        self.cumulative = (*islice(accumulate(shares.values()), len(shares) - 1), 1.0)
-
-    def __len__(self) -> int:
-        return len(self.tokens)
-
-    def best(self, count: int) -> Distribution:
-        """The ``count`` best candidates, at least one."""
-        if count >= len(self):
-            return self
-        return Distribution(islice(self.probabilities.items(), max(count, 1)))
-
-    def without(self, banned: Container[int]) -> Distribution:
-        """The candidates that are not banned; all of them when nothing else would be left."""
-        allowed = [candidate for candidate in self.probabilities.items() if candidate[0] not in banned]
-        return Distribution(allowed) if 0 < len(allowed) < len(self) else self
-
-    def draw(self, uniform: float) -> int:
-        """The token at this point of [0, 1)."""
-        return self.tokens[bisect_right(self.cumulative, uniform)]
-
-
-class Model(Protocol):
-    """Anything that has an expectation of the next token."""
-
-    def distribution(self, context: Sequence[int], /) -> Distribution:
-        """What may follow the context, which may be empty and is valid during this call only.
-
-        Equal outlooks should be the same object: what samplers make of a distribution is remembered with it.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """The parameters of native §9.1 that decide how tokens are drawn, under their names on the wire.
-
-    The defaults change nothing. Where sources use 0 as well as 1 for *off*, both are.
-    """
-
-    max_length: int = 40
-    "Tokens at most."
-    min_length: int = 1
-    "No end token is drawn before this many tokens are there; ``max_length`` is stronger."
-    temperature: float = 1.0
-    "At 0 only the best candidates are left."
-    top_k: int = 0
-    top_p: float = 1.0
-    tail_free_sampling: float = 1.0
-    top_a: float = 0.0
-    typical_p: float = 1.0
-    min_p: float = 0.0
-    order: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 10)
-    "Sampler ids, first applied first (native §9.2); those not in `SAMPLERS` do nothing."
-    eos_ids: frozenset[int] = frozenset()
-    "Tokens that end the generation, and are part of it."
-    num_logprobs: int | None = None
-    "How many candidates to report before and after sampling; None reports nothing, not even the chosen one."
+_OVERTIME: Final = 20
+"""How many tokens ``generate_until_sentence`` adds at most (native §9.1)."""
 
 
 class Logprob(NamedTuple):
@@ -114,141 +36,202 @@ class Logprob(NamedTuple):
 
     token: int
     before: float
-    "As the model had it."
+    "As the model had it; of `FLOOR` when the model did not expect it."
     after: float | None
-    "As it was drawn; None when a sampler removed the token."
+    "As it was drawn; None when it could not be."
 
 
-@dataclass(frozen=True, slots=True)
-class Logprobs:
+class Logprobs(NamedTuple):
     """How one token was drawn, in the three parts of native §9.10."""
 
     chosen: tuple[Logprob]
     before: tuple[Logprob, ...]
     "The model's best ``num_logprobs`` candidates, best first."
     after: tuple[Logprob, ...]
-    "The survivors, best first, at most ``num_logprobs``."
+    "The survivors of penalties, biases, bans and samplers, best first, at most ``num_logprobs``."
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One generated token (native §10)."""
 
     token: int
     ptr: int
     "Its index, from 0."
-    final: bool
-    "True on the last step."
     logprobs: Logprobs | None
+    finish_reason: FinishReason | None = None
+    """On the last step, what ended the generation: ``"length"`` for ``max_length``, else ``"stop"``."""
+    stopped_by: tuple[int, ...] = ()
+    """On the last step, the stop sequence or end token, if it was one, be it part of the output or not."""
+
+    @property
+    def final(self) -> bool:
+        """True on the last step."""
+        return self.finish_reason is not None
 
 
-def generate(model: Model, context: Iterable[int], settings: Settings, chance: Chance) -> Iterator[Step]:
-    """Continues the context, one number of ``chance`` for each token."""
-    history = list(context)
-    for length in range(1, settings.max_length + 1):
-        expected = model.distribution(history)
+def generate(
+    model: Model,
+    context: Iterable[int],
+    settings: Settings,
+    chance: Chance,
+    *,
+    ends_sentence: Callable[[int], bool] = lambda _: True,
+    begins_with: Callable[[int, int], bool] = eq,
+) -> Iterator[Step]:
+    """Continues the context, one number of ``chance`` for each token.
+
+    A step is given out when what comes next is known, so that the last one can say that it is the last. Without
+    ``include_stop``, tokens that may begin a stop sequence wait until they can no longer.
+
+    Bans are never broken: where all that could come is banned, or not among the ``valid_first_tokens``, the generation
+    stops there. Drawing one of them all the same would break the promise of a ban, and there is no other token that
+    the model could stand for. A generation without any step was stopped too.
+
+    Args:
+        model: what is expected.
+        context: the prompt.
+        settings: how to draw, and when to end.
+        chance: decides.
+        ends_sentence: whether the text of a token is the end of a sentence, for ``generate_until_sentence``.
+        begins_with: whether the text of a token begins with that of another one, for ``cropped_token``.
+    """
+    plan = _plan(settings)
+    waiting: list[Step] = []
+    finish_reason: FinishReason = "stop"
+    stopped_by: tuple[int, ...] = ()
+    for step in _steps(model, [*context], plan, chance, ends_sentence, begins_with):
+        waiting.append(step)
+        if step.finish_reason is not None:
+            finish_reason, stopped_by = step.finish_reason, step.stopped_by
+            break
+        begun = 0 if settings.include_stop else plan.stops.begun([step.token for step in waiting])
+        if (ready := len(waiting) - 1 - begun) > 0:
+            yield from waiting[:ready]
+            del waiting[:ready]
+    if stopped_by and not settings.include_stop:
+        del waiting[-len(stopped_by) :]
+    if waiting:
+        yield from waiting[:-1]
+        yield waiting[-1]._replace(finish_reason=finish_reason, stopped_by=stopped_by)
+
+
+class _Plan:
+    """Settings made ready, for all generations that have them. Compared by identity, which makes it a quick key."""
+
+    __slots__ = ("bans", "guided", "mirostat", "settings", "stops")
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.bans = Bans(settings.bad_words_ids)
+        self.stops = Stops([*settings.stop_sequences, *((token,) for token in settings.eos_ids)])
+        self.guided = has_guidance(settings)
+        self.mirostat = has_mirostat(settings)
+
+    def end(
+        self, output: Sequence[int], ends_sentence: Callable[[int], bool]
+    ) -> tuple[FinishReason | None, tuple[int, ...]]:
+        """Why the output ends with its last token, if it does, and the sequence that stops it, if it is one."""
+        settings, length = self.settings, len(output)
+        if length >= settings.min_length and (stopped_by := self.stops.ended(output)):
+            return "stop", stopped_by
+        overtime = _OVERTIME if settings.generate_until_sentence else 0
+        if length >= settings.max_length and (length >= settings.max_length + overtime or ends_sentence(output[-1])):
+            return "length", ()
+        return None, ()
+
+
+_plan = lru_cache(maxsize=64)(_Plan)
+
+
+def _steps(
+    model: Model,
+    text: list[int],
+    plan: _Plan,
+    chance: Chance,
+    ends_sentence: Callable[[int], bool],
+    begins_with: Callable[[int, int], bool],
+) -> Iterator[Step]:
+    """Every token as soon as it is drawn. If the last one has no finish reason, nothing could come after it."""
+    settings = plan.settings
+    biases = Biases(settings, text)
+    weighing = [*penalties(settings, text), *([biases] if biases else [])]
+    opposing = [*settings.cfg_uc] if plan.guided else None
+    surprise = 2 * settings.mirostat_tau if plan.mirostat else inf
+    output: list[int] = []
+    for length in count(1):
         may_end = length >= settings.min_length
-        candidates = _sampled(expected, settings, may_end)
-        token = candidates.draw(chance.uniform())
-        ended = may_end and token in settings.eos_ids
-        wanted = settings.num_logprobs
-        yield Step(
-            token=token,
-            ptr=length - 1,
-            final=ended or length == settings.max_length,
-            logprobs=None if wanted is None else _logprobs(token, expected, candidates, wanted),
-        )
-        if ended:
+        banned = plan.bans.after(text)
+        weighed = expected = model.distribution(text)
+        due = _first(expected, settings, banned, begins_with) if length == 1 else None
+        if weighing:
+            logits = expected.logits()
+            for weigher in weighing:
+                weigher.adjust(logits)
+            weighed = Distribution.of_logits(logits.items())
+            due = due if length == 1 else biases.forced() - banned or None
+        if due is not None:
+            if not due:
+                return
+            weighed = weighed.only(due)
+        leave = _left if weighed is expected and not plan.mirostat else _left.__wrapped__
+        against = None if opposing is None else model.distribution(opposing)
+        candidates = leave(weighed, plan, banned, may_end, against, surprise)
+        if candidates is None:
             return
-        history.append(token)
+        token = candidates.draw(chance.uniform())
+        output.append(token)
+        finish_reason, stopped_by = plan.end(output, ends_sentence)
+        wanted = settings.num_logprobs
+        logprobs = None if wanted is None else _logprobs(token, expected, candidates, wanted)
+        yield Step(token, length - 1, logprobs, finish_reason, stopped_by)
+        text.append(token)
+        if opposing is not None:
+            opposing.append(token)
+        if plan.mirostat:
+            surprise -= settings.mirostat_lr * (-log2(candidates.probabilities[token]) - settings.mirostat_tau)
+        for weigher in weighing:
+            weigher.add(token)
+
+
+def _first(
+    expected: Distribution, settings: Settings, banned: frozenset[int], begins_with: Callable[[int, int], bool]
+) -> frozenset[int] | None:
+    """What the first token must be one of; None when it may be any.
+
+    If nothing that is known to the model begins with the cropped token, that token comes again.
+    """
+    valid, cropped = settings.valid_first_tokens, settings.cropped_token
+    if cropped is None:
+        return valid - banned if valid else None
+    fitting = {token for token in valid or expected.tokens if begins_with(token, cropped)}
+    return frozenset(fitting - banned or {cropped} - banned)
+
+
+@lru_cache(maxsize=4096)  # twice the outlooks of the tales, at some 4 kB each
+def _left(
+    distribution: Distribution,
+    plan: _Plan,
+    banned: frozenset[int],
+    may_end: bool,
+    opposing: Distribution | None,
+    surprise: float,
+) -> Distribution | None:
+    """What is left to draw from; None when all is banned."""
+    left = distribution.without(banned)
+    if left is None:
+        return None
+    if not may_end:
+        left = left.without(plan.settings.eos_ids) or left
+    return sampled(left, Moment(plan.settings, opposing, surprise))
 
 
 def _logprobs(token: int, expected: Distribution, candidates: Distribution, wanted: int) -> Logprobs:
     def logprob(token: int) -> Logprob:
         after = candidates.probabilities.get(token)
-        return Logprob(token, log(expected.probabilities[token]), None if after is None else log(after))
+        return Logprob(token, log(expected.probabilities.get(token, FLOOR)), None if after is None else log(after))
 
     return Logprobs(
         chosen=(logprob(token),),
         before=tuple(map(logprob, expected.tokens[:wanted])),
         after=tuple(map(logprob, candidates.tokens[:wanted])),
     )
-
-
-@lru_cache(maxsize=4096)  # twice the outlooks of the tales, at some 4 kB each
-def _sampled(distribution: Distribution, settings: Settings, may_end: bool) -> Distribution:
-    """What is left to draw from."""
-    if not may_end:
-        distribution = distribution.without(settings.eos_ids)
-    for sampler in settings.order:
-        if sampler in SAMPLERS:
-            distribution = SAMPLERS[sampler](distribution, settings)
-    return distribution
-
-
-def _temperature(distribution: Distribution, settings: Settings) -> Distribution:
-    """Probabilities to the power of 1/T. Taken relative to the best, which is 1 and cannot vanish."""
-    if settings.temperature == 1:
-        return distribution
-    power = 1 / settings.temperature if settings.temperature else inf
-    highest = distribution.cumulative[0]
-    return Distribution((token, (p / highest) ** power) for token, p in distribution.probabilities.items())
-
-
-def _top_k(distribution: Distribution, settings: Settings) -> Distribution:
-    """The k best."""
-    return distribution.best(settings.top_k) if settings.top_k > 0 else distribution
-
-
-def _top_p(distribution: Distribution, settings: Settings) -> Distribution:
-    """The fewest of the best that have p together."""
-    if not 0 < settings.top_p < 1:
-        return distribution
-    return distribution.best(bisect_left(distribution.cumulative, settings.top_p) + 1)
-
-
-def _tail_free(distribution: Distribution, settings: Settings) -> Distribution:
-    """Up to where the curve of probabilities has done its share of bending; what follows is the tail."""
-    slopes = [p - q for p, q in pairwise(distribution.probabilities.values())]
-    bends = [abs(p - q) for p, q in pairwise(slopes)]
-    if settings.tail_free_sampling >= 1 or not any(bends):
-        return distribution
-    return distribution.best(bisect_right(list(accumulate(bends)), settings.tail_free_sampling * fsum(bends)) + 1)
-
-
-def _top_a(distribution: Distribution, settings: Settings) -> Distribution:
-    """Those with at least a times the square of the best one's probability."""
-    return _at_least(settings.top_a * distribution.cumulative[0] ** 2, distribution)
-
-
-def _typical(distribution: Distribution, settings: Settings) -> Distribution:
-    """The fewest that have p together, taken by how little their surprise differs from the expected one."""
-    if not 0 < settings.typical_p < 1:
-        return distribution
-    entropy = -fsum(p * log(p) for p in distribution.probabilities.values())
-    ranked = sorted(distribution.probabilities.items(), key=lambda candidate: abs(-log(candidate[1]) - entropy))
-    count = bisect_left(list(accumulate(p for _, p in ranked)), settings.typical_p) + 1
-    return Distribution(ranked[:count])
-
-
-def _min_p(distribution: Distribution, settings: Settings) -> Distribution:
-    """Those with at least p times the best one's probability."""
-    return _at_least(settings.min_p * distribution.cumulative[0], distribution)
-
-
-def _at_least(threshold: float, distribution: Distribution) -> Distribution:
-    return distribution.best(bisect_right(list(distribution.probabilities.values()), -threshold, key=lambda p: -p))
-
-
-Sampler: TypeAlias = Callable[[Distribution, Settings], Distribution]
-
-SAMPLERS: Final[Mapping[int, Sampler]] = {
-    0: _temperature,
-    1: _top_k,
-    2: _top_p,
-    3: _tail_free,
-    4: _top_a,
-    5: _typical,
-    10: _min_p,
-}
-"""By the ids of native §9.2. 6 needs a second prompt, 8 a memory; no source states the formulas of 7 and 9."""
