@@ -151,3 +151,73 @@ def test_a_tokenizer_that_takes_its_time_holds_up_nobody_else() -> None:
         go_on.set()
         generating.join()
     assert len(told[0].ids) == 40
+
+
+# ---- what ends it, and what never comes
+
+
+def test_a_stop_sequence_ends_the_text_and_is_its_end() -> None:
+    stop = BYTES.encode("the")
+    document = answered(emulating(), body(BYTES.encode(ONCE), max_length=500, stop_sequences=[[1, 2], stop]))
+    ids = unpack(document["output"], 2)
+    assert BYTES.decode(ids).endswith("the")
+    assert BYTES.decode(ids).count("the") == 1
+    assert len(ids) < 500
+
+
+def test_nothing_stops_before_min_length() -> None:
+    stop = [[one] for one in BYTES.encode("abcdefghijklmnopqrstuvwxyz ")]
+    document = answered(emulating(), body(BYTES.encode(ONCE), max_length=50, min_length=20, stop_sequences=stop))
+    assert 20 <= len(unpack(document["output"], 2)) <= 50
+
+
+def test_a_banned_sequence_never_comes_and_a_text_prompt_is_served_too() -> None:
+    banned = [BYTES.encode("e"), BYTES.encode(" a")]
+    for prompt in (BYTES.encode(ONCE), ONCE):
+        output = answered(emulating(), body(prompt, max_length=600, bad_words_ids=banned))["output"]
+        told = output if isinstance(prompt, str) else BYTES.decode(unpack(output, 2))
+        assert "e" not in told
+        assert " a" not in told
+        assert " " in told
+        assert "a" in told
+
+
+def test_where_all_is_banned_the_answer_is_empty_and_complete() -> None:
+    emulator, owner = emulating()
+    session = Session(token=owner.persistent_token)
+    everything = [[one + 300] for one in range(256)]
+    streamed = converse(text.generate_stream([301], bad_words_ids=everything), emulator, session)
+    assert streamed.result == converse(text.generate([301], bad_words_ids=everything), emulator, session).result
+    assert streamed.result.ids == ()
+
+
+def test_a_strong_bias_is_followed_and_finished() -> None:
+    bias = {"sequence": BYTES.encode(" swan"), "bias": 50, "ensure_sequence_finish": True, "generate_once": True}
+    document = answered(emulating(), body(BYTES.encode(ONCE), max_length=100, logit_bias_exp=[bias]))
+    assert BYTES.decode(unpack(document["output"], 2)).count(" swan") == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "parameters", "about"),
+    [
+        ("kayra-v1", {"logit_bias_exp": [{"sequence": [301], "bias": 1}]}, "ensure_sequence_finish"),
+        ("clio-v1", {"logit_bias_exp": [{"ensure_sequence_finish": True, "generate_once": True}]}, "sequence"),
+        ("kayra-v1", {"stop_sequences": [[]]}, "$.parameters.stop_sequences[0]"),
+        ("kayra-v1", {"bad_words_ids": [[1]] * 2049}, "$.parameters.bad_words_ids"),
+        ("kayra-v1", {"stop_sequences": [[1]] * 1025}, "$.parameters.stop_sequences"),
+        ("kayra-v1", {"phrase_rep_pen": "a bit"}, "a bit"),
+        ("kayra-v1", {"repetition_penalty_frequency": 17}, "$.parameters.repetition_penalty_frequency"),
+        ("6B-v4", {"repetition_penalty_frequency": 3}, "$.parameters.repetition_penalty_frequency"),
+        ("kayra-v1", {"repetition_penalty_whitelist": [[1]]}, "$.parameters.repetition_penalty_whitelist"),
+    ],
+)
+def test_lists_and_ranges_have_the_limits_of_the_models_host(model: str, parameters: Any, about: str) -> None:
+    emulator, owner = emulating()
+    answer = asked(emulator, "POST", "/ai/generate", body([301], model, **parameters), owner=owner)
+    status, message = refused(answer)
+    assert status == 400
+    assert about in message
+
+
+def test_the_api_host_has_no_limit_on_lists() -> None:
+    assert answered(emulating(), body([301], "6B-v4", bad_words_ids=[[1]] * 2049))["output"]

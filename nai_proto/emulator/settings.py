@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-__all__ = ["Bias", "Settings"]
+__all__ = ["ALL_SAMPLERS", "Bias", "Settings"]
+
+ALL_SAMPLERS: Final = tuple(range(11))
+"""In the order of their ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ class Settings:
     math2_cubic: float = 0.0
     "``unified_cubic`` (openai §5)."
     min_p: float = 0.0
-    order: tuple[int, ...] = tuple(range(11))
+    order: tuple[int, ...] = ALL_SAMPLERS
     "Sampler ids, first applied first (native §9.2); those not in `SAMPLERS` do nothing."
 
     num_logprobs: int | None = None

@@ -1,0 +1,184 @@
+"""What a text request asks for, checked as the two generation hosts check it (native §9, §9.1, §9.3, §17.3).
+
+What the hosts do not know is ignored, and so is what has no meaning here: modules, caches, beams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Annotated, Final, Literal, NamedTuple, TypeVar
+
+import msgspec
+
+from ..http import Host
+from ..text.models import MODELS, Model
+from .answers import Refused
+from .settings import ALL_SAMPLERS, Bias, Settings
+
+__all__ = ["Asked", "BiasEntry", "Parameters", "read", "settings_of"]
+
+T = TypeVar("T")
+
+_Length = Annotated[int, msgspec.Meta(ge=1, le=2048)]
+_Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+_Positive = Annotated[float, msgspec.Meta(ge=0)]
+_Id = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
+_Ids = Annotated[tuple[_Id, ...], msgspec.Meta(min_length=1)]
+_Old = Annotated[float, msgspec.Meta(ge=-2, le=2)]
+_New = Annotated[float, msgspec.Meta(ge=-16, le=16)]
+
+
+class BiasEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One of ``logit_bias_exp``. The hosts require different keys of it (native §9.3)."""
+
+    sequence: tuple[_Id, ...]
+    bias: float
+    ensure_sequence_finish: bool
+    generate_once: bool
+
+
+class _ApiBiasEntry(BiasEntry, frozen=True, kw_only=True):
+    sequence: _Ids
+    ensure_sequence_finish: bool = False
+    generate_once: bool = False
+
+
+class _TextBiasEntry(BiasEntry, frozen=True, kw_only=True):
+    sequence: tuple[_Id, ...] = ()
+    bias: float = 0.0
+
+
+class Parameters(msgspec.Struct, frozen=True, kw_only=True):
+    """Those of both hosts. Most have the names that `Settings` has, and the defaults that change nothing."""
+
+    max_length: _Length = 40
+    min_length: _Length = 1
+    generate_until_sentence: bool = False
+    stop_sequences: tuple[_Ids, ...] = ()
+    eos_token_id: _Id | None = None
+    bad_words_ids: tuple[_Ids, ...] = ()
+    valid_first_tokens: frozenset[_Id] = frozenset()
+    cropped_token: _Id | None = None
+    logit_bias: tuple[tuple[_Id, float], ...] = ()
+    logit_bias_exp: tuple[BiasEntry, ...] = ()
+    repetition_penalty: float = 1.0
+    repetition_penalty_range: Annotated[int, msgspec.Meta(ge=0, le=8192)] = 0
+    repetition_penalty_slope: Annotated[float, msgspec.Meta(ge=0, le=10)] = 0.0
+    repetition_penalty_frequency: _Old = 0.0
+    repetition_penalty_presence: _Old = 0.0
+    repetition_penalty_whitelist: frozenset[_Id] = frozenset()
+    phrase_rep_pen: str = "off"
+    temperature: Annotated[float, msgspec.Meta(ge=0.1, le=100)] = 1.0
+    top_k: Annotated[int, msgspec.Meta(ge=0)] = 0
+    top_p: float = 1.0
+    tail_free_sampling: _Share = 1.0
+    top_a: float = 0.0
+    typical_p: float = 1.0
+    cfg_scale: _Positive = 1.0
+    cfg_uc: str = ""
+    top_g: Annotated[int, msgspec.Meta(ge=0, le=65_536)] = 0
+    mirostat_tau: _Positive = 0.0
+    mirostat_lr: _Share = 1.0
+    math1_temp: float = 1.0
+    math1_quad: float = 0.0
+    math1_quad_entropy_scale: float = 0.0
+    min_p: _Share = 0.0
+    order: tuple[Annotated[int, msgspec.Meta(ge=0)], ...] | None = None
+    num_logprobs: Annotated[int, msgspec.Meta(ge=0, le=30)] | None = None
+    use_string: bool | None = None
+    seed: int | None = None
+    "Not the service's: the same seed gives the same text, which tests want."
+
+    @property
+    def holding_ids(self) -> str | None:
+        """The name of a parameter that holds token ids, if one does."""
+        return next((name for name in _HOLD_IDS if getattr(self, name) not in (None, (), frozenset())), None)
+
+
+class _ApiParameters(Parameters, frozen=True, kw_only=True):
+    logit_bias_exp: tuple[_ApiBiasEntry, ...] = ()
+
+
+class _TextParameters(Parameters, frozen=True, kw_only=True):
+    stop_sequences: Annotated[tuple[_Ids, ...], msgspec.Meta(max_length=1024)] = ()
+    bad_words_ids: Annotated[tuple[_Ids, ...], msgspec.Meta(max_length=2048)] = ()
+    logit_bias_exp: Annotated[tuple[_TextBiasEntry, ...], msgspec.Meta(max_length=1024)] = ()
+    repetition_penalty_frequency: _New = 0.0
+    repetition_penalty_presence: _New = 0.0
+    phrase_rep_pen: Literal["off", "very_light", "light", "medium", "aggressive", "very_aggressive"] = "off"
+
+
+class Asked(NamedTuple):
+    """A request, checked."""
+
+    input: str
+    model: Model
+    parameters: Parameters
+
+    @property
+    def as_text(self) -> bool:
+        """Are prompt and answer text? What holds where nothing is said depends on the host (native §9)."""
+        said = self.parameters.use_string
+        return self.model.host is Host.TEXT if said is None else said
+
+
+class _Body(msgspec.Struct):
+    input: str
+    model: str
+    parameters: msgspec.Raw
+
+
+_LONGEST_INPUT: Final = {Host.TEXT: 100_000, Host.API: 40_000}
+"""Characters (native §9)."""
+_PARAMETERS: Final[Mapping[Host, type[Parameters]]] = {Host.TEXT: _TextParameters, Host.API: _ApiParameters}
+_KNOWN: Final = frozenset(model.id for model in MODELS)
+_HOLD_IDS: Final = (
+    *("stop_sequences", "eos_token_id", "bad_words_ids", "valid_first_tokens", "cropped_token"),
+    *("logit_bias", "logit_bias_exp", "repetition_penalty_whitelist"),
+)
+_AS_THEY_ARE: Final = frozenset(field.name for field in fields(Settings)) & {*Parameters.__struct_fields__} - {
+    "cfg_uc",
+    "logit_bias_exp",
+    "order",
+}
+
+
+def read(body: bytes) -> Asked:
+    """A request's body.
+
+    Raises:
+        Refused: 400, with what is wrong and where.
+    """
+    outer = _decoded(body, _Body, "$")
+    if outer.model not in _KNOWN:
+        raise Refused(400, f"Validation error: model {outer.model[:60]} doesn't exist")
+    model = Model.named(outer.model)
+    if len(outer.input) > _LONGEST_INPUT[model.host]:
+        raise Refused(400, f"Validation error: input must be at most {_LONGEST_INPUT[model.host]} characters long")
+    return Asked(outer.input, model, _decoded(bytes(outer.parameters), _PARAMETERS[model.host], "$.parameters"))
+
+
+def _decoded(data: bytes, type: type[T], path: str) -> T:  # noqa: A002
+    try:
+        return msgspec.json.decode(data, type=type)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        problem = str(error).replace("`$", f"`{path}")
+    raise Refused(400, f"Validation error: {problem}")
+
+
+def settings_of(parameters: Parameters, encode: Callable[[str], list[int]]) -> Settings:
+    """What the sampler has to know, in ids.
+
+    Args:
+        parameters: of the request.
+        encode: gives the ids of what the parameters have as text.
+    """
+    eos = parameters.eos_token_id
+    return Settings(
+        **{name: getattr(parameters, name) for name in _AS_THEY_ARE},
+        order=ALL_SAMPLERS if parameters.order is None else parameters.order,
+        eos_ids=frozenset() if eos is None else frozenset((eos,)),
+        cfg_uc=tuple(encode(parameters.cfg_uc)) if parameters.cfg_uc else (),
+        logit_bias_exp=tuple([Bias(**msgspec.structs.asdict(entry)) for entry in parameters.logit_bias_exp]),
+    )
