@@ -272,7 +272,7 @@ class AsyncStream(_Progress[E, R]):
                     await transport.compute(action.perform, budget.limit("total"))
                 except TimeoutError:
                     budget.spend(transport.now() - began)
-                    raise budget.timed_out("total", sent=False) from None
+                    raise budget.timed_out("total", sent=self._exchange is not None) from None
                 budget.spend(transport.now() - began)
         return None
 

@@ -16,6 +16,7 @@ SUBJECTS = {
     "exchanges": {"raw floor", "h11 by hand", "ours"},
     "framing": {"h11", "Wire"},
     "imports": {"bare interpreter", "nai_proto", "nai_proto.text"},
+    "keystore": {"msgspec + secretbox, unchecked", "open_keystore", "seal_keystore"},
     "language": {"plain", "top-k and 10 logprobs"},
     "sse": {"limit: split + msgspec typed", "TokenReader", "Call"},
     "streams": {"raw socket, by hand", "asyncio", "trio", "plain httpx, not parsed", "httpx"},

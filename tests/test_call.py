@@ -1061,3 +1061,16 @@ def test_an_event_may_not_be_deeper_than_the_limit_even_where_nobody_looks() -> 
     deep = {"token": "x", "unknown": json.loads("[" * 40 + "]" * 40)}
     outcome = told(STREAM, head(EVENT_STREAM, limits=Limits(json_depth=20)), [event(deep)])
     assert isinstance(outcome.error, LimitExceeded)
+
+
+def test_a_long_answer_is_read_off_the_event_loop_and_a_long_stream_where_it_comes() -> None:
+    text = "x" * 1_100_000
+    body = json.dumps({"output": text}).encode()
+    played = play(WHOLE, [head(JSON), body[:9], body[9:], b""])
+    assert (played.kinds, played.result.text) == ("Send Receive Receive Receive Compute", text)
+    assert "Compute" not in play(WHOLE, [head(JSON), body[:14] + b'"}', b""]).kinds
+    broken = play(WHOLE, [head(JSON), body[:-1], b""])
+    assert broken.kinds == "Send Receive Receive Compute"
+    assert isinstance(broken.error, RemoteProtocolError)
+    streamed = play(STREAM, [head(EVENT_STREAM), ONE * 20_000, LAST, b""])
+    assert streamed.kinds == "Send Receive Emit Receive Emit Receive"

@@ -230,6 +230,11 @@ def test_entropy_that_is_short_is_noticed() -> None:
         seal_keystore(KEYS, KEY, lambda _: bytes(23))
 
 
+def test_what_could_not_be_read_again_is_not_sealed() -> None:
+    with pytest.raises(LocalProtocolError, match="lone surrogate"):
+        seal_keystore(Keystore({"\ud83d": bytes(32)}), KEY)
+
+
 def test_what_was_withheld_is_not_empty() -> None:
     with pytest.raises(Damaged, match="withheld") as caught:
         open_keystore({"changeIndex": 3}, KEY)

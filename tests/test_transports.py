@@ -690,6 +690,18 @@ def test_heavy_work_does_not_hold_up_the_event_loop(transport: str) -> None:
     assert running(transport, main) > 5
 
 
+@on_a_loop
+def test_work_that_outlasts_the_total_behind_a_request_may_have_been_acted_on(transport: str) -> None:
+    def flow() -> Flow[Any, None]:
+        yield from WHOLE
+        yield from compute(lambda: time.sleep(0.5))
+
+    app = answers(200, b'{"output":"x"}', content_type="application/json")
+    outcome = on(transport, app, flow, lambda url: Session.at(url, timeouts=Timeouts(total=0.3)))
+    assert isinstance(outcome.error, errors.TimedOut)
+    assert (outcome.error.phase, outcome.error.sent) == ("total", True)
+
+
 @over_sockets
 def test_a_redirect_to_another_host_is_a_refusal_and_the_token_stays(transport: str) -> None:
     strangers: list[Request] = []

@@ -4,13 +4,14 @@ A JSON envelope has nonce and box as lists of numbers. Each check that fails has
 of content §2.1. Nothing is lost: keys of a wrong size stay, unknown fields, their order, the version and the compression
 are written back as they were read. No key is in a repr or in an error.
 
-A keystore of many keys is a list of millions of numbers, nearly all of the time goes into decoding it. So the usual form is
-tried first, in one typed pass that forbids anything unknown; whatever else there is takes the slow way, which also finds
-out what is wrong.
+A keystore of many keys is a list of millions of numbers, nearly all of the time goes into decoding it. So the form that
+the website writes is tried first, in one typed pass, piece by piece; whatever else there is takes the slow way, which
+also finds out what is wrong.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, cast
@@ -36,7 +37,8 @@ from .box import (
     to_base64,
     write_json,
 )
-from .json import check_depth
+from .json import check_depth, encode
+from .pieces import in_pieces
 
 __all__ = ["Keystore", "open_keystore", "seal_keystore"]
 
@@ -88,22 +90,9 @@ class Keystore(Mapping[str, bytes]):
         return replace(self, keys_by_meta={**self.keys_by_meta, meta: bytes(key)})
 
 
-class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
-    """The usual envelope."""
-
-    version: int
-    nonce: list[int]
-    sdata: list[int]
-
-
-class _Inner(msgspec.Struct, forbid_unknown_fields=True):
-    """The usual plaintext."""
-
-    keys: dict[str, list[int]]
-
-
-_ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
-_INNER: Final = msgspec.json.Decoder(_Inner)
+_ENVELOPE: Final = re.compile(rb'\{"version": ?([0-9]+), ?"nonce": ?(\[[0-9, ]+\]), ?"sdata": ?\[')
+_INNER: Final = re.compile(rb'\{"keys": ?\{')
+_KEYS: Final = msgspec.json.Decoder(dict[str, list[int]])
 _FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _INTEGER: Final = msgspec.json.Decoder(int)
 _INTEGERS: Final = msgspec.json.Decoder(list[int])
@@ -165,8 +154,8 @@ def seal_keystore(keystore: Keystore, key: EncryptionKey, entropy: Entropy = CHA
     Raises:
         LocalProtocolError: ``entropy`` gave another number of bytes, or a meta holds a lone surrogate.
     """
-    keys = write_json({meta: list(value) for meta, value in keystore.items()})
-    plaintext = _joined({**keystore.inner, "keys": keys})  # which stays in its place
+    keys = {meta: list(value) for meta, value in keystore.items()}
+    plaintext = _joined({**keystore.inner, "keys": encode(keys)})  # which stay in their place
     payload = deflate(plaintext) if keystore.compressed else plaintext
     nonce = draw(entropy, NONCE_SIZE)
     box = crypto_secretbox(payload, nonce, key.reveal())
@@ -180,9 +169,9 @@ def seal_keystore(keystore: Keystore, key: EncryptionKey, entropy: Entropy = CHA
 
 def _read_envelope(data: bytes, limits: Limits) -> tuple[int, bytes, bytes | None, dict[str, bytes]]:
     """Version, nonce, box (None for the empty text) and, if there is anything unusual, all fields in their order."""
-    usual = attempt(_ENVELOPE.decode, data)
+    usual = attempt(_usual_envelope, data)
     if usual is not None:
-        return usual.version, _nonce(_bytes(usual.nonce)), _bytes(usual.sdata), {}
+        return usual
     fields = _fields(data, "bad envelope json", limits)
     for name in ("version", "nonce", "sdata"):
         if name not in fields:
@@ -195,6 +184,15 @@ def _read_envelope(data: bytes, limits: Limits) -> tuple[int, bytes, bytes | Non
     return version, _nonce(nonce), sdata, fields
 
 
+def _usual_envelope(data: bytes) -> tuple[int, bytes, bytes, dict[str, bytes]] | None:
+    head = _ENVELOPE.match(data)
+    if head is None or not data.endswith(b"]}"):
+        return None
+    version, nonce = _INTEGER.decode(head[1]), bytes(_INTEGERS.decode(head[2]))
+    sdata = b"".join(map(bytes, in_pieces(_INTEGERS.decode, b"[]", data, head.end(), b",")))
+    return version, _nonce(nonce), sdata, {}
+
+
 def _nonce(nonce: bytes) -> bytes:
     if len(nonce) != NONCE_SIZE:
         raise Damaged(f"keystore: a nonce has {NONCE_SIZE} bytes, not {len(nonce)}", category="bad nonce length")
@@ -203,14 +201,22 @@ def _nonce(nonce: bytes) -> bytes:
 
 def _read_inner(data: bytes, limits: Limits) -> tuple[dict[str, bytes], dict[str, bytes]]:
     """The keys and, if there is anything unusual, all fields in their order."""
-    usual = attempt(_INNER.decode, data)
+    usual = attempt(_usual_inner, data)
     if usual is not None:
-        return {meta: _bytes(key) for meta, key in usual.keys.items()}, {}
+        return usual, {}
     fields = _fields(data, "bad inner json", limits)
     keys = attempt(_FIELDS.decode, fields.get("keys", b""))
     if keys is None:
         raise Damaged("keystore: what it seals has no object of keys", category="bad inner json")
     return {meta: _odd_key(bytes(value)) for meta, value in keys.items()}, fields
+
+
+def _usual_inner(data: bytes) -> dict[str, bytes] | None:
+    head = _INNER.match(data)
+    if head is None or not data.endswith(b"}}"):
+        return None
+    pieces = in_pieces(_KEYS.decode, b"{}", data, head.end(), b"],")
+    return {meta: bytes(key) for piece in pieces for meta, key in piece.items()}
 
 
 def _odd_key(value: bytes) -> bytes:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 from ..errors import LocalProtocolError, NaiError, RemoteProtocolError, TransportError, excerpt
 from ..http import Head, Request
 from ..limits import Limits
-from .flow import RECEIVE, Emit, Flow, Receive, Send
+from .flow import RECEIVE, Emit, Flow, Receive, Send, compute
 from .refusal import refusal
 
 if TYPE_CHECKING:
@@ -121,6 +121,8 @@ EVENT_STREAM: Final = "text/event-stream"
 # After the end of the message only the end of the body is of interest: it lets the connection be used again.
 _REST: Final = Receive(at_most=0.25)
 _REST_SIZE: Final = 65_536
+_LONG: Final = 1_048_576
+"""Bytes of an answer that take some milliseconds to read when they were kept to the end."""
 _BLANKS: Final = b" \t\r\n"
 _LOOK: Final = 1024
 """How far a first byte is looked for."""
@@ -266,8 +268,8 @@ class Call(Generic[E, R]):
         raise self._failed(error)
 
     def __iter__(self) -> Flow[E, R]:
-        """The call as a flow: one attempt, without retries."""
-        rest = 0
+        """The call as a flow: one attempt, without retries. A long answer that was kept whole is read off the event loop."""
+        size = rest = 0
         try:
             head = yield Send(self.send(), self)
             if not isinstance(head, Head):
@@ -276,6 +278,7 @@ class Call(Generic[E, R]):
             while data := (yield _REST if self.complete else RECEIVE):
                 if not isinstance(data, bytes):
                     raise LocalProtocolError(f"Receive is answered with bytes, not with {type(data).__name__}")
+                size += len(data)
                 if self.complete:
                     rest += len(data)
                     if rest > _REST_SIZE:
@@ -287,6 +290,8 @@ class Call(Generic[E, R]):
             if self.state is State.FAILED:
                 raise
             return self.receive_error(error)
+        if size > _LONG and not self.started:
+            return (yield from compute(self.receive_eof))
         return self.receive_eof()
 
     # ---- inside

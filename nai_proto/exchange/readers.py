@@ -51,16 +51,23 @@ class BodyReader(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Json(Generic[T, R]):
-    """Reads one JSON document as ``type`` and gives ``to(document)``; an error inside it is raised (native §4.1)."""
+    """Reads one JSON document as ``type`` and gives ``to(document)``; an error inside it is raised (native §4.1).
+
+    Where a document of a usual form can be had without decoding it in one go, ``usual`` is tried first, with the body and
+    the depth it may have: it gives the same, or None.
+    """
 
     type: type[T]
     to: Callable[[T], R]
+    usual: Callable[[bytes, int], R | None] | None = None
 
     def __call__(self, where: str, head: Head, limits: Limits, /) -> BodyReader[R]:  # noqa: ARG002 -- a ReaderFactory
         decoder = JsonDecoder(self.type)
 
         def finish(body: bytes) -> R:
             body = body.removeprefix(b"\xef\xbb\xbf")  # which JSON may have, but no decoder takes (RFC 8259 §8.1)
+            if self.usual is not None and (found := self.usual(body, limits.json_depth)) is not None:
+                return found
             if (error := service_error(body)) is not None:
                 raise error
             return self.to(decoder.decode(body, where=where, depth=limits.json_depth))
