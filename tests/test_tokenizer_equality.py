@@ -7,7 +7,6 @@ the same vocabulary, rewritten in NovelAI's form, give the same ids by our own m
 
 from __future__ import annotations
 
-import hashlib
 import json
 import random
 import sys
@@ -21,13 +20,22 @@ import tokenizers as hugging_face
 from nai_proto.emulator.corpus import TALES
 from nai_proto.errors import TransportError
 from nai_proto.tokenizers import KNOWN, read
-from nai_transports import tokenizer_files
+from nai_transports.tokenizer_files import cache_directory, distribution
+from nai_transports.tokenizer_files.cache import kept
 from tests.test_tokenizers import SPLIT, novelai
 
 pytestmark = pytest.mark.tokenizer_files
 
 STRINGS: Final = 5_000
-NAMES: Final = [one.name for one in KNOWN.values() if any(one.files.values())]
+
+
+def pinned(name: str) -> dict[str, str]:
+    """The files whose bytes are known beforehand, with their SHA-256."""
+    files = (*KNOWN[name].files.items(), *KNOWN[name].stand_ins.items())
+    return {file: digest for file, digest in files if digest is not None}
+
+
+NAMES: Final = [name for name in KNOWN if pinned(name)]
 every_file = pytest.mark.parametrize("name", NAMES)
 
 NEXT_LINE = (
@@ -58,20 +66,21 @@ DIFFERENCES: Final = {
 @cache
 def unavailable() -> str:
     """Why the files cannot be had, asked once; empty when they can."""
-    try:
-        tokenizer_files.find("nerdstash_v2")
-    except TransportError as error:
-        return str(error)
+    here = [kept(pinned(name), cache_directory()) for name in NAMES]
+    if None in here:
+        try:
+            distribution.fetch(cache_directory(), lambda what, done, total: None)
+        except TransportError as error:
+            return str(error)
     return ""
 
 
 def file(name: str, monkeypatch: pytest.MonkeyPatch) -> bytes:
-    monkeypatch.delenv(tokenizer_files.DIRECTORY, raising=False)
-    monkeypatch.setattr(tokenizer_files, "_PATIENCE", 45.0)
+    monkeypatch.setattr(distribution, "_PATIENCE", 45.0)
     if why := unavailable():
         pytest.skip(f"NOT COMPARED WITH THE REFERENCE: {name}: {why}")
-    data = tokenizer_files.find(name)
-    assert hashlib.sha256(data).hexdigest() in KNOWN[name].files.values()
+    data = kept(pinned(name), cache_directory())
+    assert data is not None
     return data
 
 

@@ -23,6 +23,8 @@ class Known:
     files: Mapping[str, str | None] = field(default_factory=dict[str, "str | None"])
     """Names under which files of it go round, the best first, each with its SHA-256 as 64 hexadecimal digits; None where
     the publisher's file may change."""
+    stand_ins: Mapping[str, str | None] = field(default_factory=dict[str, "str | None"])
+    "Files that give the same ids but for the special tokens, likewise: better than none."
 
 
 _GPT2: Final = {"<|endoftext|>": 50256}
@@ -84,17 +86,14 @@ KNOWN: Final[Mapping[str, Known]] = {
                 "nerdstash_tokenizer_v2.def": None,
             },
         ),
-        # The stock file numbers the reserved tokens otherwise, and lacks <|startoftext|>: for these take the ids from
-        # here, not from `encode` (native §9.8, where they are marked as likely).
+        # The stand-in is the stock file: it numbers the reserved tokens otherwise, and lacks <|startoftext|>. With it, take
+        # the ids of special tokens from here, not from `encode` (native §9.8, where they are marked as likely).
         Known(
             "llama3",
             ("llama-3-erato-v1", "purple", "white"),
             {"<|startoftext|>": 128000, "<|reserved_special_token81|>": 128081},
-            {
-                "llama3nai_tokenizer.json": None,
-                "llama3nai_tokenizer.def": None,
-                "llama3.json": "7a7f4e48265c92b885002ce73481f269ff6360f64eb90d868aed642449e5f9f4",
-            },
+            {"llama3nai_tokenizer.json": None, "llama3nai_tokenizer.def": None},
+            {"llama3.json": "7a7f4e48265c92b885002ce73481f269ff6360f64eb90d868aed642449e5f9f4"},
         ),
         Known(
             "glm-4.6",
@@ -109,6 +108,7 @@ KNOWN: Final[Mapping[str, Known]] = {
                 "</think>": 151351,
                 "/nothink": 151360,
             },
+            {"glm-4.6_tokenizer.json": None},
         ),
     )
 }
