@@ -110,6 +110,29 @@ KNOWN: Final[Mapping[str, Known]] = {
             },
             {"glm-4.6_tokenizer.json": None},
         ),
+        # The image models' (image §6.3). Their limits count what `encode` does not add: T5's </s> at the end.
+        Known(
+            "clip",
+            (
+                *("nai-diffusion", "safe-diffusion", "nai-diffusion-furry", "nai-diffusion-2"),
+                *("nai-diffusion-3", "nai-diffusion-furry-3"),
+            ),
+            {"<|startoftext|>": 49406, "<|endoftext|>": 49407},
+            {
+                "bpe_simple_vocab_16e6.txt.gz": "924691ac288e54409236115652ad4aa250f48203de50a9e4722a6ecd48d6804a",
+                "clip_tokenizer.def": None,
+            },
+        ),
+        Known(
+            "t5",
+            (
+                *("nai-diffusion-4-curated-preview", "nai-diffusion-4-full"),
+                *("nai-diffusion-4-5-curated", "nai-diffusion-4-5-full"),
+            ),
+            {"<pad>": 0, "</s>": 1, "<unk>": 2},
+            {"t5_tokenizer.json": None, "t5_tokenizer.def": None},
+        ),
+        Known("qwen35", ("nai-diffusion-5-curated", "nai-diffusion-5-full"), {}, {"qwen35_tokenizer.def": None}),
     )
 }
 """By name."""
