@@ -429,6 +429,7 @@ def test_without_the_libraries_the_extra_is_named(form: str, monkeypatch: pytest
 def test_every_listed_model_has_a_tokenizer_and_its_width_fits() -> None:
     for model in MODELS:
         assert (tokenizer_name(model.id) == "llama3") is (model.token_width == 4)
+        assert known(model.id).token_width == model.token_width
 
 
 def test_the_table_is_that_of_the_protocol() -> None:

@@ -25,6 +25,8 @@ class Known:
     the publisher's file may change."""
     stand_ins: Mapping[str, str | None] = field(default_factory=dict[str, "str | None"])
     "Files that give the same ids but for the special tokens, likewise: better than none."
+    token_width: int = 2
+    "Bytes per packed token (native §11.1)."
 
 
 _GPT2: Final = {"<|endoftext|>": 50256}
@@ -94,6 +96,7 @@ KNOWN: Final[Mapping[str, Known]] = {
             {"<|startoftext|>": 128000, "<|reserved_special_token81|>": 128081},
             {"llama3nai_tokenizer.json": None, "llama3nai_tokenizer.def": None},
             {"llama3.json": "7a7f4e48265c92b885002ce73481f269ff6360f64eb90d868aed642449e5f9f4"},
+            token_width=4,
         ),
         Known(
             "glm-4.6",
@@ -109,6 +112,7 @@ KNOWN: Final[Mapping[str, Known]] = {
                 "/nothink": 151360,
             },
             {"glm-4.6_tokenizer.json": None},
+            token_width=4,
         ),
         # The image models' (image §6.3). Their limits count what `encode` does not add: T5's </s> at the end.
         Known(
@@ -132,7 +136,13 @@ KNOWN: Final[Mapping[str, Known]] = {
             {"<pad>": 0, "</s>": 1, "<unk>": 2},
             {"t5_tokenizer.json": None, "t5_tokenizer.def": None},
         ),
-        Known("qwen35", ("nai-diffusion-5-curated", "nai-diffusion-5-full"), {}, {"qwen35_tokenizer.def": None}),
+        Known(
+            "qwen35",
+            ("nai-diffusion-5-curated", "nai-diffusion-5-full"),
+            {},
+            {"qwen35_tokenizer.def": None},
+            token_width=4,
+        ),
     )
 }
 """By name."""

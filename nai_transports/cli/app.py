@@ -8,6 +8,7 @@ import typer
 
 from .demo import demo
 from .emulate import emulate
+from .tokens import decode_packed, tokens
 
 __all__ = ["app"]
 
@@ -38,3 +39,5 @@ def _main(
 
 app.command()(emulate)
 app.command()(demo)
+app.command("decode")(decode_packed)
+app.add_typer(tokens, name="tokens")
