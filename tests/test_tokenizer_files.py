@@ -86,7 +86,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(distribution, "_run", made.run)
     monkeypatch.setattr(tokenizer_files, "cache_directory", lambda: made.cache)
     monkeypatch.setattr(tokenizer_files, "_loaded", {})
-    monkeypatch.setattr(tokenizer_files, "read", lambda data, name: (name, data))
+    monkeypatch.setattr(tokenizer_files, "read", lambda data, name, specials: (name, data))
     monkeypatch.delenv(DIRECTORY, raising=False)
     return made
 

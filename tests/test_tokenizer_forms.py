@@ -117,6 +117,35 @@ def test_a_negative_budget_is_a_mistake(form: str) -> None:
         tokenizer(form).truncate([1], -1)
 
 
+# ---- special tokens that a file has otherwise
+
+
+@every_form
+def test_special_tokens_are_those_of_the_service_when_it_is_told_of_them(form: str) -> None:
+    """As with Llama 3's stock file (native §9.8): its names for those ids are gone, the text between is the same."""
+    plain = tokenizer(form)
+    (first, *_) = plain.specials.values()
+    one = read(ALL[form](), name=form, specials={"<|own|>": first, "<|far|>": 70_000})
+    assert one.encode("the lamp<|own|>was<|far|>lit") == [
+        *plain.encode("the lamp"),
+        first,
+        *plain.encode("was"),
+        70_000,
+        *plain.encode("lit"),
+    ]
+    assert one.decode([first, 70_000]) == "<|own|><|far|>"
+    assert first not in {one.specials[special] for special in plain.specials if special in one.specials}
+    assert one.decode(one.encode("the lamp")) == "the lamp"
+    assert repr(one) == f"<tokenizer {form}, {plain.size + 1} ids>"
+
+
+@every_form
+def test_a_file_that_has_them_right_is_left_alone(form: str) -> None:
+    plain = tokenizer(form)
+    assert type(read(ALL[form](), specials=plain.specials)) is type(plain)
+    assert type(read(ALL[form](), specials={})) is type(plain)
+
+
 # ---- the image models'
 
 

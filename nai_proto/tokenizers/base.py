@@ -27,6 +27,7 @@ __all__ = [
     "UNKNOWN",
     "Incremental",
     "Pieces",
+    "Renumbered",
     "Surplus",
     "Tokenizer",
     "around",
@@ -150,6 +151,7 @@ class Pieces(ABC):
         self.name: Final = name
         self.size: Final = len(pieces)
         self.specials: Final = specials
+        self._pieces: Final = pieces
         self._bytes_of: Final = pieces.get
         self._surplus: Final[Surplus] = surplus
 
@@ -186,6 +188,25 @@ class Pieces(ABC):
 
 _INSIDE: Final = re.compile(rb"[\x80-\xbf]|\Z").match
 """Does a piece go on with a character, or is it empty, so that the next one may? (Unicode §3.9: bytes 10xxxxxx.)"""
+
+
+class Renumbered(Pieces):
+    """Another tokenizer, with special tokens that its file lacks or numbers otherwise."""
+
+    def __init__(self, inner: Pieces, specials: Mapping[str, int]) -> None:
+        taken = set(specials.values())
+        kept = {special: number for special, number in inner.specials.items() if number not in taken}
+        pieces = {**inner._pieces, **{number: special.encode() for special, number in specials.items()}}
+        super().__init__(inner.name, pieces, {**kept, **specials}, surplus=inner._surplus)
+        self._inner: Final = inner
+        self._cut: Final = around(specials)
+
+    def encode(self, text: str) -> list[int]:
+        tokens: list[int] = []
+        for part in self._cut(checked(text)):
+            special = self.specials.get(part)
+            tokens += self._inner.encode(part) if special is None else [special]
+        return tokens
 
 
 def checked(text: str) -> str:

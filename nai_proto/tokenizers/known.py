@@ -19,12 +19,13 @@ class Known:
     models: tuple[str, ...]
     "The ids of the models that use it (native §1.2), earlier and internal ones included."
     specials: Mapping[str, int]
-    "Special tokens as the *service* numbers them. A stock file may differ: see ``llama3``."
+    "Special tokens as the *service* numbers them. A stock file may differ."
     files: Mapping[str, str | None] = field(default_factory=dict[str, "str | None"])
     """Names under which files of it go round, the best first, each with its SHA-256 as 64 hexadecimal digits; None where
     the publisher's file may change."""
     stand_ins: Mapping[str, str | None] = field(default_factory=dict[str, "str | None"])
-    "Files that give the same ids but for the special tokens, likewise: better than none."
+    """Files that give the same ids but for special tokens, likewise: better than none. Those in `specials` are put right
+    when `read` is told of them; others are not."""
     token_width: int = 2
     "Bytes per packed token (native §11.1)."
 
@@ -88,8 +89,8 @@ KNOWN: Final[Mapping[str, Known]] = {
                 "nerdstash_tokenizer_v2.def": None,
             },
         ),
-        # The stand-in is the stock file: it numbers the reserved tokens otherwise, and lacks <|startoftext|>. With it, take
-        # the ids of special tokens from here, not from `encode` (native §9.8, where they are marked as likely).
+        # The stand-in is the stock file: it numbers the reserved tokens otherwise, and lacks <|startoftext|> (native §9.8,
+        # where the service's numbers are marked as likely).
         Known(
             "llama3",
             ("llama-3-erato-v1", "purple", "white"),

@@ -23,7 +23,7 @@ import msgspec
 
 from ..codecs.json import JsonDecoder
 from ..errors import RemoteProtocolError, excerpt
-from .base import Pieces, Surplus, Tokenizer, around, checked, letters_as_bytes, missing
+from .base import Pieces, Renumbered, Surplus, Tokenizer, around, checked, letters_as_bytes, missing
 from .clip import Clip, is_merges
 from .merging import Config, Merging
 
@@ -35,7 +35,7 @@ _UNPACKED: Final = 64 * 2**20  # bytes; the largest known file has 9 MB
 _PIECES: Final = 2**20  # the largest vocabulary of any model has 2**18
 
 
-def read(data: bytes, *, name: str = "tokenizer file") -> Tokenizer:
+def read(data: bytes, *, name: str = "tokenizer file", specials: Mapping[str, int] | None = None) -> Tokenizer:
     """The tokenizer that a file holds.
 
     Costs from a few hundredths of a second (SentencePiece) to more than one (Llama 3): in a flow, use `compute`.
@@ -43,12 +43,20 @@ def read(data: bytes, *, name: str = "tokenizer file") -> Tokenizer:
     Args:
         data: the whole file.
         name: what to call it, also in errors.
+        specials: special tokens as the service numbers them (`Known.specials`), for a file that has them otherwise.
 
     Raises:
         RemoteProtocolError: the file has none of the forms, is cut off, or cannot be used; the message begins with the
             name and says why.
         LocalProtocolError: a library of the extra ``tokenizers`` is missing.
     """
+    tokenizer = _read(data, name)
+    if all(tokenizer.specials.get(special) == number for special, number in (specials or {}).items()):
+        return tokenizer
+    return Renumbered(tokenizer, specials or {})
+
+
+def _read(data: bytes, name: str) -> Pieces:
     if data[:1] == b"\n" and data.lstrip()[:1] != b"{":
         return _sentencepiece(data, name)
     if not _is_text(data):
@@ -110,7 +118,7 @@ class _SentencePiece(Pieces):
         return tokens
 
 
-def _sentencepiece(data: bytes, name: str) -> Tokenizer:
+def _sentencepiece(data: bytes, name: str) -> Pieces:
     try:
         from sentencepiece import SentencePieceProcessor
     except ModuleNotFoundError:
@@ -179,7 +187,7 @@ _PIECES_OF: Final[Mapping[str, tuple[Callable[[str], bytes], Surplus]]] = {
 }
 
 
-def _hugging_face(data: bytes, name: str, keys: _Keys) -> Tokenizer:
+def _hugging_face(data: bytes, name: str, keys: _Keys) -> Pieces:
     try:
         import tokenizers
     except ModuleNotFoundError:
@@ -224,7 +232,7 @@ class _NovelAI(msgspec.Struct):
 _NOVELAI: Final = JsonDecoder(_NovelAI)
 
 
-def _novelai(data: bytes, name: str) -> Tokenizer:
+def _novelai(data: bytes, name: str) -> Pieces:
     try:
         from tokenizers import Regex
         from tokenizers.pre_tokenizers import Split

