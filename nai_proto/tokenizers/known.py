@@ -19,10 +19,15 @@ class Known:
     models: tuple[str, ...]
     "The ids of the models that use it (native §1.2), earlier and internal ones included."
     specials: Mapping[str, int]
-    "Special tokens as the *service* numbers them. A stock file may differ: see ``llama3``."
+    "Special tokens as the *service* numbers them. A stock file may differ."
     files: Mapping[str, str | None] = field(default_factory=dict[str, "str | None"])
     """Names under which files of it go round, the best first, each with its SHA-256 as 64 hexadecimal digits; None where
     the publisher's file may change."""
+    stand_ins: Mapping[str, str | None] = field(default_factory=dict[str, "str | None"])
+    """Files that give the same ids but for special tokens, likewise: better than none. Those in `specials` are put right
+    when `read` is told of them; others are not."""
+    token_width: int = 2
+    "Bytes per packed token (native §11.1)."
 
 
 _GPT2: Final = {"<|endoftext|>": 50256}
@@ -84,17 +89,15 @@ KNOWN: Final[Mapping[str, Known]] = {
                 "nerdstash_tokenizer_v2.def": None,
             },
         ),
-        # The stock file numbers the reserved tokens otherwise, and lacks <|startoftext|>: for these take the ids from
-        # here, not from `encode` (native §9.8, where they are marked as likely).
+        # The stand-in is the stock file: it numbers the reserved tokens otherwise, and lacks <|startoftext|> (native §9.8,
+        # where the service's numbers are marked as likely).
         Known(
             "llama3",
             ("llama-3-erato-v1", "purple", "white"),
             {"<|startoftext|>": 128000, "<|reserved_special_token81|>": 128081},
-            {
-                "llama3nai_tokenizer.json": None,
-                "llama3nai_tokenizer.def": None,
-                "llama3.json": "7a7f4e48265c92b885002ce73481f269ff6360f64eb90d868aed642449e5f9f4",
-            },
+            {"llama3nai_tokenizer.json": None, "llama3nai_tokenizer.def": None},
+            {"llama3.json": "7a7f4e48265c92b885002ce73481f269ff6360f64eb90d868aed642449e5f9f4"},
+            token_width=4,
         ),
         Known(
             "glm-4.6",
@@ -109,6 +112,37 @@ KNOWN: Final[Mapping[str, Known]] = {
                 "</think>": 151351,
                 "/nothink": 151360,
             },
+            {"glm-4.6_tokenizer.json": None},
+            token_width=4,
+        ),
+        # The image models' (image §6.3). Their limits count what `encode` does not add: T5's </s> at the end.
+        Known(
+            "clip",
+            (
+                *("nai-diffusion", "safe-diffusion", "nai-diffusion-furry", "nai-diffusion-2"),
+                *("nai-diffusion-3", "nai-diffusion-furry-3"),
+            ),
+            {"<|startoftext|>": 49406, "<|endoftext|>": 49407},
+            {
+                "bpe_simple_vocab_16e6.txt.gz": "924691ac288e54409236115652ad4aa250f48203de50a9e4722a6ecd48d6804a",
+                "clip_tokenizer.def": None,
+            },
+        ),
+        Known(
+            "t5",
+            (
+                *("nai-diffusion-4-curated-preview", "nai-diffusion-4-full"),
+                *("nai-diffusion-4-5-curated", "nai-diffusion-4-5-full"),
+            ),
+            {"<pad>": 0, "</s>": 1, "<unk>": 2},
+            {"t5_tokenizer.json": None, "t5_tokenizer.def": None},
+        ),
+        Known(
+            "qwen35",
+            ("nai-diffusion-5-curated", "nai-diffusion-5-full"),
+            {},
+            {"qwen35_tokenizer.def": None},
+            token_width=4,
         ),
     )
 }

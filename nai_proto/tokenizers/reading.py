@@ -2,9 +2,11 @@
 
 ==============================  ===================================================================================
 SentencePiece                   protocol buffers: begins with the byte 0x0A
-Hugging Face                    a JSON object with ``model``; byte-level ones only, which is what the models use
+Hugging Face                    a JSON object with ``model``; byte-level ones, and T5's kind, which puts ``▁`` for blanks
 NovelAI                         a JSON object with ``config.splitRegex``, ``specialTokens``, ``vocab`` and ``merges``
-either JSON, as raw DEFLATE     as the website serves its own, under names that end in ``.def``
+CLIP                            a list of merges with a heading, or a JSON object with that as ``text``
+any JSON, as raw DEFLATE        as the website serves its own, under names that end in ``.def``
+any JSON or merges, as gzip     as OpenAI publishes its own
 ==============================  ===================================================================================
 
 What is wrong with a file is a `RemoteProtocolError`: the bytes came from somewhere and are not what the form says. It is
@@ -14,23 +16,26 @@ not `Damaged`, which belongs to sealed things, where another key may be the reme
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
 import msgspec
 
 from ..codecs.json import JsonDecoder
-from ..errors import LocalProtocolError, RemoteProtocolError, excerpt
-from .base import Pieces, Tokenizer, around, checked, letters_as_bytes
+from ..errors import RemoteProtocolError, excerpt
+from .base import Pieces, Renumbered, Surplus, Tokenizer, around, checked, letters_as_bytes, missing
+from .clip import Clip, is_merges
 from .merging import Config, Merging
 
 __all__ = ["read"]
 
 _DEPTH: Final = 16  # levels of JSON; Hugging Face's files have 8
+_GZIP: Final = zlib.MAX_WBITS | 16
 _UNPACKED: Final = 64 * 2**20  # bytes; the largest known file has 9 MB
 _PIECES: Final = 2**20  # the largest vocabulary of any model has 2**18
 
 
-def read(data: bytes, *, name: str = "tokenizer file") -> Tokenizer:
+def read(data: bytes, *, name: str = "tokenizer file", specials: Mapping[str, int] | None = None) -> Tokenizer:
     """The tokenizer that a file holds.
 
     Costs from a few hundredths of a second (SentencePiece) to more than one (Llama 3): in a flow, use `compute`.
@@ -38,38 +43,56 @@ def read(data: bytes, *, name: str = "tokenizer file") -> Tokenizer:
     Args:
         data: the whole file.
         name: what to call it, also in errors.
+        specials: special tokens as the service numbers them (`Known.specials`), for a file that has them otherwise.
 
     Raises:
         RemoteProtocolError: the file has none of the forms, is cut off, or cannot be used; the message begins with the
             name and says why.
         LocalProtocolError: a library of the extra ``tokenizers`` is missing.
     """
+    tokenizer = _read(data, name)
+    if all(tokenizer.specials.get(special) == number for special, number in (specials or {}).items()):
+        return tokenizer
+    return Renumbered(tokenizer, specials or {})
+
+
+def _read(data: bytes, name: str) -> Pieces:
     if data[:1] == b"\n" and data.lstrip()[:1] != b"{":
         return _sentencepiece(data, name)
-    if data.lstrip()[:1] != b"{":
+    if not _is_text(data):
         data = _inflated(data, name)
+    if is_merges(data):
+        return Clip(name, data.decode("utf-8", "replace"))
     keys = _KEYS.decode(data, where=name, depth=_DEPTH)
     if keys.model is not _ABSENT:
         return _hugging_face(data, name, keys)
     if keys.config is not _ABSENT:
         return _novelai(data, name)
-    raise _refused(name, "a JSON object without `model` (Hugging Face) and `config` (NovelAI)")
+    if keys.text is not None:
+        return Clip(name, keys.text)
+    raise _refused(name, "a JSON object without `model` (Hugging Face), `config` (NovelAI) and `text` (CLIP)")
+
+
+def _is_text(data: bytes) -> bool:
+    return data.lstrip()[:1] == b"{" or is_merges(data)
 
 
 def _inflated(data: bytes, name: str) -> bytes:
-    """The JSON of a ``.def`` file."""
-    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+    """What a packed file holds."""
+    packing, bits = ("gzip", _GZIP) if data[:2] == b"\x1f\x8b" else ("raw DEFLATE", -zlib.MAX_WBITS)
+    unpacker = zlib.decompressobj(bits)
     try:
         unpacked = unpacker.decompress(data, _UNPACKED)
     except zlib.error:
         unpacked = b""
-    if unpacked.lstrip()[:1] != b"{":
-        why = "neither SentencePiece nor JSON, nor JSON as raw DEFLATE" if data else "empty"
+    if not _is_text(unpacked):
+        why = "neither SentencePiece nor JSON, nor merges of CLIP, nor one of these as raw DEFLATE or gzip"
+        why = why if data else "empty"
         raise _refused(name, why, excerpt(data[:80]))
     if len(unpacked) >= _UNPACKED:
         raise _refused(name, f"it unpacks to {_UNPACKED} bytes or more, which no tokenizer file does")
     if not unpacker.eof:
-        raise _refused(name, "raw DEFLATE that is cut off")
+        raise _refused(name, f"{packing} that is cut off")
     return unpacked
 
 
@@ -95,11 +118,11 @@ class _SentencePiece(Pieces):
         return tokens
 
 
-def _sentencepiece(data: bytes, name: str) -> Tokenizer:
+def _sentencepiece(data: bytes, name: str) -> Pieces:
     try:
         from sentencepiece import SentencePieceProcessor
     except ModuleNotFoundError:
-        raise _missing("sentencepiece") from None
+        raise missing("sentencepiece") from None
     try:
         processor = SentencePieceProcessor(model_proto=data)
         ids = list(range(processor.GetPieceSize()))
@@ -134,6 +157,7 @@ class _Stage(msgspec.Struct):
 class _Keys(msgspec.Struct):
     model: msgspec.Raw = _ABSENT
     config: msgspec.Raw = _ABSENT
+    text: str | None = None
     decoder: _Stage | None = None
 
 
@@ -141,8 +165,10 @@ _KEYS: Final = JsonDecoder(_Keys)
 
 
 class _HuggingFace(Pieces):
-    def __init__(self, name: str, library: Any, pieces: dict[int, bytes], specials: dict[str, int]) -> None:
-        super().__init__(name, pieces, specials)
+    def __init__(
+        self, name: str, library: Any, pieces: dict[int, bytes], specials: dict[str, int], surplus: Surplus
+    ) -> None:
+        super().__init__(name, pieces, specials, surplus=surplus)
         self._encode: Final = library.encode
 
     def encode(self, text: str) -> list[int]:
@@ -151,15 +177,27 @@ class _HuggingFace(Pieces):
         return ids
 
 
-def _hugging_face(data: bytes, name: str, keys: _Keys) -> Tokenizer:
+def _blanks_as_bytes(piece: str) -> bytes:
+    return piece.replace("▁", " ").encode("utf-8", "surrogatepass")
+
+
+_PIECES_OF: Final[Mapping[str, tuple[Callable[[str], bytes], Surplus]]] = {
+    "ByteLevel": (letters_as_bytes, None),
+    "Metaspace": (_blanks_as_bytes, "first"),
+}
+
+
+def _hugging_face(data: bytes, name: str, keys: _Keys) -> Pieces:
     try:
         import tokenizers
     except ModuleNotFoundError:
-        raise _missing("tokenizers") from None
+        raise missing("tokenizers") from None
     stages = [] if keys.decoder is None else keys.decoder.decoders or [keys.decoder]
     kinds = [stage.type for stage in stages]
-    if kinds != ["ByteLevel"]:
-        raise _refused(name, f"its decoder is {excerpt(', '.join(kinds)) or 'missing'}; only ByteLevel is known here")
+    if kinds not in (["ByteLevel"], ["Metaspace"]):
+        shown = excerpt(", ".join(kinds)) or "missing"
+        raise _refused(name, f"its decoder is {shown}; only ByteLevel and Metaspace are known here")
+    to_bytes, surplus = _PIECES_OF[kinds[0]]
     try:
         library = tokenizers.Tokenizer.from_buffer(data)
         library.no_truncation()
@@ -167,11 +205,11 @@ def _hugging_face(data: bytes, name: str, keys: _Keys) -> Tokenizer:
     except Exception as error:  # the library raises several kinds, bare `Exception` among them
         problem = str(error)
     else:
-        pieces = {number: letters_as_bytes(text) for text, number in library.get_vocab(with_added_tokens=False).items()}
+        pieces = {number: to_bytes(text) for text, number in library.get_vocab(with_added_tokens=False).items()}
         added = library.get_added_tokens_decoder()
-        pieces |= {number: letters_as_bytes(token.content) for number, token in added.items()}
+        pieces |= {number: to_bytes(token.content) for number, token in added.items()}
         specials = {token.content: number for number, token in added.items() if token.special}
-        return _HuggingFace(name, library, pieces, specials)
+        return _HuggingFace(name, library, pieces, specials, surplus)
     raise _refused(name, f"the library `tokenizers` cannot read it: {excerpt(problem, 160)}")
 
 
@@ -194,12 +232,12 @@ class _NovelAI(msgspec.Struct):
 _NOVELAI: Final = JsonDecoder(_NovelAI)
 
 
-def _novelai(data: bytes, name: str) -> Tokenizer:
+def _novelai(data: bytes, name: str) -> Pieces:
     try:
         from tokenizers import Regex
         from tokenizers.pre_tokenizers import Split
     except ModuleNotFoundError:
-        raise _missing("tokenizers") from None
+        raise missing("tokenizers") from None
     file = _NOVELAI.decode(data, where=name, depth=_DEPTH)
     if len(file.vocab) > _PIECES or len(set(file.vocab.values())) != len(file.vocab):
         raise _refused(name, f"a vocabulary of {len(file.vocab)} pieces is too large, or one id is given twice")
@@ -231,10 +269,6 @@ def _as_in_javascript(pattern: str) -> str:
         else:
             done += ["\\", part]
     return "".join(done)
-
-
-def _missing(library: str) -> LocalProtocolError:
-    return LocalProtocolError(f"this tokenizer file needs the library {library}: pip install 'nai-proto[tokenizers]'")
 
 
 def _refused(name: str, why: str, shown: str = "") -> RemoteProtocolError:

@@ -9,6 +9,7 @@ import typer
 from .demo import demo
 from .emulate import emulate
 from .generate import generate
+from .tokens import decode_packed, tokens
 
 __all__ = ["app"]
 
@@ -40,3 +41,5 @@ def _main(
 app.command()(emulate)
 app.command()(demo)
 app.command()(generate)
+app.command("decode")(decode_packed)
+app.add_typer(tokens, name="tokens")

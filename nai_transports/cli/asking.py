@@ -6,20 +6,16 @@ Passwords are prompted for: on a command line, or in an environment, they would 
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import TypeVar
 
 import typer
 
 from nai_proto import account
-from nai_proto.errors import NaiError
 from nai_proto.exchange.flow import Flow, Runnable, using
 from nai_proto.exchange.session import Session
 from nai_proto.secret import AccessToken, Password, PersistentToken, Token
 
-__all__ = ["authorized", "one_line", "session"]
+__all__ = ["authorized", "session"]
 
 E = TypeVar("E")
 R = TypeVar("R")
@@ -58,17 +54,3 @@ def _token(text: str) -> Token:
 def _prompt(what: str, *, hide: bool) -> str:
     answer: str = typer.prompt(what, hide_input=hide, err=True)
     return answer
-
-
-@contextmanager
-def one_line(command: str) -> Generator[None, None, None]:
-    """Ends the command with one line on stderr for an error, and with nothing but the status for Ctrl-C."""
-    try:
-        yield
-    except NaiError as error:
-        typer.echo(f"nai {command}: {error}", err=True)
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        sys.stdout.flush()
-        typer.echo(err=True)
-        raise typer.Exit(130) from None

@@ -11,7 +11,8 @@ import typer
 from nai_proto import text
 
 from ..httpx import Client
-from .asking import authorized, one_line, session
+from .asking import authorized, session
+from .failing import one_line
 
 __all__ = ["generate"]
 

@@ -1,0 +1,112 @@
+"""``nai tokens`` and ``nai decode``: text to token ids and back, by the tokenizer of a model."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from nai_proto.codecs.tokens import unpack
+from nai_proto.errors import LocalProtocolError
+from nai_proto.text.models import Model
+from nai_proto.tokenizers import KNOWN, Tokenizer, known, read, tokenizer_name
+
+from ..tokenizer_files import load
+from ..tokenizer_files.cache import bytes_of
+from .failing import one_line
+
+__all__ = ["decode_packed", "tokens"]
+
+tokens = typer.Typer(help="Text to token ids and back.", no_args_is_help=True)
+
+_INPUT: Final = "From standard input, as it is, if not given."
+_Text = Annotated[str | None, typer.Argument(help=f"The text. {_INPUT}", show_default=False)]
+_Ids = Annotated[list[str] | None, typer.Argument(help=f"The ids, in decimal. {_INPUT}", show_default=False)]
+_Model = Annotated[str | None, typer.Option(help=f"A model's id, such as {Model.KAYRA.id}, which is the default.")]
+_Name = Annotated[str | None, typer.Option(help=f"A tokenizer instead: {', '.join(KNOWN)}.")]
+_Path = Annotated[Path | None, typer.Option(help="The tokenizer's file, or a directory that has it by its name.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
+
+
+@tokens.command()
+def encode(
+    text: _Text = None, model: _Model = None, tokenizer: _Name = None, path: _Path = None, as_json: _Json = False
+) -> None:
+    """Print the token ids of a text."""
+    with one_line("tokens"):
+        one = _tokenizer(model, tokenizer, path)
+        ids = one.encode(_given(text))
+    _say(as_json, one, " ".join(map(str, ids)), tokens=ids, count=len(ids))
+
+
+@tokens.command()
+def decode(
+    ids: _Ids = None, model: _Model = None, tokenizer: _Name = None, path: _Path = None, as_json: _Json = False
+) -> None:
+    """Print the text of token ids: numbers with blanks or commas between them, as `encode` prints them or in a list."""
+    with one_line("tokens"):
+        numbers = _ids(_given(" ".join(ids) if ids else None))
+        one = _tokenizer(model, tokenizer, path)
+        text = one.decode(numbers)
+    _say(as_json, one, text, text=text)
+
+
+@tokens.command()
+def count(
+    text: _Text = None, model: _Model = None, tokenizer: _Name = None, path: _Path = None, as_json: _Json = False
+) -> None:
+    """Print how many tokens a text has."""
+    with one_line("tokens"):
+        one = _tokenizer(model, tokenizer, path)
+        number = one.count(_given(text))
+    _say(as_json, one, str(number), count=number)
+
+
+def decode_packed(
+    model: Annotated[str, typer.Argument(help=f"The model's id, such as {Model.KAYRA.id}.")],
+    data: Annotated[str | None, typer.Argument(help=f"The tokens in base64. {_INPUT}", show_default=False)] = None,
+    path: _Path = None,
+) -> None:
+    """Print the tokens that a model's base64 holds, and their text (native §19.1). Their width is the model's."""
+    with one_line("decode"):
+        packed = _given(data).strip()
+        ids = unpack(packed, known(tokenizer_name(model)).token_width)
+        text = _tokenizer(model, None, path).decode(ids)
+    typer.echo(f"Tokens = {ids}\nText = {text}")
+
+
+def _tokenizer(model: str | None, name: str | None, path: Path | None) -> Tokenizer:
+    if model is not None and name is not None:
+        raise LocalProtocolError("--model and --tokenizer are two ways to say the same: give one of them")
+    if model is None and name is None and path is not None and not path.is_dir():
+        return read(bytes_of(path), name=path.name)
+    if name is not None and name not in KNOWN:
+        raise LocalProtocolError(f"no tokenizer is called {name!r}; known are {', '.join(KNOWN)}")
+    return load(name or tokenizer_name(model or Model.KAYRA.id), path=path)
+
+
+def _given(argument: str | None) -> str:
+    """The argument, else standard input."""
+    if argument is not None:
+        return argument
+    try:
+        return sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError as error:
+        problem = f"standard input is not UTF-8 (at byte {error.start})"
+    raise LocalProtocolError(problem)
+
+
+def _ids(text: str) -> list[int]:
+    words = re.split(r"[\s,]+", text.strip().removeprefix("[").removesuffix("]").strip())
+    wrong = next((word for word in words if word and not re.fullmatch("[0-9]{1,10}", word)), None)
+    if wrong is not None:
+        raise LocalProtocolError(f"{wrong[:40]!r} is no token id")
+    return [int(word) for word in words if word]
+
+
+def _say(as_json: bool, one: Tokenizer, plain: str, **facts: object) -> None:
+    typer.echo(json.dumps({"tokenizer": one.name, **facts}) if as_json else plain)

@@ -1,0 +1,160 @@
+"""`nai tokens` and `nai decode`, as a person or a script runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nai_proto.codecs.tokens import pack
+from nai_proto.tokenizers import read
+from tests.test_tokenizers import hugging_face_file, sentencepiece_file
+
+NAI = [sys.executable, "-c", "from nai_transports.cli import main; main()"]
+TEXT = "The lamp, 你好 😀"
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every place but one is empty: a directory with small files under the names of large ones."""
+    (tmp_path / "nerdstash_v2.model").write_bytes(sentencepiece_file())
+    (tmp_path / "llama3.json").write_bytes(hugging_face_file())
+    monkeypatch.setenv("NAI_TOKENIZER_DIR", str(tmp_path))
+    return tmp_path
+
+
+def nai(*arguments: str, stdin: str | bytes = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [*NAI, *arguments],
+        input=stdin.encode() if isinstance(stdin, str) else stdin,
+        capture_output=True,
+        timeout=50,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", "COLUMNS": "100", **environment},
+    )
+    out, err = (stream.decode().replace("\r\n", "\n") for stream in (done.stdout, done.stderr))
+    return subprocess.CompletedProcess(done.args, done.returncode, out, err)
+
+
+def fails(*arguments: str, stdin: str | bytes = "", **environment: str) -> str:
+    """The one line that it says."""
+    done = nai(*arguments, stdin=stdin, **environment)
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert re.match("nai (tokens|decode): ", line)
+    return line
+
+
+def test_a_text_is_encoded_counted_and_decoded(files: Path) -> None:
+    ids = read(sentencepiece_file()).encode(TEXT)
+    encoded = nai("tokens", "encode", TEXT)
+    assert (encoded.returncode, encoded.stdout, encoded.stderr) == (0, " ".join(map(str, ids)) + "\n", "")
+    assert nai("tokens", "count", TEXT).stdout == f"{len(ids)}\n"
+    assert nai("tokens", "decode", *map(str, ids)).stdout == TEXT + "\n"
+
+
+def test_what_is_not_given_is_read_from_standard_input_as_it_is(files: Path) -> None:
+    one = read(sentencepiece_file())
+    assert nai("tokens", "count", stdin=TEXT + "\n").stdout == f"{one.count(TEXT + chr(10))}\n"
+    ids = one.encode(TEXT)
+    for written in (str(ids), " ".join(map(str, ids)), ",".join(map(str, ids)) + "\n"):
+        assert nai("tokens", "decode", stdin=written).stdout == TEXT + "\n"
+    assert nai("tokens", "decode", stdin="[]").stdout == "\n"
+
+
+def test_each_command_prints_one_json_document_when_asked(files: Path) -> None:
+    ids = read(sentencepiece_file()).encode(TEXT)
+    facts = {"tokenizer": "nerdstash_v2", "tokens": ids, "count": len(ids)}
+    assert json.loads(nai("tokens", "encode", "--json", TEXT).stdout) == facts
+    assert json.loads(nai("tokens", "count", TEXT, "--json").stdout) == {
+        "tokenizer": "nerdstash_v2",
+        "count": len(ids),
+    }
+    decoded = nai("tokens", "decode", "--json", *map(str, ids))
+    assert json.loads(decoded.stdout) == {"tokenizer": "nerdstash_v2", "text": TEXT}
+
+
+def test_the_tokenizer_is_that_of_the_model_or_the_one_named_or_the_file_s(files: Path) -> None:
+    """Llama 3's file would begin every text with a token of its own accord; nothing is added here."""
+    expected = " ".join(map(str, read(hugging_face_file()).encode("The lamp"))) + "\n"
+    for which in (
+        ("--model", "llama-3-erato-v1"),
+        ("--tokenizer", "llama3"),
+        ("--path", str(files / "llama3.json")),
+        ("--path", str(files), "--model", "llama-3-erato-v1"),
+        ("--path", str(files / "llama3.json"), "--tokenizer", "pile"),
+    ):
+        assert nai("tokens", "encode", "The lamp", *which).stdout == expected
+
+
+def test_special_tokens_of_a_stand_in_are_those_of_the_service(files: Path) -> None:
+    """Llama 3's stock file has neither of these (native §9.8)."""
+    head = "<|startoftext|><|reserved_special_token81|>"
+    assert nai("tokens", "encode", "--model", "llama-3-erato-v1", head).stdout == "128000 128081\n"
+    assert nai("decode", "llama-3-erato-v1", pack([128000, 128081], 4)).stdout.endswith(f"Text = {head}\n")
+
+
+def test_packed_tokens_are_read_by_the_width_of_the_model(files: Path) -> None:
+    """native §19.1: two bytes each, four for Erato."""
+    small, large = read(sentencepiece_file()).encode(TEXT), read(hugging_face_file()).encode(TEXT)
+    done = nai("decode", "kayra-v1", pack(small, 2))
+    assert (done.returncode, done.stdout) == (0, f"Tokens = {small}\nText = {TEXT}\n")
+    packed = pack(large, 4)
+    assert nai("decode", "llama-3-erato-v1", packed).stdout == f"Tokens = {large}\nText = {TEXT}\n"
+    assert nai("decode", "llama-3-erato-v1", stdin=packed + "\n").stdout == f"Tokens = {large}\nText = {TEXT}\n"
+    given = nai("decode", "clio-v1", pack(small, 2), "--path", str(files / "nerdstash_v2.model"))
+    assert given.stdout == f"Tokens = {small}\nText = {TEXT}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("tokens", "encode", "a", "--model", "nobody"), "no tokenizer is known for the model 'nobody'"),
+        (("tokens", "encode", "a", "--tokenizer", "nobody"), "no tokenizer is called 'nobody'; known are gpt2,"),
+        (("tokens", "count", "a", "--model", "clio-v1", "--tokenizer", "gpt2"), "give one of them"),
+        (("tokens", "count", "a", "--path", "/nowhere/at.all"), "No such file"),
+        (("tokens", "count", "a", "--path", __file__), "neither SentencePiece nor JSON"),
+        (("tokens", "count", "a", "--tokenizer", "glm-4.6"), "no source of this tokenizer is known"),
+        (("tokens", "decode", "1", "x2"), "'x2' is no token id"),
+        (("tokens", "decode", "1" * 11), "is no token id"),
+        (("decode", "nobody", "AAAA"), "no tokenizer is known for the model 'nobody'"),
+        (("decode", "kayra-v1", "%%%"), "not base64"),
+        (("decode", "llama-3-erato-v1", "AAA="), "2 bytes are no whole number of tokens of 4"),
+    ],
+)
+def test_a_mistake_is_one_clear_line(files: Path, arguments: tuple[str, ...], why: str) -> None:
+    assert why in fails(*arguments)
+
+
+def test_input_that_is_not_utf_8_is_a_mistake_as_well(files: Path) -> None:
+    assert "standard input is not UTF-8 (at byte 1)" in fails("tokens", "count", stdin=b"a\xff")
+
+
+@pytest.mark.parametrize("library", ["sentencepiece", "platformdirs"])
+def test_without_its_extra_it_says_what_to_install(files: Path, library: str) -> None:
+    """Whether the first thing that is missing reads the file or finds it."""
+    program = f"import sys; sys.modules[{library!r}] = None; from nai_transports.cli import main; main()"
+    directory = str(files) if library == "sentencepiece" else ""
+    done = subprocess.run(
+        [sys.executable, "-c", program, "tokens", "count", "a"],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+        env={**os.environ, "NAI_TOKENIZER_DIR": directory},
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "nai-proto[tokenizers]" in line
+
+
+def test_the_commands_are_listed() -> None:
+    listed = nai("--help").stdout
+    assert "tokens" in listed
+    assert "decode" in listed
+    assert {"encode", "decode", "count"} <= set(nai("tokens", "--help").stdout.split())
