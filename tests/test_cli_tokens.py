@@ -10,12 +10,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
 from nai_proto.codecs.tokens import pack
 from nai_proto.tokenizers import read
+from nai_transports import tokenizer_files
+from nai_transports.cli.app import app
 from tests.test_tokenizers import hugging_face_file, sentencepiece_file
 
-NAI = [sys.executable, "-c", "from nai_transports.cli import main; main()"]
 TEXT = "The lamp, 你好 😀"
 
 
@@ -25,26 +27,18 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "nerdstash_v2.model").write_bytes(sentencepiece_file())
     (tmp_path / "llama3.json").write_bytes(hugging_face_file())
     monkeypatch.setenv("NAI_TOKENIZER_DIR", str(tmp_path))
+    monkeypatch.setattr(tokenizer_files, "_loaded", {})
     return tmp_path
 
 
-def nai(*arguments: str, stdin: str | bytes = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [*NAI, *arguments],
-        input=stdin.encode() if isinstance(stdin, str) else stdin,
-        capture_output=True,
-        timeout=50,
-        check=False,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8", "COLUMNS": "100", **environment},
-    )
-    out, err = (stream.decode().replace("\r\n", "\n") for stream in (done.stdout, done.stderr))
-    return subprocess.CompletedProcess(done.args, done.returncode, out, err)
+def nai(*arguments: str, stdin: str | bytes = "") -> Result:
+    return CliRunner().invoke(app, arguments, input=stdin)
 
 
-def fails(*arguments: str, stdin: str | bytes = "", **environment: str) -> str:
+def fails(*arguments: str, stdin: str | bytes = "") -> str:
     """The one line that it says."""
-    done = nai(*arguments, stdin=stdin, **environment)
-    assert (done.returncode, done.stdout) == (1, "")
+    done = nai(*arguments, stdin=stdin)
+    assert (done.exit_code, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
     assert re.match("nai (tokens|decode): ", line)
     return line
@@ -53,7 +47,7 @@ def fails(*arguments: str, stdin: str | bytes = "", **environment: str) -> str:
 def test_a_text_is_encoded_counted_and_decoded(files: Path) -> None:
     ids = read(sentencepiece_file()).encode(TEXT)
     encoded = nai("tokens", "encode", TEXT)
-    assert (encoded.returncode, encoded.stdout, encoded.stderr) == (0, " ".join(map(str, ids)) + "\n", "")
+    assert (encoded.exit_code, encoded.stdout, encoded.stderr) == (0, " ".join(map(str, ids)) + "\n", "")
     assert nai("tokens", "count", TEXT).stdout == f"{len(ids)}\n"
     assert nai("tokens", "decode", *map(str, ids)).stdout == TEXT + "\n"
 
@@ -103,7 +97,7 @@ def test_packed_tokens_are_read_by_the_width_of_the_model(files: Path) -> None:
     """native §19.1: two bytes each, four for Erato."""
     small, large = read(sentencepiece_file()).encode(TEXT), read(hugging_face_file()).encode(TEXT)
     done = nai("decode", "kayra-v1", pack(small, 2))
-    assert (done.returncode, done.stdout) == (0, f"Tokens = {small}\nText = {TEXT}\n")
+    assert (done.exit_code, done.stdout) == (0, f"Tokens = {small}\nText = {TEXT}\n")
     packed = pack(large, 4)
     assert nai("decode", "llama-3-erato-v1", packed).stdout == f"Tokens = {large}\nText = {TEXT}\n"
     assert nai("decode", "llama-3-erato-v1", stdin=packed + "\n").stdout == f"Tokens = {large}\nText = {TEXT}\n"
