@@ -15,8 +15,10 @@ from nai_proto import errors
 from nai_proto.emulator import Account
 from nai_proto.exchange.call import TRANSITIONS, State
 from nai_transports.serve import serving
+from nai_transports.tokenizer_files import load
 from tests.support import EMAIL, PASSWORD, an_emulator
 from tests.test_floors import FLOORS
+from tests.test_tokenizers import sentencepiece_file
 
 README = Path(__file__).parent.parent / "README.md"
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
@@ -63,9 +65,11 @@ def environment(url: str, account: Account) -> Mapping[str, str]:
 
 
 @pytest.mark.parametrize("number", range(len(PROGRAMS)))
-def test_every_program_runs_against_the_emulator(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_program_runs_against_the_emulator(number: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     program = PROGRAMS[DRIVER] + PROGRAMS[DRIVEN] if number == DRIVEN else PROGRAMS[number]
-    emulator, account = an_emulator()
+    emulator, account = an_emulator(tokenizers=load)
+    (tmp_path / "nerdstash_v2.model").write_bytes(sentencepiece_file())
+    monkeypatch.setenv("NAI_TOKENIZER_DIR", str(tmp_path))
     with serving(emulator) as url:
         for name, value in environment(url, account).items():
             monkeypatch.setenv(name, value)
