@@ -81,7 +81,7 @@ def generate(
     """Continues the context, one number of ``chance`` for each token.
 
     A step is given out when what comes next is known, so that the last one can say that it is the last. Without
-    ``include_stop``, tokens that may begin a stop sequence wait until they can no longer.
+    ``include_stop``, tokens that may begin a stop sequence wait until they can no longer, and so does the one before.
 
     Bans are never broken: where all that could come is banned, or not among the ``valid_first_tokens``, the generation
     stops there. Drawing one of them all the same would break the promise of a ban, and there is no other token that
