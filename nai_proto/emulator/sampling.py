@@ -81,7 +81,7 @@ def generate(
     """Continues the context, one number of ``chance`` for each token.
 
     A step is given out when what comes next is known, so that the last one can say that it is the last. Without
-    ``include_stop``, tokens that may begin a stop sequence wait until they can no longer.
+    ``include_stop``, tokens that may begin a stop sequence wait until they can no longer, and so does the one before.
 
     Bans are never broken: where all that could come is banned, or not among the ``valid_first_tokens``, the generation
     stops there. Drawing one of them all the same would break the promise of a ban, and there is no other token that
@@ -99,15 +99,14 @@ def generate(
     waiting: list[Step] = []
     finish_reason: FinishReason = "stop"
     stopped_by: tuple[int, ...] = ()
-    for step in _steps(model, [*context], plan, chance, ends_sentence, begins_with):
+    for step in _steps(_Generation(model, context, plan, begins_with), plan, chance, ends_sentence):
         waiting.append(step)
         if step.finish_reason is not None:
             finish_reason, stopped_by = step.finish_reason, step.stopped_by
             break
         begun = 0 if settings.include_stop else plan.stops.begun([step.token for step in waiting])
-        if (ready := len(waiting) - 1 - begun) > 0:
-            yield from waiting[:ready]
-            del waiting[:ready]
+        while len(waiting) > 1 + begun:
+            yield waiting.pop(0)
     if stopped_by and not settings.include_stop:
         del waiting[-len(stopped_by) :]
     if waiting:
@@ -144,67 +143,89 @@ _plan = lru_cache(maxsize=64)(_Plan)
 
 
 def _steps(
-    model: Model,
-    text: list[int],
-    plan: _Plan,
-    chance: Chance,
-    ends_sentence: Callable[[int], bool],
-    begins_with: Callable[[int, int], bool],
+    generation: _Generation, plan: _Plan, chance: Chance, ends_sentence: Callable[[int], bool]
 ) -> Iterator[Step]:
     """Every token as soon as it is drawn. If the last one has no finish reason, nothing could come after it."""
-    settings = plan.settings
-    biases = Biases(settings, text)
-    weighing = [*penalties(settings, text), *([biases] if biases else [])]
-    opposing = [*settings.cfg_uc] if plan.guided else None
-    surprise = 2 * settings.mirostat_tau if plan.mirostat else inf
-    output: list[int] = []
-    for length in count(1):
-        may_end = length >= settings.min_length
-        banned = plan.bans.after(text)
-        weighed = expected = model.distribution(text)
-        due = _first(expected, settings, banned, begins_with) if length == 1 else None
-        if weighing:
-            logits = expected.logits()
-            for weigher in weighing:
-                weigher.adjust(logits)
-            weighed = Distribution.of_logits(logits.items())
-            due = due if length == 1 else biases.forced() - banned or None
-        if due is not None:
-            if not due:
-                return
-            weighed = weighed.only(due)
-        leave = _left if weighed is expected and not plan.mirostat else _left.__wrapped__
-        against = None if opposing is None else model.distribution(opposing)
-        candidates = leave(weighed, plan, banned, may_end, against, surprise)
+    wanted = plan.settings.num_logprobs
+    for ptr in count():
+        expected = generation.expected()
+        candidates = generation.candidates(expected)
         if candidates is None:
             return
         token = candidates.draw(chance.uniform())
-        output.append(token)
-        finish_reason, stopped_by = plan.end(output, ends_sentence)
-        wanted = settings.num_logprobs
+        generation.add(token, candidates.probabilities[token])
         logprobs = None if wanted is None else _logprobs(token, expected, candidates, wanted)
-        yield Step(token, length - 1, logprobs, finish_reason, stopped_by)
-        text.append(token)
-        if opposing is not None:
-            opposing.append(token)
-        if plan.mirostat:
-            surprise -= settings.mirostat_lr * (-log2(candidates.probabilities[token]) - settings.mirostat_tau)
-        for weigher in weighing:
+        yield Step(token, ptr, logprobs, *plan.end(generation.output, ends_sentence))
+
+
+class _Generation:
+    """One generation under way: what has been said, and what that does to what comes next."""
+
+    __slots__ = ("_begins_with", "_biases", "_model", "_opposing", "_plan", "_surprise", "_text", "_weighers", "output")
+
+    def __init__(
+        self, model: Model, context: Iterable[int], plan: _Plan, begins_with: Callable[[int, int], bool]
+    ) -> None:
+        settings = plan.settings
+        self.output: list[int] = []
+        self._text = [*context]
+        self._model, self._plan, self._begins_with = model, plan, begins_with
+        self._biases = Biases(settings, self._text)
+        self._weighers = [*penalties(settings, self._text), *([self._biases] if self._biases else [])]
+        self._opposing = [*settings.cfg_uc] if plan.guided else None
+        self._surprise = 2 * settings.mirostat_tau if plan.mirostat else inf
+
+    def add(self, token: int, probability: float) -> None:
+        """Goes on with a token that was drawn with this probability."""
+        self.output.append(token)
+        self._text.append(token)
+        for weigher in self._weighers:
             weigher.add(token)
+        if self._opposing is not None:
+            self._opposing.append(token)
+        if self._plan.mirostat:
+            settings = self._plan.settings
+            self._surprise -= settings.mirostat_lr * (-log2(probability) - settings.mirostat_tau)
 
+    def expected(self) -> Distribution:
+        """The model's own view."""
+        return self._model.distribution(self._text)
 
-def _first(
-    expected: Distribution, settings: Settings, banned: frozenset[int], begins_with: Callable[[int, int], bool]
-) -> frozenset[int] | None:
-    """What the first token must be one of; None when it may be any.
+    def candidates(self, expected: Distribution) -> Distribution | None:
+        """What to draw from; None when nothing may come."""
+        banned = self._plan.bans.after(self._text)
+        left = self._weighed(expected)
+        due = self._due(expected, banned)
+        if due is not None:
+            if not due:
+                return None
+            left = left.only(due)
+        may_end = len(self.output) + 1 >= self._plan.settings.min_length
+        opposing = None if self._opposing is None else self._model.distribution(self._opposing)
+        leave = _left if left is expected and not self._plan.mirostat else _left.__wrapped__
+        return leave(left, self._plan, banned, may_end, opposing, self._surprise)
 
-    If nothing that is known to the model begins with the cropped token, that token comes again.
-    """
-    valid, cropped = settings.valid_first_tokens, settings.cropped_token
-    if cropped is None:
-        return valid - banned if valid else None
-    fitting = {token for token in valid or expected.tokens if begins_with(token, cropped)}
-    return frozenset(fitting - banned or {cropped} - banned)
+    def _weighed(self, expected: Distribution) -> Distribution:
+        if not self._weighers:
+            return expected
+        logits = expected.logits()
+        for weigher in self._weighers:
+            weigher.adjust(logits)
+        return Distribution.of_logits(logits.items())
+
+    def _due(self, expected: Distribution, banned: frozenset[int]) -> frozenset[int] | None:
+        """What the next token must be one of; None when it may be any.
+
+        If nothing that could be first begins with the cropped token, that token comes again. The rest of a biased
+        sequence does not come when it is banned.
+        """
+        if self.output:
+            return (self._biases.forced() - banned or None) if self._biases else None
+        valid, cropped = self._plan.settings.valid_first_tokens, self._plan.settings.cropped_token
+        if cropped is None:
+            return valid - banned if valid else None
+        fitting = {token for token in valid or expected.tokens if self._begins_with(token, cropped)}
+        return frozenset(fitting - banned or {cropped} - banned)
 
 
 @lru_cache(maxsize=4096)  # twice the outlooks of the tales, at some 4 kB each

@@ -22,18 +22,19 @@ _Tokens: TypeAlias = tuple[int, ...]
 class Bans:
     """``bad_words_ids``: the last token of a sequence is banned where the others stand before it."""
 
-    __slots__ = ("_after", "_lengths")
+    __slots__ = ("_after", "_always", "_lengths")
 
     def __init__(self, sequences: Iterable[_Tokens]) -> None:
         after: defaultdict[_Tokens, set[int]] = defaultdict(set)
         for *before, last in filter(None, sequences):
             after[tuple(before)].add(last)
         self._after = {before: frozenset(lasts) for before, lasts in after.items()}
+        self._always = self._after.get((), frozenset())
         self._lengths = sorted({len(before) for before in after} - {0})
 
     def after(self, text: Sequence[int]) -> frozenset[int]:
         """What must not come next; the same object wherever only single tokens are banned."""
-        banned = self._after.get((), frozenset())
+        banned = self._always
         for length in self._lengths:
             banned = banned.union(more) if (more := self._after.get(tuple(text[-length:]))) else banned
         return banned

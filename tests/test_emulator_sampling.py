@@ -1,0 +1,749 @@
+"""What decides how the emulator's tokens are drawn and when it ends (native §9.1 to §9.3, §9.10, §17.3)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from itertools import pairwise
+from math import exp, fsum, isclose, log, log2
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from nai_proto.emulator import sampling
+from nai_proto.emulator.chance import Chance
+from nai_proto.emulator.distribution import FLOOR
+from nai_proto.emulator.repetition import PHRASE_LEVELS
+from nai_proto.emulator.samplers import Moment, sampled
+from nai_proto.emulator.sampling import SAMPLERS, Bias, Distribution, Settings, Step, generate
+
+ALPHABET = range(4)
+tokens = st.sampled_from(ALPHABET)
+some_tokens = st.lists(tokens, max_size=6)
+sequences = st.lists(tokens, max_size=3).map(tuple)
+some_sequences = st.lists(sequences, max_size=4).map(tuple)
+seeds = st.integers(0, 1000)
+some_weights = st.dictionaries(st.integers(0, 30), st.floats(1e-6, 1), min_size=1, max_size=20)
+any_number = st.floats(allow_nan=False, allow_infinity=False)
+
+
+class Table:
+    """A model that goes by the last token; what is not in its rows is followed by anything alike."""
+
+    def __init__(self, rows: Mapping[int | None, Mapping[int, float]]) -> None:
+        self.rows = {last: Distribution(weights.items()) for last, weights in rows.items()}
+        self.other = Distribution((token, 1.0) for token in ALPHABET)
+
+    def distribution(self, context: Sequence[int], /) -> Distribution:
+        return self.rows.get(context[-1] if context else None, self.other)
+
+
+class Chain(Table):
+    """A model that knows one text by heart, in which no token comes twice, and what it was asked."""
+
+    def __init__(self, *text: int) -> None:
+        super().__init__({last: {following: 1.0} for last, following in zip([None, *text], text, strict=False)})
+        self.seen: list[list[int]] = []
+
+    def distribution(self, context: Sequence[int], /) -> Distribution:
+        self.seen.append(list(context))
+        return super().distribution(context)
+
+
+def still(weights: Mapping[int, float]) -> Table:
+    """A model with one outlook."""
+    model = Table({})
+    model.other = Distribution(weights.items())
+    return model
+
+
+FAIR = Table({})
+
+models = st.dictionaries(
+    st.none() | tokens, st.dictionaries(tokens, st.floats(0.01, 1), min_size=1, max_size=4), max_size=4
+).map(Table)
+biases = st.builds(Bias, sequences, st.floats(-5, 20), st.booleans(), st.booleans())
+
+
+def told(model: Table, wanted: Settings, context: Sequence[int] = (), seed: int | str = 0) -> list[Step]:
+    return list(generate(model, context, wanted, Chance(seed)))
+
+
+def ids(steps: Sequence[Step]) -> list[int]:
+    return [step.token for step in steps]
+
+
+def weights_of(model: Table, wanted: Settings, context: Sequence[int] = ()) -> dict[int, float]:
+    """What the first token is drawn from, as logprobs tell it."""
+    step = told(model, replace(wanted, max_length=1, num_logprobs=50), context)[0]
+    assert step.logprobs is not None
+    return {token: exp(after) for token, _, after in step.logprobs.after if after is not None}
+
+
+def shares(weights: Mapping[int, float]) -> dict[int, float]:
+    total = fsum(weights.values())
+    return {token: weight / total for token, weight in weights.items() if weight / total > 0}
+
+
+def alike(one: Mapping[int, float], other: Mapping[int, float]) -> bool:
+    return one.keys() == other.keys() and all(isclose(one[t], other[t], rel_tol=1e-9) for t in one)
+
+
+def ends_with(text: Sequence[int], sequence: Sequence[int]) -> bool:
+    return bool(sequence) and list(text[-len(sequence) :]) == list(sequence)
+
+
+# The end
+
+
+@given(models, some_tokens, some_sequences, st.frozensets(tokens, max_size=1), st.integers(1, 12), seeds)
+def test_a_stop_sequence_ends_the_generation_and_is_the_last_of_it(
+    model: Table, context: list[int], stops: tuple[tuple[int, ...], ...], eos: frozenset[int], shortest: int, seed: int
+) -> None:
+    wanted = Settings(max_length=20, min_length=shortest, stop_sequences=stops, eos_ids=eos)
+    *steps, last = told(model, wanted, context, seed)
+    output = ids([*steps, last])
+    ends = [*stops, *((token,) for token in eos)]
+    assert not any(step.final or step.stopped_by for step in steps)
+    assert last.final
+    assert (last.finish_reason == "stop") == bool(last.stopped_by)
+    if last.finish_reason == "stop":
+        assert last.stopped_by in ends
+        assert ends_with(output, last.stopped_by)
+        assert len(output) >= shortest
+        assert last.stopped_by == max((end for end in ends if ends_with(output, end)), key=len)
+    else:
+        assert len(output) == 20
+    for length in range(shortest, len(output)):
+        assert not any(ends_with(output[:length], end) for end in ends)
+
+
+@given(models, some_tokens, some_sequences, st.frozensets(tokens, max_size=1), st.integers(1, 12), seeds)
+def test_what_stops_it_may_be_left_out(
+    model: Table, context: list[int], stops: tuple[tuple[int, ...], ...], eos: frozenset[int], shortest: int, seed: int
+) -> None:
+    wanted = Settings(max_length=20, min_length=shortest, stop_sequences=stops, eos_ids=eos)
+    whole = told(model, wanted, context, seed)
+    left = told(model, replace(wanted, include_stop=False), context, seed)
+    assert ids(left) == ids(whole)[: len(whole) - len(whole[-1].stopped_by)]
+    assert [step.final for step in left] == [False] * (len(left) - 1) + [True] * bool(left)
+    if left:
+        assert left[-1].finish_reason == whole[-1].finish_reason
+        assert left[-1].stopped_by == whole[-1].stopped_by
+    else:
+        assert whole[-1].finish_reason == "stop"
+
+
+@pytest.mark.parametrize(("include", "delays"), [(True, [1, 1, 1, 1, 1, 0]), (False, [3, 2, 1, 1, 1, 0])])
+def test_tokens_that_may_begin_a_stop_sequence_are_held_back_until_they_can_no_longer(
+    include: bool, delays: list[int]
+) -> None:
+    # 2 3 may go on with 9; when 4 comes they are free. 1 waits too, because it may be the last.
+    model = Chain(1, 2, 3, 4, 5, 6)
+    wanted = Settings(max_length=6, stop_sequences=((2, 3, 9),), include_stop=include)
+    steps = generate(model, [], wanted, Chance(0))
+    assert [len(model.seen) - 1 - step.ptr for step in steps] == delays
+
+
+def test_a_stop_sequence_of_the_prompt_stops_nothing() -> None:
+    assert ids(told(Chain(1, 2, 3, 4), Settings(max_length=2, stop_sequences=((1, 2, 3),)), [1, 2])) == [3, 4]
+
+
+def test_a_stop_sequence_that_is_complete_before_min_length_stops_nothing() -> None:
+    model = Table({None: {1: 1}, 1: {2: 1}, 2: {1: 1}})
+    for shortest, length in ((1, 2), (2, 2), (3, 4), (4, 4), (5, 6)):
+        wanted = Settings(max_length=9, min_length=shortest, stop_sequences=((1, 2),))
+        assert len(told(model, wanted)) == length
+        assert len(told(model, replace(wanted, include_stop=False))) == length - 2
+
+
+def test_empty_sequences_do_nothing() -> None:
+    wanted = Settings(max_length=5, stop_sequences=((),), bad_words_ids=((),), logit_bias_exp=(Bias((), 9.0, True),))
+    assert told(FAIR, wanted) == told(FAIR, Settings(max_length=5))
+
+
+@given(st.integers(1, 10), st.integers(0, 40), st.booleans())
+def test_a_sentence_may_end_up_to_twenty_tokens_later(longest: int, end: int, until: bool) -> None:
+    wanted = Settings(max_length=longest, generate_until_sentence=until)
+    text = range(100, 150)
+    steps = list(generate(Chain(*text), [], wanted, Chance(0), ends_sentence=lambda token: token >= 100 + end))
+    assert ids(steps) == list(text[: min(max(longest, end + 1), longest + 20) if until else longest])
+    assert steps[-1].finish_reason == "length"
+
+
+def test_without_knowing_sentences_none_is_awaited() -> None:
+    assert len(told(FAIR, Settings(max_length=7, generate_until_sentence=True))) == 7
+
+
+# Bans
+
+
+@settings(max_examples=300)
+@given(
+    models,
+    some_tokens,
+    some_sequences,
+    st.lists(biases, max_size=3).map(tuple),
+    st.frozensets(tokens, max_size=2),
+    st.none() | tokens,
+    seeds,
+)
+def test_what_is_banned_never_comes(
+    model: Table,
+    context: list[int],
+    bans: tuple[tuple[int, ...], ...],
+    entries: tuple[Bias, ...],
+    valid: frozenset[int],
+    cropped: int | None,
+    seed: int,
+) -> None:
+    wanted = Settings(
+        max_length=20,
+        bad_words_ids=bans,
+        logit_bias_exp=entries,
+        valid_first_tokens=valid,
+        cropped_token=cropped,
+        repetition_penalty=1.5,
+    )
+    text = list(context)
+    for token in ids(told(model, wanted, context, seed)):
+        text.append(token)
+        assert not any(ends_with(text, ban) for ban in bans)
+
+
+@given(models, some_tokens, some_sequences, seeds)
+def test_it_stops_where_all_is_banned_and_only_there(
+    model: Table, context: list[int], bans: tuple[tuple[int, ...], ...], seed: int
+) -> None:
+    steps = told(model, Settings(max_length=20, bad_words_ids=bans), context, seed)
+    text = [*context, *ids(steps)]
+    over = all(any(ends_with([*text, token], ban) for ban in bans) for token in model.distribution(text).tokens)
+    assert [step.final for step in steps] == [False] * (len(steps) - 1) + [True] * bool(steps)
+    if len(steps) < 20:
+        assert over
+        assert not steps or (steps[-1].finish_reason, steps[-1].stopped_by) == ("stop", ())
+    else:
+        assert steps[-1].finish_reason == "length"
+
+
+def test_a_ban_takes_the_last_token_of_its_sequence_and_leaves_the_rest_as_it_was() -> None:
+    model = still({1: 0.5, 2: 0.3, 3: 0.2})
+    bans = Settings(bad_words_ids=((1,), (7, 8, 2)))
+    assert alike(weights_of(model, bans, [7, 8]), {3: 1.0})
+    assert alike(weights_of(model, bans, [8]), {2: 0.6, 3: 0.4})
+    assert alike(weights_of(model, bans, [7, 8, 9]), {2: 0.6, 3: 0.4})
+
+
+# Biases
+
+
+@given(some_weights, st.floats(-5, 5), st.integers(0, 30))
+def test_a_bias_is_added_to_a_logit(weights: dict[int, float], bias: float, token: int) -> None:
+    biased = dict(shares(weights))
+    if token in biased or bias > 0:
+        biased[token] = biased.get(token, FLOOR) * exp(bias)
+    for wanted in (Settings(logit_bias=((token, bias),)), Settings(logit_bias_exp=(Bias((token,), bias),))):
+        assert alike(weights_of(still(weights), wanted), shares(biased))
+
+
+@pytest.mark.parametrize(
+    ("context", "token"),
+    [
+        ([], 1),
+        ([9], 1),
+        ([1], 2),
+        ([1, 9], 1),
+        ([1, 1], 2),
+        ([1, 2], 1),
+        ([1, 2, 1], 3),
+        ([1, 2, 1, 2, 1], 3),
+        ([1, 2, 1, 2], 1),
+        ([1, 2, 1, 1], 2),
+    ],
+)
+def test_a_bias_is_on_the_token_that_goes_on_with_the_longest_beginning(context: list[int], token: int) -> None:
+    weights = {1: 0.25, 2: 0.25, 3: 0.25, 9: 0.25}
+    biased = shares({**weights, token: 0.25 * exp(2)})
+    assert alike(weights_of(still(weights), Settings(logit_bias_exp=(Bias((1, 2, 1, 3), 2.0),)), context), biased)
+
+
+@given(models, st.lists(tokens, min_size=1, max_size=4).map(tuple), seeds)
+def test_a_sequence_that_has_begun_in_the_output_is_finished_if_that_is_asked(
+    model: Table, sequence: tuple[int, ...], seed: int
+) -> None:
+    reached = 0
+    for token in ids(told(model, Settings(max_length=20, logit_bias_exp=(Bias(sequence, 0.0, True),)), [], seed)):
+        assert reached == 0 or token == sequence[reached]
+        reached = (reached + 1) % len(sequence) if token == sequence[reached] else 0
+
+
+def test_a_sequence_that_begins_in_the_prompt_need_not_be_finished() -> None:
+    wanted = Settings(max_length=1, logit_bias_exp=(Bias((1, 2), 0.0, True),))
+    assert {told(FAIR, wanted, [1], seed)[0].token for seed in range(100)} == set(ALPHABET)
+
+
+def test_a_sequence_may_be_finished_with_what_the_model_does_not_expect() -> None:
+    wanted = Settings(max_length=3, logit_bias_exp=(Bias((1, 77, 78), 0.0, True),))
+    assert ids(told(still({1: 1.0}), wanted)) == [1, 77, 78]
+
+
+@given(st.lists(tokens, min_size=1, max_size=3).map(tuple), seeds)
+def test_a_bias_that_is_for_once_is_gone_after_the_sequence(sequence: tuple[int, ...], seed: int) -> None:
+    wanted = Settings(max_length=30, logit_bias_exp=(Bias(sequence, 50.0, True, generate_once=True),), num_logprobs=9)
+    steps = told(FAIR, wanted, [], seed)
+    assert ids(steps)[: len(sequence)] == list(sequence)
+    for step in steps[len(sequence) :]:
+        assert step.logprobs is not None
+        assert [pair.before for pair in step.logprobs.after] == [pair.after for pair in step.logprobs.after]
+
+
+def test_a_sequence_of_the_prompt_does_not_spend_a_bias_that_is_for_once() -> None:
+    wanted = Settings(max_length=1, logit_bias_exp=(Bias((1, 2), 50.0, generate_once=True),))
+    assert ids(told(FAIR, wanted, [1, 2])) == [1]
+
+
+# Penalties
+
+
+@given(some_weights, st.lists(st.integers(0, 30), max_size=8), st.floats(1, 8), st.integers(0, 10))
+def test_repetition_penalty_multiplies_the_logits_of_what_is_in_the_range(
+    weights: dict[int, float], context: list[int], penalty: float, reach: int
+) -> None:
+    recent = context[-reach:] if reach else context
+    punished = {t: p**penalty if t in recent else p for t, p in shares(weights).items()}
+    wanted = Settings(repetition_penalty=penalty, repetition_penalty_range=reach)
+    left = weights_of(still(weights), wanted, context)
+    assert all(isclose(left.get(t, 0), p, rel_tol=1e-6, abs_tol=1e-300) for t, p in shares(punished).items())
+
+
+def test_the_slope_makes_a_curve_from_the_end_of_the_text_to_the_end_of_the_range() -> None:
+    # Five places, x = 1, ½, 0, -½, -1; with slope 3, 3x / (1 - |x| + 3|x|) = 1, ¾, 0, -¾, -1.
+    weights = dict.fromkeys(range(1, 7), 1.0)
+    context = [6, 1, 2, 3, 4, 5]
+    for slope, curve in (
+        (0.0, [1, 1, 1, 1, 1]),
+        (1.0, [0, 0.25, 0.5, 0.75, 1]),
+        (3.0, [0, 0.125, 0.5, 0.875, 1]),
+        (1e-300, [0, 0.5, 0.5, 0.5, 1]),
+        (1e300, [0, 0, 0.5, 1, 1]),
+    ):
+        wanted = Settings(repetition_penalty=3, repetition_penalty_range=5, repetition_penalty_slope=slope)
+        powers = {token: 1 + 2 * height for token, height in zip(range(1, 6), curve, strict=True)}
+        expected = shares({token: (1 / 6) ** powers.get(token, 1) for token in weights})
+        assert alike(weights_of(still(weights), wanted, context), expected)
+
+
+def test_without_a_range_the_slope_goes_over_the_whole_text_and_one_token_is_its_end() -> None:
+    wanted = Settings(repetition_penalty=2, repetition_penalty_slope=1)
+    whole = shares({1: 0.5**1.0, 2: 0.5**2.0})
+    assert alike(weights_of(still({1: 0.5, 2: 0.5}), wanted, [1, 9, 2]), whole)
+    assert alike(weights_of(still({1: 0.5, 2: 0.5}), wanted, [2]), whole)
+
+
+def test_the_last_occurrence_is_the_one_that_is_punished() -> None:
+    wanted = Settings(repetition_penalty=2, repetition_penalty_slope=1)
+    assert alike(weights_of(still({1: 0.5, 2: 0.5}), wanted, [1, 2, 1]), shares({1: 0.5**2.0, 2: 0.5**1.5}))
+
+
+@given(some_weights, st.lists(st.integers(0, 30), max_size=8), st.floats(-2, 2), st.floats(-2, 2), st.integers(0, 10))
+def test_frequency_counts_and_presence_does_not(
+    weights: dict[int, float], context: list[int], frequency: float, presence: float, reach: int
+) -> None:
+    counts = Counter(context[-reach:] if reach else context)
+    wanted = Settings(
+        repetition_penalty_frequency=frequency,
+        repetition_penalty_presence=presence,
+        repetition_penalty_range=reach,
+    )
+    cost = {token: n * frequency + presence for token, n in counts.items()}
+    expected = shares({t: p * exp(-cost.get(t, 0)) for t, p in shares(weights).items()})
+    assert alike(weights_of(still(weights), wanted, context), expected)
+
+
+def test_what_is_generated_is_punished_like_the_prompt() -> None:
+    wanted = Settings(max_length=6, repetition_penalty_presence=100, repetition_penalty_range=3)
+    for seed in range(20):
+        output = ids(told(FAIR, wanted, [0, 1], seed))
+        assert all(len(set(four)) == 4 for four in zip(*([0, 1, *output][i:] for i in range(4)), strict=False))
+
+
+@given(
+    st.dictionaries(tokens, st.floats(0.01, 1), min_size=2),
+    some_tokens,
+    st.frozensets(tokens),
+    st.sampled_from([*PHRASE_LEVELS]),
+    st.floats(1, 8),
+    st.floats(0, 2),
+)
+def test_no_penalty_touches_the_whitelist(
+    weights: dict[int, float], context: list[int], white: frozenset[int], level: str, penalty: float, additive: float
+) -> None:
+    wanted = Settings(
+        repetition_penalty=penalty,
+        repetition_penalty_frequency=additive,
+        repetition_penalty_presence=additive,
+        repetition_penalty_whitelist=white,
+        phrase_rep_pen=level,
+    )
+    before, after = shares(weights), weights_of(still(weights), wanted, context)
+    gains = [after[token] / before[token] for token in weights.keys() & white]
+    assert all(isclose(gain, gains[0], rel_tol=1e-9) and gain > 1 - 1e-9 for gain in gains)
+    if weights.keys() <= white:
+        assert alike(after, before)
+
+
+@pytest.mark.parametrize("level", PHRASE_LEVELS)
+@pytest.mark.parametrize(
+    ("context", "length"),
+    [
+        ([], 0),
+        ([1, 2, 9, 2], 0),  # 2 9 would be a phrase of two, and 3 has never followed
+        ([2, 3, 8, 2], 2),
+        ([1, 2, 3, 8, 1, 2], 3),
+        ([4, 1, 2, 3, 8, 4, 1, 2], 4),
+        ([4, 1, 2, 3, 9, 1, 2, 3, 8, 4, 1, 2], 4),  # the longest counts, not the last
+        ([*range(100, 150), 3, 8, *range(100, 150)], 32),
+    ],
+)
+def test_a_phrase_costs_by_the_token_beyond_the_second(level: str, context: list[int], length: int) -> None:
+    expected = shares({3: 0.5 * exp(-PHRASE_LEVELS[level] * max(length - 2, 0)), 5: 0.5})
+    assert alike(weights_of(still({3: 0.5, 5: 0.5}), Settings(phrase_rep_pen=level), context), expected)
+
+
+def test_the_levels_of_phrase_penalty_rise() -> None:
+    levels = ["off", "very_light", "light", "medium", "aggressive", "very_aggressive"]
+    assert [*PHRASE_LEVELS] == levels
+    assert all(a < b for a, b in pairwise(PHRASE_LEVELS[level] for level in levels))
+    assert told(FAIR, Settings(phrase_rep_pen="no such level")) == told(FAIR, Settings())
+
+
+# Samplers
+
+
+@given(some_weights)
+def test_samplers_that_are_neutral_return_the_very_distribution(weights: dict[int, float]) -> None:
+    distribution = Distribution(weights.items())
+    assert sampled(distribution, Moment(Settings())) is distribution
+    off = Settings(top_p=0, typical_p=0, mirostat_tau=5, mirostat_lr=1, cfg_scale=1)
+    assert sampled(distribution, Moment(off)) is distribution
+
+
+def test_by_default_no_parameter_changes_anything() -> None:
+    neutral = Settings(
+        repetition_penalty_range=7,
+        repetition_penalty_slope=3,
+        repetition_penalty_whitelist=frozenset({1}),
+        cfg_uc=(1, 2),
+        mirostat_lr=0.1,
+        bad_words_ids=((9,), (9, 1)),
+        stop_sequences=((9,),),
+        logit_bias_exp=(Bias((9,), -3.0, True, True),),
+        generate_until_sentence=True,
+    )
+    for seed in range(20):
+        assert told(FAIR, neutral, [1, 2], seed) == told(FAIR, Settings(), [1, 2], seed)
+
+
+@given(some_weights, some_weights, st.floats(0, 4))
+def test_guidance_leads_away_from_the_opposing_prompt(
+    weights: dict[int, float], opposing: dict[int, float], scale: float
+) -> None:
+    model = Table({1: weights, 2: opposing})
+    p, q = shares(weights), shares(opposing)
+    guided = {t: (p[t] / q.get(t, FLOOR)) ** scale * q.get(t, FLOOR) for t in p}
+    left = weights_of(model, Settings(cfg_scale=scale, cfg_uc=(2,)), [1])
+    assert all(isclose(left.get(t, 0), share, rel_tol=1e-6, abs_tol=1e-300) for t, share in shares(guided).items())
+
+
+@pytest.mark.parametrize("opposing", [(), (7, 8)])
+def test_the_opposing_prompt_is_continued_with_the_output(opposing: tuple[int, ...]) -> None:
+    model = Chain(1, 2, 3)
+    told(model, Settings(max_length=3, cfg_scale=2, cfg_uc=opposing), [])
+    assert model.seen == [[], [*opposing], [1], [*opposing, 1], [1, 2], [*opposing, 1, 2]]
+
+
+@pytest.mark.parametrize("unguided", [Settings(cfg_uc=(7,)), Settings(cfg_uc=(7,), cfg_scale=2, order=(0,))])
+def test_without_guidance_the_opposing_prompt_is_not_read(unguided: Settings) -> None:
+    model = Chain(1, 2, 3)
+    told(model, replace(unguided, max_length=3), [])
+    assert model.seen == [[], [1], [1, 2]]
+
+
+def test_top_g_leaves_the_best_groups_of_equals() -> None:
+    model = still({1: 0.3, 2: 0.3, 3: 0.2, 4: 0.1, 5: 0.1})
+    left = [[*weights_of(model, Settings(top_g=groups))] for groups in range(5)]
+    assert left == [[1, 2, 3, 4, 5], [1, 2], [1, 2, 3], [1, 2, 3, 4, 5], [1, 2, 3, 4, 5]]
+
+
+@given(some_weights, st.floats(-5, 25))
+def test_mirostat_bears_surprise_up_to_a_bound_and_always_the_best(weights: dict[int, float], bound: float) -> None:
+    surprise = {t: -log2(p) for t, p in shares(weights).items()}
+    assume(not any(isclose(bits, bound, abs_tol=1e-9) for bits in surprise.values()))
+    distribution = Distribution(weights.items())
+    left = sampled(distribution, Moment(Settings(), surprise=bound))
+    assert {*left.tokens} == {t for t, bits in surprise.items() if bits < bound} | {distribution.tokens[0]}
+
+
+def test_mirostat_moves_its_bound_by_how_much_each_token_surprised() -> None:
+    model = still({token: 2.0**-token for token in range(1, 20)})
+    tau, rate = 2.5, 0.3
+    steps = told(model, Settings(max_length=200, mirostat_tau=tau, mirostat_lr=rate, num_logprobs=30))
+    bound, counts = 2 * tau, set[int]()
+    for step in steps:
+        assert step.logprobs is not None
+        (chosen,) = step.logprobs.chosen
+        assert chosen.after is not None
+        assert len(step.logprobs.after) == sum(1 for pair in step.logprobs.before if -pair.before / log(2) <= bound)
+        counts.add(len(step.logprobs.after))
+        bound -= rate * (-chosen.after / log(2) - tau)
+    assert len(counts) > 3
+    mean = fsum(-step.logprobs.chosen[0].after for step in steps if step.logprobs and step.logprobs.chosen[0].after)
+    assert abs(mean / log(2) / 200 - 2) < 0.3, "the source has two bits, however many are asked for"
+
+
+@given(some_weights, st.floats(-1, 2), st.floats(-0.5, 1), st.floats(-1, 1), st.floats(-0.2, 0.2))
+def test_unified_sampling_is_a_polynomial_of_surprise(
+    weights: dict[int, float], linear: float, quad: float, conf: float, cubic: float
+) -> None:
+    before = shares(weights)
+    entropy = -fsum(p * log(p) for p in before.values())
+    surprise = {t: -log(p) for t, p in before.items()}
+    logits = {t: -(linear + conf * entropy) * s - quad * s**2 - cubic * s**3 for t, s in surprise.items()}
+    expected = shares({t: exp(logit - max(logits.values())) for t, logit in logits.items()})
+    wanted = Settings(math1_temp=linear, math1_quad=quad, math1_quad_entropy_scale=conf, math2_cubic=cubic)
+    left = weights_of(still(weights), wanted)
+    assert all(isclose(left.get(t, 0), p, rel_tol=1e-6, abs_tol=1e-300) for t, p in expected.items())
+
+
+@given(some_weights, st.floats(0.2, 5))
+def test_unified_linear_alone_is_one_over_temperature(weights: dict[int, float], heat: float) -> None:
+    unified = weights_of(still(weights), Settings(math1_temp=1 / heat))
+    tempered = weights_of(still(weights), Settings(temperature=heat))
+    assert all(isclose(unified[token], tempered[token], rel_tol=1e-6) for token in weights)
+
+
+def test_samplers_nine_and_two_apply_in_their_order() -> None:
+    model = still({1: 0.5, 2: 0.3, 3: 0.2})
+    unified = Settings(math1_temp=4, top_p=0.7)
+    assert [*weights_of(model, replace(unified, order=(9, 2)))] == [1]
+    assert [*weights_of(model, replace(unified, order=(2, 9)))] == [1, 2]
+
+
+REALS = [name for name, value in asdict(Settings()).items() if isinstance(value, float)]
+
+
+@given(
+    some_weights,
+    st.lists(st.sampled_from([*SAMPLERS]), max_size=11).map(tuple),
+    st.lists(any_number, min_size=len(REALS), max_size=len(REALS)),
+    st.integers(),
+    any_number,
+)
+def test_no_number_is_too_much_for_the_samplers(
+    weights: dict[int, float], order: tuple[int, ...], numbers: list[float], count: int, surprise: float
+) -> None:
+    named: dict[str, Any] = dict(zip(REALS, numbers, strict=True))
+    wanted = replace(Settings(order=order, top_k=count, top_g=count), **named)
+    before = Distribution(weights.items())
+    left = sampled(before, Moment(wanted, Distribution([(1, 0.5), (2, 0.5)]), surprise))
+    assert left.probabilities.keys() <= before.probabilities.keys()
+    assert isclose(fsum(left.probabilities.values()), 1, rel_tol=1e-9)
+
+
+@given(models, st.lists(any_number, min_size=6, max_size=6), some_tokens)
+def test_no_number_is_too_much_for_penalties_and_biases(model: Table, numbers: list[float], context: list[int]) -> None:
+    penalty, slope, frequency, presence, bias, other = numbers
+    wanted = Settings(
+        max_length=5,
+        repetition_penalty=penalty,
+        repetition_penalty_slope=slope,
+        repetition_penalty_frequency=frequency,
+        repetition_penalty_presence=presence,
+        logit_bias=((1, bias), (1, other)),
+        mirostat_tau=abs(bias),
+        mirostat_lr=other,
+    )
+    assert len(told(model, wanted, context)) == 5
+
+
+# The first token
+
+
+@given(models, st.frozensets(tokens | st.integers(100, 105), min_size=1), some_tokens, seeds)
+def test_the_first_token_is_a_valid_one_and_the_second_may_be_any(
+    model: Table, valid: frozenset[int], context: list[int], seed: int
+) -> None:
+    steps = told(model, Settings(max_length=3, valid_first_tokens=valid, num_logprobs=30), context, seed)
+    known = {*model.distribution(context).tokens} & valid
+    assert steps[0].logprobs is not None
+    assert {pair.token for pair in steps[0].logprobs.after} == (known or valid)
+    assert steps[1].logprobs is not None
+    assert len(steps[1].logprobs.after) == len(model.distribution([*context, steps[0].token]))
+
+
+def begins(token: int, start: int) -> bool:
+    return str(token).startswith(str(start))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "first"),
+    [
+        (Settings(cropped_token=1), {1, 12, 13}),
+        (Settings(cropped_token=12), {12}),
+        (Settings(cropped_token=3), {3}),  # the model knows none that begins with it
+        (Settings(cropped_token=1, bad_words_ids=((12,),)), {1, 13}),
+        (Settings(cropped_token=1, valid_first_tokens=frozenset({13, 2})), {13}),
+        (Settings(cropped_token=1, valid_first_tokens=frozenset({14, 2})), {14}),
+        (Settings(cropped_token=1, valid_first_tokens=frozenset({2})), {1}),
+        (Settings(cropped_token=3, bad_words_ids=((3,),)), set()),
+        (Settings(valid_first_tokens=frozenset({2}), bad_words_ids=((2,),)), set()),
+        (Settings(valid_first_tokens=frozenset({2, 7}), bad_words_ids=((2,),)), {7}),
+        (Settings(valid_first_tokens=frozenset({2}), logit_bias=((12, 99.0),)), {2}),
+    ],
+)
+def test_the_first_token_begins_with_the_cropped_one(wanted: Settings, first: set[int]) -> None:
+    model = still({1: 0.3, 12: 0.3, 13: 0.2, 2: 0.2})
+    wanted = replace(wanted, max_length=1)
+    found = [step for seed in range(200) for step in generate(model, [], wanted, Chance(seed), begins_with=begins)]
+    assert {step.token for step in found} == first
+
+
+def test_without_knowing_texts_only_the_cropped_token_begins_with_itself() -> None:
+    wanted = Settings(max_length=1, cropped_token=2)
+    assert {told(FAIR, wanted, [], seed)[0].token for seed in range(50)} == {2}
+
+
+# Logprobs
+
+
+@given(models, some_tokens, st.lists(biases, max_size=2).map(tuple), some_sequences, st.integers(0, 9), seeds)
+def test_before_is_the_models_own_and_after_what_was_drawn_from(
+    model: Table, context: list[int], entries: tuple[Bias, ...], bans: tuple[tuple[int, ...], ...], n: int, seed: int
+) -> None:
+    wanted = Settings(
+        max_length=6,
+        num_logprobs=n,
+        repetition_penalty=1.5,
+        phrase_rep_pen="aggressive",
+        logit_bias_exp=entries,
+        bad_words_ids=bans,
+        top_k=3,
+        cfg_scale=1.5,
+        mirostat_tau=3,
+        mirostat_lr=0.2,
+    )
+    text = list(context)
+    for step in told(model, wanted, context, seed):
+        expected = model.distribution(text).probabilities
+        assert step.logprobs is not None
+        (chosen,) = step.logprobs.chosen
+        assert chosen.token == step.token
+        assert [pair.token for pair in step.logprobs.before] == [*expected][:n]
+        for pair in (chosen, *step.logprobs.before, *step.logprobs.after):
+            assert isclose(pair.before, log(expected.get(pair.token, FLOOR)), rel_tol=1e-12)
+        assert chosen.after is not None
+        assert all(pair.after is not None for pair in step.logprobs.after)
+        if n >= 3:
+            assert isclose(fsum(exp(pair.after or 0) for pair in step.logprobs.after), 1, rel_tol=1e-9)
+            assert chosen in step.logprobs.after
+        text.append(step.token)
+
+
+# Chance and memory
+
+
+@given(
+    models,
+    some_tokens,
+    some_sequences,
+    st.lists(biases, max_size=2).map(tuple),
+    st.floats(1, 3),
+    st.sampled_from([*PHRASE_LEVELS]),
+    seeds,
+)
+def test_one_number_is_drawn_for_each_token_and_the_same_seed_tells_the_same(
+    model: Table,
+    context: list[int],
+    bans: tuple[tuple[int, ...], ...],
+    entries: tuple[Bias, ...],
+    penalty: float,
+    level: str,
+    seed: int,
+) -> None:
+    wanted = Settings(
+        max_length=10,
+        bad_words_ids=bans,
+        logit_bias_exp=entries,
+        repetition_penalty=penalty,
+        phrase_rep_pen=level,
+        mirostat_tau=4,
+        mirostat_lr=0.1,
+    )
+    chance, twin = Chance(seed), Chance(seed)
+    steps = list(generate(model, context, wanted, chance))
+    for _ in steps:
+        twin.uniform()
+    assert chance.uniform() == twin.uniform()
+    assert steps == told(model, wanted, context, seed)
+
+
+@pytest.mark.parametrize("bans", [(), ((1,),), ((1,), (8, 9, 1))])
+def test_what_is_left_of_a_distribution_is_found_once(
+    bans: tuple[tuple[int, ...], ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[Distribution] = []
+
+    def counted(distribution: Distribution, moment: Moment) -> Distribution:
+        found.append(distribution)
+        return sampled(distribution, moment)
+
+    monkeypatch.setattr(sampling, "sampled", counted)
+    model = still({1: 0.5, 2: 0.3, 3: 0.2})
+    for seed in range(3):  # also over generations whose settings are equal
+        told(model, Settings(max_length=50, temperature=0.75, bad_words_ids=bans), [], seed)
+    assert len(found) == 1
+
+
+# Statistics. The seeds are fixed, so none of these fails by chance; with another seed it would, as rarely as it says.
+
+
+def test_a_ban_holds_where_its_token_is_likely() -> None:
+    # Without the ban it would be missing in 2^-1000 of all cases.
+    model = still({1: 0.5, 2: 0.3, 3: 0.2})
+    assert 1 not in ids(told(model, Settings(max_length=1000, bad_words_ids=((1,),)), [], "ban"))
+
+
+def test_a_strong_bias_makes_the_rare_common_and_the_common_rare() -> None:
+    # 0.002 · e^4 is 0.0986 of all: of 1000 tokens at most 50, or 200 and more, have less than 2 · 10^-7 (Chernoff);
+    # without the bias 50 and more have less than 10^-40. 0.5 · e^-9 is 0.00012 of all: ten and more have 10^-15.
+    model = still({1: 0.5, 2: 0.498, 3: 0.002})
+    assert 50 < Counter(ids(told(model, Settings(max_length=1000, logit_bias=((3, 4.0),)), [], "bias")))[3] < 200
+    assert Counter(ids(told(model, Settings(max_length=1000, logit_bias=((1, -9.0),)), [], "bias")))[1] < 10
+
+
+def test_cold_is_less_varied_than_hot() -> None:
+    # Cold, 0.4 of 400 tokens are not the best, and 0.0004 not one of the two best: 20 of those, or two of these, which
+    # four kinds take, have less than 10^-7. Hot, the best has 0.30 of all: 200 and more, or three kinds at most, 10^-14.
+    model = still({token: 2.0**-token for token in range(10)})
+    cold = Counter(ids(told(model, Settings(max_length=400, temperature=0.1), [], "heat")))
+    hot = Counter(ids(told(model, Settings(max_length=400, temperature=2.0), [], "heat")))
+    assert cold[0] > 380
+    assert hot[0] < 200
+    assert len(cold) <= 3 < len(hot)
+
+
+def test_one_best_candidate_leaves_no_choice() -> None:
+    model = still({1: 0.4, 2: 0.35, 3: 0.25})
+    assert {tuple(ids(told(model, Settings(max_length=20, top_k=1), [], seed))) for seed in range(50)} == {(1,) * 20}
+
+
+def test_a_penalty_makes_repetition_rarer() -> None:
+    # Of 20,000 tokens of four alike, 1/4 repeat the one before; a presence of 1 on that one makes it 1 / (1 + 3e).
+    # Either count is off by 0.02 of all with 3 · 10^-7 (Hoeffding).
+    again = Settings(max_length=20_000, repetition_penalty_range=1)
+    for wanted, share in ((again, 0.25), (replace(again, repetition_penalty_presence=1), 1 / (1 + 3 * exp(1)))):
+        repeated = sum(a == b for a, b in pairwise(ids(told(FAIR, wanted, [], "again"))))
+        assert abs(repeated / 20_000 - share) < 0.02
