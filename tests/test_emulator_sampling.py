@@ -270,6 +270,32 @@ def test_a_bias_is_on_the_token_that_goes_on_with_the_longest_beginning(context:
     assert alike(weights_of(still(weights), Settings(logit_bias_exp=(Bias((1, 2, 1, 3), 2.0),)), context), biased)
 
 
+@given(st.lists(st.integers(0, 1), max_size=6), st.lists(st.integers(0, 1), max_size=6), seeds)
+def test_so_it_is_while_the_output_grows(context: list[int], sequence: list[int], seed: int) -> None:
+    # 9 never comes, so the sequence is never complete.
+    wanted = Settings(max_length=20, num_logprobs=2, logit_bias_exp=(Bias((*sequence, 9), -1.0),))
+    text = list(context)
+    for step in told(still({0: 0.5, 1: 0.5}), wanted, context, seed):
+        reached = max(n for n in range(len(sequence) + 1) if n == 0 or ends_with(text, sequence[:n]))
+        assert step.logprobs is not None
+        worst = step.logprobs.after[-1]
+        assert isclose(worst.after or 0, log(0.5 if reached == len(sequence) else 1 / (1 + exp(1))))
+        assert reached == len(sequence) or worst.token == sequence[reached]
+        text.append(step.token)
+
+
+@pytest.mark.parametrize(("context", "step", "token"), [([1, 2], 1, 1), ([1, 2, 1], 0, 2)])
+def test_what_completes_a_sequence_in_the_output_does_not_begin_its_next_one(
+    context: list[int], step: int, token: int
+) -> None:
+    model = still({1: 0.5, 2: 0.5})
+    model.rows[2] = Distribution([(1, 1.0)])
+    wanted = Settings(max_length=2, num_logprobs=2, logit_bias_exp=(Bias((1, 2, 1), -2.0),))
+    logprobs = told(model, wanted, context)[step].logprobs
+    assert logprobs is not None
+    assert logprobs.after[-1].token == token
+
+
 @given(models, st.lists(tokens, min_size=1, max_size=4).map(tuple), seeds)
 def test_a_sequence_that_has_begun_in_the_output_is_finished_if_that_is_asked(
     model: Table, sequence: tuple[int, ...], seed: int
@@ -280,9 +306,22 @@ def test_a_sequence_that_has_begun_in_the_output_is_finished_if_that_is_asked(
         reached = (reached + 1) % len(sequence) if token == sequence[reached] else 0
 
 
-def test_a_sequence_that_begins_in_the_prompt_need_not_be_finished() -> None:
-    wanted = Settings(max_length=1, logit_bias_exp=(Bias((1, 2), 0.0, True),))
-    assert {told(FAIR, wanted, [1], seed)[0].token for seed in range(100)} == set(ALPHABET)
+@pytest.mark.parametrize(
+    ("entry", "context"),
+    [(Bias((0, 1, 2), 0.0, True), [0]), (Bias((1, 2), 0.0), []), (Bias((1, 2), 0.0, True), [0])],
+)
+def test_a_sequence_that_began_in_the_prompt_or_that_need_not_be_finished_is_not(
+    entry: Bias, context: list[int]
+) -> None:
+    pairs = [ids(told(FAIR, Settings(max_length=2, logit_bias_exp=(entry,)), context, seed)) for seed in range(400)]
+    finished = entry.ensure_sequence_finish and entry.sequence[0] == 1
+    assert {first for first, _ in pairs} == {*ALPHABET}
+    assert {second for first, second in pairs if first == 1} == ({2} if finished else {*ALPHABET})
+
+
+def test_a_ban_is_stronger_than_a_sequence_that_should_be_finished() -> None:
+    wanted = Settings(max_length=5, logit_bias_exp=(Bias((1, 2), 0.0, True),), bad_words_ids=((1, 2),))
+    assert all(len(told(FAIR, wanted, [], seed)) == 5 for seed in range(20))
 
 
 def test_a_sequence_may_be_finished_with_what_the_model_does_not_expect() -> None:

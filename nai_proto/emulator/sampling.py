@@ -195,10 +195,7 @@ class _Generation:
         """What to draw from; None when nothing may come."""
         banned = self._plan.bans.after(self._text)
         left = self._weighed(expected)
-        due = self._due(expected, banned)
-        if due is not None:
-            if not due:
-                return None
+        if due := self._due(expected, banned):
             left = left.only(due)
         may_end = len(self.output) + 1 >= self._plan.settings.min_length
         opposing = None if self._opposing is None else self._model.distribution(self._opposing)
@@ -213,19 +210,22 @@ class _Generation:
             weigher.adjust(logits)
         return Distribution.of_logits(logits.items())
 
-    def _due(self, expected: Distribution, banned: frozenset[int]) -> frozenset[int] | None:
-        """What the next token must be one of; None when it may be any.
+    def _due(self, expected: Distribution, banned: frozenset[int]) -> frozenset[int]:
+        """What the next token must be one of, something not banned if possible; anything when empty.
 
         If nothing that could be first begins with the cropped token, that token comes again. The rest of a biased
         sequence does not come when it is banned.
         """
         if self.output:
-            return (self._biases.forced() - banned or None) if self._biases else None
+            return self._biases.forced() - banned if self._biases else _ANYTHING
         valid, cropped = self._plan.settings.valid_first_tokens, self._plan.settings.cropped_token
         if cropped is None:
-            return valid - banned if valid else None
+            return valid - banned or valid
         fitting = {token for token in valid or expected.tokens if self._begins_with(token, cropped)}
-        return frozenset(fitting - banned or {cropped} - banned)
+        return frozenset(fitting - banned or {cropped})
+
+
+_ANYTHING: Final = frozenset[int]()
 
 
 @lru_cache(maxsize=4096)  # twice the outlooks of the tales, at some 4 kB each

@@ -70,7 +70,8 @@ class Biases:
     """``logit_bias`` and ``logit_bias_exp`` on their way through one generation.
 
     A bias is on the first token of its sequence, or on the one that goes on with it where the end of prompt and output
-    is a beginning of it, the longest there is. A sequence that is complete is not a beginning of its next one.
+    is a beginning of it, the longest there is. What completes a sequence in the output does not begin its next one, or
+    a sequence of equal tokens would be finished for ever.
     """
 
     __slots__ = ("_length", "_phrases")
