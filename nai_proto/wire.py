@@ -1,6 +1,7 @@
 """One HTTP/1.1 connection as bytes in, events out, in either role (RFC 9112).
 
-h11 reads and writes the heads; bodies are ours (`body`), since handing each chunk through h11 costs ten times as much.
+h11 reads the heads, and writes those of answers; a request's (`heads`) and all bodies (`body`) are ours, since handing
+them through h11 costs four and ten times as much.
 h11 knows no way to give a body away, so with its public names only: one ``h11.Connection`` lives for one exchange. It
 is fed until the final head is out; what it still holds then (``trailing_data``) begins the body, and it sees neither
 another byte nor the end of the data. What follows the body begins the next exchange. Framing and persistence are
@@ -14,10 +15,7 @@ their values: they may be secrets. After a `RemoteProtocolError` nothing more is
 from __future__ import annotations
 
 import enum
-import re
 from collections import deque
-from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
@@ -25,6 +23,7 @@ import h11
 
 from .body import FixedReader, Framing, MutedWriter, Reader, Writer, grants
 from .errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated, excerpt
+from .heads import ASKED, request_head, response
 from .http import Head, Headers, Request
 from .limits import Limits
 
@@ -77,13 +76,9 @@ class _At(enum.Enum):
     FAILED = "failed"  #: not HTTP, or too much of it
 
 
-Pairs: TypeAlias = Sequence[tuple[str, str]]
-
 # asyncio reads no more at once. Larger pieces are cut, so that what an exchange copies of later ones is bounded.
 _PIECE: Final = 262_144
 _WITH_LENGTH: Final = frozenset({"POST", "PUT", "PATCH"})  # RFC 9110 §8.6: length 0 has to be said, too
-_TOKEN: Final = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
-_VISIBLE: Final = re.compile(r"[!-~]+")
 
 
 class Wire:
@@ -279,17 +274,15 @@ class Wire:
         fields = request.fields()
         if request.body or request.method in _WITH_LENGTH:
             fields.append(("Content-Length", str(len(request.body))))
-        event = _request(request.method, request.target, fields)
-        framing = Framing(event.headers)
-        if framing.chunked or (framing.length or 0) != len(request.body):
-            raise LocalProtocolError("Transfer-Encoding or Content-Length: not how the body is sent")
+        head, close = request_head(request.method, request.target, fields, len(request.body))
         if request.body and request.method == "CONNECT":
             raise LocalProtocolError("a CONNECT has no body")
         self._begin()
+        self._h11.send(ASKED)
         self._method = request.method
-        self._keep = not framing.close
+        self._keep = not close
         self._ours = _At.END
-        return self._h11.send(event) + request.body
+        return head + request.body
 
     def send_informational(self, status: int = 100) -> bytes:
         """An interim answer without fields (RFC 9110 §15.2); a client of HTTP/1.0 is spared it.
@@ -329,7 +322,7 @@ class Wire:
         if granted or head.status == 204:  # must have neither (RFC 9112 §6.1, RFC 9110 §8.6)
             headers = headers.without("content-length", "transfer-encoding")
         keep = self._keep and understood and not self.expects_continue
-        event = _response(head.status, headers if keep else [*headers, ("Connection", "close")])
+        event = response(head.status, headers if keep else [*headers, ("Connection", "close")])
         framing = Framing(event.headers)
         self._keep = not framing.close
         self._writer = framing.writer(self._method, head.status, chunks=self._chunks)
@@ -399,37 +392,3 @@ class Wire:
         an answer begun."""
         waits = self._expects and self._ours is _At.HEAD and self._theirs is _At.BODY
         return waits and not (self._inbox or self._body.done)
-
-
-def _encoded(fields: Pairs) -> list[tuple[bytes, bytes]]:
-    return [(name.encode("ascii"), value.encode("latin-1")) for name, value in fields]
-
-
-def _request(method: str, target: str, fields: Pairs) -> h11.Request:
-    with suppress(h11.LocalProtocolError, UnicodeEncodeError):  # both hold what may be a secret
-        return h11.Request(method=method, target=target, headers=_encoded(fields))
-    if not _TOKEN.fullmatch(method):
-        raise LocalProtocolError("method: not a token (RFC 9110 §5.6.2)")
-    if not _VISIBLE.fullmatch(target):
-        raise LocalProtocolError("target: not printable ASCII without blanks; percent-encode the rest")
-    raise _fault(fields)
-
-
-def _response(status: int, fields: Pairs) -> h11.Response:
-    with suppress(h11.LocalProtocolError, UnicodeEncodeError):
-        return h11.Response(status_code=status, headers=_encoded(fields))
-    if not 200 <= status <= 999:
-        raise LocalProtocolError(f"status {status}: a final one is 200 to 999")
-    raise _fault(fields)
-
-
-def _fault(fields: Pairs) -> LocalProtocolError:
-    """Names the field that h11 has refused."""
-    for number, (name, value) in enumerate(fields, 1):
-        if not _TOKEN.fullmatch(name):
-            return LocalProtocolError(f"header field {number}: its name is not a token (RFC 9110 §5.6.2)")
-        try:
-            h11.Response(status_code=200, headers=_encoded([(name, value)]))
-        except (h11.LocalProtocolError, UnicodeEncodeError):
-            return LocalProtocolError(f"header field {excerpt(name)}: its value is not a legal one")
-    return LocalProtocolError("header fields: Host is due once; Content-Length or Transfer-Encoding at most once")

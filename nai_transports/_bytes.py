@@ -145,7 +145,7 @@ class Pool:
         return None
 
     async def _connect(self, address: Address, budget: Budget) -> Connection:
-        link = await self.waiting(lambda: self._open(address, budget.limit("connect")), budget, "connect", sent=False)
+        link = await self.waiting(self._open(address, budget.limit("connect")), budget, "connect", sent=False)
         self.opened += 1
         return Connection(address, link, Wire("client", self._limits))
 
@@ -177,12 +177,12 @@ class Pool:
             self._ssl_context = ssl.create_default_context()
         return self._ssl_context
 
-    async def waiting(self, wait: Callable[[], Awaitable[T]], budget: Budget, phase: Phase, *, sent: bool) -> T:
+    async def waiting(self, wait: Awaitable[T], budget: Budget, phase: Phase, *, sent: bool) -> T:
         """One wait for the network: charged to the budget, its errors told in our words."""
         began = self._runtime.now() if budget.counts else 0.0
         error: TransportError | None = None
         try:
-            return await wait()
+            return await wait
         except TimeoutError:
             pass
         except OSError as failure:
@@ -259,7 +259,7 @@ class WireExchange:
 
     async def _write(self, link: Link, piece: memoryview) -> None:
         limit = self._budget.limit("write")
-        await self._pool.waiting(lambda: link.send_all(piece, limit), self._budget, "write", sent=True)
+        await self._pool.waiting(link.send_all(piece, limit), self._budget, "write", sent=True)
 
     async def _next(self, connection: Connection, phase: Phase, at_most: float | None) -> Head | bytes:
         asking, link, budget = self._asking, connection.link, self._budget
@@ -267,8 +267,7 @@ class WireExchange:
             limit = budget.limit(phase)
             if at_most is not None:
                 limit = at_most if limit is None else min(limit, at_most)
-            data = await self._pool.waiting(lambda: link.receive_some(limit), budget, phase, sent=True)  # noqa: B023
-            asking.receive_data(data)
+            asking.receive_data(await self._pool.waiting(link.receive_some(limit), budget, phase, sent=True))
         return incoming
 
 

@@ -25,7 +25,8 @@ class Client(RawClient):
 class AsyncioLink(asyncio.Protocol):
     """One connection. A protocol of our own, because a stream's timeouts cost more than all the parsing.
 
-    One future at a time is waited for, and one timer guards it; bytes that are already here cost neither.
+    One future at a time is waited for, and one timer guards all waits: it is set anew when it rings too early, not
+    with each of them. Bytes that are already here cost neither.
     """
 
     _transport: asyncio.Transport
@@ -38,6 +39,8 @@ class AsyncioLink(asyncio.Protocol):
         self._failure: OSError | None = None
         self._writable = True
         self._waiter: asyncio.Future[None] | None = None
+        self._until: float | None = None  # when the waiter has waited enough
+        self._timer: asyncio.TimerHandle | None = None  # rings then, or earlier
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -59,6 +62,8 @@ class AsyncioLink(asyncio.Protocol):
         self._closed = True
         if exc is not None:
             self._failure = exc if isinstance(exc, OSError) else ConnectionAbortedError(type(exc).__name__)
+        if self._timer is not None:
+            self._timer.cancel()
         self._wake()
 
     def pause_writing(self) -> None:
@@ -104,22 +109,33 @@ class AsyncioLink(asyncio.Protocol):
 
     async def _wait(self, limit: float | None) -> None:
         waiter = self._waiter = self._loop.create_future()
-        timer = None if limit is None else self._loop.call_later(limit, _expire, waiter)
+        self._until = None if limit is None else self._loop.time() + limit
+        self._guard()
         try:
             await waiter
         finally:
-            self._waiter = None
-            if timer is not None:
-                timer.cancel()
+            self._waiter = self._until = None
+
+    def _guard(self) -> None:
+        """Has the timer ring in time for the wait under way, if that has an end."""
+        if self._until is None or (self._timer is not None and self._timer.when() <= self._until):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(self._until, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        if self._waiter is None or self._until is None or self._waiter.done():
+            return
+        if self._loop.time() < self._until:
+            self._guard()
+        else:
+            self._waiter.set_exception(TimeoutError())
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
-
-
-def _expire(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_exception(TimeoutError())
 
 
 class AsyncioRuntime:

@@ -35,7 +35,7 @@ BLOCKED = "socket ssl select asyncio threading subprocess random secrets logging
 FLOORS = (
     ("values", "nai_proto.errors nai_proto.secret nai_proto.limits nai_proto.http"),
     ("codecs", "nai_proto.codecs"),
-    ("exchange", "nai_proto.exchange nai_proto.wire nai_proto.body"),
+    ("exchange", "nai_proto.exchange nai_proto.wire nai_proto.heads nai_proto.body"),
     ("vocabulary", "nai_proto.account nai_proto.objects nai_proto.text nai_proto.tokenizers"),
     ("library", "nai_proto.library"),
     ("emulator", "nai_proto.emulator"),

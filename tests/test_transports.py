@@ -374,6 +374,19 @@ def test_a_stall_ends_with_its_phase_and_the_text_so_far(
 
 
 @every_transport
+def test_each_wait_has_its_limit_anew(transport: str) -> None:
+    def slow() -> Handler:
+        for ptr in range(5):
+            yield Wait(0.1)
+            yield Write(token("drip ", ptr))
+        yield Wait(None)
+
+    outcome = on(transport, streams(then=slow), lambda: STORY, session(Timeouts(read=5.0, idle=0.4)))
+    assert isinstance(outcome.error, errors.TimedOut)
+    assert (outcome.error.phase, len(outcome.events)) == ("idle", 5)
+
+
+@every_transport
 def test_the_total_ends_a_server_that_drips(transport: str) -> None:
     def drip() -> Handler:
         for ptr in range(1000):

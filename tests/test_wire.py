@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nai_proto.errors import LimitExceeded, LocalProtocolError, NaiError, RemoteProtocolError, Truncated, excerpt
+from nai_proto.heads import request_head
 from nai_proto.http import Head, Headers, Request
 from nai_proto.limits import Limits
 from nai_proto.secret import AccessToken
@@ -693,6 +694,32 @@ def check_silent(error: BaseException) -> None:
     assert SECRET not in f"{error} {error!r} {error.args} {vars(error)}"
     assert error.__cause__ is None
     assert error.__context__ is None
+
+
+NAMES = st.sampled_from(["Connection", "content-length", "Content-Length", "Transfer-Encoding", "X-Key", "a b", ""])
+VALUES = st.sampled_from(["0", "00", "0, 0", "close", "x, Close", "chunked", ""]) | st.text(
+    st.characters(max_codepoint=0x101) | st.sampled_from(" \t\r\n\0~"), max_size=5
+)
+
+
+@given(
+    st.sampled_from(["GET", "P\u00f6st", "A B"]), st.text(max_size=3), st.lists(st.tuples(NAMES, VALUES), max_size=4)
+)
+def test_a_request_s_head_is_written_as_h11_writes_it_or_refused(
+    method: str, rest: str, more: list[tuple[str, str]]
+) -> None:
+    fields = [("Host", "h"), *more]
+    try:
+        head, close = request_head(method, f"/{rest}", fields, 0)
+    except LocalProtocolError:
+        return
+    event = h11.Request(
+        method=method, target=f"/{rest}", headers=[(name.encode(), value.encode("latin-1")) for name, value in fields]
+    )
+    peer = h11.Connection(h11.CLIENT)
+    assert head == peer.send(event)
+    peer.send(h11.EndOfMessage())
+    assert close == (peer.our_state is h11.MUST_CLOSE)
 
 
 @pytest.mark.parametrize(
