@@ -53,7 +53,7 @@ class Facts:
 class Model:
     """A text model. `named` finds the listed ones; ``Model("new-v1", Facts(tokenizer="llama3", …))`` is one that is not.
 
-    Every property but `name`, `native` and `newest` raises LocalProtocolError where its fact is neither listed nor told.
+    A property raises LocalProtocolError where its fact is neither listed nor told.
     """
 
     id: str
@@ -126,6 +126,12 @@ class Model:
         listed = frozenset(row.id for row in SAMPLERS if row.models is None or self._version in row.models)
         return self._told("samplers", self.facts.samplers, listed if self._version else None)
 
+    def takes(self, sampler: Order) -> bool:
+        """Does it take this sampler? Needs to be told only of those that not every model takes."""
+        if self.facts.samplers is None and SAMPLERS[sampler].models is None:
+            return True
+        return sampler in self.samplers
+
     @property
     def preamble(self) -> Preamble:
         """What its context begins with (native §9.8)."""
@@ -153,9 +159,14 @@ class Model:
         return 250 if tier is Tier.OPUS else 150
 
     @property
+    def listed(self) -> bool:
+        """Is it, or an older version of one that is, in the table of models?"""
+        return self.id in _BY_ID
+
+    @property
     def _version(self) -> str:
-        """The id under which the tables have it; empty if they do not."""
-        return self.newest.id if self.id in _BY_ID else ""
+        """The id under which other tables have it; empty if they do not."""
+        return self.newest.id if self.listed else ""
 
     def _told(self, fact: str, told: T | None, listed: T | None = None) -> T:
         value = listed if told is None else told
