@@ -44,7 +44,7 @@ FLOORS = (
     (
         "driver parts",
         "nai_transports nai_transports._pump nai_transports._bytes nai_transports._httpx nai_transports.proxy "
-        "nai_transports.tokenizer_files",
+        "nai_transports.tokenizer_files nai_transports.files",
     ),
     (
         "drivers",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from ..codecs.json import encode
 from ..errors import LocalProtocolError
@@ -17,6 +17,9 @@ from .rules import nearest
 from .samplers import SAMPLERS, Order
 
 __all__ = ["Preset"]
+
+_OWN: Final = frozenset(("_document", "_model", "_settings", "_slots", "name"))
+"""What a preset has as attributes that are no settings."""
 
 
 class Preset(Fields):
@@ -34,8 +37,6 @@ class Preset(Fields):
         LocalProtocolError: a setting has a wrong name or type.
     """
 
-    __slots__ = _parts = ("_document", "_model", "_settings", "_slots", "name")
-
     DEFAULTS: ClassVar[Mapping[str, object]] = DEFAULTS
 
     name: str
@@ -44,9 +45,9 @@ class Preset(Fields):
         given = Model.named(model)
         self.name = name
         self._model: Model = given.newest
-        self._document: dict[str, object] = {"presetVersion": 3, "name": name, "id": "", "remoteId": ""}
-        if given.id != self._model.id:
-            self._document["model"] = given.id
+        head = {"presetVersion": 3, "name": name, "id": "", "remoteId": "", "parameters": None}
+        self._document: dict[str, object] = {**head, "model": given.id}
+        "Its file, where name and parameters hold their places only."
         self._settings: dict[str, object] = {}
         self._slots: tuple[Slot, ...] | None = None
         self.update(settings)
@@ -94,7 +95,7 @@ class Preset(Fields):
             return self[name]
 
         def __setattr__(self, name, value):
-            if name in self._parts:
+            if name in _OWN:
                 object.__setattr__(self, name, value)
             else:
                 self[name] = value
@@ -194,7 +195,8 @@ class Preset(Fields):
         return twin
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Preset) and all(getattr(self, part) == getattr(other, part) for part in self._parts)
+        """Would their files be the same?"""
+        return isinstance(other, Preset) and self.to_preset_data() == other.to_preset_data()
 
     def __repr__(self) -> str:
         return f"<preset {self.name!r} for {self._model.id}>"
@@ -221,7 +223,7 @@ class Preset(Fields):
         if model is not None and Model.named(own).newest != Model.named(model).newest:
             raise LocalProtocolError(f"{where}: {name!r} is a preset for {own}, not for {Model.named(model).id}")
         preset = cls(name, own)
-        preset._document = {key: deepcopy(value) for key, value in data.items() if key != "parameters"}
+        preset._document = {**deepcopy({**data, "parameters": None}), "model": own}
         preset._settings = read_settings(parameters, where)
         preset._slots = read_slots(parameters.get("order"), where)
         return preset
@@ -231,8 +233,7 @@ class Preset(Fields):
         parameters = deepcopy(self._settings)
         if self._slots is not None:
             parameters["order"] = written_slots(self._slots)
-        document = {"model": self._model.id, **deepcopy(self._document)}
-        return {**document, "name": self.name, "parameters": parameters}
+        return {**deepcopy(self._document), "name": self.name, "parameters": parameters}
 
     @classmethod
     def loads(cls, data: bytes | str, *, model: Model | str | None = None, where: str = "preset") -> Self:

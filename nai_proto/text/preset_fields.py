@@ -20,8 +20,6 @@ __all__ = ["DEFAULTS", "FIELDS", "Fields", "Slot", "checked", "field", "flat", "
 class Fields:
     """The settings that a preset has as items and as attributes; None is a setting that it does not have."""
 
-    __slots__ = ()
-
     textGenerationSettingsVersion: int | None  # noqa: N815 -- the file's name for it
     "The revision of the parameters in a file; never sent."
     temperature: float | None

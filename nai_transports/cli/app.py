@@ -8,6 +8,7 @@ import typer
 
 from .demo import demo
 from .emulate import emulate
+from .presets import presets
 
 __all__ = ["app"]
 
@@ -38,3 +39,4 @@ def _main(
 
 app.command()(emulate)
 app.command()(demo)
+app.add_typer(presets, name="presets")
