@@ -7,21 +7,28 @@ Phrases are the user's words: none stands in a repr or an error.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final, Self, TypeAlias, TypeVar, cast
+from typing import Any, Final, Self, TypeAlias, cast
 
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..tokenizers.base import Tokenizer
 from .parameters import LogitBias
-from .rules import Kind
+from .rules import Kind, shown
 
 __all__ = ["BanList", "BiasGroup", "Phrase", "plain", "token_ids"]
 
 Phrase: TypeAlias = str | Sequence[int] | Mapping[str, object]
 """Text; token ids; ``{"sequence": phrase}``; or ``{"sequences": [phrase, …]}``, of which the first counts."""
 
-T = TypeVar("T")
-
 _FORMS: Final = 'text, token ids, {"sequence": …} or {"sequences": [ … ]}, and not empty'
+
+_STORED: Final = {
+    "bias": Kind.NUMBER,
+    "enabled": Kind.BOOLEAN,
+    "ensure_sequence_finish": Kind.BOOLEAN,
+    "generate_once": Kind.BOOLEAN,
+}
+_UNSAID: Final[Mapping[str, object]] = {"ensure_sequence_finish": False, "generate_once": False, "phrases": []}
+_SPELLINGS: Final = {"ensureSequenceFinish": "ensure_sequence_finish", "generateOnce": "generate_once"}
 
 
 class _Phrases:
@@ -121,14 +128,17 @@ class BiasGroup(_Phrases):
         Raises:
             RemoteProtocolError: ``bias`` or ``enabled`` is missing, or a value has a wrong type.
         """
-        flags = {"ensure_sequence_finish": "ensureSequenceFinish", "generate_once": "generateOnce"}
-        finish, once = (_stored(data, name, bool, data.get(other, False)) for name, other in flags.items())
-        bias = _stored(data, "bias", object)
-        if not Kind.NUMBER.holds(bias):
-            raise RemoteProtocolError("bias group: bias is not a finite number")
-        phrases = _stored(data, "phrases", list[Phrase], [])
+        stored = {**_UNSAID, **{_SPELLINGS.get(key, key): value for key, value in data.items()}}
+        for key, kind in _STORED.items():
+            if key not in stored:
+                raise RemoteProtocolError(f"bias group: {key} is missing")
+            if not kind.holds(stored[key]):
+                raise RemoteProtocolError(f"bias group: {key} is {shown(stored[key])}, where {kind} was expected")
+        phrases = stored.pop("phrases")
+        if not isinstance(phrases, list):
+            raise RemoteProtocolError(f"bias group: phrases is {shown(phrases)}, where a list was expected")
         try:
-            return cls(cast("float", bias), finish, once, _stored(data, "enabled", bool), phrases=phrases)
+            return cls(**{key: cast("Any", stored[key]) for key in _STORED}, phrases=cast("list[Phrase]", phrases))
         except LocalProtocolError as error:
             problem = str(error)
         raise RemoteProtocolError(f"bias group: {problem}")
@@ -186,10 +196,3 @@ def plain(phrase: object) -> str | tuple[int, ...]:
     if Kind.PHRASES.holds((phrase,)):
         return tuple(cast("Sequence[int]", phrase))
     raise LocalProtocolError(f"a phrase is {_FORMS}; not this {type(phrase).__name__}")
-
-
-def _stored(data: Mapping[str, object], key: str, type: type[T], default: object = None) -> T:  # noqa: A002
-    value = data.get(key, default)
-    if not isinstance(value, getattr(type, "__origin__", type)):
-        raise RemoteProtocolError(f"bias group: {key} is {'missing' if value is None else 'of a wrong type'}")
-    return cast("T", value)
