@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nai_proto.codecs.json import encode
 from nai_proto.errors import LocalProtocolError
 from nai_proto.http import Host
 from nai_proto.text.models import MODELS, Facts, Model
 from nai_proto.text.modules import MODULES, Module
+from nai_proto.text.parameters import Parameters
 from nai_proto.text.phrases import BanList, BiasGroup
 from nai_proto.text.preset import Preset
 from nai_proto.text.request import request_parameters
@@ -24,6 +26,7 @@ from nai_proto.text.samplers import SAMPLERS, Order
 from nai_proto.text.settings import NO_LOGPROBS, GlobalSettings, adventure_opening
 from nai_proto.text.wordlists import wordlist
 from nai_proto.tokenizers import Incremental
+from tests.test_presets import presets
 
 DATA = Path(__file__).parent / "data"
 VECTORS: Final[Any] = json.loads((DATA / "text_request_vectors.json").read_bytes())["requests"]
@@ -419,6 +422,41 @@ def test_no_parameter_takes_what_json_has_no_place_for(name: str) -> None:
     for value in (None, object(), b"", 1j, {}):
         with pytest.raises(LocalProtocolError, match=f"^{name} is a "):
             check({name: value}, "kayra-v1")
+
+
+def test_every_parameter_but_the_form_of_the_prompt_is_a_keyword() -> None:
+    assert {*Parameters.__annotations__} == {*RULES} - {"use_string"}
+
+
+# ---- laws
+
+SETTINGS = st.builds(
+    GlobalSettings,
+    generate_until_sentence=st.booleans(),
+    num_logprobs=st.integers(-1, 30),
+    ban_brackets=st.booleans(),
+    bias_dinkus_asterism=st.booleans(),
+    ban_ambiguous_genji_tokens=st.booleans(),
+    rep_pen_whitelist=st.booleans(),
+)
+
+
+@given(presets(), st.none() | SETTINGS)
+def test_of_any_preset_and_settings_a_request_is_made_and_neither_changes(
+    preset: Preset, settings: GlobalSettings | None
+) -> None:
+    before, tokenizer = preset.copy(), Letters()
+    body: Any = request_parameters(preset.model, preset=preset, settings=settings, tokenizer=tokenizer, validate=False)
+    assert preset == before
+    assert encode(body)
+    assert {*body} <= {*RULES}
+    if preset.order is not None:
+        off = {key for row in SAMPLERS if row.id not in body["order"] for key in row.keys}
+        assert not off & {*body}
+    assert settings is None or body["generate_until_sentence"] is settings.generate_until_sentence
+    assert body.get("num_logprobs", NO_LOGPROBS) == (settings.num_logprobs if settings else NO_LOGPROBS)
+    again = request_parameters(preset.model, preset=preset, settings=settings, tokenizer=tokenizer, validate=False)
+    assert again == body
 
 
 VALUES = st.recursive(

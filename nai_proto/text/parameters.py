@@ -75,3 +75,16 @@ class Parameters(TypedDict, total=False):
     line_start_ids: Sequence[Sequence[int]]
     cropped_token: int
     valid_first_tokens: Sequence[int]
+    do_sample: bool
+    early_stopping: bool
+    next_word: bool
+    output_nonzero_probs: bool
+    get_hidden_states: bool
+    num_beams: float
+    num_beam_groups: float
+    num_return_sequences: int
+    length_penalty: float
+    diversity_penalty: float
+    no_repeat_ngram_size: int
+    encoder_no_repeat_ngram_size: int
+    max_time: int

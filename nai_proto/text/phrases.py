@@ -123,7 +123,7 @@ class BiasGroup(_Phrases):
 
     @classmethod
     def from_data(cls, data: Mapping[str, object]) -> BiasGroup:
-        """The group that a story or a preset holds, in either spelling of its keys (native §9.3).
+        """The group that a story or a preset holds, in either spelling of its keys (native §9.3); others are left out.
 
         Raises:
             RemoteProtocolError: ``bias`` or ``enabled`` is missing, or a value has a wrong type.

@@ -25,8 +25,9 @@ _OWN: Final = frozenset(("_document", "_model", "_settings", "_slots", "name"))
 class Preset(Fields):
     """Settings for one model, as items (``preset["top_k"]``) and as attributes (``preset.top_k``).
 
-    A setting that is not there is None; deleting one takes it away. Names and types are looked at when a setting is
-    given, ranges when a request is built. What a file holds and this class does not know survives until it is written.
+    A setting that is not there is None, and giving None or deleting takes it away. Names and types are looked at when a
+    setting is given, ranges when a request is built. What a file holds and this class does not know survives until it is
+    written again.
 
     Args:
         name: as people see it.
@@ -50,7 +51,8 @@ class Preset(Fields):
         "Its file, where name and parameters hold their places only."
         self._settings: dict[str, object] = {}
         self._slots: tuple[Slot, ...] | None = None
-        self.update(settings)
+        for setting, value in (settings or {}).items():
+            self[setting] = value
 
     @property
     def model(self) -> Model:
@@ -65,7 +67,9 @@ class Preset(Fields):
         return self._settings.get(field(name))
 
     def __setitem__(self, name: str, value: object) -> None:
-        if name == "order":
+        if value is None:
+            del self[name]
+        elif name == "order":
             self._slots = slots(value)
         else:
             self._settings[name] = checked(name, value)
@@ -110,10 +114,10 @@ class Preset(Fields):
 
     def update(self, values: Mapping[str, object] | None = None, **more: object) -> Self:
         """Gives many settings; all of them or, when one is wrong, none."""
-        given = {**(values or {}), **more}
-        order = slots(given.pop("order")) if "order" in given else self._slots
-        self._settings |= {name: checked(name, value) for name, value in given.items()}
-        self._slots = order
+        trial = self.copy()
+        for name, value in {**(values or {}), **more}.items():
+            trial[name] = value
+        self._settings, self._slots = trial._settings, trial._slots
         return self
 
     # ---- samplers
