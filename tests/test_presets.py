@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nai_proto.errors import LocalProtocolError, RemoteProtocolError
-from nai_proto.text.models import MODELS, Model
+from nai_proto.text.models import MODELS, Facts, Model
 from nai_proto.text.parameters import PhraseRepPen
 from nai_proto.text.preset import Preset
 from nai_proto.text.preset_fields import FIELDS, kind_of
@@ -280,6 +280,18 @@ def test_a_preset_of_an_older_version_is_the_newest_one_s() -> None:
     assert preset.to_settings(Model.KRAKE) == preset.to_settings("krake-v1") == preset.to_settings()
     assert preset.to_preset_data()["model"] == "krake-v1"
     assert Preset("Mine", "krake-v1").to_preset_data()["model"] == "krake-v1"
+
+
+def test_a_preset_knows_what_was_told_of_its_model() -> None:
+    told = Model("new-v1", Facts(samplers=frozenset([Order.MIN_P])))
+    settings = {"order": [0, 10], "temperature": 1, "min_p": 0.1}
+    written = Preset("Mine", "new-v1", settings).dumps()
+    for preset in (Preset("Mine", told, settings), Preset.loads(written, model=told)):
+        assert preset.to_settings() == {"order": [10], "min_p": 0.1}
+    untold = Preset.loads(written)
+    assert untold.to_settings(told) == {"order": [10], "min_p": 0.1}
+    with pytest.raises(LocalProtocolError, match="samplers of the text model 'new-v1' is not known"):
+        untold.to_settings()
 
 
 # ---- files

@@ -53,7 +53,7 @@ def module_prefix(module: Module | str | None, model: Model) -> str:
     """
     name = module.id if isinstance(module, Module) else module or NO_MODULE
     if trained := _TRAINED.fullmatch(name):
-        if Model.named(trained[1]).newest != model.newest:
+        if Model.named(trained[1]).newest.id != model.newest.id:
             raise LocalProtocolError(f"this module was trained for {trained[1]}, and the model is {model.id}")
         return name
     listed = module if isinstance(module, Module) else MODULES.get(name)

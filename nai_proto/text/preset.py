@@ -161,7 +161,7 @@ class Preset(Fields):
                 is not known.
         """
         model = self._model if model is None else Model.named(model)
-        if model.newest != self._model:
+        if model.newest.id != self._model.id:
             own = ", ".join(one.name for one in officials(model)) or "none that is official"
             raise LocalProtocolError(
                 f"preset {self.name!r} is for {self._model.id}, not for {model.id}; its own presets: {own}"
@@ -224,9 +224,9 @@ class Preset(Fields):
         """
         name, parameters = text_of(data, "name", where), parameters_of(data, where)
         own = Model.named(model).id if model is not None and "model" not in data else text_of(data, "model", where)
-        if model is not None and Model.named(own).newest != Model.named(model).newest:
+        if model is not None and Model.named(own).newest.id != Model.named(model).newest.id:
             raise LocalProtocolError(f"{where}: {name!r} is a preset for {own}, not for {Model.named(model).id}")
-        preset = cls(name, own)
+        preset = cls(name, own if model is None else model)
         preset._document = {**deepcopy({**data, "parameters": None}), "model": own}
         preset._settings = read_settings(parameters, where)
         preset._slots = read_slots(parameters.get("order"), where)

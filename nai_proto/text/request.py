@@ -25,7 +25,7 @@ USUAL: Final = GlobalSettings()
 _NEEDED: Final = {"max_length": 40, "min_length": 1}
 """The api host requires them; the values are those of nearly all presets."""
 
-_SCALED: Final = (Model.SIGURD, Model.EUTERPE)
+_SCALED: Final = (Model.SIGURD.id, Model.EUTERPE.id)
 
 
 def request_parameters(
@@ -81,7 +81,7 @@ def request_parameters(
     parameters |= overrides or {}
     # 7. Two models count the repetition penalty on another scale.
     penalty = parameters.get("repetition_penalty")
-    if model.newest in _SCALED and Kind.NUMBER.holds(penalty):
+    if model.newest.id in _SCALED and Kind.NUMBER.holds(penalty):
         parameters["repetition_penalty"] = (0.525 * (cast("float", penalty) - 1) / 7) + 1
     # 8. The module, and the phrases.
     if module is None and text_adventure and model.modules:
