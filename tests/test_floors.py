@@ -43,13 +43,14 @@ FLOORS = (
     ("the core's door", "nai_proto"),
     (
         "driver parts",
-        "nai_transports nai_transports._pump nai_transports._bytes nai_transports._httpx nai_transports.proxy",
+        "nai_transports nai_transports._pump nai_transports._bytes nai_transports._httpx nai_transports.proxy "
+        "nai_transports.files",
     ),
     (
         "drivers",
         "nai_transports.memory nai_transports.httpx nai_transports.asyncio nai_transports.trio nai_transports.serve",
     ),
-    ("files", "nai_transports.tokenizer_files"),
+    ("files", "nai_transports.preset_files nai_transports.tokenizer_files"),
     ("command", "nai_transports.cli"),
 )
 FLOOR = {module: number for number, (_, modules) in enumerate(FLOORS) for module in modules.split()}

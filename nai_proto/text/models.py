@@ -1,75 +1,237 @@
-"""The native text models (native §1.2, §11.1)."""
+"""The text models, and what a caller would else have to remember about them (native §1.2, §9.6, §11, §12.1).
+
+Which tokenizer, which host, which samplers: each fact stands in one table, and a model looks it up there by its id. Of a
+model that is not listed nothing is guessed. What is needed of it has to be told, and the error says how.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar, Final
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import ClassVar, Final, TypeVar
 
+from ..errors import LocalProtocolError
 from ..exchange.endpoints import host_of_model
 from ..http import Host
+from ..tokenizers.known import KNOWN
+from .preambles import PREAMBLE, Preamble
+from .samplers import COLOURS, SAMPLERS, Order
 
-__all__ = ["MODELS", "Model"]
+__all__ = ["MODELS", "Facts", "Model", "Tier"]
+
+T = TypeVar("T")
+
+
+class Tier(IntEnum):
+    """What an account pays for, as the service numbers it (native §6.4)."""
+
+    PAPER = 0
+    "Nothing, or a trial."
+    TABLET = 1
+    SCROLL = 2
+    OPUS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known of a model; None where it is not, or where a table has it by the model's id."""
+
+    name: str | None = None
+    tokenizer: str | None = None
+    token_width: int | None = None
+    host: Host | None = None
+    samplers: frozenset[Order] | None = None
+    preamble: Preamble | None = None
+    context: Mapping[Tier, int] | None = field(default=None, hash=False)
+    modules: bool | None = None
+    native: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model and what a caller would else have to remember about it.
+    """A text model. `named` finds the listed ones; ``Model("new-v1", Facts(tokenizer="llama3", …))`` is one that is not.
 
-    A model that is not listed here can be made: its host is that of the older models unless its name is known.
+    A property raises LocalProtocolError where its fact is neither listed nor told.
     """
 
     id: str
     "As it stands on the wire."
-    token_width: int = 2
-    "Bytes per packed token: 4 for Llama 3 token lists, 2 for all others."
+    facts: Facts = field(default=Facts(), repr=False, hash=False)
+    "What no other table has."
 
+    CALLIOPE: ClassVar[Model]
     SIGURD: ClassVar[Model]
+    SIGURD_2_9B: ClassVar[Model]
     EUTERPE: ClassVar[Model]
     KRAKE: ClassVar[Model]
-    SNEK: ClassVar[Model]
+    CASSANDRA: ClassVar[Model]
     GENJI: ClassVar[Model]
+    SNEK: ClassVar[Model]
     HYPEBOT: ClassVar[Model]
     INLINE: ClassVar[Model]
     CLIO: ClassVar[Model]
     KAYRA: ClassVar[Model]
     ERATO: ClassVar[Model]
+    GLM: ClassVar[Model]
+    XIALONG: ClassVar[Model]
+
+    @classmethod
+    def named(cls, model: Model | str) -> Model:
+        """The listed model with this id (``"kayra-v1"``) or name (``"Kayra"``), or a new one of which nothing is known."""
+        if isinstance(model, Model):
+            return model
+        return _BY_ID.get(model) or _BY_NAME.get(model.casefold()) or cls(model)
+
+    @property
+    def name(self) -> str:
+        """What people call it: ``"Kayra"``; its id if it has no name."""
+        return self.facts.name or self.id
+
+    @property
+    def newest(self) -> Model:
+        """The version in use of this one: Krake of ``krake-v1``; itself if no other is listed (native §12.1)."""
+        return _BY_STEM.get(_stem(self.id), self)
+
+    @property
+    def native(self) -> bool:
+        """Do ``/ai/generate`` and ``/ai/generate-stream`` serve it? Else only the OpenAI-compatible endpoints do."""
+        return self.facts.native
 
     @property
     def host(self) -> Host:
         """Which of the service's hosts serves it."""
-        return host_of_model(self.id)
+        return self._told("host", self.facts.host, host_of_model(self.id) if self._version else None)
 
-    @classmethod
-    def named(cls, model: Model | str) -> Model:
-        """The listed model with this id, or one made from it."""
-        if isinstance(model, Model):
-            return model
-        return _BY_ID.get(model) or cls(model)
+    @property
+    def success_status(self) -> int:
+        """The status of a generation that went well: 200 on the text host, 201 on the api host."""
+        return 200 if self.host is Host.TEXT else 201
+
+    @property
+    def tokenizer(self) -> str:
+        """The name of its tokenizer (native §11.2)."""
+        listed = (one.name for one in KNOWN.values() if self.id in one.models)
+        return self._told("tokenizer", self.facts.tokenizer, next(listed, None))
+
+    @property
+    def token_width(self) -> int:
+        """Bytes per packed token: 4 for Llama 3 and GLM token lists, 2 for all others (native §11.1)."""
+        listed = KNOWN.get(self.tokenizer) if self.facts.token_width is None else None
+        return self._told("token_width", self.facts.token_width, None if listed is None else listed.token_width)
+
+    @property
+    def samplers(self) -> frozenset[Order]:
+        """The samplers it takes (native §9.2)."""
+        listed = frozenset(row.id for row in SAMPLERS if row.models is None or self._version in row.models)
+        return self._told("samplers", self.facts.samplers, listed if self._version else None)
+
+    def takes(self, sampler: Order) -> bool:
+        """Does it take this sampler? Needs to be told only of those that not every model takes."""
+        if self.facts.samplers is None and SAMPLERS[sampler].models is None:
+            return True
+        return sampler in self.samplers
+
+    @property
+    def preamble(self) -> Preamble:
+        """What its context begins with (native §9.8)."""
+        return self._told("preamble", self.facts.preamble, PREAMBLE.get(self._version))
+
+    @property
+    def modules(self) -> bool:
+        """Does it have modules (native §14)?"""
+        return self._told("modules", self.facts.modules)
+
+    def context_limit(self, tier: Tier) -> int:
+        """How many tokens prompt and answer may have together (native §9.6).
+
+        Raises:
+            LocalProtocolError: it is not known, or the model is not for this tier.
+        """
+        limits = self._told("context", self.facts.context)
+        if tier not in limits:
+            offered = ", ".join(each.name.capitalize() for each in limits)
+            raise LocalProtocolError(f"{self.id} has no known context for {tier.name.capitalize()}, only for {offered}")
+        return limits[tier]
+
+    def output_limit(self, tier: Tier) -> int:
+        """The largest ``max_length`` (native §9.6): it depends on the tier alone."""
+        return 250 if tier is Tier.OPUS else 150
+
+    @property
+    def listed(self) -> bool:
+        """Is it, or an older version of one that is, in the table of models?"""
+        return self.id in _BY_ID
+
+    @property
+    def _version(self) -> str:
+        """The id under which other tables have it; empty if they do not."""
+        return self.newest.id if self.listed else ""
+
+    def _told(self, fact: str, told: T | None, listed: T | None = None) -> T:
+        value = listed if told is None else told
+        if value is None:
+            how = f"Model({self.id!r}, Facts({fact}=…))"
+            raise LocalProtocolError(f"{fact} of the text model {self.id!r} is not known; tell it: {how}")
+        return value
 
 
-Model.SIGURD = Model("6B-v4")
-Model.EUTERPE = Model("euterpe-v2")
-Model.KRAKE = Model("krake-v2")
-Model.SNEK = Model("genji-python-6b")
-Model.GENJI = Model("genji-jp-6b-v2")
-Model.HYPEBOT = Model("hypebot")
-Model.INLINE = Model("infillmodel")
-Model.CLIO = Model("clio-v1")
-Model.KAYRA = Model("kayra-v1")
-Model.ERATO = Model("llama-3-erato-v1", token_width=4)
+_SHORT: Final = dict.fromkeys(Tier, 2048)
+_LONG: Final = dict.fromkeys(Tier, 8192)
+
+Model.CALLIOPE = Model("2.7B", Facts(name="Calliope", modules=False))
+Model.SIGURD = Model("6B-v4", Facts(name="Sigurd", context=_SHORT, modules=True))
+Model.SIGURD_2_9B = Model("sigurd-2.9b-v1", Facts(name="Sigurd 2.9B", modules=True))
+Model.EUTERPE = Model("euterpe-v2", Facts(name="Euterpe", context=_SHORT, modules=True))
+Model.KRAKE = Model("krake-v2", Facts(name="Krake", context=_SHORT, modules=True))
+Model.CASSANDRA = Model("cassandra", Facts(name="Cassandra", modules=True))
+Model.GENJI = Model("genji-jp-6b-v2", Facts(name="Genji", context=_SHORT, modules=False))
+Model.SNEK = Model("genji-python-6b", Facts(name="Snek", context=_SHORT, modules=False))
+Model.HYPEBOT = Model("hypebot", Facts(name="HypeBot", context=_SHORT, modules=True))
+Model.INLINE = Model("infillmodel", Facts(name="Inline", context=_SHORT, modules=True))
+Model.CLIO = Model("clio-v1", Facts(name="Clio", context=_LONG, modules=True))
+Model.KAYRA = Model(
+    "kayra-v1", Facts(name="Kayra", context={Tier.TABLET: 4096, Tier.SCROLL: 8192, Tier.OPUS: 8192}, modules=True)
+)
+Model.ERATO = Model("llama-3-erato-v1", Facts(name="Erato", context={Tier.OPUS: 8192}, modules=False))
+Model.GLM = Model("glm-4-6", Facts(name="GLM 4.6", host=Host.TEXT, modules=False, native=False))
+Model.XIALONG = Model("xialong-v1", Facts(name="Xialong", host=Host.TEXT, modules=False, native=False))
 
 MODELS: Final = (
+    Model.CALLIOPE,
     Model.SIGURD,
+    Model.SIGURD_2_9B,
     Model.EUTERPE,
     Model.KRAKE,
-    Model.SNEK,
+    Model.CASSANDRA,
     Model.GENJI,
+    Model.SNEK,
     Model.HYPEBOT,
     Model.INLINE,
     Model.CLIO,
     Model.KAYRA,
     Model.ERATO,
 )
-"""All that are listed."""
+"""All that the native endpoints serve, or served once, each in its newest version."""
 
-_BY_ID: Final = {model.id: model for model in MODELS}
+_OLDER: Final = (
+    Model("6B", Model.SIGURD.facts),
+    Model("6B-v3", Model.SIGURD.facts),
+    Model("euterpe-v0", Model.EUTERPE.facts),
+    Model("krake-v1", Model.KRAKE.facts),
+    Model("genji-jp-6b", Model.GENJI.facts),
+)
+_STAGING: Final = tuple(map(Model, COLOURS))
+
+_BY_ID: Final = {model.id: model for model in (*MODELS, Model.GLM, Model.XIALONG, *_OLDER, *_STAGING)}
+_BY_NAME: Final = {model.name.casefold(): model for model in (*MODELS, Model.GLM, Model.XIALONG)}
+
+_VERSION: Final = re.compile(r"-v\d+\Z")
+
+
+def _stem(id: str) -> str:  # noqa: A002
+    return _VERSION.sub("", id)
+
+
+_BY_STEM: Final = {_stem(model.id): model for model in MODELS}

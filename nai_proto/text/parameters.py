@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Literal, TypedDict
 
 __all__ = ["LogitBias", "Parameters", "PhraseRepPen"]
 
-PhraseRepPen = Literal["off", "very_light", "light", "medium", "aggressive", "very_aggressive"]
+
+class PhraseRepPen(StrEnum):
+    """How hard repeated phrases are punished; equal to its word on the wire."""
+
+    OFF = "off"
+    VERY_LIGHT = "very_light"
+    LIGHT = "light"
+    MEDIUM = "medium"
+    AGGRESSIVE = "aggressive"
+    VERY_AGGRESSIVE = "very_aggressive"
 
 
 class LogitBias(TypedDict):
@@ -47,7 +57,7 @@ class Parameters(TypedDict, total=False):
     repetition_penalty_frequency: float
     repetition_penalty_presence: float
     repetition_penalty_whitelist: Sequence[int]
-    phrase_rep_pen: PhraseRepPen
+    phrase_rep_pen: PhraseRepPen | Literal["off", "very_light", "light", "medium", "aggressive", "very_aggressive"]
     bad_words_ids: Sequence[Sequence[int]]
     stop_sequences: Sequence[Sequence[int]]
     logit_bias: Sequence[tuple[int, float]]
@@ -65,3 +75,16 @@ class Parameters(TypedDict, total=False):
     line_start_ids: Sequence[Sequence[int]]
     cropped_token: int
     valid_first_tokens: Sequence[int]
+    do_sample: bool
+    early_stopping: bool
+    next_word: bool
+    output_nonzero_probs: bool
+    get_hidden_states: bool
+    num_beams: float
+    num_beam_groups: float
+    num_return_sequences: int
+    length_penalty: float
+    diversity_penalty: float
+    no_repeat_ngram_size: int
+    encoder_no_repeat_ngram_size: int
+    max_time: int

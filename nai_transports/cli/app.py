@@ -9,6 +9,7 @@ import typer
 from .demo import demo
 from .emulate import emulate
 from .generate import generate
+from .presets import presets
 from .tokens import decode_packed, tokens
 
 __all__ = ["app"]
@@ -43,3 +44,4 @@ app.command()(demo)
 app.command()(generate)
 app.command("decode")(decode_packed)
 app.add_typer(tokens, name="tokens")
+app.add_typer(presets, name="presets")

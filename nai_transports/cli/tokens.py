@@ -15,8 +15,8 @@ from nai_proto.errors import LocalProtocolError
 from nai_proto.text.models import Model
 from nai_proto.tokenizers import KNOWN, Tokenizer, known, read, tokenizer_name
 
+from .. import files
 from ..tokenizer_files import load
-from ..tokenizer_files.cache import bytes_of
 from .failing import one_line
 
 __all__ = ["decode_packed", "tokens"]
@@ -83,7 +83,7 @@ def _tokenizer(model: str | None, name: str | None, path: Path | None) -> Tokeni
     if model is not None and name is not None:
         raise LocalProtocolError("--model and --tokenizer are two ways to say the same: give one of them")
     if model is None and name is None and path is not None and not path.is_dir():
-        return read(bytes_of(path), name=path.name)
+        return read(files.read(path), name=path.name)
     if name is not None and name not in KNOWN:
         raise LocalProtocolError(f"no tokenizer is called {name!r}; known are {', '.join(KNOWN)}")
     return load(name or tokenizer_name(model or Model.KAYRA.id), path=path)

@@ -33,8 +33,9 @@ from nai_proto.errors import LocalProtocolError, RemoteProtocolError, StatusErro
 from nai_proto.text.models import Model
 from nai_proto.tokenizers import Known, Tokenizer, known, read
 
+from ..files import read as read_file
 from . import distribution, website
-from .cache import bytes_of, cache_directory, kept
+from .cache import cache_directory, kept
 from .showing import Progress, shown
 from .website import ORIGIN
 
@@ -109,9 +110,9 @@ def find(
 def _given(wanted: Known, path: Path) -> bytes | None:
     """The caller's own file, or the best in the caller's own directory."""
     if path.is_file():
-        return bytes_of(path)
+        return read_file(path)
     named = (path / name for name in (*wanted.files, *wanted.stand_ins))
-    return next((bytes_of(file) for file in named if file.is_file()), None)
+    return next((read_file(file) for file in named if file.is_file()), None)
 
 
 def _found(files: Mapping[str, str | None], progress: Progress | None, origin: str, tried: list[str]) -> bytes | None:

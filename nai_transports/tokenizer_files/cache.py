@@ -7,15 +7,16 @@ a file beside it whose name ends in ``.sha256``: so damage is found, whatever th
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from nai_proto.errors import LocalProtocolError
 
-__all__ = ["LARGEST", "bytes_of", "cache_directory", "keep", "kept", "sound"]
+from ..files import read, write
+
+__all__ = ["LARGEST", "cache_directory", "keep", "kept", "sound"]
 
 LARGEST: Final = 64 * 2**20
 """Bytes of one file; the largest known has 9 MB."""
@@ -49,30 +50,19 @@ def keep(path: Path, data: bytes, *, recorded: bool = False) -> None:
     Raises:
         LocalProtocolError: it cannot be written.
     """
-    _write(path, data)
+    with suppress(OSError):  # which `write` tells, too
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write(path, data)
     if recorded:
-        _write(_beside(path), hashlib.sha256(data).hexdigest().encode())
+        write(_beside(path), hashlib.sha256(data).hexdigest().encode())
 
 
 def sound(path: Path, digest: str | None) -> bytes | None:
     """The file, if it is there and has this SHA-256."""
     if digest is None or not path.is_file() or path.stat().st_size > LARGEST:
         return None
-    data = bytes_of(path)
+    data = read(path)
     return data if hashlib.sha256(data).hexdigest() == digest else None
-
-
-def bytes_of(path: Path) -> bytes:
-    """The whole file.
-
-    Raises:
-        LocalProtocolError: it cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        problem = error.strerror
-    raise LocalProtocolError(f"{path} cannot be read: {problem}")
 
 
 def _beside(path: Path) -> Path:
@@ -81,25 +71,4 @@ def _beside(path: Path) -> Path:
 
 def _recorded(path: Path) -> str | None:
     beside = _beside(path)
-    return bytes_of(beside).decode("ascii", "replace").strip() if beside.is_file() else None
-
-
-def _write(path: Path, data: bytes) -> None:
-    """A temporary name in the same directory, flushed to the disk, then renamed."""
-    temporary = ""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = file.name
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        temporary = ""
-        return
-    except OSError as error:
-        problem = error.strerror
-    finally:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-    raise LocalProtocolError(f"{path} cannot be written: {problem}")
+    return read(beside).decode("ascii", "replace").strip() if beside.is_file() else None

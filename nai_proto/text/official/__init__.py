@@ -1,0 +1,93 @@
+"""The presets that the service's website offers, by model; each model's are loaded when they are first asked for.
+
+They are written as their files have them, only shorter: ``order`` names all samplers, a minus before those that are off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Final
+
+from ..models import Model
+from ..samplers import COLOURS
+
+__all__ = ["Official", "default_name", "official", "officials"]
+
+
+@dataclass(frozen=True, slots=True)
+class Official:
+    """One preset, as data."""
+
+    name: str
+    id: str
+    version: int | None
+    "``textGenerationSettingsVersion``."
+    order: str
+    parameters: dict[str, object] = field(hash=False)
+    "All others."
+
+    def document(self, model: str) -> dict[str, object]:
+        """What its file holds (native §12.1); shares nothing with the table but the lists among the parameters."""
+        order = [{"id": name.removeprefix("-"), "enabled": name[0] != "-"} for name in self.order.split()]
+        version = {} if self.version is None else {"textGenerationSettingsVersion": self.version}
+        parameters = {**version, **self.parameters, "order": order}
+        head = {"presetVersion": 3, "name": self.name, "id": self.id, "remoteId": ""}
+        return {**head, "parameters": parameters, "model": model}
+
+
+def official(name: str, id: str, version: int | None, order: str, **parameters: object) -> Official:  # noqa: A002
+    """One preset, as the tables write it."""
+    return Official(name, id, version, order, parameters)
+
+
+_HOMES: Final = {
+    "2.7B": "others.CALLIOPE",
+    "6B-v4": "sigurd.SIGURD",
+    "euterpe-v2": "euterpe.EUTERPE",
+    "krake-v1": "krake.KRAKE_V1",
+    "krake-v2": "krake.KRAKE",
+    "genji-jp-6b-v2": "others.GENJI",
+    "genji-python-6b": "others.SNEK",
+    "hypebot": "others.HYPEBOT",
+    "infillmodel": "others.INLINE",
+    "clio-v1": "clio.CLIO",
+    "kayra-v1": "kayra.KAYRA",
+    "llama-3-erato-v1": "erato.ERATO",
+    **dict.fromkeys(COLOURS, "others.COLOURS"),
+}
+
+_DEFAULTS: Final = {
+    "2.7B": "Storywriter",
+    "6B-v4": "Storywriter",
+    "euterpe-v2": "Genesis",
+    "krake-v1": "Astraea",
+    "krake-v2": "Blue Lighter",
+    "genji-jp-6b-v2": "Genji Default",
+    "genji-python-6b": "Storywriter",
+    "clio-v1": "Vingt-Un",
+    "kayra-v1": "Carefree",
+    "llama-3-erato-v1": "Golden Arrow",  # the sources name none, or one each; it stands first in the website's list
+}
+"""Where it is not the only one."""
+
+
+def officials(model: Model) -> tuple[Official, ...]:
+    """The presets of a model; none if it has none."""
+    home = _HOMES.get(_version(model))
+    if home is None:
+        return ()
+    module, name = home.split(".")
+    found: tuple[Official, ...] = getattr(import_module(f".{module}", __name__), name)
+    return found
+
+
+def default_name(model: Model) -> str | None:
+    """The name of the preset that the website begins with; None if the model has none."""
+    presets = officials(model)
+    return _DEFAULTS.get(_version(model)) or (presets[0].name if presets else None)
+
+
+def _version(model: Model) -> str:
+    """The id under which a model has presets: its own, or that of its newest version."""
+    return model.id if model.id in _HOMES else model.newest.id

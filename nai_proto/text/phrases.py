@@ -1,0 +1,198 @@
+"""Phrases that are banned, made likelier or rarer, or that end an answer (native §9.3, §13).
+
+Text stays text here, since its ids differ from model to model; a tokenizer turns it into ids when the request is built.
+Phrases are the user's words: none stands in a repr or an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, Self, TypeAlias, cast
+
+from ..errors import LocalProtocolError, RemoteProtocolError
+from ..tokenizers.base import Tokenizer
+from .parameters import LogitBias
+from .rules import Kind, shown
+
+__all__ = ["BanList", "BiasGroup", "Phrase", "plain", "token_ids"]
+
+Phrase: TypeAlias = str | Sequence[int] | Mapping[str, object]
+"""Text; token ids; ``{"sequence": phrase}``; or ``{"sequences": [phrase, …]}``, of which the first counts."""
+
+_FORMS: Final = 'text, token ids, {"sequence": …} or {"sequences": [ … ]}, and not empty'
+
+_STORED: Final = {
+    "bias": Kind.NUMBER,
+    "enabled": Kind.BOOLEAN,
+    "ensure_sequence_finish": Kind.BOOLEAN,
+    "generate_once": Kind.BOOLEAN,
+}
+_UNSAID: Final[Mapping[str, object]] = {"ensure_sequence_finish": False, "generate_once": False, "phrases": []}
+_SPELLINGS: Final = {"ensureSequenceFinish": "ensure_sequence_finish", "generateOnce": "generate_once"}
+
+
+class _Phrases:
+    """What ban lists and bias groups share."""
+
+    def __init__(self, phrases: Iterable[Phrase], enabled: bool) -> None:
+        self.enabled = enabled
+        "Off, it adds nothing to a request."
+        self._phrases: list[str | tuple[int, ...]] = []
+        self.add(*phrases)
+
+    def add(self, *phrases: Phrase) -> Self:
+        """Adds phrases; all of them or, when one is wrong, none.
+
+        Raises:
+            LocalProtocolError: one has none of the forms of `Phrase`, or is empty.
+        """
+        self._phrases += [plain(phrase) for phrase in phrases]
+        return self
+
+    def __iadd__(self, phrase: Phrase) -> Self:
+        return self.add(phrase)
+
+    def __iter__(self) -> Iterator[str | tuple[int, ...]]:
+        return iter(tuple(self._phrases))
+
+    def __len__(self) -> int:
+        return len(self._phrases)
+
+    def __bool__(self) -> bool:
+        return True  # a list without phrases is a list
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, type(self)) and self.__dict__ == other.__dict__
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {len(self)}{'' if self.enabled else ', off'}>"
+
+
+class BanList(_Phrases):
+    """Phrases that must not appear.
+
+    Args:
+        sequences: the phrases.
+        enabled: off, it adds nothing to a request.
+
+    Raises:
+        LocalProtocolError: as `add`.
+    """
+
+    def __init__(self, *sequences: Phrase, enabled: bool = True) -> None:
+        super().__init__(sequences, enabled)
+
+    def tokenized(self, tokenizer: Tokenizer | None = None) -> list[list[int]]:
+        """The entries of ``bad_words_ids``; none when off.
+
+        Raises:
+            LocalProtocolError: a phrase is text, and there is no tokenizer.
+        """
+        return [token_ids(phrase, tokenizer, "a ban list") for phrase in self] if self.enabled else []
+
+
+class BiasGroup(_Phrases):
+    """Phrases made likelier or rarer together.
+
+    Args:
+        bias: positive is likelier, negative rarer; the website stays between -1 and 1.
+        ensure_sequence_finish: once a phrase has begun, make sure that it is finished.
+        generate_once: only until the phrase has appeared once.
+        enabled: off, it adds nothing to a request.
+        phrases: the phrases; more come with `add` and ``+=``.
+
+    Raises:
+        LocalProtocolError: the bias is not a finite number; else as `add`.
+    """
+
+    def __init__(
+        self,
+        bias: float,
+        ensure_sequence_finish: bool = False,
+        generate_once: bool = False,
+        enabled: bool = True,
+        *,
+        phrases: Iterable[Phrase] = (),
+    ) -> None:
+        if not Kind.NUMBER.holds(bias):
+            raise LocalProtocolError(f"a bias group's bias is a finite number, not {bias!r:.20}")
+        self.bias = bias
+        self.ensure_sequence_finish = ensure_sequence_finish
+        self.generate_once = generate_once
+        super().__init__(phrases, enabled)
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, object]) -> BiasGroup:
+        """The group that a story or a preset holds, in either spelling of its keys (native §9.3); others are left out.
+
+        Raises:
+            RemoteProtocolError: ``bias`` or ``enabled`` is missing, or a value has a wrong type.
+        """
+        stored = {**_UNSAID, **{_SPELLINGS.get(key, key): value for key, value in data.items()}}
+        for key, kind in _STORED.items():
+            if key not in stored:
+                raise RemoteProtocolError(f"bias group: {key} is missing")
+            if not kind.holds(stored[key]):
+                raise RemoteProtocolError(f"bias group: {key} is {shown(stored[key])}, where {kind} was expected")
+        phrases = stored.pop("phrases")
+        if not isinstance(phrases, list):
+            raise RemoteProtocolError(f"bias group: phrases is {shown(phrases)}, where a list was expected")
+        try:
+            return cls(**{key: cast("Any", stored[key]) for key in _STORED}, phrases=cast("list[Phrase]", phrases))
+        except LocalProtocolError as error:
+            problem = str(error)
+        raise RemoteProtocolError(f"bias group: {problem}")
+
+    def tokenized(self, tokenizer: Tokenizer | None = None) -> list[LogitBias]:
+        """The entries of ``logit_bias_exp``, one per phrase; none when off.
+
+        Raises:
+            LocalProtocolError: a phrase is text, and there is no tokenizer.
+        """
+        return [
+            {
+                "sequence": token_ids(phrase, tokenizer, "a bias group"),
+                "bias": self.bias,
+                "ensure_sequence_finish": self.ensure_sequence_finish,
+                "generate_once": self.generate_once,
+            }
+            for phrase in (self if self.enabled else ())
+        ]
+
+
+def token_ids(phrase: Phrase, tokenizer: Tokenizer | None, where: str) -> list[int]:
+    """A phrase's ids.
+
+    Args:
+        phrase: in any of its forms.
+        tokenizer: that of the model; needed for text only.
+        where: what holds the phrase, for the error: ``"a ban list"``.
+
+    Raises:
+        LocalProtocolError: it is text and there is no tokenizer, or it has none of the forms.
+    """
+    known = plain(phrase)
+    if not isinstance(known, str):
+        return [*known]
+    if tokenizer is None:
+        raise LocalProtocolError(f"a phrase of {where} is text, which needs tokenizer=…; without one, give token ids")
+    return tokenizer.encode(known)
+
+
+def plain(phrase: object) -> str | tuple[int, ...]:
+    """A phrase in its simplest form: text or ids.
+
+    Raises:
+        LocalProtocolError: it has none of the forms of `Phrase`, or is empty.
+    """
+    if isinstance(phrase, Mapping):
+        inside = cast("Mapping[str, object]", phrase)
+        several = inside.get("sequences")
+        phrase = inside.get(
+            "sequence", cast("list[object]", several)[0] if isinstance(several, list) and several else None
+        )
+    if isinstance(phrase, str) and phrase:
+        return phrase
+    if Kind.PHRASES.holds((phrase,)):
+        return tuple(cast("Sequence[int]", phrase))
+    raise LocalProtocolError(f"a phrase is {_FORMS}; not this {type(phrase).__name__}")

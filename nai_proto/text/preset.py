@@ -1,0 +1,286 @@
+"""Presets: a name, a model and settings; from files, from the service's own list, or made in code (native §12)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
+
+from ..codecs.json import encode
+from ..errors import LocalProtocolError
+from .models import Model
+from .official import default_name, officials
+from .preset_fields import DEFAULTS, FIELDS, Fields, Slot, checked, field, slots
+from .preset_file import parameters_of, parsed, read_settings, read_slots, text_of, written_slots
+from .rules import nearest
+from .samplers import SAMPLERS, Order
+
+__all__ = ["Preset"]
+
+_OWN: Final = frozenset(("_document", "_model", "_settings", "_slots", "name"))
+"""What a preset has as attributes that are no settings."""
+
+
+class Preset(Fields):
+    """Settings for one model, as items (``preset["top_k"]``) and as attributes (``preset.top_k``).
+
+    A setting that is not there is None, and giving None or deleting takes it away. Names and types are looked at when a
+    setting is given, ranges when a request is built. What a file holds and this class does not know survives until it is
+    written again.
+
+    Args:
+        name: as people see it.
+        model: whose preset it is; of an older version, the newest one's.
+        settings: to begin with.
+
+    Raises:
+        LocalProtocolError: a setting has a wrong name or type.
+    """
+
+    DEFAULTS: ClassVar[Mapping[str, object]] = DEFAULTS
+
+    name: str
+
+    def __init__(self, name: str, model: Model | str, settings: Mapping[str, object] | None = None) -> None:
+        given = Model.named(model)
+        self.name = name
+        self._model: Model = given.newest
+        head = {"presetVersion": 3, "name": name, "id": "", "remoteId": "", "parameters": None}
+        self._document: dict[str, object] = {**head, "model": given.id}
+        "Its file, where name and parameters hold their places only."
+        self._settings: dict[str, object] = {}
+        self._slots: tuple[Slot, ...] | None = None
+        for setting, value in (settings or {}).items():
+            self[setting] = value
+
+    @property
+    def model(self) -> Model:
+        """Whose preset it is."""
+        return self._model
+
+    # ---- settings
+
+    def __getitem__(self, name: str) -> Any:
+        if name == "order":
+            return None if self._slots is None else [sampler for sampler, _ in self._samplers]
+        return self._settings.get(field(name))
+
+    def __setitem__(self, name: str, value: object) -> None:
+        if value is None:
+            del self[name]
+        elif name == "order":
+            self._slots = slots(value)
+        else:
+            self._settings[name] = checked(name, value)
+
+    def __delitem__(self, name: str) -> None:
+        if name == "order":
+            self._slots = None
+        else:
+            self._settings.pop(field(name), None)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name in FIELDS and self[name] is not None
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of the settings that are there."""
+        return iter([*(name for name in self._settings if name in self), *(["order"] if "order" in self else [])])
+
+    def keys(self) -> list[str]:
+        """The names of the settings that are there; with this, ``dict(preset)`` works."""
+        return [*self]
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name):
+            if name not in FIELDS:
+                raise AttributeError(f"a preset has no setting {name!r}")
+            return self[name]
+
+        def __setattr__(self, name, value):
+            if name in _OWN:
+                object.__setattr__(self, name, value)
+            else:
+                self[name] = value
+
+        def __delattr__(self, name):
+            del self[name]
+
+    def set(self, name: str, value: object) -> Self:
+        """Gives one setting."""
+        self[name] = value
+        return self
+
+    def update(self, values: Mapping[str, object] | None = None, **more: object) -> Self:
+        """Gives many settings; all of them or, when one is wrong, none."""
+        trial = self.copy()
+        for name, value in {**(values or {}), **more}.items():
+            trial[name] = value
+        self._settings, self._slots = trial._settings, trial._slots
+        return self
+
+    # ---- samplers
+
+    @property
+    def _samplers(self) -> list[tuple[Order, bool]]:
+        """Those that are known, in order, and whether they are on."""
+        return [(slot.sampler, slot.enabled) for slot in self._slots or () if slot.sampler is not None]
+
+    @property
+    def sampling_options(self) -> list[bool]:
+        """Which samplers of ``order`` are on, in its order; empty without an order."""
+        return [enabled for _, enabled in self._samplers]
+
+    def set_sampling_options_state(self, states: Sequence[bool]) -> Self:
+        """Switches the samplers of ``order`` on and off.
+
+        Raises:
+            LocalProtocolError: there is no order, or it has another length.
+        """
+        if self._slots is None:
+            raise LocalProtocolError(f"preset {self.name!r} has no samplers to switch: set order first")
+        if len(states) != len(self._samplers):
+            raise LocalProtocolError(f"preset {self.name!r} has {len(self._samplers)} samplers, not {len(states)}")
+        flags = iter(states)
+        self._slots = tuple(
+            slot if slot.sampler is None else replace(slot, enabled=bool(next(flags))) for slot in self._slots
+        )
+        return self
+
+    # ---- for a request
+
+    def to_settings(self, model: Model | str | None = None) -> dict[str, object]:
+        """Its part of the parameters of a request: steps 1 to 4 of native §12.4.
+
+        Args:
+            model: the model of the request; the preset's own when not given.
+
+        Raises:
+            LocalProtocolError: the preset is another model's, it has a sampler twice, or which samplers the model takes
+                is not known.
+        """
+        model = self._model if model is None else Model.named(model)
+        if model.newest.id != self._model.id:
+            own = ", ".join(one.name for one in officials(model)) or "none that is official"
+            raise LocalProtocolError(
+                f"preset {self.name!r} is for {self._model.id}, not for {model.id}; its own presets: {own}"
+            )
+        # 1. Everything that a request may hold.
+        settings = {name: deepcopy(value) for name, value in self._settings.items() if name in self}
+        for name in ("textGenerationSettingsVersion", "repetition_penalty_default_whitelist"):
+            settings.pop(name, None)
+        # 2. Samplers: without an order all stays as it is; else what is not on leaves with all its parameters.
+        if self._slots is not None:
+            order = [sampler for sampler, enabled in self._samplers if enabled and model.takes(sampler)]
+            for sampler in order:
+                if order.count(sampler) > 1:
+                    raise LocalProtocolError(f"order of preset {self.name!r} has {SAMPLERS[sampler].name} twice")
+            for row in SAMPLERS:
+                if row.id not in order:
+                    for key in row.keys:
+                        settings.pop(key, None)
+            settings["order"] = [int(sampler) for sampler in order]
+        # 3. The word on the wire.
+        if "phrase_rep_pen" in settings:
+            settings["phrase_rep_pen"] = str(settings["phrase_rep_pen"])
+        # 4. Zeros that the service would not take for "off".
+        for name in ("repetition_penalty_range", "repetition_penalty_slope"):
+            if settings.get(name) == 0:
+                del settings[name]
+        return settings
+
+    # ---- copies
+
+    def copy(self) -> Self:
+        """Another preset with the same name, model, settings and switches."""
+        twin = type(self)(self.name, self._model)
+        twin._document, twin._settings, twin._slots = deepcopy((self._document, self._settings, self._slots))
+        return twin
+
+    def __eq__(self, other: object) -> bool:
+        """Would their files be the same?"""
+        return isinstance(other, Preset) and self.to_preset_data() == other.to_preset_data()
+
+    def __repr__(self) -> str:
+        return f"<preset {self.name!r} for {self._model.id}>"
+
+    # ---- files
+
+    @classmethod
+    def from_preset_data(
+        cls, data: Mapping[str, object], *, model: Model | str | None = None, where: str = "preset"
+    ) -> Self:
+        """The preset that a file holds (native §12.1).
+
+        Args:
+            data: the file's JSON.
+            model: the model that it must be for, or is for if the file does not say.
+            where: what this is, to begin a message with; a file's name, for example.
+
+        Raises:
+            RemoteProtocolError: something is missing, or has a wrong type.
+            LocalProtocolError: it is another model's, or does not say whose, and ``model`` is not given.
+        """
+        name, parameters = text_of(data, "name", where), parameters_of(data, where)
+        own = Model.named(model).id if model is not None and "model" not in data else text_of(data, "model", where)
+        if model is not None and Model.named(own).newest.id != Model.named(model).newest.id:
+            raise LocalProtocolError(f"{where}: {name!r} is a preset for {own}, not for {Model.named(model).id}")
+        preset = cls(name, own if model is None else model)
+        preset._document = {**deepcopy({**data, "parameters": None}), "model": own}
+        preset._settings = read_settings(parameters, where)
+        preset._slots = read_slots(parameters.get("order"), where)
+        return preset
+
+    def to_preset_data(self) -> dict[str, object]:
+        """What a file of it holds (native §12.1); shares nothing with the preset."""
+        parameters = deepcopy(self._settings)
+        if self._slots is not None:
+            parameters["order"] = written_slots(self._slots)
+        return {**deepcopy(self._document), "name": self.name, "parameters": parameters}
+
+    @classmethod
+    def loads(cls, data: bytes | str, *, model: Model | str | None = None, where: str = "preset") -> Self:
+        """The preset in the text of a ``.preset`` file; arguments and errors as for `from_preset_data`."""
+        return cls.from_preset_data(parsed(data, where), model=model, where=where)
+
+    def dumps(self) -> bytes:
+        """The text of a ``.preset`` file, in UTF-8.
+
+        Raises:
+            LocalProtocolError: a text in it holds a lone surrogate.
+        """
+        return encode(self.to_preset_data())
+
+    # ---- the service's own
+
+    @classmethod
+    def official(cls, model: Model | str) -> tuple[Self, ...]:
+        """All presets that the website offers for a model, each a copy of its own; none if it offers none."""
+        model = Model.named(model)
+        return tuple(cls.from_preset_data(one.document(model.id)) for one in officials(model))
+
+    @classmethod
+    def from_official(cls, model: Model | str, name: str) -> Self:
+        """A copy of an official preset.
+
+        Raises:
+            LocalProtocolError: the model has none of this name.
+        """
+        model = Model.named(model)
+        names = [one.name for one in officials(model)]
+        for one in officials(model):
+            if one.name == name:
+                return cls.from_preset_data(one.document(model.id))
+        has = f"it has {', '.join(names)}" if names else "it has none at all; make one with Preset(name, model, {…})"
+        raise LocalProtocolError(f"{model.id} has no official preset {name!r}{nearest(name, names)}; {has}")
+
+    @classmethod
+    def from_default(cls, model: Model | str) -> Self:
+        """A copy of the preset that the website begins with (native §12.3; Erato's is Golden Arrow, the first listed).
+
+        Raises:
+            LocalProtocolError: the model has no official presets.
+        """
+        model = Model.named(model)
+        return cls.from_official(model, default_name(model) or "default")

@@ -1,0 +1,255 @@
+"""What the parameters of a text request may be (native §9.1, §9.2, §9.3), asked before anything is sent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, cast
+
+from ..errors import LocalProtocolError
+from ..http import Host
+from .models import Model
+from .parameters import PhraseRepPen
+from .samplers import SAMPLERS, Order
+
+__all__ = ["RULES", "Kind", "Rule", "check", "nearest", "shown"]
+
+
+class Kind(StrEnum):
+    """The types of parameters, in words that end "… takes"."""
+
+    BOOLEAN = "true or false"
+    INTEGER = "an integer"
+    NUMBER = "a number"
+    TEXT = "text"
+    IDS = "a list of token ids"
+    PHRASES = "a list of non-empty lists of token ids"
+    ORDER = "a list of sampler ids"
+    PHRASE_REP_PEN = "one of " + ", ".join(PhraseRepPen)
+    PAIRS = "a list of pairs of a token id and a number"
+    BIASES = "a list of objects with sequence, bias, ensure_sequence_finish and generate_once"
+
+    def holds(self, value: object) -> bool:
+        """Is the value of this type? Booleans are no numbers, and what is not finite is none."""
+        return _HOLDS[self](value)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What one parameter may be."""
+
+    kind: Kind
+    least: float | None = None
+    most: float | None = None
+    text: tuple[float, float] | None = None
+    "Another range, on the text host."
+    items: int | None = None
+    "The most items, on the text host; the api host names no limit."
+
+
+_NUMBER: Final = Rule(Kind.NUMBER)
+_INTEGER: Final = Rule(Kind.INTEGER)
+_BOOLEAN: Final = Rule(Kind.BOOLEAN)
+_TEXT: Final = Rule(Kind.TEXT)
+_SHARE: Final = Rule(Kind.NUMBER, 0, 1)
+_POSITIVE: Final = Rule(Kind.NUMBER, 0)
+_LENGTH: Final = Rule(Kind.INTEGER, 1, 2048)
+_ADDED: Final = Rule(Kind.NUMBER, -2, 2, text=(-16, 16))
+
+RULES: Final[Mapping[str, Rule]] = {
+    "temperature": Rule(Kind.NUMBER, 0.1, 100),
+    "max_length": _LENGTH,
+    "min_length": _LENGTH,
+    "top_k": _INTEGER,
+    "top_p": _NUMBER,
+    "tail_free_sampling": _SHARE,
+    "top_a": _NUMBER,
+    "typical_p": _NUMBER,
+    "cfg_scale": _POSITIVE,
+    "cfg_uc": _TEXT,
+    "cfg_alpha": _SHARE,
+    "top_g": Rule(Kind.INTEGER, 0, 65_536),
+    "mirostat_tau": _POSITIVE,
+    "mirostat_lr": _SHARE,
+    "math1_temp": _NUMBER,
+    "math1_quad": _NUMBER,
+    "math1_quad_entropy_scale": _NUMBER,
+    "min_p": _SHARE,
+    "order": Rule(Kind.ORDER),
+    "repetition_penalty": _NUMBER,
+    "repetition_penalty_range": Rule(Kind.INTEGER, 0, 8192),
+    "repetition_penalty_slope": Rule(Kind.NUMBER, 0, 10),
+    "repetition_penalty_frequency": _ADDED,
+    "repetition_penalty_presence": _ADDED,
+    "repetition_penalty_whitelist": Rule(Kind.IDS),
+    "phrase_rep_pen": Rule(Kind.PHRASE_REP_PEN),
+    "bad_words_ids": Rule(Kind.PHRASES, items=2048),
+    "stop_sequences": Rule(Kind.PHRASES, items=1024),
+    "logit_bias": Rule(Kind.PAIRS),
+    "logit_bias_exp": Rule(Kind.BIASES, items=1024),
+    "generate_until_sentence": _BOOLEAN,
+    "use_string": _BOOLEAN,
+    "return_full_text": _BOOLEAN,
+    "use_cache": _BOOLEAN,
+    "prefix": _TEXT,
+    "num_logprobs": Rule(Kind.INTEGER, 0, 30),
+    "bracket_ban": _BOOLEAN,
+    "force_emotion": _BOOLEAN,
+    "eos_token_id": _INTEGER,
+    "bos_token_id": _INTEGER,
+    "pad_token_id": _INTEGER,
+    "line_start_ids": Rule(Kind.PHRASES),
+    "cropped_token": _INTEGER,
+    "valid_first_tokens": Rule(Kind.IDS),
+    "do_sample": _BOOLEAN,
+    "early_stopping": _BOOLEAN,
+    "next_word": _BOOLEAN,
+    "output_nonzero_probs": _BOOLEAN,
+    "get_hidden_states": _BOOLEAN,
+    "num_beams": _NUMBER,
+    "num_beam_groups": _NUMBER,
+    "num_return_sequences": _INTEGER,
+    "length_penalty": _NUMBER,
+    "diversity_penalty": _NUMBER,
+    "no_repeat_ngram_size": _INTEGER,
+    "encoder_no_repeat_ngram_size": _INTEGER,
+    "max_time": _INTEGER,
+}
+"""By parameter."""
+
+_OWNER: Final = {key: row.id for row in SAMPLERS for key in row.keys}
+"""The sampler that a parameter belongs to."""
+
+
+def check(parameters: Mapping[str, object], model: Model | str) -> None:
+    """Refuses what the service would refuse or misread.
+
+    Raises:
+        LocalProtocolError: a name, a type, a range, a number of items or a sampler is wrong for this model, or the native
+            endpoints do not serve it. Names the parameter, its value unless it is text, what is allowed, and the model.
+    """
+    model = Model.named(model)
+    if not model.native:
+        raise LocalProtocolError(f"{model.id} is served by the OpenAI-compatible endpoints only (native §1.2)")
+    for name, value in parameters.items():
+        rule = RULES.get(name)
+        if rule is None:
+            raise LocalProtocolError(f"a text request has no parameter {name!r}{nearest(name, RULES)}")
+        if not rule.kind.holds(value):
+            raise LocalProtocolError(f"{name} is {shown(value)}, and {model.id} takes {rule.kind}")
+        if name in _OWNER and not model.takes(_OWNER[name]):
+            raise LocalProtocolError(f"{name} belongs to a sampler that {model.id} does not take")
+        if isinstance(value, int | float):
+            _in_range(name, value, rule, model)
+        elif isinstance(value, Sequence) and not isinstance(value, str):
+            _fits(name, cast("Sequence[object]", value), rule, model)
+
+
+def _in_range(name: str, value: float, rule: Rule, model: Model) -> None:
+    least, most = rule.text if rule.text and model.host is Host.TEXT else (rule.least, rule.most)
+    if (least is not None and value < least) or (most is not None and value > most):
+        allowed = f"{rule.kind} from {least:g} to {most:g}" if most is not None else f"{rule.kind} not below {least:g}"
+        raise LocalProtocolError(f"{name} is {value!r}, and {model.id} takes {allowed}")
+
+
+def _fits(name: str, items: Sequence[object], rule: Rule, model: Model) -> None:
+    if rule.items is not None and len(items) > rule.items and model.host is Host.TEXT:
+        raise LocalProtocolError(f"{name} has {len(items)} items, and {model.id} takes at most {rule.items}")
+    if rule.kind is Kind.ORDER:
+        _ordered(cast("Sequence[int]", items), model)
+    else:
+        largest = max((token for item in items for token in _ids(item, rule.kind)), default=0)
+        if largest >= 65_536 and largest >= 256**model.token_width:
+            raise LocalProtocolError(f"{name} holds the token id {largest}, which no tokenizer of {model.id} has")
+
+
+def _ordered(order: Sequence[int], model: Model) -> None:
+    for place, sampler in enumerate(order):
+        if not 0 <= sampler < len(SAMPLERS):
+            raise LocalProtocolError(f"order holds {sampler:d}, and sampler ids are 0 to {len(SAMPLERS) - 1}")
+        if sampler in order[:place]:
+            raise LocalProtocolError(f"order holds {SAMPLERS[sampler].name} ({sampler:d}) twice")
+        if not model.takes(Order(sampler)):
+            raise LocalProtocolError(
+                f"order holds {SAMPLERS[sampler].name} ({sampler:d}), which {model.id} does not take"
+            )
+
+
+def shown(value: object) -> str:
+    """A value for a message: numbers as they are, of anything else the type, since texts are not to be quoted."""
+    return repr(value) if isinstance(value, int | float) else f"a {type(value).__name__}"
+
+
+def nearest(name: str, names: Mapping[str, object] | Sequence[str]) -> str:
+    """The end of a message about a name that is not known: what it may have been meant to be."""
+    from difflib import get_close_matches  # needed only when something is wrong
+
+    close = get_close_matches(name, list(names), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+# ---- types
+
+
+def _integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _number(value: object) -> bool:
+    return _integer(value) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _id(value: object) -> bool:
+    return _integer(value) and cast("int", value) >= 0
+
+
+def _list(value: object, of: Callable[[object], bool], least: int = 0) -> bool:
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes | bytearray):
+        return False
+    items = cast("Sequence[object]", value)
+    return len(items) >= least and all(map(of, items))
+
+
+def _phrase(value: object) -> bool:
+    return _list(value, _id, 1)
+
+
+def _pair(value: object) -> bool:
+    items = cast("Sequence[object]", value)
+    return _list(value, _number, 2) and len(items) == 2 and _id(items[0])
+
+
+def _bias(value: object) -> bool:
+    if not isinstance(value, Mapping):
+        return False
+    entry = cast("Mapping[object, object]", value)
+    flags = (entry.get("ensure_sequence_finish"), entry.get("generate_once"))
+    return (
+        _phrase(entry.get("sequence")) and _number(entry.get("bias")) and all(isinstance(flag, bool) for flag in flags)
+    )
+
+
+def _ids(item: object, kind: Kind) -> Sequence[int]:
+    """The token ids in an item of a list of this kind."""
+    if isinstance(item, int):
+        return (item,)
+    if isinstance(item, Mapping):
+        return cast("Sequence[int]", cast("Mapping[str, object]", item)["sequence"])
+    phrase = cast("Sequence[int]", item)
+    return phrase[:1] if kind is Kind.PAIRS else phrase
+
+
+_HOLDS: Final[Mapping[Kind, Callable[[object], bool]]] = {
+    Kind.BOOLEAN: lambda value: isinstance(value, bool),
+    Kind.INTEGER: _integer,
+    Kind.NUMBER: _number,
+    Kind.TEXT: lambda value: isinstance(value, str),
+    Kind.IDS: lambda value: _list(value, _id),
+    Kind.PHRASES: lambda value: _list(value, _phrase),
+    Kind.ORDER: lambda value: _list(value, _integer),
+    Kind.PHRASE_REP_PEN: lambda value: isinstance(value, str) and value in frozenset(PhraseRepPen),
+    Kind.PAIRS: lambda value: _list(value, _pair),
+    Kind.BIASES: lambda value: _list(value, _bias),
+}

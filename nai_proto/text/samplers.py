@@ -1,0 +1,58 @@
+"""The samplers of a text request: ids, names in preset files, parameters, and who takes them (native §9.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+__all__ = ["COLOURS", "SAMPLERS", "Order", "Sampler"]
+
+
+class Order(IntEnum):
+    """Sampler ids as they stand in ``order`` on the wire."""
+
+    TEMPERATURE = 0
+    TOP_K = 1
+    TOP_P = 2
+    TFS = 3
+    TOP_A = 4
+    TYPICAL_P = 5
+    CFG = 6
+    TOP_G = 7
+    MIROSTAT = 8
+    UNIFIED = 9
+    MIN_P = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Sampler:
+    """One row of the table."""
+
+    id: Order
+    name: str
+    "In preset files."
+    keys: tuple[str, ...]
+    "The parameters that belong to it, and leave the request with it."
+    models: frozenset[str] | None = None
+    "Ids of the models that take it; None when all do."
+
+
+COLOURS: Final = ("blue", "red", "green", "purple", "pink", "yellow", "white", "black")
+"Ids of the internal models (native §1.2)."
+_SINCE_ERATO: Final = frozenset(("kayra-v1", "llama-3-erato-v1", *COLOURS))
+
+SAMPLERS: Final = (
+    Sampler(Order.TEMPERATURE, "temperature", ("temperature",)),
+    Sampler(Order.TOP_K, "top_k", ("top_k",)),
+    Sampler(Order.TOP_P, "top_p", ("top_p",)),
+    Sampler(Order.TFS, "tfs", ("tail_free_sampling",)),
+    Sampler(Order.TOP_A, "top_a", ("top_a",)),
+    Sampler(Order.TYPICAL_P, "typical_p", ("typical_p",)),
+    Sampler(Order.CFG, "cfg", ("cfg_scale", "cfg_uc")),
+    Sampler(Order.TOP_G, "top_g", ("top_g",), frozenset(("clio-v1", "kayra-v1", *COLOURS))),
+    Sampler(Order.MIROSTAT, "mirostat", ("mirostat_tau", "mirostat_lr"), _SINCE_ERATO | {"clio-v1"}),
+    Sampler(Order.UNIFIED, "math1", ("math1_temp", "math1_quad", "math1_quad_entropy_scale"), _SINCE_ERATO),
+    Sampler(Order.MIN_P, "min_p", ("min_p",), _SINCE_ERATO),
+)
+"""By id: ``SAMPLERS[Order.TFS]``."""

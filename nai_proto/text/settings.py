@@ -1,0 +1,106 @@
+"""What a client adds to every request, whatever the preset (native §13)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Self, TypedDict
+
+from .models import Model
+from .parameters import LogitBias
+from .phrases import BanList, BiasGroup
+from .wordlists import wordlist
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+__all__ = ["ALWAYS", "NO_LOGPROBS", "GlobalSettings", "adventure_opening"]
+
+NO_LOGPROBS: Final = -1
+"""The value of `GlobalSettings.num_logprobs` that asks for none."""
+
+
+class _Changes(TypedDict, total=False):
+    generate_until_sentence: bool
+    num_logprobs: int
+    ban_brackets: bool
+    bias_dinkus_asterism: bool
+    ban_ambiguous_genji_tokens: bool
+    rep_pen_whitelist: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GlobalSettings:
+    """The switches of a client; the defaults are those that other clients have."""
+
+    generate_until_sentence: bool = False
+    "Go on for up to 20 tokens after ``max_length``, to the end of a sentence."
+    num_logprobs: int = 10
+    "How many candidates per token the answer tells, 0–30; `NO_LOGPROBS` for an answer without them."
+    ban_brackets: bool = True
+    "No brackets and braces, which belong to the prompt's own markup."
+    bias_dinkus_asterism: bool = False
+    "Makes ``***`` and ``⁂`` rarer, the marks of a new scene."
+    ban_ambiguous_genji_tokens: bool = True
+    "Genji only: bans ids that are no whole characters, for which the service often fails."
+    rep_pen_whitelist: bool = True
+    "No repetition penalty for the commonest words."
+
+    def copy(self, **changes: Unpack[_Changes]) -> Self:
+        """These settings, some of them changed."""
+        return replace(self, **changes)
+
+    def bans(self, model: Model) -> list[list[int]]:
+        """The ids to ban: brackets, then Genji's.
+
+        Raises:
+            LocalProtocolError: nothing is known of the model's tokenizer.
+        """
+        if not (self.ban_brackets or self.ban_ambiguous_genji_tokens):
+            return []
+        lists = wordlist(model.tokenizer)
+        brackets = lists.brackets if self.ban_brackets else ()
+        ambiguous = lists.ambiguous if self.ban_ambiguous_genji_tokens else ()
+        return [[*phrase] for phrase in (*brackets, *ambiguous)]
+
+    def biases(self, model: Model) -> list[LogitBias]:
+        """The biases of the dinkus and the asterism; raises as `bans`."""
+        if not self.bias_dinkus_asterism:
+            return []
+        lists = wordlist(model.tokenizer)
+        return BiasGroup(lists.dinkus_bias, phrases=lists.dinkus).tokenized()
+
+    def whitelist(self, model: Model, *, on: bool = False) -> list[int]:
+        """The ids without repetition penalty, if the setting is on, or ``on`` says so; raises as `bans`."""
+        return [*wordlist(model.tokenizer).whitelist] if self.rep_pen_whitelist or on else []
+
+    def to_settings(self, model: Model | str) -> dict[str, object]:
+        """All that they add to the parameters of a request, lists that are empty left out.
+
+        Raises:
+            LocalProtocolError: nothing is known of the model's tokenizer.
+        """
+        model = Model.named(model)
+        parameters: dict[str, object] = {**ALWAYS, "generate_until_sentence": self.generate_until_sentence}
+        if self.num_logprobs != NO_LOGPROBS:
+            parameters["num_logprobs"] = self.num_logprobs
+        if self.ban_brackets:
+            parameters["bracket_ban"] = True  # off is no key, not false
+        lists = {
+            "repetition_penalty_whitelist": self.whitelist(model),
+            "bad_words_ids": self.bans(model),
+            "logit_bias_exp": self.biases(model),
+        }
+        return parameters | {name: entries for name, entries in lists.items() if entries}
+
+
+ALWAYS: Final = {"return_full_text": False, "use_string": False, "use_cache": False}
+"""Sent with every request, whatever the settings."""
+
+
+def adventure_opening(model: Model | str) -> BanList:
+    """A ban that keeps a text adventure from ending at once while its context is short (native §9.8).
+
+    Raises:
+        LocalProtocolError: nothing is known of the model's tokenizer.
+    """
+    return BanList(*wordlist(Model.named(model).tokenizer).adventure_opening)

@@ -1,0 +1,69 @@
+"""Token ids that global settings stand for, by tokenizer (native §13); each list is loaded when it is first asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Final
+
+from ...errors import LocalProtocolError
+
+__all__ = ["Wordlist", "ids", "phrases", "wordlist"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wordlist:
+    """What one tokenizer's ids stand for."""
+
+    brackets: tuple[tuple[int, ...], ...] = ()
+    "Phrases with square brackets or braces, which belong to the prompt's own markup."
+    ambiguous: tuple[tuple[int, ...], ...] = ()
+    "Genji only: without a ban of these the service often fails."
+    whitelist: tuple[int, ...] = ()
+    "Words so common that the repetition penalty leaves them out."
+    dinkus: tuple[tuple[int, ...], ...] = ()
+    "``***`` and ``⁂``."
+    dinkus_bias: float = 0.0
+    adventure_end: int | None = None
+    "The ``>`` before a player's next action, where an answer of a text adventure ends (native §9.8)."
+    adventure_opening: tuple[tuple[int, ...], ...] = ()
+    "The same at the start of a line; banned while the context is short."
+
+
+_HOMES: Final = {
+    "gpt2": "gpt2.GPT2",
+    "gpt2-genji": "gpt2.GENJI",
+    "pile": "pile.PILE",
+    "nerdstash_v1": "nerdstash.NERDSTASH_V1",
+    "nerdstash_v2": "nerdstash.NERDSTASH_V2",
+    "llama3": "llama3.LLAMA3",
+}
+
+
+def wordlist(tokenizer: str) -> Wordlist:
+    """The lists for a tokenizer.
+
+    Args:
+        tokenizer: its name (`Model.tokenizer`).
+
+    Raises:
+        LocalProtocolError: there are none.
+    """
+    if tokenizer not in _HOMES:
+        raise LocalProtocolError(
+            f"no bracket bans, whitelists and biases are known for the tokenizer {tokenizer!r}: "
+            f"switch the global settings off (settings=None), or use one of {', '.join(_HOMES)}"
+        )
+    module, name = _HOMES[tokenizer].split(".")
+    found: Wordlist = getattr(import_module(f".{module}", __name__), name)
+    return found
+
+
+def phrases(text: str) -> tuple[tuple[int, ...], ...]:
+    """Phrases as these tables write them: ids of one phrase joined by ``+``."""
+    return tuple(tuple(map(int, phrase.split("+"))) for phrase in text.split())
+
+
+def ids(text: str) -> tuple[int, ...]:
+    """Ids as these tables write them."""
+    return tuple(map(int, text.split()))

@@ -1,0 +1,159 @@
+"""The text models and their samplers (native §1.2, §9.2, §9.6, §9.8, §11, §12.1)."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from nai_proto.errors import LocalProtocolError
+from nai_proto.exchange.endpoints import host_of_model
+from nai_proto.http import Host
+from nai_proto.text.models import MODELS, Facts, Model, Tier
+from nai_proto.text.parameters import PhraseRepPen
+from nai_proto.text.preambles import PREAMBLE, Preamble
+from nai_proto.text.samplers import COLOURS, SAMPLERS, Order
+
+SETTINGS: Final[Any] = json.loads((Path(__file__).parent / "data" / "global_settings.json").read_bytes())
+PRESETS: Final[Any] = json.loads((Path(__file__).parent / "data" / "text_presets.json").read_bytes())
+
+OLDER = {
+    "6B": Model.SIGURD,
+    "6B-v3": Model.SIGURD,
+    "euterpe-v0": Model.EUTERPE,
+    "krake-v1": Model.KRAKE,
+    "genji-jp-6b": Model.GENJI,
+}
+FACTS: dict[str, Callable[[Model], object]] = {
+    "host": lambda model: model.host,
+    "tokenizer": lambda model: model.tokenizer,
+    "samplers": lambda model: model.samplers,
+    "preamble": lambda model: model.preamble,
+    "modules": lambda model: model.modules,
+    "context": lambda model: model.context_limit(Tier.OPUS),
+}
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_a_listed_model_is_found_by_id_and_by_name(model: Model) -> None:
+    assert Model.named(model.id) is model
+    assert Model.named(model.name) is Model.named(model.name.lower()) is model
+    assert Model.named(model) is model
+    assert model.newest is model
+    assert model.listed
+    assert model.native
+
+
+@pytest.mark.parametrize("id", [*OLDER, *COLOURS, "glm-4-6", "xialong-v1"])
+def test_older_internal_and_newer_ids_are_listed_too(id: str) -> None:  # noqa: A002
+    model = Model.named(id)
+    assert model.id == id
+    assert model.listed
+    assert model.newest == OLDER.get(id, model)
+    assert model.tokenizer
+    assert model.host is (host_of_model(id) if model.native else Host.TEXT)
+
+
+def test_a_version_that_is_not_listed_collapses_to_the_newest_and_nothing_else_does() -> None:
+    assert Model.named("euterpe-v1").newest is Model.EUTERPE
+    assert Model.named("kayra-v12").newest is Model.KAYRA
+    assert Model.named("kayra-x1").newest == Model("kayra-x1")
+    assert Model.named("unknown-v1").newest == Model("unknown-v1")
+
+
+def test_models_served_elsewhere_say_so() -> None:
+    assert not Model.GLM.native
+    assert not Model.XIALONG.native
+    assert Model.GLM.token_width == 4
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_the_text_host_answers_200_and_the_api_host_201(model: Model) -> None:
+    assert model.success_status == (200 if model in (Model.KAYRA, Model.ERATO) else 201)
+
+
+def test_the_facts_are_those_of_the_protocol() -> None:
+    for id, tokenizer in SETTINGS["model_tokenizer"].items():  # noqa: A001
+        model = Model.named(id)
+        assert model.tokenizer == tokenizer
+        assert model.token_width == SETTINGS["token_width_bytes"][tokenizer]
+    assert [Model.ERATO.token_width, Model.KAYRA.token_width] == [4, 2]
+
+
+def test_preambles_are_those_of_the_protocol() -> None:
+    for id, preamble in SETTINGS["preamble"].items():  # noqa: A001
+        if id == "llama-3-erato-v1":
+            assert [*Model.ERATO.preamble.tokens] == preamble["recommended_ids"]
+        else:
+            assert Model.named(id).preamble == Preamble(preamble["text"], tuple(preamble["token_ids"]))
+    assert set(PREAMBLE) == set(SETTINGS["preamble"])
+    assert Model.named("6B-v3").preamble == Model.SIGURD.preamble
+
+
+def test_samplers_are_those_of_the_protocol() -> None:
+    assert {row.name: int(row.id) for row in SAMPLERS} == PRESETS["sampler_ids"]
+    assert [row.id for row in SAMPLERS] == [*Order]
+    assert len({key for row in SAMPLERS for key in row.keys}) == sum(len(row.keys) for row in SAMPLERS)
+    assert Model.SIGURD.samplers == frozenset(Order(n) for n in range(7))
+    assert Model.CLIO.samplers == frozenset(Order(n) for n in range(9))
+    assert Model.KAYRA.samplers == Model.named("blue").samplers == frozenset(Order)
+    assert Model.ERATO.samplers == frozenset(Order) - {Order.TOP_G}
+
+
+def test_context_and_answer_depend_on_the_tier() -> None:
+    assert [Model.KAYRA.context_limit(tier) for tier in (Tier.TABLET, Tier.SCROLL, Tier.OPUS)] == [4096, 8192, 8192]
+    assert {Model.CLIO.context_limit(tier) for tier in Tier} == {8192}
+    assert {Model.SIGURD.context_limit(tier) for tier in Tier} == {2048}
+    assert [Model.KAYRA.output_limit(tier) for tier in Tier] == [150, 150, 150, 250]
+    with pytest.raises(LocalProtocolError, match="llama-3-erato-v1 has no known context for Scroll, only for Opus"):
+        Model.ERATO.context_limit(Tier.SCROLL)
+
+
+@pytest.mark.parametrize("fact", FACTS)
+def test_what_is_not_known_of_a_model_must_be_told_and_the_error_says_how(fact: str) -> None:
+    with pytest.raises(LocalProtocolError, match=rf"^{fact} of the text model 'new-v1' .*Facts\({fact}=…\)\)$"):
+        FACTS[fact](Model.named("new-v1"))
+
+
+@pytest.mark.parametrize("fact", FACTS)
+def test_what_is_told_is_believed(fact: str) -> None:
+    told = Facts(
+        host=Host.IMAGE,
+        tokenizer="llama3",
+        samplers=frozenset([Order.MIN_P]),
+        preamble=Preamble("x", (1,)),
+        modules=True,
+        context={Tier.OPUS: 100},
+    )
+    model = Model("new-v1", told)
+    assert FACTS[fact](model) == (100 if fact == "context" else getattr(told, fact))
+    assert model.token_width == 4
+    assert model.takes(Order.MIN_P)
+    assert not model.takes(Order.TEMPERATURE)
+    assert FACTS[fact](Model("kayra-v1", told)) == FACTS[fact](model)
+
+
+def test_samplers_that_every_model_takes_need_not_be_told() -> None:
+    assert Model.named("new-v1").takes(Order.CFG)
+    with pytest.raises(LocalProtocolError, match="samplers"):
+        Model.named("new-v1").takes(Order.MIN_P)
+
+
+def test_a_model_is_a_value() -> None:
+    for model in (*MODELS, Model.named("krake-v1"), Model("x", Facts(context={Tier.OPUS: 1}))):
+        copied = pickle.loads(pickle.dumps(model))
+        assert copied == model
+        assert hash(copied) == hash(model)
+    assert repr(Model.KAYRA) == "Model(id='kayra-v1')"
+    with pytest.raises(AttributeError):
+        Model.KAYRA.id = "x"  # type: ignore[misc]  # it is frozen
+
+
+def test_phrase_repetition_penalties_are_their_words() -> None:
+    assert PhraseRepPen("very_light") is PhraseRepPen.VERY_LIGHT
+    assert str(PhraseRepPen.AGGRESSIVE) == json.loads(json.dumps(PhraseRepPen.AGGRESSIVE)) == "aggressive"
+    assert [*PhraseRepPen] == ["off", "very_light", "light", "medium", "aggressive", "very_aggressive"]

@@ -1,0 +1,446 @@
+"""Presets: official, from files, made in code (native §12)."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nai_proto.errors import LocalProtocolError, RemoteProtocolError
+from nai_proto.text.models import MODELS, Facts, Model
+from nai_proto.text.parameters import PhraseRepPen
+from nai_proto.text.preset import Preset
+from nai_proto.text.preset_fields import FIELDS, kind_of
+from nai_proto.text.rules import Kind
+from nai_proto.text.samplers import COLOURS, SAMPLERS, Order
+
+DATA: Final[Any] = json.loads((Path(__file__).parent / "data" / "text_presets.json").read_bytes())["models"]
+LISTED = [model for model in DATA if model not in ("_color_models", "glm-4-6")]  # the last is no preset file
+
+KAYRA = {
+    "presetVersion": 3,
+    "name": "Mine",
+    "id": "b5b5f0c5",
+    "remoteId": "",
+    "description": "new key",
+    "parameters": {
+        "textGenerationSettingsVersion": 8,
+        "temperature": 1.5,
+        "top_k": 40.0,
+        "top_p": None,
+        "dry_multiplier": {"new": [1, None]},
+        "phrase_rep_pen": "very_new",
+        "bad_words_ids": [[1]],
+        "order": [
+            {"id": "top_k", "enabled": True},
+            {"id": "brand_new", "enabled": True, "weight": 2},
+            {"id": "temperature", "enabled": False, "note": "x"},
+        ],
+    },
+    "model": "kayra-v1",
+}
+
+
+def file(**changes: object) -> bytes:
+    return json.dumps({**KAYRA, **changes}).encode()
+
+
+def parameters(**changes: object) -> bytes:
+    return file(parameters={**KAYRA["parameters"], **changes})  # type: ignore[dict-item]  # it is one
+
+
+# ---- official
+
+
+@pytest.mark.parametrize("id", LISTED)
+def test_the_official_presets_are_those_of_the_protocol(id: str) -> None:  # noqa: A002
+    want = DATA[id]["presets"]
+    have = {preset.name: preset for preset in Preset.official(id)}
+    assert [*have] == [*want]
+    for name, preset in have.items():
+        written = preset.to_preset_data()
+        version = written["parameters"].pop("textGenerationSettingsVersion", None)  # type: ignore[attr-defined]
+        assert written["parameters"] == want[name]["parameters"]
+        assert version == want[name]["textGenerationSettingsVersion"]
+        assert (written["id"], written["presetVersion"]) == (want[name]["id"], want[name]["presetVersion"])
+        assert written["model"] == (want[name]["model_in_file"] or id)
+        assert preset.to_settings()["order"] == want[name]["order_enabled_ids"]
+        assert preset == Preset.from_official(id, name)
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_the_internal_models_share_one_preset(colour: str) -> None:
+    (want,) = DATA["_color_models"]["presets"].values()
+    preset = Preset.from_default(colour)
+    assert preset.model.id == colour
+    written: Any = preset.to_preset_data()
+    assert written["parameters"] == want["parameters"]
+    assert (written["id"], preset.name) == (want["id"], DATA["_color_models"]["default"])
+
+
+@pytest.mark.parametrize("id", LISTED)
+def test_every_model_with_presets_has_a_default(id: str) -> None:  # noqa: A002
+    assert Preset.from_default(id).name == (DATA[id]["default"] or "Golden Arrow")
+
+
+def test_a_name_that_is_not_known_is_told_with_the_nearest_and_all() -> None:
+    with pytest.raises(
+        LocalProtocolError, match=r"kayra-v1 has no .* 'Carefre'; did you mean 'Carefree'\?; it has Asper"
+    ):
+        Preset.from_official(Model.KAYRA, "Carefre")
+    for model in ("glm-4-6", "cassandra", "unknown-v1"):
+        assert Preset.official(model) == ()
+        with pytest.raises(LocalProtocolError, match="it has none at all"):
+            Preset.from_default(model)
+
+
+def test_each_call_gives_presets_of_its_own() -> None:
+    hype = Preset.from_default("hypebot")
+    before = deepcopy(hype)
+    hype.stop_sequences.append([1])  # type: ignore[union-attr]  # a list, of this one only
+    assert Preset.from_default("hypebot") == before != hype
+
+
+def test_importing_text_loads_no_table_of_presets_or_words() -> None:
+    code = (
+        "import sys, nai_proto.text, nai_proto.text.models, nai_proto.text.preset, nai_proto.text.request\n"
+        "print(*[name for name in sys.modules if 'official.' in name or 'wordlists.' in name])\n"
+        "nai_proto.text.preset.Preset.from_default('kayra-v1')\n"
+        "print(*[name for name in sys.modules if 'official.' in name or 'wordlists.' in name])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=50)
+    assert done.stdout.splitlines() == ["", "nai_proto.text.official.kayra"]
+
+
+# ---- settings
+
+
+def test_settings_are_items_and_attributes() -> None:
+    preset = Preset("Mine", "kayra-v1", {"temperature": 1})
+    assert preset.temperature == preset["temperature"] == 1
+    preset.top_k = 4
+    preset["order"] = [Order.TOP_K, 0]
+    assert (preset["top_k"], preset.order) == (4, [Order.TOP_K, Order.TEMPERATURE])
+    assert preset.top_p is None
+    assert "top_p" not in preset
+    assert [*preset] == preset.keys() == ["temperature", "top_k", "order"]
+    assert dict(preset) == {"temperature": 1, "top_k": 4, "order": [1, 0]}
+    del preset["top_k"]
+    del preset.temperature
+    preset.order = None
+    preset.update(top_p=None)
+    assert [*preset] == []
+    assert preset.set("phrase_rep_pen", "light").phrase_rep_pen is PhraseRepPen.LIGHT
+    assert repr(preset) == "<preset 'Mine' for kayra-v1>"
+    assert set(Preset.DEFAULTS) <= FIELDS
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda preset: preset["tempratur"],
+        lambda preset: preset.set("tempratur", 1),
+        lambda preset: setattr(preset, "tempratur", 1),
+        lambda preset: preset.update(tempratur=1),
+        lambda preset: preset.__delitem__("tempratur"),
+    ],
+)
+def test_a_name_that_is_none_is_told_with_the_nearest(use: Callable[[Preset], object]) -> None:
+    with pytest.raises(LocalProtocolError, match="did you mean 'temperature'"):
+        use(Preset("Mine", "kayra-v1"))
+
+
+def test_a_name_that_is_none_is_no_attribute() -> None:
+    assert not hasattr(Preset("Mine", "kayra-v1"), "tempratur")
+
+
+def test_bans_and_biases_are_no_settings() -> None:
+    with pytest.raises(LocalProtocolError, match="'bad_words_ids'; that is given to the request"):
+        Preset("Mine", "kayra-v1", {"bad_words_ids": [[1]]})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("top_k", 1.0),
+        ("top_k", True),
+        ("temperature", "1"),
+        ("temperature", float("nan")),
+        ("temperature", False),
+        ("cfg_uc", 1),
+        ("repetition_penalty_default_whitelist", 1),
+        ("phrase_rep_pen", "lots"),
+        ("stop_sequences", "a text"),
+        ("stop_sequences", [[]]),
+        ("stop_sequences", [1]),
+        ("stop_sequences", 5),
+        ("repetition_penalty_whitelist", ["a"]),
+        ("repetition_penalty_whitelist", 3),
+        ("repetition_penalty_whitelist", "abc"),
+        ("order", [0, 0]),
+        ("order", [11]),
+        ("order", [True]),
+        ("order", ["temperature"]),
+        ("order", "0"),
+    ],
+)
+def test_a_value_of_a_wrong_type_changes_nothing(name: str, value: object) -> None:
+    preset = Preset("Mine", "kayra-v1", {"top_p": 0.5, "order": [2]})
+    before = preset.copy()
+    for values in ({name: value}, {"temperature": 1.0, name: value}, {"order": [0], "temperature": 1, name: value}):
+        with pytest.raises(LocalProtocolError):
+            preset.update(values)
+        assert preset == before
+    with pytest.raises(LocalProtocolError):
+        preset[name] = value
+    assert preset == before
+
+
+@pytest.mark.parametrize("value", [[1, 2], [[1], [2, 3]], [1, [2]], []])
+def test_a_whitelist_may_be_nested(value: list[object]) -> None:
+    preset = Preset("Mine", "kayra-v1", {"repetition_penalty_whitelist": value})
+    assert preset.repetition_penalty_whitelist == value
+    assert preset.repetition_penalty_whitelist is not value
+
+
+# ---- samplers
+
+
+def test_samplers_in_code_are_on_until_they_are_switched_off() -> None:
+    preset = Preset("Mine", "kayra-v1", {"order": [0, 1, 2], "temperature": 1, "top_k": 2, "top_p": 0.5})
+    assert preset.sampling_options == [True, True, True]
+    preset.set_sampling_options_state([False, True, False])
+    assert preset.sampling_options == [False, True, False]
+    assert preset.copy().sampling_options == [False, True, False]
+    assert preset.to_settings() == {"top_k": 2, "order": [1]}
+    preset.order = [2, 0]
+    assert preset.sampling_options == [True, True]
+    for states in ([True], [True] * 3):
+        with pytest.raises(LocalProtocolError, match=f"has 2 samplers, not {len(states)}"):
+            preset.set_sampling_options_state(states)
+    with pytest.raises(LocalProtocolError, match="set order first"):
+        Preset("Mine", "kayra-v1").set_sampling_options_state([])
+
+
+def test_without_an_order_no_sampler_leaves() -> None:
+    preset = Preset("Mine", "kayra-v1", {"temperature": 1, "min_p": 0.1})
+    assert preset.to_settings() == {"temperature": 1, "min_p": 0.1}
+    assert preset.sampling_options == []
+
+
+def test_with_nothing_on_every_sampler_leaves() -> None:
+    preset = Preset.from_default("llama-3-erato-v1")
+    preset.set_sampling_options_state([False] * len(preset.sampling_options))
+    settings = preset.to_settings()
+    assert settings["order"] == []
+    assert not {key for row in SAMPLERS for key in row.keys} & set(settings)
+
+
+def test_a_sampler_that_the_model_does_not_take_leaves_with_its_keys() -> None:
+    preset = Preset("Mine", "clio-v1", {"order": [10, 0, 9], "min_p": 0.1, "temperature": 1, "math1_temp": 1})
+    assert preset.to_settings() == {"order": [0], "temperature": 1}
+
+
+def test_a_sampler_that_is_on_and_has_no_value_stays() -> None:
+    assert Preset("Mine", "kayra-v1", {"order": [3]}).to_settings() == {"order": [3]}
+
+
+def test_zeros_that_are_not_off_leave() -> None:
+    zeros = {"repetition_penalty_range": 0, "repetition_penalty_slope": 0.0, "repetition_penalty_presence": 0}
+    assert Preset("Mine", "kayra-v1", zeros).to_settings() == {"repetition_penalty_presence": 0}
+
+
+def test_what_is_never_sent_leaves() -> None:
+    flags = {"textGenerationSettingsVersion": 5, "repetition_penalty_default_whitelist": True}
+    assert Preset("Mine", "kayra-v1", flags).to_settings() == {}
+
+
+def test_a_preset_of_another_model_is_told_with_those_that_fit() -> None:
+    preset = Preset.from_default(Model.KAYRA)
+    with pytest.raises(
+        LocalProtocolError, match="'Carefree' is for kayra-v1, not for clio-v1; its own presets: Amber Zippo"
+    ):
+        preset.to_settings(Model.CLIO)
+    with pytest.raises(LocalProtocolError, match="none that is official"):
+        preset.to_settings("cassandra")
+
+
+def test_a_preset_of_an_older_version_is_the_newest_one_s() -> None:
+    preset = Preset.from_official("krake-v1", "Astraea")
+    assert preset.model is Model.KRAKE
+    assert preset.to_settings(Model.KRAKE) == preset.to_settings("krake-v1") == preset.to_settings()
+    assert preset.to_preset_data()["model"] == "krake-v1"
+    assert Preset("Mine", "krake-v1").to_preset_data()["model"] == "krake-v1"
+
+
+def test_a_preset_knows_what_was_told_of_its_model() -> None:
+    told = Model("new-v1", Facts(samplers=frozenset([Order.MIN_P])))
+    settings = {"order": [0, 10], "temperature": 1, "min_p": 0.1}
+    written = Preset("Mine", "new-v1", settings).dumps()
+    for preset in (Preset("Mine", told, settings), Preset.loads(written, model=told)):
+        assert preset.to_settings() == {"order": [10], "min_p": 0.1}
+    untold = Preset.loads(written)
+    assert untold.to_settings(told) == {"order": [10], "min_p": 0.1}
+    with pytest.raises(LocalProtocolError, match="samplers of the text model 'new-v1' is not known"):
+        untold.to_settings()
+
+
+# ---- files
+
+
+def test_a_file_comes_back_with_all_that_is_not_known() -> None:
+    preset = Preset.loads(file())
+    assert json.loads(preset.dumps()) == KAYRA
+    assert preset.top_k == 40
+    assert isinstance(preset.top_k, int)
+    assert preset.order == [Order.TOP_K, Order.TEMPERATURE]
+    assert preset.phrase_rep_pen == "very_new"
+    assert "top_p" not in preset
+    preset.set_sampling_options_state([False, True])
+    order = json.loads(preset.dumps())["parameters"]["order"]
+    assert [entry["enabled"] for entry in order] == [False, True, True]
+    assert order[1] == {"id": "brand_new", "enabled": True, "weight": 2}
+
+
+def test_what_a_request_cannot_hold_stays_in_the_file() -> None:
+    assert Preset.loads(file()).to_settings() == {"top_k": 40, "order": [1], "phrase_rep_pen": "very_new"}
+
+
+def test_files_may_begin_with_a_byte_order_mark_or_be_text() -> None:
+    assert Preset.loads(b"\xef\xbb\xbf" + file()) == Preset.loads(file()) == Preset.loads(file().decode())
+
+
+def test_a_file_that_names_no_model_needs_one() -> None:
+    nameless = json.dumps({key: value for key, value in KAYRA.items() if key != "model"})
+    with pytest.raises(RemoteProtocolError, match="model is missing"):
+        Preset.loads(nameless)
+    assert Preset.loads(nameless, model="kayra-v1").model is Model.KAYRA
+
+
+def test_a_file_for_another_model_is_refused_when_one_is_asked_for() -> None:
+    with pytest.raises(LocalProtocolError, match="my file: 'Mine' is a preset for kayra-v1, not for clio-v1"):
+        Preset.loads(file(), model=Model.CLIO, where="my file")
+
+
+def test_a_sampler_twice_survives_in_the_file_and_is_not_sent() -> None:
+    twice = [{"id": "top_k", "enabled": True}, {"id": "top_k", "enabled": True}]
+    preset = Preset.loads(parameters(order=twice))
+    assert json.loads(preset.dumps())["parameters"]["order"] == twice
+    with pytest.raises(LocalProtocolError, match="has top_k twice"):
+        preset.to_settings()
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"", "Expected JSON"),
+        (b"{", "truncated"),
+        (b"[]", "Expected `object`"),
+        (b"{}", "name is missing"),
+        ("\ud800", "Invalid|UTF-8|malformed"),
+        (b"[" * 1000, "JSON depth"),
+        (file(name=3), "name is not text"),
+        (file(model=None), "model is missing"),
+        (file(parameters=[]), "parameters is not an object"),
+        (parameters(top_k="3"), "top_k of a preset is an integer, not a str"),
+        (parameters(top_k=3.5), "not 3.5"),
+        (parameters(phrase_rep_pen=3), "phrase_rep_pen"),
+        (parameters(order={}), "order is not a list"),
+        (parameters(order=["top_k"]), "order is not a list"),
+        (parameters(order=[{"id": "top_k"}]), "order is not a list"),
+        (parameters(order=[{"id": 1, "enabled": True}]), "order is not a list"),
+    ],
+)
+def test_a_damaged_file_is_told_in_one_line(data: bytes | str, what: str) -> None:
+    with pytest.raises(RemoteProtocolError, match=what) as caught:
+        Preset.loads(data, where="x.preset")
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith(("x.preset: ", "JSON depth"))
+
+
+# ---- laws
+
+VALUES: dict[Kind, st.SearchStrategy[object]] = {
+    Kind.INTEGER: st.integers(-(2**53), 2**53),
+    Kind.NUMBER: st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53), 2**53),
+    Kind.BOOLEAN: st.booleans(),
+    Kind.TEXT: st.text(st.characters(exclude_categories=["Cs"])),
+    Kind.PHRASE_REP_PEN: st.sampled_from(PhraseRepPen),
+    Kind.IDS: st.lists(st.integers(0, 65535) | st.lists(st.integers(0, 65535))),
+    Kind.PHRASES: st.lists(st.text("abc", min_size=1) | st.lists(st.integers(0, 65535), min_size=1)),
+    Kind.ORDER: st.lists(st.sampled_from(Order), unique=True),
+}
+SETTINGS = st.fixed_dictionaries({}, optional={name: VALUES[kind_of(name)] for name in sorted(FIELDS)})
+
+
+@st.composite
+def presets(draw: st.DrawFn) -> Preset:
+    preset = Preset(draw(VALUES[Kind.TEXT]), draw(st.sampled_from(MODELS)), draw(SETTINGS))  # type: ignore[arg-type]
+    if preset.order is not None:
+        states = st.lists(st.booleans(), min_size=len(preset.order), max_size=len(preset.order))
+        preset.set_sampling_options_state(draw(states))
+    return preset
+
+
+@given(presets())
+def test_a_preset_survives_its_file_a_copy_and_a_pickle(preset: Preset) -> None:
+    assert Preset.loads(preset.dumps()) == preset
+    assert Preset.from_preset_data(preset.to_preset_data()) == preset
+    assert preset.copy() == preset == pickle.loads(pickle.dumps(preset))
+
+
+@given(presets(), st.sampled_from(["temperature", "max_time"]))
+def test_a_copy_is_independent(preset: Preset, name: str) -> None:
+    twin = preset.copy().set(name, 12345).set("order", [0])
+    twin.name = "another"
+    assert twin != preset
+    assert preset.copy() == preset
+    settings: Any = preset.to_settings()
+    for value in settings.values():
+        if isinstance(value, list):
+            value.append("changed")
+    assert preset == preset.copy()
+    assert "changed" not in str(preset.to_settings())
+
+
+@given(presets())
+def test_no_key_of_a_sampler_that_is_off_is_sent(preset: Preset) -> None:
+    settings = preset.to_settings()
+    assert ("order" in settings) is (preset.order is not None)
+    if preset.order is None:
+        return
+    on = [sampler for sampler, flag in zip(preset.order, preset.sampling_options, strict=True) if flag]
+    assert settings["order"] == [sampler for sampler in on if sampler in preset.model.samplers]
+    for row in SAMPLERS:
+        for key in row.keys:
+            assert (key in settings) is (key in preset and row.id in settings["order"])
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda of: st.lists(of) | st.dictionaries(st.text(), of),
+    max_leaves=8,
+)
+
+
+@given(ANYTHING, st.sampled_from(sorted(FIELDS)))
+def test_whatever_a_file_holds_it_is_a_preset_or_a_documented_error(value: object, name: str) -> None:
+    for document in (value, {**KAYRA, "parameters": value}, {**KAYRA, "parameters": {name: value}}):
+        try:
+            preset = Preset.loads(json.dumps(document))
+        except RemoteProtocolError:
+            continue
+        assert Preset.from_preset_data(preset.to_preset_data()) == preset
+        try:
+            preset.to_settings()
+        except LocalProtocolError as error:
+            assert "twice" in str(error)  # noqa: PT017 -- the only reason
