@@ -53,7 +53,7 @@ def _reader(reads: list[bytes]) -> int:
 
 
 def _call(reads: list[bytes]) -> int:
-    call = nai.Call(nai.text.generate_stream("Once", max_length=len(reads)))
+    call = nai.Call(nai.text.generate_stream("Once"))
     call.send()
     call.receive_head(nai.Head(200, nai.Headers.of(content_type="text/event-stream")))
     count = 0

@@ -32,7 +32,7 @@ __all__ = ["measure"]
 _FLOOR: Final = "raw socket, by hand"
 _PLAIN: Final = "plain httpx, not parsed"
 _TARGET: Final = "/ai/generate-stream"
-_OPERATION: Final = nai.text.generate_stream("Once", max_length=1_000_000)
+_OPERATION: Final = nai.text.generate_stream("Once", max_length=2048)
 _decode: Final = msgspec.json.Decoder(Token).decode
 
 

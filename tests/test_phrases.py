@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nai_proto.errors import LocalProtocolError, RemoteProtocolError
-from nai_proto.text.phrases import BanList, BiasGroup, Phrase, token_ids
+from nai_proto.text.parameters import Phrase
+from nai_proto.text.phrases import BanList, BiasGroup, token_ids
 from tests.test_request_parameters import Letters
 
 FORMS: list[tuple[Any, object]] = [

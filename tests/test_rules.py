@@ -70,5 +70,5 @@ def test_no_parameter_takes_what_json_has_no_place_for(name: str) -> None:
             check({name: value}, "kayra-v1")
 
 
-def test_every_parameter_but_the_form_of_the_prompt_is_a_keyword() -> None:
-    assert {*Parameters.__annotations__} == {*RULES} - {"use_string"}
+def test_every_parameter_is_a_keyword_but_those_that_decide_what_an_answer_is() -> None:
+    assert {*Parameters.__annotations__} == {*RULES} - {"use_string", "next_word", "get_hidden_states"}

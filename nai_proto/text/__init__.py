@@ -1,167 +1,95 @@
-"""Text generation on the native API. Facts: native §9, §10, §11.1.
+"""Text generation on the native API. Facts: native §9–14.
 
 A prompt is text or token ids, and the answer is the same: with ids the service neither tokenises nor detokenises, so that
 what is generated goes on from exactly these tokens. `decoded` gives such an answer its text.
+
+What decides how text is written: a `Preset` of the model, `GlobalSettings`, a `Module`, `BanList`s and `BiasGroup`s, and
+single parameters, the last word of all. These names are found when they are first used, since not every program does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Never, TypeVar, overload
+from typing import TYPE_CHECKING
 
-from ..codecs.json import encode
-from ..codecs.tokens import pack
-from ..errors import LocalProtocolError
-from ..exchange.endpoints import Parameters as _EndpointParameters
-from ..exchange.endpoints import build, endpoint
-from ..exchange.operation import Operation
-from ..exchange.readers import Json
-from ..http import Headers, Host, Request
-from .answers import (
-    AS_TEXT,
-    AsIds,
-    Candidate,
-    Completion,
-    CompletionIds,
-    FinishReason,
-    Logprobs,
-    Token,
-    TokenIds,
-    Tokens,
-    Whole,
-)
+from .answers import Candidate, Completion, CompletionIds, FinishReason, Logprobs, Token, TokenIds
 from .decoding import decoded
-from .models import Model
-from .parameters import LogitBias, Parameters, PhraseRepPen
+from .generation import generate, generate_stream
+from .models import MODELS, Facts, Model, Tier
 
 if TYPE_CHECKING:
-    from typing import Unpack
+    from .modules import MODULES, Module
+    from .parameters import LogitBias, Options, Parameters, Phrase, PhraseRepPen
+    from .phrases import BanList, BiasGroup
+    from .preambles import PREAMBLE, Preamble
+    from .preset import Preset
+    from .rare import generate_prompt, hidden_states, next_words
+    from .request import request_parameters
+    from .rules import check
+    from .samplers import SAMPLERS, Order, Sampler
+    from .settings import NO_LOGPROBS, GlobalSettings, adventure_opening
+else:
+    _HOMES = {
+        "modules": "MODULES Module",
+        "parameters": "LogitBias Options Parameters Phrase PhraseRepPen",
+        "phrases": "BanList BiasGroup",
+        "preambles": "PREAMBLE Preamble",
+        "preset": "Preset",
+        "rare": "generate_prompt hidden_states next_words",
+        "request": "request_parameters",
+        "rules": "check",
+        "samplers": "SAMPLERS Order Sampler",
+        "settings": "NO_LOGPROBS GlobalSettings adventure_opening",
+    }
+    _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+    def __getattr__(name):
+        from importlib import import_module
+
+        if name not in _HOME:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(f".{_HOME[name]}", __name__), name)
+        return value
+
+    def __dir__():
+        return sorted({*globals(), *__all__})
+
 
 __all__ = [
+    "MODELS",
+    "MODULES",
+    "NO_LOGPROBS",
+    "PREAMBLE",
+    "SAMPLERS",
+    "BanList",
+    "BiasGroup",
     "Candidate",
     "Completion",
     "CompletionIds",
+    "Facts",
     "FinishReason",
+    "GlobalSettings",
     "LogitBias",
     "Logprobs",
     "Model",
+    "Module",
+    "Options",
+    "Order",
     "Parameters",
+    "Phrase",
     "PhraseRepPen",
+    "Preamble",
+    "Preset",
+    "Sampler",
+    "Tier",
     "Token",
     "TokenIds",
+    "adventure_opening",
+    "check",
     "decoded",
     "generate",
+    "generate_prompt",
     "generate_stream",
+    "hidden_states",
+    "next_words",
+    "request_parameters",
 ]
-
-T = TypeVar("T")
-
-_MAX_LENGTH: Final = 40
-"""Tokens, when the caller does not say; the service requires the key (native §9.1)."""
-
-
-def _same(value: T) -> T:
-    return value
-
-
-_WHOLE: Final = Json(Completion, _same)
-
-
-@overload
-def generate(
-    prompt: str,
-    *,
-    model: Model | str = Model.KAYRA,
-    extra: Mapping[str, object] | None = None,
-    **parameters: Unpack[Parameters],
-) -> Operation[Never, Completion]: ...
-@overload
-def generate(
-    prompt: Sequence[int],
-    *,
-    model: Model | str = Model.KAYRA,
-    extra: Mapping[str, object] | None = None,
-    **parameters: Unpack[Parameters],
-) -> Operation[Never, CompletionIds]: ...
-def generate(
-    prompt: str | Sequence[int],
-    *,
-    model: Model | str = Model.KAYRA,
-    extra: Mapping[str, object] | None = None,
-    **parameters: Unpack[Parameters],
-) -> Operation[Never, Any]:
-    """Generate what goes on from ``prompt``; the answer comes in one piece (native §9).
-
-    Args:
-        prompt: text, which the service tokenises (``use_string``), or the ids of the model's tokenizer.
-        model: which model, or its id.
-        extra: parameters that `Parameters` does not know, sent as they are.
-        parameters: as `Parameters` lists them; ``max_length`` is 40 and ``min_length`` 1 when not given.
-
-    Raises:
-        LocalProtocolError: something cannot be written as JSON, or an id does not fit into the model's token width.
-    """
-    named = Model.named(model)
-    request = _request("generate", prompt, named, parameters, extra, "application/json")
-    return Operation(request, (("application/json", _whole(prompt, named, parameters)),))
-
-
-@overload
-def generate_stream(
-    prompt: str,
-    *,
-    model: Model | str = Model.KAYRA,
-    extra: Mapping[str, object] | None = None,
-    **parameters: Unpack[Parameters],
-) -> Operation[Token, Completion]: ...
-@overload
-def generate_stream(
-    prompt: Sequence[int],
-    *,
-    model: Model | str = Model.KAYRA,
-    extra: Mapping[str, object] | None = None,
-    **parameters: Unpack[Parameters],
-) -> Operation[TokenIds, CompletionIds]: ...
-def generate_stream(
-    prompt: str | Sequence[int],
-    *,
-    model: Model | str = Model.KAYRA,
-    extra: Mapping[str, object] | None = None,
-    **parameters: Unpack[Parameters],
-) -> Operation[Any, Any]:
-    """Generate what goes on from ``prompt``, token by token (native §10); arguments as for `generate`.
-
-    An answer that is one JSON document, where a stream was asked for, gives no events but the result (sse §2.6).
-    """
-    named = Model.named(model)
-    request = _request("generate_stream", prompt, named, parameters, extra, "text/event-stream")
-    form = AS_TEXT if isinstance(prompt, str) else AsIds(named.token_width)
-    stream: Tokens[Any, Any] = Tokens(form, parameters.get("max_length", _MAX_LENGTH))
-    return Operation(request, (("text/event-stream", stream), ("application/json", _whole(prompt, named, parameters))))
-
-
-def _whole(prompt: str | Sequence[int], model: Model, parameters: Parameters) -> Json[Completion, Any]:
-    if isinstance(prompt, str):
-        return _WHOLE
-    return Json(Completion, Whole(model.token_width, parameters.get("max_length", _MAX_LENGTH)))
-
-
-def _request(
-    name: str,
-    prompt: str | Sequence[int],
-    model: Model,
-    parameters: Parameters,
-    extra: Mapping[str, object] | None,
-    accept: str,
-) -> Request:
-    if isinstance(prompt, bytes | bytearray | memoryview):  # sequences of ints as well, but hardly meant as ids
-        raise LocalProtocolError("a prompt is text or token ids, not bytes: decode them first")
-    given = {"max_length": _MAX_LENGTH, "min_length": 1, **parameters, **(extra or {})}
-    body = {
-        "input": prompt if isinstance(prompt, str) else pack(prompt, model.token_width),
-        "model": model.id,
-        "parameters": {**given, "use_string": isinstance(prompt, str)},
-    }
-    row = endpoint(name if model.host is Host.TEXT else f"api_{name}")
-    headers = Headers.of(content_type="application/json", accept=accept)
-    return build(row, _EndpointParameters(body=encode(body)), headers)

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
 
-__all__ = ["LogitBias", "Parameters", "PhraseRepPen"]
+if TYPE_CHECKING:
+    from ..tokenizers import Tokenizer
+    from .models import Model
+    from .modules import Module
+    from .phrases import BanList, BiasGroup
+    from .preset import Preset
+    from .settings import GlobalSettings
+
+__all__ = ["LogitBias", "Options", "Parameters", "Phrase", "PhraseRepPen"]
+
+Phrase: TypeAlias = str | Sequence[int] | Mapping[str, object]
+"""Text; token ids; ``{"sequence": phrase}``; or ``{"sequences": [phrase, …]}``, of which the first counts."""
 
 
 class PhraseRepPen(StrEnum):
@@ -30,7 +41,7 @@ class LogitBias(TypedDict):
 
 
 class Parameters(TypedDict, total=False):
-    """Keyword arguments of `generate` and `generate_stream`. What is not given is not sent."""
+    """What can be asked for, as it is sent. What is not given is not sent, or is what `Options` say."""
 
     temperature: float
     max_length: int
@@ -59,7 +70,8 @@ class Parameters(TypedDict, total=False):
     repetition_penalty_whitelist: Sequence[int]
     phrase_rep_pen: PhraseRepPen | Literal["off", "very_light", "light", "medium", "aggressive", "very_aggressive"]
     bad_words_ids: Sequence[Sequence[int]]
-    stop_sequences: Sequence[Sequence[int]]
+    stop_sequences: Sequence[Phrase]
+    "What ends the answer, in place of the preset's; text needs the tokenizer."
     logit_bias: Sequence[tuple[int, float]]
     logit_bias_exp: Sequence[LogitBias]
     generate_until_sentence: bool
@@ -77,9 +89,7 @@ class Parameters(TypedDict, total=False):
     valid_first_tokens: Sequence[int]
     do_sample: bool
     early_stopping: bool
-    next_word: bool
     output_nonzero_probs: bool
-    get_hidden_states: bool
     num_beams: float
     num_beam_groups: float
     num_return_sequences: int
@@ -88,3 +98,28 @@ class Parameters(TypedDict, total=False):
     no_repeat_ngram_size: int
     encoder_no_repeat_ngram_size: int
     max_time: int
+
+
+class Options(Parameters, total=False):
+    """Keyword arguments of `generate` and `generate_stream`."""
+
+    model: Model | str
+    "Which model, or its id; the preset's if not given, and Kayra without a preset."
+    preset: Preset
+    "One of the model's own (native §12)."
+    settings: GlobalSettings | None
+    "What the client adds to every request (native §13). If not given: `GlobalSettings()` with a preset, nothing without."
+    module: Module | str
+    "A built-in module or its id, or the id of one that a user trained (native §14)."
+    bans: BanList | Iterable[BanList | Phrase]
+    "Phrases that must not appear."
+    biases: BiasGroup | Iterable[BiasGroup]
+    "Groups of phrases made likelier or rarer."
+    text_adventure: bool
+    "End the answer where the player's turn comes (native §9.8)."
+    tokenizer: Tokenizer
+    "The model's; needed when a phrase is text."
+    validate: bool
+    "Look at everything but ``extra`` before it is sent; true if not given."
+    extra: Mapping[str, object]
+    "Parameters that `Parameters` does not know, sent as they are."

@@ -7,17 +7,14 @@ Phrases are the user's words: none stands in a repr or an error.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, Self, TypeAlias, cast
+from typing import Any, Final, Self, cast
 
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..tokenizers.base import Tokenizer
-from .parameters import LogitBias
+from .parameters import LogitBias, Phrase
 from .rules import Kind, shown
 
-__all__ = ["BanList", "BiasGroup", "Phrase", "plain", "token_ids"]
-
-Phrase: TypeAlias = str | Sequence[int] | Mapping[str, object]
-"""Text; token ids; ``{"sequence": phrase}``; or ``{"sequences": [phrase, …]}``, of which the first counts."""
+__all__ = ["BanList", "BiasGroup", "plain", "token_ids"]
 
 _FORMS: Final = 'text, token ids, {"sequence": …} or {"sequences": [ … ]}, and not empty'
 

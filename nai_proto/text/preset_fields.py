@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import Final, cast
 
 from ..errors import LocalProtocolError
-from .parameters import PhraseRepPen
-from .phrases import Phrase, plain
+from .parameters import Phrase, PhraseRepPen
+from .phrases import plain
 from .rules import RULES, Kind, nearest, shown
 from .samplers import SAMPLERS, Order
 

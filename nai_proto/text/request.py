@@ -10,7 +10,8 @@ from ..tokenizers.base import Tokenizer
 from ..tokenizers.known import KNOWN
 from .models import Model
 from .modules import TEXT_ADVENTURE, Module, module_prefix
-from .phrases import BanList, BiasGroup, Phrase, token_ids
+from .parameters import Phrase
+from .phrases import BanList, BiasGroup, token_ids
 from .preset import Preset
 from .preset_fields import flat, listed
 from .rules import Kind, check

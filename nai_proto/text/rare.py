@@ -1,0 +1,91 @@
+"""What only older models give, and hardly anyone asks for (native §8, §9.7)."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Never, TypeVar
+
+import msgspec
+
+from ..codecs.json import encode
+from ..errors import LocalProtocolError
+from ..exchange.endpoints import Parameters, build, endpoint
+from ..exchange.operation import Operation
+from ..exchange.readers import Json
+from ..http import Headers
+from .generation import request
+from .models import Model
+
+__all__ = ["generate_prompt", "hidden_states", "next_words"]
+
+T = TypeVar("T")
+
+_ONE: Final = {"max_length": 1, "min_length": 1, "use_string": True}
+
+
+class _Prompt(msgspec.Struct):
+    generated_text: str
+
+
+class _HiddenStates(msgspec.Struct):
+    output: tuple[float, ...]
+
+
+class _NextWords(msgspec.Struct):
+    output: tuple[tuple[str, float], ...]
+
+
+def _text(answer: _Prompt) -> str:
+    return answer.generated_text
+
+
+def _states(answer: _HiddenStates) -> tuple[float, ...]:
+    return answer.output
+
+
+def _words(answer: _NextWords) -> tuple[tuple[str, float], ...]:
+    return answer.output
+
+
+def generate_prompt(
+    prompt: str, *, model: Model | str = Model.EUTERPE, temp: float = 1.0, tokens_to_generate: int = 40
+) -> Operation[Never, str]:
+    """A prompt made up by the service (``POST /ai/generate-prompt``, native §8).
+
+    Args:
+        prompt: what it is about, 1–40,000 characters.
+        model: which model, or its id.
+        temp: the temperature, 0.1–100.
+        tokens_to_generate: 1–200.
+
+    Raises:
+        LocalProtocolError: one of these is out of its range.
+    """
+    for name, value, least, most in (
+        ("prompt's length", len(prompt), 1, 40_000),
+        ("temp", temp, 0.1, 100),
+        ("tokens_to_generate", tokens_to_generate, 1, 200),
+    ):
+        if not least <= value <= most:
+            raise LocalProtocolError(f"{name} is {value}, and it has to be from {least} to {most:,}")
+    body = {"model": Model.named(model).id, "prompt": prompt, "temp": temp, "tokens_to_generate": tokens_to_generate}
+    asked = build(endpoint("generate_prompt"), Parameters(body=encode(body)), _headers())
+    return Operation(asked, (("application/json", Json(_Prompt, _text)),))
+
+
+def next_words(prompt: str, *, model: Model | str = Model.EUTERPE) -> Operation[Never, tuple[tuple[str, float], ...]]:
+    """The likeliest next tokens, up to 256, each with its weight (``next_word``, native §9.7)."""
+    return _asked(prompt, model, "next_word", Json(_NextWords, _words))
+
+
+def hidden_states(prompt: str, *, model: Model | str = Model.SIGURD) -> Operation[Never, tuple[float, ...]]:
+    """The model's last hidden state (``get_hidden_states``, native §9.7): of Sigurd, Krake and what is older."""
+    return _asked(prompt, model, "get_hidden_states", Json(_HiddenStates, _states))
+
+
+def _asked(prompt: str, model: Model | str, what: str, reader: Json[Any, T]) -> Operation[Never, T]:
+    asked = request("generate", prompt, Model.named(model), {**_ONE, what: True}, "application/json")
+    return Operation(asked, (("application/json", reader),))
+
+
+def _headers() -> Headers:
+    return Headers.of(content_type="application/json", accept="application/json")
