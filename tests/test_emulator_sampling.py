@@ -10,7 +10,7 @@ from math import exp, fsum, isclose, log, log2
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from nai_proto.emulator import sampling
@@ -270,16 +270,18 @@ def test_a_bias_is_on_the_token_that_goes_on_with_the_longest_beginning(context:
     assert alike(weights_of(still(weights), Settings(logit_bias_exp=(Bias((1, 2, 1, 3), 2.0),)), context), biased)
 
 
+@settings(max_examples=50)
+@example([], [0, 0, 1, 0, 0, 0], 4)  # 1 after all of it goes back to what is in itself twice
 @given(st.lists(st.integers(0, 1), max_size=6), st.lists(st.integers(0, 1), max_size=6), seeds)
 def test_so_it_is_while_the_output_grows(context: list[int], sequence: list[int], seed: int) -> None:
     # 9 never comes, so the sequence is never complete.
-    wanted = Settings(max_length=20, num_logprobs=2, logit_bias_exp=(Bias((*sequence, 9), -1.0),))
+    wanted = Settings(max_length=100, num_logprobs=2, logit_bias_exp=(Bias((*sequence, 9), -0.01),))
     text = list(context)
     for step in told(still({0: 0.5, 1: 0.5}), wanted, context, seed):
         reached = max(n for n in range(len(sequence) + 1) if n == 0 or ends_with(text, sequence[:n]))
         assert step.logprobs is not None
         worst = step.logprobs.after[-1]
-        assert isclose(worst.after or 0, log(0.5 if reached == len(sequence) else 1 / (1 + exp(1))))
+        assert isclose(worst.after or 0, log(0.5 if reached == len(sequence) else 1 / (1 + exp(0.01))))
         assert reached == len(sequence) or worst.token == sequence[reached]
         text.append(step.token)
 
@@ -317,6 +319,11 @@ def test_a_sequence_that_began_in_the_prompt_or_that_need_not_be_finished_is_not
     finished = entry.ensure_sequence_finish and entry.sequence[0] == 1
     assert {first for first, _ in pairs} == {*ALPHABET}
     assert {second for first, second in pairs if first == 1} == ({2} if finished else {*ALPHABET})
+
+
+def test_a_ban_is_stronger_than_any_bias() -> None:
+    wanted = Settings(max_length=5, logit_bias=((1, 1e6), (77, 1e6)), bad_words_ids=((1,), (77,)))
+    assert all(len(told(FAIR, wanted, [], seed)) == 5 for seed in range(20))
 
 
 def test_a_ban_is_stronger_than_a_sequence_that_should_be_finished() -> None:
@@ -637,6 +644,7 @@ def begins(token: int, start: int) -> bool:
         (Settings(cropped_token=1, valid_first_tokens=frozenset({13, 2})), {13}),
         (Settings(cropped_token=1, valid_first_tokens=frozenset({14, 2})), {14}),
         (Settings(cropped_token=1, valid_first_tokens=frozenset({2})), {1}),
+        (Settings(cropped_token=1, valid_first_tokens=frozenset({12, 14}), bad_words_ids=((12,),)), {14}),
         (Settings(cropped_token=3, bad_words_ids=((3,),)), set()),
         (Settings(valid_first_tokens=frozenset({2}), bad_words_ids=((2,),)), set()),
         (Settings(valid_first_tokens=frozenset({2, 7}), bad_words_ids=((2,),)), {7}),
