@@ -394,7 +394,10 @@ def test_the_last_occurrence_is_the_one_that_is_punished() -> None:
     assert alike(weights_of(still({1: 0.5, 2: 0.5}), wanted, [1, 2, 1]), shares({1: 0.5**2.0, 2: 0.5**1.5}))
 
 
-@given(some_weights, st.lists(st.integers(0, 30), max_size=8), st.floats(-2, 2), st.floats(-2, 2), st.integers(0, 10))
+some_cost = st.just(0.0) | st.floats(-2, 2)
+
+
+@given(some_weights, st.lists(st.integers(0, 30), max_size=8), some_cost, some_cost, st.integers(0, 10))
 def test_frequency_counts_and_presence_does_not(
     weights: dict[int, float], context: list[int], frequency: float, presence: float, reach: int
 ) -> None:
