@@ -108,7 +108,7 @@ class Phrases:
         """Penalises the candidates."""
         for token, length in self._repeated().items():
             if token in logits and token not in self._whitelist:
-                logits[token] -= self._cost * max(length - _FREE, 0)
+                logits[token] -= self._cost * (length - _FREE)
 
     def add(self, token: int) -> None:
         """Goes on with a token of the text."""

@@ -194,7 +194,7 @@ class _Generation:
     def candidates(self, expected: Distribution) -> Distribution | None:
         """What to draw from; None when nothing may come."""
         banned = self._plan.bans.after(self._text)
-        left = self._weighed(expected)
+        left = self._weighed(expected, banned)
         if due := self._due(expected, banned):
             left = left.only(due)
         may_end = len(self.output) + 1 >= self._plan.settings.min_length
@@ -202,13 +202,15 @@ class _Generation:
         leave = _left if left is expected and not self._plan.mirostat else _left.__wrapped__
         return leave(left, self._plan, banned, may_end, opposing, self._surprise)
 
-    def _weighed(self, expected: Distribution) -> Distribution:
+    def _weighed(self, expected: Distribution, banned: frozenset[int]) -> Distribution:
+        """With penalties and biases. What is banned goes here already, or its bias could leave nothing of the others."""
         if not self._weighers:
             return expected
         logits = expected.logits()
         for weigher in self._weighers:
             weigher.adjust(logits)
-        return Distribution.of_logits(logits.items())
+        allowed = [(token, logit) for token, logit in logits.items() if token not in banned]
+        return Distribution.of_logits(allowed or logits.items())
 
     def _due(self, expected: Distribution, banned: frozenset[int]) -> frozenset[int]:
         """What the next token must be one of, something not banned if possible; anything when empty.

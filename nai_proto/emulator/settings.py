@@ -16,7 +16,7 @@ class Bias:
     """One entry of ``logit_bias_exp`` (native §9.3)."""
 
     sequence: tuple[int, ...]
-    "An empty one does nothing. Its tokens may come where the model does not expect them, so they must exist."
+    "An empty one does nothing."
     bias: float
     "Added to the logit of the token that goes on with the sequence; positive makes it likelier."
     ensure_sequence_finish: bool = False
@@ -32,11 +32,14 @@ class Settings:
     The defaults change nothing. Where sources use 0 as well as 1 for *off*, both are. No value is refused: what is out
     of range does what its formula says, or the nearest thing. ``line_start_ids`` is left out, because no source says
     what it does, and so is ``cfg_alpha``.
+
+    A token that a bias makes likelier, goes on with a sequence to finish, or is the only valid first one may come where
+    the model does not expect it, so it has to be one of the vocabulary.
     """
 
     # How it ends.
     max_length: int = 40
-    "Tokens at most."
+    "Tokens at most; fewer than one is one."
     min_length: int = 1
     """No end token is drawn, and no stop sequence ends anything, before this many tokens are there; ``max_length`` is
     stronger."""
