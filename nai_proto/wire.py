@@ -76,6 +76,9 @@ class _At(enum.Enum):
     FAILED = "failed"  #: not HTTP, or too much of it
 
 
+_HEAD, _BODY, _END, _TUNNEL, _GONE, _FAILED = _At  # Python 3.11 takes longer to find a member than to do all else here
+
+
 # asyncio reads no more at once. Larger pieces are cut, so that what an exchange copies of later ones is bounded.
 _PIECE: Final = 262_144
 _WITH_LENGTH: Final = frozenset({"POST", "PUT", "PATCH"})  # RFC 9110 §8.6: length 0 has to be said, too
@@ -101,7 +104,7 @@ class Wire:
         self._eof = False
         self._begin()
         if role == "client":  # as if an exchange were over: the first request begins the first one
-            self._ours = self._theirs = _At.END
+            self._ours = self._theirs = _END
 
     def _begin(self) -> None:
         """A new exchange; the inbox goes on."""
@@ -110,7 +113,7 @@ class Wire:
             max_incomplete_event_size=self._limits.head + _PIECE,  # never reached: `_read_head` has the limit
         )
         self._fed = 0  # bytes that h11 was given
-        self._ours = self._theirs = _At.HEAD
+        self._ours = self._theirs = _HEAD
         self._method = ""
         self._expects = False
         self._keep = True
@@ -127,19 +130,19 @@ class Wire:
                 who reads only when `next_event` gave None and the peer's message is not complete.
             LocalProtocolError: the bytes belong to a tunnel, or the peer had closed before.
         """
-        if self._theirs is _At.GONE:
+        if self._theirs is _GONE:
             raise LocalProtocolError("the bytes of a tunnel do not go through the wire")
         if not data:
             self._eof = True
             return
         if self._eof:
             raise LocalProtocolError("the peer has closed; no data can follow")
-        if self._theirs is _At.FAILED:
+        if self._theirs is _FAILED:
             return
         inbox = self._inbox
         self._held += len(data)
         if inbox and self._held > (most := self._limits.head + self._limits.body):
-            self._theirs = _At.FAILED
+            self._theirs = _FAILED
             raise LimitExceeded("unread", limit=most, value=self._held)
         if len(data) <= _PIECE:
             inbox.append(data)
@@ -157,17 +160,17 @@ class Wire:
             Truncated: the peer closed inside a message.
         """
         try:
-            if self._theirs is _At.BODY:
+            if self._theirs is _BODY:
                 return self._read_body()
-            if self._theirs is _At.HEAD:
+            if self._theirs is _HEAD:
                 return self._read_head()
-            if self._theirs is _At.END:
+            if self._theirs is _END:
                 return self._read_between()
         except RemoteProtocolError:
-            self._theirs = _At.FAILED
+            self._theirs = _FAILED
             raise
-        if self._theirs is _At.TUNNEL:
-            self._theirs = _At.GONE
+        if self._theirs is _TUNNEL:
+            self._theirs = _GONE
             return Tunnel(b"".join(self._inbox))
         raise LocalProtocolError(f"nothing more to read: the wire is {self._theirs.value}")
 
@@ -184,7 +187,7 @@ class Wire:
             if not self._eof:
                 return None
             body.receive_eof()
-        self._theirs = _At.END
+        self._theirs = _END
         return END
 
     def _read_head(self) -> Event | None:
@@ -233,7 +236,7 @@ class Wire:
         fields = list(event.headers)
         framing = Framing(fields)
         headers = Headers([(name.decode("ascii"), value.decode("latin-1")) for name, value in fields])
-        self._theirs = _At.BODY
+        self._theirs = _BODY
         # Both framings at once are legal to read, but smell of smuggling (RFC 9112 §6.1).
         doubtful = framing.chunked and framing.length is not None
         self._keep = self._keep and event.http_version >= b"1.1" and not (framing.close or doubtful)
@@ -245,7 +248,7 @@ class Wire:
         status = event.status_code
         self._body = framing.reader(self._limits, self._method, status)
         if grants(self._method, status):
-            self._theirs = _At.TUNNEL
+            self._theirs = _TUNNEL
         return Head(status, headers, limits=self._limits)
 
     def _take(self) -> bytes:
@@ -281,7 +284,7 @@ class Wire:
         self._h11.send(ASKED)
         self._method = request.method
         self._keep = not close
-        self._ours = _At.END
+        self._ours = _END
         return head + request.body
 
     def send_informational(self, status: int = 100) -> bytes:
@@ -290,7 +293,7 @@ class Wire:
         Raises:
             LocalProtocolError: no request is open, its answer has begun, or the status is not 100 or 102 to 199.
         """
-        if self._ours is not _At.HEAD or self._theirs not in (_At.BODY, _At.END):
+        if self._ours is not _HEAD or self._theirs not in (_BODY, _END):
             raise LocalProtocolError("an interim answer stands between a request and its answer")
         if status == 101 or not 100 <= status <= 199:
             raise LocalProtocolError(f"status {status}: an interim one is 100 or 102 to 199")
@@ -312,10 +315,10 @@ class Wire:
             LocalProtocolError: an answer has begun already, or something in the head cannot be sent: the text names
                 the status or the header field. Or a CONNECT would be granted before its body is read.
         """
-        if self._ours is not _At.HEAD:
+        if self._ours is not _HEAD:
             raise LocalProtocolError("one request has one answer, and a client has none to give")
         granted = grants(self._method, head.status)
-        understood = self._theirs in (_At.BODY, _At.END)
+        understood = self._theirs in (_BODY, _END)
         if granted and not (understood and self._body.done):
             raise LocalProtocolError("the body of a CONNECT has to be read before it is granted")
         headers = head.headers
@@ -326,9 +329,9 @@ class Wire:
         framing = Framing(event.headers)
         self._keep = not framing.close
         self._writer = framing.writer(self._method, head.status, chunks=self._chunks)
-        self._ours = _At.BODY
+        self._ours = _BODY
         if granted:
-            self._theirs, self._ours = _At.TUNNEL, _At.END
+            self._theirs, self._ours = _TUNNEL, _END
         return self._h11.send(event)
 
     def send_data(self, data: bytes) -> bytes:
@@ -348,11 +351,11 @@ class Wire:
         """
         self._check_open()
         end = self._writer.send_end()
-        self._ours = _At.END
+        self._ours = _END
         return end
 
     def _check_open(self) -> None:
-        if self._ours is not _At.BODY:
+        if self._ours is not _BODY:
             raise LocalProtocolError("no answer is open")
 
     def start_next(self) -> None:
@@ -374,7 +377,7 @@ class Wire:
 
     @property
     def _complete(self) -> bool:
-        return self._ours is _At.END and self._theirs is _At.END and self._keep
+        return self._ours is _END and self._theirs is _END and self._keep
 
     @property
     def reusable(self) -> bool:
@@ -390,5 +393,5 @@ class Wire:
     def expects_continue(self) -> bool:
         """Server: the client waits for 100 before it sends the body (RFC 9110 §10.1.1): nothing of it has come, nor has
         an answer begun."""
-        waits = self._expects and self._ours is _At.HEAD and self._theirs is _At.BODY
+        waits = self._expects and self._ours is _HEAD and self._theirs is _BODY
         return waits and not (self._inbox or self._body.done)

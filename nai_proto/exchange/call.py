@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 from ..errors import LocalProtocolError, NaiError, RemoteProtocolError, TransportError, excerpt
 from ..http import Head, Request
 from ..limits import Limits
-from .flow import RECEIVE, Emit, Flow, Receive, Send, compute
+from .flow import RECEIVE, Emit, Flow, Incoming, Receive, Send, compute
 from .refusal import refusal
 
 if TYPE_CHECKING:
@@ -96,6 +96,9 @@ class Input(enum.Enum):
     EOF = "eof"
     ERROR = "error"
 
+
+_UNTYPED: Final = State.UNTYPED  # Python 3.11 takes as long to find a member as for all else that a piece of data costs
+_DATA: Final = Input.DATA
 
 TRANSITIONS: Final[Mapping[tuple[State, Input], State]] = {
     (State.IDLE, Input.SEND): State.HEAD,
@@ -205,13 +208,13 @@ class Call(Generic[E, R]):
             StreamError, RemoteProtocolError: what the answer says, or how. If events came before it in the same piece,
                 these are returned, and the next input raises; ``b""`` will do.
         """
-        if self.state is State.UNTYPED:
-            self._step(Input.DATA)
+        if self.state is _UNTYPED:
+            self._step(_DATA)
             data = self._pending + data
             if not self._decide(data):
                 self._pending = data
                 return ()
-        self._step(Input.DATA)
+        self._step(_DATA)
         if self._reader is None:
             self._pending += data
             if len(self._pending) >= self._limited.error_body:
@@ -275,17 +278,13 @@ class Call(Generic[E, R]):
             if not isinstance(head, Head):
                 raise LocalProtocolError(f"Send is answered with a Head, not with {type(head).__name__}")
             self.receive_head(head)
-            while data := (yield _REST if self.complete else RECEIVE):
-                if not isinstance(data, bytes):
-                    raise LocalProtocolError(f"Receive is answered with bytes, not with {type(data).__name__}")
+            while not self.complete and (data := _body((yield RECEIVE))):
                 size += len(data)
-                if self.complete:
-                    rest += len(data)
-                    if rest > _REST_SIZE:
-                        break
-                elif events := self.receive_data(data):
+                if events := self.receive_data(data):
                     yield Emit(events)
                     self.receive_data(b"")  # an error behind these events is told now, not at the next read
+            while self.complete and rest <= _REST_SIZE and (data := _body((yield _REST))):
+                rest += len(data)
         except NaiError as error:
             if self.state is State.FAILED:
                 raise
@@ -348,3 +347,9 @@ class Call(Generic[E, R]):
         return refusal(
             request.method, self._head.url or request.path, self._head, self._pending[: self._limited.error_body]
         )
+
+
+def _body(incoming: Incoming) -> bytes:
+    if not isinstance(incoming, bytes):
+        raise LocalProtocolError(f"Receive is answered with bytes, not with {type(incoming).__name__}")
+    return incoming
