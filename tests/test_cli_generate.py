@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from nai_proto.exchange.reply import App
+from nai_proto.text.preset import Preset
 from nai_transports.cli.app import app
+from nai_transports.preset_files import save_preset
 from nai_transports.serve import serving
-from tests.support import EMAIL, PASSWORD, an_emulator, answers, streams, token
+from tests.support import EMAIL, PASSWORD, ByteTokenizer, an_emulator, answers, streams, token
 
 PROMPT = "The lamp in the old lighthouse"
+BYTES = ByteTokenizer()
 
 
 @pytest.fixture(autouse=True)
@@ -25,8 +29,9 @@ def _nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """An emulator that the command asks, as nobody."""
-    emulator, owner = an_emulator()
+    """An emulator that the command asks, as nobody; both have a small tokenizer."""
+    monkeypatch.setattr("nai_transports.cli.generate.load", lambda _: BYTES)
+    emulator, owner = an_emulator(tokenizers=lambda _: BYTES)
     with serving(emulator) as url:
         monkeypatch.setenv("NAI_URL", url)
         yield owner
@@ -111,3 +116,74 @@ def test_nobody_listening_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -
     assert done.exit_code == 1
     assert done.stderr.startswith("nai generate: ")
     assert "Traceback" not in done.output
+
+
+@pytest.fixture
+def known(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAI_TOKEN", service.persistent_token.reveal())
+
+
+@pytest.mark.usefixtures("known")
+def test_the_prompt_may_come_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "prompt.txt").write_text(PROMPT, encoding="utf-8")
+    assert nai("--file", str(tmp_path / "prompt.txt")).exit_code == 0
+
+
+@pytest.mark.usefixtures("known")
+def test_bans_biases_and_stops_are_texts_and_are_kept() -> None:
+    told = nai(PROMPT, "--ban", "e", "--ban", "a", "--max-length", "300").stdout
+    assert told.strip()
+    assert "e" not in told
+    assert "a" not in told
+    assert nai(PROMPT, "--stop", "th", "--max-length", "900").stdout.rstrip("\n").endswith("th")
+    assert "=" in nai(PROMPT, "--bias", "==30").stdout
+
+
+@pytest.mark.usefixtures("known")
+def test_a_preset_is_the_models_or_a_file(tmp_path: Path) -> None:
+    facts = json.loads(nai(PROMPT, "--preset", "Genesis", "--model", "Euterpe", "--json", "--ids").stdout)
+    assert facts["model"] == "euterpe-v2"
+    preset = Preset.from_official("clio-v1", "Vingt-Un").set("max_length", 7)
+    save_preset(preset, tmp_path / "mine.preset")
+    facts = json.loads(nai(PROMPT, "--preset", str(tmp_path / "mine.preset"), "--ids", "--json").stdout)
+    assert facts["model"] == "clio-v1"
+    assert len(facts["ids"]) == 7
+    assert BYTES.decode(facts["ids"]) == facts["text"]
+
+
+@pytest.mark.usefixtures("known")
+def test_logprobs_are_a_table_and_in_json_what_the_service_says() -> None:
+    shown = nai(PROMPT, "--logprobs", "2", "--max-length", "3")
+    assert "before sampling" in shown.stdout
+    assert shown.stdout.count("%") >= 3 * 3
+    facts = json.loads(nai(PROMPT, "--logprobs", "2", "--max-length", "3", "--json").stdout)
+    assert [len(entry["before"]) for entry in facts["logprobs"]] == [2, 2, 2]
+
+
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize(
+    ("arguments", "about"),
+    [
+        ((), "give a prompt"),
+        ((PROMPT, "--file", "x.txt"), "give a prompt"),
+        (("--file", "nowhere.txt"), "nowhere.txt cannot be read"),
+        ((PROMPT, "--preset", "Carefre"), "did you mean 'Carefree'?"),
+        ((PROMPT, "--preset", "Genesis"), "kayra-v1 has no official preset 'Genesis'"),
+        ((PROMPT, "--preset", __file__), "test_cli_generate.py: Expected `object`"),
+        ((PROMPT, "--module", "theme_nothing"), "no module 'theme_nothing'"),
+        ((PROMPT, "--module", "theme_naval", "--model", "snek"), "genji-python-6b"),
+        ((PROMPT, "--model", "kayra-v9"), "host of the text model 'kayra-v9' is not known"),
+        ((PROMPT, "--model", "glm-4-6"), "OpenAI-compatible"),
+        ((PROMPT, "--temperature", "0.01"), "temperature is 0.01, and kayra-v1 takes a number from 0.1 to 100"),
+        ((PROMPT, "--max-length", "0"), "max_length is 0"),
+        ((PROMPT, "--logprobs", "31"), "num_logprobs is 31"),
+        ((PROMPT, "--bias", "swan"), "--bias is TEXT=NUMBER"),
+        ((PROMPT, "--bias", "=1"), "a phrase is text"),
+    ],
+)
+def test_a_mistake_is_one_clear_line_and_nothing_is_sent(arguments: tuple[str, ...], about: str) -> None:
+    done = nai(*arguments)
+    assert (done.exit_code, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("nai generate: ")
+    assert about in line

@@ -4,24 +4,54 @@ from __future__ import annotations
 
 import json
 import sys
+from math import exp
+from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from nai_proto import text
+from nai_proto.errors import LocalProtocolError, NaiError, RemoteProtocolError
+from nai_proto.exchange.flow import Runnable
+from nai_proto.tokenizers import Tokenizer
 
+from .. import files
 from ..httpx import Client
+from ..preset_files import load_preset
+from ..tokenizer_files import load
 from .asking import authorized, session
 from .failing import one_line
 
 __all__ = ["generate"]
 
+_Phrases = list[str] | None
+
 
 def generate(
-    prompt: Annotated[str, typer.Argument(help="What to go on from; - reads it from stdin.")],
-    model: Annotated[str, typer.Option(help="The model's id.")] = text.Model.KAYRA.id,
-    max_length: Annotated[int, typer.Option(min=1, max=2048, help="Tokens to generate, at most.")] = 40,
-    temperature: Annotated[float | None, typer.Option(min=0.1, max=100, help="1 if not given.")] = None,
+    prompt: Annotated[str | None, typer.Argument(help="What to go on from; - reads it from stdin.")] = None,
+    file: Annotated[Path | None, typer.Option(help="Read the prompt from this file instead.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The model's id or name; the preset's, or Kayra, if not given.")
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="An official preset (`nai presets list`), or the path of a .preset file.")
+    ] = None,
+    module: Annotated[str | None, typer.Option(help="A built-in module, or the id of one of your own.")] = None,
+    ban: Annotated[_Phrases, typer.Option(help="A text that must not appear. May be given more than once.")] = None,
+    bias: Annotated[
+        _Phrases, typer.Option(help="TEXT=NUMBER: makes a text likelier (up to 1) or rarer (down to -1). Likewise.")
+    ] = None,
+    stop: Annotated[_Phrases, typer.Option(help="A text that ends the answer. Likewise.")] = None,
+    max_length: Annotated[int | None, typer.Option(help="Tokens to generate; the preset's, or 40.")] = None,
+    temperature: Annotated[float | None, typer.Option(help="The preset's, or 1.")] = None,
+    ids: Annotated[bool, typer.Option("--ids", help="Tokenise here, and send and receive token ids.")] = False,
+    logprobs: Annotated[
+        int | None, typer.Option(help="Show each token, and so many that might have been, in a table.")
+    ] = None,
     email: Annotated[
         str | None, typer.Option(help="Log in with this e-mail; the password is asked for.", envvar="NAI_EMAIL")
     ] = None,
@@ -34,14 +64,14 @@ def generate(
 
     Whose account it is says NAI_TOKEN; without it, log in with an e-mail and a password, which are asked for.
     """
-    if prompt == "-":
-        prompt = sys.stdin.read()
     with one_line("generate"):
-        parameters: text.Parameters = {"max_length": max_length}
-        if temperature is not None:
-            parameters["temperature"] = temperature
+        given = _prompt(prompt, file)
+        options = _options(model, preset, module, max_length, temperature, logprobs)
+        whose = text.Model.named(options.get("model") or text.Model.KAYRA)
+        tokenizer = load(whose) if ids or ban or bias or stop else None
+        _add_phrases(options, tokenizer, ban, bias, stop)
         asked = session(url)
-        flow = authorized(asked, email, text.generate_stream(prompt, model=model, **parameters))
+        flow = authorized(asked, email, _flow(given, options, tokenizer if ids else None))
         with Client(asked) as client, client.stream(flow) as story:
             for token in story:
                 if not as_json:
@@ -49,7 +79,120 @@ def generate(
                     sys.stdout.flush()
             answer = story.result
         if as_json:
-            facts = {"model": model, "text": answer.text, "finish_reason": answer.finish_reason}
-            typer.echo(json.dumps(facts, ensure_ascii=False))
+            typer.echo(json.dumps(_facts(whose, answer), ensure_ascii=False))
         else:
             typer.echo()
+            if logprobs is not None:
+                Console(highlight=False).print(_table(answer, tokenizer or _if_found(whose)))
+
+
+def _prompt(prompt: str | None, file: Path | None) -> str:
+    if (prompt is None) == (file is None):
+        raise LocalProtocolError("give a prompt, or --file, or - to read it from stdin")
+    data = b"" if file is None and prompt != "-" else sys.stdin.buffer.read() if file is None else files.read(file)
+    if prompt is not None and prompt != "-":
+        return prompt
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        problem = f"{file or 'stdin'} is not UTF-8 (at byte {error.start})"
+    raise RemoteProtocolError(problem)
+
+
+def _options(
+    model: str | None,
+    preset: str | None,
+    module: str | None,
+    max_length: int | None,
+    temperature: float | None,
+    logprobs: int | None,
+) -> text.Options:
+    options: text.Options = {}
+    if model is not None:
+        options["model"] = text.Model.named(model)
+    if preset is not None:
+        chosen = _preset(preset, text.Model.named(model) if model is not None else None)
+        options["preset"] = chosen
+        options["model"] = options.get("model", chosen.model)
+        options["settings"] = text.GlobalSettings(num_logprobs=text.NO_LOGPROBS)
+    if module is not None:
+        options["module"] = module
+    if max_length is not None:
+        options["max_length"] = max_length
+    if temperature is not None:
+        options["temperature"] = temperature
+    if logprobs is not None:
+        options["num_logprobs"] = logprobs
+    return options
+
+
+def _preset(name: str, model: text.Model | None) -> text.Preset:
+    """The file of this name if there is one, else the official preset."""
+    if Path(name).is_file():
+        return load_preset(name, model=model)
+    return text.Preset.from_official(model or text.Model.KAYRA, name)
+
+
+def _add_phrases(
+    options: text.Options, tokenizer: Tokenizer | None, ban: _Phrases, bias: _Phrases, stop: _Phrases
+) -> None:
+    if tokenizer is None:
+        return
+    options["tokenizer"] = tokenizer
+    if ban:
+        options["bans"] = text.BanList(*ban)
+    if bias:
+        options["biases"] = [_bias(one) for one in bias]
+    if stop:
+        options["stop_sequences"] = stop
+
+
+def _bias(written: str) -> text.BiasGroup:
+    phrase, _, number = written.rpartition("=")
+    try:
+        return text.BiasGroup(float(number), phrases=[phrase])
+    except ValueError:
+        pass
+    raise LocalProtocolError(f"--bias is TEXT=NUMBER, such as ' swan=0.5', not {written[:60]!r}")
+
+
+def _flow(prompt: str, options: text.Options, tokenizer: Tokenizer | None) -> Runnable[text.Token, text.Completion]:
+    if tokenizer is None:
+        return text.generate_stream(prompt, **options)
+    return text.decoded(text.generate_stream(tokenizer.encode(prompt), **options), tokenizer)
+
+
+# ---- what is shown
+
+
+def _facts(model: text.Model, answer: text.Completion) -> dict[str, object]:
+    facts: dict[str, object] = {"model": model.id, "text": answer.text, "finish_reason": answer.finish_reason}
+    if answer.ids:
+        facts["ids"] = answer.ids
+    if answer.logprobs is not None:
+        facts["logprobs"] = msgspec.to_builtins(answer.logprobs)
+    return facts
+
+
+def _if_found(model: text.Model) -> Tokenizer | None:
+    """The tokenizer, to show candidates as text; their ids will do without."""
+    try:
+        return load(model)
+    except NaiError:
+        return None
+
+
+def _table(answer: text.Completion, tokenizer: Tokenizer | None) -> Table:
+    def shown(candidate: text.Candidate, place: int) -> str:
+        piece = repr(tokenizer.decode(candidate.tokens)) if tokenizer else " ".join(map(str, candidate.tokens))
+        logprob = candidate.logprobs[place]
+        return f"{piece} {'–' if logprob is None else f'{exp(logprob):.1%}'}"
+
+    table = Table("token", "before sampling", "after sampling", title="what each token was chosen from")
+    for one in answer.logprobs or ():
+        chosen = ", ".join(shown(candidate, 1) for candidate in one.chosen)
+        before, after = (
+            ", ".join(shown(one, place) for one in part) for place, part in enumerate((one.before, one.after))
+        )
+        table.add_row(Text(chosen), Text(before), Text(after))
+    return table
