@@ -59,6 +59,18 @@ def generated(owner_and: tuple[Emulator, Account], **parameters: Any) -> dict[st
     return document
 
 
+def test_a_prompt_is_made_up_within_the_ranges() -> None:
+    emulator, owner = an_emulator()
+    wish: dict[str, Any] = {"prompt": "a ship", "temp": 0.9, "tokens_to_generate": 20, "model": "euterpe-v2"}
+    head, body = asked(emulator, "POST", "/ai/generate-prompt", wish, owner=owner)
+    assert head.status == 201
+    assert json.loads(body)["generated_text"].strip()
+    for name, value in (("prompt", ""), ("temp", 0.05), ("tokens_to_generate", 201), ("model", "gpt-17")):
+        status, message = refused(asked(emulator, "POST", "/ai/generate-prompt", {**wish, name: value}, owner=owner))
+        assert status == 400
+        assert name in message
+
+
 # ---- general behaviour
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,21 +13,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nai_proto as nai
+from nai_proto import text
 from nai_proto.codecs.tokens import pack, unpack
 from nai_proto.errors import LocalProtocolError, RemoteProtocolError, StreamError, Truncated
 from nai_proto.exchange.flow import Send
 from nai_proto.http import Head, Headers
 from nai_proto.testing import play
 from nai_proto.text import (
+    BiasGroup,
     Candidate,
     Completion,
     CompletionIds,
     Logprobs,
+    Preset,
     Token,
     TokenIds,
     decoded,
     generate,
+    generate_prompt,
     generate_stream,
+    hidden_states,
+    next_words,
+    request_parameters,
 )
 from nai_proto.text.models import MODELS
 
@@ -232,3 +240,106 @@ def test_an_error_before_the_first_token_has_nothing_to_decode() -> None:
     played = play(decoded(generate_stream([1]), BYTES), [refusal, b'{"statusCode":400,"message":"no"}', b""])
     assert isinstance(played.error, nai.InvalidRequestError)
     assert played.error.partial is None
+
+
+# ---- what a request is made of
+
+
+def test_a_bare_call_adds_nothing_that_changes_the_text() -> None:
+    assert sent(generate("Once"))["parameters"] == {
+        "max_length": 40,
+        "min_length": 1,
+        "return_full_text": False,
+        "use_cache": False,
+        "use_string": True,
+        "prefix": "vanilla",
+    }
+
+
+def test_a_preset_brings_its_model_its_length_and_the_usual_settings() -> None:
+    preset = Preset.from_default("clio-v1")
+    body = sent(generate([5], preset=preset))
+    assert body["model"] == "clio-v1"
+    assert body["parameters"] == {**request_parameters("clio-v1", preset=preset), "use_string": False}
+    played = play(generate_stream([1], preset=preset), [STREAM, events([7] * 75), b""])
+    assert played.result.finish_reason == "length"  # Vingt-Un has 75
+
+
+def test_single_parameters_have_the_last_word_and_extra_is_not_looked_at() -> None:
+    preset = Preset.from_default(nai.Model.KAYRA)
+    options: Any = {"temperature": 0.5, "max_length": 7, "extra": {"top_z": "new", "temperature": 0.6}}
+    parameters = sent(generate("Once", preset=preset, settings=None, **options))["parameters"]
+    assert (parameters["temperature"], parameters["max_length"], parameters["top_z"]) == (0.6, 7, "new")
+    assert "num_logprobs" not in parameters
+
+
+def test_phrases_as_text_need_the_tokenizer_and_become_its_ids() -> None:
+    phrases: Any = {"bans": ["it"], "biases": BiasGroup(0.5, phrases=["sea"]), "stop_sequences": ["."]}
+    parameters = sent(generate("Once", tokenizer=BYTES, **phrases))["parameters"]
+    assert parameters["bad_words_ids"] == [BYTES.encode("it")]
+    assert parameters["stop_sequences"] == [BYTES.encode(".")]
+    assert parameters["logit_bias_exp"][0]["sequence"] == BYTES.encode("sea")
+    for name, phrase in phrases.items():
+        with pytest.raises(LocalProtocolError, match="needs tokenizer="):
+            generate("Once", **{name: phrase})
+
+
+@pytest.mark.parametrize(
+    ("options", "about"),
+    [
+        ({"temperature": 0.01}, "temperature is 0.01, and kayra-v1 takes a number from 0.1 to 100"),
+        ({"temprature": 1}, "no parameter 'temprature'; did you mean 'temperature'?"),
+        ({"top_k": True}, "top_k is True, and kayra-v1 takes an integer"),
+        ({"preset": Preset.from_default("clio-v1"), "model": "kayra-v1"}, "is for clio-v1, not for kayra-v1"),
+        ({"model": "kayra-v9"}, "host of the text model 'kayra-v9' is not known"),
+        ({"model": "glm-4-6"}, "OpenAI-compatible endpoints only"),
+        ({"module": "theme_naval", "model": "llama-3-erato-v1"}, "llama-3-erato-v1"),
+    ],
+)
+def test_what_the_service_would_refuse_is_refused_before_it_is_sent(options: Any, about: str) -> None:
+    for ask in (generate, generate_stream):
+        with pytest.raises(LocalProtocolError, match=re.escape(about)):
+            ask("Once", **options)
+
+
+def test_validation_can_be_switched_off() -> None:
+    options: Any = {"temperature": 0.01, "temprature": 1}
+    assert sent(generate("Once", validate=False, **options))["parameters"]["temperature"] == 0.01
+
+
+def test_a_model_that_is_not_listed_is_told_what_is_not_known() -> None:
+    model = nai.Model("new-v1", text.Facts(host=nai.Host.TEXT, token_width=4, modules=False, tokenizer="llama3"))
+    operation = generate([128_000], model=model)
+    assert operation.request.host is nai.Host.TEXT
+    assert sent(operation)["input"] == pack([128_000], 4)
+    assert pickle.loads(pickle.dumps(operation)) == operation
+
+
+# ---- what is rare
+
+
+def test_the_service_makes_up_a_prompt() -> None:
+    operation = generate_prompt("a ship", temp=1.2, tokens_to_generate=60)
+    assert operation.request.target == "/ai/generate-prompt"
+    assert json.loads(operation.request.body) == {
+        "model": "euterpe-v2",
+        "prompt": "a ship",
+        "temp": 1.2,
+        "tokens_to_generate": 60,
+    }
+    assert play(operation, [DOCUMENT, b'{"generated_text":"A ship came in."}', b""]).result == "A ship came in."
+    for wrong in ({"temp": 0.0}, {"tokens_to_generate": 201}):
+        with pytest.raises(LocalProtocolError, match="it has to be from"):
+            generate_prompt("a ship", **wrong)  # type: ignore[arg-type]
+    with pytest.raises(LocalProtocolError, match="prompt's length is 0"):
+        generate_prompt("")
+
+
+def test_next_words_and_hidden_states_are_answers_of_their_own_form() -> None:
+    assert sent(next_words("Once", model="euterpe-v2"))["parameters"]["next_word"] is True
+    words = play(next_words("Once"), [DOCUMENT, b'{"output":[[" upon",0.9],[" more",0.1]]}', b""]).result
+    assert words == ((" upon", 0.9), (" more", 0.1))
+    assert sent(hidden_states("Once"))["parameters"]["get_hidden_states"] is True
+    assert play(hidden_states("Once"), [DOCUMENT, b'{"output":[0.5,-1,2e-3]}', b""]).result == (0.5, -1.0, 0.002)
+    for operation in (next_words("Once"), hidden_states("Once"), generate_prompt("x")):
+        assert pickle.loads(pickle.dumps(operation)) == operation

@@ -16,7 +16,7 @@ from ..text.models import MODELS, Model
 from .answers import Refused
 from .settings import ALL_SAMPLERS, Bias, Settings
 
-__all__ = ["Asked", "BiasEntry", "Parameters", "read", "settings_of"]
+__all__ = ["Asked", "AskedPrompt", "BiasEntry", "Parameters", "read", "read_prompt", "settings_of"]
 
 T = TypeVar("T")
 
@@ -123,6 +123,15 @@ class Asked(NamedTuple):
         return self.model.host is Host.TEXT if said is None else said
 
 
+class AskedPrompt(msgspec.Struct):
+    """The body of ``POST /ai/generate-prompt`` (native §8)."""
+
+    prompt: Annotated[str, msgspec.Meta(min_length=1, max_length=40_000)]
+    temp: Annotated[float, msgspec.Meta(ge=0.1, le=100)]
+    tokens_to_generate: Annotated[int, msgspec.Meta(ge=1, le=200)]
+    model: str = Model.EUTERPE.id
+
+
 class _Body(msgspec.Struct):
     input: str
     model: str
@@ -151,12 +160,23 @@ def read(body: bytes) -> Asked:
         Refused: 400, with what is wrong and where.
     """
     outer = _decoded(body, _Body, "$")
-    if outer.model not in _KNOWN:
-        raise Refused(400, f"Validation error: model {outer.model[:60]} doesn't exist")
+    _check_model(outer.model)
     model = Model.named(outer.model)
     if len(outer.input) > _LONGEST_INPUT[model.host]:
         raise Refused(400, f"Validation error: input must be at most {_LONGEST_INPUT[model.host]} characters long")
     return Asked(outer.input, model, _decoded(bytes(outer.parameters), _PARAMETERS[model.host], "$.parameters"))
+
+
+def read_prompt(body: bytes) -> AskedPrompt:
+    """The same for a prompt that is to be made up."""
+    asked = _decoded(body, AskedPrompt, "$")
+    _check_model(asked.model)
+    return asked
+
+
+def _check_model(id: str) -> None:  # noqa: A002
+    if id not in _KNOWN:
+        raise Refused(400, f"Validation error: model {id[:60]} doesn't exist")
 
 
 def _decoded(data: bytes, type: type[T], path: str) -> T:  # noqa: A002

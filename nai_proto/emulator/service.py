@@ -77,6 +77,7 @@ class Emulator:
             "get_keystore": self._get_keystore,
             "list_objects": self._list_objects,
             "get_object": self._get_object,
+            "generate_prompt": self._generate_prompt,
             "generate": self._generate,
             "api_generate": self._generate,
             "generate_stream": self._generate_stream,
@@ -155,6 +156,9 @@ class Emulator:
 
     def _generate(self, asked: _Asked) -> Handler:
         yield from self._text.generate(asked.row, asked.owner, asked.parameters.body)
+
+    def _generate_prompt(self, asked: _Asked) -> Handler:
+        yield from self._text.generate_prompt(asked.row, asked.owner, asked.parameters.body)
 
     def _generate_stream(self, asked: _Asked) -> Handler:
         yield from self._text.generate_stream(asked.row, asked.owner, asked.parameters.body)

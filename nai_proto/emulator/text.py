@@ -23,7 +23,7 @@ from .answers import OPEN, Refused, Steps, answer_json, computed
 from .chance import Chance
 from .corpus import TALES
 from .language import LanguageModel, storyteller
-from .parameters import read, settings_of
+from .parameters import read, read_prompt, settings_of
 from .sampling import Logprobs, Settings, Step, generate
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class _Task:
 
 
 class TextService:
-    """Both generation endpoints.
+    """The generation endpoints.
 
     Args:
         seed: of all chance that a request does not seed itself.
@@ -75,6 +75,10 @@ class TextService:
         """``POST /ai/generate-stream``: an event per token."""
         yield from self._locked(account, lambda: self._streamed(row, body))
 
+    def generate_prompt(self, row: Endpoint, account: Account, body: bytes) -> Handler:
+        """``POST /ai/generate-prompt``: a prompt made up, always as text."""
+        yield from self._locked(account, lambda: self._made_up(row, body))
+
     def _locked(self, account: Account, handler: Callable[[], Handler]) -> Handler:
         """One generation at a time; the lock goes when the answer is sent or the client has left."""
         if account.generating:
@@ -94,6 +98,14 @@ class TextService:
         if steps and steps[0].logprobs is not None:
             answer["logprobs"] = [_wire(step.logprobs) for step in steps if step.logprobs is not None]
         yield from answer_json(row.status, answer)
+
+    def _made_up(self, row: Endpoint, body: bytes) -> Handler:
+        asked = read_prompt(body)
+        teller = storyteller()
+        settings = Settings(max_length=asked.tokens_to_generate, temperature=asked.temp)
+        task = _Task(teller, teller.vocabulary.encode(asked.prompt), settings, None, None)
+        text = task.spelled([step.token for step in self._steps(task)])
+        yield from answer_json(row.status, {"generated_text": text})
 
     def _streamed(self, row: Endpoint, body: bytes) -> Handler:
         task = yield from self._task(body)
