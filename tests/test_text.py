@@ -330,7 +330,7 @@ def test_the_service_makes_up_a_prompt() -> None:
     assert play(operation, [DOCUMENT, b'{"generated_text":"A ship came in."}', b""]).result == "A ship came in."
     for wrong in ({"temp": 0.0}, {"tokens_to_generate": 201}):
         with pytest.raises(LocalProtocolError, match="it has to be from"):
-            generate_prompt("a ship", **wrong)  # type: ignore[arg-type]
+            generate_prompt("a ship", **wrong)
     with pytest.raises(LocalProtocolError, match="prompt's length is 0"):
         generate_prompt("")
 
