@@ -537,6 +537,14 @@ def test_mirostat_bears_surprise_up_to_a_bound_and_always_the_best(weights: dict
     assert {*left.tokens} == {t for t, bits in surprise.items() if bits < bound} | {distribution.tokens[0]}
 
 
+@pytest.mark.parametrize(
+    "off", [Settings(mirostat_tau=0), Settings(mirostat_tau=0, mirostat_lr=0.5), Settings(mirostat_tau=1)]
+)
+def test_mirostat_is_off_without_a_target_and_with_a_rate_of_one(off: Settings) -> None:
+    assert len(weights_of(FAIR, off)) == len(ALPHABET)
+    assert len(weights_of(FAIR, replace(off, mirostat_tau=0.5, mirostat_lr=0.5))) == 1
+
+
 def test_mirostat_moves_its_bound_by_how_much_each_token_surprised() -> None:
     model = still({token: 2.0**-token for token in range(1, 20)})
     tau, rate = 2.5, 0.3
