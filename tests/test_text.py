@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+import tokenizers as hugging_face
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,8 +38,10 @@ from nai_proto.text import (
     request_parameters,
 )
 from nai_proto.text.models import MODELS
+from nai_proto.tokenizers import read
 
 from .support import ByteTokenizer
+from .test_tokenizers import hugging_face_file
 
 STREAM = Head(200, Headers.of(content_type="text/event-stream"))
 DOCUMENT = Head(201, Headers.of(content_type="application/json"))
@@ -343,3 +346,28 @@ def test_next_words_and_hidden_states_are_answers_of_their_own_form() -> None:
     assert play(hidden_states("Once"), [DOCUMENT, b'{"output":[0.5,-1,2e-3]}', b""]).result == (0.5, -1.0, 0.002)
     for operation in (next_words("Once"), hidden_states("Once"), generate_prompt("x")):
         assert pickle.loads(pickle.dumps(operation)) == operation
+
+
+# ---- Erato
+
+
+def test_eratos_phrases_contain_no_start_token() -> None:
+    """A file like Llama 3's puts a token before every text of its own accord (native §11.2)."""
+    tokenizer = read(hugging_face_file(), name="llama3")
+    start = hugging_face.Tokenizer.from_buffer(hugging_face_file()).encode("The sea").ids[0]
+    assert start != tokenizer.encode("The sea")[0]
+    rarer = BiasGroup(-1, phrases=["The sea"])
+    operation = generate(
+        tokenizer.encode("The sea"),
+        preset=Preset.from_default(nai.Model.ERATO),
+        bans=["The sea"],
+        biases=rarer,
+        stop_sequences=["The sea"],
+        tokenizer=tokenizer,
+    )
+    parameters = sent(operation)["parameters"]
+    ids = tokenizer.encode("The sea")
+    assert parameters["bad_words_ids"][-1] == parameters["stop_sequences"][0] == ids
+    assert parameters["logit_bias_exp"][-1]["sequence"] == ids
+    assert sent(operation)["input"] == pack(ids, 4)
+    assert start not in parameters["repetition_penalty_whitelist"]
