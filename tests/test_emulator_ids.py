@@ -233,3 +233,16 @@ def test_heat_makes_variety_and_a_single_choice_none() -> None:
     assert different(0.1) * 2 < different(2)
     whole = {answered(emulating(), body(ONCE, max_length=200, top_k=1, seed=seed))["output"] for seed in range(5)}
     assert len(whole) == 1
+
+
+OFFICIAL = [preset for model in MODELS for preset in text.Preset.official(model)]
+
+
+@pytest.mark.parametrize("preset", OFFICIAL, ids=lambda preset: f"{preset.model.id}-{preset.name}")
+def test_every_official_preset_is_taken_as_the_website_would_send_it(preset: text.Preset) -> None:
+    emulator, owner = emulating()
+    operation = text.generate(BYTES.encode(ONCE), preset=preset)
+    result = converse(operation, emulator, Session(token=owner.persistent_token)).result
+    assert 1 <= len(result.ids) <= (preset.max_length or 40)
+    assert result.logprobs is not None
+    assert len(result.logprobs) == len(result.ids)

@@ -43,10 +43,15 @@ class Reader(Protocol[E_co, R_co]):
         """The result so far, or None while there is nothing to show."""
         ...
 
+    @property
+    def failure(self) -> NaiError | None:
+        """An error behind events that were given out: the next call raises it, whatever it brings."""
+        ...
+
     def receive_data(self, data: bytes) -> Sequence[E_co]:
         """A piece of the body; the events that it completes.
 
-        An error behind events is raised by the next call, so that cutting the body differently changes nothing.
+        An error behind events waits as `failure`, so that cutting the body differently changes nothing.
         """
         ...
 
@@ -282,7 +287,8 @@ class Call(Generic[E, R]):
                 size += len(data)
                 if events := self.receive_data(data):
                     yield Emit(events)
-                    self.receive_data(b"")  # an error behind these events is told now, not at the next read
+                    if self._reader is not None and self._reader.failure is not None:
+                        self.receive_data(b"")  # which raises it now, and not at the next read
             while self.complete and rest <= _REST_SIZE and (data := _body((yield _REST))):
                 rest += len(data)
         except NaiError as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, Never, TypeVar
 
 from ..codecs.json import JsonDecoder, service_error
-from ..errors import LimitExceeded
+from ..errors import LimitExceeded, NaiError
 from ..http import Head
 from ..limits import Limits
 from .call import ANY_TYPE
@@ -21,6 +21,9 @@ T_co = TypeVar("T_co", covariant=True)
 
 class BodyReader(Generic[T]):
     """Keeps a body whole, within `Limits.body`, and makes one value of it at the end."""
+
+    failure: NaiError | None = None
+    "Never: there are no events."
 
     def __init__(self, finish: Callable[[bytes], T], limits: Limits) -> None:
         self._finish = finish

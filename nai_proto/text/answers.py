@@ -228,7 +228,7 @@ class TokenReader(Generic[E, R]):
         self._max_length = max_length
         self._splitter = SSESplitter(limits)
         self._tokens: list[E] = []
-        self._failure: NaiError | None = None
+        self.failure: NaiError | None = None
 
     @property
     def partial(self) -> R | None:
@@ -236,8 +236,8 @@ class TokenReader(Generic[E, R]):
         return self._result() if self._tokens else None
 
     def receive_data(self, data: bytes) -> Sequence[E]:
-        if self._failure is not None:
-            raise self._failure
+        if self.failure is not None:
+            raise self.failure
         tokens: list[E] = []
         if self.complete:
             return tokens
@@ -253,7 +253,7 @@ class TokenReader(Generic[E, R]):
                 except NaiError as error:
                     if not tokens:
                         raise
-                    self._failure = error
+                    self.failure = error
                     break
                 if token is None:
                     continue

@@ -76,6 +76,7 @@ class _Pieces:
 
     complete = False
     partial = None
+    failure = None
 
     def __init__(self, where: str, head: Head, limits: Limits, /) -> None:
         length = head.headers.get("content-length") or ""

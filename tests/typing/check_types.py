@@ -199,6 +199,7 @@ class Lengths:
 
     complete = False
     partial: int | None = None
+    failure = None
 
     def receive_data(self, data: bytes) -> list[bytes]:
         self.partial = (self.partial or 0) + len(data)
