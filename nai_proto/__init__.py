@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import account, codecs, emulator, errors, exchange, library, objects, testing, text, tokenizers
+    from . import account, codecs, emulator, errors, exchange, library, objects, openai, testing, text, tokenizers
     from .errors import (
         AuthenticationError,
         ConcurrentGenerationError,
@@ -69,7 +69,19 @@ else:
     }
     _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
     _MODULES = frozenset(
-        ["account", "codecs", "emulator", "errors", "exchange", "library", "objects", "testing", "text", "tokenizers"]
+        [
+            "account",
+            "codecs",
+            "emulator",
+            "errors",
+            "exchange",
+            "library",
+            "objects",
+            "openai",
+            "testing",
+            "text",
+            "tokenizers",
+        ]
     )
 
     def __getattr__(name):
@@ -148,6 +160,7 @@ __all__ = [
     "exchange",
     "library",
     "objects",
+    "openai",
     "testing",
     "text",
     "tokenizers",

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from itertools import accumulate
 from typing import Any, Final, Generic, TypeVar, cast
 
@@ -64,10 +65,17 @@ def encode(value: object) -> bytes:
 
 
 class JsonDecoder(Generic[T]):
-    """Reads JSON documents as values of one type; make it once and use it often."""
+    """Reads JSON documents as values of one type; make it once and use it often.
 
-    def __init__(self, type: type[T]) -> None:  # noqa: A002
-        self._decode = msgspec.json.Decoder(type).decode
+    Args:
+        type: what a document is.
+        arrange: makes the document, as lists and dicts, one that fits the type; leaves alone what cannot be one.
+    """
+
+    def __init__(self, type: type[T], arrange: Callable[[Any], Any] | None = None) -> None:  # noqa: A002
+        self._decode: Callable[[bytes | bytearray], T] = msgspec.json.Decoder(type).decode
+        if arrange is not None:
+            self._decode = lambda data: msgspec.convert(arrange(msgspec.json.decode(data)), type)
 
     def decode(self, data: bytes | bytearray, *, where: str, depth: int) -> T:
         """The document as a value of the type. Keys that the type lacks are skipped; of a key's copies the last counts.

@@ -1,0 +1,259 @@
+"""What the OpenAI-compatible endpoints give: chunks, and the response that they make together (openai §3, §4, §6).
+
+Text stands where people look for it, ``choices[0].text`` for a completion, ``choices[0].message.content`` and
+``choices[0].delta.content`` for a chat, wherever the service put it: `reading` moves it there. ``text`` is on every
+choice, chunk and response besides. Keys that are not listed here are kept in ``extra``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, Literal, TypeAlias
+
+import msgspec
+
+__all__ = [
+    "EXTRA",
+    "ChatChoice",
+    "ChatChunk",
+    "ChatChunkChoice",
+    "ChatCompletion",
+    "Completion",
+    "CompletionChoice",
+    "CompletionChunk",
+    "Delta",
+    "Logprobs",
+    "Message",
+    "ModelCard",
+    "Role",
+    "TokenCount",
+    "TokenLogprob",
+    "TopLogprob",
+    "Usage",
+]
+
+Role: TypeAlias = Literal["system", "user", "assistant"]
+
+EXTRA: Final = "*"
+"""The key of ``extra`` while a document is read: no service has one like it."""
+
+
+class _Open(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An object that may have keys we do not know.
+
+    Strict, so that one decoding tells an everyday chunk from all that needs a second look.
+    """
+
+    extra: dict[str, Any] = msgspec.field(default_factory=dict[str, Any], name=EXTRA)
+    "The keys that are not listed here, as they came."
+
+
+class Usage(_Open, frozen=True):
+    """What was counted, in tokens; 0 where the service does not say."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    "Reasoning included."
+    total_tokens: int = 0
+
+
+class TopLogprob(msgspec.Struct, frozen=True):
+    """A token that could have been there."""
+
+    token: str
+    logprob: float | None = None
+    "Natural logarithm."
+    bytes: tuple[int, ...] | None = None
+    "Its UTF-8, where the token is part of a character."
+
+
+class TokenLogprob(TopLogprob, frozen=True):
+    """A token of the answer, with those that could have been in its place."""
+
+    top_logprobs: tuple[TopLogprob, ...] | None = None
+
+
+class Logprobs(msgspec.Struct, frozen=True):
+    """Log probabilities in one of the two forms in use (openai §3.3): parallel lists, or ``content``."""
+
+    tokens: tuple[str, ...] = ()
+    "Each token's text; U+FFFD where a character is spread over tokens."
+    token_logprobs: tuple[float | None, ...] = ()
+    top_logprobs: tuple[dict[str, float | None] | None, ...] = ()
+    "For each token, those that could have been in its place."
+    text_offset: tuple[int, ...] = ()
+    token_ids: tuple[int, ...] = ()
+    "The exact record of the tokens."
+    content: tuple[TokenLogprob, ...] | None = None
+    "The form that OpenAI's chat has."
+
+
+class Message(_Open, frozen=True):
+    """One turn of a chat: ``Message.user("Hello")``. What a response holds can be sent again as it is."""
+
+    role: Role | str = "assistant"
+    content: str = ""
+    name: str | None = None
+    "Whose turn it is, where several share a role; sent if set."
+    reasoning_content: str | None = None
+    "What the model thought, where the service tells it apart, or `reasoned` did; never sent."
+
+    @classmethod
+    def system(cls, content: str, name: str | None = None) -> Message:
+        """What the model is told."""
+        return cls(role="system", content=content, name=name)
+
+    @classmethod
+    def user(cls, content: str, name: str | None = None) -> Message:
+        """What the user says."""
+        return cls(role="user", content=content, name=name)
+
+    @classmethod
+    def assistant(cls, content: str, name: str | None = None) -> Message:
+        """What the model said; as the last message, what its answer goes on from."""
+        return cls(role="assistant", content=content, name=name)
+
+
+class Delta(_Open, frozen=True):
+    """What a chunk adds to a message."""
+
+    role: str | None = None
+    "In the first one."
+    content: str | None = None
+    "None in the last one, as a rule."
+    reasoning_content: str | None = None
+    "What the model thinks, where the service tells it apart, or `reasoned` did."
+
+
+# ---- choices
+
+
+class _Choice(_Open, frozen=True):
+    index: int = 0
+    "Which of the ``n`` answers this is, or belongs to."
+    finish_reason: str | None = None
+    """``"stop"``, or ``"length"``; None while it goes on, or when the service does not say."""
+    logprobs: Logprobs | None = None
+    "Present when ``logprobs`` was sent."
+    token_ids: tuple[int, ...] = ()
+    "NovelAI's own key: what the text was decoded from, the end token included."
+    stop_reason: int | str | None = None
+    "NovelAI's own key: the token id or the text that ended the answer."
+    matched_stop: int | str | None = None
+    "What ``stop_reason`` was called before."
+
+
+class CompletionChoice(_Choice, frozen=True):
+    """One answer to a prompt, or a piece of it."""
+
+    text: str = ""
+    "With the stop text at its end, if one ended it: `trimmed` removes that (openai §3.4)."
+
+
+class ChatChoice(_Choice, frozen=True):
+    """One answer to a chat."""
+
+    message: Message = msgspec.field(default_factory=Message)
+
+    @property
+    def text(self) -> str:
+        """The message's content."""
+        return self.message.content
+
+
+class ChatChunkChoice(_Choice, frozen=True):
+    """A piece of an answer to a chat."""
+
+    delta: Delta = msgspec.field(default_factory=Delta)
+
+    @property
+    def text(self) -> str:
+        """The delta's content; empty if it has none."""
+        return self.delta.content or ""
+
+
+# ---- envelopes
+
+
+class _Envelope(_Open, frozen=True, kw_only=True):
+    id: str = ""
+    object: str = ""
+    created: int | None = None
+    "Unix seconds."
+    model: str = ""
+    usage: Usage | None = None
+    "In a stream it comes with the last piece of text, in a chunk without choices, or not at all (openai §6.3)."
+
+
+def _text(choices: Sequence[CompletionChoice | ChatChoice | ChatChunkChoice]) -> str:
+    """That of the first answer; a chunk may belong to another, and then says nothing about it."""
+    return next((choice.text for choice in choices if not choice.index), "")
+
+
+class Completion(_Envelope, frozen=True, kw_only=True):
+    """The answers to a prompt, without the prompt."""
+
+    choices: tuple[CompletionChoice, ...]
+
+    @property
+    def text(self) -> str:
+        """That of the first answer."""
+        return _text(self.choices)
+
+
+class CompletionChunk(_Envelope, frozen=True, kw_only=True):
+    """One event of a streamed completion."""
+
+    choices: tuple[CompletionChoice, ...]
+    "Usually one; none in a chunk that only tells the usage."
+
+    @property
+    def text(self) -> str:
+        """What it adds to the first answer; may be empty."""
+        return _text(self.choices)
+
+
+class ChatCompletion(_Envelope, frozen=True, kw_only=True):
+    """The answers to a chat."""
+
+    choices: tuple[ChatChoice, ...]
+
+    @property
+    def text(self) -> str:
+        """The content of the first answer."""
+        return _text(self.choices)
+
+
+class ChatChunk(_Envelope, frozen=True, kw_only=True):
+    """One event of a streamed chat."""
+
+    choices: tuple[ChatChunkChoice, ...]
+    "Usually one; none in a chunk that only tells the usage."
+
+    @property
+    def text(self) -> str:
+        """What it adds to the first answer; may be empty."""
+        return _text(self.choices)
+
+
+# ---- the rest
+
+
+class ModelCard(_Open, frozen=True):
+    """A model that this account can use (openai §7.2)."""
+
+    id: str
+    object: str = "model"
+    created: int | None = None
+    owned_by: str | None = None
+
+
+class TokenCount(msgspec.Struct, frozen=True):
+    """How many tokens a prompt has for a model (openai §8)."""
+
+    length: int
+    encoded: tuple[int, ...] = ()
+    "Their ids; empty if the service told the number alone."
+
+    def __int__(self) -> int:
+        return self.length

@@ -1,0 +1,144 @@
+"""What a request may hold, asked before it is sent (openai §2, §4.1).
+
+Only what is documented is refused. There is no upper bound for ``max_tokens``: the page of the service says 2048, plans
+allow less and clients send more, so that is the service's to decide (openai §7.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, cast
+
+from ..errors import LocalProtocolError
+from ..text.rules import Kind, Rule, nearest, shown
+from .answers import Message
+from .parameters import Messages, Prompt
+
+__all__ = ["RULES", "check", "sent_messages", "sent_prompt"]
+
+_NUMBER: Final = Rule(Kind.NUMBER)
+_INTEGER: Final = Rule(Kind.INTEGER)
+_COUNT: Final = Rule(Kind.INTEGER, 1)
+_TEXT: Final = Rule(Kind.TEXT)
+_SHARE: Final = Rule(Kind.NUMBER, 0, 1)
+_PENALTY: Final = Rule(Kind.NUMBER, -2, 2)
+_BOOLEAN: Final = Rule(Kind.BOOLEAN)
+
+RULES: Final[Mapping[str, Rule | None]] = {
+    "max_tokens": _COUNT,
+    "temperature": Rule(Kind.NUMBER, 0, 2),
+    "top_p": _SHARE,
+    "top_k": _INTEGER,
+    "min_p": _SHARE,
+    "stop": None,
+    "n": _COUNT,
+    "frequency_penalty": _PENALTY,
+    "presence_penalty": _PENALTY,
+    "seed": _INTEGER,
+    "logprobs": _COUNT,
+    "logit_bias": None,
+    "enable_thinking": _BOOLEAN,
+    "generation_prefix": _TEXT,
+    "unified_linear": _NUMBER,
+    "unified_quadratic": _NUMBER,
+    "unified_cubic": _NUMBER,
+    "unified_increase_linear_with_entropy": _NUMBER,
+    "stream_options": None,
+    "user": _TEXT,
+    "recaptcha_token": _TEXT,
+    "best_of": _COUNT,
+    "echo": _BOOLEAN,
+    "suffix": _TEXT,
+}
+"""By parameter; None for those that are no single value."""
+
+ROLES: Final = ("system", "user", "assistant")
+
+
+def check(parameters: Mapping[str, object]) -> None:
+    """Refuses what the service would refuse or misread.
+
+    Raises:
+        LocalProtocolError: a name, a type or a range is wrong. Names the parameter, its value unless it is text, and
+            what is allowed.
+    """
+    for name, value in parameters.items():
+        if name not in RULES:
+            raise LocalProtocolError(f"there is no parameter {name!r}{nearest(name, RULES)}; anything goes in extra")
+        rule = RULES[name]
+        if rule is not None:
+            _single(name, value, rule)
+        elif name == "stop":
+            if not isinstance(value, str) and not _texts(value):
+                raise LocalProtocolError(f"stop is {shown(value)}, and text or a list of texts is allowed")
+        elif not isinstance(value, Mapping):
+            raise LocalProtocolError(f"{name} is {shown(value)}, and a mapping is allowed")
+        elif name == "logit_bias":
+            for token, bias in cast("Mapping[object, object]", value).items():
+                if not (isinstance(token, int) or (isinstance(token, str) and token.isdecimal())):
+                    raise LocalProtocolError(f"logit_bias has {shown(token)} as a key, and token ids are allowed")
+                _single(f"logit_bias[{token}]", bias, _NUMBER)
+
+
+def _single(name: str, value: object, rule: Rule) -> None:
+    if not rule.kind.holds(value):
+        raise LocalProtocolError(f"{name} is {shown(value)}, and {rule.kind} is allowed")
+    if not isinstance(value, int | float):
+        return
+    least, most = rule.least, rule.most
+    if most is not None and least is not None and not least <= value <= most:
+        raise LocalProtocolError(f"{name} is {value!r}, and {rule.kind} from {least:g} to {most:g} is allowed")
+    if least is not None and value < least:
+        raise LocalProtocolError(f"{name} is {value!r}, and {rule.kind} not below {least:g} is allowed")
+
+
+def sent_prompt(prompt: Prompt) -> object:
+    """The prompt as JSON has it.
+
+    Raises:
+        LocalProtocolError: it is none of the four forms.
+    """
+    if isinstance(prompt, str):
+        return prompt
+    if _listed(prompt):
+        items: list[Any] = [*prompt]
+        if _texts(items) or Kind.IDS.holds(items):
+            return items
+        if all(Kind.IDS.holds(item) for item in items):
+            return [[*item] for item in items]
+    raise LocalProtocolError("a prompt is text, a list of texts, a list of token ids, or a list of lists of token ids")
+
+
+def sent_messages(messages: Messages, *, validate: bool = True) -> list[Mapping[str, object]]:
+    """The messages as JSON has them; of a mapping all keys, of a `Message` role, content and name.
+
+    Raises:
+        LocalProtocolError: a role is none of the service's three, or a content or a name is not text: a list of parts,
+            as OpenAI has it, is refused by the service (openai §4.1). Names the message and the key, and quotes nothing.
+    """
+    if isinstance(messages, str | Mapping | Message | bytes):
+        raise LocalProtocolError(f"messages is a {type(messages).__name__}, and a list of messages is allowed")
+    made: list[Mapping[str, object]] = [
+        _sent(message) if isinstance(message, Message) else dict(message) for message in messages
+    ]
+    for place, message in enumerate(made if validate else ()):
+        where = f"messages[{place}]"
+        if message.get("role") not in ROLES:
+            raise LocalProtocolError(f"{where}.role is not one of {', '.join(ROLES)}")
+        for key in ("content", "name"):
+            if (key == "content" or key in message) and not isinstance(message.get(key), str):
+                raise LocalProtocolError(f"{where}.{key} is {shown(message.get(key))}, and text is allowed")
+    return made
+
+
+def _sent(message: Message) -> dict[str, object]:
+    sent: dict[str, object] = {"role": message.role, "content": message.content}
+    return sent if message.name is None else {**sent, "name": message.name}
+
+
+def _texts(value: object) -> bool:
+    return _listed(value) and all(isinstance(item, str) for item in cast("Sequence[object]", value))
+
+
+def _listed(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray | memoryview)
