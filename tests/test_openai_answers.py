@@ -351,8 +351,26 @@ _VALUES = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                "choices text message delta content role usage logprobs token_ids data id index length encoded error "
-                "reasoning * statusCode".split()
+                [
+                    "choices",
+                    "text",
+                    "message",
+                    "delta",
+                    "content",
+                    "role",
+                    "usage",
+                    "logprobs",
+                    "token_ids",
+                    "data",
+                    "id",
+                    "index",
+                    "length",
+                    "encoded",
+                    "error",
+                    "reasoning",
+                    "*",
+                    "statusCode",
+                ]
             ),
             inner,
             max_size=5,

@@ -47,7 +47,7 @@ class ChunkReader(Generic[C, R]):
         self._where = where
         self._depth = limits.json_depth
         self._splitter = SSESplitter(limits)
-        self._failure: NaiError | None = None
+        self.failure: NaiError | None = None
 
     @property
     def partial(self) -> R | None:
@@ -55,8 +55,8 @@ class ChunkReader(Generic[C, R]):
         return self._accumulator.result if len(self._accumulator) else None
 
     def receive_data(self, data: bytes) -> Sequence[C]:
-        if self._failure is not None:
-            raise self._failure
+        if self.failure is not None:
+            raise self.failure
         chunks: list[C] = []
         if self.complete:
             return chunks
@@ -75,7 +75,7 @@ class ChunkReader(Generic[C, R]):
                 except NaiError as error:
                     if not chunks:
                         raise
-                    self._failure = error
+                    self.failure = error
                     break
                 if chunk is None:
                     continue
@@ -136,8 +136,13 @@ class _Silent(Generic[R]):
     def partial(self) -> R | None:
         return self._reader.partial
 
+    @property
+    def failure(self) -> NaiError | None:
+        return None
+
     def receive_data(self, data: bytes) -> tuple[Never, ...]:
-        if self._reader.receive_data(data):
+        self._reader.receive_data(data)
+        if self._reader.failure is not None:
             self._reader.receive_data(b"")  # an error behind chunks need not wait for them to be seen
         return ()
 

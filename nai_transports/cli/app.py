@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from .chat import chat, complete, models
 from .demo import demo
 from .emulate import emulate
 from .generate import generate
@@ -42,6 +43,9 @@ def _main(
 app.command()(emulate)
 app.command()(demo)
 app.command()(generate)
+app.command()(chat)
+app.command()(complete)
+app.command()(models)
 app.command("decode")(decode_packed)
 app.add_typer(tokens, name="tokens")
 app.add_typer(presets, name="presets")

@@ -6,49 +6,46 @@ Passwords are prompted for: on a command line, or in an environment, they would 
 from __future__ import annotations
 
 import os
-from typing import TypeVar
+from typing import Annotated, TypeAlias
 
 import typer
 
 from nai_proto import account
-from nai_proto.exchange.flow import Flow, Runnable, using
 from nai_proto.exchange.session import Session
-from nai_proto.secret import AccessToken, Password, PersistentToken, Token
+from nai_proto.secret import AccessToken, Password, PersistentToken
 
-__all__ = ["authorized", "session"]
+from ..httpx import Client
 
-E = TypeVar("E")
-R = TypeVar("R")
+__all__ = ["Email", "Url", "signed_in"]
+
+Email: TypeAlias = Annotated[
+    str | None, typer.Option(help="Log in with this e-mail; the password is asked for.", envvar="NAI_EMAIL")
+]
+Url: TypeAlias = Annotated[
+    str | None, typer.Option(help="Ask this address, such as an emulator's, instead of NovelAI.", envvar="NAI_URL")
+]
 
 
-def session(url: str | None) -> Session:
-    """The service, or an emulator at ``url``, with the token of NAI_TOKEN if there is one."""
-    asked = Session() if url is None else Session.at(url)
-    text = os.environ.get("NAI_TOKEN", "")
-    return asked.with_token(_token(text)) if text else asked
-
-
-def authorized(asked: Session, email: str | None, flow: Runnable[E, R]) -> Runnable[E, R]:
-    """``flow``, behind a login if the session has no token.
+def signed_in(url: str | None, email: str | None) -> Session:
+    """The service, or an emulator at ``url``, with the token of NAI_TOKEN; without that, with the one of a login.
 
     Args:
-        asked: who is asked.
-        email: of the account; prompted for if None.
-        flow: what is to be done.
+        url: where to ask; NovelAI if None.
+        email: of the account; prompted for if None, as the password always is.
+
+    Raises:
+        LocalProtocolError: the token, or the address, is none.
+        NaiError: logging in failed.
     """
-    if asked.token is not None:
-        return flow
+    asked = Session() if url is None else Session.at(url)
+    text = os.environ.get("NAI_TOKEN", "")
+    if text:
+        persistent = text.startswith(PersistentToken.PREFIX)
+        return asked.with_token(PersistentToken(text) if persistent else AccessToken(text))
     email = email or _prompt("E-mail", hide=False)
-    return _logged_in(email, Password(_prompt("Password", hide=True)), flow)
-
-
-def _logged_in(email: str, password: Password, flow: Runnable[E, R]) -> Flow[E, R]:
-    token = yield from account.login(email, password)
-    return (yield from using(token, flow))
-
-
-def _token(text: str) -> Token:
-    return PersistentToken(text) if text.startswith(PersistentToken.PREFIX) else AccessToken(text)
+    password = Password(_prompt("Password", hide=True))
+    with Client(asked) as client:
+        return asked.with_token(client.run(account.login(email, password)))
 
 
 def _prompt(what: str, *, hide: bool) -> str:

@@ -23,7 +23,7 @@ from .. import files
 from ..httpx import Client
 from ..preset_files import load_preset
 from ..tokenizer_files import load
-from .asking import authorized, session
+from .asking import Email, Url, signed_in
 from .failing import one_line
 
 __all__ = ["generate"]
@@ -52,12 +52,8 @@ def generate(
     logprobs: Annotated[
         int | None, typer.Option(help="Show each token, and so many that might have been, in a table.")
     ] = None,
-    email: Annotated[
-        str | None, typer.Option(help="Log in with this e-mail; the password is asked for.", envvar="NAI_EMAIL")
-    ] = None,
-    url: Annotated[
-        str | None, typer.Option(help="Ask this address, such as an emulator's, instead of NovelAI.", envvar="NAI_URL")
-    ] = None,
+    email: Email = None,
+    url: Url = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
 ) -> None:
     """Go on from a prompt, with NovelAI's service.
@@ -70,9 +66,8 @@ def generate(
         whose = text.Model.named(options.get("model") or text.Model.KAYRA)
         tokenizer = load(whose) if ids or ban or bias or stop else None
         _add_phrases(options, tokenizer, ban, bias, stop)
-        asked = session(url)
-        flow = authorized(asked, email, _flow(given, options, tokenizer if ids else None))
-        with Client(asked) as client, client.stream(flow) as story:
+        flow = _flow(given, options, tokenizer if ids else None)
+        with Client(signed_in(url, email)) as client, client.stream(flow) as story:
             for token in story:
                 if not as_json:
                     typer.echo(token.text, nl=False)

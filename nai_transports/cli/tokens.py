@@ -10,13 +10,16 @@ from typing import Annotated, Final
 
 import typer
 
+from nai_proto import openai
 from nai_proto.codecs.tokens import unpack
 from nai_proto.errors import LocalProtocolError
 from nai_proto.text.models import Model
 from nai_proto.tokenizers import KNOWN, Tokenizer, known, read, tokenizer_name
 
 from .. import files
+from ..httpx import Client
 from ..tokenizer_files import load
+from .asking import Email, Url, signed_in
 from .failing import one_line
 
 __all__ = ["decode_packed", "tokens"]
@@ -57,13 +60,31 @@ def decode(
 
 @tokens.command()
 def count(
-    text: _Text = None, model: _Model = None, tokenizer: _Name = None, path: _Path = None, as_json: _Json = False
+    text: _Text = None,
+    model: _Model = None,
+    tokenizer: _Name = None,
+    path: _Path = None,
+    remote: Annotated[
+        bool, typer.Option("--remote", help="Let the service count: no tokenizer file is needed.")
+    ] = False,
+    email: Email = None,
+    url: Url = None,
+    as_json: _Json = False,
 ) -> None:
     """Print how many tokens a text has."""
     with one_line("tokens"):
+        if remote:
+            number = _remote(_given(text), model or Model.GLM.id, email, url)
+            typer.echo(json.dumps({"model": model or Model.GLM.id, "count": number}) if as_json else number)
+            return
         one = _tokenizer(model, tokenizer, path)
         number = one.count(_given(text))
     _say(as_json, one, str(number), count=number)
+
+
+def _remote(text: str, model: str, email: str | None, url: str | None) -> int:
+    with Client(signed_in(url, email)) as client:
+        return client.run(openai.token_count(text, model=model)).length
 
 
 def decode_packed(
