@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .accounts import Account
+from .openai_switches import OpenAISwitches
 from .service import Emulator
 
-__all__ = ["Account", "Emulator"]
+__all__ = ["Account", "Emulator", "OpenAISwitches"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -13,15 +14,30 @@ from ..codecs.json import encode
 from ..codecs.keys import access_key, encryption_key
 from ..http import Request
 from ..secret import AccessKey, AccessToken, Password, PersistentToken
+from ..text.models import Tier
 from .answers import Refused
 from .storage import Storage, fill
 
-__all__ = ["Account", "Accounts"]
+__all__ = ["Account", "Accounts", "Streamed"]
 
 _LIFETIME: Final = 2_592_000
 """Seconds that an access token lives: 30 days."""
 _ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _BEARER: Final = "bearer "
+_REMEMBERED: Final = 1000
+"""Streams that an account remembers."""
+
+
+@dataclass
+class Streamed:
+    """How far one stream has come."""
+
+    endpoint: str
+    "Its name in the endpoint table."
+    chunks: int = 0
+    "Written so far."
+    complete: bool = False
+    "Was it written to its end? Otherwise it goes on, failed, or was left by the client."
 
 
 @dataclass(eq=False)
@@ -31,10 +47,16 @@ class Account:
     email: str
     key: AccessKey
     persistent_token: PersistentToken
+    tier: Tier = Tier.OPUS
+    "What it pays for. Only the OpenAI-compatible endpoints ask for it yet."
     storage: Storage = field(default_factory=Storage, init=False)
     "Keystore and objects."
     generating: bool = field(default=False, init=False)
     "The lock: one generation at a time (native §4.3)."
+    locked_until: float = field(default=0.0, init=False)
+    "UNIX time until which the lock stays though nothing is generated (openai §7.4)."
+    streams: deque[Streamed] = field(default_factory=lambda: deque(maxlen=_REMEMBERED), init=False)
+    "Its last streams from the OpenAI-compatible endpoints, the newest last (openai §11)."
 
 
 class Accounts:
@@ -52,10 +74,12 @@ class Accounts:
         self._by_key: dict[str, Account] = {}
         self._by_token: dict[str, tuple[Account, float | None]] = {}
 
-    def add(self, email: str, password: Password, token: PersistentToken | None, *, stories: bool) -> Account:
+    def add(
+        self, email: str, password: Password, token: PersistentToken | None, *, stories: bool, tier: Tier
+    ) -> Account:
         """A new account, with or without stories; its persistent token is drawn if none is given."""
         token = token or PersistentToken(PersistentToken.PREFIX + self._letters(64))
-        account = Account(email, access_key(email, password), token)
+        account = Account(email, access_key(email, password), token, tier)
         self._by_key[account.key.reveal()] = account
         self._by_token[token.reveal()] = (account, None)
         if stories:

@@ -24,22 +24,23 @@ OPEN: Final = ("Access-Control-Allow-Origin", "*")
 class Refused(Exception):
     """Ends a handler with an error answer."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, *, retry_after: int | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
+        self.retry_after = retry_after
 
 
-def answer(status: int, content_type: str, body: bytes) -> Handler:
-    """A whole answer."""
+def answer(status: int, content_type: str, body: bytes, *more: tuple[str, str]) -> Handler:
+    """A whole answer, perhaps with more header fields."""
     length = ("Content-Length", str(len(body)))
-    yield Start(Head(status, Headers([("Content-Type", content_type), length, OPEN])))
+    yield Start(Head(status, Headers([("Content-Type", content_type), length, OPEN, *more])))
     yield Write(body)
 
 
-def answer_json(status: int, value: object) -> Handler:
+def answer_json(status: int, value: object, *more: tuple[str, str]) -> Handler:
     """A JSON document."""
-    yield from answer(status, "application/json", encode(value))
+    yield from answer(status, "application/json", encode(value), *more)
 
 
 def answer_empty(status: int) -> Handler:
@@ -47,9 +48,11 @@ def answer_empty(status: int) -> Handler:
     yield from answer(status, "text/plain; charset=utf-8", b"")
 
 
-def refuse(refused: Refused) -> Handler:
-    """The service's error object."""
-    yield from answer_json(refused.status, {"statusCode": refused.status, "message": refused.message})
+def refuse(refused: Refused, document: dict[str, object] | None = None) -> Handler:
+    """An error: the service's error object, or another document."""
+    wait = [] if refused.retry_after is None else [("Retry-After", str(refused.retry_after))]
+    said = document or {"statusCode": refused.status, "message": refused.message}
+    yield from answer_json(refused.status, said, *wait)
 
 
 def computed(function: Callable[[], T]) -> Steps[T]:

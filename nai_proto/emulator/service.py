@@ -17,10 +17,15 @@ from ..exchange.reply import Handler, Read, Start
 from ..http import Head, Headers, Request
 from ..limits import Limits
 from ..secret import Password, PersistentToken
+from ..text.models import Tier
 from .accounts import Account, Accounts
 from .answers import OPEN, Refused, answer, answer_json, refuse
+from .lock import Lock
+from .openai import OpenAIService
+from .openai_switches import OpenAISwitches
 from .storage import as_sent
-from .text import TextService, Tokenizers
+from .tellers import Tellers, Tokenizers
+from .text import TextService
 
 __all__ = ["Emulator"]
 
@@ -54,6 +59,7 @@ class Emulator:
         pace: seconds per generated token.
         tokenizers: gives a model's tokenizer by the model's id, or None. Without it, whatever holds token ids is answered
             with 501.
+        openai: how the OpenAI-compatible endpoints behave, and the lock.
         limits: bounds for requests.
     """
 
@@ -65,11 +71,14 @@ class Emulator:
         seed: str = "once upon a time",
         pace: float = 0.0,
         tokenizers: Tokenizers = lambda _: None,
+        openai: OpenAISwitches = OpenAISwitches(),
         limits: Limits = Limits(),
     ) -> None:
         self._limits = limits
         self._accounts = Accounts(now, entropy)
-        self._text = TextService(seed, pace, tokenizers)
+        tellers, lock = Tellers(tokenizers), Lock(now, openai)
+        self._text = TextService(seed, pace, tellers, lock)
+        self._openai = OpenAIService(seed, pace, tellers, lock, now, openai)
         # By the names of the endpoint table; what is missing here is answered with 501.
         self._handlers: Mapping[str, Callable[[_Asked], Handler]] = {
             "health": self._health,
@@ -82,10 +91,20 @@ class Emulator:
             "api_generate": self._generate,
             "generate_stream": self._generate_stream,
             "api_generate_stream": self._generate_stream,
+            "completions": self._completions,
+            "chat_completions": self._chat_completions,
+            "models": self._models,
+            "token_count": self._token_count,
         }
 
     def add_account(
-        self, email: str, password: Password, token: PersistentToken | None = None, *, stories: bool = True
+        self,
+        email: str,
+        password: Password,
+        token: PersistentToken | None = None,
+        *,
+        stories: bool = True,
+        tier: Tier = Tier.OPUS,
     ) -> Account:
         """Opens an account.
 
@@ -94,15 +113,16 @@ class Emulator:
             password: of the account.
             token: its persistent token; drawn if None.
             stories: does it come with a few, or has it never stored anything?
+            tier: what it pays for.
         """
-        return self._accounts.add(email, password, token, stories=stories)
+        return self._accounts.add(email, password, token, stories=stories, tier=tier)
 
     def __call__(self, request: Request) -> Handler:
         """The handler for one request."""
         try:
             yield from self._answer(request)
         except Refused as refused:
-            yield from refuse(refused)
+            yield from (self._openai.refuse if request.path.startswith(_OPENAI) else refuse)(refused)
 
     def _answer(self, request: Request) -> Handler:
         body = bytearray()
@@ -117,7 +137,8 @@ class Emulator:
         method = "GET" if request.method == "HEAD" else request.method
         found = match(method, None, request.target, bytes(body))
         if found is None:
-            raise Refused(404, f"Cannot {request.method} {request.path[:100]}")
+            hint = _OPENAI_PATHS if request.path.startswith(_OPENAI) else ""
+            raise Refused(404, f"Cannot {request.method} {request.path[:100]}{hint}")
         row, parameters = found
         account = None
         if row.auth:
@@ -163,10 +184,28 @@ class Emulator:
     def _generate_stream(self, asked: _Asked) -> Handler:
         yield from self._text.generate_stream(asked.row, asked.owner, asked.parameters.body)
 
+    def _completions(self, asked: _Asked) -> Handler:
+        yield from self._openai.completions(asked.row, asked.owner, asked.parameters.body)
+
+    def _chat_completions(self, asked: _Asked) -> Handler:
+        yield from self._openai.chat_completions(asked.row, asked.owner, asked.parameters.body)
+
+    def _models(self, asked: _Asked) -> Handler:
+        yield from self._openai.models(asked.row, asked.owner)
+
+    def _token_count(self, asked: _Asked) -> Handler:
+        yield from self._openai.token_count(asked.row, asked.parameters.body)
+
 
 _COUNT: Final = re.compile(r"[0-9]{1,9}")
 _LOGIN_ONLY: Final = ("/user/keystore", "/user/objects/", "/user/clientsettings", "/user/giftkeys")
 """Where persistent tokens are refused (native §2.1)."""
+
+_OPENAI: Final = "/oa/"
+_OPENAI_PATHS: Final = (
+    "; there are /oa/v1/completions, /oa/v1/chat/completions, /oa/v1/models and /oa/v1/internal/token-count"
+)
+"""Programs that forget the /v1, or look for one model, had better be told (openai §11)."""
 
 _PREFLIGHT: Final = Headers(
     [

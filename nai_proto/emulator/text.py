@@ -7,9 +7,9 @@ model's own, for which no file is needed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final
 
 from ..codecs.json import encode
 from ..codecs.sse import ServerSentEvent, encode_event
@@ -19,20 +19,15 @@ from ..exchange.endpoints import Endpoint
 from ..exchange.reply import Handler, Start, Wait, Write
 from ..http import Head, Headers
 from .accounts import Account
-from .answers import OPEN, Refused, Steps, answer_json, computed
+from .answers import OPEN, Refused, Steps, answer_json
 from .chance import Chance
-from .corpus import TALES
 from .language import LanguageModel, storyteller
+from .lock import Lock
 from .parameters import read, read_prompt, settings_of
 from .sampling import Logprobs, Settings, Step, generate
+from .tellers import Tellers
 
-if TYPE_CHECKING:
-    from ..tokenizers import Tokenizer
-
-__all__ = ["TextService", "Tokenizers"]
-
-Tokenizers: TypeAlias = "Callable[[str], Tokenizer | None]"
-"""Gives the tokenizer of a model by the model's id, or None if it is not to be had. May take its time."""
+__all__ = ["TextService"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,37 +52,28 @@ class TextService:
     Args:
         seed: of all chance that a request does not seed itself.
         pace: seconds per token.
-        tokenizers: where the tokenizers of the models are.
+        tellers: who writes it.
+        lock: under which it is written.
     """
 
-    def __init__(self, seed: str, pace: float, tokenizers: Tokenizers) -> None:
+    def __init__(self, seed: str, pace: float, tellers: Tellers, lock: Lock) -> None:
         self._chance = Chance(seed)
         self._pace = pace
-        self._tokenizers = tokenizers
-        self._tellers: dict[str, LanguageModel] = {}
+        self._tellers = tellers
+        self._lock = lock
         self._count = 0
 
     def generate(self, row: Endpoint, account: Account, body: bytes) -> Handler:
         """``POST /ai/generate``: the answer in one piece."""
-        yield from self._locked(account, lambda: self._whole(row, body))
+        yield from self._lock.held(account, lambda: self._whole(row, body))
 
     def generate_stream(self, row: Endpoint, account: Account, body: bytes) -> Handler:
         """``POST /ai/generate-stream``: an event per token."""
-        yield from self._locked(account, lambda: self._streamed(row, body))
+        yield from self._lock.held(account, lambda: self._streamed(row, body))
 
     def generate_prompt(self, row: Endpoint, account: Account, body: bytes) -> Handler:
         """``POST /ai/generate-prompt``: a prompt made up, always as text."""
-        yield from self._locked(account, lambda: self._made_up(row, body))
-
-    def _locked(self, account: Account, handler: Callable[[], Handler]) -> Handler:
-        """One generation at a time; the lock goes when the answer is sent or the client has left."""
-        if account.generating:
-            raise Refused(429, "Concurrent generation is locked")
-        account.generating = True
-        try:
-            yield from handler()
-        finally:
-            account.generating = False
+        yield from self._lock.held(account, lambda: self._made_up(row, body))
 
     def _whole(self, row: Endpoint, body: bytes) -> Handler:
         task = yield from self._task(body)
@@ -130,10 +116,10 @@ class TextService:
         holding_ids = parameters.holding_ids if asked.as_text else "input"
         tokenizer = None
         if holding_ids or parameters.num_logprobs:
-            tokenizer = yield from computed(lambda: self._tokenizers(model.id))
+            tokenizer = yield from self._tellers.tokenizer(model.id)
         if holding_ids and tokenizer is None:
             raise Refused(501, f"this emulator has no tokenizer of {model.id}, and {holding_ids} holds token ids")
-        teller = yield from computed(lambda: self._teller(tokenizer))
+        teller = yield from self._tellers.teller(tokenizer)
         encode = teller.vocabulary.encode
         try:
             prompt = encode(asked.input) if asked.as_text else unpack(asked.input, model.token_width)
@@ -141,14 +127,6 @@ class TextService:
         except RemoteProtocolError as error:
             raise Refused(400, f"Validation error: input: {error}") from None
         return _Task(teller, prompt, settings, parameters.seed, None if asked.as_text else model.token_width)
-
-    def _teller(self, tokenizer: Tokenizer | None) -> LanguageModel:
-        if tokenizer is None:
-            return storyteller()
-        teller = self._tellers.get(tokenizer.name)
-        if teller is None:
-            teller = self._tellers[tokenizer.name] = LanguageModel(TALES, tokenizer)
-        return teller
 
     def _steps(self, task: _Task) -> Iterator[Step]:
         self._count += 1

@@ -8,18 +8,25 @@ import secrets
 import signal
 import sys
 import time
-from typing import Annotated
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Annotated, Final
 
+import msgspec
 import typer
 
-from nai_proto.emulator import Emulator
+from nai_proto.emulator import Emulator, OpenAISwitches
 from nai_proto.errors import NaiError
 from nai_proto.secret import Password, PersistentToken
+from nai_proto.text.models import Tier
 
 from ..serve import entropy, listening, run
 from .tokenizers import Found
 
 __all__ = ["emulate"]
+
+_SWITCHES: Final = tuple(field.name for field in fields(OpenAISwitches))
+_TIERS: Final = tuple(tier.name.lower() for tier in Tier)
 
 
 def emulate(
@@ -33,18 +40,30 @@ def emulate(
     ] = False,
     seed: Annotated[str, typer.Option(help="Seed of the generated text.")] = "once upon a time",
     pace: Annotated[float, typer.Option(min=0, help="Seconds per generated token.")] = 0.0,
+    tier: Annotated[str, typer.Option(help=f"What the account pays for: {', '.join(_TIERS)}.")] = "opus",
+    switch: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="How the OpenAI-compatible endpoints behave or fail, as often as you like: chat=observed, "
+            f"thinking=inline, models=glm-4-6,xialong-v1, done=false … The names are {', '.join(_SWITCHES)}.",
+        ),
+    ] = None,
 ) -> None:
     """Serve all routes of all of NovelAI's hosts at one address, until SIGTERM or Ctrl-C.
 
     When it is ready it prints one line of JSON: {"url": …, "email": …, "password": …, "token": "pst-…"}. These are the
     credentials of a made-up account that exists nowhere else. The tokenizer of a model is found, or fetched into the
-    user's cache, when the first request with token ids comes.
+    user's cache, when the first request with token ids comes, or the first to the OpenAI-compatible endpoints.
     """
-    emulator = Emulator(now=time.time, entropy=entropy, seed=seed, pace=pace, tokenizers=Found(_missed))
+    if tier.lower() not in _TIERS:
+        raise typer.BadParameter(f"there is no tier {tier!r}, only {', '.join(_TIERS)}", param_hint="--tier")
+    openai = _switches(switch or ())
+    emulator = Emulator(now=time.time, entropy=entropy, seed=seed, pace=pace, tokenizers=Found(_missed), openai=openai)
     password = password or secrets.token_urlsafe(12)
     try:
         given = PersistentToken(token) if token else None
-        account = emulator.add_account(email, Password(password), given, stories=not empty)
+        account = emulator.add_account(email, Password(password), given, stories=not empty, tier=Tier[tier.upper()])
     except NaiError as error:
         raise typer.BadParameter(str(error)) from None
     ready = {"email": email, "password": password, "token": account.persistent_token.reveal()}
@@ -55,6 +74,21 @@ def emulate(
         raise typer.Exit(1) from None
     except KeyboardInterrupt:  # where the loop takes no signal handlers
         pass
+
+
+def _switches(given: Sequence[str]) -> OpenAISwitches:
+    """The switches of ``NAME=VALUE``; a list is written with commas, and nothing is an empty one."""
+    values: dict[str, object] = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not equals or name not in _SWITCHES:
+            problem = f"{one!r} is no NAME=VALUE with one of the names {', '.join(_SWITCHES)}"
+            raise typer.BadParameter(problem, param_hint="--switch")
+        values[name] = list(filter(None, value.split(","))) if name == "models" else value
+    try:
+        return msgspec.convert(values, OpenAISwitches, strict=False)
+    except (msgspec.ValidationError, NaiError) as error:
+        raise typer.BadParameter(str(error), param_hint="--switch") from None
 
 
 def _missed(model: str, why: str) -> None:

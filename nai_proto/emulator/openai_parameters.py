@@ -1,0 +1,223 @@
+"""What a request to the OpenAI-compatible endpoints asks for, checked as the service checks it (openai §2–§5, §8).
+
+What the service does not know is ignored, ``tools`` and ``response_format`` among it, and so is what has no meaning here:
+``best_of``, ``echo``, ``suffix`` and ``user``. A null is a key that was left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal, TypeAlias, TypeVar
+
+import msgspec
+
+from .answers import Refused
+from .settings import Settings
+
+__all__ = ["ChatRequest", "CompletionRequest", "Message", "Prompts", "TokenCountRequest", "read", "settings_of"]
+
+_Id = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
+_Prompt: TypeAlias = str | tuple[str | _Id | tuple[_Id, ...], ...]
+
+Prompts: TypeAlias = "list[str | tuple[int, ...]]"
+"""All prompts of a request: texts, or token ids, never both."""
+
+
+class _StreamOptions(msgspec.Struct, frozen=True):
+    include_usage: bool | None = None
+
+
+class _Sampled(msgspec.Struct, frozen=True, kw_only=True):
+    """What completions and chats have in common, under the names of the wire (openai §2)."""
+
+    model: str
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    unified_linear: float | None = None
+    unified_quadratic: float | None = None
+    unified_cubic: float | None = None
+    unified_increase_linear_with_entropy: float | None = None
+    stop: str | tuple[str, ...] | None = None
+    n: int | None = None
+    seed: int | None = None
+    logprobs: int | None = None
+    logit_bias: dict[str, float] | None = None
+    stream: bool | None = None
+    stream_options: _StreamOptions | None = None
+    enable_thinking: bool | None = None
+    generation_prefix: str | None = None
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """What ends the answer; empty texts do not."""
+        given = (self.stop,) if isinstance(self.stop, str) else self.stop or ()
+        return tuple(filter(None, given))
+
+    @property
+    def wants_usage(self) -> bool:
+        """Was the usage of a stream asked for?"""
+        return self.stream_options is not None and bool(self.stream_options.include_usage)
+
+    @property
+    def biases(self) -> tuple[tuple[int, float], ...]:
+        """``logit_bias`` with its ids as numbers.
+
+        Raises:
+            Refused: 400, for a key that is no id.
+        """
+        given = self.logit_bias or {}
+        if wrong := next((key for key in given if not _ID.fullmatch(key)), None):
+            raise Refused(400, f"Validation error: logit_bias: {wrong[:20]!r} is no token id")
+        return tuple((int(key), bias) for key, bias in given.items())
+
+
+class CompletionRequest(_Sampled, frozen=True, kw_only=True):
+    """``POST /oa/v1/completions``."""
+
+    prompt: _Prompt
+
+    @property
+    def prompts(self) -> Prompts:
+        """See `_prompts`."""
+        return _prompts(self.prompt)
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One message of a chat (openai §4.1)."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+    name: str | None = None
+
+
+class ChatRequest(_Sampled, frozen=True, kw_only=True):
+    """``POST /oa/v1/chat/completions``."""
+
+    messages: Annotated[tuple[Message, ...], msgspec.Meta(min_length=1)]
+
+
+class TokenCountRequest(msgspec.Struct, frozen=True):
+    """``POST /oa/v1/internal/token-count``."""
+
+    model: str
+    prompt: _Prompt
+
+    @property
+    def prompts(self) -> Prompts:
+        """See `_prompts`."""
+        return _prompts(self.prompt)
+
+
+def _prompts(prompt: _Prompt) -> Prompts:
+    """All four forms of a prompt as a list of at least one (openai §2).
+
+    Raises:
+        Refused: 400, for a list that is empty or mixed.
+    """
+    if isinstance(prompt, str):
+        return [prompt]
+    ids = tuple([item for item in prompt if isinstance(item, int)])
+    whole = [item for item in prompt if not isinstance(item, int)]
+    if len({type(item) for item in prompt}) > 1:
+        raise Refused(400, "Validation error: prompt: texts, token ids and lists of them do not go together")
+    if not prompt or () in prompt:
+        raise Refused(400, "Validation error: prompt: a list is empty")
+    return [ids] if ids else whole
+
+
+_R = TypeVar("_R", CompletionRequest, ChatRequest, TokenCountRequest)
+
+_ID: Final = re.compile(r"[0-9]{1,9}")
+_RANGES: Final[Mapping[str, tuple[float, float]]] = {
+    "max_tokens": (1, 2048),
+    "temperature": (0, 2),
+    "top_p": (0, 1),
+    "min_p": (0, 1),
+    "frequency_penalty": (-2, 2),
+    "presence_penalty": (-2, 2),
+}
+"""Of the documentation (openai §2)."""
+_MOST_CHOICES: Final = 128
+"""Ours: it bounds what one request can make the emulator do."""
+
+
+def read(body: bytes, type: type[_R], *, ranges: bool) -> _R:  # noqa: A002
+    """A request's body.
+
+    Args:
+        body: as it came.
+        type: what it has to be.
+        ranges: are numbers outside the documented ranges refused?
+
+    Raises:
+        Refused: 400, with what is wrong and where.
+    """
+    try:
+        request = msgspec.json.decode(body, type=type)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        problem = _in_go(str(error))
+    else:
+        if not isinstance(request, TokenCountRequest):
+            _check(request, ranges)
+        return request
+    raise Refused(400, problem)
+
+
+def _check(request: _Sampled, ranges: bool) -> None:
+    for name, (low, high) in _RANGES.items() if ranges else ():
+        value = getattr(request, name)
+        if value is not None and not low <= value <= high:
+            raise Refused(400, f"Validation error: {name} must be from {low} to {high}")
+    if request.n is not None and not 1 <= request.n <= _MOST_CHOICES:
+        raise Refused(400, f"Validation error: n must be from 1 to {_MOST_CHOICES}")
+    if request.logprobs is not None and request.logprobs < 0:
+        raise Refused(400, "Validation error: logprobs must be 0 or more")
+    if request.logprobs == 0:  # seen with GLM-4.6 (openai §3.3)
+        raise Refused(500, "Internal server error")
+
+
+_WRONG_TYPE: Final = re.compile(r"Expected `([^`]*)`, got `(\w+)`(?: - at `\$\.?([^`]*)`)?")
+_GO: Final = {"str": "string", "int": "int", "float": "float64"}
+
+
+def _in_go(problem: str) -> str:
+    """msgspec's words; for a wrong type those of the service, which is written in Go (openai §4.1)."""
+    found = _WRONG_TYPE.fullmatch(problem)
+    if found is None:
+        return f"Validation error: {problem}"
+    expected, got, path = found.groups()
+    wanted = expected.removesuffix(" | null")
+    field = re.sub(r"\[[^]]*\]", "", path or "")
+    where = f"Go struct field {field}" if field else "Go value"
+    return f"json: cannot unmarshal {_GO.get(got, got)} into {where} of type {_GO.get(wanted, wanted)}"
+
+
+_NATIVE: Final = {
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "top_k": "top_k",
+    "min_p": "min_p",
+    "frequency_penalty": "repetition_penalty_frequency",
+    "presence_penalty": "repetition_penalty_presence",
+    "unified_linear": "math1_temp",
+    "unified_quadratic": "math1_quad",
+    "unified_increase_linear_with_entropy": "math1_quad_entropy_scale",
+    "unified_cubic": "math2_cubic",
+}
+"""The native names of the parameters (openai §5)."""
+
+
+def settings_of(request: CompletionRequest | ChatRequest) -> Settings:
+    """What the sampler has to know; how long the answer may be is not its business here.
+
+    Raises:
+        Refused: 400, for a ``logit_bias`` that has no ids.
+    """
+    given = {native: value for name, native in _NATIVE.items() if (value := getattr(request, name)) is not None}
+    return Settings(**given, logit_bias=request.biases, num_logprobs=request.logprobs)

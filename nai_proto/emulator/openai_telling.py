@@ -1,0 +1,162 @@
+"""An answer of the OpenAI-compatible endpoints, token by token: reasoning, what it must begin with, the tale, its end.
+
+Tokens are drawn as the native endpoints draw them. What is different is how it ends: with a stop *text*, wherever in the
+tokens it lies, which stays in the answer (openai §3.4); with the model's turn, if the prompt is a conversation; or with
+``max_tokens``, to which everything counts.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple, TypeAlias
+
+from ..text.answers import FinishReason
+from .chance import Chance
+from .language import LanguageModel
+from .openai_template import END_OF_TURN, THINK, THOUGHT, TURN
+from .sampling import Logprobs, Settings, generate
+
+__all__ = ["Part", "Piece", "Plan", "tell"]
+
+
+class Part(enum.Enum):
+    """What a token of an answer is."""
+
+    TAG = "tag"
+    "of the marks around the reasoning"
+    REASONING = "reasoning"
+    CONTENT = "content"
+    END = "end"
+    "the model's end of its turn"
+
+
+class Piece(NamedTuple):
+    """One token of an answer."""
+
+    part: Part
+    token: int
+    text: str
+    "What is certain with it: a character may be spread over tokens."
+    offset: int
+    "Where its text begins in the answer's, in characters."
+    logprobs: Logprobs | None = None
+    "How it was drawn; None if it was not, or nobody asked."
+    finish_reason: FinishReason | None = None
+    "On the last one."
+    stop_reason: str | int | None = None
+    "On the last one, the text or the token that ended it (openai §3.2)."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What an answer is to be, but for the drawing of its tokens."""
+
+    most: int
+    "Tokens, 1 or more."
+    stops: tuple[str, ...] = ()
+    "Texts that end it, none of them empty."
+    prefix: str = ""
+    "What its content begins with."
+    thinking: bool = False
+    "Does it begin with reasoning?"
+    turn: bool = False
+    "Does it end by itself, after a paragraph?"
+
+
+_Token: TypeAlias = tuple[Part, int, Logprobs | None]
+
+_SENTENCE_ENDS: Final = (".", "!", "?")
+_LONGEST_THOUGHT: Final = 40
+"""Tokens of reasoning, if no sentence ends before."""
+
+
+def tell(teller: LanguageModel, prompt: list[int], settings: Settings, chance: Chance, plan: Plan) -> Iterator[Piece]:
+    """The answer, each token as soon as it is drawn; at least one.
+
+    Args:
+        teller: who tells it.
+        prompt: its ids.
+        settings: how tokens are drawn.
+        chance: decides.
+        plan: everything else.
+    """
+    decoder = teller.vocabulary.decoder()
+    stops = _Stops(plan.stops)
+    paragraph = _Paragraph()
+    offset = 0
+    for count, (part, token, logprobs) in enumerate(_tokens(teller, prompt, settings, chance, plan), 1):
+        text = decoder.receive((token,))
+        if plan.turn and part is Part.CONTENT and paragraph.ends_with(text):
+            yield Piece(Part.END, END_OF_TURN, TURN, offset, None, "stop", END_OF_TURN)
+            return
+        stopped_by = stops.ended_by(text)
+        finish_reason: FinishReason | None = "stop" if stopped_by else "length" if count >= plan.most else None
+        if finish_reason:
+            text += decoder.receive_eof()
+        yield Piece(part, token, text, offset, logprobs, finish_reason, stopped_by)
+        if finish_reason:
+            return
+        offset += len(text)
+
+
+def _tokens(
+    teller: LanguageModel, prompt: list[int], settings: Settings, chance: Chance, plan: Plan
+) -> Iterator[_Token]:
+    """As many tokens as are wanted, and more."""
+    vocabulary = teller.vocabulary
+    said = [*prompt]
+    # A token is given out when the next one is known (`generate`), and what is drawn too much here goes nowhere.
+    settings = replace(settings, max_length=plan.most + 1)
+
+    def given(part: Part, text: str) -> Iterator[_Token]:
+        for token in vocabulary.encode(text):
+            said.append(token)
+            yield part, token, None
+
+    def drawn(part: Part, chance: Chance) -> Iterator[_Token]:
+        for step in generate(teller, tuple(said), settings, chance):
+            said.append(step.token)
+            yield part, step.token, step.logprobs
+
+    if plan.thinking:
+        yield from given(Part.TAG, THINK)
+        for count, thought in enumerate(drawn(Part.REASONING, chance.fork("reasoning")), 1):
+            yield thought
+            if count >= _LONGEST_THOUGHT or vocabulary.decode((thought[1],)).rstrip().endswith(_SENTENCE_ENDS):
+                break
+        yield from given(Part.TAG, THOUGHT)
+    yield from given(Part.CONTENT, plan.prefix)
+    yield from drawn(Part.CONTENT, chance)
+
+
+class _Stops:
+    """Looks for stop texts in a text that grows."""
+
+    def __init__(self, stops: tuple[str, ...]) -> None:
+        self._stops = stops
+        self._longest = max(map(len, stops), default=0)
+        self._tail = ""
+
+    def ended_by(self, text: str) -> str | None:
+        """The first stop text that is complete with this piece, the longer one of two at the same place."""
+        seen = self._tail + text
+        found = [(seen.find(stop), -len(stop), stop) for stop in self._stops if stop in seen]
+        self._tail = seen[-self._longest + 1 :] if self._longest > 1 else ""
+        return min(found)[2] if found else None
+
+
+class _Paragraph:
+    """Looks for the end of a paragraph that has something in it."""
+
+    def __init__(self) -> None:
+        self._begun = False
+        self._last = ""
+
+    def ends_with(self, text: str) -> bool:
+        """Is it over with this piece?"""
+        over = self._begun and "\n\n" in self._last + text
+        self._begun = self._begun or bool(text.strip())
+        self._last = text[-1:] or self._last
+        return over

@@ -1,0 +1,777 @@
+"""The emulator's OpenAI-compatible endpoints answer as the service does, and misbehave as they are told (openai §11)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from itertools import groupby
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nai_proto.codecs.sse import SSEDecoder
+from nai_proto.emulator import Account, Emulator, OpenAISwitches
+from nai_proto.emulator.language import storyteller
+from nai_proto.emulator.openai_template import END_OF_TURN
+from nai_proto.errors import LocalProtocolError, NaiError
+from nai_proto.http import Head, Request
+from nai_proto.secret import Password
+from nai_proto.testing import Clock, Link, Peer
+from nai_proto.testing.strategies import hostile_bytes
+from nai_proto.text.models import Tier
+
+from .support import ByteTokenizer, an_emulator
+from .test_emulator import asked, refused
+
+BYTES = ByteTokenizer()
+ONCE = "Once upon a time"
+ASK = [{"role": "system", "content": "You tell tales."}, {"role": "user", "content": "Tell me one."}]
+COMPLETIONS = "/oa/v1/completions"
+CHAT = "/oa/v1/chat/completions"
+COUNT = "/oa/v1/internal/token-count"
+
+
+class Service:
+    """An emulator with one account, asked in few words."""
+
+    def __init__(self, *, ids: bool = False, pace: float = 0.0, clock: Clock | None = None, **switches: Any) -> None:
+        options: dict[str, Any] = {"tokenizers": lambda _: BYTES} if ids else {}
+        self.clock = clock or Clock(1_000.0)
+        self.emulator, self.owner = an_emulator(openai=OpenAISwitches(**switches), pace=pace, **options)
+
+    def ask(self, path: str, body: object = None, owner: Account | None = None) -> tuple[Head, bytes]:
+        method = "GET" if body is None else "POST"
+        return asked(self.emulator, method, path, body, owner=owner or self.owner)
+
+    def told(self, path: str, **body: Any) -> Any:
+        head, answer = self.ask(path, {"model": "glm-4-6", **body})
+        assert (head.status, head.content_type) == (200, "application/json"), answer
+        return json.loads(answer)
+
+    def completed(self, prompt: Any = ONCE, **body: Any) -> Any:
+        return self.told(COMPLETIONS, prompt=prompt, **{"seed": 5, "max_tokens": 20, **body})
+
+    def chatted(self, messages: Any = ASK, **body: Any) -> Any:
+        return self.told(CHAT, messages=messages, **{"seed": 5, **body})
+
+    def streamed(self, path: str, **body: Any) -> list[Any]:
+        """The events' data; ``[DONE]`` as it is."""
+        head, raw = self.ask(path, {"model": "glm-4-6", "seed": 5, "stream": True, **body})
+        assert (head.status, head.content_type) == (200, "text/event-stream"), raw
+        return [event.data if event.data == "[DONE]" else json.loads(event.data) for event in events(raw)]
+
+    def refused(self, path: str, body: object) -> tuple[int, str]:
+        return refused(self.ask(path, body))
+
+
+def events(raw: bytes) -> list[Any]:
+    decoder = SSEDecoder()
+    found = decoder.receive_data(raw)
+    decoder.receive_eof()
+    return found
+
+
+def joined(chunks: list[Any], *path: str, index: int = 0) -> str:
+    """The text at this path of the chunks of one choice."""
+    texts = []
+    for chunk in chunks:
+        for choice in chunk["choices"] if isinstance(chunk, dict) else ():
+            if choice["index"] == index:
+                for key in path:
+                    choice = choice.get(key, {})
+                texts.append(choice or "")
+    return "".join(texts)
+
+
+def choices(chunks: list[Any]) -> list[Any]:
+    return [choice for chunk in chunks if isinstance(chunk, dict) for choice in chunk["choices"]]
+
+
+# ---- who may ask, and for what
+
+
+@pytest.mark.parametrize("path", [COMPLETIONS, CHAT, COUNT])
+def test_the_token_is_looked_at_before_the_body(path: str) -> None:
+    emulator = an_emulator()[0]
+    assert refused(asked(emulator, "POST", path, b"not json"))[0] == 401
+    assert refused(asked(emulator, "POST", path, b"not json", authorization="Bearer pst-wrong"))[0] == 401
+    assert refused(asked(emulator, "GET", "/oa/v1/models", authorization="Basic abc"))[0] == 401
+
+
+def test_one_model_cannot_be_looked_up_and_a_wrong_path_is_told_the_right_ones() -> None:
+    service = Service()
+    for path in ("/oa/v1/models/glm-4-6", "/oa/models", "/oa/v1/embeddings"):
+        status, message = refused(service.ask(path))
+        assert status == 404
+        assert path in message
+        assert "/oa/v1/" in message
+
+
+def test_models_are_those_of_the_tier() -> None:
+    service = Service()
+    for tier, expected in (
+        (Tier.OPUS, ["glm-4-5", "glm-4-6", "xialong-v1"]),
+        (Tier.SCROLL, ["glm-4-5", "glm-4-6"]),
+        (Tier.PAPER, []),
+    ):
+        owner = service.emulator.add_account(f"{tier.name}@example.com", Password("p"), tier=tier)
+        document = json.loads(service.ask("/oa/v1/models", owner=owner)[1])
+        assert document["object"] == "list"
+        assert [model["id"] for model in document["data"]] == expected
+        assert all(model["owned_by"] == "novelai" and model["object"] == "model" for model in document["data"])
+
+
+def test_the_list_of_models_may_be_another_or_empty() -> None:
+    assert json.loads(Service(models=()).ask("/oa/v1/models")[1])["data"] == []
+    service = Service(models=("mine-v1",))
+    assert [model["id"] for model in json.loads(service.ask("/oa/v1/models")[1])["data"]] == ["mine-v1"]
+    assert service.told(COMPLETIONS, model="mine-v1", prompt="x " * 40_000, max_tokens=3)["model"] == "mine-v1"
+    assert service.refused(COMPLETIONS, {"model": "glm-4-6", "prompt": "x"})[0] == 400
+
+
+def test_a_plan_decides_what_may_be_generated() -> None:
+    service = Service()
+    paper = service.emulator.add_account("paper@example.com", Password("p"), tier=Tier.PAPER)
+    scroll = service.emulator.add_account("scroll@example.com", Password("p"), tier=Tier.SCROLL)
+    for path, asking in ((COMPLETIONS, {"prompt": "x"}), (CHAT, {"messages": ASK})):
+        body = {"model": "xialong-v1", "max_tokens": 2, **asking}
+        assert refused(service.ask(path, body, owner=paper)) == (402, "An active subscription is required")
+        assert refused(service.ask(path, body, owner=scroll)) == (403, "Not eligible for this model")
+        assert service.ask(path, body)[0].status == 200
+
+
+def test_prompt_and_answer_have_to_fit_together() -> None:
+    service = Service(ids=True)
+    prompt = "x" * (36_864 - 10)
+    assert service.completed(prompt, max_tokens=10)["usage"]["total_tokens"] == 36_864
+    status, message = service.refused(COMPLETIONS, {"model": "glm-4-6", "prompt": prompt, "max_tokens": 11})
+    assert status == 400
+    assert "36864 tokens maximum" in message
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "about"),
+    [
+        (COMPLETIONS, b"{]", "malformed"),
+        (COMPLETIONS, [], "cannot unmarshal array"),
+        (COMPLETIONS, {"prompt": "x"}, "model"),
+        (COMPLETIONS, {"model": "glm-4-6"}, "prompt"),
+        (COMPLETIONS, {"model": "glm-4.6", "prompt": "x"}, "model glm-4.6 doesn't exist"),
+        (COMPLETIONS, {"prompt": []}, "prompt"),
+        (COMPLETIONS, {"prompt": [[]]}, "prompt"),
+        (COMPLETIONS, {"prompt": ["a", 1]}, "prompt"),
+        (COMPLETIONS, {"prompt": [-1]}, "prompt"),
+        (COMPLETIONS, {"prompt": {"ofString": "x"}}, "prompt"),
+        (COMPLETIONS, {"prompt": "x", "max_tokens": 0}, "max_tokens must be from 1 to 2048"),
+        (COMPLETIONS, {"prompt": "x", "max_tokens": 2049}, "max_tokens must be from 1 to 2048"),
+        (COMPLETIONS, {"prompt": "x", "temperature": 2.1}, "temperature must be from 0 to 2"),
+        (COMPLETIONS, {"prompt": "x", "presence_penalty": -3}, "presence_penalty must be from -2 to 2"),
+        (COMPLETIONS, {"prompt": "x", "n": 0}, "n must be from 1 to 128"),
+        (COMPLETIONS, {"prompt": "x", "logprobs": -1}, "logprobs must be 0 or more"),
+        (COMPLETIONS, {"prompt": "x", "logprobs": True}, "cannot unmarshal bool into Go struct field logprobs"),
+        (COMPLETIONS, {"prompt": "x", "top_k": "5"}, "cannot unmarshal string into Go struct field top_k of type int"),
+        (COMPLETIONS, {"prompt": "x", "stop": [1]}, "into Go struct field stop of type string"),
+        (COMPLETIONS, {"prompt": "x", "logit_bias": {"a": 1}}, "logit_bias"),
+        (CHAT, {"messages": []}, "messages"),
+        (CHAT, {"messages": [{"role": "tool", "content": "x"}]}, "role"),
+        (CHAT, {"messages": [{"role": "user"}]}, "content"),
+        (CHAT, {"messages": [{"role": "user", "content": [{"type": "text", "text": "x"}]}]}, "cannot unmarshal array"),
+        (CHAT, {"messages": ASK, "logprobs": False}, "logprobs"),
+        (COUNT, {"messages": ASK}, "prompt"),
+        (COUNT, {"prompt": "x", "model": "gpt-17"}, "model gpt-17 doesn't exist"),
+    ],
+)
+def test_a_request_that_is_not_valid_is_400_and_says_what(path: str, body: Any, about: str) -> None:
+    service = Service(ids=True)
+    if isinstance(body, dict) and set(body) not in ({"prompt"} - {"prompt"}, {"model"}) and body != {"prompt": "x"}:
+        body = {"model": "glm-4-6", **body}
+    status, message = service.refused(path, body)
+    assert status == 400
+    assert about in message
+    assert not service.owner.generating
+
+
+def test_ranges_can_be_forgotten() -> None:
+    wild = {"max_tokens": 3200, "temperature": 9, "top_p": 7, "min_p": -1, "frequency_penalty": 99}
+    assert Service(ranges=False).completed(**wild)["usage"]["completion_tokens"] == 3200
+    assert Service(ranges=False).completed(max_tokens=-5)["usage"]["completion_tokens"] == 1
+
+
+def test_no_logprobs_at_all_is_the_services_500() -> None:
+    assert Service().refused(COMPLETIONS, {"model": "glm-4-6", "prompt": "x", "logprobs": 0})[0] == 500
+
+
+def test_what_the_service_does_not_know_is_ignored_and_so_is_null() -> None:
+    plain = Service().completed()["choices"]
+    unknown = {
+        "tools": [{}],
+        "response_format": {"type": "json"},
+        "max_completion_tokens": 1,
+        "best_of": 3,
+        "echo": True,
+    }
+    assert Service().completed(**unknown, temperature=None, stop=None, n=None, stream=None)["choices"] == plain
+
+
+def test_errors_have_the_shape_that_is_wanted() -> None:
+    head, body = Service(errors="model_server").ask(CHAT, {"model": "glm-4-6"})
+    document = json.loads(body)["error"]
+    assert head.status == document["code"] == 400
+    assert "messages" in document["message"]
+    assert set(document) == {"message", "code", "type", "param"}
+    native = Service(errors="model_server").ask("/ai/generate", {})
+    assert refused(native)[0] == 400
+
+
+# ---- completions
+
+
+def test_a_completion_has_all_keys_of_the_reference() -> None:
+    document = Service().completed(max_tokens=7)
+    assert set(document) == {"id", "object", "created", "model", "choices", "usage"}
+    assert (document["object"], document["model"]) == ("text_completion", "glm-4-6")
+    assert isinstance(document["created"], int)
+    (choice,) = document["choices"]
+    assert set(choice) == {"index", "text", "finish_reason", "logprobs", "token_ids", "stop_reason"}
+    assert (choice["index"], choice["finish_reason"], choice["logprobs"]) == (0, "length", None)
+    assert storyteller().vocabulary.decode(choice["token_ids"]) == choice["text"]
+    assert document["usage"] == {"prompt_tokens": 4, "completion_tokens": 7, "total_tokens": 11}
+
+
+def test_all_four_forms_of_a_prompt_are_understood() -> None:
+    service = Service(ids=True)
+    ids = BYTES.encode(ONCE)
+    one = service.completed(ONCE)["choices"][0]
+    for prompt in ([ONCE], ids, [ids]):
+        assert service.completed(prompt)["choices"][0] == one
+    for several in ([ONCE, "The sea"], [ids, BYTES.encode("The sea")]):
+        document = service.completed(several, n=2)
+        assert [choice["index"] for choice in document["choices"]] == [0, 1, 2, 3]
+        assert document["choices"][0] == one
+        assert len({choice["text"] for choice in document["choices"]}) == 4
+        assert document["usage"] == {"prompt_tokens": 23, "completion_tokens": 80, "total_tokens": 103}
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [({"prompt": [1]}, "prompt"), ({"prompt": [[1]]}, "prompt"), ({"logit_bias": {"1": 2}}, "logit_bias")],
+)
+def test_without_a_tokenizer_ids_are_501_and_never_ignored(body: dict[str, Any], what: str) -> None:
+    service = Service()
+    status, message = service.refused(COMPLETIONS, {"model": "glm-4-5", "prompt": "x", **body})
+    assert (status, message) == (501, f"this emulator has no tokenizer of glm-4-6, and {what} holds token ids")
+    assert not service.owner.generating
+
+
+def test_a_seed_makes_the_text_certain_and_without_one_each_answer_is_another() -> None:
+    service = Service()
+    assert service.completed(seed=1)["choices"] == service.completed(seed=1)["choices"]
+    texts = {service.completed(seed=seed, max_tokens=40)["choices"][0]["text"] for seed in (1, 2, 3, None, None)}
+    assert len(texts) == 5
+
+
+def test_temperature_zero_and_top_k_of_one_are_certain() -> None:
+    for certain in ({"temperature": 0}, {"top_k": 1}, {"min_p": 1.0}):
+        assert len({Service().completed(seed=seed, **certain)["choices"][0]["text"] for seed in range(4)}) == 1
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"frequency_penalty": 2.0, "presence_penalty": 2.0},
+        {"unified_linear": 3.0},
+        {"unified_quadratic": 2.0},
+        {"unified_linear": 0.5, "unified_increase_linear_with_entropy": 2.0},
+        {"unified_cubic": 3.0},
+    ],
+)
+def test_penalties_and_the_unified_parameters_change_the_text(parameters: dict[str, float]) -> None:
+    service = Service()
+    plain = [service.completed(seed=seed, max_tokens=100)["choices"][0]["text"] for seed in range(3)]
+    changed = [service.completed(seed=seed, max_tokens=100, **parameters)["choices"][0]["text"] for seed in range(3)]
+    assert plain != changed
+
+
+def test_zeros_for_all_unified_parameters_mean_that_they_are_not_wanted() -> None:
+    names = ("linear", "quadratic", "cubic", "increase_linear_with_entropy")
+    off = {f"unified_{name}": 0 for name in names}
+    assert Service().completed(**off)["choices"] == Service().completed()["choices"]
+
+
+def test_a_strong_bias_is_followed() -> None:
+    bias = {str(BYTES.encode("z")[0]): 100}
+    assert Service(ids=True).completed(logit_bias=bias)["choices"][0]["text"] == "z" * 20
+
+
+@pytest.mark.parametrize("ids", [True, False])
+def test_a_stop_text_ends_the_answer_is_its_end_and_is_named(ids: bool) -> None:
+    whole = Service(ids=ids).completed(max_tokens=300)["choices"][0]["text"]
+    stop = whole[100:103]
+    first = whole.index(stop)
+    for stops in (stop, [stop, "not in any tale"], ["", stop]):
+        choice = Service(ids=ids).completed(max_tokens=300, stop=stops)["choices"][0]
+        assert (choice["finish_reason"], choice["stop_reason"]) == ("stop", stop)
+        assert whole.startswith(choice["text"])
+        assert choice["text"].index(stop) == first  # the token that completes it may go on
+        assert len(choice["text"]) - first - len(stop) < (1 if ids else 15)
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 250), st.integers(1, 20), st.integers(0, 250), st.integers(1, 20))
+def test_the_first_of_several_stop_texts_counts_wherever_tokens_end(a: int, m: int, b: int, k: int) -> None:
+    whole = WHOLE
+    stops = [whole[a : a + m], whole[b : b + k]]
+    choice = Service().completed(max_tokens=120, stop=stops)["choices"][0]
+    at = min((whole.find(stop) + len(stop)) for stop in stops if stop) if any(stops) else len(whole)
+    assert whole.startswith(choice["text"])
+    assert len(choice["text"]) >= min(at, len(whole))
+    assert (choice["stop_reason"] in stops) == (choice["finish_reason"] == "stop")
+
+
+WHOLE = Service().completed(max_tokens=120)["choices"][0]["text"]
+
+
+def test_a_generation_prefix_is_what_the_answer_begins_with() -> None:
+    for ids in (True, False):
+        text = Service(ids=ids).completed(generation_prefix="And so, dear", max_tokens=30)["choices"][0]["text"]
+        assert text.startswith("And so, dear")
+        assert len(text) > len("And so, dear")
+        short = Service(ids=ids).completed(generation_prefix="And so, dear", max_tokens=2)
+        assert "And so, dear".startswith(short["choices"][0]["text"])
+        assert short["usage"]["completion_tokens"] == 2
+
+
+def test_logprobs_are_parallel_lists() -> None:
+    choice = Service(ids=True).completed(logprobs=3, temperature=0.9, generation_prefix="A")["choices"][0]
+    told = choice["logprobs"]
+    assert set(told) == {"tokens", "token_logprobs", "top_logprobs", "text_offset", "token_ids"}
+    assert "".join(told["tokens"]) == choice["text"]
+    assert told["token_ids"] == choice["token_ids"]
+    assert told["text_offset"] == list(range(20))
+    assert all(logprob <= 0 for logprob in told["token_logprobs"])
+    assert told["top_logprobs"][0] == {"A": 0.0}
+    assert all(1 <= len(top) <= 3 for top in told["top_logprobs"])
+
+
+def test_a_prompt_in_the_shape_of_a_chat_is_answered_with_a_turn() -> None:
+    prompt = "[gMASK]<sop><|user|>\nTell me./nothink<|assistant|>\n<think></think>\n"
+    choice = Service().completed(prompt, max_tokens=2000)["choices"][0]
+    assert choice["text"].endswith("<|user|>")
+    assert (choice["finish_reason"], choice["stop_reason"]) == ("stop", END_OF_TURN)
+    assert choice["token_ids"][-1] == END_OF_TURN
+    assert Service(ids=True).completed(BYTES.encode(prompt), max_tokens=2000)["choices"][0]["finish_reason"] == "stop"
+
+
+def test_extras_can_be_left_out() -> None:
+    assert set(Service(extras=False).completed()["choices"][0]) == {"index", "text", "finish_reason", "logprobs"}
+    chunk = Service(extras=False).streamed(CHAT, messages=ASK)[0]["choices"][0]
+    assert set(chunk) == {"index", "delta", "finish_reason", "logprobs"}
+
+
+# ---- chats
+
+
+def test_a_chat_has_all_keys_of_the_reference() -> None:
+    document = Service().chatted()
+    assert (document["object"], document["id"][:9]) == ("chat.completion", "chatcmpl-")
+    (choice,) = document["choices"]
+    assert set(choice["message"]) == {"role", "content"}
+    assert choice["message"]["role"] == "assistant"
+    assert "<|user|>" not in choice["message"]["content"]
+    assert (choice["finish_reason"], choice["stop_reason"]) == ("stop", END_OF_TURN)
+    assert document["usage"]["completion_tokens"] == len(choice["token_ids"])
+
+
+def test_what_is_said_and_by_whom_counts_as_the_template_writes_it() -> None:
+    template = "[gMASK]<sop><|system|>\nYou tell tales.<|user|>\nTell me one./nothink<|assistant|>\n<think></think>\n"
+    service = Service(ids=True)
+    assert service.chatted()["usage"]["prompt_tokens"] == len(template)
+    assert service.chatted(enable_thinking=True)["usage"]["prompt_tokens"] == len(template) - len(
+        "/nothink<think></think>\n"
+    )
+    named = [ASK[0], {**ASK[1], "name": "Ann"}]
+    assert service.chatted(named)["usage"]["prompt_tokens"] == len(template) + len("Ann: ")
+    prefilled = [*ASK, {"role": "assistant", "content": "There was"}]
+    assert service.chatted(prefilled)["usage"]["prompt_tokens"] == len(template) + len("There was")
+    completed = service.completed(template, max_tokens=256)["choices"][0]["text"]
+    assert completed.removesuffix("<|user|>") == service.chatted()["choices"][0]["message"]["content"]
+
+
+def test_several_choices_of_a_chat() -> None:
+    document = Service().chatted(n=3, seed=None, max_tokens=30)
+    assert [choice["index"] for choice in document["choices"]] == [0, 1, 2]
+    assert len({choice["message"]["content"] for choice in document["choices"]}) == 3
+
+
+def test_the_observed_form_has_its_answer_in_the_ids_alone() -> None:
+    document = Service(ids=True, chat="observed", extras=False).chatted()
+    assert document["object"] == "chat.completion.chunk"
+    (choice,) = document["choices"]
+    assert "message" not in choice
+    assert choice["text"] == ""
+    assert choice["token_ids"][-1] == END_OF_TURN
+    said = BYTES.decode(choice["token_ids"][:-1])
+    assert said.rstrip() == Service(ids=True).chatted()["choices"][0]["message"]["content"].rstrip()
+    assert document["usage"]["completion_tokens"] == len(choice["token_ids"])
+
+
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
+def test_reasoning_is_in_a_field_of_its_own(field: str) -> None:
+    service = Service(thinking=field)
+    message = service.chatted(enable_thinking=True)["choices"][0]["message"]
+    assert set(message) == {"role", "content", field}
+    assert message[field]
+    assert message["content"]
+    assert "think>" not in "".join(message.values())
+    assert set(service.chatted(enable_thinking=False)["choices"][0]["message"]) == {"role", "content"}
+    chunks = service.streamed(CHAT, messages=ASK, enable_thinking=True)
+    assert joined(chunks, "delta", field) == message[field]
+    assert joined(chunks, "delta", "content") == message["content"]
+    parts = [next(iter(choice["delta"])) for choice in choices(chunks) if choice["delta"]]
+    assert [part for part, _ in groupby(parts)] == ["role", field, "content"]
+
+
+def test_reasoning_may_be_inline() -> None:
+    separate = Service().chatted(enable_thinking=True)["choices"][0]
+    inline = Service(thinking="inline").chatted(enable_thinking=True)["choices"][0]
+    message = separate["message"]
+    assert inline["message"]["content"] == f"<think>{message['reasoning_content']}</think>\n{message['content']}"
+    assert inline["token_ids"] == separate["token_ids"]
+    observed = Service(ids=True, chat="observed").chatted(enable_thinking=True)["choices"][0]
+    assert BYTES.decode(observed["token_ids"]).startswith("<think>")
+
+
+def test_the_service_decides_about_reasoning_where_nothing_is_said() -> None:
+    def thought(enable: bool | None, messages: Any = ASK, **switches: Any) -> bool:
+        message = Service(**switches).chatted(messages, enable_thinking=enable)["choices"][0]["message"]
+        return "reasoning_content" in message
+
+    assert not thought(None)
+    assert thought(None, thinks=True)
+    assert not thought(False, thinks=True)
+    assert not thought(True, thinking="off")
+    assert not thought(True, [*ASK, {"role": "assistant", "content": "Once"}])
+
+
+def test_reasoning_counts_to_max_tokens_and_can_be_stopped() -> None:
+    document = Service().chatted(enable_thinking=True, max_tokens=5)
+    assert document["choices"][0]["message"]["content"] == ""
+    assert document["choices"][0]["finish_reason"] == "length"
+    assert document["usage"]["completion_tokens"] == 5
+    thought = Service().chatted(enable_thinking=True)["choices"][0]["message"]["reasoning_content"]
+    stopped = Service().chatted(enable_thinking=True, stop=thought[3:6])["choices"][0]
+    assert stopped["message"]["content"] == ""
+    assert stopped["stop_reason"] == thought[3:6]
+
+
+def test_after_reasoning_the_content_begins_with_the_prefix() -> None:
+    message = Service().chatted(enable_thinking=True, generation_prefix="Well")["choices"][0]["message"]
+    assert message["reasoning_content"]
+    assert message["content"].startswith("Well")
+
+
+def test_logprobs_of_a_chat_have_openais_form() -> None:
+    choice = Service(ids=True).chatted(logprobs=2)["choices"][0]
+    content = choice["logprobs"]["content"]
+    assert len(content) == len(choice["token_ids"])
+    assert content[-1]["token"] == "<|user|>"
+    for entry in content:
+        assert set(entry) == {"token", "logprob", "bytes", "top_logprobs"}
+        assert 1 <= len(entry["top_logprobs"]) <= 2
+        assert bytes(entry["bytes"]).decode() == entry["token"]
+    chunks = choices(Service(ids=True).streamed(CHAT, messages=ASK, logprobs=2))
+    assert [one for chunk in chunks if chunk["logprobs"] for one in chunk["logprobs"]["content"]] == content
+
+
+# ---- streams
+
+
+def test_a_completion_stream_has_a_token_per_chunk_and_is_the_whole_text() -> None:
+    service = Service()
+    chunks = service.streamed(COMPLETIONS, prompt=ONCE, max_tokens=20, logprobs=2)
+    assert chunks.pop() == "[DONE]"
+    whole = service.completed(logprobs=2)
+    (choice,) = whole["choices"]
+    assert joined(chunks, "text") == choice["text"]
+    assert len({chunk["id"] for chunk in chunks}) == 1
+    assert {chunk["object"] for chunk in chunks} == {"text_completion"}
+    told = choices(chunks)
+    assert [one["token_ids"] for one in told] == [[token] for token in choice["token_ids"]]
+    assert [one["finish_reason"] for one in told] == [None] * 19 + ["length"]
+    for name, values in choice["logprobs"].items():
+        assert [value for one in told for value in one["logprobs"][name]] == values
+
+
+def test_a_chat_stream_opens_with_the_role_and_closes_with_nothing() -> None:
+    service = Service()
+    chunks = service.streamed(CHAT, messages=ASK)
+    assert chunks.pop() == "[DONE]"
+    first, *middle, last = choices(chunks)
+    assert (first["delta"], first["token_ids"]) == ({"role": "assistant", "content": ""}, [])
+    assert (last["delta"], last["finish_reason"], last["token_ids"]) == ({}, "stop", [END_OF_TURN])
+    assert all(len(one["token_ids"]) == 1 and one["finish_reason"] is None for one in middle)
+    whole = service.chatted()["choices"][0]
+    assert joined(chunks, "delta", "content") == whole["message"]["content"]
+    assert [token for one in choices(chunks) for token in one["token_ids"]] == whole["token_ids"]
+    cut_off = choices(service.streamed(CHAT, messages=ASK, max_tokens=2))
+    assert [one["finish_reason"] for one in cut_off] == [None, None, None, "length"]
+    assert (cut_off[-1]["delta"], cut_off[-1]["token_ids"]) == ({}, [])
+
+
+def test_choices_of_a_stream_take_turns() -> None:
+    service = Service()
+    chunks = service.streamed(COMPLETIONS, prompt=[ONCE, "The sea"], n=2, max_tokens=6)
+    assert [one["index"] for one in choices(chunks)] == [0, 1, 2, 3] * 6
+    whole = service.completed([ONCE, "The sea"], n=2, max_tokens=6)["choices"]
+    for index, choice in enumerate(whole):
+        assert joined(chunks, "text", index=index) == choice["text"]
+
+
+def test_a_chat_may_be_streamed_as_text() -> None:
+    chunks = Service(chat_chunks="text").streamed(CHAT, messages=ASK)[:-1]
+    assert {chunk["object"] for chunk in chunks} == {"chat.completion.chunk"}
+    assert all("delta" not in one for one in choices(chunks))
+    assert joined(chunks, "text") == Service().chatted()["choices"][0]["message"]["content"]
+
+
+@pytest.mark.parametrize("path", [COMPLETIONS, CHAT])
+@pytest.mark.parametrize("asks", [True, False])
+@pytest.mark.parametrize("place", ["never", "on_request", "with_finish"])
+def test_the_usage_of_a_stream_is_where_it_is_wanted(path: str, asks: bool, place: str) -> None:
+    body: dict[str, Any] = {"prompt": ONCE} if path == COMPLETIONS else {"messages": ASK}
+    body |= {"stream_options": {"include_usage": True}} if asks else {}
+    chunks = Service(usage=place).streamed(path, n=2, max_tokens=9, **body)[:-1]
+    having = [number for number, chunk in enumerate(chunks) if "usage" in chunk]
+    if place == "never" or (place == "on_request" and not asks):
+        assert having == []
+        return
+    assert having == [len(chunks) - 1]
+    last = chunks[-1]
+    assert bool(last["choices"]) == (place == "with_finish")
+    usage = last["usage"]
+    assert usage["completion_tokens"] == sum(len(one["token_ids"]) for one in choices(chunks))
+    assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
+
+
+@pytest.mark.parametrize("newline", ["lf", "crlf", "cr"])
+@pytest.mark.parametrize("space", [True, False])
+@pytest.mark.parametrize("comments", [True, False])
+@pytest.mark.parametrize("write_size", [None, 1, 7])
+def test_however_a_stream_is_written_its_events_are_the_same(
+    newline: str, space: bool, comments: bool, write_size: int | None
+) -> None:
+    body = {"model": "glm-4-6", "prompt": ONCE, "seed": 5, "stream": True, "max_tokens": 4}
+    service = Service(newline=newline, space=space, comments=comments, write_size=write_size)
+    raw = service.ask(COMPLETIONS, body)[1]
+    told = [json.loads(event.data)["choices"] for event in events(raw)[:-1]]
+    plain = Service().ask(COMPLETIONS, body)[1]
+    assert told == [json.loads(event.data)["choices"] for event in events(plain)[:-1]]
+    assert (b"\r" in raw) == (newline != "lf")
+    assert (b"\n" in raw) == (newline != "cr")
+    assert raw.startswith(b": keep-alive") == comments
+    assert (b"data: {" in raw) == space
+
+
+def test_done_may_be_missing() -> None:
+    chunks = Service(done=False).streamed(COMPLETIONS, prompt=ONCE, max_tokens=3)
+    assert [one["finish_reason"] for one in choices(chunks)] == [None, None, "length"]
+    assert "[DONE]" not in chunks
+
+
+FAILED = "The generation failed."
+
+
+@pytest.mark.parametrize(
+    ("form", "data", "name"),
+    [
+        ("object", {"error": {"message": FAILED, "code": 500, "type": "server_error", "param": None}}, "message"),
+        ("text", {"error": FAILED}, "message"),
+        ("status", {"statusCode": 500, "message": FAILED}, "message"),
+        ("event", {"statusCode": 500, "message": FAILED}, "error"),
+    ],
+)
+@pytest.mark.parametrize("after", [0, 2, 5])
+def test_a_stream_may_fail_after_so_many_chunks(form: str, data: Any, name: str, after: int) -> None:
+    service = Service(error_after=after, error_form=form)
+    body = {"model": "glm-4-6", "prompt": ONCE, "stream": True, "max_tokens": 5}
+    told = events(service.ask(COMPLETIONS, body)[1])
+    assert len(told) == after + 1
+    assert json.loads(told[-1].data) == data
+    assert told[-1].event == name
+    record = service.owner.streams[-1]
+    assert (record.endpoint, record.chunks, record.complete) == ("completions", after, False)
+
+
+def test_an_error_may_be_a_line_of_no_field() -> None:
+    raw = Service(error_after=1, error_form="bare").ask(
+        COMPLETIONS, {"model": "glm-4-6", "prompt": ONCE, "stream": True, "max_tokens": 5}
+    )[1]
+    decoder = SSEDecoder()
+    assert len(decoder.receive_data(raw)) == 1
+    assert json.loads(decoder.stray) == {"statusCode": 500, "message": FAILED}
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_an_error_may_come_instead_of_an_answer_with_status_200(stream: bool) -> None:
+    service = Service(error_after=0, error_form="document")
+    assert service.told(CHAT, messages=ASK, stream=stream) == {"statusCode": 500, "message": FAILED}
+
+
+@pytest.mark.parametrize("after", [0, 1, 100, 200, 333])
+@pytest.mark.parametrize("write_size", [None, 3])
+def test_a_stream_may_be_cut_after_so_many_bytes(after: int, write_size: int | None) -> None:
+    service = Service(cut_after=after, write_size=write_size)
+    peer = Peer(Link(service.emulator, service.clock))
+    assert peer.send(request(service, {"stream": True, "max_tokens": 5, "prompt": ONCE}), 10).status == 200
+    got = bytearray()
+    with pytest.raises(NaiError):
+        while data := peer.receive(10):
+            got += data
+    assert len(got) == after
+    assert peer.link.closed
+    assert not service.owner.generating
+
+
+def test_switches_that_make_no_sense_are_refused() -> None:
+    for wrong in ({"write_size": 0}, {"cut_after": -1}, {"retry_after": -1}, {"delay": -0.5}):
+        with pytest.raises(LocalProtocolError, match=next(iter(wrong))):
+            OpenAISwitches(**wrong)  # type: ignore[arg-type]  # numbers that the type allows
+
+
+# ---- the lock, and clients that leave
+
+
+def request(service: Service, body: dict[str, Any], path: str = COMPLETIONS) -> Request:
+    raw = msgspec.json.encode({"model": "glm-4-6", **body})
+    return Request("POST", path, body=raw, token=service.owner.persistent_token, base="http://emulator.invalid")
+
+
+def streaming(service: Service, chunks: int, **body: Any) -> Peer:
+    """A client that has had so many chunks."""
+    peer = Peer(Link(service.emulator, service.clock))
+    given = {"prompt": ONCE, "stream": True, "max_tokens": 100, **body}
+    assert peer.send(request(service, given), 100).status == 200
+    for _ in range(chunks):
+        assert peer.receive(100)
+    return peer
+
+
+def test_all_generations_of_an_account_share_one_lock() -> None:
+    service = Service(pace=1.0, retry_after=7)
+    peer = streaming(service, 2)
+    native = {"input": "x", "model": "kayra-v1", "parameters": {"use_string": True}}
+    for path, body in ((COMPLETIONS, b"not json"), (CHAT, b"not json"), ("/ai/generate", native)):
+        answer = service.ask(path, body)
+        assert refused(answer) == (429, "Concurrent generation is locked")
+        assert answer[0].headers.get("retry-after") == "7"
+    assert service.ask(COUNT, {"model": "glm-4-6", "prompt": "x"})[0].status == 200
+    assert service.ask("/oa/v1/models")[0].status == 200
+    peer.link.close()
+    assert service.ask("/ai/generate", native)[0].status == 200
+
+
+def test_a_refusal_does_not_say_how_long_to_wait_unless_it_is_told() -> None:
+    service = Service(pace=1.0)
+    peer = streaming(service, 1)
+    assert service.ask(COMPLETIONS, {})[0].headers.get("retry-after") is None
+    peer.link.close()
+
+
+def test_the_lock_may_be_off() -> None:
+    service = Service(pace=1.0, lock=False)
+    peer = streaming(service, 1)
+    assert service.completed()["choices"]
+    peer.link.close()
+
+
+@pytest.mark.parametrize("chunks", [1, 3, 6])
+def test_a_client_that_leaves_is_noticed_and_how_far_it_came_is_known(chunks: int) -> None:
+    service = Service(pace=1.0)
+    peer = streaming(service, chunks)
+    assert service.owner.generating
+    peer.link.close()
+    assert not service.owner.generating
+    record = service.owner.streams[-1]
+    assert (record.endpoint, record.complete) == ("completions", False)
+    assert chunks - 1 <= record.chunks <= chunks
+    service.streamed(CHAT, messages=ASK, max_tokens=3)
+    assert (service.owner.streams[-1].chunks, service.owner.streams[-1].complete) == (5, True)
+
+
+@pytest.mark.parametrize("stalling", [{"stall_after": 2}, {"delay": 50.0}, {"pace": 50.0}])
+def test_a_client_that_leaves_while_nothing_comes_is_noticed(stalling: dict[str, Any]) -> None:
+    for stream in (True, False) if "stall_after" not in stalling else (True,):
+        service = Service(**stalling)
+        peer = Peer(Link(service.emulator, service.clock))
+        sent = request(service, {"prompt": ONCE, "stream": stream, "max_tokens": 10})
+        with contextlib.suppress(TimeoutError):
+            peer.send(sent, 5)
+            while peer.receive(5):
+                pass
+        assert service.owner.generating
+        peer.link.close()
+        assert not service.owner.generating
+
+
+def test_the_lock_may_last_a_moment_after_a_client_has_left() -> None:
+    clock = Clock(1_000.0)
+    emulator = Emulator(now=clock, entropy=bytes, openai=OpenAISwitches(linger=3.0))
+    service = Service(clock=clock)
+    service.emulator, service.owner = emulator, emulator.add_account("a@example.com", Password("p"))
+    peer = Peer(Link(emulator, clock))
+    peer.send(request(service, {"prompt": ONCE, "stream": True}), 10)
+    assert service.owner.generating
+    peer.link.close()
+    assert service.refused(COMPLETIONS, {}) == (429, "Concurrent generation is locked")
+    clock.advance(3.0)
+    assert service.completed()["choices"]
+    assert service.completed()["choices"]  # an answer that is complete leaves nothing
+
+
+# ---- token count
+
+
+def test_a_token_count_is_in_the_models_tokenizer_or_in_the_emulators_own_pieces() -> None:
+    for model in ("llama-3-erato-v1", "kayra-v1", "glm-4-5", "xialong-v1"):
+        assert Service(ids=True).told(COUNT, model=model, prompt="Hä?") == {"length": 4, "encoded": BYTES.encode("Hä?")}
+        document = Service().told(COUNT, model=model, prompt=ONCE)
+        assert document["length"] == len(document["encoded"]) == 4
+        assert storyteller().vocabulary.decode(document["encoded"]) == ONCE
+
+
+def test_a_token_count_takes_all_forms_of_a_prompt() -> None:
+    both = BYTES.encode("ab") + BYTES.encode("c")
+    for prompt in ("abc", ["ab", "c"], both, [both[:2], both[2:]]):
+        assert Service(ids=True).told(COUNT, prompt=prompt) == {"length": 3, "encoded": both}
+    assert Service().told(COUNT, prompt="") == {"length": 0, "encoded": []}
+
+
+def test_the_count_is_what_the_usage_says() -> None:
+    for ids in (True, False):
+        service = Service(ids=ids)
+        assert service.told(COUNT, prompt=ONCE)["length"] == service.completed()["usage"]["prompt_tokens"]
+
+
+# ---- whatever is asked
+
+
+@given(st.sampled_from([COMPLETIONS, CHAT, COUNT]), hostile_bytes())
+def test_no_body_can_make_it_fail(path: str, body: bytes) -> None:
+    head, _ = Service().ask(path, body)
+    assert head.status == 400
+
+
+@settings(max_examples=40)
+@given(st.text(max_size=30), st.lists(st.text(max_size=5), max_size=3), st.text(max_size=10), st.booleans())
+def test_any_text_can_be_asked_stopped_at_and_begun_with(said: str, stop: list[str], prefix: str, ids: bool) -> None:
+    service = Service(ids=ids)
+    body: dict[str, Any] = {"stop": stop, "generation_prefix": prefix, "max_tokens": 8, "enable_thinking": True}
+    messages = [{"role": "user", "content": said}]
+    chunks = service.streamed(CHAT, messages=messages, **body)
+    whole = service.chatted(messages, **body)["choices"][0]
+    assert joined(chunks, "delta", "content") == whole["message"]["content"]
+    assert joined(chunks, "delta", "reasoning_content") == whole["message"].get("reasoning_content", "")
+    assert choices(chunks)[-1]["finish_reason"] == whole["finish_reason"]
