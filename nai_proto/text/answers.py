@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
-from ..codecs.json import JsonDecoder, error_message, service_error
-from ..codecs.sse import SSESplitter
+from ..codecs.json import JsonDecoder
 from ..codecs.tokens import unpack
-from ..errors import NaiError, RemoteProtocolError, StreamError, Truncated
+from ..errors import RemoteProtocolError
+from ..exchange.events import EventReader
 from ..http import Head
 from ..limits import Limits
 
@@ -127,7 +128,7 @@ class Form(Protocol[E, R_co]):
     """What an answer's events and result are."""
 
     def event(self, block: bytes, /) -> E:
-        """The event of an everyday block; fails with one of `_UNUSUAL` on any other."""
+        """The event of an everyday block; fails with one of `UNUSUAL` on any other."""
         ...
 
     def of(self, fields: _TokenFields, /) -> E:
@@ -207,93 +208,33 @@ class Whole:
 
 # ---- the stream
 
-_TOKEN_EVENTS: Final = (b"newToken", b"", b"message")
-_UNUSUAL: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, RemoteProtocolError)
 _GENERAL: Final = JsonDecoder(_TokenFields)
+_IS_LAST: Final = attrgetter("final")
 
 
-class TokenReader(Generic[E, R]):
-    """Reads the event stream: each event is a token, the result is what they make together.
+class TokenReader(EventReader[E, R]):
+    """Reads the event stream of ``/ai/generate-stream`` (native §10)."""
 
-    Costs one splitting and one typed decoding per event. What does not decode is looked at again: it may be an error,
-    have keys that are not known yet, or be wrong, and then the general decoder says how. Events of other names are
-    tokens if they have one, failures if they are called ``error`` (sse §2.3), and else left out (sse §2.5).
-    """
+    NAMES = (b"newToken",)
+    MARK = b'"token"'
+    PARTS = "tokens"
+    MISSING = "its final event"
 
     def __init__(self, form: Form[E, R], where: str, limits: Limits, max_length: int) -> None:
-        self.complete = False
+        super().__init__(form.event, where, limits, _IS_LAST)
         self._form = form
-        self._where = where
-        self._depth = limits.json_depth
         self._max_length = max_length
-        self._splitter = SSESplitter(limits)
-        self._tokens: list[E] = []
-        self.failure: NaiError | None = None
 
-    @property
-    def partial(self) -> R | None:
-        """What has come so far."""
-        return self._result() if self._tokens else None
-
-    def receive_data(self, data: bytes) -> Sequence[E]:
-        if self.failure is not None:
-            raise self.failure
-        tokens: list[E] = []
-        if self.complete:
-            return tokens
-        decode = self._form.event
-        for kind, block in self._splitter.receive_data(data):
-            try:
-                token = decode(block) if kind == b"newToken" else None
-            except _UNUSUAL:
-                token = None
-            if token is None:
-                try:
-                    token = self._unusual(kind, block, len(self._tokens) + len(tokens))
-                except NaiError as error:
-                    if not tokens:
-                        raise
-                    self.failure = error
-                    break
-                if token is None:
-                    continue
-            tokens.append(token)
-            if token.final:
-                self.complete = True
-                break
-        self._tokens += tokens
-        return tokens
-
-    def receive_eof(self) -> R:
-        if not self.complete:
-            self.receive_data(b"")
-            self._splitter.receive_eof()
-            if self._splitter.stray and (error := service_error(self._splitter.stray)) is not None:
-                raise error
-            raise Truncated(f"{self._where}: the stream ended after {len(self._tokens)} tokens, before its final event")
-        return self._result()
-
-    def _unusual(self, kind: bytes, block: bytes, number: int) -> E | None:
-        """The token of an event; None if it has none: a ping, or something that is not known yet."""
-        if not block:
-            return None
-        if (error := service_error(block)) is not None:
-            raise error
-        if kind == b"error":
-            raise StreamError(error_message(block, "") or "an error without a message")
-        if kind not in _TOKEN_EVENTS and b'"token"' not in block:
-            return None
-        where = f"{self._where}: event {number}"
-        text = block.decode("utf-8", "replace").encode()  # bad UTF-8 is U+FFFD in an event stream (sse §1.1)
-        fields = _GENERAL.decode(text, where=where, depth=self._depth)
+    def general(self, data: bytes, where: str, depth: int) -> E:
+        fields = _GENERAL.decode(data, where=where, depth=depth)
         try:
             return self._form.of(fields)
         except RemoteProtocolError as problem:
             wrong = RemoteProtocolError(f"{where}: {problem}", excerpt=problem.excerpt)
         raise wrong
 
-    def _result(self) -> R:
-        return self._form.result(self._tokens, self._max_length if self.complete else None)
+    def result(self) -> R:
+        return self._form.result(self._events, self._max_length if self.complete else None)
 
 
 @dataclass(frozen=True, slots=True)
