@@ -96,6 +96,7 @@ def test_a_completion_is_read_by_the_choices_texts() -> None:
     body += event({"text": "!", "index": 0, "finish_reason": "length", "stop_reason": 151336}) + DONE
     story = played(body, TEXT)
     assert [chunk.choices[0].text for chunk in story.events] == [" jumps", "", "!"]
+    assert [chunk.text for chunk in story.events] == [" jumps", "", "!"]
     assert story.result.choices[0].text == story.result.text == " jumps!"
     assert story.result.object == "text_completion"
     assert (story.result.choices[0].finish_reason, story.result.choices[0].stop_reason) == ("length", 151336)
