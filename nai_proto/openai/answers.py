@@ -38,17 +38,17 @@ EXTRA: Final = "*"
 """The key of ``extra`` while a document is read: no service has one like it."""
 
 
-class _Open(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _Open(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """An object that may have keys we do not know.
 
     Strict, so that one decoding tells an everyday chunk from all that needs a second look.
     """
 
-    extra: dict[str, Any] = msgspec.field(default_factory=dict[str, Any], name=EXTRA)
+    extra: dict[str, Any] = msgspec.field(default={}, name=EXTRA)
     "The keys that are not listed here, as they came."
 
 
-class Usage(_Open, frozen=True):
+class Usage(_Open, frozen=True, gc=False):
     """What was counted, in tokens; 0 where the service does not say."""
 
     prompt_tokens: int = 0
@@ -57,7 +57,7 @@ class Usage(_Open, frozen=True):
     total_tokens: int = 0
 
 
-class TopLogprob(msgspec.Struct, frozen=True):
+class TopLogprob(msgspec.Struct, frozen=True, gc=False):
     """A token that could have been there."""
 
     token: str
@@ -67,13 +67,13 @@ class TopLogprob(msgspec.Struct, frozen=True):
     "Its UTF-8, where the token is part of a character."
 
 
-class TokenLogprob(TopLogprob, frozen=True):
+class TokenLogprob(TopLogprob, frozen=True, gc=False):
     """A token of the answer, with those that could have been in its place."""
 
     top_logprobs: tuple[TopLogprob, ...] | None = None
 
 
-class Logprobs(msgspec.Struct, frozen=True):
+class Logprobs(msgspec.Struct, frozen=True, gc=False):
     """Log probabilities in one of the two forms in use (openai §3.3): parallel lists, or ``content``."""
 
     tokens: tuple[str, ...] = ()
@@ -88,7 +88,7 @@ class Logprobs(msgspec.Struct, frozen=True):
     "The form that OpenAI's chat has."
 
 
-class Message(_Open, frozen=True):
+class Message(_Open, frozen=True, gc=False):
     """One turn of a chat: ``Message.user("Hello")``. What a response holds can be sent again as it is."""
 
     role: Role | str = "assistant"
@@ -114,7 +114,7 @@ class Message(_Open, frozen=True):
         return cls(role="assistant", content=content, name=name)
 
 
-class Delta(_Open, frozen=True):
+class Delta(_Open, frozen=True, gc=False):
     """What a chunk adds to a message."""
 
     role: str | None = None
@@ -128,7 +128,7 @@ class Delta(_Open, frozen=True):
 # ---- choices
 
 
-class _Choice(_Open, frozen=True):
+class _Choice(_Open, frozen=True, gc=False):
     index: int = 0
     "Which of the ``n`` answers this is, or belongs to."
     finish_reason: str | None = None
@@ -143,14 +143,14 @@ class _Choice(_Open, frozen=True):
     "What ``stop_reason`` was called before."
 
 
-class CompletionChoice(_Choice, frozen=True):
+class CompletionChoice(_Choice, frozen=True, gc=False):
     """One answer to a prompt, or a piece of it."""
 
     text: str = ""
     "With the stop text at its end, if one ended it: `trimmed` removes that (openai §3.4)."
 
 
-class ChatChoice(_Choice, frozen=True):
+class ChatChoice(_Choice, frozen=True, gc=False):
     """One answer to a chat."""
 
     message: Message = msgspec.field(default_factory=Message)
@@ -161,7 +161,7 @@ class ChatChoice(_Choice, frozen=True):
         return self.message.content
 
 
-class ChatChunkChoice(_Choice, frozen=True):
+class ChatChunkChoice(_Choice, frozen=True, gc=False):
     """A piece of an answer to a chat."""
 
     delta: Delta = msgspec.field(default_factory=Delta)
@@ -175,7 +175,7 @@ class ChatChunkChoice(_Choice, frozen=True):
 # ---- envelopes
 
 
-class _Envelope(_Open, frozen=True, kw_only=True):
+class _Envelope(_Open, frozen=True, kw_only=True, gc=False):
     id: str = ""
     object: str = ""
     created: int | None = None
@@ -190,7 +190,7 @@ def _text(choices: Sequence[CompletionChoice | ChatChoice | ChatChunkChoice]) ->
     return next((choice.text for choice in choices if not choice.index), "")
 
 
-class Completion(_Envelope, frozen=True, kw_only=True):
+class Completion(_Envelope, frozen=True, kw_only=True, gc=False):
     """The answers to a prompt, without the prompt."""
 
     choices: tuple[CompletionChoice, ...]
@@ -201,7 +201,7 @@ class Completion(_Envelope, frozen=True, kw_only=True):
         return _text(self.choices)
 
 
-class CompletionChunk(_Envelope, frozen=True, kw_only=True):
+class CompletionChunk(_Envelope, frozen=True, kw_only=True, gc=False):
     """One event of a streamed completion."""
 
     choices: tuple[CompletionChoice, ...]
@@ -213,7 +213,7 @@ class CompletionChunk(_Envelope, frozen=True, kw_only=True):
         return _text(self.choices)
 
 
-class ChatCompletion(_Envelope, frozen=True, kw_only=True):
+class ChatCompletion(_Envelope, frozen=True, kw_only=True, gc=False):
     """The answers to a chat."""
 
     choices: tuple[ChatChoice, ...]
@@ -224,7 +224,7 @@ class ChatCompletion(_Envelope, frozen=True, kw_only=True):
         return _text(self.choices)
 
 
-class ChatChunk(_Envelope, frozen=True, kw_only=True):
+class ChatChunk(_Envelope, frozen=True, kw_only=True, gc=False):
     """One event of a streamed chat."""
 
     choices: tuple[ChatChunkChoice, ...]
@@ -239,7 +239,7 @@ class ChatChunk(_Envelope, frozen=True, kw_only=True):
 # ---- the rest
 
 
-class ModelCard(_Open, frozen=True):
+class ModelCard(_Open, frozen=True, gc=False):
     """A model that this account can use (openai §7.2)."""
 
     id: str
@@ -248,7 +248,7 @@ class ModelCard(_Open, frozen=True):
     owned_by: str | None = None
 
 
-class TokenCount(msgspec.Struct, frozen=True):
+class TokenCount(msgspec.Struct, frozen=True, gc=False):
     """How many tokens a prompt has for a model (openai §8)."""
 
     length: int

@@ -11,7 +11,7 @@ import httpx
 import httpx2
 
 import nai_proto as nai
-from nai_proto import account, text
+from nai_proto import account, openai, text
 from nai_proto.exchange.call import Call
 from nai_proto.exchange.flow import Emit, Flow, Sleep, compute, using
 from nai_proto.exchange.operation import Operation
@@ -93,6 +93,19 @@ def parameters() -> None:
     account.login_with_key("a key")  # type: ignore[arg-type]
     account.access_key("a", "b")  # type: ignore[arg-type]
     AccessKey(b"x")  # type: ignore[arg-type]
+
+
+def chats() -> None:
+    openai.completion("x", temprature=1)  # type: ignore[call-arg]
+    openai.completion("x", stop=5)  # type: ignore[arg-type]
+    openai.chat_completion([], echo=True)  # type: ignore[call-arg]
+    openai.chat_completion([5])  # type: ignore[list-item]
+    openai.Message("tool", 5)  # type: ignore[arg-type]
+    one: int = CLIENT.run(openai.token_count("x"))  # type: ignore[assignment]
+    two: openai.Completion = CLIENT.run(openai.chat_completion([]))  # type: ignore[assignment]
+    openai.reasoned(openai.completion_stream("x"))  # type: ignore[arg-type]
+    openai.ChatAccumulator([openai.CompletionChunk(choices=())])  # type: ignore[list-item]
+    del one, two
 
 
 def values(operation: Operation[Token, Completion]) -> None:
