@@ -178,7 +178,7 @@ def test_prompt_and_answer_have_to_fit_together() -> None:
         (COMPLETIONS, {"prompt": "x", "logprobs": -1}, "logprobs must be 0 or more"),
         (COMPLETIONS, {"prompt": "x", "logprobs": True}, "cannot unmarshal bool into Go struct field logprobs"),
         (COMPLETIONS, {"prompt": "x", "top_k": "5"}, "cannot unmarshal string into Go struct field top_k of type int"),
-        (COMPLETIONS, {"prompt": "x", "stop": [1]}, "into Go struct field stop of type string"),
+        (COMPLETIONS, {"prompt": "x", "stop": [1]}, "cannot unmarshal number into Go struct field stop of type string"),
         (COMPLETIONS, {"prompt": "x", "logit_bias": {"a": 1}}, "logit_bias"),
         (CHAT, {"messages": []}, "messages"),
         (CHAT, {"messages": [{"role": "tool", "content": "x"}]}, "role"),
@@ -557,6 +557,18 @@ def test_choices_of_a_stream_take_turns() -> None:
     whole = service.completed([ONCE, "The sea"], n=2, max_tokens=6)["choices"]
     for index, choice in enumerate(whole):
         assert joined(chunks, "text", index=index) == choice["text"]
+
+
+def test_choices_of_a_stream_end_when_they_are_over_and_the_last_one_has_the_usage() -> None:
+    service = Service(usage="with_finish")
+    chunks = service.streamed(CHAT, messages=ASK, n=4)[:-1]
+    ends = [number for number, chunk in enumerate(chunks) if chunk["choices"][0]["finish_reason"]]
+    assert len(ends) == 4
+    assert [number for number, chunk in enumerate(chunks) if "usage" in chunk] == [ends[-1]] == [len(chunks) - 1]
+    whole = service.chatted(n=4)
+    assert chunks[-1]["usage"] == whole["usage"]
+    lengths = {len(choice["token_ids"]) for choice in whole["choices"]}
+    assert len(lengths) > 1
 
 
 def test_a_chat_may_be_streamed_as_text() -> None:

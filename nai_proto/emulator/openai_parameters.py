@@ -184,7 +184,8 @@ def _check(request: _Sampled, ranges: bool) -> None:
 
 
 _WRONG_TYPE: Final = re.compile(r"Expected `([^`]*)`, got `(\w+)`(?: - at `\$\.?([^`]*)`)?")
-_GO: Final = {"str": "string", "int": "int", "float": "float64"}
+_GO_TYPES: Final = {"str": "string", "float": "float64"}
+_GO_VALUES: Final = {"str": "string", "int": "number", "float": "number"}
 
 
 def _in_go(problem: str) -> str:
@@ -196,7 +197,7 @@ def _in_go(problem: str) -> str:
     wanted = expected.removesuffix(" | null")
     field = re.sub(r"\[[^]]*\]", "", path or "")
     where = f"Go struct field {field}" if field else "Go value"
-    return f"json: cannot unmarshal {_GO.get(got, got)} into {where} of type {_GO.get(wanted, wanted)}"
+    return f"json: cannot unmarshal {_GO_VALUES.get(got, got)} into {where} of type {_GO_TYPES.get(wanted, wanted)}"
 
 
 _NATIVE: Final = {
