@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -24,6 +26,7 @@ from nai_proto.testing.strategies import hostile_bytes
 from nai_proto.text.models import Tier
 
 from .support import ByteTokenizer, an_emulator
+from .test_cli import emulating, nai
 from .test_emulator import asked, refused
 
 BYTES = ByteTokenizer()
@@ -157,8 +160,7 @@ def test_prompt_and_answer_have_to_fit_together() -> None:
     [
         (COMPLETIONS, b"{]", "malformed"),
         (COMPLETIONS, [], "cannot unmarshal array"),
-        (COMPLETIONS, {"prompt": "x"}, "model"),
-        (COMPLETIONS, {"model": "glm-4-6"}, "prompt"),
+        (COMPLETIONS, {}, "prompt"),
         (COMPLETIONS, {"model": "glm-4.6", "prompt": "x"}, "model glm-4.6 doesn't exist"),
         (COMPLETIONS, {"prompt": []}, "prompt"),
         (COMPLETIONS, {"prompt": [[]]}, "prompt"),
@@ -170,10 +172,13 @@ def test_prompt_and_answer_have_to_fit_together() -> None:
         (COMPLETIONS, {"prompt": "x", "temperature": 2.1}, "temperature must be from 0 to 2"),
         (COMPLETIONS, {"prompt": "x", "presence_penalty": -3}, "presence_penalty must be from -2 to 2"),
         (COMPLETIONS, {"prompt": "x", "n": 0}, "n must be from 1 to 128"),
+        (COMPLETIONS, {"prompt": ["x"] * 50, "n": 3}, "n must be from 1 to 128 for all prompts together"),
+        (COMPLETIONS, {"prompt": ["x"] * 129}, "for all prompts together"),
+        (CHAT, {"messages": ASK, "n": 129}, "n must be from 1 to 128"),
         (COMPLETIONS, {"prompt": "x", "logprobs": -1}, "logprobs must be 0 or more"),
         (COMPLETIONS, {"prompt": "x", "logprobs": True}, "cannot unmarshal bool into Go struct field logprobs"),
         (COMPLETIONS, {"prompt": "x", "top_k": "5"}, "cannot unmarshal string into Go struct field top_k of type int"),
-        (COMPLETIONS, {"prompt": "x", "stop": [1]}, "into Go struct field stop of type string"),
+        (COMPLETIONS, {"prompt": "x", "stop": [1]}, "cannot unmarshal number into Go struct field stop of type string"),
         (COMPLETIONS, {"prompt": "x", "logit_bias": {"a": 1}}, "logit_bias"),
         (CHAT, {"messages": []}, "messages"),
         (CHAT, {"messages": [{"role": "tool", "content": "x"}]}, "role"),
@@ -186,12 +191,19 @@ def test_prompt_and_answer_have_to_fit_together() -> None:
 )
 def test_a_request_that_is_not_valid_is_400_and_says_what(path: str, body: Any, about: str) -> None:
     service = Service(ids=True)
-    if isinstance(body, dict) and set(body) not in ({"prompt"} - {"prompt"}, {"model"}) and body != {"prompt": "x"}:
+    if isinstance(body, dict):
         body = {"model": "glm-4-6", **body}
     status, message = service.refused(path, body)
     assert status == 400
     assert about in message
     assert not service.owner.generating
+
+
+@pytest.mark.parametrize(
+    ("path", "body"), [(COMPLETIONS, {"prompt": "x"}), (CHAT, {"messages": ASK}), (COUNT, {"prompt": ""})]
+)
+def test_a_request_without_a_model_is_400_and_names_the_field(path: str, body: Any) -> None:
+    assert Service().refused(path, body) == (400, "Validation error: Object missing required field `model`")
 
 
 def test_ranges_can_be_forgotten() -> None:
@@ -238,7 +250,8 @@ def test_a_completion_has_all_keys_of_the_reference() -> None:
     assert set(choice) == {"index", "text", "finish_reason", "logprobs", "token_ids", "stop_reason"}
     assert (choice["index"], choice["finish_reason"], choice["logprobs"]) == (0, "length", None)
     assert storyteller().vocabulary.decode(choice["token_ids"]) == choice["text"]
-    assert document["usage"] == {"prompt_tokens": 4, "completion_tokens": 7, "total_tokens": 11}
+    length = len(storyteller().vocabulary.encode(ONCE))
+    assert document["usage"] == {"prompt_tokens": length, "completion_tokens": 7, "total_tokens": length + 7}
 
 
 def test_all_four_forms_of_a_prompt_are_understood() -> None:
@@ -389,9 +402,8 @@ def test_what_is_said_and_by_whom_counts_as_the_template_writes_it() -> None:
     template = "[gMASK]<sop><|system|>\nYou tell tales.<|user|>\nTell me one./nothink<|assistant|>\n<think></think>\n"
     service = Service(ids=True)
     assert service.chatted()["usage"]["prompt_tokens"] == len(template)
-    assert service.chatted(enable_thinking=True)["usage"]["prompt_tokens"] == len(template) - len(
-        "/nothink<think></think>\n"
-    )
+    shorter = len(template) - len("/nothink<think></think>\n")
+    assert service.chatted(enable_thinking=True)["usage"]["prompt_tokens"] == shorter
     named = [ASK[0], {**ASK[1], "name": "Ann"}]
     assert service.chatted(named)["usage"]["prompt_tokens"] == len(template) + len("Ann: ")
     prefilled = [*ASK, {"role": "assistant", "content": "There was"}]
@@ -407,14 +419,14 @@ def test_several_choices_of_a_chat() -> None:
 
 
 def test_the_observed_form_has_its_answer_in_the_ids_alone() -> None:
-    document = Service(ids=True, chat="observed", extras=False).chatted()
+    document = Service(ids=True, chat="observed", extras=False).chatted(max_tokens=2000)
     assert document["object"] == "chat.completion.chunk"
     (choice,) = document["choices"]
     assert "message" not in choice
     assert choice["text"] == ""
     assert choice["token_ids"][-1] == END_OF_TURN
     said = BYTES.decode(choice["token_ids"][:-1])
-    assert said.rstrip() == Service(ids=True).chatted()["choices"][0]["message"]["content"].rstrip()
+    assert said.rstrip() == Service(ids=True).chatted(max_tokens=2000)["choices"][0]["message"]["content"].rstrip()
     assert document["usage"]["completion_tokens"] == len(choice["token_ids"])
 
 
@@ -474,7 +486,7 @@ def test_after_reasoning_the_content_begins_with_the_prefix() -> None:
 
 
 def test_logprobs_of_a_chat_have_openais_form() -> None:
-    choice = Service(ids=True).chatted(logprobs=2)["choices"][0]
+    choice = Service(ids=True).chatted(logprobs=2, max_tokens=2000)["choices"][0]
     content = choice["logprobs"]["content"]
     assert len(content) == len(choice["token_ids"])
     assert content[-1]["token"] == "<|user|>"
@@ -482,7 +494,7 @@ def test_logprobs_of_a_chat_have_openais_form() -> None:
         assert set(entry) == {"token", "logprob", "bytes", "top_logprobs"}
         assert 1 <= len(entry["top_logprobs"]) <= 2
         assert bytes(entry["bytes"]).decode() == entry["token"]
-    chunks = choices(Service(ids=True).streamed(CHAT, messages=ASK, logprobs=2))
+    chunks = choices(Service(ids=True).streamed(CHAT, messages=ASK, logprobs=2, max_tokens=2000))
     assert [one for chunk in chunks if chunk["logprobs"] for one in chunk["logprobs"]["content"]] == content
 
 
@@ -521,6 +533,23 @@ def test_a_chat_stream_opens_with_the_role_and_closes_with_nothing() -> None:
     assert (cut_off[-1]["delta"], cut_off[-1]["token_ids"]) == ({}, [])
 
 
+@pytest.mark.parametrize("path", [COMPLETIONS, CHAT])
+def test_a_stream_never_has_half_a_character(path: str) -> None:
+    class Umlauts(ByteTokenizer):
+        """Writes every a as ä, so that characters take two tokens."""
+
+        def encode(self, text: str) -> list[int]:
+            return super().encode(text.replace("a", "ä"))
+
+    service = Service()
+    service.emulator, service.owner = an_emulator(tokenizers=lambda _: Umlauts())
+    body: dict[str, Any] = {"prompt": ONCE} if path == COMPLETIONS else {"messages": ASK}
+    chunks = service.streamed(path, max_tokens=150, top_k=2, **body)[:-1]
+    text = joined(chunks, "text") if path == COMPLETIONS else joined(chunks, "delta", "content")
+    assert "ä" in text
+    assert "\N{REPLACEMENT CHARACTER}" not in text.rstrip("\N{REPLACEMENT CHARACTER}")
+
+
 def test_choices_of_a_stream_take_turns() -> None:
     service = Service()
     chunks = service.streamed(COMPLETIONS, prompt=[ONCE, "The sea"], n=2, max_tokens=6)
@@ -528,6 +557,18 @@ def test_choices_of_a_stream_take_turns() -> None:
     whole = service.completed([ONCE, "The sea"], n=2, max_tokens=6)["choices"]
     for index, choice in enumerate(whole):
         assert joined(chunks, "text", index=index) == choice["text"]
+
+
+def test_choices_of_a_stream_end_when_they_are_over_and_the_last_one_has_the_usage() -> None:
+    service = Service(usage="with_finish")
+    chunks = service.streamed(CHAT, messages=ASK, n=4)[:-1]
+    ends = [number for number, chunk in enumerate(chunks) if chunk["choices"][0]["finish_reason"]]
+    assert len(ends) == 4
+    assert [number for number, chunk in enumerate(chunks) if "usage" in chunk] == [ends[-1]] == [len(chunks) - 1]
+    whole = service.chatted(n=4)
+    assert chunks[-1]["usage"] == whole["usage"]
+    lengths = {len(choice["token_ids"]) for choice in whole["choices"]}
+    assert len(lengths) > 1
 
 
 def test_a_chat_may_be_streamed_as_text() -> None:
@@ -638,7 +679,7 @@ def test_a_stream_may_be_cut_after_so_many_bytes(after: int, write_size: int | N
 def test_switches_that_make_no_sense_are_refused() -> None:
     for wrong in ({"write_size": 0}, {"cut_after": -1}, {"retry_after": -1}, {"delay": -0.5}):
         with pytest.raises(LocalProtocolError, match=next(iter(wrong))):
-            OpenAISwitches(**wrong)  # type: ignore[arg-type]  # numbers that the type allows
+            OpenAISwitches(**wrong)
 
 
 # ---- the lock, and clients that leave
@@ -662,7 +703,7 @@ def streaming(service: Service, chunks: int, **body: Any) -> Peer:
 def test_all_generations_of_an_account_share_one_lock() -> None:
     service = Service(pace=1.0, retry_after=7)
     peer = streaming(service, 2)
-    native = {"input": "x", "model": "kayra-v1", "parameters": {"use_string": True}}
+    native = {"input": "x", "model": "kayra-v1", "parameters": {"use_string": True, "max_length": 4}}
     for path, body in ((COMPLETIONS, b"not json"), (CHAT, b"not json"), ("/ai/generate", native)):
         answer = service.ask(path, body)
         assert refused(answer) == (429, "Concurrent generation is locked")
@@ -683,7 +724,7 @@ def test_a_refusal_does_not_say_how_long_to_wait_unless_it_is_told() -> None:
 def test_the_lock_may_be_off() -> None:
     service = Service(pace=1.0, lock=False)
     peer = streaming(service, 1)
-    assert service.completed()["choices"]
+    assert service.completed(max_tokens=3)["choices"]
     peer.link.close()
 
 
@@ -738,7 +779,7 @@ def test_a_token_count_is_in_the_models_tokenizer_or_in_the_emulators_own_pieces
     for model in ("llama-3-erato-v1", "kayra-v1", "glm-4-5", "xialong-v1"):
         assert Service(ids=True).told(COUNT, model=model, prompt="Hä?") == {"length": 4, "encoded": BYTES.encode("Hä?")}
         document = Service().told(COUNT, model=model, prompt=ONCE)
-        assert document["length"] == len(document["encoded"]) == 4
+        assert document["length"] == len(document["encoded"])
         assert storyteller().vocabulary.decode(document["encoded"]) == ONCE
 
 
@@ -775,3 +816,32 @@ def test_any_text_can_be_asked_stopped_at_and_begun_with(said: str, stop: list[s
     assert joined(chunks, "delta", "content") == whole["message"]["content"]
     assert joined(chunks, "delta", "reasoning_content") == whole["message"].get("reasoning_content", "")
     assert choices(chunks)[-1]["finish_reason"] == whole["finish_reason"]
+
+
+# ---- the command
+
+
+def test_the_command_takes_switches_and_a_tier(tmp_path: Path) -> None:
+    given = ("models=glm-4-6,xialong-v1", "errors=model_server", "done=false", "retry_after=3", "delay=0.01")
+    nowhere = {"NAI_TOKENIZER_DIR": "", "XDG_CACHE_HOME": str(tmp_path), "PIP_NO_INDEX": "1"}
+    arguments = [word for one in given for word in ("--switch", one)]
+    with emulating("--tier", "Scroll", *arguments, **nowhere) as (ready, _), httpx.Client(trust_env=False) as http:
+        http.base_url, http.headers["Authorization"] = ready["url"] + "/oa/v1/", f"Bearer {ready['token']}"
+        assert [model["id"] for model in http.get("models").json()["data"]] == ["glm-4-6"]
+        assert http.get("models/glm-4-6").json()["error"]["code"] == 404
+
+
+@pytest.mark.parametrize(
+    ("arguments", "about"),
+    [
+        (("--switch", "chat"), "NAME=VALUE"),
+        (("--switch", "chatter=1"), "chatter"),
+        (("--switch", "chat=loud"), "loud"),
+        (("--switch", "write_size=0"), "write_size is at least 1"),
+        (("--tier", "gold"), "gold"),
+    ],
+)
+def test_the_command_refuses_what_it_does_not_know_in_words(arguments: tuple[str, str], about: str) -> None:
+    done = nai("emulate", *arguments)
+    assert done.returncode == 2
+    assert about in done.stderr

@@ -6,19 +6,20 @@ holds ids in a request needs the real one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from itertools import count, zip_longest
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ..exchange.endpoints import Endpoint
 from ..exchange.reply import Handler, Wait
-from ..text.models import MODELS, Tier
 from .accounts import Account, Streamed
 from .answers import Refused, Steps, answer_json, computed, refuse
 from .chance import Chance
+from .language import LanguageModel
 from .lock import Lock
-from .openai_forms import Choice, CompletionForm, Form, Usage, form_of_chat
+from .openai_forms import Choice, Form, Usage, form_for
+from .openai_models import Models
 from .openai_parameters import ChatRequest, CompletionRequest, Prompts, TokenCountRequest, read, settings_of
 from .openai_stream import FAILURE, stream
 from .openai_switches import OpenAISwitches
@@ -33,24 +34,7 @@ __all__ = ["OpenAIService"]
 
 _DEFAULT_LENGTH: Final = 256
 """Tokens where ``max_tokens`` is not given; the service's default is not known."""
-_CREATED: Final = 1_735_689_600
-"""UNIX time at which every model was made, as far as the list says."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Served:
-    """A model of these endpoints."""
-
-    tokenizer: str
-    "The model whose tokenizer it has."
-    context: Mapping[Tier, int] | None = None
-    "Tokens that prompt and answer may have together, for the tiers that have it; None is no limit (openai §7.3)."
-
-
-_GLM: Final = _Served("glm-4-6", {Tier.TABLET: 12_288, Tier.SCROLL: 16_384, Tier.OPUS: 36_864})
-_SERVED: Final = {"glm-4-5": _GLM, "glm-4-6": _GLM, "xialong-v1": _Served("xialong-v1", {Tier.OPUS: 36_864})}
-_COUNTED: Final = frozenset(model.id for model in MODELS)
-"""The native models, which the token count knows too (openai §8)."""
+_Request: TypeAlias = CompletionRequest | ChatRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +42,10 @@ class _Task:
     """A request, understood."""
 
     row: Endpoint
-    model: str
+    request: _Request
     form: Form
     prompt_tokens: int
-    choices: list[Iterator[Piece]] = field(repr=False)
-    wants_usage: bool
+    choices: list[Iterator[Piece]]
 
 
 class OpenAIService:
@@ -92,6 +75,7 @@ class OpenAIService:
         self._lock = lock
         self._now = now
         self._switches = switches
+        self._models = Models(switches.models)
         self._numbers = count(1)
 
     def completions(self, row: Endpoint, account: Account, body: bytes) -> Handler:
@@ -99,8 +83,7 @@ class OpenAIService:
 
         def handler() -> Handler:
             request = read(body, CompletionRequest, ranges=self._switches.ranges)
-            task = yield from self._task(row, account, request, request.prompts, chat=False)
-            yield from self._told(task, account, bool(request.stream))
+            yield from self._told((yield from self._prepared(row, account, request, request.prompts)), account)
 
         yield from self._lock.held(account, handler)
 
@@ -110,26 +93,19 @@ class OpenAIService:
         def handler() -> Handler:
             request = read(body, ChatRequest, ranges=self._switches.ranges)
             prompt = rendered(request.messages, thinking=self._thinking(request))
-            task = yield from self._task(row, account, request, [prompt], chat=True)
-            yield from self._told(task, account, bool(request.stream))
+            yield from self._told((yield from self._prepared(row, account, request, [prompt])), account)
 
         yield from self._lock.held(account, handler)
 
     def models(self, row: Endpoint, account: Account) -> Handler:
         """``GET /oa/v1/models`` (openai §7.2)."""
-        listed = [
-            {"id": model, "object": "model", "created": _CREATED, "owned_by": "novelai"}
-            for model in self._switches.models
-            if _is_for(account.tier, self._served(model))
-        ]
-        yield from answer_json(row.status, {"object": "list", "data": listed})
+        yield from answer_json(row.status, {"object": "list", "data": self._models.listed(account.tier)})
 
     def token_count(self, row: Endpoint, body: bytes) -> Handler:
         """``POST /oa/v1/internal/token-count`` (openai §8). The ids of several prompts are joined: no source tells."""
         request = read(body, TokenCountRequest, ranges=False)
-        model = request.model if request.model in _COUNTED else self._served(request.model).tokenizer
-        tokenizer = yield from self._tellers.tokenizer(model)
-        encoded = yield from self._encoded(tokenizer, request.prompts)
+        tokenizer = yield from self._tellers.tokenizer(self._models.tokenizer(request.model))
+        _, encoded = yield from self._encoded(tokenizer, request.prompts)
         ids = [token for prompt in encoded for token in prompt]
         yield from answer_json(row.status, {"length": len(ids), "encoded": ids})
 
@@ -148,80 +124,52 @@ class OpenAIService:
         wanted = self._switches.thinks if request.enable_thinking is None else request.enable_thinking
         return wanted and self._switches.thinking != "off" and request.messages[-1].role != "assistant"
 
-    def _served(self, model: str) -> _Served:
-        if model not in self._switches.models:
-            raise Refused(400, f"Validation error: model {model[:60]} doesn't exist")
-        return _SERVED.get(model) or _Served(model)
-
-    def _task(
-        self,
-        row: Endpoint,
-        account: Account,
-        request: CompletionRequest | ChatRequest,
-        prompts: Prompts,
-        *,
-        chat: bool,
-    ) -> Steps[_Task]:
-        served = self._served(request.model)
+    def _prepared(self, row: Endpoint, account: Account, request: _Request, prompts: Prompts) -> Steps[_Task]:
+        """The request with everything that can be wrong with it behind it, and no token made."""
+        model = self._models.allowed(request.model, account.tier)
         settings = settings_of(request)
-        if account.tier is Tier.PAPER:
-            raise Refused(402, "An active subscription is required")
-        if not _is_for(account.tier, served):
-            raise Refused(403, "Not eligible for this model")
-        tokenizer = yield from self._tellers.tokenizer(served.tokenizer)
-        holding_ids = "prompt" if not isinstance(prompts[0], str) else "logit_bias" if settings.logit_bias else None
+        tokenizer = yield from self._tellers.tokenizer(model.tokenizer)
+        holding_ids = "logit_bias" if settings.logit_bias else "" if isinstance(prompts[0], str) else "prompt"
         if holding_ids and tokenizer is None:
             raise Refused(
-                501, f"this emulator has no tokenizer of {served.tokenizer}, and {holding_ids} holds token ids"
+                501, f"this emulator has no tokenizer of {model.tokenizer}, and {holding_ids} holds token ids"
             )
-        teller = yield from self._tellers.teller(tokenizer)
-        encoded = yield from self._encoded(tokenizer, prompts)
-        most = _DEFAULT_LENGTH if request.max_tokens is None else max(request.max_tokens, 1)
-        limit = None if served.context is None else served.context[account.tier]
-        for ids in encoded:
-            if limit is not None and len(ids) + most > limit:
-                asked = f"{len(ids)} tokens of prompt and {most} of max_tokens"
-                raise Refused(
-                    400, f"Validation error: {request.model} has {limit} tokens maximum, {asked} were requested"
-                )
+        teller, encoded = yield from self._encoded(tokenizer, prompts)
+        plan = Plan(
+            most=_DEFAULT_LENGTH if request.max_tokens is None else max(request.max_tokens, 1),
+            stops=request.stops,
+            prefix=request.generation_prefix or "",
+            thinking=isinstance(request, ChatRequest) and self._thinking(request),
+        )
+        model.check_length(account.tier, max(map(len, encoded)), plan.most)
         decode = teller.vocabulary.decode
-        thinking = isinstance(request, ChatRequest) and self._thinking(request)
-        prefix, stops = request.generation_prefix or "", request.stops
         chance = self._chance.fork(next(self._numbers)) if request.seed is None else Chance(request.seed)
         choices: list[Iterator[Piece]] = []
         for prompt, ids in zip(prompts, encoded, strict=True):
-            talk = ASSISTANT in (prompt if isinstance(prompt, str) else decode(prompt))
-            plan = Plan(most=most, stops=stops, prefix=prefix, thinking=thinking, turn=talk)
+            turn = ASSISTANT in (prompt if isinstance(prompt, str) else decode(prompt))
             for _ in range(request.n or 1):
                 own = chance.fork(len(choices)) if choices else chance
-                choices.append(tell(teller, ids, settings, own, plan))
-        wants_logprobs = request.logprobs is not None
-        form: Form = (
-            form_of_chat(self._switches, decode, wants_logprobs, streamed=bool(request.stream))
-            if chat
-            else CompletionForm(self._switches, decode, wants_logprobs)
-        )
-        return _Task(row, request.model, form, sum(map(len, encoded)), choices, request.wants_usage)
+                choices.append(tell(teller, ids, settings, own, replace(plan, turn=turn)))
+        return _Task(row, request, form_for(request, self._switches, decode), sum(map(len, encoded)), choices)
 
-    def _encoded(self, tokenizer: Tokenizer | None, prompts: Prompts) -> Steps[list[list[int]]]:
-        """The ids of all prompts, which are texts or ids already."""
+    def _encoded(self, tokenizer: Tokenizer | None, prompts: Prompts) -> Steps[tuple[LanguageModel, list[list[int]]]]:
+        """Who tells in the tokenizer's ids, and these of all prompts, which are texts or ids already."""
         teller = yield from self._tellers.teller(tokenizer)
         encode = teller.vocabulary.encode
-        return (
-            yield from computed(
-                lambda: [encode(prompt) if isinstance(prompt, str) else list(prompt) for prompt in prompts]
-            )
+        encoded = yield from computed(
+            lambda: [encode(prompt) if isinstance(prompt, str) else [*prompt] for prompt in prompts]
         )
+        return teller, encoded
 
     # ---- what is answered
 
-    def _told(self, task: _Task, account: Account, streamed: bool) -> Handler:
+    def _told(self, task: _Task, account: Account) -> Handler:
         switches = self._switches
         if switches.delay:
             yield Wait(switches.delay)
         if switches.error_after is not None and switches.error_form == "document":
             yield from answer_json(task.row.status, FAILURE)
-        elif streamed:
+        elif task.request.stream:
             record = Streamed(task.row.name)
             account.streams.append(record)
             yield from stream(switches, task.row.status, self._chunks(task), self._pace, record)
@@ -263,7 +211,7 @@ class OpenAIService:
                     yield chunk(last)
                 else:
                     yield chunk(last, usage=Usage(task.prompt_tokens, made).wire())
-        if place == "on_request" and task.wants_usage:
+        if place == "on_request" and task.request.wants_usage:
             yield {**envelope, "choices": [], "usage": Usage(task.prompt_tokens, made).wire()}
 
     def _envelope(self, task: _Task, kind: str) -> dict[str, object]:
@@ -272,10 +220,5 @@ class OpenAIService:
             "id": f"{task.form.prefix}-{int(number * 2**53):014x}",
             "object": kind,
             "created": int(self._now()),
-            "model": task.model,
+            "model": task.request.model,
         }
-
-
-def _is_for(tier: Tier, served: _Served) -> bool:
-    """Does this tier have the model?"""
-    return tier is not Tier.PAPER and (served.context is None or tier in served.context)

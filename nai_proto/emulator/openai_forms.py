@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from .openai_parameters import ChatRequest, CompletionRequest
 from .openai_switches import OpenAISwitches
 from .openai_telling import Part, Piece
 from .sampling import Logprob
 
-__all__ = ["ChatForm", "Choice", "CompletionForm", "Form", "Usage", "form_of_chat"]
+__all__ = ["ChatForm", "Choice", "CompletionForm", "Form", "Usage", "form_for"]
 
 Choice: TypeAlias = dict[str, object]
 
@@ -182,12 +183,15 @@ class _TextChat(CompletionForm):
         return {**told, "text": "", "token_ids": [piece.token for piece in pieces]}
 
 
-def form_of_chat(
-    switches: OpenAISwitches, decode: Callable[[Iterable[int]], str], wants_logprobs: bool, *, streamed: bool
+def form_for(
+    request: CompletionRequest | ChatRequest, switches: OpenAISwitches, decode: Callable[[Iterable[int]], str]
 ) -> Form:
-    """The form that the switches say a chat has."""
-    documented = switches.chat_chunks == "delta" if streamed else switches.chat == "documented"
-    return (ChatForm if documented else _TextChat)(switches, decode, wants_logprobs)
+    """The form in which a request is answered."""
+    wants_logprobs = request.logprobs is not None
+    if isinstance(request, CompletionRequest):
+        return CompletionForm(switches, decode, wants_logprobs)
+    as_text = switches.chat_chunks == "text" if request.stream else switches.chat == "observed"
+    return (_TextChat if as_text else ChatForm)(switches, decode, wants_logprobs)
 
 
 def _extras(switches: OpenAISwitches, pieces: Sequence[Piece], end: Piece | None = None) -> dict[str, object]:

@@ -144,7 +144,7 @@ _RANGES: Final[Mapping[str, tuple[float, float]]] = {
 }
 """Of the documentation (openai §2)."""
 _MOST_CHOICES: Final = 128
-"""Ours: it bounds what one request can make the emulator do."""
+"""Ours, to bound what one request can make the emulator do."""
 
 
 def read(body: bytes, type: type[_R], *, ranges: bool) -> _R:  # noqa: A002
@@ -174,8 +174,9 @@ def _check(request: _Sampled, ranges: bool) -> None:
         value = getattr(request, name)
         if value is not None and not low <= value <= high:
             raise Refused(400, f"Validation error: {name} must be from {low} to {high}")
-    if request.n is not None and not 1 <= request.n <= _MOST_CHOICES:
-        raise Refused(400, f"Validation error: n must be from 1 to {_MOST_CHOICES}")
+    prompts = len(request.prompts) if isinstance(request, CompletionRequest) else 1
+    if not 1 <= (1 if request.n is None else request.n) <= _MOST_CHOICES // prompts:
+        raise Refused(400, f"Validation error: n must be from 1 to {_MOST_CHOICES} for all prompts together")
     if request.logprobs is not None and request.logprobs < 0:
         raise Refused(400, "Validation error: logprobs must be 0 or more")
     if request.logprobs == 0:  # seen with GLM-4.6 (openai §3.3)
@@ -183,7 +184,8 @@ def _check(request: _Sampled, ranges: bool) -> None:
 
 
 _WRONG_TYPE: Final = re.compile(r"Expected `([^`]*)`, got `(\w+)`(?: - at `\$\.?([^`]*)`)?")
-_GO: Final = {"str": "string", "int": "int", "float": "float64"}
+_GO_TYPES: Final = {"str": "string", "float": "float64"}
+_GO_VALUES: Final = {"str": "string", "int": "number", "float": "number"}
 
 
 def _in_go(problem: str) -> str:
@@ -195,7 +197,7 @@ def _in_go(problem: str) -> str:
     wanted = expected.removesuffix(" | null")
     field = re.sub(r"\[[^]]*\]", "", path or "")
     where = f"Go struct field {field}" if field else "Go value"
-    return f"json: cannot unmarshal {_GO.get(got, got)} into {where} of type {_GO.get(wanted, wanted)}"
+    return f"json: cannot unmarshal {_GO_VALUES.get(got, got)} into {where} of type {_GO_TYPES.get(wanted, wanted)}"
 
 
 _NATIVE: Final = {
@@ -205,6 +207,8 @@ _NATIVE: Final = {
     "min_p": "min_p",
     "frequency_penalty": "repetition_penalty_frequency",
     "presence_penalty": "repetition_penalty_presence",
+}
+_UNIFIED: Final = {
     "unified_linear": "math1_temp",
     "unified_quadratic": "math1_quad",
     "unified_increase_linear_with_entropy": "math1_quad_entropy_scale",
@@ -216,8 +220,12 @@ _NATIVE: Final = {
 def settings_of(request: CompletionRequest | ChatRequest) -> Settings:
     """What the sampler has to know; how long the answer may be is not its business here.
 
+    Unified sampling is off when all that is said of it is 0, the linear part included (openai §5).
+
     Raises:
         Refused: 400, for a ``logit_bias`` that has no ids.
     """
-    given = {native: value for name, native in _NATIVE.items() if (value := getattr(request, name)) is not None}
+    unified = any(getattr(request, name) for name in _UNIFIED)
+    names = {**_NATIVE, **_UNIFIED} if unified else _NATIVE
+    given = {native: value for name, native in names.items() if (value := getattr(request, name)) is not None}
     return Settings(**given, logit_bias=request.biases, num_logprobs=request.logprobs)

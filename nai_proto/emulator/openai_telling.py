@@ -68,8 +68,9 @@ class Plan:
 _Token: TypeAlias = tuple[Part, int, Logprobs | None]
 
 _SENTENCE_ENDS: Final = (".", "!", "?")
+_SHORTEST_THOUGHT: Final = 8
 _LONGEST_THOUGHT: Final = 40
-"""Tokens of reasoning, if no sentence ends before."""
+"""Tokens of reasoning; in between, it ends with a sentence."""
 
 
 def tell(teller: LanguageModel, prompt: list[int], settings: Settings, chance: Chance, plan: Plan) -> Iterator[Piece]:
@@ -124,7 +125,8 @@ def _tokens(
         yield from given(Part.TAG, THINK)
         for count, thought in enumerate(drawn(Part.REASONING, chance.fork("reasoning")), 1):
             yield thought
-            if count >= _LONGEST_THOUGHT or vocabulary.decode((thought[1],)).rstrip().endswith(_SENTENCE_ENDS):
+            ended = vocabulary.decode((thought[1],)).rstrip().endswith(_SENTENCE_ENDS)
+            if count >= (_SHORTEST_THOUGHT if ended else _LONGEST_THOUGHT):
                 break
         yield from given(Part.TAG, THOUGHT)
     yield from given(Part.CONTENT, plan.prefix)
