@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, Never, TypeVar
+from typing import Generic, Never, TypeVar
 
-import msgspec
-
-from ..codecs.json import error_message, service_error
-from ..codecs.sse import SSESplitter
-from ..errors import NaiError, StreamError, Truncated
+from ..errors import NaiError
 from ..exchange.call import Reader, ReaderFactory
+from ..exchange.events import EventReader
 from ..http import Head
 from ..limits import Limits
 from .answers import ChatChunk, ChatCompletion, Completion, CompletionChunk
@@ -23,91 +19,33 @@ __all__ = ["Assembled", "ChunkReader", "Chunks"]
 C = TypeVar("C", bound="ChatChunk | CompletionChunk")
 R = TypeVar("R", bound="ChatCompletion | Completion")
 
-_DONE: Final = b"[DONE]"
-_UNNAMED: Final = (b"", b"message")
-_UNUSUAL: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
+class ChunkReader(EventReader[C, R]):
+    """Reads the event stream of completions and chats.
 
-class ChunkReader(Generic[C, R]):
-    """Reads the event stream: each event is a chunk, the result is what they make together.
-
-    Costs one splitting and one typed decoding per event. What does not decode is looked at again: it may be the end, a
-    ping, an error in any of its shapes, a chunk in another form, or be wrong, and then the general decoder says how.
-    Events of other names are chunks if they have choices, failures if they are called ``error``, and else left out.
-
-    The stream is whole after ``[DONE]``, which also ends the reading, or when it ended after every answer had its finish
-    reason (openai §6.4).
+    It is whole after ``[DONE]``, which also ends the reading, or when it ended after every answer had its finish reason
+    (openai §6.4).
     """
 
-    def __init__(self, chunk: type[C], accumulator: Accumulator[C, R], where: str, limits: Limits) -> None:
-        self.complete = False
-        self._usual = usual(chunk)
+    NAMES = (b"", b"message")
+    MARK = b'"choices"'
+    END = b"[DONE]"
+    PARTS = "chunks"
+    MISSING = "a finish reason or [DONE]"
+
+    def __init__(self, chunk: type[C], accumulator: type[Accumulator[C, R]], where: str, limits: Limits) -> None:
+        super().__init__(usual(chunk), where, limits)
         self._general = general(chunk)
         self._accumulator = accumulator
-        self._where = where
-        self._depth = limits.json_depth
-        self._splitter = SSESplitter(limits)
-        self.failure: NaiError | None = None
 
-    @property
-    def partial(self) -> R | None:
-        """What has come so far."""
-        return self._accumulator.result if len(self._accumulator) else None
+    def general(self, data: bytes, where: str, depth: int) -> C:
+        return self._general.decode(data, where=where, depth=depth)
 
-    def receive_data(self, data: bytes) -> Sequence[C]:
-        if self.failure is not None:
-            raise self.failure
-        chunks: list[C] = []
-        if self.complete:
-            return chunks
-        decode = self._usual
-        for kind, block in self._splitter.receive_data(data):
-            try:
-                chunk = decode(block) if kind in _UNNAMED else None
-            except _UNUSUAL:
-                chunk = None
-            if chunk is None:
-                if block.strip() == _DONE:
-                    self.complete = True
-                    break
-                try:
-                    chunk = self._unusual(kind, block, len(self._accumulator) + len(chunks))
-                except NaiError as error:
-                    if not chunks:
-                        raise
-                    self.failure = error
-                    break
-                if chunk is None:
-                    continue
-            chunks.append(chunk)
-        self._accumulator.receive(chunks)
-        return chunks
+    def result(self) -> R:
+        return self._accumulator(self._events).result
 
-    def receive_eof(self) -> R:
-        if not self.complete:
-            self.receive_data(b"")
-            self._splitter.receive_eof()
-            if not self._accumulator.finished:
-                if self._splitter.stray and (error := service_error(self._splitter.stray)) is not None:
-                    raise error
-                seen = len(self._accumulator)
-                raise Truncated(
-                    f"{self._where}: the stream ended after {seen} chunks, before a finish reason or [DONE]"
-                )
-        return self._accumulator.result
-
-    def _unusual(self, kind: bytes, block: bytes, number: int) -> C | None:
-        """The chunk of an event; None if it has none: a ping, or something that is not known yet."""
-        if not block.strip():
-            return None
-        if (error := service_error(block)) is not None:
-            raise error
-        if kind == b"error":
-            raise StreamError(error_message(block, "") or "an error without a message")
-        if kind not in _UNNAMED and b'"choices"' not in block:
-            return None
-        text = block.decode("utf-8", "replace").encode()  # bad UTF-8 is U+FFFD in an event stream (sse §1.1)
-        return self._general.decode(text, where=f"{self._where}: event {number}", depth=self._depth)
+    def whole(self) -> bool:
+        return self._accumulator(self._events).finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +56,7 @@ class Chunks(Generic[C, R]):
     accumulator: type[Accumulator[C, R]]
 
     def __call__(self, where: str, head: Head, limits: Limits, /) -> ChunkReader[C, R]:  # noqa: ARG002 -- a ReaderFactory
-        return ChunkReader(self.chunk, self.accumulator(), where, limits)
+        return ChunkReader(self.chunk, self.accumulator, where, limits)
 
 
 class _Silent(Generic[R]):
