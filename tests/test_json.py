@@ -181,6 +181,22 @@ def test_an_error_says_where_and_what_and_does_not_quote(data: bytes, problem: s
     assert error.__context__ is None
 
 
+def test_a_document_can_be_arranged_before_it_is_read() -> None:
+    decoder = JsonDecoder(Strict, lambda document: {"x": document["y"]} if isinstance(document, dict) else document)
+    assert decoder.decode(b'{"y": 5}', where="here", depth=9) == Strict(5)
+    for data, problem in (
+        (b'{"y": "a secret"}', "here: Expected `int`, got `str` - at `$.x`"),
+        (b"[5]", "here: Expected `object`, got `array`"),
+        (b"{oops", "here: JSON is malformed: object keys must be strings (byte 1)"),
+        (b"", "here: Expected JSON, got nothing"),
+    ):
+        with pytest.raises(RemoteProtocolError) as caught:
+            decoder.decode(data, where="here", depth=9)
+        assert str(caught.value) == problem
+    with pytest.raises(LimitExceeded):
+        decoder.decode(b"[" * 10, where="here", depth=9)
+
+
 def test_the_excerpt_of_an_error_shows_no_token() -> None:
     with pytest.raises(RemoteProtocolError) as caught:
         read(b'{"accessToken":"pst-abcdefghijklmnop","x":')

@@ -81,7 +81,7 @@ def chat_completion(
     """The answer to a chat, in one piece (openai §4).
 
     It is streamed, and put together here: the service answers a chat that is not streamed with token ids and no text
-    (openai §4.3). Nor is what came lost then, if the answer is cut short: ``error.partial`` has it.
+    (openai §4.3), and of a streamed one nothing is lost when it is cut short: ``error.partial`` has what came.
 
     Args:
         messages: `Message`s or mappings. If the last one is the assistant's, the answer goes on from it.
