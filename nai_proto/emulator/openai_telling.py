@@ -89,7 +89,7 @@ def tell(teller: LanguageModel, prompt: list[int], settings: Settings, chance: C
     offset = 0
     for count, (part, token, logprobs) in enumerate(_tokens(teller, prompt, settings, chance, plan), 1):
         text = decoder.receive((token,))
-        if plan.turn and part is Part.CONTENT and paragraph.ends_with(text):
+        if plan.turn and part is Part.CONTENT and paragraph.over_before(text):
             yield Piece(Part.END, END_OF_TURN, TURN, offset, None, "stop", END_OF_TURN)
             return
         stopped_by = stops.ended_by(text)
@@ -153,12 +153,15 @@ class _Paragraph:
     """Looks for the end of a paragraph that has something in it."""
 
     def __init__(self) -> None:
-        self._begun = False
+        self._begun = self._over = False
         self._last = ""
 
-    def ends_with(self, text: str) -> bool:
-        """Is it over with this piece?"""
-        over = self._begun and "\n\n" in self._last + text
+    def over_before(self, text: str) -> bool:
+        """Is it over when this piece would come? One that ends a sentence as well still belongs to it."""
+        sentence, blank_line, _ = (self._last + text).partition("\n\n")
+        if self._over or (self._begun and blank_line and not sentence.strip()):
+            return True
+        self._over = self._begun and bool(blank_line)
         self._begun = self._begun or bool(text.strip())
-        self._last = text[-1:] or self._last
-        return over
+        self._last = "\n" if text.endswith("\n") else self._last if not text else ""
+        return False
