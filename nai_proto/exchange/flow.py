@@ -22,6 +22,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, Never, Protocol, TypeAlias, TypeVar
 
+from ..errors import NaiError
 from ..http import Head, Request
 from ..secret import Token
 
@@ -39,6 +40,7 @@ __all__ = [
     "Sleep",
     "altered",
     "compute",
+    "retold",
     "using",
 ]
 
@@ -167,3 +169,40 @@ def altered(flow: Runnable[E, R], alter: Callable[[Action[E]], Action[F]]) -> Fl
         return result
     finally:
         steps.close()
+
+
+def retold(
+    flow: Runnable[E, R], retell: Callable[[Sequence[E]], Sequence[F]], partial: Callable[[object], object]
+) -> Flow[F, R]:
+    """``flow`` with its events told in another way, and so are its partial results, of its calls and of its errors.
+
+    Args:
+        flow: what runs.
+        retell: makes the events of a batch the events that are told.
+        partial: the same for a partial result, of whatever type, None included.
+    """
+
+    def told(action: Action[E]) -> Action[F]:
+        if isinstance(action, Emit):
+            return Emit(retell(action.events))
+        if isinstance(action, Send) and action.call is not None:
+            return replace(action, call=_Retold(action.call, partial))
+        return action
+
+    try:
+        return (yield from altered(flow, told))
+    except NaiError as error:
+        error.partial = partial(error.partial)
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Retold:
+    """A call, with its partial result told in another way."""
+
+    call: HasPartial
+    tell: Callable[[object], object]
+
+    @property
+    def partial(self) -> object:
+        return self.tell(self.call.partial)

@@ -7,13 +7,11 @@ known, so the events' texts joined are the result's text, wherever the chunks we
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Final, Protocol, TypeAlias, TypeVar, cast
 
 from msgspec.structs import replace as with_fields
 
-from ..errors import NaiError
-from ..exchange.flow import Action, Emit, Flow, HasPartial, Runnable, Send, altered
+from ..exchange.flow import Emit, Flow, Runnable, retold
 from .answers import (
     ChatChoice,
     ChatChunk,
@@ -150,18 +148,9 @@ def _cut(flow: Runnable[C, R], make: _Make) -> Flow[C, R]:
             choices.append(_saying(choice, text, reasoning))
         return _of(chunk, choices)
 
-    def told(action: Action[C]) -> Action[C]:
-        if isinstance(action, Emit):
-            return Emit([piece(chunk) for chunk in action.events])
-        if isinstance(action, Send) and action.call is not None:
-            return replace(action, call=_Cut(action.call, make))
-        return action
-
-    try:
-        result = yield from altered(flow, told)
-    except NaiError as error:
-        error.partial = _whole(error.partial, make)
-        raise
+    result = yield from retold(
+        flow, lambda chunks: [piece(chunk) for chunk in chunks], lambda partial: _whole(partial, make)
+    )
     if last is not None and (rest := _rest(last, cutters)):
         yield Emit([_of(with_fields(last, usage=None, extra={}), rest)])
     return cast("R", _whole(result, make))
@@ -205,15 +194,3 @@ def _saying(choice: _Choice, text: str, reasoning: str) -> _Choice:
     thought = (delta.reasoning_content or "") + reasoning or None
     said = None if delta.content is None and not text else text
     return with_fields(choice, delta=with_fields(delta, content=said, reasoning_content=thought))
-
-
-@dataclass(frozen=True, slots=True)
-class _Cut:
-    """A call, whose partial result is cut."""
-
-    call: HasPartial
-    make: _Make
-
-    @property
-    def partial(self) -> object:
-        return _whole(self.call.partial, self.make)

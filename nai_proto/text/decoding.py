@@ -5,11 +5,9 @@ An operation stays a value that pickles, and a tokenizer is none; so the two mee
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ..errors import NaiError
-from ..exchange.flow import Action, Emit, Flow, HasPartial, Runnable, Send, altered
+from ..exchange.flow import Flow, Runnable, retold
 from .answers import Completion, CompletionIds, Token, TokenIds
 
 if TYPE_CHECKING:
@@ -36,31 +34,10 @@ def decoded(flow: Runnable[TokenIds, CompletionIds], tokenizer: Tokenizer) -> Fl
             text += decoder.receive_eof()
         return Token(text, event.ptr, event.final, event.logprobs, event.ids)
 
-    def told(action: Action[TokenIds]) -> Action[Token]:
-        if isinstance(action, Emit):
-            return Emit([token(event) for event in action.events])
-        if isinstance(action, Send) and action.call is not None:
-            return replace(action, call=_Decoded(action.call, tokenizer))
-        return action
-
-    try:
-        result = yield from altered(flow, told)
-    except NaiError as error:
-        error.partial = _completion(error.partial, tokenizer)
-        raise
+    result = yield from retold(
+        flow, lambda events: [token(event) for event in events], lambda partial: _completion(partial, tokenizer)
+    )
     return Completion(tokenizer.decode(result.ids), result.logprobs, result.finish_reason, result.ids)
-
-
-@dataclass(frozen=True, slots=True)
-class _Decoded:
-    """A call, whose partial result has text."""
-
-    call: HasPartial
-    tokenizer: Tokenizer
-
-    @property
-    def partial(self) -> object:
-        return _completion(self.call.partial, self.tokenizer)
 
 
 def _completion(partial: object, tokenizer: Tokenizer) -> object:
