@@ -88,6 +88,7 @@ def test_a_chat_is_read_by_the_deltas_contents_of_which_some_are_missing() -> No
     assert story.result.choices[0].finish_reason == "stop"
     assert story.result.object == "chat.completion"
     assert (story.result.id, story.result.model, story.result.created) == ("c-1", "glm-4-6", 1)
+    assert played(event(created=0) + DONE).result.created == 0
     assert story.events[0].choices[0].delta.role == "assistant"
 
 

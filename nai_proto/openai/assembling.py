@@ -65,7 +65,7 @@ class Accumulator(ABC, Generic[C, R]):
         return {
             "id": _first(chunk.id for chunk in chunks) or "",
             "object": kind,
-            "created": _first(chunk.created for chunk in chunks),
+            "created": next((chunk.created for chunk in chunks if chunk.created is not None), None),
             "model": _first(chunk.model for chunk in chunks) or "",
             "usage": _last(chunk.usage for chunk in chunks),
             "extra": _extra(chunk.extra for chunk in chunks),
