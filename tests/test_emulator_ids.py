@@ -11,6 +11,7 @@ import pytest
 from nai_proto import text
 from nai_proto.codecs.tokens import pack, unpack
 from nai_proto.emulator import Account, Emulator
+from nai_proto.errors import TransportError
 from nai_proto.exchange.retry import NEVER
 from nai_proto.exchange.session import Session
 from nai_proto.testing import converse
@@ -246,3 +247,17 @@ def test_every_official_preset_is_taken_as_the_website_would_send_it(preset: tex
     assert 1 <= len(result.ids) <= (preset.max_length or 40)
     assert result.logprobs is not None
     assert len(result.logprobs) == len(result.ids)
+
+
+def test_a_tokenizer_that_is_not_to_be_had_is_looked_for_once() -> None:
+    asked_for: list[str] = []
+
+    def missing(model: str) -> Tokenizer | None:
+        asked_for.append(model)
+        raise TransportError("no network", sent=False, phase="connect")
+
+    emulator, owner = an_emulator(tokenizers=missing)
+    for _ in range(3):
+        assert refused(asked(emulator, "POST", "/ai/generate", body([301]), owner=owner))[0] == 501
+        assert answered((emulator, owner), body(ONCE, num_logprobs=1))["output"]
+    assert asked_for == ["kayra-v1"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
+from ..errors import NaiError
 from .answers import Steps, computed
 from .corpus import TALES
 from .language import LanguageModel, storyteller
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Tellers", "Tokenizers"]
 
 Tokenizers: TypeAlias = "Callable[[str], Tokenizer | None]"
-"""Gives the tokenizer of a model by the model's id, or None if it is not to be had. May take its time."""
+"""Gives the tokenizer of a model by the model's id; None, or an error of ours, if it is not to be had. May take its time."""
 
 
 class Tellers:
@@ -27,11 +28,20 @@ class Tellers:
 
     def __init__(self, tokenizers: Tokenizers) -> None:
         self._tokenizers = tokenizers
+        self._found: dict[str, Tokenizer | None] = {}
         self._made: dict[str, LanguageModel] = {}
 
     def tokenizer(self, model: str) -> Steps[Tokenizer | None]:
-        """The tokenizer of the model with this id, if it is to be had."""
-        return (yield from computed(lambda: self._tokenizers(model)))
+        """The tokenizer of the model with this id, if it is to be had; that is tried once."""
+        if model not in self._found:
+            self._found[model] = yield from computed(lambda: self._find(model))
+        return self._found[model]
+
+    def _find(self, model: str) -> Tokenizer | None:
+        try:
+            return self._tokenizers(model)
+        except NaiError:
+            return None
 
     def teller(self, tokenizer: Tokenizer | None) -> Steps[LanguageModel]:
         """The language model in the tokenizer's ids, or in its own."""

@@ -98,6 +98,9 @@ class Message(_Open, frozen=True, gc=False):
     reasoning_content: str | None = None
     "What the model thought, where the service tells it apart, or `reasoned` did; never sent."
 
+    def __repr__(self) -> str:  # what is said in a chat is nobody else's business
+        return f"<Message of {self.role}, {len(self.content)} characters>"
+
     @classmethod
     def system(cls, content: str, name: str | None = None) -> Message:
         """What the model is told."""

@@ -1,4 +1,4 @@
-"""Tokenizers for an emulator that a command runs: found or fetched when first asked for, and told once if not."""
+"""Tokenizers for an emulator that a command runs: found or fetched when first asked for, and told if not."""
 
 from __future__ import annotations
 
@@ -13,22 +13,18 @@ __all__ = ["Found"]
 
 
 class Found:
-    """Gives a model's tokenizer, or None where there is none and none could be fetched; that is not tried twice.
+    """Gives a model's tokenizer, or None where there is none and none could be fetched.
 
     Args:
-        missed: is told each model's id, once, and why there is no tokenizer of it.
+        missed: is told the model's id then, and why there is no tokenizer of it.
     """
 
     def __init__(self, missed: Callable[[str, str], None]) -> None:
         self._missed = missed
-        self._missing: set[str] = set()
 
     def __call__(self, model: str) -> Tokenizer | None:
-        if model in self._missing:
-            return None
         try:
             return load(model)
         except NaiError as error:
-            self._missing.add(model)
             self._missed(model, str(error))
             return None
