@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias
 from .openai_parameters import ChatRequest, CompletionRequest
 from .openai_switches import OpenAISwitches
 from .openai_telling import Part, Piece
+from .openai_template import TURN
 from .sampling import Logprob
 
 __all__ = ["ChatForm", "Choice", "CompletionForm", "Form", "Usage", "form_for"]
@@ -207,7 +208,7 @@ def _extras(switches: OpenAISwitches, pieces: Sequence[Piece], end: Piece | None
 
 def _line(piece: Piece, decode: Callable[[Iterable[int]], str]) -> tuple[str, float, list[tuple[str, float]]]:
     """A token's text and logprob, and those of the best candidates. What was not drawn was certain."""
-    text = piece.text if piece.part is Part.END else decode((piece.token,))
+    text = TURN if piece.part is Part.END else decode((piece.token,))
     if piece.logprobs is None:
         return text, 0.0, [(text, 0.0)]
 
