@@ -181,7 +181,7 @@ def _read_envelope(data: bytes, limits: Limits) -> tuple[int, bytes, bytes | Non
         raise Damaged("keystore: its version is no integer", category="bad envelope json")
     nonce = _bytes(attempt(_INTEGERS.decode, fields["nonce"]))
     sdata = None if fields["sdata"] == b'""' else _bytes(attempt(_INTEGERS.decode, fields["sdata"]))
-    return version, _nonce(nonce), sdata, fields
+    return version, _nonce(nonce), sdata, _unless(fields, "version", "nonce", "sdata")
 
 
 def _usual_envelope(data: bytes) -> tuple[int, bytes, bytes, dict[str, bytes]] | None:
@@ -208,7 +208,7 @@ def _read_inner(data: bytes, limits: Limits) -> tuple[dict[str, bytes], dict[str
     keys = attempt(_FIELDS.decode, fields.get("keys", b""))
     if keys is None:
         raise Damaged("keystore: what it seals has no object of keys", category="bad inner json")
-    return {meta: _odd_key(bytes(value)) for meta, value in keys.items()}, fields
+    return {meta: _odd_key(bytes(value)) for meta, value in keys.items()}, _unless(fields, "keys")
 
 
 def _usual_inner(data: bytes) -> dict[str, bytes] | None:
@@ -217,6 +217,11 @@ def _usual_inner(data: bytes) -> dict[str, bytes] | None:
         return None
     pieces = in_pieces(_KEYS.decode, b"{}", data, head.end(), b"],")
     return {meta: bytes(key) for piece in pieces for meta, key in piece.items()}
+
+
+def _unless(fields: dict[str, bytes], *usual: str) -> dict[str, bytes]:
+    """The fields, if they are not just the usual ones in their order."""
+    return {} if tuple(fields) == usual else fields
 
 
 def _odd_key(value: bytes) -> bytes:
