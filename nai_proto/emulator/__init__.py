@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .accounts import Account
+from .outside import Mail, MailKind
 from .service import Emulator
 
-__all__ = ["Account", "Emulator"]
+__all__ = ["Account", "Emulator", "Mail", "MailKind"]
