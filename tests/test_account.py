@@ -33,6 +33,7 @@ from nai_proto.exchange.operation import Operation
 from nai_proto.exchange.retry import CAREFUL, NEVER, REPEATABLE
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Headers, Host, Request
+from nai_proto.limits import Limits
 from nai_proto.secret import AccessKey, AccessToken, Password, PersistentToken
 from nai_proto.testing import Clock, Played, converse, play
 from nai_transports import memory
@@ -339,6 +340,14 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
     max_leaves=5,
 )
+json_documents = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from([*OPUS, *PRIORITY, *DATA, *OPUS["perks"], "*", "new"]), inner, max_size=6)
+    ),
+    max_leaves=20,
+)
 new_keys = st.dictionaries(st.text(max_size=8).map("new-{}".format), json_values, max_size=3)
 
 
@@ -372,6 +381,31 @@ def test_a_whole_number_is_an_int_however_it_is_written() -> None:
     assert said.extra == {"new": [{"a": 2, "b": 2.5}]}
     half = changed(OPUS, ("trainingStepsLeft", "fixedTrainingStepsLeft"), lambda p, k: p.__setitem__(k, 0.5))
     assert "fixedTrainingStepsLeft" in str(answered(account.subscription(), half).error)
+
+
+@given(json_documents)
+def test_whatever_is_answered_is_read_or_refused(document: object) -> None:
+    for operation, _ in TYPED.values():
+        assert isinstance(answered(operation, document).error, RemoteProtocolError | StreamError | None)
+
+
+@pytest.mark.parametrize("levels", [120, 129, 900, 5000])
+@pytest.mark.parametrize("limits", [Limits(), Limits(json_depth=100_000)])
+def test_what_is_nested_too_deeply_is_refused(levels: int, limits: Limits) -> None:
+    head = Head(JSON.status, JSON.headers, limits=limits)
+    body = json.dumps(PRIORITY).encode()[:-1] + b',"new":' + b"[" * levels + b"]" * levels + b"}"
+    played = play(account.priority(), [head, body, b""])
+    assert isinstance(played.error, RemoteProtocolError | None)
+    assert levels < 5000 or played.error is not None
+    assert levels > 120 or played.error is None
+
+
+def test_every_name_of_the_module_is_found_and_no_other() -> None:
+    for name in account.__all__:
+        assert getattr(account, name) is not None
+    assert set(account.__all__) <= set(dir(account))
+    with pytest.raises(AttributeError, match="subscriptions"):
+        account.subscriptions  # type: ignore[attr-defined]  # noqa: B018 -- misspelt on purpose
 
 
 @pytest.mark.parametrize("tier", [-1, 4, 2.5, None, True, "3"])

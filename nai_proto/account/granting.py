@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Final, Literal, Never
 
@@ -66,7 +67,7 @@ _TOKEN: Final = (("application/json", Json(_Granted, _token)),)
 _PERSISTENT: Final = (("application/json", Json(_Drawn, _persistent)),)
 
 
-def _granting(name: str, fields: dict[str, object], policy: RetryPolicy) -> Operation[Never, AccessToken]:
+def _granting(name: str, fields: Mapping[str, object], policy: RetryPolicy) -> Operation[Never, AccessToken]:
     body = encode({key: value for key, value in fields.items() if value is not None})
     return Operation(build(endpoint(name), Parameters(body=body), _JSON_FIELDS), _TOKEN, policy)
 

@@ -110,7 +110,7 @@ def _changing(change: _Change) -> Flow[Never, AccessToken]:
         token, spelling, done = yield from _login(change)
     derived_from = spelling if done else change.new_email or spelling
     with _noting(HALF_DONE if done else AS_BEFORE):
-        old_keys = []
+        old_keys: list[EncryptionKey] = []
         for each in change.emails:
             old_keys.append((yield from compute(partial(encryption_key, each, change.old))))
         new_key = yield from compute(partial(encryption_key, derived_from, change.new))

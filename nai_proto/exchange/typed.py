@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Generic, Never, TypeVar, cast
 import msgspec
 
 from ..codecs.json import converted
+from ..errors import RemoteProtocolError
 from ..http import Head
 from ..limits import Limits
 from .operation import Operation
@@ -51,29 +52,34 @@ class Typed(Generic[A]):
 
     def __call__(self, where: str, head: Head, limits: Limits, /) -> BodyReader[A]:
         def answer(document: dict[str, Any]) -> A:
-            document = _whole(document)
-            return _keeping(converted(document, self.type, where=where), document)
+            try:
+                whole = _whole(document)
+            except RecursionError:
+                whole = None
+            if whole is None:
+                raise RemoteProtocolError(f"{where}: nested too deeply to be read")
+            return _keeping(converted(whole, self.type, where=where), whole)
 
         return Json(dict[str, Any], answer)(where, head, limits)
 
 
 def unvalidated(operation: Operation[Never, object]) -> Operation[Never, Any]:
     """The operation, but its answer is the JSON document as it is: nothing is missing there, and nothing is promised."""
-    return Operation(operation.request, (("application/json", Json(Any, _itself)),), operation.policy)
+    return Operation(operation.request, (("application/json", Json(object, _itself)),), operation.policy)
 
 
-def _itself(document: Any) -> Any:
+def _itself(document: object) -> Any:
     return document
 
 
-def _whole(value: Any) -> Any:
+def _whole(value: object) -> Any:
     """The document with ``5.0`` as ``5``."""
     if isinstance(value, float):
         return int(value) if value.is_integer() else value
     if isinstance(value, dict):
-        return {key: _whole(item) for key, item in cast("dict[str, Any]", value).items()}
+        return {key: _whole(item) for key, item in cast("dict[str, object]", value).items()}
     if isinstance(value, list):
-        return [_whole(item) for item in value]
+        return [_whole(item) for item in cast("list[object]", value)]
     return value
 
 
