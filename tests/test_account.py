@@ -326,8 +326,6 @@ def test_a_key_that_is_missing_is_named_with_its_path(name: str, path: tuple[str
 @pytest.mark.parametrize(("name", "path"), PATHS)
 def test_a_value_of_another_type_is_named_with_its_path_and_not_quoted(name: str, path: tuple[str, ...]) -> None:
     operation, document = TYPED[name]
-    if path == ("settings",):
-        return  # any text
     wrong = changed(document, path, lambda place, key: place.__setitem__(key, "hunter2"))
     error = answered(operation, wrong).error
     assert isinstance(error, RemoteProtocolError)
@@ -438,6 +436,11 @@ def test_what_is_private_is_not_shown() -> None:
 def test_a_keystore_that_is_withheld_is_not_an_empty_one() -> None:
     assert answered(account.user_data(), {**DATA, "keystore": {}}).result.keystore_withheld
     assert not answered(account.user_data(), DATA).result.keystore_withheld
+    less = {key: value for key, value in DATA.items() if key not in ("keystore", "settings")}
+    said = answered(account.user_data(), less).result
+    assert said.keystore_withheld
+    assert said.settings is None
+    assert isinstance(answered(account.user_data(), {**DATA, "keystore": None}).error, RemoteProtocolError)
 
 
 def test_a_trial_may_be_told_with_or_without_anything() -> None:

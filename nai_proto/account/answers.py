@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, TypeAlias
 
+import msgspec
+
 from ..exchange.typed import Answer
 from ..tier import Tier
 
@@ -114,10 +116,10 @@ class UserData(Answer, frozen=True, kw_only=True):
 
     priority: Priority
     subscription: Subscription
-    keystore: Mapping[str, Any]
-    "As `nai_proto.codecs.keystore.open_keystore` takes it, sealed."
-    settings: str | None
     information: Information
+    keystore: Mapping[str, Any] = msgspec.field(default_factory=dict[str, Any])
+    "As `nai_proto.codecs.keystore.open_keystore` takes it, sealed."
+    settings: str | None = None
 
     @property
     def keystore_withheld(self) -> bool:

@@ -6,10 +6,10 @@ how far an earlier run came:
 
 1. log in with the old password; if that is refused, with the new one: an earlier run has changed the key already;
 2. read the keystore and open it, with the old or the new key: what does not open now could not be sealed again later;
-3. change the access key, if step 1 did not find it changed. From here on the service refuses every older token, so that
-   nobody else writes a keystore meanwhile;
-4. read the keystore again, seal it with the new key under a fresh nonce, and store it, unless it opens with the new key
-   already. A conflict repeats this step.
+3. change the access key, if step 1 did not find it changed; once, since a second try could be refused because of the
+   first;
+4. read the keystore again, since others may have written it, seal it with the new key under a fresh nonce, and store it
+   with the change index that was read, unless it opens with the new key already. A conflict repeats this step.
 
 An error that ends the flow carries a note (PEP 678, shown in tracebacks) about how the account now stands.
 """
@@ -37,6 +37,7 @@ from ..errors import (
     TransportError,
 )
 from ..exchange.flow import Flow, compute, using
+from ..exchange.retry import NEVER
 from ..limits import Limits
 from ..objects import StoredKeystore, keystore, put_keystore
 from ..secret import AccessToken, EncryptionKey, Password
@@ -55,7 +56,7 @@ HALF_DONE: Final = (
 )
 
 _CONFLICTS: Final = 3
-"""Other writers are locked out by the new key; one whose request was under way may still come first."""
+"""So often another writer may come first. Most likely none does: with the key, older tokens die (native §17.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def change_password(
 ) -> Flow[Never, AccessToken]:
     """Give the account another password, and seal its keystore with it; the result is the token that is good from now on.
 
-    Whatever it failed with, it may be run again with the same arguments, and goes on where it stopped.
+    However it ended, also when it was stopped, it may be run again with the same arguments, and goes on from there.
 
     Args:
         email: as for `login`.
@@ -121,7 +122,7 @@ def _changing(change: _Change) -> Flow[Never, AccessToken]:
             current = yield from compute(partial(access_key, spelling, change.old))
             following = yield from compute(partial(access_key, derived_from, change.new))
             changing = change_access_key(current, following, new_email=change.new_email)
-            token = yield from using(token, changing)
+            token = yield from using(token, changing.retried(NEVER))
     with _noting(HALF_DONE):
         yield from using(token, _sealing(old_keys, new_key, change))
     return token
@@ -142,7 +143,8 @@ def _login(change: _Change) -> Flow[Never, tuple[AccessToken, str, bool]]:
 
 def _sealing(old_keys: list[EncryptionKey], new_key: EncryptionKey, change: _Change) -> Flow[Never, None]:
     """Step 4, for whoever has a token."""
-    for attempt in range(1, _CONFLICTS + 1):
+    conflicts = 0
+    while True:
         sealed = yield from keystore()
         keys, key = yield from compute(partial(_opened, sealed, [new_key, *old_keys], change.limits))
         if key == new_key:
@@ -151,7 +153,8 @@ def _sealing(old_keys: list[EncryptionKey], new_key: EncryptionKey, change: _Cha
         try:
             return (yield from put_keystore(text, sealed.changeIndex))
         except ConflictError:
-            if attempt == _CONFLICTS:
+            conflicts += 1
+            if conflicts == _CONFLICTS:
                 raise
 
 
