@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from .limits import Limits, Timeouts
     from .secret import AccessKey, AccessToken, EncryptionKey, Password, PersistentToken
     from .text.models import Model
+    from .tier import Tier
     from .wire import Wire
 else:
     _HOMES = {
@@ -65,6 +66,7 @@ else:
         "limits": "Limits Timeouts",
         "secret": "AccessKey AccessToken EncryptionKey Password PersistentToken",
         "text.models": "Model",
+        "tier": "Tier",
         "wire": "Wire",
     }
     _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
@@ -147,6 +149,7 @@ __all__ = [
     "Sleep",
     "StatusError",
     "StreamError",
+    "Tier",
     "TimedOut",
     "Timeouts",
     "TransportError",

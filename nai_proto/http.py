@@ -78,6 +78,8 @@ class Request:
     token: AccessToken | PersistentToken | None = None
     base: str = ""
     "``scheme://authority``; empty until signed."
+    login_only: bool = False
+    "Does its endpoint refuse persistent tokens (native §2.1)? A session then does not sign it with one."
 
     @property
     def path(self) -> str:

@@ -11,19 +11,20 @@ from typing import Any, Final, Never
 
 import msgspec
 
-from .codecs.json import check_depth
+from .codecs.json import check_depth, encode
 from .codecs.pieces import in_pieces
 from .codecs.sealed import StoredObject
 from .errors import Damaged, LimitExceeded
 from .exchange.endpoints import Parameters, build, endpoint
 from .exchange.operation import Operation
-from .exchange.readers import Json
-from .exchange.retry import REPEATABLE
+from .exchange.readers import NOTHING, Json
+from .exchange.retry import CAREFUL, REPEATABLE
 from .http import Headers
 
-__all__ = ["StoredKeystore", "StoredObject", "get_object", "keystore", "list_objects"]
+__all__ = ["StoredKeystore", "StoredObject", "get_object", "keystore", "list_objects", "put_keystore"]
 
 _HEADERS: Final = Headers.of(accept="application/json")
+_BODY: Final = Headers.of(content_type="application/json")
 _LIST: Final = re.compile(rb'\{"objects": ?\[')
 _ITEMS: Final = msgspec.json.Decoder(list[Any])
 
@@ -92,6 +93,25 @@ def keystore() -> Operation[Never, StoredKeystore]:
         AuthenticationError: the token does not allow it.
     """
     return Operation(build(endpoint("get_keystore"), Parameters(), _HEADERS), _KEYSTORE, REPEATABLE)
+
+
+def put_keystore(sealed: str, change_index: float | None = None) -> Operation[Never, None]:
+    """Put another keystore in the place of the account's (``PUT /user/keystore``).
+
+    A key that is not in it is gone, and its object with it: read first, and send the index that was read. A lost answer
+    is not tried again, since the second try would be refused because of the first.
+
+    Args:
+        sealed: from `nai_proto.codecs.keystore.seal_keystore`; ``""`` leaves the account without a keystore.
+        change_index: `StoredKeystore.changeIndex`; None for an account that has none, or to let the last writer win.
+
+    Raises (when run):
+        ConflictError: the keystore was changed since it was read.
+    """
+    fields: dict[str, object] = {"keystore": sealed}
+    if change_index is not None:
+        fields["changeIndex"] = int(change_index) if float(change_index).is_integer() else change_index
+    return Operation(build(endpoint("put_keystore"), Parameters(body=encode(fields)), _BODY), NOTHING, CAREFUL)
 
 
 def list_objects(type: str) -> Operation[Never, tuple[StoredObject, ...]]:  # noqa: A002

@@ -87,7 +87,7 @@ def test_an_unknown_path_and_a_wrong_method_are_404() -> None:
 
 def test_an_endpoint_that_is_not_there_yet_says_so() -> None:
     emulator, owner = an_emulator()
-    assert refused(asked(emulator, "GET", "/user/subscription", owner=owner))[0] == 501
+    assert refused(asked(emulator, "GET", "/ai/module/all", owner=owner))[0] == 501
 
 
 def test_every_answer_may_be_read_by_any_page() -> None:

@@ -123,7 +123,8 @@ def test_stories_differ_even_where_chance_does_not() -> None:
 def test_persistent_tokens_are_refused() -> None:
     emulator, owner = an_emulator()
     for operation in (objects.keystore(), objects.list_objects("stories"), objects.get_object("stories", "x")):
-        played = converse(using(owner.persistent_token, operation), emulator)
+        unsaid = replace(operation, request=replace(operation.request, login_only=False))
+        played = converse(using(owner.persistent_token, unsaid), emulator)
         assert isinstance(played.error, AuthenticationError)
         assert played.error.message == "Usage of persistent access tokens is not allowed for this endpoint"
 

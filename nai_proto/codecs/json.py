@@ -21,7 +21,7 @@ import msgspec
 
 from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, StreamError, excerpt
 
-__all__ = ["JsonDecoder", "check_depth", "encode", "error_message", "service_error"]
+__all__ = ["JsonDecoder", "check_depth", "converted", "encode", "error_message", "service_error"]
 
 T = TypeVar("T")
 
@@ -100,6 +100,19 @@ class JsonDecoder(Generic[T]):
         except ValueError as error:
             problem = _showable(str(error)) if data else "Expected JSON, got nothing"
         raise RemoteProtocolError(f"{where}: {problem}", excerpt=excerpt(bytes(data[:800])))
+
+
+def converted(document: object, type: type[T], *, where: str) -> T:  # noqa: A002
+    """A document that has been decoded, as a value of the type.
+
+    Raises:
+        RemoteProtocolError: it is not of the type. The message is that of `JsonDecoder.decode`.
+    """
+    try:
+        return msgspec.convert(document, type)
+    except ValueError as error:
+        problem = _showable(str(error))
+    raise RemoteProtocolError(f"{where}: {problem}")
 
 
 class _Answer(msgspec.Struct):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .accounts import Account
 from .openai_switches import OpenAISwitches
+from .outside import Mail, MailKind
 from .service import Emulator
 
-__all__ = ["Account", "Emulator", "OpenAISwitches"]
+__all__ = ["Account", "Emulator", "Mail", "MailKind", "OpenAISwitches"]

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ..codecs.json import encode
-from ..codecs.keys import access_key, encryption_key
+from ..codecs.keys import access_key, email_hash, encryption_key
 from ..http import Request
 from ..secret import AccessKey, AccessToken, Password, PersistentToken
-from ..text.models import Tier
+from ..tier import Tier
 from .answers import Refused
+from .profile import Profile
 from .storage import Storage, fill
 
 __all__ = ["Account", "Accounts", "Streamed"]
@@ -47,16 +48,21 @@ class Account:
     email: str
     key: AccessKey
     persistent_token: PersistentToken
-    tier: Tier = Tier.OPUS
-    "What it pays for. Only the OpenAI-compatible endpoints ask for it yet."
     storage: Storage = field(default_factory=Storage, init=False)
     "Keystore and objects."
+    profile: Profile = field(default_factory=Profile, init=False)
+    "Its subscription, trial and settings."
     generating: bool = field(default=False, init=False)
     "The lock: one generation at a time (native §4.3)."
     locked_until: float = field(default=0.0, init=False)
     "UNIX time until which the lock stays though nothing is generated (openai §7.4)."
     streams: deque[Streamed] = field(default_factory=lambda: deque(maxlen=_REMEMBERED), init=False)
     "Its last streams from the OpenAI-compatible endpoints, the newest last (openai §11)."
+
+    @property
+    def tier(self) -> Tier:
+        """What it pays for. Only the OpenAI-compatible endpoints ask for it yet."""
+        return self.profile.tier
 
 
 class Accounts:
@@ -78,10 +84,13 @@ class Accounts:
         self, email: str, password: Password, token: PersistentToken | None, *, stories: bool, tier: Tier
     ) -> Account:
         """A new account, with or without stories; its persistent token is drawn if none is given."""
-        token = token or PersistentToken(PersistentToken.PREFIX + self._letters(64))
-        account = Account(email, access_key(email, password), token, tier)
+        token = token or PersistentToken(PersistentToken.PREFIX + self.letters(64))
+        account = Account(email, access_key(email, password), token)
         self._by_key[account.key.reveal()] = account
         self._by_token[token.reveal()] = (account, None)
+        profile = Profile(int(self._now()), email_hash(email), email, email_verified=True, letter_sent=True)
+        profile.subscribe(tier, self._now())
+        account.profile = profile
         if stories:
             fill(account.storage, encryption_key(email, password), self._now(), self._entropy)
         return account
@@ -93,10 +102,56 @@ class Accounts:
         account = self._by_key.get(key)
         if account is None:
             raise Refused(401, "Access Key is incorrect.")
+        return self.granted(account)
+
+    def granted(self, account: Account) -> AccessToken:
+        """A new access token for an account."""
         issued = int(self._now())
-        token = self._jwt({"id": self._letters(21), "nc": self._letters(8), "iat": issued, "exp": issued + _LIFETIME})
+        token = self._jwt({"id": self.letters(21), "nc": self.letters(8), "iat": issued, "exp": issued + _LIFETIME})
         self._by_token[token] = (account, issued + _LIFETIME)
         return AccessToken(token)
+
+    def register(self, email: str | None, hashed: str | None, key: AccessKey) -> Account:
+        """A new account with nothing in it; the persistent token that it has on record is not good yet."""
+        if key.reveal() in self._by_key or (hashed is not None and self.find(hashed) is not None):
+            raise Refused(409, "Account already exists")
+        account = Account(email or "", key, PersistentToken(PersistentToken.PREFIX + self.letters(64)))
+        account.profile = Profile(int(self._now()), hashed or "", email)
+        self._by_key[key.reveal()] = account
+        return account
+
+    def find(self, hashed: str) -> Account | None:
+        """The account with this e-mail, by its hash."""
+        return next((each for each in self._by_key.values() if each.profile.email_hash == hashed), None)
+
+    def change_key(self, account: Account, key: AccessKey) -> AccessToken:
+        """Another key for an account, whose access tokens all die; a new one (native §17.2)."""
+        if key.reveal() in self._by_key:
+            raise Refused(409, "Access key is taken")
+        del self._by_key[account.key.reveal()]
+        account.key = key
+        self._by_key[key.reveal()] = account
+        self._revoke(lambda owner, until: owner is account and until is not None)
+        return self.granted(account)
+
+    def draw_persistent(self, account: Account, *, overwrite: bool) -> PersistentToken:
+        """A new persistent token, after which the old one is good for nothing (native §6.7)."""
+        if account.persistent_token.reveal() in self._by_token and not overwrite:
+            raise Refused(409, "Persistent access token already exists")
+        self._revoke(lambda owner, until: owner is account and until is None)
+        account.persistent_token = PersistentToken(PersistentToken.PREFIX + self.letters(64))
+        self._by_token[account.persistent_token.reveal()] = (account, None)
+        return account.persistent_token
+
+    def remove(self, account: Account) -> None:
+        """The account is gone, and no token of it is good."""
+        if account.profile.recurring:
+            raise Refused(409, "Cannot delete account while a recurring subscription is active")
+        self._by_key.pop(account.key.reveal(), None)
+        self._revoke(lambda owner, _: owner is account)
+
+    def _revoke(self, which: Callable[[Account, float | None], bool]) -> None:
+        self._by_token = {token: of for token, of in self._by_token.items() if not which(*of)}
 
     def authorized(self, request: Request, *, persistent: bool = True) -> Account:
         """The account whose token the request carries; nothing else is looked at before (native §6).
@@ -105,21 +160,29 @@ class Accounts:
             request: what came.
             persistent: are persistent tokens allowed here (native §2.1)?
         """
-        value = request.headers.get("authorization") or ""
-        token = value[len(_BEARER) :] if value.lower().startswith(_BEARER) else ""
-        account, until = self._by_token.get(token, (None, None))
+        account, until = self._by_token.get(_token_of(request), (None, None))
         if account is None or (until is not None and self._now() >= until):
             raise Refused(401, "Unauthorized")
         if until is None and not persistent:
             raise Refused(401, "Usage of persistent access tokens is not allowed for this endpoint")
         return account
 
-    def _letters(self, length: int) -> str:
+    def is_persistent(self, request: Request) -> bool:
+        """Is the token that the request carries, and that was found good, a persistent one?"""
+        return self._by_token[_token_of(request)][1] is None
+
+    def letters(self, length: int) -> str:
+        """So many letters and digits, drawn."""
         return "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in self._entropy(length))
 
     def _jwt(self, payload: dict[str, object]) -> str:
         signed = ".".join(_base64url(encode(part)) for part in ({"alg": "HS256", "typ": "JWT"}, payload))
         return f"{signed}.{_base64url(hmac.digest(self._secret, signed.encode(), hashlib.sha256))}"
+
+
+def _token_of(request: Request) -> str:
+    value = request.headers.get("authorization") or ""
+    return value[len(_BEARER) :] if value.lower().startswith(_BEARER) else ""
 
 
 def _base64url(data: bytes) -> str:

@@ -7,46 +7,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
-import msgspec
-
-from ..exchange.endpoints import Endpoint, Parameters, match
+from ..exchange.endpoints import match
 from ..exchange.reply import Handler, Read, Start
 from ..http import Head, Headers, Request
 from ..limits import Limits
 from ..secret import Password, PersistentToken
-from ..text.models import Tier
+from ..tier import Tier
+from . import events
+from .account_service import AccountService
 from .accounts import Account, Accounts
 from .answers import OPEN, Refused, answer, answer_json, refuse
+from .asked import Asked as _Asked
 from .lock import Lock
 from .openai import OpenAIService
 from .openai_switches import OpenAISwitches
+from .outside import Outside
 from .storage import as_sent
 from .tellers import Tellers, Tokenizers
 from .text import TextService
 
 __all__ = ["Emulator"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A request as a handler sees it."""
-
-    row: Endpoint
-    parameters: Parameters
-    account: Account | None
-
-    @property
-    def owner(self) -> Account:
-        """The account, on endpoints that want a token."""
-        assert self.account is not None
-        return self.account
-
-
-class _Login(msgspec.Struct):
-    key: str
 
 
 class Emulator:
@@ -79,10 +61,13 @@ class Emulator:
         tellers, lock = Tellers(tokenizers), Lock(now, openai)
         self._text = TextService(seed, pace, tellers, lock)
         self._openai = OpenAIService(seed, pace, tellers, lock, now, openai)
+        self.outside = Outside()
+        "The mails that accounts got; gift keys and identities that they may use."
         # By the names of the endpoint table; what is missing here is answered with 501.
         self._handlers: Mapping[str, Callable[[_Asked], Handler]] = {
             "health": self._health,
-            "login": self._login,
+            **AccountService(self._accounts, self.outside, now).handlers(),
+            **events.handlers(),
             "get_keystore": self._get_keystore,
             "list_objects": self._list_objects,
             "get_object": self._get_object,
@@ -142,24 +127,17 @@ class Emulator:
         row, parameters = found
         account = None
         if row.auth:
-            account = self._accounts.authorized(request, persistent=not row.path.startswith(_LOGIN_ONLY))
+            account = self._accounts.authorized(request, persistent=not row.login_only)
+        persistent = account is not None and self._accounts.is_persistent(request)
         handler = self._handlers.get(row.name)
         if handler is None:
             raise Refused(501, f"this emulator does not have {row.method} {row.path} yet")
-        yield from handler(_Asked(row, parameters, account))
+        yield from handler(_Asked(row, parameters, account, persistent))
 
     # ---- endpoints
 
     def _health(self, asked: _Asked) -> Handler:
         yield from answer(asked.row.status, "text/plain; charset=utf-8", b"OK")
-
-    def _login(self, asked: _Asked) -> Handler:
-        try:
-            key = msgspec.json.decode(asked.parameters.body, type=_Login).key
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise Refused(400, f"Validation error: {error}") from None
-        token = self._accounts.login(key)
-        yield from answer_json(asked.row.status, {"accessToken": token.reveal()})
 
     def _get_keystore(self, asked: _Asked) -> Handler:
         yield from answer_json(asked.row.status, asked.owner.storage.keystore_answer())
@@ -198,8 +176,6 @@ class Emulator:
 
 
 _COUNT: Final = re.compile(r"[0-9]{1,9}")
-_LOGIN_ONLY: Final = ("/user/keystore", "/user/objects/", "/user/clientsettings", "/user/giftkeys")
-"""Where persistent tokens are refused (native §2.1)."""
 
 _OPENAI: Final = "/oa/"
 _OPENAI_PATHS: Final = (

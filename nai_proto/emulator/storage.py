@@ -29,6 +29,8 @@ class Storage:
     "Sealed; None until the first one is stored."
     keystore_index: int = 0
     "Counts the changes of the keystore."
+    indexed: bool = True
+    "Is the index told? Not every account of the service has one (native §7.3)."
     objects: dict[str, list[StoredObject]] = field(default_factory=dict[str, list[StoredObject]], repr=False)
     "By type, in order of creation."
 
@@ -36,7 +38,15 @@ class Storage:
         """What ``GET /user/keystore`` says (native §7.3)."""
         if self.keystore is None:
             return {"keystore": None}
+        if not self.indexed:
+            return {"keystore": self.keystore}
         return {"keystore": self.keystore, "changeIndex": self.keystore_index}
+
+    def clear_stories(self) -> None:
+        """What a recovery does that deletes (native §6.1)."""
+        self.keystore, self.keystore_index = None, 0
+        self.objects.pop("stories", None)
+        self.objects.pop("storycontent", None)
 
     def listed(self, type: str, offset: int = 0, limit: int | None = None) -> Mapping[str, object]:  # noqa: A002
         """What ``GET /user/objects/{type}`` says (native §7.2)."""

@@ -35,6 +35,8 @@ class Endpoint:
     "The content type of that answer; empty when it has no body."
     auth: bool = True
     "Must the request carry a token?"
+    login_only: bool = False
+    "Are persistent tokens refused here (native §2.1)?"
 
     @cached_property
     def segments(self) -> tuple[str, ...]:
@@ -83,27 +85,27 @@ _ROWS: Final = (
     Endpoint("delete_account", "POST", _ACCOUNT, "/user/delete", 200, ""),
     Endpoint("user_data", "GET", _ACCOUNT, "/user/data", 200, _JSON),
     Endpoint("priority", "GET", _ACCOUNT, "/user/priority", 200, _JSON),
-    Endpoint("gift_keys", "GET", _ACCOUNT, "/user/giftkeys", 200, _JSON),
+    Endpoint("gift_keys", "GET", _ACCOUNT, "/user/giftkeys", 200, _JSON, login_only=True),
     Endpoint("subscription", "GET", _ACCOUNT, "/user/subscription", 200, _JSON),
     Endpoint("bind_subscription", "POST", _ACCOUNT, "/user/subscription/bind", 201, ""),
     Endpoint("change_subscription", "POST", _ACCOUNT, "/user/subscription/change", 200, ""),
-    Endpoint("create_persistent_token", "POST", _ACCOUNT, "/user/create-persistent-token", 201, _JSON),
-    Endpoint("get_settings", "GET", _ACCOUNT, "/user/clientsettings", 200, _TEXT),
-    Endpoint("put_settings", "PUT", _ACCOUNT, "/user/clientsettings", 200, ""),
+    Endpoint("create_persistent_token", "POST", _ACCOUNT, "/user/create-persistent-token", 201, _JSON, login_only=True),
+    Endpoint("get_settings", "GET", _ACCOUNT, "/user/clientsettings", 200, _TEXT, login_only=True),
+    Endpoint("put_settings", "PUT", _ACCOUNT, "/user/clientsettings", 200, "", login_only=True),
     Endpoint("submit", "POST", _ACCOUNT, "/user/submission", 200, ""),
     Endpoint("get_submission", "GET", _ACCOUNT, "/user/submission/{event}", 200, _JSON),
     Endpoint("get_vote", "GET", _ACCOUNT, "/user/vote-submission/{event}", 200, _JSON),
     Endpoint("vote", "POST", _ACCOUNT, "/user/vote-submission/{event}", 201, ""),
     Endpoint("delete_vote", "DELETE", _ACCOUNT, "/user/vote-submission/{event}", 200, ""),
     # native §7: keystore and objects
-    Endpoint("get_keystore", "GET", _ACCOUNT, "/user/keystore", 200, _JSON),
-    Endpoint("put_keystore", "PUT", _ACCOUNT, "/user/keystore", 200, ""),
-    Endpoint("list_objects", "GET", _ACCOUNT, "/user/objects/{type}", 200, _JSON),
-    Endpoint("create_object", "PUT", _ACCOUNT, "/user/objects/{type}", 200, _JSON),
-    Endpoint("get_object", "GET", _ACCOUNT, "/user/objects/{type}/{id}", 200, _JSON),
-    Endpoint("update_object", "PATCH", _ACCOUNT, "/user/objects/{type}/{id}", 200, _JSON),
-    Endpoint("delete_object", "DELETE", _ACCOUNT, "/user/objects/{type}/{id}", 200, _JSON),
-    Endpoint("delete_objects", "DELETE", _ACCOUNT, "/user/objects/batch", 200, ""),
+    Endpoint("get_keystore", "GET", _ACCOUNT, "/user/keystore", 200, _JSON, login_only=True),
+    Endpoint("put_keystore", "PUT", _ACCOUNT, "/user/keystore", 200, "", login_only=True),
+    Endpoint("list_objects", "GET", _ACCOUNT, "/user/objects/{type}", 200, _JSON, login_only=True),
+    Endpoint("create_object", "PUT", _ACCOUNT, "/user/objects/{type}", 200, _JSON, login_only=True),
+    Endpoint("get_object", "GET", _ACCOUNT, "/user/objects/{type}/{id}", 200, _JSON, login_only=True),
+    Endpoint("update_object", "PATCH", _ACCOUNT, "/user/objects/{type}/{id}", 200, _JSON, login_only=True),
+    Endpoint("delete_object", "DELETE", _ACCOUNT, "/user/objects/{type}/{id}", 200, _JSON, login_only=True),
+    Endpoint("delete_objects", "DELETE", _ACCOUNT, "/user/objects/batch", 200, "", login_only=True),
     # native §8–10: text. The same two paths on two hosts: newer models on the text host, older ones on the api host.
     Endpoint("generate", "POST", _TEXTS, "/ai/generate", 200, _JSON),
     Endpoint("generate_stream", "POST", _TEXTS, "/ai/generate-stream", 200, _STREAM),
@@ -179,7 +181,7 @@ def build(row: Endpoint, parameters: Parameters = Parameters(), headers: Headers
         target = ""
     if not target:
         raise LocalProtocolError(f"{row.name}: the query is not Unicode text (a lone surrogate)")
-    return Request(row.method, target, headers, parameters.body, row.host)
+    return Request(row.method, target, headers, parameters.body, row.host, login_only=row.login_only)
 
 
 def _segment(row: Endpoint, part: str, values: Mapping[str, str]) -> str:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Final, Generic, Never, TypeVar
 
 from ..codecs.json import JsonDecoder, service_error
-from ..errors import LimitExceeded, NaiError
+from ..errors import LimitExceeded, NaiError, RemoteProtocolError
 from ..http import Head
 from ..limits import Limits
 from .call import ANY_TYPE
 
-__all__ = ["NOTHING", "BodyReader", "Json", "Nothing"]
+__all__ = ["NOTHING", "BodyReader", "Json", "Nothing", "Text"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -74,6 +74,21 @@ class Json(Generic[T, R]):
             if (error := service_error(body)) is not None:
                 raise error
             return self.to(decoder.decode(body, where=where, depth=limits.json_depth))
+
+        return BodyReader(finish, limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Reads a body as text in UTF-8, and looks at nothing in it."""
+
+    def __call__(self, where: str, head: Head, limits: Limits, /) -> BodyReader[str]:  # noqa: ARG002 -- a ReaderFactory
+        def finish(body: bytes) -> str:
+            try:
+                return body.decode()
+            except UnicodeDecodeError:
+                pass  # and raise below: the codec's error holds the body
+            raise RemoteProtocolError(f"{where}: not UTF-8")
 
         return BodyReader(finish, limits)
 

@@ -9,7 +9,7 @@ from typing import Final, Self
 from ..errors import LocalProtocolError, Phase, TimedOut
 from ..http import NO_HEADERS, Headers, Host, Request
 from ..limits import Limits, Timeouts
-from ..secret import Token
+from ..secret import PersistentToken, Token
 
 __all__ = ["Budget", "Session"]
 
@@ -75,9 +75,18 @@ class Session:
 
         What the request says itself wins. A request that is absolute already is left alone, and gets no token: tokens go
         to this session's hosts and to no other.
+
+        Raises:
+            LocalProtocolError: the endpoint refuses persistent tokens, and the token is one (native §2.1).
         """
         if request.base or request.host is None:
             return request
+        token = request.token or self.token
+        if request.login_only and isinstance(token, PersistentToken):
+            raise LocalProtocolError(
+                f"{request.method} {request.path} takes no PersistentToken, only the AccessToken of a login "
+                "(nai.account.login gives one; nai.using puts it on a flow)"
+            )
         base: str = getattr(self, request.host.value)
         scheme, _, rest = base.partition("://")
         authority, slash, prefix = rest.partition("/")
@@ -87,8 +96,9 @@ class Session:
             request.headers.adding(self.headers).adding(_OURS),
             request.body,
             request.host,
-            request.token or self.token,
+            token,
             f"{scheme}://{authority}",
+            request.login_only,
         )
 
 

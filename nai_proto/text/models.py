@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import ClassVar, Final, TypeVar
 
 from ..errors import LocalProtocolError
 from ..exchange.endpoints import host_of_model
 from ..http import Host
+from ..tier import Tier
 from ..tokenizers.known import KNOWN
 from .preambles import PREAMBLE, Preamble
 from .samplers import COLOURS, SAMPLERS, Order
@@ -22,16 +22,6 @@ from .samplers import COLOURS, SAMPLERS, Order
 __all__ = ["MODELS", "Facts", "Model", "Tier"]
 
 T = TypeVar("T")
-
-
-class Tier(IntEnum):
-    """What an account pays for, as the service numbers it (native §6.4)."""
-
-    PAPER = 0
-    "Nothing, or a trial."
-    TABLET = 1
-    SCROLL = 2
-    OPUS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,8 @@ colour, flows, tokens, calls, play.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from typing import Never, assert_type
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any, Never, assert_type
 
 import httpx
 import httpx2
@@ -50,6 +50,12 @@ def operations() -> None:
     assert_type(text.decoded(text.generate([1]), TOKENIZER), Flow[Token, Completion])
     assert_type(account.login_with_key(AccessKey("")), Operation[Never, AccessToken])
     assert_type(account.login("a", "b"), Flow[Never, AccessToken])
+    assert_type(account.subscription(), Operation[Never, account.Subscription])
+    assert_type(account.unvalidated(account.subscription()), Operation[Never, Any])
+    assert_type(account.create_persistent_token(), Operation[Never, PersistentToken])
+    assert_type(account.client_settings(), Operation[Never, str])
+    assert_type(account.delete_account(), Operation[Never, None])
+    assert_type(account.change_password("a", "b", "c"), Flow[Never, AccessToken])
     assert_type(text.generate_stream("x").retried(nai.NEVER), Operation[Token, Completion])
     assert_type(Call(text.generate_stream("x")), Call[Token, Completion])
     assert_type(compute(lambda: 5), Flow[Never, int])
@@ -243,6 +249,15 @@ def testing(emulator: Emulator) -> None:
 
 
 # ---- values
+
+
+def an_account(said: account.Subscription, data: account.UserData) -> None:
+    assert_type(said.tier, nai.Tier)
+    assert_type(said.anlas, int)
+    assert_type(said.perks.context_tokens, int)
+    assert_type(said.extra, Mapping[str, Any])
+    assert_type(data.subscription, account.Subscription)
+    assert_type(on_httpx.Client(SESSION).run(account.information()).email_verified, bool)
 
 
 def values(error: nai.NaiError) -> None:

@@ -92,6 +92,9 @@ def parameters() -> None:
     text.decoded(text.generate_stream("x"), TOKENIZER)  # type: ignore[arg-type]
     account.login_with_key("a key")  # type: ignore[arg-type]
     account.access_key("a", "b")  # type: ignore[arg-type]
+    account.change_access_key("a key", "another")  # type: ignore[arg-type]
+    account.change_subscription(3)  # type: ignore[arg-type]
+    account.unvalidated(text.generate_stream("x"))  # type: ignore[arg-type]
     AccessKey(b"x")  # type: ignore[arg-type]
 
 

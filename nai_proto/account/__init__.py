@@ -1,0 +1,124 @@
+"""Accounts: opening them, logging in, what they are and have, changing and closing them. Facts: native §2.1, §3, §6.
+
+An access key is made of e-mail and password and logs in; a login gives an `AccessToken`, which is good for everything for
+30 days; with it a `PersistentToken` can be drawn, which lives on but is refused in places: a session says so before
+anything is sent. Answers are typed and checked (`nai_proto.exchange.typed`); `unvalidated` gives the plain document.
+
+All but logging in is found when it is first used, since most programs only log in.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..codecs.keys import access_key, email_hash, encryption_key
+from ..exchange.typed import unvalidated
+from ..tier import Tier
+from .granting import (
+    change_access_key,
+    create_persistent_token,
+    login,
+    login_spelled,
+    login_with_google,
+    login_with_key,
+    recover,
+    register,
+    register_with_key,
+)
+
+if TYPE_CHECKING:
+    from .answers import Information, Perks, Priority, Subscription, TrainingSteps, TrialStatus, Usage, UserData
+    from .changing import (
+        bind_subscription,
+        change_mailing_consent,
+        change_subscription,
+        delete_account,
+        finish_deletion,
+        request_deletion,
+        request_recovery,
+        resend_verification,
+        set_client_settings,
+        set_consent,
+        verify_email,
+    )
+    from .password import change_password
+    from .reading import (
+        client_settings,
+        gift_keys,
+        information,
+        osano_external_id,
+        priority,
+        subscription,
+        trial_status,
+        user_data,
+    )
+else:
+    _HOMES = {
+        "answers": "Information Perks Priority Subscription TrainingSteps TrialStatus Usage UserData",
+        "changing": (
+            "bind_subscription change_mailing_consent change_subscription delete_account finish_deletion "
+            "request_deletion request_recovery resend_verification set_client_settings set_consent verify_email"
+        ),
+        "password": "change_password",
+        "reading": (
+            "client_settings gift_keys information osano_external_id priority subscription trial_status user_data"
+        ),
+    }
+    _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+    def __getattr__(name):
+        from importlib import import_module
+
+        if name not in _HOME:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(f".{_HOME[name]}", __name__), name)
+        return value
+
+    def __dir__():
+        return sorted({*globals(), *__all__})
+
+
+__all__ = [
+    "Information",
+    "Perks",
+    "Priority",
+    "Subscription",
+    "Tier",
+    "TrainingSteps",
+    "TrialStatus",
+    "Usage",
+    "UserData",
+    "access_key",
+    "bind_subscription",
+    "change_access_key",
+    "change_mailing_consent",
+    "change_password",
+    "change_subscription",
+    "client_settings",
+    "create_persistent_token",
+    "delete_account",
+    "email_hash",
+    "encryption_key",
+    "finish_deletion",
+    "gift_keys",
+    "information",
+    "login",
+    "login_spelled",
+    "login_with_google",
+    "login_with_key",
+    "osano_external_id",
+    "priority",
+    "recover",
+    "register",
+    "register_with_key",
+    "request_deletion",
+    "request_recovery",
+    "resend_verification",
+    "set_client_settings",
+    "set_consent",
+    "subscription",
+    "trial_status",
+    "unvalidated",
+    "user_data",
+    "verify_email",
+]

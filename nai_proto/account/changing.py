@@ -1,0 +1,209 @@
+"""What changes an account and is answered with nothing (native §6).
+
+How often each may be sent, when an answer is lost on the way:
+
+==================  =========================================================================================
+again (REPEATABLE)  what only says how things shall be: `set_client_settings`, `set_consent`,
+                    `change_mailing_consent`
+if surely unsent    what uses up a token, or sends a mail: a repetition would be refused though the first try
+(CAREFUL)           went well, or send the mail twice. `resend_verification`, `verify_email`,
+                    `request_recovery`, `request_deletion`
+never (NEVER)       what costs money or cannot be undone: `delete_account`, `finish_deletion`,
+                    `bind_subscription`, `change_subscription`
+==================  =========================================================================================
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, Never
+
+from ..codecs.json import encode
+from ..errors import LocalProtocolError
+from ..exchange.endpoints import Parameters, build, endpoint
+from ..exchange.operation import Operation
+from ..exchange.readers import NOTHING
+from ..exchange.retry import CAREFUL, NEVER, REPEATABLE, RetryPolicy
+from ..http import Headers
+from ..tier import Tier
+
+__all__ = [
+    "bind_subscription",
+    "change_mailing_consent",
+    "change_subscription",
+    "delete_account",
+    "finish_deletion",
+    "request_deletion",
+    "request_recovery",
+    "resend_verification",
+    "set_client_settings",
+    "set_consent",
+    "verify_email",
+]
+
+Locale = Literal["en", "jp"]
+
+_JSON_BODY: Final = Headers.of(content_type="application/json")
+_VERIFICATION: Final = 64  # characters (native §6.1)
+_DELETION: Final = 16  # at least
+
+
+def _changing(name: str, policy: RetryPolicy, **fields: object) -> Operation[Never, None]:
+    body = encode({key: value for key, value in fields.items() if value is not None})
+    return Operation(build(endpoint(name), Parameters(body=body), _JSON_BODY), NOTHING, policy)
+
+
+# ---- by mail
+
+
+def resend_verification(email: str) -> Operation[Never, None]:
+    """Have the mail sent again that verifies the e-mail."""
+    return _changing("resend_verification", CAREFUL, email=email)
+
+
+def verify_email(verification_token: str, *, ui_language: str | None = None) -> Operation[Never, None]:
+    """Say that the e-mail is the account's.
+
+    Args:
+        verification_token: from the mail; 64 characters.
+        ui_language: as the website sends it.
+
+    Raises:
+        LocalProtocolError: the token is of another length.
+
+    Raises (when run):
+        AuthenticationError: the token is not known.
+    """
+    if len(verification_token) != _VERIFICATION:
+        raise LocalProtocolError(f"a verification token has {_VERIFICATION} characters, not {len(verification_token)}")
+    return _changing("verify_email", CAREFUL, verificationToken=verification_token, uiLanguage=ui_language)
+
+
+def request_recovery(email: str, *, locale: Locale | None = None) -> Operation[Never, None]:
+    """Have a mail sent with a token for `recover`. The answer does not tell whether there is such an account."""
+    return _changing("request_recovery", CAREFUL, email=email, locale=locale)
+
+
+def request_deletion(email: str) -> Operation[Never, None]:
+    """Have a mail sent with a token for `finish_deletion`."""
+    return _changing("request_deletion", CAREFUL, email=email)
+
+
+def finish_deletion(deletion_token: str) -> Operation[Never, None]:
+    """Delete the account that the token was mailed to, for ever.
+
+    Args:
+        deletion_token: from the mail; 16 characters at least.
+
+    Raises:
+        LocalProtocolError: the token is too short.
+
+    Raises (when run):
+        AuthenticationError: the token is not known.
+        ConflictError: a subscription is still being renewed.
+    """
+    if len(deletion_token) < _DELETION:
+        raise LocalProtocolError(f"a deletion token has {_DELETION} characters at least, not {len(deletion_token)}")
+    return _changing("finish_deletion", NEVER, deletionToken=deletion_token)
+
+
+# ---- the account
+
+
+def delete_account() -> Operation[Never, None]:
+    """Delete the account and all that it has stored, at once and for ever.
+
+    Raises (when run):
+        ConflictError: a subscription is still being renewed.
+    """
+    return Operation(build(endpoint("delete_account")), NOTHING, NEVER)
+
+
+def set_client_settings(settings: str, *, content_type: str = "text/plain") -> Operation[Never, None]:
+    """Store the website's settings: any text, which `client_settings` gives back (native §6.6).
+
+    The website itself stores a JSON object. Persistent tokens are refused here (native §2.1).
+
+    Raises:
+        LocalProtocolError: the text holds a lone surrogate.
+    """
+    try:
+        body = settings.encode()
+    except UnicodeEncodeError:
+        body = None
+    if body is None:
+        raise LocalProtocolError("the settings hold a lone surrogate, which UTF-8 cannot carry")
+    headers = Headers.of(content_type=content_type)
+    return Operation(build(endpoint("put_settings"), Parameters(body=body), headers), NOTHING, REPEATABLE)
+
+
+def change_mailing_consent(
+    marketing: bool, *, email: str | None = None, ui_language: str | None = None
+) -> Operation[Never, None]:
+    """Say whether mail may be sent that nobody asked for, and where to."""
+    return _changing(
+        "change_mailing_consent", REPEATABLE, marketingConsent=marketing, email=email, uiLanguage=ui_language
+    )
+
+
+def set_consent(
+    jurisdiction: str,
+    *,
+    analytics: bool = False,
+    marketing: bool = False,
+    personalization: bool = False,
+    essentials: bool = True,
+    global_opt_out: bool = True,
+) -> Operation[Never, None]:
+    """Say what may be recorded of the account's owner, under the law of a place such as ``US`` (native §6.1)."""
+    return _changing(
+        "put_consent",
+        REPEATABLE,
+        jurisdiction=jurisdiction,
+        analyticsConsent=analytics,
+        marketingConsent=marketing,
+        personalizationConsent=personalization,
+        essentialsConsent=essentials,
+        globalOptOut=global_opt_out,
+    )
+
+
+# ---- the subscription
+
+
+def bind_subscription(
+    processor: Literal["giftkey", "trial"] | str,
+    subscription_id: str,
+    *,
+    confirmed_replace: bool = False,
+    confirmed_ignore: bool = False,
+) -> Operation[Never, None]:
+    """Give the account a subscription that there is, such as that of a gift key (native §6.1).
+
+    Args:
+        processor: who has it; older documents name payment companies.
+        subscription_id: of the subscription: the gift key.
+        confirmed_replace: in place of the one that the account has.
+        confirmed_ignore: as the website sends it.
+
+    Raises (when run):
+        NotFoundError: there is no such subscription.
+        ConflictError: the account has one.
+    """
+    return _changing(
+        "bind_subscription",
+        NEVER,
+        paymentProcessor=processor,
+        subscriptionId=subscription_id,
+        confirmedReplace=confirmed_replace,
+        confirmedIgnore=confirmed_ignore,
+    )
+
+
+def change_subscription(plan: Tier) -> Operation[Never, None]:
+    """Go over to another tier.
+
+    Raises (when run):
+        NotFoundError: there is no subscription to change.
+        ConflictError: the account is on its way to another plan.
+    """
+    return _changing("change_subscription", NEVER, newSubscriptionPlan=int(plan))

@@ -1,0 +1,103 @@
+"""What can be asked of an account; asking twice does no harm (native §6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Never, TypeVar
+
+import msgspec
+
+from ..exchange.endpoints import Parameters, build, endpoint
+from ..exchange.operation import Operation
+from ..exchange.readers import Json, Text
+from ..exchange.retry import REPEATABLE
+from ..exchange.typed import Answer, Typed
+from ..http import Headers
+from .answers import Information, Priority, Subscription, TrialStatus, UserData
+
+__all__ = [
+    "client_settings",
+    "gift_keys",
+    "information",
+    "osano_external_id",
+    "priority",
+    "subscription",
+    "trial_status",
+    "user_data",
+]
+
+A = TypeVar("A", bound=Answer)
+
+_ACCEPT: Final = Headers.of(accept="application/json")
+
+
+class _GiftKeys(msgspec.Struct):
+    giftKeys: tuple[dict[str, Any], ...]  # noqa: N815
+
+
+class _OsanoId(msgspec.Struct):
+    externalOsanoId: str  # noqa: N815
+
+
+def _gift_keys(answer: _GiftKeys) -> tuple[Mapping[str, Any], ...]:
+    return answer.giftKeys
+
+
+def _osano_id(answer: _OsanoId) -> str:
+    return answer.externalOsanoId
+
+
+_GIFT_KEYS: Final = (("application/json", Json(_GiftKeys, _gift_keys)),)
+_OSANO: Final = (("application/json", Json(_OsanoId, _osano_id)),)
+_SETTINGS: Final = (("text/plain", Text()), ("application/json", Text()))
+
+
+def _asking(name: str, type: type[A]) -> Operation[Never, A]:  # noqa: A002
+    request = build(endpoint(name), Parameters(), _ACCEPT)
+    return Operation(request, (("application/json", Typed(type)),), REPEATABLE)
+
+
+def information() -> Operation[Never, Information]:
+    """When the account was opened, whether its e-mail is verified, what is left of the trial (native §6.2)."""
+    return _asking("information", Information)
+
+
+def subscription() -> Operation[Never, Subscription]:
+    """Tier, perks, and the balance of Anlas (native §6.4)."""
+    return _asking("subscription", Subscription)
+
+
+def priority() -> Operation[Never, Priority]:
+    """How soon generations are served (native §6.3)."""
+    return _asking("priority", Priority)
+
+
+def user_data() -> Operation[Never, UserData]:
+    """Information, subscription, priority, keystore and client settings in one answer (native §6.5).
+
+    From persistent tokens keystore and settings are withheld.
+    """
+    return _asking("user_data", UserData)
+
+
+def trial_status() -> Operation[Never, TrialStatus]:
+    """What is left of the trial (native §6.8); the text host says it."""
+    return _asking("trial_status", TrialStatus)
+
+
+def client_settings() -> Operation[Never, str]:
+    """The website's settings as they were stored, whatever their form; ``""`` when there are none (native §6.6).
+
+    Persistent tokens are refused here (native §2.1).
+    """
+    return Operation(build(endpoint("get_settings"), Parameters(), _ACCEPT), _SETTINGS, REPEATABLE)
+
+
+def gift_keys() -> Operation[Never, tuple[Mapping[str, Any], ...]]:
+    """The gift keys that the account has bought (native §6). Persistent tokens are refused here (native §2.1)."""
+    return Operation(build(endpoint("gift_keys"), Parameters(), _ACCEPT), _GIFT_KEYS, REPEATABLE)
+
+
+def osano_external_id() -> Operation[Never, str]:
+    """The name under which the website's consent manager knows the account (native §6)."""
+    return Operation(build(endpoint("osano_external_id"), Parameters(), _ACCEPT), _OSANO, REPEATABLE)

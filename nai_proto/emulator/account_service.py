@@ -1,0 +1,349 @@
+"""The account endpoints of the emulator, with the statuses of native §6 and §17.2."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from ..codecs.box import from_base64
+from ..codecs.keys import email_hash
+from ..errors import Damaged, LocalProtocolError
+from ..exchange.reply import Handler
+from ..secret import AccessKey
+from ..tier import Tier
+from .accounts import Account, Accounts
+from .answers import Refused, answer, answer_empty, answer_json
+from .asked import Asked, Handle
+from .outside import MailKind, Outside
+from .profile import Profile
+
+__all__ = ["AccountService"]
+
+_Key = Annotated[str, msgspec.Meta(min_length=AccessKey.LENGTH)]
+_Mailed = Annotated[str, msgspec.Meta(min_length=16)]
+_VERIFICATION: Final = 64  # characters of the token
+
+
+class _Login(msgspec.Struct):
+    key: str
+
+
+class _Google(msgspec.Struct):
+    idToken: str  # noqa: N815
+
+
+class _Register(msgspec.Struct):
+    key: _Key
+    recaptcha: str | None = None
+    recapcha: str | None = None  # as one client spells it (native §6.1)
+    email: Annotated[str, msgspec.Meta(min_length=64, max_length=64)] | None = None
+    emailCleartext: str | None = None  # noqa: N815
+    allowMarketingEmails: bool = False  # noqa: N815
+    giftkey: str | None = None
+
+
+class _ChangeKey(msgspec.Struct):
+    currentAccessKey: _Key  # noqa: N815
+    newAccessKey: _Key  # noqa: N815
+    newEmail: str | None = None  # noqa: N815
+
+
+class _Email(msgspec.Struct):
+    email: str
+
+
+class _Verify(msgspec.Struct):
+    verificationToken: Annotated[str, msgspec.Meta(min_length=_VERIFICATION, max_length=_VERIFICATION)]  # noqa: N815
+
+
+class _Mailing(msgspec.Struct):
+    marketingConsent: bool  # noqa: N815
+    email: str | None = None
+
+
+class _Consent(msgspec.Struct):
+    jurisdiction: str
+    analyticsConsent: bool  # noqa: N815
+    marketingConsent: bool  # noqa: N815
+    personalizationConsent: bool  # noqa: N815
+    essentialsConsent: bool  # noqa: N815
+    globalOptOut: bool  # noqa: N815
+
+
+class _Recover(msgspec.Struct):
+    recoveryToken: _Mailed  # noqa: N815
+    newAccessKey: _Key  # noqa: N815
+    deleteContent: bool  # noqa: N815
+
+
+class _Delete(msgspec.Struct):
+    deletionToken: _Mailed  # noqa: N815
+
+
+class _Bind(msgspec.Struct):
+    paymentProcessor: str  # noqa: N815
+    subscriptionId: str  # noqa: N815
+    confirmedReplace: bool = False  # noqa: N815
+
+
+class _Plan(msgspec.Struct):
+    newSubscriptionPlan: Annotated[int, msgspec.Meta(ge=0, le=3)]  # noqa: N815
+
+
+class _Overwrite(msgspec.Struct):
+    overwrite: bool = False
+
+
+class _Keystore(msgspec.Struct):
+    keystore: str
+    changeIndex: float | None = None  # noqa: N815
+
+
+class AccountService:
+    """Answers whatever is about an account.
+
+    Args:
+        accounts: all there are.
+        outside: where mails go and gift keys come from.
+        now: UNIX time in seconds.
+    """
+
+    def __init__(self, accounts: Accounts, outside: Outside, now: Callable[[], float]) -> None:
+        self._accounts = accounts
+        self._outside = outside
+        self._now = now
+
+    def handlers(self) -> Mapping[str, Handle]:
+        """By the names of the endpoint table."""
+        return {
+            "login": self._login,
+            "sso_google": self._google,
+            "register": self._register,
+            "change_access_key": self._change_key,
+            "create_persistent_token": self._draw_persistent,
+            "resend_verification": self._resend,
+            "verify_email": self._verify,
+            "request_recovery": self._request_recovery,
+            "recover": self._recover,
+            "request_deletion": self._request_deletion,
+            "finish_deletion": self._finish_deletion,
+            "delete_account": self._delete,
+            "change_mailing_consent": self._mailing,
+            "put_consent": self._consent,
+            "osano_external_id": self._osano,
+            "information": lambda asked: _said(asked, asked.owner.profile.information()),
+            "priority": lambda asked: _said(asked, asked.owner.profile.priority()),
+            "trial_status": lambda asked: _said(asked, asked.owner.profile.trial_status()),
+            "gift_keys": lambda asked: _said(asked, {"giftKeys": asked.owner.profile.gift_keys}),
+            "subscription": self._subscription,
+            "user_data": self._user_data,
+            "bind_subscription": self._bind,
+            "change_subscription": self._change_plan,
+            "get_settings": self._get_settings,
+            "put_settings": self._put_settings,
+            "put_keystore": self._put_keystore,
+        }
+
+    # ---- what gives a token
+
+    def _login(self, asked: Asked) -> Handler:
+        token = self._accounts.login(asked.body(_Login).key)
+        yield from _granted(asked, token.reveal())
+
+    def _google(self, asked: Asked) -> Handler:
+        account = self._outside.google.get(asked.body(_Google).idToken)
+        if account is None:
+            raise Refused(500, "Unknown identity")
+        yield from _granted(asked, self._accounts.granted(account).reveal())
+
+    def _register(self, asked: Asked) -> Handler:
+        body = asked.body(_Register)
+        if body.recaptcha is None and body.recapcha is None:
+            raise Refused(400, "recaptcha must be a string")
+        clear = body.emailCleartext
+        hashed = body.email or (None if clear is None else email_hash(clear))
+        tier = None if body.giftkey is None else self._outside.gift_keys.get(body.giftkey)
+        if body.giftkey is not None and tier is None:
+            raise Refused(400, "Gift key is invalid")
+        account = self._accounts.register(clear, hashed, _key(body.key))
+        account.profile.marketing = body.allowMarketingEmails
+        if body.giftkey is not None and tier is not None:
+            del self._outside.gift_keys[body.giftkey]
+            account.profile.subscribe(tier, self._now())
+        if clear is not None:
+            self._send_verification(account, clear)
+        yield from _granted(asked, self._accounts.granted(account).reveal())
+
+    def _change_key(self, asked: Asked) -> Handler:
+        body, owner = asked.body(_ChangeKey), asked.owner
+        if body.currentAccessKey != owner.key.reveal():
+            raise Refused(401, "Access Key is incorrect.")
+        if body.newEmail is not None and self._accounts.find(email_hash(body.newEmail)) not in (None, owner):
+            raise Refused(409, "Email is taken")
+        token = self._accounts.change_key(owner, _key(body.newAccessKey))
+        if body.newEmail is not None:
+            _move(owner, body.newEmail)
+        yield from _granted(asked, token.reveal())
+
+    def _draw_persistent(self, asked: Asked) -> Handler:
+        token = self._accounts.draw_persistent(asked.owner, overwrite=asked.body(_Overwrite).overwrite)
+        yield from answer_json(asked.row.status, {"token": token.reveal()})
+
+    # ---- what goes by mail
+
+    def _send_verification(self, account: Account, email: str) -> None:
+        account.profile.letter_sent = True
+        self._outside.mail(MailKind.VERIFICATION, email, account, self._accounts.letters(_VERIFICATION))
+
+    def _resend(self, asked: Asked) -> Handler:
+        email = asked.body(_Email).email
+        account = self._accounts.find(email_hash(email))
+        if account is None:
+            raise Refused(401, "No account has this email")
+        if account.profile.email_verified:
+            raise Refused(409, "Email is already verified")
+        self._send_verification(account, email)
+        yield from answer_empty(asked.row.status)
+
+    def _verify(self, asked: Asked) -> Handler:
+        token = asked.body(_Verify).verificationToken
+        self._outside.find(MailKind.VERIFICATION, token).profile.email_verified = True
+        self._outside.used(MailKind.VERIFICATION, token)
+        yield from answer_empty(asked.row.status)
+
+    def _request_recovery(self, asked: Asked) -> Handler:
+        email = asked.body(_Email).email
+        account = self._accounts.find(email_hash(email))
+        if account is not None:
+            self._outside.mail(MailKind.RECOVERY, email, account, self._accounts.letters(32))
+        yield from answer_empty(asked.row.status)  # whether or not there is one
+
+    def _recover(self, asked: Asked) -> Handler:
+        body = asked.body(_Recover)
+        account = self._outside.find(MailKind.RECOVERY, body.recoveryToken)
+        token = self._accounts.change_key(account, _key(body.newAccessKey))
+        self._outside.used(MailKind.RECOVERY, body.recoveryToken)
+        if body.deleteContent:
+            account.storage.clear_stories()
+        yield from _granted(asked, token.reveal())
+
+    def _request_deletion(self, asked: Asked) -> Handler:
+        email = asked.body(_Email).email
+        if email_hash(email) != asked.owner.profile.email_hash:
+            raise Refused(400, "email is not the account's")
+        self._outside.mail(MailKind.DELETION, email, asked.owner, self._accounts.letters(32))
+        yield from answer_empty(asked.row.status)
+
+    def _finish_deletion(self, asked: Asked) -> Handler:
+        self._remove(self._outside.find(MailKind.DELETION, asked.body(_Delete).deletionToken))
+        yield from answer_empty(asked.row.status)
+
+    def _delete(self, asked: Asked) -> Handler:
+        self._remove(asked.owner)
+        yield from answer_empty(asked.row.status)
+
+    def _remove(self, account: Account) -> None:
+        self._accounts.remove(account)
+        self._outside.forget(account)
+
+    # ---- what is said, and what is only noted
+
+    def _mailing(self, asked: Asked) -> Handler:
+        asked.owner.profile.marketing = asked.body(_Mailing).marketingConsent
+        yield from answer_empty(asked.row.status)
+
+    def _consent(self, asked: Asked) -> Handler:
+        asked.body(_Consent)
+        yield from answer_empty(asked.row.status)
+
+    def _osano(self, asked: Asked) -> Handler:
+        digest = hashlib.sha256(asked.owner.profile.email_hash.encode()).digest()
+        yield from _said(asked, {"externalOsanoId": urlsafe_b64encode(digest).rstrip(b"=").decode()})
+
+    def _subscription(self, asked: Asked) -> Handler:
+        yield from _said(asked, asked.owner.profile.subscription(persistent=asked.persistent))
+
+    def _user_data(self, asked: Asked) -> Handler:
+        keystore = {"keystore": asked.owner.storage.keystore}
+        yield from _said(asked, asked.owner.profile.data(keystore, persistent=asked.persistent))
+
+    def _get_settings(self, asked: Asked) -> Handler:
+        yield from answer(asked.row.status, "text/plain; charset=utf-8", asked.owner.profile.settings or b"")
+
+    def _put_settings(self, asked: Asked) -> Handler:
+        asked.owner.profile.settings = asked.parameters.body
+        yield from answer_empty(asked.row.status)
+
+    # ---- the subscription
+
+    def _bind(self, asked: Asked) -> Handler:
+        body, profile = asked.body(_Bind), asked.owner.profile
+        match body.paymentProcessor:
+            case "giftkey":
+                self._bind_gift(profile, body)
+            case "trial" if profile.trial:
+                raise Refused(409, "Trial is already activated")
+            case "trial":
+                profile.trial = True
+            case _:
+                raise Refused(400, "paymentProcessor must be one of the following values: giftkey, trial")
+        yield from answer_empty(asked.row.status)
+
+    def _bind_gift(self, profile: Profile, body: _Bind) -> None:
+        tier = self._outside.gift_keys.get(body.subscriptionId)
+        if tier is None:
+            raise Refused(404, "Subscription not found")
+        if profile.active and not body.confirmedReplace:
+            raise Refused(409, "Account has an active subscription")
+        del self._outside.gift_keys[body.subscriptionId]
+        profile.subscribe(tier, self._now())
+
+    def _change_plan(self, asked: Asked) -> Handler:
+        plan, profile = asked.body(_Plan, lax=True).newSubscriptionPlan, asked.owner.profile
+        if not profile.active:
+            raise Refused(404, "Subscription not found")
+        profile.tier = Tier(plan)
+        yield from answer_empty(asked.row.status)
+
+    # ---- the keystore
+
+    def _put_keystore(self, asked: Asked) -> Handler:
+        body, storage = asked.body(_Keystore), asked.owner.storage
+        try:
+            from_base64(body.keystore, "keystore")
+        except Damaged:
+            raise Refused(400, "keystore must be base64 encoded") from None
+        told = storage.indexed and storage.keystore is not None
+        if body.changeIndex is not None and not told:
+            raise Refused(400, "changeIndex is not expected")
+        if body.changeIndex not in (None, storage.keystore_index):
+            raise Refused(409, "Keystore was changed meanwhile")
+        storage.keystore = body.keystore or None
+        storage.keystore_index = storage.keystore_index + 1 if body.keystore else 0
+        yield from answer_empty(asked.row.status)
+
+
+def _said(asked: Asked, document: Mapping[str, Any]) -> Handler:
+    yield from answer_json(asked.row.status, document)
+
+
+def _granted(asked: Asked, token: str) -> Handler:
+    yield from answer_json(asked.row.status, {"accessToken": token})
+
+
+def _key(text: str) -> AccessKey:
+    try:
+        return AccessKey(text)
+    except LocalProtocolError:
+        raise Refused(400, f"key must be exactly {AccessKey.LENGTH} characters long") from None
+
+
+def _move(account: Account, email: str) -> None:
+    """Another e-mail, which is to be verified anew."""
+    account.email = email
+    account.profile.plaintext_email, account.profile.email_hash = email, email_hash(email)
+    account.profile.email_verified = False

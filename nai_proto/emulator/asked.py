@@ -1,0 +1,50 @@
+"""A request as the emulator's handlers see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
+
+import msgspec
+
+from ..exchange.endpoints import Endpoint, Parameters
+from ..exchange.reply import Handler
+from .accounts import Account
+from .answers import Refused
+
+__all__ = ["Asked", "Handle"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked, and by whom."""
+
+    row: Endpoint
+    parameters: Parameters
+    account: Account | None
+    persistent: bool = False
+    "Was it signed with a persistent token?"
+
+    @property
+    def owner(self) -> Account:
+        """The account, on endpoints that want a token."""
+        assert self.account is not None
+        return self.account
+
+    def body(self, type: type[T], *, lax: bool = False) -> T:  # noqa: A002
+        """The body as a value of the type; whatever else it is, is 400.
+
+        Args:
+            type: of the body.
+            lax: take ``"3"`` for ``3``, as some clients send it (native §6.1).
+        """
+        try:
+            return msgspec.json.decode(self.parameters.body, type=type, strict=not lax)
+        except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, not of the type, too deep
+            raise Refused(400, f"Validation error: {error}") from None
+
+
+Handle: TypeAlias = Callable[[Asked], Handler]

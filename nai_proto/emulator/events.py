@@ -1,0 +1,72 @@
+"""Submissions to the service's contests, and votes for them: kept and given back as they came (native §17.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import msgspec
+
+from ..exchange.reply import Handler
+from .answers import Refused, answer_empty, answer_json
+from .asked import Asked, Handle
+
+__all__ = ["handlers"]
+
+_Short = Annotated[str, msgspec.Meta(max_length=256)]
+_Long = Annotated[str, msgspec.Meta(max_length=4096)]
+
+
+class _Submission(msgspec.Struct):
+    data: str
+    dataName: _Short  # noqa: N815
+    authorName: _Short  # noqa: N815
+    authorEmail: _Short  # noqa: N815
+    event: _Short
+    socials: _Long
+    mediums: _Long
+
+
+class _Vote(msgspec.Struct):
+    id: str
+
+
+def handlers() -> Mapping[str, Handle]:
+    """By the names of the endpoint table."""
+    return {
+        "submit": _submit,
+        "get_submission": _get_submission,
+        "vote": _vote,
+        "get_vote": _get_vote,
+        "delete_vote": _delete_vote,
+    }
+
+
+def _submit(asked: Asked) -> Handler:
+    event = asked.body(_Submission).event
+    asked.owner.profile.submissions[event] = asked.body(dict[str, Any])
+    yield from answer_empty(asked.row.status)
+
+
+def _get_submission(asked: Asked) -> Handler:
+    yield from answer_json(asked.row.status, asked.owner.profile.submissions.get(asked.parameters.path["event"], {}))
+
+
+def _vote(asked: Asked) -> Handler:
+    votes, event = asked.owner.profile.votes, asked.parameters.path["event"]
+    if event in votes:
+        raise Refused(409, "Already voted")
+    votes[event] = {"id": asked.body(_Vote).id}
+    yield from answer_empty(asked.row.status)
+
+
+def _get_vote(asked: Asked) -> Handler:
+    yield from answer_json(asked.row.status, asked.owner.profile.votes.get(asked.parameters.path["event"], {}))
+
+
+def _delete_vote(asked: Asked) -> Handler:
+    votes, event = asked.owner.profile.votes, asked.parameters.path["event"]
+    if votes.get(event) != {"id": asked.body(_Vote).id}:
+        raise Refused(409, "No such vote")
+    del votes[event]
+    yield from answer_empty(asked.row.status)

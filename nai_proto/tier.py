@@ -1,0 +1,17 @@
+"""What accounts pay for."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+__all__ = ["Tier"]
+
+
+class Tier(IntEnum):
+    """What an account pays for, as the service numbers it (native §6.4)."""
+
+    PAPER = 0
+    "Nothing, or a trial."
+    TABLET = 1
+    SCROLL = 2
+    OPUS = 3

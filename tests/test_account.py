@@ -1,0 +1,628 @@
+"""Accounts, as a client sees them (native §2.1, §3, §6)."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import traceback
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nai_proto import account, objects
+from nai_proto.account import Information, Perks, Priority, Subscription, Tier, TrainingSteps, TrialStatus, UserData
+from nai_proto.codecs.keystore import open_keystore
+from nai_proto.emulator import Account, Emulator, MailKind
+from nai_proto.errors import (
+    AuthenticationError,
+    ConflictError,
+    InvalidRequestError,
+    LocalProtocolError,
+    NaiError,
+    NotFoundError,
+    RemoteProtocolError,
+    ServerError,
+    StatusError,
+    StreamError,
+)
+from nai_proto.exchange.call import Call
+from nai_proto.exchange.endpoints import ENDPOINTS, Parameters, build
+from nai_proto.exchange.operation import Operation
+from nai_proto.exchange.retry import CAREFUL, NEVER, REPEATABLE
+from nai_proto.exchange.session import Session
+from nai_proto.http import Head, Headers, Host, Request
+from nai_proto.limits import Limits
+from nai_proto.secret import AccessKey, AccessToken, Password, PersistentToken
+from nai_proto.testing import Clock, Played, converse, play
+from nai_transports import memory
+from tests.support import EMAIL, PASSWORD, an_emulator
+
+JSON = Head(200, Headers.of(content_type="application/json"))
+KEY = account.access_key(EMAIL, Password(PASSWORD))
+OTHER_KEY = account.access_key(EMAIL, Password("another"))
+PERSISTENT = PersistentToken("pst-" + "x" * 64)
+ACCESS = AccessToken("eyJ.access.x")
+
+# The example of native §6.4.
+OPUS: dict[str, Any] = {
+    "tier": 3,
+    "active": True,
+    "expiresAt": 1789625617,
+    "accountType": 0,
+    "isGracePeriod": False,
+    "isPaypal": False,
+    "paymentProcessor": "chargebee",
+    "perks": {
+        "maxPriorityActions": 1000,
+        "startPriority": 10,
+        "moduleTrainingSteps": 10000,
+        "unlimitedMaxPriority": True,
+        "contextTokens": 8192,
+    },
+    "trainingStepsLeft": {"fixedTrainingStepsLeft": 9405, "purchasedTrainingSteps": 12},
+    "usage": {"percent": 196, "isNegative": False, "timeUntilNextPercent": 0},
+}
+PRIORITY: dict[str, Any] = {"maxPriorityActions": 1250, "nextRefillAt": 1789625617, "taskPriority": 10}
+INFORMATION: dict[str, Any] = {
+    "emailVerified": True,
+    "emailVerificationLetterSent": True,
+    "trialActivated": False,
+    "trialActionsLeft": 50,
+    "accountCreatedAt": 1600000000,
+}
+DATA: dict[str, Any] = {
+    "priority": PRIORITY,
+    "subscription": OPUS,
+    "keystore": {"keystore": None},
+    "settings": None,
+    "information": INFORMATION,
+}
+TYPED: dict[str, tuple[Operation[Any, Any], dict[str, Any]]] = {
+    "subscription": (account.subscription(), OPUS),
+    "priority": (account.priority(), PRIORITY),
+    "information": (account.information(), INFORMATION),
+    "user_data": (account.user_data(), DATA),
+}
+every_typed = pytest.mark.parametrize("name", TYPED)
+
+# Every operation of the module, by its endpoint.
+OPERATIONS: dict[str, Operation[Any, Any]] = {
+    "register": account.register_with_key(KEY, "riddle", email=EMAIL),
+    "login": account.login_with_key(KEY),
+    "sso_google": account.login_with_google("identity"),
+    "change_access_key": account.change_access_key(KEY, OTHER_KEY),
+    "create_persistent_token": account.create_persistent_token(),
+    "recover": account.recover("r" * 16, KEY),
+    "resend_verification": account.resend_verification(EMAIL),
+    "verify_email": account.verify_email("v" * 64),
+    "change_mailing_consent": account.change_mailing_consent(True),
+    "put_consent": account.set_consent("US"),
+    "information": account.information(),
+    "osano_external_id": account.osano_external_id(),
+    "request_deletion": account.request_deletion(EMAIL),
+    "finish_deletion": account.finish_deletion("d" * 16),
+    "request_recovery": account.request_recovery(EMAIL),
+    "delete_account": account.delete_account(),
+    "user_data": account.user_data(),
+    "priority": account.priority(),
+    "gift_keys": account.gift_keys(),
+    "subscription": account.subscription(),
+    "bind_subscription": account.bind_subscription("giftkey", "gift"),
+    "change_subscription": account.change_subscription(Tier.SCROLL),
+    "get_settings": account.client_settings(),
+    "put_settings": account.set_client_settings("{}"),
+    "trial_status": account.trial_status(),
+    "get_keystore": objects.keystore(),
+    "put_keystore": objects.put_keystore("", 4),
+}
+every_operation = pytest.mark.parametrize("name", OPERATIONS)
+
+
+def answered(operation: Operation[Any, Any], document: object) -> Played[Any, Any]:
+    return play(operation, [JSON, json.dumps(document).encode(), b""])
+
+
+def body_of(operation: Operation[Any, Any]) -> Any:
+    return json.loads(operation.request.body)
+
+
+# ---- operations are values
+
+
+@every_operation
+def test_an_operation_pickles_and_shows_no_secret(name: str) -> None:
+    operation = OPERATIONS[name]
+    assert pickle.loads(pickle.dumps(operation)) == operation
+    assert KEY.reveal() not in repr(operation)
+    assert EMAIL not in repr(operation)
+
+
+@every_operation
+def test_an_operation_asks_its_endpoint(name: str) -> None:
+    row, request = ENDPOINTS[name], OPERATIONS[name].request
+    assert (request.method, request.target, request.host) == (row.method, row.path, row.host)
+    assert request.login_only == row.login_only
+    sent = request.headers.get("content-type")
+    assert sent == (None if not request.body else "text/plain" if name == "put_settings" else "application/json")
+
+
+def test_what_is_sent_again_is_what_may_be() -> None:
+    policies = {name: operation.policy for name, operation in OPERATIONS.items()}
+    never = {"delete_account", "finish_deletion", "bind_subscription", "change_subscription"}
+    said = {"put_settings", "put_consent", "change_mailing_consent", "login", "sso_google"}
+    asked = {name for name in policies if ENDPOINTS[name].method == "GET"}
+    assert {name for name, policy in policies.items() if policy == NEVER} == never
+    assert {name for name, policy in policies.items() if policy == REPEATABLE} == said | asked
+    assert {name for name, policy in policies.items() if policy == CAREFUL} == set(policies) - never - said - asked
+    assert account.create_persistent_token(overwrite=True).policy == REPEATABLE
+
+
+def test_what_is_not_given_is_not_sent() -> None:
+    assert body_of(account.login_with_key(KEY)) == {"key": KEY.reveal()}
+    assert body_of(account.login_with_key(KEY, recaptcha="x")) == {"key": KEY.reveal(), "recaptcha": "x"}
+    assert body_of(account.register_with_key(KEY, "riddle")) == {
+        "recaptcha": "riddle",
+        "key": KEY.reveal(),
+        "allowMarketingEmails": False,
+    }
+    assert body_of(account.change_access_key(KEY, OTHER_KEY, new_email="b@c")) == {
+        "currentAccessKey": KEY.reveal(),
+        "newAccessKey": OTHER_KEY.reveal(),
+        "newEmail": "b@c",
+    }
+    assert body_of(account.change_subscription(Tier.OPUS)) == {"newSubscriptionPlan": 3}
+    assert body_of(objects.put_keystore("eA==", 4.0)) == {"keystore": "eA==", "changeIndex": 4}
+    assert body_of(objects.put_keystore("eA==", 4.5)) == {"keystore": "eA==", "changeIndex": 4.5}
+    assert body_of(objects.put_keystore("eA==")) == {"keystore": "eA=="}
+    assert isinstance(body_of(objects.put_keystore("eA==", 4.0))["changeIndex"], int)
+
+
+def test_a_registration_sends_the_e_mail_and_its_hash() -> None:
+    body = body_of(account.register_with_key(KEY, "x", email=EMAIL, gift_key="g", locale="jp", enterprise=True))
+    assert body["email"] == account.email_hash(EMAIL)
+    assert body["emailCleartext"] == EMAIL
+    assert (body["giftkey"], body["locale"], body["isRecaptchaEnterprise"]) == ("g", "jp", True)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: account.verify_email("v" * 63),
+        lambda: account.recover("r" * 15, KEY),
+        lambda: account.finish_deletion("d" * 15),
+        lambda: account.set_client_settings("\ud800"),
+        lambda: account.change_password(EMAIL, "same", "same"),
+        lambda: account.change_password(EMAIL, "old", ""),
+        lambda: AccessKey("short"),
+    ],
+)
+def test_what_cannot_be_right_is_not_sent(call: Any) -> None:
+    with pytest.raises(LocalProtocolError) as caught:
+        call()
+    assert "\ud800" not in "".join(traceback.format_exception(caught.value))
+
+
+# ---- tokens that may not
+
+
+LOGIN_ONLY = [row for row in ENDPOINTS.values() if row.login_only]
+
+
+def test_persistent_tokens_are_refused_where_the_service_refuses_them() -> None:
+    paths = {row.path for row in LOGIN_ONLY}
+    assert {path for path in paths if not path.startswith("/user/objects/")} == {
+        "/user/keystore",
+        "/user/clientsettings",
+        "/user/giftkeys",
+        "/user/create-persistent-token",
+    }
+    assert {row.path for row in ENDPOINTS.values() if row.path.startswith("/user/objects/")} < paths
+
+
+@pytest.mark.parametrize("row", LOGIN_ONLY, ids=lambda row: row.name)
+def test_a_session_does_not_sign_with_a_token_that_the_endpoint_refuses(row: Any) -> None:
+    request = build(row, Parameters(dict.fromkeys(row.names, "x")))
+    for asking in (Session(token=PERSISTENT), Session(token=ACCESS)):
+        signed_by = Request(**{**fields(request), "token": PERSISTENT})
+        with pytest.raises(LocalProtocolError, match=f"{row.method} /user/.*PersistentToken.*login") as caught:
+            asking.sign(signed_by)
+        assert "xxxx" not in str(caught.value)
+    signed = Session(token=ACCESS).sign(request)
+    assert signed.token == ACCESS
+    assert Session(token=PERSISTENT).sign(signed) == signed  # it is signed already
+    assert Session().sign(request).token is None
+
+
+def fields(request: Request) -> dict[str, Any]:
+    return {name: getattr(request, name) for name in ("method", "target", "headers", "body", "host", "login_only")}
+
+
+def test_it_is_said_before_anything_is_sent_by_every_face() -> None:
+    def nobody(request: Request) -> Any:
+        raise AssertionError("something was sent")
+
+    session = Session.at("http://x", token=PERSISTENT)
+    played = converse(account.client_settings(), nobody, session)
+    assert isinstance(played.error, LocalProtocolError)
+    assert played.kinds == "Send"
+    with memory.Client(nobody, session) as client, pytest.raises(LocalProtocolError, match="/user/giftkeys"):
+        client.run(account.gift_keys())
+    with pytest.raises(LocalProtocolError, match="/user/create-persistent-token"):
+        session.sign(Call(account.create_persistent_token()).send())
+
+
+def test_every_other_endpoint_takes_either_token() -> None:
+    session = Session(token=PERSISTENT)
+    for row in ENDPOINTS.values():
+        if not row.login_only:
+            assert session.sign(build(row, Parameters(dict.fromkeys(row.names, "x")))).token == PERSISTENT
+
+
+# ---- typed answers
+
+
+def test_the_example_of_a_subscription_is_read() -> None:
+    said: Subscription = answered(account.subscription(), OPUS).result
+    assert said.tier is Tier.OPUS
+    assert (said.active, said.expires_at, said.anlas) == (True, 1789625617, 9417)
+    assert said.perks == Perks(
+        max_priority_actions=1000,
+        start_priority=10,
+        context_tokens=8192,
+        unlimited_max_priority=True,
+        module_training_steps=10000,
+    )
+    assert said.training_steps_left == TrainingSteps(fixed_training_steps_left=9405, purchased_training_steps=12)
+    assert said.usage is not None
+    assert (said.usage.percent, said.usage.is_negative) == (196, False)
+    assert (said.payment_processor, said.payment_processor_data, said.extra) == ("chargebee", None, {})
+    assert answered(account.subscription(), {**OPUS, "paymentProcessor": 3}).result.payment_processor == 3
+
+
+def required(type: Any) -> list[tuple[str, ...]]:  # noqa: A002
+    """The paths of the keys that an answer must have."""
+    import msgspec
+
+    found: list[tuple[str, ...]] = []
+    for field in msgspec.structs.fields(type):
+        if field.required:
+            found.append((field.encode_name,))
+            if isinstance(field.type, type_of_types) and issubclass(field.type, msgspec.Struct):
+                found += [(field.encode_name, *rest) for rest in required(field.type)]
+    return found
+
+
+type_of_types = type
+KINDS: dict[str, Any] = {
+    "subscription": Subscription,
+    "priority": Priority,
+    "information": Information,
+    "user_data": UserData,
+}
+PATHS = [(name, path) for name, kind in KINDS.items() for path in required(kind)]
+
+
+def changed(document: dict[str, Any], path: tuple[str, ...], change: Any) -> dict[str, Any]:
+    copy: dict[str, Any] = json.loads(json.dumps(document))
+    place = copy
+    for key in path[:-1]:
+        place = place[key]
+    change(place, path[-1])
+    return copy
+
+
+@pytest.mark.parametrize(("name", "path"), PATHS)
+def test_a_key_that_is_missing_is_named_with_its_path(name: str, path: tuple[str, ...]) -> None:
+    operation, document = TYPED[name]
+    error = answered(operation, changed(document, path, lambda place, key: place.pop(key))).error
+    assert isinstance(error, RemoteProtocolError)
+    assert f"`{path[-1]}`" in str(error)
+    assert len(path) == 1 or f"`$.{'.'.join(path[:-1])}`" in str(error)
+    assert operation.request.path in str(error)
+
+
+@pytest.mark.parametrize(("name", "path"), PATHS)
+def test_a_value_of_another_type_is_named_with_its_path_and_not_quoted(name: str, path: tuple[str, ...]) -> None:
+    operation, document = TYPED[name]
+    wrong = changed(document, path, lambda place, key: place.__setitem__(key, "hunter2"))
+    error = answered(operation, wrong).error
+    assert isinstance(error, RemoteProtocolError)
+    assert f"`$.{'.'.join(path)}`" in str(error)
+    assert "hunter2" not in "".join(traceback.format_exception(error))
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=5,
+)
+json_documents = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from([*OPUS, *PRIORITY, *DATA, *OPUS["perks"], "*", "new"]), inner, max_size=6)
+    ),
+    max_leaves=20,
+)
+new_keys = st.dictionaries(st.text(max_size=8).map("new-{}".format), json_values, max_size=3)
+
+
+@given(new_keys, new_keys)
+def test_unknown_keys_are_kept_at_every_level(outer: dict[str, Any], inner: dict[str, Any]) -> None:
+    document = {**OPUS, **outer, "perks": {**OPUS["perks"], **inner}}
+    said: Subscription = answered(account.subscription(), document).result
+    assert said.extra == outer
+    assert said.perks.extra == inner
+    assert answered(account.user_data(), {**DATA, "subscription": document}).result.subscription == said
+    assert pickle.loads(pickle.dumps(said)) == said
+
+
+@every_typed
+def test_what_has_no_name_here_is_unvalidated_as_it_came(name: str) -> None:
+    operation, document = TYPED[name]
+    plain = account.unvalidated(operation)
+    assert answered(plain, document).result == document
+    assert answered(plain, {"any": ["thing"]}).result == {"any": ["thing"]}
+    assert answered(plain, [1]).result == [1]
+    assert (plain.request, plain.policy) == (operation.request, operation.policy)
+    assert pickle.loads(pickle.dumps(plain)) == plain
+    assert isinstance(play(plain, [JSON, b"{", b""]).error, RemoteProtocolError)
+
+
+def test_a_whole_number_is_an_int_however_it_is_written() -> None:
+    document = changed(OPUS, ("trainingStepsLeft", "fixedTrainingStepsLeft"), lambda p, k: p.__setitem__(k, 9405.0))
+    said = answered(account.subscription(), {**document, "expiresAt": 17.0, "new": [{"a": 2.0, "b": 2.5}]}).result
+    assert isinstance(said.anlas, int)
+    assert isinstance(said.expires_at, int)
+    assert said.extra == {"new": [{"a": 2, "b": 2.5}]}
+    half = changed(OPUS, ("trainingStepsLeft", "fixedTrainingStepsLeft"), lambda p, k: p.__setitem__(k, 0.5))
+    assert "fixedTrainingStepsLeft" in str(answered(account.subscription(), half).error)
+
+
+@given(json_documents)
+def test_whatever_is_answered_is_read_or_refused(document: object) -> None:
+    for operation, _ in TYPED.values():
+        assert isinstance(answered(operation, document).error, RemoteProtocolError | StreamError | None)
+
+
+@pytest.mark.parametrize("levels", [120, 129, 900, 5000])
+@pytest.mark.parametrize("limits", [Limits(), Limits(json_depth=100_000)])
+def test_what_is_nested_too_deeply_is_refused(levels: int, limits: Limits) -> None:
+    head = Head(JSON.status, JSON.headers, limits=limits)
+    body = json.dumps(PRIORITY).encode()[:-1] + b',"new":' + b"[" * levels + b"]" * levels + b"}"
+    played = play(account.priority(), [head, body, b""])
+    assert isinstance(played.error, RemoteProtocolError | None)
+    assert levels < 5000 or played.error is not None
+    assert levels > 120 or played.error is None
+
+
+def test_every_name_of_the_module_is_found_and_no_other() -> None:
+    for name in account.__all__:
+        assert getattr(account, name) is not None
+    assert set(account.__all__) <= set(dir(account))
+    with pytest.raises(AttributeError, match="subscriptions"):
+        account.subscriptions  # type: ignore[attr-defined]  # noqa: B018 -- misspelt on purpose
+
+
+@pytest.mark.parametrize("tier", [-1, 4, 2.5, None, True, "3"])
+def test_a_tier_that_there_is_not_is_an_error_with_its_path(tier: object) -> None:
+    error = answered(account.subscription(), {**OPUS, "tier": tier}).error
+    assert isinstance(error, RemoteProtocolError)
+    assert "`$.tier`" in str(error)
+
+
+def test_what_is_private_is_not_shown() -> None:
+    document = {**OPUS, "paymentProcessorData": {"c": "hunter2"}, "new": "hunter2"}
+    subscription = answered(account.subscription(), document).result
+    assert subscription.payment_processor_data == {"c": "hunter2"}
+    said: UserData = answered(
+        account.user_data(),
+        {
+            **DATA,
+            "subscription": document,
+            "settings": "hunter2",
+            "keystore": {"keystore": "hunter2"},
+            "information": {**INFORMATION, "plaintextEmail": "hunter2@example.com"},
+        },
+    ).result
+    assert said.information.plaintext_email == "hunter2@example.com"
+    assert "hunter2" not in repr(said)
+    assert "extra=['new']" in repr(said)
+    assert "anlas" not in repr(said)
+
+
+def test_a_keystore_that_is_withheld_is_not_an_empty_one() -> None:
+    assert answered(account.user_data(), {**DATA, "keystore": {}}).result.keystore_withheld
+    assert not answered(account.user_data(), DATA).result.keystore_withheld
+    less = {key: value for key, value in DATA.items() if key not in ("keystore", "settings")}
+    said = answered(account.user_data(), less).result
+    assert said.keystore_withheld
+    assert said.settings is None
+    assert isinstance(answered(account.user_data(), {**DATA, "keystore": None}).error, RemoteProtocolError)
+
+
+def test_a_trial_may_be_told_with_or_without_anything() -> None:
+    seen = {"used_text_actions": 1, "remaining_text_actions": 49, "trial_activated": True, "trialActionsLeft": 7}
+    said = answered(account.trial_status(), seen).result
+    assert said == TrialStatus(
+        used_text_actions=1, remaining_text_actions=49, trial_activated=True, extra={"trialActionsLeft": 7}
+    )
+    assert answered(account.trial_status(), {}).result == TrialStatus()
+
+
+def test_an_error_inside_a_good_answer_is_one() -> None:
+    assert isinstance(answered(account.subscription(), {"error": "no"}).error, StreamError)
+
+
+@pytest.mark.parametrize("document", [{}, {"accessToken": 7}, {"accessToken": "a b"}, {"accessToken": None}])
+@pytest.mark.parametrize("name", ["login", "register", "recover", "change_access_key", "sso_google"])
+def test_what_is_no_access_token_is_refused(name: str, document: object) -> None:
+    assert isinstance(answered(OPERATIONS[name], document).error, RemoteProtocolError)
+
+
+@pytest.mark.parametrize("document", [{}, {"token": 7}, {"token": None}, {"token": "eyJ"}, {"token": "pst-a b"}])
+def test_what_is_no_persistent_token_is_refused(document: object) -> None:
+    assert isinstance(answered(account.create_persistent_token(), document).error, RemoteProtocolError)
+
+
+@pytest.mark.parametrize("body", [b"", b"plain", b'{"error": 1}', b'"text"', "é".encode()])
+@pytest.mark.parametrize("content_type", ["text/plain", "application/json"])
+def test_settings_come_as_they_are(body: bytes, content_type: str) -> None:
+    head = Head(200, Headers.of(content_type=content_type))
+    assert play(account.client_settings(), [head, body, b""]).result == body.decode()
+
+
+def test_settings_that_are_no_text_or_a_page_are_refused() -> None:
+    assert isinstance(play(account.client_settings(), [JSON, b"\xff", b""]).error, RemoteProtocolError)
+    page = Head(200, Headers.of(content_type="text/html"))
+    assert isinstance(play(account.client_settings(), [page]).error, RemoteProtocolError)
+    assert play(account.client_settings(), [Head(200), b""]).result == ""
+
+
+def test_other_answers_are_what_they_hold() -> None:
+    assert answered(account.gift_keys(), {"giftKeys": [{"a": 1}], "new": 1}).result == ({"a": 1},)
+    assert answered(account.osano_external_id(), {"externalOsanoId": "x"}).result == "x"
+    assert play(account.delete_account(), [Head(204), b""]).result is None
+    assert account.trial_status().request.host is Host.TEXT
+
+
+# ---- against the emulator
+
+
+def logged_in(emulator: Emulator, email: str = EMAIL, password: str = PASSWORD) -> Session:
+    return Session.at("http://x", token=converse(account.login(email, password), emulator).result)
+
+
+def by_persistent(owner: Account) -> Session:
+    return Session.at("http://x", token=owner.persistent_token)
+
+
+def test_what_an_account_is_comes_typed() -> None:
+    emulator, owner = an_emulator()
+    owner.profile.bought_anlas = 5
+    session = by_persistent(owner)
+    said = converse(account.subscription(), emulator, session).result
+    assert (said.tier, said.active, said.anlas, said.extra) == (Tier.OPUS, True, 10_005, {})
+    information = converse(account.information(), emulator, session).result
+    assert (information.email_verified, information.plaintext_email) == (True, EMAIL)
+    assert information.extra == {}
+    assert converse(account.priority(), emulator, session).result.task_priority == 10
+    assert converse(account.trial_status(), emulator, session).result.remaining_text_actions == 50
+    data = converse(account.user_data(), emulator, session).result
+    assert data.keystore_withheld
+    assert (data.subscription, data.information) == (said, information)
+    assert converse(account.unvalidated(account.subscription()), emulator, session).result["tier"] == 3
+    assert len(converse(account.osano_external_id(), emulator, session).result) == 43
+    full = converse(account.user_data(), emulator, logged_in(emulator)).result
+    assert not full.keystore_withheld
+    assert len(open_keystore(full.keystore, account.encryption_key(EMAIL, Password(PASSWORD)))) == 3
+
+
+def test_an_account_is_opened_verified_and_closed() -> None:
+    emulator, _ = an_emulator()
+    token = converse(account.register("new@example.com", "secret", "riddle"), emulator).result
+    session = Session.at("http://x", token=token)
+    information = converse(account.information(), emulator, session).result
+    assert (information.email_verified, information.email_verification_letter_sent) == (False, True)
+    assert (information.trial_actions_left, information.trial_images_left) == (50, 30)
+    assert converse(account.subscription(), emulator, session).result.tier is Tier.PAPER
+    assert converse(account.resend_verification("new@example.com"), emulator).error is None
+    assert [mail.kind for mail in emulator.outside.mails] == [MailKind.VERIFICATION] * 2
+    assert converse(account.verify_email(emulator.outside.mails[1].token), emulator).error is None
+    assert converse(account.information(), emulator, session).result.email_verified
+    again = converse(account.register("new@example.com", "secret", "riddle"), emulator)
+    assert isinstance(again.error, ConflictError)
+    assert converse(account.request_deletion("new@example.com"), emulator, session).error is None
+    deletion = emulator.outside.mails[-1]
+    assert deletion.token not in repr(deletion)
+    assert converse(account.finish_deletion(deletion.token), emulator).error is None
+    assert isinstance(converse(account.information(), emulator, session).error, AuthenticationError)
+    assert isinstance(converse(account.login("new@example.com", "secret"), emulator).error, AuthenticationError)
+
+
+def test_a_persistent_token_is_drawn_with_a_login_and_replaces_the_old_one() -> None:
+    emulator, owner = an_emulator()
+    session, old = logged_in(emulator), by_persistent(owner)
+    assert isinstance(converse(account.create_persistent_token(), emulator, session).error, ConflictError)
+    drawn = converse(account.create_persistent_token(overwrite=True), emulator, session).result
+    assert converse(account.subscription(), emulator, Session.at("http://x", token=drawn)).error is None
+    assert isinstance(converse(account.subscription(), emulator, old).error, AuthenticationError)
+
+
+def test_a_lost_password_is_replaced_with_a_mailed_token() -> None:
+    emulator, _ = an_emulator()
+    assert converse(account.request_recovery("nobody@example.com"), emulator).error is None
+    assert emulator.outside.mails == []
+    assert converse(account.request_recovery(EMAIL), emulator).error is None
+    (mail,) = emulator.outside.mails
+    token = converse(account.recover(mail.token, OTHER_KEY, delete_content=True), emulator).result
+    session = Session.at("http://x", token=token)
+    assert converse(objects.keystore(), emulator, session).result.keystore is None
+    assert converse(objects.list_objects("stories"), emulator, session).result == ()
+    assert converse(account.login(EMAIL, "another"), emulator).error is None
+    assert isinstance(converse(account.recover(mail.token, KEY), emulator).error, AuthenticationError)
+
+
+def test_settings_come_back_as_they_were_stored() -> None:
+    emulator, _ = an_emulator()
+    session = logged_in(emulator)
+    assert converse(account.client_settings(), emulator, session).result == ""
+    for text in ('{"settingsVersion": 16}', "日本語", ""):
+        assert converse(account.set_client_settings(text), emulator, session).error is None
+        assert converse(account.client_settings(), emulator, session).result == text
+
+
+def test_subscriptions_are_bound_and_changed() -> None:
+    emulator, owner = an_emulator()
+    emulator.outside.gift_keys["gift"] = Tier.SCROLL
+    session = logged_in(emulator)
+    bind = account.bind_subscription("giftkey", "gift")
+    assert isinstance(converse(bind, emulator, session).error, ConflictError)
+    replacing = account.bind_subscription("giftkey", "gift", confirmed_replace=True)
+    assert converse(replacing, emulator, session).error is None
+    assert converse(account.subscription(), emulator, session).result.tier is Tier.SCROLL
+    assert isinstance(converse(replacing, emulator, session).error, NotFoundError)
+    assert converse(account.change_subscription(Tier.TABLET), emulator, session).error is None
+    assert owner.profile.tier is Tier.TABLET
+    assert converse(account.bind_subscription("trial", ""), emulator, session).error is None
+    assert converse(account.trial_status(), emulator, session).result.trial_activated
+    assert isinstance(converse(account.bind_subscription("paddle", "x"), emulator, session).error, InvalidRequestError)
+    assert converse(account.gift_keys(), emulator, session).result == ()
+
+
+def test_consents_are_taken() -> None:
+    emulator, owner = an_emulator()
+    session = by_persistent(owner)
+    assert converse(account.change_mailing_consent(True), emulator, session).error is None
+    assert owner.profile.marketing
+    assert converse(account.set_consent("US", analytics=True), emulator, session).error is None
+
+
+def test_an_account_whose_subscription_goes_on_is_not_deleted() -> None:
+    emulator, owner = an_emulator()
+    owner.profile.recurring = True
+    session = by_persistent(owner)
+    assert isinstance(converse(account.delete_account(), emulator, session).error, ConflictError)
+    owner.profile.recurring = False
+    assert converse(account.delete_account(), emulator, session).error is None
+    assert isinstance(converse(account.subscription(), emulator, session).error, AuthenticationError)
+
+
+def test_an_identity_of_google_logs_in() -> None:
+    emulator, owner = an_emulator()
+    assert isinstance(converse(account.login_with_google("mine"), emulator).error, ServerError)
+    emulator.outside.google["mine"] = owner
+    token = converse(account.login_with_google("mine"), emulator).result
+    assert converse(account.subscription(), emulator, Session.at("http://x", token=token)).error is None
+
+
+@every_operation
+def test_no_refusal_of_an_operation_shows_a_secret(name: str) -> None:
+    emulator, _ = an_emulator()
+    played = converse(OPERATIONS[name], emulator, Session.at("http://x", token=ACCESS), clock=Clock())
+    if (error := played.error) is not None:
+        assert isinstance(error, StatusError | NaiError)
+        assert KEY.reveal() not in "".join(traceback.format_exception(error))
+        assert pickle.loads(pickle.dumps(error)).args == error.args

@@ -1,0 +1,364 @@
+"""A change of password: whatever fails and wherever, the account can be gone on with (native §17.2)."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from nai_proto import account
+from nai_proto.account.password import AS_BEFORE, HALF_DONE, UNKNOWN
+from nai_proto.codecs.keys import encryption_key
+from nai_proto.codecs.keystore import Keystore, open_keystore, seal_keystore
+from nai_proto.emulator import Account, Emulator
+from nai_proto.errors import (
+    AuthenticationError,
+    ConflictError,
+    CryptoError,
+    Damaged,
+    DecryptionFailed,
+    NaiError,
+    ServerError,
+)
+from nai_proto.exchange.reply import App, Cut, Handler, Read, Start, Write
+from nai_proto.exchange.session import Session
+from nai_proto.http import Head, Headers, Request
+from nai_proto.library import open_library
+from nai_proto.secret import AccessToken, Password
+from nai_proto.testing import Played, converse
+from tests.support import EMAIL, PASSWORD, an_emulator
+
+NEW = "a louder harbour"
+STORIES = 3
+KEYSTORE = "/user/keystore"
+CHANGE = "/user/change-access-key"
+LOGIN = "/user/login"
+
+# The requests of a change in which nothing goes wrong.
+STEPS = [("POST", LOGIN), ("GET", KEYSTORE), ("POST", CHANGE), ("GET", KEYSTORE), ("PUT", KEYSTORE)]
+
+Fault = Callable[[App, Request], Handler]
+
+
+def run(app: App, email: str = EMAIL, old: str = PASSWORD, new: str = NEW, **options: Any) -> Played[Any, AccessToken]:
+    return converse(account.change_password(email, old, new, **options), app)
+
+
+def steps(played: Played[Any, Any]) -> list[tuple[str, str]]:
+    return [(request.method, request.path) for request in played.requests]
+
+
+def opens(emulator: Emulator, password: str, email: str = EMAIL) -> bool:
+    """Does the password log in and open all stories?"""
+    played = converse(open_library(email, password), emulator)
+    if isinstance(played.error, AuthenticationError | CryptoError):
+        return False
+    library = played.result
+    return len(library.stories) == STORIES and library.failed == ()
+
+
+def notes(played: Played[Any, Any]) -> list[str]:
+    assert played.error is not None
+    return played.error.__notes__
+
+
+# ---- faults: what may become of one request
+
+
+def refused(status: int) -> Fault:
+    """The service refuses and does nothing."""
+
+    def fault(app: App, request: Request) -> Handler:
+        while (yield Read()):
+            pass
+        yield Start(Head(status, Headers.of(content_type="text/plain")))
+        yield Write(b"no")
+
+    return fault
+
+
+def lost(app: App, request: Request) -> Handler:
+    """The request gets lost: the service does nothing."""
+    while (yield Read()):
+        pass
+    yield Cut()
+
+
+def unanswered(app: App, request: Request) -> Handler:
+    """The service acts, and its answer gets lost."""
+    handler = app(request)
+    incoming: bytes | None = None
+    started = False
+    while True:
+        try:
+            action = handler.send(incoming) if started else next(handler)
+        except StopIteration:
+            break
+        started = True
+        incoming = (yield action) if isinstance(action, Read) else None
+    yield Cut()
+
+
+def garbled(app: App, request: Request) -> Handler:
+    """The service acts, and answers with what nobody understands."""
+    yield from drained(unanswered(app, request))
+    yield Start(Head(200, Headers.of(content_type="application/json")))
+    yield Write(b"{}")
+
+
+def drained(handler: Handler) -> Handler:
+    """All but the cut."""
+    incoming: bytes | None = None
+    action = next(handler)
+    while not isinstance(action, Cut):
+        incoming = yield action
+        action = handler.send(incoming)
+
+
+def faulty(app: App, step: int, fault: Fault) -> App:
+    """The app, that fails each time at the request of this number, and afterwards is well."""
+    seen: list[tuple[str, str]] = []
+    method, path = STEPS[step]
+    before = STEPS[:step].count((method, path))
+
+    def failing(request: Request) -> Handler:
+        seen.append((request.method, request.path))
+        if (request.method, request.path) == (method, path) and seen.count((method, path)) > before:
+            return fault(app, request)
+        return app(request)
+
+    return failing
+
+
+FAULTS: dict[str, Fault] = {
+    "401": refused(401),
+    "409": refused(409),
+    "429": refused(429),
+    "500": refused(500),
+    "503": refused(503),
+    "lost": lost,
+    "unanswered": unanswered,
+    "garbled": garbled,
+}
+
+
+# ---- when all goes well
+
+
+def test_the_new_password_logs_in_and_opens_everything() -> None:
+    emulator, owner = an_emulator()
+    sealed = owner.storage.keystore
+    played = run(emulator)
+    assert steps(played) == STEPS
+    assert not opens(emulator, PASSWORD)
+    assert opens(emulator, NEW)
+    assert owner.storage.keystore != sealed
+    assert owner.storage.keystore_index == 2
+    session = Session.at("http://x", token=played.result)
+    assert converse(account.client_settings(), emulator, session).error is None
+
+
+def test_no_key_of_the_keystore_is_lost_and_the_nonce_is_fresh() -> None:
+    emulator, owner = an_emulator()
+    before = open_keystore(owner.storage.keystore, encryption_key(EMAIL, Password(PASSWORD)))
+    drawn: list[int] = []
+
+    def entropy(size: int) -> bytes:
+        drawn.append(size)
+        return bytes(size)
+
+    assert run(emulator, entropy=entropy).error is None
+    after = open_keystore(owner.storage.keystore, encryption_key(EMAIL, Password(NEW)))
+    assert dict(after) == dict(before)
+    assert drawn == [24]
+
+
+def test_an_account_that_stored_nothing_gets_no_keystore() -> None:
+    emulator = Emulator(now=lambda: 0.0, entropy=bytes)
+    owner = emulator.add_account(EMAIL, Password(PASSWORD), stories=False)
+    played = run(emulator)
+    assert steps(played) == STEPS[:-1]
+    assert owner.storage.keystore is None
+    assert converse(account.login(EMAIL, NEW), emulator).error is None
+
+
+def test_an_account_without_a_change_index_gets_none() -> None:
+    emulator, owner = an_emulator()
+    owner.storage.indexed = False
+    assert run(emulator).error is None
+    assert opens(emulator, NEW)
+
+
+def test_the_e_mail_may_change_too_and_alone() -> None:
+    emulator, owner = an_emulator()
+    assert run(emulator, new=PASSWORD, new_email="Other@example.com").error is None
+    assert owner.email == "Other@example.com"
+    assert opens(emulator, PASSWORD, "Other@example.com")
+    assert not opens(emulator, PASSWORD)
+
+
+def test_the_spelling_that_logs_in_is_the_one_that_the_keys_are_made_of() -> None:
+    emulator, _ = an_emulator()
+    assert run(emulator, email=EMAIL.upper()).error is None
+    assert opens(emulator, NEW)
+    assert opens(emulator, NEW, EMAIL.upper())
+
+
+def test_a_persistent_token_of_the_session_is_not_in_the_way() -> None:
+    emulator, owner = an_emulator()
+    session = Session.at("http://x", token=owner.persistent_token)
+    assert converse(account.change_password(EMAIL, PASSWORD, NEW), emulator, session).error is None
+
+
+# ---- when something fails
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("step", range(len(STEPS)), ids=[f"{method} {path}" for method, path in STEPS])
+def test_a_failure_at_any_step_can_be_gone_on_from(step: int, fault: str) -> None:
+    emulator, owner = an_emulator()
+    before = dict(open_keystore(owner.storage.keystore, encryption_key(EMAIL, Password(PASSWORD))))
+    played = run(faulty(emulator, step, FAULTS[fault]))
+    if played.error is None:  # of an answer without a body nothing can be garbled
+        assert (STEPS[step][0], fault) == ("PUT", "garbled")
+        assert opens(emulator, NEW)
+        return
+    (note,) = notes(played)
+    still_old = opens(emulator, PASSWORD)
+    if step < 2:
+        assert note == AS_BEFORE
+        assert still_old
+    elif step == 2:
+        assert note == (AS_BEFORE if fault in ("401", "409", "429") else UNKNOWN)
+        assert still_old == (fault not in ("unanswered", "garbled"))
+    else:
+        assert note == HALF_DONE
+        assert not still_old
+        assert opens(emulator, NEW) == (STEPS[step][0] == "PUT" and fault == "unanswered")
+    assert run(emulator).error is None
+    assert opens(emulator, NEW)
+    assert not opens(emulator, PASSWORD)
+    assert dict(open_keystore(owner.storage.keystore, encryption_key(EMAIL, Password(NEW)))) == before
+
+
+@pytest.mark.parametrize("step", range(len(STEPS)))
+def test_a_flow_that_is_stopped_anywhere_can_be_gone_on_from(step: int) -> None:
+    emulator, _ = an_emulator()
+    flow = account.change_password(EMAIL, PASSWORD, NEW)
+    reached = 0
+
+    def stopping(request: Request) -> Handler:
+        nonlocal reached
+        reached += 1
+        if reached > step + 1:
+            raise KeyboardInterrupt
+        return emulator(request)
+
+    if step + 1 < len(STEPS):
+        with pytest.raises(KeyboardInterrupt):
+            converse(flow, stopping)
+    else:
+        assert converse(flow, stopping).error is None
+    assert run(emulator).error is None
+    assert opens(emulator, NEW)
+
+
+def test_the_second_run_does_only_what_is_left() -> None:
+    emulator, _ = an_emulator()
+    assert run(faulty(emulator, 4, refused(500))).error is not None
+    logins = [("POST", LOGIN)] * 2
+    assert steps(run(emulator)) == [*logins, ("GET", KEYSTORE), ("GET", KEYSTORE), ("PUT", KEYSTORE)]
+    assert steps(run(emulator)) == [*logins, ("GET", KEYSTORE), ("GET", KEYSTORE)]
+
+
+def test_wrong_passwords_change_nothing() -> None:
+    emulator, _ = an_emulator()
+    played = run(emulator, old="wrong")
+    assert isinstance(played.error, AuthenticationError)
+    assert notes(played) == [AS_BEFORE]
+    assert opens(emulator, PASSWORD)
+
+
+@pytest.mark.parametrize(
+    ("keystore", "kind"),
+    [
+        ("AAAA", Damaged),
+        (seal_keystore(Keystore(), encryption_key(EMAIL, Password("another"))), DecryptionFailed),
+    ],
+)
+def test_a_keystore_that_does_not_open_stops_it_before_anything_is_changed(keystore: str, kind: type[NaiError]) -> None:
+    emulator, owner = an_emulator()
+    owner.storage.keystore = keystore
+    played = run(emulator)
+    assert isinstance(played.error, kind)
+    assert notes(played) == [AS_BEFORE]
+    assert steps(played) == STEPS[:2]
+    assert owner.storage.keystore == keystore
+    assert converse(account.login(EMAIL, PASSWORD), emulator).error is None
+
+
+def test_a_keystore_that_is_withheld_stops_it_before_anything_is_changed() -> None:
+    emulator, _ = an_emulator()
+
+    def withholding(request: Request) -> Handler:
+        return garbled(emulator, request) if request.path == KEYSTORE else emulator(request)
+
+    played = run(withholding)
+    assert isinstance(played.error, Damaged)
+    assert notes(played) == [AS_BEFORE]
+
+
+def test_a_key_that_another_writer_added_meanwhile_is_kept() -> None:
+    emulator, owner = an_emulator()
+    added = 0
+
+    def busy(times: int) -> App:
+        def app(request: Request) -> Handler:
+            nonlocal added
+            if (request.method, request.path) == ("PUT", KEYSTORE) and added < times:
+                added += 1
+                add_a_key(owner, f"meta-{added}")
+            return emulator(request)
+
+        return app
+
+    assert run(busy(2)).error is None
+    keys = open_keystore(owner.storage.keystore, encryption_key(EMAIL, Password(NEW)))
+    assert len(keys) == STORIES + 2
+    assert opens(emulator, NEW)
+
+
+def test_a_writer_who_never_rests_is_a_conflict_and_loses_nothing() -> None:
+    emulator, owner = an_emulator()
+
+    def busy(request: Request) -> Handler:
+        if (request.method, request.path) == ("PUT", KEYSTORE):
+            add_a_key(owner, f"meta-{owner.storage.keystore_index}")
+        return emulator(request)
+
+    played = run(busy)
+    assert isinstance(played.error, ConflictError)
+    assert notes(played) == [HALF_DONE]
+    assert run(emulator).error is None
+    assert opens(emulator, NEW)
+    assert len(open_keystore(owner.storage.keystore, encryption_key(EMAIL, Password(NEW)))) == STORIES + 3
+
+
+def add_a_key(owner: Account, meta: str) -> None:
+    """As a client does that still has the old password."""
+    key = encryption_key(EMAIL, Password(PASSWORD))
+    keys = open_keystore(owner.storage.keystore, key).adding(meta, bytes(32))
+    owner.storage.keystore = seal_keystore(keys, key)
+    owner.storage.keystore_index += 1
+
+
+@pytest.mark.parametrize("step", range(len(STEPS)))
+def test_no_error_shows_a_password_a_key_or_a_token(step: int) -> None:
+    emulator, owner = an_emulator()
+    played = run(faulty(emulator, step, refused(500)))
+    assert isinstance(played.error, ServerError)
+    shown = "".join(traceback.format_exception(played.error))
+    for secret in (PASSWORD, NEW, owner.key.reveal(), "eyJ"):
+        assert secret not in shown

@@ -1,0 +1,384 @@
+"""The emulator's account endpoints answer as the service does (native §6, §17.2), whoever asks."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nai_proto import account
+from nai_proto.emulator import MailKind
+from nai_proto.exchange.endpoints import ENDPOINTS
+from nai_proto.http import Head, Headers, Request
+from nai_proto.secret import AccessToken, Password, PersistentToken
+from nai_proto.testing import Clock, Link, Peer, converse
+from nai_proto.tier import Tier
+from tests.support import EMAIL, PASSWORD, an_emulator
+
+NEW_KEY = account.access_key(EMAIL, Password("another")).reveal()
+PLAIN = "text/plain"
+
+
+class Asking:
+    """An emulator, its one account, and a client of it that knows nothing."""
+
+    def __init__(self) -> None:
+        self.emulator, self.owner = an_emulator()
+        self.token: AccessToken | PersistentToken | None = self.log_in()
+
+    def log_in(self) -> AccessToken:
+        return converse(account.login(EMAIL, PASSWORD), self.emulator).result
+
+    def __call__(self, method: str, target: str, body: object = None) -> tuple[Head, bytes]:
+        raw = b"" if body is None else body if isinstance(body, bytes) else msgspec.json.encode(body)
+        request = Request(method, target, Headers(), raw, token=self.token, base="http://emulator.invalid")
+        peer = Peer(Link(self.emulator, Clock()))
+        head = peer.send(request, 10)
+        return head, b"".join(iter(lambda: peer.receive(10), b""))
+
+    def status(self, method: str, target: str, body: object = None) -> int:
+        head, answer = self(method, target, body)
+        if head.status >= 400:
+            document = json.loads(answer)
+            assert set(document) == {"statusCode", "message"}
+            assert document["statusCode"] == head.status
+        return head.status
+
+    def document(self, target: str) -> dict[str, Any]:
+        head, answer = self("GET", target)
+        assert (head.status, head.content_type) == (200, "application/json")
+        document: dict[str, Any] = json.loads(answer)
+        return document
+
+
+@pytest.fixture
+def asking() -> Asking:
+    return Asking()
+
+
+# ---- all of them
+
+ACCOUNT_ROWS = [row for row in ENDPOINTS.values() if row.path.startswith("/user/") or row.name == "trial_status"]
+WRITTEN_LATER = ("create_object", "update_object", "delete_object", "delete_objects")
+OURS = [row for row in ACCOUNT_ROWS if row.name not in WRITTEN_LATER]
+
+
+@pytest.mark.parametrize("row", OURS, ids=lambda row: row.name)
+def test_every_endpoint_is_there_and_wants_its_token(row: Any) -> None:
+    asking = Asking()
+    path = "/".join("stories" if part.startswith("{") else part for part in row.path.split("/"))
+    assert asking.status(row.method, path, b"[") != 501
+    asking.token = None
+    assert (asking.status(row.method, path, b"[") == 401) == row.auth
+    asking = Asking()
+    asking.token = asking.owner.persistent_token
+    head, body = asking(row.method, path, b"[")
+    said = b"Usage of persistent access tokens is not allowed for this endpoint" in body
+    assert said == row.login_only
+    assert not said or head.status == 401
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.sampled_from([row for row in OURS if row.method != "GET"]),
+    st.binary(max_size=20)
+    | st.dictionaries(
+        st.sampled_from(
+            ["key", "email", "newAccessKey", "recoveryToken", "deleteContent", "keystore", "changeIndex", "id"]
+        ),
+        st.none() | st.booleans() | st.integers() | st.text(max_size=4) | st.just("x" * 64),
+    ),
+)
+def test_no_body_makes_it_fail(row: Any, body: object) -> None:
+    path = row.path.replace("{event}", "e")
+    assert Asking().status(row.method, path, body) in (200, 201, 202, 400, 401, 404, 409, 500)
+
+
+# ---- tokens
+
+
+def register(**fields: object) -> dict[str, object]:
+    return {"recaptcha": "riddle", "key": NEW_KEY, **fields}
+
+
+def test_a_registration_gives_a_token_of_an_account_on_trial(asking: Asking) -> None:
+    head, body = asking("POST", "/user/register", {"recapcha": "riddle", "key": NEW_KEY})
+    assert head.status == 201
+    asking.token = AccessToken(json.loads(body)["accessToken"])
+    said = asking.document("/user/information")
+    assert (said["trialActionsLeft"], said["trialImagesLeft"]) == (50, 30)
+    assert asking.document("/user/subscription")["tier"] == 0
+    assert asking.document("/user/keystore") == {"keystore": None}
+    assert asking.emulator.outside.mails == []
+    assert asking.status("POST", "/user/create-persistent-token", {}) == 201
+    assert asking.status("POST", "/user/create-persistent-token", {}) == 409
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"key": NEW_KEY}, 400),
+        (register(key="short"), 400),
+        (register(key="é" * 64), 400),
+        (register(key=NEW_KEY + "x"), 400),
+        (register(email="short"), 400),
+        (register(giftkey="none"), 400),
+        (register(email=account.email_hash(EMAIL)), 409),
+        (register(emailCleartext=EMAIL), 409),
+        (register(key=account.access_key(EMAIL, Password(PASSWORD)).reveal()), 409),
+        (register(email=account.email_hash("new@example.com"), unknown=1), 201),
+    ],
+)
+def test_what_becomes_of_a_registration(asking: Asking, body: object, status: int) -> None:
+    assert asking.status("POST", "/user/register", body) == status
+
+
+def test_a_gift_key_at_a_registration_is_used_up(asking: Asking) -> None:
+    asking.emulator.outside.gift_keys["gift"] = Tier.TABLET
+    head, body = asking("POST", "/user/register", register(giftkey="gift", emailCleartext="new@example.com"))
+    assert head.status == 201
+    asking.token = AccessToken(json.loads(body)["accessToken"])
+    assert asking.document("/user/subscription")["tier"] == 1
+    assert asking.emulator.outside.gift_keys == {}
+    (mail,) = asking.emulator.outside.mails
+    assert (mail.kind, mail.email, len(mail.token)) == (MailKind.VERIFICATION, "new@example.com", 64)
+
+
+def test_a_changed_key_kills_older_logins_and_leaves_what_is_stored(asking: Asking) -> None:
+    stored = asking.owner.storage.keystore
+    change = {"currentAccessKey": asking.owner.key.reveal(), "newAccessKey": NEW_KEY}
+    assert asking.status("POST", "/user/change-access-key", {**change, "currentAccessKey": "x" * 64}) == 401
+    assert asking.status("POST", "/user/change-access-key", {**change, "newAccessKey": "short"}) == 400
+    other = asking.emulator.add_account("b@example.com", Password("b"))
+    assert asking.status("POST", "/user/change-access-key", {**change, "newAccessKey": other.key.reveal()}) == 409
+    assert asking.status("POST", "/user/change-access-key", {**change, "newEmail": "b@example.com"}) == 409
+    assert asking.status("GET", "/user/information") == 200
+    head, body = asking("POST", "/user/change-access-key", change)
+    assert head.status == 200
+    assert asking.status("GET", "/user/information") == 401
+    asking.token = AccessToken(json.loads(body)["accessToken"])
+    assert asking.status("GET", "/user/information") == 200
+    asking.token = asking.owner.persistent_token
+    assert asking.status("GET", "/user/information") == 200
+    assert asking.owner.storage.keystore == stored
+    assert asking.status("POST", "/user/login", {"key": change["currentAccessKey"]}) == 401
+    assert asking.status("POST", "/user/login", {"key": NEW_KEY}) == 201
+
+
+# ---- mail
+
+
+def test_a_mailed_token_is_good_once_and_for_its_purpose(asking: Asking) -> None:
+    outside = asking.emulator.outside
+    assert asking.status("POST", "/user/resend-email-verification", {"email": EMAIL}) == 409
+    assert asking.status("POST", "/user/resend-email-verification", {"email": "nobody@example.com"}) == 401
+    asking.owner.profile.email_verified = False
+    assert asking.status("POST", "/user/resend-email-verification", {"email": EMAIL}) == 201
+    assert asking.status("POST", "/user/recovery/request", {"email": EMAIL}) == 202
+    assert asking.status("POST", "/user/deletion/request", {"email": EMAIL}) == 202
+    assert asking.status("POST", "/user/deletion/request", {"email": "b@example.com"}) == 400
+    verification, recovery, deletion = (mail.token for mail in outside.mails)
+    assert [mail.kind for mail in outside.mails] == [*MailKind]
+    assert asking.status("POST", "/user/verify-email", {"verificationToken": recovery}) == 400
+    assert asking.status("POST", "/user/verify-email", {"verificationToken": "x" * 64}) == 401
+    assert asking.status("POST", "/user/verify-email", {"verificationToken": verification}) == 200
+    assert asking.status("POST", "/user/verify-email", {"verificationToken": verification}) == 401
+    recover = {"newAccessKey": NEW_KEY, "deleteContent": False}
+    assert asking.status("POST", "/user/recovery/recover", {**recover, "recoveryToken": deletion}) == 401
+    assert asking.status("POST", "/user/recovery/recover", {**recover, "recoveryToken": "short"}) == 400
+    taken = asking.emulator.add_account("b@example.com", Password("b")).key.reveal()
+    body = {"recoveryToken": recovery, "newAccessKey": taken, "deleteContent": False}
+    assert asking.status("POST", "/user/recovery/recover", body) == 409
+    assert asking.status("POST", "/user/recovery/recover", {**recover, "recoveryToken": recovery}) == 201
+    assert asking.status("POST", "/user/recovery/recover", {**recover, "recoveryToken": recovery}) == 401
+    assert len(asking.owner.storage.objects["stories"]) == 3
+    asking.owner.profile.recurring = True
+    assert asking.status("POST", "/user/deletion/delete", {"deletionToken": deletion}) == 409
+    asking.owner.profile.recurring = False
+    assert asking.status("POST", "/user/deletion/delete", {"deletionToken": deletion}) == 200
+    assert asking.status("POST", "/user/deletion/delete", {"deletionToken": deletion}) == 401
+
+
+def test_nothing_leads_to_an_account_that_is_gone(asking: Asking) -> None:
+    asking.emulator.outside.google["mine"] = asking.owner
+    assert asking.status("POST", "/user/recovery/request", {"email": EMAIL}) == 202
+    assert asking.status("POST", "/user/delete") == 200
+    assert asking.status("POST", "/user/delete") == 401
+    (mail,) = asking.emulator.outside.mails
+    recover = {"newAccessKey": NEW_KEY, "deleteContent": True, "recoveryToken": mail.token}
+    assert asking.status("POST", "/user/recovery/recover", recover) == 401
+    assert asking.status("POST", "/user/sso/google", {"idToken": "mine"}) == 500
+    asking.token = asking.owner.persistent_token
+    assert asking.status("GET", "/user/information") == 401
+    assert asking.status("POST", "/user/register", register(emailCleartext=EMAIL)) == 201
+
+
+# ---- what is said
+
+
+def test_the_answers_have_all_keys_of_the_document(asking: Asking) -> None:
+    assert set(asking.document("/user/information")) == {
+        "emailVerified",
+        "emailVerificationLetterSent",
+        "trialActivated",
+        "trialActionsLeft",
+        "trialImagesLeft",
+        "accountCreatedAt",
+        "hasPlaintextEmail",
+        "allowMarketingEmails",
+        "plaintextEmail",
+        "banStatus",
+        "banMessage",
+    }
+    assert set(asking.document("/user/priority")) == {"maxPriorityActions", "nextRefillAt", "taskPriority"}
+    said = asking.document("/user/subscription")
+    assert set(said) == {
+        "tier",
+        "active",
+        "expiresAt",
+        "perks",
+        "paymentProcessorData",
+        "trainingStepsLeft",
+        "accountType",
+        "isGracePeriod",
+    }
+    assert set(said["perks"]) == {
+        "maxPriorityActions",
+        "startPriority",
+        "contextTokens",
+        "unlimitedMaxPriority",
+        "moduleTrainingSteps",
+    }
+    assert set(asking.document("/ai/trial-status")) == {
+        "used_text_actions",
+        "remaining_text_actions",
+        "used_image_actions",
+        "remaining_image_actions",
+        "eligible_for_text_gens",
+        "eligible_for_image_gens",
+        "trial_activated",
+    }
+
+
+def test_whole_numbers_are_written_as_integers(asking: Asking) -> None:
+    for target in ("/user/information", "/user/priority", "/user/subscription", "/user/data"):
+        _, body = asking("GET", target)
+        assert b"." not in body.replace(EMAIL.encode(), b"").partition(b'"keystore":')[0]
+
+
+def test_a_persistent_token_is_told_less(asking: Asking) -> None:
+    asking.owner.profile.settings = b"{}"
+    full = asking.document("/user/data")
+    assert full["keystore"] == {"keystore": asking.owner.storage.keystore}
+    assert full["settings"] == "{}"
+    asking.token = asking.owner.persistent_token
+    assert "paymentProcessorData" not in asking.document("/user/subscription")
+    data = asking.document("/user/data")
+    assert (data["keystore"], data["settings"]) == ({}, None)
+    assert "paymentProcessorData" not in data["subscription"]
+
+
+def test_what_is_answered_with_nothing_is_empty_plain_text(asking: Asking) -> None:
+    for method, target, body in (
+        ("PUT", "/user/clientsettings", b'{"a": 1}'),
+        ("PATCH", "/user/change-mailing-list-consent", {"marketingConsent": True}),
+        ("POST", "/user/recovery/request", {"email": "nobody@example.com"}),
+        ("POST", "/user/delete", None),
+    ):
+        head, answer = asking(method, target, body)
+        assert head.status in (200, 202)
+        assert (head.content_type, answer) == (PLAIN, b"")
+
+
+def test_settings_are_kept_as_they_are_whatever_they_are(asking: Asking) -> None:
+    assert asking("GET", "/user/clientsettings")[1] == b""
+    for raw in (b'{"a": 1.50}', b"\xff\x00", b""):
+        assert asking.status("PUT", "/user/clientsettings", raw) == 200
+        head, body = asking("GET", "/user/clientsettings")
+        assert (head.content_type, body) == (PLAIN, raw)
+    asking.owner.profile.settings = b"\xff"
+    assert asking.document("/user/data")["settings"] == "�"
+
+
+# ---- the subscription
+
+
+@pytest.mark.parametrize(
+    ("plan", "status"), [(3, 200), ("3", 200), (0, 200), (4, 400), (-1, 400), ("x", 400), (None, 400), (1.5, 400)]
+)
+def test_a_plan_is_a_number_from_0_to_3_be_it_in_quotes(asking: Asking, plan: object, status: int) -> None:
+    assert asking.status("POST", "/user/subscription/change", {"newSubscriptionPlan": plan}) == status
+    if status == 200:
+        assert asking.document("/user/subscription")["tier"] == int(str(plan))
+
+
+def test_without_a_subscription_there_is_none_to_change(asking: Asking) -> None:
+    asking.owner.profile.active = False
+    assert asking.status("POST", "/user/subscription/change", {"newSubscriptionPlan": 3}) == 404
+    bind = {"paymentProcessor": "giftkey", "subscriptionId": "gift"}
+    assert asking.status("POST", "/user/subscription/bind", bind) == 404
+    asking.emulator.outside.gift_keys["gift"] = Tier.SCROLL
+    assert asking.status("POST", "/user/subscription/bind", bind) == 201
+    assert asking.document("/user/subscription")["trainingStepsLeft"]["fixedTrainingStepsLeft"] == 1000
+    trial = {"paymentProcessor": "trial", "subscriptionId": ""}
+    assert asking.status("POST", "/user/subscription/bind", trial) == 201
+    assert asking.status("POST", "/user/subscription/bind", trial) == 409
+
+
+# ---- the keystore
+
+
+def test_a_keystore_has_an_index_from_its_first_change_on() -> None:
+    asking = Asking()
+    empty = asking.emulator.add_account("e@example.com", Password("e"), stories=False)
+    asking.token = converse(account.login("e@example.com", "e"), asking.emulator).result
+    assert asking.document("/user/keystore") == {"keystore": None}
+    assert asking.status("PUT", "/user/keystore", {"keystore": "eA==", "changeIndex": 0}) == 400
+    assert asking.status("PUT", "/user/keystore", {"keystore": "eA=="}) == 200
+    assert asking.document("/user/keystore") == {"keystore": "eA==", "changeIndex": 1}
+    assert asking.status("PUT", "/user/keystore", {"keystore": "eQ==", "changeIndex": 1}) == 200
+    assert asking.status("PUT", "/user/keystore", {"keystore": "eg==", "changeIndex": 1}) == 409
+    assert asking.document("/user/keystore") == {"keystore": "eQ==", "changeIndex": 2}
+    assert asking.status("PUT", "/user/keystore", {"keystore": ""}) == 200
+    assert asking.document("/user/keystore") == {"keystore": None}
+    empty.storage.indexed = False
+    assert asking.status("PUT", "/user/keystore", {"keystore": "eA=="}) == 200
+    assert asking.document("/user/keystore") == {"keystore": "eA=="}
+    assert asking.status("PUT", "/user/keystore", {"keystore": "eA==", "changeIndex": 1}) == 400
+
+
+@pytest.mark.parametrize("body", [{}, {"keystore": None}, {"keystore": "%"}, {"keystore": "eA="}, {"keystore": 1}])
+def test_what_is_no_base64_is_no_keystore(asking: Asking, body: object) -> None:
+    assert asking.status("PUT", "/user/keystore", body) == 400
+
+
+# ---- events
+
+SUBMISSION = {
+    "data": "eA==",
+    "dataName": "n",
+    "authorName": "a",
+    "authorEmail": "e",
+    "event": "autumn",
+    "socials": "",
+    "mediums": "",
+}
+
+
+def test_submissions_and_votes_are_kept_and_given_back(asking: Asking) -> None:
+    assert asking.document("/user/submission/autumn") == {}
+    assert asking.status("POST", "/user/submission", {**SUBMISSION, "more": 1}) == 200
+    assert asking.document("/user/submission/autumn") == {**SUBMISSION, "more": 1}
+    assert asking.status("POST", "/user/submission", {**SUBMISSION, "dataName": "x" * 257}) == 400
+    vote = "/user/vote-submission/autumn"
+    assert asking.document(vote) == {}
+    assert asking.status("POST", vote, {"id": "1"}) == 201
+    assert asking.status("POST", vote, {"id": "2"}) == 409
+    assert asking.document(vote) == {"id": "1"}
+    assert asking.status("DELETE", vote, {"id": "2"}) == 409
+    assert asking.status("DELETE", vote, {"id": "1"}) == 200
+    assert asking.document(vote) == {}
