@@ -19,7 +19,7 @@ from . import events
 from .account_service import AccountService
 from .accounts import Account, Accounts
 from .answers import OPEN, Refused, answer, answer_json, refuse
-from .asked import Asked as _Asked
+from .asked import Asked
 from .lock import Lock
 from .openai import OpenAIService
 from .openai_switches import OpenAISwitches
@@ -64,7 +64,7 @@ class Emulator:
         self.outside = Outside()
         "The mails that accounts got; gift keys and identities that they may use."
         # By the names of the endpoint table; what is missing here is answered with 501.
-        self._handlers: Mapping[str, Callable[[_Asked], Handler]] = {
+        self._handlers: Mapping[str, Callable[[Asked], Handler]] = {
             "health": self._health,
             **AccountService(self._accounts, self.outside, now).handlers(),
             **events.handlers(),
@@ -132,46 +132,46 @@ class Emulator:
         handler = self._handlers.get(row.name)
         if handler is None:
             raise Refused(501, f"this emulator does not have {row.method} {row.path} yet")
-        yield from handler(_Asked(row, parameters, account, persistent))
+        yield from handler(Asked(row, parameters, account, persistent))
 
     # ---- endpoints
 
-    def _health(self, asked: _Asked) -> Handler:
+    def _health(self, asked: Asked) -> Handler:
         yield from answer(asked.row.status, "text/plain; charset=utf-8", b"OK")
 
-    def _get_keystore(self, asked: _Asked) -> Handler:
+    def _get_keystore(self, asked: Asked) -> Handler:
         yield from answer_json(asked.row.status, asked.owner.storage.keystore_answer())
 
-    def _list_objects(self, asked: _Asked) -> Handler:
+    def _list_objects(self, asked: Asked) -> Handler:
         query = {name: int(value) for name, value in asked.parameters.query if _COUNT.fullmatch(value)}
         found = asked.owner.storage.listed(asked.parameters.path["type"], query.get("offset", 0), query.get("limit"))
         yield from answer_json(asked.row.status, found)
 
-    def _get_object(self, asked: _Asked) -> Handler:
+    def _get_object(self, asked: Asked) -> Handler:
         found = asked.owner.storage.find(asked.parameters.path["type"], asked.parameters.path["id"])
         if found is None:
             raise Refused(404, "Object not found")
         yield from answer_json(asked.row.status, as_sent(found))
 
-    def _generate(self, asked: _Asked) -> Handler:
+    def _generate(self, asked: Asked) -> Handler:
         yield from self._text.generate(asked.row, asked.owner, asked.parameters.body)
 
-    def _generate_prompt(self, asked: _Asked) -> Handler:
+    def _generate_prompt(self, asked: Asked) -> Handler:
         yield from self._text.generate_prompt(asked.row, asked.owner, asked.parameters.body)
 
-    def _generate_stream(self, asked: _Asked) -> Handler:
+    def _generate_stream(self, asked: Asked) -> Handler:
         yield from self._text.generate_stream(asked.row, asked.owner, asked.parameters.body)
 
-    def _completions(self, asked: _Asked) -> Handler:
+    def _completions(self, asked: Asked) -> Handler:
         yield from self._openai.completions(asked.row, asked.owner, asked.parameters.body)
 
-    def _chat_completions(self, asked: _Asked) -> Handler:
+    def _chat_completions(self, asked: Asked) -> Handler:
         yield from self._openai.chat_completions(asked.row, asked.owner, asked.parameters.body)
 
-    def _models(self, asked: _Asked) -> Handler:
+    def _models(self, asked: Asked) -> Handler:
         yield from self._openai.models(asked.row, asked.owner)
 
-    def _token_count(self, asked: _Asked) -> Handler:
+    def _token_count(self, asked: Asked) -> Handler:
         yield from self._openai.token_count(asked.row, asked.parameters.body)
 
 
