@@ -39,8 +39,8 @@ class Emulator:
         entropy: gives so many random bytes, for tokens.
         seed: of the text that is generated.
         pace: seconds per generated token.
-        tokenizers: gives a model's tokenizer by the model's id, or None. Without it, whatever holds token ids is answered
-            with 501.
+        tokenizers: gives a tokenizer by its name or by a model's id, as `nai_transports.tokenizer_files.load` does, or
+            None. Without it, whatever holds token ids is answered with 501.
         openai: how the OpenAI-compatible endpoints behave, and the lock.
         limits: bounds for requests.
     """

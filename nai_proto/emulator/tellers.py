@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["Tellers", "Tokenizers"]
 
 Tokenizers: TypeAlias = "Callable[[str], Tokenizer | None]"
-"""Gives the tokenizer of a model by the model's id; None, or an error of ours, if it is not to be had. May take its time."""
+"""Gives a tokenizer by its name, or by the id of a model that uses it; None, or an error of ours, if it is not to be had. It
+may take its time."""
 
 
 class Tellers:
