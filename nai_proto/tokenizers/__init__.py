@@ -7,8 +7,23 @@ when the first file is read; without them everything else works, with token ids 
 
 from __future__ import annotations
 
-from .base import Incremental, Tokenizer
+from typing import TYPE_CHECKING
+
 from .known import KNOWN, Known, known, tokenizer_name
-from .reading import read
+
+if TYPE_CHECKING:
+    from .base import Incremental, Tokenizer
+    from .reading import read
+else:
+    _HOME = {"Incremental": "base", "Tokenizer": "base", "read": "reading"}  # found when they are first used
+
+    def __getattr__(name):
+        from importlib import import_module
+
+        if name not in _HOME:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(f".{_HOME[name]}", __name__), name)
+        return value
+
 
 __all__ = ["KNOWN", "Incremental", "Known", "Tokenizer", "known", "read", "tokenizer_name"]
