@@ -18,7 +18,8 @@ from .models import MODELS, Facts, Model, Tier
 
 if TYPE_CHECKING:
     from .modules import MODULES, Module
-    from .parameters import LogitBias, Options, Parameters, Phrase, PhraseRepPen
+    from .options import Options
+    from .parameters import LogitBias, Parameters, Phrase, PhraseRepPen
     from .phrases import BanList, BiasGroup
     from .preambles import PREAMBLE, Preamble
     from .preset import Preset
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 else:
     _HOMES = {
         "modules": "MODULES Module",
-        "parameters": "LogitBias Options Parameters Phrase PhraseRepPen",
+        "options": "Options",
+        "parameters": "LogitBias Parameters Phrase PhraseRepPen",
         "phrases": "BanList BiasGroup",
         "preambles": "PREAMBLE Preamble",
         "preset": "Preset",

@@ -18,7 +18,7 @@ from .models import Model
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from .parameters import Options
+    from .options import Options
 
 __all__ = ["generate", "generate_stream", "request"]
 

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
+from typing import Literal, TypeAlias, TypedDict
 
-if TYPE_CHECKING:
-    from ..tokenizers import Tokenizer
-    from .models import Model
-    from .modules import Module
-    from .phrases import BanList, BiasGroup
-    from .preset import Preset
-    from .settings import GlobalSettings
-
-__all__ = ["LogitBias", "Options", "Parameters", "Phrase", "PhraseRepPen"]
+__all__ = ["LogitBias", "Parameters", "Phrase", "PhraseRepPen"]
 
 Phrase: TypeAlias = str | Sequence[int] | Mapping[str, object]
 """Text; token ids; ``{"sequence": phrase}``; or ``{"sequences": [phrase, …]}``, of which the first counts."""
@@ -98,28 +90,3 @@ class Parameters(TypedDict, total=False):
     no_repeat_ngram_size: int
     encoder_no_repeat_ngram_size: int
     max_time: int
-
-
-class Options(Parameters, total=False):
-    """Keyword arguments of `generate` and `generate_stream`."""
-
-    model: Model | str
-    "Which model, or its id; the preset's if not given, and Kayra without a preset."
-    preset: Preset
-    "One of the model's own (native §12)."
-    settings: GlobalSettings | None
-    "What the client adds to every request (native §13). If not given: `GlobalSettings()` with a preset, nothing without."
-    module: Module | str
-    "A built-in module or its id, or the id of one that a user trained (native §14)."
-    bans: BanList | Iterable[BanList | Phrase]
-    "Phrases that must not appear."
-    biases: BiasGroup | Iterable[BiasGroup]
-    "Groups of phrases made likelier or rarer."
-    text_adventure: bool
-    "End the answer where the player's turn comes (native §9.8)."
-    tokenizer: Tokenizer
-    "The model's; needed when a phrase is text."
-    validate: bool
-    "Look at everything but ``extra`` before it is sent; true if not given."
-    extra: Mapping[str, object]
-    "Parameters that `Parameters` does not know, sent as they are."

@@ -1,0 +1,44 @@
+"""All that `generate` and `generate_stream` may be told (native §9–14)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .parameters import Parameters, Phrase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ..tokenizers import Tokenizer
+    from .models import Model
+    from .modules import Module
+    from .phrases import BanList, BiasGroup
+    from .preset import Preset
+    from .settings import GlobalSettings
+
+__all__ = ["Options"]
+
+
+class Options(Parameters, total=False):
+    """Keyword arguments of `generate` and `generate_stream`."""
+
+    model: Model | str
+    "Which model, or its id; the preset's if not given, and Kayra without a preset."
+    preset: Preset
+    "One of the model's own (native §12)."
+    settings: GlobalSettings | None
+    "What the client adds to every request (native §13). If not given: `GlobalSettings()` with a preset, nothing without."
+    module: Module | str
+    "A built-in module or its id, or the id of one that a user trained (native §14)."
+    bans: BanList | Iterable[BanList | Phrase]
+    "Phrases that must not appear."
+    biases: BiasGroup | Iterable[BiasGroup]
+    "Groups of phrases made likelier or rarer."
+    text_adventure: bool
+    "End the answer where the player's turn comes (native §9.8)."
+    tokenizer: Tokenizer
+    "The model's; needed when a phrase is text."
+    validate: bool
+    "Look at everything but ``extra`` before it is sent; true if not given."
+    extra: Mapping[str, object]
+    "Parameters that `Parameters` does not know, sent as they are."
