@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from nai_proto.codecs.sse import SSEDecoder
 from nai_proto.emulator import Account, OpenAISwitches
 from nai_proto.emulator.language import storyteller
-from nai_proto.emulator.openai_template import END_OF_TURN
+from nai_proto.emulator.openai.template import END_OF_TURN
 from nai_proto.http import Head
 from nai_proto.secret import Password
 from nai_proto.testing import Clock

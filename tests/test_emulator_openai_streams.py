@@ -11,7 +11,7 @@ import pytest
 
 from nai_proto.codecs.sse import SSEDecoder
 from nai_proto.emulator import Emulator, OpenAISwitches
-from nai_proto.emulator.openai_template import END_OF_TURN
+from nai_proto.emulator.openai.template import END_OF_TURN
 from nai_proto.errors import LocalProtocolError, NaiError
 from nai_proto.http import Request
 from nai_proto.secret import Password

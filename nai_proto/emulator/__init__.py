@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .accounts import Account
-from .openai_switches import OpenAISwitches
+from .openai.switches import OpenAISwitches
 from .outside import Mail, MailKind
 from .service import Emulator
 

@@ -8,7 +8,7 @@ from typing import Final
 from ..exchange.reply import Handler
 from .accounts import Account
 from .answers import Refused
-from .openai_switches import OpenAISwitches
+from .openai.switches import OpenAISwitches
 
 __all__ = ["Lock"]
 

@@ -21,8 +21,8 @@ from .accounts import Account, Accounts
 from .answers import OPEN, Refused, answer, answer_json, refuse
 from .asked import Asked
 from .lock import Lock
-from .openai import OpenAIService
-from .openai_switches import OpenAISwitches
+from .openai.service import OpenAIService
+from .openai.switches import OpenAISwitches
 from .outside import Outside
 from .storage import as_sent
 from .tellers import Tellers, Tokenizers

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, TypeAlias
 
-from ..text.answers import FinishReason
-from .chance import Chance
-from .language import LanguageModel
-from .openai_template import END_OF_TURN, THINK, THOUGHT, TURN
-from .sampling import Logprobs, Settings, generate
+from ...text.answers import FinishReason
+from ..chance import Chance
+from ..language import LanguageModel
+from ..sampling import Logprobs, Settings, generate
+from .template import END_OF_TURN, THINK, THOUGHT, TURN
 
 __all__ = ["Part", "Piece", "Plan", "tell"]
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from .openai_parameters import ChatRequest, CompletionRequest
-from .openai_switches import OpenAISwitches
-from .openai_telling import Part, Piece
-from .openai_template import TURN
-from .sampling import Logprob
+from ..sampling import Logprob
+from .parameters import ChatRequest, CompletionRequest
+from .switches import OpenAISwitches
+from .telling import Part, Piece
+from .template import TURN
 
 __all__ = ["ChatForm", "Choice", "CompletionForm", "Form", "Usage", "form_for"]
 

@@ -12,8 +12,8 @@ from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 
-from .answers import Refused
-from .settings import Settings
+from ..answers import Refused
+from ..settings import Settings
 
 __all__ = ["ChatRequest", "CompletionRequest", "Message", "Prompts", "TokenCountRequest", "read", "settings_of"]
 

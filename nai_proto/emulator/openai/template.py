@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from ..tokenizers.known import KNOWN
-from .openai_parameters import Message
+from ...tokenizers.known import KNOWN
+from .parameters import Message
 
 __all__ = ["ASSISTANT", "END_OF_TURN", "THINK", "THOUGHT", "TURN", "rendered"]
 

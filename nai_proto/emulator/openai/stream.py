@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from ..codecs.json import encode
-from ..codecs.sse import ServerSentEvent, encode_event
-from ..exchange.reply import Cut, Handler, Start, Wait, Write
-from ..http import Head, Headers
-from .accounts import Streamed
-from .answers import OPEN
-from .openai_switches import OpenAISwitches
+from ...codecs.json import encode
+from ...codecs.sse import ServerSentEvent, encode_event
+from ...exchange.reply import Cut, Handler, Start, Wait, Write
+from ...http import Head, Headers
+from ..accounts import Streamed
+from ..answers import OPEN
+from .switches import OpenAISwitches
 
 __all__ = ["FAILURE", "stream"]
 

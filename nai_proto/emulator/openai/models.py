@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ..text.models import MODELS, Tier
-from .answers import Refused
+from ...text.models import MODELS, Tier
+from ..answers import Refused
 
 __all__ = ["Models", "Served"]
 

@@ -11,24 +11,24 @@ from dataclasses import dataclass, replace
 from itertools import count, zip_longest
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from ..exchange.endpoints import Endpoint
-from ..exchange.reply import Handler, Wait
-from .accounts import Account, Streamed
-from .answers import Refused, Steps, answer_json, computed, refuse
-from .chance import Chance
-from .language import LanguageModel
-from .lock import Lock
-from .openai_forms import Choice, Form, Usage, form_for
-from .openai_models import Models
-from .openai_parameters import ChatRequest, CompletionRequest, Prompts, TokenCountRequest, read, settings_of
-from .openai_stream import FAILURE, stream
-from .openai_switches import OpenAISwitches
-from .openai_telling import Piece, Plan, tell
-from .openai_template import ASSISTANT, rendered
-from .tellers import Tellers
+from ...exchange.endpoints import Endpoint
+from ...exchange.reply import Handler, Wait
+from ..accounts import Account, Streamed
+from ..answers import Refused, Steps, answer_json, computed, refuse
+from ..chance import Chance
+from ..language import LanguageModel
+from ..lock import Lock
+from ..tellers import Tellers
+from .forms import Choice, Form, Usage, form_for
+from .models import Models
+from .parameters import ChatRequest, CompletionRequest, Prompts, TokenCountRequest, read, settings_of
+from .stream import FAILURE, stream
+from .switches import OpenAISwitches
+from .telling import Piece, Plan, tell
+from .template import ASSISTANT, rendered
 
 if TYPE_CHECKING:
-    from ..tokenizers import Tokenizer
+    from ...tokenizers import Tokenizer
 
 __all__ = ["OpenAIService"]
 

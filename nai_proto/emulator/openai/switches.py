@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from ..errors import LocalProtocolError
+from ...errors import LocalProtocolError
 
 __all__ = [
     "ChatAnswer",

@@ -1,0 +1,1 @@
+"""The OpenAI-compatible endpoints of the emulator. Facts: openai §11."""
