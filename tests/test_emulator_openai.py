@@ -20,7 +20,7 @@ from nai_proto.http import Head
 from nai_proto.secret import Password
 from nai_proto.testing import Clock
 from nai_proto.testing.strategies import hostile_bytes
-from nai_proto.text.models import Tier
+from nai_proto.tier import Tier
 
 from .support import ByteTokenizer, an_emulator
 from .test_cli import emulating, nai

@@ -12,7 +12,7 @@ import pytest
 
 from nai_proto.emulator import Account, OpenAISwitches
 from nai_proto.secret import Password
-from nai_proto.text.models import Tier
+from nai_proto.tier import Tier
 from nai_transports.serve import serving
 
 from .support import ByteTokenizer, an_emulator

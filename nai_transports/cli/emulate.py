@@ -18,7 +18,7 @@ import typer
 from nai_proto.emulator import Emulator, OpenAISwitches
 from nai_proto.errors import NaiError
 from nai_proto.secret import Password, PersistentToken
-from nai_proto.text.models import Tier
+from nai_proto.tier import Tier
 
 from ..serve import entropy, listening, run
 from .tokenizers import Found

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ...text.models import MODELS, Tier
+from ...text.models import MODELS
+from ...tier import Tier
 from ..answers import Refused
 
 __all__ = ["Models", "Served"]
