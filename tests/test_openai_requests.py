@@ -258,3 +258,9 @@ def test_messages_that_the_service_refuses_are_refused_before_they_are_sent(mess
         with pytest.raises(LocalProtocolError, match=about) as caught:
             ask(messages)
         assert "secret" not in str(caught.value)
+
+
+def test_what_is_said_in_a_chat_stands_in_no_repr() -> None:
+    said = Message.user("the swan knows")
+    assert repr(said) == "<Message of user, 14 characters>"
+    assert "swan" not in repr(chat_completion([said])) + repr(chat_completion_stream([said]).request)
