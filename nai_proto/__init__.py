@@ -48,7 +48,10 @@ if TYPE_CHECKING:
     from .tier import Tier
     from .wire import Wire
 else:
+    from .lazy import finder
+
     _HOMES = {
+        "": "account codecs emulator errors exchange library objects openai testing text tokenizers",
         "errors": (
             "AuthenticationError ConcurrentGenerationError ConflictError CryptoError Damaged DecryptionFailed "
             "InvalidRequestError LimitExceeded LocalProtocolError NaiError NotFoundError PaymentRequiredError "
@@ -69,33 +72,8 @@ else:
         "tier": "Tier",
         "wire": "Wire",
     }
-    _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
-    _MODULES = frozenset(
-        [
-            "account",
-            "codecs",
-            "emulator",
-            "errors",
-            "exchange",
-            "library",
-            "objects",
-            "openai",
-            "testing",
-            "text",
-            "tokenizers",
-        ]
-    )
 
-    def __getattr__(name):
-        from importlib import import_module
-
-        if name in _MODULES:
-            return import_module(f".{name}", __name__)
-        if name in _HOME:
-            value = getattr(import_module(f".{_HOME[name]}", __name__), name)
-            globals()[name] = value
-            return value
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    __getattr__ = finder(__name__, _HOMES)
 
     def __dir__():
         return sorted({*globals(), *__all__})

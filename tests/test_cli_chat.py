@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from nai_proto import openai
+from nai_proto.exchange.retry import NEVER
 from nai_transports.cli import chat
 from nai_transports.cli.app import app
 from nai_transports.serve import serving
@@ -109,11 +110,8 @@ def test_ctrl_c_stops_an_answer_and_not_the_conversation(
     assert len(shown) > 5
 
 
-@pytest.mark.usefixtures("owner")
 def test_an_error_in_a_conversation_is_one_line_and_the_next_turn_is_asked(owner: Any) -> None:
     owner.generating = True  # by somebody else, for ever
-    from nai_proto.exchange.retry import NEVER
-
     real = openai.chat_completion_stream
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(openai, "chat_completion_stream", lambda *a, **o: real(*a, **o).retried(NEVER))

@@ -11,7 +11,7 @@ import pytest
 from nai_proto import text
 from nai_proto.codecs.tokens import pack, unpack
 from nai_proto.emulator import Account, Emulator
-from nai_proto.errors import TransportError
+from nai_proto.errors import ConcurrentGenerationError, TransportError
 from nai_proto.exchange.retry import NEVER
 from nai_proto.exchange.session import Session
 from nai_proto.testing import converse
@@ -147,7 +147,7 @@ def test_a_tokenizer_that_takes_its_time_holds_up_nobody_else() -> None:
         generating = threading.Thread(target=lambda: told.append(client.run(text.generate([301]))))
         generating.start()
         assert asked_for.wait(20)
-        with pytest.raises(Exception, match="Concurrent generation is locked"):
+        with pytest.raises(ConcurrentGenerationError):
             client.run(text.generate(ONCE).retried(NEVER))
         go_on.set()
         generating.join()

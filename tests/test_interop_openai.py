@@ -8,7 +8,9 @@ from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from typing import Any
 
+import openai
 import pytest
+from openai.types.chat import ChatCompletionMessageParam
 
 from nai_proto.emulator import Account, OpenAISwitches
 from nai_proto.secret import Password
@@ -16,12 +18,6 @@ from nai_proto.tier import Tier
 from nai_transports.serve import serving
 
 from .support import ByteTokenizer, an_emulator
-
-try:
-    import openai
-    from openai.types.chat import ChatCompletionMessageParam
-except ImportError as problem:
-    pytest.skip(f"the package openai cannot be imported: {problem}", allow_module_level=True)
 
 MODEL = "glm-4-6"
 ONCE = "Once upon a time"

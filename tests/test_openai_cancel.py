@@ -65,6 +65,7 @@ def test_a_cancelled_answer_ends_the_generation_while_nothing_comes(transport: s
                 assert scope.cancelled_caught
                 while owner.generating:
                     await anyio.sleep(0.005)
+                assert owner.locked_until  # there was a generation, and it was left
 
         def bounded() -> Any:
             async def with_limit() -> None:
@@ -86,6 +87,7 @@ def test_an_answer_that_is_not_waited_for_any_longer_ends_the_generation(transpo
             for _ in stream:
                 pass
         assert soon(lambda: not owner.generating)
+        assert owner.locked_until  # there was a generation, and it was left
 
 
 @pytest.mark.parametrize("transport", ASYNC)

@@ -6,12 +6,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import httpx
+import httpx2
+import openai as theirs
 import pytest
 
 from nai_proto import openai as ours
-
-theirs = pytest.importorskip("openai", reason="the package openai cannot be imported")
 
 MODEL = "glm-4-6"
 MESSAGES = [
@@ -46,13 +45,13 @@ OWN: dict[str, Any] = {
 
 def asked_by_theirs(call: Callable[[Any], Any]) -> tuple[str, str, Any]:
     """Method, path and JSON of the one request that a call makes."""
-    seen: list[httpx.Request] = []
+    seen: list[httpx2.Request] = []
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def answer(request: httpx2.Request) -> httpx2.Response:
         seen.append(request)
-        return httpx.Response(200, json={"object": "list", "data": [], "choices": [], "id": "x", "model": MODEL})
+        return httpx2.Response(200, json={"object": "list", "data": [], "choices": [], "id": "x", "model": MODEL})
 
-    http = httpx.Client(transport=httpx.MockTransport(answer), trust_env=False)
+    http = httpx2.Client(transport=httpx2.MockTransport(answer), trust_env=False)
     client = theirs.OpenAI(api_key="pst-x", base_url="https://text.novelai.net/oa/v1", http_client=http)
     call(client)
     (request,) = seen

@@ -53,6 +53,8 @@ if TYPE_CHECKING:
         user_data,
     )
 else:
+    from ..lazy import finder
+
     _HOMES = {
         "answers": "Information Perks Priority Subscription TrainingSteps TrialStatus Usage UserData",
         "changing": (
@@ -64,15 +66,8 @@ else:
             "client_settings gift_keys information osano_external_id priority subscription trial_status user_data"
         ),
     }
-    _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
-    def __getattr__(name):
-        from importlib import import_module
-
-        if name not in _HOME:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = globals()[name] = getattr(import_module(f".{_HOME[name]}", __name__), name)
-        return value
+    __getattr__ = finder(__name__, _HOMES)
 
     def __dir__():
         return sorted({*globals(), *__all__})

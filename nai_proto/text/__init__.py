@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from .samplers import SAMPLERS, Order, Sampler
     from .settings import NO_LOGPROBS, GlobalSettings, adventure_opening
 else:
+    from ..lazy import finder
+
     _HOMES = {
         "modules": "MODULES Module",
         "options": "Options",
@@ -42,15 +44,8 @@ else:
         "samplers": "SAMPLERS Order Sampler",
         "settings": "NO_LOGPROBS GlobalSettings adventure_opening",
     }
-    _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
-    def __getattr__(name):
-        from importlib import import_module
-
-        if name not in _HOME:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = globals()[name] = getattr(import_module(f".{_HOME[name]}", __name__), name)
-        return value
+    __getattr__ = finder(__name__, _HOMES)
 
     def __dir__():
         return sorted({*globals(), *__all__})

@@ -74,9 +74,7 @@ def _made(prompt: object, options: Options) -> tuple[Model, dict[str, object]]:
     return model, request_parameters(model, **chosen, overrides={**given, "use_string": isinstance(prompt, str)})
 
 
-_OPTIONS: Final = (
-    *("preset", "settings", "module", "bans", "biases", "text_adventure", "tokenizer", "validate", "extra"),
-)
+_OPTIONS: Final = ("preset", "settings", "module", "bans", "biases", "text_adventure", "tokenizer", "validate", "extra")
 
 
 def _max_length(made: Mapping[str, object]) -> int:

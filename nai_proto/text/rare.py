@@ -19,6 +19,7 @@ __all__ = ["generate_prompt", "hidden_states", "next_words"]
 
 T = TypeVar("T")
 
+_HEADERS: Final = Headers.of(content_type="application/json", accept="application/json")
 _ONE: Final = {"max_length": 1, "min_length": 1, "use_string": True}
 
 
@@ -68,7 +69,7 @@ def generate_prompt(
         if not least <= value <= most:
             raise LocalProtocolError(f"{name} is {value}, and it has to be from {least} to {most:,}")
     body = {"model": Model.named(model).id, "prompt": prompt, "temp": temp, "tokens_to_generate": tokens_to_generate}
-    asked = build(endpoint("generate_prompt"), Parameters(body=encode(body)), _headers())
+    asked = build(endpoint("generate_prompt"), Parameters(body=encode(body)), _HEADERS)
     return Operation(asked, (("application/json", Json(_Prompt, _text)),))
 
 
@@ -85,7 +86,3 @@ def hidden_states(prompt: str, *, model: Model | str = Model.SIGURD) -> Operatio
 def _asked(prompt: str, model: Model | str, what: str, reader: Json[Any, T]) -> Operation[Never, T]:
     asked = request("generate", prompt, Model.named(model), {**_ONE, what: True}, "application/json")
     return Operation(asked, (("application/json", reader),))
-
-
-def _headers() -> Headers:
-    return Headers.of(content_type="application/json", accept="application/json")

@@ -15,15 +15,9 @@ if TYPE_CHECKING:
     from .base import Incremental, Tokenizer
     from .reading import read
 else:
-    _HOME = {"Incremental": "base", "Tokenizer": "base", "read": "reading"}  # found when they are first used
+    from ..lazy import finder
 
-    def __getattr__(name):
-        from importlib import import_module
-
-        if name not in _HOME:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = globals()[name] = getattr(import_module(f".{_HOME[name]}", __name__), name)
-        return value
+    __getattr__ = finder(__name__, {"base": "Incremental Tokenizer", "reading": "read"})
 
 
 __all__ = ["KNOWN", "Incremental", "Known", "Tokenizer", "known", "read", "tokenizer_name"]

@@ -14,6 +14,7 @@ from rich.table import Table
 from nai_proto import openai
 from nai_proto.errors import NaiError
 from nai_proto.exchange.session import Session
+from nai_proto.text.models import Model
 
 from ..httpx import Client
 from .asking import Email, Url, signed_in
@@ -33,7 +34,7 @@ def chat(
         str | None, typer.Argument(help="What to say; - reads it from stdin. A conversation if not given.")
     ] = None,
     system: Annotated[str | None, typer.Option(help="What the model is told beforehand.")] = None,
-    model: _Model = "glm-4-6",
+    model: _Model = Model.GLM.id,
     max_tokens: _MaxTokens = None,
     temperature: _Temperature = None,
     thinking: Annotated[
@@ -111,7 +112,7 @@ class _Talk:
 
 def complete(
     prompt: Annotated[str, typer.Argument(help="What to go on from; - reads it from stdin.")],
-    model: _Model = "glm-4-6",
+    model: _Model = Model.GLM.id,
     max_tokens: _MaxTokens = None,
     temperature: _Temperature = None,
     stop: _Stop = None,
