@@ -83,7 +83,7 @@ def unavailable() -> str:
 
 def file(name: str, monkeypatch: pytest.MonkeyPatch) -> bytes:
     monkeypatch.setattr(distribution, "_PATIENCE", 45.0)
-    if why := unavailable():
+    if why := unavailable():  # no registry, no files: the log says which comparison is missing
         pytest.skip(f"NOT COMPARED WITH THE REFERENCE: {name}: {why}")
     data = kept(pinned(name), cache_directory())
     assert data is not None
