@@ -81,7 +81,9 @@ def test_a_keystore_that_is_withheld_is_an_error_and_null_is_none() -> None:
 def test_one_object_of_a_wrong_shape_hides_no_other() -> None:
     body = b'{"objects":[null,{"id":"a","data":7},{"id":"b","type":"shelf","meta":"","data":"","new":1}],"total":3}'
     listed = play(objects.list_objects("shelf"), [JSON, body, b""]).result
-    assert listed == (StoredObject(), StoredObject(id="a"), StoredObject(id="b", type="shelf", meta="", data=""))
+    mistyped, unknown = StoredObject(id="a", extra={"data": 7}), {"new": 1}
+    assert listed == (StoredObject(), mistyped, StoredObject(id="b", type="shelf", meta="", data="", extra=unknown))
+    assert [item.document for item in listed[1:]] == json.loads(body)["objects"][1:]  # nothing of it is lost
     assert isinstance(play(objects.list_objects("shelf"), [JSON, b"{}", b""]).error, RemoteProtocolError)
 
 

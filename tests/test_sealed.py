@@ -507,10 +507,10 @@ def test_an_object_of_any_json_is_an_object(document: Any) -> None:
 
 
 def test_an_object_s_fields_of_a_wrong_type_count_as_missing() -> None:
-    item = StoredObject.of(
-        {"id": 7, "type": None, "meta": [], "data": 1, "lastUpdatedAt": "x", "changeIndex": 1.5, "?": 0}
-    )
-    assert item == StoredObject()
+    document = {"id": 7, "type": None, "meta": [], "data": 1, "lastUpdatedAt": "x", "changeIndex": 1.5, "?": 0}
+    item = StoredObject.of(document)
+    assert item == StoredObject(extra=document)
+    assert item.document == document
     full = {"id": "a", "type": "shelf", "meta": "m", "data": "d", "lastUpdatedAt": 1.5, "changeIndex": 2}
     assert msgspec.to_builtins(StoredObject.of(full)) == full
 

@@ -56,7 +56,7 @@ _DIGITS: Final = 640  # any Python reads so many
 _ANY: Final = msgspec.json.Decoder()
 
 
-class StoredObject(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
+class StoredObject(msgspec.Struct, frozen=True, kw_only=True):
     """An object as the service keeps it (native §7.2). Fields that are missing, or are not what they should be, are None."""
 
     id: str = ""
@@ -65,28 +65,38 @@ class StoredObject(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults
     data: str | None = None
     lastUpdatedAt: float | None = None  # noqa: N815
     changeIndex: int | None = None  # noqa: N815
+    extra: Mapping[str, object] = msgspec.field(default_factory=dict[str, object])
+    "What else its JSON has, and values of a wrong type."
 
     @classmethod
     def of(cls, document: object) -> StoredObject:
-        """An object from its JSON, whatever that is: a value of a wrong type counts as missing."""
-        fields = cast("dict[str, object]", document) if isinstance(document, dict) else {}
+        """An object from its JSON, whatever that is."""
+        left = dict(cast("dict[str, object]", document)) if isinstance(document, dict) else {}
+        fields = {
+            name: left.pop(name) for name, type_ in _FIELD_TYPES.items() if name in left and type(left[name]) in type_
+        }
+        return cls(**cast("dict[str, Any]", fields), extra=left)
 
-        def text(name: str) -> str | None:
-            value = fields.get(name)
-            return value if isinstance(value, str) else None
-
-        updated, index = fields.get("lastUpdatedAt"), fields.get("changeIndex")
-        return cls(
-            id=text("id") or "",
-            type=text("type") or "",
-            meta=text("meta"),
-            data=text("data"),
-            lastUpdatedAt=updated if isinstance(updated, int | float) else None,
-            changeIndex=index if isinstance(index, int) else None,
-        )
+    @property
+    def document(self) -> dict[str, object]:
+        """Its JSON: what `of` makes this object of."""
+        present = (name for name in _FIELD_TYPES if getattr(self, name) is not None)
+        fields = {name: getattr(self, name) for name in present if name not in _NAMES or getattr(self, name)}
+        return {**fields, **self.extra}
 
     def __repr__(self) -> str:
         return f"StoredObject({self.type!r}, id={self.id!r})"
+
+
+_NAMES: Final = ("id", "type")  # which are empty when there are none
+_FIELD_TYPES: Final = {
+    "id": (str,),
+    "type": (str,),
+    "meta": (str,),
+    "data": (str,),
+    "lastUpdatedAt": (int, float),
+    "changeIndex": (int,),
+}
 
 
 class OpenedState(enum.Enum):

@@ -24,7 +24,6 @@ from .lock import Lock
 from .openai.service import OpenAIService
 from .openai.switches import OpenAISwitches
 from .outside import Outside
-from .storage import as_sent
 from .tellers import Tellers, Tokenizers
 from .text import TextService
 
@@ -151,7 +150,7 @@ class Emulator:
         found = asked.owner.storage.find(asked.parameters.path["type"], asked.parameters.path["id"])
         if found is None:
             raise Refused(404, "Object not found")
-        yield from answer_json(asked.row.status, as_sent(found))
+        yield from answer_json(asked.row.status, found.document)
 
     def _generate(self, asked: Asked) -> Handler:
         yield from self._text.generate(asked.row, asked.owner, asked.parameters.body)

@@ -6,19 +6,17 @@ import hashlib
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
-
-import msgspec
 
 from ..codecs.keystore import Keystore, seal_keystore
 from ..codecs.sealed import StoredObject, new_object, seal_object
+from ..objects import new_id
 from ..secret import EncryptionKey
 
-__all__ = ["Storage", "as_sent", "fill"]
+__all__ = ["Storage", "fill"]
 
 Entropy = Callable[[int], bytes]
-_ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-_ID_LENGTH: Final = 21
 
 
 @dataclass(eq=False)
@@ -51,16 +49,11 @@ class Storage:
     def listed(self, type: str, offset: int = 0, limit: int | None = None) -> Mapping[str, object]:  # noqa: A002
         """What ``GET /user/objects/{type}`` says (native §7.2)."""
         found = self.objects.get(type, [])[offset:]
-        return {"objects": [as_sent(item) for item in (found if limit is None else found[:limit])]}
+        return {"objects": [item.document for item in (found if limit is None else found[:limit])]}
 
     def find(self, type: str, id: str) -> StoredObject | None:  # noqa: A002
         """The object with this id."""
         return next((item for item in self.objects.get(type, []) if item.id == id), None)
-
-
-def as_sent(item: StoredObject) -> Mapping[str, object]:
-    """An object's JSON; what it lacks is left out."""
-    return {name: value for name, value in msgspec.structs.asdict(item).items() if value is not None}
 
 
 _STORIES: Final[tuple[tuple[str, str, list[str]], ...]] = (
@@ -78,9 +71,9 @@ def fill(storage: Storage, key: EncryptionKey, now: float, entropy: Entropy) -> 
     """Gives a new account a few stories: cards as they are, contents compressed, as the website does it."""
     keystore = Keystore()
     for number, (title, text, tags) in enumerate(_STORIES):
-        meta = str(uuid.UUID(bytes=_drawn(entropy, 16, "meta", number), version=4))
-        keystore = keystore.adding(meta, _drawn(entropy, 32, "key", number))
-        card_id, content_id = (_id(_drawn(entropy, _ID_LENGTH, kind, number)) for kind in ("card", "content"))
+        meta = str(uuid.UUID(bytes=_drawn(entropy, "meta", number, 16), version=4))
+        keystore = keystore.adding(meta, _drawn(entropy, "key", number, 32))
+        card_id, content_id = (new_id(partial(_drawn, entropy, kind, number)) for kind in ("card", "content"))
         milliseconds = int(now * 1000)
         card = {
             "storyMetadataVersion": 1,
@@ -158,10 +151,6 @@ def _content(text: str) -> dict[str, object]:
     }
 
 
-def _drawn(entropy: Entropy, size: int, kind: str, number: int) -> bytes:
+def _drawn(entropy: Entropy, kind: str, number: int, size: int) -> bytes:
     """So many bytes that differ by kind and number, be the entropy that of a test, always the same."""
     return hashlib.shake_128(entropy(16) + f"{kind}{number}".encode()).digest(size)
-
-
-def _id(drawn: bytes) -> str:
-    return "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in drawn)
