@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -71,8 +70,7 @@ def fill(storage: Storage, key: EncryptionKey, now: float, entropy: Entropy) -> 
     """Gives a new account a few stories: cards as they are, contents compressed, as the website does it."""
     keystore = Keystore()
     for number, (title, text, tags) in enumerate(_STORIES):
-        meta = str(uuid.UUID(bytes=_drawn(entropy, "meta", number, 16), version=4))
-        keystore = keystore.adding(meta, _drawn(entropy, "key", number, 32))
+        meta, keystore = keystore.create(partial(_drawn, entropy, "key", number))
         card_id, content_id = (new_id(partial(_drawn, entropy, kind, number)) for kind in ("card", "content"))
         milliseconds = int(now * 1000)
         card = {
