@@ -7,19 +7,23 @@ and nothing is overwritten or removed that was not named. Facts: content §2.3, 
 from __future__ import annotations
 
 from .access import Access, log_in
+from .keys import KeysSaved, ReplacingKeystore, save_keys
 from .opening import KeystoreOpened, LibraryEvent, OpeningEvent, open_library, read_library
 from .values import Library, Story, Suspicion, link
 
 __all__ = [
     "Access",
+    "KeysSaved",
     "KeystoreOpened",
     "Library",
     "LibraryEvent",
     "OpeningEvent",
+    "ReplacingKeystore",
     "Story",
     "Suspicion",
     "link",
     "log_in",
     "open_library",
     "read_library",
+    "save_keys",
 ]
