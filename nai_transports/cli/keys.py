@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Final
+from typing import Annotated, Final, Never
 
 import typer
 
@@ -84,7 +84,7 @@ def _credentials(context: typer.Context, email: str | None, unsafe_password: str
     return credentials(email, unsafe_password)
 
 
-def _token(given: Credentials, persistent: bool, overwrite: bool) -> Flow[object, Token]:
+def _token(given: Credentials, persistent: bool, overwrite: bool) -> Flow[Never, Token]:
     token = yield from account.login(given.email, given.password)
     if not persistent:
         return token
