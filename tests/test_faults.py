@@ -468,6 +468,7 @@ def test_a_fault_as_text_as_json_and_as_value_is_the_same(text: str, value: Faul
         ("delay:seconds=inf", "delay: seconds=inf: Expected `float` <="),
         ("error:shape=round", "error: shape=round: Invalid enum value 'round': object, text"),
         ("refuse:status=200", "refuse: status=200: Expected `int` >= 400"),
+        ("refuse:message=\udcff", "lone surrogate"),
         ("split:size=0", "split: size=0: Expected `int` >= 1"),
     ],
 )
@@ -475,6 +476,34 @@ def test_a_text_that_is_no_fault_is_told_in_one_line_that_names_it(text: str, pr
     with pytest.raises(LocalProtocolError, match=re.escape(problem)) as found:
         fault(text)
     assert "\n" not in str(found.value)
+
+
+@given(
+    st.text()
+    | st.from_regex(r"\A(cut|error|delay|length|refuse):((at|by|message|seconds|status|shape|times)=[-\w.]*,?){1,3}\Z")
+)
+def test_any_text_is_a_fault_or_is_told_in_one_line(text: str) -> None:
+    problem = ""
+    try:
+        assert isinstance(fault(text), Fault)
+    except LocalProtocolError as error:
+        problem = str(error)
+    assert len(problem.splitlines()) <= 1
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["fault", "at", "times", "path", "by"]), inner),
+)
+
+
+@given(st.sampled_from([*FAULTS]), st.dictionaries(st.sampled_from(["at", "times", "path", "by", "message"]), _JSON))
+def test_any_object_is_a_fault_or_is_told_in_one_line(name: str, said: dict[str, Any]) -> None:
+    app = Faulty(TALE)
+    answer, _ = told(app, asked("POST", CONTROL, msgspec.json.encode({"fault": name, **said})))
+    document = msgspec.json.decode(body_of(answer))
+    assert len(app.faults) == (answer[9:12] == b"200")
+    assert app.faults or len(document["message"].splitlines()) == 1
 
 
 def test_a_value_that_cannot_be_is_refused_where_it_is_used_and_the_rest_with_it() -> None:

@@ -38,7 +38,10 @@ class Delay(Spoiling, frozen=True, tag="delay"):
 class WrongLength(Spoiling, frozen=True, tag="length"):
     """The answer comes in one piece with a Content-Length that is not its own, and the connection is closed."""
 
-    by: Annotated[int, Meta(description="bytes that the Content-Length is too large, or below 0 too small")] = -1
+    by: Annotated[
+        Annotated[int, Meta(ge=-(1 << 40), le=1 << 40)],
+        Meta(description="bytes that the Content-Length is too large, or below 0 too small"),
+    ] = -1
 
     def change(self, met: Met, /) -> Change:
         head = Head(0)

@@ -45,7 +45,8 @@ class Fault(
         Meta(description="only requests to this endpoint, by its name in the table; the host it is on does not matter"),
     ] = None
     times: Annotated[
-        Annotated[int, Meta(ge=1)] | None, Meta(description="how many requests it meets; all, if not given")
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(description="how many answers it meets, whether it shows in them or not; all, if not given"),
     ] = None
 
     def meets(self, request: Request) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, cast, get_args, get_origin
 import msgspec
 from msgspec.structs import FieldInfo, fields
 
+from ...codecs.json import encode
 from ...errors import LocalProtocolError, excerpt
 from ...exchange.endpoints import endpoint
 from .arriving import CutOff, Delay, Jitter, SlowHead, Split, Stall, Throughput, WrongLength
@@ -82,10 +83,11 @@ def fault_of(document: object, *, lax: bool = False) -> Fault:
     except msgspec.ValidationError as error:
         problem, _, where = str(error).partition(" - at `$.")
         key = where.rstrip("`")
-        choices = next(_choices(one.type) for one in fields(kind) if one.name == key)
-        raise LocalProtocolError(f"{name}: {key}={excerpt(str(given[key]))}: {problem}{choices}") from None
+        choices = "".join(_choices(one.type) for one in fields(kind) if one.name == key)
+        raise LocalProtocolError(f"{name}: {key}={excerpt(str(given.get(key)))}: {problem}{choices}") from None
     if found.endpoint is not None:
         endpoint(found.endpoint)
+    encode(found)  # what UTF-8 cannot carry is found now, and not when it is to be sent
     return found
 
 
@@ -100,7 +102,7 @@ def checked(one: Fault) -> Fault:
 
 def described() -> str:
     """All faults with what can be said of them, for people who write them as text."""
-    lines = ["NAME, or NAME:KEY=VALUE,KEY=VALUE,…", "", "Known of every fault, if it is not to meet all requests:"]
+    lines = ["A fault is NAME, or NAME:KEY=VALUE,KEY=VALUE,…", "", "What may be known of every one:"]
     lines += _lines(fields(Fault))
     common = {one.name for one in fields(Fault)}
     for name, kind in FAULTS.items():
