@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Final, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -69,14 +69,11 @@ class Instead(Fault, frozen=True):
 class Spoiling(Fault, frozen=True):
     """A fault that changes how the app's answer arrives: the app has acted on the request."""
 
-    STREAMS: ClassVar[bool] = False
-    "Does it meet event streams only?"
+    def fits(self, _: Head, /) -> bool:
+        """Is this the head of an answer that it can spoil? If not, it waits for another."""
+        return True
 
-    def fits(self, head: Head) -> bool:
-        """Is this an answer that it can spoil? If not, it waits for the next."""
-        return is_stream(head) or not self.STREAMS
-
-    def change(self, met: Met, /) -> Change:  # noqa: ARG002 -- each fault has its own
+    def change(self, _: Met, /) -> Change:
         """What it does to one answer, from `Start` on."""
         raise AssertionError("each fault has its own")
 

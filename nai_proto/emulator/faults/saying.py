@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta
 
@@ -38,7 +38,7 @@ class Failure(Spoiling, frozen=True, tag="error"):
     ] = 500
     message: Annotated[str, Meta(description="what it says")] = "The generation failed."
 
-    def fits(self, head: Head) -> bool:
+    def fits(self, head: Head, /) -> bool:
         return 200 <= head.status < 300 and (self.shape == "document" or is_stream(head))
 
     def change(self, _: Met, /) -> Change:
@@ -97,7 +97,8 @@ class Failure(Spoiling, frozen=True, tag="error"):
 class Crlf(Spoiling, frozen=True, tag="crlf"):
     """Every line of an event stream ends with CRLF."""
 
-    STREAMS: ClassVar[bool] = True
+    def fits(self, head: Head, /) -> bool:
+        return is_stream(head)
 
     def change(self, _: Met, /) -> Change:
         cr = b""
