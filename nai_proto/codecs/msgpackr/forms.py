@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 
-class Kind(enum.Enum):
+class Kind(enum.IntEnum):
     """What a first byte begins."""
 
     TEXT = enum.auto()
@@ -45,13 +45,13 @@ class Head(NamedTuple):
     "With the count in it, if the count is less than `below`."
     below: int
     wide: tuple[tuple[int, int], ...]
-    "And others, with the width of the count that follows, from narrow to wide."
+    "And others, each with the width of the count that follows: for counts of one byte, of two, of four."
 
 
 HEADS: Final = {
     Kind.TEXT: Head(0xA0, 32, ((0xD9, 1), (0xDA, 2), (0xDB, 4))),
-    Kind.ARRAY: Head(0x90, 16, ((0xDC, 2), (0xDD, 4))),
-    Kind.MAP: Head(0x80, 16, ((0xDE, 2), (0xDF, 4))),
+    Kind.ARRAY: Head(0x90, 16, ((0xDC, 2), (0xDC, 2), (0xDD, 4))),
+    Kind.MAP: Head(0x80, 16, ((0xDE, 2), (0xDE, 2), (0xDF, 4))),
     Kind.BINARY: Head(0, 0, ((0xC4, 1), (0xC5, 2), (0xC6, 4))),
     Kind.EXTENSION: Head(0, 0, ((0xC7, 1), (0xC8, 2), (0xC9, 4))),
     Kind.UNSIGNED: Head(0, 0, ((0xCC, 1), (0xCD, 2), (0xCE, 4), (0xCF, 8))),
@@ -85,7 +85,7 @@ def head(kind: Kind, count: int) -> bytes:
     fixed, below, wide = HEADS[kind]
     if count < below:
         return bytes((fixed | count,))
-    byte, width = next((one for one in wide if not count >> 8 * one[1]), wide[-1])
+    byte, width = wide[(count > 0xFF) + (count > 0xFFFF)]
     return bytes((byte,)) + count.to_bytes(width)
 
 

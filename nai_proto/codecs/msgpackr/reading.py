@@ -42,6 +42,7 @@ _Make: TypeAlias = "Callable[[list[Value]], Value | _Frame]"
 
 _TEXT, _ARRAY, _MAP = Kind.TEXT, Kind.ARRAY, Kind.MAP
 _SAFE: Final = 2**53
+_FLOATS: Final = {4: struct.Struct(">f").unpack_from, 8: struct.Struct(">d").unpack_from}
 
 
 def unpackb(
@@ -70,7 +71,7 @@ def unpackb(
     around: dict[int, Wrapper] = {number: partial(wrapped, number) for number in wrappers}
     try:
         return _Reader(bytes(data), limits, leaves | LEAVES, around | WRAPPERS).document()
-    except IndexError:  # a byte was looked for behind the last
+    except (IndexError, struct.error):  # a byte was looked for behind the last
         pass
     raise cut_short()
 
@@ -190,11 +191,7 @@ class _Reader:
         return self._unsigned(width, _signed(width, number), at)
 
     def _float(self, _: int, size: int, at: int) -> tuple[Value, int]:
-        number: float
-        body = self._data[at : at + size]
-        if len(body) < size:
-            raise cut_short()
-        (number,) = struct.unpack(">d" if size == 8 else ">f", body)
+        number: float = _FLOATS[size](self._data, at)[0]
         if number.is_integer() and -_SAFE <= number <= _SAFE and (number or copysign(1, number) > 0):
             return int(number), at + size
         return number, at + size
@@ -287,7 +284,8 @@ def _array(values: list[Value]) -> Value:
 
 
 def _map(values: list[Value]) -> Value:
-    return Map(tuple(zip(values[::2], values[1::2], strict=True)))
+    each = iter(values)
+    return Map(tuple(zip(each, each, strict=True)))
 
 
 def _only(values: list[Value]) -> Value:

@@ -32,7 +32,10 @@ def text_from(data: bytes, start: int, size: int) -> str:
 
 def text_bytes(text: str) -> bytes:
     """The inverse. Of two halves of a pair in a row it makes the character that they are to JavaScript."""
-    return text.encode() if text.isascii() else _joined(text).encode("utf-8", "surrogatepass")
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return _joined(text).encode("utf-8", "surrogatepass")
 
 
 def _joined(text: str) -> str:

@@ -58,10 +58,13 @@ class _Writer:
     def document(self, value: Value) -> bytes:
         """The whole document: what encloses a value waits on a stack, as an iterator over the values that are left."""
         out = self._out
-        stack: list[Iterator[Value]] = [iter((value,))]
+        stack: list[Iterator[Any]] = [iter((value,))]
         while stack:
             for item in stack[-1]:
                 kind = type(item)
+                if kind is int:
+                    out += _SMALL.get(item) or _number(item)
+                    continue
                 leaf = _LEAVES.get(kind)
                 if leaf is not None:
                     out += leaf(item)
@@ -130,7 +133,7 @@ def _float(number: float) -> bytes:
     return _DOUBLE.pack(0xCB, number)
 
 
-def _integer(number: int) -> bytes:
+def _number(number: int) -> bytes:
     """As a JavaScript number; from 64 to 127 the one byte would be a record."""
     if -0x20 <= number < 0x40:
         return bytes((number & 0xFF,))
@@ -153,10 +156,12 @@ def _bigint(number: BigInt) -> bytes:
     return extension_head(kind, len(body)) + body
 
 
+_SMALL: Final = {number: _number(number) for number in range(-0x80, 0x100)}
 _CONSTANTS: Final = {value: bytes((byte,)) for byte, value in CONSTANTS.items()}
+
+
 _LEAVES: Final[Mapping[type, Callable[[Any], bytes]]] = {
     str: _text,
-    int: _integer,
     float: _float,
     bool: _CONSTANTS.__getitem__,
     type(None): _CONSTANTS.__getitem__,
