@@ -378,7 +378,7 @@ HOLDS_ITSELF.append(HOLDS_ITSELF)
         TypedArray(4, b"odd"),
         RegExp(cast("str", object()), ""),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_has_no_form_is_refused_before_anything_is_sent(value: object) -> None:
     with pytest.raises(LocalProtocolError) as caught:
@@ -550,6 +550,16 @@ def test_extensions_are_known_only_if_they_are_named() -> None:
     with pytest.raises(Damaged):
         unpackb(b"\xd4\x14\x00\x01", wrappers=())
     assert unpackb(b"\xd4\x00\x00", wrappers=(0,), raw=(0,)) is UNDEFINED
+
+
+def test_all_unknown_extensions_can_be_kept_beside_the_known() -> None:
+    data = packb([Raw(5, b"abc"), Wrapped(20, {"a": Set((1,))}), UNDEFINED, Raw(127, b"")])
+    assert packb(unpackb(data, raw=range(128))) == data
+
+
+@each([vector for vector in GOOD if vector["id"].startswith("ext-raw/")])
+def test_an_unknown_extension_is_written_byte_for_byte(vector: dict[str, Any]) -> None:
+    assert packb(unpackb(packed(vector), raw=range(128))) == packed(vector)
 
 
 # ---- beside the original

@@ -20,7 +20,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from ...errors import LimitExceeded
 from ...limits import Limits
-from .extensions import BUNDLE, LEAVES, RECORD, WRAPPERS, Leaf, Wrapper, wrapped
+from .extensions import BUNDLE, LEAVES, OWN, RECORD, WRAPPERS, Leaf, Wrapper, wrapped
 from .forms import CONSTANTS, FORMS, Kind, cut_short, damaged
 from .texts import Bundle, text_from
 from .values import BigInt, Map, Raw, Value
@@ -57,20 +57,21 @@ def unpackb(
     Args:
         data: the document; nothing may follow it.
         limits: `Limits.unpacked` bounds its bytes, `Limits.document_depth` and `Limits.document_values` what it holds.
-        wrappers: extensions from 0 to 127 that are followed by the value they wrap: they become `Wrapped`.
-        raw: others that are all in their data: they become `Raw`. An extension in neither is refused, for nobody can
-            tell whether a value follows it (content §6.4).
+        wrappers: extensions, from 0 to 127, that are followed by the value they wrap: they become `Wrapped`.
+        raw: of the others, those that are all in their body: they become `Raw`. ``range(128)`` keeps all that is unknown,
+            but an extension that does wrap a value is then misread: nobody can tell the two apart (content §6.4).
 
     Raises:
-        Damaged: it is no such document; ``category`` names what is wrong.
+        Damaged: it is no such document, or has an extension that is in neither; ``category`` names what is wrong.
         LimitExceeded: it is larger than ``limits`` allow.
     """
+    data = bytes(data)
     if len(data) > limits.unpacked:
         raise LimitExceeded("document bytes", limit=limits.unpacked, value=len(data))
-    leaves: dict[int, Leaf] = {number: partial(Raw, number) for number in raw}
+    leaves: dict[int, Leaf] = {number: partial(Raw, number) for number in {*raw} - {*wrappers} - OWN}
     around: dict[int, Wrapper] = {number: partial(wrapped, number) for number in wrappers}
     try:
-        return _Reader(bytes(data), limits, leaves | LEAVES, around | WRAPPERS).document()
+        return _Reader(data, limits, leaves | LEAVES, around | WRAPPERS).document()
     except (IndexError, struct.error):  # a byte was looked for behind the last
         pass
     raise cut_short()
@@ -259,7 +260,7 @@ class _Reader:
 
 def _record_id(body: bytes) -> int:
     """The number of a record: what stands in front of it later, or above 255 if that is two bytes."""
-    match tuple(body):
+    match tuple(body[:3]):
         case (byte,) if 0x40 <= byte < 0x80:
             return byte
         case (byte, high) if 0x60 <= byte < 0x80:

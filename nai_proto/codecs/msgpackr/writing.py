@@ -58,13 +58,10 @@ class _Writer:
     def document(self, value: Value) -> bytes:
         """The whole document: what encloses a value waits on a stack, as an iterator over the values that are left."""
         out = self._out
-        stack: list[Iterator[Any]] = [iter((value,))]
+        stack: list[Iterator[Value]] = [iter((value,))]
         while stack:
             for item in stack[-1]:
                 kind = type(item)
-                if kind is int:
-                    out += _SMALL.get(item) or _number(item)
-                    continue
                 leaf = _LEAVES.get(kind)
                 if leaf is not None:
                     out += leaf(item)
@@ -156,11 +153,16 @@ def _bigint(number: BigInt) -> bytes:
     return extension_head(kind, len(body)) + body
 
 
+def _integer(number: int) -> bytes:
+    return _SMALL.get(number) or _number(number)
+
+
 _SMALL: Final = {number: _number(number) for number in range(-0x80, 0x100)}
 _CONSTANTS: Final = {value: bytes((byte,)) for byte, value in CONSTANTS.items()}
 
 
 _LEAVES: Final[Mapping[type, Callable[[Any], bytes]]] = {
+    int: _integer,
     str: _text,
     float: _float,
     bool: _CONSTANTS.__getitem__,
