@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from functools import partial
 from typing import Final
 
@@ -29,8 +28,7 @@ def fill(storage: Storage, key: EncryptionKey, now: float, entropy: Entropy) -> 
     """Gives a new account a few stories: cards as they are, contents compressed, as the website does it."""
     keystore = Keystore()
     for number, (title, text, tags) in enumerate(_STORIES):
-        meta = str(uuid.UUID(bytes=drawn(entropy, "meta", number, 16), version=4))
-        keystore = keystore.adding(meta, drawn(entropy, "key", number, 32))
+        meta, keystore = keystore.create(partial(drawn, entropy, "key", number))
         card_id, content_id = (new_id(partial(drawn, entropy, kind, number)) for kind in ("card", "content"))
         milliseconds = int(now * 1000)
         card = {

@@ -1,0 +1,25 @@
+"""What people do with an account's contents in one go: open all of it, check it, change it, give it back.
+
+All of it is flows and values; nothing here touches a file. Reading never fails for one bad item, writing reads first,
+and nothing is overwritten or removed that was not named. Facts: content §2.3, §3, §4, §9; DESIGN §6.
+"""
+
+from __future__ import annotations
+
+from .access import Access, log_in
+from .opening import KeystoreOpened, LibraryEvent, OpeningEvent, open_library, read_library
+from .values import Library, Story, Suspicion, link
+
+__all__ = [
+    "Access",
+    "KeystoreOpened",
+    "Library",
+    "LibraryEvent",
+    "OpeningEvent",
+    "Story",
+    "Suspicion",
+    "link",
+    "log_in",
+    "open_library",
+    "read_library",
+]
