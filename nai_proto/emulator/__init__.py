@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from .accounts import Account
+from .bases import at
 from .openai.switches import OpenAISwitches
 from .outside import Mail, MailKind
 from .service import Emulator
 
-__all__ = ["Account", "Emulator", "Mail", "MailKind", "OpenAISwitches"]
+__all__ = ["Account", "Emulator", "Mail", "MailKind", "OpenAISwitches", "at"]

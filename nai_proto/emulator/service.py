@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from ..exchange.endpoints import match
 from ..exchange.reply import Handler, Read, Start
 from ..http import Head, Headers, Request
 from ..limits import Limits
@@ -19,6 +18,7 @@ from .account_service import AccountService
 from .accounts import Account, Accounts
 from .answers import OPEN, Refused, answer, refuse
 from .asked import Asked
+from .bases import base
 from .lock import Lock
 from .object_service import ObjectService
 from .openai.service import OpenAIService
@@ -31,7 +31,7 @@ __all__ = ["Emulator"]
 
 
 class Emulator:
-    """An `App` that answers as the service does, for all hosts at one address.
+    """An `App` that answers as the service does, for all hosts at one address, or for each at its own.
 
     Args:
         now: UNIX time in seconds.
@@ -41,6 +41,8 @@ class Emulator:
         tokenizers: gives a tokenizer by its name or by a model's id, as `nai_transports.tokenizer_files.load` does, or
             None. Without it, whatever holds token ids is answered with 501.
         openai: how the OpenAI-compatible endpoints behave, and the lock.
+        strict: does the api host refuse whatever is about accounts, as the service's does today? It matters only where `at`
+            gives each host an address.
         limits: bounds for requests.
     """
 
@@ -53,12 +55,13 @@ class Emulator:
         pace: float = 0.0,
         tokenizers: Tokenizers = lambda _: None,
         openai: OpenAISwitches = OpenAISwitches(),
+        strict: bool = True,
         limits: Limits = Limits(),
     ) -> None:
         self._limits = limits
+        self._strict = strict
         self._accounts = Accounts(now, entropy)
         tellers, lock = Tellers(tokenizers), Lock(now, openai)
-        self._text = TextService(seed, pace, tellers, lock)
         self._openai = OpenAIService(seed, pace, tellers, lock, now, openai)
         self.outside = Outside()
         "The mails that accounts got; gift keys and identities that they may use."
@@ -68,11 +71,7 @@ class Emulator:
             **AccountService(self._accounts, self.outside, now).handlers(),
             **events.handlers(),
             **ObjectService(now, entropy).handlers(),
-            "generate_prompt": self._generate_prompt,
-            "generate": self._generate,
-            "api_generate": self._generate,
-            "generate_stream": self._generate_stream,
-            "api_generate_stream": self._generate_stream,
+            **TextService(seed, pace, tellers, lock).handlers(),
             "completions": self._completions,
             "chat_completions": self._chat_completions,
             "models": self._models,
@@ -100,7 +99,7 @@ class Emulator:
         return self._accounts.add(email, password, token, stories=stories, tier=tier)
 
     def __call__(self, request: Request) -> Handler:
-        """The handler for one request."""
+        """The handler for one request. Its `host` says at whose address it came; None: at the one for all of them."""
         try:
             yield from self._answer(request)
         except Refused as refused:
@@ -117,7 +116,8 @@ class Emulator:
             return
         # A HEAD is a GET whose body is not sent; the wire sees to that.
         method = "GET" if request.method == "HEAD" else request.method
-        found = match(method, None, request.target, bytes(body))
+        where = base(request.host, strict=self._strict)
+        found = where.find(method, request, bytes(body))
         if found is None:
             hint = _OPENAI_PATHS if request.path.startswith(_OPENAI) else ""
             raise Refused(404, f"Cannot {request.method} {request.path[:100]}{hint}")
@@ -129,21 +129,12 @@ class Emulator:
         handler = self._handlers.get(row.name)
         if handler is None:
             raise Refused(501, f"this emulator does not have {row.method} {row.path} yet")
-        yield from handler(Asked(row, parameters, account, persistent))
+        yield from handler(Asked(row, parameters, account, persistent, where))
 
     # ---- endpoints
 
     def _health(self, asked: Asked) -> Handler:
         yield from answer(asked.row.status, "text/plain; charset=utf-8", b"OK")
-
-    def _generate(self, asked: Asked) -> Handler:
-        yield from self._text.generate(asked.row, asked.owner, asked.parameters.body)
-
-    def _generate_prompt(self, asked: Asked) -> Handler:
-        yield from self._text.generate_prompt(asked.row, asked.owner, asked.parameters.body)
-
-    def _generate_stream(self, asked: Asked) -> Handler:
-        yield from self._text.generate_stream(asked.row, asked.owner, asked.parameters.body)
 
     def _completions(self, asked: Asked) -> Handler:
         yield from self._openai.completions(asked.row, asked.owner, asked.parameters.body)

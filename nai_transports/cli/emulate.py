@@ -9,14 +9,17 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import fields
 from typing import Annotated, Final
 
 import msgspec
 import typer
 
-from nai_proto.emulator import Emulator, OpenAISwitches
+from nai_proto.emulator import Emulator, OpenAISwitches, at
 from nai_proto.errors import NaiError
+from nai_proto.exchange.reply import App
+from nai_proto.http import Host
 from nai_proto.secret import Password, PersistentToken
 from nai_proto.tier import Tier
 
@@ -26,6 +29,7 @@ from .tokenizers import Found
 __all__ = ["emulate"]
 
 _SWITCHES: Final = tuple(field.name for field in fields(OpenAISwitches))
+_HOSTS: Final = ("one", "strict", "lenient")
 _TIERS: Final = tuple(tier.name.lower() for tier in Tier)
 
 
@@ -49,17 +53,40 @@ def emulate(
             f"thinking=inline, models=glm-4-6,xialong-v1, done=false … The names are {', '.join(_SWITCHES)}.",
         ),
     ] = None,
+    hosts: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(_HOSTS),
+            help="All hosts at one address; or each at a port of its own, where it has no more than the service's has. "
+            "Strict: the api host has no accounts and no newer models. Lenient: it has them still.",
+        ),
+    ] = "one",
 ) -> None:
     """Serve all routes of all of NovelAI's hosts at one address, until SIGTERM or Ctrl-C.
 
     When it is ready it prints one line of JSON: {"url": …, "email": …, "password": …, "token": "pst-…"}. These are the
-    credentials of a made-up account that exists nowhere else. The tokenizer of a model is found, or fetched into the
-    user's cache, when the first request with token ids comes, or the first to the OpenAI-compatible endpoints.
+    credentials of a made-up account that exists nowhere else. Where hosts have ports of their own, url is where accounts
+    are, and there is {"hosts": {"account": …, "text": …, "image": …, "api": …}} as well. The tokenizer of a model is
+    found, or fetched into the user's cache, when the first request with token ids comes, or the first to the
+    OpenAI-compatible endpoints.
     """
+    if hosts not in _HOSTS:
+        raise typer.BadParameter(f"there is no {hosts!r}, only {', '.join(_HOSTS)}", param_hint="--hosts")
+    ports = f"{port}" if hosts == "one" or not port else f"{port}–{port + 2}"
+    if port + 2 > 65_535 and hosts != "one":
+        raise typer.BadParameter("three ports are wanted, this one and the next two", param_hint="--port")
     if tier.lower() not in _TIERS:
         raise typer.BadParameter(f"there is no tier {tier!r}, only {', '.join(_TIERS)}", param_hint="--tier")
     openai = _switches(switch or ())
-    emulator = Emulator(now=time.time, entropy=entropy, seed=seed, pace=pace, tokenizers=Found(_missed), openai=openai)
+    emulator = Emulator(
+        now=time.time,
+        entropy=entropy,
+        seed=seed,
+        pace=pace,
+        tokenizers=Found(_missed),
+        openai=openai,
+        strict=hosts == "strict",
+    )
     password = password or secrets.token_urlsafe(12)
     try:
         given = PersistentToken(token) if token else None
@@ -68,9 +95,9 @@ def emulate(
         raise typer.BadParameter(str(error)) from None
     ready = {"email": email, "password": password, "token": account.persistent_token.reveal()}
     try:
-        run(_run(emulator, host, port, ready))
+        run(_run(emulator, host, port, hosts != "one", ready))
     except OSError as error:
-        typer.echo(f"nai emulate: cannot listen on {host}:{port}: {error.strerror}", err=True)
+        typer.echo(f"nai emulate: cannot listen on {host}:{ports}: {error.strerror}", err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:  # where the loop takes no signal handlers
         pass
@@ -95,12 +122,25 @@ def _missed(model: str, why: str) -> None:
     typer.echo(f"nai emulate: what holds token ids of {model} is answered with 501: {why}", err=True)
 
 
-async def _run(emulator: Emulator, host: str, port: int, ready: dict[str, str]) -> None:
+async def _run(app: App, host: str, port: int, apart: bool, ready: dict[str, str]) -> None:
     stop = asyncio.Event()
     if sys.platform != "win32":
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with listening(emulator, host, port) as url:
-        typer.echo(json.dumps({"url": url, **ready}))
+    async with AsyncExitStack() as stack:
+        addresses = await _listen(stack, app, host, port, apart)
+        typer.echo(json.dumps({**addresses, **ready}))
         sys.stdout.flush()
         await stop.wait()
+
+
+async def _listen(stack: AsyncExitStack, app: App, host: str, port: int, apart: bool) -> dict[str, object]:
+    """The address, or those of all roles; neighbouring ports unless they are to be free ones."""
+    if not apart:
+        return {"url": await stack.enter_async_context(listening(app, host, port))}
+    urls: dict[Host, str] = {}
+    for number, role in enumerate((Host.ACCOUNT, Host.TEXT, Host.API)):
+        own = port + number if port else 0
+        urls[role] = await stack.enter_async_context(listening(at(role, app), host, own))
+    urls[Host.IMAGE] = urls[Host.ACCOUNT]
+    return {"url": urls[Host.ACCOUNT], "hosts": {role.value: urls[role] for role in Host}}
