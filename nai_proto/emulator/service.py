@@ -5,10 +5,12 @@ The order of checks is that of native §17.1: the token, then the generation loc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from typing import Final
 
-from ..exchange.reply import Handler, Read, Start
+from ..codecs.keys import email_hash
+from ..exchange.reply import Handler, Read, Start, Store
 from ..http import Head, Headers, Request
 from ..limits import Limits
 from ..secret import Password, PersistentToken
@@ -19,6 +21,8 @@ from .accounts import Account, Accounts
 from .answers import OPEN, Refused, answer, refuse
 from .asked import Asked
 from .bases import base
+from .journal import Change, Journal, Key
+from .lasting import restore
 from .lock import Lock
 from .object_service import ObjectService
 from .openai.service import OpenAIService
@@ -60,10 +64,11 @@ class Emulator:
     ) -> None:
         self._limits = limits
         self._strict = strict
-        self._accounts = Accounts(now, entropy)
+        self._journal = Journal()
+        self._accounts = Accounts(now, entropy, self._journal)
         tellers, lock = Tellers(tokenizers), Lock(now, openai)
         self._openai = OpenAIService(seed, pace, tellers, lock, now, openai)
-        self.outside = Outside()
+        self.outside = Outside(self._journal)
         "The mails that accounts got; gift keys and identities that they may use."
         # By the names of the endpoint table; what is missing here is answered with 501.
         self._handlers: Mapping[str, Callable[[Asked], Handler]] = {
@@ -98,8 +103,51 @@ class Emulator:
         """
         return self._accounts.add(email, password, token, stories=stories, tier=tier)
 
+    def restore(self, rows: Iterable[tuple[Key, bytes]] = ()) -> None:
+        """Takes up what an emulator has stored, and has everything stored from now on.
+
+        To be called before there are accounts. From then on each change comes as a `Store` of a tuple of `Change`, before
+        it is acknowledged; what is changed by no request comes with the next one, or from `changes`. Objects and
+        keystores are followed where they are changed by methods of `Storage`.
+
+        Args:
+            rows: key and document of each row that was not dropped since, in the order in which the keys first came.
+
+        Raises:
+            Damaged: these are not the rows of an emulator.
+        """
+        restore(rows, self._accounts, self.outside)
+        self._journal.kept = True
+
+    def changes(self) -> tuple[Change, ...]:
+        """What has changed without a request, as `add_account` does it, and has not been stored yet."""
+        return self._journal.take()
+
+    def account(self, email: str) -> Account | None:
+        """The account with this e-mail."""
+        return self._accounts.find(email_hash(email))
+
     def __call__(self, request: Request) -> Handler:
         """The handler for one request. Its `host` says at whose address it came; None: at the one for all of them."""
+        handler = self._handled(request)
+        return self._stored(handler) if self._journal.kept else handler
+
+    def _stored(self, handler: Handler) -> Handler:
+        """The same, but what a step of it has changed is stored before anything comes of that step."""
+        incoming: bytes | None = None
+        with closing(handler):
+            while True:
+                try:
+                    action = handler.send(incoming)
+                except StopIteration:
+                    action = None
+                if changes := self._journal.take():
+                    yield Store(changes)
+                if action is None:
+                    return
+                incoming = yield action
+
+    def _handled(self, request: Request) -> Handler:
         try:
             yield from self._answer(request)
         except Refused as refused:

@@ -8,22 +8,25 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack, nullcontext
 from dataclasses import fields
+from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
 import typer
 
-from nai_proto.emulator import Emulator, OpenAISwitches, at
-from nai_proto.errors import NaiError
+from nai_proto.account import access_key
+from nai_proto.emulator import Account, Emulator, OpenAISwitches, at
+from nai_proto.errors import Damaged, LocalProtocolError, NaiError
 from nai_proto.exchange.reply import App
 from nai_proto.http import Host
 from nai_proto.secret import Password, PersistentToken
 from nai_proto.tier import Tier
 
-from ..serve import entropy, listening, run
+from ..serve import Keep, entropy, listening, run
+from ..state import State, read
 from .tokenizers import Found
 
 __all__ = ["emulate"]
@@ -61,6 +64,14 @@ def emulate(
             "Strict: the api host has no accounts and no newer models. Lenient: it has them still.",
         ),
     ] = "one",
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Keeps accounts, and all they have stored, through ends and beginnings. An account that is in it stays as "
+            "it is; its password is told again only if it is given.",
+        ),
+    ] = None,
 ) -> None:
     """Serve all routes of all of NovelAI's hosts at one address, until SIGTERM or Ctrl-C.
 
@@ -87,20 +98,52 @@ def emulate(
         openai=openai,
         strict=hosts == "strict",
     )
-    password = password or secrets.token_urlsafe(12)
+    try:
+        kept = None if state is None else _kept(state, emulator)
+    except NaiError as error:
+        typer.echo(f"nai emulate: {error}", err=True)
+        raise typer.Exit(1) from None
     try:
         given = PersistentToken(token) if token else None
-        account = emulator.add_account(email, Password(password), given, stories=not empty, tier=Tier[tier.upper()])
+        account = emulator.account(email)
+        if account is None:
+            password = password or secrets.token_urlsafe(12)
+            account = emulator.add_account(email, Password(password), given, stories=not empty, tier=Tier[tier.upper()])
+        else:
+            _compare(account, password, given)
     except NaiError as error:
         raise typer.BadParameter(str(error)) from None
     ready = {"email": email, "password": password, "token": account.persistent_token.reveal()}
     try:
-        run(_run(emulator, host, port, hosts != "one", ready))
+        with nullcontext() if kept is None else kept:
+            if kept is not None:
+                kept.store(emulator.changes()).result()
+            run(_run(emulator, host, port, hosts != "one", ready, None if kept is None else kept.store))
+    except NaiError as error:
+        typer.echo(f"nai emulate: {error}", err=True)
+        raise typer.Exit(1) from None
     except OSError as error:
         typer.echo(f"nai emulate: cannot listen on {host}:{ports}: {error.strerror}", err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:  # where the loop takes no signal handlers
         pass
+
+
+def _kept(path: Path, emulator: Emulator) -> State:
+    """The emulator has what is in the file; nothing is written to one that is damaged, or not ours."""
+    try:
+        emulator.restore(read(path))
+    except Damaged as error:
+        raise LocalProtocolError(f"{path}: {error}") from None
+    return State(path)
+
+
+def _compare(account: Account, password: str | None, token: PersistentToken | None) -> None:
+    """What is given for an account that is there already has to be its own."""
+    if password is not None and access_key(account.email, Password(password)).reveal() != account.key.reveal():
+        raise LocalProtocolError(f"{account.email} is in the state, with another password")
+    if token is not None and token.reveal() != account.persistent_token.reveal():
+        raise LocalProtocolError(f"{account.email} is in the state, with another token")
 
 
 def _switches(given: Sequence[str]) -> OpenAISwitches:
@@ -122,25 +165,27 @@ def _missed(model: str, why: str) -> None:
     typer.echo(f"nai emulate: what holds token ids of {model} is answered with 501: {why}", err=True)
 
 
-async def _run(app: App, host: str, port: int, apart: bool, ready: dict[str, str]) -> None:
+async def _run(app: App, host: str, port: int, apart: bool, ready: Mapping[str, object], store: Keep | None) -> None:
     stop = asyncio.Event()
     if sys.platform != "win32":
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
-        addresses = await _listen(stack, app, host, port, apart)
+        addresses = await _listen(stack, app, host, port, apart, store)
         typer.echo(json.dumps({**addresses, **ready}))
         sys.stdout.flush()
         await stop.wait()
 
 
-async def _listen(stack: AsyncExitStack, app: App, host: str, port: int, apart: bool) -> dict[str, object]:
+async def _listen(
+    stack: AsyncExitStack, app: App, host: str, port: int, apart: bool, store: Keep | None
+) -> dict[str, object]:
     """The address, or those of all roles; neighbouring ports unless they are to be free ones."""
     if not apart:
-        return {"url": await stack.enter_async_context(listening(app, host, port))}
+        return {"url": await stack.enter_async_context(listening(app, host, port, store=store))}
     urls: dict[Host, str] = {}
     for number, role in enumerate((Host.ACCOUNT, Host.TEXT, Host.API)):
         own = port + number if port else 0
-        urls[role] = await stack.enter_async_context(listening(at(role, app), host, own))
+        urls[role] = await stack.enter_async_context(listening(at(role, app), host, own, store=store))
     urls[Host.IMAGE] = urls[Host.ACCOUNT]
     return {"url": urls[Host.ACCOUNT], "hosts": {role.value: urls[role] for role in Host}}
