@@ -18,7 +18,6 @@ from nai_proto.codecs.keys import encryption_key
 from nai_proto.codecs.keystore import Keystore, open_keystore, seal_keystore
 from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject
 from nai_proto.emulator import Account, Emulator
-from nai_proto.emulator.collection import Collection
 from nai_proto.errors import (
     AuthenticationError,
     Damaged,
@@ -326,8 +325,12 @@ def plain(type: str, id: str, **content: Any) -> StoredObject:  # noqa: A002
 
 def test_presets_and_shelves_are_opened_with_the_rest() -> None:
     emulator, owner = an_emulator()
-    owner.storage.objects["presets"] = Collection([plain("presets", "p", name="Calm"), plain("presets", "q")])
-    owner.storage.objects["shelf"].append(StoredObject(id="s", type="shelf", meta="", data="?"))
+    for item in (
+        plain("presets", "p", name="Calm"),
+        plain("presets", "q"),
+        StoredObject(id="s", type="shelf", meta="", data="?"),
+    ):
+        owner.storage.objects[item.type].append(item)
     result = opened(emulator).result
     assert [item.json() for item in result.others["presets"]] == [{"name": "Calm"}, {}]
     assert [item.category for item in result.failed] == ["bad base64"]
