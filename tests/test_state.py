@@ -167,6 +167,7 @@ def test_everything_that_a_request_changes_is_stored_before_it_is_acknowledged()
     deletion, kept.token = kept.emulator.outside.mails[-1].token, kept.token
     kept("POST", "/user/register", register)
     kept("POST", "/user/deletion/delete", {"deletionToken": deletion})
+    assert len(kept.emulator.outside.gift_keys) == len(kept.emulator.outside.google) == 0
     assert {key[1] for key in kept.rows if key[0] in ("account", "object", "keystore")} == {"2"}
     kept("POST", "/user/delete")
     assert {key[0] for key in kept.rows} == {"mail"}
@@ -368,6 +369,8 @@ def test_a_file_that_is_damaged_or_of_somebody_else_is_told_in_one_line_and_left
 ) -> None:
     make(path)
     before = path.read_bytes()
+    with pytest.raises((LocalProtocolError, Damaged)):
+        Emulator(now=lambda: NOW, entropy=entropy()).restore(read(path))
     done = nai("emulate", "--state", str(path))
     assert done.returncode == 1
     assert done.stdout == ""

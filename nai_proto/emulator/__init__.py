@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from .accounts import Account
 from .bases import at
+from .journal import Change
 from .openai.switches import OpenAISwitches
 from .outside import Mail, MailKind
 from .service import Emulator
 
-__all__ = ["Account", "Emulator", "Mail", "MailKind", "OpenAISwitches", "at"]
+__all__ = ["Account", "Change", "Emulator", "Mail", "MailKind", "OpenAISwitches", "at"]

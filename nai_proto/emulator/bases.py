@@ -44,7 +44,8 @@ EVERYTHING: Final = Base((None,), _BOTH)
 """All of the service at one address, for programs that know only one."""
 _IMAGE: Final = Base((Host.IMAGE, Host.ACCOUNT), frozenset())
 _TEXT: Final = Base((Host.TEXT, Host.ACCOUNT), frozenset((Host.TEXT,)))
-_STRICT_API: Final = Base((Host.API,), frozenset((Host.API,)), moved=True)
+_API: Final = Base((Host.API,), frozenset((Host.API,)), moved=True)
+_STRICT: Final = {Host.ACCOUNT: _IMAGE, Host.IMAGE: _IMAGE, Host.TEXT: _TEXT, Host.API: _API}
 _LENIENT_API: Final = Base((Host.API, Host.ACCOUNT), _BOTH)
 
 
@@ -65,15 +66,9 @@ def base(role: Host | None, *, strict: bool) -> Base:
         role: whose it is.
         strict: have the accounts left the api host? Otherwise it still has them, and all models (native §17.1).
     """
-    match role:
-        case None:
-            return EVERYTHING
-        case Host.TEXT:
-            return _TEXT
-        case Host.API:
-            return _STRICT_API if strict else _LENIENT_API
-        case Host.ACCOUNT | Host.IMAGE:
-            return _IMAGE
+    if role is None:
+        return EVERYTHING
+    return _LENIENT_API if role is Host.API and not strict else _STRICT[role]
 
 
 _ACCOUNTS_MOVED: Final = "Please refresh NovelAI.net. If using a third-party tool, update to the image URL."

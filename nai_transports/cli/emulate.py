@@ -8,8 +8,8 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack, nullcontext
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Final
@@ -99,26 +99,12 @@ def emulate(
         strict=hosts == "strict",
     )
     try:
-        kept = None if state is None else _kept(state, emulator)
-    except NaiError as error:
-        typer.echo(f"nai emulate: {error}", err=True)
-        raise typer.Exit(1) from None
-    try:
-        given = PersistentToken(token) if token else None
-        account = emulator.account(email)
-        if account is None:
-            password = password or secrets.token_urlsafe(12)
-            account = emulator.add_account(email, Password(password), given, stories=not empty, tier=Tier[tier.upper()])
-        else:
-            _compare(account, password, given)
-    except NaiError as error:
-        raise typer.BadParameter(str(error)) from None
-    ready = {"email": email, "password": password, "token": account.persistent_token.reveal()}
-    try:
-        with nullcontext() if kept is None else kept:
-            if kept is not None:
-                kept.store(emulator.changes()).result()
-            run(_run(emulator, host, port, hosts != "one", ready, None if kept is None else kept.store))
+        with _keeping(state, emulator) as store:
+            account, password = _account(emulator, email, password, token, not empty, Tier[tier.upper()])
+            if store is not None:
+                store(emulator.changes()).result()
+            ready = {"email": email, "password": password, "token": account.persistent_token.reveal()}
+            run(_run(emulator, host, port, hosts != "one", ready, store))
     except NaiError as error:
         typer.echo(f"nai emulate: {error}", err=True)
         raise typer.Exit(1) from None
@@ -129,21 +115,37 @@ def emulate(
         pass
 
 
-def _kept(path: Path, emulator: Emulator) -> State:
+@contextmanager
+def _keeping(path: Path | None, emulator: Emulator) -> Generator[Keep | None, None, None]:
     """The emulator has what is in the file; nothing is written to one that is damaged, or not ours."""
+    if path is None:
+        yield None
+        return
     try:
         emulator.restore(read(path))
     except Damaged as error:
         raise LocalProtocolError(f"{path}: {error}") from None
-    return State(path)
+    with State(path) as state:
+        yield state.store
 
 
-def _compare(account: Account, password: str | None, token: PersistentToken | None) -> None:
-    """What is given for an account that is there already has to be its own."""
-    if password is not None and access_key(account.email, Password(password)).reveal() != account.key.reveal():
-        raise LocalProtocolError(f"{account.email} is in the state, with another password")
-    if token is not None and token.reveal() != account.persistent_token.reveal():
-        raise LocalProtocolError(f"{account.email} is in the state, with another token")
+def _account(
+    emulator: Emulator, email: str, password: str | None, token: str | None, stories: bool, tier: Tier
+) -> tuple[Account, str | None]:
+    """A new account; or the one that is there already, if what is given is its own. And the password, if it is known."""
+    try:
+        given = PersistentToken(token) if token else None
+        account = emulator.account(email)
+        if account is None:
+            password = password or secrets.token_urlsafe(12)
+            return emulator.add_account(email, Password(password), given, stories=stories, tier=tier), password
+        key = None if password is None else access_key(account.email, Password(password))
+    except NaiError as error:
+        raise typer.BadParameter(str(error)) from None
+    for wanted, own, name in ((key, account.key, "password"), (given, account.persistent_token, "token")):
+        if wanted is not None and wanted.reveal() != own.reveal():
+            raise typer.BadParameter(f"{email} is in the state, with another {name}", param_hint=f"--{name}")
+    return account, password
 
 
 def _switches(given: Sequence[str]) -> OpenAISwitches:
