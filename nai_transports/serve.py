@@ -105,8 +105,8 @@ async def _serve(app: App, connection: socket.socket, store: Keep | None) -> Non
                 case Compute():
                     await _computed(step.perform)
                 case Store(change):
-                    if store is not None:  # at once, which keeps the order; and to its end, whatever ends first
-                        await asyncio.shield(asyncio.wrap_future(store(change)))
+                    if store is not None:  # handed over at once, which keeps the order
+                        await _over(store(change))
                 case Cut():
                     return
             step = steps.send(data)
@@ -118,6 +118,18 @@ async def _serve(app: App, connection: socket.socket, store: Keep | None) -> Non
 
 async def _computed(work: Callable[[], None]) -> None:
     """Done in a thread that nobody waits for in the end: a server that is told to stop does."""
+    finished: Future[None] = Future()
+
+    def run() -> None:
+        work()
+        finished.set_result(None)
+
+    threading.Thread(target=run, name="nai-emulator-work", daemon=True).start()
+    await _over(finished)
+
+
+async def _over(future: Future[None]) -> None:
+    """Waits for the future; whoever stops waiting does not stop what it is of."""
     loop = asyncio.get_running_loop()
     done = loop.create_future()
 
@@ -125,13 +137,13 @@ async def _computed(work: Callable[[], None]) -> None:
         if not done.cancelled():
             done.set_result(None)
 
-    def run() -> None:
-        work()
+    def finished(_: object) -> None:
         with suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(tell)
 
-    threading.Thread(target=run, name="nai-emulator-work", daemon=True).start()
+    future.add_done_callback(finished)
     await done
+    future.result()
 
 
 @contextmanager

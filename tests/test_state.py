@@ -20,7 +20,7 @@ import pytest
 from nai_proto import account, objects
 from nai_proto.emulator import Account, Emulator
 from nai_proto.emulator.journal import Change, Key
-from nai_proto.errors import Damaged, LocalProtocolError, NaiError
+from nai_proto.errors import Damaged, LocalProtocolError, NaiError, TransportError
 from nai_proto.exchange.flow import using
 from nai_proto.exchange.reply import Read, Start, Store
 from nai_proto.exchange.retry import NEVER
@@ -426,6 +426,23 @@ def test_every_driver_waits_until_a_change_is_stored() -> None:
         thread.join()
         assert answered.is_set()
     assert told(kept.again(), token) == told(kept.emulator, token)
+
+
+def test_what_could_not_be_stored_is_not_acknowledged() -> None:
+    kept = Kept()
+    kept.add()
+
+    def fails(change: object) -> Future[None]:
+        failed = Future[None]()
+        failed.set_exception(LocalProtocolError("the disk is full"))
+        return failed
+
+    with (
+        serving(kept.emulator, store=fails) as url,
+        on_httpx.Client(Session.at(url)) as client,
+        pytest.raises(TransportError),
+    ):
+        client.run(account.login(EMAIL, PASSWORD))
 
 
 def test_changes_are_stored_in_the_order_in_which_they_were_made(path: Path) -> None:
