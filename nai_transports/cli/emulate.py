@@ -19,6 +19,7 @@ import typer
 
 from nai_proto.account import access_key
 from nai_proto.emulator import Account, Emulator, OpenAISwitches, at
+from nai_proto.emulator.faults import CONTROL, FAULTS, Faulty, described
 from nai_proto.errors import Damaged, LocalProtocolError, NaiError
 from nai_proto.exchange.reply import App
 from nai_proto.http import Host
@@ -34,6 +35,12 @@ __all__ = ["emulate"]
 _SWITCHES: Final = tuple(field.name for field in fields(OpenAISwitches))
 _HOSTS: Final = ("one", "strict", "lenient")
 _TIERS: Final = tuple(tier.name.lower() for tier in Tier)
+
+
+def _list_faults(wanted: bool) -> None:
+    if wanted:
+        typer.echo(described())
+        raise typer.Exit
 
 
 def emulate(
@@ -56,6 +63,18 @@ def emulate(
             f"thinking=inline, models=glm-4-6,xialong-v1, done=false … The names are {', '.join(_SWITCHES)}.",
         ),
     ] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME:KEY=VALUE,…",
+            help="What goes wrong, as often as you like: cut:at=100,path=/ai/generate-stream,times=1 … The names are "
+            f"{', '.join(FAULTS)}; --list-faults tells what is known of each. While it runs, {CONTROL} lists them (GET), "
+            "adds to them (POST, as JSON) and clears them (DELETE).",
+        ),
+    ] = None,
+    list_faults: Annotated[  # noqa: ARG001 -- its callback does it
+        bool, typer.Option("--list-faults", is_eager=True, callback=_list_faults, help="List all faults, and exit.")
+    ] = False,
     hosts: Annotated[
         str,
         typer.Option(
@@ -99,12 +118,16 @@ def emulate(
         strict=hosts == "strict",
     )
     try:
+        app = Faulty(emulator, *(fault or ()), seed=seed)
+    except NaiError as error:
+        raise typer.BadParameter(str(error), param_hint="--fault") from None
+    try:
         with _keeping(state, emulator) as store:
             account, password = _account(emulator, email, password, token, not empty, Tier[tier.upper()])
             if store is not None:
                 store(emulator.changes()).result()
             ready = {"email": email, "password": password, "token": account.persistent_token.reveal()}
-            run(_run(emulator, host, port, hosts != "one", ready, store))
+            run(_run(app, host, port, hosts != "one", ready, store))
     except NaiError as error:
         typer.echo(f"nai emulate: {error}", err=True)
         raise typer.Exit(1) from None
