@@ -6,14 +6,14 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeAlias, TypeVar
 
 import httpx
 import httpx2
 import trio
 
-from nai_proto.emulator import Account, Emulator
+from nai_proto.emulator import Account, Emulator, OpenAISwitches, Switches
 from nai_proto.errors import NaiError
 from nai_proto.exchange.flow import Runnable
 from nai_proto.exchange.reply import App, Cut, Handler, Raw, Read, Start, Wait, Write
@@ -57,6 +57,13 @@ def an_emulator(**options: Any) -> tuple[Emulator, Account]:
 
     emulator = Emulator(now=time.time, entropy=entropy, **options)
     return emulator, emulator.add_account(EMAIL, Password(PASSWORD))
+
+
+def switched(**switches: Any) -> dict[str, Any]:
+    """The options of an emulator with these switches, each in the value that has it."""
+    own = {field.name for field in fields(Switches)}
+    openai = OpenAISwitches(**{name: value for name, value in switches.items() if name not in own})
+    return {"openai": openai, "switches": Switches(**{name: switches[name] for name in switches.keys() & own})}
 
 
 # ---- every transport behind one function

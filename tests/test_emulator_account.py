@@ -243,6 +243,9 @@ def test_the_answers_have_all_keys_of_the_document(asking: Asking) -> None:
         "trainingStepsLeft",
         "accountType",
         "isGracePeriod",
+        "isPaypal",
+        "paymentProcessor",
+        "usage",
     }
     assert set(said["perks"]) == {
         "maxPriorityActions",

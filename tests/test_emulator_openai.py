@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nai_proto.codecs.sse import SSEDecoder
-from nai_proto.emulator import Account, OpenAISwitches
+from nai_proto.emulator import Account
 from nai_proto.emulator.language import storyteller
 from nai_proto.emulator.openai.template import END_OF_TURN
 from nai_proto.http import Head
@@ -22,7 +22,7 @@ from nai_proto.testing import Clock
 from nai_proto.testing.strategies import hostile_bytes
 from nai_proto.tier import Tier
 
-from .support import ByteTokenizer, an_emulator
+from .support import ByteTokenizer, an_emulator, switched
 from .test_cli import emulating, nai
 from .test_emulator import asked, refused
 
@@ -40,7 +40,7 @@ class Service:
     def __init__(self, *, ids: bool = False, pace: float = 0.0, clock: Clock | None = None, **switches: Any) -> None:
         options: dict[str, Any] = {"tokenizers": lambda _: BYTES} if ids else {}
         self.clock = clock or Clock(1_000.0)
-        self.emulator, self.owner = an_emulator(openai=OpenAISwitches(**switches), pace=pace, **options)
+        self.emulator, self.owner = an_emulator(pace=pace, **switched(**switches), **options)
 
     def ask(self, path: str, body: object = None, owner: Account | None = None) -> tuple[Head, bytes]:
         method = "GET" if body is None else "POST"

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from nai_proto.codecs.sse import SSEDecoder
-from nai_proto.emulator import Emulator, OpenAISwitches
+from nai_proto.emulator import Emulator, OpenAISwitches, Switches
 from nai_proto.emulator.openai.template import END_OF_TURN
 from nai_proto.errors import LocalProtocolError, NaiError
 from nai_proto.http import Request
@@ -200,7 +200,7 @@ def test_a_stream_may_be_cut_after_so_many_bytes(after: int, write_size: int | N
 
 
 def test_switches_that_make_no_sense_are_refused() -> None:
-    for wrong in ({"write_size": 0}, {"cut_after": -1}, {"retry_after": -1}, {"delay": -0.5}):
+    for wrong in ({"write_size": 0}, {"cut_after": -1}, {"delay": -0.5}):
         with pytest.raises(LocalProtocolError, match=next(iter(wrong))):
             OpenAISwitches(**wrong)
 
@@ -282,7 +282,7 @@ def test_a_client_that_leaves_while_nothing_comes_is_noticed(stalling: dict[str,
 
 def test_the_lock_may_last_a_moment_after_a_client_has_left() -> None:
     clock = Clock(1_000.0)
-    emulator = Emulator(now=clock, entropy=bytes, openai=OpenAISwitches(linger=3.0))
+    emulator = Emulator(now=clock, entropy=bytes, switches=Switches(linger=3.0))
     service = Service(clock=clock)
     service.emulator, service.owner = emulator, emulator.add_account("a@example.com", Password("p"))
     peer = Peer(Link(emulator, clock))

@@ -12,12 +12,12 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletionMessageParam
 
-from nai_proto.emulator import Account, OpenAISwitches
+from nai_proto.emulator import Account
 from nai_proto.secret import Password
 from nai_proto.tier import Tier
 from nai_transports.serve import serving
 
-from .support import ByteTokenizer, an_emulator
+from .support import ByteTokenizer, an_emulator, switched
 
 MODEL = "glm-4-6"
 ONCE = "Once upon a time"
@@ -50,7 +50,7 @@ class Served:
 @contextmanager
 def emulating(*, tier: Tier = Tier.OPUS, ids: bool = False, pace: float = 0.0, **switches: Any) -> Generator[Served]:
     options: dict[str, Any] = {"tokenizers": lambda _: ByteTokenizer()} if ids else {}
-    emulator, _ = an_emulator(openai=OpenAISwitches(**switches), pace=pace, **options)
+    emulator, _ = an_emulator(pace=pace, **switched(**switches), **options)
     owner = emulator.add_account("reader@example.com", Password("p"), tier=tier)
     with serving(emulator) as url:
         yield Served(url, owner)

@@ -16,14 +16,14 @@ import httpx2
 import pytest
 
 from nai_proto import openai
-from nai_proto.emulator import Account, OpenAISwitches
+from nai_proto.emulator import Account
 from nai_proto.errors import TimedOut
 from nai_proto.exchange.retry import RetryPolicy
 from nai_proto.exchange.session import Session
 from nai_proto.limits import Timeouts
 from nai_transports import httpx as on_httpx
 from nai_transports.serve import serving
-from tests.support import ASYNC, SYNC, an_emulator, connecting, running
+from tests.support import ASYNC, SYNC, an_emulator, connecting, running, switched
 
 CHAT = openai.chat_completion_stream([openai.Message.user("Tell me a tale.")], max_tokens=500)
 EAGER = RetryPolicy(lock=0.05, attempts=40)
@@ -31,7 +31,7 @@ EAGER = RetryPolicy(lock=0.05, attempts=40)
 
 @contextmanager
 def emulating(*, pace: float = 0.0, **switches: Any) -> Generator[tuple[Account, str]]:
-    emulator, owner = an_emulator(pace=pace, openai=OpenAISwitches(**switches))
+    emulator, owner = an_emulator(pace=pace, **switched(**switches))
     with serving(emulator) as url:
         yield owner, url
 

@@ -11,5 +11,6 @@ from .journal import Change
 from .openai.switches import OpenAISwitches
 from .outside import Mail, MailKind
 from .service import Emulator
+from .switches import Switches
 
-__all__ = ["Account", "Change", "Emulator", "Mail", "MailKind", "OpenAISwitches", "at"]
+__all__ = ["Account", "Change", "Emulator", "Mail", "MailKind", "OpenAISwitches", "Switches", "at"]

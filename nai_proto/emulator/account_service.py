@@ -41,7 +41,7 @@ class _Register(msgspec.Struct):
     recapcha: str | None = None  # as one client spells it (native §6.1)
     email: Annotated[str, msgspec.Meta(min_length=64, max_length=64)] | None = None
     emailCleartext: str | None = None  # noqa: N815
-    allowMarketingEmails: bool = False  # noqa: N815
+    allowMarketingEmails: bool | None = None  # noqa: N815
     giftkey: str | None = None
 
 
@@ -104,12 +104,14 @@ class AccountService:
         accounts: all there are.
         outside: where mails go and gift keys come from.
         now: UNIX time in seconds.
+        strict: is a body refused that the documents do not allow, though clients send it (native §6.1)?
     """
 
-    def __init__(self, accounts: Accounts, outside: Outside, now: Callable[[], float]) -> None:
+    def __init__(self, accounts: Accounts, outside: Outside, now: Callable[[], float], *, strict: bool = False) -> None:
         self._accounts = accounts
         self._outside = outside
         self._now = now
+        self._strict = strict
 
     def handlers(self) -> Mapping[str, Handle]:
         """By the names of the endpoint table."""
@@ -157,13 +159,17 @@ class AccountService:
         body = asked.body(_Register)
         if body.recaptcha is None and body.recapcha is None:
             raise Refused(400, "recaptcha must be a string")
+        if self._strict:
+            for name in ("recaptcha", "emailCleartext", "allowMarketingEmails"):
+                if getattr(body, name) is None:
+                    raise Refused(400, f"Validation error: {name} is required")
         clear = body.emailCleartext
         hashed = body.email or (None if clear is None else email_hash(clear))
         tier = None if body.giftkey is None else self._outside.gift_keys.get(body.giftkey)
         if body.giftkey is not None and tier is None:
             raise Refused(400, "Gift key is invalid")
         account = self._accounts.register(clear, hashed, _key(body.key))
-        account.profile.marketing = body.allowMarketingEmails
+        account.profile.marketing = bool(body.allowMarketingEmails)
         if body.giftkey is not None and tier is not None:
             del self._outside.gift_keys[body.giftkey]
             account.profile.subscribe(tier, self._now())
@@ -296,7 +302,7 @@ class AccountService:
         profile.subscribe(tier, self._now())
 
     def _change_plan(self, asked: Asked) -> Handler:
-        plan, profile = asked.body(_Plan, lax=True).newSubscriptionPlan, asked.owner.profile
+        plan, profile = asked.body(_Plan, lax=not self._strict).newSubscriptionPlan, asked.owner.profile
         if not profile.active:
             raise Refused(404, "Subscription not found")
         profile.tier = Tier(plan)

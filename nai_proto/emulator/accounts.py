@@ -66,8 +66,23 @@ class Account:
 
     @property
     def tier(self) -> Tier:
-        """What it pays for. Only the OpenAI-compatible endpoints ask for it yet."""
-        return self.profile.tier
+        """What it pays for now."""
+        return self.profile.plan
+
+    def charge(self, amount: int) -> None:
+        """Takes so many Anlas, the subscription's before the bought ones (image §2.10).
+
+        To be called when nothing else can be refused any more: only what succeeds is paid for (image §12).
+
+        Raises:
+            Refused: 402, there are not so many.
+        """
+        profile = self.profile
+        if amount > profile.anlas + profile.bought_anlas:
+            raise Refused(402, "Not enough Anlas")
+        own = min(amount, profile.anlas)
+        profile.anlas -= own
+        profile.bought_anlas -= amount - own
 
 
 class Accounts:
@@ -92,12 +107,23 @@ class Accounts:
         "Whose each good token is, and until when; a persistent one has no end."
 
     def add(
-        self, email: str, password: Password, token: PersistentToken | None, *, stories: bool, tier: Tier
+        self,
+        email: str,
+        password: Password,
+        token: PersistentToken | None,
+        *,
+        stories: bool,
+        tier: Tier,
+        trial: bool = False,
+        anlas: int | None = None,
     ) -> Account:
-        """A new account, with or without stories; its persistent token is drawn if none is given."""
+        """A new account, with or without stories; what is not given is drawn, or that of its tier."""
         token = token or PersistentToken(PersistentToken.PREFIX + self.letters(64))
         profile = Profile(int(self._now()), email_hash(email), email, email_verified=True, letter_sent=True)
         profile.subscribe(tier, self._now())
+        profile.trial = trial
+        if anlas is not None:
+            profile.anlas = anlas
         account = self.admit(email, access_key(email, password), token, profile)
         self.tokens[token.reveal()] = (account, None)
         if stories:

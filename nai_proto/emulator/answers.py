@@ -22,7 +22,7 @@ OPEN: Final = ("Access-Control-Allow-Origin", "*")
 
 
 class Refused(Exception):
-    """Ends a handler with an error answer."""
+    """Ends a handler with an error answer. With a status of success it is one of the model's (native §4.1)."""
 
     def __init__(self, status: int, message: str, *, retry_after: int | None = None) -> None:
         super().__init__(message)
@@ -51,7 +51,8 @@ def answer_empty(status: int) -> Handler:
 def refuse(refused: Refused, document: dict[str, object] | None = None) -> Handler:
     """An error: the service's error object, or another document."""
     wait = [] if refused.retry_after is None else [("Retry-After", str(refused.retry_after))]
-    said = document or {"statusCode": refused.status, "message": refused.message}
+    own = {"statusCode": refused.status, "message": refused.message}
+    said = document or (own if refused.status >= 400 else {"error": refused.message})
     yield from answer_json(refused.status, said, *wait)
 
 

@@ -38,14 +38,14 @@ class Asked:
         return self.account
 
     def body(self, type: type[T], *, lax: bool = False) -> T:  # noqa: A002
-        """The body as a value of the type; whatever else it is, is 400.
+        """The body as a value of the type; whatever else it is, is 400. No body is an empty object.
 
         Args:
             type: of the body.
             lax: take ``"3"`` for ``3``, as some clients send it (native §6.1).
         """
         try:
-            return msgspec.json.decode(self.parameters.body, type=type, strict=not lax)
+            return msgspec.json.decode(self.parameters.body or b"{}", type=type, strict=not lax)
         except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, not of the type, too deep
             raise Refused(400, f"Validation error: {error}") from None
 

@@ -8,7 +8,7 @@ from typing import Final
 from ..exchange.reply import Handler
 from .accounts import Account
 from .answers import Refused
-from .openai.switches import OpenAISwitches
+from .switches import Switches
 
 __all__ = ["Lock"]
 
@@ -21,7 +21,7 @@ class Lock:
         switches: whether there is a lock, what it says and how long it stays.
     """
 
-    def __init__(self, now: Callable[[], float], switches: OpenAISwitches) -> None:
+    def __init__(self, now: Callable[[], float], switches: Switches) -> None:
         self._now: Final = now
         self._switches: Final = switches
 

@@ -132,12 +132,14 @@ class AskedPrompt(msgspec.Struct):
 class _Body(msgspec.Struct):
     input: str
     model: str
-    parameters: msgspec.Raw
+    parameters: dict[str, msgspec.Raw]
 
 
 _LONGEST_INPUT: Final = {Host.TEXT: 100_000, Host.API: 40_000}
 """Characters (native §9)."""
 _PARAMETERS: Final[Mapping[Host, type[Parameters]]] = {Host.TEXT: _TextParameters, Host.API: _ApiParameters}
+_REQUIRED: Final = ("max_length", "min_length", "force_emotion")
+"""By the api host's documents (native §9.1)."""
 _KNOWN: Final = frozenset(model.id for model in MODELS)
 _HOLD_IDS: Final = (
     *("stop_sequences", "eos_token_id", "bad_words_ids", "valid_first_tokens", "cropped_token"),
@@ -150,13 +152,14 @@ _AS_THEY_ARE: Final = frozenset(field.name for field in fields(Settings)) & {*Pa
 }
 
 
-def read(body: bytes, host: Host, base: Base) -> Asked:
+def read(body: bytes, host: Host, base: Base, *, strict: bool = False) -> Asked:
     """A request's body.
 
     Args:
         body: as it came.
         host: whose rules it has to keep.
         base: has the models that it may name.
+        strict: do the api host's documents count, which require what clients leave out (native §17.3)?
 
     Raises:
         Refused: 400, with what is wrong and where.
@@ -165,7 +168,11 @@ def read(body: bytes, host: Host, base: Base) -> Asked:
     model = _model(outer.model, base)
     if len(outer.input) > _LONGEST_INPUT[host]:
         raise Refused(400, f"Validation error: input must be at most {_LONGEST_INPUT[host]} characters long")
-    parameters = _decoded(bytes(outer.parameters), _PARAMETERS[host], "$.parameters")
+    given = {name: value for name, value in outer.parameters.items() if bytes(value) != b"null"}
+    missing = next((name for name in _REQUIRED if name not in given), "")
+    if strict and host is Host.API and missing:
+        raise Refused(400, f"Validation error: {missing} is required")
+    parameters = _decoded(msgspec.json.encode(given), _PARAMETERS[host], "$.parameters")
     said = parameters.use_string
     return Asked(outer.input, model, parameters, host is Host.TEXT if said is None else said)
 
@@ -191,17 +198,19 @@ def _decoded(data: bytes, type: type[T], path: str) -> T:  # noqa: A002
     raise Refused(400, f"Validation error: {problem}")
 
 
-def settings_of(parameters: Parameters, encode: Callable[[str], list[int]]) -> Settings:
+def settings_of(parameters: Parameters, encode: Callable[[str], list[int]], *, include_stop: bool = True) -> Settings:
     """What the sampler has to know, in ids.
 
     Args:
         parameters: of the request.
         encode: gives the ids of what the parameters have as text.
+        include_stop: does the text end with what ends it?
     """
     eos = parameters.eos_token_id
     return Settings(
         **{name: getattr(parameters, name) for name in _AS_THEY_ARE},
         order=ALL_SAMPLERS if parameters.order is None else parameters.order,
+        include_stop=include_stop,
         eos_ids=frozenset() if eos is None else frozenset((eos,)),
         cfg_uc=tuple(encode(parameters.cfg_uc)) if parameters.cfg_uc else (),
         logit_bias_exp=tuple([Bias(**msgspec.structs.asdict(entry)) for entry in parameters.logit_bias_exp]),

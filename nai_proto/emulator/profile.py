@@ -71,6 +71,11 @@ class Profile:
         self.expires_at = int(now) + MONTH
         self.anlas = _MONTHLY[tier]
 
+    @property
+    def plan(self) -> Tier:
+        """What is paid for now: a subscription that is not active pays for nothing."""
+        return self.tier if self.active else Tier.PAPER
+
     # ---- what is said
 
     def information(self) -> Document:
@@ -98,7 +103,7 @@ class Profile:
         }
 
     def subscription(self, *, persistent: bool) -> Document:
-        """Native §6.4; from a persistent token a part is withheld."""
+        """Native §6.4, image §2.10; from a persistent token a part is withheld."""
         said: dict[str, object] = {
             "tier": int(self.tier),
             "active": self.active,
@@ -117,6 +122,10 @@ class Profile:
                 "purchasedTrainingSteps": self.bought_anlas,
             },
         }
+        if self.active:
+            said.update(isPaypal=False, paymentProcessor="chargebee")
+        if self.plan is Tier.OPUS:
+            said["usage"] = {"percent": 100, "isNegative": False, "timeUntilNextPercent": 0}
         return said if persistent else {**said, "paymentProcessorData": None}
 
     def data(self, keystore: Document, *, persistent: bool) -> Document:

@@ -28,6 +28,8 @@ from .object_service import ObjectService
 from .openai.service import OpenAIService
 from .openai.switches import OpenAISwitches
 from .outside import Outside
+from .rate import Rate
+from .switches import Switches
 from .tellers import Tellers, Tokenizers
 from .text import TextService
 
@@ -44,7 +46,8 @@ class Emulator:
         pace: seconds per generated token.
         tokenizers: gives a tokenizer by its name or by a model's id, as `nai_transports.tokenizer_files.load` does, or
             None. Without it, whatever holds token ids is answered with 501.
-        openai: how the OpenAI-compatible endpoints behave, and the lock.
+        switches: how strict it is, and how much of it an account gets.
+        openai: how the OpenAI-compatible endpoints behave.
         strict: does the api host refuse whatever is about accounts, as the service's does today? It matters only where `at`
             gives each host an address.
         limits: bounds for requests.
@@ -58,6 +61,7 @@ class Emulator:
         seed: str = "once upon a time",
         pace: float = 0.0,
         tokenizers: Tokenizers = lambda _: None,
+        switches: Switches = Switches(),
         openai: OpenAISwitches = OpenAISwitches(),
         strict: bool = True,
         limits: Limits = Limits(),
@@ -66,17 +70,18 @@ class Emulator:
         self._strict = strict
         self._journal = Journal()
         self._accounts = Accounts(now, entropy, self._journal)
-        tellers, lock = Tellers(tokenizers), Lock(now, openai)
+        self._rate = Rate(now, switches)
+        tellers, lock = Tellers(tokenizers), Lock(now, switches)
         self._openai = OpenAIService(seed, pace, tellers, lock, now, openai)
         self.outside = Outside(self._journal)
         "The mails that accounts got; gift keys and identities that they may use."
         # By the names of the endpoint table; what is missing here is answered with 501.
         self._handlers: Mapping[str, Callable[[Asked], Handler]] = {
             "health": self._health,
-            **AccountService(self._accounts, self.outside, now).handlers(),
+            **AccountService(self._accounts, self.outside, now, strict=switches.strict_bodies).handlers(),
             **events.handlers(),
             **ObjectService(now, entropy).handlers(),
-            **TextService(seed, pace, tellers, lock).handlers(),
+            **TextService(seed, pace, tellers, lock, switches).handlers(),
             "completions": self._completions,
             "chat_completions": self._chat_completions,
             "models": self._models,
@@ -91,6 +96,8 @@ class Emulator:
         *,
         stories: bool = True,
         tier: Tier = Tier.OPUS,
+        trial: bool = False,
+        anlas: int | None = None,
     ) -> Account:
         """Opens an account.
 
@@ -100,8 +107,10 @@ class Emulator:
             token: its persistent token; drawn if None.
             stories: does it come with a few, or has it never stored anything?
             tier: what it pays for.
+            trial: has it a trial, which counts where nothing is paid for?
+            anlas: what is left of its subscription's; None is all that its tier gets.
         """
-        return self._accounts.add(email, password, token, stories=stories, tier=tier)
+        return self._accounts.add(email, password, token, stories=stories, tier=tier, trial=trial, anlas=anlas)
 
     def restore(self, rows: Iterable[tuple[Key, bytes]] = ()) -> None:
         """Takes up what an emulator has stored, and has everything stored from now on.
@@ -173,6 +182,7 @@ class Emulator:
         account = None
         if row.auth:
             account = self._accounts.authorized(request, persistent=not row.login_only)
+        self._rate.count(account)
         persistent = account is not None and self._accounts.is_persistent(request)
         handler = self._handlers.get(row.name)
         if handler is None:

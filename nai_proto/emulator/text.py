@@ -17,6 +17,8 @@ from ..codecs.tokens import pack, unpack
 from ..errors import RemoteProtocolError
 from ..exchange.reply import Handler, Start, Wait, Write
 from ..http import Head, Headers
+from ..text.models import Model
+from . import plans
 from .answers import OPEN, Refused, Steps, answer_json
 from .asked import Asked, Handle
 from .chance import Chance
@@ -24,6 +26,7 @@ from .language import LanguageModel, storyteller
 from .lock import Lock
 from .parameters import read, read_prompt, settings_of
 from .sampling import Logprobs, Settings, Step, generate
+from .switches import Switches
 from .tellers import Tellers
 
 __all__ = ["TextService"]
@@ -53,13 +56,15 @@ class TextService:
         pace: seconds per token.
         tellers: who writes it.
         lock: under which it is written.
+        switches: how strict it is.
     """
 
-    def __init__(self, seed: str, pace: float, tellers: Tellers, lock: Lock) -> None:
+    def __init__(self, seed: str, pace: float, tellers: Tellers, lock: Lock, switches: Switches) -> None:
         self._chance = Chance(seed)
         self._pace = pace
         self._tellers = tellers
         self._lock = lock
+        self._switches = switches
         self._count = 0
 
     def handlers(self) -> Mapping[str, Handle]:
@@ -96,6 +101,8 @@ class TextService:
 
     def _made_up(self, asked: Asked) -> Handler:
         wanted = read_prompt(asked.parameters.body, asked.base)
+        plans.check_plan(asked.owner, Model.named(wanted.model))
+        plans.count(asked.owner)
         teller = storyteller()
         settings = Settings(max_length=wanted.tokens_to_generate, temperature=wanted.temp)
         task = _Task(teller, teller.vocabulary.encode(wanted.prompt), settings, None, None)
@@ -120,11 +127,13 @@ class TextService:
             yield Write(_event("", 0, True, None))
 
     def _task(self, asked: Asked) -> Steps[_Task]:
-        wanted = read(asked.parameters.body, asked.row.host, asked.base)
+        strict = self._switches.strict_limits
+        wanted = read(asked.parameters.body, asked.row.host, asked.base, strict=self._switches.strict_bodies)
         model, parameters = wanted.model, wanted.parameters
+        plans.check_plan(asked.owner, model)
         holding_ids = parameters.holding_ids if wanted.as_text else "input"
         tokenizer = None
-        if holding_ids or parameters.num_logprobs:
+        if holding_ids or parameters.num_logprobs or strict:
             tokenizer = yield from self._tellers.tokenizer(model.id)
         if holding_ids and tokenizer is None:
             raise Refused(501, f"this emulator has no tokenizer of {model.id}, and {holding_ids} holds token ids")
@@ -132,9 +141,13 @@ class TextService:
         encode = teller.vocabulary.encode
         try:
             prompt = encode(wanted.input) if wanted.as_text else unpack(wanted.input, model.token_width)
-            settings = settings_of(parameters, encode)
+            settings = settings_of(parameters, encode, include_stop=self._switches.include_stop)
         except RemoteProtocolError as error:
             raise Refused(400, f"Validation error: input: {error}") from None
+        if strict:
+            most, sentence = parameters.max_length, parameters.generate_until_sentence
+            plans.check_length(asked.owner, model, asked.row.host, len(prompt), most, sentence=sentence)
+        plans.count(asked.owner)
         return _Task(teller, prompt, settings, parameters.seed, None if wanted.as_text else model.token_width)
 
     def _steps(self, task: _Task) -> Iterator[Step]:

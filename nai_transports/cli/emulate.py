@@ -8,9 +8,10 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -18,7 +19,7 @@ import msgspec
 import typer
 
 from nai_proto.account import access_key
-from nai_proto.emulator import Account, Emulator, OpenAISwitches, at
+from nai_proto.emulator import Account, Emulator, OpenAISwitches, Switches, at
 from nai_proto.emulator.faults import CONTROL, FAULTS, Faulty, described
 from nai_proto.errors import Damaged, LocalProtocolError, NaiError
 from nai_proto.exchange.reply import App
@@ -32,9 +33,10 @@ from .tokenizers import Found
 
 __all__ = ["emulate"]
 
-_SWITCHES: Final = tuple(field.name for field in fields(OpenAISwitches))
+_SWITCHES: Final = tuple(field.name for kind in (Switches, OpenAISwitches) for field in fields(kind))
 _HOSTS: Final = ("one", "strict", "lenient")
-_TIERS: Final = tuple(tier.name.lower() for tier in Tier)
+_TRIAL: Final = "trial"
+_TIERS: Final = (*(tier.name.lower() for tier in Tier), _TRIAL)
 
 
 def _list_faults(wanted: bool) -> None:
@@ -55,12 +57,16 @@ def emulate(
     seed: Annotated[str, typer.Option(help="Seed of the generated text.")] = "once upon a time",
     pace: Annotated[float, typer.Option(min=0, help="Seconds per generated token.")] = 0.0,
     tier: Annotated[str, typer.Option(help=f"What the account pays for: {', '.join(_TIERS)}.")] = "opus",
+    anlas: Annotated[
+        int | None, typer.Option(min=0, help="Its Anlas; what a month of its tier has if not given.")
+    ] = None,
     switch: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=VALUE",
-            help="How the OpenAI-compatible endpoints behave or fail, as often as you like: chat=observed, "
-            f"thinking=inline, models=glm-4-6,xialong-v1, done=false … The names are {', '.join(_SWITCHES)}.",
+            help="How strict it is, and how the OpenAI-compatible endpoints behave or fail, as often as you like: "
+            "strict_limits=true, rate=20, chat=observed, thinking=inline, models=glm-4-6,xialong-v1, done=false … "
+            f"The names are {', '.join(_SWITCHES)}.",
         ),
     ] = None,
     fault: Annotated[
@@ -107,23 +113,27 @@ def emulate(
         raise typer.BadParameter("three ports are wanted, this one and the next two", param_hint="--port")
     if tier.lower() not in _TIERS:
         raise typer.BadParameter(f"there is no tier {tier!r}, only {', '.join(_TIERS)}", param_hint="--tier")
-    openai = _switches(switch or ())
+    switches, openai = _switches(switch or ())
     emulator = Emulator(
         now=time.time,
         entropy=entropy,
         seed=seed,
         pace=pace,
         tokenizers=Found(_missed),
+        switches=switches,
         openai=openai,
         strict=hosts == "strict",
     )
+    trial = tier.lower() == _TRIAL
+    plan = Tier.PAPER if trial else Tier[tier.upper()]
+    add = partial(emulator.add_account, email, stories=not empty, tier=plan, trial=trial, anlas=anlas)
     try:
         app = Faulty(emulator, *(fault or ()), seed=seed)
     except NaiError as error:
         raise typer.BadParameter(str(error), param_hint="--fault") from None
     try:
         with _keeping(state, emulator) as store:
-            account, password = _account(emulator, email, password, token, not empty, Tier[tier.upper()])
+            account, password = _account(emulator, email, password, token, add)
             if store is not None:
                 store(emulator.changes()).result()
             ready = {"email": email, "password": password, "token": account.persistent_token.reveal()}
@@ -153,7 +163,11 @@ def _keeping(path: Path | None, emulator: Emulator) -> Generator[Keep | None, No
 
 
 def _account(
-    emulator: Emulator, email: str, password: str | None, token: str | None, stories: bool, tier: Tier
+    emulator: Emulator,
+    email: str,
+    password: str | None,
+    token: str | None,
+    add: Callable[[Password, PersistentToken | None], Account],
 ) -> tuple[Account, str | None]:
     """A new account; or the one that is there already, if what is given is its own. And the password, if it is known."""
     try:
@@ -161,7 +175,7 @@ def _account(
         account = emulator.account(email)
         if account is None:
             password = password or secrets.token_urlsafe(12)
-            return emulator.add_account(email, Password(password), given, stories=stories, tier=tier), password
+            return add(Password(password), given), password
         key = None if password is None else access_key(account.email, Password(password))
     except NaiError as error:
         raise typer.BadParameter(str(error)) from None
@@ -171,7 +185,7 @@ def _account(
     return account, password
 
 
-def _switches(given: Sequence[str]) -> OpenAISwitches:
+def _switches(given: Sequence[str]) -> tuple[Switches, OpenAISwitches]:
     """The switches of ``NAME=VALUE``; a list is written with commas, and nothing is an empty one."""
     values: dict[str, object] = {}
     for one in given:
@@ -181,7 +195,7 @@ def _switches(given: Sequence[str]) -> OpenAISwitches:
             raise typer.BadParameter(problem, param_hint="--switch")
         values[name] = list(filter(None, value.split(","))) if name == "models" else value
     try:
-        return msgspec.convert(values, OpenAISwitches, strict=False)
+        return msgspec.convert(values, Switches, strict=False), msgspec.convert(values, OpenAISwitches, strict=False)
     except (msgspec.ValidationError, NaiError) as error:
         raise typer.BadParameter(str(error), param_hint="--switch") from None
 

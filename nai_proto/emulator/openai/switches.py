@@ -27,8 +27,6 @@ ErrorForm: TypeAlias = Literal["object", "text", "status", "event", "bare", "doc
 LineEnd: TypeAlias = Literal["lf", "crlf", "cr"]
 
 _LEAST: Final = {
-    "retry_after": 0,
-    "linger": 0,
     "write_size": 1,
     "delay": 0,
     "stall_after": 0,
@@ -71,14 +69,6 @@ class OpenAISwitches:
     ``stream_options.include_usage``; or beside the last ``finish_reason`` (openai §6.3)."""
     errors: ErrorShape = "gateway"
     "``{statusCode, message}``, or ``{error: {message, code, type, param}}`` (openai §9.1)."
-
-    # The lock that all generations of an account share, those of the native endpoints included (openai §7.4).
-    lock: bool = True
-    "Is a second generation refused while one runs?"
-    retry_after: int | None = None
-    "Seconds that such a refusal asks to wait, in ``Retry-After``; None does not say."
-    linger: float = 0.0
-    "Seconds that the lock stays when a client left before its answer was complete."
 
     # How a stream is written.
     done: bool = True
