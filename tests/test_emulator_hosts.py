@@ -24,6 +24,7 @@ from nai_transports.serve import serving
 from tests.support import EMAIL, PASSWORD, an_emulator
 from tests.test_cli import emulating, nai
 
+UNKNOWN = {Host.TEXT: "Validation error: model {} doesn't exist", Host.API: "model must be a valid enum value"}
 MIGRATED = "Please refresh NovelAI.net. If using a third-party tool, update to the image URL."
 
 
@@ -86,7 +87,7 @@ def test_a_host_knows_its_models_only(strict: bool) -> None:
             for target in ("/ai/generate", "/ai/generate-stream"):
                 got, answer = ask(emulator, role, "POST", target, body, owner.persistent_token)
                 assert got == (status if known else 400), model.id
-                assert known or answer["message"] == f"Validation error: model {model.id} doesn't exist"
+                assert known or answer["message"] == UNKNOWN[role].format(model.id)
 
 
 def test_what_a_prompt_is_where_nothing_is_said_goes_by_the_host() -> None:

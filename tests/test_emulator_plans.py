@@ -359,7 +359,7 @@ def test_the_api_host_may_insist_on_what_no_client_sends(missing: str) -> None:
         assert Asking()("POST", PATHS[0], less)[0].status == model.success_status
         strict = Asking(switches=STRICT)("POST", PATHS[0], less)
         if model.host is Host.API:
-            assert refused(strict) == (400, f"Validation error: {missing} is required")
+            assert refused(strict) == (400, f"Error verifying request: {missing} is required")
         else:
             assert strict[0].status == 200
 

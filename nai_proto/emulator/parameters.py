@@ -13,9 +13,11 @@ import msgspec
 
 from ..http import Host
 from ..text.models import MODELS, Model
+from ..text.samplers import COLOURS
 from .answers import Refused
 from .bases import Base
 from .settings import ALL_SAMPLERS, Bias, Settings
+from .switches import Switches
 
 __all__ = ["Asked", "AskedPrompt", "BiasEntry", "Parameters", "read", "read_prompt", "settings_of"]
 
@@ -130,9 +132,9 @@ class AskedPrompt(msgspec.Struct):
 
 
 class _Body(msgspec.Struct):
-    input: str
-    model: str
-    parameters: dict[str, msgspec.Raw]
+    input: str | msgspec.UnsetType = msgspec.UNSET
+    model: str | msgspec.UnsetType = msgspec.UNSET
+    parameters: dict[str, msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET
 
 
 _LONGEST_INPUT: Final = {Host.TEXT: 100_000, Host.API: 40_000}
@@ -140,7 +142,8 @@ _LONGEST_INPUT: Final = {Host.TEXT: 100_000, Host.API: 40_000}
 _PARAMETERS: Final[Mapping[Host, type[Parameters]]] = {Host.TEXT: _TextParameters, Host.API: _ApiParameters}
 _REQUIRED: Final = ("max_length", "min_length", "force_emotion")
 """By the api host's documents (native §9.1)."""
-_KNOWN: Final = frozenset(model.id for model in MODELS)
+_KNOWN: Final = frozenset((*(model.id for model in MODELS), "genji-jp-6b"))
+"""Those of native §1.2 that are served; of older versions it knows one."""
 _HOLD_IDS: Final = (
     *("stop_sequences", "eos_token_id", "bad_words_ids", "valid_first_tokens", "cropped_token"),
     *("logit_bias", "logit_bias_exp", "repetition_penalty_whitelist"),
@@ -152,26 +155,32 @@ _AS_THEY_ARE: Final = frozenset(field.name for field in fields(Settings)) & {*Pa
 }
 
 
-def read(body: bytes, host: Host, base: Base, *, strict: bool = False) -> Asked:
+def read(body: bytes, host: Host, base: Base, switches: Switches) -> Asked:
     """A request's body.
 
     Args:
         body: as it came.
         host: whose rules it has to keep.
         base: has the models that it may name.
-        strict: do the api host's documents count, which require what clients leave out (native §17.3)?
+        switches: whether staging models are served, and all is required that the documents require.
 
     Raises:
         Refused: 400, with what is wrong and where.
     """
     outer = _decoded(body, _Body, "$")
-    model = _model(outer.model, base)
+    if isinstance(outer.input, msgspec.UnsetType):
+        raise _required("input")
+    if isinstance(outer.model, msgspec.UnsetType):
+        raise _required("model")
+    if isinstance(outer.parameters, msgspec.UnsetType):
+        raise _required("parameters")
+    model = _model(outer.model, base, staging=switches.staging)
     if len(outer.input) > _LONGEST_INPUT[host]:
         raise Refused(400, f"Validation error: input must be at most {_LONGEST_INPUT[host]} characters long")
     given = {name: value for name, value in outer.parameters.items() if bytes(value) != b"null"}
     missing = next((name for name in _REQUIRED if name not in given), "")
-    if strict and host is Host.API and missing:
-        raise Refused(400, f"Validation error: {missing} is required")
+    if switches.strict_bodies and host is Host.API and missing:
+        raise _required(missing)
     parameters = _decoded(msgspec.json.encode(given), _PARAMETERS[host], "$.parameters")
     said = parameters.use_string
     return Asked(outer.input, model, parameters, host is Host.TEXT if said is None else said)
@@ -184,10 +193,17 @@ def read_prompt(body: bytes, base: Base) -> AskedPrompt:
     return asked
 
 
-def _model(id: str, base: Base) -> Model:  # noqa: A002
-    if id not in _KNOWN or Model.named(id).host not in base.models:
+def _model(id: str, base: Base, *, staging: bool = False) -> Model:  # noqa: A002
+    known = id in _KNOWN or (staging and id in COLOURS)
+    if known and Model.named(id).host in base.models:
+        return Model.named(id)
+    if Host.TEXT in base.models:
         raise Refused(400, f"Validation error: model {id[:60]} doesn't exist")
-    return Model.named(id)
+    raise Refused(400, "model must be a valid enum value")  # as the api host has it (native §4.1)
+
+
+def _required(name: str) -> Refused:
+    return Refused(400, f"Error verifying request: {name} is required")
 
 
 def _decoded(data: bytes, type: type[T], path: str) -> T:  # noqa: A002

@@ -177,7 +177,7 @@ class Emulator:
         found = where.find(method, request, bytes(body))
         if found is None:
             hint = _OPENAI_PATHS if request.path.startswith(_OPENAI) else ""
-            raise Refused(404, f"Cannot {request.method} {request.path[:100]}{hint}")
+            raise Refused(404, f"Cannot {method} {request.path[:100]}{hint}")
         row, parameters = found
         account = None
         if row.auth:

@@ -33,6 +33,8 @@ class Switches:
     """Is a body refused that clients send, and that the official documents do not allow? These are: a plan that is text; a
     registration without ``emailCleartext`` or ``allowMarketingEmails``, or with ``recapcha`` (native §6.1); on the api host
     a generation without ``max_length``, ``min_length`` and ``force_emotion`` (native §17.3)."""
+    staging: bool = False
+    "Does the text host have the staging models: ``blue``, ``red`` and the other colours (native §1.2)?"
     include_stop: bool = True
     "Does native text end with the stop sequence that ends it? No source tells (native §18)."
 

@@ -128,7 +128,7 @@ class TextService:
 
     def _task(self, asked: Asked) -> Steps[_Task]:
         strict = self._switches.strict_limits
-        wanted = read(asked.parameters.body, asked.row.host, asked.base, strict=self._switches.strict_bodies)
+        wanted = read(asked.parameters.body, asked.row.host, asked.base, self._switches)
         model, parameters = wanted.model, wanted.parameters
         plans.check_plan(asked.owner, model)
         holding_ids = parameters.holding_ids if wanted.as_text else "input"

@@ -1,0 +1,269 @@
+"""However clients write a request, it is taken as the service takes it, or refused as it refuses it (native §2, §17).
+
+Each was seen on the wire: AED is novelai-api 0.34.1, LK novelai-python 0.9.0; others are named where they are meant.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from typing import Any
+
+import pytest
+
+from nai_proto.emulator import Account, Emulator, Switches
+from nai_proto.exchange.endpoints import ENDPOINTS, Endpoint
+from nai_proto.http import Head, Headers
+from nai_proto.limits import Limits
+from nai_proto.secret import Password
+from nai_proto.testing import Clock, Link
+from nai_proto.tier import Tier
+
+from .support import ByteTokenizer, an_emulator
+from .test_emulator import asked, prompt, refused
+
+BROWSER: dict[str, Any] = {
+    "origin": "https://novelai.net",
+    "referer": "https://novelai.net/",
+    "x_correlation_id": "ps1i9W",
+    "x_initiated_at": "2026-10-16T15:54:25.576Z",
+    "user_agent": "Mozilla/5.0",
+    "sec_fetch_mode": "cors",
+    "priority": "u=1, i",
+    "cache_control": "no-cache",
+    "cookie": "a=b",
+    "accept_encoding": "gzip, deflate, br, zstd",
+}
+"""What LK and nekoai send beside the rest, so as to look like the website."""
+
+
+def log_in(emulator: Emulator, owner: Account) -> str:
+    """The header field of a login."""
+    _, body = asked(emulator, "POST", "/user/login", {"key": owner.key.reveal()})
+    return f"Bearer {json.loads(body)['accessToken']}"
+
+
+def raw(emulator: Emulator, *lines: str, body: bytes = b"") -> tuple[Head, bytes]:
+    """One request as it stands, and what comes back."""
+    link = Link(emulator, Clock())
+    link.send_all("\r\n".join([*lines, "", ""]).encode() + body)
+    came = b""
+    with contextlib.suppress(TimeoutError):
+        while piece := link.receive_some(10):
+            came += piece
+    head, _, rest = came.removeprefix(b"HTTP/1.1 100 \r\n\r\n").partition(b"\r\n\r\n")
+    status, *fields = head.decode().split("\r\n")
+    assert status.startswith("HTTP/1.1 ")
+    headers = Headers((name, value.strip()) for name, _, value in (field.partition(":") for field in fields))
+    return Head(int(status.split(" ")[1]), headers), rest
+
+
+# ---- how a request is written
+
+
+def test_a_body_counts_as_what_it_says_however_it_is_written() -> None:
+    body = prompt(seed=1, prefix="vanilla") | {"input": "Über 🦊 der Welt"}
+    spelled = [
+        json.dumps(body),  # AED's separators have blanks, and what is not ASCII is escaped
+        json.dumps(body, separators=(",", ":"), ensure_ascii=False),  # novelai-sdk, nekoai, browsers
+        json.dumps(body, indent=2, sort_keys=True),
+        json.dumps({key: body[key] for key in reversed(body)}) + "\r\n",
+        json.dumps({**body, "prefix": "vanilla", "n_samples": 1, "unknown": {"a": [None]}}),
+    ]
+    told = set()
+    for one in spelled:
+        emulator, owner = an_emulator()
+        head, answer = asked(emulator, "POST", "/ai/generate", one.encode(), owner=owner)
+        assert head.status == 200
+        told.add(json.loads(answer)["output"])
+    assert len(told) == 1
+
+
+def test_a_whitelist_is_a_set() -> None:
+    told = set()
+    for ids in ([301, 302, 350, 401], [401, 350, 302, 301], [301, 301, 302, 350, 401]):
+        emulator, owner = an_emulator(tokenizers=lambda _: ByteTokenizer())
+        body = prompt(seed=1, max_length=60, repetition_penalty=3, repetition_penalty_whitelist=ids)
+        told.add(asked(emulator, "POST", "/ai/generate", body, owner=owner)[1])
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("model", ["kayra-v1", "clio-v1"])
+def test_nothing_said_of_a_parameter_is_the_same_as_null(model: str) -> None:
+    parameters = prompt(model, seed=1)["parameters"]
+    nulls = dict.fromkeys(("temperature", "stop_sequences", "order", "prefix", "phrase_rep_pen", "num_logprobs"))
+    told = set()
+    for given in (parameters, {**parameters, **nulls}):
+        emulator, owner = an_emulator()
+        body = {**prompt(model), "parameters": given}
+        told.add(asked(emulator, "POST", "/ai/generate", body, owner=owner)[1])
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {},
+        {"content_type": "application/json"},
+        {"content_type": "application/json; charset=utf-8"},
+        {"content_type": "APPLICATION/JSON;charset=UTF-8"},
+        {"content_type": "text/plain;charset=UTF-8"},
+    ],
+    ids=str,
+)
+def test_json_is_json_whatever_it_is_called(field: dict[str, Any]) -> None:
+    emulator, owner = an_emulator()
+    assert asked(emulator, "POST", "/user/login", {"key": owner.key.reveal()}, **field)[0].status == 201
+    assert asked(emulator, "POST", "/ai/generate", prompt(), owner=owner, **field)[0].status == 200
+
+
+def test_a_form_is_refused_where_only_json_is_known() -> None:
+    emulator, owner = an_emulator()
+    form = (
+        b'--b\r\nContent-Disposition: form-data; name="request"\r\n\r\n'
+        + json.dumps(prompt()).encode()
+        + b"\r\n--b--\r\n"
+    )
+    kind: Any = {"content_type": "multipart/form-data; boundary=b"}
+    for path in ("/ai/generate", "/ai/generate-stream", "/oa/v1/completions"):
+        assert refused(asked(emulator, "POST", path, form, owner=owner, **kind))[0] == 400
+    assert refused(asked(emulator, "POST", "/user/login", form, **kind))[0] == 400
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+@pytest.mark.parametrize("name", ["Authorization", "authorization", "AUTHORIZATION"])
+def test_names_of_fields_and_of_the_scheme_count_in_any_case(name: str, scheme: str) -> None:
+    emulator, owner = an_emulator()
+    signed = f"{name}: {scheme} {owner.persistent_token.reveal()}"
+    assert raw(emulator, "GET /user/subscription HTTP/1.1", "HOST: x", signed)[0].status == 200
+    unsigned = f"{name}: {owner.persistent_token.reveal()}"
+    assert raw(emulator, "GET /user/subscription HTTP/1.1", "HOST: x", unsigned)[0].status == 401
+
+
+def test_a_client_that_wants_http_2_gets_http_1() -> None:
+    emulator, owner = an_emulator()  # LK over plain HTTP
+    upgrade = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA")
+    body = json.dumps({"key": owner.key.reveal()}).encode()
+    length = f"Content-Length: {len(body)}"
+    head, answer = raw(emulator, "POST /user/login HTTP/1.1", "Host: x", *upgrade, length, body=body)
+    assert (head.status, head.content_type) == (201, "application/json")
+    assert json.loads(answer)["accessToken"]
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_body_may_come_in_chunks_and_wait_to_be_asked_for(waits: bool) -> None:
+    emulator, owner = an_emulator()
+    body = json.dumps({"key": owner.key.reveal()}).encode()
+    chunks = b"5\r\n" + body[:5] + b"\r\n%x;a=b\r\n" % (len(body) - 5) + body[5:] + b"\r\n0\r\n\r\n"
+    expecting = ("Expect: 100-continue",) if waits else ()
+    lines = ("POST /user/login HTTP/1.1", "Host: x", "Transfer-Encoding: chunked", *expecting)
+    assert raw(emulator, *lines, body=chunks)[0].status == 201
+
+
+@pytest.mark.parametrize("body", [b"", b"suggest", b'{"a": 1}', b"\xff"])
+def test_what_a_get_carries_is_ignored(body: bytes) -> None:
+    emulator, owner = an_emulator()  # AED sends the base address as the body of a GET
+    for path in ("/", "/user/subscription", "/oa/v1/models"):
+        assert asked(emulator, "GET", path, body, owner=owner, content_type="text/plain")[0].status == 200
+
+
+def test_the_website_and_those_who_look_like_it_are_served() -> None:
+    emulator, owner = an_emulator()
+    head, _ = asked(
+        emulator, "POST", "/ai/generate-stream", prompt(), owner=owner, **BROWSER, accept="text/event-stream"
+    )
+    assert (head.status, head.content_type, head.headers.get("content-encoding")) == (200, "text/event-stream", None)
+    assert (
+        asked(emulator, "POST", "/user/login", {"key": owner.key.reveal()}, **BROWSER, x_measure_id="m")[0].status
+        == 201
+    )
+
+
+# ---- paths and methods
+
+ROWS = [*ENDPOINTS.values()]
+
+
+def path_of(row: Endpoint) -> str:
+    return re.sub("{[a-z]+}", "one", row.path)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_a_slash_at_the_end_of_a_path_changes_nothing(row: Endpoint) -> None:
+    emulator, _ = an_emulator()
+    for query in ("", "?limit=1"):
+        answers = {asked(emulator, row.method, path_of(row) + end + query, {})[0].status for end in ("", "/", "//")}
+        assert len(answers) == 1
+        assert 404 not in answers
+
+
+@pytest.mark.parametrize("path", ["/", "/user/subscription", "/user/objects/stories", "/ai/trial-status", "/no"])
+@pytest.mark.parametrize("known", [True, False])
+def test_an_answer_to_head_is_that_to_get_without_its_body(path: str, known: bool) -> None:
+    emulator, owner = an_emulator()
+    signed: Any = {"authorization": log_in(emulator, owner)} if known else {}
+    got, body = asked(emulator, "GET", path, **signed)
+    head, nothing = asked(emulator, "HEAD", path, **signed)
+    assert (head.status, head.headers) == (got.status, got.headers)
+    assert body
+    assert nothing == b""
+
+
+def test_head_of_what_can_only_be_posted_is_not_found() -> None:
+    emulator, owner = an_emulator()
+    assert asked(emulator, "HEAD", "/ai/generate", owner=owner)[0].status == 404
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_a_page_may_ask_what_it_may_send_without_a_token(row: Endpoint) -> None:
+    emulator, _ = an_emulator()
+    names = "authorization, content-type, x-correlation-id, x-initiated-at, x-stainless-lang"
+    asking: Any = {"origin": "https://novelai.net", "access_control_request_method": row.method}
+    head, body = asked(emulator, "OPTIONS", path_of(row), **asking, access_control_request_headers=names)
+    assert (head.status, body) == (204, b"")
+    assert head.headers.get("access-control-allow-origin") == "*"
+    allowed = (head.headers.get("access-control-allow-headers") or "").lower().split(", ")
+    assert "*" in allowed
+    assert "authorization" in allowed, "which the star does not stand for"
+    assert row.method in (head.headers.get("access-control-allow-methods") or "").split(", ")
+
+
+def test_a_page_may_read_every_refusal() -> None:
+    emulator, owner = an_emulator(limits=Limits(body=1_000), switches=Switches(rate=60))
+    paper = emulator.add_account("paper@example.com", Password("p"), tier=Tier.PAPER)
+    login = log_in(emulator, owner)
+    refusals = {
+        400: asked(emulator, "POST", "/ai/generate", {}, owner=owner, **BROWSER),
+        401: asked(emulator, "POST", "/ai/generate", {}, **BROWSER),
+        402: asked(emulator, "POST", "/ai/generate", prompt(), owner=paper, **BROWSER),
+        404: asked(emulator, "GET", "/user/objects/stories/none", authorization=login, **BROWSER),
+        409: asked(emulator, "POST", "/user/create-persistent-token", {}, authorization=login, **BROWSER),
+        413: asked(emulator, "POST", "/ai/generate", b" " * 1_001, owner=owner, **BROWSER),
+        501: asked(emulator, "POST", "/ai/module/train", {}, owner=owner, **BROWSER),
+    }
+    owner.generating = True
+    refusals[429] = asked(emulator, "POST", "/ai/generate", prompt(), owner=owner, **BROWSER)
+    for status, answer in refusals.items():
+        assert refused(answer)[0] == status
+        assert answer[0].headers.get("access-control-allow-origin") == "*"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/ai/generate-voice?text=a&seed=Aini&voice=-1&opus=false&version=v2"),
+        ("POST", "/ai/generate-voice"),
+        ("POST", "/ai/module/train"),
+        ("GET", "/ai/module/all"),
+        ("GET", "/ai/module/one"),
+        ("DELETE", "/ai/module/one"),
+        ("POST", "/ai/module/buy-training-steps"),
+        ("DELETE", "/ai/module/buy-training-steps"),
+        ("POST", "/ai/classify"),
+    ],
+)
+def test_what_is_not_there_wants_its_token_all_the_same(method: str, path: str) -> None:
+    emulator, owner = an_emulator()
+    assert refused(asked(emulator, method, path, {}))[0] == 401
+    assert refused(asked(emulator, method, path, {}, owner=owner))[0] == 501
