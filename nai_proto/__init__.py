@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Damaged,
         DecryptionFailed,
         InvalidRequestError,
+        KeyConflict,
         LimitExceeded,
         LocalProtocolError,
         NaiError,
@@ -54,9 +55,9 @@ else:
         "": "account codecs emulator errors exchange library objects openai testing text tokenizers",
         "errors": (
             "AuthenticationError ConcurrentGenerationError ConflictError CryptoError Damaged DecryptionFailed "
-            "InvalidRequestError LimitExceeded LocalProtocolError NaiError NotFoundError PaymentRequiredError "
-            "PermissionDeniedError RateLimitError RemoteProtocolError RequestTimeoutError ServerError StatusError "
-            "StreamError TimedOut TransportError Truncated"
+            "InvalidRequestError KeyConflict LimitExceeded LocalProtocolError NaiError NotFoundError "
+            "PaymentRequiredError PermissionDeniedError RateLimitError RemoteProtocolError RequestTimeoutError "
+            "ServerError StatusError StreamError TimedOut TransportError Truncated"
         ),
         "exchange.asking": "Asking",
         "exchange.call": "Call",
@@ -102,6 +103,7 @@ __all__ = [
     "Headers",
     "Host",
     "InvalidRequestError",
+    "KeyConflict",
     "LimitExceeded",
     "Limits",
     "LocalProtocolError",

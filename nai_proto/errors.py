@@ -19,7 +19,8 @@
     ├─ StreamError                        an error inside a 2xx answer
     ├─ CryptoError
     │  ├─ DecryptionFailed                the box does not open
-    │  └─ Damaged                         not of the right shape
+    │  ├─ Damaged                         not of the right shape
+    │  └─ KeyConflict                     one object, two keys
     └─ TransportError                     the bytes did not get through
        └─ TimedOut                        also a builtin TimeoutError
 
@@ -41,6 +42,7 @@ __all__ = [
     "Damaged",
     "DecryptionFailed",
     "InvalidRequestError",
+    "KeyConflict",
     "LimitExceeded",
     "LocalProtocolError",
     "NaiError",
@@ -265,6 +267,18 @@ class DecryptionFailed(CryptoError):
 
 class Damaged(CryptoError):
     """Not of the right shape: base64, length, deflate, UTF-8 or JSON."""
+
+
+class KeyConflict(CryptoError):
+    """Two keystores have different keys for one object. Only one of the two opens it, so neither may go.
+
+    Attributes:
+        metas: of the objects.
+    """
+
+    def __init__(self, message: str, *, metas: tuple[str, ...], category: str = "two keys") -> None:
+        super().__init__(message, category=category)
+        self.metas = metas
 
 
 class TransportError(NaiError):

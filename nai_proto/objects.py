@@ -7,26 +7,49 @@ Persistent tokens are refused here (native §2.1): log in.
 from __future__ import annotations
 
 import re
+from collections.abc import Container, Iterable
+from dataclasses import replace
 from typing import Any, Final, Never
 
 import msgspec
 
+from .codecs.box import CHANCE, Entropy, draw
 from .codecs.json import check_depth, encode
 from .codecs.pieces import in_pieces
 from .codecs.sealed import StoredObject
-from .errors import Damaged, LimitExceeded
+from .errors import Damaged, LimitExceeded, LocalProtocolError
 from .exchange.endpoints import Parameters, build, endpoint
 from .exchange.operation import Operation
 from .exchange.readers import NOTHING, Json
 from .exchange.retry import CAREFUL, REPEATABLE
-from .http import Headers
+from .http import Headers, Host, Request
 
-__all__ = ["StoredKeystore", "StoredObject", "get_object", "keystore", "list_objects", "put_keystore"]
+__all__ = [
+    "TYPES",
+    "StoredKeystore",
+    "StoredObject",
+    "create_object",
+    "delete_object",
+    "delete_objects",
+    "get_object",
+    "keystore",
+    "list_objects",
+    "new_id",
+    "put_keystore",
+    "update_object",
+]
+
+TYPES: Final = ("stories", "storycontent", "aimodules", "presets", "shelf", "promptmacros")
+"""All types that are in use (native §7.1)."""
 
 _HEADERS: Final = Headers.of(accept="application/json")
 _BODY: Final = Headers.of(content_type="application/json")
 _LIST: Final = re.compile(rb'\{"objects": ?\[')
 _ITEMS: Final = msgspec.json.Decoder(list[Any])
+_LONGEST_META: Final = 128
+_ID_ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_ID_LENGTH: Final = 21
+_ON_IMAGE_HOST: Final = frozenset(("promptmacros",))  # content §1
 
 
 class StoredKeystore(msgspec.Struct, frozen=True):
@@ -98,8 +121,8 @@ def keystore() -> Operation[Never, StoredKeystore]:
 def put_keystore(sealed: str, change_index: float | None = None) -> Operation[Never, None]:
     """Put another keystore in the place of the account's (``PUT /user/keystore``).
 
-    A key that is not in it is gone, and its object with it: read first, and send the index that was read. A lost answer
-    is not tried again, since the second try would be refused because of the first.
+    A key that is not in it is gone, and its object with it: `nai_proto.library.save_keys` reads first, merges, and checks.
+    A lost answer is not tried again, since the second try would be refused because of the first.
 
     Args:
         sealed: from `nai_proto.codecs.keystore.seal_keystore`; ``""`` leaves the account without a keystore.
@@ -108,10 +131,8 @@ def put_keystore(sealed: str, change_index: float | None = None) -> Operation[Ne
     Raises (when run):
         ConflictError: the keystore was changed since it was read.
     """
-    fields: dict[str, object] = {"keystore": sealed}
-    if change_index is not None:
-        fields["changeIndex"] = int(change_index) if float(change_index).is_integer() else change_index
-    return Operation(build(endpoint("put_keystore"), Parameters(body=encode(fields)), _BODY), NOTHING, CAREFUL)
+    body = encode({"keystore": sealed, **_index(change_index)})
+    return Operation(build(endpoint("put_keystore"), Parameters(body=body), _BODY), NOTHING, CAREFUL)
 
 
 def list_objects(type: str) -> Operation[Never, tuple[StoredObject, ...]]:  # noqa: A002
@@ -123,7 +144,7 @@ def list_objects(type: str) -> Operation[Never, tuple[StoredObject, ...]]:  # no
     Raises:
         LocalProtocolError: the type cannot stand in a path.
     """
-    return Operation(build(endpoint("list_objects"), Parameters({"type": type}), _HEADERS), _OBJECTS, REPEATABLE)
+    return Operation(_request("list_objects", type), _OBJECTS, REPEATABLE)
 
 
 def get_object(type: str, id: str) -> Operation[Never, StoredObject]:  # noqa: A002
@@ -135,5 +156,100 @@ def get_object(type: str, id: str) -> Operation[Never, StoredObject]:  # noqa: A
     Raises (when run):
         NotFoundError: there is none.
     """
-    request = build(endpoint("get_object"), Parameters({"type": type, "id": id}), _HEADERS)
-    return Operation(request, _OBJECT, REPEATABLE)
+    return Operation(_request("get_object", type, id), _OBJECT, REPEATABLE)
+
+
+def create_object(type: str, meta: str, data: str) -> Operation[Never, StoredObject]:  # noqa: A002
+    """Store a new object (``PUT /user/objects/{type}``); the result is what the service made of it, with its id.
+
+    Its key has to be in the account's keystore *before* that (content §2.3). A lost answer is not tried again, since there
+    would be two of it: `nai_proto.library.save_objects` looks whether it is there.
+
+    Args:
+        type: of the object.
+        meta: which the keystore has its key under; at most 128 characters.
+        data: from `nai_proto.codecs.sealed.seal_object`.
+
+    Raises:
+        LocalProtocolError: the meta is too long, or the type cannot stand in a path.
+    """
+    return Operation(_request("create_object", type, body=_content(meta, data)), _OBJECT, CAREFUL)
+
+
+def update_object(stored: StoredObject, data: str) -> Operation[Never, StoredObject]:
+    """Store another content for an object (``PATCH /user/objects/{type}/{id}``); the result is how it is stored now.
+
+    Args:
+        stored: the object as it was read. Its change index goes along, so that nothing newer is written over.
+        data: from `nai_proto.codecs.sealed.seal_object`.
+
+    Raises:
+        LocalProtocolError: the object has no meta, or no id.
+
+    Raises (when run):
+        ConflictError: it was changed since it was read.
+        NotFoundError: it is gone.
+    """
+    if stored.meta is None:
+        raise LocalProtocolError(f"{stored!r} has no meta: whatever is written to it could not be opened again")
+    body = _content(stored.meta, data, stored.changeIndex)
+    return Operation(_request("update_object", stored.type, stored.id, body=body), _OBJECT, CAREFUL)
+
+
+def delete_object(type: str, id: str) -> Operation[Never, StoredObject]:  # noqa: A002
+    """Remove an object (``DELETE /user/objects/{type}/{id}``); the result is what it was, the last copy there is.
+
+    Raises:
+        LocalProtocolError: type or id cannot stand in a path.
+
+    Raises (when run):
+        NotFoundError: there is none.
+    """
+    return Operation(_request("delete_object", type, id), _OBJECT, CAREFUL)
+
+
+def delete_objects(types: Iterable[str]) -> Operation[Never, None]:
+    """Remove *all* objects of these types (``DELETE /user/objects/batch``). There is no way back.
+
+    Raises:
+        LocalProtocolError: no type is named.
+    """
+    named = [types] if isinstance(types, str) else [*types]
+    if not named:
+        raise LocalProtocolError("delete_objects: name at least one type")
+    parameters = Parameters(body=encode({"types": named}))
+    return Operation(build(endpoint("delete_objects"), parameters, _BODY), NOTHING, CAREFUL)
+
+
+def new_id(entropy: Entropy = CHANCE, taken: Container[str] = ()) -> str:
+    """An id of the form that the service's have: 21 characters of URL-safe base64 (content §1).
+
+    The service draws the ids of objects by itself; this is for whoever needs one before, or is the service.
+
+    Args:
+        entropy: draws it.
+        taken: ids that it must not be.
+    """
+    while True:
+        drawn = "".join(_ID_ALPHABET[byte & 63] for byte in draw(entropy, _ID_LENGTH))
+        if drawn not in taken:
+            return drawn
+
+
+def _request(name: str, type: str, id: str | None = None, *, body: bytes = b"") -> Request:  # noqa: A002
+    path = {"type": type} if id is None else {"type": type, "id": id}
+    request = build(endpoint(name), Parameters(path, body=body), _BODY if body else _HEADERS)
+    return replace(request, host=Host.IMAGE) if type in _ON_IMAGE_HOST else request
+
+
+def _content(meta: str, data: str, change_index: float | None = None) -> bytes:
+    if len(meta) > _LONGEST_META:
+        raise LocalProtocolError(f"an object's meta has at most {_LONGEST_META} characters, not {len(meta)}")
+    return encode({"meta": meta, "data": data, **_index(change_index)})
+
+
+def _index(change_index: float | None) -> dict[str, float]:
+    """JSON's numbers are floats, the service's indexes whole."""
+    if change_index is None:
+        return {}
+    return {"changeIndex": int(change_index) if float(change_index).is_integer() else change_index}

@@ -20,6 +20,7 @@ from nai_proto.errors import (
     Damaged,
     DecryptionFailed,
     InvalidRequestError,
+    KeyConflict,
     LimitExceeded,
     LocalProtocolError,
     NaiError,
@@ -59,6 +60,7 @@ TREE: dict[type[BaseException], type[BaseException]] = {
     CryptoError: NaiError,
     DecryptionFailed: CryptoError,
     Damaged: CryptoError,
+    KeyConflict: CryptoError,
     TransportError: NaiError,
     TimedOut: TransportError,
 }
@@ -114,6 +116,8 @@ def make(kind: type[NaiError]) -> NaiError:
         return kind("node failure", status=500)
     if issubclass(kind, RemoteProtocolError):
         return kind("not what it should be", excerpt="<html>")
+    if issubclass(kind, KeyConflict):
+        return kind("two keys", metas=("a", "b"))
     if issubclass(kind, CryptoError):
         return kind("something is wrong", category="bad base64")
     return kind("something is wrong")
@@ -185,6 +189,8 @@ def test_fields_are_attributes(kind: type[NaiError]) -> None:
                 2.5,
                 b"\xff{}",
             )
+        case KeyConflict():
+            assert (error.category, error.metas) == ("two keys", ("a", "b"))
         case TransportError():
             assert (error.sent, error.phase) == (True, "idle")
         case LimitExceeded():

@@ -12,16 +12,35 @@ import msgspec
 import pytest
 from nacl.bindings import crypto_secretbox
 
-from nai_proto import account, library, objects
+from nai_proto import account, objects
 from nai_proto.codecs.archive import MARK
 from nai_proto.codecs.keys import encryption_key
 from nai_proto.codecs.keystore import Keystore, open_keystore, seal_keystore
 from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject
 from nai_proto.emulator import Account, Emulator
-from nai_proto.errors import AuthenticationError, Damaged, DecryptionFailed, NotFoundError, RemoteProtocolError
+from nai_proto.errors import (
+    AuthenticationError,
+    Damaged,
+    DecryptionFailed,
+    NotFoundError,
+    RemoteProtocolError,
+    StatusError,
+)
 from nai_proto.exchange.flow import Flow, using
-from nai_proto.http import Head, Headers
-from nai_proto.library import Library, LibraryEvent, Story, Suspicion, link, open_library
+from nai_proto.exchange.reply import App, Handler, Start
+from nai_proto.http import Head, Headers, Host, Request
+from nai_proto.library import (
+    KeystoreOpened,
+    Library,
+    LibraryEvent,
+    OpeningEvent,
+    Story,
+    Suspicion,
+    link,
+    open_library,
+    opening,
+    read_library,
+)
 from nai_proto.limits import Limits
 from nai_proto.secret import Password
 from nai_proto.testing import Played, converse, play
@@ -33,7 +52,7 @@ TITLES = ["The Quiet Harbour", "Letters to the Moon", "物語"]
 JSON = Head(200, Headers.of(content_type="application/json"))
 
 
-def opened(emulator: Emulator) -> Played[LibraryEvent, Library]:
+def opened(emulator: Emulator) -> Played[OpeningEvent, Library]:
     return converse(open_library(EMAIL, PASSWORD), emulator)
 
 
@@ -81,7 +100,9 @@ def test_a_keystore_that_is_withheld_is_an_error_and_null_is_none() -> None:
 def test_one_object_of_a_wrong_shape_hides_no_other() -> None:
     body = b'{"objects":[null,{"id":"a","data":7},{"id":"b","type":"shelf","meta":"","data":"","new":1}],"total":3}'
     listed = play(objects.list_objects("shelf"), [JSON, body, b""]).result
-    assert listed == (StoredObject(), StoredObject(id="a"), StoredObject(id="b", type="shelf", meta="", data=""))
+    mistyped, unknown = StoredObject(id="a", extra={"data": 7}), {"new": 1}
+    assert listed == (StoredObject(), mistyped, StoredObject(id="b", type="shelf", meta="", data="", extra=unknown))
+    assert [item.document for item in listed[1:]] == json.loads(body)["objects"][1:]  # nothing of it is lost
     assert isinstance(play(objects.list_objects("shelf"), [JSON, b"{}", b""]).error, RemoteProtocolError)
 
 
@@ -110,8 +131,10 @@ def test_an_empty_account_has_stored_nothing() -> None:
     emulator = Emulator(now=lambda: 0.0, entropy=bytes)
     emulator.add_account(EMAIL, Password(PASSWORD), stories=False)
     assert converse(logged_in(objects.keystore()), emulator).result == objects.StoredKeystore(None)
-    assert opened(emulator).result == Library(Keystore(), ())
-    assert opened(emulator).events == []
+    nothing = opened(emulator)
+    assert nothing.result == Library(Keystore(), (), others=dict.fromkeys(objects.TYPES[2:], ()))
+    assert nothing.events[0] == KeystoreOpened(objects.StoredKeystore(None), Keystore())
+    assert nothing.events[1:] == [LibraryEvent(each, (), 0, 0) for each in objects.TYPES]
 
 
 def test_stories_differ_even_where_chance_does_not() -> None:
@@ -149,11 +172,15 @@ def test_offset_and_limit_are_honoured_when_they_are_numbers(query: str, left: i
 # ---- the library
 
 
-def check_whole(result: Library, events: list[LibraryEvent]) -> None:
+def check_whole(result: Library, events: list[OpeningEvent]) -> None:
     assert [story.title for story in result.stories] == TITLES
     assert all(story.ok and story.consistent for story in result.stories)
-    assert (result.failed, result.orphans, len(result.keystore), result.change_index) == ((), (), 3, 1)
-    assert [(event.type, event.done, event.total) for event in events] == [("stories", 3, 3), ("storycontent", 3, 3)]
+    assert (result.failed, result.orphans, len(result.keystore), result.unread) == ((), (), 3, {})
+    first, *others = events
+    assert first == KeystoreOpened(result.stored_keystore, result.keystore)
+    assert result.stored_keystore.changeIndex == 1
+    told = [(event.type, event.done, event.total) for event in others if isinstance(event, LibraryEvent)]
+    assert told == [("stories", 3, 3), ("storycontent", 3, 3), *((each, 0, 0) for each in objects.TYPES[2:])]
     for story in result.stories:
         assert story.content is not None
         text = "".join(fragment["data"] for fragment in story.content.json()["story"]["fragments"])
@@ -198,10 +225,11 @@ def test_the_key_comes_from_the_spelling_that_logged_in() -> None:
 
 
 def test_opening_is_done_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(library, "_SLICE", 1)
-    played = opened(an_emulator()[0])
-    assert [(event.done, len(event.items)) for event in played.events] == [(1, 1), (2, 1), (3, 1)] * 2
-    assert played.kinds.count("Compute Emit") == 6
+    monkeypatch.setattr(opening, "_SLICE", 1)
+    played = converse(open_library(EMAIL, PASSWORD, types=("stories", "storycontent")), an_emulator()[0])
+    told = [(event.done, len(event.items)) for event in played.events if isinstance(event, LibraryEvent)]
+    assert told == [(1, 1), (2, 1), (3, 1)] * 2
+    assert played.kinds.count("Compute Emit") == 7
 
 
 S = OpenedState
@@ -285,6 +313,76 @@ def test_a_card_without_content_and_a_content_without_card_are_told() -> None:
     assert not result.stories[1].consistent
     assert [item.stored for item in result.orphans] == [owner.storage.objects["storycontent"][0]]
     assert len([*result.items]) == 4
+
+
+# ---- the other types
+
+
+def plain(type: str, id: str, **content: Any) -> StoredObject:  # noqa: A002
+    data = binascii.b2a_base64(json.dumps(content).encode(), newline=False).decode()
+    return StoredObject(id=id, type=type, meta="", data=data, changeIndex=1)
+
+
+def test_presets_and_shelves_are_opened_with_the_rest() -> None:
+    emulator, owner = an_emulator()
+    for item in (
+        plain("presets", "p", name="Calm"),
+        plain("presets", "q"),
+        StoredObject(id="s", type="shelf", meta="", data="?"),
+    ):
+        owner.storage.objects[item.type].append(item)
+    result = opened(emulator).result
+    assert [item.json() for item in result.others["presets"]] == [{"name": "Calm"}, {}]
+    assert [item.category for item in result.failed] == ["bad base64"]
+    assert len([*result.items]) == 9
+
+
+def refusing(app: App, path: str, answer: Head) -> App:
+    def refuses(request: Request) -> Handler:
+        if request.path == path:
+            yield from support.reading(request)
+            yield Start(answer)
+        else:
+            yield from app(request)
+
+    return refuses
+
+
+@pytest.mark.parametrize("status", [400, 404, 418, 502])
+def test_a_type_that_cannot_be_listed_does_not_hide_the_others(status: int) -> None:
+    emulator, _ = an_emulator()
+    app = refusing(emulator, "/user/objects/promptmacros", Head(status))
+    result = converse(open_library(EMAIL, PASSWORD), app).result
+    assert [story.title for story in result.stories] == TITLES
+    assert [*result.others] == ["aimodules", "presets", "shelf"]
+    assert isinstance(result.unread["promptmacros"], StatusError)
+    for essential in ("stories", "storycontent"):
+        played = converse(open_library(EMAIL, PASSWORD), refusing(emulator, f"/user/objects/{essential}", Head(status)))
+        assert isinstance(played.error, StatusError)
+
+
+def test_macros_are_asked_of_the_image_host() -> None:
+    hosts = {each: objects.list_objects(each).request.host for each in objects.TYPES}
+    assert hosts == {**dict.fromkeys(objects.TYPES, Host.ACCOUNT), "promptmacros": Host.IMAGE}
+
+
+def test_who_is_logged_in_and_has_the_key_opens_the_same() -> None:
+    emulator, _ = an_emulator()
+    result = converse(logged_in(read_library(KEY)), emulator).result
+    assert result == opened(emulator).result
+    assert (result.access, result.token) == (None, None)
+
+
+def test_a_keystore_that_another_program_broke_is_read_and_said_to_be_broken() -> None:
+    emulator, owner = an_emulator()
+    keys = replace(keys_of(owner), compressed=True)
+    envelope = json.loads(binascii.a2b_base64(seal_keystore(keys, KEY)))
+    envelope["sdata"][: len(MARK)] = envelope["nonce"][: len(MARK)]
+    owner.storage.keystore = binascii.b2a_base64(json.dumps(envelope).encode(), newline=False).decode()
+    result = opened(emulator).result
+    assert result.keystore == keys
+    assert result.keystore.repaired
+    assert all(story.ok for story in result.stories)
 
 
 # ---- linking

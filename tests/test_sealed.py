@@ -6,11 +6,11 @@ import binascii
 import json
 import pathlib
 import pickle
+import uuid
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,7 +28,7 @@ from nai_proto.codecs.sealed import (
     open_objects,
     seal_object,
 )
-from nai_proto.errors import CryptoError, Damaged, DecryptionFailed, LimitExceeded, LocalProtocolError
+from nai_proto.errors import CryptoError, Damaged, DecryptionFailed, KeyConflict, LimitExceeded, LocalProtocolError
 from nai_proto.limits import Limits
 from nai_proto.secret import EncryptionKey
 
@@ -349,10 +349,38 @@ def test_a_key_is_added_and_never_replaced() -> None:
     assert list(grown) == [META, "m"]
     assert list(KEYS) == [META]
     assert grown.adding("m", bytes(32)) == grown
-    with pytest.raises(LocalProtocolError, match="another key"):
+    with pytest.raises(KeyConflict, match="another key") as caught:
         grown.adding("m", OBJECT_KEY)
+    assert caught.value.metas == ("m",)
     with pytest.raises(LocalProtocolError, match="32 bytes, not 24"):
         grown.adding("n", bytes(24))
+
+
+def test_a_key_that_is_created_has_32_bytes_and_a_new_uuid() -> None:
+    keystore = Keystore()
+    for _ in range(50):
+        meta, keystore = keystore.create()
+        parsed = uuid.UUID(meta)
+        assert (str(parsed), parsed.version, parsed.variant) == (meta, 4, uuid.RFC_4122)
+    assert len(keystore) == len({*keystore.values()}) == 50
+    assert keystore.unusable == ()
+
+
+_keystores = st.dictionaries(st.text(max_size=3), st.binary(max_size=3), max_size=6).map(Keystore)
+
+
+@given(_keystores, _keystores)
+def test_merging_loses_no_key_or_names_those_that_have_two(mine: Keystore, theirs: Keystore) -> None:
+    double = {meta for meta in mine if theirs.get(meta, mine[meta]) != mine[meta]}
+    if double:
+        with pytest.raises(KeyConflict) as caught:
+            mine.merged(theirs)
+        assert {*caught.value.metas} == double
+        return
+    merged = mine.merged(theirs)
+    assert dict(merged) == {**theirs, **mine}
+    assert [*merged][: len(mine)] == [*mine]
+    assert merged.without(theirs) == mine.without(theirs)
 
 
 def test_nothing_secret_is_shown() -> None:
@@ -507,12 +535,20 @@ def test_an_object_of_any_json_is_an_object(document: Any) -> None:
 
 
 def test_an_object_s_fields_of_a_wrong_type_count_as_missing() -> None:
-    item = StoredObject.of(
-        {"id": 7, "type": None, "meta": [], "data": 1, "lastUpdatedAt": "x", "changeIndex": 1.5, "?": 0}
-    )
-    assert item == StoredObject()
+    document: dict[str, Any] = {
+        "id": 7,
+        "type": None,
+        "meta": [],
+        "data": 1,
+        "lastUpdatedAt": "x",
+        "changeIndex": 1.5,
+        "?": 0,
+    }
+    item = StoredObject.of(document)
+    assert item == StoredObject(extra=document)
+    assert item.document == document
     full = {"id": "a", "type": "shelf", "meta": "m", "data": "d", "lastUpdatedAt": 1.5, "changeIndex": 2}
-    assert msgspec.to_builtins(StoredObject.of(full)) == full
+    assert StoredObject.of(full).document == full
 
 
 def test_the_repair_is_the_mark_s_place() -> None:
@@ -522,7 +558,24 @@ def test_the_repair_is_the_mark_s_place() -> None:
     with pytest.raises(DecryptionFailed):
         open_keystore(text, KEY)
     repaired = open_keystore(text, KEY, repair=True)
+    assert (repaired.repaired, repaired.compressed) == (True, True)
     assert dict(repaired) == {"m": b"\1"}
     sealed = json.loads(binascii.a2b_base64(seal_keystore(repaired, KEY, bytes)))["sdata"]
     assert bytes(sealed[:16]) == MARK
     assert inflate(deflate(plaintext)) == plaintext
+    healed = open_keystore(seal_keystore(repaired, KEY), KEY, repair=True)
+    assert healed == repaired
+    assert not healed.repaired
+
+
+@of_kind("keystore_decrypt")
+def test_a_keystore_that_can_be_read_reads_the_same_with_repair(vector: dict[str, Any]) -> None:
+    key = EncryptionKey(bytes.fromhex(vector["encryption_key_hex"]))
+    if "error" not in vector:
+        repaired = open_keystore(vector["response"], key, repair=True)
+        assert repaired == open_keystore(vector["response"], key)
+        assert not repaired.repaired
+    elif "repaired" not in vector:
+        with pytest.raises(CryptoError) as caught:
+            open_keystore(vector["response"], key, repair=True)
+        assert caught.value.category == vector["error"]

@@ -12,14 +12,14 @@ also finds out what is wrong.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, cast
 
 import msgspec
 from nacl.bindings import crypto_secretbox
 
-from ..errors import Damaged, LocalProtocolError
+from ..errors import Damaged, DecryptionFailed, KeyConflict, LocalProtocolError
 from ..limits import Limits
 from ..secret import EncryptionKey
 from .archive import MARK, deflate, inflate, split
@@ -59,6 +59,8 @@ class Keystore(Mapping[str, bytes]):
     "The envelope's fields in their order, each as JSON. Those that the format knows are written anew."
     inner: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
     "The same for the sealed object; only ``keys`` is known."
+    repaired: bool = field(default=False, compare=False)
+    "Was it stored in the form that cannot be read as it is (content §2.4)? Storing it again heals it."
 
     def __getitem__(self, meta: str) -> bytes:
         return self.keys_by_meta[meta]
@@ -81,15 +83,46 @@ class Keystore(Mapping[str, bytes]):
         """This keystore with one more key, behind the others.
 
         Raises:
-            LocalProtocolError: the key has not 32 bytes, or the meta has another key already: its object would be lost.
+            LocalProtocolError: the key has not 32 bytes.
+            KeyConflict: the meta has another key already, with which its object would be lost.
         """
         if len(key) != KEY_SIZE:
             raise LocalProtocolError(f"an object key has {KEY_SIZE} bytes, not {len(key)}")
-        if self.keys_by_meta.get(meta, key) != key:
-            raise LocalProtocolError("this meta has another key already; replacing it would lose the object")
-        return replace(self, keys_by_meta={**self.keys_by_meta, meta: bytes(key)})
+        return self.merged({meta: key})
+
+    def create(self, entropy: Entropy = CHANCE) -> tuple[str, Keystore]:
+        """A new meta, and this keystore with a new key under it.
+
+        Args:
+            entropy: draws both.
+        """
+        meta = _uuid(draw(entropy, _UUID_SIZE))
+        return meta, self.adding(meta, draw(entropy, KEY_SIZE))
+
+    def merged(self, other: Mapping[str, bytes]) -> Keystore:
+        """This keystore and, behind its keys, those that only ``other`` has, whatever their size.
+
+        Raises:
+            KeyConflict: the two have different keys for the same meta.
+        """
+        metas = tuple(meta for meta, key in other.items() if self.keys_by_meta.get(meta, key) != key)
+        if metas:
+            raise KeyConflict(f"{len(metas)} objects have another key already; neither may be lost", metas=metas)
+        return replace(self, keys_by_meta={**self.keys_by_meta, **{meta: bytes(key) for meta, key in other.items()}})
+
+    def without(self, metas: Collection[str]) -> Keystore:
+        """This keystore without some of its keys. What they sealed can never be opened again."""
+        return replace(self, keys_by_meta={meta: key for meta, key in self.items() if meta not in metas})
 
 
+def _uuid(drawn: bytes) -> str:
+    """A UUID of version 4 (RFC 9562 §5.4), which metas are."""
+    number = int.from_bytes(drawn) & ~(0xF000 << 64 | 0xC000 << 48) | 0x4000 << 64 | 0x8000 << 48
+    digits = f"{number:032x}"
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+_UUID_SIZE: Final = 16
 _ENVELOPE: Final = re.compile(rb'\{"version": ?([0-9]+), ?"nonce": ?(\[[0-9, ]+\]), ?"sdata": ?\[')
 _INNER: Final = re.compile(rb'\{"keys": ?\{')
 _KEYS: Final = msgspec.json.Decoder(dict[str, list[int]])
@@ -113,8 +146,8 @@ def open_keystore(
     Args:
         response: the answer of ``GET /user/keystore``, or the text in it. None and ``""`` are an account without keys.
         key: the account's (`nai_proto.account.encryption_key`).
-        repair: read one that was compressed and then written back by a program that put the nonce's beginning where the
-            mark was (content §2.4).
+        repair: read also one that was compressed and then written back by a program that put the nonce's beginning where
+            the mark was (content §2.4); `Keystore.repaired` says so.
 
     Raises:
         DecryptionFailed: the box does not open: the key is another account's, or the bytes were altered.
@@ -133,14 +166,21 @@ def open_keystore(
     version, nonce, sdata, envelope = _read_envelope(from_base64(text, "keystore"), limits)
     if sdata is None:
         return Keystore(version=version, envelope=envelope)
-    box, compressed = (sdata[len(MARK) :], True) if repair else split(sdata)
+    box, compressed = split(sdata)
     if len(box) < TAG_SIZE:
         raise Damaged(f"keystore: {len(box)} bytes are no box", category="truncated")
-    plaintext = open_box(box, nonce, key.reveal(), "keystore")
+    repaired = False
+    try:
+        plaintext = open_box(box, nonce, key.reveal(), "keystore")
+    except DecryptionFailed:
+        if not repair or compressed or len(box) < len(MARK) + TAG_SIZE:
+            raise
+        plaintext = open_box(box[len(MARK) :], nonce, key.reveal(), "keystore")
+        compressed = repaired = True
     if compressed:
         plaintext = inflate(plaintext, limits)
     keys, inner = _read_inner(plaintext, limits)
-    return Keystore(keys, version, compressed, envelope, inner)
+    return Keystore(keys, version, compressed, envelope, inner, repaired)
 
 
 def seal_keystore(keystore: Keystore, key: EncryptionKey, entropy: Entropy = CHANCE) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import enum
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Never, cast
 
 import msgspec
@@ -43,6 +43,7 @@ __all__ = [
     "Opened",
     "OpenedState",
     "StoredObject",
+    "edited",
     "new_object",
     "open_object",
     "open_objects",
@@ -56,7 +57,7 @@ _DIGITS: Final = 640  # any Python reads so many
 _ANY: Final = msgspec.json.Decoder()
 
 
-class StoredObject(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
+class StoredObject(msgspec.Struct, frozen=True, kw_only=True):
     """An object as the service keeps it (native §7.2). Fields that are missing, or are not what they should be, are None."""
 
     id: str = ""
@@ -65,28 +66,38 @@ class StoredObject(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults
     data: str | None = None
     lastUpdatedAt: float | None = None  # noqa: N815
     changeIndex: int | None = None  # noqa: N815
+    extra: Mapping[str, object] = msgspec.field(default_factory=dict[str, object])
+    "What else its JSON has, and values of a wrong type."
 
     @classmethod
     def of(cls, document: object) -> StoredObject:
-        """An object from its JSON, whatever that is: a value of a wrong type counts as missing."""
-        fields = cast("dict[str, object]", document) if isinstance(document, dict) else {}
+        """An object from its JSON, whatever that is."""
+        left = dict(cast("dict[str, object]", document)) if isinstance(document, dict) else {}
+        fields = {
+            name: left.pop(name) for name, type_ in _FIELD_TYPES.items() if name in left and type(left[name]) in type_
+        }
+        return cls(**cast("dict[str, Any]", fields), extra=left)
 
-        def text(name: str) -> str | None:
-            value = fields.get(name)
-            return value if isinstance(value, str) else None
-
-        updated, index = fields.get("lastUpdatedAt"), fields.get("changeIndex")
-        return cls(
-            id=text("id") or "",
-            type=text("type") or "",
-            meta=text("meta"),
-            data=text("data"),
-            lastUpdatedAt=updated if isinstance(updated, int | float) else None,
-            changeIndex=index if isinstance(index, int) else None,
-        )
+    @property
+    def document(self) -> dict[str, object]:
+        """Its JSON: what `of` makes this object of."""
+        present = (name for name in _FIELD_TYPES if getattr(self, name) is not None)
+        fields = {name: getattr(self, name) for name in present if name not in _NAMES or getattr(self, name)}
+        return {**fields, **self.extra}
 
     def __repr__(self) -> str:
         return f"StoredObject({self.type!r}, id={self.id!r})"
+
+
+_NAMES: Final = ("id", "type")  # which are empty when there are none
+_FIELD_TYPES: Final = {
+    "id": (str,),
+    "type": (str,),
+    "meta": (str,),
+    "data": (str,),
+    "lastUpdatedAt": (int, float),
+    "changeIndex": (int,),
+}
 
 
 class OpenedState(enum.Enum):
@@ -167,6 +178,18 @@ def open_objects(
     return [open_object(item, keystore, limits) for item in stored]
 
 
+def edited(opened: Opened, content: Mapping[str, object]) -> Opened:
+    """The object with another content. What it holds already, spacing aside, keeps its plaintext byte for byte.
+
+    Raises:
+        LocalProtocolError: ``content`` is no JSON, or the object did not open: what it holds would be lost.
+    """
+    if not opened.ok:
+        raise LocalProtocolError(f"this object did not open ({opened.category}); it is not overwritten")
+    written = write_json(content)
+    return opened if _holds(opened, written) else replace(opened, plaintext=written)
+
+
 def seal_object(
     opened: Opened,
     keystore: Mapping[str, bytes],
@@ -178,26 +201,25 @@ def seal_object(
     Args:
         opened: what it was. If it did not open its text is given back as it is.
         keystore: has the key for its meta.
-        content: what it is to hold now. None, or what it holds already, keeps its plaintext byte for byte.
+        content: what it is to hold now, as for `edited`. None keeps its plaintext byte for byte.
         entropy: draws the nonce.
 
     Raises:
         LocalProtocolError: there is no usable key, or ``content`` is no JSON; or there is new content for an object that
             did not open, whose old content would be lost.
     """
+    if content is not None:
+        opened = edited(opened, content)
     if not opened.ok:
-        if content is not None or opened.stored.data is None:
-            raise LocalProtocolError(f"this object did not open ({opened.category}); it is not overwritten")
+        if opened.stored.data is None:
+            raise LocalProtocolError(f"this object did not open ({opened.category}), and has nothing to give back")
         return opened.stored.data
-    plaintext = opened.plaintext
-    if content is not None and not _holds(opened, written := write_json(content)):
-        plaintext = written
     if opened.stored.type in PLAIN_TYPES:
-        return to_base64(pack(plaintext, opened.compressed))
+        return to_base64(pack(opened.plaintext, opened.compressed))
     key = keystore.get(opened.stored.meta or "", b"")
     if len(key) != KEY_SIZE:
         raise LocalProtocolError("the keystore has no usable key for this object's meta")
-    return _seal(plaintext, key, opened.compressed, entropy)
+    return _seal(opened.plaintext, key, opened.compressed, entropy)
 
 
 def _holds(opened: Opened, written: bytes) -> bool:

@@ -21,7 +21,7 @@ from nai_proto.emulator import Emulator
 from nai_proto.emulator.accounts import Account
 from nai_proto.exchange.flow import Emit, Flow, using
 from nai_proto.exchange.session import Session
-from nai_proto.library import Library, LibraryEvent, Story, open_library
+from nai_proto.library import KeystoreOpened, Library, LibraryEvent, OpeningEvent, Story, open_library
 from nai_proto.secret import Password
 from nai_proto.tokenizers import Tokenizer
 
@@ -37,10 +37,10 @@ _LENGTH: Final = 60
 _PACE: Final = 0.01
 
 Told: TypeAlias = tuple[Library, text.Completion]
-Program: TypeAlias = Callable[[], Flow[LibraryEvent | Story | text.Token, Told]]
+Program: TypeAlias = Callable[[], Flow[OpeningEvent | Story | text.Token, Told]]
 
 
-def tell(email: str, password: Password, tokenizer: Tokenizer | None) -> Flow[LibraryEvent | Story | text.Token, Told]:
+def tell(email: str, password: Password, tokenizer: Tokenizer | None) -> Flow[OpeningEvent | Story | text.Token, Told]:
     """Opens the library and goes on with its first story: the whole program, whatever runs it.
 
     With the tokenizer the prompt goes out as token ids, and ids come back; without, both are text.
@@ -88,7 +88,7 @@ class _Teller:
         self._console = console
         self._began = time.perf_counter()
 
-    def event(self, event: LibraryEvent | Story | text.Token) -> None:
+    def event(self, event: OpeningEvent | Story | text.Token) -> None:
         match event:
             case Story():
                 self.prompt = event.text or ""
@@ -98,7 +98,7 @@ class _Teller:
                     self.run.first_ms = self._elapsed()
                 self.run.tokens += 1
                 self._console.print(Text(event.text), end="")
-            case LibraryEvent():
+            case KeystoreOpened() | LibraryEvent():
                 pass
 
     def result(self, told: Told) -> None:

@@ -1,0 +1,36 @@
+"""What people do with an account's contents in one go: open all of it, check it, change it, give it back.
+
+All of it is flows and values; nothing here touches a file. Reading never fails for one bad item, writing reads first,
+and nothing is overwritten or removed that was not named. Facts: content §2.3, §3, §4, §9; DESIGN §6.
+"""
+
+from __future__ import annotations
+
+from .access import Access, log_in
+from .keys import KeysSaved, ReplacingKeystore, save_keys
+from .opening import KeystoreOpened, LibraryEvent, OpeningEvent, open_library, read_library
+from .values import Library, Story, Suspicion, link
+from .writing import Change, Outcome, Saved, Written, save_objects, write_object
+
+__all__ = [
+    "Access",
+    "Change",
+    "KeysSaved",
+    "KeystoreOpened",
+    "Library",
+    "LibraryEvent",
+    "OpeningEvent",
+    "Outcome",
+    "ReplacingKeystore",
+    "Saved",
+    "Story",
+    "Suspicion",
+    "Written",
+    "link",
+    "log_in",
+    "open_library",
+    "read_library",
+    "save_keys",
+    "save_objects",
+    "write_object",
+]

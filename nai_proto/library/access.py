@@ -1,0 +1,41 @@
+"""Logging in for more than asking: contents are sealed, and the password opens them (native §3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Never
+
+from ..account import login_spelled
+from ..codecs.keys import encryption_key
+from ..exchange.flow import Flow, compute
+from ..secret import AccessToken, EncryptionKey, Password
+
+__all__ = ["Access", "log_in"]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a login with the password gives. Its repr shows no secret."""
+
+    email: str = field(repr=False)
+    "In the spelling that logged in, which the key is derived from."
+    token: AccessToken
+    "Asks: `nai_proto.using` puts it on a flow."
+    key: EncryptionKey
+    "Opens and seals the keystore."
+
+
+def log_in(email: str, password: Password | str) -> Flow[Never, Access]:
+    """Log in, and derive the key that opens the keystore.
+
+    Args:
+        email: as for `nai_proto.account.login`.
+        password: of the account.
+
+    Raises (when run):
+        AuthenticationError: no account has these.
+    """
+    secret = password if isinstance(password, Password) else Password(password)
+    token, spelling = yield from login_spelled(email, secret)
+    return Access(spelling, token, (yield from compute(partial(encryption_key, spelling, secret))))
