@@ -90,8 +90,6 @@ def test_a_whole_session_of(
     for check in told:
         with subtests.test(check["check"]):
             tally.count(check)
-            if "skipped" in check:
-                pytest.skip(check["skipped"])
             if not check["ok"]:
                 pytest.fail(check["why"], pytrace=False)
     assert not done.returncode, f"the session ended before its last check:\n{done.stderr[-4000:]}"

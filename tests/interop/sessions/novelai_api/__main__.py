@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from ..checking import running
-from . import account, keystore, objects, stories, text
+from . import account, commands, keystore, objects, stories, text
 from .novel import Novel
 
 
@@ -21,6 +21,7 @@ async def session() -> None:
         await objects.session(novel)
         await text.session(novel)
         await stories.session(novel)
+        await commands.session(novel)
 
 
 running(lambda: asyncio.run(session()))

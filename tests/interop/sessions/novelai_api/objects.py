@@ -6,8 +6,9 @@ from base64 import b64encode
 from copy import deepcopy
 from typing import Any
 
+from nacl.utils import random
 from novelai_api.Idstore import Idstore
-from novelai_api.NovelAIError import NovelAIError
+from novelai_api.Keystore import Keystore
 from novelai_api.utils import (
     compress_user_data,
     decompress_user_data,
@@ -19,16 +20,19 @@ from novelai_api.utils import (
     unlink_content_from_story,
 )
 
-from ..checking import Missing, check
+from ..checking import check
 from .novel import Novel, refused
+
+_KEY, _NONCE = 32, 24  # bytes
 
 
 async def session(novel: Novel) -> None:
     """All of it."""
     api = await novel.member()
     await _reading(novel, api)
-    await _writing(novel, api)
+    await _changing(novel, api)
     await _single(api)
+    await _making(novel, api)
 
 
 async def _reading(novel: Novel, api: Any) -> None:
@@ -74,17 +78,7 @@ async def _reading(novel: Novel, api: Any) -> None:
         assert (await low.download_objects("nothings")) == {"objects": []}
 
 
-async def _writable(call: Any) -> Any:
-    """What a call gives, or that the emulator does not write objects yet."""
-    try:
-        return await call
-    except NovelAIError as error:
-        if error.status == 501:
-            raise Missing(f"objects are not written yet: {error.message}") from None
-        raise
-
-
-async def _writing(novel: Novel, api: Any) -> None:
+async def _changing(novel: Novel, api: Any) -> None:
     high = api.high_level
     keystore = await high.get_keystore(novel.key)
     for name, download in (
@@ -100,20 +94,13 @@ async def _writing(novel: Novel, api: Any) -> None:
             written = deepcopy(items)
             encrypt_user_data(items, keystore)
             for item in items:
-                await _writable(high.upload_user_content(item))
+                await high.upload_user_content(item)
             again = await download()
             decrypt_user_data(again, keystore)
             assert [item["data"] for item in again] == [item["data"] for item in written]
             assert [item["id"] for item in again] == [item["id"] for item in written]
     with check("stories: several at once, none of which fails"):
-        assert await high.upload_user_contents(await _probed(api)) == []
-
-
-async def _probed(api: Any) -> Any:
-    """All stories, once it is sure that one of them can be written: otherwise the client keeps the errors to itself."""
-    stories = await api.high_level.download_user_stories()
-    await _writable(api.high_level.upload_user_content(stories[0]))
-    return stories
+        assert await high.upload_user_contents(await high.download_user_stories()) == []
 
 
 async def _single(api: Any) -> None:
@@ -122,33 +109,75 @@ async def _single(api: Any) -> None:
     preset["data"] = {"presetVersion": 3, "name": "Mine", "model": "kayra-v1", "parameters": {"temperature": 1.25}}
     with check("objects: put makes a new one, and gives it an id"):
         compress_user_data(preset)
-        made = await _writable(low.upload_objects("presets", "", preset["data"]))
+        made = await low.upload_objects("presets", "", preset["data"])
         assert len(made["id"]) == 21
         assert made["type"] == "presets"
     with check("presets: one that was stored is a preset of the client's"):
-        stored = await _there(high.download_user_presets())
+        stored = await high.download_user_presets()
         (found,) = extract_preset_data(stored).values()
         assert (found.name, found["temperature"]) == ("Mine", 1.25)
     with check("objects: patch changes it, and counts the change"):
-        (old,) = await _there(high.download_user_presets())
+        (old,) = await high.download_user_presets()
         await low.upload_object("presets", old["id"], "", b64encode(b'{"name": "Ours"}').decode())
         (new,) = await high.download_user_presets()
         decompress_user_data(new)
         assert new["data"] == {"name": "Ours"}
         assert new["changeIndex"] == old["changeIndex"] + 1
     with check("objects: what is no base64 is refused with 400"):
-        (old,) = await _there(high.download_user_presets())
+        (old,) = await high.download_user_presets()
         assert (await refused(low.upload_object("presets", old["id"], "", "?!")))[0] == 400
     with check("objects: delete gives it back, and it is gone"):
-        (old,) = await _there(high.download_user_presets())
+        (old,) = await high.download_user_presets()
         assert await low.delete_object("presets", old["id"]) == old
         assert await high.download_user_presets() == []
         assert (await refused(low.delete_object("presets", old["id"])))[0] == 404
 
 
-async def _there(call: Any) -> Any:
-    """What a download gives, if what it is about could be stored before."""
-    found = await call
-    if not found:
-        raise Missing("objects are not written yet")
-    return found
+async def _making(novel: Novel, api: Any) -> None:
+    low, high = api.low_level, api.high_level
+    with check("stories: a new one, its key put into the keystore first, is opened like the others"):
+        keystore, meta = await _with_key(novel, high)
+        (model, *_) = await high.download_user_story_contents()
+        decrypt_user_data(model, keystore)
+        text = model["data"]
+        text["story"]["fragments"][0]["data"] = "It began."
+        content = await low.upload_objects("storycontent", meta, _sealed(meta, text, keystore))
+        card = {"id": meta, "remoteStoryId": content["id"], "title": "Begun elsewhere"}
+        await low.upload_objects("stories", meta, _sealed(meta, card, keystore))
+        stories, contents = await high.download_user_stories(), await high.download_user_story_contents()
+        decrypt_user_data([*stories, *contents], await high.get_keystore(novel.key))
+        link_content_to_story(stories, contents)
+        assert stories[-1]["data"] == card
+        assert stories[-1]["content"]["data"] == text
+    with check("modules: one of the user's is sealed with a key of its own, and opened again"):
+        keystore, meta = await _with_key(novel, high)
+        module = {"name": "Swans", "id": "kayra-v1:swans:0", "mode": 0}
+        made = await low.upload_objects("aimodules", meta, _sealed(meta, module, keystore))
+        (found,) = await high.download_user_modules()
+        decrypt_user_data(found, await high.get_keystore(novel.key))
+        assert (found["id"], found["data"]) == (made["id"], module)
+    with check("shelves: one is compressed, and read again"):
+        shelf = {"id": "", "type": "shelf", "meta": "", "decrypted": True, "compressed": True}
+        shelf["data"] = {"title": "物語", "children": [], "description": "été"}
+        compress_user_data(shelf)
+        await low.upload_objects("shelf", "", shelf["data"])
+        (found,) = await high.download_user_shelves()
+        decompress_user_data(found)
+        assert found["data"]["title"] == "物語"
+        assert found["compressed"] is True
+
+
+async def _with_key(novel: Novel, high: Any) -> tuple[Keystore, str]:
+    """The keystore with one key more, which is stored, and the meta of that."""
+    keystore = await high.get_keystore(novel.key)
+    meta = keystore.create()
+    keystore[meta] = random(_KEY)
+    await high.set_keystore(keystore, novel.key)
+    return keystore, meta
+
+
+def _sealed(meta: str, data: object, keystore: Keystore) -> str:
+    """An object's data as the client seals it."""
+    item = {"meta": meta, "data": data, "nonce": random(_NONCE), "compressed": True, "decrypted": True}
+    encrypt_user_data(item, keystore)
+    return str(item["data"])
