@@ -37,8 +37,10 @@ class NotMade(Exception):
 class Environment:
     """A virtual environment with one client in it."""
 
-    client: str
-    "The distribution's name; ``{client}.txt`` has its requirements, its own first."
+    name: str
+    "``{name}.txt`` has its requirements, the client itself first."
+    session: str
+    "The package under ``sessions`` that runs in it."
 
     @property
     def title(self) -> str:
@@ -49,7 +51,7 @@ class Environment:
     def path(self) -> Path:
         """Where it is, or will be."""
         wanted = "\n".join((*self._pins(), sys.version, sysconfig.get_platform()))
-        name = f"{self.client}-{hashlib.sha256(wanted.encode()).hexdigest()[:16]}"
+        name = f"{self.name}-{hashlib.sha256(wanted.encode()).hexdigest()[:16]}"
         cache = os.environ.get("NAI_INTEROP_CACHE") or user_cache_path("nai-proto", appauthor=False) / "interop"
         return Path(cache) / name
 
@@ -92,14 +94,18 @@ class Environment:
         return found
 
     def _requirements(self) -> Path:
-        return _HERE / f"{self.client}.txt"
+        return _HERE / f"{self.name}.txt"
 
     def _pins(self) -> list[str]:
         lines = self._requirements().read_text(encoding="utf-8").splitlines()
         return [line for line in lines if line and not line.startswith("#")]
 
 
-ENVIRONMENTS: Final = (Environment("novelai-api"), Environment("openai"))
+ENVIRONMENTS: Final = (
+    Environment("novelai-api", "novelai_api"),
+    Environment("openai", "openai"),
+    Environment("openai-1", "openai"),
+)
 
 
 def _run(until: float, *arguments: str) -> None:

@@ -33,7 +33,7 @@ EMULATORS: Final[Mapping[str, tuple[str, ...]]] = {
     "plain": (),
     "slow": ("--pace", "0.02", "--switch", "retry_after=1"),
 }
-LEAST: Final = {"novelai-api": 40, "openai": 25}
+LEAST: Final = {"novelai_api": 40, "openai": 25}
 """Checks that have to pass: a session that was cut down is no session."""
 SESSION: Final = 240.0  # seconds
 
@@ -53,9 +53,9 @@ def _why_not(environment: Environment, until: float) -> str | None:
     return None
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def emulators(made: Mapping[Environment, str | None]) -> Iterator[str]:
-    """Emulators with the tokenizer files that the client brings, and what they printed, for the sessions' environment."""
+    """What the emulators of one session printed: made for it alone, with the tokenizer files that a client brings."""
     brought = [
         folder
         for environment, why in made.items()
@@ -77,7 +77,7 @@ def _emulating(arguments: tuple[str, ...], tokenizers: list[Path]) -> Iterator[d
             process.terminate()
 
 
-@pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda environment: environment.client)
+@pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda environment: environment.name)
 def test_a_whole_session_of(
     environment: Environment, made: Mapping[Environment, str | None], request: pytest.FixtureRequest,
     subtests: pytest.Subtests,
@@ -95,13 +95,13 @@ def test_a_whole_session_of(
     assert not done.returncode, f"the session ended before its last check:\n{done.stderr[-4000:]}"
     names = [check["check"] for check in told]
     assert len(set(names)) == len(names), "two checks have one name"
-    assert tally.passed >= LEAST[environment.client]
+    assert tally.passed >= LEAST[environment.session]
 
 
 def _run(environment: Environment, emulators: str) -> subprocess.CompletedProcess[Any]:
     """A session, in its environment and in nobody's else: no variable of this one's reaches it."""
     variables = {"NAI_INTEROP": emulators, "NO_PROXY": "*", **{n: os.environ[n] for n in _NEEDED if n in os.environ}}
-    command = [str(environment.python), "-X", "utf8", "-m", f"sessions.{environment.client.replace('-', '_')}"]
+    command = [str(environment.python), "-X", "utf8", "-m", f"sessions.{environment.session}"]
     here = Path(__file__).parent
     return subprocess.run(
         command, cwd=here, env=variables, capture_output=True, encoding="utf-8", timeout=SESSION, check=False

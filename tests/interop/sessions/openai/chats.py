@@ -36,7 +36,7 @@ def _whole(api: OpenAI) -> None:
         longer = create(model=MODEL, messages=history, max_tokens=20)
         assert longer.usage is not None
         assert longer.usage.prompt_tokens > answer.usage.prompt_tokens
-        assert longer.choices[0].finish_reason == "length"
+        assert longer.usage.completion_tokens <= 20
     with check("chat: a stop sequence ends it"):
         (choice,) = create(model=MODEL, messages=ASK, stop=["."], max_tokens=500).choices
         assert choice.finish_reason == "stop"
