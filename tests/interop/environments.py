@@ -82,7 +82,7 @@ class Environment:
         _run(until, "-m", "venv", "--without-pip", str(scratch))
         _run(
             until,
-            *("-m", "pip", "--python", str(scratch), "install", "--quiet", "--no-input", "--no-deps"),
+            *("-m", "pip", "--python", str(scratch), "install", "--quiet", "--no-input", "--no-deps", "--no-compile"),
             *("--disable-pip-version-check", "--only-binary", ":all:", "--retries", "1", "--timeout", "15"),
             *("--requirement", str(self._requirements())),
         )

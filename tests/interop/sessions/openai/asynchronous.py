@@ -59,5 +59,5 @@ async def _leaving() -> None:
             task.cancel()
             (outcome,) = await asyncio.gather(task, return_exceptions=True)
             assert isinstance(outcome, asyncio.CancelledError)
-            again = await api.with_options(max_retries=4).completions.create(model=MODEL, prompt=ONCE, max_tokens=1)
+            again = await api.with_options(max_retries=10).completions.create(model=MODEL, prompt=ONCE, max_tokens=1)
             assert again.choices[0].text

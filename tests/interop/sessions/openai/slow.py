@@ -37,13 +37,13 @@ def _locked(api: openai.OpenAI) -> None:
         )
     with check("lock: after a stream that is closed the account is free"):
         stream.close()
-        raw = api.with_options(max_retries=4).completions.with_raw_response.create(
+        raw = api.with_options(max_retries=10).completions.with_raw_response.create(
             model=MODEL, prompt=ONCE, max_tokens=1
         )
         assert raw.parse().choices[0].text
     with check("lock: a client with retries waits for the end of a stream, and counts them"):
-        stream = create(model=MODEL, prompt=ONCE, max_tokens=30, stream=True)
+        stream = create(model=MODEL, prompt=ONCE, max_tokens=100, stream=True)
         next(stream)
-        patient = api.with_options(max_retries=3).completions.with_raw_response
+        patient = api.with_options(max_retries=10).completions.with_raw_response
         assert patient.create(model=MODEL, prompt=ONCE, max_tokens=1).retries_taken >= 1
         stream.close()
