@@ -12,12 +12,14 @@ from benchmarks.report import Effort, Report
 
 TINY = Effort(scale=0.002, rounds=1)
 SUBJECTS = {
+    "documents": {"msgspec, plain", "unpackb", "packb"},
     "driver": {"by hand", "sync iteration", "async iteration", "next_batch"},
     "exchanges": {"raw floor", "h11 by hand", "ours"},
     "framing": {"h11", "Wire"},
     "imports": {"bare interpreter", "nai_proto", "nai_proto.text"},
     "keystore": {"msgspec + secretbox, unchecked", "open_keystore", "seal_keystore"},
     "language": {"plain", "top-k and 10 logprobs"},
+    "objects": {"secretbox + zlib + msgspec, unchecked", "open_objects", "seal_object"},
     "sse": {"limit: split + msgspec typed", "TokenReader", "Call"},
     "streams": {"raw socket, by hand", "asyncio", "trio", "plain httpx, not parsed", "httpx"},
     "tokens": {"struct", "array", "pack", "unpack"},

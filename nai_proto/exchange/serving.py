@@ -104,7 +104,7 @@ def _answer(wire: Wire, reply: Reply, now: Callable[[], float]) -> _Steps:
     while reply.state is not ReplyState.DONE:
         match reply.next_action():
             case Read():
-                if wire.expects_continue:
+                if wire.expects_continue and reply.state is ReplyState.OPEN:
                     yield Write(wire.send_informational(100))
                 ended = yield from read()
             case Start(head):
