@@ -7,17 +7,25 @@ and nothing is overwritten or removed that was not named. Facts: content §2.3, 
 from __future__ import annotations
 
 from .access import Access, log_in
+from .checking import Finding, FindingKind, ObjectName, Report, Severity, TypeCount, check
 from .opening import KeystoreOpened, LibraryEvent, OpeningEvent, open_library, read_library
 from .values import Library, Story, Suspicion, link
 
 __all__ = [
     "Access",
+    "Finding",
+    "FindingKind",
     "KeystoreOpened",
     "Library",
     "LibraryEvent",
+    "ObjectName",
     "OpeningEvent",
+    "Report",
+    "Severity",
     "Story",
     "Suspicion",
+    "TypeCount",
+    "check",
     "link",
     "log_in",
     "open_library",

@@ -12,6 +12,7 @@ from .emulate import emulate
 from .generate import generate
 from .library import library
 from .presets import presets
+from .sanity import sanity_check
 from .tokens import decode_packed, tokens
 
 __all__ = ["app"]
@@ -48,6 +49,8 @@ app.command()(chat)
 app.command()(complete)
 app.command()(models)
 app.command("decode")(decode_packed)
+app.command("sanity-check")(sanity_check)
+app.command("sanity_check", hidden=True)(sanity_check)  # as the existing command calls it (native §19.1)
 app.add_typer(library, name="library")
 app.add_typer(tokens, name="tokens")
 app.add_typer(presets, name="presets")
