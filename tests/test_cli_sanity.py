@@ -130,6 +130,13 @@ def test_a_type_that_cannot_be_listed_is_a_finding(monkeypatch: pytest.MonkeyPat
     assert "1 finding." in done.stdout
 
 
+def test_a_password_on_the_command_line_is_refused_and_not_repeated(owner: Account) -> None:
+    done = nai(EMAIL, "the password")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.startswith("nai sanity-check: only the e-mail is an argument")
+    assert "the password" not in done.stderr.replace("takes the password", "")
+
+
 @pytest.mark.parametrize("keystore", ["?", "of another"])
 def test_a_keystore_that_does_not_open_is_one_line(owner: Account, keystore: str) -> None:
     owner.storage.keystore = keystore

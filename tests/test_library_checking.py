@@ -273,7 +273,7 @@ def test_a_history_is_whole_until_one_of_its_numbers_leads_nowhere(
     ],
 )
 def test_what_is_wrong_with_a_history_is_told(blocks: Any, problem: str) -> None:
-    assert history_problem({"datablocks": blocks, "currentBlock": 0}) == f"story: {problem}"
+    assert history_problem({"datablocks": blocks, "currentBlock": 0}) == problem
 
 
 def test_a_long_history_is_walked_once() -> None:
@@ -283,21 +283,23 @@ def test_a_long_history_is_walked_once() -> None:
     assert history_problem({"datablocks": blocks, "currentBlock": many - 1}) is None
     blocks[1]["prevBlock"] = many - 1
     assert history_problem({"datablocks": blocks, "currentBlock": 0}) == (
-        "story: after block 0 comes one that comes after another (and 1 more)"
+        "after block 0 comes one that comes after another (and 1 more)"
     )
 
 
 def test_a_text_is_what_its_fragments_hold() -> None:
     assert text_problem(STORY) is None
     assert text_problem({"fragments": []}) is None
-    assert text_problem(None) == "story: it has no list of fragments"
-    assert text_problem({"fragments": [{"data": ""}, {"data": 1}]}) == "story: fragment 1 has no text"
+    assert text_problem(None) == "it has no list of fragments"
+    assert text_problem({"fragments": [{"data": ""}, {"data": 1}]}) == "fragment 1 has no text"
 
 
 def test_a_document_is_base64_and_begins_as_documents_do() -> None:
     assert document_problem(DOCUMENT) is None
-    for other in (None, 7, "1BQ", "1BQA\n", "AAAA", ""):
-        assert document_problem(other)
+    for other in (None, 7, "1BQ", "1BQA\n"):
+        assert document_problem(other) == "it is not base64"
+    for other in ("AAAA", ""):
+        assert document_problem(other) == "it does not begin as documents do"
 
 
 # ---- whatever is there

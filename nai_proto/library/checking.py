@@ -37,11 +37,11 @@ class FindingKind(enum.Enum):
 
     NOT_OPENED = "not opened"
     NOT_LISTED = "not listed"
-    CONTENT_WITHOUT_STORY = "content without story"
     STORY_WITHOUT_CONTENT = "story without content"
     NO_TEXT = "no text"
     BROKEN_TEXT = "broken text"
     UNREADABLE_DOCUMENT = "unreadable document"
+    CONTENT_WITHOUT_STORY = "content without story"
     BROKEN_HISTORY = "broken history"
     SHARED_META = "shared meta"
     METAS_DIFFER = "metas differ"

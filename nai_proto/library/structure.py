@@ -22,19 +22,19 @@ def document_problem(document: object) -> str | None:
     """What keeps a ``document`` from being read: so far its base64, and how it begins (content §7.1)."""
     try:
         data = from_base64(document, "document")
-    except Damaged as error:
-        return str(error)
-    return None if data.startswith(_DOCUMENT) else "document: it does not begin as documents do"
+    except Damaged:
+        return "it is not base64"
+    return None if data.startswith(_DOCUMENT) else "it does not begin as documents do"
 
 
 def text_problem(story: object) -> str | None:
     """What keeps the text of a ``story`` from being read, which its fragments hold."""
     fragments = _get(story, "fragments")
     if not isinstance(fragments, list):
-        return "story: it has no list of fragments"
+        return "it has no list of fragments"
     for number, fragment in enumerate(cast("list[object]", fragments)):
         if not isinstance(_get(fragment, "data"), str):
-            return f"story: fragment {number} has no text"
+            return f"fragment {number} has no text"
     return None
 
 
@@ -42,11 +42,11 @@ def history_problem(story: object) -> str | None:
     """What is wrong with the tree of a ``story``'s blocks, along which undo and redo go."""
     blocks = _get(story, "datablocks")
     if not isinstance(blocks, list):
-        return "story: it has no list of blocks"
+        return "it has no list of blocks"
     problems = list(_problems(cast("list[object]", blocks), _get(story, "currentBlock")))
     if not problems:
         return None
-    return f"story: {problems[0]}" + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else "")
+    return problems[0] + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else "")
 
 
 def _problems(blocks: Sequence[object], current: object) -> Iterator[str]:

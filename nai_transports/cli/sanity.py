@@ -8,25 +8,30 @@ from typing import Annotated, Final
 import typer
 
 from nai_proto.codecs.box import write_json
+from nai_proto.errors import LocalProtocolError
 from nai_proto.library import Finding, Report, Severity, check
 
 from .credentials import UnsafePassword, Url
 from .failing import one_line
 from .opening import opened
+from .showing import Json
 from .stories import printable
 
 __all__ = ["sanity_check"]
 
+_NO_ARGUMENT: Final = "only the e-mail is an argument; NAI_PASSWORD, the system's keyring (nai account remember) or a prompt takes the password"
 _COLORS: Final = {Severity.LOSS: "red", Severity.FAULT: "yellow", Severity.NOTE: "blue"}
 
 
 def sanity_check(
+    context: typer.Context,
     email: Annotated[
-        str | None, typer.Argument(help="Of the account; asked for if not given.", envvar="NAI_EMAIL")
+        str | None,
+        typer.Argument(help="Of the account; asked for if not given.", envvar="NAI_EMAIL", show_default=False),
     ] = None,
     unsafe_password: UnsafePassword = None,
     url: Url = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Open all that the account has stored, and report what does not open, is missing, or does not fit together.
 
@@ -34,6 +39,8 @@ def sanity_check(
     be looked at, which one line on stderr says.
     """
     with one_line("sanity-check"):
+        if context.args:
+            raise LocalProtocolError(_NO_ARGUMENT)
         report = check(opened(url, email, unsafe_password))
     typer.echo(write_json(_document(report)) if as_json else "\n".join(_lines(report)))
     raise typer.Exit(0 if report.clean else 1)
