@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from .access import Access, log_in
 from .checking import Finding, FindingKind, ObjectName, Report, Severity, TypeCount, check
+from .exporting import ExportedFile, exported
 from .opening import KeystoreOpened, LibraryEvent, OpeningEvent, open_library, read_library
+from .story_file import read_story_file, story_file
 from .values import Library, Story, Suspicion, link
 
 __all__ = [
     "Access",
+    "ExportedFile",
     "Finding",
     "FindingKind",
     "KeystoreOpened",
@@ -26,8 +29,11 @@ __all__ = [
     "Suspicion",
     "TypeCount",
     "check",
+    "exported",
     "link",
     "log_in",
     "open_library",
     "read_library",
+    "read_story_file",
+    "story_file",
 ]
