@@ -19,7 +19,7 @@ from .listing import listed, suspicions
 from .story_file import field_of, story_file
 from .values import Library, Story, Suspicion
 
-__all__ = ["ExportedFile", "exported"]
+__all__ = ["ExportedFile", "exported", "text_of"]
 
 _EXTENSIONS: Final = {"presets": ".preset"}
 _SEALED: Final = "sealed"
@@ -101,6 +101,15 @@ def _title(item: Opened) -> str:
     return next((name for key in ("title", "name") if isinstance(name := document.get(key), str)), item.stored.id)
 
 
+def text_of(content: Opened) -> str | None:
+    """The text as `Story.text` has it, but such that it can be encoded.
+
+    A character may be spread over two fragments, a half in each; a half that stands alone becomes U+FFFD.
+    """
+    text = Story(content, content).text  # which does not ask the card
+    return None if text is None else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 # ---- the files of an item
 
 
@@ -131,10 +140,9 @@ def _failed(path: _Path, item: Opened, suspicion: Suspicion | None) -> _Files:
 
 def _written(path: _Path, content: Opened) -> _Files:
     """What people have written in a content: its text, and its lorebook."""
-    text = Story(content, content).text  # which does not ask the card
+    text = text_of(content)
     if text is not None:
-        whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")  # of halves in two fragments
-        yield _with(path, ".txt"), whole.encode()
+        yield _with(path, ".txt"), text.encode()
     lorebook = field_of(content.plaintext, "lorebook")
     if lorebook.startswith(b"{") and _LIST.match(field_of(lorebook, "entries")):
         yield _with(path, ".lorebook"), lorebook
