@@ -117,6 +117,8 @@ def test_a_story_file_is_read_as_it_was_written(
     data = story_file(written(card), written(content))
     kept = {name: value for name, value in card.items() if name not in ("remoteId", "remoteStoryId")}
     assert read_story_file(data) == (kept, content)
+    for name in content:
+        assert json.loads(field_of(written(content), name)) == content[name]
     assert list(json.loads(data)) == ["storyContainerVersion", "metadata", "content"]
     assert list(json.loads(data)["metadata"]) == list(kept)
 
@@ -129,7 +131,7 @@ def test_what_is_written_is_taken_over_character_by_character() -> None:
     assert data == b'{"storyContainerVersion":1,"metadata":%b,"content":{"x" : 1.50}}' % body
     assert read_story_file(data)[0]["b"] == [1.0, "\ud83d"]
     assert field_of(card, "b") == b'[1.0, "\\ud83d"]'
-    assert field_of(content, "y") == b""
+    assert field_of(content, "y") == field_of(card, "y") == b""
     assert field_of(b"{ }", "y") == b""
     assert field_of(b'{"y":1,"\\u0079":2}', "y") == b"2"
 

@@ -10,7 +10,6 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
-from itertools import count
 from typing import Final
 
 __all__ = ["file_names", "safe_name"]
@@ -55,11 +54,10 @@ def file_names(wanted: Iterable[tuple[str, str]]) -> list[str]:
 
 def _with_id(name: str, id_: str, taken: set[str]) -> str:
     """A name that is not taken yet, and is then."""
-    short = safe_name(id_, _MOST_OF_ID)
+    short, number = safe_name(id_, _MOST_OF_ID), 1
     marked = f"{name} ({short})"
-    for number in count(2):
-        if _folded(marked) not in taken:
-            break
+    while _folded(marked) in taken:
+        number += 1
         marked = f"{name} ({short} {number})"
     taken.add(_folded(marked))
     return marked
