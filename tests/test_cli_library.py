@@ -180,7 +180,7 @@ def test_nothing_is_written_over_unless_it_is_said(owner: Account, tmp_path: Pat
 
 
 def test_only_some_stories_may_be_exported(owner: Account, tmp_path: Path) -> None:
-    owner.storage.objects["presets"] = [StoredObject(id="p", type="presets", meta="", data="e30=")]
+    owner.storage.objects["presets"].append(StoredObject(id="p", type="presets", meta="", data="e30="))
     ids = [stored.id for stored in owner.storage.objects["stories"]]
     assert nai("export", str(tmp_path), "--only", ids[2], "--only", TITLES[0]).exit_code == 0
     assert {name.partition(".")[0] for name in tree(tmp_path)} == {f"stories/{TITLES[0]}", f"stories/{TITLES[2]}"}

@@ -45,7 +45,7 @@ def break_in_every_way(owner: Account) -> None:
         stored = StoredObject(id=id, type=type, meta=meta, lastUpdatedAt=1, changeIndex=1)
         plain = Opened(stored, OpenedState.OPENED, plaintext=json.dumps(content).encode())
         data = "?" if content is None else seal_object(plain, keys)
-        storage.setdefault(type, []).append(msgspec.structs.replace(stored, data=data))
+        storage[type].append(msgspec.structs.replace(stored, data=data))
 
     def pair(number: int, inside: dict[str, Any], **card: Any) -> None:
         meta = f"m{number}"
