@@ -42,7 +42,7 @@ def check_safe(name: str, most: int = 255) -> None:
 @given(TITLES)
 def test_any_title_gives_a_name_that_every_system_takes(title: str) -> None:
     name = safe_name(title)
-    check_safe(name, 101)
+    check_safe(name, 91)
     assert safe_name(name) == name
 
 
@@ -61,11 +61,11 @@ def test_any_title_gives_a_name_that_every_system_takes(title: str) -> None:
         ("NUL .txt", "_NUL .txt"),
         ("console", "console"),
         ("-rf", "rf"),
-        ("物語" * 40, "物語" * 16 + "物"),
+        ("物語" * 40, "物語" * 15),
         ("e\u0301te\u0301", "été"),
         ("\ud83d", "_"),
         ("🦢", "🦢"),
-        ("x" * 99 + ". y", "x" * 99),
+        ("x" * 89 + ". y", "x" * 89),
     ],
 )
 def test_a_name_resembles_the_title(title: str, name: str) -> None:
@@ -82,7 +82,7 @@ def test_no_two_names_are_the_same_on_any_system(pairs: list[tuple[str, str]]) -
     names = file_names(pairs)
     assert len(names) == len(pairs)
     for name in names:
-        check_safe(name)
+        check_safe(name, 125)
     for fold in (str.casefold, str.lower, str.upper):
         for form in ("NFC", "NFD", "NFKC"):
             assert len({unicodedata.normalize(form, fold(name)) for name in names}) == len(names)
@@ -94,6 +94,11 @@ def test_names_do_not_depend_on_the_order(titles: list[str], chance: Any) -> Non
     names = dict(zip(pairs, file_names(pairs), strict=True))
     chance.shuffle(pairs)
     assert dict(zip(pairs, file_names(pairs), strict=True)) == names
+
+
+def test_thousands_of_the_same_are_no_trouble() -> None:
+    names = file_names([("A", "")] * 20_000)
+    assert (names[0], names[-1]) == ("A (untitled)", "A (untitled 20000)")
 
 
 def test_only_titles_that_collide_have_their_ids() -> None:
@@ -159,9 +164,9 @@ def test_what_is_no_story_file_is_told(data: bytes, problem: str) -> None:
 
 def test_a_story_file_may_begin_with_a_mark_and_is_only_so_deep() -> None:
     data = b'{"storyContainerVersion":1,"metadata":{},"content":{"a":[[]]}}'
-    assert read_story_file(b"\xef\xbb\xbf" + data) == ({}, {"a": [[]]})
+    assert read_story_file(b"\xef\xbb\xbf" + data, limits=Limits(json_depth=3)) == ({}, {"a": [[]]})
     with pytest.raises(LimitExceeded):
-        read_story_file(data, limits=Limits(json_depth=3))
+        read_story_file(data, limits=Limits(json_depth=2))
 
 
 @given(st.binary() | st.builds(lambda value: json.dumps(value).encode(), JSON))

@@ -14,7 +14,7 @@ from typing import Final
 
 __all__ = ["file_names", "safe_name"]
 
-_MOST: Final = 100
+_MOST: Final = 90
 """Bytes of a name in UTF-8. With an id, an extension and what a temporary file adds, this stays under 143, which is what
 some encrypted file systems allow; most others allow 255."""
 _MOST_OF_ID: Final = 24
@@ -49,18 +49,20 @@ def file_names(wanted: Iterable[tuple[str, str]]) -> list[str]:
     pairs = [(safe_name(title), id_) for title, id_ in wanted]
     often = Counter(_folded(name) for name, _ in pairs)
     taken = {key for key, times in often.items() if times == 1}
-    return [name if often[_folded(name)] == 1 else _with_id(name, id_, taken) for name, id_ in pairs]
+    drawn: Counter[str] = Counter()
+    return [name if often[_folded(name)] == 1 else _with_id(name, id_, taken, drawn) for name, id_ in pairs]
 
 
-def _with_id(name: str, id_: str, taken: set[str]) -> str:
-    """A name that is not taken yet, and is then."""
-    short, number = safe_name(id_, _MOST_OF_ID), 1
-    marked = f"{name} ({short})"
-    while _folded(marked) in taken:
-        number += 1
-        marked = f"{name} ({short} {number})"
-    taken.add(_folded(marked))
-    return marked
+def _with_id(name: str, id_: str, taken: set[str], drawn: Counter[str]) -> str:
+    """A name that is not taken yet, and is then. Ids should differ; where they do not, numbers do."""
+    short = safe_name(id_, _MOST_OF_ID)
+    like = _folded(f"{name} ({short})")
+    while True:
+        drawn[like] += 1
+        marked = f"{name} ({short})" if drawn[like] == 1 else f"{name} ({short} {drawn[like]})"
+        if (folded := _folded(marked)) not in taken:
+            taken.add(folded)
+            return marked
 
 
 def _safe(character: str) -> str:

@@ -57,13 +57,13 @@ def read_story_file(
     Args:
         data: the whole file.
         where: what it is, to begin a message with.
-        limits: for its nesting.
+        limits: for the nesting of the card and of the content; the file is a level more.
 
     Raises:
         RemoteProtocolError: it is no such file; says what is wrong, or what it is instead.
         LimitExceeded: it is nested too deeply.
     """
-    check_depth(data, limits.json_depth)
+    check_depth(data, limits.json_depth + 1)
     document = attempt(_load, data.removeprefix(b"\xef\xbb\xbf"))
     if not isinstance(document, dict):
         raise RemoteProtocolError(f"{where}: a JSON object in UTF-8 was expected")
