@@ -11,6 +11,7 @@ import pytest
 
 from nai_proto import account, objects, text
 from nai_proto.emulator import Emulator, at
+from nai_proto.emulator.faults import Faulty
 from nai_proto.errors import InvalidRequestError, NaiError, NotFoundError
 from nai_proto.exchange.endpoints import ENDPOINTS, Endpoint
 from nai_proto.exchange.flow import Flow, using
@@ -205,3 +206,12 @@ def test_one_address_for_all_has_everything() -> None:
     emulator, _ = an_emulator()
     for model in (text.Model.KAYRA, text.Model.EUTERPE):
         assert converse(log_in_and_write(model), emulator).error is None
+
+
+def test_what_is_around_an_emulator_is_around_it_at_every_address() -> None:
+    emulator, owner = an_emulator()
+    faulty = Faulty(emulator, "refuse:status=503,times=1")
+    for role, status in ((Host.API, 503), (Host.API, 400), (Host.IMAGE, 200)):
+        peer = Peer(Link(at(role, faulty), Clock()))
+        asked = Request("GET", "/user/priority", token=owner.persistent_token, base="http://emulator.invalid")
+        assert peer.send(asked, 10).status == status

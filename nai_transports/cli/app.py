@@ -12,7 +12,9 @@ from .demo import demo
 from .emulate import emulate
 from .generate import generate
 from .keys import MORE, access_key, access_token
+from .library import library
 from .presets import presets
+from .sanity import sanity_check
 from .tokens import decode_packed, tokens
 
 __all__ = ["app"]
@@ -52,7 +54,9 @@ app.command("decode")(decode_packed)
 app.command(context_settings=MORE)(access_key)
 app.command(context_settings=MORE)(access_token)
 app.command()(subscription)
+app.command("sanity-check", context_settings=MORE)(sanity_check)
 app.add_typer(account, name="account")
+app.add_typer(library, name="library")
 app.add_typer(tokens, name="tokens")
 app.add_typer(presets, name="presets")
 
@@ -61,3 +65,4 @@ for name in ("access_key", "get_access_key"):
     app.command(name, context_settings=MORE, hidden=True)(access_key)
 for name in ("access_token", "get_access_token"):
     app.command(name, context_settings=MORE, hidden=True)(access_token)
+app.command("sanity_check", context_settings=MORE, hidden=True)(sanity_check)
