@@ -98,6 +98,7 @@ def test_the_token_then_the_lock_then_the_body_then_the_plan() -> None:
     asking.owner.generating = False
     assert refused(asking("POST", PATHS[0], b"{"))[0] == 400
     assert asking.generates(max_length=2049)[0] == 400
+    assert asking.generates(use_string=False)[0] == 400, "a text is no base64 of tokens"
     assert asking.generates(max_length=2048) == NO_PLAN
 
 

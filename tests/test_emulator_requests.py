@@ -11,6 +11,8 @@ import re
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nai_proto.emulator import Account, Emulator, Switches
 from nai_proto.exchange.endpoints import ENDPOINTS, Endpoint
@@ -18,6 +20,7 @@ from nai_proto.http import Head, Headers
 from nai_proto.limits import Limits
 from nai_proto.secret import Password
 from nai_proto.testing import Clock, Link
+from nai_proto.testing.strategies import hostile_bytes
 from nai_proto.tier import Tier
 
 from .support import ByteTokenizer, an_emulator
@@ -94,11 +97,39 @@ def test_nothing_said_of_a_parameter_is_the_same_as_null(model: str) -> None:
     parameters = prompt(model, seed=1)["parameters"]
     nulls = dict.fromkeys(("temperature", "stop_sequences", "order", "prefix", "phrase_rep_pen", "num_logprobs"))
     told = set()
-    for given in (parameters, {**parameters, **nulls}):
+    for sent in (parameters, {**parameters, **nulls}):
         emulator, owner = an_emulator()
-        body = {**prompt(model), "parameters": given}
+        body = {**prompt(model), "parameters": sent}
         told.add(asked(emulator, "POST", "/ai/generate", body, owner=owner)[1])
     assert len(told) == 1
+
+
+JUNK = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=3)
+)
+PARAMETERS = ("max_length", "min_length", "use_string", "order", "stop_sequences", "logit_bias", "seed", "prefix")
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    st.booleans(),
+    hostile_bytes()
+    | st.fixed_dictionaries(
+        {},
+        optional={
+            "input": JUNK,
+            "model": st.sampled_from(["kayra-v1", "clio-v1", ""]) | JUNK,
+            "parameters": JUNK | st.dictionaries(st.sampled_from(PARAMETERS), JUNK | st.lists(JUNK, max_size=2)),
+        },
+    ),
+)
+def test_no_body_makes_a_generation_fail(strict: bool, body: object) -> None:
+    emulator, owner = an_emulator(switches=Switches(strict_limits=strict, strict_bodies=strict))
+    for path in ("/ai/generate", "/ai/generate-stream"):
+        head, answer = asked(emulator, "POST", path, body, owner=owner)
+        assert head.status in (200, 201, 400, 501)
+        assert head.status < 400 or refused((head, answer))
+        assert not owner.generating
 
 
 @pytest.mark.parametrize(

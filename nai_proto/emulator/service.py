@@ -1,6 +1,7 @@
 """The emulator: finds out what a request means and who asks, and lets the endpoint's handler answer.
 
-The order of checks is that of native §17.1: the token, then the generation lock, then the body.
+The order of checks is that of native §17.1: the token, then how often it was asked and the generation lock, then the body,
+then the plan, then what is stored.
 """
 
 from __future__ import annotations

@@ -130,6 +130,10 @@ class TextService:
         strict = self._switches.strict_limits
         wanted = read(asked.parameters.body, asked.row.host, asked.base, self._switches)
         model, parameters = wanted.model, wanted.parameters
+        try:
+            ids = None if wanted.as_text else unpack(wanted.input, model.token_width)
+        except RemoteProtocolError as error:
+            raise Refused(400, f"Validation error: input: {error}") from None
         plans.check_plan(asked.owner, model)
         holding_ids = parameters.holding_ids if wanted.as_text else "input"
         tokenizer = None
@@ -139,11 +143,8 @@ class TextService:
             raise Refused(501, f"this emulator has no tokenizer of {model.id}, and {holding_ids} holds token ids")
         teller = yield from self._tellers.teller(tokenizer)
         encode = teller.vocabulary.encode
-        try:
-            prompt = encode(wanted.input) if wanted.as_text else unpack(wanted.input, model.token_width)
-            settings = settings_of(parameters, encode, include_stop=self._switches.include_stop)
-        except RemoteProtocolError as error:
-            raise Refused(400, f"Validation error: input: {error}") from None
+        prompt = encode(wanted.input) if ids is None else ids
+        settings = settings_of(parameters, encode, include_stop=self._switches.include_stop)
         if strict:
             most, sentence = parameters.max_length, parameters.generate_until_sentence
             plans.check_length(asked.owner, model, asked.row.host, len(prompt), most, sentence=sentence)
