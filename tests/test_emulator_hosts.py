@@ -93,7 +93,7 @@ def test_a_host_knows_its_models_only(strict: bool) -> None:
 
 def test_what_a_prompt_is_where_nothing_is_said_goes_by_the_host() -> None:
     emulator, owner = an_emulator(strict=False)
-    body = {"model": "kayra-v1", "input": "Once", "parameters": {"max_length": 1}}
+    body = {"model": "kayra-v1", "input": "OnceOnce", "parameters": {"max_length": 1}}
     assert ask(emulator, Host.TEXT, "POST", "/ai/generate", body, owner.persistent_token)[0] == 200
     status, answer = ask(emulator, Host.API, "POST", "/ai/generate", body, owner.persistent_token)
     assert (status, "holds token ids" in answer["message"]) == (501, True)
