@@ -1,0 +1,196 @@
+"""What happened, in the words of the store: objects, their versions, and which run saw what."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from nai_proto.codecs.box import write_json
+from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject
+from nai_proto.errors import Damaged
+
+from .shelf import digest_of, safe_name
+from .store import Store
+
+__all__ = ["KEYSTORE", "Ledger", "digests"]
+
+KEYSTORE: Final = "keystore.sealed.json"
+_LEVEL: Final = 6  # stories repeat themselves: a fourth of the size, for little time
+
+
+def digests(item: Opened) -> tuple[bytes, bytes | None]:
+    """By which an object's sealed form is known, and its plaintext if it opened."""
+    return digest_of(write_json(item.stored.document)), digest_of(item.plaintext) if item.ok else None
+
+
+class Ledger:
+    """Writes down what one run sees, and reads what was seen.
+
+    Args:
+        store: where.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._taken: set[tuple[str, str]] = set()
+
+    def begin(self, now: float, keystore: bytes) -> int:
+        """Another run, with the keystore's JSON as it is stored."""
+        self._taken.clear()
+        digest = digest_of(keystore)
+        self._store.execute("INSERT OR IGNORE INTO keystores VALUES (?, ?)", digest, keystore)
+        return self._store.execute("INSERT INTO runs (started, keystore) VALUES (?, ?)", now, digest)
+
+    def record(self, run: int, type_: str, position: int, item: Opened) -> tuple[int, bool]:
+        """One object that a run has seen; gives its row, and whether the files have to follow."""
+        store = self._store
+        document = write_json(item.stored.document)
+        sealed, plain = digest_of(document), digest_of(item.plaintext) if item.ok else None
+        object_ = self._object(type_, item.stored.id, sealed)
+        state = (item.state.value, item.category)
+        version = store.value(
+            "SELECT id FROM versions WHERE object = ? AND sealed = ? AND plain IS ? AND (state, category) = (?, ?)",
+            *(object_, sealed, plain, *state),
+        )
+        if version is None:
+            store.execute("INSERT OR IGNORE INTO sealed VALUES (?, ?)", sealed, document)
+            if plain is not None:
+                deflated = zlib.compress(item.plaintext, _LEVEL)
+                store.execute("INSERT OR IGNORE INTO plaintexts VALUES (?, ?)", plain, deflated)
+            version = store.execute(
+                "INSERT INTO versions (object, run, sealed, plain, compressed, state, category, problem)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                *(object_, run, sealed, plain, item.compressed, *state, item.problem),
+            )
+        store.execute("INSERT INTO seen VALUES (?, ?, ?)", run, version, position)
+        kind = "opened" if item.ok else "unopened"
+        moved: bool = store.value(f"SELECT {kind} IS NOT ? FROM objects WHERE id = ?", version, object_)
+        store.execute(f"UPDATE objects SET {kind} = ?, gone = NULL WHERE id = ?", version, object_)
+        return object_, moved
+
+    def _object(self, type_: str, id_: str, sealed: bytes) -> int:
+        """The row of an object, made if there is none.
+
+        Ids are the service's, and should be there once. What has none, or the same as another in this list, is known by
+        its content.
+        """
+        name = id_.encode("utf-8", "backslashreplace").decode()
+        if not name or (type_, name) in self._taken:
+            name = f"{name}~{sealed.hex()}"
+        self._taken.add((type_, name))
+        known: int | None = self._store.value("SELECT id FROM objects WHERE (type, name) = (?, ?)", type_, name)
+        if known is not None:
+            return known
+        file = safe_name(name)
+        alone = self._store.value("SELECT 1 FROM objects WHERE (type, file) = (?, ?)", type_, file) is None
+        file = safe_name(name, alone=alone)
+        return self._store.execute("INSERT INTO objects (type, name, file) VALUES (?, ?, ?)", type_, name, file)
+
+    def seen(self, run: int) -> Iterator[tuple[bytes, bytes | None]]:
+        """The digests of all that a run has seen."""
+        statement = "SELECT sealed, plain FROM seen JOIN versions ON id = version WHERE seen.run = ?"
+        return ((sealed, plain) for sealed, plain in self._store.rows(statement, run))
+
+    def settle(self, run: int, types: Collection[str], now: float) -> tuple[int, int, int, int, int, int]:
+        """Ends a run that is complete; ``types`` are those that it could list.
+
+        Gives how many objects are new, changed, unchanged and gone, how many did not open, and how many versions are new.
+        """
+        store = self._store
+        marks = ", ".join("?" * len(types))
+        store.execute(
+            "CREATE TEMP TABLE IF NOT EXISTS current (object INTEGER PRIMARY KEY, version INTEGER, plain BLOB)"
+        )
+        store.execute("DELETE FROM current")
+        store.execute(
+            "INSERT OR REPLACE INTO current"
+            " SELECT object, version, plain FROM seen JOIN versions ON id = version WHERE seen.run = ?",
+            run,
+        )
+        told = store.row(
+            "SELECT coalesce(sum(settled IS NULL), 0), coalesce(sum(settled != version), 0),"
+            " coalesce(sum(settled = version), 0), coalesce(sum(plain IS NULL), 0)"
+            " FROM current JOIN objects ON id = object",
+        )
+        assert told is not None
+        new, changed, unchanged, failed = told
+        store.execute(
+            f"UPDATE objects SET gone = ? WHERE gone IS NULL AND type IN ({marks}) AND id NOT IN"
+            " (SELECT object FROM current)",
+            *(run, *types),
+        )
+        store.execute(
+            "UPDATE objects SET settled = (SELECT version FROM current WHERE object = id)"
+            " WHERE id IN (SELECT object FROM current)"
+        )
+        store.execute("UPDATE runs SET finished = ? WHERE id = ?", now, run)
+        gone = store.value("SELECT count(*) FROM objects WHERE gone = ?", run)
+        written = store.value("SELECT count(*) FROM versions WHERE run = ?", run)
+        return new, changed, unchanged, gone, failed, written
+
+    def items(self, type_: str | None, run: int | None) -> Iterator[Opened]:
+        """Objects as a run saw them, or, without one, as they last opened."""
+        chosen, order = "objects JOIN versions ON versions.id = coalesce(opened, unopened)", "objects.id"
+        if run is not None:
+            chosen = "seen JOIN versions ON versions.id = version JOIN objects ON objects.id = object AND seen.run = ?2"
+            order = "type, position"
+        statement = (
+            "SELECT sealed, document, plain, deflated, state, category, problem, compressed"
+            f" FROM {chosen} JOIN sealed ON sealed.digest = sealed LEFT JOIN plaintexts ON plaintexts.digest = plain"
+            f" WHERE ?1 IS NULL OR type = ?1 ORDER BY {order}"
+        )
+        values = (type_,) if run is None else (type_, run)
+        for sealed, document, plain, deflated, state, category, problem, compressed in self._store.rows(
+            statement, *values
+        ):
+            plaintext = b"" if deflated is None else _inflated(deflated)
+            if digest_of(document) != sealed or plain not in (None, digest_of(plaintext)):
+                raise Damaged("the vault's file is not what was written to it", category="vault")
+            stored = StoredObject.of(json.loads(document))
+            yield Opened(stored, OpenedState(state), category, problem, plaintext, bool(compressed))
+
+    # ---- what the files show
+
+    def files(self, object_: int | None = None) -> Iterator[tuple[str, bytes]]:
+        """The files of one object, or of all and of the keystore, each with its digest."""
+        store = self._store
+        if object_ is None:
+            keystore = store.value("SELECT keystore FROM runs ORDER BY id DESC LIMIT 1")
+            if keystore is not None:
+                yield KEYSTORE, keystore
+        statement = (
+            "SELECT type, file, good.plain, good.sealed, bad.sealed FROM objects"
+            " LEFT JOIN versions AS good ON good.id = opened LEFT JOIN versions AS bad ON bad.id = unopened"
+            " WHERE ?1 IS NULL OR objects.id = ?1"
+        )
+        for type_, file, *shown in store.rows(statement, object_):
+            for ending, digest in zip(("", ".sealed", ".unopened"), shown, strict=True):
+                if digest is not None:
+                    yield f"{safe_name(type_)}/{file}{ending}.json", digest
+
+    def content(self, digest: bytes) -> bytes | None:
+        """What has this digest; None if nothing has."""
+        for table in ("sealed", "keystores"):
+            document: bytes | None = self._store.value(f"SELECT document FROM {table} WHERE digest = ?", digest)
+            if document is not None:
+                return document
+        deflated = self._store.value("SELECT deflated FROM plaintexts WHERE digest = ?", digest)
+        return None if deflated is None else _inflated(deflated)
+
+    def contents(self) -> Iterator[tuple[bytes, str, bytes]]:
+        """Everything with its digest and the table that it is in."""
+        for table in ("sealed", "keystores"):
+            for digest, document in self._store.rows(f"SELECT digest, document FROM {table}"):
+                yield digest, table, document
+        for digest, deflated in self._store.rows("SELECT digest, deflated FROM plaintexts"):
+            yield digest, "plaintexts", _inflated(deflated)
+
+
+def _inflated(deflated: bytes) -> bytes:
+    """The plaintext; if it is damaged, something that has not its digest."""
+    try:
+        return zlib.decompress(deflated)
+    except zlib.error:
+        return b""

@@ -1,0 +1,225 @@
+"""A vault: a directory with every version of everything that an account had whenever it was backed up."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from secrets import token_bytes
+from typing import Final, Self
+
+from nai_proto.account import email_hash
+from nai_proto.codecs.box import write_json
+from nai_proto.codecs.sealed import Opened
+from nai_proto.errors import Damaged, LocalProtocolError
+from nai_proto.library import KeystoreOpened, Library, LibraryEvent, OpeningEvent
+from nai_proto.objects import StoredKeystore
+
+from .ledger import Ledger, digests
+from .shelf import Shelf, digest_of
+from .store import NAME, Store
+from .values import Report, Run, Summary
+from .verifying import verify
+
+__all__ = ["Vault"]
+
+_SALT: Final = 16
+
+
+class Vault:
+    """Opened for one program at a time; close it, or use it as a context manager.
+
+    To back up: `keep` each event of `nai_proto.library.open_library`, then `finish` with its result. Both block; an
+    asynchronous program calls them in a thread, one after the other::
+
+        with Vault(directory, email) as vault:
+            async with client.stream(open_library(email, password)) as events:
+                async for event in events:
+                    await asyncio.to_thread(vault.keep, event)
+                summary = await asyncio.to_thread(vault.finish, events.result)
+
+    Args:
+        directory: of the vault.
+        email: the account's. With it, a vault that is not there is made when the first event is kept; one that is there
+            has to be this account's. Without, there has to be one, and it is only read.
+
+    Raises:
+        LocalProtocolError: there is none, or it is another account's, of a newer format, in use, or damaged; or the
+            directory has other things in it. Nothing has been written then.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str], email: str | None = None) -> None:
+        root = Path(directory)
+        self._shelf = Shelf(root)
+        self._email = email
+        self._store: Store | None = None
+        self._run: int | None = None
+        self._totals: dict[str, tuple[int, int]] = {}
+        if (root / NAME).exists():
+            self._use(Store(root / NAME))
+        elif email is None:
+            raise LocalProtocolError(f"{root} has no vault")
+        elif root.exists() and not (root.is_dir() and not any(root.iterdir())):
+            raise LocalProtocolError(f"{root} is no vault, and is not empty: name another directory")
+
+    # ---- backing up
+
+    def begin(self, keystore: StoredKeystore) -> None:
+        """Begins a run, and puts in order what one that was killed has left; `keep` does it when the keystore comes.
+
+        Raises:
+            LocalProtocolError: the vault cannot be made or written, or is damaged.
+        """
+        if self._store is None:
+            self._make()
+        self._claim()
+        problem = self._opened.value("PRAGMA quick_check(1)")
+        if problem != "ok":
+            raise LocalProtocolError(f"{self._shelf.root / NAME} is damaged, and nothing was written: {problem}")
+        self._shelf.tidy()
+        index = {} if keystore.changeIndex is None else {"changeIndex": keystore.changeIndex}
+        with self._opened.transaction():
+            self._run = self._ledger.begin(time.time(), write_json({"keystore": keystore.keystore, **index}))
+        self._totals.clear()
+
+    def keep(self, event: OpeningEvent) -> None:
+        """Takes in what has been opened, or has not: when this returns, it is on the disk.
+
+        Raises:
+            LocalProtocolError: it cannot be written. What was there is there still.
+        """
+        match event:
+            case KeystoreOpened():
+                self.begin(event.stored)
+            case LibraryEvent():
+                run, first = self._under_way, event.done - len(event.items)
+                with self._opened.transaction():
+                    told = [self._ledger.record(run, event.type, at, one) for at, one in enumerate(event.items, first)]
+                self._totals[event.type] = (event.done, event.total)
+                for object_, moved in told:
+                    if moved:
+                        self._place(self._ledger.files(object_))
+
+    def finish(self, library: Library) -> Summary:
+        """Ends a run: compares what is in the vault with what the service listed, writes the files that are missing, and
+        reads everything back from the disk. Only then the run is complete.
+
+        Args:
+            library: the result of the flow whose events were kept.
+
+        Raises:
+            LocalProtocolError: it has other objects than those that were kept, or a file cannot be written.
+            Damaged: what was read back is not what was written.
+        """
+        run = self._under_way
+        whole = all(done == total for done, total in self._totals.values())
+        if not whole or Counter(map(digests, library.items)) != Counter(self._ledger.seen(run)):
+            raise LocalProtocolError("this library has other objects than those that were kept in this run")
+        self._place(self._ledger.files())
+        self._shelf.flush()
+        report = self.verify()
+        for problem in report.problems:
+            of_many = f" (one of {len(report.problems)} problems)"
+            raise Damaged(f"{self._shelf.root}: {problem}{of_many}", category="vault")
+        with self._opened.transaction():
+            counts = self._ledger.settle(run, [*self._totals], time.time())
+        self._run = None
+        return Summary(run, *counts, {type_: str(error) for type_, error in library.unread.items()})
+
+    # ---- reading
+
+    def verify(self) -> Report:
+        """Reads everything back from the disk: what the vault has, and the files beside it."""
+        return verify(self._opened, self._ledger, self._shelf)
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """All backups, the first one first."""
+        return tuple(Run(*row) for row in self._opened.rows("SELECT id, started, finished FROM runs ORDER BY id"))
+
+    def items(
+        self,
+        type: str | None = None,  # noqa: A002
+        ids: Collection[str] | None = None,
+        run: int | None = None,
+    ) -> Iterator[Opened]:
+        """Objects as they were backed up, those that are gone among them.
+
+        Args:
+            type: only these.
+            ids: only these.
+            run: as this run saw them. Without one, as they last opened, or if they never did, as they were last seen.
+
+        Raises:
+            LocalProtocolError: there is no such run.
+        """
+        if run is not None and run not in [each.id for each in self.runs]:
+            raise LocalProtocolError(f"{self._shelf.root} has no run {run}")
+        return (item for item in self._ledger.items(type, run) if ids is None or item.stored.id in ids)
+
+    def close(self) -> None:
+        """Lets other programs in. A run that was not finished stays incomplete, and loses nothing."""
+        if self._store is not None:
+            self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # ---- within
+
+    @property
+    def _opened(self) -> Store:
+        if self._store is None:
+            raise LocalProtocolError(f"{self._shelf.root} has no vault yet: nothing has been kept")
+        return self._store
+
+    @property
+    def _under_way(self) -> int:
+        if self._run is None:
+            raise LocalProtocolError("no run has begun: the keystore comes first")
+        return self._run
+
+    def _make(self) -> None:
+        self._use(Store(self._shelf.reserve(NAME), make=True))
+
+    def _use(self, store: Store) -> None:
+        self._store, self._ledger = store, Ledger(store)
+        try:
+            self._check_account()
+        except BaseException:
+            store.close()
+            raise
+
+    def _check_account(self) -> None:
+        account = self._opened.row("SELECT salt, hash FROM account")
+        if self._email is not None and account is not None and _hashed(self._email, account[0]) != account[1]:
+            raise LocalProtocolError(f"{self._shelf.root} is the vault of another account")
+
+    def _claim(self) -> None:
+        """Says in the vault whose it is."""
+        if self._email is None:
+            raise LocalProtocolError("this vault was opened without an e-mail: it is only read")
+        with self._opened.transaction():
+            if self._opened.row("SELECT 1 FROM account") is None:
+                salt = token_bytes(_SALT)
+                self._opened.execute("INSERT INTO account VALUES (?, ?)", salt, _hashed(self._email, salt))
+
+    def _place(self, files: Iterable[tuple[str, bytes]]) -> None:
+        """Writes those files that are not as they have to be."""
+        for name, digest in [*files]:
+            found = self._shelf.digest(name)
+            if found != digest:
+                content = self._ledger.content(digest)
+                if content is not None:  # else verifying tells
+                    known = found is None or self._ledger.content(found) is not None
+                    self._shelf.place(name, content, known)
+
+
+def _hashed(email: str, salt: bytes) -> bytes:
+    """Of an e-mail whatever its case, which logging in does not mind (native §3)."""
+    return digest_of(salt + email_hash(email.lower()).encode())
