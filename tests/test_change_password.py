@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,12 +21,13 @@ from nai_proto.errors import (
     NaiError,
     ServerError,
 )
-from nai_proto.exchange.reply import App, Cut, Handler, Read, Start, Write
+from nai_proto.exchange.reply import App, Handler
 from nai_proto.exchange.session import Session
-from nai_proto.http import Head, Headers, Request
+from nai_proto.http import Request
 from nai_proto.library import open_library
 from nai_proto.secret import AccessToken, Password
 from nai_proto.testing import Played, converse
+from tests.faults import FAULTS, Fault, garbled, refused
 from tests.support import EMAIL, PASSWORD, an_emulator
 
 NEW = "a louder harbour"
@@ -38,8 +38,6 @@ LOGIN = "/user/login"
 
 # The requests of a change in which nothing goes wrong.
 STEPS = [("POST", LOGIN), ("GET", KEYSTORE), ("POST", CHANGE), ("GET", KEYSTORE), ("PUT", KEYSTORE)]
-
-Fault = Callable[[App, Request], Handler]
 
 
 def run(app: App, email: str = EMAIL, old: str = PASSWORD, new: str = NEW, **options: Any) -> Played[Any, AccessToken]:
@@ -64,59 +62,6 @@ def notes(played: Played[Any, Any]) -> list[str]:
     return played.error.__notes__
 
 
-# ---- faults: what may become of one request
-
-
-def refused(status: int) -> Fault:
-    """The service refuses and does nothing."""
-
-    def fault(app: App, request: Request) -> Handler:
-        while (yield Read()):
-            pass
-        yield Start(Head(status, Headers.of(content_type="text/plain")))
-        yield Write(b"no")
-
-    return fault
-
-
-def lost(app: App, request: Request) -> Handler:
-    """The request gets lost: the service does nothing."""
-    while (yield Read()):
-        pass
-    yield Cut()
-
-
-def unanswered(app: App, request: Request) -> Handler:
-    """The service acts, and its answer gets lost."""
-    handler = app(request)
-    incoming: bytes | None = None
-    started = False
-    while True:
-        try:
-            action = handler.send(incoming) if started else next(handler)
-        except StopIteration:
-            break
-        started = True
-        incoming = (yield action) if isinstance(action, Read) else None
-    yield Cut()
-
-
-def garbled(app: App, request: Request) -> Handler:
-    """The service acts, and answers with what nobody understands."""
-    yield from drained(unanswered(app, request))
-    yield Start(Head(200, Headers.of(content_type="application/json")))
-    yield Write(b"{}")
-
-
-def drained(handler: Handler) -> Handler:
-    """All but the cut."""
-    incoming: bytes | None = None
-    action = next(handler)
-    while not isinstance(action, Cut):
-        incoming = yield action
-        action = handler.send(incoming)
-
-
 def faulty(app: App, step: int, fault: Fault) -> App:
     """The app, that fails each time at the request of this number, and afterwards is well."""
     seen: list[tuple[str, str]] = []
@@ -130,18 +75,6 @@ def faulty(app: App, step: int, fault: Fault) -> App:
         return app(request)
 
     return failing
-
-
-FAULTS: dict[str, Fault] = {
-    "401": refused(401),
-    "409": refused(409),
-    "429": refused(429),
-    "500": refused(500),
-    "503": refused(503),
-    "lost": lost,
-    "unanswered": unanswered,
-    "garbled": garbled,
-}
 
 
 # ---- when all goes well

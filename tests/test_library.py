@@ -325,8 +325,12 @@ def plain(type: str, id: str, **content: Any) -> StoredObject:  # noqa: A002
 
 def test_presets_and_shelves_are_opened_with_the_rest() -> None:
     emulator, owner = an_emulator()
-    owner.storage.objects["presets"] = [plain("presets", "p", name="Calm"), plain("presets", "q")]
-    owner.storage.objects["shelf"] = [StoredObject(id="s", type="shelf", meta="", data="?")]
+    for item in (
+        plain("presets", "p", name="Calm"),
+        plain("presets", "q"),
+        StoredObject(id="s", type="shelf", meta="", data="?"),
+    ):
+        owner.storage.objects[item.type].append(item)
     result = opened(emulator).result
     assert [item.json() for item in result.others["presets"]] == [{"name": "Calm"}, {}]
     assert [item.category for item in result.failed] == ["bad base64"]

@@ -13,7 +13,7 @@ from __future__ import annotations
 import enum
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Never, cast
 
 import msgspec
@@ -43,6 +43,7 @@ __all__ = [
     "Opened",
     "OpenedState",
     "StoredObject",
+    "edited",
     "new_object",
     "open_object",
     "open_objects",
@@ -177,6 +178,18 @@ def open_objects(
     return [open_object(item, keystore, limits) for item in stored]
 
 
+def edited(opened: Opened, content: Mapping[str, object]) -> Opened:
+    """The object with another content. What it holds already, spacing aside, keeps its plaintext byte for byte.
+
+    Raises:
+        LocalProtocolError: ``content`` is no JSON, or the object did not open: what it holds would be lost.
+    """
+    if not opened.ok:
+        raise LocalProtocolError(f"this object did not open ({opened.category}); it is not overwritten")
+    written = write_json(content)
+    return opened if _holds(opened, written) else replace(opened, plaintext=written)
+
+
 def seal_object(
     opened: Opened,
     keystore: Mapping[str, bytes],
@@ -188,26 +201,25 @@ def seal_object(
     Args:
         opened: what it was. If it did not open its text is given back as it is.
         keystore: has the key for its meta.
-        content: what it is to hold now. None, or what it holds already, keeps its plaintext byte for byte.
+        content: what it is to hold now, as for `edited`. None keeps its plaintext byte for byte.
         entropy: draws the nonce.
 
     Raises:
         LocalProtocolError: there is no usable key, or ``content`` is no JSON; or there is new content for an object that
             did not open, whose old content would be lost.
     """
+    if content is not None:
+        opened = edited(opened, content)
     if not opened.ok:
-        if content is not None or opened.stored.data is None:
-            raise LocalProtocolError(f"this object did not open ({opened.category}); it is not overwritten")
+        if opened.stored.data is None:
+            raise LocalProtocolError(f"this object did not open ({opened.category}), and has nothing to give back")
         return opened.stored.data
-    plaintext = opened.plaintext
-    if content is not None and not _holds(opened, written := write_json(content)):
-        plaintext = written
     if opened.stored.type in PLAIN_TYPES:
-        return to_base64(pack(plaintext, opened.compressed))
+        return to_base64(pack(opened.plaintext, opened.compressed))
     key = keystore.get(opened.stored.meta or "", b"")
     if len(key) != KEY_SIZE:
         raise LocalProtocolError("the keystore has no usable key for this object's meta")
-    return _seal(plaintext, key, opened.compressed, entropy)
+    return _seal(opened.plaintext, key, opened.compressed, entropy)
 
 
 def _holds(opened: Opened, written: bytes) -> bool:

@@ -9,9 +9,8 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from ..codecs.box import from_base64
 from ..codecs.keys import email_hash
-from ..errors import Damaged, LocalProtocolError
+from ..errors import LocalProtocolError
 from ..exchange.reply import Handler
 from ..secret import AccessKey
 from ..tier import Tier
@@ -98,11 +97,6 @@ class _Overwrite(msgspec.Struct):
     overwrite: bool = False
 
 
-class _Keystore(msgspec.Struct):
-    keystore: str
-    changeIndex: float | None = None  # noqa: N815
-
-
 class AccountService:
     """Answers whatever is about an account.
 
@@ -145,7 +139,6 @@ class AccountService:
             "change_subscription": self._change_plan,
             "get_settings": self._get_settings,
             "put_settings": self._put_settings,
-            "put_keystore": self._put_keystore,
         }
 
     # ---- what gives a token
@@ -307,23 +300,6 @@ class AccountService:
         if not profile.active:
             raise Refused(404, "Subscription not found")
         profile.tier = Tier(plan)
-        yield from answer_empty(asked.row.status)
-
-    # ---- the keystore
-
-    def _put_keystore(self, asked: Asked) -> Handler:
-        body, storage = asked.body(_Keystore), asked.owner.storage
-        try:
-            from_base64(body.keystore, "keystore")
-        except Damaged:
-            raise Refused(400, "keystore must be base64 encoded") from None
-        told = storage.indexed and storage.keystore is not None
-        if body.changeIndex is not None and not told:
-            raise Refused(400, "changeIndex is not expected")
-        if body.changeIndex not in (None, storage.keystore_index):
-            raise Refused(409, "Keystore was changed meanwhile")
-        storage.keystore = body.keystore or None
-        storage.keystore_index = storage.keystore_index + 1 if body.keystore else 0
         yield from answer_empty(asked.row.status)
 
 

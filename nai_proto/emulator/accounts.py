@@ -16,8 +16,9 @@ from ..http import Request
 from ..secret import AccessKey, AccessToken, Password, PersistentToken
 from ..tier import Tier
 from .answers import Refused
+from .first_stories import fill
 from .profile import Profile
-from .storage import Storage, fill
+from .storage import Storage
 
 __all__ = ["Account", "Accounts", "Streamed"]
 

@@ -5,7 +5,6 @@ The order of checks is that of native §17.1: the token, then the generation loc
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -18,9 +17,10 @@ from ..tier import Tier
 from . import events
 from .account_service import AccountService
 from .accounts import Account, Accounts
-from .answers import OPEN, Refused, answer, answer_json, refuse
+from .answers import OPEN, Refused, answer, refuse
 from .asked import Asked
 from .lock import Lock
+from .object_service import ObjectService
 from .openai.service import OpenAIService
 from .openai.switches import OpenAISwitches
 from .outside import Outside
@@ -67,9 +67,7 @@ class Emulator:
             "health": self._health,
             **AccountService(self._accounts, self.outside, now).handlers(),
             **events.handlers(),
-            "get_keystore": self._get_keystore,
-            "list_objects": self._list_objects,
-            "get_object": self._get_object,
+            **ObjectService(now, entropy).handlers(),
             "generate_prompt": self._generate_prompt,
             "generate": self._generate,
             "api_generate": self._generate,
@@ -138,20 +136,6 @@ class Emulator:
     def _health(self, asked: Asked) -> Handler:
         yield from answer(asked.row.status, "text/plain; charset=utf-8", b"OK")
 
-    def _get_keystore(self, asked: Asked) -> Handler:
-        yield from answer_json(asked.row.status, asked.owner.storage.keystore_answer())
-
-    def _list_objects(self, asked: Asked) -> Handler:
-        query = {name: int(value) for name, value in asked.parameters.query if _COUNT.fullmatch(value)}
-        found = asked.owner.storage.listed(asked.parameters.path["type"], query.get("offset", 0), query.get("limit"))
-        yield from answer_json(asked.row.status, found)
-
-    def _get_object(self, asked: Asked) -> Handler:
-        found = asked.owner.storage.find(asked.parameters.path["type"], asked.parameters.path["id"])
-        if found is None:
-            raise Refused(404, "Object not found")
-        yield from answer_json(asked.row.status, found.document)
-
     def _generate(self, asked: Asked) -> Handler:
         yield from self._text.generate(asked.row, asked.owner, asked.parameters.body)
 
@@ -173,8 +157,6 @@ class Emulator:
     def _token_count(self, asked: Asked) -> Handler:
         yield from self._openai.token_count(asked.row, asked.parameters.body)
 
-
-_COUNT: Final = re.compile(r"[0-9]{1,9}")
 
 _OPENAI: Final = "/oa/"
 _OPENAI_PATHS: Final = (

@@ -1,19 +1,22 @@
-"""What the accounts of the emulator have stored: a keystore and objects, sealed as clients seal them (native §7)."""
+"""What an account of the emulator has stored: a keystore and objects, and the rules for changing them (native §7)."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from itertools import count
 
-from ..codecs.keystore import Keystore, seal_keystore
-from ..codecs.sealed import StoredObject, new_object, seal_object
+import msgspec
+
+from ..codecs.sealed import StoredObject
 from ..objects import new_id
-from ..secret import EncryptionKey
+from .answers import Refused
+from .collection import Collection
 
-__all__ = ["Storage", "fill"]
+__all__ = ["Entropy", "Storage", "drawn"]
 
 Entropy = Callable[[int], bytes]
 
@@ -28,8 +31,10 @@ class Storage:
     "Counts the changes of the keystore."
     indexed: bool = True
     "Is the index told? Not every account of the service has one (native §7.3)."
-    objects: dict[str, list[StoredObject]] = field(default_factory=dict[str, list[StoredObject]], repr=False)
+    objects: defaultdict[str, Collection] = field(default_factory=lambda: defaultdict(Collection), repr=False)
     "By type, in order of creation."
+
+    # ---- the keystore
 
     def keystore_answer(self) -> Mapping[str, object]:
         """What ``GET /user/keystore`` says (native §7.3)."""
@@ -39,116 +44,73 @@ class Storage:
             return {"keystore": self.keystore}
         return {"keystore": self.keystore, "changeIndex": self.keystore_index}
 
+    def put_keystore(self, sealed: str, index: float | None) -> None:
+        """Another keystore; ``""`` leaves the account without one."""
+        if index is not None and not (self.indexed and self.keystore is not None):
+            raise Refused(400, "changeIndex is not expected")
+        if index not in (None, self.keystore_index):
+            raise Refused(409, "Keystore was changed meanwhile")
+        self.keystore = sealed or None
+        self.keystore_index = self.keystore_index + 1 if sealed else 0
+
     def clear_stories(self) -> None:
         """What a recovery does that deletes (native §6.1)."""
         self.keystore, self.keystore_index = None, 0
-        self.objects.pop("stories", None)
-        self.objects.pop("storycontent", None)
+        self.clear(("stories", "storycontent"))
+
+    # ---- objects; what has no id here is 404
 
     def listed(self, type: str, offset: int = 0, limit: int | None = None) -> Mapping[str, object]:  # noqa: A002
-        """What ``GET /user/objects/{type}`` says (native §7.2)."""
-        found = self.objects.get(type, [])[offset:]
+        """What ``GET /user/objects/{type}`` says (native §7.2); of a type that nobody used, that there are none."""
+        found = self.objects.get(type, ())[offset:]
         return {"objects": [item.document for item in (found if limit is None else found[:limit])]}
 
-    def find(self, type: str, id: str) -> StoredObject | None:  # noqa: A002
+    def find(self, type: str, id: str) -> StoredObject:  # noqa: A002
         """The object with this id."""
-        return next((item for item in self.objects.get(type, []) if item.id == id), None)
+        found = self.objects[type].find(id) if type in self.objects else None
+        if found is None:
+            raise Refused(404, "Object not found")
+        return found
+
+    def create(self, type: str, meta: str, data: str, now: float, entropy: Entropy) -> StoredObject:  # noqa: A002
+        """A new object, with an id that no other of its type has."""
+        others = self.objects[type]
+        numbers = count(len(others))
+        id_ = new_id(lambda size: drawn(entropy, type, next(numbers), size), others.ids)
+        made = StoredObject(id=id_, type=type, meta=meta, data=data, lastUpdatedAt=int(now), changeIndex=1)
+        others.append(made)
+        return made
+
+    def update(
+        self,
+        type: str,  # noqa: A002
+        id: str,  # noqa: A002
+        meta: str,
+        data: str,
+        index: float | None,
+        now: float,
+    ) -> StoredObject:
+        """Another meta and content for an object; an index other than the stored one is 409, and none is fine."""
+        old = self.find(type, id)
+        if index not in (None, old.changeIndex):
+            raise Refused(409, "Object was changed meanwhile")
+        changed = partial(msgspec.structs.replace, old, changeIndex=(old.changeIndex or 0) + 1)
+        new = changed(meta=meta, data=data, lastUpdatedAt=int(now))
+        self.objects[type].put(new)
+        return new
+
+    def delete(self, type: str, id: str) -> StoredObject:  # noqa: A002
+        """Removes an object; gives what it was."""
+        found = self.find(type, id)
+        self.objects[type].take(id)
+        return found
+
+    def clear(self, types: Iterable[str]) -> None:
+        """Removes all objects of these types."""
+        for type_ in types:
+            self.objects.pop(type_, None)
 
 
-_STORIES: Final[tuple[tuple[str, str, list[str]], ...]] = (
-    ("The Quiet Harbour", "The boats came in with the tide, and nobody counted them.", ["sea"]),
-    (
-        "Letters to the Moon",
-        "Dear Moon, it has been raining here since you left — été après été.",
-        ["letters", "night"],
-    ),
-    ("物語", "むかしむかし、あるところに。 🦢", []),
-)
-
-
-def fill(storage: Storage, key: EncryptionKey, now: float, entropy: Entropy) -> None:
-    """Gives a new account a few stories: cards as they are, contents compressed, as the website does it."""
-    keystore = Keystore()
-    for number, (title, text, tags) in enumerate(_STORIES):
-        meta, keystore = keystore.create(partial(_drawn, entropy, "key", number))
-        card_id, content_id = (new_id(partial(_drawn, entropy, kind, number)) for kind in ("card", "content"))
-        milliseconds = int(now * 1000)
-        card = {
-            "storyMetadataVersion": 1,
-            "id": meta,
-            "remoteId": card_id,
-            "remoteStoryId": content_id,
-            "title": title,
-            "description": "",
-            "textPreview": text[:250],
-            "isTA": False,
-            "favorite": False,
-            "tags": tags,
-            "createdAt": milliseconds,
-            "lastUpdatedAt": milliseconds,
-            "isModified": True,
-        }
-        for type_, id_, document, compressed in (
-            ("stories", card_id, card, False),
-            ("storycontent", content_id, _content(text), True),
-        ):
-            data = seal_object(
-                new_object(type_, meta, document, keystore, compressed=compressed), keystore, None, entropy
-            )
-            item = StoredObject(id=id_, type=type_, meta=meta, data=data, lastUpdatedAt=int(now), changeIndex=1)
-            storage.objects.setdefault(type_, []).append(item)
-    storage.keystore = seal_keystore(keystore, key, entropy)
-    storage.keystore_index = 1
-
-
-def _content(text: str) -> dict[str, object]:
-    """A story of one paragraph, in the older text form (native §7.5, content §5)."""
-    block: dict[str, object] = {
-        "nextBlock": [],
-        "prevBlock": -1,
-        "origin": "root",
-        "startIndex": 0,
-        "endIndex": 0,
-        "dataFragment": {"data": "", "origin": "root"},
-        "fragmentIndex": -1,
-        "removedFragments": [],
-        "chain": False,
-    }
-    written: dict[str, object] = {
-        **block,
-        "prevBlock": 0,
-        "origin": "user",
-        "dataFragment": {"data": text, "origin": "user"},
-        "fragmentIndex": 0,
-    }
-    return {
-        "storyContentVersion": 4,
-        "settings": {
-            "parameters": {"textGenerationSettingsVersion": 3, "temperature": 1.0, "max_length": 40, "min_length": 1},
-            "preset": "",
-            "trimResponses": True,
-            "banBrackets": True,
-            "prefix": "vanilla",
-            "prefixMode": 0,
-            "dynamicPenaltyRange": False,
-            "model": "kayra-v1",
-        },
-        "story": {
-            "version": 2,
-            "step": 1,
-            "datablocks": [{**block, "nextBlock": [1]}, written],
-            "currentBlock": 1,
-            "fragments": [{"data": text, "origin": "user"}],
-        },
-        "context": [],
-        "lorebook": {"lorebookVersion": 4, "entries": [], "settings": {"orderByKeyLocations": False}, "categories": []},
-        "storyContextConfig": {},
-        "ephemeralContext": [],
-        "contextDefaults": {"ephemeralDefaults": [], "loreDefaults": []},
-        "settingsDirty": False,
-    }
-
-
-def _drawn(entropy: Entropy, kind: str, number: int, size: int) -> bytes:
+def drawn(entropy: Entropy, kind: str, number: int, size: int) -> bytes:
     """So many bytes that differ by kind and number, be the entropy that of a test, always the same."""
     return hashlib.shake_128(entropy(16) + f"{kind}{number}".encode()).digest(size)

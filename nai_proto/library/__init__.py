@@ -7,19 +7,30 @@ and nothing is overwritten or removed that was not named. Facts: content §2.3, 
 from __future__ import annotations
 
 from .access import Access, log_in
+from .keys import KeysSaved, ReplacingKeystore, save_keys
 from .opening import KeystoreOpened, LibraryEvent, OpeningEvent, open_library, read_library
 from .values import Library, Story, Suspicion, link
+from .writing import Change, Outcome, Saved, Written, save_objects, write_object
 
 __all__ = [
     "Access",
+    "Change",
+    "KeysSaved",
     "KeystoreOpened",
     "Library",
     "LibraryEvent",
     "OpeningEvent",
+    "Outcome",
+    "ReplacingKeystore",
+    "Saved",
     "Story",
     "Suspicion",
+    "Written",
     "link",
     "log_in",
     "open_library",
     "read_library",
+    "save_keys",
+    "save_objects",
+    "write_object",
 ]

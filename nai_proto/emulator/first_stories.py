@@ -1,0 +1,107 @@
+"""What a new account of the emulator finds: a few stories, sealed as clients seal them (native §7, content §5)."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from ..codecs.keystore import Keystore, seal_keystore
+from ..codecs.sealed import StoredObject, new_object, seal_object
+from ..objects import new_id
+from ..secret import EncryptionKey
+from .storage import Entropy, Storage, drawn
+
+__all__ = ["fill"]
+
+_STORIES: Final[tuple[tuple[str, str, list[str]], ...]] = (
+    ("The Quiet Harbour", "The boats came in with the tide, and nobody counted them.", ["sea"]),
+    (
+        "Letters to the Moon",
+        "Dear Moon, it has been raining here since you left — été après été.",
+        ["letters", "night"],
+    ),
+    ("物語", "むかしむかし、あるところに。 🦢", []),
+)
+
+
+def fill(storage: Storage, key: EncryptionKey, now: float, entropy: Entropy) -> None:
+    """Gives a new account a few stories: cards as they are, contents compressed, as the website does it."""
+    keystore = Keystore()
+    for number, (title, text, tags) in enumerate(_STORIES):
+        meta, keystore = keystore.create(partial(drawn, entropy, "key", number))
+        card_id, content_id = (new_id(partial(drawn, entropy, kind, number)) for kind in ("card", "content"))
+        milliseconds = int(now * 1000)
+        card = {
+            "storyMetadataVersion": 1,
+            "id": meta,
+            "remoteId": card_id,
+            "remoteStoryId": content_id,
+            "title": title,
+            "description": "",
+            "textPreview": text[:250],
+            "isTA": False,
+            "favorite": False,
+            "tags": tags,
+            "createdAt": milliseconds,
+            "lastUpdatedAt": milliseconds,
+            "isModified": True,
+        }
+        for type_, id_, document, compressed in (
+            ("stories", card_id, card, False),
+            ("storycontent", content_id, _content(text), True),
+        ):
+            data = seal_object(
+                new_object(type_, meta, document, keystore, compressed=compressed), keystore, None, entropy
+            )
+            item = StoredObject(id=id_, type=type_, meta=meta, data=data, lastUpdatedAt=int(now), changeIndex=1)
+            storage.objects[type_].append(item)
+    storage.keystore = seal_keystore(keystore, key, entropy)
+    storage.keystore_index = 1
+
+
+def _content(text: str) -> dict[str, object]:
+    """A story of one paragraph, in the older text form (native §7.5, content §5)."""
+    block: dict[str, object] = {
+        "nextBlock": [],
+        "prevBlock": -1,
+        "origin": "root",
+        "startIndex": 0,
+        "endIndex": 0,
+        "dataFragment": {"data": "", "origin": "root"},
+        "fragmentIndex": -1,
+        "removedFragments": [],
+        "chain": False,
+    }
+    written: dict[str, object] = {
+        **block,
+        "prevBlock": 0,
+        "origin": "user",
+        "dataFragment": {"data": text, "origin": "user"},
+        "fragmentIndex": 0,
+    }
+    return {
+        "storyContentVersion": 4,
+        "settings": {
+            "parameters": {"textGenerationSettingsVersion": 3, "temperature": 1.0, "max_length": 40, "min_length": 1},
+            "preset": "",
+            "trimResponses": True,
+            "banBrackets": True,
+            "prefix": "vanilla",
+            "prefixMode": 0,
+            "dynamicPenaltyRange": False,
+            "model": "kayra-v1",
+        },
+        "story": {
+            "version": 2,
+            "step": 1,
+            "datablocks": [{**block, "nextBlock": [1]}, written],
+            "currentBlock": 1,
+            "fragments": [{"data": text, "origin": "user"}],
+        },
+        "context": [],
+        "lorebook": {"lorebookVersion": 4, "entries": [], "settings": {"orderByKeyLocations": False}, "categories": []},
+        "storyContextConfig": {},
+        "ephemeralContext": [],
+        "contextDefaults": {"ephemeralDefaults": [], "loreDefaults": []},
+        "settingsDirty": False,
+    }

@@ -1,0 +1,348 @@
+"""Writing the keystore: whatever comes in between and whatever gets lost, no key does (content §2.3, §2.4)."""
+
+from __future__ import annotations
+
+import binascii
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import chain, cycle
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nai_proto import account
+from nai_proto.codecs.archive import MARK
+from nai_proto.codecs.keys import encryption_key
+from nai_proto.codecs.keystore import Keystore, open_keystore, seal_keystore
+from nai_proto.emulator import Account, Emulator
+from nai_proto.errors import (
+    Damaged,
+    DecryptionFailed,
+    InvalidRequestError,
+    KeyConflict,
+    LocalProtocolError,
+    NaiError,
+    RemoteProtocolError,
+    TransportError,
+)
+from nai_proto.exchange.flow import Flow, using
+from nai_proto.exchange.reply import App, Handler
+from nai_proto.http import Request
+from nai_proto.library import KeysSaved, ReplacingKeystore, save_keys
+from nai_proto.secret import Password
+from nai_proto.testing import Played, converse
+from tests.faults import FAULTS, Fault, interleaved, lost, meeting, refused, unanswered
+from tests.support import EMAIL, PASSWORD, an_emulator
+
+KEY = encryption_key(EMAIL, Password(PASSWORD))
+A, B = "a" * 8, "b" * 8
+KEYS = {A: b"A" * 32}
+PATH = "/user/keystore"
+READ, WRITE = ("GET", PATH), ("PUT", PATH)
+
+
+def logged_in(flow: Any) -> Flow[Any, Any]:
+    token = yield from account.login(EMAIL, PASSWORD)
+    return (yield from using(token, flow))
+
+
+def save(app: App, keys: Mapping[str, bytes] = KEYS, **options: Any) -> Played[ReplacingKeystore, KeysSaved]:
+    return converse(logged_in(save_keys(keys, KEY, **options)), app)
+
+
+def stored(owner: Account) -> Keystore:
+    return open_keystore(owner.storage.keystore, KEY)
+
+
+def asked(played: Played[Any, Any]) -> list[tuple[str, str]]:
+    return [(request.method, request.path) for request in played.requests[1:]]
+
+
+def put(owner: Account, keystore: Keystore) -> None:
+    """Another program writes the keystore."""
+    owner.storage.keystore = seal_keystore(keystore, KEY)
+    owner.storage.keystore_index += 1
+
+
+# ---- when nothing is in the way
+
+
+def test_keys_are_added_behind_those_that_are_there() -> None:
+    emulator, owner = an_emulator()
+    before, sealed = stored(owner), owner.storage.keystore
+    played = save(emulator)
+    assert asked(played) == [READ, WRITE, READ]
+    assert [*stored(owner).items()] == [*before.items(), *KEYS.items()]
+    assert played.result == KeysSaved(stored(owner), played.result.stored, 1)
+    assert played.result.stored.changeIndex == owner.storage.keystore_index == 2
+    assert [event.previous.keystore for event in played.events] == [sealed]
+
+
+def test_what_is_there_already_is_not_written() -> None:
+    emulator, owner = an_emulator()
+    for keys in ({}, dict(list(stored(owner).items())[:1]), stored(owner)):
+        played = save(emulator, keys)
+        assert asked(played) == [READ]
+        assert (played.result.writes, played.events) == (0, [])
+    assert owner.storage.keystore_index == 1
+
+
+def test_the_first_key_of_an_account_makes_its_keystore() -> None:
+    emulator, _ = an_emulator()
+    empty = emulator.add_account("b@example.com", Password(PASSWORD), stories=False)
+    key = encryption_key("b@example.com", Password(PASSWORD))
+    session = account.login("b@example.com", PASSWORD)
+    played = converse(chain_flow(session, save_keys(KEYS, key)), emulator)
+    assert [(each.method, each.path) for each in played.requests[1:]] == [READ, READ, WRITE, READ]
+    assert dict(open_keystore(empty.storage.keystore, key)) == KEYS
+
+
+def chain_flow(login: Any, flow: Any) -> Flow[Any, Any]:
+    token = yield from login
+    return (yield from using(token, flow))
+
+
+def test_each_write_has_a_nonce_of_its_own() -> None:
+    emulator, owner = an_emulator()
+    nonces: list[object] = []
+    for number in range(3):
+        save(emulator, {f"{number}": bytes(32)})
+        nonces.append(json.loads(binascii.a2b_base64(owner.storage.keystore or ""))["nonce"])
+    assert len({str(nonce) for nonce in nonces}) == 3
+
+
+def test_version_compression_and_unknown_fields_stay() -> None:
+    emulator, owner = an_emulator()
+    odd = replace(stored(owner), version=7, compressed=True, inner={"keys": b"", "more": b"[1]"})
+    odd = replace(odd, envelope={"iv": b"null", "version": b"", "nonce": b"", "sdata": b""})
+    put(owner, odd)
+    save(emulator)
+    after = stored(owner)
+    assert (after.version, after.compressed, after.inner["more"], after.envelope["iv"]) == (7, True, b"[1]", b"null")
+    assert list(after.envelope) == list(odd.envelope)
+
+
+# ---- the hazards of content §2.3: what is refused
+
+
+def test_a_key_is_never_changed_that_was_not_named() -> None:
+    emulator, owner = an_emulator()
+    before, sealed = stored(owner), owner.storage.keystore
+    meta = next(iter(before))
+    played = save(emulator, {**KEYS, meta: bytes(32)})
+    assert isinstance(played.error, KeyConflict)
+    assert played.error.metas == (meta,)
+    assert owner.storage.keystore == sealed
+    assert save(emulator, {meta: bytes(32)}, replacing=[meta]).error is None
+    assert dict(stored(owner)) == {**before, meta: bytes(32)}
+    assert list(stored(owner)) == list(before)
+
+
+def test_a_key_goes_only_when_it_is_named() -> None:
+    emulator, owner = an_emulator()
+    first, *others = stored(owner)
+    assert save(emulator, {each: stored(owner)[each] for each in others}).result.writes == 0
+    assert list(stored(owner)) == [first, *others]
+    assert save(emulator, {}, removing=[first, "nobody's"]).result.writes == 1
+    assert list(stored(owner)) == others
+
+
+def test_contradictions_are_refused_before_anything_is_asked() -> None:
+    with pytest.raises(LocalProtocolError, match="1 keys are to be removed and saved at once"):
+        save_keys(KEYS, KEY, removing=[A, B])
+    with pytest.raises(LocalProtocolError, match="no key is given"):
+        save_keys(KEYS, KEY, replacing=[B])
+
+
+def test_no_key_is_added_that_could_seal_nothing() -> None:
+    emulator, owner = an_emulator()
+    played = save(emulator, {A: bytes(24)})
+    assert isinstance(played.error, LocalProtocolError)
+    assert asked(played) == [READ]
+    put(owner, Keystore({**stored(owner), B: bytes(24)}))  # as another program writes them
+    assert save(emulator, stored(owner)).error is None
+    assert save(emulator).error is None
+    assert stored(owner)[B] == bytes(24)
+
+
+@pytest.mark.parametrize("text", ["?", "e30=", "AAAA"])
+def test_a_keystore_that_does_not_open_is_never_written_over(text: str) -> None:
+    emulator, owner = an_emulator()
+    owner.storage.keystore = text
+    played = save(emulator)
+    assert isinstance(played.error, Damaged)
+    assert (owner.storage.keystore, asked(played)) == (text, [READ])
+
+
+def test_with_the_wrong_key_nothing_is_written() -> None:
+    emulator, owner = an_emulator()
+    sealed = owner.storage.keystore
+    other = encryption_key(EMAIL, Password("another"))
+    played = converse(logged_in(save_keys(KEYS, other)), emulator)
+    assert isinstance(played.error, DecryptionFailed)
+    assert owner.storage.keystore == sealed
+
+
+def test_a_keystore_that_another_program_broke_is_healed() -> None:
+    emulator, owner = an_emulator()
+    keys = replace(stored(owner), compressed=True)
+    envelope = json.loads(binascii.a2b_base64(seal_keystore(keys, KEY)))
+    envelope["sdata"][: len(MARK)] = envelope["nonce"][: len(MARK)]
+    owner.storage.keystore = binascii.b2a_base64(json.dumps(envelope).encode(), newline=False).decode()
+    played = save(emulator, {})
+    assert played.result.writes == 1
+    assert stored(owner) == keys
+    assert not played.result.keystore.repaired
+
+
+# ---- what gets lost on the way
+
+
+@pytest.mark.parametrize("step", range(3))
+@pytest.mark.parametrize("name", FAULTS)
+def test_whatever_fails_once_all_keys_are_there_or_an_error_says_so(name: str, step: int) -> None:
+    emulator, owner = an_emulator()
+    before = dict(stored(owner))
+    played = save(meeting(emulator, FAULTS[name], step, path=PATH))
+    after = dict(stored(owner))
+    assert after in (before, {**before, **KEYS})
+    if played.error is None:
+        assert after == {**before, **KEYS}
+    else:
+        assert isinstance(played.error, NaiError)
+    assert save(emulator).error is None
+    assert dict(stored(owner)) == {**before, **KEYS}
+
+
+@pytest.mark.parametrize("fault", [refused(500), lost, unanswered], ids=["500", "lost", "unanswered"])
+def test_a_write_without_an_answer_is_looked_after(fault: Fault) -> None:
+    emulator, owner = an_emulator()
+    played = save(meeting(emulator, fault, 0, 1, method="PUT"))
+    assert dict(played.result.keystore) == dict(stored(owner))
+    assert A in stored(owner)
+    assert owner.storage.keystore_index == 2  # written once, however often it was tried
+
+
+def test_what_never_succeeds_ends_with_its_error() -> None:
+    emulator, owner = an_emulator()
+    played = save(meeting(emulator, lost, *range(99), method="PUT"))
+    assert isinstance(played.error, TransportError)
+    assert asked(played).count(WRITE) == 7
+    assert A not in stored(owner)
+
+
+def test_a_service_that_keeps_nothing_is_told_apart() -> None:
+    emulator, _ = an_emulator()
+
+    def forgets(app: App, request: Request) -> Handler:
+        before = emulator_storage.keystore, emulator_storage.keystore_index
+        yield from app(request)
+        emulator_storage.keystore, emulator_storage.keystore_index = before
+
+    emulator, owner = an_emulator()
+    emulator_storage = owner.storage
+    played = save(meeting(emulator, forgets, *range(99), method="PUT"))
+    assert isinstance(played.error, RemoteProtocolError)
+    assert "7 times" in str(played.error)
+
+
+# ---- several programs at once
+
+
+def test_who_comes_first_is_merged_and_not_written_over() -> None:
+    emulator, owner = an_emulator()
+
+    def intrudes(app: App, request: Request) -> Handler:
+        put(owner, stored(owner).adding(B, b"B" * 32))
+        yield from app(request)
+
+    played = save(meeting(emulator, intrudes, 0, method="PUT"))
+    assert asked(played) == [READ, WRITE, READ, WRITE, READ]
+    assert {A, B} < {*stored(owner)}
+
+
+def test_an_account_without_an_index_is_looked_at_again_before_and_after() -> None:
+    emulator, owner = an_emulator()
+    owner.storage.indexed = False
+
+    def intrudes(app: App, request: Request) -> Handler:
+        put(owner, stored(owner).adding(B, b"B" * 32))
+        yield from app(request)
+
+    def overwrites(app: App, request: Request) -> Handler:
+        before = stored(owner)
+        yield from app(request)
+        put(owner, before.adding("late", bytes(32)))  # its writer had read before
+
+    played = save(meeting(meeting(emulator, intrudes, 1, method="GET", path=PATH), overwrites, 0, method="PUT"))
+    assert {A, B, "late"} < {*stored(owner)}
+    assert played.result.writes == 2
+
+
+def test_an_account_that_tells_an_index_and_takes_none() -> None:
+    emulator, owner = an_emulator()
+    bodies: list[bytes] = []
+
+    def picky(app: App, request: Request) -> Handler:
+        handler = refused(400) if not bodies else (lambda app, request: app(request))
+        bodies.append(request.body)
+        return handler(app, request)
+
+    played = save(meeting(emulator, picky, *range(99), method="PUT"))
+    assert played.error is None
+    assert A in stored(owner)
+    sent = [b"changeIndex" in request.body for request in played.requests if request.method == "PUT"]
+    assert sent == [True, False]
+    assert isinstance(
+        save(meeting(emulator, refused(400), *range(99), method="PUT"), {B: bytes(32)}).error, InvalidRequestError
+    )
+
+
+def editing(edits: list[tuple[dict[str, bytes], list[str]]]) -> list[Flow[Any, Any]]:
+    return [save_keys(adding, KEY, removing=removing) for adding, removing in edits]
+
+
+def together(emulator: Emulator, flows: list[Any], choices: Iterator[int]) -> list[Any]:
+    return converse(logged_in(interleaved(flows, choices)), emulator).result  # type: ignore[no-any-return]  # of any flows
+
+
+@settings(max_examples=50)
+@given(st.lists(st.integers(0, 2), max_size=30))
+def test_however_clients_meet_all_edits_arrive(order: list[int]) -> None:
+    emulator, owner = an_emulator()
+    before = dict(stored(owner))
+    gone = next(iter(before))
+    clients = [({A: b"A" * 32}, []), ({B: b"B" * 32}, [gone]), ({"c": b"C" * 32}, [])]
+    ends = together(emulator, editing(clients), chain(order, cycle(range(3))))
+    assert all(isinstance(end, KeysSaved) for end in ends)
+    del before[gone]
+    assert dict(stored(owner)) == {**before, A: b"A" * 32, B: b"B" * 32, "c": b"C" * 32}
+
+
+@settings(max_examples=50)
+@given(st.lists(st.integers(0, 1), max_size=20))
+def test_two_keys_for_one_meta_are_a_clear_conflict(order: list[int]) -> None:
+    emulator, owner = an_emulator()
+    before = dict(stored(owner))
+    ends = together(emulator, editing([({A: b"A" * 32}, []), ({A: b"B" * 32}, [])]), chain(order, cycle(range(2))))
+    won, failed = sorted(ends, key=lambda end: isinstance(end, Exception))
+    assert isinstance(won, KeysSaved)
+    assert isinstance(failed, KeyConflict)
+    assert failed.metas == (A,)
+    assert dict(stored(owner)) == {**before, A: won.keystore[A]}
+
+
+# ---- secrets
+
+
+def test_no_key_is_shown() -> None:
+    emulator, _ = an_emulator()
+    played = save(emulator, {A: b"0123456789abcdef0123456789abcdef"})
+    shown = repr(played.events) + repr(played.result) + repr(played.actions)
+    assert "0123456789abcdef" not in shown
+    conflict = save(emulator, {A: b"fedcba9876543210fedcba9876543210"}).error
+    assert isinstance(conflict, KeyConflict)
+    assert "fedcba" not in repr(conflict) + str(conflict)

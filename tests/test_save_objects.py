@@ -1,0 +1,320 @@
+"""Storing objects: nothing newer is written over, one that fails stops no other, no lost answer stays a riddle
+(content §2.3, §3; native §7.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import chain, cycle
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nai_proto import account
+from nai_proto.codecs.keys import encryption_key
+from nai_proto.codecs.keystore import Keystore, open_keystore
+from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject, new_object, open_object, seal_object
+from nai_proto.emulator import Account, Emulator
+from nai_proto.errors import (
+    AuthenticationError,
+    ConflictError,
+    LocalProtocolError,
+    NotFoundError,
+    RemoteProtocolError,
+    TransportError,
+)
+from nai_proto.exchange.flow import Flow, using
+from nai_proto.exchange.reply import App, Handler, Read, Start, Write
+from nai_proto.http import Head, Headers, Request
+from nai_proto.library import Change, Library, Outcome, Saved, open_library, save_objects, write_object
+from nai_proto.secret import Password
+from nai_proto.testing import Played, converse
+from tests.faults import FAULTS, Fault, interleaved, lost, meeting, refused, unanswered
+from tests.support import EMAIL, PASSWORD, an_emulator
+
+KEY = encryption_key(EMAIL, Password(PASSWORD))
+
+
+def logged_in(flow: Any) -> Flow[Any, Any]:
+    token = yield from account.login(EMAIL, PASSWORD)
+    return (yield from using(token, flow))
+
+
+def opened(emulator: Emulator) -> Library:
+    return converse(open_library(EMAIL, PASSWORD), emulator).result
+
+
+def save(app: App, changes: list[Change], keys: Mapping[str, bytes]) -> Played[Saved, tuple[Saved, ...]]:
+    return converse(logged_in(save_objects(changes, keys)), app)
+
+
+def keys_of(owner: Account) -> Keystore:
+    return open_keystore(owner.storage.keystore, KEY)
+
+
+def cards(library: Library) -> list[Opened]:
+    return [story.card for story in library.stories]
+
+
+def renamed(item: Opened, title: str) -> Change:
+    return Change(item, {**item.json(), "title": title})
+
+
+def writes(played: Played[Any, Any]) -> list[str]:
+    return [request.method for request in played.requests if request.method in ("PUT", "PATCH", "DELETE")]
+
+
+# ---- when nothing is in the way
+
+
+def test_an_object_is_stored_with_another_content() -> None:
+    emulator, owner = an_emulator()
+    library = opened(emulator)
+    (saved,) = save(emulator, [renamed(cards(library)[1], "A new title")], library.keystore).result
+    assert (saved.outcome, saved.error, saved.theirs) == (Outcome.UPDATED, None, None)
+    assert saved.item.json()["title"] == "A new title"
+    assert saved.item.stored == owner.storage.objects["stories"][1]
+    assert saved.item.stored.changeIndex == 2
+    assert [story.title for story in opened(emulator).stories] == ["The Quiet Harbour", "A new title", "物語"]
+    assert save(emulator, [renamed(saved.item, "And another")], library.keystore).result[0].outcome is Outcome.UPDATED
+
+
+def test_what_holds_its_content_already_is_not_written() -> None:
+    emulator, _ = an_emulator()
+    library = opened(emulator)
+    for content in (None, cards(library)[0].json()):
+        played = save(emulator, [Change(cards(library)[0], content)], library.keystore)
+        assert [saved.outcome for saved in played.result] == [Outcome.UNCHANGED]
+        assert writes(played) == []
+
+
+def test_each_write_has_a_nonce_of_its_own() -> None:
+    emulator, owner = an_emulator()
+    library = opened(emulator)
+    stored = {owner.storage.objects["stories"][0].data}
+    item = cards(library)[0]
+    for title in ("one", "two", item.json()["title"]):
+        item = save(emulator, [renamed(item, title)], library.keystore).result[0].item
+        stored.add(item.stored.data)
+    assert len({(data or "")[:32] for data in stored}) == 4
+
+
+def test_a_new_object_is_created() -> None:
+    emulator, owner = an_emulator()
+    meta, keys = keys_of(owner).create()
+    new = new_object("aimodules", meta, {"name": "mine"}, keys, compressed=True)
+    preset = new_object("presets", "", {"name": "Calm"}, {})
+    played = save(emulator, [Change(new), Change(preset), Change(new, {"name": "yours"})], keys)
+    assert [saved.outcome for saved in played.result] == [Outcome.CREATED] * 3
+    first, second, third = (saved.item for saved in played.result)
+    assert owner.storage.objects["aimodules"] == [first.stored, third.stored]
+    assert owner.storage.objects["presets"] == [second.stored]
+    assert open_object(first.stored, keys) == first
+    assert (third.json(), third.compressed) == ({"name": "yours"}, True)
+
+
+def test_compression_is_an_item_s_own_and_can_be_changed() -> None:
+    emulator, owner = an_emulator()
+    library = opened(emulator)
+    item = replace(cards(library)[0], compressed=True)
+    saved = save(emulator, [renamed(item, "smaller")], library.keystore).result[0]
+    assert open_object(owner.storage.objects["stories"][0], library.keystore) == saved.item
+    assert saved.item.compressed
+
+
+# ---- one bad item
+
+
+def test_one_that_fails_stops_no_other() -> None:
+    emulator, owner = an_emulator()
+    library = opened(emulator)
+    first, second, third = cards(library)
+    owner.storage.objects["stories"].take(second.stored.id)
+    broken = Opened(first.stored, OpenedState.DAMAGED, "bad json")
+    unsealable = replace(first, stored=msgspec.structs.replace(first.stored, meta="nobody's"))
+    long = new_object("presets", "m" * 129, {}, {})
+    changes = [
+        Change(broken, {}),
+        renamed(second, "gone"),
+        renamed(unsealable, "no key"),
+        Change(third, {"a": float("nan")}),
+        Change(long),
+        renamed(third, "well"),
+    ]
+    played = save(emulator, changes, library.keystore)
+    refused_, gone, updated = Outcome.REFUSED, Outcome.GONE, Outcome.UPDATED
+    assert [saved.outcome for saved in played.result] == [refused_, gone, refused_, refused_, refused_, updated]
+    assert tuple(played.events) == played.result
+    assert [type(saved.error) for saved in played.result] == [
+        LocalProtocolError,
+        NotFoundError,
+        LocalProtocolError,
+        LocalProtocolError,
+        LocalProtocolError,
+        type(None),
+    ]
+    assert [saved.item for saved in played.result[:5]] == [change.item for change in changes[:5]]
+
+
+def test_what_did_not_open_is_created_anew_only_as_it_is() -> None:
+    emulator, owner = an_emulator()
+    data = "A" * 80
+    broken = open_object(StoredObject(type="stories", meta="nobody's", data=data), keys_of(owner))
+    saved = save(emulator, [Change(broken)], keys_of(owner)).result[0]
+    assert saved.outcome is Outcome.CREATED
+    assert owner.storage.objects["stories"][-1].data == data
+    assert saved.item == replace(broken, stored=owner.storage.objects["stories"][-1])
+
+
+def test_where_nobody_is_let_in_the_rest_is_not_tried() -> None:
+    emulator, _ = an_emulator()
+    library = opened(emulator)
+    changes = [renamed(card, "x") for card in cards(library)]
+    for fault, kind in ((refused(401), AuthenticationError), (lost, TransportError)):
+        played = save(meeting(emulator, fault, *range(1, 99), path="/user/objects"), changes, library.keystore)
+        assert [saved.outcome for saved in played.result][2:] == [Outcome.NOT_TRIED]
+        assert isinstance(played.result[2].error, kind)
+        changes = [renamed(saved.item, "y") for saved in played.result]
+
+
+# ---- others write too
+
+
+def test_nothing_newer_is_written_over() -> None:
+    emulator, owner = an_emulator()
+    library = opened(emulator)
+    item = cards(library)[0]
+    theirs = save(emulator, [renamed(item, "theirs")], library.keystore).result[0].item
+    saved = save(emulator, [renamed(item, "mine")], library.keystore).result[0]
+    assert (saved.outcome, saved.theirs, saved.item) == (Outcome.CONFLICT, theirs.stored, item)
+    assert isinstance(saved.error, ConflictError)
+    assert owner.storage.objects["stories"][0] == theirs.stored
+
+
+def test_an_index_that_moved_on_over_the_same_bytes_is_no_conflict() -> None:
+    emulator, owner = an_emulator()
+    library = opened(emulator)
+    item = cards(library)[0]
+    same = owner.storage.objects["stories"][0]
+    owner.storage.objects["stories"].put(msgspec.structs.replace(same, changeIndex=9))
+    assert save(emulator, [renamed(item, "mine")], library.keystore).result[0].outcome is Outcome.UPDATED
+    assert owner.storage.objects["stories"][0].changeIndex == 10
+
+
+def test_where_there_is_no_index_it_is_compared_before() -> None:
+    emulator, owner = an_emulator()
+    library = opened(emulator)
+    items = [
+        replace(card, stored=msgspec.structs.replace(card.stored, changeIndex=None)) for card in cards(library)[:2]
+    ]
+    save(emulator, [renamed(cards(library)[1], "theirs")], library.keystore)
+    played = save(emulator, [renamed(item, "mine") for item in items], library.keystore)
+    assert [saved.outcome for saved in played.result] == [Outcome.UPDATED, Outcome.CONFLICT]
+    assert played.result[1].theirs == owner.storage.objects["stories"][1]
+    assert all(b"changeIndex" not in request.body for request in played.requests)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.integers(0, 2), max_size=20))
+def test_of_clients_that_meet_one_wins_and_the_others_know(order: list[int]) -> None:
+    emulator, owner = an_emulator()
+    library = opened(emulator)
+    item = cards(library)[0]
+    flows = [save_objects([renamed(item, f"{number}")], library.keystore) for number in range(3)]
+    ends = converse(logged_in(interleaved(flows, chain(order, cycle(range(3))))), emulator).result
+    outcomes = [end[0].outcome for end in ends]
+    assert sorted(outcomes, key=str) == [Outcome.CONFLICT, Outcome.CONFLICT, Outcome.UPDATED]
+    winner = outcomes.index(Outcome.UPDATED)
+    assert open_object(owner.storage.objects["stories"][0], library.keystore).json()["title"] == f"{winner}"
+
+
+# ---- what gets lost on the way
+
+OBJECTS = "/user/objects/"
+
+
+@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("create", [False, True], ids=["update", "create"])
+def test_whatever_fails_once_the_outcome_is_true(name: str, create: bool) -> None:
+    emulator, owner = an_emulator()
+    library = opened(emulator)
+    item = cards(library)[0]
+    item = new_object("stories", item.stored.meta or "", item.json(), library.keystore) if create else item
+    app = meeting(emulator, FAULTS[name], 0, method="PUT" if create else "PATCH", path=OBJECTS)
+    saved = save(app, [renamed(item, "new")], library.keystore).result[0]
+    titles = [open_object(each, library.keystore).json()["title"] for each in owner.storage.objects["stories"]]
+    assert titles.count("new") == saved.outcome.ok
+    assert saved.outcome is not Outcome.CONFLICT
+    assert len(titles) == 3 + (create and saved.outcome.ok)
+
+
+@pytest.mark.parametrize("fault", [refused(500), lost, unanswered], ids=["500", "lost", "unanswered"])
+def test_an_update_without_an_answer_is_looked_after_and_tried_again(fault: Fault) -> None:
+    emulator, owner = an_emulator()
+    library = opened(emulator)
+    app = meeting(emulator, fault, 0, method="PATCH")
+    saved = save(app, [renamed(cards(library)[0], "new")], library.keystore).result[0]
+    assert saved.outcome is Outcome.UPDATED
+    assert saved.item.stored == owner.storage.objects["stories"][0]
+    assert saved.item.stored.changeIndex == 2
+
+
+def test_a_creation_is_sent_once() -> None:
+    emulator, owner = an_emulator()
+    library = opened(emulator)
+    new = new_object("stories", next(iter(library.keystore)), {}, library.keystore)
+    for fault, outcome, kept in (
+        (unanswered, Outcome.CREATED, 4),
+        (lost, Outcome.UNKNOWN, 4),
+        (refused(500), Outcome.UNKNOWN, 4),
+    ):
+        app = meeting(emulator, fault, *range(99), method="PUT")
+        played = save(app, [Change(new)], library.keystore)
+        assert (played.result[0].outcome, writes(played)) == (outcome, ["PUT"])
+        assert len(owner.storage.objects["stories"]) == kept
+
+
+def test_what_cannot_be_found_out_is_unknown() -> None:
+    emulator, _ = an_emulator()
+    library = opened(emulator)
+    app = meeting(emulator, lost, *range(99), path=OBJECTS)
+    for item in (cards(library)[0], new_object("stories", next(iter(library.keystore)), {}, library.keystore)):
+        saved = save(app, [Change(item, {"title": "new"})], library.keystore).result[0]
+        assert saved.outcome is Outcome.UNKNOWN
+        assert isinstance(saved.error, TransportError)
+
+
+def test_an_answer_that_is_not_the_object_is_not_believed() -> None:
+    emulator, owner = an_emulator()
+    library = opened(emulator)
+
+    def lies(app: App, request: Request) -> Handler:
+        while (yield Read()):
+            pass
+        yield Start(Head(200, Headers.of(content_type="application/json")))
+        yield Write(b'{"id":"another","data":""}')
+
+    app = meeting(emulator, lies, *range(99), method="PATCH")
+    saved = save(app, [renamed(cards(library)[0], "new")], library.keystore).result[0]
+    assert saved.outcome is Outcome.REFUSED
+    assert isinstance(saved.error, RemoteProtocolError)
+    assert owner.storage.objects["stories"][0] == cards(library)[0].stored
+
+
+def test_sealed_data_is_written_as_it_is() -> None:
+    emulator, owner = an_emulator()
+    stored, data = owner.storage.objects["stories"][0], seal_object(cards(opened(emulator))[1], keys_of(owner))
+    written = converse(logged_in(write_object(stored, data)), emulator).result
+    assert (written.outcome, written.stored) == (Outcome.UPDATED, owner.storage.objects["stories"][0])
+    assert written.stored.data == data
+
+
+def test_no_content_is_shown() -> None:
+    emulator, _ = an_emulator()
+    library = opened(emulator)
+    changes = [renamed(cards(library)[0], "a secret title")]
+    played = save(emulator, changes, library.keystore)
+    assert "secret title" not in repr(changes) + repr(played.result) + repr(played.events)
