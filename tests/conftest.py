@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 # A slow machine is no fault of the code: no example has a deadline.
@@ -9,3 +12,14 @@ settings.register_profile("nai", deadline=None, suppress_health_check=[HealthChe
 # For a second run over the same code, packed otherwise.
 settings.register_profile("brief", settings.get_profile("nai"), max_examples=10)
 settings.load_profile("nai")
+
+# No test acts as whoever runs it, or opens their keyring.
+for name in ("NAI_EMAIL", "NAI_PASSWORD", "NAI_TOKEN", "NAI_URL"):
+    os.environ.pop(name, None)
+os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a command asks for is typed by the test."""
+    monkeypatch.setattr("nai_transports.cli.asking.at_terminal", lambda: True)

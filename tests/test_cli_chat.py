@@ -137,7 +137,7 @@ def test_a_mistake_is_one_clear_line(arguments: tuple[str, ...], about: str) -> 
     assert about in line
 
 
-@pytest.mark.usefixtures("owner")
+@pytest.mark.usefixtures("owner", "terminal")
 def test_without_a_token_they_log_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NAI_TOKEN")
     done = nai("models", "--json", "--email", EMAIL, typed=f"{PASSWORD}\n")

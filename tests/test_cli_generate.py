@@ -21,12 +21,6 @@ PROMPT = "The lamp in the old lighthouse"
 BYTES = ByteTokenizer()
 
 
-@pytest.fixture(autouse=True)
-def _nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("NAI_TOKEN", "NAI_EMAIL", "NAI_URL"):
-        monkeypatch.delenv(name, raising=False)
-
-
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """An emulator that the command asks, as nobody; both have a small tokenizer."""
@@ -54,7 +48,7 @@ def test_a_token_in_the_environment_says_whose_account_it_is(service: Any, monke
     assert done.stderr == ""
 
 
-@pytest.mark.usefixtures("service")
+@pytest.mark.usefixtures("service", "terminal")
 def test_without_a_token_it_asks_for_e_mail_and_password() -> None:
     done = nai(PROMPT, input=f"{EMAIL}\n{PASSWORD}\n")
     assert done.exit_code == 0, done.stderr
@@ -64,7 +58,7 @@ def test_without_a_token_it_asks_for_e_mail_and_password() -> None:
     assert done.stdout.strip()
 
 
-@pytest.mark.usefixtures("service")
+@pytest.mark.usefixtures("service", "terminal")
 def test_a_wrong_password_is_one_line_that_does_not_show_it() -> None:
     done = nai(PROMPT, "--email", EMAIL, input="open sesame\n")
     assert done.exit_code == 1

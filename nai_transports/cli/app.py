@@ -10,6 +10,7 @@ from .chat import chat, complete, models
 from .demo import demo
 from .emulate import emulate
 from .generate import generate
+from .library import library
 from .presets import presets
 from .tokens import decode_packed, tokens
 
@@ -47,5 +48,6 @@ app.command()(chat)
 app.command()(complete)
 app.command()(models)
 app.command("decode")(decode_packed)
+app.add_typer(library, name="library")
 app.add_typer(tokens, name="tokens")
 app.add_typer(presets, name="presets")

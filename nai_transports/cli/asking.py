@@ -1,53 +1,51 @@
-"""Whom a command asks, and as whom: the service or an emulator, with a token or by logging in.
-
-Passwords are prompted for: on a command line, or in an environment, they would be there for others to read.
-"""
+"""What a command asks of a person: on stderr, since stdout is for answers; and nothing where no one sits."""
 
 from __future__ import annotations
 
-import os
-from typing import Annotated, TypeAlias
+import sys
 
 import typer
 
-from nai_proto import account
-from nai_proto.exchange.session import Session
-from nai_proto.secret import AccessToken, Password, PersistentToken
+from nai_proto.errors import LocalProtocolError
 
-from ..httpx import Client
-
-__all__ = ["Email", "Url", "signed_in"]
-
-Email: TypeAlias = Annotated[
-    str | None, typer.Option(help="Log in with this e-mail; the password is asked for.", envvar="NAI_EMAIL")
-]
-Url: TypeAlias = Annotated[
-    str | None, typer.Option(help="Ask this address, such as an emulator's, instead of NovelAI.", envvar="NAI_URL")
-]
+__all__ = ["ask", "ask_secretly", "make_sure"]
 
 
-def signed_in(url: str | None, email: str | None) -> Session:
-    """The service, or an emulator at ``url``, with the token of NAI_TOKEN; without that, with the one of a login.
-
-    Args:
-        url: where to ask; NovelAI if None.
-        email: of the account; prompted for if None, as the password always is.
+def ask(what: str, otherwise: str) -> str:
+    """What is typed at the terminal, without blanks around it.
 
     Raises:
-        LocalProtocolError: the token, or the address, is none.
-        NaiError: logging in failed.
+        LocalProtocolError: there is no terminal, and so it says ``otherwise``: the other ways.
     """
-    asked = Session() if url is None else Session.at(url)
-    text = os.environ.get("NAI_TOKEN", "")
-    if text:
-        persistent = text.startswith(PersistentToken.PREFIX)
-        return asked.with_token(PersistentToken(text) if persistent else AccessToken(text))
-    email = email or _prompt("E-mail", hide=False)
-    password = Password(_prompt("Password", hide=True))
-    with Client(asked) as client:
-        return asked.with_token(client.run(account.login(email, password)))
+    _need_terminal(otherwise)
+    while True:
+        typer.echo(f"{what}: ", nl=False, err=True)  # `typer.prompt` would write the blank to stdout
+        try:
+            answer = input().strip()
+        except EOFError:
+            raise typer.Abort from None
+        if answer:
+            return answer
 
 
-def _prompt(what: str, *, hide: bool) -> str:
-    answer: str = typer.prompt(what, hide_input=hide, err=True)
+def ask_secretly(what: str, otherwise: str, *, twice: bool = False) -> str:
+    """The same without echo, and as it is; ``twice`` lets a slip of the finger be seen."""
+    _need_terminal(otherwise)
+    answer: str = typer.prompt(what, hide_input=True, err=True, confirmation_prompt=twice and f"{what} again")
     return answer
+
+
+def make_sure(question: str, otherwise: str) -> None:
+    """Goes on if the answer is yes, and ends the command if it is not."""
+    if ask(f"{question} [y/N]", otherwise).lower() not in ("y", "yes"):
+        raise typer.Abort
+
+
+def _need_terminal(otherwise: str) -> None:
+    if not at_terminal():
+        raise LocalProtocolError(otherwise)
+
+
+def at_terminal() -> bool:
+    """Does stdin come from a person?"""
+    return bool(sys.stdin) and sys.stdin.isatty()  # None where it is closed

@@ -17,7 +17,7 @@ from nai_proto.exchange.session import Session
 from nai_proto.text.models import Model
 
 from ..httpx import Client
-from .asking import Email, Url, signed_in
+from .credentials import Email, UnsafePassword, Url, signed_in
 from .failing import one_line
 
 __all__ = ["chat", "complete", "models"]
@@ -41,6 +41,7 @@ def chat(
         bool, typer.Option("--thinking", help="Let the model reason first; it is shown dimmed.")
     ] = False,
     email: Email = None,
+    unsafe_password: UnsafePassword = None,
     url: Url = None,
     as_json: _Json = False,
 ) -> None:
@@ -52,7 +53,7 @@ def chat(
     options["enable_thinking"] = thinking
     history = [openai.Message.system(system)] if system else []
     with one_line("chat"):
-        talk = _Talk(signed_in(url, email), options, history)
+        talk = _Talk(signed_in(url, email, unsafe_password), options, history)
         if message is not None:
             answer = talk.say(sys.stdin.read() if message == "-" else message, quiet=as_json)
             if as_json:
@@ -117,6 +118,7 @@ def complete(
     temperature: _Temperature = None,
     stop: _Stop = None,
     email: Email = None,
+    unsafe_password: UnsafePassword = None,
     url: Url = None,
     as_json: _Json = False,
 ) -> None:
@@ -125,7 +127,7 @@ def complete(
         options = _options(model, max_tokens, temperature, stop)
         prompt = sys.stdin.read() if prompt == "-" else prompt
         flow = openai.trimmed(openai.completion_stream(prompt, **options), stop or ())
-        with Client(signed_in(url, email)) as client, client.stream(flow) as stream:
+        with Client(signed_in(url, email, unsafe_password)) as client, client.stream(flow) as stream:
             for chunk in stream:
                 if not as_json:
                     typer.echo(chunk.text, nl=False)
@@ -134,10 +136,12 @@ def complete(
         typer.echo(json.dumps(_facts(model, answer), ensure_ascii=False) if as_json else "")
 
 
-def models(email: Email = None, url: Url = None, as_json: _Json = False) -> None:
+def models(
+    email: Email = None, unsafe_password: UnsafePassword = None, url: Url = None, as_json: _Json = False
+) -> None:
     """List the models that the account can use."""
     with one_line("models"):
-        with Client(signed_in(url, email)) as client:
+        with Client(signed_in(url, email, unsafe_password)) as client:
             found = client.run(openai.list_models())
         if as_json:
             cards = [{"id": card.id, "owned_by": card.owned_by} for card in found]

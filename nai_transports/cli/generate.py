@@ -23,7 +23,7 @@ from .. import files
 from ..httpx import Client
 from ..preset_files import load_preset
 from ..tokenizer_files import load
-from .asking import Email, Url, signed_in
+from .credentials import Email, UnsafePassword, Url, signed_in
 from .failing import one_line
 
 __all__ = ["generate"]
@@ -53,12 +53,13 @@ def generate(
         int | None, typer.Option(help="Show each token, and so many that might have been, in a table.")
     ] = None,
     email: Email = None,
+    unsafe_password: UnsafePassword = None,
     url: Url = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
 ) -> None:
     """Go on from a prompt, with NovelAI's service.
 
-    Whose account it is says NAI_TOKEN; without it, log in with an e-mail and a password, which are asked for.
+    Whose account it is says NAI_TOKEN; without it, log in with an e-mail and a password.
     """
     with one_line("generate"):
         given = _prompt(prompt, file)
@@ -67,7 +68,7 @@ def generate(
         tokenizer = load(whose) if ids or ban or bias or stop else None
         _add_phrases(options, tokenizer, ban, bias, stop)
         flow = _flow(given, options, tokenizer if ids else None)
-        with Client(signed_in(url, email)) as client, client.stream(flow) as story:
+        with Client(signed_in(url, email, unsafe_password)) as client, client.stream(flow) as story:
             for token in story:
                 if not as_json:
                     typer.echo(token.text, nl=False)

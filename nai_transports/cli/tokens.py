@@ -13,13 +13,14 @@ import typer
 from nai_proto import openai
 from nai_proto.codecs.tokens import unpack
 from nai_proto.errors import LocalProtocolError
+from nai_proto.exchange.session import Session
 from nai_proto.text.models import Model
 from nai_proto.tokenizers import KNOWN, Tokenizer, known, read, tokenizer_name
 
 from .. import files
 from ..httpx import Client
 from ..tokenizer_files import load
-from .asking import Email, Url, signed_in
+from .credentials import Email, UnsafePassword, Url, signed_in
 from .failing import one_line
 
 __all__ = ["decode_packed", "tokens"]
@@ -68,13 +69,14 @@ def count(
         bool, typer.Option("--remote", help="Let the service count: no tokenizer file is needed.")
     ] = False,
     email: Email = None,
+    unsafe_password: UnsafePassword = None,
     url: Url = None,
     as_json: _Json = False,
 ) -> None:
     """Print how many tokens a text has."""
     with one_line("tokens"):
         if remote:
-            number = _remote(_given(text), model or Model.GLM.id, email, url)
+            number = _remote(_given(text), model or Model.GLM.id, signed_in(url, email, unsafe_password))
             typer.echo(json.dumps({"model": model or Model.GLM.id, "count": number}) if as_json else number)
             return
         one = _tokenizer(model, tokenizer, path)
@@ -82,8 +84,8 @@ def count(
     _say(as_json, one, str(number), count=number)
 
 
-def _remote(text: str, model: str, email: str | None, url: str | None) -> int:
-    with Client(signed_in(url, email)) as client:
+def _remote(text: str, model: str, asked: Session) -> int:
+    with Client(asked) as client:
         return client.run(openai.token_count(text, model=model)).length
 
 

@@ -1,0 +1,53 @@
+"""Keyrings for the tests: one that keeps passwords in memory, one that raises whatever it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import keyring
+from keyring.backend import KeyringBackend
+
+__all__ = ["Broken", "Memory", "using"]
+
+
+class Memory(KeyringBackend):
+    """Passwords by service and e-mail."""
+
+    priority = 1
+
+    def __init__(self) -> None:  # not the base's, which has no types, and reads settings from the environment
+        self.kept: dict[tuple[str, str], str] = {}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self.kept.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.kept[service, username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        del self.kept[service, username]
+
+
+class Broken(Memory):
+    """Raises at each call, and tells what it was given."""
+
+    def get_password(self, service: str, username: str) -> str | None:
+        raise RuntimeError("the bus is gone")
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        raise RuntimeError(f"the bus is gone, with {password}")
+
+    def delete_password(self, service: str, username: str) -> None:
+        raise RuntimeError("the bus is gone")
+
+
+@contextmanager
+def using(backend: KeyringBackend) -> Iterator[None]:
+    """The system's keyring is this one."""
+    before = keyring.get_keyring()
+    keyring.set_keyring(backend)
+    try:
+        yield
+    finally:
+        keyring.set_keyring(before)

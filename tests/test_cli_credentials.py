@@ -1,0 +1,211 @@
+"""Where credentials come from: environment, keyring, prompt, and no argument but the one that is named unsafe."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from nai_proto.secret import Password
+from nai_transports.cli.app import app
+from nai_transports.cli.credentials import Credentials, credentials
+from nai_transports.serve import serving
+from tests.keyrings import Broken, Memory, using
+from tests.support import EMAIL, PASSWORD, an_emulator
+from tests.test_cli import NAI
+
+ENTRY = ("novelai", EMAIL)
+
+
+@pytest.fixture
+def owner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """An emulator that the commands ask; nobody is signed in."""
+    emulator, owner = an_emulator()
+    with serving(emulator) as url:
+        monkeypatch.setenv("NAI_URL", url)
+        yield owner
+
+
+@pytest.fixture
+def ring() -> Iterator[Memory]:
+    memory = Memory()
+    with using(memory):
+        yield memory
+
+
+def nai(*arguments: str, typed: str = "") -> Result:
+    return CliRunner().invoke(app, arguments, input=typed)
+
+
+def alone(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A process of its own, whose stdin is open, says nothing, and is no terminal."""
+    reading, writing = os.pipe()
+    try:
+        return subprocess.run(
+            [*NAI, *arguments],
+            stdin=reading,
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=False,
+            env={**os.environ, **environment},
+        )
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+# ---- the order
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_password_is_looked_for_in_one_order(ring: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def prompt(what: str, otherwise: str) -> str:
+        asked.append(what)
+        return "typed"
+
+    monkeypatch.setattr("nai_transports.cli.credentials.ask_secretly", prompt)
+    monkeypatch.setenv("NAI_PASSWORD", "of the environment")
+    monkeypatch.setenv("NAI_TOKEN", "pst-abc")  # says nothing of the password
+    ring.kept[ENTRY] = "of the keyring"
+    assert credentials(EMAIL, "of the flag").password.reveal() == "of the flag"
+    assert credentials(EMAIL, None).password.reveal() == "of the environment"
+    monkeypatch.setenv("NAI_PASSWORD", "")
+    assert credentials(EMAIL, None).password.reveal() == "of the keyring"
+    assert not asked
+    assert credentials(EMAIL, None, recall=False).password.reveal() == "typed"
+    assert credentials("someone@example.com", None).password.reveal() == "typed"
+    assert asked == ["Password"] * 2
+
+
+@pytest.mark.usefixtures("terminal", "ring")
+@pytest.mark.parametrize(
+    "command", [("models",), ("complete", "Once"), ("chat", "hello"), ("tokens", "count", "x", "--remote")]
+)
+def test_a_command_with_a_token_asks_for_nothing_else(
+    owner: Any, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAI_TOKEN", owner.persistent_token.reveal())
+    done = nai(*command)
+    assert (done.exit_code, done.stderr) == (0, "")
+    monkeypatch.delenv("NAI_TOKEN")
+    done = nai(*command, "--email", EMAIL, "--unsafe-password", PASSWORD)
+    assert (done.exit_code, done.stderr) == (0, "")
+
+
+@pytest.mark.usefixtures("owner", "terminal")
+def test_with_a_remembered_password_nothing_is_asked_for(ring: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    ring.kept[ENTRY] = PASSWORD
+    monkeypatch.setenv("NAI_EMAIL", EMAIL)
+    done = nai("models")
+    assert (done.exit_code, done.stderr) == (0, "")
+
+
+@pytest.mark.usefixtures("owner", "terminal")
+def test_a_broken_keyring_is_a_line_on_stderr_and_then_the_prompt() -> None:
+    with using(Broken()):
+        done = nai("models", "--email", EMAIL, typed=f"{PASSWORD}\n")
+    assert done.exit_code == 0, done.stderr
+    note, prompt = done.stderr.splitlines()
+    assert note == "nai: the keyring does not answer (RuntimeError)"
+    assert prompt.strip() == "Password:"
+
+
+@pytest.mark.usefixtures("owner", "terminal")
+def test_without_the_package_keyring_there_is_only_the_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    done = nai("models", "--email", EMAIL, typed=f"{PASSWORD}\n")
+    assert (done.exit_code, done.stderr.strip()) == (0, "Password:")
+
+
+# ---- where nobody sits
+
+
+def test_without_a_terminal_one_line_names_all_ways() -> None:
+    done = alone("models", NAI_EMAIL=EMAIL)
+    (line,) = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (1, "")
+    for way in ("NAI_PASSWORD", "keyring", "--unsafe-password", "NAI_TOKEN"):
+        assert way in line
+
+
+def test_the_system_having_no_keyring_is_no_crash() -> None:
+    done = alone("models", NAI_EMAIL=EMAIL, PYTHON_KEYRING_BACKEND="keyring.backends.fail.Keyring")
+    note, line = done.stderr.splitlines()
+    assert note == "nai: the keyring does not answer (NoKeyringError)"
+    assert "NAI_PASSWORD" in line
+    done = alone("models", NAI_EMAIL=EMAIL, PYTHON_KEYRING_BACKEND="no.such.Backend")
+    assert "Traceback" not in done.stderr
+    assert "NAI_PASSWORD" in done.stderr
+
+
+def test_without_an_e_mail_it_says_so() -> None:
+    done = alone("models")
+    (line,) = done.stderr.splitlines()
+    assert "NAI_EMAIL" in line
+    assert "NAI_TOKEN" in line
+
+
+@pytest.mark.usefixtures("owner")
+def test_input_that_is_no_terminal_is_never_taken_for_a_password() -> None:
+    done = nai("models", "--email", EMAIL, typed=f"{PASSWORD}\n")
+    assert done.exit_code == 1
+    assert "no terminal" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such terminals there")
+def test_a_password_is_typed_without_echo_and_stdout_is_the_answer_alone(owner: Any, tmp_path: Path) -> None:
+    ours, theirs = os.openpty()
+    with (
+        (tmp_path / "out").open("wb") as out,
+        subprocess.Popen(
+            [*NAI, "models", "--json"], stdin=theirs, stdout=out, stderr=theirs, start_new_session=True
+        ) as process,
+    ):
+        os.close(theirs)
+        told = b""
+        for prompt, answer in ((b"E-mail: ", EMAIL), (b"Password: ", PASSWORD)):
+            while prompt not in told:
+                told += os.read(ours, 1000)
+            os.write(ours, answer.encode() + b"\n")
+        assert process.wait(50) == 0
+    os.close(ours)
+    assert PASSWORD.encode() not in told
+    assert (tmp_path / "out").read_bytes().startswith(b"[{")
+
+
+# ---- what is shown
+
+
+def test_credentials_show_nothing() -> None:
+    assert repr(Credentials(EMAIL, Password(PASSWORD))) == "Credentials(…)"
+
+
+@pytest.mark.parametrize("password", ["", "\ud800"])
+@pytest.mark.usefixtures("owner")
+def test_a_password_that_is_none_is_one_line(password: str) -> None:
+    done = nai("models", "--email", EMAIL, "--unsafe-password", password)
+    assert done.exit_code == 1
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["models", "generate", "chat", "complete"])
+def test_the_option_for_a_password_says_that_it_is_unsafe(command: str) -> None:
+    shown = " ".join(nai(command, "--help").stdout.replace("│", "").split())
+    assert "--unsafe-password" in shown
+    assert "other users can read it" in shown
+
+
+@pytest.mark.parametrize("arguments", [("--password", "sesame"), ("--password=sesame",), ("--unsafe-passwor=sesame",)])
+def test_no_other_option_takes_a_password_or_repeats_it(arguments: tuple[str, ...]) -> None:
+    done = nai("models", *arguments)
+    assert done.exit_code == 2
+    assert "sesame" not in done.output
