@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from .backup import backup, verify
 from .chat import chat, complete, models
 from .demo import demo
 from .emulate import emulate
@@ -48,6 +49,8 @@ app.command()(chat)
 app.command()(complete)
 app.command()(models)
 app.command("decode")(decode_packed)
+library.command()(backup)
+library.command()(verify)
 app.add_typer(library, name="library")
 app.add_typer(tokens, name="tokens")
 app.add_typer(presets, name="presets")

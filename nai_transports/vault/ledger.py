@@ -88,6 +88,11 @@ class Ledger:
         file = safe_name(name, alone=alone)
         return self._store.execute("INSERT INTO objects (type, name, file) VALUES (?, ?, ?)", type_, name, file)
 
+    @property
+    def interrupted(self) -> bool:
+        """Did the last run not come to its end?"""
+        return bool(self._store.value("SELECT finished IS NULL FROM runs ORDER BY id DESC LIMIT 1"))
+
     def seen(self, run: int) -> Iterator[tuple[bytes, bytes | None]]:
         """The digests of all that a run has seen."""
         statement = "SELECT sealed, plain FROM seen JOIN versions ON id = version WHERE seen.run = ?"

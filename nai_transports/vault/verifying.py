@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from .ledger import Ledger
@@ -22,7 +22,8 @@ def verify(store: Store, ledger: Ledger, shelf: Shelf) -> Report:
         return Report(0, 0, 0, tuple(problems))
     objects, versions = (store.value(f"SELECT count(*) FROM {table}") for table in _COUNTED)
     files = dict(ledger.files())
-    return Report(objects, versions, len(files), (*_wrong_contents(ledger), *_wrong_files(files, shelf)))
+    wrong = (*_wrong_contents(ledger), *_wrong_files(files, ledger, shelf))
+    return Report(objects, versions, len(files), wrong)
 
 
 def _wrong_contents(ledger: Ledger) -> Iterator[str]:
@@ -31,8 +32,12 @@ def _wrong_contents(ledger: Ledger) -> Iterator[str]:
             yield f"{NAME}: {table}: {digest.hex()[:12]} is not what was backed up"
 
 
-def _wrong_files(files: dict[str, bytes], shelf: Shelf) -> Iterator[str]:
+def _wrong_files(files: Mapping[str, bytes], ledger: Ledger, shelf: Shelf) -> Iterator[str]:
     for name, digest in files.items():
         found = shelf.digest(name)
-        if found != digest:
+        if found == digest:
+            continue
+        if ledger.interrupted and (found is None or ledger.content(found) is not None):
+            yield f"{name} is not written yet: the last backup was interrupted; back up again"
+        else:
             yield f"{name} is {'not there' if found is None else 'not what was backed up'}"

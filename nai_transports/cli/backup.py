@@ -1,0 +1,70 @@
+"""``nai library backup`` and ``nai library verify``: an account's contents, kept in a directory."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+from .. import vault
+from ..httpx import Client
+from .credentials import Email, UnsafePassword, Url, credentials, service
+from .failing import one_line
+from .opening import watched
+from .stories import printable
+
+__all__ = ["AsJson", "Directory", "backup", "verify"]
+
+Directory: TypeAlias = Annotated[Path, typer.Argument(help="Of the backups of one account.", show_default=False)]
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
+
+
+def backup(
+    directory: Directory,
+    email: Email = None,
+    unsafe_password: UnsafePassword = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Keep all that the account has in a directory: readable, and sealed as it is stored.
+
+    The directory is made if it is not there. What is in it already is not written again, and nothing in it is ever
+    written over or removed. Stop it when you like: the next backup goes on.
+    """
+    with one_line("library backup"):
+        given = credentials(email, unsafe_password)
+        with Client(service(url)) as client, watched("logging in") as progress:
+            summary = vault.backup(client, given.email, given.password, directory, progress.event)
+    if as_json:
+        typer.echo(json.dumps({"directory": str(directory), "listed": summary.listed, **asdict(summary)}))
+        return
+    typer.echo(
+        f"{summary.listed} objects are in {directory}, verified: {summary.new} new, {summary.changed} changed, "
+        f"{summary.unchanged} unchanged; {summary.gone} are gone from the account, and kept."
+    )
+    if summary.failed:
+        typer.echo(f"{summary.failed} did not open; they are kept as they are stored.", err=True)
+    for type_, why in summary.unread.items():
+        typer.echo(f"{printable(type_)} could not be listed: {why}", err=True)
+
+
+def verify(directory: Directory, as_json: AsJson = False) -> None:
+    """Read a directory of backups back, and compare everything in it with what was backed up. Needs no password."""
+    with one_line("library verify"), vault.Vault(directory) as opened:
+        report, runs = opened.verify(), opened.runs
+    if as_json:
+        typer.echo(json.dumps({"ok": report.ok, **asdict(report), "runs": [asdict(run) for run in runs]}))
+    else:
+        for problem in report.problems:
+            typer.echo(printable(problem))
+        complete = sum(run.finished is not None for run in runs)
+        found = "all is as it was backed up" if report.ok else f"{len(report.problems)} problems"
+        typer.echo(
+            f"{report.objects} objects, {report.versions} versions, {report.files} files, "
+            f"{complete} complete of {len(runs)} backups: {found}."
+        )
+    if not report.ok:
+        raise typer.Exit(1)
