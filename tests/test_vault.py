@@ -31,6 +31,7 @@ from tests import support
 from tests.support import EMAIL, PASSWORD, an_emulator
 from tests.test_library import refusing
 from tests.vaults import (
+    MEMORY,
     backed_up,
     broken,
     check_current,
@@ -94,7 +95,7 @@ STEPS = st.sampled_from(["create", "change", "damage", "remove", "lose a key", "
 @settings(max_examples=60)
 @given(st.lists(st.tuples(STEPS, st.integers(0, 99)), max_size=25))
 def test_whatever_happens_to_an_account_no_backup_loses_anything(steps: list[tuple[str, int]]) -> None:
-    with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as directory:
         history = History(Path(directory) / "vault", *empty_account())
         for what, number in [("create", 0), *steps, ("back up", 0)]:
             history.do(what, number)
@@ -228,7 +229,8 @@ def test_other_directories_and_other_files_are_left_alone(tmp_path: Path) -> Non
     assert "not empty" in refused(tmp_path / "diary.txt")
     (tmp_path / "vault.sqlite").write_text("Tuesday")
     assert "not a database" in refused(tmp_path)
-    (tmp_path / "vault.sqlite").unlink()
+    (tmp_path / "vault.sqlite").write_bytes(b"")
+    assert "nothing was ever backed up" in refused(tmp_path, None)
     with sqlite3.connect(tmp_path / "vault.sqlite") as db:
         db.execute("CREATE TABLE diary (day TEXT)")
     db.close()

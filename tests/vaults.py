@@ -24,6 +24,8 @@ from nai_proto.testing import Played, converse
 from nai_transports.vault import Summary, Vault
 from tests.support import EMAIL, PASSWORD, an_emulator
 
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""Where flushing a file to the disk takes no time."""
 KEY = encryption_key(EMAIL, Password(PASSWORD))
 TYPES = ("stories", "storycontent", "aimodules", "presets", "shelf", "promptmacros")
 WAYS = 8

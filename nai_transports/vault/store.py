@@ -111,13 +111,12 @@ class Store:
 
     def _check(self, *, make: bool) -> None:
         mark, version = self.value("PRAGMA application_id"), self.value("PRAGMA user_version")
-        if make and not mark and not version and not self.value("SELECT count(*) FROM sqlite_master"):
-            for statement in (
-                *_TABLES.strip().split("\n\n"),
-                f"PRAGMA application_id={_MARK}",
-                f"PRAGMA user_version={_FORMAT}",
-            ):
+        if not mark and not version and not self.value("SELECT count(*) FROM sqlite_master"):
+            if not make:
+                raise LocalProtocolError(f"{self._path} is empty: nothing was ever backed up")
+            for statement in (*_TABLES.strip().split("\n\n"), f"PRAGMA application_id={_MARK}"):
                 self.execute(statement)
+            self._set(f"user_version={_FORMAT}")
         elif mark != _MARK:
             raise LocalProtocolError(f"{self._path} is no vault: another program's")
         elif version > _FORMAT:

@@ -58,7 +58,7 @@ class Vault:
         self._run: int | None = None
         self._totals: dict[str, tuple[int, int]] = {}
         if (root / NAME).exists():
-            self._use(Store(root / NAME))
+            self._use(Store(root / NAME, make=email is not None))  # which a kill may have left empty
         elif email is None:
             raise LocalProtocolError(f"{root} has no vault")
         elif root.exists() and not (root.is_dir() and not any(root.iterdir())):
