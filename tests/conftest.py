@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from tests.keyrings import Memory
 
 # A slow machine is no fault of the code: no example has a deadline.
 settings.register_profile("nai", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -23,3 +28,13 @@ os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
 def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a command asks for is typed by the test."""
     monkeypatch.setattr("nai_transports.cli.asking.at_terminal", lambda: True)
+
+
+@pytest.fixture
+def ring() -> Iterator[Memory]:
+    """The system's keyring: one that is in memory, and empty."""
+    from tests.keyrings import Memory, using
+
+    memory = Memory()
+    with using(memory):
+        yield memory

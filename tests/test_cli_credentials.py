@@ -32,13 +32,6 @@ def owner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield owner
 
 
-@pytest.fixture
-def ring() -> Iterator[Memory]:
-    memory = Memory()
-    with using(memory):
-        yield memory
-
-
 def nai(*arguments: str, typed: str = "") -> Result:
     return CliRunner().invoke(app, arguments, input=typed)
 
@@ -115,7 +108,7 @@ def test_a_broken_keyring_is_a_line_on_stderr_and_then_the_prompt() -> None:
         done = nai("models", "--email", EMAIL, typed=f"{PASSWORD}\n")
     assert done.exit_code == 0, done.stderr
     note, prompt = done.stderr.splitlines()
-    assert note == "nai: the keyring does not answer (RuntimeError)"
+    assert note == "nai: the system's keyring does not answer (RuntimeError)"
     assert prompt.strip() == "Password:"
 
 
@@ -140,7 +133,7 @@ def test_without_a_terminal_one_line_names_all_ways() -> None:
 def test_the_system_having_no_keyring_is_no_crash() -> None:
     done = alone("models", NAI_EMAIL=EMAIL, PYTHON_KEYRING_BACKEND="keyring.backends.fail.Keyring")
     note, line = done.stderr.splitlines()
-    assert note == "nai: the keyring does not answer (NoKeyringError)"
+    assert note == "nai: the system's keyring does not answer (NoKeyringError)"
     assert "NAI_PASSWORD" in line
     done = alone("models", NAI_EMAIL=EMAIL, PYTHON_KEYRING_BACKEND="no.such.Backend")
     assert "Traceback" not in done.stderr

@@ -9,11 +9,14 @@ from __future__ import annotations
 from .access import Access, log_in
 from .keys import KeysSaved, ReplacingKeystore, save_keys
 from .opening import KeystoreOpened, LibraryEvent, OpeningEvent, open_library, read_library
+from .restoring import Action, Restored, Step, plan_restore, restore
+from .stories import create_story, delete_story
 from .values import Library, Story, Suspicion, link
 from .writing import Change, Outcome, Saved, Written, save_objects, write_object
 
 __all__ = [
     "Access",
+    "Action",
     "Change",
     "KeysSaved",
     "KeystoreOpened",
@@ -22,14 +25,20 @@ __all__ = [
     "OpeningEvent",
     "Outcome",
     "ReplacingKeystore",
+    "Restored",
     "Saved",
+    "Step",
     "Story",
     "Suspicion",
     "Written",
+    "create_story",
+    "delete_story",
     "link",
     "log_in",
     "open_library",
+    "plan_restore",
     "read_library",
+    "restore",
     "save_keys",
     "save_objects",
     "write_object",

@@ -30,7 +30,7 @@ from ..errors import (
 from ..exchange.flow import Emit, Flow, Sleep, compute
 from ..objects import create_object, get_object, list_objects, update_object
 
-__all__ = ["Change", "Outcome", "Saved", "Written", "save_objects", "write_object"]
+__all__ = ["Change", "Outcome", "Saved", "Written", "ends_all", "save_objects", "store", "write_object"]
 
 _TRIES: Final = 3
 _PAUSE: Final = Sleep(0.25, 1.0)
@@ -108,13 +108,13 @@ def save_objects(
         entropy: draws nonces.
     """
     saved: list[Saved] = []
-    stopped: NaiError | None = None
+    stopped: Saved | None = None
     for change in changes:
         if stopped is None:
             one = yield from _save(change, keystore, entropy)
-            stopped = one.error if isinstance(one.error, AuthenticationError | TransportError) else None
+            stopped = one if ends_all(one) else None
         else:
-            one = Saved(change.item, Outcome.NOT_TRIED, stopped)
+            one = Saved(change.item, Outcome.NOT_TRIED, stopped.error)
         saved.append(one)
         yield Emit([one])
     return tuple(saved)
@@ -124,16 +124,30 @@ def _save(change: Change, keystore: Mapping[str, bytes], entropy: Entropy) -> Fl
     item = change.item
     try:
         wanted = item if change.content is None else edited(item, change.content)
-        if item.stored.id and wanted.plaintext == item.plaintext:
-            return Saved(item, Outcome.UNCHANGED)
-        data = yield from compute(partial(seal_object, wanted, keystore, None, entropy))
+    except LocalProtocolError as error:
+        return Saved(item, Outcome.REFUSED, error)
+    if item.stored.id and wanted.plaintext == item.plaintext:
+        return Saved(item, Outcome.UNCHANGED)
+    saved = yield from store(wanted, keystore, entropy)
+    return saved if saved.outcome.ok else replace(saved, item=item)
+
+
+def store(item: Opened, keystore: Mapping[str, bytes], entropy: Entropy) -> Flow[Never, Saved]:
+    """Seal what the item holds, and write it in the place of what it was read from, whatever that holds."""
+    try:
+        data = yield from compute(partial(seal_object, item, keystore, None, entropy))
         written = yield from write_object(item.stored, data)
     except LocalProtocolError as error:
         return Saved(item, Outcome.REFUSED, error)
     if written.outcome.ok:
-        return Saved(replace(wanted, stored=written.stored), written.outcome)
+        return Saved(replace(item, stored=written.stored), written.outcome)
     theirs = written.stored if written.outcome is Outcome.CONFLICT else None
     return Saved(item, written.outcome, written.error, theirs)
+
+
+def ends_all(saved: Saved) -> bool:
+    """Did it fail for a reason that holds for whatever comes next, too?"""
+    return isinstance(saved.error, AuthenticationError | TransportError)
 
 
 def write_object(stored: StoredObject, data: str) -> Flow[Never, Written]:

@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
+from .account import account, subscription
 from .backup import backup, verify
 from .chat import chat, complete, models
 from .demo import demo
 from .emulate import emulate
 from .generate import generate
+from .keys import MORE, access_key, access_token
 from .library import library
 from .presets import presets
 from .tokens import decode_packed, tokens
@@ -49,8 +51,18 @@ app.command()(chat)
 app.command()(complete)
 app.command()(models)
 app.command("decode")(decode_packed)
+app.command(context_settings=MORE)(access_key)
+app.command(context_settings=MORE)(access_token)
+app.command()(subscription)
+app.add_typer(account, name="account")
 library.command()(backup)
 library.command()(verify)
 app.add_typer(library, name="library")
 app.add_typer(tokens, name="tokens")
 app.add_typer(presets, name="presets")
+
+# By the names that older programs have for them.
+for name in ("access_key", "get_access_key"):
+    app.command(name, context_settings=MORE, hidden=True)(access_key)
+for name in ("access_token", "get_access_token"):
+    app.command(name, context_settings=MORE, hidden=True)(access_token)

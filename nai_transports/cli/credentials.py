@@ -26,12 +26,13 @@ from ..httpx import Client
 from . import keychain
 from .asking import ask, ask_secretly
 
-__all__ = ["Credentials", "Email", "UnsafePassword", "Url", "credentials", "service", "signed_in"]
+__all__ = ["Credentials", "Email", "UnsafePassword", "Url", "credentials", "service", "signed_in", "whose"]
 
 Email: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        help="Log in with this e-mail, and the password of NAI_PASSWORD, of the system's keyring, or of a prompt.",
+        help="Log in with this e-mail if NAI_TOKEN has no token that is enough. The password is that of NAI_PASSWORD, of "
+        "the system's keyring, or of a prompt.",
         envvar="NAI_EMAIL",
     ),
 ]
@@ -81,7 +82,7 @@ def credentials(
         LocalProtocolError: one of them is not to be had, or is empty.
     """
     more = _OR_TOKEN if or_token else ""
-    email = email or ask("E-mail", _NO_EMAIL + more)
+    email = whose(email, more)
     if unsafe_password is not None:
         return Credentials(email, Password(unsafe_password))
     if text := os.environ.get("NAI_PASSWORD"):
@@ -89,6 +90,15 @@ def credentials(
     if recall and (kept := keychain.recall(email)):
         return Credentials(email, kept)
     return Credentials(email, Password(ask_secretly("Password", _NO_PASSWORD + more)))
+
+
+def whose(email: str | None, more: str = "") -> str:
+    """The e-mail: the one of the command line or NAI_EMAIL, else the one that is typed.
+
+    Raises:
+        LocalProtocolError: there is no terminal; ``more`` names more ways out than giving it.
+    """
+    return email or ask("E-mail", _NO_EMAIL + more)
 
 
 def service(url: str | None) -> Session:

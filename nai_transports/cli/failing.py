@@ -15,11 +15,15 @@ __all__ = ["one_line"]
 
 @contextmanager
 def one_line(command: str) -> Generator[None, None, None]:
-    """Ends the command with exit code 1 and a line that says why, or with 130 and no word for Ctrl-C."""
+    """Ends the command with exit code 1 and a line that says why, or with 130 and no word for Ctrl-C.
+
+    What an error has been noted to leave behind (PEP 678) is said in the same line.
+    """
     try:
         yield
     except NaiError as error:
-        typer.echo(f"nai {command}: {error}", err=True)
+        said = ". ".join([str(error), *getattr(error, "__notes__", ())])
+        typer.echo(f"nai {command}: {said}", err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         sys.stdout.flush()

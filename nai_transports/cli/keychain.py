@@ -29,7 +29,7 @@ def recall(email: str) -> Password | None:
     except ModuleNotFoundError:
         return None
     except Exception as error:
-        typer.echo(f"nai: the keyring does not answer ({type(error).__name__})", err=True)
+        typer.echo(f"nai: the system's keyring does not answer ({type(error).__name__})", err=True)
         return None
     return Password(found) if found else None
 
@@ -68,7 +68,7 @@ def _answering() -> Generator[None, None, None]:
     except ModuleNotFoundError:
         problem = "the system's keyring needs the extra keyring: pip install 'nai-proto[keyring]'"
     except Exception as error:
-        problem = f"the keyring does not do it ({type(error).__name__})"
+        problem = f"the system's keyring refuses ({type(error).__name__})"
     else:
         return
     raise LocalProtocolError(problem)

@@ -1,0 +1,102 @@
+"""Making and removing whole stories, in the order in which a stop at any point loses nothing (content §2.3, §4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Never
+
+from ..codecs.box import CHANCE, Entropy
+from ..codecs.keystore import Keystore
+from ..codecs.sealed import Opened, StoredObject, new_object
+from ..errors import NaiError, NotFoundError
+from ..exchange.flow import Flow
+from ..limits import Limits
+from ..objects import delete_object
+from ..secret import EncryptionKey
+from .keys import ReplacingKeystore, save_keys
+from .values import Story
+from .writing import Change, Saved, save_objects
+
+__all__ = ["create_story", "delete_story"]
+
+
+def create_story(
+    card: Mapping[str, object],
+    content: Mapping[str, object],
+    key: EncryptionKey,
+    *,
+    entropy: Entropy = CHANCE,
+    limits: Limits = Limits(),
+) -> Flow[ReplacingKeystore | Saved, Story]:
+    """Store a new story: its key first, then its content, then the card that leads there.
+
+    A stop on the way leaves at most a key that opens nothing, or a content without a card; an error's note says which.
+
+    Args:
+        card: what content §4.1 lists, title and dates above all. ``id``, ``remoteId`` and ``remoteStoryId`` are set.
+        content: what content §4.2 lists.
+        key: the account's.
+        entropy: draws meta, key and nonces.
+        limits: for opening the keystore.
+
+    Raises:
+        LocalProtocolError: card or content is no JSON.
+
+    Raises (when run):
+        NaiError: a step failed, as for `save_keys` and `save_objects`.
+    """
+    meta, new = Keystore().create(entropy)
+    text = new_object("storycontent", meta, content, new, compressed=True)
+    new_object("stories", meta, card, new)  # which fails now rather than half-way
+    return _creating(card, text, meta, new, key, entropy, limits)
+
+
+def _creating(
+    card: Mapping[str, object],
+    text: Opened,
+    meta: str,
+    new: Keystore,
+    key: EncryptionKey,
+    entropy: Entropy,
+    limits: Limits,
+) -> Flow[ReplacingKeystore | Saved, Story]:
+    yield from save_keys(new, key, entropy=entropy, limits=limits)
+    stored_text = yield from _stored(Change(text), new, entropy)
+    linked = {**card, "id": meta, "remoteStoryId": stored_text.stored.id}
+    try:
+        first = yield from _stored(Change(new_object("stories", meta, linked, new)), new, entropy)
+        whole = yield from _stored(Change(first, {**linked, "remoteId": first.stored.id}), new, entropy)
+        # Whoever wrote an account's keystore that has no index may have read it before the key was there.
+        yield from save_keys(new, key, entropy=entropy, limits=limits)
+    except NaiError as error:
+        error.add_note(f"The story's content is stored as {stored_text.stored.id}; its card may be missing.")
+        raise
+    return Story(whole, stored_text)
+
+
+def _stored(change: Change, keystore: Mapping[str, bytes], entropy: Entropy) -> Flow[Saved, Opened]:
+    (saved,) = yield from save_objects([change], keystore, entropy)
+    if saved.error is not None:
+        raise saved.error
+    return saved.item
+
+
+def delete_story(story: Story) -> Flow[Never, tuple[StoredObject, ...]]:
+    """Remove a story: its content, then its card, so that a half-removed one is seen and can be removed again.
+
+    Its key stays in the keystore: it takes a hundred bytes, and opens whatever copies there are.
+
+    Returns:
+        What was removed, as it was; the last copies that the service gives out.
+
+    Raises (when run):
+        NaiError: a step failed. What was gone already is no error.
+    """
+    removed: list[StoredObject] = []
+    for item in (story.content, story.card):
+        if item is not None:
+            try:
+                removed.append((yield from delete_object(item.stored.type, item.stored.id)))
+            except NotFoundError:
+                pass
+    return tuple(removed)

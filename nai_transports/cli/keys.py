@@ -1,0 +1,95 @@
+"""``nai access-key`` and ``nai access-token``: what logs in, and what a login gives. Printing these is their purpose."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Final, Never
+
+import typer
+
+from nai_proto import account
+from nai_proto.errors import LocalProtocolError
+from nai_proto.exchange.flow import Flow, using
+from nai_proto.secret import Token
+
+from ..httpx import Client
+from .asking import make_sure
+from .credentials import Credentials, UnsafePassword, Url, credentials, service
+from .failing import one_line
+from .showing import Json
+
+__all__ = ["MORE", "access_key", "access_token"]
+
+MORE: Final = {"allow_extra_args": True}
+"""How these commands are registered: what follows the e-mail is refused by themselves, and not repeated."""
+
+_Email = Annotated[
+    str | None, typer.Argument(help="Of the account; asked for if not given.", envvar="NAI_EMAIL", show_default=False)
+]
+
+
+def access_key(
+    context: typer.Context, email: _Email = None, unsafe_password: UnsafePassword = None, as_json: Json = False
+) -> None:
+    """Print the key that logs in to the account instead of its password. Nothing is sent anywhere.
+
+    The key depends on the case of the e-mail, and programs differ: some take it as typed, as this command does, others in
+    lower case. If the service refuses the key, give the e-mail in lower case; `nai access-token` tries both.
+    """
+    with one_line("access-key"):
+        given = _credentials(context, email, unsafe_password)
+        key = account.access_key(given.email, given.password).reveal()
+    _print("access_key", key, as_json)
+
+
+def access_token(
+    context: typer.Context,
+    email: _Email = None,
+    persistent: Annotated[
+        bool, typer.Option("--persistent", help="Draw the token that does not expire; refused if there is one.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Draw it although there is one, which then is void everywhere.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether the older token may be made void.")] = False,
+    unsafe_password: UnsafePassword = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Log in, and print the token, which is good for everything for 30 days; or a persistent one (pst-…).
+
+    NAI_TOKEN takes either. An account has one persistent token; some endpoints refuse it, such as those of the library.
+    """
+    with one_line("access-token"):
+        if overwrite and not persistent:
+            raise LocalProtocolError("--overwrite is for --persistent: a login's tokens do not replace each other")
+        given = _credentials(context, email, unsafe_password)
+        if overwrite and not yes:
+            make_sure("The older persistent token will be void wherever it is used. Draw another?", _SAY_YES)
+        with Client(service(url)) as client:
+            token = client.run(_token(given, persistent, overwrite)).reveal()
+    _print("persistent_token" if persistent else "access_token", token, as_json)
+
+
+_SAY_YES: Final = "the older persistent token will be void wherever it is used: --yes says that this is meant"
+_NO_ARGUMENT: Final = (
+    "only the e-mail is an argument. Other users could read a password there: NAI_PASSWORD, the system's keyring "
+    "(nai account remember) or a prompt takes it"
+)
+
+
+def _credentials(context: typer.Context, email: str | None, unsafe_password: str | None) -> Credentials:
+    if context.args:
+        raise LocalProtocolError(_NO_ARGUMENT)
+    return credentials(email, unsafe_password)
+
+
+def _token(given: Credentials, persistent: bool, overwrite: bool) -> Flow[Never, Token]:
+    token = yield from account.login(given.email, given.password)
+    if not persistent:
+        return token
+    return (yield from using(token, account.create_persistent_token(overwrite=overwrite)))
+
+
+def _print(name: str, secret: str, as_json: bool) -> None:
+    typer.echo(json.dumps({name: secret}) if as_json else secret)

@@ -1,0 +1,305 @@
+"""``nai account`` and ``nai subscription``, against the emulator."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from nai_proto import account
+from nai_proto.emulator import Emulator
+from nai_proto.emulator.outside import MailKind
+from nai_proto.exchange.reply import Cut, Handler
+from nai_proto.http import Request
+from nai_proto.secret import Password
+from nai_transports.cli.app import app
+from nai_transports.serve import serving
+from tests.keyrings import Broken, Memory, using
+from tests.support import EMAIL, PASSWORD, an_emulator, answers, reading
+
+NEW = "a louder harbour"
+ENTRY = ("novelai", EMAIL)
+SHOWING = [
+    ("account",),
+    ("account", "show"),
+    ("account", "priority"),
+    ("account", "settings"),
+    ("account", "gift-keys"),
+    ("subscription",),
+]
+LOGGING_IN = [("account", "delete", "--yes"), ("account", "remember"), ("account", "change-password")]
+
+
+@pytest.fixture
+def emulated(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Emulator, Any]]:
+    """An emulator that the commands ask, its account, whose e-mail and password they have."""
+    emulator, owner = an_emulator()
+    with serving(emulator) as url:
+        monkeypatch.setenv("NAI_URL", url)
+        monkeypatch.setenv("NAI_EMAIL", EMAIL)
+        monkeypatch.setenv("NAI_PASSWORD", PASSWORD)
+        yield emulator, owner
+
+
+@pytest.fixture
+def owner(emulated: tuple[Emulator, Any]) -> Any:
+    return emulated[1]
+
+
+def nai(*arguments: str, typed: str = "") -> Result:
+    return CliRunner().invoke(app, arguments, input=typed)
+
+
+def shown(*arguments: str) -> dict[str, str]:
+    """What each line says, by its name."""
+    done = nai(*arguments)
+    assert (done.exit_code, done.stderr) == (0, "")
+    return {name: value.strip() for name, _, value in (line.partition("  ") for line in done.stdout.splitlines())}
+
+
+def document(*arguments: str) -> Any:
+    done = nai(*arguments, "--json")
+    assert (done.exit_code, done.stderr) == (0, "")
+    return json.loads(done.stdout)
+
+
+# ---- what it is and has
+
+
+def test_the_account_is_shown_if_nothing_else_is_said(owner: Any) -> None:
+    owner.profile.trial_actions = 17
+    facts = shown("account")
+    assert facts == shown("account", "show")
+    assert facts["tier"] == "opus"
+    assert facts["email verified"] == "yes"
+    assert facts["trial actions left"] == "17"
+    assert facts["account created at"].endswith(" UTC")
+    known = document("account")
+    assert (known["tier"], known["trial_actions_left"]) == ("opus", 17)
+    assert known["account_created_at"] == owner.profile.created_at
+    assert EMAIL not in json.dumps([facts, known])
+
+
+def test_the_subscription_has_its_balance_and_perks(owner: Any) -> None:
+    owner.profile.anlas, owner.profile.bought_anlas = 120, 7
+    facts = shown("subscription")
+    assert (facts["tier"], facts["anlas: total"], facts["anlas: purchased"]) == ("opus", "127", "7")
+    assert facts["perks: context tokens"] == "8192"
+    known = document("subscription")
+    assert known["anlas"] == {"total": 127, "fixed": 120, "purchased": 7}
+    assert known["expires_at"] == owner.profile.expires_at
+    assert "payment_processor_data" not in known
+
+
+@pytest.mark.usefixtures("owner")
+def test_priority_is_shown() -> None:
+    assert shown("account", "priority")["max priority actions"] == "1000"
+    assert document("account", "priority")["task_priority"] == 10
+
+
+def test_settings_are_printed_as_they_are_stored(owner: Any) -> None:
+    owner.profile.settings = b'{"uiLanguage": "de"}'
+    assert nai("account", "settings").stdout == '{"uiLanguage": "de"}\n'
+
+
+def test_gift_keys_are_printed(owner: Any) -> None:
+    assert shown("account", "gift-keys") == {"gift keys": "none"}
+    owner.profile.gift_keys = [{"key": "GIFT-1", "used": False}, {"key": "GIFT-2", "used": True}]
+    assert shown("account", "gift-keys")["gift keys 2: key"] == "GIFT-2"
+    assert document("account", "gift-keys") == {"gift_keys": owner.profile.gift_keys}
+
+
+def test_a_persistent_token_is_taken_where_it_is_enough(owner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAI_TOKEN", owner.persistent_token.reveal())
+    assert nai("account", "settings").exit_code == 0  # by logging in
+    monkeypatch.delenv("NAI_PASSWORD")
+    for command in ("account", "subscription"):
+        assert nai(command).exit_code == 0
+    done = nai("account", "settings")
+    assert done.exit_code == 1
+    assert "NAI_PASSWORD" in done.stderr
+
+
+def test_what_the_service_says_does_not_steer_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = json.dumps({"giftKeys": [{"\x1b]0;": "\x1b[2J", "at_at": 1e300}]}).encode()
+    monkeypatch.setenv("NAI_TOKEN", "eyJ")
+    with serving(answers(200, keys, content_type="application/json")) as url:
+        done = nai("account", "gift-keys", "--url", url)
+    assert done.exit_code == 0, done.stderr
+    assert "\x1b" not in done.stdout
+    assert "1e+300" in done.stdout
+
+
+# ---- a change of password
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_changed_password_opens_what_the_old_one_did(
+    owner: Any, ring: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NAI_PASSWORD")
+    ring.kept[ENTRY] = PASSWORD
+    done = nai("account", "change-password", typed=f"{NEW}\nslipped\n{NEW}\n{NEW}\n")
+    assert done.exit_code == 0, done.stderr
+    assert "is changed" in done.stdout
+    assert owner.key == account.access_key(EMAIL, Password(NEW))
+    assert ring.kept == {ENTRY: NEW}
+    assert NEW not in done.output
+    assert nai("subscription").exit_code == 0
+
+
+@pytest.mark.usefixtures("terminal", "owner")
+def test_a_password_that_was_not_remembered_is_not_remembered_by_a_change(ring: Memory) -> None:
+    assert nai("account", "change-password", typed=f"{NEW}\n{NEW}\n").exit_code == 0
+    assert ring.kept == {}
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_change_that_failed_on_the_way_is_run_again(emulated: tuple[Emulator, Any]) -> None:
+    emulator, owner = emulated
+
+    def cut_off(request: Request) -> Handler:
+        """Never an answer when the keystore is written."""
+        if request.method == "PUT":
+            yield from reading(request)
+            yield Cut()
+        else:
+            yield from emulator(request)
+
+    both = f"{NEW}\n{NEW}\n"
+    with serving(cut_off) as url:
+        done = nai("account", "change-password", "--url", url, typed=both)
+    assert done.exit_code == 1
+    assert "do not forget the old password" in done.stderr
+    assert "again with the same" in done.stderr
+    assert owner.key == account.access_key(EMAIL, Password(NEW))
+    done = nai("account", "change-password", typed=both)
+    assert done.exit_code == 0, done.stderr
+
+
+@pytest.mark.usefixtures("terminal", "owner")
+def test_a_refused_change_says_that_nothing_is_changed() -> None:
+    done = nai("account", "change-password", "--unsafe-password", "open sesame", typed=f"{NEW}\n{NEW}\n")
+    assert done.exit_code == 1
+    assert "This run changed nothing" in done.stderr
+
+
+# ---- by mail
+
+
+def test_an_e_mail_is_verified_with_the_token_of_the_mail(emulated: tuple[Emulator, Any]) -> None:
+    emulator, owner = emulated
+    owner.profile.email_verified = False
+    assert nai("account", "verify").exit_code == 0
+    (mail,) = emulator.outside.mails
+    assert (mail.kind, mail.email) == (MailKind.VERIFICATION, EMAIL)
+    done = nai("account", "verify", mail.token)
+    assert (done.exit_code, done.stdout) == (0, "The e-mail is verified.\n")
+    assert owner.profile.email_verified
+    assert "64 characters" in nai("account", "verify", "short").stderr
+
+
+# ---- the end
+
+
+@pytest.mark.usefixtures("terminal")
+def test_an_account_is_deleted_by_who_types_its_e_mail(owner: Any) -> None:
+    done = nai("account", "delete", typed="another@example.com\n")
+    assert done.exit_code == 1
+    assert "nothing is deleted" in done.stderr
+    assert nai("account").exit_code == 0
+    done = nai("account", "delete", typed=f"{EMAIL}\n")
+    assert done.exit_code == 0, done.stderr
+    assert nai("account").exit_code == 1
+
+
+@pytest.mark.usefixtures("owner")
+def test_without_a_terminal_it_is_deleted_only_with_yes(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = nai("account", "delete")
+    assert done.exit_code == 1
+    assert "--yes" in done.stderr
+    assert nai("account", "delete", "--yes").exit_code == 0
+    assert nai("account").exit_code == 1
+
+
+def test_a_token_is_not_enough_to_delete_an_account(owner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAI_TOKEN", owner.persistent_token.reveal())
+    monkeypatch.delenv("NAI_PASSWORD")
+    done = nai("account", "delete", "--yes")
+    assert done.exit_code == 1
+    assert nai("account").exit_code == 0
+
+
+# ---- its password in the keyring
+
+
+@pytest.mark.usefixtures("owner")
+def test_a_password_is_remembered_once_it_has_logged_in(ring: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert nai("account", "remember", "--unsafe-password", "open sesame").exit_code == 1
+    assert ring.kept == {}
+    assert nai("account", "remember").exit_code == 0
+    assert ring.kept == {ENTRY: PASSWORD}
+    monkeypatch.delenv("NAI_PASSWORD")
+    assert nai("account").exit_code == 0
+    assert nai("account", "forget").stdout == "The system's keyring has the password no longer.\n"
+    assert ring.kept == {}
+    assert nai("account", "forget").stdout == "The system's keyring had none.\n"
+
+
+@pytest.mark.usefixtures("owner", "terminal")
+def test_what_is_remembered_does_not_answer_for_what_shall_be(ring: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NAI_PASSWORD")
+    ring.kept[ENTRY] = "of last year"
+    assert nai("account").exit_code == 1
+    assert nai("account", "remember", typed=f"{PASSWORD}\n").exit_code == 0
+    assert ring.kept == {ENTRY: PASSWORD}
+
+
+@pytest.mark.usefixtures("owner")
+@pytest.mark.parametrize("command", ["remember", "forget"])
+def test_a_broken_keyring_is_one_line_without_the_password(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with using(Broken()):
+        done = nai("account", command)
+    (line,) = done.stderr.splitlines()
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "RuntimeError" in line
+    assert PASSWORD not in line
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    assert "nai-proto[keyring]" in nai("account", command).stderr
+
+
+# ---- no secret anywhere
+
+
+@pytest.mark.usefixtures("terminal", "ring")
+@pytest.mark.parametrize("command", [*SHOWING, *LOGGING_IN], ids=" ".join)
+@pytest.mark.parametrize("trouble", ["none", "a wrong password", "nobody there"])
+def test_no_command_shows_a_secret(
+    owner: Any, command: tuple[str, ...], trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    password = "open sesame" if trouble == "a wrong password" else PASSWORD
+    monkeypatch.setenv("NAI_PASSWORD", password)
+    if trouble == "nobody there":
+        with serving(an_emulator()[0]) as url:
+            monkeypatch.setenv("NAI_URL", url)
+    done = nai(*command, typed=f"{NEW}\n{NEW}\n")
+    assert done.exit_code == (0 if trouble == "none" else 1)
+    assert "Traceback" not in done.output
+    key, opening = account.access_key(EMAIL, Password(password)), account.encryption_key(EMAIL, Password(password))
+    for secret in (password, NEW, key.reveal(), opening.reveal().hex(), owner.persistent_token.reveal(), "eyJ"):
+        assert secret not in done.output
+
+
+@pytest.mark.parametrize("command", [*SHOWING, *LOGGING_IN], ids=" ".join)
+def test_no_command_waits_where_nobody_sits(command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    done = nai(*command)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "NAI_EMAIL" in done.stderr
+    monkeypatch.setenv("NAI_EMAIL", EMAIL)
+    done = nai(*command, typed=f"{PASSWORD}\n")
+    (line,) = done.stderr.splitlines()
+    assert "NAI_PASSWORD" in line

@@ -1,0 +1,374 @@
+"""Giving back what a backup has: the plan says it all, and nothing that opens is lost by it (content §2.3, §4.1)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nai_proto import account, objects
+from nai_proto.codecs.keys import encryption_key
+from nai_proto.codecs.keystore import Keystore, open_keystore, seal_keystore
+from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject, new_object, seal_object
+from nai_proto.emulator import Account, Emulator
+from nai_proto.errors import AuthenticationError, LocalProtocolError, NaiError
+from nai_proto.exchange.flow import Flow, using
+from nai_proto.exchange.reply import App
+from nai_proto.library import (
+    Action,
+    Library,
+    Outcome,
+    Restored,
+    Step,
+    Story,
+    create_story,
+    delete_story,
+    link,
+    open_library,
+    plan_restore,
+    restore,
+)
+from nai_proto.secret import Password
+from nai_proto.testing import Played, converse
+from tests.faults import FAULTS, lost, meeting, refused
+from tests.support import EMAIL, PASSWORD, an_emulator
+
+KEY = encryption_key(EMAIL, Password(PASSWORD))
+TITLES = ["The Quiet Harbour", "Letters to the Moon", "物語"]
+
+
+def logged_in(flow: Any) -> Flow[Any, Any]:
+    token = yield from account.login(EMAIL, PASSWORD)
+    return (yield from using(token, flow))
+
+
+def opened(emulator: Emulator) -> Library:
+    return converse(open_library(EMAIL, PASSWORD), emulator).result
+
+
+def run(flow: Any, app: App) -> Played[Any, Any]:
+    return converse(logged_in(flow), app)
+
+
+def put_back(emulator: Emulator, items: list[Opened], app: App | None = None) -> tuple[Restored, ...]:
+    result: tuple[Restored, ...] = run(restore(plan_restore(opened(emulator), items), KEY), app or emulator).result
+    return result
+
+
+def actions(steps: tuple[Step, ...]) -> list[tuple[str, Action]]:
+    return [(step.type, step.action) for step in steps]
+
+
+def with_a_preset(owner: Account) -> StoredObject:
+    new = new_object("presets", "", {"name": "Calm", "remoteId": "p"}, {})
+    stored = msgspec.structs.replace(new.stored, id="p", data=seal_object(new, {}), changeIndex=1)
+    owner.storage.objects["presets"].append(stored)
+    return stored
+
+
+def whole(library: Library) -> bool:
+    """Are all stories there, and linked as the service links them (content §4.1)?"""
+    return sorted(story.title for story in library.stories) == sorted(TITLES) and all(
+        story.ok
+        and story.consistent
+        and story.card.json()["remoteId"] == story.card.stored.id
+        and story.content is not None
+        and story.card.json()["remoteStoryId"] == story.content.stored.id
+        for story in library.stories
+    )
+
+
+# ---- the plan
+
+
+def test_of_what_is_there_nothing_is_to_be_done() -> None:
+    emulator, owner = an_emulator()
+    with_a_preset(owner)
+    backup = [*opened(emulator).items]
+    steps = plan_restore(opened(emulator), backup)
+    assert {step.action for step in steps} == {Action.NOTHING}
+    played = run(restore(steps, KEY), emulator)
+    assert {restored.saved.outcome for restored in played.result} == {Outcome.UNCHANGED}
+    assert [request.method for request in played.requests] == ["POST", "GET"]
+
+
+def test_a_plan_says_what_would_be_done_and_does_nothing() -> None:
+    emulator, owner = an_emulator()
+    with_a_preset(owner)
+    backup = opened(emulator)
+    first, second, _ = backup.stories
+    owner.storage.delete("stories", first.card.stored.id)
+    owner.storage.delete("storycontent", first.card.json()["remoteStoryId"])
+    owner.storage.clear(["presets"])
+    changed = seal_object(second.card, backup.keystore, {"title": "spoilt"})
+    owner.storage.update("stories", second.card.stored.id, second.card.stored.meta or "", changed, None, 0)
+    before = [item.document for items in owner.storage.objects.values() for item in items]
+    steps = plan_restore(opened(emulator), backup.items)
+    assert actions(steps) == [
+        ("storycontent", Action.CREATE),
+        ("storycontent", Action.NOTHING),
+        ("storycontent", Action.NOTHING),
+        ("presets", Action.CREATE),
+        ("stories", Action.CREATE),
+        ("stories", Action.UPDATE),
+        ("stories", Action.NOTHING),
+    ]
+    assert [item.document for items in owner.storage.objects.values() for item in items] == before
+    assert not any(step.new_key for step in steps)
+    assert all(step.why for step in steps)
+
+
+def test_an_object_that_is_chosen_twice_is_refused() -> None:
+    emulator, _ = an_emulator()
+    library = opened(emulator)
+    with pytest.raises(LocalProtocolError, match="twice"):
+        plan_restore(library, [library.stories[0].card] * 2)
+
+
+def test_what_could_not_be_listed_is_not_made_a_second_time() -> None:
+    emulator, owner = an_emulator()
+    with_a_preset(owner)
+    backup = [*opened(emulator).items]
+    app = meeting(emulator, refused(404), 0, path="/user/objects/presets")
+    now = converse(open_library(EMAIL, PASSWORD), app).result
+    assert [step.action for step in plan_restore(now, backup) if step.type == "presets"] == [Action.KEEP]
+    only = converse(open_library(EMAIL, PASSWORD, types=("stories", "storycontent")), emulator).result
+    assert [step.action for step in plan_restore(only, backup) if step.type == "presets"] == [Action.KEEP]
+
+
+# ---- carried out
+
+
+@pytest.mark.parametrize("lost_types", [("storycontent",), ("stories",), ("stories", "storycontent")], ids="+".join)
+@pytest.mark.parametrize("keys_too", [False, True], ids=["keys kept", "keys lost"])
+def test_what_was_lost_comes_back_and_is_linked(lost_types: tuple[str, ...], keys_too: bool) -> None:
+    emulator, owner = an_emulator()
+    backup = opened(emulator)
+    owner.storage.clear(lost_types)
+    if keys_too:
+        owner.storage.clear(["stories", "storycontent"])
+        owner.storage.keystore = seal_keystore(Keystore(), KEY)
+    restored = put_back(emulator, [*backup.items])
+    assert all(each.saved.outcome.ok for each in restored)
+    now = opened(emulator)
+    assert whole(now)
+    assert [story.text for story in now.stories] == [story.text for story in backup.stories]
+    again = put_back(emulator, [*backup.items])
+    assert {each.step.action for each in again} == {Action.NOTHING}
+    assert len([*opened(emulator).items]) == 6
+
+
+def test_a_card_that_was_not_chosen_is_linked_to_its_content_s_new_id() -> None:
+    emulator, owner = an_emulator()
+    backup = opened(emulator)
+    owner.storage.clear(["storycontent"])
+    contents = [story.content for story in backup.stories if story.content is not None]
+    steps = plan_restore(opened(emulator), contents)
+    assert actions(steps) == [("storycontent", Action.CREATE)] * 3 + [("stories", Action.RELINK)] * 3
+    put_back(emulator, contents)
+    assert whole(opened(emulator))
+
+
+def test_a_damaged_object_gets_its_content_back() -> None:
+    emulator, owner = an_emulator()
+    backup = opened(emulator)
+    for type_ in ("stories", "storycontent"):
+        owner.storage.objects[type_][0] = msgspec.structs.replace(owner.storage.objects[type_][0], data="AAAA")
+    steps = plan_restore(opened(emulator), backup.items)
+    assert [step.why for step in steps if step.action is Action.UPDATE] == ["it does not open"] * 2
+    put_back(emulator, [*backup.items])
+    assert whole(opened(emulator))
+
+
+def test_nothing_that_opens_is_replaced_by_something_that_does_not() -> None:
+    emulator, owner = an_emulator()
+    good = owner.storage.objects["stories"][0]
+    owner.storage.objects["stories"][0] = msgspec.structs.replace(good, data="AAAA")
+    broken = opened(emulator).stories[0].card
+    owner.storage.objects["stories"][0] = good
+    assert [step.action for step in plan_restore(opened(emulator), [broken])] == [Action.KEEP]
+    put_back(emulator, [broken])
+    assert owner.storage.objects["stories"][0] == good
+
+
+def test_what_never_opened_goes_back_byte_for_byte() -> None:
+    emulator, owner = an_emulator()
+    bad = msgspec.structs.replace(owner.storage.objects["stories"][0], data="A" * 80)
+    owner.storage.objects["stories"][0] = bad
+    broken = opened(emulator).stories[0].card
+    owner.storage.delete("stories", bad.id)
+    (restored,) = put_back(emulator, [broken])
+    assert (restored.step.action, restored.saved.outcome) == (Action.CREATE_SEALED, Outcome.CREATED)
+    back = owner.storage.objects["stories"][-1]
+    assert (back.data, back.meta) == (bad.data, bad.meta)
+    assert [step.action for step in plan_restore(opened(emulator), [broken])] == [Action.NOTHING]
+
+
+def test_presets_come_back_once_and_know_their_ids() -> None:
+    emulator, owner = an_emulator()
+    with_a_preset(owner)
+    preset = opened(emulator).others["presets"][0]
+    owner.storage.clear(["presets"])
+    put_back(emulator, [preset])
+    back = opened(emulator).others["presets"][0]
+    assert back.json() == {"name": "Calm", "remoteId": back.stored.id}
+    assert [each.step.action for each in put_back(emulator, [preset])] == [Action.NOTHING]
+
+
+def test_a_key_that_can_seal_nothing_is_neither_used_nor_replaced() -> None:
+    emulator, owner = an_emulator()
+    backup = opened(emulator)
+    keys = dict(backup.keystore)
+    meta = backup.stories[0].card.stored.meta or ""
+    owner.storage.keystore = seal_keystore(Keystore({**keys, meta: keys[meta][:24]}), KEY)
+    owner.storage.clear(["stories"])
+    steps = plan_restore(opened(emulator), [backup.stories[0].card])
+    assert [(step.action, "seal nothing" in step.why) for step in steps] == [(Action.KEEP, True)]
+    assert not steps[0].action.writes
+
+
+def test_what_others_changed_since_the_plan_stays() -> None:
+    emulator, owner = an_emulator()
+    backup = opened(emulator)
+    card = backup.stories[0].card
+
+    def write(title: str) -> None:
+        data = seal_object(card, backup.keystore, {"title": title})
+        owner.storage.update("stories", card.stored.id, card.stored.meta or "", data, None, 0)
+
+    write("before the plan")
+    steps = plan_restore(opened(emulator), [card])
+    write("after the plan")
+    (restored,) = run(restore(steps, KEY), emulator).result
+    assert restored.saved.outcome is Outcome.CONFLICT
+    assert opened(emulator).stories[0].title == "after the plan"
+
+
+def test_where_the_keystore_does_not_open_no_object_is_written() -> None:
+    emulator, owner = an_emulator()
+    backup = opened(emulator)
+    steps = plan_restore(replace(backup, stories=(), orphans=()), backup.items)
+    owner.storage.keystore = "AAAA"
+    played = run(restore(steps, KEY), emulator)
+    assert isinstance(played.error, NaiError)
+    assert [request.method for request in played.requests] == ["POST", "GET"]
+
+
+def test_where_nobody_is_let_in_the_rest_is_not_tried() -> None:
+    emulator, owner = an_emulator()
+    backup = opened(emulator)
+    owner.storage.clear(["stories", "storycontent"])
+    app = meeting(emulator, refused(401), *range(1, 99), method="PUT")
+    restored = run(restore(plan_restore(opened(emulator), backup.items), KEY), app).result
+    outcomes = [each.saved.outcome for each in restored]
+    assert outcomes == [Outcome.CREATED, Outcome.REFUSED, *[Outcome.NOT_TRIED] * 4]
+    assert isinstance(restored[-1].saved.error, AuthenticationError)
+
+
+@settings(max_examples=30, deadline=None)
+@given(number=st.integers(0, 14), name=st.sampled_from(sorted(FAULTS)), keys_too=st.booleans())
+def test_wherever_it_is_stopped_restoring_again_ends_whole_and_nothing_is_there_twice(
+    number: int, name: str, keys_too: bool
+) -> None:
+    emulator, owner = an_emulator()
+    backup = opened(emulator)
+    owner.storage.clear(["stories", "storycontent"])
+    if keys_too:
+        owner.storage.keystore = seal_keystore(Keystore(), KEY)
+    steps = plan_restore(opened(emulator), backup.items)
+    run(restore(steps, KEY), meeting(emulator, FAULTS[name], number, path="/user/"))
+    put_back(emulator, [*backup.items])
+    now = opened(emulator)
+    assert whole(now)
+    assert len([*now.items]) == 6
+
+
+_odd = st.one_of(st.none(), st.integers(), st.text(max_size=3), st.lists(st.none(), max_size=1))
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["stories", "storycontent", "shelf", "?"]), _odd, _odd), max_size=5),
+    st.lists(st.integers(0, 4), max_size=5, unique=True),
+)
+def test_a_plan_can_be_made_of_whatever_objects_hold(objects: list[tuple[str, Any, Any]], missing: list[int]) -> None:
+    items = []
+    for number, (type_, own, content) in enumerate(objects):
+        plaintext = msgspec.json.encode({"remoteId": own, "remoteStoryId": content, "n": 1e308})
+        stored = StoredObject(id=f"{number}", type=type_, meta=f"m{number % 2}", data=f"{number}")
+        items.append(Opened(stored, OpenedState.OPENED, plaintext=plaintext.replace(b"1e308", b"1e999")))
+    left = [item for number, item in enumerate(items) if number not in missing]
+    now = {type_: [item for item in left if item.stored.type == type_] for type_, _, _ in objects}
+    stories, orphans = link(now.pop("stories", []), now.pop("storycontent", []))
+    library = Library(Keystore(), stories, orphans, {type_: tuple(of) for type_, of in now.items()})
+    steps = plan_restore(library, items)
+    assert len(steps) >= len(items)
+    assert len(plan_restore(library, left)) >= len(left)
+
+
+# ---- whole stories
+
+CARD = {"storyMetadataVersion": 1, "title": "A new one", "textPreview": "Once"}
+CONTENT = {"storyContentVersion": 4, "story": {"fragments": [{"data": "Once", "origin": "user"}]}}
+
+
+def test_a_new_story_has_its_key_before_anything_else() -> None:
+    emulator, owner = an_emulator()
+    played = run(create_story(CARD, CONTENT, KEY), emulator)
+    story = played.result
+    writes = [(request.method, request.path) for request in played.requests if request.method in ("PUT", "PATCH")]
+    assert writes == [
+        ("PUT", "/user/keystore"),
+        ("PUT", "/user/objects/storycontent"),
+        ("PUT", "/user/objects/stories"),
+        ("PATCH", f"/user/objects/stories/{story.card.stored.id}"),
+    ]
+    now = opened(emulator).stories[-1]
+    assert now == story
+    assert (now.title, now.text, now.ok, now.consistent) == ("A new one", "Once", True, True)
+    card = now.card.json()
+    assert now.content is not None
+    assert card["id"] == now.card.stored.meta
+    assert (card["remoteId"], card["remoteStoryId"]) == (now.card.stored.id, now.content.stored.id)
+    assert len(open_keystore(owner.storage.keystore, KEY)) == 4
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_wherever_making_a_story_stops_there_is_no_object_without_a_key(number: int) -> None:
+    emulator, _ = an_emulator()
+    played = run(create_story(CARD, CONTENT, KEY), meeting(emulator, lost, *range(number, 99), path="/user/"))
+    now = opened(emulator)
+    assert now.failed == ()
+    assert played.error is not None
+    assert (now.orphans == ()) == (not getattr(played.error, "__notes__", ()) or len(now.stories) == 4)
+
+
+def test_a_story_is_removed_content_first_and_its_key_stays() -> None:
+    emulator, owner = an_emulator()
+    story = opened(emulator).stories[1]
+    assert story.content is not None
+    removed = run(delete_story(story), emulator).result
+    assert removed == (story.content.stored, story.card.stored)
+    assert len(opened(emulator).stories) == 2
+    assert len(open_keystore(owner.storage.keystore, KEY)) == 3
+    assert run(delete_story(story), emulator).result == ()
+    assert run(delete_story(Story(story.card, None)), emulator).result == ()
+
+
+def test_no_json_is_refused_before_anything_is_sent() -> None:
+    for card, content in (({"a": {1}}, CONTENT), (CARD, {"a": float("inf")})):
+        with pytest.raises(LocalProtocolError):
+            create_story(card, content, KEY)
+
+
+def test_objects_are_removed_one_or_all() -> None:
+    emulator, owner = an_emulator()
+    first = owner.storage.objects["stories"][0]
+    assert run(objects.delete_object("stories", first.id), emulator).result == first
+    run(objects.delete_objects(["stories", "storycontent"]), emulator)
+    assert [*opened(emulator).items] == []
+    with pytest.raises(LocalProtocolError, match="at least one"):
+        objects.delete_objects([])
