@@ -7,6 +7,7 @@ and nothing is overwritten or removed that was not named. Facts: content §2.3, 
 from __future__ import annotations
 
 from .access import Access, log_in
+from .checking import Finding, FindingKind, ObjectName, Report, Severity, TypeCount, check
 from .keys import KeysSaved, ReplacingKeystore, save_keys
 from .opening import KeystoreOpened, LibraryEvent, OpeningEvent, open_library, read_library
 from .restoring import Action, Restored, Step, plan_restore, restore
@@ -18,19 +19,26 @@ __all__ = [
     "Access",
     "Action",
     "Change",
+    "Finding",
+    "FindingKind",
     "KeysSaved",
     "KeystoreOpened",
     "Library",
     "LibraryEvent",
+    "ObjectName",
     "OpeningEvent",
     "Outcome",
     "ReplacingKeystore",
+    "Report",
     "Restored",
     "Saved",
+    "Severity",
     "Step",
     "Story",
     "Suspicion",
+    "TypeCount",
     "Written",
+    "check",
     "create_story",
     "delete_story",
     "link",

@@ -15,6 +15,7 @@ from .generate import generate
 from .keys import MORE, access_key, access_token
 from .library import library
 from .presets import presets
+from .sanity import sanity_check
 from .tokens import decode_packed, tokens
 
 __all__ = ["app"]
@@ -54,6 +55,7 @@ app.command("decode")(decode_packed)
 app.command(context_settings=MORE)(access_key)
 app.command(context_settings=MORE)(access_token)
 app.command()(subscription)
+app.command("sanity-check", context_settings=MORE)(sanity_check)
 app.add_typer(account, name="account")
 library.command()(backup)
 library.command()(verify)
@@ -66,3 +68,4 @@ for name in ("access_key", "get_access_key"):
     app.command(name, context_settings=MORE, hidden=True)(access_key)
 for name in ("access_token", "get_access_token"):
     app.command(name, context_settings=MORE, hidden=True)(access_token)
+app.command("sanity_check", context_settings=MORE, hidden=True)(sanity_check)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Final, TypeAlias
+from typing import Final
 
 import typer
 from rich.console import Console
@@ -15,20 +15,19 @@ from nai_proto.codecs.box import write_json
 from .credentials import Email, UnsafePassword, Url
 from .failing import one_line
 from .opening import opened
+from .showing import Json
 from .stories import date, facts_of, printable
 
 __all__ = ["library"]
 
 library = typer.Typer(help="The account's stories, and what else it has stored.", no_args_is_help=True)
 
-_AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
-
 _STORIES: Final = ("stories", "storycontent")
 
 
 @library.command("list")
 def list_stories(
-    email: Email = None, unsafe_password: UnsafePassword = None, url: Url = None, as_json: _AsJson = False
+    email: Email = None, unsafe_password: UnsafePassword = None, url: Url = None, as_json: Json = False
 ) -> None:
     """List the stories, also those that did not open."""
     with one_line("library list"):

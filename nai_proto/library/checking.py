@@ -1,0 +1,305 @@
+"""Looking whether a library is sound: what does not open, does not fit together, or has been lost (content §9).
+
+The check is pure and changes nothing. Whatever is in the objects, it goes on to the end: each thing that it finds is a
+`Finding`, with a sentence for people that quotes nothing of what they wrote.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from ..codecs.box import KEY_SIZE
+from ..codecs.sealed import PLAIN_TYPES, Opened, OpenedState
+from ..objects import TYPES
+from .structure import document_problem, history_problem, text_problem
+from .values import Library, Suspicion
+
+__all__ = ["Finding", "FindingKind", "ObjectName", "Report", "Severity", "TypeCount", "check"]
+
+
+class Severity(enum.Enum):
+    """How bad it is."""
+
+    LOSS = "loss"
+    "something cannot be read"
+    FAULT = "fault"
+    "all can be read, but does not fit together: some program will stumble"
+    NOTE = "note"
+    "harmless, and good to know"
+
+
+class FindingKind(enum.Enum):
+    """What was found."""
+
+    NOT_OPENED = "not opened"
+    NOT_LISTED = "not listed"
+    STORY_WITHOUT_CONTENT = "story without content"
+    NO_TEXT = "no text"
+    BROKEN_TEXT = "broken text"
+    UNREADABLE_DOCUMENT = "unreadable document"
+    CONTENT_WITHOUT_STORY = "content without story"
+    BROKEN_HISTORY = "broken history"
+    SHARED_META = "shared meta"
+    METAS_DIFFER = "metas differ"
+    WRONG_ID = "wrong id"
+    WRONG_REMOTE_ID = "wrong remoteId"
+    WRONG_REMOTE_STORY_ID = "wrong remoteStoryId"
+    UNUSABLE_KEY = "unusable key"
+    REPAIRED_KEYSTORE = "repaired keystore"
+    UNUSED_KEY = "unused key"
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is."""
+        return _SEVERITIES.get(self, Severity.FAULT)
+
+
+_SEVERITIES: Final[Mapping[FindingKind, Severity]] = {
+    FindingKind.NOT_OPENED: Severity.LOSS,
+    FindingKind.NOT_LISTED: Severity.LOSS,
+    FindingKind.STORY_WITHOUT_CONTENT: Severity.LOSS,
+    FindingKind.NO_TEXT: Severity.LOSS,
+    FindingKind.BROKEN_TEXT: Severity.LOSS,
+    FindingKind.UNREADABLE_DOCUMENT: Severity.LOSS,
+    FindingKind.UNUSED_KEY: Severity.NOTE,
+}
+
+
+class ObjectName(NamedTuple):
+    """An object, by what it is called."""
+
+    type: str
+    "Under which it was listed; ``keystore`` for the keystore, which has no id."
+    id: str
+    meta: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it should be."""
+
+    kind: FindingKind
+    type: str
+    "Of the object: under which it was listed; ``keystore`` for the keystore and its keys."
+    id: str
+    "Empty where there is none."
+    meta: str | None
+    sentence: str
+    "For people; quotes no content."
+    category: str = ""
+    "Of what did not open: which check failed, in the words of content §3.4."
+    suspicion: Suspicion | None = None
+    "Of a box that does not open: what is likelier."
+    others: tuple[ObjectName, ...] = ()
+    "More objects that it is about."
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is."""
+        return self.kind.severity
+
+
+@dataclass(frozen=True, slots=True)
+class TypeCount:
+    """How many objects of a type there are."""
+
+    type: str
+    opened: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a check came to."""
+
+    counts: tuple[TypeCount, ...]
+    "By type, in the order in which they were listed."
+    keys: int
+    "In the keystore."
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def clean(self) -> bool:
+        """Was nothing found?"""
+        return not self.findings
+
+    def of(self, *kinds: FindingKind) -> tuple[Finding, ...]:
+        """The findings of these kinds."""
+        return tuple(finding for finding in self.findings if finding.kind in kinds)
+
+
+def check(library: Library) -> Report:
+    """All that is not as it should be, kind by kind in the order of `FindingKind`.
+
+    Each content is read once, which takes about as long as opening it did: `nai_proto.compute` takes it off an event loop.
+    """
+    listed = list(_listed(library))
+    order = {kind: number for number, kind in enumerate(FindingKind)}
+    found = [
+        *_not_listed(library),
+        *_not_opened(library, listed),
+        *_contents(listed),
+        *_stories(library),
+        *_cards(listed),
+        *_metas(listed),
+        *_keys(library, listed),
+    ]
+    found.sort(key=lambda finding: order[finding.kind])  # which is stable
+    opened = Counter(type_ for type_, item in listed if item.ok)
+    total = Counter(type_ for type_, _ in listed)
+    types = (_STORIES, _CONTENTS, *library.others)
+    return Report(
+        tuple(TypeCount(each, opened[each], total[each]) for each in types), len(library.keystore), tuple(found)
+    )
+
+
+_STORIES: Final = "stories"
+_CONTENTS: Final = "storycontent"
+_KEYSTORE: Final = "keystore"
+_WITH_ID: Final = (_STORIES, "shelf")
+"""Types whose JSON has the object's meta as its ``id`` (content §4.1, §4.4)."""
+
+_Listed: TypeAlias = tuple[str, Opened]
+"""An object, and the type under which it was listed: its own may be missing."""
+
+
+def _listed(library: Library) -> Iterator[_Listed]:
+    """Every object once."""
+    contents = {id(story.content): story.content for story in library.stories if story.content is not None}
+    yield from ((_STORIES, story.card) for story in library.stories)
+    yield from ((_CONTENTS, content) for content in (*contents.values(), *library.orphans))
+    for type_, items in library.others.items():
+        yield from ((type_, item) for item in items)
+
+
+def _finding(kind: FindingKind, listed: _Listed, sentence: str, *others: ObjectName, **more: Any) -> Finding:
+    return Finding(kind, *_named(listed), sentence, others=others, **more)
+
+
+def _named(listed: _Listed) -> ObjectName:
+    type_, item = listed
+    return ObjectName(type_, item.stored.id, item.stored.meta)
+
+
+# ---- what cannot be read
+
+
+def _not_listed(library: Library) -> Iterator[Finding]:
+    for type_, error in library.unread.items():
+        yield Finding(FindingKind.NOT_LISTED, type_, "", None, f"Objects of this type could not be listed: {error}.")
+
+
+def _not_opened(library: Library, listed: Sequence[_Listed]) -> Iterator[Finding]:
+    boxes = (item for _, item in listed if item.state is OpenedState.NOT_AUTHENTIC)
+    suspicion = next((library.suspicion(item) for item in boxes), None)  # which is the same for all
+    for each in listed:
+        item = each[1]
+        if not item.ok:
+            suspected = suspicion if item.state is OpenedState.NOT_AUTHENTIC else None
+            sentence = f"It does not open: {item.problem.removeprefix('object: ')}{_LIKELIER[suspected]}."
+            yield _finding(FindingKind.NOT_OPENED, each, sentence, category=item.category, suspicion=suspected)
+
+
+_LIKELIER: Final = {
+    None: "",
+    Suspicion.ALTERED: "; others open, so it is likelier that this one was altered",
+    Suspicion.WRONG_KEY: "; nothing opens, so it is likelier that the keys are wrong",
+}
+
+
+def _contents(listed: Sequence[_Listed]) -> Iterator[Finding]:
+    for each in listed:
+        type_, item = each
+        if type_ != _CONTENTS or not item.ok:
+            continue
+        content = item.json()
+        story, document = content.get("story"), content.get("document")
+        if story is None and document is None:
+            yield _finding(FindingKind.NO_TEXT, each, "It holds neither a story nor a document.")
+        if document is not None and (problem := document_problem(document)):
+            yield _finding(FindingKind.UNREADABLE_DOCUMENT, each, f"Its text cannot be read: {problem}.")
+        if story is not None and (problem := text_problem(story)):
+            yield _finding(FindingKind.BROKEN_TEXT, each, f"Its text cannot be read: {problem}.")
+        if story is not None and (problem := history_problem(story)):
+            yield _finding(FindingKind.BROKEN_HISTORY, each, f"Its history does not hang together: {problem}.")
+
+
+# ---- what does not fit together
+
+
+def _stories(library: Library) -> Iterator[Finding]:
+    for content in library.orphans:
+        yield _finding(FindingKind.CONTENT_WITHOUT_STORY, (_CONTENTS, content), "No story leads to this content.")
+    for story in library.stories:
+        card = (_STORIES, story.card)
+        if story.content is None:
+            yield _finding(FindingKind.STORY_WITHOUT_CONTENT, card, "There is no content for this story.")
+        elif not story.consistent:
+            sentence = "The story and its content do not have the same meta."
+            yield _finding(FindingKind.METAS_DIFFER, card, sentence, _named((_CONTENTS, story.content)))
+
+
+def _cards(listed: Sequence[_Listed]) -> Iterator[Finding]:
+    by_id: dict[object, list[_Listed]] = {}
+    for each in listed:
+        by_id.setdefault(each[1].stored.id, []).append(each)
+    contents = [item.stored for type_, item in listed if type_ == _CONTENTS]
+    ids, metas = {stored.id: stored.meta for stored in contents}, {stored.meta for stored in contents}
+    for each in listed:
+        type_, item = each
+        if type_ not in _WITH_ID or not item.ok:
+            continue
+        card, meta = item.json(), item.stored.meta
+        if meta and card.get("id") != meta:
+            yield _finding(FindingKind.WRONG_ID, each, "The id inside it is not its meta.")
+        if type_ != _STORIES:
+            continue
+        if (named := card.get("remoteId")) != item.stored.id or not named:
+            yield _misnamed(FindingKind.WRONG_REMOTE_ID, each, named, by_id)
+        named = card.get("remoteStoryId")
+        if not isinstance(named, str) or named not in ids or (ids[named] != meta and meta in metas):
+            yield _misnamed(FindingKind.WRONG_REMOTE_STORY_ID, each, named, by_id)
+
+
+def _misnamed(kind: FindingKind, listed: _Listed, named: object, by_id: Mapping[object, Iterable[_Listed]]) -> Finding:
+    what = kind.value.removeprefix("wrong ")
+    if not isinstance(named, str) or not named:
+        return _finding(kind, listed, f"It has no {what}.")
+    others = tuple(map(_named, by_id.get(named, ())))
+    return _finding(kind, listed, f"Its {what} names {'another' if others else 'no'} object.", *others)
+
+
+def _metas(listed: Sequence[_Listed]) -> Iterator[Finding]:
+    by_meta: dict[str, list[_Listed]] = {}
+    for each in listed:
+        if meta := each[1].stored.meta:
+            by_meta.setdefault(meta, []).append(each)
+    for first, *others in by_meta.values():
+        types = sorted((first[0], *(type_ for type_, _ in others)))
+        if others and types != [_STORIES, _CONTENTS]:
+            sentence = f"{len(types)} objects have the same meta, and so the same key: {', '.join(types)}."
+            yield _finding(FindingKind.SHARED_META, first, sentence, *map(_named, others))
+
+
+# ---- the keystore
+
+
+def _keys(library: Library, listed: Sequence[_Listed]) -> Iterator[Finding]:
+    keys = library.keystore
+    if keys.repaired:
+        sentence = "Another program has damaged it; it could be read all the same, and storing it again heals it."
+        yield Finding(FindingKind.REPAIRED_KEYSTORE, _KEYSTORE, "", None, sentence)
+    used: dict[str, list[ObjectName]] = {}
+    for each in (each for each in listed if each[0] not in PLAIN_TYPES):
+        used.setdefault(each[1].stored.meta or "", []).append(_named(each))
+    for meta in keys.unusable:
+        sentence = f"This key has {len(keys[meta])} bytes instead of {KEY_SIZE}: it opens and seals nothing."
+        yield Finding(FindingKind.UNUSABLE_KEY, _KEYSTORE, "", meta, sentence, others=tuple(used.get(meta, ())))
+    if all(type_ in library.others for type_ in TYPES if type_ not in (*PLAIN_TYPES, _STORIES, _CONTENTS)):
+        for meta in keys:
+            if meta not in used:
+                yield Finding(FindingKind.UNUSED_KEY, _KEYSTORE, "", meta, "No object uses this key.")

@@ -1,0 +1,97 @@
+"""Whether a story's text hangs together: in the older form by content §5, in the newer by content §7.
+
+Each function takes any JSON, and gives what is wrong with it, for people and without a quote, or None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, cast
+
+from ..codecs.box import from_base64
+from ..errors import Damaged
+
+__all__ = ["document_problem", "history_problem", "text_problem"]
+
+_DOCUMENT: Final = b"\xd4\x14\x00"
+_NO_PARENT: Final = -1
+_NOWHERE: Final = -2
+
+
+def document_problem(document: object) -> str | None:
+    """What keeps a ``document`` from being read: so far its base64, and how it begins (content §7.1)."""
+    try:
+        data = from_base64(document, "document")
+    except Damaged:
+        return "it is not base64"
+    return None if data.startswith(_DOCUMENT) else "it does not begin as documents do"
+
+
+def text_problem(story: object) -> str | None:
+    """What keeps the text of a ``story`` from being read, which its fragments hold."""
+    fragments = _get(story, "fragments")
+    if not isinstance(fragments, list):
+        return "it has no list of fragments"
+    for number, fragment in enumerate(cast("list[object]", fragments)):
+        if not isinstance(_get(fragment, "data"), str):
+            return f"fragment {number} has no text"
+    return None
+
+
+def history_problem(story: object) -> str | None:
+    """What is wrong with the tree of a ``story``'s blocks, along which undo and redo go."""
+    blocks = _get(story, "datablocks")
+    if not isinstance(blocks, list):
+        return "it has no list of blocks"
+    problems = list(_problems(cast("list[object]", blocks), _get(story, "currentBlock")))
+    if not problems:
+        return None
+    return problems[0] + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else "")
+
+
+def _problems(blocks: Sequence[object], current: object) -> Iterator[str]:
+    """Numbers that name no block, children that have another parent, blocks that come before themselves."""
+    there = range(len(blocks))
+    parents = [_index(_get(block, "prevBlock")) for block in blocks]
+    if _index(current) not in there:
+        yield "the current block is not there"
+    for number, block in enumerate(blocks):
+        if number == 0 and parents[0] != _NO_PARENT:
+            yield "the root comes after a block"
+        if number != 0 and parents[number] not in there:
+            yield f"block {number} comes after one that is not there"
+        following = _get(block, "nextBlock")
+        if not isinstance(following, list):
+            yield f"block {number} does not say what comes next"
+            continue
+        for child in map(_index, cast("list[object]", following)):
+            if child not in there:
+                yield f"after block {number} comes one that is not there"
+            elif parents[child] != number:
+                yield f"after block {number} comes one that comes after another"
+    for number in _circles(parents):
+        yield f"block {number} comes after itself"
+
+
+def _circles(parents: Sequence[int]) -> Iterator[int]:
+    """A block of each circle. Linear: each block is walked over once."""
+    walked_from: dict[int, int] = {}
+    for start in range(len(parents)):
+        at = start
+        while 0 <= at < len(parents) and at not in walked_from:
+            walked_from[at] = start
+            at = parents[at]
+        if walked_from.get(at) == start:
+            yield at
+
+
+def _get(value: object, name: str) -> object:
+    """A field; None where there is none."""
+    return cast("dict[str, object]", value).get(name) if isinstance(value, dict) else None
+
+
+def _index(value: object) -> int:
+    """A whole number, `_NOWHERE` for anything else. To JavaScript 1 and 1.0 are one."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else _NOWHERE
