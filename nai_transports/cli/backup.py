@@ -14,12 +14,12 @@ from ..httpx import Client
 from .credentials import Email, UnsafePassword, Url, credentials, service
 from .failing import one_line
 from .opening import watched
+from .showing import Json
 from .stories import printable
 
-__all__ = ["AsJson", "Directory", "backup", "verify"]
+__all__ = ["Directory", "backup", "verify"]
 
 Directory: TypeAlias = Annotated[Path, typer.Argument(help="Of the backups of one account.", show_default=False)]
-AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
 
 
 def backup(
@@ -27,7 +27,7 @@ def backup(
     email: Email = None,
     unsafe_password: UnsafePassword = None,
     url: Url = None,
-    as_json: AsJson = False,
+    as_json: Json = False,
 ) -> None:
     """Keep all that the account has in a directory: readable, and sealed as it is stored.
 
@@ -51,7 +51,7 @@ def backup(
         typer.echo(f"{printable(type_)} could not be listed: {why}", err=True)
 
 
-def verify(directory: Directory, as_json: AsJson = False) -> None:
+def verify(directory: Directory, as_json: Json = False) -> None:
     """Read a directory of backups back, and compare everything in it with what was backed up. Needs no password."""
     with one_line("library verify"), vault.Vault(directory) as opened:
         report, runs = opened.verify(), opened.runs

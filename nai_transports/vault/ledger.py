@@ -10,6 +10,7 @@ from typing import Final
 from nai_proto.codecs.box import write_json
 from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject
 from nai_proto.errors import Damaged
+from nai_proto.objects import StoredKeystore
 
 from .shelf import digest_of, safe_name
 from .store import Store
@@ -35,13 +36,22 @@ class Ledger:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._taken: set[tuple[str, str]] = set()
+        self._aside = False
 
-    def begin(self, now: float, keystore: bytes) -> int:
-        """Another run, with the keystore's JSON as it is stored."""
+    def keep_keystore(self, stored: StoredKeystore) -> bytes:
+        """A keystore as it is stored; gives its digest."""
+        index = {} if stored.changeIndex is None else {"changeIndex": stored.changeIndex}
+        document = write_json({"keystore": stored.keystore, **index})
+        digest = digest_of(document)
+        self._store.execute("INSERT OR IGNORE INTO keystores VALUES (?, ?)", digest, document)
+        return digest
+
+    def begin(self, now: float, keystore: bytes, *, aside: bool) -> int:
+        """Another run, with the keystore of this digest."""
         self._taken.clear()
-        digest = digest_of(keystore)
-        self._store.execute("INSERT OR IGNORE INTO keystores VALUES (?, ?)", digest, keystore)
-        return self._store.execute("INSERT INTO runs (started, keystore) VALUES (?, ?)", now, digest)
+        self._aside = aside
+        statement = "INSERT INTO runs (started, keystore, aside) VALUES (?, ?, ?)"
+        return self._store.execute(statement, now, keystore, aside)
 
     def record(self, run: int, type_: str, position: int, item: Opened) -> tuple[int, bool]:
         """One object that a run has seen; gives its row, and whether the files have to follow."""
@@ -66,8 +76,10 @@ class Ledger:
             )
         store.execute("INSERT INTO seen VALUES (?, ?, ?)", run, version, position)
         kind = "opened" if item.ok else "unopened"
-        moved: bool = store.value(f"SELECT {kind} IS NOT ? FROM objects WHERE id = ?", version, object_)
-        store.execute(f"UPDATE objects SET {kind} = ?, gone = NULL WHERE id = ?", version, object_)
+        moves = f"{kind} IS NULL" if self._aside else f"{kind} IS NOT ?1"
+        moved: bool = store.value(f"SELECT {moves} FROM objects WHERE id = ?2", version, object_)
+        if moved:
+            store.execute(f"UPDATE objects SET {kind} = ? WHERE id = ?", version, object_)
         return object_, moved
 
     def _object(self, type_: str, id_: str, sealed: bytes) -> int:
@@ -121,15 +133,16 @@ class Ledger:
         )
         assert told is not None
         new, changed, unchanged, failed = told
-        store.execute(
-            f"UPDATE objects SET gone = ? WHERE gone IS NULL AND type IN ({marks}) AND id NOT IN"
-            " (SELECT object FROM current)",
-            *(run, *types),
-        )
-        store.execute(
-            "UPDATE objects SET settled = (SELECT version FROM current WHERE object = id)"
-            " WHERE id IN (SELECT object FROM current)"
-        )
+        if not self._aside:
+            store.execute(
+                f"UPDATE objects SET gone = ? WHERE gone IS NULL AND type IN ({marks})"
+                " AND id NOT IN (SELECT object FROM current)",
+                *(run, *types),
+            )
+            store.execute(
+                "UPDATE objects SET gone = NULL, settled = (SELECT version FROM current WHERE object = id)"
+                " WHERE id IN (SELECT object FROM current)"
+            )
         store.execute("UPDATE runs SET finished = ? WHERE id = ?", now, run)
         gone = store.value("SELECT count(*) FROM objects WHERE gone = ?", run)
         written = store.value("SELECT count(*) FROM versions WHERE run = ?", run)
@@ -137,24 +150,31 @@ class Ledger:
 
     def items(self, type_: str | None, run: int | None) -> Iterator[Opened]:
         """Objects as a run saw them, or, without one, as they last opened."""
-        chosen, order = "objects JOIN versions ON versions.id = coalesce(opened, unopened)", "objects.id"
-        if run is not None:
-            chosen = "seen JOIN versions ON versions.id = version JOIN objects ON objects.id = object AND seen.run = ?2"
-            order = "type, position"
+        if run is None:
+            statement = "SELECT coalesce(opened, unopened) FROM objects WHERE ?1 IS NULL OR type = ?1 ORDER BY id"
+            versions = [*self._store.rows(statement, type_)]
+        else:
+            statement = (
+                "SELECT versions.id FROM seen JOIN versions ON versions.id = version JOIN objects ON objects.id = object"
+                " WHERE seen.run = ?2 AND (?1 IS NULL OR type = ?1) ORDER BY type, position"
+            )
+            versions = [*self._store.rows(statement, type_, run)]
+        for (version,) in versions:
+            yield self._item(version)
+
+    def _item(self, version: int) -> Opened:
         statement = (
-            "SELECT sealed, document, plain, deflated, state, category, problem, compressed"
-            f" FROM {chosen} JOIN sealed ON sealed.digest = sealed LEFT JOIN plaintexts ON plaintexts.digest = plain"
-            f" WHERE ?1 IS NULL OR type = ?1 ORDER BY {order}"
+            "SELECT sealed, document, plain, deflated, state, category, problem, compressed FROM versions"
+            " JOIN sealed ON sealed.digest = sealed LEFT JOIN plaintexts ON plaintexts.digest = plain WHERE id = ?"
         )
-        values = (type_,) if run is None else (type_, run)
-        for sealed, document, plain, deflated, state, category, problem, compressed in self._store.rows(
-            statement, *values
-        ):
+        found = self._store.row(statement, version)
+        if found is not None:
+            sealed, document, plain, deflated, state, category, problem, compressed = found
             plaintext = b"" if deflated is None else _inflated(deflated)
-            if digest_of(document) != sealed or plain not in (None, digest_of(plaintext)):
-                raise Damaged("the vault's file is not what was written to it", category="vault")
-            stored = StoredObject.of(json.loads(document))
-            yield Opened(stored, OpenedState(state), category, problem, plaintext, bool(compressed))
+            if digest_of(document) == sealed and plain in (None, digest_of(plaintext)):
+                stored = StoredObject.of(json.loads(document))
+                return Opened(stored, OpenedState(state), category, problem, plaintext, bool(compressed))
+        raise Damaged("the vault's file is not what was written to it", category="vault")
 
     # ---- what the files show
 

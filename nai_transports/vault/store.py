@@ -8,6 +8,7 @@ How it stays whole:
 * The rollback journal, not the write-ahead log: it is one file, also on a network's disk, and nobody reads meanwhile.
 * ``synchronous=EXTRA`` and ``fullfsync``: what was committed is on the disk, also where flushing is not what it is called.
 * ``locking_mode=EXCLUSIVE``, taken at once and kept: one program at a time. The system frees it with a killed process.
+* ``temp_store=MEMORY``: nothing of it gets into temporary files elsewhere.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ CREATE TABLE runs (
     id INTEGER PRIMARY KEY,
     started REAL NOT NULL,
     keystore BLOB NOT NULL REFERENCES keystores,
-    finished REAL  -- set when everything is there and verified
+    aside INTEGER NOT NULL,  -- made before a restore: what it saw stays out of the way
+    finished REAL            -- set when everything is there and verified
 );
 
 CREATE TABLE objects (
@@ -102,7 +104,9 @@ class Store:
             # Any thread may use it, one at a time: an asynchronous program works in threads of a pool.
             self._db = sqlite3.connect(uri, _PATIENCE, isolation_level=None, check_same_thread=False, uri=True)
         try:
-            self._set("locking_mode=EXCLUSIVE", "synchronous=EXTRA", "fullfsync=ON", "foreign_keys=ON")
+            self._set(
+                "locking_mode=EXCLUSIVE", "synchronous=EXTRA", "fullfsync=ON", "foreign_keys=ON", "temp_store=MEMORY"
+            )
             with self.transaction("EXCLUSIVE"):
                 self._check(make=make)
         except BaseException:

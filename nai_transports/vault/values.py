@@ -18,6 +18,8 @@ class Run:
     "Seconds since 1970."
     finished: float | None
     "When all of it was in the vault, and had been verified; None if it did not come so far."
+    aside: bool = False
+    "Made before a restore, to go back to: what it saw is had by its number only."
 
 
 @dataclass(frozen=True, slots=True)

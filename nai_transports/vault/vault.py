@@ -11,10 +11,9 @@ from secrets import token_bytes
 from typing import Final, Self
 
 from nai_proto.account import email_hash
-from nai_proto.codecs.box import write_json
 from nai_proto.codecs.sealed import Opened
 from nai_proto.errors import Damaged, LocalProtocolError
-from nai_proto.library import KeystoreOpened, Library, LibraryEvent, OpeningEvent
+from nai_proto.library import KeystoreOpened, Library, LibraryEvent, OpeningEvent, ReplacingKeystore
 from nai_proto.objects import StoredKeystore
 
 from .ledger import Ledger, digests
@@ -66,8 +65,13 @@ class Vault:
 
     # ---- backing up
 
-    def begin(self, keystore: StoredKeystore) -> None:
+    def begin(self, keystore: StoredKeystore, *, aside: bool = False) -> None:
         """Begins a run, and puts in order what one that was killed has left; `keep` does it when the keystore comes.
+
+        Args:
+            keystore: as the account has it.
+            aside: is this only to go back to, should something that comes next go wrong? Then what this run sees is had
+                by its number, but does not take the place of what was there: not in the files, nor in `items`.
 
         Raises:
             LocalProtocolError: the vault cannot be made or written, or is damaged.
@@ -79,28 +83,33 @@ class Vault:
         if problem != "ok":
             raise LocalProtocolError(f"{self._shelf.root / NAME} is damaged, and nothing was written: {problem}")
         self._shelf.tidy()
-        index = {} if keystore.changeIndex is None else {"changeIndex": keystore.changeIndex}
         with self._opened.transaction():
-            self._run = self._ledger.begin(time.time(), write_json({"keystore": keystore.keystore, **index}))
+            self._run = self._ledger.begin(time.time(), self._ledger.keep_keystore(keystore), aside=aside)
         self._totals.clear()
 
-    def keep(self, event: OpeningEvent) -> None:
-        """Takes in what has been opened, or has not: when this returns, it is on the disk.
+    def keep(self, event: OpeningEvent | ReplacingKeystore) -> None:
+        """Takes in what has been opened, or has not, or is about to be replaced: when this returns, it is on the disk.
 
         Raises:
-            LocalProtocolError: it cannot be written. What was there is there still.
+            LocalProtocolError: it cannot be written. What was there is there still; the run is over, and may be begun anew.
         """
         match event:
             case KeystoreOpened():
                 self.begin(event.stored)
+            case ReplacingKeystore():
+                self._claim()
+                with self._opened.transaction():
+                    self._ledger.keep_keystore(event.previous)
             case LibraryEvent():
-                run, first = self._under_way, event.done - len(event.items)
+                run, self._run = self._under_way, None
+                first = event.done - len(event.items)
                 with self._opened.transaction():
                     told = [self._ledger.record(run, event.type, at, one) for at, one in enumerate(event.items, first)]
-                self._totals[event.type] = (event.done, event.total)
                 for object_, moved in told:
                     if moved:
                         self._place(self._ledger.files(object_))
+                self._totals[event.type] = (event.done, event.total)
+                self._run = run
 
     def finish(self, library: Library) -> Summary:
         """Ends a run: compares what is in the vault with what the service listed, writes the files that are missing, and
@@ -137,7 +146,8 @@ class Vault:
     @property
     def runs(self) -> tuple[Run, ...]:
         """All backups, the first one first."""
-        return tuple(Run(*row) for row in self._opened.rows("SELECT id, started, finished FROM runs ORDER BY id"))
+        rows = self._opened.rows("SELECT id, started, finished, aside FROM runs ORDER BY id")
+        return tuple(Run(number, started, finished, bool(aside)) for number, started, finished, aside in rows)
 
     def items(
         self,
@@ -150,7 +160,8 @@ class Vault:
         Args:
             type: only these.
             ids: only these.
-            run: as this run saw them. Without one, as they last opened, or if they never did, as they were last seen.
+            run: as this run saw them. Without one, as they last opened, or if they never did, as they were last seen;
+                but not in a run that was made before a restore.
 
         Raises:
             LocalProtocolError: there is no such run.
