@@ -375,3 +375,25 @@ def test_a_disk_that_is_full_loses_nothing(tmp_path: Path, monkeypatch: pytest.M
         assert "the last backup was interrupted" in problem
     assert backed_up(tmp_path / "vault", emulator).changed == 1
     check_current(tmp_path / "vault", owner)
+
+
+def test_every_file_is_on_the_disk_before_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: set[int] = set()
+    named: list[str] = []
+    fsync, replace = os.fsync, os.replace
+
+    def flush(handle: int) -> None:
+        fsync(handle)
+        flushed.add(os.fstat(handle).st_ino)
+
+    def name(source: str, target: Path) -> None:
+        assert os.stat(source).st_ino in flushed
+        named.append(target.name)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", flush)
+    monkeypatch.setattr(os, "replace", name)
+    backed_up(tmp_path / "vault", an_emulator()[0])
+    assert len(named) == 13
+    if sys.platform != "win32":
+        assert {path.stat().st_ino for path in (tmp_path, *tmp_path.rglob("*")) if path.is_dir()} <= flushed

@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -29,7 +29,7 @@ __all__ = ["Shelf", "digest_of", "safe_name"]
 
 _PLAIN: Final = re.compile("[A-Za-z0-9_-]{1,80}")
 _RESERVED: Final = re.compile("(con|prn|aux|nul|com[0-9]|lpt[0-9])", re.IGNORECASE)  # which Windows has no files of
-_TEMPORARY: Final = re.compile(r"\.[A-Za-z0-9_~-]+(?:\.sealed|\.unopened)?\.json\.\w{8}")  # as `files.write` makes them
+_TEMPORARY: Final = re.compile(r"\.[A-Za-z0-9_~-]+(?:\.sealed|\.unopened)?\.json\.\w{8}")  # as `files` makes them
 _PRIVATE: Final = 0o700
 
 
@@ -86,20 +86,17 @@ class Shelf:
         except OSError:
             return None
 
-    def place(self, name: str, data: bytes, known: bool) -> None:
-        """Writes a file, whole or not at all.
+    def place(self, contents: Mapping[str, bytes]) -> None:
+        """Writes files, each whole or not at all. Their names are relative to the vault, with slashes."""
+        for name in contents:
+            self.make(*name.split("/")[:-1])
+        files.write_all({self.root / name: data for name, data in contents.items()})
 
-        Args:
-            name: relative to the vault, with slashes.
-            data: what shall be in it.
-            known: if not, what is there now is nowhere else, and is set aside.
-        """
+    def set_aside(self, name: str) -> None:
+        """Another name for a file that is not ours."""
         path = self.root / name
-        self.make(*name.split("/")[:-1])
-        if not known:
-            with _told(path):
-                path.replace(path.with_name(f"{path.name}.set-aside-{digest_of(path.read_bytes()).hex()[:12]}"))
-        files.write(path, data)
+        with _told(path):
+            path.replace(path.with_name(f"{path.name}.set-aside-{digest_of(path.read_bytes()).hex()[:12]}"))
 
     def tidy(self) -> None:
         """Removes what a killed run left half-written."""

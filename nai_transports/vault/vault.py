@@ -25,6 +25,8 @@ from .verifying import verify
 __all__ = ["Vault"]
 
 _SALT: Final = 16
+_TOGETHER: Final = 64
+"""Files that are open at once while they are flushed; systems allow some hundreds."""
 
 
 class Vault:
@@ -105,9 +107,7 @@ class Vault:
                 first = event.done - len(event.items)
                 with self._opened.transaction():
                     told = [self._ledger.record(run, event.type, at, one) for at, one in enumerate(event.items, first)]
-                for object_, moved in told:
-                    if moved:
-                        self._place(self._ledger.files(object_))
+                self._place(file for object_, moved in told if moved for file in self._ledger.files(object_))
                 self._totals[event.type] = (event.done, event.total)
                 self._run = run
 
@@ -222,13 +222,19 @@ class Vault:
 
     def _place(self, files: Iterable[tuple[str, bytes]]) -> None:
         """Writes those files that are not as they have to be."""
+        contents: dict[str, bytes] = {}
         for name, digest in [*files]:
             found = self._shelf.digest(name)
-            if found != digest:
-                content = self._ledger.content(digest)
-                if content is not None:  # else verifying tells
-                    known = found is None or self._ledger.content(found) is not None
-                    self._shelf.place(name, content, known)
+            content = None if found == digest else self._ledger.content(digest)
+            if content is None:
+                continue
+            if found is not None and self._ledger.content(found) is None:
+                self._shelf.set_aside(name)
+            contents[name] = content
+            if len(contents) == _TOGETHER:
+                self._shelf.place(contents)
+                contents.clear()
+        self._shelf.place(contents)
 
 
 def _hashed(email: str, salt: bytes) -> bytes:
