@@ -98,6 +98,7 @@ def test_what_was_lost_or_changed_is_put_back_and_may_be_changed_again(person: P
     remove(owner, objects_of(owner, "storycontent")[0])
     changed = objects_of(owner, "stories")[1]
     put(owner, sealed("stories", changed.id, changed.meta or "", {"title": "Mine"}, keys_of(owner), 2))
+    put(owner, broken(objects_of(owner, "storycontent")[0], 0))
     there = state(owner)
 
     plan = person.run("restore", "--dry-run")
@@ -105,7 +106,9 @@ def test_what_was_lost_or_changed_is_put_back_and_may_be_changed_again(person: P
     assert "nothing was written" in plan.stdout
     facts = person.told("restore", "--dry-run")
     actions = sorted(step["action"] for step in facts["steps"])
-    assert actions == ["create", "create", "nothing", "nothing", "nothing", "update"]
+    assert actions == ["create", "create", "nothing", "nothing", "update", "update"]
+    titles = [step["title"] for step in facts["steps"]]
+    assert sorted(titles) == sorted([*before, *before])  # a content is told by its card's
     assert state(owner) == there
 
     asked = person.run("restore")

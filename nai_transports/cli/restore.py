@@ -50,8 +50,8 @@ def restore(
     items: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[ITEM]...",
-            help="Types, ids or titles of what to put back; everything if not given. A story is its card and its content.",
+            metavar="ITEM",
+            help="Types, ids or titles of what to put back, a story with its content; all that ever was if not given.",
             show_default=False,
         ),
     ] = None,
@@ -174,49 +174,48 @@ def _carried_out(client: Client, vault: Vault, library: Library, steps: Sequence
 # ---- telling
 
 
-def _print_plan(steps: Iterable[Step]) -> None:
+def _told(steps: Sequence[Step]) -> list[dict[str, str]]:
+    """The steps in words. Contents have the titles of their cards."""
+    titles = {step.item.stored.meta: _title(step.item) for step in steps if step.type == _STORY[0]}
+    return [
+        {
+            "type": step.type,
+            "id": step.item.stored.id,
+            "title": _title(step.item) or titles.get(step.item.stored.meta, ""),
+            "action": step.action.name.lower(),
+            "why": step.why,
+        }
+        for step in steps
+    ]
+
+
+def _print_plan(steps: Sequence[Step]) -> None:
     table = Table("type", "title", "id", "what", "why")
-    for step in steps:
+    for step, told in zip(steps, _told(steps), strict=True):
         if step.action is not Action.NOTHING:
-            told = step.type, _title(step.item), step.item.stored.id, step.action.value, step.why
-            table.add_row(*(Text(printable(text)) for text in told))
+            words = told["type"], told["title"], told["id"], step.action.value, step.why
+            table.add_row(*(Text(printable(word)) for word in words))
     if table.row_count:
         Console().print(table)
 
 
 def _say(
-    as_json: bool, steps: Sequence[Step], restored: Sequence[Restored] | None = None, number: int | None = None
+    as_json: bool, steps: Sequence[Step], restored: Sequence[Restored] | None = None, backup: int | None = None
 ) -> None:
-    if as_json:
-        told = [_facts(step) for step in steps] if restored is None else [_outcome(one) for one in restored]
-        typer.echo(json.dumps({"written": restored is not None, "backup": number, "steps": told}))
-        return
-    for one in restored or ():
-        if not one.saved.outcome.ok:
-            facts = _outcome(one)
-            typer.echo(printable(f"{facts['type']} {facts['id']}: {facts['outcome']}: {facts['error']}"), err=True)
+    told = _told(steps)
+    for facts, one in zip(told, restored or (), strict=False):
+        error = "" if one.saved.error is None else str(one.saved.error)
+        facts.update(outcome=one.saved.outcome.value, stored_id=one.saved.item.stored.id, error=error)
+        if not one.saved.outcome.ok and not as_json:
+            words = f"{facts['type']} {facts['title']} ({facts['id']}): {facts['outcome']}: {error}"
+            typer.echo(printable(words), err=True)
     there = sum(step.action is Action.NOTHING for step in steps)
-    if restored is None:
+    if as_json:
+        typer.echo(json.dumps({"written": restored is not None, "backup": backup, "steps": told}))
+    elif restored is None:
         typer.echo(f"{there} of {len(steps)} objects are there as they were; nothing was written.")
-        return
-    stored = sum(one.saved.outcome.ok and one.step.action.writes for one in restored)
-    typer.echo(f"{stored} objects are restored, {there} were there as they were.")
-    if number is not None:
-        typer.echo(f"Backup {number} has what was there before.")
-
-
-def _facts(step: Step) -> dict[str, str]:
-    stored = step.item.stored
-    return {
-        "type": stored.type,
-        "id": stored.id,
-        "title": _title(step.item),
-        "action": step.action.name.lower(),
-        "why": step.why,
-    }
-
-
-def _outcome(one: Restored) -> dict[str, str]:
-    saved = one.saved
-    error = "" if saved.error is None else str(saved.error)
-    return {**_facts(one.step), "outcome": saved.outcome.value, "stored_id": saved.item.stored.id, "error": error}
+    else:
+        stored = sum(one.saved.outcome.ok and one.step.action.writes for one in restored)
+        typer.echo(f"{stored} objects are restored, {there} were there as they were.")
+        if backup is not None:
+            typer.echo(f"Backup {backup} has what was there before.")

@@ -76,8 +76,8 @@ class Ledger:
             )
         store.execute("INSERT INTO seen VALUES (?, ?, ?)", run, version, position)
         kind = "opened" if item.ok else "unopened"
-        moves = f"{kind} IS NULL" if self._aside else f"{kind} IS NOT ?1"
-        moved: bool = store.value(f"SELECT {moves} FROM objects WHERE id = ?2", version, object_)
+        shown: int | None = store.value(f"SELECT {kind} FROM objects WHERE id = ?", object_)
+        moved = shown is None if self._aside else shown != version
         if moved:
             store.execute(f"UPDATE objects SET {kind} = ? WHERE id = ?", version, object_)
         return object_, moved
@@ -148,19 +148,20 @@ class Ledger:
         written = store.value("SELECT count(*) FROM versions WHERE run = ?", run)
         return new, changed, unchanged, gone, failed, written
 
-    def items(self, type_: str | None, run: int | None) -> Iterator[Opened]:
-        """Objects as a run saw them, or, without one, as they last opened."""
+    def items(self, wanted: str | None, run: int | None) -> Iterator[Opened]:
+        """Objects of a type, or of all, as a run saw them, or, without one, as they last opened."""
         if run is None:
-            statement = "SELECT coalesce(opened, unopened) FROM objects WHERE ?1 IS NULL OR type = ?1 ORDER BY id"
-            versions = [*self._store.rows(statement, type_)]
+            statement = "SELECT coalesce(opened, unopened), type FROM objects ORDER BY id"
+            versions = [*self._store.rows(statement)]
         else:
             statement = (
-                "SELECT versions.id FROM seen JOIN versions ON versions.id = version JOIN objects ON objects.id = object"
-                " WHERE seen.run = ?2 AND (?1 IS NULL OR type = ?1) ORDER BY type, position"
+                "SELECT version, type FROM seen JOIN versions ON versions.id = version JOIN objects ON objects.id = object"
+                " WHERE seen.run = ? ORDER BY type, position"
             )
-            versions = [*self._store.rows(statement, type_, run)]
-        for (version,) in versions:
-            yield self._item(version)
+            versions = [*self._store.rows(statement, run)]
+        for version, type_ in versions:
+            if wanted in (None, type_):
+                yield self._item(version)
 
     def _item(self, version: int) -> Opened:
         statement = (
@@ -188,9 +189,9 @@ class Ledger:
         statement = (
             "SELECT type, file, good.plain, good.sealed, bad.sealed FROM objects"
             " LEFT JOIN versions AS good ON good.id = opened LEFT JOIN versions AS bad ON bad.id = unopened"
-            " WHERE ?1 IS NULL OR objects.id = ?1"
         )
-        for type_, file, *shown in store.rows(statement, object_):
+        one = () if object_ is None else (object_,)
+        for type_, file, *shown in store.rows(statement + " WHERE objects.id = ?" * len(one), *one):
             for ending, digest in zip(("", ".sealed", ".unopened"), shown, strict=True):
                 if digest is not None:
                     yield f"{safe_name(type_)}/{file}{ending}.json", digest
