@@ -18,6 +18,7 @@ SUBJECTS = {
     "imports": {"bare interpreter", "nai_proto", "nai_proto.text"},
     "keystore": {"msgspec + secretbox, unchecked", "open_keystore", "seal_keystore"},
     "language": {"plain", "top-k and 10 logprobs"},
+    "objects": {"secretbox + zlib + msgspec, unchecked", "open_objects", "seal_object"},
     "sse": {"limit: split + msgspec typed", "TokenReader", "Call"},
     "streams": {"raw socket, by hand", "asyncio", "trio", "plain httpx, not parsed", "httpx"},
     "tokens": {"struct", "array", "pack", "unpack"},

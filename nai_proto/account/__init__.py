@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         set_consent,
         verify_email,
     )
+    from .contests import link_usage, submission, submit, vote, voted, withdraw_vote
     from .password import change_password
     from .reading import (
         client_settings,
@@ -61,6 +62,7 @@ else:
             "bind_subscription change_mailing_consent change_subscription delete_account finish_deletion "
             "request_deletion request_recovery resend_verification set_client_settings set_consent verify_email"
         ),
+        "contests": "link_usage submission submit vote voted withdraw_vote",
         "password": "change_password",
         "reading": (
             "client_settings gift_keys information osano_external_id priority subscription trial_status user_data"
@@ -97,6 +99,7 @@ __all__ = [
     "finish_deletion",
     "gift_keys",
     "information",
+    "link_usage",
     "login",
     "login_spelled",
     "login_with_google",
@@ -111,9 +114,14 @@ __all__ = [
     "resend_verification",
     "set_client_settings",
     "set_consent",
+    "submission",
+    "submit",
     "subscription",
     "trial_status",
     "unvalidated",
     "user_data",
     "verify_email",
+    "vote",
+    "voted",
+    "withdraw_vote",
 ]

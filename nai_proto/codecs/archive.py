@@ -8,19 +8,17 @@ Deflated bytes differ between libraries and levels: compare what they inflate to
 
 from __future__ import annotations
 
-import zlib
 from typing import Final
 
 from ..errors import Damaged, LimitExceeded
 from ..limits import Limits
+from . import fast
 
 __all__ = ["MARK", "deflate", "inflate", "pack", "split", "unpack"]
 
 MARK: Final = bytes(15) + b"\x01"
 """In front of what is compressed. A random nonce begins with it once in 2**128 times."""
 
-_RAW: Final = -zlib.MAX_WBITS
-_LEVEL: Final = 9
 _FREE: Final = 1_048_576
 """So many bytes are inflated whatever the ratio: small documents may well repeat themselves."""
 
@@ -42,8 +40,8 @@ def split(data: bytes) -> tuple[bytes, bool]:
 
 
 def deflate(payload: bytes) -> bytes:
-    """Raw deflate at the highest level."""
-    return zlib.compress(payload, _LEVEL, _RAW)
+    """Raw deflate."""
+    return fast.deflate(payload)
 
 
 def inflate(data: bytes, limits: Limits = Limits()) -> bytes:
@@ -55,18 +53,17 @@ def inflate(data: bytes, limits: Limits = Limits()) -> bytes:
     """
     allowed = max(_FREE, limits.unpacked_ratio * len(data))
     most, what = min((limits.unpacked, "unpacked bytes"), (allowed, "unpacked bytes for their packed size"))
-    stream = zlib.decompressobj(_RAW)
     try:
-        payload = stream.decompress(data, most + 1)
-    except zlib.error:
+        payload, whole, behind = fast.inflate(data, most + 1)
+    except ValueError:
         problem = "not raw deflate"
     else:
         if len(payload) > most:
             raise LimitExceeded(what, limit=most, value=len(payload))
-        if not stream.eof:
+        if not whole:
             problem = "cut short"
-        elif stream.unused_data:
-            problem = f"{len(stream.unused_data)} bytes follow its end"
+        elif behind:
+            problem = f"{behind} bytes follow its end"
         else:
             return payload
     raise Damaged(f"compressed data: {problem}", category="bad deflate")

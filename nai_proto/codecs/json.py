@@ -219,10 +219,20 @@ def _nothing(_: object) -> None:
 
 def check_depth(data: bytes | bytearray, most: int) -> None:
     """Raises LimitExceeded (``what`` is ``"JSON depth"``) for a document of more than ``most`` levels."""
-    if len(data) > most and data.count(b"[") + data.count(b"{") > most:
+    if len(data) > most and _several(data, b"[", most) + _several(data, b"{", most) > most:
         levels = _depth(data)
         if levels > most:
             raise LimitExceeded("JSON depth", limit=most, value=levels)
+
+
+def _several(data: bytes | bytearray, mark: bytes, most: int) -> int:
+    """How often there is this byte, and no more than one above ``most``: long texts with few of it are passed in leaps."""
+    at = -1
+    for found in range(most + 1):
+        at = data.find(mark, at + 1)
+        if at < 0:
+            return found
+    return most + 1
 
 
 def _depth(data: bytes | bytearray) -> int:

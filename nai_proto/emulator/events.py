@@ -31,6 +31,10 @@ class _Vote(msgspec.Struct):
     id: str
 
 
+class _Visitor(msgspec.Struct):
+    anonymous_user_id: str
+
+
 def handlers() -> Mapping[str, Handle]:
     """By the names of the endpoint table."""
     return {
@@ -39,6 +43,7 @@ def handlers() -> Mapping[str, Handle]:
         "vote": _vote,
         "get_vote": _get_vote,
         "delete_vote": _delete_vote,
+        "link_usage": _link_usage,
     }
 
 
@@ -69,4 +74,9 @@ def _delete_vote(asked: Asked) -> Handler:
     if votes.get(event) != {"id": asked.body(_Vote).id}:
         raise Refused(409, "No such vote")
     del votes[event]
+    yield from answer_empty(asked.row.status)
+
+
+def _link_usage(asked: Asked) -> Handler:
+    asked.body(_Visitor)
     yield from answer_empty(asked.row.status)

@@ -1,0 +1,38 @@
+"""The id of a module that a user trained, from the data of its file (content §4.5).
+
+The id holds the key that the data is sealed with, and the key is a hash of the data: equal modules have equal ids, and
+whoever knows the id can use the module. So it is not a name to be shown around.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from nacl.bindings import crypto_secretbox
+
+from .box import KEY_SIZE, NONCE_SIZE, to_base64
+
+__all__ = ["module_id", "sealed_module"]
+
+
+def module_id(model: str, data: str) -> str:
+    """``model:hex:hex``, which a request has as its ``prefix``. One third-party tool is the source for it.
+
+    Args:
+        model: id of the model that the module was trained for.
+        data: of the module's file: base64, taken as text.
+    """
+    sealed, key = _sealed(data)
+    return f"{model}:{blake2b(sealed, digest_size=KEY_SIZE).hexdigest()}:{key.hex()}"
+
+
+def sealed_module(data: str) -> str:
+    """What the service keeps of the module under its id: base64 of nonce and box."""
+    return to_base64(_sealed(data)[0])
+
+
+def _sealed(data: str) -> tuple[bytes, bytes]:
+    text = data.encode()
+    key = blake2b(text, digest_size=KEY_SIZE).digest()
+    nonce = blake2b(key, digest_size=NONCE_SIZE).digest()
+    return nonce + crypto_secretbox(text, nonce, key), key

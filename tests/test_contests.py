@@ -1,0 +1,52 @@
+"""Submissions and votes, as operations against the emulator (native §6, §17.2)."""
+
+from __future__ import annotations
+
+import binascii
+from typing import Any
+
+import pytest
+
+from nai_proto import account
+from nai_proto.errors import ConflictError, LocalProtocolError
+from nai_proto.exchange.flow import using
+from nai_proto.testing import converse
+from tests.support import an_emulator
+
+WHO = {"data_name": "a tale", "author_name": "A. Writer", "author_email": "writer@example.com"}
+
+
+def test_what_is_handed_in_is_told_again() -> None:
+    emulator, owner = an_emulator()
+
+    def run(operation: Any) -> Any:
+        return converse(using(owner.persistent_token, operation), emulator).result
+
+    assert run(account.submission("autumn")) == {}
+    run(account.submit("autumn", b"Once", **WHO, socials="none"))
+    told = run(account.submission("autumn"))
+    assert binascii.a2b_base64(told.pop("data")) == b"Once"
+    expected = {"dataName": "a tale", "authorName": "A. Writer", "authorEmail": "writer@example.com"}
+    assert told == {**expected, "event": "autumn", "socials": "none", "mediums": ""}
+
+
+def test_an_account_votes_once_and_may_take_it_back() -> None:
+    emulator, owner = an_emulator()
+
+    def played(operation: Any) -> Any:
+        return converse(using(owner.persistent_token, operation), emulator)
+
+    assert played(account.vote("autumn", "7")).result is None
+    assert played(account.voted("autumn")).result == {"id": "7"}
+    assert isinstance(played(account.vote("autumn", "8")).error, ConflictError)
+    assert played(account.withdraw_vote("autumn", "7")).result is None
+    assert played(account.voted("autumn")).result == {}
+    assert played(account.link_usage("anon-1")).result is None
+
+
+@pytest.mark.parametrize(("name", "most"), [("data_name", 256), ("author_email", 256), ("socials", 4096)])
+def test_a_text_that_is_too_long_is_refused_before_it_is_sent(name: str, most: int) -> None:
+    fields = {**WHO, name: "x" * most}
+    assert account.submit("autumn", b"", **fields).request.body
+    with pytest.raises(LocalProtocolError, match=f"at most {most} characters, not {most + 1}"):
+        account.submit("autumn", b"", **{**fields, name: "x" * (most + 1)})
