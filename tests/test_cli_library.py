@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from nai_proto.codecs.sealed import StoredObject, open_object, seal_object
 from nai_proto.emulator import Account
+from nai_proto.http import Head
+from nai_proto.library import read_story_file
+from nai_proto.library.file_names import safe_name
 from nai_transports.cli.app import app
 from nai_transports.serve import serving
 from tests.support import EMAIL, PASSWORD, an_emulator
-from tests.test_library import TITLES, change
+from tests.test_library import TITLES, change, keys_of, refusing
 
 
 @pytest.fixture
@@ -28,6 +34,13 @@ def owner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
 
 def nai(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["library", *arguments])
+
+
+def rewrite(owner: Account, type: str, index: int, **fields: Any) -> None:  # noqa: A002
+    """Changes fields inside an object, and seals it again."""
+    keys, stored = keys_of(owner), owner.storage.objects[type][index]
+    opened = open_object(stored, keys)
+    change(owner, type, index, data=seal_object(opened, keys, {**opened.json(), **fields}))
 
 
 # ---- list
@@ -47,3 +60,158 @@ def test_the_list_has_every_story_with_its_state(owner: Account) -> None:
     assert [facts["state"] for facts in listed] == ["ok", "content: damaged", "card: damaged"]
     assert [facts["size"] is None for facts in listed] == [False, True, False]
     assert listed[0]["created_at"] == pytest.approx(owner.storage.objects["stories"][0].lastUpdatedAt, abs=1)
+
+
+# ---- show
+
+
+def test_a_story_is_shown_by_title_or_id(owner: Account) -> None:
+    card, content = (owner.storage.objects[type_][0] for type_ in ("stories", "storycontent"))
+    shown = nai("show", TITLES[0])
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    for text in (TITLES[0], card.id, card.meta, content.id, "sea", "The boats came in with the tide", "UTC"):
+        assert text is not None
+        assert text in shown.stdout
+    for name in ("the quiet HARBOUR ", card.id, card.meta or "", content.id):
+        assert nai("show", name).stdout == shown.stdout
+    facts = json.loads(nai("show", card.id, "--json").stdout)
+    assert facts["id"] == card.id
+    assert facts["text"] == "The boats came in with the tide, and nobody counted them."
+    assert facts["characters"] == len(facts["text"])
+    assert nai("show", card.id, "--text").stdout == facts["text"] + "\n"
+
+
+def test_memory_and_author_s_note_are_shown_and_a_long_text_is_cut(owner: Account) -> None:
+    story = {"fragments": [{"data": "long " * 200}]}
+    rewrite(owner, "storycontent", 0, story=story, context=[{"text": "A cove.\nA boat."}, {"text": "Be brief."}])
+    shown = nai("show", TITLES[0]).stdout
+    assert "memory\nA cove.\nA boat.\n" in shown
+    assert "authors note\nBe brief.\n" in shown
+    assert shown.endswith("long  …\n")
+    assert nai("show", TITLES[0], "--text").stdout == "long " * 200 + "\n"
+
+
+def test_of_a_text_that_is_not_known_the_preview_is_shown(owner: Account) -> None:
+    rewrite(owner, "storycontent", 0, story=None, document="AA==", context={}, lorebook=7)
+    rewrite(owner, "stories", 0, tags=[1, "sea"], createdAt=True, lastUpdatedAt=1e99)
+    change(owner, "storycontent", 1, data="?")
+    shown = nai("show", TITLES[0])
+    assert "preview\nThe boats came in" in shown.stdout
+    assert "created at" not in shown.stdout
+    for title, state in ((TITLES[0], "ok"), (TITLES[1], "content: damaged")):
+        done = nai("show", title, "--text")
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert done.stderr == f"nai library show: its text is not to be had ({state})\n"
+
+
+def test_which_story_is_meant_must_be_clear(owner: Account) -> None:
+    rewrite(owner, "stories", 1, title=TITLES[0].upper())
+    assert nai("show", TITLES[0]).exit_code == 0  # letter by letter
+    done = nai("show", TITLES[0].lower())
+    assert done.exit_code == 1
+    for stored in owner.storage.objects["stories"][:2]:
+        assert stored.id in done.stderr
+    for name in ("nothing", ""):
+        done = nai("show", name)
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert done.stderr.startswith("nai library show: no story is called")
+
+
+def test_what_could_steer_a_terminal_is_never_printed(owner: Account) -> None:
+    evil = "\x1b]0;\x07\u202e\ud83d"
+    rewrite(owner, "stories", 0, title=evil, description=evil, tags=[evil])
+    rewrite(owner, "storycontent", 0, context=[{"text": evil}], story={"fragments": [{"data": evil}]})
+    stored = owner.storage.objects["stories"][0]
+    for command in (["list"], ["show", stored.id]):
+        done = nai(*command)
+        assert done.exit_code == 0
+        assert not set("\x1b\x07\u202e") & set(done.stdout)
+        done = nai(*command, "--json")
+        assert done.exit_code == 0
+        assert not set("\x1b\x07") & set(done.stdout)
+    assert json.loads(nai("show", stored.id, "--json").stdout)["title"] == evil
+    assert nai("show", stored.id, "--text").exit_code == 0
+
+
+# ---- export
+
+
+def tree(directory: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(directory).as_posix(): path.read_bytes() for path in directory.rglob("*") if path.is_file()
+    }
+
+
+def test_an_export_writes_what_the_library_holds(owner: Account, tmp_path: Path) -> None:
+    change(owner, "storycontent", 1, data="?")
+    done = nai("export", str(tmp_path / "new" / "out"))
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout == f"{tmp_path / 'new' / 'out'}: 7 files written\n"
+    written = tree(tmp_path / "new" / "out")
+    lost = owner.storage.objects["storycontent"][1].id
+    assert set(written) == {
+        f"stories/{TITLES[0]}.story",
+        f"stories/{TITLES[0]}.txt",
+        f"stories/{TITLES[1]}.json",
+        f"stories/{TITLES[2]}.story",
+        f"stories/{TITLES[2]}.txt",
+        f"sealed/storycontent/{safe_name(lost)}.sealed",
+        f"sealed/storycontent/{safe_name(lost)}.json",
+    }
+    card, content = read_story_file(written[f"stories/{TITLES[0]}.story"])
+    assert (card["title"], content["storyContentVersion"]) == (TITLES[0], 4)
+    assert written[f"stories/{TITLES[2]}.txt"].decode() == "むかしむかし、あるところに。 🦢"
+
+
+def test_nothing_is_written_over_unless_it_is_said(owner: Account, tmp_path: Path) -> None:
+    assert nai("export", str(tmp_path)).exit_code == 0
+    before = tree(tmp_path)
+    assert nai("export", str(tmp_path)).stdout == f"{tmp_path}: 6 files there already\n"
+    mine = tmp_path / "stories" / f"{TITLES[0]}.txt"
+    mine.write_text("my own", "utf-8")
+    done = nai("export", str(tmp_path))
+    assert done.exit_code == 1
+    assert f"{mine} holds something else, and is kept" in done.stderr
+    assert done.stdout == f"{tmp_path}: 5 files there already, 1 file kept\n"
+    assert mine.read_text("utf-8") == "my own"
+    done = nai("export", str(tmp_path), "--overwrite")
+    assert (done.exit_code, done.stdout) == (0, f"{tmp_path}: 1 file written, 5 files there already\n")
+    assert tree(tmp_path) == before
+
+
+def test_only_some_stories_may_be_exported(owner: Account, tmp_path: Path) -> None:
+    owner.storage.objects["presets"].append(StoredObject(id="p", type="presets", meta="", data="e30="))
+    ids = [stored.id for stored in owner.storage.objects["stories"]]
+    assert nai("export", str(tmp_path), "--only", ids[2], "--only", TITLES[0]).exit_code == 0
+    assert {name.partition(".")[0] for name in tree(tmp_path)} == {f"stories/{TITLES[0]}", f"stories/{TITLES[2]}"}
+    done = nai("export", str(tmp_path / "none"), "--only", "nothing")
+    assert done.exit_code == 1
+    assert not (tmp_path / "none").exists()
+
+
+def test_what_could_not_be_listed_or_written_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with serving(refusing(an_emulator()[0], "/user/objects/shelf", Head(404))) as url:
+        monkeypatch.setenv("NAI_PASSWORD", PASSWORD)
+        done = nai("export", str(tmp_path), "--url", url, "--email", EMAIL)
+        assert done.exit_code == 1
+        assert done.stderr.startswith("nai library export: shelf could not be listed: 404")
+        assert len(tree(tmp_path)) == 6
+        (tmp_path / "file").write_bytes(b"")
+        (tmp_path / "blocked").mkdir()
+        (tmp_path / "blocked" / "stories").write_bytes(b"")
+        done = nai("export", str(tmp_path / "blocked"), "--url", url, "--email", EMAIL)
+        assert done.exit_code == 1
+        assert done.stderr.endswith("stories cannot be made: File exists\n")
+
+
+def test_of_an_empty_account_there_is_nothing_to_export(owner: Account, tmp_path: Path) -> None:
+    owner.storage.clear_stories()
+    assert nai("export", str(tmp_path)).stdout == f"{tmp_path}: nothing to export\n"
+    assert nai("list", "--json").stdout == "[]\n"
+
+
+def test_on_a_terminal_an_export_shows_how_far_it_is(
+    owner: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "items" in nai("export", str(tmp_path)).stderr

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from .access import Access, log_in
 from .checking import Finding, FindingKind, ObjectName, Report, Severity, TypeCount, check
+from .exporting import ExportedFile, exported
 from .keys import KeysSaved, ReplacingKeystore, save_keys
 from .opening import KeystoreOpened, LibraryEvent, OpeningEvent, open_library, read_library
 from .restoring import Action, Restored, Step, plan_restore, restore
 from .stories import create_story, delete_story
+from .story_file import read_story_file, story_file
 from .values import Library, Story, Suspicion, link
 from .writing import Change, Outcome, Saved, Written, save_objects, write_object
 
@@ -19,6 +21,7 @@ __all__ = [
     "Access",
     "Action",
     "Change",
+    "ExportedFile",
     "Finding",
     "FindingKind",
     "KeysSaved",
@@ -41,13 +44,16 @@ __all__ = [
     "check",
     "create_story",
     "delete_story",
+    "exported",
     "link",
     "log_in",
     "open_library",
     "plan_restore",
     "read_library",
+    "read_story_file",
     "restore",
     "save_keys",
     "save_objects",
+    "story_file",
     "write_object",
 ]

@@ -10,11 +10,12 @@ import enum
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
 from ..codecs.box import KEY_SIZE
-from ..codecs.sealed import PLAIN_TYPES, Opened, OpenedState
+from ..codecs.sealed import PLAIN_TYPES
 from ..objects import TYPES
+from .listing import Listed, listed, suspicions
 from .structure import document_problem, history_problem, text_problem
 from .values import Library, Suspicion
 
@@ -137,20 +138,20 @@ def check(library: Library) -> Report:
 
     Each content is read once, which takes about as long as opening it did: `nai_proto.compute` takes it off an event loop.
     """
-    listed = list(_listed(library))
+    items = list(listed(library))
     order = {kind: number for number, kind in enumerate(FindingKind)}
     found = [
         *_not_listed(library),
-        *_not_opened(library, listed),
-        *_contents(listed),
+        *_not_opened(library),
+        *_contents(items),
         *_stories(library),
-        *_cards(listed),
-        *_metas(listed),
-        *_keys(library, listed),
+        *_cards(items),
+        *_metas(items),
+        *_keys(library, items),
     ]
     found.sort(key=lambda finding: order[finding.kind])  # which is stable
-    opened = Counter(type_ for type_, item in listed if item.ok)
-    total = Counter(type_ for type_, _ in listed)
+    opened = Counter(type_ for type_, item in items if item.ok)
+    total = Counter(type_ for type_, _ in items)
     types = (_STORIES, _CONTENTS, *library.others)
     return Report(
         tuple(TypeCount(each, opened[each], total[each]) for each in types), len(library.keystore), tuple(found)
@@ -163,25 +164,13 @@ _KEYSTORE: Final = "keystore"
 _WITH_ID: Final = (_STORIES, "shelf")
 """Types whose JSON has the object's meta as its ``id`` (content §4.1, §4.4)."""
 
-_Listed: TypeAlias = tuple[str, Opened]
-"""An object, and the type under which it was listed: its own may be missing."""
+
+def _finding(kind: FindingKind, about: Listed, sentence: str, *others: ObjectName, **more: Any) -> Finding:
+    return Finding(kind, *_named(about), sentence, others=others, **more)
 
 
-def _listed(library: Library) -> Iterator[_Listed]:
-    """Every object once."""
-    contents = {id(story.content): story.content for story in library.stories if story.content is not None}
-    yield from ((_STORIES, story.card) for story in library.stories)
-    yield from ((_CONTENTS, content) for content in (*contents.values(), *library.orphans))
-    for type_, items in library.others.items():
-        yield from ((type_, item) for item in items)
-
-
-def _finding(kind: FindingKind, listed: _Listed, sentence: str, *others: ObjectName, **more: Any) -> Finding:
-    return Finding(kind, *_named(listed), sentence, others=others, **more)
-
-
-def _named(listed: _Listed) -> ObjectName:
-    type_, item = listed
+def _named(about: Listed) -> ObjectName:
+    type_, item = about
     return ObjectName(type_, item.stored.id, item.stored.meta)
 
 
@@ -193,15 +182,11 @@ def _not_listed(library: Library) -> Iterator[Finding]:
         yield Finding(FindingKind.NOT_LISTED, type_, "", None, f"Objects of this type could not be listed: {error}.")
 
 
-def _not_opened(library: Library, listed: Sequence[_Listed]) -> Iterator[Finding]:
-    boxes = (item for _, item in listed if item.state is OpenedState.NOT_AUTHENTIC)
-    suspicion = next((library.suspicion(item) for item in boxes), None)  # which is the same for all
-    for each in listed:
+def _not_opened(library: Library) -> Iterator[Finding]:
+    for each, suspicion in suspicions(library):
         item = each[1]
-        if not item.ok:
-            suspected = suspicion if item.state is OpenedState.NOT_AUTHENTIC else None
-            sentence = f"It does not open: {item.problem.removeprefix('object: ')}{_LIKELIER[suspected]}."
-            yield _finding(FindingKind.NOT_OPENED, each, sentence, category=item.category, suspicion=suspected)
+        sentence = f"It does not open: {item.problem.removeprefix('object: ')}{_LIKELIER[suspicion]}."
+        yield _finding(FindingKind.NOT_OPENED, each, sentence, category=item.category, suspicion=suspicion)
 
 
 _LIKELIER: Final = {
@@ -211,8 +196,8 @@ _LIKELIER: Final = {
 }
 
 
-def _contents(listed: Sequence[_Listed]) -> Iterator[Finding]:
-    for each in listed:
+def _contents(items: Sequence[Listed]) -> Iterator[Finding]:
+    for each in items:
         type_, item = each
         if type_ != _CONTENTS or not item.ok:
             continue
@@ -243,13 +228,13 @@ def _stories(library: Library) -> Iterator[Finding]:
             yield _finding(FindingKind.METAS_DIFFER, card, sentence, _named((_CONTENTS, story.content)))
 
 
-def _cards(listed: Sequence[_Listed]) -> Iterator[Finding]:
-    by_id: dict[object, list[_Listed]] = {}
-    for each in listed:
+def _cards(items: Sequence[Listed]) -> Iterator[Finding]:
+    by_id: dict[object, list[Listed]] = {}
+    for each in items:
         by_id.setdefault(each[1].stored.id, []).append(each)
-    contents = [item.stored for type_, item in listed if type_ == _CONTENTS]
+    contents = [item.stored for type_, item in items if type_ == _CONTENTS]
     ids, metas = {stored.id: stored.meta for stored in contents}, {stored.meta for stored in contents}
-    for each in listed:
+    for each in items:
         type_, item = each
         if type_ not in _WITH_ID or not item.ok:
             continue
@@ -265,17 +250,17 @@ def _cards(listed: Sequence[_Listed]) -> Iterator[Finding]:
             yield _misnamed(FindingKind.WRONG_REMOTE_STORY_ID, each, named, by_id)
 
 
-def _misnamed(kind: FindingKind, listed: _Listed, named: object, by_id: Mapping[object, Iterable[_Listed]]) -> Finding:
+def _misnamed(kind: FindingKind, about: Listed, named: object, by_id: Mapping[object, Iterable[Listed]]) -> Finding:
     what = kind.value.removeprefix("wrong ")
     if not isinstance(named, str) or not named:
-        return _finding(kind, listed, f"It has no {what}.")
+        return _finding(kind, about, f"It has no {what}.")
     others = tuple(map(_named, by_id.get(named, ())))
-    return _finding(kind, listed, f"Its {what} names {'another' if others else 'no'} object.", *others)
+    return _finding(kind, about, f"Its {what} names {'another' if others else 'no'} object.", *others)
 
 
-def _metas(listed: Sequence[_Listed]) -> Iterator[Finding]:
-    by_meta: dict[str, list[_Listed]] = {}
-    for each in listed:
+def _metas(items: Sequence[Listed]) -> Iterator[Finding]:
+    by_meta: dict[str, list[Listed]] = {}
+    for each in items:
         if meta := each[1].stored.meta:
             by_meta.setdefault(meta, []).append(each)
     for first, *others in by_meta.values():
@@ -288,13 +273,13 @@ def _metas(listed: Sequence[_Listed]) -> Iterator[Finding]:
 # ---- the keystore
 
 
-def _keys(library: Library, listed: Sequence[_Listed]) -> Iterator[Finding]:
+def _keys(library: Library, items: Sequence[Listed]) -> Iterator[Finding]:
     keys = library.keystore
     if keys.repaired:
         sentence = "Another program has damaged it; it could be read all the same, and storing it again heals it."
         yield Finding(FindingKind.REPAIRED_KEYSTORE, _KEYSTORE, "", None, sentence)
     used: dict[str, list[ObjectName]] = {}
-    for each in (each for each in listed if each[0] not in PLAIN_TYPES):
+    for each in (each for each in items if each[0] not in PLAIN_TYPES):
         used.setdefault(each[1].stored.meta or "", []).append(_named(each))
     for meta in keys.unusable:
         sentence = f"This key has {len(keys[meta])} bytes instead of {KEY_SIZE}: it opens and seals nothing."

@@ -19,7 +19,10 @@ from .stories import printable
 
 __all__ = ["sanity_check"]
 
-_NO_ARGUMENT: Final = "only the e-mail is an argument; NAI_PASSWORD, the system's keyring (nai account remember) or a prompt takes the password"
+_NO_ARGUMENT: Final = (
+    "only the e-mail is an argument; NAI_PASSWORD, the system's keyring (nai account remember) or a prompt takes the "
+    "password"
+)
 _COLORS: Final = {Severity.LOSS: "red", Severity.FAULT: "yellow", Severity.NOTE: "blue"}
 
 

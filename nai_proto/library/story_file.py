@@ -1,0 +1,123 @@
+"""``.story`` files: a story's card and its content as one JSON document, as the website exports it (content §10).
+
+Both are taken over character by character, so what is in a file is what was in the account, spacing, big numbers and lone
+surrogates included. Only the card's ids of stored objects are left out: they say nothing outside of the account.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final, Never, cast
+
+import msgspec
+
+from ..codecs.box import attempt
+from ..codecs.json import check_depth
+from ..errors import RemoteProtocolError
+from ..limits import Limits
+
+__all__ = ["field_of", "read_story_file", "story_file"]
+
+_VERSION: Final = "storyContainerVersion"
+_REMOTE: Final = frozenset(("remoteId", "remoteStoryId"))
+_BETWEEN: Final = " \t\n\r,:"
+_DIGITS: Final = 640  # any Python reads so many; to JavaScript a longer number is a float in any case
+_FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_SCANNER: Final = json.JSONDecoder(parse_int=float)
+
+
+def story_file(card: bytes, content: bytes) -> bytes:
+    """The file of a story.
+
+    Args:
+        card, content: their plaintext (`nai_proto.codecs.sealed.Opened.plaintext`).
+    """
+    metadata = ",".join(f"{name}:{value}" for name, value in _fields(card.decode()) if json.loads(name) not in _REMOTE)
+    return b'{"%b":1,"metadata":{%b},"content":%b}' % (_VERSION.encode(), metadata.encode(), content.strip())
+
+
+def field_of(document: bytes, name: str) -> bytes:
+    """A field of a JSON object as it is written there; ``b""`` if there is none."""
+    fields = attempt(_FIELDS.decode, document)  # fast, and refuses some texts that JavaScript writes
+    if fields is not None:
+        return bytes(fields.get(name, b""))
+    found = [value for key, value in _fields(document.decode()) if json.loads(key) == name]
+    return found[-1].encode() if found else b""
+
+
+def read_story_file(
+    data: bytes, *, where: str = "story file", limits: Limits = Limits()
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The card and the content in a file.
+
+    The card has no ``remoteId`` and no ``remoteStoryId``, whatever the file has. Whoever stores the story gives it a new
+    ``id`` and a new key (content §10).
+
+    Args:
+        data: the whole file.
+        where: what it is, to begin a message with.
+        limits: for the nesting of the card and of the content; the file is a level more.
+
+    Raises:
+        RemoteProtocolError: it is no such file; says what is wrong, or what it is instead.
+        LimitExceeded: it is nested too deeply.
+    """
+    check_depth(data, limits.json_depth + 1)
+    document = attempt(_load, data.removeprefix(b"\xef\xbb\xbf"))
+    if not isinstance(document, dict):
+        raise RemoteProtocolError(f"{where}: a JSON object in UTF-8 was expected")
+    fields = cast("dict[str, object]", document)
+    if _VERSION not in fields:
+        instead = next((f"; it is a {kind}" for name, kind in _OTHERS.items() if name in fields), "")
+        raise RemoteProtocolError(f"{where}: it has no {_VERSION}{instead}")
+    if fields[_VERSION] != 1:
+        raise RemoteProtocolError(f"{where}: its {_VERSION} is another than 1, the only one that is known")
+    card, content = (_part(fields, name, where) for name in ("metadata", "content"))
+    return {name: value for name, value in card.items() if name not in _REMOTE}, content
+
+
+_OTHERS: Final = {
+    "scenarioVersion": "scenario",
+    "lorebookVersion": "lorebook",
+    "presetVersion": "preset",
+    "moduleVersion": "module",
+}
+
+
+def _part(fields: dict[str, object], name: str, where: str) -> dict[str, Any]:
+    part = fields.get(name)
+    if not isinstance(part, dict):
+        raise RemoteProtocolError(f"{where}: its {name} is {'missing' if part is None else 'no object'}")
+    return cast("dict[str, Any]", part)
+
+
+def _load(data: bytes) -> object:
+    """JSON with whole numbers of any size, and lone surrogates, as objects are read."""
+    return json.loads(data.decode(), parse_constant=_no_constant, parse_int=_integer)
+
+
+def _no_constant(name: str) -> Never:
+    raise ValueError(name)
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) < _DIGITS else float(digits)
+
+
+def _fields(document: str) -> Iterator[tuple[str, str]]:
+    """Name and value of each field of a JSON object, as they are written."""
+    at = _next(document, document.index("{") + 1)
+    while document[at] != "}":
+        _, end = _SCANNER.raw_decode(document, at)
+        name, at = document[at:end], _next(document, end)
+        _, end = _SCANNER.raw_decode(document, at)
+        yield name, document[at:end]
+        at = _next(document, end)
+
+
+def _next(document: str, at: int) -> int:
+    """Where the next name or value begins, or the object ends."""
+    while document[at] in _BETWEEN:
+        at += 1
+    return at

@@ -1,0 +1,309 @@
+"""An opened library as files: names that every system takes, and contents that nothing is lost of (content §10)."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nai_proto.codecs.keystore import Keystore
+from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject
+from nai_proto.errors import LimitExceeded, RemoteProtocolError
+from nai_proto.library import Library, Story, exported, read_story_file, story_file
+from nai_proto.library.file_names import file_names, safe_name
+from nai_proto.library.story_file import field_of
+from nai_proto.limits import Limits
+from tests.test_library_checking import DOCUMENT, JSON, SOUND, anything, card, content, item, library
+
+# ---- names
+
+DEVICES = ("CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "COM0", "COM1", "com9", "LPT1", "lpt³", "COM¹")
+TITLES = st.text(st.characters() | st.sampled_from(' ./\\:*?"<>|-~\u200d\u202e\ud83d\x00\n')) | st.builds(
+    "".join, st.tuples(st.sampled_from(DEVICES), st.sampled_from(["", " ", ".", ".txt", " .x", "s"]))
+)
+
+
+def check_safe(name: str, most: int = 255) -> None:
+    """The rules of Windows, macOS and Linux, in our own words."""
+    assert 0 < len(name.encode()) <= most
+    assert not set(name) & set('<>:"/\\|?*')
+    assert all(unicodedata.category(character)[0] != "C" for character in name)
+    assert name == name.strip(" .")
+    assert not name.startswith("-")
+    assert name.split(".")[0].strip().upper() not in {device.upper() for device in DEVICES}
+    assert unicodedata.is_normalized("NFC", name)
+
+
+@given(TITLES)
+def test_any_title_gives_a_name_that_every_system_takes(title: str) -> None:
+    name = safe_name(title)
+    check_safe(name, 91)
+    assert safe_name(name) == name
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("The Quiet Harbour", "The Quiet Harbour"),
+        ("", "untitled"),
+        (" .. ", "untitled"),
+        ("../../etc/passwd", "_.._etc_passwd"),
+        ("What? No: 50%!", "What_ No_ 50%!"),
+        ("Chapter 1.\n\tThe end...", "Chapter 1. The end"),
+        ("a\u202egpj.exe\u2066", "agpj.exe"),
+        ("\x00\x1b[31m", "__[31m"),
+        ("con", "_con"),
+        ("NUL .txt", "_NUL .txt"),
+        ("console", "console"),
+        ("-rf", "rf"),
+        ("物語" * 40, "物語" * 15),
+        ("e\u0301te\u0301", "été"),
+        ("\ud83d", "_"),
+        ("🦢", "🦢"),
+        ("x" * 89 + ". y", "x" * 89),
+    ],
+)
+def test_a_name_resembles_the_title(title: str, name: str) -> None:
+    assert safe_name(title) == name
+
+
+PAIRS = st.lists(
+    st.tuples(TITLES | st.sampled_from(["a", "A", "a (1)", "ß", "SS", "\u0131", "I"]), st.text(max_size=3))
+)
+
+
+@given(PAIRS)
+def test_no_two_names_are_the_same_on_any_system(pairs: list[tuple[str, str]]) -> None:
+    names = file_names(pairs)
+    assert len(names) == len(pairs)
+    for name in names:
+        check_safe(name, 125)
+    for fold in (str.casefold, str.lower, str.upper):
+        for form in ("NFC", "NFD", "NFKC"):
+            assert len({unicodedata.normalize(form, fold(name)) for name in names}) == len(names)
+
+
+@given(st.lists(TITLES | st.sampled_from("aAbß")), st.randoms())
+def test_names_do_not_depend_on_the_order(titles: list[str], chance: Any) -> None:
+    pairs = [(title, f"id{number}") for number, title in enumerate(titles)]
+    names = dict(zip(pairs, file_names(pairs), strict=True))
+    chance.shuffle(pairs)
+    assert dict(zip(pairs, file_names(pairs), strict=True)) == names
+
+
+def test_thousands_of_the_same_are_no_trouble() -> None:
+    names = file_names([("A", "")] * 20_000)
+    assert (names[0], names[-1]) == ("A (untitled)", "A (untitled 20000)")
+
+
+def test_only_titles_that_collide_have_their_ids() -> None:
+    assert file_names([("A", "1"), ("B", "2"), ("a", "3")]) == ["A (1)", "B", "a (3)"]
+    assert file_names([("A", "1"), ("A (1)", "2"), ("a", "3")]) == ["A (1 2)", "A (1)", "a (3)"]
+    assert file_names([("A", "x"), ("A", "X"), ("A", "")]) == ["A (x)", "A (X 2)", "A (untitled)"]
+
+
+# ---- story files
+
+OBJECTS = st.dictionaries(st.text(max_size=4) | st.sampled_from(["remoteId", "remoteStoryId", "id"]), JSON, max_size=4)
+
+
+@given(OBJECTS, OBJECTS, st.sampled_from([None, 1]), st.booleans())
+def test_a_story_file_is_read_as_it_was_written(
+    card: dict[str, Any], content: dict[str, Any], indent: int | None, ascii_only: bool
+) -> None:
+    def written(value: object) -> bytes:
+        return json.dumps(value, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "backslashreplace")
+
+    data = story_file(written(card), written(content))
+    kept = {name: value for name, value in card.items() if name not in ("remoteId", "remoteStoryId")}
+    assert read_story_file(data) == (kept, content)
+    for name in content:
+        assert json.loads(field_of(written(content), name)) == content[name]
+    assert list(json.loads(data)) == ["storyContainerVersion", "metadata", "content"]
+    assert list(json.loads(data)["metadata"]) == list(kept)
+
+
+def test_what_is_written_is_taken_over_character_by_character() -> None:
+    card = b' {"a" : 1e999, "remoteId":"x" ,"b":[1.0, "\\ud83d"],"c":' + b"9" * 5000 + b"}\n"
+    content = b'\n{"x" : 1.50}'
+    data = story_file(card, content)
+    body = b'{"a":1e999,"b":[1.0, "\\ud83d"],"c":' + b"9" * 5000 + b"}"
+    assert data == b'{"storyContainerVersion":1,"metadata":%b,"content":{"x" : 1.50}}' % body
+    assert read_story_file(data)[0]["b"] == [1.0, "\ud83d"]
+    assert field_of(card, "b") == b'[1.0, "\\ud83d"]'
+    assert field_of(content, "y") == field_of(card, "y") == b""
+    assert field_of(b"{ }", "y") == b""
+    assert field_of(b'{"y":1,"\\u0079":2}', "y") == b"2"
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"", "a JSON object in UTF-8 was expected"),
+        (b"\xff", "a JSON object in UTF-8 was expected"),
+        (b"[]", "a JSON object in UTF-8 was expected"),
+        (b'{"storyContainerVersion":NaN}', "a JSON object in UTF-8 was expected"),
+        (b"{}", "it has no storyContainerVersion"),
+        (b'{"lorebookVersion":4}', "it has no storyContainerVersion; it is a lorebook"),
+        (b'{"scenarioVersion":3}', "it has no storyContainerVersion; it is a scenario"),
+        (b'{"storyContainerVersion":2}', "its storyContainerVersion is another than 1, the only one that is known"),
+        (b'{"storyContainerVersion":1}', "its metadata is missing"),
+        (b'{"storyContainerVersion":1,"metadata":{},"content":[]}', "its content is no object"),
+    ],
+)
+def test_what_is_no_story_file_is_told(data: bytes, problem: str) -> None:
+    with pytest.raises(RemoteProtocolError) as caught:
+        read_story_file(data, where="tale.story")
+    assert str(caught.value) == f"tale.story: {problem}"
+
+
+def test_a_story_file_may_begin_with_a_mark_and_is_only_so_deep() -> None:
+    data = b'{"storyContainerVersion":1,"metadata":{},"content":{"a":[[]]}}'
+    assert read_story_file(b"\xef\xbb\xbf" + data, limits=Limits(json_depth=3)) == ({}, {"a": [[]]})
+    with pytest.raises(LimitExceeded):
+        read_story_file(data, limits=Limits(json_depth=2))
+
+
+@given(st.binary() | st.builds(lambda value: json.dumps(value).encode(), JSON))
+def test_whatever_a_file_holds_it_is_read_or_refused(data: bytes) -> None:
+    try:
+        read_story_file(data)
+    except RemoteProtocolError:
+        pass
+
+
+# ---- an export
+
+
+def files_of(whole: Library, only: list[Story] | None = None) -> dict[str, bytes]:
+    return {"/".join(file.path): file.data for file in exported(whole, only)}
+
+
+def test_a_story_is_a_file_with_its_text_and_its_lorebook_beside_it() -> None:
+    book = {"lorebookVersion": 4, "entries": [{"text": "Swans are white."}]}
+    whole = library(
+        card("s", "m", "c", title="Swans: a tale"),
+        content("c", "m", lorebook=book),
+        card("s2", "m2", "c2", title="Bare"),
+        content("c2", "m2", story=None, document=DOCUMENT, lorebook={"lorebookVersion": 4, "entries": []}),
+    )
+    files = files_of(whole)
+    assert list(files) == [
+        "stories/Swans_ a tale.story",
+        "stories/Swans_ a tale.txt",
+        "stories/Swans_ a tale.lorebook",
+        "stories/Bare.story",
+    ]
+    story = whole.stories[0]
+    assert story.content is not None
+    told, inside = read_story_file(files["stories/Swans_ a tale.story"])
+    assert told == {"id": "m", "title": "Swans: a tale"}
+    assert inside == story.content.json()
+    assert files["stories/Swans_ a tale.txt"] == b"Once"
+    assert json.loads(files["stories/Swans_ a tale.lorebook"]) == book
+
+
+def test_a_character_that_is_spread_over_two_fragments_is_one_in_the_text() -> None:
+    story = {"fragments": [{"data": "a \ud83e"}, {"data": "\udda2 b \ud83e"}]}
+    files = files_of(library(card("s", "m", "c"), content("c", "m", story=story)))
+    assert files["stories/s.txt"].decode() == "a 🦢 b \ufffd"
+
+
+def test_everything_else_that_opened_is_there_too() -> None:
+    whole = library(
+        card("lonely", "m1", "gone", title="Lonely"),
+        content("stray", "m2"),
+        item("presets", "p", "", {"presetVersion": 3, "name": "Calm"}),
+        item("aimodules", "a", "m3", {"name": "CON"}),
+        item("shelf", "f", "", {"title": "Shelf"}),
+        item("promptmacros", "q", "m4", {}),
+    )
+    files = files_of(whole)
+    assert list(files) == [
+        "stories/Lonely.json",
+        "storycontent/stray.json",
+        "storycontent/stray.txt",
+        "aimodules/_CON.json",
+        "presets/Calm.preset",
+        "shelf/Shelf.json",
+        "promptmacros/q.json",
+    ]
+    assert json.loads(files["presets/Calm.preset"]) == {"presetVersion": 3, "name": "Calm"}
+
+
+def test_what_did_not_open_is_exported_sealed_with_the_reason() -> None:
+    stored = StoredObject(id="x", type="stories", meta="m1", data="c2VjcmV0", changeIndex=7, extra={"new": 1})
+    closed = Opened(stored, OpenedState.NOT_AUTHENTIC, "authentication failed", "object: the box does not open")
+    empty = Opened(
+        StoredObject(id="", type="shelf", extra={"data": 7}), OpenedState.DAMAGED, "missing field", "no data"
+    )
+    files = files_of(
+        library(closed, empty, content("c", "m1"), card("y", "m2", "d"), item("storycontent", "d", "m2", None))
+    )
+    assert files["sealed/stories/x.sealed"] == b"c2VjcmV0"
+    assert json.loads(files["sealed/stories/x.json"]) == {
+        "state": "wrong key or altered",
+        "category": "authentication failed",
+        "problem": "object: the box does not open",
+        "suspicion": "altered",
+        "object": {"id": "x", "type": "stories", "meta": "m1", "changeIndex": 7, "new": 1},
+    }
+    assert json.loads(files["sealed/shelf/untitled.json"])["object"] == {"type": "shelf", "data": 7}
+    assert set(files) == {
+        "stories/y.json",
+        "sealed/stories/x.sealed",
+        "sealed/stories/x.json",
+        "storycontent/c.json",
+        "storycontent/c.txt",
+        "sealed/storycontent/d.sealed",
+        "sealed/storycontent/d.json",
+        "sealed/shelf/untitled.json",
+    }
+
+
+def test_some_stories_have_the_names_that_they_have_among_all() -> None:
+    first, second = card("s1", "m1", "c1", title="Tale"), card("s2", "m2", "c2", title="tale")
+    closed = item("storycontent", "c2", "m2", None)
+    whole = library(first, content("c1", "m1"), second, closed, item("presets", "p", "", {}))
+    some = files_of(whole, [whole.stories[1]])
+    assert list(some) == ["stories/tale (s2).json", "sealed/storycontent/c2.sealed", "sealed/storycontent/c2.json"]
+    assert some.items() <= files_of(whole).items()
+    assert files_of(whole, []) == {}
+
+
+def test_an_export_tells_how_far_it_is_item_by_item() -> None:
+    told = [(file.path[-1], file.done, file.total) for file in exported(library(*SOUND))]
+    assert told == [("s1.story", 1, 2), ("s1.txt", 1, 2), ("s2.story", 2, 2), ("s2.txt", 2, 2)]
+    assert list(exported(Library(Keystore(), ()))) == []
+
+
+@given(anything())
+def test_of_any_library_everything_is_in_the_export_once(whole: Library) -> None:
+    files = list(exported(whole))
+    folded = {"/".join(file.path).casefold() for file in files}
+    assert len(folded) == len(files)
+    for file in files:
+        for name in file.path:
+            check_safe(name)
+    sealed = sorted(file.data for file in files if file.path[-1].endswith(".sealed"))
+    assert sealed == sorted((each.stored.data or "").encode() for each in whole.failed)
+    everything = b"\n".join(file.data for file in files)
+    for each in whole.items:
+        if each.ok and each.stored.type != "stories":
+            assert each.plaintext in everything
+    whole_stories = [story for story in whole.stories if story.ok]
+    written = [read_story_file(file.data) for file in files if file.path[-1].endswith(".story")]
+    assert len(written) == len(whole_stories)
+    assert [(file.path, file.data) for file in exported(whole)] == [(file.path, file.data) for file in files]
+
+
+def test_every_name_can_be_written_here(tmp_path: Path) -> None:
+    titles = ["", "a" * 500, "物" * 200, "con", "../up", "\x00", "été", "e\u0301te\u0301", "🦢" * 99, "A", "a"]
+    for name in file_names((title, f"id{number}") for number, title in enumerate(titles)):
+        (tmp_path / f"{name}.lorebook").write_bytes(b"")
+    assert len(list(tmp_path.iterdir())) == len(titles)
