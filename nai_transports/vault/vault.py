@@ -80,10 +80,10 @@ class Vault:
         """
         if self._store is None:
             self._make()
-        self._claim()
         problem = self._opened.value("PRAGMA quick_check(1)")
         if problem != "ok":
             raise LocalProtocolError(f"{self._shelf.root / NAME} is damaged, and nothing was written: {problem}")
+        self._claim()
         self._shelf.tidy()
         with self._opened.transaction():
             self._run = self._ledger.begin(time.time(), self._ledger.keep_keystore(keystore), aside=aside)
@@ -129,9 +129,8 @@ class Vault:
         self._place(self._ledger.files())
         self._shelf.flush()
         report = self.verify()
-        for problem in report.problems:
-            of_many = f" (one of {len(report.problems)} problems)"
-            raise Damaged(f"{self._shelf.root}: {problem}{of_many}", category="vault")
+        if not report.ok:
+            raise Damaged(f"{self._shelf.root}: {'; '.join(report.problems[:3])}", category="vault")
         with self._opened.transaction():
             counts = self._ledger.settle(run, [*self._totals], time.time())
         self._run = None
