@@ -29,6 +29,10 @@ class Limits:
     "Bytes inflated per byte stored, beyond the first MiB. Prose gives 3, lists of numbers 20, a bomb up to 1032."
     json_depth: int = 128
     "Levels of nesting in JSON. The service's own answers stay under 20; stories made by people under 64."
+    document_depth: int = 64
+    "Levels of nesting in a story document, wrappers counted. Those seen have 16 (content §7)."
+    document_values: int = 4_000_000
+    "Values in a story document, the nested ones too. A novel of a million words with its history has about a million."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,9 +99,12 @@ class MemoryExchange:
 
     def _waiting(self, wait: Callable[[float | None], T], budget: Budget, phase: Phase, at_most: float | None) -> T:
         limits = [limit for limit in (budget.limit(phase), at_most) if limit is not None]
+        total = budget.limit("total")
         began = self._transport.now()
         try:
-            return wait(min(limits, default=None))
+            got = wait(min(limits, default=None))
+            if total is None or self._transport.now() - began <= total:  # a head that drips has each read's limit anew
+                return got
         except TimeoutError:
             pass
         finally:

@@ -15,7 +15,11 @@ from typing import Any
 import pytest
 
 from nai_proto import account, text
+from nai_proto.emulator.faults import described
+from nai_proto.errors import StreamError, Truncated
 from nai_proto.exchange.flow import Flow, using
+from nai_proto.exchange.operation import Operation
+from nai_proto.exchange.retry import NEVER
 from nai_proto.exchange.session import Session
 from nai_proto.library import open_library
 from nai_proto.secret import PersistentToken
@@ -145,6 +149,37 @@ def test_emulate_has_an_account_with_stories_or_one_without(arguments: tuple[str
         outcome = at("trio", Session.at(ready["url"]), [lambda: open_library(ready["email"], ready["password"])])[0]
         assert outcome.error is None
         assert [story.ok for story in outcome.result.stories] == [True] * stories
+
+
+def test_emulate_fails_as_it_is_told_by_flags_and_while_it_runs() -> None:
+    import httpx
+
+    def stream() -> Operation[text.Token, text.Completion]:
+        return text.generate_stream("Once", max_length=5).retried(NEVER)
+
+    with emulating("--fault", "error:at=2,times=1", "--fault", "refuse:status=503,path=/oa") as (ready, _):
+        session = Session.at(ready["url"], token=PersistentToken(ready["token"]))
+        failed, fine = at("asyncio", session, [stream, stream])
+        assert isinstance(failed.error, StreamError)
+        assert (len(failed.events), fine.error) == (2, None)
+        control = ready["url"] + "/_emulator/faults"
+        assert httpx.get(control).json() == {"faults": [{"fault": "refuse", "status": 503, "path": "/oa"}]}
+        assert httpx.delete(control).json() == {"faults": []}
+        assert httpx.post(control, json={"fault": "cut", "at": 20}).status_code == 200
+        assert isinstance(at("asyncio", session, [stream])[0].error, Truncated)
+
+
+def test_a_fault_that_is_none_is_told_in_one_line() -> None:
+    done = nai("emulate", "--fault", "cut:after=3")
+    assert done.returncode == 2
+    assert "cut has no 'after', only at, method, path, endpoint, times" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_emulate_lists_all_faults() -> None:
+    done = nai("emulate", "--list-faults")
+    assert done.returncode == 0
+    assert done.stdout == described() + "\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM there")

@@ -1,4 +1,7 @@
-"""The service's side of the wire, without I/O: what `nai emulate` serves and tests talk to. Facts: native §17."""
+"""The service's side of the wire, without I/O: what `nai emulate` serves and tests talk to. Facts: native §17.
+
+What makes it fail on demand, or any other app, is in `faults`.
+"""
 
 from __future__ import annotations
 

@@ -85,7 +85,8 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """Send bytes past every rule: a wrong length, a torn head. The connection can only be cut afterwards."""
+    """Send bytes past every rule: a wrong length, a torn head. Nothing but more of them can be sent afterwards, and in the
+    end the connection is cut."""
 
     data: bytes = field(repr=False)
 
@@ -115,7 +116,7 @@ class ReplyState(enum.Enum):
     STARTED = "started"
     "head sent; the body goes on"
     BROKEN = "broken"
-    "raw bytes went out; nothing more can be said"
+    "raw bytes went out; only more of them can follow"
     DONE = "done"
     "complete, or cut"
 
@@ -136,7 +137,10 @@ REPLY_TRANSITIONS: Final[Mapping[tuple[ReplyState, type[Output]], ReplyState]] =
     (ReplyState.STARTED, Raw): ReplyState.BROKEN,
     (ReplyState.STARTED, Cut): ReplyState.DONE,
     (ReplyState.STARTED, Finish): ReplyState.DONE,
+    (ReplyState.BROKEN, Read): ReplyState.BROKEN,
     (ReplyState.BROKEN, Wait): ReplyState.BROKEN,
+    (ReplyState.BROKEN, Compute): ReplyState.BROKEN,
+    (ReplyState.BROKEN, Store): ReplyState.BROKEN,
     (ReplyState.BROKEN, Raw): ReplyState.BROKEN,
     (ReplyState.BROKEN, Cut): ReplyState.DONE,
 }

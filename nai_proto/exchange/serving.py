@@ -7,8 +7,9 @@ holds.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 from ..errors import LimitExceeded, RemoteProtocolError
@@ -54,7 +55,7 @@ def serve(app: App, now: Callable[[], float], limits: Limits = Limits()) -> _Ste
             break
         if not isinstance(request, Request):
             break
-        reply = Reply(app(request))
+        reply = Reply(app(_in_origin_form(request)))
         try:
             yield from _answer(wire, reply, now)
         except _GoneError:
@@ -65,6 +66,18 @@ def serve(app: App, now: Callable[[], float], limits: Limits = Limits()) -> _Ste
             break
         wire.start_next()
     yield _CUT
+
+
+def _in_origin_form(request: Request) -> Request:
+    """An address in full is for proxies, and every server takes it all the same (RFC 9112 §3.2.2)."""
+    found = _ABSOLUTE.match(request.target)
+    if found is None:
+        return request
+    target = request.target[found.end() :]
+    return replace(request, target=target if target.startswith("/") else "/" + target)
+
+
+_ABSOLUTE: Final = re.compile(r"https?://[^/?]*", re.IGNORECASE)
 
 
 class _GoneError(Exception):
@@ -91,7 +104,7 @@ def _answer(wire: Wire, reply: Reply, now: Callable[[], float]) -> _Steps:
     while reply.state is not ReplyState.DONE:
         match reply.next_action():
             case Read():
-                if wire.expects_continue:
+                if wire.expects_continue and reply.state is ReplyState.OPEN:
                     yield Write(wire.send_informational(100))
                 ended = yield from read()
             case Start(head):

@@ -16,7 +16,9 @@ import msgspec
 import typer
 
 from nai_proto.emulator import Emulator, OpenAISwitches
+from nai_proto.emulator.faults import CONTROL, FAULTS, Faulty, described
 from nai_proto.errors import NaiError
+from nai_proto.exchange.reply import App
 from nai_proto.secret import Password, PersistentToken
 from nai_proto.tier import Tier
 
@@ -27,6 +29,12 @@ __all__ = ["emulate"]
 
 _SWITCHES: Final = tuple(field.name for field in fields(OpenAISwitches))
 _TIERS: Final = tuple(tier.name.lower() for tier in Tier)
+
+
+def _list_faults(wanted: bool) -> None:
+    if wanted:
+        typer.echo(described())
+        raise typer.Exit
 
 
 def emulate(
@@ -49,6 +57,18 @@ def emulate(
             f"thinking=inline, models=glm-4-6,xialong-v1, done=false … The names are {', '.join(_SWITCHES)}.",
         ),
     ] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME:KEY=VALUE,…",
+            help="What goes wrong, as often as you like: cut:at=100,path=/ai/generate-stream,times=1 … The names are "
+            f"{', '.join(FAULTS)}; --list-faults tells what is known of each. While it runs, {CONTROL} lists them (GET), "
+            "adds to them (POST, as JSON) and clears them (DELETE).",
+        ),
+    ] = None,
+    list_faults: Annotated[  # noqa: ARG001 -- its callback does it
+        bool, typer.Option("--list-faults", is_eager=True, callback=_list_faults, help="List all faults, and exit.")
+    ] = False,
 ) -> None:
     """Serve all routes of all of NovelAI's hosts at one address, until SIGTERM or Ctrl-C.
 
@@ -60,6 +80,10 @@ def emulate(
         raise typer.BadParameter(f"there is no tier {tier!r}, only {', '.join(_TIERS)}", param_hint="--tier")
     openai = _switches(switch or ())
     emulator = Emulator(now=time.time, entropy=entropy, seed=seed, pace=pace, tokenizers=Found(_missed), openai=openai)
+    try:
+        app = Faulty(emulator, *(fault or ()), seed=seed)
+    except NaiError as error:
+        raise typer.BadParameter(str(error), param_hint="--fault") from None
     password = password or secrets.token_urlsafe(12)
     try:
         given = PersistentToken(token) if token else None
@@ -68,7 +92,7 @@ def emulate(
         raise typer.BadParameter(str(error)) from None
     ready = {"email": email, "password": password, "token": account.persistent_token.reveal()}
     try:
-        run(_run(emulator, host, port, ready))
+        run(_run(app, host, port, ready))
     except OSError as error:
         typer.echo(f"nai emulate: cannot listen on {host}:{port}: {error.strerror}", err=True)
         raise typer.Exit(1) from None
@@ -95,12 +119,12 @@ def _missed(model: str, why: str) -> None:
     typer.echo(f"nai emulate: what holds token ids of {model} is answered with 501: {why}", err=True)
 
 
-async def _run(emulator: Emulator, host: str, port: int, ready: dict[str, str]) -> None:
+async def _run(app: App, host: str, port: int, ready: dict[str, str]) -> None:
     stop = asyncio.Event()
     if sys.platform != "win32":
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with listening(emulator, host, port) as url:
+    async with listening(app, host, port) as url:
         typer.echo(json.dumps({"url": url, **ready}))
         sys.stdout.flush()
         await stop.wait()

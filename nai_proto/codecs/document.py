@@ -1,0 +1,38 @@
+"""Is what a story document holds a document? For a check of a whole library (content §7, §9)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .msgpackr import Map, Value, Wrapped
+
+__all__ = ["DOCUMENT", "document_problems"]
+
+DOCUMENT: Final = 20
+"""The extension around a whole document (content §7.1)."""
+
+
+def document_problems(document: Value) -> list[str]:
+    """What keeps a document from being read as a whole story, in short sentences; none, if nothing does.
+
+    They hold no text of the story, but ids. A reader may still show the rest: it skips what is missing (content §7.3).
+    Sections that `order` does not name are no problem, they are just not part of the story.
+
+    Args:
+        document: as `nai_proto.codecs.msgpackr.unpackb` gives it.
+    """
+    if not isinstance(document, Wrapped) or document.type != DOCUMENT or not isinstance(document.value, dict):
+        return ["it is no document"]
+    sections, order = document.value.get("sections"), document.value.get("order")
+    if not isinstance(sections, Map):
+        return ["`sections` is no Map"]
+    if not isinstance(order, list):
+        return ["`order` is no list"]
+    known = sections.lookup()
+    return [
+        f"`order` names section {name}, which is missing"
+        if type(name) is int
+        else "`order` has something that is no id"
+        for name in order
+        if type(name) is not int or name not in known
+    ]

@@ -1,0 +1,204 @@
+"""The extensions' bodies, both ways (content §6.1).
+
+An extension is a number from 0 to 255 and a body of bytes. For `LEAVES` that is all; to the body of `WRAPPERS` belongs the
+one value that follows it. `PARTS` is the inverse of both. Records (0x72) and bundles (0x62) are the reader's own.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+from ...errors import Damaged
+from .forms import damaged
+from .values import (
+    INVALID_DATE,
+    UNDEFINED,
+    BigInt,
+    ErrorValue,
+    Raw,
+    Reference,
+    RegExp,
+    Set,
+    Shared,
+    Special,
+    Timestamp,
+    TypedArray,
+    Value,
+    Wrapped,
+)
+
+__all__ = ["BUNDLE", "LEAVES", "OWN", "PARTS", "RECORD", "WRAPPERS", "Leaf", "Wrapper", "wrapped"]
+
+Leaf: TypeAlias = Callable[[bytes], Value]
+Wrapper: TypeAlias = Callable[[bytes, Value], Value]
+Parts: TypeAlias = "tuple[int, bytes] | tuple[int, bytes, Value]"
+
+RECORD: Final = 0x72
+BUNDLE: Final = 0x62
+_UNDEFINED: Final = 0x00
+_BIGINT: Final = 0x42
+_ERROR: Final = 0x65
+_SHARED: Final = 0x69
+_REFERENCE: Final = 0x70
+_SET: Final = 0x73
+_TYPED: Final = 0x74
+_REGEXP: Final = 0x78
+_DATE: Final = 0xFF
+
+_FILLER: Final = b"\x00"
+_DATE_8: Final = struct.Struct(">Q")
+_DATE_12: Final = struct.Struct(">Iq")
+_ELEMENT_SIZES: Final = {**dict(enumerate((1, 1, 1, 2, 2, 4, 4, 4, 8, 8, 8))), 16: 1, 17: 1}
+"""By kind."""
+
+
+def _refused(what: str) -> Damaged:
+    return damaged("bad extension", what)
+
+
+# ---- from bytes
+
+
+def _undefined(body: bytes) -> Value:
+    if len(body) != 1:
+        raise _refused("undefined has one byte")
+    return UNDEFINED
+
+
+def _bigint(body: bytes) -> Value:
+    if not body:
+        raise _refused("a BigInt has no bytes")
+    return BigInt.from_bytes(body, signed=True)
+
+
+def _reference(body: bytes) -> Value:
+    return Reference(_number(body))
+
+
+def _number(body: bytes) -> int:
+    if len(body) != 4:
+        raise _refused("a reference has four bytes")
+    return int.from_bytes(body)
+
+
+def _typed_array(body: bytes) -> Value:
+    size = _ELEMENT_SIZES.get(body[0], 0) if body else 0
+    if not size or (len(body) - 1) % size:
+        raise _refused("a typed array has a known kind and whole elements")
+    return TypedArray(body[0], body[1:])
+
+
+def _timestamp(body: bytes) -> Value:
+    match len(body):
+        case 1:
+            return INVALID_DATE
+        case 4:
+            return Timestamp(int.from_bytes(body))
+        case 8:
+            both: int = _DATE_8.unpack(body)[0]
+            return Timestamp(both & 0x3_FFFF_FFFF, both >> 34)
+        case 12:
+            nanoseconds, seconds = _DATE_12.unpack(body)
+            return Timestamp(seconds, nanoseconds)
+        case size:
+            raise _refused(f"a date has 1, 4, 8 or 12 bytes, not {size}")
+
+
+LEAVES: Final[dict[int, Leaf]] = {
+    _UNDEFINED: _undefined,
+    _BIGINT: _bigint,
+    _REFERENCE: _reference,
+    _TYPED: _typed_array,
+    _DATE: _timestamp,
+}
+
+
+def _filled(body: bytes) -> None:
+    if len(body) != 1:
+        raise _refused("an extension in front of a value has one byte")
+
+
+def _set(body: bytes, value: Value) -> Value:
+    _filled(body)
+    if not isinstance(value, list):
+        raise _refused("a Set is an array")
+    return Set(tuple(value))
+
+
+def _regexp(body: bytes, value: Value) -> Value:
+    _filled(body)
+    match value:
+        case [str(source), str(flags)]:
+            return RegExp(source, flags)
+        case _:
+            raise _refused("a RegExp is an array of two texts")
+
+
+def _error(body: bytes, value: Value) -> Value:
+    _filled(body)
+    match value:
+        case [str(name), str(message), *cause] if len(cause) < 2:
+            return ErrorValue(name, message, *cause)
+        case _:
+            raise _refused("an Error is an array of a name, a message and a cause")
+
+
+def _shared(body: bytes, value: Value) -> Value:
+    return Shared(_number(body), value)
+
+
+def wrapped(number: int, body: bytes, value: Value) -> Value:
+    """An extension that wraps a value, of whatever number."""
+    _filled(body)
+    return Wrapped(number, value)
+
+
+WRAPPERS: Final[dict[int, Wrapper]] = {_ERROR: _error, _SHARED: _shared, _SET: _set, _REGEXP: _regexp}
+
+OWN: Final = frozenset((*LEAVES, *WRAPPERS, RECORD, BUNDLE))
+"""Numbers with a meaning of their own, which no `Wrapped` and no `Raw` can have."""
+
+# ---- to bytes
+
+
+def _special_parts(value: Special) -> Parts:
+    return (_UNDEFINED, _FILLER) if value is UNDEFINED else (_DATE, b"\xff")
+
+
+def _timestamp_body(value: Timestamp) -> bytes:
+    seconds, nanoseconds = value.seconds, value.nanoseconds
+    if not nanoseconds and 0 <= seconds < 2**32:
+        return seconds.to_bytes(4)
+    if 0 <= seconds < 2**34 and 0 <= nanoseconds < 10**9:
+        return _DATE_8.pack(nanoseconds << 34 | seconds)
+    return _DATE_12.pack(nanoseconds, seconds)
+
+
+def _typed_array_body(value: TypedArray) -> bytes:
+    body = bytes((value.kind,)) + value.data
+    _typed_array(body)
+    return body
+
+
+def _free(number: int) -> int:
+    if number in OWN or not 0 <= number < 128:
+        raise ValueError(f"{number} is no number for an extension of one's own")
+    return number
+
+
+PARTS: Final[Mapping[type, Callable[[Any], Parts]]] = {
+    Special: _special_parts,
+    BigInt: lambda value: (_BIGINT, value.to_bytes(value.bit_length() // 8 + 1, signed=True)),
+    Reference: lambda value: (_REFERENCE, value.number.to_bytes(4)),
+    TypedArray: lambda value: (_TYPED, _typed_array_body(value)),
+    Timestamp: lambda value: (_DATE, _timestamp_body(value)),
+    ErrorValue: lambda value: (_ERROR, _FILLER, [value.name, value.message, value.cause]),
+    Shared: lambda value: (_SHARED, value.number.to_bytes(4), value.value),
+    Set: lambda value: (_SET, _FILLER, list(value.items)),
+    RegExp: lambda value: (_REGEXP, _FILLER, [value.source, value.flags]),
+    Wrapped: lambda value: (_free(value.type), _FILLER, value.value),
+    Raw: lambda value: (_free(value.type), value.data),
+}
+"""A value as the number and body of its extension, and the value that follows if it is one of `WRAPPERS`."""

@@ -1,0 +1,305 @@
+"""Reading: one loop over the bytes, a turn to each value, without recursion.
+
+An array, an object or a map is *so many values in a row* and something to be made of them: that is a frame. What encloses
+it waits on a stack, as an iterator over the turns that are left. A wrapper or a Set is a frame of one value, and so is the
+list of a record's names.
+
+Linear in time and memory. Whatever claims to hold more than there are bytes left is refused at its head, before anything
+is allocated; a bundle has to stand behind the one before, so that no byte is read more than twice; depth and number of
+values have limits.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
+from itertools import repeat
+from math import copysign
+from typing import Final, NamedTuple, TypeAlias
+
+from ...errors import LimitExceeded
+from ...limits import Limits
+from .extensions import BUNDLE, LEAVES, OWN, RECORD, WRAPPERS, Leaf, Wrapper, wrapped
+from .forms import CONSTANTS, FORMS, Kind, cut_short, damaged
+from .texts import Bundle, text_from
+from .values import BigInt, Map, Raw, Value
+
+__all__ = ["DOCUMENT_WRAPPERS", "unpackb"]
+
+DOCUMENT_WRAPPERS: Final = (20, 30, 31, 40, 41, 42)
+"""Extensions that wrap a value in story documents (content §7.1)."""
+
+
+class _Frame(NamedTuple):
+    """So many values in a row, and what is made of them: a value, or another frame."""
+
+    length: int
+    make: Callable[[list[Value]], Value | _Frame]
+
+
+_Make: TypeAlias = "Callable[[list[Value]], Value | _Frame]"
+
+_TEXT, _ARRAY, _MAP = Kind.TEXT, Kind.ARRAY, Kind.MAP
+_SAFE: Final = 2**53
+_FLOATS: Final = {4: struct.Struct(">f").unpack_from, 8: struct.Struct(">d").unpack_from}
+
+
+def unpackb(
+    data: bytes | bytearray | memoryview,
+    *,
+    limits: Limits = Limits(),
+    wrappers: Collection[int] = DOCUMENT_WRAPPERS,
+    raw: Collection[int] = (),
+) -> Value:
+    """The value that a whole document holds.
+
+    Args:
+        data: the document; nothing may follow it.
+        limits: `Limits.unpacked` bounds its bytes, `Limits.document_depth` and `Limits.document_values` what it holds.
+        wrappers: extensions, from 0 to 127, that are followed by the value they wrap: they become `Wrapped`.
+        raw: of the others, those that are all in their body: they become `Raw`. ``range(128)`` keeps all that is unknown,
+            but an extension that does wrap a value is then misread: nobody can tell the two apart (content §6.4).
+
+    Raises:
+        Damaged: it is no such document, or has an extension that is in neither; ``category`` names what is wrong.
+        LimitExceeded: it is larger than ``limits`` allow.
+    """
+    data = bytes(data)
+    if len(data) > limits.unpacked:
+        raise LimitExceeded("document bytes", limit=limits.unpacked, value=len(data))
+    leaves: dict[int, Leaf] = {number: partial(Raw, number) for number in {*raw} - {*wrappers} - OWN}
+    around: dict[int, Wrapper] = {number: partial(wrapped, number) for number in wrappers}
+    try:
+        return _Reader(data, limits, leaves | LEAVES, around | WRAPPERS).document()
+    except (IndexError, struct.error):  # a byte was looked for behind the last
+        pass
+    raise cut_short()
+
+
+class _Reader:
+    """What is known while a document is read: its records and bundles are its own (content §6.2)."""
+
+    def __init__(self, data: bytes, limits: Limits, leaves: Mapping[int, Leaf], around: Mapping[int, Wrapper]) -> None:
+        self._data = data
+        self._limits = limits
+        self._leaves = leaves
+        self._around = around
+        self._shapes: dict[int, _Frame] = {}
+        self._bundle: Bundle | None = None
+        self._others: dict[Kind, Callable[[int, int, int], tuple[Value | _Frame, int]]] = {
+            Kind.BINARY: self._binary,
+            Kind.BUNDLED: self._bundled,
+            Kind.CONSTANT: self._constant,
+            Kind.EXTENSION: self._extension,
+            Kind.FLOAT: self._float,
+            Kind.SIGNED: self._signed,
+            Kind.UNSIGNED: self._unsigned,
+        }
+
+    def document(self) -> Value:
+        """The whole document."""
+        value, end = self._value()
+        if self._bundle is not None:
+            if self._bundle.start != end:
+                raise damaged("bad bundle offset", "the last bundle is not right behind the value")
+            end = self._bundle.end
+        if end > len(self._data):
+            raise cut_short()
+        if end < len(self._data):
+            raise damaged("trailing data", f"{len(self._data) - end} bytes follow its end")
+        return value
+
+    def _value(self) -> tuple[Value, int]:
+        """The value that the data begin with, and where it ends: perhaps behind the data, as slices do not complain."""
+        data, size, shapes, others = self._data, len(self._data), self._shapes, self._others
+        depth, most = self._limits.document_depth, self._limits.document_values
+        following: _Make
+        stack: list[tuple[list[Value], Iterator[None], _Make]] = []
+        values: list[Value] = []
+        turns: Iterator[None] = repeat(None, 1)
+        make: _Make = _array
+        at, left = 0, most
+        while True:
+            for _ in turns:
+                byte = data[at]
+                at += 1
+                if byte < 0x40:
+                    values.append(byte)
+                    continue
+                if byte > 0xDF:
+                    values.append(byte - 256)
+                    continue
+                if byte < 0x80:
+                    shape = shapes.get(byte)
+                    if shape is None:
+                        values.append(byte)
+                        continue
+                    if shape is _WIDE:
+                        shape, at = self._wide(byte, at)
+                    count, following = shape
+                    break
+                kind, width, count = FORMS[byte]
+                if width:
+                    count = int.from_bytes(data[at : at + width])
+                    at += width
+                if kind is _TEXT:
+                    values.append(text_from(data, at, count))
+                    at += count
+                    continue
+                if kind is _ARRAY:
+                    following = _array
+                    break
+                if kind is _MAP:
+                    count, following = 2 * count, _map
+                    break
+                found, at = others[kind](width, count, at)
+                if isinstance(found, _Frame):
+                    count, following = found
+                    break
+                values.append(found)
+            else:
+                if not stack:
+                    return values[0], at
+                found = make(values)
+                values, turns, make = stack.pop()
+                if not isinstance(found, _Frame):
+                    values.append(found)
+                    continue
+                count, following = found
+            left -= count
+            if count > size - at:
+                raise cut_short()
+            if left < 0:
+                raise LimitExceeded("document values", limit=most, value=most - left)
+            if len(stack) == depth:
+                raise LimitExceeded("document depth", limit=depth, value=depth + 1)
+            stack.append((values, turns, make))
+            values, turns, make = [], repeat(None, count), following
+
+    # ---- what is not so frequent: the value or frame, and where its head ends
+
+    def _binary(self, _: int, count: int, at: int) -> tuple[Value, int]:
+        return self._data[at : at + count], at + count
+
+    def _constant(self, _: int, count: int, at: int) -> tuple[Value, int]:
+        return CONSTANTS[count], at
+
+    def _unsigned(self, width: int, number: int, at: int) -> tuple[Value, int]:
+        return (BigInt(number) if width == 8 else number), at
+
+    def _signed(self, width: int, number: int, at: int) -> tuple[Value, int]:
+        return self._unsigned(width, _signed(width, number), at)
+
+    def _float(self, _: int, size: int, at: int) -> tuple[Value, int]:
+        number: float = _FLOATS[size](self._data, at)[0]
+        if number.is_integer() and -_SAFE <= number <= _SAFE and (number or copysign(1, number) > 0):
+            return int(number), at + size
+        return number, at + size
+
+    def _bundled(self, _: int, __: int, at: int) -> tuple[Value, int]:
+        if self._bundle is None:
+            raise damaged("no bundle", "a text is taken from a bundle, and there is none")
+        byte = self._data[at]
+        at += 1
+        if byte < 0x80:
+            return self._bundle.cut(byte), at
+        if byte > 0xDF:
+            return self._bundle.cut(byte - 256), at
+        kind, width, _ = FORMS[byte]
+        units = int.from_bytes(self._data[at : at + width])
+        if kind is Kind.SIGNED:
+            units = _signed(width, units)
+        elif kind is not Kind.UNSIGNED:
+            raise damaged("bad bundle length", "the length of a bundled text is no integer")
+        return self._bundle.cut(units), at + width
+
+    def _extension(self, _: int, count: int, at: int) -> tuple[Value | _Frame, int]:
+        number = self._data[at]
+        start, end = at + 1, at + 1 + count
+        if end > len(self._data):
+            raise cut_short()
+        body = self._data[start:end]
+        if number in self._leaves:
+            return self._leaves[number](body), end
+        return _Frame(1, self._following(number, body, start)), end
+
+    def _following(self, number: int, body: bytes, start: int) -> _Make:
+        """What is made of the value that follows an extension."""
+        if number == RECORD:
+            return partial(self._shape, _record_id(body))
+        if number == BUNDLE:
+            earliest = max(start + len(body), self._bundle.end if self._bundle else 0)
+            self._bundle = Bundle.announced(self._data, body, start, earliest)
+            return _only
+        if number in self._around:
+            return partial(_around, self._around[number], body)
+        raise damaged("unknown extension", f"an extension with number {number}")
+
+    # ---- records
+
+    def _shape(self, key: int, values: list[Value]) -> _Frame:
+        """The frame of a record, from the list of its names; that shape has a number from now on, also within itself."""
+        names = values[0]
+        texts = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+        if texts != names:
+            raise damaged("bad record keys", "the names of a record are no list of texts")
+        frame = _Frame(len(texts), partial(_record, texts))
+        if key > 0xFF:
+            self._shapes[key & 0xFF] = _WIDE
+        self._shapes[key] = frame
+        return frame
+
+    def _wide(self, byte: int, at: int) -> tuple[_Frame, int]:
+        """A record whose number has a second byte."""
+        frame = self._shapes.get(_wide_id(byte, self._data[at]))
+        if frame is None:
+            raise damaged("unknown record", "a record that is not defined")
+        return frame, at + 1
+
+
+def _record_id(body: bytes) -> int:
+    """The number of a record: what stands in front of it later, or above 255 if that is two bytes."""
+    match tuple(body[:3]):
+        case (byte,) if 0x40 <= byte < 0x80:
+            return byte
+        case (byte, high) if 0x60 <= byte < 0x80:
+            return _wide_id(byte, high)
+        case _:
+            raise damaged("bad record id", "a record has a number that no record can have")
+
+
+def _wide_id(byte: int, high: int) -> int:
+    return (high + 1) << 8 | byte
+
+
+def _signed(width: int, number: int) -> int:
+    return number - (1 << 8 * width) if number >> 8 * width - 1 else number
+
+
+# ---- what is made of values in a row
+
+
+def _array(values: list[Value]) -> Value:
+    return values
+
+
+def _map(values: list[Value]) -> Value:
+    each = iter(values)
+    return Map(tuple(zip(each, each, strict=True)))
+
+
+def _only(values: list[Value]) -> Value:
+    return values[0]
+
+
+def _record(names: list[str], values: list[Value]) -> Value:
+    return dict(zip(names, values, strict=True))
+
+
+def _around(wrap: Wrapper, body: bytes, values: list[Value]) -> Value:
+    return wrap(body, values[0])
+
+
+_WIDE: Final = _Frame(-1, _array)
+"""Stands for the first byte of numbers with two."""

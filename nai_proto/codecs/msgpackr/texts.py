@@ -1,0 +1,114 @@
+"""Texts in UTF-8, and texts bundled into long ones (content §6.3).
+
+JavaScript's texts are UTF-16 units, and half a surrogate pair is a text as well: it is written as if it were a character.
+"""
+
+from __future__ import annotations
+
+from .forms import FORMS, Kind, cut_short, damaged
+
+__all__ = ["Bundle", "text_bytes", "text_from"]
+
+
+def text_from(data: bytes, start: int, size: int) -> str:
+    """The text of so many bytes.
+
+    Raises:
+        Damaged: the bytes are no text, or are not all there.
+    """
+    encoded = data[start : start + size]
+    if len(encoded) < size:
+        raise cut_short()
+    try:
+        return encoded.decode()
+    except UnicodeDecodeError:
+        pass
+    try:
+        return _joined(encoded.decode("utf-8", "surrogatepass"))
+    except UnicodeDecodeError:
+        pass
+    raise damaged("bad utf-8", "a text is not UTF-8")
+
+
+def text_bytes(text: str) -> bytes:
+    """The inverse. Of two halves of a pair in a row it makes the character that they are to JavaScript."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return _joined(text).encode("utf-8", "surrogatepass")
+
+
+def _joined(text: str) -> str:
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+
+
+class Bundle:
+    """Two long texts, from which short ones are cut in their order.
+
+    Args:
+        data: the document.
+        start: where the first of the two stands, right in front of the other.
+
+    Raises:
+        Damaged: there are no two texts.
+        IndexError: the document ends before them.
+    """
+
+    def __init__(self, data: bytes, start: int) -> None:
+        self.start = start
+        wide, end = _text_at(data, start)
+        narrow, self.end = _text_at(data, end)
+        self._wide, self._narrow = _Strand(wide), _Strand(narrow)
+
+    @classmethod
+    def announced(cls, data: bytes, body: bytes, start: int, earliest: int) -> Bundle:
+        """The bundle that an extension's body tells of.
+
+        Args:
+            data: the document.
+            body: the first four bytes say how far the bundle is from the beginning of the body.
+            start: where the body begins.
+            earliest: where the bundle may begin.
+
+        Raises:
+            Damaged: there is no bundle.
+        """
+        position = start + int.from_bytes(body[:4])
+        if len(body) < 4 or not earliest <= position < len(data):
+            raise damaged("bad bundle offset", "a bundle is said to be where none can be")
+        return cls(data, position)
+
+    def cut(self, units: int) -> str:
+        """The next text, of so many UTF-16 units; a negative number is for the first of the two. Raises Damaged."""
+        return self._narrow.cut(units) if units > 0 else self._wide.cut(-units)
+
+
+class _Strand:
+    """One long text, as UTF-16 unless each character is a byte anyway."""
+
+    def __init__(self, text: str) -> None:
+        self._ascii = text if text.isascii() else None
+        self._units = b"" if text.isascii() else text.encode("utf-16-le", "surrogatepass")
+        self._size = max(len(self._ascii or ""), len(self._units) // 2)
+        self._at = 0
+
+    def cut(self, units: int) -> str:
+        start = self._at
+        end = self._at = start + units
+        if end > self._size:
+            raise damaged("bundle overrun", "more text is taken from a bundle than it has")
+        if self._ascii is not None:
+            return self._ascii[start:end]
+        return self._units[2 * start : 2 * end].decode("utf-16-le", "surrogatepass")
+
+
+def _text_at(data: bytes, start: int) -> tuple[str, int]:
+    """A text with its head, and where it ends."""
+    kind, width, count = FORMS.get(data[start], (None, 0, 0))
+    if kind is not Kind.TEXT:
+        raise damaged("bad bundle offset", "a bundle is two texts")
+    start += 1 + width
+    if start > len(data):
+        raise cut_short()
+    size = int.from_bytes(data[start - width : start]) if width else count
+    return text_from(data, start, size), start + size

@@ -1,0 +1,170 @@
+"""What the documents can hold and Python has no word for (content §6, §7.1).
+
+None, booleans, texts, bytes and arrays (lists) are what they are everywhere. A number is an int when it is whole and within
+2**53, else a float, however it was packed: JavaScript has one kind of number. An object is a dict, in the order of its
+fields. All else is a value of one of the classes below: frozen, equal by content, and packed as what it was read from.
+
+Stories are private: what a value holds is not in its repr.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+__all__ = [
+    "INVALID_DATE",
+    "UNDEFINED",
+    "BigInt",
+    "ErrorValue",
+    "Map",
+    "Raw",
+    "Reference",
+    "RegExp",
+    "Set",
+    "Shared",
+    "Special",
+    "Timestamp",
+    "TypedArray",
+    "Value",
+    "Wrapped",
+]
+
+_Plain: TypeAlias = "bool | int | float | str | bytes | list[Value] | dict[str, Value] | None"
+_Other: TypeAlias = (
+    "Map | Set | Wrapped | Raw | Timestamp | Special | RegExp | ErrorValue | TypedArray | Shared | Reference"
+)
+Value: TypeAlias = "_Plain | _Other"
+"""Anything that a document can hold."""
+
+
+class Special(enum.Enum):
+    """JavaScript's own."""
+
+    UNDEFINED = "undefined"
+    "What an object's field is while it is not set; null is None."
+    INVALID_DATE = "Invalid Date"
+
+
+UNDEFINED: Final = Special.UNDEFINED
+INVALID_DATE: Final = Special.INVALID_DATE
+
+
+class BigInt(int):
+    """A JavaScript BigInt, of any size. To Python it equals the int; to the website it equals no number (content §7.2)."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"BigInt({int(self)})" if self.bit_length() <= 64 else f"BigInt(of {self.bit_length()} bits)"
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """A JavaScript Map: keys of any kind, in order. Lists and objects may be keys, so it is no dict."""
+
+    pairs: tuple[tuple[Value, Value], ...] = field(default=(), repr=False)
+
+    def lookup(self) -> dict[str | int | float, Value]:
+        """A new dict of the pairs whose key is a text or a number, as ids are; of equal keys the last counts.
+
+        A `BigInt` is no such key: the website would not find it either (content §7.2).
+        """
+        return {
+            key: value
+            for key, value in self.pairs
+            if isinstance(key, str | int | float) and not isinstance(key, bool | BigInt)
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """A JavaScript Set, in order."""
+
+    items: tuple[Value, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapped:
+    """A value with a class attached to it, which is an extension's number (content §7.1)."""
+
+    type: int
+    "From 0 to 127."
+    value: Value = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """An extension whose meaning is not known, and whose data are therefore kept as bytes."""
+
+    type: int
+    "From 0 to 127."
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Timestamp:
+    """A date, as its distance from the beginning of 1970 in UTC."""
+
+    seconds: int
+    "Signed, 64 bits: more than `datetime` holds. Rounded down, so that `nanoseconds` are never negative."
+    nanoseconds: int = 0
+    "The rest; JavaScript has whole milliseconds."
+
+    @classmethod
+    def of_milliseconds(cls, milliseconds: int) -> Timestamp:
+        """From JavaScript's count, also that of the JSON around a document."""
+        seconds, rest = divmod(milliseconds, 1000)
+        return cls(seconds, rest * 1_000_000)
+
+    @property
+    def milliseconds(self) -> int:
+        """JavaScript's count, rounded down."""
+        return self.seconds * 1000 + self.nanoseconds // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class RegExp:
+    """A regular expression of JavaScript's; never seen in a document, like all that follow."""
+
+    source: str = field(repr=False)
+    flags: str
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorValue:
+    """An error of JavaScript's: a value here, not an exception."""
+
+    name: str
+    message: str = field(repr=False)
+    cause: Value = field(default=UNDEFINED, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TypedArray:
+    """Numbers as a block of memory."""
+
+    kind: int
+    "0 to 10: Int8, Uint8, Uint8Clamped, Int16, Uint16, Int32, Uint32, Float32, Float64, BigInt64, BigUint64 (each"
+    " + ``Array``); 16: ArrayBuffer, 17: DataView."
+    data: bytes = field(repr=False)
+    "Little-endian, a whole number of elements."
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """A value with a number, by which a `Reference` elsewhere in the document stands for it (content §6.1).
+
+    Both are kept as they were written instead of being resolved: objects would turn up in two places, or in themselves.
+    """
+
+    number: int
+    value: Value = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Stands for the value that is `Shared` under this number."""
+
+    number: int

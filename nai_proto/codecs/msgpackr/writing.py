@@ -1,0 +1,172 @@
+"""Writing: the reader's loop turned around, without recursion; linear in what is written.
+
+The plainest form that the website reads: objects are records, Maps are maps, texts stand where they belong, and numbers are
+packed as JavaScript packs them (content §6.1, §7.2). Equal values in equal order give equal bytes.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
+from typing import Any, Final
+
+from ...errors import Damaged, LocalProtocolError
+from ...limits import Limits
+from .extensions import PARTS, RECORD
+from .forms import CONSTANTS, Kind, extension_head, head
+from .texts import text_bytes
+from .values import BigInt, Map, Value
+
+__all__ = ["packb"]
+
+_SAFE: Final = 2**53
+_RECORDS: Final = range(0x40, 0x80)
+_DOUBLE: Final = struct.Struct(">Bd")
+
+
+def packb(value: Value, *, limits: Limits = Limits()) -> bytes:
+    """The document that holds a value: `unpackb` gives an equal one, of equal types.
+
+    Of another type are only whole floats within 2**53, which come back as the integers that they are to JavaScript.
+
+    Args:
+        value: of the types in `Value` themselves. Subclasses, tuples, and dicts whose keys are no texts have no form.
+        limits: those of `unpackb`; what is written can be read under the same.
+
+    Raises:
+        LocalProtocolError: the value holds something that has no form, or an integer beyond 2**53 that is no `BigInt`, or
+            more than ``limits`` allow (as a list does that holds itself). Names types, never what is in them.
+    """
+    try:
+        return _Writer(limits).document(value)
+    except (AttributeError, Damaged, OverflowError, TypeError, ValueError, struct.error) as error:
+        problem = str(error)
+    raise LocalProtocolError(f"this cannot be written as a story document: {problem}")
+
+
+class _Writer:
+    """What is known while a document is written."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._out = bytearray()
+        self._left = limits.document_values
+        self._shapes: dict[tuple[str, ...], bytes] = {}
+        self._defined: list[tuple[str, ...]] = []
+
+    def document(self, value: Value) -> bytes:
+        """The whole document: what encloses a value waits on a stack, as an iterator over the values that are left."""
+        out = self._out
+        stack: list[Iterator[Value]] = [iter((value,))]
+        while stack:
+            for item in stack[-1]:
+                kind = type(item)
+                leaf = _LEAVES.get(kind)
+                if leaf is not None:
+                    out += leaf(item)
+                    continue
+                inner = self._begin(kind, item, len(stack))
+                if inner is not None:
+                    stack.append(inner)
+                    break
+            else:
+                stack.pop()
+        if len(out) > self._limits.unpacked:
+            raise ValueError("it is too large")
+        return bytes(out)
+
+    def _begin(self, kind: type, item: Any, level: int) -> Iterator[Value] | None:
+        """Writes the head of what holds others, and gives these."""
+        if kind is dict:
+            names = tuple(item)
+            shape = self._shapes.get(names)
+            self._out += shape or self._definition(names)
+            return self._inner(len(names), item.values(), level if shape else level + 1)  # its names are a list
+        if kind is list:
+            self._out += head(Kind.ARRAY, len(item))
+            return self._inner(len(item), item, level)
+        if kind is Map:
+            self._out += head(Kind.MAP, len(item.pairs))
+            return self._inner(2 * len(item.pairs), chain.from_iterable(item.pairs), level)
+        if kind not in PARTS:
+            raise TypeError(f"a {kind.__name__} has no form")
+        number, body, *following = PARTS[kind](item)
+        self._out += extension_head(number, len(body)) + body
+        return self._inner(1, following, level) if following else None
+
+    def _inner(self, count: int, values: Iterable[Value], level: int) -> Iterator[Value]:
+        self._left -= count
+        if level > self._limits.document_depth or self._left < 0 or len(self._out) > self._limits.unpacked:
+            raise ValueError("it is too large, or nested too deeply, or holds itself")
+        return iter(values)
+
+    def _definition(self, names: tuple[str, ...]) -> bytes:
+        """The first head of a record; of more than 64 the oldest loses its number (content §6.2)."""
+        if not all(type(name) is str for name in names):
+            raise TypeError("a dict whose keys are not all texts has no form; a Map has")
+        turn = len(self._defined)
+        if turn >= len(_RECORDS):
+            del self._shapes[self._defined[turn - len(_RECORDS)]]
+        self._defined.append(names)
+        number = self._shapes[names] = bytes((_RECORDS[turn % len(_RECORDS)],))
+        self._left -= 1 + len(names)
+        return extension_head(RECORD, 1) + number + head(Kind.ARRAY, len(names)) + b"".join(map(_text, names))
+
+
+# ---- what holds no others
+
+
+def _text(text: str) -> bytes:
+    data = text_bytes(text)
+    return head(Kind.TEXT, len(data)) + data
+
+
+def _binary(data: bytes) -> bytes:
+    return head(Kind.BINARY, len(data)) + data
+
+
+def _float(number: float) -> bytes:
+    return _DOUBLE.pack(0xCB, number)
+
+
+def _number(number: int) -> bytes:
+    """As a JavaScript number; from 64 to 127 the one byte would be a record."""
+    if -0x20 <= number < 0x40:
+        return bytes((number & 0xFF,))
+    if 0 <= number < 2**32:
+        return head(Kind.UNSIGNED, number)
+    if -(2**31) <= number < 0:
+        byte, width = (0xD0, 1) if number >= -(2**7) else (0xD1, 2) if number >= -(2**15) else (0xD2, 4)
+        return bytes((byte,)) + number.to_bytes(width, signed=True)
+    if -_SAFE <= number <= _SAFE:
+        return _float(number)
+    raise ValueError("an integer beyond 2**53 is no JavaScript number, but a BigInt")
+
+
+def _bigint(number: BigInt) -> bytes:
+    if -(2**63) <= number < 2**63:
+        return b"\xd3" + number.to_bytes(8, signed=True)
+    if 0 <= number < 2**64:
+        return b"\xcf" + number.to_bytes(8)
+    kind, body, *_ = PARTS[BigInt](number)
+    return extension_head(kind, len(body)) + body
+
+
+def _integer(number: int) -> bytes:
+    return _SMALL.get(number) or _number(number)
+
+
+_SMALL: Final = {number: _number(number) for number in range(-0x80, 0x100)}
+_CONSTANTS: Final = {value: bytes((byte,)) for byte, value in CONSTANTS.items()}
+
+
+_LEAVES: Final[Mapping[type, Callable[[Any], bytes]]] = {
+    int: _integer,
+    str: _text,
+    float: _float,
+    bool: _CONSTANTS.__getitem__,
+    type(None): _CONSTANTS.__getitem__,
+    bytes: _binary,
+    BigInt: _bigint,
+}

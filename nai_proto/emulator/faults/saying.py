@@ -1,0 +1,137 @@
+"""Faults in what an event stream says: an error in its midst, in each of its shapes; other line ends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Final, Literal, TypeAlias
+
+from msgspec import Meta
+
+from ...codecs.json import encode
+from ...exchange.reply import Finish, Output, Start, Write
+from ...http import Head, Headers
+from ..answers import OPEN
+from .base import Change, Count, Met, Spoiling, is_stream
+
+__all__ = ["Crlf", "Failure", "Shape"]
+
+Shape: TypeAlias = Literal["object", "text", "status", "event", "native", "bare", "broken", "document"]
+
+_BLANK_LINE: Final = re.compile(rb"\n\r?\n|\r\r")
+_DATA: Final = re.compile(rb"(?:\A|[\r\n])data[:\r\n]")
+
+
+class Failure(Spoiling, frozen=True, tag="error"):
+    """An error in the midst of a stream, which ends with it (native §10, openai §6.5).
+
+    Its shape is ``object``: ``data: {"error": {"message": …, "code": …}}``; ``text``: ``data: {"error": …}``; ``status``:
+    ``data: {"statusCode": …, "message": …}``; ``event``: the same in an event named ``error``; ``native``: such an event
+    with ``error``, ``ptr`` and ``final``; ``bare``: a line of JSON without a field's name; ``broken``: an event whose JSON
+    stops half-way; ``document``: a success that is no stream, but a JSON error, whether a stream was asked for or not.
+    """
+
+    at: Annotated[Count, Meta(description="events that come before it")] = 0
+    shape: Annotated[Shape, Meta(description="how it is told")] = "object"
+    status: Annotated[
+        Annotated[int, Meta(ge=100, le=599)], Meta(description="the code that it names, if its shape has one")
+    ] = 500
+    message: Annotated[str, Meta(description="what it says")] = "The generation failed."
+
+    def fits(self, head: Head, /) -> bool:
+        return 200 <= head.status < 300 and (self.shape == "document" or is_stream(head))
+
+    def change(self, _: Met, /) -> Change:
+        told = self.told()
+        held = bytearray()
+        events, at = 0, 0 if self.shape == "document" else self.at
+
+        def change(action: Output) -> Iterator[Output]:
+            nonlocal events
+            match action:
+                case Start(head):
+                    yield Start(_document(head, told) if self.shape == "document" else _unmeasured(head))
+                case Write(data):
+                    held.extend(data)
+                    while events < at and (end := _BLANK_LINE.search(held)):
+                        block = bytes(held[: end.end()])
+                        del held[: end.end()]
+                        events += _DATA.search(block) is not None
+                        yield Write(block)
+                case Finish():
+                    if held:
+                        yield Write(bytes(held))
+                    yield action
+                case _:
+                    yield action
+            if events == at:
+                yield Write(told)
+                yield Finish()
+
+        return change
+
+    def told(self) -> bytes:
+        """The error as it is written."""
+        status: dict[str, object] = {"statusCode": self.status, "message": self.message}
+        match self.shape:
+            case "object":
+                kind = {"message": self.message, "code": self.status, "type": "server_error", "param": None}
+                return b"data: %b\n\n" % encode({"error": kind})
+            case "text":
+                return b"data: %b\n\n" % encode({"error": self.message})
+            case "status":
+                return b"data: %b\n\n" % encode(status)
+            case "event":
+                return b"event: error\ndata: %b\n\n" % encode(status)
+            case "native":
+                said = {"error": self.message, "ptr": self.at, "final": True}
+                return b"event: error\ndata: %b\n\n" % encode(said)
+            case "bare":
+                return b"%b\n" % encode(status)
+            case "broken":
+                return b"data: %b\n\n" % encode(status)[:-2]
+            case "document":
+                return encode(status)
+
+
+class Crlf(Spoiling, frozen=True, tag="crlf"):
+    """Every line of an event stream ends with CRLF."""
+
+    def fits(self, head: Head, /) -> bool:
+        return is_stream(head)
+
+    def change(self, _: Met, /) -> Change:
+        cr = b""
+
+        def change(action: Output) -> Iterator[Output]:
+            nonlocal cr
+            match action:
+                case Start(head):
+                    yield Start(_unmeasured(head))
+                case Write(data):
+                    data, cr = cr + data, b""
+                    if data.endswith(b"\r"):  # an LF may follow
+                        data, cr = data[:-1], b"\r"
+                    yield Write(_LINE_END.sub(b"\r\n", data))
+                case Finish() if cr:
+                    yield Write(b"\r\n")
+                    yield action
+                case _:
+                    yield action
+
+        return change
+
+
+_LINE_END: Final = re.compile(rb"\r\n?|\n")
+
+
+def _document(head: Head, document: bytes) -> Head:
+    """The head of a JSON document instead of whatever there was."""
+    return Head(
+        head.status, Headers([("Content-Type", "application/json"), ("Content-Length", str(len(document))), OPEN])
+    )
+
+
+def _unmeasured(head: Head) -> Head:
+    """The head of an answer whose length is another than it was."""
+    return Head(head.status, head.headers.without("content-length"))

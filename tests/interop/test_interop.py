@@ -1,0 +1,111 @@
+"""Other people's clients, unmodified, run a whole session each against ``nai emulate`` (native §19, openai §11).
+
+Each runs in an environment of its own that holds the client and nothing of ours (`environments`), as a program of named
+checks (`sessions`). Each check is counted here. Where the environments cannot be made, this is skipped, and says so.
+
+The ordinary run of the tests leaves this folder out, since it needs a package registry: `norecursedirs` names it, because
+a marker that is deselected by default comes back with every ``-m`` of somebody's own. It runs when it is asked for:
+
+    python -m pytest tests/interop
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from .environments import ENVIRONMENTS, PATIENCE, Environment, NotMade
+from .tally import TALLIES, Tally
+
+pytestmark = pytest.mark.timeout(PATIENCE + 300)
+
+NAI: Final = (sys.executable, "-c", "from nai_transports.cli import main; main()", "emulate")
+EMULATORS: Final[Mapping[str, tuple[str, ...]]] = {
+    "plain": (),
+    "slow": ("--pace", "0.02", "--switch", "retry_after=1"),
+}
+LEAST: Final = {"novelai_api": 40, "openai": 25}
+"""Checks that have to pass: a session that was cut down is no session."""
+SESSION: Final = 240.0  # seconds
+
+
+@pytest.fixture(scope="module")
+def made() -> Mapping[Environment, str | None]:
+    """All environments, each with the reason why it is not there, if it is not."""
+    until = time.monotonic() + PATIENCE
+    return {environment: _why_not(environment, until) for environment in ENVIRONMENTS}
+
+
+def _why_not(environment: Environment, until: float) -> str | None:
+    try:
+        environment.make(until)
+    except NotMade as why:
+        return str(why)
+    return None
+
+
+@pytest.fixture
+def emulators(made: Mapping[Environment, str | None]) -> Iterator[str]:
+    """What the emulators of one session printed: made for it alone, with the tokenizer files that a client brings."""
+    brought = [
+        folder
+        for environment, why in made.items()
+        if why is None and (folder := environment.site_packages() / "novelai_api" / "tokenizers").is_dir()
+    ]
+    with ExitStack() as stack:
+        ready = {name: stack.enter_context(_emulating(args, brought)) for name, args in EMULATORS.items()}
+        yield json.dumps(ready)
+
+
+@contextmanager
+def _emulating(arguments: tuple[str, ...], tokenizers: list[Path]) -> Iterator[dict[str, str]]:
+    environment = {**os.environ, **({"NAI_TOKENIZER_DIR": str(tokenizers[0])} if tokenizers else {})}
+    with subprocess.Popen([*NAI, *arguments], stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        try:
+            yield json.loads(process.stdout.readline())
+        finally:
+            process.terminate()
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda environment: environment.name)
+def test_a_whole_session_of(
+    environment: Environment, made: Mapping[Environment, str | None], request: pytest.FixtureRequest,
+    subtests: pytest.Subtests,
+) -> None:  # fmt: skip
+    tally = TALLIES[environment.title] = Tally(made[environment])
+    if tally.missing is not None:
+        pytest.skip(f"no environment for {environment.title}: {tally.missing}")
+    done = _run(environment, request.getfixturevalue("emulators"))
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    for check in told:
+        with subtests.test(check["check"]):
+            tally.count(check)
+            if not check["ok"]:
+                pytest.fail(check["why"], pytrace=False)
+    assert not done.returncode, f"the session ended before its last check:\n{done.stderr[-4000:]}"
+    names = [check["check"] for check in told]
+    assert len(set(names)) == len(names), "two checks have one name"
+    assert tally.passed >= LEAST[environment.session]
+
+
+def _run(environment: Environment, emulators: str) -> subprocess.CompletedProcess[Any]:
+    """A session, in its environment and in nobody's else: no variable of this one's reaches it."""
+    variables = {"NAI_INTEROP": emulators, "NO_PROXY": "*", **{n: os.environ[n] for n in _NEEDED if n in os.environ}}
+    command = [str(environment.python), "-X", "utf8", "-m", f"sessions.{environment.session}"]
+    here = Path(__file__).parent
+    return subprocess.run(
+        command, cwd=here, env=variables, capture_output=True, encoding="utf-8", timeout=SESSION, check=False
+    )
+
+
+_NEEDED: Final = ("PATH", "HOME", "SYSTEMROOT", "TEMP", "TMP")

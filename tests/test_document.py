@@ -1,0 +1,65 @@
+"""What a check of a library says about a document (content §7.3, §9)."""
+
+from __future__ import annotations
+
+import binascii
+import json
+import pathlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nai_proto.codecs.document import DOCUMENT, document_problems
+from nai_proto.codecs.msgpackr import UNDEFINED, BigInt, Map, Value, Wrapped, unpackb
+from nai_proto.errors import NaiError
+
+DATA = pathlib.Path(__file__).parent / "data"
+VECTORS: list[dict[str, Any]] = json.loads((DATA / "msgpackr_vectors.json").read_bytes())["vectors"]
+SECTIONS = Map(((5, {"text": "One."}), (6, {"text": "Two."}), (BigInt(7), {"text": "Three."})))
+
+
+def document(**fields: Value) -> Value:
+    return Wrapped(DOCUMENT, {"sections": SECTIONS, "order": [5, 6], **fields})
+
+
+@pytest.mark.parametrize("vector", [vector for vector in VECTORS if "document" in vector], ids=lambda each: each["id"])
+def test_nothing_is_wrong_with_the_documents_of_the_vectors(vector: dict[str, Any]) -> None:
+    assert document_problems(unpackb(binascii.a2b_base64(vector["base64"]))) == []
+
+
+def test_sections_that_are_missing_are_named_in_their_order() -> None:
+    assert document_problems(document(order=[9, 5, 8])) == [
+        "`order` names section 9, which is missing",
+        "`order` names section 8, which is missing",
+    ]
+
+
+def test_a_section_under_a_bigint_is_missing_as_it_is_on_the_website() -> None:
+    assert document_problems(document(order=[7])) == ["`order` names section 7, which is missing"]
+
+
+def test_what_is_no_id_is_not_quoted() -> None:
+    odd: list[Value] = ["He was the gardener.", 1.5, True, None, UNDEFINED, [5], BigInt(5)]
+    assert document_problems(document(order=odd)) == ["`order` has something that is no id"] * len(odd)
+
+
+def test_a_section_that_order_does_not_name_is_no_problem() -> None:
+    assert document_problems(document(order=[])) == []
+
+
+def test_another_shape_is_a_problem() -> None:
+    assert document_problems(document(sections={})) == ["`sections` is no Map"]
+    assert document_problems(document(order=UNDEFINED)) == ["`order` is no list"]
+    no_documents: list[Value] = [None, {}, Wrapped(30, {}), Wrapped(DOCUMENT, [])]
+    assert {*map(tuple, map(document_problems, no_documents))} == {("it is no document",)}
+
+
+@given(st.binary(max_size=30).map(lambda data: b"\xd4\x14\x00\xd4\x72\x40\x92\xa8sections\xa5order" + data))
+def test_whatever_a_document_holds_its_problems_can_be_told(data: bytes) -> None:
+    try:
+        value = unpackb(data)
+    except NaiError:
+        return
+    assert all(isinstance(problem, str) for problem in document_problems(value))

@@ -1,0 +1,578 @@
+"""Faults on the wire: each does what its table says, byte for byte, whatever app is behind it."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import Any, Final
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nai_proto.codecs.json import service_error
+from nai_proto.codecs.sse import SSEDecoder
+from nai_proto.emulator.faults import (
+    CONTROL,
+    FAULTS,
+    Crlf,
+    CutOff,
+    Delay,
+    Failure,
+    Fault,
+    Faulty,
+    Jitter,
+    Refusal,
+    Split,
+    described,
+    fault,
+)
+from nai_proto.errors import LocalProtocolError
+from nai_proto.exchange.flow import Compute
+from nai_proto.exchange.reply import App, Handler, Read, Start, Store, Wait, Write
+from nai_proto.http import Head, Headers, Request
+from nai_proto.testing import Clock, Link
+from nai_proto.testing.strategies import chunkings
+from nai_proto.wire import Closed, Data, End, Wire
+from tests.support import an_emulator, answers, reading, streams, token
+
+EVENTS: Final = (token("Once", 0), token(" upon", 1), token(" a time", 2, final=True))
+STREAM: Final = b"".join(EVENTS)
+TALE: Final = streams(*EVENTS)
+BODY: Final = b'{"output":"Once upon a time"}'
+WHOLE: Final = answers(200, BODY, content_type="application/json")
+HEAD: Final = b"HTTP/1.1 200 \r\nContent-Length: 29\r\ncontent-type: application/json\r\n\r\n"  # of WHOLE
+STREAM_HEAD: Final = b"HTTP/1.1 200 \r\ncontent-type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def asked(method: str = "POST", target: str = "/ai/generate-stream", body: bytes = b"{}") -> bytes:
+    return f"{method} {target} HTTP/1.1\r\nHost: h\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+class Line:
+    """A client without HTTP: what it reads, and when."""
+
+    def __init__(self, app: App) -> None:
+        self.clock = Clock()
+        self.link = Link(app, self.clock)
+        self.reads: list[tuple[float, bytes]] = []
+
+    def ask(self, request: bytes = asked()) -> bytes:
+        """All bytes that come until 1000 seconds of silence, or the end."""
+        self.reads = []
+        self.link.send_all(request)
+        while True:
+            try:
+                data = self.link.receive_some(1000.0)
+            except TimeoutError:
+                break
+            if not data:
+                break
+            self.reads.append((self.clock(), data))
+        return b"".join(data for _, data in self.reads)
+
+
+def told(app: App, request: bytes = asked()) -> tuple[bytes, bool]:
+    """What an app answers, and whether it closes the connection."""
+    line = Line(app)
+    return line.ask(request), line.link.closed
+
+
+def body_of(answer: bytes, method: str = "POST") -> bytes:
+    """The body of an answer as a client that knows HTTP reads it."""
+    wire = Wire("client")
+    wire.send_request(Request(method, "/", Headers.of(host="h")))
+    wire.receive_data(answer)
+    wire.receive_data(b"")
+    found = bytearray()
+    while not isinstance(event := wire.next_event(), End | Closed):
+        if isinstance(event, Data):
+            found += event.data
+    return bytes(found)
+
+
+# ---- what is not met is left alone
+
+
+def test_without_faults_an_app_is_what_it_was() -> None:
+    assert told(Faulty(TALE)) == told(TALE)
+    assert told(Faulty(WHOLE)) == told(WHOLE) == (HEAD + BODY, False)
+
+
+@pytest.mark.parametrize(
+    ("where", "met"),
+    [
+        ("", True),
+        ("method=POST", True),
+        ("method=post", True),
+        ("method=GET", False),
+        ("path=/ai/", True),
+        ("path=/ai/generate-stream", True),
+        ("path=/user", False),
+        ("endpoint=generate_stream", True),
+        ("endpoint=api_generate_stream", True),
+        ("endpoint=generate", False),
+        ("endpoint=generate_stream,path=/user", False),
+    ],
+)
+def test_a_fault_meets_the_requests_that_it_names(where: str, met: bool) -> None:
+    app = Faulty(TALE, f"cut:{where}" if where else "cut")
+    assert (told(app) == (b"", True)) is met
+
+
+def test_a_fault_meets_as_many_requests_as_it_says() -> None:
+    app = Faulty(WHOLE, "refuse:times=2,message=busy")
+    line = Line(app)
+    assert [line.ask()[:12] for _ in range(4)] == [b"HTTP/1.1 429"] * 2 + [b"HTTP/1.1 200"] * 2
+    assert app.faults == ()
+    app.add(Refusal(503))
+    assert [line.ask()[:12] for _ in range(4)] == [b"HTTP/1.1 503"] * 4
+
+
+def test_of_each_kind_one_acts_and_the_next_waits() -> None:
+    app = Faulty(WHOLE, "refuse:times=1", "gateway:times=1", "delay:seconds=2,times=1", "delay:seconds=3,times=1")
+    line = Line(app)
+    seen = [(line.ask()[:12], round(line.reads[0][0] - before)) for before in (0.0, 1002.0, 2005.0)]
+    assert seen == [(b"HTTP/1.1 429", 2), (b"HTTP/1.1 502", 3), (b"HTTP/1.1 200", 0)]
+
+
+def test_a_fault_of_streams_waits_for_one() -> None:
+    line = Line(app := Faulty(WHOLE, "crlf:times=1", "error:times=1"))
+    assert line.ask() == HEAD + BODY
+    assert len(app.faults) == 2
+
+
+def test_an_answer_under_way_stays_as_it_is_when_faults_are_cleared() -> None:
+    def app(request: Request) -> Handler:
+        yield from reading(request)
+        yield Start(Head(200, Headers.of(content_type="text/event-stream")))
+        faulty.clear()
+        yield Write(EVENTS[0])
+
+    faulty = Faulty(app, "cut:at=5")
+    assert told(faulty) == (STREAM_HEAD + chunk(EVENTS[0][:5]), True)
+    assert faulty.faults == ()
+
+
+# ---- in place of the app
+
+
+def test_a_refusal_has_its_status_its_text_and_when_to_come_back() -> None:
+    answer, closed = told(Faulty(TALE, Refusal(503, retry_after=4, message="not now")))
+    assert answer == (
+        b"HTTP/1.1 503 \r\nContent-Type: application/json\r\nContent-Length: 38\r\n"
+        b'Access-Control-Allow-Origin: *\r\nRetry-After: 4\r\n\r\n{"statusCode":503,"message":"not now"}'
+    )
+    assert not closed
+    assert b"Retry-After" not in told(Faulty(TALE, "refuse"))[0]
+    assert b'"Too Many Requests"' in told(Faulty(TALE, "refuse"))[0]
+
+
+@pytest.mark.parametrize(
+    ("status", "title"),
+    [
+        (502, "502 Bad Gateway"),
+        (503, "503 Service Unavailable"),
+        (504, "504 Gateway Timeout"),
+        (530, "530 Unknown Status"),
+    ],
+)
+def test_a_gateway_sends_a_page(status: int, title: str) -> None:
+    answer, closed = told(Faulty(TALE, f"gateway:status={status},retry_after=7"))
+    head, _, page = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert b"Content-Type: text/html" in head
+    assert b"Retry-After: 7" in head
+    assert f"<title>{title}</title>".encode() in page
+    assert not closed
+
+
+def test_garbage_is_no_http_and_the_end() -> None:
+    assert told(Faulty(TALE, "garbage")) == (b"SSH-2.0-OpenSSH_9.9\r\n\x00\x01\xfe\xff\r\n\r\n", True)
+
+
+def test_an_app_does_not_hear_of_what_is_answered_in_its_place() -> None:
+    heard: list[Request] = []
+
+    def app(request: Request) -> Handler:
+        heard.append(request)
+        yield from WHOLE(request)
+
+    faulty = Faulty(app, "refuse:times=1", "cut:times=1")
+    told(faulty)
+    assert not heard
+    told(Faulty(app, "cut"))
+    assert len(heard) == 1  # it has acted, and nobody knows
+
+
+# ---- what is said
+
+
+SHAPES: Final = {
+    "object": b'data: {"error":{"message":"no","code":503,"type":"server_error","param":null}}\n\n',
+    "text": b'data: {"error":"no"}\n\n',
+    "status": b'data: {"statusCode":503,"message":"no"}\n\n',
+    "event": b'event: error\ndata: {"statusCode":503,"message":"no"}\n\n',
+    "native": b'event: error\ndata: {"error":"no","ptr":2,"final":true}\n\n',
+    "bare": b'{"statusCode":503,"message":"no"}\n',
+    "broken": b'data: {"statusCode":503,"message":"no\n\n',
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_an_error_takes_the_place_of_an_event_and_ends_the_stream(shape: str) -> None:
+    app = Faulty(TALE, f"error:at=2,shape={shape},status=503,message=no")
+    expected = STREAM_HEAD + b"".join(map(chunk, (*EVENTS[:2], SHAPES[shape]))) + b"0\r\n\r\n"
+    assert told(app) == (expected, False)
+
+
+@pytest.mark.parametrize("app", [TALE, WHOLE])
+def test_an_error_may_be_a_document_with_success(app: App) -> None:
+    answer, closed = told(Faulty(app, "error:shape=document,status=503,message=no"))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert b"Content-Type: application/json\r\nContent-Length: 33" in head
+    assert body == b'{"statusCode":503,"message":"no"}'
+    assert not closed
+
+
+def test_an_error_leaves_refusals_alone() -> None:
+    refused = answers(401, b"{}", content_type="application/json")
+    assert told(Faulty(refused, "error:shape=document")) == told(refused)
+
+
+@given(cuts=chunkings(b": hello\n\n" + STREAM.replace(b"\n", b"\r\n")), at=st.integers(0, 4))
+def test_events_are_counted_however_they_are_written(cuts: list[bytes], at: int) -> None:
+    """Comments are no events; a stream that ends before the event is as it was."""
+    body = body_of(told(Faulty(streams(*cuts), f"error:at={at},shape=text"))[0])
+    decoder = SSEDecoder()
+    events = decoder.receive_data(body)
+    assert [event.event for event in events] == ["newToken"] * min(at, 3) + ["message"] * (at <= 3)
+    assert (service_error(events[-1].data.encode()) is not None) is (at <= 3)
+
+
+@given(chunkings(STREAM + b"data: end\r\rdata: of\r\ndata: it"))
+def test_crlf_ends_every_line_however_it_was_written(cuts: list[bytes]) -> None:
+    body = body_of(told(Faulty(streams(*cuts), Crlf()))[0])
+    assert body == STREAM.replace(b"\n", b"\r\n") + b"data: end\r\n\r\ndata: of\r\ndata: it"
+
+
+def test_a_stream_that_was_measured_is_not_when_its_length_changes() -> None:
+    measured = answers(200, STREAM, content_type="text/event-stream")
+    for one in ("crlf", "error:at=1"):
+        assert b"ontent-Length" not in told(Faulty(measured, one))[0]
+
+
+# ---- how it arrives
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_body_in_crumbs_has_a_write_for_each(size: int) -> None:
+    line = Line(Faulty(TALE, Split(size)))
+    crumbs = [event[at : at + size] for event in EVENTS for at in range(0, len(event), size)]
+    assert line.ask() == STREAM_HEAD + b"".join(map(chunk, crumbs)) + b"0\r\n\r\n"
+    assert [data for _, data in line.reads[1:-1]] == [*map(chunk, crumbs)]
+
+
+@pytest.mark.parametrize("at", [0, 1, 100, 194])
+def test_a_cut_comes_behind_exactly_so_many_bytes_of_the_body(at: int) -> None:
+    answer, closed = told(Faulty(streams(STREAM), CutOff(at)))
+    assert answer == STREAM_HEAD + (chunk(STREAM[:at]) if at else b"")
+    assert closed
+    assert told(Faulty(WHOLE, "cut:at=5")) == (HEAD + BODY[:5], True)
+
+
+def test_a_cut_that_says_no_place_comes_before_the_head() -> None:
+    assert told(Faulty(TALE, "cut")) == (b"", True)
+
+
+def test_a_cut_behind_the_end_of_the_body_never_comes() -> None:
+    assert told(Faulty(TALE, f"cut:at={len(STREAM) + 1}")) == told(TALE)
+
+
+@pytest.mark.parametrize("at", [0, 1, 100])
+def test_a_stall_is_silence_behind_exactly_so_many_bytes(at: int) -> None:
+    answer, closed = told(Faulty(streams(STREAM), f"stall:at={at}"))
+    assert answer == STREAM_HEAD + (chunk(STREAM[:at]) if at else b"")
+    assert not closed
+    assert told(Faulty(TALE, "stall")) == (b"", False)
+
+
+def test_a_stall_ends_when_the_client_leaves() -> None:
+    emulator, owner = an_emulator()
+    line = Line(Faulty(emulator, "stall:at=100"))
+    authorized = b"Authorization: Bearer %b\r\n" % owner.persistent_token.reveal().encode()
+    request = asked(body=b'{"input":"Once","model":"kayra-v1","parameters":{"max_length":5}}')
+    line.ask(request.replace(b"Host", authorized + b"Host"))
+    assert owner.generating
+    line.link.close()
+    assert not owner.generating
+
+
+@pytest.mark.parametrize("by", [-1000, -1, 1, 1000])
+def test_a_wrong_length_is_wrong_by_as_much_as_it_says(by: int) -> None:
+    length = max(0, len(STREAM) + by)
+    answer, closed = told(Faulty(TALE, f"length:by={by}"))
+    assert answer == b"HTTP/1.1 200 \r\ncontent-type: text/event-stream\r\nContent-Length: %d\r\n\r\n" % length + STREAM
+    assert closed
+
+
+def test_a_delay_comes_before_the_head_with_jitter_that_is_the_same_each_time() -> None:
+    def times(app: App) -> list[float]:
+        line = Line(app)
+        found: list[float] = []
+        for _ in range(3):
+            began = line.clock()
+            line.ask()
+            found.append(line.reads[0][0] - began)
+        return found
+
+    assert times(Faulty(WHOLE, "delay:seconds=2.5")) == [2.5] * 3
+    drawn = times(Faulty(WHOLE, Delay(1, jitter=4)))
+    assert len({*drawn}) == 3
+    assert all(1 <= seconds < 5 for seconds in drawn)
+    assert times(Faulty(WHOLE, Delay(1, jitter=4))) == drawn
+    assert times(Faulty(WHOLE, Delay(1, jitter=4), seed="another")) != drawn
+    assert times(Faulty(WHOLE, Delay(1, jitter=4), Jitter(0))) == drawn  # each fault has chance of its own
+
+
+def test_jitter_parts_the_pieces_of_the_body() -> None:
+    line = Line(Faulty(TALE, "jitter:seconds=2"))
+    line.ask()
+    at = [time for time, _ in line.reads]
+    gaps = [after - before for before, after in pairwise(at)][:3]
+    assert at[0] == 0
+    assert len({*gaps}) == 3
+    assert all(0 <= gap < 2 for gap in gaps)
+
+
+@pytest.mark.parametrize("rate", [1, 50, 1000, 1_000_000])
+def test_a_slow_line_carries_so_many_bytes_a_second(rate: int) -> None:
+    line = Line(Faulty(WHOLE, f"throughput:rate={rate}"))
+    assert line.ask() == HEAD + BODY
+    came = 0
+    for time, data in line.reads[1:]:
+        came += len(data)
+        assert time == pytest.approx(came / rate)
+        assert len(data) <= max(1, rate / 50)
+
+
+def test_a_slow_head_comes_byte_by_byte_and_the_rest_as_it_was() -> None:
+    line = Line(Faulty(TALE, "slow_head:seconds=0.5"))
+    head = STREAM_HEAD.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    answer = line.ask()
+    assert sorted(answer[: len(head)].lower().split(b"\r\n")) == sorted(head.lower().split(b"\r\n"))
+    assert line.reads[: len(head)] == [(0.5 * n, answer[n - 1 : n]) for n in range(1, len(head) + 1)]
+    assert answer[len(head) :] == b"".join(map(chunk, EVENTS)) + b"0\r\n\r\n"
+    assert line.link.closed
+
+
+def test_faults_of_different_kinds_act_together() -> None:
+    app = Faulty(TALE, "split", "throughput:rate=10", "cut:at=30", "crlf", "delay:seconds=3", "slow_head:seconds=1")
+    line = Line(app)
+    answer = line.ask()
+    crumbs = STREAM.replace(b"\n", b"\r\n")[:30]
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert body == b"".join(chunk(bytes((byte,))) for byte in crumbs)
+    assert line.reads[0][0] == 4
+    assert line.clock() == pytest.approx(3 + len(head) + 4 + 3)
+    assert line.link.closed
+    short = told(Faulty(TALE, "length:by=-5", "cut:at=40"))
+    assert short[0].endswith(b"Content-Length: %d\r\n\r\n%b" % (len(STREAM) - 5, STREAM[:40]))
+
+
+@pytest.mark.parametrize("one", FAULTS)
+def test_an_answer_to_head_has_no_body_with_any_fault(one: str) -> None:
+    app = Faulty(WHOLE, one + ":at=0" if one == "stall" else one)
+    answer = told(app, asked("HEAD", "/"))[0]
+    assert one == "garbage" or answer == b"" or answer.endswith(b"\r\n\r\n")
+    assert BODY not in answer
+
+
+@pytest.mark.parametrize("one", FAULTS)
+def test_an_app_may_do_all_that_it_does_while_it_is_spoiled(one: str) -> None:
+    """Reading, computing and storing behind the head, as any app may."""
+    got: list[Any] = []
+
+    def app(request: Request) -> Handler:
+        yield Start(Head(200, Headers.of(content_type="text/event-stream")))
+        for event in EVENTS:
+            got.append((yield Read()))
+            yield Compute(lambda: got.append("computed"))
+            yield Store("change")
+            yield Wait(0.1)
+            yield Write(event)
+
+    answer, _ = told(Faulty(app, f"{one}:{ANYTHING.get(one, 'times=1')}"), asked(body=b"{}"))
+    if one not in ("refuse", "gateway", "garbage"):
+        assert got == [b"{}", "computed", b"", "computed", b"", "computed"]
+        assert answer.count(b"newToken") == 3 or one == "split"
+
+
+ANYTHING: Final = {"error": "at=3", "stall": "at=194", "cut": "at=194", "slow_head": "seconds=0"}
+
+
+def test_who_waits_for_100_gets_it_at_most_once() -> None:
+    def app(request: Request) -> Handler:
+        yield Start(Head(200, Headers.of(content_type="text/event-stream")))
+        yield Read()
+        yield Write(EVENTS[2])
+
+    request = asked().replace(b"Host", b"Expect: 100-continue\r\nHost")
+    assert b" 100 " not in told(Faulty(app, "slow_head"), request)[0]
+    assert told(Faulty(TALE, "slow_head"), request.removesuffix(b"{}"))[0] == b"HTTP/1.1 100 \r\n\r\n"
+
+
+# ---- as text
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("cut", CutOff()),
+        ("cut:at=100,path=/ai/generate-stream,times=1", CutOff(100, path="/ai/generate-stream", times=1)),
+        ("refuse:status=503,retry_after=2,method=POST", Refusal(503, 2, method="POST")),
+        ("error:at=3,shape=native,message=a=b: c", Failure(3, "native", message="a=b: c")),
+        ("delay:seconds=0.5,jitter=1e-1,endpoint=login", Delay(0.5, 0.1, endpoint="login")),
+        ("length:by=-3", fault("length:by=-3")),
+    ],
+)
+def test_a_fault_as_text_as_json_and_as_value_is_the_same(text: str, value: Fault) -> None:
+    assert fault(text) == value
+    assert Faulty(TALE, text).faults == Faulty(TALE, value).faults == (value,)
+    line = Line(app := Faulty(TALE))
+    line.ask(asked("POST", CONTROL, msgspec.json.encode(value)))
+    assert app.faults == (value,)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "there is no fault '', only refuse, gateway"),
+        ("cutt", "there is no fault 'cutt', only refuse, gateway"),
+        ("cut:", "'cut:': '' is not KEY=VALUE"),
+        ("cut:at", "'cut:at': 'at' is not KEY=VALUE"),
+        ("cut:at=1,at=2", "'cut:at=1,at=2': at stands there twice"),
+        ("cut:fault=stall", "fault stands there twice"),
+        ("cut:att=1", "cut has no 'att', only at, method, path, endpoint, times"),
+        ("cut:at=x", "cut: at=x: Expected `int | null`"),
+        ("cut:at=-1", "cut: at=-1: Expected `int` >= 0"),
+        ("cut:times=0", "cut: times=0: Expected `int` >= 1"),
+        ("cut:endpoint=nowhere", "no endpoint is called 'nowhere'"),
+        ("delay:seconds=nan", "delay: seconds=nan: Expected `float` >= 0"),
+        ("delay:seconds=inf", "delay: seconds=inf: Expected `float` <="),
+        ("error:shape=round", "error: shape=round: Invalid enum value 'round': object, text"),
+        ("refuse:status=200", "refuse: status=200: Expected `int` >= 400"),
+        ("refuse:message=\udcff", "lone surrogate"),
+        ("split:size=0", "split: size=0: Expected `int` >= 1"),
+    ],
+)
+def test_a_text_that_is_no_fault_is_told_in_one_line_that_names_it(text: str, problem: str) -> None:
+    with pytest.raises(LocalProtocolError, match=re.escape(problem)) as found:
+        fault(text)
+    assert "\n" not in str(found.value)
+
+
+@given(
+    st.text()
+    | st.from_regex(r"\A(cut|error|delay|length|refuse):((at|by|message|seconds|status|shape|times)=[-\w.]*,?){1,3}\Z")
+)
+def test_any_text_is_a_fault_or_is_told_in_one_line(text: str) -> None:
+    problem = ""
+    try:
+        assert isinstance(fault(text), Fault)
+    except LocalProtocolError as error:
+        problem = str(error)
+    assert len(problem.splitlines()) <= 1
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["fault", "at", "times", "path", "by"]), inner),
+)
+
+
+@given(st.sampled_from([*FAULTS]), st.dictionaries(st.sampled_from(["at", "times", "path", "by", "message"]), _JSON))
+def test_any_object_is_a_fault_or_is_told_in_one_line(name: str, said: dict[str, Any]) -> None:
+    app = Faulty(TALE)
+    answer, _ = told(app, asked("POST", CONTROL, msgspec.json.encode({"fault": name, **said})))
+    document = msgspec.json.decode(body_of(answer))
+    assert len(app.faults) == (answer[9:12] == b"200")
+    assert app.faults or len(document["message"].splitlines()) == 1
+
+
+def test_a_value_that_cannot_be_is_refused_where_it_is_used_and_the_rest_with_it() -> None:
+    app = Faulty(TALE)
+    with pytest.raises(LocalProtocolError, match=r"cut: at=-1: Expected `int` >= 0"):
+        app.add("split", CutOff(-1))
+    assert app.faults == ()
+
+
+def test_all_that_can_be_said_of_a_fault_is_described() -> None:
+    lines = described().splitlines()
+    for name, kind in FAULTS.items():
+        assert any(line.startswith(f"{name}: ") for line in lines)
+        for key in kind.__struct_fields__:
+            assert any(line.startswith(f"  {key} ") for line in lines)
+    assert "None" not in described()
+
+
+# ---- by HTTP
+
+
+def test_faults_are_switched_on_listed_and_cleared_by_http_without_a_token() -> None:
+    emulator, _ = an_emulator()
+    app = Faulty(emulator, "garbage:path=/oa")
+    line = Line(app)
+
+    def control(method: str, body: bytes = b"") -> tuple[bytes, Any]:
+        answer = line.ask(asked(method, CONTROL, body))
+        return answer[9:12], msgspec.json.decode(body_of(answer))
+
+    assert control("GET") == (b"200", {"faults": [{"fault": "garbage", "path": "/oa"}]})
+    given = [{"fault": "cut", "at": 1, "times": 2}, {"fault": "delay", "seconds": 0.5}]
+    assert control("POST", msgspec.json.encode(given)) == (
+        b"200",
+        {"faults": [{"fault": "garbage", "path": "/oa"}, *given]},
+    )
+    assert control("POST", b'{"fault":"split"}')[1]["faults"][3] == {"fault": "split"}
+    assert told(app, asked("GET", "/"))[0].endswith(b"\r\n\r\nO")  # of "OK"
+    assert control("GET")[1]["faults"][1] == {"fault": "cut", "at": 1, "times": 1}
+    assert control("DELETE") == (b"200", {"faults": []})
+    assert app.faults == ()
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (b"", "truncated"),
+        (b"{", "truncated"),
+        (b"7", "there is no fault"),
+        (b'{"fault":"cut","at":"3"}', "cut: at=3: Expected `int | null`, got `str`"),
+        (b'[{"fault":"split"},{"fault":"nap"}]', "there is no fault 'nap'"),
+        (b"[" * 70_000, "more than"),
+        (b"\xff", ""),
+    ],
+)
+def test_what_is_no_fault_is_refused_by_http_and_nothing_is_switched_on(body: bytes, problem: str) -> None:
+    app = Faulty(TALE)
+    answer, _ = told(app, asked("POST", CONTROL, body))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert problem in msgspec.json.decode(body_of(answer))["message"]
+    assert app.faults == ()
+
+
+def test_other_methods_are_refused_by_the_control() -> None:
+    assert told(Faulty(TALE), asked("PUT", CONTROL))[0].startswith(b"HTTP/1.1 405 ")
+
+
+@pytest.mark.parametrize("one", FAULTS)
+def test_no_fault_meets_the_control(one: str) -> None:
+    answer, closed = told(Faulty(TALE, one), asked("GET", CONTROL))
+    assert msgspec.json.decode(body_of(answer)) == {"faults": [{"fault": one}]}
+    assert not closed

@@ -1,0 +1,355 @@
+"""What our own clients make of each fault, on every transport: which error, what is kept, and that the client goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+import pytest
+
+from nai_proto import errors, openai, text
+from nai_proto.emulator.faults import FAULTS, Faulty
+from nai_proto.exchange.flow import Flow, Sleep
+from nai_proto.exchange.operation import Operation
+from nai_proto.exchange.reply import Handler
+from nai_proto.exchange.retry import NEVER, RetryPolicy
+from nai_proto.exchange.session import Session
+from nai_proto.http import Request
+from nai_proto.limits import Timeouts
+from nai_proto.testing import Clock
+from nai_transports import memory as on_memory
+from tests.support import ALL, ASYNC, MakeFlow, Outcome, all_on, an_emulator, answers, on, streams, token
+
+every_transport = pytest.mark.parametrize("transport", ALL)
+
+EVENTS: Final = (token("Once", 0), token(" upon", 1), token(" a time", 2, final=True))
+SIZE: Final = sum(map(len, EVENTS))
+CHATTED: Final = b"".join(
+    b'data: {"choices":[{"index":0,"text":"%b","finish_reason":%b}]}\n\n' % (piece, reason)
+    for piece, reason in [(b"Once", b"null"), (b" upon", b"null"), (b" a time", b'"stop"')]
+)
+
+STORY: Final = text.generate_stream("x", max_length=9).retried(NEVER)
+WHOLE: Final = text.generate("x", max_length=9).retried(NEVER)
+CHAT: Final = openai.completion_stream("x", max_tokens=9).retried(NEVER)
+
+CALM: Final = Timeouts(read=20.0, idle=20.0)
+QUICK: Final = Timeouts(read=0.25, idle=0.25)
+PATIENT: Final = RetryPolicy(first=0.01)
+HARMLESS: Final = RetryPolicy(first=0.01, repeatable=True)
+
+
+@dataclass
+class Service:
+    """A service without surprises, that counts."""
+
+    requests: list[str] = field(default_factory=list[str])
+
+    def __call__(self, request: Request) -> Handler:
+        self.requests.append(request.path)
+        match request.path:
+            case "/ai/generate":
+                app = answers(200, b'{"output":"Once upon a time"}', content_type="application/json")
+            case "/ai/generate-stream":
+                app = streams(*EVENTS)
+            case _:
+                app = streams(CHATTED, b"data: [DONE]\n\n")
+        yield from app(request)
+
+
+def tried(
+    transport: str, faults: str | Sequence[str], operation: Operation[Any, Any], timeouts: Timeouts = CALM
+) -> Outcome:
+    """How an operation goes with faults that meet one request; and that all is well with the next of this client."""
+    app = Faulty(Service(), *([faults] if isinstance(faults, str) else faults))
+    flows: list[MakeFlow] = [lambda: operation, pause, lambda: operation]
+    outcome, _, following = all_on(transport, app, flows, partial(Session.at, timeouts=timeouts))
+    assert app.faults == ()
+    assert following.error is None
+    assert story(following.result) == "Once upon a time"
+    if isinstance(outcome.error, errors.NaiError):
+        assert story(outcome.partial) == story(outcome.error.partial)
+    return outcome
+
+
+def pause() -> Flow[Any, None]:
+    """Until news of a connection that was closed behind a whole answer have come."""
+    yield Sleep(0.01, 0.01)
+
+
+def story(result: object) -> str | None:
+    """The text of a result, whole or partial."""
+    if isinstance(result, openai.Completion):
+        return "".join(choice.text for choice in result.choices)
+    return result.text if isinstance(result, text.Completion) else None
+
+
+# ---- what does no harm
+
+
+@every_transport
+@pytest.mark.parametrize("operation", [STORY, WHOLE, CHAT], ids=["story", "whole", "chat"])
+@pytest.mark.parametrize(
+    "faults",
+    [
+        ["delay:seconds=0.05,jitter=0.02"],
+        ["jitter:seconds=0.01"],
+        ["throughput:rate=20000"],
+        ["split"],
+        ["slow_head:seconds=0.0002"],
+        ["split", "throughput:rate=50000", "slow_head:seconds=0", "delay:seconds=0.01"],
+    ],
+    ids="+".join,
+)
+def test_what_comes_late_and_in_crumbs_comes_whole(
+    transport: str, faults: list[str], operation: Operation[Any, Any]
+) -> None:
+    outcome = tried(transport, [f"{one}{',' if ':' in one else ':'}times=1" for one in faults], operation)
+    assert outcome.error is None
+    assert story(outcome.result) == "Once upon a time"
+
+
+@every_transport
+@pytest.mark.parametrize("operation", [STORY, CHAT], ids=["story", "chat"])
+@pytest.mark.parametrize("faults", [["crlf:times=1"], ["crlf:times=1", "split:times=1"]], ids="+".join)
+def test_crlf_changes_no_event(transport: str, faults: list[str], operation: Operation[Any, Any]) -> None:
+    outcome = tried(transport, faults, operation)
+    assert outcome.error is None
+    assert story(outcome.result) == "Once upon a time"
+    assert len(outcome.events) == 3
+
+
+@every_transport
+@pytest.mark.parametrize("fault", [f"cut:at={SIZE}", f"stall:at={SIZE}", "length:by=7"])
+def test_a_story_that_has_said_its_last_word_is_whole(transport: str, fault: str) -> None:
+    outcome = tried(transport, fault + ",times=1", STORY, QUICK)
+    assert outcome.error is None
+    assert story(outcome.result) == "Once upon a time"
+
+
+# ---- what comes too late
+
+
+@every_transport
+@pytest.mark.parametrize(
+    ("fault", "phase", "kept"),
+    [
+        ("delay:seconds=30", "read", None),
+        ("stall", "read", None),
+        ("stall:at=0", "idle", ""),
+        (f"stall:at={len(EVENTS[0]) + 9}", "idle", "Once"),
+        ("throughput:rate=3", "idle", ""),
+    ],
+)
+def test_silence_ends_with_its_phase_and_what_came(transport: str, fault: str, phase: str, kept: str | None) -> None:
+    outcome = tried(transport, f"{fault}{',' if ':' in fault else ':'}times=1", STORY, QUICK)
+    assert isinstance(outcome.error, errors.TimedOut)
+    assert (outcome.error.phase, outcome.error.sent) == (phase, True)
+    assert (story(outcome.error.partial) or None) == (kept or None)
+
+
+@pytest.mark.parametrize("transport", ["memory", *ASYNC])  # sync httpx looks at the total between its reads only
+def test_a_head_that_drips_is_bounded_by_the_total(transport: str) -> None:
+    outcome = tried(transport, "slow_head:seconds=0.02,times=1", STORY, Timeouts(read=5.0, total=0.3))
+    assert isinstance(outcome.error, errors.TimedOut)
+    assert outcome.error.sent
+
+
+# ---- what ends too early
+
+
+@every_transport
+@pytest.mark.parametrize("operation", [STORY, WHOLE, CHAT], ids=["story", "whole", "chat"])
+def test_a_connection_cut_before_the_head_may_have_been_acted_on(
+    transport: str, operation: Operation[Any, Any]
+) -> None:
+    outcome = tried(transport, "cut:times=1", operation)
+    assert type(outcome.error) is errors.TransportError
+    assert (outcome.error.phase, outcome.error.sent, outcome.error.partial) == ("read", True, None)
+
+
+@every_transport
+@pytest.mark.parametrize(
+    ("operation", "at", "kept"),
+    [
+        (STORY, 0, ""),
+        (STORY, len(EVENTS[0]) - 1, ""),
+        (STORY, len(EVENTS[0]), "Once"),
+        (STORY, SIZE - 1, "Once upon"),
+        (CHAT, 2, ""),
+        (CHAT, 100, "Once"),
+        (WHOLE, 0, None),
+        (WHOLE, 20, None),
+    ],
+)
+def test_a_connection_cut_in_the_body_is_truncated_and_keeps_what_came(
+    transport: str, operation: Operation[Any, Any], at: int, kept: str | None
+) -> None:
+    outcome = tried(transport, f"cut:at={at},times=1", operation)
+    assert type(outcome.error) is errors.Truncated
+    assert (story(outcome.error.partial) or None) == (kept or None)
+    assert len(outcome.events) == len((kept or "").split())
+
+
+@every_transport
+def test_a_length_that_is_too_large_is_truncated(transport: str) -> None:
+    assert type(tried(transport, "length:by=1,times=1", WHOLE).error) is errors.Truncated
+
+
+@every_transport
+def test_a_length_that_is_too_small_cuts_the_answer(transport: str) -> None:
+    whole = tried(transport, "length:by=-1,times=1", WHOLE).error
+    assert type(whole) is errors.RemoteProtocolError
+    assert "POST /ai/generate" in str(whole)
+    told = tried(transport, "length:by=-1,times=1", STORY)
+    assert type(told.error) is errors.Truncated
+    assert story(told.error.partial) == "Once upon"
+
+
+@every_transport
+@pytest.mark.parametrize("operation", [STORY, WHOLE], ids=["story", "whole"])
+def test_bytes_that_are_not_http_are_the_servers_fault(transport: str, operation: Operation[Any, Any]) -> None:
+    assert type(tried(transport, "garbage:times=1", operation).error) is errors.RemoteProtocolError
+
+
+# ---- what says that it failed
+
+
+@every_transport
+@pytest.mark.parametrize("operation", [STORY, CHAT], ids=["story", "chat"])
+@pytest.mark.parametrize("shape", ["object", "text", "status", "event", "native", "bare"])
+def test_an_error_in_a_stream_is_one_in_each_of_its_shapes(
+    transport: str, shape: str, operation: Operation[Any, Any]
+) -> None:
+    outcome = tried(transport, f"error:at=1,shape={shape},status=503,message=node is down,times=1", operation)
+    assert isinstance(outcome.error, errors.StreamError)
+    assert outcome.error.message == "node is down"
+    assert outcome.error.status == (None if shape in ("text", "native") else 503)
+    assert story(outcome.error.partial) == "Once"
+    assert len(outcome.events) == 1
+
+
+@every_transport
+@pytest.mark.parametrize("operation", [STORY, CHAT], ids=["story", "chat"])
+def test_an_event_that_stops_half_way_is_the_servers_fault(transport: str, operation: Operation[Any, Any]) -> None:
+    outcome = tried(transport, "error:at=1,shape=broken,times=1", operation)
+    assert type(outcome.error) is errors.RemoteProtocolError
+    assert story(outcome.error.partial) == "Once"
+
+
+@every_transport
+@pytest.mark.parametrize(
+    ("operation", "shape"),
+    [(STORY, "document"), (WHOLE, "document"), (CHAT, "document"), (STORY, "bare"), (CHAT, "bare")],
+    ids=["story", "whole", "chat", "bare-story", "bare-chat"],
+)
+def test_an_error_instead_of_what_was_promised_is_one(
+    transport: str, operation: Operation[Any, Any], shape: str
+) -> None:
+    outcome = tried(transport, f"error:shape={shape},message=node is down,times=1", operation)
+    assert isinstance(outcome.error, errors.StreamError)
+    assert (outcome.error.message, outcome.error.status, outcome.events) == ("node is down", 500, [])
+
+
+@every_transport
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        ("refuse:retry_after=7,message=not now", errors.RateLimitError),
+        ("refuse:message=Concurrent generation is locked", errors.ConcurrentGenerationError),
+        ("refuse:status=500", errors.ServerError),
+        ("refuse:status=503,retry_after=7", errors.ServerError),
+        ("refuse:status=402", errors.PaymentRequiredError),
+    ],
+)
+def test_a_refusal_is_one(transport: str, fault: str, kind: type[errors.StatusError]) -> None:
+    error = tried(transport, fault + ",times=1", STORY).error
+    assert type(error) is kind
+    assert isinstance(error, errors.StatusError)
+    assert error.retry_after == (7.0 if "retry_after" in fault else None)
+
+
+@every_transport
+@pytest.mark.parametrize("operation", [STORY, WHOLE], ids=["story", "whole"])
+@pytest.mark.parametrize("status", [502, 503, 504, 200])
+def test_a_page_of_a_gateway_is_called_one(transport: str, status: int, operation: Operation[Any, Any]) -> None:
+    error = tried(transport, f"gateway:status={status},times=1", operation).error
+    assert type(error) is (errors.RemoteProtocolError if status == 200 else errors.ServerError)
+    assert "HTML page" in str(error)
+
+
+# ---- what is tried again
+
+
+@every_transport
+@pytest.mark.parametrize(
+    ("faults", "policy", "requests", "fails"),
+    [
+        (["refuse:times=2"], PATIENT, 3, False),
+        (["refuse:times=3"], PATIENT, 3, True),
+        (["refuse:status=503,times=2"], PATIENT, 3, False),
+        (["gateway:status=503,times=1", "refuse:times=1"], PATIENT, 3, False),
+        (["gateway:times=1"], PATIENT, 1, True),
+        (["gateway:times=1"], HARMLESS, 2, False),
+        (["refuse:status=500,times=1"], PATIENT, 1, True),
+        (["refuse:status=500,times=1"], HARMLESS, 2, False),
+        (["refuse:status=400,times=1"], HARMLESS, 1, True),
+        (["refuse:retry_after=1000,times=1"], HARMLESS, 1, True),
+        (["cut:times=1"], PATIENT, 1, True),
+        (["cut:times=1"], HARMLESS, 2, False),
+        (["cut:at=0,times=2"], HARMLESS, 3, False),
+        (["stall:times=1"], PATIENT, 1, True),
+        (["stall:times=1"], HARMLESS, 2, False),
+        ([f"cut:at={len(EVENTS[0])},times=1"], HARMLESS, 1, True),  # an event of it was seen
+        (["error:times=1"], HARMLESS, 1, True),
+        (["garbage:times=1"], HARMLESS, 1, True),
+    ],
+    ids=lambda value: "+".join(value) if isinstance(value, list) else None,
+)
+def test_what_is_tried_again_and_what_is_not(
+    transport: str, faults: list[str], policy: RetryPolicy, requests: int, fails: bool
+) -> None:
+    met: list[Request] = []
+    app = Faulty(Service(), *faults)
+
+    def counted(request: Request) -> Handler:
+        met.append(request)
+        return app(request)
+
+    timeouts = QUICK if "stall:times=1" in faults else CALM
+    outcome = on(transport, counted, lambda: STORY.retried(policy), partial(Session.at, timeouts=timeouts))
+    assert len(met) == requests
+    assert (outcome.error is not None) is fails
+    assert fails or story(outcome.result) == "Once upon a time"
+
+
+def test_a_client_waits_as_long_as_it_is_asked_to() -> None:
+    clock = Clock()
+    app = Faulty(Service(), "refuse:retry_after=20,times=1", "delay:seconds=3,times=2")
+    with on_memory.Client(app, clock=clock) as client:
+        client.run(STORY.retried(PATIENT))
+    assert 26 <= clock() <= 28.5
+
+
+@every_transport
+@pytest.mark.parametrize(("fault", "kind"), [("stall:at=100", errors.TimedOut), ("cut:at=100", errors.Truncated)])
+def test_the_account_s_lock_is_free_again_for_who_has_a_little_patience(
+    transport: str, fault: str, kind: type[errors.NaiError]
+) -> None:
+    emulator, owner = an_emulator()
+    operation = text.generate_stream("Once", max_length=5, extra={"seed": 1})
+    patient = operation.retried(RetryPolicy(lock=0.02, attempts=20))
+    make_session = partial(Session.at, token=owner.persistent_token, timeouts=Timeouts(read=20.0, idle=0.25))
+    app = Faulty(emulator, fault + ",times=1")
+    failed, fine = all_on(transport, app, [lambda: patient, lambda: patient], make_session)
+    assert type(failed.error) is kind
+    assert failed.events
+    assert (fine.error, len(fine.events), owner.generating) == (None, 5, False)
+
+
+def test_every_fault_of_the_table_is_tried_here() -> None:
+    with open(__file__, encoding="utf-8") as file:
+        tests = file.read()
+    assert [name for name in FAULTS if f'"{name}' not in tests] == []
