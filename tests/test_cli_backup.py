@@ -59,7 +59,9 @@ def test_a_backup_and_its_verification_are_told(person: Person) -> None:
     assert (facts["listed"], facts["unchanged"], facts["written"], facts["failed"]) == (6, 6, 0, 1)
     report = person.told("verify")
     assert (report["ok"], report["objects"], len(report["runs"])) == (True, 6, 2)
-    assert "2 complete of 2 backups: all is as it was backed up" in person.run("verify").stdout
+    told = person.run("verify").stdout
+    assert told.count("complete") == 2
+    assert "6 objects, 6 versions, 12 files: all is as it was backed up" in told
 
 
 def test_what_is_wrong_is_told_in_a_line_and_by_the_exit_code(person: Person) -> None:
@@ -124,6 +126,7 @@ def test_what_was_lost_or_changed_is_put_back_and_may_be_changed_again(person: P
     assert texts(owner) == before
     facts = person.told("restore", "--yes")
     assert (facts["written"], facts["backup"]) == (False, None)
+    assert person.run("verify").stdout.count("before a restore") == 1
 
     person.told("restore", changed.id, "--run", "2", "--yes", "--no-backup")
     assert "Mine" in [item.json()["title"] for item in state(owner)["stories"]]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import typer
+from rich.console import Console
+from rich.table import Column, Table
 
 from .. import vault
 from ..httpx import Client
@@ -15,9 +18,11 @@ from .credentials import Email, UnsafePassword, Url, credentials, service
 from .failing import one_line
 from .opening import watched
 from .showing import Json
-from .stories import printable
+from .stories import date, printable
 
 __all__ = ["Directory", "backup", "verify"]
+
+_SHOWN: Final = 20
 
 Directory: TypeAlias = Annotated[Path, typer.Argument(help="Of the backups of one account.", show_default=False)]
 
@@ -58,13 +63,19 @@ def verify(directory: Directory, as_json: Json = False) -> None:
     if as_json:
         typer.echo(json.dumps({"ok": report.ok, **asdict(report), "runs": [asdict(run) for run in runs]}))
     else:
+        _print_runs(runs)
         for problem in report.problems:
             typer.echo(printable(problem))
-        complete = sum(run.finished is not None for run in runs)
         found = "all is as it was backed up" if report.ok else f"{len(report.problems)} problems"
-        typer.echo(
-            f"{report.objects} objects, {report.versions} versions, {report.files} files, "
-            f"{complete} complete of {len(runs)} backups: {found}."
-        )
+        typer.echo(f"{report.objects} objects, {report.versions} versions, {report.files} files: {found}.")
     if not report.ok:
         raise typer.Exit(1)
+
+
+def _print_runs(runs: Sequence[vault.Run]) -> None:
+    """The last backups, by the numbers that `nai library restore --run` takes."""
+    table = Table(Column("backup", justify="right"), "began (UTC)", "state")
+    for run in runs[-_SHOWN:]:
+        complete = "complete, before a restore" if run.aside else "complete"
+        table.add_row(str(run.id), date(run.started), "interrupted" if run.finished is None else complete)
+    Console().print(table)

@@ -56,7 +56,8 @@ def restore(
         ),
     ] = None,
     run: Annotated[
-        int | None, typer.Option(help="As this backup saw them, by its number; as they last opened if not given.")
+        int | None,
+        typer.Option(help="As the backup of this number saw them, of those that `nai library verify` lists."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan only.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before writing.")] = False,
