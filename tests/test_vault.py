@@ -16,12 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nai_proto.codecs.keystore import Keystore
 from nai_proto.codecs.sealed import Opened, StoredObject, open_object
 from nai_proto.emulator import Account, Emulator
 from nai_proto.errors import AuthenticationError, Damaged, LocalProtocolError
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head
-from nai_proto.library import OpeningEvent, open_library
+from nai_proto.library import Library, LibraryEvent, OpeningEvent, open_library
 from nai_proto.objects import StoredKeystore
 from nai_proto.testing import Clock, converse
 from nai_transports import memory
@@ -179,6 +180,20 @@ def test_objects_without_an_id_or_with_one_that_is_no_name_are_kept(tmp_path: Pa
     assert {path.parent.name for path in files_under(tmp_path)} == {"presets", "vault"}
 
 
+def test_objects_that_cannot_be_told_apart_are_all_kept(tmp_path: Path) -> None:
+    data = ("e30=", "e30=", "eyJhIjoxfQ==", "e30=")
+    items = tuple(
+        open_object(StoredObject(type="presets", data=each, id=id_), {}) for id_ in ("", "x") for each in data
+    )
+    for _ in range(2):
+        with Vault(tmp_path / "vault", EMAIL) as vault:
+            vault.begin(StoredKeystore(None))
+            vault.keep(LibraryEvent("presets", items, 8, 8))
+            summary = vault.finish(Library(Keystore(), (), others={"presets": items}))
+            assert tuple(vault.items("presets", run=summary.run)) == items
+    assert (summary.written, summary.changed, summary.gone) == (0, 0, 0)
+
+
 # ---- whose it is
 
 
@@ -279,8 +294,8 @@ def test_verifying_finds_each_file_and_each_row_that_is_not_what_was_backed_up(t
         f"storycontent/{content.id}.sealed.json is not what was backed up",
     )
     for statement in (
-        "UPDATE sealed SET document = x'7b7d' WHERE rowid = 2",
-        "UPDATE plaintexts SET deflated = x'00' WHERE rowid = 1",
+        "UPDATE sealed SET content = x'7b7d' WHERE rowid = 2",
+        "UPDATE plaintexts SET content = x'00' WHERE rowid = 1",
     ):
         with sqlite3.connect(directory / "vault.sqlite") as db:
             db.execute(statement)

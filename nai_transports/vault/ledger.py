@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Final
 
 from nai_proto.codecs.box import write_json
@@ -14,6 +14,7 @@ from nai_proto.objects import StoredKeystore
 
 from .shelf import digest_of, safe_name
 from .store import Store
+from .values import Summary
 
 __all__ = ["KEYSTORE", "Ledger", "digests"]
 
@@ -110,32 +111,25 @@ class Ledger:
         statement = "SELECT sealed, plain FROM seen JOIN versions ON id = version WHERE seen.run = ?"
         return ((sealed, plain) for sealed, plain in self._store.rows(statement, run))
 
-    def settle(self, run: int, types: Collection[str], now: float) -> tuple[int, int, int, int, int, int]:
-        """Ends a run that is complete; ``types`` are those that it could list.
-
-        Gives how many objects are new, changed, unchanged and gone, how many did not open, and how many versions are new.
-        """
+    def settle(self, run: int, types: Collection[str], now: float) -> Summary:
+        """Ends a run that is complete; ``types`` are those that it could list."""
         store = self._store
-        marks = ", ".join("?" * len(types))
         store.execute(
             "CREATE TEMP TABLE IF NOT EXISTS current (object INTEGER PRIMARY KEY, version INTEGER, plain BLOB)"
         )
         store.execute("DELETE FROM current")
         store.execute(
-            "INSERT OR REPLACE INTO current"
+            "INSERT OR IGNORE INTO current"  # objects that are the same in everything are one
             " SELECT object, version, plain FROM seen JOIN versions ON id = version WHERE seen.run = ?",
             run,
         )
-        told = store.row(
-            "SELECT coalesce(sum(settled IS NULL), 0), coalesce(sum(settled != version), 0),"
-            " coalesce(sum(settled = version), 0), coalesce(sum(plain IS NULL), 0)"
-            " FROM current JOIN objects ON id = object",
+        new, changed, unchanged, failed = (
+            store.value(f"SELECT count(*) FROM current JOIN objects ON id = object WHERE {how}")
+            for how in ("settled IS NULL", "settled != version", "settled = version", "plain IS NULL")
         )
-        assert told is not None
-        new, changed, unchanged, failed = told
         if not self._aside:
             store.execute(
-                f"UPDATE objects SET gone = ? WHERE gone IS NULL AND type IN ({marks})"
+                f"UPDATE objects SET gone = ? WHERE gone IS NULL AND type IN ({', '.join('?' * len(types))})"
                 " AND id NOT IN (SELECT object FROM current)",
                 *(run, *types),
             )
@@ -146,7 +140,7 @@ class Ledger:
         store.execute("UPDATE runs SET finished = ? WHERE id = ?", now, run)
         gone = store.value("SELECT count(*) FROM objects WHERE gone = ?", run)
         written = store.value("SELECT count(*) FROM versions WHERE run = ?", run)
-        return new, changed, unchanged, gone, failed, written
+        return Summary(run, new, changed, unchanged, gone, failed, written)
 
     def items(self, wanted: str | None, run: int | None) -> Iterator[Opened]:
         """Objects of a type, or of all, as a run saw them, or, without one, as they last opened."""
@@ -165,7 +159,7 @@ class Ledger:
 
     def _item(self, version: int) -> Opened:
         statement = (
-            "SELECT sealed, document, plain, deflated, state, category, problem, compressed FROM versions"
+            "SELECT sealed, sealed.content, plain, plaintexts.content, state, category, problem, compressed FROM versions"
             " JOIN sealed ON sealed.digest = sealed LEFT JOIN plaintexts ON plaintexts.digest = plain WHERE id = ?"
         )
         found = self._store.row(statement, version)
@@ -197,21 +191,18 @@ class Ledger:
                     yield f"{safe_name(type_)}/{file}{ending}.json", digest
 
     def content(self, digest: bytes) -> bytes | None:
-        """What has this digest; None if nothing has."""
-        for table in ("sealed", "keystores"):
-            document: bytes | None = self._store.value(f"SELECT document FROM {table} WHERE digest = ?", digest)
-            if document is not None:
-                return document
-        deflated = self._store.value("SELECT deflated FROM plaintexts WHERE digest = ?", digest)
-        return None if deflated is None else _inflated(deflated)
+        """What has this digest; None if nothing has, any more."""
+        for table, unpack in _UNPACK.items():
+            packed = self._store.value(f"SELECT content FROM {table} WHERE digest = ?", digest)
+            if packed is not None and digest_of(content := unpack(packed)) == digest:
+                return content
+        return None
 
     def contents(self) -> Iterator[tuple[bytes, str, bytes]]:
         """Everything with its digest and the table that it is in."""
-        for table in ("sealed", "keystores"):
-            for digest, document in self._store.rows(f"SELECT digest, document FROM {table}"):
-                yield digest, table, document
-        for digest, deflated in self._store.rows("SELECT digest, deflated FROM plaintexts"):
-            yield digest, "plaintexts", _inflated(deflated)
+        for table, unpack in _UNPACK.items():
+            for digest, packed in self._store.rows(f"SELECT digest, content FROM {table}"):
+                yield digest, table, unpack(packed)
 
 
 def _inflated(deflated: bytes) -> bytes:
@@ -220,3 +211,7 @@ def _inflated(deflated: bytes) -> bytes:
         return zlib.decompress(deflated)
     except zlib.error:
         return b""
+
+
+_UNPACK: Final[Mapping[str, Callable[[bytes], bytes]]] = {"sealed": bytes, "keystores": bytes, "plaintexts": _inflated}
+"""The tables of contents."""

@@ -34,13 +34,13 @@ _TABLES: Final = """
 CREATE TABLE account (salt BLOB NOT NULL, hash BLOB NOT NULL);
 
 -- the account's, sealed, as JSON
-CREATE TABLE keystores (digest BLOB PRIMARY KEY, document BLOB NOT NULL);
+CREATE TABLE keystores (digest BLOB PRIMARY KEY, content BLOB NOT NULL);
 
 -- objects as they are stored, as JSON
-CREATE TABLE sealed (digest BLOB PRIMARY KEY, document BLOB NOT NULL);
+CREATE TABLE sealed (digest BLOB PRIMARY KEY, content BLOB NOT NULL);
 
--- the digest is that of the plaintext
-CREATE TABLE plaintexts (digest BLOB PRIMARY KEY, deflated BLOB NOT NULL);
+-- deflated; the digest is that of the plaintext
+CREATE TABLE plaintexts (digest BLOB PRIMARY KEY, content BLOB NOT NULL);
 
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY,

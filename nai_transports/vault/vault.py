@@ -6,6 +6,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from secrets import token_bytes
 from typing import Final, Self
@@ -132,9 +133,9 @@ class Vault:
         if not report.ok:
             raise Damaged(f"{self._shelf.root}: {'; '.join(report.problems[:3])}", category="vault")
         with self._opened.transaction():
-            counts = self._ledger.settle(run, [*self._totals], time.time())
+            summary = self._ledger.settle(run, [*self._totals], time.time())
         self._run = None
-        return Summary(run, *counts, {type_: str(error) for type_, error in library.unread.items()})
+        return replace(summary, unread={type_: str(error) for type_, error in library.unread.items()})
 
     # ---- reading
 
