@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 from typing import Final, TypeAlias
 
 import h11
@@ -77,10 +78,22 @@ def response(status: int, fields: Pairs) -> h11.Response:
         return h11.Response(
             status_code=status,
             headers=[(name.encode("ascii"), value.encode("latin-1")) for name, value in fields],
+            reason=_phrase(status),
         )
     if not 200 <= status <= 999:
         raise LocalProtocolError(f"status {status}: a final one is 200 to 999")
     raise _fault(fields)
+
+
+@cache
+def _phrase(status: int) -> bytes:
+    """What HTTP calls a status; nobody has to, but some programs show it to people."""
+    from http import HTTPStatus  # a server's: a client does without
+
+    try:
+        return HTTPStatus(status).phrase.encode("ascii")
+    except ValueError:
+        return b""
 
 
 def _fault(fields: Pairs) -> LocalProtocolError:

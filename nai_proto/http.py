@@ -74,7 +74,7 @@ class Request:
     headers: Headers = NO_HEADERS
     body: bytes = field(default=b"", repr=False)
     host: Host | None = None
-    "Which role answers it; None on the server's side, where the address has decided."
+    "Which role answers it. On the server's side whose address got it; None at one that is for all of them."
     token: AccessToken | PersistentToken | None = None
     base: str = ""
     "``scheme://authority``; empty until signed."

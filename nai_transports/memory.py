@@ -29,6 +29,7 @@ class Client(_pump.Client):
         session: who asks. The addresses in it do not matter: the app answers at all of them.
         clock: the time that passes; give an app with a clock of its own the same.
         pieces: cuts what the server writes into what the client reads.
+        store: makes durable what the app wants to be.
     """
 
     def __init__(
@@ -38,23 +39,34 @@ class Client(_pump.Client):
         *,
         clock: Clock | None = None,
         pieces: Callable[[bytes], Iterable[bytes]] = whole,
+        store: Callable[[object], None] | None = None,
     ) -> None:
-        super().__init__(session, MemoryTransport(app, clock or Clock(), pieces, session.limits))
+        super().__init__(session, MemoryTransport(app, clock or Clock(), pieces, session.limits, store))
 
 
 class MemoryTransport:
     """Connections to an app, kept alive as a real transport keeps them."""
 
-    def __init__(self, app: App, clock: Clock, pieces: Callable[[bytes], Iterable[bytes]], limits: Limits) -> None:
+    def __init__(
+        self,
+        app: App,
+        clock: Clock,
+        pieces: Callable[[bytes], Iterable[bytes]],
+        limits: Limits,
+        store: Callable[[object], None] | None,
+    ) -> None:
         self._app = app
         self._clock = clock
         self._pieces = pieces
         self._limits = limits
+        self._store = store
         self.idle: list[Peer] = []
 
     def send(self, request: Request, budget: Budget) -> MemoryExchange:
-        peer = self.idle.pop() if self.idle else Peer(Link(self._app, self._clock, pieces=self._pieces), self._limits)
-        return MemoryExchange(self, peer, request, budget)
+        return MemoryExchange(self, self.idle.pop() if self.idle else self._connected(), request, budget)
+
+    def _connected(self) -> Peer:
+        return Peer(Link(self._app, self._clock, pieces=self._pieces, store=self._store), self._limits)
 
     def sleep(self, seconds: float) -> None:
         self._clock.advance(seconds)

@@ -8,15 +8,19 @@ import socket
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from nai_proto.exchange.flow import Compute
 from nai_proto.exchange.reply import App, Cut, Store, Write
 from nai_proto.exchange.serving import Need, serve
 
-__all__ = ["entropy", "listening", "run", "serving"]
+__all__ = ["Keep", "entropy", "listening", "run", "serving"]
+
+Keep: TypeAlias = Callable[[object], "Future[None]"]
+"""Begins to make a change durable, in the order of the calls: `nai_transports.state.State.store`."""
 
 _READ = 65_536
 
@@ -34,7 +38,7 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 
 @asynccontextmanager
 async def listening(
-    app: App, host: str = "127.0.0.1", port: int = 0, *, store: Callable[[object], None] | None = None
+    app: App, host: str = "127.0.0.1", port: int = 0, *, store: Keep | None = None
 ) -> AsyncGenerator[str, None]:
     """Serves ``app`` on asyncio while the block runs; gives the base URL.
 
@@ -84,7 +88,7 @@ async def listening(
             await asyncio.gather(*ending, return_exceptions=True)
 
 
-async def _serve(app: App, connection: socket.socket, store: Callable[[object], None] | None) -> None:
+async def _serve(app: App, connection: socket.socket, store: Keep | None) -> None:
     loop = asyncio.get_running_loop()
     steps = serve(app, time.monotonic)
     try:
@@ -101,8 +105,8 @@ async def _serve(app: App, connection: socket.socket, store: Callable[[object], 
                 case Compute():
                     await _computed(step.perform)
                 case Store(change):
-                    if store is not None:
-                        await asyncio.to_thread(store, change)
+                    if store is not None:  # handed over at once, which keeps the order
+                        await _over(store(change))
                 case Cut():
                     return
             step = steps.send(data)
@@ -114,6 +118,18 @@ async def _serve(app: App, connection: socket.socket, store: Callable[[object], 
 
 async def _computed(work: Callable[[], None]) -> None:
     """Done in a thread that nobody waits for in the end: a server that is told to stop does."""
+    finished: Future[None] = Future()
+
+    def run() -> None:
+        work()
+        finished.set_result(None)
+
+    threading.Thread(target=run, name="nai-emulator-work", daemon=True).start()
+    await _over(finished)
+
+
+async def _over(future: Future[None]) -> None:
+    """Waits for the future; whoever stops waiting does not stop what it is of."""
     loop = asyncio.get_running_loop()
     done = loop.create_future()
 
@@ -121,17 +137,19 @@ async def _computed(work: Callable[[], None]) -> None:
         if not done.cancelled():
             done.set_result(None)
 
-    def run() -> None:
-        work()
+    def finished(_: object) -> None:
         with suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(tell)
 
-    threading.Thread(target=run, name="nai-emulator-work", daemon=True).start()
+    future.add_done_callback(finished)
     await done
+    future.result()
 
 
 @contextmanager
-def serving(app: App, host: str = "127.0.0.1", port: int = 0) -> Generator[str, None, None]:
+def serving(
+    app: App, host: str = "127.0.0.1", port: int = 0, *, store: Keep | None = None
+) -> Generator[str, None, None]:
     """Serves ``app`` on a thread of its own while the block runs; gives the base URL. For demos and tests."""
     ready = threading.Event()
     found: list[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = []
@@ -139,7 +157,7 @@ def serving(app: App, host: str = "127.0.0.1", port: int = 0) -> Generator[str, 
 
     async def main() -> None:
         stop = asyncio.Event()
-        async with listening(app, host, port) as url:
+        async with listening(app, host, port, store=store) as url:
             found.append((url, asyncio.get_running_loop(), stop))
             ready.set()
             await stop.wait()

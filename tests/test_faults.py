@@ -42,8 +42,8 @@ STREAM: Final = b"".join(EVENTS)
 TALE: Final = streams(*EVENTS)
 BODY: Final = b'{"output":"Once upon a time"}'
 WHOLE: Final = answers(200, BODY, content_type="application/json")
-HEAD: Final = b"HTTP/1.1 200 \r\nContent-Length: 29\r\ncontent-type: application/json\r\n\r\n"  # of WHOLE
-STREAM_HEAD: Final = b"HTTP/1.1 200 \r\ncontent-type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 29\r\ncontent-type: application/json\r\n\r\n"  # of WHOLE
+STREAM_HEAD: Final = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 def chunk(data: bytes) -> bytes:
@@ -165,7 +165,7 @@ def test_an_answer_under_way_stays_as_it_is_when_faults_are_cleared() -> None:
 def test_a_refusal_has_its_status_its_text_and_when_to_come_back() -> None:
     answer, closed = told(Faulty(TALE, Refusal(503, retry_after=4, message="not now")))
     assert answer == (
-        b"HTTP/1.1 503 \r\nContent-Type: application/json\r\nContent-Length: 38\r\n"
+        b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 38\r\n"
         b'Access-Control-Allow-Origin: *\r\nRetry-After: 4\r\n\r\n{"statusCode":503,"message":"not now"}'
     )
     assert not closed
@@ -318,7 +318,9 @@ def test_a_stall_ends_when_the_client_leaves() -> None:
 def test_a_wrong_length_is_wrong_by_as_much_as_it_says(by: int) -> None:
     length = max(0, len(STREAM) + by)
     answer, closed = told(Faulty(TALE, f"length:by={by}"))
-    assert answer == b"HTTP/1.1 200 \r\ncontent-type: text/event-stream\r\nContent-Length: %d\r\n\r\n" % length + STREAM
+    assert (
+        answer == b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nContent-Length: %d\r\n\r\n" % length + STREAM
+    )
     assert closed
 
 

@@ -48,7 +48,8 @@ FLOORS = (
     ),
     (
         "drivers",
-        "nai_transports.memory nai_transports.httpx nai_transports.asyncio nai_transports.trio nai_transports.serve",
+        "nai_transports.memory nai_transports.httpx nai_transports.asyncio nai_transports.trio nai_transports.serve "
+        "nai_transports.state",
     ),
     ("files", "nai_transports.preset_files nai_transports.tokenizer_files nai_transports.vault"),
     ("command", "nai_transports.cli"),

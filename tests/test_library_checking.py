@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -13,15 +14,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nai_proto.codecs.keystore import Keystore
+from nai_proto.codecs.msgpackr import Value, packb
 from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject, open_object, seal_object
 from nai_proto.errors import StatusError
 from nai_proto.library import Finding, FindingKind, Library, Report, Severity, Suspicion, TypeCount, check, link
 from nai_proto.library.structure import document_problem, history_problem, text_problem
+from nai_proto.limits import Limits
 from nai_proto.objects import TYPES
+from tests.test_document import document as a_document
 
 VECTORS = json.loads((Path(__file__).parent / "data" / "content_vectors.json").read_text())["vectors"]
 SANITY = [vector for vector in VECTORS if vector["kind"] == "sanity_check"]
-DOCUMENT = "1BQA"
+
+
+def packed(document: Value) -> str:
+    return binascii.b2a_base64(packb(document), newline=False).decode()
+
+
+DOCUMENT = packed(a_document())
 STORY = {
     "fragments": [{"data": "Once", "origin": "user"}],
     "datablocks": [{"nextBlock": [1], "prevBlock": -1}, {"nextBlock": [], "prevBlock": 0}],
@@ -294,12 +304,23 @@ def test_a_text_is_what_its_fragments_hold() -> None:
     assert text_problem({"fragments": [{"data": ""}, {"data": 1}]}) == "fragment 1 has no text"
 
 
-def test_a_document_is_base64_and_begins_as_documents_do() -> None:
+def test_a_document_is_decoded_and_has_the_sections_that_it_names() -> None:
     assert document_problem(DOCUMENT) is None
-    for other in (None, 7, "1BQ", "1BQA\n"):
-        assert document_problem(other) == "it is not base64"
-    for other in ("AAAA", ""):
-        assert document_problem(other) == "it does not begin as documents do"
+    assert document_problem(packed(a_document(order=[5, 9, 8]))) == (
+        "`order` names section 9, which is missing (and 1 more)"
+    )
+    for other in (None, 7, DOCUMENT[:-1], DOCUMENT + "\n"):
+        assert document_problem(other) == "base64 of the standard alphabet, with padding, was expected"
+    assert document_problem("") == "it ends too early"
+    assert document_problem("AAAA") == "2 bytes follow its end"
+    assert "at most 1 are allowed" in (document_problem(DOCUMENT, Limits(unpacked=1)) or "")
+
+
+@given(st.binary(max_size=40))
+def test_whatever_bytes_a_document_has_it_is_read_or_what_is_wrong_is_told(data: bytes) -> None:
+    for each in (data, b"\xd4\x14\x00" + data, packb(a_document())[:-1] + data):
+        problem = document_problem(binascii.b2a_base64(each, newline=False).decode())
+        assert problem is None or problem
 
 
 # ---- whatever is there

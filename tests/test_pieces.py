@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nai_proto import objects
-from nai_proto.codecs import box, pieces
+from nai_proto.codecs import box, fast, pieces
 from nai_proto.codecs.keystore import Keystore, open_keystore, seal_keystore
 from nai_proto.codecs.pieces import in_pieces
 from nai_proto.errors import Damaged, LimitExceeded, RemoteProtocolError
@@ -41,7 +41,8 @@ MEMBERS = st.lists(
 @pytest.fixture(autouse=True, scope="module")
 def as_small_as_can_be() -> Iterator[None]:
     """Every comma may end a piece, every four characters are decoded for themselves."""
-    with patch.object(pieces, "_SIZE", 0), patch.object(box, "_PIECE", 4):
+    plain = patch.multiple(fast, decode=fast.plain_decode, _PIECE=4)
+    with patch.object(pieces, "_SIZE", 0), plain:
         yield
 
 

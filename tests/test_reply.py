@@ -264,14 +264,16 @@ REQUESTS = {
     ),
 }
 ANSWERS = {
-    "get": b"HTTP/1.1 200 \r\ncontent-length: 8\r\n\r\nGET /a \n",
-    "post": b"HTTP/1.1 200 \r\ncontent-length: 14\r\n\r\nPOST /b hello\n",
-    "empty post": b"HTTP/1.1 200 \r\ncontent-length: 9\r\n\r\nPOST /e \n",
-    "chunked post": b"HTTP/1.1 200 \r\ncontent-length: 20\r\n\r\nPOST /c hello again\n",
-    "chunked answer": (b"HTTP/1.1 200 \r\ntransfer-encoding: chunked\r\n\r\n6\r\nGET /c\r\n7\r\nhunks \n\r\n0\r\n\r\n"),
-    "head": b"HTTP/1.1 200 \r\ncontent-length: 9\r\n\r\n",
-    "expect": b"HTTP/1.1 200 \r\ncontent-length: 12\r\n\r\nPUT /f wait\n",
-    "h2c": b"HTTP/1.1 200 \r\ncontent-length: 8\r\n\r\nGET /g \n",
+    "get": b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nGET /a \n",
+    "post": b"HTTP/1.1 200 OK\r\ncontent-length: 14\r\n\r\nPOST /b hello\n",
+    "empty post": b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nPOST /e \n",
+    "chunked post": b"HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\nPOST /c hello again\n",
+    "chunked answer": (
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n6\r\nGET /c\r\n7\r\nhunks \n\r\n0\r\n\r\n"
+    ),
+    "head": b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n",
+    "expect": b"HTTP/1.1 200 OK\r\ncontent-length: 12\r\n\r\nPUT /f wait\n",
+    "h2c": b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nGET /g \n",
 }
 CONTINUE = b"HTTP/1.1 100 \r\n\r\n"
 
@@ -544,9 +546,9 @@ def test_raw_bytes_may_follow_a_head() -> None:
     ("actions", "out"),
     [
         ([Cut()], b""),
-        ([Start(HEAD), Cut()], b"HTTP/1.1 200 \r\ncontent-length: 2\r\n\r\n"),
-        ([Start(HEAD), Write(b"o"), Cut()], b"HTTP/1.1 200 \r\ncontent-length: 2\r\n\r\no"),
-        ([Start(Head(200)), Write(b"o"), Cut()], b"HTTP/1.1 200 \r\ntransfer-encoding: chunked\r\n\r\n1\r\no\r\n"),
+        ([Start(HEAD), Cut()], b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"),
+        ([Start(HEAD), Write(b"o"), Cut()], b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\no"),
+        ([Start(Head(200)), Write(b"o"), Cut()], b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\no\r\n"),
     ],
     ids=["before the head", "after the head", "in mid-body", "between chunks"],
 )

@@ -85,7 +85,9 @@ def test_where_nobody_ever_speaks_again_there_is_no_hang() -> None:
 
 
 def test_a_retry_gets_a_connection_that_works() -> None:
-    answers = iter([cuts(b"HTTP/1.1 503 \r\nContent-Length: 0\r\n\r\n"), streams(token("x", 0, final=True))])
+    answers = iter(
+        [cuts(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"), streams(token("x", 0, final=True))]
+    )
 
     def app(request: Request) -> Handler:
         yield from next(answers)(request)

@@ -176,7 +176,8 @@ def story_by_h11(role: Role, request: Request, pieces: list[bytes], *, length: b
 
 def answer_by_h11(peer: h11.Connection, method: bytes, headers: list[tuple[bytes, bytes]], close: bool) -> bytes:
     headers = [*headers, *([(b"Connection", b"close")] if close else [])]
-    sent = peer.send(h11.Response(status_code=403 if method == b"CONNECT" else 200, headers=headers))
+    status, reason = (403, "Forbidden") if method == b"CONNECT" else (200, "OK")
+    sent = peer.send(h11.Response(status_code=status, headers=headers, reason=reason))
     sent += peer.send(h11.Data(data=b"ok")) if method != b"HEAD" else b""
     return sent + peer.send(h11.EndOfMessage())
 
@@ -346,7 +347,7 @@ def test_a_granted_connect_becomes_a_tunnel_on_both_sides(late: bool) -> None:
         assert server.next_event() is END
     server.receive_data(b"\x16\x03")
     sent = server.send_response(Head(200, Headers.of(content_length="5", via="x")))
-    assert sent == b"HTTP/1.1 200 \r\nvia: x\r\n\r\n"
+    assert sent == b"HTTP/1.1 200 OK\r\nvia: x\r\n\r\n"
     server.receive_data(b"\x01")
     assert server.next_event() == Tunnel(b"\x16\x03\x01")
     for pieces in ways(sent + b"hi"):
@@ -415,7 +416,7 @@ def test_a_client_of_http_1_0_gets_a_body_that_ends_with_the_connection() -> Non
     assert not server.expects_continue
     assert server.send_informational() == b""
     sent = server.send_response(Head(200, Headers.of(transfer_encoding="chunked")))
-    assert sent == b"HTTP/1.1 200 \r\nConnection: close\r\n\r\n"
+    assert sent == b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
     assert server.send_data(b"abc") + server.send_end() == b"abc"
     assert not server.over
     client = asked()

@@ -205,7 +205,7 @@ class AccountService:
     def _verify(self, asked: Asked) -> Handler:
         token = asked.body(_Verify).verificationToken
         self._outside.find(MailKind.VERIFICATION, token).profile.email_verified = True
-        self._outside.used(MailKind.VERIFICATION, token)
+        self._outside.used(token)
         yield from answer_empty(asked.row.status)
 
     def _request_recovery(self, asked: Asked) -> Handler:
@@ -219,7 +219,7 @@ class AccountService:
         body = asked.body(_Recover)
         account = self._outside.find(MailKind.RECOVERY, body.recoveryToken)
         token = self._accounts.change_key(account, _key(body.newAccessKey))
-        self._outside.used(MailKind.RECOVERY, body.recoveryToken)
+        self._outside.used(body.recoveryToken)
         if body.deleteContent:
             account.storage.clear_stories()
         yield from _granted(asked, token.reveal())

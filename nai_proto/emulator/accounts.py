@@ -17,7 +17,9 @@ from ..secret import AccessKey, AccessToken, Password, PersistentToken
 from ..tier import Tier
 from .answers import Refused
 from .first_stories import fill
+from .journal import Journal, Table
 from .profile import Profile
+from .rows import AccountRow, TokenRow
 from .storage import Storage
 
 __all__ = ["Account", "Accounts", "Streamed"]
@@ -49,9 +51,11 @@ class Account:
     email: str
     key: AccessKey
     persistent_token: PersistentToken
-    storage: Storage = field(default_factory=Storage, init=False)
+    number: int
+    "Counted from 1: what it is told by for good, whatever else may change."
+    storage: Storage
     "Keystore and objects."
-    profile: Profile = field(default_factory=Profile, init=False)
+    profile: Profile
     "Its subscription, trial and settings."
     generating: bool = field(default=False, init=False)
     "The lock: one generation at a time (native §4.3)."
@@ -72,29 +76,56 @@ class Accounts:
     Args:
         now: UNIX time in seconds.
         entropy: gives so many random bytes.
+        journal: where everything that lasts is noted.
     """
 
-    def __init__(self, now: Callable[[], float], entropy: Callable[[int], bytes]) -> None:
+    def __init__(self, now: Callable[[], float], entropy: Callable[[int], bytes], journal: Journal) -> None:
         self._now = now
         self._entropy = entropy
+        self._journal = journal
         self._secret = entropy(32)
         self._by_key: dict[str, Account] = {}
-        self._by_token: dict[str, tuple[Account, float | None]] = {}
+        self._by_number: dict[int, Account] = {}
+        self.tokens: Table[tuple[Account, float | None]] = Table(
+            journal, "token", lambda of: TokenRow(of[0].number, of[1])
+        )
+        "Whose each good token is, and until when; a persistent one has no end."
 
     def add(
         self, email: str, password: Password, token: PersistentToken | None, *, stories: bool, tier: Tier
     ) -> Account:
         """A new account, with or without stories; its persistent token is drawn if none is given."""
         token = token or PersistentToken(PersistentToken.PREFIX + self.letters(64))
-        account = Account(email, access_key(email, password), token)
-        self._by_key[account.key.reveal()] = account
-        self._by_token[token.reveal()] = (account, None)
         profile = Profile(int(self._now()), email_hash(email), email, email_verified=True, letter_sent=True)
         profile.subscribe(tier, self._now())
-        account.profile = profile
+        account = self.admit(email, access_key(email, password), token, profile)
+        self.tokens[token.reveal()] = (account, None)
         if stories:
             fill(account.storage, encryption_key(email, password), self._now(), self._entropy)
         return account
+
+    def admit(
+        self, email: str, key: AccessKey, token: PersistentToken, profile: Profile, number: int | None = None
+    ) -> Account:
+        """One account more, which has stored nothing yet. Its number is the next, or that which it had once."""
+        if number is None:
+            number = max(self._by_number, default=0) + 1
+        storage = Storage(journal=self._journal, owner=number)
+        account = Account(email, key, token, number, storage, profile)
+        self._by_key[key.reveal()] = self._by_number[number] = account
+        profile.watch(lambda: self._note(account))
+        self._note(account)
+        return account
+
+    def numbered(self, number: int) -> Account:
+        """The account with this number. Raises KeyError."""
+        return self._by_number[number]
+
+    def _note(self, account: Account) -> None:
+        self._journal.put(
+            ("account", str(account.number)),
+            lambda: AccountRow(account.email, account.key.reveal(), account.persistent_token.reveal(), account.profile),
+        )
 
     def login(self, key: str) -> AccessToken:
         """A new access token (native §17.2)."""
@@ -109,17 +140,15 @@ class Accounts:
         """A new access token for an account."""
         issued = int(self._now())
         token = self._jwt({"id": self.letters(21), "nc": self.letters(8), "iat": issued, "exp": issued + _LIFETIME})
-        self._by_token[token] = (account, issued + _LIFETIME)
+        self.tokens[token] = (account, issued + _LIFETIME)
         return AccessToken(token)
 
     def register(self, email: str | None, hashed: str | None, key: AccessKey) -> Account:
         """A new account with nothing in it; the persistent token that it has on record is not good yet."""
         if key.reveal() in self._by_key or (hashed is not None and self.find(hashed) is not None):
             raise Refused(409, "Account already exists")
-        account = Account(email or "", key, PersistentToken(PersistentToken.PREFIX + self.letters(64)))
-        account.profile = Profile(int(self._now()), hashed or "", email)
-        self._by_key[key.reveal()] = account
-        return account
+        token = PersistentToken(PersistentToken.PREFIX + self.letters(64))
+        return self.admit(email or "", key, token, Profile(int(self._now()), hashed or "", email))
 
     def find(self, hashed: str) -> Account | None:
         """The account with this e-mail, by its hash."""
@@ -132,27 +161,33 @@ class Accounts:
         del self._by_key[account.key.reveal()]
         account.key = key
         self._by_key[key.reveal()] = account
+        self._note(account)
         self._revoke(lambda owner, until: owner is account and until is not None)
         return self.granted(account)
 
     def draw_persistent(self, account: Account, *, overwrite: bool) -> PersistentToken:
         """A new persistent token, after which the old one is good for nothing (native §6.7)."""
-        if account.persistent_token.reveal() in self._by_token and not overwrite:
+        if account.persistent_token.reveal() in self.tokens and not overwrite:
             raise Refused(409, "Persistent access token already exists")
         self._revoke(lambda owner, until: owner is account and until is None)
         account.persistent_token = PersistentToken(PersistentToken.PREFIX + self.letters(64))
-        self._by_token[account.persistent_token.reveal()] = (account, None)
+        self._note(account)
+        self.tokens[account.persistent_token.reveal()] = (account, None)
         return account.persistent_token
 
     def remove(self, account: Account) -> None:
         """The account is gone, and no token of it is good."""
         if account.profile.recurring:
             raise Refused(409, "Cannot delete account while a recurring subscription is active")
-        self._by_key.pop(account.key.reveal(), None)
+        del self._by_key[account.key.reveal()], self._by_number[account.number]
+        self._journal.drop(("account", str(account.number)))
+        account.storage.forget()
+        account.profile.watch(lambda: None)
         self._revoke(lambda owner, _: owner is account)
 
     def _revoke(self, which: Callable[[Account, float | None], bool]) -> None:
-        self._by_token = {token: of for token, of in self._by_token.items() if not which(*of)}
+        for token in [token for token, of in self.tokens.items() if which(*of)]:
+            del self.tokens[token]
 
     def authorized(self, request: Request, *, persistent: bool = True) -> Account:
         """The account whose token the request carries; nothing else is looked at before (native §6).
@@ -161,7 +196,7 @@ class Accounts:
             request: what came.
             persistent: are persistent tokens allowed here (native §2.1)?
         """
-        account, until = self._by_token.get(_token_of(request), (None, None))
+        account, until = self.tokens.get(_token_of(request), (None, None))
         if account is None or (until is not None and self._now() >= until):
             raise Refused(401, "Unauthorized")
         if until is None and not persistent:
@@ -170,7 +205,7 @@ class Accounts:
 
     def is_persistent(self, request: Request) -> bool:
         """Is the token that the request carries, and that was found good, a persistent one?"""
-        return self._by_token[_token_of(request)][1] is None
+        return self.tokens[_token_of(request)][1] is None
 
     def letters(self, length: int) -> str:
         """So many letters and digits, drawn."""

@@ -12,6 +12,7 @@ from ..exchange.endpoints import Endpoint, Parameters
 from ..exchange.reply import Handler
 from .accounts import Account
 from .answers import Refused
+from .bases import EVERYTHING, Base
 
 __all__ = ["Asked", "Handle"]
 
@@ -27,6 +28,8 @@ class Asked:
     account: Account | None
     persistent: bool = False
     "Was it signed with a persistent token?"
+    base: Base = EVERYTHING
+    "Where it was asked."
 
     @property
     def owner(self) -> Account:

@@ -49,7 +49,8 @@ def handlers() -> Mapping[str, Handle]:
 
 def _submit(asked: Asked) -> Handler:
     event = asked.body(_Submission).event
-    asked.owner.profile.submissions[event] = asked.body(dict[str, Any])
+    profile = asked.owner.profile
+    profile.submissions = {**profile.submissions, event: asked.body(dict[str, Any])}
     yield from answer_empty(asked.row.status)
 
 
@@ -58,10 +59,10 @@ def _get_submission(asked: Asked) -> Handler:
 
 
 def _vote(asked: Asked) -> Handler:
-    votes, event = asked.owner.profile.votes, asked.parameters.path["event"]
-    if event in votes:
+    profile, event = asked.owner.profile, asked.parameters.path["event"]
+    if event in profile.votes:
         raise Refused(409, "Already voted")
-    votes[event] = {"id": asked.body(_Vote).id}
+    profile.votes = {**profile.votes, event: {"id": asked.body(_Vote).id}}
     yield from answer_empty(asked.row.status)
 
 
@@ -70,10 +71,10 @@ def _get_vote(asked: Asked) -> Handler:
 
 
 def _delete_vote(asked: Asked) -> Handler:
-    votes, event = asked.owner.profile.votes, asked.parameters.path["event"]
-    if votes.get(event) != {"id": asked.body(_Vote).id}:
+    profile, event = asked.owner.profile, asked.parameters.path["event"]
+    if profile.votes.get(event) != {"id": asked.body(_Vote).id}:
         raise Refused(409, "No such vote")
-    del votes[event]
+    profile.votes = {name: vote for name, vote in profile.votes.items() if name != event}
     yield from answer_empty(asked.row.status)
 
 

@@ -54,9 +54,8 @@ def fill(storage: Storage, key: EncryptionKey, now: float, entropy: Entropy) -> 
                 new_object(type_, meta, document, keystore, compressed=compressed), keystore, None, entropy
             )
             item = StoredObject(id=id_, type=type_, meta=meta, data=data, lastUpdatedAt=int(now), changeIndex=1)
-            storage.objects[type_].append(item)
-    storage.keystore = seal_keystore(keystore, key, entropy)
-    storage.keystore_index = 1
+            storage.keep(item)
+    storage.put_keystore(seal_keystore(keystore, key, entropy), None)
 
 
 def _content(text: str) -> dict[str, object]:

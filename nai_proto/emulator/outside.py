@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from ..tier import Tier
 from .accounts import Account
 from .answers import Refused
+from .journal import Journal, Table
+from .rows import LetterRow, MailRow
 
 __all__ = ["Mail", "MailKind", "Outside"]
 
@@ -35,32 +37,39 @@ class Mail:
 class Outside:
     """The world around an emulator."""
 
-    def __init__(self) -> None:
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
         self.mails: list[Mail] = []
         "In the order in which they would have been sent."
-        self.gift_keys: dict[str, Tier] = {}
+        self.gift_keys: Table[Tier] = Table(journal, "gift", int)
         "What each gift key is good for, until it is used."
-        self.google: dict[str, Account] = {}
+        self.google: Table[Account] = Table(journal, "google", lambda account: account.number)
         "The accounts by identity tokens."
-        self._good: dict[tuple[MailKind, str], Account] = {}
+        self.letters: Table[tuple[MailKind, Account]] = Table(
+            journal, "letter", lambda letter: LetterRow(letter[0].value, letter[1].number)
+        )
+        "What each mailed token is good for, until it is used."
 
     def mail(self, kind: MailKind, email: str, account: Account, token: str) -> None:
         """Sends a mail with a token, which is good once."""
+        self._journal.put(("mail", str(len(self.mails))), lambda: MailRow(kind.value, email, token))
         self.mails.append(Mail(kind, email, token))
-        self._good[kind, token] = account
+        self.letters[token] = (kind, account)
 
     def find(self, kind: MailKind, token: str) -> Account:
         """Whom a token is of."""
-        account = self._good.get((kind, token))
-        if account is None:
+        meant, account = self.letters.get(token, (None, None))
+        if meant is not kind or account is None:
             raise Refused(401, f"The {kind.value} token is incorrect.")
         return account
 
-    def used(self, kind: MailKind, token: str) -> None:
+    def used(self, token: str) -> None:
         """The token is good no more."""
-        self._good.pop((kind, token), None)
+        self.letters.pop(token, None)
 
     def forget(self, account: Account) -> None:
         """Nothing leads to this account any more."""
-        self._good = {key: owner for key, owner in self._good.items() if owner is not account}
-        self.google = {token: owner for token, owner in self.google.items() if owner is not account}
+        for token in [token for token, (_, owner) in self.letters.items() if owner is account]:
+            del self.letters[token]
+        for token in [token for token, owner in self.google.items() if owner is account]:
+            del self.google[token]

@@ -14,6 +14,7 @@ import msgspec
 from ..http import Host
 from ..text.models import MODELS, Model
 from .answers import Refused
+from .bases import Base
 from .settings import ALL_SAMPLERS, Bias, Settings
 
 __all__ = ["Asked", "AskedPrompt", "BiasEntry", "Parameters", "read", "read_prompt", "settings_of"]
@@ -115,12 +116,8 @@ class Asked(NamedTuple):
     input: str
     model: Model
     parameters: Parameters
-
-    @property
-    def as_text(self) -> bool:
-        """Are prompt and answer text? What holds where nothing is said depends on the host (native §9)."""
-        said = self.parameters.use_string
-        return self.model.host is Host.TEXT if said is None else said
+    as_text: bool
+    "Are prompt and answer text? What holds where nothing is said depends on the host (native §9)."
 
 
 class AskedPrompt(msgspec.Struct):
@@ -153,30 +150,37 @@ _AS_THEY_ARE: Final = frozenset(field.name for field in fields(Settings)) & {*Pa
 }
 
 
-def read(body: bytes) -> Asked:
+def read(body: bytes, host: Host, base: Base) -> Asked:
     """A request's body.
+
+    Args:
+        body: as it came.
+        host: whose rules it has to keep.
+        base: has the models that it may name.
 
     Raises:
         Refused: 400, with what is wrong and where.
     """
     outer = _decoded(body, _Body, "$")
-    _check_model(outer.model)
-    model = Model.named(outer.model)
-    if len(outer.input) > _LONGEST_INPUT[model.host]:
-        raise Refused(400, f"Validation error: input must be at most {_LONGEST_INPUT[model.host]} characters long")
-    return Asked(outer.input, model, _decoded(bytes(outer.parameters), _PARAMETERS[model.host], "$.parameters"))
+    model = _model(outer.model, base)
+    if len(outer.input) > _LONGEST_INPUT[host]:
+        raise Refused(400, f"Validation error: input must be at most {_LONGEST_INPUT[host]} characters long")
+    parameters = _decoded(bytes(outer.parameters), _PARAMETERS[host], "$.parameters")
+    said = parameters.use_string
+    return Asked(outer.input, model, parameters, host is Host.TEXT if said is None else said)
 
 
-def read_prompt(body: bytes) -> AskedPrompt:
+def read_prompt(body: bytes, base: Base) -> AskedPrompt:
     """The same for a prompt that is to be made up."""
     asked = _decoded(body, AskedPrompt, "$")
-    _check_model(asked.model)
+    _model(asked.model, base)
     return asked
 
 
-def _check_model(id: str) -> None:  # noqa: A002
-    if id not in _KNOWN:
+def _model(id: str, base: Base) -> Model:  # noqa: A002
+    if id not in _KNOWN or Model.named(id).host not in base.models:
         raise Refused(400, f"Validation error: model {id[:60]} doesn't exist")
+    return Model.named(id)
 
 
 def _decoded(data: bytes, type: type[T], path: str) -> T:  # noqa: A002

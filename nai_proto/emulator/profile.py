@@ -5,7 +5,7 @@ Where no source states a number of a tier, it is a choice of ours.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -25,7 +25,7 @@ _MAX_PRIORITY: Final = {Tier.PAPER: 0, Tier.TABLET: 1000, Tier.SCROLL: 1000, Tie
 
 @dataclass(eq=False)
 class Profile:
-    """One account's standing; whoever holds it may change it. Times are UNIX seconds."""
+    """One account's standing; whoever holds it may change it, and a field that is set is noted. Times are UNIX seconds."""
 
     created_at: int = 0
     email_hash: str = ""
@@ -53,6 +53,17 @@ class Profile:
     "By event."
     votes: dict[str, object] = field(default_factory=dict[str, object], repr=False)
     "By event."
+
+    def __setattr__(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+        self._noted()
+
+    def watch(self, noted: Callable[[], None]) -> None:
+        """From now on a change is told."""
+        object.__setattr__(self, "_noted", noted)
+
+    def _noted(self) -> None:
+        """Nobody wants to know."""
 
     def subscribe(self, tier: Tier, now: float) -> None:
         """A month of a tier begins."""

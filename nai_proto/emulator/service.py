@@ -5,11 +5,12 @@ The order of checks is that of native §17.1: the token, then the generation loc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from typing import Final
 
-from ..exchange.endpoints import match
-from ..exchange.reply import Handler, Read, Start
+from ..codecs.keys import email_hash
+from ..exchange.reply import Handler, Read, Start, Store
 from ..http import Head, Headers, Request
 from ..limits import Limits
 from ..secret import Password, PersistentToken
@@ -19,6 +20,9 @@ from .account_service import AccountService
 from .accounts import Account, Accounts
 from .answers import OPEN, Refused, answer, refuse
 from .asked import Asked
+from .bases import base
+from .journal import Change, Journal, Key
+from .lasting import restore
 from .lock import Lock
 from .object_service import ObjectService
 from .openai.service import OpenAIService
@@ -31,7 +35,7 @@ __all__ = ["Emulator"]
 
 
 class Emulator:
-    """An `App` that answers as the service does, for all hosts at one address.
+    """An `App` that answers as the service does, for all hosts at one address, or for each at its own.
 
     Args:
         now: UNIX time in seconds.
@@ -41,6 +45,8 @@ class Emulator:
         tokenizers: gives a tokenizer by its name or by a model's id, as `nai_transports.tokenizer_files.load` does, or
             None. Without it, whatever holds token ids is answered with 501.
         openai: how the OpenAI-compatible endpoints behave, and the lock.
+        strict: does the api host refuse whatever is about accounts, as the service's does today? It matters only where `at`
+            gives each host an address.
         limits: bounds for requests.
     """
 
@@ -53,14 +59,16 @@ class Emulator:
         pace: float = 0.0,
         tokenizers: Tokenizers = lambda _: None,
         openai: OpenAISwitches = OpenAISwitches(),
+        strict: bool = True,
         limits: Limits = Limits(),
     ) -> None:
         self._limits = limits
-        self._accounts = Accounts(now, entropy)
+        self._strict = strict
+        self._journal = Journal()
+        self._accounts = Accounts(now, entropy, self._journal)
         tellers, lock = Tellers(tokenizers), Lock(now, openai)
-        self._text = TextService(seed, pace, tellers, lock)
         self._openai = OpenAIService(seed, pace, tellers, lock, now, openai)
-        self.outside = Outside()
+        self.outside = Outside(self._journal)
         "The mails that accounts got; gift keys and identities that they may use."
         # By the names of the endpoint table; what is missing here is answered with 501.
         self._handlers: Mapping[str, Callable[[Asked], Handler]] = {
@@ -68,11 +76,7 @@ class Emulator:
             **AccountService(self._accounts, self.outside, now).handlers(),
             **events.handlers(),
             **ObjectService(now, entropy).handlers(),
-            "generate_prompt": self._generate_prompt,
-            "generate": self._generate,
-            "api_generate": self._generate,
-            "generate_stream": self._generate_stream,
-            "api_generate_stream": self._generate_stream,
+            **TextService(seed, pace, tellers, lock).handlers(),
             "completions": self._completions,
             "chat_completions": self._chat_completions,
             "models": self._models,
@@ -99,8 +103,51 @@ class Emulator:
         """
         return self._accounts.add(email, password, token, stories=stories, tier=tier)
 
+    def restore(self, rows: Iterable[tuple[Key, bytes]] = ()) -> None:
+        """Takes up what an emulator has stored, and has everything stored from now on.
+
+        To be called before there are accounts. From then on each change comes as a `Store` of a tuple of `Change`, before
+        it is acknowledged; what is changed by no request comes with the next one, or from `changes`. Objects and
+        keystores are followed where they are changed by methods of `Storage`.
+
+        Args:
+            rows: key and document of each row that was not dropped since, in the order in which the keys first came.
+
+        Raises:
+            Damaged: these are not the rows of an emulator.
+        """
+        restore(rows, self._accounts, self.outside)
+        self._journal.kept = True
+
+    def changes(self) -> tuple[Change, ...]:
+        """What has changed without a request, as `add_account` does it, and has not been stored yet."""
+        return self._journal.take()
+
+    def account(self, email: str) -> Account | None:
+        """The account with this e-mail."""
+        return self._accounts.find(email_hash(email))
+
     def __call__(self, request: Request) -> Handler:
-        """The handler for one request."""
+        """The handler for one request. Its `host` says at whose address it came; None: at the one for all of them."""
+        handler = self._handled(request)
+        return self._stored(handler) if self._journal.kept else handler
+
+    def _stored(self, handler: Handler) -> Handler:
+        """The same, but what a step of it has changed is stored before anything comes of that step."""
+        incoming: bytes | None = None
+        with closing(handler):
+            while True:
+                try:
+                    action = handler.send(incoming)
+                except StopIteration:
+                    action = None
+                if changes := self._journal.take():
+                    yield Store(changes)
+                if action is None:
+                    return
+                incoming = yield action
+
+    def _handled(self, request: Request) -> Handler:
         try:
             yield from self._answer(request)
         except Refused as refused:
@@ -117,7 +164,8 @@ class Emulator:
             return
         # A HEAD is a GET whose body is not sent; the wire sees to that.
         method = "GET" if request.method == "HEAD" else request.method
-        found = match(method, None, request.target, bytes(body))
+        where = base(request.host, strict=self._strict)
+        found = where.find(method, request, bytes(body))
         if found is None:
             hint = _OPENAI_PATHS if request.path.startswith(_OPENAI) else ""
             raise Refused(404, f"Cannot {request.method} {request.path[:100]}{hint}")
@@ -129,21 +177,12 @@ class Emulator:
         handler = self._handlers.get(row.name)
         if handler is None:
             raise Refused(501, f"this emulator does not have {row.method} {row.path} yet")
-        yield from handler(Asked(row, parameters, account, persistent))
+        yield from handler(Asked(row, parameters, account, persistent, where))
 
     # ---- endpoints
 
     def _health(self, asked: Asked) -> Handler:
         yield from answer(asked.row.status, "text/plain; charset=utf-8", b"OK")
-
-    def _generate(self, asked: Asked) -> Handler:
-        yield from self._text.generate(asked.row, asked.owner, asked.parameters.body)
-
-    def _generate_prompt(self, asked: Asked) -> Handler:
-        yield from self._text.generate_prompt(asked.row, asked.owner, asked.parameters.body)
-
-    def _generate_stream(self, asked: Asked) -> Handler:
-        yield from self._text.generate_stream(asked.row, asked.owner, asked.parameters.body)
 
     def _completions(self, asked: Asked) -> Handler:
         yield from self._openai.completions(asked.row, asked.owner, asked.parameters.body)

@@ -15,6 +15,8 @@ from ..codecs.sealed import StoredObject
 from ..objects import new_id
 from .answers import Refused
 from .collection import Collection
+from .journal import Journal, Key
+from .rows import KeystoreRow
 
 __all__ = ["Entropy", "Storage", "drawn"]
 
@@ -33,6 +35,10 @@ class Storage:
     "Is the index told? Not every account of the service has one (native §7.3)."
     objects: defaultdict[str, Collection] = field(default_factory=lambda: defaultdict(Collection), repr=False)
     "By type, in order of creation."
+    journal: Journal = field(default_factory=Journal, repr=False)
+    "Where the methods note what they change."
+    owner: int = 0
+    "The number of the account."
 
     # ---- the keystore
 
@@ -50,13 +56,17 @@ class Storage:
             raise Refused(400, "changeIndex is not expected")
         if index not in (None, self.keystore_index):
             raise Refused(409, "Keystore was changed meanwhile")
-        self.keystore = sealed or None
-        self.keystore_index = self.keystore_index + 1 if sealed else 0
+        self._change_keystore(sealed or None, self.keystore_index + 1 if sealed else 0)
 
     def clear_stories(self) -> None:
         """What a recovery does that deletes (native §6.1)."""
-        self.keystore, self.keystore_index = None, 0
+        self._change_keystore(None, 0)
         self.clear(("stories", "storycontent"))
+
+    def _change_keystore(self, sealed: str | None, index: int) -> None:
+        self.keystore, self.keystore_index = sealed, index
+        row = partial(KeystoreRow, sealed, index, self.indexed)
+        self.journal.put(("keystore", str(self.owner)), row)
 
     # ---- objects; what has no id here is 404
 
@@ -78,7 +88,7 @@ class Storage:
         numbers = count(len(others))
         id_ = new_id(lambda size: drawn(entropy, type, next(numbers), size), others.ids)
         made = StoredObject(id=id_, type=type, meta=meta, data=data, lastUpdatedAt=int(now), changeIndex=1)
-        others.append(made)
+        self.keep(made)
         return made
 
     def update(
@@ -96,19 +106,34 @@ class Storage:
             raise Refused(409, "Object was changed meanwhile")
         changed = partial(msgspec.structs.replace, old, changeIndex=(old.changeIndex or 0) + 1)
         new = changed(meta=meta, data=data, lastUpdatedAt=int(now))
-        self.objects[type].put(new)
+        self.keep(new)
         return new
+
+    def keep(self, item: StoredObject) -> None:
+        """In the place of the one with its type and id; a new one comes last."""
+        self.objects[item.type].put(item)
+        self.journal.put(self._key(item), lambda: item.document)
 
     def delete(self, type: str, id: str) -> StoredObject:  # noqa: A002
         """Removes an object; gives what it was."""
         found = self.find(type, id)
         self.objects[type].take(id)
+        self.journal.drop(self._key(found))
         return found
 
     def clear(self, types: Iterable[str]) -> None:
         """Removes all objects of these types."""
         for type_ in types:
-            self.objects.pop(type_, None)
+            for item in self.objects.pop(type_, ()):
+                self.journal.drop(self._key(item))
+
+    def forget(self) -> None:
+        """Nothing of it lasts: the account is gone."""
+        self.clear([*self.objects])
+        self.journal.drop(("keystore", str(self.owner)))
+
+    def _key(self, item: StoredObject) -> Key:
+        return ("object", str(self.owner), item.type, item.id)
 
 
 def drawn(entropy: Entropy, kind: str, number: int, size: int) -> bytes:

@@ -7,7 +7,7 @@ model's own, for which no file is needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,11 +15,10 @@ from ..codecs.json import encode
 from ..codecs.sse import ServerSentEvent, encode_event
 from ..codecs.tokens import pack, unpack
 from ..errors import RemoteProtocolError
-from ..exchange.endpoints import Endpoint
 from ..exchange.reply import Handler, Start, Wait, Write
 from ..http import Head, Headers
-from .accounts import Account
 from .answers import OPEN, Refused, Steps, answer_json
+from .asked import Asked, Handle
 from .chance import Chance
 from .language import LanguageModel, storyteller
 from .lock import Lock
@@ -63,39 +62,49 @@ class TextService:
         self._lock = lock
         self._count = 0
 
-    def generate(self, row: Endpoint, account: Account, body: bytes) -> Handler:
+    def handlers(self) -> Mapping[str, Handle]:
+        """By the names of the endpoint table."""
+        return {
+            "generate": self.generate,
+            "api_generate": self.generate,
+            "generate_stream": self.generate_stream,
+            "api_generate_stream": self.generate_stream,
+            "generate_prompt": self.generate_prompt,
+        }
+
+    def generate(self, asked: Asked) -> Handler:
         """``POST /ai/generate``: the answer in one piece."""
-        yield from self._lock.held(account, lambda: self._whole(row, body))
+        yield from self._lock.held(asked.owner, lambda: self._whole(asked))
 
-    def generate_stream(self, row: Endpoint, account: Account, body: bytes) -> Handler:
+    def generate_stream(self, asked: Asked) -> Handler:
         """``POST /ai/generate-stream``: an event per token."""
-        yield from self._lock.held(account, lambda: self._streamed(row, body))
+        yield from self._lock.held(asked.owner, lambda: self._streamed(asked))
 
-    def generate_prompt(self, row: Endpoint, account: Account, body: bytes) -> Handler:
+    def generate_prompt(self, asked: Asked) -> Handler:
         """``POST /ai/generate-prompt``: a prompt made up, always as text."""
-        yield from self._lock.held(account, lambda: self._made_up(row, body))
+        yield from self._lock.held(asked.owner, lambda: self._made_up(asked))
 
-    def _whole(self, row: Endpoint, body: bytes) -> Handler:
-        task = yield from self._task(body)
+    def _whole(self, asked: Asked) -> Handler:
+        task = yield from self._task(asked)
         steps = list(self._steps(task))
         if self._pace:
             yield Wait(self._pace * len(steps))
         answer: dict[str, object] = {"output": task.spelled([step.token for step in steps])}
         if steps and steps[0].logprobs is not None:
             answer["logprobs"] = [_wire(step.logprobs) for step in steps if step.logprobs is not None]
-        yield from answer_json(row.status, answer)
+        yield from answer_json(asked.row.status, answer)
 
-    def _made_up(self, row: Endpoint, body: bytes) -> Handler:
-        asked = read_prompt(body)
+    def _made_up(self, asked: Asked) -> Handler:
+        wanted = read_prompt(asked.parameters.body, asked.base)
         teller = storyteller()
-        settings = Settings(max_length=asked.tokens_to_generate, temperature=asked.temp)
-        task = _Task(teller, teller.vocabulary.encode(asked.prompt), settings, None, None)
+        settings = Settings(max_length=wanted.tokens_to_generate, temperature=wanted.temp)
+        task = _Task(teller, teller.vocabulary.encode(wanted.prompt), settings, None, None)
         text = task.spelled([step.token for step in self._steps(task)])
-        yield from answer_json(row.status, {"generated_text": text})
+        yield from answer_json(asked.row.status, {"generated_text": text})
 
-    def _streamed(self, row: Endpoint, body: bytes) -> Handler:
-        task = yield from self._task(body)
-        yield Start(Head(row.status, Headers([("Content-Type", "text/event-stream"), OPEN])))
+    def _streamed(self, asked: Asked) -> Handler:
+        task = yield from self._task(asked)
+        yield Start(Head(asked.row.status, Headers([("Content-Type", "text/event-stream"), OPEN])))
         text = task.teller.vocabulary.decoder()
         final = False
         for step in self._steps(task):
@@ -110,10 +119,10 @@ class TextService:
         if not final:  # nothing may come at all, and that is said as well
             yield Write(_event("", 0, True, None))
 
-    def _task(self, body: bytes) -> Steps[_Task]:
-        asked = read(body)
-        model, parameters = asked.model, asked.parameters
-        holding_ids = parameters.holding_ids if asked.as_text else "input"
+    def _task(self, asked: Asked) -> Steps[_Task]:
+        wanted = read(asked.parameters.body, asked.row.host, asked.base)
+        model, parameters = wanted.model, wanted.parameters
+        holding_ids = parameters.holding_ids if wanted.as_text else "input"
         tokenizer = None
         if holding_ids or parameters.num_logprobs:
             tokenizer = yield from self._tellers.tokenizer(model.id)
@@ -122,11 +131,11 @@ class TextService:
         teller = yield from self._tellers.teller(tokenizer)
         encode = teller.vocabulary.encode
         try:
-            prompt = encode(asked.input) if asked.as_text else unpack(asked.input, model.token_width)
+            prompt = encode(wanted.input) if wanted.as_text else unpack(wanted.input, model.token_width)
             settings = settings_of(parameters, encode)
         except RemoteProtocolError as error:
             raise Refused(400, f"Validation error: input: {error}") from None
-        return _Task(teller, prompt, settings, parameters.seed, None if asked.as_text else model.token_width)
+        return _Task(teller, prompt, settings, parameters.seed, None if wanted.as_text else model.token_width)
 
     def _steps(self, task: _Task) -> Iterator[Step]:
         self._count += 1

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from ..codecs.box import KEY_SIZE
 from ..codecs.sealed import PLAIN_TYPES
+from ..limits import Limits
 from ..objects import TYPES
 from .listing import Listed, listed, suspicions
 from .structure import document_problem, history_problem, text_problem
@@ -133,17 +134,21 @@ class Report:
         return tuple(finding for finding in self.findings if finding.kind in kinds)
 
 
-def check(library: Library) -> Report:
+def check(library: Library, limits: Limits = Limits()) -> Report:
     """All that is not as it should be, kind by kind in the order of `FindingKind`.
 
     Each content is read once, which takes about as long as opening it did: `nai_proto.compute` takes it off an event loop.
+
+    Args:
+        library: to look at.
+        limits: for documents, which are decoded.
     """
     items = list(listed(library))
     order = {kind: number for number, kind in enumerate(FindingKind)}
     found = [
         *_not_listed(library),
         *_not_opened(library),
-        *_contents(items),
+        *_contents(items, limits),
         *_stories(library),
         *_cards(items),
         *_metas(items),
@@ -196,7 +201,7 @@ _LIKELIER: Final = {
 }
 
 
-def _contents(items: Sequence[Listed]) -> Iterator[Finding]:
+def _contents(items: Sequence[Listed], limits: Limits) -> Iterator[Finding]:
     for each in items:
         type_, item = each
         if type_ != _CONTENTS or not item.ok:
@@ -205,8 +210,8 @@ def _contents(items: Sequence[Listed]) -> Iterator[Finding]:
         story, document = content.get("story"), content.get("document")
         if story is None and document is None:
             yield _finding(FindingKind.NO_TEXT, each, "It holds neither a story nor a document.")
-        if document is not None and (problem := document_problem(document)):
-            yield _finding(FindingKind.UNREADABLE_DOCUMENT, each, f"Its text cannot be read: {problem}.")
+        if document is not None and (problem := document_problem(document, limits)):
+            yield _finding(FindingKind.UNREADABLE_DOCUMENT, each, f"Its text cannot be read whole: {problem}.")
         if story is not None and (problem := text_problem(story)):
             yield _finding(FindingKind.BROKEN_TEXT, each, f"Its text cannot be read: {problem}.")
         if story is not None and (problem := history_problem(story)):

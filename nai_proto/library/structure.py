@@ -9,22 +9,24 @@ from collections.abc import Iterator, Sequence
 from typing import Final, cast
 
 from ..codecs.box import from_base64
-from ..errors import Damaged
+from ..codecs.document import document_problems
+from ..codecs.msgpackr import unpackb
+from ..errors import Damaged, LimitExceeded
+from ..limits import Limits
 
 __all__ = ["document_problem", "history_problem", "text_problem"]
 
-_DOCUMENT: Final = b"\xd4\x14\x00"
 _NO_PARENT: Final = -1
 _NOWHERE: Final = -2
 
 
-def document_problem(document: object) -> str | None:
-    """What keeps a ``document`` from being read: so far its base64, and how it begins (content §7.1)."""
+def document_problem(document: object, limits: Limits = Limits()) -> str | None:
+    """What keeps a ``document`` from being read as a whole story."""
     try:
-        data = from_base64(document, "document")
-    except Damaged:
-        return "it is not base64"
-    return None if data.startswith(_DOCUMENT) else "it does not begin as documents do"
+        problems = document_problems(unpackb(from_base64(document, "story document"), limits=limits))
+    except (Damaged, LimitExceeded) as error:
+        return str(error).removeprefix("story document: ")
+    return _told(problems)
 
 
 def text_problem(story: object) -> str | None:
@@ -43,7 +45,11 @@ def history_problem(story: object) -> str | None:
     blocks = _get(story, "datablocks")
     if not isinstance(blocks, list):
         return "it has no list of blocks"
-    problems = list(_problems(cast("list[object]", blocks), _get(story, "currentBlock")))
+    return _told(list(_problems(cast("list[object]", blocks), _get(story, "currentBlock"))))
+
+
+def _told(problems: Sequence[str]) -> str | None:
+    """The first, and how many more there are."""
     if not problems:
         return None
     return problems[0] + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else "")

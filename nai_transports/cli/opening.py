@@ -48,7 +48,7 @@ class Watched:
     def step(self, what: str, done: int, total: int) -> None:
         """So many of so many are done."""
         if what not in self._steps:
-            self._steps[what] = self._progress.add_task(what)
+            self._steps[what] = self._progress.add_task(what, total=None)
         self._progress.update(self._steps[what], completed=done, total=total)
 
     def event(self, event: OpeningEvent) -> None:

@@ -1,0 +1,78 @@
+"""The service's addresses: which of its endpoints and models each of them has (native §1.1, §1.2, §17.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from ..exchange.endpoints import Endpoint, Parameters, match
+from ..exchange.reply import App
+from ..http import Host, Request
+from .answers import Refused
+
+__all__ = ["EVERYTHING", "Base", "at", "base"]
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """One address, and what is to be had there."""
+
+    roles: tuple[Host | None, ...]
+    "Whose endpoints it has; None is everyone's, and then the model in a request decides (native §17.1)."
+    models: frozenset[Host]
+    "The hosts whose native text models it has."
+    moved: bool = False
+    "Does it refuse whatever is about accounts, since that has moved (native §1.1)?"
+
+    def find(self, method: str, request: Request, body: bytes) -> tuple[Endpoint, Parameters] | None:
+        """The endpoint that a request means; None when it is not here.
+
+        Raises:
+            Refused: it was here once.
+        """
+        if self.moved and request.path.startswith("/user/"):
+            raise Refused(400, _ACCOUNTS_MOVED)
+        found = (match(method, role, request.target, body) for role in self.roles)
+        meant = next((each for each in found if each is not None), None)
+        if meant is None and Host.API in self.roles and request.path == "/ai/generate-image":
+            raise Refused(404, _IMAGES_MOVED)
+        return meant
+
+
+_BOTH: Final = frozenset((Host.TEXT, Host.API))
+EVERYTHING: Final = Base((None,), _BOTH)
+"""All of the service at one address, for programs that know only one."""
+_IMAGE: Final = Base((Host.IMAGE, Host.ACCOUNT), frozenset())
+_TEXT: Final = Base((Host.TEXT, Host.ACCOUNT), frozenset((Host.TEXT,)))
+_API: Final = Base((Host.API,), frozenset((Host.API,)), moved=True)
+_STRICT: Final = {Host.ACCOUNT: _IMAGE, Host.IMAGE: _IMAGE, Host.TEXT: _TEXT, Host.API: _API}
+_LENIENT_API: Final = Base((Host.API, Host.ACCOUNT), _BOTH)
+
+
+def at(role: Host, app: App) -> App:
+    """An app at the address of one role, where it has no more than that role's host has.
+
+    Args:
+        role: accounts and images have one host, and the text host answers for accounts as well (native §1.1).
+        app: an `Emulator`, or whatever is around one.
+    """
+    return lambda request: app(replace(request, host=role))
+
+
+def base(role: Host | None, *, strict: bool) -> Base:
+    """The address of a role; None is that of everyone.
+
+    Args:
+        role: whose it is.
+        strict: have the accounts left the api host? Otherwise it still has them, and all models (native §17.1).
+    """
+    if role is None:
+        return EVERYTHING
+    return _LENIENT_API if role is Host.API and not strict else _STRICT[role]
+
+
+_ACCOUNTS_MOVED: Final = "Please refresh NovelAI.net. If using a third-party tool, update to the image URL."
+_IMAGES_MOVED: Final = (
+    "On 2024-02-21, we announced the deprecation of api.novelai.net for image generation. As of 2024-04-05, this url does "
+    "not work for such. Please use image.novelai.net/ai/generate-image."
+)

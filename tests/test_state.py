@@ -1,0 +1,348 @@
+"""The emulator's file: nothing that was acknowledged is lost, whatever ends the process, and no other file is touched."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import stat
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from nai_proto import account, objects
+from nai_proto.emulator import Emulator
+from nai_proto.emulator.journal import Change
+from nai_proto.errors import Damaged, LocalProtocolError, NaiError, TransportError
+from nai_proto.exchange.flow import using
+from nai_proto.exchange.retry import NEVER
+from nai_proto.exchange.session import Session
+from nai_proto.library import open_library
+from nai_proto.objects import StoredObject
+from nai_proto.secret import AccessToken, Password
+from nai_transports import httpx as on_httpx
+from nai_transports import memory
+from nai_transports.serve import serving
+from nai_transports.state import State, read
+from tests.support import EMAIL, PASSWORD
+from tests.test_cli import emulating, nai
+from tests.test_emulator_lasting import NOW, Kept, entropy, told
+
+# ---- the file
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state.nai"
+
+
+def put(*key: str, document: bytes = b"{}") -> Change:
+    return Change(key, document)
+
+
+def test_a_file_has_what_was_stored_in_the_order_in_which_it_came(path: Path) -> None:
+    assert read(path) == []
+    with State(path) as state:
+        state.store((put("a", "1"), put("b", "é\n"))).result()
+        state.store((put("a", "2"), put("a", "1", document=b"new")))
+        state.store((Change(("b", "é\n"), None), Change(("none",), None)))
+        state.store(()).result()
+    assert read(path) == [(("a", "1"), b"new"), (("a", "2"), b"{}")]
+    with State(path) as state:
+        state.store((put("b", "é\n"),))
+    assert [key for key, _ in read(path)] == [("a", "1"), ("a", "2"), ("b", "é\n")]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such modes there")
+def test_only_its_owner_may_read_a_file(path: Path) -> None:
+    for _ in range(2):
+        with State(path) as state:
+            state.store((put("a"),)).result()
+            found = [each for each in path.parent.iterdir() if stat.S_IMODE(each.stat().st_mode) & 0o077]
+            assert found == []
+        path.chmod(0o644)
+    with State(path):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_file_has_one_user(path: Path) -> None:
+    with State(path) as state:
+        state.store((put("a"),)).result()
+        for use in (read, State):
+            with pytest.raises(LocalProtocolError, match="in use"):
+                use(path)
+    assert len(read(path)) == 1
+
+
+def test_after_an_error_nothing_more_is_stored(path: Path) -> None:
+    with State(path) as state:
+        state.store((put("a"),)).result()
+        with pytest.raises(LocalProtocolError, match="not stored any more"):
+            state.store((put("b"), Change(("c",), {}))).result()  # type: ignore[arg-type] # what SQLite does not take
+        with pytest.raises(LocalProtocolError, match="not stored any more"):
+            state.store((put("d"),)).result()
+    assert read(path) == [(("a",), b"{}")]
+
+
+def foreign(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("CREATE TABLE rows (place INTEGER PRIMARY KEY, key TEXT, document BLOB)")
+        file.commit()
+
+
+def text(path: Path) -> None:
+    path.write_text("Dear diary, " * 20)
+
+
+def cut(path: Path) -> None:
+    filled(path)
+    path.write_bytes(path.read_bytes()[: -3 * 4096])
+
+
+def altered(path: Path) -> None:
+    filled(path)
+    data = bytearray(path.read_bytes())
+    data[4096:] = bytes(len(data) - 4096)
+    path.write_bytes(data)
+
+
+def other_rows(path: Path) -> None:
+    with State(path) as state:
+        state.store((put("story", "1"),))
+
+
+def bad_key(path: Path) -> None:
+    filled(path)
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("INSERT INTO rows (key, document) VALUES ('[[[', '')")
+        file.commit()
+        file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def filled(path: Path) -> None:
+    with State(path) as state:
+        state.store(tuple(put("gift", str(number), document=b"1" + b" " * 2000) for number in range(20)))
+
+
+@pytest.mark.parametrize("make", [foreign, text, cut, altered, other_rows, bad_key])
+def test_a_file_that_is_damaged_or_of_somebody_else_is_told_in_one_line_and_left_alone(
+    path: Path, make: Callable[[Path], None]
+) -> None:
+    make(path)
+    before = path.read_bytes()
+    with pytest.raises((LocalProtocolError, Damaged)):
+        Emulator(now=lambda: NOW, entropy=entropy()).restore(read(path))
+    done = nai("emulate", "--state", str(path))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith(f"nai emulate: {path}")
+    assert path.read_bytes() == before
+
+
+def test_what_cannot_be_a_file_is_told(tmp_path: Path) -> None:
+    for bad in (tmp_path, tmp_path / "none" / "state"):
+        with pytest.raises(LocalProtocolError, match="cannot be"):
+            read(bad)
+            State(bad)
+
+
+def test_an_empty_file_is_a_new_one(path: Path) -> None:
+    path.touch()
+    assert read(path) == []
+    with State(path) as state:
+        state.store((put("a"),))
+    assert len(read(path)) == 1
+
+
+# ---- every driver
+
+
+def test_every_driver_waits_until_a_change_is_stored() -> None:
+    """A store that is not done: no answer. In memory, over sockets."""
+    kept = Kept()
+    kept.add()
+    with memory.Client(kept.emulator, store=kept.store) as near:
+        token = near.run(account.login(EMAIL, PASSWORD))
+        near.run(using(token, iter(objects.create_object("presets", "m", "eA=="))))
+    before, done = len(kept.stores), Future[None]()
+
+    def slow(change: object) -> Future[None]:
+        kept.store(change)
+        return done
+
+    answered = threading.Event()
+    with serving(kept.emulator, store=slow) as url, on_httpx.Client(Session.at(url, token=token)) as client:
+
+        def work() -> None:
+            client.run(objects.create_object("presets", "n", "eA=="))
+            answered.set()
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        while len(kept.stores) == before:
+            time.sleep(0.001)
+        assert not answered.wait(0.1)
+        done.set_result(None)
+        thread.join()
+        assert answered.is_set()
+    assert told(kept.again(), token) == told(kept.emulator, token)
+
+
+def test_what_could_not_be_stored_is_not_acknowledged() -> None:
+    kept = Kept()
+    kept.add()
+
+    def fails(change: object) -> Future[None]:
+        failed = Future[None]()
+        failed.set_exception(LocalProtocolError("the disk is full"))
+        return failed
+
+    with (
+        serving(kept.emulator, store=fails) as url,
+        on_httpx.Client(Session.at(url)) as client,
+        pytest.raises(TransportError),
+    ):
+        client.run(account.login(EMAIL, PASSWORD))
+
+
+def test_changes_are_stored_in_the_order_in_which_they_were_made(path: Path) -> None:
+    """Many at once change one object; the last that the emulator has is the one in the file."""
+    emulator = Emulator(now=lambda: NOW, entropy=entropy())
+    emulator.restore()
+    emulator.add_account(EMAIL, Password(PASSWORD), stories=False)
+    with State(path) as state:
+        state.store(emulator.changes()).result()
+        with serving(emulator, store=state.store) as url:
+            with on_httpx.Client(Session.at(url)) as client:
+                token = client.run(account.login(EMAIL, PASSWORD))
+                made = client.run(using(token, iter(objects.create_object("presets", "m", "eA=="))))
+
+            def work() -> None:
+                blind = StoredObject(id=made.id, type=made.type, meta="m")  # the last writer wins
+                with on_httpx.Client(Session.at(url, token=token)) as client:
+                    for _ in range(15):
+                        client.run(objects.update_object(blind, "eQ=="))
+
+            threads = [threading.Thread(target=work) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+    again = Emulator(now=lambda: NOW, entropy=entropy())
+    again.restore(read(path))
+    owner = again.account(EMAIL)
+    assert owner is not None
+    assert [item.changeIndex for item in owner.storage.objects["presets"]] == [61]
+
+
+# ---- from the command line
+
+
+def test_an_account_and_its_logins_outlive_the_process(path: Path) -> None:
+    with emulating("--state", str(path)) as (ready, process):
+        assert set(ready) == {"url", "email", "password", "token"}
+        with on_httpx.Client(Session.at(ready["url"])) as client:
+            token = client.run(account.login(ready["email"], ready["password"]))
+            client.run(using(token, iter(objects.create_object("presets", "m", "eA=="))))
+        process.terminate()
+        assert process.wait(20) == 0
+    with emulating("--state", str(path), "--hosts", "strict") as (again, _):
+        assert {**again, "url": ready["url"], "hosts": None} == {**ready, "password": None, "hosts": None}
+        with on_httpx.Client(Session.at(again["url"], token=token)) as client:
+            assert [item.data for item in client.run(objects.list_objects("presets"))] == ["eA=="]
+            library = client.run(open_library(ready["email"], ready["password"]))
+            assert [story.ok for story in library.stories] == [True] * 3
+        assert "in use" in nai("emulate", "--state", str(path)).stderr
+    for wrong in (("--password", "another"), ("--token", "pst-another")):
+        done = nai("emulate", "--state", str(path), *wrong)
+        assert (done.returncode, "is in the state, with another" in done.stderr) == (2, True)
+    with emulating("--state", str(path), "--password", ready["password"]) as (again, _):
+        assert again["password"] == ready["password"]
+    with emulating("--state", str(path), "--email", "b@example.com") as (other, _):
+        session = Session.at(other["url"], token=token)
+        with on_httpx.Client(session) as client:
+            assert client.run(account.information()).plaintext_email == ready["email"]
+            client.run(account.login(other["email"], other["password"]))
+
+
+class Uploading:
+    """A client that creates and changes objects as fast as it can, and remembers what was acknowledged."""
+
+    def __init__(self, token: AccessToken) -> None:
+        self.token = token
+        self.acknowledged: dict[str, StoredObject] = {}
+        self.answers = 0
+        self.on_its_way: tuple[str, str] = ("", "")
+        "Id, empty for a new object, and data of what was asked for last."
+        self.chance = random.Random(11)
+
+    def until_it_fails(self, url: str) -> None:
+        with on_httpx.Client(Session.at(url, token=self.token)) as client:
+            try:
+                while True:
+                    self.step(client)
+            except NaiError:
+                pass
+
+    def step(self, client: on_httpx.Client) -> None:
+        data = objects_data(self.chance.randbytes(self.chance.randrange(0, 6000)))
+        known = [*self.acknowledged.values()]
+        if known and self.chance.random() < 0.6:
+            old = self.chance.choice(known)
+            self.on_its_way = (old.id, data)
+            flow = objects.update_object(old, data)
+        else:
+            self.on_its_way = ("", data)
+            flow = objects.create_object("storycontent", f"m{len(known)}", data)
+        stored = client.run(flow.retried(NEVER))
+        assert stored.data == data
+        self.acknowledged[stored.id] = stored
+        self.answers += 1
+
+    def check(self, found: tuple[StoredObject, ...]) -> None:
+        """All that was acknowledged is there; of what was on its way when the server died, all or nothing is."""
+        id_, data = self.on_its_way
+        stored = {item.id: item for item in found}
+        assert [item.id for item in found][: len(self.acknowledged)] == [*self.acknowledged]
+        new = [item for item in found if item.id not in self.acknowledged]
+        assert [item.data for item in new] in ([], [data] if not id_ else [])
+        for old in self.acknowledged.values():
+            now = stored[old.id]
+            if now != old:
+                assert (old.id, now.data, now.changeIndex) == (id_, data, (old.changeIndex or 0) + 1)
+        self.acknowledged = stored
+
+
+def objects_data(raw: bytes) -> str:
+    import base64
+
+    return base64.b64encode(raw).decode()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL there")
+def test_what_was_acknowledged_survives_a_kill_at_any_moment(path: Path) -> None:
+    arguments = ("--state", str(path), "--empty", "--password", PASSWORD)
+    chance, uploading = random.Random(), None
+    for kills_left in range(4, -1, -1):
+        with emulating(*arguments) as (ready, process):
+            with on_httpx.Client(Session.at(ready["url"])) as client:
+                if uploading is None:
+                    uploading = Uploading(client.run(account.login(ready["email"], PASSWORD)))
+                uploading.check(client.run(using(uploading.token, iter(objects.list_objects("storycontent")))))
+            if not kills_left:
+                break
+            thread = threading.Thread(target=uploading.until_it_fails, args=(ready["url"],))
+            enough = uploading.answers + chance.randrange(5, 60)
+            thread.start()
+            while uploading.answers < enough:
+                assert thread.is_alive(), "the server failed before it was killed"
+                time.sleep(0.001)
+            time.sleep(chance.uniform(0, 0.02))
+            process.kill()
+            thread.join()
