@@ -99,6 +99,5 @@ def test_a_backup_of_200_stories_killed_three_times_is_complete_in_the_end(tmp_p
 
 @pytest.mark.skipif(not MANY, reason="takes minutes: NAI_KILLS=1")
 @pytest.mark.timeout(1200)
-@pytest.mark.timeout(240)
 def test_a_backup_of_2000_stories_killed_ten_times_is_complete_in_the_end(tmp_path: Path) -> None:
     killed_and_resumed(tmp_path / "vault", 2000, 10, seed=11)
