@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from nai_proto.codecs.sealed import Opened
@@ -191,7 +191,7 @@ def _told(steps: Sequence[Step]) -> list[dict[str, str]]:
 
 
 def _print_plan(steps: Sequence[Step]) -> None:
-    table = Table("type", "title", "id", "what", "why")
+    table = Table("type", "title", Column("id", overflow="fold"), "what", "why")  # ids are to be copied
     for step, told in zip(steps, _told(steps), strict=True):
         if step.action is not Action.NOTHING:
             words = told["type"], told["title"], told["id"], step.action.value, step.why
