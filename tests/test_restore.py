@@ -184,6 +184,17 @@ def test_a_damaged_object_gets_its_content_back() -> None:
     assert whole(opened(emulator))
 
 
+def test_what_does_not_open_since_its_key_was_lost_is_sealed_with_a_new_one() -> None:
+    emulator, owner = an_emulator()
+    backup = opened(emulator)
+    owner.storage.keystore = seal_keystore(Keystore(), KEY)
+    steps = plan_restore(opened(emulator), backup.items)
+    assert {(step.action, step.new_key) for step in steps} == {(Action.UPDATE, True)}
+    put_back(emulator, [*backup.items])
+    assert whole(opened(emulator))
+    assert len([*opened(emulator).items]) == 6
+
+
 def test_nothing_that_opens_is_replaced_by_something_that_does_not() -> None:
     emulator, owner = an_emulator()
     good = owner.storage.objects["stories"][0]
