@@ -13,9 +13,10 @@ import httpx
 import httpx2
 import trio
 
+from nai_proto.account import login
 from nai_proto.emulator import Account, Emulator
 from nai_proto.errors import NaiError
-from nai_proto.exchange.flow import Runnable
+from nai_proto.exchange.flow import Flow, Runnable, using
 from nai_proto.exchange.reply import App, Cut, Handler, Raw, Read, Start, Wait, Write
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Headers, Request
@@ -57,6 +58,12 @@ def an_emulator(**options: Any) -> tuple[Emulator, Account]:
 
     emulator = Emulator(now=time.time, entropy=entropy, **options)
     return emulator, emulator.add_account(EMAIL, Password(PASSWORD))
+
+
+def logged_in(flow: Any) -> Flow[Any, Any]:
+    """The flow, with the token of a login to that account."""
+    token = yield from login(EMAIL, PASSWORD)
+    return (yield from using(token, flow))
 
 
 # ---- every transport behind one function

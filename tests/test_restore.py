@@ -10,13 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nai_proto import account, objects
+from nai_proto import objects
 from nai_proto.codecs.keys import encryption_key
 from nai_proto.codecs.keystore import Keystore, open_keystore, seal_keystore
 from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject, new_object, seal_object
 from nai_proto.emulator import Account, Emulator
 from nai_proto.errors import AuthenticationError, LocalProtocolError, NaiError
-from nai_proto.exchange.flow import Flow, using
 from nai_proto.exchange.reply import App
 from nai_proto.library import (
     Action,
@@ -35,15 +34,10 @@ from nai_proto.library import (
 from nai_proto.secret import Password
 from nai_proto.testing import Played, converse
 from tests.faults import FAULTS, lost, meeting, refused
-from tests.support import EMAIL, PASSWORD, an_emulator
+from tests.support import EMAIL, PASSWORD, an_emulator, logged_in
 
 KEY = encryption_key(EMAIL, Password(PASSWORD))
 TITLES = ["The Quiet Harbour", "Letters to the Moon", "物語"]
-
-
-def logged_in(flow: Any) -> Flow[Any, Any]:
-    token = yield from account.login(EMAIL, PASSWORD)
-    return (yield from using(token, flow))
 
 
 def opened(emulator: Emulator) -> Library:
