@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-import tempfile
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from nai_proto.errors import LocalProtocolError
 
-__all__ = ["read", "write"]
+__all__ = ["read", "write", "write_all"]
 
 
 def read(path: str | os.PathLike[str]) -> bytes:
@@ -30,20 +32,34 @@ def write(path: str | os.PathLike[str], data: bytes) -> None:
     Raises:
         LocalProtocolError: it cannot be written; what stood there stands there still.
     """
-    path = Path(path)
-    temporary = ""
+    write_all({path: data})
+
+
+def write_all(contents: Mapping[str | os.PathLike[str], bytes]) -> None:
+    """The same for some tens of files, each for itself; flushed one after the other, they take half the time.
+
+    Raises:
+        LocalProtocolError: one of them cannot be written; what was not written stands there still.
+    """
+    temporary: dict[Path, str] = {}
+    handles: dict[Path, int] = {}
+    at = Path()
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = file.name
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        temporary = ""
+        with ExitStack() as closing:
+            for at, data in ((Path(path), data) for path, data in contents.items()):
+                file = closing.enter_context(NamedTemporaryFile(dir=at.parent, prefix=f".{at.name}.", delete=False))
+                temporary[at], handles[at] = file.name, file.fileno()
+                file.write(data)
+                file.flush()
+            for at in handles:
+                os.fsync(handles[at])
+        for at in handles:
+            os.replace(temporary[at], at)
+            del temporary[at]
         return
     except OSError as error:
         problem = error.strerror
     finally:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-    raise LocalProtocolError(f"{path} cannot be written: {problem}")
+        for left in temporary.values():
+            Path(left).unlink(missing_ok=True)
+    raise LocalProtocolError(f"{at} cannot be written: {problem}")

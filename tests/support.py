@@ -13,9 +13,10 @@ import httpx
 import httpx2
 import trio
 
+from nai_proto.account import login
 from nai_proto.emulator import Account, Emulator, OpenAISwitches, Switches
 from nai_proto.errors import NaiError
-from nai_proto.exchange.flow import Runnable
+from nai_proto.exchange.flow import Flow, Runnable, using
 from nai_proto.exchange.reply import App, Cut, Handler, Raw, Read, Start, Wait, Write
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Headers, Request
@@ -64,6 +65,12 @@ def switched(**switches: Any) -> dict[str, Any]:
     own = {field.name for field in fields(Switches)}
     openai = OpenAISwitches(**{name: value for name, value in switches.items() if name not in own})
     return {"openai": openai, "switches": Switches(**{name: switches[name] for name in switches.keys() & own})}
+
+
+def logged_in(flow: Any) -> Flow[Any, Any]:
+    """The flow, with the token of a login to that account."""
+    token = yield from login(EMAIL, PASSWORD)
+    return (yield from using(token, flow))
 
 
 # ---- every transport behind one function

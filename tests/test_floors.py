@@ -51,7 +51,7 @@ FLOORS = (
         "nai_transports.memory nai_transports.httpx nai_transports.asyncio nai_transports.trio nai_transports.serve "
         "nai_transports.state",
     ),
-    ("files", "nai_transports.preset_files nai_transports.tokenizer_files"),
+    ("files", "nai_transports.preset_files nai_transports.tokenizer_files nai_transports.vault"),
     ("command", "nai_transports.cli"),
 )
 FLOOR = {module: number for number, (_, modules) in enumerate(FLOORS) for module in modules.split()}

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from nacl.bindings import crypto_secretbox
 
-from nai_proto import account, objects
+from nai_proto import objects
 from nai_proto.codecs.archive import MARK
 from nai_proto.codecs.keys import encryption_key
 from nai_proto.codecs.keystore import Keystore, open_keystore, seal_keystore
@@ -26,7 +26,7 @@ from nai_proto.errors import (
     RemoteProtocolError,
     StatusError,
 )
-from nai_proto.exchange.flow import Flow, using
+from nai_proto.exchange.flow import using
 from nai_proto.exchange.reply import App, Handler, Start
 from nai_proto.http import Head, Headers, Host, Request
 from nai_proto.library import (
@@ -45,7 +45,7 @@ from nai_proto.limits import Limits
 from nai_proto.secret import Password
 from nai_proto.testing import Played, converse, play
 from tests import support
-from tests.support import EMAIL, PASSWORD, an_emulator
+from tests.support import EMAIL, PASSWORD, an_emulator, logged_in
 
 KEY = encryption_key(EMAIL, Password(PASSWORD))
 TITLES = ["The Quiet Harbour", "Letters to the Moon", "物語"]
@@ -54,11 +54,6 @@ JSON = Head(200, Headers.of(content_type="application/json"))
 
 def opened(emulator: Emulator) -> Played[OpeningEvent, Library]:
     return converse(open_library(EMAIL, PASSWORD), emulator)
-
-
-def logged_in(flow: Any) -> Flow[Any, Any]:
-    token = yield from account.login(EMAIL, PASSWORD)
-    return (yield from using(token, flow))
 
 
 def keys_of(owner: Account) -> Keystore:

@@ -10,13 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nai_proto import account, objects
+from nai_proto import objects
 from nai_proto.codecs.keys import encryption_key
 from nai_proto.codecs.keystore import Keystore, open_keystore, seal_keystore
 from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject, new_object, seal_object
 from nai_proto.emulator import Account, Emulator
 from nai_proto.errors import AuthenticationError, LocalProtocolError, NaiError
-from nai_proto.exchange.flow import Flow, using
 from nai_proto.exchange.reply import App
 from nai_proto.library import (
     Action,
@@ -35,15 +34,10 @@ from nai_proto.library import (
 from nai_proto.secret import Password
 from nai_proto.testing import Played, converse
 from tests.faults import FAULTS, lost, meeting, refused
-from tests.support import EMAIL, PASSWORD, an_emulator
+from tests.support import EMAIL, PASSWORD, an_emulator, logged_in
 
 KEY = encryption_key(EMAIL, Password(PASSWORD))
 TITLES = ["The Quiet Harbour", "Letters to the Moon", "物語"]
-
-
-def logged_in(flow: Any) -> Flow[Any, Any]:
-    token = yield from account.login(EMAIL, PASSWORD)
-    return (yield from using(token, flow))
 
 
 def opened(emulator: Emulator) -> Library:
@@ -182,6 +176,17 @@ def test_a_damaged_object_gets_its_content_back() -> None:
     assert [step.why for step in steps if step.action is Action.UPDATE] == ["it does not open"] * 2
     put_back(emulator, [*backup.items])
     assert whole(opened(emulator))
+
+
+def test_what_does_not_open_since_its_key_was_lost_is_sealed_with_a_new_one() -> None:
+    emulator, owner = an_emulator()
+    backup = opened(emulator)
+    owner.storage.keystore = seal_keystore(Keystore(), KEY)
+    steps = plan_restore(opened(emulator), backup.items)
+    assert {(step.action, step.new_key) for step in steps} == {(Action.UPDATE, True)}
+    put_back(emulator, [*backup.items])
+    assert whole(opened(emulator))
+    assert len([*opened(emulator).items]) == 6
 
 
 def test_nothing_that_opens_is_replaced_by_something_that_does_not() -> None:

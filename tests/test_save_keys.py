@@ -35,18 +35,13 @@ from nai_proto.library import KeysSaved, ReplacingKeystore, save_keys
 from nai_proto.secret import Password
 from nai_proto.testing import Played, converse
 from tests.faults import FAULTS, Fault, interleaved, lost, meeting, refused, unanswered
-from tests.support import EMAIL, PASSWORD, an_emulator
+from tests.support import EMAIL, PASSWORD, an_emulator, logged_in
 
 KEY = encryption_key(EMAIL, Password(PASSWORD))
 A, B = "a" * 8, "b" * 8
 KEYS = {A: b"A" * 32}
 PATH = "/user/keystore"
 READ, WRITE = ("GET", PATH), ("PUT", PATH)
-
-
-def logged_in(flow: Any) -> Flow[Any, Any]:
-    token = yield from account.login(EMAIL, PASSWORD)
-    return (yield from using(token, flow))
 
 
 def save(app: App, keys: Mapping[str, bytes] = KEYS, **options: Any) -> Played[ReplacingKeystore, KeysSaved]:

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nai_proto import account
 from nai_proto.codecs.keys import encryption_key
 from nai_proto.codecs.keystore import Keystore, open_keystore
 from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject, new_object, open_object, seal_object
@@ -26,21 +25,15 @@ from nai_proto.errors import (
     RemoteProtocolError,
     TransportError,
 )
-from nai_proto.exchange.flow import Flow, using
 from nai_proto.exchange.reply import App, Handler, Read, Start, Write
 from nai_proto.http import Head, Headers, Request
 from nai_proto.library import Change, Library, Outcome, Saved, open_library, save_objects, write_object
 from nai_proto.secret import Password
 from nai_proto.testing import Played, converse
 from tests.faults import FAULTS, Fault, interleaved, lost, meeting, refused, unanswered
-from tests.support import EMAIL, PASSWORD, an_emulator
+from tests.support import EMAIL, PASSWORD, an_emulator, logged_in
 
 KEY = encryption_key(EMAIL, Password(PASSWORD))
-
-
-def logged_in(flow: Any) -> Flow[Any, Any]:
-    token = yield from account.login(EMAIL, PASSWORD)
-    return (yield from using(token, flow))
 
 
 def opened(emulator: Emulator) -> Library:

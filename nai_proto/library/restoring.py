@@ -146,9 +146,8 @@ class _Account:
             return Step(Action.KEEP, item, None, f"what the account has of {type_} could not be listed")
         if present is None:
             return self._create(item)
-        if present.stored.data == item.stored.data or (
-            present.ok and item.ok and _unlinked(present) == _unlinked(item)
-        ):
+        same_bytes = present.stored.data == item.stored.data and (present.ok or not item.ok)  # or its key was lost
+        if same_bytes or (present.ok and item.ok and _unlinked(present) == _unlinked(item)):
             return self.same(item, present)
         if not item.ok:
             return Step(Action.KEEP, item, present, f"the backup's copy does not open ({item.category})")

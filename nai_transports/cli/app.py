@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from .account import account, subscription
+from .backup import backup, verify
 from .chat import chat, complete, models
 from .demo import demo
 from .emulate import emulate
@@ -14,6 +15,7 @@ from .generate import generate
 from .keys import MORE, access_key, access_token
 from .library import library
 from .presets import presets
+from .restore import restore
 from .sanity import sanity_check
 from .tokens import decode_packed, tokens
 
@@ -56,6 +58,9 @@ app.command(context_settings=MORE)(access_token)
 app.command()(subscription)
 app.command("sanity-check", context_settings=MORE)(sanity_check)
 app.add_typer(account, name="account")
+library.command()(backup)
+library.command()(verify)
+library.command()(restore)
 app.add_typer(library, name="library")
 app.add_typer(tokens, name="tokens")
 app.add_typer(presets, name="presets")

@@ -1,0 +1,202 @@
+"""``nai library backup``, ``verify`` and ``restore``, as a person or a script runs them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject
+from nai_proto.emulator import Account
+from nai_proto.errors import LocalProtocolError
+from nai_proto.library import ReplacingKeystore
+from nai_proto.objects import StoredKeystore
+from nai_transports.cli.app import app
+from nai_transports.cli.restore import chosen
+from nai_transports.serve import serving
+from nai_transports.vault import Vault
+from tests.support import EMAIL, PASSWORD, an_emulator
+from tests.vaults import broken, check_current, keys_of, objects_of, put, remove, sealed, state
+
+
+class Person:
+    """Somebody with an account, a directory and a shell."""
+
+    def __init__(self, url: str, owner: Account, directory: Path) -> None:
+        self.owner = owner
+        self.directory = directory
+        self._environment = {"NAI_URL": url, "NAI_EMAIL": EMAIL, "NAI_PASSWORD": PASSWORD, "NAI_TOKEN": ""}
+
+    def run(self, command: str, *arguments: str, **environment: str) -> Result:
+        there = {**self._environment, **environment}
+        return CliRunner().invoke(app, ["library", command, str(self.directory), *arguments], env=there)
+
+    def told(self, command: str, *arguments: str) -> Any:
+        done = self.run(command, *arguments, "--json")
+        assert done.exit_code == 0, done.stderr
+        return json.loads(done.stdout)
+
+
+@pytest.fixture
+def person(tmp_path: Path) -> Iterator[Person]:
+    emulator, owner = an_emulator()
+    with serving(emulator) as url:
+        yield Person(url, owner, tmp_path / "vault")
+
+
+def test_a_backup_and_its_verification_are_told(person: Person) -> None:
+    put(person.owner, broken(objects_of(person.owner, "stories")[2], 0))
+    done = person.run("backup")
+    assert done.exit_code == 0, done.stderr
+    assert "6 objects are in" in done.stdout
+    assert "1 did not open" in done.stderr
+    check_current(person.directory, person.owner)
+    facts = person.told("backup")
+    assert (facts["listed"], facts["unchanged"], facts["written"], facts["failed"]) == (6, 6, 0, 1)
+    report = person.told("verify")
+    assert (report["ok"], report["objects"], len(report["runs"])) == (True, 6, 2)
+    told = person.run("verify").stdout
+    assert told.count("complete") == 2
+    assert "6 objects, 6 versions, 12 files: all is as it was backed up" in told
+
+
+def test_what_is_wrong_is_told_in_a_line_and_by_the_exit_code(person: Person) -> None:
+    done = person.run("verify")
+    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+    assert "has no vault" in done.stderr
+    assert person.run("backup", NAI_PASSWORD="wrong").exit_code == 1
+    assert not person.directory.exists()
+    person.told("backup")
+    done = person.run("backup", NAI_EMAIL="reader@example.com")
+    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+    assert "another account" in done.stderr
+    (lost,) = person.directory.glob(f"stories/{objects_of(person.owner, 'stories')[0].id}.json")
+    lost.unlink()
+    done = person.run("verify")
+    assert done.exit_code == 1
+    assert "is not there" in done.stdout
+
+
+# ---- restoring
+
+
+def texts(owner: Account) -> dict[str, str]:
+    """What the stories say, by their titles."""
+    now = state(owner)
+    contents = {item.stored.id: item.json() for item in now["storycontent"] if item.ok}
+    cards = [item.json() for item in now["stories"] if item.ok]
+    return {card["title"]: contents[card["remoteStoryId"]]["story"]["fragments"][0]["data"] for card in cards}
+
+
+def test_what_was_lost_or_changed_is_put_back_and_may_be_changed_again(person: Person) -> None:
+    owner = person.owner
+    before = texts(owner)
+    person.told("backup")
+    remove(owner, objects_of(owner, "stories")[0])
+    remove(owner, objects_of(owner, "storycontent")[0])
+    changed = objects_of(owner, "stories")[1]
+    put(owner, sealed("stories", changed.id, changed.meta or "", {"title": "Mine"}, keys_of(owner), 2))
+    put(owner, broken(objects_of(owner, "storycontent")[0], 0))
+    there = state(owner)
+
+    plan = person.run("restore", "--dry-run")
+    assert plan.exit_code == 0, plan.stderr
+    assert "nothing was written" in plan.stdout
+    facts = person.told("restore", "--dry-run")
+    actions = sorted(step["action"] for step in facts["steps"])
+    assert actions == ["create", "create", "nothing", "nothing", "update", "update"]
+    titles = [step["title"] for step in facts["steps"]]
+    assert sorted(titles) == sorted([*before, *before])  # a content is told by its card's
+    assert state(owner) == there
+
+    asked = person.run("restore")
+    assert asked.exit_code == 1
+    assert "--yes" in asked.stderr
+    assert state(owner) == there
+    with Vault(person.directory) as vault:
+        assert len(vault.runs) == 1
+
+    facts = person.told("restore", "--yes")
+    assert facts["backup"] == 2
+    assert {step["outcome"] for step in facts["steps"]} <= {"created", "updated", "unchanged"}
+    assert texts(owner) == before
+    facts = person.told("restore", "--yes")
+    assert (facts["written"], facts["backup"]) == (False, None)
+    assert person.run("verify").stdout.count("before a restore") == 1
+
+    person.told("restore", changed.id, "--run", "2", "--yes", "--no-backup")
+    assert "Mine" in [item.json()["title"] for item in state(owner)["stories"]]
+    with Vault(person.directory) as vault:
+        assert len(vault.runs) == 2
+
+
+def test_only_what_is_named_is_put_back(person: Person) -> None:
+    owner = person.owner
+    before = texts(owner)
+    person.told("backup")
+    for type_ in ("stories", "storycontent"):
+        for item in objects_of(owner, type_):
+            remove(owner, item)
+    done = person.run("restore", "The Quiet Harbour", "--yes")
+    assert done.exit_code == 0, done.stderr
+    assert "2 objects are restored" in done.stdout
+    assert "Backup 2 has what was there before" in done.stdout
+    assert texts(owner) == {"The Quiet Harbour": before["The Quiet Harbour"]}
+    done = person.run("restore", "No Such Story", "--yes")
+    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+    assert "No Such Story" in done.stderr
+
+
+def an_item(type_: str, id_: str, meta: str = "", **content: str) -> Opened:
+    return Opened(
+        StoredObject(id=id_, type=type_, meta=meta), OpenedState.OPENED, plaintext=json.dumps(content).encode()
+    )
+
+
+ITEMS = [
+    an_item("stories", "s1", "m1", title="Sea", remoteStoryId="c1"),
+    an_item("stories", "s2", "m2", title="Moon"),
+    an_item("storycontent", "c1", "m1", text=""),
+    an_item("storycontent", "c2", "m2", text=""),
+    an_item("storycontent", "c3", "m3", text=""),
+    an_item("presets", "p1", name="Calm"),
+    an_item("presets", "p2", name="Moon"),
+    Opened(StoredObject(id="p3", type="presets"), OpenedState.DAMAGED),
+]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "ids"),
+    [
+        ("", "s1 s2 c1 c2 c3 p1 p2 p3"),
+        ("Sea", "s1 c1"),
+        ("s2", "s2 c2"),
+        ("c2", "s2 c2"),
+        ("c3", "c3"),
+        ("Calm", "p1"),
+        ("presets Sea", "p1 p2 p3 s1 c1"),
+        ("storycontent", "c1 c2 c3"),
+        ("Sea s1", "s1 c1"),
+        ("p3", "p3"),
+    ],
+)
+def test_items_are_chosen_by_type_id_or_title_and_a_story_is_two_objects(wanted: str, ids: str) -> None:
+    assert [item.stored.id for item in chosen(ITEMS, wanted.split())] == ids.split()
+
+
+def test_a_title_that_two_have_or_none_is_an_error_that_helps() -> None:
+    with pytest.raises(LocalProtocolError, match="2 objects are called 'Moon'; name one of the ids s2, p2"):
+        chosen(ITEMS, ["Moon"])
+    with pytest.raises(LocalProtocolError, match="no type, no id and no title 'Sun'"):
+        chosen(ITEMS, ["Sea", "Sun"])
+
+
+def test_a_keystore_that_is_about_to_be_replaced_is_kept(tmp_path: Path) -> None:
+    with Vault(tmp_path / "vault", EMAIL) as vault:
+        vault.begin(StoredKeystore("b25l", 1))
+        vault.keep(ReplacingKeystore(StoredKeystore("dHdv", 2)))
+    assert b"dHdv" in (tmp_path / "vault" / "vault.sqlite").read_bytes()
