@@ -19,6 +19,8 @@ class Limits:
     "One line of an event stream. An event with 30 logprobs before and after has about 4 kB (sse §3)."
     event: int = 4_194_304
     "All data lines of one event together. An image in an event is the largest thing seen, at about 2 MB."
+    frame: int = 16_777_216
+    "One frame of an image stream (image §7.1). A picture of 3 MP in which nothing compresses has 12.6 MB."
     body: int = 268_435_456
     "A body that is kept whole. A library of thousands of stories comes as one list and passes 100 MB."
     error_body: int = 16_384
