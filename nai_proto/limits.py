@@ -29,6 +29,10 @@ class Limits:
     "One stored object after inflating. A novel of a million words has 6 MB; the rest is room for its history."
     unpacked_ratio: int = 200
     "Bytes inflated per byte stored, beyond the first MiB. Prose gives 3, lists of numbers 20, a bomb up to 1032."
+    archive: int = 268_435_456
+    "All members of a ZIP after inflating. Eight pictures of 3 MP in which nothing compresses have 101 MB."
+    archive_members: int = 64
+    "Members of a ZIP. The service sends at most eight pictures in one answer (image §12)."
     json_depth: int = 128
     "Levels of nesting in JSON. The service's own answers stay under 20; stories made by people under 64."
     document_depth: int = 64
