@@ -19,6 +19,8 @@ class Limits:
     "One line of an event stream. An event with 30 logprobs before and after has about 4 kB (sse §3)."
     event: int = 4_194_304
     "All data lines of one event together. An image in an event is the largest thing seen, at about 2 MB."
+    frame: int = 16_777_216
+    "One frame of an image stream (image §7.1). A picture of 3 MP in which nothing compresses has 12.6 MB."
     body: int = 268_435_456
     "A body that is kept whole. A library of thousands of stories comes as one list and passes 100 MB."
     error_body: int = 16_384
@@ -27,6 +29,14 @@ class Limits:
     "One stored object after inflating. A novel of a million words has 6 MB; the rest is room for its history."
     unpacked_ratio: int = 200
     "Bytes inflated per byte stored, beyond the first MiB. Prose gives 3, lists of numbers 20, a bomb up to 1032."
+    archive: int = 268_435_456
+    "All members of a ZIP after inflating. Eight pictures of 3 MP in which nothing compresses have 101 MB."
+    archive_members: int = 64
+    "Members of a ZIP. The service sends at most eight pictures in one answer (image §12)."
+    pixels: int = 16_777_216
+    "Pixels of one picture. The largest that the service makes is one of 3 MP at twice its size: 12.6 MP (image §2.4)."
+    picture_text: int = 16_777_216
+    "All text in one picture after inflating. Vibes stand in it: 65 kB each, or whole pictures before V4 (image §8.1)."
     json_depth: int = 128
     "Levels of nesting in JSON. The service's own answers stay under 20; stories made by people under 64."
     document_depth: int = 64

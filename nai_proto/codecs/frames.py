@@ -1,0 +1,180 @@
+"""The image stream's frames, both ways: a length of four bytes, big-endian, and so many bytes of one msgpack map
+(image §7.1).
+
+`FrameSplitter` cuts bytes into frames, `MessageDecoder` reads a frame as a value: msgspec's decoder, with errors that say
+what was expected and never quote. A reader may decode a frame more than once, first for what kind it is.
+
+What comes out does not depend on how the bytes were cut. A frame that claims too much is refused at its head. Time is
+linear in the bytes for reads of any size, and a frame in many reads grows in place: pieces in a list would cost more than
+what they hold.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Generic, TypeVar
+
+import msgspec
+
+from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated
+from ..limits import Limits
+
+__all__ = ["FrameSplitter", "MessageDecoder", "encode_frame"]
+
+T = TypeVar("T")
+
+_HEAD: Final = 4
+_MOST: Final = 2**32 - 1
+
+
+class FrameSplitter:
+    """Bytes to the maps of frames, undecoded. Use one object per stream.
+
+    ::
+
+        splitter = FrameSplitter()
+        for piece in pieces:
+            for frame in splitter.receive_data(piece):
+                print(decoder.decode(frame, where="frame"))
+        splitter.receive_eof()
+    """
+
+    def __init__(self, limits: Limits = Limits()) -> None:
+        self._limit = limits.frame
+        self._closed = False
+        self._failure: LimitExceeded | None = None  # found behind frames: for the next call
+        self._open = bytearray()  # the unfinished frame, its head included
+        self._end = _HEAD  # where that ends, as far as is known
+
+    def receive_data(self, data: bytes) -> list[bytes | bytearray]:
+        """The frames that these bytes complete, in order, each without its length; what is handed out is the caller's.
+
+        Args:
+            data: the next bytes of the stream, cut anywhere. ``b""`` is not its end.
+
+        Raises:
+            LimitExceeded: a frame claims more than `Limits.frame` bytes. If frames came before it in the same read, these
+                are returned first, and the next call raises.
+            LocalProtocolError: after the end or a failure.
+        """
+        if self._closed:
+            raise self._refusal()
+        frames: list[bytes | bytearray] = []
+        try:
+            at = self._resume(data, frames) if self._open else 0
+            while at + _HEAD <= len(data):
+                end = at + self._size(data[at : at + _HEAD])
+                if end > len(data):
+                    self._end = end - at
+                    break
+                frames.append(data[at + _HEAD : end])
+                at = end
+            if at < len(data):
+                self._open += data[at:] if at else data
+        except LimitExceeded as failure:
+            self._closed = True
+            if not frames:
+                raise
+            self._failure = failure
+        return frames
+
+    def receive_eof(self) -> None:
+        """The end of the stream.
+
+        Raises:
+            Truncated: it is not the end of a frame.
+            LimitExceeded: left over from the last `receive_data`, which returned frames instead.
+            LocalProtocolError: after the end or a failure.
+        """
+        if self._closed:
+            raise self._refusal()
+        self._closed = True
+        if self._open:
+            size = f"a frame of {self._end}" if self._end > _HEAD else "the length of a frame"
+            raise Truncated(f"image stream: it ended {len(self._open)} bytes into {size}")
+
+    def _resume(self, data: bytes, frames: list[bytes | bytearray]) -> int:
+        """Takes what belongs to the unfinished frame; gives back where the rest begins."""
+        opened, at = self._open, 0
+        if len(opened) < _HEAD:
+            at = _HEAD - len(opened)
+            opened += data[:at]
+            if len(opened) < _HEAD:
+                return len(data)
+            self._end = self._size(opened)
+        upto = at + self._end - len(opened)
+        opened += data[at:upto] if at or upto < len(data) else data
+        if upto > len(data):
+            return len(data)
+        del opened[:_HEAD]
+        frames.append(opened)
+        self._open, self._end = bytearray(), _HEAD
+        return upto
+
+    def _size(self, head: bytes | bytearray) -> int:
+        """The size of a frame with its head."""
+        size = int.from_bytes(head)
+        if size > self._limit:
+            raise LimitExceeded("frame", limit=self._limit, value=size)
+        return _HEAD + size
+
+    def _refusal(self) -> LimitExceeded | LocalProtocolError:
+        failure, self._failure = self._failure, None
+        return failure or LocalProtocolError("this image stream is over; the next one needs an object of its own")
+
+
+class MessageDecoder(Generic[T]):
+    """Reads msgpack as values of one type; make it once and use it often.
+
+    Keys that the type lacks are skipped; a float may have come as float32, as float64 or as an integer.
+    """
+
+    def __init__(self, type: type[T]) -> None:  # noqa: A002
+        self._decode = msgspec.msgpack.Decoder(type).decode
+
+    def decode(self, data: bytes | bytearray, *, where: str) -> T:
+        """The message as a value of the type.
+
+        Raises:
+            RemoteProtocolError: it is not msgpack, or not of the type. The message has ``where`` and what was expected,
+                and nothing of the data.
+        """
+        try:
+            return self._decode(data)
+        except msgspec.ValidationError as error:
+            problem = _expected(str(error))
+        except RecursionError:
+            problem = "nested too deeply to be read"
+        except UnicodeDecodeError:
+            problem = "a text is not UTF-8"
+        except ValueError:
+            problem = "not msgpack, or cut short"
+        raise RemoteProtocolError(f"{where}: {problem}")
+
+
+def encode_frame(message: object) -> bytes:
+    """A message as a frame.
+
+    Args:
+        message: a map to msgpack: a dict with texts for keys, a dataclass or a struct.
+
+    Raises:
+        LocalProtocolError: it holds something that msgpack has no form for. Names the type, never the value.
+    """
+    try:
+        body = msgspec.msgpack.encode(message)
+    except UnicodeEncodeError:
+        problem = "a text holds a lone surrogate, which UTF-8 cannot carry"
+    except RecursionError:
+        problem = "it is nested too deeply, or holds itself"
+    except (TypeError, ValueError, OverflowError, AttributeError) as error:
+        problem = str(error)  # msgspec's, which name a type or a field
+    else:
+        if len(body) <= _MOST:
+            return len(body).to_bytes(_HEAD) + body
+        problem = f"{len(body)} bytes do not fit its length"
+    raise LocalProtocolError(f"this cannot be written as a frame: {problem}")
+
+
+def _expected(message: str) -> str:
+    """What msgspec expected; a message of another form might quote what came instead."""
+    return message if message.startswith(("Expected `", "Object missing required field")) else "a value is not valid"

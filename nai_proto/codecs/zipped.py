@@ -1,0 +1,251 @@
+"""ZIP archives in memory, both ways: the form in which pictures come (image §2.1).
+
+Read is what the service sends and what any packer makes of a few files: stored and deflated members in one archive that
+fills the data. The directory at the end says what there is; each member's own header has to agree with it, members must not
+overlap, and checksums are checked. No name can lead anywhere: it is one plain file name, and no other member has it.
+Encryption, other methods, archives in parts and ZIP64 are errors that say so: no answer needs them.
+
+The standard library's `zipfile` copies a member in many steps through a file. Here a stored one is a view, and a deflated
+one is inflated at once, to one byte beyond the size that the directory names at most: `Limits.archive` is checked before
+anything is inflated. Linear in the data; `unzip` gives members one by one, so that only what is kept costs memory.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated
+from ..limits import Limits
+from . import fast
+
+__all__ = ["Member", "unzip", "zipped"]
+
+# PKWARE's APPNOTE §4.3.7, §4.3.12, §4.3.16; what stands in brackets is not used.
+# Version, flags, method, [time, date], CRC, packed size, size, length of name, length of the extra field.
+_LOCAL: Final = struct.Struct("<4s3H4x3L2H")
+# [Made by], version, flags, method, [time, date], CRC, packed size, size, lengths of name, extra field and comment,
+# disk, [attributes], where the local header is.
+_ENTRY: Final = struct.Struct("<4s2x3H4x3L3HH6xL")
+# This disk, the directory's disk, members here, members, size and start of the directory, length of the comment.
+_END: Final = struct.Struct("<4s4H2LH")
+_LOCAL_MARK, _ENTRY_MARK, _END_MARK = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
+
+_ENCRYPTED, _SIZES_BEHIND, _UTF8 = 0x0001, 0x0008, 0x0800  # flags
+_STORED, _DEFLATED = 0, 8
+_VERSION: Final = 20  # that of APPNOTE which has deflate
+_NEW_YEAR_1980: Final = b"\0\0\x21\0"  # there is no clock here
+_WIDE: Final = 0xFFFFFFFF  # and more stands in ZIP64's fields
+_COMMENT: Final = 0xFFFF
+_FREE: Final = 1_048_576  # so many bytes are inflated whatever the ratio, as `archive` does
+_PLAIN: Final = re.compile(r"(?!\.\.?\Z)[^\x00-\x1f\x7f/\\:]{1,255}")
+
+
+class Member(NamedTuple):
+    """One file of an archive."""
+
+    name: str
+    "A plain file name, such as ``image_0.png``."
+    data: bytes | memoryview
+    "What it holds, unpacked: of a stored member a view of the archive, of which ``bytes(data)`` is a copy."
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r}, {len(self.data)} bytes)"
+
+
+class _Entry(NamedTuple):
+    """What the directory says of one member."""
+
+    name: bytes
+    flags: int
+    method: int
+    crc: int
+    packed: int
+    size: int
+    start: int
+    "Of its own header."
+
+
+def unzip(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> Iterator[Member]:
+    """The members in the order of the directory, which is read whole before the first comes out.
+
+    Args:
+        data: the whole archive, and nothing else.
+
+    Raises:
+        LimitExceeded: it has more members than `Limits.archive_members`, more to unpack than `Limits.archive`, or, beyond
+            1 MiB, than `Limits.unpacked_ratio` allows for the packed size.
+        Truncated: it begins as an archive, but has no end.
+        RemoteProtocolError: it is no such archive, contradicts itself, or a checksum is wrong.
+    """
+    view = memoryview(data)
+    entries, end = _directory(view, limits)
+    bounds = _bounds(view, entries, end)
+    return (_member(view, entry, *where) for entry, where in zip(entries, bounds, strict=True))
+
+
+def zipped(members: Iterable[tuple[str, bytes]], *, deflated: bool = True) -> bytes:
+    """An archive of these files, by name and content. Equal arguments give equal bytes, with the same packages installed.
+
+    Raises:
+        LocalProtocolError: a name is no plain file name or stands there twice, or it is more than ZIP holds without ZIP64.
+    """
+    out, directory, names = bytearray(), bytearray(), set[str]()
+    for name, content in members:
+        if not _PLAIN.fullmatch(name) or name in names or (encoded := _encoded(name)) is None:
+            raise LocalProtocolError("the name of a member is no plain file name, or stands there twice")
+        names.add(name)
+        packed = fast.deflate(content) if deflated else content
+        common = (_UTF8 * (not name.isascii()), _DEFLATED * deflated)
+        sizes = (fast.crc32(content), len(packed), len(content), len(encoded))
+        start = len(out)
+        if max(start, *sizes[1:3]) >= _WIDE or len(names) >= 0xFFFF:
+            raise LocalProtocolError("more than a ZIP archive holds")
+        out += _dated(_LOCAL.pack(_LOCAL_MARK, _VERSION, *common, *sizes, 0), 10) + encoded + packed
+        directory += _dated(_ENTRY.pack(_ENTRY_MARK, _VERSION, *common, *sizes, 0, 0, 0, start), 12) + encoded
+    if len(out) + len(directory) >= _WIDE:
+        raise LocalProtocolError("more than a ZIP archive holds")
+    return bytes(out + directory + _END.pack(_END_MARK, 0, 0, len(names), len(names), len(directory), len(out), 0))
+
+
+def _directory(data: memoryview, limits: Limits) -> tuple[list[_Entry], int]:
+    """All entries, and where the directory begins, which is where the members end."""
+    at = _end_record(data)
+    _, disk, disks, here, count, size, start, _ = _END.unpack_from(data, at)
+    if 0xFFFF in (disk, here, count) or _WIDE in (size, start):
+        raise _wrong("ZIP64 is not read")
+    if disk or disks or here != count:
+        raise _wrong("it is one of several parts")
+    if count > limits.archive_members:
+        raise LimitExceeded("archive members", limit=limits.archive_members, value=count)
+    if start + size != at:
+        raise _wrong("its directory is not where it should be")
+    entries: list[_Entry] = []
+    where, total = start, 0
+    for _ in range(count):
+        if where + _ENTRY.size > at or (fields := _ENTRY.unpack_from(data, where))[0] != _ENTRY_MARK:
+            raise _wrong("its directory has fewer members than it says")
+        _, _, flags, method, crc, packed, unpacked, name, extra, comment, disk, begin = fields
+        if _WIDE in (packed, unpacked, begin):
+            raise _wrong("ZIP64 is not read")
+        text = bytes(data[where + _ENTRY.size : where + _ENTRY.size + name])
+        where += _ENTRY.size + name + extra + comment
+        if where > at:
+            raise _wrong("its directory is cut short")
+        if disk:
+            raise _wrong("it is one of several parts")
+        entries.append(_Entry(text, flags, method, crc, packed, unpacked, begin))
+        total += unpacked
+    if where != at:
+        raise _wrong("its directory has more than its members")
+    if total > limits.archive:
+        raise LimitExceeded("archive", limit=limits.archive, value=total)
+    for entry in entries:
+        allowed = max(_FREE, limits.unpacked_ratio * entry.packed)
+        if entry.size > allowed:
+            raise LimitExceeded("unpacked bytes for their packed size", limit=allowed, value=entry.size)
+    return entries, start
+
+
+def _end_record(data: memoryview) -> int:
+    """Where the record at the end begins: its comment has to reach to the last byte."""
+    if bytes(data[:4]) not in (_LOCAL_MARK, _END_MARK):
+        raise _wrong("no ZIP archive")
+    first = max(0, len(data) - _END.size - _COMMENT)
+    tail = bytes(data[first:])
+    found = len(tail) - _END.size + 4
+    while (found := tail.rfind(_END_MARK, 0, max(found, 0))) >= 0:
+        if found + _END.size + int.from_bytes(tail[found + 20 : found + 22], "little") == len(tail):
+            return first + found
+        found += 3
+    if _END_MARK in tail:
+        raise _wrong("something follows its end, or its end is cut short")
+    raise Truncated("ZIP archive: it has no end")
+
+
+def _bounds(data: memoryview, entries: list[_Entry], end: int) -> list[tuple[int, str]]:
+    """Where each member's packed bytes begin, and its name; the local headers are looked at here."""
+    found: list[tuple[int, str]] = []
+    spans: list[tuple[int, int]] = []
+    names = set[str]()
+    for entry in entries:
+        if entry.start + _LOCAL.size > end:
+            raise _wrong("a member lies outside")
+        mark, _, flags, method, crc, packed, size, name, extra = _LOCAL.unpack_from(data, entry.start)
+        at = entry.start + _LOCAL.size
+        begin = at + name + extra
+        said = ((crc, entry.crc), (packed, entry.packed), (size, entry.size))
+        behind = flags & _SIZES_BEHIND
+        if (
+            mark != _LOCAL_MARK
+            or (flags, method) != (entry.flags, entry.method)
+            or bytes(data[at : at + name]) != entry.name
+            or any(here != there and not (behind and here == 0) for here, there in said)
+        ):
+            raise _wrong("a member's header disagrees with the directory")
+        if begin + entry.packed > end:
+            raise _wrong("a member lies outside")
+        text = _name(entry)
+        if not _PLAIN.fullmatch(text) or text in names:
+            raise _wrong("a member's name is no plain file name, or stands there twice")
+        names.add(text)
+        spans.append((entry.start, begin + entry.packed))
+        found.append((begin, text))
+    spans.sort()
+    if any(stop > start for (_, stop), (start, _) in pairwise(spans)):
+        raise _wrong("members overlap")
+    return found
+
+
+def _name(entry: _Entry) -> str:
+    try:
+        return entry.name.decode("utf-8" if entry.flags & _UTF8 else "cp437")
+    except UnicodeDecodeError:
+        return ""
+
+
+def _member(data: memoryview, entry: _Entry, begin: int, name: str) -> Member:
+    """One member, unpacked and checked."""
+    packed = data[begin : begin + entry.packed]
+    if entry.flags & _ENCRYPTED:
+        raise _wrong("a member is encrypted")
+    if entry.method == _STORED:
+        if entry.size != entry.packed:
+            raise _wrong("a stored member has two sizes")
+        content: bytes | memoryview = packed
+    elif entry.method == _DEFLATED:
+        content = _inflated(packed, entry.size)
+    else:
+        raise _wrong(f"a member is packed by method {entry.method}; stored and deflated are read")
+    if fast.crc32(content) != entry.crc:
+        raise _wrong("the checksum of a member is wrong")
+    return Member(name, content)
+
+
+def _inflated(packed: memoryview, size: int) -> bytes:
+    try:
+        content, whole, behind = fast.inflate(packed, size + 1)
+    except ValueError:
+        pass
+    else:
+        if len(content) == size and whole and not behind:
+            return content
+    raise _wrong("a deflated member does not inflate to its size")
+
+
+def _encoded(name: str) -> bytes | None:
+    try:
+        return name.encode()
+    except UnicodeEncodeError:
+        return None
+
+
+def _dated(header: bytes, at: int) -> bytes:
+    return header[:at] + _NEW_YEAR_1980 + header[at + 4 :]
+
+
+def _wrong(problem: str) -> RemoteProtocolError:
+    return RemoteProtocolError(f"ZIP archive: {problem}")
