@@ -50,7 +50,7 @@ FLOORS = (
         "drivers",
         "nai_transports.memory nai_transports.httpx nai_transports.asyncio nai_transports.trio nai_transports.serve",
     ),
-    ("files", "nai_transports.preset_files nai_transports.tokenizer_files"),
+    ("files", "nai_transports.preset_files nai_transports.tokenizer_files nai_transports.recordings"),
     ("command", "nai_transports.cli"),
 )
 FLOOR = {module: number for number, (_, modules) in enumerate(FLOORS) for module in modules.split()}

@@ -13,6 +13,7 @@ from .emulate import emulate
 from .generate import generate
 from .keys import MORE, access_key, access_token
 from .presets import presets
+from .replay import replay
 from .tokens import decode_packed, tokens
 
 __all__ = ["app"]
@@ -43,6 +44,7 @@ def _main(
 
 
 app.command()(emulate)
+app.command()(replay)
 app.command()(demo)
 app.command()(generate)
 app.command()(chat)

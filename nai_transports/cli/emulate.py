@@ -8,8 +8,10 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
+from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
@@ -22,10 +24,12 @@ from nai_proto.exchange.reply import App
 from nai_proto.secret import Password, PersistentToken
 from nai_proto.tier import Tier
 
+from ..recordings import recording
 from ..serve import entropy, listening, run
+from .failing import one_line
 from .tokenizers import Found
 
-__all__ = ["emulate"]
+__all__ = ["emulate", "serve_until_stopped"]
 
 _SWITCHES: Final = tuple(field.name for field in fields(OpenAISwitches))
 _TIERS: Final = tuple(tier.name.lower() for tier in Tier)
@@ -66,6 +70,13 @@ def emulate(
             "adds to them (POST, as JSON) and clears them (DELETE).",
         ),
     ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write every exchange to this new file, without secrets, for nai replay."),
+    ] = None,
+    record_contents: Annotated[
+        bool, typer.Option("--record-contents", help="With prompts, answers and what is stored, which are private.")
+    ] = False,
     list_faults: Annotated[  # noqa: ARG001 -- its callback does it
         bool, typer.Option("--list-faults", is_eager=True, callback=_list_faults, help="List all faults, and exit.")
     ] = False,
@@ -91,10 +102,28 @@ def emulate(
     except NaiError as error:
         raise typer.BadParameter(str(error)) from None
     ready = {"email": email, "password": password, "token": account.persistent_token.reveal()}
+    with one_line("emulate"), _recorded(app, record, record_contents) as recorded:
+        serve_until_stopped("emulate", recorded, host, port, ready)
+
+
+def _recorded(app: App, path: Path | None, contents: bool) -> AbstractContextManager[App]:
+    """The app, which records if there is somewhere to."""
+    if path is None and not contents:
+        return nullcontext(app)
+    if path is None:
+        raise typer.BadParameter("there is nothing to record to: give --record as well", param_hint="--record-contents")
+    return recording(app, path, contents=contents, failed=lambda why: typer.echo(f"nai emulate: {why}", err=True))
+
+
+def serve_until_stopped(command: str, app: App, host: str, port: int, ready: Mapping[str, str]) -> None:
+    """Serves the app until SIGTERM or Ctrl-C; prints its address and ``ready`` as a line of JSON when it can be asked.
+
+    Ends the command with one line if it cannot listen there.
+    """
     try:
         run(_run(app, host, port, ready))
     except OSError as error:
-        typer.echo(f"nai emulate: cannot listen on {host}:{port}: {error.strerror}", err=True)
+        typer.echo(f"nai {command}: cannot listen on {host}:{port}: {error.strerror}", err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:  # where the loop takes no signal handlers
         pass
@@ -119,7 +148,7 @@ def _missed(model: str, why: str) -> None:
     typer.echo(f"nai emulate: what holds token ids of {model} is answered with 501: {why}", err=True)
 
 
-async def _run(app: App, host: str, port: int, ready: dict[str, str]) -> None:
+async def _run(app: App, host: str, port: int, ready: Mapping[str, str]) -> None:
     stop = asyncio.Event()
     if sys.platform != "win32":
         for number in (signal.SIGINT, signal.SIGTERM):
