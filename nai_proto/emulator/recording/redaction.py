@@ -135,6 +135,12 @@ class _Hiding:
             self.asked.add(value)
         return _hidden(value)
 
+    def name(self, value: bytes) -> bytes:
+        return self.plain(value) if self._contents else b"?" + self._like(value)[1:]
+
+    def field(self, value: bytes) -> bytes:
+        return value if value.isdigit() else _hidden(value)
+
     def plain(self, value: bytes) -> bytes:
         value = PATTERNS.sub(lambda found: self.secret(found[0]), value)
         return self._knowing.sub(lambda found: self._like(found[0]), value)
@@ -195,6 +201,12 @@ class _Blank:
 
     def content(self, value: bytes) -> bytes:
         return self.plain(value) if self._contents else b"*"
+
+    def name(self, value: bytes) -> bytes:
+        return value if self._contents else b"*"
+
+    def field(self, value: bytes) -> bytes:
+        return value
 
     def plain(self, value: bytes) -> bytes:
         if not self._contents and value == _hidden(value):

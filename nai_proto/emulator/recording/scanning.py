@@ -34,6 +34,14 @@ class Masks(Protocol):
         """Of what people wrote, or what was written for them, sealed or not; and of whatever is not known."""
         ...
 
+    def name(self, value: bytes, /) -> bytes:
+        """Of a key that is none of the protocol's names. Not empty."""
+        ...
+
+    def field(self, value: bytes, /) -> bytes:
+        """Of a header field that nothing is known of."""
+        ...
+
     def plain(self, value: bytes, /) -> bytes:
         """Of what is harmless, as far as can be seen."""
         ...
@@ -56,9 +64,12 @@ def mask_field(name: bytes, value: bytes, masks: Masks) -> bytes:
     if name in PLAIN_HEADERS:
         return masks.plain(value)
     if name not in SECRET_HEADERS:
-        return masks.content(value) if not value.isdigit() else value
-    scheme, blank, secret = value.partition(b" ")
-    return scheme + blank + masks.secret(secret) if secret else masks.secret(value)
+        return masks.field(value)
+    scheme = _SCHEME.match(value)
+    return scheme[0] + masks.secret(value[scheme.end() :]) if scheme else masks.secret(value)
+
+
+_SCHEME: Final = re.compile(rb"\s*(?:Basic|Bearer) +", re.IGNORECASE)
 
 
 def mask_target(target: bytes, masks: Masks) -> bytes:
@@ -92,7 +103,7 @@ def mask_body(data: bytes, content_type: str, masks: Masks, *, status: int | Non
     """
     if "event-stream" in content_type:
         return _LINE.sub(_Lines(masks), data)
-    if data.lstrip()[:1] in (b"{", b"[", b'"'):
+    if "json" in content_type or data.lstrip()[:1] in (b"{", b"[", b'"'):
         return _LEXEME.sub(_Json(masks, answer=status is not None), data)
     if status is not None and (status >= 400 or "html" in content_type):
         return masks.said(data)
@@ -139,7 +150,7 @@ class _Json:
 
     def _name(self, name: bytes) -> bytes:
         of_map = bool(self._open) and self._open[-1][1] in MAPS and name not in NAMES_IN_MAPS
-        return name if _NAME.fullmatch(name) and not of_map else self._masks.content(name)
+        return name if not name or (_NAME.fullmatch(name) and not of_map) else self._masks.name(name)
 
     def _text(self, text: bytes) -> bytes:
         if self._answer and self._key in SAID_KEYS:
