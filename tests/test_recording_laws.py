@@ -156,9 +156,9 @@ def test_redaction_keeps_every_length_and_every_piece(exchange: Exchange, redact
     ]
 
 
-def form(value: Any) -> Any:
+def form(value: object) -> object:
     """A document but for its texts and numbers."""
-    return [form(one) for one in cast("list[Any]", value)] if isinstance(value, list) else type(value)
+    return [form(one) for one in cast("list[object]", value)] if isinstance(value, list) else type(value)
 
 
 @given(written(json_documents()), REDACTED)
