@@ -293,3 +293,18 @@ def test_contents_are_recorded_only_into_a_file() -> None:
     done = nai("emulate", "--record-contents")
     assert done.returncode == 2
     assert "give --record as well" in done.stderr
+
+
+def test_record_stands_before_a_server(tmp_path: Path) -> None:
+    file = tmp_path / "onward.nai"
+    with emulating() as (ready, _), emulating(str(file), "--to", ready["url"], command="record") as (before, process):
+        assert set(before) == {"url"}
+        session = Session.at(before["url"], token=PersistentToken(ready["token"]))
+        then = at("asyncio", session, [lambda: text.generate("Once", max_length=5)])[0]
+        assert then.error is None
+        process.terminate()
+        assert process.wait(20) == 0
+    with emulating(str(file), command="replay") as (again, _):
+        session = Session.at(again["url"], token=PersistentToken(again["token"]))
+        now = at("asyncio", session, [lambda: text.generate("Once", max_length=5)])[0]
+    assert len(now.result.text) == len(then.result.text)

@@ -50,7 +50,11 @@ FLOORS = (
         "drivers",
         "nai_transports.memory nai_transports.httpx nai_transports.asyncio nai_transports.trio nai_transports.serve",
     ),
-    ("files", "nai_transports.preset_files nai_transports.tokenizer_files nai_transports.recordings"),
+    (
+        "files",
+        "nai_transports.preset_files nai_transports.tokenizer_files nai_transports.recordings "
+        "nai_transports.forwarding",
+    ),
     ("command", "nai_transports.cli"),
 )
 FLOOR = {module: number for number, (_, modules) in enumerate(FLOORS) for module in modules.split()}

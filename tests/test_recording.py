@@ -22,7 +22,7 @@ from nai_proto.emulator.recording import (
     Ending,
     Replaying,
 )
-from nai_proto.errors import LocalProtocolError, NaiError
+from nai_proto.errors import LocalProtocolError, NaiError, ServerError, Truncated
 from nai_proto.exchange.flow import Flow, using
 from nai_proto.exchange.reply import App, Start
 from nai_proto.exchange.retry import NEVER
@@ -34,6 +34,7 @@ from nai_proto.testing import Clock
 from nai_transports import asyncio as on_asyncio
 from nai_transports import memory as on_memory
 from nai_transports._pump import AsyncClient, Client
+from nai_transports.forwarding import Forwarding
 from nai_transports.httpx import Client as HttpxClient
 from nai_transports.recordings import load_recording, recording
 from nai_transports.serve import serving
@@ -283,3 +284,40 @@ def test_the_file_is_its_owner_s_alone_and_never_another_s(private: Evening) -> 
     ):
         pass
     load_recording(private.path)
+
+
+# ---- before the service itself
+
+
+@pytest.mark.parametrize("transport", ["asyncio", "httpx", "trio"])
+def test_what_another_server_answers_is_recorded_on_its_way(tmp_path: Path, transport: str) -> None:
+    emulator, owner = an_emulator(pace=0.004)
+    path = tmp_path / "onward.nai"
+    with serving(emulator) as url, httpx.Client(trust_env=False) as http:
+        app = Forwarding(Session.at(url), http)
+        with recording(app, path, contents=True) as recorded:
+            then = done(transport, recorded, program(owner.persistent_token))
+    errors = [type(told.error).__name__ for told in then]
+    assert errors == [*["NoneType"] * 5, "NotFoundError", "AuthenticationError", "NoneType", "NoneType"]
+    now = done(transport, Replaying(load_recording(path)), program(owner.persistent_token))
+    assert [one.facts for one in now] == [one.facts for one in then]
+    data = path.read_bytes()
+    assert owner.persistent_token.reveal().encode() not in data
+    assert EMAIL.encode() not in data
+
+
+def test_an_answer_that_breaks_off_is_cut_on_its_way_too() -> None:
+    app = Faulty(an_emulator()[0], "cut:at=1")
+    with serving(app) as url, httpx.Client(trust_env=False) as http:
+        (told,) = done("asyncio", Forwarding(Session.at(url), http), [Step(account.login(EMAIL, PASSWORD))])
+    assert isinstance(told.error, Truncated)
+
+
+def test_where_nobody_answers_it_is_said() -> None:
+    with serving(an_emulator()[0]) as url:
+        pass
+    with httpx.Client(trust_env=False) as http:
+        app = Forwarding(Session.at(url), http)
+        (told,) = done("memory", app, [Step(using(AccessToken("x"), account.priority().retried(NEVER)))])
+    assert isinstance(told.error, ServerError)
+    assert told.error.status == 502

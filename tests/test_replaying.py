@@ -64,6 +64,18 @@ def test_a_handler_that_is_stopped_is_noted_and_gives_back_what_it_holds() -> No
     assert [(one.body, one.whole, one.answer, one.ending) for one in kept] == [(b"half", False, (), Ending.LEFT)]
 
 
+def test_a_client_that_leaves_with_all_of_the_answer_has_not_left() -> None:
+    kept: list[Exchange] = []
+    handler = Recording(json(b"{}"), kept.append, Clock())(Request("POST", "/x"))
+    actions = [type(next(handler)).__name__, type(handler.send(b"")).__name__]
+    handler.close()  # before the body
+    handler = Recording(json(b"{}"), kept.append, Clock())(Request("POST", "/x"))
+    actions += [type(action).__name__ for action in (next(handler), handler.send(b""), next(handler))]
+    handler.close()  # behind it
+    assert actions == ["Read", "Start", "Read", "Start", "Write"]
+    assert [one.ending for one in kept] == [Ending.LEFT, Ending.COMPLETE]
+
+
 def test_an_app_that_fails_was_cut() -> None:
     def broken(request: Request) -> Handler:
         yield Read()

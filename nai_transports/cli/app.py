@@ -13,6 +13,7 @@ from .emulate import emulate
 from .generate import generate
 from .keys import MORE, access_key, access_token
 from .presets import presets
+from .record import record
 from .replay import replay
 from .tokens import decode_packed, tokens
 
@@ -44,6 +45,7 @@ def _main(
 
 
 app.command()(emulate)
+app.command()(record)
 app.command()(replay)
 app.command()(demo)
 app.command()(generate)
