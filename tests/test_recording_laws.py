@@ -289,6 +289,21 @@ def test_what_is_not_known_to_be_harmless_is_hidden(body: str, kind: str, status
     assert masked(body, kind, status, asked='{"input":"my prompt!"}') == left
 
 
+def test_an_error_that_quotes_the_beginning_of_a_prompt_does_not() -> None:
+    asked = '{"input":"Once upon a time there was a lighthouse"}'
+    said = masked('{"statusCode":400,"message":"input: Once upon a time th… is bad"}', "", 400, asked)
+    assert said == '{"statusCode":400,"message":"input: redactedredactedred… is bad"}'
+
+
+@pytest.mark.parametrize("word", ["a", "eyJ", "a.", "pst-", "@", '"', "[", "data:", "\\"])
+def test_what_is_long_is_not_slow(word: str) -> None:
+    body = (word * 100_000).encode()
+    for kind in ("application/json", "text/event-stream", "text/html"):
+        head = Sent(Start(Head(200, Headers.of(content_type=kind))))
+        exchange = Exchange("POST", "/", body=body, answer=(head, Sent(Write(body))))
+        assert sizes(Redaction(bytes(16), contents=True).redacted(exchange)) == sizes(exchange)
+
+
 def test_an_answer_by_hand_is_looked_at_in_its_chunks() -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Who: me\r\n\r\n"
     whole = head + b'5\r\n{"out\r\nA\r\n":"a secre\r\n3\r\nt"}\r\n0\r\n\r\n'

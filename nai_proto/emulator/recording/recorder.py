@@ -16,8 +16,9 @@ class Recording:
 
     Args:
         app: what answers; any app, a `Faulty` one as well.
-        write: gets each exchange when it has ended, be it that it was cut or that the client left. It holds secrets:
-            `Redaction.redacted` takes them out.
+        write: gets each exchange when it has ended, be it that it was cut or that the client left; if the answer's length
+            is known, before its last piece is sent, so that what a client has seen whole has been noted. It holds
+            secrets: `Redaction.redacted` takes them out.
         now: seconds of any clock that only goes forward.
     """
 
@@ -31,8 +32,14 @@ class Recording:
         handler = self._app(request)
         body, whole = bytearray(), False
         answer: list[Sent] = []
+        promised, size, noted = "", 0, False
         ending, before = Ending.LEFT, self._now()
         incoming: bytes | None = None
+
+        def note(ending: Ending) -> None:
+            asked = (request.method, request.target, request.headers, bytes(body))
+            self._write(Exchange(*asked, whole, tuple(answer), ending))
+
         try:
             while True:
                 action = handler.send(incoming)
@@ -40,6 +47,13 @@ class Recording:
                     now = self._now()
                     answer.append(Sent(action, round(max(0.0, now - before), 6)))
                     before = now
+                    if isinstance(action, Start):
+                        promised = action.head.headers.get("content-length") or ""
+                    else:
+                        size += len(action.data)
+                    if promised == str(size) and whole and not noted:
+                        noted = True
+                        note(Ending.COMPLETE)
                 elif isinstance(action, Cut):
                     ending = Ending.CUT
                 incoming = yield action
@@ -53,18 +67,5 @@ class Recording:
             raise
         finally:
             handler.close()
-            if ending is Ending.LEFT and _has_all(answer):
-                ending = Ending.COMPLETE
-            asked = (request.method, request.target, request.headers, bytes(body))
-            self._write(Exchange(*asked, whole, tuple(answer), ending))
-
-
-def _has_all(answer: list[Sent]) -> bool:
-    """Is the answer as long as it said it would be? Then a client that leaves has all that it came for."""
-    promised, size = None, 0
-    for sent in answer:
-        if isinstance(sent.action, Start):
-            promised = sent.action.head.headers.get("content-length")
-        else:
-            size += len(sent.action.data)
-    return promised == str(size)
+            if not noted:
+                note(ending)

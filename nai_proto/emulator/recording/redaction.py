@@ -121,7 +121,7 @@ class _Hiding:
         "Contents of the exchange at work."
 
     def secret(self, value: bytes) -> bytes:
-        if len(value) >= _TELLING and value not in self._known:
+        if _TELLING <= len(value) <= _LONGEST and value not in self._known:
             self._known[value] = None
             if len(self._known) > _MOST:
                 del self._known[next(iter(self._known))]
@@ -147,7 +147,7 @@ class _Hiding:
 
     def said(self, value: bytes) -> bytes:
         for content in self.asked:
-            value = value.replace(content, _hidden(content))
+            value = _unquoted(value, content)
         return self.plain(value)
 
     def number(self, value: bytes) -> bytes:
@@ -173,6 +173,10 @@ class _Hiding:
 
 _TELLING: Final = 6
 "Bytes; what is shorter is not looked for elsewhere."
+_LONGEST: Final = 4096
+"Bytes; no secret of the service is longer."
+_QUOTED: Final = 12
+"Bytes of a content that tell it again."
 _MOST: Final = 256
 "Secrets that are looked for elsewhere: the latest."
 _NOTHING_KNOWN: Final = re.compile(rb"(?!)")
@@ -188,6 +192,18 @@ def _hidden(value: bytes) -> bytes:
     if _BASE64.fullmatch(value):
         return re.sub(rb"[^=]", b"A", value)
     return (b"redacted" * (len(value) // 8 + 1))[: len(value)]
+
+
+def _unquoted(said: bytes, content: bytes) -> bytes:
+    """What is said, without the content or its beginning."""
+    start = content[:_QUOTED]
+    at = said.find(start)
+    while at >= 0:
+        pairs = enumerate(zip(content, said[at:], strict=False))
+        size = next((number for number, (one, other) in pairs if one != other), min(len(content), len(said) - at))
+        said = said[:at] + _hidden(content[:size]) + said[at + size :]
+        at = said.find(start, at + size)
+    return said
 
 
 class _Blank:
