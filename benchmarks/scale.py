@@ -60,7 +60,7 @@ def _emulator(pace: float, stored: int) -> tuple[Emulator, nai.Session]:
     entropy = random.Random(20260101).randbytes
     emulator = Emulator(now=lambda: 0.0, entropy=entropy, pace=pace, openai=OpenAISwitches(lock=False))
     account = emulator.add_account(_EMAIL, _PASSWORD, stories=False)
-    login = converse(nai.account.login(_EMAIL, _PASSWORD), emulator)
+    login = converse(nai.account.login_with_key(account.key), emulator)
     for number in range(stored):
         meta, data = f"{number:08}-0000-4000-8000-000000000000", random.Random(number).randbytes(300).hex()
         account.storage.create("stories", meta, data, 0.0, entropy)

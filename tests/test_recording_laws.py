@@ -185,6 +185,7 @@ def test_how_an_answer_was_cut_into_pieces_does_not_matter(
 
 @given(exchanges(ANY_BODY), REDACTED)
 @example(Exchange("GET", f"/x/{PST}?q=1&model=a&text=%20hello"), Redaction(bytes(16)))
+@example(Exchange("POST", "/", body=b'{"model": "0000000;"}'), Redaction(bytes(16)))
 def test_what_is_redacted_asks_the_same(exchange: Exchange, redaction: Redaction) -> None:
     assert shape(redaction.redacted(exchange)) == shape(exchange)
 

@@ -191,7 +191,11 @@ def _hidden(value: bytes) -> bytes:
     """As many bytes that say nothing."""
     if _BASE64.fullmatch(value):
         return re.sub(rb"[^=]", b"A", value)
-    return (b"redacted" * (len(value) // 8 + 1))[: len(value)]
+    return _filled(len(value))
+
+
+def _filled(size: int) -> bytes:
+    return (b"redacted" * (size // 8 + 1))[:size]
 
 
 def _unquoted(said: bytes, content: bytes) -> bytes:
@@ -225,7 +229,7 @@ class _Blank:
         return value
 
     def plain(self, value: bytes) -> bytes:
-        if not self._contents and value == _hidden(value):
+        if not self._contents and (value == _filled(len(value)) or not value.strip(b"A")):
             return b"*"
         return PATTERNS.sub(b"*", value)
 
