@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 
@@ -14,7 +14,7 @@ from nai_transports.serve import listening, run
 
 from .data import body, cut
 
-__all__ = ["ANSWER", "serving"]
+__all__ = ["ANSWER", "apart", "serving"]
 
 ANSWER = b'{"output":" the"}'
 _STREAM = (
@@ -50,17 +50,29 @@ def _work(count: int, pipe: Connection) -> None:
 
 
 @contextmanager
-def serving(count: int) -> Generator[tuple[str, int], None, None]:
-    """Host and port of a server for the block's time."""
+def apart(work: Callable[..., None], *arguments: object) -> Generator[str, None, None]:
+    """A server in a process of its own for the block's time; gives its base URL.
+
+    Args:
+        work: gets the arguments and a pipe; sends the URL through it, and ends when something comes.
+        arguments: whatever pickles.
+    """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(count, theirs), daemon=True)
+    process = context.Process(target=work, args=(*arguments, theirs), daemon=True)
     process.start()
     try:
-        host, _, port = str(ours.recv()).removeprefix("http://").partition(":")
-        yield host, int(port)
+        yield str(ours.recv())
     finally:
         ours.send(None)
         process.join(10)
         ours.close()
         theirs.close()
+
+
+@contextmanager
+def serving(count: int) -> Generator[tuple[str, int], None, None]:
+    """Host and port of a server for the block's time."""
+    with apart(_work, count) as url:
+        host, _, port = url.removeprefix("http://").partition(":")
+        yield host, int(port)

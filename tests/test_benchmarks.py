@@ -19,6 +19,7 @@ SUBJECTS = {
     "imports": {"bare interpreter", "nai_proto", "nai_proto.text"},
     "keystore": {"msgspec + secretbox, unchecked", "open_keystore", "seal_keystore"},
     "language": {"plain", "top-k and 10 logprobs"},
+    "scale": {"asyncio, the same bytes", "emulator", "emulator, client on trio", "emulator, 100 stored"},
     "objects": {"secretbox + zlib + msgspec, unchecked", "open_objects", "seal_object"},
     "pictures": {"limit: grow + msgspec", "frames", "zipfile", "unzip"},
     "sse": {"limit: split + msgspec typed", "TokenReader", "Call"},

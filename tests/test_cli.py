@@ -41,9 +41,11 @@ def nai(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 
 @contextmanager
-def emulating(*arguments: str, **environment: str) -> Iterator[tuple[dict[str, str], subprocess.Popen[str]]]:
-    command, pipe = [*NAI, "emulate", *arguments], subprocess.PIPE
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env={**os.environ, **environment}) as process:
+def emulating(
+    *arguments: str, command: str = "emulate", **environment: str
+) -> Iterator[tuple[dict[str, str], subprocess.Popen[str]]]:
+    line, pipe = [*NAI, command, *arguments], subprocess.PIPE
+    with subprocess.Popen(line, stdout=pipe, stderr=pipe, text=True, env={**os.environ, **environment}) as process:
         assert process.stdout is not None
         try:
             yield json.loads(process.stdout.readline()), process
@@ -176,6 +178,20 @@ def test_a_fault_that_is_none_is_told_in_one_line() -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_emulate_has_gift_keys_to_bind() -> None:
+    with emulating("--tier", "paper", "--gift-key", "a=present=scroll") as (ready, _):
+        token = PersistentToken(ready["token"])
+        binding = account.bind_subscription("giftkey", "a=present")
+        flows = [lambda: using(token, binding), lambda: using(token, account.subscription())]
+        bound, told = at("asyncio", Session.at(ready["url"]), flows)
+    assert bound.error is None
+    assert told.result.tier.name == "SCROLL"
+    for wrong in ("scroll", "=scroll", "a=golden"):
+        done = nai("emulate", "--gift-key", wrong)
+        assert done.returncode == 2
+        assert "KEY=TIER" in done.stderr
+
+
 def test_emulate_lists_all_faults() -> None:
     done = nai("emulate", "--list-faults")
     assert done.returncode == 0
@@ -231,3 +247,78 @@ def test_version_is_the_packages() -> None:
     from importlib.metadata import version
 
     assert nai("--version").stdout.strip() == version("nai-proto")
+
+
+# ---- recordings
+
+
+def test_emulate_records_and_replay_answers_the_same_program(tmp_path: Path) -> None:
+    file = tmp_path / "evening.nai"
+
+    def outcome(ready: dict[str, str]) -> Any:
+        flow = open_library(ready["email"], ready["password"])
+        session = Session.at(ready["url"], token=PersistentToken(ready["token"]))
+        return at("asyncio", session, [lambda: text.generate("Once", max_length=5), lambda: flow])
+
+    with emulating("--record", str(file), "--record-contents", "--password", "the-quiet-harbour") as (ready, process):
+        then = outcome(ready)
+        process.kill()  # nothing that was over is lost
+    assert ready["token"] not in file.read_text("utf-8")
+    with emulating(str(file), command="replay") as (again, _):
+        assert set(again) == set(ready)
+        now = outcome({**ready, "url": again["url"]})
+    assert [one.error for one in then] == [one.error for one in now] == [None, None]
+    assert [one.result for one in then] == [one.result for one in now]
+
+
+def test_replay_takes_whatever_credentials_it_prints(tmp_path: Path) -> None:
+    file = tmp_path / "evening.nai"
+    with emulating("--record", str(file)) as (ready, _):
+        at("asyncio", Session.at(ready["url"]), [lambda: account.login(ready["email"], ready["password"])])
+    with emulating(str(file), "--as-recorded", command="replay") as (ready, _):
+        session = Session.at(ready["url"], token=PersistentToken(ready["token"]))
+        login, more = at("asyncio", session, [lambda: account.login(ready["email"], ready["password"])] * 2)
+    assert login.error is None
+    assert "POST /user/login is not in the recording" in str(more.error)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("replay", "missing.nai"), "nai replay: missing.nai cannot be read: No such file or directory"),
+        (("replay", "foreign.nai"), "nai replay: foreign.nai: this is no recording: its first line does not say so"),
+        (("replay", "damaged.nai"), "nai replay: damaged.nai: the recording is damaged: line 2: it is not JSON"),
+        (("emulate", "--record", "foreign.nai"), "nai emulate: foreign.nai cannot be made: File exists"),
+    ],
+)
+def test_a_recording_that_cannot_be_had_is_one_clear_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
+    Path("foreign.nai").write_bytes(b"\x89PNG\r\n\x1a\n")
+    Path("damaged.nai").write_bytes(b'{"nai-recording":1}\n{"meth\n')
+    done = nai(*arguments)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [said]
+
+
+def test_contents_are_recorded_only_into_a_file() -> None:
+    done = nai("emulate", "--record-contents")
+    assert done.returncode == 2
+    assert "give --record as well" in done.stderr
+
+
+def test_record_stands_before_a_server(tmp_path: Path) -> None:
+    file = tmp_path / "onward.nai"
+    with emulating() as (ready, _), emulating(str(file), "--to", ready["url"], command="record") as (before, process):
+        assert set(before) == {"url"}
+        session = Session.at(before["url"], token=PersistentToken(ready["token"]))
+        then = at("asyncio", session, [lambda: text.generate("Once", max_length=5)])[0]
+        assert then.error is None
+        process.terminate()
+        assert process.wait(20) == 0
+    with emulating(str(file), command="replay") as (again, _):
+        session = Session.at(again["url"], token=PersistentToken(again["token"]))
+        now = at("asyncio", session, [lambda: text.generate("Once", max_length=5)])[0]
+    assert len(now.result.text) == len(then.result.text)

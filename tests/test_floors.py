@@ -51,7 +51,11 @@ FLOORS = (
         "nai_transports.memory nai_transports.httpx nai_transports.asyncio nai_transports.trio nai_transports.serve "
         "nai_transports.state",
     ),
-    ("files", "nai_transports.preset_files nai_transports.tokenizer_files nai_transports.vault"),
+    (
+        "files",
+        "nai_transports.preset_files nai_transports.tokenizer_files nai_transports.vault nai_transports.recordings "
+        "nai_transports.forwarding",
+    ),
     ("command", "nai_transports.cli"),
 )
 FLOOR = {module: number for number, (_, modules) in enumerate(FLOORS) for module in modules.split()}

@@ -15,6 +15,8 @@ from .generate import generate
 from .keys import MORE, access_key, access_token
 from .library import library
 from .presets import presets
+from .record import record
+from .replay import replay
 from .restore import restore
 from .sanity import sanity_check
 from .tokens import decode_packed, tokens
@@ -47,6 +49,8 @@ def _main(
 
 
 app.command()(emulate)
+app.command()(record)
+app.command()(replay)
 app.command()(demo)
 app.command()(generate)
 app.command()(chat)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import secrets
-import signal
-import sys
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -19,16 +15,18 @@ import msgspec
 import typer
 
 from nai_proto.account import access_key
-from nai_proto.emulator import Account, Emulator, OpenAISwitches, Switches, at
+from nai_proto.emulator import Account, Emulator, OpenAISwitches, Switches
 from nai_proto.emulator.faults import CONTROL, FAULTS, Faulty, described
 from nai_proto.errors import Damaged, LocalProtocolError, NaiError
 from nai_proto.exchange.reply import App
-from nai_proto.http import Host
 from nai_proto.secret import Password, PersistentToken
 from nai_proto.tier import Tier
 
-from ..serve import Keep, entropy, listening, run
+from ..recordings import recording
+from ..serve import Keep, entropy
 from ..state import State, read
+from .failing import one_line
+from .standing import serve_until_stopped
 from .tokenizers import Found
 
 __all__ = ["emulate"]
@@ -78,6 +76,17 @@ def emulate(
             "adds to them (POST, as JSON) and clears them (DELETE).",
         ),
     ] = None,
+    gift_key: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=TIER", help="A gift key that may be bound, as often as you like: present=scroll."),
+    ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write every exchange to this new file, without secrets, for nai replay."),
+    ] = None,
+    record_contents: Annotated[
+        bool, typer.Option("--record-contents", help="With prompts, answers and what is stored, which are private.")
+    ] = False,
     list_faults: Annotated[  # noqa: ARG001 -- its callback does it
         bool, typer.Option("--list-faults", is_eager=True, callback=_list_faults, help="List all faults, and exit.")
     ] = False,
@@ -108,7 +117,6 @@ def emulate(
     """
     if hosts not in _HOSTS:
         raise typer.BadParameter(f"there is no {hosts!r}, only {', '.join(_HOSTS)}", param_hint="--hosts")
-    ports = f"{port}" if hosts == "one" or not port else f"{port}–{port + 2}"
     if port + 2 > 65_535 and hosts != "one":
         raise typer.BadParameter("three ports are wanted, this one and the next two", param_hint="--port")
     if tier.lower() not in _TIERS:
@@ -131,21 +139,22 @@ def emulate(
         app = Faulty(emulator, *(fault or ()), seed=seed)
     except NaiError as error:
         raise typer.BadParameter(str(error), param_hint="--fault") from None
-    try:
-        with _keeping(state, emulator) as store:
-            account, password = _account(emulator, email, password, token, add)
-            if store is not None:
-                store(emulator.changes()).result()
-            ready = {"email": email, "password": password, "token": account.persistent_token.reveal()}
-            run(_run(app, host, port, hosts != "one", ready, store))
-    except NaiError as error:
-        typer.echo(f"nai emulate: {error}", err=True)
-        raise typer.Exit(1) from None
-    except OSError as error:
-        typer.echo(f"nai emulate: cannot listen on {host}:{ports}: {error.strerror}", err=True)
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:  # where the loop takes no signal handlers
-        pass
+    with one_line("emulate"), _keeping(state, emulator) as store, _recorded(app, record, record_contents) as recorded:
+        account, password = _account(emulator, email, password, token, add)
+        emulator.outside.gift_keys.update(_gift_keys(gift_key or ()))
+        if store is not None:
+            store(emulator.changes()).result()
+        ready = {"email": email, "password": password, "token": account.persistent_token.reveal()}
+        serve_until_stopped("emulate", recorded, host, port, ready, apart=hosts != "one", store=store)
+
+
+def _recorded(app: App, path: Path | None, contents: bool) -> AbstractContextManager[App]:
+    """The app, which records if there is somewhere to."""
+    if path is None and not contents:
+        return nullcontext(app)
+    if path is None:
+        raise typer.BadParameter("there is nothing to record to: give --record as well", param_hint="--record-contents")
+    return recording(app, path, contents=contents, failed=lambda why: typer.echo(f"nai emulate: {why}", err=True))
 
 
 @contextmanager
@@ -200,31 +209,14 @@ def _switches(given: Sequence[str]) -> tuple[Switches, OpenAISwitches]:
         raise typer.BadParameter(str(error), param_hint="--switch") from None
 
 
+def _gift_keys(given: Sequence[str]) -> Iterator[tuple[str, Tier]]:
+    for one in given:
+        key, equals, tier = one.rpartition("=")
+        if not equals or not key or tier.upper() not in Tier.__members__:
+            problem = f"{one!r} is no KEY=TIER with one of the tiers {', '.join(each.name.lower() for each in Tier)}"
+            raise typer.BadParameter(problem, param_hint="--gift-key")
+        yield key, Tier[tier.upper()]
+
+
 def _missed(model: str, why: str) -> None:
     typer.echo(f"nai emulate: what holds token ids of {model} is answered with 501: {why}", err=True)
-
-
-async def _run(app: App, host: str, port: int, apart: bool, ready: Mapping[str, object], store: Keep | None) -> None:
-    stop = asyncio.Event()
-    if sys.platform != "win32":
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with AsyncExitStack() as stack:
-        addresses = await _listen(stack, app, host, port, apart, store)
-        typer.echo(json.dumps({**addresses, **ready}))
-        sys.stdout.flush()
-        await stop.wait()
-
-
-async def _listen(
-    stack: AsyncExitStack, app: App, host: str, port: int, apart: bool, store: Keep | None
-) -> dict[str, object]:
-    """The address, or those of all roles; neighbouring ports unless they are to be free ones."""
-    if not apart:
-        return {"url": await stack.enter_async_context(listening(app, host, port, store=store))}
-    urls: dict[Host, str] = {}
-    for number, role in enumerate((Host.ACCOUNT, Host.TEXT, Host.API)):
-        own = port + number if port else 0
-        urls[role] = await stack.enter_async_context(listening(at(role, app), host, own, store=store))
-    urls[Host.IMAGE] = urls[Host.ACCOUNT]
-    return {"url": urls[Host.ACCOUNT], "hosts": {role.value: urls[role] for role in Host}}

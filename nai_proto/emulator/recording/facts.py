@@ -1,0 +1,66 @@
+"""What is secret, and what may be shown: of header fields, and of the keys of JSON.
+
+Lists forget. So those of what may be shown are the ones that count: what stands in none is private.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+__all__ = [
+    "HARMLESS",
+    "MAPS",
+    "NAMES_IN_MAPS",
+    "PATTERNS",
+    "PLAIN_HEADERS",
+    "PLAIN_KEYS",
+    "SAID_KEYS",
+    "SECRET_HEADERS",
+    "SECRET_KEYS",
+]
+
+PLAIN_HEADERS: Final = frozenset(
+    b"accept accept-encoding accept-language access-control-allow-headers access-control-allow-methods "
+    b"access-control-allow-origin cache-control connection content-encoding content-length content-type date expect host "
+    b"keep-alive retry-after server transfer-encoding user-agent vary x-correlation-id x-request-id".split()
+)
+"""Header fields whose values are shown."""
+
+SECRET_HEADERS: Final = frozenset(
+    b"api-key authorization cookie proxy-authorization set-cookie x-api-key x-auth-token".split()
+)
+"""Those whose values are looked for everywhere else; any other field's is hidden as well."""
+
+SECRET_KEYS: Final = frozenset(
+    b"key accessToken idToken currentAccessKey newAccessKey persistentToken recoveryToken verificationToken "
+    b"deletionToken recaptcha recapcha password email emailCleartext newEmail plaintextEmail giftkey giftKey giftKeys "
+    b"subscriptionId externalOsanoId".split()
+)
+"""Keys whose texts are secret, with contents or without (native §6). A persistent token is known by its form."""
+
+PLAIN_KEYS: Final = frozenset(
+    b"model id meta type types object role finish_reason owned_by event status statusCode code param "
+    b"banStatus paymentProcessor order prefix preset phrase_rep_pen reasoning_effort jurisdiction voice version lang "
+    b"fault shape endpoint method text_offset token_logprobs".split()
+)
+"""Keys whose texts say what kind of thing something is. They are shown if they look like it: `HARMLESS`."""
+
+SAID_KEYS: Final = frozenset(b"message error".split())
+"""Keys of an answer whose texts say what went wrong. They are shown, but for what the request had in it."""
+
+MAPS: Final = frozenset(b"top_logprobs logit_bias".split())
+"""Keys of objects whose own keys are texts or token ids (openai §3)."""
+NAMES_IN_MAPS: Final = frozenset(b"token logprob bytes".split())
+
+HARMLESS: Final = re.compile(rb" ?[\w.:/+-]{0,48}", re.ASCII)
+"""A word, a name, an id: no prose."""
+
+PATTERNS: Final = re.compile(
+    rb"pst-[\w-]+"
+    rb"|(?:(?<![\w-])|(?<=%20))eyJ[\w-]++\.[\w-]*+(?:\.[\w-]*+)?"
+    rb"|(?<![\w.+-])[\w.+-]++(?:@|%40)[\w-]++(?:\.[\w-]++)+"
+    rb"|\A[\w-]{64}\Z",
+    re.ASCII,
+)
+"""What is secret wherever it stands: persistent tokens, JWTs, e-mails, and what is an access key or a hash by its length."""

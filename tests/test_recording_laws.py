@@ -1,0 +1,313 @@
+"""What holds of every recording: it is read as it was written, it keeps its form, and it gives nothing away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from nai_proto.codecs.keys import email_hash
+from nai_proto.emulator.recording import Ending, Exchange, Redaction, Sent, decode, encode, header
+from nai_proto.emulator.recording.redaction import shape
+from nai_proto.errors import LocalProtocolError
+from nai_proto.exchange.reply import Raw, Start, Write
+from nai_proto.http import Head, Headers
+from nai_proto.testing import strategies
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+SECONDS = st.floats(0, 86_400)
+HEADERS = st.lists(st.tuples(TEXTS, TEXTS), max_size=3).map(Headers)
+BODIES = st.binary(max_size=40) | TEXTS.map(str.encode)
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJpZCI6InNlY3JldCJ9.c2lnbmF0dXJl-_"
+PST = "pst-AbCdEf0123456789-_x"
+KEY = "Aa0-_" * 12 + "Aa0-"
+
+
+@st.composite
+def answers(draw: st.DrawFn, data: st.SearchStrategy[bytes] = BODIES) -> tuple[Sent, ...]:
+    """Whatever a server can send."""
+    actions: list[Start | Write | Raw] = []
+    if draw(st.booleans()):
+        actions.append(Start(Head(draw(st.integers(200, 999)), draw(HEADERS))))
+        actions += map(Write, draw(st.lists(data, max_size=3)))
+    actions += map(Raw, draw(st.lists(data, max_size=3)))
+    return tuple(Sent(action, draw(SECONDS)) for action in actions)
+
+
+def exchanges(data: st.SearchStrategy[bytes] = BODIES) -> st.SearchStrategy[Exchange]:
+    return st.builds(
+        Exchange, TEXTS, TEXTS, HEADERS, data, st.booleans(), answers(data), ending=st.sampled_from(Ending)
+    )
+
+
+# ---- the file
+
+
+@given(st.lists(exchanges(), max_size=3), st.booleans())
+def test_a_recording_is_read_as_it_was_written(given_: list[Exchange], contents: bool) -> None:
+    recorded = decode(header(contents=contents) + b"".join(map(encode, given_)))
+    assert list(recorded.exchanges) == given_
+    assert recorded.contents is contents
+
+
+@given(st.lists(exchanges(), min_size=1, max_size=3), st.data())
+def test_a_last_line_that_was_torn_is_left_out(given_: list[Exchange], data: st.DataObject) -> None:
+    written = header() + b"".join(map(encode, given_))
+    torn = data.draw(st.integers(1, len(encode(given_[-1]))))
+    assert list(decode(written[:-torn]).exchanges) == given_[:-1]
+
+
+@given(st.binary() | exchanges().map(encode), st.binary(), st.integers(0, 400))
+def test_what_is_no_recording_is_refused_in_one_line(data: bytes, more: bytes, at: int) -> None:
+    for broken in (data, header() + data[:at] + more + data[at:] + b"\n"):
+        problem = ""
+        try:
+            decode(broken)
+        except LocalProtocolError as error:
+            problem = str(error)
+        assert problem.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"", "this is no recording"),
+        (b"%PDF-1.7\n", "this is no recording"),
+        (b'{"nai-recording":2}\n', "a recording of version 2, of which only 1 is known here"),
+        (b'{"nai-recording":1}\n{"method":"GET"\n', "damaged: line 2: it is not JSON"),
+        (b'{"nai-recording":1}\n{"method":"GET"}\n', "line 2: Object missing required field `target`"),
+        (
+            b'{"nai-recording":1}\n{"method":"G","target":"/","answer":[{"text":"x"}]}\n',
+            "line 2: Write where an answer is open",
+        ),
+        (b'{"nai-recording":1}\n{"method":"G","target":"/","base64":"?"}\n', "line 2: its base64 is none"),
+    ],
+)
+def test_a_refusal_says_what_is_wrong(data: bytes, problem: str) -> None:
+    with pytest.raises(LocalProtocolError, match=problem):
+        decode(data)
+
+
+def test_bodies_can_be_read_by_people() -> None:
+    exchange = Exchange("POST", "/", body='{"a":"Zoë"}'.encode(), answer=(Sent(Raw(b"\xff\x00"), 0.5),))
+    assert json.loads(encode(exchange)) == {
+        "method": "POST",
+        "target": "/",
+        "text": '{"a":"Zoë"}',
+        "answer": [{"after": 0.5, "raw": True, "base64": "/wA="}],
+    }
+
+
+# ---- form
+
+
+def json_documents() -> st.SearchStrategy[Any]:
+    keys = st.sampled_from(
+        [
+            "key",
+            "accessToken",
+            "model",
+            "message",
+            "error",
+            "token",
+            "top_logprobs",
+            "logit_bias",
+            "1234",
+            "prompt",
+            "é y",
+        ]
+    )
+    values = st.none() | st.booleans() | st.integers(-99_999, 99_999) | st.floats(allow_nan=False) | TEXTS
+    values |= st.sampled_from([JWT, PST, KEY, "a.b@c.de", "QUJD", "QQ==", "", "glm-4-6"])
+    return st.recursive(
+        values, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=4), max_leaves=12
+    )
+
+
+def written(documents: st.SearchStrategy[Any]) -> st.SearchStrategy[bytes]:
+    return st.tuples(documents, st.booleans()).map(lambda one: json.dumps(one[0], ensure_ascii=one[1]).encode())
+
+
+ANY_BODY = st.one_of(
+    written(json_documents()),
+    st.lists(written(json_documents()), max_size=3).map(lambda some: b"".join(b"data: %b\n\n" % one for one in some)),
+    strategies.native_streams().map(lambda found: found[0]),
+    strategies.hostile_bodies(),
+    BODIES,
+)
+REDACTED = st.builds(Redaction, st.just(bytes(16)), contents=st.booleans())
+
+
+def sizes(exchange: Exchange) -> list[int]:
+    bodies = [sent.action.data for sent in exchange.answer if not isinstance(sent.action, Start)]
+    return [len(exchange.body), len(exchange.target.encode()), *map(len, bodies)]
+
+
+@given(exchanges(ANY_BODY), REDACTED)
+def test_redaction_keeps_every_length_and_every_piece(exchange: Exchange, redaction: Redaction) -> None:
+    redacted = redaction.redacted(exchange)
+    assert sizes(redacted) == sizes(exchange)
+    assert [(type(sent.action), sent.after) for sent in redacted.answer] == [
+        (type(sent.action), sent.after) for sent in exchange.answer
+    ]
+
+
+def form(value: object) -> object:
+    """A document but for its texts and numbers."""
+    return [form(one) for one in cast("list[object]", value)] if isinstance(value, list) else type(value)
+
+
+@given(written(json_documents()), REDACTED)
+def test_json_stays_json_of_the_same_form(body: bytes, redaction: Redaction) -> None:
+    pairs: Callable[[list[Any]], Any] = lambda found: [form(value) for _, value in found]  # noqa: E731
+    redacted = redaction.redacted(Exchange("POST", "/", Headers.of(content_type="application/json"), body)).body
+    assert form(json.loads(redacted, object_pairs_hook=pairs)) == form(json.loads(body, object_pairs_hook=pairs))
+
+
+@given(ANY_BODY, st.data(), st.sampled_from(["application/json", "text/event-stream", ""]), st.booleans())
+def test_how_an_answer_was_cut_into_pieces_does_not_matter(
+    body: bytes, data: st.DataObject, kind: str, raw: bool
+) -> None:
+    head = Start(Head(200, Headers.of(content_type=kind)))
+    action = Raw if raw else Write
+
+    def redacted(pieces: list[bytes]) -> bytes:
+        answer = (Sent(head), *(Sent(action(piece)) for piece in pieces))
+        told = Redaction(bytes(16)).redacted(Exchange("GET", "/", answer=answer)).answer[1:]
+        return b"".join(sent.action.data for sent in told if not isinstance(sent.action, Start))
+
+    assert redacted(data.draw(strategies.chunkings(body))) == redacted([body])
+
+
+@given(exchanges(ANY_BODY), REDACTED)
+@example(Exchange("GET", f"/x/{PST}?q=1&model=a&text=%20hello"), Redaction(bytes(16)))
+@example(Exchange("POST", "/", body=b'{"model": "0000000;"}'), Redaction(bytes(16)))
+def test_what_is_redacted_asks_the_same(exchange: Exchange, redaction: Redaction) -> None:
+    assert shape(redaction.redacted(exchange)) == shape(exchange)
+
+
+# ---- secrets
+
+SECRETS = {
+    "accessToken": JWT,
+    "token": PST,
+    "key": KEY,
+    "currentAccessKey": KEY[::-1],
+    "newAccessKey": "x" * 40 + "Y" * 24,
+    "email": email_hash("a@b.example"),
+    "emailCleartext": "some.one+mail@b-c.example",
+    "newEmail": 'quo"ted\\\u00e9@example.org',
+    "giftkey": "GIFT-1234-ABCD",
+    "subscriptionId": "sub_0123456789",
+    "recoveryToken": "r3c0veryT0kenOfTheMail",
+    "verificationToken": "v" * 32 + "9" * 32,
+    "deletionToken": "d3letionT0kenOfTheMail",
+    "recaptcha": "03AFcWeA5_some_answer",
+    "idToken": "ya29.a0AfH6SMBx",
+}
+
+
+def recorded(salt: bytes, *, contents: bool) -> Exchange:
+    asked = json.dumps(SECRETS)
+    said = {"accessToken": JWT, "giftKeys": ["GIFT-9999-WXYZ"], "note": f"{JWT} and {PST} of some.one+mail@b-c.example"}
+    fields = {"authorization": f"Bearer {JWT}", "cookie": "session=0123abcdef", "x-api-key": "sk-abcdef", "via": "home"}
+    exchange = Exchange(
+        "POST",
+        f"/user/some.one%2Bmail%40b-c.example?key={KEY}",
+        Headers(fields.items()),
+        asked.encode(),
+        answer=(
+            Sent(Start(Head(200, Headers.of(set_cookie="id=fedcba9876; HttpOnly", content_type="application/json")))),
+            Sent(Write(json.dumps(said).encode())),
+        ),
+    )
+    return Redaction(salt, contents=contents).redacted(exchange)
+
+
+@pytest.mark.parametrize("contents", [False, True])
+def test_no_secret_is_left(contents: bool) -> None:
+    data = encode(recorded(b"salt" * 8, contents=contents)).decode()
+    more = ["0123abcdef", "sk-abcdef", "fedcba9876", "GIFT-9999-WXYZ", "b-c.example", "home", "example.org"]
+    assert [secret for secret in [*SECRETS.values(), *more] if secret in data] == []
+
+
+def test_a_secret_has_one_placeholder_in_a_recording_and_another_in_the_next() -> None:
+    one, two = recorded(b"salt" * 8, contents=True), recorded(b"tals" * 8, contents=True)
+    tokens: set[str] = set()
+    for exchange in (one, two):
+        token = json.loads(exchange.body)["accessToken"]
+        assert [len(part) for part in token.split(".")] == [len(part) for part in JWT.split(".")]
+        assert token.startswith("eyJ")
+        (said,) = [sent.action.data for sent in exchange.answer if isinstance(sent.action, Write)]
+        assert said.count(token.encode()) == 2
+        assert exchange.headers.get("authorization") == f"Bearer {token}"
+        tokens.add(token)
+    assert len(tokens) == 2
+
+
+def test_placeholders_keep_the_form_of_what_they_stand_for() -> None:
+    body = json.loads(recorded(b"salt" * 8, contents=False).body)
+    assert body["token"].startswith("redacted")  # under this key an answer has text
+    assert bytes.fromhex(body["email"])
+    assert body["emailCleartext"].count("@") == 1
+    assert len(body["key"]) == 64
+
+
+def masked(body: str, kind: str = "application/json", status: int = 200, asked: str = "") -> str:
+    answer = (Sent(Start(Head(status, Headers.of(content_type=kind)))), Sent(Write(body.encode())))
+    told = Redaction(bytes(16)).redacted(Exchange("POST", "/", body=asked.encode(), answer=answer)).answer[1]
+    assert isinstance(told.action, Write)
+    return told.action.data.decode()
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status", "left"),
+    [
+        ('{"output":"Once upon"}', "application/json", 200, '{"output":"redactedr"}'),
+        ('{"output":"AbCd/+=="}', "application/json", 200, '{"output":"AAAAAA=="}'),
+        ('{"ids":[12, 50256,-7],"n":12}', "application/json", 200, '{"ids":[10, 10000,-1],"n":12}'),
+        ('{"top_logprobs":[{" sea":-1.5}]}', "application/json", 200, '{"top_logprobs":[{"?kpb":-1.5}]}'),
+        ('{"model":"glm-4-6","object":"a b"}', "application/json", 200, '{"model":"glm-4-6","object":"red"}'),
+        ("[loose words]", "application/json", 200, "[redac redac]"),
+        ('{"output":"cut off in the mi', "application/json", 200, '{"output":"redactedredactedr'),
+        ('{"output":"caf\\u00e9\\', "application/json", 200, '{"output":"redactedre'),
+        ("a story", "text/plain", 200, "redacte"),
+        ("OK", "text/plain", 200, "OK"),
+        ("error code: 1015", "text/plain", 429, "error code: 1015"),
+        ("<html><title>502</title>", "text/html", 502, "<html><title>502</title>"),
+        ('{"statusCode":400,"message":"bad: my prompt!"}', "", 400, '{"statusCode":400,"message":"bad: redactedre"}'),
+        ("event:newToken\r\nid:7\r\ndata:{}\r\n", "text/event-stream", 200, "event:newToken\r\nid:7\r\ndata:{}\r\n"),
+        ("data: [DONE]\n: keep-alive\nsay it\n", "text/event-stream", 200, "data: [DONE]\n: keep-alive\nredact\n"),
+        ('{"statusCode":500,"token":"x y"}\n', "text/event-stream", 200, '{"statusCode":500,"token":"red"}\n'),
+        ("data: tell me\n", "text/event-stream", 200, "data: redacte\n"),
+    ],
+)
+def test_what_is_not_known_to_be_harmless_is_hidden(body: str, kind: str, status: int, left: str) -> None:
+    assert masked(body, kind, status, asked='{"input":"my prompt!"}') == left
+
+
+def test_an_error_that_quotes_the_beginning_of_a_prompt_does_not() -> None:
+    asked = '{"input":"Once upon a time there was a lighthouse"}'
+    said = masked('{"statusCode":400,"message":"input: Once upon a time th… is bad"}', "", 400, asked)
+    assert said == '{"statusCode":400,"message":"input: redactedredactedred… is bad"}'
+
+
+@pytest.mark.parametrize("word", ["a", "eyJ", "a.", "pst-", "@", '"', "[", "data:", "\\"])
+def test_what_is_long_is_not_slow(word: str) -> None:
+    body = (word * 100_000).encode()
+    for kind in ("application/json", "text/event-stream", "text/html"):
+        head = Sent(Start(Head(200, Headers.of(content_type=kind))))
+        exchange = Exchange("POST", "/", body=body, answer=(head, Sent(Write(body))))
+        assert sizes(Redaction(bytes(16), contents=True).redacted(exchange)) == sizes(exchange)
+
+
+def test_an_answer_by_hand_is_looked_at_in_its_chunks() -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Who: me\r\n\r\n"
+    whole = head + b'5\r\n{"out\r\nA\r\n":"a secre\r\n3\r\nt"}\r\n0\r\n\r\n'
+    told = Redaction(bytes(16)).redacted(Exchange("POST", "/", answer=tuple(Sent(Raw(bytes([b]))) for b in whole)))
+    data = b"".join(sent.action.data for sent in told.answer if not isinstance(sent.action, Start))
+    assert data == whole.replace(b"a secre", b"redacte").replace(b'3\r\nt"', b'3\r\nd"').replace(b" me", b"red")

@@ -1,0 +1,212 @@
+"""What a recording answers: the same again, in order, with its pieces, its pauses and its faults."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nai_proto import account, text
+from nai_proto.emulator.faults import FAULTS, Faulty
+from nai_proto.emulator.recording import Ending, Exchange, Recorded, Recording, Redaction, Replaying, Sent
+from nai_proto.errors import NotFoundError
+from nai_proto.exchange.flow import Runnable, Sleep, using
+from nai_proto.exchange.reply import App, Cut, Handler, Read, Start, Wait, Write
+from nai_proto.exchange.retry import NEVER
+from nai_proto.exchange.session import Session
+from nai_proto.http import Head, Headers, Request
+from nai_proto.limits import Timeouts
+from nai_proto.secret import AccessToken
+from nai_proto.testing import Clock, Played, converse
+from tests.support import Outcome, all_on, an_emulator, answers, counting, streams, token
+
+QUICK = Timeouts(read=0.25, idle=0.25)
+STORY = text.generate_stream("Once", max_length=9).retried(NEVER)
+EVENTS = (token("Once", 0), token(" upon", 1), token(" a time", 2, final=True))
+KEPT = Redaction(bytes(16), contents=True)
+
+
+def recorded(app: App, *flows: Runnable[Any, Any], redaction: Redaction = KEPT, clock: Clock | None = None) -> Recorded:
+    """What comes of these flows, in memory."""
+    kept: list[Exchange] = []
+    clock = clock or Clock()
+    noting = Recording(app, lambda exchange: kept.append(redaction.redacted(exchange)), clock)
+    for flow in flows:
+        converse(flow, noting, clock=clock)
+    return Recorded(tuple(kept), redaction.contents)
+
+
+def json(text_: bytes) -> App:
+    return answers(200, text_, content_type="application/json")
+
+
+# ---- recording changes nothing
+
+
+def test_an_app_does_the_same_while_it_is_recorded() -> None:
+    def played(app: App) -> Played[Any, Any]:
+        return converse(using(AccessToken("x"), text.generate_stream("Once", max_length=5)), app)
+
+    (plain, _), (noted, _) = an_emulator(), an_emulator()
+    one, two = played(plain), played(Recording(noted, lambda _: None, Clock()))
+    assert one.kinds == two.kinds
+    assert str(one.error) == str(two.error)
+
+
+def test_a_handler_that_is_stopped_is_noted_and_gives_back_what_it_holds() -> None:
+    kept: list[Exchange] = []
+    with counting(streams(EVENTS[0])) as (app, at_work):
+        handler = Recording(app, kept.append, Clock())(Request("POST", "/x"))
+        assert isinstance(next(handler), Read)
+        assert isinstance(handler.send(b"half"), Read)
+        handler.close()
+        assert at_work == [0]
+    assert [(one.body, one.whole, one.answer, one.ending) for one in kept] == [(b"half", False, (), Ending.LEFT)]
+
+
+def test_a_client_that_leaves_with_all_of_the_answer_has_not_left() -> None:
+    kept: list[Exchange] = []
+    handler = Recording(json(b"{}"), kept.append, Clock())(Request("POST", "/x"))
+    actions = [type(next(handler)).__name__, type(handler.send(b"")).__name__]
+    handler.close()  # before the body
+    handler = Recording(json(b"{}"), kept.append, Clock())(Request("POST", "/x"))
+    actions += [type(action).__name__ for action in (next(handler), handler.send(b""), next(handler))]
+    handler.close()  # behind it
+    assert actions == ["Read", "Start", "Read", "Start", "Write"]
+    assert [one.ending for one in kept] == [Ending.LEFT, Ending.COMPLETE]
+
+
+def test_an_app_that_fails_was_cut() -> None:
+    def broken(request: Request) -> Handler:
+        yield Read()
+        raise RuntimeError("broken")
+
+    kept: list[Exchange] = []
+    with pytest.raises(RuntimeError, match="broken"):
+        converse(STORY, Recording(broken, kept.append, Clock()))
+    assert [one.ending for one in kept] == [Ending.CUT]
+
+
+def test_the_time_between_pieces_is_noted() -> None:
+    def slow(request: Request) -> Handler:
+        yield from streams()(request)
+        for event in EVENTS:
+            yield Wait(1.5)
+            yield Write(event)
+
+    found = recorded(slow, STORY)
+    (exchange,) = found.exchanges
+    assert [sent.after for sent in exchange.answer] == [0.0, 1.5, 1.5, 1.5]
+    for as_recorded, took in ((True, 4.5), (False, 0.0)):
+        clock = Clock()
+        assert converse(STORY, Replaying(found, as_recorded=as_recorded), clock=clock).result.text == "Once upon a time"
+        assert clock() == took
+
+
+# ---- what is answered
+
+
+def test_equal_requests_are_answered_in_order_and_what_is_used_up_is_missed() -> None:
+    said = iter([b'{"output":"one"}', b'{"output":"two"}'])
+    ask = text.generate("Once", max_length=9).retried(NEVER)
+    app = Replaying(recorded(lambda request: json(next(said))(request), ask, ask))
+    assert [converse(ask, app).result.text for _ in range(2)] == ["one", "two"]
+    assert isinstance(converse(ask, app).error, NotFoundError)
+
+
+def test_of_requests_that_differ_only_in_contents_the_right_one_answers() -> None:
+    prompts = ["The first", "The other"]
+    said = iter([b'{"output":"one"}', b'{"output":"two"}'])
+    flows = [text.generate(prompt, max_length=9).retried(NEVER) for prompt in prompts]
+    app = Replaying(recorded(lambda request: json(next(said))(request), *flows))
+    assert [converse(flow, app).result.text for flow in reversed(flows)] == ["two", "one"]
+
+
+def test_what_was_hidden_does_not_matter() -> None:
+    app = json(b'{"output":"one"}')
+    found = recorded(
+        app, using(AccessToken("secret-one"), text.generate("Then", max_length=9)), redaction=Redaction(b"")
+    )
+    now = text.generate("Something else altogether", max_length=9).retried(NEVER)
+    assert converse(using(AccessToken("another"), now), Replaying(found)).error is None
+    other = text.generate("Then", max_length=10).retried(NEVER)
+    assert isinstance(converse(other, Replaying(found)).error, NotFoundError)
+
+
+def test_what_is_not_in_the_recording_is_named_with_what_comes_next() -> None:
+    found = recorded(json(b'{"output":"one"}'), text.generate("Once", max_length=9))
+    app = Replaying(found)
+    played = converse(account.information(), app)
+    assert "GET /user/information is not in the recording (no such request); next in it is POST /ai/generate" in str(
+        played.error
+    )
+    other = converse(text.generate("Once", max_length=8), app)
+    assert "(no more of it, or only with another body); next in it is POST /ai/generate" in str(other.error)
+    assert app.left == found.exchanges
+    assert "nothing is left of it" in str(converse(account.information(), Replaying(Recorded(()))).error)
+
+
+def test_a_request_that_the_server_did_not_read_is_found_without_its_body() -> None:
+    def refusing(request: Request) -> Handler:
+        yield Start(Head(413, Headers.of(content_length="0")))
+
+    ask = text.generate("Once", max_length=9).retried(NEVER)
+    found = recorded(refusing, ask)
+    assert [one.whole for one in found.exchanges] == [False]
+    played = converse(ask, Replaying(found))
+    assert getattr(played.error, "status", None) == 413
+
+
+def test_pieces_and_cuts_are_those_of_the_recording() -> None:
+    head = Start(Head(200, Headers.of(content_type="text/event-stream")))
+    sent = (Sent(head), *(Sent(Write(bytes([byte]))) for byte in EVENTS[0]))
+    handler = Replaying(Recorded((Exchange("GET", "/", answer=sent, ending=Ending.CUT),)))(Request("GET", "/"))
+    assert isinstance(next(handler), Read)
+    assert [handler.send(b""), *handler] == [*(one.action for one in sent), Cut()]
+
+
+# ---- whatever fails, fails again
+
+FAILING = {
+    "gateway": "gateway",
+    "refuse": "refuse:status=429,retry_after=7",
+    "garbage": "garbage",
+    "error": "error:at=1",
+    "crlf": "crlf",
+    "delay": "delay:seconds=0.02",
+    "length": "length:by=-9",
+    "cut": "cut:at=70",
+    "stall": "stall:at=70",
+    "split": "split",
+    "jitter": "jitter:seconds=0.01",
+    "throughput": "throughput:rate=20000",
+    "slow_head": "slow_head:seconds=0.0002",
+}
+
+
+def test_every_fault_is_tried() -> None:
+    assert set(FAILING) == set(FAULTS)
+
+
+def told(outcome: Outcome) -> tuple[object, ...]:
+    error = outcome.error
+    return outcome.events, outcome.result, type(error), getattr(error, "status", None), outcome.partial
+
+
+@pytest.mark.parametrize(
+    "fault", [*FAILING.values(), "cut", "stall", "cut:at=0", "error:shape=broken", "error:shape=bare"]
+)
+@pytest.mark.parametrize("transport", ["memory", "asyncio", "httpx"])
+def test_a_fault_that_was_recorded_is_met_again(transport: str, fault: str) -> None:
+    def pause() -> Any:
+        yield Sleep(0.02, 0.02)
+
+    def session(url: str) -> Session:
+        return Session.at(url, timeouts=QUICK)
+
+    kept: list[Exchange] = []
+    failing = Faulty(streams(*EVENTS), fault)
+    noting = Recording(failing, lambda exchange: kept.append(KEPT.redacted(exchange)), Clock())
+    then, *_ = all_on(transport, noting, [lambda: STORY, pause], session)
+    now = all_on(transport, Replaying(Recorded(tuple(kept), True)), [lambda: STORY], session)[0]
+    assert told(now) == told(then)
