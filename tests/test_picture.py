@@ -13,8 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from nai_proto.codecs.picture import Metadata, Place, copies, read_metadata, with_metadata, write_picture
-from nai_proto.codecs.pixels import Pixels, read_pixels, write_png
+from nai_proto.codecs.picture import (
+    Metadata,
+    Place,
+    copies,
+    hidden_metadata,
+    read_metadata,
+    with_metadata,
+    write_picture,
+)
+from nai_proto.codecs.pixels import Pixels, Plane, read_pixels, write_png
 from nai_proto.codecs.png import SIGNATURE, chunk
 from nai_proto.codecs.signature import TEST_VERIFY_KEY, verify
 from nai_proto.codecs.stealth import with_stealth
@@ -112,6 +120,20 @@ def test_a_webp_says_it_as_the_service_has_it() -> None:
         *(Place.EXIF, "AI generated image", "NovelAI Diffusion", 2.4),
     )
     assert found.parameters() == PARAMETERS
+
+
+def test_alpha_of_a_lossless_webp_says_it_when_others_unpack_it() -> None:
+    drawn = read_pixels(write_picture(BLANK, METADATA))
+    out = io.BytesIO()
+    Image.frombytes("RGBA", (64, 96), drawn.data).save(out, "WEBP", lossless=True, exact=True)
+    assert read_metadata(out.getvalue()) is None
+    with Image.open(out) as image:
+        alpha = Pixels(*image.size, image.tobytes()).alpha
+    assert alpha is not None
+    found = hidden_metadata(alpha)
+    assert found is not None
+    assert (found.place, found.comment) == (Place.ALPHA, METADATA.comment)
+    assert hidden_metadata(Plane(1, 1, b"x")) is None
 
 
 def test_a_comment_of_another_program_in_exif_is_a_text_as_well() -> None:

@@ -17,13 +17,13 @@ from typing import Any, Final, cast
 from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
 from ..limits import Limits
 from .json import check_depth
-from .pixels import Pixels, read_alpha, write_png
+from .pixels import Pixels, Plane, read_alpha, write_png
 from .png import SIGNATURE, header, read_text, with_text
 from .signature import TEST_SEED, sign
 from .stealth import read_stealth, with_stealth
 from .webp import is_webp, read_webp_text, with_webp_text
 
-__all__ = ["Metadata", "Place", "copies", "read_metadata", "with_metadata", "write_picture"]
+__all__ = ["Metadata", "Place", "copies", "hidden_metadata", "read_metadata", "with_metadata", "write_picture"]
 
 _KEYWORDS: Final = ("Title", "Description", "Software", "Source", "Generation_time", "Generation time", "Comment")
 _SECONDS: Final = re.compile(r"\d{1,9}(?:\.\d{1,40})?(?=s?\Z)")
@@ -123,7 +123,7 @@ class Metadata:
 
 def read_metadata(data: bytes, limits: Limits = Limits()) -> Metadata | None:
     """What a PNG or WebP says: by the first place that has something of the service's, else by the first that has any text;
-    None if none has. Alpha of a PNG is unpacked only if its text chunks do not do. Of a WebP alpha is not looked at.
+    None if none has. Alpha of a PNG is unpacked only if its text chunks do not do; of a WebP see `hidden_metadata`.
 
     Raises:
         LimitExceeded: it is larger than ``limits`` allow.
@@ -138,6 +138,20 @@ def read_metadata(data: bytes, limits: Limits = Limits()) -> Metadata | None:
 def copies(data: bytes, limits: Limits = Limits()) -> list[Metadata]:
     """What each place says, for whoever trusts one more than another. Raises what `read_metadata` raises."""
     return [found for found in (_outside(data, limits), _inside(data, limits)) if found is not None]
+
+
+def hidden_metadata(alpha: Plane, limits: Limits = Limits()) -> Metadata | None:
+    """What alpha says, for pictures that others unpack, as lossless WebP; None if it says nothing.
+
+    Raises:
+        LimitExceeded: it is larger than ``limits`` allow.
+        RemoteProtocolError: the copy is damaged.
+    """
+    content = read_stealth(alpha, limits)
+    if content is None:
+        return None
+    document = _object(content, limits, "its copy in alpha")
+    return Metadata({keyword: _text(value) for keyword, value in document.items()}, Place.ALPHA)
 
 
 def with_metadata(data: bytes, metadata: Metadata, limits: Limits = Limits()) -> bytes:
@@ -190,11 +204,7 @@ def _inside(data: bytes, limits: Limits) -> Metadata | None:
     head = header(data, limits)
     if (head.depth, head.colour, head.interlaced) != (8, 6, False) or (alpha := read_alpha(data, limits)) is None:
         return None
-    content = read_stealth(alpha, limits)
-    if content is None:
-        return None
-    document = _object(content, limits, "its copy in alpha")
-    return Metadata({keyword: _text(value) for keyword, value in document.items()}, Place.ALPHA)
+    return hidden_metadata(alpha, limits)
 
 
 def _from_tags(tags: Mapping[str, str], limits: Limits) -> dict[str, str]:
