@@ -1,0 +1,87 @@
+"""Images: asked for, altered, looked at. Facts: image.
+
+`generate` takes a prompt and what may be wished for with it; what a model does not take is refused before anything is
+sent. Images go in and come out as bytes. All names are found when they are first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .answers import Image
+    from .choices import (
+        ControlNetModel,
+        ImageGenerationType,
+        ImageResolution,
+        ImageSampler,
+        NoiseSchedule,
+        QualityPreset,
+        UCPreset,
+    )
+    from .features import Character, ControlNet, EncodedVibe, Position, Reference, Vibe
+    from .generation import Drawing, generate
+    from .generations import FAMILIES, Family, Generation
+    from .models import MODELS, Facts, ImageModel
+    from .parameters import Options, Parameters
+    from .preset import ImagePreset
+    from .prompting import with_quality_tags, with_uc_preset
+    from .request import ImageRequest, image_request
+    from .rules import check
+else:
+    from ..lazy import finder
+
+    _HOMES = {
+        "answers": "Image",
+        "choices": (
+            "ControlNetModel ImageGenerationType ImageResolution ImageSampler NoiseSchedule QualityPreset UCPreset"
+        ),
+        "features": "Character ControlNet EncodedVibe Position Reference Vibe",
+        "generation": "Drawing generate",
+        "generations": "FAMILIES Family Generation",
+        "models": "MODELS Facts ImageModel",
+        "parameters": "Options Parameters",
+        "preset": "ImagePreset",
+        "prompting": "with_quality_tags with_uc_preset",
+        "request": "ImageRequest image_request",
+        "rules": "check",
+    }
+
+    __getattr__ = finder(__name__, _HOMES)
+
+    def __dir__():
+        return sorted({*globals(), *__all__})
+
+
+__all__ = [
+    "FAMILIES",
+    "MODELS",
+    "Character",
+    "ControlNet",
+    "ControlNetModel",
+    "Drawing",
+    "EncodedVibe",
+    "Facts",
+    "Family",
+    "Generation",
+    "Image",
+    "ImageGenerationType",
+    "ImageModel",
+    "ImagePreset",
+    "ImageRequest",
+    "ImageResolution",
+    "ImageSampler",
+    "NoiseSchedule",
+    "Options",
+    "Parameters",
+    "Position",
+    "QualityPreset",
+    "Reference",
+    "UCPreset",
+    "Vibe",
+    "check",
+    "generate",
+    "image_request",
+    "with_quality_tags",
+    "with_uc_preset",
+]
