@@ -38,7 +38,8 @@ FLOORS = (
     ("exchange", "nai_proto.exchange nai_proto.wire nai_proto.heads nai_proto.body"),
     (
         "vocabulary",
-        "nai_proto.account nai_proto.objects nai_proto.text nai_proto.tokenizers nai_proto.openai nai_proto.image",
+        "nai_proto.account nai_proto.objects nai_proto.text nai_proto.tokenizers nai_proto.openai nai_proto.image "
+        "nai_proto.voice",
     ),
     ("library", "nai_proto.library"),
     ("emulator", "nai_proto.emulator"),

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from .prompting import with_quality_tags, with_uc_preset
     from .request import ImageRequest, image_request
     from .rules import check
+    from .suggestions import JapaneseTag, Tag, suggest_tags
+    from .tools import Annotator, DirectorTool, Emotion, annotate, augment, classify, encode_vibe, upscale
 else:
     from ..lazy import finder
 
@@ -45,6 +47,8 @@ else:
         "prompting": "with_quality_tags with_uc_preset",
         "request": "ImageRequest image_request",
         "rules": "check",
+        "suggestions": "JapaneseTag Tag suggest_tags",
+        "tools": "Annotator DirectorTool Emotion annotate augment classify encode_vibe upscale",
     }
 
     __getattr__ = finder(__name__, _HOMES)
@@ -56,10 +60,13 @@ else:
 __all__ = [
     "FAMILIES",
     "MODELS",
+    "Annotator",
     "Character",
     "ControlNet",
     "ControlNetModel",
+    "DirectorTool",
     "Drawing",
+    "Emotion",
     "EncodedVibe",
     "Facts",
     "Family",
@@ -71,17 +78,25 @@ __all__ = [
     "ImageRequest",
     "ImageResolution",
     "ImageSampler",
+    "JapaneseTag",
     "NoiseSchedule",
     "Options",
     "Parameters",
     "Position",
     "QualityPreset",
     "Reference",
+    "Tag",
     "UCPreset",
     "Vibe",
+    "annotate",
+    "augment",
     "check",
+    "classify",
+    "encode_vibe",
     "generate",
     "image_request",
+    "suggest_tags",
+    "upscale",
     "with_quality_tags",
     "with_uc_preset",
 ]

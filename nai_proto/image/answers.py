@@ -15,7 +15,7 @@ from ..http import Head
 from ..limits import Limits
 from .sources import image_type
 
-__all__ = ["IMAGE_TYPES", "Image", "Pictures"]
+__all__ = ["IMAGE_TYPES", "Image", "Picture", "Pictures"]
 
 Format: TypeAlias = Literal["png", "webp", "jpeg"]
 
@@ -74,9 +74,15 @@ class Pictures:
     seed: int | None = None
 
     def __call__(self, where: str, head: Head, limits: Limits, /) -> BodyReader[tuple[Image, ...]]:  # noqa: ARG002 -- a ReaderFactory
-        return BodyReader(lambda body: self._images(body, where, limits), limits)
+        return BodyReader(lambda body: self.images(body, where, limits), limits)
 
-    def _images(self, body: bytes, where: str, limits: Limits) -> tuple[Image, ...]:
+    def images(self, body: bytes, where: str, limits: Limits) -> tuple[Image, ...]:
+        """The images in a body.
+
+        Raises:
+            RemoteProtocolError: it holds none; LimitExceeded, or Truncated, says so of an archive.
+            StreamError: it says what went wrong.
+        """
         if body.startswith(b"PK"):
             members = enumerate(unzip(body, limits))
             images = [Image(bytes(one.data), one.name, self._seed(at), at) for at, one in members]
@@ -103,3 +109,11 @@ class Pictures:
 
     def _seed(self, sample: int) -> int | None:
         return None if self.seed is None else self.seed + sample
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Reads one image, in any of these forms; of several the first."""
+
+    def __call__(self, where: str, head: Head, limits: Limits, /) -> BodyReader[Image]:  # noqa: ARG002 -- a ReaderFactory
+        return BodyReader(lambda body: Pictures().images(body, where, limits)[0], limits)
