@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .answers import Image
+    from .caching import cache_key, form, generate_cached
     from .choices import (
         ControlNetModel,
         ImageGenerationType,
@@ -35,6 +36,7 @@ else:
 
     _HOMES = {
         "answers": "Image",
+        "caching": "cache_key form generate_cached",
         "choices": (
             "ControlNetModel ImageGenerationType ImageResolution ImageSampler NoiseSchedule QualityPreset UCPreset"
         ),
@@ -90,10 +92,13 @@ __all__ = [
     "Vibe",
     "annotate",
     "augment",
+    "cache_key",
     "check",
     "classify",
     "encode_vibe",
+    "form",
     "generate",
+    "generate_cached",
     "image_request",
     "suggest_tags",
     "upscale",

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Generic, Never, TypeVar
 from ..codecs.json import encode
 from ..exchange.endpoints import Parameters, build, endpoint
 from ..exchange.operation import Operation
-from ..http import Headers
+from ..http import Headers, Request
 from .answers import IMAGE_TYPES, Image, Pictures
-from .request import image_request
+from .request import ImageRequest, image_request
 
 if TYPE_CHECKING:
     from typing import Unpack
 
     from .parameters import Options
 
-__all__ = ["Drawing", "generate"]
+__all__ = ["Drawing", "drawing", "generate"]
 
 E_co = TypeVar("E_co", covariant=True)
 R_co = TypeVar("R_co", covariant=True)
@@ -42,8 +42,20 @@ def generate(prompt: str, **options: Unpack[Options]) -> Drawing[Never, tuple[Im
         LocalProtocolError: something is not for this model or does not go together, or a fact of an unlisted model is
             needed and not known.
     """
-    request = image_request(prompt, **options)
-    headers = Headers.of(content_type="application/json", accept="*/*")
-    asked = build(endpoint("generate_image"), Parameters(body=encode(request.body)), headers)
+    return drawing(image_request(prompt, **options))
+
+
+def drawing(request: ImageRequest, form: tuple[str, bytes] | None = None) -> Drawing[Never, tuple[Image, ...]]:
+    """The operation of a request: as JSON, or as the form that was made of it (`caching`)."""
+    asked = _asked("generate_image", request, "*/*", form)
+    return Drawing(asked, _whole(request), seed=request.seed)
+
+
+def _asked(name: str, request: ImageRequest, accept: str, form: tuple[str, bytes] | None) -> Request:
+    content_type, body = form or ("application/json", encode(request.body))
+    return build(endpoint(name), Parameters(body=body), Headers.of(content_type=content_type, accept=accept))
+
+
+def _whole(request: ImageRequest) -> tuple[tuple[str, Pictures], ...]:
     reader = Pictures(request.seed)
-    return Drawing(asked, tuple((each, reader) for each in IMAGE_TYPES), seed=request.seed)
+    return tuple((each, reader) for each in IMAGE_TYPES)
