@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         UCPreset,
     )
     from .features import Character, ControlNet, EncodedVibe, Position, Reference, Vibe
-    from .generation import Drawing, generate
+    from .generation import Drawing, generate, generate_stream
     from .generations import FAMILIES, Family, Generation
     from .models import MODELS, Facts, ImageModel
     from .parameters import Options, Parameters
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .prompting import with_quality_tags, with_uc_preset
     from .request import ImageRequest, image_request
     from .rules import check
+    from .stream import Drawn, Step
     from .suggestions import JapaneseTag, Tag, suggest_tags
     from .tools import Annotator, DirectorTool, Emotion, annotate, augment, classify, encode_vibe, upscale
 else:
@@ -41,7 +42,7 @@ else:
             "ControlNetModel ImageGenerationType ImageResolution ImageSampler NoiseSchedule QualityPreset UCPreset"
         ),
         "features": "Character ControlNet EncodedVibe Position Reference Vibe",
-        "generation": "Drawing generate",
+        "generation": "Drawing generate generate_stream",
         "generations": "FAMILIES Family Generation",
         "models": "MODELS Facts ImageModel",
         "parameters": "Options Parameters",
@@ -49,6 +50,7 @@ else:
         "prompting": "with_quality_tags with_uc_preset",
         "request": "ImageRequest image_request",
         "rules": "check",
+        "stream": "Drawn Step",
         "suggestions": "JapaneseTag Tag suggest_tags",
         "tools": "Annotator DirectorTool Emotion annotate augment classify encode_vibe upscale",
     }
@@ -68,6 +70,7 @@ __all__ = [
     "ControlNetModel",
     "DirectorTool",
     "Drawing",
+    "Drawn",
     "Emotion",
     "EncodedVibe",
     "Facts",
@@ -87,6 +90,7 @@ __all__ = [
     "Position",
     "QualityPreset",
     "Reference",
+    "Step",
     "Tag",
     "UCPreset",
     "Vibe",
@@ -99,6 +103,7 @@ __all__ = [
     "form",
     "generate",
     "generate_cached",
+    "generate_stream",
     "image_request",
     "suggest_tags",
     "upscale",
