@@ -33,6 +33,10 @@ class Limits:
     "All members of a ZIP after inflating. Eight pictures of 3 MP in which nothing compresses have 101 MB."
     archive_members: int = 64
     "Members of a ZIP. The service sends at most eight pictures in one answer (image §12)."
+    pixels: int = 16_777_216
+    "Pixels of one picture. The largest that the service makes is one of 3 MP at twice its size: 12.6 MP (image §2.4)."
+    picture_text: int = 16_777_216
+    "All text in one picture after inflating. Vibes stand in it: 65 kB each, or whole pictures before V4 (image §8.1)."
     json_depth: int = 128
     "Levels of nesting in JSON. The service's own answers stay under 20; stories made by people under 64."
     document_depth: int = 64

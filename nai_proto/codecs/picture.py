@@ -1,0 +1,249 @@
+"""What a picture says of how it was made: one value, whichever place of the file holds it (image §8).
+
+A picture of the service says it up to twice: in text chunks (PNG) or EXIF (WebP), and in the lowest bits of alpha, which
+outlive what many websites do to text. All copies are dictionaries of texts, and so is `Metadata`: nothing that was read is
+lost when it is written, be it known or not.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
+from ..limits import Limits
+from .json import check_depth
+from .pixels import Pixels, read_alpha, write_png
+from .png import SIGNATURE, header, read_text, with_text
+from .signature import TEST_SEED, sign
+from .stealth import read_stealth, with_stealth
+from .webp import is_webp, read_webp_text, with_webp_text
+
+__all__ = ["Metadata", "Place", "copies", "read_metadata", "with_metadata", "write_picture"]
+
+_KEYWORDS: Final = ("Title", "Description", "Software", "Source", "Generation_time", "Generation time", "Comment")
+_SECONDS: Final = re.compile(r"\d{1,9}(?:\.\d{1,40})?(?=s?\Z)")
+_TAGS: Final = {"DocumentName": "Title", "ImageDescription": "Description"}
+_OTHER_TAGS: Final = ("Artist", "Copyright")
+_COMMENT: Final = "UserComment"
+
+
+class Place(enum.Enum):
+    """Where in a file it stands."""
+
+    TEXT = "text"
+    "Text chunks of a PNG (image §8.1)."
+    EXIF = "EXIF"
+    "EXIF of a WebP (image §8.2)."
+    ALPHA = "alpha"
+    "The lowest bits of alpha (image §8.3)."
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a picture says. The repr leaves out prompts, and whatever else could be somebody's text."""
+
+    texts: Mapping[str, str] = field(repr=False)
+    "By keyword, in the file's order; other programs have keywords of their own."
+    place: Place = field(default=Place.TEXT, compare=False)
+    "Where it was found."
+
+    @staticmethod
+    def of(
+        comment: Mapping[str, Any],
+        *,
+        description: str | None,
+        source: str | None,
+        seconds: float | None = None,
+        title: str = "AI generated image",
+    ) -> Metadata:
+        """As the service writes it, its keys in the order of image §8.1; None leaves one out.
+
+        Raises:
+            LocalProtocolError: the comment has no form in JSON.
+        """
+        texts = {
+            "Title": title,
+            "Description": description,
+            "Software": "NovelAI",
+            "Source": source,
+            "Generation_time": None if seconds is None else str(seconds),
+            "Comment": _dumped(comment),
+        }
+        return Metadata({keyword: text for keyword, text in texts.items() if text is not None})
+
+    @property
+    def title(self) -> str | None:
+        """``AI generated image``, say."""
+        return self.texts.get("Title")
+
+    @property
+    def description(self) -> str | None:
+        """The prompt."""
+        return self.texts.get("Description")
+
+    @property
+    def software(self) -> str | None:
+        """``NovelAI``."""
+        return self.texts.get("Software")
+
+    @property
+    def source(self) -> str | None:
+        """The model, by a name of its own and a hash (image §8.1)."""
+        return self.texts.get("Source")
+
+    @property
+    def comment(self) -> str | None:
+        """The parameters, as JSON."""
+        return self.texts.get("Comment")
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took, if that is said in a form that is known: both spellings of the keyword are."""
+        said = _SECONDS.match(self.texts.get("Generation_time") or self.texts.get("Generation time") or "")
+        return None if said is None else float(said[0])
+
+    def parameters(self, limits: Limits = Limits()) -> dict[str, Any]:
+        """What the comment holds; empty if there is none.
+
+        Raises:
+            LimitExceeded: it is nested deeper than `Limits.json_depth`.
+            RemoteProtocolError: it is no JSON object.
+        """
+        return _object(self.comment, limits, "its comment") if self.comment is not None else {}
+
+    def signed(self, pixels: Pixels, seed: bytes = TEST_SEED, *, alpha: bool = False) -> Metadata:
+        """The same with a signature in its comment. Arguments and errors as `sign` has them."""
+        return Metadata({**self.texts, "Comment": sign(pixels, self.comment or "{}", seed, alpha=alpha)}, self.place)
+
+
+def read_metadata(data: bytes, limits: Limits = Limits()) -> Metadata | None:
+    """What a PNG or WebP says: by the first place that has something of the service's, else by the first that has any text;
+    None if none has. Alpha of a PNG is unpacked only if its text chunks do not do. Of a WebP alpha is not looked at.
+
+    Raises:
+        LimitExceeded: it is larger than ``limits`` allow.
+        RemoteProtocolError: it is neither PNG nor WebP, or a place that is looked at is damaged.
+    """
+    found = _outside(data, limits)
+    if found is not None and found.texts.keys() & {*_KEYWORDS}:
+        return found
+    return _inside(data, limits) or found
+
+
+def copies(data: bytes, limits: Limits = Limits()) -> list[Metadata]:
+    """What each place says, for whoever trusts one more than another. Raises what `read_metadata` raises."""
+    return [found for found in (_outside(data, limits), _inside(data, limits)) if found is not None]
+
+
+def with_metadata(data: bytes, metadata: Metadata, limits: Limits = Limits()) -> bytes:
+    """The same PNG or WebP with this instead of its own text. A copy in alpha stays what it was.
+
+    Raises:
+        LocalProtocolError: a text has no form there.
+        RemoteProtocolError: what is to be changed is damaged.
+    """
+    if is_webp(data):
+        return with_webp_text(data, _tags(metadata.texts), limits)
+    return with_text(data, metadata.texts, limits)
+
+
+def write_picture(pixels: Pixels, metadata: Metadata, *, transparent: bool = False) -> bytes:
+    """A PNG as the service makes them: RGBA, with the text in chunks and, if it fits, in alpha (image §8.3).
+
+    Args:
+        pixels: RGB or RGBA.
+        transparent: keep alpha but for its lowest bits; else it becomes opaque.
+
+    Raises:
+        LocalProtocolError: a text has no form there; or ``transparent``, and there is no alpha.
+    """
+    content = _dumped({keyword: text for keyword, text in metadata.texts.items() if keyword != "Title"}).encode()
+    try:
+        drawn = with_stealth(pixels, content, transparent=transparent)
+    except LocalProtocolError:
+        if transparent and pixels.alpha is None:
+            raise
+        drawn = pixels if transparent else pixels.with_alpha(b"\xff" * pixels.area)
+    return write_png(drawn, metadata.texts)
+
+
+def _outside(data: bytes, limits: Limits) -> Metadata | None:
+    """What stands around the pixels."""
+    if data.startswith(SIGNATURE):
+        texts, place = read_text(data, limits), Place.TEXT
+    elif is_webp(data):
+        texts, place = _from_tags(read_webp_text(data, limits), limits), Place.EXIF
+    else:
+        raise RemoteProtocolError("picture: neither PNG nor WebP")
+    return Metadata(texts, place) if texts else None
+
+
+def _inside(data: bytes, limits: Limits) -> Metadata | None:
+    """What stands in the pixels of a PNG."""
+    if not data.startswith(SIGNATURE):
+        return None
+    head = header(data, limits)
+    if (head.depth, head.colour, head.interlaced) != (8, 6, False) or (alpha := read_alpha(data, limits)) is None:
+        return None
+    content = read_stealth(alpha, limits)
+    if content is None:
+        return None
+    document = _object(content, limits, "its copy in alpha")
+    return Metadata({keyword: _text(value) for keyword, value in document.items()}, Place.ALPHA)
+
+
+def _from_tags(tags: Mapping[str, str], limits: Limits) -> dict[str, str]:
+    """The texts of EXIF; a comment that is no JSON, as other programs write it, is one of them."""
+    texts = {_TAGS.get(tag, tag): text for tag, text in tags.items() if tag not in ("Software", _COMMENT)}
+    if "Software" in tags:
+        texts["Source"] = tags["Software"]
+    if _COMMENT in tags:
+        try:
+            document = _object(tags[_COMMENT], limits, "its EXIF")
+        except LimitExceeded:
+            raise
+        except RemoteProtocolError:
+            texts[_COMMENT] = tags[_COMMENT]
+        else:
+            texts |= {keyword: _text(value) for keyword, value in document.items()}
+    return texts
+
+
+def _tags(texts: Mapping[str, str]) -> dict[str, str]:
+    """The texts as tags of EXIF: what has none of its own is in the comment."""
+    tags = {tag: texts[keyword] for tag, keyword in _TAGS.items() if texts.get(keyword)}
+    tags |= {tag: texts[tag] for tag in _OTHER_TAGS if texts.get(tag)}
+    if texts.get("Source"):
+        tags["Software"] = texts["Source"]
+    rest = {key: text for key, text in texts.items() if not (text and (key in _OTHER_TAGS or key in _TAGS.values()))}
+    return {**tags, _COMMENT: _dumped(rest)}
+
+
+def _object(text: str | bytes, limits: Limits, where: str) -> dict[str, Any]:
+    try:
+        encoded = text if isinstance(text, bytes) else text.encode()
+        check_depth(encoded, limits.json_depth)
+        document: object = json.loads(text)
+    except (UnicodeError, ValueError, RecursionError):
+        document = None
+    if isinstance(document, dict):
+        return cast("dict[str, Any]", document)
+    raise RemoteProtocolError(f"picture: {where} is no JSON object")
+
+
+def _text(value: object) -> str:
+    """A text of a copy; what should be one and is not, as JSON."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _dumped(value: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps({**value})
+    except (TypeError, ValueError, RecursionError) as error:
+        problem = type(error).__name__
+    raise LocalProtocolError(f"this cannot be written as JSON ({problem})")

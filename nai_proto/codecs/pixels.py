@@ -1,0 +1,214 @@
+"""Pixels of 8-bit RGB and RGBA pictures, out of PNG files and into them, by the standard library alone.
+
+A row is filtered by what stands left of it, above, or both. Channels never mix, so each is undone on its own: whoever needs
+only alpha, as the stealth copy does, pays for one. Bytes are added many at once inside one large integer; the two filters
+that look at the byte just made (average and Paeth) go byte by byte, at about a tenth of a microsecond each.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from ..errors import LocalProtocolError, RemoteProtocolError
+from ..limits import Limits
+from .png import SIGNATURE, Header, chunk, chunks, header, with_text
+
+__all__ = ["Pixels", "Plane", "read_alpha", "read_pixels", "write_png"]
+
+_CHANNELS: Final = {2: 3, 6: 4}
+_LEVEL: Final = 1  # drawings compress well at any level, noise at none
+
+
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """A picture: its rows from the top, in each three bytes a pixel for red, green and blue, or four with alpha."""
+
+    width: int
+    height: int
+    data: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or self.height < 1 or len(self.data) not in (3 * self.area, 4 * self.area):
+            raise LocalProtocolError("pixels are three or four bytes each, and as many as width and height say")
+
+    @property
+    def area(self) -> int:
+        """How many pixels there are."""
+        return self.width * self.height
+
+    @property
+    def channels(self) -> int:
+        """3 for RGB, 4 for RGBA."""
+        return len(self.data) // self.area
+
+    @property
+    def rgb(self) -> bytes:
+        """The colours without alpha."""
+        if self.channels == 3:
+            return self.data
+        out = bytearray(3 * self.area)
+        for channel in range(3):
+            out[channel::3] = self.data[channel::4]
+        return bytes(out)
+
+    @property
+    def alpha(self) -> Plane | None:
+        """Alpha alone, if there is one."""
+        return Plane(self.width, self.height, self.data[3::4]) if self.channels == 4 else None
+
+    def with_alpha(self, alpha: bytes) -> Pixels:
+        """The same colours with this alpha."""
+        out = bytearray(4 * self.area)
+        for channel in range(3):
+            out[channel::4] = self.data[channel :: self.channels]
+        out[3::4] = alpha
+        return Pixels(self.width, self.height, bytes(out))
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """One channel of a picture: a byte a pixel, rows from the top."""
+
+    width: int
+    height: int
+    data: bytes = field(repr=False)
+
+
+def read_pixels(data: bytes, limits: Limits = Limits()) -> Pixels:
+    """The pixels of a PNG file.
+
+    Raises:
+        RemoteProtocolError: it is not 8-bit RGB or RGBA without interlacing, or damaged; and what `chunks` raises.
+    """
+    head, raw = _raw(data, limits)
+    channels = _CHANNELS[head.colour]
+    out = bytearray(head.width * head.height * channels)
+    for channel in range(channels):
+        out[channel::channels] = _plane(head, raw, channel)
+    return Pixels(head.width, head.height, bytes(out))
+
+
+def read_alpha(data: bytes, limits: Limits = Limits()) -> Plane | None:
+    """Alpha alone of a PNG file; None if it has none. Raises what `read_pixels` raises."""
+    if header(data, limits).colour == 2:
+        return None
+    head, raw = _raw(data, limits)
+    return Plane(head.width, head.height, _plane(head, raw, 3))
+
+
+def write_png(pixels: Pixels, texts: Mapping[str, str] | None = None) -> bytes:
+    """A PNG file with these pixels and texts. Raises what `with_text` raises."""
+    stride = pixels.width * pixels.channels
+    above = bytes(stride) + pixels.data[:-stride]
+    rows = _subtracted(pixels.data, above)
+    filtered = b"".join(b"\2" + rows[at : at + stride] for at in range(0, len(rows), stride))
+    colour = 6 if pixels.channels == 4 else 2
+    head = struct.pack(">2L5B", pixels.width, pixels.height, 8, colour, 0, 0, 0)
+    file = SIGNATURE + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(filtered, _LEVEL)) + chunk(b"IEND", b"")
+    return with_text(file, texts, Limits(pixels=pixels.area)) if texts else file
+
+
+def _raw(data: bytes, limits: Limits) -> tuple[Header, bytes]:
+    """The header, and the inflated rows, each behind the number of its filter."""
+    found = list(chunks(data, limits))
+    head = header(data, limits)
+    if head.depth != 8 or head.colour not in _CHANNELS or head.interlaced:
+        raise RemoteProtocolError("picture: only 8-bit RGB and RGBA without interlacing are read")
+    size = head.height * (1 + head.width * _CHANNELS[head.colour])
+    stream = zlib.decompressobj()
+    try:
+        raw = stream.decompress(b"".join(content for kind, content in found if kind == b"IDAT"), size + 1)
+    except zlib.error:
+        raw = b""
+    if len(raw) != size or not stream.eof:
+        raise RemoteProtocolError("picture: its pixels do not inflate to its size")
+    return head, raw
+
+
+def _plane(head: Header, raw: bytes, channel: int) -> bytes:
+    """One channel without its filters."""
+    channels = _CHANNELS[head.colour]
+    stride = 1 + head.width * channels
+    above = bytes(head.width)
+    out: list[bytes] = []
+    for at in range(0, len(raw), stride):
+        row = raw[at + 1 + channel : at + stride : channels]
+        match raw[at]:
+            case 0:
+                above = row
+            case 1:
+                above = _summed(row)
+            case 2:
+                above = _added(row, above)
+            case 3:
+                above = _averaged(row, above)
+            case 4:
+                above = _paeth(row, above)
+            case _:
+                raise RemoteProtocolError("picture: a row has a filter that there is not")
+        out.append(above)
+    return b"".join(out)
+
+
+# ---- bytes as digits of one large integer: without their highest bits no sum carries into the next
+
+
+def _added(a: bytes, b: bytes) -> bytes:
+    high = int.from_bytes(b"\x80" * len(a))
+    return _sum(int.from_bytes(a), int.from_bytes(b), high).to_bytes(len(a))
+
+
+def _subtracted(a: bytes, b: bytes) -> bytes:
+    high = int.from_bytes(b"\x80" * len(a))
+    x, y = int.from_bytes(a), int.from_bytes(b)
+    return (((x | high) - (y & ~high)) ^ ((x ^ ~y) & high)).to_bytes(len(a))
+
+
+def _summed(row: bytes) -> bytes:
+    """Each byte with all before it: first those one before, then of what came out those two before, four, eight."""
+    high = int.from_bytes(b"\x80" * len(row), "little")
+    all_bits = (1 << 8 * len(row)) - 1
+    total, step = int.from_bytes(row, "little"), 1
+    while step < len(row):
+        total = _sum(total, total << 8 * step & all_bits, high)
+        step *= 2
+    return total.to_bytes(len(row), "little")
+
+
+def _sum(x: int, y: int, high: int) -> int:
+    return ((x & ~high) + (y & ~high)) ^ ((x ^ y) & high)
+
+
+# ---- byte by byte
+
+
+def _averaged(row: bytes, above: bytes) -> bytes:
+    out = bytearray()
+    left = 0
+    for byte, up in zip(row, above, strict=True):
+        left = byte + (left + up >> 1) & 0xFF
+        out.append(left)
+    return bytes(out)
+
+
+def _paeth(row: bytes, above: bytes) -> bytes:
+    """The neighbour that is nearest to left + up - corner; of equals left, then up."""
+    out = bytearray()
+    left = corner = 0
+    for byte, up in zip(row, above, strict=True):
+        across, down = up - corner, left - corner
+        far = abs(across + down)
+        across, down = abs(across), abs(down)
+        if across <= down and across <= far:
+            left = byte + left & 0xFF
+        elif down <= far:
+            left = byte + up & 0xFF
+        else:
+            left = byte + corner & 0xFF
+        corner = up
+        out.append(left)
+    return bytes(out)

@@ -1,0 +1,125 @@
+"""The copy of a picture's text in the lowest bits of its alpha channel (image §8.3).
+
+Bits run down the columns, the highest of each byte first: a mark, the length in bits, and that much gzip. What follows may
+be an error correction of the colours, which is neither written nor read. Eyes see nothing of all this; a picture that is
+saved with losses, or whose alpha is touched, has no copy any more.
+
+Bits are turned into bytes, and back, by way of one large integer: linear, at a few nanoseconds a pixel. Only the columns
+that hold the copy are looked at.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Final
+
+from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
+from ..limits import Limits
+from .pixels import Pixels, Plane
+
+__all__ = ["read_stealth", "stealth_room", "with_stealth"]
+
+_PACKED: Final = b"stealth_pngcomp"
+_PLAIN: Final = b"stealth_pnginfo"  # other tools write it (image §8.3)
+_HEAD: Final = len(_PACKED) + 4
+_END: Final = b"\xff\xff\xff\xff"  # no error correction follows
+_GZIP: Final = zlib.MAX_WBITS | 16
+_LEVEL: Final = 9
+
+_DIGITS: Final = bytes(48 + (byte & 1) for byte in range(256))  # a byte of alpha to the digit of its bit
+_ALPHAS: Final = bytes(0xFE | (byte & 1) for byte in range(256))  # and that digit to alpha
+_NO_BIT: Final = bytes(byte & 0xFE for byte in range(256))
+
+
+def read_stealth(alpha: Plane, limits: Limits = Limits()) -> bytes | None:
+    """What the copy holds, unpacked; None if the picture has no copy.
+
+    Args:
+        alpha: as `read_alpha` or `Pixels.alpha` gives it.
+
+    Raises:
+        LimitExceeded: it holds more than `Limits.picture_text`.
+        RemoteProtocolError: it is damaged.
+    """
+    head = _bytes(alpha, 0, _HEAD)
+    mark, size = head[: len(_PACKED)], int.from_bytes(head[len(_PACKED) :])
+    if len(head) < _HEAD or mark not in (_PACKED, _PLAIN):
+        return None
+    if size % 8 or 8 * _HEAD + size > len(alpha.data):
+        raise _wrong("it is longer than the picture, or not of whole bytes")
+    if size // 8 > limits.picture_text:
+        raise LimitExceeded("picture text", limit=limits.picture_text, value=size // 8)
+    content = _bytes(alpha, _HEAD, size // 8)
+    return content if mark == _PLAIN else _inflated(content, limits)
+
+
+def with_stealth(pixels: Pixels, content: bytes, *, transparent: bool = False) -> Pixels:
+    """The picture with a copy of this in alpha; `read_stealth` gives it back. gzip's bytes differ between its versions.
+
+    Args:
+        pixels: RGB or RGBA.
+        content: the copy, unpacked: JSON in UTF-8.
+        transparent: keep alpha but for its lowest bits, and those only where the copy stands. Else alpha becomes opaque,
+            as the service's writer has it (image §8.3).
+
+    Raises:
+        LocalProtocolError: it does not fit, as `stealth_room` says; or ``transparent``, and there is no alpha.
+    """
+    if transparent and pixels.alpha is None:
+        raise LocalProtocolError("a picture without alpha has nothing to keep of it")
+    packed = zlib.compress(content, _LEVEL, _GZIP)
+    bits = _PACKED + (8 * len(packed)).to_bytes(4) + packed
+    if len(packed) > stealth_room(pixels.width, pixels.height):
+        raise LocalProtocolError(f"a copy of {len(packed)} bytes does not fit into {pixels.area} pixels")
+    bits += _END[: (pixels.area - 8 * len(bits)) // 8]
+    digits = f"{int.from_bytes(bits):0{8 * len(bits)}b}".encode()
+    old = _down(pixels.alpha) if pixels.alpha is not None and transparent else b"\xff" * pixels.area
+    new = _or(old[: len(digits)].translate(_NO_BIT), digits) + old[len(digits) :]
+    if not transparent:
+        new = new.translate(_ALPHAS)
+    return pixels.with_alpha(_down(Plane(pixels.height, pixels.width, new)))
+
+
+def stealth_room(width: int, height: int) -> int:
+    """How many bytes of gzip a picture has room for; less than none in the smallest."""
+    return width * height // 8 - _HEAD
+
+
+def _bytes(alpha: Plane, skip: int, count: int) -> bytes:
+    """``count`` bytes behind the first ``skip``, or as many as there are."""
+    first, last = 8 * skip, min(8 * (skip + count), len(alpha.data) // 8 * 8)
+    if last <= first:
+        return b""
+    start, stop = first // alpha.height, -(-last // alpha.height)
+    columns = b"".join(alpha.data[x :: alpha.width] for x in range(start, stop))
+    digits = columns[first - start * alpha.height : last - start * alpha.height].translate(_DIGITS)
+    return int(digits, 2).to_bytes(len(digits) // 8)
+
+
+def _down(plane: Plane) -> bytes:
+    """Column by column what is there row by row; of the plane turned over its diagonal, the way back."""
+    return b"".join(plane.data[x :: plane.width] for x in range(plane.width))
+
+
+def _or(alpha: bytes, digits: bytes) -> bytes:
+    """Alpha without lowest bits, with those of the digits."""
+    ones = int.from_bytes(digits) & int.from_bytes(b"\1" * len(digits))
+    return (int.from_bytes(alpha) | ones).to_bytes(len(alpha))
+
+
+def _inflated(packed: bytes, limits: Limits) -> bytes:
+    stream = zlib.decompressobj(_GZIP)
+    try:
+        content = stream.decompress(packed, limits.picture_text + 1)
+    except zlib.error:
+        pass
+    else:
+        if len(content) > limits.picture_text:
+            raise LimitExceeded("picture text", limit=limits.picture_text, value=len(content))
+        if stream.eof and not stream.unused_data:
+            return content
+    raise _wrong("it does not inflate")
+
+
+def _wrong(problem: str) -> RemoteProtocolError:
+    return RemoteProtocolError(f"picture: its copy in alpha: {problem}")

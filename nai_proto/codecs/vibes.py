@@ -1,0 +1,259 @@
+"""Vibe files of the website, ``.naiv4vibe`` and ``.naiv4vibebundle``, read and written without loss (image §8.5).
+
+A vibe is its document, checked once, with typed views of what is known: what is not known yet is written as it was read.
+Pictures and encodings stand in it as base64, and its id is a hash of that text, so the text is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final, Literal, NoReturn, cast
+
+import msgspec
+
+from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
+from ..limits import Limits
+from . import fast
+from .box import write_json
+from .json import check_depth, converted
+
+__all__ = ["UNKNOWN_KEY", "Vibe", "VibeBundle", "encoding_key", "read_vibe_file", "write_vibe_file"]
+
+UNKNOWN_KEY: Final = "unknown"
+"""The key of the one encoding in a vibe that is nothing else."""
+
+_VIBE: Final = "novelai-vibe-transfer"
+_BUNDLE: Final = "novelai-vibe-transfer-bundle"
+
+
+class _Encoding(msgspec.Struct):
+    encoding: str
+    params: dict[str, Any] = {}
+
+
+class _Import(msgspec.Struct):
+    model: str | None = None
+    information_extracted: float | None = None
+    strength: float | None = None
+
+
+class _Document(msgspec.Struct):
+    """The shape of a vibe; other keys are not looked at."""
+
+    identifier: Literal["novelai-vibe-transfer"]
+    version: int
+    type: Literal["image", "encoding"]
+    id: str
+    encodings: dict[str, dict[str, _Encoding]] = {}
+    image: str | None = None
+    name: str | None = None
+    thumbnail: str | None = None
+    createdAt: float | None = None  # noqa: N815
+    importInfo: _Import | None = None  # noqa: N815
+
+
+class _BundleDocument(msgspec.Struct):
+    identifier: Literal["novelai-vibe-transfer-bundle"]
+    version: int
+    vibes: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Vibe:
+    """One vibe. The repr leaves pictures and encodings out.
+
+    Raises:
+        RemoteProtocolError: the document is not of the shape that image §8.5 has.
+    """
+
+    document: Mapping[str, Any] = field(repr=False)
+    "The whole file as JSON; not to be changed."
+    id: str = field(init=False, compare=False)
+    "Hex SHA-256 of the base64 that it is about: the picture's or, of a mere encoding, that."
+    _known: _Document = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        known = converted(dict(self.document), _Document, where="vibe")
+        object.__setattr__(self, "_known", known)
+        object.__setattr__(self, "id", known.id)
+
+    @staticmethod
+    def of_image(image: bytes, *, created_at: int, thumbnail: bytes | None = None) -> Vibe:
+        """A vibe of a picture, without encodings yet.
+
+        Args:
+            image: PNG, JPEG or WebP.
+            created_at: milliseconds since 1970.
+            thumbnail: a JPEG.
+        """
+        text = fast.encode(image)
+        small = {} if thumbnail is None else {"thumbnail": f"data:image/jpeg;base64,{fast.encode(thumbnail)}"}
+        return _made("image", text, {"image": text}, {}, small, created_at)
+
+    @staticmethod
+    def of_encoding(encoding: bytes, model_key: str, *, created_at: int) -> Vibe:
+        """A vibe that is nothing but an encoding, of unknown parameters.
+
+        Args:
+            encoding: what ``/ai/encode-vibe`` answered.
+            model_key: ``v4full``, ``v4curated``, ``v4-5full`` or ``v4-5curated``.
+            created_at: milliseconds since 1970.
+        """
+        text = fast.encode(encoding)
+        encodings: dict[str, Any] = {model_key: {UNKNOWN_KEY: {"encoding": text, "params": {}}}}
+        return _made("encoding", text, {}, encodings, {}, created_at)
+
+    @property
+    def name(self) -> str:
+        """What it is called: unless somebody named it, the first and last six of the id."""
+        return self._known.name or _default_name(self.id)
+
+    @property
+    def image(self) -> bytes | None:
+        """The picture, if it has one. Raises RemoteProtocolError for damaged base64."""
+        return None if self._known.image is None else _decoded(self._known.image)
+
+    @property
+    def created_at(self) -> int | None:
+        """Milliseconds since 1970."""
+        return None if self._known.createdAt is None else int(self._known.createdAt)
+
+    @property
+    def strength(self) -> float | None:
+        """How strongly it is meant to act."""
+        return self._known.importInfo.strength if self._known.importInfo else None
+
+    @property
+    def information_extracted(self) -> float | None:
+        """What it is meant to be encoded with, from 0 to 1."""
+        return self._known.importInfo.information_extracted if self._known.importInfo else None
+
+    @property
+    def intact(self) -> bool:
+        """Is the id that of the picture, or of one of the encodings?"""
+        if self._known.type == "image":
+            texts = [self._known.image or ""]
+        else:
+            texts = [found.encoding for model in self._known.encodings.values() for found in model.values()]
+        return self.id in map(_hash, texts)
+
+    def encoding(self, model_key: str, information_extracted: float | None = None) -> bytes | None:
+        """What the service made of it for a model, or None if that has to be asked for (and paid).
+
+        Args:
+            model_key: ``v4full``, ``v4curated``, ``v4-5full`` or ``v4-5curated``.
+            information_extracted: from 0 to 1; None for any, as a vibe that is only an encoding fits whatever is wanted.
+
+        Raises:
+            RemoteProtocolError: its base64 is damaged.
+        """
+        found = self._known.encodings.get(model_key, {})
+        if information_extracted is None:
+            texts = [item.encoding for item in found.values()]
+        else:
+            keys = (encoding_key(information_extracted), UNKNOWN_KEY)
+            texts = [found[key].encoding for key in keys if key in found]
+        return _decoded(texts[0]) if texts else None
+
+    def with_encoding(self, model_key: str, information_extracted: float, encoding: bytes) -> Vibe:
+        """The same vibe with one more encoding, or a newer one."""
+        models: dict[str, Any] = dict(self.document.get("encodings") or {})
+        item = {"encoding": fast.encode(encoding), "params": {"information_extracted": information_extracted}}
+        models[model_key] = {**models.get(model_key, {}), encoding_key(information_extracted): item}
+        return Vibe({**self.document, "encodings": models})
+
+
+@dataclass(frozen=True, slots=True)
+class VibeBundle:
+    """Several vibes in one file."""
+
+    vibes: tuple[Vibe, ...]
+    rest: Mapping[str, Any] = field(default_factory=lambda: {"identifier": _BUNDLE, "version": 1}, repr=False)
+    "The file's other keys."
+
+
+def read_vibe_file(data: bytes, limits: Limits = Limits()) -> Vibe | VibeBundle:
+    """A ``.naiv4vibe`` or ``.naiv4vibebundle`` file; which of the two, it says itself.
+
+    Raises:
+        LimitExceeded: it is larger than `Limits.body` or deeper than `Limits.json_depth`.
+        RemoteProtocolError: it is neither.
+    """
+    if len(data) > limits.body:
+        raise LimitExceeded("body", limit=limits.body, value=len(data))
+    check_depth(data, limits.json_depth)
+    try:
+        document: object = json.loads(data.decode("utf-8-sig"), parse_constant=_refused)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise RemoteProtocolError("vibe: a JSON object was expected")
+    found = cast("dict[str, Any]", document)
+    if found.get("identifier") != _BUNDLE:
+        return Vibe(found)
+    vibes = converted(found, _BundleDocument, where="vibe bundle").vibes
+    return VibeBundle(tuple(map(Vibe, vibes)), {key: value for key, value in found.items() if key != "vibes"})
+
+
+def write_vibe_file(vibes: Vibe | VibeBundle) -> bytes:
+    """The file, as compact JSON.
+
+    Raises:
+        LocalProtocolError: a document holds what JSON has no form for.
+    """
+    if isinstance(vibes, Vibe):
+        return write_json({**vibes.document})
+    return write_json({**vibes.rest, "vibes": [{**vibe.document} for vibe in vibes.vibes]})
+
+
+def encoding_key(information_extracted: float) -> str:
+    """The key of an encoding: a hash of its parameter as JavaScript writes the number.
+
+    Raises:
+        LocalProtocolError: it is not from 0 to 1.
+    """
+    if not 0 <= information_extracted <= 1:
+        raise LocalProtocolError("information_extracted is a number from 0 to 1")
+    number = Decimal(repr(round(float(information_extracted), 6))).normalize()  # so small that it has no exponent there
+    return _hash(f"information_extracted:{abs(number):f}")
+
+
+def _made(
+    kind: str,
+    text: str,
+    image: Mapping[str, Any],
+    encodings: Mapping[str, Any],
+    thumbnail: Mapping[str, Any],
+    created_at: int,
+) -> Vibe:
+    """A new document, its keys in the website's order."""
+    id_ = _hash(text)
+    head = {"identifier": _VIBE, "version": 1, "type": kind, **image, "id": id_, "encodings": encodings}
+    return Vibe({**head, "name": _default_name(id_), **thumbnail, "createdAt": created_at})
+
+
+def _default_name(id_: str) -> str:
+    return f"{id_[:6]}-{id_[-6:]}"
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        data = fast.decode(text)
+    except ValueError:
+        pass
+    else:
+        if len(text) == (len(data) + 2) // 3 * 4:
+            return data
+    raise RemoteProtocolError("vibe: base64 with padding was expected")
+
+
+def _refused(_: str) -> NoReturn:
+    raise ValueError

@@ -1,0 +1,103 @@
+"""WebP files: their chunks and their EXIF, read and written without a look at the pixels (image §8.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from ..errors import LimitExceeded, RemoteProtocolError, Truncated
+from ..limits import Limits
+from .exif import read_exif, write_exif
+
+__all__ = ["is_webp", "read_webp_text", "webp_chunks", "with_webp_text"]
+
+_RIFF: Final = 12
+_EXIF: Final = 0x08  # flags of VP8X
+_ALPHA: Final = 0x10
+
+
+def is_webp(data: bytes | bytearray | memoryview) -> bool:
+    """Does it begin as a WebP?"""
+    return bytes(data[:4]) == b"RIFF" and bytes(data[8:12]) == b"WEBP"
+
+
+def webp_chunks(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> Iterator[tuple[bytes, memoryview]]:
+    """Kind and content of every chunk; contents are views. What follows the last is no part of the picture.
+
+    Raises:
+        Truncated: the file ends too early.
+        LimitExceeded: its header claims more than `Limits.pixels`.
+        RemoteProtocolError: it is no WebP, or damaged.
+    """
+    view = memoryview(data)
+    if not is_webp(view):
+        raise _wrong("no WebP")
+    end = 8 + int.from_bytes(view[4:8], "little")
+    if end > len(view):
+        raise Truncated("picture: the WebP ends too early")
+    at = _RIFF
+    while at < end:
+        start = at + 8
+        size = int.from_bytes(view[at + 4 : start], "little")
+        if start > end or start + size > end:
+            raise _wrong("a chunk is longer than the WebP")
+        kind, content = bytes(view[at : at + 4]), view[start : start + size]
+        if at == _RIFF:
+            width, height, _ = _shape(kind, content)
+            if width * height > limits.pixels:
+                raise LimitExceeded("pixels", limit=limits.pixels, value=width * height)
+        yield kind, content
+        at = start + size + size % 2
+    if at == _RIFF:
+        raise _wrong("a WebP without a picture")
+
+
+def read_webp_text(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> dict[str, str]:
+    """The texts of its EXIF, as `read_exif` has them; none if there is none. Raises what the two raise."""
+    for kind, content in webp_chunks(data, limits):
+        if kind == b"EXIF":
+            return read_exif(content, limits)
+    return {}
+
+
+def with_webp_text(data: bytes, texts: Mapping[str, str], limits: Limits = Limits()) -> bytes:
+    """The same picture with these texts as its EXIF, in the extended form of the file.
+
+    Raises:
+        LocalProtocolError: what `write_exif` raises.
+        RemoteProtocolError: what `webp_chunks` raises.
+    """
+    kept = [(kind, bytes(content)) for kind, content in webp_chunks(data, limits) if kind != b"EXIF"]
+    kind, content = kept[0]
+    if kind != b"VP8X":
+        width, height, alpha = _shape(kind, memoryview(content))
+        size = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+        kept.insert(0, (b"VP8X", bytes((_ALPHA * alpha, 0, 0, 0)) + size))
+    first = kept[0][1]
+    kept[0] = (b"VP8X", bytes((first[0] | _EXIF,)) + first[1:])
+    return _file([*kept, (b"EXIF", write_exif(texts))])
+
+
+def _file(found: list[tuple[bytes, bytes]]) -> bytes:
+    body = bytearray(b"WEBP")
+    for kind, content in found:
+        body += kind + len(content).to_bytes(4, "little") + content + b"\0" * (len(content) % 2)
+    return b"RIFF" + len(body).to_bytes(4, "little") + bytes(body)
+
+
+def _shape(kind: bytes, content: memoryview) -> tuple[int, int, bool]:
+    """Width, height, and whether there is alpha, as the first chunk says."""
+    if kind == b"VP8X" and len(content) >= 10:
+        width, height = (int.from_bytes(content[at : at + 3], "little") + 1 for at in (4, 7))
+        return width, height, bool(content[0] & _ALPHA)
+    if kind == b"VP8L" and len(content) >= 5 and content[0] == 0x2F:
+        bits = int.from_bytes(content[1:5], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, bool(bits >> 28 & 1)
+    if kind == b"VP8 " and len(content) >= 10 and bytes(content[3:6]) == b"\x9d\x01\x2a":
+        width, height = (int.from_bytes(content[at : at + 2], "little") & 0x3FFF for at in (6, 8))
+        return width, height, False
+    raise _wrong("a WebP that begins with no picture")
+
+
+def _wrong(problem: str) -> RemoteProtocolError:
+    return RemoteProtocolError(f"picture: {problem}")

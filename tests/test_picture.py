@@ -1,0 +1,231 @@
+"""What pictures say of how they were made (image §8): found in any place, written, damaged, and never shown."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import struct
+import zlib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from nai_proto.codecs.picture import Metadata, Place, copies, read_metadata, with_metadata, write_picture
+from nai_proto.codecs.pixels import Pixels, read_pixels, write_png
+from nai_proto.codecs.png import SIGNATURE, chunk
+from nai_proto.codecs.signature import TEST_VERIFY_KEY, verify
+from nai_proto.codecs.stealth import with_stealth
+from nai_proto.codecs.webp import with_webp_text
+from nai_proto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
+from nai_proto.limits import Limits
+
+BLANK = Pixels(64, 96, bytes(64 * 96 * 4))
+PARAMETERS = {"prompt": "the harbour at night", "scale": 5.0, "seed": 7, "uc": "夜"}
+METADATA = Metadata.of(PARAMETERS, description="the harbour", source="NovelAI Diffusion V4.5 4BDE2A90", seconds=2.43)
+
+
+def a_webp() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGBA", (64, 96), (1, 2, 3, 255)).save(out, "WEBP", lossless=True)
+    return out.getvalue()
+
+
+WEBP = a_webp()
+PNG = write_png(BLANK)
+
+
+def test_a_picture_as_the_service_makes_it_says_all_twice() -> None:
+    file = write_picture(BLANK, METADATA)
+    text, alpha = copies(file)
+    assert (text.place, alpha.place) == (Place.TEXT, Place.ALPHA)
+    assert text == METADATA == read_metadata(file)
+    assert alpha.texts == {keyword: value for keyword, value in METADATA.texts.items() if keyword != "Title"}
+    assert list(text.texts) == ["Title", "Description", "Software", "Source", "Generation_time", "Comment"]
+    assert read_pixels(file).rgb == BLANK.rgb
+
+
+def test_its_fields_have_types() -> None:
+    assert METADATA.title == "AI generated image"
+    assert METADATA.description == "the harbour"
+    assert METADATA.software == "NovelAI"
+    assert METADATA.source == "NovelAI Diffusion V4.5 4BDE2A90"
+    assert METADATA.seconds == 2.43
+    assert METADATA.comment == json.dumps(PARAMETERS)
+    assert METADATA.parameters() == PARAMETERS
+    empty = Metadata({})
+    assert (empty.title, empty.description, empty.software, empty.source, empty.comment) == (None,) * 5
+    assert empty.seconds is None
+    assert empty.parameters() == {}
+
+
+@pytest.mark.parametrize("keyword", ["Generation time", "Generation_time"])
+@pytest.mark.parametrize(
+    ("said", "seconds"), [("4.0834s", 4.0834), ("2.4301666780374944", 2.4301666780374944), ("3", 3.0), ("soon", None)]
+)
+def test_the_time_is_read_in_all_spellings(keyword: str, said: str, seconds: float | None) -> None:
+    assert Metadata({keyword: said}).seconds == seconds
+
+
+def test_when_the_text_is_stripped_alpha_still_knows() -> None:
+    stripped = with_metadata(write_picture(BLANK, METADATA), Metadata({}))
+    found = read_metadata(stripped)
+    assert found is not None
+    assert (found.place, found.comment) == (Place.ALPHA, METADATA.comment)
+    noted = with_metadata(stripped, Metadata({"date:create": "2026"}))
+    found = read_metadata(noted)
+    assert found is not None
+    assert found.place is Place.ALPHA
+    assert len(copies(noted)) == 2
+
+
+def test_text_of_others_is_told_when_there_is_no_other() -> None:
+    assert read_metadata(with_metadata(PNG, Metadata({"parameters": "x"}))) == Metadata({"parameters": "x"})
+    assert read_metadata(PNG) is None
+    assert read_metadata(WEBP) is None
+    assert copies(PNG) == copies(WEBP) == []
+
+
+KEYWORDS = st.sampled_from(["Title", "Description", "Software", "Source", "Comment", "Artist", "Generation time", "ä"])
+TEXTS = st.dictionaries(
+    KEYWORDS, st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20), min_size=1
+)
+
+
+@settings(deadline=None)
+@given(TEXTS, st.sampled_from([PNG, WEBP]))
+def test_what_was_written_is_read(texts: dict[str, str], file: bytes) -> None:
+    written = with_metadata(file, Metadata(texts))
+    assert read_metadata(written) == Metadata(texts)
+    assert copies(written) == [Metadata(texts)]
+    assert with_metadata(written, Metadata(texts)) == written
+
+
+def test_a_webp_says_it_as_the_service_has_it() -> None:
+    comment = {"Comment": json.dumps(PARAMETERS), "Source": "NovelAI Diffusion", "Generation_time": "2.4"}
+    tags = {"DocumentName": "AI generated image", "Software": "NovelAI Diffusion", "UserComment": json.dumps(comment)}
+    found = read_metadata(with_webp_text(WEBP, tags))
+    assert found is not None
+    assert (found.place, found.title, found.source, found.seconds) == (
+        *(Place.EXIF, "AI generated image", "NovelAI Diffusion", 2.4),
+    )
+    assert found.parameters() == PARAMETERS
+
+
+def test_a_comment_of_another_program_in_exif_is_a_text_as_well() -> None:
+    assert read_metadata(with_webp_text(WEBP, {"UserComment": "Steps: 28"})) == Metadata({"UserComment": "Steps: 28"})
+
+
+@pytest.mark.parametrize("transparent", [False, True])
+def test_a_signed_picture_verifies_by_either_copy(transparent: bool) -> None:
+    file = write_picture(BLANK, METADATA.signed(BLANK, alpha=transparent), transparent=transparent)
+    pixels = read_pixels(file)
+    for copy in copies(file):
+        assert copy.comment is not None
+        assert verify(pixels, copy.comment, TEST_VERIFY_KEY)
+    if transparent:
+        assert pixels.alpha is not None
+        assert set(pixels.alpha.data) <= {0, 1}
+
+
+@pytest.mark.parametrize("transparent", [False, True])
+def test_a_copy_that_does_not_fit_is_left_out(transparent: bool) -> None:
+    small = Pixels(3, 3, bytes(range(36)))
+    file = write_picture(small, METADATA, transparent=transparent)
+    assert copies(file) == [METADATA]
+    alpha = read_pixels(file).alpha
+    assert alpha is not None
+    assert alpha.data == (small.data[3::4] if transparent else b"\xff" * 9)
+
+
+def test_alpha_that_is_not_there_cannot_be_kept() -> None:
+    with pytest.raises(LocalProtocolError, match="alpha"):
+        write_picture(Pixels(1, 1, b"abc"), METADATA, transparent=True)
+
+
+def test_nothing_that_somebody_wrote_is_shown() -> None:
+    for shown in (repr(METADATA), str(METADATA), f"{copies(write_picture(BLANK, METADATA))}"):
+        assert "harbour" not in shown
+        assert "夜" not in shown
+    assert pickle.loads(pickle.dumps(METADATA)) == METADATA
+
+
+def test_pictures_without_alpha_of_eight_bits_have_text_only() -> None:
+    for mode in ("RGB", "L", "P", "LA", "1", "I;16"):
+        out = io.BytesIO()
+        Image.new(mode, (4, 4)).save(out, "PNG")
+        assert read_metadata(out.getvalue()) is None
+        assert read_metadata(with_metadata(out.getvalue(), METADATA)) == METADATA
+
+
+@pytest.mark.parametrize("comment", ["", "[]", "{", "1" * 5000, '{"a": \ud800', "[" * 200])
+def test_a_comment_that_is_no_object_is_a_documented_error(comment: str) -> None:
+    with pytest.raises(RemoteProtocolError, match=r"comment|depth") as caught:
+        Metadata({"Comment": comment}).parameters()
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"\xff\xff", b"{", b'"x"', b"{" * 9999])
+def test_a_copy_that_is_no_object_is_a_documented_error(content: bytes) -> None:
+    with pytest.raises(RemoteProtocolError):
+        read_metadata(write_png(with_stealth(BLANK, content)))
+
+
+def test_what_should_be_a_text_in_a_copy_is_kept_as_json() -> None:
+    file = write_png(with_stealth(BLANK, b'{"Comment": {"seed": 1}, "Source": null}'))
+    assert read_metadata(file) == Metadata({"Comment": '{"seed": 1}', "Source": "null"})
+
+
+def test_limits_hold_for_every_place() -> None:
+    file = write_picture(BLANK, METADATA)
+    for changed in (file, with_metadata(WEBP, METADATA)):
+        with pytest.raises(LimitExceeded, match="picture text"):
+            read_metadata(changed, Limits(picture_text=50))
+        with pytest.raises(LimitExceeded, match="pixels"):
+            read_metadata(changed, Limits(pixels=64 * 96 - 1))
+    with pytest.raises(LimitExceeded, match="depth"):
+        read_metadata(write_png(with_stealth(BLANK, b'{"a":' + b"[" * 200 + b"]" * 200 + b"}")))
+    with pytest.raises(LimitExceeded, match="depth"):
+        read_metadata(with_webp_text(WEBP, {"UserComment": "[" * 200}))
+
+
+@pytest.mark.parametrize("file", [b"", b"PK\x03\x04", b"\xff\xd8\xff\xe0", b"RIFF\0\0\0\0WAVE"])
+def test_what_is_no_picture_is_told(file: bytes) -> None:
+    for read in (read_metadata, copies):
+        with pytest.raises(RemoteProtocolError, match="neither PNG nor WebP"):
+            read(file)
+    with pytest.raises(RemoteProtocolError, match="no PNG"):
+        with_metadata(file, METADATA)
+
+
+def test_what_json_cannot_hold_is_not_written() -> None:
+    nested: dict[str, object] = {}
+    nested["self"] = nested
+    for comment in (nested, {"a": object()}):
+        with pytest.raises(LocalProtocolError, match="JSON"):
+            Metadata.of(comment, description=None, source=None)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_altered_pictures_are_read_or_documented_errors(data: st.DataObject) -> None:
+    """Checksums are made right again, or nothing but they would be tried."""
+    width, height = 32, 48
+    copy = with_stealth(Pixels(width, height, bytes(width * height * 4)), b'{"Comment": "{}"}')
+    rows = b"".join(b"\0" + copy.data[at : at + 4 * width] for at in range(0, len(copy.data), 4 * width))
+    raw, text = bytearray(rows), bytearray(b"Title\0x")
+    for altered in (raw, text):
+        for _ in range(data.draw(st.integers(0, 3))):
+            at = data.draw(st.integers(0, len(altered) - 1))
+            altered[at] = data.draw(st.integers(0, 255))
+    kind = data.draw(st.sampled_from([b"tEXt", b"zTXt", b"iTXt", b"abCd"]))
+    head = struct.pack(">2L5B", width, height, 8, 6, 0, 0, 0)
+    parts = [(b"IHDR", head), (kind, bytes(text)), (b"IDAT", zlib.compress(raw, 1)), (b"IEND", b"")]
+    file = SIGNATURE + b"".join(chunk(*part) for part in parts)
+    try:
+        found = copies(file)
+        assert read_metadata(file) in (*found, None)
+    except RemoteProtocolError:
+        pass

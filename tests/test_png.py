@@ -1,0 +1,328 @@
+"""PNG files (image §8.1): chunks, text and pixels, both ways, with Pillow on the other side; damage and bombs."""
+
+from __future__ import annotations
+
+import io
+import struct
+import tracemalloc
+import zlib
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, PngImagePlugin
+
+from nai_proto.codecs.pixels import Pixels, Plane, read_alpha, read_pixels, write_png
+from nai_proto.codecs.png import SIGNATURE, Header, chunk, chunks, header, read_text, with_text
+from nai_proto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated
+from nai_proto.limits import Limits
+
+TINY = Pixels(2, 1, bytes(range(8)))
+
+
+def file_of(
+    width: int, height: int, colour: int, raw: bytes, *more: bytes, depth: int = 8, interlace: int = 0
+) -> bytes:
+    head = struct.pack(">2L5B", width, height, depth, colour, 0, 0, interlace)
+    content = zlib.compress(raw)
+    half = len(content) // 2
+    data = chunk(b"IDAT", content[:half]) + chunk(b"IDAT", content[half:])
+    return SIGNATURE + chunk(b"IHDR", head) + b"".join(more) + data + chunk(b"IEND", b"")
+
+
+@st.composite
+def pictures(draw: st.DrawFn) -> Pixels:
+    width, height, channels = draw(st.integers(1, 9)), draw(st.integers(1, 6)), draw(st.sampled_from([3, 4]))
+    size = width * height * channels
+    return Pixels(width, height, draw(st.binary(min_size=size, max_size=size)))
+
+
+KEYWORDS = st.text(st.characters(codec="latin-1", exclude_characters="\0"), min_size=1, max_size=79)
+TEXTS = st.dictionaries(KEYWORDS, st.text(st.characters(codec="utf-8", exclude_characters="\0")), max_size=4)
+
+
+# Pixels
+
+
+@given(pictures(), TEXTS)
+def test_what_was_written_is_read(picture: Pixels, texts: dict[str, str]) -> None:
+    file = write_png(picture, texts)
+    assert read_pixels(file) == picture
+    assert read_alpha(file) == picture.alpha
+    assert read_text(file) == texts
+    assert header(file) == Header(picture.width, picture.height, 8, 6 if picture.channels == 4 else 2, False)
+
+
+@given(pictures())
+def test_pillow_reads_what_is_written(picture: Pixels) -> None:
+    with Image.open(io.BytesIO(write_png(picture))) as image:
+        assert image.size == (picture.width, picture.height)
+        assert image.mode == ("RGBA" if picture.channels == 4 else "RGB")
+        assert image.tobytes() == picture.data
+
+
+def saved(picture: Pixels, **options: object) -> bytes:
+    mode = "RGBA" if picture.channels == 4 else "RGB"
+    out = io.BytesIO()
+    Image.frombytes(mode, (picture.width, picture.height), picture.data).save(out, "PNG", **options)
+    return out.getvalue()
+
+
+@given(pictures())
+def test_what_pillow_wrote_is_read(picture: Pixels) -> None:
+    assert read_pixels(saved(picture)) == picture
+
+
+def filtered(picture: Pixels, filters: list[int]) -> bytes:
+    """The rows behind their filters, by the words of the standard (PNG §9)."""
+    bpp, stride = picture.channels, picture.width * picture.channels
+    out = bytearray()
+    above = bytes(stride)
+    for number, at in zip(filters, range(0, len(picture.data), stride), strict=True):
+        row = picture.data[at : at + stride]
+        out.append(number)
+        for i, x in enumerate(row):
+            a, b, c = row[i - bpp] if i >= bpp else 0, above[i], above[i - bpp] if i >= bpp else 0
+            p = a + b - c
+            nearest = min((abs(p - a), 0, a), (abs(p - b), 1, b), (abs(p - c), 2, c))[2]
+            out.append((x - (0, a, b, (a + b) // 2, nearest)[number]) % 256)
+        above = row
+    return bytes(out)
+
+
+@settings(max_examples=200)
+@given(st.data(), pictures())
+def test_every_filter_is_undone(data: st.DataObject, picture: Pixels) -> None:
+    filters = data.draw(st.lists(st.integers(0, 4), min_size=picture.height, max_size=picture.height))
+    colour = 6 if picture.channels == 4 else 2
+    file = file_of(picture.width, picture.height, colour, filtered(picture, filters))
+    assert read_pixels(file) == picture
+    assert read_alpha(file) == picture.alpha
+    with Image.open(io.BytesIO(file)) as image:
+        assert image.tobytes() == picture.data
+
+
+@given(pictures())
+def test_colours_and_alpha_part_and_meet_again(picture: Pixels) -> None:
+    opaque = b"\xff" * picture.area
+    assert picture.with_alpha(opaque).rgb == picture.rgb
+    assert picture.with_alpha(opaque).alpha == Plane(picture.width, picture.height, opaque)
+    if picture.alpha is not None:
+        assert picture.with_alpha(picture.alpha.data) == picture
+
+
+@pytest.mark.parametrize(("width", "height", "size"), [(0, 1, 0), (1, 0, 0), (-1, -1, 3), (1, 1, 5), (2, 1, 4)])
+def test_pixels_are_as_many_as_they_say(width: int, height: int, size: int) -> None:
+    with pytest.raises(LocalProtocolError):
+        Pixels(width, height, bytes(size))
+
+
+def test_pixels_are_not_shown() -> None:
+    assert repr(TINY) == "Pixels(width=2, height=1)"
+
+
+@pytest.mark.parametrize(
+    ("file", "problem"),
+    [
+        (file_of(1, 1, 2, b"\5abc"), "filter"),
+        (file_of(1, 1, 2, b"\0ab"), "do not inflate to its size"),
+        (file_of(1, 1, 2, b"\0abcd"), "do not inflate to its size"),
+        (file_of(1, 1, 0, b"\0a"), "8-bit RGB"),
+        (file_of(1, 1, 3, b"\0a"), "8-bit RGB"),
+        (file_of(1, 1, 2, b"\0abcdef", depth=16), "8-bit RGB"),
+        (file_of(1, 1, 2, b"\0abc", interlace=1), "8-bit RGB"),
+        (SIGNATURE + chunk(b"IHDR", struct.pack(">2L5B", 1, 1, 8, 2, 0, 0, 0)) + chunk(b"IEND", b""), "do not inflate"),
+        (
+            SIGNATURE
+            + chunk(b"IHDR", struct.pack(">2L5B", 1, 1, 8, 2, 0, 0, 0))
+            + chunk(b"IDAT", b"rubbish")
+            + chunk(b"IEND", b""),
+            "do not inflate",
+        ),
+    ],
+)
+def test_pixels_that_cannot_be_read_say_why(file: bytes, problem: str) -> None:
+    with pytest.raises(RemoteProtocolError, match=problem) as caught:
+        read_pixels(file)
+    assert caught.value.__context__ is None
+
+
+def peak(work: Callable[[], object]) -> int:
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_bomb_is_not_inflated_beyond_its_header() -> None:
+    bomb = file_of(10, 10, 2, bytes(50_000_000))
+    huge = SIGNATURE + chunk(b"IHDR", struct.pack(">2L5B", 2**31 - 1, 2**31 - 1, 8, 6, 0, 0, 0)) + chunk(b"IEND", b"")
+
+    def explode() -> None:
+        with pytest.raises(RemoteProtocolError, match="do not inflate to its size"):
+            read_pixels(bomb)
+        with pytest.raises(LimitExceeded, match="pixels"):
+            read_pixels(huge)
+
+    assert peak(explode) < 400_000
+
+
+def test_the_limit_is_what_a_header_may_claim() -> None:
+    file = write_png(TINY)
+    assert read_pixels(file, Limits(pixels=2)) == TINY
+    for read in (read_pixels, read_alpha, read_text, header):
+        with pytest.raises(LimitExceeded) as caught:
+            read(file, Limits(pixels=1))
+        assert (caught.value.what, caught.value.limit, caught.value.value) == ("pixels", 1, 2)
+
+
+# Text
+
+
+def test_pillow_reads_the_texts() -> None:
+    texts = {"Title": "AI generated image", "Description": "夜の港", "Comment": '{"uc": "é"}'}
+    with Image.open(io.BytesIO(write_png(TINY, texts))) as image:
+        assert isinstance(image, PngImagePlugin.PngImageFile)
+        assert {key: str(value) for key, value in image.text.items()} == texts
+    file = write_png(TINY, texts)
+    assert [kind for kind, _ in chunks(file)] == [b"IHDR", b"tEXt", b"iTXt", b"tEXt", b"IDAT", b"IEND"]
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.text(st.characters(codec="utf-8", exclude_characters="\0")))))
+def test_every_form_of_text_that_pillow_writes_is_read(texts: list[tuple[str, str]]) -> None:
+    info = PngImagePlugin.PngInfo()
+    expected: dict[str, str] = {}
+    for number, (keyword, text) in enumerate(texts):
+        if number % 2:
+            info.add_itxt(keyword, text, "de", "Wort", zip=number % 3 == 0)
+        else:
+            info.add_text(keyword, text, zip=number % 3 == 0)
+        expected.setdefault(keyword, text)
+    assert read_text(saved(TINY, pnginfo=info)) == expected
+
+
+@given(TEXTS, TEXTS)
+def test_text_is_exchanged_and_all_else_stays(before: dict[str, str], after: dict[str, str]) -> None:
+    other = chunk(b"ltns", b"NovelAI_ltntsig" + bytes(64))
+    file = file_of(2, 1, 6, b"\0" + TINY.data, other) + b"something behind"
+    changed = with_text(with_text(file, before), after)
+    assert read_text(changed) == after
+    assert with_text(changed, {}) == file
+    assert read_pixels(changed) == TINY
+
+
+def test_of_several_texts_with_one_keyword_the_first_counts() -> None:
+    assert read_text(file_of(1, 1, 2, b"", chunk(b"tEXt", b"a\0one"), chunk(b"tEXt", b"a\0two"))) == {"a": "one"}
+
+
+@pytest.mark.parametrize(
+    ("keyword", "text"),
+    [("", ""), ("x" * 80, ""), ("a\0", ""), ("夜", ""), ("\ud800", ""), ("a", "b\0"), ("a", "\ud800")],
+)
+def test_text_that_has_no_form_is_not_written(keyword: str, text: str) -> None:
+    with pytest.raises(LocalProtocolError) as caught:
+        write_png(TINY, {keyword: text})
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        (b"tEXt", b"no end"),
+        (b"zTXt", b"a\0\1" + zlib.compress(b"x")),
+        (b"zTXt", b"a\0\0rubbish"),
+        (b"zTXt", b"a\0\0" + zlib.compress(b"x" * 99)[:-5]),
+        (b"iTXt", b"a\0\2\0\0\0x"),
+        (b"iTXt", b"a\0\1\1\0\0" + zlib.compress(b"x")),
+        (b"iTXt", b"a\0\0\0\0\0\xff"),
+        (b"iTXt", b"a\0\0"),
+    ],
+)
+def test_text_that_is_damaged_is_a_documented_error(kind: bytes, content: bytes) -> None:
+    file = file_of(1, 1, 2, b"\0abc", chunk(kind, content))
+    with pytest.raises(RemoteProtocolError, match="a text") as caught:
+        read_text(file)
+    assert caught.value.__context__ is None
+    assert read_pixels(file).data == b"abc"
+
+
+def test_a_bomb_of_text_is_not_inflated_beyond_the_limit() -> None:
+    bomb = file_of(1, 1, 2, b"", *[chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(600_000)))] * 50)
+
+    def explode() -> None:
+        with pytest.raises(LimitExceeded) as caught:
+            read_text(bomb, Limits(picture_text=1_000_000))
+        assert (caught.value.what, caught.value.limit, caught.value.value) == ("picture text", 1_000_000, 1_000_001)
+
+    assert peak(explode) < 3_000_000
+
+
+def test_the_limit_counts_all_texts_together() -> None:
+    texts = {"a": "1" * 40, "b": "2" * 40}
+    file = write_png(TINY, texts)
+    assert read_text(file, Limits(picture_text=82)) == texts
+    with pytest.raises(LimitExceeded, match="picture text"):
+        read_text(file, Limits(picture_text=79))
+
+
+# Damage
+
+
+FILE = write_png(TINY, {"Title": "AI generated image", "Comment": "{}"})
+
+
+@pytest.mark.parametrize("size", range(len(FILE)))
+def test_every_way_to_cut_a_file_short_is_noticed(size: int) -> None:
+    with pytest.raises(RemoteProtocolError) as caught:
+        read_pixels(FILE[:size])
+    assert isinstance(caught.value, Truncated) is (size >= 8)
+
+
+@pytest.mark.parametrize("at", range(len(FILE)))
+def test_every_altered_byte_is_noticed(at: int) -> None:
+    altered = FILE[:at] + bytes([FILE[at] ^ 0x10]) + FILE[at + 1 :]
+    with pytest.raises(RemoteProtocolError):
+        list(chunks(altered))
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        SIGNATURE + chunk(b"IEND", b""),
+        FILE[:33] + FILE[8:],
+        SIGNATURE + chunk(b"IHDR", bytes(13)) + chunk(b"IEND", b""),
+        SIGNATURE + chunk(b"IHDR", bytes(12)) + chunk(b"IEND", b""),
+        FILE[:33] + chunk(b"te t", b""),
+        FILE[:33] + b"\x80\0\0\0tEXt" + bytes(30),
+        b"GIF89a",
+    ],
+)
+def test_what_is_no_png_is_told(file: bytes) -> None:
+    with pytest.raises(RemoteProtocolError):
+        list(chunks(file))
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_chunks_of_any_content_are_read_or_documented_errors(data: st.DataObject) -> None:
+    kinds = st.sampled_from([b"IHDR", b"IDAT", b"IEND", b"tEXt", b"zTXt", b"iTXt", b"abCd"])
+    contents = st.binary(max_size=20) | st.just(zlib.compress(b"\1abcd")) | st.just(b"a\0\0" + zlib.compress(b"b"))
+    head = st.tuples(*[st.integers(0, 3)] * 2, *[st.sampled_from([0, 2, 3, 6, 8])] * 5)
+    parts = [chunk(b"IHDR", struct.pack(">2L5B", *data.draw(head)))]
+    parts += [chunk(kind, content) for kind, content in data.draw(st.lists(st.tuples(kinds, contents), max_size=6))]
+    file = SIGNATURE + b"".join(parts) + chunk(b"IEND", b"")
+    for read in (read_pixels, read_alpha, read_text, header):
+        try:
+            read(file)
+        except RemoteProtocolError:
+            pass
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_documented_errors(data: bytes) -> None:
+    for file in (data, SIGNATURE + data):
+        with pytest.raises(RemoteProtocolError):
+            read_text(file)

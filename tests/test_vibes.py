@@ -1,0 +1,225 @@
+"""Vibe files (image §8.5): known and unknown keys, both ways; keys of encodings; damage."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nai_proto.codecs import fast
+from nai_proto.codecs.vibes import Vibe, VibeBundle, encoding_key, read_vibe_file, write_vibe_file
+from nai_proto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
+from nai_proto.limits import Limits
+
+IMAGE = b"\x89PNG picture"
+ENCODING = bytes(range(200))
+TEXT = "iVBORw0KGgo="
+ID = hashlib.sha256(TEXT.encode()).hexdigest()
+DOCUMENT: dict[str, Any] = {
+    "identifier": "novelai-vibe-transfer",
+    "version": 1,
+    "type": "image",
+    "image": TEXT,
+    "id": ID,
+    "encodings": {
+        "v4full": {encoding_key(0.5): {"encoding": "AAEC", "params": {"information_extracted": 0.5, "new": [1]}}},
+        "v9": {},
+    },
+    "name": "夜",
+    "thumbnail": "data:image/jpeg;base64,/9j/",
+    "createdAt": 1750000000123,
+    "importInfo": {"model": "nai-diffusion-4-full", "information_extracted": 1, "strength": 0.6, "later": None},
+    "something": {"nobody": ["knows", 1.0, 1, None, "\ud83d"]},
+}
+
+
+def vibe(**changes: Any) -> Vibe:
+    return Vibe({**DOCUMENT, **changes})
+
+
+def test_a_vibe_has_typed_views_of_what_is_known() -> None:
+    found = read_vibe_file(json.dumps(DOCUMENT).encode())
+    assert isinstance(found, Vibe)
+    assert (found.id, found.name, found.created_at) == (ID, "夜", 1750000000123)
+    assert found.image == b"\x89PNG\r\n\x1a\n"
+    assert (found.information_extracted, found.strength) == (1.0, 0.6)
+    assert found.encoding("v4full", 0.5) == found.encoding("v4full") == b"\0\1\2"
+    assert found.encoding("v4full", 0.6) is found.encoding("v4-5full") is found.encoding("v9") is None
+    assert found.intact
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(st.text(max_size=5).map("x".__add__), JSON, max_size=4), st.booleans())
+def test_nothing_is_lost_that_is_not_known(extra: dict[str, Any], bundled: bool) -> None:
+    document: dict[str, Any] = {**DOCUMENT, **extra, "importInfo": {**DOCUMENT["importInfo"], **extra}}
+    if bundled:
+        document = {"identifier": "novelai-vibe-transfer-bundle", "version": 1, **extra, "vibes": [document] * 2}
+    data = json.dumps(document).encode()
+    found = read_vibe_file(data)
+    written = write_vibe_file(found)
+    assert json.dumps(json.loads(written)) == json.dumps(document)  # order and kinds of numbers as well
+    assert read_vibe_file(written) == found
+    assert isinstance(found, VibeBundle) is bundled
+
+
+def test_a_vibe_of_a_picture_can_be_made() -> None:
+    made = Vibe.of_image(IMAGE, created_at=5, thumbnail=b"\xff\xd8")
+    assert (made.image, made.created_at, made.strength, made.information_extracted) == (IMAGE, 5, None, None)
+    assert made.intact
+    assert made.name == f"{made.id[:6]}-{made.id[-6:]}"
+    assert read_vibe_file(write_vibe_file(made)) == made
+    assert list(made.document) == [
+        *("identifier", "version", "type", "image", "id", "encodings", "name", "thumbnail", "createdAt"),
+    ]
+    encoded = made.with_encoding("v4-5full", 1, ENCODING).with_encoding("v4-5full", 0.61, b"x")
+    assert encoded.encoding("v4-5full", 1.0) == ENCODING
+    assert encoded.encoding("v4-5full", 0.61) == b"x"
+    assert encoded.with_encoding("v4-5full", 0.61, b"y").encoding("v4-5full", 0.61) == b"y"
+    assert encoded.intact
+    assert made.encoding("v4-5full") is None
+    assert read_vibe_file(write_vibe_file(encoded)) == encoded
+
+
+def test_a_vibe_of_an_encoding_can_be_made() -> None:
+    made = Vibe.of_encoding(ENCODING, "v4curated", created_at=5)
+    assert made.intact
+    assert made.image is None
+    assert made.encoding("v4curated") == made.encoding("v4curated", 0.3) == ENCODING
+    assert made.document["encodings"]["v4curated"]["unknown"]["params"] == {}
+    assert read_vibe_file(write_vibe_file(VibeBundle((made, made)))) == VibeBundle((made, made))
+
+
+@pytest.mark.parametrize(
+    ("value", "key"),
+    [
+        (1, "b36a8472fe418d9f80d6bb1c54e3a6e62c62936aa7bf31dae2bcf7e929f6430f"),
+        (1.0, "b36a8472fe418d9f80d6bb1c54e3a6e62c62936aa7bf31dae2bcf7e929f6430f"),
+        (0.5, "f3bbf4437fab11af7e11de2cba74f564b039906a7cddbea10dcda4f34d65841a"),
+        (0.6, "57b652063aa75243dd6d197291f7795f9dbb07264b96928426a6e8bd5d3ccb83"),
+        (0.61, "50b617ccbd9470405811bb8e8e4ae468ed026e5cb88352cbaee0e8587b55f967"),
+    ],
+)
+def test_keys_are_those_of_public_files(value: float, key: str) -> None:
+    assert encoding_key(value) == key
+
+
+@pytest.mark.parametrize(("value", "text"), [(0, "0"), (-0.0, "0"), (0.1, "0.1"), (1e-5, "0.00001"), (0.3, "0.3")])
+def test_a_key_hashes_the_number_as_javascript_writes_it(value: float, text: str) -> None:
+    assert encoding_key(value) == hashlib.sha256(f"information_extracted:{text}".encode()).hexdigest()
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.01, float("nan"), float("inf")])
+def test_a_key_is_of_a_number_from_0_to_1(value: float) -> None:
+    with pytest.raises(LocalProtocolError):
+        encoding_key(value)
+
+
+def test_an_id_that_is_not_of_the_content_is_noticed() -> None:
+    assert not vibe(id="0" * 64).intact
+    assert not vibe(image=None).intact
+    assert not vibe(type="encoding").intact
+
+
+@pytest.mark.parametrize("decode", [fast.decode, fast.plain_decode])
+@pytest.mark.parametrize("text", ["A", "AAA", "AA=A", "*", "AAAA=", "\ud800", "AA\n=="])
+def test_damaged_base64_is_a_documented_error(
+    text: str, decode: Callable[[str], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fast, "decode", decode)
+    damaged = vibe(image=text, encodings={"v4full": {"unknown": {"encoding": text}}})
+    reads: list[Callable[[], object]] = [lambda: damaged.image, lambda: damaged.encoding("v4full")]
+    for read in reads:
+        with pytest.raises(RemoteProtocolError, match="base64") as caught:
+            read()
+        assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"identifier": "x"}, "identifier"),
+        ({"identifier": None}, "identifier"),
+        ({"version": "1"}, "version"),
+        ({"type": "video"}, "type"),
+        ({"id": 5}, "id"),
+        ({"encodings": []}, "encodings"),
+        ({"encodings": {"v4full": {"k": {}}}}, "encoding"),
+        ({"encodings": {"v4full": {"k": {"encoding": 5}}}}, "encoding"),
+        ({"image": 5}, "image"),
+        ({"importInfo": {"strength": "much"}}, "strength"),
+    ],
+)
+def test_what_is_known_has_its_shape(change: dict[str, Any], problem: str) -> None:
+    data = json.dumps({**DOCUMENT, **change}).encode()
+    with pytest.raises(RemoteProtocolError, match=problem):
+        read_vibe_file(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(b"", b"[]", b"\xff", b"{", b'{"a": NaN}', b"[" * 100, b"1" * 9999, b"PK\x03\x04"),
+        b'{"identifier": "novelai-vibe-transfer-bundle"}',
+        b'{"identifier": "novelai-vibe-transfer-bundle", "version": 1, "vibes": [1]}',
+        b'{"identifier": "novelai-vibe-transfer-bundle", "version": 1, "vibes": [{}]}',
+    ],
+)
+def test_what_is_no_vibe_file_is_told(data: bytes) -> None:
+    with pytest.raises(RemoteProtocolError, match="vibe") as caught:
+        read_vibe_file(data)
+    assert caught.value.__context__ is None
+
+
+def test_limits_hold() -> None:
+    data = json.dumps(DOCUMENT).encode()
+    with pytest.raises(LimitExceeded, match="body"):
+        read_vibe_file(data, Limits(body=len(data) - 1))
+    with pytest.raises(LimitExceeded, match="depth"):
+        read_vibe_file(data, Limits(json_depth=2))
+    with pytest.raises(LimitExceeded, match="depth"):
+        read_vibe_file(b'{"a":' * 200 + b"1" + b"}" * 200)
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_altered_files_are_read_or_documented_errors(data: st.DataObject) -> None:
+    altered = bytearray(json.dumps({**DOCUMENT, "vibes": [DOCUMENT]}).encode())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(altered) - 1))
+        altered[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+    try:
+        read_vibe_file(bytes(altered))
+    except RemoteProtocolError:
+        pass
+
+
+def test_a_vibe_is_a_value_that_shows_nothing_but_its_id() -> None:
+    found = vibe()
+    assert repr(found) == f"Vibe(id='{ID}')"
+    assert repr(VibeBundle((found,))) == f"VibeBundle(vibes=(Vibe(id='{ID}'),))"
+    assert pickle.loads(pickle.dumps(found)) == copy.deepcopy(found) == found
+    before = copy.deepcopy(DOCUMENT)
+    found.with_encoding("v4full", 0.5, b"")
+    assert before == DOCUMENT
+
+
+def test_what_json_cannot_hold_is_not_written() -> None:
+    with pytest.raises(LocalProtocolError):
+        write_vibe_file(vibe(more=object()))

@@ -1,0 +1,177 @@
+"""WebP files and EXIF (image §8.2), both ways, with Pillow on the other side; damage and limits."""
+
+from __future__ import annotations
+
+import io
+import struct
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import ExifTags, Image
+
+from nai_proto.codecs.exif import read_exif, write_exif
+from nai_proto.codecs.webp import read_webp_text, webp_chunks, with_webp_text
+from nai_proto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated
+from nai_proto.limits import Limits
+
+TAGS = ("DocumentName", "ImageDescription", "Software", "Artist", "Copyright")
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=20)
+TEXTS = st.dictionaries(st.sampled_from([*TAGS, "UserComment"]), TEXT)
+
+
+def a_webp(mode: str = "RGBA", exif: bytes = b"", *, lossless: bool = True) -> bytes:
+    out = io.BytesIO()
+    image = Image.new(mode, (5, 3), (10, 20, 30, 40)[: len(mode)])
+    image.save(out, "WEBP", lossless=lossless, exif=exif)
+    return out.getvalue()
+
+
+FILES = [
+    a_webp(),
+    a_webp("RGB"),
+    a_webp(lossless=False),
+    a_webp("RGB", lossless=False),
+    a_webp(exif=write_exif({"Software": "other"})),
+    a_webp("RGB", write_exif({"Software": "other", "UserComment": "odd"}), lossless=False),
+]
+
+
+@given(TEXTS)
+def test_what_was_written_is_read(texts: dict[str, str]) -> None:
+    assert read_exif(write_exif(texts)) == texts
+
+
+@settings(deadline=None)
+@given(TEXTS, st.sampled_from(FILES))
+def test_a_picture_gets_the_texts_and_stays_what_it_is(texts: dict[str, str], file: bytes) -> None:
+    changed = with_webp_text(file, texts)
+    assert read_webp_text(changed) == texts
+    with Image.open(io.BytesIO(file)) as before, Image.open(io.BytesIO(changed)) as after:
+        assert before.mode == after.mode
+        assert before.tobytes() == after.tobytes()
+    assert with_webp_text(changed, texts) == changed
+
+
+def test_pillow_reads_what_is_written() -> None:
+    texts = {"DocumentName": "AI generated image", "Software": "NovelAI Diffusion", "UserComment": '{"Comment": "{}"}'}
+    with Image.open(io.BytesIO(with_webp_text(FILES[1], texts))) as image:
+        exif = image.getexif()
+        assert exif[ExifTags.Base.DocumentName] == "AI generated image"
+        assert exif[ExifTags.Base.Software] == "NovelAI Diffusion"
+        comment = exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment]
+        assert comment == b'ASCII\0\0\0{"Comment": "{}"}'
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("prefix", [b"", b"Exif\0\0"])
+def test_what_pillow_wrote_is_read(order: str, prefix: bytes) -> None:
+    exif = Image.Exif()
+    exif.endian = order
+    exif[ExifTags.Base.ImageDescription] = "the harbour at night"
+    exif[ExifTags.Base.Artist] = "a"
+    exif[ExifTags.Base.Orientation] = 1
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = b"ASCII\0\0\0{}"
+    data = exif.tobytes()
+    assert read_exif(prefix + data.removeprefix(b"Exif\0\0")) == {
+        "ImageDescription": "the harbour at night",
+        "Artist": "a",
+        "UserComment": "{}",
+    }
+    assert read_webp_text(a_webp(exif=data)) == read_exif(data)
+
+
+@pytest.mark.parametrize(
+    ("comment", "text"),
+    [
+        (b"ASCII\0\0\0night", "night"),
+        (bytes(8) + "夜".encode() + bytes(3), "夜"),
+        (b"UNICODE\0" + "夜".encode("utf-16-le"), "夜"),
+        (b"UNICODE\0" + b"\xfe\xff" + "夜".encode("utf-16-be"), "夜"),
+    ],
+)
+def test_a_comment_is_read_in_its_encoding(comment: bytes, text: str) -> None:
+    exif = Image.Exif()
+    exif.endian = "<"
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = comment
+    assert read_exif(exif.tobytes()) == {"UserComment": text}
+
+
+@pytest.mark.parametrize("texts", [{"Make": "x"}, {"Artist": "\0"}, {"UserComment": "\ud800"}])
+def test_what_has_no_form_is_not_written(texts: dict[str, str]) -> None:
+    with pytest.raises(LocalProtocolError):
+        write_exif(texts)
+
+
+def test_a_picture_without_exif_has_no_text() -> None:
+    assert read_webp_text(FILES[0]) == {}
+
+
+@pytest.mark.parametrize("comment", [b"JIS\0\0\0\0\0x", b"short", b"ASCII\0\0\0\xff"])
+def test_a_comment_that_cannot_be_read_is_a_documented_error(comment: bytes) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = comment
+    with pytest.raises(RemoteProtocolError, match="encoding"):
+        read_exif(exif.tobytes())
+
+
+SAMPLE = write_exif({"Software": "NovelAI", "Artist": "a", "UserComment": "the harbour at night"})
+
+
+@pytest.mark.parametrize("size", range(len(SAMPLE)))
+def test_exif_cut_short_is_noticed(size: int) -> None:
+    with pytest.raises(RemoteProtocolError) as caught:
+        read_exif(SAMPLE[:size])
+    assert isinstance(caught.value, Truncated) is (size >= 4)
+
+
+def test_entries_that_all_point_to_one_text_cost_it_once() -> None:
+    entry = struct.pack("<HHLL", 0x010E, 2, 1_000_000, 8 + 2 + 12 * 60_000 + 4)
+    data = b"II*\0" + struct.pack("<LH", 8, 60_000) + entry * 60_000 + bytes(4) + b"x" * 1_000_000
+    assert read_exif(data) == {"ImageDescription": "x" * 1_000_000}
+
+
+def test_directories_that_name_each_other_are_read_once() -> None:
+    data = b"II*\0" + struct.pack("<LH", 8, 1) + struct.pack("<HHLL", 0x8769, 4, 1, 8) + bytes(4)
+    assert read_exif(data) == {}
+
+
+def test_the_limits_are_what_may_come() -> None:
+    file = with_webp_text(FILES[0], {"Artist": "x" * 100})
+    with pytest.raises(LimitExceeded, match="picture text"):
+        read_webp_text(file, Limits(picture_text=99))
+    with pytest.raises(LimitExceeded, match="pixels: 15"):
+        read_webp_text(file, Limits(pixels=14))
+    for plain in FILES:
+        with pytest.raises(LimitExceeded, match="pixels: 15"):
+            list(webp_chunks(plain, Limits(pixels=14)))
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_file_cut_short_is_noticed(file: bytes) -> None:
+    for size in range(len(file)):
+        with pytest.raises(RemoteProtocolError) as caught:
+            list(webp_chunks(file[:size]))
+        assert isinstance(caught.value, Truncated) is (size >= 12)
+
+
+@settings(max_examples=400)
+@given(st.data(), st.sampled_from(FILES))
+def test_altered_files_are_read_or_documented_errors(data: st.DataObject, file: bytes) -> None:
+    altered = bytearray(with_webp_text(file, {"Software": "NovelAI", "UserComment": "{}"}))
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(altered) - 1))
+        altered[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=4))
+    try:
+        read_webp_text(bytes(altered))
+    except RemoteProtocolError:
+        pass
+
+
+@given(st.binary(max_size=80))
+def test_any_bytes_are_exif_or_a_documented_error(data: bytes) -> None:
+    for content in (data, b"II*\0" + data, b"MM\0*\0\0\0\x08" + data):
+        try:
+            read_exif(content)
+        except RemoteProtocolError:
+            pass
