@@ -25,9 +25,10 @@ from nai_proto.image import (
     image_request,
 )
 from nai_proto.image.caching import cache_key
+from nai_proto.image.generation import drawing
 from nai_proto.limits import Limits
 from nai_proto.testing import play
-from tests.image_support import PNG, png
+from tests.image_support import PNG, body_of, png
 
 SECRET = bytes(range(32))
 MASK = png(8, 8)
@@ -114,6 +115,31 @@ def test_in_a_form_images_are_parts_and_fields_name_them() -> None:
     images, parameters = read(form(image_request("a cat", model="nai-diffusion-4-full", vibes=vibes)))
     assert images == {"ref_multiple_0": b"one", "ref_multiple_1": b"two"}
     assert parameters["reference_image_multiple"] == ["ref_multiple_0", "ref_multiple_1"]
+
+
+WISHES: list[dict[str, Any]] = [
+    {"model": "nai-diffusion-3", "image": PNG, "mask": MASK},
+    {"model": "nai-diffusion-4-full", "vibes": [EncodedVibe(b"one"), EncodedVibe(b"two", -0.5)]},
+    {"model": "nai-diffusion-4-5-full", "image": PNG, "references": [Reference(CANVAS), Reference(CANVAS)]},
+    {"model": "nai-diffusion-5-full"},
+]
+
+
+@given(st.sampled_from(WISHES), st.text(max_size=20), st.booleans())
+def test_a_form_says_what_the_json_says(wishes: dict[str, Any], prompt: str, keyed: bool) -> None:
+    request = image_request(prompt, seed=1, **wishes)
+    images, parameters = read(form(request, secret=SECRET if keyed else None))
+
+    def inline(value: Any) -> Any:
+        return b64encode(images[value]).decode() if isinstance(value, str) and value in images else value
+
+    for name in ("reference_image_multiple", "director_reference_images"):
+        if (cached := parameters.pop(f"{name}_cached", None)) is not None:
+            parameters[name] = [each["data"] for each in cached]
+        if name in parameters:
+            parameters[name] = [inline(each) for each in parameters[name]]
+    plain = {name: inline(value) for name, value in parameters.items() if not name.endswith("_cache_secret_key")}
+    assert plain == body_of(drawing(request).request)["parameters"]
 
 
 def test_a_form_without_images_has_one_part() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import zlib
 from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nai_proto.codecs.png import chunks
 from nai_proto.errors import LocalProtocolError
 from nai_proto.image import (
     MODELS,
@@ -24,6 +27,7 @@ from nai_proto.image import (
     ImageResolution,
     Reference,
     Vibe,
+    box_mask,
     generate,
     image_request,
 )
@@ -183,6 +187,46 @@ def test_the_size_is_the_image_s_unless_another_is_given() -> None:
     assert asked("nai-diffusion-3", image=b"\xff\xd8\xff\xe0 a JPEG", size=(64, 128))["height"] == 128
 
 
+def test_an_image_is_enhanced_by_drawing_it_larger() -> None:
+    made = asked("nai-diffusion-4-5-full", image=SOURCE, enhance=1.5, strength=0.3)
+    assert (made["width"], made["height"], made["strength"]) == (
+        1280,
+        1792,
+        0.3,
+    )  # 19.5 and 28.5 times 64, to the even one
+    for options in ({"enhance": 2}, {"image": b"GIF", "enhance": 2}, {"image": SOURCE, "enhance": -1}):
+        with pytest.raises(LocalProtocolError, match="to enhance needs a PNG as image, and a factor above 0"):
+            asked("nai-diffusion-4-5-full", **options)
+
+
+sides = st.integers(1, 4).map(lambda each: each * 64)
+corners = st.integers(-20, 300)
+
+
+@given(sides, sides, st.lists(st.tuples(corners, corners, corners, corners), max_size=4))
+def test_a_mask_of_boxes_is_white_in_every_block_that_one_touches(
+    width: int, height: int, boxes: list[tuple[int, int, int, int]]
+) -> None:
+    mask = box_mask(width, height, boxes)
+    content = {bytes(kind): bytes(data) for kind, data in chunks(mask)}
+    rows = zlib.decompress(content[b"IDAT"])
+    across = width // 8
+    white = {(x, y) for y in range(height // 8) for x in range(across) if rows[y * (across + 1) + 1 + x] == 255}
+    assert white == {
+        (x // 8, y // 8)
+        for left, top, right, bottom in boxes
+        for x in range(max(0, left), min(width, right))
+        for y in range(max(0, top), min(height, bottom))
+    }
+    assert asked("nai-diffusion-3", image=png(width, height), mask=mask)["mask"] == b64(mask)
+
+
+def test_a_mask_needs_a_size_that_models_take() -> None:
+    for width, height in ((100, 64), (64, 0)):
+        with pytest.raises(LocalProtocolError, match="multiples of 64, not "):
+            box_mask(width, height, [])
+
+
 def test_characters_stand_in_three_places() -> None:
     who = [
         Character("girl, red hair", uc="lowres, aliasing, ", position="B3"),
@@ -332,6 +376,7 @@ def test_a_seed_that_is_not_given_is_drawn_and_known() -> None:
     assert body_of(operation.request)["parameters"]["seed"] == 7
     assert generate("a cat", seed=9).seed == 9
     assert operation.retried(operation.policy) == operation
+    assert pickle.loads(pickle.dumps(operation)) == operation
 
 
 @given(st.binary(min_size=4, max_size=4))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .features import Character, ControlNet, EncodedVibe, Position, Reference, Vibe
     from .generation import Drawing, generate, generate_stream
     from .generations import FAMILIES, Family, Generation
+    from .masks import box_mask
     from .models import MODELS, Facts, ImageModel
     from .parameters import Options, Parameters
     from .preset import ImagePreset
@@ -44,6 +45,7 @@ else:
         "features": "Character ControlNet EncodedVibe Position Reference Vibe",
         "generation": "Drawing generate generate_stream",
         "generations": "FAMILIES Family Generation",
+        "masks": "box_mask",
         "models": "MODELS Facts ImageModel",
         "parameters": "Options Parameters",
         "preset": "ImagePreset",
@@ -96,6 +98,7 @@ __all__ = [
     "Vibe",
     "annotate",
     "augment",
+    "box_mask",
     "cache_key",
     "check",
     "classify",

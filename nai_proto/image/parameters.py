@@ -66,6 +66,8 @@ class Options(Parameters, total=False):
     "Settings, which single parameters win over."
     size: ImageResolution | tuple[int, int]
     "Instead of ``width`` and ``height``."
+    enhance: float
+    "Draw ``image`` so many times as wide and high, to the nearest 64 pixels (image §5.3); how much anew says ``strength``."
     negative_prompt: str
     "What is not wanted."
     uc_preset: UCPreset | str

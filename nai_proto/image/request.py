@@ -75,6 +75,8 @@ def image_request(prompt: str, **options: Unpack[Options]) -> ImageRequest:
     wished = ImageModel.named(given.pop("model", ImageModel.V5_CURATED if preset is None else preset.model))
     validate = bool(given.pop("validate", True))
     extra: Mapping[str, object] = given.pop("extra", None) or {}
+    if (factor := given.pop("enhance", None)) is not None:
+        given["width"], given["height"] = _enhanced(given.get("image"), factor)
     action = _action(given)
     model = _model(wished, action)
     if preset is not None:
@@ -108,6 +110,15 @@ def image_request(prompt: str, **options: Unpack[Options]) -> ImageRequest:
         parameters["controlnet_condition"] = control.condition
         parameters |= {"controlnet_model": control.model.value, "controlnet_strength": control.strength}
     return ImageRequest(model, action, text, {**parameters, **extra})
+
+
+def _enhanced(image: object, factor: float) -> tuple[int, int]:
+    """The size of a PNG so many times as large."""
+    size = png_size(image) if isinstance(image, bytes) else None
+    if size is None or not (math.isfinite(factor) and factor > 0):
+        raise LocalProtocolError("to enhance needs a PNG as image, and a factor above 0")
+    width, height = (max(64, round(side * factor / 64) * 64) for side in size)
+    return width, height
 
 
 def _settings(preset: ImagePreset) -> dict[str, Any]:
