@@ -31,6 +31,7 @@ from nai_proto.image import (
     generate,
     image_request,
 )
+from nai_proto.image.quoted import quoted
 from nai_proto.image.rules import RULES, check
 from tests.image_support import PNG, body_of, png
 
@@ -360,6 +361,44 @@ def test_v5_leaves_the_background_out_when_told() -> None:
     assert made["parameters"]["tag_hint_qt"] == 1
 
 
+@pytest.mark.parametrize(
+    ("prompt", "who", "drawn"),
+    [
+        ("a cat", [], "a cat"),
+        ('a sign "Open" , ', [], 'a sign "Open", teXt: Open'),
+        ("a sign “Open” and 「bar」|x", [], "a sign “Open” and 「bar」, teXt: Open\n\nbar|x"),
+        ("it's 'don't do it' ok", [], "it's 'don't do it' ok, teXt: don't do it"),
+        ('‘a’b’ "" "  "', [], '‘a’b’ "" "  ", teXt: a’b'),
+        ("'never closed", [], "'never closed"),
+        ('"a" Text: b', [], '"a" Text: b'),
+        ("a", [Character('says "hi"'), Character('says "no"', enabled=False)], "a, teXt: hi"),
+        ("a", [Character('"hi"'), Character("text: b")], "a"),
+        ('"一" and "二"', [], '"一" and "二", teXt: 二\n\n一'),
+        (
+            "a",
+            [
+                Character('"4"', position=(0.9, 0.9)),
+                Character('"2"', position=(0.8, 0.12)),
+                Character('"3"', position=(0.1, 0.85)),
+                Character('"1"', position=(0.1, 0.2)),
+            ],
+            "a, teXt: 1\n\n2\n\n3\n\n4",
+        ),
+    ],
+)
+def test_words_in_quotes_are_drawn_when_told(prompt: str, who: list[Character], drawn: str) -> None:
+    request = image_request(prompt, model="nai-diffusion-5-full", auto_text=True, quality="none", characters=who)
+    assert request.input == drawn
+    assert request.parameters["v4_prompt"]["caption"]["base_caption"] == drawn  # type: ignore[index]  # an object
+    plain = image_request(prompt, model="nai-diffusion-5-full", quality="none", characters=who)
+    assert plain.input == prompt
+
+
+@given(st.text("'\"“”‘’「」a ,.", max_size=60))
+def test_quotes_of_any_kind_end(text: str) -> None:
+    assert all(phrase == phrase.strip() != "" for phrase in quoted(text))
+
+
 def test_samplers_have_the_schedule_that_suits_them() -> None:
     assert asked("nai-diffusion-3", sampler="ddim")["sampler"] == "ddim_v3"
     assert "noise_schedule" not in asked("nai-diffusion-3", sampler="ddim_v3")
@@ -408,6 +447,7 @@ FEATURES: Mapping[str, tuple[dict[str, Any], str]] = {
     "scale 25": ({"scale": 25}, "v1 v2"),
     "legacy uc": ({"legacy_uc": True}, "v4"),
     "transparent": ({"transparent": True}, "v5"),
+    "auto text": ({"auto_text": True}, "v5"),
     "straight alpha": ({"straight_alpha": False}, "v1 v2 v3 v4 v4_5 v5"),
     "max enhance": ({"image": SOURCE, "upscaled_enhance": True}, "v5"),
 }

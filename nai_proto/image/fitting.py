@@ -41,6 +41,8 @@ def fits(prompt: str, model: ImageModel, action: ImageGenerationType, values: Ma
         _share("the strength of ControlNet", wish.controlnet.strength, 0.1, 2)
     if wish.transparent and not model.family.transparency:
         raise LocalProtocolError(f"{model.id} draws no transparent backgrounds: V5 does")
+    if wish.auto_text and not model.family.transparency:
+        raise LocalProtocolError(f"{model.id} has no auto text: V5 has")
     _sources(values, action)
 
 

@@ -33,10 +33,13 @@ def box_mask(width: int, height: int, boxes: Iterable[tuple[int, int, int, int]]
         raise LocalProtocolError(f"an image to be inpainted has sides that are multiples of 64, not {width} × {height}")
     columns, rows = width // BLOCK, height // BLOCK
     pixels = [bytearray(columns) for _ in range(rows)]
-    for left, top, right, bottom in boxes:
-        first, last = max(0, left) // BLOCK, -(-min(width, right) // BLOCK)
-        for row in pixels[max(0, top) // BLOCK : max(0, -(-min(height, bottom) // BLOCK))] if last > first else ():
-            row[first:last] = b"\xff" * (last - first)
+    for box in boxes:
+        left, top = max(0, box[0]), max(0, box[1])
+        right, bottom = min(width, box[2]), min(height, box[3])
+        if left < right and top < bottom:
+            first, last = left // BLOCK, -(-right // BLOCK)
+            for row in pixels[top // BLOCK : -(-bottom // BLOCK)]:
+                row[first:last] = b"\xff" * (last - first)
     head = struct.pack(">2L5B", columns, rows, 8, 0, 0, 0, 0)  # eight bits of grey
     packed = zlib.compress(b"".join(b"\0" + row for row in pixels))
     return b"".join((_SIGNATURE, chunk(b"IHDR", head), chunk(b"IDAT", packed), chunk(b"IEND", b"")))

@@ -78,6 +78,8 @@ class Options(Parameters, total=False):
     "``skip_cfg_above_sigma`` by the picture's size (image §5.6); V3 to V4.5."
     transparent: bool
     "Without a background; V5."
+    auto_text: bool
+    "Have what stands in quotes drawn as words; V5."
     characters: Sequence[Character]
     "V4 and later."
     vibes: Sequence[Vibe] | Sequence[EncodedVibe]

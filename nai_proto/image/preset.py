@@ -15,14 +15,14 @@ from .rules import RULES
 
 __all__ = ["ImagePreset", "defaults"]
 
-_OF_ONE_PICTURE: Final = frozenset(("image", "mask"))
 _NAMES: Final = (
-    *(set(RULES) - _OF_ONE_PICTURE),
+    *(name for name in RULES if name not in ("image", "mask")),  # these are of one picture
     "negative_prompt",
     "uc_preset",
     "quality",
     "variety_plus",
     "transparent",
+    "auto_text",
 )
 _DOCUMENT: Final = JsonDecoder(dict[str, Any])
 

@@ -13,16 +13,16 @@ from .choices import QualityPreset, UCPreset
 from .generations import Generation
 from .models import ImageModel
 
-__all__ = ["TRANSPARENT", "with_quality_tags", "with_uc_preset"]
+__all__ = ["BETWEEN", "DRAWN", "TRANSPARENT", "with_quality_tags", "with_uc_preset"]
 
 TRANSPARENT: Final = "transparent background"
 """The words that V5 draws without a background for (image §5.7)."""
 
-_BETWEEN: Final = re.compile(r"(?<!\|)\|(?!\|)")
+BETWEEN: Final = re.compile(r"(?<!\|)\|(?!\|)")
 """What parts a prompt; two of them are one that is written out (image §6.1)."""
 _WEIGHT: Final = re.compile(r"\s*:-?\d+(?:\.\d+)?\s*\Z")
 """Behind a part of a prompt for V1 to V3."""
-_DRAWN: Final = re.compile(r"(?:^|\s|[,.:\[\]{}、。])(text:)(?!:)", re.IGNORECASE)
+DRAWN: Final = re.compile(r"(?:^|\s|[,.:\[\]{}、。])(text:)(?!:)", re.IGNORECASE)
 """Begins the words that V4 and later draw."""
 
 
@@ -79,11 +79,11 @@ def _joined(*texts: str) -> str:
 
 
 def _first(prompt: str) -> str:
-    return _BETWEEN.split(prompt, maxsplit=1)[0]
+    return BETWEEN.split(prompt, maxsplit=1)[0]
 
 
 def _everywhere(prompt: str, change: Callable[[str], str]) -> str:
-    return "|".join(map(change, _BETWEEN.split(prompt)))
+    return "|".join(map(change, BETWEEN.split(prompt)))
 
 
 def _behind(part: str, tags: str) -> str:
@@ -93,7 +93,7 @@ def _behind(part: str, tags: str) -> str:
 
 
 def _before_drawn(part: str, tags: str) -> str:
-    found = _DRAWN.search(part)
+    found = DRAWN.search(part)
     text = part[: found.start(1)].rstrip() if found else part
     if text.rstrip().endswith(tags):
         return part

@@ -19,6 +19,7 @@ from .models import ImageModel
 from .parameters import WIRE
 from .preset import ImagePreset, defaults
 from .prompting import with_quality_tags, with_uc_preset
+from .quoted import with_quoted_text
 from .rules import MOST_SEED, check
 from .sources import png_size
 from .wish import WISHES, Wish
@@ -89,6 +90,8 @@ def image_request(prompt: str, **options: Unpack[Options]) -> ImageRequest:
 
     uc, quality = _presets(model, wish)
     text = with_quality_tags(prompt, model, quality, transparent=wish.transparent)
+    if wish.auto_text:
+        text = _drawn_words(model, wish.characters, text, values)
     negative = with_uc_preset(wish.negative_prompt, model, uc, text)
     parameters = {WIRE.get(name, name): value for name, value in values.items()}
     parameters |= {
@@ -205,6 +208,22 @@ def _presets(model: ImageModel, wish: Wish) -> tuple[UCPreset, QualityPreset]:
     return uc, quality
 
 
+def _shown(
+    model: ImageModel, characters: Sequence[Character], values: Mapping[str, object]
+) -> tuple[list[Character], object]:
+    """The characters that are sent, and whether their places count: if somebody was placed, and they are enough."""
+    shown = [each for each in characters if each.enabled and each.prompt.strip()]
+    placed = any(each.position is not None for each in shown) and len(shown) >= model.family.placed_from
+    return shown, values.get("use_coords", placed)
+
+
+def _drawn_words(model: ImageModel, characters: Sequence[Character], text: str, values: Mapping[str, object]) -> str:
+    shown, use_coords = _shown(model, characters, values)
+    places = [(each.prompt, center(each.position, model.family)) for each in shown]
+    told = [(prompt, at["x"], at["y"]) for prompt, at in places]
+    return with_quoted_text(text, told, placed=use_coords is True)
+
+
 def _characters(
     model: ImageModel, characters: Sequence[Character], text: str, negative: str, values: dict[str, object]
 ) -> dict[str, object]:
@@ -212,9 +231,7 @@ def _characters(
     family = model.family
     if not family.structured:
         return {"characterPrompts": []} if model.generation is Generation.V3 else {}
-    shown = [each for each in characters if each.enabled and each.prompt.strip()]
-    placed = any(each.position is not None for each in shown) and len(shown) >= family.placed_from
-    use_coords = values.get("use_coords", placed)
+    shown, use_coords = _shown(model, characters, values)
     legacy = values["legacy_uc"]
     ucs = [family.character_uc if each.uc is None else each.uc for each in shown]
     centers = [center(each.position, family) for each in shown]

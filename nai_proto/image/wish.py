@@ -21,6 +21,7 @@ class Wish:
     quality: QualityPreset | str = QualityPreset.STANDARD
     variety_plus: bool = False
     transparent: bool = False
+    auto_text: bool = False
     characters: Sequence[Character] = ()
     vibes: Sequence[Vibe | EncodedVibe] = ()
     references: Sequence[Reference] = ()
