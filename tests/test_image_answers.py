@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nai_proto.codecs.zipped import zipped
-from nai_proto.errors import NaiError, RemoteProtocolError, StreamError
+from nai_proto.errors import InvalidRequestError, NaiError, RemoteProtocolError, StreamError
 from nai_proto.exchange.flow import Runnable
 from nai_proto.http import Head, Headers
 from nai_proto.image import Image, generate
@@ -83,3 +83,13 @@ def test_an_error_inside_an_answer_is_raised() -> None:
 
 def test_a_page_from_a_gateway_is_told_as_such() -> None:
     assert "an HTML page" in str(failed(b"<html>", "text/html"))
+
+
+@pytest.mark.parametrize(
+    "behind", [b"\n", b'\n{"statusCode":500,"message":"Internal Server Error"}\n', b"\nPK\x03\x04\xff"]
+)
+def test_a_refusal_is_what_it_says_first(behind: bytes) -> None:
+    body = b'{"statusCode":400,"message":"Model X doesn\'t support action infill"}' + behind
+    played = play(ask(), [Head(400, Headers.of(content_type="application/json")), body, b""])
+    assert isinstance(played.error, InvalidRequestError)
+    assert played.error.message == "Model X doesn't support action infill"
