@@ -31,6 +31,7 @@ from nai_proto.image import (
     generate,
     image_request,
 )
+from nai_proto.image.parameters import WIRE
 from nai_proto.image.quoted import quoted
 from nai_proto.image.rules import RULES, check
 from tests.image_support import PNG, body_of, png
@@ -473,6 +474,8 @@ def test_every_model_takes_a_feature_or_refuses_it_in_one_line(model: ImageModel
         ({"steps": True}, "steps is True, and nai-diffusion-4-5-full takes an integer"),
         ({"scale": 10.5}, "scale is 10.5, and here nai-diffusion-4-5-full takes a number from 0 to 10"),
         ({"seed": -1}, "seed is -1"),
+        ({"seed": "x", "image": SOURCE}, "seed is a str, and .* takes an integer"),
+        ({"size": ("x", 64), "variety_plus": True}, "width is a str"),
         ({"seed": 4_294_967_295, "n_samples": 2}, "seed is 4294967295, .* from 0 to 4294967294"),
         ({"size": (832, 1000)}, "height is 1000, and nai-diffusion-4-5-full takes multiples of 64"),
         ({"size": (2048, 2048)}, "2048 × 2048 are 4194304 pixels, .* takes at most 3145728"),
@@ -596,3 +599,18 @@ def test_a_preset_of_another_program_is_told_apart() -> None:
             ImagePreset.loads(text, where="cat")
     other = ImagePreset.loads(b'\xef\xbb\xbf{"model":"x","parameters":{}}', model="nai-diffusion-3")
     assert other.model is ImageModel.ANIME_V3
+
+
+values = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.binary(max_size=5)
+
+
+@given(st.dictionaries(st.sampled_from([*RULES]), values, max_size=4), st.sampled_from(MODELS))
+def test_whatever_is_asked_for_is_sent_or_refused(options: dict[str, Any], model: ImageModel) -> None:
+    try:
+        operation = generate("a cat", model=model, **options)
+    except LocalProtocolError:
+        return
+    sent = body_of(operation.request)["parameters"]
+    assert sent["seed"] == operation.seed
+    said = {name: value for name, value in options.items() if not isinstance(value, bytes)}
+    assert {name: sent[WIRE.get(name, name)] for name in said} == said

@@ -87,6 +87,9 @@ def image_request(prompt: str, **options: Unpack[Options]) -> ImageRequest:
     if validate:
         check(values, model, action)
         fits(prompt, model, action, values, wish)
+    if wish.variety_plus:
+        size = cast("int", values["width"]), cast("int", values["height"])
+        values["skip_cfg_above_sigma"] = variety_sigma(model, *size)
 
     uc, quality = _presets(model, wish)
     text = with_quality_tags(prompt, model, quality, transparent=wish.transparent)
@@ -154,9 +157,9 @@ def _values(model: ImageModel, action: ImageGenerationType, wish: Wish, given: M
     source = given.get("image")
     if isinstance(source, bytes) and (size := png_size(source)) is not None:
         values["width"], values["height"] = size
-    values["seed"] = given["seed"] if "seed" in given else _drawn(wish.entropy)
+    seed = values["seed"] = given["seed"] if "seed" in given else _drawn(wish.entropy)
     if action is not ImageGenerationType.NORMAL:
-        before = (cast("int", values["seed"]) - 1) % (MOST_SEED + 1)
+        before = (seed - 1) % (MOST_SEED + 1) if isinstance(seed, int) else 0
         values |= {"strength": 0.7, "noise": 0, "extra_noise_seed": before}
     if action is ImageGenerationType.IMG2IMG:
         values["color_correct"] = False
@@ -170,12 +173,7 @@ def _values(model: ImageModel, action: ImageGenerationType, wish: Wish, given: M
         values.pop("noise_schedule", None)
     elif sampler == ImageSampler.K_DPM_2 and "noise_schedule" in values and model.generation is not Generation.V5:
         values["noise_schedule"] = "exponential"
-    values |= given
-    if wish.variety_plus:
-        values["skip_cfg_above_sigma"] = variety_sigma(
-            model, cast("int", values["width"]), cast("int", values["height"])
-        )
-    return values
+    return {**values, **given}
 
 
 def _drawn(entropy: Callable[[int], bytes] | None) -> int:
