@@ -20,6 +20,7 @@ SUBJECTS = {
     "keystore": {"msgspec + secretbox, unchecked", "open_keystore", "seal_keystore"},
     "language": {"plain", "top-k and 10 logprobs"},
     "objects": {"secretbox + zlib + msgspec, unchecked", "open_objects", "seal_object"},
+    "pictures": {"limit: grow + msgspec", "frames", "zipfile", "unzip"},
     "sse": {"limit: split + msgspec typed", "TokenReader", "Call"},
     "streams": {"raw socket, by hand", "asyncio", "trio", "plain httpx, not parsed", "httpx"},
     "tokens": {"struct", "array", "pack", "unpack"},

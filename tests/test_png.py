@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import struct
 import tracemalloc
 import zlib
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
+from nai_proto.codecs import diagonals
 from nai_proto.codecs.pixels import Pixels, Plane, read_alpha, read_pixels, write_png
 from nai_proto.codecs.png import SIGNATURE, Header, chunk, chunks, header, read_text, with_text
 from nai_proto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated
@@ -101,6 +103,33 @@ def test_every_filter_is_undone(data: st.DataObject, picture: Pixels) -> None:
     assert read_alpha(file) == picture.alpha
     with Image.open(io.BytesIO(file)) as image:
         assert image.tobytes() == picture.data
+
+
+@pytest.mark.parametrize("kinds", [(0, 4), (3, 3), (4, 4)])
+@given(st.data())
+def test_numpy_makes_the_same_of_every_picture(kinds: tuple[int, int], data: st.DataObject) -> None:
+    picture = data.draw(pictures())
+    filters = data.draw(st.lists(st.integers(*kinds), min_size=picture.height, max_size=picture.height))
+    raw = filtered(picture, filters)
+    assert diagonals.is_there()
+    assert diagonals.unfiltered(raw, picture.width, picture.channels, slice(None)) == picture.data
+    if picture.alpha is not None:
+        assert diagonals.unfiltered(raw, picture.width, 4, slice(3, None)) == picture.alpha.data
+
+
+@pytest.mark.parametrize("number", [3, 4])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_large_picture_is_the_same_with_numpy_and_without(
+    number: int, there: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(diagonals, "is_there", lambda: there)
+    rows = random.Random(number).randbytes(400 * 400 * 4)
+    raw = b"".join(bytes([number]) + rows[at : at + 1600] for at in range(0, len(rows), 1600))
+    file = file_of(400, 400, 6, raw)
+    picture = read_pixels(file)
+    with Image.open(io.BytesIO(file)) as image:
+        assert image.tobytes() == picture.data
+    assert read_alpha(file) == picture.alpha
 
 
 @given(pictures())

@@ -54,9 +54,8 @@ def chunks(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> I
 
 def header(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> Header:
     """What the first chunk says, checked. Raises what `chunks` raises."""
-    for _, content, _ in _placed(memoryview(data), limits):
-        return _header(content, limits)
-    raise _wrong("it has no header")
+    _, content, _ = next(_placed(memoryview(data), limits))
+    return _header(content, limits)
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:
