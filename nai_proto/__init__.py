@@ -9,7 +9,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import account, codecs, emulator, errors, exchange, library, objects, openai, testing, text, tokenizers
+    from . import (
+        account,
+        codecs,
+        emulator,
+        errors,
+        exchange,
+        image,
+        library,
+        objects,
+        openai,
+        testing,
+        text,
+        tokenizers,
+        voice,
+    )
     from .errors import (
         AuthenticationError,
         ConcurrentGenerationError,
@@ -52,7 +66,7 @@ else:
     from .lazy import finder
 
     _HOMES = {
-        "": "account codecs emulator errors exchange library objects openai testing text tokenizers",
+        "": "account codecs emulator errors exchange image library objects openai testing text tokenizers voice",
         "errors": (
             "AuthenticationError ConcurrentGenerationError ConflictError CryptoError Damaged DecryptionFailed "
             "InvalidRequestError KeyConflict LimitExceeded LocalProtocolError NaiError NotFoundError "
@@ -141,6 +155,7 @@ __all__ = [
     "emulator",
     "errors",
     "exchange",
+    "image",
     "library",
     "objects",
     "openai",
@@ -148,4 +163,5 @@ __all__ = [
     "text",
     "tokenizers",
     "using",
+    "voice",
 ]

@@ -152,22 +152,34 @@ def error_message(body: bytes, content_type: str) -> str | None:
     """What a refusal's body says, as `excerpt` shows it; None when it is empty (openai §9.1).
 
     Of JSON the first text among the ``error`` object's message, ``message``, ``error`` and ``detail``; lists are joined and
-    objects looked into. Of a page of HTML its title. Of anything else the beginning. Never fails.
+    objects looked into. Something may follow the JSON (image §2.11). Of a page of HTML its title. Of anything else the
+    beginning. Never fails.
 
     Args:
         body: the body, or the beginning of it.
         content_type: the media type in lower case, as `Head.content_type` has it; may be empty.
     """
+    text = body.decode("utf-8", "replace")
     try:
-        document = msgspec.json.decode(body.decode("utf-8", "replace"))
+        document = msgspec.json.decode(text)
     except (ValueError, RecursionError):
-        document = None
+        document = _first_object(text)
     said = excerpt(_message(_object(document)) or _text(document))
     if not said and body.strip() and (content_type in ("text/html", "application/xhtml+xml") or _HTML.match(body)):
         title = _TITLE.search(body)
         name = excerpt(title[1], 120) if title else ""
         said = "an HTML page from a gateway" + (f": {name}" if name else "")
     return said or excerpt(body) or None
+
+
+def _first_object(text: str) -> object:
+    """The JSON object that a text begins with; None if with none."""
+    from json import JSONDecoder  # msgspec reads whole texts only
+
+    try:
+        return JSONDecoder().raw_decode(text.lstrip())[0] if text.lstrip().startswith("{") else None
+    except (ValueError, RecursionError):
+        return None
 
 
 def _message(answer: dict[str, Any]) -> str:

@@ -129,7 +129,7 @@ _ROWS: Final = (
     Endpoint("token_count", "POST", _TEXTS, "/oa/v1/internal/token-count", 200, _JSON),
     # image §2
     Endpoint("generate_image", "POST", _IMAGE, "/ai/generate-image", 200, _ZIP),
-    Endpoint("generate_image_stream", "POST", _IMAGE, "/ai/generate-image-stream", 200, "application/x-msgpack"),
+    Endpoint("generate_image_stream", "POST", _IMAGE, "/ai/generate-image-stream", 200, "application/msgpack"),
     Endpoint("augment_image", "POST", _IMAGE, "/ai/augment-image", 200, _ZIP),
     Endpoint("upscale", "POST", _IMAGE, "/ai/upscale", 200, _ZIP),
     Endpoint("encode_vibe", "POST", _IMAGE, "/ai/encode-vibe", 200, "application/binary"),

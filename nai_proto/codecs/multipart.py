@@ -1,0 +1,106 @@
+"""Forms in parts, ``multipart/form-data``, both ways (image §3.1; RFC 7578).
+
+The boundary is made of the contents' hash: equal forms are equal bytes, and nobody can put it into a part beforehand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
+from ..limits import Limits
+
+__all__ = ["Part", "decode", "encode"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a form."""
+
+    name: str
+    data: bytes = field(repr=False)
+    content_type: str = "application/octet-stream"
+    filename: str = "blob"
+
+
+_NAME: Final = re.compile(r'[^\x00-\x1f\x7f"\\]+')
+_TYPE: Final = re.compile(r"[!-~]+")
+_BOUNDARY: Final = re.compile(
+    r'(?i:multipart/form-data)\s*;(?:.*;)?\s*(?i:boundary)=(?:"([^"]{1,70})"|([^\s;"]{1,70}))'
+)
+_DISPOSITION: Final = re.compile(r"(?i:content-disposition):\s*form-data\b(.*)")
+_PARAMETER: Final = re.compile(r';\s*(name|filename)="([^"]*)"', re.IGNORECASE)
+
+
+def encode(parts: Sequence[Part]) -> tuple[str, bytes]:
+    """The content type, which has the boundary, and the body.
+
+    Raises:
+        LocalProtocolError: a name or a type cannot stand in a part's head.
+    """
+    from hashlib import sha256  # loads OpenSSL
+
+    digest = sha256()
+    for part in parts:
+        if not (_NAME.fullmatch(part.name) and _NAME.fullmatch(part.filename) and _TYPE.fullmatch(part.content_type)):
+            raise LocalProtocolError("the name, file name or type of a form's part cannot stand in its head")
+        digest.update(len(part.data).to_bytes(8) + part.data)
+    boundary = f"nai-{digest.hexdigest()[:40]}"
+    pieces: list[bytes] = []
+    for part in parts:
+        head = (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{part.name}"; filename="{part.filename}"\r\n'
+            f"Content-Type: {part.content_type}\r\n\r\n"
+        )
+        pieces += (head.encode("utf-8", "surrogatepass"), part.data, b"\r\n")
+    return f"multipart/form-data; boundary={boundary}", b"".join([*pieces, f"--{boundary}--\r\n".encode()])
+
+
+def decode(content_type: str, body: bytes, limits: Limits = Limits()) -> list[Part]:
+    """The parts of a form.
+
+    Args:
+        content_type: the whole header field, which has the boundary.
+        body: of the request.
+        limits: `Limits.archive_members` bounds the parts, `Limits.head` each part's head.
+
+    Raises:
+        RemoteProtocolError: it is no such form, or is cut short.
+        LimitExceeded: it has too many parts.
+    """
+    found = _BOUNDARY.match(content_type)
+    if found is None:
+        raise RemoteProtocolError("form: the content type has no boundary")
+    mark = b"\r\n--" + (found[1] or found[2]).encode("latin-1", "replace")
+    whole = b"\r\n" + body
+    at = whole.find(mark)
+    parts: list[Part] = []
+    while at >= 0:
+        at += len(mark)
+        if whole.startswith(b"--", at):
+            return parts
+        if len(parts) >= limits.archive_members:
+            raise LimitExceeded("form parts", limit=limits.archive_members, value=len(parts) + 1)
+        end = whole.find(mark, at)
+        line = whole.find(b"\r\n", at)
+        blank = whole.find(b"\r\n\r\n", at, at + limits.head)
+        if end < 0 or blank < 0 or blank > end or whole[at:line].strip(b" \t"):
+            break
+        parts.append(_part(whole[at:blank].decode("utf-8", "replace"), whole[blank + 4 : end]))
+        at = end
+    raise RemoteProtocolError("form: it is no multipart form, or is cut short")
+
+
+def _part(head: str, data: bytes) -> Part:
+    content_type, told = "text/plain", dict[str, str]()
+    for line in head.split("\r\n"):
+        if found := _DISPOSITION.match(line):
+            told = {key.lower(): value for key, value in _PARAMETER.findall(found[1])}
+        elif line.lower().startswith("content-type:"):
+            content_type = line.partition(":")[2].strip()
+    if "name" not in told:
+        raise RemoteProtocolError("form: a part has no name")
+    return Part(told["name"], data, content_type, told.get("filename", ""))

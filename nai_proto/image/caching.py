@@ -1,0 +1,138 @@
+"""Image requests as forms, and the service's cache of images (image §3.1).
+
+In a form each image is a part of its own, as it is, and not base64 in JSON: a quarter less to send. With a secret of the
+caller's each image gets a key as well, under which the service may remember it: then the key alone is enough.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import msgspec
+
+from ..codecs.json import encode
+from ..codecs.multipart import Part
+from ..codecs.multipart import encode as encode_form
+from ..errors import InvalidRequestError, LocalProtocolError
+from ..exchange.flow import Flow
+from .answers import Image
+from .generation import drawing
+from .request import ImageRequest, image_request
+
+if TYPE_CHECKING:
+    from typing import Never, Unpack
+
+    from .parameters import Options
+
+__all__ = ["cache_key", "form", "generate_cached", "missed_keys"]
+
+_SINGLE: Final = ("image", "mask")
+_LISTS: Final = {
+    "reference_image_multiple": ("ref_multiple_", "reference_image_multiple_cached"),
+    "director_reference_images": ("director_ref_", "director_reference_images_cached"),
+}
+SECRET: Final = 32
+
+
+def cache_key(secret: bytes, image: bytes) -> str:
+    """The key under which the service remembers an image for whoever knows the secret."""
+    import hmac  # loads OpenSSL
+
+    return hmac.new(secret, b64encode(image), "sha256").hexdigest()
+
+
+def form(request: ImageRequest, *, secret: bytes | None = None, known: Collection[str] = ()) -> tuple[str, bytes]:
+    """A request as a form: its content type, and its body.
+
+    Args:
+        request: what is asked for.
+        secret: 32 bytes of the caller's; None sends no keys.
+        known: keys of images that need not be sent, since the service remembers them.
+
+    Raises:
+        LocalProtocolError: an image of this request has no part in forms, or the secret is no secret.
+    """
+    if secret is not None and len(secret) != SECRET:
+        raise LocalProtocolError(f"the secret of the image cache has {SECRET} bytes, not {len(secret)}")
+    parameters = dict(request.parameters)
+    parts: list[Part] = []
+
+    def placed(image: bytes, name: str) -> tuple[str | None, str | None]:
+        """The image's key, and the name of its part; None where there is none."""
+        key = None if secret is None else cache_key(secret, image)
+        if key is not None and key in known:
+            return key, None
+        parts.append(Part(name, image, "image/png"))
+        return key, name
+
+    for name in _SINGLE:
+        if isinstance(image := parameters.pop(name, None), bytes):
+            key, part = placed(image, name)
+            parameters |= {} if part is None else {name: part}
+            parameters |= {} if key is None else {f"{name}_cache_secret_key": key}
+    for name, (prefix, cached) in _LISTS.items():
+        if name in parameters:
+            images = cast("Sequence[bytes]", parameters.pop(name))
+            pairs = [placed(image, f"{prefix}{at}") for at, image in enumerate(images)]
+            if secret is None:
+                parameters[name] = [part for _, part in pairs]
+            else:
+                parameters[cached] = [
+                    {"cache_secret_key": key} if part is None else {"cache_secret_key": key, "data": part}
+                    for key, part in pairs
+                ]
+    if any(isinstance(value, bytes) for value in parameters.values()):
+        raise LocalProtocolError("an image of this request has no part in a form: send it as JSON")
+    body = {**request.body, "parameters": parameters}
+    return encode_form([*parts, Part("request", encode(body), "application/json")])
+
+
+def keys(request: ImageRequest, secret: bytes) -> frozenset[str]:
+    """The keys of all images of a request."""
+    singles = [request.parameters[name] for name in _SINGLE if name in request.parameters]
+    lists = [image for name in _LISTS for image in cast("Sequence[object]", request.parameters.get(name, ()))]
+    return frozenset(cache_key(secret, image) for image in (*singles, *lists) if isinstance(image, bytes))
+
+
+def generate_cached(prompt: str, secret: bytes, **options: Unpack[Options]) -> Flow[Never, tuple[Image, ...]]:
+    """As `generate`, but images are sent only if the service does not remember them: first their keys alone are tried.
+
+    Worth it where the same images are sent again and again. A request without images is sent once, as a form.
+
+    Args:
+        prompt: what is wanted.
+        secret: 32 random bytes, the same ones for as long as images are to be recognised. Whoever has them could tell
+            which images were sent, so keep them.
+        options: `Options`.
+
+    Raises:
+        LocalProtocolError: as `generate`, or the secret is no secret.
+    """
+    request = image_request(prompt, **options)
+    known = keys(request, secret) if len(secret) == SECRET else frozenset[str]()
+    try:
+        return (yield from drawing(request, form(request, secret=secret, known=known)))
+    except InvalidRequestError as error:
+        missed = missed_keys(error)
+        if missed is None or not known:
+            raise
+    known = known - missed if missed & known else frozenset[str]()
+    return (yield from drawing(request, form(request, secret=secret, known=known)))
+
+
+_REFUSAL: Final = msgspec.json.Decoder(dict[str, Any])
+
+
+def missed_keys(error: InvalidRequestError) -> frozenset[str] | None:
+    """The keys that the service says it does not know, perhaps none by name; None if the refusal is about something else."""
+    if b"INVALID_CACHE_KEYS" not in error.body:
+        return None
+    try:
+        details = _REFUSAL.decode(error.body).get("details")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return frozenset()
+    named = cast("Mapping[str, object]", details).get("invalidKeys") if isinstance(details, dict) else None
+    listed = cast("list[object]", named) if isinstance(named, list) else []
+    return frozenset(each for each in listed if isinstance(each, str))

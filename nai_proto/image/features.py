@@ -1,0 +1,104 @@
+"""What a picture can be made of besides words: characters, vibes, references, control (image §5)."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias
+
+from ..errors import LocalProtocolError
+from .choices import ControlNetModel
+from .generations import Family
+
+__all__ = ["Character", "ControlNet", "EncodedVibe", "Position", "Reference", "Vibe", "center", "normalized"]
+
+Position: TypeAlias = str | tuple[float, float]
+"""A place on the grid, from ``"A1"`` above on the left to ``"E5"``; or x and y from 0 to 1."""
+
+_GRID: Final = (0.1, 0.3, 0.5, 0.7, 0.9)
+_CELL: Final = re.compile(r"([A-Ea-e])([1-5])")
+
+
+@dataclass(frozen=True, slots=True)
+class Character:
+    """A character with words of its own; for V4 and later (image §5.4)."""
+
+    prompt: str = field(repr=False)
+    uc: str | None = field(default=None, repr=False)
+    "What is not wanted of it; None for what the website begins with."
+    position: Position | None = None
+    "Where it stands: V4 and V4.5 round it to the grid. None leaves it to the model."
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Vibe:
+    """A picture whose mood is taken over, as V3 takes it: raw (image §5.1). For V4 and V4.5 `encode_vibe` it."""
+
+    image: bytes = field(repr=False)
+    "PNG; the website fits it into 448 × 448."
+    strength: float = 0.6
+    information_extracted: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedVibe:
+    """A vibe as `encode_vibe` gave it, good for one model; for V4 and V4.5 (image §5.1). It may be kept and used again."""
+
+    encoding: bytes = field(repr=False)
+    strength: float = 0.6
+    information_extracted: float | None = None
+    "What it was encoded with."
+    key: str | None = None
+    "`ImageModel.vibe_key` of the model that it is for; None is not looked at."
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A picture that a character or a style is taken from, precisely; for V4.5 (image §5.2)."""
+
+    image: bytes = field(repr=False)
+    "PNG of 1024 × 1536, 1536 × 1024 or 1472 × 1472 pixels: fit it in, and fill up with black."
+    kind: Literal["character", "style", "character&style", "costume", "delta"] = "character&style"
+    "The last two are known from one client alone."
+    strength: float = 1.0
+    fidelity: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ControlNet:
+    """A picture made by `annotate`, and what it guides; for V1 and V2 (image §2.7)."""
+
+    condition: bytes = field(repr=False)
+    model: ControlNetModel
+    strength: float = 1.0
+
+
+def center(position: Position | None, family: Family) -> dict[str, float]:
+    """Where a character stands, as it is sent: a place on the grid, or for V5 any with three decimals.
+
+    Raises:
+        LocalProtocolError: it is no position.
+    """
+    if position is None:
+        x = y = 0.5
+    elif isinstance(position, str):
+        cell = _CELL.fullmatch(position)
+        if cell is None:
+            raise LocalProtocolError(f"a character's position is A1 to E5, or x and y from 0 to 1, not {position!r}")
+        x, y = _GRID["ABCDE".index(cell[1].upper())], _GRID[int(cell[2]) - 1]
+    else:
+        x, y = position
+        if not (math.isfinite(x) and math.isfinite(y) and 0 <= x <= 1 and 0 <= y <= 1):
+            raise LocalProtocolError(f"a character's position is x and y from 0 to 1, not {x:g} and {y:g}")
+    if family.free_positions:
+        return {"x": round(x, 3), "y": round(y, 3)}
+    return {"x": _GRID[min(4, math.floor(5 * x))], "y": _GRID[min(4, math.floor(5 * y))]}
+
+
+def normalized(strengths: Sequence[float]) -> list[float]:
+    """Strengths of several vibes, made smaller where they are more than 1 together (image §5.1)."""
+    total = sum(map(abs, strengths))
+    return [each / total for each in strengths] if len(strengths) > 1 and total > 1 else list(strengths)

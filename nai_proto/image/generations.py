@@ -1,0 +1,158 @@
+"""What all models of a generation have in common (image §3.3, §4, §5). One table: each row says what it adds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final, Literal
+
+from .choices import ImageSampler, NoiseSchedule
+
+__all__ = ["FAMILIES", "WITHOUT_SCHEDULE", "Family", "Generation"]
+
+
+class Generation(StrEnum):
+    """Models that take the same form of request."""
+
+    V1 = "v1"
+    V2 = "v2"
+    V3 = "v3"
+    V4 = "v4"
+    V4_5 = "v4_5"
+    V5 = "v5"
+
+
+_S: Final = ImageSampler
+_N: Final = NoiseSchedule
+
+_MENU: Final = (
+    _S.K_EULER_ANCESTRAL,
+    _S.K_EULER,
+    _S.K_DPMPP_2S_ANCESTRAL,
+    _S.K_DPMPP_2M_SDE,
+    _S.K_DPMPP_2M,
+    _S.K_DPMPP_SDE,
+)
+_OLD_MENU: Final = (
+    *(_S.K_EULER_ANCESTRAL, _S.K_EULER, _S.K_LMS, _S.PLMS, _S.DDIM, _S.K_HEUN, _S.K_DPM_2, _S.K_DPM_2_ANCESTRAL),
+    *(_S.K_DPM_FAST, _S.K_DPM_ADAPTIVE, _S.K_DPMPP_2M, _S.K_DPMPP_2S_ANCESTRAL, _S.K_DPMPP_SDE),
+    *(_S.NAI_SMEA, _S.NAI_SMEA_DYN),
+)
+
+WITHOUT_SCHEDULE: Final = frozenset(
+    (_S.DDIM, _S.DDIM_V3, _S.PLMS, _S.K_LMS, _S.K_DPM_FAST, _S.NAI_SMEA, _S.NAI_SMEA_DYN)
+)
+"""Samplers that have no noise schedule to choose."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """The facts of a generation."""
+
+    generation: Generation
+    samplers: tuple[ImageSampler, ...]
+    "Those that the website offers, the recommended one first."
+    also: tuple[ImageSampler, ...] = ()
+    "Those that the service takes besides (image §4)."
+    schedules: tuple[NoiseSchedule, ...]
+    schedule: NoiseSchedule | None
+    "The usual one."
+    size: tuple[int, int] = (832, 1216)
+    steps: int = 23
+    scale: float
+    "Where a model has none of its own."
+    scale_most: float = 10
+    tokens: int
+    "How long a prompt may be; more is cut by the service."
+    structured: bool = False
+    "Are prompts sent as ``v4_prompt`` too (image §5.4)?"
+    characters: int = 0
+    "How many a picture may have."
+    free_positions: bool = False
+    "May a character stand anywhere? Else in one of 5 × 5 places."
+    placed_from: int = 2
+    "How many characters are needed before places count."
+    character_uc: str = ""
+    "What the website puts against a new character."
+    vibes: Literal["", "raw", "encoded"] = ""
+    references: bool = False
+    controlnet: bool = False
+    smea: bool = False
+    auto_smea: int | None = None
+    "From so many pixels on, Auto SMEA is SMEA."
+    decrisper: bool = False
+    variety_sigma: float | None = None
+    transparency: bool = False
+    max_enhance: bool = False
+    legacy_uc: bool = False
+    streaming: bool = False
+
+
+_V1: Final = Family(
+    generation=Generation.V1,
+    samplers=_OLD_MENU,
+    schedules=(),
+    schedule=None,
+    size=(512, 768),
+    steps=28,
+    scale=10,
+    scale_most=25,
+    tokens=225,
+    controlnet=True,
+    smea=True,
+    auto_smea=1_064_961,
+    decrisper=True,
+)
+_V2: Final = replace(_V1, generation=Generation.V2, schedules=(_N.NATIVE,), schedule=_N.NATIVE, size=(832, 1216))
+_V3: Final = Family(
+    generation=Generation.V3,
+    samplers=(*_MENU, _S.DDIM_V3),
+    also=tuple(sampler for sampler in _S if sampler not in (*_MENU, _S.DDIM_V3, _S.DDIM)),  # every name that was tried
+    schedules=tuple(_N),
+    schedule=_N.KARRAS,
+    scale=5,
+    tokens=225,
+    vibes="raw",
+    smea=True,
+    auto_smea=2_166_785,
+    decrisper=True,
+    variety_sigma=19,
+)
+_V4: Final = Family(
+    generation=Generation.V4,
+    samplers=_MENU,
+    also=(_S.K_DPM_2, _S.K_DPM_2_ANCESTRAL, _S.K_LMS),
+    schedules=(_N.KARRAS, _N.EXPONENTIAL, _N.POLYEXPONENTIAL),
+    schedule=_N.KARRAS,
+    scale=5.5,
+    tokens=512,
+    structured=True,
+    characters=6,
+    character_uc="lowres, aliasing, ",
+    vibes="encoded",
+    variety_sigma=19,
+    legacy_uc=True,
+    streaming=True,
+)
+_V4_5: Final = replace(
+    _V4, generation=Generation.V4_5, scale=5, character_uc="", references=True, variety_sigma=58, legacy_uc=False
+)
+_V5: Final = replace(
+    _V4_5,
+    generation=Generation.V5,
+    schedules=(_N.KARRAS,),
+    scale=7,
+    tokens=1471,
+    characters=32,
+    free_positions=True,
+    placed_from=1,
+    vibes="",
+    references=False,
+    variety_sigma=None,
+    transparency=True,
+    max_enhance=True,
+)
+
+FAMILIES: Final[Mapping[Generation, Family]] = {row.generation: row for row in (_V1, _V2, _V3, _V4, _V4_5, _V5)}
+"""By generation."""

@@ -1,0 +1,139 @@
+"""Settings to be kept: a model, and what its pictures are made with. Files of them are read and written elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Self, cast
+
+from ..codecs.json import JsonDecoder, encode
+from ..errors import LocalProtocolError, RemoteProtocolError
+from ..limits import Limits
+from ..text.rules import nearest
+from .generations import Generation
+from .models import ImageModel
+from .rules import RULES
+
+__all__ = ["ImagePreset", "defaults"]
+
+_NAMES: Final = (
+    *(name for name in RULES if name not in ("image", "mask")),  # these are of one picture
+    "negative_prompt",
+    "uc_preset",
+    "quality",
+    "variety_plus",
+    "transparent",
+    "auto_text",
+)
+_DOCUMENT: Final = JsonDecoder(dict[str, Any])
+
+
+class ImagePreset(Mapping[str, object]):
+    """Keyword arguments of `generate` for one model, as a value: ``preset | {"steps": 28}`` is another one.
+
+    Args:
+        model: whose preset it is.
+        settings: parameters by name, but for images; texts and presets as `Options` has them. What a model refuses is
+            found when a request is built.
+
+    Raises:
+        LocalProtocolError: there is no such setting.
+    """
+
+    __slots__ = ("_settings", "model")
+
+    def __init__(self, model: ImageModel | str, settings: Mapping[str, object] | None = None) -> None:
+        self.model: Final = ImageModel.named(model)
+        self._settings: Final = dict(settings or {})
+        for name in self._settings:
+            if name not in _NAMES:
+                raise LocalProtocolError(f"an image preset has no setting {name!r}{nearest(name, _NAMES)}")
+
+    @classmethod
+    def from_default(cls, model: ImageModel | str) -> Self:
+        """What the website begins with (image §3.3), but that pictures come as PNG."""
+        model = ImageModel.named(model)
+        return cls(model, {**defaults(model), "uc_preset": str(model.uc_presets[0]), "quality": "standard"})
+
+    def __getitem__(self, name: str) -> object:
+        return self._settings[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._settings)
+
+    def __len__(self) -> int:
+        return len(self._settings)
+
+    def __or__(self, more: Mapping[str, object]) -> Self:
+        """This preset with other settings, which win."""
+        return type(self)(self.model, {**self._settings, **more})
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ImagePreset) and (self.model, self._settings) == (other.model, other._settings)
+
+    def __repr__(self) -> str:
+        return f"<image preset for {self.model.id}: {', '.join(self)}>"
+
+    # ---- files
+
+    @classmethod
+    def loads(cls, data: bytes, *, model: ImageModel | str | None = None, where: str = "image preset") -> Self:
+        """The preset in a file's text.
+
+        Args:
+            data: JSON: an object with ``model`` and ``parameters``.
+            model: instead of the one that it names: settings of one model may well serve another.
+            where: what this is, to begin a message with.
+
+        Raises:
+            RemoteProtocolError: it is no such object, or has a setting that there is not.
+        """
+        document = _DOCUMENT.decode(data.removeprefix(b"\xef\xbb\xbf"), where=where, depth=Limits().json_depth)
+        own, settings = document.get("model"), document.get("parameters")
+        if not isinstance(own, str) or not isinstance(settings, dict):
+            raise RemoteProtocolError(f"{where}: an object with model (text) and parameters (an object) was expected")
+        try:
+            return cls(own if model is None else model, cast("dict[str, object]", settings))
+        except LocalProtocolError as error:
+            problem = str(error)
+        raise RemoteProtocolError(f"{where}: {problem}")
+
+    def dumps(self) -> bytes:
+        """The text of a file with this preset."""
+        return encode({"model": self.model.id, "parameters": self._settings})
+
+
+def defaults(model: ImageModel) -> dict[str, object]:
+    """The parameters of a request that asks for nothing in particular (image §3.3).
+
+    Raises:
+        LocalProtocolError: a fact of an unlisted model is needed and not known.
+    """
+    family = model.family
+    common: dict[str, object] = {
+        "width": family.size[0],
+        "height": family.size[1],
+        "scale": model.scale,
+        "sampler": str(family.samplers[0]),
+        "steps": model.steps,
+        "n_samples": 1,
+        "dynamic_thresholding": False,
+        "legacy": False,
+        "legacy_v3_extend": False,
+        "add_original_image": True,
+        "image_format": "png",
+        "params_version": 4,
+    }
+    if family.generation is not Generation.V1:
+        common |= {"cfg_rescale": 0, "noise_schedule": str(family.schedule)}
+    if family.generation not in (Generation.V1, Generation.V2):
+        common |= {"deliberate_euler_ancestral_bug": False, "prefer_brownian": True}
+    if family.smea:
+        common |= {"sm": False, "sm_dyn": False}
+    if family.variety_sigma is not None:
+        common["skip_cfg_above_sigma"] = None
+    if family.structured:
+        common |= {"auto_smea": False, "legacy_uc": False, "inpaint_img2img_strength": 1}
+        common["normalize_reference_strength_multiple"] = True
+    if family.transparency:
+        common["straight_alpha"] = True
+    return common

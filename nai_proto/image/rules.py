@@ -1,0 +1,184 @@
+"""What the parameters of an image request may be (image §3.2, §3.3), asked before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+from ..errors import LocalProtocolError
+from ..text.rules import Kind, nearest, shown
+from .choices import ImageGenerationType
+from .generations import Generation
+from .models import ImageModel
+
+__all__ = ["MOST_PIXELS", "MOST_SEED", "MOST_TEXT", "RULES", "Rule", "check", "samples_at"]
+
+MOST_PIXELS: Final = 3_145_728
+MOST_SEED: Final = 4_294_967_295
+MOST_TEXT: Final = 51_200
+"""Characters of a prompt: more is refused by the service; what is more than the model reads is cut (image §2.11)."""
+
+_G: Final = Generation
+_ALL: Final = frozenset(_G)
+_FIRST: Final = frozenset((_G.V1, _G.V2, _G.V3))
+_STRUCTURED: Final = frozenset((_G.V4, _G.V4_5, _G.V5))
+_FROM_IMAGE: Final = frozenset((ImageGenerationType.IMG2IMG, ImageGenerationType.INPAINTING))
+_EVERY: Final = frozenset(ImageGenerationType)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What one parameter may be, and where it may be anything but false or null."""
+
+    kind: Kind | type[bytes]
+    least: float | None = None
+    most: float | None = None
+    generations: frozenset[Generation] = field(default=_ALL, kw_only=True)
+    actions: frozenset[ImageGenerationType] = field(default=_EVERY, kw_only=True)
+    words: tuple[str, ...] = field(default=(), kw_only=True)
+    optional: bool = field(default=False, kw_only=True)
+    "May it be null?"
+
+
+_SIDE: Final = Rule(Kind.INTEGER, 64, MOST_PIXELS // 64)
+_FLAG: Final = Rule(Kind.BOOLEAN)
+_OLD_FLAG: Final = Rule(Kind.BOOLEAN, generations=_FIRST)
+_NEW_FLAG: Final = Rule(Kind.BOOLEAN, generations=_STRUCTURED)
+_V5_FLAG: Final = Rule(Kind.BOOLEAN, generations=frozenset((_G.V5,)))
+
+RULES: Final[Mapping[str, Rule]] = {
+    "width": _SIDE,
+    "height": _SIDE,
+    "scale": Rule(Kind.NUMBER, 0),
+    "sampler": Rule(Kind.TEXT),
+    "steps": Rule(Kind.INTEGER, 1, 50),
+    "n_samples": Rule(Kind.INTEGER, 1),
+    "seed": Rule(Kind.INTEGER, 0, MOST_SEED),
+    "noise_schedule": Rule(Kind.TEXT, generations=_ALL - {_G.V1}),
+    "cfg_rescale": Rule(Kind.NUMBER, 0, 1, generations=_ALL - {_G.V1}),
+    "uncond_scale": Rule(Kind.NUMBER, 0, 1.5, generations=_ALL - {_G.V1, _G.V5}),
+    "dynamic_thresholding": _OLD_FLAG,
+    "sm": Rule(Kind.BOOLEAN, generations=_FIRST, actions=_EVERY - _FROM_IMAGE),
+    "sm_dyn": Rule(Kind.BOOLEAN, generations=_FIRST, actions=_EVERY - _FROM_IMAGE),
+    "auto_smea": _NEW_FLAG,
+    "skip_cfg_above_sigma": Rule(Kind.NUMBER, 0, generations=frozenset((_G.V3, _G.V4, _G.V4_5)), optional=True),
+    "deliberate_euler_ancestral_bug": _FLAG,
+    "prefer_brownian": _FLAG,
+    "legacy": _FLAG,
+    "legacy_v3_extend": _FLAG,
+    "legacy_uc": Rule(Kind.BOOLEAN, generations=frozenset((_G.V4,))),
+    "add_original_image": _FLAG,
+    "image_format": Rule(Kind.TEXT, words=("png", "webp")),
+    "image": Rule(bytes, actions=_FROM_IMAGE),
+    "mask": Rule(bytes, actions=frozenset((ImageGenerationType.INPAINTING,))),
+    "strength": Rule(Kind.NUMBER, 0.01, 0.99, actions=_FROM_IMAGE),
+    "noise": Rule(Kind.NUMBER, 0, 0.99, actions=_FROM_IMAGE),
+    "extra_noise_seed": Rule(Kind.INTEGER, 0, MOST_SEED, actions=_FROM_IMAGE),
+    "color_correct": Rule(Kind.BOOLEAN, actions=frozenset((ImageGenerationType.IMG2IMG,))),
+    "inpaint_img2img_strength": Rule(Kind.NUMBER, 0, 1, generations=_STRUCTURED),
+    "normalize_reference_strength_multiple": _NEW_FLAG,
+    "use_coords": _NEW_FLAG,
+    "straight_alpha": _V5_FLAG,
+    "upscaled_enhance": Rule(
+        Kind.BOOLEAN, generations=frozenset((_G.V5,)), actions=frozenset((ImageGenerationType.IMG2IMG,))
+    ),
+    "params_version": Rule(Kind.INTEGER, 1, 4),
+}
+"""By parameter."""
+
+
+def check(parameters: Mapping[str, object], model: ImageModel, action: ImageGenerationType) -> None:
+    """Refuses what the service would refuse or misread.
+
+    Raises:
+        LocalProtocolError: a name, a type, a range, a size, a sampler or a schedule is wrong for this model or for what
+            is asked for. Names the parameter, its value unless it is text, what is allowed, and the model.
+    """
+    for name, value in parameters.items():
+        rule = RULES.get(name)
+        if rule is None:
+            raise LocalProtocolError(f"an image request has no parameter {name!r}{nearest(name, RULES)}")
+        if value is None and rule.optional:
+            continue
+        _typed(name, value, rule, model)
+        if value is not False:
+            _at_home(name, rule, model, action)
+        if isinstance(value, int | float):
+            _in_range(name, value, rule.least, _most(name, rule, parameters, model), model)
+    _together(parameters, model)
+
+
+def _typed(name: str, value: object, rule: Rule, model: ImageModel) -> None:
+    if isinstance(rule.kind, Kind):
+        fits, takes = rule.kind.holds(value), str(rule.kind)
+    else:
+        fits, takes = isinstance(value, bytes) and value != b"", "the bytes of an image"
+    if rule.words or name in ("sampler", "noise_schedule"):
+        words = rule.words or tuple(model.samplers if name == "sampler" else model.noise_schedules)
+        if words and not (fits and value in words):
+            raise LocalProtocolError(f"{name} is {_word(value)}, and {model.id} takes one of {', '.join(words)}")
+    elif not fits:
+        raise LocalProtocolError(f"{name} is {shown(value)}, and {model.id} takes {takes}")
+
+
+def _word(value: object) -> str:
+    """A word for a message, unless it could be a whole text."""
+    plain = value.value if isinstance(value, Enum) else value
+    return repr(plain) if isinstance(plain, str) and len(plain) <= 40 else shown(plain)
+
+
+def _at_home(name: str, rule: Rule, model: ImageModel, action: ImageGenerationType) -> None:
+    if model.generation not in rule.generations:
+        homes = ", ".join(each.value.upper().replace("_", ".") for each in _G if each in rule.generations)
+        raise LocalProtocolError(f"{name} is not for {model.id}: it belongs to {homes}")
+    if action not in rule.actions:
+        raise LocalProtocolError(f"{name} does not go with {action.value}, only with {_listed(rule.actions)}")
+
+
+def _listed(actions: frozenset[ImageGenerationType]) -> str:
+    return " and ".join(each.value for each in ImageGenerationType if each in actions)
+
+
+def _most(name: str, rule: Rule, parameters: Mapping[str, object], model: ImageModel) -> float | None:
+    if name == "scale":
+        return model.family.scale_most
+    if name == "n_samples":
+        return samples_at(*_size(parameters))
+    if name == "seed":
+        samples = parameters.get("n_samples")
+        return MOST_SEED - (samples - 1 if isinstance(samples, int) else 0)  # one more for each (image §2.1)
+    return rule.most
+
+
+def _in_range(name: str, value: float, least: float | None, most: float | None, model: ImageModel) -> None:
+    if (least is not None and value < least) or (most is not None and value > most):
+        allowed = f"from {least:.10g} to {most:.10g}" if most is not None else f"not below {least:.10g}"
+        raise LocalProtocolError(f"{name} is {value!r}, and here {model.id} takes a number {allowed}")
+
+
+def samples_at(width: int, height: int) -> int:
+    """How many pictures of this size one request may ask for."""
+    pixels = width * height
+    return 8 if pixels <= 360_448 else 6 if pixels <= 409_600 else 4
+
+
+def _size(parameters: Mapping[str, object]) -> tuple[int, int]:
+    width, height = parameters.get("width", 64), parameters.get("height", 64)
+    return (width, height) if isinstance(width, int) and isinstance(height, int) else (64, 64)
+
+
+def _together(parameters: Mapping[str, object], model: ImageModel) -> None:
+    width, height = _size(parameters)
+    for name, side in (("width", width), ("height", height)):
+        if side % 64:
+            raise LocalProtocolError(f"{name} is {side}, and {model.id} takes multiples of 64")
+    if width * height > MOST_PIXELS:
+        raise LocalProtocolError(
+            f"{width} × {height} are {width * height} pixels, and {model.id} takes at most {MOST_PIXELS}"
+        )
+    if parameters.get("sm_dyn") and not parameters.get("sm"):
+        raise LocalProtocolError("sm_dyn means nothing without sm (image §3.3)")
+    if parameters.get("sm") and parameters.get("sampler") in ("ddim", "ddim_v3"):
+        raise LocalProtocolError("sm does not go with DDIM (image §5.5)")

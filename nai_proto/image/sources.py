@@ -1,0 +1,25 @@
+"""What can be told of an image's bytes without looking at its pixels."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+__all__ = ["image_type", "png_size"]
+
+_PNG: Final = b"\x89PNG\r\n\x1a\n"
+
+
+def image_type(data: bytes) -> Literal["png", "webp", "jpeg"] | None:
+    """What kind of image begins so; None if none that the service knows."""
+    if data.startswith(_PNG):
+        return "png"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    return "jpeg" if data.startswith(b"\xff\xd8\xff") else None
+
+
+def png_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height of a PNG in pixels, as its header says; None if it has none."""
+    if not data.startswith(_PNG) or data[12:16] != b"IHDR" or len(data) < 24:
+        return None
+    return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")

@@ -1,0 +1,83 @@
+"""Tags that a beginning may be meant to become (image §2.6)."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal, Never, cast, overload
+
+import msgspec
+
+from ..codecs.json import converted
+from ..errors import LocalProtocolError
+from ..exchange.endpoints import Parameters, build, endpoint
+from ..exchange.operation import Operation
+from ..exchange.readers import Json
+from ..exchange.retry import REPEATABLE
+from ..http import Headers
+from .models import ImageModel
+
+__all__ = ["JapaneseTag", "Tag", "suggest_tags"]
+
+
+class Tag(msgspec.Struct, frozen=True):
+    """A tag that models know."""
+
+    tag: str
+    count: int
+    "How often it stands at images; 10,000 means as often, or oftener."
+    confidence: float
+
+
+class JapaneseTag(msgspec.Struct, frozen=True):
+    """A tag in Japanese, and the English one that it stands for."""
+
+    jp_tag: str
+    en_tag: str
+    power: float
+
+
+_WHERE: Final = "suggested tags"
+
+
+def _listed(answer: object) -> object:
+    """The tags, which are in an object or by themselves; one alone has no list in the service's own words."""
+    tags = cast("dict[str, object]", answer).get("tags") if isinstance(answer, dict) else answer
+    return [cast("object", tags)] if isinstance(tags, dict) else tags
+
+
+def _tags(answer: object) -> tuple[Tag, ...]:
+    return tuple(converted(_listed(answer), list[Tag], where=_WHERE))
+
+
+def _japanese(answer: object) -> tuple[JapaneseTag, ...]:
+    return tuple(converted(_listed(answer), list[JapaneseTag], where=_WHERE))
+
+
+@overload
+def suggest_tags(
+    prompt: str, model: ImageModel | str = ..., *, lang: Literal["en"] = "en"
+) -> Operation[Never, tuple[Tag, ...]]: ...
+@overload
+def suggest_tags(
+    prompt: str, model: ImageModel | str = ..., *, lang: Literal["jp"]
+) -> Operation[Never, tuple[JapaneseTag, ...]]: ...
+def suggest_tags(
+    prompt: str, model: ImageModel | str = ImageModel.V5_CURATED, *, lang: Literal["en", "jp"] = "en"
+) -> Operation[Never, Any]:
+    """Tags with ``prompt`` in them, not only at their beginning; no token is needed.
+
+    Args:
+        prompt: part of a tag.
+        model: whose tags.
+        lang: the language of ``prompt``.
+
+    Raises:
+        LocalProtocolError: the prompt is empty, or not Unicode text, or there is no such language.
+    """
+    if not prompt:
+        raise LocalProtocolError("tags are suggested for a part of one, not for nothing")
+    if lang not in ("en", "jp"):
+        raise LocalProtocolError(f"tags are suggested in en and jp, not in {lang!r}")
+    query = (("model", ImageModel.named(model).id), ("prompt", prompt), *((("lang", lang),) if lang != "en" else ()))
+    request = build(endpoint("suggest_tags"), Parameters(query=query), Headers.of(accept="application/json"))
+    reader: Json[object, Any] = Json(object, _tags if lang == "en" else _japanese)
+    return Operation(request, (("application/json", reader),), REPEATABLE)

@@ -1,0 +1,281 @@
+"""What is done with images that there are: director tools, upscaling, encoding as vibes, annotating (image §2.3–2.8)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, Never
+
+from ..codecs.json import encode
+from ..errors import LocalProtocolError, RemoteProtocolError
+from ..exchange.endpoints import Parameters, build, endpoint
+from ..exchange.operation import Operation
+from ..exchange.readers import BodyReader, Json
+from ..http import Head, Headers, Request
+from ..limits import Limits
+from .answers import IMAGE_TYPES, Image, Picture, Pictures
+from .choices import ControlNetModel
+from .features import EncodedVibe
+from .models import ImageModel
+from .rules import MOST_PIXELS
+from .sources import png_size
+
+__all__ = ["Annotator", "DirectorTool", "Emotion", "annotate", "augment", "classify", "encode_vibe", "upscale"]
+
+
+class DirectorTool(StrEnum):
+    """What `augment` can do."""
+
+    BG_REMOVAL = "bg-removal"
+    "Gives three images: masked, generated, blend."
+    LINEART = "lineart"
+    SKETCH = "sketch"
+    COLORIZE = "colorize"
+    EMOTION = "emotion"
+    DECLUTTER = "declutter"
+    DECLUTTER_KEEP_BUBBLES = "declutter-keep-bubbles"
+
+
+class Emotion(StrEnum):
+    """The moods that a face can be given."""
+
+    NEUTRAL = "neutral"
+    HAPPY = "happy"
+    SAD = "sad"
+    ANGRY = "angry"
+    SCARED = "scared"
+    SURPRISED = "surprised"
+    TIRED = "tired"
+    EXCITED = "excited"
+    NERVOUS = "nervous"
+    THINKING = "thinking"
+    CONFUSED = "confused"
+    SHY = "shy"
+    DISGUSTED = "disgusted"
+    SMUG = "smug"
+    BORED = "bored"
+    LAUGHING = "laughing"
+    IRRITATED = "irritated"
+    AROUSED = "aroused"
+    EMBARRASSED = "embarrassed"
+    WORRIED = "worried"
+    LOVE = "love"
+    DETERMINED = "determined"
+    HURT = "hurt"
+    PLAYFUL = "playful"
+
+
+class Annotator(StrEnum):
+    """What `annotate` can find in an image."""
+
+    HED = "hed"
+    MIDAS = "midas"
+    "Gives two images: depth and normals."
+    FAKE_SCRIBBLE = "fake_scribble"
+    MLSD = "mlsd"
+    UNIFORMER = "uniformer"
+    OPENPOSE = "openpose"
+    CANNY = "canny"
+
+    @property
+    def controlnet(self) -> ControlNetModel | None:
+        """What its images guide; None for the last two, which no model of ControlNet goes with."""
+        return _GUIDES.get(self)
+
+
+_GUIDES: Final = {
+    Annotator.HED: ControlNetModel.PALETTE_SWAP,
+    Annotator.MIDAS: ControlNetModel.FORM_LOCK,
+    Annotator.FAKE_SCRIBBLE: ControlNetModel.SCRIBBLER,
+    Annotator.MLSD: ControlNetModel.BUILDING_CONTROL,
+    Annotator.UNIFORMER: ControlNetModel.LANDSCAPER,
+}
+_TOLD: Final = (DirectorTool.COLORIZE, DirectorTool.EMOTION)
+_BLURS: Final = (0.0, 0.3, 0.35, 0.4, 0.45, 0.5)
+_HEADERS: Final = Headers.of(content_type="application/json", accept="*/*")
+_IMAGES: Final = tuple((each, Pictures()) for each in IMAGE_TYPES)
+_ONE_IMAGE: Final = tuple((each, Picture()) for each in IMAGE_TYPES)
+
+
+def _asked(name: str, body: Mapping[str, object]) -> Request:
+    said = {key: value for key, value in body.items() if value is not None}
+    return build(endpoint(name), Parameters(body=encode(said)), _HEADERS)
+
+
+def _sized(image: bytes, size: tuple[int, int] | None) -> tuple[int, int]:
+    found = size or png_size(image)
+    if found is None:
+        raise LocalProtocolError("the image is no PNG: tell its size, (width, height)")
+    return found
+
+
+def augment(
+    image: bytes,
+    tool: DirectorTool | str,
+    *,
+    emotion: Emotion | str | None = None,
+    prompt: str | None = None,
+    defry: int | None = None,
+    size: tuple[int, int] | None = None,
+    validate: bool = True,
+) -> Operation[Never, tuple[Image, ...]]:
+    """Alter an image with one of the director tools (image §2.3).
+
+    Args:
+        image: PNG, JPEG or WebP.
+        tool: which tool.
+        emotion: the mood; for the tool of that name, which needs it.
+        prompt: more words; for `DirectorTool.COLORIZE` and `DirectorTool.EMOTION`.
+        defry: how weakly, from 0 to 5; for the same two, 0 if not given.
+        size: width and height in pixels; of a PNG they are found in it.
+        validate: look at all this before it is sent.
+
+    Raises:
+        LocalProtocolError: a tool, a mood or a number that there is not, what is not for this tool, or a size that is not
+            known.
+    """
+    width, height = _sized(image, size)
+    told = tool in _TOLD
+    if validate:
+        if tool not in [*DirectorTool]:
+            raise LocalProtocolError(f"no director tool is called {tool!r}; there are {', '.join(DirectorTool)}")
+        if not told and not (prompt is None and defry is None):
+            raise LocalProtocolError(f"prompt and defry are for {' and '.join(_TOLD)}, not for {tool}")
+        if (tool == DirectorTool.EMOTION) is not (emotion is not None):
+            raise LocalProtocolError("the director tool emotion needs an emotion, and no other takes one")
+        if emotion is not None and emotion not in [*Emotion]:
+            raise LocalProtocolError(f"no emotion is called {emotion!r}; there are {', '.join(Emotion)}")
+        if defry is not None and defry not in range(6):
+            raise LocalProtocolError(f"defry is {defry!r}, and may be from 0 to 5")
+    body = {
+        "req_type": str(tool),
+        "image": image,
+        "width": width,
+        "height": height,
+        "prompt": f"{emotion};;{prompt or ''}" if emotion is not None else prompt or "" if told else prompt,
+        "defry": 0 if told and defry is None else defry,
+        "use_new_shared_trial": True,
+    }
+    return Operation(_asked("augment_image", body), _IMAGES)
+
+
+def upscale(
+    image: bytes,
+    *,
+    model: ImageModel | str = ImageModel.V5_CURATED,
+    declared_blur_sigma: float | None = None,
+    validate: bool = True,
+) -> Operation[Never, Image]:
+    """Twice the width, twice the height (image §2.4).
+
+    Args:
+        image: PNG of at most 3,145,728 pixels.
+        model: V5 Full or V5 Curated.
+        declared_blur_sigma: how blurred it is: 0, or 0.3 to 0.5 in steps of 0.05. The service takes 0 if it is not told.
+        validate: look at all this before it is sent.
+
+    Raises:
+        LocalProtocolError: the image is too large, the model cannot do it, or there is no such sigma.
+    """
+    model = ImageModel.named(model)
+    if validate:
+        if not model.facts.upscales:
+            raise LocalProtocolError(f"{model.id} does not upscale; V5 Full and V5 Curated do")
+        width, height = png_size(image) or (0, 0)
+        if width * height > MOST_PIXELS:
+            raise LocalProtocolError(
+                f"the image has {width * height} pixels, and upscaling takes at most {MOST_PIXELS}"
+            )
+        if declared_blur_sigma is not None and declared_blur_sigma not in _BLURS:
+            allowed = ", ".join(f"{each:g}" for each in _BLURS)
+            raise LocalProtocolError(f"declared_blur_sigma is {declared_blur_sigma!r}, and may be one of {allowed}")
+    body = {"image": image, "model": model.id, "declared_blur_sigma": declared_blur_sigma}
+    return Operation(_asked("upscale", body), _ONE_IMAGE)
+
+
+def encode_vibe(
+    image: bytes,
+    model: ImageModel | str,
+    *,
+    information_extracted: float = 1.0,
+    strength: float = 0.6,
+    mask: bytes | None = None,
+    crop_to_mask: bool | None = None,
+    focus_seed: int | None = None,
+    info_extract_seed: int | None = None,
+    validate: bool = True,
+) -> Operation[Never, EncodedVibe]:
+    """Encode an image as a vibe for V4 or V4.5 (image §2.5). It costs; what comes may be kept and used again.
+
+    Args:
+        image: the image.
+        model: that the vibe is for.
+        information_extracted: how much is taken over, from 0 to 1.
+        strength: what the vibe says of itself; not sent here.
+        mask, crop_to_mask, focus_seed, info_extract_seed: as the service has them; not sent if not given.
+        validate: look at model and numbers before they are sent.
+
+    Raises:
+        LocalProtocolError: the model takes no encoded vibes, or a number is out of its range.
+    """
+    model = ImageModel.named(model)
+    if validate:
+        if model.family.vibes != "encoded":
+            raise LocalProtocolError(f"{model.id} takes no encoded vibes: V4 and V4.5 do")
+        if not 0 <= information_extracted <= 1:
+            raise LocalProtocolError(f"information_extracted is {information_extracted!r}, and may be from 0 to 1")
+    body = {
+        "image": image,
+        "model": model.base.id,
+        "information_extracted": information_extracted,
+        "mask": mask,
+        "crop_to_mask": crop_to_mask,
+        "focus_seed": focus_seed,
+        "info_extract_seed": info_extract_seed,
+    }
+    reader = _Encoded(strength, information_extracted, model.vibe_key if validate else None)
+    types = ("application/binary", "binary/octet-stream", "application/octet-stream")
+    return Operation(_asked("encode_vibe", body), tuple((each, reader) for each in types))
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """Reads an encoded vibe, whatever its bytes are."""
+
+    strength: float
+    information_extracted: float
+    key: str | None
+
+    def __call__(self, where: str, head: Head, limits: Limits, /) -> BodyReader[EncodedVibe]:  # noqa: ARG002 -- a ReaderFactory
+        def finish(body: bytes) -> EncodedVibe:
+            if not body:
+                raise RemoteProtocolError(f"{where}: an encoded vibe was expected, and nothing came")
+            return EncodedVibe(body, self.strength, self.information_extracted, self.key)
+
+        return BodyReader(finish, limits)
+
+
+def annotate(image: bytes, annotator: Annotator | str, *, validate: bool = True) -> Operation[Never, tuple[Image, ...]]:
+    """What `ControlNet` needs of an image: its edges, its depth, … (image §2.7).
+
+    Raises:
+        LocalProtocolError: there is no such annotator.
+    """
+    if validate and annotator not in [*Annotator]:
+        raise LocalProtocolError(f"no annotator is called {annotator!r}; there are {', '.join(Annotator)}")
+    body = {"model": str(annotator), "parameters": {"image": image}}
+    return Operation(_asked("annotate_image", body), _IMAGES)
+
+
+def classify(body: Mapping[str, object]) -> Operation[Never, dict[str, Any]]:
+    """Have something classified (image §2.8). No client does: neither what is sent is documented nor, for sure, what comes.
+
+    Args:
+        body: sent as it is.
+    """
+    return Operation(_asked("classify", body), (("application/json", Json(dict[str, Any], _itself)),))
+
+
+def _itself(document: dict[str, Any]) -> dict[str, Any]:
+    return document

@@ -1,0 +1,135 @@
+"""Text to speech (native §8.1).
+
+Two versions: the first has ten voices with numbers, the second makes a voice of any text, its seed; some seeds have names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, Never
+
+from .codecs.json import encode
+from .errors import LocalProtocolError, RemoteProtocolError
+from .exchange.endpoints import Parameters, build, endpoint
+from .exchange.operation import Operation
+from .exchange.readers import BodyReader
+from .http import Head, Headers
+from .limits import Limits
+
+__all__ = ["SEEDS", "VOICES", "Speech", "speak"]
+
+VOICES: Final[Mapping[str, int]] = {
+    "Cyllene": 17,
+    "Leucosia": 95,
+    "Crina": 44,
+    "Hespe": 80,
+    "Ida": 106,
+    "Alseid": 6,
+    "Daphnis": 10,
+    "Echo": 16,
+    "Thel": 41,
+    "Nomios": 77,
+}
+"""The voices of ``v1``, by name."""
+
+SEEDS: Final[Mapping[str, str]] = {
+    "Ligeia": "Anananan",
+    **{
+        name: name
+        for name in (
+            *("Aini", "Orea", "Claea", "Lim", "Aurae", "Naia"),
+            *("Aulon", "Elei", "Ogma", "Raid", "Pega", "Lam"),
+        )
+    },
+}
+"""The seeds of the voices of ``v2`` that have names, by name."""
+
+_LONGEST: Final = 1000
+_LONGEST_SEED: Final = 50
+_TYPES: Final = (
+    "audio/mpeg",
+    "audio/webm",
+    "audio/mp3",
+    "audio/ogg",
+    "application/octet-stream",
+    "binary/octet-stream",
+)
+_WEBM: Final = b"\x1aE\xdf\xa3"
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """Spoken text."""
+
+    data: bytes = field(repr=False)
+    format: Literal["mp3", "webm"]
+    "WebM holds Opus."
+
+
+@dataclass(frozen=True, slots=True)
+class _Spoken:
+    """Reads audio."""
+
+    def __call__(self, where: str, head: Head, limits: Limits, /) -> BodyReader[Speech]:
+        def finish(body: bytes) -> Speech:
+            if not body:
+                raise RemoteProtocolError(f"{where}: audio was expected, and nothing came")
+            opus = body.startswith(_WEBM) or head.content_type == "audio/webm"
+            return Speech(body, "webm" if opus else "mp3")
+
+        return BodyReader(finish, limits)
+
+
+_READERS: Final = tuple((each, _Spoken()) for each in _TYPES)
+
+
+def speak(
+    text: str,
+    voice: str | int = "Ligeia",
+    *,
+    version: Literal["v1", "v2"] = "v2",
+    opus: bool = False,
+    method: Literal["POST", "GET"] = "POST",
+    validate: bool = True,
+) -> Operation[Never, Speech]:
+    """Have ``text`` spoken.
+
+    Args:
+        text: up to 1000 characters; the service leaves out what is more.
+        voice: for ``v2`` a name of `SEEDS`, or any other text as a seed; for ``v1`` a name of `VOICES` or a number.
+        version: of the voices.
+        opus: WebM with Opus, instead of MP3.
+        method: how it is asked; GET has the text in the address, and is deprecated.
+        validate: look at all this before it is sent.
+
+    Raises:
+        LocalProtocolError: there is nothing to say or too much, or no such voice, version or method.
+    """
+    if validate:
+        if not 0 < len(text) <= _LONGEST:
+            raise LocalProtocolError(f"the text has {len(text)} characters, and 1 to {_LONGEST} can be spoken")
+        if version not in ("v1", "v2"):
+            raise LocalProtocolError(f"voices have the versions v1 and v2, not {version!r}")
+        if method not in ("POST", "GET"):
+            raise LocalProtocolError(f"speech is asked for by POST and GET, not by {method!r}")
+    said = {"text": text, **_voice(voice, version, validate=validate), "opus": opus, "version": version}
+    if method == "GET":
+        query = tuple(
+            (key, str(value).lower() if isinstance(value, bool) else str(value)) for key, value in said.items()
+        )
+        return Operation(build(endpoint("get_voice"), Parameters(query=query), Headers.of(accept="*/*")), _READERS)
+    headers = Headers.of(content_type="application/json", accept="*/*")
+    return Operation(build(endpoint("post_voice"), Parameters(body=encode(said)), headers), _READERS)
+
+
+def _voice(voice: str | int, version: str, *, validate: bool) -> dict[str, object]:
+    """The two keys that say who speaks: a seed counts only where the number is -1."""
+    if version == "v2":
+        if validate and not (isinstance(voice, str) and 0 < len(voice) <= _LONGEST_SEED):
+            raise LocalProtocolError(f"a voice of v2 is a seed of 1 to {_LONGEST_SEED} characters, or a name of SEEDS")
+        return {"seed": SEEDS.get(str(voice), str(voice)), "voice": -1}
+    number = VOICES.get(voice) if isinstance(voice, str) else voice
+    if number is None:
+        raise LocalProtocolError(f"no voice of v1 is called {voice!r}; there are {', '.join(VOICES)}")
+    return {"voice": number}
