@@ -36,7 +36,10 @@ FLOORS = (
     ("values", "nai_proto.lazy nai_proto.errors nai_proto.secret nai_proto.limits nai_proto.tier nai_proto.http"),
     ("codecs", "nai_proto.codecs"),
     ("exchange", "nai_proto.exchange nai_proto.wire nai_proto.heads nai_proto.body"),
-    ("vocabulary", "nai_proto.account nai_proto.objects nai_proto.text nai_proto.tokenizers nai_proto.openai"),
+    (
+        "vocabulary",
+        "nai_proto.account nai_proto.objects nai_proto.text nai_proto.tokenizers nai_proto.openai nai_proto.image",
+    ),
     ("library", "nai_proto.library"),
     ("emulator", "nai_proto.emulator"),
     ("testing", "nai_proto.testing"),
