@@ -271,8 +271,8 @@ def _early(width: int, height: int, steps: int, sampler: str, sm: bool, sm_dyn: 
     """One image of V1 or V2. SMEA has no effect where the formula applies: two clients agree on that."""
     pixels = width * height
     if pixels <= _SMALL and sampler in _BY_FORMULA:
-        size = max(pixels, 65_536) / _SMALL
-        return (15.266497014243718 * exp(size * 0.6326248927474729) - 15.225164493059737) / 28 * steps
+        # The website counts no fewer than 65,536 pixels; with fewer, either way, an image costs the least there is.
+        return (15.266497014243718 * exp(pixels / _SMALL * 0.6326248927474729) - 15.225164493059737) / 28 * steps
     from .early_prices import TABLES
 
     dyn, smea = (sm and sm_dyn) or sampler == "nai_smea_dyn", sm or sampler == "nai_smea"
