@@ -119,6 +119,13 @@ def test_a_number_of_any_length_is_a_weight() -> None:
     assert weights("9" * 400 + "::a::") == [("a", math.inf)]
 
 
+@pytest.mark.parametrize("digits", ["9", "9.", "-9"])
+def test_a_million_digits_are_read_once(digits: str) -> None:
+    """Were each the beginning of a search for all the others, this would take hours."""
+    text = digits * (1_000_000 // len(digits))
+    assert parse(text) == Prompt((text,))
+
+
 @pytest.mark.parametrize("piece", ["{", "}", "1.5::", "::", "{}", "{[", "9", "9.", "-", "|", "1::{"])
 def test_a_prompt_as_long_as_the_service_takes_is_read_at_any_depth(piece: str) -> None:
     text = piece * (51_200 // len(piece))

@@ -31,7 +31,7 @@ DEPTH: Final = 64
 """How deep emphasis is read; what opens inside that is text. So many braces weigh 22 times as much already."""
 
 _BRACKETS: Final = re.compile(r"[{}\[\]]")
-_SIGNS: Final = re.compile(r"(?:-?(?<![0-9])[0-9]++(?:\.[0-9]*+)?)?::|[{}\[\]]")  # looks at each digit once
+_SIGNS: Final = re.compile(r"(?:-?(?<![0-9])[0-9]+(?:\.[0-9]*)?)?::|[{}\[\]]")  # no search begins among digits
 _PIPES: Final = re.compile(r"\|\|?")
 _RUNS_INTO: Final = re.compile(r"(?:[0-9]\.?|:)\Z")
 """The end of a text that would be read as one with ``::`` behind it."""
@@ -165,5 +165,5 @@ def _closed(piece: Piece) -> str:
     if isinstance(piece, str):
         return piece
     inside = "".join(map(_closed, piece.pieces))
-    blank = " " if piece.numeric and not piece.closed and _RUNS_INTO.search(inside) else ""
+    blank = " " if piece.numeric and _RUNS_INTO.search(inside) else ""
     return f"{piece.opening}{inside}{blank}{piece.closing}"
