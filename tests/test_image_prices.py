@@ -301,7 +301,13 @@ def test_free_is_only_what_the_subscription_says(fields: dict[str, object], allo
         (V45, 1024, 28, NOTHING_FREE, ""),
         (V45, 1088, 28, OPUS, "more than Opus' 1048576 free pixels"),
         (V45, 1024, 29, OPUS, "more than Opus' 28 free steps"),
-        ("nai-diffusion-5-full", 1024, 28, Allowance(opus=True), "Opus' allowance of V5 is used up"),
+        (
+            "nai-diffusion-5-full",
+            1024,
+            28,
+            Allowance(opus=True),
+            "nothing is known to be left of Opus' allowance of V5",
+        ),
         ("nai-diffusion-5-full", 1024, 28, OPUS, "Opus"),
     ],
 )

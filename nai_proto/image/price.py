@@ -74,7 +74,7 @@ class Allowance:
 
     @classmethod
     def of(cls, subscription: Subscription) -> Allowance:
-        """That of an account. Where the answer does not say that some of V5's is left, none is."""
+        """That of an account, by its ``tier`` and ``active``. Where it does not say that some of V5's is left, none is."""
         opus = subscription.active and subscription.tier is Tier.OPUS
         return cls(opus=opus, v5=opus and subscription.usage is not None and subscription.usage.is_negative is False)
 
@@ -290,7 +290,7 @@ def _free(generation: Generation, pixels: int, steps: int, allowance: Allowance)
     if steps > _FREE_STEPS:
         return 0, f"more than Opus' {_FREE_STEPS} free steps"
     if generation is Generation.V5 and not allowance.v5:
-        return 0, "Opus' allowance of V5 is used up"
+        return 0, "nothing is known to be left of Opus' allowance of V5"
     return 1, "Opus"
 
 
