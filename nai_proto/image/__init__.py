@@ -27,11 +27,22 @@ if TYPE_CHECKING:
     from .models import MODELS, Facts, ImageModel
     from .parameters import Options, Parameters
     from .preset import ImagePreset
+    from .price import (
+        Allowance,
+        Price,
+        check_price,
+        encoding_price,
+        generation_price,
+        tool_price,
+        upscale_price,
+    )
     from .prompting import with_quality_tags, with_uc_preset
+    from .prompts import Emphasis, Prompt, normalised, parse
     from .request import ImageRequest, image_request
     from .rules import check
     from .stream import Drawn, Step
     from .suggestions import JapaneseTag, Tag, suggest_tags
+    from .token_counts import TokenCount, count_tokens, token_limit
     from .tools import Annotator, DirectorTool, Emotion, annotate, augment, classify, encode_vibe, upscale
 else:
     from ..lazy import finder
@@ -49,11 +60,14 @@ else:
         "models": "MODELS Facts ImageModel",
         "parameters": "Options Parameters",
         "preset": "ImagePreset",
+        "price": "Allowance Price check_price encoding_price generation_price tool_price upscale_price",
         "prompting": "with_quality_tags with_uc_preset",
+        "prompts": "Emphasis Prompt normalised parse",
         "request": "ImageRequest image_request",
         "rules": "check",
         "stream": "Drawn Step",
         "suggestions": "JapaneseTag Tag suggest_tags",
+        "token_counts": "TokenCount count_tokens token_limit",
         "tools": "Annotator DirectorTool Emotion annotate augment classify encode_vibe upscale",
     }
 
@@ -66,6 +80,7 @@ else:
 __all__ = [
     "FAMILIES",
     "MODELS",
+    "Allowance",
     "Annotator",
     "Character",
     "ControlNet",
@@ -74,6 +89,7 @@ __all__ = [
     "Drawing",
     "Drawn",
     "Emotion",
+    "Emphasis",
     "EncodedVibe",
     "Facts",
     "Family",
@@ -90,10 +106,13 @@ __all__ = [
     "Options",
     "Parameters",
     "Position",
+    "Price",
+    "Prompt",
     "QualityPreset",
     "Reference",
     "Step",
     "Tag",
+    "TokenCount",
     "UCPreset",
     "Vibe",
     "annotate",
@@ -101,15 +120,24 @@ __all__ = [
     "box_mask",
     "cache_key",
     "check",
+    "check_price",
     "classify",
+    "count_tokens",
     "encode_vibe",
+    "encoding_price",
     "form",
     "generate",
     "generate_cached",
     "generate_stream",
+    "generation_price",
     "image_request",
+    "normalised",
+    "parse",
     "suggest_tags",
+    "token_limit",
+    "tool_price",
     "upscale",
+    "upscale_price",
     "with_quality_tags",
     "with_uc_preset",
 ]

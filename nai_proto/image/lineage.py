@@ -1,0 +1,37 @@
+"""Which model's prices and limits hold: those of the listed model that an inpainting one is made from (image §4).
+
+A model that is not listed, or that one client alone knows (``nai-diffusion-5-full-medium``), has none: nothing is guessed
+where it could cost more than was said.
+"""
+
+from __future__ import annotations
+
+from ..errors import LocalProtocolError, excerpt
+from .generations import Generation
+from .models import MODELS, ImageModel
+
+__all__ = ["base_of", "generation_of"]
+
+
+def base_of(model: str) -> ImageModel:
+    """The model of which this one is the inpainting form, or itself.
+
+    Args:
+        model: its id, as it stands on the wire.
+
+    Raises:
+        LocalProtocolError: the model is not known.
+    """
+    found = ImageModel.named(model)
+    if not found.listed or found.facts.unsure:
+        known = ", ".join(each.id for each in MODELS if each.base == each and not each.facts.unsure)
+        raise LocalProtocolError(
+            f"the image model {excerpt(model, 60)!r} is not known, and so neither its prices nor its limits; "
+            f"known are {known}, and their inpainting forms"
+        )
+    return found.base
+
+
+def generation_of(model: str) -> Generation:
+    """The generation of a model; raises what `base_of` raises."""
+    return base_of(model).generation

@@ -1,0 +1,321 @@
+"""What a request costs in Anlas, before it is sent (image §9).
+
+The arithmetic is IEEE double in the order that the website computes in, `ceil` included: that reproduces every number
+that the clients agree on, and every charge that was seen. Where they do not agree, the rule here is:
+
+* V5 costs half as much again; two clients leave that out, and the charges that were seen have it.
+* Inpainting is scaled by ``inpaintImg2ImgStrength``; clients without it, or with ``strength``, contradict the website.
+* One sample of a request is free, not the request, and vibes and references stay due. (The website *shows* no free sample
+  next to a precise reference; it was charged as if there were one.)
+* Below 65,536 pixels V3 and later are priced as they are. Some clients count 65,536; it shows above some 28 steps only.
+* V1's free sample goes up to 1,048,576 pixels, as everybody else's. One client stops at 640×640.
+* No factor for ``uncond_scale`` or ``uc_scale``: each stands in one client alone.
+* An upscale costs what the current route takes. The old one, with its own table and free uses, is gone.
+
+What `annotate-image` costs is stated nowhere, so that there is no function for it. Nor is a mask looked at:
+what the website crops and scales for it stands in the request as width and height.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, exp, floor, sqrt
+from typing import Final, Literal, TypeAlias
+
+from ..account.answers import Subscription
+from ..errors import LocalProtocolError, excerpt
+from ..tier import Tier
+from .generations import Generation
+from .lineage import generation_of
+
+__all__ = [
+    "NOTHING_FREE",
+    "Action",
+    "Allowance",
+    "Item",
+    "Price",
+    "check_price",
+    "encoding_price",
+    "generation_price",
+    "tool_price",
+    "upscale_price",
+]
+
+Action: TypeAlias = Literal["generate", "img2img", "infill"]
+
+_AREA: Final = 2.951823174884865e-06
+_AREA_STEP: Final = 5.753298233447344e-07
+_SMALL: Final = 1_048_576
+"Pixels: what Opus has for free, and the line between V1's formula and its tables."
+_LARGEST: Final = 3_145_728
+_FREE_STEPS: Final = 28
+_LEAST: Final = 2
+_MOST: Final = 140
+
+_FREE_VIBES: Final = 4
+_VIBE: Final = 2
+"For encoding one, and for using one beyond those that are free."
+_REFERENCE: Final = 5
+
+_TOOLS: Final = ("bg-removal", "lineart", "sketch", "colorize", "emotion", "declutter", "declutter-keep-bubbles")
+_UPSCALES: Final = ((1_048_576, 1), (1_747_627, 2), (2_446_678, 3), (_LARGEST, 4))
+"Up to how many pixels, and how many Anlas. Only the first row has been seen charged."
+
+_BY_FORMULA: Final = frozenset(("plms", "ddim", "k_euler", "k_euler_ancestral", "k_lms"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """What an account has for free."""
+
+    opus: bool = False
+    "One sample of each small request: an active Opus subscription."
+    v5: bool = False
+    "Of V5 as well: its allowance is not used up."
+
+    @classmethod
+    def of(cls, subscription: Subscription) -> Allowance:
+        """That of an account, by its ``tier`` and ``active``. Where it does not say that some of V5's is left, none is."""
+        opus = subscription.active and subscription.tier is Tier.OPUS
+        return cls(opus=opus, v5=opus and subscription.usage is not None and subscription.usage.is_negative is False)
+
+
+NOTHING_FREE: Final = Allowance()
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of a price."""
+
+    what: str
+    "Of what: ``sample``, ``vibe beyond 4``, ``bg-removal`` …"
+    count: int
+    each: int
+    "In Anlas."
+    free: int = 0
+    "How many of them cost nothing."
+    why: str = ""
+    "Why some are free, or why with Opus none is."
+
+    @property
+    def anlas(self) -> int:
+        return (self.count - self.free) * self.each
+
+    def __str__(self) -> str:
+        free = f", {self.free} free" if self.free else ""
+        why = f" ({self.why})" if self.why else ""
+        return f"{self.count} × {self.what} at {self.each}{free}{why}"
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a request costs, by items: ``str(price)`` is a line that can be shown."""
+
+    items: tuple[Item, ...]
+
+    @property
+    def anlas(self) -> int:
+        return sum(item.anlas for item in self.items)
+
+    @property
+    def free(self) -> bool:
+        return self.anlas == 0
+
+    @property
+    def why(self) -> str:
+        """Its items, as one line."""
+        return "; ".join(map(str, self.items))
+
+    def __str__(self) -> str:
+        return f"{self.anlas} Anlas: {self.why}"
+
+
+def check_price(price: Price, max_anlas: int) -> None:
+    """Does nothing if the price is not above what one is willing to pay.
+
+    Raises:
+        LocalProtocolError: it is.
+    """
+    if price.anlas > max_anlas:
+        raise LocalProtocolError(f"this would cost {price.anlas} Anlas, more than the {max_anlas} allowed: {price.why}")
+
+
+def generation_price(
+    model: str,
+    width: int,
+    height: int,
+    *,
+    steps: int,
+    n_samples: int = 1,
+    action: Action = "generate",
+    strength: float = 0.7,
+    inpaint_strength: float = 1,
+    sampler: str = "k_euler_ancestral",
+    sm: bool = False,
+    sm_dyn: bool = False,
+    vibes: int = 0,
+    new_vibes: int = 0,
+    references: int = 0,
+    allowance: Allowance = NOTHING_FREE,
+) -> Price:
+    """The price of a generation, and of the vibes that have to be encoded for it.
+
+    Args:
+        model: its id, as it stands on the wire.
+        width: in pixels, a multiple of 64.
+        height: likewise; both together at most 3,145,728 pixels.
+        steps: 1 or more.
+        n_samples: how many images.
+        action: as it stands on the wire.
+        strength: of img2img, 0..1; else without effect.
+        inpaint_strength: ``inpaintImg2ImgStrength`` of infill, 0..1; else without effect.
+        sampler: decides the table of V1 and V2 only.
+        sm: SMEA.
+        sm_dyn: SMEA DYN; without ``sm`` it has no effect.
+        vibes: how many the request has. They cost nothing on V3, in infill, and next to references.
+        new_vibes: how many of them have no encoding yet: each is a request of its own.
+        references: precise ones, V4.5 only.
+        allowance: what is free for the account.
+
+    Raises:
+        LocalProtocolError: the model is not known, the service would refuse the request for its size, its price of more
+            than 140 Anlas for an image, or its vibes or references, or a number is out of range.
+    """
+    generation, pixels = generation_of(model), width * height
+    _check_numbers(width, height, steps, n_samples)
+    _check_features(model, generation, vibes, new_vibes, references)
+    scale = {"img2img": strength, "infill": inpaint_strength}.get(action, 1)
+    if not 0 <= scale <= 1:
+        raise LocalProtocolError(f"a strength of {scale!r:.20}, where 0 to 1 is possible")
+    if generation in (Generation.V1, Generation.V2):
+        one = _early(width, height, steps, sampler, sm, sm_dyn)
+    elif generation is Generation.V5:
+        one = _whole(pixels, steps) * 1.5
+    else:
+        one = _whole(pixels, steps) * (1 if not sm else 1.4 if sm_dyn else 1.2)
+    each = max(ceil(one * scale), _LEAST)
+    if each > _MOST:
+        raise LocalProtocolError(f"one image would cost {each} Anlas; the service makes none for more than {_MOST}")
+    free, why = _free(generation, pixels, steps, allowance)
+    items = [Item("sample", n_samples, each, free, why)]
+    if generation is not Generation.V3 and action != "infill" and not references:
+        items += [Item("vibe to encode", new_vibes, _VIBE)] if new_vibes else []
+        items += [Item(f"vibe beyond {_FREE_VIBES}", vibes - _FREE_VIBES, _VIBE)] if vibes > _FREE_VIBES else []
+    if references:
+        items.append(Item("precise reference in a sample", references * n_samples, _REFERENCE))
+    return Price(tuple(items))
+
+
+def encoding_price(count: int = 1) -> Price:
+    """The price of encoding vibes, one request each; the same vibe, once encoded, is free to use again.
+
+    Raises:
+        LocalProtocolError: the number is negative.
+    """
+    _check_range("vibes", count, 0)
+    return Price((Item("vibe to encode", count, _VIBE),))
+
+
+def tool_price(tool: str, width: int, height: int, *, allowance: Allowance = NOTHING_FREE) -> Price:
+    """The price of a director tool: that of V3 at 28 steps, for the image scaled to between one and three megapixels.
+
+    Args:
+        tool: its ``req_type``.
+        width: of the image that is sent, in pixels.
+        height: likewise.
+        allowance: what is free for the account.
+
+    Raises:
+        LocalProtocolError: the tool is not known, or the image has no size, or so little of a side that nothing is left
+            of it when it is scaled.
+    """
+    if tool not in _TOOLS:
+        raise LocalProtocolError(f"the director tool {excerpt(tool, 60)!r} is not known; known are {', '.join(_TOOLS)}")
+    _check_range("width", width, 1)
+    _check_range("height", height, 1)
+    pixels = width * height
+    scale = sqrt(min(max(pixels, _SMALL), _LARGEST) / pixels)
+    billed = floor(width * scale) * floor(height * scale)
+    if not billed:
+        raise LocalProtocolError(f"the price of {tool} for an image of {width}×{height} pixels is not known")
+    each = _whole(billed, _FREE_STEPS)
+    if tool == "bg-removal":
+        return Price((Item(tool, 1, 3 * each + 5, 0, "never free" if allowance.opus else ""),))
+    free, why = _free(Generation.V3, billed, _FREE_STEPS, allowance)
+    return Price((Item(tool, 1, each, free, why),))
+
+
+def upscale_price(width: int, height: int) -> Price:
+    """The price of making an image twice as large; it is never free.
+
+    Args:
+        width: of the image that is sent, in pixels.
+        height: likewise.
+
+    Raises:
+        LocalProtocolError: the image has no size, or more than 3,145,728 pixels, which the service refuses.
+    """
+    _check_range("width", width, 1)
+    _check_range("height", height, 1)
+    for most, each in _UPSCALES:
+        if width * height <= most:
+            return Price((Item("upscale", 1, each),))
+    raise LocalProtocolError(f"the image has {width * height} pixels; the service upscales {_LARGEST} at most")
+
+
+def _whole(pixels: int, steps: int) -> int:
+    """One image of V3, before all factors."""
+    return ceil(_AREA * pixels + _AREA_STEP * pixels * steps)
+
+
+def _early(width: int, height: int, steps: int, sampler: str, sm: bool, sm_dyn: bool) -> float:
+    """One image of V1 or V2. SMEA has no effect where the formula applies: two clients agree on that."""
+    pixels = width * height
+    if pixels <= _SMALL and sampler in _BY_FORMULA:
+        # The website counts no fewer than 65,536 pixels; with fewer, either way, an image costs the least there is.
+        return (15.266497014243718 * exp(pixels / _SMALL * 0.6326248927474729) - 15.225164493059737) / 28 * steps
+    from .early_prices import TABLES
+
+    dyn, smea = (sm and sm_dyn) or sampler == "nai_smea_dyn", sm or sampler == "nai_smea"
+    table = TABLES["smea_dyn" if dyn else "smea" if smea else "ddim" if sampler == "ddim" else "default"]
+    each_step, _, fixed = table.split()[(width // 64) * (height // 64) - 1].partition(",")
+    return int(each_step) / 1000 * steps + int(fixed) / 1000
+
+
+def _free(generation: Generation, pixels: int, steps: int, allowance: Allowance) -> tuple[int, str]:
+    """How many samples of a request are free, and why, or why not with Opus."""
+    if not allowance.opus:
+        return 0, ""
+    if pixels > _SMALL:
+        return 0, f"more than Opus' {_SMALL} free pixels"
+    if steps > _FREE_STEPS:
+        return 0, f"more than Opus' {_FREE_STEPS} free steps"
+    if generation is Generation.V5 and not allowance.v5:
+        return 0, "nothing is known to be left of Opus' allowance of V5"
+    return 1, "Opus"
+
+
+def _check_numbers(width: int, height: int, steps: int, n_samples: int) -> None:
+    """Those of image §3.2, without which there is no price."""
+    if width % 64 or height % 64 or min(width, height) < 64 or width * height > _LARGEST:
+        raise LocalProtocolError(
+            f"an image of {width}×{height} pixels: sides are multiples of 64, and its pixels at most {_LARGEST}"
+        )
+    _check_range("steps", steps, 1, 50)
+    _check_range("n_samples", n_samples, 1, 8)
+
+
+def _check_features(model: str, generation: Generation, vibes: int, new_vibes: int, references: int) -> None:
+    _check_range("vibes", vibes, 0, 16)
+    _check_range("new_vibes", new_vibes, 0, vibes)
+    _check_range("references", references, 0, 16)
+    if vibes and generation not in (Generation.V3, Generation.V4, Generation.V4_5):
+        raise LocalProtocolError(f"{model} takes no vibes")
+    if references and generation is not Generation.V4_5:
+        raise LocalProtocolError(f"{model} takes no precise references; only V4.5 does")
+
+
+def _check_range(what: str, value: int, least: int, most: int | None = None) -> None:
+    if value < least or (most is not None and value > most):
+        allowed = f"{least} or more is" if most is None else f"{least} to {most} are"
+        raise LocalProtocolError(f"{what} of {value}, where {allowed} possible")

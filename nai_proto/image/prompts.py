@@ -1,0 +1,169 @@
+"""Emphasis in prompts: text to a tree of weighted pieces, and back exactly (image §6.1).
+
+``{text}`` weighs 1.05 times as much, ``[text]`` as much less; since V4 ``1.5::text::`` gives a weight outright. Nothing is
+an error: signs that open nothing and close nothing are text, and ``str(parse(text)) == text`` for every text. Reading takes
+time in proportion to the text.
+
+What is written down says no more than that. Where signs cross, it is read here so:
+
+* Weights multiply, from the outside in. The service's word on it is not known.
+* What is never closed reaches to the end of what is around it, and at most of the text.
+* A sign closes the innermost emphasis of its own kind, and with it whatever is still open inside.
+* Directly inside a number's weight another number takes over: ``1.5::a 2::b::`` is two pieces side by side.
+* A number begins wherever its digits do, as in the clients' expression ``(-?\\d+\\.?\\d*)?::``; so
+  ``2::in 2077::`` ends in a new weight, and a blank before the sign prevents it: ``2::in 2077 ::``.
+* There is no sign to escape another, except in what is mixed: ``||`` there is a pipe.
+
+Prompts are the user's words: none stands in a repr.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Final, TypeAlias
+
+__all__ = ["DEPTH", "Emphasis", "Piece", "Prompt", "normalised", "parse", "segments"]
+
+DEPTH: Final = 64
+"""How deep emphasis is read; what opens inside that is text. So many braces weigh 22 times as much already."""
+
+_BRACKETS: Final = re.compile(r"[{}\[\]]")
+_SIGNS: Final = re.compile(r"(?:-?(?<![0-9])[0-9]+(?:\.[0-9]*)?)?::|[{}\[\]]")  # no search begins among digits
+_PIPES: Final = re.compile(r"\|\|?")
+_RUNS_INTO: Final = re.compile(r"(?:[0-9]\.?|:)\Z")
+"""The end of a text that would be read as one with ``::`` behind it."""
+
+_CLOSING: Final = {"{": "}", "[": "]"}
+_CLOSERS: Final = frozenset(("}", "]", "::"))
+
+Piece: TypeAlias = "str | Emphasis"
+
+
+@dataclass(frozen=True, slots=True)
+class Emphasis:
+    """Pieces that weigh more or less together."""
+
+    opening: str
+    "``{``, ``[``, or a number and two colons."
+    pieces: tuple[Piece, ...] = field(repr=False)
+    closed: bool = True
+    "Is there a sign that ends it?"
+
+    @property
+    def weight(self) -> float:
+        """1.05, or 1/1.05, or the number. Less than 0 counts against, from V4.5 on."""
+        match self.opening:
+            case "{":
+                return 1.05
+            case "[":
+                return 1 / 1.05
+            case number:
+                return float(number[:-2])
+
+    @property
+    def numeric(self) -> bool:
+        """Is its weight written as a number?"""
+        return self.opening.endswith("::")
+
+    @property
+    def closing(self) -> str:
+        """The sign that ends it."""
+        return _CLOSING.get(self.opening, "::")
+
+    def __str__(self) -> str:
+        return self.opening + "".join(map(str, self.pieces)) + (self.closing if self.closed else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt that was read."""
+
+    pieces: tuple[Piece, ...] = field(repr=False)
+
+    def weighted(self) -> Iterator[tuple[str, float]]:
+        """Its texts in order, each with its weight."""
+        return _weighted(self.pieces, 1.0)
+
+    def __str__(self) -> str:
+        return "".join(map(str, self.pieces))
+
+
+def parse(text: str, *, numeric: bool = True) -> Prompt:
+    """Reads a prompt, whatever is in it.
+
+    Args:
+        text: the prompt.
+        numeric: are there weights as numbers? Not before V4.
+    """
+    open_ones: list[tuple[str, list[Piece]]] = [("", [])]  # of each its sign and its pieces; the first is the prompt
+    read = 0
+    for found in (_SIGNS if numeric else _BRACKETS).finditer(text):
+        sign = found[0]
+        opens = sign not in _CLOSERS
+        ended = _ended(open_ones, sign)
+        if ended is None and (not opens or len(open_ones) > DEPTH):
+            continue  # it is text
+        if read < found.start():
+            open_ones[-1][1].append(text[read : found.start()])
+        read = found.end()
+        if ended is not None:
+            _leave(open_ones, ended, closed=not opens)
+        if opens:
+            open_ones.append((sign, []))
+    if read < len(text):
+        open_ones[-1][1].append(text[read:])
+    _leave(open_ones, 1, closed=False)
+    return Prompt(tuple(open_ones[0][1]))
+
+
+def normalised(text: str, *, numeric: bool = True) -> str:
+    """The same prompt, with every emphasis closed where it ends.
+
+    A blank stands before ``::`` where the sign would else be read as one with the text. Signs that close nothing stay.
+
+    Args:
+        text: the prompt.
+        numeric: are there weights as numbers? Not before V4.
+    """
+    return "".join(map(_closed, parse(text, numeric=numeric).pieces))
+
+
+def segments(prompt: str) -> list[str]:
+    """The parts of a prompt that are mixed, as they stand between single pipes; ``||`` stays inside one."""
+    cuts = [found.start() for found in _PIPES.finditer(prompt) if found[0] == "|"]
+    return [prompt[start + 1 : end] for start, end in pairwise((-1, *cuts, len(prompt)))]
+
+
+def _ended(open_ones: list[tuple[str, list[Piece]]], sign: str) -> int | None:
+    """The place of the emphasis that a sign ends, a number by taking over; None if there is none."""
+    innermost = len(open_ones) - 1
+    if sign in _CLOSERS:
+        places = range(innermost, 0, -1)
+        return next((place for place in places if _CLOSING.get(open_ones[place][0], "::") == sign), None)
+    return innermost if sign.endswith("::") and open_ones[-1][0].endswith("::") else None
+
+
+def _leave(open_ones: list[tuple[str, list[Piece]]], place: int, *, closed: bool) -> None:
+    """Ends the emphasis at a place, and all inside it."""
+    while len(open_ones) > place:
+        opening, pieces = open_ones.pop()
+        open_ones[-1][1].append(Emphasis(opening, tuple(pieces), closed and len(open_ones) == place))
+
+
+def _weighted(pieces: Iterable[Piece], weight: float) -> Iterator[tuple[str, float]]:
+    for piece in pieces:
+        if isinstance(piece, str):
+            yield piece, weight
+        else:
+            yield from _weighted(piece.pieces, weight * piece.weight)
+
+
+def _closed(piece: Piece) -> str:
+    if isinstance(piece, str):
+        return piece
+    inside = "".join(map(_closed, piece.pieces))
+    blank = " " if piece.numeric and _RUNS_INTO.search(inside) else ""
+    return f"{piece.opening}{inside}{blank}{piece.closing}"
