@@ -131,14 +131,18 @@ def timed(
         clock: seconds. CPU time of this process by default, which other processes disturb least.
     """
     times: dict[str, list[float]] = {name: [] for name in subjects}
-    for number in range(effort.rounds + 1):
-        for name, subject in _turned(subjects.items(), number):
-            gc.collect()
-            began = clock()
-            subject()
-            took = clock() - began
-            if number:
-                times[name].append(took)
+    gc.freeze()  # whatever else this process holds is not walked over again and again
+    try:
+        for number in range(effort.rounds + 1):
+            for name, subject in _turned(subjects.items(), number):
+                gc.collect()
+                began = clock()
+                subject()
+                took = clock() - began
+                if number:
+                    times[name].append(took)
+    finally:
+        gc.unfreeze()
     return {name: max(median(took), 1e-9) / per * 1e6 for name, took in times.items()}
 
 
