@@ -283,8 +283,6 @@ def test_a_page_may_read_every_refusal() -> None:
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/ai/generate-voice?text=a&seed=Aini&voice=-1&opus=false&version=v2"),
-        ("POST", "/ai/generate-voice"),
         ("POST", "/ai/module/train"),
         ("GET", "/ai/module/all"),
         ("GET", "/ai/module/one"),

@@ -16,7 +16,7 @@ from ..http import Head, Headers, Request
 from ..limits import Limits
 from ..secret import Password, PersistentToken
 from ..tier import Tier
-from . import events
+from . import events, tags, voice
 from .account_service import AccountService
 from .accounts import Account, Accounts
 from .answers import OPEN, Refused, answer, refuse
@@ -83,6 +83,8 @@ class Emulator:
             **events.handlers(),
             **ObjectService(now, entropy).handlers(),
             **TextService(seed, pace, tellers, lock, switches).handlers(),
+            **voice.handlers(),
+            **tags.handlers(),
             "completions": self._completions,
             "chat_completions": self._chat_completions,
             "models": self._models,

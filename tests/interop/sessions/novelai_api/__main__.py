@@ -1,7 +1,6 @@
-"""A whole session of novelai-api: an account, its keystore and objects, its texts.
+"""A whole session of novelai-api: an account, its keystore and objects, its texts, speech and tags.
 
-Left out until the emulator has them: images, director tools, vibes, tags, upscaling and control nets, which come with the
-image work; speech, which comes with the voice work; modules that are trained.
+Left out until the emulator has them: images, director tools, vibes, upscaling and control nets; modules that are trained.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from ..checking import running
-from . import account, commands, keystore, objects, stories, text
+from . import account, commands, keystore, media, objects, stories, text
 from .novel import Novel
 
 
@@ -21,6 +20,7 @@ async def session() -> None:
         await objects.session(novel)
         await text.session(novel)
         await stories.session(novel)
+        await media.session(novel)
         await commands.session(novel)
 
 

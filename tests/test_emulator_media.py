@@ -1,0 +1,87 @@
+"""Speech and suggested tags of the emulator (native §8.1, §17.3; image §2.6, §12)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nai_proto import image, voice
+from nai_proto.emulator.voice import mp3, webm
+from nai_proto.errors import InvalidRequestError
+from nai_proto.exchange.flow import using
+from nai_proto.testing import converse
+from tests.support import an_emulator
+
+
+def run(operation: Any) -> Any:
+    emulator, owner = an_emulator()
+    return converse(using(owner.persistent_token, operation), emulator)
+
+
+def elements(data: bytes) -> list[tuple[int, bytes]]:
+    """The elements of EBML: ids and contents, sizes of four bytes."""
+    found, at = [], 0
+    while at < len(data):
+        width = 9 - data[at].bit_length()
+        size = int.from_bytes(data[at + width : at + width + 4]) & 0x0FFF_FFFF
+        begin = at + width + 4
+        found.append((int.from_bytes(data[at : at + width]), data[begin : begin + size]))
+        at = begin + size
+    assert at == len(data)
+    return found
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+@pytest.mark.parametrize(("name", "version"), [("Ligeia", "v2"), ("any seed", "v2"), ("Cyllene", "v1")])
+def test_speech_comes_in_both_formats_by_both_methods(method: Any, name: str, version: Any) -> None:
+    spoken = run(voice.speak("Once upon a time", name, version=version, method=method)).result
+    assert (spoken.format, spoken.data) == ("mp3", mp3(16 * 0.02))
+    spoken = run(voice.speak("Once upon a time", name, version=version, opus=True, method=method)).result
+    assert (spoken.format, spoken.data) == ("webm", webm(16 * 0.02))
+
+
+def test_text_that_is_too_long_is_cut_and_not_refused() -> None:
+    assert run(voice.speak("x" * 5000, validate=False)).result.data == mp3(20)
+
+
+def test_speech_of_nothing_or_of_no_version_is_refused() -> None:
+    unknown: Any = "v3"
+    for operation in (voice.speak("", validate=False), voice.speak("x", 17, version=unknown, validate=False)):
+        assert isinstance(run(operation).error, InvalidRequestError)
+
+
+def test_every_frame_of_mp3_has_its_length_and_its_head() -> None:
+    data = mp3(1.0)
+    assert len(data) == 104 * 38
+    assert {data[at : at + 4] for at in range(0, len(data), 104)} == {b"\xff\xfb\x10\xc0"}
+
+
+def test_webm_is_a_tree_of_elements_with_a_block_every_20_milliseconds() -> None:
+    (head, kind), (whole, segment) = elements(webm(1.0))
+    assert (head, whole) == (0x1A45DFA3, 0x18538067)
+    assert dict(elements(kind))[0x4282] == b"webm"
+    parts = dict(elements(segment))
+    track = dict(elements(dict(elements(parts[0x1654AE6B]))[0xAE]))
+    assert track[0x86] == b"A_OPUS"
+    assert track[0x63A2].startswith(b"OpusHead")
+    assert len(track[0x63A2]) == 19
+    blocks = [content for id_, content in elements(parts[0x1F43B675]) if id_ == 0xA3]
+    assert [int.from_bytes(block[1:3]) for block in blocks] == list(range(0, 1000, 20))
+
+
+def test_tags_contain_what_is_asked_for_in_both_languages() -> None:
+    tags = run(image.suggest_tags("hair")).result
+    assert len(tags) == 10
+    assert all("hair" in tag.tag for tag in tags)
+    assert [tag.count for tag in tags] == sorted((tag.count for tag in tags), reverse=True)
+    assert all(0 < tag.confidence <= 1 and tag.count <= 10_000 for tag in tags)
+    assert {tag.en_tag for tag in run(image.suggest_tags("猫", lang="jp")).result} == {"cat", "cat ears"}
+    assert run(image.suggest_tags("qqqq")).result == ()
+
+
+def test_tags_need_no_token_and_a_model_that_is_known() -> None:
+    emulator, _ = an_emulator()
+    assert converse(image.suggest_tags("cat"), emulator).result
+    unknown = image.suggest_tags("cat", image.ImageModel("nai-diffusion-99"))
+    assert isinstance(converse(unknown, emulator).error, InvalidRequestError)
