@@ -52,8 +52,8 @@ def stored(owner: Account) -> Keystore:
     return open_keystore(owner.storage.keystore, KEY)
 
 
-def asked(played: Played[Any, Any]) -> list[tuple[str, str]]:
-    return [(request.method, request.path) for request in played.requests[1:]]
+def asked(played: Played[Any, Any], logins: int = 1) -> list[tuple[str, str]]:
+    return [(request.method, request.path) for request in played.requests[logins:]]
 
 
 def put(owner: Account, keystore: Keystore) -> None:
@@ -89,15 +89,10 @@ def test_the_first_key_of_an_account_makes_its_keystore() -> None:
     emulator, _ = an_emulator()
     empty = emulator.add_account("b@example.com", Password(PASSWORD), stories=False)
     key = encryption_key("b@example.com", Password(PASSWORD))
-    session = account.login("b@example.com", PASSWORD)
-    played = converse(chain_flow(session, save_keys(KEYS, key)), emulator)
-    assert [(each.method, each.path) for each in played.requests[1:]] == [READ, READ, WRITE, READ]
+    token = converse(account.login("b@example.com", PASSWORD), emulator).result
+    played = converse(using(token, save_keys(KEYS, key)), emulator)
+    assert asked(played, 0) == [READ, READ, WRITE, READ]
     assert dict(open_keystore(empty.storage.keystore, key)) == KEYS
-
-
-def chain_flow(login: Any, flow: Any) -> Flow[Any, Any]:
-    token = yield from login
-    return (yield from using(token, flow))
 
 
 def test_each_write_has_a_nonce_of_its_own() -> None:
@@ -230,15 +225,13 @@ def test_what_never_succeeds_ends_with_its_error() -> None:
 
 
 def test_a_service_that_keeps_nothing_is_told_apart() -> None:
-    emulator, _ = an_emulator()
+    emulator, owner = an_emulator()
 
     def forgets(app: App, request: Request) -> Handler:
-        before = emulator_storage.keystore, emulator_storage.keystore_index
+        before = owner.storage.keystore, owner.storage.keystore_index
         yield from app(request)
-        emulator_storage.keystore, emulator_storage.keystore_index = before
+        owner.storage.keystore, owner.storage.keystore_index = before
 
-    emulator, owner = an_emulator()
-    emulator_storage = owner.storage
     played = save(meeting(emulator, forgets, *range(99), method="PUT"))
     assert isinstance(played.error, RemoteProtocolError)
     assert "7 times" in str(played.error)
