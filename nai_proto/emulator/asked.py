@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
 import msgspec
 
 from ..exchange.endpoints import Endpoint, Parameters
 from ..exchange.reply import Handler
+from ..http import Headers
 from .accounts import Account
 from .answers import Refused
 from .bases import EVERYTHING, Base
@@ -30,6 +31,8 @@ class Asked:
     "Was it signed with a persistent token?"
     base: Base = EVERYTHING
     "Where it was asked."
+    headers: Headers = field(default=Headers(), repr=False)
+    "What else was said of the request: which answer it accepts, what form its body has."
 
     @property
     def owner(self) -> Account:

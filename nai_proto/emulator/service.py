@@ -190,7 +190,7 @@ class Emulator:
         handler = self._handlers.get(row.name)
         if handler is None:
             raise Refused(501, f"this emulator does not have {row.method} {row.path} yet")
-        yield from handler(Asked(row, parameters, account, persistent, where))
+        yield from handler(Asked(row, parameters, account, persistent, where, request.headers))
 
     # ---- endpoints
 
