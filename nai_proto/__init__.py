@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         library,
         objects,
         openai,
+        story,
         testing,
         text,
         tokenizers,
@@ -66,7 +67,7 @@ else:
     from .lazy import finder
 
     _HOMES = {
-        "": "account codecs emulator errors exchange image library objects openai testing text tokenizers voice",
+        "": "account codecs emulator errors exchange image library objects openai story testing text tokenizers voice",
         "errors": (
             "AuthenticationError ConcurrentGenerationError ConflictError CryptoError Damaged DecryptionFailed "
             "InvalidRequestError KeyConflict LimitExceeded LocalProtocolError NaiError NotFoundError "
@@ -159,6 +160,7 @@ __all__ = [
     "library",
     "objects",
     "openai",
+    "story",
     "testing",
     "text",
     "tokenizers",
