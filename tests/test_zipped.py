@@ -206,9 +206,7 @@ def test_a_wrong_size_of_a_deflated_member_is_noticed() -> None:
             read(changed(changed(archive, LOCAL, 22, wrong), ENTRY, 24, wrong))
 
 
-@pytest.mark.parametrize(
-    "name", ["../a", "/a", "a/", "a\\b", "C:a", "..", ".", "", "a\0", "a\n", "x" * 256, "\ud800"]
-)
+@pytest.mark.parametrize("name", ["../a", "/a", "a/", "a\\b", "C:a", "..", ".", "", "a\0", "a\n", "x" * 256, "\ud800"])
 def test_names_that_are_no_plain_file_names_are_refused_both_ways(name: str) -> None:
     with pytest.raises(LocalProtocolError, match="plain file name"):
         zipped([(name, b"")])
