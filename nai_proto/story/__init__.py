@@ -8,11 +8,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .history import Change, History, Node
+    from .sections import Kind, Origin, Section, Span
+    from .settings import Settings
+    from .story import Story
     from .units import characters_in, units_in
 else:
     from ..lazy import finder
 
     _HOMES = {
+        "history": "Change History Node",
+        "sections": "Kind Origin Section Span",
+        "settings": "Settings",
+        "story": "Story",
         "units": "characters_in units_in",
     }
 
@@ -23,6 +31,15 @@ else:
 
 
 __all__ = [
+    "Change",
+    "History",
+    "Kind",
+    "Node",
+    "Origin",
+    "Section",
+    "Settings",
+    "Span",
+    "Story",
     "characters_in",
     "units_in",
 ]

@@ -6,14 +6,33 @@ it are characters.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Callable
+from itertools import accumulate
+
 from ..errors import LocalProtocolError
 
-__all__ = ["characters_in", "units_in"]
+__all__ = ["characters_in", "measured", "ruler", "units_in", "units_of", "whole"]
+
+
+def units_of(text: str) -> bytes:
+    """The units, two bytes each, the lower one first; halves of characters are kept."""
+    return text.encode("utf-16-le", "surrogatepass")
+
+
+def measured(units: bytes) -> str:
+    """The text of what `units_of` gave, or of a piece of it."""
+    return units.decode("utf-16-le", "surrogatepass")
 
 
 def units_in(text: str) -> int:
     """How many UTF-16 units a text has."""
-    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+    return len(text) if text.isascii() else len(units_of(text)) // 2
+
+
+def whole(text: str) -> str:
+    """The text with each character whole: halves that stand side by side become one, as they are to JavaScript."""
+    return text if text.isascii() else measured(units_of(text))
 
 
 def characters_in(text: str, units: int) -> int:
@@ -22,14 +41,24 @@ def characters_in(text: str, units: int) -> int:
     Raises:
         LocalProtocolError: the text has fewer units, or a character would be cut in two.
     """
-    if text.isascii():
-        whole, size = units, len(text)
-    else:
-        data = text.encode("utf-16-le", "surrogatepass")
-        size = len(data) // 2
-        whole = len(data[: 2 * max(units, 0)].decode("utf-16-le", "surrogatepass"))
-        if 0 <= units <= size and units_in(text[:whole]) != units:
-            raise LocalProtocolError("this position is in the middle of a character")
+    size = units_in(text)
     if not 0 <= units <= size:
         raise LocalProtocolError(f"there is no unit {units} in a text of {size}")
-    return whole
+    if size == len(text):
+        return units
+    characters = len(measured(units_of(text)[: 2 * units]))
+    if units_in(text[:characters]) != units:
+        raise LocalProtocolError("this position is in the middle of a character")
+    return characters
+
+
+def ruler(text: str) -> Callable[[int], int]:
+    """`characters_in` for many positions of one text, where no position is refused.
+
+    One in the middle of a character is taken for its end; those outside of the text are taken for its edges.
+    """
+    size = units_in(text)
+    if size == len(text):
+        return lambda units: min(max(units, 0), size)
+    edges = [0, *accumulate(1 + (character > "\uffff") for character in text)]
+    return lambda units: min(bisect_left(edges, units), len(text))

@@ -1,0 +1,102 @@
+"""What a story begins with (content §4.1 to §4.3, §4.6)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ..errors import LocalProtocolError
+from ..text.models import Model
+from ..text.preset import Preset
+
+__all__ = ["CONTEXT", "new_card", "new_content"]
+
+
+def _config(suffix: str, reserved: int, priority: int, trim: str, position: int) -> dict[str, Any]:
+    return {
+        "prefix": "",
+        "suffix": suffix,
+        "tokenBudget": 1,
+        "reservedTokens": reserved,
+        "budgetPriority": priority,
+        "trimDirection": trim,
+        "insertionType": "newline",
+        "maximumTrimType": "sentence",
+        "insertionPosition": position,
+    }
+
+
+CONTEXT: Final[list[dict[str, Any]]] = [
+    {"text": "", "contextConfig": _config("\n", 0, 800, "trimBottom", 0)},
+    {"text": "", "contextConfig": _config("\n", 1, -400, "trimBottom", -4)},
+]
+"""Memory and Author's Note."""
+
+
+def new_card(title: str, now: int, has_document: bool) -> dict[str, Any]:
+    """A story's card."""
+    return {
+        "storyMetadataVersion": 1,
+        "id": "",
+        "remoteId": "",
+        "remoteStoryId": "",
+        "title": title,
+        "description": "",
+        "textPreview": "",
+        "isTA": False,
+        "favorite": False,
+        "tags": [],
+        "createdAt": now,
+        "lastUpdatedAt": now,
+        "isModified": True,
+        "hasDocument": has_document,
+    }
+
+
+def new_content(text: tuple[str, object], model: Model | str, version: int) -> dict[str, Any]:
+    """A story's content, around the field that has its text."""
+    name, packed = text
+    lore = {"text": "", "contextConfig": _config("\n", 0, 400, "trimBottom", -1)}
+    ephemeral = {"text": "", "contextConfig": _ephemeral()}
+    return {
+        "storyContentVersion": version,
+        name: packed,
+        "settings": _settings(Model.named(model)),
+        "context": [{**entry, "contextConfig": dict(entry["contextConfig"])} for entry in CONTEXT],
+        "lorebook": {
+            "lorebookVersion": 5,
+            "entries": [],
+            "settings": {"orderByKeyLocations": False},
+            "categories": [],
+            "order": [],
+        },
+        "storyContextConfig": {**_config("", 512, 0, "trimTop", -1), "allowInsertionInside": True},
+        "ephemeralContext": [],
+        "contextDefaults": {"ephemeralDefaults": [ephemeral], "loreDefaults": [lore]},
+        "settingsDirty": False,
+        "didGenerate": False,
+        "phraseBiasGroups": [],
+        "bannedSequenceGroups": [],
+    }
+
+
+def _ephemeral() -> dict[str, Any]:
+    return {**_config("\n", 1, -10000, "doNotTrim", -2), "maximumTrimType": "newline"}
+
+
+def _settings(model: Model) -> dict[str, Any]:
+    preset: dict[str, Any] = {"id": "", "parameters": {}}
+    try:
+        preset |= Preset.from_default(model).to_preset_data()
+    except LocalProtocolError:  # a model without presets of its own
+        pass
+    return {
+        "parameters": preset["parameters"],
+        "preset": preset["id"],
+        "trimResponses": True,
+        "banBrackets": True,
+        "prefix": "vanilla",
+        "prefixMode": 0,
+        "dynamicPenaltyRange": False,
+        "mode": 0,
+        "model": model.id,
+    }

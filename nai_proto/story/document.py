@@ -1,0 +1,388 @@
+"""The newer format of a text: a document in msgpackr, with sections and a history (content §7).
+
+Nothing is replayed to show a text. What a step did in this session is in a journal, so that it is undone at its own cost;
+the first step back into what was there before replays the history once, and has the journals of what can be reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import takewhile
+from operator import eq
+from typing import Final, cast
+
+from ..codecs.box import Entropy, draw, from_base64, to_base64
+from ..codecs.document import DOCUMENT, document_problems
+from ..codecs.msgpackr import UNDEFINED, Map, Value, Wrapped, packb, unpackb
+from ..errors import Damaged, LimitExceeded, LocalProtocolError
+from ..limits import Limits
+from .differences import (
+    RawSection,
+    damaged,
+    difference,
+    has_text,
+    line_of,
+    new_section,
+    source_of,
+    text_of,
+)
+from .document_history import DocumentHistory, new_history
+from .history import History, line_of_descent
+from .lines import ORIGINS, Line
+from .paragraphs import CREATE, REMOVE, UPDATE, Journal, Paragraphs, steps_of
+from .sections import CODES, Kind, Origin, Section, Span
+from .units import ruler, units_in
+from .work import Work
+
+__all__ = ["DocumentText", "new_document"]
+
+_JOURNALS: Final = 2**26
+"""Characters of old paragraphs that journals may hold; what was undone least lately is forgotten first."""
+
+
+class DocumentText:
+    """A document as a `Text`.
+
+    Raises:
+        Damaged: this is no document, or not even msgpackr; ``category`` says what is wrong.
+        LimitExceeded: it is larger than ``limits`` allow.
+    """
+
+    def __init__(self, packed: object, limits: Limits, entropy: Entropy) -> None:
+        value = unpackb(from_base64(packed, "story document"), limits=limits)
+        fields = value.value if isinstance(value, Wrapped) and value.type == DOCUMENT else None
+        if not isinstance(fields, dict):
+            raise Damaged("story document: it is no document", category="not a document")
+        sections, order = fields.get("sections"), fields.get("order")
+        if not isinstance(sections, Map) or not isinstance(order, list):
+            raise Damaged("story document: it has no sections in an order", category="not a document")
+        self._original, self._value = cast("str", packed), value
+        self._limits, self._entropy = limits, entropy
+        self._fields = fields
+        self._odd = [(id_, section) for id_, section in sections.pairs if not _is_section(id_, section)]
+        self._ring = Paragraphs(
+            {cast("int", id_): cast("RawSection", each) for id_, each in sections.pairs if _is_section(id_, each)},
+            dict.fromkeys(id_ for id_ in order if type(id_) is int and id_ != 0),
+        )
+        self._history = DocumentHistory(fields.get("history"))
+        self._dirty = fields.get("dirtySections")
+        self._journals = _Journals()
+        self._ids: set[int] = set()
+        self._packed: str | None = self._original
+        self._text: str | None = None
+        step = fields.get("step")
+        self.step = step if type(step) is int else 0
+
+    @property
+    def changed(self) -> bool:
+        """As `Text.changed`."""
+        return self._packed is not self._original
+
+    # ---- shown
+
+    def problems(self) -> list[str]:
+        """As `Text.problems`."""
+        found = document_problems(self._value)
+        order = cast("list[Value]", self._fields["order"])
+        ids = [id_ for id_ in order if type(id_) is int]
+        found += ["`order` names a section more than once"] if len({*ids}) < len(ids) else []
+        missing = [id_ for id_ in self._ring if id_ in self._ring.sections and not has_text(self._ring.sections[id_])]
+        found += [f"section {id_} has no text" for id_ in missing]
+        found += ["`sections` has something that is no section"] if self._odd else []
+        found += self._history.problems()
+        return found + _notes(self._ring, self._dirty)
+
+    def text(self) -> str:
+        """As `Text.text`."""
+        if self._text is None:
+            self._text = self._ring.text()
+        return self._text
+
+    def sections(self) -> list[Section]:
+        """As `Text.sections`."""
+        return [_shown(id_, section) for id_, section in self._ring.shown()]
+
+    # ---- what is in no node yet (content §7.5)
+
+    def pending(self) -> str | None:
+        """As `Text.pending`."""
+        if not _waiting(self._dirty):
+            return None
+        ring = self._ring.copy()
+        ring.apply(_not_done(ring, self._dirty), Work())
+        return ring.text()
+
+    def settle(self, now: int) -> None:
+        """As `Text.settle`."""
+        if _waiting(self._dirty):
+            self._check_history()
+            changes = cast("Map", self._dirty)
+            self._ring.apply(_not_done(self._ring, changes), Work())
+            self._dirty = Map()
+            self._add(changes, UNDEFINED, now)
+
+    # ---- edits
+
+    def replace(self, start: int | None, end: int | None, text: str, origin: Origin, now: int) -> None:
+        """As `Text.replace`."""
+        self._check_editable()
+        first, from_ = self._place(start)
+        last, to = self._place(end)
+        old = self._ring.between(first, last)
+        if first == last and from_ > to:
+            raise LocalProtocolError("a piece of text ends before it begins")
+        lines = [Line.written_by(CODES[origin], line) for line in text.split("\n")] if old or text else []
+        if old:
+            lines[0] = line_of(old[0][1]).cut(0, from_) + lines[0]
+            lines[-1] += line_of(old[-1][1]).cut(to, len(text_of(old[-1][1])))
+        anchor = self._ring.before(first) if old else self._ring.last
+        generated = origin is Origin.AI
+        position: Value = {"sectionId": first, "offset": self._offset(first, from_)} if generated else UNDEFINED
+        self._commit(self._steps(old, lines, anchor), position, now)
+
+    def insert(self, index: int, text: str, origin: Origin, kind: int, now: int) -> None:
+        """As `Text.insert`."""
+        self._check_editable()
+        ids = [0, *(id_ for id_, _ in self._ring.shown())]
+        if not 0 <= index < len(ids):
+            raise LocalProtocolError(f"there is no place {index} among {len(ids) - 1} sections")
+        lines = [Line.written_by(CODES[origin], line) for line in text.split("\n")]
+        self._commit(self._steps([], lines, ids[index], kind), UNDEFINED, now)
+
+    def remove(self, index: int, now: int) -> None:
+        """As `Text.remove`."""
+        self._check_editable()
+        shown = [*self._ring.shown()]
+        if not 0 <= index < len(shown):
+            raise LocalProtocolError(f"there is no section {index}, but {len(shown)}")
+        self._commit(self._steps([shown[index]], [], self._ring.before(shown[index][0])), UNDEFINED, now)
+
+    def _check_history(self) -> None:
+        if self._history.current not in self._history:
+            raise damaged("the current node is not there, so there can be none behind it", "missing node")
+
+    def _check_editable(self) -> None:
+        self._check_history()
+        if _waiting(self._dirty):
+            raise LocalProtocolError("this story has changes that are in no node of its history: settle them first")
+
+    def _place(self, position: int | None) -> tuple[int, int]:
+        """A section's id and an offset; 0 and 0 if there is no section."""
+        if position is None:
+            for id_, section in self._ring.shown(backwards=True):
+                return id_, len(text_of(section))
+            return 0, 0
+        left = position
+        for id_, section in self._ring.shown() if position >= 0 else ():
+            size = len(text_of(section))
+            if left <= size:
+                return id_, left
+            left -= size + 1
+        if left == position == 0:
+            return 0, 0
+        raise LocalProtocolError(f"the text has no position {position}")
+
+    def _offset(self, id_: int, characters: int) -> int:
+        """As the website counts where a generation begins: 1 in front of a section's text, 0 without a section."""
+        return 1 + units_in(text_of(self._ring.sections[id_])[:characters]) if id_ else 0
+
+    def _steps(
+        self, old: list[tuple[int, RawSection]], lines: list[Line], anchor: int, kind: int = 0
+    ) -> list[tuple[Value, Value]]:
+        """What makes these lines of sections in a row, and leaves alone what stays as it is."""
+        was = [line_of(section) for _, section in old]
+        head = _alike(was, lines)
+        tail = _alike(was[head:][::-1], lines[head:][::-1])
+        anchor = old[head - 1][0] if head else anchor
+        rest, new = old[head : len(old) - tail], lines[head : len(lines) - tail]
+        steps: list[tuple[Value, Value]] = []
+        for (id_, section), line in zip(rest, new, strict=False):
+            if line_of(section) != line:
+                steps.append((id_, {"type": UPDATE, "diff": difference(section, line)}))
+            anchor = id_
+        for id_, section in rest[len(new) :]:
+            steps.append((id_, {"type": REMOVE, "previous": section, "after": anchor}))
+        for line in new[len(rest) :]:
+            id_ = self._new_id()
+            steps.append((id_, {"type": CREATE, "section": new_section(line, kind), "after": anchor}))
+            anchor = id_
+        return steps
+
+    def _new_id(self) -> int:
+        id_ = _drawn(self._entropy)
+        while id_ in self._ring.sections or id_ in self._history or id_ in self._ids:
+            id_ += 1
+        self._ids.add(id_)
+        return id_
+
+    def _commit(self, steps: list[tuple[Value, Value]], position: Value, now: int) -> None:
+        """Does the steps, and adds the node that says so."""
+        if steps:
+            changes = Map(tuple(steps))
+            journal = self._ring.apply(changes, Work())
+            self._journals.keep(self._add(changes, position, now), journal)
+
+    def _add(self, changes: Map, position: Value, now: int) -> int:
+        node = self._new_id()
+        self._history.add(node, changes, now, position)
+        self.step += 1
+        self._touch()
+        return node
+
+    def _touch(self) -> None:
+        self._packed = self._text = None
+
+    # ---- history
+
+    @property
+    def current(self) -> int | None:
+        """As `Text.current`."""
+        return self._history.current
+
+    def history(self) -> History:
+        """As `Text.history`."""
+        return self._history.shown()
+
+    def parent(self, node: int) -> int | None:
+        """As `Text.parent`."""
+        return self._history.parent(node)
+
+    def onward(self, node: int) -> int | None:
+        """As `Text.onward`."""
+        return self._history.onward(node)
+
+    def chained(self, node: int) -> bool:  # noqa: ARG002 -- of a `Text`
+        """As `Text.chained`: nodes never are."""
+        return False
+
+    def back(self) -> None:
+        """As `Text.back`."""
+        self._check_editable()
+        node = cast("int", self.current)
+        if node not in self._journals:
+            self._journals = self._rehearsed() or self._journals
+        journal = self._journals.take(node)
+        if journal is None:
+            self._ring.undo(self._history.changes(node))
+        else:
+            self._ring.revert(journal)
+        self._history.current = self.parent(node)
+        self._touch()
+
+    def on(self, child: int) -> None:
+        """As `Text.on`."""
+        self._check_editable()
+        self._journals.keep(child, self._ring.apply(self._history.changes(child), Work()))
+        self._history.current = child
+        self._touch()
+
+    def lead(self, parent: int, child: int) -> None:
+        """As `Text.lead`."""
+        self._history.lead(parent, child)
+
+    def _rehearsed(self) -> _Journals | None:
+        """The journals of the way here from the root; None if that way does not lead here."""
+        ring, work, journals = Paragraphs(), Work(), _Journals()
+        try:
+            for node in reversed(line_of_descent(cast("int", self.current), self._history.parent)):
+                journals.keep(node, ring.apply(self._history.changes(node), work))
+        except (Damaged, LimitExceeded):
+            return None
+        return journals if ring.same(self._ring) else None
+
+    # ---- the file
+
+    def packed(self) -> str:
+        """As `Text.packed`. It is read again, and replayed from the root, unless the original could not be either."""
+        if self._packed is None:
+            sections = Map((*self._ring.sections.items(), *self._odd))
+            fields: dict[str, Value] = {**self._fields, "sections": sections, "order": [*self._ring]}
+            fields |= {"history": self._history.packed(), "dirtySections": self._dirty, "step": self.step}
+            text = to_base64(packb(Wrapped(DOCUMENT, fields), limits=self._limits))
+            read = DocumentText(text, self._limits, self._entropy)
+            if not (read._ring.same(self._ring) and read.current == self.current and (read._sound() or self._torn())):
+                raise LocalProtocolError("what was edited does not replay to what it is; it is not handed out")
+            self._packed = text
+        return self._packed
+
+    def _sound(self) -> bool:
+        return self._rehearsed() is not None
+
+    def _torn(self) -> bool:
+        """Did the history not lead to the text in the first place?"""
+        return not DocumentText(self._original, self._limits, self._entropy)._sound()
+
+
+class _Journals:
+    """What undoes the nodes that were done last, within a bound."""
+
+    def __init__(self) -> None:
+        self._journals: dict[int, tuple[Journal, int]] = {}
+        self._size = 0
+
+    def __contains__(self, node: int) -> bool:
+        return node in self._journals
+
+    def keep(self, node: int, journal: Journal) -> None:
+        size = sum(len(text_of(section)) for _, section, _ in journal if section is not None)
+        self._journals[node] = journal, size
+        self._size += size
+        while self._size > _JOURNALS:
+            self.take(next(iter(self._journals)))
+
+    def take(self, node: int) -> Journal | None:
+        journal, size = self._journals.pop(node, (None, 0))
+        self._size -= size
+        return journal
+
+
+# ---- what is in no node yet
+
+
+def _waiting(dirty: Value) -> bool:
+    return isinstance(dirty, Map) and bool(dirty.pairs)
+
+
+def _not_done(ring: Paragraphs, dirty: Value) -> Map:
+    """Those changes that the sections do not show (content §7.5). Raises Damaged."""
+    return Map(tuple((id_, step) for id_, step in steps_of(dirty) if not ring.shows(id_, step)))
+
+
+def _notes(ring: Paragraphs, dirty: Value) -> list[str]:
+    if not _waiting(dirty):
+        return []
+    try:
+        steps = [(id_, "already" if ring.shows(id_, step) else "not yet") for id_, step in steps_of(dirty)]
+    except Damaged:
+        return ["changes that are in no node of the history fit nothing that is there"]
+    return [f"a change of section {id_} is in no node of the history, and {when} shown" for id_, when in steps]
+
+
+def _is_section(id_: Value, section: Value) -> bool:
+    return type(id_) is int and id_ != 0 and isinstance(section, dict)
+
+
+def _shown(id_: int, section: RawSection) -> Section:
+    line, code = line_of(section), source_of(section)
+    at = ruler(line.text)
+    runs = line.runs.get(ORIGINS, ())
+    spans = [Span(at(run.position), at(run.position + run.length), Origin.of(run.data), run.data) for run in runs]
+    return Section(line.text, tuple(spans), Kind.of(code), code, id_)
+
+
+def _alike(some: Iterable[Line], others: Iterable[Line]) -> int:
+    """How many are the same, from the first on."""
+    return sum(1 for _ in takewhile(bool, map(eq, some, others)))
+
+
+def new_document(entropy: Entropy, now: int) -> str:
+    """A document without a text."""
+    root = _drawn(entropy)
+    history = new_history(root, now)
+    fields: dict[str, Value] = {"sections": Map(), "order": [], "history": history, "dirtySections": Map(), "step": 0}
+    return to_base64(packb(Wrapped(DOCUMENT, fields)))
+
+
+def _drawn(entropy: Entropy) -> int:
+    """An id: more than 32 bits, so that it is packed as the website packs its own (content §7.2)."""
+    return 2**50 + int.from_bytes(draw(entropy, 6))

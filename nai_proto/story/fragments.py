@@ -1,0 +1,125 @@
+"""The older format's text: fragments, each written by somebody, and a place among them (content §5).
+
+What is in front of the place and what is behind it are two stacks, so that a replacement costs the way from the last one:
+texts are written from beginning to end. Positions are UTF-16 units, and may be in the middle of a character.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, NamedTuple
+
+from ..errors import Damaged
+from .units import measured, units_in, units_of
+from .work import Work
+
+__all__ = ["Fragments", "Piece"]
+
+_STEP: Final = 64
+"""What passing a piece costs, in characters."""
+
+
+class Piece(NamedTuple):
+    """A fragment, or what is left of one."""
+
+    data: str
+    units: int
+    raw: dict[str, Any]
+    "The fragment that the file has; its own text may be another."
+
+    @classmethod
+    def of(cls, raw: dict[str, Any]) -> Piece:
+        """A whole fragment."""
+        return cls(raw["data"], units_in(raw["data"]), raw)
+
+    def parted(self, units: int) -> tuple[Piece, Piece]:
+        """Its two parts, the first of so many units."""
+        if self.units == len(self.data):
+            first, second = self.data[:units], self.data[units:]
+        else:
+            data = units_of(self.data)
+            first, second = measured(data[: 2 * units]), measured(data[2 * units :])
+        return self._replace(data=first, units=units), self._replace(data=second, units=self.units - units)
+
+
+class Fragments:
+    """The pieces of a text, in order."""
+
+    def __init__(self, pieces: Iterable[Piece] = ()) -> None:
+        self._before = [*pieces]
+        self._behind: list[Piece] = []
+        self._at = self.size = sum(piece.units for piece in self._before)
+
+    def __iter__(self) -> Iterator[Piece]:
+        yield from self._before
+        yield from reversed(self._behind)
+
+    def __len__(self) -> int:
+        return len(self._before) + len(self._behind)
+
+    def text(self) -> str:
+        """All of it; halves of characters are as they are."""
+        return "".join([piece.data for piece in self])
+
+    def replace(self, start: int, end: int, pieces: Iterable[Piece], work: Work) -> list[Piece]:
+        """Puts pieces in place of what is between two positions, and gives what was there.
+
+        Raises:
+            Damaged: there are no such positions.
+            LimitExceeded: it is too much work.
+        """
+        if not 0 <= start <= end <= self.size:
+            raise Damaged("story history: a block changes what is not there", category="bad block")
+        self._go(end, work)
+        removed: list[Piece] = []
+        while self._at > start:
+            piece = self._before.pop()
+            self._at -= piece.units
+            if self._at < start:
+                kept, piece = piece.parted(start - self._at)
+                self._before.append(kept)
+                self._at = start
+            removed.append(piece)
+        for piece in pieces:
+            if piece.units:
+                self._before.append(piece)
+                self._at += piece.units
+        self.size += self._at - end
+        return removed[::-1]
+
+    def _go(self, to: int, work: Work) -> None:
+        """Moves the place."""
+        while self._at > to:
+            work.spend(_STEP)
+            piece = self._before.pop()
+            self._at -= piece.units
+            if self._at < to:
+                self._split(piece, to)
+            else:
+                self._behind.append(piece)
+        while self._at < to:
+            work.spend(_STEP)
+            piece = self._behind.pop()
+            if self._at + piece.units > to:
+                self._split(piece, to)
+            else:
+                self._before.append(piece)
+                self._at += piece.units
+
+    def _split(self, piece: Piece, to: int) -> None:
+        """Puts the place into a piece that begins at it."""
+        first, second = piece.parted(to - self._at)
+        self._before.append(first)
+        self._behind.append(second)
+        self._at = to
+
+    def packed(self) -> list[dict[str, Any]]:
+        """As the file has them: what is left of one fragment and stands together is one."""
+        joined: list[tuple[list[str], dict[str, Any]]] = []
+        for data, _, raw in self:
+            if joined and joined[-1][1] is raw:
+                joined[-1][0].append(data)
+            else:
+                joined.append(([data], raw))
+        texts = [("".join(parts), raw) for parts, raw in joined]
+        return [raw if text == raw["data"] else {**raw, "data": text} for text, raw in texts]

@@ -1,0 +1,139 @@
+"""What stands beside a story's text: memory, Author's Note, model, preset, bans and biases (content §4.2, §4.7).
+
+All of it is JSON that the story holds, read with a look at the types and changed in place: fields that are not known stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, cast
+
+from ..text.models import Model
+from ..text.phrases import BanList, BiasGroup
+from ..text.preset import Preset
+from ..text.preset_fields import FIELDS
+from ..text.samplers import SAMPLERS
+from .defaults import CONTEXT
+from .groups import ban_list, bias_group, listed, merged
+
+__all__ = ["Settings", "copied", "memory_of", "set_memory"]
+
+_BANS: Final = "bannedSequenceGroups"
+_BIASES: Final = "phraseBiasGroups"
+
+
+def copied(value: Any) -> Any:
+    """JSON that shares nothing with the one given."""
+    if isinstance(value, Mapping):
+        return {name: copied(item) for name, item in cast("Mapping[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [copied(item) for item in cast("list[object]", value)]
+    return value
+
+
+def memory_of(fields: Mapping[str, Any], index: int) -> str:
+    """The text of a context entry: 0 is memory, 1 the Author's Note."""
+    entry = dict(enumerate(listed(fields, "context"))).get(index)
+    text = cast("dict[str, object]", entry).get("text") if isinstance(entry, dict) else None
+    return text if isinstance(text, str) else ""
+
+
+def set_memory(fields: dict[str, Any], index: int, text: str) -> None:
+    """Gives a context entry another text; entries that are missing are made as the website makes them."""
+    entries = fields["context"] = listed(fields, "context")
+    entries += copied(CONTEXT[len(entries) : index + 1])
+    entry: Any = entries[index]
+    entries[index] = {**(entry if isinstance(entry, dict) else copied(CONTEXT[index])), "text": text}
+
+
+class Settings:
+    """How a story is generated.
+
+    Args:
+        fields: the story's content; it is changed in place.
+    """
+
+    def __init__(self, fields: dict[str, Any]) -> None:
+        self._fields = fields
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The JSON of the settings themselves, to be changed at will; made if the story has none."""
+        return _object(self._fields, "settings")
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Those of generation, to be changed at will; made if the story has none."""
+        return _object(self.fields, "parameters")
+
+    @property
+    def model(self) -> str:
+        """The id of the model; empty if the story names none."""
+        model = self.fields.get("model")
+        return model if isinstance(model, str) else ""
+
+    @model.setter
+    def model(self, model: Model | str) -> None:
+        self.fields["model"] = model.id if isinstance(model, Model) else model
+
+    @property
+    def module(self) -> str:
+        """The module's id; ``"vanilla"`` is none."""
+        prefix = self.fields.get("prefix")
+        return prefix if isinstance(prefix, str) and prefix else "vanilla"
+
+    @module.setter
+    def module(self, module: str) -> None:
+        self.fields["prefix"] = module
+
+    @property
+    def preset(self) -> Preset:
+        """The parameters as a preset, which may be changed and given back.
+
+        Raises:
+            RemoteProtocolError: one of them has a wrong type.
+            LocalProtocolError: the story's model is not known.
+        """
+        name, parameters = self.fields.get("preset"), dict(self.parameters)
+        order, names = listed(parameters, "order"), [sampler.name for sampler in SAMPLERS]
+        if order and all(type(number) is int and 0 <= number < len(names) for number in order):
+            parameters["order"] = [{"id": names[number], "enabled": True} for number in order]
+        data = {"name": name if isinstance(name, str) else "", "parameters": parameters, "model": self.model}
+        return Preset.from_preset_data(data, where="a story's settings")
+
+    @preset.setter
+    def preset(self, preset: Preset) -> None:
+        data = preset.to_preset_data()
+        kept = {name: value for name, value in self.parameters.items() if name not in FIELDS}
+        self.fields["parameters"] = {**kept, **cast("dict[str, Any]", data["parameters"])}
+        self.fields["preset"] = data.get("id") or preset.name
+        self.fields["model"] = data["model"]
+
+    @property
+    def bans(self) -> tuple[BanList, ...]:
+        """What must not appear, group by group.
+
+        Raises:
+            RemoteProtocolError: a group has a wrong shape.
+        """
+        return tuple(ban_list(group) for group in listed(self._fields, _BANS))
+
+    @bans.setter
+    def bans(self, groups: Sequence[BanList]) -> None:
+        self._fields[_BANS] = merged(listed(self._fields, _BANS), groups, ban_list, "sequences")
+
+    @property
+    def biases(self) -> tuple[BiasGroup, ...]:
+        """What is made likelier or rarer, group by group; raises as `bans`."""
+        return tuple(bias_group(group) for group in listed(self._fields, _BIASES))
+
+    @biases.setter
+    def biases(self, groups: Sequence[BiasGroup]) -> None:
+        self._fields[_BIASES] = merged(listed(self._fields, _BIASES), groups, bias_group, "phrases")
+
+
+def _object(fields: dict[str, Any], name: str) -> dict[str, Any]:
+    found = fields.get(name)
+    if not isinstance(found, dict):
+        found = fields[name] = {}
+    return cast("dict[str, Any]", found)

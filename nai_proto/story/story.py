@@ -1,0 +1,381 @@
+"""A story, whichever of the two formats it is in (content §4 to §7).
+
+A `Story` is made of the two JSON documents that an account has for it, its card and its content, and gives them back. What
+was not touched is as it was, to the byte where the format allows it; each change of the text is a node of its history.
+
+The text is opened when it is first asked for. If it cannot be, that raises, again and again, while all else of the story is
+there, and is stored again beside the text's untouched bytes.
+
+Positions are characters, as Python counts them; dates are milliseconds since 1970, as stories count them. The library has no
+clock, so whoever writes says when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+from ..codecs.box import CHANCE, Entropy, write_json
+from ..errors import Damaged, LocalProtocolError, NaiError
+from ..limits import Limits
+from ..text.models import Model
+from .backend import Text
+from .defaults import new_card, new_content
+from .document import DocumentText, new_document
+from .history import History, Node, way
+from .legacy import BlockText, new_blocks
+from .sections import CODES, Kind, Origin, Section
+from .settings import Settings, copied, memory_of, set_memory
+from .units import whole
+
+__all__ = ["Story"]
+
+_PREVIEW: Final = 250
+"""Characters of the text that its card has."""
+_DOCUMENT: Final = "document"
+_OLDER: Final = "story"
+_KINDS: Final = {Kind.STORY: 0, Kind.INSTRUCTION: 10}
+_MEMORY, _NOTE = 0, 1
+
+
+class Story:
+    """A story to be read and written on: made by `of` and `new`."""
+
+    def __init__(self, card: Mapping[str, Any], content: Mapping[str, Any], limits: Limits, entropy: Entropy) -> None:
+        self.original: Final = card, content
+        "Card and content as they were given."
+        self._limits, self._entropy = limits, entropy
+        self._opened: Text | None = None
+        self._history: History | None = None
+        self._name = _DOCUMENT if isinstance(content.get(_DOCUMENT), str) or _OLDER not in content else _OLDER
+        self.card: Final[dict[str, Any]] = copied(card)
+        "The card, to be changed at will. What follows from the text is written into what `packed` gives."
+        self.fields: Final[dict[str, Any]] = {
+            name: copied(value) for name, value in content.items() if name not in (_DOCUMENT, _OLDER)
+        }
+        "All of the content but its text, to be changed at will (content §4.2)."
+
+    @classmethod
+    def of(
+        cls,
+        card: Mapping[str, Any],
+        content: Mapping[str, Any],
+        *,
+        limits: Limits = Limits(),
+        entropy: Entropy = CHANCE,
+    ) -> Story:
+        """The story that an account, or a ``.story`` file, has.
+
+        Args:
+            card, content: their JSON (`nai_proto.codecs.sealed.Opened.json`). They are not changed.
+            limits: for opening and for packing a document.
+            entropy: draws the ids of what is written.
+        """
+        return cls(card, content, limits, entropy)
+
+    @classmethod
+    def new(
+        cls,
+        title: str = "New Story",
+        *,
+        now: int,
+        model: Model | str = Model.KAYRA,
+        older: bool = False,
+        limits: Limits = Limits(),
+        entropy: Entropy = CHANCE,
+    ) -> Story:
+        """A story without a word, as the website begins one; `nai_proto.library.create_story` gives it its ids.
+
+        Args:
+            title: of the card.
+            now: milliseconds since 1970.
+            model: whose settings it begins with.
+            older: in the older format of texts.
+            limits, entropy: as for `of`.
+        """
+        text: tuple[str, object] = (_OLDER, new_blocks()) if older else (_DOCUMENT, new_document(entropy, now))
+        return cls(new_card(title, now, not older), new_content(text, model, 4 if older else 6), limits, entropy)
+
+    @property
+    def has_document(self) -> bool:
+        """Is its text in the newer format?"""
+        return self._name == _DOCUMENT
+
+    @property
+    def title(self) -> str:
+        """Of the card; empty if it has none."""
+        title = self.card.get("title")
+        return title if isinstance(title, str) else ""
+
+    # ---- the text
+
+    @property
+    def _text(self) -> Text:
+        if self._opened is None:
+            packed = self.original[1].get(self._name)
+            older = self._name == _OLDER
+            self._opened = BlockText(packed) if older else DocumentText(packed, self._limits, self._entropy)
+        return self._opened
+
+    @property
+    def text(self) -> str:
+        """All of it.
+
+        Raises:
+            Damaged: it cannot be read; ``category`` says why. `original` has it as it was.
+            LimitExceeded: it is larger than ``limits`` allow.
+        """
+        return self._text.text()
+
+    @property
+    def sections(self) -> tuple[Section, ...]:
+        """Its paragraphs, which joined by line feeds are `text`. Raises as that."""
+        return tuple(self._text.sections())
+
+    @property
+    def step(self) -> int:
+        """The counter of the file: of generations in the older format (content §5), of all edits in the newer (§7.6)."""
+        return self._text.step
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with it, though it may be readable: short sentences for people, which quote nothing."""
+        try:
+            return tuple(self._text.problems())
+        except NaiError as error:
+            return (str(error),)
+
+    @property
+    def pending(self) -> str | None:
+        """The text with changes that the file has beside the history and not in it (content §7.5); None if it has none.
+
+        They are not in `text`. Before anything is written or undone, `settle` makes them a node.
+
+        Raises:
+            Damaged: they fit nothing that is there.
+        """
+        return self._text.pending()
+
+    def settle(self, *, now: int) -> None:
+        """Puts `pending` changes into the text and its history. Without any it does nothing.
+
+        Raises:
+            Damaged: they fit nothing that is there, or the history is torn.
+        """
+        self._history = None
+        self._text.settle(now)
+
+    # ---- writing
+
+    def append(self, text: str, *, now: int, origin: Origin = Origin.USER) -> None:
+        """Writes on, right behind the last character.
+
+        Args:
+            text: of any number of lines.
+            now: milliseconds since 1970.
+            origin: `Origin.AI` for what was generated.
+
+        Raises:
+            Damaged: the history is torn: there is nothing that a node could follow.
+            LocalProtocolError: there are `pending` changes, or nobody writes with this origin.
+        """
+        self._write(None, None, text, origin, now)
+
+    def retry(self, text: str, *, now: int) -> None:
+        """Puts another generated text in place of what the current node has written; both stay in the history.
+
+        Raises:
+            LocalProtocolError: there is no such node.
+            Damaged: as for `append` and `undo`.
+        """
+        self.undo()
+        try:
+            self.append(text, now=now, origin=Origin.AI)
+        except NaiError:
+            self.redo()
+            raise
+
+    def replace(self, start: int, end: int, text: str, *, now: int, origin: Origin = Origin.EDIT) -> None:
+        """Puts a text in place of ``self.text[start:end]``; without one, deletes.
+
+        Args:
+            start, end: characters; not negative, and not behind the end.
+            text: of any number of lines.
+            now: milliseconds since 1970.
+            origin: of the new text.
+
+        Raises:
+            Damaged: as for `append`.
+            LocalProtocolError: there are no such positions; and as for `append`.
+        """
+        self._write(start, end, text, origin, now)
+
+    def insert(self, index: int, text: str, *, now: int, origin: Origin = Origin.USER, kind: Kind = Kind.STORY) -> None:
+        """Puts sections, one for each line of the text, in front of a section or, after the last, at the end.
+
+        Raises:
+            Damaged: as for `append`.
+            LocalProtocolError: there is no such place, or the format has no such kind; and as for `append`.
+        """
+        if kind not in _KINDS:
+            raise LocalProtocolError(f"a new section cannot be {kind}: its number is not known")
+        self._check(origin)
+        self._history = None
+        self._text.insert(index, whole(text), origin, _KINDS[kind], now)
+
+    def remove(self, index: int, *, now: int) -> None:
+        """Takes a section away, with its line feed; raises as `insert`."""
+        self._history = None
+        self._text.remove(index, now)
+
+    def _write(self, start: int | None, end: int | None, text: str, origin: Origin, now: int) -> None:
+        self._check(origin)
+        self._history = None
+        self._text.replace(start, end, whole(text), origin, now)
+
+    def _check(self, origin: Origin) -> None:
+        if origin not in CODES:
+            raise LocalProtocolError(f"nothing can be written as {origin}")
+
+    # ---- history
+
+    @property
+    def history(self) -> History:
+        """All nodes as they are now. Raises as `text`."""
+        if self._history is None:
+            self._history = self._text.history()
+        return self._history
+
+    @property
+    def current(self) -> int | None:
+        """The id of the node whose text this is; None if the file does not say."""
+        return self._text.current
+
+    @property
+    def branches(self) -> tuple[Node, ...]:
+        """What was written next at some time: the current node's children."""
+        return self._nodes(self.current)
+
+    @property
+    def siblings(self) -> tuple[Node, ...]:
+        """What was written in this place, the current node included: all tries of a generation."""
+        current = self.history.get(cast("int", self.current))
+        return () if current is None else self._nodes(current.parent) or (current,)
+
+    def _nodes(self, parent: int | None) -> tuple[Node, ...]:
+        node = None if parent is None else self.history.get(parent)
+        return () if node is None else tuple(self.history[id_] for id_ in node.children if id_ in self.history)
+
+    def undo(self) -> None:
+        """Goes to the node before.
+
+        Raises:
+            LocalProtocolError: the current node is the root, or there are `pending` changes.
+            Damaged: the history is torn, or what a node did does not fit the text.
+        """
+        goal = self._text.parent(self._here())
+        if goal is None:
+            raise LocalProtocolError("there is nothing to undo")
+        node = self._here()
+        while self._text.chained(node) and (before := self._text.parent(goal)) is not None:
+            node, goal = goal, before
+        self.choose(goal)
+
+    def redo(self) -> None:
+        """Goes to the node that was undone last, or chosen; else to the newest that follows. Raises as `undo`."""
+        goal = self._text.onward(self._here())
+        if goal is None:
+            raise LocalProtocolError("there is nothing to redo")
+        following = self._text.onward(goal)
+        while following is not None and self._text.chained(following):
+            goal, following = following, self._text.onward(following)
+        self.choose(goal)
+
+    def choose(self, node: int) -> None:
+        """Goes to any node; each step on the way costs what it changes.
+
+        Raises:
+            LocalProtocolError: there is no such node, or there are `pending` changes.
+            Damaged: as for `undo`. The story is where it was then.
+        """
+        if node not in self.history:
+            raise LocalProtocolError(f"the history has no node {node}")
+        text, start = self._text, self._here()
+        up, down = way(start, node, text.parent)
+        if not up and not down:
+            return
+        self._history = None
+        try:
+            self._go(len(up), down)
+        except NaiError:
+            back, again = way(self._here(), start, text.parent)
+            self._go(len(back), again)
+            raise
+        for child in (*up, *down):
+            text.lead(cast("int", text.parent(child)), child)
+
+    def _go(self, up: int, down: list[int]) -> None:
+        for _ in range(up):
+            self._text.back()
+        for child in down:
+            self._text.on(child)
+
+    def _here(self) -> int:
+        current = self._text.current
+        if current is None:
+            raise Damaged("story history: it does not say where it is", category="missing node")
+        return current
+
+    # ---- beside the text
+
+    @property
+    def memory(self) -> str:
+        """What the AI is always told; empty if there is none."""
+        return memory_of(self.fields, _MEMORY)
+
+    @memory.setter
+    def memory(self, text: str) -> None:
+        set_memory(self.fields, _MEMORY, text)
+
+    @property
+    def authors_note(self) -> str:
+        """What the AI is told near the end of the text."""
+        return memory_of(self.fields, _NOTE)
+
+    @authors_note.setter
+    def authors_note(self, text: str) -> None:
+        set_memory(self.fields, _NOTE, text)
+
+    @property
+    def settings(self) -> Settings:
+        """How it is generated: model, preset, bans, biases."""
+        return Settings(self.fields)
+
+    # ---- the file
+
+    def packed(self, *, now: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Card and content as they are to be stored.
+
+        A text that was changed is replayed first: what is handed out leads from the root to what is here.
+
+        Args:
+            now: milliseconds since 1970, for the card, if anything was changed.
+
+        Raises:
+            LocalProtocolError: what was written does not read back as what is here, is larger than the limits, or is no
+                JSON.
+        """
+        card, content = self.original
+        written = self.fields
+        if self._opened is not None and self._opened.changed:
+            changed = {**content, **written, self._name: self._opened.packed()}
+        else:
+            changed = {**content, **written}
+        gone = content.keys() - written.keys() - {_DOCUMENT, _OLDER}
+        changed = {name: value for name, value in changed.items() if name not in gone}
+        told = copied(self.card)
+        if self._opened is not None and self._opened.changed:
+            told["textPreview"] = self.text[:_PREVIEW]
+        if write_json((changed, told)) != write_json((content, card)):
+            told["lastUpdatedAt"] = now
+        return told, copied(changed)
