@@ -1,0 +1,74 @@
+"""A story's context (content §8): what takes part, how it is put together, and what is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from ...errors import LocalProtocolError
+from .activation import Activation, Source, activate
+from .assembling import Assembly, Candidate, Outcome, assemble
+from .config import ContextConfig, ContextKind
+from .insertion import Tree, leaves
+from .measuring import Meter
+from .parts import ContextParts
+from .preparing import prepared, whole_characters
+from .report import Context, ContextBlock, ContextRow, ContextStatus
+from .rules import ContextRules
+
+if TYPE_CHECKING:
+    from ...text.models import Model
+    from ...text.preambles import Preamble
+    from ...tier import Tier
+    from ...tokenizers.base import Tokenizer
+
+__all__ = ["build_context", "context_size"]
+
+_MORE: Final = 20  # tokens that are kept for a module, and for the end of a sentence
+
+
+def context_size(
+    model: Model, tier: Tier, *, max_length: int, module: Module | str | None = None, until_sentence: bool = False
+) -> int:
+    """How many tokens a prompt may have (content §8.1.1 to 8.1.4).
+
+    Args:
+        model, tier: have a limit for prompt and answer together (native §9.6).
+        max_length: how many tokens may be generated.
+        module: that of the request, if it has one.
+        until_sentence: may the answer go on until its sentence ends (``generate_until_sentence``)?
+
+    Raises:
+        LocalProtocolError: the limit is not known, or the model is not for this tier.
+    """
+    id = module.id if isinstance(module, Module) else module  # noqa: A001
+    return model.context_limit(tier) - max_length - _MORE * (id not in (None, NO_MODULE)) - _MORE * until_sentence
+
+
+def build_context(
+    parts: ContextParts,
+    *,
+    tokenizer: Tokenizer,
+    size: int,
+    preamble: Preamble | None = None,
+    placeholders: Mapping[str, str] | None = None,
+    rules: ContextRules = ContextRules(),
+) -> Context:
+    """The context of a story, as the website builds it for the models that go on with a text.
+
+    Args:
+        parts: what can be in it.
+        tokenizer: the model's.
+        size: how many tokens it may have at most: `context_size`.
+        preamble: the model's. It takes its tokens from the size in any case; it stands in front where all that is active is
+            in whole, or always if it says so (content §8.7).
+        placeholders: what goes into their places, by key.
+        rules: choices where the sources disagree.
+
+    Raises:
+        LocalProtocolError: the size is negative.
+    """
+    if size < 0:
+        raise LocalProtocolError(f"a context of {size} tokens: the answer leaves no room for a prompt")
+    return _Building(parts, Meter(tokenizer), size, preamble, placeholders or {}, rules).context()
