@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ..keys import Key, tail_start
 from .config import ContextKind
-from .parts import ContextParts, Key, LoreText
-from .preparing import tail
-from .report import ContextStatus, KeyMatch
+from .parts import ContextParts, LoreText
+from .report import ContextMatch, ContextStatus
 from .rules import ContextRules
 
 __all__ = ["Activation", "Source", "activate", "furthest"]
@@ -28,7 +28,7 @@ class Activation:
 
     status: ContextStatus
     reason: str
-    match: KeyMatch | None = None
+    match: ContextMatch | None = None
     "What made it active."
     location: int | None = None
     "Where in the story its keys match furthest down."
@@ -40,81 +40,86 @@ class Activation:
 
 
 def activate(
-    parts: ContextParts, story: Source, others: Sequence[Source], lore: Sequence[Source], rules: ContextRules
+    parts: ContextParts,
+    keys: Sequence[Sequence[Key]],
+    story: Source,
+    others: Sequence[Source],
+    lore: Sequence[Source],
+    rules: ContextRules,
 ) -> list[Activation]:
     """What becomes of each entry.
 
     Args:
         parts: entries and categories.
+        keys: those of each entry.
         story: its text, without prefix and suffix.
-        others: the texts from which entries may cascade at once: the memory and the author's note, with prefix and suffix.
-        lore: the text of each entry, with prefix and suffix.
-        rules: what cascades where.
+        others: the parts from which entries may cascade besides those of the lorebook, with prefix and suffix.
+        lore: each entry, with prefix and suffix.
+        rules: what cascades from them.
     """
     off = {category.id for category in parts.categories if not category.enabled}
     found: dict[int, Activation] = {}
+    # 2, 4 and 6. What is switched off, what is always active, and what the story has a key of.
     for number, entry in enumerate(parts.lore):
         if not entry.enabled or entry.category in off:
-            whose = "it" if not entry.enabled else "its category"
-            found[number] = Activation(ContextStatus.DISABLED, f"{whose} is switched off")
+            what = "its category" if entry.enabled else "it"
+            found[number] = Activation(ContextStatus.DISABLED, f"{what} is switched off")
             continue
-        match = _match(entry, story, entry.search_range)
-        location = match and match.start
+        match = _match(keys[number], story, entry.search_range)
         if entry.forced:
-            found[number] = Activation(ContextStatus.FORCED, "it is always active", match, location)
+            found[number] = Activation(ContextStatus.FORCED, "it is always active", None, match and match.start)
         elif match:
-            found[number] = _by_key(match)
+            found[number] = _by_key(match, match.start)
+    # 7. What has a key in the text of another that is active, until nothing new becomes so.
     waiting = [number for number in range(len(parts.lore)) if number not in found]
     fresh = [*others, *(lore[number] for number, each in found.items() if each.active)]
-    if rules.cascade_in_story:
-        config = parts.story.config
-        fresh.append(Source(story.where, f"{config.prefix}{story.text}{config.suffix}"))
     while fresh and waiting:
         stirred: dict[int, Activation] = {}
         for number in waiting:
-            match = _cascade(parts.lore[number], fresh, rules)
-            if match:
+            if match := _cascade(parts.lore[number], keys[number], fresh, rules):
                 stirred[number] = _by_key(match)
         found |= stirred
         waiting = [number for number in waiting if number not in stirred]
         fresh = [lore[number] for number in stirred]
     for number in waiting:
-        found[number] = Activation(ContextStatus.NO_KEY, _silence(parts.lore[number]))
+        found[number] = Activation(ContextStatus.NO_KEY, _silence(parts.lore[number], keys[number]))
     return [found[number] for number in range(len(parts.lore))]
 
 
-def _cascade(entry: LoreText, fresh: Iterable[Source], rules: ContextRules) -> KeyMatch | None:
-    """The first of these texts that has one of its keys."""
-    if not entry.cascading:
-        return None
-    units = entry.search_range if rules.cascade_in_range else None
-    return next(filter(None, (_match(entry, source, units) for source in fresh)), None)
-
-
-def furthest(keys: Iterable[Key], text: str) -> tuple[int, int, str] | None:
-    """The match of any key that begins furthest down: its place, and the key (content §8.2.6)."""
-    matches = [(match.start, match.end, key.text) for key in keys if (match := key.last(text))]
+def furthest(keys: Iterable[Key], text: str, start: int = 0) -> tuple[int, int, str] | None:
+    """The match of any key that begins furthest down, from a place on: where it is, and the key (content §8.2.6)."""
+    matches = [(match.start, match.end, key.text) for key in keys if (match := key.last(text, start))]
     return max(matches, key=lambda match: match[0], default=None)
 
 
-def _match(entry: LoreText, source: Source, units: int | None) -> KeyMatch | None:
-    """Where an entry's keys are in a text, or in the last so many UTF-16 units of it."""
-    text = source.text if units is None else tail(source.text, units)
-    if found := furthest(entry.keys, text):
+def _match(keys: Iterable[Key], source: Source, units: int | None) -> ContextMatch | None:
+    """Where keys are in a text, or in the last so many UTF-16 units of it."""
+    start = 0 if units is None else tail_start(source.text, units)
+    if found := furthest(keys, source.text, start):
         start, end, key = found
-        skipped = len(source.text) - len(text)
-        return KeyMatch(key, source.where, skipped + start, skipped + end)
+        return ContextMatch(key, source.where, start, end)
     return None
 
 
-def _by_key(match: KeyMatch) -> Activation:
-    location = match.start if match.where == ContextKind.STORY else None
-    return Activation(ContextStatus.KEY, f"{match.key} is in the {match.where}", match, location)
+def _cascade(
+    entry: LoreText, keys: Iterable[Key], fresh: Iterable[Source], rules: ContextRules
+) -> ContextMatch | None:
+    """The first of these texts that has one of the entry's keys."""
+    if not entry.cascading:
+        return None
+    units = entry.search_range if rules.cascade_in_range else None
+    return next(filter(None, (_match(keys, source, units) for source in fresh)), None)
 
 
-def _silence(entry: LoreText) -> str:
+def _by_key(match: ContextMatch, location: int | None = None) -> Activation:
+    return Activation(ContextStatus.KEY, f'its key "{match.key}" is in the text of: {match.where}', match, location)
+
+
+def _silence(entry: LoreText, keys: Sequence[Key]) -> str:
     """Why an entry is not active."""
-    if not entry.keys:
-        return "it has no keys"
-    where = "the story, or in another active part" if entry.cascading else "the story"
-    return f"none of its keys is in the last {entry.search_range} characters of {where}"
+    problems = [f'; "{key.text}" is none: {key.problem}' for key in keys if key.problem]
+    if len(problems) == len(keys):
+        return f"it has no keys{''.join(problems)}"
+    searched = f"the last {entry.search_range} characters of the story"
+    searched += ", nor in the text of another active part" * entry.cascading
+    return f"none of its keys is in {searched}{''.join(problems)}"

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from ...errors import LocalProtocolError
-from .activation import Activation, Source, activate
-from .assembling import Assembly, Candidate, Outcome, assemble
-from .config import ContextConfig, ContextKind
-from .insertion import Tree, leaves
+from ...text.modules import NO_MODULE, Module
+from .assembling import Assembly, Candidate, assemble
+from .entrants import Entrant, entrants_of
+from .insertion import leaves
 from .measuring import Meter
-from .parts import ContextParts
-from .preparing import prepared, whole_characters
-from .report import Context, ContextBlock, ContextRow, ContextStatus
+from .report import Context, ContextBlock
 from .rules import ContextRules
+from .telling import rows_of
 
 if TYPE_CHECKING:
     from ...text.models import Model
     from ...text.preambles import Preamble
     from ...tier import Tier
     from ...tokenizers.base import Tokenizer
+    from .parts import ContextParts
 
 __all__ = ["build_context", "context_size"]
+
 
 _MORE: Final = 20  # tokens that are kept for a module, and for the end of a sentence
 
@@ -71,4 +71,15 @@ def build_context(
     """
     if size < 0:
         raise LocalProtocolError(f"a context of {size} tokens: the answer leaves no room for a prompt")
-    return _Building(parts, Meter(tokenizer), size, preamble, placeholders or {}, rules).context()
+    meter = Meter(tokenizer)
+    # 8.1.5. What stands in front takes its tokens, used or not.
+    room = max(0, size - len(preamble.tokens)) if preamble else size
+    # 8.2. What takes part.
+    entrants = entrants_of(parts, placeholders or {}, rules)
+    # 8.4. The sub-contexts, each by itself; and what is left.
+    insides = _subcontexts(parts, entrants, room, meter)
+    ...
+    # 8.5. All of it.
+    whole = assemble(candidates, room, meter)
+    # 8.7. What stands in front.
+    ...

@@ -3,36 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Final
 
 from .config import DEFAULTS, ContextConfig, ContextKind
 from .ephemeral import EphemeralEntry
 
-__all__ = ["ContextParts", "ContextText", "Key", "LoreCategory", "LoreText"]
+__all__ = ["ContextParts", "ContextText", "LoreCategory", "LoreText"]
 
 _LORE: Final = DEFAULTS[ContextKind.LORE]
-
-
-class Match(Protocol):
-    """Where a key matches, in characters."""
-
-    @property
-    def start(self) -> int: ...
-    @property
-    def end(self) -> int: ...
-
-
-class Key(Protocol):
-    """What an entry listens to."""
-
-    @property
-    def text(self) -> str:
-        """As people wrote it."""
-        ...
-
-    def last(self, text: str) -> Match | None:
-        """Where it matches furthest down."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +29,8 @@ class LoreText:
     config: ContextConfig = _LORE
     id: str = ""
     name: str = ""
-    keys: tuple[Key, ...] = field(default=(), repr=False)
+    keys: tuple[str, ...] = field(default=(), repr=False)
+    "As people wrote them: see `Key`."
     search_range: int = 1000
     "How much of the story's end is searched for keys, in UTF-16 units."
     enabled: bool = True

@@ -11,7 +11,7 @@ from .config import ContextKind, ContextUnit
 if TYPE_CHECKING:
     from ...text.preambles import Preamble
 
-__all__ = ["Context", "ContextBlock", "ContextRow", "ContextStatus", "KeyMatch"]
+__all__ = ["Context", "ContextBlock", "ContextMatch", "ContextRow", "ContextStatus"]
 
 
 class ContextStatus(StrEnum):
@@ -39,7 +39,7 @@ _INCLUDED: Final = frozenset((ContextStatus.DEFAULT, ContextStatus.FORCED, Conte
 
 
 @dataclass(frozen=True, slots=True)
-class KeyMatch:
+class ContextMatch:
     """What made an entry active."""
 
     key: str = field(repr=False)
@@ -65,7 +65,7 @@ class ContextRow:
     "The status in a sentence."
     active: bool
     "Does it take part? Also where it found no place: its biases count, and others may cascade from it."
-    match: KeyMatch | None = None
+    match: ContextMatch | None = None
     "The key that made it active."
     category: str = ""
     "The id of an entry's category, or of the one that this sub-context is of."
