@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .context.config import ContextConfig, ContextKind, ContextUnit, TrimDirection
     from .units import characters_in, units_in
 else:
     from ..lazy import finder
 
     _HOMES = {
+        "context.config": "ContextConfig ContextKind ContextUnit TrimDirection",
         "units": "characters_in units_in",
     }
 
@@ -23,6 +25,10 @@ else:
 
 
 __all__ = [
+    "ContextConfig",
+    "ContextKind",
+    "ContextUnit",
+    "TrimDirection",
     "characters_in",
     "units_in",
 ]
