@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ..entries import Entry
 from ..keys import Key, tail_start
-from .config import ContextKind
-from .parts import ContextParts, LoreText
+from .parts import ContextParts
 from .report import ContextMatch, ContextStatus
 from .rules import ContextRules
 
@@ -66,12 +66,13 @@ def activate(
             found[number] = Activation(ContextStatus.DISABLED, f"{what} is switched off")
             continue
         match = _match(keys[number], story, entry.search_range)
-        if entry.forced:
-            found[number] = Activation(ContextStatus.FORCED, "it is always active", None, match and match.start)
+        location = None if match is None else match.start
+        if entry.force_activation:
+            found[number] = Activation(ContextStatus.FORCED, "it is always active", location=location)
         elif match:
-            found[number] = _by_key(match, match.start)
+            found[number] = _by_key(match, location)
     # 7. What has a key in the text of another that is active, until nothing new becomes so.
-    waiting = [number for number in range(len(parts.lore)) if number not in found]
+    waiting: list[int] = [number for number in range(len(parts.lore)) if number not in found]
     fresh = [*others, *(lore[number] for number, each in found.items() if each.active)]
     while fresh and waiting:
         stirred: dict[int, Activation] = {}
@@ -101,11 +102,9 @@ def _match(keys: Iterable[Key], source: Source, units: int | None) -> ContextMat
     return None
 
 
-def _cascade(
-    entry: LoreText, keys: Iterable[Key], fresh: Iterable[Source], rules: ContextRules
-) -> ContextMatch | None:
+def _cascade(entry: Entry, keys: Iterable[Key], fresh: Iterable[Source], rules: ContextRules) -> ContextMatch | None:
     """The first of these texts that has one of the entry's keys."""
-    if not entry.cascading:
+    if not entry.non_story_activatable:
         return None
     units = entry.search_range if rules.cascade_in_range else None
     return next(filter(None, (_match(keys, source, units) for source in fresh)), None)
@@ -115,11 +114,11 @@ def _by_key(match: ContextMatch, location: int | None = None) -> Activation:
     return Activation(ContextStatus.KEY, f'its key "{match.key}" is in the text of: {match.where}', match, location)
 
 
-def _silence(entry: LoreText, keys: Sequence[Key]) -> str:
+def _silence(entry: Entry, keys: Sequence[Key]) -> str:
     """Why an entry is not active."""
     problems = [f'; "{key.text}" is none: {key.problem}' for key in keys if key.problem]
     if len(problems) == len(keys):
         return f"it has no keys{''.join(problems)}"
     searched = f"the last {entry.search_range} characters of the story"
-    searched += ", nor in the text of another active part" * entry.cascading
+    searched += ", nor in the text of another active part" * entry.non_story_activatable
     return f"none of its keys is in {searched}{''.join(problems)}"

@@ -13,7 +13,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias, get_args
 
-from .stored import flag, mapping, number, text, whole
+from ..records import a_flag, a_number, a_text, a_whole
+from .patience import members
 
 __all__ = ["DEFAULTS", "ContextConfig", "ContextKind", "ContextUnit", "TrimDirection", "amount"]
 
@@ -75,7 +76,7 @@ class ContextConfig:
             data: the value of ``contextConfig``.
             default: for what is missing or of a wrong type; one of `DEFAULTS`, mostly.
         """
-        stored = dict(mapping(data))
+        stored = dict(members(data))
         told: dict[str, Any] = {
             name: value
             for name, (wire, reader) in _FIELDS.items()
@@ -109,7 +110,7 @@ def amount(number: float, size: int) -> int:
 
 def _tokens(value: object) -> float:
     """No number is 0: all, as a budget; none, as a reservation (content §8.3)."""
-    return number(value) or 0
+    return a_number(value) or 0
 
 
 def _one_of(words: object) -> Callable[[object], str | None]:
@@ -120,17 +121,17 @@ def _one_of(words: object) -> Callable[[object], str | None]:
 _UNREAD: Final = object()
 
 _FIELDS: Final[Mapping[str, tuple[str, Callable[[object], object]]]] = {
-    "prefix": ("prefix", text),
-    "suffix": ("suffix", text),
+    "prefix": ("prefix", a_text),
+    "suffix": ("suffix", a_text),
     "token_budget": ("tokenBudget", _tokens),
     "reserved_tokens": ("reservedTokens", _tokens),
-    "budget_priority": ("budgetPriority", number),
+    "budget_priority": ("budgetPriority", a_number),
     "trim_direction": ("trimDirection", _one_of(TrimDirection)),
     "insertion_type": ("insertionType", _one_of(ContextUnit)),
     "maximum_trim_type": ("maximumTrimType", _one_of(ContextUnit)),
-    "insertion_position": ("insertionPosition", whole),
-    "allow_inner_insertion": ("allowInnerInsertion", flag),
-    "allow_insertion_inside": ("allowInsertionInside", flag),
+    "insertion_position": ("insertionPosition", a_whole),
+    "allow_inner_insertion": ("allowInnerInsertion", a_flag),
+    "allow_insertion_inside": ("allowInsertionInside", a_flag),
 }
 """Name, name as it is stored, reader: None is what it could not read."""
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ...errors import LocalProtocolError
-from . import stored
+from ..records import a_flag, a_text, a_whole
 from .config import DEFAULTS, ContextConfig, ContextKind
+from .patience import members
 
 __all__ = ["EphemeralEntry"]
 
@@ -38,15 +39,15 @@ class EphemeralEntry:
     @classmethod
     def from_data(cls, data: object) -> EphemeralEntry:
         """What a story has stored (content §4.2)."""
-        fields = stored.mapping(data)
+        fields = members(data)
         return cls(
-            text=stored.text(fields.get("text")) or "",
+            text=a_text(fields.get("text")) or "",
             config=ContextConfig.from_data(fields.get("contextConfig"), _DEFAULT),
-            starting_step=stored.whole(fields.get("startingStep")) or 0,
-            delay=stored.whole(fields.get("delay")) or 0,
-            duration=stored.whole(fields.get("duration")) or 0,
-            repeat=stored.flag(fields.get("repeat")) or False,
-            reverse=stored.flag(fields.get("reverse")) or False,
+            starting_step=a_whole(fields.get("startingStep")) or 0,
+            delay=a_whole(fields.get("delay")) or 0,
+            duration=a_whole(fields.get("duration")) or 0,
+            repeat=a_flag(fields.get("repeat")) or False,
+            reverse=a_flag(fields.get("reverse")) or False,
         )
 
     @classmethod

@@ -18,7 +18,7 @@ __all__ = ["Meter", "ends_of_units"]
 _LINES: Final = re.compile(r"\n")
 # A sentence ends in one of four signs and whatever closes behind it, and the blanks up to the next belong to it. The end of
 # a line ends it as well. Each sign is looked at once.
-_SENTENCES: Final = re.compile(r"""[.!?…]["'”’»›)\]}]*+(?=\s|\Z)[^\S\n]*+\n?|\n""")
+_SENTENCES: Final = re.compile(r"""[.!?…]["'”’»\u203a)\]}]*+(?=\s|\Z)[^\S\n]*+\n?|\n""")
 
 
 class Meter:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-__all__ = ["ContextRules"]
+__all__ = ["USUAL", "ContextRules"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,3 +16,7 @@ class ContextRules:
     "Does an entry's search range limit what is searched of other entries (content §8.2.7)?"
     cascade_in_story: bool = False
     "Is the story searched again when entries are, with its prefix and suffix (content §8.2.7)?"
+
+
+USUAL: Final = ContextRules()
+"""What is done unless told otherwise."""
