@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .context.config import ContextConfig, ContextKind, ContextUnit, TrimDirection
+    from .entries import Category, Entry
+    from .keys import Key, KeyMatch, KeySearch
+    from .lorebook import Lorebook
     from .units import characters_in, units_in
 else:
     from ..lazy import finder
 
     _HOMES = {
         "context.config": "ContextConfig ContextKind ContextUnit TrimDirection",
+        "entries": "Category Entry",
+        "keys": "Key KeyMatch KeySearch",
+        "lorebook": "Lorebook",
         "units": "characters_in units_in",
     }
 
@@ -25,9 +31,15 @@ else:
 
 
 __all__ = [
+    "Category",
     "ContextConfig",
     "ContextKind",
     "ContextUnit",
+    "Entry",
+    "Key",
+    "KeyMatch",
+    "KeySearch",
+    "Lorebook",
     "TrimDirection",
     "characters_in",
     "units_in",

@@ -11,7 +11,7 @@ __all__ = ["Flags"]
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """What the flags say. ``g``, ``y`` and ``d`` are accepted and change nothing: who searches says where, and for how many."""
+    """What the flags say; ``d``, ``g`` and ``y`` change nothing, since who searches says where, and for how many."""
 
     ignore_case: bool = False
     multiline: bool = False

@@ -41,18 +41,18 @@ def run(program: Program, text: str, pos: int, budget: int) -> tuple[list[int] |
         budget -= 1
         if budget < 0:
             return None, budget
-        code, a, b, c = code_of[at]
+        code, x, a, b, c = code_of[at]
         at += 1
         if code == steps.LITERAL:
-            if text.startswith(a, pos):
-                pos += b
+            if text.startswith(x, pos):
+                pos += a
                 continue
         elif code == steps.SET:
-            if pos < end and a[text[pos]]:
+            if pos < end and x[text[pos]]:
                 pos += 1
                 continue
         elif code == steps.CHOOSE:
-            found = text.rfind(a, other, pos + b)
+            found = text.rfind(x, other, pos + a)
             budget -= (pos - (found if found >= 0 else other)) >> _CHEAP
             if found >= 0:
                 if found > other:
@@ -70,14 +70,14 @@ def run(program: Program, text: str, pos: int, budget: int) -> tuple[list[int] |
             at = a
             continue
         elif code == steps.RUN:
-            longest = a(text, pos)
+            longest = x(text, pos)
             if longest is not None:
-                first, last = pos + b, longest.end()
+                first, last = pos + a, longest.end()
                 budget -= (last - pos) >> _CHEAP
                 pos, other = (last, first) if code_of[at][0] == steps.CHOOSE else (first, last)
                 continue
         elif code == steps.CHOOSE_LEAST:
-            found = text.find(a, pos, other + b)
+            found = text.find(x, pos, other + a)
             budget -= ((found if found >= 0 else other) - pos) >> _CHEAP
             if found >= 0:
                 if found < other:
@@ -89,15 +89,15 @@ def run(program: Program, text: str, pos: int, budget: int) -> tuple[list[int] |
             at = a
             continue
         elif code == steps.EDGE_WORD:
-            if ((pos > 0 and text[pos - 1] in _WORD) != (pos < end and text[pos] in _WORD)) == a:
+            if ((pos > 0 and text[pos - 1] in _WORD) != (pos < end and text[pos] in _WORD)) == (a > 0):
                 continue
         elif code == steps.COUNT or code == steps.COUNT_LAZY:
             turns = registers[a]
-            if turns >= b[1]:
-                at = c
-            elif turns >= b[0]:
-                stack.append((c if code == steps.COUNT else at, pos, 0))
-                at = at if code == steps.COUNT else c
+            if turns >= c:
+                at = x
+            elif turns >= b:
+                stack.append((x if code == steps.COUNT else at, pos, 0))
+                at = at if code == steps.COUNT else x
             continue
         elif code == steps.MORE:
             stack.append((~a, registers[a], 0))
@@ -138,7 +138,7 @@ def run(program: Program, text: str, pos: int, budget: int) -> tuple[list[int] |
                     registers[~register] = value
             del stack[registers[a] :]
         elif code == steps.BACK or code == steps.BACK_BEFORE:
-            taken = next((g for g in a if registers[2 * g] >= 0 and registers[2 * g + 1] >= 0), None)
+            taken = next((g for g in x if registers[2 * g] >= 0 and registers[2 * g + 1] >= 0), None)
             if taken is None:
                 continue
             held = text[registers[2 * taken] : registers[2 * taken + 1]]
@@ -162,11 +162,11 @@ def run(program: Program, text: str, pos: int, budget: int) -> tuple[list[int] |
             if pos == end or text[pos] in _LINE_ENDS:
                 continue
         elif code == steps.LITERAL_BEFORE:
-            if pos >= b and text.startswith(a, pos - b):
-                pos -= b
+            if pos >= a and text.startswith(x, pos - a):
+                pos -= a
                 continue
         elif code == steps.SET_BEFORE:
-            if pos > 0 and a[text[pos - 1]]:
+            if pos > 0 and x[text[pos - 1]]:
                 pos -= 1
                 continue
         else:  # FOUND

@@ -172,8 +172,12 @@ class _Parser:
     def _name(self) -> None:
         """The name of a group, which another may have only in another alternative."""
         cursor, found = self._cursor, self._cursor.match(_NAME)
-        if found is None or not found[1].replace("$", "_").isidentifier():
-            cursor.unsupported("a name with escapes") if found and "\\" in found[1] else cursor.fail("a group's name")
+        if found is None:
+            cursor.fail("a group's name without its end")
+        if "\\" in found[1]:
+            cursor.unsupported("a name with escapes")
+        if not found[1].replace("$", "_").isidentifier():
+            cursor.fail("this is no name for a group")
         homes = self._homes.setdefault(found[1], [])
         path = tuple(self._path)
         if any(_may_meet(path, home) for home in homes):

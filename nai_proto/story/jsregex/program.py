@@ -16,6 +16,7 @@ from . import steps
 from .flags import Flags
 from .folding import folded, folded_set
 from .sets import Membership, compiled, inverted
+from .steps import Step
 from .tree import (
     BackReference,
     Choice,
@@ -39,7 +40,7 @@ _LOOKED_FOR: Final = 8  # characters of what follows a run: looking for long tex
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    steps: tuple[steps.Step, ...]
+    steps: tuple[Step, ...]
     registers: int
 
 
@@ -75,18 +76,18 @@ def program_of(tree: Node, groups: int, flags: Flags) -> Program:
 
 class _Writer:
     def __init__(self, groups: int, multiline: bool) -> None:
-        self.steps: list[steps.Step] = []
+        self.steps: list[Step] = []
         self.registers = 2 * (groups + 1)
         self._edges: Final = {
-            Edge.START: (steps.EDGE_LINE_START if multiline else steps.EDGE_START, None),
-            Edge.END: (steps.EDGE_LINE_END if multiline else steps.EDGE_END, None),
+            Edge.START: (steps.EDGE_LINE_START if multiline else steps.EDGE_START, 0),
+            Edge.END: (steps.EDGE_LINE_END if multiline else steps.EDGE_END, 0),
             Edge.WORD: (steps.EDGE_WORD, True),
             Edge.NO_WORD: (steps.EDGE_WORD, False),
         }
 
-    def add(self, code: int, a: Any = None, b: Any = None, c: Any = None) -> int:
+    def add(self, code: int, a: int = 0, b: int = 0, c: int = 0, *, x: Any = None) -> int:
         """Adds a step, and says where it is."""
-        self.steps.append((code, a, b, c))
+        self.steps.append((code, x, a, b, c))
         return len(self.steps) - 1
 
     def _register(self, count: int = 1) -> int:
@@ -103,9 +104,9 @@ class _Writer:
         """
         match node:
             case Literal(text):
-                self.add(steps.LITERAL_BEFORE if back else steps.LITERAL, text, len(text))
+                self.add(steps.LITERAL_BEFORE if back else steps.LITERAL, len(text), x=text)
             case Set(ranges):
-                self.add(steps.SET_BEFORE if back else steps.SET, Membership(ranges))
+                self.add(steps.SET_BEFORE if back else steps.SET, x=Membership(ranges))
             case Sequence(items):
                 self._sequence(items, back, follow)
             case Choice(options):
@@ -123,7 +124,7 @@ class _Writer:
             case Edge():
                 self.add(*self._edges[node])
             case BackReference(groups):
-                self.add(steps.BACK_BEFORE if back else steps.BACK, groups)
+                self.add(steps.BACK_BEFORE if back else steps.BACK, x=groups)
 
     def group(self, group: Group, back: bool, follow: str) -> None:
         self.add(steps.MARK, 2 * group.number + back)
@@ -151,21 +152,22 @@ class _Writer:
 
     def _lead(self, place: int) -> None:
         """Lets a step of another place lead to the next one to come."""
-        code, a, b, c = self.steps[place]
+        code, x, a, b, c = self.steps[place]
         here = len(self.steps)
         if code in (steps.COUNT, steps.COUNT_LAZY):
-            self.steps[place] = (code, a, b, here)
+            self.steps[place] = (code, here, a, b, c)
         elif code == steps.LOOK_NOT:
-            self.steps[place] = (code, a, here, c)
+            self.steps[place] = (code, x, a, here, c)
         else:
-            self.steps[place] = (code, here, b, c)
+            self.steps[place] = (code, x, here, b, c)
 
     def _run(self, inside: Set, least: int, most: int | None, greedy: bool, follow: str) -> None:
-        self.add(steps.RUN, compiled(inside.ranges, least, _MOST if most is None else most).match, least)
-        self.add(steps.CHOOSE if greedy else steps.CHOOSE_LEAST, follow, len(follow))
+        expression = compiled(inside.ranges, least, _MOST if most is None else most)
+        self.add(steps.RUN, least, x=expression.match)
+        self.add(steps.CHOOSE if greedy else steps.CHOOSE_LEAST, len(follow), x=follow)
 
     def _repeat(self, repeat: Repeat, back: bool) -> None:
-        """Turns as RepeatMatcher has them (§22.2.2.3.1): each forgets its groups, and one that need not be must take something."""
+        """Turns (§22.2.2.3.1): each forgets its groups, and one that need not be has to take something."""
         if repeat.most == 0:
             return
         simple = repeat.least == 0 and repeat.most in (1, None)
@@ -174,8 +176,8 @@ class _Writer:
             start = self.add(steps.SPLIT if repeat.greedy else steps.SPLIT_LAZY)
         else:
             self.add(steps.PUT, counter, 0)
-            bounds = (repeat.least, _MOST if repeat.most is None else repeat.most)
-            start = self.add(steps.COUNT if repeat.greedy else steps.COUNT_LAZY, counter, bounds)
+            most = _MOST if repeat.most is None else repeat.most
+            start = self.add(steps.COUNT if repeat.greedy else steps.COUNT_LAZY, counter, repeat.least, most)
             self.add(steps.MORE, counter)
         if repeat.groups:
             self.add(steps.RESET, 2 * repeat.groups.start, 2 * repeat.groups.stop)

@@ -101,7 +101,7 @@ def property_ranges(escape: str, cursor: Cursor) -> Ranges:
             return _FIXED[category]
         if not given and category in _ASKED:
             return _asked(category)
-    cursor.unsupported("this property of characters")
+    return cursor.unsupported("this property of characters")
 
 
 @cache
