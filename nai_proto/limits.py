@@ -43,6 +43,12 @@ class Limits:
     "Levels of nesting in a story document, wrappers counted. Those seen have 16 (content §7)."
     document_values: int = 4_000_000
     "Values in a story document, the nested ones too. A novel of a million words with its history has about a million."
+    regex: int = 16_384
+    "Characters of a regular expression. Keys of lorebooks have under a hundred; lists of names, a few thousand."
+    regex_depth: int = 64
+    "Levels of groups in it. People stop at five."
+    regex_steps: int = 500_000
+    "Steps of one search, each about 0.3 µs. A usual key takes a few for every place where it may begin."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .context.config import ContextConfig, ContextKind, ContextUnit, TrimDirection
+    from .entries import Category, Entry
     from .history import Change, History, Node
+    from .keys import Key, KeyMatch, KeySearch
+    from .lorebook import Lorebook
     from .sections import Kind, Origin, Section, Span
     from .settings import Settings
     from .story import Story
@@ -17,7 +21,11 @@ else:
     from ..lazy import finder
 
     _HOMES = {
+        "context.config": "ContextConfig ContextKind ContextUnit TrimDirection",
+        "entries": "Category Entry",
         "history": "Change History Node",
+        "keys": "Key KeyMatch KeySearch",
+        "lorebook": "Lorebook",
         "sections": "Kind Origin Section Span",
         "settings": "Settings",
         "story": "Story",
@@ -31,15 +39,25 @@ else:
 
 
 __all__ = [
+    "Category",
     "Change",
+    "ContextConfig",
+    "ContextKind",
+    "ContextUnit",
+    "Entry",
     "History",
+    "Key",
+    "KeyMatch",
+    "KeySearch",
     "Kind",
+    "Lorebook",
     "Node",
     "Origin",
     "Section",
     "Settings",
     "Span",
     "Story",
+    "TrimDirection",
     "characters_in",
     "units_in",
 ]

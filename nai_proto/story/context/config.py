@@ -1,0 +1,159 @@
+"""How one part of the context is treated: its ``contextConfig`` (content §4.3), and what its numbers mean (content §8.3).
+
+A stored configuration is read with patience: what is missing, or of a wrong type, is the default of its kind. Nothing is
+lost by that: `ContextConfig.to_data` gives back what was stored, but for what was changed since.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Final, Literal, TypeAlias, get_args
+
+from ..records import a_flag, a_number, a_text, a_whole
+from .patience import members
+
+__all__ = ["DEFAULTS", "ContextConfig", "ContextKind", "ContextUnit", "TrimDirection", "amount"]
+
+TrimDirection: TypeAlias = Literal["trimTop", "trimBottom", "doNotTrim"]
+"""What is dropped where not all fits: the beginning, the end, or all of it."""
+
+ContextUnit: TypeAlias = Literal["newline", "sentence", "token"]
+"""What is counted or cut, from coarse to fine."""
+
+
+class ContextKind(StrEnum):
+    """What a part of the context is; their natural order (content §8.5.2)."""
+
+    STORY = "story"
+    MEMORY = "memory"
+    AUTHORS_NOTE = "author's note"
+    EPHEMERAL = "ephemeral"
+    LORE = "lore"
+    SUBCONTEXT = "sub-context"
+    "The entries of a category, put together by themselves; it counts as lore (content §8.4)."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextConfig:
+    """How a part of the context is treated; `DEFAULTS` has the usual one of each kind."""
+
+    prefix: str = ""
+    "Put in front of the trimmed text; counts."
+    suffix: str = ""
+    "Put behind the trimmed text; counts."
+    token_budget: float = 1
+    "The most that it may take, in tokens or as a share of the context: see `budget`."
+    reserved_tokens: float = 0
+    "What is kept free for it beforehand, likewise: see `reservation`."
+    budget_priority: float = 0
+    "Higher is served first."
+    trim_direction: TrimDirection = "trimBottom"
+    "What is dropped where not all fits."
+    insertion_type: ContextUnit = "newline"
+    "What `insertion_position` counts."
+    maximum_trim_type: ContextUnit = "sentence"
+    "The finest cut."
+    insertion_position: int = -1
+    "0 and more is counted from the top, less from the bottom: -1 is the end."
+    allow_inner_insertion: bool = True
+    "May it be put inside of another?"
+    allow_insertion_inside: bool = False
+    "May another be put inside of it?"
+    data: Mapping[str, object] = field(default_factory=dict[str, object], repr=False, compare=False)
+    "As it was stored."
+    read: Mapping[str, object] = field(default_factory=dict[str, object], repr=False, compare=False)
+    "What that was read as, by the names here."
+
+    @classmethod
+    def from_data(cls, data: object, default: ContextConfig) -> ContextConfig:
+        """What is stored, whatever it is.
+
+        Args:
+            data: the value of ``contextConfig``.
+            default: for what is missing or of a wrong type; one of `DEFAULTS`, mostly.
+        """
+        stored = dict(members(data))
+        told: dict[str, Any] = {
+            name: value
+            for name, (wire, reader) in _FIELDS.items()
+            if wire in stored and (value := reader(stored[wire])) is not None
+        }
+        made = replace(default, **told)
+        return replace(made, data=stored, read={name: getattr(made, name) for name in _FIELDS})
+
+    def to_data(self) -> dict[str, object]:
+        """What is to be stored: what was, with the fields that have changed since; all fields of one that is new."""
+        now = {name: getattr(self, name) for name in _FIELDS}
+        changed = {_FIELDS[name][0]: value for name, value in now.items() if self.read.get(name, _UNREAD) != value}
+        return {**self.data, **changed}
+
+    def budget(self, size: int) -> int:
+        """The most tokens it may take in a context of this size: all where ``token_budget`` is 0 or less (content §8.3)."""
+        return amount(self.token_budget, size) if self.token_budget > 0 else size
+
+    def reservation(self, size: int) -> int:
+        """The tokens that are kept for it in a context of this size, at most its budget (content §8.5.1)."""
+        return min(self.budget(size), amount(self.reserved_tokens, size))
+
+
+def amount(number: float, size: int) -> int:
+    """Tokens, as a number above 1 says, without its fraction; up to and with 1 a share of the size, rounded down.
+
+    0 and less is none (content §8.3).
+    """
+    return math.floor(number * size if number <= 1 else number) if number > 0 else 0
+
+
+def _tokens(value: object) -> float:
+    """No number is 0: all, as a budget; none, as a reservation (content §8.3)."""
+    return a_number(value) or 0
+
+
+def _one_of(words: object) -> Callable[[object], str | None]:
+    known = frozenset(get_args(words))
+    return lambda value: value if isinstance(value, str) and value in known else None
+
+
+_UNREAD: Final = object()
+
+_FIELDS: Final[Mapping[str, tuple[str, Callable[[object], object]]]] = {
+    "prefix": ("prefix", a_text),
+    "suffix": ("suffix", a_text),
+    "token_budget": ("tokenBudget", _tokens),
+    "reserved_tokens": ("reservedTokens", _tokens),
+    "budget_priority": ("budgetPriority", a_number),
+    "trim_direction": ("trimDirection", _one_of(TrimDirection)),
+    "insertion_type": ("insertionType", _one_of(ContextUnit)),
+    "maximum_trim_type": ("maximumTrimType", _one_of(ContextUnit)),
+    "insertion_position": ("insertionPosition", a_whole),
+    "allow_inner_insertion": ("allowInnerInsertion", a_flag),
+    "allow_insertion_inside": ("allowInsertionInside", a_flag),
+}
+"""Name, name as it is stored, reader: None is what it could not read."""
+
+_LORE: Final = ContextConfig(suffix="\n", budget_priority=400)
+
+DEFAULTS: Final[Mapping[ContextKind, ContextConfig]] = MappingProxyType(
+    {
+        ContextKind.STORY: ContextConfig(reserved_tokens=512, trim_direction="trimTop", allow_insertion_inside=True),
+        ContextKind.MEMORY: ContextConfig(suffix="\n", budget_priority=800, insertion_position=0),
+        ContextKind.AUTHORS_NOTE: ContextConfig(
+            suffix="\n", reserved_tokens=1, budget_priority=-400, insertion_position=-4
+        ),
+        ContextKind.EPHEMERAL: ContextConfig(
+            suffix="\n",
+            reserved_tokens=1,
+            budget_priority=-10_000,
+            trim_direction="doNotTrim",
+            maximum_trim_type="newline",
+            insertion_position=-2,
+        ),
+        ContextKind.LORE: _LORE,
+        ContextKind.SUBCONTEXT: _LORE,
+    }
+)
+"""The newer defaults (content §4.3); files from before say 2048 where these have 1."""

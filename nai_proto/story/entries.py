@@ -1,0 +1,97 @@
+"""Entries and categories of a lorebook (content §4.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, cast
+
+from ..limits import Limits
+from .context.config import DEFAULTS, ContextConfig, ContextKind
+from .keys import Key
+from .records import Field, Record, a_flag, a_text, a_whole, some_objects, some_texts, stored
+
+__all__ = ["SEARCH_RANGE", "Category", "Entry"]
+
+SEARCH_RANGE: Final = (0, 10_000)
+"""What ``searchRange`` may be, in UTF-16 units."""
+
+
+def _config(value: object) -> ContextConfig | None:
+    return (
+        ContextConfig.from_data(cast("dict[str, Any]", value), DEFAULTS[ContextKind.LORE])
+        if isinstance(value, dict)
+        else None
+    )
+
+
+def _search_range(value: object) -> int | None:
+    known = a_whole(value)
+    return None if known is None else max(SEARCH_RANGE[0], min(known, SEARCH_RANGE[1]))
+
+
+class Entry(Record):
+    """One entry; also the settings of a sub-context and the defaults of a category, which have some of its fields."""
+
+    id = Field("id", "", a_text)
+    "A UUID."
+    display_name = Field("displayName", "", a_text)
+    "Its title."
+    text = Field("text", "", a_text)
+    "What comes into the context."
+    keys = Field[tuple[str, ...]]("keys", (), some_texts)
+    "As they are written; `parsed_keys` understands them."
+    search_range = Field("searchRange", 1000, _search_range)
+    "How many UTF-16 units of the story are searched for the keys, counted from its end: 0 to 10,000."
+    enabled = Field("enabled", True, a_flag)
+    "Off, it takes no part."
+    force_activation = Field("forceActivation", False, a_flag)
+    "Always on, whatever its keys."
+    key_relative = Field("keyRelative", False, a_flag)
+    "Its place is counted from the match of its key."
+    non_story_activatable = Field("nonStoryActivatable", False, a_flag)
+    "Cascading: its keys are searched in what else is active, too."
+    category = Field("category", "", a_text)
+    "The id of its category, or nothing."
+    hidden = Field("hidden", False, a_flag)
+    "Not shown in the editor."
+    config = Field("contextConfig", DEFAULTS[ContextKind.LORE], _config, ContextConfig.to_data)
+    "How it is put into the context."
+    advanced_conditions = Field[tuple[Record, ...]]("advancedConditions", (), some_objects(Record), stored)
+    "What else has to be so: `nai_proto.story.conditions`."
+    last_updated_at = Field("lastUpdatedAt", 0, a_whole)
+    "In milliseconds since 1970."
+
+    def parsed_keys(self, *, fill: Callable[[str], str] | None = None, limits: Limits = Limits()) -> tuple[Key, ...]:
+        """Its keys but the empty ones; arguments as for `Key.parse`."""
+        return tuple(Key.parse(key, fill=fill, limits=limits) for key in self.keys if key.strip())
+
+
+def _entry(value: object) -> Entry | None:
+    return Entry(cast("dict[str, Any]", value)) if isinstance(value, dict) else None
+
+
+def _data(record: Record) -> Mapping[str, Any]:
+    return record.data
+
+
+class Category(Record):
+    """A category of entries."""
+
+    id = Field("id", "", a_text)
+    "A UUID."
+    name = Field("name", "", a_text)
+    "Its title."
+    enabled = Field("enabled", True, a_flag)
+    "Off, none of its entries takes part."
+    create_subcontext = Field("createSubcontext", False, a_flag)
+    "Its entries come into the context as one block (content §8.4)."
+    subcontext_settings = Field("subcontextSettings", Entry(), _entry, _data)
+    "How that block is put into the context: its `Entry.config` counts."
+    use_category_defaults = Field("useCategoryDefaults", False, a_flag)
+    "New entries begin with `category_defaults`."
+    category_defaults = Field("categoryDefaults", Entry(), _entry, _data)
+    "What they begin with."
+    open = Field("open", True, a_flag)
+    "Unfolded in the editor."
+    order = Field[tuple[str, ...]]("order", (), some_texts)
+    "The ids of its entries as they are shown."

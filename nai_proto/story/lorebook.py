@@ -1,0 +1,263 @@
+"""Lorebooks: read, changed and written with nothing lost (content §4.6, §10).
+
+The versions 1 to 6 differ by added fields, so each field is optional, and the version stays what it is. A lorebook is a
+value: what changes it gives another one. One that was read and not changed is written byte for byte as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Self, TypeVar, cast
+
+from ..errors import LocalProtocolError, RemoteProtocolError
+from ..limits import Limits
+from .context.config import DEFAULTS, ContextKind
+from .entries import Category, Entry
+from .records import Field, Record, a_flag, a_list, a_whole, read_object, some_objects, some_texts, stored, write_object
+
+__all__ = ["LOREBOOK_VERSION", "Lorebook"]
+
+E = TypeVar("E", Entry, Category)
+
+LOREBOOK_VERSION: Final = 6
+"""The newest that has been seen."""
+
+
+class Lorebook(Record):
+    """The entries of a story, and their categories; also what stands in a story's ``lorebook``.
+
+    ```
+    book = Lorebook.read(path.read_bytes())
+    dragon = book.entry(entry_id).changed(text="Dragons hoard tea.", keys=("dragon", "/drakes?/i"))
+    path.write_bytes(book.with_entry(dragon).write())
+    ```
+    """
+
+    version = Field("lorebookVersion", LOREBOOK_VERSION, a_whole)
+    entries = Field[tuple[Entry, ...]]("entries", (), some_objects(Entry), stored)
+    "In their natural order, which decides where all else is equal (content §8.5)."
+    categories = Field[tuple[Category, ...]]("categories", (), some_objects(Category), stored)
+    order = Field[tuple[str, ...]]("order", (), some_texts)
+    "The ids of entries and categories as they are shown."
+
+    _source: bytes | None = None
+
+    @property
+    def order_by_key_locations(self) -> bool:
+        """Among equals, do those come first whose keys match further down (content §8.5)?"""
+        settings = self.data.get("settings")
+        return (
+            isinstance(settings, dict) and a_flag(cast("dict[str, Any]", settings).get("orderByKeyLocations")) is True
+        )
+
+    # ---- files
+
+    @classmethod
+    def new(cls) -> Self:
+        """An empty lorebook."""
+        settings = {"orderByKeyLocations": False}
+        return cls(
+            {"lorebookVersion": LOREBOOK_VERSION, "entries": [], "settings": settings, "categories": [], "order": []}
+        )
+
+    @classmethod
+    def read(cls, data: bytes, *, where: str = "lorebook", limits: Limits = Limits()) -> Self:
+        """A ``.lorebook`` file.
+
+        Args:
+            data: the whole file.
+            where: what it is, to begin a message with.
+            limits: for its nesting.
+
+        Raises:
+            RemoteProtocolError: it is none: no JSON object, or one without ``lorebookVersion`` and a list of ``entries``.
+            LimitExceeded: it is nested too deeply.
+        """
+        document = read_object(data, where=where, limits=limits)
+        if "lorebookVersion" not in document or not isinstance(document.get("entries"), list):
+            raise RemoteProtocolError(f"{where}: it has no lorebookVersion, or no list of entries")
+        book = cls(document)
+        object.__setattr__(book, "_source", bytes(data))  # not a field: what is changed begins without it
+        return book
+
+    def write(self) -> bytes:
+        """The file: as it was read, byte for byte, if nothing was changed.
+
+        Raises:
+            LocalProtocolError: something that was put into it has no form in JSON.
+        """
+        return write_object(self.data) if self._source is None else self._source
+
+    # ---- entries
+
+    def entry(self, entry_id: str) -> Entry:
+        """The entry with this id; raises LocalProtocolError if there is none."""
+        return _found(self.entries, entry_id, "entry")
+
+    def new_entry(
+        self,
+        entry_id: str,
+        *,
+        category: str = "",
+        template: Mapping[str, Any] | None = None,
+        **values: Any,
+    ) -> Entry:
+        """An entry to be put in with `with_entry`: with the defaults of its category, if these are to be used, else with
+        those of the template.
+
+        Args:
+            entry_id: a new UUID.
+            category: the id of its category.
+            template: the first of the story's ``contextDefaults.loreDefaults``, for example.
+            values: by the names of the fields of `Entry`.
+
+        Raises:
+            LocalProtocolError: there is no such category; else as `Record.changed`.
+        """
+        data = dict(_NEW_ENTRY if template is None else template)
+        if category:
+            home = self.category(category)
+            if home.use_category_defaults:
+                data |= home.category_defaults.data
+        return Entry(data).changed(id=entry_id, category=category, **values)
+
+    def with_entry(self, entry: Entry) -> Self:
+        """With this entry in place of the one that has its id; a new one comes last.
+
+        Raises:
+            LocalProtocolError: it has no id.
+        """
+        if not entry.id:
+            raise LocalProtocolError("an entry of a lorebook has an id")
+        old = next((known for known in self.entries if known.id == entry.id), None)
+        if old is None:
+            return self._put("entries", [*self._list("entries"), entry.data])._shown(entry.id, entry.category)
+        changed = self._put("entries", [entry.data if _is(item, entry.id) else item for item in self._list("entries")])
+        if old.category == entry.category:
+            return changed
+        return changed._not_shown(entry.id)._shown(entry.id, entry.category)
+
+    def without_entry(self, entry_id: str) -> Self:
+        """Without the entry that has this id; raises LocalProtocolError if there is none."""
+        self.entry(entry_id)
+        return self._put("entries", [item for item in self._list("entries") if not _is(item, entry_id)])._not_shown(
+            entry_id
+        )
+
+    def moved(self, entry_id: str, before: str | None = None) -> Self:
+        """With the entry in front of another one, or last: in the natural order, and as it is shown.
+
+        Raises:
+            LocalProtocolError: there is no entry with one of the ids.
+        """
+        entry = self.entry(entry_id)
+        if before == entry_id:
+            return self
+        book = self._put("entries", _moved(self._list("entries"), entry.data, before and self.entry(before).data))
+        if before is None:
+            return book._not_shown(entry_id)._shown(entry_id, entry.category)
+        return book._each_order(
+            lambda shown: _moved(shown, entry_id, before) if entry_id in shown and before in shown else shown
+        )
+
+    # ---- categories
+
+    def category(self, category_id: str) -> Category:
+        """The category with this id; raises LocalProtocolError if there is none."""
+        return _found(self.categories, category_id, "category")
+
+    def with_category(self, category: Category) -> Self:
+        """With this category in place of the one that has its id; a new one comes last.
+
+        Raises:
+            LocalProtocolError: it has no id.
+        """
+        if not category.id:
+            raise LocalProtocolError("a category of a lorebook has an id")
+        if all(known.id != category.id for known in self.categories):
+            return self._put("categories", [*self._list("categories"), category.data])._shown(category.id, "")
+        return self._put(
+            "categories", [category.data if _is(item, category.id) else item for item in self._list("categories")]
+        )
+
+    def without_category(self, category_id: str) -> Self:
+        """Without the category that has this id; its entries stay, and are in none. Raises as `category`."""
+        self.category(category_id)
+        rest = [item for item in self._list("categories") if not _is(item, category_id)]
+        book = self._put("categories", rest)._not_shown(category_id)
+        for entry in self.entries:
+            if entry.category == category_id:
+                book = book.with_entry(entry.changed(category=""))
+        return book
+
+    # ---- the parts of the object
+
+    def _list(self, wire: str) -> list[Any]:
+        return a_list(self.data.get(wire)) or []
+
+    def _put(self, wire: str, value: list[Any]) -> Self:
+        return type(self)({**self.data, wire: value})
+
+    def _shown(self, shown_id: str, category: str) -> Self:
+        """With an id at the end of the list in which it is shown, if there is such a list: older versions have none."""
+        home = next((known for known in self.categories if category and known.id == category), None)
+        if home is not None and isinstance(home.data.get("order"), list):
+            return self.with_category(home.changed(order=(*home.order, shown_id)))
+        return self._put("order", [*self._list("order"), shown_id]) if "order" in self.data else self
+
+    def _not_shown(self, shown_id: str) -> Self:
+        return self._each_order(lambda shown: [known for known in shown if known != shown_id])
+
+    def _each_order(self, change: Callable[[list[Any]], list[Any]]) -> Self:
+        """With all lists of what is shown changed, those that there are."""
+        book = self._put("order", change(self._list("order"))) if "order" in self.data else self
+        categories = self._list("categories")
+        if categories:
+            book = book._put("categories", [_with_order(category, change) for category in categories])
+        return book
+
+
+def _found(records: Iterable[E], wanted: str, what: str) -> E:
+    for record in records:
+        if record.id == wanted:
+            return record
+    raise LocalProtocolError(f"the lorebook has no {what} with this id")
+
+
+def _is(item: object, wanted: str) -> bool:
+    return isinstance(item, dict) and cast("dict[str, Any]", item).get("id") == wanted
+
+
+def _with_order(category: Any, change: Callable[[list[Any]], list[Any]]) -> Any:
+    if not isinstance(category, dict):
+        return category
+    data = cast("dict[str, Any]", category)
+    shown = a_list(data.get("order"))
+    return data if shown is None else {**data, "order": change(shown)}
+
+
+def _moved(items: list[Any], item: Any, before: Any) -> list[Any]:
+    """The item in front of another, or last if that is None."""
+    rest = items.copy()
+    rest.remove(item)
+    rest.insert(rest.index(before) if before is not None else len(rest), item)
+    return rest
+
+
+# What the website begins with (content §4.6).
+_NEW_ENTRY: Final[Mapping[str, Any]] = {
+    "text": "",
+    "contextConfig": DEFAULTS[ContextKind.LORE].to_data(),
+    "lastUpdatedAt": 0,
+    "displayName": "",
+    "id": "",
+    "keys": [],
+    "searchRange": 1000,
+    "enabled": True,
+    "forceActivation": False,
+    "keyRelative": False,
+    "nonStoryActivatable": False,
+    "category": "",
+    "loreBiasGroups": [],
+    "hidden": False,
+}

@@ -1,0 +1,272 @@
+"""Lorebooks are read, changed and written with nothing lost (content §4.6, §10)."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nai_proto import LimitExceeded, Limits, LocalProtocolError, RemoteProtocolError
+from nai_proto.story import Category, ContextConfig, Entry, Lorebook
+
+FULL: dict[str, Any] = {
+    "lorebookVersion": 5,
+    "entries": [
+        {
+            "text": "Dragons hoard gold.",
+            "contextConfig": {"prefix": "", "suffix": "\n", "tokenBudget": 1, "budgetPriority": 400, "new": [1.0]},
+            "lastUpdatedAt": 1_700_000_000_000,
+            "displayName": "Dragons",
+            "id": "d",
+            "keys": ["dragon", "/drakes?/i"],
+            "searchRange": 2000,
+            "enabled": True,
+            "forceActivation": False,
+            "keyRelative": True,
+            "nonStoryActivatable": True,
+            "category": "beasts",
+            "loreBiasGroups": [],
+            "hidden": False,
+            "mood": None,
+        },
+        {"id": "k", "displayName": "Kings", "text": "There are three.", "keys": ["king"]},
+        {"id": "t", "displayName": "Towers"},
+    ],
+    "settings": {"orderByKeyLocations": True, "later": 1},
+    "categories": [{"name": "Beasts", "id": "beasts", "enabled": False, "order": ["d"], "createSubcontext": True}],
+    "order": ["beasts", "k", "t"],
+    "unknown": {"z": 1, "a": 2},
+}
+
+
+def read(document: object = FULL) -> Lorebook:
+    return Lorebook.read(json.dumps(document).encode())
+
+
+def test_fields_have_their_names() -> None:
+    book = read()
+    dragon = book.entry("d")
+    assert (book.version, book.order, book.order_by_key_locations) == (5, ("beasts", "k", "t"), True)
+    assert (dragon.text, dragon.display_name, dragon.category) == ("Dragons hoard gold.", "Dragons", "beasts")
+    assert (dragon.keys, dragon.search_range, dragon.last_updated_at) == (
+        ("dragon", "/drakes?/i"),
+        2000,
+        1_700_000_000_000,
+    )
+    assert (dragon.enabled, dragon.force_activation, dragon.key_relative) == (True, False, True)
+    assert (dragon.non_story_activatable, dragon.hidden) == (True, False)
+    assert (dragon.config.suffix, dragon.config.budget_priority) == ("\n", 400)
+    beasts = book.category("beasts")
+    assert (beasts.name, beasts.enabled, beasts.create_subcontext, beasts.order) == ("Beasts", False, True, ("d",))
+
+
+@pytest.mark.parametrize(
+    "stored", [{}, {"enabled": None, "searchRange": "many", "keys": "dragon", "text": 5, "contextConfig": []}]
+)
+def test_what_is_missing_or_no_such_value_is_the_default(stored: dict[str, Any]) -> None:
+    entry = Entry(stored)
+    assert (entry.text, entry.id, entry.display_name, entry.category, entry.keys) == ("", "", "", "", ())
+    assert (entry.search_range, entry.enabled, entry.force_activation) == (1000, True, False)
+    assert (entry.key_relative, entry.non_story_activatable, entry.hidden) == (False, False, False)
+    assert (entry.config.suffix, entry.config.budget_priority, entry.config.insertion_position) == ("\n", 400, -1)
+    assert entry.advanced_conditions == ()
+    category = Category(stored)
+    assert (category.enabled, category.create_subcontext, category.use_category_defaults) == (True, False, False)
+    assert category.subcontext_settings.config == entry.config
+
+
+@pytest.mark.parametrize(("stored", "known"), [(20_000, 10_000), (-5, 0), (0, 0), (12.7, 12), (True, 1000)])
+def test_a_search_range_stays_in_its_bounds(stored: object, known: int) -> None:
+    assert Entry({"searchRange": stored}).search_range == known
+
+
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6])
+def test_every_version_is_read_and_stays_what_it_is(version: int) -> None:
+    book = read({"lorebookVersion": version, "entries": []})
+    assert book.version == version
+    assert json.loads(book.with_entry(book.new_entry("x")).write())["lorebookVersion"] == version
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        json.dumps(FULL, indent=4).encode(),
+        b'\xef\xbb\xbf { "entries":[ {"text":"\\u00e9 \\ud83d","big":12345678901234567890,"f":1.0e2} ],'
+        b'\r\n "lorebookVersion" : 3 }\n',
+    ],
+)
+def test_what_was_not_changed_is_written_byte_for_byte(file: bytes) -> None:
+    assert Lorebook.read(file).write() == file
+    assert pickle.loads(pickle.dumps(Lorebook.read(file))).write() == file
+
+
+def test_a_change_keeps_all_that_it_does_not_touch() -> None:
+    book = read()
+    changed = book.with_entry(book.entry("d").changed(text="Dragons hoard tea.", enabled=False))
+    expected = json.loads(json.dumps(FULL))
+    expected["entries"][0] |= {"text": "Dragons hoard tea.", "enabled": False}
+    assert changed.write() == json.dumps(expected, separators=(",", ":")).encode()
+    assert book.entry("d").text == "Dragons hoard gold."
+
+
+def test_texts_that_utf8_cannot_carry_and_large_numbers_stay() -> None:
+    book = Lorebook.read(
+        b'{"lorebookVersion":1,"entries":[{"id":"a","text":"\\ud83dx"}],"n":123456789012345678901234567890}'
+    )
+    assert (
+        book.with_entry(Entry({"id": "b", "text": "\ude00é"})).write()
+        == (
+            '{"lorebookVersion":1,"entries":[{"id":"a","text":"\\ud83dx"},{"id":"b","text":"\\ude00é"}],'
+            '"n":123456789012345678901234567890}'
+        ).encode()
+    )
+
+
+def test_a_configuration_is_changed_within_its_entry() -> None:
+    entry = read().entry("d")
+    config = ContextConfig.from_data(entry.data["contextConfig"], entry.config)
+    changed = entry.changed(config=config)
+    assert changed.data["contextConfig"] == FULL["entries"][0]["contextConfig"]
+
+
+def test_an_entry_is_added_where_its_category_shows_it() -> None:
+    book = read()
+    book = book.with_entry(book.new_entry("wolf", category="beasts", display_name="Wolves"))
+    book = book.with_entry(book.new_entry("tree", keys=("oak",)))
+    assert [entry.id for entry in book.entries] == ["d", "k", "t", "wolf", "tree"]
+    assert book.order == ("beasts", "k", "t", "tree")
+    assert book.category("beasts").order == ("d", "wolf")
+    assert book.entry("tree").keys == ("oak",)
+    assert book.entry("tree").data["searchRange"] == 1000
+
+
+def test_a_new_entry_begins_with_the_defaults_of_its_category_or_of_the_story() -> None:
+    book = read()
+    defaults = Entry({"searchRange": 300, "contextConfig": {"prefix": "- "}})
+    beasts = book.category("beasts").changed(use_category_defaults=True, category_defaults=defaults)
+    entry = book.with_category(beasts).new_entry("w", category="beasts", text="Howl.")
+    assert (entry.search_range, entry.config.prefix, entry.text, entry.id) == (300, "- ", "Howl.", "w")
+    assert book.new_entry("w", category="beasts").search_range == 1000
+    assert book.new_entry("w", template={"searchRange": 7, "id": "old"}).data == {
+        "searchRange": 7,
+        "id": "w",
+        "category": "",
+    }
+
+
+def test_an_entry_leaves_every_list() -> None:
+    book = read().without_entry("d").without_entry("k")
+    assert [entry.id for entry in book.entries] == ["t"]
+    assert book.order == ("beasts", "t")
+    assert book.category("beasts").order == ()
+
+
+def test_an_entry_moves_in_front_of_another_or_to_the_end() -> None:
+    book = read()
+    assert [entry.id for entry in book.moved("t", "d").entries] == ["t", "d", "k"]
+    assert book.moved("t", "d").order == book.order, "they are shown in different lists"
+    assert book.moved("t", "k").order == ("beasts", "t", "k")
+    assert [entry.id for entry in book.moved("d").entries] == ["k", "t", "d"]
+    assert book.moved("k").order == ("beasts", "t", "k")
+    assert book.moved("k", "k").entries == book.entries
+
+
+def test_an_entry_changes_its_category() -> None:
+    book = read().with_entry(read().entry("k").changed(category="beasts"))
+    assert book.order == ("beasts", "t")
+    assert book.category("beasts").order == ("d", "k")
+
+
+def test_a_category_comes_and_goes_and_its_entries_stay() -> None:
+    book = read().with_category(Category({"id": "places", "name": "Places"}))
+    assert book.order == ("beasts", "k", "t", "places")
+    book = book.with_category(book.category("places").changed(name="Towns")).without_category("beasts")
+    assert [category.name for category in book.categories] == ["Towns"]
+    assert book.entry("d").category == ""
+    assert book.order == ("k", "t", "places", "d")
+
+
+def test_lists_that_old_versions_lack_are_not_made() -> None:
+    book = read({"lorebookVersion": 1, "entries": []})
+    book = book.with_entry(book.new_entry("x"))
+    assert "order" not in book.moved("x").without_entry("x").data
+
+
+def test_a_new_lorebook_is_one() -> None:
+    book = Lorebook.new()
+    assert Lorebook.read(book.write()) == book
+    assert (book.entries, book.categories, book.order, book.order_by_key_locations) == ((), (), (), False)
+
+
+@pytest.mark.parametrize(
+    "file",
+    [b"", b"[]", b"{}", b'{"lorebookVersion":1}', b'{"entries":[]}', b'{"lorebookVersion":NaN,"entries":[]}', b"\xff"],
+)
+def test_another_file_is_refused(file: bytes) -> None:
+    with pytest.raises(RemoteProtocolError, match="lorebook: "):
+        Lorebook.read(file)
+
+
+def test_a_file_that_is_nested_too_deeply_is_refused() -> None:
+    with pytest.raises(LimitExceeded, match="JSON depth"):
+        Lorebook.read(b'{"lorebookVersion":1,"entries":' + b"[" * 200_000)
+    with pytest.raises(LimitExceeded):
+        Lorebook.read(b'{"lorebookVersion":1,"entries":[{}]}', limits=Limits(json_depth=2))
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from([*FULL["entries"][0], *FULL]), inner),
+    )
+)
+def test_whatever_stands_in_it_a_lorebook_answers(value: object) -> None:
+    book = Lorebook({"entries": [value, {"id": "x"}], "categories": [value], "order": value, "settings": value})
+    for entry in book.entries:
+        assert isinstance(entry.text, str)
+        assert 0 <= entry.search_range <= 10_000
+        entry.parsed_keys()
+    for category in book.categories:
+        assert isinstance(category.subcontext_settings.config, ContextConfig)
+    assert isinstance(book.order_by_key_locations, bool)
+    if isinstance(value, dict) and value.get("id") == "x":
+        return
+    again = book.with_entry(book.entry("x").changed(text="y")).moved("x")
+    assert again.entries[-1].text == "y"
+    assert again.without_entry("x").data["categories"] == [value]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [("txt", "", "no field 'txt'"), ("text", 5, "text cannot be a int"), ("keys", "dragon", "keys cannot be a str")],
+)
+def test_a_change_is_of_a_field_and_its_type(name: str, value: object, problem: str) -> None:
+    with pytest.raises(LocalProtocolError, match=problem):
+        Entry().changed(**{name: value})
+
+
+def test_what_is_not_there_is_said() -> None:
+    book = read()
+    for ask in (book.entry, book.category, book.without_entry, book.without_category, book.moved):
+        with pytest.raises(LocalProtocolError, match=r"the lorebook has no (entry|category) with this id"):
+            ask("nowhere")
+    with pytest.raises(LocalProtocolError, match="has no category"):
+        book.new_entry("x", category="nowhere")
+    with pytest.raises(LocalProtocolError, match="has an id"):
+        book.with_entry(Entry())
+    with pytest.raises(LocalProtocolError, match="has an id"):
+        book.with_category(Category())
+    with pytest.raises(LocalProtocolError, match="JSON"):
+        Lorebook({"entries": [object()]}).write()
+
+
+def test_records_are_values_and_show_no_texts() -> None:
+    entry = read().entry("d")
+    with pytest.raises(AttributeError):
+        entry.text = "else"
+    assert entry == read().entry("d")
+    assert "gold" not in repr(entry)

@@ -1,0 +1,175 @@
+"""Keys of lore entries (content §8.2.6)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nai_proto import Limits
+from nai_proto.story import Key, KeyMatch
+from nai_proto.story.keys import tail_start
+from nai_proto.story.units import units_in
+
+
+def where(key: str, text: str) -> str | None:
+    """What a key finds."""
+    found = Key.parse(key).last(text)
+    return None if found is None else text[found.start : found.end]
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "found"),
+    [
+        ("dragon", "A dragon sleeps", "dragon"),
+        ("dragon", "DRAGON!", "DRAGON"),
+        ("dragon", "dragons", None),
+        ("dragon", "snapdragon", None),
+        ("dragon", "dragon_", None),
+        ("dragon", "dragon2", None),
+        ("dragon", "dragon-rider", "dragon"),
+        (" dragon ", "the dragon.", "dragon"),
+        ("the old tower", "At The Old Tower…", "The Old Tower"),
+        ("C++", "in C++17", "C++"),
+        ("C++", "xC++", None),
+        ("$5", "a$5.", "$5"),
+        ("...", "well...so", "..."),
+        ("ночь", "Ночь.", "Ночь"),
+        ("ночь", "ночью", None),
+        ("été", "L'ÉTÉ", "ÉTÉ"),
+        ("a.c", "abc", None),
+        ("Σας", "ΣΑΣ", "ΣΑΣ"),
+        ("猫", "黒 猫 が", "猫"),
+        ("猫", "黒猫", None),
+    ],
+)
+def test_a_plain_key_is_a_whole_word_in_any_case(key: str, text: str, found: str | None) -> None:
+    assert Key.parse(key).kind == "plain"
+    assert where(key, text) == found
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "found"),
+    [
+        ("/dragon/", "dragons", "dragon"),
+        ("/dragon/", "Dragon", None),
+        ("/dragon/i", "Dragon", "Dragon"),
+        (r"/\bdrag(on|oness)\b/i", "The Dragoness", "Dragoness"),
+        ("/a.b/", "a\nb", None),
+        ("/a.b/s", "a\nb", "a\nb"),
+        ("/^b$/", "a\nb", None),
+        ("/^b$/m", "a\nb\nc", "b"),
+        (r"/^\p{Lu}/u", "Émile", "É"),
+        ("/a/b/", "a/b", "a/b"),
+        ("/(?<hl>King) Arthur/", "King Arthur, King", "King"),
+        ("/(?<hl>King)?Arthur/", "Arthur", "Arthur"),
+        ("//", "//", "//"),
+        ("/", "a / b", "/"),
+    ],
+)
+def test_an_expression_is_one_of_javascript(key: str, text: str, found: str | None) -> None:
+    assert where(key, text) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("the Queen, the king", "king"), ("king and queen", "queen"), ("king", None), ("kingqueen", None)],
+)
+def test_of_several_words_each_has_to_be_there(text: str, found: str | None) -> None:
+    assert Key.parse("king & queen").kind == "all"
+    assert where("king & queen", text) == found
+    assert where("king&queen&", text) == found
+
+
+def test_the_match_furthest_down_counts_even_inside_of_another() -> None:
+    assert Key.parse("a a").last("a a a") == KeyMatch(2, 5)
+    assert Key.parse("/[ab]/").last("xaxb") == KeyMatch(3, 4)
+
+
+@pytest.mark.parametrize(
+    ("key", "problem"),
+    [
+        ("", "it is empty"),
+        ("  ", "it is empty"),
+        (" & ", "it is empty"),
+        ("/(/", "not closed"),
+        ("/a/x", "flag"),
+        ("/a/ii", "twice"),
+        ("/[a]/v", "not supported"),
+        ("/*/", "nothing to repeat"),
+        ("/(?i:a)/", "not supported"),
+        ("/\\p{Emoji}/u", "not supported"),
+    ],
+)
+def test_a_key_that_is_none_never_matches_and_says_why(key: str, problem: str) -> None:
+    parsed = Key.parse(key)
+    found = parsed.search(key + " a a")
+    assert found.match is None
+    assert problem in (parsed.problem or "")
+    assert found.problem == parsed.problem
+
+
+def test_a_search_that_takes_too_long_says_so() -> None:
+    key = Key.parse("/(a+)+$/")
+    assert key.problem is None
+    found = key.search("a" * 60 + "b")
+    assert found.match is None
+    assert "/(a+)+$/" in (found.problem or "")
+    assert key.last("b aaa") == KeyMatch(2, 5)
+
+
+def test_what_an_expression_may_cost_can_be_said() -> None:
+    assert Key.parse("/.*x/", limits=Limits(regex_steps=3)).search("abcd").problem is not None
+    assert "characters" in (Key.parse("/abc/", limits=Limits(regex=2)).problem or "")
+    assert "levels" in (Key.parse("/((a))/", limits=Limits(regex_depth=1)).problem or "")
+
+
+def test_placeholders_are_filled_in_first() -> None:
+    values = {"${1#name[Ann]Name:who}": "Dr. Bob"}
+
+    def fill(text: str) -> str:
+        for placeholder, value in values.items():
+            text = text.replace(placeholder, value)
+        return text
+
+    key = Key.parse("${1#name[Ann]Name:who}", fill=fill)
+    assert key.last("say, dr. bob") == KeyMatch(5, 12)
+    assert key.text == "${1#name[Ann]Name:who}"
+    with_values = Key.parse("$/${1#name[Ann]Name:who}(’s)?/i", fill=fill)
+    assert with_values.last("dr. bob’s") == KeyMatch(0, 9)
+    assert with_values.last("dr! bob") is None, "a value counts as it is"
+    assert Key.parse("/a${1#name[Ann]Name:who}/", fill=fill).last("aDr. Bob") is None, "without $ it is not filled"
+
+
+def test_what_is_outside_of_the_range_is_not_there() -> None:
+    assert Key.parse("ragon").last("a dragon", 3) == KeyMatch(3, 8), "a range cut in a word is a start of text"
+    assert Key.parse("drag").last("a dragon", 0, 6) == KeyMatch(2, 6)
+    assert Key.parse("/^d/").last("a dragon", -6) == KeyMatch(2, 3)
+    assert Key.parse("dragon").last("dragon ", 1) is None
+
+
+@given(st.text(), st.integers(-3, 40))
+def test_a_range_counts_units_and_holds_whole_characters(text: str, units: int) -> None:
+    start = tail_start(text, units)
+    assert units_in(text[start:]) <= max(units, 0)
+    assert start == 0 or units_in(text[start - 1 :]) > units
+
+
+@given(st.text(), st.text())
+def test_any_text_is_a_key(key: str, text: str) -> None:
+    found = Key.parse(key).search(text)
+    assert found.match is None or 0 <= found.match.start <= found.match.end <= len(text)
+
+
+@given(st.text(min_size=1), st.text(), st.text())
+def test_a_plain_key_is_found_between_blanks(key: str, before: str, after: str) -> None:
+    word = key.strip()
+    if not word or "&" in word or word.startswith(("/", "$/")):
+        return
+    found = Key.parse(key).last(f"{before} {word} {after}")
+    assert found is not None
+    assert found.start >= len(before)
+
+
+def test_the_text_of_a_key_stands_in_no_repr() -> None:
+    assert "secret" not in repr(Key.parse("secret"))
