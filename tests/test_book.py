@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from nai_proto import LocalProtocolError
-from nai_proto.story.book import Book, Run, lines_of, to_epub, to_html, to_markdown
+from nai_proto.story import Origin, Story
+from nai_proto.story.book import Book, Run, book_of, lines_of, to_epub, to_html, to_markdown
 from nai_proto.story.book.values import Break, Heading, Paragraph, readable
 
 STORY = """\
@@ -262,3 +263,24 @@ def test_an_epub_needs_an_identifier_and_a_time(identifier: str, modified: int) 
 
 def test_what_no_file_can_hold_is_shown_as_such() -> None:
     assert readable("a\x00b\ud83d\r\tc\uffff") == "a\ufffdb\ufffd\ufffd\tc\ufffd"
+
+
+# ---- of a story
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["newer", "older"])
+def test_a_book_of_a_story_has_its_text_and_who_wrote_what(older: bool) -> None:
+    story = Story.new("Swans", now=0, older=older)
+    story.card.update(description="A tale.", tags=["birds", 3])
+    story.append("Chapter 1\nThe lake 🦢 was ", now=1, origin=Origin.PROMPT)
+    story.append("frozen.\nSo", now=2, origin=Origin.AI)
+    story.append(" they left.", now=3)
+    book = book_of(story, author="Mira")
+    assert book.text == story.text
+    assert (book.title, book.author, book.description, book.tags) == ("Swans", "Mira", "A tale.", ("birds",))
+    assert book.lines == [
+        (Run("Chapter 1", "prompt"),),
+        (Run("The lake 🦢 was ", "prompt"), Run("frozen.", "ai")),
+        (Run("So", "ai"), Run(" they left.", "user")),
+    ]
+    assert [kind for kind, _ in expected(book)] == ["h2", "p", "p"]

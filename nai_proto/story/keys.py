@@ -24,7 +24,7 @@ from ..limits import Limits
 from . import jsregex
 from .units import units_in
 
-__all__ = ["Key", "KeyKind", "KeyMatch", "KeySearch", "tail_start"]
+__all__ = ["Key", "KeyKind", "KeyMatch", "KeySearch", "filled_key", "tail_start"]
 
 KeyKind: TypeAlias = Literal["plain", "all", "regex"]
 """A word, several that all have to be there, or an expression."""
@@ -100,6 +100,13 @@ class Key:
     def last(self, text: str, start: int = 0, end: int | None = None) -> KeyMatch | None:
         """The match furthest down, or None, whatever the reason; as `search`."""
         return self.search(text, start, end).match
+
+
+def filled_key(text: str, fill: Callable[[str], str]) -> str:
+    """The key with values in place of its placeholders, as `Key.parse` fills them; without its ``$`` when none is left."""
+    made = _filled(text, fill)
+    expression = _EXPRESSION.fullmatch(made.strip())
+    return made if expression is None or _PLACEHOLDER.search(made) else made.strip().removeprefix("$")
 
 
 def tail_start(text: str, units: int) -> int:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from .epub import to_epub
 from .markdown import to_markdown
+from .of_story import book_of
 from .page import to_html
 from .values import Book, Run, lines_of
 
-__all__ = ["Book", "Run", "lines_of", "to_epub", "to_html", "to_markdown"]
+__all__ = ["Book", "Run", "book_of", "lines_of", "to_epub", "to_html", "to_markdown"]

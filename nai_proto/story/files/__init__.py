@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .cards import read_card, write_card
 from .reading import FileKind, StoryFile, read_file
+from .scenario import Scenario
 from .story_file import read_story_file, story_file
 
-__all__ = ["FileKind", "StoryFile", "read_card", "read_file", "read_story_file", "story_file", "write_card"]
+__all__ = ["FileKind", "Scenario", "StoryFile", "read_card", "read_file", "read_story_file", "story_file", "write_card"]

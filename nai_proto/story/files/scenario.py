@@ -1,0 +1,206 @@
+"""Scenarios: the beginnings of stories that people hand around, with questions in them (content §10)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Self
+
+from ...codecs.box import CHANCE, Entropy, write_json
+from ...errors import RemoteProtocolError
+from ...limits import Limits
+from ...text.models import Model
+from ..context.patience import items, members
+from ..entries import Entry
+from ..keys import filled_key
+from ..lorebook import Lorebook
+from ..placeholders import Placeholder, filled, with_placeholders_of
+from ..records import Field, Record, a_list, a_text, a_whole, some_texts
+from ..sections import Origin
+from ..settings import copied
+from ..story import Story
+from .reading import FileKind, read_file
+
+__all__ = ["SCENARIO_VERSION", "Scenario"]
+
+SCENARIO_VERSION: Final = 3
+"""The newest that has been seen."""
+
+_TEXTS: Final = ("context", "ephemeralContext")
+_LORE: Final = "lorebook"
+_OBJECTS: Final = ("settings", _LORE, "storyContextConfig", "contextDefaults", "messageSettings")
+_LISTS: Final = (*_TEXTS, "phraseBiasGroups", "bannedSequenceGroups", "userScripts")
+"""With `_OBJECTS`, what a scenario and a story's content have alike."""
+
+
+def _listed(value: object) -> tuple[Placeholder, ...] | None:
+    if a_list(value) is None:
+        return None
+    return tuple(
+        Placeholder(
+            key,
+            a_text(said.get("defaultValue")) or "",
+            a_text(said.get("description")) or "",
+            a_text(said.get("longDescription")) or "",
+            a_whole(said.get("order")),
+        )
+        for said in map(members, items(value))
+        if (key := a_text(said.get("key"))) is not None
+    )
+
+
+def _list(placeholders: Iterable[Placeholder]) -> list[dict[str, object]]:
+    return [
+        {
+            "key": each.key,
+            "defaultValue": each.default,
+            "description": each.title,
+            "longDescription": each.description,
+            **({} if each.order is None else {"order": each.order}),
+        }
+        for each in placeholders
+    ]
+
+
+class Scenario(Record):
+    """A scenario: a value, like `Lorebook`; what is not known of it is kept."""
+
+    version = Field("scenarioVersion", SCENARIO_VERSION, a_whole)
+    title = Field("title", "", a_text)
+    description = Field("description", "", a_text)
+    author = Field("author", "", a_text)
+    tags = Field[tuple[str, ...]]("tags", (), some_texts)
+    prompt = Field("prompt", "", a_text)
+    "What the story begins with; placeholders stand in it."
+    listed = Field[tuple[Placeholder, ...]]("placeholders", (), _listed, _list)
+    "The placeholders of its list; `placeholders` has all."
+
+    _source: bytes | None = None
+
+    @classmethod
+    def loads(cls, data: bytes, *, where: str = "scenario", limits: Limits = Limits()) -> Self:
+        """The scenario in a file, or in a card.
+
+        Args:
+            data: the whole file.
+            where: what it is, to begin a message with.
+            limits: for its nesting, and for texts in pictures.
+
+        Raises:
+            RemoteProtocolError: it is none; says what it is instead.
+            LimitExceeded: it is nested too deeply, or too long for a text in a picture.
+        """
+        file = read_file(data, where=where, limits=limits)
+        if file.kind is not FileKind.SCENARIO:
+            raise RemoteProtocolError(f"{where}: a scenario was expected, and this is a {file.kind}")
+        scenario = cls(file.document)
+        object.__setattr__(scenario, "_source", file.data)  # not a field: what is changed begins without it
+        return scenario
+
+    def dumps(self) -> bytes:
+        """The file: as it was read, byte for byte, if nothing was changed.
+
+        Raises:
+            LocalProtocolError: something that was put into it has no form in JSON.
+        """
+        return write_json(self.data) if self._source is None else self._source
+
+    @property
+    def placeholders(self) -> list[Placeholder]:
+        """What is to be asked, in order: what is listed, and what stands in the texts alone."""
+        return with_placeholders_of(self.listed, self.prompt, *_texts(self.data))
+
+    # ---- to a story, and from one
+
+    def begin(
+        self,
+        answers: Mapping[str, str] | None = None,
+        *,
+        now: int,
+        older: bool = False,
+        limits: Limits = Limits(),
+        entropy: Entropy = CHANCE,
+    ) -> Story:
+        """A story that begins with it: its texts with answers in the place of placeholders, and all else as it is.
+
+        Args:
+            answers: by key of `placeholders`; what is missing is its default.
+            now: milliseconds since 1970.
+            older: in the older format of texts.
+            limits, entropy: as for `Story.new`.
+
+        Raises:
+            LocalProtocolError: the prompt is larger than the limits.
+        """
+        given, known = answers or {}, self.placeholders
+
+        def fill(text: str) -> str:
+            return filled(text, given, known)
+
+        model = a_text(members(self.data.get("settings")).get("model")) or Model.KAYRA
+        title = fill(self.title) or "New Story"
+        story = Story.new(title, now=now, model=model, older=older, limits=limits, entropy=entropy)
+        story.card.update(description=fill(self.description), tags=[*self.tags])
+        for names, type_ in ((_OBJECTS, dict), (_LISTS, list)):
+            shared = {name: copied(value) for name in names if isinstance(value := self.data.get(name), type_)}
+            story.fields.update(shared)
+        _fill(story.fields, fill)
+        if prompt := fill(self.prompt):
+            story.append(prompt, now=now, origin=Origin.PROMPT)
+        return story
+
+    @classmethod
+    def of(cls, story: Story, *, author: str = "", placeholders: Iterable[Placeholder] = ()) -> Self:
+        """A scenario that begins as a story is now; the story's history stays behind.
+
+        Args:
+            story: its text becomes the prompt.
+            author: who hands it around.
+            placeholders: what is asked, where the texts themselves do not say it.
+
+        Raises:
+            Damaged: the story's text cannot be read.
+        """
+        shared: dict[str, Any] = {
+            name: copied(story.fields[name]) for name in (*_OBJECTS, *_LISTS) if name in story.fields
+        }
+        listed = with_placeholders_of(placeholders, story.text, *_texts(shared))
+        return cls(
+            {
+                "scenarioVersion": SCENARIO_VERSION,
+                "title": story.title,
+                "description": a_text(story.card.get("description")) or "",
+                "prompt": story.text,
+                "tags": list(some_texts(story.card.get("tags")) or ()),
+                "author": author,
+                "placeholders": _list(listed),
+                **shared,
+            }
+        )
+
+
+def _texts(fields: Mapping[str, Any]) -> Iterable[str]:
+    """All texts in which placeholders may stand, but for the prompt."""
+    for name in _TEXTS:
+        yield from (a_text(members(each).get("text")) or "" for each in items(fields.get(name)))
+    for entry in Lorebook(members(fields.get(_LORE))).entries:
+        yield entry.text
+        yield from entry.keys
+
+
+def _fill(fields: dict[str, Any], fill: Callable[[str], str]) -> None:
+    """Puts answers into all of these."""
+    for name in _TEXTS:
+        fields[name] = [
+            {**each, "text": fill(text)} if (text := a_text((each := members(item)).get("text"))) is not None else item
+            for item in items(fields.get(name))
+        ]
+    lorebook = members(fields.get(_LORE))
+    fields[_LORE] = {**lorebook, "entries": [_filled_entry(item, fill) for item in items(lorebook.get("entries"))]}
+
+
+def _filled_entry(item: object, fill: Callable[[str], str]) -> object:
+    if not isinstance(item, dict):
+        return item
+    entry = Entry(members(item))
+    told = {"text": fill(entry.text), "keys": tuple(filled_key(key, fill) for key in entry.keys)}
+    return dict(entry.changed(**{name: value for name, value in told.items() if value != getattr(entry, name)}).data)

@@ -1,0 +1,133 @@
+"""Scenarios: read, begun, made of stories, and nothing of them lost (content §10)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nai_proto import RemoteProtocolError
+from nai_proto.story import Key, Lorebook, Origin, Story
+from nai_proto.story.files import Scenario
+from nai_proto.story.placeholders import Placeholder
+
+NOW = 1_700_000_000_000
+FIELDS: dict[str, Any] = {
+    "scenarioVersion": 3,
+    "title": "${hero}'s dawn",
+    "description": "About ${hero}.",
+    "prompt": "%{\n1#hero[Mira]Name:of the hero\n}\n${hero} woke in ${place}.",
+    "tags": ["quiet", 7],
+    "author": "somebody",
+    "context": [{"text": "${hero} is brave.", "contextConfig": {"prefix": "\n"}}, {"text": ""}],
+    "ephemeralContext": [{"text": "It is ${weather[cold]}.", "startingStep": 1}],
+    "placeholders": [
+        {"key": "place", "defaultValue": "Avalon", "description": "Where?", "longDescription": "", "new": 1}
+    ],
+    "settings": {"model": "clio-v1", "parameters": {"temperature": 1.25}, "trimResponses": False},
+    "lorebook": {
+        "lorebookVersion": 5,
+        "entries": [
+            {"id": "1", "text": "${hero} has a sword.", "keys": ["${hero}", "$/${hero}s?/i", 4], "odd": True},
+            {"id": "2", "text": "plain", "keys": ["swan"]},
+            "?",
+        ],
+        "categories": [],
+    },
+    "unknown": {"kept": [1, 2.0]},
+}
+WRITTEN = json.dumps(FIELDS, indent=1).encode()
+OLDER = pytest.mark.parametrize("older", [False, True], ids=["newer", "older"])
+
+
+def test_a_scenario_says_what_it_asks() -> None:
+    scenario = Scenario.loads(WRITTEN)
+    assert (scenario.title, scenario.author, scenario.tags) == ("${hero}'s dawn", "somebody", ("quiet",))
+    assert scenario.placeholders == [
+        Placeholder("hero", "Mira", "Name", "of the hero", 1),
+        Placeholder("place", "Avalon", "Where?"),
+        Placeholder("weather", "cold"),
+    ]
+
+
+@OLDER
+def test_a_story_begins_with_the_answers(older: bool) -> None:
+    story = Scenario.loads(WRITTEN).begin({"hero": "A.na", "place": "Rome"}, now=NOW, older=older)
+    assert story.text == "A.na woke in Rome."
+    assert [span.origin for section in story.sections for span in section.origins] == [Origin.PROMPT]
+    assert story.title == "A.na's dawn"
+    assert (story.card["description"], story.card["tags"]) == ("About A.na.", ["quiet"])
+    assert story.has_document is not older
+    assert story.memory == "A.na is brave."
+    assert story.fields["context"][0]["contextConfig"] == {"prefix": "\n"}
+    assert story.fields["ephemeralContext"] == [{"text": "It is cold.", "startingStep": 1}]
+    assert story.settings.model == "clio-v1"
+    assert story.fields["settings"] == FIELDS["settings"]
+    first, second = Lorebook(story.fields["lorebook"]).entries
+    assert first.text == "A.na has a sword."
+    assert first.keys == ("A.na", r"/A\.nas?/i")
+    assert first.data["odd"] is True
+    assert Key.parse(first.keys[1]).last("the A.NAs went") is not None
+    assert Key.parse(first.keys[1]).last("the Axna went") is None
+    assert second.data == FIELDS["lorebook"]["entries"][1]
+    assert story.fields["lorebook"]["entries"][2] == "?"
+
+
+@OLDER
+def test_what_is_not_answered_has_its_default(older: bool) -> None:
+    assert Scenario.loads(WRITTEN).begin(now=NOW, older=older).text == "Mira woke in Avalon."
+
+
+@OLDER
+def test_an_empty_scenario_begins_an_empty_story(older: bool) -> None:
+    story = Scenario({}).begin(now=NOW, older=older)
+    assert (story.text, story.title) == ("", "New Story")
+    story.packed(now=NOW)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*FIELDS]),
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.text("$a{}[]", max_size=9)
+        | st.lists(st.none() | st.text() | st.just({}))
+        | st.just({})
+        | st.just({"entries": [{"keys": 3}, {"text": 1}]}),
+    )
+)
+def test_whatever_a_scenario_holds_a_story_begins_with_it(fields: dict[str, Any]) -> None:
+    story = Scenario(fields).begin(now=NOW)
+    again = Story.of(*story.packed(now=NOW))
+    assert again.text == story.text
+    assert Scenario.of(again).prompt == story.text
+
+
+def test_what_is_not_changed_is_written_byte_for_byte() -> None:
+    scenario = Scenario.loads(WRITTEN)
+    assert scenario.dumps() == WRITTEN
+    changed = scenario.changed(title="Dusk")
+    assert json.loads(changed.dumps()) == {**FIELDS, "title": "Dusk"}
+
+
+def test_a_scenario_of_a_story_begins_as_the_story_is() -> None:
+    story = Scenario.loads(WRITTEN).begin(now=NOW)
+    story.append("\nBirds sang to ${who[her]}.", now=NOW, origin=Origin.AI)
+    made = Scenario.of(story, author="me", placeholders=[Placeholder("who", title="Whom?", order=2)])
+    assert made.placeholders == [Placeholder("who", "her", "Whom?", order=2)]
+    again = Scenario.loads(made.dumps()).begin({"who": "him"}, now=NOW)
+    assert again.text == "Mira woke in Avalon.\nBirds sang to him."
+    assert again.memory == story.memory
+    assert again.fields["settings"] == story.fields["settings"]
+    assert again.fields["lorebook"] == story.fields["lorebook"]
+    assert len(again.history) == 2  # the root and the prompt
+
+
+def test_another_file_is_no_scenario() -> None:
+    with pytest.raises(RemoteProtocolError, match="x: a scenario was expected, and this is a lorebook"):
+        Scenario.loads(b'{"lorebookVersion": 5, "entries": []}', where="x")
+    assert "woke" not in repr(Scenario.loads(WRITTEN))
