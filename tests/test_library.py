@@ -194,7 +194,7 @@ def test_a_library_opens_over_every_transport(transport: str) -> None:
     check_whole(outcome.result, outcome.events)
 
 
-def test_a_story_has_its_text_where_the_content_has_the_older_form() -> None:
+def test_a_story_has_its_text_in_either_form_and_none_where_nothing_of_it_can_be_read() -> None:
     emulator, owner = an_emulator()
     assert opened(emulator).result.stories[2].text == "むかしむかし、あるところに。 🦢"
     for type_, content in (("storycontent", {"document": "AA=="}), ("storycontent", {"story": {"fragments": [{}]}})):

@@ -198,7 +198,9 @@ def test_a_story_is_a_file_with_its_text_and_its_lorebook_beside_it() -> None:
         "stories/Swans_ a tale.txt",
         "stories/Swans_ a tale.lorebook",
         "stories/Bare.story",
+        "stories/Bare.txt",
     ]
+    assert files["stories/Bare.txt"] == b"One.\nTwo."
     story = whole.stories[0]
     assert story.content is not None
     told, inside = read_story_file(files["stories/Swans_ a tale.story"])

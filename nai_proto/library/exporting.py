@@ -45,7 +45,7 @@ def exported(library: Library, only: Iterable[Story] | None = None) -> Iterator[
 
     ==========================  =====================================================================================
     ``stories/*.story``         card and content, as `read_story_file` reads them; ``.json`` has a card without content
-    ``stories/*.txt``           the text, where it is known
+    ``stories/*.txt``           the text, where it can be read
     ``stories/*.lorebook``      where the story has entries in one
     ``storycontent/*.json``     a content without a card, and its text
     ``presets/*.preset``

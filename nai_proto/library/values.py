@@ -6,13 +6,12 @@ import enum
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import msgspec
-
 from ..codecs.keystore import Keystore
 from ..codecs.sealed import PLAIN_TYPES, Opened, OpenedState
 from ..errors import NaiError
 from ..objects import StoredKeystore
 from ..secret import AccessToken
+from ..story.story import Story as Writing
 from .access import Access
 
 __all__ = ["Library", "Story", "Suspicion", "link"]
@@ -53,14 +52,15 @@ class Story:
 
     @property
     def text(self) -> str | None:
-        """The text of a content in the older form (content §5), as it now stands; None for documents (content §7)."""
+        """The text as it now stands, in either format (content §5, §7); None where there is none that can be read."""
         if self.content is None or not self.content.ok:
             return None
+        writing = Writing.of({}, self.content.json())
         try:
-            story = msgspec.convert(self.content.json(), _Content).story
-        except msgspec.ValidationError:
+            text = writing.text
+        except NaiError:
             return None
-        return "".join([fragment.data for fragment in story.fragments])
+        return text if text or not writing.problems else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,17 +127,3 @@ def link(cards: Sequence[Opened], contents: Sequence[Opened]) -> tuple[tuple[Sto
         stories.append(Story(card, content or by_meta.get(card.stored.meta or "")))
     claimed = {id(story.content) for story in stories}
     return tuple(stories), tuple(content for content in contents if id(content) not in claimed)
-
-
-class _Fragment(msgspec.Struct):
-    data: str
-
-
-class _Written(msgspec.Struct):
-    fragments: list[_Fragment]
-
-
-class _Content(msgspec.Struct):
-    """What of a content says its text."""
-
-    story: _Written
