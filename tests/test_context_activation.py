@@ -14,18 +14,18 @@ from nai_proto.story.context.config import DEFAULTS, ContextConfig, ContextKind
 from nai_proto.story.context.ephemeral import EphemeralEntry
 from nai_proto.story.context.parts import ContextParts
 from nai_proto.story.context.report import ContextMatch, ContextRow, ContextStatus
-from nai_proto.story.context.rules import ContextRules
+from nai_proto.story.context.rules import USUAL, ContextRules
 from nai_proto.story.entries import Category, Entry
 from tests.context_support import BYTES, lore, parts
 
 KEY, NO_KEY, DISABLED = ContextStatus.KEY, ContextStatus.NO_KEY, ContextStatus.DISABLED
 
 
-def rows(made: ContextParts, rules: ContextRules = ContextRules(), **placeholders: str) -> list[ContextRow]:
+def rows(made: ContextParts, rules: ContextRules = USUAL, **placeholders: str) -> list[ContextRow]:
     return [*build_context(made, tokenizer=BYTES, size=100_000, placeholders=placeholders, rules=rules).rows]
 
 
-def statuses(story: str, *entries: Entry, rules: ContextRules = ContextRules(), memory: str = "") -> list[str]:
+def statuses(story: str, *entries: Entry, rules: ContextRules = USUAL, memory: str = "") -> list[str]:
     return [row.status for row in rows(parts(story, lore=entries, memory=memory), rules)[3:]]
 
 
@@ -146,7 +146,12 @@ def test_what_is_no_text_form_is_refused(form: str) -> None:
         EphemeralEntry.parse(form)
 
 
-@given(st.dictionaries(st.sampled_from(["text", "startingStep", "delay", "duration", "repeat", "x"]), st.none() | st.text() | st.floats() | st.integers() | st.booleans()))
+@given(
+    st.dictionaries(
+        st.sampled_from(["text", "startingStep", "delay", "duration", "repeat", "x"]),
+        st.none() | st.text() | st.floats() | st.integers() | st.booleans(),
+    )
+)
 def test_whatever_is_stored_is_some_entry(data: dict[str, object]) -> None:
     EphemeralEntry.from_data(data).active(5)
 
@@ -195,7 +200,9 @@ def test_why_an_entry_is_not_active_is_told() -> None:
     )
     reasons = [row.reason for row in rows(made)[3:]]
     assert reasons[:2] == ["it has no keys", "none of its keys is in the last 50 characters of the story"]
-    assert reasons[2].startswith("none of its keys is in the last 1000 characters of the story, nor in the text of another")
+    assert reasons[2].startswith(
+        "none of its keys is in the last 1000 characters of the story, nor in the text of another"
+    )
     assert '"/(/" is none' in reasons[2]
     assert '"/[/" is none' in reasons[3]
 
@@ -242,7 +249,9 @@ def test_an_entry_does_not_call_itself_and_what_is_not_active_calls_nobody() -> 
 
 
 def test_an_ephemeral_entry_calls_nobody() -> None:
-    made = parts("s", ephemeral=(EphemeralEntry.parse("{0:key}"),), lore=(lore("a", "key", non_story_activatable=True),))
+    made = parts(
+        "s", ephemeral=(EphemeralEntry.parse("{0:key}"),), lore=(lore("a", "key", non_story_activatable=True),)
+    )
     assert rows(made)[4].status is NO_KEY
 
 

@@ -17,7 +17,9 @@ from tests.context_support import BYTES, config, lore, parts
 STORY = "one a\ntwo b\nthree c"
 
 
-def entry(text: str, position: int, *keys: str, unit: ContextUnit = "newline", suffix: str = "", **fields: Any) -> Entry:
+def entry(
+    text: str, position: int, *keys: str, unit: ContextUnit = "newline", suffix: str = "", **fields: Any
+) -> Entry:
     """An entry that comes after the story."""
     usual = {"budget_priority": -1, "insertion_type": unit, "insertion_position": position, "suffix": suffix}
     inside = {name: fields.pop(name) for name in [*fields] if name.startswith(("allow_", "budget", "prefix"))}
