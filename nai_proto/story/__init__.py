@@ -8,19 +8,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .biases import StoredBans, StoredBiases, active_bans, active_biases
+    from .conditions import Outcome, Surroundings, condition_outcome, conditions_outcome
     from .context.config import ContextConfig, ContextKind, ContextUnit, TrimDirection
     from .entries import Category, Entry
     from .keys import Key, KeyMatch, KeySearch
     from .lorebook import Lorebook
+    from .trial import EntryTrial, KeyTrial, try_lorebook
     from .units import characters_in, units_in
 else:
     from ..lazy import finder
 
     _HOMES = {
+        "biases": "StoredBans StoredBiases active_bans active_biases",
+        "conditions": "Outcome Surroundings condition_outcome conditions_outcome",
         "context.config": "ContextConfig ContextKind ContextUnit TrimDirection",
         "entries": "Category Entry",
         "keys": "Key KeyMatch KeySearch",
         "lorebook": "Lorebook",
+        "trial": "EntryTrial KeyTrial try_lorebook",
         "units": "characters_in units_in",
     }
 
@@ -36,11 +42,22 @@ __all__ = [
     "ContextKind",
     "ContextUnit",
     "Entry",
+    "EntryTrial",
     "Key",
     "KeyMatch",
     "KeySearch",
+    "KeyTrial",
     "Lorebook",
+    "Outcome",
+    "StoredBans",
+    "StoredBiases",
+    "Surroundings",
     "TrimDirection",
+    "active_bans",
+    "active_biases",
     "characters_in",
+    "condition_outcome",
+    "conditions_outcome",
+    "try_lorebook",
     "units_in",
 ]
