@@ -14,18 +14,18 @@ from nai_proto.story.context.config import DEFAULTS, ContextConfig, ContextKind
 from nai_proto.story.context.ephemeral import EphemeralEntry
 from nai_proto.story.context.parts import ContextParts
 from nai_proto.story.context.report import ContextMatch, ContextRow, ContextStatus
-from nai_proto.story.context.rules import ContextRules
+from nai_proto.story.context.rules import USUAL, ContextRules
 from nai_proto.story.entries import Category, Entry
 from tests.context_support import BYTES, lore, parts
 
 KEY, NO_KEY, DISABLED = ContextStatus.KEY, ContextStatus.NO_KEY, ContextStatus.DISABLED
 
 
-def rows(made: ContextParts, rules: ContextRules = ContextRules(), **placeholders: str) -> list[ContextRow]:
+def rows(made: ContextParts, rules: ContextRules = USUAL, **placeholders: str) -> list[ContextRow]:
     return [*build_context(made, tokenizer=BYTES, size=100_000, placeholders=placeholders, rules=rules).rows]
 
 
-def statuses(story: str, *entries: Entry, rules: ContextRules = ContextRules(), memory: str = "") -> list[str]:
+def statuses(story: str, *entries: Entry, rules: ContextRules = USUAL, memory: str = "") -> list[str]:
     return [row.status for row in rows(parts(story, lore=entries, memory=memory), rules)[3:]]
 
 

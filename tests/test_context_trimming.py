@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ def left(text: str, allowed: int, tokenizer: Tokenizer = BYTES, **fields: Any) -
 
 def units(text: str, unit: ContextUnit, tokenizer: Tokenizer = BYTES) -> list[str]:
     ends = [0, *ends_of_units(text, unit, Meter(tokenizer))]
-    return [text[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+    return [text[start:end] for start, end in pairwise(ends)]
 
 
 def test_a_line_keeps_its_line_feed() -> None:

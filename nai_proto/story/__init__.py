@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .biases import StoredBans, StoredBiases, active_bans, active_biases
+    from .conditions import Outcome, Surroundings, condition_outcome, conditions_outcome
     from .context.config import ContextConfig, ContextKind, ContextUnit, TrimDirection
     from .entries import Category, Entry
     from .history import Change, History, Node
@@ -16,11 +18,14 @@ if TYPE_CHECKING:
     from .sections import Kind, Origin, Section, Span
     from .settings import Settings
     from .story import Story
+    from .trial import EntryTrial, KeyTrial, try_lorebook
     from .units import characters_in, units_in
 else:
     from ..lazy import finder
 
     _HOMES = {
+        "biases": "StoredBans StoredBiases active_bans active_biases",
+        "conditions": "Outcome Surroundings condition_outcome conditions_outcome",
         "context.config": "ContextConfig ContextKind ContextUnit TrimDirection",
         "entries": "Category Entry",
         "history": "Change History Node",
@@ -29,6 +34,7 @@ else:
         "sections": "Kind Origin Section Span",
         "settings": "Settings",
         "story": "Story",
+        "trial": "EntryTrial KeyTrial try_lorebook",
         "units": "characters_in units_in",
     }
 
@@ -45,19 +51,30 @@ __all__ = [
     "ContextKind",
     "ContextUnit",
     "Entry",
+    "EntryTrial",
     "History",
     "Key",
     "KeyMatch",
     "KeySearch",
+    "KeyTrial",
     "Kind",
     "Lorebook",
     "Node",
     "Origin",
+    "Outcome",
     "Section",
     "Settings",
     "Span",
+    "StoredBans",
+    "StoredBiases",
     "Story",
+    "Surroundings",
     "TrimDirection",
+    "active_bans",
+    "active_biases",
     "characters_in",
+    "condition_outcome",
+    "conditions_outcome",
+    "try_lorebook",
     "units_in",
 ]

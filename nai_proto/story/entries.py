@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
 from ..limits import Limits
+from .biases import StoredBiases
 from .context.config import DEFAULTS, ContextConfig, ContextKind
 from .keys import Key
 from .records import Field, Record, a_flag, a_text, a_whole, some_objects, some_texts, stored
@@ -58,6 +59,8 @@ class Entry(Record):
     "How it is put into the context."
     advanced_conditions = Field[tuple[Record, ...]]("advancedConditions", (), some_objects(Record), stored)
     "What else has to be so: `nai_proto.story.conditions`."
+    lore_bias_groups = Field[tuple[StoredBiases, ...]]("loreBiasGroups", (), some_objects(StoredBiases), stored)
+    "What is likelier or rarer while it is active, or while it is not."
     last_updated_at = Field("lastUpdatedAt", 0, a_whole)
     "In milliseconds since 1970."
 
@@ -91,6 +94,8 @@ class Category(Record):
     "New entries begin with `category_defaults`."
     category_defaults = Field("categoryDefaults", Entry(), _entry, _data)
     "What they begin with."
+    category_bias_groups = Field[tuple[StoredBiases, ...]]("categoryBiasGroups", (), some_objects(StoredBiases), stored)
+    "What is likelier or rarer while one of its entries is active, or while none is."
     open = Field("open", True, a_flag)
     "Unfolded in the editor."
     order = Field[tuple[str, ...]]("order", (), some_texts)

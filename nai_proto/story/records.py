@@ -23,6 +23,7 @@ T = TypeVar("T")
 R = TypeVar("R", bound="Record")
 
 _DIGITS: Final = 640  # any Python reads so many; to JavaScript a longer number is a float in any case
+_LARGEST: Final = 1.7976931348623157e308
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -34,18 +35,30 @@ class Field(Generic[T]):
         default: for what is missing, or not read.
         read: a value from JSON; None for what is not of the type.
         write: the value for JSON.
+        also: another spelling of its name; the one that was read is written.
     """
 
     def __init__(
-        self, wire: str, default: T, read: Callable[[object], T | None], write: Callable[[T], object] | None = None
+        self,
+        wire: str,
+        default: T,
+        read: Callable[[object], T | None],
+        write: Callable[[T], object] | None = None,
+        *,
+        also: str | None = None,
     ) -> None:
-        self.wire = wire
+        self._wire = wire
+        self._also = also
         self.default = default
         self.read = read
         self.write: Callable[[T], object] = write or _plain
 
     def __set_name__(self, owner: type[Record], name: str) -> None:
         owner.fields = {**owner.fields, name: self}
+
+    def wire(self, data: Mapping[str, Any]) -> str:
+        """Its name in this object."""
+        return self._also if self._also is not None and self._also in data and self._wire not in data else self._wire
 
     @overload
     def __get__(self, record: None, owner: type[Record]) -> Self: ...
@@ -54,7 +67,7 @@ class Field(Generic[T]):
     def __get__(self, record: Record | None, owner: type[Record]) -> Self | T:
         if record is None:
             return self
-        value = self.read(record.data.get(self.wire))
+        value = self.read(record.data.get(self.wire(record.data)))
         return self.default if value is None else value
 
     def __set__(self, record: Record, value: T) -> Never:
@@ -90,7 +103,7 @@ class Record:
             written = known.write(value)
             if known.read(written) is None:
                 raise LocalProtocolError(f"{type(self).__name__.lower()}: {name} cannot be a {type(value).__name__}")
-            data[known.wire] = written
+            data[known.wire(data)] = written
         return type(self)(data)
 
 
@@ -113,7 +126,7 @@ def a_flag(value: object) -> bool | None:
 
 def a_number(value: object) -> float | None:
     """A number that is finite; a flag is none."""
-    known = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+    known = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST
     return cast("float", value) if known else None
 
 

@@ -94,14 +94,12 @@ def entrants_of(parts: ContextParts, placeholders: Mapping[str, str], rules: Con
         location = activation.location if parts.order_by_key_locations else None
         row.append(replace(each, activation=activation, location=location))
     # 8.4. What is put together by itself.
-    for category in parts.categories:
-        if category.create_subcontext:
-            members = [
-                place for place, each in enumerate(row) if each.home is None and each.category == category.id != ""
-            ]
-            for member in members:
-                row[member] = replace(row[member], home=len(row))
-            row.append(_subcontext(category, members, len(row)))
+    for index, category in enumerate(each for each in parts.categories if each.create_subcontext):
+        home = len(row)
+        members = [place for place, each in enumerate(row) if each.home is None and each.category == category.id != ""]
+        for member in members:
+            row[member] = replace(row[member], home=home)
+        row.append(_subcontext(index, category, order=members[0] if members else home))
     return row
 
 
@@ -142,16 +140,17 @@ def _lore(parts: ContextParts, keys: Sequence[Sequence[Key]], placeholders: Mapp
     ]
 
 
-def _subcontext(category: Category, members: Sequence[int], place: int) -> Entrant:
+def _subcontext(index: int, category: Category, order: int) -> Entrant:
     return Entrant(
         kind=ContextKind.SUBCONTEXT,
+        index=index,
         id=category.id,
         name=category.name,
         category=category.id,
         text="",
         config=_clean(category.subcontext_settings.config),
         activation=_ALWAYS if category.enabled else _SWITCHED_OFF,
-        order=members[0] if members else place,
+        order=order,
     )
 
 

@@ -1,0 +1,163 @@
+"""Groups of biases and bans as stories and lorebooks keep them, and which of them count (content §4.7, §8.8).
+
+They become the `nai_proto.text.BiasGroup` and `nai_proto.text.BanList` that `nai_proto.text.generate` takes as ``biases``
+and ``bans``. A phrase is stored in one of these forms:
+
+======================  ================================================================================================
+``dragon``              text, and what it becomes with other letters large and with a blank in front: see `variants`
+``{ dragon}``           text, exactly this
+``[1, 2]``              token ids, in a text or as a list
+``{"sequences": …}``    all of these token ids, each a phrase: what the website made of a text with the story's tokenizer
+======================  ================================================================================================
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+
+from ..text.phrases import BanList, BiasGroup
+from .records import Field, Record, a_flag, a_list, a_number
+
+if TYPE_CHECKING:
+    from .lorebook import Lorebook
+
+__all__ = ["PlainPhrase", "StoredBans", "StoredBiases", "active_bans", "active_biases", "phrase_forms", "variants"]
+
+PlainPhrase: TypeAlias = str | tuple[int, ...]
+"""Text, or token ids."""
+
+_EXACT: Final = re.compile(r"\s*\{(.+)\}\s*", re.DOTALL)
+_IDS: Final = re.compile(r"\s*\[\s*([0-9]{1,9}(?:\s*,\s*[0-9]{1,9})*)\s*,?\s*\]\s*")
+_LITERAL: Final = 2  # the type of a stored phrase that is exactly its text
+
+
+def variants(text: str) -> tuple[str, ...]:
+    """A text as it is, small, with a large first letter, and large; each also with a blank in front.
+
+    The sources say that there are such variants, not which (content §4.7).
+    """
+    bare = text.lstrip(" ") or text
+    forms = (bare, bare.lower(), bare[:1].upper() + bare[1:], bare.upper())
+    return tuple(dict.fromkeys(blank + form for form in forms for blank in ("", " ")))
+
+
+def phrase_forms(phrase: object, spread: Callable[[str], Iterable[str]] = variants) -> tuple[PlainPhrase, ...]:
+    """What a stored phrase stands for; nothing, if it has none of the forms.
+
+    Args:
+        phrase: as it is stored.
+        spread: what a plain text stands for.
+    """
+    return tuple(dict.fromkeys(_forms(phrase, spread)))
+
+
+def _forms(phrase: object, spread: Callable[[str], Iterable[str]]) -> Iterator[PlainPhrase]:
+    if isinstance(phrase, str):
+        yield from _of_text(phrase, spread)
+    elif isinstance(phrase, Mapping):
+        inside = cast("Mapping[str, object]", phrase)
+        exact = inside.get("type") == _LITERAL
+        for sequence in (inside.get("sequence"), *(a_list(inside.get("sequences")) or ())):
+            if isinstance(sequence, str) and sequence and exact:
+                yield sequence
+            elif isinstance(sequence, str | list):
+                yield from _forms(cast("object", sequence), spread)
+    else:
+        ids = a_list(phrase)
+        if ids and all(type(token) is int and token >= 0 for token in ids):
+            yield tuple(ids)
+
+
+def _of_text(text: str, spread: Callable[[str], Iterable[str]]) -> Iterator[PlainPhrase]:
+    exact, ids = _EXACT.fullmatch(text), _IDS.fullmatch(text)
+    if exact:
+        yield exact[1]
+    elif ids:
+        yield tuple(int(token) for token in ids[1].split(","))
+    elif text:
+        yield from filter(None, spread(text))
+
+
+def _phrases(value: object) -> tuple[Any, ...] | None:
+    items = a_list(value)
+    return None if items is None else tuple(items)
+
+
+class StoredBiases(Record):
+    """A group of phrases that are made likelier or rarer together."""
+
+    phrases = Field[tuple[Any, ...]]("phrases", (), _phrases)
+    "As they are stored; `phrase_forms` understands each."
+    bias = Field[float]("bias", 0, a_number)
+    "From -2 to 2; positive is likelier."
+    enabled = Field("enabled", True, a_flag)
+    ensure_sequence_finish = Field("ensure_sequence_finish", False, a_flag, also="ensureSequenceFinish")
+    "Once a phrase has begun, it is finished."
+    generate_once = Field("generate_once", False, a_flag, also="generateOnce")
+    "Only until the phrase has appeared once."
+    when_inactive = Field("whenInactive", False, a_flag, also="when_inactive")
+    "It counts while its entry or category is not active, instead of while it is."
+
+    def group(self, spread: Callable[[str], Iterable[str]] = variants) -> BiasGroup:
+        """The group for `nai_proto.text.generate`.
+
+        Args:
+            spread: what a plain text stands for.
+        """
+        phrases = (form for phrase in self.phrases for form in phrase_forms(phrase, spread))
+        return BiasGroup(
+            self.bias, self.ensure_sequence_finish, self.generate_once, self.enabled, phrases=dict.fromkeys(phrases)
+        )
+
+
+class StoredBans(Record):
+    """A group of phrases that must not appear."""
+
+    sequences = Field[tuple[Any, ...]]("sequences", (), _phrases)
+    "As they are stored; `phrase_forms` understands each."
+    enabled = Field("enabled", True, a_flag)
+
+    def bans(self, spread: Callable[[str], Iterable[str]] = variants) -> BanList:
+        """The list for `nai_proto.text.generate`; ``spread`` as for `StoredBiases.group`."""
+        phrases = (form for phrase in self.sequences for form in phrase_forms(phrase, spread))
+        return BanList(*dict.fromkeys(phrases), enabled=self.enabled)
+
+
+def active_bans(groups: Iterable[StoredBans], spread: Callable[[str], Iterable[str]] = variants) -> tuple[BanList, ...]:
+    """The story's bans that count: all that are on. Bans of brackets are added by `nai_proto.text.GlobalSettings`."""
+    return tuple(group.bans(spread) for group in groups if group.enabled)
+
+
+def active_biases(
+    groups: Iterable[StoredBiases],
+    lorebook: Lorebook,
+    active: Collection[str],
+    spread: Callable[[str], Iterable[str]] = variants,
+) -> tuple[BiasGroup, ...]:
+    """The biases that count: those of the story, then those of the entries, then those of the categories.
+
+    An entry's groups count while it is active, or those with `StoredBiases.when_inactive` while it is on and not active;
+    likewise those of a category, which is active while any of its entries is.
+
+    Args:
+        groups: the story's ``phraseBiasGroups``.
+        lorebook: the story's.
+        active: the ids of the active entries.
+        spread: what a plain text stands for.
+    """
+    off = {category.id for category in lorebook.categories if not category.enabled}
+    found = list(groups)
+    for entry in lorebook.entries:
+        if entry.enabled and entry.category not in off:
+            found += _of_one(entry.lore_bias_groups, entry.id in active)
+    stirred = {entry.category for entry in lorebook.entries if entry.id in active}
+    for category in lorebook.categories:
+        if category.enabled:
+            found += _of_one(category.category_bias_groups, category.id in stirred)
+    return tuple(group.group(spread) for group in found if group.enabled)
+
+
+def _of_one(groups: Iterable[StoredBiases], active: bool) -> Iterator[StoredBiases]:
+    return (group for group in groups if group.when_inactive is not active)

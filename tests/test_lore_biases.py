@@ -1,0 +1,121 @@
+"""Groups of biases and bans as they are stored, and which of them count (content §4.7, §8.8)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nai_proto import text
+from nai_proto.story import Lorebook, StoredBans, StoredBiases, active_bans, active_biases
+from nai_proto.story.biases import phrase_forms, variants
+
+
+@pytest.mark.parametrize(
+    ("phrase", "forms"),
+    [
+        ("{ dragon}", (" dragon",)),
+        ("{a}b}", ("a}b",)),
+        ("[1, 22,3]", ((1, 22, 3),)),
+        ("[ Style ]", tuple(variants("[ Style ]"))),
+        ([1, 2], ((1, 2),)),
+        ({"sequences": [[1], [2, 3], [1]], "type": 0}, ((1,), (2, 3))),
+        ({"sequences": [[5]], "type": 1}, ((5,),)),
+        ({"sequences": ["Dragon"], "type": 2}, ("Dragon",)),
+        ({"sequence": [4]}, ((4,),)),
+        ("", ()),
+        ([], ()),
+        ([1, "a"], ()),
+        ([True], ()),
+        ([-1], ()),
+        (None, ()),
+        ({"sequences": None}, ()),
+    ],
+)
+def test_a_phrase_has_one_of_many_forms(phrase: object, forms: tuple[object, ...]) -> None:
+    assert phrase_forms(phrase) == forms
+
+
+def test_a_plain_phrase_stands_for_its_variants() -> None:
+    assert phrase_forms("dragon") == ("dragon", " dragon", "Dragon", " Dragon", "DRAGON", " DRAGON")
+    assert set(phrase_forms(" mcDonald")) == {
+        blank + form for blank in ("", " ") for form in ("mcDonald", "mcdonald", "McDonald", "MCDONALD")
+    }
+    assert phrase_forms("⁂") == ("⁂", " ⁂")
+    assert phrase_forms("dragon", lambda plain: [plain]) == ("dragon",)
+
+
+def test_both_spellings_are_read_and_the_one_that_was_read_is_written() -> None:
+    for spelling in (("ensureSequenceFinish", "generateOnce"), ("ensure_sequence_finish", "generate_once")):
+        stored: dict[str, Any] = {"phrases": ["{a}"], spelling[0]: True, "bias": 0.5, spelling[1]: False, "new": 1}
+        group = StoredBiases(stored)
+        assert (group.ensure_sequence_finish, group.generate_once, group.enabled, group.when_inactive) == (
+            True,
+            False,
+            True,
+            False,
+        )
+        changed = group.changed(generate_once=True, bias=-1)
+        assert list(changed.data.items()) == [
+            ("phrases", ["{a}"]),
+            (spelling[0], True),
+            ("bias", -1),
+            (spelling[1], True),
+            ("new", 1),
+        ]
+
+
+def test_a_group_becomes_one_of_the_text_module() -> None:
+    group = StoredBiases({"phrases": ["{ox}", [3], "{ox}"], "bias": -0.25, "generate_once": True, "enabled": False})
+    assert group.group() == text.BiasGroup(-0.25, False, True, False, phrases=["ox", [3]])
+    bans = StoredBans({"sequences": ["{ox}", {"sequences": [[1], [2]], "type": 0}]})
+    assert bans.bans() == text.BanList("ox", [1], [2])
+    assert StoredBiases({}).group() == text.BiasGroup(0)
+
+
+def test_groups_go_into_a_generation() -> None:
+    groups = active_biases([StoredBiases({"phrases": [[5, 6]], "bias": 1})], Lorebook.new(), ())
+    parameters = text.request_parameters(
+        "kayra-v1", biases=groups, bans=active_bans([StoredBans({"sequences": [[9]]})]), settings=None
+    )
+    assert parameters["logit_bias_exp"] == [
+        {"sequence": [5, 6], "bias": 1, "ensure_sequence_finish": False, "generate_once": False}
+    ]
+    assert parameters["bad_words_ids"] == [[9]]
+
+
+def group(name: str, **more: object) -> dict[str, object]:
+    return {"phrases": [f"{{{name}}}"], "bias": 1, **more}
+
+
+BOOK = Lorebook(
+    {
+        "entries": [
+            {"id": "on", "category": "c", "loreBiasGroups": [group("on"), group("on-not", whenInactive=True)]},
+            {"id": "idle", "category": "d", "loreBiasGroups": [group("idle"), group("idle-not", whenInactive=True)]},
+            {"id": "off", "enabled": False, "loreBiasGroups": [group("off"), group("off-not", whenInactive=True)]},
+            {"id": "out", "category": "x", "loreBiasGroups": [group("out-not", whenInactive=True)]},
+        ],
+        "categories": [
+            {"id": "c", "categoryBiasGroups": [group("c"), group("c-not", whenInactive=True)]},
+            {"id": "d", "categoryBiasGroups": [group("d"), group("d-not", whenInactive=True)]},
+            {"id": "x", "enabled": False, "categoryBiasGroups": [group("x-not", whenInactive=True)]},
+        ],
+    }
+)
+
+
+def names(active: set[str], *story: dict[str, object]) -> list[object]:
+    found = active_biases([StoredBiases(data) for data in story], BOOK, active)
+    return [phrase for each in found for phrase in each]
+
+
+def test_which_groups_count() -> None:
+    assert names({"on"}, group("s"), group("s-off", enabled=False)) == ["s", "on", "idle-not", "c", "d-not"]
+    assert names({"on", "idle"}) == ["on", "idle", "c", "d"]
+    assert names(set()) == ["on-not", "idle-not", "c-not", "d-not"]
+
+
+def test_all_bans_that_are_on_count() -> None:
+    groups = [StoredBans({"sequences": ["{a}"]}), StoredBans({"sequences": ["{b}"], "enabled": False})]
+    assert active_bans(groups) == (text.BanList("a"),)
