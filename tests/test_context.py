@@ -121,7 +121,11 @@ def category(name: str = "c", **fields: Any) -> Category:
 def test_a_sub_context_is_one_block() -> None:
     made = parts(
         "story\n",
-        lore=(lore("first", category="c"), lore("outside"), lore("second", category="c", config=config(budget_priority=900))),
+        lore=(
+            lore("first", category="c"),
+            lore("outside"),
+            lore("second", category="c", config=config(budget_priority=900)),
+        ),
         categories=(category(prefix="<\n", suffix=">\n"),),
     )
     context = build_context(made, tokenizer=BYTES, size=100)
@@ -216,7 +220,9 @@ def test_higher_priorities_come_first() -> None:
 
 
 def test_of_one_priority_what_has_a_reservation_comes_first() -> None:
-    made = parts(lore=(lore("a"), lore("b", config=config(reserved_tokens=5)), lore("c", config=config(reserved_tokens=1))))
+    made = parts(
+        lore=(lore("a"), lore("b", config=config(reserved_tokens=5)), lore("c", config=config(reserved_tokens=1)))
+    )
     assert order(made) == ["b", "c", "a"]
     tiny = parts(lore=(lore("a"), lore("b", config=config(reserved_tokens=1.5, trim_direction="doNotTrim"))))
     assert order(tiny) == ["a", "b"]  # of one token it could use nothing

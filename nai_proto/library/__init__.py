@@ -9,6 +9,7 @@ from __future__ import annotations
 from ..story.files.story_file import read_story_file, story_file
 from .access import Access, log_in
 from .checking import Finding, FindingKind, ObjectName, Report, Severity, TypeCount, check
+from .continuing import Continued, continue_story, save_story
 from .exporting import ExportedFile, exported
 from .keys import KeysSaved, ReplacingKeystore, save_keys
 from .opening import KeystoreOpened, LibraryEvent, OpeningEvent, open_library, read_library
@@ -21,6 +22,7 @@ __all__ = [
     "Access",
     "Action",
     "Change",
+    "Continued",
     "ExportedFile",
     "Finding",
     "FindingKind",
@@ -42,6 +44,7 @@ __all__ = [
     "TypeCount",
     "Written",
     "check",
+    "continue_story",
     "create_story",
     "delete_story",
     "exported",
@@ -54,6 +57,7 @@ __all__ = [
     "restore",
     "save_keys",
     "save_objects",
+    "save_story",
     "story_file",
     "write_object",
 ]

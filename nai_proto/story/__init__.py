@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .biases import StoredBans, StoredBiases, active_bans, active_biases
     from .conditions import Outcome, Surroundings, condition_outcome, conditions_outcome
     from .context.config import ContextConfig, ContextKind, ContextUnit, TrimDirection
+    from .continuing import Continuation, continuation, model_of
     from .entries import Category, Entry
     from .history import Change, History, Node
     from .keys import Key, KeyMatch, KeySearch
@@ -27,6 +28,7 @@ else:
         "biases": "StoredBans StoredBiases active_bans active_biases",
         "conditions": "Outcome Surroundings condition_outcome conditions_outcome",
         "context.config": "ContextConfig ContextKind ContextUnit TrimDirection",
+        "continuing": "Continuation continuation model_of",
         "entries": "Category Entry",
         "history": "Change History Node",
         "keys": "Key KeyMatch KeySearch",
@@ -50,6 +52,7 @@ __all__ = [
     "ContextConfig",
     "ContextKind",
     "ContextUnit",
+    "Continuation",
     "Entry",
     "EntryTrial",
     "History",
@@ -75,6 +78,8 @@ __all__ = [
     "characters_in",
     "condition_outcome",
     "conditions_outcome",
+    "continuation",
+    "model_of",
     "try_lorebook",
     "units_in",
 ]

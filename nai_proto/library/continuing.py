@@ -1,0 +1,159 @@
+"""A stored story goes on: its context, what is generated, and both stored again with nothing lost (content §2.3, §8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ..account.reading import subscription
+from ..codecs.box import CHANCE, Entropy
+from ..codecs.sealed import Opened
+from ..errors import LocalProtocolError
+from ..exchange.flow import Emit, Flow, compute
+from ..limits import Limits
+from ..story.continuing import Continuation, continuation, model_of
+from ..story.sections import Origin
+from ..story.story import Story as Writing
+from ..text.answers import Completion, Token
+from ..text.decoding import decoded
+from .values import Story
+from .writing import Change, Saved, save_objects
+
+if TYPE_CHECKING:
+    from ..story.context.report import Context
+    from ..text.models import Model
+    from ..tier import Tier
+    from ..tokenizers import Tokenizer
+
+__all__ = ["Continued", "continue_story", "save_story"]
+
+
+@dataclass(frozen=True, slots=True)
+class Continued:
+    """A story that went on."""
+
+    story: Story
+    "As it is stored now; as it was read, where it could not be stored."
+    writing: Writing = field(repr=False)
+    "With the new text, whatever became of storing it: `Writing.packed` gives its card and its content."
+    completion: Completion = field(repr=False)
+    "What was generated."
+    context: Context = field(repr=False)
+    "What the model saw."
+    saved: tuple[Saved, ...] = ()
+    "What became of the content, and of the card; empty if nothing was to be stored."
+
+    @property
+    def ok(self) -> bool:
+        """Is it stored?"""
+        return bool(self.saved) and all(each.outcome.ok for each in self.saved)
+
+
+def continue_story(
+    story: Story,
+    keystore: Mapping[str, bytes],
+    *,
+    tokenizer: Callable[[Model], Tokenizer],
+    now: Callable[[], float],
+    tier: Tier | None = None,
+    store: bool = True,
+    entropy: Entropy = CHANCE,
+    limits: Limits = Limits(),
+    **options: Any,
+) -> Flow[Context | Token | Saved, Continued]:
+    """Generate what comes next in a story, write it into its history, and store the story.
+
+    Events are the context, then tokens with their text, then what became of content and card. Nothing is stored before all
+    is generated. If others changed the story meanwhile theirs stays: `Continued.saved` says so, and `Continued.writing` has
+    what was written here.
+
+    Args:
+        story: of a library, opened.
+        keystore: the library's.
+        tokenizer: gives that of a model.
+        now: UNIX time in seconds, asked when the text has come.
+        tier: of the account; asked for if None.
+        store: store it? If not, the result has it.
+        entropy: draws ids and nonces.
+        limits: for the story's text.
+        options: those of `nai_proto.story.continuation`: ``model``, ``max_length``, ``placeholders``, ``size``, ``rules``,
+            and parameters of the request.
+
+    Raises:
+        LocalProtocolError: the story did not open.
+
+    Raises (when run):
+        NaiError: as `continuation`, or the generation failed; an error's ``partial`` has what came. Nothing is stored then.
+    """
+    content = story.content
+    if not story.ok or content is None:
+        raise LocalProtocolError("a story goes on if its card and its content have opened")
+    writing = Writing.of(story.card.json(), content.json(), limits=limits, entropy=entropy)
+    return _continuing(story, writing, keystore, tokenizer, now, tier, store, entropy, options)
+
+
+def _continuing(
+    story: Story,
+    writing: Writing,
+    keystore: Mapping[str, bytes],
+    tokenizer: Callable[[Model], Tokenizer],
+    now: Callable[[], float],
+    tier: Tier | None,
+    store: bool,
+    entropy: Entropy,
+    options: Mapping[str, Any],
+) -> Flow[Context | Token | Saved, Continued]:
+    words = tokenizer(model_of(writing, options.get("model")))
+    if tier is None:
+        tier = (yield from subscription()).tier
+    plan: Continuation = yield from compute(partial(continuation, writing, tokenizer=words, tier=tier, **options))
+    yield Emit([plan.context])
+    completion = yield from decoded(plan.operation, words)
+    date = int(1000 * now())
+    if completion.text:
+        yield from compute(partial(writing.append, completion.text, now=date, origin=Origin.AI))
+    if not store:
+        return Continued(story, writing, completion, plan.context)
+    saved, stored = yield from save_story(story, writing, keystore, now=date, entropy=entropy)
+    return Continued(stored, writing, completion, plan.context, saved)
+
+
+def save_story(
+    story: Story, writing: Writing, keystore: Mapping[str, bytes], *, now: int, entropy: Entropy = CHANCE
+) -> Flow[Saved, tuple[tuple[Saved, ...], Story]]:
+    """Store a story that was written on: its content, then its card, each with the index that it was read with.
+
+    The card is not sent where the content was not stored: it would tell of a text that is not there.
+
+    Args:
+        story: as it was read.
+        writing: made of it, and changed.
+        keystore: the account's.
+        now: milliseconds since 1970.
+        entropy: draws nonces.
+
+    Returns:
+        What became of both, and the story as it is stored now.
+
+    Raises:
+        LocalProtocolError: there is no content.
+
+    Raises (when run):
+        LocalProtocolError: what was written does not replay; nothing is sent then.
+    """
+    if story.content is None:
+        raise LocalProtocolError("the story has no content to be stored")
+    return _saving(story.card, story.content, writing, keystore, now, entropy)
+
+
+def _saving(
+    card: Opened, content: Opened, writing: Writing, keystore: Mapping[str, bytes], now: int, entropy: Entropy
+) -> Flow[Saved, tuple[tuple[Saved, ...], Story]]:
+    told, text = yield from compute(partial(writing.packed, now=now))
+    (first,) = yield from save_objects([Change(content, text)], keystore, entropy)
+    if not first.outcome.ok:
+        return (first,), Story(card, content)
+    (second,) = yield from save_objects([Change(card, told)], keystore, entropy)
+    return (first, second), Story(second.item, first.item)

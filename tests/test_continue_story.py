@@ -1,0 +1,235 @@
+"""A stored story goes on: by its own settings, and nothing of it is lost whatever happens on the way (content §2.3, §8)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from nai_proto import LocalProtocolError, ServerError, Tier
+from nai_proto.codecs.keys import encryption_key
+from nai_proto.codecs.tokens import unpack
+from nai_proto.emulator import Account, Emulator
+from nai_proto.errors import NaiError
+from nai_proto.exchange.reply import App, Handler
+from nai_proto.http import Request
+from nai_proto.library import (
+    Change,
+    Continued,
+    Library,
+    Outcome,
+    Saved,
+    Story,
+    continue_story,
+    create_story,
+    open_library,
+    save_objects,
+)
+from nai_proto.secret import Password
+from nai_proto.story import Origin, continuation
+from nai_proto.story import Story as Writing
+from nai_proto.story.context.report import Context
+from nai_proto.testing import Played, converse
+from nai_proto.text import Model, Token
+from nai_proto.tokenizers import Tokenizer
+from tests.faults import FAULTS, lost, meeting
+from tests.support import EMAIL, PASSWORD, ByteTokenizer, an_emulator, logged_in
+
+KEY = encryption_key(EMAIL, Password(PASSWORD))
+NOW = 1_700_000_000
+FORMATS = pytest.mark.parametrize("older", [False, True], ids=["newer", "older"])
+
+
+def words(_: Model) -> Tokenizer:
+    return ByteTokenizer()
+
+
+def a_story(older: bool = False) -> Writing:
+    story = Writing.new("Swans", now=1000 * NOW, model=Model.KAYRA, older=older)
+    story.memory = "Swans are white."
+    story.settings.fields["trimResponses"] = False
+    story.append("The lake was frozen.\nSo", now=1000 * NOW)
+    return story
+
+
+def stored(older: bool = False, **options: Any) -> tuple[Emulator, Account, Library]:
+    """An emulator that has that story, and nothing else."""
+    emulator, owner = an_emulator(tokenizers=lambda _: ByteTokenizer(), **options)
+    owner.storage.clear(("stories", "storycontent"))
+    card, content = a_story(older).packed(now=1000 * NOW)
+    converse(logged_in(create_story(card, content, KEY)), emulator)
+    return emulator, owner, opened(emulator)
+
+
+def opened(app: App) -> Library:
+    return converse(open_library(EMAIL, PASSWORD), app).result
+
+
+def go_on(app: App, library: Library, **options: Any) -> Played[Any, Continued]:
+    told: dict[str, Any] = {"tokenizer": words, "now": lambda: NOW + 60, "max_length": 12, **options}
+    return converse(logged_in(continue_story(library.stories[0], library.keystore, **told)), app)
+
+
+def asked(played: Played[Any, Any]) -> dict[str, Any]:
+    """The body of the generation."""
+    (request,) = [request for request in played.requests if request.path == "/ai/generate-stream"]
+    document: dict[str, Any] = json.loads(request.body)
+    return document
+
+
+@FORMATS
+def test_a_story_goes_on_and_is_stored_with_what_was_written(older: bool) -> None:
+    emulator, _, library = stored(older)
+    played = go_on(emulator, library)
+    done = played.result
+    assert done.ok
+    assert done.completion.text
+    assert [saved.outcome for saved in done.saved] == [Outcome.UPDATED, Outcome.UPDATED]
+    (story,) = opened(emulator).stories
+    assert story.content is not None
+    again = Writing.of(story.card.json(), story.content.json())
+    assert again.text == "The lake was frozen.\nSo" + done.completion.text == done.writing.text
+    assert again.history[again.current or 0].origin is Origin.AI
+    assert again.has_document is not older
+    again.undo()
+    assert again.text == "The lake was frozen.\nSo"
+    assert story.card.json()["lastUpdatedAt"] == 1000 * (NOW + 60)
+    assert story.card.json()["textPreview"] == done.writing.text
+    assert story.card.stored == done.story.card.stored
+    assert story.content.stored == done.story.content.stored if done.story.content else False
+
+
+def test_it_tells_the_context_then_the_text_then_what_was_stored() -> None:
+    emulator, _, library = stored()
+    played = go_on(emulator, library)
+    context, *told = played.events
+    assert isinstance(context, Context)
+    assert context.text == "Swans are white.\nThe lake was frozen.\nSo"
+    tokens = [event for event in told if isinstance(event, Token)]
+    assert told == [*tokens, *played.result.saved]
+    assert "".join(token.text for token in tokens) == played.result.completion.text
+    assert all(isinstance(saved, Saved) for saved in played.result.saved)
+
+
+def test_what_is_asked_for_is_what_the_story_s_settings_say() -> None:
+    emulator, _, _ = stored()
+    story = a_story()
+    story.settings.fields.update(prefix="special_proseaugmenter", banBrackets=False, trimResponses=True)
+    story.settings.parameters["temperature"] = 1.25
+    story.fields["bannedSequenceGroups"] = [{"sequences": ["{swan}"], "enabled": True}]
+    story.fields["phraseBiasGroups"] = [{"phrases": ["{duck}"], "bias": 0.5, "enabled": True}]
+    story.fields["eosSequences"] = ["THE END"]
+    card, content = story.packed(now=1000 * NOW)
+    converse(logged_in(create_story(card, content, KEY)), emulator)
+    library = opened(emulator)
+    library = replace(library, stories=library.stories[-1:])
+    body = asked(go_on(emulator, library))
+    parameters = body["parameters"]
+    assert body["model"] == Model.KAYRA.id
+    assert unpack(body["input"], 2) == ByteTokenizer().encode("Swans are white.\nThe lake was frozen.\nSo")
+    assert parameters["temperature"] == 1.25
+    assert parameters["max_length"] == 12
+    assert parameters["prefix"] == "special_proseaugmenter"
+    assert parameters["generate_until_sentence"] is True
+    assert "bracket_ban" not in parameters
+    assert ByteTokenizer().encode("swan") in parameters["bad_words_ids"]
+    assert {"sequence": ByteTokenizer().encode("duck"), "bias": 0.5} in [
+        {name: each[name] for name in ("sequence", "bias")} for each in parameters["logit_bias_exp"]
+    ]
+    assert parameters["stop_sequences"] == [ByteTokenizer().encode("THE END")]
+
+
+def test_an_account_is_asked_for_its_tier_and_the_context_is_as_large_as_that_allows() -> None:
+    emulator, owner, library = stored()
+    sizes = {}
+    for tier in (Tier.TABLET, Tier.OPUS):
+        owner.profile.subscribe(tier, NOW)
+        sizes[tier] = go_on(emulator, library, store=False).result.context.size
+    assert sizes[Tier.TABLET] == Model.KAYRA.context_limit(Tier.TABLET) - 12 < sizes[Tier.OPUS]
+    assert go_on(emulator, library, tier=Tier.OPUS, store=False, size=10).result.context.size == 10
+
+
+def test_another_model_may_go_on_with_it() -> None:
+    emulator, _, library = stored()
+    assert asked(go_on(emulator, library, model=Model.CLIO, store=False))["model"] == Model.CLIO.id
+    assert opened(emulator).stories[0].text == "The lake was frozen.\nSo"
+
+
+def test_without_storing_nothing_is_sent_but_the_generation() -> None:
+    emulator, _, library = stored()
+    played = go_on(emulator, library, store=False, tier=Tier.OPUS)
+    assert [request.method for request in played.requests] == ["POST", "POST"]  # login, generation
+    assert played.result.saved == ()
+    assert not played.result.ok
+    assert played.result.writing.text.startswith("The lake was frozen.\nSo")
+
+
+def changed_meanwhile(emulator: Emulator) -> App:
+    """The emulator, where somebody else changes the story when the generation is asked for."""
+
+    def app(request: Request) -> Handler:
+        if request.path == "/ai/generate-stream":
+            library = opened(emulator)
+            item = library.stories[0].content
+            assert item is not None
+            theirs = save_objects([Change(item, {**item.json(), "theirs": True})], library.keystore)
+            assert converse(logged_in(theirs), emulator).result[0].outcome.ok
+        return emulator(request)
+
+    return app
+
+
+def test_what_others_wrote_meanwhile_stays_and_what_was_generated_is_not_lost() -> None:
+    emulator, _, library = stored()
+    done = go_on(changed_meanwhile(emulator), library).result
+    assert [saved.outcome for saved in done.saved] == [Outcome.CONFLICT]
+    assert not done.ok
+    (story,) = opened(emulator).stories
+    assert story.content is not None
+    assert story.content.json()["theirs"] is True
+    assert story.text == "The lake was frozen.\nSo"
+    assert story.card.json()["textPreview"] == "The lake was frozen.\nSo"
+    assert done.writing.text == "The lake was frozen.\nSo" + done.completion.text
+    card, content = done.writing.packed(now=1000 * NOW)  # to be stored as a story of its own
+    converse(logged_in(create_story(card, content, KEY)), emulator)
+    assert {each.text for each in opened(emulator).stories} == {story.text, done.writing.text}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("number", [0, 1], ids=["content", "card"])
+def test_a_fault_while_storing_loses_neither_the_old_text_nor_the_new(fault: str, number: int) -> None:
+    emulator, _, library = stored()
+    played = go_on(meeting(emulator, FAULTS[fault], number, method="PATCH"), library)
+    done = played.result
+    assert done.writing.text == "The lake was frozen.\nSo" + done.completion.text
+    (story,) = opened(emulator).stories
+    assert story.text in ("The lake was frozen.\nSo", done.writing.text)
+    if done.saved[0].outcome.ok:
+        assert story.text == done.writing.text
+
+
+def test_if_the_generation_fails_nothing_is_stored_and_what_came_is_told() -> None:
+    emulator, _, library = stored()
+    with pytest.raises(ServerError):
+        go_on(meeting(emulator, FAULTS["500"], *range(9), path="/ai/generate-stream"), library).result
+    with pytest.raises(NaiError):
+        go_on(meeting(emulator, lost, *range(9), path="/ai/generate-stream"), library).result
+    assert opened(emulator).stories[0].text == "The lake was frozen.\nSo"
+
+
+def test_a_story_that_did_not_open_does_not_go_on() -> None:
+    _, _, library = stored()
+    with pytest.raises(LocalProtocolError, match="have opened"):
+        continue_story(Story(library.stories[0].card, None), library.keystore, tokenizer=words, now=lambda: 0.0)
+
+
+@pytest.mark.parametrize(("model", "problem"), [("", "names no model"), ("glm-4-6", "no model that goes on")])
+def test_a_story_without_a_model_that_goes_on_with_texts_says_so(model: str, problem: str) -> None:
+    story = a_story()
+    story.settings.model = model
+    with pytest.raises(LocalProtocolError, match=problem):
+        continuation(story, tokenizer=ByteTokenizer(), tier=Tier.OPUS)
+    made = continuation(story, tokenizer=ByteTokenizer(), tier=Tier.OPUS, model="kayra-v1", max_length=5)
+    assert made.context.text.endswith("So")
