@@ -46,6 +46,10 @@ def words(_: Model) -> Tokenizer:
     return ByteTokenizer()
 
 
+def told(_: str) -> Tokenizer:
+    return ByteTokenizer()
+
+
 def a_story(older: bool = False) -> Writing:
     story = Writing.new("Swans", now=1000 * NOW, model=Model.KAYRA, older=older)
     story.memory = "Swans are white."
@@ -56,7 +60,7 @@ def a_story(older: bool = False) -> Writing:
 
 def stored(older: bool = False, **options: Any) -> tuple[Emulator, Account, Library]:
     """An emulator that has that story, and nothing else."""
-    emulator, owner = an_emulator(tokenizers=lambda _: ByteTokenizer(), **options)
+    emulator, owner = an_emulator(tokenizers=told, **options)
     owner.storage.clear(("stories", "storycontent"))
     card, content = a_story(older).packed(now=1000 * NOW)
     converse(logged_in(create_story(card, content, KEY)), emulator)
@@ -68,8 +72,8 @@ def opened(app: App) -> Library:
 
 
 def go_on(app: App, library: Library, **options: Any) -> Played[Any, Continued]:
-    told: dict[str, Any] = {"tokenizer": words, "now": lambda: NOW + 60, "max_length": 12, **options}
-    return converse(logged_in(continue_story(library.stories[0], library.keystore, **told)), app)
+    given: dict[str, Any] = {"tokenizer": words, "now": lambda: NOW + 60, "max_length": 12, **options}
+    return converse(logged_in(continue_story(library.stories[0], library.keystore, **given)), app)
 
 
 def asked(played: Played[Any, Any]) -> dict[str, Any]:
@@ -213,9 +217,9 @@ def test_a_fault_while_storing_loses_neither_the_old_text_nor_the_new(fault: str
 def test_if_the_generation_fails_nothing_is_stored_and_what_came_is_told() -> None:
     emulator, _, library = stored()
     with pytest.raises(ServerError):
-        go_on(meeting(emulator, FAULTS["500"], *range(9), path="/ai/generate-stream"), library).result
+        _ = go_on(meeting(emulator, FAULTS["500"], *range(9), path="/ai/generate-stream"), library).result
     with pytest.raises(NaiError):
-        go_on(meeting(emulator, lost, *range(9), path="/ai/generate-stream"), library).result
+        _ = go_on(meeting(emulator, lost, *range(9), path="/ai/generate-stream"), library).result
     assert opened(emulator).stories[0].text == "The lake was frozen.\nSo"
 
 
