@@ -14,11 +14,13 @@ from .emulate import emulate
 from .generate import generate
 from .keys import MORE, access_key, access_token
 from .library import library
+from .lorebook import lorebook
 from .presets import presets
 from .record import record
 from .replay import replay
 from .restore import restore
 from .sanity import sanity_check
+from .story.group import story
 from .tokens import decode_packed, tokens
 
 __all__ = ["app"]
@@ -66,6 +68,8 @@ library.command()(backup)
 library.command()(verify)
 library.command()(restore)
 app.add_typer(library, name="library")
+app.add_typer(story, name="story")
+app.add_typer(lorebook, name="lorebook")
 app.add_typer(tokens, name="tokens")
 app.add_typer(presets, name="presets")
 

@@ -1,0 +1,125 @@
+"""``nai lorebook``: lorebooks, looked at and tried."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from nai_proto.codecs.box import write_json
+from nai_proto.errors import LocalProtocolError, RemoteProtocolError
+from nai_proto.story import EntryTrial, Lorebook, try_lorebook
+from nai_proto.story.files import FileKind, read_file
+
+from .. import files
+from .credentials import Email, UnsafePassword, Url
+from .failing import one_line
+from .showing import Json
+from .stories import printable
+from .story.given import found
+
+__all__ = ["lorebook"]
+
+lorebook = typer.Typer(help="Lorebooks.", no_args_is_help=True)
+
+_AROUND: Final = 20
+"""Characters that are shown on each side of a match."""
+
+
+@lorebook.callback()
+def _group() -> None: ...
+
+
+@lorebook.command("test")
+def try_keys(
+    which: Annotated[
+        str, typer.Argument(metavar="LOREBOOK", help="A .lorebook file, a card; or a story, by file, title or id.")
+    ],
+    text: Annotated[str | None, typer.Option(help="The text to be searched; a story's own if not given.")] = None,
+    file: Annotated[Path | None, typer.Option(help="Search this file instead; - reads stdin.")] = None,
+    email: Email = None,
+    unsafe_password: UnsafePassword = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Try a lorebook on a text: which entries it would activate, by which keys, and which keys are none, and why."""
+    with one_line("lorebook test"):
+        book, own = _book(which, url, email, unsafe_password)
+        given = _text(text, file)
+        searched = own if given is None else given
+        if searched is None:
+            raise LocalProtocolError("there is no text to be searched: give --text or --file")
+        trials = try_lorebook(book, searched)
+    if as_json:
+        typer.echo(write_json([_told(trial) for trial in trials]))
+        return
+    table = Table("", "entry", "key", "where")
+    for trial in trials:
+        for row in _rows(trial, searched):
+            table.add_row(*row, style="" if trial.active else "dim")
+    Console(highlight=False).print(table)
+    typer.echo(f"{sum(trial.active for trial in trials)} of {len(trials)} entries active")
+
+
+def _book(which: str, url: str | None, email: str | None, unsafe_password: str | None) -> tuple[Lorebook, str | None]:
+    """The lorebook, and the text of the story that it is in."""
+    path = Path(which)
+    if path.is_file():
+        found_file = read_file(files.read(path), where=str(path))
+        if found_file.kind is FileKind.LOREBOOK:
+            return Lorebook(found_file.document), None
+    story = found(which, url, email, unsafe_password).story
+    return Lorebook(story.fields.get("lorebook") or {}), story.text
+
+
+def _text(text: str | None, file: Path | None) -> str | None:
+    if text is not None and file is not None:
+        raise LocalProtocolError("give --text or --file, not both")
+    if file is None:
+        return text
+    data = sys.stdin.buffer.read() if file == Path("-") else files.read(file)
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        problem = f"{file} is not UTF-8 (at byte {error.start})"
+    raise RemoteProtocolError(problem)
+
+
+def _rows(trial: EntryTrial, text: str) -> list[tuple[str, Text, Text, Text]]:
+    mark = "✓" if trial.active else "·"
+    name = Text(printable(trial.entry.display_name or trial.entry.id or "—"))
+    state = "always on" if trial.entry.force_activation else "" if trial.enabled else "off"
+    rows = [(mark, name, Text(""), Text(state))] if state or not trial.keys else []
+    for key in trial.keys:
+        match = key.found.match
+        where = key.found.problem or "—" if match is None else f"{match.start}: {_shown(text, match.start, match.end)}"
+        rows.append((mark, name, Text(printable(key.key.text)), Text(where)))
+        mark, name = "", Text("")
+    return rows
+
+
+def _shown(text: str, start: int, end: int) -> str:
+    before, after = text[max(start - _AROUND, 0) : start], text[end : end + _AROUND]
+    return printable(f"{before}[{text[start:end]}]{after}")
+
+
+def _told(trial: EntryTrial) -> dict[str, object]:
+    return {
+        "id": trial.entry.id,
+        "name": trial.entry.display_name,
+        "enabled": trial.enabled,
+        "active": trial.active,
+        "keys": [
+            {
+                "key": key.key.text,
+                "match": None if key.found.match is None else [key.found.match.start, key.found.match.end],
+                "problem": key.found.problem,
+            }
+            for key in trial.keys
+        ],
+    }

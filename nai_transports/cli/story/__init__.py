@@ -1,0 +1,1 @@
+"""``nai story``, each command a screen of its own."""

@@ -1,0 +1,102 @@
+"""``nai story export``: a story as a file, to be read or to be brought elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from collections.abc import Callable
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nai_proto.codecs.box import write_json
+from nai_proto.errors import LocalProtocolError
+from nai_proto.library.file_names import safe_name
+from nai_proto.story import Story
+from nai_proto.story.book import Book, book_of, to_epub, to_html, to_markdown
+from nai_proto.story.files import Scenario, story_file
+
+from ... import files
+from ..credentials import Email, UnsafePassword, Url
+from ..failing import one_line
+from .given import Which, found, now
+
+__all__ = ["Form", "export"]
+
+
+class Form(StrEnum):
+    """What a story can be written as; also the ending of the file's name."""
+
+    MARKDOWN = "md"
+    TEXT = "txt"
+    HTML = "html"
+    EPUB = "epub"
+    STORY = "story"
+    SCENARIO = "scenario"
+
+
+def export(
+    story: Which,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file; - for stdout. Named after the story if not given.")
+    ] = None,
+    form: Annotated[
+        Form | None, typer.Option("--format", help="What to write; the ending of --output, or md, if not given.")
+    ] = None,
+    author: Annotated[str, typer.Option(help="Who wrote it.")] = "",
+    language: Annotated[str, typer.Option(help="Its language, for HTML and EPUB.")] = "en",
+    origins: Annotated[bool, typer.Option("--origins", help="Mark in HTML who wrote what.")] = False,
+    chapters: Annotated[bool, typer.Option(help="Take lines that look like headings for headings.")] = True,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that holds something else.")] = False,
+    email: Email = None,
+    unsafe_password: UnsafePassword = None,
+    url: Url = None,
+) -> None:
+    """Write a story as Markdown, plain text, HTML or EPUB, or as a file that the website reads."""
+    with one_line("story export"):
+        wanted = form or _by_name(output)
+        told = found(story, url, email, unsafe_password).story
+        book = partial(book_of, told, author=author, language=language, chapters=chapters)
+        data = _made(wanted, told, book, author, origins)
+        if output == Path("-"):
+            sys.stdout.buffer.write(data)
+            return
+        path = output or Path(f"{safe_name(told.title or 'story')}.{wanted}")
+        if path.exists() and not overwrite and files.read(path) != data:
+            raise LocalProtocolError(f"{path} holds something else, and is kept (--overwrite replaces it)")
+        files.write(path, data)
+    typer.echo(f"{path}: {len(data):,} bytes")
+
+
+def _by_name(output: Path | None) -> Form:
+    if output is None or output == Path("-"):
+        return Form.MARKDOWN
+    ending = output.suffix.lower().removeprefix(".")
+    if ending in [*Form]:
+        return Form(ending)
+    raise LocalProtocolError(f"{output}: what it should be is not clear; --format is one of {', '.join(Form)}")
+
+
+def _made(wanted: Form, story: Story, book: Callable[[], Book], author: str, origins: bool) -> bytes:
+    match wanted:
+        case Form.MARKDOWN:
+            return to_markdown(book())
+        case Form.TEXT:
+            return story.text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode() + b"\n"
+        case Form.HTML:
+            return to_html(book(), origins=origins)
+        case Form.EPUB:
+            return to_epub(book(), identifier=_identifier(story), modified=now() // 1000)
+        case Form.STORY:
+            return story_file(*map(write_json, story.packed(now=now())))
+        case Form.SCENARIO:
+            return Scenario.of(story, author=author).dumps()
+
+
+def _identifier(story: Story) -> str:
+    """The same one for each edition of a story: of its id, or of its title where it has none."""
+    known = story.card.get("id")
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"story:{known if isinstance(known, str) and known else story.title}").urn

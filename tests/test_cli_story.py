@@ -1,0 +1,306 @@
+"""``nai story`` and ``nai lorebook``: a story in an account or in a file, looked into, taken away, and gone on with."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from nai_proto.codecs.box import write_json
+from nai_proto.emulator import Account
+from nai_proto.exchange.session import Session
+from nai_proto.library import create_story, open_library
+from nai_proto.story import Lorebook, Origin, Story
+from nai_proto.story.files import Scenario, read_file, read_story_file, story_file
+from nai_proto.testing import converse
+from nai_transports.cli.app import app
+from nai_transports.cli.story.tree import drawn
+from nai_transports.httpx import Client
+from nai_transports.serve import serving
+from tests.support import EMAIL, PASSWORD, ByteTokenizer, an_emulator, logged_in
+from tests.test_continue_story import KEY, told
+
+NOW = 1_700_000_000_000
+ENTRIES = [
+    {"id": "1", "displayName": "Swans", "text": "Swans are white.", "keys": ["swan", "/ducks?/i"]},
+    {"id": "2", "displayName": "Broken", "text": "Never.", "keys": ["/(/"]},
+    {"id": "3", "displayName": "Always", "text": "It is cold.", "keys": [], "forceActivation": True},
+    {"id": "4", "displayName": "Off", "text": "Never.", "keys": ["lake"], "enabled": False},
+]
+
+
+def a_story(title: str = "Swans", older: bool = False) -> Story:
+    story = Story.new(title, now=NOW, older=older)
+    story.memory = "The ${hero[Mira]} is brave."
+    story.settings.fields["trimResponses"] = False
+    story.fields["lorebook"]["entries"] = ENTRIES
+    story.append("Chapter 1\nThe lake was frozen.", now=NOW, origin=Origin.PROMPT)
+    story.append(" A Swan slept.", now=NOW + 60_000, origin=Origin.AI)
+    story.retry(" A swan sang.", now=NOW + 120_000)
+    return story
+
+
+@pytest.fixture
+def owner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    """The owner of an account that has that story among others."""
+    emulator, owner = an_emulator(tokenizers=told)
+    converse(logged_in(create_story(*a_story().packed(now=NOW), KEY)), emulator)
+    for module in ("going_on", "context"):
+        monkeypatch.setattr(f"nai_transports.cli.story.{module}.load", lambda _: ByteTokenizer())
+    with serving(emulator) as url:
+        for name, value in {"NAI_URL": url, "NAI_EMAIL": EMAIL, "NAI_PASSWORD": PASSWORD}.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("COLUMNS", "200")
+        yield owner
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same story in a file; whatever is written goes beside it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    path = tmp_path / "swans.story"
+    path.write_bytes(story_file(*map(write_json, a_story().packed(now=NOW))))
+    return path
+
+
+def nai(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def failing(*arguments: object) -> str:
+    """The one line that a command failed with."""
+    done = nai(*arguments)
+    assert done.exit_code == 1, done.output
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    return line
+
+
+# ---- show
+
+
+@pytest.mark.usefixtures("owner")
+def test_a_story_of_the_account_is_shown() -> None:
+    done = nai("story", "show", "Swans")
+    assert (done.exit_code, done.stderr) == (0, "")
+    for shown in (
+        "Swans",
+        "kayra-v1",
+        "nodes of history  4",
+        "branches          2",
+        "The lake was frozen. A swan sang.",
+    ):
+        assert shown in done.stdout
+    assert nai("story", "show", "Swans", "--text").stdout == "Chapter 1\nThe lake was frozen. A swan sang.\n"
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["newer", "older"])
+def test_a_story_in_a_file_is_shown_without_an_account(file: Path, older: bool) -> None:
+    file.write_bytes(story_file(*map(write_json, a_story(older=older).packed(now=NOW))))
+    facts = json.loads(nai("story", "show", file, "--json").stdout)
+    assert facts["format"] == ("story" if older else "document")
+    assert facts["text"] == "Chapter 1\nThe lake was frozen. A swan sang."
+    assert (facts["nodes_of_history"], facts["branches"], facts["lorebook_entries"]) == (4, 2, 4)
+
+
+def test_a_scenario_is_shown_as_the_story_that_it_begins(file: Path) -> None:
+    path = file.with_suffix(".scenario")
+    path.write_bytes(Scenario.of(a_story()).changed(prompt="${hero} woke.").dumps())
+    assert nai("story", "show", path, "--text").stdout == "Mira woke.\n"
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        (None, "cannot be read"),
+        (b"?", "a JSON object in UTF-8 was expected"),
+        (b'{"lorebookVersion": 1, "entries": []}', "lorebook"),
+    ],
+    ids=["none", "no JSON", "another"],
+)
+def test_a_file_that_is_no_story_is_one_clear_line(file: Path, written: bytes | None, problem: str) -> None:
+    path = file.with_name("other.story")
+    if written is not None:
+        path.write_bytes(written)
+    line = failing("story", "show", path)
+    assert line.startswith("nai story show: ")
+    assert problem in line
+    assert "other.story" in line
+
+
+@pytest.mark.usefixtures("owner")
+def test_a_story_that_there_is_not_is_one_clear_line() -> None:
+    assert "no story is called 'Ducks'" in failing("story", "show", "Ducks")
+
+
+def test_a_damaged_text_is_one_clear_line(file: Path) -> None:
+    card, content = a_story().packed(now=NOW)
+    file.write_bytes(story_file(write_json(card), write_json({**content, "document": "1BQA"})))
+    for command in (["show"], ["tree"], ["export", "-o", "-"]):
+        assert "story" in failing("story", command[0], file, *command[1:])
+
+
+# ---- tree
+
+
+def test_the_history_is_drawn_as_a_tree(file: Path) -> None:
+    lines = nai("story", "tree", file).stdout.splitlines()
+    assert [line[0] for line in lines] == ["○", "○", "├", "●"]
+    assert "Chapter 1\\nThe lake was frozen." in lines[1]
+    assert "A Swan slept." in lines[2]
+    assert "2023-11-14 22:15" in lines[3]
+    document = json.loads(nai("story", "tree", file, "--json").stdout)
+    assert [node["origin"] for node in document["nodes"]] == ["root", "prompt", "ai", "ai"]
+    assert document["current"] == document["nodes"][-1]["id"]
+
+
+def test_a_long_history_is_drawn_without_growing_to_the_right() -> None:
+    story = Story.new("Long", now=NOW)
+    for number in range(300):
+        story.append(f" {number}", now=NOW)
+    story.undo()
+    story.append(" other", now=NOW)
+    lines = list(drawn(story.history, 20))
+    assert len(lines) == 302
+    assert max(map(len, lines)) < 80
+    assert lines[-2].startswith("├─○")
+    assert lines[-1].startswith("●")
+
+
+# ---- export
+
+
+@pytest.mark.parametrize("form", ["md", "txt", "html", "epub", "story", "scenario"])
+def test_a_story_is_exported_by_the_name_of_the_file(file: Path, form: str) -> None:
+    path = file.with_name(f"out.{form}")
+    done = nai("story", "export", file, "-o", path, "--author", "Ana")
+    assert done.exit_code == 0, done.stderr
+    data = path.read_bytes()
+    if form == "epub":
+        with zipfile.ZipFile(path) as archive:
+            data = b"".join(archive.read(name) for name in archive.namelist())
+    text = "A swan sang."
+    if form == "story":
+        assert Story.of(*read_story_file(data)).text.endswith(text)
+    elif form == "scenario":
+        assert read_file(data).kind == "scenario"
+        assert Scenario.loads(data).prompt.endswith(text)
+    else:
+        assert text in data.decode()
+        assert ("Ana" in data.decode()) is (form != "txt")
+
+
+def test_a_story_is_exported_as_markdown_named_after_it(file: Path) -> None:
+    assert nai("story", "export", file).exit_code == 0
+    assert (file.parent / "Swans.md").read_text("utf-8").startswith("# Swans\n\n## Chapter 1\n")
+    assert nai("story", "export", file, "-o", "-", "--format", "txt").stdout == a_story().text + "\n"
+
+
+def test_an_export_replaces_nothing_unless_it_is_told_to(file: Path) -> None:
+    path = file.with_name("out.md")
+    path.write_text("mine")
+    assert "--overwrite" in failing("story", "export", file, "-o", path)
+    assert path.read_text() == "mine"
+    assert nai("story", "export", file, "-o", path, "--overwrite").exit_code == 0
+    assert nai("story", "export", file, "-o", path).exit_code == 0  # it holds that already
+    assert "--format is one of md, txt" in failing("story", "export", file, "-o", "out.docx")
+
+
+# ---- context
+
+
+@pytest.mark.usefixtures("owner")
+def test_the_context_is_a_table_that_says_why() -> None:
+    done = nai("story", "context", "Swans", "--answer", "hero=Ana", "--max-length", "20")
+    assert (done.exit_code, done.stderr) == (0, "")
+    rows = {
+        name: next(line for line in done.stdout.splitlines() if name in line) for name in ("Swans", "Broken", "Always")
+    }
+    assert "✓" in rows["Swans"]
+    assert "swan" in rows["Swans"]
+    assert "·" in rows["Broken"]
+    assert "✓" in rows["Always"]
+    whole = nai("story", "context", "Swans", "--answer", "hero=Ana", "--text").stdout
+    assert whole.startswith("The Ana is brave.\n")
+    assert "Swans are white.\n" in whole
+    assert whole.endswith("The lake was frozen. A swan sang.\n")
+
+
+@pytest.mark.usefixtures("owner")
+def test_a_small_context_leaves_out_what_has_no_room() -> None:
+    document = json.loads(nai("story", "context", "Swans", "--size", "30", "--json").stdout)
+    assert document["tokens"] <= document["size"] == 30
+    story = next(row for row in document["rows"] if row["kind"] == "story")
+    assert story["trimmed"] or not story["included"]
+
+
+@pytest.mark.usefixtures("owner")
+def test_a_context_needs_a_tier_and_answers_need_a_key() -> None:
+    assert "no tier is called 'gold'" in failing("story", "context", "Swans", "--tier", "gold")
+    assert "--answer is KEY=TEXT" in failing("story", "context", "Swans", "--answer", "x")
+
+
+# ---- continue
+
+
+def texts(owner: Account) -> dict[str, str | None]:
+    """What the account's stories say now."""
+    with Client(Session.at(os.environ["NAI_URL"])) as client:
+        return {story.title: story.text for story in client.run(open_library(EMAIL, PASSWORD)).stories}
+
+
+def test_a_story_goes_on_and_is_stored(owner: Account) -> None:
+    before = texts(owner)["Swans"]
+    done = nai("story", "continue", "Swans", "--max-length", "15")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert texts(owner)["Swans"] == (before or "") + done.stdout.removesuffix("\n")
+
+
+def test_a_story_goes_on_without_being_stored(owner: Account) -> None:
+    before = texts(owner)
+    document = json.loads(nai("story", "continue", "Swans", "--max-length", "15", "--no-store", "--json").stdout)
+    assert document["text"]
+    assert document["stored"] == {}
+    assert texts(owner) == before
+
+
+def test_a_file_does_not_go_on(file: Path) -> None:
+    assert "nai generate" in failing("story", "continue", file)
+
+
+# ---- lorebooks
+
+
+def test_a_lorebook_is_tried_on_a_text(file: Path) -> None:
+    path = file.with_name("book.lorebook")
+    path.write_bytes(Lorebook({**Lorebook.new().data, "entries": ENTRIES}).write())
+    done = nai("lorebook", "test", path, "--text", "Two DUCKS on the lake")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "[DUCKS]" in done.stdout
+    assert "2 of 4 entries active" in done.stdout
+    document = json.loads(nai("lorebook", "test", path, "--text", "Two DUCKS on the lake", "--json").stdout)
+    assert [entry["active"] for entry in document] == [True, False, True, False]
+    assert document[0]["keys"][1] == {"key": "/ducks?/i", "match": [4, 9], "problem": None}
+    assert document[1]["keys"][0]["problem"]
+    assert "--text or --file" in failing("lorebook", "test", path)
+
+
+def test_a_story_s_own_lorebook_is_tried_on_its_own_text(file: Path) -> None:
+    done = nai("lorebook", "test", file)
+    assert "A [swan] sang." in done.stdout
+    other = file.with_name("text.txt")
+    other.write_text("no bird")
+    assert "1 of 4 entries active" in nai("lorebook", "test", file, "--file", other).stdout
+    other.write_bytes(b"\xff")
+    assert "is not UTF-8" in failing("lorebook", "test", file, "--file", other)
+
+
+def test_the_group_has_a_word_for_each_of_its_commands() -> None:
+    shown = nai("story", "--help").stdout
+    assert all(name in shown for name in ("show", "tree", "export", "context", "continue"))
