@@ -22,8 +22,8 @@ from nai_transports.cli.app import app
 from nai_transports.cli.story.tree import drawn
 from nai_transports.httpx import Client
 from nai_transports.serve import serving
-from tests.support import EMAIL, PASSWORD, ByteTokenizer, an_emulator, logged_in
-from tests.test_continue_story import KEY, told
+from tests.support import EMAIL, PASSWORD, an_emulator, logged_in
+from tests.test_continue_story import KEY, told, words
 
 NOW = 1_700_000_000_000
 ENTRIES = [
@@ -51,7 +51,7 @@ def owner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     emulator, owner = an_emulator(tokenizers=told)
     converse(logged_in(create_story(*a_story().packed(now=NOW), KEY)), emulator)
     for module in ("going_on", "context"):
-        monkeypatch.setattr(f"nai_transports.cli.story.{module}.load", lambda _: ByteTokenizer())
+        monkeypatch.setattr(f"nai_transports.cli.story.{module}.load", words)
     with serving(emulator) as url:
         for name, value in {"NAI_URL": url, "NAI_EMAIL": EMAIL, "NAI_PASSWORD": PASSWORD}.items():
             monkeypatch.setenv(name, value)

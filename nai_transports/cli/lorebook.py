@@ -95,6 +95,7 @@ def _rows(trial: EntryTrial, text: str) -> list[tuple[str, Text, Text, Text]]:
     name = Text(printable(trial.entry.display_name or trial.entry.id or "—"))
     state = "always on" if trial.entry.force_activation else "" if trial.enabled else "off"
     rows = [(mark, name, Text(""), Text(state))] if state or not trial.keys else []
+    mark, name = ("", Text("")) if rows else (mark, name)
     for key in trial.keys:
         match = key.found.match
         where = key.found.problem or "—" if match is None else f"{match.start}: {_shown(text, match.start, match.end)}"
