@@ -243,6 +243,10 @@ class DocumentText:
         """As `Text.history`."""
         return self._history.shown()
 
+    def has(self, node: int) -> bool:
+        """As `Text.has`."""
+        return node in self._history
+
     def parent(self, node: int) -> int | None:
         """As `Text.parent`."""
         return self._history.parent(node)

@@ -195,6 +195,10 @@ class BlockText:
         """As `Text.history`."""
         return History({number: self._node(number) for number in range(len(self._blocks))}, 0, self.current)
 
+    def has(self, node: int) -> bool:
+        """As `Text.has`."""
+        return 0 <= node < len(self._blocks)
+
     def parent(self, node: int) -> int | None:
         """As `Text.parent`."""
         parent = self._parent(node) if 0 <= node < len(self._blocks) else _ROOT
