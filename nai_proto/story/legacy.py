@@ -179,8 +179,8 @@ class BlockText:
 
     def _editable(self) -> int:
         """The current block. Raises Damaged."""
-        if self.current is None or not 0 <= self.current < len(self._blocks):
-            raise damaged("the current block is not there, so there can be none behind it", "missing node")
+        if self.current is None or not self.has(self.current):
+            raise damaged("the current node is not there", "missing node")
         if self._bad:
             raise Damaged("story: it has fragments without a text, which would be lost", category="bad fragment")
         return self.current
@@ -201,10 +201,7 @@ class BlockText:
 
     def parent(self, node: int) -> int | None:
         """As `Text.parent`."""
-        parent = self._parent(node) if 0 <= node < len(self._blocks) else _ROOT
-        if parent is not None and not 0 <= parent < len(self._blocks):
-            raise damaged("a block is not there", "missing node")
-        return parent
+        return self._parent(node)
 
     def onward(self, node: int) -> int | None:
         """As `Text.onward`: the last one."""
@@ -271,6 +268,8 @@ class BlockText:
     # ---- a block's fields
 
     def _block(self, number: int) -> _Block:
+        if not self.has(number):
+            raise damaged("a block is not there", "missing node")
         block = self._blocks[number]
         return cast("_Block", block) if isinstance(block, dict) else {}
 

@@ -324,8 +324,8 @@ class Story:
 
     def _here(self) -> int:
         current = self._text.current
-        if current is None:
-            raise Damaged("story history: it does not say where it is", category="missing node")
+        if current is None or not self._text.has(current):
+            raise Damaged("story history: the current node is not there", category="missing node")
         return current
 
     # ---- beside the text
