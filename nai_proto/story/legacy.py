@@ -97,28 +97,28 @@ class BlockText:
 
     def sections(self) -> list[Section]:
         """As `Text.sections`: the lines."""
-        lines: list[tuple[str, list[Span]]] = [("", [])]
-        for data, raw in self._halves_joined():
-            code = raw.get("origin")
+        if not self.text():
+            return []
+        spans: list[list[Span]] = [[]]
+        for data, code in self._halves_joined():
             for number, piece in enumerate(data.split("\n")):
                 if number:
-                    lines.append(("", []))
-                text, spans = lines[-1]
+                    spans.append([])
+                line, at = spans[-1], spans[-1][-1].end if spans[-1] else 0
                 if piece:
-                    code = code if isinstance(code, str) else ""
-                    spans.append(Span(len(text), len(text) + len(piece), Origin.of(code), code))
-                    lines[-1] = text + piece, spans
-        return [Section(text, tuple(spans)) for text, spans in lines] if self.text() else []
+                    start = line.pop().start if line and line[-1].code == code else at
+                    line.append(Span(start, at + len(piece), Origin.of(code), code))
+        return [Section(text, tuple(line)) for text, line in zip(self.text().split("\n"), spans, strict=True)]
 
-    def _halves_joined(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The pieces; a character whose halves are in two of them is in the second."""
-        left = ""
+    def _halves_joined(self) -> Iterator[tuple[str, str]]:
+        """The pieces and who wrote them; a character whose halves are in two of them is in the second."""
+        left = code = ""
         for data, _, raw in self._now:
             text = whole(left + data)
             left = text[-1] if text and "\ud800" <= text[-1] <= "\udbff" else ""
-            yield text[: len(text) - len(left)], raw
-        if left:
-            yield left, {}
+            code = raw["origin"] if isinstance(raw.get("origin"), str) else ""
+            yield text[: len(text) - len(left)], code
+        yield left, code
 
     def pending(self) -> str | None:
         """As `Text.pending`: there never are any."""
