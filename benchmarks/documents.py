@@ -18,7 +18,7 @@ from nai_proto.codecs.msgpackr import DOCUMENT_WRAPPERS, UNDEFINED, Map, Set, Ti
 from .data import WORDS
 from .report import Effort, Report, peer, timed
 
-__all__ = ["measure"]
+__all__ = ["measure", "peer_reader"]
 
 _FLOOR: Final = "msgspec, plain"
 _PEER: Final = "msgpack, plain"
@@ -85,7 +85,7 @@ def _plain(value: Value) -> Any:
             return None if value is UNDEFINED else value
 
 
-def _peer_reader(module: Any) -> Callable[[bytes], Any]:
+def peer_reader(module: Any) -> Callable[[bytes], Any]:
     """The peer's reader, told of the wrappers; a new one each time, as it keeps the records of the last document."""
 
     def unpack(_class: type, _unpacker: Any, _data: object, _at: int, _size: int) -> None:
@@ -130,7 +130,7 @@ def measure(effort: Effort) -> Report:
             opening[_PEER] = partial(msgpack.unpackb, floor, strict_map_key=False)
             packing[_PEER] = partial(msgpack.packb, plain)
         if reader:
-            read = _peer_reader(reader)
+            read = peer_reader(reader)
             assert set(read(data)) == set(plain)
             opening[_READER] = partial(read, data)
         for case, ours, subjects, at_most in (

@@ -23,6 +23,7 @@ SUBJECTS = {
     "objects": {"secretbox + zlib + msgspec, unchecked", "open_objects", "seal_object"},
     "pictures": {"limit: grow + msgspec", "frames", "zipfile", "unzip"},
     "sse": {"limit: split + msgspec typed", "TokenReader", "Call"},
+    "stories": {"unpackb + packb", "open", "open, edit, pack"},
     "streams": {"raw socket, by hand", "asyncio", "trio", "plain httpx, not parsed", "httpx"},
     "tokens": {"struct", "array", "pack", "unpack"},
 }

@@ -73,6 +73,10 @@ class Text(Protocol):
         """All nodes."""
         ...
 
+    def has(self, node: int) -> bool:
+        """Is there such a node?"""
+        ...
+
     def parent(self, node: int) -> int | None:
         """The node before; None for the root."""
         ...

@@ -114,12 +114,16 @@ class DocumentText:
 
     def settle(self, now: int) -> None:
         """As `Text.settle`."""
-        if _waiting(self._dirty):
-            self._check_history()
-            changes = cast("Map", self._dirty)
-            self._ring.apply(_not_done(self._ring, changes), Work())
-            self._dirty = Map()
+        if not _waiting(self._dirty):
+            return
+        self._check_history()
+        missing = _not_done(self._ring, self._dirty)
+        changes = missing if self._sound() else cast("Map", self._dirty)  # what is shown may be in a node, or may not
+        self._ring.apply(missing, Work())
+        self._dirty = Map()
+        if changes.pairs:
             self._add(changes, UNDEFINED, now)
+        self._touch()
 
     # ---- edits
 
@@ -159,7 +163,7 @@ class DocumentText:
 
     def _check_history(self) -> None:
         if self._history.current not in self._history:
-            raise damaged("the current node is not there, so there can be none behind it", "missing node")
+            raise damaged("the current node is not there", "missing node")
 
     def _check_editable(self) -> None:
         self._check_history()
@@ -242,6 +246,10 @@ class DocumentText:
     def history(self) -> History:
         """As `Text.history`."""
         return self._history.shown()
+
+    def has(self, node: int) -> bool:
+        """As `Text.has`."""
+        return node in self._history
 
     def parent(self, node: int) -> int | None:
         """As `Text.parent`."""

@@ -48,24 +48,27 @@ class DocumentHistory:
     def __contains__(self, id: object) -> bool:  # noqa: A002
         return id in self._nodes
 
-    def parent(self, id: int) -> int | None:  # noqa: A002
-        """Of a node; None for the root. Raises Damaged where it is not there."""
-        if id not in self._nodes:
+    def _at(self, id_: int) -> _Fields:
+        if id_ not in self._nodes:
             raise damaged("a node is not there", "missing node")
-        return _id(self._nodes[id].get("parent"))
+        return self._nodes[id_]
+
+    def parent(self, id: int) -> int | None:  # noqa: A002
+        """Of a node; None for the root. Like all of these raises Damaged where there is no such node."""
+        return _id(self._at(id).get("parent"))
 
     def children(self, id: int) -> tuple[int, ...]:  # noqa: A002
-        """Of a node, as far as they are nodes."""
-        found = self._nodes[id].get("children")
+        """Of a node, also those that are not there."""
+        found = self._at(id).get("children")
         return tuple(child for child in found.items if type(child) is int) if isinstance(found, Set) else ()
 
     def changes(self, id: int) -> Value:  # noqa: A002
         """Of a node."""
-        return self._nodes[id].get("changes")
+        return self._at(id).get("changes")
 
     def onward(self, id: int) -> int | None:  # noqa: A002
         """Where redo leads to: the child that was chosen, else the last one."""
-        children, route = self.children(id), self._nodes[id].get("route")
+        children, route = self.children(id), self._at(id).get("route")
         if type(route) is int and route in children:
             return route
         return children[-1] if children else None
@@ -79,10 +82,8 @@ class DocumentHistory:
 
     def add(self, id: int, changes: Map, now: int, position: Value) -> None:  # noqa: A002
         """Another child of the current node, which then is the current one."""
-        parent = self.current
-        if parent is None or parent not in self._nodes:
-            raise damaged("the current node is not there", "missing node")
-        fields = self._nodes[parent]
+        parent = cast("int", self.current)
+        fields = self._at(parent)
         children = fields.get("children")
         items = children.items if isinstance(children, Set) else ()
         self._nodes[parent] = {**fields, "children": Set((*items, id))}

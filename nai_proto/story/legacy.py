@@ -97,28 +97,28 @@ class BlockText:
 
     def sections(self) -> list[Section]:
         """As `Text.sections`: the lines."""
-        lines: list[tuple[str, list[Span]]] = [("", [])]
-        for data, raw in self._halves_joined():
-            code = raw.get("origin")
+        if not self.text():
+            return []
+        spans: list[list[Span]] = [[]]
+        for data, code in self._halves_joined():
             for number, piece in enumerate(data.split("\n")):
                 if number:
-                    lines.append(("", []))
-                text, spans = lines[-1]
+                    spans.append([])
+                line, at = spans[-1], spans[-1][-1].end if spans[-1] else 0
                 if piece:
-                    code = code if isinstance(code, str) else ""
-                    spans.append(Span(len(text), len(text) + len(piece), Origin.of(code), code))
-                    lines[-1] = text + piece, spans
-        return [Section(text, tuple(spans)) for text, spans in lines] if self.text() else []
+                    start = line.pop().start if line and line[-1].code == code else at
+                    line.append(Span(start, at + len(piece), Origin.of(code), code))
+        return [Section(text, tuple(line)) for text, line in zip(self.text().split("\n"), spans, strict=True)]
 
-    def _halves_joined(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The pieces; a character whose halves are in two of them is in the second."""
-        left = ""
+    def _halves_joined(self) -> Iterator[tuple[str, str]]:
+        """The pieces and who wrote them; a character whose halves are in two of them is in the second."""
+        left = code = ""
         for data, _, raw in self._now:
             text = whole(left + data)
             left = text[-1] if text and "\ud800" <= text[-1] <= "\udbff" else ""
-            yield text[: len(text) - len(left)], raw
-        if left:
-            yield left, {}
+            code = raw["origin"] if isinstance(raw.get("origin"), str) else ""
+            yield text[: len(text) - len(left)], code
+        yield left, code
 
     def pending(self) -> str | None:
         """As `Text.pending`: there never are any."""
@@ -179,8 +179,8 @@ class BlockText:
 
     def _editable(self) -> int:
         """The current block. Raises Damaged."""
-        if self.current is None or not 0 <= self.current < len(self._blocks):
-            raise damaged("the current block is not there, so there can be none behind it", "missing node")
+        if self.current is None or not self.has(self.current):
+            raise damaged("the current node is not there", "missing node")
         if self._bad:
             raise Damaged("story: it has fragments without a text, which would be lost", category="bad fragment")
         return self.current
@@ -195,12 +195,13 @@ class BlockText:
         """As `Text.history`."""
         return History({number: self._node(number) for number in range(len(self._blocks))}, 0, self.current)
 
+    def has(self, node: int) -> bool:
+        """As `Text.has`."""
+        return 0 <= node < len(self._blocks)
+
     def parent(self, node: int) -> int | None:
         """As `Text.parent`."""
-        parent = self._parent(node) if 0 <= node < len(self._blocks) else _ROOT
-        if parent is not None and not 0 <= parent < len(self._blocks):
-            raise damaged("a block is not there", "missing node")
-        return parent
+        return self._parent(node)
 
     def onward(self, node: int) -> int | None:
         """As `Text.onward`: the last one."""
@@ -267,6 +268,8 @@ class BlockText:
     # ---- a block's fields
 
     def _block(self, number: int) -> _Block:
+        if not self.has(number):
+            raise damaged("a block is not there", "missing node")
         block = self._blocks[number]
         return cast("_Block", block) if isinstance(block, dict) else {}
 

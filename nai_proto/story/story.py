@@ -273,23 +273,23 @@ class Story:
             LocalProtocolError: the current node is the root, or there are `pending` changes.
             Damaged: the history is torn, or what a node did does not fit the text.
         """
-        goal = self._text.parent(self._here())
-        if goal is None:
+        text, up = self._text, [self._here()]
+        while (before := text.parent(up[-1])) is not None and (len(up) == 1 or text.chained(up[-2])):
+            up.append(before)
+        if len(up) == 1:
             raise LocalProtocolError("there is nothing to undo")
-        node = self._here()
-        while self._text.chained(node) and (before := self._text.parent(goal)) is not None:
-            node, goal = goal, before
-        self.choose(goal)
+        self._go(up[:-1], [])
 
     def redo(self) -> None:
         """Goes to the node that was undone last, or chosen; else to the newest that follows. Raises as `undo`."""
-        goal = self._text.onward(self._here())
-        if goal is None:
+        text, down = self._text, list[int]()
+        at = text.onward(self._here())
+        while at is not None and (not down or text.chained(at)):
+            down.append(at)
+            at = text.onward(at)
+        if not down:
             raise LocalProtocolError("there is nothing to redo")
-        following = self._text.onward(goal)
-        while following is not None and self._text.chained(following):
-            goal, following = following, self._text.onward(following)
-        self.choose(goal)
+        self._go([], down)
 
     def choose(self, node: int) -> None:
         """Goes to any node; each step on the way costs what it changes.
@@ -298,32 +298,34 @@ class Story:
             LocalProtocolError: there is no such node, or there are `pending` changes.
             Damaged: as for `undo`. The story is where it was then.
         """
-        if node not in self.history:
+        if not self._text.has(node):
             raise LocalProtocolError(f"the history has no node {node}")
-        text, start = self._text, self._here()
-        up, down = way(start, node, text.parent)
-        if not up and not down:
-            return
+        self._go(*way(self._here(), node, self._text.parent))
+
+    def _go(self, up: list[int], down: list[int]) -> None:
+        """Undoes some nodes and does others, so that undo and redo lead back."""
+        text, gone, come = self._text, list[int](), list[int]()
         self._history = None
         try:
-            self._go(len(up), down)
+            for node in up:
+                text.back()
+                gone.append(node)
+            for node in down:
+                text.on(node)
+                come.append(node)
         except NaiError:
-            back, again = way(self._here(), start, text.parent)
-            self._go(len(back), again)
+            for _ in come:
+                text.back()
+            for node in reversed(gone):
+                text.on(node)
             raise
-        for child in (*up, *down):
-            text.lead(cast("int", text.parent(child)), child)
-
-    def _go(self, up: int, down: list[int]) -> None:
-        for _ in range(up):
-            self._text.back()
-        for child in down:
-            self._text.on(child)
+        for node in (*up, *down):
+            text.lead(cast("int", text.parent(node)), node)
 
     def _here(self) -> int:
         current = self._text.current
-        if current is None:
-            raise Damaged("story history: it does not say where it is", category="missing node")
+        if current is None or not self._text.has(current):
+            raise Damaged("story history: the current node is not there", category="missing node")
         return current
 
     # ---- beside the text

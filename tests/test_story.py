@@ -1,0 +1,634 @@
+"""Stories in both formats: what they show, what is written, what stays as it was (content §4, §5, §7)."""
+
+from __future__ import annotations
+
+import binascii
+import json
+import pathlib
+import subprocess
+from copy import deepcopy
+from typing import Any, cast
+
+import pytest
+
+from nai_proto.codecs.msgpackr import UNDEFINED, Map, Set, Timestamp, Wrapped, packb, unpackb
+from nai_proto.errors import LocalProtocolError, RemoteProtocolError
+from nai_proto.story import Kind, Origin, Section, Span, Story, characters_in, units_in
+from nai_proto.text import BanList, BiasGroup, Preset
+from nai_proto.text.models import Model
+from tests.test_msgpackr import node_with_msgpackr
+
+DATA = pathlib.Path(__file__).parent / "data"
+VECTORS: list[dict[str, Any]] = json.loads((DATA / "msgpackr_vectors.json").read_bytes())["vectors"]
+DOCUMENTS = {vector["id"].partition("/")[2]: vector for vector in VECTORS if "document" in vector}
+NOW = 1_720_000_000_000
+CARD = {"storyMetadataVersion": 1, "title": "T", "lastUpdatedAt": 5, "unknown": [1.0]}
+
+each_document = pytest.mark.parametrize("name", DOCUMENTS)
+both = pytest.mark.parametrize("older", [False, True], ids=["document", "older"])
+
+
+def vector(name: str) -> Story:
+    content: dict[str, Any] = {
+        "storyContentVersion": 6,
+        "document": DOCUMENTS[name]["base64"],
+        "lorebook": {"entries": []},
+    }
+    return Story.of(CARD, content)
+
+
+def fields(story: Story) -> dict[str, Any]:
+    """What its packed document holds."""
+    packed = story.packed(now=NOW)[1]["document"]
+    return cast("dict[str, Any]", cast("Any", unpackb(binascii.a2b_base64(packed))).value)
+
+
+def told(story: Story) -> list[list[tuple[str, str]]]:
+    """Each section as pieces of text with their origins."""
+    return [[(section.text[a.start : a.end], a.origin.value) for a in section.origins] for section in story.sections]
+
+
+# ---- the vectors
+
+
+@each_document
+def test_text_order_and_history_of_a_document_are_those_of_the_vector(name: str) -> None:
+    story, facts = vector(name), DOCUMENTS[name]["document"]
+    assert story.has_document
+    assert story.text == facts["text"]
+    assert [section.id for section in story.sections] == facts["order"]
+    assert "\n".join(section.text for section in story.sections) == facts["text"]
+    assert [node.id for node in story.history.path()] == facts.get("path_root_to_current", [])
+    assert story.pending == facts.get("text_with_pending")
+
+
+@each_document
+def test_each_node_of_a_document_has_the_text_of_the_vector(name: str) -> None:
+    story, facts = vector(name), DOCUMENTS[name]["document"]
+    start = story.current
+    for node, text in facts.get("node_texts", {}).items():
+        story.choose(int(node))
+        assert (story.text, story.current) == (text, int(node))
+        assert Story.of(*story.packed(now=NOW)).text == text
+    if facts.get("node_texts"):
+        story.choose(start or 0)
+        assert story.text == facts["text"]
+
+
+@each_document
+def test_a_story_that_was_only_read_is_what_it_was(name: str) -> None:
+    story = vector(name)
+    assert story.text is not None
+    assert story.history is not None
+    assert story.packed(now=NOW) == story.original
+    assert story.packed(now=NOW)[1]["document"] == DOCUMENTS[name]["base64"]
+
+
+@each_document
+def test_what_has_been_undone_and_done_again_shows_the_same(name: str) -> None:
+    if "node_texts" not in DOCUMENTS[name]["document"]:
+        return
+    story = vector(name)
+    sections, node = story.sections, story.current
+    while story.current != story.history.root:
+        story.undo()
+    assert story.text == ""
+    while story.current != node:
+        story.redo()
+    assert story.sections == sections
+
+
+# ---- what is shown
+
+
+def test_sections_tell_who_wrote_what_and_what_they_are_for() -> None:
+    assert told(vector("edit-three-parts")) == [
+        [("a", "user"), ("XX", "edit"), ("cd", "user"), ("Y", "edit"), ("fgh", "user")]
+    ]
+    instruction, action = vector("section-source-codes").sections
+    assert (instruction.kind, instruction.code) == (Kind.INSTRUCTION, 10)
+    assert (action.kind, action.code) == (Kind.OTHER, 1)
+    assert action.origins == (Span(0, 20, Origin.USER, 1),)
+
+
+def test_positions_are_characters_where_the_file_has_units() -> None:
+    last = vector("non-latin").sections[2]
+    assert last.text == "Goose 🪿 and duck \U0001f986 walk."
+    assert last.origins == (Span(0, len(last.text), Origin.USER, 1),)
+    assert units_in(last.text) == len(last.text) + 2
+
+
+def test_a_code_that_is_not_known_is_kept() -> None:
+    value = cast("Any", unpackb(binascii.a2b_base64(DOCUMENTS["insert-at-start"]["base64"])))
+    value.value["sections"].pairs[0][1]["meta"].pairs[0][1][0]["data"] = 77
+    story = Story.of(CARD, {"document": binascii.b2a_base64(packb(value), newline=False).decode()})
+    assert story.sections[1].origins == (Span(0, 7, Origin.UNKNOWN, 77),)
+    story.replace(len("First.\nSec"), len("First.\nSec"), "x", now=NOW)
+    assert [span.code for span in story.sections[1].origins] == [77, 3, 77]
+
+
+def test_nodes_say_what_they_did() -> None:
+    story = vector("generate-then-user")
+    root, prompt, generated, user = story.history.path()
+    assert (root.origin, root.parent, root.changes) == (Origin.ROOT, None, ())
+    assert (prompt.origin, prompt.inserted) == (Origin.PROMPT, "Mara climbed the stair.")
+    assert generated.origin is Origin.AI
+    assert generated.inserted == " Her lamp smoked.\nAt the top the door stood open."
+    assert generated.position == (243070733566151, 24)
+    assert [change.whole for change in generated.changes] == [False, True]
+    assert (user.origin, user.date) == (Origin.USER, 1715449298516)
+    assert vector("edit-inside-paragraph").history.path()[-1].origin is Origin.EDIT
+    removed = vector("remove-middle").history.path()[-1].changes[0]
+    assert (removed.inserted, removed.deleted, removed.whole) == ("", "Two.", True)
+
+
+def test_tries_of_a_generation_are_siblings_and_what_follows_are_branches() -> None:
+    story = vector("retry-chosen-first-branch")
+    assert [node.inserted for node in story.siblings] == ["Rain came first.", "Snow came first."]
+    assert story.branches == ()
+    assert {node.id for node in story.history.leaves} == {node.id for node in story.siblings}
+    story.undo()
+    assert [node.inserted for node in story.branches] == ["Rain came first.", "Snow came first."]
+    story.redo()
+    assert story.text.endswith("Rain came first.")
+    story.choose(485933125819420)
+    story.undo()
+    story.redo()
+    assert story.text.endswith("Snow came first.")
+    root = Story.new(now=NOW)
+    assert [node.id for node in root.siblings] == [root.current]
+
+
+def test_no_text_is_in_a_repr() -> None:
+    story = vector("generate-then-user")
+    assert "Mara" not in repr([story, story.sections, story.history, *story.history.values()])
+
+
+# ---- what is written
+
+
+def test_one_edit_adds_one_node_and_leaves_all_else_alone() -> None:
+    story = vector("generate-then-user")
+    before = fields(story)
+    story.append(" Nobody.", now=NOW)
+    after = fields(story)
+    node_id, node = after["history"].value["nodes"].pairs[-1]
+    old = dict(before["history"].value["nodes"].pairs)
+    new = dict(after["history"].value["nodes"].pairs)
+    parent = before["history"].value["current"]
+    assert after["history"].value["current"] == node_id == story.current
+    assert new[parent].value == {**old[parent].value, "children": Set((node_id,))}
+    assert [new[id_] for id_ in old if id_ != parent] == [old[id_] for id_ in old if id_ != parent]
+    section = before["order"][-1]
+    part = {"from": 26, "insert": " Nobody.", "delete": ""}
+    metas = Map(((1, [{"index": 0, "position": 0, "data": 0, "length": 8}]),))
+    diff = Wrapped(40, Wrapped(41, cast("Any", {"parts": [part], "metas": metas, "source": 0})))
+    assert node.value == {
+        "id": node_id,
+        "parent": parent,
+        "children": Set(),
+        "route": UNDEFINED,
+        "changes": Map(((section, {"type": 1, "diff": diff}),)),
+        "date": Timestamp.of_milliseconds(NOW),
+        "genPosition": UNDEFINED,
+    }
+    assert after["sections"].pairs[:2] == before["sections"].pairs[:2]
+    assert after["order"] == before["order"]
+    assert (before["step"], after["step"], story.step) == (3, 4, 4)
+    assert [*after] == [*before]
+
+
+def test_a_generation_says_where_it_began_and_begins_in_the_middle_of_a_line() -> None:
+    story = Story.new(now=1)
+    story.append("Goose 🪿", now=2, origin=Origin.PROMPT)
+    story.append(" flies.\n\nDuck", now=3, origin=Origin.AI)
+    assert told(story) == [[("Goose 🪿", "prompt"), (" flies.", "ai")], [], [("Duck", "ai")]]
+    node = story.history.path()[-1]
+    assert node.position == (story.sections[0].id, units_in("Goose 🪿") + 1)
+    empty = Story.new(now=1)
+    empty.append("It was.", now=2, origin=Origin.AI)
+    assert empty.history.path()[-1].position == (0, 0)
+
+
+def test_new_ids_are_packed_as_floats_as_the_website_packs_them() -> None:
+    story = Story.new(now=1, entropy=bytes)
+    story.append("One\nTwo", now=2)
+    ids = [*(section.id for section in story.sections), *story.history]
+    assert len({*ids}) == 4
+    assert all(id_ is not None and packb(id_)[0] == 0xCB for id_ in ids)
+
+
+@both
+def test_a_new_text_may_cross_lines_and_keeps_the_origins_around_it(older: bool) -> None:
+    story = Story.new(now=1, older=older)
+    story.append("Goose 🪿 one\nsecond\nthird \U0001f986", now=2)
+    story.replace(story.text.index("🪿"), story.text.index("\U0001f986"), "X\nY", now=3)
+    assert story.text == "Goose X\nY\U0001f986"
+    assert told(story) == [[("Goose ", "user"), ("X", "edit")], [("Y", "edit"), ("\U0001f986", "user")]]
+    story.undo()
+    assert told(story) == [[("Goose 🪿 one", "user")], [("second", "user")], [("third \U0001f986", "user")]]
+    story.redo()
+    story.replace(0, len(story.text), "", now=4)
+    assert story.text == ""
+
+
+@both
+def test_sections_come_and_go_and_the_others_stay_what_they_are(older: bool) -> None:
+    story = Story.new(now=1, older=older)
+    story.append("One\nTwo\nThree", now=2)
+    ids = [section.id for section in story.sections]
+    story.insert(1, "a\nb", now=3, origin=Origin.AI)
+    story.insert(5, "end", now=4)
+    story.insert(0, "start", now=5)
+    story.remove(3, now=6)
+    assert story.text == "start\nOne\na\nTwo\nThree\nend"
+    story.remove(5, now=6)
+    story.remove(0, now=6)
+    assert story.text == "One\na\nTwo\nThree"
+    assert [section.id for section in story.sections if section.text != "a"] == ids
+    assert told(story)[1] == [("a", "ai")]
+    again = Story.of(*story.packed(now=NOW))
+    assert again.sections == story.sections
+
+
+def test_an_instruction_is_a_section_of_its_kind() -> None:
+    story = Story.new(now=1)
+    story.append("One\nTwo", now=2)
+    story.insert(1, "Be brief.", now=3, kind=Kind.INSTRUCTION)
+    assert [section.kind for section in story.sections] == [Kind.STORY, Kind.INSTRUCTION, Kind.STORY]
+    story.replace(4, 6, "Keep", now=4)
+    assert story.sections[1] == Section(
+        "Keep brief.", story.sections[1].origins, Kind.INSTRUCTION, 10, story.sections[1].id
+    )
+    with pytest.raises(LocalProtocolError, match="number is not known"):
+        story.insert(0, "x", now=5, kind=Kind.OTHER)
+    with pytest.raises(LocalProtocolError, match="ordinary"):
+        Story.new(now=1, older=True).insert(0, "x", now=2, kind=Kind.INSTRUCTION)
+
+
+@both
+def test_an_edit_that_changes_nothing_is_none(older: bool) -> None:
+    story = Story.new(now=1, older=older)
+    story.append("", now=2)
+    story.append("One", now=2)
+    node = story.current
+    story.append("", now=3)
+    story.replace(1, 1, "", now=3)
+    assert story.current == node
+    assert len(story.history) == 2
+
+
+@both
+def test_a_retry_is_a_sibling_and_both_stay(older: bool) -> None:
+    story = Story.new(now=1, older=older)
+    story.append("It began", now=2)
+    story.append(" at dusk.", now=3, origin=Origin.AI)
+    story.retry(" at dawn.", now=4)
+    assert story.text == "It began at dawn."
+    assert [node.inserted for node in story.siblings] == [" at dusk.", " at dawn."]
+    story.choose(story.siblings[0].id)
+    assert story.text == "It began at dusk."
+    assert story.step == (2 if older else 3)
+    with pytest.raises(LocalProtocolError, match="nothing to undo"):
+        Story.new(now=1, older=older).retry("x", now=2)
+
+
+@both
+@pytest.mark.parametrize(("start", "end"), [(2, 1), (-1, 2), (0, 99), (5, 1), (50, 60)])
+def test_positions_that_are_not_there_are_refused_and_nothing_changes(older: bool, start: int, end: int) -> None:
+    story = Story.new(now=1, older=older)
+    story.append("One\nTwo", now=2)
+    packed = story.packed(now=NOW)
+    with pytest.raises(LocalProtocolError):
+        story.replace(start, end, "x", now=3)
+    for index in (-1, 3):
+        with pytest.raises(LocalProtocolError):
+            story.insert(index, "x", now=3)
+        with pytest.raises(LocalProtocolError):
+            story.remove(index - (index > 0), now=3)
+    for origin in (Origin.ROOT, Origin.UNKNOWN):
+        with pytest.raises(LocalProtocolError, match="can be written as"):
+            story.append("x", now=3, origin=origin)
+    assert story.packed(now=NOW) == packed
+
+
+@both
+def test_halves_of_characters_that_meet_are_one(older: bool) -> None:
+    story = Story.new(now=1, older=older)
+    story.append("Goose \ud83e", now=2)
+    story.append("\udebf!", now=3)
+    assert story.text == "Goose 🪿!"
+    again = Story.of(*story.packed(now=NOW))
+    assert again.text == story.text
+    again.undo()
+    assert again.text == "Goose \ud83e"
+    again.redo()
+    again.replace(6, 7, "x", now=4)
+    assert again.text == "Goose x!"
+    assert Story.of(*again.packed(now=NOW)).text == "Goose x!"
+
+
+def test_units_and_characters_are_told_apart() -> None:
+    assert [characters_in("a🪿b", units) for units in (0, 1, 3, 4)] == [0, 1, 2, 3]
+    assert characters_in("abc", 3) == 3
+    for text, units in (("a🪿b", 2), ("a🪿b", 5), ("abc", 4), ("abc", -1)):
+        with pytest.raises(LocalProtocolError):
+            characters_in(text, units)
+
+
+# ---- history
+
+
+@both
+def test_there_is_an_end_to_undo_and_redo(older: bool) -> None:
+    story = Story.new(now=1, older=older)
+    with pytest.raises(LocalProtocolError, match="nothing to undo"):
+        story.undo()
+    with pytest.raises(LocalProtocolError, match="nothing to redo"):
+        story.redo()
+    with pytest.raises(LocalProtocolError, match="no node"):
+        story.choose(-5)
+    story.append("x", now=2)
+    node = story.current or 0
+    story.choose(node)
+    assert story.current == node
+
+
+def test_what_was_written_after_an_undo_is_where_redo_leads() -> None:
+    story = vector("retry-chosen-first-branch")
+    story.undo()
+    story.append("\nNew.", now=NOW)
+    story.undo()
+    story.redo()
+    assert story.text.endswith("New.")
+    assert len(story.siblings) == 3
+
+
+# ---- the older format (content §5)
+
+
+def fragment(data: str, origin: str = "user") -> dict[str, Any]:
+    return {"data": data, "origin": origin}
+
+
+def block(parent: int, start: int, end: int, text: str, origin: str, **more: Any) -> dict[str, Any]:
+    changed: dict[str, Any] = {"startIndex": start, "endIndex": end, "dataFragment": fragment(text, origin)}
+    links: dict[str, Any] = {"nextBlock": [], "prevBlock": parent, "origin": origin}
+    return {**links, **changed, "fragmentIndex": -1, "removedFragments": [], "chain": False, **more}
+
+
+OLDER: dict[str, Any] = {
+    "version": 2,
+    "step": 2,
+    "fragments": [
+        fragment("Once 🪿 upon a ", "prompt"),
+        {**fragment("duck", "edit"), "unknown": 1},
+        fragment(".\nRain", "ai"),
+    ],
+    "datablocks": [
+        block(-1, 0, 0, "", "root", nextBlock=[1]),
+        block(0, 0, 0, "Once 🪿 upon a time.", "prompt", nextBlock=[2, 3]),
+        block(1, 20, 20, "\nSnow", "ai"),
+        block(1, 20, 99, "\nRain", "ai", nextBlock=[4]),
+        block(3, 15, 19, "duck", "edit", removedFragments=[fragment("time", "prompt")], chain=True, unknown=2),
+    ],
+    "currentBlock": 4,
+    "unknown": 3,
+}
+
+
+def older(**changes: Any) -> Story:
+    return Story.of(CARD, {"storyContentVersion": 4, "story": {**deepcopy(OLDER), **changes}, "other": 1})
+
+
+def test_a_story_in_fragments_shows_its_lines_and_its_blocks() -> None:
+    story = older()
+    assert not story.has_document
+    assert story.text == "Once 🪿 upon a duck.\nRain"
+    assert told(story) == [[("Once 🪿 upon a ", "prompt"), ("duck", "edit"), (".", "ai")], [("Rain", "ai")]]
+    assert story.problems == ()
+    assert [node.origin.value for node in story.history.path()] == ["root", "prompt", "ai", "edit"]
+    (change,) = story.history[4].changes
+    assert (change.inserted, change.deleted) == ("duck", "time")
+    assert story.packed(now=NOW) == story.original
+    assert story.step == 2
+
+
+def test_chained_blocks_are_undone_and_done_again_together() -> None:
+    story = older()
+    story.undo()
+    assert (story.current, story.text) == (1, "Once 🪿 upon a time.")
+    story.redo()
+    assert (story.current, story.text) == (4, "Once 🪿 upon a duck.\nRain")
+    story.choose(2)
+    assert story.text == "Once 🪿 upon a time.\nSnow"
+    again = Story.of(*story.packed(now=NOW))
+    assert again.history[1].children == (3, 2)
+    again.undo()
+    again.redo()
+    assert again.current == 2
+
+
+def test_blocks_whose_removed_fragments_do_not_fit_are_undone_by_the_history() -> None:
+    blocks = deepcopy(OLDER["datablocks"])
+    blocks[4]["removedFragments"] = [fragment("Once 🪿 upon a time", "prompt")]
+    story = older(datablocks=blocks)
+    story.choose(3)
+    assert story.text == "Once 🪿 upon a time.\nRain"
+    assert told(story)[0] == [("Once 🪿 upon a time", "prompt"), (".", "ai")]
+
+
+def test_what_is_not_known_of_an_older_story_stays() -> None:
+    story = older()
+    story.append(" fell.", now=NOW)
+    packed = story.packed(now=NOW)[1]
+    text = packed["story"]
+    assert packed == {**story.original[1], "story": text}
+    assert text["fragments"] == [*OLDER["fragments"], fragment(" fell.")]
+    assert text["datablocks"][:4] == OLDER["datablocks"][:4]
+    assert text["datablocks"][4] == {**OLDER["datablocks"][4], "nextBlock": [5]}
+    assert text["datablocks"][5] == block(4, 25, 25, " fell.", "user", fragmentIndex=3)
+    assert (text["currentBlock"], text["step"], text["unknown"]) == (5, 2, 3)
+    story.append("x", now=NOW, origin=Origin.AI)
+    assert story.packed(now=NOW)[1]["story"]["step"] == 3
+
+
+def test_an_edit_of_fragments_says_what_it_took_away_and_undo_puts_it_back_as_it_was() -> None:
+    story = older()
+    story.replace(3, 17, "X", now=NOW)
+    packed = story.packed(now=NOW)[1]["story"]
+    assert packed["datablocks"][5]["removedFragments"] == [
+        fragment("e 🪿 upon a ", "prompt"),
+        {**fragment("duc", "edit"), "unknown": 1},
+    ]
+    assert [each["data"] for each in packed["fragments"]] == ["Onc", "X", "k", ".\nRain"]
+    story.undo()
+    assert story.packed(now=NOW)[1]["story"]["fragments"] == OLDER["fragments"]
+
+
+def test_a_character_in_two_fragments_is_one() -> None:
+    fragments = [fragment("a\ud83e"), fragment("\udebfb", "ai"), fragment("\ud83e")]
+    story = Story.of({}, {"story": {"fragments": fragments, "datablocks": [], "currentBlock": 0}})
+    assert story.text == "a🪿b\ud83e"
+    assert story.sections[0].origins == (
+        Span(0, 1, Origin.USER, "user"),
+        Span(1, 3, Origin.AI, "ai"),
+        Span(3, 4, Origin.USER, "user"),
+    )
+
+
+# ---- beside the text
+
+
+def test_the_card_follows_the_text() -> None:
+    story = vector("insert-at-start")
+    story.append("x" * 300, now=NOW)
+    card, _ = story.packed(now=NOW + 5)
+    assert card == {**CARD, "textPreview": story.text[:250], "lastUpdatedAt": NOW + 5}
+    assert story.original[0] == CARD
+    assert story.title == "T"
+    story.card["title"] = 5
+    assert story.title == ""
+
+
+@both
+def test_a_new_story_is_whole(older: bool) -> None:
+    story = Story.new("Ducks", now=NOW, older=older, model=Model.ERATO)
+    assert (story.title, story.text, story.problems, story.step) == ("Ducks", "", (), 0)
+    assert story.has_document is not older
+    card, content = story.packed(now=NOW)
+    assert (card["createdAt"], card["hasDocument"]) == (NOW, not older)
+    assert content["storyContentVersion"] == (4 if older else 6)
+    assert ("story" in content) is older
+    assert [entry["contextConfig"]["insertionPosition"] for entry in content["context"]] == [0, -4]
+    assert story.settings.preset.to_settings() == Preset.from_default(Model.ERATO).to_settings()
+    json.dumps(content, allow_nan=False)
+
+
+def test_memory_and_note_are_made_where_there_are_none() -> None:
+    story = Story.of({}, {"document": DOCUMENTS["new-empty"]["base64"], "context": [{"text": "m", "x": 1}]})
+    assert (story.memory, story.authors_note) == ("m", "")
+    story.memory = "M"
+    story.authors_note = "N"
+    memory, note = story.packed(now=NOW)[1]["context"]
+    assert memory == {"text": "M", "x": 1}
+    assert (note["text"], note["contextConfig"]["budgetPriority"]) == ("N", -400)
+    strange = Story.of({}, {"document": "", "context": "x"})
+    assert strange.memory == ""
+    strange.authors_note = "N"
+    assert len(strange.fields["context"]) == 2
+
+
+def test_what_is_changed_beside_the_text_leaves_the_text_and_what_was_given_alone() -> None:
+    given: dict[str, Any] = {"a": 1, "document": DOCUMENTS["new-empty"]["base64"], "settings": {"parameters": {"x": 1}}}
+    story = Story.of({}, given)
+    story.settings.parameters["temperature"] = 2
+    story.settings.model = Model.CLIO
+    story.settings.module = "theme_x"
+    del story.fields["a"]
+    card, content = story.packed(now=NOW)
+    assert content == {
+        "document": given["document"],
+        "settings": {"parameters": {"x": 1, "temperature": 2}, "model": "clio-v1", "prefix": "theme_x"},
+    }
+    assert card == {"lastUpdatedAt": NOW}
+    assert given["settings"] == {"parameters": {"x": 1}}
+    assert (story.settings.model, story.settings.module) == ("clio-v1", "theme_x")
+    empty = Story.of({}, {}).settings
+    assert (empty.model, empty.module, empty.bans, empty.biases) == ("", "vanilla", (), ())
+
+
+def test_a_preset_goes_in_and_out_and_what_it_does_not_know_stays() -> None:
+    story = Story.new(now=1, model=Model.KAYRA)
+    story.settings.parameters["bad_words_ids"] = [[1]]
+    preset = story.settings.preset
+    preset.temperature = 1.75
+    story.settings.preset = preset
+    assert story.settings.parameters["temperature"] == 1.75
+    assert story.settings.parameters["bad_words_ids"] == [[1]]
+    assert story.settings.model == "kayra-v1"
+    story.settings.parameters["order"] = [2, 0]
+    assert story.settings.preset.order == [2, 0]
+    story.settings.parameters["temperature"] = "hot"
+    with pytest.raises(RemoteProtocolError):
+        _ = story.settings.preset
+
+
+def test_bans_and_biases_are_typed_and_what_is_not_known_of_them_stays() -> None:
+    ban = {"sequences": ["x", {"sequences": [[5, 6]], "type": 1, "unknown": 1}], "enabled": True, "unknown": 2}
+    bias = {"phrases": ["y"], "bias": 0.5, "enabled": True, "ensure_sequence_finish": True, "whenInactive": False}
+    content = {"document": "", "bannedSequenceGroups": [ban], "phraseBiasGroups": [bias, {**bias, "bias": 1}]}
+    story = Story.of({}, content)
+    settings = story.settings
+    assert [*settings.bans[0]] == ["x", (5, 6)]
+    assert (settings.biases[0].bias, settings.biases[0].ensure_sequence_finish) == (0.5, True)
+    settings.bans = settings.bans
+    settings.biases = settings.biases
+    assert story.packed(now=NOW)[1] == content
+    settings.bans = [settings.bans[0].add("z"), BanList("new", [7], enabled=False)]
+    settings.biases = [BiasGroup(1.5, phrases=["y", "w"]), settings.biases[1], BiasGroup(-1.0, generate_once=True)]
+    packed = story.packed(now=NOW)[1]
+    assert packed["bannedSequenceGroups"] == [
+        {**ban, "sequences": [*ban["sequences"], "z"]},  # type: ignore[misc]
+        {"sequences": ["new", {"sequences": [[7]], "type": 1}], "enabled": False},
+    ]
+    assert packed["phraseBiasGroups"] == [
+        {**bias, "phrases": ["y", "w"], "bias": 1.5, "ensure_sequence_finish": False, "generate_once": False},
+        {**bias, "bias": 1},
+        {"phrases": [], "enabled": True, "bias": -1.0, "ensureSequenceFinish": False, "generateOnce": True},
+    ]
+    no_groups: list[Any] = [[5], [{"sequences": [{}]}]]
+    for wrong in no_groups:
+        story.fields["bannedSequenceGroups"] = story.fields["phraseBiasGroups"] = wrong
+        with pytest.raises(RemoteProtocolError):
+            _ = story.settings.bans
+        with pytest.raises(RemoteProtocolError):
+            _ = story.settings.biases
+
+
+# ---- beside the original
+
+
+ORIGINAL = """
+const {Packr, addExtension} = require("msgpackr"), {isDeepStrictEqual} = require("util")
+for (const type of [20, 30, 31, 40, 41, 42]) {
+  const Class = class { constructor(value) { this.value = value } }
+  addExtension({Class, type, read: value => new Class(value), write: wrapped => wrapped.value})
+}
+const packr = () => new Packr({bundleStrings: true, moreTypes: true, structuredClone: false})
+const stories = JSON.parse(require("fs").readFileSync(0))
+console.log(JSON.stringify(stories.map(text => {
+  const {sections, order, history, dirtySections, step} = packr().unpack(Buffer.from(text, "base64")).value
+  const again = packr().pack(packr().unpack(Buffer.from(text, "base64")))
+  const {root, current, nodes} = history.value
+  let path = [], at = current
+  while (at !== undefined) { path.unshift(at); at = nodes.get(at).value.parent }
+  return {
+    text: order.map(id => sections.get(id).text).join("\\n"),
+    keys: [...sections.keys(), ...nodes.keys()].every(key => typeof key === "number"),
+    children: [...nodes.values()].every(node => node.value.children instanceof Set && node.value.date instanceof Date),
+    path, step, dirty: dirtySections.size, again: again.toString("base64"),
+  }
+})))
+"""
+
+
+def test_node_reads_what_was_written_as_the_same_story() -> None:
+    node = node_with_msgpackr()
+    stories = [vector(name) for name, each in DOCUMENTS.items() if "path_root_to_current" in each["document"]]
+    for story in stories:
+        story.append(" Goose 🪿.\nNext", now=NOW, origin=Origin.AI)
+        story.replace(0, 1, "é", now=NOW)
+        story.insert(1, "x", now=NOW, kind=Kind.INSTRUCTION)
+    packed = [story.packed(now=NOW)[1]["document"] for story in stories]
+    done = subprocess.run(
+        [node, "-e", ORIGINAL], input=json.dumps(packed), capture_output=True, check=True, text=True, timeout=50
+    )
+    for story, read in zip(stories, json.loads(done.stdout), strict=True):
+        again = Story.of({}, {"document": read["again"]})
+        assert read["text"] == story.text == again.text
+        assert read["path"] == [node.id for node in story.history.path()]
+        assert (read["keys"], read["children"], read["step"], read["dirty"]) == (True, True, story.step, 0)
+        again.undo()
+        story.undo()
+        assert again.sections == story.sections

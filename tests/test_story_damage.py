@@ -1,0 +1,493 @@
+"""Stories that are broken: what is readable is shown, all else is a documented error, nothing is lost (content §5–§7)."""
+
+from __future__ import annotations
+
+import binascii
+import json
+import pathlib
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nai_proto.codecs.msgpackr import UNDEFINED, BigInt, Map, Set, Value, Wrapped, packb, unpackb
+from nai_proto.errors import Damaged, LimitExceeded, LocalProtocolError, NaiError
+from nai_proto.limits import Limits
+from nai_proto.story import Origin, Story
+from nai_proto.story.work import Work
+
+DATA = pathlib.Path(__file__).parent / "data"
+VECTORS: list[dict[str, Any]] = json.loads((DATA / "msgpackr_vectors.json").read_bytes())["vectors"]
+DOCUMENTS = {
+    vector["id"].partition("/")[2]: binascii.a2b_base64(vector["base64"]) for vector in VECTORS if "document" in vector
+}
+BROKEN = [vector for vector in VECTORS if "error" in vector and "base64" in vector]
+NOW = 1_720_000_000_000
+OLDER: dict[str, Any] = Story.new(now=1, older=True).original[1]["story"]
+
+
+def story(data: bytes, **limits: int) -> Story:
+    content: dict[str, Any] = {
+        "storyContentVersion": 6,
+        "document": binascii.b2a_base64(data, newline=False).decode(),
+        "context": [],
+    }
+    return Story.of({"title": "T"}, content, limits=Limits(**limits))
+
+
+def document(name: str, change: Callable[[dict[str, Any]], None]) -> Story:
+    """The story of a vector whose fields were changed."""
+    value = cast("Any", unpackb(DOCUMENTS[name]))
+    change(value.value)
+    return story(packb(value))
+
+
+def nodes(place: int | None = None, **changes: Value) -> Callable[[dict[str, Any]], None]:
+    """Changes fields of the history, or of the node in one place."""
+
+    def change(fields: dict[str, Any]) -> None:
+        history = fields["history"].value
+        (history if place is None else history["nodes"].pairs[place][1].value).update(changes)
+
+    return change
+
+
+def older(**fields: Any) -> Story:
+    return Story.of({}, {"story": {**OLDER, **fields}})
+
+
+def block(parent: int, start: int, end: int, text: str, **fields: Any) -> dict[str, Any]:
+    data = {"data": text, "origin": "user"}
+    told: dict[str, Any] = {
+        "nextBlock": [],
+        "prevBlock": parent,
+        "startIndex": start,
+        "endIndex": end,
+        "dataFragment": data,
+    }
+    return {**told, "origin": "user", "removedFragments": [], "fragmentIndex": -1, "chain": False, **fields}
+
+
+def update(at: int, inserted: str, deleted: str) -> Any:
+    """A step that changes one piece of a section."""
+    part = {"from": at, "insert": inserted, "delete": deleted}
+    return {"type": 1, "diff": Wrapped(40, Wrapped(41, cast("Any", {"parts": [part]})))}
+
+
+# ---- what cannot be read at all
+
+
+@pytest.mark.parametrize("vector", BROKEN, ids=lambda vector: vector["id"])
+def test_a_document_that_does_not_open_raises_each_time_and_stays_what_it_was(vector: dict[str, Any]) -> None:
+    content = {"document": vector["base64"], "context": [{"text": "a memory"}]}
+    broken = Story.of({"title": "T"}, content)
+    for _ in range(2):
+        with pytest.raises(NaiError):
+            _ = broken.text
+    assert len(broken.problems) == 1
+    assert broken.memory == "a memory"
+    broken.memory = "another"
+    card, packed = broken.packed(now=NOW)
+    assert packed == {**content, "context": [{"text": "another"}]}
+    assert card == {"title": "T", "lastUpdatedAt": NOW}
+    assert broken.original == ({"title": "T"}, content)
+
+
+@pytest.mark.parametrize(
+    ("content", "category"),
+    [
+        ({}, "bad base64"),
+        ({"document": None}, "bad base64"),
+        ({"document": "no base64!"}, "bad base64"),
+        ({"document": ""}, "incomplete"),
+        ({"document": "AA=="}, "not a document"),
+        ({"story": None}, "not a story"),
+        ({"story": {"fragments": None}}, "not a story"),
+    ],
+)
+def test_what_is_no_story_has_a_category(content: dict[str, Any], category: str) -> None:
+    for read in (lambda: Story.of({}, content).text, lambda: Story.of({}, content).history):
+        with pytest.raises(Damaged) as raised:
+            read()
+        assert raised.value.category == category
+
+
+@pytest.mark.parametrize("change", [{"sections": []}, {"order": Map()}, {"order": UNDEFINED}])
+def test_a_document_without_sections_in_an_order_is_none(change: dict[str, Value]) -> None:
+    with pytest.raises(Damaged) as raised:
+        _ = document("remove-middle", lambda fields: fields.update(change)).text
+    assert raised.value.category == "not a document"
+
+
+# ---- what can be read
+
+
+def test_what_is_missing_is_skipped_and_told() -> None:
+    def change(fields: dict[str, Any]) -> None:
+        fields["order"] += [77, "x", fields["order"][0], 0, BigInt(5)]
+        fields["sections"] = Map((*fields["sections"].pairs, ("odd", 1)))
+
+    broken = document("remove-middle", change)
+    assert broken.text == "One.\nThree."
+    assert broken.problems == (
+        "`order` names section 77, which is missing",
+        "`order` has something that is no id",
+        "`order` names section 0, which is missing",
+        "`order` has something that is no id",
+        "`order` names a section more than once",
+        "`sections` has something that is no section",
+    )
+    broken.append(" Four.", now=NOW)
+    again = Story.of(*broken.packed(now=NOW))
+    assert again.text == "One.\nThree. Four."
+    assert [problem for problem in again.problems if "77" in problem]
+    value = cast("Any", unpackb(binascii.a2b_base64(again.original[1]["document"])))
+    assert value.value["sections"].pairs[-1] == ("odd", 1)
+
+
+def test_a_section_without_a_text_keeps_its_place() -> None:
+    def change(fields: dict[str, Any]) -> None:
+        fields["sections"] = Map((*fields["sections"].pairs, (77, {"type": 0})))
+        fields["order"].insert(1, 77)
+
+    broken = document("remove-middle", change)
+    assert broken.text == "One.\nThree."
+    assert broken.problems == ("section 77 has no text",)
+    broken.replace(0, 9, "T", now=NOW)
+    again = Story.of(*broken.packed(now=NOW))
+    assert again.text == "Te."
+    assert again.problems == ("section 77 has no text",)
+
+
+TORN: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
+    "no history": (lambda fields: fields.update(history=None), "the history has no nodes"),
+    "no current node": (nodes(current=5), "the current node is not there"),
+    "a current node that is no id": (nodes(current=UNDEFINED), "the current node is not there"),
+    "no root": (nodes(root="x"), "the root is not there"),
+    "a parent that is not there": (
+        nodes(2, parent=5),
+        "node 1754663991760038 has a parent that is not there",
+    ),
+    "a circle": (
+        nodes(1, parent=1754663991760038),
+        "node 2100675053728861 comes before itself",
+    ),
+    "a child that is not there": (
+        nodes(3, children=Set((5,))),
+        "node 1782160118144971 has a child that is not there",
+    ),
+    "a child of another": (
+        nodes(3, children=Set((2100675053728861,))),
+        "node 1782160118144971 has a child that is another's",
+    ),
+    "another id inside": (nodes(3, id=5), "node 1782160118144971 has another id inside"),
+}
+
+
+@pytest.mark.parametrize("name", TORN)
+def test_a_torn_history_is_told_and_the_text_is_there(name: str) -> None:
+    change, problem = TORN[name]
+    broken = document("generate-then-user", change)
+    assert broken.text.startswith("Mara climbed the stair. Her lamp smoked.\n")
+    assert problem in broken.problems
+    assert len(broken.sections) == 3
+    assert len(broken.history.path()) <= 4
+    for act in (broken.undo, lambda: broken.choose(328657115406028), lambda: broken.append("x", now=NOW)):
+        try:
+            act()
+        except (Damaged, LocalProtocolError):
+            pass
+        assert Story.of(*broken.packed(now=NOW)).text == broken.text
+
+
+def test_a_history_that_does_not_lead_to_the_text_is_written_on_all_the_same() -> None:
+    """The sections are what is trusted (content §7.3)."""
+    broken = document("generate-then-user", nodes(1, changes=Map()))
+    text = broken.text
+    broken.append(" More.", now=NOW)
+    again = Story.of(*broken.packed(now=NOW))
+    assert again.text == text + " More."
+    again.undo()
+    assert again.text == text
+    again.undo()
+    assert again.text == "Mara climbed the stair. Her lamp smoked.\nAt the top the door stood open."
+    again.redo()
+    assert again.text == text
+
+
+def test_a_step_that_does_not_fit_is_damage_and_the_story_stays_where_it_is() -> None:
+    def strange(fields: dict[str, Any]) -> None:
+        history = fields["history"].value
+        for _, node in history["nodes"].pairs[2:3]:
+            section, step = node.value["changes"].pairs[0]
+            changed: Any = {**step, "diff": Wrapped(40, Wrapped(42, {}))}
+            node.value["changes"] = Map(((section, changed),))
+
+    broken = document("generate-then-user", strange)
+    node, text = broken.current, broken.text
+    with pytest.raises(Damaged) as raised:
+        broken.choose(328657115406028)
+    assert raised.value.category == "unknown difference"
+    assert (broken.current, broken.text) == (node, text)
+    assert not broken.history[1754663991760038].changes
+
+
+def test_changes_in_no_node_are_shown_apart_and_settled_before_all_else() -> None:
+    step: Value = {
+        "type": 1,
+        "diff": Wrapped(40, Wrapped(41, {"parts": [{"from": 4, "insert": " Now.", "delete": ""}]})),
+    }
+    waiting = document("remove-middle", lambda fields: fields.update(dirtySections=Map(((fields["order"][0], step),))))
+    assert waiting.text == "One.\nThree."
+    assert waiting.pending == "One. Now.\nThree."
+    assert waiting.problems == ("a change of section 1984219855003911 is in no node of the history, and not yet shown",)
+    for act in (waiting.undo, lambda: waiting.append("x", now=NOW), lambda: waiting.insert(0, "x", now=NOW)):
+        with pytest.raises(LocalProtocolError, match="settle"):
+            act()
+    waiting.settle(now=NOW)
+    again = Story.of(*waiting.packed(now=NOW))
+    assert (again.text, again.pending, again.problems) == ("One. Now.\nThree.", None, ())
+    again.undo()
+    assert again.text == "One.\nThree."
+    again.redo()
+    assert again.text == "One. Now.\nThree."
+
+
+def test_changes_that_sections_show_and_no_node_has_become_one() -> None:
+    def change(fields: dict[str, Any]) -> None:
+        (id_, section), last = fields["sections"].pairs
+        fields["sections"] = Map(((id_, {**section, "text": "One. Now."}), last))
+        fields["dirtySections"] = Map(((id_, step),))
+
+    step: Value = {
+        "type": 1,
+        "diff": Wrapped(40, Wrapped(41, {"parts": [{"from": 4, "insert": " Now.", "delete": ""}]})),
+    }
+    waiting = document("remove-middle", change)
+    assert waiting.pending == waiting.text == "One. Now.\nThree."
+    waiting.settle(now=NOW)
+    again = Story.of(*waiting.packed(now=NOW))
+    assert (again.text, again.problems) == (waiting.text, ())
+    again.undo()
+    assert again.text == "One.\nThree."
+
+
+def test_changes_that_are_shown_already_are_settled_without_being_made_again() -> None:
+    def change(fields: dict[str, Any]) -> None:
+        first, last = fields["order"]
+        step = update(0, "One", "Ono")
+        made: Any = {"type": 0, "section": dict(fields["sections"].pairs[1][1]), "after": first}
+        fields["dirtySections"] = Map(((first, step), (last, made), (1863265500404226, {"type": 2, "after": 0})))
+
+    waiting = document("remove-middle", change)
+    nodes_before = [*waiting.history]
+    assert waiting.pending == waiting.text == "One.\nThree."
+    assert {problem.rpartition(", ")[2] for problem in waiting.problems} == {"and already shown"}
+    waiting.settle(now=NOW)
+    assert waiting.text == "One.\nThree."
+    again = Story.of(*waiting.packed(now=NOW))
+    assert (again.pending, again.problems, [*again.history]) == (None, (), nodes_before)
+
+
+def test_changes_in_no_node_that_fit_nothing_are_damage() -> None:
+    step = update(0, "xy", "yx")
+    waiting = document("remove-middle", lambda fields: fields.update(dirtySections=Map(((fields["order"][0], step),))))
+    assert waiting.problems == ("changes that are in no node of the history fit nothing that is there",)
+    with pytest.raises(Damaged):
+        _ = waiting.pending
+    with pytest.raises(Damaged):
+        waiting.settle(now=NOW)
+    assert waiting.text == "One.\nThree."
+
+
+# ---- the older format
+
+
+def test_fragments_without_a_text_are_skipped_told_and_never_lost() -> None:
+    broken = older(fragments=[{"data": "Once"}, {"text": 1}, 5, {"data": " more"}])
+    assert broken.text == "Once more"
+    assert broken.problems == ("fragment 1 has no text", "fragment 2 has no text")
+    with pytest.raises(Damaged, match="would be lost"):
+        broken.append("x", now=NOW)
+
+
+def test_the_fragments_are_trusted_and_not_the_blocks() -> None:
+    blocks = [block(-1, 0, 0, "", nextBlock=[1]), block(0, 0, 0, "another text")]
+    story = older(fragments=[{"data": "One text", "origin": "ai"}], datablocks=blocks, currentBlock=1)
+    assert story.text == "One text"
+    with pytest.raises(Damaged):
+        story.undo()
+    assert story.text == "One text"
+    story.append(" more", now=NOW)
+    assert Story.of(*story.packed(now=NOW)).text == "One text more"
+    story.undo()
+    assert story.text == "One text"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"datablocks": None},
+        {"datablocks": [5]},
+        {"currentBlock": 7},
+        {"currentBlock": "x"},
+        {"datablocks": [block(0, 0, 0, "")]},
+        {"datablocks": [block(-1, 0, 0, "", nextBlock=[1]), block(1, 0, 0, "a")], "currentBlock": 1},
+        {"datablocks": [block(-1, 0, 0, "", nextBlock=[1]), block(5, 0, 0, "a")], "currentBlock": 1},
+        {"datablocks": [block(-1, 0, 0, "", nextBlock=[1]), block(0, 2**40, 2**41, "a")], "currentBlock": 1},
+        {"datablocks": [block(-1, 0, 0, "", nextBlock=[1, 9]), block(0, 3, 1, "a", dataFragment=5)], "currentBlock": 1},
+        {"datablocks": [block(-1, 0, 0, "", nextBlock=5)]},
+    ],
+)
+def test_a_torn_history_of_blocks_is_told_and_the_text_is_there(fields: dict[str, Any]) -> None:
+    story = older(fragments=[{"data": "Once"}], **fields)
+    assert story.text == "Once"
+    assert len(story.history) == len(fields.get("datablocks", OLDER["datablocks"]) or [])
+    for act in (story.undo, story.redo, lambda: story.choose(0), lambda: story.append("x", now=NOW)):
+        try:
+            act()
+        except (Damaged, LocalProtocolError):
+            pass
+        assert Story.of(*story.packed(now=NOW)).text == story.text
+
+
+# ---- bounds
+
+
+def test_the_limits_hold_for_a_story() -> None:
+    data = DOCUMENTS["generate-then-user"]
+    for limits in ({"unpacked": 100}, {"document_depth": 5}, {"document_values": 20}):
+        with pytest.raises(LimitExceeded):
+            _ = story(data, **limits).text
+
+
+def test_a_story_that_grew_beyond_the_limits_is_not_handed_out() -> None:
+    data = DOCUMENTS["new-empty"]
+    grown = story(data, unpacked=2000)
+    grown.append("long " * 400, now=NOW)
+    with pytest.raises(LocalProtocolError, match="too large"):
+        grown.packed(now=NOW)
+    assert len(grown.text) == 2000
+
+
+def test_a_replay_that_copies_too_much_is_stopped() -> None:
+    work = Work(1000)
+    work.spend(1000)
+    with pytest.raises(LimitExceeded, match="replay"):
+        work.spend(1)
+
+
+def test_an_index_of_four_billion_runs_is_one_run() -> None:
+    def change(fields: dict[str, Any]) -> None:
+        _, node = fields["history"].value["nodes"].pairs[2]
+        _, step = node.value["changes"].pairs[0]
+        step["diff"].value.value["metas"] = Map(((1, [{"index": 2**32, "position": 0, "data": 1, "length": 2**50}]),))
+
+    broken = document("edit-inside-paragraph", change)
+    broken.undo()
+    broken.redo()
+    assert len(broken.sections[0].origins) <= 4
+
+
+# ---- whatever there is
+
+
+def all_of(story: Story) -> None:
+    """Everything that can be asked of a story: an answer or a documented error, and the same text after all."""
+    acts: list[Callable[[], object]] = [
+        lambda: story.text,
+        lambda: story.sections,
+        lambda: story.history.path(),
+        lambda: story.branches,
+        lambda: story.siblings,
+        lambda: story.pending,
+        story.undo,
+        story.redo,
+        lambda: story.choose(min(story.history, default=0)),
+        lambda: story.append("x\ny", now=NOW, origin=Origin.AI),
+        lambda: story.replace(0, 1, "é", now=NOW),
+        lambda: story.insert(0, "z", now=NOW),
+        lambda: story.settle(now=NOW),
+        lambda: story.remove(0, now=NOW),
+        lambda: story.packed(now=NOW),
+    ]
+    assert all(isinstance(problem, str) for problem in story.problems)
+    for act in acts:
+        try:
+            act()
+        except (Damaged, LimitExceeded, LocalProtocolError):
+            continue
+    try:
+        text = story.text
+    except NaiError:
+        return
+    try:
+        assert Story.of(*story.packed(now=NOW)).text == text
+    except LocalProtocolError:
+        return
+
+
+@settings(max_examples=120)
+@given(st.sampled_from(sorted(DOCUMENTS)), st.data())
+def test_a_document_with_some_bytes_changed_is_shown_or_a_documented_error(name: str, data: st.DataObject) -> None:
+    packed = bytearray(DOCUMENTS[name])
+    for _ in range(data.draw(st.integers(1, 3))):
+        packed[data.draw(st.integers(0, len(packed) - 1))] = data.draw(st.integers(0, 255))
+    all_of(story(bytes(packed)))
+
+
+NUMBERS = st.integers(-2, 6)
+JSON: st.SearchStrategy[Any] = st.one_of(NUMBERS, st.text("ab", max_size=2), st.none(), st.lists(NUMBERS, max_size=2))
+FRAGMENTS = st.fixed_dictionaries({"data": st.text("ab\n🪿", max_size=4)}, optional={"origin": JSON}) | JSON
+BLOCKS = st.fixed_dictionaries(
+    {"nextBlock": st.lists(NUMBERS, max_size=2) | JSON, "prevBlock": NUMBERS},
+    optional={
+        "startIndex": NUMBERS,
+        "endIndex": NUMBERS,
+        "dataFragment": FRAGMENTS,
+        "removedFragments": st.lists(FRAGMENTS, max_size=2) | JSON,
+        "origin": st.sampled_from(["user", "edit", "root"]) | JSON,
+        "chain": st.booleans(),
+    },
+)
+
+
+@settings(max_examples=120)
+@given(st.lists(FRAGMENTS, max_size=3), st.lists(BLOCKS | JSON, max_size=4), JSON)
+def test_any_story_of_the_older_format_is_shown_or_a_documented_error(
+    fragments: list[Any], blocks: list[Any], current: Any
+) -> None:
+    all_of(older(fragments=fragments, datablocks=blocks, currentBlock=current))
+
+
+VALUES: st.SearchStrategy[Value] = st.one_of(NUMBERS, st.text("ab", max_size=2), st.just(UNDEFINED), st.just(Map()))
+
+
+@settings(max_examples=120)
+@given(st.sampled_from(sorted(DOCUMENTS)), st.data())
+def test_a_document_with_some_values_changed_is_shown_or_a_documented_error(name: str, data: st.DataObject) -> None:
+    value = unpackb(DOCUMENTS[name])
+    for _ in range(data.draw(st.integers(1, 3))):
+        value = changed(value, data)
+    all_of(story(packb(value)))
+
+
+def changed(value: Value, data: st.DataObject, depth: int = 0) -> Value:
+    """The value with another one somewhere in it."""
+    if depth and data.draw(st.integers(0, 5)) == 0:
+        return data.draw(VALUES)
+    if isinstance(value, Wrapped):
+        return Wrapped(value.type, changed(value.value, data, depth + 1))
+    if isinstance(value, dict) and value:
+        name = data.draw(st.sampled_from(sorted(value)))
+        return {**value, name: changed(value[name], data, depth + 1)}
+    if isinstance(value, Map) and value.pairs:
+        at = data.draw(st.integers(0, len(value.pairs) - 1))
+        key, item = value.pairs[at]
+        return Map((*value.pairs[:at], (key, changed(item, data, depth + 1)), *value.pairs[at + 1 :]))
+    if isinstance(value, list) and value:
+        at = data.draw(st.integers(0, len(value) - 1))
+        return [*value[:at], changed(value[at], data, depth + 1), *value[at + 1 :]]
+    return data.draw(VALUES)
