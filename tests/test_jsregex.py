@@ -155,6 +155,7 @@ def test_catastrophic_patterns_end_within_the_limit(pattern: str, text: str) -> 
         (r"[A-Z]\w+ the [A-Z]\w+", ""),
         (r"(?<!\w)the\s+(?=tower)", "iu"),
         (r"^.*?\bend\b", "m"),
+        ("|".join(f"{letter}ame{number}" for number in range(8) for letter in "abcdefghijklmnopqrstuvwxyz"), "i"),
     ],
 )
 def test_usual_patterns_search_a_whole_range_within_the_limit(pattern: str, flags: str) -> None:
@@ -182,6 +183,27 @@ def test_size_and_depth_are_bounded() -> None:
     assert jsregex.compile("(a)" * (most.regex // 3)).search("a") is None
     with pytest.raises(LimitExceeded):
         jsregex.compile("(" * 10_000)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "flags"),
+    [
+        ("[" + r"\p{L}\P{Lu}" * 600 + "]", "iu"),
+        (r"\P{L}" * 1300, "iu"),
+        ("".join(f"[\\p{{L}}{chr(0x10000 + number)}]*" for number in range(600)), "u"),
+        ("".join(f"(?<n{number}>a)" for number in range(700)), ""),
+        ("(?:" + "(a?)" * 2000 + ")*", ""),
+        ("|".join(f"name{number}" for number in range(800)), "i"),
+    ],
+)
+def test_large_patterns_are_compiled_in_time(pattern: str, flags: str) -> None:
+    jsregex.compile(pattern, flags).search("a" * 10)
+
+
+def test_more_groups_of_one_name_than_anybody_writes_are_refused() -> None:
+    assert jsregex.compile("|".join(["(?<n>a)"] * 100)).search("a") is not None
+    with pytest.raises(jsregex.UnsupportedPattern, match="more than 100 groups"):
+        jsregex.compile("|".join(["(?<n>a)"] * 101))
 
 
 def test_a_regex_shows_its_pattern() -> None:

@@ -78,6 +78,18 @@ def test_python_finds_the_same_where_the_syntax_is_the_same(pattern: str, flags:
         assert [ours.span, *ours.groups] == [None if span == (-1, -1) else span for span in spans]
 
 
+SCRAPS: Final = st.lists(st.sampled_from([*r"()[]{}^$|*+?.\\-=!<>:abpukxcdwBn019", "(?<", r"\p{L}", "😀"])).map("".join)
+
+
+@given(SCRAPS | st.text(), st.text("dgimsuvyx", max_size=3), st.text("ab😀\n", max_size=9))
+def test_any_text_is_a_pattern_or_a_documented_error(pattern: str, flags: str, text: str) -> None:
+    try:
+        for match in jsregex.compile(pattern, flags).finditer(text):
+            assert 0 <= match.start <= match.end <= len(text)
+    except (jsregex.PatternError, LimitExceeded):
+        pass
+
+
 # ---- node's engine
 
 

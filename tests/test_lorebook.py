@@ -222,6 +222,7 @@ def test_a_file_that_is_nested_too_deeply_is_refused() -> None:
     st.recursive(
         st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(),
         lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from([*FULL["entries"][0], *FULL]), inner),
+        max_leaves=12,
     )
 )
 def test_whatever_stands_in_it_a_lorebook_answers(value: object) -> None:

@@ -37,6 +37,7 @@ _BRACES: Final = re.compile(r"\{[0-9]+(?:,[0-9]*)?\}")
 _NAME: Final = re.compile(r"<([^>]*)>")
 _NUMBER: Final = re.compile("[1-9][0-9]*")
 _MODIFIERS: Final = re.compile("[a-z-]+:")
+_NAMESAKES: Final = 100  # each is compared with the others
 _MOST: Final = 2**31 - 1  # turns; no text has as many characters
 
 _LOOKS: Final = {"(?=": (True, False), "(?!": (True, True), "(?<=": (False, False), "(?<!": (False, True)}
@@ -180,6 +181,8 @@ class _Parser:
             cursor.fail("this is no name for a group")
         homes = self._homes.setdefault(found[1], [])
         path = tuple(self._path)
+        if len(homes) >= _NAMESAKES:
+            cursor.unsupported(f"more than {_NAMESAKES} groups of one name")
         if any(_may_meet(path, home) for home in homes):
             cursor.fail("a name that another group has")
         homes.append(path)

@@ -8,18 +8,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-__all__ = [
-    "DIGIT",
-    "EVERYTHING",
-    "LINE_END",
-    "SPACE",
-    "WORD",
-    "Membership",
-    "Ranges",
-    "inverted",
-    "merged",
-    "pattern_of",
-]
+__all__ = ["DIGIT", "EVERYTHING", "LINE_END", "SPACE", "WORD", "Ranges", "compiled", "inverted", "membership", "merged"]
 
 Ranges: TypeAlias = tuple[tuple[int, int], ...]
 """First and last code point of each range."""
@@ -48,6 +37,7 @@ def merged(ranges: Iterable[tuple[int, int]]) -> Ranges:
     return tuple(found)
 
 
+@lru_cache(maxsize=64)
 def inverted(ranges: Ranges) -> Ranges:
     """All that is not in the set."""
     edges = [-1, *(edge for first, last in ranges for edge in (first, last)), _LAST + 1]
@@ -55,7 +45,7 @@ def inverted(ranges: Ranges) -> Ranges:
     return tuple((first, last) for first, last in gaps if first <= last)
 
 
-def pattern_of(ranges: Ranges) -> str:
+def _pattern(ranges: Ranges) -> str:
     """The set as Python's `re` writes it: one character, so it never backtracks."""
     inside = "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges)
     return f"[{inside}]" if inside else r"[^\x00-\U0010ffff]"
@@ -75,7 +65,13 @@ class Membership(dict[str, bool]):
         return found
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
+def membership(ranges: Ranges) -> Membership:
+    """The same for equal sets: a large one may stand in a pattern often."""
+    return Membership(ranges)
+
+
+@lru_cache(maxsize=64)
 def compiled(ranges: Ranges, least: int, most: int) -> re.Pattern[str]:
     """As many characters of the set as there are, between ``least`` and ``most``."""
-    return re.compile(f"{pattern_of(ranges)}{{{least},{most}}}")
+    return re.compile(f"{_pattern(ranges)}{{{least},{most}}}")
