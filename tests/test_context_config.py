@@ -32,6 +32,7 @@ STORED = {
     "allowInnerInsertion": False,
     "allowInsertionInside": True,
 }
+DOCUMENTED[ContextKind.SUBCONTEXT] = DOCUMENTED[ContextKind.LORE]
 LORE = DEFAULTS[ContextKind.LORE]
 
 json_values = st.recursive(

@@ -16,8 +16,8 @@ from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject
 from nai_proto.errors import LimitExceeded, RemoteProtocolError
 from nai_proto.library import Library, Story, exported, read_story_file, story_file
 from nai_proto.library.file_names import file_names, safe_name
-from nai_proto.library.story_file import field_of
 from nai_proto.limits import Limits
+from nai_proto.story.files.story_file import field_of
 from tests.test_library_checking import DOCUMENT, JSON, SOUND, anything, card, content, item, library
 
 # ---- names

@@ -206,7 +206,7 @@ def test_a_wrong_size_of_a_deflated_member_is_noticed() -> None:
             read(changed(changed(archive, LOCAL, 22, wrong), ENTRY, 24, wrong))
 
 
-@pytest.mark.parametrize("name", ["../a", "/a", "a/b", "a\\b", "C:a", "..", ".", "", "a\0", "a\n", "x" * 256, "\ud800"])
+@pytest.mark.parametrize("name", ["../a", "/a", "a/", "a\\b", "C:a", "..", ".", "", "a\0", "a\n", "x" * 256, "\ud800"])
 def test_names_that_are_no_plain_file_names_are_refused_both_ways(name: str) -> None:
     with pytest.raises(LocalProtocolError, match="plain file name"):
         zipped([(name, b"")])
@@ -216,6 +216,20 @@ def test_names_that_are_no_plain_file_names_are_refused_both_ways(name: str) -> 
         archive = zipped([(placeholder, b"")], deflated=False).replace(placeholder.encode(), encoded)
         with pytest.raises(RemoteProtocolError):
             read(archive)
+
+
+def test_names_may_lead_into_folders_when_they_are_written_and_not_when_they_are_read() -> None:
+    archive = zipped([("a/b", b"1")])
+    assert zipfile.ZipFile(io.BytesIO(archive)).read("a/b") == b"1"
+    with pytest.raises(RemoteProtocolError):
+        read(archive)
+
+
+def test_some_members_can_be_stored_beside_deflated_ones() -> None:
+    archive = zipped([("a", b"1" * 99), ("b", b"2" * 99)], stored={"a"})
+    kinds = {info.filename: info.compress_type for info in zipfile.ZipFile(io.BytesIO(archive)).infolist()}
+    assert kinds == {"a": zipfile.ZIP_STORED, "b": zipfile.ZIP_DEFLATED}
+    assert read(archive) == [("a", b"1" * 99), ("b", b"2" * 99)]
 
 
 def test_a_name_that_is_there_twice_is_refused_both_ways() -> None:

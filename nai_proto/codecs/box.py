@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, Never, TypeAlias, TypeVar
 
 from nacl import exceptions
 from nacl.bindings import (
@@ -34,6 +34,7 @@ __all__ = [
     "from_base64",
     "is_utf8",
     "open_box",
+    "read_json",
     "to_base64",
     "write_json",
 ]
@@ -95,6 +96,28 @@ def from_base64(text: object, what: str, category: str = "bad base64") -> bytes:
         if len(text) == (len(data) + 2) // 3 * 4 and text.find("=", 0, len(text) - 2) < 0:
             return data
     raise Damaged(f"{what}: base64 of the standard alphabet, with padding, was expected", category=category)
+
+
+def read_json(data: bytes) -> object:
+    """JSON in UTF-8 as JavaScript writes it: with whole numbers of any size, and lone surrogates.
+
+    Raises:
+        ValueError: it is none. The error holds the document, so `attempt` it.
+        RecursionError: it is nested too deeply.
+    """
+    return json.loads(data.decode(), parse_constant=_no_constant, parse_int=_integer)
+
+
+def _no_constant(name: str) -> Never:
+    raise ValueError(name)
+
+
+def _integer(digits: str) -> int | float:
+    """Python reads no integers of thousands of digits; to JavaScript they are floats in any case."""
+    return int(digits) if len(digits) < _DIGITS else float(digits)
+
+
+_DIGITS: Final = 640  # any Python reads so many
 
 
 def write_json(value: object) -> bytes:

@@ -11,10 +11,9 @@ has a category, and they are made in the order of content §3.1.
 from __future__ import annotations
 
 import enum
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Never, cast
+from typing import Any, Final, cast
 
 import msgspec
 from nacl.bindings import crypto_secretbox
@@ -33,6 +32,7 @@ from .box import (
     from_base64,
     is_utf8,
     open_box,
+    read_json,
     to_base64,
     write_json,
 )
@@ -53,7 +53,6 @@ __all__ = [
 PLAIN_TYPES: Final = frozenset(("presets", "shelf"))
 """Objects that are stored without encryption (native §7.1)."""
 
-_DIGITS: Final = 640  # any Python reads so many
 _ANY: Final = msgspec.json.Decoder()
 
 
@@ -146,7 +145,7 @@ class Opened:
         """
         if not self.ok:
             raise _ERRORS.get(self.state, CryptoError)(self.problem, category=self.category)
-        return cast("dict[str, Any]", _load(self.plaintext))
+        return cast("dict[str, Any]", read_json(self.plaintext))
 
 
 _ERRORS: Final = {OpenedState.NOT_AUTHENTIC: DecryptionFailed, OpenedState.DAMAGED: Damaged}
@@ -281,22 +280,8 @@ def _check_json(data: bytes, limits: Limits) -> None:
     check_depth(data, limits.json_depth)
     document = attempt(_ANY.decode, data)
     if document is None:  # JavaScript writes some texts and numbers that msgspec refuses (content §3.3)
-        document = attempt(_load, data)
+        document = attempt(read_json, data)
         if document is None and data.strip() != b"null":
             raise Damaged("object: not JSON", category="bad json")
     if not isinstance(document, dict):
         raise Damaged("object: its JSON is no object", category="not an object")
-
-
-def _load(data: bytes) -> object:
-    """JSON with whole numbers of any size, and lone surrogates."""
-    return json.loads(data.decode(), parse_constant=_no_constant, parse_int=_integer)
-
-
-def _no_constant(name: str) -> Never:
-    raise ValueError(name)
-
-
-def _integer(digits: str) -> int | float:
-    """Python reads no integers of thousands of digits; to JavaScript they are floats in any case."""
-    return int(digits) if len(digits) < _DIGITS else float(digits)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -87,19 +87,27 @@ def unzip(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> It
     return (_member(view, entry, *where) for entry, where in zip(entries, bounds, strict=True))
 
 
-def zipped(members: Iterable[tuple[str, bytes]], *, deflated: bool = True) -> bytes:
+def zipped(
+    members: Iterable[tuple[str, bytes]], *, deflated: bool = True, stored: Container[str] = frozenset()
+) -> bytes:
     """An archive of these files, by name and content. Equal arguments give equal bytes, with the same packages installed.
+
+    Args:
+        members: names and contents; a name may lead into folders: plain names with ``/`` between them.
+        deflated: deflate them?
+        stored: names of those that are not deflated in any case.
 
     Raises:
         LocalProtocolError: a name is no plain file name or stands there twice, or it is more than ZIP holds without ZIP64.
     """
     out, directory, names = bytearray(), bytearray(), set[str]()
     for name, content in members:
-        if not _PLAIN.fullmatch(name) or name in names or (encoded := _encoded(name)) is None:
+        if not all(map(_PLAIN.fullmatch, name.split("/"))) or name in names or (encoded := _encoded(name)) is None:
             raise LocalProtocolError("the name of a member is no plain file name, or stands there twice")
         names.add(name)
-        packed = fast.deflate(content) if deflated else content
-        common = (_UTF8 * (not name.isascii()), _DEFLATED * deflated)
+        smaller = deflated and name not in stored
+        packed = fast.deflate(content) if smaller else content
+        common = (_UTF8 * (not name.isascii()), _DEFLATED * smaller)
         sizes = (fast.crc32(content), len(packed), len(content), len(encoded))
         start = len(out)
         if max(start, *sizes[1:3]) >= _WIDE or len(names) >= 0xFFFF:

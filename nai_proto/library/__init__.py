@@ -6,6 +6,7 @@ and nothing is overwritten or removed that was not named. Facts: content §2.3, 
 
 from __future__ import annotations
 
+from ..story.files.story_file import read_story_file, story_file
 from .access import Access, log_in
 from .checking import Finding, FindingKind, ObjectName, Report, Severity, TypeCount, check
 from .exporting import ExportedFile, exported
@@ -13,7 +14,6 @@ from .keys import KeysSaved, ReplacingKeystore, save_keys
 from .opening import KeystoreOpened, LibraryEvent, OpeningEvent, open_library, read_library
 from .restoring import Action, Restored, Step, plan_restore, restore
 from .stories import create_story, delete_story
-from .story_file import read_story_file, story_file
 from .values import Library, Story, Suspicion, link
 from .writing import Change, Outcome, Saved, Written, save_objects, write_object
 

@@ -14,9 +14,9 @@ from typing import Final, NamedTuple, TypeAlias
 
 from ..codecs.box import write_json
 from ..codecs.sealed import Opened
+from ..story.files.story_file import field_of, story_file
 from .file_names import file_names
 from .listing import listed, suspicions
-from .story_file import field_of, story_file
 from .values import Library, Story, Suspicion
 
 __all__ = ["ExportedFile", "exported", "text_of"]

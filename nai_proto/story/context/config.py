@@ -11,7 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Final, Literal, TypeAlias, cast, get_args
+from typing import Any, Final, Literal, TypeAlias, get_args
+
+from ..records import a_flag, a_number, a_text, a_whole
+from .patience import members
 
 __all__ = ["DEFAULTS", "ContextConfig", "ContextKind", "ContextUnit", "TrimDirection", "amount"]
 
@@ -30,6 +33,8 @@ class ContextKind(StrEnum):
     AUTHORS_NOTE = "author's note"
     EPHEMERAL = "ephemeral"
     LORE = "lore"
+    SUBCONTEXT = "sub-context"
+    "The entries of a category, put together by themselves; it counts as lore (content §8.4)."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +76,7 @@ class ContextConfig:
             data: the value of ``contextConfig``.
             default: for what is missing or of a wrong type; one of `DEFAULTS`, mostly.
         """
-        stored = dict(cast("Mapping[str, object]", data)) if isinstance(data, Mapping) else dict[str, object]()
+        stored = dict(members(data))
         told: dict[str, Any] = {
             name: value
             for name, (wire, reader) in _FIELDS.items()
@@ -103,31 +108,9 @@ def amount(number: float, size: int) -> int:
     return math.floor(number * size if number <= 1 else number) if number > 0 else 0
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _flag(value: object) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
-def _number(value: object) -> float | None:
-    """A number that is one: neither a flag, nor one too large for its digits."""
-    return value if isinstance(value, int | float) and not isinstance(value, bool) and _finite(value) else None
-
-
-def _finite(value: float) -> bool:
-    return -math.inf < value < math.inf
-
-
 def _tokens(value: object) -> float:
     """No number is 0: all, as a budget; none, as a reservation (content §8.3)."""
-    return _number(value) or 0
-
-
-def _place(value: object) -> int | None:
-    number = _number(value)
-    return None if number is None else int(number)
+    return a_number(value) or 0
 
 
 def _one_of(words: object) -> Callable[[object], str | None]:
@@ -138,19 +121,21 @@ def _one_of(words: object) -> Callable[[object], str | None]:
 _UNREAD: Final = object()
 
 _FIELDS: Final[Mapping[str, tuple[str, Callable[[object], object]]]] = {
-    "prefix": ("prefix", _text),
-    "suffix": ("suffix", _text),
+    "prefix": ("prefix", a_text),
+    "suffix": ("suffix", a_text),
     "token_budget": ("tokenBudget", _tokens),
     "reserved_tokens": ("reservedTokens", _tokens),
-    "budget_priority": ("budgetPriority", _number),
+    "budget_priority": ("budgetPriority", a_number),
     "trim_direction": ("trimDirection", _one_of(TrimDirection)),
     "insertion_type": ("insertionType", _one_of(ContextUnit)),
     "maximum_trim_type": ("maximumTrimType", _one_of(ContextUnit)),
-    "insertion_position": ("insertionPosition", _place),
-    "allow_inner_insertion": ("allowInnerInsertion", _flag),
-    "allow_insertion_inside": ("allowInsertionInside", _flag),
+    "insertion_position": ("insertionPosition", a_whole),
+    "allow_inner_insertion": ("allowInnerInsertion", a_flag),
+    "allow_insertion_inside": ("allowInsertionInside", a_flag),
 }
 """Name, name as it is stored, reader: None is what it could not read."""
+
+_LORE: Final = ContextConfig(suffix="\n", budget_priority=400)
 
 DEFAULTS: Final[Mapping[ContextKind, ContextConfig]] = MappingProxyType(
     {
@@ -167,7 +152,8 @@ DEFAULTS: Final[Mapping[ContextKind, ContextConfig]] = MappingProxyType(
             maximum_trim_type="newline",
             insertion_position=-2,
         ),
-        ContextKind.LORE: ContextConfig(suffix="\n", budget_priority=400),
+        ContextKind.LORE: _LORE,
+        ContextKind.SUBCONTEXT: _LORE,
     }
 )
 """The newer defaults (content §4.3); files from before say 2048 where these have 1."""

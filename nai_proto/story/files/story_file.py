@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, Final, Never, cast
+from typing import Any, Final, cast
 
 import msgspec
 
-from ..codecs.box import attempt
-from ..codecs.json import check_depth
-from ..errors import RemoteProtocolError
-from ..limits import Limits
+from ...codecs.box import attempt
+from ...errors import RemoteProtocolError
+from ...limits import Limits
+from .reading import VERSIONS, FileKind, read_object
 
 __all__ = ["field_of", "read_story_file", "story_file"]
 
-_VERSION: Final = "storyContainerVersion"
+_VERSION: Final = VERSIONS[FileKind.STORY]
 _REMOTE: Final = frozenset(("remoteId", "remoteStoryId"))
 _BETWEEN: Final = " \t\n\r,:"
-_DIGITS: Final = 640  # any Python reads so many; to JavaScript a longer number is a float in any case
 _FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _SCANNER: Final = json.JSONDecoder(parse_int=float)
 
@@ -63,13 +62,9 @@ def read_story_file(
         RemoteProtocolError: it is no such file; says what is wrong, or what it is instead.
         LimitExceeded: it is nested too deeply.
     """
-    check_depth(data, limits.json_depth + 1)
-    document = attempt(_load, data.removeprefix(b"\xef\xbb\xbf"))
-    if not isinstance(document, dict):
-        raise RemoteProtocolError(f"{where}: a JSON object in UTF-8 was expected")
-    fields = cast("dict[str, object]", document)
+    fields = read_object(data, where=where, limits=limits)
     if _VERSION not in fields:
-        instead = next((f"; it is a {kind}" for name, kind in _OTHERS.items() if name in fields), "")
+        instead = next((f"; it is a {kind}" for kind, name in VERSIONS.items() if name in fields), "")
         raise RemoteProtocolError(f"{where}: it has no {_VERSION}{instead}")
     if fields[_VERSION] != 1:
         raise RemoteProtocolError(f"{where}: its {_VERSION} is another than 1, the only one that is known")
@@ -77,32 +72,11 @@ def read_story_file(
     return {name: value for name, value in card.items() if name not in _REMOTE}, content
 
 
-_OTHERS: Final = {
-    "scenarioVersion": "scenario",
-    "lorebookVersion": "lorebook",
-    "presetVersion": "preset",
-    "moduleVersion": "module",
-}
-
-
 def _part(fields: dict[str, object], name: str, where: str) -> dict[str, Any]:
     part = fields.get(name)
     if not isinstance(part, dict):
         raise RemoteProtocolError(f"{where}: its {name} is {'missing' if part is None else 'no object'}")
     return cast("dict[str, Any]", part)
-
-
-def _load(data: bytes) -> object:
-    """JSON with whole numbers of any size, and lone surrogates, as objects are read."""
-    return json.loads(data.decode(), parse_constant=_no_constant, parse_int=_integer)
-
-
-def _no_constant(name: str) -> Never:
-    raise ValueError(name)
-
-
-def _integer(digits: str) -> int | float:
-    return int(digits) if len(digits) < _DIGITS else float(digits)
 
 
 def _fields(document: str) -> Iterator[tuple[str, str]]:

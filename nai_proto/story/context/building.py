@@ -1,0 +1,115 @@
+"""A story's context (content §8): what takes part, how it is put together, and what is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from ...errors import LocalProtocolError
+from ...text.modules import NO_MODULE, Module
+from ..biases import active_bans, active_biases
+from .assembling import Candidate, Outcome, assemble
+from .config import ContextKind
+from .entrants import Entrant, entrants_of
+from .measuring import Meter
+from .report import Context, ContextStatus
+from .rules import USUAL, ContextRules
+from .telling import blocks_of, rows_of
+
+if TYPE_CHECKING:
+    from ...text.models import Model
+    from ...text.preambles import Preamble
+    from ...tier import Tier
+    from ...tokenizers.base import Tokenizer
+    from .parts import ContextParts
+
+__all__ = ["build_context", "context_size"]
+
+_MORE: Final = 20  # tokens that are kept for a module, and for the end of a sentence
+
+
+def context_size(
+    model: Model, tier: Tier, *, max_length: int, module: Module | str | None = None, until_sentence: bool = False
+) -> int:
+    """How many tokens a prompt may have (content §8.1.1 to 8.1.4).
+
+    Args:
+        model, tier: have a limit for prompt and answer together (native §9.6).
+        max_length: how many tokens may be generated.
+        module: that of the request, if it has one.
+        until_sentence: may the answer go on until its sentence ends (``generate_until_sentence``)?
+
+    Raises:
+        LocalProtocolError: the limit is not known, or the model is not for this tier.
+    """
+    prefix = module.id if isinstance(module, Module) else module or NO_MODULE
+    return model.context_limit(tier) - max_length - _MORE * (prefix != NO_MODULE) - _MORE * until_sentence
+
+
+def build_context(
+    parts: ContextParts,
+    *,
+    tokenizer: Tokenizer,
+    size: int,
+    preamble: Preamble | None = None,
+    placeholders: Mapping[str, str] | None = None,
+    chance: Callable[[], float] | None = None,
+    rules: ContextRules = USUAL,
+) -> Context:
+    """The context of a story, as the website builds it for models that go on with a text.
+
+    Costs time in proportion to the size, and to the length of the texts: in a flow, use `compute`.
+
+    Args:
+        parts: what can be in it.
+        tokenizer: the model's.
+        size: how many tokens it may have at most: `context_size`.
+        preamble: the model's. It takes its tokens from the size in any case; it is put in front where nothing is left out or
+            cut for want of space, or always if it says so (content §8.7).
+        placeholders: what goes into their places, by key.
+        chance: draws a number from 0 to below 1 for a condition that asks for one; without it such conditions do not hold.
+        rules: choices where the sources disagree.
+
+    Raises:
+        LocalProtocolError: the size is negative.
+    """
+    if size < 0:
+        raise LocalProtocolError(f"a context of {size} tokens: the answer leaves no room for a prompt")
+    meter = Meter(tokenizer)
+    # 8.1.5. What stands in front takes its tokens, used or not.
+    room = max(0, size - len(preamble.tokens)) if preamble else size
+    # 8.2. What takes part.
+    entrants = entrants_of(parts, placeholders or {}, rules, chance)
+    # 8.4. The sub-contexts, each by itself.
+    outcomes: dict[int, Outcome] = {}
+    for home, each in enumerate(entrants):
+        if each.kind is ContextKind.SUBCONTEXT:
+            inside = assemble(_candidates(entrants, home), min(room, each.config.budget(room)), meter)
+            entrants[home] = replace(each, text=inside.text, inside=inside.tree)
+            outcomes |= inside.outcomes
+    # 8.5. They, and all that is in none of them.
+    whole = assemble(_candidates(entrants, None), room, meter)
+    outcomes |= whole.outcomes
+    # 8.8. What became of each.
+    blocks = blocks_of(entrants, whole.tree)
+    rows = rows_of(entrants, outcomes, blocks, meter)
+    active = {row.id for row in rows if row.kind is ContextKind.LORE and row.active}
+    # 8.7. What stands in front.
+    cut = any(row.status is ContextStatus.NO_SPACE or row.trimmed for row in rows)
+    in_front = preamble if preamble and len(preamble.tokens) <= size and (preamble.always or not cut) else None
+    return Context(
+        tokens=[*(in_front.tokens if in_front else ()), *whole.tokens],
+        text=whole.text,
+        preamble=in_front,
+        blocks=blocks,
+        rows=rows,
+        biases=active_biases(parts.biases, parts.lorebook, active),
+        bans=active_bans(parts.bans),
+        size=size,
+    )
+
+
+def _candidates(entrants: Sequence[Entrant], home: int | None) -> list[Candidate]:
+    """Those that take part in a sub-context, or in the context itself."""
+    return [each.candidate(owner) for owner, each in enumerate(entrants) if each.home == home and each.takes_part]

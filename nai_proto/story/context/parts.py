@@ -1,0 +1,93 @@
+"""What a context can be made of, as plain values: where the story was stored does not matter here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from ..biases import StoredBans, StoredBiases
+from ..lorebook import Lorebook
+from ..records import a_text, some_objects
+from .config import DEFAULTS, ContextConfig, ContextKind
+from .ephemeral import EphemeralEntry
+from .patience import items, members
+
+__all__ = ["ContextParts", "ContextText"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextText:
+    """A text with what is to be done with it: the story, the memory or the author's note."""
+
+    text: str = field(repr=False)
+    config: ContextConfig
+
+    @classmethod
+    def of(cls, kind: ContextKind, text: str = "") -> ContextText:
+        """A text with the usual configuration of its kind."""
+        return cls(text=text, config=DEFAULTS[kind])
+
+    @classmethod
+    def from_data(cls, data: object, kind: ContextKind) -> ContextText:
+        """An item of a story's ``context`` (content §4.2), whatever it is."""
+        fields = members(data)
+        config = ContextConfig.from_data(fields.get("contextConfig"), DEFAULTS[kind])
+        return cls(text=a_text(fields.get("text")) or "", config=config)
+
+
+_NO_MEMORY: Final = ContextText.of(ContextKind.MEMORY)
+_NO_NOTE: Final = ContextText.of(ContextKind.AUTHORS_NOTE)
+_NO_LOREBOOK: Final = Lorebook()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextParts:
+    """All that can be in a context, and what decides about it."""
+
+    story: ContextText
+    memory: ContextText = _NO_MEMORY
+    authors_note: ContextText = _NO_NOTE
+    ephemeral: tuple[EphemeralEntry, ...] = ()
+    lorebook: Lorebook = _NO_LOREBOOK
+    biases: tuple[StoredBiases, ...] = ()
+    "The story's own; entries and categories have theirs."
+    bans: tuple[StoredBans, ...] = ()
+    step: int = 0
+    "How many generations the story has had."
+    model: str = ""
+    "The id of the model, for conditions that ask."
+    mode: Literal["normal", "adventure"] = "normal"
+    "How the story is written, for conditions that ask."
+
+    @classmethod
+    def from_content(
+        cls,
+        content: Mapping[str, object],
+        *,
+        text: str,
+        step: int = 0,
+        mode: Literal["normal", "adventure"] = "normal",
+    ) -> ContextParts:
+        """The parts of a story.
+
+        Args:
+            content: its ``storycontent``, decrypted (content §4.2); what is missing or of a wrong type is its default.
+            text: its text, from whichever format it has.
+            step: its step.
+            mode: ``adventure`` if its card says ``isTA`` (content §4.1).
+        """
+        memory, note, *_ = [*items(content.get("context")), None, None]
+        config = ContextConfig.from_data(content.get("storyContextConfig"), DEFAULTS[ContextKind.STORY])
+        return cls(
+            story=ContextText(text=text, config=config),
+            memory=ContextText.from_data(memory, ContextKind.MEMORY),
+            authors_note=ContextText.from_data(note, ContextKind.AUTHORS_NOTE),
+            ephemeral=tuple(map(EphemeralEntry.from_data, items(content.get("ephemeralContext")))),
+            lorebook=Lorebook(members(content.get("lorebook"))),
+            biases=some_objects(StoredBiases)(content.get("phraseBiasGroups")) or (),
+            bans=some_objects(StoredBans)(content.get("bannedSequenceGroups")) or (),
+            step=step,
+            model=a_text(members(content.get("settings")).get("model")) or "",
+            mode=mode,
+        )

@@ -1,0 +1,9 @@
+"""Files that people bring and take away: stories, scenarios, lorebooks, presets and modules, and cards (content §10)."""
+
+from __future__ import annotations
+
+from .cards import read_card, write_card
+from .reading import FileKind, StoryFile, read_file
+from .story_file import read_story_file, story_file
+
+__all__ = ["FileKind", "StoryFile", "read_card", "read_file", "read_story_file", "story_file", "write_card"]

@@ -1,0 +1,46 @@
+"""Cards: pictures that carry a file, as people hand them around (content §10)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ...codecs import png
+from ...codecs.box import from_base64, to_base64
+from ...errors import Damaged, RemoteProtocolError
+from ...limits import Limits
+
+__all__ = ["CARD", "read_card", "write_card"]
+
+CARD: Final = "naidata"
+"""The keyword of the text chunk."""
+
+
+def read_card(picture: bytes, *, where: str = "card", limits: Limits = Limits()) -> bytes:
+    """The file that a PNG carries, whatever it is.
+
+    Args:
+        picture: the whole PNG.
+        where: what it is, to begin a message with.
+        limits: for texts in pictures.
+
+    Raises:
+        RemoteProtocolError: the picture is no PNG, is damaged, or carries nothing.
+        LimitExceeded: its texts are too long.
+    """
+    text = png.read_text(picture, limits).get(CARD)
+    if text is None:
+        raise RemoteProtocolError(f"{where}: the picture carries nothing: it has no text {CARD}")
+    try:
+        return from_base64(text.strip(), f"{where}: the text {CARD}")
+    except Damaged as error:
+        problem = str(error)
+    raise RemoteProtocolError(problem)
+
+
+def write_card(picture: bytes, data: bytes, limits: Limits = Limits()) -> bytes:
+    """The same PNG, carrying a file; what it carried before is gone, its other texts stay.
+
+    Raises:
+        RemoteProtocolError: the picture is no PNG, or is damaged.
+    """
+    return png.with_text(picture, {**png.read_text(picture, limits), CARD: to_base64(data)}, limits)

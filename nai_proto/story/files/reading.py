@@ -1,0 +1,96 @@
+"""What a file is that people bring, told by its content and not by its name (content §10)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final, cast
+
+from ...codecs.box import attempt, read_json
+from ...codecs.json import check_depth
+from ...errors import RemoteProtocolError
+from ...limits import Limits
+from .cards import read_card
+
+__all__ = ["VERSIONS", "FileKind", "StoryFile", "read_file", "read_object"]
+
+_PNG: Final = b"\x89PNG\r\n\x1a\n"
+_MARK: Final = b"\xef\xbb\xbf"
+
+
+class FileKind(StrEnum):
+    """What there is."""
+
+    STORY = "story"
+    SCENARIO = "scenario"
+    LOREBOOK = "lorebook"
+    PRESET = "preset"
+    MODULE = "module"
+
+
+VERSIONS: Final = {
+    FileKind.STORY: "storyContainerVersion",
+    FileKind.SCENARIO: "scenarioVersion",
+    FileKind.LOREBOOK: "lorebookVersion",
+    FileKind.PRESET: "presetVersion",
+    FileKind.MODULE: "moduleVersion",
+}
+"""The field that each is known by."""
+
+_NEEDED: Final[Mapping[FileKind, tuple[str, type]]] = {
+    FileKind.SCENARIO: ("prompt", str),
+    FileKind.LOREBOOK: ("entries", list),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StoryFile:
+    """A file, and what it is."""
+
+    kind: FileKind
+    document: dict[str, Any] = field(repr=False)
+    "Its JSON."
+    data: bytes = field(repr=False)
+    "The same as it is written."
+    card: bool = False
+    "Was it in a picture?"
+
+
+def read_file(data: bytes, *, where: str = "file", limits: Limits = Limits()) -> StoryFile:
+    """The file in these bytes, or in the PNG that they are.
+
+    Args:
+        data: the whole file.
+        where: what it is, to begin a message with.
+        limits: for its nesting, and for texts in pictures.
+
+    Raises:
+        RemoteProtocolError: it is none of `FileKind`.
+        LimitExceeded: it is nested too deeply, or a text in the picture is too long.
+    """
+    card = data.startswith(_PNG)
+    if card:
+        data = read_card(data, where=where, limits=limits)
+    document = read_object(data, where=where, limits=limits)
+    for kind, version in VERSIONS.items():
+        name, type_ = _NEEDED.get(kind, (version, object))
+        if version in document and isinstance(document.get(name), type_):
+            return StoryFile(kind, document, data, card)
+    raise RemoteProtocolError(
+        f"{where}: this is none of {', '.join(FileKind)}: it has no {', '.join(VERSIONS.values())}"
+    )
+
+
+def read_object(data: bytes, *, where: str, limits: Limits = Limits()) -> dict[str, Any]:
+    """A JSON object in UTF-8, with whole numbers of any size, and lone surrogates, as objects are read.
+
+    Raises:
+        RemoteProtocolError: it is none.
+        LimitExceeded: it is nested too deeply.
+    """
+    check_depth(data, limits.json_depth + 1)  # a card or a content is a level down
+    document = attempt(read_json, data.removeprefix(_MARK))
+    if not isinstance(document, dict):
+        raise RemoteProtocolError(f"{where}: a JSON object in UTF-8 was expected")
+    return cast("dict[str, Any]", document)

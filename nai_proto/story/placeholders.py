@@ -1,0 +1,104 @@
+"""Placeholders: what a scenario asks of whoever begins it, and where the answers go (content §10).
+
+In a text one is ``${key}``, and with everything that may be said of it ``${order#key[default]title:description}``. A text
+may begin with a table of them: a line ``%{``, one placeholder a line without its marks, and a line ``}``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+__all__ = ["Placeholder", "filled", "placeholders_in", "with_placeholders_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Placeholder:
+    """One question."""
+
+    key: str
+    default: str = ""
+    title: str = ""
+    "What is asked; ``description`` in a scenario's list."
+    description: str = ""
+    "More of it; ``longDescription`` there."
+    order: int | None = None
+    "Where it comes among the others; those without one come last."
+
+
+# No part holds a brace, so that a text full of openings is read once.
+_INSIDE: Final = r"(?:(\d{1,9})\#)?([^\[\]{}:\n]+)(?:\[([^\[\]{}]*)\]([^{}:\n]*))?(?::([^{}]*))?"
+_PLACEHOLDER: Final = re.compile(rf"\$\{{{_INSIDE}\}}")
+_LINE: Final = re.compile(_INSIDE)
+_TABLE: Final = re.compile(r"\s*%\{[ \t]*\n((?:(?!\}[ \t]*(?:\n|\Z)).*(?:\n|\Z))*?)\}[ \t]*(?:\n|\Z)")
+
+
+def placeholders_in(*texts: str) -> list[Placeholder]:
+    """Those of some texts, each key once, in the order in which they are to be asked.
+
+    What is said of one in several places is put together; where places differ the first counts.
+    """
+    found: dict[str, Placeholder] = {}
+    for text in texts:
+        table, rest = _parted(text)
+        lines = [line.strip() for line in table.split("\n")]
+        matches = [*(_LINE.fullmatch(line) for line in lines), *_PLACEHOLDER.finditer(rest)]
+        for placeholder in (_placeholder(match) for match in matches if match):
+            before = found.get(placeholder.key)
+            found[placeholder.key] = placeholder if before is None else _together(before, placeholder)
+    return _ordered(found.values())
+
+
+def with_placeholders_of(listed: Iterable[Placeholder], *texts: str) -> list[Placeholder]:
+    """Those of a scenario's list, and those which only its texts have."""
+    known = {placeholder.key: placeholder for placeholder in listed}
+    for placeholder in placeholders_in(*texts):
+        before = known.get(placeholder.key)
+        known[placeholder.key] = placeholder if before is None else _together(before, placeholder)
+    return _ordered(known.values())
+
+
+def filled(text: str, values: Mapping[str, str], placeholders: Iterable[Placeholder] = ()) -> str:
+    """The text with answers in the place of placeholders, and without a table of them.
+
+    Args:
+        text: in which they stand.
+        values: answers by key.
+        placeholders: what is known of them otherwise. Without an answer a placeholder is its default, its own before the
+            one that is known; without a default it stays as it is.
+    """
+    defaults = {each.key: each.default for each in (*placeholders_in(text), *placeholders) if each.default}
+    _, rest = _parted(text)
+
+    def answered(match: re.Match[str]) -> str:
+        own = _placeholder(match)
+        return values.get(own.key, own.default or defaults.get(own.key, match[0]))
+
+    return _PLACEHOLDER.sub(answered, rest)
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """The inside of the table that a text begins with, and the rest."""
+    match = _TABLE.match(text)
+    return (match[1], text[match.end() :]) if match else ("", text)
+
+
+def _placeholder(match: re.Match[str]) -> Placeholder:
+    order, key, default, title, description = match.groups(default="")
+    return Placeholder(key.strip(), default, title.strip(), description.strip(), int(order) if order else None)
+
+
+def _together(first: Placeholder, second: Placeholder) -> Placeholder:
+    return replace(
+        first,
+        default=first.default or second.default,
+        title=first.title or second.title,
+        description=first.description or second.description,
+        order=second.order if first.order is None else first.order,
+    )
+
+
+def _ordered(placeholders: Iterable[Placeholder]) -> list[Placeholder]:
+    return sorted(placeholders, key=lambda each: (each.order is None, each.order or 0))

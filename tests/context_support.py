@@ -1,0 +1,81 @@
+"""Tokenizers that are small enough to count with in one's head, and parts of contexts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from nai_proto.story.context.config import DEFAULTS, ContextConfig, ContextKind
+from nai_proto.story.context.parts import ContextParts, ContextText
+from nai_proto.story.entries import Category, Entry
+from nai_proto.story.lorebook import Lorebook
+from nai_proto.tokenizers.base import Pieces
+from tests.support import ByteTokenizer
+
+BYTES = ByteTokenizer()
+
+
+class Words(Pieces):
+    """A token for each word, with the blanks before it, and one for each line feed."""
+
+    def __init__(self) -> None:
+        self._ids: dict[str, int] = {}
+        self._known: dict[int, bytes] = {}
+        super().__init__("words", self._known, {})
+
+    def encode(self, text: str) -> list[int]:
+        return [self._id(piece) for piece in re.findall(r"\n|[^\S\n]*[^\s]+|[^\S\n]+", text)]
+
+    def _id(self, piece: str) -> int:
+        number = self._ids.setdefault(piece, len(self._ids))
+        self._known[number] = piece.encode()
+        return number
+
+
+class Seams(Words):
+    """Words, but a line feed with something behind it is two tokens: joined, parts have more tokens than by themselves."""
+
+    def encode(self, text: str) -> list[int]:
+        feeds = text[:-1].count("\n")
+        return [*super().encode(text), *[self._id("")] * feeds]
+
+
+def config(kind: ContextKind = ContextKind.LORE, **fields: Any) -> ContextConfig:
+    """The usual configuration of a kind, but for these fields."""
+    return replace(DEFAULTS[kind], **fields)
+
+
+def lore(text: str, *keys: str, name: str = "", config: ContextConfig | None = None, **fields: Any) -> Entry:
+    """An entry; always active if it has no keys."""
+    fields.setdefault("force_activation", not keys)
+    entry = Entry().changed(text=text, keys=keys, display_name=name or text, **fields)
+    return entry if config is None else entry.changed(config=config)
+
+
+def parts(
+    story: str = "",
+    *,
+    memory: str = "",
+    note: str = "",
+    lore: Iterable[Entry] = (),
+    categories: Iterable[Category] = (),
+    by_location: bool = False,
+    **fields: Any,
+) -> ContextParts:
+    """Parts, with the usual configurations."""
+    lorebook = Lorebook(
+        {
+            "entries": [dict(entry.data) for entry in lore],
+            "categories": [dict(category.data) for category in categories],
+            "settings": {"orderByKeyLocations": by_location},
+        }
+    )
+    return ContextParts(
+        story=ContextText.of(ContextKind.STORY, story),
+        memory=ContextText.of(ContextKind.MEMORY, memory),
+        authors_note=ContextText.of(ContextKind.AUTHORS_NOTE, note),
+        lorebook=lorebook,
+        **fields,
+    )

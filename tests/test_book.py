@@ -1,0 +1,264 @@
+"""Stories as files to be read: what is in them is what was written, read by the programs that read such files."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from nai_proto import LocalProtocolError
+from nai_proto.story.book import Book, Run, lines_of, to_epub, to_html, to_markdown
+from nai_proto.story.book.values import Break, Heading, Paragraph, readable
+
+STORY = """\
+Chapter 1: The Gate
+
+Mira waited *there*, alone. #not a tag
+  "1 < 2 & 3 > 2," she said.
+***
+1. It was not a list.
+# The Second
+-- nor this_one_
+"""
+MARKED = st.text("ab1.)#*_`<>&[]()!|~$-+=\\ \t\n⁂é😀\ud800\x00{}:/'\"", max_size=60)
+TEXTS = MARKED | st.text(max_size=60)
+
+
+def a_book(text: str, **about: object) -> Book:
+    return Book(title="The <Gate> & *more*", lines=lines_of(text), **about)  # type: ignore[arg-type]  # fields by name
+
+
+def shown(text: str) -> str:
+    """As a reader sees it: white space is one space, and none at the edges."""
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def expected(book: Book) -> list[tuple[str, str]]:
+    """The blocks that a reader should see, and what kind each is."""
+    kinds = {Paragraph: "p", Heading: "h2", Break: "hr"}
+    return [(kinds[type(each)], "" if isinstance(each, Break) else shown(each.text)) for each in book.pieces()]
+
+
+class Blocks(HTMLParser):
+    """Text by block."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, str]] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        if tag in ("p", "h1", "h2", "hr", "li", "pre", "blockquote", "table", "em", "a"):
+            self.found.append((tag, ""))
+
+    def handle_startendtag(self, tag: str, attrs: object) -> None:
+        self.handle_starttag(tag, attrs)
+
+    def handle_data(self, data: str) -> None:
+        if self.found:
+            tag, before = self.found[-1]
+            self.found[-1] = (tag, before + data)
+
+    def blocks(self) -> list[tuple[str, str]]:
+        return [(tag, shown(text)) for tag, text in self.found]
+
+
+# ---- what a text is made of
+
+
+def test_lines_are_paragraphs_and_some_are_headings_and_breaks() -> None:
+    assert expected(a_book(STORY)) == [
+        ("h2", "Chapter 1: The Gate"),
+        ("p", "Mira waited *there*, alone. #not a tag"),
+        ("p", '"1 < 2 & 3 > 2," she said.'),
+        ("hr", ""),
+        ("p", "1. It was not a list."),
+        ("h2", "The Second"),
+        ("p", "-- nor this_one_"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "line", ["Chapter Two", "[ Prologue ]", "PART III: Home", "## A day", "epilogue.", "chapter 12"]
+)
+def test_headings(line: str) -> None:
+    assert [kind for kind, _ in expected(a_book(line))] == ["h2"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Part of him knew. He went on.",
+        "#hashtag",
+        "Chapters are long.",
+        f"Part {'x' * 200}",
+        "Partly cloudy",
+        "Prologue to what came, and it was long enough to be a line of text itself",
+    ],
+)
+def test_lines_that_are_no_headings(line: str) -> None:
+    assert [kind for kind, _ in expected(a_book(line))] == ["p"]
+
+
+@pytest.mark.parametrize("line", ["***", "* * *", "⁂", "----", "~~~", "###", "—", "• • •", " *** "])
+def test_breaks(line: str) -> None:
+    assert expected(a_book(line)) == [("hr", "")]
+
+
+def test_nobody_has_to_look_for_headings() -> None:
+    assert expected(a_book("Chapter 1", chapters=False)) == [("p", "Chapter 1")]
+
+
+def test_a_book_has_chapters_and_before_the_first_heading_one_without() -> None:
+    chapters = a_book("Before.\nChapter 1\nOne.\nTwo.\nChapter 2\n").by_chapters()
+    assert [(chapter.heading, len(chapter.pieces)) for chapter in chapters] == [
+        (None, 1),
+        ("Chapter 1", 2),
+        ("Chapter 2", 0),
+    ]
+    assert [chapter.heading for chapter in a_book("Chapter 1\nOne.").by_chapters()] == ["Chapter 1"]
+    assert [chapter.heading for chapter in a_book("").by_chapters()] == [None]
+
+
+@given(st.lists(st.builds(Run, TEXTS, st.sampled_from(["user", "ai", ""])), max_size=5))
+def test_lines_of_keeps_every_character_and_who_wrote_it(runs: list[Run]) -> None:
+    lines = lines_of(runs)
+    assert Book(title="", lines=lines).text == "".join(run.text for run in runs)
+    for origin in ("user", "ai", ""):
+        wanted = "".join(run.text for run in runs if run.origin == origin).replace("\n", "")
+        assert "".join(run.text for line in lines for run in line if run.origin == origin) == wanted
+
+
+# ---- the forms
+
+
+@given(TEXTS)
+@example("    indented\n\ttab")
+@example("a\n===\nb")
+@example("## x ##\n\\\n<b>x</b> <http://a.b> [a](b) ![c](d) &amp; ~~s~~")
+@example("- a\n+ b\n* c\n1) d\n12. e\n> f\n--\n-\n1.")
+@example("chapter ##\n# x #")
+def test_markdown_shows_what_was_written_and_nothing_of_it_is_markup(text: str) -> None:
+    book = a_book(text)
+    page = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(to_markdown(book).decode())
+    assert Blocks(page).blocks() == [("h1", "The <Gate> & *more*"), *expected(book)]
+
+
+@given(TEXTS)
+def test_html_shows_what_was_written(text: str) -> None:
+    book = a_book(text)
+    assert Blocks(to_html(book).decode().partition("<body>")[2]).blocks() == [
+        ("h1", "The <Gate> & *more*"),
+        *expected(book),
+    ]
+
+
+def test_html_names_author_description_and_tags_and_nothing_breaks_out_of_them() -> None:
+    page = to_html(a_book("x", author='A "B" <c>', description="d'e\x00", tags=["f&g"], language="de")).decode()
+    assert '<html lang="de">' in page
+    assert 'name="author" content="A &quot;B&quot; &lt;c&gt;"' in page
+    assert 'content="d&#x27;e\ufffd"' in page
+    assert 'content="f&amp;g"' in page
+
+
+def test_html_can_mark_who_wrote_what() -> None:
+    book = Book(title="x", lines=lines_of([Run("Go ", "user"), Run("north.\nThe", "ai"), Run(" end")]))
+    page = to_html(book, origins=True).decode()
+    assert '<p><span class="user">Go </span><span class="ai">north.</span></p>' in page
+    assert '<p><span class="ai">The</span> end</p>' in page
+    assert "<span" not in to_html(book).decode()
+
+
+def opened(data: bytes) -> tuple[zipfile.ZipFile, ElementTree.Element]:
+    archive = zipfile.ZipFile(io.BytesIO(data))
+    container = ElementTree.fromstring(archive.read("META-INF/container.xml"))
+    (root,) = container.iter("{urn:oasis:names:tc:opendocument:xmlns:container}rootfile")
+    return archive, ElementTree.fromstring(archive.read(root.attrib["full-path"]))
+
+
+OPF = "{http://www.idpf.org/2007/opf}"
+DC = "{http://purl.org/dc/elements/1.1/}"
+
+
+def test_an_epub_begins_with_its_type_which_is_stored() -> None:
+    data = to_epub(a_book(STORY), identifier="urn:uuid:1", modified=1_700_000_000)
+    assert data[30:58] == b"mimetypeapplication/epub+zip"
+    archive, _ = opened(data)
+    assert archive.testzip() is None
+    first, *others = archive.infolist()
+    assert first.compress_type == zipfile.ZIP_STORED
+    assert {each.compress_type for each in others} == {zipfile.ZIP_DEFLATED}
+
+
+def test_an_epub_says_what_it_is() -> None:
+    about = {"author": "A & B", "description": "d<", "tags": ["x", " "], "language": "en-GB"}
+    _, package = opened(to_epub(a_book(STORY, **about), identifier="urn:uuid:1", modified=1_700_000_000))
+    said = {element.tag: element.text for element in package.iter() if element.tag.startswith(DC)}
+    assert said == {
+        f"{DC}identifier": "urn:uuid:1",
+        f"{DC}title": "The <Gate> & *more*",
+        f"{DC}language": "en-GB",
+        f"{DC}creator": "A & B",
+        f"{DC}description": "d<",
+        f"{DC}subject": "x",
+    }
+    (modified,) = package.iter(f"{OPF}meta")
+    assert modified.text == "2023-11-14T22:13:20Z"
+    assert package.attrib["version"] == "3.0"
+    assert package.attrib["unique-identifier"] == "id"
+
+
+@given(TEXTS)
+def test_the_spine_of_an_epub_reads_as_the_book_and_everything_in_it_is_there(text: str) -> None:
+    book = a_book(text)
+    archive, package = opened(to_epub(book, identifier="urn:uuid:1", modified=0))
+    items = {item.attrib["id"]: item.attrib["href"] for item in package.iter(f"{OPF}item")}
+    assert {f"EPUB/{href}" for href in items.values()} | {
+        "mimetype",
+        "META-INF/container.xml",
+        "EPUB/package.opf",
+    } == set(archive.namelist())
+    pages = [archive.read(f"EPUB/{items[ref.attrib['idref']]}") for ref in package.iter(f"{OPF}itemref")]
+    for page in (*pages, archive.read("EPUB/nav.xhtml")):
+        ElementTree.fromstring(page)  # it is XML
+    blocks = [block for page in pages for block in Blocks(page.decode().partition("<body>")[2]).blocks()]
+    assert blocks == [("h1", "The <Gate> & *more*"), *expected(book)]
+
+
+def test_the_navigation_of_an_epub_names_its_chapters() -> None:
+    archive, _ = opened(to_epub(a_book(STORY), identifier="urn:uuid:1", modified=0))
+    page = archive.read("EPUB/nav.xhtml").decode()
+    assert re.findall(r'href="([^"]+)">([^<]*)<', page) == [
+        ("title.xhtml", "The &lt;Gate&gt; &amp; *more*"),
+        ("chapter-0001.xhtml", "Chapter 1: The Gate"),
+        ("chapter-0002.xhtml", "The Second"),
+    ]
+
+
+def test_a_long_chapter_has_more_than_one_file() -> None:
+    archive, _ = opened(to_epub(a_book("word " * 200 + "\n" + ("x" * 999 + "\n") * 500), identifier="a", modified=0))
+    chapters = [info for info in archive.infolist() if "chapter" in info.filename]
+    assert len(chapters) == 3
+    assert max(info.file_size for info in chapters) < 250_000
+
+
+def test_equal_books_are_equal_files() -> None:
+    assert to_epub(a_book(STORY), identifier="a", modified=5) == to_epub(a_book(STORY), identifier="a", modified=5)
+
+
+@pytest.mark.parametrize(("identifier", "modified"), [(" ", 0), ("a", -1), ("a", 10**12)])
+def test_an_epub_needs_an_identifier_and_a_time(identifier: str, modified: int) -> None:
+    with pytest.raises(LocalProtocolError):
+        to_epub(a_book(""), identifier=identifier, modified=modified)
+
+
+def test_what_no_file_can_hold_is_shown_as_such() -> None:
+    assert readable("a\x00b\ud83d\r\tc\uffff") == "a\ufffdb\ufffd\ufffd\tc\ufffd"

@@ -1,0 +1,356 @@
+"""Contexts as a whole: content §8.1, §8.3 to §8.7."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from nai_proto import LocalProtocolError, Tier
+from nai_proto.story.context.building import build_context, context_size
+from nai_proto.story.context.config import DEFAULTS, ContextKind
+from nai_proto.story.context.parts import ContextParts, ContextText
+from nai_proto.story.context.report import Context, ContextRow, ContextStatus
+from nai_proto.story.entries import Category, Entry
+from nai_proto.text import MODULES, Model, Preamble
+from tests.context_support import BYTES, Seams, Words, config, lore, parts
+
+STORY = "one a\ntwo b\nthree c\nfour d\nfive e"
+EXAMPLE = parts(STORY, memory="MEM", note="NOTE", lore=(lore("LORE"),))
+NO_SPACE = ContextStatus.NO_SPACE
+
+
+def rows(context: Context) -> dict[str, ContextRow]:
+    """What is told, by name."""
+    return {row.name: row for row in context.rows}
+
+
+def shown(context: Context, row: ContextRow) -> str:
+    return "".join(context.text[start:end] for start, end in row.spans)
+
+
+# ---- the worked example of content §8.6
+
+
+def test_the_worked_example_in_which_all_fits() -> None:
+    context = build_context(EXAMPLE, tokenizer=Words(), size=100)
+    assert context.text == "MEM\nLORE\none a\ntwo b\nNOTE\nthree c\nfour d\nfive e"
+    by_turn = sorted(context.rows, key=lambda row: row.turn or 0)
+    assert [row.name for row in by_turn] == ["memory", "LORE", "story", "author's note"]
+    assert not context.full
+    assert [block.text for block in context.blocks] == ["MEM\n", "LORE\n", "one a\ntwo b\n", "NOTE\n", STORY[12:]]
+    assert rows(context)["story"].spans == ((9, 21), (26, 47))
+
+
+def test_the_worked_example_in_which_not_all_fits() -> None:
+    context = build_context(EXAMPLE, tokenizer=Words(), size=13)
+    assert context.text == "two b\nNOTE\nthree c\nfour d\nfive e"
+    told = rows(context)
+    assert [(row.reserved, row.allowed, row.tokens, row.status) for row in context.rows] == [
+        (11, 11, 11, ContextStatus.DEFAULT),
+        (0, 0, 0, NO_SPACE),
+        (2, 2, 2, ContextStatus.DEFAULT),
+        (0, 0, 0, NO_SPACE),
+    ]
+    assert (told["story"].trimmed, told["story"].dropped) == ("newline", 6)
+    assert told["memory"].reason == "nothing of it fits into the 0 tokens that are left for it"
+    assert context.full
+    assert len(context.tokens) == 13
+
+
+# ---- 8.1: size
+
+
+def test_the_size_is_the_limit_without_the_answer() -> None:
+    assert context_size(Model.KAYRA, Tier.OPUS, max_length=150) == 8192 - 150
+    assert context_size(Model.KAYRA, Tier.TABLET, max_length=100, until_sentence=True) == 4096 - 120
+    assert context_size(Model.KAYRA, Tier.SCROLL, max_length=100, module="vanilla") == 8092
+    assert context_size(Model.KAYRA, Tier.SCROLL, max_length=100, module="theme_rats") == 8072
+    module = MODULES["theme_textadventure"]
+    assert context_size(Model.CLIO, Tier.PAPER, max_length=40, module=module, until_sentence=True) == 8112
+
+
+def test_a_model_that_the_tier_has_not_has_no_size() -> None:
+    with pytest.raises(LocalProtocolError, match="Opus"):
+        context_size(Model.ERATO, Tier.TABLET, max_length=100)
+
+
+def test_a_negative_size_is_refused() -> None:
+    with pytest.raises(LocalProtocolError, match="no room"):
+        build_context(EXAMPLE, tokenizer=BYTES, size=-1)
+
+
+def test_nothing_at_all_is_a_context_too() -> None:
+    for size in (0, 1, 100):
+        context = build_context(parts(), tokenizer=BYTES, size=size)
+        assert (context.tokens, context.text, context.blocks) == ([], "", ())
+        assert [row.status for row in context.rows] == [ContextStatus.NO_TEXT] * 3
+        assert not context.full
+
+
+# ---- 8.3: budgets
+
+
+def test_a_budget_in_tokens_or_as_a_share_is_the_most_that_a_part_has() -> None:
+    def kept(budget: float, size: int = 100) -> str:
+        made = parts(lore=(lore("a\nb\nc\nd", config=config(token_budget=budget)),))
+        return build_context(made, tokenizer=BYTES, size=size).text
+
+    assert kept(1) == kept(2048) == kept(0) == kept(8) == "a\nb\nc\nd\n"
+    assert kept(7) == kept(0.07) == kept(7.9) == "a\nb\nc\n"[:-1] + "\n"
+    assert kept(0.02) == "a\n"
+    assert kept(0.01) == kept(0.001) == ""
+    assert kept(0.5, 9) == "a\nb\n"[:-1] + "\n"
+
+
+def test_a_share_is_of_the_size_without_what_stands_in_front() -> None:
+    made = parts(lore=(lore("a\nb\nc\nd", config=config(token_budget=0.5)),))
+    context = build_context(made, tokenizer=BYTES, size=14, preamble=Preamble("***", (1, 2, 3, 4)))
+    assert rows(context)["a\nb\nc\nd"].allowed == 5
+
+
+# ---- 8.4: sub-contexts
+
+
+def category(name: str = "c", **fields: Any) -> Category:
+    settings = Entry().changed(config=config(**fields))
+    return Category().changed(id=name, name=name, create_subcontext=True, subcontext_settings=settings)
+
+
+def test_a_sub_context_is_one_block() -> None:
+    made = parts(
+        "story\n",
+        lore=(
+            lore("first", category="c"),
+            lore("outside"),
+            lore("second", category="c", config=config(budget_priority=900)),
+        ),
+        categories=(category(prefix="<\n", suffix=">\n"),),
+    )
+    context = build_context(made, tokenizer=BYTES, size=100)
+    assert context.text == "<\nsecond\nfirst\n>\noutside\nstory\n"
+    told = rows(context)["c"]
+    assert (told.kind, told.status, told.tokens, told.spans) == (
+        ContextKind.SUBCONTEXT,
+        ContextStatus.DEFAULT,
+        17,
+        ((0, 17),),
+    )
+    assert shown(context, rows(context)["first"]) == "first\n"
+    assert context.blocks[0].kind is ContextKind.SUBCONTEXT
+
+
+def test_the_budget_of_a_sub_context_is_the_size_in_it() -> None:
+    half = lore("aaaa\nbbbb\ncccc", category="c", config=config(token_budget=0.5))
+    rest = lore("d", category="c")
+    made = parts(lore=(half, rest), categories=(category(token_budget=20, suffix=""),))
+    context = build_context(made, tokenizer=BYTES, size=100)
+    assert context.text == "aaaa\nbbbb\nd\n"
+    assert [rows(context)[each.display_name].allowed for each in (half, rest)] == [10, 10]
+
+
+def test_what_is_cut_from_a_sub_context_is_told_of_its_entries() -> None:
+    made = parts(
+        lore=tuple(lore(each * 4, category="c") for each in "abc"),
+        categories=(category(token_budget=16, prefix="<\n", suffix=""),),
+    )
+    context = build_context(made, tokenizer=BYTES, size=100)
+    assert context.text == "<\naaaa\nbbbb"
+    told = rows(context)
+    assert [told[each * 4].status for each in "abc"] == [ContextStatus.FORCED, ContextStatus.FORCED, NO_SPACE]
+    assert [(told[each * 4].tokens, told[each * 4].dropped) for each in "abc"] == [(5, 0), (4, 1), (0, 0)]
+    assert told["bbbb"].trimmed == told["c"].trimmed == "newline"
+    assert told["cccc"].reason == "there is no space for it in its sub-context"
+    assert told["c"].dropped == 6
+
+
+def test_a_sub_context_comes_in_the_natural_order_where_its_first_entry_is() -> None:
+    made = parts(
+        lore=(lore("0"), lore("1", "no key", category="c"), lore("2"), lore("3", category="c")),
+        categories=(category(suffix=""),),
+    )
+    assert build_context(made, tokenizer=BYTES, size=100).text == "0\n3\n2\n"
+
+
+def test_an_empty_sub_context_and_one_that_is_switched_off_are_not_in() -> None:
+    made = parts(
+        lore=(lore("a", "no key", category="c"), lore("b", category="off")),
+        categories=(category(), category("off").changed(enabled=False), category("empty"), category("")),
+    )
+    context = build_context(made, tokenizer=BYTES, size=100)
+    assert context.text == ""
+    found = [(row.name, row.status, row.reason) for row in context.rows if row.kind is ContextKind.SUBCONTEXT]
+    assert found == [
+        ("c", ContextStatus.NO_TEXT, "none of its entries is in it"),
+        ("off", ContextStatus.DISABLED, "it is switched off"),
+        ("empty", ContextStatus.NO_TEXT, "none of its entries is in it"),
+        ("", ContextStatus.NO_TEXT, "none of its entries is in it"),
+    ]
+
+
+def test_what_is_inserted_later_can_land_inside_of_a_sub_context() -> None:
+    entries = [lore("a", category="c"), lore("b", category="c")]
+    late = lore("+", config=config(insertion_position=1, budget_priority=-1))
+    for inside, text in [(True, "a\n+\nb\n"), (False, "a\nb\n+\n")]:
+        made = parts(lore=(*entries, late), categories=(category(allow_insertion_inside=inside, suffix=""),))
+        context = build_context(made, tokenizer=BYTES, size=100)
+        assert context.text == text
+        assert shown(context, rows(context)["c"]) == "a\nb\n"
+
+
+def test_a_sub_context_that_finds_no_space_is_told_of_its_entries() -> None:
+    made = parts(lore=(lore("aaaa", category="c"),), categories=(category(prefix="<<<<", trim_direction="doNotTrim"),))
+    context = build_context(made, tokenizer=BYTES, size=8)
+    assert context.text == ""
+    assert (rows(context)["c"].status, rows(context)["aaaa"].status) == (NO_SPACE, NO_SPACE)
+
+
+# ---- 8.5: order and reservation
+
+
+def order(made: ContextParts, size: int = 1000) -> list[str]:
+    context = build_context(made, tokenizer=BYTES, size=size)
+    return [row.name for row in sorted(context.rows, key=lambda row: row.turn or 0) if row.turn is not None]
+
+
+def test_higher_priorities_come_first() -> None:
+    made = parts("s", memory="m", note="n", lore=(lore("b"), lore("a", config=config(budget_priority=1000))))
+    assert order(made) == ["a", "memory", "b", "story", "author's note"]
+
+
+def test_of_one_priority_what_has_a_reservation_comes_first() -> None:
+    made = parts(
+        lore=(lore("a"), lore("b", config=config(reserved_tokens=5)), lore("c", config=config(reserved_tokens=1)))
+    )
+    assert order(made) == ["b", "c", "a"]
+    tiny = parts(lore=(lore("a"), lore("b", config=config(reserved_tokens=1.5, trim_direction="doNotTrim"))))
+    assert order(tiny) == ["a", "b"]  # of one token it could use nothing
+
+
+def test_then_the_place_of_the_key_counts_if_the_lorebook_says_so() -> None:
+    entries = lore("a", "one"), lore("b"), lore("c", "three"), lore("d", "two", force_activation=True)
+    story = "one two three one"
+    assert order(parts(story, lore=entries))[:4] == ["a", "b", "c", "d"]
+    assert order(parts(story, lore=entries, by_location=True))[:4] == ["a", "c", "d", "b"]
+
+
+def test_then_the_natural_order_counts() -> None:
+    same = config(budget_priority=0)
+    made = parts("s", lore=(lore("x", config=same), lore("y", config=same)))
+    made = replace(
+        made,
+        memory=ContextText(text="m", config=same),
+        authors_note=ContextText(text="n", config=same),
+        story=ContextText(text="s", config=same),
+    )
+    assert order(made) == ["story", "memory", "author's note", "x", "y"]
+
+
+def test_what_is_reserved_is_kept_from_those_that_come_before() -> None:
+    made = parts("s" * 50, lore=(lore("a" * 30), lore("b" * 30)))
+    context = build_context(made, tokenizer=BYTES, size=100)
+    assert rows(context)["story"].reserved == 50
+    assert [rows(context)[each * 30].allowed for each in "ab"] == [50, 19]
+    assert context.text == "a" * 30 + "\n" + "s" * 50
+
+
+def test_reservations_of_more_than_there_is_do_not_overflow() -> None:
+    reserved = config(reserved_tokens=60)
+    made = parts(lore=tuple(lore(each * 59, config=reserved) for each in "abc"))
+    context = build_context(made, tokenizer=BYTES, size=130)
+    assert [row.allowed for row in context.rows[3:]] == [60, 60, 10]
+    assert len(context.tokens) == 120
+
+
+def test_no_more_than_the_budget_is_reserved() -> None:
+    made = parts("a\nb\nc\nd\ne\nf\ng")
+    story = replace(made.story, config=config(ContextKind.STORY, token_budget=5))
+    context = build_context(replace(made, story=story), tokenizer=BYTES, size=100)
+    assert (context.rows[0].reserved, context.rows[0].allowed, context.text) == (5, 5, "e\nf\ng")
+
+
+# ---- what is joined
+
+
+def test_seams_that_cost_tokens_are_paid_by_the_parts() -> None:
+    """Joined, the parts have more tokens than by themselves: with all of the size used, something has to give way."""
+    made = parts("s\nt\nu\nv", memory="m", lore=tuple(lore(each) for each in "abc"))
+    tokenizer = Seams()
+    for size in range(25):
+        context = build_context(made, tokenizer=tokenizer, size=size)
+        assert len(context.tokens) == tokenizer.count(context.text) <= size
+    assert build_context(made, tokenizer=tokenizer, size=22).text == "m\na\nb\nc\ns\nt\nu\nv"
+    assert build_context(made, tokenizer=tokenizer, size=21).text != "m\na\nb\nc\ns\nt\nu\nv"
+
+
+# ---- 8.7: the preamble
+
+
+SIGN = Preamble("***\n", (7, 8))
+
+
+def test_the_preamble_stands_in_front_where_all_is_in() -> None:
+    context = build_context(parts("story"), tokenizer=BYTES, size=7, preamble=SIGN)
+    assert context.tokens == [7, 8, *BYTES.encode("story")]
+    assert (context.text, context.prompt, context.preamble) == ("story", "***\nstory", SIGN)
+
+
+def test_where_something_is_cut_or_left_out_it_is_not_there_but_its_tokens_are_kept_free() -> None:
+    context = build_context(parts("1\n3\n5\n7"), tokenizer=BYTES, size=7, preamble=SIGN)
+    assert (context.text, context.prompt, context.preamble, len(context.tokens)) == ("3\n5\n7", "3\n5\n7", None, 5)
+    assert build_context(parts("12345", memory="678"), tokenizer=BYTES, size=7, preamble=SIGN).preamble is None
+
+
+def test_one_that_is_always_there_is() -> None:
+    always = replace(SIGN, always=True)
+    context = build_context(parts("1\n3\n5\n7"), tokenizer=BYTES, size=7, preamble=always)
+    assert len(context.tokens) == 7
+    assert context.preamble is always
+
+
+def test_one_that_has_no_text_is_sent_as_ids() -> None:
+    preamble = Model.GENJI.preamble
+    context = build_context(parts("s"), tokenizer=BYTES, size=9, preamble=preamble)
+    assert (context.tokens[:3], context.prompt) == ([60, 198, 198], "s")
+
+
+def test_one_that_is_larger_than_the_context_is_not_there() -> None:
+    context = build_context(parts("s"), tokenizer=BYTES, size=1, preamble=replace(SIGN, always=True))
+    assert (context.tokens, context.preamble) == ([], None)
+
+
+# ---- a story
+
+
+def test_the_parts_of_a_story_are_read_with_patience() -> None:
+    content = {
+        "storyContextConfig": {"reservedTokens": 9},
+        "context": [{"text": "m", "contextConfig": {"prefix": "("}}, {"text": "n"}],
+        "ephemeralContext": [{"text": "e", "startingStep": 3, "duration": 1}],
+        "lorebook": {
+            "settings": {"orderByKeyLocations": True},
+            "entries": [{"text": "l", "keys": ["key"], "searchRange": 50}],
+            "categories": [{"id": "c"}],
+        },
+    }
+    made = ContextParts.from_content(content, text="the key", step=3)
+    assert (made.story.text, made.story.config.reserved_tokens) == ("the key", 9)
+    assert (made.memory.text, made.memory.config.prefix, made.memory.config.suffix) == ("m", "(", "\n")
+    assert (made.authors_note.text, made.authors_note.config) == ("n", DEFAULTS[ContextKind.AUTHORS_NOTE])
+    assert (made.lorebook.order_by_key_locations, made.step, len(made.lorebook.categories)) == (True, 3, 1)
+    context = build_context(made, tokenizer=BYTES, size=100)
+    assert [row.status.value for row in context.rows] == ["default"] * 3 + ["ephemeral active", "key activated"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        {"context": None, "lorebook": [], "ephemeralContext": {}, "storyContextConfig": 1},
+        {"context": [{"text": 5}, "x"], "lorebook": {"entries": [1, None], "settings": 3}, "ephemeralContext": [None]},
+    ],
+)
+def test_what_is_missing_is_empty(content: dict[str, object]) -> None:
+    context = build_context(ContextParts.from_content(content, text="s"), tokenizer=BYTES, size=100)
+    assert context.text == "s"

@@ -1,0 +1,168 @@
+"""Where parts go: content §8.6."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from nai_proto.story.context.building import build_context
+from nai_proto.story.context.config import ContextKind, ContextUnit
+from nai_proto.story.context.parts import ContextText
+from nai_proto.story.context.report import Context, ContextStatus
+from nai_proto.story.entries import Entry
+from tests.context_support import BYTES, config, lore, parts
+
+STORY = "one a\ntwo b\nthree c"
+
+
+def entry(
+    text: str, position: int, *keys: str, unit: ContextUnit = "newline", suffix: str = "", **fields: Any
+) -> Entry:
+    """An entry that comes after the story."""
+    usual = {"budget_priority": -1, "insertion_type": unit, "insertion_position": position, "suffix": suffix}
+    inside = {name: fields.pop(name) for name in [*fields] if name.startswith(("allow_", "budget", "prefix"))}
+    return lore(text, *keys, config=config(**{**usual, **inside}), **fields)
+
+
+def built(story: str, *entries: Entry, **fields: Any) -> Context:
+    return build_context(parts(story, lore=entries, **fields), tokenizer=BYTES, size=1000)
+
+
+def put(position: int, story: str = STORY, **fields: Any) -> str:
+    """The text of a story with ``+`` at a position."""
+    return built(story, entry("+", position, **fields)).text
+
+
+@pytest.mark.parametrize(
+    ("position", "text"),
+    [
+        (0, "+one a\ntwo b\nthree c"),
+        (1, "one a\n+two b\nthree c"),
+        (2, "one a\ntwo b\n+three c"),
+        (3, "one a\ntwo b\nthree c+"),
+        (99, "one a\ntwo b\nthree c+"),
+        (-1, "one a\ntwo b\nthree c+"),
+        (-2, "one a\ntwo b\n+three c"),
+        (-3, "one a\n+two b\nthree c"),
+        (-4, "+one a\ntwo b\nthree c"),
+        (-99, "+one a\ntwo b\nthree c"),
+    ],
+)
+def test_lines_are_counted_from_the_top_or_from_the_bottom(position: int, text: str) -> None:
+    assert put(position) == text
+
+
+def test_a_line_feed_at_the_end_is_part_of_the_last_line() -> None:
+    assert put(-1, "a\nb\n") == "a\nb\n+"
+    assert put(-2, "a\nb\n") == "a\n+b\n"
+
+
+def test_sentences_and_tokens_are_counted_likewise() -> None:
+    assert put(1, "Yes. No! \nMaybe", unit="sentence") == "Yes. +No! \nMaybe"
+    assert put(-2, "Yes. No! \nMaybe", unit="sentence") == "Yes. No! \n+Maybe"
+    assert put(2, "aé😀b", unit="token") == "aé+😀b"
+    assert put(-2, "aé😀b", unit="token") == "aé😀+b"
+
+
+def test_the_first_goes_in_as_it_is() -> None:
+    assert put(5, "") == put(-7, "") == "+"
+
+
+def test_units_are_those_of_the_whole_text_and_run_across_blocks() -> None:
+    context = built("b\nc", entry("+", -3), memory="a")  # a and its suffix, b, c
+    assert context.text == "a\n+b\nc"
+    assert built("b\nc", entry("a", 0, budget_priority=9), entry("+", 1)).text == "ab\n+c"
+
+
+def test_a_part_that_does_not_want_to_be_inside_goes_to_an_edge() -> None:
+    """In the direction of counting, or to the nearer one for 0 (content §8.6)."""
+    assert put(1, allow_inner_insertion=False) == STORY + "+"
+    assert put(-2, allow_inner_insertion=False) == "+" + STORY
+
+
+def test_a_part_that_is_not_open_is_not_split() -> None:
+    closed = entry("x\ny\nz", -1, budget_priority=1)
+    assert built("", closed, entry("+", 1)).text == "x\ny\nz+"
+    assert built("", closed, entry("+", -2)).text == "+x\ny\nz"
+    opened = entry("x\ny\nz", -1, budget_priority=1, allow_insertion_inside=True)
+    assert built("", opened, entry("+", 1)).text == "x\n+y\nz"
+
+
+def test_a_part_that_was_split_is_left_as_a_whole() -> None:
+    """What does not want to be inside is put beside all of the story, also where the story is split already."""
+    context = built(STORY, entry("+", 1), entry("-", 2, allow_inner_insertion=False, budget_priority=-2))
+    assert context.text == "one a\n+two b\nthree c-"
+    assert [row.spans for row in context.rows if row.kind is ContextKind.STORY] == [((0, 6), (7, 20))]
+
+
+def test_parts_can_be_inside_of_parts_that_are_inside() -> None:
+    inner = entry("x\ny\n", 1, allow_insertion_inside=True)
+    context = built("a\nb\n", inner, entry("+", 2, budget_priority=-2))
+    assert context.text == "a\nx\n+y\nb\n"
+    assert [context.text[start:end] for start, end in context.rows[3].spans] == ["x\n", "y\n"]
+
+
+def test_prefix_and_suffix_are_not_split_off() -> None:
+    story = ContextText(text="a\nb", config=config(ContextKind.STORY, prefix="<\n<\n", suffix="\n>\n>"))
+    for position, text in [
+        (1, "+<\n<\na\nb\n>\n>"),
+        (2, "+<\n<\na\nb\n>\n>"),
+        (3, "<\n<\na\n+b\n>\n>"),
+        (4, "<\n<\na\nb\n>\n>+"),
+        (-2, "<\n<\na\nb\n>\n>+"),
+    ]:
+        made = replace(parts(lore=(entry("+", position),)), story=story)
+        assert build_context(made, tokenizer=BYTES, size=1000).text == text
+
+
+@pytest.mark.parametrize(
+    ("position", "text"),
+    [
+        (0, "a\nkey b\nthe key c\n+d\ne"),
+        (1, "a\nkey b\nthe key c\nd\n+e"),
+        (9, "a\nkey b\nthe key c\nd\ne+"),
+        (-1, "a\nkey b\n+the key c\nd\ne"),
+        (-2, "a\n+key b\nthe key c\nd\ne"),
+        (-9, "+a\nkey b\nthe key c\nd\ne"),
+    ],
+)
+def test_a_place_can_be_counted_from_the_last_match_of_the_key(position: int, text: str) -> None:
+    assert built("a\nkey b\nthe key c\nd\ne", entry("+", position, "key", key_relative=True)).text == text
+
+
+def test_a_match_over_several_lines_has_two_lines_to_count_from() -> None:
+    story = "a\nb\nc\nd"
+    assert built(story, entry("+", 0, "/b\\nc/", key_relative=True)).text == "a\nb\nc\n+d"
+    assert built(story, entry("+", -1, "/b\\nc/", key_relative=True)).text == "a\n+b\nc\nd"
+    assert built(story, entry("+", 0, "/b\\n/", key_relative=True)).text == "a\nb\n+c\nd"
+
+
+def test_a_key_counts_where_it_is_furthest_down_in_any_part() -> None:
+    called = entry("+", 0, "key", key_relative=True, budget_priority=-9)
+    assert built("key\na", entry("the key", -1, suffix="\n"), called).text == "key\na" + "the key\n" + "+"
+
+
+def test_without_the_key_in_the_context_it_is_left_out() -> None:
+    early = entry("+", 0, "key", key_relative=True, budget_priority=1)
+    context = built("the key", early)
+    assert context.text == "the key"
+    assert context.rows[3].status is ContextStatus.NO_KEY_IN_CONTEXT
+    assert context.rows[3].active
+    assert not context.rows[3].included
+    assert context.rows[3].tokens == 0
+
+
+def test_where_the_key_was_trimmed_away_it_is_left_out() -> None:
+    made = parts("the key\nno more\n", lore=(entry("+", 0, "key", key_relative=True),))
+    context = build_context(made, tokenizer=BYTES, size=9)
+    assert context.text == "no more\n"
+    assert context.rows[3].status is ContextStatus.NO_KEY_IN_CONTEXT
+
+
+def test_a_nest_of_any_depth_is_built() -> None:
+    """Each would be inside of the one before; those that are too deep go beside it."""
+    entries = [entry("x\ny\n", -2 - each, allow_insertion_inside=True) for each in range(400)]
+    context = built("", *entries)
+    assert sum(row.tokens for row in context.rows) == len(context.text) == 1000 // 4 * 4

@@ -1,0 +1,85 @@
+"""Placeholders of scenarios (content §10)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nai_proto.story.placeholders import Placeholder, filled, placeholders_in, with_placeholders_of
+
+WHOLE = Placeholder("hero", "Mira", "Name", "of the hero", 2)
+TABLE = "%{\n2#hero[Mira]Name:of the hero\n1#place[Avalon]\nnot { a placeholder\n}\nIn ${place}, ${hero} slept."
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("${hero}", Placeholder("hero")),
+        ("${hero[Mira]}", Placeholder("hero", "Mira")),
+        ("${hero[Mira]Name}", Placeholder("hero", "Mira", "Name")),
+        ("${2#hero[Mira]Name:of the hero}", WHOLE),
+        ("${hero:who?}", Placeholder("hero", description="who?")),
+        ("${hero[Mira]:who: she?}", Placeholder("hero", "Mira", description="who: she?")),
+        ("${1#hero}", Placeholder("hero", order=1)),
+        ("${a hero[]}", Placeholder("a hero")),
+        ("a ${hero} b", Placeholder("hero")),
+    ],
+)
+def test_every_part_but_the_key_may_be_missing(text: str, found: Placeholder) -> None:
+    assert placeholders_in(text) == [found]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "$hero", "{hero}", "${}", "${[Mira]}", "${he{ro}", "${he\nro}", "${hero", "%{\n}\n"]
+)
+def test_what_is_no_placeholder(text: str) -> None:
+    assert placeholders_in(text) == []
+
+
+def test_a_table_stands_at_the_top_and_is_no_part_of_the_text() -> None:
+    assert placeholders_in(TABLE) == [Placeholder("place", "Avalon", order=1), WHOLE]
+    assert filled(TABLE, {}) == "In Avalon, Mira slept."
+    assert filled(TABLE, {"hero": "Ana"}) == "In Avalon, Ana slept."
+    assert filled("x" + TABLE, {"hero": "Ana", "place": "it"}).startswith("x%{\n2#hero")
+
+
+def test_each_key_is_asked_once_and_what_is_said_of_it_is_put_together() -> None:
+    assert placeholders_in("${b} ${hero[Mira]} ${1#a}", "${2#hero[Ana]Name:of the hero}") == [
+        Placeholder("a", order=1),
+        WHOLE,
+        Placeholder("b"),
+    ]
+
+
+def test_a_list_of_placeholders_comes_before_what_texts_say() -> None:
+    listed = [Placeholder("hero", "Ana", order=1)]
+    assert with_placeholders_of(listed, "${hero[Mira]Name} ${b}") == [
+        Placeholder("hero", "Ana", "Name", order=1),
+        Placeholder("b"),
+    ]
+
+
+def test_without_an_answer_it_is_its_default_and_without_a_default_it_stays() -> None:
+    text = "${hero} and ${hero[Mira]} and ${foe}"
+    assert filled(text, {}) == "Mira and Mira and ${foe}"
+    assert filled(text, {}, [Placeholder("foe", "Ork"), Placeholder("hero", "Ana")]) == "Ana and Mira and Ork"
+    assert filled(text, {"hero": "", "foe": "$\\1"}) == " and  and $\\1"
+
+
+@given(st.text("${}#[]:%ab1\n", max_size=40))
+def test_a_text_without_placeholders_stays_as_it_is(text: str) -> None:
+    if not placeholders_in(text) and "%{" not in text:
+        assert filled(text, {"a": "x", "b": "y"}) == text
+
+
+@given(st.lists(st.sampled_from(["${a}", "${b[x]}", "lorem", "\n", "$", "{", "}"]), max_size=12))
+def test_answers_go_where_the_placeholders_are(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    assert filled(text, {"a": "A", "b": "B"}) == text.replace("${a}", "A").replace("${b[x]}", "B")
+
+
+@pytest.mark.parametrize("piece", ["${", "${a[", "${a[b]", "${a:", "%{\n", "1#"])
+def test_a_text_full_of_openings_is_read_once(piece: str) -> None:
+    text = "%{\n" + piece * 200_000
+    assert placeholders_in(text) == []  # within the time that a test has

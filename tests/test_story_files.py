@@ -1,0 +1,116 @@
+"""Files and cards: what they are is told by what is in them (content §10)."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from nai_proto import LimitExceeded, Limits, RemoteProtocolError
+from nai_proto.codecs.pixels import Pixels, write_png
+from nai_proto.codecs.png import read_text, with_text
+from nai_proto.story.files import FileKind, read_card, read_file, write_card
+
+PICTURE = write_png(Pixels(2, 1, bytes(8)), {"Title": "a cat"})
+
+DOCUMENTS: dict[FileKind, dict[str, Any]] = {
+    FileKind.STORY: {"storyContainerVersion": 1, "metadata": {}, "content": {}},
+    FileKind.SCENARIO: {"scenarioVersion": 3, "prompt": "You wake.", "title": "Dawn"},
+    FileKind.LOREBOOK: {"lorebookVersion": 6, "entries": []},
+    FileKind.PRESET: {"presetVersion": 7, "parameters": {}},
+    FileKind.MODULE: {"moduleVersion": 1, "data": ""},
+}
+KINDS = pytest.mark.parametrize("kind", FileKind, ids=str)
+
+
+@KINDS
+def test_a_file_is_what_its_content_says(kind: FileKind) -> None:
+    data = json.dumps(DOCUMENTS[kind]).encode()
+    for written in (data, b"\xef\xbb\xbf" + data):
+        found = read_file(written)
+        assert (found.kind, found.document, found.data, found.card) == (kind, DOCUMENTS[kind], written, False)
+
+
+@KINDS
+def test_a_card_carries_any_of_them(kind: FileKind) -> None:
+    data = json.dumps(DOCUMENTS[kind]).encode()
+    found = read_file(write_card(PICTURE, data))
+    assert (found.kind, found.data, found.card) == (kind, data, True)
+
+
+def test_a_story_with_another_file_s_name_is_a_story() -> None:
+    """One tool writes stories into files called .scenario."""
+    both = {"scenarioVersion": 1, **DOCUMENTS[FileKind.STORY]}
+    assert read_file(json.dumps(both).encode(), where="tale.scenario").kind is FileKind.STORY
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"{}", "none of story, scenario, lorebook, preset, module"),
+        (b'{"scenarioVersion": 3}', "none of"),
+        (b'{"lorebookVersion": 3, "entries": {}}', "none of"),
+        (b"[]", "a JSON object in UTF-8 was expected"),
+        (b"---\nname: x\n", "a JSON object in UTF-8 was expected"),
+        (b"\xff", "a JSON object in UTF-8 was expected"),
+        (b'{"presetVersion": NaN}', "a JSON object in UTF-8 was expected"),
+        (b"", "a JSON object in UTF-8 was expected"),
+        (PICTURE, "carries nothing"),
+        (PICTURE[:20], "png"),
+    ],
+    ids=[
+        "empty object",
+        "no prompt",
+        "no entries",
+        "list",
+        "script",
+        "no UTF-8",
+        "NaN",
+        "nothing",
+        "no card",
+        "cut PNG",
+    ],
+)
+def test_anything_else_is_refused_by_name_and_shows_nothing_of_itself(data: bytes, problem: str) -> None:
+    with pytest.raises(RemoteProtocolError, match=f"(?i){problem}") as caught:
+        read_file(data, where="x.file")
+    assert str(caught.value).startswith("x.file:") or "PNG" in str(caught.value)
+
+
+def test_what_is_nested_too_deeply_is_refused() -> None:
+    with pytest.raises(LimitExceeded):
+        read_file(b'{"presetVersion":' + b"[" * 50 + b"]" * 50 + b"}", limits=Limits(json_depth=9))
+
+
+@given(st.binary(max_size=300))
+def test_a_card_gives_back_what_it_was_given_and_stays_the_same_picture(data: bytes) -> None:
+    card = write_card(write_card(PICTURE, b"before"), data)
+    assert read_card(card) == data
+    with Image.open(io.BytesIO(card)) as opened:
+        opened.load()
+        assert opened.size == (2, 1)
+        assert opened.info["Title"] == "a cat"
+        assert base64.b64decode(opened.info["naidata"]) == data
+    assert list(read_text(card)) == ["Title", "naidata"]
+
+
+def test_a_card_whose_text_is_no_base64_is_damaged() -> None:
+    with pytest.raises(RemoteProtocolError, match="x: the text naidata: base64"):
+        read_card(with_text(PICTURE, {"naidata": "?"}), where="x")
+
+
+def test_a_card_is_made_of_a_png() -> None:
+    with pytest.raises(RemoteProtocolError):
+        write_card(b"GIF89a", b"")
+    with pytest.raises(LimitExceeded):
+        read_card(write_card(PICTURE, bytes(99)), limits=Limits(picture_text=50))
+
+
+def test_files_show_nothing_of_themselves() -> None:
+    assert "You wake" not in repr(read_file(json.dumps(DOCUMENTS[FileKind.SCENARIO]).encode()))
