@@ -215,7 +215,7 @@ def test_a_file_that_is_nested_too_deeply_is_refused() -> None:
     with pytest.raises(LimitExceeded, match="JSON depth"):
         Lorebook.read(b'{"lorebookVersion":1,"entries":' + b"[" * 200_000)
     with pytest.raises(LimitExceeded):
-        Lorebook.read(b'{"lorebookVersion":1,"entries":[{}]}', limits=Limits(json_depth=2))
+        Lorebook.read(b'{"lorebookVersion":1,"entries":[{}]}', limits=Limits(json_depth=1))
 
 
 @given(
@@ -243,7 +243,13 @@ def test_whatever_stands_in_it_a_lorebook_answers(value: object) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value", "problem"),
-    [("txt", "", "no field 'txt'"), ("text", 5, "text cannot be a int"), ("keys", "dragon", "keys cannot be a str")],
+    [
+        ("txt", "", "no field 'txt'"),
+        ("text", 5, "text cannot be this int"),
+        ("search_range", 20_000, "search_range cannot be this int"),
+        ("keys", ("a", 5), "keys cannot"),
+        ("keys", "dragon", "keys cannot be this str"),
+    ],
 )
 def test_a_change_is_of_a_field_and_its_type(name: str, value: object, problem: str) -> None:
     with pytest.raises(LocalProtocolError, match=problem):

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Self, TypeVar, cast
 
+from ..codecs.box import write_json
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..limits import Limits
 from .context.config import DEFAULTS, ContextKind
 from .entries import Category, Entry
-from .records import Field, Record, a_flag, a_list, a_whole, read_object, some_objects, some_texts, stored, write_object
+from .files.reading import read_object
+from .records import Field, Record, a_flag, a_list, a_whole, some_objects, some_texts, stored
 
 __all__ = ["LOREBOOK_VERSION", "Lorebook"]
 
@@ -86,7 +88,7 @@ class Lorebook(Record):
         Raises:
             LocalProtocolError: something that was put into it has no form in JSON.
         """
-        return write_object(self.data) if self._source is None else self._source
+        return write_json(self.data) if self._source is None else self._source
 
     # ---- entries
 
