@@ -164,6 +164,13 @@ def test_usual_patterns_search_a_whole_range_within_the_limit(pattern: str, flag
     jsregex.compile(pattern, flags).last(text)
 
 
+@pytest.mark.parametrize("pattern", [".*dragon", r"\w*?!", "a+b"])
+def test_a_run_in_front_is_tried_once(pattern: str) -> None:
+    regex = jsregex.compile(pattern, limits=Limits(regex_steps=400))
+    assert regex.search("a" * 9000) is None
+    assert regex.search("a" * 9000 + "b dragon!") is not None
+
+
 def test_a_long_run_is_one_step_and_no_recursion() -> None:
     text = "a" * 50_000
     assert jsregex.compile("a*b?").search(text) == jsregex.Match(0, 50_000)

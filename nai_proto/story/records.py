@@ -95,7 +95,8 @@ class Record:
             known = self.fields.get(name)
             if known is None:
                 raise LocalProtocolError(f"{type(self).__name__.lower()}: there is no field {name!r}")
-            wanted: object = tuple(cast("list[object]", value)) if isinstance(value, list) else value
+            listed = a_list(value)
+            wanted = value if listed is None else tuple(listed)
             written = known.write(wanted)
             if known.read(written) != wanted:
                 raise LocalProtocolError(f"{type(self).__name__.lower()}: {name} cannot be this {type(value).__name__}")

@@ -1,8 +1,7 @@
 """A pattern's tree as a list of steps for the machine.
 
-Places in the list are numbers; registers hold positions in the text, -1 for none: two for each
-group, and behind them what turns and looks need. Every node becomes a fixed number of steps, however often it is repeated,
-so a program is about as long as its pattern.
+Registers hold positions in the text, -1 for none: two for each group, and behind them what turns and looks need. Every node
+becomes a fixed number of steps, however often it is repeated, so a program is about as long as its pattern.
 
 Inside of a look behind, all goes from right to left, as the standard has it (§22.2.2.3).
 """
@@ -42,6 +41,8 @@ _LOOKED_FOR: Final = 8  # characters of what follows a run: looking for long tex
 
 @dataclass(frozen=True, slots=True)
 class Program:
+    """What the machine runs."""
+
     steps: tuple[Step, ...]
     registers: int
 
