@@ -190,6 +190,18 @@ def test_a_category_comes_and_goes_and_its_entries_stay() -> None:
     assert book.order == ("k", "t", "places", "d")
 
 
+def test_a_list_of_what_is_shown_keeps_what_it_does_not_know() -> None:
+    book = Lorebook({"order": [{"id": 1}, None], "categories": [{"id": "c", "order": [5]}], "entries": []})
+    book = book.with_entry(Entry({"id": "x"})).with_entry(Entry({"id": "y", "category": "c"}))
+    assert (book.data["order"], book.category("c").data["order"]) == ([{"id": 1}, None, "x"], [5, "y"])
+    assert Lorebook({"order": None}).with_entry(Entry({"id": "x"})).without_entry("x").data["order"] is None
+
+
+def test_the_header_of_entries_is_a_setting_of_the_category() -> None:
+    assert Category({"settings": {"entryHeader": "----"}}).entry_header == "----"
+    assert Category({"settings": []}).entry_header == ""
+
+
 def test_lists_that_old_versions_lack_are_not_made() -> None:
     book = read({"lorebookVersion": 1, "entries": []})
     book = book.with_entry(book.new_entry("x"))

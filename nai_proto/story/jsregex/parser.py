@@ -15,7 +15,7 @@ from ...limits import Limits
 from .cursor import Cursor
 from .escapes import character_escape, character_set, class_escape
 from .flags import Flags
-from .sets import EVERYTHING, LINE_END
+from .sets import EVERYTHING, LINE_END, MOST
 from .tree import (
     EMPTY,
     BackReference,
@@ -38,7 +38,6 @@ _NAME: Final = re.compile(r"<([^>]*)>")
 _NUMBER: Final = re.compile("[1-9][0-9]*")
 _MODIFIERS: Final = re.compile("[a-z-]+:")
 _NAMESAKES: Final = 100  # each is compared with the others
-_MOST: Final = 2**31 - 1  # turns; no text has as many characters
 
 _LOOKS: Final = {"(?=": (True, False), "(?!": (True, True), "(?<=": (False, False), "(?<!": (False, True)}
 _EDGES: Final = {"^": Edge.START, "$": Edge.END, r"\b": Edge.WORD, r"\B": Edge.NO_WORD}
@@ -203,4 +202,4 @@ def _turns(found: re.Match[str]) -> tuple[int, int | None]:
 
 
 def _number(digits: str) -> int:
-    return min(int(digits), _MOST) if len(digits) < 12 else _MOST
+    return min(int(digits), MOST) if len(digits) < 12 else MOST

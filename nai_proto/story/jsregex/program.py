@@ -14,7 +14,7 @@ from typing import Any, Final
 from . import steps
 from .flags import Flags
 from .folding import folded, folded_set
-from .sets import Ranges, compiled, inverted, membership
+from .sets import MOST, Ranges, compiled, inverted, membership
 from .steps import Step
 from .tree import (
     BackReference,
@@ -34,7 +34,6 @@ from .tree import (
 
 __all__ = ["Program", "folded_tree", "program_of"]
 
-_MOST: Final = 2**31 - 1  # turns; no text has as many characters
 _PIECES: Final = 64  # ranges of a set; `re` takes long to compile larger ones
 _LOOKED_FOR: Final = 8  # characters of what follows a run: looking for long texts from the right is not linear
 
@@ -181,7 +180,7 @@ class _Writer:
             self.steps[place] = (code, x, here, b, c)
 
     def _run(self, inside: Set, least: int, most: int | None, greedy: bool, follow: str) -> None:
-        expression = compiled(inside.ranges, least, _MOST if most is None else most)
+        expression = compiled(inside.ranges, least, MOST if most is None else most)
         self.add(steps.RUN, least, x=expression.match)
         self.add(steps.CHOOSE if greedy else steps.CHOOSE_LEAST, len(follow), x=follow)
 
@@ -195,7 +194,7 @@ class _Writer:
             start = self.add(steps.SPLIT if repeat.greedy else steps.SPLIT_LAZY)
         else:
             self.add(steps.PUT, counter, 0)
-            most = _MOST if repeat.most is None else repeat.most
+            most = MOST if repeat.most is None else repeat.most
             start = self.add(steps.COUNT if repeat.greedy else steps.COUNT_LAZY, counter, repeat.least, most)
             self.add(steps.MORE, counter)
         if repeat.groups:

@@ -21,7 +21,7 @@ from .folding import folded
 from .machine import run
 from .parser import parsed
 from .program import folded_tree, program_of
-from .sets import compiled
+from .sets import MOST, compiled
 from .tree import Node, beginnings, leading_run, may_be_empty, prefix
 
 __all__ = ["Match", "Regex", "Span", "compile"]
@@ -29,7 +29,6 @@ __all__ = ["Match", "Regex", "Span", "compile"]
 Span: TypeAlias = tuple[int, int]
 """Where something begins and ends, in characters."""
 
-_MOST: Final = 2**31 - 1  # characters
 _ASTRAL: Final = re.compile("[\U00010000-\U0010ffff]")
 
 
@@ -84,14 +83,15 @@ class Regex:
         return next(self.finditer(text, start, end), None)
 
     def finditer(self, text: str, start: int = 0, end: int | None = None) -> Iterator[Match]:
-        """All matches from left to right, none of which overlaps another, as ``matchAll`` has them; together they have the
-        steps of one `search`.
+        """All matches from left to right, none of which overlaps another, as ``matchAll`` has them.
+
+        Together they have the steps of one `search`, and raise as it does when they are asked for.
         """
         prepared, places = self._prepared(text, start, end)
         return (self._match(registers, places) for registers in self._runs(prepared))
 
     def last(self, text: str, start: int = 0, end: int | None = None) -> Match | None:
-        """The last one of `finditer`."""
+        """The last one of `finditer`; raises as `search`."""
         prepared, places = self._prepared(text, start, end)
         found = None
         for registers in self._runs(prepared):
@@ -201,5 +201,5 @@ def _next_places(tree: Node) -> Callable[[str, int], int]:
     ranges = leading_run(tree)
     if ranges is None:
         return lambda _, at: at + 1
-    run_of = compiled(ranges, 0, _MOST).match
+    run_of = compiled(ranges, 0, MOST).match
     return lambda seen, at: max(at + 1, found.end() if (found := run_of(seen, at)) else 0)

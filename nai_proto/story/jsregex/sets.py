@@ -8,10 +8,25 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-__all__ = ["DIGIT", "EVERYTHING", "LINE_END", "SPACE", "WORD", "Ranges", "compiled", "inverted", "membership", "merged"]
+__all__ = [
+    "DIGIT",
+    "EVERYTHING",
+    "LINE_END",
+    "MOST",
+    "SPACE",
+    "WORD",
+    "Ranges",
+    "compiled",
+    "inverted",
+    "membership",
+    "merged",
+]
 
 Ranges: TypeAlias = tuple[tuple[int, int], ...]
 """First and last code point of each range."""
+
+MOST: Final = 2**31 - 1
+"""More characters than any text has: as good as no limit."""
 
 _LAST: Final = 0x10FFFF
 
