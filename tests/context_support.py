@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from nai_proto.story.context.config import DEFAULTS, ContextConfig, ContextKind
 from nai_proto.story.context.parts import ContextParts, ContextText
-from nai_proto.story.entries import Entry
+from nai_proto.story.entries import Category, Entry
+from nai_proto.story.lorebook import Lorebook
 from nai_proto.tokenizers.base import Pieces
 from tests.support import ByteTokenizer
 
@@ -52,11 +54,28 @@ def lore(text: str, *keys: str, name: str = "", config: ContextConfig | None = N
     return entry if config is None else entry.changed(config=config)
 
 
-def parts(story: str = "", *, memory: str = "", note: str = "", **fields: Any) -> ContextParts:
+def parts(
+    story: str = "",
+    *,
+    memory: str = "",
+    note: str = "",
+    lore: Iterable[Entry] = (),
+    categories: Iterable[Category] = (),
+    by_location: bool = False,
+    **fields: Any,
+) -> ContextParts:
     """Parts, with the usual configurations."""
+    lorebook = Lorebook(
+        {
+            "entries": [dict(entry.data) for entry in lore],
+            "categories": [dict(category.data) for category in categories],
+            "settings": {"orderByKeyLocations": by_location},
+        }
+    )
     return ContextParts(
         story=ContextText.of(ContextKind.STORY, story),
         memory=ContextText.of(ContextKind.MEMORY, memory),
         authors_note=ContextText.of(ContextKind.AUTHORS_NOTE, note),
+        lorebook=lorebook,
         **fields,
     )

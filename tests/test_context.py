@@ -230,9 +230,9 @@ def test_of_one_priority_what_has_a_reservation_comes_first() -> None:
 
 def test_then_the_place_of_the_key_counts_if_the_lorebook_says_so() -> None:
     entries = lore("a", "one"), lore("b"), lore("c", "three"), lore("d", "two", force_activation=True)
-    made = parts("one two three one", lore=entries)
-    assert order(made)[:4] == ["a", "b", "c", "d"]
-    assert order(replace(made, order_by_key_locations=True))[:4] == ["a", "c", "d", "b"]
+    story = "one two three one"
+    assert order(parts(story, lore=entries))[:4] == ["a", "b", "c", "d"]
+    assert order(parts(story, lore=entries, by_location=True))[:4] == ["a", "c", "d", "b"]
 
 
 def test_then_the_natural_order_counts() -> None:
@@ -338,7 +338,7 @@ def test_the_parts_of_a_story_are_read_with_patience() -> None:
     assert (made.story.text, made.story.config.reserved_tokens) == ("the key", 9)
     assert (made.memory.text, made.memory.config.prefix, made.memory.config.suffix) == ("m", "(", "\n")
     assert (made.authors_note.text, made.authors_note.config) == ("n", DEFAULTS[ContextKind.AUTHORS_NOTE])
-    assert (made.order_by_key_locations, made.step, len(made.categories)) == (True, 3, 1)
+    assert (made.lorebook.order_by_key_locations, made.step, len(made.lorebook.categories)) == (True, 3, 1)
     context = build_context(made, tokenizer=BYTES, size=100)
     assert [row.status.value for row in context.rows] == ["default"] * 3 + ["ephemeral active", "key activated"]
 

@@ -16,6 +16,7 @@ from nai_proto.story.context.parts import ContextParts
 from nai_proto.story.context.report import ContextMatch, ContextRow, ContextStatus
 from nai_proto.story.context.rules import USUAL, ContextRules
 from nai_proto.story.entries import Category, Entry
+from nai_proto.story.records import Record
 from tests.context_support import BYTES, lore, parts
 
 KEY, NO_KEY, DISABLED = ContextStatus.KEY, ContextStatus.NO_KEY, ContextStatus.DISABLED
@@ -266,3 +267,92 @@ def test_an_entry_without_text_calls_others_by_its_prefix() -> None:
     config = replace(DEFAULTS[ContextKind.LORE], prefix="key ")
     found = rows(parts("s", lore=(lore("", config=config), lore("b", "key", non_story_activatable=True))))[3:]
     assert [row.status for row in found] == [ContextStatus.NO_TEXT, KEY]
+
+
+# ---- advanced conditions
+
+
+def test_an_entry_is_called_by_its_conditions_too() -> None:
+    conditions = Record({"type": "key", "key": "dragon", "in": ["memory"]}), Record({"type": "random", "chance": 0.5})
+    entry = lore("a", "no", advanced_conditions=conditions, force_activation=False)
+    (row,) = rows(parts("s", memory="a dragon", lore=(entry,)))[3:]
+    assert (row.status, row.match, row.reason) == (KEY, None, "of its conditions 1 of 2 holds")
+    (row,) = rows(parts("s", lore=(entry,)))[3:]
+    assert row.status is NO_KEY
+    assert row.reason.endswith("characters of the story, and its conditions do not hold")
+    every = ContextRules(conditions="all")
+    assert statuses("s", entry, memory="a dragon", rules=every) == [NO_KEY]
+
+
+def test_conditions_ask_about_lore_that_is_active_meanwhile() -> None:
+    def after(entry_id: str, *, text: str, **fields: object) -> Entry:
+        wanted = (Record({"type": "lore", "entryId": entry_id}),)
+        return lore(text, force_activation=False, advanced_conditions=wanted, **fields)
+
+    last, middle = after("2", text="c", id="3"), after("1", text="b", id="2")
+    assert statuses("key", last, middle, lore("a", "key", id="1")) == [KEY] * 3
+    assert statuses("s", last, middle, lore("a", "key", id="1")) == [NO_KEY] * 3
+
+
+def test_conditions_ask_about_the_model_and_the_mode_and_fill_in_placeholders() -> None:
+    wanted = [
+        {"type": "model", "model": "kayra-v1"},
+        {"type": "storymode", "mode": "adventure"},
+        {"type": "key", "key": "${who}", "in": ["story"]},
+    ]
+    entries = [lore(str(each), force_activation=False, advanced_conditions=(Record(each),)) for each in wanted]
+    content = {"settings": {"model": "kayra-v1"}, "lorebook": {"entries": [dict(entry.data) for entry in entries]}}
+    made = ContextParts.from_content(content, text="Ann", mode="adventure")
+    assert [row.status for row in rows(made, who="Ann")[3:]] == [KEY] * 3
+    assert [row.status for row in rows(replace(made, model="", mode="normal"))[3:]] == [NO_KEY] * 3
+
+
+def test_chance_is_asked_once_for_each_condition() -> None:
+    """Though conditions are asked again whenever more has become active."""
+    drawn: list[int] = []
+
+    def chance() -> float:
+        drawn.append(1)
+        return 0.9
+
+    luck = Record({"type": "random", "chance": 0.5})
+    chain = [lore(f"to{each + 1}", f"to{each}", non_story_activatable=True) for each in range(5)]
+    entry = lore("a", force_activation=False, advanced_conditions=(luck, luck))
+    context = build_context(parts("to0", lore=(*chain, entry)), tokenizer=BYTES, size=1000, chance=chance)
+    assert context.rows[-1].status is NO_KEY
+    assert len(drawn) == 2
+
+
+def test_conditions_that_are_nested_too_deeply_do_not_hold() -> None:
+    nested: dict[str, object] = {"type": "true"}
+    for _ in range(500):
+        nested = {"type": "and", "conditions": [nested]}
+    assert statuses("s", lore("a", force_activation=False, advanced_conditions=(Record(nested),))) == [NO_KEY]
+
+
+# ---- biases
+
+
+def test_biases_count_by_what_is_active() -> None:
+    def biases(bias: float, inactive: bool = False) -> list[object]:
+        return [{"phrases": ["{x}"], "bias": bias, "enabled": True, "whenInactive": inactive}]
+
+    content = {
+        "phraseBiasGroups": [*biases(1), {"phrases": ["{x}"], "bias": 2, "enabled": False}],
+        "bannedSequenceGroups": [{"sequences": ["{no}"], "enabled": True}, {"sequences": ["{yes}"], "enabled": False}],
+        "lorebook": {
+            "entries": [
+                {"id": "1", "text": "a", "keys": ["key"], "category": "c", "loreBiasGroups": [*biases(3), *biases(4, True)]},
+                {"id": "2", "text": "", "keys": ["key"], "loreBiasGroups": biases(5)},
+                {"id": "3", "text": "b", "keys": ["none"], "loreBiasGroups": [*biases(6), *biases(7, True)]},
+                {"id": "4", "text": "c", "enabled": False, "loreBiasGroups": biases(8, True)},
+            ],
+            "categories": [
+                {"id": "c", "categoryBiasGroups": [*biases(9), *biases(10, True)]},
+                {"id": "d", "categoryBiasGroups": [*biases(11), *biases(12, True)]},
+            ],
+        },
+    }
+    context = build_context(ContextParts.from_content(content, text="key"), tokenizer=BYTES, size=100)
+    assert [group.bias for group in context.biases] == [1, 3, 5, 7, 9, 12]
+    assert [[*bans] for bans in context.bans] == [["no"]]

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nai_proto.story.context.building import build_context
-from nai_proto.story.context.config import DEFAULTS, ContextConfig, ContextKind
+from nai_proto.story.context.config import ContextConfig, ContextKind
 from nai_proto.story.context.ephemeral import EphemeralEntry
 from nai_proto.story.context.measuring import Meter, ends_of_units
 from nai_proto.story.context.parts import ContextParts, ContextText
 from nai_proto.story.context.report import Context, ContextRow, ContextStatus
 from nai_proto.story.entries import Category, Entry
+from nai_proto.story.lorebook import Lorebook
 from nai_proto.text import Preamble
 from nai_proto.tokenizers.base import Tokenizer
-from tests.context_support import BYTES, Seams, Words
+from tests.context_support import BYTES, Seams, Words, parts
 
 FINER = ["newline", "sentence", "token"]
 IDS = ["", "c", "d"]
@@ -50,7 +53,11 @@ def _category(id: str, config: ContextConfig, enabled: bool, together: bool) -> 
     )
 
 
-parts = st.builds(
+def _lorebook(entries: Iterable[Entry], categories: Iterable[Category], by_location: bool) -> Lorebook:
+    return parts(lore=entries, categories=categories, by_location=by_location).lorebook
+
+
+stories = st.builds(
     ContextParts,
     story=st.builds(ContextText, text=texts, config=configs),
     memory=st.builds(ContextText, text=texts, config=configs),
@@ -61,25 +68,28 @@ parts = st.builds(
         ),
         max_size=2,
     ).map(tuple),
-    lore=st.lists(
-        st.builds(
-            _entry,
-            config=configs,
-            text=texts,
-            keys=st.lists(st.sampled_from(["cat", "dog", "/x/", "nowhere"]), max_size=2).map(tuple),
-            enabled=st.sampled_from([True, True, True, False]),
-            force_activation=st.booleans(),
-            key_relative=st.sampled_from([False, False, True]),
-            non_story_activatable=st.booleans(),
-            category=st.sampled_from(IDS),
+    lorebook=st.builds(
+        _lorebook,
+        st.lists(
+            st.builds(
+                _entry,
+                config=configs,
+                text=texts,
+                keys=st.lists(st.sampled_from(["cat", "dog", "/x/", "nowhere"]), max_size=2).map(tuple),
+                enabled=st.sampled_from([True, True, True, False]),
+                force_activation=st.booleans(),
+                key_relative=st.sampled_from([False, False, True]),
+                non_story_activatable=st.booleans(),
+                category=st.sampled_from(IDS),
+            ),
+            max_size=5,
         ),
-        max_size=5,
-    ).map(tuple),
-    categories=st.tuples(
-        st.builds(_category, st.just("c"), configs, st.sampled_from([True, True, False]), st.booleans()),
-        st.builds(_category, st.just("d"), configs, st.just(True), st.just(True)),
+        st.tuples(
+            st.builds(_category, st.just("c"), configs, st.sampled_from([True, True, False]), st.booleans()),
+            st.builds(_category, st.just("d"), configs, st.just(True), st.just(True)),
+        ),
+        st.booleans(),
     ),
-    order_by_key_locations=st.booleans(),
     step=st.integers(0, 3),
 )
 sizes = st.integers(0, 60)
@@ -87,210 +97,205 @@ tokenizers = st.sampled_from([BYTES, Words(), Seams()])
 preambles = st.sampled_from([None, Preamble("**", (1, 2)), Preamble("*", (1, 2, 3), always=True)])
 
 
-def shown(context: Context, row: ContextRow) -> str:
-    return "".join([context.text[start:end] for start, end in row.spans])
+@dataclass
+class Case:
+    """A context, and what it was made of."""
+
+    made: ContextParts
+    size: int
+    tokenizer: Tokenizer
+    preamble: Preamble | None
+    context: Context
+
+    @property
+    def room(self) -> int:
+        """Without what stands in front."""
+        return max(0, self.size - (len(self.preamble.tokens) if self.preamble else 0))
+
+    def rows(self) -> Iterator[tuple[ContextRow, ContextConfig, ContextRow | None]]:
+        """Each row with its configuration, and with the sub-context that it is in."""
+        made, rows = self.made, self.context.rows
+        together = [category for category in made.lorebook.categories if category.create_subcontext]
+        configs = [
+            *(made.story.config, made.memory.config, made.authors_note.config),
+            *(each.config for each in made.ephemeral),
+            *(each.config for each in made.lorebook.entries),
+            *(each.subcontext_settings.config for each in together),
+        ]
+        homes = {row.category: row for row in rows if row.kind is ContextKind.SUBCONTEXT}
+        for row, config in zip(rows, configs, strict=True):
+            yield row, config, homes.get(row.category) if row.kind is ContextKind.LORE else None
+
+    def texts(self) -> Iterator[tuple[ContextRow, ContextConfig, str]]:
+        """Each row that has a text of its own and is not in a sub-context that was cut."""
+        made = self.made
+        texts = [
+            *(made.story.text, made.memory.text, made.authors_note.text),
+            *(each.text for each in made.ephemeral),
+            *(each.text for each in made.lorebook.entries),
+        ]
+        for (row, config, home), text in zip(self.rows(), texts, strict=False):
+            if home is None or home.trimmed is None:
+                yield row, config, text
+
+    def shown(self, row: ContextRow) -> str:
+        return "".join([self.context.text[start:end] for start, end in row.spans])
 
 
-def configs_of(made: ContextParts) -> list[ContextConfig]:
-    """That of each row."""
-    together = [category for category in made.categories if category.create_subcontext]
-    fixed = [made.story.config, made.memory.config, made.authors_note.config]
-    lore = [entry.config for entry in made.lore]
-    return [
-        *fixed,
-        *(each.config for each in made.ephemeral),
-        *lore,
-        *(each.subcontext_settings.config for each in together),
-    ]
-
-
-def texts_of(made: ContextParts) -> list[str]:
-    """That of each row that has one of its own."""
-    fixed = [made.story.text, made.memory.text, made.authors_note.text]
-    return [*fixed, *(each.text for each in made.ephemeral), *(each.text for each in made.lore)]
-
-
-def homes_of(made: ContextParts, context: Context) -> list[ContextRow | None]:
-    """The sub-context that each row is in."""
-    subcontexts = {row.category: row for row in context.rows if row.kind is ContextKind.SUBCONTEXT}
-    return [subcontexts.get(row.category) if row.kind is ContextKind.LORE else None for row in context.rows]
-
-
-@given(parts, sizes, tokenizers, preambles)
-def test_a_context_is_never_larger_than_its_size(
-    made: ContextParts, size: int, tokenizer: Tokenizer, preamble: Preamble | None
-) -> None:
-    context = build_context(made, tokenizer=tokenizer, size=size, preamble=preamble)
+def never_above_the_size(case: Case) -> None:
+    context = case.context
     front = list(context.preamble.tokens) if context.preamble else []
-    assert context.tokens == [*front, *tokenizer.encode(context.text)]
-    assert len(context.tokens) <= size
-    assert len(context.tokens) - len(front) <= size - (len(preamble.tokens) if preamble else 0) or not context.text
+    assert context.tokens == [*front, *case.tokenizer.encode(context.text)]
+    assert len(context.tokens) <= case.size
+    assert len(context.tokens) - len(front) <= case.room
 
 
-@given(parts, sizes, tokenizers)
-def test_the_same_parts_make_the_same_context(made: ContextParts, size: int, tokenizer: Tokenizer) -> None:
-    first = build_context(made, tokenizer=tokenizer, size=size)
-    assert build_context(made, tokenizer=tokenizer, size=size) == first
+def the_same_again(case: Case) -> None:
+    again = build_context(case.made, tokenizer=case.tokenizer, size=case.size, preamble=case.preamble)
+    assert again == case.context
 
 
-@given(parts, sizes, tokenizers)
-def test_each_part_is_told_of_once(made: ContextParts, size: int, tokenizer: Tokenizer) -> None:
-    context = build_context(made, tokenizer=tokenizer, size=size)
-    together = sum(category.create_subcontext for category in made.categories)
-    assert [(row.kind, row.index) for row in context.rows] == [
+def each_part_is_told_of_once(case: Case) -> None:
+    book = case.made.lorebook
+    assert [(row.kind, row.index) for row in case.context.rows] == [
         (ContextKind.STORY, 0),
         (ContextKind.MEMORY, 0),
         (ContextKind.AUTHORS_NOTE, 0),
-        *((ContextKind.EPHEMERAL, index) for index in range(len(made.ephemeral))),
-        *((ContextKind.LORE, index) for index in range(len(made.lore))),
-        *((ContextKind.SUBCONTEXT, index) for index in range(together)),
+        *((ContextKind.EPHEMERAL, index) for index in range(len(case.made.ephemeral))),
+        *((ContextKind.LORE, index) for index in range(len(book.entries))),
+        *((ContextKind.SUBCONTEXT, index) for index in range(sum(each.create_subcontext for each in book.categories))),
     ]
-    for row in context.rows:
+    for row in case.context.rows:
         assert row.included == bool(row.spans) == (row.tokens > 0)
-        assert row.reason
         assert row.active or not row.included
+        assert row.reason
 
 
-@given(parts, sizes, tokenizers)
-def test_the_blocks_are_the_text_and_the_spans_are_the_blocks(
-    made: ContextParts, size: int, tokenizer: Tokenizer
-) -> None:
-    context = build_context(made, tokenizer=tokenizer, size=size)
+def the_blocks_are_the_text_and_the_spans_are_the_blocks(case: Case) -> None:
+    context = case.context
     assert "".join(block.text for block in context.blocks) == context.text
     for block in context.blocks:
         assert context.text[block.start : block.end] == block.text != ""
         assert any(start <= block.start and block.end <= end for start, end in context.rows[block.row].spans)
     for row in context.rows:
-        assert all(before[1] < after[0] for before, after in zip(row.spans, row.spans[1:], strict=False))
+        assert all(before < after for (_, before), (after, _) in pairwise(row.spans))
 
 
-@given(parts, sizes, tokenizers)
-def test_the_positions_point_at_the_texts(made: ContextParts, size: int, tokenizer: Tokenizer) -> None:
-    context = build_context(made, tokenizer=tokenizer, size=size)
-    homes = homes_of(made, context)
-    for row, config, text, home in zip(context.rows, configs_of(made), texts_of(made), homes, strict=False):
-        found = shown(context, row)
-        whole = config.prefix + text + config.suffix
-        if not row.included:
-            continue
-        assert len(found) == len(whole) - row.dropped
-        if home is None or home.trimmed is None:
+def the_spans_point_at_what_is_left_of_each_text(case: Case) -> None:
+    for row, config, text in case.texts():
+        found = case.shown(row)
+        if row.included:
             kept = found.removeprefix(config.prefix).removesuffix(config.suffix)
-            assert config.prefix + kept + config.suffix == found
-            assert text.startswith(kept) if config.trim_direction == "trimBottom" else text.endswith(kept)
-        else:
-            assert found in whole or config.prefix + text.strip() == found or text
-        if home is None:
-            assert tokenizer.count(found) <= row.tokens or row.spans[1:]
-        assert (found == whole) == (row.dropped == 0)
+            assert found == config.prefix + kept + config.suffix
+            assert text.endswith(kept) if config.trim_direction == "trimTop" else text.startswith(kept)
+            assert row.dropped == len(text) - len(kept)
+            assert row.tokens == case.tokenizer.count(found) <= row.allowed
+            assert (row.trimmed is None) == (kept == text)
 
 
-@given(parts, sizes, tokenizers)
-def test_nothing_is_cut_finer_than_allowed(made: ContextParts, size: int, tokenizer: Tokenizer) -> None:
-    context = build_context(made, tokenizer=tokenizer, size=size)
-    for row, config, home in zip(context.rows, configs_of(made), homes_of(made, context), strict=True):
+def what_is_cut_is_cut_as_it_may_be(case: Case) -> None:
+    for row, config, text in case.texts():
         if row.trimmed is None:
-            assert row.dropped == 0 or home is not None
             continue
-        if home is None or home.trimmed is None:
-            assert FINER.index(row.trimmed) <= FINER.index(config.maximum_trim_type)
-            assert config.trim_direction != "doNotTrim"
+        assert config.trim_direction != "doNotTrim"
+        assert FINER.index(row.trimmed) <= FINER.index(config.maximum_trim_type)
+        edges = [0, *ends_of_units(text, row.trimmed, Meter(case.tokenizer))]
+        if config.trim_direction == "trimTop":
+            assert any(edge <= row.dropped and not text[edge : row.dropped].strip() for edge in edges)
+        else:
+            kept = len(text) - row.dropped
+            assert any(kept <= edge and not text[kept:edge].strip() for edge in edges)
 
 
-@given(parts, sizes)
-def test_a_cut_by_lines_leaves_whole_lines(made: ContextParts, size: int) -> None:
-    context = build_context(made, tokenizer=BYTES, size=size)
-    for row, config, text in zip(context.rows[:3], configs_of(made), texts_of(made), strict=False):
-        if row.trimmed in ("newline", "sentence"):
-            kept = len(shown(context, row)) - len(config.prefix) - len(config.suffix)
-            edges = [0, *ends_of_units(text, row.trimmed, Meter(BYTES))]
-            if config.trim_direction == "trimTop":
-                assert any(not text[edge : len(text) - kept].strip() for edge in edges if edge <= len(text) - kept)
-            else:
-                assert any(not text[kept:edge].strip() for edge in edges if edge >= kept)
+def what_may_not_be_split_is_in_one_piece(case: Case) -> None:
+    for row, config, _ in case.rows():
+        assert len(row.spans) <= 1 or config.allow_insertion_inside
 
 
-@given(parts, sizes, tokenizers)
-def test_what_may_not_be_split_is_in_one_piece(made: ContextParts, size: int, tokenizer: Tokenizer) -> None:
-    context = build_context(made, tokenizer=tokenizer, size=size)
-    for row, config in zip(context.rows, configs_of(made), strict=True):
-        if row.included and not config.allow_insertion_inside:
-            assert len(row.spans) == 1
+def what_does_not_want_to_be_inside_is_not(case: Case) -> None:
+    for row, config, home in case.rows():
+        if row.included and not config.allow_inner_insertion:
+            start, end = row.spans[0][0], row.spans[-1][1]
+            around = (other for other, _, _ in case.rows() if other.spans and other is not home)
+            inside_of = [other for other in around if other.spans[0][0] < start and end < other.spans[-1][1]]
+            # Its sub-context may be inside of others.
+            assert all(home and other.spans[0][0] < home.spans[0][0] for other in inside_of)
 
 
-@given(parts, sizes, tokenizers)
-def test_what_does_not_want_to_be_inside_is_not(made: ContextParts, size: int, tokenizer: Tokenizer) -> None:
-    context = build_context(made, tokenizer=tokenizer, size=size)
-    homes = homes_of(made, context)
-    for row, config, home in zip(context.rows, configs_of(made), homes, strict=True):
-        if not row.included or config.allow_inner_insertion:
-            continue
-        start, end = row.spans[0][0], row.spans[-1][1]
-        for other, home_of_other in zip(context.rows, homes, strict=True):
-            if other is row or other is home or home_of_other is row or not other.spans:
-                continue
-            if home is None or home.spans[0][0] > start or home.spans[-1][1] < end or home_of_other is home:
-                assert not (other.spans[0][0] < start and end < other.spans[-1][1]) or home is not None
+def what_is_reserved_is_there_when_its_turn_comes(case: Case) -> None:
+    """As long as the reservations are no more than the size, and the seams cost nothing (content §8.5.3)."""
+    served = {row.turn: row for row, _, home in case.rows() if home is None and row.turn is not None}
+    assert sorted(served) == [*range(len(served))]
+    if sum(row.reserved for row in served.values()) <= case.room and not isinstance(case.tokenizer, Seams):
+        assert all(row.allowed >= row.reserved for row in served.values())
 
 
-@given(parts, sizes, tokenizers)
-def test_what_may_not_be_trimmed_is_there_as_a_whole_or_not_at_all(
-    made: ContextParts, size: int, tokenizer: Tokenizer
-) -> None:
-    context = build_context(made, tokenizer=tokenizer, size=size)
-    for row, config, home in zip(context.rows, configs_of(made), homes_of(made, context), strict=True):
-        if config.trim_direction == "doNotTrim" and (home is None or home.trimmed is None):
-            assert row.dropped == 0
+def who_has_the_higher_priority_is_served_first(case: Case) -> None:
+    served = {row.turn: config for row, config, home in case.rows() if home is None and row.turn is not None}
+    priorities = [served[turn].budget_priority for turn in sorted(served)]
+    assert priorities == sorted(priorities, reverse=True)
 
 
-@given(parts, sizes, st.sampled_from([BYTES, Words()]))
-def test_what_is_reserved_is_there_when_its_turn_comes(made: ContextParts, size: int, tokenizer: Tokenizer) -> None:
-    """As long as the reservations are no more than the size (content §8.5.3)."""
-    context = build_context(made, tokenizer=tokenizer, size=size)
-    served = [
-        row
-        for row, home in zip(context.rows, homes_of(made, context), strict=True)
-        if home is None and row.turn is not None
-    ]
-    assert sorted(row.turn for row in served if row.turn is not None) == list(range(len(served)))
-    if sum(row.reserved for row in served) <= size:
-        assert all(row.allowed >= row.reserved for row in served)
-    assert all(row.tokens <= row.allowed for row in served)
-
-
-@given(parts, sizes, tokenizers)
-def test_a_sub_context_keeps_to_its_budget(made: ContextParts, size: int, tokenizer: Tokenizer) -> None:
-    context = build_context(made, tokenizer=tokenizer, size=size)
-    homes = homes_of(made, context)
-    for row, config in zip(context.rows, configs_of(made), strict=True):
+def a_sub_context_keeps_to_its_budget(case: Case) -> None:
+    for row, config, _ in case.rows():
         if row.kind is ContextKind.SUBCONTEXT:
-            budget = min(size, config.budget(size))
+            budget = min(case.room, config.budget(case.room))
             assert row.tokens <= budget
-            for member, home in zip(context.rows, homes, strict=True):
+            for member, _, home in case.rows():
                 if home is row:
                     assert member.allowed <= budget
-                    assert all(
-                        any(start <= one and other <= end for start, end in row.spans) for one, other in member.spans
-                    )
+                    for start, end in member.spans:
+                        assert any(first <= start and end <= last for first, last in row.spans)
 
 
-@given(parts, sizes, tokenizers)
-def test_the_status_tells_why_something_is_not_in(made: ContextParts, size: int, tokenizer: Tokenizer) -> None:
-    context = build_context(made, tokenizer=tokenizer, size=size)
-    for row, text in zip(context.rows, texts_of(made), strict=False):
-        if row.status is ContextStatus.NO_TEXT:
-            assert text == ""
-        if row.status in (ContextStatus.NO_SPACE, ContextStatus.NO_KEY_IN_CONTEXT):
-            assert row.active
-    large = build_context(made, tokenizer=BYTES, size=100_000)
-    for row, config in zip(large.rows, configs_of(made), strict=True):
-        if config.token_budget in (0, 1):
-            assert row.trimmed is None or row.category
+def the_status_is_true(case: Case) -> None:
+    for row, config, text in case.texts():
+        match row.status:
+            case ContextStatus.NO_TEXT:
+                assert text == ""
+            case ContextStatus.NO_SPACE:
+                whole = case.tokenizer.count(config.prefix + text + config.suffix)
+                assert whole > row.allowed or row.category
+            case ContextStatus.NO_KEY_IN_CONTEXT | ContextStatus.KEY:
+                assert row.kind is ContextKind.LORE
+            case ContextStatus.DISABLED | ContextStatus.NO_KEY | ContextStatus.EPHEMERAL_INACTIVE:
+                assert not row.active
+            case _:
+                assert row.included
+    cut = any(row.trimmed or row.status is ContextStatus.NO_SPACE for row in case.context.rows)
+    assert case.context.full == cut
 
 
-@given(parts, sizes)
+LAWS: list[Callable[[Case], None]] = [
+    never_above_the_size,
+    the_same_again,
+    each_part_is_told_of_once,
+    the_blocks_are_the_text_and_the_spans_are_the_blocks,
+    the_spans_point_at_what_is_left_of_each_text,
+    what_is_cut_is_cut_as_it_may_be,
+    what_may_not_be_split_is_in_one_piece,
+    what_does_not_want_to_be_inside_is_not,
+    what_is_reserved_is_there_when_its_turn_comes,
+    who_has_the_higher_priority_is_served_first,
+    a_sub_context_keeps_to_its_budget,
+    the_status_is_true,
+]
+
+
+@settings(max_examples=100)
+@given(stories, sizes, tokenizers, preambles)
+def test_every_context_obeys_the_laws(
+    made: ContextParts, size: int, tokenizer: Tokenizer, preamble: Preamble | None
+) -> None:
+    context = build_context(made, tokenizer=tokenizer, size=size, preamble=preamble)
+    for law in LAWS:
+        law(Case(made, size, tokenizer, preamble, context))
+
+
+@settings(max_examples=50)
+@given(stories, sizes)
 def test_what_is_not_active_changes_nothing(made: ContextParts, size: int) -> None:
     before = build_context(made, tokenizer=BYTES, size=size)
-    off = Entry().changed(text="cat dog", enabled=False, config=DEFAULTS[ContextKind.LORE])
-    after = build_context(replace(made, lore=(*made.lore, off)), tokenizer=BYTES, size=size)
+    off = Entry().changed(text="cat dog", enabled=False, id="off")
+    after = build_context(replace(made, lorebook=made.lorebook.with_entry(off)), tokenizer=BYTES, size=size)
     assert after.text == before.text

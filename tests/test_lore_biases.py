@@ -65,6 +65,10 @@ def test_both_spellings_are_read_and_the_one_that_was_read_is_written() -> None:
         ]
 
 
+def test_of_both_spellings_at_once_the_usual_one_counts() -> None:
+    assert StoredBiases({"generateOnce": False, "generate_once": True}).generate_once
+
+
 def test_a_group_becomes_one_of_the_text_module() -> None:
     group = StoredBiases({"phrases": ["{ox}", [3], "{ox}"], "bias": -0.25, "generate_once": True, "enabled": False})
     assert group.group() == text.BiasGroup(-0.25, False, True, False, phrases=["ox", [3]])

@@ -1,18 +1,24 @@
-"""Which entries of the lorebook take part in a context, and why (content §8.2)."""
+"""Which entries of the lorebook take part in a context, and why (content §8.2).
+
+An entry is called by one of its keys, or by its advanced conditions. Sources say neither how the two combine nor when
+conditions are asked: here either suffices, and conditions are asked whenever more has become active, until they hold once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import NamedTuple
 
+from ...errors import LimitExceeded
+from ..conditions import Surroundings, conditions_outcome
 from ..entries import Entry
 from ..keys import Key, tail_start
-from .parts import ContextParts
 from .report import ContextMatch, ContextStatus
 from .rules import ContextRules
 
-__all__ = ["Activation", "Source", "activate", "furthest"]
+__all__ = ["Activation", "Listener", "Scene", "Source", "activate", "furthest"]
 
 
 class Source(NamedTuple):
@@ -39,52 +45,106 @@ class Activation:
         return self.status.included
 
 
-def activate(
-    parts: ContextParts,
-    keys: Sequence[Sequence[Key]],
-    story: Source,
-    others: Sequence[Source],
-    lore: Sequence[Source],
-    rules: ContextRules,
-) -> list[Activation]:
-    """What becomes of each entry.
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """An entry that may be called."""
 
-    Args:
-        parts: entries and categories.
-        keys: those of each entry.
-        story: its text, without prefix and suffix.
-        others: the parts from which entries may cascade besides those of the lorebook, with prefix and suffix.
-        lore: each entry, with prefix and suffix.
-        rules: what cascades from them.
-    """
-    off = {category.id for category in parts.categories if not category.enabled}
+    entry: Entry
+    keys: Sequence[Key]
+    text: str
+    source: Source
+    "Its text with prefix and suffix, from which others may cascade."
+    draws: list[float] = field(default_factory=list[float])
+    "What chance has said to its conditions: it is asked once."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What entries listen to."""
+
+    story: Source
+    "Without prefix and suffix."
+    others: Sequence[Source]
+    "Parts from which entries may cascade besides those of the lorebook, with prefix and suffix."
+    around: Surroundings
+    "What conditions ask about, but for the lore."
+    off: Collection[str]
+    "The ids of categories that are switched off."
+    fill: Callable[[str], str]
+    "Puts answers into the place of placeholders."
+    rules: ContextRules
+
+
+def activate(listeners: Sequence[Listener], scene: Scene) -> list[Activation]:
+    """What becomes of each entry."""
     found: dict[int, Activation] = {}
     # 2, 4 and 6. What is switched off, what is always active, and what the story has a key of.
-    for number, entry in enumerate(parts.lore):
-        if not entry.enabled or entry.category in off:
-            what = "its category" if entry.enabled else "it"
-            found[number] = Activation(ContextStatus.DISABLED, f"{what} is switched off")
-            continue
-        match = _match(keys[number], story, entry.search_range)
-        location = None if match is None else match.start
-        if entry.force_activation:
-            found[number] = Activation(ContextStatus.FORCED, "it is always active", location=location)
-        elif match:
-            found[number] = _by_key(match, location)
-    # 7. What has a key in the text of another that is active, until nothing new becomes so.
-    waiting: list[int] = [number for number in range(len(parts.lore)) if number not in found]
-    fresh = [*others, *(lore[number] for number, each in found.items() if each.active)]
-    while fresh and waiting:
-        stirred: dict[int, Activation] = {}
-        for number in waiting:
-            if match := _cascade(parts.lore[number], keys[number], fresh, rules):
-                stirred[number] = _by_key(match)
+    for number, each in enumerate(listeners):
+        if known := _at_once(each, scene):
+            found[number] = known
+    # 7. What has a key in another that is active, or conditions that hold now, until nothing new becomes active.
+    waiting = [number for number in range(len(listeners)) if number not in found]
+    active = {number: listeners[number] for number, each in found.items() if each.active}
+    fresh = [*scene.others, *(each.source for each in active.values())]
+    while waiting:
+        around = replace(scene.around, lore={each.entry.id: each.text for each in active.values()})
+        stirred = {number: called for number in waiting if (called := _later(listeners[number], fresh, around, scene))}
+        if not stirred:
+            break
         found |= stirred
+        active |= {number: listeners[number] for number in stirred}
         waiting = [number for number in waiting if number not in stirred]
-        fresh = [lore[number] for number in stirred]
+        fresh = [listeners[number].source for number in stirred]
     for number in waiting:
-        found[number] = Activation(ContextStatus.NO_KEY, _silence(parts.lore[number], keys[number]))
-    return [found[number] for number in range(len(parts.lore))]
+        found[number] = Activation(ContextStatus.NO_KEY, _silence(listeners[number]))
+    return [found[number] for number in range(len(listeners))]
+
+
+def _at_once(listener: Listener, scene: Scene) -> Activation | None:
+    """What is certain from the entry and the story alone."""
+    entry = listener.entry
+    if not entry.enabled:
+        return Activation(ContextStatus.DISABLED, "it is switched off")
+    if entry.category in scene.off:
+        return Activation(ContextStatus.DISABLED, "its category is switched off")
+    match = _match(listener.keys, scene.story, entry.search_range)
+    if entry.force_activation:
+        return Activation(ContextStatus.FORCED, "it is always active", location=None if match is None else match.start)
+    return None if match is None else replace(_by_key(match), location=match.start)
+
+
+def _later(listener: Listener, fresh: Iterable[Source], around: Surroundings, scene: Scene) -> Activation | None:
+    """What follows from others that are active."""
+    entry = listener.entry
+    if entry.non_story_activatable:
+        units = entry.search_range if scene.rules.cascade_in_range else None
+        if match := next(filter(None, (_match(listener.keys, source, units) for source in fresh)), None):
+            return _by_key(match)
+    conditions = entry.advanced_conditions
+    if conditions:
+        chance = around.chance and _again(around.chance, listener.draws)
+        try:
+            outcome = conditions_outcome(
+                conditions, replace(around, chance=chance), combine=scene.rules.conditions, fill=scene.fill
+            )
+        except LimitExceeded:
+            return None
+        if outcome.holds:
+            return Activation(ContextStatus.KEY, f"of its conditions {outcome.why}")
+    return None
+
+
+def _again(chance: Callable[[], float], draws: list[float]) -> Callable[[], float]:
+    """The same draws each time that conditions are asked, which ask all their parts in order."""
+    turns = count()
+
+    def draw() -> float:
+        turn = next(turns)
+        if turn == len(draws):
+            draws.append(chance())
+        return draws[turn]
+
+    return draw
 
 
 def furthest(keys: Iterable[Key], text: str, start: int = 0) -> tuple[int, int, str] | None:
@@ -102,23 +162,17 @@ def _match(keys: Iterable[Key], source: Source, units: int | None) -> ContextMat
     return None
 
 
-def _cascade(entry: Entry, keys: Iterable[Key], fresh: Iterable[Source], rules: ContextRules) -> ContextMatch | None:
-    """The first of these texts that has one of the entry's keys."""
-    if not entry.non_story_activatable:
-        return None
-    units = entry.search_range if rules.cascade_in_range else None
-    return next(filter(None, (_match(keys, source, units) for source in fresh)), None)
+def _by_key(match: ContextMatch) -> Activation:
+    return Activation(ContextStatus.KEY, f'its key "{match.key}" is in the text of: {match.where}', match)
 
 
-def _by_key(match: ContextMatch, location: int | None = None) -> Activation:
-    return Activation(ContextStatus.KEY, f'its key "{match.key}" is in the text of: {match.where}', match, location)
-
-
-def _silence(entry: Entry, keys: Sequence[Key]) -> str:
+def _silence(listener: Listener) -> str:
     """Why an entry is not active."""
-    problems = [f'; "{key.text}" is none: {key.problem}' for key in keys if key.problem]
-    if len(problems) == len(keys):
-        return f"it has no keys{''.join(problems)}"
-    searched = f"the last {entry.search_range} characters of the story"
-    searched += ", nor in the text of another active part" * entry.non_story_activatable
-    return f"none of its keys is in {searched}{''.join(problems)}"
+    entry = listener.entry
+    problems = "".join([f'; "{key.text}" is none: {key.problem}' for key in listener.keys if key.problem])
+    conditions = ", and its conditions do not hold" if entry.advanced_conditions else ""
+    if all(key.problem for key in listener.keys):
+        return f"it has no keys{conditions}{problems}"
+    cascades = ", nor in the text of another active part" if entry.non_story_activatable else ""
+    searched = f"the last {entry.search_range} characters of the story{cascades}"
+    return f"none of its keys is in {searched}{conditions}{problems}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from ...errors import LocalProtocolError
 from ...text.modules import NO_MODULE, Module
+from ..biases import active_bans, active_biases
 from .assembling import Candidate, Outcome, assemble
 from .config import ContextKind
 from .entrants import Entrant, entrants_of
@@ -53,6 +54,7 @@ def build_context(
     size: int,
     preamble: Preamble | None = None,
     placeholders: Mapping[str, str] | None = None,
+    chance: Callable[[], float] | None = None,
     rules: ContextRules = USUAL,
 ) -> Context:
     """The context of a story, as the website builds it for models that go on with a text.
@@ -66,6 +68,7 @@ def build_context(
         preamble: the model's. It takes its tokens from the size in any case; it is put in front where nothing is left out or
             cut for want of space, or always if it says so (content §8.7).
         placeholders: what goes into their places, by key.
+        chance: draws a number from 0 to below 1 for a condition that asks for one; without it such conditions do not hold.
         rules: choices where the sources disagree.
 
     Raises:
@@ -77,7 +80,7 @@ def build_context(
     # 8.1.5. What stands in front takes its tokens, used or not.
     room = max(0, size - len(preamble.tokens)) if preamble else size
     # 8.2. What takes part.
-    entrants = entrants_of(parts, placeholders or {}, rules)
+    entrants = entrants_of(parts, placeholders or {}, rules, chance)
     # 8.4. The sub-contexts, each by itself.
     outcomes: dict[int, Outcome] = {}
     for home, each in enumerate(entrants):
@@ -91,6 +94,7 @@ def build_context(
     # 8.8. What became of each.
     blocks = blocks_of(entrants, whole.tree)
     rows = rows_of(entrants, outcomes, blocks, meter)
+    active = {row.id for row in rows if row.kind is ContextKind.LORE and row.active}
     # 8.7. What stands in front.
     cut = any(row.status is ContextStatus.NO_SPACE or row.trimmed for row in rows)
     in_front = preamble if preamble and len(preamble.tokens) <= size and (preamble.always or not cut) else None
@@ -100,6 +104,8 @@ def build_context(
         preamble=in_front,
         blocks=blocks,
         rows=rows,
+        biases=active_biases(parts.biases, parts.lorebook, active),
+        bans=active_bans(parts.bans),
         size=size,
     )
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from ..entries import Category
+from ..conditions import Surroundings
+from ..entries import Category, Entry
 from ..keys import Key
 from ..placeholders import filled
-from .activation import Activation, Source, activate, furthest
+from .activation import Activation, Listener, Scene, Source, activate, furthest
 from .assembling import Candidate, Finder
 from .config import ContextConfig, ContextKind
 from .ephemeral import EphemeralEntry
@@ -63,38 +64,56 @@ class Entrant:
         return Candidate(owner, order, self.config, self.text, self.inside, self.location, self.finder)
 
 
-def entrants_of(parts: ContextParts, placeholders: Mapping[str, str], rules: ContextRules) -> list[Entrant]:
+def entrants_of(
+    parts: ContextParts, placeholders: Mapping[str, str], rules: ContextRules, chance: Callable[[], float] | None
+) -> list[Entrant]:
     """All parts in the natural order (content §8.5.2). Sub-contexts come last, and have no text yet.
 
     Args:
         parts: what there is.
         placeholders: what goes into their places, by key.
-        rules: what cascades where.
+        rules: what calls what.
+        chance: draws for conditions.
     """
+    fill = partial(filled, values=placeholders)
     # 3. What is always active.
     story = _always(ContextKind.STORY, parts.story, placeholders)
     memory = _always(ContextKind.MEMORY, parts.memory, placeholders)
     note = _always(ContextKind.AUTHORS_NOTE, parts.authors_note, placeholders)
     # 5. What depends on the step.
     ephemeral = [_at_step(index, each, parts.step, placeholders) for index, each in enumerate(parts.ephemeral)]
-    # 2, 4, 6 and 7. What is always active, or has its key in the story or in others.
-    keys = [each.parsed_keys(fill=partial(filled, values=placeholders)) for each in parts.lore]
-    lore = _lore(parts, keys, placeholders)
-    others = [memory, note, story] if rules.cascade_in_story else [memory, note]
-    found = activate(
-        parts,
-        keys,
+    # 2, 4, 6 and 7. What is always active, or called by the story or by others.
+    entries, categories = parts.lorebook.entries, parts.lorebook.categories
+    keys = [each.parsed_keys(fill=fill) for each in entries]
+    lore = [_lore(index, each, keys[index], placeholders) for index, each in enumerate(entries)]
+    scene = Scene(
         story=Source(story.name, story.text),
-        others=[each.source() for each in others],
-        lore=[each.source() for each in lore],
+        others=[each.source() for each in ([memory, note, story] if rules.cascade_in_story else [memory, note])],
+        around=Surroundings(
+            story=story.text,
+            memory=memory.text,
+            authors_note=note.text,
+            model=parts.model,
+            mode=parts.mode,
+            step=parts.step,
+            chance=chance,
+        ),
+        off={category.id for category in categories if not category.enabled},
+        fill=fill,
         rules=rules,
     )
-    row = [story, memory, note, *ephemeral]
-    for each, activation in zip(lore, found, strict=True):
-        location = activation.location if parts.order_by_key_locations else None
-        row.append(replace(each, activation=activation, location=location))
+    listeners = [
+        Listener(entry, keys[index], each.text, each.source())
+        for index, (entry, each) in enumerate(zip(entries, lore, strict=True))
+    ]
+    by_location = parts.lorebook.order_by_key_locations
+    lore = [
+        replace(each, activation=activation, location=activation.location if by_location else None)
+        for each, activation in zip(lore, activate(listeners, scene), strict=True)
+    ]
+    row = [story, memory, note, *ephemeral, *lore]
     # 8.4. What is put together by itself.
-    for index, category in enumerate(each for each in parts.categories if each.create_subcontext):
+    for index, category in enumerate(each for each in categories if each.create_subcontext):
         home = len(row)
         members = [place for place, each in enumerate(row) if each.home is None and each.category == category.id != ""]
         for member in members:
@@ -123,21 +142,18 @@ def _at_step(index: int, entry: EphemeralEntry, step: int, placeholders: Mapping
     )
 
 
-def _lore(parts: ContextParts, keys: Sequence[Sequence[Key]], placeholders: Mapping[str, str]) -> list[Entrant]:
-    return [
-        Entrant(
-            kind=ContextKind.LORE,
-            index=index,
-            id=entry.id,
-            name=entry.display_name or f"entry {index + 1}",
-            category=entry.category,
-            text=prepared(entry.text, placeholders),
-            config=_clean(entry.config),
-            activation=_ALWAYS,
-            finder=partial(_find, keys[index]) if entry.key_relative else None,
-        )
-        for index, entry in enumerate(parts.lore)
-    ]
+def _lore(index: int, entry: Entry, keys: Sequence[Key], placeholders: Mapping[str, str]) -> Entrant:
+    return Entrant(
+        kind=ContextKind.LORE,
+        index=index,
+        id=entry.id,
+        name=entry.display_name or f"entry {index + 1}",
+        category=entry.category,
+        text=prepared(entry.text, placeholders),
+        config=_clean(entry.config),
+        activation=_ALWAYS,
+        finder=partial(_find, keys) if entry.key_relative else None,
+    )
 
 
 def _subcontext(index: int, category: Category, order: int) -> Entrant:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
-from ..entries import Category, Entry
+from ..biases import StoredBans, StoredBiases
 from ..lorebook import Lorebook
-from ..records import a_text
+from ..records import a_text, some_objects
 from .config import DEFAULTS, ContextConfig, ContextKind
 from .ephemeral import EphemeralEntry
 from .patience import items, members
@@ -38,42 +38,56 @@ class ContextText:
 
 _NO_MEMORY: Final = ContextText.of(ContextKind.MEMORY)
 _NO_NOTE: Final = ContextText.of(ContextKind.AUTHORS_NOTE)
+_NO_LOREBOOK: Final = Lorebook()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContextParts:
-    """All that can be in a context."""
+    """All that can be in a context, and what decides about it."""
 
     story: ContextText
     memory: ContextText = _NO_MEMORY
     authors_note: ContextText = _NO_NOTE
     ephemeral: tuple[EphemeralEntry, ...] = ()
-    lore: tuple[Entry, ...] = ()
-    categories: tuple[Category, ...] = ()
-    order_by_key_locations: bool = False
-    "Among entries of one priority, does the one whose key is further down in the story come first?"
+    lorebook: Lorebook = _NO_LOREBOOK
+    biases: tuple[StoredBiases, ...] = ()
+    "The story's own; entries and categories have theirs."
+    bans: tuple[StoredBans, ...] = ()
     step: int = 0
     "How many generations the story has had."
+    model: str = ""
+    "The id of the model, for conditions that ask."
+    mode: Literal["normal", "adventure"] = "normal"
+    "How the story is written, for conditions that ask."
 
     @classmethod
-    def from_content(cls, content: Mapping[str, object], *, text: str, step: int = 0) -> ContextParts:
+    def from_content(
+        cls,
+        content: Mapping[str, object],
+        *,
+        text: str,
+        step: int = 0,
+        mode: Literal["normal", "adventure"] = "normal",
+    ) -> ContextParts:
         """The parts of a story.
 
         Args:
             content: its ``storycontent``, decrypted (content §4.2); what is missing or of a wrong type is its default.
             text: its text, from whichever format it has.
             step: its step.
+            mode: ``adventure`` if its card says ``isTA`` (content §4.1).
         """
         memory, note, *_ = [*items(content.get("context")), None, None]
-        lorebook = Lorebook(members(content.get("lorebook")))
         config = ContextConfig.from_data(content.get("storyContextConfig"), DEFAULTS[ContextKind.STORY])
         return cls(
             story=ContextText(text=text, config=config),
             memory=ContextText.from_data(memory, ContextKind.MEMORY),
             authors_note=ContextText.from_data(note, ContextKind.AUTHORS_NOTE),
             ephemeral=tuple(map(EphemeralEntry.from_data, items(content.get("ephemeralContext")))),
-            lore=lorebook.entries,
-            categories=lorebook.categories,
-            order_by_key_locations=lorebook.order_by_key_locations,
+            lorebook=Lorebook(members(content.get("lorebook"))),
+            biases=some_objects(StoredBiases)(content.get("phraseBiasGroups")) or (),
+            bans=some_objects(StoredBans)(content.get("bannedSequenceGroups")) or (),
             step=step,
+            model=a_text(members(content.get("settings")).get("model")) or "",
+            mode=mode,
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from .config import ContextKind, ContextUnit
 
 if TYPE_CHECKING:
+    from ...text.phrases import BanList, BiasGroup
     from ...text.preambles import Preamble
 
 __all__ = ["Context", "ContextBlock", "ContextMatch", "ContextRow", "ContextStatus"]
@@ -123,6 +124,10 @@ class Context:
     "Each part once, in the natural order; sub-contexts last."
     size: int
     "The most tokens that it might have."
+    biases: tuple[BiasGroup, ...] = field(repr=False)
+    "Those that count, for `nai_proto.text.generate`: of the story, and of entries and categories by what is active."
+    bans: tuple[BanList, ...] = field(repr=False)
+    "Those that are on, likewise. Bans of brackets come from `nai_proto.text.GlobalSettings`."
 
     @property
     def full(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 __all__ = ["USUAL", "ContextRules"]
 
@@ -16,6 +16,8 @@ class ContextRules:
     "Does an entry's search range limit what is searched of other entries (content §8.2.7)?"
     cascade_in_story: bool = False
     "Is the story searched again when entries are, with its prefix and suffix (content §8.2.7)?"
+    conditions: Literal["any", "all"] = "any"
+    "Which of an entry's advanced conditions have to hold (content §4.6)? When they do, it is active, as by a key."
 
 
 USUAL: Final = ContextRules()
