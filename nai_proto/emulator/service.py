@@ -22,6 +22,10 @@ from .accounts import Account, Accounts
 from .answers import OPEN, Refused, answer, refuse
 from .asked import Asked
 from .bases import base
+from .images.annotating import annotate
+from .images.augmenting import Augmenting
+from .images.upscaling import Upscaling
+from .images.vibes import Encoding
 from .journal import Change, Journal, Key
 from .lasting import restore
 from .lock import Lock
@@ -69,6 +73,7 @@ class Emulator:
     ) -> None:
         self._limits = limits
         self._strict = strict
+        self._old = switches.old_routes
         self._journal = Journal()
         self._accounts = Accounts(now, entropy, self._journal)
         self._rate = Rate(now, switches)
@@ -85,6 +90,10 @@ class Emulator:
             **TextService(seed, pace, tellers, lock, switches).handlers(),
             **voice.handlers(),
             **tags.handlers(),
+            "augment_image": Augmenting(lock, switches),
+            "upscale": Upscaling(switches),
+            "encode_vibe": Encoding(switches),
+            "annotate_image": annotate,
             "completions": self._completions,
             "chat_completions": self._chat_completions,
             "models": self._models,
@@ -176,7 +185,7 @@ class Emulator:
             return
         # A HEAD is a GET whose body is not sent; the wire sees to that.
         method = "GET" if request.method == "HEAD" else request.method
-        where = base(request.host, strict=self._strict)
+        where = base(request.host, strict=self._strict, old=self._old)
         found = where.find(method, request, bytes(body))
         if found is None:
             hint = _OPENAI_PATHS if request.path.startswith(_OPENAI) else ""
