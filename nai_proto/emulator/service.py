@@ -24,6 +24,7 @@ from .asked import Asked
 from .bases import base
 from .images.annotating import annotate
 from .images.augmenting import Augmenting
+from .images.service import ImageService
 from .images.upscaling import Upscaling
 from .images.vibes import Encoding
 from .journal import Change, Journal, Key
@@ -47,8 +48,8 @@ class Emulator:
     Args:
         now: UNIX time in seconds.
         entropy: gives so many random bytes, for tokens.
-        seed: of the text that is generated.
-        pace: seconds per generated token.
+        seed: of the text that is generated, and of pictures that nobody gave a seed.
+        pace: seconds per generated token, and per step of a picture.
         tokenizers: gives a tokenizer by its name or by a model's id, as `nai_transports.tokenizer_files.load` does, or
             None. Without it, whatever holds token ids is answered with 501.
         switches: how strict it is, and how much of it an account gets.
@@ -90,6 +91,7 @@ class Emulator:
             **TextService(seed, pace, tellers, lock, switches).handlers(),
             **voice.handlers(),
             **tags.handlers(),
+            **ImageService(seed, pace, lock, switches).handlers(),
             "augment_image": Augmenting(lock, switches),
             "upscale": Upscaling(switches),
             "encode_vibe": Encoding(switches),
