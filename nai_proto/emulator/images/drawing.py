@@ -18,7 +18,7 @@ from ...codecs.pixels import Pixels
 from ...image.choices import ImageGenerationType
 from ..chance import Chance
 from .checks import Task
-from .describing import comment
+from .comment import comment
 from .raster import CELL, as_mask, enlarged, merged, mixed, sampled
 from .sources import grey_of, pixels_of
 
