@@ -202,6 +202,8 @@ def _pixels(bits: Bits, width: int, height: int, cache: int, groups: Sequence[_G
                 far = near[far - 1] if far <= len(near) else far - len(near)
                 start = len(out) - far
                 if start < 0 or len(out) + count > area:
+                    bits.ahead = ahead
+                    bits.check()
                     raise _wrong("a copy of pixels that there are not")
                 piece = out[start : start + count]
                 while len(piece) < count:
