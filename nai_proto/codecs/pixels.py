@@ -1,10 +1,10 @@
-"""Pixels of 8-bit RGB and RGBA pictures, out of PNG and lossless WebP files and into them, by the standard library alone.
+"""Pixels of 8-bit RGB and RGBA pictures, out of PNG and lossless WebP files and into them, by the
+standard library alone. How they stand in a WebP, `vp8l_reader` and `vp8l_writer` say; how in a PNG, this module.
 
-How they stand in a WebP, `vp8l_reader` and `vp8l_writer` say. In a PNG, a row is filtered by what stands left of it or
-above, or by both. Channels never mix, so each is undone on its own: whoever needs only alpha, as the stealth copy does,
-pays for one. Bytes are added many at once (`bytewise`); the two filters that look at the byte just made (average and Paeth)
-go byte by byte, at some tenths of a microsecond each. If there is much of these and numpy is installed, it does them
-(`diagonals`).
+A row is filtered by what stands left of it, above, or both. Channels never mix, so each is undone on its own: whoever needs
+only alpha, as the stealth copy does, pays for one. Bytes are added many at once (`bytewise`); the two filters that look at
+the byte just made (average and Paeth) go byte by byte, at some tenths of a microsecond each. If there is much of these and
+numpy is installed, it does them (`diagonals`).
 """
 
 from __future__ import annotations
