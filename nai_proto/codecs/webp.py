@@ -9,7 +9,7 @@ from ..errors import LimitExceeded, RemoteProtocolError, Truncated
 from ..limits import Limits
 from .exif import read_exif, write_exif
 
-__all__ = ["is_webp", "read_webp_text", "webp_chunks", "with_webp_text"]
+__all__ = ["is_webp", "read_webp_text", "webp_chunks", "webp_size", "with_webp_text"]
 
 _RIFF: Final = 12
 _EXIF: Final = 0x08  # flags of VP8X
@@ -50,6 +50,13 @@ def webp_chunks(data: bytes | bytearray | memoryview, limits: Limits = Limits())
         at = start + size + size % 2
     if at == _RIFF:
         raise _wrong("a WebP without a picture")
+
+
+def webp_size(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> tuple[int, int]:
+    """Width and height in pixels, as its first chunk says. Raises what `webp_chunks` raises."""
+    kind, content = next(webp_chunks(data, limits))
+    width, height, _ = _shape(kind, content)
+    return width, height
 
 
 def read_webp_text(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> dict[str, str]:
