@@ -405,6 +405,7 @@ def test_samplers_have_the_schedule_that_suits_them() -> None:
     assert "noise_schedule" not in asked("nai-diffusion-3", sampler="ddim_v3")
     assert asked("nai-diffusion-4-full", sampler="k_dpm_2")["noise_schedule"] == "exponential"
     assert asked("nai-diffusion-4-full", sampler="k_dpm_2", noise_schedule="karras")["noise_schedule"] == "karras"
+    assert asked("nai-diffusion-2", sampler="k_dpm_2")["noise_schedule"] == "native"  # it has no other
 
 
 # ---- seeds

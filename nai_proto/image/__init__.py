@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .masks import box_mask
     from .models import MODELS, Facts, ImageModel
     from .parameters import Options, Parameters
+    from .paying import affordable, parameters_price
     from .preset import ImagePreset
     from .price import (
         Allowance,
@@ -59,6 +60,7 @@ else:
         "masks": "box_mask",
         "models": "MODELS Facts ImageModel",
         "parameters": "Options Parameters",
+        "paying": "affordable parameters_price",
         "preset": "ImagePreset",
         "price": "Allowance Price check_price encoding_price generation_price tool_price upscale_price",
         "prompting": "with_quality_tags with_uc_preset",
@@ -115,6 +117,7 @@ __all__ = [
     "TokenCount",
     "UCPreset",
     "Vibe",
+    "affordable",
     "annotate",
     "augment",
     "box_mask",
@@ -132,6 +135,7 @@ __all__ = [
     "generation_price",
     "image_request",
     "normalised",
+    "parameters_price",
     "parse",
     "suggest_tags",
     "token_limit",

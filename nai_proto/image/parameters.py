@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .features import Character, ControlNet, EncodedVibe, Reference, Vibe
     from .models import ImageModel
     from .preset import ImagePreset
+    from .price import Allowance
 
 __all__ = ["WIRE", "Options", "Parameters"]
 
@@ -90,6 +91,10 @@ class Options(Parameters, total=False):
     "V1 and V2."
     entropy: Callable[[int], bytes]
     "Gives so many random bytes: what a seed is drawn from when none is given. Libsodium's if not given."
+    max_anlas: int | None
+    "Refuse what costs more (image §9); at any price if None, or not given."
+    allowance: Allowance
+    "What is free for the account, where ``max_anlas`` is looked at; nothing if not given. `affordable` asks for it."
     validate: bool
     "Look at everything but ``extra`` before it is sent; true if not given."
     extra: Mapping[str, object]

@@ -11,13 +11,23 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import LocalProtocolError
-from .choices import TAG_HINTS, ImageGenerationType, ImageResolution, ImageSampler, QualityPreset, UCPreset
+from .choices import (
+    TAG_HINTS,
+    ImageGenerationType,
+    ImageResolution,
+    ImageSampler,
+    NoiseSchedule,
+    QualityPreset,
+    UCPreset,
+)
 from .features import Character, EncodedVibe, Reference, Vibe, center, normalized
 from .fitting import fits
 from .generations import WITHOUT_SCHEDULE, Generation
 from .models import ImageModel
 from .parameters import WIRE
+from .paying import guard, parameters_price
 from .preset import ImagePreset, defaults
+from .price import NOTHING_FREE, Allowance, Price
 from .prompting import with_quality_tags, with_uc_preset
 from .quoted import with_quoted_text
 from .rules import MOST_SEED, check
@@ -60,13 +70,22 @@ class ImageRequest:
             "use_new_shared_trial": True,
         }
 
+    def price(self, allowance: Allowance = NOTHING_FREE) -> Price:
+        """What it costs an account with this allowance, by what is sent (image §9).
+
+        Raises:
+            LocalProtocolError: what `parameters_price` raises.
+        """
+        return parameters_price(self.model.id, self.action.value, self.parameters, allowance)
+
 
 def image_request(prompt: str, **options: Unpack[Options]) -> ImageRequest:
     """The request for a picture; changes nothing that it is given.
 
     Raises:
         LocalProtocolError: something is not for this model or does not go together (unless ``validate`` is false), or a
-            fact of an unlisted model is needed and not known.
+            fact of an unlisted model is needed and not known; or it costs more than ``max_anlas``, or how much it costs
+            is not known.
     """
     preset = options.get("preset")
     given = dict[str, Any](options)
@@ -75,6 +94,7 @@ def image_request(prompt: str, **options: Unpack[Options]) -> ImageRequest:
         given["width"], given["height"] = size.value if isinstance(size, ImageResolution) else size
     wished = ImageModel.named(given.pop("model", ImageModel.V5_CURATED if preset is None else preset.model))
     validate = bool(given.pop("validate", True))
+    max_anlas, allowance = given.pop("max_anlas", None), given.pop("allowance", NOTHING_FREE)
     extra: Mapping[str, object] = given.pop("extra", None) or {}
     if (factor := given.pop("enhance", None)) is not None:
         given["width"], given["height"] = _enhanced(given.get("image"), factor)
@@ -115,7 +135,9 @@ def image_request(prompt: str, **options: Unpack[Options]) -> ImageRequest:
     if (control := wish.controlnet) is not None:
         parameters["controlnet_condition"] = control.condition
         parameters |= {"controlnet_model": control.model.value, "controlnet_strength": control.strength}
-    return ImageRequest(model, action, text, {**parameters, **extra})
+    request = ImageRequest(model, action, text, {**parameters, **extra})
+    guard(lambda: request.price(allowance), max_anlas)
+    return request
 
 
 def _enhanced(image: object, factor: float) -> tuple[int, int]:
@@ -171,8 +193,8 @@ def _values(model: ImageModel, action: ImageGenerationType, wish: Wish, given: M
         given = {**given, "sampler": sampler}
     if sampler in WITHOUT_SCHEDULE:
         values.pop("noise_schedule", None)
-    elif sampler == ImageSampler.K_DPM_2 and "noise_schedule" in values and model.generation is not Generation.V5:
-        values["noise_schedule"] = "exponential"
+    elif sampler == ImageSampler.K_DPM_2 and NoiseSchedule.EXPONENTIAL in model.noise_schedules:
+        values["noise_schedule"] = NoiseSchedule.EXPONENTIAL.value
     return {**values, **given}
 
 
