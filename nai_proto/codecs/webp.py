@@ -53,7 +53,7 @@ def webp_chunks(data: bytes | bytearray | memoryview, limits: Limits = Limits())
 
 
 def webp_size(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> tuple[int, int]:
-    """Width and height in pixels, as its first chunk says. Raises what `webp_chunks` raises."""
+    """Width and height in pixels, as the first chunk says. Raises what `webp_chunks` raises."""
     kind, content = next(webp_chunks(data, limits))
     width, height, _ = _shape(kind, content)
     return width, height
