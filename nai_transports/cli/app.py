@@ -10,8 +10,10 @@ from .account import account, subscription
 from .backup import backup, verify
 from .chat import chat, complete, models
 from .demo import demo
+from .director import director, upscale
 from .emulate import emulate
 from .generate import generate
+from .image import image
 from .image_info import image_info
 from .keys import MORE, access_key, access_token
 from .library import library
@@ -23,6 +25,7 @@ from .sanity import sanity_check
 from .speak import speak
 from .tags import tags
 from .tokens import decode_packed, tokens
+from .vibe import vibe
 
 __all__ = ["app"]
 
@@ -59,6 +62,10 @@ app.command()(generate)
 app.command()(chat)
 app.command()(complete)
 app.command()(models)
+app.command()(image)
+app.command()(director)
+app.command()(upscale)
+app.command()(vibe)
 app.command("image-info")(image_info)
 app.command()(tags)
 app.command()(speak)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from nai_proto.codecs.jpeg import jpeg_size
 from nai_proto.codecs.png import header
 from nai_proto.codecs.webp import webp_size
 from nai_proto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["kind_of", "mask_for", "picture", "reference", "size_of", "source", "vibe_for_v3"]
 
 _VIBE: Final = (448, 448)
-_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""Markers of JPEG behind which the size stands."""
 
 
 def kind_of(data: bytes) -> str:
@@ -56,19 +55,10 @@ def size_of(data: bytes) -> tuple[int, int]:
         case "webp":
             return webp_size(data)
         case _:
-            width, height = _jpeg_size(data)
+            width, height = jpeg_size(data)
     if width * height > Limits().pixels:
         raise LimitExceeded("pixels", limit=Limits().pixels, value=width * height)
     return width, height
-
-
-def _jpeg_size(data: bytes) -> tuple[int, int]:
-    at = 2
-    while at + 9 <= len(data) and data[at] == 0xFF:
-        if data[at + 1] in _FRAMES:
-            return int.from_bytes(data[at + 7 : at + 9]), int.from_bytes(data[at + 5 : at + 7])
-        at += 2 + int.from_bytes(data[at + 2 : at + 4])
-    raise RemoteProtocolError("picture: a JPEG without a size")
 
 
 def picture(path: Path) -> bytes:
