@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     )
     from .prompting import with_quality_tags, with_uc_preset
     from .prompts import Emphasis, Prompt, normalised, parse
+    from .recipe import Recipe
     from .request import ImageRequest, image_request
     from .rules import check
     from .stream import Drawn, Step
@@ -65,6 +66,7 @@ else:
         "price": "Allowance Price check_price encoding_price generation_price tool_price upscale_price",
         "prompting": "with_quality_tags with_uc_preset",
         "prompts": "Emphasis Prompt normalised parse",
+        "recipe": "Recipe",
         "request": "ImageRequest image_request",
         "rules": "check",
         "stream": "Drawn Step",
@@ -111,6 +113,7 @@ __all__ = [
     "Price",
     "Prompt",
     "QualityPreset",
+    "Recipe",
     "Reference",
     "Step",
     "Tag",

@@ -83,6 +83,8 @@ class Options(Parameters, total=False):
     "Have what stands in quotes drawn as words; V5."
     characters: Sequence[Character]
     "V4 and later."
+    as_typed: bool
+    "Leave ``1girl`` in a character's prompt; else it is sent as ``girl``, as the website does (image §5.4)."
     vibes: Sequence[Vibe] | Sequence[EncodedVibe]
     "Raw for V3, encoded for V4 and V4.5."
     references: Sequence[Reference]

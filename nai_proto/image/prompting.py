@@ -64,7 +64,7 @@ def with_uc_preset(negative: str, model: ImageModel, preset: UCPreset, prompt: s
     Raises:
         LocalProtocolError: the model has no such text, or it is not known.
     """
-    if preset is UCPreset.NONE and negative.strip():
+    if preset is UCPreset.NONE and negative:
         return negative
     text = model.uc_text(preset)
     if preset is not UCPreset.NONE and model.nsfw_prefix and "nsfw" not in prompt.lower():

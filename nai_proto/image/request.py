@@ -20,7 +20,7 @@ from .choices import (
     QualityPreset,
     UCPreset,
 )
-from .features import Character, EncodedVibe, Reference, Vibe, center, normalized
+from .features import Character, EncodedVibe, Reference, Vibe, alone, center, normalized
 from .fitting import fits
 from .generations import WITHOUT_SCHEDULE, Generation
 from .models import ImageModel
@@ -129,7 +129,7 @@ def image_request(prompt: str, **options: Unpack[Options]) -> ImageRequest:
         parameters["tag_hint_transparent_background"] = True
     if action is ImageGenerationType.INPAINTING and values.get("inpaint_img2img_strength", 1) != 1:
         parameters["img2img"] = {"strength": values["inpaint_img2img_strength"], "color_correct": True}
-    parameters |= _characters(model, wish.characters, text, negative, values)
+    parameters |= _characters(model, wish, text, negative, values)
     parameters |= _vibes(wish.vibes, normalize=values.get("normalize_reference_strength_multiple") is True)
     parameters |= _references(wish.references)
     if (control := wish.controlnet) is not None:
@@ -245,13 +245,13 @@ def _drawn_words(model: ImageModel, characters: Sequence[Character], text: str, 
 
 
 def _characters(
-    model: ImageModel, characters: Sequence[Character], text: str, negative: str, values: dict[str, object]
+    model: ImageModel, wish: Wish, text: str, negative: str, values: Mapping[str, object]
 ) -> dict[str, object]:
     """Prompts in their structured form, and the characters in all three places (image §5.4)."""
     family = model.family
     if not family.structured:
         return {"characterPrompts": []} if model.generation is Generation.V3 else {}
-    shown, use_coords = _shown(model, characters, values)
+    shown, use_coords = _shown(model, wish.characters, values)
     legacy = values["legacy_uc"]
     ucs = [family.character_uc if each.uc is None else each.uc for each in shown]
     centers = [center(each.position, family) for each in shown]
@@ -259,7 +259,7 @@ def _characters(
     def captions(texts: Sequence[str]) -> list[dict[str, object]]:
         return [{"char_caption": text, "centers": [at]} for text, at in zip(texts, centers, strict=True)]
 
-    prompts = [each.prompt for each in shown]
+    prompts = [each.prompt if wish.as_typed else alone(each.prompt) for each in shown]
     return {
         "use_coords": use_coords,
         "characterPrompts": [
