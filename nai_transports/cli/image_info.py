@@ -14,10 +14,11 @@ from nai_proto.codecs.pixels import Pixels, read_pixels
 from nai_proto.codecs.png import SIGNATURE
 from nai_proto.codecs.signature import TEST_VERIFY_KEY, VERIFY_KEY, verify
 from nai_proto.errors import LocalProtocolError, NaiError, RemoteProtocolError
+from nai_proto.image.sourcing import drawn_by
 
 from .. import files
 from .failing import one_line
-from .pictures import kind_of, size_of
+from .pictures import kind_of, naming, size_of
 from .showing import Json, show
 from .stories import printable
 
@@ -31,7 +32,7 @@ _SHOWN: Final = {
         for name in (
             *("seed", "steps", "sampler", "noise_schedule", "scale", "cfg_rescale", "uncond_scale"),
             *("width", "height", "n_samples", "strength", "noise", "sm", "sm_dyn", "dynamic_thresholding"),
-            *("skip_cfg_above_sigma", "request_type", "req_type", "defry", "model_name"),
+            *("skip_cfg_above_sigma", "request_type", "req_type", "defry"),
         )
     },
 }
@@ -100,20 +101,26 @@ def _facts(path: Path, data: bytes, key: bytes) -> tuple[dict[str, object], dict
     Raises:
         RemoteProtocolError: it is no picture, or what stands around its pixels is damaged; names the file.
     """
-    try:
+    with naming(path):
         found, trouble = _copies(data)
         width, height = size_of(data)
         parameters = found[0].parameters() if found else {}
-        write_json(parameters)  # a comment may hold NaN, which JSON has no form for
-    except (RemoteProtocolError, LocalProtocolError) as error:
-        problem = str(error).removeprefix("picture: ")
-    else:
-        facts: dict[str, object] = {"file": str(path), "format": kind_of(data), "size": f"{width} × {height}"}
-        facts |= _standing(found, trouble, _pixels(data), key)
-        if found:
-            facts |= _said(found[0], parameters)
-        return {name: value for name, value in facts.items() if value is not None}, parameters
-    raise RemoteProtocolError(f"{path}: {problem}")
+        _check_numbers(parameters)
+    facts: dict[str, object] = {"file": str(path), "format": kind_of(data), "size": f"{width} × {height}"}
+    facts |= _standing(found, trouble, _pixels(data), key)
+    if found:
+        facts |= _said(found[0], parameters)
+    return {name: value for name, value in facts.items() if value is not None}, parameters
+
+
+def _check_numbers(parameters: dict[str, Any]) -> None:
+    """Refuses a comment that has what Python writes for numbers, and JSON does not: NaN."""
+    try:
+        write_json(parameters)
+        return
+    except LocalProtocolError as error:
+        problem = str(error)
+    raise RemoteProtocolError(problem)
 
 
 def _copies(data: bytes) -> tuple[list[Metadata], str | None]:
@@ -190,10 +197,12 @@ def _parameters(copy: Metadata) -> dict[str, Any]:
 
 
 def _said(metadata: Metadata, parameters: dict[str, Any]) -> dict[str, object]:
+    model = drawn_by(metadata.source, parameters)
     facts: dict[str, object] = {
         "title": metadata.title,
         "software": metadata.software,
         "source": metadata.source,
+        "model": None if model is None else model.id,
         "seconds": metadata.seconds,
     }
     facts |= {shown: parameters[name] for name, shown in _SHOWN.items() if parameters.get(name) not in (None, "")}

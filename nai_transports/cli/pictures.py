@@ -6,7 +6,8 @@ Fitting needs Pillow (the extra ``image``). What fits already is sent as it is, 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -24,7 +25,7 @@ from .. import files
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["kind_of", "mask_for", "picture", "reference", "size_of", "source", "vibe_for_v3"]
+__all__ = ["kind_of", "mask_for", "naming", "picture", "reference", "size_of", "source", "vibe_for_v3"]
 
 _VIBE: Final = (448, 448)
 
@@ -69,13 +70,19 @@ def picture(path: Path) -> bytes:
         RemoteProtocolError: it is no picture, damaged, or too large; names the file.
     """
     data = files.read(path)
-    try:
+    with naming(path):
         size_of(data)
+    return data
+
+
+@contextmanager
+def naming(path: Path) -> Generator[None, None, None]:
+    """Errors in what a file holds name the file."""
+    try:
+        yield
     except RemoteProtocolError as error:
         problem = str(error).removeprefix("picture: ")
-    else:
-        return data
-    raise RemoteProtocolError(f"{path}: {problem}")
+        raise RemoteProtocolError(f"{path}: {problem}") from None
 
 
 # ---- made to fit. All raise LocalProtocolError where Pillow is needed and missing, RemoteProtocolError for damaged pixels

@@ -16,14 +16,14 @@ from typing import Final
 
 from nai_proto import image
 from nai_proto.codecs.vibes import Vibe, VibeBundle, read_vibe_file, write_vibe_file
-from nai_proto.errors import LocalProtocolError, NaiError, RemoteProtocolError
+from nai_proto.errors import LocalProtocolError, NaiError
 from nai_proto.image import ImageModel
 from nai_proto.image.sources import image_type
 
 from .. import files
 from ..httpx import Client
 from .image_options import weighed
-from .pictures import picture, vibe_for_v3
+from .pictures import naming, picture, vibe_for_v3
 
 __all__ = ["Wanted", "encode", "missing", "read", "single", "told", "wanted"]
 
@@ -78,13 +78,9 @@ def read(path: Path) -> list[Vibe]:
     data = files.read(path)
     if image_type(data) is not None:
         return [_made(picture(path))]
-    try:
+    with naming(path):
         found = read_vibe_file(data)
-    except RemoteProtocolError as error:
-        problem = str(error)
-    else:
-        return list(found.vibes) if isinstance(found, VibeBundle) else [found]
-    raise RemoteProtocolError(f"{path}: neither a picture nor a vibe file ({problem})")
+    return list(found.vibes) if isinstance(found, VibeBundle) else [found]
 
 
 def wanted(written: Sequence[str]) -> list[Wanted]:
