@@ -1,4 +1,4 @@
-"""Pixels of 8-bit RGB and RGBA pictures, out of PNG files and into them, by the standard library alone.
+"""Pixels of 8-bit RGB and RGBA pictures, and grey masks, out of PNG files and into them, by the standard library alone.
 
 A row is filtered by what stands left of it, above, or both. Channels never mix, so each is undone on its own: whoever needs
 only alpha, as the stealth copy does, pays for one. Bytes are added many at once inside one large integer; the two filters
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,9 +19,10 @@ from ..limits import Limits
 from . import diagonals
 from .png import SIGNATURE, Header, chunk, chunks, header, with_text
 
-__all__ = ["Pixels", "Plane", "read_alpha", "read_pixels", "write_png"]
+__all__ = ["Pixels", "Plane", "read_alpha", "read_grey", "read_pixels", "write_png"]
 
-_CHANNELS: Final = {2: 3, 6: 4}
+_CHANNELS: Final = {0: 1, 2: 3, 6: 4}
+_COLOURS: Final = (2, 6)
 _AVERAGE, _PAETH = 3, 4  # filters (PNG §9)
 _WORTH: Final = 500_000  # bytes so filtered that take as long without numpy as loading it does
 _LEVEL: Final = 1  # drawings compress well at any level, noise at none
@@ -108,6 +109,15 @@ def read_alpha(data: bytes, limits: Limits = Limits()) -> Plane | None:
     return Plane(head.width, head.height, _plane(head, raw, 3))
 
 
+def read_grey(data: bytes, limits: Limits = Limits()) -> Plane:
+    """A PNG in 8-bit grey; of one in RGB or RGBA the red, which is the grey if it has no colours.
+
+    Raises what `read_pixels` raises.
+    """
+    head, raw = _raw(data, limits, _CHANNELS)
+    return Plane(head.width, head.height, _plane(head, raw, 0))
+
+
 def write_png(pixels: Pixels, texts: Mapping[str, str] | None = None) -> bytes:
     """A PNG file with these pixels and texts. Raises what `with_text` raises."""
     stride = pixels.width * pixels.channels
@@ -120,11 +130,11 @@ def write_png(pixels: Pixels, texts: Mapping[str, str] | None = None) -> bytes:
     return with_text(file, texts, Limits(pixels=pixels.area)) if texts else file
 
 
-def _raw(data: bytes, limits: Limits) -> tuple[Header, bytes]:
+def _raw(data: bytes, limits: Limits, colours: Container[int] = _COLOURS) -> tuple[Header, bytes]:
     """The header, and the inflated rows, each behind the number of its filter."""
     found = list(chunks(data, limits))
     head = header(data, limits)
-    if head.depth != 8 or head.colour not in _CHANNELS or head.interlaced:
+    if head.depth != 8 or head.colour not in colours or head.interlaced:
         raise RemoteProtocolError("picture: only 8-bit RGB and RGBA without interlacing are read")
     size = head.height * (1 + head.width * _CHANNELS[head.colour])
     stream = zlib.decompressobj()

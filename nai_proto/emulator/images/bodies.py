@@ -30,6 +30,14 @@ class Body:
     parts: Mapping[str, bytes] | None = field(default=None, repr=False)
     "The form's, by name; None if there is no form."
 
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """What stands in ``parameters``, without what is null. Raises Refused: 400, something else stands there."""
+        said = self.document.get("parameters", {})
+        if not isinstance(said, dict):
+            raise invalid("parameters is no object")
+        return _without_null(cast("dict[str, Any]", said))
+
     def image(self, value: object, name: str) -> bytes:
         """The bytes that a field for a picture stands for: the name of a part where there is a form, else base64.
 
@@ -76,13 +84,16 @@ def read_body(asked: Asked) -> Body:
         document = None
     if not isinstance(document, dict):
         raise _unreadable()
-    said_of = cast("dict[str, Any]", document)
-    return Body({key: value for key, value in said_of.items() if value is not None}, parts)
+    return Body(_without_null(cast("dict[str, Any]", document)), parts)
 
 
 def invalid(problem: str) -> Refused:
     """The refusal of a request that is understood, and cannot be done (image §12)."""
     return Refused(400, f"Validation error: error validating request: {problem}")
+
+
+def _without_null(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {key: value for key, value in document.items() if value is not None}
 
 
 def _unreadable() -> Refused:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from ...codecs.jpeg import jpeg_size
-from ...codecs.pixels import Pixels, read_pixels
+from ...codecs.pixels import Pixels, Plane, read_grey, read_pixels
 from ...codecs.png import header
 from ...codecs.webp import webp_size
 from ...errors import NaiError
 from ...image.sources import image_type
 from ...limits import Limits
 
-__all__ = ["picture_size", "pixels_of"]
+__all__ = ["grey_of", "picture_size", "pixels_of"]
 
 _LIMITS: Final = Limits()
 
@@ -41,5 +41,13 @@ def pixels_of(data: bytes) -> Pixels | None:
     """
     try:
         return read_pixels(data, _LIMITS)
+    except NaiError:
+        return None
+
+
+def grey_of(data: bytes) -> Plane | None:
+    """How bright a PNG is, in 8-bit grey, or by the red of RGB and RGBA; None if it is anything else."""
+    try:
+        return read_grey(data, _LIMITS)
     except NaiError:
         return None
