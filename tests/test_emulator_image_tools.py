@@ -1,0 +1,421 @@
+"""What the emulator does with images that there are: director tools, upscaling, vibes, annotating (image §2.3–2.8, §12)."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from base64 import b64decode, b64encode
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image, ImageDraw, PngImagePlugin
+
+from nai_proto import account, image
+from nai_proto.codecs.multipart import Part, encode
+from nai_proto.emulator import Account, Emulator, at
+from nai_proto.emulator.images import augmenting
+from nai_proto.errors import PaymentRequiredError
+from nai_proto.exchange.flow import Runnable, using
+from nai_proto.http import Head, Host
+from nai_proto.image import Annotator, DirectorTool, Emotion
+from nai_proto.image.price import encoding_price
+from nai_proto.testing import converse
+from nai_proto.tier import Tier
+from tests.image_support import png
+from tests.support import an_emulator, switched
+from tests.test_emulator import asked, refused
+
+VECTORS: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "anlas_vectors.json").read_text("utf-8"))
+TOLD = ("colorize", "emotion")
+V5 = "nai-diffusion-5-curated"
+V45 = "nai-diffusion-4-5-full"
+
+
+def drawing(mode: str = "RGB", form: str = "PNG", **texts: str) -> bytes:
+    """A face, as far as 96 × 64 pixels have room for one."""
+    picture = Image.radial_gradient("L").resize((96, 64)).convert(mode)
+    draw = ImageDraw.Draw(picture)
+    draw.ellipse((20, 10, 60, 50), fill=(230, 180, 150))
+    draw.rectangle((30, 22, 38, 28), fill=(30, 60, 160))
+    draw.ellipse((64, 6, 92, 24), fill=(255, 255, 255))
+    info = PngImagePlugin.PngInfo()
+    for key, text in texts.items():
+        info.add_text(key, text)
+    file = io.BytesIO()
+    picture.save(file, form, **({"pnginfo": info} if form == "PNG" else {}))
+    return file.getvalue()
+
+
+SOURCE = drawing()
+B64 = b64encode(SOURCE).decode()
+
+
+def ran(emulator: Emulator, owner: Account, operation: Runnable[Any, Any]) -> Any:
+    played = converse(using(owner.persistent_token, operation), emulator)
+    assert played.error is None, played.error
+    return played.result
+
+
+def run(operation: Runnable[Any, Any]) -> Any:
+    return ran(*an_emulator(), operation)
+
+
+def opened(data: bytes) -> Image.Image:
+    """A file as Pillow reads it, to its last pixel."""
+    picture = Image.open(io.BytesIO(data))
+    assert picture.format == "PNG"
+    picture.load()
+    return picture
+
+
+def augment(tool: str, source: bytes = SOURCE, **options: Any) -> Any:
+    if tool == "emotion":
+        options = {"emotion": "happy", **options}
+    return image.augment(source, tool, size=opened_size(source), **options)
+
+
+def opened_size(source: bytes) -> tuple[int, int]:
+    return Image.open(io.BytesIO(source)).size
+
+
+def ask(emulator: Emulator, owner: Account | None, path: str, body: object, **headers: str) -> tuple[Head, bytes]:
+    return asked(emulator, "POST", path, body, owner=owner, **headers)
+
+
+def augmented(owner_of: tuple[Emulator, Account], **body: object) -> tuple[Head, bytes]:
+    return ask(*owner_of, "/ai/augment-image", {"req_type": "lineart", "image": B64, "width": 96, "height": 64, **body})
+
+
+def balance(owner: Account) -> int:
+    return owner.profile.anlas + owner.profile.bought_anlas
+
+
+# ---- director tools
+
+
+@pytest.mark.parametrize("source", ["RGB", "RGBA"])
+@pytest.mark.parametrize("tool", DirectorTool)
+def test_every_tool_gives_what_is_documented_and_alters_the_picture(tool: str, source: str) -> None:
+    images = run(augment(tool, drawing(source)))
+    assert [each.name for each in images] == [f"image_{at}.png" for at in range(3 if tool == "bg-removal" else 1)]
+    own = opened(drawing(source)).convert("RGBA")
+    for each in images:
+        picture = opened(each.data)
+        assert picture.size == (96, 64)
+        assert picture.mode == ("RGBA" if tool == "bg-removal" else "RGB")
+        assert picture.convert("RGBA").tobytes() != own.tobytes()
+
+
+@pytest.mark.parametrize("tool", DirectorTool)
+def test_every_tool_says_what_it_did_in_texts_in_their_order(tool: str) -> None:
+    options: dict[str, Any] = {"prompt": "a smile", "defry": 2} if tool in TOLD else {}
+    comment: dict[str, Any] = {"req_type": tool}
+    if tool in TOLD:
+        comment |= {"prompt": "happy" if tool == "emotion" else "a smile", "defry": 2}
+    for each in run(augment(tool, **options)):
+        texts = opened(each.data).info
+        assert list(texts) == ["Title", "Software", "Generation time", "Comment"]
+        assert (texts["Title"], texts["Software"]) == ("AI augmented image", "NovelAI")
+        assert float(texts["Generation time"].removesuffix("s")) > 0
+        assert texts["Generation time"].endswith("s")
+        assert list(json.loads(texts["Comment"]).items()) == list(comment.items())
+
+
+def test_tools_answer_with_an_archive_of_stored_entries_whatever_is_accepted() -> None:
+    for accept in ("*/*", "application/json"):
+        head, body = ask(*an_emulator(), "/ai/augment-image", {"req_type": "bg-removal", "image": B64}, accept=accept)
+        assert (head.status, head.content_type) == (200, "binary/octet-stream")
+        assert head.headers.get("content-disposition") == "attachment; filename=images.zip"
+        with zipfile.ZipFile(io.BytesIO(body)) as archive:
+            assert [entry.compress_type for entry in archive.infolist()] == 3 * [zipfile.ZIP_STORED]
+
+
+def test_the_same_is_made_of_the_same_and_other_words_make_another() -> None:
+    made = {}
+    for tool in DirectorTool:
+        first, second = (run(augment(tool))[0].data for _ in range(2))
+        assert first == second
+        made[tool] = opened(first).tobytes()
+    assert len({*made.values()}) == len(made)
+    colours = {opened(run(augment("colorize", prompt=words))[0].data).tobytes() for words in ("red", "blue", "")}
+    moods = {opened(run(augment("emotion", emotion=mood))[0].data).tobytes() for mood in Emotion}
+    weaker = {opened(run(augment("emotion", defry=defry))[0].data).tobytes() for defry in range(6)}
+    assert (len(colours), len(moods), len(weaker)) == (3, len(Emotion), 6)
+
+
+def test_what_has_the_colour_of_the_corner_becomes_transparent() -> None:
+    masked, _, _ = run(augment("bg-removal"))
+    alpha = opened(masked.data).getchannel("A")
+    assert alpha.getpixel((0, 0)) == 0
+    assert alpha.getpixel((48, 40)) == 255
+
+
+def test_bubbles_are_kept_where_that_is_asked_for() -> None:
+    """The white ellipse keeps its edge."""
+    own = opened(SOURCE)
+    for tool, kept in (("declutter", False), ("declutter-keep-bubbles", True)):
+        picture = opened(run(augment(tool))[0].data)
+        inside = [(x, 15) for x in range(96) if own.getpixel((x, 15)) == (255, 255, 255)]
+        assert all(picture.getpixel(at) == (255, 255, 255) for at in inside) is kept
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ({"req_type": "pixel-snap"}, "req_type"),
+        ({"req_type": None}, "req_type"),
+        ({"image": None}, "image is required"),
+        ({"image": "no base64!"}, "image is no base64"),
+        ({"image": 5}, "image"),
+        ({"image": ""}, "image"),
+        ({"image": b64encode(b"a text").decode()}, "no PNG, WebP or JPEG"),
+        ({"image": b64encode(SOURCE[:200]).decode()}, "damaged"),
+        ({"image": b64encode(png(5000, 5000)).decode()}, "damaged, or too large"),
+        ({"image": b64encode(png(5_000_000, 1)).decode()}, "not known"),
+        ({"req_type": "emotion", "prompt": "hungry;;"}, "prompt"),
+        ({"req_type": "emotion"}, "prompt"),
+        ({"req_type": "colorize", "prompt": 5}, "prompt"),
+        ({"req_type": "colorize", "defry": 6}, "defry"),
+        ({"req_type": "colorize", "defry": -1}, "defry"),
+        ({"req_type": "colorize", "defry": True}, "defry"),
+        ({"req_type": "colorize", "defry": "0"}, "defry"),
+    ],
+    ids=str,
+)
+def test_what_no_tool_takes_is_refused_and_costs_nothing(body: dict[str, object], problem: str) -> None:
+    emulator, owner = an_emulator()
+    before = balance(owner)
+    status, message = refused(augmented((emulator, owner), **body))
+    assert status == 400
+    assert message.startswith("Validation error: ")
+    assert problem in message
+    assert balance(owner) == before
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"nothing", b"{" * 2000])
+@pytest.mark.parametrize("path", ["/ai/augment-image", "/ai/upscale", "/ai/encode-vibe", "/ai/annotate-image"])
+def test_a_body_that_is_none_is_refused(path: str, body: bytes) -> None:
+    assert refused(ask(*an_emulator(), path, body)) == (400, "Validation error: invalid request body")
+    assert refused(ask(an_emulator()[0], None, path, body))[0] == 401
+
+
+def test_bodies_are_taken_as_clients_send_them() -> None:
+    for body in (
+        {"req_type": "lineart", "prompt": "", "defry": 0},  # nekoai sends these for every tool
+        {"req_type": "lineart", "prompt": 5, "defry": "?", "anything": []},  # of no effect
+        {"req_type": "emotion", "prompt": "happy;;smile,", "defry": 3.0, "use_new_shared_trial": True},
+        {"req_type": "emotion", "prompt": "happy"},
+        {"req_type": "colorize", "width": None, "height": 64.0},
+    ):
+        assert augmented(an_emulator(), **body)[0].status == 200
+
+
+def test_a_picture_may_come_as_a_part_of_a_form() -> None:
+    body = {"req_type": "sketch", "image": "image", "width": 96, "height": 64}
+    request = Part("request", json.dumps(body).encode(), "application/json")
+    emulator, owner = an_emulator()
+    kind, form = encode([Part("image", SOURCE, "image/png"), request])
+    head, answer = ask(emulator, owner, "/ai/augment-image", form, content_type=kind)
+    assert (head.status, answer) == (200, augmented((emulator, owner), req_type="sketch")[1])
+    kind, form = encode([request])
+    owner.generating = True  # that the part is missing is seen first
+    answered = ask(emulator, owner, "/ai/augment-image", form, content_type=kind)
+    assert refused(answered) == (400, 'image field references unknown form part "image"')
+
+
+@pytest.mark.parametrize("form", ["JPEG", "WEBP", "GIF"])
+def test_of_what_is_not_read_here_the_size_is_and_another_picture_is_altered(form: str) -> None:
+    source = drawing(form=form)
+    if form == "GIF":
+        assert refused(augmented(an_emulator(), image=b64encode(source).decode()))[0] == 400
+        return
+    first, second = (opened(run(augment("colorize", drawing(form=form)))[0].data) for _ in range(2))
+    assert (first.size, first.tobytes()) == ((96, 64), second.tobytes())
+    assert opened(run(augment("colorize", png(96, 64)))[0].data).tobytes() != first.tobytes()
+    assert opened(run(image.upscale(source)).data).size == (192, 128)
+
+
+def test_a_tool_waits_for_nobody_and_nobody_else_for_it() -> None:
+    emulator, owner = an_emulator()
+    owner.generating = True
+    busy = (429, "Concurrent generation is locked")
+    assert refused(augmented((emulator, owner))) == busy
+    assert refused(augmented((emulator, owner), req_type="none", image="!")) == busy
+    for operation in (image.upscale(SOURCE), image.encode_vibe(SOURCE, V45), image.annotate(SOURCE, "hed")):
+        ran(emulator, owner, operation)
+    owner.generating = False
+    assert augmented((emulator, owner))[0].status == 200
+    assert not owner.generating
+
+
+# ---- what it costs
+
+
+@pytest.mark.parametrize("tier", [Tier.OPUS, Tier.SCROLL], ids=["opus", "scroll"])
+def test_tools_cost_what_the_vectors_say(tier: Tier, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(augmenting, "_done", lambda *_: [])  # the price is all that is looked at
+    emulator, owner = an_emulator()
+    owner.profile.subscribe(tier, 1e10)
+    vectors = [vector for vector in VECTORS["tools"] if vector["opus"] is (tier is Tier.OPUS)]
+    tools = [vector for vector in vectors if vector["tool"] in [*DirectorTool]]
+    assert len(tools) > 20
+    for vector in tools:
+        source = png(vector["width"], vector["height"])
+        body = {"req_type": vector["tool"], "prompt": "happy;;", "image": b64encode(source).decode()}
+        expected = owner.profile.anlas = vector["expected_total"]
+        assert augmented((emulator, owner), **body)[0].status == 200
+        assert balance(owner) == 0
+        if expected:
+            owner.profile.anlas = expected - 1
+            assert refused(augmented((emulator, owner), **body)) == (402, "Not enough Anlas")
+            assert balance(owner) == expected - 1
+
+
+def test_what_is_paid_for_shows_in_the_subscription() -> None:
+    emulator, owner = an_emulator()
+    before = ran(emulator, owner, account.subscription()).anlas
+    ran(emulator, owner, augment("bg-removal"))
+    assert ran(emulator, owner, account.subscription()).anlas == before - 65
+    ran(emulator, owner, augment("declutter"))
+    ran(emulator, owner, image.annotate(SOURCE, "canny"))
+    assert ran(emulator, owner, account.subscription()).anlas == before - 65
+    ran(emulator, owner, image.encode_vibe(SOURCE, V45))
+    ran(emulator, owner, image.upscale(SOURCE))
+    assert ran(emulator, owner, account.subscription()).anlas == before - 68
+
+
+def test_who_cannot_pay_gets_nothing() -> None:
+    emulator, owner = an_emulator()
+    owner.profile.anlas = 0
+    for operation in (image.upscale(SOURCE), image.encode_vibe(SOURCE, V45), augment("bg-removal")):
+        assert isinstance(converse(using(owner.persistent_token, operation), emulator).error, PaymentRequiredError)
+    assert not owner.generating
+
+
+# ---- vibes
+
+
+def vibe(owner_of: tuple[Emulator, Account], **body: object) -> tuple[Head, bytes]:
+    return ask(*owner_of, "/ai/encode-vibe", {"image": B64, "model": V45, **body})
+
+
+def test_a_vibe_is_the_same_when_the_same_is_asked_for_and_only_then() -> None:
+    asked_for: list[dict[str, object]] = [
+        {},
+        {"information_extracted": 0.5},
+        {"model": "nai-diffusion-4-full"},
+        {"image": b64encode(drawing("RGBA")).decode()},
+        {"mask": B64},
+        {"mask": B64, "crop_to_mask": True},
+        {"focus_seed": 1},
+        {"info_extract_seed": 1},
+    ]
+    vibes = [vibe(an_emulator(), **body)[1] for body in asked_for]
+    assert len({*vibes}) == len(asked_for)
+    assert {len(each) for each in vibes} == {48_916}
+    assert [vibe(an_emulator(), **body)[1] for body in asked_for] == vibes
+    for same in ({"information_extracted": 1}, {"information_extracted": 1.0}, {"informationExtracted": 0.5}):
+        assert vibe(an_emulator(), **same)[1] == vibes[0]
+
+
+def test_a_vibe_comes_as_a_file_and_costs_two() -> None:
+    emulator, owner = an_emulator()
+    head, _ = vibe((emulator, owner))
+    assert (head.status, head.content_type) == (200, "application/binary")
+    said = head.headers.get("content-disposition") or ""
+    name = said.removeprefix("attachment; filename=").removesuffix(".vibe40")
+    assert said == f"attachment; filename={name}.vibe40"
+    assert len(name) == 8
+    assert name.isalnum()
+    before = balance(owner)
+    encoded = ran(emulator, owner, image.encode_vibe(SOURCE, V45, information_extracted=0.7))
+    assert len(encoded.encoding) == 48_916
+    assert before - balance(owner) == encoding_price().anlas == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"model": "nai-diffusion-99"}, "Validation error: model nai-diffusion-99 doesn't exist"),
+        ({"model": "V4 Full"}, "Validation error: model V4 Full doesn't exist"),
+        ({"model": None}, "Validation error: model  doesn't exist"),
+        *(({"model": f"nai-diffusion-{each}"}, "doesn't support") for each in ("3", "2", "5-full", "5-curated")),
+        ({"information_extracted": 1.01}, "information_extracted"),
+        ({"information_extracted": True}, "information_extracted"),
+        ({"focus_seed": "1"}, "focus_seed"),
+        ({"mask": "?"}, "mask"),
+        ({"image": None}, "image is required"),
+        ({"image": b64encode(b"text").decode()}, "image"),
+    ],
+    ids=str,
+)
+def test_what_is_no_vibe_is_refused_and_costs_nothing(body: dict[str, object], message: str) -> None:
+    emulator, owner = an_emulator()
+    before = balance(owner)
+    status, said = refused(vibe((emulator, owner), **body))
+    assert status == 400
+    assert message in said
+    assert balance(owner) == before
+
+
+def test_every_model_that_takes_encoded_vibes_has_them_encoded() -> None:
+    emulator, owner = an_emulator()
+    for model in image.MODELS:
+        answered = vibe((emulator, owner), model=model.id)[0].status
+        assert answered == (200 if model.family.vibes == "encoded" else 400), model.id
+    twin = vibe((emulator, owner), model=f"{V45}-inpainting")[1]
+    assert twin == vibe((emulator, owner))[1]
+
+
+# ---- annotating
+
+
+@pytest.mark.parametrize("annotator", Annotator)
+def test_every_annotator_gives_one_picture_and_midas_two(annotator: str) -> None:
+    images = run(image.annotate(SOURCE, annotator))
+    assert len(images) == (2 if annotator == "midas" else 1)
+    for each in images:
+        picture = opened(each.data)
+        assert (picture.size, picture.mode, picture.info) == ((96, 64), "RGB", {})
+        assert len(picture.getcolors(96 * 64) or []) > 1
+    assert images == run(image.annotate(SOURCE, annotator))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"model": "depth", "parameters": {"image": B64}},
+        {"parameters": {"image": B64}},
+        {"model": "hed", "parameters": {"image": "?"}},
+        {"model": "hed", "parameters": {}},
+        {"model": "hed", "parameters": []},
+        {"model": "hed"},
+    ],
+    ids=str,
+)
+def test_what_cannot_be_annotated_is_refused(body: object) -> None:
+    status, message = refused(ask(*an_emulator(), "/ai/annotate-image", body))
+    assert status == 400
+    assert message.startswith("Validation error: ")
+
+
+def test_annotating_is_for_the_api_host_and_all_else_for_the_image_host() -> None:
+    emulator, owner = an_emulator()
+    for path, role in (("annotate-image", Host.API), ("augment-image", Host.IMAGE), ("encode-vibe", Host.IMAGE)):
+        for host in (Host.API, Host.IMAGE, Host.TEXT):
+            served: Any = at(host, emulator)
+            status = ask(served, owner, f"/ai/{path}", {})[0].status
+            assert status == (400 if host is role else 404)
+
+
+def test_nothing_is_classified_yet() -> None:
+    assert refused(ask(*an_emulator(), "/ai/classify", {}))[0] == 501
+
+
+def test_a_switch_answers_with_the_status_that_is_documented_and_was_not_seen() -> None:
+    emulator = an_emulator(**switched(created=True))
+    assert augmented(emulator)[0].status == vibe(emulator)[0].status == 201
+    assert ask(*emulator, "/ai/upscale", {"image": B64, "model": V5})[0].status == 200
+    assert b64decode(B64) == SOURCE
