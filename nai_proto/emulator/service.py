@@ -22,9 +22,9 @@ from .accounts import Account, Accounts
 from .answers import OPEN, Refused, answer, refuse
 from .asked import Asked
 from .bases import base
-from .images.service import ImageService
 from .images.annotating import annotate
 from .images.augmenting import Augmenting
+from .images.service import ImageService
 from .images.upscaling import Upscaling
 from .images.vibes import Encoding
 from .journal import Change, Journal, Key
