@@ -174,9 +174,9 @@ class Order:
 
     def _facts(self, easel: Easel, price: Price) -> dict[str, object]:
         sent = self._request.parameters
-        files = [{"file": str(path), "seed": picture.seed} for path, picture in easel.pictures]
-        facts: dict[str, object] = {"files": files}
+        facts: dict[str, object] = {"files": [str(path) for path, _ in easel.pictures]}
         if easel.previews:
             facts["previews"] = list(map(str, easel.previews))
-        facts |= {"model": self._request.model.id, "size": f"{sent['width']} × {sent['height']}"}
+        facts |= {"seeds": [picture.seed for _, picture in easel.pictures], "model": self._request.model.id}
+        facts |= {"width": sent["width"], "height": sent["height"]}
         return {**facts, "anlas": price.anlas, "price": price.why}
