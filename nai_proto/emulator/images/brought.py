@@ -62,7 +62,7 @@ def brought(body: Body, cache: ImageCache, most: int) -> Brought:
             return tuple(body.image(value, name) for value in _list(parameters.get(name), name))
         found: list[bytes | None] = []
         for each in cached:
-            entry = cast("Mapping[str, object]", each) if isinstance(each, dict) else {}
+            entry: Mapping[str, object] = cast("dict[str, object]", each) if isinstance(each, dict) else {}
             found.append(known(entry.get("cache_secret_key"), entry.get("data"), name))
         return tuple(image for image in found if image is not None)
 
