@@ -255,13 +255,13 @@ def test_every_hash_names_its_model(hash_: str) -> None:
         (None, {"model_name": "V4.5 Curated Inpainting"}, "nai-diffusion-4-5-curated"),
     ],
 )
-def test_a_model_may_name_itself(source: str | None, more: dict[str, object], model: str) -> None:
+def test_a_model_may_name_itself(source: str | None, more: dict[str, Any], model: str) -> None:
     said = comment(image_request("a cat", seed=1), **more)
     assert ImageModel.named(Recipe.of(Metadata.of(said, description=None, source=source)).options["model"]).id == model
 
 
 @pytest.mark.parametrize("more", [{}, {"model_name": "new"}, {"model_name": 5, "model_hash": ["x"]}])
-def test_a_model_that_is_not_known_has_to_be_told(more: dict[str, object]) -> None:
+def test_a_model_that_is_not_known_has_to_be_told(more: dict[str, Any]) -> None:
     unknown = Metadata.of(comment(image_request("a cat", seed=1), **more), description="a cat", source="New FFFFFFFF")
     with pytest.raises(LocalProtocolError, match=r"tell it: Recipe\.of"):
         Recipe.of(unknown)
@@ -321,7 +321,7 @@ def test_nothing_unwanted_stays_nothing_where_something_would_be_put_in() -> Non
     assert Recipe.of(plain).request().parameters["negative_prompt"] == ""
 
 
-WRONG: Mapping[str, tuple[dict[str, object], str]] = {
+WRONG: Mapping[str, tuple[dict[str, Any], str]] = {
     "tool": ({"req_type": "emotion"}, "made by a director tool"),
     "way": ({"request_type": "Dreaming"}, "how 'Dreaming' makes one is not known"),
     "steps": ({"steps": "many"}, "its steps is not an integer"),
@@ -336,7 +336,7 @@ WRONG: Mapping[str, tuple[dict[str, object], str]] = {
 
 
 @pytest.mark.parametrize(("more", "problem"), WRONG.values(), ids=list(WRONG))
-def test_a_damaged_comment_is_an_error_that_says_what_is_wrong(more: dict[str, object], problem: str) -> None:
+def test_a_damaged_comment_is_an_error_that_says_what_is_wrong(more: dict[str, Any], problem: str) -> None:
     with pytest.raises(RemoteProtocolError, match=problem):
         Recipe.of(metadata(image_request("a cat", model="V4.5 Full", seed=1), **more))
 
