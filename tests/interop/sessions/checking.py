@@ -16,9 +16,9 @@ import traceback
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, redirect_stdout
 from importlib.util import find_spec
-from typing import TypeVar
+from typing import Any, TypeVar
 
-__all__ = ["check", "emulator", "raised", "running"]
+__all__ = ["check", "emulator", "hosts", "raised", "running"]
 
 E = TypeVar("E", bound=Exception)
 
@@ -45,8 +45,19 @@ def raised(error: type[E], call: Callable[[], object]) -> E:
 
 def emulator(name: str = "plain") -> dict[str, str]:
     """Where an emulator is, and who may log in: what ``nai emulate`` printed when it was ready."""
-    ready: dict[str, str] = json.loads(os.environ["NAI_INTEROP"])[name]
+    ready: dict[str, str] = _ready(name)
+    ready.pop("hosts", None)
     return ready
+
+
+def hosts(name: str) -> dict[str, str]:
+    """The address of each host of an emulator that has several."""
+    found: dict[str, str] = _ready(name)["hosts"]
+    return found
+
+
+def _ready(name: str) -> Any:
+    return json.loads(os.environ["NAI_INTEROP"])[name]
 
 
 def running(main: Callable[[], None]) -> None:
