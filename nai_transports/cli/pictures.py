@@ -9,9 +9,10 @@ import io
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from nai_proto.codecs.jpeg import jpeg_size
+from nai_proto.codecs.pixels import Pixels, read_pixels
 from nai_proto.codecs.png import header
 from nai_proto.codecs.webp import webp_size
 from nai_proto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
@@ -25,7 +26,9 @@ from .. import files
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["kind_of", "mask_for", "naming", "picture", "reference", "size_of", "source", "vibe_for_v3"]
+__all__ = ["kind_of", "mask_for", "naming", "picture", "pixels_of", "reference", "size_of", "source", "vibe_for_v3"]
+
+T = TypeVar("T")
 
 _VIBE: Final = (448, 448)
 
@@ -85,6 +88,19 @@ def naming(path: Path) -> Generator[None, None, None]:
         raise RemoteProtocolError(f"{path}: {problem}") from None
 
 
+def pixels_of(data: bytes) -> Pixels | None:
+    """The pixels of a PNG in 8-bit RGB or RGBA, and those of a WebP if there is Pillow; else None, also if damaged."""
+    try:
+        return read_pixels(data) if kind_of(data) == "png" else _opened(data, _unpacked)
+    except (RemoteProtocolError, LocalProtocolError):
+        return None
+
+
+def _unpacked(image: Image) -> Pixels:
+    rows = image.convert("RGBA" if "A" in image.getbands() else "RGB")
+    return Pixels(image.width, image.height, rows.tobytes())
+
+
 # ---- made to fit. All raise LocalProtocolError where Pillow is needed and missing, RemoteProtocolError for damaged pixels
 
 
@@ -132,17 +148,26 @@ def _blocks(image: Image, size: tuple[int, int]) -> Image:
 
 
 def _made(data: bytes, change: Callable[[Image], Image]) -> bytes:
+    def written(image: Image) -> bytes:
+        from PIL import ImageOps
+
+        out = io.BytesIO()
+        change(ImageOps.exif_transpose(image)).save(out, "PNG")
+        return out.getvalue()
+
+    return _opened(data, written)
+
+
+def _opened(data: bytes, use: Callable[[Image], T]) -> T:
     try:
-        from PIL import Image, ImageOps
+        from PIL import Image
     except ImportError:
         raise LocalProtocolError(
             "the picture has to be fitted in, which needs Pillow: pip install 'nai-proto[image]'"
         ) from None
     try:
         with Image.open(io.BytesIO(data)) as image:
-            out = io.BytesIO()
-            change(ImageOps.exif_transpose(image)).save(out, "PNG")
-            return out.getvalue()
+            return use(image)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         pass
     raise RemoteProtocolError("the picture's pixels cannot be read")
