@@ -17,7 +17,7 @@ from typing import Any, Final, cast
 from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
 from ..limits import Limits
 from .json import check_depth
-from .pixels import Pixels, Plane, read_alpha, write_png
+from .pixels import Pixels, Plane, read_alpha, write_png, write_webp
 from .png import SIGNATURE, header, read_text, with_text
 from .signature import TEST_SEED, sign
 from .stealth import read_stealth, with_stealth
@@ -166,12 +166,14 @@ def with_metadata(data: bytes, metadata: Metadata, limits: Limits = Limits()) ->
     return with_text(data, metadata.texts, limits)
 
 
-def write_picture(pixels: Pixels, metadata: Metadata, *, transparent: bool = False) -> bytes:
-    """A PNG as the service makes them: RGBA, with the text in chunks and, if it fits, in alpha (image §8.3).
+def write_picture(pixels: Pixels, metadata: Metadata, *, transparent: bool = False, webp: bool = False) -> bytes:
+    """A picture as the service makes them: RGBA, with the text in chunks or EXIF and, if it fits, in alpha (image §8.3).
 
     Args:
         pixels: RGB or RGBA.
+        metadata: what it says.
         transparent: keep alpha but for its lowest bits; else it becomes opaque.
+        webp: as lossless WebP; else as PNG.
 
     Raises:
         LocalProtocolError: a text has no form there; or ``transparent``, and there is no alpha.
@@ -183,7 +185,7 @@ def write_picture(pixels: Pixels, metadata: Metadata, *, transparent: bool = Fal
         if transparent and pixels.alpha is None:
             raise
         drawn = pixels if transparent else pixels.with_alpha(b"\xff" * pixels.area)
-    return write_png(drawn, metadata.texts)
+    return write_webp(drawn, _tags(metadata.texts)) if webp else write_png(drawn, metadata.texts)
 
 
 def _outside(data: bytes, limits: Limits) -> Metadata | None:

@@ -17,7 +17,7 @@ from ..chance import Chance
 from .checks import Task
 from .wish import Structured
 
-__all__ = ["comment", "described", "png"]
+__all__ = ["comment", "described", "written"]
 
 _NAMES: Final = {
     Generation.V1: "Stable Diffusion",
@@ -53,8 +53,8 @@ _SECONDS: Final = 0.1
 """For a step, about."""
 
 
-def png(task: Task, sample: int, picture: Pixels, chance: Chance, *, clear: bool) -> bytes:
-    """A picture as a file of the service.
+def written(task: Task, sample: int, picture: Pixels, chance: Chance, *, clear: bool) -> bytes:
+    """A picture as a file of the service, in the format that is asked for.
 
     Args:
         task: that it was drawn for.
@@ -65,7 +65,7 @@ def png(task: Task, sample: int, picture: Pixels, chance: Chance, *, clear: bool
     """
     rule = task.model.generation is Generation.V5  # which signs alpha as well (image §8.4)
     said = described(task, sample, chance).signed(picture, alpha=rule)
-    return write_picture(picture, said, transparent=clear)
+    return write_picture(picture, said, transparent=clear, webp=task.wish.image_format == "webp")
 
 
 def described(task: Task, sample: int, chance: Chance) -> Metadata:
