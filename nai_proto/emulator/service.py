@@ -22,6 +22,7 @@ from .accounts import Account, Accounts
 from .answers import OPEN, Refused, answer, refuse
 from .asked import Asked
 from .bases import base
+from .images.service import ImageService
 from .journal import Change, Journal, Key
 from .lasting import restore
 from .lock import Lock
@@ -43,8 +44,8 @@ class Emulator:
     Args:
         now: UNIX time in seconds.
         entropy: gives so many random bytes, for tokens.
-        seed: of the text that is generated.
-        pace: seconds per generated token.
+        seed: of the text that is generated, and of pictures that nobody gave a seed.
+        pace: seconds per generated token, and per step of a picture.
         tokenizers: gives a tokenizer by its name or by a model's id, as `nai_transports.tokenizer_files.load` does, or
             None. Without it, whatever holds token ids is answered with 501.
         switches: how strict it is, and how much of it an account gets.
@@ -85,6 +86,7 @@ class Emulator:
             **TextService(seed, pace, tellers, lock, switches).handlers(),
             **voice.handlers(),
             **tags.handlers(),
+            **ImageService(seed, pace, lock, switches).handlers(),
             "completions": self._completions,
             "chat_completions": self._chat_completions,
             "models": self._models,
