@@ -23,8 +23,8 @@ T_co = TypeVar("T_co", covariant=True)
 class BodyReader(Generic[T]):
     """Keeps a body whole, within `Limits.body`, and makes one value of it at the end.
 
-    A body in one piece is that piece. One in many grows in place, and is cut to its size without a copy: at no time is there
-    more of it than an eighth, while pieces that are joined at the end are there twice.
+    A body in one piece is that piece. One in many grows in place, at most an eighth beyond its size, and is cut to that
+    without a copy; pieces that are joined at the end would be there twice.
     """
 
     failure: NaiError | None = None
