@@ -17,9 +17,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeAlias
 
 import pytest
 
@@ -45,12 +46,15 @@ LEAST: Final = {"novelai_api": 40, "openai": 25, "nekoai": 15, "novelai_sdk": 15
 """Checks that have to pass: a session that was cut down is no session."""
 SESSION: Final = 240.0  # seconds
 
+Made: TypeAlias = Mapping[Environment, "Future[str | None]"]
+
 
 @pytest.fixture(scope="module")
-def made() -> Mapping[Environment, str | None]:
-    """All environments, each with the reason why it is not there, if it is not."""
+def made() -> Iterator[Made]:
+    """All environments, each with the reason why it is not there, if it is not. They are made while sessions run."""
     until = time.monotonic() + PATIENCE
-    return {environment: _why_not(environment, until) for environment in ENVIRONMENTS}
+    with ThreadPoolExecutor(2) as pool:
+        yield {environment: pool.submit(_why_not, environment, until) for environment in ENVIRONMENTS}
 
 
 def _why_not(environment: Environment, until: float) -> str | None:
@@ -62,12 +66,13 @@ def _why_not(environment: Environment, until: float) -> str | None:
 
 
 @contextmanager
-def _emulators(session: str, made: Mapping[Environment, str | None]) -> Iterator[str]:
+def _emulators(session: str, made: Made) -> Iterator[str]:
     """What the emulators of one session printed: made for it alone, with the tokenizer files that a client brings."""
     brought = [
         folder
-        for environment, why in made.items()
-        if why is None and (folder := environment.site_packages() / "novelai_api" / "tokenizers").is_dir()
+        for environment, why_not in made.items()
+        if environment.session == "novelai_api" and why_not.result() is None
+        if (folder := environment.site_packages() / "novelai_api" / "tokenizers").is_dir()
     ]
     with ExitStack() as stack:
         begun = {name: stack.enter_context(_emulating(EMULATORS[name], brought)) for name in NEEDED[session]}
@@ -86,10 +91,8 @@ def _emulating(arguments: tuple[str, ...], tokenizers: list[Path]) -> Iterator[I
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda environment: environment.name)
-def test_a_whole_session_of(
-    environment: Environment, made: Mapping[Environment, str | None], subtests: pytest.Subtests
-) -> None:
-    tally = TALLIES[environment.title] = Tally(made[environment])
+def test_a_whole_session_of(environment: Environment, made: Made, subtests: pytest.Subtests) -> None:
+    tally = TALLIES[environment.title] = Tally(made[environment].result())
     if tally.missing is not None:
         pytest.skip(f"no environment for {environment.title}: {tally.missing}")
     with _emulators(environment.session, made) as emulators:

@@ -8,10 +8,10 @@ from typing import Final
 
 from ...codecs.pixels import Pixels, Plane
 from ...image.tools import Annotator, DirectorTool
+from .raster import merged
 from .retouching import (
     apart,
     blended,
-    chosen,
     colourful,
     edges,
     far_from_corner,
@@ -83,8 +83,10 @@ def _declutter(picture: Pixels, _: Told) -> list[Pixels]:
 
 def _declutter_keep_bubbles(picture: Pixels, _: Told) -> list[Pixels]:
     """What is as light as a bubble stays."""
-    kept = mapped(grey(picture), _LIGHT)
-    return [together(*(chosen(kept, plane, smoothed(plane, _SOFT)) for plane in apart(picture)))]
+    bubbles = mapped(grey(picture), _LIGHT).data
+    own = apart(picture)
+    kept = (merged(smoothed(plane, _SOFT).data, plane.data, bubbles) for plane in own)
+    return [together(*(Plane(picture.width, picture.height, data) for data in kept))]
 
 
 def _bg_removal(picture: Pixels, _: Told) -> list[Pixels]:

@@ -15,14 +15,11 @@ from ...codecs.pixels import Pixels, Plane
 __all__ = [
     "apart",
     "blended",
-    "chosen",
     "colourful",
-    "doubled",
     "edges",
     "far_from_corner",
     "grey",
     "mapped",
-    "painted",
     "slopes",
     "smoothed",
     "together",
@@ -60,12 +57,6 @@ def blended(a: Plane, b: Plane) -> Plane:
     return _plane(a, (x & y) + ((x ^ y) >> 1 & _each(0x7F, a)))
 
 
-def chosen(mask: Plane, a: Plane, b: Plane) -> Plane:
-    """The first where the mask is 255, the second where it is 0."""
-    x, y = int.from_bytes(a.data), int.from_bytes(b.data)
-    return _plane(a, y ^ ((x ^ y) & int.from_bytes(mask.data)))
-
-
 def grey(pixels: Pixels) -> Plane:
     """How light it is: a quarter each of red and blue, half of green."""
     red, green, blue = apart(pixels)
@@ -97,28 +88,6 @@ def far_from_corner(pixels: Pixels) -> Plane:
     planes = apart(pixels)
     far = [plane.data.translate(bytes(min(85, abs(value - plane.data[0])) for value in range(256))) for plane in planes]
     return _plane(planes[0], sum(map(int.from_bytes, far)))
-
-
-def doubled(pixels: Pixels) -> Pixels:
-    """Twice the width, twice the height: four pixels of each."""
-    step, width = pixels.channels, 2 * pixels.width
-    wide = bytearray(2 * len(pixels.data))
-    for channel in range(step):
-        plane = pixels.data[channel::step]
-        wide[channel :: 2 * step] = wide[channel + step :: 2 * step] = plane
-    stride = step * width
-    rows = (wide[at : at + stride] for at in range(0, len(wide), stride))
-    return Pixels(width, 2 * pixels.height, b"".join(row + row for row in rows))
-
-
-def painted(width: int, height: int, words: str) -> Pixels:
-    """A picture for these words: one colour goes over into another, across and downwards."""
-    planes: list[Plane] = []
-    for a, b in zip(colourful(words), colourful(words + "!"), strict=True):
-        across = bytes(a + (b - a) * x // width for x in range(width)) * height
-        down = b"".join(bytes((b + (a - b) * y // height,)) * width for y in range(height))
-        planes.append(blended(Plane(width, height, across), Plane(width, height, down)))
-    return together(*planes)
 
 
 def colourful(words: str) -> tuple[int, int, int]:

@@ -10,7 +10,6 @@ from ...codecs.pixels import Pixels, write_png
 from ...errors import LocalProtocolError, NaiError
 from ...exchange.reply import Handler
 from ...http import Host
-from ...image.models import ImageModel
 from ...image.price import Item, Price, upscale_price
 from ...image.rules import MOST_PIXELS
 from ..accounts import Account
@@ -19,9 +18,10 @@ from ..asked import Asked
 from ..switches import Switches
 from .answering import Picture, answer_pictures
 from .bodies import invalid
+from .checks import known_model
 from .opening import Source, opened, received, source_of
 from .paying import afford, allowance, pay
-from .retouching import doubled
+from .raster import enlarged
 
 __all__ = ["Upscaling"]
 
@@ -48,7 +48,7 @@ class Upscaling:
         body = received(asked, "image")
         old = self._switches.old_routes and Host.IMAGE not in asked.base.roles and "model" not in body.document
         if not old:
-            _check_model(str(body.document.get("model", "")))
+            _check_model(body.document.get("model"))
         source = source_of(body, body.document.get("image"), "image")
         times = _scale(body.document) if old else 2
         price = _old_price(source, asked.owner) if old else _price(source)
@@ -58,13 +58,11 @@ class Upscaling:
         yield from answer_pictures(asked, [picture])
 
 
-def _check_model(named: str) -> None:
+def _check_model(named: object) -> None:
     """Refuses with the words of image §2.4: of an old body, which names none, with two blanks."""
-    model = ImageModel.named(named)
-    if model.id != named or not model.listed:
-        raise Refused(400, f"Validation error: model {named[:60]} doesn't exist")
+    model = known_model(named)
     if not model.facts.upscales:
-        raise Refused(400, f"Validation error: model {named} doesn't support standalone upscaling")
+        raise Refused(400, f"Validation error: model {model.id} doesn't support standalone upscaling")
 
 
 def _price(source: Source) -> Price:
@@ -93,10 +91,10 @@ def _scale(document: Mapping[str, object]) -> int:
 
 
 def _enlarged(source: Source, times: int) -> Picture:
-    pixels = doubled(opened(source))
+    large = enlarged(opened(source), times)
     said = _metadata(source.data)
     texts = {} if said is None else {key: said.texts[key] for key in _KEPT if key in said.texts}
-    return Picture(_written(pixels if times == 2 else doubled(pixels), texts), seed=_seed(said))
+    return Picture(_written(large, texts), seed=_seed(said))
 
 
 def _written(pixels: Pixels, texts: Mapping[str, str]) -> bytes:

@@ -15,6 +15,7 @@ from ..asked import Asked
 from ..switches import Switches
 from .answering import answer_file
 from .bodies import Body, invalid
+from .checks import known_model
 from .opening import received, source_of
 from .paying import pay
 
@@ -38,7 +39,7 @@ class Encoding:
 
     def __call__(self, asked: Asked) -> Handler:
         body = received(asked, "image", "mask")
-        model = _model(str(body.document.get("model", "")))
+        model = _model(body.document.get("model"))
         seal = _seal(body, model)
         pay(asked.owner, encoding_price())
         name = "".join(_LETTERS[byte % len(_LETTERS)] for byte in sha256(seal).digest()[:8])
@@ -46,13 +47,11 @@ class Encoding:
         yield from answer_file(data, f"{name}.vibe40", "application/binary", self._switches.drawn)
 
 
-def _model(named: str) -> ImageModel:
+def _model(named: object) -> ImageModel:
     """The model that a vibe is for; one that inpaints has those of its base."""
-    model = ImageModel.named(named)
-    if model.id != named or not model.listed:
-        raise Refused(400, f"Validation error: model {named[:60]} doesn't exist")
+    model = known_model(named)
     if model.family.vibes != "encoded":
-        raise Refused(400, f"Model {named} doesn't support encoded vibes")
+        raise Refused(400, f"Model {model.id} doesn't support encoded vibes")
     return model.base
 
 

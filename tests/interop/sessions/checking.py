@@ -13,12 +13,12 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, redirect_stdout
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
-__all__ = ["check", "emulator", "hosts", "raised", "running"]
+__all__ = ["check", "emulator", "failed", "hosts", "raised", "running"]
 
 E = TypeVar("E", bound=Exception)
 
@@ -38,6 +38,15 @@ def raised(error: type[E], call: Callable[[], object]) -> E:
     """The error that a call ends with."""
     try:
         call()
+    except error as caught:
+        return caught
+    raise AssertionError(f"it raised no {error.__name__}")
+
+
+async def failed(error: type[E], call: Awaitable[object]) -> E:
+    """The error that something awaited ends with."""
+    try:
+        await call
     except error as caught:
         return caught
     raise AssertionError(f"it raised no {error.__name__}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from ..checking import running
-from . import account, commands, keystore, media, objects, stories, text, tools
+from . import account, commands, images, keystore, media, objects, stories, text, tools
 from .novel import Novel
 
 
@@ -23,6 +23,7 @@ async def session() -> None:
         await media.session(novel)
         await commands.session(novel)
     async with Novel.apart() as novel:
+        await images.session(novel)
         await tools.session(novel)
 
 
