@@ -88,6 +88,9 @@ def image(
     mask: Annotated[
         Path | None, typer.Option(help="A picture that is white where --image is drawn anew.", show_default=False)
     ] = None,
+    inpaint_strength: Annotated[
+        float | None, typer.Option(help="How much of that part, from 0 to 1, for V4 and later.", show_default=False)
+    ] = None,
     enhance: Annotated[
         float | None, typer.Option(help="Draw --image so many times as wide and high, such as 1.5.")
     ] = None,
@@ -141,6 +144,7 @@ def image(
                 "uc_preset": uc,
                 "strength": strength,
                 "noise": noise,
+                "inpaint_img2img_strength": inpaint_strength,
                 "image_format": format or _format(output),
                 "characters": [told.character(each) for each in character or ()] or None,
                 "references": [told.referenced(each) for each in reference or ()] or None,

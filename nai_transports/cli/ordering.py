@@ -36,6 +36,7 @@ from .vibes import Wanted, encode, missing, told
 __all__ = ["Order", "add_picture", "again"]
 
 _OPTIONS: Final = {
+    "inpaint_img2img_strength": "--inpaint-strength",
     "prompt": "PROMPT",
     "image": "--image",
     "mask": "--mask",
@@ -66,7 +67,11 @@ def again(path: Path, prompt: str | None, options: Options, later: Collection[st
     if recipe is None:
         raise LocalProtocolError(f"{path} does not say how it was made")
     known = {*options, *later, *(_SIZES if "size" in options else ()), *(["prompt"] if prompt is not None else [])}
-    lacking = [_OPTIONS.get(name, "--size" if name in _SIZES else name) for name in recipe.missing if name not in known]
+    if "mask" not in recipe.missing:
+        known.add("inpaint_img2img_strength")  # of pictures that were drawn within another, and in no other's metadata
+    lacking = [
+        _OPTIONS.get(name, "--size" if name in _SIZES else f"--{name}") for name in recipe.missing if name not in known
+    ]
     if lacking:
         raise LocalProtocolError(f"{path} does not have all that it was made with; give {', '.join(lacking)} as well")
     return recipe.prompt if prompt is None else prompt, {**recipe.options, **options}

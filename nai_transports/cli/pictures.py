@@ -6,6 +6,7 @@ Fitting needs Pillow (the extra ``image``). What fits already is sent as it is, 
 from __future__ import annotations
 
 import io
+from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +14,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from nai_proto.codecs.jpeg import jpeg_size
 from nai_proto.codecs.pixels import Pixels, read_pixels
-from nai_proto.codecs.png import header
-from nai_proto.codecs.webp import webp_size
+from nai_proto.codecs.png import chunks, header
+from nai_proto.codecs.webp import webp_chunks, webp_size
 from nai_proto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
 from nai_proto.image.fitting import CANVASES
 from nai_proto.image.masks import BLOCK
@@ -75,7 +76,15 @@ def picture(path: Path) -> bytes:
     data = files.read(path)
     with naming(path):
         size_of(data)
+        _check_whole(data)
     return data
+
+
+def _check_whole(data: bytes) -> None:
+    """Refuses a PNG or WebP that is cut off, or damaged but for its pixels."""
+    kind = kind_of(data)
+    if kind != "jpeg":
+        deque(chunks(data) if kind == "png" else webp_chunks(data), maxlen=0)
 
 
 @contextmanager
