@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from nai_proto.codecs.picture import Metadata, copies, with_metadata, write_picture
 from nai_proto.codecs.pixels import Pixels, read_pixels, write_png
 from nai_proto.codecs.signature import TEST_VERIFY_KEY, public_key
 from nai_proto.codecs.webp import with_webp_text
-from nai_transports.cli.app import app
+from tests.cli_images import nai
 
 PIXELS = Pixels(96, 128, bytes(range(256)) * (96 * 128 * 3 // 256))
 PARAMETERS: dict[str, Any] = {
@@ -47,13 +47,13 @@ def webp(texts: dict[str, str] | None = None) -> bytes:
     return out.getvalue() if texts is None else with_webp_text(out.getvalue(), texts)
 
 
-def nai(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(app, ["image-info", *map(str, arguments)])
+def info(*arguments: object) -> Result:
+    return nai("image-info", *arguments)
 
 
 def facts_of(tmp_path: Path, data: bytes, *arguments: str) -> dict[str, Any]:
     (tmp_path / "picture").write_bytes(data)
-    done = nai(tmp_path / "picture", "--json", *arguments)
+    done = info(tmp_path / "picture", "--json", *arguments)
     assert (done.exit_code, done.stderr) == (0, "")
     (facts,) = json.loads(done.stdout)
     assert isinstance(facts, dict)
@@ -78,7 +78,7 @@ def test_shown_it_is_a_line_for_each_fact_and_nothing_steers_the_terminal(tmp_pa
     evil = Metadata.of({**PARAMETERS, "uc": "\x1b]0;\x07"}, description=None, source=None)
     (tmp_path / "a.png").write_bytes(drawn())
     (tmp_path / "b.png").write_bytes(write_picture(PIXELS, evil))
-    done = nai(tmp_path / "a.png", tmp_path / "b.png")
+    done = info(tmp_path / "a.png", tmp_path / "b.png")
     assert (done.exit_code, done.stderr) == (0, "")
     first, second = done.stdout.split("\n\n")
     for text in ("a.png", "96 × 128", "text", "alpha", "a harbour\\nat night", "fog", "k_euler", "a keeper"):
@@ -181,7 +181,7 @@ def test_what_cannot_be_read_is_a_line_and_the_others_are_told(tmp_path: Path) -
     files = {"a.png": b"nothing", "b.png": drawn(), "d.jpg": b"\xff\xd8\xff", "e.png": drawn()[:200], "f.png": odd}
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
-    done = nai(*(tmp_path / name for name in ("a.png", "b.png", "c.png", "d.jpg", "e.png", "f.png")), "--json")
+    done = info(*(tmp_path / name for name in ("a.png", "b.png", "c.png", "d.jpg", "e.png", "f.png")), "--json")
     assert done.exit_code == 1
     (facts,) = json.loads(done.stdout)
     assert facts["file"].endswith("b.png")
@@ -194,6 +194,6 @@ def test_what_cannot_be_read_is_a_line_and_the_others_are_told(tmp_path: Path) -
 
 @pytest.mark.parametrize("key", ["", "abc", "00" * 31, "Y2JcQAOhLwzwSDUJPNgL04nS0Tbqm7cSRc4xk0vRMg=="])
 def test_a_key_that_is_none_is_one_line(tmp_path: Path, key: str) -> None:
-    done = nai(tmp_path / "nothing.png", "--key", key)
+    done = info(tmp_path / "nothing.png", "--key", key)
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr == "nai image-info: a public key is 32 bytes, in base64 or hex\n"

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from nai_proto.emulator import Account
 from nai_proto.emulator.voice import mp3, webm
-from nai_transports.cli.app import app
 from nai_transports.serve import serving
-from tests.support import an_emulator, answers
+from tests.cli_images import nai, painting
+from tests.support import answers
 
 TEXT = "The lamp, in the old lighthouse!"
 SECONDS = 0.02 * len(TEXT)
@@ -22,17 +22,8 @@ SECONDS = 0.02 * len(TEXT)
 
 @pytest.fixture
 def owner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account]:
-    """An emulator's account, that the commands have a token of, and an empty directory that they run in."""
-    emulator, owner = an_emulator()
-    with serving(emulator) as url:
-        monkeypatch.setenv("NAI_URL", url)
-        monkeypatch.setenv("NAI_TOKEN", owner.persistent_token.reveal())
-        monkeypatch.chdir(tmp_path)
+    with painting(monkeypatch, tmp_path) as owner:
         yield owner
-
-
-def nai(*arguments: str, stdin: str | bytes = "") -> Result:
-    return CliRunner().invoke(app, arguments, input=stdin)
 
 
 def speak(*arguments: str, stdin: str | bytes = "") -> Result:
