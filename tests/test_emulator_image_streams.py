@@ -18,8 +18,8 @@ from nai_proto.emulator import Account, Emulator
 from nai_proto.emulator.faults import Failure, Faulty
 from nai_proto.emulator.images.streaming import sigmas
 from nai_proto.errors import ConcurrentGenerationError, StreamError
-from nai_proto.exchange.flow import using
-from nai_proto.exchange.reply import Start, Wait, Write
+from nai_proto.exchange.flow import Compute, using
+from nai_proto.exchange.reply import Read, Wait, Write
 from nai_proto.http import Headers, Request
 from nai_proto.testing import converse
 
@@ -37,7 +37,8 @@ FRAMINGS = ["msgpack", "sse"]
 def streamed(framing: Any = "msgpack", among: tuple[Emulator, Account] | None = None, **options: Any) -> Any:
     emulator, owner = among or an_emulator()
     size = {} if "image" in options else {"size": (192, 128)}
-    flow = image.generate_stream("a swan", framing=framing, **{"model": V45, "seed": 7, "steps": 23, **size, **options})
+    given: dict[str, Any] = {"model": V45, "seed": 7, "steps": 23, **size, **options}
+    flow = image.generate_stream("a swan", framing=framing, **given)
     return converse(using(owner.persistent_token, flow), emulator)
 
 
@@ -105,7 +106,8 @@ def test_a_sample_has_as_many_messages_as_steps_that_are_done(options: dict[str,
 
 
 def test_what_is_streamed_is_what_would_have_been_drawn() -> None:
-    for options in ({}, {"n_samples": 2}, {"image_format": "webp"}, {"model": "nai-diffusion-5-full"}):
+    variants: list[dict[str, Any]] = [{}, {"n_samples": 2}, {"image_format": "webp"}, {"model": "nai-diffusion-5-full"}]
+    for options in variants:
         emulator, owner = an_emulator()
         given: dict[str, Any] = {"model": V45, "seed": 7, "steps": 23, "size": (192, 128), **options}
         flow = using(owner.persistent_token, image.generate("a swan", **given))
@@ -171,15 +173,16 @@ def test_steps_take_their_time_and_a_client_that_leaves_frees_the_lock() -> None
     waited, action = 0.0, next(handler)
     sent = iter((asking.body, b""))
     while not isinstance(action, Write):
+        incoming = None
         match action:
+            case Read():
+                incoming = next(sent)
             case Wait(seconds):
                 waited += seconds or 0
-            case Start():
-                assert owner.generating
+            case Compute():
+                action.perform()
             case _:
-                if hasattr(action, "perform"):
-                    action.perform()
-        incoming = next(sent) if type(action).__name__ == "Read" else None
+                assert owner.generating
         action = handler.send(incoming)
     assert waited == 0.5
     assert owner.generating

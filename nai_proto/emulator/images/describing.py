@@ -99,7 +99,7 @@ def comment(task: Task, sample: int) -> dict[str, Any]:
         **_source(task),
         **_vibes(task),
     }
-    if family.references or family.structured:
+    if family.structured:
         references = _references(task)
         said["extra_passthrough_testing"] = {
             "prompt": None,
