@@ -42,7 +42,7 @@ NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "novelai_sdk": ("plain",),
 }
 """The emulators of each session."""
-LEAST: Final = {"novelai_api": 40, "openai": 25, "nekoai": 15, "novelai_sdk": 15}
+LEAST: Final = {"novelai_api": 150, "openai": 50, "nekoai": 40, "novelai_sdk": 50}
 """Checks that have to pass: a session that was cut down is no session."""
 SESSION: Final = 240.0  # seconds
 
