@@ -65,7 +65,7 @@ def written(task: Task, sample: int, picture: Pixels, chance: Chance, *, clear: 
     """
     rule = task.model.generation is Generation.V5  # which signs alpha as well (image §8.4)
     said = described(task, sample, chance).signed(picture, alpha=rule)
-    return write_picture(picture, said, transparent=clear, webp=task.wish.image_format == "webp")
+    return write_picture(picture, said, transparent=clear, image_format=task.wish.image_format)
 
 
 def described(task: Task, sample: int, chance: Chance) -> Metadata:

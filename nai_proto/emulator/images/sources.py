@@ -38,7 +38,7 @@ def picture_size(data: bytes) -> tuple[int, int] | None:
 
 
 def pixels_of(data: bytes) -> Pixels | None:
-    """The pixels of a PNG in 8-bit RGB or RGBA; None if it is anything else, or too large.
+    """The pixels of a PNG in 8-bit RGB or RGBA, or of a lossless WebP; None if it is anything else, or too large.
 
     Slow for a large one whose rows are filtered in the clever ways, so for use in a `Compute`.
     """
@@ -49,7 +49,7 @@ def pixels_of(data: bytes) -> Pixels | None:
 
 
 def grey_of(data: bytes) -> Plane | None:
-    """How bright a PNG is, in 8-bit grey, or by the red of RGB and RGBA; None if it is anything else."""
+    """How bright a PNG in 8-bit grey is, or by its red whatever `pixels_of` reads; None if it is anything else."""
     try:
         return read_grey(data, _READ)
     except NaiError:
