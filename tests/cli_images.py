@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
+import httpx
 import pytest
 import typer
 from typer.testing import CliRunner, Result
@@ -23,6 +24,7 @@ __all__ = ["anlas_of", "listing", "nai", "painting"]
 def painting(monkeypatch: pytest.MonkeyPatch, directory: Path) -> Iterator[Account]:
     """An emulator's account that the commands have a token of; they run in the directory, and keep vibes beside it."""
     emulator, owner = an_emulator()
+    monkeypatch.setattr("nai_transports.httpx._made", partial(httpx.Client, trust_env=False, verify=False))  # quickly
     (directory / "here").mkdir()
     with serving(emulator) as url:
         monkeypatch.setenv("NAI_URL", url)
