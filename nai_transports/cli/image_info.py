@@ -9,15 +9,15 @@ from typing import Annotated, Any, Final, cast
 import typer
 
 from nai_proto.codecs.box import write_json
-from nai_proto.codecs.picture import Metadata, Place, copies, hidden_metadata, read_metadata
-from nai_proto.codecs.pixels import Pixels
+from nai_proto.codecs.picture import Metadata, Place, copies, read_metadata
+from nai_proto.codecs.pixels import Pixels, read_pixels
 from nai_proto.codecs.signature import TEST_VERIFY_KEY, VERIFY_KEY, verify
 from nai_proto.errors import LocalProtocolError, NaiError, RemoteProtocolError
 from nai_proto.image.sourcing import drawn_by
 
 from .. import files
 from .failing import one_line
-from .pictures import kind_of, naming, pixels_of, size_of
+from .pictures import kind_of, naming, size_of
 from .showing import Json, show
 from .stories import printable
 
@@ -101,13 +101,12 @@ def _facts(path: Path, data: bytes, key: bytes) -> tuple[dict[str, object], dict
         RemoteProtocolError: it is no picture, or what stands around its pixels is damaged; names the file.
     """
     with naming(path):
-        pixels = pixels_of(data)
-        found, trouble = _copies(data, pixels)
+        found, trouble = _copies(data)
         width, height = size_of(data)
         parameters = found[0].parameters() if found else {}
         _check_numbers(parameters)
     facts: dict[str, object] = {"file": str(path), "format": kind_of(data), "size": f"{width} × {height}"}
-    facts |= _standing(found, trouble, pixels, key)
+    facts |= _standing(found, trouble, _pixels(data), key)
     if found:
         facts |= _said(found[0], parameters)
     return {name: value for name, value in facts.items() if value is not None}, parameters
@@ -123,22 +122,23 @@ def _check_numbers(parameters: dict[str, Any]) -> None:
     raise RemoteProtocolError(problem)
 
 
-def _copies(data: bytes, pixels: Pixels | None) -> tuple[list[Metadata], str | None]:
+def _copies(data: bytes) -> tuple[list[Metadata], str | None]:
     """What each place says; and what is wrong with the one in alpha, if that alone is."""
     try:
-        found = copies(data)
+        return copies(data), None
     except RemoteProtocolError as error:
-        told = read_metadata(data)
-        if told is None or told.place is Place.ALPHA:
+        found = read_metadata(data)
+        if found is None or found.place is Place.ALPHA:
             raise
-        return [told], str(error).removeprefix("picture: ")
-    if kind_of(data) == "png" or pixels is None or pixels.alpha is None:
-        return found, None
+        return [found], str(error).removeprefix("picture: ")
+
+
+def _pixels(data: bytes) -> Pixels | None:
+    """The pixels, if they are of a kind that is read."""
     try:
-        hidden = hidden_metadata(pixels.alpha)
-    except RemoteProtocolError as error:
-        return found, str(error).removeprefix("picture: ")
-    return ([*found, hidden] if hidden else found), None
+        return read_pixels(data)
+    except RemoteProtocolError:
+        return None
 
 
 # ---- the places, and what vouches for them
@@ -166,7 +166,7 @@ def _signature(copy: Metadata, pixels: Pixels | None, key: bytes) -> str:
     if "signed_hash" not in _parameters(copy):
         return "none"
     if pixels is None:
-        return "not checked: the pixels of this kind of file are not read"
+        return "not checked: pixels of this kind are not read"
     if verify(pixels, copy.comment or "", key):
         return "valid"
     if key != TEST_VERIFY_KEY and verify(pixels, copy.comment or "", TEST_VERIFY_KEY):

@@ -10,10 +10,9 @@ from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from nai_proto.codecs.jpeg import jpeg_size
-from nai_proto.codecs.pixels import Pixels, read_pixels
 from nai_proto.codecs.png import chunks, header
 from nai_proto.codecs.webp import webp_chunks, webp_size
 from nai_proto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
@@ -27,9 +26,7 @@ from .. import files
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["kind_of", "mask_for", "naming", "picture", "pixels_of", "reference", "size_of", "source", "vibe_for_v3"]
-
-T = TypeVar("T")
+__all__ = ["kind_of", "mask_for", "naming", "picture", "reference", "size_of", "source", "vibe_for_v3"]
 
 _VIBE: Final = (448, 448)
 
@@ -97,19 +94,6 @@ def naming(path: Path) -> Generator[None, None, None]:
         raise RemoteProtocolError(f"{path}: {problem}") from None
 
 
-def pixels_of(data: bytes) -> Pixels | None:
-    """The pixels of a PNG in 8-bit RGB or RGBA, and those of a WebP if there is Pillow; else None, also if damaged."""
-    try:
-        return read_pixels(data) if kind_of(data) == "png" else _opened(data, _unpacked)
-    except (RemoteProtocolError, LocalProtocolError):
-        return None
-
-
-def _unpacked(image: Image) -> Pixels:
-    rows = image.convert("RGBA" if "A" in image.getbands() else "RGB")
-    return Pixels(image.width, image.height, rows.tobytes())
-
-
 # ---- made to fit. All raise LocalProtocolError where Pillow is needed and missing, RemoteProtocolError for damaged pixels
 
 
@@ -157,26 +141,17 @@ def _blocks(image: Image, size: tuple[int, int]) -> Image:
 
 
 def _made(data: bytes, change: Callable[[Image], Image]) -> bytes:
-    def written(image: Image) -> bytes:
-        from PIL import ImageOps
-
-        out = io.BytesIO()
-        change(ImageOps.exif_transpose(image)).save(out, "PNG")
-        return out.getvalue()
-
-    return _opened(data, written)
-
-
-def _opened(data: bytes, use: Callable[[Image], T]) -> T:
     try:
-        from PIL import Image
+        from PIL import Image, ImageOps
     except ImportError:
         raise LocalProtocolError(
             "the picture has to be fitted in, which needs Pillow: pip install 'nai-proto[image]'"
         ) from None
     try:
         with Image.open(io.BytesIO(data)) as image:
-            return use(image)
+            out = io.BytesIO()
+            change(ImageOps.exif_transpose(image)).save(out, "PNG")
+            return out.getvalue()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         pass
     raise RemoteProtocolError("the picture's pixels cannot be read")

@@ -55,11 +55,11 @@ def _table(found: Sequence[Tag | JapaneseTag]) -> Table:
     if isinstance(found[0], Tag):
         table = Table("tag", Column("pictures", justify="right"), Column("confidence", justify="right"))
     else:
-        table = Table("tag", "in English", Column("confidence", justify="right"))
+        table = Table("tag", "in English", Column("power", justify="right"))
     for each in found:
         if isinstance(each, Tag):
             often = f"{each.count:,}{'+' if each.count >= _CAPPED else ''}"
             table.add_row(Text(printable(each.tag)), often, f"{each.confidence:.2f}")
         else:
-            table.add_row(Text(printable(each.jp_tag)), Text(printable(each.en_tag)), f"{each.power:.2f}")
+            table.add_row(Text(printable(each.jp_tag)), Text(printable(each.en_tag)), f"{each.power:,g}")
     return table
