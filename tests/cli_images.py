@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 import typer
+from PIL import Image
 from typer.testing import CliRunner, Result
 
+from nai_proto.codecs.picture import read_metadata
 from nai_proto.emulator import Account
 from nai_transports.cli.app import app
 from nai_transports.serve import serving
 from tests.support import an_emulator
 
-__all__ = ["anlas_of", "listing", "nai", "painting"]
+__all__ = [
+    "NAME",
+    "PROMPT",
+    "SMALL",
+    "anlas_of",
+    "facts_of",
+    "listing",
+    "nai",
+    "paint",
+    "painting",
+    "size_of",
+    "told",
+]
+
+
+PROMPT = "1girl, lighthouse at dusk"
+NAME = "1girl-lighthouse-at-dusk"
+SMALL = ("--size", "64x128", "--seed", "7")
 
 
 @contextmanager
@@ -57,3 +78,27 @@ def anlas_of(owner: Account) -> int:
 def listing() -> list[str]:
     """The names of the files that are here, hidden ones too."""
     return sorted(each.name for each in Path().iterdir())
+
+
+def facts_of(*arguments: object, prompt: str = PROMPT) -> dict[str, Any]:
+    done = nai("image", prompt, *SMALL, *arguments, "--json")
+    assert (done.exit_code, done.stderr) == (0, "")
+    facts: dict[str, Any] = json.loads(done.stdout)
+    return facts
+
+
+def told(name: str) -> dict[str, Any]:
+    """What a picture says of its parameters."""
+    metadata = read_metadata(Path(name).read_bytes())
+    assert metadata is not None
+    return metadata.parameters()
+
+
+def size_of(name: str) -> tuple[int, int]:
+    with Image.open(name) as image:
+        return image.size
+
+
+def paint(name: str, width: int, height: int, colour: tuple[int, int, int] = (200, 30, 10)) -> str:
+    Image.new("RGB", (width, height), colour).save(name)
+    return name

@@ -3,53 +3,34 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from nai_proto.codecs.frames import encode_frame
-from nai_proto.codecs.picture import read_metadata
 from nai_proto.emulator import Account
 from nai_proto.exchange.reply import App, Handler, Start, Write
 from nai_proto.http import Head, Headers, Request
 from nai_proto.image import ImagePreset
 from nai_transports.serve import serving
-from tests.cli_images import anlas_of, listing, nai, painting
+from tests.cli_images import NAME, PROMPT, SMALL, anlas_of, facts_of, listing, nai, paint, painting, size_of, told
 from tests.image_support import JPEG, PNG
 from tests.support import an_emulator, reading
-
-PROMPT = "1girl, lighthouse at dusk"
-NAME = "1girl-lighthouse-at-dusk"
-SMALL = ("--size", "64x128", "--seed", "7")
+from tests.test_cli import NAI
 
 
 @pytest.fixture
 def owner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account]:
     with painting(monkeypatch, tmp_path) as owner:
         yield owner
-
-
-def facts_of(*arguments: object, prompt: str = PROMPT) -> dict[str, Any]:
-    done = nai("image", prompt, *SMALL, *arguments, "--json")
-    assert (done.exit_code, done.stderr) == (0, "")
-    facts: dict[str, Any] = json.loads(done.stdout)
-    return facts
-
-
-def told(name: str) -> dict[str, Any]:
-    """What a picture says of its parameters."""
-    metadata = read_metadata(Path(name).read_bytes())
-    assert metadata is not None
-    return metadata.parameters()
-
-
-def size_of(name: str) -> tuple[int, int]:
-    with Image.open(name) as image:
-        return image.size
 
 
 # ---- files
@@ -119,6 +100,21 @@ def test_previews_are_files_beside_the_picture(owner: Account, model: str) -> No
         assert Path(name).read_bytes().startswith(b"\xff\xd8\xff")
 
 
+def test_the_bar_follows_the_steps_of_each_picture(owner: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, int, int]] = []
+
+    class Watching:
+        def step(self, what: str, done: int, total: int) -> None:
+            seen.append((what, done, total))
+
+    monkeypatch.setattr("nai_transports.cli.drawing.watched", lambda _: nullcontext(Watching()))
+    facts_of("--steps", 3)
+    assert seen == [("steps", done, 3) for done in (1, 2, 3)]
+    seen.clear()
+    facts_of("--steps", 2, "-n", 2, "--yes")
+    assert seen == [(f"picture {which} of 2", done, 2) for which in (1, 2) for done in (1, 2)]
+
+
 # ---- options
 
 
@@ -179,114 +175,6 @@ def test_the_prompt_may_come_from_stdin(owner: Account) -> None:
     done = nai("image", "-", *SMALL, "--quality", "none", stdin="a boat\nat sea\n")
     assert done.exit_code == 0
     assert told("a-boat-at-sea-7.png")["prompt"] == "a boat\nat sea"
-
-
-# ---- pictures that go in
-
-
-def paint(name: str, width: int, height: int, colour: tuple[int, int, int] = (200, 30, 10)) -> str:
-    Image.new("RGB", (width, height), colour).save(name)
-    return name
-
-
-@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp"])
-def test_a_picture_to_begin_with_is_fitted_to_the_size(owner: Account, name: str) -> None:
-    source = paint(name, 100, 200)
-    facts = json.loads(nai("image", PROMPT, "--image", source, "--strength", "0.4", "--noise", "0.1", "--json").stdout)
-    assert (facts["width"], facts["height"]) == (128, 192)
-    said = told(facts["files"][0])
-    assert (said["request_type"], said["strength"], said["noise"]) == ("Img2ImgRequest", 0.4, 0.1)
-    assert facts_of("--image", source)["height"] == 128  # SMALL's
-
-
-def test_it_is_enhanced_by_a_factor(owner: Account) -> None:
-    facts = json.loads(nai("image", PROMPT, "--image", paint("a.png", 128, 192), "--enhance", "1.5", "--json").stdout)
-    assert (facts["width"], facts["height"]) == (
-        192,
-        256,
-    )  # 288 is as far from 256 as from 320, and Python rounds to even
-
-
-@pytest.mark.parametrize("part", [("--mask", "mask.png"), ("--box", "0,0,40,40", "--box", "64,64,70,70")])
-def test_a_part_is_drawn_anew_by_the_model_that_inpaints(owner: Account, part: tuple[str, ...]) -> None:
-    paint("mask.png", 60, 60, (255, 255, 255))
-    facts = json.loads(
-        nai("image", PROMPT, "--model", "V4.5 Full", "--image", paint("a.png", 64, 128), *part, "--json").stdout
-    )
-    assert facts["model"] == "nai-diffusion-4-5-full-inpainting"
-    assert told(facts["files"][0])["request_type"] == "NativeInfillingRequest"
-
-
-def test_references_are_put_on_their_canvas_and_paid_for(owner: Account) -> None:
-    paint("face.jpg", 300, 310)
-    model = ("--model", "V4.5 Full")
-    done = nai("image", PROMPT, *SMALL, *model, "--reference", "face.jpg")
-    assert done.exit_code == 1
-    assert "this costs 5 Anlas" in done.stderr
-    facts = facts_of(*model, "--reference", "face.jpg=style=0.8,0.5", "--yes")
-    said = told(facts["files"][0])
-    assert said["director_reference_strengths"] == [0.8]
-    assert facts["anlas"] == 5
-
-
-# ---- vibes
-
-
-def test_vibes_are_encoded_once_and_the_price_says_so(owner: Account) -> None:
-    paint("sea.png", 64, 64)
-    arguments = ("--model", "V4.5 Full", "--vibe", "sea.png=0.4,0.5", "--vibe", "sea.png=0.2,0.5")
-    refused = nai("image", PROMPT, *SMALL, *arguments)
-    assert refused.exit_code == 1
-    assert "this costs 2 Anlas" in refused.stderr
-    before = anlas_of(owner)
-    facts = facts_of(*arguments, "--yes")
-    assert (facts["anlas"], anlas_of(owner)) == (2, before - 2)
-    assert told(facts["files"][0])["reference_strength_multiple"] == [0.4, 0.2]
-    again = facts_of(*arguments)
-    assert (again["anlas"], anlas_of(owner)) == (0, before - 2)
-
-
-def test_vibe_files_are_taken_as_they_are(owner: Account) -> None:
-    paint("sea.png", 64, 64)
-    assert nai("vibe", "sea.png", "--strength", "0.3", "--yes").exit_code == 0
-    facts = facts_of("--model", "V4.5 Full", "--vibe", "sea.naiv4vibe")
-    assert facts["anlas"] == 0
-    assert told(facts["files"][0])["reference_strength_multiple"] == [0.3]
-    with_another = nai("image", PROMPT, *SMALL, "--model", "V4 Full", "--vibe", "sea.naiv4vibe")
-    assert "1 × vibe to encode at 2" in with_another.stderr
-
-
-def test_v3_takes_vibes_raw(owner: Account) -> None:
-    facts = facts_of("--model", "Anime V3", "--vibe", paint("sea.png", 64, 96))
-    assert facts["anlas"] == 0
-    assert told(facts["files"][0])["reference_strength_multiple"] == [0.6]
-
-
-# ---- again
-
-
-@pytest.mark.parametrize("model", ["Anime V3", "V4.5 Full", "V5 Curated"])
-def test_a_picture_is_drawn_again_as_it_says(owner: Account, model: str) -> None:
-    (first,) = facts_of("--model", model, "--negative", "fog")["files"]
-    done = nai("image", "--rebuild", first, "-o", "again.png")
-    assert (done.exit_code, done.stderr) == (0, "")
-    assert size_of("again.png") == (64, 128)
-    before, after = (told(name) for name in (first, "again.png"))
-    assert {**after, "signed_hash": ""} == {**before, "signed_hash": ""}
-    done = nai("image", "--rebuild", first, "--steps", "3", "--seed", "9", "-o", "other.png")
-    assert done.exit_code == 0
-    after = told("other.png")
-    assert (after["steps"], after["seed"]) == (3, 9)
-    assert after["prompt"] == before["prompt"]
-
-
-def test_what_a_picture_does_not_have_must_be_given(owner: Account) -> None:
-    source = paint("a.png", 64, 128)
-    (first,) = facts_of("--image", source)["files"]
-    done = nai("image", "--rebuild", first)
-    assert done.stderr == f"nai image: {first} does not have all that it was made with; give --image as well\n"
-    assert nai("image", "--rebuild", first, "--image", source).exit_code == 0
-    assert nai("image", "--rebuild", source).stderr == "nai image: a.png does not say how it was made\n"
 
 
 # ---- Anlas
@@ -350,6 +238,7 @@ def test_where_nobody_can_be_asked_nothing_is_paid(owner: Account) -> None:
         ((PROMPT, "--rebuild", "nowhere.png"), "nowhere.png cannot be read"),
         ((PROMPT, "--rebuild", "text"), "text: neither PNG nor WebP"),
         ((PROMPT, "-o", "no/where.png"), "no is no directory"),
+        ((PROMPT, "-o", "-"), "not written to stdout: name a file"),
     ],
 )
 def test_a_mistake_is_one_line_and_nothing_is_paid(owner: Account, arguments: tuple[str, ...], about: str) -> None:
@@ -420,3 +309,18 @@ def test_a_picture_that_nobody_asked_for_harms_no_other(owner: Account) -> None:
         done = nai("image", PROMPT, *SMALL, "--url", url)
     assert done.exit_code == 0
     assert listing() == [f"{NAME}-7-sample--3.png"]
+
+
+def test_ctrl_c_leaves_no_half_file_and_no_picture_that_is_not_done(owner: Account) -> None:
+    emulator, account = an_emulator(pace=0.3)
+    with serving(emulator) as url:
+        environment = {**os.environ, "NAI_URL": url, "NAI_TOKEN": account.persistent_token.reveal()}
+        line = [*NAI, "image", PROMPT, *SMALL, "--previews"]
+        with subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            while not any(name.endswith(".jpg") for name in listing()) and process.poll() is None:
+                time.sleep(0.02)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err.strip()) == (130, b"", b"")
+    assert listing()
+    assert all(name.startswith(f"{NAME}-7-step-") for name in listing())

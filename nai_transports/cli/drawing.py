@@ -61,7 +61,7 @@ class Easel:
     def _event(self, event: Drawn, progress: Watched) -> None:
         steps = self._request.parameters.get("steps")
         total = steps if isinstance(steps, int) else 0
-        what = "drawing" if len(self._paths) == 1 else f"picture {event.sample + 1} of {len(self._paths)}"
+        what = "steps" if len(self._paths) == 1 else f"picture {event.sample + 1} of {len(self._paths)}"
         if isinstance(event, Image):
             progress.step(what, total, total)
             self._keep(event)

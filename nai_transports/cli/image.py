@@ -94,6 +94,9 @@ def image(
     enhance: Annotated[
         float | None, typer.Option(help="Draw --image so many times as wide and high, such as 1.5.")
     ] = None,
+    max_enhance: Annotated[
+        bool, typer.Option("--max-enhance", help="Draw --image as large as can be, for V5.")
+    ] = False,
     rebuild: Annotated[
         Path | None,
         typer.Option(help="Ask for this picture again, as it says it was made; other options win.", show_default=False),
@@ -154,6 +157,7 @@ def image(
                 "dynamic_thresholding": decrisper or None,
                 "sm": smea or smea_dyn or None,
                 "sm_dyn": smea_dyn or None,
+                "upscaled_enhance": max_enhance or None,
             }
         )
         text = None if prompt is None else given(prompt)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from itertools import chain, count
 from pathlib import Path
@@ -39,16 +40,24 @@ def place(output: Path | None, name: str, *, overwrite: bool) -> Path:
     To be asked before anything is paid for.
 
     Raises:
-        LocalProtocolError: a file of the wanted name is there already, and may not be replaced; or its directory is not.
+        LocalProtocolError: a file of the wanted name is there already, and may not be replaced; or its directory is not, or
+            takes no files.
     """
+    if output == STDOUT:
+        raise LocalProtocolError("this is not written to stdout: name a file")
     if output is None or output.is_dir():
-        directory = output or Path()
-        return directory / name if overwrite else _unused(directory / name)
-    if not output.parent.is_dir():
-        raise LocalProtocolError(f"{output.parent} is no directory")
-    if output.exists() and not overwrite:
-        raise LocalProtocolError(f"{output} is there already (--overwrite replaces it)")
-    return output
+        path, given = (output or Path()) / name, False
+    else:
+        path, given = output, True
+    if not path.parent.is_dir():
+        raise LocalProtocolError(f"{path.parent} is no directory")
+    if not os.access(path.parent, os.W_OK):
+        raise LocalProtocolError(f"{path.parent} takes no files")
+    if overwrite:
+        return path
+    if given and os.path.lexists(path):
+        raise LocalProtocolError(f"{path} is there already (--overwrite replaces it)")
+    return _unused(path)
 
 
 def save(path: Path, data: bytes, *, overwrite: bool) -> Path:
@@ -68,4 +77,4 @@ def save(path: Path, data: bytes, *, overwrite: bool) -> Path:
 def _unused(path: Path) -> Path:
     """The path; or the first of those with a number that nothing has."""
     numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(2))
-    return next(each for each in chain((path,), numbered) if not each.exists())
+    return next(each for each in chain((path,), numbered) if not os.path.lexists(each))

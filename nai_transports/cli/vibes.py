@@ -104,7 +104,7 @@ def single(path: Path, vibe: Vibe, strength: float | None, information: float | 
 
 def told(vibes: Sequence[Wanted], model: ImageModel) -> Sequence[image.Vibe] | Sequence[image.EncodedVibe]:
     """As a request for a model takes them; what is not encoded yet has its place."""
-    if model.family.vibes != "encoded":
+    if model.family.vibes == "raw":
         return [image.Vibe(vibe_for_v3(each.picture), each.strength, each.extracted) for each in vibes]
     return [
         image.EncodedVibe(each.encoding(model) or _LATER, each.strength, each.information, model.vibe_key)
