@@ -247,6 +247,7 @@ def test_each_family_says_what_it_has(model: image.ImageModel) -> None:
     if model.generation is image.Generation.V5:
         assert info["Source"] == f"{comment['model_name']} {comment['model_hash']}"
         assert (comment["tag_hint_qt"], comment["tag_hint_uc_preset"]) == (1, 2)
+    assert ("cfg_rescale" in comment) is (model.generation is not image.Generation.V1)
     assert ("reference_strength_multiple" in comment) is bool(model.family.vibes)
     assert list(comment)[-2:] == ["request_type", "signed_hash"]
 

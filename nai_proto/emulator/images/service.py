@@ -22,7 +22,7 @@ from .checks import Task, price, understood
 from .drawing import luck
 from .paying import afford, allowance, pay
 from .sketch import Sketch
-from .streaming import FRAMINGS, frame_count, refusal, sigmas
+from .streaming import frame_count, framing_of, refusal, sigmas
 
 __all__ = ["ImageService"]
 
@@ -54,7 +54,9 @@ class ImageService:
         }
 
     def _asked(self, asked: Asked, answered: Callable[[Asked, Task, Price], Handler]) -> Handler:
-        """A request that is understood is answered under the lock, if it can be paid."""
+        """A request is answered under the lock, if it can be done and can be paid."""
+        body = read_body(asked)
+        images = brought(body, asked.owner.images, self._switches.image_cache)
 
         def locked() -> Handler:
             task = understood(body, images, self._seed())
@@ -62,8 +64,6 @@ class ImageService:
             afford(asked.owner, cost)
             yield from answered(asked, task, cost)
 
-        body = read_body(asked)
-        images = brought(body, asked.owner.images, self._switches.image_cache)
         yield from self._lock.held(asked.owner, locked)
 
     def _whole(self, asked: Asked, task: Task, cost: Price) -> Handler:
@@ -78,7 +78,7 @@ class ImageService:
 
     def _streamed(self, asked: Asked, task: Task, cost: Price) -> Handler:
         """Sample by sample; it is paid before the last picture is sent."""
-        framing = FRAMINGS[task.wish.stream]
+        framing = framing_of(task)
         fields = [("Content-Type", framing.content_type), ("Cache-Control", "no-cache"), OPEN]
         yield Start(Head(asked.row.status, Headers(fields)))
         steps = sigmas(frame_count(task) - 1)

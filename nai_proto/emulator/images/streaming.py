@@ -12,9 +12,10 @@ from ...codecs.frames import encode_frame
 from ...codecs.json import encode
 from ...image.choices import ImageGenerationType
 from ..answers import Refused
+from .bodies import invalid
 from .checks import Task
 
-__all__ = ["FRAMINGS", "Framing", "Message", "frame_count", "refusal", "sigmas"]
+__all__ = ["FRAMINGS", "Framing", "Message", "frame_count", "framing_of", "refusal", "sigmas"]
 
 Message = Mapping[str, object]
 
@@ -41,6 +42,13 @@ FRAMINGS: Final[Mapping[str, Framing]] = {
     "sse": Framing("text/event-stream", _event),
 }
 """By the parameter ``stream``."""
+
+
+def framing_of(task: Task) -> Framing:
+    """The framing that is asked for. Raises Refused: 400, there is none of this name."""
+    if task.wish.stream not in FRAMINGS:
+        raise invalid(f"stream must be {' or '.join(FRAMINGS)}")
+    return FRAMINGS[task.wish.stream]
 
 
 def frame_count(task: Task) -> int:
