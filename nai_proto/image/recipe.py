@@ -169,8 +169,9 @@ def _parameters(
     """All that could be told here by name, and what is told, or None."""
     for name, rule in RULES.items():
         here = generation in rule.generations and action in rule.actions and name not in _ELSEWHERE
-        if here and (name != "uncond_scale" or generation is Generation.V2):
-            yield name, _typed(comment.get(WIRE.get(name, name)), name, rule)
+        value = comment.get(WIRE.get(name, name))
+        if here and (name != "uncond_scale" or (generation is Generation.V2 and value != 1)):
+            yield name, _typed(value, name, rule)
 
 
 def _typed(value: object, name: str, rule: Rule) -> object:
