@@ -73,6 +73,9 @@ def comment(request: ImageRequest, sample: int = 0, **more: Any) -> dict[str, An
     v5 = request.model.generation is Generation.V5
     told: dict[str, Any] = {"prompt": request.input, "seed": request.seed + sample, "uc": asked["negative_prompt"]}
     told |= {name: asked.get(name) for name in (*ECHOED, *(V5_ECHOED if v5 else ()))}
+    told |= {
+        name: False for name in ("upscaled_enhance", "tag_hint_transparent_background") if v5 and told[name] is None
+    }
     told |= {name: float(told[name]) for name in FLOATS if told[name] is not None}
     early = request.model.generation in (Generation.V1, Generation.V2)
     told |= {"uncond_scale": asked.get("uncond_scale", 1.0) if early else 0.0}
@@ -179,12 +182,13 @@ def asked(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
 V5_ONLY = ("transparent", "auto_text", "straight_alpha")
 
 
+@settings(max_examples=80)
 @given(asked(), st.integers(0, 3))
 def test_a_picture_s_request_is_the_one_that_it_was_drawn_for(case: tuple[str, dict[str, Any]], sample: int) -> None:
     prompt, options = case
     request = image_request(prompt, **options)
     recipe = Recipe.of(metadata(request, sample))
-    sources = {name: options[name] for name in ("image", "mask") if name in options}
+    sources: dict[str, Any] = {name: options[name] for name in ("image", "mask") if name in options}
     assert recipe.missing == tuple(sources)
     again = recipe.request(**sources)
     expected = image_request(prompt, **{**options, "seed": request.seed + sample})
@@ -195,6 +199,7 @@ def test_a_picture_s_request_is_the_one_that_it_was_drawn_for(case: tuple[str, d
     assert comment(again) == comment(request, sample)
 
 
+@settings(max_examples=40)
 @given(asked())
 def test_a_recipe_of_a_recipe_is_the_same(case: tuple[str, dict[str, Any]]) -> None:
     prompt, options = case
@@ -373,7 +378,7 @@ def test_no_prompt_is_in_a_repr() -> None:
 # ---- the emulator's pictures
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(asked())
 def test_the_emulator_s_picture_is_asked_for_again_by_its_recipe(case: tuple[str, dict[str, Any]]) -> None:
     prompt, options = case
@@ -387,6 +392,7 @@ def test_the_emulator_s_picture_is_asked_for_again_by_its_recipe(case: tuple[str
         found = read_metadata(bytes(member.data))
         assert found is not None
         recipe = Recipe.of(found)
-        again = recipe.request(**{name: source for name, source in sources.items() if name in recipe.missing})
+        missing: Any = {name: source for name, source in sources.items() if name in recipe.missing}
+        again = recipe.request(**missing)
         assert comment(again) == comment(request, sample)
         assert told_of(again)["input"] == request.input
