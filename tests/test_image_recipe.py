@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nai_proto.codecs.picture import Metadata, Place, read_metadata, write_picture
 from nai_proto.codecs.pixels import Pixels
+from nai_proto.codecs.zipped import unzip
 from nai_proto.errors import LocalProtocolError, NaiError, RemoteProtocolError
 from nai_proto.image import (
     MODELS,
@@ -31,6 +32,8 @@ from nai_proto.image import (
 )
 from nai_proto.image.sourcing import HASHES
 from tests.image_support import PNG, body_of, png
+from tests.support import an_emulator
+from tests.test_emulator import asked as ask
 from tests.test_image_tables import LISTED
 
 SOURCE = png(832, 1216)
@@ -70,8 +73,13 @@ def comment(request: ImageRequest, sample: int = 0, **more: Any) -> dict[str, An
     v5 = request.model.generation is Generation.V5
     told: dict[str, Any] = {"prompt": request.input, "seed": request.seed + sample, "uc": asked["negative_prompt"]}
     told |= {name: asked.get(name) for name in (*ECHOED, *(V5_ECHOED if v5 else ()))}
+    told |= {
+        name: False for name in ("upscaled_enhance", "tag_hint_transparent_background") if v5 and told[name] is None
+    }
     told |= {name: float(told[name]) for name in FLOATS if told[name] is not None}
-    told |= {"uncond_scale": 0.0, "controlnet_model": asked.get("controlnet_model"), "version": 1, "stream": "none"}
+    early = request.model.generation in (Generation.V1, Generation.V2)
+    told |= {"uncond_scale": asked.get("uncond_scale", 1.0) if early else 0.0}
+    told |= {"controlnet_model": asked.get("controlnet_model"), "version": 1, "stream": "none"}
     told |= {
         "lora_unet_weights": None,
         "skip_cfg_below_sigma": 0.0,
@@ -118,7 +126,7 @@ def asked(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     family, generation = model.family, model.generation
     samplers = [sampler for sampler in model.samplers if sampler != "ddim" or generation is not Generation.V3]
     options: dict[str, Any] = {
-        "model": model,
+        "model": model.id,
         "negative_prompt": draw(texts()),
         "uc_preset": draw(st.sampled_from(model.uc_presets)),
         "quality": draw(st.sampled_from(["standard", "light", "none"])),
@@ -135,6 +143,8 @@ def asked(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     }
     if family.schedules:
         options |= {"noise_schedule": draw(st.sampled_from(family.schedules)), "cfg_rescale": draw(st.floats(0, 1))}
+    if generation is Generation.V2 and draw(st.booleans()):
+        options["uncond_scale"] = draw(st.floats(0, 1.5))
     if family.smea and options["sampler"] not in ("ddim", "ddim_v3"):
         options["sm"] = draw(st.booleans())
         options["sm_dyn"] = options["sm"] and draw(st.booleans())
@@ -172,12 +182,13 @@ def asked(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
 V5_ONLY = ("transparent", "auto_text", "straight_alpha")
 
 
+@settings(max_examples=80)
 @given(asked(), st.integers(0, 3))
 def test_a_picture_s_request_is_the_one_that_it_was_drawn_for(case: tuple[str, dict[str, Any]], sample: int) -> None:
     prompt, options = case
     request = image_request(prompt, **options)
     recipe = Recipe.of(metadata(request, sample))
-    sources = {name: options[name] for name in ("image", "mask") if name in options}
+    sources: dict[str, Any] = {name: options[name] for name in ("image", "mask") if name in options}
     assert recipe.missing == tuple(sources)
     again = recipe.request(**sources)
     expected = image_request(prompt, **{**options, "seed": request.seed + sample})
@@ -188,6 +199,7 @@ def test_a_picture_s_request_is_the_one_that_it_was_drawn_for(case: tuple[str, d
     assert comment(again) == comment(request, sample)
 
 
+@settings(max_examples=40)
 @given(asked())
 def test_a_recipe_of_a_recipe_is_the_same(case: tuple[str, dict[str, Any]]) -> None:
     prompt, options = case
@@ -361,3 +373,26 @@ def test_whatever_a_comment_says_there_is_a_recipe_or_an_error_of_ours(said: dic
 
 def test_no_prompt_is_in_a_repr() -> None:
     assert "secret" not in repr(Recipe.of(metadata(image_request("secret", negative_prompt="secret", seed=1))))
+
+
+# ---- the emulator's pictures
+
+
+@settings(max_examples=30)
+@given(asked())
+def test_the_emulator_s_picture_is_asked_for_again_by_its_recipe(case: tuple[str, dict[str, Any]]) -> None:
+    prompt, options = case
+    sources = {"image": png(64, 128), "mask": png(8, 16)}
+    options |= {name: source for name, source in sources.items() if name in options}
+    request = image_request(prompt, **{**options, "width": 64, "height": 128, "n_samples": 2})
+    emulator, owner = an_emulator()
+    head, archive = ask(emulator, "POST", "/ai/generate-image", request.body, owner=owner)
+    assert head.status == 200, archive
+    for sample, member in enumerate(unzip(archive)):
+        found = read_metadata(bytes(member.data))
+        assert found is not None
+        recipe = Recipe.of(found)
+        missing: Any = {name: source for name, source in sources.items() if name in recipe.missing}
+        again = recipe.request(**missing)
+        assert comment(again) == comment(request, sample)
+        assert told_of(again)["input"] == request.input

@@ -48,6 +48,9 @@ _TELLING: Final = (
     *("strength", "noise", "extra_noise_seed", "inpaint_img2img_strength"),
 )
 """Without these it would be another picture."""
+_UNTOLD: Final = {("uncond_scale", generation) for generation in (Generation.V3, Generation.V4, Generation.V4_5)}
+_UNSENT: Final[tuple[tuple[str, object], ...]] = (("uncond_scale", 1), ("upscaled_enhance", False))
+"""What is told so where nothing was sent."""
 
 
 _PRESETS: Final[Mapping[object, str]] = {number: preset for preset, number in TAG_HINTS.items()}
@@ -168,9 +171,11 @@ def _parameters(
 ) -> Iterator[tuple[str, object]]:
     """All that could be told here by name, and what is told, or None."""
     for name, rule in RULES.items():
-        here = generation in rule.generations and action in rule.actions and name not in _ELSEWHERE
-        if here and (name != "uncond_scale" or generation is Generation.V2):
-            yield name, _typed(comment.get(WIRE.get(name, name)), name, rule)
+        if name in _ELSEWHERE or generation not in rule.generations or action not in rule.actions:
+            continue
+        told = _typed(comment.get(WIRE.get(name, name)), name, rule)
+        if (name, generation) not in _UNTOLD and (name, told) not in _UNSENT:
+            yield name, told
 
 
 def _typed(value: object, name: str, rule: Rule) -> object:
@@ -242,7 +247,9 @@ def _extra(comment: Mapping[str, Any], model: ImageModel, negative: str) -> dict
         extra["negative_prompt"] = ""  # where an empty one is filled up
     if model.generation is Generation.V5:
         extra |= {
-            name: value for name, value in comment.items() if name.startswith("tag_hint_") and isinstance(value, int)
+            name: value
+            for name, value in comment.items()
+            if name.startswith("tag_hint_") and isinstance(value, int) and value is not False
         }
         extra |= {"upscale": comment["upscale"]} if isinstance(comment.get("upscale"), dict) else {}
         for name, hint in (("qualityPresetId", "tag_hint_qt"), ("ucPresetId", "tag_hint_uc_preset")):
