@@ -20,9 +20,9 @@ from nai_proto.emulator.images.answering import Picture
 from nai_proto.http import Head, Host
 from nai_proto.tier import Tier
 from tests.image_support import png
+from tests.image_tools_support import B64, SOURCE, V5, V45, VECTORS, balance, drawing, opened, run
 from tests.support import an_emulator, switched
 from tests.test_emulator import asked, refused
-from tests.test_emulator_image_tools import B64, SOURCE, V5, V45, VECTORS, balance, drawing, opened, run
 
 OF_THE_SERVICE = {
     "Title": "AI generated image",

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Final
 
 from ...codecs.pixels import Pixels
 from ...codecs.png import header
 from ...errors import NaiError
 from ...image.sources import image_type, png_size
+from ...limits import Limits
 from ..asked import Asked
 from ..chance import Chance
 from .bodies import Body, invalid, read_body
 from .drawing import landscape
 from .raster import CELL, enlarged
-from .sources import picture_size, pixels_of
+from .retouching import together
+from .sources import grey_of, picture_size, pixels_of
 
 __all__ = ["Source", "opened", "received", "source_of"]
+
+_MOST: Final = Limits().pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ def source_of(body: Body, value: object, name: str) -> Source:
 
 
 def opened(source: Source) -> Pixels:
-    """Its pixels; of a JPEG, a WebP or a PNG in few colours, which are not read here, others in their place.
+    """Its pixels; of a JPEG, a WebP or a PNG with a palette, which are not read here, others in their place.
 
     For use in a `Compute`.
 
@@ -71,7 +76,10 @@ def opened(source: Source) -> Pixels:
     pixels = pixels_of(source.data)
     if pixels is not None:
         return pixels
-    if _readable(source.data):
+    grey = grey_of(source.data)
+    if grey is not None:
+        return together(grey)
+    if _readable(source.data) or source.width * source.height > _MOST:
         raise invalid("image is damaged, or too large")
     return _instead(source)
 
@@ -92,4 +100,4 @@ def _readable(data: bytes) -> bool:
         head = header(data)
     except NaiError:
         return True
-    return (head.depth, head.interlaced) == (8, False) and head.colour in (2, 6)
+    return (head.depth, head.interlaced) == (8, False) and head.colour in (0, 2, 6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
+from functools import partial
 from io import BytesIO
 from typing import Any
 
@@ -50,7 +51,7 @@ def _drawing(novel: Any) -> None:
                 assert (image.size, image.format) == ((128, 64), form.upper())
     for model in ("nai-diffusion-4-curated", "nai-diffusion-3-furry"):
         with check(f"images: {model}, which only this client knows, is refused with 400"):
-            error = raised(InvalidRequestError, lambda m=model: novel.image.generate(_asked(model=m)))
+            error = raised(InvalidRequestError, partial(novel.image.generate, _asked(model=model)))
             assert f"Validation error: model {model} doesn't exist" in str(error)
     with check("images: the same seed draws the same, in both formats"):
         first, second, other = (
