@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nai_proto.emulator import Account
-from tests.cli_images import PROMPT, SMALL, anlas_of, facts_of, nai, paint, painting, size_of, told
+from tests.cli_images import PROMPT, SMALL, anlas_of, facts_of, nai, paint, painting, told
 
 
 @pytest.fixture
@@ -110,14 +110,12 @@ def test_a_picture_is_drawn_again_as_it_says(owner: Account, model: str) -> None
     (first,) = facts_of("--model", model, "--negative", "fog")["files"]
     done = nai("image", "--rebuild", first, "-o", "again.png")
     assert (done.exit_code, done.stderr) == (0, "")
-    assert size_of("again.png") == (64, 128)
-    before, after = (told(name) for name in (first, "again.png"))
-    assert {**after, "signed_hash": ""} == {**before, "signed_hash": ""}
+    assert Path("again.png").read_bytes() == Path(first).read_bytes()
     done = nai("image", "--rebuild", first, "--steps", "3", "--seed", "9", "-o", "other.png")
     assert done.exit_code == 0
     after = told("other.png")
     assert (after["steps"], after["seed"]) == (3, 9)
-    assert after["prompt"] == before["prompt"]
+    assert after["prompt"] == told(first)["prompt"]
 
 
 def test_what_a_picture_does_not_have_must_be_given(owner: Account) -> None:
