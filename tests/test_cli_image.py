@@ -90,6 +90,10 @@ def test_the_format_is_said_or_that_of_the_name(owner: Account, arguments: tuple
     assert Path(name).read_bytes()[8:12] == b"WEBP"
 
 
+def test_a_name_of_another_kind_of_picture_is_put_right(owner: Account) -> None:
+    assert facts_of("-o", "sea.jpg")["files"] == ["sea.png"]
+
+
 @pytest.mark.parametrize("model", ["V4.5 Full", "V5 Curated"])
 def test_previews_are_files_beside_the_picture(owner: Account, model: str) -> None:
     facts = facts_of("--previews", "--steps", 4, "--model", model)
@@ -106,6 +110,8 @@ def test_the_bar_follows_the_steps_of_each_picture(owner: Account, monkeypatch: 
     class Watching:
         def step(self, what: str, done: int, total: int) -> None:
             seen.append((what, done, total))
+
+        def begun(self) -> None: ...
 
     monkeypatch.setattr("nai_transports.cli.drawing.watched", lambda _: nullcontext(Watching()))
     facts_of("--steps", 3)
@@ -225,6 +231,8 @@ def test_where_nobody_can_be_asked_nothing_is_paid(owner: Account) -> None:
         ((PROMPT, "--image", "a.png", "--mask", "a.png", "--box", "0,0,1,1"), "give one of them"),
         ((PROMPT, "--image", "a.png", "--box", "0,0,1"), "--box is LEFT,TOP,RIGHT,BOTTOM"),
         ((PROMPT, "--image", "a.png", "--enhance", "-1"), "--enhance is how many times"),
+        ((PROMPT, "--image", "a.png", "--enhance", "2", "--size", "64x64"), "give one of them"),
+        ((PROMPT, "--rebuild", "a.png", "--preset", "mine"), "give one of them"),
         ((PROMPT, "--image", "nowhere.png"), "nowhere.png cannot be read"),
         ((PROMPT, "--image", "text"), "text: neither PNG nor WebP nor JPEG"),
         ((PROMPT, "--image", "torn.png"), "torn.png: "),
@@ -244,6 +252,7 @@ def test_where_nobody_can_be_asked_nothing_is_paid(owner: Account) -> None:
 def test_a_mistake_is_one_line_and_nothing_is_paid(owner: Account, arguments: tuple[str, ...], about: str) -> None:
     paint("a.png", 64, 64)
     Path("text").write_text("no picture")
+    Path("mine").write_bytes(ImagePreset("nai-diffusion-3").dumps())
     Path("torn.png").write_bytes(Path("a.png").read_bytes()[:60])
     there, before = listing(), anlas_of(owner)
     done = nai("image", *arguments, "--yes")

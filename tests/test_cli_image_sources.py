@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from nai_proto.codecs.picture import Metadata, read_metadata, with_metadata
 from nai_proto.emulator import Account
 from tests.cli_images import PROMPT, SMALL, anlas_of, facts_of, nai, paint, painting, told
 
@@ -96,6 +97,15 @@ def test_vibe_files_are_taken_as_they_are(owner: Account) -> None:
     assert "1 × vibe to encode at 2" in with_another.stderr
 
 
+def test_vibes_that_cannot_be_kept_are_not_paid_for(owner: Account, tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("no directory")
+    before = anlas_of(owner)
+    done = nai("image", PROMPT, *SMALL, "--model", "V4.5 Full", "--vibe", paint("sea.png", 64, 64), "--yes")
+    assert done.exit_code == 1
+    assert "vibes cannot be kept in" in done.stderr
+    assert anlas_of(owner) == before
+
+
 def test_v3_takes_vibes_raw(owner: Account) -> None:
     facts = facts_of("--model", "Anime V3", "--vibe", paint("sea.png", 64, 96))
     assert facts["anlas"] == 0
@@ -116,6 +126,27 @@ def test_a_picture_is_drawn_again_as_it_says(owner: Account, model: str) -> None
     after = told("other.png")
     assert (after["steps"], after["seed"]) == (3, 9)
     assert after["prompt"] == told(first)["prompt"]
+
+
+def test_a_picture_is_enhanced_with_what_it_was_asked_for_with(owner: Account) -> None:
+    (first,) = facts_of("--model", "V4.5 Full")["files"]
+    done = nai("image", "--rebuild", first, "--image", first, "--enhance", "2", "--strength", "0.4", "--json")
+    assert (done.exit_code, done.stderr) == (0, "")
+    facts = json.loads(done.stdout)
+    assert (facts["width"], facts["height"]) == (128, 256)
+    said = told(facts["files"][0])
+    assert (said["prompt"], said["strength"]) == (told(first)["prompt"], 0.4)
+
+
+def test_a_picture_of_a_model_that_is_not_known_needs_one(owner: Account) -> None:
+    (first,) = facts_of("--model", "V4.5 Full")["files"]
+    metadata = read_metadata(Path(first).read_bytes())
+    assert metadata is not None
+    unknown = Metadata({**metadata.texts, "Source": "NovelAI Diffusion V9 00000000"})
+    Path(first).write_bytes(with_metadata(Path(first).read_bytes(), unknown))
+    done = nai("image", "--rebuild", first)
+    assert done.stderr == f"nai image: {first} names no model that is known; give --model as well\n"
+    assert nai("image", "--rebuild", first, "--model", "V4.5 Full").exit_code == 0
 
 
 def test_what_a_picture_does_not_have_must_be_given(owner: Account) -> None:

@@ -77,6 +77,12 @@ def test_voices_are_names_seeds_and_numbers(arguments: tuple[str, ...], voice: A
 
 
 @pytest.mark.usefixtures("owner")
+def test_a_name_says_what_it_is_to_be() -> None:
+    assert speak(TEXT, "-o", "lamp.webm").exit_code == 0
+    assert Path("lamp.webm").read_bytes() == webm(SECONDS)
+
+
+@pytest.mark.usefixtures("owner")
 def test_it_goes_to_stdout_and_comes_from_stdin() -> None:
     done = speak("-", "-o", "-", stdin=TEXT + "\n")
     assert (done.exit_code, done.stderr) == (0, "")

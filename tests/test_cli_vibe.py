@@ -97,6 +97,18 @@ def test_a_vibe_file_is_shown(owner: Account) -> None:
         assert text in shown
 
 
+def test_whatever_a_file_says_it_is_shown_safely(owner: Account) -> None:
+    made = Vibe.of_image(PICTURE, created_at=0)
+    odd = {**made.document, "name": "\x1b]0;\ud800", "createdAt": float("inf"), "encodings": {"\x1b": {}}}
+    Path("odd.naiv4vibe").write_text(json.dumps(odd).replace("Infinity", "1e999"))
+    shown = nai("vibe", "odd.naiv4vibe")
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert "\x1b" not in shown.stdout
+    (facts,) = json.loads(nai("vibe", "odd.naiv4vibe", "--json").stdout)["vibes"]
+    assert (facts["name"], facts["encodings"]) == ("\x1b]0;\ud800", {"\x1b": []})
+    assert "created_at" not in facts
+
+
 @pytest.mark.parametrize(
     ("arguments", "about"),
     [
@@ -106,6 +118,7 @@ def test_a_vibe_file_is_shown(owner: Account) -> None:
         (("sea.png", "--model", "xyz"), "is not known"),
         (("alone", "--strength", "0.3"), "are for encoding, which needs --model"),
         (("alone", "--model", "V4.5 Full"), "has no encoding for this, and no picture"),
+        (("torn",), "torn: vibe: base64 with padding was expected"),
         (("two", "--model", "V4.5 Full"), "two has 2 vibes, and one at a time is encoded"),
         (("sea.png", "-o", "text"), "text is there already"),
     ],
@@ -115,6 +128,7 @@ def test_a_mistake_is_one_line_and_nothing_is_paid(owner: Account, arguments: tu
     Path("alone").write_bytes(write_vibe_file(alone))
     Path("two").write_bytes(write_vibe_file(VibeBundle((alone, alone))))
     Path("text").write_text("no vibe")
+    Path("torn").write_bytes(write_vibe_file(Vibe({**Vibe.of_image(PICTURE, created_at=0).document, "image": "A"})))
     there, before = listing(), anlas_of(owner)
     done = nai("vibe", *arguments, "--yes")
     assert (done.exit_code, done.stdout) == (1, "")

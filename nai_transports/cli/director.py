@@ -26,7 +26,7 @@ from .failing import one_line
 from .opening import watched
 from .paying import MaxAnlas, Purse, Yes
 from .pictures import picture, size_of, source
-from .saving import Output, Overwrite, place, save
+from .saving import Output, Overwrite, fitting, place, save
 from .showing import Json, show
 
 __all__ = ["director", "upscale"]
@@ -38,7 +38,7 @@ _File = Annotated[Path, typer.Argument(help="A picture: PNG, WebP or JPEG.", sho
 
 
 def director(
-    tool: Annotated[str, typer.Argument(metavar="|".join(DirectorTool), help="What to do.", show_default=False)],
+    tool: Annotated[str, typer.Argument(help=f"What to do: {', '.join(DirectorTool)}.", show_default=False)],
     file: _File,
     emotion: Annotated[
         str | None, typer.Option(help=f"For emotion, which needs it: {', '.join(Emotion)}.", show_default=False)
@@ -117,8 +117,11 @@ def _paths(output: Path | None, name: str, parts: Sequence[str], *, overwrite: b
 
 def _written(images: Sequence[Image], paths: Sequence[Path], *, overwrite: bool) -> list[Path]:
     """The files; what is more than was expected goes beside the last."""
-    more = [paths[-1]] * (len(images) - len(paths))
-    return [save(path, each.data, overwrite=overwrite) for path, each in zip([*paths, *more], images, strict=False)]
+    all_paths = [*paths, *[paths[-1]] * (len(images) - len(paths))]
+    return [
+        save(fitting(path, each.format), each.data, overwrite=overwrite)
+        for path, each in zip(all_paths, images, strict=False)
+    ]
 
 
 def _show(written: Sequence[Path], price: Price, as_json: bool) -> None:

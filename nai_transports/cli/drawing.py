@@ -11,11 +11,9 @@ from nai_proto.image import Drawing, Drawn, Image, ImageRequest, Step
 
 from ..httpx import Client
 from .opening import Watched, watched
-from .saving import save
+from .saving import fitting, save
 
 __all__ = ["Easel"]
-
-_SUFFIXES: Final = {"jpeg": ".jpg", "png": ".png", "webp": ".webp"}
 
 
 class Easel:
@@ -61,6 +59,7 @@ class Easel:
     def _event(self, event: Drawn, progress: Watched) -> None:
         steps = self._request.parameters.get("steps")
         total = steps if isinstance(steps, int) else 0
+        progress.begun()
         what = "steps" if len(self._paths) == 1 else f"picture {event.sample + 1} of {len(self._paths)}"
         if isinstance(event, Image):
             progress.step(what, total, total)
@@ -77,10 +76,7 @@ class Easel:
 
     def _keep(self, image: Image) -> None:
         if image.sample not in self._done:
-            path = self._path(image.sample)
-            suffix = _SUFFIXES.get(image.format or "", path.suffix)
-            if path.suffix.lower() in _SUFFIXES.values() and path.suffix.lower() != suffix:
-                path = path.with_suffix(suffix)  # it came in another form than was asked for
+            path = fitting(self._path(image.sample), image.format)
             self._done[image.sample] = save(path, image.data, overwrite=self._overwrite), image
 
     def _path(self, sample: int) -> Path:

@@ -60,33 +60,36 @@ def image(
     character: Annotated[
         _Many,
         typer.Option(
-            metavar="TEXT",
-            help="A character: PROMPT[;;NEGATIVE][@PLACE], the place A1 to E5, or X,Y from 0 to 1. May be given more than "
-            "once, as the next five.",
+            metavar="PROMPT[;;NEGATIVE][@PLACE]",
+            help="A character, for V4 and later; the place is A1 to E5, or X,Y from 0 to 1. May be given more than once.",
         ),
     ] = None,
     vibe: Annotated[
         _Many,
         typer.Option(
             metavar="FILE[=STRENGTH[,INFORMATION]]",
-            help="A picture whose mood is taken over, or a vibe file. What it is encoded into is kept, since that costs.",
+            help="A picture whose mood is taken over, or a vibe file, for V3 to V4.5. What it is encoded into is kept, "
+            "since that costs. Likewise.",
         ),
     ] = None,
     reference: Annotated[
         _Many,
         typer.Option(
             metavar="FILE[=KIND][=STRENGTH[,FIDELITY]]",
-            help="A picture to take a character, a style, or character&style from, precisely.",
+            help="A picture to take a character, a style, or character&style from, precisely, for V4.5. Likewise.",
         ),
     ] = None,
     box: Annotated[
-        _Many, typer.Option(metavar="LEFT,TOP,RIGHT,BOTTOM", help="Draw this part of --image anew, instead of --mask.")
+        _Many,
+        typer.Option(
+            metavar="LEFT,TOP,RIGHT,BOTTOM", help="A part of --image that is drawn anew, instead of --mask. Likewise."
+        ),
     ] = None,
     image: Annotated[Path | None, typer.Option(help="A picture to begin with.", show_default=False)] = None,
     strength: Annotated[float | None, typer.Option(help="How much of it is drawn anew.")] = None,
     noise: Annotated[float | None, typer.Option(help="How much is added to it.")] = None,
     mask: Annotated[
-        Path | None, typer.Option(help="A picture that is white where --image is drawn anew.", show_default=False)
+        Path | None, typer.Option(help="A picture that is white where --image is to be drawn anew.", show_default=False)
     ] = None,
     inpaint_strength: Annotated[
         float | None, typer.Option(help="How much of that part, from 0 to 1, for V4 and later.", show_default=False)

@@ -24,6 +24,7 @@ from nai_proto.image import (
     image_request,
 )
 from nai_proto.image.parameters import Options
+from nai_proto.image.sourcing import drawn_by
 
 from .. import files
 from ..httpx import Client
@@ -31,7 +32,7 @@ from .drawing import Easel
 from .paying import Purse
 from .pictures import mask_for, naming, picture, size_of, source
 from .saving import named, place
-from .vibes import Wanted, encode, missing, told
+from .vibes import Wanted, encoded, missing, told
 
 __all__ = ["Order", "add_picture", "again"]
 
@@ -63,9 +64,11 @@ def again(path: Path, prompt: str | None, options: Options, later: Collection[st
         raise LocalProtocolError("--preset and --rebuild are two ways to say the same: give one of them")
     with naming(path):
         metadata = read_metadata(files.read(path))
-        recipe = None if metadata is None else Recipe.of(metadata, model=options.get("model"))
-    if recipe is None:
-        raise LocalProtocolError(f"{path} does not say how it was made")
+        if metadata is None:
+            raise LocalProtocolError(f"{path} does not say how it was made")
+        if "model" not in options and drawn_by(metadata.source, metadata.parameters()) is None:
+            raise LocalProtocolError(f"{path} names no model that is known; give --model as well")
+        recipe = Recipe.of(metadata, model=options.get("model"))
     known = {*options, *later, *(_SIZES if "size" in options else ()), *(["prompt"] if prompt is not None else [])}
     if "mask" not in recipe.missing:
         known.add("inpaint_img2img_strength")  # of pictures that were drawn within another, and in no other's metadata
@@ -97,8 +100,7 @@ def add_picture(
     if mask is not None and boxes:
         raise LocalProtocolError("--mask and --box are two ways to say the same: give one of them")
     data = picture(image)
-    size = _size(options, size_of(data), 1 if factor is None else factor)
-    options["size"] = size
+    size = options["size"] = _size(options, size_of(data), factor)
     with naming(image):
         options["image"] = source(data, size)
     if mask is not None:
@@ -108,13 +110,17 @@ def add_picture(
         options["mask"] = box_mask(*size, boxes)
 
 
-def _size(options: Options, own: tuple[int, int], factor: float) -> tuple[int, int]:
-    """The size that is asked for, or that of the picture so many times, to the nearest 64 pixels."""
+def _size(options: Options, own: tuple[int, int], factor: float | None) -> tuple[int, int]:
+    """The picture's own size so many times, if that is said; else what is asked for; else its own: to the nearest 64."""
     size = options.get("size")
-    if size is not None:
-        return size.value if isinstance(size, ImageResolution) else size
-    if "width" in options and "height" in options:
-        return options["width"], options["height"]
+    if factor is None:
+        if size is not None:
+            return size.value if isinstance(size, ImageResolution) else size
+        if "width" in options and "height" in options:
+            return options["width"], options["height"]
+        factor = 1
+    elif size is not None:
+        raise LocalProtocolError("--enhance and --size are two ways to say the same: give one of them")
     if not 0 < factor < 100:
         raise LocalProtocolError(f"--enhance is how many times as wide and high, not {factor!r}")
     width, height = (max(64, round(side * factor / 64) * 64) for side in own)
@@ -148,8 +154,7 @@ class Order:
         encoding = encoding_price(len(new)).items if new else ()
         price = Price((*self._request.price(purse.allowance).items, *encoding))
         purse.agree(price)
-        for each in new:
-            encode(client, each, self._model)
+        self._vibes = encoded(client, self._vibes, self._model)
         self._requested()
         easel = Easel(self._request, paths, overwrite=overwrite, previews=self._previews)
         drawing: Drawing[Drawn, tuple[Image, ...]]

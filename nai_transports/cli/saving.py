@@ -15,7 +15,7 @@ from nai_proto.library.file_names import safe_name
 
 from .. import files
 
-__all__ = ["STDOUT", "Output", "Overwrite", "named", "place", "save"]
+__all__ = ["STDOUT", "Output", "Overwrite", "fitting", "named", "place", "save"]
 
 Output: TypeAlias = Annotated[
     Path | None, typer.Option("--output", "-o", help="The file to write, or a directory for it.", show_default=False)
@@ -24,6 +24,7 @@ Overwrite: TypeAlias = Annotated[bool, typer.Option("--overwrite", help="Replace
 
 STDOUT: Final = Path("-")
 """What stands for stdout."""
+_SUFFIXES: Final = {"jpeg": ".jpg", "png": ".png", "webp": ".webp"}
 _MOST: Final = 48
 """Bytes of what is said in a name."""
 
@@ -58,6 +59,12 @@ def place(output: Path | None, name: str, *, overwrite: bool) -> Path:
     if given and os.path.lexists(path):
         raise LocalProtocolError(f"{path} is there already (--overwrite replaces it)")
     return _unused(path)
+
+
+def fitting(path: Path, kind: str | None) -> Path:
+    """The path; if its suffix is that of another kind of picture than this, with the right one."""
+    suffix = _SUFFIXES.get(kind or "", path.suffix)
+    return path.with_suffix(suffix) if path.suffix.lower() in {*_SUFFIXES.values()} - {suffix} else path
 
 
 def save(path: Path, data: bytes, *, overwrite: bool) -> Path:

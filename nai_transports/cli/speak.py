@@ -32,7 +32,9 @@ def speak(
         ),
     ] = None,
     version: Annotated[str, typer.Option(metavar="v1|v2", help="Of the voices.")] = "v2",
-    opus: Annotated[bool, typer.Option("--opus", help="Opus in WebM instead of MP3.")] = False,
+    opus: Annotated[
+        bool, typer.Option("--opus", help="Opus in WebM instead of MP3, which a name that ends in .webm says as well.")
+    ] = False,
     output: Output = None,
     overwrite: Overwrite = False,
     email: Email = None,
@@ -44,6 +46,7 @@ def speak(
     with one_line("speak"):
         if output == STDOUT and as_json:
             raise LocalProtocolError("stdout cannot take both the sound and --json: name a file")
+        opus = opus or (output is not None and output.suffix.lower() == ".webm")
         chosen, kind = _voice(voice, version)
         said = given(text)
         flow = voices.speak(said, chosen, version=kind, opus=opus)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from nai_proto.codecs.box import write_json
 from nai_proto.codecs.vibes import Vibe, write_vibe_file
 from nai_proto.errors import LocalProtocolError
 from nai_proto.image import ImageModel, Price, encoding_price
@@ -21,7 +22,7 @@ from .opening import watched
 from .paying import MaxAnlas, Purse, Yes
 from .saving import Output, Overwrite, place, save
 from .showing import Json, show
-from .vibes import Wanted, encode, read, single
+from .vibes import Wanted, encoded, missing, read, single
 
 __all__ = ["vibe"]
 
@@ -64,14 +65,13 @@ def vibe(
                 raise LocalProtocolError(f"{chosen.id} takes no encoded vibes: V4 and V4.5 do")
             wanted = single(file, found[0], strength, information)
             path = place(output, f"{file.stem}.naiv4vibe", overwrite=overwrite)
-            price = Price(())
-            if (encoding := wanted.encoding(chosen)) is None:
-                price = encoding_price()
+            price = Price(encoding_price().items if missing([wanted], chosen) else ())
+            if not price.free:
                 with Client(signed_in(url, email, unsafe_password)) as client:
                     Purse(client, yes=yes, max_anlas=max_anlas).agree(price)
                     with watched("encoding"):
-                        encoding = encode(client, wanted, chosen)
-            path = save(path, write_vibe_file(_encoded(wanted, chosen, encoding)), overwrite=overwrite)
+                        (wanted,) = encoded(client, [wanted], chosen)
+            path = save(path, write_vibe_file(_meant(wanted, chosen)), overwrite=overwrite)
             facts = {
                 "file": str(path),
                 "model": chosen.id,
@@ -79,13 +79,17 @@ def vibe(
                 "strength": wanted.strength,
                 "anlas": price.anlas,
             }
-    show(facts, as_json)
+        document = write_json(facts)
+    if as_json:
+        typer.echo(document)
+    else:
+        show(facts, as_json=False)
 
 
-def _encoded(wanted: Wanted, model: ImageModel, encoding: bytes) -> Vibe:
-    """The file with this encoding, and with what it is meant for."""
-    vibe = wanted.vibe
-    if vibe.encoding(model.vibe_key, wanted.extracted) is None:
+def _meant(wanted: Wanted, model: ImageModel) -> Vibe:
+    """The vibe with its encoding, be it one that was kept, and with what it is meant for."""
+    vibe, encoding = wanted.vibe, wanted.encoding(model)
+    if encoding is not None and vibe.encoding(model.vibe_key, wanted.extracted) is None:
         vibe = vibe.with_encoding(model.vibe_key, wanted.extracted, encoding)
     meant = {"model": model.id, "information_extracted": wanted.extracted, "strength": wanted.strength}
     return Vibe({**vibe.document, "importInfo": meant})

@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +25,7 @@ from ..httpx import Client
 from .image_options import weighed
 from .pictures import naming, picture, vibe_for_v3
 
-__all__ = ["Wanted", "encode", "missing", "read", "single", "told", "wanted"]
+__all__ = ["Wanted", "encoded", "missing", "read", "single", "told", "wanted"]
 
 _STRENGTH: Final = 0.6
 _INFORMATION: Final = 1.0
@@ -36,8 +36,8 @@ _LATER: Final = b"to be encoded"
 class Wanted:
     """A vibe, and how it is to act."""
 
-    name: str
-    "For messages."
+    path: Path
+    "Of its file, for messages."
     vibe: Vibe
     strength: float
     information: float | None
@@ -45,7 +45,8 @@ class Wanted:
 
     def encoding(self, model: ImageModel) -> bytes | None:
         """What was made of it for a model: by the file, or as it is kept."""
-        own = self.vibe.encoding(model.vibe_key, self.information)
+        with naming(self.path):
+            own = self.vibe.encoding(model.vibe_key, self.information)
         kept = _kept(self.vibe) if own is None else None
         return own if kept is None else kept.encoding(model.vibe_key, self.extracted)
 
@@ -60,12 +61,10 @@ class Wanted:
 
         Raises:
             LocalProtocolError: it is nothing but an encoding.
-            RemoteProtocolError: its file is damaged.
         """
-        found = self.vibe.image
-        if found is None:
-            raise LocalProtocolError(f"{self.name} has no encoding for this, and no picture that one could be made of")
-        return found
+        if self.vibe.image is None:
+            raise LocalProtocolError(f"{self.path} has no encoding for this, and no picture that one could be made of")
+        return self.vibe.image
 
 
 def read(path: Path) -> list[Vibe]:
@@ -80,7 +79,10 @@ def read(path: Path) -> list[Vibe]:
         return [_made(picture(path))]
     with naming(path):
         found = read_vibe_file(data)
-    return list(found.vibes) if isinstance(found, VibeBundle) else [found]
+        vibes = found.vibes if isinstance(found, VibeBundle) else (found,)
+        for vibe in vibes:
+            _ = vibe.image  # raises where it is damaged
+    return list(vibes)
 
 
 def wanted(written: Sequence[str]) -> list[Wanted]:
@@ -99,7 +101,7 @@ def single(path: Path, vibe: Vibe, strength: float | None, information: float | 
         strength = _STRENGTH if vibe.strength is None else vibe.strength
     if information is None:
         information = vibe.information_extracted
-    return Wanted(str(path), vibe, strength, information)
+    return Wanted(path, vibe, strength, information)
 
 
 def told(vibes: Sequence[Wanted], model: ImageModel) -> Sequence[image.Vibe] | Sequence[image.EncodedVibe]:
@@ -120,24 +122,35 @@ def missing(vibes: Sequence[Wanted], model: ImageModel) -> list[Wanted]:
     """
     if model.family.vibes != "encoded":
         return []
-    found = {(each.vibe.id, each.extracted): each for each in vibes if each.encoding(model) is None and each.picture}
+    found = {(each.picture, each.extracted): each for each in vibes if each.encoding(model) is None}
     return list(found.values())
 
 
-def encode(client: Client, wanted: Wanted, model: ImageModel) -> bytes:
-    """Has it encoded, which costs, and keeps that at once.
+def encoded(client: Client, vibes: Sequence[Wanted], model: ImageModel) -> list[Wanted]:
+    """All of them, encoded for a model; it costs what `missing` says. What comes is kept at once.
 
     Raises:
-        NaiError: that failed.
+        LocalProtocolError: it cannot be kept; that is found out beforehand.
+        NaiError: encoding failed.
     """
-    information = wanted.extracted
-    made = client.run(image.encode_vibe(wanted.picture, model, information_extracted=information))
-    kept = (_kept(wanted.vibe) or _made(wanted.picture)).with_encoding(model.vibe_key, information, made.encoding)
-    path = _path(kept)
-    with suppress(OSError):  # which `write` tells, too
-        path.parent.mkdir(parents=True, exist_ok=True)
-    files.write(path, write_vibe_file(kept))
-    return made.encoding
+    made: dict[tuple[bytes | None, float], bytes] = {}
+    for each in missing(vibes, model):
+        whole = _kept(each.vibe) or _made(each.picture)
+        path = _path(whole)
+        with suppress(OSError):  # which is told next
+            path.parent.mkdir(parents=True, exist_ok=True)
+        if not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
+            raise LocalProtocolError(f"vibes cannot be kept in {path.parent}, which takes no files")
+        asked = image.encode_vibe(each.picture, model, information_extracted=each.extracted)
+        encoding = made[each.picture, each.extracted] = client.run(asked).encoding
+        files.write(path, write_vibe_file(whole.with_encoding(model.vibe_key, each.extracted, encoding)))
+    return [_with(each, model, made.get((each.vibe.image, each.extracted))) for each in vibes]
+
+
+def _with(wanted: Wanted, model: ImageModel, encoding: bytes | None) -> Wanted:
+    if encoding is None:
+        return wanted
+    return replace(wanted, vibe=wanted.vibe.with_encoding(model.vibe_key, wanted.extracted, encoding))
 
 
 def _made(picture: bytes) -> Vibe:
