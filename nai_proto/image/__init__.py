@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from .suggestions import JapaneseTag, Tag, suggest_tags
     from .token_counts import TokenCount, count_tokens, token_limit
     from .tools import Annotator, DirectorTool, Emotion, annotate, augment, classify, encode_vibe, upscale
+    from .vibes import MemoryVibes, VibeCache, VibeSource, vibe, vibe_of, vibes_of
 else:
     from ..lazy import finder
 
@@ -73,6 +74,7 @@ else:
         "suggestions": "JapaneseTag Tag suggest_tags",
         "token_counts": "TokenCount count_tokens token_limit",
         "tools": "Annotator DirectorTool Emotion annotate augment classify encode_vibe upscale",
+        "vibes": "MemoryVibes VibeCache VibeSource vibe vibe_of vibes_of",
     }
 
     __getattr__ = finder(__name__, _HOMES)
@@ -106,6 +108,7 @@ __all__ = [
     "ImageResolution",
     "ImageSampler",
     "JapaneseTag",
+    "MemoryVibes",
     "NoiseSchedule",
     "Options",
     "Parameters",
@@ -120,6 +123,8 @@ __all__ = [
     "TokenCount",
     "UCPreset",
     "Vibe",
+    "VibeCache",
+    "VibeSource",
     "affordable",
     "annotate",
     "augment",
@@ -145,6 +150,9 @@ __all__ = [
     "tool_price",
     "upscale",
     "upscale_price",
+    "vibe",
+    "vibe_of",
+    "vibes_of",
     "with_quality_tags",
     "with_uc_preset",
 ]

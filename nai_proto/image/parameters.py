@@ -85,7 +85,7 @@ class Options(Parameters, total=False):
     "V4 and later."
     as_typed: bool
     "Leave ``1girl`` in a character's prompt; else it is sent as ``girl``, as the website does (image §5.4)."
-    vibes: Sequence[Vibe] | Sequence[EncodedVibe]
+    vibes: Sequence[Vibe | EncodedVibe]
     "Raw for V3, encoded for V4 and V4.5."
     references: Sequence[Reference]
     "V4.5."
