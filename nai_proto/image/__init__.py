@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .features import Character, ControlNet, EncodedVibe, Position, Reference, Vibe
     from .generation import Drawing, generate, generate_stream
     from .generations import FAMILIES, Family, Generation
-    from .masks import box_mask
+    from .masks import align_mask, box_mask
     from .models import MODELS, Facts, ImageModel
     from .parameters import Options, Parameters
     from .paying import affordable, parameters_price
@@ -59,7 +59,7 @@ else:
         "features": "Character ControlNet EncodedVibe Position Reference Vibe",
         "generation": "Drawing generate generate_stream",
         "generations": "FAMILIES Family Generation",
-        "masks": "box_mask",
+        "masks": "align_mask box_mask",
         "models": "MODELS Facts ImageModel",
         "parameters": "Options Parameters",
         "paying": "affordable parameters_price",
@@ -126,6 +126,7 @@ __all__ = [
     "VibeCache",
     "VibeSource",
     "affordable",
+    "align_mask",
     "annotate",
     "augment",
     "box_mask",

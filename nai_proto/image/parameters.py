@@ -35,6 +35,7 @@ class Parameters(TypedDict, total=False):
     sm_dyn: bool
     "SMEA DYN, with ``sm``; V1 to V3."
     auto_smea: bool
+    "V1 to V3: SMEA where a picture is so large that the website would turn it on (image §5.5). Later ones are sent it."
     skip_cfg_above_sigma: float | None
     deliberate_euler_ancestral_bug: bool
     prefer_brownian: bool
