@@ -144,8 +144,8 @@ def test_img2img_wants_an_image_and_infill_a_mask_too() -> None:
 
 def test_a_mask_is_ignored_by_img2img() -> None:
     emulator, owner = an_emulator()
-    with_mask = drawn(emulator, owner, body(action="img2img", image=BASE64, mask=b64encode(png(8, 8)).decode()))
-    assert len(with_mask) == 1
+    plain, masked = body(action="img2img", image=BASE64), body(action="img2img", image=BASE64, mask=BASE64)
+    assert drawn(emulator, owner, plain) == drawn(emulator, owner, masked)
 
 
 @pytest.mark.parametrize("model", ["nai-diffusion-5-full", "nai-diffusion-4-full", "nai-diffusion-3"])
@@ -441,8 +441,8 @@ def test_what_is_charged_is_the_price(case: dict[str, Any], anlas: int, monkeypa
     def nothing(*_: object, **__: object) -> bytes:  # which is quicker than to draw
         return PNG
 
-    monkeypatch.setattr("nai_proto.emulator.images.service.png", nothing)
-    monkeypatch.setattr("nai_proto.emulator.images.service.drawn", nothing)
+    for name in ("written", "drawn", "previews"):
+        monkeypatch.setattr(f"nai_proto.emulator.images.sketch.{name}", nothing)
     emulator, owner = an_emulator()
     owner.profile.subscribe(Tier.OPUS if case["opus"] else Tier.SCROLL, 0)
     if case["usage_negative"]:

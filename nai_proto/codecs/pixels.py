@@ -1,4 +1,5 @@
-"""Pixels of 8-bit RGB and RGBA pictures, and grey masks, out of PNG files and into them, by the standard library alone.
+"""Pixels of 8-bit RGB and RGBA pictures, and grey masks, out of PNG and lossless WebP files and into them, by the standard
+library alone. How they stand in a WebP, `vp8l_reader` and `vp8l_writer` say; how in a PNG, this module.
 
 A row is filtered by what stands left of it, above, or both. Channels never mix, so each is undone on its own: whoever needs
 only alpha, as the stealth copy does, pays for one. Bytes are added many at once (`bytewise`); the two filters that look at
@@ -19,8 +20,9 @@ from ..limits import Limits
 from . import diagonals
 from .bytewise import added, subtracted, summed
 from .png import SIGNATURE, Header, chunk, chunks, header, with_text
+from .vp8l_reader import read_vp8l
 from .vp8l_writer import write_vp8l
-from .webp import webp_file, with_webp_text
+from .webp import Lossless, is_webp, lossless, webp_file, with_webp_text
 
 __all__ = ["Pixels", "Plane", "read_alpha", "read_grey", "read_pixels", "write_png", "write_webp"]
 
@@ -87,11 +89,14 @@ class Plane:
 
 
 def read_pixels(data: bytes, limits: Limits = Limits()) -> Pixels:
-    """The pixels of a PNG file.
+    """The pixels of a PNG or a lossless WebP.
 
     Raises:
-        RemoteProtocolError: it is not 8-bit RGB or RGBA without interlacing, or damaged; and what `chunks` raises.
+        RemoteProtocolError: it is damaged; a PNG that is interlaced, or neither RGB nor RGBA of 8 bits; a WebP that has losses,
+            or moves; and what `chunks` and `webp_chunks` raise.
     """
+    if is_webp(data):
+        return _from_webp(lossless(data, limits))
     head, raw = _raw(data, limits)
     channels = _CHANNELS[head.colour]
     if _by_diagonals(raw, 1 + head.width * channels):
@@ -103,7 +108,10 @@ def read_pixels(data: bytes, limits: Limits = Limits()) -> Pixels:
 
 
 def read_alpha(data: bytes, limits: Limits = Limits()) -> Plane | None:
-    """Alpha alone of a PNG file; None if it has none. Raises what `read_pixels` raises."""
+    """Alpha alone of a PNG or a lossless WebP; None if it has none. Raises what `read_pixels` raises."""
+    if is_webp(data):
+        found = lossless(data, limits)
+        return None if found is not None and not found.alpha else _from_webp(found).alpha
     if header(data, limits).colour == 2:
         return None
     head, raw = _raw(data, limits)
@@ -113,10 +121,12 @@ def read_alpha(data: bytes, limits: Limits = Limits()) -> Plane | None:
 
 
 def read_grey(data: bytes, limits: Limits = Limits()) -> Plane:
-    """A PNG in 8-bit grey; of one in RGB or RGBA the red, which is the grey if it has no colours.
-
-    Raises what `read_pixels` raises.
+    """How bright each pixel is: a PNG in 8-bit grey, or the red of what `read_pixels` reads, which is the grey if it has no
+    colours. Raises what that raises.
     """
+    if is_webp(data):
+        pixels = read_pixels(data, limits)
+        return Plane(pixels.width, pixels.height, pixels.data[:: pixels.channels])
     head, raw = _raw(data, limits, _CHANNELS)
     return Plane(head.width, head.height, _plane(head, raw, 0))
 
@@ -142,6 +152,16 @@ def write_webp(pixels: Pixels, texts: Mapping[str, str] | None = None) -> bytes:
     planes = [pixels.data[channel :: pixels.channels] for channel in range(pixels.channels)]
     file = webp_file([(b"VP8L", write_vp8l(pixels.width, pixels.height, planes))])
     return with_webp_text(file, texts, Limits(pixels=pixels.area)) if texts else file
+
+
+def _from_webp(found: Lossless | None) -> Pixels:
+    if found is None:
+        raise RemoteProtocolError("picture: a WebP with losses or that moves; only still ones without losses are read")
+    width, height, planes = read_vp8l(bytes(found.content))
+    out = bytearray(len(planes) * width * height)
+    for channel, plane in enumerate(planes):
+        out[channel :: len(planes)] = plane
+    return Pixels(width, height, bytes(out))
 
 
 def _raw(data: bytes, limits: Limits, colours: Container[int] = _COLOURS) -> tuple[Header, bytes]:

@@ -16,19 +16,14 @@ from typing import Final
 
 from ..errors import LocalProtocolError
 from .bytewise import subtracted
-from .huffman import code_lengths, codes, number, packed
+from .huffman import number, packed
+from .vp8l_codes import DISTANCES, GREENS, SAMPLES, write_code
 
 __all__ = ["write_vp8l"]
 
 _SIGNATURE: Final = b"\x2f"
 _LARGEST: Final = 1 << 14  # pixels of a side
-_LONGEST: Final = 15  # bits of a code
-_LONGEST_OF_LENGTHS: Final = 7
 _RUN: Final = re.compile(rb"\0{4,4096}")  # shorter is no gain, longer is no length
-_ZEROS: Final = re.compile(rb"\0{11,138}|\0{3,10}|.", re.DOTALL)
-_ORDER: Final = (17, 18, 0, 1, 2, 3, 4, 5, 16, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
-_LENGTHS: Final = 24  # symbols behind the 256 of green
-_DISTANCES: Final = 40
 _LEFT: Final = 1  # the symbol of the distance to the pixel before
 
 
@@ -62,10 +57,10 @@ def _image(planes: Sequence[bytes]) -> Iterator[str]:
     edges = zip([0, *(end for _, end in runs)], [*(start for start, _ in runs), len(planes[0])], strict=True)
     gaps = [slice(*edge) for edge in edges]
     kept = [b"".join([plane[gap] for gap in gaps]) for plane in planes]
-    greens = Counter(kept[0]) + Counter(256 + lengths[end - start][0] for start, end in runs)
-    head, green = _prefix_code(greens, 256 + _LENGTHS)
-    others = [_prefix_code(Counter(plane), 256) for plane in kept[1:]]
-    distance, _ = _prefix_code(Counter([_LEFT]), _DISTANCES)  # which is alone, so none is ever sent
+    greens = Counter(kept[0]) + Counter(SAMPLES + lengths[end - start][0] for start, end in runs)
+    head, green = write_code(greens, GREENS)
+    others = [write_code(Counter(plane), SAMPLES) for plane in kept[1:]]
+    distance, _ = write_code(Counter([_LEFT]), DISTANCES)  # which is alone, so none is ever sent
     yield from (
         "0",
         "0",
@@ -76,7 +71,7 @@ def _image(planes: Sequence[bytes]) -> Iterator[str]:
     tables = [green, *(table for _, table in others)]
     words = [map(table.__getitem__, plane) for table, plane in zip(tables, kept, strict=True)]
     pixels = map("".join, zip(*words, strict=True))
-    copies = {length: green[256 + symbol] + extra for length, (symbol, extra) in lengths.items()}
+    copies = {length: green[SAMPLES + symbol] + extra for length, (symbol, extra) in lengths.items()}
     at = 0
     for start, end in runs:
         yield from islice(pixels, start - at)
@@ -104,39 +99,10 @@ def _length(length: int) -> tuple[int, str]:
     return 2 * bits + 2 + half, number(length - 1 - (2 + half << bits), bits)
 
 
-def _prefix_code(counts: Counter[int], size: int) -> tuple[str, list[str]]:
-    """A code as it stands before the image, and every symbol's word in it."""
-    used = sorted(counts) or [0]
-    if len(used) <= 2 and used[-1] < 256:
-        first = "0" + number(used[0], 1) if used[0] < 2 else "1" + number(used[0], 8)
-        lengths = bytes(symbol in used for symbol in range(size))
-        return "1" + number(len(used) - 1, 1) + first + "".join(number(symbol, 8) for symbol in used[1:]), codes(
-            lengths
-        )
-    lengths = code_lengths([counts[symbol] for symbol in range(size)], _LONGEST)
-    return "0" + _lengths(lengths), codes(lengths)
-
-
-def _lengths(lengths: bytes) -> str:
-    """Lengths of codes, sent by a code of their own that has symbols for many zeros."""
-    tokens = [_token(found[0]) for found in _ZEROS.finditer(lengths)]
-    counts = Counter(symbol for symbol, _ in tokens)
-    inner = code_lengths([counts[symbol] for symbol in range(len(_ORDER))], _LONGEST_OF_LENGTHS)
-    words = codes(inner)
-    head = number(len(_ORDER) - 4, 4) + "".join(number(inner[symbol], 3) for symbol in _ORDER)
-    return head + "0" + "".join(words[symbol] + extra for symbol, extra in tokens)
-
-
-def _token(lengths: bytes) -> tuple[int, str]:
-    if len(lengths) == 1:
-        return lengths[0], ""
-    return (17, number(len(lengths) - 3, 3)) if len(lengths) <= 10 else (18, number(len(lengths) - 11, 7))
-
-
 # A transform (1) by predictors (00) that are one for blocks of 512 × 512 (111), and all number 2, the pixel above: that
 # image has no cache, five codes of one symbol each, and so no bits. No other transform follows (0).
 _PREDICTED_FROM_ABOVE: Final = (
     *("1", "00", "111", "0"),
-    *(_prefix_code(Counter([symbol]), 256)[0] for symbol in (2, 0, 0, 0, 0)),
+    *(write_code(Counter([symbol]), SAMPLES)[0] for symbol in (2, 0, 0, 0, 0)),
     "0",
 )

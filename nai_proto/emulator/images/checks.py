@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ...errors import LocalProtocolError
 from ...image.choices import ImageGenerationType, ImageSampler
@@ -66,6 +66,8 @@ def understood(body: Body, images: Brought, seed: int) -> Task:
     _check_references(images, model)
     if _fails(wish, images, model):
         raise Refused(500, "Internal Server Error")
+    if action is not ImageGenerationType.INPAINTING:  # elsewhere it is ignored (image §3.3)
+        images = replace(images, mask=None)
     return Task(model, action, prompt, wish, images)
 
 

@@ -1,23 +1,24 @@
 """What the emulator draws: a landscape of a sky, something round in it, and hills, in cells of 8 × 8 pixels (image §12).
 
-Colours and shapes come from chance alone, and chance from all that a request says, its images included: equal requests are
-equal pictures. A sample is what the request for it alone would give.
+Colours and shapes come from chance alone, and chance from what the picture says of itself and from the images that it is
+made of. So equal requests are equal pictures, a request that is rebuilt from a picture gives it again, and a sample is what
+the request for it alone would give.
 """
 
 from __future__ import annotations
 
+import json
 from colorsys import hsv_to_rgb
 from hashlib import blake2b, shake_128
 from math import sin, tau
 from typing import Final
-
-import msgspec
 
 from ...codecs.jpeg import write_jpeg
 from ...codecs.pixels import Pixels
 from ...image.choices import ImageGenerationType
 from ..chance import Chance
 from .checks import Task
+from .comment import comment
 from .raster import CELL, as_mask, enlarged, merged, mixed, sampled
 from .sources import grey_of, pixels_of
 
@@ -30,15 +31,11 @@ Colour = tuple[int, int, int]
 
 
 def luck(task: Task, sample: int) -> Chance:
-    """The chance of one sample."""
-    wish, images = task.wish, task.brought
-    plain = msgspec.structs.replace(wish, seed=wish.seed + sample, n_samples=1, stream="sse", image_format="png")
-    if not task.model.family.structured:  # they have no effect there (image §3.2)
-        plain = msgspec.structs.replace(plain, v4_prompt=None, v4_negative_prompt=None)
-    said = msgspec.json.encode((task.model.id, task.action.value, task.prompt, plain))
-    digest = blake2b(said, person=b"picture")
-    brought = (images.image, images.mask, images.vibe, images.condition, *images.vibes, b"", *images.references)
-    for image in brought:
+    """The chance of one sample: all that the picture will say of itself, but how many others there are; and all images."""
+    images = task.brought
+    said = {**comment(task, sample), "n_samples": 1}
+    digest = blake2b(json.dumps((task.model.id, said)).encode(), person=b"picture")
+    for image in (images.image, images.mask, images.condition, *images.references):
         digest.update(blake2b(image or b"").digest())
     return Chance(digest.digest())
 

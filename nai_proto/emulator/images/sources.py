@@ -9,12 +9,15 @@ from ...codecs.pixels import Pixels, Plane, read_grey, read_pixels
 from ...codecs.png import header
 from ...codecs.webp import webp_size
 from ...errors import NaiError
+from ...image.rules import MOST_PIXELS
 from ...image.sources import image_type
 from ...limits import Limits
 
 __all__ = ["grey_of", "picture_size", "pixels_of"]
 
 _LIMITS: Final = Limits()
+_READ: Final = Limits(pixels=MOST_PIXELS)
+"""No picture is drawn that is larger."""
 
 
 def picture_size(data: bytes) -> tuple[int, int] | None:
@@ -35,19 +38,19 @@ def picture_size(data: bytes) -> tuple[int, int] | None:
 
 
 def pixels_of(data: bytes) -> Pixels | None:
-    """The pixels of a PNG in 8-bit RGB or RGBA; None if it is anything else.
+    """The pixels of a PNG in 8-bit RGB or RGBA, or of a lossless WebP; None if it is anything else, or too large.
 
     Slow for a large one whose rows are filtered in the clever ways, so for use in a `Compute`.
     """
     try:
-        return read_pixels(data, _LIMITS)
+        return read_pixels(data, _READ)
     except NaiError:
         return None
 
 
 def grey_of(data: bytes) -> Plane | None:
-    """How bright a PNG is, in 8-bit grey, or by the red of RGB and RGBA; None if it is anything else."""
+    """How bright a PNG in 8-bit grey is, or by its red whatever `pixels_of` reads; None if it is anything else."""
     try:
-        return read_grey(data, _LIMITS)
+        return read_grey(data, _READ)
     except NaiError:
         return None
