@@ -395,4 +395,6 @@ def test_the_emulator_s_picture_is_asked_for_again_by_its_recipe(case: tuple[str
         missing: Any = {name: source for name, source in sources.items() if name in recipe.missing}
         again = recipe.request(**missing)
         assert comment(again) == comment(request, sample)
-        assert told_of(again)["input"] == request.input
+        assert again.input == request.input
+        head, redrawn = ask(emulator, "POST", "/ai/generate-image", again.body, owner=owner)
+        assert bytes(next(unzip(redrawn)).data) == bytes(member.data)

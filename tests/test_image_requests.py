@@ -31,6 +31,7 @@ from nai_proto.image import (
     generate,
     image_request,
 )
+from nai_proto.image.features import normalized
 from nai_proto.image.parameters import WIRE
 from nai_proto.image.quoted import quoted
 from nai_proto.image.rules import RULES, check
@@ -352,6 +353,63 @@ def test_variety_plus_goes_by_the_size(size: tuple[int, int], v4: float, v4_5: f
 def test_smea_and_decrisper_are_the_first_models() -> None:
     made = asked("nai-diffusion-3", sm=True, sm_dyn=True, dynamic_thresholding=True)
     assert (made["sm"], made["sm_dyn"], made["dynamic_thresholding"]) == (True, True, True)
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "options", "sm"),
+    [
+        ("nai-diffusion-3", (1472, 1472), {}, False),  # one pixel too few
+        ("nai-diffusion-3", (1536, 1472), {}, True),
+        ("nai-diffusion-3", (832, 1216), {}, False),
+        ("nai-diffusion-2", (1088, 1024), {}, True),
+        ("nai-diffusion-2", (1024, 1024), {}, False),
+        ("nai-diffusion", (1088, 1024), {"sampler": "ddim"}, False),
+        ("nai-diffusion-3", (1536, 1472), {"sampler": "ddim"}, False),
+        ("nai-diffusion-3", (1536, 1472), {"sm": False}, False),
+        ("nai-diffusion-3", (832, 1216), {"sm": True}, True),
+        ("nai-diffusion-3", (1536, 1472), {"image": SOURCE}, False),
+    ],
+)
+def test_auto_smea_is_smea_for_large_pictures(
+    model: str, size: tuple[int, int], options: dict[str, Any], sm: bool
+) -> None:
+    made = asked(model, size=size, auto_smea=True, **options)
+    assert made["sm"] is sm
+    assert "autoSmea" not in made
+    assert "auto_smea" not in made
+
+
+def test_auto_smea_is_sent_to_later_models_and_costs_as_smea_does() -> None:
+    assert asked("nai-diffusion-4-full", auto_smea=True)["autoSmea"] is True
+    large = image_request("a cat", model="Anime V3", size=(1536, 1472), auto_smea=True, seed=1)
+    assert large.price() == image_request("a cat", model="Anime V3", size=(1536, 1472), sm=True, seed=1).price()
+    with pytest.raises(LocalProtocolError, match="auto_smea is a str"):
+        asked("nai-diffusion-3", auto_smea="yes")
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("1girl, red hair", "girl, red hair"),
+        ("red hair, 1boy, 1girl", "red hair, boy, 1girl"),
+        ("11girls, 1girls, 1girlish", "11girls, 1girls, 1girlish"),
+        ("a cat", "a cat"),
+    ],
+)
+def test_a_character_is_one_without_a_number(typed: str, told: str) -> None:
+    for options, sent_as in (({}, told), ({"as_typed": True}, typed)):
+        made = asked("nai-diffusion-4-5-full", characters=[Character(typed, uc="1girl")], **options)
+        assert made["characterPrompts"][0]["prompt"] == sent_as
+        assert made["v4_prompt"]["caption"]["char_captions"][0]["char_caption"] == sent_as
+        assert made["characterPrompts"][0]["uc"] == "1girl"
+        assert sent("nai-diffusion-4-5-full", characters=[Character(typed)])["input"] == "a cat"
+
+
+@given(st.lists(st.floats(-1, 1), max_size=16))
+def test_strengths_that_were_made_smaller_stay_as_they_are(strengths: list[float]) -> None:
+    once = normalized(strengths)
+    assert normalized(once) == once
+    assert sum(map(abs, once)) <= max(1 + 1e-9, max(map(abs, strengths), default=0))
 
 
 def test_v5_leaves_the_background_out_when_told() -> None:

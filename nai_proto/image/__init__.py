@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .features import Character, ControlNet, EncodedVibe, Position, Reference, Vibe
     from .generation import Drawing, generate, generate_stream
     from .generations import FAMILIES, Family, Generation
-    from .masks import box_mask
+    from .masks import align_mask, box_mask
     from .models import MODELS, Facts, ImageModel
     from .parameters import Options, Parameters
     from .paying import affordable, parameters_price
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from .suggestions import JapaneseTag, Tag, suggest_tags
     from .token_counts import TokenCount, count_tokens, token_limit
     from .tools import Annotator, DirectorTool, Emotion, annotate, augment, classify, encode_vibe, upscale
+    from .vibes import MemoryVibes, VibeCache, VibeSource, vibe, vibe_of, vibes_of
 else:
     from ..lazy import finder
 
@@ -58,7 +59,7 @@ else:
         "features": "Character ControlNet EncodedVibe Position Reference Vibe",
         "generation": "Drawing generate generate_stream",
         "generations": "FAMILIES Family Generation",
-        "masks": "box_mask",
+        "masks": "align_mask box_mask",
         "models": "MODELS Facts ImageModel",
         "parameters": "Options Parameters",
         "paying": "affordable parameters_price",
@@ -73,6 +74,7 @@ else:
         "suggestions": "JapaneseTag Tag suggest_tags",
         "token_counts": "TokenCount count_tokens token_limit",
         "tools": "Annotator DirectorTool Emotion annotate augment classify encode_vibe upscale",
+        "vibes": "MemoryVibes VibeCache VibeSource vibe vibe_of vibes_of",
     }
 
     __getattr__ = finder(__name__, _HOMES)
@@ -106,6 +108,7 @@ __all__ = [
     "ImageResolution",
     "ImageSampler",
     "JapaneseTag",
+    "MemoryVibes",
     "NoiseSchedule",
     "Options",
     "Parameters",
@@ -120,7 +123,10 @@ __all__ = [
     "TokenCount",
     "UCPreset",
     "Vibe",
+    "VibeCache",
+    "VibeSource",
     "affordable",
+    "align_mask",
     "annotate",
     "augment",
     "box_mask",
@@ -145,6 +151,9 @@ __all__ = [
     "tool_price",
     "upscale",
     "upscale_price",
+    "vibe",
+    "vibe_of",
+    "vibes_of",
     "with_quality_tags",
     "with_uc_preset",
 ]

@@ -35,6 +35,7 @@ class Parameters(TypedDict, total=False):
     sm_dyn: bool
     "SMEA DYN, with ``sm``; V1 to V3."
     auto_smea: bool
+    "V1 to V3: SMEA where a picture is so large that the website would turn it on (image §5.5). Later ones are sent it."
     skip_cfg_above_sigma: float | None
     deliberate_euler_ancestral_bug: bool
     prefer_brownian: bool
@@ -85,7 +86,7 @@ class Options(Parameters, total=False):
     "V4 and later."
     as_typed: bool
     "Leave ``1girl`` in a character's prompt; else it is sent as ``girl``, as the website does (image §5.4)."
-    vibes: Sequence[Vibe] | Sequence[EncodedVibe]
+    vibes: Sequence[Vibe | EncodedVibe]
     "Raw for V3, encoded for V4 and V4.5."
     references: Sequence[Reference]
     "V4.5."

@@ -110,6 +110,8 @@ def image_request(prompt: str, **options: Unpack[Options]) -> ImageRequest:
     if wish.variety_plus:
         size = cast("int", values["width"]), cast("int", values["height"])
         values["skip_cfg_above_sigma"] = variety_sigma(model, *size)
+    if model.family.smea and values.pop("auto_smea", False) and "sm" not in given:
+        values["sm"] = _smea(model, action, values)
 
     uc, quality = _presets(model, wish)
     text = with_quality_tags(prompt, model, quality, transparent=wish.transparent)
@@ -217,6 +219,14 @@ def variety_sigma(model: ImageModel, width: int, height: int) -> float:
     if sigma is None:
         raise LocalProtocolError(f"{model.id} has no Variety+")
     return sigma * math.sqrt((width // 8) * (height // 8) / (104 * 152))
+
+
+def _smea(model: ImageModel, action: ImageGenerationType, values: Mapping[str, object]) -> bool:
+    """Does Auto SMEA turn it on: for a large picture, drawn from nothing, and not by DDIM (image §5.5)?"""
+    pixels = cast("int", values["width"]) * cast("int", values["height"])
+    large = model.family.auto_smea is not None and pixels >= model.family.auto_smea
+    drawn = action is ImageGenerationType.NORMAL
+    return large and drawn and values["sampler"] not in (ImageSampler.DDIM, ImageSampler.DDIM_V3)
 
 
 def _presets(model: ImageModel, wish: Wish) -> tuple[UCPreset, QualityPreset]:
