@@ -27,7 +27,7 @@ __all__ = [
 
 _HALF: Final = bytes(value >> 1 for value in range(256))
 _QUARTER: Final = bytes(value >> 2 for value in range(256))
-_STEEPNESS: Final = bytes(min(255, 2 * abs(value - 128)) for value in range(256))
+_STEEPNESS: Final = bytes(min(127, abs(value - 128)) for value in range(256))
 
 
 def apart(pixels: Pixels) -> list[Plane]:
@@ -71,7 +71,7 @@ def slopes(plane: Plane) -> tuple[Plane, Plane]:
 
 def edges(plane: Plane) -> Plane:
     """How much each pixel differs from that on its right and that below it."""
-    across, down = (each.data.translate(_STEEPNESS).translate(_HALF) for each in slopes(plane))
+    across, down = (each.data.translate(_STEEPNESS) for each in slopes(plane))
     return _plane(plane, int.from_bytes(across) + int.from_bytes(down))
 
 
