@@ -217,6 +217,29 @@ def test_lengths_may_repeat_and_end_early() -> None:
     assert found.data[1::4] == bytes((0, 1, 2, 3, 3, 2))
 
 
+@pytest.mark.parametrize("width", [1, 2, 3, 7, 8, 9, 300])
+def test_all_near_distances_are_known_also_where_they_would_lie_ahead(width: int) -> None:
+    chance = random.Random(width)
+    height = -(-4_000 // width)
+    head, words = greens([*range(200), 256])
+    pixels = [words[chance.randrange(200)] for _ in range(width * height - 120)]
+    far, fars = write_code(Counter(range(14)), DISTANCES)
+    copies = [fars[symbol] + extra for symbol, extra in (far_of(code) for code in range(1, 121))]
+    codes_of_all = head + "".join(map(one, (1, 2, 255))) + far
+    file = file_of(width, height, PLAIN, PLAIN, PLAIN, codes_of_all, *pixels, *(words[256] + copy for copy in copies))
+    assert read_pixels(file) == seen_by_pillow(file)
+
+
+def far_of(code: int) -> tuple[int, str]:
+    """A distance's symbol and the bits behind it."""
+    for symbol in range(40):
+        bits = max(0, (symbol >> 1) - 1)
+        first = symbol if symbol < 4 else 2 + symbol % 2 << bits
+        if first < code <= first + (1 << bits):
+            return symbol, number(code - 1 - first, bits)
+    raise AssertionError(code)
+
+
 @pytest.mark.parametrize("bits", [1, 5, 11])
 def test_colours_come_from_the_cache(bits: int) -> None:
     chance = random.Random(bits)
@@ -268,7 +291,7 @@ def foretold(planes: Planes, width: int, modes: bytes, block: int) -> list[bytes
     for y in range(height):
         for x in range(width):
             at = y * width + x
-            mode = modes[y // block * across + x // block]
+            mode = modes[y // block * across + x // block] & 15
             mode = 1 if y == 0 else 2 if x == 0 else mode
             near = [
                 [plane[at - step] if at >= step else 0 for step in (1, width, width + 1, width - 1)] for plane in out
@@ -291,7 +314,7 @@ def foretold(planes: Planes, width: int, modes: bytes, block: int) -> list[bytes
 def test_every_prediction_is_what_the_format_says(seed: int, width: int, height: int, most: int) -> None:
     chance = random.Random(seed)
     red, green, blue, alpha = (bytes(chance.choices(range(most + 1), k=width * height)) for _ in range(4))
-    modes = bytes(chance.choices(range(16), k=-(-width // 4) * -(-height // 4)))
+    modes = bytes(chance.choices(range(256), k=-(-width // 4) * -(-height // 4)))
     planes = (red, green, blue, alpha)
     assert list(with_predictions(planes, width, modes, 4)) == foretold(planes, width, modes, 4)
 

@@ -105,7 +105,7 @@ def read_vp8l(content: bytes) -> tuple[int, int, tuple[bytes, ...]]:
             case _Transform.PALETTE:
                 colours = bits.take(8) + 1
                 red, green, blue, opaque = map(summed, _image(bits, colours, 1))
-                undo.append(partial(with_palette, width=coded, palette=(red, green, blue, opaque)))
+                undo.append(partial(with_palette, width=width, palette=(red, green, blue, opaque)))
                 coded = -(-coded // packed_colours(colours))
     planes = _image(bits, coded, height, whole=True)
     bits.check()
