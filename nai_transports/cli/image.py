@@ -8,11 +8,11 @@ from typing import Annotated, Any, cast
 import typer
 
 from nai_proto.errors import LocalProtocolError
-from nai_proto.image import ImagePreset, QualityPreset, UCPreset
+from nai_proto.image import QualityPreset, UCPreset
 from nai_proto.image.parameters import Options
 
-from .. import files
 from ..httpx import Client
+from ..preset_files import load_image_preset
 from . import image_options as told
 from .credentials import Email, UnsafePassword, Url, signed_in
 from .failing import one_line
@@ -136,7 +136,7 @@ def image(
         options = _options(
             {
                 "model": model,
-                "preset": None if preset is None else _preset(preset),
+                "preset": None if preset is None else load_image_preset(preset),
                 "negative_prompt": negative,
                 "size": None if size is None else told.size(size),
                 "steps": steps,
@@ -179,10 +179,6 @@ def image(
 def _options(settings: dict[str, Any]) -> Options:
     """Those that were given."""
     return cast("Options", {name: value for name, value in settings.items() if value is not None})
-
-
-def _preset(path: Path) -> ImagePreset:
-    return ImagePreset.loads(files.read(path), where=str(path))
 
 
 def _format(output: Path | None) -> str | None:

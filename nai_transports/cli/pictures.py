@@ -17,7 +17,7 @@ from nai_proto.codecs.png import chunks, header
 from nai_proto.codecs.webp import webp_chunks, webp_size
 from nai_proto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
 from nai_proto.image.fitting import CANVASES
-from nai_proto.image.masks import BLOCK
+from nai_proto.image.masks import BLOCK, align_mask
 from nai_proto.image.sources import image_type, png_size
 from nai_proto.limits import Limits
 
@@ -103,9 +103,12 @@ def source(data: bytes, size: tuple[int, int]) -> bytes:
 
 
 def mask_for(data: bytes, size: tuple[int, int]) -> bytes:
-    """The mask of a picture of this size: a pixel for each block that is mostly white (image §5.3)."""
-    small = size[0] // BLOCK, size[1] // BLOCK
-    return data if png_size(data) == small else _made(data, lambda image: _blocks(image, small))
+    """The mask of a picture of this size, which is cut as the picture is: a pixel for each block (image §5.3)."""
+    if png_size(data) == (size[0] // BLOCK, size[1] // BLOCK):
+        return data
+    if png_size(data) != size or header(data)[2:] not in ((8, 2, False), (8, 6, False)):
+        data = _made(data, lambda image: _fit(image.convert("RGBA"), size))
+    return align_mask(data, *size)
 
 
 def reference(data: bytes) -> bytes:
@@ -132,12 +135,6 @@ def _pad(image: Image, size: tuple[int, int]) -> Image:
     from PIL import ImageOps
 
     return ImageOps.pad(image.convert("RGB"), size, color="black")
-
-
-def _blocks(image: Image, size: tuple[int, int]) -> Image:
-    from PIL.Image import Resampling
-
-    return image.convert("L").resize(size, Resampling.BOX).point([0] * 128 + [255] * 128)
 
 
 def _made(data: bytes, change: Callable[[Image], Image]) -> bytes:

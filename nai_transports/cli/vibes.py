@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Final
 
 from nai_proto import image
-from nai_proto.codecs.vibes import Vibe, VibeBundle, read_vibe_file, write_vibe_file
-from nai_proto.errors import LocalProtocolError, NaiError
+from nai_proto.codecs.vibes import Vibe, VibeBundle
+from nai_proto.errors import LocalProtocolError
 from nai_proto.image import ImageModel
 from nai_proto.image.sources import image_type
 
 from .. import files
 from ..httpx import Client
+from ..vibe_files import VibeFolder, load_vibes
 from .image_options import weighed
 from .pictures import naming, picture, vibe_for_v3
 
@@ -47,8 +48,10 @@ class Wanted:
         """What was made of it for a model: by the file, or as it is kept."""
         with naming(self.path):
             own = self.vibe.encoding(model.vibe_key, self.information)
-        kept = _kept(self.vibe) if own is None else None
-        return own if kept is None else kept.encoding(model.vibe_key, self.extracted)
+        if own is not None or self.vibe.image is None:
+            return own
+        source = image.VibeSource(image=self.vibe.image, model_key=model.vibe_key, information_extracted=self.extracted)
+        return _folder().get(source)
 
     @property
     def extracted(self) -> float:
@@ -74,12 +77,11 @@ def read(path: Path) -> list[Vibe]:
         LocalProtocolError: it cannot be read.
         RemoteProtocolError: it is nothing of the kind, or damaged; names the file.
     """
-    data = files.read(path)
-    if image_type(data) is not None:
-        return [_made(picture(path))]
+    if image_type(files.read(path)) is not None:
+        return [Vibe.of_image(picture(path), created_at=time.time_ns() // 1_000_000)]
+    found = load_vibes(path)
+    vibes = found.vibes if isinstance(found, VibeBundle) else (found,)
     with naming(path):
-        found = read_vibe_file(data)
-        vibes = found.vibes if isinstance(found, VibeBundle) else (found,)
         for vibe in vibes:
             _ = vibe.image  # raises where it is damaged
     return list(vibes)
@@ -135,15 +137,9 @@ def encoded(client: Client, vibes: Sequence[Wanted], model: ImageModel) -> list[
     """
     made: dict[tuple[bytes | None, float], bytes] = {}
     for each in missing(vibes, model):
-        whole = _kept(each.vibe) or _made(each.picture)
-        path = _path(whole)
-        with suppress(OSError):  # which is told next
-            path.parent.mkdir(parents=True, exist_ok=True)
-        if not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
-            raise LocalProtocolError(f"vibes cannot be kept in {path.parent}, which takes no files")
-        asked = image.encode_vibe(each.picture, model, information_extracted=each.extracted)
-        encoding = made[each.picture, each.extracted] = client.run(asked).encoding
-        files.write(path, write_vibe_file(whole.with_encoding(model.vibe_key, each.extracted, encoding)))
+        _check_folder()
+        asked = image.vibe(each.picture, model, cache=_folder(), information_extracted=each.extracted)
+        made[each.picture, each.extracted] = client.run(asked).encoding
     return [_with(each, model, made.get((each.vibe.image, each.extracted))) for each in vibes]
 
 
@@ -153,26 +149,23 @@ def _with(wanted: Wanted, model: ImageModel, encoding: bytes | None) -> Wanted:
     return replace(wanted, vibe=wanted.vibe.with_encoding(model.vibe_key, wanted.extracted, encoding))
 
 
-def _made(picture: bytes) -> Vibe:
-    return Vibe.of_image(picture, created_at=round(time.time() * 1000))
+# ---- where they are kept
 
 
-def _kept(vibe: Vibe) -> Vibe | None:
-    """What is kept of a vibe's picture; what is damaged there is made anew."""
-    if vibe.image is None:
-        return None
-    own = _made(vibe.image)  # whatever id the file may claim
-    path = _path(own)
-    try:
-        found = read_vibe_file(files.read(path)) if path.is_file() else None
-    except NaiError:
-        return None
-    return found if isinstance(found, Vibe) and found.id == own.id and found.intact else None
+def _folder() -> VibeFolder:
+    return VibeFolder(_path())
 
 
-def _path(vibe: Vibe) -> Path:
+def _path() -> Path:
     if directory := os.environ.get("NAI_VIBE_DIR"):
-        return Path(directory) / f"{vibe.id}.naiv4vibe"
+        return Path(directory)
     from platformdirs import user_cache_path
 
-    return user_cache_path("nai-proto", appauthor=False) / "vibes" / f"{vibe.id}.naiv4vibe"
+    return user_cache_path("nai-proto", appauthor=False) / "vibes"
+
+
+def _check_folder() -> None:
+    with suppress(OSError):  # which is told next
+        _path().mkdir(parents=True, exist_ok=True)
+    if not (_path().is_dir() and os.access(_path(), os.W_OK)):
+        raise LocalProtocolError(f"vibes cannot be kept in {_path()}, which takes no files")
