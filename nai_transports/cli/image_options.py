@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Final, Literal, cast
+from typing import Any, Final, cast
 
 from nai_proto.errors import LocalProtocolError
 from nai_proto.image import Character, ImageResolution, Position, Reference
@@ -77,7 +77,7 @@ def referenced(written: str) -> Reference:
     name, _, kind = str(path).rpartition("=")
     path, kind = (Path(name), kind) if name and kind in _KINDS else (path, "character&style")
     told = dict(zip(("strength", "fidelity"), numbers, strict=False))
-    return Reference(reference(picture(path)), cast('Literal["style"]', kind), **told)
+    return Reference(reference(picture(path)), cast("Any", kind), **told)
 
 
 def _number(written: str) -> float:
