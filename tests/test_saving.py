@@ -67,6 +67,19 @@ def test_an_interruption_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     assert left(tmp_path) == []
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_a_command_saves_is_whole_or_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overwrite: bool
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(LocalProtocolError, match=r"a\.png cannot be written: No space left on device"):
+        save(tmp_path / "a.png", b"data", overwrite=overwrite)
+    assert left(tmp_path) == []
+
+
 def test_if_the_place_is_taken_meanwhile_the_file_goes_beside_it(tmp_path: Path) -> None:
     path = place(tmp_path / "a.png", "", overwrite=False)
     (tmp_path / "a.png").write_bytes(b"mine")
