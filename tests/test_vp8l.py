@@ -1,4 +1,7 @@
-"""Lossless WebP (VP8L), with Pillow on the other side: what is written is read there, and the other way round."""
+"""Lossless WebP (VP8L), with Pillow on the other side: what is written is read there, and the other way round.
+
+Damage, and what no encoder writes, is in test_vp8l_damage.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
 from nai_proto.codecs.huffman import code_lengths, codes
-from nai_proto.codecs.pixels import Pixels, write_webp
+from nai_proto.codecs.pixels import Pixels, read_alpha, read_pixels, write_webp
 from nai_proto.codecs.stealth import with_stealth
 from nai_proto.codecs.webp import read_webp_text
 from nai_proto.errors import LocalProtocolError
@@ -20,13 +23,15 @@ from nai_proto.errors import LocalProtocolError
 
 @st.composite
 def pictures(draw: st.DrawFn, largest: int = 24) -> Pixels:
-    """Of few colours or many, with rows and pixels that repeat or do not."""
+    """Of few colours or many, with rows and pixels that repeat or do not; or slopes, with some noise."""
     width, height, channels = (
         draw(st.integers(1, largest)),
         draw(st.integers(1, largest)),
         draw(st.sampled_from([3, 4])),
     )
     chance = random.Random(draw(st.integers(0, 1 << 32)))
+    if draw(st.booleans()):
+        return slopes(width, height, channels, draw(st.sampled_from([0, 1, 5])), chance)
     colours = [chance.randbytes(channels) for _ in range(draw(st.sampled_from([1, 2, 3, 16, 17, 400])))]
     across, down = draw(st.sampled_from([1, 3, 8])), draw(st.sampled_from([1, 5]))
     drawn = bytearray()
@@ -36,16 +41,59 @@ def pictures(draw: st.DrawFn, largest: int = 24) -> Pixels:
     return Pixels(width, height, bytes(drawn[: width * height * channels]))
 
 
+def slopes(width: int, height: int, channels: int, noise: int, chance: random.Random) -> Pixels:
+    """Every channel grows across and down, and with the others."""
+    drawn = bytearray()
+    steps = [(chance.uniform(-4, 4), chance.uniform(-4, 4)) for _ in range(channels)]
+    for y in range(height):
+        for x in range(width):
+            level = 0.0
+            for across, down in steps:
+                level += x * across + y * down + chance.uniform(-noise, noise)
+                drawn.append(int(level) & 255)
+    return Pixels(width, height, bytes(drawn))
+
+
+def by_pillow(picture: Pixels, **options: int) -> bytes:
+    out = io.BytesIO()
+    image = Image.frombytes("RGBA" if picture.channels == 4 else "RGB", (picture.width, picture.height), picture.data)
+    image.save(out, "WEBP", lossless=True, exact=True, **options)
+    return out.getvalue()
+
+
 def seen_by_pillow(file: bytes) -> Pixels:
     with Image.open(io.BytesIO(file)) as image:
         assert image.format == "WEBP"
         return Pixels(*image.size, image.tobytes())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(pictures())
-def test_pillow_reads_every_pixel_that_is_written(picture: Pixels) -> None:
-    assert seen_by_pillow(write_webp(picture)) == picture
+def test_every_pixel_that_is_written_is_read_here_and_by_pillow(picture: Pixels) -> None:
+    file = write_webp(picture)
+    assert seen_by_pillow(file) == picture == read_pixels(file)
+    assert read_alpha(file) == picture.alpha
+
+
+@settings(max_examples=100, deadline=None)
+@given(pictures(largest=48), st.sampled_from([0, 50, 100]), st.integers(0, 6))
+def test_every_pixel_that_pillow_wrote_is_read(picture: Pixels, quality: int, method: int) -> None:
+    file = by_pillow(picture, quality=quality, method=method)
+    assert read_pixels(file) == seen_by_pillow(file)
+    assert read_pixels(file).rgb == picture.rgb
+
+
+@pytest.mark.parametrize("method", [0, 3, 6])
+@pytest.mark.parametrize("kind", ["slopes", "both"])
+def test_larger_pictures_that_pillow_wrote_are_read(kind: str, method: int) -> None:
+    """With several groups of codes, copies from afar, and codes that need a second look."""
+    chance = random.Random(7)
+    slope = slopes(160, 120, 3, 2, chance).data
+    colours = [chance.randbytes(3) for _ in range(700)]
+    spots = b"".join(colours[min(chance.randrange(700), chance.randrange(700))] for _ in range(160 * 120))
+    data = slope + (spots if kind == "both" else slope)
+    picture = Pixels(160, len(data) // 480, data)
+    assert read_pixels(by_pillow(picture, quality=90, method=method)) == picture
 
 
 @pytest.mark.parametrize(
@@ -55,12 +103,13 @@ def test_pillow_reads_every_pixel_that_is_written(picture: Pixels) -> None:
         Pixels(1, 16_384, bytes(16_384 * 4)),
         Pixels(130, 70, bytes(range(256)) * 142 + bytes(48)),
         with_stealth(Pixels(64, 96, bytes(64 * 96 * 3)), b"the harbour at night"),
-        Pixels(700, 600, b"".join(bytes((x & 255, y & 255, x * y >> 8 & 255)) for y in range(600) for x in range(700))),
+        Pixels(300, 250, b"".join(bytes((x & 255, y & 255, x * y >> 8 & 255)) for y in range(250) for x in range(300))),
     ],
     ids=["widest", "highest", "counting", "stealth", "gradients"],
 )
 def test_pictures_of_every_kind_are_written(picture: Pixels) -> None:
-    assert seen_by_pillow(write_webp(picture)) == picture
+    file = write_webp(picture)
+    assert seen_by_pillow(file) == picture == read_pixels(file)
 
 
 @given(st.lists(st.integers(0, 3) | st.integers(0, 1 << 20), min_size=2, max_size=280), st.sampled_from([9, 15]))

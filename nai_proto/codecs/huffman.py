@@ -110,7 +110,7 @@ class Bits:
 
     def __init__(self, data: bytes) -> None:
         self.ahead = 1
-        self._data = data + bytes(_STEP + 8)
+        self._data = data
         self._end = len(data)
         self._at = 0
 

@@ -204,14 +204,13 @@ def _outside(data: bytes, limits: Limits) -> Metadata | None:
 
 
 def _inside(data: bytes, limits: Limits) -> Metadata | None:
-    """What stands in the pixels."""
+    """What stands in the pixels, if they are of a form that can hold it."""
     if is_webp(data):
-        found = lossless(data, limits)
-        has_alpha = found is not None and found.alpha
+        fits = lossless(data, limits) is not None
     else:
         head = header(data, limits)
-        has_alpha = (head.depth, head.colour, head.interlaced) == (8, 6, False)
-    alpha = read_alpha(data, limits) if has_alpha else None
+        fits = (head.depth, head.colour, head.interlaced) == (8, 6, False)
+    alpha = read_alpha(data, limits) if fits else None
     return None if alpha is None else hidden_metadata(alpha, limits)
 
 

@@ -92,8 +92,8 @@ def read_pixels(data: bytes, limits: Limits = Limits()) -> Pixels:
     """The pixels of a PNG or a lossless WebP.
 
     Raises:
-        RemoteProtocolError: it is damaged; a PNG that is interlaced, or neither RGB nor RGBA of 8 bits; a WebP that has losses,
-            or moves; and what `chunks` and `webp_chunks` raise.
+        RemoteProtocolError: it is damaged; a PNG that is interlaced, or neither RGB nor RGBA of 8 bits; a WebP with losses
+            or that moves; and what `chunks` and `webp_chunks` raise.
     """
     if is_webp(data):
         return _from_webp(lossless(data, limits))

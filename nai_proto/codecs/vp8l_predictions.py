@@ -1,4 +1,4 @@
-"""Pixels of lossless WebP that say what they differ from a prediction by their neighbours (RFC 9649 §3, "Predictor Transform").
+"""Lossless WebP's predictions: pixels say what they differ from what their neighbours foretell (RFC 9649 §3, "Transforms").
 
 Most predictions need the pixel just made, so it goes pixel by pixel. Each is one integer with a sample in sixteen bits:
 four sums or means are one, at about half a microsecond in the worst case.

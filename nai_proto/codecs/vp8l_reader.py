@@ -9,6 +9,7 @@ to a half.
 
 from __future__ import annotations
 
+import enum
 from array import array
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -26,7 +27,6 @@ __all__ = ["read_vp8l"]
 _SIGNATURE: Final = 0x2F
 _GROUPS: Final = 1 << 12
 _ENTRIES: Final = 1 << 22  # in the tables of all groups, eight bytes each
-_PREDICTIONS, _COLOURS, _GREENS, _PALETTE = range(4)  # transforms
 _CACHE: Final = range(1, 12)  # bits of a place in the cache
 _HASH: Final = 0x1E35A7BD
 
@@ -44,6 +44,13 @@ _NEAR: Final = sorted(
     ((x, y) for x in range(-7, 9) for y in range(8) if y or x > 0),
     key=lambda near: (near[0] ** 2 + near[1] ** 2, abs(near[0]), -near[0]),
 )
+
+
+class _Transform(enum.IntEnum):
+    PREDICTIONS = 0
+    COLOURS = 1
+    GREENS = 2
+    PALETTE = 3
 
 
 class _Group(NamedTuple):
@@ -80,31 +87,37 @@ def read_vp8l(content: bytes) -> tuple[int, int, tuple[bytes, ...]]:
         raise _wrong("no lossless WebP that is known")
     undo: list[Callable[[Planes], Planes]] = []
     coded = width  # a palette may put several pixels into one
-    found = set[int]()
+    found = set[_Transform]()
     while bits.take(1):
-        kind = bits.take(2)
+        kind = _Transform(bits.take(2))
         if kind in found:
             raise _wrong("a transform comes twice")
         found.add(kind)
-        if kind == _GREENS:
-            undo.append(with_greens)
-        elif kind == _PALETTE:
-            colours = bits.take(8) + 1
-            red, green, blue, opaque = map(summed, _image(bits, colours, 1))
-            undo.append(partial(with_palette, width=coded, palette=(red, green, blue, opaque)))
-            coded = -(-coded // packed_colours(colours))
-        else:
-            block = 1 << bits.take(3) + 2
-            blocks = _image(bits, -(-coded // block), -(-height // block))
-            if kind == _COLOURS:
-                undo.append(partial(with_colours, width=coded, factors=blocks, block=block))
-            else:
-                undo.append(partial(with_predictions, width=coded, modes=blocks[1], block=block))
+        match kind:
+            case _Transform.PREDICTIONS:
+                block, (_, modes, _, _) = _blocks(bits, coded, height)
+                undo.append(partial(with_predictions, width=coded, modes=modes, block=block))
+            case _Transform.COLOURS:
+                block, factors = _blocks(bits, coded, height)
+                undo.append(partial(with_colours, width=coded, factors=factors, block=block))
+            case _Transform.GREENS:
+                undo.append(with_greens)
+            case _Transform.PALETTE:
+                colours = bits.take(8) + 1
+                red, green, blue, opaque = map(summed, _image(bits, colours, 1))
+                undo.append(partial(with_palette, width=width, palette=(red, green, blue, opaque)))
+                coded = -(-coded // packed_colours(colours))
     planes = _image(bits, coded, height, whole=True)
     bits.check()
     for step in reversed(undo):
         planes = step(planes)
     return width, height, planes if alpha else planes[:3]
+
+
+def _blocks(bits: Bits, width: int, height: int) -> tuple[int, Planes]:
+    """The side of the blocks into which a picture is cut, and an image of a pixel for each."""
+    block = 1 << bits.take(3) + 2
+    return block, _image(bits, -(-width // block), -(-height // block))
 
 
 def _image(bits: Bits, width: int, height: int, *, whole: bool = False) -> Planes:
@@ -114,8 +127,7 @@ def _image(bits: Bits, width: int, height: int, *, whole: bool = False) -> Plane
         raise _wrong("a cache of a size that there is not")
     block, places = 1 << 14, [0]
     if whole and bits.take(1):
-        block = 1 << bits.take(3) + 2
-        high, low, _, _ = _image(bits, -(-width // block), -(-height // block))
+        block, (high, low, _, _) = _blocks(bits, width, height)
         places = [SAMPLES * first + second for first, second in zip(high, low, strict=True)]
     last = max(places)
     groups: list[_Group] = []
@@ -141,7 +153,7 @@ def _group(bits: Bits, cache: int) -> _Group:
 
 
 def _pixels(bits: Bits, width: int, height: int, cache: int, groups: Sequence[_Group], block: int) -> array[int]:
-    """The pixels of a coded image.
+    """The pixels of a coded image. What looks into tables is written out each time: a call would cost as much as the look.
 
     Args:
         cache: bits of a place in the cache of colours; 0 if there is none.
@@ -202,6 +214,8 @@ def _pixels(bits: Bits, width: int, height: int, cache: int, groups: Sequence[_G
                 far = near[far - 1] if far <= len(near) else far - len(near)
                 start = len(out) - far
                 if start < 0 or len(out) + count > area:
+                    bits.ahead = ahead
+                    bits.check()
                     raise _wrong("a copy of pixels that there are not")
                 piece = out[start : start + count]
                 while len(piece) < count:

@@ -1,7 +1,7 @@
-"""What lossless WebP does to colours before it codes them, undone (RFC 9649 §3, "Transforms"). Predictions are in `vp8l_predictions`.
+"""What lossless WebP does to colours before it codes them, undone (RFC 9649 §3, "Transforms").
 
-No pixel is looked at on its own: sums are those of many bytes at once (`bytewise`), products and palettes are tables by
-which whole rows are translated.
+Predictions are a module of their own, `vp8l_predictions`. Here no pixel is looked at on its own: sums are of many bytes at
+once (`bytewise`), products and palettes are tables by which whole rows are translated.
 """
 
 from __future__ import annotations
