@@ -49,10 +49,9 @@ _TELLING: Final = (
 )
 """Without these it would be another picture."""
 _UNTOLD: Final = {("uncond_scale", generation) for generation in (Generation.V3, Generation.V4, Generation.V4_5)}
+"""Of these the comment says the same whatever was sent."""
 _UNSENT: Final[tuple[tuple[str, object], ...]] = (("uncond_scale", 1), ("upscaled_enhance", False))
 """What is told so where nothing was sent."""
-
-
 _PRESETS: Final[Mapping[object, str]] = {number: preset for preset, number in TAG_HINTS.items()}
 
 

@@ -55,14 +55,9 @@ class VibeSource:
         if self.plain:
             return picture
         mask = "" if self.mask is None else _hash(fast.encode(self.mask))
-        how = (
-            encoding_key(self.information_extracted),
-            mask,
-            self.crop_to_mask,
-            self.focus_seed,
-            self.info_extract_seed,
-        )
-        return _hash(":".join(map(str, (picture, self.model_key, *how))))
+        share = encoding_key(self.information_extracted)
+        rest = (self.crop_to_mask, self.focus_seed, self.info_extract_seed)
+        return _hash(":".join(map(str, (picture, self.model_key, share, mask, *rest))))
 
 
 class VibeCache(Protocol):
