@@ -13,6 +13,7 @@ from PIL import Image
 
 from nai_proto import account, image
 from nai_proto.codecs.multipart import Part, encode
+from nai_proto.codecs.pixels import Pixels, write_png
 from nai_proto.emulator import Account, Emulator, at
 from nai_proto.emulator.images import augmenting
 from nai_proto.errors import PaymentRequiredError
@@ -95,8 +96,8 @@ def test_the_same_is_made_of_the_same_and_other_words_make_another() -> None:
     colours = {opened(run(augment("colorize", prompt=words))[0].data).tobytes() for words in ("red", "blue", "")}
     moods = {opened(run(augment("emotion", emotion=mood))[0].data).tobytes() for mood in Emotion}
     assert (len(colours), len(moods)) == (3, len(Emotion))
-    for tool in TOLD:
-        weaker = {opened(run(augment(tool, prompt="red", defry=defry))[0].data).tobytes() for defry in range(6)}
+    for told in TOLD:
+        weaker = {opened(run(augment(told, prompt="red", defry=defry))[0].data).tobytes() for defry in range(6)}
         assert len(weaker) == 6
 
 
@@ -198,16 +199,24 @@ def test_a_picture_may_come_as_a_part_of_a_form() -> None:
     assert refused(answered) == (400, 'image field references unknown form part "image"')
 
 
-@pytest.mark.parametrize("form", ["JPEG", "WEBP", "GIF"])
+@pytest.mark.parametrize("form", ["JPEG", "WEBP"])
 def test_of_what_is_not_read_here_the_size_is_and_another_picture_is_altered(form: str) -> None:
     source = drawing(form=form)
-    if form == "GIF":
-        assert refused(augmented(an_emulator(), image=b64encode(source).decode()))[0] == 400
-        return
     first, second = (opened(run(augment("colorize", drawing(form=form)))[0].data) for _ in range(2))
     assert (first.size, first.tobytes()) == ((96, 64), second.tobytes())
     assert opened(run(augment("colorize", png(96, 64)))[0].data).tobytes() != first.tobytes()
     assert opened(run(image.upscale(source)).data).size == (192, 128)
+    assert refused(augmented(an_emulator(), image=b64encode(drawing(form="GIF")).decode()))[0] == 400
+
+
+def test_a_webp_without_losses_is_altered_as_the_png_of_its_pixels() -> None:
+    file = io.BytesIO()
+    opened(SOURCE).save(file, "WEBP", lossless=True)
+    for tool in ("lineart", "colorize"):
+        of_webp, of_png = (opened(run(augment(tool, each))[0].data) for each in (file.getvalue(), SOURCE))
+        assert of_webp.tobytes() == of_png.tobytes()
+    broken = file.getvalue()[:100] + bytes(len(file.getvalue()) - 100)
+    assert "damaged" in refused(augmented(an_emulator(), image=b64encode(broken).decode()))[1]
 
 
 def test_a_size_that_is_no_multiple_of_anything_stays() -> None:
@@ -215,6 +224,16 @@ def test_a_size_that_is_no_multiple_of_anything_stays() -> None:
     Image.new("RGB", (99, 61), (9, 99, 199)).save(file, "JPEG")
     assert opened(run(augment("sketch", file.getvalue()))[0].data).size == (99, 61)
     assert opened(run(augment("bg-removal", png(1, 3)))[1].data).size == (1, 3)
+
+
+def test_a_picture_of_four_megapixels_is_altered_in_its_own_size() -> None:
+    """It is billed as one of three (image §9)."""
+    pixels = Pixels(2048, 2048, bytes(3 * 2048 * 2048))
+    emulator, owner = an_emulator()
+    before = balance(owner)
+    (made,) = ran(emulator, owner, image.augment(write_png(pixels), "lineart"))
+    assert opened(made.data).size == (2048, 2048)
+    assert before - balance(owner) == 60
 
 
 def test_a_tool_waits_for_nobody_and_nobody_else_for_it() -> None:

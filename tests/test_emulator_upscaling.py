@@ -130,11 +130,6 @@ def test_what_is_not_made_larger_is_refused_and_costs_nothing(changed: dict[str,
     assert balance(owner) == before
 
 
-def test_the_largest_is_made_larger() -> None:
-    data = run(image.upscale(png(3072, 1024))).data
-    assert (int.from_bytes(data[16:20]), int.from_bytes(data[20:24])) == (6144, 2048)
-
-
 def no_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The price is all that is looked at."""
     monkeypatch.setattr(upscaling, "_enlarged", lambda *_: Picture(SOURCE))

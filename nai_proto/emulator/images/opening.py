@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
-from ...codecs.pixels import Pixels
+from ...codecs.pixels import Pixels, read_grey, read_pixels
 from ...codecs.png import header
+from ...codecs.webp import lossless
 from ...errors import NaiError
 from ...image.sources import image_type, png_size
 from ...limits import Limits
@@ -17,11 +18,11 @@ from .bodies import Body, invalid, read_body
 from .drawing import landscape
 from .raster import CELL, enlarged
 from .retouching import together
-from .sources import grey_of, picture_size, pixels_of
+from .sources import picture_size
 
 __all__ = ["Source", "opened", "received", "source_of"]
 
-_MOST: Final = Limits().pixels
+_LIMITS: Final = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,22 +67,30 @@ def source_of(body: Body, value: object, name: str) -> Source:
 
 
 def opened(source: Source) -> Pixels:
-    """Its pixels; of a JPEG, a WebP or a PNG with a palette, which are not read here, others in their place.
-
-    For use in a `Compute`.
+    """Its pixels; of what is not read here, such as a JPEG, others in their place. For use in a `Compute`.
 
     Raises:
         Refused: 400, it is damaged, or too large.
     """
-    pixels = pixels_of(source.data)
-    if pixels is not None:
-        return pixels
-    grey = grey_of(source.data)
-    if grey is not None:
-        return together(grey)
-    if _readable(source.data) or source.width * source.height > _MOST:
-        raise invalid("image is damaged, or too large")
-    return _instead(source)
+    if source.width * source.height <= _LIMITS.pixels:
+        try:
+            return _read(source.data) or _instead(source)
+        except NaiError:
+            pass
+    raise invalid("image is damaged, or too large")
+
+
+def _read(data: bytes) -> Pixels | None:
+    """The pixels of a PNG in 8-bit grey or colours, or of a lossless WebP; None if it is anything else."""
+    kind = image_type(data)
+    if kind == "webp":
+        return None if lossless(data, _LIMITS) is None else read_pixels(data, _LIMITS)
+    if kind != "png":
+        return None
+    head = header(data, _LIMITS)
+    if head.depth != 8 or head.interlaced or head.colour not in (0, 2, 6):
+        return None
+    return read_pixels(data, _LIMITS) if head.colour else together(read_grey(data, _LIMITS))
 
 
 def _instead(source: Source) -> Pixels:
@@ -90,14 +99,3 @@ def _instead(source: Source) -> Pixels:
     whole, stride = enlarged(cells).data, 4 * CELL * cells.width
     rows = (whole[at : at + 4 * source.width] for at in range(0, stride * source.height, stride))
     return Pixels(source.width, source.height, b"".join(rows))
-
-
-def _readable(data: bytes) -> bool:
-    """Is it a PNG whose pixels are read where all is well?"""
-    if image_type(data) != "png":
-        return False
-    try:
-        head = header(data)
-    except NaiError:
-        return True
-    return (head.depth, head.interlaced) == (8, False) and head.colour in (0, 2, 6)
