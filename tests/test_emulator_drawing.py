@@ -120,6 +120,16 @@ def test_a_source_of_another_size_is_fitted() -> None:
     assert max(abs(one - other) for one, other in zip(half.rgb, SOURCE.rgb, strict=True)) <= 3
 
 
+def test_a_source_larger_than_any_picture_is_not_looked_at() -> None:
+    def kept(height: int) -> bool:
+        source = write_png(Pixels(2048, height, b"\x80" * (3 * 2048 * height)))
+        (data,) = generated(image=source, size=(64, 64), strength=0.01)
+        return max(abs(byte - 128) for byte in read_pixels(data).rgb) <= 3
+
+    assert kept(1536)
+    assert not kept(1537)
+
+
 @pytest.mark.parametrize("form", ["grey blocks", "grey pixels", "RGB", "RGBA"])
 def test_infill_keeps_what_is_black_in_the_mask(form: str) -> None:
     mask = image.box_mask(192, 128, [(64, 32, 128, 96)])
@@ -143,6 +153,7 @@ def test_where_mask_or_source_cannot_be_read_all_is_drawn_anew() -> None:
     one_bit.save(out, "PNG")
     whole = read_pixels(generated(image=SOURCE_PNG, mask=out.getvalue())[0]).rgb
     assert sum(a != b for a, b in zip(whole, SOURCE.rgb, strict=True)) > len(whole) // 2
+    assert whole != read_pixels(generated(image=SOURCE_PNG, mask=b"none", validate=False)[0]).rgb
     jpeg = io.BytesIO()
     Pillow.new("RGB", (192, 128)).save(jpeg, "JPEG")
     assert len(generated(image=jpeg.getvalue(), mask=mask, size=(192, 128))) == 1
@@ -247,6 +258,8 @@ def test_each_family_says_what_it_has(model: image.ImageModel) -> None:
     if model.generation is image.Generation.V5:
         assert info["Source"] == f"{comment['model_name']} {comment['model_hash']}"
         assert (comment["tag_hint_qt"], comment["tag_hint_uc_preset"]) == (1, 2)
+        forced = said(generated(model=model, extra={"noise_schedule": "exponential"})[0])
+        assert forced["noise_schedule"] == comment["noise_schedule"] == "karras"
     assert ("cfg_rescale" in comment) is (model.generation is not image.Generation.V1)
     assert ("reference_strength_multiple" in comment) is bool(model.family.vibes)
     assert list(comment)[-2:] == ["request_type", "signed_hash"]
@@ -263,9 +276,13 @@ def test_a_source_and_vibes_are_told_of() -> None:
     assert (comment["request_type"], comment["inpaintImg2ImgStrength"]) == ("NativeInfillingRequest", 0.5)
 
 
-def test_references_are_told_of_twice() -> None:
-    canvas = write_png(Pixels(1472, 1472, bytes(3 * 1472 * 1472)))
-    comment = said(generated(references=[image.Reference(canvas, "style", 0.8, 0.75)])[0])
+def test_references_are_told_of_twice_and_their_images_matter() -> None:
+    black, white = (write_png(Pixels(1472, 1472, each * (3 * 1472 * 1472))) for each in (b"\0", b"\xff"))
+    (data,) = generated(references=[image.Reference(black, "style", 0.8, 0.75)])
+    comment = said(data)
+    (other,) = generated(references=[image.Reference(white, "style", 0.8, 0.75)])
+    assert said(other).keys() == comment.keys()
+    assert read_pixels(other).rgb != read_pixels(data).rgb
     assert comment["director_reference_strengths"] == [0.8]
     assert comment["director_reference_secondary_strengths"] == [0.25]
     assert comment["director_reference_descriptions"][0]["caption"]["base_caption"] == "style"

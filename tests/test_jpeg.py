@@ -44,6 +44,13 @@ def test_grey_is_read_exactly(width: int, height: int, draw: st.DataObject) -> N
     assert picture.resize((width, height), Image.Resampling.NEAREST).tobytes() == plane.data
 
 
+def test_bytes_that_look_like_a_marker_are_stuffed() -> None:
+    plane = Plane(21, 1, b"\x80" + b"\0\xff" * 10)
+    data = write_jpeg(plane)
+    assert b"\xff\0" in data
+    assert opened(data).resize((21, 1), Image.Resampling.NEAREST).tobytes() == plane.data
+
+
 def test_alpha_is_left_out() -> None:
     rgb = Pixels(2, 1, bytes((1, 2, 3, 200, 100, 50)))
     assert write_jpeg(rgb.with_alpha(b"\0\x80")) == write_jpeg(rgb)

@@ -3,6 +3,9 @@
 A picture of the service says it up to twice: in text chunks (PNG) or EXIF (WebP), and in the lowest bits of alpha, which
 outlive what many websites do to text. All copies are dictionaries of texts, and so is `Metadata`: nothing that was read is
 lost when it is written, be it known or not.
+
+Two things are left out: the error correction (BCH) of the colours behind the copy in alpha, which the official writer leaves
+out as well, and the latents in private chunks (``ltns``, ``ltnt``), which stay in the file unread.
 """
 
 from __future__ import annotations

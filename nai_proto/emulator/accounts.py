@@ -64,7 +64,6 @@ class Account:
     "UNIX time until which the lock stays though nothing is generated (openai §7.4)."
     streams: deque[Streamed] = field(default_factory=lambda: deque(maxlen=_REMEMBERED), init=False)
     "Its last streams from the OpenAI-compatible endpoints, the newest last (openai §11)."
-
     images: ImageCache = field(default_factory=ImageCache, init=False)
     "Those that it sent with keys (image §3.1)."
 

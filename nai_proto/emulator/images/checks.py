@@ -38,7 +38,7 @@ def known_model(name: object) -> ImageModel:
     """
     model = ImageModel.named(name) if isinstance(name, str) else ImageModel("")
     if not model.listed or model.id != name:
-        raise Refused(400, f"Validation error: model {name if isinstance(name, str) else ''} doesn't exist")
+        raise Refused(400, f"Validation error: model {_shown(name)} doesn't exist")
     return model
 
 
@@ -108,7 +108,11 @@ def _action(said: object, model: ImageModel) -> ImageGenerationType:
     for action in ImageGenerationType:
         if said == action.value and model.inpaints is (action is ImageGenerationType.INPAINTING):
             return action
-    raise Refused(400, f"Model {model.id} doesn't support action {said if isinstance(said, str) else ''}")
+    raise Refused(400, f"Model {model.id} doesn't support action {_shown(said)}")
+
+
+def _shown(said: object) -> str:
+    return said[:60] if isinstance(said, str) else ""
 
 
 def _check_numbers(wish: Wish) -> None:
