@@ -1,9 +1,9 @@
 """Lossless WebP's coding of pixels, written (RFC 9649 §3, "WebP Lossless Bitstream").
 
-Of what the format has, three things are used, each of which takes no look at single pixels. Every pixel is what it differs
+Of what the format has, three things are used, none of which looks at single pixels. Every pixel is what it differs
 from the one above (a transform with one predictor for all), so whatever goes on downwards becomes zeros; a pixel that
 differs as the one before it is part of a run; the rest is sent by prefix codes, one per channel. A drawing of a megapixel
-takes some tenths of a second, noise a second.
+takes a tenth of a second, noise half a second to a second.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ __all__ = ["write_vp8l"]
 _SIGNATURE: Final = b"\x2f"
 _LARGEST: Final = 1 << 14  # pixels of a side
 _RUN: Final = re.compile(rb"\0{4,4096}")  # shorter is no gain, longer is no length
+_NO_CACHE: Final = "0"
+_ONE_GROUP: Final = "0"  # of codes, for all places
 _LEFT: Final = 1  # the symbol of the distance to the pixel before
 
 
@@ -61,13 +63,8 @@ def _image(planes: Sequence[bytes]) -> Iterator[str]:
     head, green = write_code(greens, GREENS)
     others = [write_code(Counter(plane), SAMPLES) for plane in kept[1:]]
     distance, _ = write_code(Counter([_LEFT]), DISTANCES)  # which is alone, so none is ever sent
-    yield from (
-        "0",
-        "0",
-        head,
-        *(other for other, _ in others),
-        distance,
-    )  # no cache of colours, one code for all places
+    yield _NO_CACHE + _ONE_GROUP
+    yield from (head, *(other for other, _ in others), distance)
     tables = [green, *(table for _, table in others)]
     words = [map(table.__getitem__, plane) for table, plane in zip(tables, kept, strict=True)]
     pixels = map("".join, zip(*words, strict=True))
