@@ -120,6 +120,13 @@ def test_a_source_of_another_size_is_fitted() -> None:
     assert max(abs(one - other) for one, other in zip(half.rgb, SOURCE.rgb, strict=True)) <= 3
 
 
+def test_a_source_may_be_grey() -> None:
+    out = io.BytesIO()
+    Pillow.new("L", (192, 128), 77).save(out, "PNG")
+    pixels = read_pixels(generated(image=out.getvalue(), strength=0.01)[0])
+    assert {abs(byte - 77) // 4 for byte in pixels.rgb} == {0}
+
+
 def test_a_source_larger_than_any_picture_is_not_looked_at() -> None:
     def kept(height: int) -> bool:
         source = write_png(Pixels(2048, height, b"\x80" * (3 * 2048 * height)))

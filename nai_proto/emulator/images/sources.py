@@ -12,6 +12,7 @@ from ...errors import NaiError
 from ...image.rules import MOST_PIXELS
 from ...image.sources import image_type
 from ...limits import Limits
+from .retouching import together
 
 __all__ = ["grey_of", "picture_size", "pixels_of"]
 
@@ -38,14 +39,15 @@ def picture_size(data: bytes) -> tuple[int, int] | None:
 
 
 def pixels_of(data: bytes) -> Pixels | None:
-    """The pixels of a PNG in 8-bit RGB or RGBA, or of a lossless WebP; None if it is anything else, or too large.
+    """The pixels of a PNG of 8 bits, or of a lossless WebP; None if it is anything else, or too large.
 
     Slow for a large one whose rows are filtered in the clever ways, so for use in a `Compute`.
     """
     try:
         return read_pixels(data, _READ)
     except NaiError:
-        return None
+        grey = grey_of(data)
+    return None if grey is None else together(grey)
 
 
 def grey_of(data: bytes) -> Plane | None:
