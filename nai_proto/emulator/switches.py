@@ -44,6 +44,10 @@ class Switches:
     image_cache: int = 67_108_864
     "Bytes of images that are remembered for an account under the keys that it sent with them; 0 remembers none."
 
+    old_routes: bool = False
+    """Does the api host have again what released clients still ask it for (image §12): upscaling by ``scale``, and an
+    account's subscription? Where all hosts have one address, an upscale that names no model is meant so."""
+
     # The lock that all generations of an account share, whatever endpoint they are asked of (native §4.3, openai §7.4).
     lock: bool = True
     "Is a second generation refused while one runs?"
