@@ -98,7 +98,7 @@ def test_a_tool_that_costs_more_is_refused_and_one_that_costs_as_much_is_not(
 
 def test_without_a_size_there_is_no_price_and_so_nothing_is_sent() -> None:
     upscale(b"\xff\xd8")
-    with pytest.raises(LocalProtocolError, match="no PNG: tell its size"):
+    with pytest.raises(LocalProtocolError, match="the size of the image is not known: tell it"):
         upscale(b"\xff\xd8", max_anlas=100)
 
 

@@ -379,9 +379,12 @@ def test_no_prompt_is_in_a_repr() -> None:
 
 
 @settings(max_examples=30)
-@given(asked())
-def test_the_emulator_s_picture_is_asked_for_again_by_its_recipe(case: tuple[str, dict[str, Any]]) -> None:
+@given(asked(), st.sampled_from(["png", "webp"]))
+def test_the_emulator_s_picture_is_asked_for_again_by_its_recipe(
+    case: tuple[str, dict[str, Any]], image_format: str
+) -> None:
     prompt, options = case
+    options["image_format"] = image_format
     sources = {"image": png(64, 128), "mask": png(8, 16)}
     options |= {name: source for name, source in sources.items() if name in options}
     request = image_request(prompt, **{**options, "width": 64, "height": 128, "n_samples": 2})
@@ -395,6 +398,6 @@ def test_the_emulator_s_picture_is_asked_for_again_by_its_recipe(case: tuple[str
         missing: Any = {name: source for name, source in sources.items() if name in recipe.missing}
         again = recipe.request(**missing)
         assert comment(again) == comment(request, sample)
-        assert again.input == request.input
+        assert (again.input, again.parameters["image_format"]) == (request.input, image_format)
         head, redrawn = ask(emulator, "POST", "/ai/generate-image", again.body, owner=owner)
         assert bytes(next(unzip(redrawn)).data) == bytes(member.data)

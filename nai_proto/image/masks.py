@@ -7,8 +7,8 @@ import zlib
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from ..codecs.pixels import Pixels, read_pixels
-from ..codecs.png import chunk
+from ..codecs.pixels import read_grey, read_pixels
+from ..codecs.png import chunk, header
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..limits import Limits
 from .sources import png_size
@@ -19,8 +19,9 @@ BLOCK: Final = 8
 """Models see an image in blocks of so many pixels each way: what is drawn anew is whole blocks."""
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
-_HALF: Final = 255 * BLOCK * BLOCK * 3 / 2
-"""What the bytes of a block in RGB are together when it is half white."""
+_HALF: Final = 255 * BLOCK * BLOCK / 2
+"""What the bytes of a block are together, in each channel, when it is half white."""
+_GREY: Final = 0  # a type of colour (PNG §11.2.1)
 _OPAQUE: Final = bytes(128) + b"\xff" * 128
 
 
@@ -54,8 +55,8 @@ def align_mask(mask: bytes, width: int, height: int) -> bytes:
     Takes some tenths of a second for a megapixel, so an event loop leaves it to `compute`.
 
     Args:
-        mask: a PNG in 8-bit RGB or RGBA, as large as the image; what is less than half opaque is black. Or one with a pixel
-            for each block, which is given back as it is.
+        mask: a PNG in 8-bit grey, RGB or RGBA, as large as the image; what is less than half opaque is black. Or one with a
+            pixel for each block, which is given back as it is.
         width: of the image, in pixels; a multiple of 64.
         height: likewise.
 
@@ -70,13 +71,13 @@ def align_mask(mask: bytes, width: int, height: int) -> bytes:
         came = "is no PNG" if size is None else f"has {size[0]} × {size[1]} pixels"
         raise LocalProtocolError(f"the mask {came}, and its image has {width} × {height}")
     try:
-        pixels = read_pixels(mask, Limits(pixels=width * height))
+        seen = _seen(mask, Limits(pixels=width * height))
     except RemoteProtocolError as error:
         problem = str(error).removeprefix("picture: ")
     else:
-        rgb, block = _seen(pixels), 3 * BLOCK
-        strips = [rgb[at : at + block * width] for at in range(0, len(rgb), block * width)]
-        return _written(width // BLOCK, [_blocks(strip, 3 * width) for strip in strips])
+        stride = len(seen) // height
+        strips = [seen[at : at + BLOCK * stride] for at in range(0, len(seen), BLOCK * stride)]
+        return _written(width // BLOCK, [_blocks(strip, stride, stride // width) for strip in strips])
     raise LocalProtocolError(f"the mask cannot be read: {problem}")
 
 
@@ -85,8 +86,11 @@ def _check(width: int, height: int) -> None:
         raise LocalProtocolError(f"an image to be inpainted has sides that are multiples of 64, not {width} × {height}")
 
 
-def _seen(pixels: Pixels) -> bytes:
-    """The colours, black where the mask is transparent."""
+def _seen(mask: bytes, limits: Limits) -> bytes:
+    """The bytes of its channels without alpha, black where it is transparent."""
+    if header(mask, limits).colour == _GREY:
+        return read_grey(mask, limits).data
+    pixels = read_pixels(mask, limits)
     rgb, alpha = pixels.rgb, pixels.alpha
     if alpha is None:
         return rgb
@@ -95,12 +99,11 @@ def _seen(pixels: Pixels) -> bytes:
     return (int.from_bytes(rgb) & int.from_bytes(kept)).to_bytes(len(rgb))
 
 
-def _blocks(strip: bytes, stride: int) -> bytes:
+def _blocks(strip: bytes, stride: int, channels: int) -> bytes:
     """Eight rows as one of blocks."""
-    starts = range(0, len(strip), stride)
-    block = 3 * BLOCK
-    totals = (sum(sum(strip[row + at : row + at + block]) for row in starts) for at in range(0, stride, block))
-    return bytes(255 if total >= _HALF else 0 for total in totals)
+    rows, across = range(0, len(strip), stride), channels * BLOCK
+    totals = (sum(sum(strip[row + at : row + at + across]) for row in rows) for at in range(0, stride, across))
+    return bytes(255 if total >= channels * _HALF else 0 for total in totals)
 
 
 def _written(columns: int, rows: Sequence[bytes | bytearray]) -> bytes:

@@ -1,8 +1,8 @@
 """From a picture back to the request for it (image §8.1).
 
 A picture has the texts as they were sent, ready-made ones included, so none is put in again. What changes no picture
-(``legacy``, ``image_format`` …) it does not tell, nor ``uncond_scale`` since V3, of which it says 0 whatever was sent: these
-are the defaults. What else it does not tell is not guessed but named.
+(``legacy``, ``params_version`` …) it does not tell, nor ``uncond_scale`` since V3, of which it says 0 whatever was sent:
+these are the defaults. What else it does not tell is not guessed but named.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import msgspec
 
 from ..codecs import fast
 from ..codecs.json import converted
+from ..codecs.picture import Metadata, Place
 from ..errors import LocalProtocolError, RemoteProtocolError, excerpt
 from ..limits import Limits
 from ..text.rules import Kind
@@ -30,7 +31,6 @@ from .sourcing import drawn_by
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from ..codecs.picture import Metadata
     from .parameters import Options
 
 __all__ = ["Recipe"]
@@ -134,6 +134,8 @@ class Recipe:
             options["vibes"], told = _vibes(comment, drawer)
             missing += [] if told else ["vibes"]
         missing += [name for name, said in _UNSAID if any(comment.get(each) for each in said)]
+        if metadata.place is Place.EXIF:
+            options["image_format"] = "webp"
         options["extra"] = _extra(comment, drawer, negative)
         used = {name: value for name, value in options.items() if value not in ((), {})}
         return Recipe(prompt or "", cast("Options", used), tuple(missing))

@@ -21,7 +21,7 @@ from .models import ImageModel
 from .paying import guard
 from .price import NOTHING_FREE, Allowance, encoding_price, tool_price, upscale_price
 from .rules import MOST_PIXELS
-from .sources import png_size
+from .sources import image_size
 
 __all__ = ["Annotator", "DirectorTool", "Emotion", "annotate", "augment", "classify", "encode_vibe", "upscale"]
 
@@ -106,9 +106,9 @@ def _asked(name: str, body: Mapping[str, object]) -> Request:
 
 
 def _sized(image: bytes, size: tuple[int, int] | None) -> tuple[int, int]:
-    found = size or png_size(image)
+    found = size or image_size(image)
     if found is None:
-        raise LocalProtocolError("the image is no PNG: tell its size, (width, height)")
+        raise LocalProtocolError("the size of the image is not known: tell it, (width, height)")
     return found
 
 
@@ -132,7 +132,7 @@ def augment(
         emotion: the mood; for the tool of that name, which needs it.
         prompt: more words; for `DirectorTool.COLORIZE` and `DirectorTool.EMOTION`.
         defry: how weakly, from 0 to 5; for the same two, 0 if not given.
-        size: width and height in pixels; of a PNG they are found in it.
+        size: width and height in pixels; if None, what its header says.
         max_anlas: refuse what costs more; at any price if None.
         allowance: what is free for the account, for that.
         validate: look at all this before it is sent.
@@ -183,7 +183,7 @@ def upscale(
         image: PNG of at most 3,145,728 pixels.
         model: V5 Full or V5 Curated.
         declared_blur_sigma: how blurred it is: 0, or 0.3 to 0.5 in steps of 0.05. The service takes 0 if it is not told.
-        size: width and height in pixels; of a PNG they are found in it, and of another they are needed for the price alone.
+        size: width and height in pixels; if None, what its header says. Not sent.
         max_anlas: refuse what costs more; at any price if None.
         allowance: without effect: upscaling is never free.
         validate: look at all this before it is sent.
@@ -196,7 +196,7 @@ def upscale(
     if validate:
         if not model.facts.upscales:
             raise LocalProtocolError(f"{model.id} does not upscale; V5 Full and V5 Curated do")
-        width, height = size or png_size(image) or (0, 0)
+        width, height = size or image_size(image) or (0, 0)
         if width * height > MOST_PIXELS:
             raise LocalProtocolError(
                 f"the image has {width * height} pixels, and upscaling takes at most {MOST_PIXELS}"
