@@ -395,6 +395,7 @@ def test_the_emulator_s_picture_is_asked_for_again_by_its_recipe(
         found = read_metadata(bytes(member.data))
         assert found is not None
         recipe = Recipe.of(found)
+        assert set(recipe.missing) <= sources.keys()
         missing: Any = {name: source for name, source in sources.items() if name in recipe.missing}
         again = recipe.request(**missing)
         assert comment(again) == comment(request, sample)

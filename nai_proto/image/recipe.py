@@ -45,9 +45,11 @@ _SOURCES: Final = {ImageGenerationType.IMG2IMG: ["image"], ImageGenerationType.I
 _ELSEWHERE: Final = ("image", "mask", "use_coords", "legacy_uc")
 _TELLING: Final = (
     *("width", "height", "steps", "scale", "sampler", "seed"),
-    *("strength", "noise", "extra_noise_seed", "inpaint_img2img_strength"),
+    *("strength", "noise", "extra_noise_seed"),
 )
 """Without these it would be another picture."""
+_TELLING_INSIDE: Final = (*_TELLING, "inpaint_img2img_strength")
+"""Likewise for one that was drawn within another."""
 _UNTOLD: Final = {("uncond_scale", generation) for generation in (Generation.V3, Generation.V4, Generation.V4_5)}
 """Of these the comment says the same whatever was sent."""
 _UNSENT: Final[tuple[tuple[str, object], ...]] = (("uncond_scale", 1), ("upscaled_enhance", False))
@@ -117,10 +119,11 @@ class Recipe:
             raise LocalProtocolError("picture: no model that is known is named by it; tell it: Recipe.of(…, model=…)")
         options: dict[str, Any] = {"model": drawer, "quality": "none", "uc_preset": "none", "as_typed": True}
         missing = list(_SOURCES.get(action, ()))
+        telling = _TELLING_INSIDE if action is ImageGenerationType.INPAINTING else _TELLING
         for name, value in _parameters(comment, drawer.generation, action):
             if value is not None:
                 options[name] = value
-            elif name in _TELLING:
+            elif name in telling:
                 missing.append(name)
         if {"seed", "n_samples"} <= options.keys():
             options["n_samples"] = min(options["n_samples"], MOST_SEED + 1 - options["seed"])

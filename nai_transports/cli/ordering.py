@@ -70,8 +70,6 @@ def again(path: Path, prompt: str | None, options: Options, later: Collection[st
             raise LocalProtocolError(f"{path} names no model that is known; give --model as well")
         recipe = Recipe.of(metadata, model=options.get("model"))
     known = {*options, *later, *(_SIZES if "size" in options else ()), *(["prompt"] if prompt is not None else [])}
-    if "mask" not in recipe.missing:
-        known.add("inpaint_img2img_strength")  # of pictures that were drawn within another, and in no other's metadata
     lacking = [
         _OPTIONS.get(name, "--size" if name in _SIZES else f"--{name}") for name in recipe.missing if name not in known
     ]
