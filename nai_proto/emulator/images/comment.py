@@ -11,6 +11,7 @@ import msgspec
 from ...image.choices import ImageGenerationType
 from ...image.generations import Generation
 from ...image.models import ImageModel
+from ...image.sourcing import HASHES
 from .checks import Task
 from .wish import Structured
 
@@ -24,23 +25,6 @@ _NAMES: Final = {
     Generation.V4_5: "NovelAI Diffusion V4.5",
     Generation.V5: "NovelAI Diffusion V5",
 }
-_HASHES: Final = {
-    ImageModel.V5_FULL: "657484A5",
-    ImageModel.V5_CURATED: "DB276663",
-    ImageModel.V5_FULL_MEDIUM: "93F4BD30",
-    ImageModel.V4_5_FULL: "4BDE2A90",
-    ImageModel.V4_5_CURATED: "C02D4F98",
-    ImageModel.V4_FULL: "37442FCA",
-    ImageModel.V4_CURATED: "7ABFFA2A",
-    ImageModel.ANIME_V3: "C1E1DE52",
-    ImageModel.FURRY_V3: "4BE8C60C",
-    ImageModel.ANIME_V2: "49BFAF6A",
-    ImageModel.ANIME_V1_FULL: "81274D13",
-    ImageModel.ANIME_V1_CURATED: "1D44365E",
-    ImageModel.FURRY_V1: "F64BA557",
-}
-"""One of those that pictures of each model were seen with; a model that inpaints has its base's."""
-
 _REQUESTS: Final = {
     ImageGenerationType.NORMAL: "PromptGenerateRequest",
     ImageGenerationType.IMG2IMG: "Img2ImgRequest",
@@ -51,8 +35,8 @@ _LACKING: Final = {Generation.V1: ("noise_schedule", "cfg_rescale", "uncond_scal
 
 
 def source_name(model: ImageModel) -> tuple[str, str]:
-    """The name that pictures have for a model, and a hash."""
-    return _NAMES[model.generation], _HASHES[model.base]
+    """The name that pictures have for a model, and one of the hashes that they were seen with; its base's if it inpaints."""
+    return _NAMES[model.generation], HASHES[model.base.id][0]
 
 
 def comment(task: Task, sample: int) -> dict[str, Any]:

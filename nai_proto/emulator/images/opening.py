@@ -10,7 +10,7 @@ from ...codecs.pixels import Pixels, read_grey, read_pixels
 from ...codecs.png import header
 from ...codecs.webp import lossless
 from ...errors import NaiError
-from ...image.sources import image_type, png_size
+from ...image.sources import image_size, image_type
 from ...limits import Limits
 from ..asked import Asked
 from ..chance import Chance
@@ -18,7 +18,6 @@ from .bodies import Body, invalid, read_body
 from .drawing import landscape
 from .raster import CELL, enlarged
 from .retouching import together
-from .sources import picture_size
 
 __all__ = ["Source", "opened", "received", "source_of"]
 
@@ -60,7 +59,7 @@ def source_of(body: Body, value: object, name: str) -> Source:
     if value is None:
         raise invalid(f"{name} is required")
     data = body.image(value, name)
-    size = picture_size(data) or png_size(data)  # the latter of one that claims too much to be opened
+    size = image_size(data)
     if size is None or 0 in size:
         raise invalid(f"{name} is no PNG, WebP or JPEG")
     return Source(data, *size)
