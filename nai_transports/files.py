@@ -10,7 +10,7 @@ from tempfile import NamedTemporaryFile
 
 from nai_proto.errors import LocalProtocolError
 
-__all__ = ["read", "write", "write_all"]
+__all__ = ["read", "write", "write_all", "write_new"]
 
 
 def read(path: str | os.PathLike[str]) -> bytes:
@@ -33,6 +33,38 @@ def write(path: str | os.PathLike[str], data: bytes) -> None:
         LocalProtocolError: it cannot be written; what stood there stands there still.
     """
     write_all({path: data})
+
+
+def write_new(path: str | os.PathLike[str], data: bytes) -> None:
+    """The same under a name that nothing has, be it taken in this moment: never is anything written over.
+
+    Raises:
+        LocalProtocolError: the name is taken, or the file cannot be written; then none is there.
+    """
+    at = Path(path)
+    temporary: Path | None = None
+    try:
+        with NamedTemporaryFile(dir=at.parent, prefix=f".{at.name}.", delete=False) as file:
+            temporary = Path(file.name)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(temporary, at)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links: the name is taken first, and the file put there at once
+            at.touch(exist_ok=False)
+            os.replace(temporary, at)
+        return
+    except FileExistsError:
+        problem: str | None = "it is there already"
+    except OSError as error:
+        problem = error.strerror
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+    raise LocalProtocolError(f"{at} cannot be written: {problem}")
 
 
 def write_all(contents: Mapping[str | os.PathLike[str], bytes]) -> None:

@@ -19,6 +19,7 @@ SUBJECTS = {
     "imports": {"bare interpreter", "nai_proto", "nai_proto.text"},
     "keystore": {"msgspec + secretbox, unchecked", "open_keystore", "seal_keystore"},
     "language": {"plain", "top-k and 10 logprobs"},
+    "memory": {"with its length", "chunked"},
     "scale": {"asyncio, the same bytes", "emulator", "emulator, client on trio", "emulator, 100 stored"},
     "objects": {"secretbox + zlib + msgspec, unchecked", "open_objects", "seal_object"},
     "pictures": {"limit: grow + msgspec", "frames", "zipfile", "unzip"},
@@ -40,6 +41,12 @@ def test_a_question_is_answered_with_its_rows(name: str) -> None:
     assert len({(row.case, row.subject) for row in report.rows}) == len(report.rows)
     assert all(row.unit and (row.met is None) == (not row.target) for row in report.rows)
     assert all(row.subject in str(report) for row in report.rows)
+
+
+def test_four_pictures_take_at_most_two_and_a_half_times_their_memory() -> None:
+    """Unlike a time, this is the same on every machine."""
+    report = answer("memory", Effort(scale=0.1, rounds=1))
+    assert [str(row) for row in report.rows if not row.met] == []
 
 
 def test_a_missed_target_is_not_hidden() -> None:

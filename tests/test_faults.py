@@ -165,8 +165,8 @@ def test_an_answer_under_way_stays_as_it_is_when_faults_are_cleared() -> None:
 def test_a_refusal_has_its_status_its_text_and_when_to_come_back() -> None:
     answer, closed = told(Faulty(TALE, Refusal(503, retry_after=4, message="not now")))
     assert answer == (
-        b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 38\r\n"
-        b'Access-Control-Allow-Origin: *\r\nRetry-After: 4\r\n\r\n{"statusCode":503,"message":"not now"}'
+        b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 39\r\n"
+        b'Access-Control-Allow-Origin: *\r\nRetry-After: 4\r\n\r\n{"statusCode":503,"message":"not now"}\n'
     )
     assert not closed
     assert b"Retry-After" not in told(Faulty(TALE, "refuse"))[0]

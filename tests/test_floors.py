@@ -57,8 +57,8 @@ FLOORS = (
     ),
     (
         "files",
-        "nai_transports.preset_files nai_transports.tokenizer_files nai_transports.vault nai_transports.recordings "
-        "nai_transports.forwarding",
+        "nai_transports.preset_files nai_transports.vibe_files nai_transports.tokenizer_files nai_transports.vault "
+        "nai_transports.recordings nai_transports.forwarding",
     ),
     ("command", "nai_transports.cli"),
 )

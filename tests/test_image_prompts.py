@@ -12,7 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nai_proto.errors import LocalProtocolError
+from nai_proto.image.choices import QualityPreset
 from nai_proto.image.lineage import base_of
+from nai_proto.image.models import ImageModel
+from nai_proto.image.prompting import with_quality_tags
 from nai_proto.image.prompts import DEPTH, Emphasis, Piece, Prompt, normalised, parse, segments
 from nai_proto.image.token_counts import TokenCount, count_tokens, counted, token_limit
 from nai_proto.tokenizers import tokenizer_name
@@ -198,6 +201,17 @@ def test_segments_joined_are_the_prompt(text: str) -> None:
 )
 def test_single_pipes_part_a_prompt(text: str, parts: list[str]) -> None:
     assert segments(text) == parts
+
+
+@given(st.text("ab|,: ", max_size=12))
+def test_tags_go_where_the_segments_are(text: str) -> None:
+    first, *rest = segments(text)
+    tagged = segments(with_quality_tags(text, ImageModel.V4_FULL, QualityPreset.STANDARD))
+    assert tagged[1:] == rest
+    assert tagged[0].startswith(first.rstrip() if first.strip() else "")
+    everywhere = segments(with_quality_tags(text, ImageModel.ANIME_V3, QualityPreset.STANDARD))
+    assert len(everywhere) == len(rest) + 1
+    assert with_quality_tags("a|||b", ImageModel.V4_FULL, QualityPreset.STANDARD).startswith("a||, ")
 
 
 # ---- counting

@@ -31,6 +31,7 @@ from nai_proto.image import (
     generate,
     image_request,
 )
+from nai_proto.image.features import normalized
 from nai_proto.image.parameters import WIRE
 from nai_proto.image.quoted import quoted
 from nai_proto.image.rules import RULES, check
@@ -354,6 +355,63 @@ def test_smea_and_decrisper_are_the_first_models() -> None:
     assert (made["sm"], made["sm_dyn"], made["dynamic_thresholding"]) == (True, True, True)
 
 
+@pytest.mark.parametrize(
+    ("model", "size", "options", "sm"),
+    [
+        ("nai-diffusion-3", (1472, 1472), {}, False),  # one pixel too few
+        ("nai-diffusion-3", (1536, 1472), {}, True),
+        ("nai-diffusion-3", (832, 1216), {}, False),
+        ("nai-diffusion-2", (1088, 1024), {}, True),
+        ("nai-diffusion-2", (1024, 1024), {}, False),
+        ("nai-diffusion", (1088, 1024), {"sampler": "ddim"}, False),
+        ("nai-diffusion-3", (1536, 1472), {"sampler": "ddim"}, False),
+        ("nai-diffusion-3", (1536, 1472), {"sm": False}, False),
+        ("nai-diffusion-3", (832, 1216), {"sm": True}, True),
+        ("nai-diffusion-3", (1536, 1472), {"image": SOURCE}, False),
+    ],
+)
+def test_auto_smea_is_smea_for_large_pictures(
+    model: str, size: tuple[int, int], options: dict[str, Any], sm: bool
+) -> None:
+    made = asked(model, size=size, auto_smea=True, **options)
+    assert made["sm"] is sm
+    assert "autoSmea" not in made
+    assert "auto_smea" not in made
+
+
+def test_auto_smea_is_sent_to_later_models_and_costs_as_smea_does() -> None:
+    assert asked("nai-diffusion-4-full", auto_smea=True)["autoSmea"] is True
+    large = image_request("a cat", model="Anime V3", size=(1536, 1472), auto_smea=True, seed=1)
+    assert large.price() == image_request("a cat", model="Anime V3", size=(1536, 1472), sm=True, seed=1).price()
+    with pytest.raises(LocalProtocolError, match="auto_smea is a str"):
+        asked("nai-diffusion-3", auto_smea="yes")
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("1girl, red hair", "girl, red hair"),
+        ("red hair, 1boy, 1girl", "red hair, boy, 1girl"),
+        ("11girls, 1girls, 1girlish", "11girls, 1girls, 1girlish"),
+        ("a cat", "a cat"),
+    ],
+)
+def test_a_character_is_one_without_a_number(typed: str, told: str) -> None:
+    for options, sent_as in (({}, told), ({"as_typed": True}, typed)):
+        made = asked("nai-diffusion-4-5-full", characters=[Character(typed, uc="1girl")], **options)
+        assert made["characterPrompts"][0]["prompt"] == sent_as
+        assert made["v4_prompt"]["caption"]["char_captions"][0]["char_caption"] == sent_as
+        assert made["characterPrompts"][0]["uc"] == "1girl"
+        assert sent("nai-diffusion-4-5-full", characters=[Character(typed)])["input"] == "a cat"
+
+
+@given(st.lists(st.floats(-1, 1), max_size=16))
+def test_strengths_that_were_made_smaller_stay_as_they_are(strengths: list[float]) -> None:
+    once = normalized(strengths)
+    assert normalized(once) == once
+    assert sum(map(abs, once)) <= max(1 + 1e-9, max(map(abs, strengths), default=0))
+
+
 def test_v5_leaves_the_background_out_when_told() -> None:
     made = sent("nai-diffusion-5-full", transparent=True, quality="standard")
     assert made["input"] == "a cat, transparent background, very aesthetic, masterpiece, no text"
@@ -405,6 +463,7 @@ def test_samplers_have_the_schedule_that_suits_them() -> None:
     assert "noise_schedule" not in asked("nai-diffusion-3", sampler="ddim_v3")
     assert asked("nai-diffusion-4-full", sampler="k_dpm_2")["noise_schedule"] == "exponential"
     assert asked("nai-diffusion-4-full", sampler="k_dpm_2", noise_schedule="karras")["noise_schedule"] == "karras"
+    assert asked("nai-diffusion-2", sampler="k_dpm_2")["noise_schedule"] == "native"  # it has no other
 
 
 # ---- seeds

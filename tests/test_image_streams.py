@@ -18,7 +18,7 @@ from nai_proto.http import Head, Headers
 from nai_proto.image import MODELS, Image, ImageModel, Step, generate_stream
 from nai_proto.limits import Limits
 from nai_proto.testing import Played, play
-from tests.image_support import JPEG, PNG, body_of
+from tests.image_support import JPEG, PNG, WEBP, body_of
 
 # the bytes of image §7.1
 STEP = bytes.fromhex(
@@ -195,6 +195,14 @@ def test_an_archive_may_come_instead() -> None:
         assert (played.events, played.result) == ([], (Image(PNG, "image_0.png", 5),))
     listed = json.dumps({"images": [{"image": b64encode(PNG).decode(), "index": 0, "seed": 7}]}).encode()
     assert streamed(listed, "application/json").result == (Image(PNG, "image_0.png", 7),)
+
+
+@pytest.mark.parametrize("body", [zipped([("image_0.png", PNG)]), PNG, WEBP, JPEG, FORMS[MSGPACK], b"\0\0", b""])
+def test_what_an_answer_is_does_not_depend_on_how_it_is_cut(body: bytes) -> None:
+    whole, split = streamed(body), streamed([body[at : at + 1] for at in range(len(body))])
+    assert (whole.events, type(whole.error)) == (split.events, type(split.error))
+    if whole.error is None:
+        assert whole.result == split.result
 
 
 def test_frames_may_come_as_any_bytes() -> None:

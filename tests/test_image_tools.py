@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from base64 import b64encode
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image as Picture
 
 from nai_proto.codecs.zipped import zipped
 from nai_proto.errors import LocalProtocolError, NaiError, RemoteProtocolError
@@ -33,6 +35,7 @@ from nai_proto.image import (
     suggest_tags,
     upscale,
 )
+from nai_proto.image.sources import image_size
 from nai_proto.testing import play
 from nai_proto.voice import SEEDS, VOICES, Speech, speak
 from tests.image_support import PNG, body_of, png
@@ -86,8 +89,30 @@ def test_a_director_tool_refuses_what_it_does_not_take(options: dict[str, Any], 
         augment(PNG, **options)
 
 
-def test_an_image_that_is_no_png_needs_its_size_told() -> None:
-    with pytest.raises(LocalProtocolError, match="the image is no PNG: tell its size"):
+def file_of(kind: str, width: int, height: int) -> bytes:
+    out = io.BytesIO()
+    Picture.new("RGB", (width, height)).save(out, kind)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "JPEG"])
+def test_an_image_says_how_large_it_is(kind: str) -> None:
+    body = body_of(augment(file_of(kind, 70, 30), "sketch").request)
+    assert (body["width"], body["height"]) == (70, 30)
+    with pytest.raises(LocalProtocolError, match="3145760 pixels, and upscaling takes at most"):
+        upscale(file_of(kind, 2170, 1450), size=(98305, 32))
+    with pytest.raises(LocalProtocolError, match="3146500 pixels"):
+        upscale(file_of(kind, 2170, 1450))
+
+
+@given(st.sampled_from([b"\x89PNG\r\n\x1a\n", b"RIFF\x20\0\0\0WEBPVP8L", b"\xff\xd8\xff", b""]), st.binary(max_size=40))
+def test_what_is_no_image_has_a_size_or_none(start: bytes, rest: bytes) -> None:
+    size = image_size(start + rest)
+    assert size is None or len(size) == 2
+
+
+def test_an_image_of_another_kind_needs_its_size_told() -> None:
+    with pytest.raises(LocalProtocolError, match="the size of the image is not known: tell it"):
         augment(b"\xff\xd8\xff", "sketch")
     body = body_of(augment(b"\xff\xd8\xff", "some new tool", size=(10, 20), prompt="x", validate=False).request)
     assert (body["width"], body["height"], body["prompt"]) == (10, 20, "x")

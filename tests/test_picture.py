@@ -7,11 +7,12 @@ import json
 import pickle
 import struct
 import zlib
+from typing import Literal, TypeAlias
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import ExifTags, Image
 
 from nai_proto.codecs.picture import (
     Metadata,
@@ -22,7 +23,7 @@ from nai_proto.codecs.picture import (
     with_metadata,
     write_picture,
 )
-from nai_proto.codecs.pixels import Pixels, Plane, read_pixels, write_png
+from nai_proto.codecs.pixels import Pixels, Plane, read_pixels, write_png, write_webp
 from nai_proto.codecs.png import SIGNATURE, chunk
 from nai_proto.codecs.signature import TEST_VERIFY_KEY, verify
 from nai_proto.codecs.stealth import with_stealth
@@ -45,14 +46,23 @@ WEBP = a_webp()
 PNG = write_png(BLANK)
 
 
-def test_a_picture_as_the_service_makes_it_says_all_twice() -> None:
-    file = write_picture(BLANK, METADATA)
+ImageFormat: TypeAlias = Literal["png", "webp"]
+FORMATS: list[ImageFormat] = ["png", "webp"]
+
+
+@pytest.mark.parametrize("image_format", FORMATS)
+def test_a_picture_as_the_service_makes_it_says_all_twice(image_format: ImageFormat) -> None:
+    file = write_picture(BLANK, METADATA, image_format=image_format)
     text, alpha = copies(file)
-    assert (text.place, alpha.place) == (Place.TEXT, Place.ALPHA)
+    assert (text.place, alpha.place) == (Place.TEXT if image_format == "png" else Place.EXIF, Place.ALPHA)
     assert text == METADATA == read_metadata(file)
     assert alpha.texts == {keyword: value for keyword, value in METADATA.texts.items() if keyword != "Title"}
-    assert list(text.texts) == ["Title", "Description", "Software", "Source", "Generation_time", "Comment"]
+    assert {*text.texts} == {"Title", "Description", "Software", "Source", "Generation_time", "Comment"}
+    assert image_format == "webp" or list(text.texts) == list(METADATA.texts)
     assert read_pixels(file).rgb == BLANK.rgb
+    with Image.open(io.BytesIO(file)) as image:
+        assert (image.format, image.mode) == (image_format.upper(), "RGBA")
+        assert image.tobytes() == read_pixels(file).data
 
 
 def test_its_fields_have_types() -> None:
@@ -122,17 +132,16 @@ def test_a_webp_says_it_as_the_service_has_it() -> None:
     assert found.parameters() == PARAMETERS
 
 
-def test_alpha_of_a_lossless_webp_says_it_when_others_unpack_it() -> None:
+def test_alpha_of_a_lossless_webp_says_it_whoever_unpacks_it() -> None:
     drawn = read_pixels(write_picture(BLANK, METADATA))
     out = io.BytesIO()
     Image.frombytes("RGBA", (64, 96), drawn.data).save(out, "WEBP", lossless=True, exact=True)
-    assert read_metadata(out.getvalue()) is None
     with Image.open(out) as image:
         alpha = Pixels(*image.size, image.tobytes()).alpha
     assert alpha is not None
-    found = hidden_metadata(alpha)
-    assert found is not None
-    assert (found.place, found.comment) == (Place.ALPHA, METADATA.comment)
+    for found in (read_metadata(out.getvalue()), hidden_metadata(alpha)):
+        assert found is not None
+        assert (found.place, found.comment) == (Place.ALPHA, METADATA.comment)
     assert hidden_metadata(Plane(1, 1, b"x")) is None
 
 
@@ -140,10 +149,13 @@ def test_a_comment_of_another_program_in_exif_is_a_text_as_well() -> None:
     assert read_metadata(with_webp_text(WEBP, {"UserComment": "Steps: 28"})) == Metadata({"UserComment": "Steps: 28"})
 
 
+@pytest.mark.parametrize("image_format", FORMATS)
 @pytest.mark.parametrize("transparent", [False, True])
-def test_a_signed_picture_verifies_by_either_copy(transparent: bool) -> None:
-    file = write_picture(BLANK, METADATA.signed(BLANK, alpha=transparent), transparent=transparent)
+def test_a_signed_picture_verifies_by_either_copy(transparent: bool, image_format: ImageFormat) -> None:
+    signed = METADATA.signed(BLANK, alpha=transparent)
+    file = write_picture(BLANK, signed, transparent=transparent, image_format=image_format)
     pixels = read_pixels(file)
+    assert len(copies(file)) == 2
     for copy in copies(file):
         assert copy.comment is not None
         assert verify(pixels, copy.comment, TEST_VERIFY_KEY)
@@ -152,10 +164,37 @@ def test_a_signed_picture_verifies_by_either_copy(transparent: bool) -> None:
         assert set(pixels.alpha.data) <= {0, 1}
 
 
+def test_pillow_reads_what_a_webp_says() -> None:
+    with Image.open(io.BytesIO(write_picture(BLANK, METADATA, image_format="webp"))) as image:
+        exif = image.getexif()
+        assert exif[ExifTags.Base.DocumentName] == "AI generated image"
+        assert exif[ExifTags.Base.ImageDescription] == "the harbour"
+        assert exif[ExifTags.Base.Software] == "NovelAI Diffusion V4.5 4BDE2A90"
+        comment = exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment]
+    assert comment.startswith(b"ASCII\0\0\0")
+    assert json.loads(json.loads(comment[8:])["Comment"]) == PARAMETERS
+
+
+def test_when_exif_is_stripped_alpha_still_knows() -> None:
+    stripped = write_webp(read_pixels(write_picture(BLANK, METADATA, image_format="webp")))
+    found = read_metadata(stripped)
+    assert found is not None
+    assert (found.place, found.comment) == (Place.ALPHA, METADATA.comment)
+
+
+def test_of_a_webp_that_cannot_hold_a_copy_only_exif_is_read() -> None:
+    for mode, lossless in (("RGB", True), ("RGB", False), ("RGBA", False)):
+        out = io.BytesIO()
+        Image.new(mode, (64, 96)).save(out, "WEBP", lossless=lossless)
+        assert read_metadata(out.getvalue()) is None
+        assert copies(with_metadata(out.getvalue(), METADATA)) == [METADATA]
+
+
+@pytest.mark.parametrize("image_format", FORMATS)
 @pytest.mark.parametrize("transparent", [False, True])
-def test_a_copy_that_does_not_fit_is_left_out(transparent: bool) -> None:
+def test_a_copy_that_does_not_fit_is_left_out(transparent: bool, image_format: ImageFormat) -> None:
     small = Pixels(3, 3, bytes(range(36)))
-    file = write_picture(small, METADATA, transparent=transparent)
+    file = write_picture(small, METADATA, transparent=transparent, image_format=image_format)
     assert copies(file) == [METADATA]
     alpha = read_pixels(file).alpha
     assert alpha is not None

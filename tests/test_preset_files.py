@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from nai_proto.errors import LocalProtocolError, RemoteProtocolError
+from nai_proto.image import MODELS, ImageModel, ImagePreset, image_request
 from nai_proto.text.models import Model
 from nai_proto.text.preset import Preset
-from nai_transports.preset_files import load_preset, save_preset
+from nai_transports.preset_files import load_image_preset, load_preset, save_image_preset, save_preset
 from tests.test_cli import nai
 
 CAREFREE = Preset.from_default(Model.KAYRA)
@@ -96,3 +97,41 @@ def test_what_is_not_there_is_told_in_one_line(arguments: tuple[str, ...], said:
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.splitlines()) == bool(said)
+
+
+# ---- of images
+
+
+@pytest.mark.parametrize("model", MODELS, ids=[model.id for model in MODELS])
+def test_an_image_preset_that_is_saved_is_loaded(model: ImageModel, tmp_path: Path) -> None:
+    path = tmp_path / "描く.json"
+    preset = ImagePreset.from_default(model) | {"steps": 28, "negative_prompt": "犬"}
+    save_image_preset(preset, path)
+    assert load_image_preset(path) == preset
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def test_an_image_preset_may_serve_another_model(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    save_image_preset(ImagePreset("V4 Full", {"steps": 28}), path)
+    assert load_image_preset(path, model="V5 Full") == ImagePreset("V5 Full", {"steps": 28})
+    request = image_request("a cat", preset=load_image_preset(path, model="V5 Full"), seed=1)
+    assert request.parameters["steps"] == 28
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b'{"model":"V4 Full","parameters":{"stepz":1}}', b"\xff"])
+def test_a_damaged_image_preset_is_named(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "cut.json"
+    path.write_bytes(content)
+    with pytest.raises(RemoteProtocolError, match=r"cut\.json: "):
+        load_image_preset(path)
+    with pytest.raises(LocalProtocolError, match=r"none\.json cannot be read"):
+        load_image_preset(tmp_path / "none.json")
+
+
+def test_an_image_preset_that_cannot_be_written_leaves_what_stood_there(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    save_image_preset(ImagePreset("V4 Full", {"steps": 28}), path)
+    with pytest.raises(LocalProtocolError, match="not finite"):
+        save_image_preset(ImagePreset("V4 Full", {"scale": float("nan")}), path)
+    assert load_image_preset(path)["steps"] == 28

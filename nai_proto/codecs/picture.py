@@ -3,6 +3,9 @@
 A picture of the service says it up to twice: in text chunks (PNG) or EXIF (WebP), and in the lowest bits of alpha, which
 outlive what many websites do to text. All copies are dictionaries of texts, and so is `Metadata`: nothing that was read is
 lost when it is written, be it known or not.
+
+Two things are left out: the error correction (BCH) of the colours behind the copy in alpha, which the official writer leaves
+out as well, and the latents in private chunks (``ltns``, ``ltnt``), which stay in the file unread.
 """
 
 from __future__ import annotations
@@ -12,16 +15,16 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
 from ..limits import Limits
 from .json import check_depth
-from .pixels import Pixels, Plane, read_alpha, write_png
+from .pixels import Pixels, Plane, read_alpha, write_png, write_webp
 from .png import SIGNATURE, header, read_text, with_text
 from .signature import TEST_SEED, sign
 from .stealth import read_stealth, with_stealth
-from .webp import is_webp, read_webp_text, with_webp_text
+from .webp import is_webp, lossless, read_webp_text, with_webp_text
 
 __all__ = ["Metadata", "Place", "copies", "hidden_metadata", "read_metadata", "with_metadata", "write_picture"]
 
@@ -123,7 +126,7 @@ class Metadata:
 
 def read_metadata(data: bytes, limits: Limits = Limits()) -> Metadata | None:
     """What a PNG or WebP says: by the first place that has something of the service's, else by the first that has any text;
-    None if none has. Alpha of a PNG is unpacked only if its text chunks do not do; of a WebP see `hidden_metadata`.
+    None if none has. Alpha is unpacked only if the text around the pixels does not do, and of a WebP only without losses.
 
     Raises:
         LimitExceeded: it is larger than ``limits`` allow.
@@ -141,7 +144,7 @@ def copies(data: bytes, limits: Limits = Limits()) -> list[Metadata]:
 
 
 def hidden_metadata(alpha: Plane, limits: Limits = Limits()) -> Metadata | None:
-    """What alpha says, for pictures that others unpack, as lossless WebP; None if it says nothing.
+    """What alpha says, for pictures that others unpack; None if it says nothing.
 
     Raises:
         LimitExceeded: it is larger than ``limits`` allow.
@@ -166,12 +169,15 @@ def with_metadata(data: bytes, metadata: Metadata, limits: Limits = Limits()) ->
     return with_text(data, metadata.texts, limits)
 
 
-def write_picture(pixels: Pixels, metadata: Metadata, *, transparent: bool = False) -> bytes:
-    """A PNG as the service makes them: RGBA, with the text in chunks and, if it fits, in alpha (image §8.3).
+def write_picture(
+    pixels: Pixels, metadata: Metadata, *, transparent: bool = False, image_format: Literal["png", "webp"] = "png"
+) -> bytes:
+    """A file as the service makes them: RGBA, with the text around the pixels and, if it fits, in alpha (image §8.3).
 
     Args:
         pixels: RGB or RGBA.
         transparent: keep alpha but for its lowest bits; else it becomes opaque.
+        image_format: PNG, with the text in chunks, or lossless WebP, with the text in EXIF (image §8.2).
 
     Raises:
         LocalProtocolError: a text has no form there; or ``transparent``, and there is no alpha.
@@ -183,7 +189,7 @@ def write_picture(pixels: Pixels, metadata: Metadata, *, transparent: bool = Fal
         if transparent and pixels.alpha is None:
             raise
         drawn = pixels if transparent else pixels.with_alpha(b"\xff" * pixels.area)
-    return write_png(drawn, metadata.texts)
+    return write_webp(drawn, _tags(metadata.texts)) if image_format == "webp" else write_png(drawn, metadata.texts)
 
 
 def _outside(data: bytes, limits: Limits) -> Metadata | None:
@@ -198,13 +204,14 @@ def _outside(data: bytes, limits: Limits) -> Metadata | None:
 
 
 def _inside(data: bytes, limits: Limits) -> Metadata | None:
-    """What stands in the pixels of a PNG."""
-    if not data.startswith(SIGNATURE):
-        return None
-    head = header(data, limits)
-    if (head.depth, head.colour, head.interlaced) != (8, 6, False) or (alpha := read_alpha(data, limits)) is None:
-        return None
-    return hidden_metadata(alpha, limits)
+    """What stands in the pixels, if they are of a form that can hold it."""
+    if is_webp(data):
+        fits = lossless(data, limits) is not None
+    else:
+        head = header(data, limits)
+        fits = (head.depth, head.colour, head.interlaced) == (8, 6, False)
+    alpha = read_alpha(data, limits) if fits else None
+    return None if alpha is None else hidden_metadata(alpha, limits)
 
 
 def _from_tags(tags: Mapping[str, str], limits: Limits) -> dict[str, str]:

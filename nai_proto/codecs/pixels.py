@@ -1,27 +1,33 @@
-"""Pixels of 8-bit RGB and RGBA pictures, out of PNG files and into them, by the standard library alone.
+"""Pixels of 8-bit RGB and RGBA pictures, and grey masks, out of PNG and lossless WebP files and into them, by the standard
+library alone. How they stand in a WebP, `vp8l_reader` and `vp8l_writer` say; how in a PNG, this module.
 
 A row is filtered by what stands left of it, above, or both. Channels never mix, so each is undone on its own: whoever needs
-only alpha, as the stealth copy does, pays for one. Bytes are added many at once inside one large integer; the two filters
-that look at the byte just made (average and Paeth) go byte by byte, at some tenths of a microsecond each. If there is much
-of these and numpy is installed, it does them (`diagonals`).
+only alpha, as the stealth copy does, pays for one. Bytes are added many at once (`bytewise`); the two filters that look at
+the byte just made (average and Paeth) go byte by byte, at some tenths of a microsecond each. If there is much of these and
+numpy is installed, it does them (`diagonals`).
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..limits import Limits
 from . import diagonals
+from .bytewise import added, subtracted, summed
 from .png import SIGNATURE, Header, chunk, chunks, header, with_text
+from .vp8l_reader import read_vp8l
+from .vp8l_writer import write_vp8l
+from .webp import Lossless, is_webp, lossless, webp_file, with_webp_text
 
-__all__ = ["Pixels", "Plane", "read_alpha", "read_pixels", "write_png"]
+__all__ = ["Pixels", "Plane", "read_alpha", "read_grey", "read_pixels", "write_png", "write_webp"]
 
-_CHANNELS: Final = {2: 3, 6: 4}
+_CHANNELS: Final = {0: 1, 2: 3, 6: 4}
+_COLOURS: Final = (2, 6)
 _AVERAGE, _PAETH = 3, 4  # filters (PNG §9)
 _WORTH: Final = 500_000  # bytes so filtered that take as long without numpy as loading it does
 _LEVEL: Final = 1  # drawings compress well at any level, noise at none
@@ -83,11 +89,14 @@ class Plane:
 
 
 def read_pixels(data: bytes, limits: Limits = Limits()) -> Pixels:
-    """The pixels of a PNG file.
+    """The pixels of a PNG or a lossless WebP.
 
     Raises:
-        RemoteProtocolError: it is not 8-bit RGB or RGBA without interlacing, or damaged; and what `chunks` raises.
+        RemoteProtocolError: it is damaged; a PNG that is interlaced, or neither RGB nor RGBA of 8 bits; a WebP with losses
+            or that moves; and what `chunks` and `webp_chunks` raise.
     """
+    if is_webp(data):
+        return _from_webp(lossless(data, limits))
     head, raw = _raw(data, limits)
     channels = _CHANNELS[head.colour]
     if _by_diagonals(raw, 1 + head.width * channels):
@@ -99,7 +108,10 @@ def read_pixels(data: bytes, limits: Limits = Limits()) -> Pixels:
 
 
 def read_alpha(data: bytes, limits: Limits = Limits()) -> Plane | None:
-    """Alpha alone of a PNG file; None if it has none. Raises what `read_pixels` raises."""
+    """Alpha alone of a PNG or a lossless WebP; None if it has none. Raises what `read_pixels` raises."""
+    if is_webp(data):
+        found = lossless(data, limits)
+        return None if found is not None and not found.alpha else _from_webp(found).alpha
     if header(data, limits).colour == 2:
         return None
     head, raw = _raw(data, limits)
@@ -108,11 +120,22 @@ def read_alpha(data: bytes, limits: Limits = Limits()) -> Plane | None:
     return Plane(head.width, head.height, _plane(head, raw, 3))
 
 
+def read_grey(data: bytes, limits: Limits = Limits()) -> Plane:
+    """How bright each pixel is: a PNG in 8-bit grey, or the red of what `read_pixels` reads, which is the grey if it has no
+    colours. Raises what that raises.
+    """
+    if is_webp(data):
+        pixels = read_pixels(data, limits)
+        return Plane(pixels.width, pixels.height, pixels.data[:: pixels.channels])
+    head, raw = _raw(data, limits, _CHANNELS)
+    return Plane(head.width, head.height, _plane(head, raw, 0))
+
+
 def write_png(pixels: Pixels, texts: Mapping[str, str] | None = None) -> bytes:
     """A PNG file with these pixels and texts. Raises what `with_text` raises."""
     stride = pixels.width * pixels.channels
     above = bytes(stride) + pixels.data[:-stride]
-    rows = _subtracted(pixels.data, above)
+    rows = subtracted(pixels.data, above)
     filtered = b"".join(b"\2" + rows[at : at + stride] for at in range(0, len(rows), stride))
     colour = 6 if pixels.channels == 4 else 2
     head = struct.pack(">2L5B", pixels.width, pixels.height, 8, colour, 0, 0, 0)
@@ -120,11 +143,32 @@ def write_png(pixels: Pixels, texts: Mapping[str, str] | None = None) -> bytes:
     return with_text(file, texts, Limits(pixels=pixels.area)) if texts else file
 
 
-def _raw(data: bytes, limits: Limits) -> tuple[Header, bytes]:
+def write_webp(pixels: Pixels, texts: Mapping[str, str] | None = None) -> bytes:
+    """A lossless WebP with these pixels, and in EXIF these texts by the names of their tags.
+
+    Raises:
+        LocalProtocolError: a side has more than 16,384 pixels; and what `write_exif` raises.
+    """
+    planes = [pixels.data[channel :: pixels.channels] for channel in range(pixels.channels)]
+    file = webp_file([(b"VP8L", write_vp8l(pixels.width, pixels.height, planes))])
+    return with_webp_text(file, texts, Limits(pixels=pixels.area)) if texts else file
+
+
+def _from_webp(found: Lossless | None) -> Pixels:
+    if found is None:
+        raise RemoteProtocolError("picture: a WebP with losses or that moves; only still ones without losses are read")
+    width, height, planes = read_vp8l(bytes(found.content))
+    out = bytearray(len(planes) * width * height)
+    for channel, plane in enumerate(planes):
+        out[channel :: len(planes)] = plane
+    return Pixels(width, height, bytes(out))
+
+
+def _raw(data: bytes, limits: Limits, colours: Container[int] = _COLOURS) -> tuple[Header, bytes]:
     """The header, and the inflated rows, each behind the number of its filter."""
     found = list(chunks(data, limits))
     head = header(data, limits)
-    if head.depth != 8 or head.colour not in _CHANNELS or head.interlaced:
+    if head.depth != 8 or head.colour not in colours or head.interlaced:
         raise RemoteProtocolError("picture: only 8-bit RGB and RGBA without interlacing are read")
     size = head.height * (1 + head.width * _CHANNELS[head.colour])
     stream = zlib.decompressobj()
@@ -155,9 +199,9 @@ def _plane(head: Header, raw: bytes, channel: int) -> bytes:
         row = raw[at + 1 + channel : at + stride : channels]
         match raw[at]:
             case 1:
-                above = _summed(row)
+                above = summed(row)
             case 2:
-                above = _added(row, above)
+                above = added(row, above)
             case 3:
                 above = _averaged(row, above)
             case 4:
@@ -166,35 +210,6 @@ def _plane(head: Header, raw: bytes, channel: int) -> bytes:
                 above = row
         out.append(above)
     return b"".join(out)
-
-
-# ---- bytes as digits of one large integer: without their highest bits no sum carries into the next
-
-
-def _added(a: bytes, b: bytes) -> bytes:
-    high = int.from_bytes(b"\x80" * len(a))
-    return _sum(int.from_bytes(a), int.from_bytes(b), high).to_bytes(len(a))
-
-
-def _subtracted(a: bytes, b: bytes) -> bytes:
-    high = int.from_bytes(b"\x80" * len(a))
-    x, y = int.from_bytes(a), int.from_bytes(b)
-    return (((x | high) - (y & ~high)) ^ ((x ^ ~y) & high)).to_bytes(len(a))
-
-
-def _summed(row: bytes) -> bytes:
-    """Each byte with all before it: first those one before, then of what came out those two before, four, eight."""
-    high = int.from_bytes(b"\x80" * len(row), "little")
-    all_bits = (1 << 8 * len(row)) - 1
-    total, step = int.from_bytes(row, "little"), 1
-    while step < len(row):
-        total = _sum(total, total << 8 * step & all_bits, high)
-        step *= 2
-    return total.to_bytes(len(row), "little")
-
-
-def _sum(x: int, y: int, high: int) -> int:
-    return ((x & ~high) + (y & ~high)) ^ ((x ^ y) & high)
 
 
 # ---- byte by byte

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from math import isfinite
 from typing import Any, Final, Literal, NoReturn, cast
 
 import msgspec
@@ -120,7 +121,8 @@ class Vibe:
     @property
     def created_at(self) -> int | None:
         """Milliseconds since 1970."""
-        return None if self._known.createdAt is None else int(self._known.createdAt)
+        created = self._known.createdAt
+        return int(created) if created is not None and isfinite(created) else None
 
     @property
     def strength(self) -> float | None:

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, NamedTuple
 
 from ..errors import LimitExceeded, RemoteProtocolError, Truncated
 from ..limits import Limits
 from .exif import read_exif, write_exif
 
-__all__ = ["is_webp", "read_webp_text", "webp_chunks", "with_webp_text"]
+__all__ = [
+    "Lossless",
+    "is_webp",
+    "lossless",
+    "read_webp_text",
+    "webp_chunks",
+    "webp_file",
+    "webp_size",
+    "with_webp_text",
+]
 
 _RIFF: Final = 12
 _EXIF: Final = 0x08  # flags of VP8X
 _ALPHA: Final = 0x10
+
+
+class Lossless(NamedTuple):
+    """The pixels of a WebP without losses."""
+
+    content: memoryview
+    "Of the ``VP8L`` chunk."
+    alpha: bool
+    "Is there any?"
 
 
 def is_webp(data: bytes | bytearray | memoryview) -> bool:
@@ -52,6 +70,13 @@ def webp_chunks(data: bytes | bytearray | memoryview, limits: Limits = Limits())
         raise _wrong("a WebP without a picture")
 
 
+def webp_size(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> tuple[int, int]:
+    """Width and height in pixels, as the first chunk says. Raises what `webp_chunks` raises."""
+    kind, content = next(webp_chunks(data, limits))
+    width, height, _ = _shape(kind, content)
+    return width, height
+
+
 def read_webp_text(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> dict[str, str]:
     """The texts of its EXIF, as `read_exif` has them; none if there is none. Raises what the two raise."""
     for kind, content in webp_chunks(data, limits):
@@ -75,10 +100,27 @@ def with_webp_text(data: bytes, texts: Mapping[str, str], limits: Limits = Limit
         kept.insert(0, (b"VP8X", bytes((_ALPHA * alpha, 0, 0, 0)) + size))
     first = kept[0][1]
     kept[0] = (b"VP8X", bytes((first[0] | _EXIF,)) + first[1:])
-    return _file([*kept, (b"EXIF", write_exif(texts))])
+    return webp_file([*kept, (b"EXIF", write_exif(texts))])
 
 
-def _file(found: list[tuple[bytes, bytes]]) -> bytes:
+def lossless(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> Lossless | None:
+    """Its pixels; None if it has losses, or moves. Raises what `webp_chunks` raises."""
+    size: tuple[int, int] | None = None
+    for kind, content in webp_chunks(data, limits):
+        if kind in (b"VP8X", b"VP8L"):
+            width, height, alpha = _shape(kind, content)
+            if size not in (None, (width, height)):
+                raise _wrong("a WebP with two sizes")
+            size = width, height
+            if kind == b"VP8L":
+                return Lossless(content, alpha)
+        if kind in (b"VP8 ", b"ANMF"):
+            return None
+    raise _wrong("a WebP without a picture")
+
+
+def webp_file(found: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The file of these chunks: kind and content of each."""
     body = bytearray(b"WEBP")
     for kind, content in found:
         body += kind + len(content).to_bytes(4, "little") + content + b"\0" * (len(content) % 2)

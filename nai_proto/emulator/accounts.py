@@ -17,6 +17,7 @@ from ..secret import AccessKey, AccessToken, Password, PersistentToken
 from ..tier import Tier
 from .answers import Refused
 from .first_stories import fill
+from .images.cache import ImageCache
 from .journal import Journal, Table
 from .profile import Profile
 from .rows import AccountRow, TokenRow
@@ -63,6 +64,8 @@ class Account:
     "UNIX time until which the lock stays though nothing is generated (openai §7.4)."
     streams: deque[Streamed] = field(default_factory=lambda: deque(maxlen=_REMEMBERED), init=False)
     "Its last streams from the OpenAI-compatible endpoints, the newest last (openai §11)."
+    images: ImageCache = field(default_factory=ImageCache, init=False)
+    "Those that it sent with keys (image §3.1)."
 
     @property
     def tier(self) -> Tier:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from typing import Final, TypeAlias, TypeVar
 
 from ..codecs.json import encode
@@ -24,11 +24,14 @@ OPEN: Final = ("Access-Control-Allow-Origin", "*")
 class Refused(Exception):
     """Ends a handler with an error answer. With a status of success it is one of the model's (native §4.1)."""
 
-    def __init__(self, status: int, message: str, *, retry_after: int | None = None) -> None:
+    def __init__(
+        self, status: int, message: str, *, retry_after: int | None = None, details: Mapping[str, object] | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.retry_after = retry_after
+        self.details = details
 
 
 def answer(status: int, content_type: str, body: bytes, *more: tuple[str, str]) -> Handler:
@@ -49,11 +52,13 @@ def answer_empty(status: int) -> Handler:
 
 
 def refuse(refused: Refused, document: dict[str, object] | None = None) -> Handler:
-    """An error: the service's error object, or another document."""
+    """An error: the service's error object and a line feed (image §2.11), or another document."""
     wait = [] if refused.retry_after is None else [("Retry-After", str(refused.retry_after))]
-    own = {"statusCode": refused.status, "message": refused.message}
+    own: dict[str, object] = {"statusCode": refused.status, "message": refused.message}
+    if refused.details is not None:
+        own["details"] = refused.details
     said = document or (own if refused.status >= 400 else {"error": refused.message})
-    yield from answer_json(refused.status, said, *wait)
+    yield from answer(refused.status, "application/json", encode(said) + b"\n", *wait)
 
 
 def computed(function: Callable[[], T]) -> Steps[T]:

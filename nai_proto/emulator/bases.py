@@ -23,6 +23,8 @@ class Base:
     "The hosts whose native text models it has."
     moved: bool = False
     "Does it refuse whatever is about accounts, since that has moved (native §1.1)?"
+    kept: frozenset[str] = frozenset()
+    "Names of endpoints that it has though they are another's."
 
     def find(self, method: str, request: Request, body: bytes) -> tuple[Endpoint, Parameters] | None:
         """The endpoint that a request means; None when it is not here.
@@ -30,6 +32,8 @@ class Base:
         Raises:
             Refused: it was here once.
         """
+        if self.kept and (kept := match(method, None, request.target, body)) and kept[0].name in self.kept:
+            return kept
         if self.moved and request.path.startswith("/user/"):
             raise Refused(400, _ACCOUNTS_MOVED)
         found = (match(method, role, request.target, body) for role in self.roles)
@@ -47,6 +51,7 @@ _TEXT: Final = Base((Host.TEXT, Host.ACCOUNT), frozenset((Host.TEXT,)))
 _API: Final = Base((Host.API,), frozenset((Host.API,)), moved=True)
 _STRICT: Final = {Host.ACCOUNT: _IMAGE, Host.IMAGE: _IMAGE, Host.TEXT: _TEXT, Host.API: _API}
 _LENIENT_API: Final = Base((Host.API, Host.ACCOUNT), _BOTH)
+_KEPT: Final = frozenset(("upscale", "subscription"))
 
 
 def at(role: Host, app: App) -> App:
@@ -59,16 +64,18 @@ def at(role: Host, app: App) -> App:
     return lambda request: app(replace(request, host=role))
 
 
-def base(role: Host | None, *, strict: bool) -> Base:
+def base(role: Host | None, *, strict: bool, old: bool = False) -> Base:
     """The address of a role; None is that of everyone.
 
     Args:
         role: whose it is.
         strict: have the accounts left the api host? Otherwise it still has them, and all models (native §17.1).
+        old: has the api host what released clients still ask it for (image §12)?
     """
     if role is None:
         return EVERYTHING
-    return _LENIENT_API if role is Host.API and not strict else _STRICT[role]
+    found = _LENIENT_API if role is Host.API and not strict else _STRICT[role]
+    return replace(found, kept=_KEPT) if old and role is Host.API else found
 
 
 _ACCOUNTS_MOVED: Final = "Please refresh NovelAI.net. If using a third-party tool, update to the image URL."

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Final
 
 from ..tier import Tier
@@ -42,6 +43,8 @@ class Profile:
     anlas: int = 0
     "What is left of the subscription's."
     bought_anlas: int = 0
+    v5_percent: float = 100.0
+    "What is left of Opus' free pictures of V5; below 0 when it is used up (image §2.10)."
     trial: bool = False
     "Has the trial been activated?"
     trial_actions: int = 50
@@ -69,7 +72,7 @@ class Profile:
         """A month of a tier begins."""
         self.tier, self.active = tier, tier is not Tier.PAPER
         self.expires_at = int(now) + MONTH
-        self.anlas = _MONTHLY[tier]
+        self.anlas, self.v5_percent = _MONTHLY[tier], 100.0
 
     @property
     def plan(self) -> Tier:
@@ -125,8 +128,16 @@ class Profile:
         if self.active:
             said.update(isPaypal=False, paymentProcessor="chargebee")
         if self.plan is Tier.OPUS:
-            said["usage"] = {"percent": 100, "isNegative": False, "timeUntilNextPercent": 0}
+            said["usage"] = self.usage()
         return said if persistent else {**said, "paymentProcessorData": None}
+
+    def usage(self) -> Document:
+        """Image §2.10. It is not refilled before the next month: no source tells how that goes."""
+        return {
+            "percent": max(0, ceil(self.v5_percent)),
+            "isNegative": self.v5_percent <= 0,
+            "timeUntilNextPercent": 0,
+        }
 
     def data(self, keystore: Document, *, persistent: bool) -> Document:
         """Native §6.5, §17.2; from a persistent token a part is withheld."""

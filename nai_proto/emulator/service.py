@@ -22,6 +22,11 @@ from .accounts import Account, Accounts
 from .answers import OPEN, Refused, answer, refuse
 from .asked import Asked
 from .bases import base
+from .images.annotating import annotate
+from .images.augmenting import Augmenting
+from .images.service import ImageService
+from .images.upscaling import Upscaling
+from .images.vibes import Encoding
 from .journal import Change, Journal, Key
 from .lasting import restore
 from .lock import Lock
@@ -43,8 +48,8 @@ class Emulator:
     Args:
         now: UNIX time in seconds.
         entropy: gives so many random bytes, for tokens.
-        seed: of the text that is generated.
-        pace: seconds per generated token.
+        seed: of the text that is generated, and of pictures that nobody gave a seed.
+        pace: seconds per generated token, and per step of a picture.
         tokenizers: gives a tokenizer by its name or by a model's id, as `nai_transports.tokenizer_files.load` does, or
             None. Without it, whatever holds token ids is answered with 501.
         switches: how strict it is, and how much of it an account gets.
@@ -69,6 +74,7 @@ class Emulator:
     ) -> None:
         self._limits = limits
         self._strict = strict
+        self._old = switches.old_routes
         self._journal = Journal()
         self._accounts = Accounts(now, entropy, self._journal)
         self._rate = Rate(now, switches)
@@ -85,6 +91,11 @@ class Emulator:
             **TextService(seed, pace, tellers, lock, switches).handlers(),
             **voice.handlers(),
             **tags.handlers(),
+            **ImageService(seed, pace, lock, switches).handlers(),
+            "augment_image": Augmenting(lock, switches),
+            "upscale": Upscaling(switches),
+            "encode_vibe": Encoding(switches),
+            "annotate_image": annotate,
             "completions": self._completions,
             "chat_completions": self._chat_completions,
             "models": self._models,
@@ -176,7 +187,7 @@ class Emulator:
             return
         # A HEAD is a GET whose body is not sent; the wire sees to that.
         method = "GET" if request.method == "HEAD" else request.method
-        where = base(request.host, strict=self._strict)
+        where = base(request.host, strict=self._strict, old=self._old)
         found = where.find(method, request, bytes(body))
         if found is None:
             hint = _OPENAI_PATHS if request.path.startswith(_OPENAI) else ""

@@ -13,7 +13,7 @@ from ..errors import LocalProtocolError
 __all__ = ["Switches"]
 
 _ABOVE_ZERO: Final = 0.001
-_LEAST: Final = {"retry_after": 0, "linger": 0, "rate": 1, "per_seconds": _ABOVE_ZERO}
+_LEAST: Final = {"image_cache": 0, "retry_after": 0, "linger": 0, "rate": 1, "per_seconds": _ABOVE_ZERO}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,16 @@ class Switches:
     include_stop: bool = True
     "Does native text end with the stop sequence that ends it? No source tells (native §18)."
 
+    # Pictures (image §2, §3.1).
+    created: bool = False
+    "Are pictures and encoded vibes answered with 201, as the official documents say, and not with 200, as was seen?"
+    image_cache: int = 67_108_864
+    "Bytes of images that are remembered for an account under the keys that it sent with them; 0 remembers none."
+
+    old_routes: bool = False
+    """Does the api host have again what released clients still ask it for (image §12): upscaling by ``scale``, and an
+    account's subscription? Where all hosts have one address, an upscale that names no model is meant so."""
+
     # The lock that all generations of an account share, whatever endpoint they are asked of (native §4.3, openai §7.4).
     lock: bool = True
     "Is a second generation refused while one runs?"
@@ -52,6 +62,11 @@ class Switches:
     answered with 429, and with ``Retry-After``. None is as many as one likes."""
     per_seconds: float = 60.0
     "How long that while is."
+
+    @property
+    def drawn(self) -> int:
+        """The status of an answer that was drawn or encoded."""
+        return 201 if self.created else 200
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():

@@ -71,7 +71,7 @@ def _suggest(asked: Asked) -> Handler:
     part = query["prompt"].strip().lower().replace("_", " ")
     if query.get("lang", "en") == "jp":
         found = [pair for pair in _JAPANESE if part in pair[0]]
-        tags = [{"jp_tag": jp, "en_tag": en, "power": round(len(part) / len(jp), 2)} for jp, en in found[:_MOST]]
+        tags = [{"jp_tag": jp, "en_tag": en, "power": _COUNTED * len(part) // len(jp)} for jp, en in found[:_MOST]]
         yield from answer_json(asked.row.status, tags)
         return
     suggested = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Final, Generic, Never, TypeVar
 
 from ..codecs.json import JsonDecoder, service_error
@@ -20,7 +21,11 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class BodyReader(Generic[T]):
-    """Keeps a body whole, within `Limits.body`, and makes one value of it at the end."""
+    """Keeps a body whole, within `Limits.body`, and makes one value of it at the end.
+
+    A body in one piece is that piece. One in many grows in place, at most an eighth beyond its size, and is cut to that
+    without a copy; pieces that are joined at the end would be there twice.
+    """
 
     failure: NaiError | None = None
     "Never: there are no events."
@@ -28,7 +33,8 @@ class BodyReader(Generic[T]):
     def __init__(self, finish: Callable[[bytes], T], limits: Limits) -> None:
         self._finish = finish
         self._limit = limits.body
-        self._pieces: list[bytes] = []
+        self._first = b""
+        self._kept: BytesIO | None = None
         self._size = 0
 
     @property
@@ -45,11 +51,21 @@ class BodyReader(Generic[T]):
         self._size += len(data)
         if self._size > self._limit:
             raise LimitExceeded("body", limit=self._limit, value=self._size)
-        self._pieces.append(data)
+        if self._kept is not None:
+            self._kept.write(data)
+        elif self._first:
+            self._kept = BytesIO()
+            self._kept.write(self._first)
+            self._kept.write(data)
+            self._first = b""
+        else:
+            self._first = data
         return ()
 
     def receive_eof(self) -> T:
-        return self._finish(b"".join(self._pieces))
+        body, self._first = self._first if self._kept is None else self._kept.getvalue(), b""
+        self._kept = None  # and with it the body, as soon as ``finish`` is done with it
+        return self._finish(body)
 
 
 @dataclass(frozen=True, slots=True)

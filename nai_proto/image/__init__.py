@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from .features import Character, ControlNet, EncodedVibe, Position, Reference, Vibe
     from .generation import Drawing, generate, generate_stream
     from .generations import FAMILIES, Family, Generation
-    from .masks import box_mask
+    from .masks import align_mask, box_mask
     from .models import MODELS, Facts, ImageModel
     from .parameters import Options, Parameters
+    from .paying import affordable, parameters_price
     from .preset import ImagePreset
     from .price import (
         Allowance,
@@ -38,12 +39,14 @@ if TYPE_CHECKING:
     )
     from .prompting import with_quality_tags, with_uc_preset
     from .prompts import Emphasis, Prompt, normalised, parse
+    from .recipe import Recipe
     from .request import ImageRequest, image_request
     from .rules import check
     from .stream import Drawn, Step
     from .suggestions import JapaneseTag, Tag, suggest_tags
     from .token_counts import TokenCount, count_tokens, token_limit
     from .tools import Annotator, DirectorTool, Emotion, annotate, augment, classify, encode_vibe, upscale
+    from .vibes import MemoryVibes, VibeCache, VibeSource, vibe, vibe_of, vibes_of
 else:
     from ..lazy import finder
 
@@ -56,19 +59,22 @@ else:
         "features": "Character ControlNet EncodedVibe Position Reference Vibe",
         "generation": "Drawing generate generate_stream",
         "generations": "FAMILIES Family Generation",
-        "masks": "box_mask",
+        "masks": "align_mask box_mask",
         "models": "MODELS Facts ImageModel",
         "parameters": "Options Parameters",
+        "paying": "affordable parameters_price",
         "preset": "ImagePreset",
         "price": "Allowance Price check_price encoding_price generation_price tool_price upscale_price",
         "prompting": "with_quality_tags with_uc_preset",
         "prompts": "Emphasis Prompt normalised parse",
+        "recipe": "Recipe",
         "request": "ImageRequest image_request",
         "rules": "check",
         "stream": "Drawn Step",
         "suggestions": "JapaneseTag Tag suggest_tags",
         "token_counts": "TokenCount count_tokens token_limit",
         "tools": "Annotator DirectorTool Emotion annotate augment classify encode_vibe upscale",
+        "vibes": "MemoryVibes VibeCache VibeSource vibe vibe_of vibes_of",
     }
 
     __getattr__ = finder(__name__, _HOMES)
@@ -102,6 +108,7 @@ __all__ = [
     "ImageResolution",
     "ImageSampler",
     "JapaneseTag",
+    "MemoryVibes",
     "NoiseSchedule",
     "Options",
     "Parameters",
@@ -109,12 +116,17 @@ __all__ = [
     "Price",
     "Prompt",
     "QualityPreset",
+    "Recipe",
     "Reference",
     "Step",
     "Tag",
     "TokenCount",
     "UCPreset",
     "Vibe",
+    "VibeCache",
+    "VibeSource",
+    "affordable",
+    "align_mask",
     "annotate",
     "augment",
     "box_mask",
@@ -132,12 +144,16 @@ __all__ = [
     "generation_price",
     "image_request",
     "normalised",
+    "parameters_price",
     "parse",
     "suggest_tags",
     "token_limit",
     "tool_price",
     "upscale",
     "upscale_price",
+    "vibe",
+    "vibe_of",
+    "vibes_of",
     "with_quality_tags",
     "with_uc_preset",
 ]

@@ -12,13 +12,15 @@ from ..errors import LocalProtocolError
 from .choices import ControlNetModel
 from .generations import Family
 
-__all__ = ["Character", "ControlNet", "EncodedVibe", "Position", "Reference", "Vibe", "center", "normalized"]
+__all__ = ["Character", "ControlNet", "EncodedVibe", "Position", "Reference", "Vibe", "alone", "center", "normalized"]
 
 Position: TypeAlias = str | tuple[float, float]
 """A place on the grid, from ``"A1"`` above on the left to ``"E5"``; or x and y from 0 to 1."""
 
 _GRID: Final = (0.1, 0.3, 0.5, 0.7, 0.9)
 _CELL: Final = re.compile(r"([A-Ea-e])([1-5])")
+_ONE: Final = re.compile(r"\b1(girl|boy)\b")
+_ROUNDING: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,12 @@ def center(position: Position | None, family: Family) -> dict[str, float]:
     return {"x": _GRID[min(4, math.floor(5 * x))], "y": _GRID[min(4, math.floor(5 * y))]}
 
 
+def alone(prompt: str) -> str:
+    """A character's prompt as the website sends it: one character is no count, so its first ``1girl`` is a ``girl``."""
+    return _ONE.sub(r"\1", prompt, count=1)
+
+
 def normalized(strengths: Sequence[float]) -> list[float]:
-    """Strengths of several vibes, made smaller where they are more than 1 together (image §5.1)."""
+    """Strengths of several vibes, made smaller where they are more than 1 together (image §5.1); what was, stays so."""
     total = sum(map(abs, strengths))
-    return [each / total for each in strengths] if len(strengths) > 1 and total > 1 else list(strengths)
+    return [each / total for each in strengths] if len(strengths) > 1 and total > 1 + _ROUNDING else list(strengths)

@@ -106,7 +106,7 @@ def _sources(values: Mapping[str, object], action: ImageGenerationType) -> None:
             came = "is no PNG" if size is None else f"has {size[0]} × {size[1]} pixels"
             raise LocalProtocolError(
                 f"the mask {came}; it is a PNG of {width} × {height}, in whole blocks of 8 × 8, "
-                f"or of {width // 8} × {height // 8} pixels (image §5.3)"
+                f"or of {width // 8} × {height // 8} pixels; align_mask makes one (image §5.3)"
             )
     if values.get("upscaled_enhance") and width * height >= _ENHANCED:
         raise LocalProtocolError(f"Max enhance takes fewer than {_ENHANCED:.1f} pixels, not {width * height}")

@@ -1,21 +1,28 @@
-"""Masks for inpainting, made of boxes (image §5.3)."""
+"""Masks for inpainting, made of boxes or of pictures: always of whole blocks (image §5.3)."""
 
 from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from ..codecs.png import chunk
-from ..errors import LocalProtocolError
+from ..codecs.pixels import read_grey, read_pixels
+from ..codecs.png import chunk, header
+from ..errors import LocalProtocolError, RemoteProtocolError
+from ..limits import Limits
+from .sources import png_size
 
-__all__ = ["BLOCK", "box_mask"]
+__all__ = ["BLOCK", "align_mask", "box_mask"]
 
 BLOCK: Final = 8
 """Models see an image in blocks of so many pixels each way: what is drawn anew is whole blocks."""
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+_HALF: Final = 255 * BLOCK * BLOCK / 2
+"""What the bytes of a block are together, in each channel, when it is half white."""
+_GREY: Final = 0  # a type of colour (PNG §11.2.1)
+_OPAQUE: Final = bytes(128) + b"\xff" * 128
 
 
 def box_mask(width: int, height: int, boxes: Iterable[tuple[int, int, int, int]]) -> bytes:
@@ -29,8 +36,7 @@ def box_mask(width: int, height: int, boxes: Iterable[tuple[int, int, int, int]]
     Raises:
         LocalProtocolError: a side is no multiple of 64.
     """
-    if width <= 0 or height <= 0 or width % 64 or height % 64:
-        raise LocalProtocolError(f"an image to be inpainted has sides that are multiples of 64, not {width} × {height}")
+    _check(width, height)
     columns, rows = width // BLOCK, height // BLOCK
     pixels = [bytearray(columns) for _ in range(rows)]
     for box in boxes:
@@ -40,6 +46,67 @@ def box_mask(width: int, height: int, boxes: Iterable[tuple[int, int, int, int]]
             first, last = left // BLOCK, -(-right // BLOCK)
             for row in pixels[top // BLOCK : -(-bottom // BLOCK)]:
                 row[first:last] = b"\xff" * (last - first)
-    head = struct.pack(">2L5B", columns, rows, 8, 0, 0, 0, 0)  # eight bits of grey
-    packed = zlib.compress(b"".join(b"\0" + row for row in pixels))
+    return _written(columns, pixels)
+
+
+def align_mask(mask: bytes, width: int, height: int) -> bytes:
+    """A mask of whole blocks: white where at least half of a block is; a grey PNG with a pixel for each block.
+
+    Takes some tenths of a second for a megapixel, so an event loop leaves it to `compute`.
+
+    Args:
+        mask: a PNG in 8-bit grey, RGB or RGBA, as large as the image; what is less than half opaque is black. Or one with a
+            pixel for each block, which is given back as it is.
+        width: of the image, in pixels; a multiple of 64.
+        height: likewise.
+
+    Raises:
+        LocalProtocolError: a side is no multiple of 64, or the mask has another size or form, or is damaged.
+    """
+    _check(width, height)
+    size = png_size(mask)
+    if size == (width // BLOCK, height // BLOCK):
+        return mask
+    if size != (width, height):
+        came = "is no PNG" if size is None else f"has {size[0]} × {size[1]} pixels"
+        raise LocalProtocolError(f"the mask {came}, and its image has {width} × {height}")
+    try:
+        seen = _seen(mask, Limits(pixels=width * height))
+    except RemoteProtocolError as error:
+        problem = str(error).removeprefix("picture: ")
+    else:
+        stride = len(seen) // height
+        strips = [seen[at : at + BLOCK * stride] for at in range(0, len(seen), BLOCK * stride)]
+        return _written(width // BLOCK, [_blocks(strip, stride, stride // width) for strip in strips])
+    raise LocalProtocolError(f"the mask cannot be read: {problem}")
+
+
+def _check(width: int, height: int) -> None:
+    if width <= 0 or height <= 0 or width % 64 or height % 64:
+        raise LocalProtocolError(f"an image to be inpainted has sides that are multiples of 64, not {width} × {height}")
+
+
+def _seen(mask: bytes, limits: Limits) -> bytes:
+    """The bytes of its channels without alpha, black where it is transparent."""
+    if header(mask, limits).colour == _GREY:
+        return read_grey(mask, limits).data
+    pixels = read_pixels(mask, limits)
+    rgb, alpha = pixels.rgb, pixels.alpha
+    if alpha is None:
+        return rgb
+    kept = bytearray(len(rgb))
+    kept[::3] = kept[1::3] = kept[2::3] = alpha.data.translate(_OPAQUE)
+    return (int.from_bytes(rgb) & int.from_bytes(kept)).to_bytes(len(rgb))
+
+
+def _blocks(strip: bytes, stride: int, channels: int) -> bytes:
+    """Eight rows as one of blocks."""
+    rows, across = range(0, len(strip), stride), channels * BLOCK
+    totals = (sum(sum(strip[row + at : row + at + across]) for row in rows) for at in range(0, stride, across))
+    return bytes(255 if total >= channels * _HALF else 0 for total in totals)
+
+
+def _written(columns: int, rows: Sequence[bytes | bytearray]) -> bytes:
+    head = struct.pack(">2L5B", columns, len(rows), 8, 0, 0, 0, 0)  # eight bits of grey
+    packed = zlib.compress(b"".join(b"\0" + row for row in rows))
     return b"".join((_SIGNATURE, chunk(b"IHDR", head), chunk(b"IDAT", packed), chunk(b"IEND", b"")))

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .features import Character, ControlNet, EncodedVibe, Reference, Vibe
     from .models import ImageModel
     from .preset import ImagePreset
+    from .price import Allowance
 
 __all__ = ["WIRE", "Options", "Parameters"]
 
@@ -34,6 +35,7 @@ class Parameters(TypedDict, total=False):
     sm_dyn: bool
     "SMEA DYN, with ``sm``; V1 to V3."
     auto_smea: bool
+    "V1 to V3: SMEA where a picture is so large that the website would turn it on (image §5.5). Later ones are sent it."
     skip_cfg_above_sigma: float | None
     deliberate_euler_ancestral_bug: bool
     prefer_brownian: bool
@@ -82,7 +84,9 @@ class Options(Parameters, total=False):
     "Have what stands in quotes drawn as words; V5."
     characters: Sequence[Character]
     "V4 and later."
-    vibes: Sequence[Vibe] | Sequence[EncodedVibe]
+    as_typed: bool
+    "Leave ``1girl`` in a character's prompt; else it is sent as ``girl``, as the website does (image §5.4)."
+    vibes: Sequence[Vibe | EncodedVibe]
     "Raw for V3, encoded for V4 and V4.5."
     references: Sequence[Reference]
     "V4.5."
@@ -90,6 +94,10 @@ class Options(Parameters, total=False):
     "V1 and V2."
     entropy: Callable[[int], bytes]
     "Gives so many random bytes: what a seed is drawn from when none is given. Libsodium's if not given."
+    max_anlas: int | None
+    "Refuse what costs more (image §9); at any price if None, or not given."
+    allowance: Allowance
+    "What is free for the account, where ``max_anlas`` is looked at; nothing if not given. `affordable` asks for it."
     validate: bool
     "Look at everything but ``extra`` before it is sent; true if not given."
     extra: Mapping[str, object]

@@ -12,14 +12,13 @@ from typing import Final
 from .choices import QualityPreset, UCPreset
 from .generations import Generation
 from .models import ImageModel
+from .prompts import segments
 
-__all__ = ["BETWEEN", "DRAWN", "TRANSPARENT", "with_quality_tags", "with_uc_preset"]
+__all__ = ["DRAWN", "TRANSPARENT", "with_quality_tags", "with_uc_preset"]
 
 TRANSPARENT: Final = "transparent background"
 """The words that V5 draws without a background for (image §5.7)."""
 
-BETWEEN: Final = re.compile(r"(?<!\|)\|(?!\|)")
-"""What parts a prompt; two of them are one that is written out (image §6.1)."""
 _WEIGHT: Final = re.compile(r"\s*:-?\d+(?:\.\d+)?\s*\Z")
 """Behind a part of a prompt for V1 to V3."""
 DRAWN: Final = re.compile(r"(?:^|\s|[,.:\[\]{}、。])(text:)(?!:)", re.IGNORECASE)
@@ -64,7 +63,7 @@ def with_uc_preset(negative: str, model: ImageModel, preset: UCPreset, prompt: s
     Raises:
         LocalProtocolError: the model has no such text, or it is not known.
     """
-    if preset is UCPreset.NONE and negative.strip():
+    if preset is UCPreset.NONE and negative:
         return negative
     text = model.uc_text(preset)
     if preset is not UCPreset.NONE and model.nsfw_prefix and "nsfw" not in prompt.lower():
@@ -79,11 +78,11 @@ def _joined(*texts: str) -> str:
 
 
 def _first(prompt: str) -> str:
-    return BETWEEN.split(prompt, maxsplit=1)[0]
+    return segments(prompt)[0]
 
 
 def _everywhere(prompt: str, change: Callable[[str], str]) -> str:
-    return "|".join(map(change, BETWEEN.split(prompt)))
+    return "|".join(map(change, segments(prompt)))
 
 
 def _behind(part: str, tags: str) -> str:

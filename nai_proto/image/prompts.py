@@ -132,7 +132,10 @@ def normalised(text: str, *, numeric: bool = True) -> str:
 
 
 def segments(prompt: str) -> list[str]:
-    """The parts of a prompt that are mixed, as they stand between single pipes; ``||`` stays inside one."""
+    """The parts of a prompt that are mixed, as they stand between single pipes; ``||`` stays inside one.
+
+    Pipes are read from the left: of three the first two are a pair, and the third parts.
+    """
     cuts = [found.start() for found in _PIPES.finditer(prompt) if found[0] == "|"]
     return [prompt[start + 1 : end] for start, end in pairwise((-1, *cuts, len(prompt)))]
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
-from .prompting import BETWEEN, DRAWN
+from .prompting import DRAWN
+from .prompts import segments
 
 __all__ = ["quoted", "with_quoted_text"]
 
@@ -37,7 +38,7 @@ def with_quoted_text(prompt: str, characters: Sequence[tuple[str, float, float]]
     """
     if any(DRAWN.search(text) for text in (prompt, *(text for text, _, _ in characters))):
         return prompt
-    first = BETWEEN.split(prompt, maxsplit=1)[0]
+    first = segments(prompt)[0]
     ordered = [one for row in _rows(characters) for one in row] if placed else characters
     sources = [[*quoted(text)] for text in (first, *(text for text, _, _ in ordered))]
     letters = [letter for source in sources for phrase in source for letter in phrase if letter.isalpha()]

@@ -11,13 +11,23 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import LocalProtocolError
-from .choices import TAG_HINTS, ImageGenerationType, ImageResolution, ImageSampler, QualityPreset, UCPreset
-from .features import Character, EncodedVibe, Reference, Vibe, center, normalized
+from .choices import (
+    TAG_HINTS,
+    ImageGenerationType,
+    ImageResolution,
+    ImageSampler,
+    NoiseSchedule,
+    QualityPreset,
+    UCPreset,
+)
+from .features import Character, EncodedVibe, Reference, Vibe, alone, center, normalized
 from .fitting import fits
 from .generations import WITHOUT_SCHEDULE, Generation
 from .models import ImageModel
 from .parameters import WIRE
+from .paying import guard, parameters_price
 from .preset import ImagePreset, defaults
+from .price import NOTHING_FREE, Allowance, Price
 from .prompting import with_quality_tags, with_uc_preset
 from .quoted import with_quoted_text
 from .rules import MOST_SEED, check
@@ -60,13 +70,22 @@ class ImageRequest:
             "use_new_shared_trial": True,
         }
 
+    def price(self, allowance: Allowance = NOTHING_FREE) -> Price:
+        """What it costs an account with this allowance, by what is sent (image §9).
+
+        Raises:
+            LocalProtocolError: what `parameters_price` raises.
+        """
+        return parameters_price(self.model.id, self.action.value, self.parameters, allowance)
+
 
 def image_request(prompt: str, **options: Unpack[Options]) -> ImageRequest:
     """The request for a picture; changes nothing that it is given.
 
     Raises:
         LocalProtocolError: something is not for this model or does not go together (unless ``validate`` is false), or a
-            fact of an unlisted model is needed and not known.
+            fact of an unlisted model is needed and not known; or it costs more than ``max_anlas``, or how much it costs
+            is not known.
     """
     preset = options.get("preset")
     given = dict[str, Any](options)
@@ -75,6 +94,7 @@ def image_request(prompt: str, **options: Unpack[Options]) -> ImageRequest:
         given["width"], given["height"] = size.value if isinstance(size, ImageResolution) else size
     wished = ImageModel.named(given.pop("model", ImageModel.V5_CURATED if preset is None else preset.model))
     validate = bool(given.pop("validate", True))
+    max_anlas, allowance = given.pop("max_anlas", None), given.pop("allowance", NOTHING_FREE)
     extra: Mapping[str, object] = given.pop("extra", None) or {}
     if (factor := given.pop("enhance", None)) is not None:
         given["width"], given["height"] = _enhanced(given.get("image"), factor)
@@ -90,6 +110,8 @@ def image_request(prompt: str, **options: Unpack[Options]) -> ImageRequest:
     if wish.variety_plus:
         size = cast("int", values["width"]), cast("int", values["height"])
         values["skip_cfg_above_sigma"] = variety_sigma(model, *size)
+    if model.family.smea and values.pop("auto_smea", False) and "sm" not in given:
+        values["sm"] = _smea(model, action, values)
 
     uc, quality = _presets(model, wish)
     text = with_quality_tags(prompt, model, quality, transparent=wish.transparent)
@@ -109,13 +131,15 @@ def image_request(prompt: str, **options: Unpack[Options]) -> ImageRequest:
         parameters["tag_hint_transparent_background"] = True
     if action is ImageGenerationType.INPAINTING and values.get("inpaint_img2img_strength", 1) != 1:
         parameters["img2img"] = {"strength": values["inpaint_img2img_strength"], "color_correct": True}
-    parameters |= _characters(model, wish.characters, text, negative, values)
+    parameters |= _characters(model, wish, text, negative, values)
     parameters |= _vibes(wish.vibes, normalize=values.get("normalize_reference_strength_multiple") is True)
     parameters |= _references(wish.references)
     if (control := wish.controlnet) is not None:
         parameters["controlnet_condition"] = control.condition
         parameters |= {"controlnet_model": control.model.value, "controlnet_strength": control.strength}
-    return ImageRequest(model, action, text, {**parameters, **extra})
+    request = ImageRequest(model, action, text, {**parameters, **extra})
+    guard(lambda: request.price(allowance), max_anlas)
+    return request
 
 
 def _enhanced(image: object, factor: float) -> tuple[int, int]:
@@ -171,8 +195,8 @@ def _values(model: ImageModel, action: ImageGenerationType, wish: Wish, given: M
         given = {**given, "sampler": sampler}
     if sampler in WITHOUT_SCHEDULE:
         values.pop("noise_schedule", None)
-    elif sampler == ImageSampler.K_DPM_2 and "noise_schedule" in values and model.generation is not Generation.V5:
-        values["noise_schedule"] = "exponential"
+    elif sampler == ImageSampler.K_DPM_2 and NoiseSchedule.EXPONENTIAL in model.noise_schedules:
+        values["noise_schedule"] = NoiseSchedule.EXPONENTIAL.value
     return {**values, **given}
 
 
@@ -195,6 +219,14 @@ def variety_sigma(model: ImageModel, width: int, height: int) -> float:
     if sigma is None:
         raise LocalProtocolError(f"{model.id} has no Variety+")
     return sigma * math.sqrt((width // 8) * (height // 8) / (104 * 152))
+
+
+def _smea(model: ImageModel, action: ImageGenerationType, values: Mapping[str, object]) -> bool:
+    """Does Auto SMEA turn it on: for a large picture, drawn from nothing, and not by DDIM (image §5.5)?"""
+    pixels = cast("int", values["width"]) * cast("int", values["height"])
+    large = model.family.auto_smea is not None and pixels >= model.family.auto_smea
+    drawn = action is ImageGenerationType.NORMAL
+    return large and drawn and values["sampler"] not in (ImageSampler.DDIM, ImageSampler.DDIM_V3)
 
 
 def _presets(model: ImageModel, wish: Wish) -> tuple[UCPreset, QualityPreset]:
@@ -223,13 +255,13 @@ def _drawn_words(model: ImageModel, characters: Sequence[Character], text: str, 
 
 
 def _characters(
-    model: ImageModel, characters: Sequence[Character], text: str, negative: str, values: dict[str, object]
+    model: ImageModel, wish: Wish, text: str, negative: str, values: Mapping[str, object]
 ) -> dict[str, object]:
     """Prompts in their structured form, and the characters in all three places (image §5.4)."""
     family = model.family
     if not family.structured:
         return {"characterPrompts": []} if model.generation is Generation.V3 else {}
-    shown, use_coords = _shown(model, characters, values)
+    shown, use_coords = _shown(model, wish.characters, values)
     legacy = values["legacy_uc"]
     ucs = [family.character_uc if each.uc is None else each.uc for each in shown]
     centers = [center(each.position, family) for each in shown]
@@ -237,7 +269,7 @@ def _characters(
     def captions(texts: Sequence[str]) -> list[dict[str, object]]:
         return [{"char_caption": text, "centers": [at]} for text, at in zip(texts, centers, strict=True)]
 
-    prompts = [each.prompt for each in shown]
+    prompts = [each.prompt if wish.as_typed else alone(each.prompt) for each in shown]
     return {
         "use_coords": use_coords,
         "characterPrompts": [

@@ -62,7 +62,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "dynamic_thresholding": _OLD_FLAG,
     "sm": Rule(Kind.BOOLEAN, generations=_FIRST, actions=_EVERY - _FROM_IMAGE),
     "sm_dyn": Rule(Kind.BOOLEAN, generations=_FIRST, actions=_EVERY - _FROM_IMAGE),
-    "auto_smea": _NEW_FLAG,
+    "auto_smea": _FLAG,
     "skip_cfg_above_sigma": Rule(Kind.NUMBER, 0, generations=frozenset((_G.V3, _G.V4, _G.V4_5)), optional=True),
     "deliberate_euler_ancestral_bug": _FLAG,
     "prefer_brownian": _FLAG,

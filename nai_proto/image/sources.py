@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-__all__ = ["image_type", "png_size"]
+from ..codecs.jpeg import jpeg_size
+from ..codecs.webp import webp_size
+from ..errors import RemoteProtocolError
+
+__all__ = ["image_size", "image_type", "png_size"]
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 
@@ -23,3 +27,17 @@ def png_size(data: bytes) -> tuple[int, int] | None:
     if not data.startswith(_PNG) or data[12:16] != b"IHDR" or len(data) < 24:
         return None
     return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+
+
+def image_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height of a PNG, WebP or JPEG in pixels, as its header says; None if it has none, or a damaged one."""
+    try:
+        match image_type(data):
+            case "webp":
+                return webp_size(data)
+            case "jpeg":
+                return jpeg_size(data)
+            case _:
+                return png_size(data)
+    except RemoteProtocolError:
+        return None

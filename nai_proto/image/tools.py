@@ -18,8 +18,10 @@ from .answers import IMAGE_TYPES, Image, Picture, Pictures
 from .choices import ControlNetModel
 from .features import EncodedVibe
 from .models import ImageModel
+from .paying import guard
+from .price import NOTHING_FREE, Allowance, encoding_price, tool_price, upscale_price
 from .rules import MOST_PIXELS
-from .sources import png_size
+from .sources import image_size
 
 __all__ = ["Annotator", "DirectorTool", "Emotion", "annotate", "augment", "classify", "encode_vibe", "upscale"]
 
@@ -104,9 +106,9 @@ def _asked(name: str, body: Mapping[str, object]) -> Request:
 
 
 def _sized(image: bytes, size: tuple[int, int] | None) -> tuple[int, int]:
-    found = size or png_size(image)
+    found = size or image_size(image)
     if found is None:
-        raise LocalProtocolError("the image is no PNG: tell its size, (width, height)")
+        raise LocalProtocolError("the size of the image is not known: tell it, (width, height)")
     return found
 
 
@@ -118,6 +120,8 @@ def augment(
     prompt: str | None = None,
     defry: int | None = None,
     size: tuple[int, int] | None = None,
+    max_anlas: int | None = None,
+    allowance: Allowance = NOTHING_FREE,
     validate: bool = True,
 ) -> Operation[Never, tuple[Image, ...]]:
     """Alter an image with one of the director tools (image §2.3).
@@ -128,12 +132,14 @@ def augment(
         emotion: the mood; for the tool of that name, which needs it.
         prompt: more words; for `DirectorTool.COLORIZE` and `DirectorTool.EMOTION`.
         defry: how weakly, from 0 to 5; for the same two, 0 if not given.
-        size: width and height in pixels; of a PNG they are found in it.
+        size: width and height in pixels; if None, what its header says.
+        max_anlas: refuse what costs more; at any price if None.
+        allowance: what is free for the account, for that.
         validate: look at all this before it is sent.
 
     Raises:
-        LocalProtocolError: a tool, a mood or a number that there is not, what is not for this tool, or a size that is not
-            known.
+        LocalProtocolError: a tool, a mood or a number that there is not, what is not for this tool, a size that is not
+            known, or a price above ``max_anlas``.
     """
     width, height = _sized(image, size)
     told = tool in _TOLD
@@ -148,6 +154,7 @@ def augment(
             raise LocalProtocolError(f"no emotion is called {emotion!r}; there are {', '.join(Emotion)}")
         if defry is not None and defry not in range(6):
             raise LocalProtocolError(f"defry is {defry!r}, and may be from 0 to 5")
+    guard(lambda: tool_price(str(tool), width, height, allowance=allowance), max_anlas)
     body = {
         "req_type": str(tool),
         "image": image,
@@ -165,6 +172,9 @@ def upscale(
     *,
     model: ImageModel | str = ImageModel.V5_CURATED,
     declared_blur_sigma: float | None = None,
+    size: tuple[int, int] | None = None,
+    max_anlas: int | None = None,
+    allowance: Allowance = NOTHING_FREE,  # noqa: ARG001 -- whatever costs takes it, and this is never free
     validate: bool = True,
 ) -> Operation[Never, Image]:
     """Twice the width, twice the height (image §2.4).
@@ -173,16 +183,20 @@ def upscale(
         image: PNG of at most 3,145,728 pixels.
         model: V5 Full or V5 Curated.
         declared_blur_sigma: how blurred it is: 0, or 0.3 to 0.5 in steps of 0.05. The service takes 0 if it is not told.
+        size: width and height in pixels; if None, what its header says. Not sent.
+        max_anlas: refuse what costs more; at any price if None.
+        allowance: without effect: upscaling is never free.
         validate: look at all this before it is sent.
 
     Raises:
-        LocalProtocolError: the image is too large, the model cannot do it, or there is no such sigma.
+        LocalProtocolError: the image is too large, the model cannot do it, there is no such sigma, or the price is above
+            ``max_anlas``, or not known as the size is not.
     """
     model = ImageModel.named(model)
     if validate:
         if not model.facts.upscales:
             raise LocalProtocolError(f"{model.id} does not upscale; V5 Full and V5 Curated do")
-        width, height = png_size(image) or (0, 0)
+        width, height = size or image_size(image) or (0, 0)
         if width * height > MOST_PIXELS:
             raise LocalProtocolError(
                 f"the image has {width * height} pixels, and upscaling takes at most {MOST_PIXELS}"
@@ -190,6 +204,7 @@ def upscale(
         if declared_blur_sigma is not None and declared_blur_sigma not in _BLURS:
             allowed = ", ".join(f"{each:g}" for each in _BLURS)
             raise LocalProtocolError(f"declared_blur_sigma is {declared_blur_sigma!r}, and may be one of {allowed}")
+    guard(lambda: upscale_price(*_sized(image, size)), max_anlas)
     body = {"image": image, "model": model.id, "declared_blur_sigma": declared_blur_sigma}
     return Operation(_asked("upscale", body), _ONE_IMAGE)
 
@@ -204,6 +219,8 @@ def encode_vibe(
     crop_to_mask: bool | None = None,
     focus_seed: int | None = None,
     info_extract_seed: int | None = None,
+    max_anlas: int | None = None,
+    allowance: Allowance = NOTHING_FREE,  # noqa: ARG001 -- whatever costs takes it, and this is never free
     validate: bool = True,
 ) -> Operation[Never, EncodedVibe]:
     """Encode an image as a vibe for V4 or V4.5 (image §2.5). It costs; what comes may be kept and used again.
@@ -214,10 +231,13 @@ def encode_vibe(
         information_extracted: how much is taken over, from 0 to 1.
         strength: what the vibe says of itself; not sent here.
         mask, crop_to_mask, focus_seed, info_extract_seed: as the service has them; not sent if not given.
+        max_anlas: refuse if it costs more; at any price if None.
+        allowance: without effect: encoding is never free.
         validate: look at model and numbers before they are sent.
 
     Raises:
-        LocalProtocolError: the model takes no encoded vibes, or a number is out of its range.
+        LocalProtocolError: the model takes no encoded vibes, a number is out of its range, or the price is above
+            ``max_anlas``.
     """
     model = ImageModel.named(model)
     if validate:
@@ -225,6 +245,7 @@ def encode_vibe(
             raise LocalProtocolError(f"{model.id} takes no encoded vibes: V4 and V4.5 do")
         if not 0 <= information_extracted <= 1:
             raise LocalProtocolError(f"information_extracted is {information_extracted!r}, and may be from 0 to 1")
+    guard(encoding_price, max_anlas)
     body = {
         "image": image,
         "model": model.base.id,

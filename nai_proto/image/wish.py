@@ -23,6 +23,7 @@ class Wish:
     transparent: bool = False
     auto_text: bool = False
     characters: Sequence[Character] = ()
+    as_typed: bool = False
     vibes: Sequence[Vibe | EncodedVibe] = ()
     references: Sequence[Reference] = ()
     controlnet: ControlNet | None = None

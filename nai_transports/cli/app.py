@@ -10,8 +10,11 @@ from .account import account, subscription
 from .backup import backup, verify
 from .chat import chat, complete, models
 from .demo import demo
+from .director import director, upscale
 from .emulate import emulate
 from .generate import generate
+from .image import image
+from .image_info import image_info
 from .keys import MORE, access_key, access_token
 from .library import library
 from .lorebook import lorebook
@@ -20,8 +23,11 @@ from .record import record
 from .replay import replay
 from .restore import restore
 from .sanity import sanity_check
+from .speak import speak
 from .story.group import story
+from .tags import tags
 from .tokens import decode_packed, tokens
+from .vibe import vibe
 
 __all__ = ["app"]
 
@@ -58,6 +64,13 @@ app.command()(generate)
 app.command()(chat)
 app.command()(complete)
 app.command()(models)
+app.command()(image)
+app.command()(director)
+app.command()(upscale)
+app.command()(vibe)
+app.command("image-info")(image_info)
+app.command()(tags)
+app.command()(speak)
 app.command("decode")(decode_packed)
 app.command(context_settings=MORE)(access_key)
 app.command(context_settings=MORE)(access_token)

@@ -51,6 +51,10 @@ class Watched:
             self._steps[what] = self._progress.add_task(what, total=None)
         self._progress.update(self._steps[what], completed=done, total=total)
 
+    def begun(self) -> None:
+        """What was done until the first step is over, and no longer shown."""
+        self._progress.update(self._current, visible=False)
+
     def event(self, event: OpeningEvent) -> None:
         """The library has come that far."""
         if isinstance(event, KeystoreOpened):

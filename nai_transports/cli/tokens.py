@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -22,6 +21,7 @@ from ..httpx import Client
 from ..tokenizer_files import load
 from .credentials import Email, UnsafePassword, Url, signed_in
 from .failing import one_line
+from .reading import standard_input
 
 __all__ = ["decode_packed", "tokens"]
 
@@ -114,13 +114,7 @@ def _tokenizer(model: str | None, name: str | None, path: Path | None) -> Tokeni
 
 def _given(argument: str | None) -> str:
     """The argument, else standard input."""
-    if argument is not None:
-        return argument
-    try:
-        return sys.stdin.buffer.read().decode()
-    except UnicodeDecodeError as error:
-        problem = f"standard input is not UTF-8 (at byte {error.start})"
-    raise LocalProtocolError(problem)
+    return standard_input() if argument is None else argument
 
 
 def _ids(text: str) -> list[int]:

@@ -105,6 +105,8 @@ ENVIRONMENTS: Final = (
     Environment("novelai-api", "novelai_api"),
     Environment("openai", "openai"),
     Environment("openai-1", "openai"),
+    Environment("nekoai", "nekoai"),
+    Environment("novelai-sdk", "novelai_sdk"),
 )
 
 

@@ -17,9 +17,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final, TypeAlias
 
 import pytest
 
@@ -32,17 +33,28 @@ NAI: Final = (sys.executable, "-c", "from nai_transports.cli import main; main()
 EMULATORS: Final[Mapping[str, tuple[str, ...]]] = {
     "plain": (),
     "slow": ("--pace", "0.02", "--switch", "retry_after=1"),
+    "apart": ("--hosts", "strict", "--switch", "old_routes=true"),
 }
-LEAST: Final = {"novelai_api": 40, "openai": 25}
+NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
+    "novelai_api": ("plain", "apart"),
+    "openai": ("plain", "slow"),
+    "nekoai": ("apart",),
+    "novelai_sdk": ("plain",),
+}
+"""The emulators of each session."""
+LEAST: Final = {"novelai_api": 150, "openai": 50, "nekoai": 40, "novelai_sdk": 50}
 """Checks that have to pass: a session that was cut down is no session."""
 SESSION: Final = 240.0  # seconds
 
+Made: TypeAlias = Mapping[Environment, "Future[str | None]"]
+
 
 @pytest.fixture(scope="module")
-def made() -> Mapping[Environment, str | None]:
-    """All environments, each with the reason why it is not there, if it is not."""
+def made() -> Iterator[Made]:
+    """All environments, each with the reason why it is not there, if it is not. They are made while sessions run."""
     until = time.monotonic() + PATIENCE
-    return {environment: _why_not(environment, until) for environment in ENVIRONMENTS}
+    with ThreadPoolExecutor(2) as pool:
+        yield {environment: pool.submit(_why_not, environment, until) for environment in ENVIRONMENTS}
 
 
 def _why_not(environment: Environment, until: float) -> str | None:
@@ -53,39 +65,38 @@ def _why_not(environment: Environment, until: float) -> str | None:
     return None
 
 
-@pytest.fixture
-def emulators(made: Mapping[Environment, str | None]) -> Iterator[str]:
+@contextmanager
+def _emulators(session: str, made: Made) -> Iterator[str]:
     """What the emulators of one session printed: made for it alone, with the tokenizer files that a client brings."""
     brought = [
         folder
-        for environment, why in made.items()
-        if why is None and (folder := environment.site_packages() / "novelai_api" / "tokenizers").is_dir()
+        for environment, why_not in made.items()
+        if environment.session == "novelai_api" and why_not.result() is None
+        if (folder := environment.site_packages() / "novelai_api" / "tokenizers").is_dir()
     ]
     with ExitStack() as stack:
-        ready = {name: stack.enter_context(_emulating(args, brought)) for name, args in EMULATORS.items()}
-        yield json.dumps(ready)
+        begun = {name: stack.enter_context(_emulating(EMULATORS[name], brought)) for name in NEEDED[session]}
+        yield json.dumps({name: json.loads(printed.readline()) for name, printed in begun.items()})
 
 
 @contextmanager
-def _emulating(arguments: tuple[str, ...], tokenizers: list[Path]) -> Iterator[dict[str, str]]:
+def _emulating(arguments: tuple[str, ...], tokenizers: list[Path]) -> Iterator[IO[str]]:
     environment = {**os.environ, **({"NAI_TOKENIZER_DIR": str(tokenizers[0])} if tokenizers else {})}
     with subprocess.Popen([*NAI, *arguments], stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         try:
-            yield json.loads(process.stdout.readline())
+            yield process.stdout
         finally:
             process.terminate()
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda environment: environment.name)
-def test_a_whole_session_of(
-    environment: Environment, made: Mapping[Environment, str | None], request: pytest.FixtureRequest,
-    subtests: pytest.Subtests,
-) -> None:  # fmt: skip
-    tally = TALLIES[environment.title] = Tally(made[environment])
+def test_a_whole_session_of(environment: Environment, made: Made, subtests: pytest.Subtests) -> None:
+    tally = TALLIES[environment.title] = Tally(made[environment].result())
     if tally.missing is not None:
         pytest.skip(f"no environment for {environment.title}: {tally.missing}")
-    done = _run(environment, request.getfixturevalue("emulators"))
+    with _emulators(environment.session, made) as emulators:
+        done = _run(environment, emulators)
     told = [json.loads(line) for line in done.stdout.splitlines()]
     for check in told:
         with subtests.test(check["check"]):
@@ -100,7 +111,7 @@ def test_a_whole_session_of(
 
 def _run(environment: Environment, emulators: str) -> subprocess.CompletedProcess[Any]:
     """A session, in its environment and in nobody's else: no variable of this one's reaches it."""
-    variables = {"NAI_INTEROP": emulators, "NO_PROXY": "*", **{n: os.environ[n] for n in _NEEDED if n in os.environ}}
+    variables = {"NAI_INTEROP": emulators, "NO_PROXY": "*", **{n: os.environ[n] for n in _INHERITED if n in os.environ}}
     command = [str(environment.python), "-X", "utf8", "-m", f"sessions.{environment.session}"]
     here = Path(__file__).parent
     return subprocess.run(
@@ -108,4 +119,4 @@ def _run(environment: Environment, emulators: str) -> subprocess.CompletedProces
     )
 
 
-_NEEDED: Final = ("PATH", "HOME", "SYSTEMROOT", "TEMP", "TMP")
+_INHERITED: Final = ("PATH", "HOME", "SYSTEMROOT", "TEMP", "TMP")

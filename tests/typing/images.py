@@ -8,6 +8,7 @@ from typing import Never, assert_type
 from nai_proto.exchange.flow import Flow
 from nai_proto.exchange.operation import Operation
 from nai_proto.image import (
+    Allowance,
     Character,
     Drawing,
     EncodedVibe,
@@ -17,8 +18,14 @@ from nai_proto.image import (
     ImageRequest,
     ImageResolution,
     JapaneseTag,
+    MemoryVibes,
+    Price,
+    Recipe,
     Step,
     Tag,
+    Vibe,
+    VibeCache,
+    affordable,
     augment,
     encode_vibe,
     generate,
@@ -27,8 +34,11 @@ from nai_proto.image import (
     image_request,
     suggest_tags,
     upscale,
+    vibe,
+    vibes_of,
 )
 from nai_proto.voice import Speech, speak
+from nai_transports.vibe_files import VibeFolder, load_vibes
 
 
 def operations_have_their_types(image: bytes) -> None:
@@ -51,3 +61,23 @@ def options_are_known_by_name(preset: ImagePreset) -> None:
     generate("a cat", step=3)  # type: ignore[call-arg]
     generate("a cat", steps="3")  # type: ignore[arg-type]
     assert_type(preset | {"steps": 3}, ImagePreset)
+
+
+def what_costs_is_guarded(image: bytes) -> None:
+    generate("a cat", max_anlas=0, allowance=Allowance(opus=True))
+    assert_type(image_request("a cat").price(), Price)
+    assert_type(affordable(generate, "a cat", max_anlas=0), Flow[Never, tuple[Image, ...]])
+    assert_type(affordable(generate_stream, "a cat", framing="sse"), Flow[Step | Image, tuple[Image, ...]])
+    assert_type(affordable(encode_vibe, image, "V4 Full", strength=0.5), Flow[Never, EncodedVibe])
+    affordable(generate, "a cat", max_anlass=0)  # type: ignore[call-arg]
+    affordable(generate, 5)  # type: ignore[arg-type]
+
+
+def recipes_and_vibes_are_what_a_request_takes(recipe: Recipe, image: bytes, folder: VibeFolder) -> None:
+    generate(recipe.prompt, **recipe.options)
+    assert_type(recipe.request(seed=1), ImageRequest)
+    caches: list[VibeCache] = [folder, MemoryVibes()]
+    assert_type(vibe(image, "V4 Full", cache=caches[0]), Flow[Never, EncodedVibe])
+    assert_type(vibes_of(load_vibes("x"), "V4 Full"), tuple[Vibe | EncodedVibe, ...])
+    generate("a cat", vibes=vibes_of(load_vibes("x"), "V4 Full"))
+    generate("a cat", vibes=[EncodedVibe(b"")])

@@ -19,7 +19,7 @@ from ...exchange.reply import Finish, Handler, Output
 from ...http import Head, Request
 from ..chance import Chance
 
-__all__ = ["Change", "Count", "Fault", "Instead", "Met", "Seconds", "Spoiling", "changed", "is_stream"]
+__all__ = ["Change", "Count", "Fault", "Instead", "Met", "Seconds", "Spoiling", "changed", "has_frames", "is_stream"]
 
 Change: TypeAlias = Callable[[Output], Iterable[Output]]
 """Gets the actions of one answer in order; what it gives happens instead. Behind a `Finish` it is not asked again."""
@@ -90,6 +90,11 @@ class Met:
 def is_stream(head: Head) -> bool:
     """Does an event stream follow?"""
     return head.content_type == "text/event-stream"
+
+
+def has_frames(head: Head) -> bool:
+    """Do frames of msgpack follow, as of a picture that is drawn (image §7.1)?"""
+    return head.content_type == "application/msgpack"
 
 
 def changed(answer: Handler, change: Change) -> Handler:

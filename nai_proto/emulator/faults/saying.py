@@ -8,15 +8,16 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta
 
+from ...codecs.frames import encode_frame
 from ...codecs.json import encode
 from ...exchange.reply import Finish, Output, Start, Write
 from ...http import Head, Headers
 from ..answers import OPEN
-from .base import Change, Count, Met, Spoiling, is_stream
+from .base import Change, Count, Met, Spoiling, has_frames, is_stream
 
 __all__ = ["Crlf", "Failure", "Shape"]
 
-Shape: TypeAlias = Literal["object", "text", "status", "event", "native", "bare", "broken", "document"]
+Shape: TypeAlias = Literal["object", "text", "status", "event", "native", "image", "bare", "broken", "document"]
 
 _BLANK_LINE: Final = re.compile(rb"\n\r?\n|\r\r")
 _DATA: Final = re.compile(rb"(?:\A|[\r\n])data[:\r\n]")
@@ -27,8 +28,10 @@ class Failure(Spoiling, frozen=True, tag="error"):
 
     Its shape is ``object``: ``data: {"error": {"message": …, "code": …}}``; ``text``: ``data: {"error": …}``; ``status``:
     ``data: {"statusCode": …, "message": …}``; ``event``: the same in an event named ``error``; ``native``: such an event
-    with ``error``, ``ptr`` and ``final``; ``bare``: a line of JSON without a field's name; ``broken``: an event whose JSON
-    stops half-way; ``document``: a success that is no stream, but a JSON error, whether a stream was asked for or not.
+    with ``error``, ``ptr`` and ``final``; ``image``: one with ``event_type``, ``code`` and ``message``; ``bare``: a line of
+    JSON without a field's name; ``broken``: an event whose JSON stops half-way; ``document``: a success that is no stream,
+    but a JSON error, whether a stream was asked for or not. Frames of msgpack have one shape, that of ``image``; only
+    ``document`` is another for them as well (image §7.1).
     """
 
     at: Annotated[Count, Meta(description="events that come before it")] = 0
@@ -39,24 +42,25 @@ class Failure(Spoiling, frozen=True, tag="error"):
     message: Annotated[str, Meta(description="what it says")] = "The generation failed."
 
     def fits(self, head: Head, /) -> bool:
-        return 200 <= head.status < 300 and (self.shape == "document" or is_stream(head))
+        return 200 <= head.status < 300 and (self.shape == "document" or is_stream(head) or has_frames(head))
 
     def change(self, _: Met, /) -> Change:
-        told = self.told()
+        told, taken = self.told(), _event
         held = bytearray()
         events, at = 0, 0 if self.shape == "document" else self.at
 
         def change(action: Output) -> Iterator[Output]:
-            nonlocal events
+            nonlocal events, told, taken
             match action:
                 case Start(head):
+                    if has_frames(head) and self.shape != "document":
+                        told, taken = encode_frame(self._drawn), _frame
                     yield Start(_document(head, told) if self.shape == "document" else _unmeasured(head))
                 case Write(data):
                     held.extend(data)
-                    while events < at and (end := _BLANK_LINE.search(held)):
-                        block = bytes(held[: end.end()])
-                        del held[: end.end()]
-                        events += _DATA.search(block) is not None
+                    while events < at and (block := taken(held)):
+                        del held[: len(block)]
+                        events += taken is _frame or _DATA.search(block) is not None
                         yield Write(block)
                 case Finish():
                     if held:
@@ -69,6 +73,11 @@ class Failure(Spoiling, frozen=True, tag="error"):
                 yield Finish()
 
         return change
+
+    @property
+    def _drawn(self) -> dict[str, object]:
+        """As a stream of pictures has it."""
+        return {"event_type": "error", "samp_ix": 0, "code": self.status, "message": self.message}
 
     def told(self) -> bytes:
         """The error as it is written."""
@@ -86,12 +95,26 @@ class Failure(Spoiling, frozen=True, tag="error"):
             case "native":
                 said = {"error": self.message, "ptr": self.at, "final": True}
                 return b"event: error\ndata: %b\n\n" % encode(said)
+            case "image":
+                return b"event: error\ndata: %b\n\n" % encode(self._drawn)
             case "bare":
                 return b"%b\n" % encode(status)
             case "broken":
                 return b"data: %b\n\n" % encode(status)[:-2]
             case "document":
                 return encode(status)
+
+
+def _event(held: bytearray) -> bytes:
+    """The lines up to the first blank one; nothing if there is none yet."""
+    end = _BLANK_LINE.search(held)
+    return bytes(held[: end.end()]) if end else b""
+
+
+def _frame(held: bytearray) -> bytes:
+    """The first frame; nothing if it is not whole yet."""
+    end = 4 + int.from_bytes(held[:4])
+    return bytes(held[:end]) if 4 <= len(held) >= end else b""
 
 
 class Crlf(Spoiling, frozen=True, tag="crlf"):

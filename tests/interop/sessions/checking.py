@@ -13,12 +13,12 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, redirect_stdout
 from importlib.util import find_spec
-from typing import TypeVar
+from typing import Any, TypeVar
 
-__all__ = ["check", "emulator", "raised", "running"]
+__all__ = ["check", "emulator", "failed", "hosts", "raised", "running"]
 
 E = TypeVar("E", bound=Exception)
 
@@ -43,10 +43,30 @@ def raised(error: type[E], call: Callable[[], object]) -> E:
     raise AssertionError(f"it raised no {error.__name__}")
 
 
+async def failed(error: type[E], call: Awaitable[object]) -> E:
+    """The error that something awaited ends with."""
+    try:
+        await call
+    except error as caught:
+        return caught
+    raise AssertionError(f"it raised no {error.__name__}")
+
+
 def emulator(name: str = "plain") -> dict[str, str]:
     """Where an emulator is, and who may log in: what ``nai emulate`` printed when it was ready."""
-    ready: dict[str, str] = json.loads(os.environ["NAI_INTEROP"])[name]
+    ready: dict[str, str] = _ready(name)
+    ready.pop("hosts", None)
     return ready
+
+
+def hosts(name: str) -> dict[str, str]:
+    """The address of each host of an emulator that has several."""
+    found: dict[str, str] = _ready(name)["hosts"]
+    return found
+
+
+def _ready(name: str) -> Any:
+    return json.loads(os.environ["NAI_INTEROP"])[name]
 
 
 def running(main: Callable[[], None]) -> None:

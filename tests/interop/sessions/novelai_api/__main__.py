@@ -1,6 +1,6 @@
-"""A whole session of novelai-api: an account, its keystore and objects, its texts, speech and tags.
+"""A whole session of novelai-api: an account, its keystore and objects, its texts, speech, tags and images.
 
-Left out until the emulator has them: images, director tools, vibes, upscaling and control nets; modules that are trained.
+Left out until the emulator has them: modules that are trained.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from ..checking import running
-from . import account, commands, keystore, media, objects, stories, text
+from . import account, commands, images, keystore, media, objects, stories, text, tools
 from .novel import Novel
 
 
@@ -22,6 +22,9 @@ async def session() -> None:
         await stories.session(novel)
         await media.session(novel)
         await commands.session(novel)
+    async with Novel.apart() as novel:
+        await images.session(novel)
+        await tools.session(novel)
 
 
 running(lambda: asyncio.run(session()))

@@ -12,7 +12,7 @@ from aiohttp import ClientSession
 from novelai_api import NovelAIAPI, NovelAIError
 from novelai_api.utils import get_encryption_key
 
-from ..checking import emulator
+from ..checking import emulator, hosts
 
 
 @dataclass
@@ -28,13 +28,20 @@ class Novel:
     @staticmethod
     @asynccontextmanager
     async def connected() -> AsyncGenerator[Novel, None]:
-        """At the emulator; addresses are changed as its users change them, since there is no setting."""
+        """At the emulator that has everything at one address."""
         ready = emulator()
-        NovelAIAPI.BASE_ADDRESS = ready["url"]
-        for name in ("GENERAL_API_ADDRESS", "TEXT_API_ADDRESS", "IMAGE_API_ADDRESS"):
-            setattr(novelai_api._low_level, name, ready["url"])
+        _at(ready["url"], ready["url"], ready["url"])
         async with ClientSession() as http:
             yield Novel(**ready, http=http)
+
+    @staticmethod
+    @asynccontextmanager
+    async def apart() -> AsyncGenerator[Novel, None]:
+        """At the one whose hosts have an address each, as the client knows them."""
+        url = hosts("apart")
+        _at(url["api"], url["text"], url["image"])
+        async with ClientSession() as http:
+            yield Novel(**emulator("apart"), http=http)
 
     def stranger(self) -> Any:
         """A client that has not logged in."""
@@ -46,11 +53,24 @@ class Novel:
         await api.high_level.login(self.email, self.password)
         return api
 
+    async def bearer(self) -> Any:
+        """A client with the persistent token: there is no logging in at the host where it tries to."""
+        api = self.stranger()
+        await api.high_level.login_with_token(self.token)
+        return api
+
     @property
     def key(self) -> bytes:
         """What opens the account's keystore."""
         key: bytes = get_encryption_key(self.email, self.password)
         return key
+
+
+def _at(api: str, text: str, image: str) -> None:
+    """Addresses are changed as the client's users change them, since there is no setting."""
+    NovelAIAPI.BASE_ADDRESS = novelai_api._low_level.GENERAL_API_ADDRESS = api
+    novelai_api._low_level.TEXT_API_ADDRESS = text
+    novelai_api._low_level.IMAGE_API_ADDRESS = image
 
 
 async def refused(call: Awaitable[object]) -> tuple[int, str]:

@@ -1,0 +1,113 @@
+"""What a request costs, read from what is sent, and a question to the account before it is (image §9).
+
+All that costs takes ``max_anlas`` and ``allowance``: if it costs more than the first, with what the second says is free, it
+is refused before anything is sent. Without an allowance nothing is free, which is the dearest reading. The arithmetic, and
+which rule holds where sources disagree, is in `price`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, ParamSpec, TypeVar, cast
+
+from ..account.reading import subscription
+from ..errors import LocalProtocolError
+from ..exchange.flow import Flow, Runnable
+from .price import NOTHING_FREE, Action, Allowance, Price, check_price, generation_price
+
+__all__ = ["affordable", "guard", "parameters_price"]
+
+E = TypeVar("E")
+R = TypeVar("R")
+P = ParamSpec("P")
+
+_ENHANCED: Final = (2048, 1536)
+"""What Max enhance is priced as: it draws "close to" this many pixels, and how many it charges for is stated nowhere."""
+
+
+def affordable(ask: Callable[P, Runnable[E, R]], /, *args: P.args, **options: P.kwargs) -> Flow[E, R]:
+    """Asks the account first: what is free there is free here, and nothing is sent that its Anlas do not suffice for.
+
+    ::
+
+        images = client.run(affordable(generate, "a cat", max_anlas=0))  # only if it is free
+
+    Args:
+        ask: what costs: `generate`, `generate_stream`, `generate_cached`, `augment`, `upscale`, `encode_vibe`.
+        args: for it.
+        options: for it; ``max_anlas`` is the account's balance if not given, and never more.
+
+    Raises:
+        LocalProtocolError: it would cost more than ``max_anlas``, or than there is; and what ``ask`` raises.
+    """
+    account = yield from subscription()
+    told: dict[str, Any] = {**options}
+    wanted = told.get("max_anlas")
+    told["max_anlas"] = account.anlas if wanted is None else min(wanted, account.anlas)
+    told["allowance"] = Allowance.of(account)
+    return (yield from cast("Callable[..., Runnable[E, R]]", ask)(*args, **told))
+
+
+def guard(price: Callable[[], Price], max_anlas: int | None) -> None:
+    """Does nothing if the price is not above what one is willing to pay, or if that is None.
+
+    Raises:
+        LocalProtocolError: it is, or is not known.
+    """
+    if max_anlas is not None:
+        check_price(price(), max_anlas)
+
+
+def parameters_price(
+    model: str, action: Action, parameters: Mapping[str, object], allowance: Allowance = NOTHING_FREE
+) -> Price:
+    """The price of a generation by its parameters, as they are on the wire. Vibes in it are encoded, and that is paid for.
+
+    Max enhance is priced as the largest picture there is: what it costs is stated nowhere.
+
+    Args:
+        model: its id.
+        action: as it stands on the wire.
+        parameters: what is missing has the value that the service gives it.
+        allowance: what is free for the account.
+
+    Raises:
+        LocalProtocolError: what `generation_price` raises, or something is no number that should be one.
+    """
+    width, height = (_whole(parameters, name) for name in ("width", "height"))
+    if parameters.get("upscaled_enhance"):
+        width, height = _ENHANCED
+    return generation_price(
+        model,
+        width,
+        height,
+        steps=_whole(parameters, "steps"),
+        n_samples=_whole(parameters, "n_samples", 1),
+        action=action,
+        strength=_number(parameters, "strength", 0.7),
+        inpaint_strength=_number(parameters, "inpaintImg2ImgStrength", 1),
+        sampler=str(parameters.get("sampler", "k_euler_ancestral")),
+        sm=bool(parameters.get("sm")),
+        sm_dyn=bool(parameters.get("sm_dyn")),
+        vibes=_count(parameters, "reference_image_multiple"),
+        references=_count(parameters, "director_reference_images"),
+        allowance=allowance,
+    )
+
+
+def _number(parameters: Mapping[str, object], name: str, default: float | None = None) -> float:
+    value = parameters.get(name, default)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    raise LocalProtocolError(f"without a number for {name} there is no price")
+
+
+def _whole(parameters: Mapping[str, object], name: str, default: int | None = None) -> int:
+    value = _number(parameters, name, default)
+    if value == value // 1:
+        return int(value)
+    raise LocalProtocolError(f"{name} is {value!r}, and without a whole number there is no price")
+
+
+def _count(parameters: Mapping[str, object], name: str) -> int:
+    return len(cast("Sequence[object]", parameters.get(name) or ()))

@@ -1,0 +1,45 @@
+"""Which model drew a picture: pictures name it by a hash behind a name that several share (image §8.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from .models import ImageModel
+
+__all__ = ["HASHES", "drawn_by"]
+
+HASHES: Final[Mapping[str, tuple[str, ...]]] = {
+    "nai-diffusion-5-full": ("657484A5", "0ADF9AB7"),
+    "nai-diffusion-5-curated": ("DB276663",),
+    "nai-diffusion-5-full-medium": ("93F4BD30", "70AB5786"),
+    "nai-diffusion-4-5-full": ("4BDE2A90", "1229B44F", "B9F340FD", "F3D95188"),
+    "nai-diffusion-4-5-curated": ("C02D4F98", "5AB81C7C", "B5A2A797"),
+    "nai-diffusion-4-full": ("37442FCA", "4F49EC75", "CA4B7203", "79F47848", "F6302A9D"),
+    "nai-diffusion-4-curated-preview": ("7ABFFA2A", "C1CCBA86", "770A9E12"),
+    "nai-diffusion-3": ("B0BDF6C1", "C1E1DE52", "7BCCAA2C", "1120E6A9", "8BA2AF87"),
+    "nai-diffusion-furry-3": ("4BE8C60C", "C8704949", "37C2B166", "F306816B", "9CC2F394"),
+    "nai-diffusion-2": ("49BFAF6A", "F1022D28"),
+    "nai-diffusion": ("81274D13", "3B3287AF"),
+    "safe-diffusion": ("1D44365E", "F4D50568"),
+    "nai-diffusion-furry": ("4CC42576", "1D09C008", "1D09D794", "F64BA557"),
+}
+"""By model: it was trained on, or came again as what inpaints, and got another each time."""
+
+_BY_HASH: Final = {hash_: model for model, hashes in HASHES.items() for hash_ in hashes}
+
+
+def drawn_by(source: str | None, comment: Mapping[str, Any]) -> ImageModel | None:
+    """The model that draws from nothing, also where its form for inpainting drew; None if nothing that is known is named.
+
+    Args:
+        source: such as ``NovelAI Diffusion V4.5 4BDE2A90``.
+        comment: the parameters, in which V5 names itself.
+    """
+    hashes = ((source or "").rpartition(" ")[2], comment.get("model_hash"))
+    for hash_ in hashes:
+        if isinstance(hash_, str) and (found := _BY_HASH.get(hash_.upper())) is not None:
+            return ImageModel.named(found)
+    name = comment.get("model_name")
+    named = ImageModel.named(name) if isinstance(name, str) else None
+    return named.base if named is not None and named.listed else None

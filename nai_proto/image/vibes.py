@@ -1,0 +1,223 @@
+"""Vibes that are paid for once: what was encoded is kept, and what vibe files hold is what a request takes (image §5.1,
+§8.5).
+
+An encoding belongs to a picture, a model and how much is taken over; only a mask or seeds make it another one. `VibeSource`
+is all of that, and a `VibeCache` whoever keeps encodings by it: `nai_transports.vibe_files.VibeFolder` does so in files
+that the website reads, too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, Never, Protocol
+
+from ..codecs import fast
+from ..codecs.vibes import Vibe as VibeFile
+from ..codecs.vibes import VibeBundle, encoding_key
+from ..errors import LocalProtocolError, NaiError
+from ..exchange.flow import Flow, compute
+from .features import EncodedVibe, Vibe
+from .models import ImageModel
+from .paying import guard
+from .price import NOTHING_FREE, Allowance, encoding_price
+from .tools import encode_vibe
+
+__all__ = ["MemoryVibes", "VibeCache", "VibeSource", "kept", "vibe", "vibe_of", "vibes_of"]
+
+_STRENGTH: Final = 0.6
+_EXTRACTED: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VibeSource:
+    """What is encoded, and how: by this an encoding is known again."""
+
+    image: bytes = field(repr=False)
+    model_key: str
+    "`ImageModel.vibe_key`."
+    information_extracted: float = _EXTRACTED
+    mask: bytes | None = field(default=None, repr=False)
+    crop_to_mask: bool | None = None
+    focus_seed: int | None = None
+    info_extract_seed: int | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Is it one that the website's vibe files have a place for? With a mask or seeds it is not."""
+        return (self.mask, self.crop_to_mask, self.focus_seed, self.info_extract_seed) == (None,) * 4
+
+    @property
+    def name(self) -> str:
+        """64 hex digits that no other has: of a plain one those of its picture, which are the id of its vibe file."""
+        picture = _hash(fast.encode(self.image))
+        if self.plain:
+            return picture
+        mask = "" if self.mask is None else _hash(fast.encode(self.mask))
+        share = encoding_key(self.information_extracted)
+        rest = (self.crop_to_mask, self.focus_seed, self.info_extract_seed)
+        return _hash(":".join(map(str, (picture, self.model_key, share, mask, *rest))))
+
+
+class VibeCache(Protocol):
+    """Keeps encodings. Its methods are called off the event loop, where there is one."""
+
+    def get(self, source: VibeSource, /) -> bytes | None:
+        """What was kept for this; None if nothing was."""
+        ...
+
+    def put(self, source: VibeSource, encoding: bytes, /) -> None:
+        """Keeps what was made of this."""
+        ...
+
+
+class MemoryVibes:
+    """A `VibeCache` that lasts as long as it is there."""
+
+    def __init__(self) -> None:
+        self._encodings: dict[tuple[str, str, str], bytes] = {}
+
+    def get(self, source: VibeSource, /) -> bytes | None:
+        return self._encodings.get(_place(source))
+
+    def put(self, source: VibeSource, encoding: bytes, /) -> None:
+        self._encodings[_place(source)] = encoding
+
+
+def _place(source: VibeSource) -> tuple[str, str, str]:
+    return source.name, source.model_key, encoding_key(source.information_extracted)
+
+
+def vibe(
+    image: bytes,
+    model: ImageModel | str,
+    *,
+    cache: VibeCache,
+    information_extracted: float = _EXTRACTED,
+    strength: float = _STRENGTH,
+    mask: bytes | None = None,
+    crop_to_mask: bool | None = None,
+    focus_seed: int | None = None,
+    info_extract_seed: int | None = None,
+    max_anlas: int | None = None,
+    allowance: Allowance = NOTHING_FREE,  # noqa: ARG001 -- whatever costs takes it, and this is never free
+) -> Flow[Never, EncodedVibe]:
+    """As `encode_vibe`, but what the cache has is not asked for, and costs nothing.
+
+    Args:
+        image: the image.
+        model: that the vibe is for.
+        cache: where encodings are kept.
+        information_extracted, mask, crop_to_mask, focus_seed, info_extract_seed: as for `encode_vibe`.
+        strength: what the vibe says of itself; has no part in the encoding.
+        max_anlas: refuse if it is not there and costs more; at any price if None.
+        allowance: without effect: encoding is never free.
+
+    Raises:
+        LocalProtocolError: as `encode_vibe`, or the cache does not work. If that is found when it is paid for,
+            ``partial`` of the error is the vibe.
+    """
+    model = ImageModel.named(model)
+    asked = encode_vibe(
+        image,
+        model,
+        information_extracted=information_extracted,
+        strength=strength,
+        mask=mask,
+        crop_to_mask=crop_to_mask,
+        focus_seed=focus_seed,
+        info_extract_seed=info_extract_seed,
+    )
+    source = VibeSource(
+        image=image,
+        model_key=model.vibe_key,
+        information_extracted=information_extracted,
+        mask=mask,
+        crop_to_mask=crop_to_mask,
+        focus_seed=focus_seed,
+        info_extract_seed=info_extract_seed,
+    )
+    found = yield from compute(lambda: cache.get(source))
+    if found is not None:
+        return EncodedVibe(found, strength, information_extracted, model.vibe_key)
+    guard(encoding_price, max_anlas)
+    made = yield from asked
+    try:
+        yield from compute(lambda: cache.put(source, made.encoding))
+    except NaiError as error:
+        error.partial = made
+        raise
+    return made
+
+
+# ---- vibe files
+
+
+def vibe_of(
+    file: VibeFile,
+    model: ImageModel | str,
+    *,
+    information_extracted: float | None = None,
+    strength: float | None = None,
+) -> Vibe | EncodedVibe:
+    """What a request for a model takes of a vibe file: the encoding for that model, or for V3 the picture itself.
+
+    Args:
+        file: as `read_vibe_file` gives it.
+        model: that the request is for.
+        information_extracted: how much was to be taken over. If None, what the file is meant for, else any.
+        strength: if None, what the file says, else 0.6.
+
+    Raises:
+        LocalProtocolError: the model takes no vibes, or the file lacks what it takes: says what, and what there is.
+        RemoteProtocolError: its base64 is damaged.
+    """
+    model = ImageModel.named(model)
+    form = model.family.vibes
+    share = file.information_extracted if information_extracted is None else information_extracted
+    said = file.strength if strength is None else strength
+    strong = _STRENGTH if said is None else said
+    if not form:
+        raise LocalProtocolError(f"{model.id} takes no vibes: V3 to V4.5 do")
+    if form == "raw":
+        if file.image is None:
+            raise LocalProtocolError(f"the vibe {file.name} is only an encoding, and {model.id} takes the picture")
+        return Vibe(file.image, strong, _EXTRACTED if share is None else share)
+    found = file.encoding(model.vibe_key, share)
+    if found is None and information_extracted is None:
+        found, share = file.encoding(model.vibe_key), None
+    if found is not None:
+        return EncodedVibe(found, strong, share, model.vibe_key)
+    wanted = model.vibe_key if share is None else f"{model.vibe_key} with information_extracted {share:g}"
+    there = ", ".join(file.document.get("encodings") or ()) or "none"
+    can = "encode its picture with encode_vibe" if file.image is not None else "and no picture to encode"
+    raise LocalProtocolError(f"the vibe {file.name} has no encoding for {wanted}; it has {there}; {can}")
+
+
+def vibes_of(file: VibeFile | VibeBundle, model: ImageModel | str) -> tuple[Vibe | EncodedVibe, ...]:
+    """The same for each vibe of a file, for ``vibes=``. Raises what `vibe_of` raises."""
+    found: Iterable[VibeFile] = file.vibes if isinstance(file, VibeBundle) else (file,)
+    return tuple(vibe_of(each, model) for each in found)
+
+
+def kept(source: VibeSource, encoding: bytes, file: VibeFile | None, *, created_at: int) -> VibeFile:
+    """A vibe file with this encoding.
+
+    Args:
+        source: what was encoded.
+        encoding: what came.
+        file: that of the same picture so far, which keeps all that it has; None makes a new one.
+        created_at: of a new one, milliseconds since 1970.
+
+    Raises:
+        LocalProtocolError: the share is not from 0 to 1.
+    """
+    if not source.plain:
+        return VibeFile.of_encoding(encoding, source.model_key, created_at=created_at)
+    begun = VibeFile.of_image(source.image, created_at=created_at) if file is None else file
+    return begun.with_encoding(source.model_key, source.information_extracted, encoding)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

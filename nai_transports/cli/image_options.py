@@ -1,0 +1,88 @@
+"""What ``nai image`` is told in words: sizes, places, characters, references, boxes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Final, cast
+
+from nai_proto.errors import LocalProtocolError
+from nai_proto.image import Character, ImageResolution, Position, Reference
+
+from .pictures import picture, reference
+
+__all__ = ["box", "character", "referenced", "size", "weighed"]
+
+_SIDES: Final = re.compile(r"([0-9]{1,5})\s*[x×]\s*([0-9]{1,5})", re.IGNORECASE)
+_BOX: Final = re.compile(r"\s*,\s*".join([r"(-?[0-9]{1,5})"] * 4))
+_PLACE: Final = re.compile(r"(.*)@\s*(?:([A-E][1-5])|([0-9.]+)\s*,\s*([0-9.]+))\s*", re.IGNORECASE | re.DOTALL)
+_NUMBERS: Final = re.compile(r"-?[0-9.]+(,-?[0-9.]+)?")
+_KINDS: Final = ("character", "style", "character&style", "costume", "delta")
+
+
+def size(written: str) -> ImageResolution | tuple[int, int]:
+    """``832x1216``, or what the website calls a size: ``normal_portrait``; ``portrait`` is a normal one.
+
+    Raises:
+        LocalProtocolError: it is neither.
+    """
+    if sides := _SIDES.fullmatch(written.strip()):
+        return int(sides[1]), int(sides[2])
+    name = re.sub(r"[\s-]+", "_", written.strip()).upper()
+    for each in (name, f"NORMAL_{name}"):
+        if each in ImageResolution.__members__:
+            return ImageResolution[each]
+    names = ", ".join(each.lower() for each in ImageResolution.__members__)
+    raise LocalProtocolError(f"a size is WIDTHxHEIGHT or one of {names}, not {written[:60]!r}")
+
+
+def character(written: str) -> Character:
+    """``PROMPT[;;NEGATIVE][@PLACE]``; the place is A1 to E5, or x and y from 0 to 1."""
+    position: Position | None = None
+    if placed := _PLACE.fullmatch(written):
+        written = placed[1]
+        position = placed[2] or (_number(placed[3]), _number(placed[4]))
+    prompt, said, uc = written.partition(";;")
+    return Character(prompt.strip(), uc.strip() if said else None, position)
+
+
+def box(written: str) -> tuple[int, int, int, int]:
+    """``LEFT,TOP,RIGHT,BOTTOM`` in pixels.
+
+    Raises:
+        LocalProtocolError: it is not.
+    """
+    found = _BOX.fullmatch(written.strip())
+    if found is None:
+        raise LocalProtocolError(f"--box is LEFT,TOP,RIGHT,BOTTOM in pixels, not {written[:60]!r}")
+    return cast("tuple[int, int, int, int]", tuple(map(int, found.groups())))
+
+
+def weighed(written: str) -> tuple[Path, list[float]]:
+    """``FILE[=NUMBER[,NUMBER]]``, the numbers as they are there. What follows a ``=`` and is no number is of the name."""
+    name, _, numbers = written.rpartition("=")
+    if name and not Path(written).is_file() and _NUMBERS.fullmatch(numbers):
+        return Path(name), [_number(each) for each in numbers.split(",")]
+    return Path(written), []
+
+
+def referenced(written: str) -> Reference:
+    """``FILE[=KIND][=STRENGTH[,FIDELITY]]``, the picture made to fit.
+
+    Raises:
+        LocalProtocolError: the file cannot be read, or has to be fitted in and there is no Pillow.
+        RemoteProtocolError: it is no picture.
+    """
+    path, numbers = weighed(written)
+    name, _, kind = str(path).rpartition("=")
+    path, kind = (Path(name), kind) if name and kind in _KINDS else (path, "character&style")
+    told = dict(zip(("strength", "fidelity"), numbers, strict=False))
+    return Reference(reference(picture(path)), cast("Any", kind), **told)
+
+
+def _number(written: str) -> float:
+    try:
+        return float(written)
+    except ValueError:
+        pass
+    raise LocalProtocolError(f"{written[:40]!r} is no number")

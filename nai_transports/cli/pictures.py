@@ -1,0 +1,154 @@
+"""Pictures that a command is given: of which kind and size they are, and how they are made to fit what they are for.
+
+Fitting needs Pillow (the extra ``image``). What fits already is sent as it is, and needs nothing.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import deque
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from nai_proto.codecs.jpeg import jpeg_size
+from nai_proto.codecs.png import chunks, header
+from nai_proto.codecs.webp import webp_chunks, webp_size
+from nai_proto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
+from nai_proto.image.fitting import CANVASES
+from nai_proto.image.masks import BLOCK, align_mask
+from nai_proto.image.sources import image_type, png_size
+from nai_proto.limits import Limits
+
+from .. import files
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["kind_of", "mask_for", "naming", "picture", "reference", "size_of", "source", "vibe_for_v3"]
+
+_VIBE: Final = (448, 448)
+
+
+def kind_of(data: bytes) -> str:
+    """``png``, ``webp`` or ``jpeg``.
+
+    Raises:
+        RemoteProtocolError: it is none of them.
+    """
+    kind = image_type(data)
+    if kind is None:
+        raise RemoteProtocolError("picture: neither PNG nor WebP nor JPEG")
+    return kind
+
+
+def size_of(data: bytes) -> tuple[int, int]:
+    """Width and height in pixels.
+
+    Raises:
+        LimitExceeded: they are more than `Limits.pixels`.
+        RemoteProtocolError: it is no picture, or damaged.
+    """
+    match kind_of(data):
+        case "png":
+            head = header(data)
+            return head.width, head.height
+        case "webp":
+            return webp_size(data)
+        case _:
+            width, height = jpeg_size(data)
+    if width * height > Limits().pixels:
+        raise LimitExceeded("pixels", limit=Limits().pixels, value=width * height)
+    return width, height
+
+
+def picture(path: Path) -> bytes:
+    """A picture's file, looked at.
+
+    Raises:
+        LocalProtocolError: it cannot be read.
+        RemoteProtocolError: it is no picture, damaged, or too large; names the file.
+    """
+    data = files.read(path)
+    with naming(path):
+        size_of(data)
+        _check_whole(data)
+    return data
+
+
+def _check_whole(data: bytes) -> None:
+    """Refuses a PNG or WebP that is cut off, or damaged but for its pixels."""
+    kind = kind_of(data)
+    if kind != "jpeg":
+        deque(chunks(data) if kind == "png" else webp_chunks(data), maxlen=0)
+
+
+@contextmanager
+def naming(path: Path) -> Generator[None, None, None]:
+    """Errors in what a file holds name the file."""
+    try:
+        yield
+    except RemoteProtocolError as error:
+        problem = str(error).removeprefix("picture: ")
+        raise RemoteProtocolError(f"{path}: {problem}") from None
+
+
+# ---- made to fit. All raise LocalProtocolError where Pillow is needed and missing, RemoteProtocolError for damaged pixels
+
+
+def source(data: bytes, size: tuple[int, int]) -> bytes:
+    """A PNG of this size, of which at two sides so much is cut off that the rest keeps its shape."""
+    return data if png_size(data) == size else _made(data, lambda image: _fit(image, size))
+
+
+def mask_for(data: bytes, size: tuple[int, int]) -> bytes:
+    """The mask of a picture of this size, which is cut as the picture is: a pixel for each block (image §5.3)."""
+    if png_size(data) == (size[0] // BLOCK, size[1] // BLOCK):
+        return data
+    if png_size(data) != size or header(data)[2:] not in ((8, 2, False), (8, 6, False)):
+        data = _made(data, lambda image: _fit(image.convert("RGBA"), size))
+    return align_mask(data, *size)
+
+
+def reference(data: bytes) -> bytes:
+    """The picture on the canvas that is nearest to its shape (image §5.2)."""
+    if png_size(data) in CANVASES:
+        return data
+    width, height = size_of(data)
+    canvas = min(CANVASES, key=lambda canvas: abs(canvas[0] / canvas[1] - width / height))
+    return _made(data, lambda image: _pad(image, canvas))
+
+
+def vibe_for_v3(data: bytes) -> bytes:
+    """As the website sends them to V3 (image §5.1)."""
+    return data if png_size(data) == _VIBE else _made(data, lambda image: _pad(image, _VIBE))
+
+
+def _fit(image: Image, size: tuple[int, int]) -> Image:
+    from PIL import ImageOps
+
+    return ImageOps.fit(image.convert("RGBA" if "A" in image.getbands() else "RGB"), size)
+
+
+def _pad(image: Image, size: tuple[int, int]) -> Image:
+    from PIL import ImageOps
+
+    return ImageOps.pad(image.convert("RGB"), size, color="black")
+
+
+def _made(data: bytes, change: Callable[[Image], Image]) -> bytes:
+    try:
+        from PIL import Image, ImageOps
+    except ImportError:
+        raise LocalProtocolError(
+            "the picture has to be fitted in, which needs Pillow: pip install 'nai-proto[image]'"
+        ) from None
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            out = io.BytesIO()
+            change(ImageOps.exif_transpose(image)).save(out, "PNG")
+            return out.getvalue()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        pass
+    raise RemoteProtocolError("the picture's pixels cannot be read")

@@ -1,0 +1,87 @@
+"""Where a command puts what it made, often paid for: under a clear name, whole, and never over something else unasked."""
+
+from __future__ import annotations
+
+import os
+import re
+from itertools import chain, count
+from pathlib import Path
+from typing import Annotated, Final, TypeAlias
+
+import typer
+
+from nai_proto.errors import LocalProtocolError
+from nai_proto.library.file_names import safe_name
+
+from .. import files
+
+__all__ = ["STDOUT", "Output", "Overwrite", "fitting", "named", "place", "save"]
+
+Output: TypeAlias = Annotated[
+    Path | None, typer.Option("--output", "-o", help="The file to write, or a directory for it.", show_default=False)
+]
+Overwrite: TypeAlias = Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there already.")]
+
+STDOUT: Final = Path("-")
+"""What stands for stdout."""
+_SUFFIXES: Final = {"jpeg": ".jpg", "png": ".png", "webp": ".webp"}
+_MOST: Final = 48
+"""Bytes of what is said in a name."""
+
+
+def named(text: str, *more: object) -> str:
+    """A name for a file, without extension: the beginning of a text, as words between hyphens, and what tells it apart."""
+    words = safe_name("-".join(re.findall(r"\w+", text)), _MOST).rstrip("-")
+    return "-".join((words, *map(str, more)))
+
+
+def place(output: Path | None, name: str, *, overwrite: bool) -> Path:
+    """Where a file goes: ``output``, if that is no directory, else ``name`` in it, with a number if need be.
+
+    To be asked before anything is paid for.
+
+    Raises:
+        LocalProtocolError: a file of the wanted name is there already, and may not be replaced; or its directory is not, or
+            takes no files.
+    """
+    if output == STDOUT:
+        raise LocalProtocolError("this is not written to stdout: name a file")
+    if output is None or output.is_dir():
+        path, given = (output or Path()) / name, False
+    else:
+        path, given = output, True
+    if not path.parent.is_dir():
+        raise LocalProtocolError(f"{path.parent} is no directory")
+    if not os.access(path.parent, os.W_OK):
+        raise LocalProtocolError(f"{path.parent} takes no files")
+    if overwrite:
+        return path
+    if given and os.path.lexists(path):
+        raise LocalProtocolError(f"{path} is there already (--overwrite replaces it)")
+    return _unused(path)
+
+
+def fitting(path: Path, kind: str | None) -> Path:
+    """The path; if its suffix is that of another kind of picture than this, with the right one."""
+    suffix = _SUFFIXES.get(kind or "", path.suffix)
+    return path.with_suffix(suffix) if path.suffix.lower() in {*_SUFFIXES.values()} - {suffix} else path
+
+
+def save(path: Path, data: bytes, *, overwrite: bool) -> Path:
+    """Writes the file, and says where: beside its place if something stands there by now.
+
+    Raises:
+        LocalProtocolError: it cannot be written; then no file is there.
+    """
+    if overwrite:
+        files.write(path, data)
+        return path
+    free = _unused(path)
+    files.write_new(free, data)
+    return free
+
+
+def _unused(path: Path) -> Path:
+    """The path; or the first of those with a number that nothing has."""
+    numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(2))
+    return next(each for each in chain((path,), numbered) if not os.path.lexists(each))

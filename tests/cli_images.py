@@ -1,0 +1,104 @@
+"""What the tests of commands for pictures share: an emulator to ask, as its only customer, in a directory of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import typer
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from nai_proto.codecs.picture import read_metadata
+from nai_proto.emulator import Account
+from nai_transports.cli.app import app
+from nai_transports.serve import serving
+from tests.support import an_emulator
+
+__all__ = [
+    "NAME",
+    "PROMPT",
+    "SMALL",
+    "anlas_of",
+    "facts_of",
+    "listing",
+    "nai",
+    "paint",
+    "painting",
+    "size_of",
+    "told",
+]
+
+
+PROMPT = "1girl, lighthouse at dusk"
+NAME = "1girl-lighthouse-at-dusk"
+SMALL = ("--size", "64x128", "--seed", "7")
+
+
+@contextmanager
+def painting(monkeypatch: pytest.MonkeyPatch, directory: Path) -> Iterator[Account]:
+    """An emulator's account that the commands have a token of; they run in the directory, and keep vibes beside it."""
+    emulator, owner = an_emulator()
+    monkeypatch.setattr("nai_transports.httpx._made", partial(httpx.Client, trust_env=False, verify=False))  # quickly
+    (directory / "here").mkdir()
+    with serving(emulator) as url:
+        monkeypatch.setenv("NAI_URL", url)
+        monkeypatch.setenv("NAI_TOKEN", owner.persistent_token.reveal())
+        monkeypatch.setenv("NAI_VIBE_DIR", str(directory / "kept"))
+        monkeypatch.chdir(directory / "here")
+        yield owner
+
+
+def nai(*arguments: object, stdin: str | bytes = "") -> Result:
+    """Runs a command; the first argument is its name."""
+    return CliRunner().invoke(_with_only(str(arguments[0])), [str(each) for each in arguments], input=stdin)
+
+
+@cache
+def _with_only(name: str) -> typer.Typer:
+    """The app with one command: the runner builds all that there are, each time."""
+    small = typer.Typer()
+    small.registered_callback = app.registered_callback
+    small.registered_commands = [
+        each for each in app.registered_commands if each.callback and name in (each.name, each.callback.__name__)
+    ]
+    return small
+
+
+def anlas_of(owner: Account) -> int:
+    return owner.profile.anlas + owner.profile.bought_anlas
+
+
+def listing() -> list[str]:
+    """The names of the files that are here, hidden ones too."""
+    return sorted(each.name for each in Path().iterdir())
+
+
+def facts_of(*arguments: object, prompt: str = PROMPT) -> dict[str, Any]:
+    done = nai("image", prompt, *SMALL, *arguments, "--json")
+    assert (done.exit_code, done.stderr) == (0, "")
+    facts: dict[str, Any] = json.loads(done.stdout)
+    return facts
+
+
+def told(name: str) -> dict[str, Any]:
+    """What a picture says of its parameters."""
+    metadata = read_metadata(Path(name).read_bytes())
+    assert metadata is not None
+    return metadata.parameters()
+
+
+def size_of(name: str) -> tuple[int, int]:
+    with Image.open(name) as image:
+        return image.size
+
+
+def paint(name: str, width: int, height: int, colour: tuple[int, int, int] = (200, 30, 10)) -> str:
+    Image.new("RGB", (width, height), colour).save(name)
+    return name

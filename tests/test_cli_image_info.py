@@ -1,0 +1,198 @@
+"""``nai image-info``: what pictures say of themselves, wherever they say it, and what vouches for it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from typer.testing import Result
+
+from nai_proto.codecs.picture import Metadata, copies, with_metadata, write_picture
+from nai_proto.codecs.pixels import Pixels, read_pixels, write_png
+from nai_proto.codecs.signature import TEST_VERIFY_KEY, public_key
+from nai_proto.codecs.webp import with_webp_text
+from tests.cli_images import nai
+
+PIXELS = Pixels(96, 128, bytes(range(256)) * (96 * 128 * 3 // 256))
+PARAMETERS: dict[str, Any] = {
+    "prompt": "a harbour\nat night",
+    "uc": "fog",
+    "seed": 7,
+    "steps": 23,
+    "sampler": "k_euler",
+    "scale": 5.0,
+    "width": 96,
+    "height": 128,
+    "v4_prompt": {"caption": {"base_caption": "…", "char_captions": [{"char_caption": "a keeper"}, 7]}},
+    "reference_strength_multiple": [0.6, 0.2],
+}
+METADATA = Metadata.of(PARAMETERS, description="a harbour", source="NovelAI Diffusion V4.5 4BDE2A90", seconds=2.5)
+OTHER_SEED = b"another seed of thirty-two bytes"
+
+
+def drawn(seed: bytes | None = None) -> bytes:
+    """A picture as the service makes it, signed with the key of this seed."""
+    return write_picture(PIXELS, METADATA if seed is None else METADATA.signed(PIXELS, seed))
+
+
+def webp(texts: dict[str, str] | None = None) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (64, 96), (1, 2, 3)).save(out, "WEBP", lossless=True)
+    return out.getvalue() if texts is None else with_webp_text(out.getvalue(), texts)
+
+
+def info(*arguments: object) -> Result:
+    return nai("image-info", *arguments)
+
+
+def facts_of(tmp_path: Path, data: bytes, *arguments: str) -> dict[str, Any]:
+    (tmp_path / "picture").write_bytes(data)
+    done = info(tmp_path / "picture", "--json", *arguments)
+    assert (done.exit_code, done.stderr) == (0, "")
+    (facts,) = json.loads(done.stdout)
+    assert isinstance(facts, dict)
+    return facts
+
+
+def test_it_says_what_the_picture_says(tmp_path: Path) -> None:
+    facts = facts_of(tmp_path, drawn())
+    assert facts["format"] == "png"
+    assert facts["size"] == "96 × 128"
+    assert facts["metadata"] == ["text", "alpha"]
+    assert facts["copies_agree"] is True
+    assert facts["signature"] == "none"
+    assert facts["source"] == "NovelAI Diffusion V4.5 4BDE2A90"
+    assert (facts["seconds"], facts["seed"], facts["steps"], facts["sampler"]) == (2.5, 7, 23, "k_euler")
+    assert (facts["prompt"], facts["negative_prompt"]) == (PARAMETERS["prompt"], "fog")
+    assert (facts["characters"], facts["vibes"]) == (["a keeper"], 2)
+    assert facts["parameters"] == PARAMETERS
+
+
+def test_shown_it_is_a_line_for_each_fact_and_nothing_steers_the_terminal(tmp_path: Path) -> None:
+    evil = Metadata.of({**PARAMETERS, "uc": "\x1b]0;\x07"}, description=None, source=None)
+    (tmp_path / "a.png").write_bytes(drawn())
+    (tmp_path / "b.png").write_bytes(write_picture(PIXELS, evil))
+    done = info(tmp_path / "a.png", tmp_path / "b.png")
+    assert (done.exit_code, done.stderr) == (0, "")
+    first, second = done.stdout.split("\n\n")
+    for text in ("a.png", "96 × 128", "text", "alpha", "a harbour\\nat night", "fog", "k_euler", "a keeper"):
+        assert text in first
+    assert "b.png" in second
+    assert not set("\x1b\x07") & set(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("seed", "key", "outcome"),
+    [
+        (None, None, "none"),
+        (b"not secret: signs test pictures!", None, "an emulator's, which proves nothing"),
+        (b"not secret: signs test pictures!", "emulator", "valid"),
+        (b"not secret: signs test pictures!", TEST_VERIFY_KEY.hex(), "valid"),
+        (OTHER_SEED, base64.b64encode(public_key(OTHER_SEED)).decode(), "valid"),
+        (OTHER_SEED, None, "invalid: altered since, or signed with another key"),
+    ],
+)
+def test_the_signature_is_looked_at_with_the_published_key_or_the_one_given(
+    tmp_path: Path, seed: bytes | None, key: str | None, outcome: str
+) -> None:
+    arguments = () if key is None else ("--key", key)
+    assert facts_of(tmp_path, drawn(seed), *arguments)["signature"] == outcome
+
+
+def test_where_the_copies_differ_it_says_in_what_and_which_is_signed(tmp_path: Path) -> None:
+    signed = drawn(b"not secret: signs test pictures!")
+    altered = with_metadata(signed, Metadata.of({**PARAMETERS, "seed": 8}, description="a harbour", source="?"))
+    facts = facts_of(tmp_path, altered, "--key", "emulator")
+    assert facts["copies_agree"] is False
+    assert set(facts["differing"]) == {"Source", "seed", "Generation time"}
+    assert facts["signature"] == {"text": "none", "alpha": "valid"}
+    assert facts["seed"] == 8
+
+
+def test_pixels_that_were_altered_are_not_vouched_for(tmp_path: Path) -> None:
+    signed = drawn(b"not secret: signs test pictures!")
+    (text, _), pixels = copies(signed), read_pixels(signed)
+    altered = Pixels(96, 128, bytes([pixels.data[0] ^ 1]) + pixels.data[1:])
+    facts = facts_of(tmp_path, write_picture(altered, text), "--key", "emulator")
+    assert facts["signature"].startswith("invalid")
+
+
+def test_a_copy_in_alpha_outlives_the_text(tmp_path: Path) -> None:
+    facts = facts_of(tmp_path, write_png(read_pixels(drawn())))
+    assert (facts["metadata"], facts["seed"]) == (["alpha"], 7)
+    assert "copies_agree" not in facts
+
+
+def test_a_damaged_copy_in_alpha_does_not_hide_the_text(tmp_path: Path) -> None:
+    pixels = read_pixels(drawn())
+    alpha = bytearray(pixels.alpha.data if pixels.alpha else b"")
+    for row in range(40, 100):
+        alpha[row * 96 + 1] ^= 1
+        alpha[row * 96 + 2] ^= 1
+    facts = facts_of(tmp_path, write_png(pixels.with_alpha(bytes(alpha)), METADATA.texts))
+    assert (facts["metadata"], facts["seed"]) == (["text"], 7)
+    assert facts["damaged"]
+
+
+def test_webp_says_it_in_exif(tmp_path: Path) -> None:
+    facts = facts_of(tmp_path, with_metadata(webp(), METADATA.signed(PIXELS)))
+    assert (facts["format"], facts["size"], facts["metadata"]) == ("webp", "64 × 96", ["EXIF"])
+    assert (facts["seed"], facts["prompt"]) == (7, PARAMETERS["prompt"])
+    assert facts["signature"].startswith("invalid")
+
+
+def test_webp_without_loss_has_its_copy_in_alpha_and_a_signature_too(tmp_path: Path) -> None:
+    signed = METADATA.signed(PIXELS)
+    drawn = read_pixels(write_picture(PIXELS, signed))
+    out = io.BytesIO()
+    Image.frombytes("RGBA", (96, 128), drawn.data).save(out, "WEBP", lossless=True, exact=True)
+    facts = facts_of(tmp_path, with_metadata(out.getvalue(), signed), "--key", "emulator")
+    assert facts["metadata"] == ["EXIF", "alpha"]
+    assert (facts["copies_agree"], facts["signature"]) == (True, "valid")
+
+
+def test_pixels_of_a_kind_that_is_not_read_are_not_vouched_for(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (64, 96), (1, 2, 3)).save(out, "WEBP", quality=50)
+    facts = facts_of(tmp_path, with_metadata(out.getvalue(), METADATA.signed(PIXELS)))
+    assert facts["metadata"] == ["EXIF"]
+    assert facts["signature"] == "not checked: pixels of this kind are not read"
+
+
+@pytest.mark.parametrize("data", [write_png(PIXELS), webp()])
+def test_a_picture_that_says_nothing_is_no_mistake(tmp_path: Path, data: bytes) -> None:
+    facts = facts_of(tmp_path, data)
+    assert (facts["metadata"], facts["parameters"]) == ("none", {})
+
+
+def test_texts_of_another_program_are_no_mistake(tmp_path: Path) -> None:
+    facts = facts_of(tmp_path, write_png(PIXELS, {"parameters": "a lamp, steps: 20"}))
+    assert (facts["metadata"], facts["signature"], facts["parameters"]) == (["text"], "none", {})
+
+
+def test_what_cannot_be_read_is_a_line_and_the_others_are_told(tmp_path: Path) -> None:
+    odd = write_png(PIXELS, {"Comment": '{"scale": NaN}'})
+    files = {"a.png": b"nothing", "b.png": drawn(), "d.jpg": b"\xff\xd8\xff", "e.png": drawn()[:200], "f.png": odd}
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    done = info(*(tmp_path / name for name in ("a.png", "b.png", "c.png", "d.jpg", "e.png", "f.png")), "--json")
+    assert done.exit_code == 1
+    (facts,) = json.loads(done.stdout)
+    assert facts["file"].endswith("b.png")
+    lines = done.stderr.splitlines()
+    assert len(lines) == 5
+    for line, name in zip(lines, ("a.png", "c.png", "d.jpg", "e.png", "f.png"), strict=True):
+        assert line.startswith("nai image-info: ")
+        assert name in line
+
+
+@pytest.mark.parametrize("key", ["", "abc", "00" * 31, "Y2JcQAOhLwzwSDUJPNgL04nS0Tbqm7cSRc4xk0vRMg=="])
+def test_a_key_that_is_none_is_one_line(tmp_path: Path, key: str) -> None:
+    done = info(tmp_path / "nothing.png", "--key", key)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == "nai image-info: a public key is 32 bytes, in base64 or hex\n"

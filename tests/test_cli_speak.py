@@ -1,0 +1,172 @@
+"""``nai speak`` and ``nai tags``: a text as sound, and tags for a word, against the emulator."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import Result
+
+from nai_proto.emulator import Account
+from nai_proto.emulator.voice import mp3, webm
+from nai_transports.serve import serving
+from tests.cli_images import nai, painting
+from tests.support import answers
+
+TEXT = "The lamp, in the old lighthouse!"
+SECONDS = 0.02 * len(TEXT)
+
+
+@pytest.fixture
+def owner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account]:
+    with painting(monkeypatch, tmp_path) as owner:
+        yield owner
+
+
+def speak(*arguments: str, stdin: str | bytes = "") -> Result:
+    return nai("speak", *arguments, stdin=stdin)
+
+
+# ---- speak
+
+
+@pytest.mark.usefixtures("owner")
+def test_the_file_is_named_after_what_is_said_and_by_whom() -> None:
+    done = speak(TEXT)
+    assert (done.exit_code, done.stderr) == (0, "")
+    path = Path("The-lamp-in-the-old-lighthouse-Ligeia.mp3")
+    assert path.read_bytes() == mp3(SECONDS)
+    assert str(path) in done.stdout
+    assert [each.name for each in Path().iterdir()] == [path.name]
+
+
+@pytest.mark.usefixtures("owner")
+def test_nothing_is_written_over_unless_that_is_said() -> None:
+    for _ in range(2):
+        assert speak(TEXT).exit_code == 0
+    assert {each.stem[-2:] for each in Path().iterdir()} == {"ia", "-2"}
+    Path("here.mp3").write_text("mine")
+    done = speak(TEXT, "-o", "here.mp3")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == "nai speak: here.mp3 is there already (--overwrite replaces it)\n"
+    assert Path("here.mp3").read_text() == "mine"
+    assert speak(TEXT, "-o", "here.mp3", "--overwrite").exit_code == 0
+    assert Path("here.mp3").read_bytes() == mp3(SECONDS)
+
+
+@pytest.mark.usefixtures("owner")
+@pytest.mark.parametrize(
+    ("arguments", "voice"),
+    [
+        ((), "Ligeia"),
+        (("--voice", "a seed of mine"), "a seed of mine"),
+        (("--version", "v1"), "Cyllene"),
+        (("--version", "v1", "--voice", "Ida"), "Ida"),
+        (("--version", "v1", "--voice", "41"), 41),
+    ],
+)
+def test_voices_are_names_seeds_and_numbers(arguments: tuple[str, ...], voice: Any) -> None:
+    facts = json.loads(speak(TEXT, *arguments, "--opus", "--json").stdout)
+    assert (facts["voice"], facts["format"]) == (voice, "webm")
+    data = Path(facts["file"]).read_bytes()
+    assert facts["file"].endswith(".webm")
+    assert (data, facts["bytes"]) == (webm(SECONDS), len(data))
+
+
+@pytest.mark.usefixtures("owner")
+def test_a_name_says_what_it_is_to_be() -> None:
+    assert speak(TEXT, "-o", "lamp.webm").exit_code == 0
+    assert Path("lamp.webm").read_bytes() == webm(SECONDS)
+
+
+@pytest.mark.usefixtures("owner")
+def test_it_goes_to_stdout_and_comes_from_stdin() -> None:
+    done = speak("-", "-o", "-", stdin=TEXT + "\n")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout_bytes == mp3(SECONDS)
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.usefixtures("owner")
+@pytest.mark.parametrize(
+    ("arguments", "about"),
+    [
+        (("",), "the text has 0 characters"),
+        (("a" * 1001,), "the text has 1001 characters, and 1 to 1000 can be spoken"),
+        ((TEXT, "--version", "v3"), "not 'v3'"),
+        ((TEXT, "--version", "v1", "--voice", "Ligeia"), "no voice of v1 is called 'Ligeia'"),
+        ((TEXT, "--voice", "a" * 51), "a seed of 1 to 50 characters"),
+        ((TEXT, "-o", "nowhere/here.mp3"), "nowhere is no directory"),
+        ((TEXT, "-o", "-", "--json"), "stdout cannot take both"),
+    ],
+)
+def test_a_mistake_is_one_line_and_leaves_nothing(arguments: tuple[str, ...], about: str) -> None:
+    done = speak(*arguments)
+    assert (done.exit_code, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("nai speak: ")
+    assert about in line
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.usefixtures("owner")
+def test_what_is_no_text_is_one_line() -> None:
+    done = speak("-", stdin=b"\xff")
+    assert done.stderr == "nai speak: standard input is not UTF-8 (at byte 0)\n"
+
+
+@pytest.mark.usefixtures("owner")
+def test_an_answer_that_fails_leaves_no_file() -> None:
+    with serving(answers(200, b"", content_type="audio/mpeg")) as url:
+        done = speak(TEXT, "--url", url)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert list(Path().iterdir()) == []
+
+
+# ---- tags
+
+
+@pytest.mark.usefixtures("owner")
+def test_tags_need_no_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NAI_TOKEN")
+    done = nai("tags", "lighth", "--json")
+    assert (done.exit_code, done.stderr) == (0, "")
+    (tag,) = json.loads(done.stdout)
+    assert tag["tag"] == "lighthouse"
+    assert set(tag) == {"tag", "count", "confidence"}
+    shown = nai("tags", "girl").stdout
+    assert "1girl" in shown
+    assert "10,000+" in shown
+
+
+@pytest.mark.usefixtures("owner")
+def test_tags_in_japanese_come_with_the_english_ones() -> None:
+    found = json.loads(nai("tags", "猫", "--lang", "jp", "--json").stdout)
+    assert [(each["jp_tag"], each["en_tag"]) for each in found] == [("猫", "cat"), ("猫耳", "cat ears")]
+    assert found[0]["power"] > found[1]["power"]
+    shown = nai("tags", "猫", "--lang", "jp").stdout
+    assert "cat ears" in shown
+
+
+@pytest.mark.usefixtures("owner")
+def test_where_there_is_no_tag_it_says_so() -> None:
+    done = nai("tags", "xyzzy")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert done.stderr == "nai tags: no tag has 'xyzzy' in it\n"
+    assert nai("tags", "xyzzy", "--json").stdout == "[]\n"
+
+
+@pytest.mark.usefixtures("owner")
+@pytest.mark.parametrize(
+    ("arguments", "about"),
+    [(("",), "not for nothing"), (("cat", "--lang", "de"), "en and jp"), (("cat", "--model", "x"), "model x doesn't")],
+)
+def test_a_mistake_about_tags_is_one_line(arguments: tuple[str, ...], about: str) -> None:
+    done = nai("tags", *arguments)
+    assert (done.exit_code, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("nai tags: ")
+    assert about in line

@@ -1,0 +1,138 @@
+"""``nai vibe``: vibe files made, extended and looked at; an encoding is paid for once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nai_proto.codecs.pixels import Pixels, write_png
+from nai_proto.codecs.vibes import Vibe, VibeBundle, read_vibe_file, write_vibe_file
+from nai_proto.emulator import Account
+from tests.cli_images import anlas_of, listing, nai, painting
+
+PICTURE = write_png(Pixels(64, 64, bytes(range(256)) * 48))
+
+
+@pytest.fixture
+def owner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account]:
+    with painting(monkeypatch, tmp_path) as owner:
+        Path("sea.png").write_bytes(PICTURE)
+        yield owner
+
+
+def read(name: str) -> Vibe:
+    found = read_vibe_file(Path(name).read_bytes())
+    assert isinstance(found, Vibe)
+    return found
+
+
+def test_a_picture_becomes_a_vibe_file_when_it_is_paid_for(owner: Account) -> None:
+    before = anlas_of(owner)
+    refused = nai("vibe", "sea.png")
+    assert refused.exit_code == 1
+    assert "this costs 2 Anlas" in refused.stderr
+    assert (listing(), anlas_of(owner)) == (["sea.png"], before)
+    done = nai("vibe", "sea.png", "--yes", "--strength", "0.4", "--information", "0.5")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert anlas_of(owner) == before - 2
+    made = read("sea.naiv4vibe")
+    assert made.intact
+    assert (made.image, made.strength, made.information_extracted) == (PICTURE, 0.4, 0.5)
+    assert made.encoding("v4-5full", 0.5)
+    assert made.encoding("v4-5full", 1.0) is None
+
+
+def test_what_was_encoded_once_is_not_paid_for_again(owner: Account) -> None:
+    for _ in range(2):
+        assert nai("vibe", "sea.png", "--yes").exit_code == 0
+    before = anlas_of(owner)
+    assert listing() == ["sea-2.naiv4vibe", "sea.naiv4vibe", "sea.png"]
+    assert read("sea-2.naiv4vibe").encoding("v4-5full") == read("sea.naiv4vibe").encoding("v4-5full")
+    done = nai("vibe", "sea.png", "--max-anlas", "0", "-o", "again.naiv4vibe", "--json")
+    assert json.loads(done.stdout)["anlas"] == 0
+    assert nai("vibe", "sea.png", "--information", "0.3", "--yes").exit_code == 0
+    assert nai("vibe", "sea.png", "--model", "V4 Full", "--yes").exit_code == 0
+    assert anlas_of(owner) == before - 4
+
+
+def test_what_is_kept_and_damaged_is_made_again(owner: Account, tmp_path: Path) -> None:
+    assert nai("vibe", "sea.png", "--yes").exit_code == 0
+    (kept,) = (tmp_path / "kept").iterdir()
+    for damage in (b"{", kept.read_bytes().replace(b'"id":"', b'"id":"0')):
+        kept.write_bytes(damage)
+        before = anlas_of(owner)
+        assert nai("vibe", "sea.png", "--yes").exit_code == 0
+        assert anlas_of(owner) == before - 2
+
+
+def test_a_file_gets_an_encoding_for_one_more_model_and_keeps_all_that_it_has(owner: Account) -> None:
+    assert nai("vibe", "sea.png", "--yes").exit_code == 0
+    first = {**read("sea.naiv4vibe").document, "name": "my sea", "more": [1]}
+    Path("sea.naiv4vibe").write_bytes(write_vibe_file(Vibe(first)))
+    done = nai("vibe", "sea.naiv4vibe", "--model", "V4 Curated", "--yes", "-o", "both.naiv4vibe")
+    assert done.exit_code == 0
+    both = read("both.naiv4vibe")
+    assert (both.name, both.document["more"]) == ("my sea", [1])
+    assert set(both.document["encodings"]) == {"v4-5full", "v4curated"}
+
+
+def test_a_vibe_file_is_shown(owner: Account) -> None:
+    assert nai("vibe", "sea.png", "--yes", "--information", "0.7").exit_code == 0
+    (facts,) = json.loads(nai("vibe", "sea.naiv4vibe", "--json").stdout)["vibes"]
+    assert facts["encodings"] == {"v4-5full": [0.7]}
+    assert (facts["strength"], facts["intact"], facts["picture"]) == (0.6, True, f"png, {len(PICTURE):,} bytes")
+    alone = Vibe.of_encoding(b"encoded", "v4full", created_at=1_700_000_000_000)
+    bundle = VibeBundle((read("sea.naiv4vibe"), alone))
+    Path("two.naiv4vibebundle").write_bytes(write_vibe_file(bundle))
+    first, second = json.loads(nai("vibe", "two.naiv4vibebundle", "--json").stdout)["vibes"]
+    assert first == facts
+    assert second["encodings"] == {"v4full": [None]}
+    assert second["created_at"] == 1_700_000_000
+    assert "picture" not in second
+    shown = nai("vibe", "two.naiv4vibebundle").stdout
+    for text in (facts["id"], alone.id, "v4-5full", "v4full", "2023-11-14"):
+        assert text in shown
+
+
+def test_whatever_a_file_says_it_is_shown_safely(owner: Account) -> None:
+    made = Vibe.of_image(PICTURE, created_at=0)
+    odd = {**made.document, "name": "\x1b]0;\ud800", "createdAt": float("inf"), "encodings": {"\x1b": {}}}
+    Path("odd.naiv4vibe").write_text(json.dumps(odd).replace("Infinity", "1e999"))
+    shown = nai("vibe", "odd.naiv4vibe")
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert "\x1b" not in shown.stdout
+    (facts,) = json.loads(nai("vibe", "odd.naiv4vibe", "--json").stdout)["vibes"]
+    assert (facts["name"], facts["encodings"]) == ("\x1b]0;\ud800", {"\x1b": []})
+    assert "created_at" not in facts
+
+
+@pytest.mark.parametrize(
+    ("arguments", "about"),
+    [
+        (("nowhere.png",), "nowhere.png cannot be read"),
+        (("text",), "text: vibe: a JSON object was expected"),
+        (("sea.png", "--model", "V5 Full"), "takes no encoded vibes"),
+        (("sea.png", "--model", "xyz"), "is not known"),
+        (("alone", "--strength", "0.3"), "are for encoding, which needs --model"),
+        (("alone", "--model", "V4.5 Full"), "has no encoding for this, and no picture"),
+        (("torn",), "torn: vibe: base64 with padding was expected"),
+        (("two", "--model", "V4.5 Full"), "two has 2 vibes, and one at a time is encoded"),
+        (("sea.png", "-o", "text"), "text is there already"),
+    ],
+)
+def test_a_mistake_is_one_line_and_nothing_is_paid(owner: Account, arguments: tuple[str, ...], about: str) -> None:
+    alone = Vibe.of_encoding(b"encoded", "v4full", created_at=0)
+    Path("alone").write_bytes(write_vibe_file(alone))
+    Path("two").write_bytes(write_vibe_file(VibeBundle((alone, alone))))
+    Path("text").write_text("no vibe")
+    Path("torn").write_bytes(write_vibe_file(Vibe({**Vibe.of_image(PICTURE, created_at=0).document, "image": "A"})))
+    there, before = listing(), anlas_of(owner)
+    done = nai("vibe", *arguments, "--yes")
+    assert (done.exit_code, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("nai vibe: ")
+    assert about in line
+    assert (listing(), anlas_of(owner)) == (there, before)

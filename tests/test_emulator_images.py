@@ -1,0 +1,494 @@
+"""Pictures asked of the emulator: what is refused, and how; what bodies are taken; what is paid (image §2, §3, §9, §12)."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nai_proto import image
+from nai_proto.codecs.multipart import Part, encode
+from nai_proto.codecs.zipped import unzip
+from nai_proto.emulator import Account, Emulator, Switches
+from nai_proto.errors import PaymentRequiredError
+from nai_proto.exchange.flow import using
+from nai_proto.image.sources import png_size
+from nai_proto.testing import converse
+from nai_proto.testing.strategies import hostile_bytes
+from nai_proto.tier import Tier
+
+from .image_support import PNG, png
+from .support import an_emulator
+from .test_emulator import asked, refused
+
+PATH = "/ai/generate-image"
+DATA = Path(__file__).parent / "data"
+BASE64 = b64encode(PNG).decode()
+CAPTION: dict[str, Any] = {"caption": {"base_caption": "", "char_captions": []}, "use_coords": False, "use_order": True}
+STRUCTURED: dict[str, Any] = {"v4_prompt": CAPTION, "v4_negative_prompt": {"caption": CAPTION["caption"]}}
+INVALID = "Validation error: error validating request: "
+SECRET = bytes(range(32))
+
+
+def body(model: str = "nai-diffusion-4-5-full", action: str = "generate", **parameters: Any) -> dict[str, Any]:
+    """A small picture of one step; what is given as None is left out."""
+    given = {"width": 64, "height": 64, "steps": 1, "seed": 7, **STRUCTURED, **parameters}
+    given = {name: value for name, value in given.items() if value is not None}
+    return {"input": "a swan", "model": model, "action": action, "parameters": given}
+
+
+def drawn(emulator: Emulator, owner: Account, sent: object, **headers: str) -> list[bytes]:
+    """The pictures of an archive."""
+    head, answer = asked(emulator, "POST", PATH, sent, owner=owner, **headers)
+    assert head.status == 200, answer
+    return [bytes(member.data) for member in unzip(answer)]
+
+
+def told(sent: object, **options: Any) -> tuple[int, str]:
+    """How a request is refused."""
+    emulator, owner = an_emulator(**options)
+    head, answer = asked(emulator, "POST", PATH, sent, owner=owner)
+    assert answer.endswith(b"}\n")
+    assert not owner.generating
+    assert owner.profile.anlas == 10_000
+    return refused((head, answer))
+
+
+# ---- the checks, in their order
+
+
+@pytest.mark.parametrize(
+    "model", ["", "Anime V3", "nai-diffusion-5-curated-inpainting", "nai-diffusion-4-curated", None]
+)
+def test_a_model_that_is_not_there_is_named(model: Any) -> None:
+    assert told(body(model)) == (400, f"Validation error: model {model or ''} doesn't exist")
+
+
+@pytest.mark.parametrize(
+    ("model", "action"),
+    [
+        ("nai-diffusion-4-5-full", "infill"),
+        ("nai-diffusion-4-5-full-inpainting", "generate"),
+        ("nai-diffusion-3-inpainting", "img2img"),
+        ("nai-diffusion-3", "image2image"),
+    ],
+)
+def test_a_model_does_what_it_is_for(model: str, action: str) -> None:
+    assert told(body(model, action)) == (400, f"Model {model} doesn't support action {action}")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "problem"),
+    [
+        ({"width": 65}, "width must be a multiple of 64, and at least 64"),
+        ({"height": 0}, "height must be a multiple of 64, and at least 64"),
+        ({"height": -64}, "height must be a multiple of 64, and at least 64"),
+        ({"width": 2048, "height": 1600}, "image is too large: 3276800 pixels, maximum is 3145728"),
+        ({"steps": 0}, "steps must be 1 to 50"),
+        ({"steps": 51}, "steps must be 1 to 50"),
+        ({"n_samples": 9}, "n_samples must be 1 to 8"),
+        ({"n_samples": 0}, "n_samples must be 1 to 8"),
+        ({"seed": -1}, "seed must be 0 to 4294967295"),
+        ({"seed": 1 << 70}, "seed must be 0 to 4294967295"),
+        ({"steps": 1.5}, "Expected `int`, got `float` - at `$.steps`"),
+        ({"scale": "5"}, "Expected `float`, got `str` - at `$.scale`"),
+        ({"v4_prompt": {"caption": 1}}, "Expected `object`, got `int` - at `$.v4_prompt.caption`"),
+        ({"reference_image_multiple": "x"}, "reference_image_multiple is no list"),
+        ({"image": 1}, "image is no text"),
+        ({"image": "not base64"}, "image is no base64"),
+        ({"image": BASE64}, "image is not allowed for regular generations, use img2img or infill"),
+        (
+            {"reference_image": BASE64, "reference_image_multiple": [BASE64]},
+            "reference_image and reference_image_multiple cannot be set at the same time",
+        ),
+        (
+            {"reference_image_multiple": [BASE64], "director_reference_images": [BASE64]},
+            "cannot mix reference and director_reference at the same time, got 1 refs, 1 director refs",
+        ),
+    ],
+)
+def test_what_a_request_cannot_say_is_400(parameters: dict[str, Any], problem: str) -> None:
+    assert told(body(**parameters)) == (400, INVALID + problem)
+
+
+@pytest.mark.parametrize("place", ["input", "negative_prompt", "base_caption", "char_caption"])
+def test_a_prompt_has_at_most_51200_characters(place: str) -> None:
+    def sent(size: int) -> dict[str, Any]:
+        text = "x" * size
+        caption = {"base_caption": text} if place == "base_caption" else {"char_captions": [{"char_caption": text}]}
+        match place:
+            case "input":
+                return {**body(), "input": text}
+            case "negative_prompt":
+                return body(negative_prompt=text)
+            case _:
+                return body(v4_negative_prompt={"caption": caption})
+
+    problem = "request contains an excessively-long prompt (51201 chars; max 51200)"
+    assert told(sent(51_201)) == (400, INVALID + problem)
+    assert drawn(*an_emulator(), sent(51_200))
+
+
+def test_img2img_wants_an_image_and_infill_a_mask_too() -> None:
+    assert told(body(action="img2img")) == (400, INVALID + "image is required")
+    infill = body("nai-diffusion-4-5-full-inpainting", "infill", mask=BASE64)
+    assert told(infill) == (400, INVALID + "image is required")
+    infill = body("nai-diffusion-4-5-full-inpainting", "infill", image=BASE64)
+    assert told(infill) == (400, INVALID + "mask is required")
+
+
+def test_a_mask_is_ignored_by_img2img() -> None:
+    emulator, owner = an_emulator()
+    plain, masked = body(action="img2img", image=BASE64), body(action="img2img", image=BASE64, mask=BASE64)
+    assert drawn(emulator, owner, plain) == drawn(emulator, owner, masked)
+
+
+@pytest.mark.parametrize("model", ["nai-diffusion-5-full", "nai-diffusion-4-full", "nai-diffusion-3"])
+def test_references_are_for_v4_5(model: str) -> None:
+    answer = told(body(model, director_reference_images=[BASE64]))
+    assert answer == (400, "Error encoding v4 director references: not supported")
+
+
+@pytest.mark.parametrize(
+    ("model", "parameters"),
+    [
+        ("nai-diffusion-4-full", {"v4_prompt": None}),
+        ("nai-diffusion-5-full", {"v4_negative_prompt": None}),
+        ("nai-diffusion-4-5-curated", {"sm": True}),
+        ("nai-diffusion-5-curated", {"reference_image_multiple": [BASE64]}),
+        ("nai-diffusion-5-full", {"sampler": "ddim"}),
+        ("nai-diffusion-4-5-full", {"sampler": "k_dpm_fast"}),
+        ("nai-diffusion-3", {"sampler": "of my own"}),
+    ],
+)
+def test_where_the_service_fails_itself_it_is_500(model: str, parameters: dict[str, Any]) -> None:
+    assert told(body(model, **parameters)) == (500, "Internal Server Error")
+
+
+def test_a_picture_for_more_than_140_anlas_is_not_drawn() -> None:
+    status, message = told(body("nai-diffusion-5-full", width=2048, height=1536, steps=50))
+    assert (status, message.startswith(f"{INVALID}one image would cost 150 Anlas")) == (400, True)
+
+
+@pytest.mark.parametrize("sent", [b"", b"[]", b"{", b'{"input": 1e999}', b"\xff", b"[" * 100_000])
+def test_what_is_no_json_object_is_no_request(sent: bytes) -> None:
+    assert told(sent) == (400, "Validation error: invalid request body")
+
+
+def test_each_check_comes_before_the_next() -> None:
+    emulator, owner = an_emulator()
+    owner.profile.anlas = 0
+    sent = body("x", "y", width=65, negative_prompt="x" * 60_000, image=BASE64, sampler="z")
+    sent["parameters"] |= {"reference_image": BASE64, "reference_image_multiple": [BASE64]}
+
+    def message() -> str:
+        return refused(asked(emulator, "POST", PATH, sent, owner=owner))[1]
+
+    assert refused(asked(emulator, "POST", PATH, sent)) == (401, "Unauthorized")
+    owner.generating = True
+    assert message() == "Concurrent generation is locked"
+    owner.generating = False
+    assert message() == "Validation error: model x doesn't exist"
+    sent["model"] = "nai-diffusion-4-5-full"
+    assert message() == "Model nai-diffusion-4-5-full doesn't support action y"
+    sent["action"] = "generate"
+    assert message() == INVALID + "width must be a multiple of 64, and at least 64"
+    sent["parameters"]["width"] = 1088
+    sent["parameters"]["height"] = 1024
+    assert "excessively-long" in message()
+    sent["parameters"]["negative_prompt"] = ""
+    assert "image is not allowed" in message()
+    del sent["parameters"]["image"]
+    assert "cannot be set at the same time" in message()
+    del sent["parameters"]["reference_image"]
+    assert message() == "Internal Server Error"
+    sent["parameters"]["sampler"] = "k_euler"
+    assert message() == "Not enough Anlas"
+    owner.profile.anlas = 4
+    assert len(drawn(emulator, owner, sent)) == 1
+    assert owner.profile.anlas == 0
+
+
+# ---- forms and the cache
+
+
+def a_form(sent: dict[str, Any], **images: bytes) -> tuple[bytes, dict[str, str]]:
+    parts = [Part(name, data, "image/png") for name, data in images.items()]
+    content_type, encoded = encode([*parts, Part("request", json.dumps(sent).encode(), "application/json")])
+    return encoded, {"content_type": content_type}
+
+
+def test_a_form_names_its_images_and_is_drawn_as_json_would_be() -> None:
+    emulator, owner = an_emulator()
+    sent, said = a_form(body(action="img2img", image="image"), image=PNG)
+    assert drawn(emulator, owner, sent, **said) == drawn(emulator, owner, body(action="img2img", image=BASE64))
+    sent, said = a_form(body())
+    assert drawn(emulator, owner, sent, **said) == drawn(emulator, owner, body())
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(BASE64, BASE64[:12] + "..."), ("mask", "mask"), ("twelve chars", "twelve chars")]
+)
+def test_an_image_field_that_names_no_part_is_told(value: str, shown: str) -> None:
+    emulator, owner = an_emulator()
+    sent, said = a_form(body(action="img2img", image=value), image=PNG)
+    answer = refused(asked(emulator, "POST", PATH, sent, owner=owner, **said))
+    assert answer == (400, f'image field references unknown form part "{shown}"')
+
+
+@pytest.mark.parametrize(
+    "content_type", ["multipart/form-data", "multipart/form-data; boundary=x", "multipart/mixed; boundary=x"]
+)
+def test_a_form_that_is_none_is_no_request(content_type: str) -> None:
+    emulator, owner = an_emulator()
+    answer = refused(asked(emulator, "POST", PATH, body(), owner=owner, content_type=content_type))
+    assert answer == (400, "Validation error: invalid request body")
+
+
+def cached(emulator: Emulator, owner: Account, **options: Any) -> Any:
+    flow = image.generate_cached("a swan", SECRET, seed=3, steps=1, model="nai-diffusion-4-5-full", **options)
+    return converse(using(owner.persistent_token, flow), emulator)
+
+
+def test_images_are_remembered_by_key_for_each_account() -> None:
+    emulator, owner = an_emulator()
+    first = cached(emulator, owner, image=PNG, strength=0.5)
+    again = cached(emulator, owner, image=PNG, strength=0.5)
+    assert (len(first.requests), len(again.requests)) == (2, 1)
+    assert first.result == again.result
+    whole = converse(
+        using(
+            owner.persistent_token,
+            image.generate("a swan", seed=3, steps=1, model="nai-diffusion-4-5-full", image=PNG, strength=0.5),
+        ),
+        emulator,
+    )
+    assert whole.result == first.result
+
+
+def test_a_key_that_is_not_known_is_named() -> None:
+    emulator, owner = an_emulator()
+    sent = body(
+        action="img2img",
+        image_cache_secret_key="ab",
+        mask_cache_secret_key="cd",
+        reference_image_multiple_cached=[{"cache_secret_key": "ef"}],
+    )
+    head, answer = asked(emulator, "POST", PATH, sent, owner=owner)
+    document = json.loads(answer)
+    assert (head.status, document["message"]) == (400, "INVALID_CACHE_KEYS")
+    assert document["details"] == {"invalidKeys": ["ab", "cd", "ef"]}
+
+
+def test_a_cache_is_as_large_as_it_may_be_and_may_be_none() -> None:
+    for most, requests in ((0, 2), (len(PNG) - 1, 2), (len(PNG), 1)):
+        emulator, owner = an_emulator(switches=Switches(image_cache=most))
+        cached(emulator, owner, image=PNG)
+        assert len(cached(emulator, owner, image=PNG).requests) == requests
+    emulator, owner = an_emulator(switches=Switches(image_cache=2 * len(PNG)))
+    others = [png(64, 64)[:-12] + bytes((each,)) * 12 for each in range(2)]
+    for source in (PNG, others[0], PNG, others[1]):  # which drops what was not used for longest
+        cached(emulator, owner, image=source)
+    assert [len(cached(emulator, owner, image=each).requests) for each in (PNG, others[0])] == [1, 2]
+
+
+def test_vibes_and_references_have_keys_too() -> None:
+    emulator, owner = an_emulator()
+    vibes = [image.EncodedVibe(b"\1" * 100, 0.4), image.EncodedVibe(b"\2" * 100, 0.2)]
+    assert len(cached(emulator, owner, vibes=vibes).requests) == 2
+    assert len(cached(emulator, owner, vibes=vibes[1:]).requests) == 1
+    references = [image.Reference(png(1472, 1472))]
+    assert len(cached(emulator, owner, references=references).requests) == 2
+    assert len(cached(emulator, owner, references=references).requests) == 1
+
+
+# ---- bodies that clients send
+
+
+def test_json_is_answered_to_whoever_accepts_it() -> None:
+    emulator, owner = an_emulator()
+    sent = body(n_samples=2)
+    head, answer = asked(emulator, "POST", PATH, sent, owner=owner, accept="application/json")
+    assert (head.status, head.content_type) == (200, "application/json")
+    images = json.loads(answer)["images"]
+    assert [(each["index"], each["seed"]) for each in images] == [(0, 7), (1, 8)]
+    assert [b64decode(each["image"]) for each in images] == drawn(emulator, owner, sent)
+    head, answer = asked(emulator, "POST", PATH, sent, owner=owner, accept="*/*")
+    assert head.content_type == "binary/octet-stream"
+    assert head.headers.get("content-disposition") == "attachment; filename=images.zip"
+    assert [member.name for member in unzip(answer)] == ["image_0.png", "image_1.png"]
+
+
+def test_the_status_can_be_the_documented_one() -> None:
+    emulator, owner = an_emulator(switches=Switches(created=True))
+    assert asked(emulator, "POST", PATH, body(), owner=owner)[0].status == 201
+    assert asked(emulator, "POST", PATH, body(), owner=owner, accept="application/json")[0].status == 201
+
+
+def defaults() -> list[Any]:
+    """The website's bodies, filled in."""
+    known = json.loads((DATA / "image_defaults.json").read_text())
+    models = {
+        "v3": "nai-diffusion-3",
+        "v3_furry": "nai-diffusion-furry-3",
+        "v4": "nai-diffusion-4-full",
+        "v4_5": "nai-diffusion-4-5-full",
+        "v5": "nai-diffusion-5-full",
+    }
+    return [pytest.param(models[name], sent, id=name) for name, sent in known["web_client"].items()]
+
+
+@pytest.mark.parametrize(("model", "parameters"), defaults())
+def test_the_bodies_of_the_website_are_taken(model: str, parameters: dict[str, Any]) -> None:
+    emulator, owner = an_emulator()
+    sent = {**parameters, "seed": 5, "width": 64, "height": 64, "image_format": "png"}
+    request = {"input": "x", "model": model, "action": "generate", "parameters": sent, "use_new_shared_trial": True}
+    assert png_size(drawn(emulator, owner, request)[0]) == (64, 64)
+
+
+@pytest.mark.parametrize("model", ["nai-diffusion-3", "nai-diffusion-5-full", "nai-diffusion-furry"])
+def test_a_body_that_says_little_gets_the_defaults_of_its_family(model: str) -> None:
+    emulator, owner = an_emulator()
+    known = image.ImageModel.named(model)
+    parameters = STRUCTURED if known.family.structured else {}
+    (data,) = drawn(emulator, owner, {"input": "x", "model": model, "parameters": parameters})
+    assert png_size(data) == known.family.size
+
+
+def test_numbers_may_have_a_point_lists_may_be_empty_and_what_is_unknown_is_nothing() -> None:
+    emulator, owner = an_emulator()
+    plain = drawn(emulator, owner, body(reference_image_multiple=None))
+    older = body(width=64.0, steps=1.0, n_samples=1.0, seed=7.0, params_version=1, ucPreset=0, qualityToggle=True)
+    older["parameters"] |= {
+        "reference_image_multiple": [],
+        "reference_strength_multiple": [],
+        "director_reference_images": [],
+        "characterPrompts": [],
+        "mask": None,
+        "image": None,
+        "never heard of": {"a": 1},
+    }
+    assert drawn(emulator, owner, older) == plain
+    uc = drawn(emulator, owner, body(uc="lowres"))
+    assert uc == drawn(emulator, owner, body(negative_prompt="lowres"))
+    assert uc != plain
+
+
+@pytest.mark.parametrize("model", image.MODELS, ids=lambda model: model.id)
+def test_every_model_draws_with_each_of_its_samplers(model: image.ImageModel) -> None:
+    emulator, owner = an_emulator()
+    for sampler in model.samplers:
+        flow = image.generate("a swan", model=model, sampler=sampler, size=(64, 64), steps=1, seed=1, validate=False)
+        (made,) = converse(using(owner.persistent_token, flow), emulator).result
+        assert png_size(made.data) == (64, 64)
+
+
+@pytest.mark.parametrize("model", [each for each in image.MODELS if each.inpainting], ids=lambda model: model.id)
+def test_every_model_that_inpaints_does(model: image.ImageModel) -> None:
+    emulator, owner = an_emulator()
+    mask = image.box_mask(64, 64, [(0, 0, 32, 32)])
+    flow = image.generate("a swan", model=model, image=PNG, mask=mask, steps=1, seed=1)
+    assert len(converse(using(owner.persistent_token, flow), emulator).result) == 1
+
+
+JUNK = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=3)
+)
+NAMES = (
+    *("width", "height", "scale", "sampler", "steps", "n_samples", "seed", "image", "mask", "strength", "v4_prompt"),
+    *("v4_negative_prompt", "image_format", "reference_image_multiple", "image_cache_secret_key", "upscale"),
+)
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    hostile_bytes()
+    | st.fixed_dictionaries(
+        {},
+        optional={
+            "input": JUNK,
+            "model": st.sampled_from(["nai-diffusion-3", "nai-diffusion-5-full"]) | JUNK,
+            "action": st.sampled_from(["generate", "img2img"]) | JUNK,
+            "parameters": JUNK | st.dictionaries(st.sampled_from(NAMES), JUNK | st.lists(JUNK, max_size=2)),
+        },
+    )
+)
+def test_no_body_makes_a_drawing_fail(sent: object) -> None:
+    emulator, owner = an_emulator()
+    head, answer = asked(emulator, "POST", PATH, sent, owner=owner)
+    assert head.status in (200, 400, 402, 500)
+    assert head.status == 200 or json.loads(answer)["statusCode"] == head.status
+    assert not owner.generating
+
+
+# ---- what is paid
+
+
+def vectors() -> list[Any]:
+    """The prices of generations that one request has: vibes that are encoded are requests of their own."""
+    known = json.loads((DATA / "anlas_vectors.json").read_text())["generation"]
+    plain = [each for each in known if not each["request"]["uncached_vibes"] and each["expected_total"] >= 0]
+    return [pytest.param(each["request"], each["expected_total"], id=each["id"]) for each in plain]
+
+
+@pytest.mark.parametrize(("case", "anlas"), vectors())
+def test_what_is_charged_is_the_price(case: dict[str, Any], anlas: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(*_: object, **__: object) -> bytes:  # which is quicker than to draw
+        return PNG
+
+    for name in ("written", "drawn", "previews"):
+        monkeypatch.setattr(f"nai_proto.emulator.images.sketch.{name}", nothing)
+    emulator, owner = an_emulator()
+    owner.profile.subscribe(Tier.OPUS if case["opus"] else Tier.SCROLL, 0)
+    if case["usage_negative"]:
+        owner.profile.v5_percent = -0.1
+    same = {name: case[name] for name in ("width", "height", "steps", "n_samples", "sampler", "sm", "sm_dyn")}
+    sent = body(case["model"], case["action"], **same, strength=case["strength"])
+    sent["parameters"] |= {
+        "reference_image_multiple": [BASE64] * case["vibes"],
+        "director_reference_images": [BASE64] * case["char_refs"],
+        "image": None if case["action"] == "generate" else BASE64,
+        "mask": BASE64,
+        "inpaintImg2ImgStrength": case["inpaint_strength"],
+    }
+    before = owner.profile.anlas
+    assert asked(emulator, "POST", PATH, sent, owner=owner)[0].status == 200
+    assert before - owner.profile.anlas == anlas
+
+
+def test_who_has_too_little_pays_nothing_and_gets_nothing() -> None:
+    emulator, owner = an_emulator()
+    owner.profile.subscribe(Tier.TABLET, 0)
+    owner.profile.anlas, owner.profile.bought_anlas = 1, 0
+    flow = image.generate("a swan", size=(64, 64), steps=1)
+    assert isinstance(converse(using(owner.persistent_token, flow), emulator).error, PaymentRequiredError)
+    owner.profile.bought_anlas = 9
+    assert converse(using(owner.persistent_token, flow), emulator).result
+    assert (owner.profile.anlas, owner.profile.bought_anlas) == (0, 8)
+
+
+def usage(emulator: Emulator, owner: Account) -> Any:
+    _, answer = asked(emulator, "GET", "/user/subscription", owner=owner)
+    return json.loads(answer)["usage"]
+
+
+def test_a_free_picture_of_v5_lowers_what_is_free() -> None:
+    emulator, owner = an_emulator()
+    assert usage(emulator, owner) == {"percent": 100, "isNegative": False, "timeUntilNextPercent": 0}
+    for _ in range(18):
+        drawn(emulator, owner, body("nai-diffusion-5-full"))
+    drawn(emulator, owner, body("nai-diffusion-4-5-full"))
+    assert usage(emulator, owner)["percent"] == 99
+    assert owner.profile.v5_percent == pytest.approx(100 - 18 / 17.3)
+    owner.profile.v5_percent = 0.01
+    drawn(emulator, owner, body("nai-diffusion-5-full"))
+    assert owner.profile.anlas == 10_000
+    assert usage(emulator, owner) == {"percent": 0, "isNegative": True, "timeUntilNextPercent": 0}
+    left = owner.profile.v5_percent
+    drawn(emulator, owner, body("nai-diffusion-5-full"))
+    assert (owner.profile.anlas, owner.profile.v5_percent) == (9_998, left)

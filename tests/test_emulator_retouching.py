@@ -1,0 +1,80 @@
+"""What is done to many bytes at once is what would be done to one after the other."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nai_proto.codecs.pixels import Pixels, Plane
+from nai_proto.emulator.images import retouching as many
+
+SIDES = st.integers(1, 9)
+
+
+@st.composite
+def planes(draw: st.DrawFn, count: int = 1) -> list[Plane]:
+    width, height = draw(SIDES), draw(SIDES)
+    area = width * height
+    return [Plane(width, height, draw(st.binary(min_size=area, max_size=area))) for _ in range(count)]
+
+
+@st.composite
+def pictures(draw: st.DrawFn) -> Pixels:
+    width, height, channels = draw(SIDES), draw(SIDES), draw(st.sampled_from((3, 4)))
+    size = width * height * channels
+    return Pixels(width, height, draw(st.binary(min_size=size, max_size=size)))
+
+
+def after(plane: Plane, at: int) -> tuple[int, int]:
+    """What stands on the right and below; at an edge the pixel itself."""
+    x, y = at % plane.width, at // plane.width
+    right = plane.data[at + (x + 1 < plane.width)]
+    return right, plane.data[at + plane.width * (y + 1 < plane.height)]
+
+
+@given(planes(2))
+def test_halves(of: list[Plane]) -> None:
+    a, b = of
+    assert many.blended(a, b).data == bytes((x + y) // 2 for x, y in zip(a.data, b.data, strict=True))
+
+
+@given(planes())
+def test_differences(of: list[Plane]) -> None:
+    (plane,) = of
+    pairs = [(value, *after(plane, at)) for at, value in enumerate(plane.data)]
+    across, down = many.slopes(plane)
+    assert across.data == bytes(128 + value // 2 - right // 2 for value, right, _ in pairs)
+    assert down.data == bytes(128 + value // 2 - below // 2 for value, _, below in pairs)
+    steps = (abs(value // 2 - right // 2) + abs(value // 2 - below // 2) for value, right, below in pairs)
+    assert [*many.edges(plane).data] == [min(254, step) for step in steps]
+
+
+@given(planes(), st.integers(0, 3))
+def test_smoothing_stays_between_the_darkest_and_the_lightest(of: list[Plane], reach: int) -> None:
+    (plane,) = of
+    smooth = many.smoothed(plane, reach)
+    assert (smooth.width, smooth.height) == (plane.width, plane.height)
+    assert min(plane.data) <= min(smooth.data)
+    assert max(smooth.data) <= max(plane.data)
+    assert reach or smooth == plane
+
+
+@given(pictures())
+def test_pictures_come_apart_and_together(picture: Pixels) -> None:
+    parts = many.apart(picture)
+    assert many.together(*parts).data == picture.rgb
+    rgba = picture.with_alpha(b"\x05" * picture.area)
+    assert many.together(*parts, Plane(picture.width, picture.height, b"\x05" * picture.area)) == rgba
+    grey = many.grey(picture)
+    assert many.together(grey).data == bytes(value for value in grey.data for _ in range(3))
+    light = (red // 4 + green // 2 + blue // 4 for red, green, blue in zip(*(part.data for part in parts), strict=True))
+    assert grey.data == bytes(light)
+    far = many.far_from_corner(picture).data
+    assert far[0] == 0
+    assert far == bytes(sum(min(85, abs(part.data[at] - part.data[0])) for part in parts) for at in range(picture.area))
+
+
+@given(st.text())
+def test_words_have_a_colour_that_is_neither_black_nor_white(words: str) -> None:
+    assert many.colourful(words) == many.colourful(words)
+    assert all(64 <= part < 192 for part in many.colourful(words))

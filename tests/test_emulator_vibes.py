@@ -1,0 +1,120 @@
+"""Vibes that the emulator encodes, and what it finds in pictures for `ControlNet` (image §2.5, §2.7, §12)."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+
+import pytest
+
+from nai_proto import image
+from nai_proto.emulator import Account, Emulator
+from nai_proto.http import Head
+from nai_proto.image import Annotator
+from nai_proto.image.price import encoding_price
+from tests.image_tools_support import B64, SOURCE, V45, ask, balance, drawing, opened, ran, run
+from tests.support import an_emulator
+from tests.test_emulator import refused
+
+
+def vibe(owner_of: tuple[Emulator, Account], **body: object) -> tuple[Head, bytes]:
+    return ask(*owner_of, "/ai/encode-vibe", {"image": B64, "model": V45, **body})
+
+
+def test_a_vibe_is_the_same_when_the_same_is_asked_for_and_only_then() -> None:
+    asked_for: list[dict[str, object]] = [
+        {},
+        {"information_extracted": 0.5},
+        {"model": "nai-diffusion-4-full"},
+        {"image": b64encode(drawing("RGBA")).decode()},
+        {"mask": B64},
+        {"mask": B64, "crop_to_mask": True},
+        {"focus_seed": 1},
+        {"info_extract_seed": 1},
+    ]
+    vibes = [vibe(an_emulator(), **body)[1] for body in asked_for]
+    assert len({*vibes}) == len(asked_for)
+    assert {len(each) for each in vibes} == {48_916}
+    assert [vibe(an_emulator(), **body)[1] for body in asked_for] == vibes
+    for same in ({"information_extracted": 1}, {"information_extracted": 1.0}, {"informationExtracted": 0.5}):
+        assert vibe(an_emulator(), **same)[1] == vibes[0]
+
+
+def test_a_vibe_comes_as_a_file_and_costs_two() -> None:
+    emulator, owner = an_emulator()
+    head, _ = vibe((emulator, owner))
+    assert (head.status, head.content_type) == (200, "application/binary")
+    said = head.headers.get("content-disposition") or ""
+    name = said.removeprefix("attachment; filename=").removesuffix(".vibe40")
+    assert said == f"attachment; filename={name}.vibe40"
+    assert len(name) == 8
+    assert name.isalnum()
+    before = balance(owner)
+    encoded = ran(emulator, owner, image.encode_vibe(SOURCE, V45, information_extracted=0.7))
+    assert len(encoded.encoding) == 48_916
+    assert before - balance(owner) == encoding_price().anlas == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"model": "nai-diffusion-99"}, "Validation error: model nai-diffusion-99 doesn't exist"),
+        ({"model": "V4 Full"}, "Validation error: model V4 Full doesn't exist"),
+        ({"model": None}, "Validation error: model  doesn't exist"),
+        *(({"model": f"nai-diffusion-{each}"}, "doesn't support") for each in ("3", "2", "5-full", "5-curated")),
+        ({"information_extracted": 1.01}, "information_extracted"),
+        ({"information_extracted": True}, "information_extracted"),
+        ({"focus_seed": "1"}, "focus_seed"),
+        ({"mask": "?"}, "mask"),
+        ({"image": None}, "image is required"),
+        ({"image": b64encode(b"text").decode()}, "image"),
+    ],
+    ids=str,
+)
+def test_what_is_no_vibe_is_refused_and_costs_nothing(body: dict[str, object], message: str) -> None:
+    emulator, owner = an_emulator()
+    before = balance(owner)
+    status, said = refused(vibe((emulator, owner), **body))
+    assert status == 400
+    assert message in said
+    assert balance(owner) == before
+
+
+def test_every_model_that_takes_encoded_vibes_has_them_encoded() -> None:
+    emulator, owner = an_emulator()
+    for model in image.MODELS:
+        answered = vibe((emulator, owner), model=model.id)[0].status
+        assert answered == (200 if model.family.vibes == "encoded" else 400), model.id
+    twin = vibe((emulator, owner), model=f"{V45}-inpainting")[1]
+    assert twin == vibe((emulator, owner))[1]
+
+
+# ---- annotating
+
+
+@pytest.mark.parametrize("annotator", Annotator)
+def test_every_annotator_gives_one_picture_and_midas_two(annotator: str) -> None:
+    images = run(image.annotate(SOURCE, annotator))
+    assert len(images) == (2 if annotator == "midas" else 1)
+    for each in images:
+        picture = opened(each.data)
+        assert (picture.size, picture.mode, picture.info) == ((96, 64), "RGB", {})
+        assert len(picture.getcolors(96 * 64) or []) > 1
+    assert images == run(image.annotate(SOURCE, annotator))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"model": "depth", "parameters": {"image": B64}},
+        {"parameters": {"image": B64}},
+        {"model": "hed", "parameters": {"image": "?"}},
+        {"model": "hed", "parameters": {}},
+        {"model": "hed", "parameters": []},
+        {"model": "hed"},
+    ],
+    ids=str,
+)
+def test_what_cannot_be_annotated_is_refused(body: object) -> None:
+    status, message = refused(ask(*an_emulator(), "/ai/annotate-image", body))
+    assert status == 400
+    assert message.startswith("Validation error: ")

@@ -1,0 +1,87 @@
+"""Masks of whole blocks, made of pictures (image §5.3)."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from nai_proto.codecs.pixels import Pixels, write_png
+from nai_proto.errors import LocalProtocolError
+from nai_proto.image import align_mask, box_mask, image_request
+from tests.image_support import PNG, png
+
+Box = tuple[int, int, int, int]
+
+
+def painted(width: int, height: int, boxes: list[Box], colours: str = "RGB") -> bytes:
+    """A mask with white boxes, drawn by Pillow."""
+    drawn = Image.new(colours, (width, height))
+    for left, top, right, bottom in boxes:
+        if left < right and top < bottom:
+            drawn.paste(Image.new(colours, (right - left, bottom - top), "white"), (left, top))
+    out = io.BytesIO()
+    drawn.save(out, "PNG")
+    return out.getvalue()
+
+
+def white(mask: bytes) -> set[tuple[int, int]]:
+    """The blocks that are drawn anew."""
+    with Image.open(io.BytesIO(mask)) as opened:
+        assert opened.mode == "L"
+        assert {value for _, value in opened.getcolors() or []} <= {0, 255}
+        return {(x, y) for x in range(opened.width) for y in range(opened.height) if opened.getpixel((x, y)) == 255}
+
+
+corners = st.integers(0, 128)
+boxes = st.lists(st.tuples(corners, corners, corners, corners), max_size=3)
+
+
+@settings(max_examples=40)
+@given(boxes, st.sampled_from(["RGB", "RGBA", "L"]))
+def test_a_block_is_white_where_half_of_it_is(drawn: list[Box], colours: str) -> None:
+    mask = align_mask(painted(128, 64, drawn, colours), 128, 64)
+    with Image.open(io.BytesIO(painted(128, 64, drawn))) as opened:
+        inside = {(x, y) for x in range(128) for y in range(64) if opened.getpixel((x, y)) == (255, 255, 255)}
+    counted: dict[tuple[int, int], int] = {}
+    for x, y in inside:
+        counted[x // 8, y // 8] = counted.get((x // 8, y // 8), 0) + 1
+    assert white(mask) == {block for block, count in counted.items() if count >= 32}
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 16).map(lambda at: 8 * at)] * 4), max_size=3))
+@settings(max_examples=20)
+def test_what_is_whole_blocks_already_stays_what_it_is(drawn: list[Any]) -> None:
+    assert white(align_mask(painted(128, 64, drawn), 128, 64)) == white(box_mask(128, 64, drawn))
+
+
+def test_an_aligned_mask_is_taken() -> None:
+    mask = align_mask(painted(128, 64, [(3, 3, 60, 60)]), 128, 64)
+    request = image_request("a cat", image=png(128, 64), mask=mask, seed=1)
+    assert request.parameters["mask"] == mask
+    assert align_mask(mask, 128, 64) == mask
+
+
+def test_what_is_half_transparent_is_kept() -> None:
+    for alpha, drawn in ((127, set[tuple[int, int]]()), (128, {(x, y) for x in range(8) for y in range(8)})):
+        mask = write_png(Pixels(64, 64, bytes((255, 255, 255, alpha)) * 64 * 64))
+        assert white(align_mask(mask, 64, 64)) == drawn
+
+
+@pytest.mark.parametrize(
+    ("mask", "size", "problem"),
+    [
+        (PNG, (128, 64), "the mask has 64 × 64 pixels, and its image has 128 × 64"),
+        (b"GIF", (64, 64), "the mask is no PNG"),
+        (PNG, (64, 64), "cannot be read: only 8-bit"),
+        (painted(64, 64, [])[:-20], (64, 64), "cannot be read: the PNG ends too early"),
+        (PNG, (100, 64), "multiples of 64"),
+    ],
+)
+def test_what_cannot_be_aligned_is_refused(mask: bytes, size: tuple[int, int], problem: str) -> None:
+    with pytest.raises(LocalProtocolError, match=problem):
+        align_mask(mask, *size)

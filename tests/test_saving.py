@@ -1,0 +1,119 @@
+"""Files that appear whole or not at all, under names that nothing has: what commands write that was paid for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nai_proto.errors import LocalProtocolError
+from nai_transports import files
+from nai_transports.cli.saving import named, place, save
+
+
+def left(directory: Path) -> list[str]:
+    return sorted(each.name for each in directory.iterdir())
+
+
+@pytest.fixture(params=["links", "no links"])
+def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """File systems that have hard links, and such that have not."""
+
+    def refused(*_: Any) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    if request.param == "no links":
+        monkeypatch.setattr(os, "link", refused)
+
+
+@pytest.mark.usefixtures("system")
+def test_a_new_file_is_whole_and_alone(tmp_path: Path) -> None:
+    files.write_new(tmp_path / "new", b"data")
+    assert left(tmp_path) == ["new"]
+    assert (tmp_path / "new").read_bytes() == b"data"
+
+
+@pytest.mark.usefixtures("system")
+def test_what_is_there_is_never_written_over(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_bytes(b"mine")
+    with pytest.raises(LocalProtocolError, match="mine cannot be written: it is there already"):
+        files.write_new(tmp_path / "mine", b"data")
+    assert left(tmp_path) == ["mine"]
+    assert (tmp_path / "mine").read_bytes() == b"mine"
+
+
+def test_what_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(LocalProtocolError, match="No such file or directory"):
+        files.write_new(tmp_path / "nowhere" / "new", b"data")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(LocalProtocolError, match="No space left on device"):
+        files.write_new(tmp_path / "new", b"data")
+    assert left(tmp_path) == []
+
+
+def test_an_interruption_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        files.write_new(tmp_path / "new", b"data")
+    assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_a_command_saves_is_whole_or_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overwrite: bool
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(LocalProtocolError, match=r"a\.png cannot be written: No space left on device"):
+        save(tmp_path / "a.png", b"data", overwrite=overwrite)
+    assert left(tmp_path) == []
+
+
+def test_if_the_place_is_taken_meanwhile_the_file_goes_beside_it(tmp_path: Path) -> None:
+    path = place(tmp_path / "a.png", "", overwrite=False)
+    (tmp_path / "a.png").write_bytes(b"mine")
+    assert save(path, b"data", overwrite=False) == tmp_path / "a-2.png"
+    assert save(path, b"data", overwrite=False) == tmp_path / "a-3.png"
+    assert (tmp_path / "a.png").read_bytes() == b"mine"
+    assert save(path, b"data", overwrite=True) == path
+    assert path.read_bytes() == b"data"
+
+
+def test_a_link_to_nothing_is_a_name_that_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "a.png").symlink_to(tmp_path / "nothing")
+    with pytest.raises(LocalProtocolError, match="is there already"):
+        place(tmp_path / "a.png", "", overwrite=False)
+    assert place(tmp_path, "a.png", overwrite=False) == tmp_path / "a-2.png"
+
+
+def test_a_directory_that_takes_no_files_is_told_beforehand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(LocalProtocolError, match="takes no files"):
+        place(tmp_path, "a.png", overwrite=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("1girl, {{smile}}", "1girl-smile-7"),
+        ("../../etc/passwd", "etc-passwd-7"),
+        ("con", "_con-7"),
+        ("夜の灯台", "夜の灯台-7"),
+        ("", "untitled-7"),
+        ("!?", "untitled-7"),
+        ("a" * 100, "a" * 48 + "-7"),
+    ],
+)
+def test_a_name_is_safe_and_begins_as_the_text_does(text: str, name: str) -> None:
+    assert named(text, 7) == name
