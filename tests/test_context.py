@@ -9,6 +9,7 @@ import pytest
 
 from nai_proto import LocalProtocolError, Tier
 from nai_proto.story.context.building import build_context, context_size
+from nai_proto.story.context.chat import chat_messages
 from nai_proto.story.context.config import DEFAULTS, ContextKind
 from nai_proto.story.context.parts import ContextParts, ContextText
 from nai_proto.story.context.report import Context, ContextRow, ContextStatus
@@ -354,3 +355,20 @@ def test_the_parts_of_a_story_are_read_with_patience() -> None:
 def test_what_is_missing_is_empty(content: dict[str, object]) -> None:
     context = build_context(ContextParts.from_content(content, text="s"), tokenizer=BYTES, size=100)
     assert context.text == "s"
+
+
+# ---- 8.9: chats
+
+
+def test_a_chat_has_the_story_as_the_assistant_s_and_all_else_as_the_system_s() -> None:
+    context = build_context(EXAMPLE, tokenizer=Words(), size=100)
+    assert chat_messages(context, system_prompt="Write.", prefill="And then") == [
+        {"role": "system", "content": "Write."},
+        {"role": "system", "content": "MEM\nLORE\n"},
+        {"role": "assistant", "content": "one a\ntwo b\n"},
+        {"role": "system", "content": "NOTE\n"},
+        {"role": "assistant", "content": "three c\nfour d\nfive e"},
+        {"role": "assistant", "content": "And then"},
+    ]
+    assert "".join(message["content"] for message in chat_messages(context)) == context.text
+    assert chat_messages(build_context(parts(), tokenizer=BYTES, size=9)) == []

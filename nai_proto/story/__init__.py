@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .biases import StoredBans, StoredBiases, active_bans, active_biases
     from .conditions import Outcome, Surroundings, condition_outcome, conditions_outcome
+    from .context.building import build_context, context_size
+    from .context.chat import chat_messages
     from .context.config import ContextConfig, ContextKind, ContextUnit, TrimDirection
+    from .context.ephemeral import EphemeralEntry
+    from .context.parts import ContextParts, ContextText
+    from .context.report import Context, ContextBlock, ContextMatch, ContextRow, ContextStatus
+    from .context.rules import ContextRules
     from .entries import Category, Entry
     from .keys import Key, KeyMatch, KeySearch
     from .lorebook import Lorebook
@@ -22,7 +28,13 @@ else:
     _HOMES = {
         "biases": "StoredBans StoredBiases active_bans active_biases",
         "conditions": "Outcome Surroundings condition_outcome conditions_outcome",
+        "context.building": "build_context context_size",
+        "context.chat": "chat_messages",
         "context.config": "ContextConfig ContextKind ContextUnit TrimDirection",
+        "context.ephemeral": "EphemeralEntry",
+        "context.parts": "ContextParts ContextText",
+        "context.report": "Context ContextBlock ContextMatch ContextRow ContextStatus",
+        "context.rules": "ContextRules",
         "entries": "Category Entry",
         "keys": "Key KeyMatch KeySearch",
         "lorebook": "Lorebook",
@@ -38,11 +50,20 @@ else:
 
 __all__ = [
     "Category",
+    "Context",
+    "ContextBlock",
     "ContextConfig",
     "ContextKind",
+    "ContextMatch",
+    "ContextParts",
+    "ContextRow",
+    "ContextRules",
+    "ContextStatus",
+    "ContextText",
     "ContextUnit",
     "Entry",
     "EntryTrial",
+    "EphemeralEntry",
     "Key",
     "KeyMatch",
     "KeySearch",
@@ -55,9 +76,12 @@ __all__ = [
     "TrimDirection",
     "active_bans",
     "active_biases",
+    "build_context",
     "characters_in",
+    "chat_messages",
     "condition_outcome",
     "conditions_outcome",
+    "context_size",
     "try_lorebook",
     "units_in",
 ]

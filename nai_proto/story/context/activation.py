@@ -6,14 +6,15 @@ conditions are asked: here either suffices, and conditions are asked whenever mo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ...errors import LimitExceeded
 from ..conditions import Surroundings, conditions_outcome
-from ..entries import Entry
+from ..entries import SEARCH_RANGE, Entry
 from ..keys import Key, tail_start
 from .report import ContextMatch, ContextStatus
 from .rules import ContextRules
@@ -79,16 +80,20 @@ def activate(listeners: Sequence[Listener], scene: Scene) -> list[Activation]:
     """What becomes of each entry."""
     found: dict[int, Activation] = {}
     # 2, 4 and 6. What is switched off, what is always active, and what the story has a key of.
+    heard = scene.story.text[-SEARCH_RANGE[1] :].lower()
     for number, each in enumerate(listeners):
-        if known := _at_once(each, scene):
+        if known := _at_once(each, heard, scene):
             found[number] = known
     # 7. What has a key in another that is active, or conditions that hold now, until nothing new becomes active.
-    waiting = [number for number in range(len(listeners)) if number not in found]
+    waiting: list[int] = [number for number in range(len(listeners)) if number not in found]
     active = {number: listeners[number] for number, each in found.items() if each.active}
     fresh = [*scene.others, *(each.source for each in active.values())]
     while waiting:
+        heard = "\n".join([source.text for source in fresh]).lower()
         around = replace(scene.around, lore={each.entry.id: each.text for each in active.values()})
-        stirred = {number: called for number in waiting if (called := _later(listeners[number], fresh, around, scene))}
+        stirred: dict[int, Activation] = {
+            number: called for number in waiting if (called := _later(listeners[number], fresh, heard, around, scene))
+        }
         if not stirred:
             break
         found |= stirred
@@ -100,25 +105,28 @@ def activate(listeners: Sequence[Listener], scene: Scene) -> list[Activation]:
     return [found[number] for number in range(len(listeners))]
 
 
-def _at_once(listener: Listener, scene: Scene) -> Activation | None:
+def _at_once(listener: Listener, heard: str, scene: Scene) -> Activation | None:
     """What is certain from the entry and the story alone."""
     entry = listener.entry
     if not entry.enabled:
         return Activation(ContextStatus.DISABLED, "it is switched off")
     if entry.category in scene.off:
         return Activation(ContextStatus.DISABLED, "its category is switched off")
-    match = _match(listener.keys, scene.story, entry.search_range)
+    match = _match(_possible(listener.keys, heard), scene.story, entry.search_range)
     if entry.force_activation:
         return Activation(ContextStatus.FORCED, "it is always active", location=None if match is None else match.start)
     return None if match is None else replace(_by_key(match), location=match.start)
 
 
-def _later(listener: Listener, fresh: Iterable[Source], around: Surroundings, scene: Scene) -> Activation | None:
+def _later(
+    listener: Listener, fresh: Iterable[Source], heard: str, around: Surroundings, scene: Scene
+) -> Activation | None:
     """What follows from others that are active."""
     entry = listener.entry
-    if entry.non_story_activatable:
+    keys = _possible(listener.keys, heard) if entry.non_story_activatable else []
+    if keys:
         units = entry.search_range if scene.rules.cascade_in_range else None
-        if match := next(filter(None, (_match(listener.keys, source, units) for source in fresh)), None):
+        if match := next(filter(None, (_match(keys, source, units) for source in fresh)), None):
             return _by_key(match)
     conditions = entry.advanced_conditions
     if conditions:
@@ -132,6 +140,18 @@ def _later(listener: Listener, fresh: Iterable[Source], around: Surroundings, sc
         if outcome.holds:
             return Activation(ContextStatus.KEY, f"of its conditions {outcome.why}")
     return None
+
+
+def _possible(keys: Iterable[Key], heard: str) -> list[Key]:
+    """Those that may be in some texts, which are given together and in small letters.
+
+    Most keys are plain words that are in none of them, and are soon told so.
+    """
+    return [key for key in keys if key.kind != "plain" or not _PLAIN(key.text) or key.text.strip().lower() in heard]
+
+
+_PLAIN: Final = re.compile(r"[^&$\x80-\U0010ffff]*").fullmatch
+"""Is a plain key found as it is written, but for large and small letters?"""
 
 
 def _again(chance: Callable[[], float], draws: list[float]) -> Callable[[], float]:
