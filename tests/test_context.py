@@ -166,6 +166,18 @@ def test_what_is_cut_from_a_sub_context_is_told_of_its_entries() -> None:
     assert told["c"].dropped == 6
 
 
+def test_a_cut_goes_through_what_is_in_a_sub_context() -> None:
+    inside = lore("aaaa\nbbbb", category="c", config=config(prefix="<"))
+    made = parts(
+        lore=(inside, lore("cc", category="c")),
+        categories=(category(token_budget=14, trim_direction="trimTop", prefix="((", suffix=""),),
+    )
+    context = build_context(made, tokenizer=BYTES, size=100)
+    assert context.text == "((bbbb\ncc\n"
+    told = rows(context)[inside.display_name]
+    assert (shown(context, told), told.tokens, told.dropped, told.trimmed) == ("bbbb\n", 5, 6, "newline")
+
+
 def test_a_sub_context_comes_in_the_natural_order_where_its_first_entry_is() -> None:
     made = parts(
         lore=(lore("0"), lore("1", "no key", category="c"), lore("2"), lore("3", category="c")),
