@@ -190,6 +190,18 @@ def test_a_category_comes_and_goes_and_its_entries_stay() -> None:
     assert book.order == ("k", "t", "places", "d")
 
 
+def test_a_list_of_what_is_shown_keeps_what_it_does_not_know() -> None:
+    book = Lorebook({"order": [{"id": 1}, None], "categories": [{"id": "c", "order": [5]}], "entries": []})
+    book = book.with_entry(Entry({"id": "x"})).with_entry(Entry({"id": "y", "category": "c"}))
+    assert (book.data["order"], book.category("c").data["order"]) == ([{"id": 1}, None, "x"], [5, "y"])
+    assert Lorebook({"order": None}).with_entry(Entry({"id": "x"})).without_entry("x").data["order"] is None
+
+
+def test_the_header_of_entries_is_a_setting_of_the_category() -> None:
+    assert Category({"settings": {"entryHeader": "----"}}).entry_header == "----"
+    assert Category({"settings": []}).entry_header == ""
+
+
 def test_lists_that_old_versions_lack_are_not_made() -> None:
     book = read({"lorebookVersion": 1, "entries": []})
     book = book.with_entry(book.new_entry("x"))
@@ -215,13 +227,14 @@ def test_a_file_that_is_nested_too_deeply_is_refused() -> None:
     with pytest.raises(LimitExceeded, match="JSON depth"):
         Lorebook.read(b'{"lorebookVersion":1,"entries":' + b"[" * 200_000)
     with pytest.raises(LimitExceeded):
-        Lorebook.read(b'{"lorebookVersion":1,"entries":[{}]}', limits=Limits(json_depth=2))
+        Lorebook.read(b'{"lorebookVersion":1,"entries":[{}]}', limits=Limits(json_depth=1))
 
 
 @given(
     st.recursive(
         st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(),
         lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from([*FULL["entries"][0], *FULL]), inner),
+        max_leaves=12,
     )
 )
 def test_whatever_stands_in_it_a_lorebook_answers(value: object) -> None:
@@ -242,7 +255,17 @@ def test_whatever_stands_in_it_a_lorebook_answers(value: object) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value", "problem"),
-    [("txt", "", "no field 'txt'"), ("text", 5, "text cannot be a int"), ("keys", "dragon", "keys cannot be a str")],
+    [
+        ("txt", "", "no field 'txt'"),
+        ("text", 5, "text cannot be this int"),
+        ("search_range", 20_000, "search_range cannot be this int"),
+        ("keys", ("a", 5), "keys cannot"),
+        ("keys", "dragon", "keys cannot be this str"),
+        ("config", "x", "config cannot be this str"),
+        ("config", {"prefix": ""}, "config cannot be this dict"),
+        ("advanced_conditions", [{"type": "true"}], "advanced_conditions cannot be this list"),
+        ("lore_bias_groups", 5, "lore_bias_groups cannot be this int"),
+    ],
 )
 def test_a_change_is_of_a_field_and_its_type(name: str, value: object, problem: str) -> None:
     with pytest.raises(LocalProtocolError, match=problem):

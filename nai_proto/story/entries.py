@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 from ..limits import Limits
 from .biases import StoredBiases
 from .context.config import DEFAULTS, ContextConfig, ContextKind
+from .context.patience import members
 from .keys import Key
 from .records import Field, Record, a_flag, a_text, a_whole, some_objects, some_texts, stored
 
@@ -100,3 +101,8 @@ class Category(Record):
     "Unfolded in the editor."
     order = Field[tuple[str, ...]]("order", (), some_texts)
     "The ids of its entries as they are shown."
+
+    @property
+    def entry_header(self) -> str:
+        """What stands in front of each of its entries."""
+        return a_text(members(self.data.get("settings")).get("entryHeader")) or ""

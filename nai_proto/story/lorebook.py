@@ -7,13 +7,16 @@ value: what changes it gives another one. One that was read and not changed is w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Self, TypeVar, cast
+from typing import Any, Final, Self, TypeVar
 
+from ..codecs.box import write_json
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..limits import Limits
 from .context.config import DEFAULTS, ContextKind
+from .context.patience import members
 from .entries import Category, Entry
-from .records import Field, Record, a_flag, a_list, a_whole, read_object, some_objects, some_texts, stored, write_object
+from .files.reading import read_object
+from .records import Field, Record, a_flag, a_list, a_whole, some_objects, some_texts, stored
 
 __all__ = ["LOREBOOK_VERSION", "Lorebook"]
 
@@ -45,10 +48,7 @@ class Lorebook(Record):
     @property
     def order_by_key_locations(self) -> bool:
         """Among equals, do those come first whose keys match further down (content §8.5)?"""
-        settings = self.data.get("settings")
-        return (
-            isinstance(settings, dict) and a_flag(cast("dict[str, Any]", settings).get("orderByKeyLocations")) is True
-        )
+        return a_flag(members(self.data.get("settings")).get("orderByKeyLocations")) is True
 
     # ---- files
 
@@ -86,7 +86,7 @@ class Lorebook(Record):
         Raises:
             LocalProtocolError: something that was put into it has no form in JSON.
         """
-        return write_object(self.data) if self._source is None else self._source
+        return write_json(self.data) if self._source is None else self._source
 
     # ---- entries
 
@@ -201,20 +201,18 @@ class Lorebook(Record):
     def _shown(self, shown_id: str, category: str) -> Self:
         """With an id at the end of the list in which it is shown, if there is such a list: older versions have none."""
         home = next((known for known in self.categories if category and known.id == category), None)
-        if home is not None and isinstance(home.data.get("order"), list):
-            return self.with_category(home.changed(order=(*home.order, shown_id)))
-        return self._put("order", [*self._list("order"), shown_id]) if "order" in self.data else self
+        if home is not None and a_list(home.data.get("order")) is not None:
+            return self.with_category(Category(_with_order(home.data, lambda shown: [*shown, shown_id])))
+        return type(self)(_with_order(self.data, lambda shown: [*shown, shown_id]))
 
     def _not_shown(self, shown_id: str) -> Self:
         return self._each_order(lambda shown: [known for known in shown if known != shown_id])
 
     def _each_order(self, change: Callable[[list[Any]], list[Any]]) -> Self:
         """With all lists of what is shown changed, those that there are."""
-        book = self._put("order", change(self._list("order"))) if "order" in self.data else self
+        book = type(self)(_with_order(self.data, change))
         categories = self._list("categories")
-        if categories:
-            book = book._put("categories", [_with_order(category, change) for category in categories])
-        return book
+        return book._put("categories", [_with_order(item, change) for item in categories]) if categories else book
 
 
 def _found(records: Iterable[E], wanted: str, what: str) -> E:
@@ -225,15 +223,13 @@ def _found(records: Iterable[E], wanted: str, what: str) -> E:
 
 
 def _is(item: object, wanted: str) -> bool:
-    return isinstance(item, dict) and cast("dict[str, Any]", item).get("id") == wanted
+    return members(item).get("id") == wanted
 
 
-def _with_order(category: Any, change: Callable[[list[Any]], list[Any]]) -> Any:
-    if not isinstance(category, dict):
-        return category
-    data = cast("dict[str, Any]", category)
-    shown = a_list(data.get("order"))
-    return data if shown is None else {**data, "order": change(shown)}
+def _with_order(item: Any, change: Callable[[list[Any]], list[Any]]) -> Any:
+    """An object with its list of what is shown changed, if it is an object and has one."""
+    shown = a_list(members(item).get("order"))
+    return item if shown is None else {**item, "order": change(shown)}
 
 
 def _moved(items: list[Any], item: Any, before: Any) -> list[Any]:

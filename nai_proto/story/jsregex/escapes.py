@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from itertools import chain
+from typing import Final, TypeAlias
 
 from .cursor import Cursor
 from .properties import property_ranges
@@ -16,6 +17,9 @@ from .sets import DIGIT, SPACE, WORD, Ranges, inverted, merged
 from .tree import Set
 
 __all__ = ["character_escape", "character_set", "class_escape"]
+
+_Part: TypeAlias = list[tuple[int, int]] | Ranges
+"""A single character as a list, or a set as a tuple."""
 
 _CLASSES: Final[Mapping[str, Ranges]] = {"d": DIGIT, "s": SPACE, "w": WORD}
 # With both flags, what folds to a letter or a digit is a word character too: U+017F to s, U+212A to k.
@@ -94,27 +98,36 @@ def character_set(cursor: Cursor, ignore_case: bool) -> Set:
     """A class in brackets; behind the first."""
     begin = cursor.at - 1
     negated = cursor.eat("^")
-    found: list[tuple[int, int]] = []
+    singles: list[tuple[int, int]] = []
+    sets: set[Ranges] = set()  # a large one may stand there often
     while not cursor.eat("]"):
         first = _member(cursor, ignore_case, begin)
         if not cursor.pattern.startswith("-", cursor.at) or cursor.pattern.startswith("-]", cursor.at):
-            found += first
+            _put(first, singles, sets)
             continue
         cursor.at += 1
         last = _member(cursor, ignore_case, begin)
         if isinstance(first, list) and isinstance(last, list):
             if first[0][0] > last[0][0]:
                 cursor.fail("a range whose end is before its beginning")
-            found.append((first[0][0], last[0][0]))
+            singles.append((first[0][0], last[0][0]))
         elif cursor.unicode:
             cursor.fail("a range from or to a class")
         else:
-            found += [*first, (0x2D, 0x2D), *last]
-    return Set(merged(found), negated)
+            for part in (first, last, [(0x2D, 0x2D)]):
+                _put(part, singles, sets)
+    return Set(merged((*singles, *chain.from_iterable(sets))), negated)
 
 
-def _member(cursor: Cursor, ignore_case: bool, begin: int) -> list[tuple[int, int]] | Ranges:
-    """One part of a class: a single character as a list, which ranges may begin and end with, or a set as a tuple."""
+def _put(part: _Part, singles: list[tuple[int, int]], sets: set[Ranges]) -> None:
+    if isinstance(part, list):
+        singles += part
+    else:
+        sets.add(part)
+
+
+def _member(cursor: Cursor, ignore_case: bool, begin: int) -> _Part:
+    """One part of a class, which ranges may begin and end with if it is a single character."""
     character = cursor.take()
     if not character:
         cursor.fail("a class without its end", begin)

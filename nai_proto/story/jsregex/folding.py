@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from .sets import Ranges, merged
@@ -26,6 +26,7 @@ def folded(text: str, unicode: bool) -> str:
     return text.translate(_table(unicode))
 
 
+@lru_cache(maxsize=64)
 def folded_set(ranges: Ranges, unicode: bool) -> Ranges:
     """A set with the canonical forms of its members. Those that are not canonical stay: no folded text has them."""
     table, changing = _table(unicode), _changing(unicode)

@@ -62,6 +62,15 @@ def run(program: Program, text: str, pos: int, budget: int) -> tuple[list[int] |
         elif code == steps.SPLIT:
             stack.append((a, pos, 0))
             continue
+        elif code == steps.BRANCH:
+            character = text[pos] if pos < end else ""
+            budget -= 0 if character in x else a
+            places = x[character]
+            if places:
+                budget -= len(places) - 1
+                stack += [(place, pos, 0) for place in places[:0:-1]]
+                at = places[0]
+                continue
         elif code == steps.MARK:
             stack.append((~a, registers[a], 0))
             registers[a] = pos

@@ -15,7 +15,7 @@ from ...limits import Limits
 from .cursor import Cursor
 from .escapes import character_escape, character_set, class_escape
 from .flags import Flags
-from .sets import EVERYTHING, LINE_END
+from .sets import EVERYTHING, LINE_END, MOST
 from .tree import (
     EMPTY,
     BackReference,
@@ -37,7 +37,7 @@ _BRACES: Final = re.compile(r"\{[0-9]+(?:,[0-9]*)?\}")
 _NAME: Final = re.compile(r"<([^>]*)>")
 _NUMBER: Final = re.compile("[1-9][0-9]*")
 _MODIFIERS: Final = re.compile("[a-z-]+:")
-_MOST: Final = 2**31 - 1  # turns; no text has as many characters
+_NAMESAKES: Final = 100  # each is compared with the others
 
 _LOOKS: Final = {"(?=": (True, False), "(?!": (True, True), "(?<=": (False, False), "(?<!": (False, True)}
 _EDGES: Final = {"^": Edge.START, "$": Edge.END, r"\b": Edge.WORD, r"\B": Edge.NO_WORD}
@@ -180,6 +180,8 @@ class _Parser:
             cursor.fail("this is no name for a group")
         homes = self._homes.setdefault(found[1], [])
         path = tuple(self._path)
+        if len(homes) >= _NAMESAKES:
+            cursor.unsupported(f"more than {_NAMESAKES} groups of one name")
         if any(_may_meet(path, home) for home in homes):
             cursor.fail("a name that another group has")
         homes.append(path)
@@ -200,4 +202,4 @@ def _turns(found: re.Match[str]) -> tuple[int, int | None]:
 
 
 def _number(digits: str) -> int:
-    return min(int(digits), _MOST) if len(digits) < 12 else _MOST
+    return min(int(digits), MOST) if len(digits) < 12 else MOST

@@ -1,8 +1,7 @@
 """A pattern's tree as a list of steps for the machine.
 
-Places in the list are numbers; registers hold positions in the text, -1 for none: two for each
-group, and behind them what turns and looks need. Every node becomes a fixed number of steps, however often it is repeated,
-so a program is about as long as its pattern.
+Registers hold positions in the text, -1 for none: two for each group, and behind them what turns and looks need. Every node
+becomes a fixed number of steps, however often it is repeated, so a program is about as long as its pattern.
 
 Inside of a look behind, all goes from right to left, as the standard has it (§22.2.2.3).
 """
@@ -15,7 +14,7 @@ from typing import Any, Final
 from . import steps
 from .flags import Flags
 from .folding import folded, folded_set
-from .sets import Membership, compiled, inverted
+from .sets import MOST, Ranges, compiled, inverted, membership
 from .steps import Step
 from .tree import (
     BackReference,
@@ -28,18 +27,21 @@ from .tree import (
     Repeat,
     Sequence,
     Set,
+    beginnings,
     may_be_empty,
     prefix,
 )
 
 __all__ = ["Program", "folded_tree", "program_of"]
 
-_MOST: Final = 2**31 - 1  # turns; no text has as many characters
+_PIECES: Final = 64  # ranges of a set; `re` takes long to compile larger ones
 _LOOKED_FOR: Final = 8  # characters of what follows a run: looking for long texts from the right is not linear
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
+    """What the machine runs."""
+
     steps: tuple[Step, ...]
     registers: int
 
@@ -74,6 +76,20 @@ def program_of(tree: Node, groups: int, flags: Flags) -> Program:
     return Program(tuple(writer.steps), writer.registers)
 
 
+class _Branches(dict[str, tuple[int, ...]]):
+    """Which alternatives may match before a character, or the end: for a list of names only those with its letter."""
+
+    def __init__(self, places: list[int], first: list[Ranges | None]) -> None:
+        super().__init__()
+        self._options = list(zip(places, first, strict=True))
+
+    def __missing__(self, character: str) -> tuple[int, ...]:
+        found = self[character] = tuple(
+            place for place, ranges in self._options if ranges is None or (character and membership(ranges)[character])
+        )
+        return found
+
+
 class _Writer:
     def __init__(self, groups: int, multiline: bool) -> None:
         self.steps: list[Step] = []
@@ -106,7 +122,7 @@ class _Writer:
             case Literal(text):
                 self.add(steps.LITERAL_BEFORE if back else steps.LITERAL, len(text), x=text)
             case Set(ranges):
-                self.add(steps.SET_BEFORE if back else steps.SET, x=Membership(ranges))
+                self.add(steps.SET_BEFORE if back else steps.SET, x=membership(ranges))
             case Sequence(items):
                 self._sequence(items, back, follow)
             case Choice(options):
@@ -117,7 +133,7 @@ class _Writer:
                 self._look(node)
             case Repeat(Literal(text), least, most, greedy) if len(text) == 1 and not back:
                 self._run(Set(((ord(text), ord(text)),)), least, most, greedy, follow)
-            case Repeat(Set() as inside, least, most, greedy) if not back:
+            case Repeat(Set(ranges) as inside, least, most, greedy) if len(ranges) <= _PIECES and not back:
                 self._run(inside, least, most, greedy, follow)
             case Repeat():
                 self._repeat(node, back)
@@ -140,15 +156,17 @@ class _Writer:
                 self.node(item, False, prefix(items[place])[:_LOOKED_FOR] if place < len(items) else follow)
 
     def _choice(self, options: tuple[Node, ...], back: bool, follow: str) -> None:
+        branch = self.add(steps.BRANCH)
+        places: list[int] = []
         jumps: list[int] = []
-        for option in options[:-1]:
-            split = self.add(steps.SPLIT)
+        for option in options:
+            places.append(len(self.steps))
             self.node(option, back, follow)
             jumps.append(self.add(steps.JUMP))
-            self._lead(split)
-        self.node(options[-1], back, follow)
         for jump in jumps:
             self._lead(jump)
+        first = [None if back or may_be_empty(option) else beginnings(option) for option in options]
+        self.steps[branch] = (steps.BRANCH, _Branches(places, first), len(places) >> 2, 0, 0)
 
     def _lead(self, place: int) -> None:
         """Lets a step of another place lead to the next one to come."""
@@ -162,7 +180,7 @@ class _Writer:
             self.steps[place] = (code, x, here, b, c)
 
     def _run(self, inside: Set, least: int, most: int | None, greedy: bool, follow: str) -> None:
-        expression = compiled(inside.ranges, least, _MOST if most is None else most)
+        expression = compiled(inside.ranges, least, MOST if most is None else most)
         self.add(steps.RUN, least, x=expression.match)
         self.add(steps.CHOOSE if greedy else steps.CHOOSE_LEAST, len(follow), x=follow)
 
@@ -176,7 +194,7 @@ class _Writer:
             start = self.add(steps.SPLIT if repeat.greedy else steps.SPLIT_LAZY)
         else:
             self.add(steps.PUT, counter, 0)
-            most = _MOST if repeat.most is None else repeat.most
+            most = MOST if repeat.most is None else repeat.most
             start = self.add(steps.COUNT if repeat.greedy else steps.COUNT_LAZY, counter, repeat.least, most)
             self.add(steps.MORE, counter)
         if repeat.groups:

@@ -21,8 +21,8 @@ from .folding import folded
 from .machine import run
 from .parser import parsed
 from .program import folded_tree, program_of
-from .sets import compiled
-from .tree import Node, beginnings, may_be_empty, prefix
+from .sets import MOST, compiled
+from .tree import Node, beginnings, leading_run, may_be_empty, prefix
 
 __all__ = ["Match", "Regex", "Span", "compile"]
 
@@ -65,6 +65,7 @@ class Regex:
         self._groups = cursor.groups
         self._program = program_of(tree, cursor.groups, self._read)
         self._candidate = _candidates(tree)
+        self._behind = _next_places(tree)
 
     def __repr__(self) -> str:
         return f"<Regex /{excerpt(self.pattern, 60)}/{self.flags}>"
@@ -82,14 +83,15 @@ class Regex:
         return next(self.finditer(text, start, end), None)
 
     def finditer(self, text: str, start: int = 0, end: int | None = None) -> Iterator[Match]:
-        """All matches from left to right, none of which overlaps another, as ``matchAll`` has them; together they have the
-        steps of one `search`.
+        """All matches from left to right, none of which overlaps another, as ``matchAll`` has them.
+
+        Together they have the steps of one `search`, and raise as it does when they are asked for.
         """
         prepared, places = self._prepared(text, start, end)
         return (self._match(registers, places) for registers in self._runs(prepared))
 
     def last(self, text: str, start: int = 0, end: int | None = None) -> Match | None:
-        """The last one of `finditer`."""
+        """The last one of `finditer`; raises as `search`."""
         prepared, places = self._prepared(text, start, end)
         found = None
         for registers in self._runs(prepared):
@@ -113,10 +115,11 @@ class Regex:
             if budget < 0:
                 most = self._limits.regex_steps
                 raise LimitExceeded(f"steps of /{excerpt(self.pattern, 60)}/", limit=most, value=most + 1)
-            at += 1
-            if registers is not None:
+            if registers is None:
+                at = self._behind(text, at)
+            else:
                 yield registers
-                at = max(at, registers[1])
+                at = max(at + 1, registers[1])
 
     def _match(self, registers: list[int], places: _Places) -> Match:
         spans = [
@@ -187,3 +190,16 @@ def _candidates(tree: Node) -> Callable[[str, int], int]:
         return lambda seen, at: at if at <= len(seen) else -1
     search = compiled(first, 1, 1).search
     return lambda seen, at: found.start() if (found := search(seen, at)) else -1
+
+
+def _next_places(tree: Node) -> Callable[[str, int], int]:
+    """Where to go on behind a place where no match begins.
+
+    One that begins with a run of a set would have tried what follows at all ends of the run, so none begins in the rest of
+    it either: ``.*dragon`` is tried once a line.
+    """
+    ranges = leading_run(tree)
+    if ranges is None:
+        return lambda _, at: at + 1
+    run_of = compiled(ranges, 0, MOST).match
+    return lambda seen, at: max(at + 1, found.end() if (found := run_of(seen, at)) else 0)

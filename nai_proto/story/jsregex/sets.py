@@ -12,17 +12,21 @@ __all__ = [
     "DIGIT",
     "EVERYTHING",
     "LINE_END",
+    "MOST",
     "SPACE",
     "WORD",
-    "Membership",
     "Ranges",
+    "compiled",
     "inverted",
+    "membership",
     "merged",
-    "pattern_of",
 ]
 
 Ranges: TypeAlias = tuple[tuple[int, int], ...]
 """First and last code point of each range."""
+
+MOST: Final = 2**31 - 1
+"""More characters than any text has: as good as no limit."""
 
 _LAST: Final = 0x10FFFF
 
@@ -48,6 +52,7 @@ def merged(ranges: Iterable[tuple[int, int]]) -> Ranges:
     return tuple(found)
 
 
+@lru_cache(maxsize=64)
 def inverted(ranges: Ranges) -> Ranges:
     """All that is not in the set."""
     edges = [-1, *(edge for first, last in ranges for edge in (first, last)), _LAST + 1]
@@ -55,7 +60,7 @@ def inverted(ranges: Ranges) -> Ranges:
     return tuple((first, last) for first, last in gaps if first <= last)
 
 
-def pattern_of(ranges: Ranges) -> str:
+def _pattern(ranges: Ranges) -> str:
     """The set as Python's `re` writes it: one character, so it never backtracks."""
     inside = "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges)
     return f"[{inside}]" if inside else r"[^\x00-\U0010ffff]"
@@ -75,7 +80,13 @@ class Membership(dict[str, bool]):
         return found
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
+def membership(ranges: Ranges) -> Membership:
+    """The same for equal sets: a large one may stand in a pattern often."""
+    return Membership(ranges)
+
+
+@lru_cache(maxsize=64)
 def compiled(ranges: Ranges, least: int, most: int) -> re.Pattern[str]:
     """As many characters of the set as there are, between ``least`` and ``most``."""
-    return re.compile(f"{pattern_of(ranges)}{{{least},{most}}}")
+    return re.compile(f"{_pattern(ranges)}{{{least},{most}}}")

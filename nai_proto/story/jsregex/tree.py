@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 from .sets import Ranges, merged
 
 __all__ = ["BackReference", "Choice", "Edge", "Group", "Literal", "Look", "Node", "Repeat", "Sequence", "Set"]
-__all__ += ["EMPTY", "beginnings", "may_be_empty", "prefix"]
+__all__ += ["EMPTY", "beginnings", "leading_run", "may_be_empty", "prefix"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +133,19 @@ def beginnings(node: Node) -> Ranges | None:
                 if not may_be_empty(item):
                     break
             return _together(tuple(found))
+        case _:
+            return None
+
+
+def leading_run(node: Node) -> Ranges | None:
+    """The set of which every match begins with any number of characters, in no group; None if it begins otherwise."""
+    match node:
+        case Sequence((first, *_)):
+            return leading_run(first)
+        case Repeat(Set(ranges, False), _, None):
+            return ranges
+        case Repeat(Literal(text), _, None) if len(text) == 1:
+            return ((ord(text), ord(text)),)
         case _:
             return None
 

@@ -1,0 +1,217 @@
+"""Regular expressions of JavaScript by a matcher that counts its steps: expectations from the standard (ECMA-262 §22.2)."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from nai_proto import LimitExceeded, Limits, RemoteProtocolError
+from nai_proto.story import jsregex
+
+from .regex_tables import LENIENT, MATCHES, REFUSED
+
+
+def first(pattern: str, text: str, flags: str = "") -> list[str | None] | None:
+    """The first match and its groups, as ``exec`` shows them."""
+    found = jsregex.compile(pattern, flags).search(text)
+    if found is None:
+        return None
+    return [None if span is None else text[slice(*span)] for span in (found.span, *found.groups)]
+
+
+@pytest.mark.parametrize(("pattern", "flags", "text", "expected"), MATCHES)
+def test_what_matches(pattern: str, flags: str, text: str, expected: list[str | None] | None) -> None:
+    assert first(pattern, text, flags) == expected
+
+
+@pytest.mark.parametrize(("pattern", "text", "expected"), LENIENT)
+def test_the_lenient_syntax_of_annex_b(pattern: str, text: str, expected: list[str | None]) -> None:
+    assert first(pattern, text) == expected
+    with pytest.raises(jsregex.PatternError):
+        jsregex.compile(pattern, "u")
+
+
+@pytest.mark.parametrize(("pattern", "flags", "problem"), REFUSED)
+def test_what_is_no_pattern_is_said(pattern: str, flags: str, problem: str) -> None:
+    with pytest.raises(jsregex.PatternError, match=problem) as caught:
+        jsregex.compile(pattern, flags)
+    assert isinstance(caught.value, RemoteProtocolError)
+    assert type(caught.value) is jsregex.PatternError
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "flags"),
+    [
+        ("a", "v"),
+        ("(?i:a)", ""),
+        ("(?-s:a)", ""),
+        ("\\p{Emoji}", "u"),
+        ("\\p{Script=Klingon}", "u"),
+        ("\\p{scx=Greek}", "u"),
+        ("\\p{gc=ASCII}", "u"),
+        ("\\p{}", "u"),
+        ("(?<\\u0061>x)", ""),
+    ],
+)
+def test_what_is_not_supported_is_an_error_of_its_own(pattern: str, flags: str) -> None:
+    with pytest.raises(jsregex.UnsupportedPattern, match="not supported"):
+        jsregex.compile(pattern, flags)
+
+
+@pytest.mark.parametrize("flags", ["g", "y", "d", "gyd"])
+def test_flags_that_say_where_and_how_often_change_nothing(flags: str) -> None:
+    assert jsregex.compile("b", flags).search("ab") == jsregex.Match(1, 2)
+
+
+# ---- units and characters
+
+
+@pytest.mark.parametrize(
+    ("pattern", "flags", "span"),
+    [
+        ("^.$", "", None),
+        ("^..$", "", (0, 1)),
+        ("^.$", "u", (0, 1)),
+        ("\\ude00", "", (0, 1)),
+        ("\\ude00", "u", None),
+        ("[😀]", "u", (0, 1)),
+        ("😀", "", (0, 1)),
+        ("^😀{2}", "", None),
+        ("[^😀]", "u", None),
+    ],
+)
+def test_a_pattern_sees_units_without_u_and_code_points_with_it(
+    pattern: str, flags: str, span: jsregex.Span | None
+) -> None:
+    found = jsregex.compile(pattern, flags).search("😀")
+    assert (found and found.span) == span
+
+
+def test_places_are_characters() -> None:
+    text = "😀a😀b😀"
+    for flags in ("", "u"):
+        assert [match.span for match in jsregex.compile("[ab]", flags).finditer(text)] == [(1, 2), (3, 4)]
+        assert jsregex.compile("(?<x>😀)(?<y>b)?", flags).search(text, 2) == jsregex.Match(
+            2, 4, ((2, 3), (3, 4)), {"x": (2, 3), "y": (3, 4)}
+        )
+    assert [match.span for match in jsregex.compile(".").finditer("😀")] == [(0, 1), (0, 1)], "both halves"
+
+
+def test_matches_come_from_left_to_right_and_none_is_in_another() -> None:
+    assert [match.span for match in jsregex.compile("a*").finditer("baac")] == [(0, 0), (1, 3), (3, 3), (4, 4)]
+    assert [match.span for match in jsregex.compile("aa").finditer("aaaa")] == [(0, 2), (2, 4)]
+    last = jsregex.compile("(?<n>\\w+)").last("one two")
+    assert last == jsregex.Match(4, 7, ((4, 7),), {"n": (4, 7)})
+    assert jsregex.compile("x").last("one two") is None
+
+
+def test_what_is_outside_of_a_range_is_not_there() -> None:
+    regex = jsregex.compile("^b$")
+    assert regex.search("abc", 1, 2) == jsregex.Match(1, 2)
+    assert regex.search("abc", -2, -1) == jsregex.Match(1, 2)
+    assert jsregex.compile("(?<=a)b").search("ab", 1) is None
+    assert regex.search("abc", 2, 1) is None
+
+
+# ---- limits
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        ("(a+)+$", "a" * 60 + "b"),
+        ("(a|aa)+$", "a" * 60 + "b"),
+        ("(a|a)*b", "a" * 60),
+        ("(.*)*x", "y" * 60),
+        ("(?:a?){30}a{30}b", "a" * 30),
+        ("^(([a-z])+.)+[A-Z]([a-z])+$", "a" * 60),
+        ("(?=(a+)+$)a", "a" * 60 + "b"),
+        ("(?<!^(a+)+)b$", "c" + "a" * 60 + "b"),
+        ("(x+x+)+y", "x" * 5000),
+        ("(?:){1000000000}", ""),
+        ("((((((((a*)*)*)*)*)*)*)*)*b", "a" * 60),
+        ("(a+)\\1+$", ("a" * 101 + "b") * 90),
+    ],
+)
+def test_catastrophic_patterns_end_within_the_limit(pattern: str, text: str) -> None:
+    regex = jsregex.compile(pattern, limits=Limits(regex_steps=20_000))
+    for search in (regex.search, regex.last):
+        with pytest.raises(LimitExceeded) as caught:
+            search(text)
+        assert (caught.value.limit, caught.value.value > 20_000) == (20_000, True)
+        assert pattern[:20] in str(caught.value)
+        assert text not in str(caught.value) or not text
+
+
+@pytest.mark.parametrize(
+    ("pattern", "flags"),
+    [
+        (r"\bdrag(?:on|oness|ons)\b", "i"),
+        ("(king|queen|prince|princess) of .*", ""),
+        (".*foo", ""),
+        (r"\w+\s\w+ly\b", ""),
+        (r"[A-Z]\w+ the [A-Z]\w+", ""),
+        (r"(?<!\w)the\s+(?=tower)", "iu"),
+        (r"^.*?\bend\b", "m"),
+        ("|".join(f"{letter}ame{number}" for number in range(8) for letter in "abcdefghijklmnopqrstuvwxyz"), "i"),
+    ],
+)
+def test_usual_patterns_search_a_whole_range_within_the_limit(pattern: str, flags: str) -> None:
+    words = "the quick brown Fox of the north jumps over some lazy dogs — "
+    text = (words * 200)[:10_000]
+    jsregex.compile(pattern, flags).last(text)
+
+
+@pytest.mark.parametrize("pattern", [".*dragon", r"\w*?!", "a+b"])
+def test_a_run_in_front_is_tried_once(pattern: str) -> None:
+    regex = jsregex.compile(pattern, limits=Limits(regex_steps=400))
+    assert regex.search("a" * 9000) is None
+    assert regex.search("a" * 9000 + "b dragon!") is not None
+
+
+def test_a_long_run_is_one_step_and_no_recursion() -> None:
+    text = "a" * 50_000
+    assert jsregex.compile("a*b?").search(text) == jsregex.Match(0, 50_000)
+    assert jsregex.compile("(?:ab?)*", limits=Limits(regex_steps=2_000_000)).search(text) == jsregex.Match(0, 50_000)
+
+
+def test_size_and_depth_are_bounded() -> None:
+    limits = Limits(regex=10, regex_depth=3)
+    jsregex.compile("(((abcd)))", limits=limits)
+    with pytest.raises(LimitExceeded, match="characters of a pattern"):
+        jsregex.compile("a" * 11, limits=limits)
+    with pytest.raises(LimitExceeded, match="levels of groups"):
+        jsregex.compile("((((a))))", limits=limits)
+    most = Limits()
+    depth = "(?:" * most.regex_depth + "a" + ")*" * most.regex_depth
+    assert jsregex.compile(depth).search("a") is not None
+    assert jsregex.compile("(a)" * (most.regex // 3)).search("a") is None
+    with pytest.raises(LimitExceeded):
+        jsregex.compile("(" * 10_000)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "flags"),
+    [
+        ("[" + r"\p{L}\P{Lu}" * 600 + "]", "iu"),
+        (r"\P{L}" * 1300, "iu"),
+        ("".join(f"[\\p{{L}}{chr(0x10000 + number)}]*" for number in range(600)), "u"),
+        ("".join(f"(?<n{number}>a)" for number in range(700)), ""),
+        ("(?:" + "(a?)" * 2000 + ")*", ""),
+        ("|".join(f"name{number}" for number in range(800)), "i"),
+    ],
+)
+def test_large_patterns_are_compiled_in_time(pattern: str, flags: str) -> None:
+    jsregex.compile(pattern, flags).search("a" * 10)
+
+
+def test_more_groups_of_one_name_than_anybody_writes_are_refused() -> None:
+    assert jsregex.compile("|".join(["(?<n>a)"] * 100)).search("a") is not None
+    with pytest.raises(jsregex.UnsupportedPattern, match="more than 100 groups"):
+        jsregex.compile("|".join(["(?<n>a)"] * 101))
+
+
+def test_a_regex_shows_its_pattern() -> None:
+    assert repr(jsregex.compile("a+", "i")) == "<Regex /a+/i>"
