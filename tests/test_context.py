@@ -202,6 +202,11 @@ def test_an_empty_sub_context_and_one_that_is_switched_off_are_not_in() -> None:
     ]
 
 
+def test_of_two_categories_with_one_id_the_first_has_the_entries() -> None:
+    made = parts(lore=(lore("a", category="c"), lore("b")), categories=(category(suffix="1\n"), category(suffix="2\n")))
+    assert build_context(made, tokenizer=BYTES, size=100).text == "a\n1\nb\n"
+
+
 def test_what_is_inserted_later_can_land_inside_of_a_sub_context() -> None:
     entries = [lore("a", category="c"), lore("b", category="c")]
     late = lore("+", config=config(insertion_position=1, budget_priority=-1))

@@ -206,8 +206,8 @@ def test_why_an_entry_is_not_active_is_told() -> None:
     assert reasons[2].startswith(
         "none of its keys is in the last 1000 characters of the story, nor in the text of another"
     )
-    assert '"/(/" is none' in reasons[2]
-    assert '"/[/" is none' in reasons[3]
+    assert '; "/(/": ' in reasons[2]
+    assert reasons[3].startswith('none of its keys can match; "/[/": ')
 
 
 letters = st.text(alphabet="aAiIk&$/{}é_ \n\u0130\u0131\u017f\u212a", max_size=12)
@@ -226,6 +226,16 @@ def test_prefix_and_suffix_of_the_story_are_not_searched() -> None:
     made = parts("s", lore=(lore("a", "key"),))
     made = replace(made, story=replace(made.story, config=ContextConfig(prefix="key ")))
     assert rows(made)[3].status is NO_KEY
+
+
+def test_a_key_that_takes_too_long_is_searched_for_once() -> None:
+    """However many others speak: what it costs is told, and bounded."""
+    slow = lore("a", "/(x+x+)+y/", non_story_activatable=True)
+    made = parts("x" * 40, memory="x" * 40, note="x" * 40, lore=(slow, *(lore("x" * 40) for _ in range(50))))
+    row = rows(made)[3]
+    assert row.status is NO_KEY
+    assert row.reason.startswith("none of its keys can match; ")
+    assert row.reason.count("500001") == 1
 
 
 # ---- step 7: cascades

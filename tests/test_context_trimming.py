@@ -174,6 +174,11 @@ def test_no_more_lines_would_have_fitted(text: str, allowed: int, tokenizer: Tok
     assert (text[trimmed.start :] if trimmed else "") == max(fitting, key=len, default="")
 
 
+def test_the_most_lines_are_found_however_far_off_the_sizes_of_single_lines_are() -> None:
+    assert left("ab\n" * 60, 30, Pairs()) == ("ab\n" * 20)[:-1]
+    assert left("ab\n" * 60, 30, Pairs(), trim_direction="trimTop") == "ab\n" * 20
+
+
 def test_a_long_text_is_not_encoded_as_a_whole() -> None:
     class Counting(Words):
         characters = 0

@@ -6,20 +6,20 @@ conditions are asked: here either suffices, and conditions are asked whenever mo
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from ...errors import LimitExceeded
 from ..conditions import Surroundings, conditions_outcome
 from ..entries import SEARCH_RANGE, Entry
-from ..keys import Key, tail_start
+from ..keys import tail_start
+from .ears import Ears
 from .report import ContextMatch, ContextStatus
 from .rules import ContextRules
 
-__all__ = ["Activation", "Listener", "Scene", "Source", "activate", "furthest"]
+__all__ = ["Activation", "Listener", "Scene", "Source", "activate"]
 
 
 class Source(NamedTuple):
@@ -51,7 +51,7 @@ class Listener:
     """An entry that may be called."""
 
     entry: Entry
-    keys: Sequence[Key]
+    ears: Ears
     text: str
     source: Source
     "Its text with prefix and suffix, from which others may cascade."
@@ -112,7 +112,7 @@ def _at_once(listener: Listener, heard: str, scene: Scene) -> Activation | None:
         return Activation(ContextStatus.DISABLED, "it is switched off")
     if entry.category in scene.off:
         return Activation(ContextStatus.DISABLED, "its category is switched off")
-    match = _match(_possible(listener.keys, heard), scene.story, entry.search_range)
+    match = _match(listener.ears, scene.story, entry.search_range) if listener.ears.hear(heard) else None
     if entry.force_activation:
         return Activation(ContextStatus.FORCED, "it is always active", location=None if match is None else match.start)
     return None if match is None else replace(_by_key(match), location=match.start)
@@ -123,10 +123,9 @@ def _later(
 ) -> Activation | None:
     """What follows from others that are active."""
     entry = listener.entry
-    keys = _possible(listener.keys, heard) if entry.non_story_activatable else []
-    if keys:
+    if entry.non_story_activatable and listener.ears.hear(heard):
         units = entry.search_range if scene.rules.cascade_in_range else None
-        if match := next(filter(None, (_match(keys, source, units) for source in fresh)), None):
+        if match := next(filter(None, (_match(listener.ears, source, units) for source in fresh)), None):
             return _by_key(match)
     conditions = entry.advanced_conditions
     if conditions:
@@ -142,18 +141,6 @@ def _later(
     return None
 
 
-def _possible(keys: Iterable[Key], heard: str) -> list[Key]:
-    """Those that may be in some texts, which are given together and in small letters.
-
-    Most keys are plain words that are in none of them, and are soon told so.
-    """
-    return [key for key in keys if key.kind != "plain" or not _PLAIN(key.text) or key.text.strip().lower() in heard]
-
-
-_PLAIN: Final = re.compile(r"[^&$\x80-\U0010ffff]*").fullmatch
-"""Is a plain key found as it is written, but for large and small letters?"""
-
-
 def _again(chance: Callable[[], float], draws: list[float]) -> Callable[[], float]:
     """The same draws each time that conditions are asked, which ask all their parts in order."""
     turns = count()
@@ -167,16 +154,10 @@ def _again(chance: Callable[[], float], draws: list[float]) -> Callable[[], floa
     return draw
 
 
-def furthest(keys: Iterable[Key], text: str, start: int = 0) -> tuple[int, int, str] | None:
-    """The match of any key that begins furthest down, from a place on: where it is, and the key (content §8.2.6)."""
-    matches = [(match.start, match.end, key.text) for key in keys if (match := key.last(text, start))]
-    return max(matches, key=lambda match: match[0], default=None)
-
-
-def _match(keys: Iterable[Key], source: Source, units: int | None) -> ContextMatch | None:
+def _match(ears: Ears, source: Source, units: int | None) -> ContextMatch | None:
     """Where keys are in a text, or in the last so many UTF-16 units of it."""
     start = 0 if units is None else tail_start(source.text, units)
-    if found := furthest(keys, source.text, start):
+    if found := ears.furthest(source.text, start):
         start, end, key = found
         return ContextMatch(key, source.where, start, end)
     return None
@@ -189,10 +170,11 @@ def _by_key(match: ContextMatch) -> Activation:
 def _silence(listener: Listener) -> str:
     """Why an entry is not active."""
     entry = listener.entry
-    problems = "".join([f'; "{key.text}" is none: {key.problem}' for key in listener.keys if key.problem])
     conditions = ", and its conditions do not hold" if entry.advanced_conditions else ""
-    if all(key.problem for key in listener.keys):
-        return f"it has no keys{conditions}{problems}"
+    problems = "".join([f"; {problem}" for problem in listener.ears.problems])
+    if not listener.ears:
+        lacks = "none of its keys can match" if problems else "it has no keys"
+        return f"{lacks}{conditions}{problems}"
     cascades = ", nor in the text of another active part" if entry.non_story_activatable else ""
     searched = f"the last {entry.search_range} characters of the story{cascades}"
     return f"none of its keys is in {searched}{conditions}{problems}"
