@@ -44,7 +44,7 @@ class Limits:
     document_values: int = 4_000_000
     "Values in a story document, the nested ones too. A novel of a million words with its history has about a million."
     regex: int = 8_192
-    "Characters of a regular expression. Keys of lorebooks have under a hundred; lists of names, a few thousand."
+    "Characters of a lorebook's key, or of a regular expression. Most have under a hundred; lists of names, thousands."
     regex_depth: int = 64
     "Levels of groups in it. People stop at five."
     regex_steps: int = 500_000

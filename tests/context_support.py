@@ -34,6 +34,13 @@ class Words(Pieces):
         return number
 
 
+class Pairs(Words):
+    """A token for every two characters: joined, parts have fewer tokens than by themselves."""
+
+    def encode(self, text: str) -> list[int]:
+        return [self._id(text[start : start + 2]) for start in range(0, len(text), 2)]
+
+
 class Seams(Words):
     """Words, but a line feed with something behind it is two tokens: joined, parts have more tokens than by themselves."""
 

@@ -76,6 +76,8 @@ MATCHES: Final[list[tuple[str, str, str, list[str | None] | None]]] = [
     ("\\x41\\u0042\\cJ\\t\\0", "", "AB\n\t\0", ["AB\n\t\0"]),
     ("\\u{1F600}", "u", "😀", ["😀"]),
     ("\\ud83d\\ude00", "u", "😀", ["😀"]),
+    ("\\u{2}", "", "uu", ["uu"]),
+    ("\\p{L}", "", "p{L}", ["p{L}"]),
     # §22.2.2.6 back references
     ("(a)\\1", "", "aa", ["aa", "a"]),
     ("\\1(a)", "", "aa", ["a", "a"]),
@@ -128,16 +130,14 @@ LENIENT: Final[list[tuple[str, str, list[str | None]]]] = [
     ("[\\1\\12]", "\n", ["\n"]),
     ("\\x4", "x4", ["x4"]),
     ("\\u12", "u12", ["u12"]),
-    ("\\u{2}", "uu", ["uu"]),
     ("\\c", "\\c", ["\\c"]),
     ("\\c1", "\\c1", ["\\c1"]),
     ("[\\c1]", "\x11", ["\x11"]),
     ("[\\c]", "\\", ["\\"]),
     ("\\k<a>", "k<a>", ["k<a>"]),
-    ("\\p{L}", "p{L}", ["p{L}"]),
     ("\\a", "a", ["a"]),
 ]
-"""Patterns that are fine without ``u``, a text, and the first match."""
+"""Patterns that are fine without ``u`` and errors with it, a text, and the first match."""
 
 REFUSED: Final[list[tuple[str, str, str]]] = [
     ("(", "", "not closed, at 0"),

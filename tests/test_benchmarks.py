@@ -12,6 +12,7 @@ from benchmarks.report import Effort, Report
 
 TINY = Effort(scale=0.002, rounds=1)
 SUBJECTS = {
+    "context": {"encode the story once", "build_context"},
     "documents": {"msgspec, plain", "unpackb", "packb"},
     "driver": {"by hand", "sync iteration", "async iteration", "next_batch"},
     "exchanges": {"raw floor", "h11 by hand", "ours"},

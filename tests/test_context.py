@@ -9,6 +9,7 @@ import pytest
 
 from nai_proto import LocalProtocolError, Tier
 from nai_proto.story.context.building import build_context, context_size
+from nai_proto.story.context.chat import chat_messages
 from nai_proto.story.context.config import DEFAULTS, ContextKind
 from nai_proto.story.context.parts import ContextParts, ContextText
 from nai_proto.story.context.report import Context, ContextRow, ContextStatus
@@ -165,6 +166,18 @@ def test_what_is_cut_from_a_sub_context_is_told_of_its_entries() -> None:
     assert told["c"].dropped == 6
 
 
+def test_a_cut_goes_through_what_is_in_a_sub_context() -> None:
+    inside = lore("aaaa\nbbbb", category="c", config=config(prefix="<"))
+    made = parts(
+        lore=(inside, lore("cc", category="c")),
+        categories=(category(token_budget=14, trim_direction="trimTop", prefix="((", suffix=""),),
+    )
+    context = build_context(made, tokenizer=BYTES, size=100)
+    assert context.text == "((bbbb\ncc\n"
+    told = rows(context)[inside.display_name]
+    assert (shown(context, told), told.tokens, told.dropped, told.trimmed) == ("bbbb\n", 5, 6, "newline")
+
+
 def test_a_sub_context_comes_in_the_natural_order_where_its_first_entry_is() -> None:
     made = parts(
         lore=(lore("0"), lore("1", "no key", category="c"), lore("2"), lore("3", category="c")),
@@ -187,6 +200,11 @@ def test_an_empty_sub_context_and_one_that_is_switched_off_are_not_in() -> None:
         ("empty", ContextStatus.NO_TEXT, "none of its entries is in it"),
         ("", ContextStatus.NO_TEXT, "none of its entries is in it"),
     ]
+
+
+def test_of_two_categories_with_one_id_the_first_has_the_entries() -> None:
+    made = parts(lore=(lore("a", category="c"), lore("b")), categories=(category(suffix="1\n"), category(suffix="2\n")))
+    assert build_context(made, tokenizer=BYTES, size=100).text == "a\n1\nb\n"
 
 
 def test_what_is_inserted_later_can_land_inside_of_a_sub_context() -> None:
@@ -354,3 +372,20 @@ def test_the_parts_of_a_story_are_read_with_patience() -> None:
 def test_what_is_missing_is_empty(content: dict[str, object]) -> None:
     context = build_context(ContextParts.from_content(content, text="s"), tokenizer=BYTES, size=100)
     assert context.text == "s"
+
+
+# ---- 8.9: chats
+
+
+def test_a_chat_has_the_story_as_the_assistant_s_and_all_else_as_the_system_s() -> None:
+    context = build_context(EXAMPLE, tokenizer=Words(), size=100)
+    assert chat_messages(context, system_prompt="Write.", prefill="And then") == [
+        {"role": "system", "content": "Write."},
+        {"role": "system", "content": "MEM\nLORE\n"},
+        {"role": "assistant", "content": "one a\ntwo b\n"},
+        {"role": "system", "content": "NOTE\n"},
+        {"role": "assistant", "content": "three c\nfour d\nfive e"},
+        {"role": "assistant", "content": "And then"},
+    ]
+    assert "".join(message["content"] for message in chat_messages(context)) == context.text
+    assert chat_messages(build_context(parts(), tokenizer=BYTES, size=9)) == []

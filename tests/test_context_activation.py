@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from nai_proto.story.context.parts import ContextParts
 from nai_proto.story.context.report import ContextMatch, ContextRow, ContextStatus
 from nai_proto.story.context.rules import USUAL, ContextRules
 from nai_proto.story.entries import Category, Entry
+from nai_proto.story.keys import Key
 from nai_proto.story.records import Record
 from tests.context_support import BYTES, lore, parts
 
@@ -204,14 +206,36 @@ def test_why_an_entry_is_not_active_is_told() -> None:
     assert reasons[2].startswith(
         "none of its keys is in the last 1000 characters of the story, nor in the text of another"
     )
-    assert '"/(/" is none' in reasons[2]
-    assert '"/[/" is none' in reasons[3]
+    assert '; "/(/": ' in reasons[2]
+    assert reasons[3].startswith('none of its keys can match; "/[/": ')
+
+
+letters = st.text(alphabet="aAiIk&$/{}é_ \n\u0130\u0131\u017f\u212a", max_size=12)
+
+
+@given(letters, letters.map(lambda text: text[:3] or "a"))
+def test_the_story_calls_an_entry_exactly_if_its_key_matches(story: str, key: str) -> None:
+    found = Key.parse(key).last(story)
+    assert statuses(story, lore("a", key)) == [KEY if found else NO_KEY]
+    assert statuses("", lore("a", key, non_story_activatable=True), lore(story, id="x"))[:1] == [
+        KEY if found else NO_KEY
+    ]
 
 
 def test_prefix_and_suffix_of_the_story_are_not_searched() -> None:
     made = parts("s", lore=(lore("a", "key"),))
     made = replace(made, story=replace(made.story, config=ContextConfig(prefix="key ")))
     assert rows(made)[3].status is NO_KEY
+
+
+def test_a_key_that_takes_too_long_is_searched_for_once() -> None:
+    """However many others speak: what it costs is told, and bounded."""
+    slow = lore("a", "/(x+x+)+y/", non_story_activatable=True)
+    made = parts("x" * 40, memory="x" * 40, note="x" * 40, lore=(slow, *(lore("x" * 40) for _ in range(50))))
+    row = rows(made)[3]
+    assert row.status is NO_KEY
+    assert row.reason.startswith("none of its keys can match; ")
+    assert row.reason.count("500001") == 1
 
 
 # ---- step 7: cascades
@@ -285,9 +309,9 @@ def test_an_entry_is_called_by_its_conditions_too() -> None:
 
 
 def test_conditions_ask_about_lore_that_is_active_meanwhile() -> None:
-    def after(entry_id: str, *, text: str, **fields: object) -> Entry:
+    def after(entry_id: str, *, text: str, id: str) -> Entry:  # noqa: A002 -- its name there
         wanted = (Record({"type": "lore", "entryId": entry_id}),)
-        return lore(text, force_activation=False, advanced_conditions=wanted, **fields)
+        return lore(text, force_activation=False, advanced_conditions=wanted, id=id)
 
     last, middle = after("2", text="c", id="3"), after("1", text="b", id="2")
     assert statuses("key", last, middle, lore("a", "key", id="1")) == [KEY] * 3
@@ -295,7 +319,7 @@ def test_conditions_ask_about_lore_that_is_active_meanwhile() -> None:
 
 
 def test_conditions_ask_about_the_model_and_the_mode_and_fill_in_placeholders() -> None:
-    wanted = [
+    wanted: list[dict[str, Any]] = [
         {"type": "model", "model": "kayra-v1"},
         {"type": "storymode", "mode": "adventure"},
         {"type": "key", "key": "${who}", "in": ["story"]},
@@ -342,7 +366,13 @@ def test_biases_count_by_what_is_active() -> None:
         "bannedSequenceGroups": [{"sequences": ["{no}"], "enabled": True}, {"sequences": ["{yes}"], "enabled": False}],
         "lorebook": {
             "entries": [
-                {"id": "1", "text": "a", "keys": ["key"], "category": "c", "loreBiasGroups": [*biases(3), *biases(4, True)]},
+                {
+                    "id": "1",
+                    "text": "a",
+                    "keys": ["key"],
+                    "category": "c",
+                    "loreBiasGroups": [*biases(3), *biases(4, True)],
+                },
                 {"id": "2", "text": "", "keys": ["key"], "loreBiasGroups": biases(5)},
                 {"id": "3", "text": "b", "keys": ["none"], "loreBiasGroups": [*biases(6), *biases(7, True)]},
                 {"id": "4", "text": "c", "enabled": False, "loreBiasGroups": biases(8, True)},

@@ -163,6 +163,25 @@ def test_where_the_key_was_trimmed_away_it_is_left_out() -> None:
 
 def test_a_nest_of_any_depth_is_built() -> None:
     """Each would be inside of the one before; those that are too deep go beside it."""
-    entries = [entry("x\ny\n", -2 - each, allow_insertion_inside=True) for each in range(400)]
-    context = built("", *entries)
-    assert sum(row.tokens for row in context.rows) == len(context.text) == 1000 // 4 * 4
+    entries = [entry("x\ny\n", -2 - each, allow_insertion_inside=True) for each in range(600)]
+    context = build_context(parts(lore=entries), tokenizer=BYTES, size=3000)
+    assert all(row.included for row in context.rows[3:])
+    assert context.text.count("x\n") == context.text.count("y\n") == 600
+
+
+def test_a_suffix_stays_with_what_is_in_front_of_it() -> None:
+    story = ContextText(text="a\nb\n", config=config(ContextKind.STORY, suffix=">\n>"))
+    context = build_context(replace(parts(lore=[entry("+", 2)]), story=story), tokenizer=BYTES, size=100)
+    assert context.text == "a\nb\n>\n>+"
+
+
+def test_counted_from_the_top_by_nothing_the_nearer_edge_is_taken() -> None:
+    """Such a place is inside of something only if it is counted from a key."""
+    for closed, text in [("key\nb\nc\nd\n", "+key\nb\nc\nd\n"), ("a\nb\nkey\nd\n", "a\nb\nkey\nd\n+")]:
+        called = entry("+", 0, "key", key_relative=True, force_activation=True)
+        assert built("", entry(closed, -1, budget_priority=1), called).text == text
+
+
+def test_a_key_that_matches_nothing_at_all_is_in_the_line_in_which_it_stands() -> None:
+    called = entry("+", 0, "/(?=b)/", key_relative=True, force_activation=True)
+    assert built("a\nb\nc", called).text == "a\nb\n+c"

@@ -20,7 +20,7 @@ from nai_proto.story.entries import Category, Entry
 from nai_proto.story.lorebook import Lorebook
 from nai_proto.text import Preamble
 from nai_proto.tokenizers.base import Tokenizer
-from tests.context_support import BYTES, Seams, Words, parts
+from tests.context_support import BYTES, Pairs, Seams, Words, parts
 
 FINER = ["newline", "sentence", "token"]
 IDS = ["", "c", "d"]
@@ -93,7 +93,7 @@ stories = st.builds(
     step=st.integers(0, 3),
 )
 sizes = st.integers(0, 60)
-tokenizers = st.sampled_from([BYTES, Words(), Seams()])
+tokenizers = st.sampled_from([BYTES, Words(), Pairs(), Seams()])
 preambles = st.sampled_from([None, Preamble("**", (1, 2)), Preamble("*", (1, 2, 3), always=True)])
 
 

@@ -13,7 +13,7 @@ from nai_proto.story.context.config import ContextConfig, ContextUnit, TrimDirec
 from nai_proto.story.context.measuring import Meter, ends_of_units
 from nai_proto.story.context.trimming import Trimmed, trim
 from nai_proto.tokenizers.base import Tokenizer
-from tests.context_support import BYTES, Words
+from tests.context_support import BYTES, Pairs, Words
 
 STORY = "one a\ntwo b\nthree c\nfour d\nfive e"
 SPEECH = 'He said "No." She left! What? And so…\nno end\n\n(Was it?) It was.\n'
@@ -94,7 +94,7 @@ def test_sentences_are_tried_where_lines_leave_less_than_thirty_percent() -> Non
     text = "Hi.\nOne two three four. Five six seven eight."
     assert left(text, 9, Words(), trim_direction="trimBottom") == "Hi.\nOne two three four."
     assert left(text, 9, Words(), maximum_trim_type="newline") == "Hi."
-    assert left("Hi you all.\nOne two three four. Five six.", 9, Words()) == "Hi you all."  # 3 of 9 is enough
+    assert left("Hi you all.\nOne two three four. Five six seven.", 10, Words()) == "Hi you all."  # 3 of 10 is enough
 
 
 def test_tokens_are_tried_where_sentences_leave_less_than_thirty_percent() -> None:
@@ -161,13 +161,22 @@ def test_what_is_left_fits_and_is_no_finer_than_allowed(
         assert not kept.endswith("\n")
 
 
-@given(st.text(alphabet="ab .\n", min_size=1, max_size=80), st.integers(1, 40))
-def test_no_more_lines_would_have_fitted(text: str, allowed: int) -> None:
+@given(st.text(alphabet="ab .\n\n\n", min_size=1, max_size=80), st.integers(1, 40), st.sampled_from([BYTES, Pairs()]))
+def test_no_more_lines_would_have_fitted(text: str, allowed: int, tokenizer: Tokenizer) -> None:
     config = ContextConfig(trim_direction="trimTop", maximum_trim_type="newline")
-    trimmed = trim(text, config, allowed, Meter(BYTES))
+    trimmed = trim(text, config, allowed, Meter(tokenizer))
     edges = [0, *ends_of_units(text, "newline", Meter(BYTES))[:-1]]
-    fitting = [kept for edge in edges if len(kept := text[edge:].lstrip("\n") if edge else text) <= allowed and kept]
+    fitting = [
+        kept
+        for edge in edges
+        if tokenizer.count(kept := text[edge:].lstrip("\n") if edge else text) <= allowed and kept
+    ]
     assert (text[trimmed.start :] if trimmed else "") == max(fitting, key=len, default="")
+
+
+def test_the_most_lines_are_found_however_far_off_the_sizes_of_single_lines_are() -> None:
+    assert left("ab\n" * 60, 30, Pairs()) == ("ab\n" * 20)[:-1]
+    assert left("ab\n" * 60, 30, Pairs(), trim_direction="trimTop") == "ab\n" * 20
 
 
 def test_a_long_text_is_not_encoded_as_a_whole() -> None:

@@ -17,6 +17,10 @@ from nai_proto.story.biases import phrase_forms, variants
         ("{ dragon}", (" dragon",)),
         ("{a}b}", ("a}b",)),
         ("[1, 22,3]", ((1, 22, 3),)),
+        (" [7]\n", ((7,),)),
+        ("[1,,2]", tuple(variants("[1,,2]"))),
+        ("[12345678901]", tuple(variants("[12345678901]"))),
+        ("{}", ("{}", " {}")),
         ("[ Style ]", tuple(variants("[ Style ]"))),
         ([1, 2], ((1, 2),)),
         ({"sequences": [[1], [2, 3], [1]], "type": 0}, ((1,), (2, 3))),
@@ -34,6 +38,11 @@ from nai_proto.story.biases import phrase_forms, variants
 )
 def test_a_phrase_has_one_of_many_forms(phrase: object, forms: tuple[object, ...]) -> None:
     assert phrase_forms(phrase) == forms
+
+
+def test_a_long_phrase_is_read_in_time() -> None:
+    phrase = "[1" + " " * 100_000 + "x"
+    assert phrase_forms(phrase) == variants(phrase)
 
 
 def test_a_plain_phrase_stands_for_its_variants() -> None:

@@ -261,6 +261,10 @@ def test_whatever_stands_in_it_a_lorebook_answers(value: object) -> None:
         ("search_range", 20_000, "search_range cannot be this int"),
         ("keys", ("a", 5), "keys cannot"),
         ("keys", "dragon", "keys cannot be this str"),
+        ("config", "x", "config cannot be this str"),
+        ("config", {"prefix": ""}, "config cannot be this dict"),
+        ("advanced_conditions", [{"type": "true"}], "advanced_conditions cannot be this list"),
+        ("lore_bias_groups", 5, "lore_bias_groups cannot be this int"),
     ],
 )
 def test_a_change_is_of_a_field_and_its_type(name: str, value: object, problem: str) -> None:

@@ -120,7 +120,9 @@ def test_a_search_that_takes_too_long_says_so() -> None:
 
 def test_what_an_expression_may_cost_can_be_said() -> None:
     assert Key.parse("/.*x/", limits=Limits(regex_steps=2)).search("abcd").problem is not None
-    assert "characters" in (Key.parse("/abc/", limits=Limits(regex=2)).problem or "")
+    assert "more than 4 characters" in (Key.parse("/abc/", limits=Limits(regex=4)).problem or "")
+    assert Key.parse("abcd", limits=Limits(regex=4)).last("abcd") == KeyMatch(0, 4)
+    assert Key.parse("abcde", limits=Limits(regex=4)).last("abcde") is None
     assert "levels" in (Key.parse("/((a))/", limits=Limits(regex_depth=1)).problem or "")
 
 

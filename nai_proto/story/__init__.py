@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .biases import StoredBans, StoredBiases, active_bans, active_biases
     from .conditions import Outcome, Surroundings, condition_outcome, conditions_outcome
+    from .context.building import build_context, context_size
+    from .context.chat import chat_messages
     from .context.config import ContextConfig, ContextKind, ContextUnit, TrimDirection
+    from .context.ephemeral import EphemeralEntry
+    from .context.parts import ContextParts, ContextText
+    from .context.report import Context, ContextBlock, ContextMatch, ContextRow, ContextStatus
+    from .context.rules import ContextRules
     from .continuing import Continuation, continuation, model_of
     from .entries import Category, Entry
     from .history import Change, History, Node
@@ -27,7 +33,13 @@ else:
     _HOMES = {
         "biases": "StoredBans StoredBiases active_bans active_biases",
         "conditions": "Outcome Surroundings condition_outcome conditions_outcome",
+        "context.building": "build_context context_size",
+        "context.chat": "chat_messages",
         "context.config": "ContextConfig ContextKind ContextUnit TrimDirection",
+        "context.ephemeral": "EphemeralEntry",
+        "context.parts": "ContextParts ContextText",
+        "context.report": "Context ContextBlock ContextMatch ContextRow ContextStatus",
+        "context.rules": "ContextRules",
         "continuing": "Continuation continuation model_of",
         "entries": "Category Entry",
         "history": "Change History Node",
@@ -49,12 +61,21 @@ else:
 __all__ = [
     "Category",
     "Change",
+    "Context",
+    "ContextBlock",
     "ContextConfig",
     "ContextKind",
+    "ContextMatch",
+    "ContextParts",
+    "ContextRow",
+    "ContextRules",
+    "ContextStatus",
+    "ContextText",
     "ContextUnit",
     "Continuation",
     "Entry",
     "EntryTrial",
+    "EphemeralEntry",
     "History",
     "Key",
     "KeyMatch",
@@ -75,9 +96,12 @@ __all__ = [
     "TrimDirection",
     "active_bans",
     "active_biases",
+    "build_context",
     "characters_in",
+    "chat_messages",
     "condition_outcome",
     "conditions_outcome",
+    "context_size",
     "continuation",
     "model_of",
     "try_lorebook",

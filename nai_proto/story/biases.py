@@ -28,8 +28,7 @@ __all__ = ["PlainPhrase", "StoredBans", "StoredBiases", "active_bans", "active_b
 PlainPhrase: TypeAlias = str | tuple[int, ...]
 """Text, or token ids."""
 
-_EXACT: Final = re.compile(r"\s*\{(.+)\}\s*", re.DOTALL)
-_IDS: Final = re.compile(r"\s*\[\s*([0-9]{1,9}(?:\s*,\s*[0-9]{1,9})*)\s*,?\s*\]\s*")
+_NUMBER: Final = re.compile("[0-9]{1,9}")
 _LITERAL: Final = 2  # the type of a stored phrase that is exactly its text
 
 
@@ -71,11 +70,13 @@ def _forms(phrase: object, spread: Callable[[str], Iterable[str]]) -> Iterator[P
 
 
 def _of_text(text: str, spread: Callable[[str], Iterable[str]]) -> Iterator[PlainPhrase]:
-    exact, ids = _EXACT.fullmatch(text), _IDS.fullmatch(text)
-    if exact:
-        yield exact[1]
-    elif ids:
-        yield tuple(int(token) for token in ids[1].split(","))
+    bare = text.strip()
+    inside, marks = bare[1:-1], bare[:1] + bare[-1:]
+    numbers = [piece.strip() for piece in inside.split(",")]
+    if marks == "{}" and inside:
+        yield inside
+    elif marks == "[]" and all(map(_NUMBER.fullmatch, numbers)):
+        yield tuple(map(int, numbers))
     elif text:
         yield from filter(None, spread(text))
 

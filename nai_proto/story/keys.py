@@ -74,9 +74,11 @@ class Key:
             text: as it stands in the entry.
             fill: puts values in place of the placeholders of a text (content §10). In an expression with ``$`` before it
                 they count as they are, whatever they hold; other expressions are not filled.
-            limits: for expressions.
+            limits: for expressions, and for how long any key may be: `Limits.regex`.
         """
         text_and_values = _filled(text, fill) if fill and "${" in text else text
+        if len(text_and_values) > limits.regex:
+            return cls(text, "plain", f"it has more than {limits.regex} characters")
         made = _parsed(text_and_values, limits)
         return made if text_and_values == text else cls(text, made.kind, made.problem, made._find)
 

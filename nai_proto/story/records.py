@@ -18,7 +18,7 @@ __all__ += ["a_flag", "a_list", "a_number", "a_text", "a_whole", "some_objects",
 T = TypeVar("T")
 R = TypeVar("R", bound="Record")
 
-_LARGEST: Final = 1.7976931348623157e308
+_LARGEST: Final = 1.7976931348623157e308  # of floats
 
 
 class Field(Generic[T]):
@@ -97,10 +97,13 @@ class Record:
                 raise LocalProtocolError(f"{type(self).__name__.lower()}: there is no field {name!r}")
             listed = a_list(value)
             wanted = value if listed is None else tuple(listed)
-            written = known.write(wanted)
-            if known.read(written) != wanted:
+            try:
+                data[known.wire(data)] = written = known.write(wanted)
+                fits = known.read(written) == wanted
+            except (AttributeError, TypeError):  # a writer's, which got something else than it writes
+                fits = False
+            if not fits:
                 raise LocalProtocolError(f"{type(self).__name__.lower()}: {name} cannot be this {type(value).__name__}")
-            data[known.wire(data)] = written
         return type(self)(data)
 
 

@@ -13,12 +13,13 @@ from typing import NamedTuple
 
 from ...errors import LimitExceeded
 from ..conditions import Surroundings, conditions_outcome
-from ..entries import Entry
-from ..keys import Key, tail_start
+from ..entries import SEARCH_RANGE, Entry
+from ..keys import tail_start
+from .ears import Ears
 from .report import ContextMatch, ContextStatus
 from .rules import ContextRules
 
-__all__ = ["Activation", "Listener", "Scene", "Source", "activate", "furthest"]
+__all__ = ["Activation", "Listener", "Scene", "Source", "activate"]
 
 
 class Source(NamedTuple):
@@ -50,7 +51,7 @@ class Listener:
     """An entry that may be called."""
 
     entry: Entry
-    keys: Sequence[Key]
+    ears: Ears
     text: str
     source: Source
     "Its text with prefix and suffix, from which others may cascade."
@@ -79,16 +80,20 @@ def activate(listeners: Sequence[Listener], scene: Scene) -> list[Activation]:
     """What becomes of each entry."""
     found: dict[int, Activation] = {}
     # 2, 4 and 6. What is switched off, what is always active, and what the story has a key of.
+    heard = scene.story.text[-SEARCH_RANGE[1] :].lower()
     for number, each in enumerate(listeners):
-        if known := _at_once(each, scene):
+        if known := _at_once(each, heard, scene):
             found[number] = known
     # 7. What has a key in another that is active, or conditions that hold now, until nothing new becomes active.
-    waiting = [number for number in range(len(listeners)) if number not in found]
+    waiting: list[int] = [number for number in range(len(listeners)) if number not in found]
     active = {number: listeners[number] for number, each in found.items() if each.active}
     fresh = [*scene.others, *(each.source for each in active.values())]
     while waiting:
+        heard = "\n".join([source.text for source in fresh]).lower()
         around = replace(scene.around, lore={each.entry.id: each.text for each in active.values()})
-        stirred = {number: called for number in waiting if (called := _later(listeners[number], fresh, around, scene))}
+        stirred: dict[int, Activation] = {
+            number: called for number in waiting if (called := _later(listeners[number], fresh, heard, around, scene))
+        }
         if not stirred:
             break
         found |= stirred
@@ -100,25 +105,27 @@ def activate(listeners: Sequence[Listener], scene: Scene) -> list[Activation]:
     return [found[number] for number in range(len(listeners))]
 
 
-def _at_once(listener: Listener, scene: Scene) -> Activation | None:
+def _at_once(listener: Listener, heard: str, scene: Scene) -> Activation | None:
     """What is certain from the entry and the story alone."""
     entry = listener.entry
     if not entry.enabled:
         return Activation(ContextStatus.DISABLED, "it is switched off")
     if entry.category in scene.off:
         return Activation(ContextStatus.DISABLED, "its category is switched off")
-    match = _match(listener.keys, scene.story, entry.search_range)
+    match = _match(listener.ears, scene.story, entry.search_range) if listener.ears.hear(heard) else None
     if entry.force_activation:
         return Activation(ContextStatus.FORCED, "it is always active", location=None if match is None else match.start)
     return None if match is None else replace(_by_key(match), location=match.start)
 
 
-def _later(listener: Listener, fresh: Iterable[Source], around: Surroundings, scene: Scene) -> Activation | None:
+def _later(
+    listener: Listener, fresh: Iterable[Source], heard: str, around: Surroundings, scene: Scene
+) -> Activation | None:
     """What follows from others that are active."""
     entry = listener.entry
-    if entry.non_story_activatable:
+    if entry.non_story_activatable and listener.ears.hear(heard):
         units = entry.search_range if scene.rules.cascade_in_range else None
-        if match := next(filter(None, (_match(listener.keys, source, units) for source in fresh)), None):
+        if match := next(filter(None, (_match(listener.ears, source, units) for source in fresh)), None):
             return _by_key(match)
     conditions = entry.advanced_conditions
     if conditions:
@@ -147,16 +154,10 @@ def _again(chance: Callable[[], float], draws: list[float]) -> Callable[[], floa
     return draw
 
 
-def furthest(keys: Iterable[Key], text: str, start: int = 0) -> tuple[int, int, str] | None:
-    """The match of any key that begins furthest down, from a place on: where it is, and the key (content §8.2.6)."""
-    matches = [(match.start, match.end, key.text) for key in keys if (match := key.last(text, start))]
-    return max(matches, key=lambda match: match[0], default=None)
-
-
-def _match(keys: Iterable[Key], source: Source, units: int | None) -> ContextMatch | None:
+def _match(ears: Ears, source: Source, units: int | None) -> ContextMatch | None:
     """Where keys are in a text, or in the last so many UTF-16 units of it."""
     start = 0 if units is None else tail_start(source.text, units)
-    if found := furthest(keys, source.text, start):
+    if found := ears.furthest(source.text, start):
         start, end, key = found
         return ContextMatch(key, source.where, start, end)
     return None
@@ -169,10 +170,11 @@ def _by_key(match: ContextMatch) -> Activation:
 def _silence(listener: Listener) -> str:
     """Why an entry is not active."""
     entry = listener.entry
-    problems = "".join([f'; "{key.text}" is none: {key.problem}' for key in listener.keys if key.problem])
     conditions = ", and its conditions do not hold" if entry.advanced_conditions else ""
-    if all(key.problem for key in listener.keys):
-        return f"it has no keys{conditions}{problems}"
+    problems = "".join([f"; {problem}" for problem in listener.ears.problems])
+    if not listener.ears:
+        lacks = "none of its keys can match" if problems else "it has no keys"
+        return f"{lacks}{conditions}{problems}"
     cascades = ", nor in the text of another active part" if entry.non_story_activatable else ""
     searched = f"the last {entry.search_range} characters of the story{cascades}"
     return f"none of its keys is in {searched}{conditions}{problems}"

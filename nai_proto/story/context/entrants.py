@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
 from ..conditions import Surroundings
 from ..entries import Category, Entry
-from ..keys import Key
 from ..placeholders import filled
-from .activation import Activation, Listener, Scene, Source, activate, furthest
+from .activation import Activation, Listener, Scene, Source, activate
 from .assembling import Candidate, Finder
 from .config import ContextConfig, ContextKind
+from .ears import Ears
 from .ephemeral import EphemeralEntry
 from .insertion import Tree
 from .parts import ContextParts, ContextText
@@ -84,8 +84,8 @@ def entrants_of(
     ephemeral = [_at_step(index, each, parts.step, placeholders) for index, each in enumerate(parts.ephemeral)]
     # 2, 4, 6 and 7. What is always active, or called by the story or by others.
     entries, categories = parts.lorebook.entries, parts.lorebook.categories
-    keys = [each.parsed_keys(fill=fill) for each in entries]
-    lore = [_lore(index, each, keys[index], placeholders) for index, each in enumerate(entries)]
+    ears = [Ears(each.parsed_keys(fill=fill)) for each in entries]
+    lore = [_lore(index, each, ears[index], placeholders) for index, each in enumerate(entries)]
     scene = Scene(
         story=Source(story.name, story.text),
         others=[each.source() for each in ([memory, note, story] if rules.cascade_in_story else [memory, note])],
@@ -103,7 +103,7 @@ def entrants_of(
         rules=rules,
     )
     listeners = [
-        Listener(entry, keys[index], each.text, each.source())
+        Listener(entry, ears[index], each.text, each.source())
         for index, (entry, each) in enumerate(zip(entries, lore, strict=True))
     ]
     by_location = parts.lorebook.order_by_key_locations
@@ -115,7 +115,11 @@ def entrants_of(
     # 8.4. What is put together by itself.
     for index, category in enumerate(each for each in categories if each.create_subcontext):
         home = len(row)
-        members = [place for place, each in enumerate(row) if each.home is None and each.category == category.id != ""]
+        members = [
+            place
+            for place, each in enumerate(row)
+            if each.kind is ContextKind.LORE and each.home is None and each.category == category.id != ""
+        ]
         for member in members:
             row[member] = replace(row[member], home=home)
         row.append(_subcontext(index, category, order=members[0] if members else home))
@@ -142,7 +146,7 @@ def _at_step(index: int, entry: EphemeralEntry, step: int, placeholders: Mapping
     )
 
 
-def _lore(index: int, entry: Entry, keys: Sequence[Key], placeholders: Mapping[str, str]) -> Entrant:
+def _lore(index: int, entry: Entry, ears: Ears, placeholders: Mapping[str, str]) -> Entrant:
     return Entrant(
         kind=ContextKind.LORE,
         index=index,
@@ -152,7 +156,7 @@ def _lore(index: int, entry: Entry, keys: Sequence[Key], placeholders: Mapping[s
         text=prepared(entry.text, placeholders),
         config=_clean(entry.config),
         activation=_ALWAYS,
-        finder=partial(_find, keys) if entry.key_relative else None,
+        finder=ears.place if entry.key_relative else None,
     )
 
 
@@ -168,11 +172,6 @@ def _subcontext(index: int, category: Category, order: int) -> Entrant:
         activation=_ALWAYS if category.enabled else _SWITCHED_OFF,
         order=order,
     )
-
-
-def _find(keys: Sequence[Key], text: str) -> tuple[int, int] | None:
-    found = furthest(keys, text)
-    return found and found[:2]
 
 
 def _clean(config: ContextConfig) -> ContextConfig:

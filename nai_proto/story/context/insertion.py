@@ -49,15 +49,21 @@ def size_of(tree: Tree) -> int:
     return sum(len(each) if isinstance(each, str) else each.size for each in tree)
 
 
-def leaves(tree: Tree, owner: int = -1) -> Iterator[tuple[int, str]]:
+def leaves(tree: Tree) -> list[tuple[int, str]]:
     """Its pieces of text in order, each with the part that it belongs to."""
+    found: list[tuple[int, str]] = []
+    _gather(tree, -1, found)
+    return found
+
+
+def _gather(tree: Tree, owner: int, found: list[tuple[int, str]]) -> None:
     for each in tree:
         if isinstance(each, str):
-            yield owner, each
+            found.append((owner, each))
         else:
-            yield each.owner, each.prefix
-            yield from leaves(each.inside, each.owner)
-            yield each.owner, each.suffix
+            found.append((each.owner, each.prefix))
+            _gather(each.inside, each.owner, found)
+            found.append((each.owner, each.suffix))
 
 
 def text_of(tree: Tree) -> str:
