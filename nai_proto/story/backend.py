@@ -6,6 +6,7 @@ from typing import Protocol
 
 from .history import History
 from .sections import Origin, Section
+from .work import Work
 
 __all__ = ["Text"]
 
@@ -89,11 +90,11 @@ class Text(Protocol):
         """Is it undone together with the node before?"""
         ...
 
-    def back(self) -> None:
+    def back(self, work: Work) -> None:
         """Undoes the current node, which has a parent."""
         ...
 
-    def on(self, child: int) -> None:
+    def on(self, child: int, work: Work) -> None:
         """Does a child of the current node."""
         ...
 

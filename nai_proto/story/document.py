@@ -108,8 +108,8 @@ class DocumentText:
         """As `Text.pending`."""
         if not _waiting(self._dirty):
             return None
-        ring = self._ring.copy()
-        ring.apply(_not_done(ring, self._dirty), Work())
+        ring, work = self._ring.copy(), Work()
+        ring.apply(_not_done(ring, self._dirty, work), work)
         return ring.text()
 
     def settle(self, now: int) -> None:
@@ -117,9 +117,10 @@ class DocumentText:
         if not _waiting(self._dirty):
             return
         self._check_history()
-        missing = _not_done(self._ring, self._dirty)
+        work = Work()
+        missing = _not_done(self._ring, self._dirty, work)
         changes = missing if self._sound() else cast("Map", self._dirty)  # what is shown may be in a node, or may not
-        self._ring.apply(missing, Work())
+        self._ring.apply(missing, work)
         self._dirty = Map()
         if changes.pairs:
             self._add(changes, UNDEFINED, now)
@@ -263,24 +264,24 @@ class DocumentText:
         """As `Text.chained`: nodes never are."""
         return False
 
-    def back(self) -> None:
+    def back(self, work: Work) -> None:
         """As `Text.back`."""
         self._check_editable()
         node = cast("int", self.current)
         if node not in self._journals:
-            self._journals = self._rehearsed() or self._journals
+            self._journals = self._rehearsed(work) or self._journals
         journal = self._journals.take(node)
         if journal is None:
-            self._ring.undo(self._history.changes(node))
+            self._ring.undo(self._history.changes(node), work)
         else:
             self._ring.revert(journal)
         self._history.current = self.parent(node)
         self._touch()
 
-    def on(self, child: int) -> None:
+    def on(self, child: int, work: Work) -> None:
         """As `Text.on`."""
         self._check_editable()
-        self._journals.keep(child, self._ring.apply(self._history.changes(child), Work()))
+        self._journals.keep(child, self._ring.apply(self._history.changes(child), work))
         self._history.current = child
         self._touch()
 
@@ -288,9 +289,9 @@ class DocumentText:
         """As `Text.lead`."""
         self._history.lead(parent, child)
 
-    def _rehearsed(self) -> _Journals | None:
+    def _rehearsed(self, work: Work) -> _Journals | None:
         """The journals of the way here from the root; None if that way does not lead here."""
-        ring, work, journals = Paragraphs(), Work(), _Journals()
+        ring, journals = Paragraphs(), _Journals()
         try:
             for node in reversed(line_of_descent(cast("int", self.current), self._history.parent)):
                 journals.keep(node, ring.apply(self._history.changes(node), work))
@@ -314,7 +315,7 @@ class DocumentText:
         return self._packed
 
     def _sound(self) -> bool:
-        return self._rehearsed() is not None
+        return self._rehearsed(Work()) is not None
 
     def _torn(self) -> bool:
         """Did the history not lead to the text in the first place?"""
@@ -351,17 +352,18 @@ def _waiting(dirty: Value) -> bool:
     return isinstance(dirty, Map) and bool(dirty.pairs)
 
 
-def _not_done(ring: Paragraphs, dirty: Value) -> Map:
-    """Those changes that the sections do not show (content §7.5). Raises Damaged."""
-    return Map(tuple((id_, step) for id_, step in steps_of(dirty) if not ring.shows(id_, step)))
+def _not_done(ring: Paragraphs, dirty: Value, work: Work) -> Map:
+    """Those changes that the sections do not show (content §7.5). Raises Damaged, LimitExceeded."""
+    return Map(tuple((id_, step) for id_, step in steps_of(dirty) if not ring.shows(id_, step, work)))
 
 
 def _notes(ring: Paragraphs, dirty: Value) -> list[str]:
     if not _waiting(dirty):
         return []
+    work = Work()
     try:
-        steps = [(id_, "already" if ring.shows(id_, step) else "not yet") for id_, step in steps_of(dirty)]
-    except Damaged:
+        steps = [(id_, "already" if ring.shows(id_, step, work) else "not yet") for id_, step in steps_of(dirty)]
+    except (Damaged, LimitExceeded):
         return ["changes that are in no node of the history fit nothing that is there"]
     return [f"a change of section {id_} is in no node of the history, and {when} shown" for id_, when in steps]
 

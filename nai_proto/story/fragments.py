@@ -71,40 +71,41 @@ class Fragments:
         if not 0 <= start <= end <= self.size:
             raise Damaged("story history: a block changes what is not there", category="bad block")
         self._go(end, work)
+        self._go(start, work)
         removed: list[Piece] = []
-        while self._at > start:
-            piece = self._before.pop()
-            self._at -= piece.units
-            if self._at < start:
-                kept, piece = piece.parted(start - self._at)
-                self._before.append(kept)
-                self._at = start
-            removed.append(piece)
+        left = end - start
+        while left:
+            removed.append(self._behind.pop())
+            left -= removed[-1].units
         for piece in pieces:
             if piece.units:
                 self._before.append(piece)
                 self._at += piece.units
         self.size += self._at - end
-        return removed[::-1]
+        return removed
 
     def _go(self, to: int, work: Work) -> None:
-        """Moves the place."""
+        """Moves the place; there is one more piece if that was in the middle of one."""
         while self._at > to:
-            work.spend(_STEP)
-            piece = self._before.pop()
-            self._at -= piece.units
-            if self._at < to:
+            piece = self._before[-1]
+            start = self._at - piece.units
+            work.spend(_STEP + (piece.units if start < to else 0))
+            self._before.pop()
+            self._at = start
+            if start < to:
                 self._split(piece, to)
             else:
                 self._behind.append(piece)
         while self._at < to:
-            work.spend(_STEP)
-            piece = self._behind.pop()
-            if self._at + piece.units > to:
+            piece = self._behind[-1]
+            end = self._at + piece.units
+            work.spend(_STEP + (piece.units if end > to else 0))
+            self._behind.pop()
+            if end > to:
                 self._split(piece, to)
             else:
                 self._before.append(piece)
-                self._at += piece.units
+                self._at = end
 
     def _split(self, piece: Piece, to: int) -> None:
         """Puts the place into a piece that begins at it."""

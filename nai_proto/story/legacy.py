@@ -218,28 +218,28 @@ class BlockText:
             following = [other for other in self._children(parent) if other != child]
             self._blocks[parent] = {**self._block(parent), "nextBlock": [*following, child]}
 
-    def back(self) -> None:
+    def back(self, work: Work) -> None:
         """As `Text.back`."""
         number = self._editable()
         start, _, piece = self._said(number)
         after = start + piece.units
         removed = self._removed[number] if number in self._removed else self._told(number, after == self._now.size)
         if removed is None:
-            self._removed = self._rehearsed() or self._removed
+            self._removed = self._rehearsed(work) or self._removed
             removed = self._removed.get(number)
         if removed is None:
             raise damaged("what a block took away is not known, and the history does not lead to the text", "bad block")
-        taken = self._now.replace(start, after, removed, Work())
+        taken = self._now.replace(start, after, removed, work)
         if not _alike(taken, [piece]):
             self._now.replace(start, start + sum(each.units for each in removed), taken, Work())
             raise damaged("the text is another than a block has left", "bad block")
         self._removed.pop(number, None)
         self._stand(self.parent(number))
 
-    def on(self, child: int) -> None:
+    def on(self, child: int, work: Work) -> None:
         """As `Text.on`."""
         self._editable()
-        self._removed[child] = self._done(child, self._now, Work())
+        self._removed[child] = self._done(child, self._now, work)
         self._stand(child)
 
     def _done(self, number: int, text: Fragments, work: Work) -> list[Piece]:
@@ -247,9 +247,9 @@ class BlockText:
         start, end, piece = self._said(number)
         return text.replace(start, start if self._appends(number) and start == text.size else end, [piece], work)
 
-    def _rehearsed(self) -> dict[int, list[Piece]] | None:
+    def _rehearsed(self, work: Work) -> dict[int, list[Piece]] | None:
         """What each block on the way here took away; None if that way does not lead here."""
-        text, work, removed = Fragments(), Work(), dict[int, list[Piece]]()
+        text, removed = Fragments(), dict[int, list[Piece]]()
         try:
             for number in reversed(line_of_descent(self._editable(), self.parent)):
                 removed[number] = self._done(number, text, work)
@@ -316,14 +316,14 @@ class BlockText:
             fields = {**self._fields, "step": self.step, "fragments": self._now.packed()}
             fields |= {"datablocks": list(self._blocks), "currentBlock": self.current}
             read = BlockText(fields)
-            if read.text() != self.text() or (read._rehearsed() is None and self._sound()):
+            if read.text() != self.text() or (read._rehearsed(Work()) is None and self._sound()):
                 raise LocalProtocolError("what was edited does not replay to what it is; it is not handed out")
             self._packed = fields
         return self._packed
 
     def _sound(self) -> bool:
         """Did the history lead to the text in the first place?"""
-        return BlockText(self._fields)._rehearsed() is not None
+        return BlockText(self._fields)._rehearsed(Work()) is not None
 
 
 def _is_fragment(value: object) -> bool:

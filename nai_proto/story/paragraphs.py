@@ -126,24 +126,25 @@ class Paragraphs:
         """
         return self._all(self._done(id_, step, work) for id_, step in steps_of(changes))
 
-    def undo(self, changes: Value) -> Journal:
+    def undo(self, changes: Value, work: Work) -> Journal:
         """Undoes what a node says, made from that alone: exact but for runs that went with it; raises as `apply`."""
-        return self._all(self._undone(id_, step) for id_, step in reversed(steps_of(changes)))
+        return self._all(self._undone(id_, step, work) for id_, step in reversed(steps_of(changes)))
 
     def revert(self, journal: Journal) -> None:
         """Undoes what `apply` or `undo` did last, exactly."""
         for move in reversed(journal):
             self._move(move)
 
-    def shows(self, id_: int, step: RawStep) -> bool:
+    def shows(self, id_: int, step: RawStep, work: Work) -> bool:
         """Does a step that may or may not have been done seem to be done? An insertion is, where its text stands.
 
         Raises:
             Damaged: neither can be.
+            LimitExceeded: it is too much work.
         """
         if step.get("type") != UPDATE:
             return (id_ in self) == (step.get("type") == CREATE)
-        section = self._there(id_)
+        section = self._copied(id_, work)
         try:
             undone(section, step.get("diff"))
         except Damaged:
@@ -181,26 +182,30 @@ class Paragraphs:
             case {"type": 0, "section": dict(section)} if id_ not in self:
                 return Move(id_, section, self._anchor(step))
             case {"type": 1}:
-                section = self._there(id_)
-                work.spend(len(text_of(section)) + RUN * sum(map(len, runs_of(section).values())))
-                return Move(id_, applied(section, step.get("diff")))
+                return Move(id_, applied(self._copied(id_, work), step.get("diff")))
             case {"type": 2}:
                 self._there(id_)
                 return Move(id_, None)
             case _:
                 raise damaged("a step that cannot be done")
 
-    def _undone(self, id_: int, step: RawStep) -> Move:
+    def _undone(self, id_: int, step: RawStep, work: Work) -> Move:
         match step:
             case {"type": 0}:
                 self._there(id_)
                 return Move(id_, None)
             case {"type": 1}:
-                return Move(id_, undone(self._there(id_), step.get("diff")))
+                return Move(id_, undone(self._copied(id_, work), step.get("diff")))
             case {"type": 2, "previous": dict(section)} if id_ not in self:
                 return Move(id_, section, self._anchor(step))
             case _:
                 raise damaged("a step that cannot be undone")
+
+    def _copied(self, id_: int, work: Work) -> RawSection:
+        """A section of which a changed copy is made."""
+        section = self._there(id_)
+        work.spend(len(text_of(section)) + RUN * sum(map(len, runs_of(section).values())))
+        return section
 
     def _there(self, id_: int) -> RawSection:
         section = self.sections.get(id_)

@@ -27,6 +27,7 @@ from .legacy import BlockText, new_blocks
 from .sections import CODES, Kind, Origin, Section
 from .settings import Settings, copied, memory_of, set_memory
 from .units import whole
+from .work import Work
 
 __all__ = ["Story"]
 
@@ -304,20 +305,20 @@ class Story:
 
     def _go(self, up: list[int], down: list[int]) -> None:
         """Undoes some nodes and does others, so that undo and redo lead back."""
-        text, gone, come = self._text, list[int](), list[int]()
+        text, work, gone, come = self._text, Work(), list[int](), list[int]()
         self._history = None
         try:
             for node in up:
-                text.back()
+                text.back(work)
                 gone.append(node)
             for node in down:
-                text.on(node)
+                text.on(node, work)
                 come.append(node)
         except NaiError:
             for _ in come:
-                text.back()
+                text.back(Work())
             for node in reversed(gone):
-                text.on(node)
+                text.on(node, Work())
             raise
         for node in (*up, *down):
             text.lead(cast("int", text.parent(node)), node)

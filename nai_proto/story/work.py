@@ -12,7 +12,7 @@ from ..errors import LimitExceeded
 
 __all__ = ["RUN", "Work"]
 
-_MOST: Final = 2**32
+_MOST: Final = 2**31
 """Characters that one replay may copy: seconds. A megabyte without a line feed, written in 2,500 steps, takes 2**30."""
 RUN: Final = 512
 """What a run costs, in characters."""
