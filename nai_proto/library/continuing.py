@@ -78,8 +78,8 @@ def continue_story(
         store: store it? If not, the result has it.
         entropy: draws ids and nonces.
         limits: for the story's text.
-        options: those of `nai_proto.story.continuation`: ``model``, ``max_length``, ``placeholders``, ``size``, ``rules``,
-            and parameters of the request.
+        options: those of `nai_proto.story.continuation`: ``model``, ``max_length``, ``placeholders``, ``chance``,
+            ``size``, ``rules``, and parameters of the request.
 
     Raises:
         LocalProtocolError: the story did not open.

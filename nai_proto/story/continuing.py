@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..errors import LocalProtocolError
 from ..text.generation import generate_stream
@@ -12,13 +12,10 @@ from ..text.models import Model
 from ..text.modules import NO_MODULE
 from ..text.preambles import PREAMBLE
 from ..text.settings import GlobalSettings
-from .biases import StoredBans, StoredBiases, active_bans, active_biases
 from .context.building import build_context, context_size
-from .context.config import ContextKind
 from .context.parts import ContextParts
-from .context.patience import items, members
 from .context.rules import USUAL, ContextRules
-from .lorebook import Lorebook
+from .records import some_texts
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -65,6 +62,7 @@ def continuation(
     model: Model | str | None = None,
     max_length: int | None = None,
     placeholders: Mapping[str, str] | None = None,
+    chance: Callable[[], float] | None = None,
     rules: ContextRules = USUAL,
     size: int | None = None,
     **overrides: Any,
@@ -81,6 +79,7 @@ def continuation(
         model: instead of the story's.
         max_length: tokens to be generated; the preset's if None.
         placeholders: what goes into their places, by key.
+        chance: for conditions of entries that ask for it, as for `build_context`.
         rules: for the context.
         size: tokens of the context, if fewer than the tier allows.
         overrides: parameters of the request (`nai_proto.text.Parameters`), which win.
@@ -92,24 +91,23 @@ def continuation(
         Damaged: its text cannot be read.
         LimitExceeded: it is larger than its limits.
     """
-    model = model_of(story, model)
-    settings = Settings({**story.fields, "settings": {**story.settings.fields, "model": model.id}})
+    model, adventure = model_of(story, model), story.card.get("isTA") is True
+    fields = {**story.fields, "settings": {**story.settings.fields, "model": model.id}}
+    settings = Settings(fields)
     preset = settings.preset
     length = max_length or preset["max_length"] or _LENGTH
     until_sentence = settings.fields.get("trimResponses") is not False
     room = context_size(model, tier, max_length=length, module=settings.module, until_sentence=until_sentence)
+    mode: Literal["normal", "adventure"] = "adventure" if adventure else "normal"
     context = build_context(
-        ContextParts.from_content(story.fields, text=story.text, step=story.step),
+        ContextParts.from_content(fields, text=story.text, step=story.step, mode=mode),
         tokenizer=tokenizer,
         size=room if size is None else min(room, size),
         preamble=PREAMBLE.get(model.newest.id),
         placeholders=placeholders,
+        chance=chance,
         rules=rules,
     )
-    active = {row.id for row in context.rows if row.kind is ContextKind.LORE and row.active}
-    stored = [StoredBiases(members(group)) for group in items(story.fields.get("phraseBiasGroups"))]
-    bans = [StoredBans(members(group)) for group in items(story.fields.get("bannedSequenceGroups"))]
-    stops = [stop for stop in items(story.fields.get("eosSequences")) if isinstance(stop, str) and stop]
     given: dict[str, Any] = {
         "model": model,
         "preset": preset,
@@ -117,14 +115,16 @@ def continuation(
             generate_until_sentence=until_sentence,
             ban_brackets=settings.fields.get("banBrackets") is not False,
         ),
-        "bans": list(active_bans(bans)),
-        "biases": list(active_biases(stored, Lorebook(members(story.fields.get("lorebook"))), active)),
+        "bans": list(context.bans),
+        "biases": list(context.biases),
         "tokenizer": tokenizer,
-        "text_adventure": story.card.get("isTA") is True,
+        "text_adventure": adventure,
         "max_length": length,
     }
-    given |= {"stop_sequences": stops} if stops else {}
-    given |= {"module": settings.module} if settings.module != NO_MODULE else {}
+    if stops := some_texts(fields.get("eosSequences")):
+        given["stop_sequences"] = [stop for stop in stops if stop]
+    if settings.module != NO_MODULE:
+        given["module"] = settings.module
     return Continuation(context, generate_stream(context.tokens, **{**given, **overrides}))
 
 
