@@ -146,7 +146,7 @@ def test_lines_of_keeps_every_character_and_who_wrote_it(runs: list[Run]) -> Non
 @example("a\n===\nb")
 @example("## x ##\n\\\n<b>x</b> <http://a.b> [a](b) ![c](d) &amp; ~~s~~")
 @example("- a\n+ b\n* c\n1) d\n12. e\n> f\n--\n-\n1.")
-@example("chapter ##\n# x #")
+@example("chapter ##\n# x #\n#\n##\n# #")
 def test_markdown_shows_what_was_written_and_nothing_of_it_is_markup(text: str) -> None:
     book = a_book(text)
     page = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(to_markdown(book).decode())

@@ -45,5 +45,5 @@ def _line(text: str) -> str:
     return "\u00a0" * len(indent) + _TRAILING_MARKS.sub(r"\\\g<0>", rest)
 
 
-_TRAILING_MARKS: Final = re.compile(r"#+$")
+_TRAILING_MARKS: Final = re.compile(r"(?<!\\)#+$")
 """At the end of a heading they would go away."""
