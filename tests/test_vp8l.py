@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from nai_proto.codecs.huffman import code_lengths, codes
 from nai_proto.codecs.pixels import Pixels, read_alpha, read_pixels, write_webp
 from nai_proto.codecs.stealth import with_stealth
+from nai_proto.codecs.vp8l.huffman import code_lengths, codes
 from nai_proto.codecs.webp import read_webp_text
 from nai_proto.errors import LocalProtocolError
 

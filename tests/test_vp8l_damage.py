@@ -16,11 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from nai_proto.codecs.huffman import codes, number, packed
 from nai_proto.codecs.pixels import Pixels, read_alpha, read_pixels, write_webp
-from nai_proto.codecs.vp8l_codes import DISTANCES, GREENS, write_code
-from nai_proto.codecs.vp8l_predictions import with_predictions
-from nai_proto.codecs.vp8l_transforms import Planes, with_colours
+from nai_proto.codecs.vp8l.codes import DISTANCES, GREENS, write_code
+from nai_proto.codecs.vp8l.huffman import codes, number, packed
+from nai_proto.codecs.vp8l.predictions import with_predictions
+from nai_proto.codecs.vp8l.transforms import Planes, with_colours
 from nai_proto.codecs.webp import lossless, webp_file
 from nai_proto.errors import LimitExceeded, RemoteProtocolError, Truncated
 from nai_proto.limits import Limits

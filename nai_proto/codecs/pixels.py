@@ -20,8 +20,7 @@ from ..limits import Limits
 from . import diagonals
 from .bytewise import added, subtracted, summed
 from .png import SIGNATURE, Header, chunk, chunks, header, with_text
-from .vp8l_reader import read_vp8l
-from .vp8l_writer import write_vp8l
+from .vp8l import read_vp8l, write_vp8l
 from .webp import Lossless, is_webp, lossless, webp_file, with_webp_text
 
 __all__ = ["Pixels", "Plane", "read_alpha", "read_grey", "read_pixels", "write_png", "write_webp"]

@@ -15,12 +15,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
-from ..errors import RemoteProtocolError
-from .bytewise import summed
+from ...errors import RemoteProtocolError
+from ..bytewise import summed
+from .codes import DISTANCES, GREENS, SAMPLES, read_code
 from .huffman import LINK, LOW, ROOT, Bits, Table, table
-from .vp8l_codes import DISTANCES, GREENS, SAMPLES, read_code
-from .vp8l_predictions import with_predictions
-from .vp8l_transforms import Planes, packed_colours, with_colours, with_greens, with_palette
+from .predictions import with_predictions
+from .transforms import Planes, packed_colours, with_colours, with_greens, with_palette
 
 __all__ = ["read_vp8l"]
 

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from typing import Final
 
-from ..errors import RemoteProtocolError
+from ...errors import RemoteProtocolError
 from .huffman import LONGEST, LOW, Bits, code_lengths, codes, number, table
 
 __all__ = ["DISTANCES", "GREENS", "SAMPLES", "read_code", "write_code"]

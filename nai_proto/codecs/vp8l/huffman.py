@@ -13,7 +13,7 @@ from functools import cache
 from itertools import islice
 from typing import Final, TypeAlias
 
-from ..errors import RemoteProtocolError, Truncated
+from ...errors import RemoteProtocolError, Truncated
 
 __all__ = ["LINK", "LONGEST", "LOW", "ROOT", "Bits", "Table", "code_lengths", "codes", "number", "packed", "table"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TypeAlias
 
-from .bytewise import added
+from ..bytewise import added
 
 __all__ = ["Planes", "packed_colours", "with_colours", "with_greens", "with_palette"]
 

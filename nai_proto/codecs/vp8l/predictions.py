@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby, repeat
 from typing import Final, NamedTuple, TypeAlias
 
-from .vp8l_transforms import Planes
+from .transforms import Planes
 
 __all__ = ["with_predictions"]
 

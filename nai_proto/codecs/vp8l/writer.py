@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import Final
 
-from ..errors import LocalProtocolError
-from .bytewise import subtracted
+from ...errors import LocalProtocolError
+from ..bytewise import subtracted
+from .codes import DISTANCES, GREENS, SAMPLES, write_code
 from .huffman import number, packed
-from .vp8l_codes import DISTANCES, GREENS, SAMPLES, write_code
 
 __all__ = ["write_vp8l"]
 
