@@ -1,5 +1,5 @@
 """Pixels of 8-bit RGB and RGBA pictures, and grey masks, out of PNG and lossless WebP files and into them, by the standard
-library alone. How they stand in a WebP, `vp8l_reader` and `vp8l_writer` say; how in a PNG, this module.
+library alone. How they stand in a WebP, `vp8l` says; how in a PNG, this module.
 
 A row is filtered by what stands left of it, above, or both. Channels never mix, so each is undone on its own: whoever needs
 only alpha, as the stealth copy does, pays for one. Bytes are added many at once (`bytewise`); the two filters that look at
