@@ -269,12 +269,12 @@ def difference(old: RawSection, new: Line) -> Value:
 
 
 def _deltas(old: list[Run], new: tuple[Run, ...]) -> list[Value]:
-    """What is added to the runs. One that goes gives up its length; one without a length goes in any case."""
+    """What is added to the runs; one that goes gives up its length."""
     entries: list[Value] = []
     for index in range(max(len(old), len(new))):
         was = old[index] if index < len(old) else Run(0, 0, 0)
         now = new[index] if index < len(new) else was._replace(length=min(0, was.length))
-        if was != now or was.length <= 0:
+        if was != now:
             position, data, length = (b - a for a, b in zip(was, now, strict=True))
             entries.append({"index": index, "position": position, "data": data, "length": length})
     return entries
