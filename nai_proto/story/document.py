@@ -63,7 +63,7 @@ class DocumentText:
             dict.fromkeys(id_ for id_ in order if type(id_) is int and id_ != 0),
         )
         self._history = DocumentHistory(fields.get("history"))
-        self._dirty = fields.get("dirtySections")
+        self._dirty = fields.get("dirtySections", Map())
         self._journals = Journals()
         self._leads_here = True
         "As far as it is known, a replay of the history gives what is here."
