@@ -358,10 +358,37 @@ def test_what_was_written_after_an_undo_is_where_redo_leads() -> None:
     story = vector("retry-chosen-first-branch")
     story.undo()
     story.append("\nNew.", now=NOW)
+    parents = dict(fields(story)["history"].value["nodes"].pairs)
+    assert parents[257316458613679].value["route"] == story.current
     story.undo()
     story.redo()
     assert story.text.endswith("New.")
     assert len(story.siblings) == 3
+
+
+def test_a_run_that_went_comes_back_with_undo_also_when_the_story_was_read_again() -> None:
+    story = Story.new(now=1)
+    story.append("Mara", now=2)
+    story.append(" sang", now=3, origin=Origin.AI)
+    story.replace(4, 9, "", now=4)
+    again = Story.of(*story.packed(now=NOW))
+    again.undo()
+    assert told(again) == [[("Mara", "user"), (" sang", "ai")]]
+
+
+def test_runs_that_mark_nothing_are_in_nobody_s_way() -> None:
+    value = cast("Any", unpackb(binascii.a2b_base64(DOCUMENTS["insert-at-start"]["base64"])))
+    nodes = dict(value.value["history"].value["nodes"].pairs)
+    made = nodes[378999894342381].value["changes"].pairs[0][1]["section"]
+    for section in (value.value["sections"].pairs[0][1], made):
+        section["meta"].pairs[0][1].insert(0, {"position": 0, "data": 2, "length": 0})
+    story = Story.of(CARD, {"document": binascii.b2a_base64(packb(value), newline=False).decode()})
+    assert told(story)[1] == [("Second.", "user")]
+    story.replace(7, 8, "s", now=NOW)
+    again = Story.of(*story.packed(now=NOW))
+    assert told(again)[1] == [("s", "edit"), ("econd.", "user")]
+    again.undo()
+    assert told(again)[1] == [("Second.", "user")]
 
 
 # ---- the older format (content §5)

@@ -16,6 +16,9 @@ from nai_proto.codecs.msgpackr import UNDEFINED, BigInt, Map, Set, Value, Wrappe
 from nai_proto.errors import Damaged, LimitExceeded, LocalProtocolError, NaiError
 from nai_proto.limits import Limits
 from nai_proto.story import Origin, Story
+from nai_proto.story.fragments import Fragments, Piece
+from nai_proto.story.journals import Journals
+from nai_proto.story.paragraphs import Move, Paragraphs
 from nai_proto.story.work import Work
 
 DATA = pathlib.Path(__file__).parent / "data"
@@ -377,6 +380,29 @@ def test_a_replay_that_copies_too_much_is_stopped() -> None:
     work.spend(1000)
     with pytest.raises(LimitExceeded, match="replay"):
         work.spend(1)
+
+
+def test_too_much_work_leaves_everything_where_it_was() -> None:
+    section: Any = {"type": 1, "text": "long " * 10, "meta": Map(), "source": UNDEFINED}
+    ring = Paragraphs({5: section}, [5])
+    changes: Any = Map(((6, {"type": 0, "section": section, "after": 5}), (5, update(0, "x", ""))))
+    with pytest.raises(LimitExceeded):
+        ring.apply(changes, Work(49))
+    assert ([*ring], ring.sections) == ([5], {5: section})
+    assert len(ring.apply(changes, Work(50))) == 2
+    fragments = Fragments(Piece.of({"data": "long " * 10}) for _ in range(9))
+    for most in (0, 256, 300, 600):
+        with pytest.raises(LimitExceeded):
+            fragments.replace(3, 8, [], Work(most))
+        assert (fragments.text(), fragments.size) == ("long " * 90, 450)
+
+
+def test_journals_are_kept_within_a_bound() -> None:
+    journals = Journals()
+    section: Any = {"text": "x" * 2**24}
+    for node in range(6):
+        journals.keep(node, [Move(1, section)])
+    assert [journals.take(node) is None for node in range(6)] == [True, True, False, False, False, False]
 
 
 def test_an_index_of_four_billion_runs_is_one_run() -> None:

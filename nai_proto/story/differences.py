@@ -24,12 +24,12 @@ __all__ = [
     "line_of",
     "new_section",
     "parts_of",
+    "runs_in",
     "runs_of",
     "same_section",
     "source_of",
     "text_of",
     "undone",
-    "with_line",
 ]
 
 RawSection: TypeAlias = "dict[str, Value]"
@@ -64,22 +64,22 @@ def source_of(section: RawSection) -> int:
     return source if type(source) is int else 0
 
 
-def runs_of(section: RawSection) -> dict[int, list[Run]]:
-    """All its runs by key, as far as they are runs."""
+def runs_in(section: RawSection) -> dict[int, list[Value]]:
+    """All its runs by key, as the file has them."""
     meta = section.get("meta")
     found = meta.lookup() if isinstance(meta, Map) else {}
-    return {key: [*map(_run, _list(runs))] for key, runs in found.items() if type(key) is int}
+    return {key: _list(runs) for key, runs in found.items() if type(key) is int}
+
+
+def runs_of(section: RawSection) -> dict[int, list[Run]]:
+    """The same as runs, as far as they are such."""
+    return {key: [*map(_run, runs)] for key, runs in runs_in(section).items()}
 
 
 def line_of(section: RawSection) -> Line:
     """Text and runs; those that mark nothing are left out."""
     full = {key: tuple(run for run in runs if run.length > 0) for key, runs in runs_of(section).items()}
     return Line(text_of(section), {key: runs for key, runs in full.items() if runs})
-
-
-def with_line(section: RawSection, line: Line) -> RawSection:
-    """The section with another line."""
-    return _changed(section, line.text, {key: list(runs) for key, runs in line.runs.items()}, source_of(section))
 
 
 def new_section(line: Line, source: int) -> RawSection:
@@ -93,23 +93,14 @@ def same_section(one: RawSection, other: RawSection) -> bool:
     return source_of(one) == source_of(other) and line_of(one) == line_of(other)
 
 
-def _changed(section: RawSection, text: str, runs: Mapping[int, list[Run]], source: int) -> RawSection:
-    meta = section.get("meta")
-    pairs = meta.pairs if isinstance(meta, Map) else ()
-    before = runs_of(section)
-    merged = {key: runs.get(key, []) for key in {**before, **runs}}
-    kept = [(key, value) for key, value in pairs if not (type(key) is int and key in merged)]
-    changed: RawSection = {**section, "text": text, "meta": Map((*_written(merged).pairs, *kept))}
-    return changed if source == source_of(section) else {**changed, "source": source}
-
-
-def _written(runs: Mapping[int, list[Run]]) -> Map:
+def _written(runs: Mapping[int, Iterable[Run]]) -> Map:
     return Map(tuple((key, [cast("Value", run._asdict()) for run in each]) for key, each in runs.items()))
 
 
-def _run(value: object) -> Run:
-    fields = cast("RawSection", value) if isinstance(value, dict) else {}
-    return Run(*(_number(fields.get(name)) for name in Run._fields))
+def _run(value: Value) -> Run:
+    if not isinstance(value, dict):
+        return Run(0, 0, 0)
+    return Run(_number(value.get("position")), _number(value.get("data")), _number(value.get("length")))
 
 
 def _number(value: object) -> int:
@@ -205,16 +196,36 @@ def undone(section: RawSection, value: Value) -> RawSection:
 def _moved(
     section: RawSection, parts: list[Part], deltas: Mapping[int, list[tuple[int, Run]]], source: int, sign: int
 ) -> RawSection:
-    runs = runs_of(section)
+    runs = runs_in(section)
     for key, entries in deltas.items():
-        numbered = dict(enumerate(runs.get(key, ())))
-        for index, delta in entries:
-            was = numbered.get(index, Run(0, 0, 0))
-            numbered[index] = Run(*(a + sign * b for a, b in zip(was, delta, strict=True)))
-        touched = {index for index, _ in entries}
-        kept = sorted(index for index, run in numbered.items() if run.length > 0 or index not in touched)
-        runs[key] = [numbered[index] for index in kept]
-    return _changed(section, _spliced(text_of(section), parts), runs, source_of(section) + source)
+        runs[key] = _added(runs.get(key, []), entries, sign)
+    meta = section.get("meta")
+    pairs = meta.pairs if isinstance(meta, Map) else ()
+    old = [(key, runs.pop(key, value) if type(key) is int else value) for key, value in pairs]
+    text = _spliced(text_of(section), parts)
+    moved: RawSection = {**section, "text": text, "meta": Map((*old, *cast("dict[Value, Value]", runs).items()))}
+    return {**moved, "source": source_of(section) + source} if source else moved
+
+
+def _added(runs: list[Value], entries: list[tuple[int, Run]], sign: int) -> list[Value]:
+    """Runs after numbers were added to them; those that are not touched stay what they are."""
+    changed: dict[int, Run] = {}
+    for index, delta in entries:
+        was = changed.get(index) or (_run(runs[index]) if index < len(runs) else Run(0, 0, 0))
+        changed[index] = Run(*(a + sign * b for a, b in zip(was, delta, strict=True)))
+    result = list(runs)
+    for index in sorted(changed):
+        before = result[index] if index < len(runs) else None
+        written = {**(before if isinstance(before, dict) else {}), **cast("dict[str, Value]", changed[index]._asdict())}
+        if before is None:
+            result.append(written)
+        else:
+            result[index] = written
+    gone = {index for index, run in changed.items() if run.length <= 0}
+    if not gone:
+        return result
+    places = [*range(len(runs)), *sorted(index for index in changed if index >= len(runs))]
+    return [run for place, run in zip(places, result, strict=True) if place not in gone]
 
 
 def _spliced(text: str, parts: list[Part]) -> str:
@@ -258,12 +269,12 @@ def difference(old: RawSection, new: Line) -> Value:
 
 
 def _deltas(old: list[Run], new: tuple[Run, ...]) -> list[Value]:
-    """What is added to the runs. One that goes gives up its length; one without a length goes in any case."""
+    """What is added to the runs; one that goes gives up its length."""
     entries: list[Value] = []
     for index in range(max(len(old), len(new))):
         was = old[index] if index < len(old) else Run(0, 0, 0)
         now = new[index] if index < len(new) else was._replace(length=min(0, was.length))
-        if was != now or was.length <= 0:
+        if was != now:
             position, data, length = (b - a for a, b in zip(was, now, strict=True))
             entries.append({"index": index, "position": position, "data": data, "length": length})
     return entries

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import takewhile
 from operator import eq
-from typing import Final, cast
+from typing import cast
 
 from ..codecs.box import Entropy, draw, from_base64, to_base64
 from ..codecs.document import DOCUMENT, document_problems
@@ -28,16 +28,14 @@ from .differences import (
 )
 from .document_history import DocumentHistory, new_history
 from .history import History, line_of_descent
+from .journals import Journals
 from .lines import ORIGINS, Line
-from .paragraphs import CREATE, REMOVE, UPDATE, Journal, Paragraphs, steps_of
+from .paragraphs import CREATE, REMOVE, UPDATE, Paragraphs, steps_of
 from .sections import CODES, Kind, Origin, Section, Span
 from .units import ruler, units_in
 from .work import Work
 
 __all__ = ["DocumentText", "new_document"]
-
-_JOURNALS: Final = 2**26
-"""Characters of old paragraphs that journals may hold; what was undone least lately is forgotten first."""
 
 
 class DocumentText:
@@ -65,8 +63,10 @@ class DocumentText:
             dict.fromkeys(id_ for id_ in order if type(id_) is int and id_ != 0),
         )
         self._history = DocumentHistory(fields.get("history"))
-        self._dirty = fields.get("dirtySections")
-        self._journals = _Journals()
+        self._dirty = fields.get("dirtySections", Map())
+        self._journals = Journals()
+        self._leads_here = True
+        "As far as it is known, a replay of the history gives what is here."
         self._ids: set[int] = set()
         self._packed: str | None = self._original
         self._text: str | None = None
@@ -268,8 +268,10 @@ class DocumentText:
         """As `Text.back`."""
         self._check_editable()
         node = cast("int", self.current)
-        if node not in self._journals:
-            self._journals = self._rehearsed(work) or self._journals
+        if node not in self._journals and self._leads_here:
+            rehearsed = self._rehearsed(Work())
+            self._leads_here = rehearsed is not None
+            self._journals = rehearsed or self._journals
         journal = self._journals.take(node)
         if journal is None:
             self._ring.undo(self._history.changes(node), work)
@@ -289,9 +291,9 @@ class DocumentText:
         """As `Text.lead`."""
         self._history.lead(parent, child)
 
-    def _rehearsed(self, work: Work) -> _Journals | None:
+    def _rehearsed(self, work: Work) -> Journals | None:
         """The journals of the way here from the root; None if that way does not lead here."""
-        ring, journals = Paragraphs(), _Journals()
+        ring, journals = Paragraphs(), Journals()
         try:
             for node in reversed(line_of_descent(cast("int", self.current), self._history.parent)):
                 journals.keep(node, ring.apply(self._history.changes(node), work))
@@ -320,29 +322,6 @@ class DocumentText:
     def _torn(self) -> bool:
         """Did the history not lead to the text in the first place?"""
         return not DocumentText(self._original, self._limits, self._entropy)._sound()
-
-
-class _Journals:
-    """What undoes the nodes that were done last, within a bound."""
-
-    def __init__(self) -> None:
-        self._journals: dict[int, tuple[Journal, int]] = {}
-        self._size = 0
-
-    def __contains__(self, node: int) -> bool:
-        return node in self._journals
-
-    def keep(self, node: int, journal: Journal) -> None:
-        size = sum(len(text_of(section)) for _, section, _ in journal if section is not None)
-        self._journals[node] = journal, size
-        self._size += size
-        while self._size > _JOURNALS:
-            self.take(next(iter(self._journals)))
-
-    def take(self, node: int) -> Journal | None:
-        journal, size = self._journals.pop(node, (None, 0))
-        self._size -= size
-        return journal
 
 
 # ---- what is in no node yet

@@ -15,7 +15,7 @@ from .work import Work
 
 __all__ = ["Fragments", "Piece"]
 
-_STEP: Final = 64
+_STEP: Final = 256
 """What passing a piece costs, in characters."""
 
 

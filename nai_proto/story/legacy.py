@@ -71,6 +71,8 @@ class BlockText:
         self._removed: dict[int, list[Piece]] = {}
         "What the blocks on the way here took away, as far as it is known."
         self._text: str | None = None
+        self._leads_here = True
+        "As far as it is known, a replay of the history gives what is here."
         self.step = max(0, _number(fields.get("step")))
 
     @property
@@ -224,8 +226,10 @@ class BlockText:
         start, _, piece = self._said(number)
         after = start + piece.units
         removed = self._removed[number] if number in self._removed else self._told(number, after == self._now.size)
-        if removed is None:
-            self._removed = self._rehearsed(work) or self._removed
+        if removed is None and self._leads_here:
+            rehearsed = self._rehearsed(Work())
+            self._leads_here = rehearsed is not None
+            self._removed = rehearsed or self._removed
             removed = self._removed.get(number)
         if removed is None:
             raise damaged("what a block took away is not known, and the history does not lead to the text", "bad block")

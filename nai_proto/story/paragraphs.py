@@ -11,8 +11,8 @@ from typing import NamedTuple, TypeAlias
 
 from ..codecs.msgpackr import UNDEFINED, Map, Value
 from ..errors import Damaged, LocalProtocolError
-from .differences import RawSection, applied, damaged, has_text, runs_of, same_section, text_of, undone
-from .work import RUN, Work
+from .differences import RawSection, applied, damaged, has_text, runs_in, same_section, text_of, undone
+from .work import RUN, Work, cost
 
 __all__ = ["CREATE", "REMOVE", "UPDATE", "Journal", "Move", "Paragraphs", "RawStep", "steps_of"]
 
@@ -204,7 +204,7 @@ class Paragraphs:
     def _copied(self, id_: int, work: Work) -> RawSection:
         """A section of which a changed copy is made."""
         section = self._there(id_)
-        work.spend(len(text_of(section)) + RUN * sum(map(len, runs_of(section).values())))
+        work.spend(cost(text_of(section)) + RUN * sum(map(len, runs_in(section).values())))
         return section
 
     def _there(self, id_: int) -> RawSection:

@@ -10,12 +10,18 @@ from typing import Final
 
 from ..errors import LimitExceeded
 
-__all__ = ["RUN", "Work"]
+__all__ = ["RUN", "Work", "cost"]
 
 _MOST: Final = 2**31
 """Characters that one replay may copy: seconds. A megabyte without a line feed, written in 2,500 steps, takes 2**30."""
-RUN: Final = 512
+_UNITS: Final = 8
+RUN: Final = 32
 """What a run costs, in characters."""
+
+
+def cost(text: str) -> int:
+    """What copying a text costs; if it is not ASCII, its UTF-16 units may have to be counted."""
+    return len(text) if text.isascii() else _UNITS * len(text)
 
 
 class Work:
