@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, cast
 
 from ..text.phrases import BanList, BiasGroup
 from .records import Field, Record, a_flag, a_list, a_number
@@ -29,7 +29,7 @@ PlainPhrase: TypeAlias = str | tuple[int, ...]
 """Text, or token ids."""
 
 _NUMBER: Final = re.compile("[0-9]{1,9}")
-_LITERAL: Final = 2  # the type of a stored phrase that is exactly its text
+_TOKENS, _LITERAL = 1, 2  # types of stored phrases: these ids, exactly this text
 
 
 def variants(text: str) -> tuple[str, ...]:
@@ -101,6 +101,19 @@ class StoredBiases(Record):
     when_inactive = Field("whenInactive", False, a_flag, also="when_inactive")
     "It counts while its entry or category is not active, instead of while it is."
 
+    @classmethod
+    def of(cls, group: BiasGroup) -> Self:
+        """The form in which a group is stored, each phrase exactly as it is."""
+        return cls(
+            {
+                "phrases": [_exactly(phrase) for phrase in group],
+                "bias": group.bias,
+                "enabled": group.enabled,
+                "ensureSequenceFinish": group.ensure_sequence_finish,
+                "generateOnce": group.generate_once,
+            }
+        )
+
     def group(self, spread: Callable[[str], Iterable[str]] = variants) -> BiasGroup:
         """The group for `nai_proto.text.generate`.
 
@@ -120,10 +133,22 @@ class StoredBans(Record):
     "As they are stored; `phrase_forms` understands each."
     enabled = Field("enabled", True, a_flag)
 
+    @classmethod
+    def of(cls, bans: BanList) -> Self:
+        """The form in which a list is stored, each phrase exactly as it is."""
+        return cls({"sequences": [_exactly(phrase) for phrase in bans], "enabled": bans.enabled})
+
     def bans(self, spread: Callable[[str], Iterable[str]] = variants) -> BanList:
         """The list for `nai_proto.text.generate`; ``spread`` as for `StoredBiases.group`."""
         phrases = (form for phrase in self.sequences for form in phrase_forms(phrase, spread))
         return BanList(*dict.fromkeys(phrases), enabled=self.enabled)
+
+
+def _exactly(phrase: PlainPhrase) -> object:
+    """A phrase as it is stored when nothing but itself is meant."""
+    if isinstance(phrase, str):
+        return {"sequences": [phrase], "type": _LITERAL}
+    return {"sequences": [list(phrase)], "type": _TOKENS}
 
 
 def active_bans(groups: Iterable[StoredBans], spread: Callable[[str], Iterable[str]] = variants) -> tuple[BanList, ...]:

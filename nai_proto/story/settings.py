@@ -5,7 +5,7 @@ All of it is JSON that the story holds, read with a look at the types and change
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
 from ..text.models import Model
@@ -13,8 +13,9 @@ from ..text.phrases import BanList, BiasGroup
 from ..text.preset import Preset
 from ..text.preset_fields import FIELDS
 from ..text.samplers import SAMPLERS
+from .biases import StoredBans, StoredBiases
 from .defaults import CONTEXT
-from .groups import ban_list, bias_group, listed, merged
+from .records import a_list, some_objects, stored
 
 __all__ = ["Settings", "copied", "memory_of", "set_memory"]
 
@@ -33,14 +34,14 @@ def copied(value: Any) -> Any:
 
 def memory_of(fields: Mapping[str, Any], index: int) -> str:
     """The text of a context entry: 0 is memory, 1 the Author's Note."""
-    entry = dict(enumerate(listed(fields, "context"))).get(index)
+    entry = dict(enumerate(a_list(fields.get("context")) or [])).get(index)
     text = cast("dict[str, object]", entry).get("text") if isinstance(entry, dict) else None
     return text if isinstance(text, str) else ""
 
 
 def set_memory(fields: dict[str, Any], index: int, text: str) -> None:
     """Gives a context entry another text; entries that are missing are made as the website makes them."""
-    entries = fields["context"] = listed(fields, "context")
+    entries = fields["context"] = a_list(fields.get("context")) or []
     entries += copied(CONTEXT[len(entries) : index + 1])
     entry: Any = entries[index]
     entries[index] = {**(entry if isinstance(entry, dict) else copied(CONTEXT[index])), "text": text}
@@ -95,7 +96,7 @@ class Settings:
             LocalProtocolError: the story's model is not known.
         """
         name, parameters = self.fields.get("preset"), dict(self.parameters)
-        order, names = listed(parameters, "order"), [sampler.name for sampler in SAMPLERS]
+        order, names = a_list(parameters.get("order")), [sampler.name for sampler in SAMPLERS]
         if order and all(type(number) is int and 0 <= number < len(names) for number in order):
             parameters["order"] = [{"id": names[number], "enabled": True} for number in order]
         data = {"name": name if isinstance(name, str) else "", "parameters": parameters, "model": self.model}
@@ -110,26 +111,24 @@ class Settings:
         self.fields["model"] = data["model"]
 
     @property
-    def bans(self) -> tuple[BanList, ...]:
-        """What must not appear, group by group.
-
-        Raises:
-            RemoteProtocolError: a group has a wrong shape.
-        """
-        return tuple(ban_list(group) for group in listed(self._fields, _BANS))
+    def bans(self) -> tuple[StoredBans, ...]:
+        """What must not appear, group by group; set from records, or from lists as `nai_proto.text.generate` takes them."""
+        return some_objects(StoredBans)(self._fields.get(_BANS)) or ()
 
     @bans.setter
-    def bans(self, groups: Sequence[BanList]) -> None:
-        self._fields[_BANS] = merged(listed(self._fields, _BANS), groups, ban_list, "sequences")
+    def bans(self, groups: Iterable[StoredBans | BanList]) -> None:
+        self._fields[_BANS] = stored(StoredBans.of(each) if isinstance(each, BanList) else each for each in groups)
 
     @property
-    def biases(self) -> tuple[BiasGroup, ...]:
-        """What is made likelier or rarer, group by group; raises as `bans`."""
-        return tuple(bias_group(group) for group in listed(self._fields, _BIASES))
+    def biases(self) -> tuple[StoredBiases, ...]:
+        """What is made likelier or rarer, group by group; set as `bans`."""
+        return some_objects(StoredBiases)(self._fields.get(_BIASES)) or ()
 
     @biases.setter
-    def biases(self, groups: Sequence[BiasGroup]) -> None:
-        self._fields[_BIASES] = merged(listed(self._fields, _BIASES), groups, bias_group, "phrases")
+    def biases(self, groups: Iterable[StoredBiases | BiasGroup]) -> None:
+        self._fields[_BIASES] = stored(
+            StoredBiases.of(each) if isinstance(each, BiasGroup) else each for each in groups
+        )
 
 
 def _object(fields: dict[str, Any], name: str) -> dict[str, Any]:
