@@ -320,6 +320,16 @@ def test_where_something_is_cut_or_left_out_it_is_not_there_but_its_tokens_are_k
     assert build_context(parts("12345", memory="678"), tokenizer=BYTES, size=7, preamble=SIGN).preamble is None
 
 
+def test_what_is_cut_by_its_own_budget_does_not_fill_the_context() -> None:
+    for size, full in [(9, False), (8, False), (7, True), (3, True)]:
+        made = parts("story", lore=(lore("a\nb\nc", config=config(token_budget=2)),))
+        context = build_context(made, tokenizer=BYTES, size=size, preamble=Preamble("*", (1,)))
+        assert (context.full, context.preamble is None) == (full, full)
+    for budget, full in [(1, True), (99, True), (5, False)]:
+        made = parts(lore=[lore(each * 4, category="c") for each in "ab"], categories=(category(token_budget=budget),))
+        assert build_context(made, tokenizer=BYTES, size=8).full is full
+
+
 def test_one_that_is_always_there_is() -> None:
     always = replace(SIGN, always=True)
     context = build_context(parts("1\n3\n5\n7"), tokenizer=BYTES, size=7, preamble=always)

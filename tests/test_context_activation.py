@@ -117,6 +117,12 @@ def test_half_of_the_time_as_the_community_s_example_has_it() -> None:
     assert [entry.active(step) for step in range(120)] == [False] * 30 + ([True] * 15 + [False] * 15) * 3
 
 
+def test_a_delay_below_nothing_delays_nothing() -> None:
+    for repeat in (True, False):
+        entry = EphemeralEntry(text="x", starting_step=5, delay=-3, duration=2, repeat=repeat)
+        assert [step for step in range(12) if entry.active(step)] == [5, 6]
+
+
 @given(
     st.builds(
         EphemeralEntry,

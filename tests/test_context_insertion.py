@@ -12,7 +12,7 @@ from nai_proto.story.context.config import ContextKind, ContextUnit
 from nai_proto.story.context.parts import ContextText
 from nai_proto.story.context.report import Context, ContextStatus
 from nai_proto.story.entries import Entry
-from tests.context_support import BYTES, config, lore, parts
+from tests.context_support import BYTES, Words, config, lore, parts
 
 STORY = "one a\ntwo b\nthree c"
 
@@ -64,6 +64,27 @@ def test_sentences_and_tokens_are_counted_likewise() -> None:
     assert put(-2, "Yes. No! \nMaybe", unit="sentence") == "Yes. No! \n+Maybe"
     assert put(2, "aé😀b", unit="token") == "aé+😀b"
     assert put(-2, "aé😀b", unit="token") == "aé😀+b"
+
+
+def test_tokens_are_not_counted_in_all_of_a_long_text() -> None:
+    class Counting(Words):
+        characters = 0
+
+        def encode(self, text: str) -> list[int]:
+            self.characters += len(text)
+            return super().encode(text)
+
+    story = "some words\n" * 5000
+
+    def counted(position: int, unit: ContextUnit) -> tuple[int, int]:
+        tokenizer = Counting()
+        made = parts(story, lore=[entry("+", position, unit=unit)])
+        return build_context(made, tokenizer=tokenizer, size=20_000).text.index("+"), tokenizer.characters
+
+    for position, at in [(5, 21), (-6, len(story) - 18), (3, 11), (0, 0), (-1, len(story))]:
+        found, characters = counted(position, "token")
+        assert found == at
+        assert characters < counted(position, "newline")[1] + 2000
 
 
 def test_the_first_goes_in_as_it_is() -> None:

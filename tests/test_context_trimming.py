@@ -195,6 +195,12 @@ def test_a_long_text_is_not_encoded_as_a_whole() -> None:
     assert tokenizer.characters < len(text) / 10
 
 
+def test_words_may_be_long() -> None:
+    text = f"{'x' * 1000} {'y' * 1000}\n{'z' * 1000}"
+    assert left(text, 4, Words()) == text
+    assert left(text, 3, Words()) == text[:2001]
+
+
 def test_a_long_line_is_cut_without_encoding_all_of_it() -> None:
     text = "word " * 200_000
     config = ContextConfig(trim_direction="trimTop", maximum_trim_type="token")

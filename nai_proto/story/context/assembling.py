@@ -64,6 +64,13 @@ class Outcome:
     "What is left of it; None where nothing fitted."
     inserted: bool
     "False where nothing fitted, or where its keys are not in the context."
+    by_budget: bool
+    "Is it its own budget that allows no more?"
+
+    @property
+    def lacks_space(self) -> bool:
+        """Is something of it not there because the context has no space for it?"""
+        return not self.by_budget and (self.kept is None or self.kept.unit is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,11 @@ class Assembly:
     tokens: list[int]
     outcomes: dict[int, Outcome]
     "By owner."
+
+    @property
+    def lacks_space(self) -> bool:
+        """Is something not there because there is no space for it?"""
+        return any(outcome.lacks_space for outcome in self.outcomes.values())
 
 
 def assemble(candidates: Sequence[Candidate], size: int, meter: Meter) -> Assembly:
@@ -101,12 +113,13 @@ def _once(candidates: Sequence[Candidate], size: int, room: int, meter: Meter) -
         # 3. What it may take: what is free, or what was kept for it; never more than there is.
         own = reserved[each.owner]
         waiting -= own
-        allowed = min(each.config.budget(size), max(own, room - used - waiting), room - used)
+        budget = each.config.budget(size)
+        allowed = min(budget, max(own, room - used - waiting), room - used)
         # 4. What fits.
         kept = each.trimmed(allowed, meter)
         # 5. Where it goes.
         at = None if kept is None else _place(each, tree, meter)
-        outcomes[each.owner] = Outcome(turn, own, max(allowed, 0), kept, at is not None)
+        outcomes[each.owner] = Outcome(turn, own, max(allowed, 0), kept, at is not None, allowed == budget < size)
         if kept is not None and at is not None:
             tree = insert(tree, at, each.block(kept), each.config)
             used += kept.tokens

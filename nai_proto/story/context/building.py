@@ -13,7 +13,7 @@ from .assembling import Candidate, Outcome, assemble
 from .config import ContextKind
 from .entrants import Entrant, entrants_of
 from .measuring import Meter
-from .report import Context, ContextStatus
+from .report import Context
 from .rules import USUAL, ContextRules
 from .telling import blocks_of, rows_of
 
@@ -65,8 +65,8 @@ def build_context(
         parts: what can be in it.
         tokenizer: the model's.
         size: how many tokens it may have at most: `context_size`.
-        preamble: the model's. It takes its tokens from the size in any case; it is put in front where nothing is left out or
-            cut for want of space, or always if it says so (content §8.7).
+        preamble: the model's. It takes its tokens from the size in any case; it is put in front where the context is not
+            `Context.full`, or always if it says so (content §8.7).
         placeholders: what goes into their places, by key.
         chance: draws a number from 0 to below 1 for a condition that asks for one; without it such conditions do not hold.
         rules: choices where the sources disagree.
@@ -83,11 +83,14 @@ def build_context(
     entrants = entrants_of(parts, placeholders or {}, rules, chance)
     # 8.4. The sub-contexts, each by itself.
     outcomes: dict[int, Outcome] = {}
+    full = False
     for home, each in enumerate(entrants):
         if each.kind is ContextKind.SUBCONTEXT:
-            inside = assemble(_candidates(entrants, home), min(room, each.config.budget(room)), meter)
+            budget = each.config.budget(room)
+            inside = assemble(_candidates(entrants, home), min(room, budget), meter)
             entrants[home] = replace(each, text=inside.text, inside=inside.tree)
             outcomes |= inside.outcomes
+            full |= budget >= room and inside.lacks_space
     # 8.5. They, and all that is in none of them.
     whole = assemble(_candidates(entrants, None), room, meter)
     outcomes |= whole.outcomes
@@ -96,8 +99,8 @@ def build_context(
     rows = rows_of(entrants, outcomes, blocks, meter)
     active = {row.id for row in rows if row.kind is ContextKind.LORE and row.active}
     # 8.7. What stands in front.
-    cut = any(row.status is ContextStatus.NO_SPACE or row.trimmed for row in rows)
-    in_front = preamble if preamble and len(preamble.tokens) <= size and (preamble.always or not cut) else None
+    full |= whole.lacks_space
+    in_front = preamble if preamble and len(preamble.tokens) <= size and (preamble.always or not full) else None
     return Context(
         tokens=[*(in_front.tokens if in_front else ()), *whole.tokens],
         text=whole.text,
@@ -107,6 +110,7 @@ def build_context(
         biases=active_biases(parts.biases, parts.lorebook, active),
         bans=active_bans(parts.bans),
         size=size,
+        full=full,
     )
 
 

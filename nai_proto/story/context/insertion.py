@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from .measuring import Meter, ends_of_units
+from .measuring import REACH, Meter, ends_of_units
 
 if TYPE_CHECKING:
     from .config import ContextConfig, ContextUnit
 
 __all__ = ["Block", "Tree", "insert", "leaves", "place", "place_by_key", "size_of", "sliced", "text_of"]
 
+_NEAR: Final = 1024  # characters that are always in reach
 _LEVELS: Final = 64  # of blocks inside of blocks; what is deeper is not entered
 
 
@@ -74,10 +75,12 @@ def text_of(tree: Tree) -> str:
 def place(text: str, position: int, unit: ContextUnit, meter: Meter) -> int:
     """The place behind the first ``position`` units, or, if it is negative, as many from the bottom: -1 is the end.
 
-    Positions beyond the end mean that end.
+    Positions beyond the end mean that end. Tokens are counted in what is in reach, not in all of the text.
     """
-    ends = [0, *ends_of_units(text, unit, meter)]
-    return ends[min(position, len(ends) - 1) if position >= 0 else max(position, -len(ends))]
+    reach = _NEAR + REACH * abs(position) if unit == "token" else len(text)
+    passed = max(0, len(text) - reach) if position < 0 else 0
+    ends = [0, *ends_of_units(text[passed : passed + reach], unit, meter)]
+    return passed + ends[min(position, len(ends) - 1) if position >= 0 else max(position, -len(ends))]
 
 
 def place_by_key(text: str, found: tuple[int, int], position: int, unit: ContextUnit, meter: Meter) -> int:

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from ...tokenizers.base import Tokenizer
     from .config import ContextUnit
 
-__all__ = ["Meter", "ends_of_units"]
+__all__ = ["REACH", "Meter", "ends_of_units"]
+
+REACH: Final = 32
+"""Characters for a token: no long text has so many."""
 
 _LINES: Final = re.compile(r"\n")
 # A sentence ends in one of four signs and whatever closes behind it, and the blanks up to the next belong to it. The end of

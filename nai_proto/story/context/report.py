@@ -124,15 +124,12 @@ class Context:
     "Each part once, in the natural order; sub-contexts last."
     size: int
     "The most tokens that it might have."
+    full: bool
+    "Is something left out or cut because there is no space for it, and not by its own budget?"
     biases: tuple[BiasGroup, ...] = field(repr=False)
     "Those that count, for `nai_proto.text.generate`: of the story, and of entries and categories by what is active."
     bans: tuple[BanList, ...] = field(repr=False)
     "Those that are on, likewise. Bans of brackets come from `nai_proto.text.GlobalSettings`."
-
-    @property
-    def full(self) -> bool:
-        """Is something left out, or cut, for want of space?"""
-        return any(row.status is ContextStatus.NO_SPACE or row.trimmed for row in self.rows)
 
     @property
     def prompt(self) -> str:

@@ -12,13 +12,13 @@ from itertools import accumulate, pairwise, takewhile
 from typing import Final, get_args
 
 from .config import ContextConfig, ContextUnit
-from .measuring import Meter, ends_of_units
+from .measuring import REACH, Meter, ends_of_units
 
 __all__ = ["Trimmed", "trim"]
 
 _UNITS: Final[tuple[ContextUnit, ...]] = get_args(ContextUnit)
 _SHARE: Final = 0.3  # of the allowed tokens; where less is used, a finer cut is tried
-_REACH: Final = 32  # characters a token: no text has so many, so what is farther away is not looked at
+_LONG: Final = 65_536  # characters; of a longer text what is out of reach is not looked at
 _AT_THE_EDGE: Final = {"newline": "\n", "sentence": "\n\r\t ", "token": "\n"}
 """What is not left where a text was cut."""
 
@@ -44,11 +44,10 @@ def trim(text: str, config: ContextConfig, allowed: int, meter: Meter) -> Trimme
         allowed: how many tokens it may have together with prefix and suffix.
         meter: counts.
     """
-
-    whole = _Cut(text, config, allowed, meter)
     if allowed <= 0:
         return None
-    if len(text) <= _REACH * allowed and (tokens := whole.tokens(0, len(text))) <= allowed:
+    whole = _Cut(text, config, allowed, max(_LONG, REACH * allowed), meter)
+    if len(text) <= whole.reach and (tokens := whole.tokens(0, len(text))) <= allowed:
         return Trimmed(0, len(text), tokens, None)
     if config.trim_direction == "doNotTrim":
         return None
@@ -67,6 +66,8 @@ class _Cut:
     text: str
     config: ContextConfig
     allowed: int
+    reach: int
+    "How many characters are looked at."
     meter: Meter
 
     def tokens(self, start: int, end: int) -> int:
@@ -74,8 +75,8 @@ class _Cut:
 
     def longest(self, unit: ContextUnit) -> Trimmed | None:
         """What fits in whole units, but not all of them."""
-        reach, top = _REACH * self.allowed, self.config.trim_direction == "trimTop"
-        seen = self.text[-reach:] if top else self.text[:reach]
+        top = self.config.trim_direction == "trimTop"
+        seen = self.text[-self.reach :] if top else self.text[: self.reach]
         bounds = [0, *ends_of_units(seen, unit, self.meter)]
         if top:
             bounds.reverse()  # from the side that is kept
