@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from nai_proto.story.context.config import DEFAULTS, ContextConfig, ContextKind
+from nai_proto.story.config import DEFAULTS, ContextConfig, ContextKind
 from nai_proto.story.context.parts import ContextParts, ContextText
-from nai_proto.story.entries import Category, Entry
-from nai_proto.story.lorebook import Lorebook
+from nai_proto.story.lore.entries import Category, Entry
+from nai_proto.story.lore.lorebook import Lorebook
 from nai_proto.tokenizers.base import Pieces
 from tests.support import ByteTokenizer
 

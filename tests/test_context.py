@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from nai_proto import LocalProtocolError, Tier
+from nai_proto.story.config import DEFAULTS, ContextKind
 from nai_proto.story.context.building import build_context, context_size
 from nai_proto.story.context.chat import chat_messages
-from nai_proto.story.context.config import DEFAULTS, ContextKind
 from nai_proto.story.context.parts import ContextParts, ContextText
 from nai_proto.story.context.report import Context, ContextRow, ContextStatus
-from nai_proto.story.entries import Category, Entry
+from nai_proto.story.lore.entries import Category, Entry
 from nai_proto.text import MODULES, Model, Preamble
 from tests.context_support import BYTES, Seams, Words, config, lore, parts
 

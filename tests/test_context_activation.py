@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nai_proto import LocalProtocolError
+from nai_proto.story.config import DEFAULTS, ContextConfig, ContextKind
 from nai_proto.story.context.building import build_context
-from nai_proto.story.context.config import DEFAULTS, ContextConfig, ContextKind
 from nai_proto.story.context.ephemeral import EphemeralEntry
 from nai_proto.story.context.parts import ContextParts
 from nai_proto.story.context.report import ContextMatch, ContextRow, ContextStatus
 from nai_proto.story.context.rules import USUAL, ContextRules
-from nai_proto.story.entries import Category, Entry
-from nai_proto.story.keys import Key
+from nai_proto.story.lore.entries import Category, Entry
+from nai_proto.story.lore.keys import Key
 from nai_proto.story.records import Record
 from tests.context_support import BYTES, lore, parts
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nai_proto.story.context.config import DEFAULTS, ContextConfig, ContextKind, amount
+from nai_proto.story.config import DEFAULTS, ContextConfig, ContextKind, amount
 
 DOCUMENTED = {
     # prefix, suffix, budget, reserved, priority, trim, insertion, finest cut, position

@@ -10,14 +10,14 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nai_proto.story.config import ContextConfig, ContextKind
 from nai_proto.story.context.building import build_context
-from nai_proto.story.context.config import ContextConfig, ContextKind
 from nai_proto.story.context.ephemeral import EphemeralEntry
 from nai_proto.story.context.measuring import Meter, ends_of_units
 from nai_proto.story.context.parts import ContextParts, ContextText
 from nai_proto.story.context.report import Context, ContextRow, ContextStatus
-from nai_proto.story.entries import Category, Entry
-from nai_proto.story.lorebook import Lorebook
+from nai_proto.story.lore.entries import Category, Entry
+from nai_proto.story.lore.lorebook import Lorebook
 from nai_proto.text import Preamble
 from nai_proto.tokenizers.base import Tokenizer
 from tests.context_support import BYTES, Pairs, Seams, Words, parts

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nai_proto.story.context.config import ContextConfig, ContextUnit, TrimDirection
+from nai_proto.story.config import ContextConfig, ContextUnit, TrimDirection
 from nai_proto.story.context.measuring import Meter, ends_of_units
 from nai_proto.story.context.trimming import Trimmed, trim
 from nai_proto.tokenizers.base import Tokenizer

@@ -8,7 +8,7 @@ import pytest
 
 from nai_proto import text
 from nai_proto.story import Lorebook, StoredBans, StoredBiases, active_bans, active_biases
-from nai_proto.story.biases import phrase_forms, variants
+from nai_proto.story.lore.biases import phrase_forms, variants
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from nai_proto import Limits
 from nai_proto.story import Key, KeyMatch
-from nai_proto.story.keys import tail_start
+from nai_proto.story.lore.keys import tail_start
 from nai_proto.story.units import units_in
 
 

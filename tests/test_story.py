@@ -601,7 +601,9 @@ def test_bans_and_biases_are_typed_and_what_is_not_known_of_them_stays() -> None
     assert again.bans[1].bans() == BanList("new", [7], enabled=False)
     assert again.biases[1].group() == BiasGroup(-1.0, generate_once=True, phrases=["w"])
     story.fields["bannedSequenceGroups"] = story.fields["phraseBiasGroups"] = [5, {"enabled": 3}]
-    assert [group.enabled for group in story.settings.bans] == [group.enabled for group in story.settings.biases] == [True]
+    assert (
+        [group.enabled for group in story.settings.bans] == [group.enabled for group in story.settings.biases] == [True]
+    )
 
 
 # ---- beside the original

@@ -16,10 +16,10 @@ from nai_proto.codecs.msgpackr import UNDEFINED, BigInt, Map, Set, Value, Wrappe
 from nai_proto.errors import Damaged, LimitExceeded, LocalProtocolError, NaiError
 from nai_proto.limits import Limits
 from nai_proto.story import Origin, Story
-from nai_proto.story.fragments import Fragments, Piece
-from nai_proto.story.journals import Journals
-from nai_proto.story.paragraphs import Move, Paragraphs
-from nai_proto.story.work import Work
+from nai_proto.story.formats.fragments import Fragments, Piece
+from nai_proto.story.formats.journals import Journals
+from nai_proto.story.formats.paragraphs import Move, Paragraphs
+from nai_proto.story.formats.work import Work
 
 DATA = pathlib.Path(__file__).parent / "data"
 VECTORS: list[dict[str, Any]] = json.loads((DATA / "msgpackr_vectors.json").read_bytes())["vectors"]

@@ -8,47 +8,49 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .biases import StoredBans, StoredBiases, active_bans, active_biases
-    from .conditions import Outcome, Surroundings, condition_outcome, conditions_outcome
+    from .config import ContextConfig, ContextKind, ContextUnit, TrimDirection
     from .context.building import build_context, context_size
     from .context.chat import chat_messages
-    from .context.config import ContextConfig, ContextKind, ContextUnit, TrimDirection
     from .context.ephemeral import EphemeralEntry
     from .context.parts import ContextParts, ContextText
     from .context.report import Context, ContextBlock, ContextMatch, ContextRow, ContextStatus
     from .context.rules import ContextRules
     from .continuing import Continuation, continuation, model_of
-    from .entries import Category, Entry
     from .history import Change, History, Node
-    from .keys import Key, KeyMatch, KeySearch
-    from .lorebook import Lorebook
+    from .lore.active import active_bans, active_biases
+    from .lore.biases import StoredBans, StoredBiases
+    from .lore.conditions import Outcome, Surroundings, condition_outcome, conditions_outcome
+    from .lore.entries import Category, Entry
+    from .lore.keys import Key, KeyMatch, KeySearch
+    from .lore.lorebook import Lorebook
+    from .lore.trial import EntryTrial, KeyTrial, try_lorebook
     from .sections import Kind, Origin, Section, Span
     from .settings import Settings
     from .story import Story
-    from .trial import EntryTrial, KeyTrial, try_lorebook
     from .units import characters_in, units_in
 else:
     from ..lazy import finder
 
     _HOMES = {
-        "biases": "StoredBans StoredBiases active_bans active_biases",
-        "conditions": "Outcome Surroundings condition_outcome conditions_outcome",
+        "lore.active": "active_bans active_biases",
+        "lore.biases": "StoredBans StoredBiases",
+        "lore.conditions": "Outcome Surroundings condition_outcome conditions_outcome",
         "context.building": "build_context context_size",
         "context.chat": "chat_messages",
-        "context.config": "ContextConfig ContextKind ContextUnit TrimDirection",
+        "config": "ContextConfig ContextKind ContextUnit TrimDirection",
         "context.ephemeral": "EphemeralEntry",
         "context.parts": "ContextParts ContextText",
         "context.report": "Context ContextBlock ContextMatch ContextRow ContextStatus",
         "context.rules": "ContextRules",
         "continuing": "Continuation continuation model_of",
-        "entries": "Category Entry",
+        "lore.entries": "Category Entry",
         "history": "Change History Node",
-        "keys": "Key KeyMatch KeySearch",
-        "lorebook": "Lorebook",
+        "lore.keys": "Key KeyMatch KeySearch",
+        "lore.lorebook": "Lorebook",
         "sections": "Kind Origin Section Span",
         "settings": "Settings",
         "story": "Story",
-        "trial": "EntryTrial KeyTrial try_lorebook",
+        "lore.trial": "EntryTrial KeyTrial try_lorebook",
         "units": "characters_in units_in",
     }
 

@@ -13,8 +13,8 @@ from ..text.phrases import BanList, BiasGroup
 from ..text.preset import Preset
 from ..text.preset_fields import FIELDS
 from ..text.samplers import SAMPLERS
-from .biases import StoredBans, StoredBiases
 from .defaults import CONTEXT
+from .lore.biases import StoredBans, StoredBiases
 from .records import a_list, some_objects, stored
 
 __all__ = ["Settings", "copied", "memory_of", "set_memory"]

@@ -19,15 +19,15 @@ from ..codecs.box import CHANCE, Entropy, write_json
 from ..errors import Damaged, LocalProtocolError, NaiError
 from ..limits import Limits
 from ..text.models import Model
-from .backend import Text
 from .defaults import new_card, new_content
-from .document import DocumentText, new_document
+from .formats.backend import Text
+from .formats.document import DocumentText, new_document
+from .formats.legacy import BlockText, new_blocks
+from .formats.work import Work
 from .history import History, Node, way
-from .legacy import BlockText, new_blocks
 from .sections import CODES, Kind, Origin, Section
 from .settings import Settings, copied, memory_of, set_memory
 from .units import whole
-from .work import Work
 
 __all__ = ["Story"]
 

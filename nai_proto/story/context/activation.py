@@ -12,9 +12,9 @@ from itertools import count
 from typing import NamedTuple
 
 from ...errors import LimitExceeded
-from ..conditions import Surroundings, conditions_outcome
-from ..entries import SEARCH_RANGE, Entry
-from ..keys import tail_start
+from ..lore.conditions import Surroundings, conditions_outcome
+from ..lore.entries import SEARCH_RANGE, Entry
+from ..lore.keys import tail_start
 from .ears import Ears
 from .report import ContextMatch, ContextStatus
 from .rules import ContextRules

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from .config import ContextConfig
+from ..config import ContextConfig
 from .insertion import Block, Tree, insert, place, place_by_key, sliced, text_of
 from .measuring import Meter
 from .trimming import Trimmed, trim

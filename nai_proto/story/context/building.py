@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from ...errors import LocalProtocolError
 from ...text.modules import NO_MODULE, Module
-from ..biases import active_bans, active_biases
+from ..config import ContextKind
+from ..lore.active import active_bans, active_biases
 from .assembling import Candidate, Outcome, assemble
-from .config import ContextKind
 from .entrants import Entrant, entrants_of
 from .measuring import Meter
 from .report import Context

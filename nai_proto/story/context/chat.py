@@ -15,7 +15,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from .config import ContextKind
+from ..config import ContextKind
 
 if TYPE_CHECKING:
     from ...openai.parameters import MessageDict

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from ..keys import Key
+from ..lore.keys import Key
 
 __all__ = ["Ears"]
 

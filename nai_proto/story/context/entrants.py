@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from ..conditions import Surroundings
-from ..entries import Category, Entry
+from ..config import ContextConfig, ContextKind
+from ..lore.conditions import Surroundings
+from ..lore.entries import Category, Entry
 from ..placeholders import filled
 from .activation import Activation, Listener, Scene, Source, activate
 from .assembling import Candidate, Finder
-from .config import ContextConfig, ContextKind
 from .ears import Ears
 from .ephemeral import EphemeralEntry
 from .insertion import Tree

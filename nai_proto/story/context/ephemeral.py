@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ...errors import LocalProtocolError
+from ..config import DEFAULTS, ContextConfig, ContextKind
+from ..reading import members
 from ..records import a_flag, a_text, a_whole
-from .config import DEFAULTS, ContextConfig, ContextKind
-from .patience import members
 
 __all__ = ["EphemeralEntry"]
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from .measuring import REACH, Meter, ends_of_units
 
 if TYPE_CHECKING:
-    from .config import ContextConfig, ContextUnit
+    from ..config import ContextConfig, ContextUnit
 
 __all__ = ["Block", "Tree", "insert", "leaves", "place", "place_by_key", "size_of", "sliced", "text_of"]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from ...tokenizers.base import Tokenizer
-    from .config import ContextUnit
+    from ..config import ContextUnit
 
 __all__ = ["REACH", "Meter", "ends_of_units"]
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from ..biases import StoredBans, StoredBiases
-from ..lorebook import Lorebook
+from ..config import DEFAULTS, ContextConfig, ContextKind
+from ..lore.biases import StoredBans, StoredBiases
+from ..lore.lorebook import Lorebook
+from ..reading import items, members
 from ..records import a_text, some_objects
-from .config import DEFAULTS, ContextConfig, ContextKind
 from .ephemeral import EphemeralEntry
-from .patience import items, members
 
 __all__ = ["ContextParts", "ContextText"]
 

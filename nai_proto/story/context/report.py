@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from .config import ContextKind, ContextUnit
+from ..config import ContextKind, ContextUnit
 
 if TYPE_CHECKING:
     from ...text.phrases import BanList, BiasGroup

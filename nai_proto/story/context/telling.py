@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
+from ..config import ContextKind, ContextUnit
 from .assembling import Outcome
-from .config import ContextKind, ContextUnit
 from .entrants import Entrant
 from .insertion import Tree, leaves
 from .measuring import Meter

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise, takewhile
 from typing import Final, get_args
 
-from .config import ContextConfig, ContextUnit
+from ..config import ContextConfig, ContextUnit
 from .measuring import REACH, Meter, ends_of_units
 
 __all__ = ["Trimmed", "trim"]

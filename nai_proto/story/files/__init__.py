@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .cards import read_card, write_card
-from .reading import FileKind, StoryFile, read_file
+from .kinds import FileKind, StoryFile, read_file
 from .scenario import Scenario
 from .story_file import read_story_file, story_file
 

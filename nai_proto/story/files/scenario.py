@@ -9,16 +9,16 @@ from ...codecs.box import CHANCE, Entropy, write_json
 from ...errors import RemoteProtocolError
 from ...limits import Limits
 from ...text.models import Model
-from ..context.patience import items, members
-from ..entries import Entry
-from ..keys import filled_key
-from ..lorebook import Lorebook
+from ..lore.entries import Entry
+from ..lore.keys import filled_key
+from ..lore.lorebook import Lorebook
 from ..placeholders import Placeholder, filled, with_placeholders_of
+from ..reading import items, members
 from ..records import Field, Record, a_list, a_text, a_whole, some_texts
 from ..sections import Origin
 from ..settings import copied
 from ..story import Story
-from .reading import FileKind, read_file
+from .kinds import FileKind, read_file
 
 __all__ = ["SCENARIO_VERSION", "Scenario"]
 

@@ -15,7 +15,8 @@ import msgspec
 from ...codecs.box import attempt
 from ...errors import RemoteProtocolError
 from ...limits import Limits
-from .reading import VERSIONS, FileKind, read_object
+from ..reading import read_object
+from .kinds import VERSIONS, FileKind
 
 __all__ = ["field_of", "read_story_file", "story_file"]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
-from ..errors import Damaged
-from .units import measured, units_in, units_of
+from ...errors import Damaged
+from ..units import measured, units_in, units_of
 from .work import Work
 
 __all__ = ["Fragments", "Piece"]

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Self, TypeVar
 
-from ..codecs.box import write_json
-from ..errors import LocalProtocolError, RemoteProtocolError
-from ..limits import Limits
-from .context.config import DEFAULTS, ContextKind
-from .context.patience import members
+from ...codecs.box import write_json
+from ...errors import LocalProtocolError, RemoteProtocolError
+from ...limits import Limits
+from ..config import DEFAULTS, ContextKind
+from ..reading import members, read_object
+from ..records import Field, Record, a_flag, a_list, a_whole, some_objects, some_texts, stored
 from .entries import Category, Entry
-from .files.reading import read_object
-from .records import Field, Record, a_flag, a_list, a_whole, some_objects, some_texts, stored
 
 __all__ = ["LOREBOOK_VERSION", "Lorebook"]
 

@@ -11,11 +11,14 @@ from itertools import takewhile
 from operator import eq
 from typing import cast
 
-from ..codecs.box import Entropy, draw, from_base64, to_base64
-from ..codecs.document import DOCUMENT, document_problems
-from ..codecs.msgpackr import UNDEFINED, Map, Value, Wrapped, packb, unpackb
-from ..errors import Damaged, LimitExceeded, LocalProtocolError
-from ..limits import Limits
+from ...codecs.box import Entropy, draw, from_base64, to_base64
+from ...codecs.document import DOCUMENT, document_problems
+from ...codecs.msgpackr import UNDEFINED, Map, Value, Wrapped, packb, unpackb
+from ...errors import Damaged, LimitExceeded, LocalProtocolError
+from ...limits import Limits
+from ..history import History, line_of_descent
+from ..sections import CODES, Kind, Origin, Section, Span
+from ..units import ruler, units_in
 from .differences import (
     RawSection,
     damaged,
@@ -27,12 +30,9 @@ from .differences import (
     text_of,
 )
 from .document_history import DocumentHistory, new_history
-from .history import History, line_of_descent
 from .journals import Journals
 from .lines import ORIGINS, Line
 from .paragraphs import CREATE, REMOVE, UPDATE, Paragraphs, steps_of
-from .sections import CODES, Kind, Origin, Section, Span
-from .units import ruler, units_in
 from .work import Work
 
 __all__ = ["DocumentText", "new_document"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..errors import LimitExceeded
+from ...errors import LimitExceeded
 
 __all__ = ["RUN", "Work", "cost"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..limits import Limits
+from ...limits import Limits
 from .entries import Entry
 from .keys import Key, KeyMatch, KeySearch, tail_start
 from .lorebook import Lorebook

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
-from ..limits import Limits
+from ...limits import Limits
+from ..config import DEFAULTS, ContextConfig, ContextKind
+from ..reading import members
+from ..records import Field, Record, a_flag, a_text, a_whole, some_objects, some_texts, stored
 from .biases import StoredBiases
-from .context.config import DEFAULTS, ContextConfig, ContextKind
-from .context.patience import members
 from .keys import Key
-from .records import Field, Record, a_flag, a_text, a_whole, some_objects, some_texts, stored
 
 __all__ = ["SEARCH_RANGE", "Category", "Entry"]
 
@@ -59,7 +59,7 @@ class Entry(Record):
     config = Field("contextConfig", DEFAULTS[ContextKind.LORE], _config, ContextConfig.to_data)
     "How it is put into the context."
     advanced_conditions = Field[tuple[Record, ...]]("advancedConditions", (), some_objects(Record), stored)
-    "What else has to be so: `nai_proto.story.conditions`."
+    "What else has to be so: `nai_proto.story.lore.conditions`."
     lore_bias_groups = Field[tuple[StoredBiases, ...]]("loreBiasGroups", (), some_objects(StoredBiases), stored)
     "What is likelier or rarer while it is active, or while it is not."
     last_updated_at = Field("lastUpdatedAt", 0, a_whole)

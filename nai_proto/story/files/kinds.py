@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from ...codecs.box import attempt, read_json
-from ...codecs.json import check_depth
 from ...errors import RemoteProtocolError
 from ...limits import Limits
+from ..reading import read_object
 from .cards import read_card
 
-__all__ = ["VERSIONS", "FileKind", "StoryFile", "read_file", "read_object"]
+__all__ = ["VERSIONS", "FileKind", "StoryFile", "read_file"]
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
-_MARK: Final = b"\xef\xbb\xbf"
 
 
 class FileKind(StrEnum):
@@ -80,17 +78,3 @@ def read_file(data: bytes, *, where: str = "file", limits: Limits = Limits()) ->
     raise RemoteProtocolError(
         f"{where}: this is none of {', '.join(FileKind)}: it has no {', '.join(VERSIONS.values())}"
     )
-
-
-def read_object(data: bytes, *, where: str, limits: Limits = Limits()) -> dict[str, Any]:
-    """A JSON object in UTF-8, with whole numbers of any size, and lone surrogates, as objects are read.
-
-    Raises:
-        RemoteProtocolError: it is none.
-        LimitExceeded: it is nested too deeply.
-    """
-    check_depth(data, limits.json_depth + 1)  # a card or a content is a level down
-    document = attempt(read_json, data.removeprefix(_MARK))
-    if not isinstance(document, dict):
-        raise RemoteProtocolError(f"{where}: a JSON object in UTF-8 was expected")
-    return cast("dict[str, Any]", document)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, cast
 
-from ..codecs.msgpackr import UNDEFINED, Map, Set, Timestamp, Value, Wrapped
-from ..errors import Damaged
+from ...codecs.msgpackr import UNDEFINED, Map, Set, Timestamp, Value, Wrapped
+from ...errors import Damaged
+from ..history import Change, History, Node, tree_problems
+from ..sections import Origin
 from .differences import damaged, line_of, parts_of, text_of
-from .history import Change, History, Node, tree_problems
 from .lines import ORIGINS
 from .paragraphs import CREATE, UPDATE, RawStep, steps_of
-from .sections import Origin
 
 __all__ = ["DocumentHistory", "new_history"]
 

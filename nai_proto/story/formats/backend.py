@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from .history import History
-from .sections import Origin, Section
+from ..history import History
+from ..sections import Origin, Section
 from .work import Work
 
 __all__ = ["Text"]

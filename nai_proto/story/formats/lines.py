@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
-from .units import units_in, whole
+from ..units import units_in, whole
 
 __all__ = ["ORIGINS", "Line", "Run"]
 

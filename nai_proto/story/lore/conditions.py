@@ -12,11 +12,11 @@ from math import fmod
 from operator import add, mul, sub
 from typing import Any, Final, Literal, TypeAlias
 
-from ..errors import LimitExceeded
-from ..limits import Limits
+from ...errors import LimitExceeded
+from ...limits import Limits
+from ..records import Record, a_number, a_text, some_objects, some_texts
+from ..units import units_in
 from .keys import Key, tail_start
-from .records import Record, a_number, a_text, some_objects, some_texts
-from .units import units_in
 
 __all__ = ["Outcome", "Surroundings", "condition_outcome", "conditions_outcome"]
 

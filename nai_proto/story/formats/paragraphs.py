@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
-from ..codecs.msgpackr import UNDEFINED, Map, Value
-from ..errors import Damaged, LocalProtocolError
+from ...codecs.msgpackr import UNDEFINED, Map, Value
+from ...errors import Damaged, LocalProtocolError
 from .differences import RawSection, applied, damaged, has_text, runs_in, same_section, text_of, undone
 from .work import RUN, Work, cost
 

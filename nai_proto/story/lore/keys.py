@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
-from ..errors import LimitExceeded
-from ..limits import Limits
-from . import jsregex
-from .units import units_in
+from ...errors import LimitExceeded
+from ...limits import Limits
+from .. import jsregex
+from ..units import units_in
 
 __all__ = ["Key", "KeyKind", "KeyMatch", "KeySearch", "filled_key", "tail_start"]
 

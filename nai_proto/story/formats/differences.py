@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
-from ..codecs.msgpackr import UNDEFINED, Map, Value, Wrapped
-from ..errors import Damaged
+from ...codecs.msgpackr import UNDEFINED, Map, Value, Wrapped
+from ...errors import Damaged
+from ..units import measured, units_in, units_of
 from .lines import Line, Run
-from .units import measured, units_in, units_of
 
 __all__ = [
     "Part",

@@ -13,8 +13,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias, get_args
 
-from ..records import a_flag, a_number, a_text, a_whole
-from .patience import members
+from .reading import members
+from .records import a_flag, a_number, a_text, a_whole
 
 __all__ = ["DEFAULTS", "ContextConfig", "ContextKind", "ContextUnit", "TrimDirection", "amount"]
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, cast
 
-from ..errors import Damaged, LimitExceeded, LocalProtocolError
+from ...errors import Damaged, LimitExceeded, LocalProtocolError
+from ..history import Change, History, Node, line_of_descent, tree_problems
+from ..sections import Origin, Section, Span
+from ..units import units_in, whole
 from .differences import damaged
 from .fragments import Fragments, Piece
-from .history import Change, History, Node, line_of_descent, tree_problems
-from .sections import Origin, Section, Span
-from .units import units_in, whole
 from .work import Work
 
 __all__ = ["BlockText", "new_blocks"]
