@@ -279,7 +279,7 @@ def test_a_file_does_not_go_on(file: Path) -> None:
 
 def test_a_lorebook_is_tried_on_a_text(file: Path) -> None:
     path = file.with_name("book.lorebook")
-    path.write_bytes(Lorebook({**Lorebook.new().data, "entries": ENTRIES}).write())
+    path.write_bytes(Lorebook({**Lorebook.new().data, "entries": ENTRIES}).dumps())
     done = nai("lorebook", "test", path, "--text", "Two DUCKS on the lake")
     assert (done.exit_code, done.stderr) == (0, "")
     assert "[DUCKS]" in done.stdout

@@ -44,7 +44,7 @@ FULL: dict[str, Any] = {
 
 
 def read(document: object = FULL) -> Lorebook:
-    return Lorebook.read(json.dumps(document).encode())
+    return Lorebook.loads(json.dumps(document).encode())
 
 
 def test_fields_have_their_names() -> None:
@@ -88,7 +88,7 @@ def test_a_search_range_stays_in_its_bounds(stored: object, known: int) -> None:
 def test_every_version_is_read_and_stays_what_it_is(version: int) -> None:
     book = read({"lorebookVersion": version, "entries": []})
     assert book.version == version
-    assert json.loads(book.with_entry(book.new_entry("x")).write())["lorebookVersion"] == version
+    assert json.loads(book.with_entry(book.new_entry("x")).dumps())["lorebookVersion"] == version
 
 
 @pytest.mark.parametrize(
@@ -100,8 +100,8 @@ def test_every_version_is_read_and_stays_what_it_is(version: int) -> None:
     ],
 )
 def test_what_was_not_changed_is_written_byte_for_byte(file: bytes) -> None:
-    assert Lorebook.read(file).write() == file
-    assert pickle.loads(pickle.dumps(Lorebook.read(file))).write() == file
+    assert Lorebook.loads(file).dumps() == file
+    assert pickle.loads(pickle.dumps(Lorebook.loads(file))).dumps() == file
 
 
 def test_a_change_keeps_all_that_it_does_not_touch() -> None:
@@ -109,16 +109,16 @@ def test_a_change_keeps_all_that_it_does_not_touch() -> None:
     changed = book.with_entry(book.entry("d").changed(text="Dragons hoard tea.", enabled=False))
     expected = json.loads(json.dumps(FULL))
     expected["entries"][0] |= {"text": "Dragons hoard tea.", "enabled": False}
-    assert changed.write() == json.dumps(expected, separators=(",", ":")).encode()
+    assert changed.dumps() == json.dumps(expected, separators=(",", ":")).encode()
     assert book.entry("d").text == "Dragons hoard gold."
 
 
 def test_texts_that_utf8_cannot_carry_and_large_numbers_stay() -> None:
-    book = Lorebook.read(
+    book = Lorebook.loads(
         b'{"lorebookVersion":1,"entries":[{"id":"a","text":"\\ud83dx"}],"n":123456789012345678901234567890}'
     )
     assert (
-        book.with_entry(Entry({"id": "b", "text": "\ude00é"})).write()
+        book.with_entry(Entry({"id": "b", "text": "\ude00é"})).dumps()
         == (
             '{"lorebookVersion":1,"entries":[{"id":"a","text":"\\ud83dx"},{"id":"b","text":"\\ude00é"}],'
             '"n":123456789012345678901234567890}'
@@ -210,7 +210,7 @@ def test_lists_that_old_versions_lack_are_not_made() -> None:
 
 def test_a_new_lorebook_is_one() -> None:
     book = Lorebook.new()
-    assert Lorebook.read(book.write()) == book
+    assert Lorebook.loads(book.dumps()) == book
     assert (book.entries, book.categories, book.order, book.order_by_key_locations) == ((), (), (), False)
 
 
@@ -220,14 +220,14 @@ def test_a_new_lorebook_is_one() -> None:
 )
 def test_another_file_is_refused(file: bytes) -> None:
     with pytest.raises(RemoteProtocolError, match="lorebook: "):
-        Lorebook.read(file)
+        Lorebook.loads(file)
 
 
 def test_a_file_that_is_nested_too_deeply_is_refused() -> None:
     with pytest.raises(LimitExceeded, match="JSON depth"):
-        Lorebook.read(b'{"lorebookVersion":1,"entries":' + b"[" * 200_000)
+        Lorebook.loads(b'{"lorebookVersion":1,"entries":' + b"[" * 200_000)
     with pytest.raises(LimitExceeded):
-        Lorebook.read(b'{"lorebookVersion":1,"entries":[{}]}', limits=Limits(json_depth=1))
+        Lorebook.loads(b'{"lorebookVersion":1,"entries":[{}]}', limits=Limits(json_depth=1))
 
 
 @given(
@@ -284,7 +284,7 @@ def test_what_is_not_there_is_said() -> None:
     with pytest.raises(LocalProtocolError, match="has an id"):
         book.with_category(Category())
     with pytest.raises(LocalProtocolError, match="JSON"):
-        Lorebook({"entries": [object()]}).write()
+        Lorebook({"entries": [object()]}).dumps()
 
 
 def test_records_are_values_and_show_no_texts() -> None:

@@ -29,9 +29,9 @@ class Lorebook(Record):
     """The entries of a story, and their categories; also what stands in a story's ``lorebook``.
 
     ```
-    book = Lorebook.read(path.read_bytes())
+    book = Lorebook.loads(path.read_bytes())
     dragon = book.entry(entry_id).changed(text="Dragons hoard tea.", keys=("dragon", "/drakes?/i"))
-    path.write_bytes(book.with_entry(dragon).write())
+    path.write_bytes(book.with_entry(dragon).dumps())
     ```
     """
 
@@ -60,7 +60,7 @@ class Lorebook(Record):
         )
 
     @classmethod
-    def read(cls, data: bytes, *, where: str = "lorebook", limits: Limits = Limits()) -> Self:
+    def loads(cls, data: bytes, *, where: str = "lorebook", limits: Limits = Limits()) -> Self:
         """A ``.lorebook`` file.
 
         Args:
@@ -79,7 +79,7 @@ class Lorebook(Record):
         object.__setattr__(book, "_source", bytes(data))  # not a field: what is changed begins without it
         return book
 
-    def write(self) -> bytes:
+    def dumps(self) -> bytes:
         """The file: as it was read, byte for byte, if nothing was changed.
 
         Raises:
