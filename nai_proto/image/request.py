@@ -31,7 +31,7 @@ from .price import NOTHING_FREE, Allowance, Price
 from .prompting import with_quality_tags, with_uc_preset
 from .quoted import with_quoted_text
 from .rules import MOST_SEED, check
-from .sources import png_size
+from .sources import image_size
 from .wish import WISHES, Wish
 
 if TYPE_CHECKING:
@@ -143,10 +143,10 @@ def image_request(prompt: str, **options: Unpack[Options]) -> ImageRequest:
 
 
 def _enhanced(image: object, factor: float) -> tuple[int, int]:
-    """The size of a PNG so many times as large."""
-    size = png_size(image) if isinstance(image, bytes) else None
+    """The size of a picture so many times as large."""
+    size = image_size(image) if isinstance(image, bytes) else None
     if size is None or not (math.isfinite(factor) and factor > 0):
-        raise LocalProtocolError("to enhance needs a PNG as image, and a factor above 0")
+        raise LocalProtocolError("to enhance needs a PNG, WebP or JPEG as image, and a factor above 0")
     width, height = (max(64, round(side * factor / 64) * 64) for side in size)
     return width, height
 
@@ -179,7 +179,7 @@ def _values(model: ImageModel, action: ImageGenerationType, wish: Wish, given: M
     """All parameters: the model's defaults, what the action needs, and the caller's word."""
     values = defaults(model)
     source = given.get("image")
-    if isinstance(source, bytes) and (size := png_size(source)) is not None:
+    if isinstance(source, bytes) and (size := image_size(source)) is not None:
         values["width"], values["height"] = size
     seed = values["seed"] = given["seed"] if "seed" in given else _drawn(wish.entropy)
     if action is not ImageGenerationType.NORMAL:
