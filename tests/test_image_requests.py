@@ -198,7 +198,9 @@ def test_an_image_is_enhanced_by_drawing_it_larger() -> None:
         0.3,
     )  # 19.5 and 28.5 times 64, to the even one
     for options in ({"enhance": 2}, {"image": b"GIF", "enhance": 2}, {"image": SOURCE, "enhance": -1}):
-        with pytest.raises(LocalProtocolError, match="to enhance needs a PNG, WebP or JPEG as image, and a factor above 0"):
+        with pytest.raises(
+            LocalProtocolError, match="to enhance needs a PNG, WebP or JPEG as image, and a factor above 0"
+        ):
             asked("nai-diffusion-4-5-full", **options)
 
 
