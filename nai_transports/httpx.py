@@ -11,10 +11,11 @@ where no second cancellation finds it. Closing the client waits for such tasks.
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 import anyio
@@ -337,10 +338,18 @@ def _told(wait: Callable[[], T], budget: Budget, phase: Phase) -> T:
 def _made() -> ClientLike[Any]:
     import httpx
 
-    return httpx.Client()
+    return httpx.Client(verify=_context())
 
 
 def _made_async() -> AsyncClientLike[Any]:
     import httpx
 
-    return httpx.AsyncClient()
+    return httpx.AsyncClient(verify=_context())
+
+
+@cache
+def _context() -> ssl.SSLContext:
+    """One for all clients of a process: to read all authorities takes longer than many a request."""
+    import httpx
+
+    return httpx.create_ssl_context()

@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-import typer
 from PIL import Image
 from typer.testing import CliRunner, Result
 
@@ -45,7 +42,6 @@ SMALL = ("--size", "64x128", "--seed", "7")
 def painting(monkeypatch: pytest.MonkeyPatch, directory: Path) -> Iterator[Account]:
     """An emulator's account that the commands have a token of; they run in the directory, and keep vibes beside it."""
     emulator, owner = an_emulator()
-    monkeypatch.setattr("nai_transports.httpx._made", partial(httpx.Client, trust_env=False, verify=False))  # quickly
     (directory / "here").mkdir()
     with serving(emulator) as url:
         monkeypatch.setenv("NAI_URL", url)
@@ -57,18 +53,7 @@ def painting(monkeypatch: pytest.MonkeyPatch, directory: Path) -> Iterator[Accou
 
 def nai(*arguments: object, stdin: str | bytes = "") -> Result:
     """Runs a command; the first argument is its name."""
-    return CliRunner().invoke(_with_only(str(arguments[0])), [str(each) for each in arguments], input=stdin)
-
-
-@cache
-def _with_only(name: str) -> typer.Typer:
-    """The app with one command: the runner builds all that there are, each time."""
-    small = typer.Typer()
-    small.registered_callback = app.registered_callback
-    small.registered_commands = [
-        each for each in app.registered_commands if each.callback and name in (each.name, each.callback.__name__)
-    ]
-    return small
+    return CliRunner().invoke(app, [str(each) for each in arguments], input=stdin)
 
 
 def anlas_of(owner: Account) -> int:

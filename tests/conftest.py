@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
+import typer.testing
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
@@ -17,6 +19,9 @@ settings.register_profile("nai", deadline=None, suppress_health_check=[HealthChe
 # For a second run over the same code, packed otherwise.
 settings.register_profile("brief", settings.get_profile("nai"), max_examples=10)
 settings.load_profile("nai")
+
+# All commands are built once, and not for each run of one of them.
+setattr(typer.testing, "_get_command", cache(typer.main.get_command))  # noqa: B010 -- it is nobody's business but Typer's
 
 # No test acts as whoever runs it, or opens their keyring.
 for name in ("NAI_EMAIL", "NAI_PASSWORD", "NAI_TOKEN", "NAI_URL"):
