@@ -1,7 +1,8 @@
 """The newer format of a text: a document in msgpackr, with sections and a history (content §7).
 
-Nothing is replayed to show a text. What a step did in this session is in a journal, so that it is undone at its own cost;
-the first step back into what was there before replays the history once, and has the journals of what can be reached.
+Nothing is replayed to show a text. What a step did since the text was opened is in a journal, so that it is undone at its
+own cost; the first step back into what was there before replays the history once, and has the journals of what can be
+reached.
 """
 
 from __future__ import annotations
