@@ -13,6 +13,7 @@ from ..codecs.document import document_problems
 from ..codecs.msgpackr import unpackb
 from ..errors import Damaged, LimitExceeded
 from ..limits import Limits
+from ..story.history import circles
 
 __all__ = ["document_problem", "history_problem", "text_problem"]
 
@@ -75,20 +76,8 @@ def _problems(blocks: Sequence[object], current: object) -> Iterator[str]:
                 yield f"after block {number} comes one that is not there"
             elif parents[child] != number:
                 yield f"after block {number} comes one that comes after another"
-    for number in _circles(parents):
+    for number in circles(dict(enumerate(parents))):
         yield f"block {number} comes after itself"
-
-
-def _circles(parents: Sequence[int]) -> Iterator[int]:
-    """A block of each circle. Linear: each block is walked over once."""
-    walked_from: dict[int, int] = {}
-    for start in range(len(parents)):
-        at = start
-        while 0 <= at < len(parents) and at not in walked_from:
-            walked_from[at] = start
-            at = parents[at]
-        if walked_from.get(at) == start:
-            yield at
 
 
 def _get(value: object, name: str) -> object:
