@@ -27,8 +27,9 @@ from nai_proto.library import (
     open_library,
     save_objects,
 )
+from nai_proto.openai import render_chat
 from nai_proto.secret import Password
-from nai_proto.story import Origin, continuation
+from nai_proto.story import ChatContinuation, Origin, continuation
 from nai_proto.story import Story as Writing
 from nai_proto.story.context.report import Context
 from nai_proto.testing import Played, converse
@@ -229,7 +230,7 @@ def test_a_story_that_did_not_open_does_not_go_on() -> None:
         continue_story(Story(library.stories[0].card, None), library.keystore, tokenizer=words, now=lambda: 0.0)
 
 
-@pytest.mark.parametrize(("model", "problem"), [("", "names no model"), ("glm-4-6", "no model that goes on")])
+@pytest.mark.parametrize(("model", "problem"), [("", "names no model"), ("new-v1", "no model that is known")])
 def test_a_story_without_a_model_that_goes_on_with_texts_says_so(model: str, problem: str) -> None:
     story = a_story()
     story.settings.model = model
@@ -237,3 +238,57 @@ def test_a_story_without_a_model_that_goes_on_with_texts_says_so(model: str, pro
         continuation(story, tokenizer=ByteTokenizer(), tier=Tier.OPUS)
     made = continuation(story, tokenizer=ByteTokenizer(), tier=Tier.OPUS, model="kayra-v1", max_length=5)
     assert made.context.text.endswith("So")
+
+
+# ---- in a chat
+
+
+def a_chat(**settings: Any) -> Writing:
+    story = a_story()
+    story.settings.model = Model.GLM
+    story.settings.fields.update(settings)
+    story.settings.parameters.update(temperature=0.5, top_k=40, max_length=12)
+    story.settings.parameters["order"] = [{"id": "temperature", "enabled": True}, {"id": "top_k", "enabled": False}]
+    story.fields["messageSettings"] = {"systemPrompt": "You go on.", "prefill": ""}
+    story.fields["eosSequences"] = ["THE END"]
+    return story
+
+
+def test_a_story_goes_on_in_a_chat_where_its_model_chats() -> None:
+    emulator, owner = an_emulator(tokenizers=told)
+    owner.storage.clear(("stories", "storycontent"))
+    converse(logged_in(create_story(*a_chat().packed(now=1000 * NOW), KEY)), emulator)
+    played = go_on(emulator, opened(emulator), max_length=None)
+    done = played.result
+    assert done.ok
+    (request,) = [request for request in played.requests if request.path == "/oa/v1/chat/completions"]
+    body: dict[str, Any] = json.loads(request.body)
+    assert body["messages"] == [
+        {"role": "system", "content": "You go on."},
+        {"role": "system", "content": "Swans are white.\n"},
+        {"role": "assistant", "content": "The lake was frozen.\nSo"},
+    ]
+    assert (body["model"], body["max_tokens"], body["temperature"]) == ("glm-4-6", 12, 0.5)
+    assert (body["enable_thinking"], body["stop"], "top_k" in body) == (False, ["THE END"], False)
+    tokens = [event for event in played.events if isinstance(event, Token)]
+    assert "".join(token.text for token in tokens) == done.completion.text != ""
+    assert opened(emulator).stories[0].text == "The lake was frozen.\nSo" + done.completion.text
+
+
+def test_the_messages_of_a_chat_have_room_for_their_marks() -> None:
+    story = a_chat()
+    story.append(" A word." * 200, now=NOW)
+    made = continuation(story, tokenizer=ByteTokenizer(), tier=Tier.OPUS, size=400)
+    assert isinstance(made, ChatContinuation)
+    assert 300 < ByteTokenizer().count(render_chat(made.messages)) <= 400
+    assert made.messages[-1]["content"].endswith(" word.")
+    with pytest.raises(LocalProtocolError, match="the 20 tokens that there are"):
+        continuation(story, tokenizer=ByteTokenizer(), tier=Tier.OPUS, size=20)
+    with pytest.raises(LocalProtocolError, match="only for Opus"):
+        continuation(story, tokenizer=ByteTokenizer(), tier=Tier.TABLET, model=Model.XIALONG)
+
+
+def test_a_chat_of_nothing_is_refused() -> None:
+    story = Writing.new(now=NOW, model=Model.GLM)
+    with pytest.raises(LocalProtocolError, match="nothing to go on from"):
+        continuation(story, tokenizer=ByteTokenizer(), tier=Tier.OPUS)

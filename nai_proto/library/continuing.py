@@ -13,16 +13,17 @@ from ..codecs.sealed import Opened
 from ..errors import LocalProtocolError
 from ..exchange.flow import Emit, Flow, compute
 from ..limits import Limits
-from ..story.continuing import Continuation, continuation, model_of
+from ..story.continuing import continuation, model_of
 from ..story.sections import Origin
 from ..story.story import Story as Writing
 from ..text.answers import Completion, Token
-from ..text.decoding import decoded
 from .values import Story
 from .writing import Change, Saved, save_objects
 
 if TYPE_CHECKING:
+    from ..story.chatting import ChatContinuation
     from ..story.context.report import Context
+    from ..story.continuing import Continuation
     from ..text.models import Model
     from ..tier import Tier
     from ..tokenizers import Tokenizer
@@ -108,9 +109,11 @@ def _continuing(
     words = tokenizer(model_of(writing, options.get("model")))
     if tier is None:
         tier = (yield from subscription()).tier
-    plan: Continuation = yield from compute(partial(continuation, writing, tokenizer=words, tier=tier, **options))
+    plan: Continuation | ChatContinuation = yield from compute(
+        partial(continuation, writing, tokenizer=words, tier=tier, **options)
+    )
     yield Emit([plan.context])
-    completion = yield from decoded(plan.operation, words)
+    completion = yield from plan.told(words)
     date = int(1000 * now())
     if completion.text:
         yield from compute(partial(writing.append, completion.text, now=date, origin=Origin.AI))

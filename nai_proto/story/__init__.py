@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .chatting import ChatContinuation
     from .config import ContextConfig, ContextKind, ContextUnit, TrimDirection
     from .context.building import build_context, context_size
     from .context.chat import chat_messages
@@ -37,6 +38,7 @@ else:
         "lore.conditions": "Outcome Surroundings condition_outcome conditions_outcome",
         "context.building": "build_context context_size",
         "context.chat": "chat_messages",
+        "chatting": "ChatContinuation",
         "config": "ContextConfig ContextKind ContextUnit TrimDirection",
         "context.ephemeral": "EphemeralEntry",
         "context.parts": "ContextParts ContextText",
@@ -63,6 +65,7 @@ else:
 __all__ = [
     "Category",
     "Change",
+    "ChatContinuation",
     "Context",
     "ContextBlock",
     "ContextConfig",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..errors import LocalProtocolError
+from ..text.decoding import decoded
 from ..text.generation import generate_stream
 from ..text.models import Model
 from ..text.modules import NO_MODULE
@@ -15,14 +16,16 @@ from ..text.settings import GlobalSettings
 from .context.building import build_context, context_size
 from .context.parts import ContextParts
 from .context.rules import USUAL, ContextRules
-from .records import some_texts
+from .records import a_whole, some_texts
 from .settings import Settings
 
 if TYPE_CHECKING:
+    from ..exchange.flow import Flow
     from ..exchange.operation import Operation
-    from ..text.answers import CompletionIds, TokenIds
+    from ..text.answers import Completion, CompletionIds, Token, TokenIds
     from ..tier import Tier
     from ..tokenizers import Tokenizer
+    from .chatting import ChatContinuation
     from .context.report import Context
     from .story import Story
 
@@ -36,7 +39,11 @@ class Continuation:
     context: Context
     "What the model sees, and why."
     operation: Operation[TokenIds, CompletionIds] = field(repr=False)
-    "The request, of token ids; `nai_proto.text.decoded` gives it text."
+    "The request, of token ids."
+
+    def told(self, tokenizer: Tokenizer) -> Flow[Token, Completion]:
+        """The flow that asks, with text; ``tokenizer`` is the model's."""
+        return decoded(self.operation, tokenizer)
 
 
 def model_of(story: Story, instead: Model | str | None = None) -> Model:
@@ -49,8 +56,8 @@ def model_of(story: Story, instead: Model | str | None = None) -> Model:
     if not name:
         raise LocalProtocolError("the story names no model to go on with: say which")
     model = Model.named(name)
-    if not model.listed or not model.native:
-        raise LocalProtocolError(f"{model.id!r} is no model that goes on with texts")
+    if not model.listed:
+        raise LocalProtocolError(f"{model.id!r} is no model that is known to go on with texts")
     return model
 
 
@@ -66,11 +73,13 @@ def continuation(
     rules: ContextRules = USUAL,
     size: int | None = None,
     **overrides: Any,
-) -> Continuation:
+) -> Continuation | ChatContinuation:
     """The context of a story and the request for what comes next, by the story's own settings.
 
     Model, preset, module, bans, biases, stop sequences, the ban of brackets and whether the answer goes on to the end of its
-    sentence are the story's. Takes time as `build_context` does: in a flow, use `compute`.
+    sentence are the story's. A model that only the OpenAI-compatible API has goes on in a chat, in a layout of our own
+    (`chat_messages`), with the story's system prompt, prefill, stop sequences and sampling. Takes time as `build_context`
+    does: in a flow, use `compute`.
 
     Args:
         story: is not changed.
@@ -82,7 +91,7 @@ def continuation(
         chance: for conditions of entries that ask for it, as for `build_context`.
         rules: for the context.
         size: tokens of the context, if fewer than the tier allows.
-        overrides: parameters of the request (`nai_proto.text.Parameters`), which win.
+        overrides: parameters of the request (`nai_proto.text.Parameters`, or those of a chat), which win.
 
     Raises:
         LocalProtocolError: the story's model is not known or not for this tier, something in its settings cannot be sent,
@@ -94,13 +103,30 @@ def continuation(
     model, adventure = model_of(story, model), story.card.get("isTA") is True
     fields = {**story.fields, "settings": {**story.settings.fields, "model": model.id}}
     settings = Settings(fields)
+    mode: Literal["normal", "adventure"] = "adventure" if adventure else "normal"
+    parts = ContextParts.from_content(fields, text=story.text, step=story.step, mode=mode)
+    if not model.native:
+        from .chatting import chat_continuation  # which knows of chats: not every story does
+
+        return chat_continuation(
+            fields,
+            parts,
+            model,
+            tokenizer=tokenizer,
+            tier=tier,
+            max_length=max_length or a_whole(settings.parameters.get("max_length")) or _LENGTH,
+            placeholders=placeholders,
+            chance=chance,
+            rules=rules,
+            size=size,
+            overrides=overrides,
+        )
     preset = settings.preset
     length = max_length or preset["max_length"] or _LENGTH
     until_sentence = settings.fields.get("trimResponses") is not False
     room = context_size(model, tier, max_length=length, module=settings.module, until_sentence=until_sentence)
-    mode: Literal["normal", "adventure"] = "adventure" if adventure else "normal"
     context = build_context(
-        ContextParts.from_content(fields, text=story.text, step=story.step, mode=mode),
+        parts,
         tokenizer=tokenizer,
         size=room if size is None else min(room, size),
         preamble=PREAMBLE.get(model.newest.id),

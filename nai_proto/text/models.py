@@ -185,8 +185,12 @@ Model.KAYRA = Model(
     "kayra-v1", Facts(name="Kayra", context={Tier.TABLET: 4096, Tier.SCROLL: 8192, Tier.OPUS: 8192}, modules=True)
 )
 Model.ERATO = Model("llama-3-erato-v1", Facts(name="Erato", context={Tier.OPUS: 8192}, modules=False))
-Model.GLM = Model("glm-4-6", Facts(name="GLM 4.6", host=Host.TEXT, modules=False, native=False))
-Model.XIALONG = Model("xialong-v1", Facts(name="Xialong", host=Host.TEXT, modules=False, native=False))
+# With the window that moves (openai §7.3).
+_ROLLING: Final = {Tier.TABLET: 12_288, Tier.SCROLL: 16_384, Tier.OPUS: 36_864}
+Model.GLM = Model("glm-4-6", Facts(name="GLM 4.6", context=_ROLLING, host=Host.TEXT, modules=False, native=False))
+Model.XIALONG = Model(
+    "xialong-v1", Facts(name="Xialong", context={Tier.OPUS: 36_864}, host=Host.TEXT, modules=False, native=False)
+)
 
 MODELS: Final = (
     Model.CALLIOPE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..records import a_text, some_texts
 from ..sections import Origin, Section
 from ..story import Story
 from .values import Book, Run
@@ -23,13 +24,12 @@ def book_of(story: Story, *, author: str = "", language: str = "en", chapters: b
         LimitExceeded: it is larger than the story's limits.
     """
     card = story.card
-    description, tags = card.get("description"), card.get("tags")
     return Book(
         title=story.title,
         lines=[tuple(_runs(section)) for section in story.sections],
         author=author,
-        description=description if isinstance(description, str) else "",
-        tags=tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else (),
+        description=a_text(card.get("description")) or "",
+        tags=some_texts(card.get("tags")) or (),
         language=language,
         chapters=chapters,
     )

@@ -199,8 +199,7 @@ def _fill(fields: dict[str, Any], fill: Callable[[str], str]) -> None:
 
 
 def _filled_entry(item: object, fill: Callable[[str], str]) -> object:
-    if not isinstance(item, dict):
-        return item
     entry = Entry(members(item))
     told = {"text": fill(entry.text), "keys": tuple(filled_key(key, fill) for key in entry.keys)}
-    return dict(entry.changed(**{name: value for name, value in told.items() if value != getattr(entry, name)}).data)
+    changed = {name: value for name, value in told.items() if value != getattr(entry, name)}
+    return dict(entry.changed(**changed).data) if changed else item

@@ -1,0 +1,128 @@
+"""Going on with a story in a chat, with models that only the OpenAI-compatible API has (content §8.9, openai §4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import LocalProtocolError
+from ..exchange.flow import Flow, retold
+from ..openai.answers import ChatChunk, ChatCompletion
+from ..openai.cutting import trimmed
+from ..openai.operations import chat_completion_stream
+from ..openai.prompts import render_chat
+from ..text.answers import Completion, FinishReason, Token
+from .context.building import build_context
+from .context.chat import chat_messages
+from .context.parts import ContextParts
+from .context.rules import ContextRules
+from .reading import items, members
+from .records import a_number, a_text, some_texts
+
+if TYPE_CHECKING:
+    from ..exchange.operation import Operation
+    from ..openai.parameters import MessageDict
+    from ..text.models import Model
+    from ..tier import Tier
+    from ..tokenizers import Tokenizer
+    from .context.report import Context
+
+__all__ = ["ChatContinuation", "chat_continuation"]
+
+_SAMPLING: Final = ("temperature", "top_k", "top_p", "min_p")
+"""What the editor offers for these models (openai §7.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatContinuation:
+    """What is asked for when a story is to go on in a chat."""
+
+    context: Context
+    "What the model sees, and why; in `messages` the system prompt and the prefill are around it."
+    messages: tuple[MessageDict, ...] = field(repr=False)
+    operation: Operation[ChatChunk, ChatCompletion] = field(repr=False)
+    stops: tuple[str, ...] = field(default=(), repr=False)
+    "Texts that end the answer, and are no part of it."
+
+    def told(self, tokenizer: Tokenizer) -> Flow[Token, Completion]:  # noqa: ARG002 -- as `Continuation.told`
+        """The flow that asks: what comes, told as other generations are."""
+        flow = trimmed(self.operation, self.stops)
+        return _completion((yield from retold(flow, _tokens, _partial)))
+
+
+def chat_continuation(
+    fields: Mapping[str, Any],
+    parts: ContextParts,
+    model: Model,
+    *,
+    tokenizer: Tokenizer,
+    tier: Tier,
+    max_length: int,
+    placeholders: Mapping[str, str] | None,
+    chance: Callable[[], float] | None,
+    rules: ContextRules,
+    size: int | None,
+    overrides: Mapping[str, Any],
+) -> ChatContinuation:
+    """`continuation` for a model that chats: the messages of `chat_messages`, in the room that tier and model have.
+
+    Args:
+        fields: the story's content.
+        parts: of its context.
+        overrides: parameters of the chat (`nai_proto.openai.chat_completion`), which win.
+        model, tokenizer, tier, max_length, placeholders, chance, rules, size: as there.
+
+    Raises:
+        LocalProtocolError: as there, or there is nothing to go on from.
+    """
+    said = members(fields.get("messageSettings"))
+    system, prefill = (a_text(said.get(name)) or "" for name in ("systemPrompt", "prefill"))
+    room = model.context_limit(tier) - max_length
+    room = room if size is None else min(room, size)
+    left = room
+    while True:
+        context = build_context(
+            parts, tokenizer=tokenizer, size=max(left, 0), placeholders=placeholders, chance=chance, rules=rules
+        )
+        messages = chat_messages(context, system_prompt=system, prefill=prefill)
+        excess = tokenizer.count(render_chat(messages)) - room  # the form has marks of its own around each message
+        if excess <= 0:
+            break
+        if left <= 0:
+            raise LocalProtocolError(
+                f"the system prompt and the prefill take more than the {room} tokens that there are"
+            )
+        left = min(left, len(context.tokens)) - excess
+    if not messages:
+        raise LocalProtocolError("the story has nothing to go on from")
+    parameters = members(members(fields.get("settings")).get("parameters"))
+    stops = tuple(filter(None, some_texts(fields.get("eosSequences")) or ()))
+    given: dict[str, Any] = {"model": model, "max_tokens": max_length, "enable_thinking": False}
+    given |= {name: value for name in _sampling(parameters) if (value := a_number(parameters.get(name))) is not None}
+    given |= {"stop": list(stops)} if stops else {}
+    return ChatContinuation(context, tuple(messages), chat_completion_stream(messages, **{**given, **overrides}), stops)
+
+
+def _sampling(parameters: Mapping[str, Any]) -> list[str]:
+    """The parameters of samplers that are not switched off."""
+    order = map(members, items(parameters.get("order")))
+    off = {str(each.get("id")).replace("_", "").lower() for each in order if each.get("enabled") is False}
+    return [name for name in _SAMPLING if name.replace("_", "") not in off]
+
+
+# ---- told as other generations are
+
+
+def _tokens(chunks: Sequence[ChatChunk]) -> list[Token]:
+    return [Token(chunk.text) for chunk in chunks if chunk.text]
+
+
+def _partial(partial: object) -> object:
+    return _completion(partial) if isinstance(partial, ChatCompletion) else partial
+
+
+def _completion(answer: ChatCompletion) -> Completion:
+    reason = answer.choices[0].finish_reason if answer.choices else None
+    known: FinishReason | None = "length" if reason == "length" else "stop" if reason == "stop" else None
+    return Completion(answer.text, None, known)
