@@ -301,6 +301,16 @@ def test_a_story_s_own_lorebook_is_tried_on_its_own_text(file: Path) -> None:
     assert "is not UTF-8" in failing("lorebook", "test", file, "--file", other)
 
 
+@pytest.mark.parametrize("lorebook", [[], [1], "x", 3, None], ids=repr)
+def test_a_story_without_a_readable_lorebook_is_shown_and_tried_as_one_that_has_none(
+    file: Path, lorebook: object
+) -> None:
+    card, content = a_story().packed(now=NOW)
+    file.write_bytes(story_file(write_json(card), write_json({**content, "lorebook": lorebook})))
+    assert json.loads(nai("story", "show", file, "--json").stdout)["lorebook_entries"] == 0
+    assert "0 of 0 entries active" in nai("lorebook", "test", file).stdout
+
+
 def test_the_group_has_a_word_for_each_of_its_commands() -> None:
     shown = nai("story", "--help").stdout
     assert all(name in shown for name in ("show", "tree", "export", "context", "continue"))

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, TypeAlias
 from ..codecs.box import write_json
 from ..codecs.sealed import Opened
 from ..story.files.story_file import field_of, story_file
+from ..story.units import encodable
 from .file_names import file_names
 from .listing import listed, suspicions
 from .values import Library, Story, Suspicion
@@ -107,7 +108,7 @@ def text_of(content: Opened) -> str | None:
     A character may be spread over two fragments, a half in each; a half that stands alone becomes U+FFFD.
     """
     text = Story(content, content).text  # which does not ask the card
-    return None if text is None else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return None if text is None else encodable(text)
 
 
 # ---- the files of an item

@@ -12,7 +12,7 @@ from itertools import accumulate
 
 from ..errors import LocalProtocolError
 
-__all__ = ["characters_in", "measured", "ruler", "units_in", "units_of", "whole"]
+__all__ = ["characters_in", "encodable", "measured", "ruler", "units_in", "units_of", "whole"]
 
 
 def units_of(text: str) -> bytes:
@@ -33,6 +33,11 @@ def units_in(text: str) -> int:
 def whole(text: str) -> str:
     """The text with each character whole: halves that stand side by side become one, as they are to JavaScript."""
     return text if text.isascii() else measured(units_of(text))
+
+
+def encodable(text: str) -> str:
+    """As `whole`, and with U+FFFD for halves that stand alone, which no encoding and no tokenizer takes (content §3.3)."""
+    return text if text.isascii() else units_of(text).decode("utf-16-le", "replace")
 
 
 def characters_in(text: str, units: int) -> int:

@@ -11,13 +11,14 @@ from ..config import ContextConfig, ContextKind
 from ..lore.conditions import Surroundings
 from ..lore.entries import Category, Entry
 from ..placeholders import filled
+from ..units import encodable
 from .activation import Activation, Listener, Scene, Source, activate
 from .assembling import Candidate, Finder
 from .ears import Ears
 from .ephemeral import EphemeralEntry
 from .insertion import Tree
 from .parts import ContextParts, ContextText
-from .preparing import prepared, whole_characters
+from .preparing import prepared
 from .report import ContextStatus
 from .rules import ContextRules
 
@@ -178,7 +179,7 @@ def _clean(config: ContextConfig) -> ContextConfig:
     """The configuration, with prefix and suffix that a tokenizer takes."""
     if config.prefix.isascii() and config.suffix.isascii():
         return config
-    return replace(config, prefix=whole_characters(config.prefix), suffix=whole_characters(config.suffix))
+    return replace(config, prefix=encodable(config.prefix), suffix=encodable(config.suffix))
 
 
 _ALWAYS: Final = Activation(ContextStatus.DEFAULT, "it is always active")

@@ -9,6 +9,8 @@ import typer
 
 from nai_proto.codecs.box import write_json
 from nai_proto.story import Lorebook, Story
+from nai_proto.story.reading import members
+from nai_proto.story.units import encodable
 
 from ..credentials import Email, UnsafePassword, Url
 from ..failing import one_line
@@ -35,7 +37,7 @@ def show(
     with one_line("story show"):
         told = found(story, url, email, unsafe_password).story
         if text:
-            whole = told.text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+            whole = encodable(told.text)
             typer.echo(written(whole) if sys.stdout.isatty() else whole)
             return
         facts = _facts(told)
@@ -43,7 +45,7 @@ def show(
         typer.echo(write_json(facts))
         return
     blocks = {name: str(facts.pop(name)) for name in ("memory", "authors_note", "text") if name in facts}
-    show_facts({name.replace("_", " "): value for name, value in facts.items()}, as_json=False)
+    show_facts(facts, as_json=False)
     for name, block in blocks.items():
         cut = ("… " if len(block) > _BEGINNING else "") + block[-_BEGINNING:]
         typer.echo(f"\n{typer.style(name.replace('_', ' '), dim=True)}\n{written(cut)}")
@@ -51,7 +53,7 @@ def show(
 
 def _facts(story: Story) -> dict[str, object]:
     """Whatever can be said; what is not there is left out."""
-    history, lorebook = story.history, Lorebook(story.fields.get("lorebook") or {})
+    history, lorebook = story.history, Lorebook(members(story.fields.get("lorebook")))
     facts: dict[str, object] = {
         "title": story.title,
         "description": story.card.get("description"),
