@@ -31,6 +31,8 @@ _PUT: Final = (
     "INSERT INTO rows (key, document) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET document = excluded.document"
 )
 _DROP: Final = "DELETE FROM rows WHERE key = ?"
+_IN_USE: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+"""Another connection holds the file (the low byte of SQLite's extended error codes)."""
 
 
 def read(path: str | os.PathLike[str]) -> list[tuple[Key, bytes]]:
@@ -143,6 +145,6 @@ def _blank() -> bytes:
 
 
 def _told(error: Exception) -> str:
-    if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+    if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _IN_USE:
         return "it is in use"
     return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -163,7 +163,7 @@ def test_logprobs_are_a_table_and_in_json_what_the_service_says() -> None:
         (("--file", "nowhere.txt"), "nowhere.txt cannot be read"),
         ((PROMPT, "--preset", "Carefre"), "did you mean 'Carefree'?"),
         ((PROMPT, "--preset", "Genesis"), "kayra-v1 has no official preset 'Genesis'"),
-        ((PROMPT, "--preset", __file__), "test_cli_generate.py: Expected `object`"),
+        ((PROMPT, "--preset", __file__), "test_cli_generate.py: not JSON"),
         ((PROMPT, "--module", "theme_nothing"), "no module 'theme_nothing'"),
         ((PROMPT, "--module", "theme_naval", "--model", "snek"), "genji-python-6b"),
         ((PROMPT, "--model", "kayra-v9"), "host of the text model 'kayra-v9' is not known"),

@@ -321,7 +321,7 @@ def test_a_picture_that_nobody_asked_for_harms_no_other(owner: Account) -> None:
 
 
 def test_ctrl_c_leaves_no_half_file_and_no_picture_that_is_not_done(owner: Account) -> None:
-    emulator, account = an_emulator(pace=0.3)
+    emulator, account = an_emulator(pace=1.0)
     with serving(emulator) as url:
         environment = {**os.environ, "NAI_URL": url, "NAI_TOKEN": account.persistent_token.reveal()}
         line = [*NAI, "image", PROMPT, *SMALL, "--previews"]

@@ -186,7 +186,7 @@ def test_the_model_decides_between_200_and_201() -> None:
 @pytest.mark.parametrize(
     ("body", "about"),
     [
-        (b"{]", "malformed"),
+        (b"{]", "not JSON"),
         ({"model": "kayra-v1", "parameters": {}}, "input"),
         ({"input": "x", "parameters": {}}, "model"),
         ({"input": "x", "model": "kayra-v1"}, "parameters"),

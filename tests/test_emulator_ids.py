@@ -206,7 +206,7 @@ def test_a_strong_bias_is_followed_and_finished() -> None:
         ("kayra-v1", {"stop_sequences": [[]]}, "$.parameters.stop_sequences[0]"),
         ("kayra-v1", {"bad_words_ids": [[1]] * 2049}, "$.parameters.bad_words_ids"),
         ("kayra-v1", {"stop_sequences": [[1]] * 1025}, "$.parameters.stop_sequences"),
-        ("kayra-v1", {"phrase_rep_pen": "a bit"}, "a bit"),
+        ("kayra-v1", {"phrase_rep_pen": "a bit"}, "$.parameters.phrase_rep_pen"),
         ("kayra-v1", {"repetition_penalty_frequency": 17}, "$.parameters.repetition_penalty_frequency"),
         ("6B-v4", {"repetition_penalty_frequency": 3}, "$.parameters.repetition_penalty_frequency"),
         ("kayra-v1", {"repetition_penalty_whitelist": [[1]]}, "$.parameters.repetition_penalty_whitelist"),

@@ -155,7 +155,7 @@ def test_prompt_and_answer_have_to_fit_together() -> None:
 @pytest.mark.parametrize(
     ("path", "body", "about"),
     [
-        (COMPLETIONS, b"{]", "malformed"),
+        (COMPLETIONS, b"{]", "not JSON"),
         (COMPLETIONS, [], "cannot unmarshal array"),
         (COMPLETIONS, {}, "prompt"),
         (COMPLETIONS, {"model": "glm-4.6", "prompt": "x"}, "model glm-4.6 doesn't exist"),

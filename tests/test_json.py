@@ -107,13 +107,13 @@ def test_a_number_that_is_not_finite_is_refused_wherever_it_is(number: float) ->
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        (object(), "objects of type object"),
-        ({"SECRET": [1, Odd(1)]}, "objects of type Odd"),
-        ([1, print], "objects of type builtin_function_or_method"),
-        ({("SECRET",): 1}, "Only dicts with str-like or number-like keys"),
+        (object(), "a value of type object"),
+        ({"SECRET": [1, Odd(1)]}, "a value of type Odd"),
+        ([1, print], "a value of type builtin_function_or_method"),
+        ({("SECRET",): 1}, "a key of type tuple"),
         ("SECRET\ud800", "lone surrogate"),
         ({"SECRET\udfff": 1}, "lone surrogate"),
-        (unfinished(), "field 'accessToken' is unset"),
+        (unfinished(), "the field 'accessToken' of Login is not set"),
     ],
 )
 def test_what_json_cannot_hold_is_refused_by_type_and_never_quoted(value: object, problem: str) -> None:
@@ -153,21 +153,21 @@ def test_a_document_becomes_a_value_of_the_type() -> None:
         (b'["SECRET"]', "Expected `object`, got `array`"),
         (b'{"SECRET":1}', "Object missing required field `accessToken`"),
         (b'{"accessToken":"","level":"SECRET"}', "Expected `int`, got `str` - at `$.level`"),
-        (b'{"accessToken":"","mood":"SECRET"}', "Invalid value - at `$.mood`"),
-        (b'{"accessToken":"","mood":"SECRET - at `$.x`"}', "Invalid value - at `$.mood`"),
-        (b'{"accessToken":"","kind":"SECRET"}', "Invalid value - at `$.kind`"),
+        (b'{"accessToken":"","mood":"SECRET"}', "Expected one of good - at `$.mood`"),
+        (b'{"accessToken":"","mood":"SECRET - at `$.x`"}', "Expected one of good - at `$.mood`"),
+        (b'{"accessToken":"","kind":"SECRET"}', "Expected one of a, b - at `$.kind`"),
         (b'{"accessToken":"","small":1234567}', "Expected `int` <= 9 - at `$.small`"),
         (b'{"accessToken":"","marks":{"SECRET":[0,"x"]}}', "Expected `int`, got `str` - at `$.marks[...][1]`"),
         (b'{"accessToken":"","checked":{"name":"SECRET"}}', "Invalid value - at `$.checked`"),
         (b'{"accessToken":"","strict":{"SECRET":1}}', "Invalid value - at `$.strict`"),
-        (b'{"accessToken":"SECRET"', "Input data was truncated"),
-        (b'{"accessToken":"SECRET",}', "JSON is malformed: trailing comma in object (byte 24)"),
-        (b"<html>SECRET", "JSON is malformed: invalid character (byte 0)"),
+        (b'{"accessToken":"SECRET"', "JSON is cut short"),
+        (b'{"accessToken" "SECRET"}', "not JSON (character 15)"),
+        (b"<html>SECRET", "not JSON (character 0)"),
         (b'{"accessToken":"SECRET\xff"}', "not UTF-8"),
-        (b'{"accessToken":"SECRET\\udc00"}', "JSON is malformed: invalid utf-16 surrogate pair (byte 28)"),
-        (b'{"accessToken":"","level":' + b"1234567" * 800 + b"}", "Integer value out of range - at `$.level`"),
+        (b'{"accessToken":"SECRET\\udc00"}', "not JSON"),
+        (b'{"accessToken":"","level":' + b"1234567" * 800 + b"}", "not JSON"),
         (b"", "Expected JSON, got nothing"),
-        (b" \n", "Input data was truncated"),
+        (b" \n", "Expected JSON, got nothing"),
     ],
 )
 def test_an_error_says_where_and_what_and_does_not_quote(data: bytes, problem: str) -> None:
@@ -187,7 +187,7 @@ def test_a_document_can_be_arranged_before_it_is_read() -> None:
     for data, problem in (
         (b'{"y": "a secret"}', "here: Expected `int`, got `str` - at `$.x`"),
         (b"[5]", "here: Expected `object`, got `array`"),
-        (b"{oops", "here: JSON is malformed: object keys must be strings (byte 1)"),
+        (b"{oops", "here: not JSON (character 1)"),
         (b"", "here: Expected JSON, got nothing"),
     ):
         with pytest.raises(RemoteProtocolError) as caught:
@@ -244,7 +244,7 @@ def test_the_depth_of_a_document_is_the_nesting_of_its_values(value: Any) -> Non
             read(data.ljust(levels), levels - 1)
 
 
-@pytest.mark.parametrize("data", [b"[" * 100_000, b'{"a":' * 100_000, b"[" * 5000 + b"]" * 5000])
+@pytest.mark.parametrize("data", [b"[" * 100_000, b'{"a":' * 100_000, b"[" * 99_999 + b"]" * 99_999])
 def test_no_depth_lets_a_recursion_error_out(data: bytes) -> None:
     with pytest.raises(RemoteProtocolError, match="nested too deeply to be read"):
         read(data, 10**6)
@@ -255,7 +255,7 @@ def test_no_depth_lets_a_recursion_error_out(data: bytes) -> None:
 
 
 def test_an_unfinished_text_full_of_brackets_is_malformed_rather_than_deep() -> None:
-    with pytest.raises(RemoteProtocolError, match="truncated"):
+    with pytest.raises(RemoteProtocolError, match="JSON is cut short"):
         read(b'["' + b"[" * 500)
 
 

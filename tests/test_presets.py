@@ -343,7 +343,7 @@ def test_a_sampler_twice_survives_in_the_file_and_is_not_sent() -> None:
     ("data", "what"),
     [
         (b"", "Expected JSON"),
-        (b"{", "truncated"),
+        (b"{", "JSON is cut short"),
         (b"[]", "Expected `object`"),
         (b"{}", "name is missing"),
         ("\ud800", "Invalid|UTF-8|malformed"),

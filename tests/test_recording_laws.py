@@ -78,7 +78,7 @@ def test_what_is_no_recording_is_refused_in_one_line(data: bytes, more: bytes, a
         (b"", "this is no recording"),
         (b"%PDF-1.7\n", "this is no recording"),
         (b'{"nai-recording":2}\n', "a recording of version 2, of which only 1 is known here"),
-        (b'{"nai-recording":1}\n{"method":"GET"\n', "damaged: line 2: it is not JSON"),
+        (b'{"nai-recording":1}\n{"method":"GET"\n', "damaged: line 2: JSON is cut short"),
         (b'{"nai-recording":1}\n{"method":"GET"}\n', "line 2: Object missing required field `target`"),
         (
             b'{"nai-recording":1}\n{"method":"G","target":"/","answer":[{"text":"x"}]}\n',

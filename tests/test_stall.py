@@ -1,12 +1,16 @@
 """A library of ten thousand keys and a thousand stories opens, and the event loop beside it goes on turning.
 
-What is measured is the processor's time that passes between two turns of the loop, beside that of the whole. A neighbour
-on the machine can only add to it, so the best of three openings counts.
+Two things stop a loop: work on its own thread between two turns, and a call into C on a worker thread that keeps the
+interpreter for itself. Both are measured in processor time of their own thread, beside that of the whole opening, so
+other processes on the machine do not count.
 """
 
 from __future__ import annotations
 
+import gc
+import sys
 import time
+from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
 from random import Random
@@ -93,43 +97,90 @@ class Near:
         return self._link.looks_alive()
 
 
+class Stopwatch:
+    """The processor time of the longest call into C among those of the functions that it measures."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+
+    def measure(self, function: Callable[[], None]) -> Callable[[], None]:
+        def measured() -> None:
+            began = time.thread_time()
+
+            def on_event(_: object, event: str, __: object) -> None:
+                nonlocal began
+                now = time.thread_time()
+                if event == "c_return":
+                    self.longest = max(self.longest, now - began)
+                began = time.thread_time()
+
+            sys.setprofile(on_event)
+            try:
+                function()
+            finally:
+                sys.setprofile(None)
+
+        return measured
+
+
 class NearAsyncio(AsyncioRuntime):
+    def __init__(self) -> None:
+        self.calls = Stopwatch()
+
     async def connect(self, host: str, port: int, limit: float | None) -> Near:
         return Near()
+
+    async def compute(self, function: Callable[[], None], limit: float | None) -> None:
+        await super().compute(self.calls.measure(function), limit)
 
 
 class NearTrio(TrioRuntime):
+    def __init__(self) -> None:
+        self.calls = Stopwatch()
+
     async def connect(self, host: str, port: int, limit: float | None) -> Near:
         return Near()
 
+    async def compute(self, function: Callable[[], None], limit: float | None) -> None:
+        await super().compute(self.calls.measure(function), limit)
 
-async def opened(runtime: NearAsyncio | NearTrio) -> tuple[Library, float]:
-    """The library, and which part of opening it is the longest stay between two turns of the loop."""
+
+async def opened(runtime: NearAsyncio | NearTrio) -> tuple[Library, float, float]:
+    """The library, and the longest stay between two turns and the longest call, as parts of the whole processor time."""
     turns: list[float] = []
 
     async def turning() -> None:
         while True:
-            turns.append(time.process_time())
+            turns.append(time.thread_time())
             await anyio.sleep(0.001)
 
     session = Session.at("http://emulator.invalid")
     async with AsyncClient(session, Pool(runtime, Limits())) as client, anyio.create_task_group() as tasks:
         tasks.start_soon(turning)
         await anyio.sleep(0.01)
+        began = time.process_time()
         library = await client.run(open_library(EMAIL, PASSWORD, types=("stories", "storycontent")))
-        turns.append(time.process_time())
+        whole = time.process_time() - began
+        turns.append(time.thread_time())
         tasks.cancel_scope.cancel()
-    return library, max(after - before for before, after in pairwise(turns)) / (turns[-1] - turns[0])
+    stay = max(after - before for before, after in pairwise(turns))
+    return library, stay / whole, runtime.calls.longest / whole
 
 
 @pytest.mark.parametrize("runtime", [NearAsyncio, NearTrio])
 def test_a_large_library_opens_without_stalling_the_event_loop(runtime: type[NearAsyncio | NearTrio]) -> None:
     bodies()
+    gc.collect()
+    gc.disable()  # a collection takes as long as the whole process has objects, and may begin on any thread
+    try:
+        check_that_a_library_opens_without_stalling(runtime)
+    finally:
+        gc.enable()
 
-    def stay() -> float:
-        library, longest = anyio.run(opened, runtime(), backend="trio" if runtime is NearTrio else "asyncio")
-        assert (len(library.keystore), len(library.stories), library.failed) == (KEYS, STORIES, ())
-        assert all(story.consistent for story in library.stories)
-        return longest
 
-    assert any(stay() < 0.06 for _ in range(3))
+def check_that_a_library_opens_without_stalling(runtime: type[NearAsyncio | NearTrio]) -> None:
+    library, stay, call = anyio.run(opened, runtime(), backend="trio" if runtime is NearTrio else "asyncio")
+    assert (len(library.keystore), len(library.stories), library.failed) == (KEYS, STORIES, ())
+    assert all(story.consistent for story in library.stories)
+    assert stay < 0.035
+    assert call < 0.02

@@ -1,8 +1,8 @@
 """The image stream's frames, both ways: a length of four bytes, big-endian, and so many bytes of one msgpack map
 (image §7.1).
 
-`FrameSplitter` cuts bytes into frames, `MessageDecoder` reads a frame as a value: msgspec's decoder, with errors that say
-what was expected and never quote. A reader may decode a frame more than once, first for what kind it is.
+`FrameSplitter` cuts bytes into frames, `MessageDecoder` reads a frame as a value, with errors that say what was expected
+and never quote. A reader may decode a frame more than once, first for what kind it is.
 
 What comes out does not depend on how the bytes were cut. A frame that claims too much is refused at its head. Time is
 linear in the bytes for reads of any size, and a frame in many reads grows in place: pieces in a list would cost more than
@@ -17,6 +17,7 @@ import msgspec
 
 from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated
 from ..limits import Limits
+from .mismatch import Mismatch, find_mismatch, find_unencodable
 
 __all__ = ["FrameSplitter", "MessageDecoder", "encode_frame"]
 
@@ -129,6 +130,7 @@ class MessageDecoder(Generic[T]):
     """
 
     def __init__(self, type: type[T]) -> None:  # noqa: A002
+        self._type = type
         self._decode = msgspec.msgpack.Decoder(type).decode
 
     def decode(self, data: bytes | bytearray, *, where: str) -> T:
@@ -140,15 +142,20 @@ class MessageDecoder(Generic[T]):
         """
         try:
             return self._decode(data)
-        except msgspec.ValidationError as error:
-            problem = _expected(str(error))
+        except (ValueError, TypeError, RecursionError):
+            pass  # and explain below: the decoder's error may hold the message. TypeError: a map as the key of a map
+        raise RemoteProtocolError(f"{where}: {self._problem(data)}")
+
+    def _problem(self, data: bytes | bytearray) -> str | Mismatch:
+        try:
+            message = msgspec.msgpack.decode(data)
         except RecursionError:
-            problem = "nested too deeply to be read"
-        except UnicodeDecodeError:
-            problem = "a text is not UTF-8"
+            return "nested too deeply to be read"
+        except TypeError:
+            return "a key of a map is a map or an array"
         except ValueError:
-            problem = "not msgpack, or cut short"
-        raise RemoteProtocolError(f"{where}: {problem}")
+            return "not msgpack: cut short, or a text that is not UTF-8"
+        return find_mismatch(message, self._type)
 
 
 def encode_frame(message: object) -> bytes:
@@ -166,15 +173,10 @@ def encode_frame(message: object) -> bytes:
         problem = "a text holds a lone surrogate, which UTF-8 cannot carry"
     except RecursionError:
         problem = "it is nested too deeply, or holds itself"
-    except (TypeError, ValueError, OverflowError, AttributeError) as error:
-        problem = str(error)  # msgspec's, which name a type or a field
+    except (TypeError, ValueError, OverflowError, AttributeError):
+        problem = find_unencodable(message, msgspec.msgpack.encode)
     else:
         if len(body) <= _MOST:
             return len(body).to_bytes(_HEAD) + body
         problem = f"{len(body)} bytes do not fit its length"
     raise LocalProtocolError(f"this cannot be written as a frame: {problem}")
-
-
-def _expected(message: str) -> str:
-    """What msgspec expected; a message of another form might quote what came instead."""
-    return message if message.startswith(("Expected `", "Object missing required field")) else "a value is not valid"

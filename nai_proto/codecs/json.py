@@ -1,9 +1,10 @@
 """JSON by msgspec, with errors that say where and what but never quote (native §4.1, openai §9.1).
 
 msgspec is fast, and strict where it looks, but it has three habits that a protocol cannot share: it writes NaN as
-``null``, it lets RecursionError out, and some of its messages hold pieces of the document. Looking for these costs next
-to nothing in small documents: a number can be missing only where ``null`` was written, one with few brackets cannot be
-deep, and a message is looked at when there is one. In large ones measuring the depth costs about as much as decoding.
+``null``, it lets RecursionError out, and some of its messages hold pieces of the document. Looking for the first two costs
+next to nothing in small documents: a number can be missing only where ``null`` was written, and one with few brackets
+cannot be deep. In large ones measuring the depth costs about as much as decoding. Its messages are never read: a document
+that it refuses is examined again, by the standard library for its syntax and by `mismatch` for its type.
 
 Nothing is raised while a codec's own error is being handled: that one may hold the whole document, and would travel
 along as the context.
@@ -20,17 +21,13 @@ from typing import Any, Final, Generic, TypeVar, cast
 import msgspec
 
 from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, StreamError, excerpt
+from .mismatch import Mismatch, find_mismatch, find_unencodable
 
-__all__ = ["JsonDecoder", "check_depth", "converted", "encode", "error_message", "service_error"]
+__all__ = ["JsonDecoder", "check_depth", "converted", "encode", "error_message", "find_problem", "service_error"]
 
 T = TypeVar("T")
 
-# Those of msgspec's messages that hold names of ours, types and numbers, but nothing from the document.
-_SHOWABLE: Final = re.compile(
-    r"Expected `|Object missing required field|JSON is malformed|Input data was truncated|(?:Integer value|Number) out of"
-    r" range|Invalid (?:UUID|base64|RFC3339|ISO8601|decimal|epoch)"
-)
-_PATH: Final = re.compile(r" - at `[^`]*`\Z")
+_OPEN_TEXT: Final = re.compile(r'"(?:[^"\\]|\\.)*\\?\Z', re.DOTALL)
 
 _STEPS: Final = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # +1 and -1 as signed bytes
 _NO_STEPS: Final = bytes(set(range(256)) - set(b'[{]}"'))
@@ -59,8 +56,8 @@ def encode(value: object) -> bytes:
         problem = "a text holds a lone surrogate, which UTF-8 cannot carry"
     except RecursionError:
         problem = f"a {type(value).__name__} is nested too deeply, or holds itself"
-    except (TypeError, ValueError, AttributeError) as error:
-        problem = str(error)  # msgspec's, which name a type or a field
+    except (TypeError, ValueError, OverflowError, AttributeError):
+        problem = find_unencodable(value, msgspec.json.encode)
     raise LocalProtocolError(f"this cannot be written as JSON: {problem}")
 
 
@@ -73,6 +70,8 @@ class JsonDecoder(Generic[T]):
     """
 
     def __init__(self, type: type[T], arrange: Callable[[Any], Any] | None = None) -> None:  # noqa: A002
+        self._type = type
+        self._arrange = arrange
         self._decode: Callable[[bytes | bytearray], T] = msgspec.json.Decoder(type).decode
         if arrange is not None:
             self._decode = lambda data: msgspec.convert(arrange(msgspec.json.decode(data)), type)
@@ -93,13 +92,61 @@ class JsonDecoder(Generic[T]):
         check_depth(data, depth)
         try:
             return self._decode(data)
-        except UnicodeDecodeError:
-            problem = "not UTF-8"
-        except RecursionError:
-            problem = "nested too deeply to be read"
-        except ValueError as error:
-            problem = _showable(str(error)) if data else "Expected JSON, got nothing"
+        except (ValueError, RecursionError):
+            pass  # and explain below: the decoder's error may hold the document
+        problem = find_problem(data, self._type, self._arrange)
         raise RemoteProtocolError(f"{where}: {problem}", excerpt=excerpt(bytes(data[:800])))
+
+
+def find_problem(
+    data: bytes | bytearray,
+    type: type[Any],  # noqa: A002
+    arrange: Callable[[Any], Any] | None = None,
+    *,
+    strict: bool = True,
+) -> str | Mismatch:
+    """Say why msgspec refused a document: its syntax, or where it differs from the type. Quotes nothing of it.
+
+    Args:
+        data: the document.
+        type: what it should have been.
+        arrange: as `JsonDecoder` has it.
+        strict: as for `msgspec.json.decode`; if not, a text may stand for a number.
+    """
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return "not UTF-8"
+    try:
+        document = msgspec.json.decode(text)
+    except RecursionError:
+        return "nested too deeply to be read"
+    except ValueError:
+        return _syntax_problem(text)
+    return find_mismatch(document if arrange is None else arrange(document), type, strict=strict)
+
+
+def _syntax_problem(text: str) -> str:
+    """Where a text stops being JSON. The standard library's decoder says it by a number, msgspec in words only."""
+    import json
+
+    if not text.strip():
+        return "Expected JSON, got nothing"
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        position = error.pos
+    except RecursionError:
+        return "nested too deeply to be read"
+    except ValueError:
+        position = -1
+    else:
+        position = -1
+    if position < 0:  # a lone surrogate, or a number that is none to JSON: Python takes both
+        return "not JSON"
+    if position >= len(text.rstrip()) or _OPEN_TEXT.match(text, position):
+        return "JSON is cut short"
+    return f"not JSON (character {position})"
 
 
 def converted(document: object, type: type[T], *, where: str) -> T:  # noqa: A002
@@ -110,9 +157,9 @@ def converted(document: object, type: type[T], *, where: str) -> T:  # noqa: A00
     """
     try:
         return msgspec.convert(document, type)
-    except ValueError as error:
-        problem = _showable(str(error))
-    raise RemoteProtocolError(f"{where}: {problem}")
+    except ValueError:
+        pass  # and explain below: the decoder's error may hold the document
+    raise RemoteProtocolError(f"{where}: {find_mismatch(document, type)}")
 
 
 class _Answer(msgspec.Struct):
@@ -254,11 +301,3 @@ def _depth(data: bytes | bytearray) -> int:
     quotes_and_steps = data.translate(_STEPS, _NO_STEPS).replace(b'""', b"")  # nearly all texts hold no brackets
     steps = _TEXTS.sub(b"", quotes_and_steps)
     return max(accumulate(memoryview(steps).cast("b")), default=0)
-
-
-def _showable(message: str) -> str:
-    """A message of msgspec's without what it may quote."""
-    if _SHOWABLE.match(message):
-        return message
-    path = _PATH.search(message)
-    return "Invalid value" + (path[0] if path else "")

@@ -8,6 +8,7 @@ from typing import TypeAlias, TypeVar
 
 import msgspec
 
+from ..codecs.json import find_problem
 from ..exchange.endpoints import Endpoint, Parameters
 from ..exchange.reply import Handler
 from ..http import Headers
@@ -47,10 +48,12 @@ class Asked:
             type: of the body.
             lax: take ``"3"`` for ``3``, as some clients send it (native §6.1).
         """
+        body = self.parameters.body or b"{}"
         try:
-            return msgspec.json.decode(self.parameters.body or b"{}", type=type, strict=not lax)
-        except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, not of the type, too deep
-            raise Refused(400, f"Validation error: {error}") from None
+            return msgspec.json.decode(body, type=type, strict=not lax)
+        except (ValueError, RecursionError):
+            pass  # and explain below
+        raise Refused(400, f"Validation error: {find_problem(body, type, strict=not lax)}")
 
 
 Handle: TypeAlias = Callable[[Asked], Handler]

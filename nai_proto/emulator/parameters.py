@@ -11,6 +11,8 @@ from typing import Annotated, Final, Literal, NamedTuple, TypeVar
 
 import msgspec
 
+from ..codecs.json import find_problem
+from ..codecs.mismatch import Mismatch
 from ..http import Host
 from ..text.models import MODELS, Model
 from ..text.samplers import COLOURS
@@ -209,9 +211,9 @@ def _required(name: str) -> Refused:
 def _decoded(data: bytes, type: type[T], path: str) -> T:  # noqa: A002
     try:
         return msgspec.json.decode(data, type=type)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        problem = str(error).replace("`$", f"`{path}")
-    raise Refused(400, f"Validation error: {problem}")
+    except (ValueError, RecursionError):
+        problem = find_problem(data, type)
+    raise Refused(400, f"Validation error: {problem.within(path) if isinstance(problem, Mismatch) else problem}")
 
 
 def settings_of(parameters: Parameters, encode: Callable[[str], list[int]], *, include_stop: bool = True) -> Settings:

@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from ..codecs.mismatch import find_mismatch
 from ..exchange.reply import Handler
 from .answers import Refused, answer
 from .asked import Asked, Handle
@@ -37,8 +38,8 @@ def _asked_by_query(asked: Asked) -> Handler:
     query = dict(asked.parameters.query)
     try:
         yield from _spoken(asked, msgspec.convert(query, _Speech, strict=False))
-    except msgspec.ValidationError as error:
-        raise Refused(400, f"Validation error: {error}") from None
+    except msgspec.ValidationError:
+        raise Refused(400, f"Validation error: {find_mismatch(query, _Speech, strict=False)}") from None
 
 
 def _asked_by_body(asked: Asked) -> Handler:

@@ -15,6 +15,7 @@ import msgspec
 import typer
 
 from nai_proto.account import access_key
+from nai_proto.codecs.mismatch import find_mismatch
 from nai_proto.emulator import Account, Emulator, OpenAISwitches, Switches
 from nai_proto.emulator.faults import CONTROL, FAULTS, Faulty, described
 from nai_proto.errors import Damaged, LocalProtocolError, NaiError
@@ -205,8 +206,21 @@ def _switches(given: Sequence[str]) -> tuple[Switches, OpenAISwitches]:
         values[name] = list(filter(None, value.split(","))) if name == "models" else value
     try:
         return msgspec.convert(values, Switches, strict=False), msgspec.convert(values, OpenAISwitches, strict=False)
-    except (msgspec.ValidationError, NaiError) as error:
+    except NaiError as error:
         raise typer.BadParameter(str(error), param_hint="--switch") from None
+    except msgspec.ValidationError:
+        kind = next(kind for kind in (Switches, OpenAISwitches) if not _fits(values, kind))
+        mismatch = find_mismatch(values, kind, strict=False)
+        name = mismatch.path.removeprefix(".")
+        raise typer.BadParameter(f"{name}={values.get(name)}: {mismatch.problem}", param_hint="--switch") from None
+
+
+def _fits(values: dict[str, object], kind: type[Switches | OpenAISwitches]) -> bool:
+    try:
+        msgspec.convert(values, kind, strict=False)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _gift_keys(given: Sequence[str]) -> Iterator[tuple[str, Tier]]:

@@ -27,6 +27,8 @@ NAME: Final = "vault.sqlite"
 
 _MARK: Final = 0x6E616976  # "naiv", by which the file is known as ours
 _FORMAT: Final = 1
+_IN_USE: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+"""Another connection holds the file (the low byte of SQLite's extended error codes)."""
 _PATIENCE: Final = 2.0
 """Seconds to wait for another program that is at work in the same vault."""
 
@@ -102,7 +104,7 @@ class Store:
         with self._told():
             uri = f"{path.absolute().as_uri()}?mode=rw"
             # Any thread may use it, one at a time: an asynchronous program works in threads of a pool.
-            self._db = sqlite3.connect(uri, _PATIENCE, isolation_level=None, check_same_thread=False, uri=True)
+            self._db = sqlite3.connect(uri, timeout=_PATIENCE, isolation_level=None, check_same_thread=False, uri=True)
         try:
             self._set(
                 "locking_mode=EXCLUSIVE", "synchronous=EXTRA", "fullfsync=ON", "foreign_keys=ON", "temp_store=MEMORY"
@@ -184,7 +186,6 @@ class Store:
             yield
             return
         except sqlite3.Error as error:
-            problem = str(error)
-        if "locked" in problem:
-            problem = "another program is at work in this vault"
+            in_use = getattr(error, "sqlite_errorcode", 0) & 0xFF in _IN_USE
+            problem = "another program is at work in this vault" if in_use else str(error)
         raise LocalProtocolError(f"{self._path}: {problem}")

@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import FieldInfo, fields
 
 from ...codecs.json import encode
+from ...codecs.mismatch import find_mismatch
 from ...errors import LocalProtocolError, excerpt
 from ...exchange.endpoints import endpoint
 from .arriving import CutOff, Delay, Jitter, SlowHead, Split, Stall, Throughput, WrongLength
@@ -80,11 +81,10 @@ def fault_of(document: object, *, lax: bool = False) -> Fault:
             raise LocalProtocolError(f"{name} has no {excerpt(key)!r}, only {', '.join(known)}")
     try:
         found = msgspec.convert(given, kind, strict=not lax)
-    except msgspec.ValidationError as error:
-        problem, _, where = str(error).partition(" - at `$.")
-        key = where.rstrip("`")
-        choices = "".join(_choices(one.type) for one in fields(kind) if one.name == key)
-        raise LocalProtocolError(f"{name}: {key}={excerpt(str(given.get(key)))}: {problem}{choices}") from None
+    except msgspec.ValidationError:
+        mismatch = find_mismatch(given, kind, strict=not lax)
+        key = mismatch.path.removeprefix(".")
+        raise LocalProtocolError(f"{name}: {key}={excerpt(str(given.get(key)))}: {mismatch.problem}") from None
     if found.endpoint is not None:
         endpoint(found.endpoint)
     encode(found)  # what UTF-8 cannot carry is found now, and not when it is to be sent

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from ...codecs.mismatch import find_mismatch
 from ...image.choices import ImageSampler
 from ...image.generations import Generation
 from ...image.models import ImageModel
@@ -114,11 +115,12 @@ def read_wish(parameters: Mapping[str, Any], model: ImageModel, seed: int) -> Wi
     usual = {"width": width, "height": height, "scale": model.scale, "steps": model.steps, "seed": seed}
     if family.generation is Generation.V5:  # which takes one only, whatever is said (image §3.2)
         said.pop("noise_schedule", None)
+    whole = {**usual, "noise_schedule": family.schedule, **said}
     try:
-        return msgspec.convert({**usual, "noise_schedule": family.schedule, **said}, Wish)
-    except (ValueError, OverflowError, RecursionError) as error:
-        problem = str(error)
-    raise invalid(problem)
+        return msgspec.convert(whole, Wish)
+    except (ValueError, OverflowError, RecursionError):
+        pass  # and explain below
+    raise invalid(str(find_mismatch(whole, Wish)))
 
 
 def _plain(value: object) -> object:

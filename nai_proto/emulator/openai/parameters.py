@@ -12,6 +12,8 @@ from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 
+from ...codecs.json import find_problem
+from ...codecs.mismatch import Mismatch
 from ..answers import Refused
 from ..settings import Settings
 
@@ -160,8 +162,8 @@ def read(body: bytes, type: type[_R], *, ranges: bool) -> _R:  # noqa: A002
     """
     try:
         request = msgspec.json.decode(body, type=type)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        problem = _in_go(str(error))
+    except (ValueError, RecursionError):
+        problem = _in_go(find_problem(body, type))
     else:
         if not isinstance(request, TokenCountRequest):
             _check(request, ranges)
@@ -183,19 +185,16 @@ def _check(request: _Sampled, ranges: bool) -> None:
         raise Refused(500, "Internal server error")
 
 
-_WRONG_TYPE: Final = re.compile(r"Expected `([^`]*)`, got `(\w+)`(?: - at `\$\.?([^`]*)`)?")
 _GO_TYPES: Final = {"str": "string", "float": "float64"}
 _GO_VALUES: Final = {"str": "string", "int": "number", "float": "number"}
 
 
-def _in_go(problem: str) -> str:
-    """msgspec's words; for a wrong type those of the service, which is written in Go (openai §4.1)."""
-    found = _WRONG_TYPE.fullmatch(problem)
-    if found is None:
+def _in_go(problem: str | Mismatch) -> str:
+    """The message for what is wrong; for a wrong type that of the service, which is written in Go (openai §4.1)."""
+    if not isinstance(problem, Mismatch) or not problem.expected:
         return f"Validation error: {problem}"
-    expected, got, path = found.groups()
-    wanted = expected.removesuffix(" | null")
-    field = re.sub(r"\[[^]]*\]", "", path or "")
+    wanted, got = problem.expected.removesuffix(" | null"), problem.got
+    field = re.sub(r"\[[^]]*\]", "", problem.path.removeprefix("."))
     where = f"Go struct field {field}" if field else "Go value"
     return f"json: cannot unmarshal {_GO_VALUES.get(got, got)} into {where} of type {_GO_TYPES.get(wanted, wanted)}"
 

@@ -27,6 +27,7 @@ from typing import Annotated, Final
 import msgspec
 
 from ...codecs.json import encode as encode_json
+from ...codecs.json import find_problem
 from ...errors import LocalProtocolError
 from ...exchange.reply import REPLY_TRANSITIONS, Raw, ReplyState, Start, Write
 from ...http import Head, Headers
@@ -117,17 +118,20 @@ def decode(data: bytes) -> Recorded:
 
 
 def _exchange(line: bytes, number: int) -> Exchange:
+    problem: object
     try:
         read = _LINE.decode(line)
-        body = _body(read)
-        answer = _checked(map(_action, read.answer))
-        return Exchange(read.method, read.target, Headers(read.headers), body, read.whole, answer, read.ending)
-    except msgspec.ValidationError as error:
-        problem = str(error)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        problem = "it is not JSON"
-    except binascii.Error:
-        problem = "its base64 is none"
+    except (ValueError, RecursionError):
+        problem = find_problem(line, _Line)
+    else:
+        try:
+            body = _body(read)
+            answer = tuple(map(_action, read.answer))
+            problem = _order_problem(answer)
+            if problem is None:
+                return Exchange(read.method, read.target, Headers(read.headers), body, read.whole, answer, read.ending)
+        except binascii.Error:
+            problem = "its base64 is none"
     raise LocalProtocolError(f"the recording is damaged: line {number}: {problem}")
 
 
@@ -147,15 +151,15 @@ def _action(read: _Sent) -> Sent:
     return Sent(Raw(data) if read.raw else Write(data), read.after)
 
 
-def _checked(answer: Iterable[Sent]) -> tuple[Sent, ...]:
-    """What a server can have sent: no piece without a head, nothing by the rules behind raw bytes."""
-    state, found = ReplyState.OPEN, tuple(answer)
-    for sent in found:
+def _order_problem(answer: Iterable[Sent]) -> str | None:
+    """Why no server can have sent this: a piece without a head, or something by the rules behind raw bytes."""
+    state = ReplyState.OPEN
+    for sent in answer:
         kind: type[Going] = type(sent.action)
         if (state, kind) not in REPLY_TRANSITIONS:
-            raise msgspec.ValidationError(f"{kind.__name__} where an answer is {state.value}")
+            return f"{kind.__name__} where an answer is {state.value}"
         state = REPLY_TRANSITIONS[state, kind]
-    return found
+    return None
 
 
 def _spelled(data: bytes) -> tuple[str | None, str | None]:

@@ -1,0 +1,275 @@
+"""Why msgspec refused a document or a value, in our own words.
+
+msgspec checks documents while it decodes them, and its messages are for people: their wording changes between versions,
+and some quote the document. So nothing reads them. What msgspec refused is looked at again here, and the first fault is
+named: the path, what was expected, and the type of what came instead, never the value itself.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, Final, TypeVar, cast
+
+import msgspec
+import msgspec.inspect as kinds
+
+__all__ = ["Mismatch", "find_mismatch", "find_unencodable"]
+
+T = TypeVar("T")
+
+_NAMES: Final[Mapping[type[kinds.Type], str]] = {
+    kinds.NoneType: "null",
+    kinds.BoolType: "bool",
+    kinds.IntType: "int",
+    kinds.FloatType: "float",
+    kinds.StrType: "str",
+    kinds.BytesType: "bytes",
+    kinds.ListType: "array",
+    kinds.SetType: "array",
+    kinds.FrozenSetType: "array",
+    kinds.VarTupleType: "array",
+    kinds.TupleType: "array",
+    kinds.DictType: "object",
+    kinds.StructType: "object",
+    kinds.DataclassType: "object",
+}
+_LEAVES: Final[Mapping[type[kinds.Type], Any]] = {
+    kinds.NoneType: type(None),
+    kinds.BoolType: bool,
+    kinds.IntType: int,
+    kinds.FloatType: float,
+    kinds.StrType: str,
+    kinds.BytesType: bytes,
+}
+_BOUNDS: Final = (("ge", ">="), ("gt", ">"), ("le", "<="), ("lt", "<"))
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """The first difference between a document and a type."""
+
+    problem: str
+    "What is wrong, such as ``Expected `int`, got `str` ``; nothing of the document."
+    path: str
+    "Where in the document, such as ``.items[2].name``; empty for all of it. Keys of maps are shown as ``[...]``."
+    expected: str = ""
+    "The name of the type that was expected there, where another one came."
+    got: str = ""
+    "The name of the type that came instead."
+
+    def __str__(self) -> str:
+        return self.within("$") if self.path else self.problem
+
+    def within(self, root: str) -> str:
+        """The problem and its path, where the document is known as ``root``."""
+        return f"{self.problem} - at `{root}{self.path}`"
+
+
+def find_mismatch(document: object, type: type[Any], *, strict: bool = True) -> Mismatch:  # noqa: A002
+    """Name the first difference between a document that msgspec refused and the type it should have had.
+
+    Args:
+        document: as lists, dicts, texts, numbers, booleans and None.
+        type: any type that msgspec can describe.
+        strict: as for `msgspec.convert`; if not, a text may stand for a number.
+    """
+    try:
+        found = next(_mismatches(document, kinds.type_info(type), "", strict), None)
+    except RecursionError:
+        return Mismatch("nested too deeply to be read", "")
+    return found or Mismatch("Invalid value", "")
+
+
+def _mismatches(value: Any, kind: kinds.Type, path: str, strict: bool) -> Iterator[Mismatch]:
+    match kind:
+        case kinds.AnyType() | kinds.RawType():
+            return
+        case kinds.Metadata(type=inner):
+            yield from _mismatches(value, inner, path, strict)
+        case kinds.UnionType(types=choices):
+            yield from _union_mismatches(value, choices, path, strict)
+        case kinds.StructType() | kinds.DataclassType():
+            yield from _object_mismatches(value, kind, path, strict)
+        case kinds.DictType(key_type=key_kind, value_type=inner):
+            if not isinstance(value, dict):
+                yield _wrong_type(value, kind, path)
+                return
+            for key, item in cast("dict[str, Any]", value).items():
+                if next(_mismatches(key, key_kind, path, False), None) is not None:
+                    yield Mismatch("Invalid key", path)
+                yield from _mismatches(item, inner, f"{path}[...]", strict)
+        case (
+            kinds.ListType(item_type=inner)
+            | kinds.VarTupleType(item_type=inner)
+            | kinds.CollectionType(item_type=inner)
+        ):
+            if not isinstance(value, list):
+                yield _wrong_type(value, kind, path)
+                return
+            items = cast("list[object]", value)
+            for number, item in enumerate(items):
+                yield from _mismatches(item, inner, f"{path}[{number}]", strict)
+            yield from _length_mismatches(items, kind, path)
+        case kinds.TupleType(item_types=each):
+            if not isinstance(value, list):
+                yield _wrong_type(value, kind, path)
+                return
+            items = cast("list[object]", value)
+            if len(items) != len(each):
+                yield Mismatch(f"Expected `array` of length {len(each)}, got {len(items)}", path)
+            for number, (item, inner) in enumerate(zip(items, each, strict=False)):
+                yield from _mismatches(item, inner, f"{path}[{number}]", strict)
+        case kinds.EnumType(cls=enumeration):
+            values = [member.value for member in enumeration]
+            if strict and type(value) not in {type(one) for one in values}:
+                yield _wrong_name(value, _name_of(values[0]), path)
+            elif not _converts(value, enumeration, strict):
+                yield Mismatch(_one_of(values), path)
+        case kinds.LiteralType(values=values):
+            if value not in values:
+                yield Mismatch(_one_of(values), path)
+        case _:
+            yield from _leaf_mismatches(value, kind, path, strict)
+
+
+def _union_mismatches(value: Any, choices: tuple[kinds.Type, ...], path: str, strict: bool) -> Iterator[Mismatch]:
+    found: list[Mismatch] = []
+    for choice in choices:
+        mismatch = next(_mismatches(value, choice, path, strict), None)
+        if mismatch is None:
+            return
+        found.append(mismatch)
+    inner = [one for one in found if one.path != path or not one.expected]  # the right kind of value, with a mistake
+    yield inner[0] if inner else _wrong_name(value, " | ".join(one.expected for one in found), path)
+
+
+def _object_mismatches(
+    value: Any, kind: kinds.StructType | kinds.DataclassType, path: str, strict: bool
+) -> Iterator[Mismatch]:
+    if not isinstance(value, dict):
+        yield _wrong_type(value, kind, path)
+        return
+    members = cast("dict[str, Any]", value)
+    for field in kind.fields:
+        if field.encode_name in members:
+            yield from _mismatches(members[field.encode_name], field.type, f"{path}.{field.encode_name}", strict)
+        elif field.required:
+            yield Mismatch(f"Object missing required field `{field.encode_name}`", path)
+    if not _converts(members, kind.cls, strict):  # a key that is not allowed, or a rule of the class itself
+        yield Mismatch("Invalid value", path)
+
+
+def _leaf_mismatches(value: Any, kind: kinds.Type, path: str, strict: bool) -> Iterator[Mismatch]:
+    plain = _LEAVES.get(type(kind))
+    if plain is None:
+        return  # a kind that no type of ours has
+    if plain is bytes and isinstance(value, bytes):
+        return
+    if plain is bytes and isinstance(value, str):
+        if not _converts(value, bytes, strict):
+            yield Mismatch("Invalid base64", path)
+        return
+    if not _converts(value, plain, strict):
+        number = plain in (int, float) and type(value) in (int, float)
+        whole = plain is int and type(value) is float and not value.is_integer()
+        yield Mismatch("Number out of range", path) if number and not whole else _wrong_type(value, kind, path)
+        return
+    for bound, sign in _BOUNDS:
+        limit = getattr(kind, bound, None)
+        if limit is not None and not _is_within(float(value), bound, limit):
+            yield Mismatch(f"Expected `{_NAMES[type(kind)]}` {sign} {limit}", path)
+    if isinstance(kind, kinds.StrType):
+        yield from _length_mismatches(value, kind, path)
+        if kind.pattern is not None and not re.search(kind.pattern, value):
+            yield Mismatch("Invalid value", path)
+
+
+def _one_of(values: Sequence[object]) -> str:
+    return f"Expected one of {', '.join(map(str, values))}"
+
+
+def _length_mismatches(value: str | list[object], kind: kinds.Type, path: str) -> Iterator[Mismatch]:
+    least, most = getattr(kind, "min_length", None), getattr(kind, "max_length", None)
+    for limit, sign, wrong in (
+        (least, ">=", least is not None and len(value) < least),
+        (most, "<=", most is not None and len(value) > most),
+    ):
+        if wrong:
+            yield Mismatch(f"Expected `{_NAMES[type(kind)]}` of length {sign} {limit}", path)
+
+
+def _is_within(value: float, bound: str, limit: float) -> bool:
+    if math.isnan(value):
+        return False
+    return {"ge": value >= limit, "gt": value > limit, "le": value <= limit, "lt": value < limit}[bound]
+
+
+def _converts(value: object, type: Any, strict: bool) -> bool:  # noqa: A002
+    try:
+        msgspec.convert(value, type, strict=strict)
+    except Exception:  # a class may have rules of its own, and raise anything
+        return False
+    return True
+
+
+def _wrong_type(value: object, kind: kinds.Type, path: str) -> Mismatch:
+    return _wrong_name(value, _NAMES[type(kind)], path)
+
+
+def _wrong_name(value: object, expected: str, path: str) -> Mismatch:
+    got = _name_of(value)
+    return Mismatch(f"Expected `{expected}`, got `{got}`", path, expected, got)
+
+
+def _name_of(value: object) -> str:
+    """The JSON name of a value's type."""
+    match value:
+        case None:
+            return "null"
+        case list() | tuple():
+            return "array"
+        case dict():
+            return "object"
+        case bytes() | bytearray() | memoryview():
+            return "bytes"
+        case _:
+            return type(value).__name__
+
+
+def find_unencodable(value: object, encode: Callable[[object], bytes]) -> str:
+    """Name the first thing in a value that the encoder refuses, by its type or field and never by its content.
+
+    Args:
+        value: what ``encode`` raised TypeError, ValueError, OverflowError or AttributeError for.
+        encode: `msgspec.json.encode` or `msgspec.msgpack.encode`.
+    """
+    kind = type(value).__name__
+    if isinstance(value, dict):
+        for key, item in cast("dict[object, object]", value).items():
+            if not _encodes({key: None}, encode):
+                return f"a key of type {type(key).__name__}"
+            if not _encodes(item, encode):
+                return find_unencodable(item, encode)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for item in cast("list[object]", value):
+            if not _encodes(item, encode):
+                return find_unencodable(item, encode)
+    elif is_dataclass(value) or isinstance(value, msgspec.Struct):
+        names = value.__struct_fields__ if isinstance(value, msgspec.Struct) else [one.name for one in fields(value)]
+        for name in names:
+            if not hasattr(value, name):
+                return f"the field {name!r} of {kind} is not set"
+            if not _encodes(item := getattr(value, name), encode):
+                return find_unencodable(item, encode)
+    return "an int that is too large" if isinstance(value, int) else f"a value of type {kind}"
+
+
+def _encodes(value: object, encode: Callable[[object], bytes]) -> bool:
+    try:
+        encode(value)
+    except (TypeError, ValueError, OverflowError, AttributeError):
+        return False
+    return True
