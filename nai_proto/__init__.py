@@ -32,15 +32,20 @@ if TYPE_CHECKING:
         CryptoError,
         Damaged,
         DecryptionFailed,
+        FileError,
+        InvalidFile,
         InvalidRequestError,
+        InvalidTypeError,
         KeyConflict,
         LimitExceeded,
         LocalProtocolError,
+        MissingExtra,
         NaiError,
         NotFoundError,
         PaymentRequiredError,
         PermissionDeniedError,
         RateLimitError,
+        RejectedRequestError,
         RemoteProtocolError,
         RequestTimeoutError,
         ServerError,
@@ -69,10 +74,11 @@ else:
     _HOMES = {
         "": "account codecs emulator errors exchange image library objects openai story testing text tokenizers voice",
         "errors": (
-            "AuthenticationError ConcurrentGenerationError ConflictError CryptoError Damaged DecryptionFailed "
-            "InvalidRequestError KeyConflict LimitExceeded LocalProtocolError NaiError NotFoundError "
-            "PaymentRequiredError PermissionDeniedError RateLimitError RemoteProtocolError RequestTimeoutError "
-            "ServerError StatusError StreamError TimedOut TransportError Truncated"
+            "AuthenticationError ConcurrentGenerationError ConflictError CryptoError Damaged DecryptionFailed FileError "
+            "InvalidFile InvalidRequestError InvalidTypeError KeyConflict LimitExceeded LocalProtocolError MissingExtra "
+            "NaiError NotFoundError PaymentRequiredError PermissionDeniedError RateLimitError RejectedRequestError "
+            "RemoteProtocolError RequestTimeoutError StatusError StreamError TimedOut "
+            "TransportError Truncated"
         ),
         "exchange.asking": "Asking",
         "exchange.call": "Call",
@@ -113,15 +119,19 @@ __all__ = [
     "DecryptionFailed",
     "Emit",
     "EncryptionKey",
+    "FileError",
     "Flow",
     "Head",
     "Headers",
     "Host",
+    "InvalidFile",
     "InvalidRequestError",
+    "InvalidTypeError",
     "KeyConflict",
     "LimitExceeded",
     "Limits",
     "LocalProtocolError",
+    "MissingExtra",
     "Model",
     "NaiError",
     "NotFoundError",
@@ -132,6 +142,7 @@ __all__ = [
     "PersistentToken",
     "RateLimitError",
     "Receive",
+    "RejectedRequestError",
     "RemoteProtocolError",
     "Reply",
     "Request",

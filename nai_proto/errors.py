@@ -1,12 +1,18 @@
 """Everything that can go wrong, as one tree::
 
     NaiError
-    ├─ LocalProtocolError                 you broke the rules
-    ├─ RemoteProtocolError                they did
+    ├─ LocalProtocolError                 a machine was driven out of order
+    ├─ InvalidRequestError                refused before it is sent: a value out of range; also a ValueError
+    │  ├─ InvalidTypeError                a value of the wrong type; also a TypeError
+    │  └─ RejectedRequestError            400 413 422: refused by the service; also a StatusError
+    ├─ FileError                          a local file cannot be read or written; also an OSError
+    ├─ InvalidFile                        a local file is not what it should be; also a ValueError
+    ├─ MissingExtra                       an optional dependency is not installed; also an ImportError
+    ├─ RemoteProtocolError                the server's bytes are not what the protocol says
     │  ├─ LimitExceeded                   more than `Limits` allows
     │  └─ Truncated                       the data ended before the message did
-    ├─ StatusError                        an answer that is not 2xx
-    │  ├─ InvalidRequestError             400 413 422
+    ├─ StatusError                        a response whose status is not 2xx
+    │  ├─ RejectedRequestError            400 413 422
     │  ├─ AuthenticationError             401
     │  ├─ PaymentRequiredError            402
     │  ├─ PermissionDeniedError           403
@@ -16,7 +22,7 @@
     │  ├─ RateLimitError                  429
     │  │  └─ ConcurrentGenerationError    429, another generation runs on the account
     │  └─ ServerError                     5xx
-    ├─ StreamError                        an error inside a 2xx answer
+    ├─ StreamError                        an error inside a 2xx response
     ├─ CryptoError
     │  ├─ DecryptionFailed                the box does not open
     │  ├─ Damaged                         not of the right shape
@@ -41,16 +47,21 @@ __all__ = [
     "CryptoError",
     "Damaged",
     "DecryptionFailed",
+    "FileError",
+    "InvalidFile",
     "InvalidRequestError",
+    "InvalidTypeError",
     "KeyConflict",
     "LimitExceeded",
     "LocalProtocolError",
+    "MissingExtra",
     "NaiError",
     "NotFoundError",
     "PaymentRequiredError",
     "PermissionDeniedError",
     "Phase",
     "RateLimitError",
+    "RejectedRequestError",
     "RemoteProtocolError",
     "RequestTimeoutError",
     "ServerError",
@@ -62,9 +73,9 @@ __all__ = [
     "excerpt",
 ]
 
-Phase: TypeAlias = Literal["connect", "write", "read", "idle", "total"]
-"""Where a transport was: connecting, writing the request, waiting for the answer's head, waiting for more of its body;
-``total`` is the budget of the whole run."""
+Phase: TypeAlias = Literal["pool", "connect", "write", "read", "idle", "total"]
+"""Where a transport was: waiting for a connection to become free, connecting, writing the request, waiting for the
+response's head, waiting for more of its body; ``total`` is the budget of the whole run."""
 
 # A persistent token, a JWT, or whatever follows "Bearer", each perhaps cut off: none belongs in a text that people paste.
 _TOKENS: Final = re.compile(r"(?i:pst-[\w-]+|(?<=\bBearer )\S+)|eyJ[\w-]{5,}(?:\.[\w-]*)*")
@@ -105,11 +116,63 @@ def _restore(kind: type[NaiError], args: tuple[object, ...], fields: Mapping[str
 
 
 class LocalProtocolError(NaiError):
-    """You broke the rules: a step out of order, a value that cannot be sent. Nothing was sent."""
+    """A machine was driven out of order: a step that its state does not allow. Nothing was sent."""
+
+
+class InvalidRequestError(NaiError, ValueError):
+    """A request that is not acceptable: refused here before anything is sent, or by the service (`RejectedRequestError`).
+
+    Attributes:
+        parameter: the name of the parameter that is wrong, or None.
+    """
+
+    parameter: str | None = None
+
+    def __init__(self, message: str, *, parameter: str | None = None) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+
+
+class InvalidTypeError(InvalidRequestError, TypeError):
+    """A parameter has a value of a type that it does not take. The message names the parameter and what it takes."""
+
+
+class FileError(NaiError, OSError):
+    """A local file cannot be read or written, as the operating system says.
+
+    Attributes:
+        path: of the file, or ``""``.
+    """
+
+    def __init__(self, message: str, *, path: str = "") -> None:
+        super().__init__(message)
+        self.path = path
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class InvalidFile(NaiError, ValueError):
+    """A local file is not what it should be: of another format, damaged, or of another account or model.
+
+    Attributes:
+        path: of the file, or ``""`` where only its content is known.
+    """
+
+    def __init__(self, message: str, *, path: str = "") -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class MissingExtra(NaiError, ImportError):
+    """A library that this needs is not installed; the message names the extra that brings it."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class RemoteProtocolError(NaiError):
-    """They broke the rules: bytes that are not what the protocol says. The message names where and what was expected.
+    """The server's bytes are not what the protocol says. The message names where and what was expected.
 
     Attributes:
         excerpt: the beginning of what came instead; kept out of the message.
@@ -181,8 +244,10 @@ class StatusError(NaiError):
         return _KINDS.get(status, ServerError if 500 <= status < 600 else StatusError)
 
 
-class InvalidRequestError(StatusError):
-    """400, 413 or 422: the request is not valid."""
+class RejectedRequestError(InvalidRequestError, StatusError):
+    """400, 413 or 422: the service finds the request not valid."""
+
+    __init__ = StatusError.__init__
 
 
 class AuthenticationError(StatusError):
@@ -222,15 +287,15 @@ class ServerError(StatusError):
 
 
 _KINDS: Final[Mapping[int, type[StatusError]]] = {
-    400: InvalidRequestError,
+    400: RejectedRequestError,
     401: AuthenticationError,
     402: PaymentRequiredError,
     403: PermissionDeniedError,
     404: NotFoundError,
     408: RequestTimeoutError,
     409: ConflictError,
-    413: InvalidRequestError,
-    422: InvalidRequestError,
+    413: RejectedRequestError,
+    422: RejectedRequestError,
     429: RateLimitError,
 }
 

@@ -468,7 +468,7 @@ def test_a_fault_as_text_as_json_and_as_value_is_the_same(text: str, value: Faul
         ("cut:endpoint=nowhere", "no endpoint is called 'nowhere'"),
         ("delay:seconds=nan", "delay: seconds=nan: Expected `float` >= 0"),
         ("delay:seconds=inf", "delay: seconds=inf: Expected `float` <="),
-        ("error:shape=round", "error: shape=round: Expected one of object, text"),
+        ("error:shape=round", "error: shape=round: Expected one of bare, broken, document"),
         ("refuse:status=200", "refuse: status=200: Expected `int` >= 400"),
         ("refuse:message=\udcff", "lone surrogate"),
         ("split:size=0", "split: size=0: Expected `int` >= 1"),
