@@ -21,7 +21,7 @@ from .errors import Damaged, LimitExceeded, LocalProtocolError
 from .exchange.endpoints import Parameters, build, endpoint
 from .exchange.operation import Operation
 from .exchange.readers import NOTHING, Json
-from .exchange.retry import CAREFUL, REPEATABLE
+from .exchange.retry import Repeat
 from .http import Headers, Host, Request
 
 __all__ = [
@@ -115,7 +115,7 @@ def keystore() -> Operation[Never, StoredKeystore]:
         Damaged: the answer has no keystore (category ``missing field``): it was withheld, which does not mean empty.
         AuthenticationError: the token does not allow it.
     """
-    return Operation(build(endpoint("get_keystore"), Parameters(), _HEADERS), _KEYSTORE, REPEATABLE)
+    return Operation(build(endpoint("get_keystore"), Parameters(), _HEADERS), _KEYSTORE, Repeat.ALWAYS)
 
 
 def put_keystore(sealed: str, change_index: float | None = None) -> Operation[Never, None]:
@@ -132,7 +132,7 @@ def put_keystore(sealed: str, change_index: float | None = None) -> Operation[Ne
         ConflictError: the keystore was changed since it was read.
     """
     body = encode({"keystore": sealed, **_index(change_index)})
-    return Operation(build(endpoint("put_keystore"), Parameters(body=body), _BODY), NOTHING, CAREFUL)
+    return Operation(build(endpoint("put_keystore"), Parameters(body=body), _BODY), NOTHING, Repeat.IF_NOT_ACTED)
 
 
 def list_objects(type: str) -> Operation[Never, tuple[StoredObject, ...]]:  # noqa: A002
@@ -144,7 +144,7 @@ def list_objects(type: str) -> Operation[Never, tuple[StoredObject, ...]]:  # no
     Raises:
         LocalProtocolError: the type cannot stand in a path.
     """
-    return Operation(_request("list_objects", type), _OBJECTS, REPEATABLE)
+    return Operation(_request("list_objects", type), _OBJECTS, Repeat.ALWAYS)
 
 
 def get_object(type: str, id: str) -> Operation[Never, StoredObject]:  # noqa: A002
@@ -156,7 +156,7 @@ def get_object(type: str, id: str) -> Operation[Never, StoredObject]:  # noqa: A
     Raises (when run):
         NotFoundError: there is none.
     """
-    return Operation(_request("get_object", type, id), _OBJECT, REPEATABLE)
+    return Operation(_request("get_object", type, id), _OBJECT, Repeat.ALWAYS)
 
 
 def create_object(type: str, meta: str, data: str) -> Operation[Never, StoredObject]:  # noqa: A002
@@ -173,7 +173,7 @@ def create_object(type: str, meta: str, data: str) -> Operation[Never, StoredObj
     Raises:
         LocalProtocolError: the meta is too long, or the type cannot stand in a path.
     """
-    return Operation(_request("create_object", type, body=_content(meta, data)), _OBJECT, CAREFUL)
+    return Operation(_request("create_object", type, body=_content(meta, data)), _OBJECT, Repeat.IF_NOT_ACTED)
 
 
 def update_object(stored: StoredObject, data: str) -> Operation[Never, StoredObject]:
@@ -193,7 +193,7 @@ def update_object(stored: StoredObject, data: str) -> Operation[Never, StoredObj
     if stored.meta is None:
         raise LocalProtocolError(f"{stored!r} has no meta: whatever is written to it could not be opened again")
     body = _content(stored.meta, data, stored.changeIndex)
-    return Operation(_request("update_object", stored.type, stored.id, body=body), _OBJECT, CAREFUL)
+    return Operation(_request("update_object", stored.type, stored.id, body=body), _OBJECT, Repeat.IF_NOT_ACTED)
 
 
 def delete_object(type: str, id: str) -> Operation[Never, StoredObject]:  # noqa: A002
@@ -205,7 +205,7 @@ def delete_object(type: str, id: str) -> Operation[Never, StoredObject]:  # noqa
     Raises (when run):
         NotFoundError: there is none.
     """
-    return Operation(_request("delete_object", type, id), _OBJECT, CAREFUL)
+    return Operation(_request("delete_object", type, id), _OBJECT, Repeat.IF_NOT_ACTED)
 
 
 def delete_objects(types: Iterable[str]) -> Operation[Never, None]:
@@ -218,7 +218,7 @@ def delete_objects(types: Iterable[str]) -> Operation[Never, None]:
     if not named:
         raise LocalProtocolError("delete_objects: name at least one type")
     parameters = Parameters(body=encode({"types": named}))
-    return Operation(build(endpoint("delete_objects"), parameters, _BODY), NOTHING, CAREFUL)
+    return Operation(build(endpoint("delete_objects"), parameters, _BODY), NOTHING, Repeat.IF_NOT_ACTED)
 
 
 def new_id(entropy: Entropy = CHANCE, taken: Container[str] = ()) -> str:

@@ -9,9 +9,18 @@ from __future__ import annotations
 import re
 from typing import ClassVar, Final, Self, TypeAlias
 
-from .errors import LocalProtocolError
+from .errors import InvalidTypeError, LocalProtocolError
 
-__all__ = ["AccessKey", "AccessToken", "EncryptionKey", "Password", "PersistentToken", "Token", "TokenBase"]
+__all__ = [
+    "AccessKey",
+    "AccessToken",
+    "EncryptionKey",
+    "Password",
+    "PersistentToken",
+    "Token",
+    "TokenBase",
+    "parse_token",
+]
 
 _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]*")
 _TOKEN_TEXT: Final = re.compile(r"[!-~]+")
@@ -123,6 +132,20 @@ class PersistentToken(TokenBase):
 
 
 Token: TypeAlias = AccessToken | PersistentToken
+
+
+def parse_token(token: Token | str) -> Token:
+    """Return a token as its type: a text that begins with ``pst-`` is a persistent token, any other an access token.
+
+    Raises:
+        InvalidRequestError: it is not printable ASCII without blanks. The message does not quote it.
+        InvalidTypeError: it is neither a token nor a text.
+    """
+    if isinstance(token, AccessToken | PersistentToken):
+        return token
+    if not isinstance(token, str):
+        raise InvalidTypeError(f"token takes a string or a token, not {type(token).__name__}", parameter="token")
+    return PersistentToken(token) if token.startswith(PersistentToken.PREFIX) else AccessToken(token)
 
 
 class EncryptionKey(_Secret):

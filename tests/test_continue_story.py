@@ -32,7 +32,7 @@ from nai_proto.secret import Password
 from nai_proto.story import ChatContinuation, Origin, continuation
 from nai_proto.story import Story as Writing
 from nai_proto.story.context.report import Context
-from nai_proto.testing import Played, converse
+from nai_proto.testing import FlowTrace, run_in_memory
 from nai_proto.text import Model, Token
 from nai_proto.tokenizers import Tokenizer
 from tests.faults import FAULTS, lost, meeting
@@ -64,20 +64,20 @@ def stored(older: bool = False, **options: Any) -> tuple[Emulator, Account, Libr
     emulator, owner = an_emulator(tokenizers=told, **options)
     owner.storage.clear(("stories", "storycontent"))
     card, content = a_story(older).packed(now=1000 * NOW)
-    converse(logged_in(create_story(card, content, KEY)), emulator)
+    run_in_memory(logged_in(create_story(card, content, KEY)), emulator)
     return emulator, owner, opened(emulator)
 
 
 def opened(app: App) -> Library:
-    return converse(open_library(EMAIL, PASSWORD), app).result
+    return run_in_memory(open_library(EMAIL, PASSWORD), app).result
 
 
-def go_on(app: App, library: Library, **options: Any) -> Played[Any, Continued]:
+def go_on(app: App, library: Library, **options: Any) -> FlowTrace[Any, Continued]:
     given: dict[str, Any] = {"tokenizer": words, "now": lambda: NOW + 60, "max_length": 12, **options}
-    return converse(logged_in(continue_story(library.stories[0], library.keystore, **given)), app)
+    return run_in_memory(logged_in(continue_story(library.stories[0], library.keystore, **given)), app)
 
 
-def asked(played: Played[Any, Any]) -> dict[str, Any]:
+def asked(played: FlowTrace[Any, Any]) -> dict[str, Any]:
     """The body of the generation."""
     (request,) = [request for request in played.requests if request.path == "/ai/generate-stream"]
     document: dict[str, Any] = json.loads(request.body)
@@ -127,7 +127,7 @@ def test_what_is_asked_for_is_what_the_story_s_settings_say() -> None:
     story.fields["phraseBiasGroups"] = [{"phrases": ["{duck}"], "bias": 0.5, "enabled": True}]
     story.fields["eosSequences"] = ["THE END"]
     card, content = story.packed(now=1000 * NOW)
-    converse(logged_in(create_story(card, content, KEY)), emulator)
+    run_in_memory(logged_in(create_story(card, content, KEY)), emulator)
     library = opened(emulator)
     library = replace(library, stories=library.stories[-1:])
     body = asked(go_on(emulator, library))
@@ -180,7 +180,7 @@ def changed_meanwhile(emulator: Emulator) -> App:
             item = library.stories[0].content
             assert item is not None
             theirs = save_objects([Change(item, {**item.json(), "theirs": True})], library.keystore)
-            assert converse(logged_in(theirs), emulator).result[0].outcome.ok
+            assert run_in_memory(logged_in(theirs), emulator).result[0].outcome.ok
         return emulator(request)
 
     return app
@@ -198,7 +198,7 @@ def test_what_others_wrote_meanwhile_stays_and_what_was_generated_is_not_lost() 
     assert story.card.json()["textPreview"] == "The lake was frozen.\nSo"
     assert done.writing.text == "The lake was frozen.\nSo" + done.completion.text
     card, content = done.writing.packed(now=1000 * NOW)  # to be stored as a story of its own
-    converse(logged_in(create_story(card, content, KEY)), emulator)
+    run_in_memory(logged_in(create_story(card, content, KEY)), emulator)
     assert {each.text for each in opened(emulator).stories} == {story.text, done.writing.text}
 
 
@@ -257,7 +257,7 @@ def a_chat(**settings: Any) -> Writing:
 def test_a_story_goes_on_in_a_chat_where_its_model_chats() -> None:
     emulator, owner = an_emulator(tokenizers=told)
     owner.storage.clear(("stories", "storycontent"))
-    converse(logged_in(create_story(*a_chat().packed(now=1000 * NOW), KEY)), emulator)
+    run_in_memory(logged_in(create_story(*a_chat().packed(now=1000 * NOW), KEY)), emulator)
     played = go_on(emulator, opened(emulator), max_length=None)
     done = played.result
     assert done.ok

@@ -29,12 +29,12 @@ from nai_proto.emulator.faults import (
     fault,
 )
 from nai_proto.errors import LocalProtocolError
-from nai_proto.exchange.flow import Compute
+from nai_proto.exchange.actions import Compute
 from nai_proto.exchange.reply import App, Handler, Read, Start, Store, Wait, Write
 from nai_proto.http import Head, Headers, Request
-from nai_proto.testing import Clock, Link
+from nai_proto.testing import Clock, MemoryConnection
 from nai_proto.testing.strategies import chunkings
-from nai_proto.wire import Closed, Data, End, Wire
+from nai_proto.wire import ConnectionClosed, Data, EndOfMessage, Wire
 from tests.support import an_emulator, answers, reading, streams, token
 
 EVENTS: Final = (token("Once", 0), token(" upon", 1), token(" a time", 2, final=True))
@@ -59,7 +59,7 @@ class Line:
 
     def __init__(self, app: App) -> None:
         self.clock = Clock()
-        self.link = Link(app, self.clock)
+        self.link = MemoryConnection(app, self.clock)
         self.reads: list[tuple[float, bytes]] = []
 
     def ask(self, request: bytes = asked()) -> bytes:
@@ -90,7 +90,7 @@ def body_of(answer: bytes, method: str = "POST") -> bytes:
     wire.receive_data(answer)
     wire.receive_data(b"")
     found = bytearray()
-    while not isinstance(event := wire.next_event(), End | Closed):
+    while not isinstance(event := wire.next_event(), EndOfMessage | ConnectionClosed):
         if isinstance(event, Data):
             found += event.data
     return bytes(found)

@@ -29,6 +29,7 @@ from nai_proto.image import (
     vibes_of,
 )
 from nai_proto.image.vibes import kept
+from nai_proto.testing import play
 from nai_transports import memory
 from nai_transports.vibe_files import VibeFolder, load_vibes, save_vibes
 from tests.image_support import PNG
@@ -57,7 +58,7 @@ def service(sent: list[dict[str, Any]]) -> App:
 
 def ran(flow: Any) -> tuple[Any, list[dict[str, Any]]]:
     sent: list[dict[str, Any]] = []
-    with memory.Client(service(sent), Session.at("http://service.invalid")) as client:
+    with memory.Client(service(sent), Session(base_url="http://service.invalid")) as client:
         return client.run(flow), sent
 
 
@@ -144,9 +145,8 @@ def test_every_transport_asks_and_keeps(transport: str, tmp_path: Path) -> None:
 
 
 def test_an_account_is_asked_first_as_for_all_that_costs() -> None:
-    flow = affordable(vibe, PNG, V45, cache=MemoryVibes())
-    assert next(flow).request.path == "/user/subscription"  # type: ignore[union-attr]
-    flow.close()
+    played = play(affordable(vibe, PNG, V45, cache=MemoryVibes()), [Head(401), b""])
+    assert [request.path for request in played.requests] == ["/user/subscription"]
 
 
 # ---- the folder

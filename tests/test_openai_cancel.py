@@ -26,7 +26,7 @@ from nai_transports.serve import serving
 from tests.support import ASYNC, SYNC, an_emulator, connecting, running, switched
 
 CHAT = openai.chat_completion_stream([openai.Message.user("Tell me a tale.")], max_tokens=500)
-EAGER = RetryPolicy(lock=0.05, attempts=40)
+EAGER = RetryPolicy(lock_wait=30.0)
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def emulating(*, pace: float = 0.0, **switches: Any) -> Generator[tuple[Account,
 
 
 def session(owner: Account, url: str, **timeouts: float) -> Session:
-    return Session.at(url, token=owner.persistent_token, timeouts=Timeouts(**timeouts))
+    return Session(base_url=url, token=owner.persistent_token, timeouts=Timeouts(**timeouts))
 
 
 def soon(holds: Callable[[], bool]) -> bool:
@@ -101,7 +101,7 @@ def test_a_request_right_after_a_cancel_waits_for_the_lock_with_patience(transpo
                         break
                 assert isinstance(stream.partial, openai.ChatCompletion)
                 short = openai.chat_completion([openai.Message.user("And then?")], max_tokens=5)
-                answer = await client.run(short.retried(EAGER))
+                answer = await client.run(short.with_options(retry=EAGER))
                 assert answer.choices[0].finish_reason in ("length", "stop")
 
         running(transport, main)

@@ -32,7 +32,7 @@ from nai_proto.library import (
     restore,
 )
 from nai_proto.secret import Password
-from nai_proto.testing import Played, converse
+from nai_proto.testing import FlowTrace, run_in_memory
 from tests.faults import FAULTS, lost, meeting, refused
 from tests.support import EMAIL, PASSWORD, an_emulator, logged_in
 
@@ -41,11 +41,11 @@ TITLES = ["The Quiet Harbour", "Letters to the Moon", "物語"]
 
 
 def opened(emulator: Emulator) -> Library:
-    return converse(open_library(EMAIL, PASSWORD), emulator).result
+    return run_in_memory(open_library(EMAIL, PASSWORD), emulator).result
 
 
-def run(flow: Any, app: App) -> Played[Any, Any]:
-    return converse(logged_in(flow), app)
+def run(flow: Any, app: App) -> FlowTrace[Any, Any]:
+    return run_in_memory(logged_in(flow), app)
 
 
 def put_back(emulator: Emulator, items: list[Opened], app: App | None = None) -> tuple[Restored, ...]:
@@ -128,9 +128,9 @@ def test_what_could_not_be_listed_is_not_made_a_second_time() -> None:
     with_a_preset(owner)
     backup = [*opened(emulator).items]
     app = meeting(emulator, refused(404), 0, path="/user/objects/presets")
-    now = converse(open_library(EMAIL, PASSWORD), app).result
+    now = run_in_memory(open_library(EMAIL, PASSWORD), app).result
     assert [step.action for step in plan_restore(now, backup) if step.type == "presets"] == [Action.KEEP]
-    only = converse(open_library(EMAIL, PASSWORD, types=("stories", "storycontent")), emulator).result
+    only = run_in_memory(open_library(EMAIL, PASSWORD, types=("stories", "storycontent")), emulator).result
     assert [step.action for step in plan_restore(only, backup) if step.type == "presets"] == [Action.KEEP]
 
 

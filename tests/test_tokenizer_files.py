@@ -16,7 +16,7 @@ from typing import Any, cast
 import pytest
 
 from nai_proto.errors import LocalProtocolError, RemoteProtocolError, TimedOut, TransportError
-from nai_proto.exchange.flow import compute
+from nai_proto.exchange.actions import compute
 from nai_proto.testing import play
 from nai_proto.text.models import Model
 from nai_proto.tokenizers import KNOWN, Known

@@ -24,7 +24,7 @@ from nai_proto.exchange.session import Session
 from nai_proto.http import Head
 from nai_proto.library import Library, LibraryEvent, OpeningEvent, open_library
 from nai_proto.objects import StoredKeystore
-from nai_proto.testing import Clock, converse
+from nai_proto.testing import Clock, run_in_memory
 from nai_transports import memory
 from nai_transports.serve import serving
 from nai_transports.vault import Summary, Vault, backup
@@ -154,7 +154,7 @@ def test_what_opened_once_stays_readable_when_it_does_not_open_any_more(tmp_path
 def test_the_client_s_side_is_one_call(tmp_path: Path) -> None:
     emulator, owner = an_emulator()
     told: list[OpeningEvent] = []
-    session = Session.at("http://emulator.invalid")
+    session = Session(base_url="http://emulator.invalid")
     with memory.Client(emulator, session, clock=Clock()) as client:
         with pytest.raises(AuthenticationError):
             backup(client, EMAIL, "wrong", tmp_path / "vault")
@@ -338,7 +338,7 @@ def test_a_type_that_cannot_be_listed_has_not_gone(tmp_path: Path) -> None:
 
 def test_a_run_ends_with_the_library_whose_events_were_kept(tmp_path: Path) -> None:
     emulator, owner = an_emulator()
-    played = converse(listing(), emulator)
+    played = run_in_memory(listing(), emulator)
     with Vault(tmp_path / "vault", EMAIL) as vault:
         with pytest.raises(LocalProtocolError, match="no vault yet"):
             vault.verify()
@@ -346,7 +346,7 @@ def test_a_run_ends_with_the_library_whose_events_were_kept(tmp_path: Path) -> N
             vault.keep(event)
         put(owner, StoredObject(id="p", type="presets", data="e30=", meta=""))
         with pytest.raises(LocalProtocolError, match="other objects"):
-            vault.finish(converse(listing(), emulator).result)
+            vault.finish(run_in_memory(listing(), emulator).result)
         with pytest.raises(LocalProtocolError, match="no run 7"):
             vault.items(run=7)
         assert vault.finish(played.result).new == 6
@@ -362,7 +362,7 @@ def test_asynchronous_programs_keep_a_vault_in_a_thread(transport: str, tmp_path
 
     async def main(url: str) -> Summary:
         with Vault(tmp_path / "vault", EMAIL) as vault:
-            connecting = support.connecting(transport, Session.at(url))
+            connecting = support.connecting(transport, Session(base_url=url))
             async with connecting as client, client.stream(open_library(EMAIL, PASSWORD)) as events:
                 async for event in events:
                     await anyio.to_thread.run_sync(vault.keep, event)

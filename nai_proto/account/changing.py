@@ -3,12 +3,12 @@
 How often each may be sent, when an answer is lost on the way:
 
 ==================  =========================================================================================
-again (REPEATABLE)  what only says how things shall be: `set_client_settings`, `set_consent`,
+again (Repeat.ALWAYS)  what only says how things shall be: `set_client_settings`, `set_consent`,
                     `change_mailing_consent`
 if surely unsent    what uses up a token, or sends a mail: a repetition would be refused though the first try
-(CAREFUL)           went well, or send the mail twice. `resend_verification`, `verify_email`,
+(Repeat.IF_NOT_ACTED)           went well, or send the mail twice. `resend_verification`, `verify_email`,
                     `request_recovery`, `request_deletion`
-never (NEVER)       what costs money or cannot be undone: `delete_account`, `finish_deletion`,
+never (Repeat.NEVER)       what costs money or cannot be undone: `delete_account`, `finish_deletion`,
                     `bind_subscription`, `change_subscription`
 ==================  =========================================================================================
 """
@@ -22,7 +22,7 @@ from ..errors import LocalProtocolError
 from ..exchange.endpoints import Parameters, build, endpoint
 from ..exchange.operation import Operation
 from ..exchange.readers import NOTHING
-from ..exchange.retry import CAREFUL, NEVER, REPEATABLE, RetryPolicy
+from ..exchange.retry import Repeat
 from ..http import Headers
 from ..tier import Tier
 
@@ -47,9 +47,9 @@ _VERIFICATION: Final = 64  # characters (native §6.1)
 _DELETION: Final = 16  # at least
 
 
-def _changing(name: str, policy: RetryPolicy, **fields: object) -> Operation[Never, None]:
+def _changing(name: str, repeat: Repeat, **fields: object) -> Operation[Never, None]:
     body = encode({key: value for key, value in fields.items() if value is not None})
-    return Operation(build(endpoint(name), Parameters(body=body), _JSON_BODY), NOTHING, policy)
+    return Operation(build(endpoint(name), Parameters(body=body), _JSON_BODY), NOTHING, repeat)
 
 
 # ---- by mail
@@ -57,7 +57,7 @@ def _changing(name: str, policy: RetryPolicy, **fields: object) -> Operation[Nev
 
 def resend_verification(email: str) -> Operation[Never, None]:
     """Have the mail sent again that verifies the e-mail."""
-    return _changing("resend_verification", CAREFUL, email=email)
+    return _changing("resend_verification", Repeat.IF_NOT_ACTED, email=email)
 
 
 def verify_email(verification_token: str, *, ui_language: str | None = None) -> Operation[Never, None]:
@@ -75,17 +75,17 @@ def verify_email(verification_token: str, *, ui_language: str | None = None) -> 
     """
     if len(verification_token) != _VERIFICATION:
         raise LocalProtocolError(f"a verification token has {_VERIFICATION} characters, not {len(verification_token)}")
-    return _changing("verify_email", CAREFUL, verificationToken=verification_token, uiLanguage=ui_language)
+    return _changing("verify_email", Repeat.IF_NOT_ACTED, verificationToken=verification_token, uiLanguage=ui_language)
 
 
 def request_recovery(email: str, *, locale: Locale | None = None) -> Operation[Never, None]:
     """Have a mail sent with a token for `recover`. The answer does not tell whether there is such an account."""
-    return _changing("request_recovery", CAREFUL, email=email, locale=locale)
+    return _changing("request_recovery", Repeat.IF_NOT_ACTED, email=email, locale=locale)
 
 
 def request_deletion(email: str) -> Operation[Never, None]:
     """Have a mail sent with a token for `finish_deletion`."""
-    return _changing("request_deletion", CAREFUL, email=email)
+    return _changing("request_deletion", Repeat.IF_NOT_ACTED, email=email)
 
 
 def finish_deletion(deletion_token: str) -> Operation[Never, None]:
@@ -103,7 +103,7 @@ def finish_deletion(deletion_token: str) -> Operation[Never, None]:
     """
     if len(deletion_token) < _DELETION:
         raise LocalProtocolError(f"a deletion token has {_DELETION} characters at least, not {len(deletion_token)}")
-    return _changing("finish_deletion", NEVER, deletionToken=deletion_token)
+    return _changing("finish_deletion", Repeat.NEVER, deletionToken=deletion_token)
 
 
 # ---- the account
@@ -115,7 +115,7 @@ def delete_account() -> Operation[Never, None]:
     Raises (when run):
         ConflictError: a subscription is still being renewed.
     """
-    return Operation(build(endpoint("delete_account")), NOTHING, NEVER)
+    return Operation(build(endpoint("delete_account")), NOTHING, Repeat.NEVER)
 
 
 def set_client_settings(settings: str, *, content_type: str = "text/plain") -> Operation[Never, None]:
@@ -133,7 +133,7 @@ def set_client_settings(settings: str, *, content_type: str = "text/plain") -> O
     if body is None:
         raise LocalProtocolError("the settings hold a lone surrogate, which UTF-8 cannot carry")
     headers = Headers.of(content_type=content_type)
-    return Operation(build(endpoint("put_settings"), Parameters(body=body), headers), NOTHING, REPEATABLE)
+    return Operation(build(endpoint("put_settings"), Parameters(body=body), headers), NOTHING, Repeat.ALWAYS)
 
 
 def change_mailing_consent(
@@ -141,7 +141,7 @@ def change_mailing_consent(
 ) -> Operation[Never, None]:
     """Say whether mail may be sent that nobody asked for, and where to."""
     return _changing(
-        "change_mailing_consent", REPEATABLE, marketingConsent=marketing, email=email, uiLanguage=ui_language
+        "change_mailing_consent", Repeat.ALWAYS, marketingConsent=marketing, email=email, uiLanguage=ui_language
     )
 
 
@@ -157,7 +157,7 @@ def set_consent(
     """Say what may be recorded of the account's owner, under the law of a place such as ``US`` (native §6.1)."""
     return _changing(
         "put_consent",
-        REPEATABLE,
+        Repeat.ALWAYS,
         jurisdiction=jurisdiction,
         analyticsConsent=analytics,
         marketingConsent=marketing,
@@ -191,7 +191,7 @@ def bind_subscription(
     """
     return _changing(
         "bind_subscription",
-        NEVER,
+        Repeat.NEVER,
         paymentProcessor=processor,
         subscriptionId=subscription_id,
         confirmedReplace=confirmed_replace,
@@ -206,4 +206,4 @@ def change_subscription(plan: Tier) -> Operation[Never, None]:
         NotFoundError: there is no subscription to change.
         ConflictError: the account is on its way to another plan.
     """
-    return _changing("change_subscription", NEVER, newSubscriptionPlan=int(plan))
+    return _changing("change_subscription", Repeat.NEVER, newSubscriptionPlan=int(plan))

@@ -11,11 +11,12 @@ import msgspec
 from ..codecs.json import encode
 from ..codecs.keys import access_key, email_hash
 from ..errors import AuthenticationError, LocalProtocolError, RemoteProtocolError
+from ..exchange.actions import Steps, compute
 from ..exchange.endpoints import Parameters, build, endpoint
-from ..exchange.flow import Flow, compute
+from ..exchange.flow import flow
 from ..exchange.operation import Operation
 from ..exchange.readers import Json
-from ..exchange.retry import CAREFUL, REPEATABLE, RetryPolicy
+from ..exchange.retry import Repeat
 from ..http import Headers
 from ..secret import AccessKey, AccessToken, Password, PersistentToken
 
@@ -67,9 +68,9 @@ _TOKEN: Final = (("application/json", Json(_Granted, _token)),)
 _PERSISTENT: Final = (("application/json", Json(_Drawn, _persistent)),)
 
 
-def _granting(name: str, fields: Mapping[str, object], policy: RetryPolicy) -> Operation[Never, AccessToken]:
+def _granting(name: str, fields: Mapping[str, object], repeat: Repeat) -> Operation[Never, AccessToken]:
     body = encode({key: value for key, value in fields.items() if value is not None})
-    return Operation(build(endpoint(name), Parameters(body=body), _JSON_FIELDS), _TOKEN, policy)
+    return Operation(build(endpoint(name), Parameters(body=body), _JSON_FIELDS), _TOKEN, repeat)
 
 
 # ---- an account that there is
@@ -83,15 +84,16 @@ def login_with_key(key: AccessKey, *, recaptcha: str | None = None) -> Operation
     Raises (when run):
         AuthenticationError: no account has this key.
     """
-    return _granting("login", {"key": key.reveal(), "recaptcha": recaptcha}, REPEATABLE)
+    return _granting("login", {"key": key.reveal(), "recaptcha": recaptcha}, Repeat.ALWAYS)
 
 
 def login_with_google(id_token: str) -> Operation[Never, AccessToken]:
     """Log in with an identity token of Google's (native §6: ``POST /user/sso/google``)."""
-    return _granting("sso_google", {"idToken": id_token}, REPEATABLE)
+    return _granting("sso_google", {"idToken": id_token}, Repeat.ALWAYS)
 
 
-def login(email: str, password: Password | str) -> Flow[Never, AccessToken]:
+@flow
+def login(email: str, password: Password | str) -> Steps[Never, AccessToken]:
     """Log in with e-mail and password; the password itself never travels.
 
     The key is derived from the e-mail as typed and, if no account has it, from the e-mail in lower case: clients disagree
@@ -105,7 +107,8 @@ def login(email: str, password: Password | str) -> Flow[Never, AccessToken]:
     return token
 
 
-def login_spelled(email: str, password: Password | str) -> Flow[Never, tuple[AccessToken, str]]:
+@flow
+def login_spelled(email: str, password: Password | str) -> Steps[Never, tuple[AccessToken, str]]:
     """As `login`; gives the spelling of the e-mail too, which the encryption key is to be derived from."""
     secret = password if isinstance(password, Password) else Password(password)
     refused: AuthenticationError | None = None
@@ -132,7 +135,7 @@ def create_persistent_token(*, overwrite: bool = False) -> Operation[Never, Pers
     request = build(
         endpoint("create_persistent_token"), Parameters(body=encode({"overwrite": overwrite})), _JSON_FIELDS
     )
-    return Operation(request, _PERSISTENT, REPEATABLE if overwrite else CAREFUL)
+    return Operation(request, _PERSISTENT, Repeat.ALWAYS if overwrite else Repeat.IF_NOT_ACTED)
 
 
 def change_access_key(
@@ -147,7 +150,7 @@ def change_access_key(
         ConflictError: another account has the new key or the new e-mail.
     """
     fields: dict[str, object] = {"currentAccessKey": current.reveal(), "newAccessKey": new.reveal()}
-    return _granting("change_access_key", {**fields, "newEmail": new_email}, CAREFUL)
+    return _granting("change_access_key", {**fields, "newEmail": new_email}, Repeat.IF_NOT_ACTED)
 
 
 def recover(recovery_token: str, new: AccessKey, *, delete_content: bool = False) -> Operation[Never, AccessToken]:
@@ -169,7 +172,7 @@ def recover(recovery_token: str, new: AccessKey, *, delete_content: bool = False
     if len(recovery_token) < _RECOVERY:
         raise LocalProtocolError(f"a recovery token has {_RECOVERY} characters at least, not {len(recovery_token)}")
     fields = {"recoveryToken": recovery_token, "newAccessKey": new.reveal(), "deleteContent": delete_content}
-    return _granting("recover", fields, CAREFUL)
+    return _granting("recover", fields, Repeat.IF_NOT_ACTED)
 
 
 # ---- a new one
@@ -209,9 +212,10 @@ def register_with_key(
         "locale": locale,
         "isRecaptchaEnterprise": enterprise,
     }
-    return _granting("register", fields, CAREFUL)
+    return _granting("register", fields, Repeat.IF_NOT_ACTED)
 
 
+@flow
 def register(
     email: str,
     password: Password | str,
@@ -220,7 +224,7 @@ def register(
     marketing: bool = False,
     gift_key: str | None = None,
     locale: Literal["en", "jp"] | None = None,
-) -> Flow[Never, AccessToken]:
+) -> Steps[Never, AccessToken]:
     """Open an account for an e-mail and a password, of which only what is derived travels.
 
     Args and Raises are those of `register_with_key`.

@@ -15,8 +15,9 @@ import msgspec
 from ..codecs.json import encode
 from ..codecs.multipart import Part
 from ..codecs.multipart import encode as encode_form
-from ..errors import InvalidRequestError, LocalProtocolError
-from ..exchange.flow import Flow
+from ..errors import LocalProtocolError, RejectedRequestError
+from ..exchange.actions import Steps
+from ..exchange.flow import flow
 from .answers import Image
 from .generation import drawing
 from .request import ImageRequest, image_request
@@ -96,7 +97,8 @@ def keys(request: ImageRequest, secret: bytes) -> frozenset[str]:
     return frozenset(cache_key(secret, image) for image in (*singles, *lists) if isinstance(image, bytes))
 
 
-def generate_cached(prompt: str, secret: bytes, **options: Unpack[Options]) -> Flow[Never, tuple[Image, ...]]:
+@flow
+def generate_cached(prompt: str, secret: bytes, **options: Unpack[Options]) -> Steps[Never, tuple[Image, ...]]:
     """As `generate`, but images are sent only if the service does not remember them: first their keys alone are tried.
 
     Worth it where the same images are sent again and again. A request without images is sent once, as a form.
@@ -114,7 +116,7 @@ def generate_cached(prompt: str, secret: bytes, **options: Unpack[Options]) -> F
     known = keys(request, secret) if len(secret) == SECRET else frozenset[str]()
     try:
         return (yield from drawing(request, form(request, secret=secret, known=known)))
-    except InvalidRequestError as error:
+    except RejectedRequestError as error:
         missed = missed_keys(error)
         if missed is None or not known:
             raise
@@ -125,7 +127,7 @@ def generate_cached(prompt: str, secret: bytes, **options: Unpack[Options]) -> F
 _REFUSAL: Final = msgspec.json.Decoder(dict[str, Any])
 
 
-def missed_keys(error: InvalidRequestError) -> frozenset[str] | None:
+def missed_keys(error: RejectedRequestError) -> frozenset[str] | None:
     """The keys that the service says it does not know, perhaps none by name; None if the refusal is about something else."""
     if b"INVALID_CACHE_KEYS" not in error.body:
         return None

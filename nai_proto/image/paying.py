@@ -12,7 +12,8 @@ from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from ..account.reading import subscription
 from ..errors import LocalProtocolError
-from ..exchange.flow import Flow, Runnable
+from ..exchange.actions import Runnable, Steps
+from ..exchange.flow import flow
 from .price import NOTHING_FREE, Action, Allowance, Price, check_price, generation_price
 
 __all__ = ["affordable", "guard", "parameters_price"]
@@ -25,7 +26,8 @@ _ENHANCED: Final = (2048, 1536)
 """What Max enhance is priced as: it draws "close to" this many pixels, and how many it charges for is stated nowhere."""
 
 
-def affordable(ask: Callable[P, Runnable[E, R]], /, *args: P.args, **options: P.kwargs) -> Flow[E, R]:
+@flow
+def affordable(ask: Callable[P, Runnable[E, R]], /, *args: P.args, **options: P.kwargs) -> Steps[E, R]:
     """Asks the account first: what is free there is free here, and nothing is sent that its Anlas do not suffice for.
 
     ::

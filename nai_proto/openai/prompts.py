@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final, Never
 
-from ..exchange.flow import Flow, compute
+from ..exchange.actions import Steps, compute
+from ..exchange.flow import flow
 from ..text.models import Model
 from .operations import token_count
 from .rules import sent_messages
@@ -49,7 +50,8 @@ def render_chat(messages: Messages, *, thinking: bool = False) -> str:
     return "".join(blocks)
 
 
-def count_tokens(text: str, model: Model | str = Model.GLM, tokenizer: Tokenizer | None = None) -> Flow[Never, int]:
+@flow
+def count_tokens(text: str, model: Model | str = Model.GLM, tokenizer: Tokenizer | None = None) -> Steps[Never, int]:
     """How many tokens a text has: by ``tokenizer`` without a request, off the event loop; else as the service counts.
 
     The two may differ in a text with markers such as ``<|user|>``, which the service may count as text (openai §3.1).

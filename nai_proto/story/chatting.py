@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import LocalProtocolError
-from ..exchange.flow import Flow, retold
+from ..exchange.actions import Steps
+from ..exchange.flow import flow, map_batches
 from ..openai.answers import ChatChunk, ChatCompletion
 from ..openai.cutting import trimmed
 from ..openai.operations import chat_completion_stream
@@ -45,10 +46,11 @@ class ChatContinuation:
     stops: tuple[str, ...] = field(default=(), repr=False)
     "Texts that end the answer, and are no part of it."
 
-    def told(self, tokenizer: Tokenizer) -> Flow[Token, Completion]:  # noqa: ARG002 -- as `Continuation.told`
+    @flow
+    def told(self, tokenizer: Tokenizer) -> Steps[Token, Completion]:  # noqa: ARG002 -- as `Continuation.told`
         """The flow that asks: what comes, told as other generations are."""
         flow = trimmed(self.operation, self.stops)
-        return _completion((yield from retold(flow, _tokens, _partial)))
+        return _completion((yield from map_batches(flow, _tokens, _partial)))
 
 
 def chat_continuation(

@@ -20,11 +20,11 @@ import typer
 
 from nai_proto import account
 from nai_proto.exchange.session import Session
-from nai_proto.secret import AccessToken, Password, PersistentToken, Token
+from nai_proto.secret import Password, PersistentToken, Token, parse_token
 
-from ..httpx import Client
 from . import keychain
 from .asking import ask, ask_secretly
+from .client import open_client
 
 __all__ = ["Credentials", "Email", "UnsafePassword", "Url", "credentials", "service", "signed_in", "whose"]
 
@@ -107,7 +107,7 @@ def service(url: str | None) -> Session:
     Raises:
         LocalProtocolError: the address is none.
     """
-    return Session() if url is None else Session.at(url)
+    return Session() if url is None else Session(base_url=url)
 
 
 def signed_in(url: str | None, email: str | None, unsafe_password: str | None, *, persistent: bool = True) -> Session:
@@ -126,13 +126,11 @@ def signed_in(url: str | None, email: str | None, unsafe_password: str | None, *
     token = _token()
     if token is None or (isinstance(token, PersistentToken) and not persistent):
         given = credentials(email, unsafe_password, or_token=True)
-        with Client(asked) as client:
+        with open_client(asked) as client:
             token = client.run(account.login(given.email, given.password))
     return asked.with_token(token)
 
 
 def _token() -> Token | None:
     text = os.environ.get("NAI_TOKEN")
-    if not text:
-        return None
-    return PersistentToken(text) if text.startswith(PersistentToken.PREFIX) else AccessToken(text)
+    return parse_token(text) if text else None

@@ -16,13 +16,13 @@ from rich.text import Text
 
 from nai_proto import text
 from nai_proto.errors import LocalProtocolError, NaiError, RemoteProtocolError
-from nai_proto.exchange.flow import Runnable
+from nai_proto.exchange.actions import Runnable
 from nai_proto.tokenizers import Tokenizer
 
 from .. import files
-from ..httpx import Client
 from ..preset_files import load_preset
 from ..tokenizer_files import load
+from .client import open_client
 from .credentials import Email, UnsafePassword, Url, signed_in
 from .failing import one_line
 
@@ -68,7 +68,7 @@ def generate(
         tokenizer = load(whose) if ids or ban or bias or stop else None
         _add_phrases(options, tokenizer, ban, bias, stop)
         flow = _flow(given, options, tokenizer if ids else None)
-        with Client(signed_in(url, email, unsafe_password)) as client, client.stream(flow) as story:
+        with open_client(signed_in(url, email, unsafe_password)) as client, client.stream(flow) as story:
             for token in story:
                 if not as_json:
                     typer.echo(token.text, nl=False)

@@ -11,9 +11,9 @@ from nai_proto.errors import LocalProtocolError
 from nai_proto.image import QualityPreset, UCPreset
 from nai_proto.image.parameters import Options
 
-from ..httpx import Client
 from ..preset_files import load_image_preset
 from . import image_options as told
+from .client import open_client
 from .credentials import Email, UnsafePassword, Url, signed_in
 from .failing import one_line
 from .ordering import Order, add_picture, again
@@ -171,7 +171,7 @@ def image(
             raise LocalProtocolError("give a prompt, or - to read it from stdin, or --rebuild")
         add_picture(options, image, mask, [told.box(each) for each in box or ()], enhance)
         order = Order(text, options, wanted(vibe or ()), previews=previews)
-        with Client(signed_in(url, email, unsafe_password)) as client:
+        with open_client(signed_in(url, email, unsafe_password)) as client:
             facts = order.drawn(client, Purse(client, yes=yes, max_anlas=max_anlas), output, overwrite=overwrite)
     show(facts, as_json)
 

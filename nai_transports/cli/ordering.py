@@ -27,7 +27,7 @@ from nai_proto.image.parameters import Options
 from nai_proto.image.sourcing import drawn_by
 
 from .. import files
-from ..httpx import Client
+from ..sync import Client
 from .drawing import Easel
 from .paying import Purse
 from .pictures import mask_for, naming, picture, size_of, source

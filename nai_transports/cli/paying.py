@@ -11,7 +11,7 @@ from nai_proto.account.answers import Subscription
 from nai_proto.errors import LocalProtocolError
 from nai_proto.image import Allowance, Price, check_price
 
-from ..httpx import Client
+from ..sync import Client
 from .asking import make_sure
 
 __all__ = ["MaxAnlas", "Purse", "Yes"]

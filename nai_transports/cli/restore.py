@@ -13,7 +13,6 @@ from rich.text import Text
 
 from nai_proto.codecs.sealed import Opened
 from nai_proto.errors import LocalProtocolError
-from nai_proto.exchange.flow import using
 from nai_proto.library import (
     Access,
     Action,
@@ -28,10 +27,11 @@ from nai_proto.library import (
 )
 from nai_proto.library import restore as carry_out
 
-from ..httpx import Client
+from ..sync import Client
 from ..vault import Vault
 from .asking import make_sure
 from .backup import Directory
+from .client import open_client
 from .credentials import Email, UnsafePassword, Url, credentials, service
 from .failing import one_line
 from .opening import watched
@@ -76,7 +76,7 @@ def restore(
     """
     with one_line("library restore"):
         given = credentials(email, unsafe_password)
-        with Vault(directory, given.email) as vault, Client(service(url)) as client:
+        with Vault(directory, given.email) as vault, open_client(service(url)) as client:
             wanted = chosen([*vault.items(run=run)], items or ())
             events: list[OpeningEvent] = []
             with (
@@ -161,7 +161,7 @@ def _carried_out(client: Client, vault: Vault, library: Library, steps: Sequence
     done = 0
     with (
         watched("restoring") as progress,
-        client.stream(using(access.token, carry_out(steps, access.key))) as restoring,
+        client.stream(carry_out(steps, access.key).with_options(token=access.token)) as restoring,
     ):
         for event in restoring:
             if isinstance(event, Restored):

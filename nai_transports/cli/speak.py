@@ -11,7 +11,7 @@ import typer
 from nai_proto import voice as voices
 from nai_proto.errors import LocalProtocolError
 
-from ..httpx import Client
+from .client import open_client
 from .credentials import Email, UnsafePassword, Url, signed_in
 from .failing import one_line
 from .reading import given
@@ -52,7 +52,7 @@ def speak(
         flow = voices.speak(said, chosen, version=kind, opus=opus)
         name = f"{named(said, voice or chosen)}.{'webm' if opus else 'mp3'}"
         path = STDOUT if output == STDOUT else place(output, name, overwrite=overwrite)
-        with Client(signed_in(url, email, unsafe_password)) as client:
+        with open_client(signed_in(url, email, unsafe_password)) as client:
             speech = client.run(flow)
         if path == STDOUT:
             sys.stdout.buffer.write(speech.data)

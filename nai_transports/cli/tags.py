@@ -15,7 +15,7 @@ from nai_proto.codecs.box import write_json
 from nai_proto.errors import LocalProtocolError
 from nai_proto.image import ImageModel, JapaneseTag, Tag, suggest_tags
 
-from ..httpx import Client
+from .client import open_client
 from .credentials import Url, service
 from .failing import one_line
 from .showing import Json
@@ -37,7 +37,7 @@ def tags(
     with one_line("tags"):
         if lang not in ("en", "jp"):
             raise LocalProtocolError(f"tags are suggested in en and jp, not in {lang!r}")
-        with Client(service(url)) as client:
+        with open_client(service(url)) as client:
             found: Sequence[Tag | JapaneseTag]
             if lang == "en":
                 found = client.run(suggest_tags(word, model))

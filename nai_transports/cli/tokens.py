@@ -17,8 +17,8 @@ from nai_proto.text.models import Model
 from nai_proto.tokenizers import KNOWN, Tokenizer, known, read, tokenizer_name
 
 from .. import files
-from ..httpx import Client
 from ..tokenizer_files import load
+from .client import open_client
 from .credentials import Email, UnsafePassword, Url, signed_in
 from .failing import one_line
 from .reading import standard_input
@@ -85,7 +85,7 @@ def count(
 
 
 def _remote(text: str, model: str, asked: Session) -> int:
-    with Client(asked) as client:
+    with open_client(asked) as client:
         return client.run(openai.token_count(text, model=model)).length
 
 

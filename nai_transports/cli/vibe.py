@@ -15,7 +15,7 @@ from nai_proto.image import ImageModel, Price, encoding_price
 from nai_proto.image.sources import image_type
 
 from .. import files
-from ..httpx import Client
+from .client import open_client
 from .credentials import Email, UnsafePassword, Url, signed_in
 from .failing import one_line
 from .opening import watched
@@ -67,7 +67,7 @@ def vibe(
             path = place(output, f"{file.stem}.naiv4vibe", overwrite=overwrite)
             price = Price(encoding_price().items if missing([wanted], chosen) else ())
             if not price.free:
-                with Client(signed_in(url, email, unsafe_password)) as client:
+                with open_client(signed_in(url, email, unsafe_password)) as client:
                     Purse(client, yes=yes, max_anlas=max_anlas).agree(price)
                     with watched("encoding"):
                         (wanted,) = encoded(client, [wanted], chosen)

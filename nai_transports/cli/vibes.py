@@ -21,7 +21,7 @@ from nai_proto.image import ImageModel
 from nai_proto.image.sources import image_type
 
 from .. import files
-from ..httpx import Client
+from ..sync import Client
 from ..vibe_files import VibeFolder, load_vibes
 from .image_options import weighed
 from .pictures import naming, picture, vibe_for_v3

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from nai_proto.library import OpeningEvent, open_library
 from nai_proto.secret import Password
 
-from .._pump import Client
+from .._runner import Client
 from .values import Summary
 from .vault import Vault
 
