@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -41,9 +43,15 @@ STEPS = [("POST", LOGIN), ("GET", KEYSTORE), ("POST", CHANGE), ("GET", KEYSTORE)
 
 
 def run(
-    app: App, email: str = EMAIL, old: str = PASSWORD, new: str = NEW, **options: Any
+    app: App,
+    email: str = EMAIL,
+    old: str = PASSWORD,
+    new: str = NEW,
+    *,
+    entropy: Callable[[int], bytes] = os.urandom,
+    **options: Any,
 ) -> FlowTrace[Any, AccessToken]:
-    return run_in_memory(account.change_password(email, old, new, **options), app)
+    return run_in_memory(account.change_password(email, old, new, **options), app, entropy=entropy)
 
 
 def steps(played: FlowTrace[Any, Any]) -> list[tuple[str, str]]:

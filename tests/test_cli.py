@@ -88,7 +88,7 @@ def test_the_demo_prints_one_json_document_with_the_same_facts(tokenizer_files: 
     (damaged,) = facts["stories"]["not_opened"]
     assert damaged["title"] == "物語"
     assert "does not open" in damaged["why"]
-    assert [told["transport"] for told in facts["transports"]] == ["memory", "httpx", "asyncio", "trio"]
+    assert [told["transport"] for told in facts["transports"]] == ["memory", "sync", "httpx", "asyncio", "trio"]
     for told in facts["transports"]:
         assert told["stories_opened"] == 2
         assert told["tokens"] == 60
@@ -104,7 +104,7 @@ def test_without_tokenizer_files_the_demo_goes_on_with_text_and_says_so(no_token
     facts = json.loads(nai("demo", "--json", **no_tokenizers).stdout)
     assert facts["tokenizer"] is None
     assert "could be fetched" in facts["why_no_tokenizer"]
-    assert [told["tokens"] for told in facts["transports"]] == [60] * 4
+    assert [told["tokens"] for told in facts["transports"]] == [60] * 5
 
 
 def test_emulate_answers_prompts_of_ids_where_it_finds_the_tokenizer(tokenizer_files: dict[str, str]) -> None:

@@ -256,15 +256,15 @@ OPERATIONS: Final[list[Operation[Any, Any]]] = [
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (400, nai.InvalidRequestError),
+        (400, nai.RejectedRequestError),
         (401, nai.AuthenticationError),
         (402, nai.PaymentRequiredError),
         (403, nai.PermissionDeniedError),
         (404, nai.NotFoundError),
         (408, nai.RequestTimeoutError),
         (409, nai.ConflictError),
-        (413, nai.InvalidRequestError),
-        (422, nai.InvalidRequestError),
+        (413, nai.RejectedRequestError),
+        (422, nai.RejectedRequestError),
         (429, nai.RateLimitError),
         (500, nai.ServerError),
     ],
@@ -308,7 +308,7 @@ def test_the_lock_of_the_account_is_waited_for_with_patience(operation: Operatio
     played = play(operation, [*busy, *busy, JSON, WHOLE, b""])
     assert played.result.text == "a"
     waits = [action.at_least for action in played.actions if isinstance(action, Sleep)]
-    assert waits == [2, 4]
+    assert waits == [1.0, 1.0]
     assert isinstance(play(operation, busy * 3).error, nai.ConcurrentGenerationError)
 
 

@@ -172,8 +172,8 @@ def test_a_refusal_names_its_status_and_nothing_that_the_proxy_says(transport: s
 @pytest.mark.parametrize(
     ("says", "told"),
     [
-        (b"", "without an answer"),
-        (b"HTTP/1.1 200", "closed inside the head"),
+        (b"", "without a response"),
+        (b"HTTP/1.1 200", "closed the connection without a response"),
         (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", "malformed"),
         (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "malformed"),
         (b"\x15\x03\x01\x00\x02\x02\x28\r\n\r\n", "malformed"),

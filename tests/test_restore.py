@@ -15,7 +15,7 @@ from nai_proto.codecs.keys import encryption_key
 from nai_proto.codecs.keystore import Keystore, open_keystore, seal_keystore
 from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject, new_object, seal_object
 from nai_proto.emulator import Account, Emulator
-from nai_proto.errors import AuthenticationError, LocalProtocolError, NaiError
+from nai_proto.errors import AuthenticationError, InvalidRequestError, NaiError
 from nai_proto.exchange.reply import App
 from nai_proto.library import (
     Action,
@@ -119,7 +119,7 @@ def test_a_plan_says_what_would_be_done_and_does_nothing() -> None:
 def test_an_object_that_is_chosen_twice_is_refused() -> None:
     emulator, _ = an_emulator()
     library = opened(emulator)
-    with pytest.raises(LocalProtocolError, match="twice"):
+    with pytest.raises(InvalidRequestError, match="twice"):
         plan_restore(library, [library.stories[0].card] * 2)
 
 
@@ -365,7 +365,7 @@ def test_a_story_is_removed_content_first_and_its_key_stays() -> None:
 
 def test_no_json_is_refused_before_anything_is_sent() -> None:
     for card, content in (({"a": {1}}, CONTENT), (CARD, {"a": float("inf")})):
-        with pytest.raises(LocalProtocolError):
+        with pytest.raises(InvalidRequestError):
             create_story(card, content, KEY)
 
 
@@ -375,5 +375,5 @@ def test_objects_are_removed_one_or_all() -> None:
     assert run(objects.delete_object("stories", first.id), emulator).result == first
     run(objects.delete_objects(["stories", "storycontent"]), emulator)
     assert [*opened(emulator).items] == []
-    with pytest.raises(LocalProtocolError, match="at least one"):
+    with pytest.raises(InvalidRequestError, match="at least one"):
         objects.delete_objects([])

@@ -23,7 +23,6 @@ from nai_proto.errors import (
     DecryptionFailed,
     InvalidRequestError,
     KeyConflict,
-    LocalProtocolError,
     NaiError,
     RemoteProtocolError,
     TransportError,
@@ -141,16 +140,16 @@ def test_a_key_goes_only_when_it_is_named() -> None:
 
 
 def test_contradictions_are_refused_before_anything_is_asked() -> None:
-    with pytest.raises(LocalProtocolError, match="1 keys are to be removed and saved at once"):
+    with pytest.raises(InvalidRequestError, match="1 keys are to be removed and saved at once"):
         save_keys(KEYS, KEY, removing=[A, B])
-    with pytest.raises(LocalProtocolError, match="no key is given"):
+    with pytest.raises(InvalidRequestError, match="no key is given"):
         save_keys(KEYS, KEY, replacing=[B])
 
 
 def test_no_key_is_added_that_could_seal_nothing() -> None:
     emulator, owner = an_emulator()
     played = save(emulator, {A: bytes(24)})
-    assert isinstance(played.error, LocalProtocolError)
+    assert isinstance(played.error, InvalidRequestError)
     assert asked(played) == [READ]
     put(owner, Keystore({**stored(owner), B: bytes(24)}))  # as another program writes them
     assert save(emulator, stored(owner)).error is None

@@ -99,13 +99,17 @@ def test_a_file_comes_by_its_address_and_is_kept_as_it_is(world: World) -> None:
         (answers(200, PAGE, content_type="text/html"), RemoteProtocolError, "a web page instead"),
         (answers(200, b"\n  " + PAGE), RemoteProtocolError, "a web page instead"),
         (answers(200, GOOD[: len(GOOD) // 2]), RemoteProtocolError, "DEFLATE that is cut off"),
-        (cuts(b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n" + GOOD[:99]), Truncated, "closed before the end"),
+        (
+            cuts(b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n" + GOOD[:99]),
+            Truncated,
+            "before the end of the body",
+        ),
         (answers(200, b"\0\1\2"), RemoteProtocolError, "neither SentencePiece nor JSON"),
         (answers(200, b'{"hello": 1}'), RemoteProtocolError, "without `model`"),
         (answers(200, b""), RemoteProtocolError, "empty"),
         (answers(200, GOOD, content_encoding="br"), RemoteProtocolError, "was not asked for"),
-        (cuts(b"SSH-2.0-nothing\r\n\r\n"), RemoteProtocolError, "not HTTP"),
-        (cuts(b""), TransportError, "without an answer"),
+        (cuts(b"SSH-2.0-nothing\r\n\r\n"), RemoteProtocolError, "malformed head"),
+        (cuts(b""), TransportError, "without a response"),
     ],
 )
 def test_what_is_no_tokenizer_file_is_told_and_not_kept(

@@ -26,6 +26,7 @@ from ..errors import (
 )
 from ..exchange.actions import Emit, Sleep, Steps, compute, get_context
 from ..exchange.flow import Flow, flow
+from ..exchange.retry import may_have_acted
 from ..objects import StoredKeystore, keystore, put_keystore
 from ..secret import EncryptionKey
 
@@ -144,10 +145,10 @@ def _put(sealed: str, index: float | None) -> Steps[Never, NaiError | None]:
     """The error, if the next look tells what became of it."""
     try:
         yield from put_keystore(sealed, index)
-    except (ConflictError, ServerError, RequestTimeoutError, RemoteProtocolError) as error:
+    except ConflictError as error:
         return error
-    except TransportError as error:
-        if not error.sent or error.phase == "total":
+    except (ServerError, RequestTimeoutError, RemoteProtocolError, TransportError) as error:
+        if not may_have_acted(error) or (isinstance(error, TransportError) and error.phase == "total"):
             raise
         return error
     return None

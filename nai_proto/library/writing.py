@@ -197,7 +197,7 @@ def _update(stored: StoredObject, data: str) -> Steps[Never, Written]:
         try:
             now = yield from update_object(stored, data)
         except (ConflictError, ServerError, RequestTimeoutError, RemoteProtocolError, TransportError) as error:
-            if not may_have_acted(error):
+            if not (isinstance(error, ConflictError) or may_have_acted(error)):
                 raise
             failure = error
         else:
