@@ -17,7 +17,7 @@ from .codecs.box import CHANCE, Entropy, draw
 from .codecs.json import check_depth, encode
 from .codecs.pieces import in_pieces
 from .codecs.sealed import StoredObject
-from .errors import Damaged, LimitExceeded, LocalProtocolError
+from .errors import Damaged, InvalidRequestError, LimitExceeded
 from .exchange.endpoints import Parameters, build, endpoint
 from .exchange.operation import Operation
 from .exchange.readers import NOTHING, Json
@@ -142,7 +142,7 @@ def list_objects(type: str) -> Operation[Never, tuple[StoredObject, ...]]:  # no
         type: for example ``stories``, ``storycontent``, ``presets`` (native §7.1).
 
     Raises:
-        LocalProtocolError: the type cannot stand in a path.
+        InvalidRequestError: the type cannot stand in a path.
     """
     return Operation(_request("list_objects", type), _OBJECTS, REPEATABLE)
 
@@ -151,7 +151,7 @@ def get_object(type: str, id: str) -> Operation[Never, StoredObject]:  # noqa: A
     """One object, sealed (``GET /user/objects/{type}/{id}``).
 
     Raises:
-        LocalProtocolError: type or id cannot stand in a path.
+        InvalidRequestError: type or id cannot stand in a path.
 
     Raises (when run):
         NotFoundError: there is none.
@@ -171,7 +171,7 @@ def create_object(type: str, meta: str, data: str) -> Operation[Never, StoredObj
         data: from `nai_proto.codecs.sealed.seal_object`.
 
     Raises:
-        LocalProtocolError: the meta is too long, or the type cannot stand in a path.
+        InvalidRequestError: the meta is too long, or the type cannot stand in a path.
     """
     return Operation(_request("create_object", type, body=_content(meta, data)), _OBJECT, CAREFUL)
 
@@ -184,14 +184,16 @@ def update_object(stored: StoredObject, data: str) -> Operation[Never, StoredObj
         data: from `nai_proto.codecs.sealed.seal_object`.
 
     Raises:
-        LocalProtocolError: the object has no meta, or no id.
+        InvalidRequestError: the object has no meta, or no id.
 
     Raises (when run):
         ConflictError: it was changed since it was read.
         NotFoundError: it is gone.
     """
     if stored.meta is None:
-        raise LocalProtocolError(f"{stored!r} has no meta: whatever is written to it could not be opened again")
+        raise InvalidRequestError(
+            f"{stored!r} has no meta: whatever is written to it could not be opened again", parameter="stored"
+        )
     body = _content(stored.meta, data, stored.changeIndex)
     return Operation(_request("update_object", stored.type, stored.id, body=body), _OBJECT, CAREFUL)
 
@@ -200,7 +202,7 @@ def delete_object(type: str, id: str) -> Operation[Never, StoredObject]:  # noqa
     """Remove an object (``DELETE /user/objects/{type}/{id}``); the result is what it was, the last copy there is.
 
     Raises:
-        LocalProtocolError: type or id cannot stand in a path.
+        InvalidRequestError: type or id cannot stand in a path.
 
     Raises (when run):
         NotFoundError: there is none.
@@ -212,11 +214,11 @@ def delete_objects(types: Iterable[str]) -> Operation[Never, None]:
     """Remove *all* objects of these types (``DELETE /user/objects/batch``). There is no way back.
 
     Raises:
-        LocalProtocolError: no type is named.
+        InvalidRequestError: no type is named.
     """
     named = [types] if isinstance(types, str) else [*types]
     if not named:
-        raise LocalProtocolError("delete_objects: name at least one type")
+        raise InvalidRequestError("delete_objects: name at least one type", parameter="types")
     parameters = Parameters(body=encode({"types": named}))
     return Operation(build(endpoint("delete_objects"), parameters, _BODY), NOTHING, CAREFUL)
 
@@ -244,7 +246,9 @@ def _request(name: str, type: str, id: str | None = None, *, body: bytes = b"") 
 
 def _content(meta: str, data: str, change_index: float | None = None) -> bytes:
     if len(meta) > _LONGEST_META:
-        raise LocalProtocolError(f"an object's meta has at most {_LONGEST_META} characters, not {len(meta)}")
+        raise InvalidRequestError(
+            f"an object's meta has at most {_LONGEST_META} characters, not {len(meta)}", parameter="meta"
+        )
     return encode({"meta": meta, "data": data, **_index(change_index)})
 
 

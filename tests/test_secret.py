@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError
 from nai_proto.http import Host, Request
 from nai_proto.secret import AccessKey, AccessToken, EncryptionKey, Password, PersistentToken, TokenBase
 
@@ -209,7 +209,7 @@ BAD: dict[str, tuple[Callable[[Any], object], list[str | bytes]]] = {
 )
 def test_a_bad_form_is_refused_without_quoting_it(name: str, value: str | bytes) -> None:
     make, _ = BAD[name]
-    with pytest.raises(LocalProtocolError) as caught:
+    with pytest.raises(InvalidRequestError) as caught:
         make(value)
     assert MARK not in "".join(traceback.format_exception(caught.value))
     assert MARK not in repr(caught.value)
@@ -221,5 +221,5 @@ def test_a_token_is_printable_ascii_without_blanks_or_refused(text: str) -> None
     if sound:
         assert AccessToken(text).reveal() == text
     else:
-        with pytest.raises(LocalProtocolError):
+        with pytest.raises(InvalidRequestError):
             AccessToken(text)

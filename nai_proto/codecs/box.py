@@ -20,7 +20,7 @@ from nacl.bindings import (
     randombytes,
 )
 
-from ..errors import Damaged, DecryptionFailed, LocalProtocolError
+from ..errors import Damaged, DecryptionFailed, InvalidRequestError
 from . import fast
 
 __all__ = [
@@ -78,7 +78,7 @@ def open_box(box: bytes, nonce: bytes, key: bytes, what: str) -> bytes:
 def draw(entropy: Entropy, size: int) -> bytes:
     drawn = entropy(size)
     if len(drawn) != size:
-        raise LocalProtocolError(f"entropy gave {len(drawn)} bytes where {size} were asked for")
+        raise InvalidRequestError(f"entropy gave {len(drawn)} bytes where {size} were asked for", parameter="entropy")
     return drawn
 
 
@@ -120,11 +120,11 @@ def _integer(digits: str) -> int | float:
 _DIGITS: Final = 640  # any Python reads so many
 
 
-def write_json(value: object) -> bytes:
+def write_json(value: object, parameter: str = "value") -> bytes:
     """Compact JSON in UTF-8 as the website writes it: nothing escaped but what has to be, lone surrogates among it.
 
     Raises:
-        LocalProtocolError: there is no JSON for it. Names types, never values.
+        InvalidRequestError: there is no JSON for it. Names types, never values.
     """
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -134,4 +134,4 @@ def write_json(value: object) -> bytes:
         )
     else:
         return text.encode("utf-8", "backslashreplace")
-    raise LocalProtocolError(f"this cannot be written as JSON: {problem}")
+    raise InvalidRequestError(f"this cannot be written as JSON: {problem}", parameter=parameter)

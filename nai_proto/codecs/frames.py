@@ -15,7 +15,7 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
-from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated
+from ..errors import InvalidRequestError, LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated
 from ..limits import Limits
 from .mismatch import Mismatch, find_mismatch, find_unencodable
 
@@ -165,7 +165,7 @@ def encode_frame(message: object) -> bytes:
         message: a map to msgpack: a dict with texts for keys, a dataclass or a struct.
 
     Raises:
-        LocalProtocolError: it holds something that msgpack has no form for. Names the type, never the value.
+        InvalidRequestError: it holds something that msgpack has no form for. Names the type, never the value.
     """
     try:
         body = msgspec.msgpack.encode(message)
@@ -179,4 +179,4 @@ def encode_frame(message: object) -> bytes:
         if len(body) <= _MOST:
             return len(body).to_bytes(_HEAD) + body
         problem = f"{len(body)} bytes do not fit its length"
-    raise LocalProtocolError(f"this cannot be written as a frame: {problem}")
+    raise InvalidRequestError(f"this cannot be written as a frame: {problem}", parameter="message")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from ..errors import LocalProtocolError, RemoteProtocolError, Truncated
+from ..errors import InvalidRequestError, RemoteProtocolError, Truncated
 from .pixels import Pixels, Plane
 
 __all__ = ["jpeg_size", "write_jpeg"]
@@ -49,11 +49,11 @@ def write_jpeg(cells: Pixels | Plane) -> bytes:
     """A picture eight times as wide and high, in which each pixel is a block; of RGBA without alpha, of a plane in grey.
 
     Raises:
-        LocalProtocolError: it would be wider or higher than 65,535 pixels.
+        InvalidRequestError: it would be wider or higher than 65,535 pixels.
     """
     width, height = _BLOCK * cells.width, _BLOCK * cells.height
     if max(width, height) > _LARGEST:
-        raise LocalProtocolError(f"a JPEG has sides of at most {_LARGEST} pixels")
+        raise InvalidRequestError(f"a JPEG has sides of at most {_LARGEST} pixels", parameter="cells")
     parts = (cells.data,) if isinstance(cells, Plane) else _ycc(cells.rgb)
     count = len(parts)
     frame = b"".join(bytes((number, 0x11, 0)) for number in range(1, count + 1))

@@ -20,7 +20,7 @@ from typing import Any, Final, Generic, TypeVar, cast
 
 import msgspec
 
-from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, StreamError, excerpt
+from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError, StreamError, excerpt
 from .mismatch import Mismatch, find_mismatch, find_unencodable
 
 __all__ = ["JsonDecoder", "check_depth", "converted", "encode", "error_message", "find_problem", "service_error"]
@@ -44,7 +44,7 @@ def encode(value: object) -> bytes:
         value: anything msgspec can encode: None, bool, int, finite float, str, lists, dicts, dataclasses, structs….
 
     Raises:
-        LocalProtocolError: the value holds something JSON has no form for, or a number that is not finite, or text with
+        InvalidRequestError: the value holds something JSON has no form for, or a number that is not finite, or text with
             a lone surrogate, or is nested too deeply (or in itself). Names the type, never the value.
     """
     try:
@@ -58,7 +58,7 @@ def encode(value: object) -> bytes:
         problem = f"a {type(value).__name__} is nested too deeply, or holds itself"
     except (TypeError, ValueError, OverflowError, AttributeError):
         problem = find_unencodable(value, msgspec.json.encode)
-    raise LocalProtocolError(f"this cannot be written as JSON: {problem}")
+    raise InvalidRequestError(f"this cannot be written as JSON: {problem}", parameter="value")
 
 
 class JsonDecoder(Generic[T]):

@@ -14,7 +14,7 @@ from typing import Final
 
 from argon2.low_level import Type, hash_secret_raw
 
-from ..errors import LocalProtocolError
+from ..errors import InvalidRequestError
 from ..secret import AccessKey, EncryptionKey, Password
 
 __all__ = ["access_key", "email_hash", "encryption_key"]
@@ -40,7 +40,7 @@ def access_key(email: str, password: Password, *, utf16: bool = False) -> Access
             characters. Differs only where one of these is beyond U+FFFF; half of a pair counts as U+FFFD.
 
     Raises:
-        LocalProtocolError: e-mail or password holds a lone surrogate.
+        InvalidRequestError: e-mail or password holds a lone surrogate.
     """
     raw = _derive(email, password, _ACCESS_DOMAIN, _ACCESS_SIZE, utf16)
     return AccessKey(base64.urlsafe_b64encode(raw)[: AccessKey.LENGTH].decode("ascii"))
@@ -60,7 +60,7 @@ def email_hash(email: str) -> str:
     """The e-mail as a registration sends it: SHA-256 in 64 hexadecimal digits.
 
     Raises:
-        LocalProtocolError: it holds a lone surrogate.
+        InvalidRequestError: it holds a lone surrogate.
     """
     return hashlib.sha256(_utf8("e-mail", email)).hexdigest()
 
@@ -91,4 +91,6 @@ def _utf8(what: str, text: str) -> bytes:
         return text.encode()
     except UnicodeEncodeError:
         pass  # and raise below, where the codec's error, which holds the text, is no context
-    raise LocalProtocolError(f"the {what} holds a lone surrogate, which UTF-8 cannot carry")
+    raise InvalidRequestError(
+        f"the {what} holds a lone surrogate, which UTF-8 cannot carry", parameter=what.replace("e-mail", "email")
+    )

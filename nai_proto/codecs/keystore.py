@@ -19,7 +19,7 @@ from typing import Final, cast
 import msgspec
 from nacl.bindings import crypto_secretbox
 
-from ..errors import Damaged, DecryptionFailed, KeyConflict, LocalProtocolError
+from ..errors import Damaged, DecryptionFailed, InvalidRequestError, KeyConflict
 from ..limits import Limits
 from ..secret import EncryptionKey
 from .archive import MARK, deflate, inflate, split
@@ -83,11 +83,11 @@ class Keystore(Mapping[str, bytes]):
         """This keystore with one more key, behind the others.
 
         Raises:
-            LocalProtocolError: the key has not 32 bytes.
+            InvalidRequestError: the key has not 32 bytes.
             KeyConflict: the meta has another key already, with which its object would be lost.
         """
         if len(key) != KEY_SIZE:
-            raise LocalProtocolError(f"an object key has {KEY_SIZE} bytes, not {len(key)}")
+            raise InvalidRequestError(f"an object key has {KEY_SIZE} bytes, not {len(key)}", parameter="key")
         return self.merged({meta: key})
 
     def create(self, entropy: Entropy = CHANCE) -> tuple[str, Keystore]:
@@ -192,7 +192,7 @@ def seal_keystore(keystore: Keystore, key: EncryptionKey, entropy: Entropy = CHA
         entropy: draws the nonce.
 
     Raises:
-        LocalProtocolError: ``entropy`` gave another number of bytes, or a meta holds a lone surrogate.
+        InvalidRequestError: ``entropy`` gave another number of bytes, or a meta holds a lone surrogate.
     """
     keys = {meta: list(value) for meta, value in keystore.items()}
     plaintext = _joined({**keystore.inner, "keys": encode(keys)})  # which stay in their place

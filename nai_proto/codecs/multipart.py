@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
+from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 from ..limits import Limits
 
 __all__ = ["Part", "decode", "encode"]
@@ -39,14 +39,16 @@ def encode(parts: Sequence[Part]) -> tuple[str, bytes]:
     """The content type, which has the boundary, and the body.
 
     Raises:
-        LocalProtocolError: a name or a type cannot stand in a part's head.
+        InvalidRequestError: a name or a type cannot stand in a part's head.
     """
     from hashlib import sha256  # loads OpenSSL
 
     digest = sha256()
     for part in parts:
         if not (_NAME.fullmatch(part.name) and _NAME.fullmatch(part.filename) and _TYPE.fullmatch(part.content_type)):
-            raise LocalProtocolError("the name, file name or type of a form's part cannot stand in its head")
+            raise InvalidRequestError(
+                "the name, file name or type of a form's part cannot stand in its head", parameter="parts"
+            )
         digest.update(len(part.data).to_bytes(8) + part.data)
     boundary = f"nai-{digest.hexdigest()[:40]}"
     pieces: list[bytes] = []

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, cast
 
-from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
+from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 from ..limits import Limits
 from .json import check_depth
 from .pixels import Pixels, Plane, read_alpha, write_png, write_webp
@@ -67,7 +67,7 @@ class Metadata:
         """As the service writes it, its keys in the order of image §8.1; None leaves one out.
 
         Raises:
-            LocalProtocolError: the comment has no form in JSON.
+            InvalidRequestError: the comment has no form in JSON.
         """
         texts = {
             "Title": title,
@@ -161,7 +161,7 @@ def with_metadata(data: bytes, metadata: Metadata, limits: Limits = Limits()) ->
     """The same PNG or WebP with this instead of its own text. A copy in alpha stays what it was.
 
     Raises:
-        LocalProtocolError: a text has no form there.
+        InvalidRequestError: a text has no form there.
         RemoteProtocolError: what is to be changed is damaged.
     """
     if is_webp(data):
@@ -180,12 +180,12 @@ def write_picture(
         image_format: PNG, with the text in chunks, or lossless WebP, with the text in EXIF (image §8.2).
 
     Raises:
-        LocalProtocolError: a text has no form there; or ``transparent``, and there is no alpha.
+        InvalidRequestError: a text has no form there; or ``transparent``, and there is no alpha.
     """
     content = _dumped({keyword: text for keyword, text in metadata.texts.items() if keyword != "Title"}).encode()
     try:
         drawn = with_stealth(pixels, content, transparent=transparent)
-    except LocalProtocolError:
+    except InvalidRequestError:
         if transparent and pixels.alpha is None:
             raise
         drawn = pixels if transparent else pixels.with_alpha(b"\xff" * pixels.area)
@@ -263,4 +263,4 @@ def _dumped(value: Mapping[str, Any]) -> str:
         return json.dumps({**value})
     except (TypeError, ValueError, RecursionError) as error:
         problem = type(error).__name__
-    raise LocalProtocolError(f"this cannot be written as JSON ({problem})")
+    raise InvalidRequestError(f"this cannot be written as JSON ({problem})", parameter="comment")

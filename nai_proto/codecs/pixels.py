@@ -15,7 +15,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from ..errors import LocalProtocolError, RemoteProtocolError
+from ..errors import InvalidRequestError, RemoteProtocolError
 from ..limits import Limits
 from . import diagonals
 from .bytewise import added, subtracted, summed
@@ -42,7 +42,9 @@ class Pixels:
 
     def __post_init__(self) -> None:
         if self.width < 1 or self.height < 1 or len(self.data) not in (3 * self.area, 4 * self.area):
-            raise LocalProtocolError("pixels are three or four bytes each, and as many as width and height say")
+            raise InvalidRequestError(
+                "pixels are three or four bytes each, and as many as width and height say", parameter="data"
+            )
 
     @property
     def area(self) -> int:
@@ -146,7 +148,7 @@ def write_webp(pixels: Pixels, texts: Mapping[str, str] | None = None) -> bytes:
     """A lossless WebP with these pixels, and in EXIF these texts by the names of their tags.
 
     Raises:
-        LocalProtocolError: a side has more than 16,384 pixels; and what `write_exif` raises.
+        InvalidRequestError: a side has more than 16,384 pixels; and what `write_exif` raises.
     """
     planes = [pixels.data[channel :: pixels.channels] for channel in range(pixels.channels)]
     file = webp_file([(b"VP8L", write_vp8l(pixels.width, pixels.height, planes))])

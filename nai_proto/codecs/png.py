@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
-from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated
+from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError, Truncated
 from ..limits import Limits
 from . import fast
 
@@ -62,10 +62,10 @@ def chunk(kind: bytes, content: bytes) -> bytes:
     """A chunk with its length and checksum.
 
     Raises:
-        LocalProtocolError: it is larger than a chunk can be.
+        InvalidRequestError: it is larger than a chunk can be.
     """
     if len(content) > _LARGEST:
-        raise LocalProtocolError(f"{len(content)} bytes do not fit a PNG chunk")
+        raise InvalidRequestError(f"{len(content)} bytes do not fit a PNG chunk", parameter="content")
     body = kind + content
     return len(content).to_bytes(4) + body + fast.crc32(body).to_bytes(4)
 
@@ -93,7 +93,7 @@ def with_text(data: bytes, texts: Mapping[str, str], limits: Limits = Limits()) 
     A text is Latin-1 in a ``tEXt`` chunk, or UTF-8 in an uncompressed ``iTXt`` chunk if it has to be (image §8.1).
 
     Raises:
-        LocalProtocolError: a keyword is not 1 to 79 characters of Latin-1, or a text holds NUL or a lone surrogate.
+        InvalidRequestError: a keyword is not 1 to 79 characters of Latin-1, or a text holds NUL or a lone surrogate.
         RemoteProtocolError: what `chunks` raises.
     """
     out = bytearray(data[:_HEADER_END])
@@ -197,7 +197,7 @@ def _text_chunk(keyword: str, text: str) -> bytes:
                 return chunk(b"iTXt", name + bytes(5) + text.encode())
     except UnicodeEncodeError:
         pass
-    raise LocalProtocolError(problem)
+    raise InvalidRequestError(problem, parameter="texts")
 
 
 def _is_latin1(text: str) -> bool:

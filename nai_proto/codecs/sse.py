@@ -24,7 +24,7 @@ import re
 from abc import ABC, abstractmethod
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from ..errors import LimitExceeded, LocalProtocolError
+from ..errors import InvalidRequestError, LimitExceeded, LocalProtocolError
 from ..limits import Limits
 
 __all__ = ["SSEDecoder", "SSESplitter", "ServerSentEvent", "encode_event"]
@@ -350,13 +350,17 @@ def encode_event(
         newline: the line end: LF, CRLF or CR.
 
     Raises:
-        LocalProtocolError: a value would not come back: CR in the data; CR, LF or NUL in the type or the id; an empty
+        InvalidRequestError: a value would not come back: CR in the data; CR, LF or NUL in the type or the id; an empty
             type; ``retry`` negative or of more than 18 digits; a lone surrogate. Or ``newline`` is no line end.
     """
     if newline not in (b"\n", b"\r\n", b"\r"):
-        raise LocalProtocolError(f"a line of an event stream ends with LF, CRLF or CR, not with {newline!r}")
+        raise InvalidRequestError(
+            f"a line of an event stream ends with LF, CRLF or CR, not with {newline!r}", parameter="newline"
+        )
     if not event.event:
-        raise LocalProtocolError("an event's type is not empty; the usual one is 'message' (sse §1.5)")
+        raise InvalidRequestError(
+            "an event's type is not empty; the usual one is 'message' (sse §1.5)", parameter="event"
+        )
     fields: list[tuple[bytes, bytes]] = []
     if event.event != "message":
         fields.append((b"event", _one_line("type", event.event)))
@@ -364,11 +368,13 @@ def encode_event(
         fields.append((b"id", _one_line("id", event.id)))
     if event.retry is not None:
         if not 0 <= event.retry < 10**_RETRY_DIGITS:
-            raise LocalProtocolError(f"retry is from 0 to below 10**{_RETRY_DIGITS} milliseconds, not {event.retry}")
+            raise InvalidRequestError(
+                f"retry is from 0 to below 10**{_RETRY_DIGITS} milliseconds, not {event.retry}", parameter="event"
+            )
         fields.append((b"retry", b"%d" % event.retry))
     data = _utf8("data", event.data)
     if b"\r" in data:
-        raise LocalProtocolError("an event's data cannot hold CR, which ends a line (sse §1.2)")
+        raise InvalidRequestError("an event's data cannot hold CR, which ends a line (sse §1.2)", parameter="event")
     fields += ((b"data", line) for line in data.split(b"\n"))
     lines = [name + (b": " if space or value[:1] == b" " else b":") + value for name, value in fields]
     return newline.join((*lines, b"", b""))
@@ -376,7 +382,7 @@ def encode_event(
 
 def _one_line(what: str, text: str) -> bytes:
     if "\n" in text or "\r" in text or "\0" in text:
-        raise LocalProtocolError(f"an event's {what} cannot hold CR, LF or NUL (sse §1.4)")
+        raise InvalidRequestError(f"an event's {what} cannot hold CR, LF or NUL (sse §1.4)", parameter="event")
     return _utf8(what, text)
 
 
@@ -385,4 +391,4 @@ def _utf8(what: str, text: str) -> bytes:
         return text.encode()
     except UnicodeEncodeError:
         pass  # and raise below, where the codec's error, which holds the text, is no context
-    raise LocalProtocolError(f"an event's {what} holds a lone surrogate, which UTF-8 cannot carry")
+    raise InvalidRequestError(f"an event's {what} holds a lone surrogate, which UTF-8 cannot carry", parameter="event")

@@ -13,7 +13,7 @@ from __future__ import annotations
 import zlib
 from typing import Final
 
-from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
+from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 from ..limits import Limits
 from .pixels import Pixels, Plane
 
@@ -63,14 +63,16 @@ def with_stealth(pixels: Pixels, content: bytes, *, transparent: bool = False) -
             as the service's writer has it (image §8.3).
 
     Raises:
-        LocalProtocolError: it does not fit, as `stealth_room` says; or ``transparent``, and there is no alpha.
+        InvalidRequestError: it does not fit, as `stealth_room` says; or ``transparent``, and there is no alpha.
     """
     if transparent and pixels.alpha is None:
-        raise LocalProtocolError("a picture without alpha has nothing to keep of it")
+        raise InvalidRequestError("a picture without alpha has nothing to keep of it", parameter="transparent")
     packed = zlib.compress(content, _LEVEL, _GZIP)
     bits = _PACKED + (8 * len(packed)).to_bytes(4) + packed
     if len(packed) > stealth_room(pixels.width, pixels.height):
-        raise LocalProtocolError(f"a copy of {len(packed)} bytes does not fit into {pixels.area} pixels")
+        raise InvalidRequestError(
+            f"a copy of {len(packed)} bytes does not fit into {pixels.area} pixels", parameter="content"
+        )
     bits += _END[: (pixels.area - 8 * len(bits)) // 8]
     digits = f"{int.from_bytes(bits):0{8 * len(bits)}b}".encode()
     old = _down(pixels.alpha) if pixels.alpha is not None and transparent else b"\xff" * pixels.area

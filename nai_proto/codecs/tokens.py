@@ -16,7 +16,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from typing import Final, SupportsIndex
 
-from ..errors import LocalProtocolError, RemoteProtocolError, excerpt
+from ..errors import InvalidRequestError, RemoteProtocolError, excerpt
 
 __all__ = ["pack", "unpack"]
 
@@ -31,7 +31,7 @@ def pack(tokens: Iterable[int], width: int) -> str:
         width: bytes per token, 2 or 4.
 
     Raises:
-        LocalProtocolError: a token is out of range or no integer, or ``width`` is another.
+        InvalidRequestError: a token is out of range or no integer, or ``width`` is another.
     """
     code = _code(width)
     tokens = tokens if isinstance(tokens, list | tuple) else list(tokens)
@@ -39,7 +39,7 @@ def pack(tokens: Iterable[int], width: int) -> str:
         return binascii.b2a_base64(struct.pack(f"<{len(tokens)}{code}", *tokens), newline=False).decode("ascii")
     except struct.error:
         pass
-    raise LocalProtocolError(_misfit(tokens, width))
+    raise InvalidRequestError(_misfit(tokens, width), parameter="tokens")
 
 
 def unpack(text: str | bytes, width: int) -> list[int]:
@@ -51,7 +51,7 @@ def unpack(text: str | bytes, width: int) -> list[int]:
 
     Raises:
         RemoteProtocolError: the text is not base64, or holds no whole number of tokens.
-        LocalProtocolError: ``width`` is another.
+        InvalidRequestError: ``width`` is another.
     """
     code = _code(width)
     try:
@@ -69,7 +69,7 @@ def unpack(text: str | bytes, width: int) -> list[int]:
 
 def _code(width: int) -> str:
     if width not in _CODES:
-        raise LocalProtocolError(f"a token takes 2 or 4 bytes, depending on the model, not {width}")
+        raise InvalidRequestError(f"a token takes 2 or 4 bytes, depending on the model, not {width}", parameter="width")
     return _CODES[width]
 
 

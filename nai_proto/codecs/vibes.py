@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, NoReturn, cast
 
 import msgspec
 
-from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
+from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 from ..limits import Limits
 from . import fast
 from .box import write_json
@@ -205,7 +205,7 @@ def write_vibe_file(vibes: Vibe | VibeBundle) -> bytes:
     """The file, as compact JSON.
 
     Raises:
-        LocalProtocolError: a document holds what JSON has no form for.
+        InvalidRequestError: a document holds what JSON has no form for.
     """
     if isinstance(vibes, Vibe):
         return write_json({**vibes.document})
@@ -216,10 +216,10 @@ def encoding_key(information_extracted: float) -> str:
     """The key of an encoding: a hash of its parameter as JavaScript writes the number.
 
     Raises:
-        LocalProtocolError: it is not from 0 to 1.
+        InvalidRequestError: it is not from 0 to 1.
     """
     if not 0 <= information_extracted <= 1:
-        raise LocalProtocolError("information_extracted is a number from 0 to 1")
+        raise InvalidRequestError("information_extracted is a number from 0 to 1", parameter="information_extracted")
     number = Decimal(repr(round(float(information_extracted), 6))).normalize()  # so small that it has no exponent there
     return _hash(f"information_extracted:{abs(number):f}")
 

@@ -89,7 +89,7 @@ def with_webp_text(data: bytes, texts: Mapping[str, str], limits: Limits = Limit
     """The same picture with these texts as its EXIF, in the extended form of the file.
 
     Raises:
-        LocalProtocolError: what `write_exif` raises.
+        InvalidRequestError: what `write_exif` raises.
         RemoteProtocolError: what `webp_chunks` raises.
     """
     kept = [(kind, bytes(content)) for kind, content in webp_chunks(data, limits) if kind != b"EXIF"]

@@ -18,7 +18,7 @@ from collections.abc import Container, Iterable, Iterator
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated
+from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError, Truncated
 from ..limits import Limits
 from . import fast
 
@@ -98,12 +98,14 @@ def zipped(
         stored: names of those that are not deflated in any case.
 
     Raises:
-        LocalProtocolError: a name is no plain file name or stands there twice, or it is more than ZIP holds without ZIP64.
+        InvalidRequestError: a name is no plain file name or stands there twice, or it is more than ZIP holds without ZIP64.
     """
     out, directory, names = bytearray(), bytearray(), set[str]()
     for name, content in members:
         if not all(map(_PLAIN.fullmatch, name.split("/"))) or name in names or (encoded := _encoded(name)) is None:
-            raise LocalProtocolError("the name of a member is no plain file name, or stands there twice")
+            raise InvalidRequestError(
+                "the name of a member is no plain file name, or stands there twice", parameter="members"
+            )
         names.add(name)
         smaller = deflated and name not in stored
         packed = fast.deflate(content) if smaller else content
@@ -111,11 +113,11 @@ def zipped(
         sizes = (fast.crc32(content), len(packed), len(content), len(encoded))
         start = len(out)
         if max(start, *sizes[1:3]) >= _WIDE or len(names) >= 0xFFFF:
-            raise LocalProtocolError("more than a ZIP archive holds")
+            raise InvalidRequestError("more than a ZIP archive holds", parameter="members")
         out += _dated(_LOCAL.pack(_LOCAL_MARK, _VERSION, *common, *sizes, 0), 10) + encoded + packed
         directory += _dated(_ENTRY.pack(_ENTRY_MARK, _VERSION, *common, *sizes, 0, 0, 0, start), 12) + encoded
     if len(out) + len(directory) >= _WIDE:
-        raise LocalProtocolError("more than a ZIP archive holds")
+        raise InvalidRequestError("more than a ZIP archive holds", parameter="members")
     return bytes(out + directory + _END.pack(_END_MARK, 0, 0, len(names), len(names), len(directory), len(out), 0))
 
 
