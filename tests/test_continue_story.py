@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nai_proto import LocalProtocolError, ServerError, Tier
+from nai_proto import InvalidRequestError, ServerError, Tier
 from nai_proto.codecs.keys import encryption_key
 from nai_proto.codecs.tokens import unpack
 from nai_proto.emulator import Account, Emulator
@@ -226,7 +226,7 @@ def test_if_the_generation_fails_nothing_is_stored_and_what_came_is_told() -> No
 
 def test_a_story_that_did_not_open_does_not_go_on() -> None:
     _, _, library = stored()
-    with pytest.raises(LocalProtocolError, match="have opened"):
+    with pytest.raises(InvalidRequestError, match="have opened"):
         continue_story(Story(library.stories[0].card, None), library.keystore, tokenizer=words, now=lambda: 0.0)
 
 
@@ -234,7 +234,7 @@ def test_a_story_that_did_not_open_does_not_go_on() -> None:
 def test_a_story_without_a_model_that_goes_on_with_texts_says_so(model: str, problem: str) -> None:
     story = a_story()
     story.settings.model = model
-    with pytest.raises(LocalProtocolError, match=problem):
+    with pytest.raises(InvalidRequestError, match=problem):
         continuation(story, tokenizer=ByteTokenizer(), tier=Tier.OPUS)
     made = continuation(story, tokenizer=ByteTokenizer(), tier=Tier.OPUS, model="kayra-v1", max_length=5)
     assert made.context.text.endswith("So")
@@ -282,13 +282,13 @@ def test_the_messages_of_a_chat_have_room_for_their_marks() -> None:
     assert isinstance(made, ChatContinuation)
     assert 300 < ByteTokenizer().count(render_chat(made.messages)) <= 400
     assert made.messages[-1]["content"].endswith(" word.")
-    with pytest.raises(LocalProtocolError, match="the 20 tokens that there are"):
+    with pytest.raises(InvalidRequestError, match="the 20 tokens that there are"):
         continuation(story, tokenizer=ByteTokenizer(), tier=Tier.OPUS, size=20)
-    with pytest.raises(LocalProtocolError, match="only for Opus"):
+    with pytest.raises(InvalidRequestError, match="only for Opus"):
         continuation(story, tokenizer=ByteTokenizer(), tier=Tier.TABLET, model=Model.XIALONG)
 
 
 def test_a_chat_of_nothing_is_refused() -> None:
     story = Writing.new(now=NOW, model=Model.GLM)
-    with pytest.raises(LocalProtocolError, match="nothing to go on from"):
+    with pytest.raises(InvalidRequestError, match="nothing to go on from"):
         continuation(story, tokenizer=ByteTokenizer(), tier=Tier.OPUS)

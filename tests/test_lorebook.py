@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nai_proto import LimitExceeded, Limits, LocalProtocolError, RemoteProtocolError
+from nai_proto import InvalidFile, InvalidRequestError, LimitExceeded, Limits
 from nai_proto.story import Category, ContextConfig, Entry, Lorebook
 
 FULL: dict[str, Any] = {
@@ -219,7 +219,7 @@ def test_a_new_lorebook_is_one() -> None:
     [b"", b"[]", b"{}", b'{"lorebookVersion":1}', b'{"entries":[]}', b'{"lorebookVersion":NaN,"entries":[]}', b"\xff"],
 )
 def test_another_file_is_refused(file: bytes) -> None:
-    with pytest.raises(RemoteProtocolError, match="lorebook: "):
+    with pytest.raises(InvalidFile, match="lorebook: "):
         Lorebook.loads(file)
 
 
@@ -268,22 +268,22 @@ def test_whatever_stands_in_it_a_lorebook_answers(value: object) -> None:
     ],
 )
 def test_a_change_is_of_a_field_and_its_type(name: str, value: object, problem: str) -> None:
-    with pytest.raises(LocalProtocolError, match=problem):
+    with pytest.raises(InvalidRequestError, match=problem):
         Entry().changed(**{name: value})
 
 
 def test_what_is_not_there_is_said() -> None:
     book = read()
     for ask in (book.entry, book.category, book.without_entry, book.without_category, book.moved):
-        with pytest.raises(LocalProtocolError, match=r"the lorebook has no (entry|category) with this id"):
+        with pytest.raises(InvalidRequestError, match=r"the lorebook has no (entry|category) with this id"):
             ask("nowhere")
-    with pytest.raises(LocalProtocolError, match="has no category"):
+    with pytest.raises(InvalidRequestError, match="has no category"):
         book.new_entry("x", category="nowhere")
-    with pytest.raises(LocalProtocolError, match="has an id"):
+    with pytest.raises(InvalidRequestError, match="has an id"):
         book.with_entry(Entry())
-    with pytest.raises(LocalProtocolError, match="has an id"):
+    with pytest.raises(InvalidRequestError, match="has an id"):
         book.with_category(Category())
-    with pytest.raises(LocalProtocolError, match="JSON"):
+    with pytest.raises(InvalidRequestError, match="JSON"):
         Lorebook({"entries": [object()]}).dumps()
 
 

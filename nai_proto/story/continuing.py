@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from ..errors import LocalProtocolError
+from ..errors import InvalidRequestError
 from ..text.decoding import decoded
 from ..text.generation import generate_stream
 from ..text.models import Model
@@ -50,14 +50,14 @@ def model_of(story: Story, instead: Model | str | None = None) -> Model:
     """The model that a story names, or another one.
 
     Raises:
-        LocalProtocolError: it names none, or one that is not known.
+        InvalidRequestError: it names none, or one that is not known.
     """
     name = instead or story.settings.model
     if not name:
-        raise LocalProtocolError("the story names no model to go on with: say which")
+        raise InvalidRequestError("the story names no model to go on with: say which", parameter="model")
     model = Model.named(name)
     if not model.listed:
-        raise LocalProtocolError(f"{model.id!r} is no model that is known to go on with texts")
+        raise InvalidRequestError(f"{model.id!r} is no model that is known to go on with texts", parameter="model")
     return model
 
 
@@ -94,7 +94,7 @@ def continuation(
         overrides: parameters of the request (`nai_proto.text.Parameters`, or those of a chat), which win.
 
     Raises:
-        LocalProtocolError: the story's model is not known or not for this tier, something in its settings cannot be sent,
+        InvalidRequestError: the story's model is not known or not for this tier, something in its settings cannot be sent,
             or there is no room for a prompt.
         RemoteProtocolError: its preset has parameters of a wrong type.
         Damaged: its text cannot be read.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Never, Self, TypeVar, cast, overload
 
-from ..errors import LocalProtocolError
+from ..errors import InvalidRequestError
 
 __all__ = ["Field", "Record", "stored"]
 __all__ += ["a_flag", "a_list", "a_number", "a_text", "a_whole", "some_objects", "some_texts"]
@@ -87,14 +87,14 @@ class Record:
             values: by the names of its fields here.
 
         Raises:
-            LocalProtocolError: there is no such field, or it could not be read back: the value is of another type, or out
+            InvalidRequestError: there is no such field, or it could not be read back: the value is of another type, or out
                 of its bounds.
         """
         data = dict(self.data)
         for name, value in values.items():
             known = self.fields.get(name)
             if known is None:
-                raise LocalProtocolError(f"{type(self).__name__.lower()}: there is no field {name!r}")
+                raise InvalidRequestError(f"{type(self).__name__.lower()}: there is no field {name!r}", parameter=name)
             listed = a_list(value)
             wanted = value if listed is None else tuple(listed)
             try:
@@ -103,7 +103,9 @@ class Record:
             except (AttributeError, TypeError):  # a writer's, which got something else than it writes
                 fits = False
             if not fits:
-                raise LocalProtocolError(f"{type(self).__name__.lower()}: {name} cannot be this {type(value).__name__}")
+                raise InvalidRequestError(
+                    f"{type(self).__name__.lower()}: {name} cannot be this {type(value).__name__}", parameter=name
+                )
         return type(self)(data)
 
 

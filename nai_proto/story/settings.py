@@ -93,7 +93,7 @@ class Settings:
 
         Raises:
             RemoteProtocolError: one of them has a wrong type.
-            LocalProtocolError: the story's model is not known.
+            InvalidRequestError: the story's model is not known.
         """
         name, parameters = self.fields.get("preset"), dict(self.parameters)
         order, names = a_list(parameters.get("order")), [sampler.name for sampler in SAMPLERS]

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from ..codecs.box import CHANCE, Entropy, write_json
-from ..errors import Damaged, LocalProtocolError, NaiError
+from ..errors import Damaged, InvalidRequestError, LocalProtocolError, NaiError
 from ..limits import Limits
 from ..text.models import Model
 from .defaults import new_card, new_content
@@ -178,7 +178,8 @@ class Story:
 
         Raises:
             Damaged: the history is torn: there is nothing that a node could follow.
-            LocalProtocolError: there are `pending` changes, or nobody writes with this origin.
+            LocalProtocolError: there are `pending` changes; `settle` them first.
+            InvalidRequestError: nobody writes with this origin.
         """
         self._write(None, None, text, origin, now)
 
@@ -186,8 +187,7 @@ class Story:
         """Puts another generated text in place of what the current node has written; both stay in the history.
 
         Raises:
-            LocalProtocolError: there is no such node.
-            Damaged: as for `append` and `undo`.
+            LocalProtocolError, Damaged: as for `append` and `undo`.
         """
         self.undo()
         try:
@@ -207,7 +207,7 @@ class Story:
 
         Raises:
             Damaged: as for `append`.
-            LocalProtocolError: there are no such positions; and as for `append`.
+            InvalidRequestError: there are no such positions; and as for `append`.
         """
         self._write(start, end, text, origin, now)
 
@@ -216,10 +216,10 @@ class Story:
 
         Raises:
             Damaged: as for `append`.
-            LocalProtocolError: there is no such place, or the format has no such kind; and as for `append`.
+            InvalidRequestError: there is no such place, or the format has no such kind; and as for `append`.
         """
         if kind not in _KINDS:
-            raise LocalProtocolError(f"a new section cannot be {kind}: its number is not known")
+            raise InvalidRequestError(f"a new section cannot be {kind}: its number is not known", parameter="kind")
         self._check(origin)
         self._history = None
         self._text.insert(index, whole(text), origin, _KINDS[kind], now)
@@ -236,7 +236,7 @@ class Story:
 
     def _check(self, origin: Origin) -> None:
         if origin not in CODES:
-            raise LocalProtocolError(f"nothing can be written as {origin}")
+            raise InvalidRequestError(f"nothing can be written as {origin}", parameter="origin")
 
     # ---- history
 
@@ -296,11 +296,12 @@ class Story:
         """Goes to any node; each step on the way costs what it changes.
 
         Raises:
-            LocalProtocolError: there is no such node, or there are `pending` changes.
+            InvalidRequestError: there is no such node.
+            LocalProtocolError: there are `pending` changes.
             Damaged: as for `undo`. The story is where it was then.
         """
         if not self._text.has(node):
-            raise LocalProtocolError(f"the history has no node {node}")
+            raise InvalidRequestError(f"the history has no node {node}", parameter="node")
         self._go(*way(self._here(), node, self._text.parent))
 
     def _go(self, up: list[int], down: list[int]) -> None:
@@ -365,7 +366,7 @@ class Story:
             now: milliseconds since 1970, for the card, if anything was changed.
 
         Raises:
-            LocalProtocolError: what was written does not read back as what is here, is larger than the limits, or is no
+            InvalidRequestError: what was written does not read back as what is here, is larger than the limits, or is no
                 JSON.
         """
         card, content = self.original

@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from itertools import accumulate
 
-from ..errors import LocalProtocolError
+from ..errors import InvalidRequestError
 
 __all__ = ["characters_in", "encodable", "measured", "ruler", "units_in", "units_of", "whole"]
 
@@ -44,16 +44,16 @@ def characters_in(text: str, units: int) -> int:
     """How many characters the first ``units`` of a text are.
 
     Raises:
-        LocalProtocolError: the text has fewer units, or a character would be cut in two.
+        InvalidRequestError: the text has fewer units, or a character would be cut in two.
     """
     size = units_in(text)
     if not 0 <= units <= size:
-        raise LocalProtocolError(f"there is no unit {units} in a text of {size}")
+        raise InvalidRequestError(f"there is no unit {units} in a text of {size}", parameter="units")
     if size == len(text):
         return units
     characters = len(measured(units_of(text)[: 2 * units]))
     if units_in(text[:characters]) != units:
-        raise LocalProtocolError("this position is in the middle of a character")
+        raise InvalidRequestError("this position is in the middle of a character", parameter="units")
     return characters
 
 

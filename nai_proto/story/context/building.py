@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from ...errors import LocalProtocolError
+from ...errors import InvalidRequestError
 from ...text.modules import NO_MODULE, Module
 from ..config import ContextKind
 from ..lore.active import active_bans, active_biases
@@ -41,7 +41,7 @@ def context_size(
         until_sentence: may the answer go on until its sentence ends (``generate_until_sentence``)?
 
     Raises:
-        LocalProtocolError: the limit is not known, or the model is not for this tier.
+        InvalidRequestError: the limit is not known, or the model is not for this tier.
     """
     prefix = module.id if isinstance(module, Module) else module or NO_MODULE
     return model.context_limit(tier) - max_length - _MORE * (prefix != NO_MODULE) - _MORE * until_sentence
@@ -72,10 +72,12 @@ def build_context(
         rules: choices where the sources disagree.
 
     Raises:
-        LocalProtocolError: the size is negative.
+        InvalidRequestError: the size is negative.
     """
     if size < 0:
-        raise LocalProtocolError(f"a context of {size} tokens: the answer leaves no room for a prompt")
+        raise InvalidRequestError(
+            f"a context of {size} tokens: the answer leaves no room for a prompt", parameter="size"
+        )
     meter = Meter(tokenizer)
     # 8.1.5. What stands in front takes its tokens, used or not.
     room = max(0, size - len(preamble.tokens)) if preamble else size

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from ...errors import LocalProtocolError
+from ...errors import InvalidRequestError
 from ..config import DEFAULTS, ContextConfig, ContextKind
 from ..reading import members
 from ..records import a_flag, a_text, a_whole
@@ -58,11 +58,13 @@ class EphemeralEntry:
         left out: the delay is 0 then, the duration 1, the position the usual one. The position counts lines.
 
         Raises:
-            LocalProtocolError: it is not written like this.
+            InvalidRequestError: it is not written like this.
         """
         match = _FORM.fullmatch(form.strip())
         if match is None:
-            raise LocalProtocolError("an ephemeral entry is written {start+delay~duration,position:text}")
+            raise InvalidRequestError(
+                "an ephemeral entry is written {start+delay~duration,position:text}", parameter="form"
+            )
         position = int(match["position"] or _DEFAULT.insertion_position)
         return cls(
             text=match["text"],

@@ -6,7 +6,7 @@ from typing import Final
 
 from ...codecs import png
 from ...codecs.box import from_base64, to_base64
-from ...errors import Damaged, RemoteProtocolError
+from ...errors import Damaged, InvalidFile, LimitExceeded, RemoteProtocolError
 from ...limits import Limits
 
 __all__ = ["CARD", "read_card", "write_card"]
@@ -24,23 +24,35 @@ def read_card(picture: bytes, *, where: str = "card", limits: Limits = Limits())
         limits: for texts in pictures.
 
     Raises:
-        RemoteProtocolError: the picture is no PNG, is damaged, or carries nothing.
+        InvalidFile: the picture is no PNG, is damaged, or carries nothing.
         LimitExceeded: its texts are too long.
     """
-    text = png.read_text(picture, limits).get(CARD)
+    text = _read_texts(picture, where, limits).get(CARD)
     if text is None:
-        raise RemoteProtocolError(f"{where}: the picture carries nothing: it has no text {CARD}")
+        raise InvalidFile(f"{where}: the picture carries nothing: it has no text {CARD}")
     try:
         return from_base64(text.strip(), f"{where}: the text {CARD}")
     except Damaged as error:
         problem = str(error)
-    raise RemoteProtocolError(problem)
+    raise InvalidFile(problem)
 
 
 def write_card(picture: bytes, data: bytes, limits: Limits = Limits()) -> bytes:
     """The same PNG, carrying a file; what it carried before is gone, its other texts stay.
 
     Raises:
-        RemoteProtocolError: the picture is no PNG, or is damaged.
+        InvalidFile: the picture is no PNG, or is damaged.
+        LimitExceeded: its texts are too long.
     """
-    return png.with_text(picture, {**png.read_text(picture, limits), CARD: to_base64(data)}, limits)
+    return png.with_text(picture, {**_read_texts(picture, "card", limits), CARD: to_base64(data)}, limits)
+
+
+def _read_texts(picture: bytes, where: str, limits: Limits) -> dict[str, str]:
+    """Return the texts of a PNG; raise InvalidFile where it is none."""
+    try:
+        return png.read_text(picture, limits)
+    except LimitExceeded:
+        raise
+    except RemoteProtocolError as error:
+        problem = str(error)
+    raise InvalidFile(f"{where}: {problem}")

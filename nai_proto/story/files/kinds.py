@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from ...errors import RemoteProtocolError
+from ...errors import InvalidFile
 from ...limits import Limits
 from ..reading import read_object
 from .cards import read_card
@@ -64,7 +64,7 @@ def read_file(data: bytes, *, where: str = "file", limits: Limits = Limits()) ->
         limits: for its nesting, and for texts in pictures.
 
     Raises:
-        RemoteProtocolError: it is none of `FileKind`.
+        InvalidFile: it is none of `FileKind`.
         LimitExceeded: it is nested too deeply, or a text in the picture is too long.
     """
     card = data.startswith(_PNG)
@@ -75,6 +75,4 @@ def read_file(data: bytes, *, where: str = "file", limits: Limits = Limits()) ->
         name, type_ = _NEEDED.get(kind, (version, object))
         if version in document and isinstance(document.get(name), type_):
             return StoryFile(kind, document, data, card)
-    raise RemoteProtocolError(
-        f"{where}: this is none of {', '.join(FileKind)}: it has no {', '.join(VERSIONS.values())}"
-    )
+    raise InvalidFile(f"{where}: this is none of {', '.join(FileKind)}: it has no {', '.join(VERSIONS.values())}")

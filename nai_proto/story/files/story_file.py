@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from ...codecs.box import attempt
-from ...errors import RemoteProtocolError
+from ...errors import InvalidFile
 from ...limits import Limits
 from ..reading import read_object
 from .kinds import VERSIONS, FileKind
@@ -60,15 +60,15 @@ def read_story_file(
         limits: for the nesting of the card and of the content; the file is a level more.
 
     Raises:
-        RemoteProtocolError: it is no such file; says what is wrong, or what it is instead.
+        InvalidFile: it is no such file; says what is wrong, or what it is instead.
         LimitExceeded: it is nested too deeply.
     """
     fields = read_object(data, where=where, limits=limits)
     if _VERSION not in fields:
         instead = next((f"; it is a {kind}" for kind, name in VERSIONS.items() if name in fields), "")
-        raise RemoteProtocolError(f"{where}: it has no {_VERSION}{instead}")
+        raise InvalidFile(f"{where}: it has no {_VERSION}{instead}")
     if fields[_VERSION] != 1:
-        raise RemoteProtocolError(f"{where}: its {_VERSION} is another than 1, the only one that is known")
+        raise InvalidFile(f"{where}: its {_VERSION} is another than 1, the only one that is known")
     card, content = (_part(fields, name, where) for name in ("metadata", "content"))
     return {name: value for name, value in card.items() if name not in _REMOTE}, content
 
@@ -76,7 +76,7 @@ def read_story_file(
 def _part(fields: dict[str, object], name: str, where: str) -> dict[str, Any]:
     part = fields.get(name)
     if not isinstance(part, dict):
-        raise RemoteProtocolError(f"{where}: its {name} is {'missing' if part is None else 'no object'}")
+        raise InvalidFile(f"{where}: its {name} is {'missing' if part is None else 'no object'}")
     return cast("dict[str, Any]", part)
 
 
