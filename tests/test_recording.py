@@ -22,7 +22,7 @@ from nai_proto.emulator.recording import (
     Ending,
     Replaying,
 )
-from nai_proto.errors import LocalProtocolError, NaiError, ServerError, Truncated
+from nai_proto.errors import FileError, NaiError, ServerError, Truncated
 from nai_proto.exchange.flow import Flow, using
 from nai_proto.exchange.reply import App, Start
 from nai_proto.exchange.retry import NEVER
@@ -279,7 +279,7 @@ def test_what_is_private_is_in_the_file_only_if_it_is_wanted(private: Evening, o
 def test_the_file_is_its_owner_s_alone_and_never_another_s(private: Evening) -> None:
     assert stat.S_IMODE(private.path.stat().st_mode) == 0o600
     with (
-        pytest.raises(LocalProtocolError, match=r"private\.nai cannot be made: File exists"),
+        pytest.raises(FileError, match=r"private\.nai cannot be made: File exists"),
         recording(an_emulator()[0], private.path),
     ):
         pass

@@ -13,8 +13,8 @@ from typing import cast
 import pytest
 
 from nai_proto.errors import (
+    InvalidRequestError,
     LimitExceeded,
-    LocalProtocolError,
     NotFoundError,
     RemoteProtocolError,
     StatusError,
@@ -126,7 +126,7 @@ def test_a_file_that_is_too_large_is_given_up_on_the_way(world: World, monkeypat
 
 @pytest.mark.parametrize("origin", ["http://novelai.example", "ftp://novelai.example", "http://127.0.0.1.example", "x"])
 def test_nothing_is_fetched_in_the_clear(world: World, origin: str) -> None:
-    with pytest.raises(LocalProtocolError, match="over https only"):
+    with pytest.raises(InvalidRequestError, match="over https only"):
         fetch(FILE, world.cache, silent, origin=origin)
 
 
