@@ -22,6 +22,7 @@ from nacl.bindings import (
 
 from ..errors import Damaged, DecryptionFailed, InvalidRequestError
 from . import fast
+from .checks import as_bytes, check_type, type_error
 
 __all__ = [
     "CHANCE",
@@ -60,6 +61,7 @@ def attempt(decode: Callable[[bytes], T], data: bytes) -> T | None:
 
 
 def is_utf8(data: bytes) -> bool:
+    data = as_bytes(data, "data")
     try:
         data.decode()
     except UnicodeDecodeError:
@@ -76,13 +78,17 @@ def open_box(box: bytes, nonce: bytes, key: bytes, what: str) -> bytes:
 
 
 def draw(entropy: Entropy, size: int) -> bytes:
+    if not callable(entropy):
+        raise type_error(entropy, "entropy", "a function that draws so many bytes")
     drawn = entropy(size)
+    check_type(drawn, bytes, "entropy", "a function that draws bytes")
     if len(drawn) != size:
         raise InvalidRequestError(f"entropy gave {len(drawn)} bytes where {size} were asked for", parameter="entropy")
     return drawn
 
 
 def to_base64(data: bytes) -> str:
+    data = as_bytes(data, "data")
     return fast.encode(data)
 
 

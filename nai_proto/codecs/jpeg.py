@@ -11,6 +11,7 @@ import struct
 from typing import Final
 
 from ..errors import InvalidRequestError, RemoteProtocolError, Truncated
+from .checks import check_bytes, check_type
 from .pixels import Pixels, Plane
 
 __all__ = ["jpeg_size", "write_jpeg"]
@@ -51,6 +52,7 @@ def write_jpeg(cells: Pixels | Plane) -> bytes:
     Raises:
         InvalidRequestError: it would be wider or higher than 65,535 pixels.
     """
+    check_type(cells, (Pixels, Plane), "cells", "Pixels or a Plane")
     width, height = _BLOCK * cells.width, _BLOCK * cells.height
     if max(width, height) > _LARGEST:
         raise InvalidRequestError(f"a JPEG has sides of at most {_LARGEST} pixels", parameter="cells")
@@ -79,6 +81,7 @@ def jpeg_size(data: bytes | bytearray | memoryview) -> tuple[int, int]:
         Truncated: the file ends before it says so.
         RemoteProtocolError: it is no JPEG.
     """
+    check_bytes(data, "data")
     if bytes(data[:3]) != b"\xff\xd8\xff":
         raise RemoteProtocolError("picture: no JPEG")
     at = 2

@@ -19,6 +19,7 @@ from typing import Any, Final, Literal, cast
 
 from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 from ..limits import Limits
+from .checks import as_bytes, check_limits, check_mapping, check_number, check_text, check_texts, check_type
 from .json import check_depth
 from .pixels import Pixels, Plane, read_alpha, write_png, write_webp
 from .png import SIGNATURE, header, read_text, with_text
@@ -55,6 +56,9 @@ class Metadata:
     place: Place = field(default=Place.TEXT, compare=False)
     "Where it was found."
 
+    def __post_init__(self) -> None:
+        check_texts(self.texts, "texts")
+
     @staticmethod
     def of(
         comment: Mapping[str, Any],
@@ -69,6 +73,13 @@ class Metadata:
         Raises:
             InvalidRequestError: the comment has no form in JSON.
         """
+        check_mapping(comment, "comment")
+        for name, text in (("description", description), ("source", source)):
+            if text is not None:
+                check_text(text, name)
+        if seconds is not None:
+            check_number(seconds, "seconds")
+        check_text(title, "title")
         texts = {
             "Title": title,
             "Description": description,
@@ -117,6 +128,7 @@ class Metadata:
             LimitExceeded: it is nested deeper than `Limits.json_depth`.
             RemoteProtocolError: it is no JSON object.
         """
+        check_limits(limits)
         return _object(self.comment, limits, "its comment") if self.comment is not None else {}
 
     def signed(self, pixels: Pixels, seed: bytes = TEST_SEED, *, alpha: bool = False) -> Metadata:
@@ -132,6 +144,8 @@ def read_metadata(data: bytes, limits: Limits = Limits()) -> Metadata | None:
         LimitExceeded: it is larger than ``limits`` allow.
         RemoteProtocolError: it is neither PNG nor WebP, or a place that is looked at is damaged.
     """
+    data = as_bytes(data, "data")
+    check_limits(limits)
     found = _outside(data, limits)
     if found is not None and found.texts.keys() & {*_KEYWORDS}:
         return found
@@ -140,6 +154,8 @@ def read_metadata(data: bytes, limits: Limits = Limits()) -> Metadata | None:
 
 def copies(data: bytes, limits: Limits = Limits()) -> list[Metadata]:
     """What each place says, for whoever trusts one more than another. Raises what `read_metadata` raises."""
+    data = as_bytes(data, "data")
+    check_limits(limits)
     return [found for found in (_outside(data, limits), _inside(data, limits)) if found is not None]
 
 
@@ -164,6 +180,9 @@ def with_metadata(data: bytes, metadata: Metadata, limits: Limits = Limits()) ->
         InvalidRequestError: a text has no form there.
         RemoteProtocolError: what is to be changed is damaged.
     """
+    data = as_bytes(data, "data")
+    check_type(metadata, Metadata, "metadata", "Metadata")
+    check_limits(limits)
     if is_webp(data):
         return with_webp_text(data, _tags(metadata.texts), limits)
     return with_text(data, metadata.texts, limits)
@@ -182,6 +201,10 @@ def write_picture(
     Raises:
         InvalidRequestError: a text has no form there; or ``transparent``, and there is no alpha.
     """
+    check_type(pixels, Pixels, "pixels", "Pixels")
+    check_type(metadata, Metadata, "metadata", "Metadata")
+    if image_format not in ("png", "webp"):
+        raise InvalidRequestError("image_format is 'png' or 'webp'", parameter="image_format")
     content = _dumped({keyword: text for keyword, text in metadata.texts.items() if keyword != "Title"}).encode()
     try:
         drawn = with_stealth(pixels, content, transparent=transparent)

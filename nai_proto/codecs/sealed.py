@@ -36,6 +36,7 @@ from .box import (
     to_base64,
     write_json,
 )
+from .checks import as_items, check_limits, check_mapping, check_text, check_type
 from .json import check_depth
 
 __all__ = [
@@ -159,6 +160,9 @@ _STATES: Final = {
 
 def open_object(stored: StoredObject, keystore: Mapping[str, bytes], limits: Limits = Limits()) -> Opened:
     """Opens one object, or says in the result why not; types of `PLAIN_TYPES` need no key. Never raises."""
+    check_type(stored, StoredObject, "stored", "a StoredObject")
+    check_mapping(keystore, "keystore", "a Keystore")
+    check_limits(limits)
     try:
         plaintext, compressed = _open(stored, keystore, limits)
         _check_json(plaintext, limits)
@@ -174,7 +178,8 @@ def open_objects(
     stored: Iterable[StoredObject], keystore: Mapping[str, bytes], limits: Limits = Limits()
 ) -> list[Opened]:
     """Opens each object for itself."""
-    return [open_object(item, keystore, limits) for item in stored]
+    found = as_items(stored, StoredObject, "stored", "a list of StoredObject")
+    return [open_object(item, keystore, limits) for item in found]
 
 
 def edited(opened: Opened, content: Mapping[str, object]) -> Opened:
@@ -183,6 +188,8 @@ def edited(opened: Opened, content: Mapping[str, object]) -> Opened:
     Raises:
         InvalidRequestError: ``content`` is no JSON, or the object did not open: what it holds would be lost.
     """
+    check_type(opened, Opened, "opened", "an Opened")
+    check_mapping(content, "content")
     if not opened.ok:
         raise InvalidRequestError(
             f"this object did not open ({opened.category}); it is not overwritten", parameter="opened"
@@ -209,6 +216,8 @@ def seal_object(
         InvalidRequestError: there is no usable key, or ``content`` is no JSON; or there is new content for an object that
             did not open, whose old content would be lost.
     """
+    check_type(opened, Opened, "opened", "an Opened")
+    check_mapping(keystore, "keystore", "a Keystore")
     if content is not None:
         opened = edited(opened, content)
     if not opened.ok:
@@ -246,6 +255,10 @@ def new_object(
     Raises:
         InvalidRequestError: ``content`` is no JSON, or the keystore has no usable key for ``meta``.
     """
+    check_text(type, "type")
+    check_text(meta, "meta")
+    check_mapping(content, "content")
+    check_mapping(keystore, "keystore", "a Keystore")
     if type not in PLAIN_TYPES and len(keystore.get(meta, b"")) != KEY_SIZE:
         raise InvalidRequestError("the keystore has no usable key for this object's meta", parameter="keystore")
     stored = StoredObject(type=type, meta=meta)

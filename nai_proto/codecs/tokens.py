@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, SupportsIndex
 
 from ..errors import InvalidRequestError, RemoteProtocolError, excerpt
+from .checks import check_integer, check_iterable, check_type
 
 __all__ = ["pack", "unpack"]
 
@@ -34,7 +35,9 @@ def pack(tokens: Iterable[int], width: int) -> str:
         InvalidRequestError: a token is out of range or no integer, or ``width`` is another.
     """
     code = _code(width)
-    tokens = tokens if isinstance(tokens, list | tuple) else list(tokens)
+    if not isinstance(tokens, list | tuple):
+        check_iterable(tokens, "tokens", "a list of int")
+        tokens = list(tokens)
     try:
         return binascii.b2a_base64(struct.pack(f"<{len(tokens)}{code}", *tokens), newline=False).decode("ascii")
     except struct.error:
@@ -53,6 +56,7 @@ def unpack(text: str | bytes, width: int) -> list[int]:
         RemoteProtocolError: the text is not base64, or holds no whole number of tokens.
         InvalidRequestError: ``width`` is another.
     """
+    check_type(text, (str, bytes), "text", "a str or bytes")
     code = _code(width)
     try:
         data = binascii.a2b_base64(text, strict_mode=True)
@@ -68,6 +72,7 @@ def unpack(text: str | bytes, width: int) -> list[int]:
 
 
 def _code(width: int) -> str:
+    check_integer(width, "width")
     if width not in _CODES:
         raise InvalidRequestError(f"a token takes 2 or 4 bytes, depending on the model, not {width}", parameter="width")
     return _CODES[width]

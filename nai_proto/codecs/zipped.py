@@ -21,6 +21,7 @@ from typing import Final, NamedTuple
 from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError, Truncated
 from ..limits import Limits
 from . import fast
+from .checks import as_items, check_bytes, check_container, check_limits, check_type, type_error
 
 __all__ = ["Member", "unzip", "zipped"]
 
@@ -81,6 +82,8 @@ def unzip(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> It
         Truncated: it begins as an archive, but has no end.
         RemoteProtocolError: it is no such archive, contradicts itself, or a checksum is wrong.
     """
+    check_bytes(data, "data")
+    check_limits(limits)
     view = memoryview(data)
     entries, end = _directory(view, limits)
     bounds = _bounds(view, entries, end)
@@ -101,7 +104,14 @@ def zipped(
         InvalidRequestError: a name is no plain file name or stands there twice, or it is more than ZIP holds without ZIP64.
     """
     out, directory, names = bytearray(), bytearray(), set[str]()
-    for name, content in members:
+    takes = "a list of pairs of a name and bytes"
+    check_container(stored, "stored", "a set of names")
+    for member in as_items(members, tuple, "members", takes):
+        if len(member) != 2:
+            raise type_error(member, "members", takes)
+        name, content = member
+        check_type(name, str, "members", takes)
+        check_bytes(content, "members", takes)
         if not all(map(_PLAIN.fullmatch, name.split("/"))) or name in names or (encoded := _encoded(name)) is None:
             raise InvalidRequestError(
                 "the name of a member is no plain file name, or stands there twice", parameter="members"

@@ -146,10 +146,10 @@ def _add_phrases(
 def _bias(written: str) -> text.BiasGroup:
     phrase, _, number = written.rpartition("=")
     try:
-        return text.BiasGroup(float(number), phrases=[phrase])
+        bias = float(number)
     except ValueError:
-        pass
-    raise InvalidRequestError(f"--bias is TEXT=NUMBER, such as ' swan=0.5', not {written[:60]!r}")
+        raise InvalidRequestError(f"--bias is TEXT=NUMBER, such as ' swan=0.5', not {written[:60]!r}") from None
+    return text.BiasGroup(bias, phrases=[phrase])
 
 
 def _flow(prompt: str, options: text.Options, tokenizer: Tokenizer | None) -> Runnable[text.Token, text.Completion]:

@@ -16,6 +16,7 @@ from typing import Final
 
 from ...errors import InvalidRequestError
 from ..bytewise import subtracted
+from ..checks import as_items, check_integer
 from .codes import DISTANCES, GREENS, SAMPLES, write_code
 from .huffman import number, packed
 
@@ -39,6 +40,11 @@ def write_vp8l(width: int, height: int, planes: Sequence[bytes]) -> bytes:
     Raises:
         InvalidRequestError: the picture is too large for the format.
     """
+    check_integer(width, "width")
+    check_integer(height, "height")
+    planes = as_items(planes, bytes, "planes", "a list of bytes")
+    if width < 1 or height < 1 or len(planes) not in (3, 4) or {len(plane) for plane in planes} != {width * height}:
+        raise InvalidRequestError("planes are three or four, with a byte a pixel each", parameter="planes")
     if max(width, height) > _LARGEST:
         raise InvalidRequestError(
             f"a WebP has at most {_LARGEST} pixels a side", parameter="width" if width > _LARGEST else "height"
