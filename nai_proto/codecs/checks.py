@@ -6,17 +6,21 @@ are never shown, since they may be secret; their types are.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
+from enum import StrEnum
 from typing import Final, TypeVar, cast
 
-from ..errors import InvalidTypeError
+from ..errors import InvalidRequestError, InvalidTypeError, excerpt
 from ..limits import Limits
 
 __all__ = [
     "as_bytes",
     "as_items",
+    "as_member",
     "check_bytes",
+    "check_choice",
     "check_container",
+    "check_function",
     "check_integer",
     "check_iterable",
     "check_limits",
@@ -30,6 +34,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+M = TypeVar("M", bound=StrEnum)
 
 _TEXTS: Final[tuple[type, ...]] = (str, bytes, bytearray, memoryview)
 """What can be iterated over, and is no list."""
@@ -93,7 +98,7 @@ def check_texts(value: object, name: str) -> None:
                 raise item_error(item, name, takes)
 
 
-def as_items(values: Iterable[T], kind: type, name: str, takes: str) -> list[T]:
+def as_items(values: Iterable[T], kind: type | tuple[type, ...], name: str, takes: str) -> list[T]:
     """Return the items of a list, a tuple or another iterable as a list; texts, bytes and mappings are no lists.
 
     Args:
@@ -123,6 +128,36 @@ def check_container(value: object, name: str, takes: str) -> None:
     """Raise InvalidTypeError if nothing can be looked for in the value; texts and bytes are no containers."""
     if not _is_container(value):
         raise type_error(value, name, takes)
+
+
+def check_function(value: object, name: str, *, optional: bool = False) -> None:
+    """Raise InvalidTypeError if the value cannot be called; None is taken where the parameter is optional."""
+    if not callable(value) and not (optional and value is None):
+        raise type_error(value, name, "a function or None" if optional else "a function")
+
+
+def check_choice(value: object, choices: Sequence[str], name: str) -> None:
+    """Raise InvalidTypeError if the value is no str, and InvalidRequestError if it is none of the choices."""
+    takes = " or ".join(map(repr, choices))
+    if not isinstance(value, str):
+        raise type_error(value, name, takes)
+    if value not in choices:
+        raise InvalidRequestError(f"{name} takes {takes}, not {excerpt(value, 40)!r}", parameter=name)
+
+
+def as_member(value: object, kind: type[M], name: str) -> M:
+    """Return a member of an enumeration, which may be given by its text.
+
+    Raises:
+        InvalidTypeError: the value is neither a member nor a str.
+        InvalidRequestError: no member has this text.
+    """
+    if isinstance(value, kind):
+        return value
+    if not isinstance(value, str):
+        raise type_error(value, name, f"{kind.__name__}")
+    check_choice(value, list(kind), name)
+    return kind(value)
 
 
 def check_limits(limits: object) -> None:

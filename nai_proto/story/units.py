@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from itertools import accumulate
 
+from ..codecs.checks import check_integer, check_text
 from ..errors import InvalidRequestError
 
 __all__ = ["characters_in", "encodable", "measured", "ruler", "units_in", "units_of", "whole"]
@@ -27,6 +28,7 @@ def measured(units: bytes) -> str:
 
 def units_in(text: str) -> int:
     """How many UTF-16 units a text has."""
+    check_text(text, "text")
     return len(text) if text.isascii() else len(units_of(text)) // 2
 
 
@@ -46,6 +48,8 @@ def characters_in(text: str, units: int) -> int:
     Raises:
         InvalidRequestError: the text has fewer units, or a character would be cut in two.
     """
+    check_text(text, "text")
+    check_integer(units, "units")
     size = units_in(text)
     if not 0 <= units <= size:
         raise InvalidRequestError(f"there is no unit {units} in a text of {size}", parameter="units")

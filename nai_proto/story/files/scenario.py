@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Self
 
 from ...codecs.box import CHANCE, Entropy, write_json
+from ...codecs.checks import as_bytes, as_items, check_integer, check_limits, check_text, check_texts, check_type
 from ...errors import InvalidFile
 from ...limits import Limits
 from ...text.models import Model
@@ -89,6 +90,9 @@ class Scenario(Record):
             InvalidFile: it is none; says what it is instead.
             LimitExceeded: it is nested too deeply, or too long for a text in a picture.
         """
+        data = as_bytes(data, "data")
+        check_text(where, "where")
+        check_limits(limits)
         file = read_file(data, where=where, limits=limits)
         if file.kind is not FileKind.SCENARIO:
             raise InvalidFile(f"{where}: a scenario was expected, and this is a {file.kind}")
@@ -131,6 +135,10 @@ class Scenario(Record):
         Raises:
             InvalidRequestError: the prompt is larger than the limits.
         """
+        if answers is not None:
+            check_texts(answers, "answers")
+        check_integer(now, "now", "an int, milliseconds since 1970")
+        check_limits(limits)
         given, known = answers or {}, self.placeholders
 
         def fill(text: str) -> str:
@@ -160,6 +168,9 @@ class Scenario(Record):
         Raises:
             Damaged: the story's text cannot be read.
         """
+        check_type(story, Story, "story", "a Story")
+        check_text(author, "author")
+        placeholders = as_items(placeholders, Placeholder, "placeholders", "a list of Placeholder")
         shared: dict[str, Any] = {
             name: copied(story.fields[name]) for name in (*_OBJECTS, *_LISTS) if name in story.fields
         }

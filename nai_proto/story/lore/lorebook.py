@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Self, TypeVar
 
 from ...codecs.box import write_json
+from ...codecs.checks import as_bytes, check_limits, check_mapping, check_text, check_type
 from ...errors import InvalidFile, InvalidRequestError
 from ...limits import Limits
 from ..config import DEFAULTS, ContextKind
@@ -72,6 +73,9 @@ class Lorebook(Record):
             InvalidFile: it is none: no JSON object, or one without ``lorebookVersion`` and a list of ``entries``.
             LimitExceeded: it is nested too deeply.
         """
+        data = as_bytes(data, "data")
+        check_text(where, "where")
+        check_limits(limits)
         document = read_object(data, where=where, limits=limits)
         if "lorebookVersion" not in document or not isinstance(document.get("entries"), list):
             raise InvalidFile(f"{where}: it has no lorebookVersion, or no list of entries")
@@ -91,6 +95,7 @@ class Lorebook(Record):
 
     def entry(self, entry_id: str) -> Entry:
         """The entry with this id; raises InvalidRequestError if there is none."""
+        check_text(entry_id, "entry_id")
         return _found(self.entries, entry_id, "entry")
 
     def new_entry(
@@ -113,6 +118,10 @@ class Lorebook(Record):
         Raises:
             InvalidRequestError: there is no such category; else as `Record.changed`.
         """
+        check_text(entry_id, "entry_id")
+        check_text(category, "category")
+        if template is not None:
+            check_mapping(template, "template", "a dict or None")
         data = dict(_NEW_ENTRY if template is None else template)
         if category:
             home = self.category(category)
@@ -126,6 +135,7 @@ class Lorebook(Record):
         Raises:
             InvalidRequestError: it has no id.
         """
+        check_type(entry, Entry, "entry", "an Entry")
         if not entry.id:
             raise InvalidRequestError("an entry of a lorebook has an id", parameter="entry")
         old = next((known for known in self.entries if known.id == entry.id), None)
@@ -149,10 +159,13 @@ class Lorebook(Record):
         Raises:
             InvalidRequestError: there is no entry with one of the ids.
         """
+        if before is not None:
+            check_text(before, "before")
         entry = self.entry(entry_id)
         if before == entry_id:
             return self
-        book = self._put("entries", _moved(self._list("entries"), entry.data, before and self.entry(before).data))
+        other = None if before is None else self.entry(before)
+        book = self._put("entries", _moved(self._list("entries"), entry.data, other and other.data))
         if before is None:
             return book._not_shown(entry_id)._shown(entry_id, entry.category)
         return book._each_order(
@@ -163,6 +176,7 @@ class Lorebook(Record):
 
     def category(self, category_id: str) -> Category:
         """The category with this id; raises InvalidRequestError if there is none."""
+        check_text(category_id, "category_id")
         return _found(self.categories, category_id, "category")
 
     def with_category(self, category: Category) -> Self:
@@ -171,6 +185,7 @@ class Lorebook(Record):
         Raises:
             InvalidRequestError: it has no id.
         """
+        check_type(category, Category, "category", "a Category")
         if not category.id:
             raise InvalidRequestError("a category of a lorebook has an id", parameter="category")
         if all(known.id != category.id for known in self.categories):
