@@ -13,6 +13,7 @@ from typing import cast
 import pytest
 
 from nai_proto.errors import (
+    InvalidFile,
     InvalidRequestError,
     LimitExceeded,
     NotFoundError,
@@ -26,7 +27,7 @@ from nai_proto.http import Request
 from nai_proto.tokenizers import KNOWN, Known
 from nai_transports import tokenizer_files
 from nai_transports.serve import serving
-from nai_transports.tokenizer_files import DIRECTORY, distribution, find, website
+from nai_transports.tokenizer_files import DIRECTORY, distribution, find, load, website
 from nai_transports.tokenizer_files.website import fetch
 from tests.support import answers, cuts
 from tests.test_tokenizers import byte_level_file
@@ -186,3 +187,16 @@ def test_where_nothing_listens_the_next_source_is_asked(world: World) -> None:
         pass
     assert find("llama3", progress=silent, origin=url) == b"stock"
     assert world.asked == []
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"), [(b"", "empty"), (b"text", "neither"), (GOOD[: len(GOOD) // 2], "cut off")]
+)
+def test_a_file_of_the_callers_own_that_is_no_tokenizer_is_an_invalid_file(
+    tmp_path: Path, data: bytes, problem: str
+) -> None:
+    path = tmp_path / "mine"
+    path.write_bytes(data)
+    with pytest.raises(InvalidFile, match=problem) as caught:
+        load("nerdstash_v2", path=path)
+    assert caught.value.path == str(path)
