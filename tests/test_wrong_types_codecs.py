@@ -189,3 +189,18 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=[f"{number}-{case.name}" for number, case in enumerate(CASES)])
 def test_what_is_of_another_type_is_taken_or_refused_by_name(case: Case) -> None:
     check(case)
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_any_bytes_are_taken_where_bytes_are(kind: Any) -> None:
+    assert pixels.read_pixels(kind(PNG)) == RGBA
+    assert picture.read_metadata(kind(PNG)) is None
+    assert archive.unpack(kind(archive.pack(kind(b"a"), True))) == (b"a", True)
+    assert signature.public_key(kind(KEY)) == signature.public_key(KEY)
+    assert decode_events(kind(b"data: a\n\n")) == [EVENT]
+    assert split_frames(kind(b"\0\0\0\1a")) == [b"a"]
+
+
+def test_a_password_may_be_a_str() -> None:
+    assert keys.access_key("a@b", "secret") == keys.access_key("a@b", Password("secret"))
+    assert keys.encryption_key("a@b", "secret") == keys.encryption_key("a@b", Password("secret"))

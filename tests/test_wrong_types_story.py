@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from nai_proto import Tier, objects
 from nai_proto.codecs.pixels import Pixels, write_png
+from nai_proto.errors import InvalidRequestError, InvalidTypeError
 from nai_proto.limits import Limits
 from nai_proto.secret import parse_token
 from nai_proto.story import (
@@ -282,3 +284,60 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=[f"{number}-{case.name}" for number, case in enumerate(CASES)])
 def test_what_is_of_another_type_is_taken_or_refused_by_name(case: Case) -> None:
     check(case)
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_an_origin_and_a_kind_may_be_given_by_their_texts(older: bool) -> None:
+    told: list[tuple[object, object]] = []
+    for origin in (Origin.AI, "ai"):
+        made = Story.new("Swans", now=NOW, entropy=entropy, older=older)
+        changed_by: Any = origin
+        made.append("The lake.", now=NOW, origin=changed_by)
+        told.append((made.step, made.packed(now=NOW)))
+    assert told[0] == told[1]
+    any_kind: Any = "story"
+    story().insert(0, "a", now=NOW, kind=any_kind)
+    with pytest.raises(InvalidRequestError, match=r"^origin takes 'user' or 'ai' or .*, not 'nobody'$"):
+        changed("append", older)(text="a", now=NOW, origin="nobody")
+
+
+def test_a_model_may_be_given_by_its_id_or_name() -> None:
+    sizes = {context_size(model, Tier.OPUS, max_length=40) for model in (Model.KAYRA, "kayra-v1", "Kayra")}
+    assert len(sizes) == 1
+
+
+def test_the_lists_of_parts_may_be_any_iterable_but_no_text() -> None:
+    entries: Any = (each for each in [EphemeralEntry(text="a")])
+    assert ContextParts(story=PARTS.story, ephemeral=entries).ephemeral == (EphemeralEntry(text="a"),)
+    wrong: Any = "abc"
+    with pytest.raises(InvalidTypeError, match=r"^ephemeral takes a tuple of EphemeralEntry, not str$"):
+        ContextParts(story=PARTS.story, ephemeral=wrong)
+
+
+SENTENCES: list[tuple[Callable[..., Any], dict[str, Any], str]] = [
+    (Story.new, {"title": None, "now": NOW}, "title takes a str, not None"),
+    (Story.new, {"title": "a", "now": "today"}, "now takes an int, milliseconds since 1970, not str"),
+    (Story.of, {"card": [], "content": {}}, "card takes a dict, not list"),
+    (STORY.append, {"text": None, "now": NOW}, "text takes a str, not None"),
+    (STORY.append, {"text": "a", "now": 1.5}, "now takes an int, milliseconds since 1970, not float"),
+    (Lorebook.loads, {"data": "{}"}, "data takes bytes, not str"),
+    (BOOK.with_entry, {"entry": {"id": "e"}}, "entry takes an Entry, not dict"),
+    (BOOK.entry, {"entry_id": 5}, "entry_id takes a str, not int"),
+    (build_context, {"parts": STORY, "tokenizer": BYTES, "size": 5}, "parts takes ContextParts, not Story"),
+    (build_context, {"parts": PARTS, "tokenizer": None, "size": 5}, "tokenizer takes a Tokenizer, not None"),
+    (context_size, {"model": Model.KAYRA, "tier": "opus", "max_length": 5}, "tier takes a Tier, not str"),
+    (objects.list_objects, {"type": None}, "type takes a str, not None"),
+    (objects.delete_objects, {"types": [None]}, "types takes a list of str; one of its items is None"),
+]
+
+
+@pytest.mark.parametrize(("call", "arguments", "problem"), SENTENCES)
+def test_the_sentence_names_the_parameter_and_what_it_takes(
+    call: Callable[..., Any], arguments: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(InvalidTypeError) as caught:
+        call(**arguments)
+    assert str(caught.value) == problem
+    assert caught.value.parameter == problem.split(" ")[0]
+    assert isinstance(caught.value, TypeError)
+    assert isinstance(caught.value, ValueError)

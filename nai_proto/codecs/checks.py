@@ -138,7 +138,7 @@ def check_function(value: object, name: str, *, optional: bool = False) -> None:
 
 def check_choice(value: object, choices: Sequence[str], name: str) -> None:
     """Raise InvalidTypeError if the value is no str, and InvalidRequestError if it is none of the choices."""
-    takes = " or ".join(map(repr, choices))
+    takes = " or ".join(repr(str(choice)) for choice in choices)
     if not isinstance(value, str):
         raise type_error(value, name, takes)
     if value not in choices:
