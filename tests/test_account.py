@@ -227,7 +227,7 @@ def test_a_session_does_not_sign_with_a_token_that_the_endpoint_refuses(row: Any
     request = build(row, Parameters(dict.fromkeys(row.names, "x")))
     for asking in (Session(token=PERSISTENT), Session(token=ACCESS)):
         signed_by = Request(**{**fields(request), "token": PERSISTENT})
-        with pytest.raises(LocalProtocolError, match=f"{row.method} /user/.*PersistentToken.*login") as caught:
+        with pytest.raises(InvalidRequestError, match=f"{row.method} /user/.*PersistentToken.*login") as caught:
             asking.sign(signed_by)
         assert "xxxx" not in str(caught.value)
     signed = Session(token=ACCESS).sign(request)
@@ -248,9 +248,9 @@ def test_it_is_said_before_anything_is_sent_by_every_face() -> None:
     played = run_in_memory(account.client_settings(), nobody, session)
     assert isinstance(played.error, LocalProtocolError)
     assert played.kinds == "Send"
-    with memory.Client(nobody, session) as client, pytest.raises(LocalProtocolError, match="/user/giftkeys"):
+    with memory.Client(nobody, session) as client, pytest.raises(InvalidRequestError, match="/user/giftkeys"):
         client.run(account.gift_keys())
-    with pytest.raises(LocalProtocolError, match="/user/create-persistent-token"):
+    with pytest.raises(InvalidRequestError, match="/user/create-persistent-token"):
         session.sign(Call(account.create_persistent_token()).send())
 
 

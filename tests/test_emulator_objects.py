@@ -19,7 +19,7 @@ from nai_proto.codecs.sealed import StoredObject
 from nai_proto.emulator import Emulator
 from nai_proto.emulator.collection import Collection
 from nai_proto.emulator.storage import Storage
-from nai_proto.errors import ConflictError, LocalProtocolError, NotFoundError
+from nai_proto.errors import ConflictError, InvalidRequestError, NotFoundError
 from nai_proto.exchange.actions import Runnable, Steps
 from nai_proto.exchange.flow import flow
 from nai_proto.http import Head, Headers, Request
@@ -407,9 +407,9 @@ def test_a_collection_is_a_sequence_that_can_be_changed() -> None:
 
 def test_no_two_in_a_collection_have_one_id() -> None:
     collection = Collection(ITEMS)
-    with pytest.raises(LocalProtocolError, match="there already"):
+    with pytest.raises(InvalidRequestError, match="there already"):
         collection.append(ITEMS[0])
-    with pytest.raises(LocalProtocolError, match="there already"):
+    with pytest.raises(InvalidRequestError, match="there already"):
         collection[0] = ITEMS[1]
     assert collection == ITEMS
 

@@ -12,7 +12,7 @@ import pytest
 from nai_proto.codecs.sse import SSEDecoder
 from nai_proto.emulator import Emulator, OpenAISwitches, Switches
 from nai_proto.emulator.openai.template import END_OF_TURN
-from nai_proto.errors import LocalProtocolError, NaiError
+from nai_proto.errors import InvalidRequestError, NaiError
 from nai_proto.http import Request
 from nai_proto.secret import Password
 from nai_proto.testing import Clock, MemoryConnection
@@ -202,7 +202,7 @@ def test_a_stream_may_be_cut_after_so_many_bytes(after: int, write_size: int | N
 
 def test_switches_that_make_no_sense_are_refused() -> None:
     for wrong in ({"write_size": 0}, {"cut_after": -1}, {"delay": -0.5}):
-        with pytest.raises(LocalProtocolError, match=next(iter(wrong))):
+        with pytest.raises(InvalidRequestError, match=next(iter(wrong))):
             OpenAISwitches(**wrong)
 
 

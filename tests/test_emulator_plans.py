@@ -12,7 +12,7 @@ import pytest
 from nai_proto import account, text
 from nai_proto.emulator import Emulator, OpenAISwitches, Switches
 from nai_proto.emulator.answers import Refused
-from nai_proto.errors import LocalProtocolError, PaymentRequiredError
+from nai_proto.errors import InvalidRequestError, PaymentRequiredError
 from nai_proto.exchange.actions import Compute
 from nai_proto.exchange.retry import NO_RETRY
 from nai_proto.exchange.session import Session
@@ -316,7 +316,7 @@ def test_no_switch_has_the_name_of_another() -> None:
 def test_switches_that_make_no_sense_are_refused() -> None:
     wrongs: tuple[dict[str, Any], ...] = ({"retry_after": -1}, {"linger": -0.5}, {"rate": 0}, {"per_seconds": 0})
     for wrong in wrongs:
-        with pytest.raises(LocalProtocolError, match=next(iter(wrong))):
+        with pytest.raises(InvalidRequestError, match=next(iter(wrong))):
             Switches(**wrong)
 
 

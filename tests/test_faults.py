@@ -28,7 +28,7 @@ from nai_proto.emulator.faults import (
     described,
     fault,
 )
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError
 from nai_proto.exchange.actions import Compute
 from nai_proto.exchange.reply import App, Handler, Read, Start, Store, Wait, Write
 from nai_proto.http import Head, Headers, Request
@@ -475,7 +475,7 @@ def test_a_fault_as_text_as_json_and_as_value_is_the_same(text: str, value: Faul
     ],
 )
 def test_a_text_that_is_no_fault_is_told_in_one_line_that_names_it(text: str, problem: str) -> None:
-    with pytest.raises(LocalProtocolError, match=re.escape(problem)) as found:
+    with pytest.raises(InvalidRequestError, match=re.escape(problem)) as found:
         fault(text)
     assert "\n" not in str(found.value)
 
@@ -488,7 +488,7 @@ def test_any_text_is_a_fault_or_is_told_in_one_line(text: str) -> None:
     problem = ""
     try:
         assert isinstance(fault(text), Fault)
-    except LocalProtocolError as error:
+    except InvalidRequestError as error:
         problem = str(error)
     assert len(problem.splitlines()) <= 1
 
@@ -510,7 +510,7 @@ def test_any_object_is_a_fault_or_is_told_in_one_line(name: str, said: dict[str,
 
 def test_a_value_that_cannot_be_is_refused_where_it_is_used_and_the_rest_with_it() -> None:
     app = Faulty(TALE)
-    with pytest.raises(LocalProtocolError, match=r"cut: at=-1: Expected `int` >= 0"):
+    with pytest.raises(InvalidRequestError, match=r"cut: at=-1: Expected `int` >= 0"):
         app.add("split", CutOff(-1))
     assert app.faults == ()
 

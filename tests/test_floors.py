@@ -55,8 +55,8 @@ FLOORS = (
     ),
     (
         "drivers",
-        "nai_transports.memory nai_transports.sync nai_transports.httpx nai_transports.asyncio nai_transports.trio nai_transports.serve "
-        "nai_transports.state",
+        "nai_transports.memory nai_transports.sync nai_transports.httpx nai_transports.asyncio nai_transports.trio "
+        "nai_transports.serve nai_transports.state",
     ),
     (
         "files",

@@ -11,7 +11,7 @@ import pytest
 
 from nai_proto.codecs.vibes import UNKNOWN_KEY, VibeBundle, encoding_key, read_vibe_file, write_vibe_file
 from nai_proto.codecs.vibes import Vibe as VibeFile
-from nai_proto.errors import LocalProtocolError, RemoteProtocolError
+from nai_proto.errors import FileError, InvalidFile, LocalProtocolError
 from nai_proto.exchange.reply import App, Handler, Read, Start, Write
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Headers, Request
@@ -129,7 +129,7 @@ def test_what_cannot_be_encoded_is_refused_before_the_cache_is_asked(options: di
 def test_what_was_paid_for_is_not_lost_when_it_cannot_be_kept(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_bytes(b"")
-    with pytest.raises(LocalProtocolError, match="cannot be made") as caught:
+    with pytest.raises(FileError, match="cannot be made") as caught:
         ran(asked_for(VibeFolder(blocked)))
     assert isinstance(caught.value.partial, EncodedVibe)
 
@@ -233,9 +233,9 @@ def test_files_are_read_and_written_by_their_names(tmp_path: Path) -> None:
     save_vibes(bundle, path)
     assert load_vibes(path) == bundle
     path.write_bytes(b"{}")
-    with pytest.raises(RemoteProtocolError, match=r"a\.naiv4vibebundle: "):
+    with pytest.raises(InvalidFile, match=r"a\.naiv4vibebundle: "):
         load_vibes(path)
-    with pytest.raises(LocalProtocolError, match="cannot be read"):
+    with pytest.raises(FileError, match="cannot be read"):
         load_vibes(tmp_path / "none")
 
 

@@ -23,7 +23,7 @@ from nai_proto.emulator.recording import (
     Ending,
     Replaying,
 )
-from nai_proto.errors import LocalProtocolError, NaiError, ServerError, Truncated
+from nai_proto.errors import FileError, NaiError, ServerError, Truncated
 from nai_proto.exchange.actions import Steps
 from nai_proto.exchange.flow import flow
 from nai_proto.exchange.reply import App, Start
@@ -286,7 +286,7 @@ def test_what_is_private_is_in_the_file_only_if_it_is_wanted(private: Evening, o
 def test_the_file_is_its_owner_s_alone_and_never_another_s(private: Evening) -> None:
     assert stat.S_IMODE(private.path.stat().st_mode) == 0o600
     with (
-        pytest.raises(LocalProtocolError, match=r"private\.nai cannot be made: File exists"),
+        pytest.raises(FileError, match=r"private\.nai cannot be made: File exists"),
         recording(an_emulator()[0], private.path),
     ):
         pass
@@ -300,9 +300,12 @@ def test_the_file_is_its_owner_s_alone_and_never_another_s(private: Evening) -> 
 def test_what_another_server_answers_is_recorded_on_its_way(tmp_path: Path, transport: str) -> None:
     emulator, owner = an_emulator(pace=0.004)
     path = tmp_path / "onward.nai"
-    with serving(emulator) as url, closing(Forwarding(Session(base_url=url))) as app:
-        with recording(app, path, contents=True) as recorded:
-            then = done(transport, recorded, program(owner.persistent_token))
+    with (
+        serving(emulator) as url,
+        closing(Forwarding(Session(base_url=url))) as app,
+        recording(app, path, contents=True) as recorded,
+    ):
+        then = done(transport, recorded, program(owner.persistent_token))
     errors = [type(told.error).__name__ for told in then]
     assert errors == [*["NoneType"] * 5, "NotFoundError", "AuthenticationError", "NoneType", "NoneType"]
     now = done(transport, Replaying(load_recording(path)), program(owner.persistent_token))

@@ -18,7 +18,7 @@ import pytest
 from nai_proto import account, objects
 from nai_proto.emulator import Emulator
 from nai_proto.emulator.journal import Change
-from nai_proto.errors import Damaged, LocalProtocolError, NaiError, TransportError
+from nai_proto.errors import Damaged, FileError, InvalidFile, NaiError, TransportError
 from nai_proto.exchange.retry import NO_RETRY
 from nai_proto.exchange.session import Session
 from nai_proto.library import open_library
@@ -73,7 +73,7 @@ def test_a_file_has_one_user(path: Path) -> None:
     with State(path) as state:
         state.store((put("a"),)).result()
         for use in (read, State):
-            with pytest.raises(LocalProtocolError, match="in use"):
+            with pytest.raises(FileError, match="in use"):
                 use(path)
     assert len(read(path)) == 1
 
@@ -81,9 +81,9 @@ def test_a_file_has_one_user(path: Path) -> None:
 def test_after_an_error_nothing_more_is_stored(path: Path) -> None:
     with State(path) as state:
         state.store((put("a"),)).result()
-        with pytest.raises(LocalProtocolError, match="not stored any more"):
+        with pytest.raises(FileError, match="not stored any more"):
             state.store((put("b"), Change(("c",), {}))).result()  # type: ignore[arg-type] # what SQLite does not take
-        with pytest.raises(LocalProtocolError, match="not stored any more"):
+        with pytest.raises(FileError, match="not stored any more"):
             state.store((put("d"),)).result()
     assert read(path) == [(("a",), b"{}")]
 
@@ -134,7 +134,7 @@ def test_a_file_that_is_damaged_or_of_somebody_else_is_told_in_one_line_and_left
 ) -> None:
     make(path)
     before = path.read_bytes()
-    with pytest.raises((LocalProtocolError, Damaged)):
+    with pytest.raises((InvalidFile, Damaged)):
         Emulator(now=lambda: NOW, entropy=entropy()).restore(read(path))
     done = nai("emulate", "--state", str(path))
     assert done.returncode == 1
@@ -146,7 +146,7 @@ def test_a_file_that_is_damaged_or_of_somebody_else_is_told_in_one_line_and_left
 
 def test_what_cannot_be_a_file_is_told(tmp_path: Path) -> None:
     for bad in (tmp_path, tmp_path / "none" / "state"):
-        with pytest.raises(LocalProtocolError, match="cannot be"):
+        with pytest.raises(FileError, match="cannot be"):
             read(bad)
             State(bad)
 
@@ -199,7 +199,7 @@ def test_what_could_not_be_stored_is_not_acknowledged() -> None:
 
     def fails(change: object) -> Future[None]:
         failed = Future[None]()
-        failed.set_exception(LocalProtocolError("the disk is full"))
+        failed.set_exception(FileError("the disk is full"))
         return failed
 
     with (

@@ -19,7 +19,14 @@ from hypothesis import strategies as st
 from nai_proto.codecs.keystore import Keystore
 from nai_proto.codecs.sealed import Opened, StoredObject, open_object
 from nai_proto.emulator import Account, Emulator
-from nai_proto.errors import AuthenticationError, Damaged, LocalProtocolError
+from nai_proto.errors import (
+    AuthenticationError,
+    Damaged,
+    FileError,
+    InvalidFile,
+    InvalidRequestError,
+    LocalProtocolError,
+)
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head
 from nai_proto.library import Library, LibraryEvent, OpeningEvent, open_library
@@ -224,7 +231,7 @@ def snapshot(directory: Path) -> dict[Path, bytes]:
 def refused(directory: Path, email: str | None = EMAIL) -> str:
     """Why a vault is not opened; and that nothing is changed by that."""
     before = snapshot(directory)
-    with pytest.raises(LocalProtocolError) as caught, Vault(directory, email) as vault:
+    with pytest.raises((FileError, InvalidFile)) as caught, Vault(directory, email) as vault:
         vault.begin(StoredKeystore(None))
     assert snapshot(directory) == before
     assert "\n" not in str(caught.value)
@@ -272,7 +279,7 @@ def test_two_programs_do_not_mix_in_one_vault(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr("nai_transports.vault.store._PATIENCE", 0.05)
     emulator, _ = an_emulator()
     backed_up(tmp_path / "vault", emulator)
-    with Vault(tmp_path / "vault"), pytest.raises(LocalProtocolError, match="another program"):
+    with Vault(tmp_path / "vault"), pytest.raises(FileError, match="another program"):
         Vault(tmp_path / "vault", EMAIL)
     backed_up(tmp_path / "vault", emulator)
 
@@ -345,9 +352,9 @@ def test_a_run_ends_with_the_library_whose_events_were_kept(tmp_path: Path) -> N
         for event in played.events[:-3]:
             vault.keep(event)
         put(owner, StoredObject(id="p", type="presets", data="e30=", meta=""))
-        with pytest.raises(LocalProtocolError, match="other objects"):
+        with pytest.raises(InvalidRequestError, match="other objects"):
             vault.finish(run_in_memory(listing(), emulator).result)
-        with pytest.raises(LocalProtocolError, match="no run 7"):
+        with pytest.raises(InvalidRequestError, match="no run 7"):
             vault.items(run=7)
         assert vault.finish(played.result).new == 6
         with pytest.raises(LocalProtocolError, match="no run has begun"):
@@ -383,7 +390,7 @@ def test_a_disk_that_is_full_loses_nothing(tmp_path: Path, monkeypatch: pytest.M
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
-        with pytest.raises(LocalProtocolError, match="No space left"):
+        with pytest.raises(FileError, match="No space left"):
             backed_up(tmp_path / "vault", emulator)
     with Vault(tmp_path / "vault") as vault:
         (problem,) = vault.verify().problems

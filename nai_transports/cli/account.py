@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from nai_proto import account as accounts
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError
 from nai_proto.exchange.actions import Steps
 from nai_proto.secret import Password
 
@@ -151,7 +151,7 @@ def delete(
         with open_client(service(url)) as client:
             token = client.run(accounts.login(given.email, given.password))
             if not yes and ask("All stories will be gone for ever. Type the account's e-mail", _SAY_YES) != given.email:
-                raise LocalProtocolError("that is not the account's e-mail: nothing is deleted")
+                raise InvalidRequestError("that is not the account's e-mail: nothing is deleted")
             client.run(accounts.delete_account().with_options(token=token))
     typer.echo("The account is deleted.")
 

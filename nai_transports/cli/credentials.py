@@ -79,7 +79,7 @@ def credentials(
         or_token: would a token have been enough? Then the error says so.
 
     Raises:
-        LocalProtocolError: one of them is not to be had, or is empty.
+        InvalidRequestError: one of them is not to be had, or is empty.
     """
     more = _OR_TOKEN if or_token else ""
     email = whose(email, more)
@@ -96,7 +96,7 @@ def whose(email: str | None, more: str = "") -> str:
     """The e-mail: the one of the command line or NAI_EMAIL, else the one that is typed.
 
     Raises:
-        LocalProtocolError: there is no terminal; ``more`` names more ways out than giving it.
+        InvalidRequestError: there is no terminal; ``more`` names more ways out than giving it.
     """
     return email or ask("E-mail", _NO_EMAIL + more)
 
@@ -105,7 +105,7 @@ def service(url: str | None) -> Session:
     """NovelAI, or what is at ``url``; nobody is signed in.
 
     Raises:
-        LocalProtocolError: the address is none.
+        InvalidRequestError: the address is none.
     """
     return Session() if url is None else Session(base_url=url)
 
@@ -119,7 +119,7 @@ def signed_in(url: str | None, email: str | None, unsafe_password: str | None, *
         persistent: is a persistent token enough? Some endpoints refuse it (native §2.1); then it is passed over.
 
     Raises:
-        LocalProtocolError: the token, or the address, is none; or e-mail or password are not to be had.
+        InvalidRequestError: the token, or the address, is none; or e-mail or password are not to be had.
         NaiError: logging in failed.
     """
     asked = service(url)

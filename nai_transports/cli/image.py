@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError
 from nai_proto.image import QualityPreset, UCPreset
 from nai_proto.image.parameters import Options
 
@@ -168,7 +168,7 @@ def image(
             later = {"image": image, "mask": mask or box, "vibes": vibe}
             text, options = again(rebuild, text, options, [name for name, value in later.items() if value])
         if text is None:
-            raise LocalProtocolError("give a prompt, or - to read it from stdin, or --rebuild")
+            raise InvalidRequestError("give a prompt, or - to read it from stdin, or --rebuild")
         add_picture(options, image, mask, [told.box(each) for each in box or ()], enhance)
         order = Order(text, options, wanted(vibe or ()), previews=previews)
         with open_client(signed_in(url, email, unsafe_password)) as client:

@@ -8,7 +8,7 @@ from typing import Annotated, Final, Never
 import typer
 
 from nai_proto import account
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError
 from nai_proto.exchange.actions import Steps
 from nai_proto.secret import Token
 
@@ -62,7 +62,7 @@ def access_token(
     """
     with one_line("access-token"):
         if overwrite and not persistent:
-            raise LocalProtocolError("--overwrite is for --persistent: a login's tokens do not replace each other")
+            raise InvalidRequestError("--overwrite is for --persistent: a login's tokens do not replace each other")
         given = _credentials(context, email, unsafe_password)
         if overwrite and not yes:
             make_sure("The older persistent token will be void wherever it is used. Draw another?", _SAY_YES)
@@ -80,7 +80,7 @@ _NO_ARGUMENT: Final = (
 
 def _credentials(context: typer.Context, email: str | None, unsafe_password: str | None) -> Credentials:
     if context.args:
-        raise LocalProtocolError(_NO_ARGUMENT)
+        raise InvalidRequestError(_NO_ARGUMENT)
     return credentials(email, unsafe_password)
 
 

@@ -26,7 +26,7 @@ def opened(url: str | None, email: str | None, unsafe_password: str | None, *, t
         types: of the objects to fetch.
 
     Raises:
-        LocalProtocolError: the address is none; or e-mail or password are not to be had.
+        InvalidRequestError: the address is none; or e-mail or password are not to be had.
         NaiError: logging in failed, or the keystore does not open, or stories cannot be listed.
     """
     given = credentials(email, unsafe_password)

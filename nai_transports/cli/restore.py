@@ -12,7 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from nai_proto.codecs.sealed import Opened
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError
 from nai_proto.library import (
     Access,
     Action,
@@ -110,7 +110,7 @@ def chosen(items: Sequence[Opened], wanted: Sequence[str]) -> list[Opened]:
     """Those that are meant by types, ids or titles; all if none is.
 
     Raises:
-        LocalProtocolError: nothing is called so, or more than one is.
+        InvalidRequestError: nothing is called so, or more than one is.
     """
     if not wanted:
         return [*items]
@@ -131,9 +131,9 @@ def _meant(groups: Iterable[list[Opened]], name: str) -> list[list[Opened]]:
     titled = [group for group in groups if any(_title(item) == name for item in group)]
     if not known and len(titled) > 1:
         ids = ", ".join(group[0].stored.id for group in titled)
-        raise LocalProtocolError(printable(f"{len(titled)} objects are called {name!r}; name one of the ids {ids}"))
+        raise InvalidRequestError(printable(f"{len(titled)} objects are called {name!r}; name one of the ids {ids}"))
     if not known and not titled:
-        raise LocalProtocolError(printable(f"the backups have no type, no id and no title {name!r}"))
+        raise InvalidRequestError(printable(f"the backups have no type, no id and no title {name!r}"))
     return known or titled
 
 

@@ -12,7 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from nai_proto.codecs.box import write_json
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError
 from nai_proto.image import ImageModel, JapaneseTag, Tag, suggest_tags
 
 from .client import open_client
@@ -36,7 +36,7 @@ def tags(
     """Suggest tags that have a word in them. No account is needed."""
     with one_line("tags"):
         if lang not in ("en", "jp"):
-            raise LocalProtocolError(f"tags are suggested in en and jp, not in {lang!r}")
+            raise InvalidRequestError(f"tags are suggested in en and jp, not in {lang!r}")
         with open_client(service(url)) as client:
             found: Sequence[Tag | JapaneseTag]
             if lang == "en":

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from nai_proto.errors import LocalProtocolError, RemoteProtocolError
+from nai_proto.errors import InvalidRequestError, RemoteProtocolError
 from nai_proto.exchange.operation import Operation
 from nai_proto.exchange.readers import BodyReader
 from nai_proto.exchange.retry import Repeat
@@ -52,10 +52,12 @@ def fetch(file: str, directory: Path, progress: Progress, *, origin: str = ORIGI
         TransportError: there is no connection, or it broke.
         StatusError: the website has no such file, or sends elsewhere for it.
         RemoteProtocolError: what came is no tokenizer file, is cut off, or too large; it is not kept.
-        LocalProtocolError: ``directory`` cannot be written, ``origin`` is not safe, or a library is missing.
+        FileError: ``directory`` cannot be written.
+        InvalidRequestError: ``origin`` is not safe.
+        MissingExtra: a library is missing.
     """
     if urlsplit(origin).scheme != "https" and urlsplit(origin).hostname not in _LOOPBACK:
-        raise LocalProtocolError("tokenizer files are fetched over https only")
+        raise InvalidRequestError("tokenizer files are fetched over https only", parameter="origin")
     session = Session(base_url=origin, limits=Limits(body=LARGEST), timeouts=_TIMEOUTS)
     what = f"fetching {file} from {urlsplit(origin).hostname}"
     progress(what, 0, 0)
