@@ -31,7 +31,7 @@ _NUMBERS: Final[tuple[tuple[type[OSError], int], ...]] = (
 )
 
 
-def transport_error(phase: Phase, error: BaseException, host: str, port: int, *, sent: bool) -> TransportError:
+def transport_error(phase: Phase, error: BaseException, host: str, port: int, sent: bool) -> TransportError:
     """Return what went wrong between us and a host.
 
     Args:
