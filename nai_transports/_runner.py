@@ -8,11 +8,12 @@ import threading
 import time
 import warnings
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Any, Generic, Self, TypeVar, cast, overload
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast, overload
 from weakref import WeakSet
 
-from nai_proto.errors import ClosedError, InvalidRequestError, InvalidTypeError
-from nai_proto.exchange.actions import Emit, Runnable
+from nai_proto.codecs.checks import check_type
+from nai_proto.errors import ClosedError, InvalidRequestError
+from nai_proto.exchange.actions import Runnable
 from nai_proto.exchange.call import Call
 from nai_proto.exchange.connections import RawTransport
 from nai_proto.exchange.driving import Execution, Transport
@@ -32,12 +33,12 @@ __all__ = ["AsyncClient", "AsyncStream", "Client", "RawAsyncClient", "RawClient"
 
 E = TypeVar("E")
 R = TypeVar("R")
-P = TypeVar("P")
+P_co = TypeVar("P_co", covariant=True)
 Q = TypeVar("Q")
 T = TypeVar("T")
 
 
-class _BaseStream(Generic[E, R, P]):
+class _BaseStream(Generic[E, R, P_co]):
     """What both kinds of stream have."""
 
     def __init__(self, flow: Runnable[E, R], session: Session, transport: Transport, log: EventLog) -> None:
@@ -55,13 +56,13 @@ class _BaseStream(Generic[E, R, P]):
         return self._execution.run.result
 
     @property
-    def partial(self) -> P:
+    def partial(self) -> P_co:
         """The result so far, at any moment: also after an error or a cancellation.
 
         Of an operation, what its events make together, or None while there is nothing. Of a flow, that of the operation
         under way, or what `Flow.with_partial` makes of it.
         """
-        return cast("P", self._execution.run.partial)
+        return cast("P_co", self._execution.run.partial)
 
     def __del__(self) -> None:
         execution: Execution[E, R] | None = getattr(self, "_execution", None)
@@ -72,7 +73,7 @@ class _BaseStream(Generic[E, R, P]):
         execution.close()
 
 
-class Stream(_BaseStream[E, R, P]):
+class Stream(_BaseStream[E, R, P_co]):
     """A flow on its way: iterate for its events, then ask for its `result`. Leaving the block closes the connection."""
 
     def __iter__(self) -> Iterator[E]:
@@ -88,15 +89,15 @@ class Stream(_BaseStream[E, R, P]):
             ClosedError: the stream was closed or cancelled before its end.
         """
         execution = self._execution
-        step = execution.start()
-        while step is not None and not isinstance(step, Emit):
+        call = execution.start()
+        while call is not None:
             try:
-                answer = step()
+                answer = call()
             except BaseException as error:
-                step = execution.throw(error)
+                call = execution.throw(error)
             else:
-                step = execution.send(answer)
-        return None if step is None else step.events
+                call = execution.send(answer)
+        return execution.batch
 
     def cancel(self) -> None:
         """End the stream at once, from any thread: a wait under way raises ClosedError in the thread that waits."""
@@ -114,7 +115,7 @@ class Stream(_BaseStream[E, R, P]):
         self.close()
 
 
-class AsyncStream(_BaseStream[E, R, P]):
+class AsyncStream(_BaseStream[E, R, P_co]):
     """A flow on its way: ``async for`` its events, or take them by `next_batch`, then ask for its `result`.
 
     Not an async generator: leaving the block closes the connection at once, without waiting for anything. No deadline
@@ -140,17 +141,17 @@ class AsyncStream(_BaseStream[E, R, P]):
             ClosedError: the stream was closed or cancelled before its end.
         """
         execution = self._execution
-        step = execution.start()
-        while step is not None and not isinstance(step, Emit):
+        call = execution.start()
+        while call is not None:
             try:
-                answer = await step()
+                answer = await call()
             except BaseException as error:
-                step = execution.throw(error)
+                call = execution.throw(error)
             else:
                 if execution.is_closed and hasattr(answer, "abort"):
                     answer.abort()  # a connection that came too late
-                step = execution.send(answer)
-        return None if step is None else step.events
+                call = execution.send(answer)
+        return execution.batch
 
     def close(self) -> None:
         """Stop the flow and close its connection at once, from any task; harmless when it has ended.
@@ -298,8 +299,8 @@ class _RawClient(_BaseClient):
         InvalidTypeError: an argument has another type.
     """
 
-    _open_io: Callable[[], Any]
-    "Makes what a run needs of the runtime."
+    _open_io: ClassVar[type[Any]]
+    "What a run needs of the runtime."
 
     def __init__(
         self,
@@ -350,8 +351,7 @@ def _make_session(session: Session | None, token: Token | str | None, base_url: 
     if session is not None:
         if token is not None or base_url is not None:
             raise InvalidRequestError("give a session, or token and base_url, not both", parameter="session")
-        if not isinstance(session, Session):
-            raise InvalidTypeError(f"session takes nai.Session, not {type(session).__name__}", parameter="session")
+        check_type(session, Session, "session", "nai.Session")
         return session
     if base_url is None:
         token = token or os.environ.get("NAI_TOKEN") or None

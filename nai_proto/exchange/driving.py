@@ -11,7 +11,7 @@ through unchanged, after the connection has been closed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
@@ -68,15 +68,18 @@ class Exchange(Protocol):
 class IO(Protocol):
     """What one run needs of its runtime. Limits are seconds; reaching one raises `LimitReached`."""
 
-    def now(self) -> float:
+    @property
+    def now(self) -> Callable[[], float]:
         """Seconds of a clock that only goes forward."""
         ...
 
-    def draw(self, at_least: float, at_most: float) -> float:
-        """Draw the length of a pause."""
+    @property
+    def draw(self) -> Callable[[float, float], float]:
+        """Draws the length of a pause."""
         ...
 
-    def sleep(self, seconds: float) -> Any: ...
+    @property
+    def sleep(self) -> Callable[[float], Any]: ...
     def compute(self, function: Callable[[], None], limit: float | None) -> Any: ...
     def cancel(self) -> None:
         """End the wait under way, from any task or thread."""
@@ -167,11 +170,13 @@ class Execution(Generic[E_co, R_co]):
     def __init__(self, run: Run[E_co, R_co], transport: Transport, observer: Observer) -> None:
         self.run = run
         self.io = transport.open_io()
+        self.batch: Sequence[E_co] | None = None
+        "The events after the last call, or None at the end of the flow."
         self.has_started = self.has_ended = self.is_closed = False
-        self._steps = perform(run, transport, self.io, observer)
+        self._steps: Generator[Any, Any, None] = perform(run, transport, self.io, observer)
         self._failure: NaiError | None = None
 
-    def start(self) -> IoCall | Emit[E_co] | None:
+    def start(self) -> IoCall | None:
         """Go on after a batch of events, or begin; return as `send`."""
         if self._failure is not None:
             raise self._failure
@@ -180,11 +185,11 @@ class Execution(Generic[E_co, R_co]):
         self.has_started = True
         return self.send(None)
 
-    def send(self, answer: Any) -> IoCall | Emit[E_co] | None:
-        """Send in what a call gave; return the next call, the flow's next events, or None at its end."""
+    def send(self, answer: Any) -> IoCall | None:
+        """Send in what a call gave; return the next call, or None where `batch` has what is next."""
         return self._advance(partial(self._steps.send, answer))
 
-    def throw(self, error: BaseException) -> IoCall | Emit[E_co] | None:
+    def throw(self, error: BaseException) -> IoCall | None:
         """Throw in what a call raised; return as `send`."""
         return self._advance(partial(self._steps.throw, error))
 
@@ -193,15 +198,16 @@ class Execution(Generic[E_co, R_co]):
         self._steps.close()
         self._end()
 
-    def _advance(self, step: Callable[[], IoCall | Emit[E_co]]) -> IoCall | Emit[E_co] | None:
+    def _advance(self, take: Callable[[], Any]) -> IoCall | None:
         if self.is_closed:
             error = ClosedError("the stream was closed or cancelled before its end; run it again for the rest")
             error.partial = self.run.partial
             raise error
         try:
-            return step()
+            step = take()
         except StopIteration:
             self.has_ended = True
+            self.batch = None
             self.io.close()
             return None
         except ObserverFailed as failed:
@@ -211,6 +217,11 @@ class Execution(Generic[E_co, R_co]):
             self._failure = error if isinstance(error, NaiError) else None
             self._end()
             raise
+        if step.__class__ is Emit:
+            self.batch = step.events
+            return None
+        call: IoCall = step
+        return call
 
     def _end(self) -> None:
         if not self.is_closed and not self.has_ended:
