@@ -40,7 +40,7 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
 
 def test_another_model_s_file_is_named(tmp_path: Path) -> None:
     save_preset(CAREFREE, tmp_path / "x.preset")
-    with pytest.raises(InvalidRequestError, match=r"x\.preset: 'Carefree' is a preset for kayra-v1, not for clio-v1"):
+    with pytest.raises(InvalidFile, match=r"x\.preset: 'Carefree' is a preset for kayra-v1, not for clio-v1"):
         load_preset(tmp_path / "x.preset", model="clio-v1")
 
 

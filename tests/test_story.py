@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 
 from nai_proto.codecs.msgpackr import UNDEFINED, Map, Set, Timestamp, Wrapped, packb, unpackb
-from nai_proto.errors import InvalidRequestError, LocalProtocolError, RemoteProtocolError
+from nai_proto.errors import InvalidFile, InvalidRequestError, LocalProtocolError
 from nai_proto.story import Kind, Origin, Section, Span, Story, characters_in, units_in
 from nai_proto.text import BanList, BiasGroup, Preset
 from nai_proto.text.models import Model
@@ -577,7 +577,7 @@ def test_a_preset_goes_in_and_out_and_what_it_does_not_know_stays() -> None:
     story.settings.parameters["order"] = [2, 0]
     assert story.settings.preset.order == [2, 0]
     story.settings.parameters["temperature"] = "hot"
-    with pytest.raises(RemoteProtocolError):
+    with pytest.raises(InvalidFile):
         _ = story.settings.preset
 
 
