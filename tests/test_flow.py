@@ -500,7 +500,7 @@ def test_the_generation_lock_is_waited_for_in_seconds(seconds: float) -> None:
 
 
 def test_a_wait_that_does_not_fit_the_budget_leaves_the_refusal() -> None:
-    refused = [Head(429, Headers.of(retry_after="30")), b""]
+    refused: Script = [Head(429, Headers.of(retry_after="30")), b""]
     for script, total in ((refused, 20.0), (refused, 30.0), (LOCKED, 0.5)):
         played = play(STREAM.with_options(timeouts=Timeouts(total=total)), script)
         assert isinstance(played.error, RateLimitError)

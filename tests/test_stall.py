@@ -156,7 +156,7 @@ async def opened(runtime: type[NearAsyncio | NearTrio]) -> tuple[Library, float,
 
     kind = on_asyncio if runtime is NearAsyncio else on_trio
     client = kind.Client(base_url="http://emulator.invalid")
-    client._transport.open_io = runtime  # type: ignore[method-assign,assignment]
+    client._transport.open_io = runtime
     async with client, anyio.create_task_group() as tasks:
         tasks.start_soon(turning)
         await anyio.sleep(0.01)

@@ -558,8 +558,8 @@ def test_an_interrupt_at_any_action_passes_through_and_leaves_nothing_behind(tra
             with on_memory.Client(app) as client:
                 flows(client, at_work)
             return
-        with serving(app) as url, opened(transport, Session(base_url=url)) as client:
-            flows(client, at_work)
+        with serving(app) as url, opened(transport, Session(base_url=url)) as blocking:
+            flows(blocking, at_work)
 
 
 @pytest.mark.parametrize("turns", range(4))

@@ -13,7 +13,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nai_proto.errors import LimitExceeded, LocalProtocolError, NaiError, RemoteProtocolError, Truncated, excerpt
+from nai_proto.errors import (
+    InvalidRequestError,
+    LimitExceeded,
+    LocalProtocolError,
+    NaiError,
+    RemoteProtocolError,
+    Truncated,
+    excerpt,
+)
 from nai_proto.heads import request_head
 from nai_proto.http import Head, Headers, Request
 from nai_proto.limits import Limits
@@ -744,7 +752,7 @@ def test_a_request_s_head_is_written_as_h11_writes_it_or_refused(
     fields = [("Host", "h"), *more]
     try:
         head, close = request_head(method, f"/{rest}", fields, 0)
-    except LocalProtocolError:
+    except InvalidRequestError:
         return
     event = h11.Request(
         method=method, target=f"/{rest}", headers=[(name.encode(), value.encode("latin-1")) for name, value in fields]
@@ -774,7 +782,7 @@ def test_a_request_that_cannot_be_sent_is_refused_by_the_name_of_its_field(
     fields_: list[tuple[str, str]], what: str
 ) -> None:
     client = Wire("client")
-    with pytest.raises(LocalProtocolError, match=what) as caught:
+    with pytest.raises(InvalidRequestError, match=what) as caught:
         client.send_request(Request("GET", f"/?{SECRET}", Headers(fields_)))
     check_silent(caught.value)
     assert client.can_send_request
@@ -792,7 +800,7 @@ def test_a_request_that_cannot_be_sent_is_refused_by_the_name_of_its_field(
     ],
 )
 def test_a_request_that_cannot_be_sent_is_refused_by_its_part(method: str, target: str, what: str) -> None:
-    with pytest.raises(LocalProtocolError, match=f"^{what}") as caught:
+    with pytest.raises(InvalidRequestError, match=f"^{what}") as caught:
         Wire("client").send_request(Request(method, target, Headers.of(host="h")))
     check_silent(caught.value)
 
@@ -808,7 +816,7 @@ def test_a_request_that_cannot_be_sent_is_refused_by_its_part(method: str, targe
 )
 def test_an_answer_that_cannot_be_sent_is_refused_by_name_and_another_may_follow(head: Head, what: str) -> None:
     server = requested()
-    with pytest.raises(LocalProtocolError, match=what) as caught:
+    with pytest.raises(InvalidRequestError, match=what) as caught:
         server.send_response(head)
     check_silent(caught.value)
     assert server.send_response(OK)
