@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError
 from nai_proto.exchange.endpoints import ENDPOINTS, Endpoint, Parameters, build, endpoint, host_of_model, match
 from nai_proto.http import Headers, Host
 from nai_proto.text.models import MODELS
@@ -130,7 +130,7 @@ def test_no_parameter_can_turn_a_request_into_another_one(row: Endpoint) -> None
             parameters = Parameters({**dict.fromkeys(row.names, "x"), name: value})
             try:
                 request = build(row, parameters)
-            except LocalProtocolError:
+            except InvalidRequestError:
                 assert value in taken(row, name)
             else:
                 assert match(row.method, row.host, request.target) == (row, parameters)
@@ -290,7 +290,7 @@ def test_a_row_is_sane(row: Endpoint) -> None:
     ],
 )
 def test_bad_path_parameters_are_refused_by_name(name: str, path: dict[str, str], said: str) -> None:
-    with pytest.raises(LocalProtocolError, match=said) as caught:
+    with pytest.raises(InvalidRequestError, match=said) as caught:
         build(endpoint(name), Parameters(path))
     assert name in str(caught.value)
     assert str(caught.value).isprintable()
@@ -299,7 +299,7 @@ def test_bad_path_parameters_are_refused_by_name(name: str, path: dict[str, str]
 
 @pytest.mark.parametrize("pair", [("\ud800", "x"), ("x", "\ud800")])
 def test_a_query_that_is_not_unicode_is_refused(pair: tuple[str, str]) -> None:
-    with pytest.raises(LocalProtocolError, match="get_voice") as caught:
+    with pytest.raises(InvalidRequestError, match="get_voice") as caught:
         build(endpoint("get_voice"), Parameters(query=(("text", "the prompt"), pair)))
     error: BaseException | None = caught.value
     while error is not None:
@@ -314,13 +314,13 @@ def test_build_gives_a_request_or_a_local_protocol_error(
     for name in ("get_object", "get_module", "login"):
         try:
             request = build(endpoint(name), Parameters(path, query))
-        except LocalProtocolError:
+        except InvalidRequestError:
             continue
         assert match(request.method, request.host, request.target) == (endpoint(name), Parameters(path, query))
 
 
 def test_an_unknown_endpoint_is_a_local_protocol_error() -> None:
-    with pytest.raises(LocalProtocolError, match="'logn'"):
+    with pytest.raises(InvalidRequestError, match="'logn'"):
         endpoint("logn")
 
 

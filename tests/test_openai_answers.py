@@ -309,7 +309,7 @@ def test_the_lock_of_the_account_is_waited_for_with_patience(operation: Operatio
     assert played.result.text == "a"
     waits = [action.at_least for action in played.actions if isinstance(action, Sleep)]
     assert waits == [1.0, 1.0]
-    assert isinstance(play(operation, busy * 3).error, nai.ConcurrentGenerationError)
+    assert isinstance(play(operation, busy * 99).error, nai.ConcurrentGenerationError)
 
 
 def test_a_busy_service_says_how_long_to_wait() -> None:

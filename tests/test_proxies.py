@@ -15,7 +15,7 @@ import pytest
 import trio
 
 from nai_proto import text
-from nai_proto.errors import LocalProtocolError, TimedOut, TransportError
+from nai_proto.errors import InvalidRequestError, TimedOut, TransportError
 from nai_proto.exchange.retry import NO_RETRY
 from nai_proto.exchange.session import Session
 from nai_proto.limits import Limits, Timeouts
@@ -260,7 +260,7 @@ def test_a_cancellation_while_connecting_closes_the_connection(transport: str, m
     ],
 )
 def test_what_is_no_proxy_is_refused_without_being_quoted(url: str) -> None:
-    with pytest.raises(LocalProtocolError) as caught:
+    with pytest.raises(InvalidRequestError) as caught:
         on_asyncio.Client(Session(), proxy=url)
     assert "secret" not in repr(caught.value)
     assert caught.value.__context__ is None
@@ -318,7 +318,7 @@ def test_the_environment_is_asked_only_by_who_wants_to(monkeypatch: pytest.Monke
     assert host("https://text.novelai.net") is None
     monkeypatch.setenv("NO_PROXY", "")
     monkeypatch.setenv("HTTPS_PROXY", "socks5://user:secret@h")
-    with pytest.raises(LocalProtocolError) as caught:
+    with pytest.raises(InvalidRequestError) as caught:
         proxy_from_environment("https://text.novelai.net")
     assert "secret" not in repr(caught.value)
 

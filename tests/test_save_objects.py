@@ -20,7 +20,7 @@ from nai_proto.emulator import Account, Emulator
 from nai_proto.errors import (
     AuthenticationError,
     ConflictError,
-    LocalProtocolError,
+    InvalidRequestError,
     NotFoundError,
     RemoteProtocolError,
     TransportError,
@@ -142,11 +142,11 @@ def test_one_that_fails_stops_no_other() -> None:
     assert [saved.outcome for saved in played.result] == [refused_, gone, refused_, refused_, refused_, updated]
     assert tuple(played.events) == played.result
     assert [type(saved.error) for saved in played.result] == [
-        LocalProtocolError,
+        InvalidRequestError,
         NotFoundError,
-        LocalProtocolError,
-        LocalProtocolError,
-        LocalProtocolError,
+        InvalidRequestError,
+        InvalidRequestError,
+        InvalidRequestError,
         type(None),
     ]
     assert [saved.item for saved in played.result[:5]] == [change.item for change in changes[:5]]

@@ -135,7 +135,7 @@ class RawTransport:
 
     def send(self, send: Send, budget: Budget, io: RawIO) -> IoSteps[RawExchange]:
         request = send.request
-        lease, connection = yield from self._take(request.scheme, request.authority, budget, io)
+        lease, connection = yield from self._take(send, budget, io)
         exchange = RawExchange(self, lease, connection, budget, io)
         try:
             yield from exchange.start(send)
@@ -166,17 +166,18 @@ class RawTransport:
         """Who is told what happens."""
         return self._observer
 
-    def _take(
-        self, scheme: str, authority: str, budget: Budget, io: RawIO
-    ) -> IoSteps[tuple[Lease[Connection], Connection]]:
+    def _take(self, send: Send, budget: Budget, io: RawIO) -> IoSteps[tuple[Lease[Connection], Connection]]:
         """A connection to an address: an idle one that has nothing to say, or a new one."""
-        host, port = _host_and_port(scheme, authority)
+        request = send.request
+        host, port = _host_and_port(request.scheme, request.authority)
         while True:
-            lease = yield from self._acquire((scheme, authority, io.key()), f"{host}:{port}", budget, io)
+            lease = yield from self._acquire(
+                (request.scheme, request.authority, io.key()), f"{host}:{port}", budget, io
+            )
             try:
                 connection = lease.connection
                 if connection is None:
-                    connection = yield from self._connect(scheme, host, port, budget, io)
+                    connection = yield from self._connect(send, host, port, budget, io)
                     self.opened += 1
                     if self._observer.is_watching:
                         self._observer.tell(ConnectionOpened(host, port))
@@ -210,7 +211,7 @@ class RawTransport:
             budget.spend(io.now() - began)
         raise budget.timed_out("pool", sent=False, where=where)
 
-    def _connect(self, scheme: str, host: str, port: int, budget: Budget, io: RawIO) -> IoSteps[Connection]:
+    def _connect(self, send: Send, host: str, port: int, budget: Budget, io: RawIO) -> IoSteps[Connection]:
         """A connection ready for HTTP: name look-up, tunnel and TLS included, within one limit for all of it."""
         began, limit = io.now(), budget.limit("connect")
         error: TransportError | None = None
@@ -223,8 +224,8 @@ class RawTransport:
         try:
             stream = yield partial(io.connect, *near, left())
             if proxy is not None:
-                yield from _open_tunnel(io, stream, proxy, host, port, left)
-            if scheme == "https":
+                yield from _open_tunnel(io, stream, proxy, host, port, send.limits or Limits(), left)
+            if send.request.scheme == "https":
                 if stream.is_readable():  # what came unencrypted must not pass for what will come encrypted
                     raise _not_connected(host, port, "it spoke before TLS, or closed")
                 yield partial(io.start_tls, stream, self._tls(), host, left())
@@ -360,10 +361,10 @@ class RawExchange:
 
 
 def _open_tunnel(
-    io: RawIO, stream: Any, proxy: Proxy, host: str, port: int, left: Callable[[], float | None]
+    io: RawIO, stream: Any, proxy: Proxy, host: str, port: int, limits: Limits, left: Callable[[], float | None]
 ) -> IoSteps[None]:
     """Have a proxy open a tunnel; whatever it answers instead is a failure to connect."""
-    exchange = ClientExchange(Wire("client", Limits()), proxy.connect(host, port))
+    exchange = ClientExchange(Wire("client", limits), proxy.connect(host, port))
     yield partial(io.write, stream, exchange.data_to_send, left(), _not_enough)
     try:
         while not isinstance(incoming := exchange.next_incoming(), Tunnel):
