@@ -199,7 +199,7 @@ def test_a_registration_sends_the_e_mail_and_its_hash() -> None:
     ],
 )
 def test_what_cannot_be_right_is_not_sent(call: Any) -> None:
-    with pytest.raises(LocalProtocolError) as caught:
+    with pytest.raises(NaiError) as caught:
         call()
     assert "\ud800" not in "".join(traceback.format_exception(caught.value))
 

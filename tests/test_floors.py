@@ -33,7 +33,11 @@ BLOCKED = "socket ssl select asyncio threading subprocess random secrets logging
 
 # The floors, from the ground up. A module belongs to the longest prefix that stands here.
 FLOORS = (
-    ("values", "nai_proto.lazy nai_proto.errors nai_proto.secret nai_proto.limits nai_proto.tier nai_proto.http"),
+    (
+        "values",
+        "nai_proto.lazy nai_proto.errors nai_proto.arguments nai_proto.secret nai_proto.limits nai_proto.tier "
+        "nai_proto.http",
+    ),
     ("codecs", "nai_proto.codecs"),
     ("exchange", "nai_proto.exchange nai_proto.wire nai_proto.heads nai_proto.body"),
     (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nai_proto.errors import LocalProtocolError, RemoteProtocolError
+from nai_proto.errors import InvalidFile, LocalProtocolError, RemoteProtocolError
 from nai_proto.image import MODELS, ImageModel, ImagePreset, image_request
 from nai_proto.text.models import Model
 from nai_proto.text.preset import Preset
@@ -40,7 +40,7 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
 
 def test_another_model_s_file_is_named(tmp_path: Path) -> None:
     save_preset(CAREFREE, tmp_path / "x.preset")
-    with pytest.raises(LocalProtocolError, match=r"x\.preset: 'Carefree' is a preset for kayra-v1, not for clio-v1"):
+    with pytest.raises(InvalidFile, match=r"x\.preset: 'Carefree' is a preset for kayra-v1, not for clio-v1"):
         load_preset(tmp_path / "x.preset", model="clio-v1")
 
 

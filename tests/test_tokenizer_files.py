@@ -15,7 +15,13 @@ from typing import Any, cast
 
 import pytest
 
-from nai_proto.errors import LocalProtocolError, RemoteProtocolError, TimedOut, TransportError
+from nai_proto.errors import (
+    InvalidRequestError,
+    LocalProtocolError,
+    RemoteProtocolError,
+    TimedOut,
+    TransportError,
+)
 from nai_proto.exchange.flow import compute
 from nai_proto.testing import play
 from nai_proto.text.models import Model
@@ -307,7 +313,7 @@ def test_a_failure_is_not_kept(world: World) -> None:
 
 
 def test_an_unknown_model_is_told_before_anything_is_asked(world: World) -> None:
-    with pytest.raises(LocalProtocolError, match="no tokenizer is known"):
+    with pytest.raises(InvalidRequestError, match="no tokenizer is known"):
         load("nobody")
     assert world.asked == []
 

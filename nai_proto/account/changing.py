@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import Final, Literal, Never
 
 from ..codecs.json import encode
-from ..errors import LocalProtocolError
+from ..errors import InvalidRequestError
 from ..exchange.endpoints import Parameters, build, endpoint
 from ..exchange.operation import Operation
 from ..exchange.readers import NOTHING
@@ -68,13 +68,16 @@ def verify_email(verification_token: str, *, ui_language: str | None = None) -> 
         ui_language: as the website sends it.
 
     Raises:
-        LocalProtocolError: the token is of another length.
+        InvalidRequestError: the token is of another length.
 
     Raises (when run):
         AuthenticationError: the token is not known.
     """
     if len(verification_token) != _VERIFICATION:
-        raise LocalProtocolError(f"a verification token has {_VERIFICATION} characters, not {len(verification_token)}")
+        raise InvalidRequestError(
+            f"verification_token has {_VERIFICATION} characters, not {len(verification_token)}",
+            parameter="verification_token",
+        )
     return _changing("verify_email", CAREFUL, verificationToken=verification_token, uiLanguage=ui_language)
 
 
@@ -95,14 +98,17 @@ def finish_deletion(deletion_token: str) -> Operation[Never, None]:
         deletion_token: from the mail; 16 characters at least.
 
     Raises:
-        LocalProtocolError: the token is too short.
+        InvalidRequestError: the token is too short.
 
     Raises (when run):
         AuthenticationError: the token is not known.
         ConflictError: a subscription is still being renewed.
     """
     if len(deletion_token) < _DELETION:
-        raise LocalProtocolError(f"a deletion token has {_DELETION} characters at least, not {len(deletion_token)}")
+        raise InvalidRequestError(
+            f"deletion_token has {_DELETION} characters at least, not {len(deletion_token)}",
+            parameter="deletion_token",
+        )
     return _changing("finish_deletion", NEVER, deletionToken=deletion_token)
 
 
@@ -124,14 +130,14 @@ def set_client_settings(settings: str, *, content_type: str = "text/plain") -> O
     The website itself stores a JSON object. Persistent tokens are refused here (native §2.1).
 
     Raises:
-        LocalProtocolError: the text holds a lone surrogate.
+        InvalidRequestError: the text holds a lone surrogate.
     """
     try:
         body = settings.encode()
     except UnicodeEncodeError:
         body = None
     if body is None:
-        raise LocalProtocolError("the settings hold a lone surrogate, which UTF-8 cannot carry")
+        raise InvalidRequestError("the settings hold a lone surrogate, which UTF-8 cannot carry", parameter="settings")
     headers = Headers.of(content_type=content_type)
     return Operation(build(endpoint("put_settings"), Parameters(body=body), headers), NOTHING, REPEATABLE)
 

@@ -11,7 +11,7 @@ from typing import Any, Final, Never
 
 from ..codecs.box import to_base64
 from ..codecs.json import encode
-from ..errors import LocalProtocolError
+from ..errors import InvalidRequestError
 from ..exchange.endpoints import Parameters, build, endpoint
 from ..exchange.operation import Operation
 from ..exchange.readers import NOTHING, Json
@@ -44,7 +44,7 @@ def submit(
         socials, mediums: where the author is found, and what it was made with; at most 4096 characters each.
 
     Raises:
-        LocalProtocolError: a text is too long.
+        InvalidRequestError: a text is too long.
     """
     texts = {
         "dataName": data_name,
@@ -57,7 +57,7 @@ def submit(
     for name, text in texts.items():
         most = 4096 if name in _LONG else 256
         if len(text) > most:
-            raise LocalProtocolError(f"submit: {name} has at most {most} characters, not {len(text)}")
+            raise InvalidRequestError(f"submit: {name} has at most {most} characters, not {len(text)}", parameter=name)
     return _storing("submit", None, {"data": to_base64(data), **texts})
 
 

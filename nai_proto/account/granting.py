@@ -10,7 +10,7 @@ import msgspec
 
 from ..codecs.json import encode
 from ..codecs.keys import access_key, email_hash
-from ..errors import AuthenticationError, LocalProtocolError, RemoteProtocolError
+from ..errors import AuthenticationError, InvalidRequestError, NaiError, RemoteProtocolError
 from ..exchange.endpoints import Parameters, build, endpoint
 from ..exchange.flow import Flow, compute
 from ..exchange.operation import Operation
@@ -50,7 +50,7 @@ class _Drawn(msgspec.Struct):
 def _token(granted: _Granted) -> AccessToken:
     try:
         return AccessToken(granted.access_token)
-    except LocalProtocolError:
+    except NaiError:
         pass
     raise RemoteProtocolError("the answer's accessToken is no token: printable ASCII without blanks was expected")
 
@@ -58,7 +58,7 @@ def _token(granted: _Granted) -> AccessToken:
 def _persistent(drawn: _Drawn) -> PersistentToken:
     try:
         return PersistentToken(drawn.token or "")
-    except LocalProtocolError:
+    except NaiError:
         pass
     raise RemoteProtocolError("the answer's token is no persistent token: pst- and what follows was expected")
 
@@ -99,7 +99,7 @@ def login(email: str, password: Password | str) -> Flow[Never, AccessToken]:
 
     Raises (when run):
         AuthenticationError: no account has these.
-        LocalProtocolError: the password is empty, or one of them is not Unicode text.
+        InvalidRequestError: the password is empty, or one of them is not Unicode text.
     """
     token, _ = yield from login_spelled(email, password)
     return token
@@ -161,13 +161,16 @@ def recover(recovery_token: str, new: AccessKey, *, delete_content: bool = False
         delete_content: empty the keystore, and delete stories and their contents.
 
     Raises:
-        LocalProtocolError: the token is too short.
+        InvalidRequestError: the token is too short.
 
     Raises (when run):
         AuthenticationError: the token is not known.
     """
     if len(recovery_token) < _RECOVERY:
-        raise LocalProtocolError(f"a recovery token has {_RECOVERY} characters at least, not {len(recovery_token)}")
+        raise InvalidRequestError(
+            f"recovery_token has {_RECOVERY} characters at least, not {len(recovery_token)}",
+            parameter="recovery_token",
+        )
     fields = {"recoveryToken": recovery_token, "newAccessKey": new.reveal(), "deleteContent": delete_content}
     return _granting("recover", fields, CAREFUL)
 

@@ -29,6 +29,7 @@ from ..errors import (
     AuthenticationError,
     ConflictError,
     DecryptionFailed,
+    InvalidRequestError,
     LocalProtocolError,
     NaiError,
     RequestTimeoutError,
@@ -93,7 +94,7 @@ def change_password(
         limits: for opening the keystore.
 
     Raises:
-        LocalProtocolError: a password is empty, or there is nothing to change.
+        InvalidRequestError: a password is empty, or there is nothing to change.
 
     Raises (when run):
         AuthenticationError: neither the old nor the new password logs in.
@@ -102,7 +103,7 @@ def change_password(
     """
     old, new = (each if isinstance(each, Password) else Password(each) for each in (old, new))
     if old == new and new_email in (None, email):
-        raise LocalProtocolError("the new password is the old one: there is nothing to change")
+        raise InvalidRequestError("new is the old password: there is nothing to change", parameter="new")
     return _changing(_Change(tuple(dict.fromkeys((email, email.lower()))), old, new, new_email, entropy, limits))
 
 
@@ -179,6 +180,8 @@ def _noting(state: str, unclear: str | None = None) -> Generator[None, None, Non
         yield
     except NaiError as error:
         answered = isinstance(error, StatusError) and not isinstance(error, ServerError | RequestTimeoutError)
-        unsent = isinstance(error, LocalProtocolError) or (isinstance(error, TransportError) and not error.sent)
+        unsent = isinstance(error, InvalidRequestError | LocalProtocolError) or (
+            isinstance(error, TransportError) and not error.sent
+        )
         error.add_note(unclear if unclear and not answered and not unsent else state)
         raise

@@ -15,7 +15,7 @@ import msgspec
 from ..codecs.json import encode
 from ..codecs.multipart import Part
 from ..codecs.multipart import encode as encode_form
-from ..errors import InvalidRequestError, LocalProtocolError
+from ..errors import InvalidRequestError, RejectedRequestError
 from ..exchange.flow import Flow
 from .answers import Image
 from .generation import drawing
@@ -52,10 +52,12 @@ def form(request: ImageRequest, *, secret: bytes | None = None, known: Collectio
         known: keys of images that need not be sent, since the service remembers them.
 
     Raises:
-        LocalProtocolError: an image of this request has no part in forms, or the secret is no secret.
+        InvalidRequestError: an image of this request has no part in forms, or the secret is no secret.
     """
     if secret is not None and len(secret) != SECRET:
-        raise LocalProtocolError(f"the secret of the image cache has {SECRET} bytes, not {len(secret)}")
+        raise InvalidRequestError(
+            f"secret: the secret of the image cache has {SECRET} bytes, not {len(secret)}", parameter="secret"
+        )
     parameters = dict(request.parameters)
     parts: list[Part] = []
 
@@ -84,7 +86,9 @@ def form(request: ImageRequest, *, secret: bytes | None = None, known: Collectio
                     for key, part in pairs
                 ]
     if any(isinstance(value, bytes) for value in parameters.values()):
-        raise LocalProtocolError("an image of this request has no part in a form: send it as JSON")
+        raise InvalidRequestError(
+            "an image of this request has no part in a form: send it as JSON, with generate", parameter="request"
+        )
     body = {**request.body, "parameters": parameters}
     return encode_form([*parts, Part("request", encode(body), "application/json")])
 
@@ -108,13 +112,13 @@ def generate_cached(prompt: str, secret: bytes, **options: Unpack[Options]) -> F
         options: `Options`.
 
     Raises:
-        LocalProtocolError: as `generate`, or the secret is no secret.
+        InvalidRequestError: as `generate`, or the secret is no secret.
     """
     request = image_request(prompt, **options)
     known = keys(request, secret) if len(secret) == SECRET else frozenset[str]()
     try:
         return (yield from drawing(request, form(request, secret=secret, known=known)))
-    except InvalidRequestError as error:
+    except RejectedRequestError as error:
         missed = missed_keys(error)
         if missed is None or not known:
             raise
@@ -125,7 +129,7 @@ def generate_cached(prompt: str, secret: bytes, **options: Unpack[Options]) -> F
 _REFUSAL: Final = msgspec.json.Decoder(dict[str, Any])
 
 
-def missed_keys(error: InvalidRequestError) -> frozenset[str] | None:
+def missed_keys(error: RejectedRequestError) -> frozenset[str] | None:
     """The keys that the service says it does not know, perhaps none by name; None if the refusal is about something else."""
     if b"INVALID_CACHE_KEYS" not in error.body:
         return None

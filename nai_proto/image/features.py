@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-from ..errors import LocalProtocolError
+from ..errors import InvalidRequestError
 from .choices import ControlNetModel
 from .generations import Family
 
@@ -82,19 +82,23 @@ def center(position: Position | None, family: Family) -> dict[str, float]:
     """Where a character stands, as it is sent: a place on the grid, or for V5 any with three decimals.
 
     Raises:
-        LocalProtocolError: it is no position.
+        InvalidRequestError: it is no position.
     """
     if position is None:
         x = y = 0.5
     elif isinstance(position, str):
         cell = _CELL.fullmatch(position)
         if cell is None:
-            raise LocalProtocolError(f"a character's position is A1 to E5, or x and y from 0 to 1, not {position!r}")
+            raise InvalidRequestError(
+                f"a character's position is A1 to E5, or x and y from 0 to 1, not {position!r}", parameter="position"
+            )
         x, y = _GRID["ABCDE".index(cell[1].upper())], _GRID[int(cell[2]) - 1]
     else:
         x, y = position
         if not (math.isfinite(x) and math.isfinite(y) and 0 <= x <= 1 and 0 <= y <= 1):
-            raise LocalProtocolError(f"a character's position is x and y from 0 to 1, not {x:g} and {y:g}")
+            raise InvalidRequestError(
+                f"a character's position is x and y from 0 to 1, not {x:g} and {y:g}", parameter="position"
+            )
     if family.free_positions:
         return {"x": round(x, 3), "y": round(y, 3)}
     return {"x": _GRID[min(4, math.floor(5 * x))], "y": _GRID[min(4, math.floor(5 * y))]}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Generic, Literal, Never, TypeVar
 
 from ..codecs.json import encode
-from ..errors import LocalProtocolError
+from ..errors import InvalidRequestError
 from ..exchange.call import ReaderFactory
 from ..exchange.endpoints import Parameters, build, endpoint
 from ..exchange.operation import Operation
@@ -45,7 +45,7 @@ def generate(prompt: str, **options: Unpack[Options]) -> Drawing[Never, tuple[Im
             drawn from ``entropy``: the operation has it, and so has each image.
 
     Raises:
-        LocalProtocolError: something is not for this model or does not go together, or a fact of an unlisted model is
+        InvalidRequestError: something is not for this model or does not go together, or a fact of an unlisted model is
             needed and not known.
     """
     return drawing(image_request(prompt, **options))
@@ -64,14 +64,14 @@ def generate_stream(
         options: as for `generate`.
 
     Raises:
-        LocalProtocolError: as `generate`, or the model does not stream: V4 and later do.
+        InvalidRequestError: as `generate`, or the model does not stream: V4 and later do.
     """
     request = image_request(prompt, **options)
     if options.get("validate", True):
         if not request.model.family.streaming:
-            raise LocalProtocolError(f"{request.model.id} does not stream: V4 and later do")
+            raise InvalidRequestError(f"{request.model.id} does not stream: V4 and later do", parameter="model")
         if framing not in ("msgpack", "sse"):
-            raise LocalProtocolError(f"streams are framed as msgpack or sse, not as {framing!r}")
+            raise InvalidRequestError(f"streams are framed as msgpack or sse, not as {framing!r}", parameter="framing")
     samples = request.parameters.get("n_samples")
     request = replace(request, parameters={**request.parameters, "stream": framing})
     expected = Asked(request.seed, samples if isinstance(samples, int) else 1)

@@ -6,7 +6,7 @@ where it could cost more than was said.
 
 from __future__ import annotations
 
-from ..errors import LocalProtocolError, excerpt
+from ..errors import InvalidRequestError, excerpt
 from .generations import Generation
 from .models import MODELS, ImageModel
 
@@ -20,14 +20,15 @@ def base_of(model: str) -> ImageModel:
         model: its id, as it stands on the wire.
 
     Raises:
-        LocalProtocolError: the model is not known.
+        InvalidRequestError: the model is not known.
     """
     found = ImageModel.named(model)
     if not found.listed or found.facts.unsure:
         known = ", ".join(each.id for each in MODELS if each.base == each and not each.facts.unsure)
-        raise LocalProtocolError(
+        raise InvalidRequestError(
             f"the image model {excerpt(model, 60)!r} is not known, and so neither its prices nor its limits; "
-            f"known are {known}, and their inpainting forms"
+            f"known are {known}, and their inpainting forms",
+            parameter="model",
         )
     return found.base
 

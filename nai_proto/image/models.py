@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
-from ..errors import LocalProtocolError
+from ..errors import InvalidRequestError
 from .choices import ImageSampler, NoiseSchedule, QualityPreset, UCPreset
 from .generations import FAMILIES, Family, Generation
 
@@ -55,7 +55,7 @@ class Facts:
 class ImageModel:
     """An image model. `named` finds the listed ones; ``ImageModel("new", Facts(generation=…, …))`` is one that is not.
 
-    A property raises LocalProtocolError where its fact is neither listed nor told.
+    A property raises InvalidRequestError where its fact is neither listed nor told.
     """
 
     id: str
@@ -168,11 +168,13 @@ class ImageModel:
         """A ready-made text against what is not wanted.
 
         Raises:
-            LocalProtocolError: the model has none of this name.
+            InvalidRequestError: the model has none of this name.
         """
         texts = self._texts.uc if self._texts else self._told("uc", self.facts.uc)
         if preset not in texts:
-            raise LocalProtocolError(f"{self.id} has no UC preset {preset.value!r}; it has {', '.join(texts)}")
+            raise InvalidRequestError(
+                f"{self.id} has no UC preset {preset.value!r}; it has {', '.join(texts)}", parameter="uc_preset"
+            )
         return texts[preset]
 
     @property
@@ -195,7 +197,9 @@ class ImageModel:
     def _told(self, fact: str, told: T | None) -> T:
         if told is None:
             how = f"ImageModel({self.id!r}, Facts({fact}=…))"
-            raise LocalProtocolError(f"{fact} of the image model {self.id!r} is not known; tell it: {how}")
+            raise InvalidRequestError(
+                f"{fact} of the image model {self.id!r} is not known; tell it: {how}", parameter="model"
+            )
         return told
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from ..account.reading import subscription
-from ..errors import LocalProtocolError
+from ..errors import InvalidRequestError
 from ..exchange.flow import Flow, Runnable
 from .price import NOTHING_FREE, Action, Allowance, Price, check_price, generation_price
 
@@ -38,7 +38,7 @@ def affordable(ask: Callable[P, Runnable[E, R]], /, *args: P.args, **options: P.
         options: for it; ``max_anlas`` is the account's balance if not given, and never more.
 
     Raises:
-        LocalProtocolError: it would cost more than ``max_anlas``, or than there is; and what ``ask`` raises.
+        InvalidRequestError: it would cost more than ``max_anlas``, or than there is; and what ``ask`` raises.
     """
     account = yield from subscription()
     told: dict[str, Any] = {**options}
@@ -52,7 +52,7 @@ def guard(price: Callable[[], Price], max_anlas: int | None) -> None:
     """Does nothing if the price is not above what one is willing to pay, or if that is None.
 
     Raises:
-        LocalProtocolError: it is, or is not known.
+        InvalidRequestError: it is, or is not known.
     """
     if max_anlas is not None:
         check_price(price(), max_anlas)
@@ -72,7 +72,7 @@ def parameters_price(
         allowance: what is free for the account.
 
     Raises:
-        LocalProtocolError: what `generation_price` raises, or something is no number that should be one.
+        InvalidRequestError: what `generation_price` raises, or something is no number that should be one.
     """
     width, height = (_whole(parameters, name) for name in ("width", "height"))
     if parameters.get("upscaled_enhance"):
@@ -99,14 +99,14 @@ def _number(parameters: Mapping[str, object], name: str, default: float | None =
     value = parameters.get(name, default)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
-    raise LocalProtocolError(f"without a number for {name} there is no price")
+    raise InvalidRequestError(f"without a number for {name} there is no price", parameter=name)
 
 
 def _whole(parameters: Mapping[str, object], name: str, default: int | None = None) -> int:
     value = _number(parameters, name, default)
     if value == value // 1:
         return int(value)
-    raise LocalProtocolError(f"{name} is {value!r}, and without a whole number there is no price")
+    raise InvalidRequestError(f"{name} is {value!r}, and without a whole number there is no price", parameter=name)
 
 
 def _count(parameters: Mapping[str, object], name: str) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, Self, cast
 
 from ..codecs.json import JsonDecoder, encode
-from ..errors import LocalProtocolError, RemoteProtocolError
+from ..errors import InvalidRequestError, RemoteProtocolError
 from ..limits import Limits
 from ..text.rules import nearest
 from .generations import Generation
@@ -36,7 +36,7 @@ class ImagePreset(Mapping[str, object]):
             found when a request is built.
 
     Raises:
-        LocalProtocolError: there is no such setting.
+        InvalidRequestError: there is no such setting.
     """
 
     __slots__ = ("_settings", "model")
@@ -46,7 +46,9 @@ class ImagePreset(Mapping[str, object]):
         self._settings: Final = dict(settings or {})
         for name in self._settings:
             if name not in _NAMES:
-                raise LocalProtocolError(f"an image preset has no setting {name!r}{nearest(name, _NAMES)}")
+                raise InvalidRequestError(
+                    f"an image preset has no setting {name!r}{nearest(name, _NAMES)}", parameter=name
+                )
 
     @classmethod
     def from_default(cls, model: ImageModel | str) -> Self:
@@ -93,7 +95,7 @@ class ImagePreset(Mapping[str, object]):
             raise RemoteProtocolError(f"{where}: an object with model (text) and parameters (an object) was expected")
         try:
             return cls(own if model is None else model, cast("dict[str, object]", settings))
-        except LocalProtocolError as error:
+        except InvalidRequestError as error:
             problem = str(error)
         raise RemoteProtocolError(f"{where}: {problem}")
 
@@ -106,7 +108,7 @@ def defaults(model: ImageModel) -> dict[str, object]:
     """The parameters of a request that asks for nothing in particular (image §3.3).
 
     Raises:
-        LocalProtocolError: a fact of an unlisted model is needed and not known.
+        InvalidRequestError: a fact of an unlisted model is needed and not known.
     """
     family = model.family
     common: dict[str, object] = {

@@ -37,7 +37,7 @@ def with_quality_tags(prompt: str, model: ImageModel, preset: QualityPreset, *, 
         transparent: with the words for no background before them; for V5.
 
     Raises:
-        LocalProtocolError: the model's tags are not known.
+        InvalidRequestError: the model's tags are not known.
     """
     tags = "" if preset is QualityPreset.NONE else model.quality_tags(preset)
     tags = _joined(TRANSPARENT if transparent and TRANSPARENT not in prompt.lower() else "", tags)
@@ -61,7 +61,7 @@ def with_uc_preset(negative: str, model: ImageModel, preset: UCPreset, prompt: s
         prompt: the whole prompt: where it has ``nsfw``, that is not put among what is not wanted.
 
     Raises:
-        LocalProtocolError: the model has no such text, or it is not known.
+        InvalidRequestError: the model has no such text, or it is not known.
     """
     if preset is UCPreset.NONE and negative:
         return negative

@@ -16,7 +16,7 @@ import msgspec
 from ..codecs import fast
 from ..codecs.json import converted
 from ..codecs.picture import Metadata, Place
-from ..errors import LocalProtocolError, RemoteProtocolError, excerpt
+from ..errors import InvalidRequestError, RemoteProtocolError, excerpt
 from ..limits import Limits
 from ..text.rules import Kind
 from .choices import TAG_HINTS, ImageGenerationType
@@ -108,7 +108,7 @@ class Recipe:
             limits: bounds the comment.
 
         Raises:
-            LocalProtocolError: the model is not known, and has to be told.
+            InvalidRequestError: the model is not known, and has to be told.
             RemoteProtocolError: it is no picture made from a prompt, or its comment is damaged; and what
                 `Metadata.parameters` raises.
         """
@@ -116,7 +116,9 @@ class Recipe:
         action = _action(comment)
         drawer = drawn_by(metadata.source, comment) if model is None else ImageModel.named(model).base
         if drawer is None:
-            raise LocalProtocolError("picture: no model that is known is named by it; tell it: Recipe.of(…, model=…)")
+            raise InvalidRequestError(
+                "picture: no model that is known is named by it; tell it: Recipe.of(…, model=…)", parameter="model"
+            )
         options: dict[str, Any] = {"model": drawer, "quality": "none", "uc_preset": "none", "as_typed": True}
         missing = list(_SOURCES.get(action, ()))
         telling = _TELLING_INSIDE if action is ImageGenerationType.INPAINTING else _TELLING
@@ -147,7 +149,7 @@ class Recipe:
         """The request for the same picture, or for another one: ``more`` wins, and has what is missing.
 
         Raises:
-            LocalProtocolError: as `image_request`.
+            InvalidRequestError: as `image_request`.
         """
         options: Options = {**self.options, **more}
         options["extra"] = {**self.options.get("extra", {}), **more.get("extra", {})}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from ..errors import LocalProtocolError
+from ..errors import InvalidRequestError
 from .choices import (
     TAG_HINTS,
     ImageGenerationType,
@@ -74,7 +74,7 @@ class ImageRequest:
         """What it costs an account with this allowance, by what is sent (image §9).
 
         Raises:
-            LocalProtocolError: what `parameters_price` raises.
+            InvalidRequestError: what `parameters_price` raises.
         """
         return parameters_price(self.model.id, self.action.value, self.parameters, allowance)
 
@@ -83,7 +83,7 @@ def image_request(prompt: str, **options: Unpack[Options]) -> ImageRequest:
     """The request for a picture; changes nothing that it is given.
 
     Raises:
-        LocalProtocolError: something is not for this model or does not go together (unless ``validate`` is false), or a
+        InvalidRequestError: something is not for this model or does not go together (unless ``validate`` is false), or a
             fact of an unlisted model is needed and not known; or it costs more than ``max_anlas``, or how much it costs
             is not known.
     """
@@ -146,7 +146,9 @@ def _enhanced(image: object, factor: float) -> tuple[int, int]:
     """The size of a picture so many times as large."""
     size = image_size(image) if isinstance(image, bytes) else None
     if size is None or not (math.isfinite(factor) and factor > 0):
-        raise LocalProtocolError("to enhance needs a PNG, WebP or JPEG as image, and a factor above 0")
+        raise InvalidRequestError(
+            "to enhance needs a PNG, WebP or JPEG as image, and a factor above 0", parameter="enhance"
+        )
     width, height = (max(64, round(side * factor / 64) * 64) for side in size)
     return width, height
 
@@ -168,10 +170,10 @@ def _model(wished: ImageModel, action: ImageGenerationType) -> ImageModel:
     if action is ImageGenerationType.INPAINTING:
         twin = wished.inpainting
         if twin is None:
-            raise LocalProtocolError(f"{wished.id} has no model for inpainting")
+            raise InvalidRequestError(f"{wished.id} has no model for inpainting", parameter="model")
         return twin
     if wished.facts.base:
-        raise LocalProtocolError(f"{wished.id} is for inpainting, which takes an image and a mask")
+        raise InvalidRequestError(f"{wished.id} is for inpainting, which takes an image and a mask", parameter="mask")
     return wished
 
 
@@ -213,11 +215,11 @@ def variety_sigma(model: ImageModel, width: int, height: int) -> float:
     """Variety+ for a picture of this size: ``skip_cfg_above_sigma`` (image §5.6).
 
     Raises:
-        LocalProtocolError: the model has no Variety+.
+        InvalidRequestError: the model has no Variety+.
     """
     sigma = model.family.variety_sigma
     if sigma is None:
-        raise LocalProtocolError(f"{model.id} has no Variety+")
+        raise InvalidRequestError(f"{model.id} has no Variety+", parameter="variety_plus")
     return sigma * math.sqrt((width // 8) * (height // 8) / (104 * 152))
 
 
@@ -234,7 +236,9 @@ def _presets(model: ImageModel, wish: Wish) -> tuple[UCPreset, QualityPreset]:
         quality = QualityPreset(wish.quality)
         uc = model.uc_presets[0] if wish.uc_preset is None else UCPreset(wish.uc_preset)
     except ValueError as error:
-        raise LocalProtocolError(f"{error}: the presets are in UCPreset and QualityPreset") from None
+        raise InvalidRequestError(
+            f"{error}: the presets are in UCPreset and QualityPreset", parameter="uc_preset"
+        ) from None
     return uc, quality
 
 

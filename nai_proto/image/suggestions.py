@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, Never, cast, overload
 import msgspec
 
 from ..codecs.json import converted
-from ..errors import LocalProtocolError
+from ..errors import InvalidRequestError
 from ..exchange.endpoints import Parameters, build, endpoint
 from ..exchange.operation import Operation
 from ..exchange.readers import Json
@@ -71,12 +71,12 @@ def suggest_tags(
         lang: the language of ``prompt``.
 
     Raises:
-        LocalProtocolError: the prompt is empty, or not Unicode text, or there is no such language.
+        InvalidRequestError: the prompt is empty, or not Unicode text, or there is no such language.
     """
     if not prompt:
-        raise LocalProtocolError("tags are suggested for a part of one, not for nothing")
+        raise InvalidRequestError("tags are suggested for a part of one, not for nothing", parameter="prompt")
     if lang not in ("en", "jp"):
-        raise LocalProtocolError(f"tags are suggested in en and jp, not in {lang!r}")
+        raise InvalidRequestError(f"tags are suggested in en and jp, not in {lang!r}", parameter="lang")
     query = (("model", ImageModel.named(model).id), ("prompt", prompt), *((("lang", lang),) if lang != "en" else ()))
     request = build(endpoint("suggest_tags"), Parameters(query=query), Headers.of(accept="application/json"))
     reader: Json[object, Any] = Json(object, _tags if lang == "en" else _japanese)

@@ -60,7 +60,7 @@ def token_limit(model: str) -> int:
         model: its id, as it stands on the wire.
 
     Raises:
-        LocalProtocolError: the model is not known.
+        InvalidRequestError: the model is not known.
     """
     return base_of(model).tokens
 
@@ -71,7 +71,7 @@ def counted(prompt: str, model: str) -> str:
     For V1 to V3 no source says whether their braces count; here they do, so that what seems to fit does.
 
     Raises:
-        LocalProtocolError: the model is not known.
+        InvalidRequestError: the model is not known.
     """
     if generation_of(model) not in _T5:
         return prompt
@@ -88,7 +88,7 @@ def count_tokens(model: str, tokenizer: Tokenizer, prompt: str, characters: Sequ
         characters: the prompts of those that are sent, in the same order.
 
     Raises:
-        LocalProtocolError: the model is not known, or a text holds a lone surrogate.
+        InvalidRequestError: the model is not known, or a text holds a lone surrogate.
     """
     parts = tuple(tokenizer.count(counted(text, model)) for text in (prompt, *characters))
     return TokenCount(token_limit(model), parts, ends=1 if generation_of(model) in _T5 else 0)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Final, Never
 
 from ..codecs.json import encode
-from ..errors import LocalProtocolError, RemoteProtocolError
+from ..errors import InvalidRequestError, RemoteProtocolError
 from ..exchange.endpoints import Parameters, build, endpoint
 from ..exchange.operation import Operation
 from ..exchange.readers import BodyReader, Json
@@ -108,7 +108,7 @@ def _asked(name: str, body: Mapping[str, object]) -> Request:
 def _sized(image: bytes, size: tuple[int, int] | None) -> tuple[int, int]:
     found = size or image_size(image)
     if found is None:
-        raise LocalProtocolError("the size of the image is not known: tell it, (width, height)")
+        raise InvalidRequestError("the size of the image is not known: tell it, (width, height)", parameter="size")
     return found
 
 
@@ -138,22 +138,30 @@ def augment(
         validate: look at all this before it is sent.
 
     Raises:
-        LocalProtocolError: a tool, a mood or a number that there is not, what is not for this tool, a size that is not
+        InvalidRequestError: a tool, a mood or a number that there is not, what is not for this tool, a size that is not
             known, or a price above ``max_anlas``.
     """
     width, height = _sized(image, size)
     told = tool in _TOLD
     if validate:
         if tool not in [*DirectorTool]:
-            raise LocalProtocolError(f"no director tool is called {tool!r}; there are {', '.join(DirectorTool)}")
+            raise InvalidRequestError(
+                f"no director tool is called {tool!r}; there are {', '.join(DirectorTool)}", parameter="tool"
+            )
         if not told and not (prompt is None and defry is None):
-            raise LocalProtocolError(f"prompt and defry are for {' and '.join(_TOLD)}, not for {tool}")
+            raise InvalidRequestError(
+                f"prompt and defry are for {' and '.join(_TOLD)}, not for {tool}", parameter="prompt"
+            )
         if (tool == DirectorTool.EMOTION) is not (emotion is not None):
-            raise LocalProtocolError("the director tool emotion needs an emotion, and no other takes one")
+            raise InvalidRequestError(
+                "the director tool emotion needs an emotion, and no other takes one", parameter="emotion"
+            )
         if emotion is not None and emotion not in [*Emotion]:
-            raise LocalProtocolError(f"no emotion is called {emotion!r}; there are {', '.join(Emotion)}")
+            raise InvalidRequestError(
+                f"no emotion is called {emotion!r}; there are {', '.join(Emotion)}", parameter="emotion"
+            )
         if defry is not None and defry not in range(6):
-            raise LocalProtocolError(f"defry is {defry!r}, and may be from 0 to 5")
+            raise InvalidRequestError(f"defry is {defry!r}, and may be from 0 to 5", parameter="defry")
     guard(lambda: tool_price(str(tool), width, height, allowance=allowance), max_anlas)
     body = {
         "req_type": str(tool),
@@ -189,21 +197,24 @@ def upscale(
         validate: look at all this before it is sent.
 
     Raises:
-        LocalProtocolError: the image is too large, the model cannot do it, there is no such sigma, or the price is above
+        InvalidRequestError: the image is too large, the model cannot do it, there is no such sigma, or the price is above
             ``max_anlas``, or not known as the size is not.
     """
     model = ImageModel.named(model)
     if validate:
         if not model.facts.upscales:
-            raise LocalProtocolError(f"{model.id} does not upscale; V5 Full and V5 Curated do")
+            raise InvalidRequestError(f"{model.id} does not upscale; V5 Full and V5 Curated do", parameter="model")
         width, height = size or image_size(image) or (0, 0)
         if width * height > MOST_PIXELS:
-            raise LocalProtocolError(
-                f"the image has {width * height} pixels, and upscaling takes at most {MOST_PIXELS}"
+            raise InvalidRequestError(
+                f"the image has {width * height} pixels, and upscaling takes at most {MOST_PIXELS}", parameter="image"
             )
         if declared_blur_sigma is not None and declared_blur_sigma not in _BLURS:
             allowed = ", ".join(f"{each:g}" for each in _BLURS)
-            raise LocalProtocolError(f"declared_blur_sigma is {declared_blur_sigma!r}, and may be one of {allowed}")
+            raise InvalidRequestError(
+                f"declared_blur_sigma is {declared_blur_sigma!r}, and may be one of {allowed}",
+                parameter="declared_blur_sigma",
+            )
     guard(lambda: upscale_price(*_sized(image, size)), max_anlas)
     body = {"image": image, "model": model.id, "declared_blur_sigma": declared_blur_sigma}
     return Operation(_asked("upscale", body), _ONE_IMAGE)
@@ -236,15 +247,18 @@ def encode_vibe(
         validate: look at model and numbers before they are sent.
 
     Raises:
-        LocalProtocolError: the model takes no encoded vibes, a number is out of its range, or the price is above
+        InvalidRequestError: the model takes no encoded vibes, a number is out of its range, or the price is above
             ``max_anlas``.
     """
     model = ImageModel.named(model)
     if validate:
         if model.family.vibes != "encoded":
-            raise LocalProtocolError(f"{model.id} takes no encoded vibes: V4 and V4.5 do")
+            raise InvalidRequestError(f"{model.id} takes no encoded vibes: V4 and V4.5 do", parameter="model")
         if not 0 <= information_extracted <= 1:
-            raise LocalProtocolError(f"information_extracted is {information_extracted!r}, and may be from 0 to 1")
+            raise InvalidRequestError(
+                f"information_extracted is {information_extracted!r}, and may be from 0 to 1",
+                parameter="information_extracted",
+            )
     guard(encoding_price, max_anlas)
     body = {
         "image": image,
@@ -281,10 +295,12 @@ def annotate(image: bytes, annotator: Annotator | str, *, validate: bool = True)
     """What `ControlNet` needs of an image: its edges, its depth, … (image §2.7).
 
     Raises:
-        LocalProtocolError: there is no such annotator.
+        InvalidRequestError: there is no such annotator.
     """
     if validate and annotator not in [*Annotator]:
-        raise LocalProtocolError(f"no annotator is called {annotator!r}; there are {', '.join(Annotator)}")
+        raise InvalidRequestError(
+            f"no annotator is called {annotator!r}; there are {', '.join(Annotator)}", parameter="annotator"
+        )
     body = {"model": str(annotator), "parameters": {"image": image}}
     return Operation(_asked("annotate_image", body), _IMAGES)
 

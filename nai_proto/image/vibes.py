@@ -16,7 +16,7 @@ from typing import Final, Never, Protocol
 from ..codecs import fast
 from ..codecs.vibes import Vibe as VibeFile
 from ..codecs.vibes import VibeBundle, encoding_key
-from ..errors import LocalProtocolError, NaiError
+from ..errors import InvalidFile, InvalidRequestError, NaiError
 from ..exchange.flow import Flow, compute
 from .features import EncodedVibe, Vibe
 from .models import ImageModel
@@ -115,7 +115,7 @@ def vibe(
         allowance: without effect: encoding is never free.
 
     Raises:
-        LocalProtocolError: as `encode_vibe`, or the cache does not work. If that is found when it is paid for,
+        InvalidRequestError: as `encode_vibe`, or the cache does not work. If that is found when it is paid for,
             ``partial`` of the error is the vibe.
     """
     model = ImageModel.named(model)
@@ -170,7 +170,7 @@ def vibe_of(
         strength: if None, what the file says, else 0.6.
 
     Raises:
-        LocalProtocolError: the model takes no vibes, or the file lacks what it takes: says what, and what there is.
+        InvalidRequestError: the model takes no vibes, or the file lacks what it takes: says what, and what there is.
         RemoteProtocolError: its base64 is damaged.
     """
     model = ImageModel.named(model)
@@ -179,10 +179,10 @@ def vibe_of(
     said = file.strength if strength is None else strength
     strong = _STRENGTH if said is None else said
     if not form:
-        raise LocalProtocolError(f"{model.id} takes no vibes: V3 to V4.5 do")
+        raise InvalidRequestError(f"{model.id} takes no vibes: V3 to V4.5 do", parameter="model")
     if form == "raw":
         if file.image is None:
-            raise LocalProtocolError(f"the vibe {file.name} is only an encoding, and {model.id} takes the picture")
+            raise InvalidFile(f"the vibe {file.name} is only an encoding, and {model.id} takes the picture")
         return Vibe(file.image, strong, _EXTRACTED if share is None else share)
     found = file.encoding(model.vibe_key, share)
     if found is None and information_extracted is None:
@@ -192,7 +192,7 @@ def vibe_of(
     wanted = model.vibe_key if share is None else f"{model.vibe_key} with information_extracted {share:g}"
     there = ", ".join(file.document.get("encodings") or ()) or "none"
     can = "encode its picture with encode_vibe" if file.image is not None else "and no picture to encode"
-    raise LocalProtocolError(f"the vibe {file.name} has no encoding for {wanted}; it has {there}; {can}")
+    raise InvalidFile(f"the vibe {file.name} has no encoding for {wanted}; it has {there}; {can}")
 
 
 def vibes_of(file: VibeFile | VibeBundle, model: ImageModel | str) -> tuple[Vibe | EncodedVibe, ...]:
@@ -211,7 +211,7 @@ def kept(source: VibeSource, encoding: bytes, file: VibeFile | None, *, created_
         created_at: of a new one, milliseconds since 1970.
 
     Raises:
-        LocalProtocolError: the share is not from 0 to 1.
+        InvalidRequestError: the share is not from 0 to 1.
     """
     if not source.plain:
         return VibeFile.of_encoding(encoding, source.model_key, created_at=created_at)

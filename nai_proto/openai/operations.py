@@ -60,7 +60,7 @@ def completion(
         options: `CompletionOptions`.
 
     Raises:
-        LocalProtocolError: something cannot be sent, or is out of its documented range.
+        InvalidRequestError: something cannot be sent, or is out of its documented range.
     """
     asked = _generation("completions", {"prompt": sent_prompt(prompt)}, options, stream=stream)
     return Operation(asked, ((_JSON, _COMPLETION), (_STREAM, Assembled(_COMPLETION_CHUNKS))))
@@ -89,7 +89,7 @@ def chat_completion(
         options: `Options`.
 
     Raises:
-        LocalProtocolError: something cannot be sent, or is out of its documented range.
+        InvalidRequestError: something cannot be sent, or is out of its documented range.
 
     Raises (when run):
         RemoteProtocolError: the answer has token ids and no text; ``partial`` has the ids.
@@ -117,7 +117,7 @@ def token_count(prompt: Prompt, *, model: Model | str = Model.GLM) -> Operation[
     """How many tokens a prompt has, as the service counts (openai §8); costs nothing. `count_tokens` can do without.
 
     Raises:
-        LocalProtocolError: the prompt is none of the four forms.
+        InvalidRequestError: the prompt is none of the four forms.
     """
     asked = _post("token_count", {"model": Model.named(model).id, "prompt": sent_prompt(prompt)}, _JSON)
     return Operation(asked, ((_JSON, _COUNTED),), REPEATABLE)

@@ -33,7 +33,7 @@ def render_chat(messages: Messages, *, thinking: bool = False) -> str:
         thinking: let the model reason before it answers.
 
     Raises:
-        LocalProtocolError: a role is not one of the three, or a content is not text.
+        InvalidRequestError: a role is not one of the three, or a content is not text.
     """
     blocks = [_START]
     role = ""
@@ -55,7 +55,7 @@ def count_tokens(text: str, model: Model | str = Model.GLM, tokenizer: Tokenizer
     The two may differ in a text with markers such as ``<|user|>``, which the service may count as text (openai §3.1).
 
     Raises (when run):
-        LocalProtocolError: the text holds a lone surrogate.
+        InvalidRequestError: the text holds a lone surrogate.
     """
     if tokenizer is not None:
         return (yield from compute(partial(tokenizer.count, text)))

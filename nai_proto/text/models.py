@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, TypeVar
 
-from ..errors import LocalProtocolError
+from ..errors import InvalidRequestError
 from ..exchange.endpoints import host_of_model
 from ..http import Host
 from ..tier import Tier
@@ -43,7 +43,7 @@ class Facts:
 class Model:
     """A text model. `named` finds the listed ones; ``Model("new-v1", Facts(tokenizer="llama3", …))`` is one that is not.
 
-    A property raises LocalProtocolError where its fact is neither listed nor told.
+    A property raises InvalidRequestError where its fact is neither listed nor told.
     """
 
     id: str
@@ -137,12 +137,14 @@ class Model:
         """How many tokens prompt and answer may have together (native §9.6).
 
         Raises:
-            LocalProtocolError: it is not known, or the model is not for this tier.
+            InvalidRequestError: it is not known, or the model is not for this tier.
         """
         limits = self._told("context", self.facts.context)
         if tier not in limits:
             offered = ", ".join(each.name.capitalize() for each in limits)
-            raise LocalProtocolError(f"{self.id} has no known context for {tier.name.capitalize()}, only for {offered}")
+            raise InvalidRequestError(
+                f"{self.id} has no known context for {tier.name.capitalize()}, only for {offered}", parameter="tier"
+            )
         return limits[tier]
 
     def output_limit(self, tier: Tier) -> int:
@@ -163,7 +165,9 @@ class Model:
         value = listed if told is None else told
         if value is None:
             how = f"Model({self.id!r}, Facts({fact}=…))"
-            raise LocalProtocolError(f"{fact} of the text model {self.id!r} is not known; tell it: {how}")
+            raise InvalidRequestError(
+                f"{fact} of the text model {self.id!r} is not known; tell it: {how}", parameter="model"
+            )
         return value
 
 

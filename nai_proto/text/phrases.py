@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Self, cast
 
-from ..errors import LocalProtocolError, RemoteProtocolError
+from ..errors import InvalidRequestError, RemoteProtocolError
 from ..tokenizers.base import Tokenizer
 from .parameters import LogitBias, Phrase
 from .rules import Kind, shown
@@ -41,7 +41,7 @@ class _Phrases:
         """Adds phrases; all of them or, when one is wrong, none.
 
         Raises:
-            LocalProtocolError: one has none of the forms of `Phrase`, or is empty.
+            InvalidRequestError: one has none of the forms of `Phrase`, or is empty.
         """
         self._phrases += [plain(phrase) for phrase in phrases]
         return self
@@ -73,7 +73,7 @@ class BanList(_Phrases):
         enabled: off, it adds nothing to a request.
 
     Raises:
-        LocalProtocolError: as `add`.
+        InvalidRequestError: as `add`.
     """
 
     def __init__(self, *sequences: Phrase, enabled: bool = True) -> None:
@@ -83,7 +83,7 @@ class BanList(_Phrases):
         """The entries of ``bad_words_ids``; none when off.
 
         Raises:
-            LocalProtocolError: a phrase is text, and there is no tokenizer.
+            InvalidRequestError: a phrase is text, and there is no tokenizer.
         """
         return [token_ids(phrase, tokenizer, "a ban list") for phrase in self] if self.enabled else []
 
@@ -99,7 +99,7 @@ class BiasGroup(_Phrases):
         phrases: the phrases; more come with `add` and ``+=``.
 
     Raises:
-        LocalProtocolError: the bias is not a finite number; else as `add`.
+        InvalidRequestError: the bias is not a finite number; else as `add`.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class BiasGroup(_Phrases):
         phrases: Iterable[Phrase] = (),
     ) -> None:
         if not Kind.NUMBER.holds(bias):
-            raise LocalProtocolError(f"a bias group's bias is a finite number, not {bias!r:.20}")
+            raise InvalidRequestError(f"a bias group's bias is a finite number, not {bias!r:.20}", parameter="bias")
         self.bias = bias
         self.ensure_sequence_finish = ensure_sequence_finish
         self.generate_once = generate_once
@@ -136,7 +136,7 @@ class BiasGroup(_Phrases):
             raise RemoteProtocolError(f"bias group: phrases is {shown(phrases)}, where a list was expected")
         try:
             return cls(**{key: cast("Any", stored[key]) for key in _STORED}, phrases=cast("list[Phrase]", phrases))
-        except LocalProtocolError as error:
+        except InvalidRequestError as error:
             problem = str(error)
         raise RemoteProtocolError(f"bias group: {problem}")
 
@@ -144,7 +144,7 @@ class BiasGroup(_Phrases):
         """The entries of ``logit_bias_exp``, one per phrase; none when off.
 
         Raises:
-            LocalProtocolError: a phrase is text, and there is no tokenizer.
+            InvalidRequestError: a phrase is text, and there is no tokenizer.
         """
         return [
             {
@@ -166,13 +166,15 @@ def token_ids(phrase: Phrase, tokenizer: Tokenizer | None, where: str) -> list[i
         where: what holds the phrase, for the error: ``"a ban list"``.
 
     Raises:
-        LocalProtocolError: it is text and there is no tokenizer, or it has none of the forms.
+        InvalidRequestError: it is text and there is no tokenizer, or it has none of the forms.
     """
     known = plain(phrase)
     if not isinstance(known, str):
         return [*known]
     if tokenizer is None:
-        raise LocalProtocolError(f"a phrase of {where} is text, which needs tokenizer=…; without one, give token ids")
+        raise InvalidRequestError(
+            f"a phrase of {where} is text, which needs tokenizer=…; without one, give token ids", parameter="tokenizer"
+        )
     return tokenizer.encode(known)
 
 
@@ -180,7 +182,7 @@ def plain(phrase: object) -> str | tuple[int, ...]:
     """A phrase in its simplest form: text or ids.
 
     Raises:
-        LocalProtocolError: it has none of the forms of `Phrase`, or is empty.
+        InvalidRequestError: it has none of the forms of `Phrase`, or is empty.
     """
     if isinstance(phrase, Mapping):
         inside = cast("Mapping[str, object]", phrase)
@@ -192,4 +194,4 @@ def plain(phrase: object) -> str | tuple[int, ...]:
         return phrase
     if Kind.PHRASES.holds((phrase,)):
         return tuple(cast("Sequence[int]", phrase))
-    raise LocalProtocolError(f"a phrase is {_FORMS}; not this {type(phrase).__name__}")
+    raise InvalidRequestError(f"a phrase is {_FORMS}; not this {type(phrase).__name__}", parameter="phrases")

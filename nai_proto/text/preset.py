@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from ..codecs.json import encode
-from ..errors import LocalProtocolError
+from ..errors import InvalidFile, InvalidRequestError
 from .models import Model
 from .official import default_name, officials
 from .preset_fields import DEFAULTS, FIELDS, Fields, Slot, checked, field, slots
@@ -35,7 +35,7 @@ class Preset(Fields):
         settings: to begin with.
 
     Raises:
-        LocalProtocolError: a setting has a wrong name or type.
+        InvalidRequestError: a setting has a wrong name or type.
     """
 
     DEFAULTS: ClassVar[Mapping[str, object]] = DEFAULTS
@@ -136,12 +136,16 @@ class Preset(Fields):
         """Switches the samplers of ``order`` on and off.
 
         Raises:
-            LocalProtocolError: there is no order, or it has another length.
+            InvalidRequestError: there is no order, or it has another length.
         """
         if self._slots is None:
-            raise LocalProtocolError(f"preset {self.name!r} has no samplers to switch: set order first")
+            raise InvalidRequestError(
+                f"preset {self.name!r} has no samplers to switch: set order first", parameter="order"
+            )
         if len(states) != len(self._samplers):
-            raise LocalProtocolError(f"preset {self.name!r} has {len(self._samplers)} samplers, not {len(states)}")
+            raise InvalidRequestError(
+                f"preset {self.name!r} has {len(self._samplers)} samplers, not {len(states)}", parameter="states"
+            )
         flags = iter(states)
         self._slots = tuple(
             slot if slot.sampler is None else replace(slot, enabled=bool(next(flags))) for slot in self._slots
@@ -157,14 +161,15 @@ class Preset(Fields):
             model: the model of the request; the preset's own when not given.
 
         Raises:
-            LocalProtocolError: the preset is another model's, it has a sampler twice, or which samplers the model takes
+            InvalidRequestError: the preset is another model's, it has a sampler twice, or which samplers the model takes
                 is not known.
         """
         model = self._model if model is None else Model.named(model)
         if model.newest.id != self._model.id:
             own = ", ".join(one.name for one in officials(model)) or "none that is official"
-            raise LocalProtocolError(
-                f"preset {self.name!r} is for {self._model.id}, not for {model.id}; its own presets: {own}"
+            raise InvalidRequestError(
+                f"preset {self.name!r} is for {self._model.id}, not for {model.id}; its own presets: {own}",
+                parameter="model",
             )
         # 1. Everything that a request may hold.
         settings = {name: deepcopy(value) for name, value in self._settings.items() if name in self}
@@ -175,7 +180,9 @@ class Preset(Fields):
             order = [sampler for sampler, enabled in self._samplers if enabled and model.takes(sampler)]
             for sampler in order:
                 if order.count(sampler) > 1:
-                    raise LocalProtocolError(f"order of preset {self.name!r} has {SAMPLERS[sampler].name} twice")
+                    raise InvalidRequestError(
+                        f"order of preset {self.name!r} has {SAMPLERS[sampler].name} twice", parameter="order"
+                    )
             for row in SAMPLERS:
                 if row.id not in order:
                     for key in row.keys:
@@ -220,12 +227,12 @@ class Preset(Fields):
 
         Raises:
             RemoteProtocolError: something is missing, or has a wrong type.
-            LocalProtocolError: it is another model's, or does not say whose, and ``model`` is not given.
+            InvalidRequestError: it is another model's, or does not say whose, and ``model`` is not given.
         """
         name, parameters = text_of(data, "name", where), parameters_of(data, where)
         own = Model.named(model).id if model is not None and "model" not in data else text_of(data, "model", where)
         if model is not None and Model.named(own).newest.id != Model.named(model).newest.id:
-            raise LocalProtocolError(f"{where}: {name!r} is a preset for {own}, not for {Model.named(model).id}")
+            raise InvalidFile(f"{where}: {name!r} is a preset for {own}, not for {Model.named(model).id}")
         preset = cls(name, own if model is None else model)
         preset._document = {**deepcopy({**data, "parameters": None}), "model": own}
         preset._settings = read_settings(parameters, where)
@@ -248,7 +255,7 @@ class Preset(Fields):
         """The text of a ``.preset`` file, in UTF-8.
 
         Raises:
-            LocalProtocolError: a text in it holds a lone surrogate.
+            InvalidRequestError: a text in it holds a lone surrogate.
         """
         return encode(self.to_preset_data())
 
@@ -265,7 +272,7 @@ class Preset(Fields):
         """A copy of an official preset.
 
         Raises:
-            LocalProtocolError: the model has none of this name.
+            InvalidRequestError: the model has none of this name.
         """
         model = Model.named(model)
         names = [one.name for one in officials(model)]
@@ -273,14 +280,16 @@ class Preset(Fields):
             if one.name == name:
                 return cls.from_preset_data(one.document(model.id))
         has = f"it has {', '.join(names)}" if names else "it has none at all; make one with Preset(name, model, {…})"
-        raise LocalProtocolError(f"{model.id} has no official preset {name!r}{nearest(name, names)}; {has}")
+        raise InvalidRequestError(
+            f"{model.id} has no official preset {name!r}{nearest(name, names)}; {has}", parameter="name"
+        )
 
     @classmethod
     def from_default(cls, model: Model | str) -> Self:
         """A copy of the preset that the website begins with (native §12.3; Erato's is Golden Arrow, the first listed).
 
         Raises:
-            LocalProtocolError: the model has no official presets.
+            InvalidRequestError: the model has no official presets.
         """
         model = Model.named(model)
         return cls.from_official(model, default_name(model) or "default")

@@ -7,7 +7,7 @@ from copy import deepcopy
 from typing import Any, Final, cast
 
 from ..codecs.json import JsonDecoder
-from ..errors import LocalProtocolError, RemoteProtocolError
+from ..errors import InvalidRequestError, RemoteProtocolError
 from ..limits import Limits
 from .preset_fields import FIELDS, Slot, checked, kind_of
 from .rules import Kind
@@ -69,7 +69,7 @@ def _read(name: str, value: object, where: str) -> object:
         value = int(value)  # 40.0, as some programs write 40
     try:
         return checked(name, value)
-    except LocalProtocolError as error:
+    except InvalidRequestError as error:
         problem = str(error)
     raise RemoteProtocolError(f"{where}: {problem}")
 

@@ -7,7 +7,7 @@ from typing import Any, Final, Never, TypeVar
 import msgspec
 
 from ..codecs.json import encode
-from ..errors import LocalProtocolError
+from ..errors import InvalidRequestError
 from ..exchange.endpoints import Parameters, build, endpoint
 from ..exchange.operation import Operation
 from ..exchange.readers import Json
@@ -59,7 +59,7 @@ def generate_prompt(
         tokens_to_generate: 1–200.
 
     Raises:
-        LocalProtocolError: one of these is out of its range.
+        InvalidRequestError: one of these is out of its range.
     """
     for name, value, least, most in (
         ("prompt's length", len(prompt), 1, 40_000),
@@ -67,7 +67,7 @@ def generate_prompt(
         ("tokens_to_generate", tokens_to_generate, 1, 200),
     ):
         if not least <= value <= most:
-            raise LocalProtocolError(f"{name} is {value}, and it has to be from {least} to {most:,}")
+            raise InvalidRequestError(f"{name} is {value}, and it has to be from {least} to {most:,}", parameter=name)
     body = {"model": Model.named(model).id, "prompt": prompt, "temp": temp, "tokens_to_generate": tokens_to_generate}
     asked = build(endpoint("generate_prompt"), Parameters(body=encode(body)), _HEADERS)
     return Operation(asked, (("application/json", Json(_Prompt, _text)),))

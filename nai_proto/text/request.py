@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, cast
 
-from ..errors import LocalProtocolError
+from ..errors import InvalidRequestError, InvalidTypeError
 from ..tokenizers.base import Tokenizer
 from ..tokenizers.known import KNOWN
 from .models import Model
@@ -61,12 +61,14 @@ def request_parameters(
         validate: look at everything but ``extra`` before it is sent (`check`).
 
     Raises:
-        LocalProtocolError: the preset or the module is not for this model, a phrase is text and there is no tokenizer or
+        InvalidRequestError: the preset or the module is not for this model, a phrase is text and there is no tokenizer or
             another model's, a fact of an unlisted model is needed and not known, or what `check` finds.
     """
     model = Model.named(model)
     if tokenizer is not None and tokenizer.name in KNOWN and tokenizer.name != model.tokenizer:
-        raise LocalProtocolError(f"{model.id} uses the tokenizer {model.tokenizer}, not {tokenizer.name}")
+        raise InvalidRequestError(
+            f"{model.id} uses the tokenizer {model.tokenizer}, not {tokenizer.name}", parameter="tokenizer"
+        )
 
     # 1 to 4. The preset, without samplers that are off.
     parameters: dict[str, object] = {**_NEEDED, **(preset.to_settings(model) if preset is not None else {})}
@@ -109,7 +111,10 @@ def _adventure(model: Model, min_length: int) -> dict[str, object]:
     """What ends an answer before the player's turn (native §9.8)."""
     end = wordlist(model.tokenizer).adventure_end
     if end is None:
-        raise LocalProtocolError(f"no text adventures are known for {model.id}: its tokenizer has no token to end on")
+        raise InvalidRequestError(
+            f"no text adventures are known for {model.id}: its tokenizer has no token to end on",
+            parameter="text_adventure",
+        )
     return {"eos_token_id": end, "min_length": max(5, min_length)}
 
 
@@ -117,7 +122,9 @@ def _lists(bans: BanList | Iterable[BanList | Phrase]) -> list[BanList]:
     if isinstance(bans, BanList):
         return [bans]
     if isinstance(bans, str | Mapping):
-        raise LocalProtocolError("bans is a list of phrases or of ban lists, also where there is only one")
+        raise InvalidTypeError(
+            "bans is a list of phrases or of ban lists, also where there is only one", parameter="bans"
+        )
     return [each if isinstance(each, BanList) else BanList(each) for each in bans]
 
 
@@ -125,5 +132,5 @@ def _joined(parameters: Mapping[str, object], name: str, more: Sequence[object])
     """The entries that are there already, and more."""
     there = parameters.get(name, ())
     if not isinstance(there, list | tuple):
-        raise LocalProtocolError(f"{name} is a list")
+        raise InvalidTypeError(f"{name} is a list", parameter=name)
     return [*cast("Sequence[object]", there), *more]

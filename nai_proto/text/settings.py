@@ -53,7 +53,7 @@ class GlobalSettings:
         """The ids to ban: brackets, then Genji's.
 
         Raises:
-            LocalProtocolError: nothing is known of the model's tokenizer.
+            InvalidRequestError: nothing is known of the model's tokenizer.
         """
         if not (self.ban_brackets or self.ban_ambiguous_genji_tokens):
             return []
@@ -77,7 +77,7 @@ class GlobalSettings:
         """All that they add to the parameters of a request, lists that are empty left out.
 
         Raises:
-            LocalProtocolError: nothing is known of the model's tokenizer.
+            InvalidRequestError: nothing is known of the model's tokenizer.
         """
         model = Model.named(model)
         parameters: dict[str, object] = {**ALWAYS, "generate_until_sentence": self.generate_until_sentence}
@@ -101,6 +101,6 @@ def adventure_opening(model: Model | str) -> BanList:
     """A ban that keeps a text adventure from ending at once while its context is short (native §9.8).
 
     Raises:
-        LocalProtocolError: nothing is known of the model's tokenizer.
+        InvalidRequestError: nothing is known of the model's tokenizer.
     """
     return BanList(*wordlist(Model.named(model).tokenizer).adventure_opening)

@@ -20,7 +20,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Literal, Protocol, TypeAlias
 
-from ..errors import LocalProtocolError
+from ..errors import InvalidRequestError, LocalProtocolError, MissingExtra
 
 __all__ = [
     "BYTE_OF",
@@ -109,7 +109,7 @@ class Tokenizer(Protocol):
         """The ids of a text. Nothing is added in front; special strings in the text become their ids.
 
         Raises:
-            LocalProtocolError: the text holds a lone surrogate.
+            InvalidRequestError: the text holds a lone surrogate.
         """
         ...
 
@@ -129,7 +129,7 @@ class Tokenizer(Protocol):
             budget: how many ids may be left, 0 or more. There are fewer where the cut falls into a character.
 
         Raises:
-            LocalProtocolError: the budget is negative.
+            InvalidRequestError: the budget is negative.
         """
         ...
 
@@ -166,7 +166,7 @@ class Pieces(ABC):
 
     def truncate(self, tokens: Sequence[int], budget: int) -> list[int]:
         if budget < 0:
-            raise LocalProtocolError(f"a budget of {budget} tokens")
+            raise InvalidRequestError(f"budget is {budget}, and 0 or more tokens are allowed", parameter="budget")
         start = max(0, len(tokens) - budget)
         while 0 < start < len(tokens) and _INSIDE(self._bytes_of(tokens[start], UNKNOWN)):
             start += 1
@@ -217,12 +217,12 @@ def checked(text: str) -> str:
         pass  # and raise below, where the codec's error, which holds the text, is no context
     else:
         return text
-    raise LocalProtocolError("the text holds a lone surrogate, which no tokenizer can take")
+    raise InvalidRequestError("the text holds a lone surrogate, which no tokenizer can take", parameter="text")
 
 
-def missing(library: str) -> LocalProtocolError:
-    """The error for a library of the extra that is not installed."""
-    return LocalProtocolError(f"this tokenizer file needs the library {library}: pip install 'nai-proto[tokenizers]'")
+def missing(library: str) -> MissingExtra:
+    """Return the error for a library of the extra that is not installed."""
+    return MissingExtra(f"this tokenizer file needs the library {library}: pip install 'nai-proto[tokenizers]'")
 
 
 def around(specials: Iterable[str]) -> Callable[[str], Iterator[str]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from ..errors import LocalProtocolError
+from ..errors import InvalidRequestError
 
 __all__ = ["KNOWN", "Known", "known", "tokenizer_name"]
 
@@ -158,11 +158,13 @@ def tokenizer_name(model_id: str) -> str:
         model_id: as it stands on the wire, such as ``"kayra-v1"`` (`Model.id`).
 
     Raises:
-        LocalProtocolError: the model is not known.
+        InvalidRequestError: the model is not known.
     """
     name = _BY_MODEL.get(model_id)
     if name is None:
-        raise LocalProtocolError(f"no tokenizer is known for the model {model_id!r}; known are {', '.join(_BY_MODEL)}")
+        raise InvalidRequestError(
+            f"no tokenizer is known for the model {model_id!r}; known are {', '.join(_BY_MODEL)}", parameter="model_id"
+        )
     return name
 
 
@@ -170,6 +172,6 @@ def known(name: str) -> Known:
     """The tokenizer of this name, or the one that the model with this id uses.
 
     Raises:
-        LocalProtocolError: there is neither.
+        InvalidRequestError: there is neither.
     """
     return KNOWN.get(name) or KNOWN[tokenizer_name(name)]

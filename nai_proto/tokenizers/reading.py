@@ -48,7 +48,7 @@ def read(data: bytes, *, name: str = "tokenizer file", specials: Mapping[str, in
     Raises:
         RemoteProtocolError: the file has none of the forms, is cut off, or cannot be used; the message begins with the
             name and says why.
-        LocalProtocolError: a library of the extra ``tokenizers`` is missing.
+        MissingExtra: a library of the extra ``tokenizers`` is missing.
     """
     tokenizer = _read(data, name)
     if all(tokenizer.specials.get(special) == number for special, number in (specials or {}).items()):

@@ -1,0 +1,216 @@
+"""Check the types of arguments where they are given, so that a wrong one is named at the call.
+
+A `Kind` says what a parameter takes. `takes` gives the parameters of a function their kinds, `convert_fields` those of a
+dataclass its::
+
+    @takes(text=TEXT, voice=TEXT | INTEGER, seed=INTEGER | None)
+    def speak(text, voice="Ligeia", *, seed=None): ...
+
+A kind may also convert: a mapping to an object (`record`), a list item by item (`list_of`). An error shows the type of a
+wrong value and never the value, which could be a secret or a text of the user's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from inspect import signature
+from typing import Any, Final, NoReturn, ParamSpec, TypeVar
+
+from .errors import InvalidRequestError, InvalidTypeError, NaiError
+
+__all__ = [
+    "BYTES",
+    "FLAG",
+    "FUNCTION",
+    "INTEGER",
+    "MAPPING",
+    "NUMBER",
+    "TEXT",
+    "Kind",
+    "convert_fields",
+    "describe_type",
+    "having",
+    "list_of",
+    "record",
+    "takes",
+    "tuple_of",
+]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Kind:
+    """What a parameter takes.
+
+    Args:
+        takes: that, in words that end a sentence which begins with the parameter's name and "takes".
+        types: the types of values. A boolean is no number here.
+        convert: gives the value in the form that is used; called with the parameter's name and the value. What it raises
+            (`NaiError`, `ValueError`, `TypeError`) becomes an error that names the parameter.
+    """
+
+    def __init__(self, takes: str, *types: type, convert: Callable[[str, Any], object] | None = None) -> None:
+        self.takes = takes
+        self._types = types
+        self._convert = convert
+
+    def accepts(self, value: object) -> bool:
+        """Is the value of one of the types?"""
+        return isinstance(value, self._types) and (not isinstance(value, bool) or bool in self._types)
+
+    def convert(self, name: str, value: Any) -> Any:
+        """Return an accepted value in the form that is used."""
+        return value if self._convert is None else self._convert(name, value)
+
+    def __call__(self, name: str, value: object) -> Any:
+        """Return the value in the form that is used.
+
+        Raises:
+            InvalidTypeError: the value is of another type.
+            InvalidRequestError: the value cannot be converted.
+        """
+        if not self.accepts(value):
+            raise InvalidTypeError(f"{name} takes {self.takes}, not {describe_type(value)}", parameter=_parameter(name))
+        return self.convert(name, value)
+
+    def __or__(self, other: Kind | None) -> Kind:
+        """Return the kind that takes what either takes; None stands for itself."""
+        return _Either(self, NONE if other is None else other)
+
+
+class _Either(Kind):
+    def __init__(self, *kinds: Kind) -> None:
+        super().__init__(" or ".join(kind.takes for kind in kinds))
+        self._kinds = kinds
+
+    def accepts(self, value: object) -> bool:
+        return any(kind.accepts(value) for kind in self._kinds)
+
+    def convert(self, name: str, value: Any) -> Any:
+        return next(kind for kind in self._kinds if kind.accepts(value)).convert(name, value)
+
+
+class _Having(Kind):
+    def __init__(self, takes: str, *methods: str) -> None:
+        super().__init__(takes)
+        self._methods = methods
+
+    def accepts(self, value: object) -> bool:
+        return not isinstance(value, type) and all(callable(getattr(value, each, None)) for each in self._methods)
+
+
+class _ListOf(Kind):
+    def __init__(self, takes: str, item: Kind) -> None:
+        super().__init__(takes)
+        self._item = item
+
+    def accepts(self, value: object) -> bool:
+        return isinstance(value, Iterable) and not isinstance(value, str | bytes | bytearray | memoryview | Mapping)
+
+    def convert(self, name: str, value: Iterable[object]) -> tuple[Any, ...]:
+        return tuple([self._item(f"{name}[{place}]", item) for place, item in enumerate(value)])
+
+
+def having(takes: str, *methods: str) -> Kind:
+    """Return the kind of objects that have these methods."""
+    return _Having(takes, *methods)
+
+
+def list_of(item: Kind, takes: str | None = None) -> Kind:
+    """Return the kind of lists, and of other iterables, whose items are of one kind; the result is a tuple."""
+    return _ListOf(takes or f"a list, each item {item.takes}", item)
+
+
+def tuple_of(takes: str, *items: Kind) -> Kind:
+    """Return the kind of tuples and lists that have exactly these items."""
+
+    def convert(name: str, value: tuple[object, ...] | list[object]) -> tuple[Any, ...]:
+        if len(value) != len(items):
+            refuse(name, f"{name} takes {takes}, not {len(value)} items")
+        return tuple(
+            [item(f"{name}[{place}]", each) for place, (item, each) in enumerate(zip(items, value, strict=True))]
+        )
+
+    return Kind(takes, tuple, list, convert=convert)
+
+
+def record(type_: type[object], takes: str = "") -> Kind:
+    """Return the kind of a class's objects, and of mappings with the arguments that make one."""
+
+    def convert(name: str, value: object) -> object:
+        if isinstance(value, type_) or not isinstance(value, Mapping):
+            return value
+        fields: Mapping[str, object] = value
+        try:
+            return type_(**signature(type_).bind(**fields).arguments)
+        except (NaiError, TypeError) as error:
+            problem = str(error)
+        refuse(name, f"{name}: {problem}; it takes {', '.join(signature(type_).parameters)}")
+
+    return Kind(takes or f"a {type_.__name__} or a mapping of its fields", type_, Mapping, convert=convert)
+
+
+def takes(**kinds: Kind) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorate a function so that a call checks and converts the arguments that are named here.
+
+    Keyword arguments that the function takes as ``**options`` may be named as well.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        places = [kinds.get(name) for name in signature(function).parameters]
+        names = [*signature(function).parameters]
+
+        @wraps(function)
+        def call(*args: P.args, **options: P.kwargs) -> R:
+            given: list[Any] = [*args]
+            for place, kind in enumerate(places[: len(given)]):
+                if kind is not None:
+                    given[place] = kind(names[place], given[place])
+            told: dict[str, Any] = {
+                name: kinds[name](name, value) if name in kinds else value for name, value in options.items()
+            }
+            return function(*given, **told)
+
+        return call
+
+    return decorate
+
+
+def convert_fields(record: object, **kinds: Kind) -> None:
+    """Check and convert fields of a dataclass, also of a frozen one: for its ``__post_init__``."""
+    for name, kind in kinds.items():
+        object.__setattr__(record, name, kind(name, getattr(record, name)))
+
+
+def refuse(name: str, message: str) -> NoReturn:
+    """Raise the error for a value of a parameter that is of the right type, and wrong all the same."""
+    raise InvalidRequestError(message, parameter=_parameter(name))
+
+
+def describe_type(value: object) -> str:
+    """Return the type of a value, for a message: ``an int``, ``None``."""
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
+def _parameter(name: str) -> str:
+    """Return the parameter that a name such as ``characters[0]`` belongs to."""
+    return name.partition("[")[0]
+
+
+def _to_bytes(name: str, value: bytes | bytearray | memoryview) -> bytes:  # noqa: ARG001 -- as `Kind` calls it
+    return bytes(value)
+
+
+NONE: Final = Kind("None", type(None))
+TEXT: Final = Kind("text", str)
+FLAG: Final = Kind("true or false", bool)
+INTEGER: Final = Kind("an integer", int)
+NUMBER: Final = Kind("a number", int, float)
+BYTES: Final = Kind("bytes", bytes, bytearray, memoryview, convert=_to_bytes)
+MAPPING: Final = Kind("a mapping", Mapping)
+FUNCTION: Final = having("a function", "__call__")
