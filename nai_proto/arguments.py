@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from inspect import signature
-from typing import Any, Final, NoReturn, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from .errors import InvalidRequestError, InvalidTypeError, NaiError
 
@@ -31,6 +31,7 @@ __all__ = [
     "convert_fields",
     "describe_type",
     "having",
+    "invalid",
     "list_of",
     "record",
     "takes",
@@ -128,7 +129,7 @@ def tuple_of(takes: str, *items: Kind) -> Kind:
 
     def convert(name: str, value: tuple[object, ...] | list[object]) -> tuple[Any, ...]:
         if len(value) != len(items):
-            refuse(name, f"{name} takes {takes}, not {len(value)} items")
+            raise invalid(name, f"{name} takes {takes}, not {len(value)} items")
         return tuple(
             [item(f"{name}[{place}]", each) for place, (item, each) in enumerate(zip(items, value, strict=True))]
         )
@@ -142,12 +143,11 @@ def record(type_: type[object], takes: str = "") -> Kind:
     def convert(name: str, value: object) -> object:
         if isinstance(value, type_) or not isinstance(value, Mapping):
             return value
-        fields: Mapping[str, object] = value
         try:
-            return type_(**signature(type_).bind(**fields).arguments)
+            return type_(**signature(type_).bind(**cast("Mapping[str, object]", value)).arguments)
         except (NaiError, TypeError) as error:
             problem = str(error)
-        refuse(name, f"{name}: {problem}; it takes {', '.join(signature(type_).parameters)}")
+        raise invalid(name, f"{name}: {problem}; it takes {', '.join(signature(type_).parameters)}")
 
     return Kind(takes or f"a {type_.__name__} or a mapping of its fields", type_, Mapping, convert=convert)
 
@@ -171,7 +171,7 @@ def takes(**kinds: Kind) -> Callable[[Callable[P, R]], Callable[P, R]]:
             told: dict[str, Any] = {
                 name: kinds[name](name, value) if name in kinds else value for name, value in options.items()
             }
-            return function(*given, **told)
+            return cast("Callable[..., R]", function)(*given, **told)
 
         return call
 
@@ -184,9 +184,9 @@ def convert_fields(record: object, **kinds: Kind) -> None:
         object.__setattr__(record, name, kind(name, getattr(record, name)))
 
 
-def refuse(name: str, message: str) -> NoReturn:
-    """Raise the error for a value of a parameter that is of the right type, and wrong all the same."""
-    raise InvalidRequestError(message, parameter=_parameter(name))
+def invalid(name: str, message: str) -> InvalidRequestError:
+    """Return the error for a value of a parameter that is of the right type, and wrong all the same."""
+    return InvalidRequestError(message, parameter=_parameter(name))
 
 
 def describe_type(value: object) -> str:

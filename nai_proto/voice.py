@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, Never
 
+from .arguments import FLAG, INTEGER, TEXT, takes
 from .codecs.json import encode
-from .errors import InvalidRequestError, RemoteProtocolError
+from .errors import InvalidRequestError, RemoteProtocolError, excerpt
 from .exchange.endpoints import Parameters, build, endpoint
 from .exchange.operation import Operation
 from .exchange.readers import BodyReader
@@ -84,6 +85,7 @@ class _Spoken:
 _READERS: Final = tuple((each, _Spoken()) for each in _TYPES)
 
 
+@takes(text=TEXT, voice=TEXT | INTEGER, version=TEXT, opus=FLAG, method=TEXT, validate=FLAG)
 def speak(
     text: str,
     voice: str | int = "Ligeia",
@@ -112,9 +114,9 @@ def speak(
                 f"the text has {len(text)} characters, and 1 to {_LONGEST} can be spoken", parameter="text"
             )
         if version not in ("v1", "v2"):
-            raise InvalidRequestError(f"voices have the versions v1 and v2, not {version!r}", parameter="version")
+            raise InvalidRequestError(f"version is v1 or v2, not {excerpt(version, 20)!r}", parameter="version")
         if method not in ("POST", "GET"):
-            raise InvalidRequestError(f"speech is asked for by POST and GET, not by {method!r}", parameter="method")
+            raise InvalidRequestError(f"method is POST or GET, not {excerpt(method, 20)!r}", parameter="method")
     said = {"text": text, **_voice(voice, version, validate=validate), "opus": opus, "version": version}
     if method == "GET":
         query = tuple(

@@ -455,9 +455,7 @@ def test_no_model_has_two_tokenizers_and_no_file_two_digests() -> None:
 
 def test_a_tokenizer_is_known_by_its_name_and_by_its_models() -> None:
     assert known("pile") is known("krake-v2") is KNOWN["pile"]
-    with pytest.raises(
-        InvalidRequestError, match=r"no tokenizer is known for the model 'nobody'; known are .*kayra-v1"
-    ):
+    with pytest.raises(InvalidRequestError, match=r"no tokenizer is known for the model 'nobody'.*kayra-v1"):
         known("nobody")
 
 

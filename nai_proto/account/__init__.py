@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..codecs.keys import access_key, email_hash, encryption_key
 from ..exchange.typed import unvalidated
 from ..tier import Tier
 from .granting import (
@@ -25,6 +24,7 @@ from .granting import (
     register,
     register_with_key,
 )
+from .keys import access_key, email_hash, encryption_key
 
 if TYPE_CHECKING:
     from .answers import Information, Perks, Priority, Subscription, TrainingSteps, TrialStatus, Usage, UserData

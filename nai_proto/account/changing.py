@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, Never
 
+from ..arguments import FLAG, TEXT, takes
 from ..codecs.json import encode
 from ..errors import InvalidRequestError
 from ..exchange.endpoints import Parameters, build, endpoint
@@ -25,6 +26,7 @@ from ..exchange.readers import NOTHING
 from ..exchange.retry import CAREFUL, NEVER, REPEATABLE, RetryPolicy
 from ..http import Headers
 from ..tier import Tier
+from .kinds import TIER
 
 __all__ = [
     "bind_subscription",
@@ -55,11 +57,13 @@ def _changing(name: str, policy: RetryPolicy, **fields: object) -> Operation[Nev
 # ---- by mail
 
 
+@takes(email=TEXT)
 def resend_verification(email: str) -> Operation[Never, None]:
     """Have the mail sent again that verifies the e-mail."""
     return _changing("resend_verification", CAREFUL, email=email)
 
 
+@takes(verification_token=TEXT, ui_language=TEXT | None)
 def verify_email(verification_token: str, *, ui_language: str | None = None) -> Operation[Never, None]:
     """Say that the e-mail is the account's.
 
@@ -81,16 +85,19 @@ def verify_email(verification_token: str, *, ui_language: str | None = None) -> 
     return _changing("verify_email", CAREFUL, verificationToken=verification_token, uiLanguage=ui_language)
 
 
+@takes(email=TEXT, locale=TEXT | None)
 def request_recovery(email: str, *, locale: Locale | None = None) -> Operation[Never, None]:
     """Have a mail sent with a token for `recover`. The answer does not tell whether there is such an account."""
     return _changing("request_recovery", CAREFUL, email=email, locale=locale)
 
 
+@takes(email=TEXT)
 def request_deletion(email: str) -> Operation[Never, None]:
     """Have a mail sent with a token for `finish_deletion`."""
     return _changing("request_deletion", CAREFUL, email=email)
 
 
+@takes(deletion_token=TEXT)
 def finish_deletion(deletion_token: str) -> Operation[Never, None]:
     """Delete the account that the token was mailed to, for ever.
 
@@ -124,6 +131,7 @@ def delete_account() -> Operation[Never, None]:
     return Operation(build(endpoint("delete_account")), NOTHING, NEVER)
 
 
+@takes(settings=TEXT, content_type=TEXT)
 def set_client_settings(settings: str, *, content_type: str = "text/plain") -> Operation[Never, None]:
     """Store the website's settings: any text, which `client_settings` gives back (native §6.6).
 
@@ -142,6 +150,7 @@ def set_client_settings(settings: str, *, content_type: str = "text/plain") -> O
     return Operation(build(endpoint("put_settings"), Parameters(body=body), headers), NOTHING, REPEATABLE)
 
 
+@takes(marketing=FLAG, email=TEXT | None, ui_language=TEXT | None)
 def change_mailing_consent(
     marketing: bool, *, email: str | None = None, ui_language: str | None = None
 ) -> Operation[Never, None]:
@@ -151,6 +160,7 @@ def change_mailing_consent(
     )
 
 
+@takes(jurisdiction=TEXT, analytics=FLAG, marketing=FLAG, personalization=FLAG, essentials=FLAG, global_opt_out=FLAG)
 def set_consent(
     jurisdiction: str,
     *,
@@ -176,6 +186,7 @@ def set_consent(
 # ---- the subscription
 
 
+@takes(processor=TEXT, subscription_id=TEXT, confirmed_replace=FLAG, confirmed_ignore=FLAG)
 def bind_subscription(
     processor: Literal["giftkey", "trial"] | str,
     subscription_id: str,
@@ -205,8 +216,9 @@ def bind_subscription(
     )
 
 
-def change_subscription(plan: Tier) -> Operation[Never, None]:
-    """Go over to another tier.
+@takes(plan=TIER)
+def change_subscription(plan: Tier | str | int) -> Operation[Never, None]:
+    """Go over to another tier: a `Tier`, its name or its number.
 
     Raises (when run):
         NotFoundError: there is no subscription to change.

@@ -8,6 +8,7 @@ from typing import Final, Literal, Never
 
 import msgspec
 
+from ..arguments import FLAG, TEXT, takes
 from ..codecs.json import encode
 from ..codecs.keys import access_key, email_hash
 from ..errors import AuthenticationError, InvalidRequestError, NaiError, RemoteProtocolError
@@ -18,6 +19,7 @@ from ..exchange.readers import Json
 from ..exchange.retry import CAREFUL, REPEATABLE, RetryPolicy
 from ..http import Headers
 from ..secret import AccessKey, AccessToken, Password, PersistentToken
+from .kinds import ACCESS_KEY, PASSWORD
 
 __all__ = [
     "change_access_key",
@@ -72,10 +74,16 @@ def _granting(name: str, fields: Mapping[str, object], policy: RetryPolicy) -> O
     return Operation(build(endpoint(name), Parameters(body=body), _JSON_FIELDS), _TOKEN, policy)
 
 
+def _reveal(key: AccessKey | str) -> str:
+    assert isinstance(key, AccessKey)  # `takes` wraps text
+    return key.reveal()
+
+
 # ---- an account that there is
 
 
-def login_with_key(key: AccessKey, *, recaptcha: str | None = None) -> Operation[Never, AccessToken]:
+@takes(key=ACCESS_KEY, recaptcha=TEXT | None)
+def login_with_key(key: AccessKey | str, *, recaptcha: str | None = None) -> Operation[Never, AccessToken]:
     """Log in with an access key (native §6: ``POST /user/login``).
 
     The result is good for 30 days. Repeating a login does no harm, so lost connections are tried again.
@@ -83,14 +91,16 @@ def login_with_key(key: AccessKey, *, recaptcha: str | None = None) -> Operation
     Raises (when run):
         AuthenticationError: no account has this key.
     """
-    return _granting("login", {"key": key.reveal(), "recaptcha": recaptcha}, REPEATABLE)
+    return _granting("login", {"key": _reveal(key), "recaptcha": recaptcha}, REPEATABLE)
 
 
+@takes(id_token=TEXT)
 def login_with_google(id_token: str) -> Operation[Never, AccessToken]:
     """Log in with an identity token of Google's (native §6: ``POST /user/sso/google``)."""
     return _granting("sso_google", {"idToken": id_token}, REPEATABLE)
 
 
+@takes(email=TEXT, password=PASSWORD)
 def login(email: str, password: Password | str) -> Flow[Never, AccessToken]:
     """Log in with e-mail and password; the password itself never travels.
 
@@ -105,6 +115,7 @@ def login(email: str, password: Password | str) -> Flow[Never, AccessToken]:
     return token
 
 
+@takes(email=TEXT, password=PASSWORD)
 def login_spelled(email: str, password: Password | str) -> Flow[Never, tuple[AccessToken, str]]:
     """As `login`; gives the spelling of the e-mail too, which the encryption key is to be derived from."""
     secret = password if isinstance(password, Password) else Password(password)
@@ -119,6 +130,7 @@ def login_spelled(email: str, password: Password | str) -> Flow[Never, tuple[Acc
     raise refused
 
 
+@takes(overwrite=FLAG)
 def create_persistent_token(*, overwrite: bool = False) -> Operation[Never, PersistentToken]:
     """Draw a token that lives until another one is drawn (native §6.7). The token of a login is needed for it.
 
@@ -135,8 +147,9 @@ def create_persistent_token(*, overwrite: bool = False) -> Operation[Never, Pers
     return Operation(request, _PERSISTENT, REPEATABLE if overwrite else CAREFUL)
 
 
+@takes(current=ACCESS_KEY, new=ACCESS_KEY, new_email=TEXT | None)
 def change_access_key(
-    current: AccessKey, new: AccessKey, *, new_email: str | None = None
+    current: AccessKey | str, new: AccessKey | str, *, new_email: str | None = None
 ) -> Operation[Never, AccessToken]:
     """Put another key in the place of the account's (native §6): half of what a change of password is.
 
@@ -146,11 +159,14 @@ def change_access_key(
         AuthenticationError: ``current`` is not the account's.
         ConflictError: another account has the new key or the new e-mail.
     """
-    fields: dict[str, object] = {"currentAccessKey": current.reveal(), "newAccessKey": new.reveal()}
+    fields: dict[str, object] = {"currentAccessKey": _reveal(current), "newAccessKey": _reveal(new)}
     return _granting("change_access_key", {**fields, "newEmail": new_email}, CAREFUL)
 
 
-def recover(recovery_token: str, new: AccessKey, *, delete_content: bool = False) -> Operation[Never, AccessToken]:
+@takes(recovery_token=TEXT, new=ACCESS_KEY, delete_content=FLAG)
+def recover(
+    recovery_token: str, new: AccessKey | str, *, delete_content: bool = False
+) -> Operation[Never, AccessToken]:
     """Give an account whose password is lost another key (native §6).
 
     What is stored cannot be opened with it: the keystore is sealed with the lost password.
@@ -171,15 +187,24 @@ def recover(recovery_token: str, new: AccessKey, *, delete_content: bool = False
             f"recovery_token has {_RECOVERY} characters at least, not {len(recovery_token)}",
             parameter="recovery_token",
         )
-    fields = {"recoveryToken": recovery_token, "newAccessKey": new.reveal(), "deleteContent": delete_content}
+    fields = {"recoveryToken": recovery_token, "newAccessKey": _reveal(new), "deleteContent": delete_content}
     return _granting("recover", fields, CAREFUL)
 
 
 # ---- a new one
 
 
+@takes(
+    key=ACCESS_KEY,
+    recaptcha=TEXT,
+    email=TEXT | None,
+    marketing=FLAG,
+    gift_key=TEXT | None,
+    locale=TEXT | None,
+    enterprise=FLAG | None,
+)
 def register_with_key(
-    key: AccessKey,
+    key: AccessKey | str,
     recaptcha: str,
     *,
     email: str | None = None,
@@ -204,7 +229,7 @@ def register_with_key(
     """
     fields: dict[str, object] = {
         "recaptcha": recaptcha,
-        "key": key.reveal(),
+        "key": _reveal(key),
         "email": None if email is None else email_hash(email),
         "emailCleartext": email,
         "allowMarketingEmails": marketing,
@@ -215,6 +240,7 @@ def register_with_key(
     return _granting("register", fields, CAREFUL)
 
 
+@takes(email=TEXT, password=PASSWORD, recaptcha=TEXT, marketing=FLAG, gift_key=TEXT | None, locale=TEXT | None)
 def register(
     email: str,
     password: Password | str,

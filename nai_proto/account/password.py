@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Never
 
+from ..arguments import FUNCTION, TEXT, takes
 from ..codecs.box import CHANCE, Entropy
 from ..codecs.keys import access_key, encryption_key
 from ..codecs.keystore import Keystore, open_keystore, seal_keystore
@@ -43,6 +44,7 @@ from ..limits import Limits
 from ..objects import StoredKeystore, keystore, put_keystore
 from ..secret import AccessToken, EncryptionKey, Password
 from .granting import change_access_key, login_spelled
+from .kinds import LIMITS, PASSWORD
 
 __all__ = ["AS_BEFORE", "HALF_DONE", "UNKNOWN", "change_password"]
 
@@ -73,6 +75,7 @@ class _Change:
     limits: Limits
 
 
+@takes(email=TEXT, old=PASSWORD, new=PASSWORD, new_email=TEXT | None, entropy=FUNCTION, limits=LIMITS)
 def change_password(
     email: str,
     old: Password | str,
@@ -101,7 +104,8 @@ def change_password(
         DecryptionFailed, Damaged: the keystore does not open; then nothing is changed.
         ConflictError: another account has such keys; or the keystore was written by others each time.
     """
-    old, new = (each if isinstance(each, Password) else Password(each) for each in (old, new))
+    assert isinstance(old, Password)  # `takes` wraps text
+    assert isinstance(new, Password)
     if old == new and new_email in (None, email):
         raise InvalidRequestError("new is the old password: there is nothing to change", parameter="new")
     return _changing(_Change(tuple(dict.fromkeys((email, email.lower()))), old, new, new_email, entropy, limits))
