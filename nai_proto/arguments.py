@@ -1,33 +1,36 @@
 """Check the types of arguments where they are given, so that a wrong one is named at the call.
 
-A `Kind` says what a parameter takes. `takes` gives the parameters of a function their kinds, `convert_fields` those of a
-dataclass its::
+An `ArgumentType` says what a parameter takes. `takes` gives them to the parameters of a function, `convert_fields` to the
+fields of a dataclass::
 
     @takes(text=TEXT, voice=TEXT | INTEGER, seed=INTEGER | None)
     def speak(text, voice="Ligeia", *, seed=None): ...
 
-A kind may also convert: a mapping to an object (`record`), a list item by item (`list_of`). An error shows the type of a
-wrong value and never the value, which could be a secret or a text of the user's.
+It may also convert: a mapping to an object (`record`), a list item by item (`list_of`). An error shows the type of a wrong
+value and never the value, which could be a secret or a text of the user's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import wraps
 from inspect import signature
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from .errors import InvalidRequestError, InvalidTypeError, NaiError
+from .tier import Tier
 
 __all__ = [
     "BYTES",
     "FLAG",
+    "FLOW",
     "FUNCTION",
     "INTEGER",
     "MAPPING",
     "NUMBER",
     "TEXT",
-    "Kind",
+    "TIER",
+    "ArgumentType",
     "convert_fields",
     "describe_type",
     "having",
@@ -42,24 +45,32 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Kind:
+class ArgumentType:
     """What a parameter takes.
 
     Args:
         takes: that, in words that end a sentence which begins with the parameter's name and "takes".
         types: the types of values. A boolean is no number here.
+        but: types that are not taken, although they are subclasses of those.
         convert: gives the value in the form that is used; called with the parameter's name and the value. What it raises
             (`NaiError`, `ValueError`, `TypeError`) becomes an error that names the parameter.
     """
 
-    def __init__(self, takes: str, *types: type, convert: Callable[[str, Any], object] | None = None) -> None:
+    def __init__(
+        self,
+        takes: str,
+        *types: type,
+        but: tuple[type, ...] = (),
+        convert: Callable[[str, Any], object] | None = None,
+    ) -> None:
         self.takes = takes
         self._types = types
+        self._but = but if bool in types else (*but, bool)
         self._convert = convert
 
     def accepts(self, value: object) -> bool:
         """Is the value of one of the types?"""
-        return isinstance(value, self._types) and (not isinstance(value, bool) or bool in self._types)
+        return isinstance(value, self._types) and not isinstance(value, self._but)
 
     def convert(self, name: str, value: Any) -> Any:
         """Return an accepted value in the form that is used."""
@@ -76,24 +87,24 @@ class Kind:
             raise InvalidTypeError(f"{name} takes {self.takes}, not {describe_type(value)}", parameter=_parameter(name))
         return self.convert(name, value)
 
-    def __or__(self, other: Kind | None) -> Kind:
-        """Return the kind that takes what either takes; None stands for itself."""
+    def __or__(self, other: ArgumentType | None) -> ArgumentType:
+        """Return the type that takes what either takes; None stands for itself."""
         return _Either(self, NONE if other is None else other)
 
 
-class _Either(Kind):
-    def __init__(self, *kinds: Kind) -> None:
-        super().__init__(" or ".join(kind.takes for kind in kinds))
-        self._kinds = kinds
+class _Either(ArgumentType):
+    def __init__(self, *types: ArgumentType) -> None:
+        super().__init__(" or ".join(each.takes for each in types))
+        self._either = types
 
     def accepts(self, value: object) -> bool:
-        return any(kind.accepts(value) for kind in self._kinds)
+        return any(each.accepts(value) for each in self._either)
 
     def convert(self, name: str, value: Any) -> Any:
-        return next(kind for kind in self._kinds if kind.accepts(value)).convert(name, value)
+        return next(each for each in self._either if each.accepts(value)).convert(name, value)
 
 
-class _Having(Kind):
+class _Having(ArgumentType):
     def __init__(self, takes: str, *methods: str) -> None:
         super().__init__(takes)
         self._methods = methods
@@ -102,8 +113,13 @@ class _Having(Kind):
         return not isinstance(value, type) and all(callable(getattr(value, each, None)) for each in self._methods)
 
 
-class _ListOf(Kind):
-    def __init__(self, takes: str, item: Kind) -> None:
+class _Flow(ArgumentType):
+    def accepts(self, value: object) -> bool:
+        return isinstance(value, Iterable) and not isinstance(value, Collection | type)
+
+
+class _ListOf(ArgumentType):
+    def __init__(self, takes: str, item: ArgumentType) -> None:
         super().__init__(takes)
         self._item = item
 
@@ -114,18 +130,18 @@ class _ListOf(Kind):
         return tuple([self._item(f"{name}[{place}]", item) for place, item in enumerate(value)])
 
 
-def having(takes: str, *methods: str) -> Kind:
-    """Return the kind of objects that have these methods."""
+def having(takes: str, *methods: str) -> ArgumentType:
+    """Return the type of objects that have these methods."""
     return _Having(takes, *methods)
 
 
-def list_of(item: Kind, takes: str | None = None) -> Kind:
-    """Return the kind of lists, and of other iterables, whose items are of one kind; the result is a tuple."""
+def list_of(item: ArgumentType, takes: str | None = None) -> ArgumentType:
+    """Return the type of lists, and of other iterables, with items of one type; the result is a tuple."""
     return _ListOf(takes or f"a list, each item {item.takes}", item)
 
 
-def tuple_of(takes: str, *items: Kind) -> Kind:
-    """Return the kind of tuples and lists that have exactly these items."""
+def tuple_of(takes: str, *items: ArgumentType) -> ArgumentType:
+    """Return the type of tuples and lists that have exactly these items."""
 
     def convert(name: str, value: tuple[object, ...] | list[object]) -> tuple[Any, ...]:
         if len(value) != len(items):
@@ -134,11 +150,11 @@ def tuple_of(takes: str, *items: Kind) -> Kind:
             [item(f"{name}[{place}]", each) for place, (item, each) in enumerate(zip(items, value, strict=True))]
         )
 
-    return Kind(takes, tuple, list, convert=convert)
+    return ArgumentType(takes, tuple, list, convert=convert)
 
 
-def record(type_: type[object], takes: str = "") -> Kind:
-    """Return the kind of a class's objects, and of mappings with the arguments that make one."""
+def record(type_: type[object], takes: str = "") -> ArgumentType:
+    """Return the type of a class's objects, and of mappings with the arguments that make one."""
 
     def convert(name: str, value: object) -> object:
         if isinstance(value, type_) or not isinstance(value, Mapping):
@@ -149,39 +165,38 @@ def record(type_: type[object], takes: str = "") -> Kind:
             problem = str(error)
         raise invalid(name, f"{name}: {problem}; it takes {', '.join(signature(type_).parameters)}")
 
-    return Kind(takes or f"a {type_.__name__} or a mapping of its fields", type_, Mapping, convert=convert)
+    return ArgumentType(takes or f"a {type_.__name__} or a mapping of its fields", type_, Mapping, convert=convert)
 
 
-def takes(**kinds: Kind) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def takes(**types: ArgumentType) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Decorate a function so that a call checks and converts the arguments that are named here.
 
     Keyword arguments that the function takes as ``**options`` may be named as well.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        places = [kinds.get(name) for name in signature(function).parameters]
         names = [*signature(function).parameters]
 
         @wraps(function)
         def call(*args: P.args, **options: P.kwargs) -> R:
             given: list[Any] = [*args]
-            for place, kind in enumerate(places[: len(given)]):
-                if kind is not None:
-                    given[place] = kind(names[place], given[place])
-            told: dict[str, Any] = {
-                name: kinds[name](name, value) if name in kinds else value for name, value in options.items()
+            for place, name in enumerate(names[: len(given)]):
+                if name in types:
+                    given[place] = types[name](name, given[place])
+            named: dict[str, Any] = {
+                name: types[name](name, value) if name in types else value for name, value in options.items()
             }
-            return cast("Callable[..., R]", function)(*given, **told)
+            return cast("Callable[..., R]", function)(*given, **named)
 
         return call
 
     return decorate
 
 
-def convert_fields(record: object, **kinds: Kind) -> None:
+def convert_fields(record: object, **types: ArgumentType) -> None:
     """Check and convert fields of a dataclass, also of a frozen one: for its ``__post_init__``."""
-    for name, kind in kinds.items():
-        object.__setattr__(record, name, kind(name, getattr(record, name)))
+    for name, type_ in types.items():
+        object.__setattr__(record, name, type_(name, getattr(record, name)))
 
 
 def invalid(name: str, message: str) -> InvalidRequestError:
@@ -190,10 +205,10 @@ def invalid(name: str, message: str) -> InvalidRequestError:
 
 
 def describe_type(value: object) -> str:
-    """Return the type of a value, for a message: ``an int``, ``None``."""
-    if value is None:
-        return "None"
-    name = type(value).__name__
+    """Return the type of a value, for a message: ``an int``, ``bytes``, ``None``."""
+    name = "None" if value is None else type(value).__name__
+    if name in ("None", "bytes"):
+        return name
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
@@ -202,15 +217,25 @@ def _parameter(name: str) -> str:
     return name.partition("[")[0]
 
 
-def _to_bytes(name: str, value: bytes | bytearray | memoryview) -> bytes:  # noqa: ARG001 -- as `Kind` calls it
+def _to_bytes(name: str, value: bytes | bytearray | memoryview) -> bytes:  # noqa: ARG001 -- as `ArgumentType` calls it
     return bytes(value)
 
 
-NONE: Final = Kind("None", type(None))
-TEXT: Final = Kind("text", str)
-FLAG: Final = Kind("true or false", bool)
-INTEGER: Final = Kind("an integer", int)
-NUMBER: Final = Kind("a number", int, float)
-BYTES: Final = Kind("bytes", bytes, bytearray, memoryview, convert=_to_bytes)
-MAPPING: Final = Kind("a mapping", Mapping)
+def _tier(name: str, value: Tier | int | str) -> Tier:
+    try:
+        return Tier[value.upper()] if isinstance(value, str) else Tier(value)
+    except (KeyError, ValueError):
+        pass
+    raise invalid(name, f"{name} is one of {', '.join(each.name.capitalize() for each in Tier)}, or its number")
+
+
+NONE: Final = ArgumentType("None", type(None))
+TEXT: Final = ArgumentType("text", str)
+FLAG: Final = ArgumentType("true or false", bool)
+INTEGER: Final = ArgumentType("an integer", int)
+NUMBER: Final = ArgumentType("a number", int, float)
+BYTES: Final = ArgumentType("bytes", bytes, bytearray, memoryview, convert=_to_bytes)
+MAPPING: Final = ArgumentType("a mapping", Mapping)
+FLOW: Final = _Flow("an operation or another flow")
 FUNCTION: Final = having("a function", "__call__")
+TIER: Final = ArgumentType("a Tier, its name or its number", Tier, str, int, convert=_tier)

@@ -160,7 +160,6 @@ def test_what_is_not_known_goes_out_as_it_is() -> None:
         ({"unified_increase_linear_with_entropy": True}, "is True, and a number is allowed"),
         ({"enable_thinking": 1}, "enable_thinking is 1, and true or false is allowed"),
         ({"stop": [1]}, "stop is a list, and text or a list of texts is allowed"),
-        ({"stop": None}, "stop is a NoneType, and text or a list of texts is allowed"),
         ({"logit_bias": [1]}, "logit_bias is a list, and a mapping is allowed"),
         ({"logit_bias": {"x": 1}}, "logit_bias has a str as a key, and token ids are allowed"),
         ({"logit_bias": {5: "x"}}, r"logit_bias\[5\] is a str, and a number is allowed"),
@@ -249,8 +248,8 @@ def test_messages_are_mappings_or_values_and_have_optional_names() -> None:
         ([{"role": "tool", "content": "x"}], r"messages\[0\]\.role is not one of system, user, assistant"),
         ([{"content": "x"}], r"messages\[0\]\.role is not one of"),
         ([{"role": "user", "content": "x", "name": 5}], r"messages\[0\]\.name is 5, and text is allowed"),
-        ({"role": "user", "content": "x"}, "messages is a dict, and a list of messages is allowed"),
-        ("Hello", "messages is a str, and a list of messages is allowed"),
+        ({"role": "user", "content": "x"}, "messages takes a list of messages, not a dict"),
+        ("Hello", "messages takes a list of messages, not a str"),
     ],
 )
 def test_messages_that_the_service_refuses_are_refused_before_they_are_sent(messages: Any, about: str) -> None:

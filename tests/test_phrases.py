@@ -80,7 +80,7 @@ def test_a_bias_group_is_an_entry_for_each_phrase() -> None:
 
 @pytest.mark.parametrize("bias", [True, "1", float("nan"), float("inf"), None])
 def test_a_bias_is_a_finite_number(bias: Any) -> None:
-    with pytest.raises(InvalidRequestError, match="finite number"):
+    with pytest.raises(InvalidRequestError, match="number"):
         BiasGroup(bias)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nai_proto.errors import InvalidFile, LocalProtocolError, RemoteProtocolError
+from nai_proto.errors import InvalidFile, LocalProtocolError
 from nai_proto.image import MODELS, ImageModel, ImagePreset, image_request
 from nai_proto.text.models import Model
 from nai_proto.text.preset import Preset
@@ -34,7 +34,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "cut.preset"
     path.write_bytes(CAREFREE.dumps()[:-9])
-    with pytest.raises(RemoteProtocolError, match=r"cut\.preset: "):
+    with pytest.raises(InvalidFile, match=r"cut\.preset: "):
         load_preset(path)
 
 
@@ -123,7 +123,7 @@ def test_an_image_preset_may_serve_another_model(tmp_path: Path) -> None:
 def test_a_damaged_image_preset_is_named(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "cut.json"
     path.write_bytes(content)
-    with pytest.raises(RemoteProtocolError, match=r"cut\.json: "):
+    with pytest.raises(InvalidFile, match=r"cut\.json: "):
         load_image_preset(path)
     with pytest.raises(LocalProtocolError, match=r"none\.json cannot be read"):
         load_image_preset(tmp_path / "none.json")

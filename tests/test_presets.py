@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nai_proto.errors import InvalidFile, InvalidRequestError, RemoteProtocolError
+from nai_proto.errors import InvalidFile, InvalidRequestError
 from nai_proto.text.models import MODELS, Facts, Model
 from nai_proto.text.parameters import PhraseRepPen
 from nai_proto.text.preset import Preset
@@ -321,7 +321,7 @@ def test_files_may_begin_with_a_byte_order_mark_or_be_text() -> None:
 
 def test_a_file_that_names_no_model_needs_one() -> None:
     nameless = json.dumps({key: value for key, value in KAYRA.items() if key != "model"})
-    with pytest.raises(RemoteProtocolError, match="model is missing"):
+    with pytest.raises(InvalidFile, match="model is missing"):
         Preset.loads(nameless)
     assert Preset.loads(nameless, model="kayra-v1").model is Model.KAYRA
 
@@ -361,7 +361,7 @@ def test_a_sampler_twice_survives_in_the_file_and_is_not_sent() -> None:
     ],
 )
 def test_a_damaged_file_is_told_in_one_line(data: bytes | str, what: str) -> None:
-    with pytest.raises(RemoteProtocolError, match=what) as caught:
+    with pytest.raises(InvalidFile, match=what) as caught:
         Preset.loads(data, where="x.preset")
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith(("x.preset: ", "JSON depth"))
@@ -437,7 +437,7 @@ def test_whatever_a_file_holds_it_is_a_preset_or_a_documented_error(value: objec
     for document in (value, {**KAYRA, "parameters": value}, {**KAYRA, "parameters": {name: value}}):
         try:
             preset = Preset.loads(json.dumps(document))
-        except RemoteProtocolError:
+        except InvalidFile:
             continue
         assert Preset.from_preset_data(preset.to_preset_data()) == preset
         try:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, Never
 
-from ..arguments import FLAG, TEXT, takes
+from ..arguments import FLAG, TEXT, TIER, takes
 from ..codecs.json import encode
 from ..errors import InvalidRequestError
 from ..exchange.endpoints import Parameters, build, endpoint
@@ -26,7 +26,6 @@ from ..exchange.readers import NOTHING
 from ..exchange.retry import CAREFUL, NEVER, REPEATABLE, RetryPolicy
 from ..http import Headers
 from ..tier import Tier
-from .kinds import TIER
 
 __all__ = [
     "bind_subscription",

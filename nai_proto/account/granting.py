@@ -19,7 +19,7 @@ from ..exchange.readers import Json
 from ..exchange.retry import CAREFUL, REPEATABLE, RetryPolicy
 from ..http import Headers
 from ..secret import AccessKey, AccessToken, Password, PersistentToken
-from .kinds import ACCESS_KEY, PASSWORD
+from .argument_types import ACCESS_KEY, PASSWORD
 
 __all__ = [
     "change_access_key",

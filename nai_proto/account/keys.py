@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..arguments import FLAG, TEXT, takes
 from ..codecs import keys
 from ..secret import AccessKey, EncryptionKey, Password
-from .kinds import PASSWORD
+from .argument_types import PASSWORD
 
 __all__ = ["access_key", "email_hash", "encryption_key"]
 

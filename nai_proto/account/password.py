@@ -43,8 +43,8 @@ from ..exchange.retry import NEVER
 from ..limits import Limits
 from ..objects import StoredKeystore, keystore, put_keystore
 from ..secret import AccessToken, EncryptionKey, Password
+from .argument_types import LIMITS, PASSWORD
 from .granting import change_access_key, login_spelled
-from .kinds import LIMITS, PASSWORD
 
 __all__ = ["AS_BEFORE", "HALF_DONE", "UNKNOWN", "change_password"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, Self, cast
 
 from ..codecs.json import JsonDecoder, encode
-from ..errors import InvalidRequestError, RemoteProtocolError
+from ..errors import InvalidFile, InvalidRequestError, RemoteProtocolError
 from ..limits import Limits
 from ..text.rules import nearest
 from .generations import Generation
@@ -87,17 +87,17 @@ class ImagePreset(Mapping[str, object]):
             where: what this is, to begin a message with.
 
         Raises:
-            RemoteProtocolError: it is no such object, or has a setting that there is not.
+            InvalidFile: it is no such object, or has a setting that there is not.
         """
-        document = _DOCUMENT.decode(data.removeprefix(b"\xef\xbb\xbf"), where=where, depth=Limits().json_depth)
-        own, settings = document.get("model"), document.get("parameters")
-        if not isinstance(own, str) or not isinstance(settings, dict):
-            raise RemoteProtocolError(f"{where}: an object with model (text) and parameters (an object) was expected")
+        problem = "an object with model (text) and parameters (an object) was expected"
         try:
-            return cls(own if model is None else model, cast("dict[str, object]", settings))
-        except InvalidRequestError as error:
+            document = _DOCUMENT.decode(data.removeprefix(b"\xef\xbb\xbf"), where=where, depth=Limits().json_depth)
+            own, settings = document.get("model"), document.get("parameters")
+            if isinstance(own, str) and isinstance(settings, dict):
+                return cls(own if model is None else model, cast("dict[str, object]", settings))
+        except (InvalidRequestError, RemoteProtocolError) as error:
             problem = str(error)
-        raise RemoteProtocolError(f"{where}: {problem}")
+        raise InvalidFile(problem if problem.startswith(where) else f"{where}: {problem}")
 
     def dumps(self) -> bytes:
         """The text of a file with this preset."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final, Never
 
+from ..arguments import FLAG, TEXT, takes
 from ..exchange.flow import Flow, compute
-from ..text.models import Model
+from ..text.models import MODEL, Model
+from ..tokenizers.argument_types import TOKENIZER
 from .operations import token_count
 from .rules import sent_messages
 
@@ -21,6 +23,7 @@ _QUIET: Final = "/nothink"
 _NO_THOUGHT: Final = "<think></think>\n"
 
 
+@takes(thinking=FLAG)
 def render_chat(messages: Messages, *, thinking: bool = False) -> str:
     """A chat in the form that GLM models read (openai §3.1), for `completion` and for counting its tokens.
 
@@ -49,6 +52,7 @@ def render_chat(messages: Messages, *, thinking: bool = False) -> str:
     return "".join(blocks)
 
 
+@takes(text=TEXT, model=MODEL, tokenizer=TOKENIZER | None)
 def count_tokens(text: str, model: Model | str = Model.GLM, tokenizer: Tokenizer | None = None) -> Flow[Never, int]:
     """How many tokens a text has: by ``tokenizer`` without a request, off the event loop; else as the service counts.
 

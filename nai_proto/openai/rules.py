@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
+from ..arguments import MAPPING, ArgumentType, list_of, takes
 from ..errors import InvalidRequestError, InvalidTypeError
 from ..text.rules import Kind, Rule, nearest, shown
 from .answers import Message
@@ -52,9 +53,12 @@ RULES: Final[Mapping[str, Rule | None]] = {
 }
 """By parameter; None for those that are no single value."""
 
+_MESSAGES: Final = list_of(ArgumentType("a Message or a mapping", Message, Mapping), "a list of messages")
+
 ROLES: Final = ("system", "user", "assistant")
 
 
+@takes(parameters=MAPPING)
 def check(parameters: Mapping[str, object]) -> None:
     """Refuses what the service would refuse or misread.
 
@@ -65,7 +69,7 @@ def check(parameters: Mapping[str, object]) -> None:
     for name, value in parameters.items():
         if name not in RULES:
             raise InvalidRequestError(
-                f"there is no parameter {name!r}{nearest(name, RULES)}; anything goes in extra", parameter=name
+                f"there is no parameter {name!r}{nearest(name, RULES)}; anything goes in extra", parameter=str(name)
             )
         rule = RULES[name]
         if rule is not None:
@@ -129,12 +133,8 @@ def sent_messages(messages: Messages, *, validate: bool = True) -> list[Mapping[
         InvalidRequestError: a role is none of the service's three, or a content or a name is not text: a list of parts,
             as OpenAI has it, is refused by the service (openai §4.1). Names the message and the key, and quotes nothing.
     """
-    if isinstance(messages, str | Mapping | Message | bytes):
-        raise InvalidTypeError(
-            f"messages is a {type(messages).__name__}, and a list of messages is allowed", parameter="messages"
-        )
     made: list[Mapping[str, object]] = [
-        _sent(message) if isinstance(message, Message) else dict(message) for message in messages
+        _sent(message) if isinstance(message, Message) else dict(message) for message in _MESSAGES("messages", messages)
     ]
     for place, message in enumerate(made if validate else ()):
         where = f"messages[{place}]"

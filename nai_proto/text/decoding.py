@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..arguments import FLOW, takes
 from ..exchange.flow import Flow, Runnable, retold
+from ..tokenizers.argument_types import TOKENIZER
 from .answers import Completion, CompletionIds, Token, TokenIds
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["decoded"]
 
 
+@takes(flow=FLOW, tokenizer=TOKENIZER)
 def decoded(flow: Runnable[TokenIds, CompletionIds], tokenizer: Tokenizer) -> Flow[Token, Completion]:
     """``flow`` with text: of each event, of the result, and of the partial result, of errors too.
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Never, TypeVar, cast, overload
 
-from ..arguments import describe_type
+from ..arguments import TEXT, ArgumentType
 from ..codecs.json import encode
 from ..codecs.tokens import pack
-from ..errors import InvalidRequestError, InvalidTypeError, NaiError
+from ..errors import InvalidRequestError, NaiError
 from ..exchange.endpoints import Parameters, build, endpoint
 from ..exchange.operation import Operation
 from ..exchange.readers import Json
@@ -64,12 +64,14 @@ def generate_stream(prompt: str | Sequence[int], **options: Unpack[Options]) -> 
 
 def _made(prompt: object, options: Options) -> tuple[Model, dict[str, object]]:
     """The model, and the parameters of the request."""
-    from .request import request_parameters  # which knows of presets and word lists: not every program asks
+    from .request import PRESET, request_parameters  # which knows of presets and word lists: not every program asks
 
-    given = dict[str, Any](options)
+    said = dict[str, Any](options)
+    given: dict[str, Any] = {name: value for name, value in said.items() if value is not None or name == "settings"}
     chosen = {name: given.pop(name) for name in _OPTIONS if name in given}
-    preset = chosen.get("preset")
-    model = Model.named(given.pop("model", Model.KAYRA if preset is None else preset.model))
+    preset = (PRESET | None)("preset", chosen.get("preset"))
+    usual = Model.KAYRA if preset is None or isinstance(preset, str) else preset.model
+    model = Model.named(given.pop("model", usual))
     if preset is None:
         chosen.setdefault("settings", None)
     return model, request_parameters(model, **chosen, overrides={**given, "use_string": isinstance(prompt, str)})
@@ -101,10 +103,7 @@ def request(
     Raises:
         InvalidRequestError: the prompt is no text and holds no ids, or something cannot be written as JSON.
     """
-    if isinstance(prompt, bytes | bytearray | memoryview):  # sequences of ints as well, but hardly meant as ids
-        raise InvalidTypeError("a prompt is text or token ids, not bytes: decode them first", parameter="prompt")
-    if not isinstance(prompt, Sequence):
-        raise InvalidTypeError(f"prompt takes text or token ids, not {describe_type(prompt)}", parameter="prompt")
+    _PROMPT("prompt", prompt)
     body = {
         "input": prompt if isinstance(prompt, str) else _packed(prompt, model),
         "model": model.id,
@@ -113,6 +112,10 @@ def request(
     row = endpoint(name if model.host is Host.TEXT else f"api_{name}")
     headers = Headers.of(content_type="application/json", accept=accept)
     return build(row, Parameters(body=encode(body)), headers)
+
+
+_PROMPT: Final = TEXT | ArgumentType("a list of token ids", Sequence, but=(bytes, bytearray, memoryview))
+"""Bytes are sequences of integers as well, and hardly meant as ids."""
 
 
 def _packed(prompt: Sequence[int], model: Model) -> str:

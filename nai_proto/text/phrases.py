@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Self, cast
 
-from ..errors import InvalidRequestError, RemoteProtocolError
+from ..arguments import FLAG, MAPPING, NUMBER, ArgumentType, describe_type, list_of, record, takes
+from ..errors import InvalidRequestError, InvalidTypeError, RemoteProtocolError
+from ..tokenizers.argument_types import TOKENIZER
 from ..tokenizers.base import Tokenizer
 from .parameters import LogitBias, Phrase
 from .rules import Kind, shown
 
-__all__ = ["BanList", "BiasGroup", "plain", "token_ids"]
+__all__ = ["BIAS_GROUP", "BanList", "BiasGroup", "plain", "token_ids"]
 
 _FORMS: Final = 'text, token ids, {"sequence": …} or {"sequences": [ … ]}, and not empty'
 
@@ -31,11 +33,11 @@ _SPELLINGS: Final = {"ensureSequenceFinish": "ensure_sequence_finish", "generate
 class _Phrases:
     """What ban lists and bias groups share."""
 
-    def __init__(self, phrases: Iterable[Phrase], enabled: bool) -> None:
-        self.enabled = enabled
+    def __init__(self, phrases: Iterable[Phrase], enabled: bool, name: str) -> None:
+        self.enabled = FLAG("enabled", enabled)
         "Off, it adds nothing to a request."
         self._phrases: list[str | tuple[int, ...]] = []
-        self.add(*phrases)
+        self._phrases += [plain(phrase, name) for phrase in phrases]
 
     def add(self, *phrases: Phrase) -> Self:
         """Adds phrases; all of them or, when one is wrong, none.
@@ -43,7 +45,7 @@ class _Phrases:
         Raises:
             InvalidRequestError: one has none of the forms of `Phrase`, or is empty.
         """
-        self._phrases += [plain(phrase) for phrase in phrases]
+        self._phrases += [plain(phrase, "phrases") for phrase in phrases]
         return self
 
     def __iadd__(self, phrase: Phrase) -> Self:
@@ -77,15 +79,16 @@ class BanList(_Phrases):
     """
 
     def __init__(self, *sequences: Phrase, enabled: bool = True) -> None:
-        super().__init__(sequences, enabled)
+        super().__init__(sequences, enabled, "sequences")
 
+    @takes(tokenizer=TOKENIZER | None)
     def tokenized(self, tokenizer: Tokenizer | None = None) -> list[list[int]]:
         """The entries of ``bad_words_ids``; none when off.
 
         Raises:
             InvalidRequestError: a phrase is text, and there is no tokenizer.
         """
-        return [token_ids(phrase, tokenizer, "a ban list") for phrase in self] if self.enabled else []
+        return [token_ids(phrase, tokenizer, "bans") for phrase in self] if self.enabled else []
 
 
 class BiasGroup(_Phrases):
@@ -111,14 +114,15 @@ class BiasGroup(_Phrases):
         *,
         phrases: Iterable[Phrase] = (),
     ) -> None:
-        if not Kind.NUMBER.holds(bias):
+        if not Kind.NUMBER.holds(NUMBER("bias", bias)):
             raise InvalidRequestError(f"a bias group's bias is a finite number, not {bias!r:.20}", parameter="bias")
         self.bias = bias
-        self.ensure_sequence_finish = ensure_sequence_finish
-        self.generate_once = generate_once
-        super().__init__(phrases, enabled)
+        self.ensure_sequence_finish = FLAG("ensure_sequence_finish", ensure_sequence_finish)
+        self.generate_once = FLAG("generate_once", generate_once)
+        super().__init__(_PHRASES("phrases", phrases), enabled, "phrases")
 
     @classmethod
+    @takes(data=MAPPING)
     def from_data(cls, data: Mapping[str, object]) -> BiasGroup:
         """The group that a story or a preset holds, in either spelling of its keys (native §9.3); others are left out.
 
@@ -140,6 +144,7 @@ class BiasGroup(_Phrases):
             problem = str(error)
         raise RemoteProtocolError(f"bias group: {problem}")
 
+    @takes(tokenizer=TOKENIZER | None)
     def tokenized(self, tokenizer: Tokenizer | None = None) -> list[LogitBias]:
         """The entries of ``logit_bias_exp``, one per phrase; none when off.
 
@@ -148,7 +153,7 @@ class BiasGroup(_Phrases):
         """
         return [
             {
-                "sequence": token_ids(phrase, tokenizer, "a bias group"),
+                "sequence": token_ids(phrase, tokenizer, "biases"),
                 "bias": self.bias,
                 "ensure_sequence_finish": self.ensure_sequence_finish,
                 "generate_once": self.generate_once,
@@ -157,18 +162,22 @@ class BiasGroup(_Phrases):
         ]
 
 
+BIAS_GROUP: Final = record(BiasGroup)
+"""What parameters that are bias groups take."""
+
+
 def token_ids(phrase: Phrase, tokenizer: Tokenizer | None, where: str) -> list[int]:
     """A phrase's ids.
 
     Args:
         phrase: in any of its forms.
         tokenizer: that of the model; needed for text only.
-        where: what holds the phrase, for the error: ``"a ban list"``.
+        where: the parameter that has the phrase, for the error: ``"bans"``.
 
     Raises:
         InvalidRequestError: it is text and there is no tokenizer, or it has none of the forms.
     """
-    known = plain(phrase)
+    known = plain(phrase, where)
     if not isinstance(known, str):
         return [*known]
     if tokenizer is None:
@@ -178,12 +187,17 @@ def token_ids(phrase: Phrase, tokenizer: Tokenizer | None, where: str) -> list[i
     return tokenizer.encode(known)
 
 
-def plain(phrase: object) -> str | tuple[int, ...]:
+def plain(phrase: object, name: str) -> str | tuple[int, ...]:
     """A phrase in its simplest form: text or ids.
+
+    Args:
+        phrase: in any of its forms.
+        name: of the parameter that has it, for the error.
 
     Raises:
         InvalidRequestError: it has none of the forms of `Phrase`, or is empty.
     """
+    found = phrase
     if isinstance(phrase, Mapping):
         inside = cast("Mapping[str, object]", phrase)
         several = inside.get("sequences")
@@ -194,4 +208,8 @@ def plain(phrase: object) -> str | tuple[int, ...]:
         return phrase
     if Kind.PHRASES.holds((phrase,)):
         return tuple(cast("Sequence[int]", phrase))
-    raise InvalidRequestError(f"a phrase is {_FORMS}; not this {type(phrase).__name__}", parameter="phrases")
+    kind = InvalidRequestError if isinstance(found, str | Mapping) else InvalidTypeError
+    raise kind(f"a phrase is {_FORMS}; {name} has {describe_type(found)}", parameter=name.partition("[")[0])
+
+
+_PHRASES: Final = list_of(ArgumentType("a phrase", object), "a list of phrases")

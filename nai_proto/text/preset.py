@@ -7,9 +7,10 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
+from ..arguments import BYTES, FLAG, MAPPING, TEXT, list_of, takes
 from ..codecs.json import encode
 from ..errors import InvalidFile, InvalidRequestError
-from .models import Model
+from .models import MODEL, Model
 from .official import default_name, officials
 from .preset_fields import DEFAULTS, FIELDS, Fields, Slot, checked, field, slots
 from .preset_file import parameters_of, parsed, read_settings, read_slots, text_of, written_slots
@@ -44,14 +45,15 @@ class Preset(Fields):
 
     def __init__(self, name: str, model: Model | str, settings: Mapping[str, object] | None = None) -> None:
         given = Model.named(model)
-        self.name = name
+        self.name = TEXT("name", name)
         self._model: Model = given.newest
         head = {"presetVersion": 3, "name": name, "id": "", "remoteId": "", "parameters": None}
         self._document: dict[str, object] = {**head, "model": given.id}
         "Its file, where name and parameters hold their places only."
         self._settings: dict[str, object] = {}
         self._slots: tuple[Slot, ...] | None = None
-        for setting, value in (settings or {}).items():
+        given_settings: Mapping[str, object] | None = (MAPPING | None)("settings", settings)
+        for setting, value in (given_settings or {}).items():
             self[setting] = value
 
     @property
@@ -100,6 +102,8 @@ class Preset(Fields):
 
         def __setattr__(self, name, value):
             if name in _OWN:
+                if name == "name":
+                    TEXT(name, value)
                 object.__setattr__(self, name, value)
             else:
                 self[name] = value
@@ -107,11 +111,13 @@ class Preset(Fields):
         def __delattr__(self, name):
             del self[name]
 
+    @takes(name=TEXT)
     def set(self, name: str, value: object) -> Self:
         """Gives one setting."""
         self[name] = value
         return self
 
+    @takes(values=MAPPING | None)
     def update(self, values: Mapping[str, object] | None = None, **more: object) -> Self:
         """Gives many settings; all of them or, when one is wrong, none."""
         trial = self.copy()
@@ -132,6 +138,7 @@ class Preset(Fields):
         """Which samplers of ``order`` are on, in its order; empty without an order."""
         return [enabled for _, enabled in self._samplers]
 
+    @takes(states=list_of(FLAG))
     def set_sampling_options_state(self, states: Sequence[bool]) -> Self:
         """Switches the samplers of ``order`` on and off.
 
@@ -154,6 +161,7 @@ class Preset(Fields):
 
     # ---- for a request
 
+    @takes(model=MODEL | None)
     def to_settings(self, model: Model | str | None = None) -> dict[str, object]:
         """Its part of the parameters of a request: steps 1 to 4 of native §12.4.
 
@@ -215,6 +223,7 @@ class Preset(Fields):
     # ---- files
 
     @classmethod
+    @takes(data=MAPPING, model=MODEL | None, where=TEXT)
     def from_preset_data(
         cls, data: Mapping[str, object], *, model: Model | str | None = None, where: str = "preset"
     ) -> Self:
@@ -226,8 +235,8 @@ class Preset(Fields):
             where: what this is, to begin a message with; a file's name, for example.
 
         Raises:
-            RemoteProtocolError: something is missing, or has a wrong type.
-            InvalidRequestError: it is another model's, or does not say whose, and ``model`` is not given.
+            InvalidFile: something is missing, or has a wrong type; or it is another model's, or does not say whose, and
+                ``model`` is not given.
         """
         name, parameters = text_of(data, "name", where), parameters_of(data, where)
         own = Model.named(model).id if model is not None and "model" not in data else text_of(data, "model", where)
@@ -247,6 +256,7 @@ class Preset(Fields):
         return {**deepcopy(self._document), "name": self.name, "parameters": parameters}
 
     @classmethod
+    @takes(data=BYTES | TEXT, model=MODEL | None, where=TEXT)
     def loads(cls, data: bytes | str, *, model: Model | str | None = None, where: str = "preset") -> Self:
         """The preset in the text of a ``.preset`` file; arguments and errors as for `from_preset_data`."""
         return cls.from_preset_data(parsed(data, where), model=model, where=where)
@@ -262,12 +272,14 @@ class Preset(Fields):
     # ---- the service's own
 
     @classmethod
+    @takes(model=MODEL)
     def official(cls, model: Model | str) -> tuple[Self, ...]:
         """All presets that the website offers for a model, each a copy of its own; none if it offers none."""
         model = Model.named(model)
         return tuple(cls.from_preset_data(one.document(model.id)) for one in officials(model))
 
     @classmethod
+    @takes(model=MODEL, name=TEXT)
     def from_official(cls, model: Model | str, name: str) -> Self:
         """A copy of an official preset.
 
@@ -285,6 +297,7 @@ class Preset(Fields):
         )
 
     @classmethod
+    @takes(model=MODEL)
     def from_default(cls, model: Model | str) -> Self:
         """A copy of the preset that the website begins with (native §12.3; Erato's is Golden Arrow, the first listed).
 

@@ -8,6 +8,7 @@ from copy import deepcopy
 from types import MappingProxyType
 from typing import Final, cast
 
+from ..arguments import TEXT
 from ..errors import InvalidRequestError, InvalidTypeError
 from .parameters import Phrase, PhraseRepPen
 from .phrases import plain
@@ -103,7 +104,7 @@ def field(name: str) -> str:
     Raises:
         InvalidRequestError: it is none.
     """
-    if name not in FIELDS:
+    if TEXT("name", name) not in FIELDS:
         hint = "; that is given to the request" if name in RULES else nearest(name, [*FIELDS])
         raise InvalidRequestError(f"a preset has no setting {name!r}{hint}", parameter=name)
     return name
@@ -142,7 +143,7 @@ def listed(value: object) -> Sequence[Phrase]:
             "stop_sequences is a list of phrases, also where there is only one", parameter="stop_sequences"
         )
     for phrase in cast("Sequence[object]", value):
-        plain(phrase)
+        plain(phrase, "stop_sequences")
     return cast("Sequence[Phrase]", value)
 
 

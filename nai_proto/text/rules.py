@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, cast
 
+from ..arguments import MAPPING, takes
 from ..errors import InvalidRequestError, InvalidTypeError
 from ..http import Host
 from .models import Model
@@ -128,6 +129,7 @@ _OWNER: Final = {key: row.id for row in SAMPLERS for key in row.keys}
 """The sampler that a parameter belongs to."""
 
 
+@takes(parameters=MAPPING)
 def check(parameters: Mapping[str, object], model: Model | str) -> None:
     """Refuses what the service would refuse or misread.
 
@@ -143,7 +145,9 @@ def check(parameters: Mapping[str, object], model: Model | str) -> None:
     for name, value in parameters.items():
         rule = RULES.get(name)
         if rule is None:
-            raise InvalidRequestError(f"a text request has no parameter {name!r}{nearest(name, RULES)}", parameter=name)
+            raise InvalidRequestError(
+                f"a text request has no parameter {name!r}{nearest(name, RULES)}", parameter=str(name)
+            )
         if not rule.kind.holds(value):
             raise rule.kind.error(value)(f"{name} is {shown(value)}, and {model.id} takes {rule.kind}", parameter=name)
         if name in _OWNER and not model.takes(_OWNER[name]):
@@ -199,7 +203,7 @@ def nearest(name: str, names: Mapping[str, object] | Sequence[str]) -> str:
     """The end of a message about a name that is not known: what it may have been meant to be."""
     from difflib import get_close_matches  # needed only when something is wrong
 
-    close = get_close_matches(name, list(names), n=1)
+    close = get_close_matches(str(name), list(names), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 

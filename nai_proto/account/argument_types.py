@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ..arguments import Kind, invalid
+from ..arguments import ArgumentType, invalid
 from ..errors import NaiError
 from ..limits import Limits
 from ..secret import AccessKey, Password
-from ..tier import Tier
 
-__all__ = ["ACCESS_KEY", "LIMITS", "PASSWORD", "TIER"]
+__all__ = ["ACCESS_KEY", "LIMITS", "PASSWORD"]
 
 
-def _secret(type_: type[Password] | type[AccessKey], takes: str) -> Kind:
+def _secret(type_: type[Password] | type[AccessKey], takes: str) -> ArgumentType:
     """Return the kind of a secret that may be given as text."""
 
     def wrap(name: str, value: Any) -> object:
@@ -25,18 +24,9 @@ def _secret(type_: type[Password] | type[AccessKey], takes: str) -> Kind:
             problem = str(error)
         raise invalid(name, f"{name}: {problem}")
 
-    return Kind(takes, type_, str, convert=wrap)
-
-
-def _tier(name: str, value: Tier | int | str) -> Tier:
-    try:
-        return Tier[value.upper()] if isinstance(value, str) else Tier(value)
-    except (KeyError, ValueError):
-        pass
-    raise invalid(name, f"{name} is one of {', '.join(each.name.capitalize() for each in Tier)}, or its number")
+    return ArgumentType(takes, type_, str, convert=wrap)
 
 
 PASSWORD: Final = _secret(Password, "a Password or its text")
 ACCESS_KEY: Final = _secret(AccessKey, "an AccessKey or its text")
-TIER: Final = Kind("a Tier, its name or its number", Tier, str, int, convert=_tier)
-LIMITS: Final = Kind("Limits", Limits)
+LIMITS: Final = ArgumentType("Limits", Limits)
