@@ -13,11 +13,12 @@ value and never the value, which could be a secret or a text of the user's.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from enum import Enum
 from functools import wraps
 from inspect import signature
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
-from .errors import InvalidRequestError, InvalidTypeError, NaiError
+from .errors import InvalidRequestError, InvalidTypeError, NaiError, excerpt
 from .tier import Tier
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "having",
     "invalid",
     "list_of",
+    "member",
     "record",
     "takes",
     "tuple_of",
@@ -165,7 +167,24 @@ def record(type_: type[object], takes: str = "") -> ArgumentType:
             problem = str(error)
         raise invalid(name, f"{name}: {problem}; it takes {', '.join(signature(type_).parameters)}")
 
-    return ArgumentType(takes or f"a {type_.__name__} or a mapping of its fields", type_, Mapping, convert=convert)
+    return ArgumentType(
+        takes or f"{describe_name(type_.__name__)} or a mapping of its fields", type_, Mapping, convert=convert
+    )
+
+
+def member(type_: type[Enum], takes: str = "") -> ArgumentType:
+    """Return the type of an enumeration's members and of their values; the result is a member."""
+
+    def convert(name: str, value: object) -> Enum:
+        try:
+            return type_(value)
+        except ValueError:
+            pass
+        raise invalid(
+            name, f"{name} is {excerpt(str(value), 40)!r}, and takes one of {', '.join(e.value for e in type_)}"
+        )
+
+    return ArgumentType(takes or f"{describe_name(type_.__name__)} or its value", type_, str, convert=convert)
 
 
 def takes(**types: ArgumentType) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -209,6 +228,11 @@ def describe_type(value: object) -> str:
     name = "None" if value is None else type(value).__name__
     if name in ("None", "bytes"):
         return name
+    return describe_name(name)
+
+
+def describe_name(name: str) -> str:
+    """Return the name of a type with its article."""
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 

@@ -260,8 +260,8 @@ def test_speech_is_asked_for_by_get_with_words_in_lower_case() -> None:
         ({"voice": 17}, "a voice of v2 is a seed of 1 to 50 characters"),
         ({"voice": "x" * 51}, "a voice of v2"),
         ({"voice": "Ligeia", "version": "v1"}, "no voice of v1 is called 'Ligeia'; there are Cyllene"),
-        ({"version": "v3"}, "versions v1 and v2, not 'v3'"),
-        ({"method": "PUT"}, "by POST and GET, not by 'PUT'"),
+        ({"version": "v3"}, "version is v1 or v2, not 'v3'"),
+        ({"method": "PUT"}, "method is POST or GET, not 'PUT'"),
     ],
 )
 def test_what_cannot_be_spoken_is_refused(options: dict[str, Any], said: str) -> None:

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
+from ..arguments import BYTES, TEXT, ArgumentType, list_of, takes
 from ..codecs.json import encode
 from ..codecs.multipart import Part
 from ..codecs.multipart import encode as encode_form
 from ..errors import InvalidRequestError, RejectedRequestError
 from ..exchange.flow import Flow
 from .answers import Image
+from .argument_types import OPTIONS
 from .generation import drawing
 from .request import ImageRequest, image_request
 
@@ -36,6 +38,7 @@ _LISTS: Final = {
 SECRET: Final = 32
 
 
+@takes(secret=BYTES, image=BYTES)
 def cache_key(secret: bytes, image: bytes) -> str:
     """The key under which the service remembers an image for whoever knows the secret."""
     import hmac  # loads OpenSSL
@@ -43,6 +46,11 @@ def cache_key(secret: bytes, image: bytes) -> str:
     return hmac.new(secret, b64encode(image), "sha256").hexdigest()
 
 
+@takes(
+    request=ArgumentType("an ImageRequest, as image_request makes it", ImageRequest),
+    secret=BYTES | None,
+    known=list_of(TEXT),
+)
 def form(request: ImageRequest, *, secret: bytes | None = None, known: Collection[str] = ()) -> tuple[str, bytes]:
     """A request as a form: its content type, and its body.
 
@@ -100,6 +108,7 @@ def keys(request: ImageRequest, secret: bytes) -> frozenset[str]:
     return frozenset(cache_key(secret, image) for image in (*singles, *lists) if isinstance(image, bytes))
 
 
+@takes(prompt=TEXT, secret=BYTES, **OPTIONS)
 def generate_cached(prompt: str, secret: bytes, **options: Unpack[Options]) -> Flow[Never, tuple[Image, ...]]:
     """As `generate`, but images are sent only if the service does not remember them: first their keys alone are tried.
 

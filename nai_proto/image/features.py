@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
+from ..arguments import BYTES, FLAG, NUMBER, TEXT, convert_fields, member, tuple_of
 from ..errors import InvalidRequestError
 from .choices import ControlNetModel
 from .generations import Family
@@ -16,6 +17,8 @@ __all__ = ["Character", "ControlNet", "EncodedVibe", "Position", "Reference", "V
 
 Position: TypeAlias = str | tuple[float, float]
 """A place on the grid, from ``"A1"`` above on the left to ``"E5"``; or x and y from 0 to 1."""
+
+POSITION: Final = TEXT | tuple_of("x and y", NUMBER, NUMBER)
 
 _GRID: Final = (0.1, 0.3, 0.5, 0.7, 0.9)
 _CELL: Final = re.compile(r"([A-Ea-e])([1-5])")
@@ -34,6 +37,9 @@ class Character:
     "Where it stands: V4 and V4.5 round it to the grid. None leaves it to the model."
     enabled: bool = True
 
+    def __post_init__(self) -> None:
+        convert_fields(self, prompt=TEXT, uc=TEXT | None, position=POSITION | None, enabled=FLAG)
+
 
 @dataclass(frozen=True, slots=True)
 class Vibe:
@@ -43,6 +49,9 @@ class Vibe:
     "PNG; the website fits it into 448 × 448."
     strength: float = 0.6
     information_extracted: float = 1.0
+
+    def __post_init__(self) -> None:
+        convert_fields(self, image=BYTES, strength=NUMBER, information_extracted=NUMBER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,9 @@ class EncodedVibe:
     key: str | None = None
     "`ImageModel.vibe_key` of the model that it is for; None is not looked at."
 
+    def __post_init__(self) -> None:
+        convert_fields(self, encoding=BYTES, strength=NUMBER, information_extracted=NUMBER | None, key=TEXT | None)
+
 
 @dataclass(frozen=True, slots=True)
 class Reference:
@@ -68,6 +80,9 @@ class Reference:
     strength: float = 1.0
     fidelity: float = 1.0
 
+    def __post_init__(self) -> None:
+        convert_fields(self, image=BYTES, kind=TEXT, strength=NUMBER, fidelity=NUMBER)
+
 
 @dataclass(frozen=True, slots=True)
 class ControlNet:
@@ -76,6 +91,9 @@ class ControlNet:
     condition: bytes = field(repr=False)
     model: ControlNetModel
     strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        convert_fields(self, condition=BYTES, model=member(ControlNetModel), strength=NUMBER)
 
 
 def center(position: Position | None, family: Family) -> dict[str, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Generic, Literal, Never, TypeVar
 
+from ..arguments import TEXT, takes
 from ..codecs.json import encode
 from ..errors import InvalidRequestError
 from ..exchange.call import ReaderFactory
@@ -51,6 +52,7 @@ def generate(prompt: str, **options: Unpack[Options]) -> Drawing[Never, tuple[Im
     return drawing(image_request(prompt, **options))
 
 
+@takes(framing=TEXT)
 def generate_stream(
     prompt: str, *, framing: Literal["msgpack", "sse"] = "msgpack", **options: Unpack[Options]
 ) -> Drawing[Drawn, tuple[Image, ...]]:
@@ -67,7 +69,7 @@ def generate_stream(
         InvalidRequestError: as `generate`, or the model does not stream: V4 and later do.
     """
     request = image_request(prompt, **options)
-    if options.get("validate", True):
+    if options.get("validate") is not False:
         if not request.model.family.streaming:
             raise InvalidRequestError(f"{request.model.id} does not stream: V4 and later do", parameter="model")
         if framing not in ("msgpack", "sse"):

@@ -13,11 +13,11 @@ from .models import MODELS, ImageModel
 __all__ = ["base_of", "generation_of"]
 
 
-def base_of(model: str) -> ImageModel:
+def base_of(model: ImageModel | str) -> ImageModel:
     """The model of which this one is the inpainting form, or itself.
 
     Args:
-        model: its id, as it stands on the wire.
+        model: as an object, or its id as it stands on the wire.
 
     Raises:
         InvalidRequestError: the model is not known.
@@ -26,13 +26,13 @@ def base_of(model: str) -> ImageModel:
     if not found.listed or found.facts.unsure:
         known = ", ".join(each.id for each in MODELS if each.base == each and not each.facts.unsure)
         raise InvalidRequestError(
-            f"the image model {excerpt(model, 60)!r} is not known, and so neither its prices nor its limits; "
+            f"the image model {excerpt(found.id, 60)!r} is not known, and so neither its prices nor its limits; "
             f"known are {known}, and their inpainting forms",
             parameter="model",
         )
     return found.base
 
 
-def generation_of(model: str) -> Generation:
+def generation_of(model: ImageModel | str) -> Generation:
     """The generation of a model; raises what `base_of` raises."""
     return base_of(model).generation

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from ..arguments import BYTES, INTEGER, list_of, takes, tuple_of
 from ..codecs.pixels import read_grey, read_pixels
 from ..codecs.png import chunk, header
 from ..errors import InvalidRequestError, RemoteProtocolError
@@ -22,9 +23,11 @@ _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _HALF: Final = 255 * BLOCK * BLOCK / 2
 """What the bytes of a block are together, in each channel, when it is half white."""
 _GREY: Final = 0  # a type of colour (PNG §11.2.1)
+_BOXES: Final = list_of(tuple_of("left, top, right and bottom", INTEGER, INTEGER, INTEGER, INTEGER), "a list of boxes")
 _OPAQUE: Final = bytes(128) + b"\xff" * 128
 
 
+@takes(width=INTEGER, height=INTEGER, boxes=_BOXES)
 def box_mask(width: int, height: int, boxes: Iterable[tuple[int, int, int, int]]) -> bytes:
     """A mask, white in every block that one of the boxes touches: a grey PNG with a pixel for each block.
 
@@ -49,6 +52,7 @@ def box_mask(width: int, height: int, boxes: Iterable[tuple[int, int, int, int]]
     return _written(columns, pixels)
 
 
+@takes(mask=BYTES, width=INTEGER, height=INTEGER)
 def align_mask(mask: bytes, width: int, height: int) -> bytes:
     """A mask of whole blocks: white where at least half of a block is; a grey PNG with a pixel for each block.
 

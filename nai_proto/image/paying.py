@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from ..account.reading import subscription
-from ..errors import InvalidRequestError
+from ..arguments import FUNCTION, INTEGER, MAPPING, TEXT, describe_type, takes
+from ..errors import InvalidRequestError, InvalidTypeError
 from ..exchange.flow import Flow, Runnable
-from .price import NOTHING_FREE, Action, Allowance, Price, check_price, generation_price
+from .models import IMAGE_MODEL, ImageModel
+from .price import ALLOWANCE, NOTHING_FREE, Action, Allowance, Price, check_price, generation_price
 
 __all__ = ["affordable", "guard", "parameters_price"]
 
@@ -25,6 +27,7 @@ _ENHANCED: Final = (2048, 1536)
 """What Max enhance is priced as: it draws "close to" this many pixels, and how many it charges for is stated nowhere."""
 
 
+@takes(ask=FUNCTION, max_anlas=INTEGER | None)
 def affordable(ask: Callable[P, Runnable[E, R]], /, *args: P.args, **options: P.kwargs) -> Flow[E, R]:
     """Asks the account first: what is free there is free here, and nothing is sent that its Anlas do not suffice for.
 
@@ -58,8 +61,9 @@ def guard(price: Callable[[], Price], max_anlas: int | None) -> None:
         check_price(price(), max_anlas)
 
 
+@takes(model=IMAGE_MODEL, action=TEXT, parameters=MAPPING, allowance=ALLOWANCE)
 def parameters_price(
-    model: str, action: Action, parameters: Mapping[str, object], allowance: Allowance = NOTHING_FREE
+    model: ImageModel | str, action: Action, parameters: Mapping[str, object], allowance: Allowance = NOTHING_FREE
 ) -> Price:
     """The price of a generation by its parameters, as they are on the wire. Vibes in it are encoded, and that is paid for.
 
@@ -110,4 +114,7 @@ def _whole(parameters: Mapping[str, object], name: str, default: int | None = No
 
 
 def _count(parameters: Mapping[str, object], name: str) -> int:
-    return len(cast("Sequence[object]", parameters.get(name) or ()))
+    value = parameters.get(name) or ()
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes):
+        raise InvalidTypeError(f"{name} in parameters takes a list, not {describe_type(value)}", parameter="parameters")
+    return len(cast("Sequence[object]", value))

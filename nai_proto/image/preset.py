@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Self, cast
 
+from ..arguments import BYTES, MAPPING, TEXT, takes
 from ..codecs.json import JsonDecoder, encode
 from ..errors import InvalidFile, InvalidRequestError, RemoteProtocolError
 from ..limits import Limits
 from ..text.rules import nearest
 from .generations import Generation
-from .models import ImageModel
+from .models import IMAGE_MODEL, ImageModel
 from .rules import RULES
 
 __all__ = ["ImagePreset", "defaults"]
@@ -41,16 +42,18 @@ class ImagePreset(Mapping[str, object]):
 
     __slots__ = ("_settings", "model")
 
+    @takes(settings=MAPPING | None)
     def __init__(self, model: ImageModel | str, settings: Mapping[str, object] | None = None) -> None:
         self.model: Final = ImageModel.named(model)
         self._settings: Final = dict(settings or {})
         for name in self._settings:
             if name not in _NAMES:
                 raise InvalidRequestError(
-                    f"an image preset has no setting {name!r}{nearest(name, _NAMES)}", parameter=name
+                    f"an image preset has no setting {name!r}{nearest(name, _NAMES)}", parameter=str(name)
                 )
 
     @classmethod
+    @takes(model=IMAGE_MODEL)
     def from_default(cls, model: ImageModel | str) -> Self:
         """What the website begins with (image §3.3), but that pictures come as PNG."""
         model = ImageModel.named(model)
@@ -78,7 +81,8 @@ class ImagePreset(Mapping[str, object]):
     # ---- files
 
     @classmethod
-    def loads(cls, data: bytes, *, model: ImageModel | str | None = None, where: str = "image preset") -> Self:
+    @takes(data=BYTES | TEXT, model=IMAGE_MODEL | None, where=TEXT)
+    def loads(cls, data: bytes | str, *, model: ImageModel | str | None = None, where: str = "image preset") -> Self:
         """The preset in a file's text.
 
         Args:
@@ -89,6 +93,8 @@ class ImagePreset(Mapping[str, object]):
         Raises:
             InvalidFile: it is no such object, or has a setting that there is not.
         """
+        if isinstance(data, str):
+            data = data.encode("utf-8", "surrogatepass")
         problem = "an object with model (text) and parameters (an object) was expected"
         try:
             document = _DOCUMENT.decode(data.removeprefix(b"\xef\xbb\xbf"), where=where, depth=Limits().json_depth)

@@ -23,12 +23,15 @@ from math import ceil, exp, floor, sqrt
 from typing import Final, Literal, TypeAlias
 
 from ..account.answers import Subscription
+from ..arguments import FLAG, INTEGER, NUMBER, TEXT, ArgumentType, convert_fields, list_of, record, takes
 from ..errors import InvalidRequestError, excerpt
 from ..tier import Tier
 from .generations import Generation
 from .lineage import generation_of
+from .models import IMAGE_MODEL, ImageModel
 
 __all__ = [
+    "ALLOWANCE",
     "NOTHING_FREE",
     "Action",
     "Allowance",
@@ -73,7 +76,11 @@ class Allowance:
     v5: bool = False
     "Of V5 as well: its allowance is not used up."
 
+    def __post_init__(self) -> None:
+        convert_fields(self, opus=FLAG, v5=FLAG)
+
     @classmethod
+    @takes(subscription=ArgumentType("a Subscription, as account.subscription gives it", Subscription))
     def of(cls, subscription: Subscription) -> Allowance:
         """That of an account, by its ``tier`` and ``active``. Where it does not say that some of V5's is left, none is."""
         opus = subscription.active and subscription.tier is Tier.OPUS
@@ -81,6 +88,8 @@ class Allowance:
 
 
 NOTHING_FREE: Final = Allowance()
+ALLOWANCE: Final = record(Allowance)
+"""What parameters that are allowances take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +122,9 @@ class Price:
 
     items: tuple[Item, ...]
 
+    def __post_init__(self) -> None:
+        convert_fields(self, items=list_of(ArgumentType("an Item", Item)))
+
     @property
     def anlas(self) -> int:
         return sum(item.anlas for item in self.items)
@@ -130,6 +142,7 @@ class Price:
         return f"{self.anlas} Anlas: {self.why}"
 
 
+@takes(price=ArgumentType("a Price", Price), max_anlas=INTEGER)
 def check_price(price: Price, max_anlas: int) -> None:
     """Does nothing if the price is not above what one is willing to pay.
 
@@ -143,8 +156,25 @@ def check_price(price: Price, max_anlas: int) -> None:
         )
 
 
+@takes(
+    model=IMAGE_MODEL,
+    width=INTEGER,
+    height=INTEGER,
+    steps=INTEGER,
+    n_samples=INTEGER,
+    action=TEXT,
+    strength=NUMBER,
+    inpaint_strength=NUMBER,
+    sampler=TEXT,
+    sm=FLAG,
+    sm_dyn=FLAG,
+    vibes=INTEGER | FLAG,
+    new_vibes=INTEGER,
+    references=INTEGER,
+    allowance=ALLOWANCE,
+)
 def generation_price(
-    model: str,
+    model: ImageModel | str,
     width: int,
     height: int,
     *,
@@ -184,6 +214,7 @@ def generation_price(
         InvalidRequestError: the model is not known, the service would refuse the request for its size, its price of more
             than 140 Anlas for an image, or its vibes or references, or a number is out of range.
     """
+    model = model.id if isinstance(model, ImageModel) else model
     generation, pixels = generation_of(model), width * height
     _check_numbers(width, height, steps, n_samples)
     _check_features(model, generation, vibes, new_vibes, references)
@@ -211,6 +242,7 @@ def generation_price(
     return Price(tuple(items))
 
 
+@takes(count=INTEGER)
 def encoding_price(count: int = 1) -> Price:
     """The price of encoding vibes, one request each; the same vibe, once encoded, is free to use again.
 
@@ -221,6 +253,7 @@ def encoding_price(count: int = 1) -> Price:
     return Price((Item("vibe to encode", count, _VIBE),))
 
 
+@takes(tool=TEXT, width=INTEGER, height=INTEGER, allowance=ALLOWANCE)
 def tool_price(tool: str, width: int, height: int, *, allowance: Allowance = NOTHING_FREE) -> Price:
     """The price of a director tool: that of V3 at 28 steps, for the image scaled to between one and three megapixels.
 
@@ -254,6 +287,7 @@ def tool_price(tool: str, width: int, height: int, *, allowance: Allowance = NOT
     return Price((Item(tool, 1, each, free, why),))
 
 
+@takes(width=INTEGER, height=INTEGER)
 def upscale_price(width: int, height: int) -> Price:
     """The price of making an image twice as large; it is never free.
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
+from ..arguments import MAPPING, TEXT, ArgumentType, convert_fields, list_of, takes
 from ..codecs import fast
 from ..codecs.json import converted
 from ..codecs.picture import Metadata, Place
@@ -22,7 +23,7 @@ from ..text.rules import Kind
 from .choices import TAG_HINTS, ImageGenerationType
 from .features import Character, EncodedVibe, Vibe
 from .generations import Generation
-from .models import ImageModel
+from .models import IMAGE_MODEL, ImageModel
 from .parameters import WIRE
 from .request import ImageRequest, image_request
 from .rules import MOST_SEED, RULES, Rule
@@ -98,7 +99,15 @@ class Recipe:
     """The names of options that the picture does not tell, and has to be told: ``image`` and ``mask`` that it was made from,
     ``vibes`` whose images are not in it, ``references``, ``controlnet``; in old pictures ``width``, for example."""
 
+    def __post_init__(self) -> None:
+        convert_fields(self, prompt=TEXT, options=MAPPING, missing=list_of(TEXT))
+
     @staticmethod
+    @takes(
+        metadata=ArgumentType("Metadata, as read_metadata gives it", Metadata),
+        model=IMAGE_MODEL | None,
+        limits=ArgumentType("Limits", Limits),
+    )
     def of(metadata: Metadata, *, model: ImageModel | str | None = None, limits: Limits = Limits()) -> Recipe:
         """That of a picture, by its metadata.
 
@@ -152,7 +161,7 @@ class Recipe:
             InvalidRequestError: as `image_request`.
         """
         options: Options = {**self.options, **more}
-        options["extra"] = {**self.options.get("extra", {}), **more.get("extra", {})}
+        options["extra"] = {**(self.options.get("extra") or {}), **(more.get("extra") or {})}
         return image_request(self.prompt, **options)
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
+from ..arguments import INTEGER, MAPPING, TEXT, convert_fields, member, takes
 from ..errors import InvalidRequestError
+from .argument_types import OPTIONS
 from .choices import (
     TAG_HINTS,
     ImageGenerationType,
-    ImageResolution,
     ImageSampler,
     NoiseSchedule,
     QualityPreset,
@@ -23,14 +24,14 @@ from .choices import (
 from .features import Character, EncodedVibe, Reference, Vibe, alone, center, normalized
 from .fitting import fits
 from .generations import WITHOUT_SCHEDULE, Generation
-from .models import ImageModel
+from .models import IMAGE_MODEL, QUALITY, UC, ImageModel
 from .parameters import WIRE
 from .paying import guard, parameters_price
 from .preset import ImagePreset, defaults
-from .price import NOTHING_FREE, Allowance, Price
+from .price import ALLOWANCE, NOTHING_FREE, Allowance, Price
 from .prompting import with_quality_tags, with_uc_preset
 from .quoted import with_quoted_text
-from .rules import MOST_SEED, check
+from .rules import MOST_SEED, RULES, check
 from .sources import image_size
 from .wish import WISHES, Wish
 
@@ -54,6 +55,10 @@ class ImageRequest:
     parameters: Mapping[str, object] = field(repr=False, hash=False)
     "As they are on the wire, but that images are bytes."
 
+    def __post_init__(self) -> None:
+        convert_fields(self, model=IMAGE_MODEL, action=member(ImageGenerationType), input=TEXT, parameters=MAPPING)
+        object.__setattr__(self, "model", ImageModel.named(self.model))
+
     @property
     def seed(self) -> int:
         """Of the first picture; each further one has one more."""
@@ -70,6 +75,7 @@ class ImageRequest:
             "use_new_shared_trial": True,
         }
 
+    @takes(allowance=ALLOWANCE)
     def price(self, allowance: Allowance = NOTHING_FREE) -> Price:
         """What it costs an account with this allowance, by what is sent (image §9).
 
@@ -79,6 +85,7 @@ class ImageRequest:
         return parameters_price(self.model.id, self.action.value, self.parameters, allowance)
 
 
+@takes(prompt=TEXT, **OPTIONS)
 def image_request(prompt: str, **options: Unpack[Options]) -> ImageRequest:
     """The request for a picture; changes nothing that it is given.
 
@@ -87,15 +94,18 @@ def image_request(prompt: str, **options: Unpack[Options]) -> ImageRequest:
             fact of an unlisted model is needed and not known; or it costs more than ``max_anlas``, or how much it costs
             is not known.
     """
-    preset = options.get("preset")
-    given = dict[str, Any](options)
-    given.pop("preset", None)
+    said = dict[str, Any](options)
+    given: dict[str, Any] = {name: value for name, value in said.items() if value is not None or name in _NULLABLE}
+    preset: ImagePreset | Mapping[str, object] | None = given.pop("preset", None)
     if (size := given.pop("size", None)) is not None:
-        given["width"], given["height"] = size.value if isinstance(size, ImageResolution) else size
-    wished = ImageModel.named(given.pop("model", ImageModel.V5_CURATED if preset is None else preset.model))
+        given["width"], given["height"] = size
+    usual = preset.model if isinstance(preset, ImagePreset) else ImageModel.V5_CURATED
+    wished = ImageModel.named(given.pop("model", usual))
+    if preset is not None and not isinstance(preset, ImagePreset):
+        preset = ImagePreset(wished, preset)
     validate = bool(given.pop("validate", True))
     max_anlas, allowance = given.pop("max_anlas", None), given.pop("allowance", NOTHING_FREE)
-    extra: Mapping[str, object] = given.pop("extra", None) or {}
+    extra: Mapping[str, object] = given.pop("extra", {})
     if (factor := given.pop("enhance", None)) is not None:
         given["width"], given["height"] = _enhanced(given.get("image"), factor)
     action = _action(given)
@@ -140,6 +150,10 @@ def image_request(prompt: str, **options: Unpack[Options]) -> ImageRequest:
     request = ImageRequest(model, action, text, {**parameters, **extra})
     guard(lambda: request.price(allowance), max_anlas)
     return request
+
+
+_NULLABLE: Final = tuple(name for name, rule in RULES.items() if rule.optional)
+"""Parameters of which None is a value of its own."""
 
 
 def _enhanced(image: object, factor: float) -> tuple[int, int]:
@@ -211,6 +225,7 @@ def _drawn(entropy: Callable[[int], bytes] | None) -> int:
     return int.from_bytes(entropy(4), "big") % (MOST_SEED - 6)
 
 
+@takes(model=IMAGE_MODEL, width=INTEGER, height=INTEGER)
 def variety_sigma(model: ImageModel, width: int, height: int) -> float:
     """Variety+ for a picture of this size: ``skip_cfg_above_sigma`` (image §5.6).
 
@@ -232,14 +247,8 @@ def _smea(model: ImageModel, action: ImageGenerationType, values: Mapping[str, o
 
 
 def _presets(model: ImageModel, wish: Wish) -> tuple[UCPreset, QualityPreset]:
-    try:
-        quality = QualityPreset(wish.quality)
-        uc = model.uc_presets[0] if wish.uc_preset is None else UCPreset(wish.uc_preset)
-    except ValueError as error:
-        raise InvalidRequestError(
-            f"{error}: the presets are in UCPreset and QualityPreset", parameter="uc_preset"
-        ) from None
-    return uc, quality
+    uc = model.uc_presets[0] if wish.uc_preset is None else UC("uc_preset", wish.uc_preset)
+    return uc, QUALITY("quality", wish.quality)
 
 
 def _shown(

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
+from ..arguments import MAPPING, member, takes
 from ..errors import InvalidRequestError, InvalidTypeError
 from ..text.rules import Kind, nearest, shown
 from .choices import ImageGenerationType
 from .generations import Generation
-from .models import ImageModel
+from .models import IMAGE_MODEL, ImageModel
 
 __all__ = ["MOST_PIXELS", "MOST_SEED", "MOST_TEXT", "RULES", "Rule", "check", "samples_at"]
 
@@ -89,18 +90,21 @@ RULES: Final[Mapping[str, Rule]] = {
 """By parameter."""
 
 
-def check(parameters: Mapping[str, object], model: ImageModel, action: ImageGenerationType) -> None:
+@takes(parameters=MAPPING, model=IMAGE_MODEL, action=member(ImageGenerationType))
+def check(parameters: Mapping[str, object], model: ImageModel | str, action: ImageGenerationType | str) -> None:
     """Refuses what the service would refuse or misread.
 
     Raises:
         InvalidRequestError: a name, a type, a range, a size, a sampler or a schedule is wrong for this model or for what
             is asked for. Names the parameter, its value unless it is text, what is allowed, and the model.
     """
+    model = ImageModel.named(model)
+    assert isinstance(action, ImageGenerationType)  # `takes` makes one of a word
     for name, value in parameters.items():
         rule = RULES.get(name)
         if rule is None:
             raise InvalidRequestError(
-                f"an image request has no parameter {name!r}{nearest(name, RULES)}", parameter=name
+                f"an image request has no parameter {name!r}{nearest(name, RULES)}", parameter=str(name)
             )
         if value is None and rule.optional:
             continue

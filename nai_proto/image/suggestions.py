@@ -6,6 +6,7 @@ from typing import Any, Final, Literal, Never, cast, overload
 
 import msgspec
 
+from ..arguments import TEXT, takes
 from ..codecs.json import converted
 from ..errors import InvalidRequestError
 from ..exchange.endpoints import Parameters, build, endpoint
@@ -13,7 +14,7 @@ from ..exchange.operation import Operation
 from ..exchange.readers import Json
 from ..exchange.retry import REPEATABLE
 from ..http import Headers
-from .models import ImageModel
+from .models import IMAGE_MODEL, ImageModel
 
 __all__ = ["JapaneseTag", "Tag", "suggest_tags"]
 
@@ -60,6 +61,7 @@ def suggest_tags(
 def suggest_tags(
     prompt: str, model: ImageModel | str = ..., *, lang: Literal["jp"]
 ) -> Operation[Never, tuple[JapaneseTag, ...]]: ...
+@takes(prompt=TEXT, model=IMAGE_MODEL, lang=TEXT)
 def suggest_tags(
     prompt: str, model: ImageModel | str = ImageModel.V5_CURATED, *, lang: Literal["en", "jp"] = "en"
 ) -> Operation[Never, Any]:
@@ -74,7 +76,9 @@ def suggest_tags(
         InvalidRequestError: the prompt is empty, or not Unicode text, or there is no such language.
     """
     if not prompt:
-        raise InvalidRequestError("tags are suggested for a part of one, not for nothing", parameter="prompt")
+        raise InvalidRequestError(
+            "tags are suggested for a part of one, not for nothing: give a prompt", parameter="prompt"
+        )
     if lang not in ("en", "jp"):
         raise InvalidRequestError(f"tags are suggested in en and jp, not in {lang!r}", parameter="lang")
     query = (("model", ImageModel.named(model).id), ("prompt", prompt), *((("lang", lang),) if lang != "en" else ()))

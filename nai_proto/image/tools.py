@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Never
 
+from ..arguments import BYTES, FLAG, INTEGER, MAPPING, NUMBER, TEXT, takes
 from ..codecs.json import encode
 from ..errors import InvalidRequestError, RemoteProtocolError
 from ..exchange.endpoints import Parameters, build, endpoint
@@ -15,11 +16,12 @@ from ..exchange.readers import BodyReader, Json
 from ..http import Head, Headers, Request
 from ..limits import Limits
 from .answers import IMAGE_TYPES, Image, Picture, Pictures
+from .argument_types import SIZE
 from .choices import ControlNetModel
 from .features import EncodedVibe
-from .models import ImageModel
+from .models import IMAGE_MODEL, ImageModel
 from .paying import guard
-from .price import NOTHING_FREE, Allowance, encoding_price, tool_price, upscale_price
+from .price import ALLOWANCE, NOTHING_FREE, Allowance, encoding_price, tool_price, upscale_price
 from .rules import MOST_PIXELS
 from .sources import image_size
 
@@ -112,6 +114,17 @@ def _sized(image: bytes, size: tuple[int, int] | None) -> tuple[int, int]:
     return found
 
 
+@takes(
+    image=BYTES,
+    tool=TEXT,
+    emotion=TEXT | None,
+    prompt=TEXT | None,
+    defry=INTEGER | None,
+    size=SIZE | None,
+    max_anlas=INTEGER | None,
+    allowance=ALLOWANCE,
+    validate=FLAG,
+)
 def augment(
     image: bytes,
     tool: DirectorTool | str,
@@ -175,6 +188,15 @@ def augment(
     return Operation(_asked("augment_image", body), _IMAGES)
 
 
+@takes(
+    image=BYTES,
+    model=IMAGE_MODEL,
+    declared_blur_sigma=NUMBER | None,
+    size=SIZE | None,
+    max_anlas=INTEGER | None,
+    allowance=ALLOWANCE,
+    validate=FLAG,
+)
 def upscale(
     image: bytes,
     *,
@@ -220,6 +242,19 @@ def upscale(
     return Operation(_asked("upscale", body), _ONE_IMAGE)
 
 
+@takes(
+    image=BYTES,
+    model=IMAGE_MODEL,
+    information_extracted=NUMBER,
+    strength=NUMBER,
+    mask=BYTES | None,
+    crop_to_mask=FLAG | None,
+    focus_seed=INTEGER | None,
+    info_extract_seed=INTEGER | None,
+    max_anlas=INTEGER | None,
+    allowance=ALLOWANCE,
+    validate=FLAG,
+)
 def encode_vibe(
     image: bytes,
     model: ImageModel | str,
@@ -291,6 +326,7 @@ class _Encoded:
         return BodyReader(finish, limits)
 
 
+@takes(image=BYTES, annotator=TEXT, validate=FLAG)
 def annotate(image: bytes, annotator: Annotator | str, *, validate: bool = True) -> Operation[Never, tuple[Image, ...]]:
     """What `ControlNet` needs of an image: its edges, its depth, … (image §2.7).
 
@@ -305,6 +341,7 @@ def annotate(image: bytes, annotator: Annotator | str, *, validate: bool = True)
     return Operation(_asked("annotate_image", body), _IMAGES)
 
 
+@takes(body=MAPPING)
 def classify(body: Mapping[str, object]) -> Operation[Never, dict[str, Any]]:
     """Have something classified (image §2.8). No client does: neither what is sent is documented nor, for sure, what comes.
 

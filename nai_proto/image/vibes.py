@@ -13,15 +13,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, Never, Protocol
 
+from ..arguments import BYTES, FLAG, INTEGER, NUMBER, TEXT, ArgumentType, convert_fields, having, takes
 from ..codecs import fast
 from ..codecs.vibes import Vibe as VibeFile
 from ..codecs.vibes import VibeBundle, encoding_key
 from ..errors import InvalidFile, InvalidRequestError, NaiError
 from ..exchange.flow import Flow, compute
 from .features import EncodedVibe, Vibe
-from .models import ImageModel
+from .models import IMAGE_MODEL, ImageModel
 from .paying import guard
-from .price import NOTHING_FREE, Allowance, encoding_price
+from .price import ALLOWANCE, NOTHING_FREE, Allowance, encoding_price
 from .tools import encode_vibe
 
 __all__ = ["MemoryVibes", "VibeCache", "VibeSource", "kept", "vibe", "vibe_of", "vibes_of"]
@@ -43,6 +44,18 @@ class VibeSource:
     focus_seed: int | None = None
     info_extract_seed: int | None = None
 
+    def __post_init__(self) -> None:
+        convert_fields(
+            self,
+            image=BYTES,
+            model_key=TEXT,
+            information_extracted=NUMBER,
+            mask=BYTES | None,
+            crop_to_mask=FLAG | None,
+            focus_seed=INTEGER | None,
+            info_extract_seed=INTEGER | None,
+        )
+
     @property
     def plain(self) -> bool:
         """Is it one that the website's vibe files have a place for? With a mask or seeds it is not."""
@@ -58,6 +71,12 @@ class VibeSource:
         share = encoding_key(self.information_extracted)
         rest = (self.crop_to_mask, self.focus_seed, self.info_extract_seed)
         return _hash(":".join(map(str, (picture, self.model_key, share, mask, *rest))))
+
+
+SOURCE: Final = ArgumentType("a VibeSource", VibeSource)
+CACHE: Final = having("a VibeCache, such as MemoryVibes()", "get", "put")
+FILE: Final = ArgumentType("a vibe file as read_vibe_file gives it", VibeFile)
+BUNDLE: Final = ArgumentType("a bundle of them", VibeBundle)
 
 
 class VibeCache(Protocol):
@@ -78,9 +97,11 @@ class MemoryVibes:
     def __init__(self) -> None:
         self._encodings: dict[tuple[str, str, str], bytes] = {}
 
+    @takes(source=SOURCE)
     def get(self, source: VibeSource, /) -> bytes | None:
         return self._encodings.get(_place(source))
 
+    @takes(source=SOURCE, encoding=BYTES)
     def put(self, source: VibeSource, encoding: bytes, /) -> None:
         self._encodings[_place(source)] = encoding
 
@@ -89,6 +110,19 @@ def _place(source: VibeSource) -> tuple[str, str, str]:
     return source.name, source.model_key, encoding_key(source.information_extracted)
 
 
+@takes(
+    image=BYTES,
+    model=IMAGE_MODEL,
+    cache=CACHE,
+    information_extracted=NUMBER,
+    strength=NUMBER,
+    mask=BYTES | None,
+    crop_to_mask=FLAG | None,
+    focus_seed=INTEGER | None,
+    info_extract_seed=INTEGER | None,
+    max_anlas=INTEGER | None,
+    allowance=ALLOWANCE,
+)
 def vibe(
     image: bytes,
     model: ImageModel | str,
@@ -154,6 +188,7 @@ def vibe(
 # ---- vibe files
 
 
+@takes(file=FILE, model=IMAGE_MODEL, information_extracted=NUMBER | None, strength=NUMBER | None)
 def vibe_of(
     file: VibeFile,
     model: ImageModel | str,
@@ -195,6 +230,7 @@ def vibe_of(
     raise InvalidFile(f"the vibe {file.name} has no encoding for {wanted}; it has {there}; {can}")
 
 
+@takes(file=FILE | BUNDLE, model=IMAGE_MODEL)
 def vibes_of(file: VibeFile | VibeBundle, model: ImageModel | str) -> tuple[Vibe | EncodedVibe, ...]:
     """The same for each vibe of a file, for ``vibes=``. Raises what `vibe_of` raises."""
     found: Iterable[VibeFile] = file.vibes if isinstance(file, VibeBundle) else (file,)

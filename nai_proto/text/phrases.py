@@ -208,7 +208,7 @@ def plain(phrase: object, name: str) -> str | tuple[int, ...]:
         return phrase
     if Kind.PHRASES.holds((phrase,)):
         return tuple(cast("Sequence[int]", phrase))
-    kind = InvalidRequestError if isinstance(found, str | Mapping) else InvalidTypeError
+    kind = InvalidRequestError if issubclass(type(found), str | Mapping) else InvalidTypeError
     raise kind(f"a phrase is {_FORMS}; {name} has {describe_type(found)}", parameter=name.partition("[")[0])
 
 
