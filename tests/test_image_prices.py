@@ -350,7 +350,7 @@ def test_the_guard_lets_pass_what_is_not_above_the_limit(anlas: int, limit: int)
         ({"model": "nai-diffusion-9"}, "image model 'nai-diffusion-9' is not known, and so neither its prices"),
         ({"model": "nai-diffusion-5-full-medium"}, "is not known"),
         ({"model": "nai-diffusion-5-curated-inpainting"}, "is not known"),
-        ({"width": 100}, "100×1216 pixels: sides are multiples of 64"),
+        ({"width": 100}, "100×1216 pixels: they are multiples of 64"),
         ({"height": 0}, "832×0 pixels"),
         ({"width": -832, "height": -1216}, "-832×-1216 pixels"),
         ({"width": 2048, "height": 1600}, "at most 3145728"),

@@ -102,7 +102,7 @@ def test_models_before_v4_do_not_stream(model: ImageModel) -> None:
 
 
 def test_another_framing_is_refused() -> None:
-    with pytest.raises(InvalidRequestError, match="framed as msgpack or sse, not as 'json'"):
+    with pytest.raises(InvalidRequestError, match="framing is msgpack or sse, not 'json'"):
         generate_stream("a cat", framing="json")  # type: ignore[arg-type]  # as somebody without a type checker would
 
 

@@ -198,7 +198,7 @@ def test_tags_come_in_both_shapes() -> None:
         answered(operation, b'{"tags":7}', "application/json")
     with pytest.raises(InvalidRequestError, match="for a part of one"):
         suggest_tags("")
-    with pytest.raises(InvalidRequestError, match="in en and jp, not in 'de'"):
+    with pytest.raises(InvalidRequestError, match="lang is en or jp, not 'de'"):
         suggest_tags("x", lang="de")  # type: ignore[call-overload]  # as somebody without a type checker would
 
 

@@ -267,7 +267,7 @@ def test_what_is_never_sent_leaves() -> None:
 def test_a_preset_of_another_model_is_told_with_those_that_fit() -> None:
     preset = Preset.from_default(Model.KAYRA)
     with pytest.raises(
-        InvalidRequestError, match="'Carefree' is for kayra-v1, not for clio-v1; its own presets: Amber Zippo"
+        InvalidRequestError, match="'Carefree' is for kayra-v1, not for clio-v1; presets of that model: Amber Zippo"
     ):
         preset.to_settings(Model.CLIO)
     with pytest.raises(InvalidRequestError, match="none that is official"):

@@ -73,7 +73,7 @@ def generate_stream(
         if not request.model.family.streaming:
             raise InvalidRequestError(f"{request.model.id} does not stream: V4 and later do", parameter="model")
         if framing not in ("msgpack", "sse"):
-            raise InvalidRequestError(f"streams are framed as msgpack or sse, not as {framing!r}", parameter="framing")
+            raise InvalidRequestError(f"framing is msgpack or sse, not {framing!r}", parameter="framing")
     samples = request.parameters.get("n_samples")
     request = replace(request, parameters={**request.parameters, "stream": framing})
     expected = Asked(request.seed, samples if isinstance(samples, int) else 1)

@@ -88,7 +88,8 @@ def align_mask(mask: bytes, width: int, height: int) -> bytes:
 def _check(width: int, height: int) -> None:
     if width <= 0 or height <= 0 or width % 64 or height % 64:
         raise InvalidRequestError(
-            f"an image to be inpainted has sides that are multiples of 64, not {width} × {height}", parameter="width"
+            f"width and height of an image to be inpainted are multiples of 64, not {width} × {height}",
+            parameter="width",
         )
 
 

@@ -344,7 +344,7 @@ def _check_numbers(width: int, height: int, steps: int, n_samples: int) -> None:
     """Those of image §3.2, without which there is no price."""
     if width % 64 or height % 64 or min(width, height) < 64 or width * height > _LARGEST:
         raise InvalidRequestError(
-            f"an image of {width}×{height} pixels: sides are multiples of 64, and its pixels at most {_LARGEST}",
+            f"width and height are {width}×{height} pixels: they are multiples of 64, and together at most {_LARGEST}",
             parameter="width",
         )
     _check_range("steps", steps, 1, 50)

@@ -20,6 +20,7 @@ from ..codecs.picture import Metadata, Place
 from ..errors import InvalidRequestError, RemoteProtocolError, excerpt
 from ..limits import Limits
 from ..text.rules import Kind
+from .argument_types import OPTIONS
 from .choices import TAG_HINTS, ImageGenerationType
 from .features import Character, EncodedVibe, Vibe
 from .generations import Generation
@@ -154,6 +155,7 @@ class Recipe:
         used = {name: value for name, value in options.items() if value not in ((), {})}
         return Recipe(prompt or "", cast("Options", used), tuple(missing))
 
+    @takes(**OPTIONS)
     def request(self, **more: Unpack[Options]) -> ImageRequest:
         """The request for the same picture, or for another one: ``more`` wins, and has what is missing.
 

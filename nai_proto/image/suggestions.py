@@ -80,7 +80,7 @@ def suggest_tags(
             "tags are suggested for a part of one, not for nothing: give a prompt", parameter="prompt"
         )
     if lang not in ("en", "jp"):
-        raise InvalidRequestError(f"tags are suggested in en and jp, not in {lang!r}", parameter="lang")
+        raise InvalidRequestError(f"lang is en or jp, not {lang!r}", parameter="lang")
     query = (("model", ImageModel.named(model).id), ("prompt", prompt), *((("lang", lang),) if lang != "en" else ()))
     request = build(endpoint("suggest_tags"), Parameters(query=query), Headers.of(accept="application/json"))
     reader: Json[object, Any] = Json(object, _tags if lang == "en" else _japanese)

@@ -225,7 +225,9 @@ def upscale(
     model = ImageModel.named(model)
     if validate:
         if not model.facts.upscales:
-            raise InvalidRequestError(f"{model.id} does not upscale; V5 Full and V5 Curated do", parameter="model")
+            raise InvalidRequestError(
+                f"the model {model.id} does not upscale; V5 Full and V5 Curated do", parameter="model"
+            )
         width, height = size or image_size(image) or (0, 0)
         if width * height > MOST_PIXELS:
             raise InvalidRequestError(

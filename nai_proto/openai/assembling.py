@@ -35,15 +35,15 @@ class Accumulator(ABC, Generic[C, R]):
         print(so_far.result.text)
     """
 
-    CHUNK: ClassVar[ArgumentType]
+    _CHUNK: ClassVar[ArgumentType]
     "Of what it takes."
 
     def __init__(self, chunks: Iterable[C] = ()) -> None:
-        self._chunks: Final = [*list_of(self.CHUNK)("chunks", chunks)]
+        self._chunks: Final = [*list_of(self._CHUNK)("chunks", chunks)]
 
     def receive(self, chunks: Iterable[C]) -> None:
         """More chunks, in the order in which they came."""
-        self._chunks.extend(list_of(self.CHUNK)("chunks", chunks))
+        self._chunks.extend(list_of(self._CHUNK)("chunks", chunks))
 
     def __len__(self) -> int:
         """How many chunks have come."""
@@ -79,7 +79,7 @@ class Accumulator(ABC, Generic[C, R]):
 class CompletionAccumulator(Accumulator[CompletionChunk, Completion]):
     """Makes a `Completion` of `CompletionChunk`s."""
 
-    CHUNK = ArgumentType("a CompletionChunk", CompletionChunk)
+    _CHUNK = ArgumentType("a CompletionChunk", CompletionChunk)
 
     @property
     def result(self) -> Completion:
@@ -97,7 +97,7 @@ class CompletionAccumulator(Accumulator[CompletionChunk, Completion]):
 class ChatAccumulator(Accumulator[ChatChunk, ChatCompletion]):
     """Makes a `ChatCompletion` of `ChatChunk`s."""
 
-    CHUNK = ArgumentType("a ChatChunk", ChatChunk)
+    _CHUNK = ArgumentType("a ChatChunk", ChatChunk)
 
     @property
     def result(self) -> ChatCompletion:

@@ -176,7 +176,7 @@ class Preset(Fields):
         if model.newest.id != self._model.id:
             own = ", ".join(one.name for one in officials(model)) or "none that is official"
             raise InvalidRequestError(
-                f"preset {self.name!r} is for {self._model.id}, not for {model.id}; its own presets: {own}",
+                f"preset {self.name!r} is for {self._model.id}, not for {model.id}; presets of that model: {own}",
                 parameter="model",
             )
         # 1. Everything that a request may hold.
@@ -241,7 +241,9 @@ class Preset(Fields):
         name, parameters = text_of(data, "name", where), parameters_of(data, where)
         own = Model.named(model).id if model is not None and "model" not in data else text_of(data, "model", where)
         if model is not None and Model.named(own).newest.id != Model.named(model).newest.id:
-            raise InvalidFile(f"{where}: {name!r} is a preset for {own}, not for {Model.named(model).id}")
+            raise InvalidFile(
+                f"{where}: {name!r} is a preset for {own}, not for {Model.named(model).id}: load it without model"
+            )
         preset = cls(name, own if model is None else model)
         preset._document = {**deepcopy({**data, "parameters": None}), "model": own}
         preset._settings = read_settings(parameters, where)
@@ -293,7 +295,7 @@ class Preset(Fields):
                 return cls.from_preset_data(one.document(model.id))
         has = f"it has {', '.join(names)}" if names else "it has none at all; make one with Preset(name, model, {…})"
         raise InvalidRequestError(
-            f"{model.id} has no official preset {name!r}{nearest(name, names)}; {has}", parameter="name"
+            f"{model.id} has no official preset named {name!r}{nearest(name, names)}; {has}", parameter="name"
         )
 
     @classmethod

@@ -100,7 +100,7 @@ def request_parameters(
         )
 
     if isinstance(preset, str):
-        preset = Preset.from_official(model, preset)
+        preset = _official(model, preset)
     assert settings is None or isinstance(settings, GlobalSettings)  # `takes` makes them of a mapping
     # 1 to 4. The preset, without samplers that are off.
     parameters: dict[str, object] = {**_NEEDED, **(preset.to_settings(model) if preset is not None else {})}
@@ -154,6 +154,14 @@ def _listed(given: object, type_: type[T]) -> Sequence[T]:
     if isinstance(given, type_):
         return (given,)
     return cast("tuple[T, ...]", given or ())
+
+
+def _official(model: Model, name: str) -> Preset:
+    try:
+        return Preset.from_official(model, name)
+    except InvalidRequestError as error:
+        error.parameter = "preset"  # which the caller has given the name as
+        raise
 
 
 def _joined(parameters: Mapping[str, object], name: str, more: Sequence[object]) -> list[object]:
