@@ -172,7 +172,7 @@ def test_logprobs_are_a_table_and_in_json_what_the_service_says() -> None:
         ((PROMPT, "--max-length", "0"), "max_length is 0"),
         ((PROMPT, "--logprobs", "31"), "num_logprobs is 31"),
         ((PROMPT, "--bias", "swan"), "--bias is TEXT=NUMBER"),
-        ((PROMPT, "--bias", "=1"), "a phrase is text"),
+        ((PROMPT, "--bias", "=1"), "--bias is TEXT=NUMBER"),
     ],
 )
 def test_a_mistake_is_one_clear_line_and_nothing_is_sent(arguments: tuple[str, ...], about: str) -> None:
