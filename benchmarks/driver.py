@@ -23,7 +23,7 @@ __all__ = ["measure"]
 _HAND: Final = "by hand"
 _MOST: Final = {"sync iteration": 0.1, "async iteration": 0.4, "next_batch": 0.1}
 _OPERATION: Final = nai.text.generate_stream("Once", max_length=2048)
-_SESSION: Final = nai.Session.at("http://benchmark.invalid")
+_SESSION: Final = nai.Session(base_url="http://benchmark.invalid")
 
 
 class _Prepared:

@@ -18,7 +18,7 @@ import trio
 import nai_proto as nai
 from nai_transports import asyncio as on_asyncio
 from nai_transports import trio as on_trio
-from nai_transports._pump import AsyncClient
+from nai_transports._runner import AsyncClient
 
 from .report import Effort, Report, timed
 from .server import ANSWER, serving
@@ -90,7 +90,7 @@ def measure(effort: Effort) -> Report:
     report = Report("µs of CPU per small exchange, keep-alive, over loopback", "h11 by hand")
     count = effort.of(500)
     with serving(2) as (host, port), asyncio.Runner() as runner:
-        session = nai.Session.at(f"http://{host}:{port}", token=nai.PersistentToken("pst-benchmark"))
+        session = nai.Session(base_url=f"http://{host}:{port}", token=nai.PersistentToken("pst-benchmark"))
 
         async def asyncio_streams(work: Callable[[_Link, int], Awaitable[None]]) -> None:
             streams = _Streams(*await asyncio.open_connection(host, port))

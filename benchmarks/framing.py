@@ -8,7 +8,7 @@ from typing import Final
 import h11
 
 from nai_proto.http import Head, Request
-from nai_proto.wire import End, Wire
+from nai_proto.wire import EndOfMessage, Signal, Wire
 
 from .data import READS, body, cut
 from .report import Effort, Report, timed
@@ -27,8 +27,8 @@ def _wire(reads: list[bytes]) -> None:
     assert isinstance(wire.next_event(), Head)
     for data in reads:
         wire.receive_data(data)
-        while (event := wire.next_event()) is not None:
-            if isinstance(event, End):
+        while not isinstance(event := wire.next_event(), Signal):
+            if isinstance(event, EndOfMessage):
                 return
     raise AssertionError("the body did not end")
 

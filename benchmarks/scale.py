@@ -27,11 +27,11 @@ from nai_proto.codecs.sealed import StoredObject
 from nai_proto.emulator import Emulator, Switches
 from nai_proto.emulator.recording import Exchange, Recording
 from nai_proto.exchange.reply import Start, Write
-from nai_proto.testing import Clock, converse
+from nai_proto.testing import Clock, run_in_memory
 from nai_proto.text.answers import Completion, Token
 from nai_transports import asyncio as on_asyncio
 from nai_transports import trio as on_trio
-from nai_transports._pump import AsyncClient
+from nai_transports._runner import AsyncClient
 from nai_transports.serve import listening, run
 
 from .report import Effort, Report, timed
@@ -60,7 +60,7 @@ def _emulator(pace: float, stored: int) -> tuple[Emulator, nai.Session]:
     entropy = random.Random(20260101).randbytes
     emulator = Emulator(now=lambda: 0.0, entropy=entropy, pace=pace, switches=Switches(lock=False))
     account = emulator.add_account(_EMAIL, _PASSWORD, stories=False)
-    login = converse(nai.account.login_with_key(account.key), emulator)
+    login = run_in_memory(nai.account.login_with_key(account.key), emulator)
     for number in range(stored):
         meta, data = f"{number:08}-0000-4000-8000-000000000000", random.Random(number).randbytes(300).hex()
         account.storage.create("stories", meta, data, 0.0, entropy)
@@ -153,7 +153,9 @@ class _Story:
 
     @property
     def operation(self) -> nai.Operation[Token, Completion]:
-        return text.generate_stream("Once upon a time", max_length=self.length, extra={"seed": 7}).retried(nai.NEVER)
+        return text.generate_stream("Once upon a time", max_length=self.length, extra={"seed": 7}).with_options(
+            retry=nai.NO_RETRY
+        )
 
 
 async def _streamed(client: AsyncClient, seen: _Run, story: _Story) -> None:
@@ -191,7 +193,7 @@ def _streams(report: Report, effort: Effort, pace: float) -> None:
     emulator, session = _emulator(0.0, 0)
     kept: list[Exchange] = []
     count, story = effort.of(500), _Story(effort.of(20))
-    told = converse(story.operation, Recording(emulator, kept.append, Clock()), session)
+    told = run_in_memory(story.operation, Recording(emulator, kept.append, Clock()), session)
     story = replace(story, text=told.result.text)
     with (
         apart(_repeating, _prepared(kept), pace) as raw,
@@ -200,12 +202,12 @@ def _streams(report: Report, effort: Effort, pace: float) -> None:
     ):
 
         def asked(url: str) -> Coroutine[object, object, _Run]:
-            return _on_asyncio(nai.Session.at(url, token=session.token), count, story)
+            return _on_asyncio(nai.Session(base_url=url, token=session.token), count, story)
 
         subjects: dict[str, Callable[[], _Run]] = {
             _RAW: lambda: runner.run(asked(raw)),
             _OURS: lambda: runner.run(asked(ours)),
-            _ON_TRIO: lambda: trio.run(_on_trio, nai.Session.at(ours, token=session.token), count, story),
+            _ON_TRIO: lambda: trio.run(_on_trio, nai.Session(base_url=ours, token=session.token), count, story),
         }
         runs: dict[str, list[_Run]] = {name: [] for name in subjects}
         for number in range(effort.rounds + 1):
@@ -229,7 +231,7 @@ def _streams(report: Report, effort: Effort, pace: float) -> None:
 def _objects(report: Report, effort: Effort) -> None:
     count, turns = effort.of(10_000), effort.of(100)
     emulator, session = _emulator(0.0, count)
-    all_: tuple[StoredObject, ...] = converse(objects.list_objects("stories"), emulator, session).result
+    all_: tuple[StoredObject, ...] = run_in_memory(objects.list_objects("stories"), emulator, session).result
     assert len(all_) == count
     one = all_[min(count, _FEW) // 2]
     data = "Y2hhbmdlZA=="
@@ -237,7 +239,7 @@ def _objects(report: Report, effort: Effort) -> None:
     noting = Recording(emulator, kept.append, Clock())
     asked = (objects.list_objects("stories"), objects.get_object("stories", one.id), objects.update_object(one, data))
     for operation in asked:
-        _ = converse(operation, noting, session).result
+        _ = run_in_memory(operation, noting, session).result
     with (
         apart(_repeating, _prepared(kept), 0.0) as raw,
         apart(_emulating, 0.0, count) as many,
@@ -246,17 +248,17 @@ def _objects(report: Report, effort: Effort) -> None:
     ):
 
         async def listed(url: str) -> None:
-            async with on_asyncio.Client(nai.Session.at(url, token=session.token)) as client:
+            async with on_asyncio.Client(nai.Session(base_url=url, token=session.token)) as client:
                 found = await client.run(objects.list_objects("stories"))
                 assert [item.meta for item in found] == [item.meta for item in all_]
 
         async def got(url: str) -> None:
-            async with on_asyncio.Client(nai.Session.at(url, token=session.token)) as client:
+            async with on_asyncio.Client(nai.Session(base_url=url, token=session.token)) as client:
                 for _ in range(turns):
                     assert (await client.run(objects.get_object("stories", one.id))).meta == one.meta
 
         async def updated(url: str) -> None:
-            async with on_asyncio.Client(nai.Session.at(url, token=session.token)) as client:
+            async with on_asyncio.Client(nai.Session(base_url=url, token=session.token)) as client:
                 stored = await client.run(objects.get_object("stories", one.id))
                 for _ in range(turns):
                     stored = await client.run(objects.update_object(stored, data))

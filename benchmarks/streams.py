@@ -22,7 +22,7 @@ from nai_proto.text.answers import Token
 from nai_transports import asyncio as on_asyncio
 from nai_transports import httpx as on_httpx
 from nai_transports import trio as on_trio
-from nai_transports._pump import AsyncClient
+from nai_transports._runner import AsyncClient
 
 from .report import Effort, Report, peer, timed
 from .server import serving
@@ -91,7 +91,7 @@ def measure(effort: Effort) -> Report:
     with ExitStack() as stack:
         address = stack.enter_context(serving(count))
         url = f"http://{address[0]}:{address[1]}"
-        session = nai.Session.at(url)
+        session = nai.Session(base_url=url)
         http = stack.enter_context(httpx.Client(trust_env=False))
         ours = stack.enter_context(on_httpx.Client(session, http))
         runner = stack.enter_context(asyncio.Runner())

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from .errors import (
         AuthenticationError,
+        ClosedError,
         ConcurrentGenerationError,
         ConflictError,
         CryptoError,
@@ -55,44 +56,65 @@ if TYPE_CHECKING:
         TransportError,
         Truncated,
     )
-    from .exchange.asking import Asking
+    from .exchange.actions import (
+        Compute,
+        Emit,
+        GetContext,
+        Receive,
+        Runnable,
+        Send,
+        Sleep,
+        Steps,
+        compute,
+        get_context,
+    )
+    from .exchange.budget import Budget
     from .exchange.call import Call
-    from .exchange.flow import Compute, Emit, Flow, Receive, Runnable, Send, Sleep, compute, using
+    from .exchange.client import ClientExchange
+    from .exchange.context import FlowContext
+    from .exchange.flow import Flow, flow, map_actions, map_batches
     from .exchange.operation import Operation
+    from .exchange.pool import PoolLimits
     from .exchange.reply import Reply
-    from .exchange.retry import CAREFUL, NEVER, REPEATABLE, RetryPolicy
-    from .exchange.session import Budget, Session
+    from .exchange.retry import NO_RETRY, Repeat, RetryPolicy
+    from .exchange.run import Run
+    from .exchange.session import Session
     from .http import Head, Headers, Host, Request
     from .limits import Limits, Timeouts
     from .secret import AccessKey, AccessToken, EncryptionKey, Password, PersistentToken
     from .text.models import Model
     from .tier import Tier
-    from .wire import Wire
+    from .wire import NEED_DATA, PAUSED, Wire
 else:
     from .lazy import finder
 
     _HOMES = {
         "": "account codecs emulator errors exchange image library objects openai story testing text tokenizers voice",
         "errors": (
-            "AuthenticationError ConcurrentGenerationError ConflictError CryptoError Damaged DecryptionFailed FileError "
-            "InvalidFile InvalidRequestError InvalidTypeError KeyConflict LimitExceeded LocalProtocolError MissingExtra "
-            "NaiError NotFoundError PaymentRequiredError PermissionDeniedError RateLimitError RejectedRequestError "
-            "RemoteProtocolError RequestTimeoutError StatusError StreamError TimedOut "
-            "TransportError Truncated"
+            "AuthenticationError ClosedError ConcurrentGenerationError ConflictError CryptoError Damaged "
+            "DecryptionFailed FileError InvalidFile InvalidRequestError InvalidTypeError KeyConflict "
+            "LimitExceeded LocalProtocolError MissingExtra NaiError NotFoundError PaymentRequiredError "
+            "PermissionDeniedError RateLimitError RejectedRequestError RemoteProtocolError RequestTimeoutError "
+            "ServerError StatusError StreamError TimedOut TransportError Truncated"
         ),
-        "exchange.asking": "Asking",
+        "exchange.actions": "Compute Emit GetContext Receive Runnable Send Sleep Steps compute get_context",
+        "exchange.budget": "Budget",
         "exchange.call": "Call",
-        "exchange.flow": "Compute Emit Flow Receive Runnable Send Sleep compute using",
+        "exchange.client": "ClientExchange",
+        "exchange.context": "FlowContext",
+        "exchange.flow": "Flow flow map_actions map_batches",
         "exchange.operation": "Operation",
         "exchange.reply": "Reply",
-        "exchange.retry": "CAREFUL NEVER REPEATABLE RetryPolicy",
-        "exchange.session": "Budget Session",
+        "exchange.pool": "PoolLimits",
+        "exchange.retry": "NO_RETRY Repeat RetryPolicy",
+        "exchange.run": "Run",
+        "exchange.session": "Session",
         "http": "Head Headers Host Request",
         "limits": "Limits Timeouts",
         "secret": "AccessKey AccessToken EncryptionKey Password PersistentToken",
         "text.models": "Model",
         "tier": "Tier",
-        "wire": "Wire",
+        "wire": "NEED_DATA PAUSED Wire",
     }
 
     __getattr__ = finder(__name__, _HOMES)
@@ -102,15 +124,16 @@ else:
 
 
 __all__ = [
-    "CAREFUL",
-    "NEVER",
-    "REPEATABLE",
+    "NEED_DATA",
+    "NO_RETRY",
+    "PAUSED",
     "AccessKey",
     "AccessToken",
-    "Asking",
     "AuthenticationError",
     "Budget",
     "Call",
+    "ClientExchange",
+    "ClosedError",
     "Compute",
     "ConcurrentGenerationError",
     "ConflictError",
@@ -121,6 +144,8 @@ __all__ = [
     "EncryptionKey",
     "FileError",
     "Flow",
+    "FlowContext",
+    "GetContext",
     "Head",
     "Headers",
     "Host",
@@ -140,20 +165,24 @@ __all__ = [
     "PaymentRequiredError",
     "PermissionDeniedError",
     "PersistentToken",
+    "PoolLimits",
     "RateLimitError",
     "Receive",
     "RejectedRequestError",
     "RemoteProtocolError",
+    "Repeat",
     "Reply",
     "Request",
     "RequestTimeoutError",
     "RetryPolicy",
+    "Run",
     "Runnable",
     "Send",
     "ServerError",
     "Session",
     "Sleep",
     "StatusError",
+    "Steps",
     "StreamError",
     "Tier",
     "TimedOut",
@@ -167,14 +196,17 @@ __all__ = [
     "emulator",
     "errors",
     "exchange",
+    "flow",
+    "get_context",
     "image",
     "library",
+    "map_actions",
+    "map_batches",
     "objects",
     "openai",
     "story",
     "testing",
     "text",
     "tokenizers",
-    "using",
     "voice",
 ]

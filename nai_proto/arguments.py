@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import Enum
-from functools import wraps
-from inspect import signature
+from functools import partial, update_wrapper, wraps
+from inspect import isgeneratorfunction, signature
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from .errors import InvalidRequestError, InvalidTypeError, NaiError, excerpt
@@ -207,7 +207,10 @@ def takes(**types: ArgumentType) -> Callable[[Callable[P, R]], Callable[P, R]]:
             }
             return cast("Callable[..., R]", function)(*given, **named)
 
-        return call
+        # For a generator function `exchange.flow.flow` wants either its code or, as here, an object that has none.
+        return (
+            cast("Callable[P, R]", update_wrapper(partial(call), function)) if isgeneratorfunction(function) else call
+        )
 
     return decorate
 

@@ -2,6 +2,7 @@
 
     NaiError
     ├─ LocalProtocolError                 a machine was driven out of order
+    ├─ ClosedError                        the client or the stream was closed or cancelled
     ├─ InvalidRequestError                refused before it is sent: a value out of range; also a ValueError
     │  ├─ InvalidTypeError                a value of the wrong type; also a TypeError
     │  └─ RejectedRequestError            400 413 422: refused by the service; also a StatusError
@@ -42,6 +43,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 __all__ = [
     "AuthenticationError",
+    "ClosedError",
     "ConcurrentGenerationError",
     "ConflictError",
     "CryptoError",
@@ -117,6 +119,10 @@ def _restore(kind: type[NaiError], args: tuple[object, ...], fields: Mapping[str
 
 class LocalProtocolError(NaiError):
     """A machine was driven out of order: a step that its state does not allow. Nothing was sent."""
+
+
+class ClosedError(NaiError):
+    """The client or the stream was closed or cancelled, here and not by the server; `partial` holds what had come."""
 
 
 class InvalidRequestError(NaiError, ValueError):

@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 
 import h11
 
-from .errors import LocalProtocolError, excerpt
+from .errors import InvalidRequestError, excerpt
 
 __all__ = ["ASKED", "Pairs", "request_head", "response"]
 
@@ -39,12 +39,12 @@ def request_head(method: str, target: str, fields: Pairs, length: int) -> tuple[
         length: of the body that follows.
 
     Raises:
-        LocalProtocolError: one of these is not what it has to be; the text names which.
+        InvalidRequestError: one of these is not what it has to be; the text names which.
     """
     if not _TOKEN.fullmatch(method):
-        raise LocalProtocolError("method: not a token (RFC 9110 §5.6.2)")
+        raise InvalidRequestError("method: not a token (RFC 9110 §5.6.2)")
     if not _VISIBLE.fullmatch(target):
-        raise LocalProtocolError("target: not printable ASCII without blanks; percent-encode the rest")
+        raise InvalidRequestError("target: not printable ASCII without blanks; percent-encode the rest")
     lines = [f"{method} {target} HTTP/1.1"]
     seen: list[str] = []
     close = False
@@ -54,17 +54,17 @@ def request_head(method: str, target: str, fields: Pairs, length: int) -> tuple[
         known = name.lower()
         if known == "content-length":
             if value != str(length):
-                raise LocalProtocolError("header field Content-Length: not the length of the body")
+                raise InvalidRequestError("header field Content-Length: not the length of the body")
             if known in seen:
                 continue
         elif known == "transfer-encoding":
-            raise LocalProtocolError("header field Transfer-Encoding: not how the body is sent")
+            raise InvalidRequestError("header field Transfer-Encoding: not how the body is sent")
         elif known == "connection":
             close = close or "close" in [token.strip() for token in value.lower().split(",")]
         seen.append(known)
         lines.append(f"{name}: {value}")
     if seen.count("host") != 1:
-        raise LocalProtocolError("header fields: Host is due once")
+        raise InvalidRequestError("header fields: Host is due once")
     return "\r\n".join((*lines, "", "")).encode("latin-1"), close
 
 
@@ -72,7 +72,7 @@ def response(status: int, fields: Pairs) -> h11.Response:
     """An answer's head as h11 takes it.
 
     Raises:
-        LocalProtocolError: the status or a field cannot be sent; the text names which.
+        InvalidRequestError: the status or a field cannot be sent; the text names which.
     """
     with suppress(h11.LocalProtocolError, UnicodeEncodeError):  # both hold what may be a secret
         return h11.Response(
@@ -81,7 +81,7 @@ def response(status: int, fields: Pairs) -> h11.Response:
             reason=_phrase(status),
         )
     if not 200 <= status <= 999:
-        raise LocalProtocolError(f"status {status}: a final one is 200 to 999")
+        raise InvalidRequestError(f"status {status}: a final one is 200 to 999")
     raise _fault(fields)
 
 
@@ -96,11 +96,11 @@ def _phrase(status: int) -> bytes:
         return b""
 
 
-def _fault(fields: Pairs) -> LocalProtocolError:
+def _fault(fields: Pairs) -> InvalidRequestError:
     """Names the field that cannot be sent."""
     for number, (name, value) in enumerate(fields, 1):
         if not _TOKEN.fullmatch(name):
-            return LocalProtocolError(f"header field {number}: its name is not a token (RFC 9110 §5.6.2)")
+            return InvalidRequestError(f"header field {number}: its name is not a token (RFC 9110 §5.6.2)")
         if not _VALUE.fullmatch(value):
-            return LocalProtocolError(f"header field {excerpt(name)}: its value is not a legal one")
-    return LocalProtocolError("header fields: at most one Content-Length or Transfer-Encoding is due, and a legal one")
+            return InvalidRequestError(f"header field {excerpt(name)}: its value is not a legal one")
+    return InvalidRequestError("header fields: at most one Content-Length or Transfer-Encoding is due, and a legal one")

@@ -1,4 +1,4 @@
-"""One request and the head of its answer, as values.
+"""One request and the head of its response, as values.
 
 Requests are relative and unsigned until a session signs them (`exchange.session`): what an operation holds has no host
 and no token, so it can be logged, pickled and compared.
@@ -7,11 +7,12 @@ and no token, so it can be logged, pickled and compared.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, cast
 
-from .limits import Limits
+from .errors import InvalidRequestError, InvalidTypeError
 from .secret import AccessToken, PersistentToken
 
 __all__ = ["NO_HEADERS", "Head", "Headers", "Host", "Request"]
@@ -36,29 +37,48 @@ class Headers(tuple[tuple[str, str], ...]):
         """``Headers.of(content_type="text/plain")`` is the field ``content-type``."""
         return cls((name.replace("_", "-"), value) for name, value in fields.items())
 
+    @classmethod
+    def parse(cls, fields: Mapping[str, str] | Iterable[tuple[str, str]]) -> Headers:
+        """Return the fields of a mapping, or of pairs of name and value.
+
+        Raises:
+            InvalidTypeError: it is neither, or a name or a value is no text.
+        """
+        items: object = cast("Mapping[str, str]", fields).items() if isinstance(fields, Mapping) else fields
+        if not isinstance(items, str | bytes) and isinstance(items, Iterable):
+            pairs = [*cast("Iterable[object]", items)]
+            if all(map(_is_field, pairs)):
+                return cls(cast("list[tuple[str, str]]", pairs))
+        raise InvalidTypeError("headers takes a mapping of names to values, or pairs of them", parameter="headers")
+
     def get_all(self, name: str) -> list[str]:
-        """The values of all fields with this name."""
+        """Return the values of all fields with this name."""
         name = name.lower()
         return [value for key, value in self if key.lower() == name]
 
     def get(self, name: str) -> str | None:
-        """The first value of the field with this name, or None."""
+        """Return the first value of the field with this name, or None."""
         name = name.lower()
         return next((value for key, value in self if key.lower() == name), None)
 
     def without(self, *names: str) -> Headers:
-        """These fields but for the named ones."""
+        """Return these fields but for the named ones."""
         gone = {name.lower() for name in names}
         return Headers(pair for pair in self if pair[0].lower() not in gone)
 
     def adding(self, fields: Iterable[tuple[str, str]]) -> Headers:
-        """These fields and those of ``fields`` whose names they do not have yet."""
+        """Return these fields and those of ``fields`` whose names they do not have yet."""
         mine = {name.lower() for name, _ in self}
         new = [field for field in fields if field[0].lower() not in mine]
         return Headers([*self, *new]) if new else self
 
     def __repr__(self) -> str:
         return f"Headers({', '.join(name for name, _ in self)})"
+
+
+def _is_field(pair: object) -> bool:
+    parts = cast("tuple[object, ...]", pair) if isinstance(pair, tuple | list) else ()
+    return len(parts) == 2 and all(isinstance(part, str) for part in parts)
 
 
 NO_HEADERS: Final = Headers()
@@ -101,10 +121,21 @@ class Request:
         """The absolute URL with its query."""
         return self.base + self.target
 
+    def check_target(self) -> None:
+        """Raise InvalidRequestError unless the target is a path and a query, so that it cannot lead to another host."""
+        if not _TARGET.fullmatch(self.target):
+            raise InvalidRequestError(
+                "a request's target begins with '/', and is printable ASCII without blanks: percent-encode the rest",
+                parameter="target",
+            )
+
     def fields(self) -> list[tuple[str, str]]:
-        """All header fields but for the body's length, with the token revealed: for the wire, and only there."""
+        """Return all header fields but for the body's length, with the token revealed: for the wire, and only there.
+
+        A field Authorization replaces the token.
+        """
         fields: list[tuple[str, str]] = [("Host", self.authority)] if self.base else []
-        if self.token is not None:
+        if self.token is not None and self.headers.get("authorization") is None:
             fields.append(("Authorization", f"Bearer {self.token.reveal()}"))
         return [*fields, *self.headers]
 
@@ -113,16 +144,15 @@ class Request:
         return replace(self, headers=self.headers.adding(fields))
 
 
+_TARGET: Final = re.compile(r"/[!-~]*")
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Status and header fields of an answer."""
+    """Status and header fields of a response."""
 
     status: int
     headers: Headers = NO_HEADERS
-    url: str = field(default="", compare=False)
-    "What was asked, absolute and without query, as the driver knows it."
-    limits: Limits | None = field(default=None, compare=False)
-    "Within what the rest is to be read, as the driver's session says; None means the defaults."
 
     @property
     def content_type(self) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .errors import InvalidRequestError
+
 __all__ = ["Limits", "Timeouts"]
 
 
@@ -58,13 +60,24 @@ class Timeouts:
     Each wait for the network has one limit: that of its phase, or what is left of ``total`` if that is less.
     """
 
+    pool: float | None = 30.0
+    "Until one of the client's connections is free, when as many are open as its pool allows."
     connect: float | None = 10.0
     "Until the connection stands, name look-up and TLS included."
     write: float | None = 30.0
     "For each piece of the request to be taken."
     read: float | None = 180.0
-    "Until the answer's head: a generation that is not streamed is silent until it is done."
+    """From the request's end until the response's head is complete, however slowly it drips: a generation that is not
+    streamed is silent until it is done."""
     idle: float | None = 60.0
     "Between two pieces of the body. Streams sometimes stop without closing (native §4.3)."
     total: float | None = None
     "For all waiting of one run or stream together; the caller's own work between events is not charged."
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, int | float) and value >= 0):
+                raise InvalidRequestError(
+                    f"{name} is {value!r}; it takes seconds, or None for no limit", parameter=name
+                )

@@ -14,14 +14,15 @@ from typing import Any, Final, Never
 import msgspec
 
 from .codecs.box import CHANCE, Entropy, draw
+from .codecs.checks import as_items, check_container, check_number, check_text, check_type
 from .codecs.json import check_depth, encode
 from .codecs.pieces import in_pieces
 from .codecs.sealed import StoredObject
-from .errors import Damaged, LimitExceeded, LocalProtocolError
+from .errors import Damaged, InvalidRequestError, LimitExceeded
 from .exchange.endpoints import Parameters, build, endpoint
 from .exchange.operation import Operation
 from .exchange.readers import NOTHING, Json
-from .exchange.retry import CAREFUL, REPEATABLE
+from .exchange.retry import Repeat
 from .http import Headers, Host, Request
 
 __all__ = [
@@ -115,7 +116,7 @@ def keystore() -> Operation[Never, StoredKeystore]:
         Damaged: the answer has no keystore (category ``missing field``): it was withheld, which does not mean empty.
         AuthenticationError: the token does not allow it.
     """
-    return Operation(build(endpoint("get_keystore"), Parameters(), _HEADERS), _KEYSTORE, REPEATABLE)
+    return Operation(build(endpoint("get_keystore"), Parameters(), _HEADERS), _KEYSTORE, Repeat.ALWAYS)
 
 
 def put_keystore(sealed: str, change_index: float | None = None) -> Operation[Never, None]:
@@ -131,8 +132,11 @@ def put_keystore(sealed: str, change_index: float | None = None) -> Operation[Ne
     Raises (when run):
         ConflictError: the keystore was changed since it was read.
     """
+    check_text(sealed, "sealed")
+    if change_index is not None:
+        check_number(change_index, "change_index", "a number or None")
     body = encode({"keystore": sealed, **_index(change_index)})
-    return Operation(build(endpoint("put_keystore"), Parameters(body=body), _BODY), NOTHING, CAREFUL)
+    return Operation(build(endpoint("put_keystore"), Parameters(body=body), _BODY), NOTHING, Repeat.IF_NOT_ACTED)
 
 
 def list_objects(type: str) -> Operation[Never, tuple[StoredObject, ...]]:  # noqa: A002
@@ -142,21 +146,22 @@ def list_objects(type: str) -> Operation[Never, tuple[StoredObject, ...]]:  # no
         type: for example ``stories``, ``storycontent``, ``presets`` (native §7.1).
 
     Raises:
-        LocalProtocolError: the type cannot stand in a path.
+        InvalidRequestError: the type cannot stand in a path.
     """
-    return Operation(_request("list_objects", type), _OBJECTS, REPEATABLE)
+    return Operation(_request("list_objects", type), _OBJECTS, Repeat.ALWAYS)
 
 
 def get_object(type: str, id: str) -> Operation[Never, StoredObject]:  # noqa: A002
     """One object, sealed (``GET /user/objects/{type}/{id}``).
 
     Raises:
-        LocalProtocolError: type or id cannot stand in a path.
+        InvalidRequestError: type or id cannot stand in a path.
 
     Raises (when run):
         NotFoundError: there is none.
     """
-    return Operation(_request("get_object", type, id), _OBJECT, REPEATABLE)
+    check_text(id, "id")
+    return Operation(_request("get_object", type, id), _OBJECT, Repeat.ALWAYS)
 
 
 def create_object(type: str, meta: str, data: str) -> Operation[Never, StoredObject]:  # noqa: A002
@@ -171,9 +176,9 @@ def create_object(type: str, meta: str, data: str) -> Operation[Never, StoredObj
         data: from `nai_proto.codecs.sealed.seal_object`.
 
     Raises:
-        LocalProtocolError: the meta is too long, or the type cannot stand in a path.
+        InvalidRequestError: the meta is too long, or the type cannot stand in a path.
     """
-    return Operation(_request("create_object", type, body=_content(meta, data)), _OBJECT, CAREFUL)
+    return Operation(_request("create_object", type, body=_content(meta, data)), _OBJECT, Repeat.IF_NOT_ACTED)
 
 
 def update_object(stored: StoredObject, data: str) -> Operation[Never, StoredObject]:
@@ -184,41 +189,45 @@ def update_object(stored: StoredObject, data: str) -> Operation[Never, StoredObj
         data: from `nai_proto.codecs.sealed.seal_object`.
 
     Raises:
-        LocalProtocolError: the object has no meta, or no id.
+        InvalidRequestError: the object has no meta, or no id.
 
     Raises (when run):
         ConflictError: it was changed since it was read.
         NotFoundError: it is gone.
     """
+    check_type(stored, StoredObject, "stored", "a StoredObject")
     if stored.meta is None:
-        raise LocalProtocolError(f"{stored!r} has no meta: whatever is written to it could not be opened again")
+        raise InvalidRequestError(
+            f"{stored!r} has no meta: whatever is written to it could not be opened again", parameter="stored"
+        )
     body = _content(stored.meta, data, stored.changeIndex)
-    return Operation(_request("update_object", stored.type, stored.id, body=body), _OBJECT, CAREFUL)
+    return Operation(_request("update_object", stored.type, stored.id, body=body), _OBJECT, Repeat.IF_NOT_ACTED)
 
 
 def delete_object(type: str, id: str) -> Operation[Never, StoredObject]:  # noqa: A002
     """Remove an object (``DELETE /user/objects/{type}/{id}``); the result is what it was, the last copy there is.
 
     Raises:
-        LocalProtocolError: type or id cannot stand in a path.
+        InvalidRequestError: type or id cannot stand in a path.
 
     Raises (when run):
         NotFoundError: there is none.
     """
-    return Operation(_request("delete_object", type, id), _OBJECT, CAREFUL)
+    check_text(id, "id")
+    return Operation(_request("delete_object", type, id), _OBJECT, Repeat.IF_NOT_ACTED)
 
 
 def delete_objects(types: Iterable[str]) -> Operation[Never, None]:
     """Remove *all* objects of these types (``DELETE /user/objects/batch``). There is no way back.
 
     Raises:
-        LocalProtocolError: no type is named.
+        InvalidRequestError: no type is named.
     """
-    named = [types] if isinstance(types, str) else [*types]
+    named = [types] if isinstance(types, str) else as_items(types, str, "types", "a list of str")
     if not named:
-        raise LocalProtocolError("delete_objects: name at least one type")
+        raise InvalidRequestError("delete_objects: name at least one type", parameter="types")
     parameters = Parameters(body=encode({"types": named}))
-    return Operation(build(endpoint("delete_objects"), parameters, _BODY), NOTHING, CAREFUL)
+    return Operation(build(endpoint("delete_objects"), parameters, _BODY), NOTHING, Repeat.IF_NOT_ACTED)
 
 
 def new_id(entropy: Entropy = CHANCE, taken: Container[str] = ()) -> str:
@@ -230,6 +239,7 @@ def new_id(entropy: Entropy = CHANCE, taken: Container[str] = ()) -> str:
         entropy: draws it.
         taken: ids that it must not be.
     """
+    check_container(taken, "taken", "a set of ids")
     while True:
         drawn = "".join(_ID_ALPHABET[byte & 63] for byte in draw(entropy, _ID_LENGTH))
         if drawn not in taken:
@@ -237,14 +247,19 @@ def new_id(entropy: Entropy = CHANCE, taken: Container[str] = ()) -> str:
 
 
 def _request(name: str, type: str, id: str | None = None, *, body: bytes = b"") -> Request:  # noqa: A002
+    check_text(type, "type")
     path = {"type": type} if id is None else {"type": type, "id": id}
     request = build(endpoint(name), Parameters(path, body=body), _BODY if body else _HEADERS)
     return replace(request, host=Host.IMAGE) if type in _ON_IMAGE_HOST else request
 
 
 def _content(meta: str, data: str, change_index: float | None = None) -> bytes:
+    check_text(meta, "meta")
+    check_text(data, "data")
     if len(meta) > _LONGEST_META:
-        raise LocalProtocolError(f"an object's meta has at most {_LONGEST_META} characters, not {len(meta)}")
+        raise InvalidRequestError(
+            f"an object's meta has at most {_LONGEST_META} characters, not {len(meta)}", parameter="meta"
+        )
     return encode({"meta": meta, "data": data, **_index(change_index)})
 
 

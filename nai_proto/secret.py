@@ -9,9 +9,18 @@ from __future__ import annotations
 import re
 from typing import ClassVar, Final, Self, TypeAlias
 
-from .errors import LocalProtocolError
+from .errors import InvalidRequestError, InvalidTypeError
 
-__all__ = ["AccessKey", "AccessToken", "EncryptionKey", "Password", "PersistentToken", "Token", "TokenBase"]
+__all__ = [
+    "AccessKey",
+    "AccessToken",
+    "EncryptionKey",
+    "Password",
+    "PersistentToken",
+    "Token",
+    "TokenBase",
+    "parse_token",
+]
 
 _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]*")
 _TOKEN_TEXT: Final = re.compile(r"[!-~]+")
@@ -45,12 +54,19 @@ class _Text(_Secret):
     _value: str
 
     def __init__(self, value: str) -> None:
+        """Keep the text.
+
+        Raises:
+            InvalidTypeError: ``value`` is no str.
+            InvalidRequestError: it cannot be such a secret. The message never quotes it.
+        """
+        _check_type(value, str, type(self).__name__, "a str")
         self._check(value)
         self._value = value
 
     @classmethod
     def _check(cls, value: str) -> None:
-        """Raises LocalProtocolError when ``value`` cannot be such a secret; never quotes it."""
+        """Raise InvalidRequestError when ``value`` cannot be such a secret; never quote it."""
 
     def reveal(self) -> str:
         """The text itself. Whoever calls this answers for where it goes."""
@@ -72,7 +88,7 @@ class Password(_Text):
     @classmethod
     def _check(cls, value: str) -> None:
         if not value:
-            raise LocalProtocolError("the password is empty")
+            raise InvalidRequestError("the password is empty", parameter="value")
 
 
 class AccessKey(_Text):
@@ -84,9 +100,10 @@ class AccessKey(_Text):
     @classmethod
     def _check(cls, value: str) -> None:
         if len(value) != cls.LENGTH or not _BASE64URL.fullmatch(value):
-            raise LocalProtocolError(
+            raise InvalidRequestError(
                 f"an access key has {cls.LENGTH} characters A-Z a-z 0-9 - _; this text of {len(value)} is none "
-                "(derive it with nai.account.access_key)"
+                "(derive it with nai.account.access_key)",
+                parameter="value",
             )
 
 
@@ -98,8 +115,9 @@ class TokenBase(_Text):
     @classmethod
     def _check(cls, value: str) -> None:
         if not _TOKEN_TEXT.fullmatch(value):
-            raise LocalProtocolError(
-                f"{cls.__name__}: a token is printable ASCII without blanks; this one of {len(value)} characters is not"
+            raise InvalidRequestError(
+                f"{cls.__name__}: a token is printable ASCII without blanks; this one of {len(value)} characters is not",
+                parameter="value",
             )
 
 
@@ -119,10 +137,33 @@ class PersistentToken(TokenBase):
     def _check(cls, value: str) -> None:
         super()._check(value)
         if not value.startswith(cls.PREFIX):
-            raise LocalProtocolError("a persistent token starts with 'pst-' (a login's token is an AccessToken)")
+            raise InvalidRequestError(
+                "a persistent token starts with 'pst-' (a login's token is an AccessToken)", parameter="value"
+            )
 
 
 Token: TypeAlias = AccessToken | PersistentToken
+
+
+def parse_token(token: Token | str) -> Token:
+    """Return a token from its text: a `PersistentToken` if it begins with ``pst-``, else an `AccessToken`.
+
+    Args:
+        token: the text, as the website shows it or a login gives it. A token is returned unchanged.
+
+    Raises:
+        InvalidTypeError: ``token`` is neither.
+        InvalidRequestError: the text is empty, or holds blanks, controls or characters beyond ASCII. It is never quoted.
+    """
+    if isinstance(token, TokenBase):
+        return token
+    _check_type(token, str, "token", "a Token or a str")
+    if not _TOKEN_TEXT.fullmatch(token):
+        raise InvalidRequestError(
+            f"token: printable ASCII without blanks is expected; this text of {len(token)} characters is not",
+            parameter="token",
+        )
+    return PersistentToken(token) if token.startswith(PersistentToken.PREFIX) else AccessToken(token)
 
 
 class EncryptionKey(_Secret):
@@ -132,9 +173,17 @@ class EncryptionKey(_Secret):
     SIZE: ClassVar[int] = 32
 
     def __init__(self, value: bytes) -> None:
-        if len(value) != self.SIZE:
-            raise LocalProtocolError(f"an encryption key has {self.SIZE} bytes, not {len(value)}")
-        self._value = bytes(value)
+        """Keep the bytes.
+
+        Raises:
+            InvalidTypeError: ``value`` is not bytes.
+            InvalidRequestError: it has not 32 of them.
+        """
+        _check_type(value, (bytes, bytearray, memoryview), "EncryptionKey", "bytes")
+        key = bytes(value)
+        if len(key) != self.SIZE:
+            raise InvalidRequestError(f"an encryption key has {self.SIZE} bytes, not {len(key)}", parameter="value")
+        self._value = key
 
     def reveal(self) -> bytes:
         """The bytes themselves. Whoever calls this answers for where they go."""
@@ -146,3 +195,10 @@ class EncryptionKey(_Secret):
 
     def __reduce__(self) -> tuple[type[Self], tuple[bytes]]:
         return type(self), (self._value,)
+
+
+def _check_type(value: object, kinds: type | tuple[type, ...], name: str, takes: str) -> None:
+    """Raise InvalidTypeError if ``value`` is of no such type. Show its type, never the value."""
+    if not isinstance(value, kinds):
+        given = "None" if value is None else type(value).__name__
+        raise InvalidTypeError(f"{name} takes {takes}, not {given}", parameter="token" if name == "token" else "value")

@@ -14,7 +14,6 @@ their values: they may be secrets. After a `RemoteProtocolError` nothing more is
 
 from __future__ import annotations
 
-import enum
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
@@ -26,8 +25,21 @@ from .errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Trun
 from .heads import ASKED, request_head, response
 from .http import Head, Headers, Request
 from .limits import Limits
+from .wire_states import NEED_DATA, OUR_TRANSITIONS, PAUSED, PEER_TRANSITIONS, Signal, WireInput, WireState
 
-__all__ = ["CLOSED", "END", "Closed", "Data", "End", "Event", "Tunnel", "Wire"]
+__all__ = [
+    "CONNECTION_CLOSED",
+    "END_OF_MESSAGE",
+    "NEED_DATA",
+    "PAUSED",
+    "ConnectionClosed",
+    "Data",
+    "EndOfMessage",
+    "Event",
+    "Signal",
+    "Tunnel",
+    "Wire",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +50,12 @@ class Data:
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class EndOfMessage:
     """The message is complete."""
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class ConnectionClosed:
     """The peer closed between two messages; nothing is missing. A client's request in flight has had no answer."""
 
 
@@ -55,28 +67,14 @@ class Tunnel:
     "What had come already behind the heads."
 
 
-Event: TypeAlias = Request | Head | Data | End | Closed | Tunnel
+Event: TypeAlias = Request | Head | Data | EndOfMessage | ConnectionClosed | Tunnel
 """What `Wire.next_event` gives: ``Request`` in the server's role, ``Head`` in the client's."""
 
-END: Final = End()
-CLOSED: Final = Closed()
+END_OF_MESSAGE: Final = EndOfMessage()
+CONNECTION_CLOSED: Final = ConnectionClosed()
 
 
-class _At(enum.Enum):
-    """Where one direction of an exchange stands.
-
-    Theirs: HEAD → BODY → END, or TUNNEL → GONE, and FAILED from anywhere. Ours: HEAD → BODY → END.
-    """
-
-    HEAD = "head"  #: the head is due
-    BODY = "body"  #: the head is over, the body is due
-    END = "end"  #: the message is complete
-    TUNNEL = "tunnel"  #: granted; what came already is due
-    GONE = "gone"  #: the bytes belong to someone else
-    FAILED = "failed"  #: not HTTP, or too much of it
-
-
-_HEAD, _BODY, _END, _TUNNEL, _GONE, _FAILED = _At  # Python 3.11 takes longer to find a member than to do all else here
+_HEAD, _BODY, _DONE, _TUNNEL, _RELEASED, _FAILED = WireState  # Python 3.11 takes long to find a member of an enum
 
 
 # asyncio reads no more at once. Larger pieces are cut, so that what an exchange copies of later ones is bounded.
@@ -87,8 +85,8 @@ _WITH_LENGTH: Final = frozenset({"POST", "PUT", "PATCH"})  # RFC 9110 §8.6: len
 class Wire:
     """One connection: bytes in, events out; messages in, bytes out.
 
-    Give every read to `receive_data`, then take `next_event` until it is None. What a ``send_`` method returns has to
-    go to the peer at once and in order; when it raises LocalProtocolError, nothing of the message was sent and the
+    Give every read to `receive_data`, then take `next_event` until it is `NEED_DATA` or `PAUSED`. What a ``send_`` method
+    returns has to go to the peer at once and in order; when it raises, nothing of the message was sent and the
     state is what it was.
 
     Args:
@@ -104,7 +102,7 @@ class Wire:
         self._eof = False
         self._begin()
         if role == "client":  # as if an exchange were over: the first request begins the first one
-            self._ours = self._theirs = _END
+            self._our_state = self._peer_state = _DONE
 
     def _begin(self) -> None:
         """A new exchange; the inbox goes on."""
@@ -113,7 +111,7 @@ class Wire:
             max_incomplete_event_size=self._limits.head + _PIECE,  # never reached: `_read_head` has the limit
         )
         self._fed = 0  # bytes that h11 was given
-        self._ours = self._theirs = _HEAD
+        self._our_state = self._peer_state = _HEAD
         self._method = ""
         self._expects = False
         self._keep = True
@@ -127,30 +125,30 @@ class Wire:
 
         Raises:
             LimitExceeded: more than `Limits.head` and `Limits.body` together lie here unread. It does not happen to
-                who reads only when `next_event` gave None and the peer's message is not complete.
+                a driver that reads only at `NEED_DATA`.
             LocalProtocolError: the bytes belong to a tunnel, or the peer had closed before.
         """
-        if self._theirs is _GONE:
+        if self._peer_state is _RELEASED:
             raise LocalProtocolError("the bytes of a tunnel do not go through the wire")
         if not data:
             self._eof = True
             return
         if self._eof:
             raise LocalProtocolError("the peer has closed; no data can follow")
-        if self._theirs is _FAILED:
+        if self._peer_state is _FAILED:
             return
         inbox = self._inbox
         self._held += len(data)
         if inbox and self._held > (most := self._limits.head + self._limits.body):
-            self._theirs = _FAILED
+            self._fail()
             raise LimitExceeded("unread", limit=most, value=self._held)
         if len(data) <= _PIECE:
             inbox.append(data)
         else:
             inbox.extend(data[at : at + _PIECE] for at in range(0, len(data), _PIECE))
 
-    def next_event(self) -> Event | None:
-        """The next event, or None: more data is needed, or (server) our own answer has to end first.
+    def next_event(self) -> Event | Signal:
+        """Return the next event; or `NEED_DATA`: read more; or `PAUSED` (server): our own response has to end first.
 
         Raises:
             LimitExceeded: ``head``, ``chunk_line`` or ``trailers`` are larger than allowed. Interim answers count in
@@ -160,21 +158,21 @@ class Wire:
             Truncated: the peer closed inside a message.
         """
         try:
-            if self._theirs is _BODY:
+            if self._peer_state is _BODY:
                 return self._read_body()
-            if self._theirs is _HEAD:
+            if self._peer_state is _HEAD:
                 return self._read_head()
-            if self._theirs is _END:
+            if self._peer_state is _DONE:
                 return self._read_between()
         except RemoteProtocolError:
-            self._theirs = _FAILED
+            self._fail()
             raise
-        if self._theirs is _TUNNEL:
-            self._theirs = _GONE
+        if self._peer_state is _TUNNEL:
+            self._step_peer(WireInput.RELEASED)
             return Tunnel(b"".join(self._inbox))
-        raise LocalProtocolError(f"nothing more to read: the wire is {self._theirs.value}")
+        raise LocalProtocolError(f"nothing more to read: the wire is {self._peer_state.value}")
 
-    def _read_body(self) -> Event | None:
+    def _read_body(self) -> Event | Signal:
         body = self._body
         while self._inbox and not body.done:
             data = body.receive_data(self._take())
@@ -185,12 +183,12 @@ class Wire:
                 return Data(data)
         if not body.done:
             if not self._eof:
-                return None
+                return NEED_DATA
             body.receive_eof()
-        self._theirs = _END
-        return END
+        self._step_peer(WireInput.END)
+        return END_OF_MESSAGE
 
-    def _read_head(self) -> Event | None:
+    def _read_head(self) -> Event | Signal:
         while self._inbox:
             piece = self._take()
             self._fed += len(piece)
@@ -207,16 +205,16 @@ class Wire:
                 return head
             self._check_size(self._fed)
         if not self._eof:
-            return None
+            return NEED_DATA
         if not self._fed:
-            return CLOSED
+            return CONNECTION_CLOSED
         raise Truncated("the connection closed inside the head of a message")
 
-    def _read_between(self) -> Event | None:
+    def _read_between(self) -> Event | Signal:
         if not self._inbox:
-            return CLOSED if self._eof else None
+            return CONNECTION_CLOSED if self._eof else NEED_DATA
         if self._role == "server":
-            return None
+            return PAUSED
         raise RemoteProtocolError("bytes that no request has asked for", excerpt=excerpt(self._inbox[0]))
 
     def _ask(self) -> object:
@@ -236,7 +234,6 @@ class Wire:
         fields = list(event.headers)
         framing = Framing(fields)
         headers = Headers([(name.decode("ascii"), value.decode("latin-1")) for name, value in fields])
-        self._theirs = _BODY
         # Both framings at once are legal to read, but smell of smuggling (RFC 9112 §6.1).
         doubtful = framing.chunked and framing.length is not None
         self._keep = self._keep and event.http_version >= b"1.1" and not (framing.close or doubtful)
@@ -244,12 +241,12 @@ class Wire:
             self._method = event.method.decode("ascii")
             self._body = framing.reader(self._limits, self._method, None)
             self._expects = self._h11.they_are_waiting_for_100_continue
+            self._step_peer(WireInput.HEAD)
             return Request(self._method, event.target.decode("ascii"), headers)
         status = event.status_code
         self._body = framing.reader(self._limits, self._method, status)
-        if grants(self._method, status):
-            self._theirs = _TUNNEL
-        return Head(status, headers, limits=self._limits)
+        self._step_peer(WireInput.GRANTED if grants(self._method, status) else WireInput.HEAD)
+        return Head(status, headers)
 
     def _take(self) -> bytes:
         piece = self._inbox.popleft()
@@ -262,17 +259,17 @@ class Wire:
 
     # Writing
 
-    def send_request(self, request: Request) -> bytes:
-        """A request, head and body; it begins the next exchange.
+    def send_request(self, request: Request, limits: Limits | None = None) -> bytes:
+        """Return a request's bytes, head and body; it begins the next exchange, with other limits if they are given.
 
         Content-Length is added where there is a body, and for POST, PUT and PATCH. The target of a CONNECT is the
         authority to be reached.
 
         Raises:
-            LocalProtocolError: the wire is not `reusable`, or something in the request cannot be sent: the text names
-                the method, the target or the header field.
+            LocalProtocolError: an exchange is under way, or the connection is closed or a server's.
+            InvalidRequestError: something cannot be sent: the text names the method, the target or the header field.
         """
-        if not self.reusable:
+        if not self.can_send_request:
             raise LocalProtocolError("no request can go here now: the connection is busy, closed or a server's")
         fields = request.fields()
         if request.body or request.method in _WITH_LENGTH:
@@ -280,11 +277,14 @@ class Wire:
         head, close = request_head(request.method, request.target, fields, len(request.body))
         if request.body and request.method == "CONNECT":
             raise LocalProtocolError("a CONNECT has no body")
+        if limits is not None:
+            self._limits = limits
         self._begin()
         self._h11.send(ASKED)
         self._method = request.method
         self._keep = not close
-        self._ours = _END
+        self._step_our(WireInput.HEAD)
+        self._step_our(WireInput.END)
         return head + request.body
 
     def send_informational(self, status: int = 100) -> bytes:
@@ -293,7 +293,7 @@ class Wire:
         Raises:
             LocalProtocolError: no request is open, its answer has begun, or the status is not 100 or 102 to 199.
         """
-        if self._ours is not _HEAD or self._theirs not in (_BODY, _END):
+        if self._our_state is not _HEAD or self._peer_state not in (_BODY, _DONE):
             raise LocalProtocolError("an interim answer stands between a request and its answer")
         if status == 101 or not 100 <= status <= 199:
             raise LocalProtocolError(f"status {status}: an interim one is 100 or 102 to 199")
@@ -315,10 +315,10 @@ class Wire:
             LocalProtocolError: an answer has begun already, or something in the head cannot be sent: the text names
                 the status or the header field. Or a CONNECT would be granted before its body is read.
         """
-        if self._ours is not _HEAD:
+        if self._our_state is not _HEAD:
             raise LocalProtocolError("one request has one answer, and a client has none to give")
         granted = grants(self._method, head.status)
-        understood = self._theirs in (_BODY, _END)
+        understood = self._peer_state in (_BODY, _DONE)
         if granted and not (understood and self._body.done):
             raise LocalProtocolError("the body of a CONNECT has to be read before it is granted")
         headers = head.headers
@@ -329,9 +329,11 @@ class Wire:
         framing = Framing(event.headers)
         self._keep = not framing.close
         self._writer = framing.writer(self._method, head.status, chunks=self._chunks)
-        self._ours = _BODY
         if granted:
-            self._theirs, self._ours = _TUNNEL, _END
+            if self._peer_state is _BODY:
+                self._step_peer(WireInput.END)
+            self._step_peer(WireInput.GRANTED)
+        self._step_our(WireInput.GRANTED if granted else WireInput.HEAD)
         return self._h11.send(event)
 
     def send_data(self, data: bytes) -> bytes:
@@ -351,24 +353,33 @@ class Wire:
         """
         self._check_open()
         end = self._writer.send_end()
-        self._ours = _END
+        self._step_our(WireInput.END)
         return end
 
     def _check_open(self) -> None:
-        if self._ours is not _BODY:
+        if self._our_state is not _BODY:
             raise LocalProtocolError("no answer is open")
 
-    def start_next(self) -> None:
+    def start_next_cycle(self) -> None:
         """Server: go on to the next request, with what the peer has pipelined.
 
         Raises:
-            LocalProtocolError: the exchange is not `over`.
+            LocalProtocolError: the exchange is not `can_start_next_cycle`.
         """
-        if not self.over:
+        if not self.can_start_next_cycle:
             raise LocalProtocolError("the exchange is not complete, or the connection has to close")
         self._begin()
 
     # State
+
+    def _step_peer(self, happened: WireInput) -> None:
+        self._peer_state = PEER_TRANSITIONS[self._peer_state, happened]
+
+    def _step_our(self, happened: WireInput) -> None:
+        self._our_state = OUR_TRANSITIONS[self._our_state, happened]
+
+    def _fail(self) -> None:
+        self._step_peer(WireInput.ERROR)
 
     @property
     def _chunks(self) -> bool:
@@ -377,21 +388,21 @@ class Wire:
 
     @property
     def _complete(self) -> bool:
-        return self._ours is _END and self._theirs is _END and self._keep
+        return self._our_state is _DONE and self._peer_state is _DONE and self._keep
 
     @property
-    def reusable(self) -> bool:
+    def can_send_request(self) -> bool:
         """Client: the next request may go here. Nothing is under way, and there are neither stray bytes nor an end."""
         return self._complete and self._role == "client" and not self._eof and not self._inbox
 
     @property
-    def over(self) -> bool:
-        """Server: both messages are complete and the connection lives on: `start_next` may be called."""
+    def can_start_next_cycle(self) -> bool:
+        """Server: both messages are complete and the connection lives on: `start_next_cycle` may be called."""
         return self._complete and self._role == "server"
 
     @property
     def expects_continue(self) -> bool:
         """Server: the client waits for 100 before it sends the body (RFC 9110 §10.1.1): nothing of it has come, nor has
         an answer begun."""
-        waits = self._expects and self._ours is _HEAD and self._theirs is _BODY
+        waits = self._expects and self._our_state is _HEAD and self._peer_state is _BODY
         return waits and not (self._inbox or self._body.done)

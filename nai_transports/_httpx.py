@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
-from nai_proto.errors import (
-    LocalProtocolError,
-    NaiError,
-    Phase,
-    RemoteProtocolError,
-    TransportError,
-    Truncated,
-    excerpt,
-)
-from nai_proto.exchange.session import Budget
+import h11
+
+from nai_proto.errors import InvalidRequestError, NaiError, Phase, RemoteProtocolError, TransportError, Truncated
+from nai_proto.exchange.budget import Budget
 from nai_proto.http import Head, Headers, Request
+
+from ._errors import transport_error
 
 __all__ = [
     "AsyncClientLike",
@@ -25,12 +21,10 @@ __all__ = [
     "RequestLike",
     "ResponseLike",
     "Timeout",
-    "built",
-    "head_of",
-    "names_of",
-    "text_of",
-    "timeout_of",
-    "translated",
+    "make_head",
+    "make_request",
+    "make_timeout",
+    "translate",
 ]
 
 Timeout: TypeAlias = dict[str, float | None]
@@ -60,6 +54,8 @@ class _Answered(Protocol):
 class ResponseLike(_Answered, Protocol):
     """What is used of a response of httpx."""
 
+    @property
+    def extensions(self) -> MutableMapping[str, Any]: ...
     def iter_raw(self) -> Iterator[bytes]: ...
     def close(self) -> None: ...
 
@@ -101,12 +97,8 @@ class AsyncClientLike(_Builds[_Request], Protocol[_Request]):
     async def aclose(self) -> None: ...
 
 
-def timeout_of(budget: Budget) -> Timeout:
-    connect = budget.limit("connect")
-    return {"connect": connect, "pool": connect, "write": budget.limit("write"), "read": budget.limit("read")}
-
-
-def built(http: _Builds[_Built], request: Request, timeout: Timeout) -> _Built:
+def make_request(http: _Builds[_Built], request: Request, timeout: Timeout) -> _Built:
+    """Return a request of httpx; its body is read raw, since no coding is asked for."""
     return http.build_request(
         request.method,
         request.url,
@@ -116,15 +108,21 @@ def built(http: _Builds[_Built], request: Request, timeout: Timeout) -> _Built:
     )
 
 
-def head_of(response: _Answered) -> Head:
+def make_timeout(budget: Budget) -> Timeout:
+    """Return the limits of a request, as far as httpx knows them."""
+    return {"pool": budget.limit("pool"), "connect": budget.limit("connect"), "write": budget.limit("write")}
+
+
+def make_head(response: _Answered) -> Head:
+    """Return the head of a response."""
     return Head(response.status_code, Headers(response.headers.multi_items()))
 
 
 # Exceptions have no structural type; httpx and httpx2 give theirs the same names. The first class of an exception's MRO
-# that stands here decides. Their texts are shown only where they are the system's own; others may quote a header.
+# that stands here decides.
 _PHASES: Final[Mapping[str, tuple[Phase, bool]]] = {
     "ConnectTimeout": ("connect", False),
-    "PoolTimeout": ("connect", False),
+    "PoolTimeout": ("pool", False),
     "ConnectError": ("connect", False),
     "ProxyError": ("connect", False),
     "UnsupportedProtocol": ("connect", False),
@@ -134,38 +132,44 @@ _PHASES: Final[Mapping[str, tuple[Phase, bool]]] = {
     "ReadError": ("read", True),
     "CloseError": ("read", True),
     "TransportError": ("read", True),
+    "StreamError": ("read", True),
 }
-_TEXTS_OF_THE_SYSTEM: Final = frozenset(("ConnectError", "ReadError", "WriteError"))
 
 
-def names_of(error: Exception) -> list[str] | None:
-    """The names of its classes, if it is one of httpx's errors."""
+def translate(error: Exception, request: Request, budget: Budget, phase: Phase) -> NaiError | None:
+    """Return an error of httpx in our terms; None if it is none of httpx's.
+
+    Args:
+        error: what was raised.
+        request: what was sent.
+        budget: of the exchange.
+        phase: where the exchange was: ``read`` before the head, ``idle`` behind it.
+    """
     names = [kind.__name__ for kind in type(error).__mro__]
-    return names if {"TransportError", "StreamError", "InvalidURL"} & set(names) else None
-
-
-def text_of(error: BaseException | None) -> str:
-    """What it says, or what its cause does: on trio httpx says nothing of a certificate."""
-    while error is not None:
-        if text := str(error):
-            return text
-        error = error.__cause__ or error.__context__
-    return ""
-
-
-def translated(names: list[str], text: str, budget: Budget, phase: Phase) -> NaiError:
+    if isinstance(error, NaiError) or not {"TransportError", "StreamError", "InvalidURL"} & set(names):
+        return None
     if "LocalProtocolError" in names or "InvalidURL" in names:
-        return LocalProtocolError("httpx refuses the request: a header field or the URL is not valid")
+        return InvalidRequestError("httpx refuses the request: a header field or the URL is not valid")
+    host, _, port = request.authority.rpartition(":")
+    if not host or request.authority.endswith("]"):
+        host, port = request.authority, "443" if request.scheme == "https" else "80"
     if "RemoteProtocolError" in names:
-        if text.startswith("Server disconnected"):
-            return TransportError("the server closed the connection without an answer", sent=True, phase="read")
-        if text.startswith(("peer closed connection", "peer unexpectedly closed connection")):
-            return Truncated("the connection closed before the end of the body")
-        return RemoteProtocolError("the server's bytes are not HTTP", excerpt=excerpt(text))
-    name = next((name for name in names if name in _PHASES), "TransportError")
+        if phase == "idle":
+            return Truncated("the connection closed, or broke the rules of HTTP, before the end of the body")
+        if not _is_caused_by(error, h11.RemoteProtocolError):
+            return TransportError("the server closed the connection without a response", sent=True, phase="read")
+        return RemoteProtocolError("the server's bytes are not HTTP")
+    name = next(name for name in names if name in _PHASES)
     where, sent = _PHASES[name]
     where = phase if where == "read" else where
     if name.endswith("Timeout"):
-        return budget.timed_out(where, sent=sent)
-    told = (excerpt(text) if name in _TEXTS_OF_THE_SYSTEM else "") or names[0]
-    return TransportError(f"{where}: {told}", sent=sent, phase=where)
+        return budget.timed_out(where, sent=sent, where=f"{host}:{port}")
+    return transport_error(where, error, host, int(port), sent=sent)
+
+
+def _is_caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:
+    while error is not None:
+        if isinstance(error, kind):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -1,28 +1,64 @@
-"""asyncio: raw connections over the loop's own transports."""
+"""asyncio: connections over the loop's own transports; under uvloop as well."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import ssl
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Hashable
+from contextlib import suppress
+from typing import Any, Final, TypeVar
 
-from ._bytes import Link, RawClient, Runtime
+from nai_proto.exchange.pool import Lease, PoolLimits
+from nai_proto.exchange.session import Session
+from nai_proto.secret import Token
+
+from . import _runner
+from ._connections import RawTransport
+from ._runner import LimitReached
+from .events import Event
+from .proxy import Proxy
+from .readiness import is_readable
 
 __all__ = ["Client"]
 
-_AHEAD: Final = 262_144
-"Bytes read ahead of the flow before the peer is made to wait."
+T = TypeVar("T")
+
+_READ_AHEAD_BYTES: Final = 262_144
+"""Read ahead of the flow before the peer is made to wait."""
+_PIECE: Final = 262_144
+_ATTEMPT_DELAY: Final = 0.25
+"""Seconds between two addresses of a host that are tried (RFC 8305 §5)."""
 
 
-class Client(RawClient):
-    """Runs flows on asyncio; arguments as `RawClient` has them."""
+class Client(_runner.AsyncClient):
+    """Runs operations and flows on asyncio; arguments as for `nai_transports.sync.Client`.
 
-    def _runtime(self) -> Runtime:
-        return AsyncioRuntime()
+    One client may be used from several event loops, one after the other: each opens its own connections.
+    """
+
+    def __init__(
+        self,
+        session: Session | None = None,
+        *,
+        token: Token | str | None = None,
+        base_url: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        proxy: Proxy | str | None = None,
+        pool: PoolLimits = PoolLimits(),
+        on_event: Callable[[Event], object] | None = None,
+    ) -> None:
+        super().__init__(session, token, base_url, on_event)
+        self._transport = RawTransport(AsyncioIO, _one_turn, pool, ssl_context, proxy, self._observer)
 
 
-class AsyncioLink(asyncio.Protocol):
+async def _one_turn() -> None:
+    """A transport that was aborted closes its socket in the loop's next turn."""
+    await asyncio.sleep(0)
+
+
+class AsyncioStream(asyncio.Protocol):
     """One connection. A protocol of our own, because a stream's timeouts cost more than all the parsing.
 
     One future at a time is waited for, and one timer guards all waits: it is set anew when it rings too early, not
@@ -42,14 +78,15 @@ class AsyncioLink(asyncio.Protocol):
         self._until: float | None = None  # when the waiter has waited enough
         self._timer: asyncio.TimerHandle | None = None  # rings then, or earlier
 
+    # ---- what the loop calls
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = transport  # type: ignore[assignment]  # uvloop's is no subclass
 
     def data_received(self, data: bytes) -> None:
         self._pieces.append(data)
         self._size += len(data)
-        if self._size > _AHEAD:
+        if self._size > _READ_AHEAD_BYTES:
             self._transport.pause_reading()
         self._wake()
 
@@ -61,7 +98,8 @@ class AsyncioLink(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._closed = True
         if exc is not None:
-            self._failure = exc if isinstance(exc, OSError) else ConnectionAbortedError(type(exc).__name__)
+            self._failure = exc if isinstance(exc, OSError) else ConnectionAbortedError()
+            self._take_what_is_left()
         if self._timer is not None:
             self._timer.cancel()
         self._wake()
@@ -73,39 +111,68 @@ class AsyncioLink(asyncio.Protocol):
         self._writable = True
         self._wake()
 
-    async def send_all(self, data: bytes | memoryview, limit: float | None) -> None:
-        if self._failure is not None:
-            raise self._failure
-        self._transport.write(data)
-        while not self._writable and not self._closed:
-            await self._wait(limit)
+    # ---- what the driver calls
 
-    async def receive_some(self, limit: float | None) -> bytes:
+    async def write(self, data: bytes, limit: float | None, received: Callable[[bytes], bool]) -> bool:
+        for at in range(0, len(data), _PIECE):
+            if self._failure is not None:
+                raise self._failure
+            self._transport.write(data if len(data) <= _PIECE else memoryview(data)[at : at + _PIECE])
+            while not self._writable or (self._pieces and len(data) > _PIECE):
+                if self._pieces:
+                    if received(self._take()):
+                        return False
+                elif self._closed:
+                    if self._failure is not None:
+                        raise self._failure
+                    return False
+                else:
+                    await self._wait(limit)
+        return True
+
+    async def read(self, limit: float | None) -> bytes:
         while not self._pieces:
             if self._failure is not None:
                 raise self._failure
             if self._closed:
                 return b""
             await self._wait(limit)
+        return self._take()
+
+    async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
+        transport = await self._loop.start_tls(self._transport, self, context, server_hostname=host)
+        if transport is None:  # it was lost in the moment in which it stood
+            raise self._failure or ConnectionAbortedError
+        self._transport = transport
+
+    def is_readable(self) -> bool:
+        if self._closed or self._pieces or self._transport.is_closing():
+            return True
+        raw = self._transport.get_extra_info("socket")
+        return raw is not None and is_readable(raw.fileno())  # the loop has not looked since its last turn
+
+    def abort(self) -> None:
+        with suppress(RuntimeError):  # the loop is closed, and its connections with it
+            self._transport.abort()
+
+    # ---- inside
+
+    def _take(self) -> bytes:
         data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         self._pieces.clear()
-        if self._size > _AHEAD:
+        if self._size > _READ_AHEAD_BYTES:
             self._transport.resume_reading()
         self._size = 0
         return data
 
-    async def start_tls(self, context: ssl.SSLContext, host: str, limit: float | None) -> None:
-        async with asyncio.timeout(limit):
-            transport = await self._loop.start_tls(self._transport, self, context, server_hostname=host)
-        if transport is None:  # it was lost in the moment in which it stood
-            raise ConnectionAbortedError
-        self._transport = transport
-
-    def abort(self) -> None:
-        self._transport.abort()
-
-    def looks_alive(self) -> bool:
-        return not (self._closed or self._pieces or self._transport.is_closing())
+    def _take_what_is_left(self) -> None:
+        """After a failed write: read what the peer sent before, which the loop would throw away with the socket."""
+        raw = self._transport.get_extra_info("socket")
+        if raw is None or raw.fileno() < 0 or self._transport.get_extra_info("ssl_object") is not None:
+            return
+        with socket.socket(fileno=os.dup(raw.fileno())) as left, suppress(OSError):
+            while data := left.recv(_PIECE):
+                self._pieces.append(data)
 
     async def _wait(self, limit: float | None) -> None:
         waiter = self._waiter = self._loop.create_future()
@@ -117,7 +184,7 @@ class AsyncioLink(asyncio.Protocol):
             self._waiter = self._until = None
 
     def _guard(self) -> None:
-        """Has the timer ring in time for the wait under way, if that has an end."""
+        """Have the timer ring in time for the wait under way, if that has an end."""
         if self._until is None or (self._timer is not None and self._timer.when() <= self._until):
             return
         if self._timer is not None:
@@ -131,30 +198,74 @@ class AsyncioLink(asyncio.Protocol):
         if self._loop.time() < self._until:
             self._guard()
         else:
-            self._waiter.set_exception(TimeoutError())
+            self._waiter.set_exception(LimitReached())
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
 
-class AsyncioRuntime:
-    """asyncio's part of the transport."""
+class AsyncioIO:
+    """One run: its waits, and what ends them."""
 
-    async def connect(self, host: str, port: int, limit: float | None) -> Link:
-        async with asyncio.timeout(limit):
-            _, link = await asyncio.get_running_loop().create_connection(AsyncioLink, host, port)
-        return link
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._scope: asyncio.Timeout | None = None
+        self._granted = asyncio.Event()
+        self.now = self._loop.time
+
+    def key(self) -> Hashable:
+        return self._loop
+
+    def cancel(self) -> None:
+        if self._scope is not None and not self._scope.expired():
+            self._scope.reschedule(self.now())
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def wake(self) -> Callable[[], None]:
+        self._granted.clear()
+        return self._granted.set
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+        await self._within(None, asyncio.sleep(seconds))
 
     async def compute(self, function: Callable[[], None], limit: float | None) -> None:
-        async with asyncio.timeout(limit):
-            await asyncio.to_thread(function)
+        await self._within(limit, asyncio.to_thread(function))
 
-    def now(self) -> float:
-        return asyncio.get_running_loop().time()
+    async def wait_for(self, lease: Lease[Any], limit: float | None) -> None:  # noqa: ARG002 -- its event says it
+        await self._within(limit, self._granted.wait())
 
-    async def settle(self) -> None:
-        await asyncio.sleep(0)
+    async def connect(self, host: str, port: int, limit: float | None) -> AsyncioStream:
+        # uvloop's loop has no Happy Eyeballs
+        if isinstance(self._loop, asyncio.BaseEventLoop):
+            connecting = self._loop.create_connection(AsyncioStream, host, port, happy_eyeballs_delay=_ATTEMPT_DELAY)
+        else:
+            connecting = self._loop.create_connection(AsyncioStream, host, port)
+        _, stream = await self._within(limit, connecting)
+        return stream
+
+    async def start_tls(self, stream: AsyncioStream, context: ssl.SSLContext, host: str, limit: float | None) -> None:
+        await self._within(limit, stream.start_tls(context, host))
+
+    def read(self, stream: AsyncioStream, limit: float | None) -> Awaitable[bytes]:
+        return stream.read(limit)
+
+    def write(
+        self, stream: AsyncioStream, data: bytes, limit: float | None, received: Callable[[bytes], bool]
+    ) -> Awaitable[bool]:
+        return stream.write(data, limit, received)
+
+    async def _within(self, limit: float | None, wait: Awaitable[T]) -> T:
+        """What is awaited, unless the limit comes first, or `cancel`. The system's TimeoutError is neither."""
+        self._scope = scope = asyncio.timeout(limit)
+        try:
+            async with scope:
+                return await wait
+        except TimeoutError:
+            if not scope.expired():
+                raise
+        finally:
+            self._scope = None
+        raise LimitReached

@@ -7,30 +7,34 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING
 
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import FileError, InvalidFile
 
-__all__ = ["read", "write", "write_all", "write_new"]
+if TYPE_CHECKING:
+    import sqlite3
+
+__all__ = ["database_error", "read", "write", "write_all", "write_new"]
 
 
 def read(path: str | os.PathLike[str]) -> bytes:
     """The whole file.
 
     Raises:
-        LocalProtocolError: it cannot be read.
+        FileError: it cannot be read.
     """
     try:
         return Path(path).read_bytes()
     except OSError as error:
         problem = error.strerror
-    raise LocalProtocolError(f"{os.fspath(path)} cannot be read: {problem}")
+    raise FileError(f"{os.fspath(path)} cannot be read: {problem}", path=os.fspath(path))
 
 
 def write(path: str | os.PathLike[str], data: bytes) -> None:
     """Writes a temporary file in the same directory, flushed to the disk, and renames it.
 
     Raises:
-        LocalProtocolError: it cannot be written; what stood there stands there still.
+        FileError: it cannot be written; what stood there stands there still.
     """
     write_all({path: data})
 
@@ -39,7 +43,7 @@ def write_new(path: str | os.PathLike[str], data: bytes) -> None:
     """The same under a name that nothing has, be it taken in this moment: never is anything written over.
 
     Raises:
-        LocalProtocolError: the name is taken, or the file cannot be written; then none is there.
+        FileError: the name is taken, or the file cannot be written; then none is there.
     """
     at = Path(path)
     temporary: Path | None = None
@@ -64,14 +68,14 @@ def write_new(path: str | os.PathLike[str], data: bytes) -> None:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-    raise LocalProtocolError(f"{at} cannot be written: {problem}")
+    raise FileError(f"{at} cannot be written: {problem}", path=str(at))
 
 
 def write_all(contents: Mapping[str | os.PathLike[str], bytes]) -> None:
     """The same for some tens of files, each for itself; flushed one after the other, they take half the time.
 
     Raises:
-        LocalProtocolError: one of them cannot be written; what was not written stands there still.
+        FileError: one of them cannot be written; what was not written stands there still.
     """
     temporary: dict[Path, str] = {}
     handles: dict[Path, int] = {}
@@ -94,4 +98,19 @@ def write_all(contents: Mapping[str | os.PathLike[str], bytes]) -> None:
     finally:
         for left in temporary.values():
             Path(left).unlink(missing_ok=True)
-    raise LocalProtocolError(f"{at} cannot be written: {problem}")
+    raise FileError(f"{at} cannot be written: {problem}", path=str(at))
+
+
+def database_error(path: str | os.PathLike[str], message: str, error: sqlite3.Error) -> FileError | InvalidFile:
+    """Return the error of a SQLite file: FileError where the system or another program refuses it, else InvalidFile.
+
+    Args:
+        path: of the file.
+        message: of the error.
+        error: what SQLite raised; its code tells the two apart.
+    """
+    import sqlite3
+
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the high bytes say more of the same
+    damaged = code in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT)
+    return (InvalidFile if damaged else FileError)(message, path=os.fspath(path))

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+import ssl
+from typing import Final
 
 from nai_proto.emulator.answers import Refused, computed, refuse
-from nai_proto.errors import NaiError
+from nai_proto.errors import InvalidRequestError, NaiError
+from nai_proto.exchange.actions import Send
+from nai_proto.exchange.budget import Budget
 from nai_proto.exchange.endpoints import match
+from nai_proto.exchange.pool import PoolLimits
 from nai_proto.exchange.reply import Cut, Handler, Read, Start, Write
-from nai_proto.exchange.session import Budget, Session
+from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Host, Request
 
-from .httpx import ClientLike, HttpxExchange, HttpxTransport
+from ._connections import RawExchange, RawTransport
+from ._runner import run_steps
+from .events import Observer
+from .proxy import Proxy
+from .sync import SyncIO
 
 __all__ = ["Forwarding"]
 
@@ -31,15 +39,17 @@ class Forwarding:
 
     Args:
         session: where each host's requests go, and for how long to wait; its token is not used.
-        http: the client to use, as for `nai_transports.httpx.Client`. If None, one is made; `close` closes it.
+        ssl_context, proxy: as for `nai_transports.sync.Client`.
     """
 
-    def __init__(self, session: Session, http: ClientLike[Any] | None = None) -> None:
+    def __init__(
+        self, session: Session, *, ssl_context: ssl.SSLContext | None = None, proxy: Proxy | str | None = None
+    ) -> None:
         self._session = session.with_token(None)
-        self._transport = HttpxTransport(http)
+        self._transport = RawTransport(SyncIO, _nothing, PoolLimits(), ssl_context, proxy, Observer(None))
 
     def close(self) -> None:
-        """Closes idle connections."""
+        """Close idle connections."""
         self._transport.close()
 
     def __call__(self, request: Request) -> Handler:
@@ -50,14 +60,24 @@ class Forwarding:
             if len(body) > _MOST:
                 yield from refuse(Refused(413, "request entity too large"))
                 return
-        asked = self._session.sign(_onward(request, bytes(body)))
+        io = self._transport.open_io()
         budget = Budget(self._session.timeouts)
         try:
-            exchange = yield from computed(lambda: self._transport.send(asked, budget))
+            signed = self._session.sign(_onward(request, bytes(body)))
+            send = Send(signed, limits=self._session.limits)
+            exchange = yield from computed(lambda: run_steps(self._transport.send(send, budget, io)))
+        except InvalidRequestError as error:
+            yield from refuse(Refused(400, str(error)))
         except NaiError as error:
             yield from refuse(Refused(502, str(error)))
-            return
-        yield from _back(exchange, budget)
+        else:
+            yield from _send_back(exchange)
+        finally:
+            io.close()
+
+
+def _nothing() -> None:
+    """There is nothing to wait for."""
 
 
 def _onward(request: Request, body: bytes) -> Request:
@@ -66,10 +86,10 @@ def _onward(request: Request, body: bytes) -> Request:
     return Request(request.method, request.target, request.headers.without(*_ASKED, *_HOPS), body, host)
 
 
-def _back(exchange: HttpxExchange, budget: Budget) -> Handler:
+def _send_back(exchange: RawExchange) -> Handler:
     try:
         yield Start(Head(exchange.head.status, exchange.head.headers.without(*_HOPS)))
-        while data := (yield from computed(lambda: exchange.receive(budget, None))):
+        while data := (yield from computed(lambda: run_steps(exchange.receive(None)))):
             yield Write(data)
     except NaiError:
         yield Cut()

@@ -1,31 +1,37 @@
 """httpx, and any client with the same few methods, such as httpx2: sync, and on asyncio and trio.
 
-httpx keeps the connections and speaks HTTP; what an answer means is decided in the core, as everywhere. The size of the
-head is bounded by httpx itself (100 KiB), not by ``Limits.head``, and a head that drips by each of its reads. The sync
-client looks at ``Timeouts.total`` between reads, so a run may overstay by one read; the other one is exact.
+httpx keeps the connections and speaks HTTP; what a response means is decided in the core, as everywhere. The size of the
+head is bounded by httpx itself (100 KiB), not by ``Limits.head``. A client that is made here takes no proxy and no
+credentials from the environment, keeps no cookies, and trusts the operating system's certificate authorities
+(`nai_transports.tls`); one that is passed in keeps its own settings.
 
-An async response closes with ``await``, an exchange without: so `AsyncHttpxExchange.abort` hands it to a task of its own,
-where no second cancellation finds it. Closing the client waits for such tasks.
+The sync client looks at ``Timeouts.total`` between reads, and httpx bounds each read of a head, so a run may overstay by
+one read; the other one is exact. An async exchange is one task, which reads ahead of the flow: cancelling the caller, even
+twice, cancels the task once, and httpx cleans up there, where nothing interrupts it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ssl
+import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
-from functools import cache, partial
-from typing import Any, TypeVar
+from functools import partial
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 import anyio.to_thread
 
-from nai_proto.errors import Phase
-from nai_proto.exchange.session import Budget, Session
-from nai_proto.http import Request
+from nai_proto.errors import ClosedError, Phase
+from nai_proto.exchange.actions import Send
+from nai_proto.exchange.budget import Budget
+from nai_proto.exchange.session import Session
+from nai_proto.http import Head, Request
+from nai_proto.secret import Token
 
-from . import _pump
+from . import _runner
 from ._httpx import (
     AsyncClientLike,
     AsyncResponseLike,
@@ -34,13 +40,17 @@ from ._httpx import (
     RequestLike,
     ResponseLike,
     Timeout,
-    built,
-    head_of,
-    names_of,
-    text_of,
-    timeout_of,
-    translated,
+    make_head,
+    make_request,
+    make_timeout,
+    translate,
 )
+from ._runner import IoSteps, LimitReached
+from .events import Event, Observer, RequestSent, ResponseReceived
+from .tls import default_context
+
+if TYPE_CHECKING:
+    import socket
 
 __all__ = [
     "AsyncClient",
@@ -53,255 +63,339 @@ __all__ = [
     "ResponseLike",
 ]
 
-T = TypeVar("T")
+_READ_AHEAD_BYTES: Final = 262_144
+"""Read ahead of the flow before httpx has to wait."""
 
 
-class Client(_pump.Client):
-    """Runs flows on sync httpx.
+class Client(_runner.Client):
+    """Runs operations and flows on sync httpx. Session, token, ``base_url`` and ``on_event`` as for `sync.Client`.
 
     Args:
-        session: who asks, and where.
         http: the client to use, of httpx or httpx2, with its own proxies, certificates and connection limits; it stays
             open. If None, one is made, and closed with this one.
+        proxy: for a client that is made here, what httpx takes: a URL, also of SOCKS (with ``httpx[socks]``).
     """
 
-    def __init__(self, session: Session, http: ClientLike[Any] | None = None) -> None:
-        super().__init__(session, HttpxTransport(http))
+    def __init__(
+        self,
+        session: Session | None = None,
+        http: ClientLike[Any] | None = None,
+        *,
+        token: Token | str | None = None,
+        base_url: str | None = None,
+        proxy: str | None = None,
+        on_event: Callable[[Event], object] | None = None,
+    ) -> None:
+        super().__init__(session, token, base_url, on_event)
+        self._transport = HttpxTransport(http, proxy, self._observer)
+
+
+class AsyncClient(_runner.AsyncClient):
+    """Runs operations and flows on httpx's async client, on asyncio or trio. Arguments as for `Client`."""
+
+    def __init__(
+        self,
+        session: Session | None = None,
+        http: AsyncClientLike[Any] | None = None,
+        *,
+        token: Token | str | None = None,
+        base_url: str | None = None,
+        proxy: str | None = None,
+        on_event: Callable[[Event], object] | None = None,
+    ) -> None:
+        super().__init__(session, token, base_url, on_event)
+        self._transport = AsyncHttpxTransport(http, proxy, self._observer)
 
 
 class HttpxTransport:
     """Sends requests through httpx."""
 
-    def __init__(self, http: ClientLike[Any] | None) -> None:
+    def __init__(self, http: ClientLike[Any] | None, proxy: str | None, observer: Observer) -> None:
         self._owns = http is None
-        self._http: ClientLike[Any] = _made() if http is None else http
+        self._http: ClientLike[Any] = _make_client(proxy) if http is None else http
+        self._observer = observer
 
-    def send(self, request: Request, budget: Budget) -> HttpxExchange:
-        timeout = timeout_of(budget)
+    def open_io(self) -> HttpxIO:
+        return HttpxIO()
 
-        def send() -> HttpxExchange:
-            asked = built(self._http, request, timeout)
-            return HttpxExchange(self._http.send(asked, stream=True, follow_redirects=False), timeout)
+    def send(self, send: Send, budget: Budget, io: HttpxIO) -> IoSteps[HttpxExchange]:
+        request = send.request
+        timeout: Timeout = {**make_timeout(budget), "read": budget.limit("read")}
+        _tell_sent(self._observer, request)
+        began = io.now()
+        sending = partial(self._send, make_request(self._http, request, timeout))
+        response = yield from _call(io, request, budget, "read", sending)
+        exchange = HttpxExchange(response, request, timeout, budget, io)
+        _tell_received(self._observer, request, exchange.head, io.now() - began)
+        return exchange
 
-        return _told(send, budget, "read")
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
-
-    def now(self) -> float:
-        return time.monotonic()
+    def _send(self, request: Any) -> ResponseLike:
+        return self._http.send(request, stream=True, follow_redirects=False)
 
     def close(self) -> None:
         if self._owns:
             self._http.close()
 
 
+class HttpxIO:
+    """One run."""
+
+    def __init__(self) -> None:
+        self.socket: socket.socket | None = None
+        self._cancelled = False
+
+    now = staticmethod(time.monotonic)
+    sleep = staticmethod(time.sleep)
+
+    def compute(self, function: Callable[[], None], limit: float | None) -> None:  # noqa: ARG002 -- nothing can stop it
+        function()
+
+    def call(self, function: Callable[[], Any]) -> Any:
+        """Do what httpx does, unless the run was cancelled."""
+        try:
+            if not self._cancelled:
+                return function()
+        finally:
+            if self._cancelled:
+                raise ClosedError("the stream was cancelled")
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        self.shut_down()
+
+    def shut_down(self) -> None:
+        """End the read under way."""
+        if self.socket is not None:
+            with suppress(OSError):
+                self.socket.shutdown(2)
+
+    def close(self) -> None:
+        self.socket = None
+
+
 class HttpxExchange:
     """One response; its body is read raw, since no coding was asked for."""
 
-    def __init__(self, response: ResponseLike, timeout: Timeout) -> None:
-        self.head = head_of(response)
+    def __init__(self, response: ResponseLike, request: Request, timeout: Timeout, budget: Budget, io: HttpxIO) -> None:
+        self.head = make_head(response)
         self._response = response
+        self._request = request
         self._timeout = timeout
+        self._budget = budget
+        self._io = io
         self._pieces: Iterator[bytes] | None = None
+        stream = response.extensions.get("network_stream")
+        io.socket = None if stream is None else stream.get_extra_info("socket")
 
-    def receive(self, budget: Budget, at_most: float | None) -> bytes:  # noqa: ARG002 -- httpx cannot change a limit while it reads
+    def receive(self, at_most: float | None) -> IoSteps[bytes]:
         if self._pieces is None:
-            self._timeout["read"] = budget.limit("idle")  # httpx looks here once, when reading begins
+            self._timeout["read"] = self._budget.limit("idle")  # httpx looks here once, when reading begins
             self._pieces = self._response.iter_raw()
-        if budget.limit("total") == 0:
-            raise budget.timed_out("total", sent=True)
-        pieces = self._pieces
-        return _told(lambda: next(pieces, b""), budget, "idle")
+        if self._budget.remaining == 0:
+            raise self._budget.timed_out("total", sent=True)
+        read = partial(next, self._pieces, b"")
+        if at_most is None:
+            data: bytes = yield from _call(self._io, self._request, self._budget, "idle", read)
+            return data
+        timer = threading.Timer(at_most, self._io.shut_down)
+        timer.start()
+        try:
+            data = yield from _call(self._io, self._request, self._budget, "idle", read)
+            return data
+        finally:
+            timer.cancel()
 
     def abort(self) -> None:
         self._response.close()
 
 
-class AsyncClient(_pump.AsyncClient):
-    """Runs flows on httpx's async client: on asyncio or trio, whichever is running.
-
-    Args:
-        session: who asks, and where.
-        http: the client to use, of httpx or httpx2, with its own proxies, certificates and connection limits; it stays
-            open. If None, one is made, and closed with this one.
-    """
-
-    def __init__(self, session: Session, http: AsyncClientLike[Any] | None = None) -> None:
-        super().__init__(session, AsyncHttpxTransport(http))
+def _call(io: HttpxIO, request: Request, budget: Budget, phase: Phase, function: Callable[[], Any]) -> IoSteps[Any]:
+    """One call of httpx: charged to the budget, its errors in our terms."""
+    began = io.now() if budget.is_bounded else 0.0
+    try:
+        return (yield partial(io.call, function))
+    except Exception as error:
+        failure = error
+    finally:
+        if budget.is_bounded:
+            budget.spend(io.now() - began)
+    raise translate(failure, request, budget, phase) or failure
 
 
 class AsyncHttpxTransport:
     """Sends requests through httpx's async client."""
 
-    def __init__(self, http: AsyncClientLike[Any] | None) -> None:
+    def __init__(self, http: AsyncClientLike[Any] | None, proxy: str | None, observer: Observer) -> None:
         self._owns = http is None
-        self._http: AsyncClientLike[Any] = _made_async() if http is None else http
-        # httpx before 2 loses a slot of its pool when a task of asyncio is cancelled while httpx cleans up.
-        self._apart = any(kind.__module__.partition(".")[0] == "httpx" for kind in type(self._http).__mro__)
-        self._cancelled: set[asyncio.Future[Any]] = set()
-        self._leaving: dict[object, Callable[[], Awaitable[object]]] = {}
+        self._http: AsyncClientLike[Any] = _make_async_client(proxy) if http is None else http
+        self._observer = observer
+        self._working: set[AsyncHttpxExchange] = set()
 
-    async def send(self, request: Request, budget: Budget) -> AsyncHttpxExchange:
-        timeout = timeout_of(budget)
+    def open_io(self) -> AsyncHttpxIO:
+        return AsyncHttpxIO()
 
-        async def send() -> AsyncHttpxExchange:
-            asked = built(self._http, request, timeout)
-            response = await self._http.send(asked, stream=True, follow_redirects=False)
-            return AsyncHttpxExchange(self, response, timeout)
-
-        return await self.told(send, budget, "read", budget.limit("total"), AsyncHttpxExchange.abort)
-
-    async def sleep(self, seconds: float) -> None:
-        await anyio.sleep(seconds)
-
-    async def compute(self, function: Callable[[], None], limit: float | None) -> None:
-        with anyio.fail_after(limit):
-            await anyio.to_thread.run_sync(function, abandon_on_cancel=True)
-
-    def now(self) -> float:
-        return anyio.current_time()
+    def send(self, send: Send, budget: Budget, io: AsyncHttpxIO) -> IoSteps[AsyncHttpxExchange]:
+        request = send.request
+        # Of each wait for bytes the exchange itself keeps the limit, of all of the head in one.
+        timeout: Timeout = {**make_timeout(budget), "read": None}
+        _tell_sent(self._observer, request)
+        began = io.now()
+        exchange = AsyncHttpxExchange(self._http, request, timeout, budget, io)
+        exchange.start(self._working)
+        try:
+            yield from exchange.wait("read", None)
+            _tell_received(self._observer, request, exchange.head, io.now() - began)
+        except BaseException:
+            exchange.abort()
+            raise
+        return exchange
 
     async def close(self) -> None:
-        await self._settled()
-        for left in [*self._leaving.values()]:
-            await left()
+        for exchange in [*self._working]:
+            exchange.abort()
+        while self._working:
+            await next(iter(self._working)).ended.wait()
         if self._owns:
             await self._http.aclose()
 
-    async def told(
-        self,
-        wait: Callable[[], Awaitable[T]],
-        budget: Budget,
-        phase: Phase,
-        limit: float | None,
-        lost: Callable[[T], None],
-    ) -> T:
-        """One wait of at most ``limit`` seconds: charged to the budget, its errors told in our words.
 
-        ``lost`` gets what came when nobody waited for it any more.
-        """
-        began = anyio.current_time()
-        names: list[str] | None = None
-        text = ""
-        try:
-            with anyio.move_on_after(limit):
-                return await (self._in_task(wait, lost) if self._apart and _on_asyncio() else wait())
-        except Exception as error:
-            names = names_of(error)
-            if names is None:
-                raise
-            text = text_of(error)
-        finally:
-            budget.spend(anyio.current_time() - began)
-        raise budget.timed_out(phase, sent=True) if names is None else translated(names, text, budget, phase)
+class AsyncHttpxIO:
+    """One run."""
 
-    def leave(self, clean_up: Callable[[], Awaitable[None]], *, asyncio_runs: bool) -> None:
-        """Runs a clean-up in a task that no cancellation of the caller's finds; `close` waits for it."""
+    def __init__(self) -> None:
+        self._scope: anyio.CancelScope | None = None
 
-        async def run() -> None:
-            with suppress(Exception):
-                await self._settled()
-                await clean_up()
+    now = staticmethod(anyio.current_time)
 
-        if asyncio_runs:
-            task = asyncio.ensure_future(run())
-            self._leaving[task] = lambda: asyncio.wait([task])
-            task.add_done_callback(self._leaving.__delitem__)
+    def cancel(self) -> None:
+        if self._scope is not None:
+            self._scope.cancel()
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    async def sleep(self, seconds: float) -> None:
+        with anyio.CancelScope() as self._scope:
+            await anyio.sleep(seconds)
+
+    async def compute(self, function: Callable[[], None], limit: float | None) -> None:
+        with anyio.move_on_after(limit) as self._scope:
+            await anyio.to_thread.run_sync(function, abandon_on_cancel=True)
             return
+        raise LimitReached
 
-        import trio
-
-        left = trio.Event()
-
-        async def run_and_say() -> None:
-            try:
-                await run()
-            finally:
-                del self._leaving[left]
-                left.set()
-
-        self._leaving[left] = left.wait
-        trio.lowlevel.spawn_system_task(run_and_say)
-
-    async def _in_task(self, wait: Callable[[], Awaitable[T]], lost: Callable[[T], None]) -> T:
-        """Waits in a task of its own, which is cancelled once, and then not waited for.
-
-        By a scope: it respects the shields around httpx's clean-up, which `asyncio.Task.cancel` does not.
-        """
-        scope = anyio.CancelScope()
-
-        async def work() -> list[T]:
-            with scope:
-                return [await wait()]
-            return []
-
-        task = asyncio.ensure_future(work())
-        try:
-            await asyncio.wait([task])
-        except BaseException:
-            scope.cancel()
-            self._cancelled.add(task)
-            task.add_done_callback(partial(self._over, lost))
-            raise
-        (got,) = task.result()
-        return got
-
-    def _over(self, lost: Callable[[T], None], task: asyncio.Future[list[T]]) -> None:
-        self._cancelled.discard(task)
-        if not task.cancelled() and task.exception() is None:
-            for got in task.result():
-                lost(got)
-
-    async def _settled(self) -> None:
-        """What was cancelled has ended."""
-        if self._cancelled:
-            await asyncio.wait([*self._cancelled])
+    async def wait(self, event: anyio.Event, limit: float | None) -> None:
+        """Wait for an event of the exchange."""
+        with anyio.move_on_after(limit) as self._scope:
+            await event.wait()
+            return
+        raise LimitReached
 
 
 class AsyncHttpxExchange:
-    """One response; its body is read raw, since no coding was asked for."""
+    """One request and its response: a task that sends, reads ahead, and cleans up."""
 
-    def __init__(self, transport: AsyncHttpxTransport, response: AsyncResponseLike, timeout: Timeout) -> None:
-        self.head = head_of(response)
-        self._transport = transport
-        self._asyncio_runs = _on_asyncio()
-        self._response: AsyncResponseLike | None = response
+    def __init__(
+        self, http: AsyncClientLike[Any], request: Request, timeout: Timeout, budget: Budget, io: AsyncHttpxIO
+    ) -> None:
+        self._http = http
+        self._request = request
         self._timeout = timeout
-        self._pieces: AsyncIterator[bytes] | None = None
+        self._budget = budget
+        self._io = io
+        self._scope = anyio.CancelScope()
+        self._head: Head | None = None
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._failure: Exception | None = None
+        self._arrived = anyio.Event()
+        self._drained = anyio.Event()
+        self.ended = anyio.Event()
 
-    async def receive(self, budget: Budget, at_most: float | None) -> bytes:
-        if self._response is None:
-            return b""
-        if self._pieces is None:
-            self._timeout["read"] = None  # each wait has a limit of its own
-            self._pieces = self._response.aiter_raw()
-        pieces = self._pieces
-        limits = [limit for limit in (budget.limit("idle"), at_most) if limit is not None]
+    @property
+    def head(self) -> Head:
+        assert self._head is not None
+        return self._head
 
-        async def receive() -> bytes:
-            return await anext(pieces, b"")
+    def start(self, working: set[AsyncHttpxExchange]) -> None:
+        """Start the task; it is in ``working`` until it ends."""
+        working.add(self)
+        if _on_asyncio():
+            task = asyncio.ensure_future(self._work(working))
+            task.add_done_callback(lambda _: None)
+        else:
+            import trio
 
-        data = await self._transport.told(receive, budget, "idle", min(limits, default=None), _drop)
-        if not data:
-            self._response = None  # httpx has closed it
+            trio.lowlevel.spawn_system_task(self._work, working)
+
+    def receive(self, at_most: float | None) -> IoSteps[bytes]:
+        yield from self.wait("idle", at_most)
+        data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces.clear()
+        self._size = 0
+        self._drained.set()
         return data
 
     def abort(self) -> None:
-        response, self._response = self._response, None
-        if response is not None:
-            self._transport.leave(lambda: _close(response, self._pieces), asyncio_runs=self._asyncio_runs)
+        self._scope.cancel()
 
+    def wait(self, phase: Phase, at_most: float | None) -> IoSteps[None]:
+        """Wait for the head, or for bytes; raises the task's failure when all that came before it was taken."""
+        budget, io = self._budget, self._io
+        began = io.now()
+        try:
+            while not (self._pieces or self.ended.is_set() or (phase == "read" and self._head is not None)):
+                self._arrived = anyio.Event()
+                limit = budget.limit(phase, at_most)
+                yield partial(io.wait, self._arrived, None if limit is None else limit - (io.now() - began))
+        except LimitReached:
+            pass
+        else:
+            if self._failure is not None and not self._pieces:
+                raise translate(self._failure, self._request, budget, phase) or self._failure
+            return
+        finally:
+            budget.spend(io.now() - began)
+        raise budget.timed_out(phase, sent=True, where=self._request.authority)
 
-def _drop(data: bytes) -> None:
-    """What nobody waits for any more."""
+    async def _work(self, working: set[AsyncHttpxExchange]) -> None:
+        try:
+            with self._scope:
+                await self._exchange()
+        except Exception as error:
+            self._failure = error
+        finally:
+            working.discard(self)
+            self.ended.set()
+            self._arrived.set()
+
+    async def _exchange(self) -> None:
+        asked = make_request(self._http, self._request, self._timeout)
+        response = await self._http.send(asked, stream=True, follow_redirects=False)
+        pieces: AsyncIterator[bytes] | None = None
+        try:
+            if self._scope.cancel_called:
+                return
+            self._head = make_head(response)
+            self._arrived.set()
+            pieces = response.aiter_raw()
+            async for piece in pieces:
+                self._pieces.append(piece)
+                self._size += len(piece)
+                self._arrived.set()
+                if self._size > _READ_AHEAD_BYTES:
+                    self._drained = anyio.Event()
+                    await self._drained.wait()
+        finally:
+            with anyio.CancelScope(shield=True), suppress(Exception):
+                await _close(response, pieces)
 
 
 async def _close(response: AsyncResponseLike, pieces: AsyncIterator[bytes] | None) -> None:
-    """Closes a response wherever its reading stands.
+    """Close a response wherever its reading stands.
 
-    Closing alone would leave httpx's nested generators to the garbage collector, of which trio complains; only an error
-    from the innermost one unwinds them. So reading goes on under a cancellation, which ends it at its next wait.
+    Closing alone would leave httpx's nested generators to the garbage collector; only an error from the innermost one
+    unwinds them. So reading goes on under a cancellation, which ends it at its next wait.
     """
     if pieces is not None:
         with suppress(Exception), anyio.CancelScope() as scope:
@@ -309,6 +403,16 @@ async def _close(response: AsyncResponseLike, pieces: AsyncIterator[bytes] | Non
             async for _ in pieces:
                 pass
     await response.aclose()
+
+
+def _tell_sent(observer: Observer, request: Request) -> None:
+    if observer.is_watching:
+        observer.tell(RequestSent(request.method, request.base + request.path))
+
+
+def _tell_received(observer: Observer, request: Request, head: Head, seconds: float) -> None:
+    if observer.is_watching:
+        observer.tell(ResponseReceived(request.method, request.base + request.path, head.status, seconds))
 
 
 def _on_asyncio() -> bool:
@@ -319,37 +423,18 @@ def _on_asyncio() -> bool:
         return False
 
 
-def _told(wait: Callable[[], T], budget: Budget, phase: Phase) -> T:
-    """One wait: charged to the budget, its errors told in our words."""
-    began = time.monotonic() if budget.counts else 0.0
-    try:
-        return wait()
-    except Exception as error:
-        names = names_of(error)
-        if names is None:
-            raise
-        text = text_of(error)
-    finally:
-        if budget.counts:
-            budget.spend(time.monotonic() - began)
-    raise translated(names, text, budget, phase)
-
-
-def _made() -> ClientLike[Any]:
+def _make_client(proxy: str | None) -> ClientLike[Any]:
     import httpx
 
-    return httpx.Client(verify=_context())
+    return httpx.Client(verify=default_context(), trust_env=False, proxy=proxy, cookies=_no_cookies())
 
 
-def _made_async() -> AsyncClientLike[Any]:
+def _make_async_client(proxy: str | None) -> AsyncClientLike[Any]:
     import httpx
 
-    return httpx.AsyncClient(verify=_context())
+    return httpx.AsyncClient(verify=default_context(), trust_env=False, proxy=proxy, cookies=_no_cookies())
 
 
-@cache
-def _context() -> ssl.SSLContext:
-    """One for all clients of a process: to read all authorities takes longer than many a request."""
-    import httpx
-
-    return httpx.create_ssl_context()
+def _no_cookies() -> CookieJar:
+    """A jar that takes none: accounts that share a client share nothing else."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Final, TypeVar
+import ssl
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, Final
 
-from nai_proto.errors import Phase
+from nai_proto.exchange.pool import Lease, PoolLimits
 from nai_proto.exchange.reply import App
-from nai_proto.exchange.session import Budget, Session
-from nai_proto.http import Head, Request
-from nai_proto.limits import Limits
-from nai_proto.testing.link import Clock, Link, Peer, whole
+from nai_proto.exchange.session import Session
+from nai_proto.testing.connection import Clock, MemoryConnection, uncut
 
-from . import _pump
+from . import _runner
+from ._connections import RawTransport
+from ._runner import LimitReached
+from .events import Event
 
 __all__ = ["Client"]
 
-T = TypeVar("T")
-
-_NOWHERE: Final = Session.at("http://emulator.invalid")
+_NOWHERE: Final = Session(base_url="http://emulator.invalid")
 
 
-class Client(_pump.Client):
-    """Runs flows against an app in this process; nobody waits, the clock is set forward instead.
+class Client(_runner.Client):
+    """Runs operations and flows against an app in this process; nobody waits, the clock is set forward instead.
 
     Args:
         app: the server's logic, for example an `nai_proto.emulator.Emulator`.
@@ -30,6 +30,7 @@ class Client(_pump.Client):
         clock: the time that passes; give an app with a clock of its own the same.
         pieces: cuts what the server writes into what the client reads.
         store: makes durable what the app wants to be.
+        on_event: called with each `events.Event`.
     """
 
     def __init__(
@@ -38,87 +39,81 @@ class Client(_pump.Client):
         session: Session = _NOWHERE,
         *,
         clock: Clock | None = None,
-        pieces: Callable[[bytes], Iterable[bytes]] = whole,
+        pieces: Callable[[bytes], Iterable[bytes]] = uncut,
         store: Callable[[object], None] | None = None,
+        on_event: Callable[[Event], object] | None = None,
     ) -> None:
-        super().__init__(session, MemoryTransport(app, clock or Clock(), pieces, session.limits, store))
+        super().__init__(session, None, None, on_event)
+        time = clock or Clock()
+
+        def connect() -> MemoryStream:
+            return MemoryStream(MemoryConnection(app, time, pieces=pieces, store=store))
+
+        def open_io() -> MemoryIO:
+            return MemoryIO(time, connect)
+
+        self._transport = RawTransport(open_io, lambda: None, PoolLimits(), None, None, self._observer)
 
 
-class MemoryTransport:
-    """Connections to an app, kept alive as a real transport keeps them."""
+class MemoryStream:
+    """One connection to the app."""
 
-    def __init__(
-        self,
-        app: App,
-        clock: Clock,
-        pieces: Callable[[bytes], Iterable[bytes]],
-        limits: Limits,
-        store: Callable[[object], None] | None,
-    ) -> None:
-        self._app = app
-        self._clock = clock
-        self._pieces = pieces
-        self._limits = limits
-        self._store = store
-        self.idle: list[Peer] = []
+    def __init__(self, connection: MemoryConnection) -> None:
+        self.connection = connection
 
-    def send(self, request: Request, budget: Budget) -> MemoryExchange:
-        return MemoryExchange(self, self.idle.pop() if self.idle else self._connected(), request, budget)
-
-    def _connected(self) -> Peer:
-        return Peer(Link(self._app, self._clock, pieces=self._pieces, store=self._store), self._limits)
-
-    def sleep(self, seconds: float) -> None:
-        self._clock.advance(seconds)
-
-    def now(self) -> float:
-        return self._clock()
-
-    def close(self) -> None:
-        while self.idle:
-            self.idle.pop().link.close()
-
-
-class MemoryExchange:
-    """One request on one connection."""
-
-    def __init__(self, transport: MemoryTransport, peer: Peer, request: Request, budget: Budget) -> None:
-        self._transport = transport
-        self._peer: Peer | None = peer
-        try:
-            self.head: Head = self._waiting(lambda limit: peer.send(request, limit), budget, "read", None)
-        except BaseException:
-            self.abort()
-            raise
-
-    def receive(self, budget: Budget, at_most: float | None) -> bytes:
-        peer = self._peer
-        if peer is None:
-            return b""
-        data = self._waiting(peer.receive, budget, "idle", at_most)
-        if not data:
-            self._peer = None
-            if peer.reusable:
-                self._transport.idle.append(peer)
-            else:
-                peer.link.close()
-        return data
+    def is_readable(self) -> bool:
+        return not self.connection.is_idle()
 
     def abort(self) -> None:
-        peer, self._peer = self._peer, None
-        if peer is not None:
-            peer.link.close()
+        self.connection.close()
 
-    def _waiting(self, wait: Callable[[float | None], T], budget: Budget, phase: Phase, at_most: float | None) -> T:
-        limits = [limit for limit in (budget.limit(phase), at_most) if limit is not None]
-        total = budget.limit("total")
-        began = self._transport.now()
+
+class MemoryIO:
+    """One run, in virtual time."""
+
+    def __init__(self, clock: Clock, connect: Callable[[], MemoryStream]) -> None:
+        self.now = clock
+        self._connect = connect
+
+    def key(self) -> Hashable:
+        return None
+
+    def cancel(self) -> None:
+        """Nobody waits."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def wake(self) -> Callable[[], None]:
+        return self.cancel
+
+    def wait_for(self, lease: Lease[Any], limit: float | None) -> None:  # noqa: ARG002 -- nobody else gives one back
+        raise LimitReached
+
+    def sleep(self, seconds: float) -> None:
+        self.now.advance(seconds)
+
+    def compute(self, function: Callable[[], None], limit: float | None) -> None:  # noqa: ARG002 -- takes no time
+        function()
+
+    def connect(self, host: str, port: int, limit: float | None) -> MemoryStream:  # noqa: ARG002 -- it is everywhere
+        return self._connect()
+
+    def start_tls(self, stream: MemoryStream, context: ssl.SSLContext, host: str, limit: float | None) -> None:
+        """Nothing leaves the process."""
+
+    def read(self, stream: MemoryStream, limit: float | None) -> bytes:
         try:
-            got = wait(min(limits, default=None))
-            if total is None or self._transport.now() - began <= total:  # a head that drips has each read's limit anew
-                return got
+            return stream.connection.receive_some(limit)
         except TimeoutError:
-            pass
-        finally:
-            budget.spend(self._transport.now() - began)
-        raise budget.timed_out(phase, sent=True)
+            raise LimitReached from None
+
+    def write(
+        self,
+        stream: MemoryStream,
+        data: bytes,
+        limit: float | None,  # noqa: ARG002 -- the app takes it all
+        received: Callable[[bytes], bool],  # noqa: ARG002 -- and says nothing before it is asked
+    ) -> bool:
+        stream.connection.send_all(data)
+        return True

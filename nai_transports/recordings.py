@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from nai_proto.emulator.recording import Exchange, Recorded, Recording, Redaction, decode, encode, header
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import FileError, InvalidFile
 from nai_proto.exchange.reply import App
 
 from . import files
@@ -20,13 +20,15 @@ def load_recording(path: str | os.PathLike[str]) -> Recorded:
     """What a file has recorded.
 
     Raises:
-        LocalProtocolError: there is no such file, it is no recording, or it is damaged; names the file.
+        FileError: there is no such file, or it cannot be read.
+        InvalidFile: it is no recording, or it is damaged; names the file.
     """
+    data = files.read(path)
     try:
-        return decode(files.read(path))
-    except LocalProtocolError as error:
+        return decode(data)
+    except InvalidFile as error:
         problem = str(error)
-    raise LocalProtocolError(problem if os.fspath(path) in problem else f"{os.fspath(path)}: {problem}")
+    raise InvalidFile(f"{os.fspath(path)}: {problem}", path=os.fspath(path))
 
 
 @contextmanager
@@ -48,7 +50,7 @@ def recording(
         failed: is told, once, why the recording ends here when nothing more can be written. The app goes on.
 
     Raises:
-        LocalProtocolError: the file is there already, or cannot be made.
+        FileError: the file is there already, or cannot be made.
     """
     redaction = Redaction(os.urandom(32), contents=contents)
     file = _made(path)
@@ -83,4 +85,4 @@ def _made(path: str | os.PathLike[str]) -> int:
         return os.open(path, flags, 0o600)
     except OSError as error:
         problem = error.strerror
-    raise LocalProtocolError(f"{os.fspath(path)} cannot be made: {problem}")
+    raise FileError(f"{os.fspath(path)} cannot be made: {problem}", path=os.fspath(path))

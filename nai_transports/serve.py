@@ -13,9 +13,9 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import Any, TypeAlias
 
-from nai_proto.exchange.flow import Compute
+from nai_proto.exchange.actions import Compute
 from nai_proto.exchange.reply import App, Cut, Store, Write
-from nai_proto.exchange.serving import Need, serve
+from nai_proto.exchange.server import NeedData, server_connection
 
 __all__ = ["Keep", "entropy", "listening", "run", "serving"]
 
@@ -90,13 +90,13 @@ async def listening(
 
 async def _serve(app: App, connection: socket.socket, store: Keep | None) -> None:
     loop = asyncio.get_running_loop()
-    steps = serve(app, time.monotonic)
+    steps = server_connection(app, time.monotonic)
     try:
         step = next(steps)
         while True:
             data: bytes | None = None
             match step:
-                case Need(seconds):
+                case NeedData(seconds):
                     with suppress(TimeoutError):
                         async with asyncio.timeout(seconds):
                             data = await loop.sock_recv(connection, _READ)

@@ -18,7 +18,7 @@ import msgspec
 
 from nai_proto.codecs.json import encode
 from nai_proto.emulator.journal import Change, Key
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import FileError, InvalidFile
 
 from . import files
 
@@ -39,7 +39,8 @@ def read(path: str | os.PathLike[str]) -> list[tuple[Key, bytes]]:
     """The rows of a file in the order in which they came, as `Emulator.restore` takes them; none if there is no file yet.
 
     Raises:
-        LocalProtocolError: it cannot be read, is damaged, is in use, or is no state of an emulator.
+        FileError: it cannot be read, or is in use.
+        InvalidFile: it is damaged, or is no state of an emulator.
     """
     path = Path(path)
     if not _check(path):
@@ -47,12 +48,14 @@ def read(path: str | os.PathLike[str]) -> list[tuple[Key, bytes]]:
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0)) as file:
             if file.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-                raise sqlite3.DatabaseError("it is damaged")
+                raise InvalidFile(f"{path} cannot be read: it is damaged", path=str(path))
             rows: list[tuple[str, bytes]] = file.execute("SELECT key, document FROM rows ORDER BY place").fetchall()
         return [(msgspec.json.decode(key, type=Key), bytes(document)) for key, document in rows]
-    except (sqlite3.Error, msgspec.DecodeError, RecursionError, TypeError) as error:
-        problem = _told(error)
-    raise LocalProtocolError(f"{path} cannot be read: {problem}")
+    except sqlite3.Error as error:
+        failure = files.database_error(path, f"{path} cannot be read: {_told(error)}", error)
+    except (msgspec.DecodeError, RecursionError, TypeError) as error:
+        failure = InvalidFile(f"{path} cannot be read: {_told(error)}", path=str(path))
+    raise failure
 
 
 class State:
@@ -62,7 +65,8 @@ class State:
         path: which `read` has read.
 
     Raises:
-        LocalProtocolError: it cannot be made or opened, is in use, or is no state of an emulator.
+        FileError: it cannot be made or opened, or is in use.
+        InvalidFile: it is no state of an emulator.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -81,8 +85,11 @@ class State:
             except BaseException:
                 self._file.close()
                 raise
-        except (sqlite3.Error, OSError) as error:
-            raise LocalProtocolError(f"{path} cannot be written: {_told(error)}") from None
+        except sqlite3.Error as error:
+            raise files.database_error(path, f"{path} cannot be written: {_told(error)}", error) from None
+        except OSError as error:
+            raise FileError(f"{path} cannot be written: {_told(error)}", path=str(path)) from None
+        self._path = path
         self._writer = ThreadPoolExecutor(1, "nai-state")
         self._failed = ""
 
@@ -95,7 +102,7 @@ class State:
     def store(self, changes: object) -> Future[None]:
         """Begins to store what a `Store` has: a tuple of `Change`, all or none of it.
 
-        The future raises LocalProtocolError when it cannot be written; then nothing more is, since it would have a gap.
+        The future raises FileError when it cannot be written; then nothing more is, since it would have a gap.
         """
         return self._writer.submit(self._write, changes)
 
@@ -106,7 +113,7 @@ class State:
 
     def _write(self, changes: object) -> None:
         if self._failed:
-            raise LocalProtocolError(self._failed)
+            raise FileError(self._failed, path=str(self._path))
         try:
             self._file.execute("BEGIN IMMEDIATE")
             for change in cast("tuple[Change, ...]", changes):
@@ -118,20 +125,20 @@ class State:
             self._file.execute("COMMIT")
         except sqlite3.Error as error:
             self._failed = f"the state is not stored any more: {error}"
-            raise LocalProtocolError(self._failed) from None
+            raise FileError(self._failed, path=str(self._path)) from None
 
 
 def _check(path: Path) -> bool:
-    """Is there something? Raises LocalProtocolError if it is not ours."""
+    """Is there something? Raise InvalidFile if it is not ours."""
     try:
         if not path.exists():
             return False
         with path.open("rb") as file:
             head = file.read(100)
     except OSError as error:
-        raise LocalProtocolError(f"{path} cannot be read: {error.strerror}") from None
+        raise FileError(f"{path} cannot be read: {error.strerror}", path=str(path)) from None
     if head and (not head.startswith(_FORMAT) or head[68:72] != _OURS.to_bytes(4, "big")):
-        raise LocalProtocolError(f"{path} is no state of an emulator; nothing was written to it")
+        raise InvalidFile(f"{path} is no state of an emulator; nothing was written to it", path=str(path))
     return bool(head)
 
 

@@ -1,97 +1,163 @@
-"""trio: raw connections over its streams."""
+"""trio: connections over its streams."""
 
 from __future__ import annotations
 
 import math
-import select
 import ssl
-import sys
-from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from collections.abc import Awaitable, Callable, Hashable
+from functools import partial
+from typing import Any, Final, TypeAlias, TypeVar
 
 import trio
 
-from ._bytes import Link, RawClient, Runtime
+from nai_proto.exchange.pool import Lease, PoolLimits
+from nai_proto.exchange.session import Session
+from nai_proto.secret import Token
+
+from . import _runner
+from ._connections import RawTransport
+from ._runner import LimitReached
+from .events import Event
+from .proxy import Proxy
+from .readiness import is_readable
 
 __all__ = ["Client"]
 
+E = TypeVar("E")
+R = TypeVar("R")
+P = TypeVar("P")
 T = TypeVar("T")
 
 _READ: Final = 65_536
+_PIECE: Final = 65_536
 
 
-class Client(RawClient):
-    """Runs flows on trio; arguments as `RawClient` has them."""
+class Client(_runner.AsyncClient):
+    """Runs operations and flows on trio; arguments as for `nai_transports.sync.Client`."""
 
-    def _runtime(self) -> Runtime:
-        return TrioRuntime()
+    def __init__(
+        self,
+        session: Session | None = None,
+        *,
+        token: Token | str | None = None,
+        base_url: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        proxy: Proxy | str | None = None,
+        pool: PoolLimits = PoolLimits(),
+        on_event: Callable[[Event], object] | None = None,
+    ) -> None:
+        super().__init__(session, token, base_url, on_event)
+        self._transport = RawTransport(TrioIO, trio.lowlevel.checkpoint, pool, ssl_context, proxy, self._observer)
 
 
-class TrioLink:
+AnyStream: TypeAlias = "trio.SocketStream | trio.SSLStream[trio.SocketStream]"
+
+
+class TrioStream:
     """One connection."""
 
     def __init__(self, stream: trio.SocketStream) -> None:
-        self._stream: trio.SocketStream | trio.SSLStream[trio.SocketStream] = stream
-        self._raw = stream
+        self.raw = stream
+        self.stream: AnyStream = stream
 
-    async def send_all(self, data: bytes | memoryview, limit: float | None) -> None:
-        await _within(limit, lambda: self._stream.send_all(data))
-
-    async def receive_some(self, limit: float | None) -> bytes:
-        return bytes(await _within(limit, lambda: self._stream.receive_some(_READ)))
-
-    async def start_tls(self, context: ssl.SSLContext, host: str, limit: float | None) -> None:
-        secure = trio.SSLStream(self._raw, context, server_hostname=host, https_compatible=True)
-        await _within(limit, secure.do_handshake)
-        self._stream = secure
+    def is_readable(self) -> bool:
+        return is_readable(self.raw.socket.fileno())
 
     def abort(self) -> None:
-        self._raw.socket.close()
-
-    def looks_alive(self) -> bool:
-        fileno = self._raw.socket.fileno()
-        return fileno >= 0 and not _readable(fileno)
+        self.raw.socket.close()
 
 
-def _readable(fileno: int) -> bool:
-    if sys.platform == "win32":  # select takes any number of a socket there, and there is no poll
-        return bool(select.select([fileno], [], [], 0)[0])
-    poll = select.poll()
-    poll.register(fileno, select.POLLIN)
-    return bool(poll.poll(0))
+class TrioIO:
+    """One run: its waits, and what ends them."""
 
+    def __init__(self) -> None:
+        self._scope: trio.CancelScope | None = None
+        self._granted = trio.Event()
 
-async def _within(limit: float | None, wait: Callable[[], Awaitable[T]]) -> T:
-    """trio's errors as those that a `Link` promises."""
-    try:
-        with trio.move_on_after(math.inf if limit is None else limit):
-            return await wait()
-    except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-        cause = error.__cause__
-        raise cause if isinstance(cause, OSError) else ConnectionAbortedError() from None
-    raise TimeoutError
+    now = staticmethod(trio.current_time)
 
+    def key(self) -> Hashable:
+        return trio.lowlevel.current_trio_token()
 
-class TrioRuntime:
-    """trio's part of the transport."""
+    def cancel(self) -> None:
+        if self._scope is not None:
+            self._scope.cancel()
 
-    async def connect(self, host: str, port: int, limit: float | None) -> Link:
-        async def connect() -> trio.SocketStream:
-            return await trio.open_tcp_stream(host, port)
+    def close(self) -> None:
+        """Nothing is open."""
 
-        return TrioLink(await _within(limit, connect))
+    def wake(self) -> Callable[[], None]:
+        self._granted = trio.Event()
+        return self._granted.set
 
     async def sleep(self, seconds: float) -> None:
-        await trio.sleep(seconds)
+        await self._within(None, partial(trio.sleep, seconds))
 
     async def compute(self, function: Callable[[], None], limit: float | None) -> None:
         async def in_thread() -> None:
             await trio.to_thread.run_sync(function, abandon_on_cancel=True)
 
-        await _within(limit, in_thread)
+        await self._within(limit, in_thread)
 
-    def now(self) -> float:
-        return trio.current_time()
+    async def wait_for(self, lease: Lease[Any], limit: float | None) -> None:  # noqa: ARG002 -- its event says it
+        await self._within(limit, self._granted.wait)
 
-    async def settle(self) -> None:
-        await trio.lowlevel.checkpoint()
+    async def connect(self, host: str, port: int, limit: float | None) -> TrioStream:
+        async def connect() -> trio.SocketStream:
+            return await trio.open_tcp_stream(host, port)
+
+        return TrioStream(await self._within(limit, connect))
+
+    async def start_tls(self, stream: TrioStream, context: ssl.SSLContext, host: str, limit: float | None) -> None:
+        secure = trio.SSLStream(stream.raw, context, server_hostname=host, https_compatible=True)
+        await self._within(limit, secure.do_handshake)
+        stream.stream = secure
+
+    async def read(self, stream: TrioStream, limit: float | None) -> bytes:
+        return bytes(await self._within(limit, lambda: stream.stream.receive_some(_READ)))
+
+    async def write(
+        self, stream: TrioStream, data: bytes, limit: float | None, received: Callable[[bytes], bool]
+    ) -> bool:
+        if len(data) <= _PIECE:  # the system takes that, whether the peer reads or not
+            await self._within(limit, lambda: stream.stream.send_all(data))
+            return True
+        all_written = True
+        async with trio.open_nursery() as nursery:
+
+            async def watch() -> None:
+                nonlocal all_written
+                while True:
+                    try:
+                        came = bytes(await stream.stream.receive_some(_READ))
+                    except trio.BrokenResourceError:
+                        came = b""
+                    if received(came) or not came:
+                        all_written = False
+                        nursery.cancel_scope.cancel()
+                        return
+
+            nursery.start_soon(watch)
+            failure: BaseException | None = None
+            try:
+                for at in range(0, len(data), _PIECE):
+                    piece = memoryview(data)[at : at + _PIECE]
+                    await self._within(limit, lambda piece=piece: stream.stream.send_all(piece))  # type: ignore[misc]
+            except (OSError, LimitReached) as error:
+                failure = error
+            nursery.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+        return all_written
+
+    async def _within(self, limit: float | None, wait: Callable[[], Awaitable[T]]) -> T:
+        """What is awaited, unless the limit comes first, or `cancel`. trio's errors become those of the system."""
+        try:
+            with trio.move_on_after(math.inf if limit is None else limit) as self._scope:
+                return await wait()
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            cause = error.__cause__
+            raise cause if isinstance(cause, OSError) else ConnectionAbortedError() from None
+        finally:
+            self._scope = None
+        raise LimitReached

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from nai_proto.codecs.vibes import Vibe, VibeBundle, read_vibe_file, write_vibe_file
-from nai_proto.errors import LocalProtocolError, NaiError, RemoteProtocolError
+from nai_proto.errors import FileError, InvalidFile, NaiError, RemoteProtocolError
 from nai_proto.image.vibes import VibeSource, kept
 
 from . import files
@@ -19,21 +19,23 @@ def load_vibes(path: str | os.PathLike[str]) -> Vibe | VibeBundle:
     """What a ``.naiv4vibe`` or ``.naiv4vibebundle`` file holds; `nai_proto.image.vibes_of` makes of it what a request takes.
 
     Raises:
-        LocalProtocolError: there is no such file, or it cannot be read.
-        RemoteProtocolError: it is damaged; names the file.
+        FileError: there is no such file, or it cannot be read.
+        InvalidFile: it is damaged; names the file.
     """
+    data = files.read(path)
     try:
-        return read_vibe_file(files.read(path))
+        return read_vibe_file(data)
     except RemoteProtocolError as error:
         problem = str(error)
-    raise RemoteProtocolError(f"{os.fspath(path)}: {problem}")
+    raise InvalidFile(f"{os.fspath(path)}: {problem}", path=os.fspath(path))
 
 
 def save_vibes(vibes: Vibe | VibeBundle, path: str | os.PathLike[str]) -> None:
     """Writes such a file, whole or not at all.
 
     Raises:
-        LocalProtocolError: a document holds what JSON has no form for, or the file cannot be written.
+        InvalidRequestError: a document holds what JSON has no form for.
+        FileError: the file cannot be written.
     """
     files.write(path, write_vibe_file(vibes))
 
@@ -65,7 +67,7 @@ class VibeFolder:
         """Keeps what was made of this.
 
         Raises:
-            LocalProtocolError: it cannot be written.
+            FileError: it cannot be written.
         """
         try:
             self._path.mkdir(parents=True, exist_ok=True)
@@ -74,7 +76,7 @@ class VibeFolder:
         else:
             now = time.time_ns() // 1_000_000
             return save_vibes(kept(source, encoding, self._file(source), created_at=now), self._at(source))
-        raise LocalProtocolError(f"{self._path} cannot be made: {problem}")
+        raise FileError(f"{self._path} cannot be made: {problem}", path=str(self._path))
 
     def _file(self, source: VibeSource) -> Vibe | None:
         at = self._at(source)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 from nai_proto.errors import NaiError
-from nai_proto.exchange.flow import Action, Flow, Runnable, Send
+from nai_proto.exchange.actions import Action, Runnable, Send, Steps
 from nai_proto.exchange.reply import App, Cut, Handler, Read, Start, Write
 from nai_proto.http import Head, Headers, Request
 
@@ -89,12 +89,12 @@ def meeting(app: App, fault: Fault, *numbers: int, method: str = "", path: str =
     return met
 
 
-def interleaved(flows: Sequence[Runnable[Any, Any]], choices: Iterator[int]) -> Flow[Any, list[Any]]:
+def interleaved(flows: Sequence[Runnable[Any, Any]], choices: Iterator[int]) -> Steps[Any, list[Any]]:
     """The flows, an exchange of one after an exchange of another as ``choices`` say; what each returned or raised."""
     ends: list[Any] = [None] * len(flows)
     waiting: dict[int, tuple[Any, Action[Any]]] = {}
 
-    def step(number: int, steps: Any, incoming: object) -> Flow[Any, None]:
+    def step(number: int, steps: Any, incoming: object) -> Steps[Any, None]:
         """On to the flow's next request."""
         try:
             while not isinstance(action := steps.send(incoming), Send):
@@ -105,8 +105,8 @@ def interleaved(flows: Sequence[Runnable[Any, Any]], choices: Iterator[int]) -> 
         except NaiError as error:
             ends[number] = error
 
-    for number, flow in enumerate(flows):
-        yield from step(number, iter(flow), None)
+    for number, one in enumerate(flows):
+        yield from step(number, iter(one), None)
     while waiting:
         number = sorted(waiting)[next(choices) % len(waiting)]
         steps, action = waiting.pop(number)

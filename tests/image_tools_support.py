@@ -11,10 +11,10 @@ from typing import Any
 from PIL import Image, ImageDraw, PngImagePlugin
 
 from nai_proto.emulator import Account, Emulator
-from nai_proto.exchange.flow import Runnable, using
+from nai_proto.exchange.actions import Runnable
 from nai_proto.http import Head
-from nai_proto.testing import converse
-from tests.support import an_emulator
+from nai_proto.testing import run_in_memory
+from tests.support import an_emulator, with_token
 from tests.test_emulator import asked
 
 __all__ = ["B64", "SOURCE", "V5", "V45", "VECTORS", "ask", "balance", "drawing", "opened", "ran", "run"]
@@ -52,7 +52,7 @@ B64 = b64encode(SOURCE).decode()
 
 
 def ran(emulator: Emulator, owner: Account, operation: Runnable[Any, Any]) -> Any:
-    played = converse(using(owner.persistent_token, operation), emulator)
+    played = run_in_memory(with_token(owner.persistent_token, operation), emulator)
     assert played.error is None, played.error
     return played.result
 

@@ -16,20 +16,25 @@ import trio
 from nai_proto.account import login
 from nai_proto.emulator import Account, Emulator, OpenAISwitches, Switches
 from nai_proto.errors import NaiError
-from nai_proto.exchange.flow import Flow, Runnable, using
+from nai_proto.exchange.actions import Runnable, Steps
+from nai_proto.exchange.context import Options
+from nai_proto.exchange.flow import with_options
 from nai_proto.exchange.reply import App, Cut, Handler, Raw, Read, Start, Wait, Write
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Headers, Request
-from nai_proto.secret import Password
+from nai_proto.secret import Password, Token
 from nai_proto.testing import Clock
 from nai_proto.tokenizers.base import Pieces
 from nai_transports import asyncio as on_asyncio
 from nai_transports import httpx as on_httpx
 from nai_transports import memory as on_memory
+from nai_transports import sync as on_sync
 from nai_transports import trio as on_trio
-from nai_transports._pump import AsyncClient, Client
+from nai_transports._runner import AsyncClient, Client
 from nai_transports.serve import serving
 
+E = TypeVar("E")
+R = TypeVar("R")
 T = TypeVar("T")
 
 EMAIL = "writer@example.com"
@@ -37,6 +42,16 @@ PASSWORD = "the quiet harbour"
 
 MakeSession: TypeAlias = Callable[[str], Session]
 MakeFlow: TypeAlias = Callable[[], Runnable[Any, Any]]
+
+
+def session_at(url: str, **options: Any) -> Session:
+    """A session at one address."""
+    return Session(base_url=url, **options)
+
+
+def with_token(token: Token | str, flow: Runnable[E, R]) -> Steps[E, R]:
+    """Run a flow of any kind with a token on each request that has none."""
+    return with_options(flow, Options.of(token=token))
 
 
 @dataclass
@@ -67,10 +82,10 @@ def switched(**switches: Any) -> dict[str, Any]:
     return {"openai": openai, "switches": Switches(**{name: switches[name] for name in switches.keys() & own})}
 
 
-def logged_in(flow: Any) -> Flow[Any, Any]:
+def logged_in(flow: Any) -> Steps[Any, Any]:
     """The flow, with the token of a login to that account."""
     token = yield from login(EMAIL, PASSWORD)
-    return (yield from using(token, flow))
+    return (yield from with_token(token, flow))
 
 
 # ---- every transport behind one function
@@ -102,13 +117,13 @@ async def _async(client: AsyncClient, flow: Runnable[Any, Any]) -> Outcome:
     return outcome
 
 
-def on(transport: str, app: App, make_flow: MakeFlow, make_session: MakeSession = Session.at) -> Outcome:
+def on(transport: str, app: App, make_flow: MakeFlow, make_session: MakeSession = session_at) -> Outcome:
     """Runs a flow over the named transport against ``app``."""
     return all_on(transport, app, [make_flow], make_session)[0]
 
 
 def all_on(
-    transport: str, app: App, make_flows: Sequence[MakeFlow], make_session: MakeSession = Session.at
+    transport: str, app: App, make_flows: Sequence[MakeFlow], make_session: MakeSession = session_at
 ) -> list[Outcome]:
     """The same for several flows, one after the other, on one client."""
     if transport == "memory":
@@ -121,29 +136,37 @@ def all_on(
 def at(transport: str, session: Session, make_flows: Sequence[MakeFlow]) -> list[Outcome]:
     """The same against a server that is already there."""
 
-    match transport:
-        case "httpx":
-            with httpx.Client(trust_env=False, verify=False) as http:
-                client = on_httpx.Client(session, http)
-                return [_sync(client, make()) for make in make_flows]
-        case "httpx2":
-            with httpx2.Client(trust_env=False, verify=False) as http2:
-                client = on_httpx.Client(session, http2)
-                return [_sync(client, make()) for make in make_flows]
-        case _:
+    if transport in SYNC:
+        with opened(transport, session) as client:
+            return [_sync(client, make()) for make in make_flows]
 
-            async def main() -> list[Outcome]:
-                async with connecting(transport, session) as client:
-                    return [await _async(client, make()) for make in make_flows]
+    async def main() -> list[Outcome]:
+        async with connecting(transport, session) as client:
+            return [await _async(client, make()) for make in make_flows]
 
-            return running(transport, main)
+    return running(transport, main)
 
 
-SYNC = ("httpx", "httpx2")
+SYNC = ("sync", "httpx", "httpx2")
 WIRED = ("asyncio", "trio")
 ASYNC = (*WIRED, "httpx-asyncio", "httpx-trio", "httpx2-asyncio", "httpx2-trio")
 SOCKETS = (*SYNC, *ASYNC)
 ALL = ("memory", *SOCKETS)
+
+
+@contextmanager
+def opened(transport: str, session: Session) -> Generator[Client, None, None]:
+    """A client that blocks, as its users make it."""
+    match transport:
+        case "sync":
+            with on_sync.Client(session) as client:
+                yield client
+        case "httpx":
+            with on_httpx.Client(session) as on_http:
+                yield on_http
+        case _:
+            with httpx2.Client(trust_env=False, verify=False) as http2, on_httpx.Client(session, http2) as on_http2:
+                yield on_http2
 
 
 @asynccontextmanager

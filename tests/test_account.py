@@ -19,7 +19,6 @@ from nai_proto.errors import (
     AuthenticationError,
     ConflictError,
     InvalidRequestError,
-    LocalProtocolError,
     NaiError,
     NotFoundError,
     RemoteProtocolError,
@@ -30,12 +29,12 @@ from nai_proto.errors import (
 from nai_proto.exchange.call import Call
 from nai_proto.exchange.endpoints import ENDPOINTS, Parameters, build
 from nai_proto.exchange.operation import Operation
-from nai_proto.exchange.retry import CAREFUL, NEVER, REPEATABLE
+from nai_proto.exchange.retry import Repeat
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Headers, Host, Request
 from nai_proto.limits import Limits
 from nai_proto.secret import AccessKey, AccessToken, Password, PersistentToken
-from nai_proto.testing import Clock, Played, converse, play
+from nai_proto.testing import Clock, FlowTrace, play, run_in_memory
 from nai_transports import memory
 from tests.support import EMAIL, PASSWORD, an_emulator
 
@@ -120,7 +119,7 @@ OPERATIONS: dict[str, Operation[Any, Any]] = {
 every_operation = pytest.mark.parametrize("name", OPERATIONS)
 
 
-def answered(operation: Operation[Any, Any], document: object) -> Played[Any, Any]:
+def answered(operation: Operation[Any, Any], document: object) -> FlowTrace[Any, Any]:
     return play(operation, [JSON, json.dumps(document).encode(), b""])
 
 
@@ -149,14 +148,15 @@ def test_an_operation_asks_its_endpoint(name: str) -> None:
 
 
 def test_what_is_sent_again_is_what_may_be() -> None:
-    policies = {name: operation.policy for name, operation in OPERATIONS.items()}
+    repeats = {name: operation.repeat for name, operation in OPERATIONS.items()}
     never = {"delete_account", "finish_deletion", "bind_subscription", "change_subscription"}
     said = {"put_settings", "put_consent", "change_mailing_consent", "login", "sso_google"}
-    asked = {name for name in policies if ENDPOINTS[name].method == "GET"}
-    assert {name for name, policy in policies.items() if policy == NEVER} == never
-    assert {name for name, policy in policies.items() if policy == REPEATABLE} == said | asked
-    assert {name for name, policy in policies.items() if policy == CAREFUL} == set(policies) - never - said - asked
-    assert account.create_persistent_token(overwrite=True).policy == REPEATABLE
+    asked = {name for name in repeats if ENDPOINTS[name].method == "GET"}
+    assert {name for name, repeat in repeats.items() if repeat is Repeat.NEVER} == never
+    assert {name for name, repeat in repeats.items() if repeat is Repeat.ALWAYS} == said | asked
+    other = {name for name, repeat in repeats.items() if repeat is Repeat.IF_NOT_ACTED}
+    assert other == set(repeats) - never - said - asked
+    assert account.create_persistent_token(overwrite=True).repeat is Repeat.ALWAYS
 
 
 def test_what_is_not_given_is_not_sent() -> None:
@@ -226,7 +226,7 @@ def test_a_session_does_not_sign_with_a_token_that_the_endpoint_refuses(row: Any
     request = build(row, Parameters(dict.fromkeys(row.names, "x")))
     for asking in (Session(token=PERSISTENT), Session(token=ACCESS)):
         signed_by = Request(**{**fields(request), "token": PERSISTENT})
-        with pytest.raises(LocalProtocolError, match=f"{row.method} /user/.*PersistentToken.*login") as caught:
+        with pytest.raises(InvalidRequestError, match=f"{row.method} /user/.*PersistentToken.*login") as caught:
             asking.sign(signed_by)
         assert "xxxx" not in str(caught.value)
     signed = Session(token=ACCESS).sign(request)
@@ -243,13 +243,13 @@ def test_it_is_said_before_anything_is_sent_by_every_face() -> None:
     def nobody(request: Request) -> Any:
         raise AssertionError("something was sent")
 
-    session = Session.at("http://x", token=PERSISTENT)
-    played = converse(account.client_settings(), nobody, session)
-    assert isinstance(played.error, LocalProtocolError)
+    session = Session(base_url="http://x", token=PERSISTENT)
+    played = run_in_memory(account.client_settings(), nobody, session)
+    assert isinstance(played.error, InvalidRequestError)
     assert played.kinds == "Send"
-    with memory.Client(nobody, session) as client, pytest.raises(LocalProtocolError, match="/user/giftkeys"):
+    with memory.Client(nobody, session) as client, pytest.raises(InvalidRequestError, match="/user/giftkeys"):
         client.run(account.gift_keys())
-    with pytest.raises(LocalProtocolError, match="/user/create-persistent-token"):
+    with pytest.raises(InvalidRequestError, match="/user/create-persistent-token"):
         session.sign(Call(account.create_persistent_token()).send())
 
 
@@ -362,11 +362,11 @@ def test_unknown_keys_are_kept_at_every_level(outer: dict[str, Any], inner: dict
 @every_typed
 def test_what_has_no_name_here_is_unvalidated_as_it_came(name: str) -> None:
     operation, document = TYPED[name]
-    plain = account.unvalidated(operation)
+    plain = account.raw_json(operation)
     assert answered(plain, document).result == document
     assert answered(plain, {"any": ["thing"]}).result == {"any": ["thing"]}
     assert answered(plain, [1]).result == [1]
-    assert (plain.request, plain.policy) == (operation.request, operation.policy)
+    assert (plain.request, plain.repeat) == (operation.request, operation.repeat)
     assert pickle.loads(pickle.dumps(plain)) == plain
     assert isinstance(play(plain, [JSON, b"{", b""]).error, RemoteProtocolError)
 
@@ -390,9 +390,8 @@ def test_whatever_is_answered_is_read_or_refused(document: object) -> None:
 @pytest.mark.parametrize("levels", [120, 129, 900, 5000])
 @pytest.mark.parametrize("limits", [Limits(), Limits(json_depth=100_000)])
 def test_what_is_nested_too_deeply_is_refused(levels: int, limits: Limits) -> None:
-    head = Head(JSON.status, JSON.headers, limits=limits)
     body = json.dumps(PRIORITY).encode()[:-1] + b',"new":' + b"[" * levels + b"]" * levels + b"}"
-    played = play(account.priority(), [head, body, b""])
+    played = play(account.priority().with_options(limits=limits), [JSON, body, b""])
     assert isinstance(played.error, RemoteProtocolError | None)
     assert levels < 5000 or played.error is not None
     assert levels > 120 or played.error is None
@@ -492,86 +491,86 @@ def test_other_answers_are_what_they_hold() -> None:
 
 
 def logged_in(emulator: Emulator, email: str = EMAIL, password: str = PASSWORD) -> Session:
-    return Session.at("http://x", token=converse(account.login(email, password), emulator).result)
+    return Session(base_url="http://x", token=run_in_memory(account.login(email, password), emulator).result)
 
 
 def by_persistent(owner: Account) -> Session:
-    return Session.at("http://x", token=owner.persistent_token)
+    return Session(base_url="http://x", token=owner.persistent_token)
 
 
 def test_what_an_account_is_comes_typed() -> None:
     emulator, owner = an_emulator()
     owner.profile.bought_anlas = 5
     session = by_persistent(owner)
-    said = converse(account.subscription(), emulator, session).result
+    said = run_in_memory(account.subscription(), emulator, session).result
     assert (said.tier, said.active, said.anlas, said.extra) == (Tier.OPUS, True, 10_005, {})
-    information = converse(account.information(), emulator, session).result
+    information = run_in_memory(account.information(), emulator, session).result
     assert (information.email_verified, information.plaintext_email) == (True, EMAIL)
     assert information.extra == {}
-    assert converse(account.priority(), emulator, session).result.task_priority == 10
-    assert converse(account.trial_status(), emulator, session).result.remaining_text_actions == 50
-    data = converse(account.user_data(), emulator, session).result
+    assert run_in_memory(account.priority(), emulator, session).result.task_priority == 10
+    assert run_in_memory(account.trial_status(), emulator, session).result.remaining_text_actions == 50
+    data = run_in_memory(account.user_data(), emulator, session).result
     assert data.keystore_withheld
     assert (data.subscription, data.information) == (said, information)
-    assert converse(account.unvalidated(account.subscription()), emulator, session).result["tier"] == 3
-    assert len(converse(account.osano_external_id(), emulator, session).result) == 43
-    full = converse(account.user_data(), emulator, logged_in(emulator)).result
+    assert run_in_memory(account.raw_json(account.subscription()), emulator, session).result["tier"] == 3
+    assert len(run_in_memory(account.osano_external_id(), emulator, session).result) == 43
+    full = run_in_memory(account.user_data(), emulator, logged_in(emulator)).result
     assert not full.keystore_withheld
     assert len(open_keystore(full.keystore, account.encryption_key(EMAIL, Password(PASSWORD)))) == 3
 
 
 def test_an_account_is_opened_verified_and_closed() -> None:
     emulator, _ = an_emulator()
-    token = converse(account.register("new@example.com", "secret", "riddle"), emulator).result
-    session = Session.at("http://x", token=token)
-    information = converse(account.information(), emulator, session).result
+    token = run_in_memory(account.register("new@example.com", "secret", "riddle"), emulator).result
+    session = Session(base_url="http://x", token=token)
+    information = run_in_memory(account.information(), emulator, session).result
     assert (information.email_verified, information.email_verification_letter_sent) == (False, True)
     assert (information.trial_actions_left, information.trial_images_left) == (50, 30)
-    assert converse(account.subscription(), emulator, session).result.tier is Tier.PAPER
-    assert converse(account.resend_verification("new@example.com"), emulator).error is None
+    assert run_in_memory(account.subscription(), emulator, session).result.tier is Tier.PAPER
+    assert run_in_memory(account.resend_verification("new@example.com"), emulator).error is None
     assert [mail.kind for mail in emulator.outside.mails] == [MailKind.VERIFICATION] * 2
-    assert converse(account.verify_email(emulator.outside.mails[1].token), emulator).error is None
-    assert converse(account.information(), emulator, session).result.email_verified
-    again = converse(account.register("new@example.com", "secret", "riddle"), emulator)
+    assert run_in_memory(account.verify_email(emulator.outside.mails[1].token), emulator).error is None
+    assert run_in_memory(account.information(), emulator, session).result.email_verified
+    again = run_in_memory(account.register("new@example.com", "secret", "riddle"), emulator)
     assert isinstance(again.error, ConflictError)
-    assert converse(account.request_deletion("new@example.com"), emulator, session).error is None
+    assert run_in_memory(account.request_deletion("new@example.com"), emulator, session).error is None
     deletion = emulator.outside.mails[-1]
     assert deletion.token not in repr(deletion)
-    assert converse(account.finish_deletion(deletion.token), emulator).error is None
-    assert isinstance(converse(account.information(), emulator, session).error, AuthenticationError)
-    assert isinstance(converse(account.login("new@example.com", "secret"), emulator).error, AuthenticationError)
+    assert run_in_memory(account.finish_deletion(deletion.token), emulator).error is None
+    assert isinstance(run_in_memory(account.information(), emulator, session).error, AuthenticationError)
+    assert isinstance(run_in_memory(account.login("new@example.com", "secret"), emulator).error, AuthenticationError)
 
 
 def test_a_persistent_token_is_drawn_with_a_login_and_replaces_the_old_one() -> None:
     emulator, owner = an_emulator()
     session, old = logged_in(emulator), by_persistent(owner)
-    assert isinstance(converse(account.create_persistent_token(), emulator, session).error, ConflictError)
-    drawn = converse(account.create_persistent_token(overwrite=True), emulator, session).result
-    assert converse(account.subscription(), emulator, Session.at("http://x", token=drawn)).error is None
-    assert isinstance(converse(account.subscription(), emulator, old).error, AuthenticationError)
+    assert isinstance(run_in_memory(account.create_persistent_token(), emulator, session).error, ConflictError)
+    drawn = run_in_memory(account.create_persistent_token(overwrite=True), emulator, session).result
+    assert run_in_memory(account.subscription(), emulator, Session(base_url="http://x", token=drawn)).error is None
+    assert isinstance(run_in_memory(account.subscription(), emulator, old).error, AuthenticationError)
 
 
 def test_a_lost_password_is_replaced_with_a_mailed_token() -> None:
     emulator, _ = an_emulator()
-    assert converse(account.request_recovery("nobody@example.com"), emulator).error is None
+    assert run_in_memory(account.request_recovery("nobody@example.com"), emulator).error is None
     assert emulator.outside.mails == []
-    assert converse(account.request_recovery(EMAIL), emulator).error is None
+    assert run_in_memory(account.request_recovery(EMAIL), emulator).error is None
     (mail,) = emulator.outside.mails
-    token = converse(account.recover(mail.token, OTHER_KEY, delete_content=True), emulator).result
-    session = Session.at("http://x", token=token)
-    assert converse(objects.keystore(), emulator, session).result.keystore is None
-    assert converse(objects.list_objects("stories"), emulator, session).result == ()
-    assert converse(account.login(EMAIL, "another"), emulator).error is None
-    assert isinstance(converse(account.recover(mail.token, KEY), emulator).error, AuthenticationError)
+    token = run_in_memory(account.recover(mail.token, OTHER_KEY, delete_content=True), emulator).result
+    session = Session(base_url="http://x", token=token)
+    assert run_in_memory(objects.keystore(), emulator, session).result.keystore is None
+    assert run_in_memory(objects.list_objects("stories"), emulator, session).result == ()
+    assert run_in_memory(account.login(EMAIL, "another"), emulator).error is None
+    assert isinstance(run_in_memory(account.recover(mail.token, KEY), emulator).error, AuthenticationError)
 
 
 def test_settings_come_back_as_they_were_stored() -> None:
     emulator, _ = an_emulator()
     session = logged_in(emulator)
-    assert converse(account.client_settings(), emulator, session).result == ""
+    assert run_in_memory(account.client_settings(), emulator, session).result == ""
     for text in ('{"settingsVersion": 16}', "日本語", ""):
-        assert converse(account.set_client_settings(text), emulator, session).error is None
-        assert converse(account.client_settings(), emulator, session).result == text
+        assert run_in_memory(account.set_client_settings(text), emulator, session).error is None
+        assert run_in_memory(account.client_settings(), emulator, session).result == text
 
 
 def test_subscriptions_are_bound_and_changed() -> None:
@@ -579,49 +578,51 @@ def test_subscriptions_are_bound_and_changed() -> None:
     emulator.outside.gift_keys["gift"] = Tier.SCROLL
     session = logged_in(emulator)
     bind = account.bind_subscription("giftkey", "gift")
-    assert isinstance(converse(bind, emulator, session).error, ConflictError)
+    assert isinstance(run_in_memory(bind, emulator, session).error, ConflictError)
     replacing = account.bind_subscription("giftkey", "gift", confirmed_replace=True)
-    assert converse(replacing, emulator, session).error is None
-    assert converse(account.subscription(), emulator, session).result.tier is Tier.SCROLL
-    assert isinstance(converse(replacing, emulator, session).error, NotFoundError)
-    assert converse(account.change_subscription(Tier.TABLET), emulator, session).error is None
+    assert run_in_memory(replacing, emulator, session).error is None
+    assert run_in_memory(account.subscription(), emulator, session).result.tier is Tier.SCROLL
+    assert isinstance(run_in_memory(replacing, emulator, session).error, NotFoundError)
+    assert run_in_memory(account.change_subscription(Tier.TABLET), emulator, session).error is None
     assert owner.profile.tier is Tier.TABLET
-    assert converse(account.bind_subscription("trial", ""), emulator, session).error is None
-    assert converse(account.trial_status(), emulator, session).result.trial_activated
-    assert isinstance(converse(account.bind_subscription("paddle", "x"), emulator, session).error, InvalidRequestError)
-    assert converse(account.gift_keys(), emulator, session).result == ()
+    assert run_in_memory(account.bind_subscription("trial", ""), emulator, session).error is None
+    assert run_in_memory(account.trial_status(), emulator, session).result.trial_activated
+    assert isinstance(
+        run_in_memory(account.bind_subscription("paddle", "x"), emulator, session).error, InvalidRequestError
+    )
+    assert run_in_memory(account.gift_keys(), emulator, session).result == ()
 
 
 def test_consents_are_taken() -> None:
     emulator, owner = an_emulator()
     session = by_persistent(owner)
-    assert converse(account.change_mailing_consent(True), emulator, session).error is None
+    assert run_in_memory(account.change_mailing_consent(True), emulator, session).error is None
     assert owner.profile.marketing
-    assert converse(account.set_consent("US", analytics=True), emulator, session).error is None
+    assert run_in_memory(account.set_consent("US", analytics=True), emulator, session).error is None
 
 
 def test_an_account_whose_subscription_goes_on_is_not_deleted() -> None:
     emulator, owner = an_emulator()
     owner.profile.recurring = True
     session = by_persistent(owner)
-    assert isinstance(converse(account.delete_account(), emulator, session).error, ConflictError)
+    assert isinstance(run_in_memory(account.delete_account(), emulator, session).error, ConflictError)
     owner.profile.recurring = False
-    assert converse(account.delete_account(), emulator, session).error is None
-    assert isinstance(converse(account.subscription(), emulator, session).error, AuthenticationError)
+    assert run_in_memory(account.delete_account(), emulator, session).error is None
+    assert isinstance(run_in_memory(account.subscription(), emulator, session).error, AuthenticationError)
 
 
 def test_an_identity_of_google_logs_in() -> None:
     emulator, owner = an_emulator()
-    assert isinstance(converse(account.login_with_google("mine"), emulator).error, ServerError)
+    assert isinstance(run_in_memory(account.login_with_google("mine"), emulator).error, ServerError)
     emulator.outside.google["mine"] = owner
-    token = converse(account.login_with_google("mine"), emulator).result
-    assert converse(account.subscription(), emulator, Session.at("http://x", token=token)).error is None
+    token = run_in_memory(account.login_with_google("mine"), emulator).result
+    assert run_in_memory(account.subscription(), emulator, Session(base_url="http://x", token=token)).error is None
 
 
 @every_operation
 def test_no_refusal_of_an_operation_shows_a_secret(name: str) -> None:
     emulator, _ = an_emulator()
-    played = converse(OPERATIONS[name], emulator, Session.at("http://x", token=ACCESS), clock=Clock())
+    played = run_in_memory(OPERATIONS[name], emulator, Session(base_url="http://x", token=ACCESS), clock=Clock())
     if (error := played.error) is not None:
         assert isinstance(error, StatusError | NaiError)
         assert KEY.reveal() not in "".join(traceback.format_exception(error))

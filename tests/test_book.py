@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from nai_proto import LocalProtocolError
+from nai_proto import InvalidRequestError
 from nai_proto.story import Origin, Story
 from nai_proto.story.book import Book, Run, book_of, lines_of, to_epub, to_html, to_markdown
 from nai_proto.story.book.values import Break, Heading, Paragraph, readable
@@ -257,7 +257,7 @@ def test_equal_books_are_equal_files() -> None:
 
 @pytest.mark.parametrize(("identifier", "modified"), [(" ", 0), ("a", -1), ("a", 10**12)])
 def test_an_epub_needs_an_identifier_and_a_time(identifier: str, modified: int) -> None:
-    with pytest.raises(LocalProtocolError):
+    with pytest.raises(InvalidRequestError):
         to_epub(a_book(""), identifier=identifier, modified=modified)
 
 

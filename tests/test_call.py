@@ -30,12 +30,13 @@ from nai_proto.errors import (
     TransportError,
     Truncated,
 )
+from nai_proto.exchange.actions import Receive
 from nai_proto.exchange.call import TRANSITIONS, Call, Input, State
 from nai_proto.exchange.endpoints import build, endpoint
-from nai_proto.exchange.flow import Receive
 from nai_proto.exchange.operation import Operation
 from nai_proto.exchange.readers import NOTHING, BodyReader
-from nai_proto.exchange.refusal import retry_after
+from nai_proto.exchange.session import Session
+from nai_proto.exchange.status_errors import parse_retry_after
 from nai_proto.http import Head, Headers
 from nai_proto.limits import Limits
 from nai_proto.testing import play
@@ -59,11 +60,22 @@ VIBE = Operation(build(endpoint("encode_vibe")), (("application/binary", Kept())
 ANYTHING = Operation(build(endpoint("classify")), (("*/*", Kept()),))
 
 
+@dataclass(frozen=True)
+class Bounded(Head):
+    """A head with the limits of the call that is to get it."""
+
+    limits: Limits | None = None
+
+
 def head(
     content_type: str | None = None, status: int = 200, *fields: tuple[str, str], limits: Limits | None = None
-) -> Head:
+) -> Bounded:
     typed = [] if content_type is None else [("Content-Type", content_type)]
-    return Head(status, Headers([*typed, *fields]), limits=limits)
+    return Bounded(status, Headers([*typed, *fields]), limits)
+
+
+def limits_of(answer: Head) -> Limits | None:
+    return getattr(answer, "limits", None)
 
 
 def token(text: str, ptr: int = 0, *, final: bool = False) -> bytes:
@@ -103,7 +115,7 @@ class Outcome:
 def told(operation: Operation[Any, Any], answer: Head, body: Iterable[bytes], end: NaiError | None = None) -> Outcome:
     """Feeds an answer to a call by hand, as somebody with an HTTP library of their own does."""
     outcome = Outcome()
-    call = Call(operation)
+    call = Call(operation, limits=limits_of(answer))
     call.send()
     try:
         call.receive_head(answer)
@@ -461,9 +473,9 @@ def test_the_generation_lock_has_a_class_of_its_own() -> None:
 def test_a_refusal_longer_than_its_limit_is_told_at_once(cut: int) -> None:
     limits = Limits(error_body=100)
     body = b'{"message":"so it is","more":"' + b"x" * 10_000
-    call = Call(STREAM)
+    call = Call(STREAM, limits=limits)
     call.send()
-    call.receive_head(head(JSON, 500, limits=limits))
+    call.receive_head(head(JSON, 500))
     enough = range(0, len(body), cut)[(99 // cut)]  # where the piece begins that reaches the limit
     for at in range(0, enough, cut):
         assert call.receive_data(body[at : at + cut]) == ()
@@ -475,11 +487,15 @@ def test_a_refusal_longer_than_its_limit_is_told_at_once(cut: int) -> None:
 
 def test_a_refusal_keeps_the_url_the_request_id_and_the_wait() -> None:
     fields = [("X-Request-Id", "r1"), ("Retry-After", "7")]
-    answer = Head(429, Headers(fields), url="https://text.example/ai/generate")
-    error = error_of(STREAM, answer)
+    call = Call(STREAM, session=Session(text="https://text.example"))
+    call.send()
+    call.receive_head(Head(429, Headers(fields)))
+    with pytest.raises(StatusError) as caught:
+        call.receive_eof()
+    error = caught.value
     assert isinstance(error, StatusError)
-    assert (error.url, error.request_id, error.retry_after) == ("https://text.example/ai/generate", "r1", 7.0)
-    assert "https://text.example/ai/generate" in str(error)
+    assert (error.url, error.request_id, error.retry_after) == ("https://text.example/ai/generate-stream", "r1", 7.0)
+    assert "https://text.example/ai/generate-stream" in str(error)
 
 
 @pytest.mark.parametrize("field_name", ["x-request-id", "x-correlation-id", "cf-ray"])
@@ -543,7 +559,7 @@ DATE = ("Date", "Wed, 21 Oct 2026 07:27:00 GMT")
     ],
 )
 def test_retry_after_in_all_its_forms(fields: list[tuple[str, str]], seconds: float | None) -> None:
-    assert retry_after(Headers(fields)) == seconds
+    assert parse_retry_after(Headers(fields)) == seconds
     error = error_of(STREAM, Head(429, Headers(fields)))
     assert isinstance(error, StatusError)
     assert error.retry_after == seconds
@@ -556,7 +572,7 @@ def test_retry_after_in_all_its_forms(fields: list[tuple[str, str]], seconds: fl
     )
 )
 def test_retry_after_is_none_or_a_time_that_is_not_negative(fields: dict[str, str]) -> None:
-    seconds = retry_after(Headers(fields.items()))
+    seconds = parse_retry_after(Headers(fields.items()))
     assert seconds is None or 0 <= seconds < float("inf")
 
 
@@ -755,10 +771,14 @@ def test_the_depth_of_a_document_is_bounded() -> None:
     assert type(error_of(WHOLE, head(JSON, limits=at_limit(json_depth=7)), body)) is LimitExceeded
 
 
-def test_a_calls_own_limits_win_over_those_of_the_head() -> None:
-    call = Call(WHOLE, Limits(body=3))
+def test_a_call_has_limits_of_its_own_or_those_of_its_session() -> None:
+    large = Call(WHOLE, session=Session(limits=Limits(body=3)), limits=Limits(body=1000))
+    large.send()
+    large.receive_head(head(JSON))
+    large.receive_data(b'{"output":"x"}')
+    call = Call(WHOLE, session=Session(limits=Limits(body=3)))
     call.send()
-    call.receive_head(head(JSON, limits=Limits(body=1000)))
+    call.receive_head(head(JSON))
     with pytest.raises(LimitExceeded):
         call.receive_data(b'{"output":"x"}')
 
@@ -961,7 +981,7 @@ def test_a_call_as_a_flow_gives_what_it_gives_by_hand(body: bytes, data: st.Data
 
 
 any_heads = st.builds(
-    Head,
+    lambda status, fields, _, limits: Bounded(status, fields, limits),
     st.integers(100, 999),
     st.lists(
         st.tuples(
@@ -1035,7 +1055,7 @@ def test_whatever_a_server_answers_is_a_result_or_a_documented_error(
     operation: Operation[Any, Any], answer: Head, body: list[bytes], end: NaiError | None
 ) -> None:
     """Fuzz: NaiError and nothing else."""
-    played = play(Call(operation), [answer, *body, b"" if end is None else end])
+    played = play(Call(operation, limits=limits_of(answer)), [answer, *body, b"" if end is None else end])
     if played.error is None:
         _ = played.result
     else:

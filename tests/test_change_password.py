@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -26,7 +28,7 @@ from nai_proto.exchange.session import Session
 from nai_proto.http import Request
 from nai_proto.library import open_library
 from nai_proto.secret import AccessToken, Password
-from nai_proto.testing import Played, converse
+from nai_proto.testing import FlowTrace, run_in_memory
 from tests.faults import FAULTS, Fault, garbled, refused
 from tests.support import EMAIL, PASSWORD, an_emulator
 
@@ -40,24 +42,32 @@ LOGIN = "/user/login"
 STEPS = [("POST", LOGIN), ("GET", KEYSTORE), ("POST", CHANGE), ("GET", KEYSTORE), ("PUT", KEYSTORE)]
 
 
-def run(app: App, email: str = EMAIL, old: str = PASSWORD, new: str = NEW, **options: Any) -> Played[Any, AccessToken]:
-    return converse(account.change_password(email, old, new, **options), app)
+def run(
+    app: App,
+    email: str = EMAIL,
+    old: str = PASSWORD,
+    new: str = NEW,
+    *,
+    entropy: Callable[[int], bytes] = os.urandom,
+    **options: Any,
+) -> FlowTrace[Any, AccessToken]:
+    return run_in_memory(account.change_password(email, old, new, **options), app, entropy=entropy)
 
 
-def steps(played: Played[Any, Any]) -> list[tuple[str, str]]:
+def steps(played: FlowTrace[Any, Any]) -> list[tuple[str, str]]:
     return [(request.method, request.path) for request in played.requests]
 
 
 def opens(emulator: Emulator, password: str, email: str = EMAIL) -> bool:
     """Does the password log in and open all stories?"""
-    played = converse(open_library(email, password), emulator)
+    played = run_in_memory(open_library(email, password), emulator)
     if isinstance(played.error, AuthenticationError | CryptoError):
         return False
     library = played.result
     return len(library.stories) == STORIES and library.failed == ()
 
 
-def notes(played: Played[Any, Any]) -> list[str]:
+def notes(played: FlowTrace[Any, Any]) -> list[str]:
     assert played.error is not None
     return played.error.__notes__
 
@@ -89,8 +99,8 @@ def test_the_new_password_logs_in_and_opens_everything() -> None:
     assert opens(emulator, NEW)
     assert owner.storage.keystore != sealed
     assert owner.storage.keystore_index == 2
-    session = Session.at("http://x", token=played.result)
-    assert converse(account.client_settings(), emulator, session).error is None
+    session = Session(base_url="http://x", token=played.result)
+    assert run_in_memory(account.client_settings(), emulator, session).error is None
 
 
 def test_no_key_of_the_keystore_is_lost_and_the_nonce_is_fresh() -> None:
@@ -114,7 +124,7 @@ def test_an_account_that_stored_nothing_gets_no_keystore() -> None:
     played = run(emulator)
     assert steps(played) == STEPS[:-1]
     assert owner.storage.keystore is None
-    assert converse(account.login(EMAIL, NEW), emulator).error is None
+    assert run_in_memory(account.login(EMAIL, NEW), emulator).error is None
 
 
 def test_an_account_without_a_change_index_gets_none() -> None:
@@ -141,8 +151,8 @@ def test_the_spelling_that_logs_in_is_the_one_that_the_keys_are_made_of() -> Non
 
 def test_a_persistent_token_of_the_session_is_not_in_the_way() -> None:
     emulator, owner = an_emulator()
-    session = Session.at("http://x", token=owner.persistent_token)
-    assert converse(account.change_password(EMAIL, PASSWORD, NEW), emulator, session).error is None
+    session = Session(base_url="http://x", token=owner.persistent_token)
+    assert run_in_memory(account.change_password(EMAIL, PASSWORD, NEW), emulator, session).error is None
 
 
 # ---- when something fails
@@ -191,9 +201,9 @@ def test_a_flow_that_is_stopped_anywhere_can_be_gone_on_from(step: int) -> None:
 
     if step + 1 < len(STEPS):
         with pytest.raises(KeyboardInterrupt):
-            converse(flow, stopping)
+            run_in_memory(flow, stopping)
     else:
-        assert converse(flow, stopping).error is None
+        assert run_in_memory(flow, stopping).error is None
     assert run(emulator).error is None
     assert opens(emulator, NEW)
 
@@ -229,7 +239,7 @@ def test_a_keystore_that_does_not_open_stops_it_before_anything_is_changed(keyst
     assert notes(played) == [AS_BEFORE]
     assert steps(played) == STEPS[:2]
     assert owner.storage.keystore == keystore
-    assert converse(account.login(EMAIL, PASSWORD), emulator).error is None
+    assert run_in_memory(account.login(EMAIL, PASSWORD), emulator).error is None
 
 
 def test_a_keystore_that_is_withheld_stops_it_before_anything_is_changed() -> None:

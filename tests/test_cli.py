@@ -17,13 +17,14 @@ import pytest
 from nai_proto import account, text
 from nai_proto.emulator.faults import described
 from nai_proto.errors import StreamError, Truncated
-from nai_proto.exchange.flow import Flow, using
+from nai_proto.exchange.actions import Steps
+from nai_proto.exchange.flow import flow
 from nai_proto.exchange.operation import Operation
-from nai_proto.exchange.retry import NEVER
+from nai_proto.exchange.retry import NO_RETRY
 from nai_proto.exchange.session import Session
 from nai_proto.library import open_library
 from nai_proto.secret import PersistentToken
-from tests.support import at
+from tests.support import at, with_token
 from tests.test_tokenizers import sentencepiece_file
 
 NAI = [sys.executable, "-c", "from nai_transports.cli import main; main()"]
@@ -87,7 +88,7 @@ def test_the_demo_prints_one_json_document_with_the_same_facts(tokenizer_files: 
     (damaged,) = facts["stories"]["not_opened"]
     assert damaged["title"] == "物語"
     assert "does not open" in damaged["why"]
-    assert [told["transport"] for told in facts["transports"]] == ["memory", "httpx", "asyncio", "trio"]
+    assert [told["transport"] for told in facts["transports"]] == ["memory", "sync", "httpx", "asyncio", "trio"]
     for told in facts["transports"]:
         assert told["stories_opened"] == 2
         assert told["tokens"] == 60
@@ -103,12 +104,12 @@ def test_without_tokenizer_files_the_demo_goes_on_with_text_and_says_so(no_token
     facts = json.loads(nai("demo", "--json", **no_tokenizers).stdout)
     assert facts["tokenizer"] is None
     assert "could be fetched" in facts["why_no_tokenizer"]
-    assert [told["tokens"] for told in facts["transports"]] == [60] * 4
+    assert [told["tokens"] for told in facts["transports"]] == [60] * 5
 
 
 def test_emulate_answers_prompts_of_ids_where_it_finds_the_tokenizer(tokenizer_files: dict[str, str]) -> None:
     with emulating(**tokenizer_files) as (ready, _):
-        session = Session.at(ready["url"], token=PersistentToken(ready["token"]))
+        session = Session(base_url=ready["url"], token=PersistentToken(ready["token"]))
         outcome = at("asyncio", session, [lambda: text.generate_stream([5, 6, 7], max_length=5)])[0]
         assert outcome.error is None
         assert len(outcome.result.ids) == 5
@@ -116,7 +117,7 @@ def test_emulate_answers_prompts_of_ids_where_it_finds_the_tokenizer(tokenizer_f
 
 def test_emulate_refuses_prompts_of_ids_where_it_does_not_and_says_why(no_tokenizers: dict[str, str]) -> None:
     with emulating(**no_tokenizers) as (ready, process):
-        session = Session.at(ready["url"], token=PersistentToken(ready["token"]))
+        session = Session(base_url=ready["url"], token=PersistentToken(ready["token"]))
         outcomes = at("asyncio", session, [lambda: text.generate([5, 6, 7]), lambda: text.generate("Once")])
         assert "no tokenizer of kayra-v1" in str(outcomes[0].error)
         assert outcomes[1].error is None
@@ -130,13 +131,14 @@ def test_emulate_prints_where_it_is_and_who_may_log_in() -> None:
         assert set(ready) == {"url", "email", "password", "token"}
         assert ready["token"].startswith("pst-")
 
-        def flow() -> Flow[text.Token, text.Completion]:
+        @flow
+        def program() -> Steps[text.Token, text.Completion]:
             token = yield from account.login(ready["email"], ready["password"])
-            return (yield from using(token, text.generate_stream("Once", max_length=5)))
+            return (yield from with_token(token, text.generate_stream("Once", max_length=5)))
 
-        outcome = at("asyncio", Session.at(ready["url"]), [flow])[0]
+        outcome = at("asyncio", Session(base_url=ready["url"]), [program])[0]
         assert outcome.error is None
-        session = Session.at(ready["url"], token=PersistentToken(ready["token"]))
+        session = Session(base_url=ready["url"], token=PersistentToken(ready["token"]))
         assert at("asyncio", session, [lambda: text.generate("Once", max_length=5)])[0].error is None
 
 
@@ -148,7 +150,9 @@ def test_emulate_takes_the_credentials_it_is_given() -> None:
 @pytest.mark.parametrize(("arguments", "stories"), [((), 3), (("--empty",), 0)])
 def test_emulate_has_an_account_with_stories_or_one_without(arguments: tuple[str, ...], stories: int) -> None:
     with emulating(*arguments) as (ready, _):
-        outcome = at("trio", Session.at(ready["url"]), [lambda: open_library(ready["email"], ready["password"])])[0]
+        outcome = at("trio", Session(base_url=ready["url"]), [lambda: open_library(ready["email"], ready["password"])])[
+            0
+        ]
         assert outcome.error is None
         assert [story.ok for story in outcome.result.stories] == [True] * stories
 
@@ -157,10 +161,10 @@ def test_emulate_fails_as_it_is_told_by_flags_and_while_it_runs() -> None:
     import httpx
 
     def stream() -> Operation[text.Token, text.Completion]:
-        return text.generate_stream("Once", max_length=5).retried(NEVER)
+        return text.generate_stream("Once", max_length=5).with_options(retry=NO_RETRY)
 
     with emulating("--fault", "error:at=2,times=1", "--fault", "refuse:status=503,path=/oa") as (ready, _):
-        session = Session.at(ready["url"], token=PersistentToken(ready["token"]))
+        session = Session(base_url=ready["url"], token=PersistentToken(ready["token"]))
         failed, fine = at("asyncio", session, [stream, stream])
         assert isinstance(failed.error, StreamError)
         assert (len(failed.events), fine.error) == (2, None)
@@ -182,8 +186,8 @@ def test_emulate_has_gift_keys_to_bind() -> None:
     with emulating("--tier", "paper", "--gift-key", "a=present=scroll") as (ready, _):
         token = PersistentToken(ready["token"])
         binding = account.bind_subscription("giftkey", "a=present")
-        flows = [lambda: using(token, binding), lambda: using(token, account.subscription())]
-        bound, told = at("asyncio", Session.at(ready["url"]), flows)
+        flows = [lambda: with_token(token, binding), lambda: with_token(token, account.subscription())]
+        bound, told = at("asyncio", Session(base_url=ready["url"]), flows)
     assert bound.error is None
     assert told.result.tier.name == "SCROLL"
     for wrong in ("scroll", "=scroll", "a=golden"):
@@ -202,10 +206,11 @@ def test_emulate_lists_all_faults() -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_emulate_stops_cleanly_when_it_is_told_to_in_mid_stream(number: int) -> None:
     with emulating("--pace", "0.05") as (ready, process):
-        session = Session.at(ready["url"], token=PersistentToken(ready["token"]))
+        session = Session(base_url=ready["url"], token=PersistentToken(ready["token"]))
         told: list[Any] = []
 
-        def flow() -> Flow[text.Token, None]:
+        @flow
+        def program() -> Steps[text.Token, None]:
             steps = iter(text.generate_stream("Once", max_length=2000))
             incoming: Any = None
             while True:
@@ -215,7 +220,7 @@ def test_emulate_stops_cleanly_when_it_is_told_to_in_mid_stream(number: int) -> 
                     process.send_signal(number)
                 incoming = yield action
 
-        outcome = at("asyncio", session, [flow])[0]
+        outcome = at("asyncio", session, [program])[0]
         assert outcome.error is not None
         assert process.wait(20) == 0
 
@@ -257,7 +262,7 @@ def test_emulate_records_and_replay_answers_the_same_program(tmp_path: Path) -> 
 
     def outcome(ready: dict[str, str]) -> Any:
         flow = open_library(ready["email"], ready["password"])
-        session = Session.at(ready["url"], token=PersistentToken(ready["token"]))
+        session = Session(base_url=ready["url"], token=PersistentToken(ready["token"]))
         return at("asyncio", session, [lambda: text.generate("Once", max_length=5), lambda: flow])
 
     with emulating("--record", str(file), "--record-contents", "--password", "the-quiet-harbour") as (ready, process):
@@ -274,9 +279,9 @@ def test_emulate_records_and_replay_answers_the_same_program(tmp_path: Path) -> 
 def test_replay_takes_whatever_credentials_it_prints(tmp_path: Path) -> None:
     file = tmp_path / "evening.nai"
     with emulating("--record", str(file)) as (ready, _):
-        at("asyncio", Session.at(ready["url"]), [lambda: account.login(ready["email"], ready["password"])])
+        at("asyncio", Session(base_url=ready["url"]), [lambda: account.login(ready["email"], ready["password"])])
     with emulating(str(file), "--as-recorded", command="replay") as (ready, _):
-        session = Session.at(ready["url"], token=PersistentToken(ready["token"]))
+        session = Session(base_url=ready["url"], token=PersistentToken(ready["token"]))
         login, more = at("asyncio", session, [lambda: account.login(ready["email"], ready["password"])] * 2)
     assert login.error is None
     assert "POST /user/login is not in the recording" in str(more.error)
@@ -313,12 +318,12 @@ def test_record_stands_before_a_server(tmp_path: Path) -> None:
     file = tmp_path / "onward.nai"
     with emulating() as (ready, _), emulating(str(file), "--to", ready["url"], command="record") as (before, process):
         assert set(before) == {"url"}
-        session = Session.at(before["url"], token=PersistentToken(ready["token"]))
+        session = Session(base_url=before["url"], token=PersistentToken(ready["token"]))
         then = at("asyncio", session, [lambda: text.generate("Once", max_length=5)])[0]
         assert then.error is None
         process.terminate()
         assert process.wait(20) == 0
     with emulating(str(file), command="replay") as (again, _):
-        session = Session.at(again["url"], token=PersistentToken(again["token"]))
+        session = Session(base_url=again["url"], token=PersistentToken(again["token"]))
         now = at("asyncio", session, [lambda: text.generate("Once", max_length=5)])[0]
     assert len(now.result.text) == len(then.result.text)

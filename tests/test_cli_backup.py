@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject
 from nai_proto.emulator import Account
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError
 from nai_proto.library import ReplacingKeystore
 from nai_proto.objects import StoredKeystore
 from nai_transports.cli.app import app
@@ -189,9 +189,9 @@ def test_items_are_chosen_by_type_id_or_title_and_a_story_is_two_objects(wanted:
 
 
 def test_a_title_that_two_have_or_none_is_an_error_that_helps() -> None:
-    with pytest.raises(LocalProtocolError, match="2 objects are called 'Moon'; name one of the ids s2, p2"):
+    with pytest.raises(InvalidRequestError, match="2 objects are called 'Moon'; name one of the ids s2, p2"):
         chosen(ITEMS, ["Moon"])
-    with pytest.raises(LocalProtocolError, match="no type, no id and no title 'Sun'"):
+    with pytest.raises(InvalidRequestError, match="no type, no id and no title 'Sun'"):
         chosen(ITEMS, ["Sea", "Sun"])
 
 

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from nai_proto import openai
-from nai_proto.exchange.retry import NEVER
+from nai_proto.exchange.retry import NO_RETRY
 from nai_transports.cli import chat
 from nai_transports.cli.app import app
 from nai_transports.serve import serving
@@ -114,7 +114,7 @@ def test_an_error_in_a_conversation_is_one_line_and_the_next_turn_is_asked(owner
     owner.generating = True  # by somebody else, for ever
     real = openai.chat_completion_stream
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(openai, "chat_completion_stream", lambda *a, **o: real(*a, **o).retried(NEVER))
+        patch.setattr(openai, "chat_completion_stream", lambda *a, **o: real(*a, **o).with_options(retry=NO_RETRY))
         done = nai("chat", typed="hello\nhello again\n")
     assert done.exit_code == 0
     assert done.stderr.count("Concurrent generation is locked") == 2

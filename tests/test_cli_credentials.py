@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from nai_proto.errors import FileError, MissingExtra
 from nai_proto.secret import Password
+from nai_transports.cli import keychain, standing
 from nai_transports.cli.app import app
 from nai_transports.cli.credentials import Credentials, credentials
 from nai_transports.serve import serving
@@ -202,3 +204,24 @@ def test_no_other_option_takes_a_password_or_repeats_it(arguments: tuple[str, ..
     done = nai("models", *arguments)
     assert done.exit_code == 2
     assert "sesame" not in done.output
+
+
+@pytest.mark.parametrize("change", [lambda: keychain.remember(EMAIL, Password("a")), lambda: keychain.forget(EMAIL)])
+def test_what_a_keyring_refuses_is_told_from_one_that_is_not_there(
+    change: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with using(Broken()), pytest.raises(FileError, match=r"the system's keyring refuses \(RuntimeError\)"):
+        change()
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'nai-proto\[keyring\]'"):
+        change()
+
+
+def test_an_error_that_says_itself_what_is_wrong_is_not_taken_for_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(served: Coroutine[Any, Any, None]) -> None:
+        served.close()
+        raise FileError("the disk is full")
+
+    monkeypatch.setattr(standing, "run", failing)
+    with pytest.raises(FileError, match="the disk is full"):
+        standing.serve_until_stopped("emulate", an_emulator()[0], "127.0.0.1", 0, {})

@@ -42,7 +42,7 @@ def nai(*arguments: str, typed: str = "") -> Result:
 
 
 def works(token: AccessToken | PersistentToken, url: str) -> bool:
-    with Client(Session.at(url, token=token)) as client:
+    with Client(Session(base_url=url, token=token)) as client:
         return client.run(account.subscription()).active
 
 

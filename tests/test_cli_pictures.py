@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from nai_proto.errors import LimitExceeded, RemoteProtocolError
+from nai_proto.errors import InvalidFile, LimitExceeded, RemoteProtocolError
 from nai_transports.cli.pictures import kind_of, mask_for, picture, reference, size_of, source, vibe_for_v3
 
 WHITE, BLACK, RED = (255, 255, 255), (0, 0, 0), (255, 0, 0)
@@ -57,7 +57,7 @@ def test_one_that_is_cut_off_is_refused_by_its_name(tmp_path: Path, kind: str) -
     data = halves(kind, (64, 64))
     for at in (4, 12, 24, len(data) - 1):
         (tmp_path / "torn").write_bytes(data[:at])
-        with pytest.raises(RemoteProtocolError, match="torn: "):
+        with pytest.raises(InvalidFile, match="torn: "):
             picture(tmp_path / "torn")
 
 
@@ -130,5 +130,5 @@ def test_a_photo_is_turned_as_its_camera_was_held() -> None:
 def test_damaged_pixels_are_an_error() -> None:
     data = bytearray(halves("PNG", (200, 200)))
     data[60:90] = bytes(30)
-    with pytest.raises(RemoteProtocolError, match="pixels cannot be read"):
+    with pytest.raises(InvalidFile, match="pixels cannot be read"):
         source(bytes(data), (64, 64))

@@ -17,7 +17,7 @@ from nai_proto.exchange.session import Session
 from nai_proto.library import create_story, open_library
 from nai_proto.story import Lorebook, Origin, Story
 from nai_proto.story.files import Scenario, read_file, read_story_file, story_file
-from nai_proto.testing import converse
+from nai_proto.testing import run_in_memory
 from nai_transports.cli.app import app
 from nai_transports.cli.story.tree import drawn
 from nai_transports.httpx import Client
@@ -49,7 +49,7 @@ def a_story(title: str = "Swans", older: bool = False) -> Story:
 def owner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     """The owner of an account that has that story among others."""
     emulator, owner = an_emulator(tokenizers=told)
-    converse(logged_in(create_story(*a_story().packed(now=NOW), KEY)), emulator)
+    run_in_memory(logged_in(create_story(*a_story().packed(now=NOW), KEY)), emulator)
     for module in ("going_on", "context"):
         monkeypatch.setattr(f"nai_transports.cli.story.{module}.load", words)
     with serving(emulator) as url:
@@ -251,7 +251,7 @@ def test_a_context_needs_a_tier_and_answers_need_a_key() -> None:
 
 def texts(owner: Account) -> dict[str, str | None]:
     """What the account's stories say now."""
-    with Client(Session.at(os.environ["NAI_URL"])) as client:
+    with Client(Session(base_url=os.environ["NAI_URL"])) as client:
         return {story.title: story.text for story in client.run(open_library(EMAIL, PASSWORD)).stories}
 
 

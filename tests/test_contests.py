@@ -9,9 +9,8 @@ import pytest
 
 from nai_proto import account
 from nai_proto.errors import ConflictError, InvalidRequestError
-from nai_proto.exchange.flow import using
-from nai_proto.testing import converse
-from tests.support import an_emulator
+from nai_proto.testing import run_in_memory
+from tests.support import an_emulator, with_token
 
 WHO = {"data_name": "a tale", "author_name": "A. Writer", "author_email": "writer@example.com"}
 
@@ -20,7 +19,7 @@ def test_what_is_handed_in_is_told_again() -> None:
     emulator, owner = an_emulator()
 
     def run(operation: Any) -> Any:
-        return converse(using(owner.persistent_token, operation), emulator).result
+        return run_in_memory(with_token(owner.persistent_token, operation), emulator).result
 
     assert run(account.submission("autumn")) == {}
     run(account.submit("autumn", b"Once", **WHO, socials="none"))
@@ -34,7 +33,7 @@ def test_an_account_votes_once_and_may_take_it_back() -> None:
     emulator, owner = an_emulator()
 
     def played(operation: Any) -> Any:
-        return converse(using(owner.persistent_token, operation), emulator)
+        return run_in_memory(with_token(owner.persistent_token, operation), emulator)
 
     assert played(account.vote("autumn", "7")).result is None
     assert played(account.voted("autumn")).result == {"id": "7"}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nai_proto import LocalProtocolError, Tier
+from nai_proto import InvalidRequestError, Tier
 from nai_proto.story.config import DEFAULTS, ContextKind
 from nai_proto.story.context.building import build_context, context_size
 from nai_proto.story.context.chat import chat_messages
@@ -73,12 +73,12 @@ def test_the_size_is_the_limit_without_the_answer() -> None:
 
 
 def test_a_model_that_the_tier_has_not_has_no_size() -> None:
-    with pytest.raises(LocalProtocolError, match="Opus"):
+    with pytest.raises(InvalidRequestError, match="Opus"):
         context_size(Model.ERATO, Tier.TABLET, max_length=100)
 
 
 def test_a_negative_size_is_refused() -> None:
-    with pytest.raises(LocalProtocolError, match="no room"):
+    with pytest.raises(InvalidRequestError, match="no room"):
         build_context(EXAMPLE, tokenizer=BYTES, size=-1)
 
 

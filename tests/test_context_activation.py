@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nai_proto import LocalProtocolError
+from nai_proto import InvalidRequestError
 from nai_proto.story.config import DEFAULTS, ContextConfig, ContextKind
 from nai_proto.story.context.building import build_context
 from nai_proto.story.context.ephemeral import EphemeralEntry
@@ -151,7 +151,7 @@ def test_the_text_form_has_its_parts_in_order() -> None:
 
 @pytest.mark.parametrize("form", ["", "{}", "{x:y}", "{1 x}", "{1+:x}", "{1:x", "1:x", "{-1:x}", "{1~2+3:x}"])
 def test_what_is_no_text_form_is_refused(form: str) -> None:
-    with pytest.raises(LocalProtocolError, match="start"):
+    with pytest.raises(InvalidRequestError, match="start"):
         EphemeralEntry.parse(form)
 
 

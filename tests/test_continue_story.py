@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nai_proto import LocalProtocolError, ServerError, Tier
+from nai_proto import InvalidRequestError, ServerError, Tier
 from nai_proto.codecs.keys import encryption_key
 from nai_proto.codecs.tokens import unpack
 from nai_proto.emulator import Account, Emulator
@@ -32,7 +32,7 @@ from nai_proto.secret import Password
 from nai_proto.story import ChatContinuation, Origin, continuation
 from nai_proto.story import Story as Writing
 from nai_proto.story.context.report import Context
-from nai_proto.testing import Played, converse
+from nai_proto.testing import Clock, FlowTrace, run_in_memory
 from nai_proto.text import Model, Token
 from nai_proto.tokenizers import Tokenizer
 from tests.faults import FAULTS, lost, meeting
@@ -64,20 +64,21 @@ def stored(older: bool = False, **options: Any) -> tuple[Emulator, Account, Libr
     emulator, owner = an_emulator(tokenizers=told, **options)
     owner.storage.clear(("stories", "storycontent"))
     card, content = a_story(older).packed(now=1000 * NOW)
-    converse(logged_in(create_story(card, content, KEY)), emulator)
+    run_in_memory(logged_in(create_story(card, content, KEY)), emulator)
     return emulator, owner, opened(emulator)
 
 
 def opened(app: App) -> Library:
-    return converse(open_library(EMAIL, PASSWORD), app).result
+    return run_in_memory(open_library(EMAIL, PASSWORD), app).result
 
 
-def go_on(app: App, library: Library, **options: Any) -> Played[Any, Continued]:
-    given: dict[str, Any] = {"tokenizer": words, "now": lambda: NOW + 60, "max_length": 12, **options}
-    return converse(logged_in(continue_story(library.stories[0], library.keystore, **given)), app)
+def go_on(app: App, library: Library, **options: Any) -> FlowTrace[Any, Continued]:
+    given: dict[str, Any] = {"tokenizer": words, "max_length": 12, **options}
+    flow = continue_story(library.stories[0], library.keystore, **given)
+    return run_in_memory(logged_in(flow), app, clock=Clock(NOW + 60))
 
 
-def asked(played: Played[Any, Any]) -> dict[str, Any]:
+def asked(played: FlowTrace[Any, Any]) -> dict[str, Any]:
     """The body of the generation."""
     (request,) = [request for request in played.requests if request.path == "/ai/generate-stream"]
     document: dict[str, Any] = json.loads(request.body)
@@ -127,7 +128,7 @@ def test_what_is_asked_for_is_what_the_story_s_settings_say() -> None:
     story.fields["phraseBiasGroups"] = [{"phrases": ["{duck}"], "bias": 0.5, "enabled": True}]
     story.fields["eosSequences"] = ["THE END"]
     card, content = story.packed(now=1000 * NOW)
-    converse(logged_in(create_story(card, content, KEY)), emulator)
+    run_in_memory(logged_in(create_story(card, content, KEY)), emulator)
     library = opened(emulator)
     library = replace(library, stories=library.stories[-1:])
     body = asked(go_on(emulator, library))
@@ -153,7 +154,7 @@ def test_an_account_is_asked_for_its_tier_and_the_context_is_as_large_as_that_al
         owner.profile.subscribe(tier, NOW)
         sizes[tier] = go_on(emulator, library, store=False).result.context.size
     assert sizes[Tier.TABLET] == Model.KAYRA.context_limit(Tier.TABLET) - 12 < sizes[Tier.OPUS]
-    assert go_on(emulator, library, tier=Tier.OPUS, store=False, size=10).result.context.size == 10
+    assert go_on(emulator, library, store=False, size=10).result.context.size == 10
 
 
 def test_another_model_may_go_on_with_it() -> None:
@@ -164,8 +165,8 @@ def test_another_model_may_go_on_with_it() -> None:
 
 def test_without_storing_nothing_is_sent_but_the_generation() -> None:
     emulator, _, library = stored()
-    played = go_on(emulator, library, store=False, tier=Tier.OPUS)
-    assert [request.method for request in played.requests] == ["POST", "POST"]  # login, generation
+    played = go_on(emulator, library, store=False)
+    assert [request.method for request in played.requests] == ["POST", "GET", "POST"]  # login, tier, generation
     assert played.result.saved == ()
     assert not played.result.ok
     assert played.result.writing.text.startswith("The lake was frozen.\nSo")
@@ -180,7 +181,7 @@ def changed_meanwhile(emulator: Emulator) -> App:
             item = library.stories[0].content
             assert item is not None
             theirs = save_objects([Change(item, {**item.json(), "theirs": True})], library.keystore)
-            assert converse(logged_in(theirs), emulator).result[0].outcome.ok
+            assert run_in_memory(logged_in(theirs), emulator).result[0].outcome.ok
         return emulator(request)
 
     return app
@@ -198,7 +199,7 @@ def test_what_others_wrote_meanwhile_stays_and_what_was_generated_is_not_lost() 
     assert story.card.json()["textPreview"] == "The lake was frozen.\nSo"
     assert done.writing.text == "The lake was frozen.\nSo" + done.completion.text
     card, content = done.writing.packed(now=1000 * NOW)  # to be stored as a story of its own
-    converse(logged_in(create_story(card, content, KEY)), emulator)
+    run_in_memory(logged_in(create_story(card, content, KEY)), emulator)
     assert {each.text for each in opened(emulator).stories} == {story.text, done.writing.text}
 
 
@@ -226,15 +227,15 @@ def test_if_the_generation_fails_nothing_is_stored_and_what_came_is_told() -> No
 
 def test_a_story_that_did_not_open_does_not_go_on() -> None:
     _, _, library = stored()
-    with pytest.raises(LocalProtocolError, match="have opened"):
-        continue_story(Story(library.stories[0].card, None), library.keystore, tokenizer=words, now=lambda: 0.0)
+    with pytest.raises(InvalidRequestError, match="have opened"):
+        continue_story(Story(library.stories[0].card, None), library.keystore, tokenizer=words)
 
 
 @pytest.mark.parametrize(("model", "problem"), [("", "names no model"), ("new-v1", "no model that is known")])
 def test_a_story_without_a_model_that_goes_on_with_texts_says_so(model: str, problem: str) -> None:
     story = a_story()
     story.settings.model = model
-    with pytest.raises(LocalProtocolError, match=problem):
+    with pytest.raises(InvalidRequestError, match=problem):
         continuation(story, tokenizer=ByteTokenizer(), tier=Tier.OPUS)
     made = continuation(story, tokenizer=ByteTokenizer(), tier=Tier.OPUS, model="kayra-v1", max_length=5)
     assert made.context.text.endswith("So")
@@ -257,7 +258,7 @@ def a_chat(**settings: Any) -> Writing:
 def test_a_story_goes_on_in_a_chat_where_its_model_chats() -> None:
     emulator, owner = an_emulator(tokenizers=told)
     owner.storage.clear(("stories", "storycontent"))
-    converse(logged_in(create_story(*a_chat().packed(now=1000 * NOW), KEY)), emulator)
+    run_in_memory(logged_in(create_story(*a_chat().packed(now=1000 * NOW), KEY)), emulator)
     played = go_on(emulator, opened(emulator), max_length=None)
     done = played.result
     assert done.ok
@@ -282,13 +283,13 @@ def test_the_messages_of_a_chat_have_room_for_their_marks() -> None:
     assert isinstance(made, ChatContinuation)
     assert 300 < ByteTokenizer().count(render_chat(made.messages)) <= 400
     assert made.messages[-1]["content"].endswith(" word.")
-    with pytest.raises(LocalProtocolError, match="the 20 tokens that there are"):
+    with pytest.raises(InvalidRequestError, match="the 20 tokens that there are"):
         continuation(story, tokenizer=ByteTokenizer(), tier=Tier.OPUS, size=20)
-    with pytest.raises(LocalProtocolError, match="only for Opus"):
+    with pytest.raises(InvalidRequestError, match="only for Opus"):
         continuation(story, tokenizer=ByteTokenizer(), tier=Tier.TABLET, model=Model.XIALONG)
 
 
 def test_a_chat_of_nothing_is_refused() -> None:
     story = Writing.new(now=NOW, model=Model.GLM)
-    with pytest.raises(LocalProtocolError, match="nothing to go on from"):
+    with pytest.raises(InvalidRequestError, match="nothing to go on from"):
         continuation(story, tokenizer=ByteTokenizer(), tier=Tier.OPUS)

@@ -16,12 +16,13 @@ from nai_proto import account, text
 from nai_proto.emulator import Account, Emulator
 from nai_proto.emulator.corpus import TALES
 from nai_proto.emulator.language import Vocabulary
-from nai_proto.exchange.retry import NEVER
+from nai_proto.exchange.retry import NO_RETRY
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Headers, Request
 from nai_proto.secret import AccessToken, Password, PersistentToken
-from nai_proto.testing import Clock, Link, Peer, converse
+from nai_proto.testing import Clock, MemoryConnection, run_in_memory
 from nai_proto.testing.strategies import cutters, hostile_bytes
+from tests.peer import Peer
 from tests.support import EMAIL, PASSWORD, an_emulator
 
 
@@ -32,7 +33,7 @@ def asked(
     raw = b"" if body is None else body if isinstance(body, bytes) else msgspec.json.encode(body)
     token = None if owner is None else owner.persistent_token
     request = Request(method, target, Headers.of(**headers), raw, token=token, base="http://emulator.invalid")
-    peer = Peer(Link(emulator, Clock()))
+    peer = Peer(MemoryConnection(emulator, Clock()))
     head = peer.send(request, 10)
     return head, b"".join(iter(lambda: peer.receive(10), b""))
 
@@ -118,7 +119,7 @@ def test_a_body_on_get_and_a_slash_at_the_end_are_ignored() -> None:
 @given(hostile_bytes(), cutters())
 def test_no_client_can_make_it_fail(data: bytes, pieces: Any) -> None:
     emulator, _ = an_emulator()
-    link = Link(emulator, Clock())
+    link = MemoryConnection(emulator, Clock())
     for piece in pieces(data):
         if not link.closed:
             link.send_all(piece)
@@ -147,13 +148,13 @@ def test_a_token_dies_after_thirty_days() -> None:
     clock = Clock(1_000_000.0)
     emulator = Emulator(now=clock, entropy=lambda size: bytes(range(size)))
     owner = emulator.add_account(EMAIL, Password(PASSWORD))
-    token = converse(account.login_with_key(owner.key), emulator, clock=clock).result
-    session = Session.at("http://x", token=token)
-    operation = text.generate("Once", max_length=2).retried(NEVER)
+    token = run_in_memory(account.login_with_key(owner.key), emulator, clock=clock).result
+    session = Session(base_url="http://x", token=token)
+    operation = text.generate("Once", max_length=2).with_options(retry=NO_RETRY)
     clock.advance(2_591_999 - 1)
-    assert converse(operation, emulator, session, clock=clock).error is None
+    assert run_in_memory(operation, emulator, session, clock=clock).error is None
     clock.advance(2)
-    assert getattr(converse(operation, emulator, session, clock=clock).error, "status", None) == 401
+    assert getattr(run_in_memory(operation, emulator, session, clock=clock).error, "status", None) == 401
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"key":7}', b'{"key":"short"}', b"\xff", b"[" * 5000])
@@ -233,9 +234,9 @@ def test_a_stream_has_an_event_per_token_and_says_which_is_the_last() -> None:
 
 def test_whole_and_streamed_are_the_same_text_for_the_same_seed() -> None:
     emulator, owner = an_emulator()
-    session = Session.at("http://x", token=owner.persistent_token)
-    whole = converse(text.generate("The sea", max_length=30, extra={"seed": 5}), emulator, session).result
-    streamed = converse(text.generate_stream("The sea", max_length=30, extra={"seed": 5}), emulator, session)
+    session = Session(base_url="http://x", token=owner.persistent_token)
+    whole = run_in_memory(text.generate("The sea", max_length=30, extra={"seed": 5}), emulator, session).result
+    streamed = run_in_memory(text.generate_stream("The sea", max_length=30, extra={"seed": 5}), emulator, session)
     assert whole.text == streamed.result.text == "".join(token.text for token in streamed.events)
 
 
@@ -276,16 +277,16 @@ def test_top_k_of_one_is_certain() -> None:
 
 def test_a_prompt_in_any_language_is_continued() -> None:
     emulator, owner = an_emulator()
-    session = Session.at("http://x", token=owner.persistent_token)
+    session = Session(base_url="http://x", token=owner.persistent_token)
     for words in ("", "海は静か", "🦊" * 50, "\x00\x7f", "word " * 3000):
-        assert converse(text.generate(words, max_length=5), emulator, session).result.text
+        assert run_in_memory(text.generate(words, max_length=5), emulator, session).result.text
 
 
 @pytest.mark.parametrize("cut_after", [1, 3, 6])
 def test_the_lock_goes_when_the_client_leaves(cut_after: int) -> None:
     emulator, owner = an_emulator(pace=1.0)
     clock = Clock()
-    peer = Peer(Link(emulator, clock))
+    peer = Peer(MemoryConnection(emulator, clock))
     body = msgspec.json.encode(prompt(max_length=100))
     request = Request("POST", "/ai/generate-stream", body=body, token=owner.persistent_token, base="http://x")
     assert peer.send(request, 10).status == 200
@@ -300,7 +301,7 @@ def test_the_lock_goes_when_the_client_leaves(cut_after: int) -> None:
 
 def test_a_token_of_a_login_is_an_access_token() -> None:
     emulator, owner = an_emulator()
-    assert isinstance(converse(account.login(EMAIL, PASSWORD), emulator).result, AccessToken)
+    assert isinstance(run_in_memory(account.login(EMAIL, PASSWORD), emulator).result, AccessToken)
     assert owner.email == EMAIL
 
 
@@ -308,6 +309,9 @@ def test_a_token_of_a_login_is_an_access_token() -> None:
 @given(st.text(min_size=1, max_size=40), cutters())
 def test_however_the_answer_is_cut_the_story_is_the_same(words: str, pieces: Any) -> None:
     emulator, owner = an_emulator()
-    session = Session.at("http://x", token=owner.persistent_token)
+    session = Session(base_url="http://x", token=owner.persistent_token)
     operation = text.generate_stream(words, max_length=6, num_logprobs=2, extra={"seed": 1})
-    assert converse(operation, emulator, session, pieces=pieces).events == converse(operation, emulator, session).events
+    assert (
+        run_in_memory(operation, emulator, session, pieces=pieces).events
+        == run_in_memory(operation, emulator, session).events
+    )

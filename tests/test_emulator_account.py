@@ -15,8 +15,9 @@ from nai_proto.emulator import MailKind
 from nai_proto.exchange.endpoints import ENDPOINTS
 from nai_proto.http import Head, Headers, Request
 from nai_proto.secret import AccessToken, Password, PersistentToken
-from nai_proto.testing import Clock, Link, Peer, converse
+from nai_proto.testing import Clock, MemoryConnection, run_in_memory
 from nai_proto.tier import Tier
+from tests.peer import Peer
 from tests.support import EMAIL, PASSWORD, an_emulator
 
 NEW_KEY = account.access_key(EMAIL, Password("another")).reveal()
@@ -31,12 +32,12 @@ class Asking:
         self.token: AccessToken | PersistentToken | None = self.log_in()
 
     def log_in(self) -> AccessToken:
-        return converse(account.login(EMAIL, PASSWORD), self.emulator).result
+        return run_in_memory(account.login(EMAIL, PASSWORD), self.emulator).result
 
     def __call__(self, method: str, target: str, body: object = None) -> tuple[Head, bytes]:
         raw = b"" if body is None else body if isinstance(body, bytes) else msgspec.json.encode(body)
         request = Request(method, target, Headers(), raw, token=self.token, base="http://emulator.invalid")
-        peer = Peer(Link(self.emulator, Clock()))
+        peer = Peer(MemoryConnection(self.emulator, Clock()))
         head = peer.send(request, 10)
         return head, b"".join(iter(lambda: peer.receive(10), b""))
 
@@ -336,7 +337,7 @@ def test_without_a_subscription_there_is_none_to_change(asking: Asking) -> None:
 def test_a_keystore_has_an_index_from_its_first_change_on() -> None:
     asking = Asking()
     empty = asking.emulator.add_account("e@example.com", Password("e"), stories=False)
-    asking.token = converse(account.login("e@example.com", "e"), asking.emulator).result
+    asking.token = run_in_memory(account.login("e@example.com", "e"), asking.emulator).result
     assert asking.document("/user/keystore") == {"keystore": None}
     assert asking.status("PUT", "/user/keystore", {"keystore": "eA==", "changeIndex": 0}) == 400
     assert asking.status("PUT", "/user/keystore", {"keystore": "eA=="}) == 200

@@ -16,8 +16,8 @@ from nai_proto.codecs.pixels import Pixels, Plane, read_pixels, write_png, write
 from nai_proto.codecs.signature import TEST_VERIFY_KEY, VERIFY_KEY, verify
 from nai_proto.emulator import Account, Emulator
 from nai_proto.emulator.images.raster import as_mask, enlarged, merged, mixed, sampled
-from nai_proto.exchange.flow import using
-from nai_proto.testing import converse
+from nai_proto.testing import run_in_memory
+from tests.support import with_token
 
 from .support import an_emulator
 
@@ -29,7 +29,7 @@ V45 = "nai-diffusion-4-5-full"
 def generated(prompt: str = "a swan", among: tuple[Emulator, Account] | None = None, **options: Any) -> list[bytes]:
     emulator, owner = among or an_emulator()
     options = {"model": V45, "seed": 7, "steps": 2, **({} if "image" in options else {"size": (192, 128)}), **options}
-    made = converse(using(owner.persistent_token, image.generate(prompt, **options)), emulator).result
+    made = run_in_memory(with_token(owner.persistent_token, image.generate(prompt, **options)), emulator).result
     return [each.data for each in made]
 
 
@@ -95,7 +95,7 @@ def test_who_says_no_seed_gets_another_each_time_and_the_same_ones_in_each_run()
     def seeds() -> list[int]:
         emulator, owner = an_emulator()
         flows = [image.generate("a swan", model=V45, size=(64, 64), extra={"seed": None}) for _ in range(3)]
-        made = [converse(using(owner.persistent_token, flow), emulator).result[0] for flow in flows]
+        made = [run_in_memory(with_token(owner.persistent_token, flow), emulator).result[0] for flow in flows]
         found = [read_metadata(each.data) for each in made]
         return [each.parameters()["seed"] for each in found if each is not None]
 
@@ -362,5 +362,5 @@ def test_a_source_in_webp_is_as_good_as_one_in_png() -> None:
 def test_webp_is_named_so() -> None:
     emulator, owner = an_emulator()
     flow = image.generate("a swan", model=V45, size=(64, 64), steps=1, n_samples=2, image_format="webp")
-    made = converse(using(owner.persistent_token, flow), emulator).result
+    made = run_in_memory(with_token(owner.persistent_token, flow), emulator).result
     assert [(each.name, each.format) for each in made] == [("image_0.webp", "webp"), ("image_1.webp", "webp")]

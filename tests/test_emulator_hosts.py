@@ -12,17 +12,19 @@ import pytest
 from nai_proto import account, objects, text
 from nai_proto.emulator import Emulator, at
 from nai_proto.emulator.faults import Faulty
-from nai_proto.errors import InvalidRequestError, NaiError, NotFoundError
+from nai_proto.errors import NaiError, NotFoundError, RejectedRequestError
+from nai_proto.exchange.actions import Steps
 from nai_proto.exchange.endpoints import ENDPOINTS, Endpoint
-from nai_proto.exchange.flow import Flow, using
+from nai_proto.exchange.flow import flow
 from nai_proto.exchange.session import Session
 from nai_proto.http import Headers, Host, Request
 from nai_proto.secret import AccessToken, Password, PersistentToken
-from nai_proto.testing import Clock, Link, Peer, converse
+from nai_proto.testing import Clock, MemoryConnection, run_in_memory
 from nai_proto.text.models import MODELS
 from nai_transports import httpx as on_httpx
 from nai_transports.serve import serving
-from tests.support import EMAIL, PASSWORD, an_emulator
+from tests.peer import Peer
+from tests.support import EMAIL, PASSWORD, an_emulator, with_token
 from tests.test_cli import emulating, nai
 
 UNKNOWN = {Host.TEXT: "Validation error: model {} doesn't exist", Host.API: "model must be a valid enum value"}
@@ -33,7 +35,7 @@ def ask(
     emulator: Emulator, role: Host, method: str, target: str, body: object = None, token: Any = None
 ) -> tuple[int, Any]:
     """Status and document of what the address of a role answers."""
-    peer = Peer(Link(at(role, emulator), Clock()))
+    peer = Peer(MemoryConnection(at(role, emulator), Clock()))
     sent = b"" if body is None else json.dumps(body).encode()
     head = peer.send(Request(method, target, Headers(), sent, token=token, base="http://emulator.invalid"), 10)
     answer = b"".join(iter(lambda: peer.receive(10), b""))
@@ -132,10 +134,11 @@ def four_addresses(emulator: Emulator) -> Generator[Session, None, None]:
         yield Session(account=image, text=texts, image=image, api=api)
 
 
-def log_in_and_write(model: text.Model) -> Flow[text.Token, tuple[text.Completion, int]]:
+@flow
+def log_in_and_write(model: text.Model) -> Steps[text.Token, tuple[text.Completion, int]]:
     token = yield from account.login(EMAIL, PASSWORD)
-    written = yield from using(token, text.generate_stream("Once upon a time", model=model, max_length=5))
-    found = yield from using(token, objects.list_objects("promptmacros"))
+    written = yield from with_token(token, text.generate_stream("Once upon a time", model=model, max_length=5))
+    found = yield from with_token(token, objects.list_objects("promptmacros"))
     return written, len(found)
 
 
@@ -161,11 +164,11 @@ def test_a_client_that_asks_the_api_host_about_accounts_is_told_where_to() -> No
         )
         for flow in (account.login(EMAIL, PASSWORD), account.subscription()):
             error = error_of(old, flow)
-            assert isinstance(error, InvalidRequestError)
+            assert isinstance(error, RejectedRequestError)
             assert error.message == MIGRATED
         swapped = Session(account=session.account, text=session.image, api=session.text, token=owner.persistent_token)
         assert isinstance(error_of(swapped, text.generate("Once", model=text.Model.KAYRA)), NotFoundError)
-        assert isinstance(error_of(swapped, text.generate("Once", model=text.Model.EUTERPE)), InvalidRequestError)
+        assert isinstance(error_of(swapped, text.generate("Once", model=text.Model.EUTERPE)), RejectedRequestError)
 
 
 # ---- from the command line
@@ -183,9 +186,9 @@ def test_emulate_serves_each_host_at_a_port_of_its_own(hosts: str) -> None:
             for model in (text.Model.KAYRA, text.Model.EUTERPE):
                 assert client.run(text.generate("Once", model=model, max_length=5)).text
             assert client.run(account.subscription()).tier == 3
-        old = Session.at(urls["api"], token=PersistentToken(ready["token"]))
+        old = Session(base_url=urls["api"], token=PersistentToken(ready["token"]))
         if hosts == "strict":
-            assert isinstance(error_of(old, account.subscription()), InvalidRequestError)
+            assert isinstance(error_of(old, account.subscription()), RejectedRequestError)
         else:
             with on_httpx.Client(old) as client:
                 assert client.run(account.subscription()).tier == 3
@@ -205,13 +208,13 @@ def test_hosts_that_cannot_be_are_told_in_words(arguments: tuple[str, ...], said
 def test_one_address_for_all_has_everything() -> None:
     emulator, _ = an_emulator()
     for model in (text.Model.KAYRA, text.Model.EUTERPE):
-        assert converse(log_in_and_write(model), emulator).error is None
+        assert run_in_memory(log_in_and_write(model), emulator).error is None
 
 
 def test_what_is_around_an_emulator_is_around_it_at_every_address() -> None:
     emulator, owner = an_emulator()
     faulty = Faulty(emulator, "refuse:status=503,times=1")
     for role, status in ((Host.API, 503), (Host.API, 400), (Host.IMAGE, 200)):
-        peer = Peer(Link(at(role, faulty), Clock()))
+        peer = Peer(MemoryConnection(at(role, faulty), Clock()))
         asked = Request("GET", "/user/priority", token=owner.persistent_token, base="http://emulator.invalid")
         assert peer.send(asked, 10).status == status

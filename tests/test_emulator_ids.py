@@ -12,9 +12,9 @@ from nai_proto import text
 from nai_proto.codecs.tokens import pack, unpack
 from nai_proto.emulator import Account, Emulator
 from nai_proto.errors import ConcurrentGenerationError, TransportError
-from nai_proto.exchange.retry import NEVER
+from nai_proto.exchange.retry import NO_RETRY
 from nai_proto.exchange.session import Session
-from nai_proto.testing import converse
+from nai_proto.testing import run_in_memory
 from nai_proto.text.models import MODELS
 from nai_proto.tokenizers import Tokenizer
 from nai_transports.httpx import Client
@@ -63,8 +63,8 @@ def test_streamed_and_whole_are_the_same_ids() -> None:
     session = Session(token=owner.persistent_token)
     for model in ("kayra-v1", "llama-3-erato-v1"):
         prompt = BYTES.encode(ONCE)
-        streamed = converse(text.generate_stream(prompt, model=model, extra={"seed": 3}), emulator, session)
-        whole = converse(text.generate(prompt, model=model, extra={"seed": 3}), emulator, session)
+        streamed = run_in_memory(text.generate_stream(prompt, model=model, extra={"seed": 3}), emulator, session)
+        whole = run_in_memory(text.generate(prompt, model=model, extra={"seed": 3}), emulator, session)
         assert streamed.result == whole.result
         assert [len(token.ids) for token in streamed.events] == [1] * 40
         assert streamed.result.finish_reason == "length"
@@ -79,7 +79,7 @@ def test_a_text_that_is_streamed_never_has_half_a_character() -> None:
 
     emulator, owner = an_emulator(tokenizers=lambda _: Umlauts())
     operation = text.generate_stream(ONCE, max_length=200, num_logprobs=0, bad_words_ids=[[1]], extra={"seed": 2})
-    played = converse(operation, emulator, Session(token=owner.persistent_token))
+    played = run_in_memory(operation, emulator, Session(token=owner.persistent_token))
     assert "ä" in played.result.text
     assert "�" not in played.result.text.rstrip("�")
     assert len(played.events) == 200
@@ -142,13 +142,13 @@ def test_a_tokenizer_that_takes_its_time_holds_up_nobody_else() -> None:
         return BYTES
 
     emulator, owner = an_emulator(tokenizers=slow)
-    with serving(emulator) as url, Client(Session.at(url, token=owner.persistent_token)) as client:
+    with serving(emulator) as url, Client(Session(base_url=url, token=owner.persistent_token)) as client:
         told: list[text.CompletionIds] = []
         generating = threading.Thread(target=lambda: told.append(client.run(text.generate([301]))))
         generating.start()
         assert asked_for.wait(20)
         with pytest.raises(ConcurrentGenerationError):
-            client.run(text.generate(ONCE).retried(NEVER))
+            client.run(text.generate(ONCE).with_options(retry=NO_RETRY))
         go_on.set()
         generating.join()
     assert len(told[0].ids) == 40
@@ -187,8 +187,8 @@ def test_where_all_is_banned_the_answer_is_empty_and_complete() -> None:
     emulator, owner = emulating()
     session = Session(token=owner.persistent_token)
     everything = [[one + 300] for one in range(256)]
-    streamed = converse(text.generate_stream([301], bad_words_ids=everything), emulator, session)
-    assert streamed.result == converse(text.generate([301], bad_words_ids=everything), emulator, session).result
+    streamed = run_in_memory(text.generate_stream([301], bad_words_ids=everything), emulator, session)
+    assert streamed.result == run_in_memory(text.generate([301], bad_words_ids=everything), emulator, session).result
     assert streamed.result.ids == ()
 
 
@@ -243,7 +243,7 @@ OFFICIAL = [preset for model in MODELS for preset in text.Preset.official(model)
 def test_every_official_preset_is_taken_as_the_website_would_send_it(preset: text.Preset) -> None:
     emulator, owner = emulating()
     operation = text.generate(BYTES.encode(ONCE), preset=preset)
-    result = converse(operation, emulator, Session(token=owner.persistent_token)).result
+    result = run_in_memory(operation, emulator, Session(token=owner.persistent_token)).result
     assert 1 <= len(result.ids) <= (preset.max_length or 40)
     assert result.logprobs is not None
     assert len(result.logprobs) == len(result.ids)

@@ -18,10 +18,11 @@ from nai_proto.emulator import Account, Emulator
 from nai_proto.emulator.faults import Failure, Faulty
 from nai_proto.emulator.images.streaming import sigmas
 from nai_proto.errors import ConcurrentGenerationError, StreamError
-from nai_proto.exchange.flow import Compute, using
+from nai_proto.exchange.actions import Compute
 from nai_proto.exchange.reply import Read, Wait, Write
 from nai_proto.http import Headers, Request
-from nai_proto.testing import converse
+from nai_proto.testing import run_in_memory
+from tests.support import with_token
 
 from .support import ALL, an_emulator, logged_in, on
 from .test_emulator import asked, refused
@@ -39,7 +40,7 @@ def streamed(framing: Any = "msgpack", among: tuple[Emulator, Account] | None = 
     size = {} if "image" in options else {"size": (192, 128)}
     given: dict[str, Any] = {"model": V45, "seed": 7, "steps": 23, **size, **options}
     flow = image.generate_stream("a swan", framing=framing, **given)
-    return converse(using(owner.persistent_token, flow), emulator)
+    return run_in_memory(with_token(owner.persistent_token, flow), emulator)
 
 
 def messages(framing: str, **parameters: Any) -> list[dict[str, Any]]:
@@ -111,8 +112,8 @@ def test_what_is_streamed_is_what_would_have_been_drawn() -> None:
     for options in variants:
         emulator, owner = an_emulator()
         given: dict[str, Any] = {"model": V45, "seed": 7, "steps": 23, "size": (192, 128), **options}
-        flow = using(owner.persistent_token, image.generate("a swan", **given))
-        whole = converse(flow, emulator).result
+        flow = with_token(owner.persistent_token, image.generate("a swan", **given))
+        whole = run_in_memory(flow, emulator).result
         assert streamed(**options).result == whole
         assert streamed("sse", **options).result == whole
 
@@ -216,7 +217,7 @@ def test_a_fault_is_an_error_message_in_the_midst(framing: Any) -> None:
     emulator, owner = an_emulator()
     app = Faulty(emulator, Failure(at=3, shape="image", message="Error generating image"))
     flow = image.generate_stream("a swan", framing=framing, model=V45, size=(64, 64), steps=9)
-    played = converse(using(owner.persistent_token, flow), app)
+    played = run_in_memory(with_token(owner.persistent_token, flow), app)
     assert isinstance(played.error, StreamError)
     assert (played.error.status, played.error.message) == (500, "Error generating image")
     assert len(played.events) == 3
@@ -228,9 +229,9 @@ def test_among_frames_every_fault_is_a_frame_but_for_a_document() -> None:
     for shape in ("object", "native", "bare"):
         app = Faulty(emulator, f"error:shape={shape},at=1,message=no")
         flow = image.generate_stream("a swan", model=V45, size=(64, 64), steps=3)
-        played = converse(using(owner.persistent_token, flow), app)
+        played = run_in_memory(with_token(owner.persistent_token, flow), app)
         assert (str(played.error), len(played.events)) == ("no (500)", 1) or "no" in str(played.error)
     app = Faulty(emulator, "error:shape=document,message=no")
     flow = image.generate_stream("a swan", model=V45, size=(64, 64), steps=3)
-    played = converse(using(owner.persistent_token, flow), app)
+    played = run_in_memory(with_token(owner.persistent_token, flow), app)
     assert "no" in str(played.error)

@@ -17,14 +17,13 @@ from nai_proto.codecs.pixels import Pixels, write_png
 from nai_proto.emulator import Account, Emulator, at
 from nai_proto.emulator.images import augmenting
 from nai_proto.errors import PaymentRequiredError
-from nai_proto.exchange.flow import using
 from nai_proto.http import Head, Host
 from nai_proto.image import DirectorTool, Emotion
-from nai_proto.testing import converse
+from nai_proto.testing import run_in_memory
 from nai_proto.tier import Tier
 from tests.image_support import png
 from tests.image_tools_support import B64, SOURCE, V5, V45, VECTORS, ask, balance, drawing, opened, ran, run
-from tests.support import an_emulator, switched
+from tests.support import an_emulator, switched, with_token
 from tests.test_emulator import refused
 
 TOLD = ("colorize", "emotion")
@@ -289,7 +288,9 @@ def test_who_cannot_pay_gets_nothing() -> None:
     emulator, owner = an_emulator()
     owner.profile.anlas = 0
     for operation in (image.upscale(SOURCE), image.encode_vibe(SOURCE, V45), augment("bg-removal")):
-        assert isinstance(converse(using(owner.persistent_token, operation), emulator).error, PaymentRequiredError)
+        assert isinstance(
+            run_in_memory(with_token(owner.persistent_token, operation), emulator).error, PaymentRequiredError
+        )
     assert not owner.generating
 
 

@@ -16,11 +16,11 @@ from nai_proto.codecs.multipart import Part, encode
 from nai_proto.codecs.zipped import unzip
 from nai_proto.emulator import Account, Emulator, Switches
 from nai_proto.errors import PaymentRequiredError
-from nai_proto.exchange.flow import using
 from nai_proto.image.sources import png_size
-from nai_proto.testing import converse
+from nai_proto.testing import run_in_memory
 from nai_proto.testing.strategies import hostile_bytes
 from nai_proto.tier import Tier
+from tests.support import with_token
 
 from .image_support import PNG, png
 from .support import an_emulator
@@ -252,7 +252,7 @@ def test_a_form_that_is_none_is_no_request(content_type: str) -> None:
 
 def cached(emulator: Emulator, owner: Account, **options: Any) -> Any:
     flow = image.generate_cached("a swan", SECRET, seed=3, steps=1, model="nai-diffusion-4-5-full", **options)
-    return converse(using(owner.persistent_token, flow), emulator)
+    return run_in_memory(with_token(owner.persistent_token, flow), emulator)
 
 
 def test_images_are_remembered_by_key_for_each_account() -> None:
@@ -261,8 +261,8 @@ def test_images_are_remembered_by_key_for_each_account() -> None:
     again = cached(emulator, owner, image=PNG, strength=0.5)
     assert (len(first.requests), len(again.requests)) == (2, 1)
     assert first.result == again.result
-    whole = converse(
-        using(
+    whole = run_in_memory(
+        with_token(
             owner.persistent_token,
             image.generate("a swan", seed=3, steps=1, model="nai-diffusion-4-5-full", image=PNG, strength=0.5),
         ),
@@ -384,7 +384,7 @@ def test_every_model_draws_with_each_of_its_samplers(model: image.ImageModel) ->
     emulator, owner = an_emulator()
     for sampler in model.samplers:
         flow = image.generate("a swan", model=model, sampler=sampler, size=(64, 64), steps=1, seed=1, validate=False)
-        (made,) = converse(using(owner.persistent_token, flow), emulator).result
+        (made,) = run_in_memory(with_token(owner.persistent_token, flow), emulator).result
         assert png_size(made.data) == (64, 64)
 
 
@@ -393,7 +393,7 @@ def test_every_model_that_inpaints_does(model: image.ImageModel) -> None:
     emulator, owner = an_emulator()
     mask = image.box_mask(64, 64, [(0, 0, 32, 32)])
     flow = image.generate("a swan", model=model, image=PNG, mask=mask, steps=1, seed=1)
-    assert len(converse(using(owner.persistent_token, flow), emulator).result) == 1
+    assert len(run_in_memory(with_token(owner.persistent_token, flow), emulator).result) == 1
 
 
 JUNK = (
@@ -466,9 +466,9 @@ def test_who_has_too_little_pays_nothing_and_gets_nothing() -> None:
     owner.profile.subscribe(Tier.TABLET, 0)
     owner.profile.anlas, owner.profile.bought_anlas = 1, 0
     flow = image.generate("a swan", size=(64, 64), steps=1)
-    assert isinstance(converse(using(owner.persistent_token, flow), emulator).error, PaymentRequiredError)
+    assert isinstance(run_in_memory(with_token(owner.persistent_token, flow), emulator).error, PaymentRequiredError)
     owner.profile.bought_anlas = 9
-    assert converse(using(owner.persistent_token, flow), emulator).result
+    assert run_in_memory(with_token(owner.persistent_token, flow), emulator).result
     assert (owner.profile.anlas, owner.profile.bought_anlas) == (0, 8)
 
 

@@ -16,8 +16,9 @@ from nai_proto.errors import Damaged
 from nai_proto.exchange.reply import Read, Start, Store
 from nai_proto.http import Headers, Request
 from nai_proto.secret import AccessToken, Password, PersistentToken
-from nai_proto.testing import Clock, Link, Peer
+from nai_proto.testing import Clock, MemoryConnection
 from nai_proto.tier import Tier
+from tests.peer import Peer
 from tests.support import EMAIL, PASSWORD
 
 NOW = 1_700_000_000.0
@@ -75,7 +76,7 @@ def ask(
     token: Any,
     store: Callable[[object], None] | None = None,
 ) -> tuple[int, Any]:
-    peer = Peer(Link(emulator, Clock(), store=store))
+    peer = Peer(MemoryConnection(emulator, Clock(), store=store))
     sent = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
     head = peer.send(Request(method, target, Headers(), sent, token=token, base="http://emulator.invalid"), 10)
     answer = b"".join(iter(lambda: peer.receive(10), b""))

@@ -9,14 +9,13 @@ import pytest
 from nai_proto import image, voice
 from nai_proto.emulator.voice import mp3, webm
 from nai_proto.errors import InvalidRequestError
-from nai_proto.exchange.flow import using
-from nai_proto.testing import converse
-from tests.support import an_emulator
+from nai_proto.testing import run_in_memory
+from tests.support import an_emulator, with_token
 
 
 def run(operation: Any) -> Any:
     emulator, owner = an_emulator()
-    return converse(using(owner.persistent_token, operation), emulator)
+    return run_in_memory(with_token(owner.persistent_token, operation), emulator)
 
 
 def elements(data: bytes) -> list[tuple[int, bytes]]:
@@ -83,6 +82,6 @@ def test_tags_contain_what_is_asked_for_in_both_languages() -> None:
 
 def test_tags_need_no_token_and_a_model_that_is_known() -> None:
     emulator, _ = an_emulator()
-    assert converse(image.suggest_tags("cat"), emulator).result
+    assert run_in_memory(image.suggest_tags("cat"), emulator).result
     unknown = image.suggest_tags("cat", image.ImageModel("nai-diffusion-99"))
-    assert isinstance(converse(unknown, emulator).error, InvalidRequestError)
+    assert isinstance(run_in_memory(unknown, emulator).error, InvalidRequestError)

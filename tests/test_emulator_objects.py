@@ -19,13 +19,15 @@ from nai_proto.codecs.sealed import StoredObject
 from nai_proto.emulator import Emulator
 from nai_proto.emulator.collection import Collection
 from nai_proto.emulator.storage import Storage
-from nai_proto.errors import ConflictError, LocalProtocolError, NotFoundError
-from nai_proto.exchange.flow import Flow, Runnable, using
+from nai_proto.errors import ConflictError, InvalidRequestError, NotFoundError
+from nai_proto.exchange.actions import Runnable, Steps
+from nai_proto.exchange.flow import flow
 from nai_proto.http import Head, Headers, Request
 from nai_proto.limits import Limits
 from nai_proto.secret import AccessToken, Password, PersistentToken
-from nai_proto.testing import Clock, Link, Peer, converse
-from tests.support import EMAIL, PASSWORD, an_emulator
+from nai_proto.testing import Clock, MemoryConnection, run_in_memory
+from tests.peer import Peer
+from tests.support import EMAIL, PASSWORD, an_emulator, with_token
 
 PATH = "/user/objects/stories"
 ID = re.compile(r"[A-Za-z0-9_-]{21}")
@@ -38,13 +40,13 @@ class Keeping:
         self.clock = Clock(1_700_000_000.75)
         self.emulator = Emulator(now=self.clock, entropy=entropy, **options)
         self.owner = self.emulator.add_account(EMAIL, Password(PASSWORD), stories=False)
-        self.token: AccessToken | PersistentToken = converse(account.login(EMAIL, PASSWORD), self.emulator).result
-        self.peer = Peer(Link(self.emulator, self.clock))
+        self.token: AccessToken | PersistentToken = run_in_memory(account.login(EMAIL, PASSWORD), self.emulator).result
+        self.peer = Peer(MemoryConnection(self.emulator, self.clock))
 
     def raw(self, method: str, target: str, body: object = None) -> tuple[Head, bytes]:
         sent = b"" if body is None else body if isinstance(body, bytes) else msgspec.json.encode(body)
         if not self.peer.reusable:
-            self.peer = Peer(Link(self.emulator, self.clock))
+            self.peer = Peer(MemoryConnection(self.emulator, self.clock))
         head = self.peer.send(
             Request(method, target, Headers(), sent, token=self.token, base="http://emulator.invalid")
         )
@@ -61,10 +63,8 @@ class Keeping:
         return document
 
     def run(self, flow: Runnable[Any, Any]) -> Any:
-        def logged_in() -> Flow[Any, Any]:
-            return (yield from using(AccessToken(self.token.reveal()), iter(flow)))
-
-        return converse(logged_in(), self.emulator, clock=self.clock).result
+        signed = with_token(self.token.reveal(), flow)
+        return run_in_memory(signed, self.emulator, clock=self.clock).result
 
 
 @pytest.fixture
@@ -260,7 +260,7 @@ def test_a_persistent_token_sees_and_changes_nothing(keeping: Keeping, method: s
 def test_accounts_do_not_see_each_other(keeping: Keeping) -> None:
     made = keeping("PUT", PATH, content())
     keeping.emulator.add_account("b@example.com", Password("b"), stories=False)
-    keeping.token = converse(account.login("b@example.com", "b"), keeping.emulator).result
+    keeping.token = run_in_memory(account.login("b@example.com", "b"), keeping.emulator).result
     assert keeping("GET", PATH) == {"objects": []}
     assert keeping("DELETE", f"{PATH}/{made['id']}") == 404
 
@@ -277,9 +277,9 @@ def test_our_own_operations_are_understood(keeping: Keeping) -> None:
         keeping.run(objects.update_object(made, "eg=="))
     assert keeping.run(objects.get_object("stories", made.id)) == new
     assert keeping.run(objects.delete_object("stories", made.id)) == new
-    for flow in (objects.get_object("stories", made.id), objects.update_object(new, "eQ==")):
+    for operation in (objects.get_object("stories", made.id), objects.update_object(new, "eQ==")):
         with pytest.raises(NotFoundError):
-            keeping.run(flow)
+            keeping.run(operation)
     keeping.run(objects.create_object("presets", "", ""))
     assert keeping.run(objects.delete_objects(["presets"])) is None
     assert keeping.run(objects.list_objects("presets")) == ()
@@ -407,9 +407,9 @@ def test_a_collection_is_a_sequence_that_can_be_changed() -> None:
 
 def test_no_two_in_a_collection_have_one_id() -> None:
     collection = Collection(ITEMS)
-    with pytest.raises(LocalProtocolError, match="there already"):
+    with pytest.raises(InvalidRequestError, match="there already"):
         collection.append(ITEMS[0])
-    with pytest.raises(LocalProtocolError, match="there already"):
+    with pytest.raises(InvalidRequestError, match="there already"):
         collection[0] = ITEMS[1]
     assert collection == ITEMS
 
@@ -425,10 +425,11 @@ def test_what_is_put_stands_where_its_like_stood(ids: list[str]) -> None:
 def test_stories_that_an_account_came_with_are_changed_as_any() -> None:
     emulator, owner = an_emulator()
 
-    def flow() -> Flow[Any, StoredObject]:
+    @flow
+    def program() -> Steps[Any, StoredObject]:
         token = yield from account.login(EMAIL, PASSWORD)
-        (first, *_) = yield from using(token, iter(objects.list_objects("stories")))
-        return (yield from using(token, iter(objects.update_object(first, "eA=="))))
+        (first, *_) = yield from with_token(token, iter(objects.list_objects("stories")))
+        return (yield from with_token(token, iter(objects.update_object(first, "eA=="))))
 
-    assert converse(flow(), emulator).result == owner.storage.objects["stories"][0]
+    assert run_in_memory(program(), emulator).result == owner.storage.objects["stories"][0]
     assert owner.storage.objects["stories"][0].changeIndex == 2

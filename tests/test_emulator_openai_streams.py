@@ -12,10 +12,11 @@ import pytest
 from nai_proto.codecs.sse import SSEDecoder
 from nai_proto.emulator import Emulator, OpenAISwitches, Switches
 from nai_proto.emulator.openai.template import END_OF_TURN
-from nai_proto.errors import LocalProtocolError, NaiError
+from nai_proto.errors import InvalidRequestError, NaiError
 from nai_proto.http import Request
 from nai_proto.secret import Password
-from nai_proto.testing import Clock, Link, Peer
+from nai_proto.testing import Clock, MemoryConnection
+from tests.peer import Peer
 
 from .support import ByteTokenizer, an_emulator
 from .test_emulator import refused
@@ -188,7 +189,7 @@ def test_an_error_may_come_instead_of_an_answer_with_status_200(stream: bool) ->
 @pytest.mark.parametrize("write_size", [None, 3])
 def test_a_stream_may_be_cut_after_so_many_bytes(after: int, write_size: int | None) -> None:
     service = Service(cut_after=after, write_size=write_size)
-    peer = Peer(Link(service.emulator, service.clock))
+    peer = Peer(MemoryConnection(service.emulator, service.clock))
     assert peer.send(request(service, {"stream": True, "max_tokens": 5, "prompt": ONCE}), 10).status == 200
     got = bytearray()
     with pytest.raises(NaiError):
@@ -201,7 +202,7 @@ def test_a_stream_may_be_cut_after_so_many_bytes(after: int, write_size: int | N
 
 def test_switches_that_make_no_sense_are_refused() -> None:
     for wrong in ({"write_size": 0}, {"cut_after": -1}, {"delay": -0.5}):
-        with pytest.raises(LocalProtocolError, match=next(iter(wrong))):
+        with pytest.raises(InvalidRequestError, match=next(iter(wrong))):
             OpenAISwitches(**wrong)
 
 
@@ -215,7 +216,7 @@ def request(service: Service, body: dict[str, Any], path: str = COMPLETIONS) -> 
 
 def streaming(service: Service, chunks: int, **body: Any) -> Peer:
     """A client that has had so many chunks."""
-    peer = Peer(Link(service.emulator, service.clock))
+    peer = Peer(MemoryConnection(service.emulator, service.clock))
     given = {"prompt": ONCE, "stream": True, "max_tokens": 100, **body}
     assert peer.send(request(service, given), 100).status == 200
     for _ in range(chunks):
@@ -269,7 +270,7 @@ def test_a_client_that_leaves_is_noticed_and_how_far_it_came_is_known(chunks: in
 def test_a_client_that_leaves_while_nothing_comes_is_noticed(stalling: dict[str, Any]) -> None:
     for stream in (True, False) if "stall_after" not in stalling else (True,):
         service = Service(**stalling)
-        peer = Peer(Link(service.emulator, service.clock))
+        peer = Peer(MemoryConnection(service.emulator, service.clock))
         sent = request(service, {"prompt": ONCE, "stream": stream, "max_tokens": 10})
         with contextlib.suppress(TimeoutError):
             peer.send(sent, 5)
@@ -285,7 +286,7 @@ def test_the_lock_may_last_a_moment_after_a_client_has_left() -> None:
     emulator = Emulator(now=clock, entropy=bytes, switches=Switches(linger=3.0))
     service = Service(clock=clock)
     service.emulator, service.owner = emulator, emulator.add_account("a@example.com", Password("p"))
-    peer = Peer(Link(emulator, clock))
+    peer = Peer(MemoryConnection(emulator, clock))
     peer.send(request(service, {"prompt": ONCE, "stream": True}), 10)
     assert service.owner.generating
     peer.link.close()

@@ -12,13 +12,13 @@ import pytest
 from nai_proto import account, text
 from nai_proto.emulator import Emulator, OpenAISwitches, Switches
 from nai_proto.emulator.answers import Refused
-from nai_proto.errors import LocalProtocolError, PaymentRequiredError
-from nai_proto.exchange.flow import Compute
-from nai_proto.exchange.retry import NEVER
+from nai_proto.errors import InvalidRequestError, PaymentRequiredError
+from nai_proto.exchange.actions import Compute
+from nai_proto.exchange.retry import NO_RETRY
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Headers, Host, Request
 from nai_proto.secret import Password, PersistentToken
-from nai_proto.testing import Clock, converse
+from nai_proto.testing import Clock, run_in_memory
 from nai_proto.text.models import MODELS
 from nai_proto.tier import Tier
 
@@ -73,10 +73,10 @@ def test_without_a_subscription_and_a_trial_there_is_no_text(path: str) -> None:
         assert asking.generates(model.id, path) == NO_PLAN
     wish = {"prompt": "a ship", "temp": 1, "tokens_to_generate": 2}
     assert refused(asking("POST", "/ai/generate-prompt", wish)) == NO_PLAN
-    error = converse(
-        text.generate("Once").retried(NEVER),
+    error = run_in_memory(
+        text.generate("Once").with_options(retry=NO_RETRY),
         asking.emulator,
-        Session.at("http://x", token=asking.owner.persistent_token),
+        Session(base_url="http://x", token=asking.owner.persistent_token),
     ).error
     assert isinstance(error, PaymentRequiredError)
 
@@ -300,9 +300,9 @@ def test_an_account_does_not_wait_for_another_nor_for_those_who_have_none() -> N
 
 def test_a_client_that_waits_as_it_is_told_is_served() -> None:
     asking = Asking(switches=Switches(rate=1, per_seconds=20.0))
-    session = Session.at("http://x", token=asking.owner.persistent_token)
+    session = Session(base_url="http://x", token=asking.owner.persistent_token)
     for _ in range(3):
-        played = converse(account.subscription(), asking.emulator, session, clock=asking.clock)
+        played = run_in_memory(account.subscription(), asking.emulator, session, clock=asking.clock)
         assert played.error is None
 
 
@@ -316,7 +316,7 @@ def test_no_switch_has_the_name_of_another() -> None:
 def test_switches_that_make_no_sense_are_refused() -> None:
     wrongs: tuple[dict[str, Any], ...] = ({"retry_after": -1}, {"linger": -0.5}, {"rate": 0}, {"per_seconds": 0})
     for wrong in wrongs:
-        with pytest.raises(LocalProtocolError, match=next(iter(wrong))):
+        with pytest.raises(InvalidRequestError, match=next(iter(wrong))):
             Switches(**wrong)
 
 

@@ -19,7 +19,7 @@ from nai_proto.exchange.endpoints import ENDPOINTS, Endpoint
 from nai_proto.http import Head, Headers
 from nai_proto.limits import Limits
 from nai_proto.secret import Password
-from nai_proto.testing import Clock, Link
+from nai_proto.testing import Clock, MemoryConnection
 from nai_proto.testing.strategies import hostile_bytes
 from nai_proto.tier import Tier
 
@@ -49,7 +49,7 @@ def log_in(emulator: Emulator, owner: Account) -> str:
 
 def raw(emulator: Emulator, *lines: str, body: bytes = b"") -> tuple[Head, bytes]:
     """One request as it stands, and what comes back."""
-    link = Link(emulator, Clock())
+    link = MemoryConnection(emulator, Clock())
     link.send_all("\r\n".join([*lines, "", ""]).encode() + body)
     came = b""
     with contextlib.suppress(TimeoutError):

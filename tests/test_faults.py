@@ -28,13 +28,13 @@ from nai_proto.emulator.faults import (
     described,
     fault,
 )
-from nai_proto.errors import LocalProtocolError
-from nai_proto.exchange.flow import Compute
+from nai_proto.errors import InvalidRequestError
+from nai_proto.exchange.actions import Compute
 from nai_proto.exchange.reply import App, Handler, Read, Start, Store, Wait, Write
 from nai_proto.http import Head, Headers, Request
-from nai_proto.testing import Clock, Link
+from nai_proto.testing import Clock, MemoryConnection
 from nai_proto.testing.strategies import chunkings
-from nai_proto.wire import Closed, Data, End, Wire
+from nai_proto.wire import ConnectionClosed, Data, EndOfMessage, Wire
 from tests.support import an_emulator, answers, reading, streams, token
 
 EVENTS: Final = (token("Once", 0), token(" upon", 1), token(" a time", 2, final=True))
@@ -59,7 +59,7 @@ class Line:
 
     def __init__(self, app: App) -> None:
         self.clock = Clock()
-        self.link = Link(app, self.clock)
+        self.link = MemoryConnection(app, self.clock)
         self.reads: list[tuple[float, bytes]] = []
 
     def ask(self, request: bytes = asked()) -> bytes:
@@ -90,7 +90,7 @@ def body_of(answer: bytes, method: str = "POST") -> bytes:
     wire.receive_data(answer)
     wire.receive_data(b"")
     found = bytearray()
-    while not isinstance(event := wire.next_event(), End | Closed):
+    while not isinstance(event := wire.next_event(), EndOfMessage | ConnectionClosed):
         if isinstance(event, Data):
             found += event.data
     return bytes(found)
@@ -475,7 +475,7 @@ def test_a_fault_as_text_as_json_and_as_value_is_the_same(text: str, value: Faul
     ],
 )
 def test_a_text_that_is_no_fault_is_told_in_one_line_that_names_it(text: str, problem: str) -> None:
-    with pytest.raises(LocalProtocolError, match=re.escape(problem)) as found:
+    with pytest.raises(InvalidRequestError, match=re.escape(problem)) as found:
         fault(text)
     assert "\n" not in str(found.value)
 
@@ -488,7 +488,7 @@ def test_any_text_is_a_fault_or_is_told_in_one_line(text: str) -> None:
     problem = ""
     try:
         assert isinstance(fault(text), Fault)
-    except LocalProtocolError as error:
+    except InvalidRequestError as error:
         problem = str(error)
     assert len(problem.splitlines()) <= 1
 
@@ -510,7 +510,7 @@ def test_any_object_is_a_fault_or_is_told_in_one_line(name: str, said: dict[str,
 
 def test_a_value_that_cannot_be_is_refused_where_it_is_used_and_the_rest_with_it() -> None:
     app = Faulty(TALE)
-    with pytest.raises(LocalProtocolError, match=r"cut: at=-1: Expected `int` >= 0"):
+    with pytest.raises(InvalidRequestError, match=r"cut: at=-1: Expected `int` >= 0"):
         app.add("split", CutOff(-1))
     assert app.faults == ()
 

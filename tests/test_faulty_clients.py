@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
@@ -11,16 +11,16 @@ import pytest
 
 from nai_proto import errors, openai, text
 from nai_proto.emulator.faults import FAULTS, Faulty
-from nai_proto.exchange.flow import Flow, Sleep
+from nai_proto.exchange.actions import Sleep, Steps
+from nai_proto.exchange.flow import flow
 from nai_proto.exchange.operation import Operation
 from nai_proto.exchange.reply import Handler
-from nai_proto.exchange.retry import NEVER, RetryPolicy
-from nai_proto.exchange.session import Session
+from nai_proto.exchange.retry import NO_RETRY, Repeat, RetryPolicy
 from nai_proto.http import Request
 from nai_proto.limits import Timeouts
 from nai_proto.testing import Clock
 from nai_transports import memory as on_memory
-from tests.support import ALL, ASYNC, MakeFlow, Outcome, all_on, an_emulator, answers, on, streams, token
+from tests.support import ALL, ASYNC, MakeFlow, Outcome, all_on, an_emulator, answers, on, session_at, streams, token
 
 every_transport = pytest.mark.parametrize("transport", ALL)
 
@@ -31,14 +31,15 @@ CHATTED: Final = b"".join(
     for piece, reason in [(b"Once", b"null"), (b" upon", b"null"), (b" a time", b'"stop"')]
 )
 
-STORY: Final = text.generate_stream("x", max_length=9).retried(NEVER)
-WHOLE: Final = text.generate("x", max_length=9).retried(NEVER)
-CHAT: Final = openai.completion_stream("x", max_tokens=9).retried(NEVER)
+STORY: Final = text.generate_stream("x", max_length=9).with_options(retry=NO_RETRY)
+WHOLE: Final = text.generate("x", max_length=9).with_options(retry=NO_RETRY)
+CHAT: Final = openai.completion_stream("x", max_tokens=9).with_options(retry=NO_RETRY)
 
 CALM: Final = Timeouts(read=20.0, idle=20.0)
 QUICK: Final = Timeouts(read=0.25, idle=0.25)
-PATIENT: Final = RetryPolicy(first=0.01)
-HARMLESS: Final = RetryPolicy(first=0.01, repeatable=True)
+PATIENT: Final = RetryPolicy(base_delay=0.01)
+HARMLESS: Final = Repeat.ALWAYS
+CAREFUL: Final = Repeat.IF_NOT_ACTED
 
 
 @dataclass
@@ -65,7 +66,7 @@ def tried(
     """How an operation goes with faults that meet one request; and that all is well with the next of this client."""
     app = Faulty(Service(), *([faults] if isinstance(faults, str) else faults))
     flows: list[MakeFlow] = [lambda: operation, pause, lambda: operation]
-    outcome, _, following = all_on(transport, app, flows, partial(Session.at, timeouts=timeouts))
+    outcome, _, following = all_on(transport, app, flows, partial(session_at, timeouts=timeouts))
     assert app.faults == ()
     assert following.error is None
     assert story(following.result) == "Once upon a time"
@@ -74,7 +75,8 @@ def tried(
     return outcome
 
 
-def pause() -> Flow[Any, None]:
+@flow
+def pause() -> Steps[Any, None]:
     """Until news of a connection that was closed behind a whole answer have come."""
     yield Sleep(0.01, 0.01)
 
@@ -285,22 +287,22 @@ def test_a_page_of_a_gateway_is_called_one(transport: str, status: int, operatio
 
 @every_transport
 @pytest.mark.parametrize(
-    ("faults", "policy", "requests", "fails"),
+    ("faults", "repeat", "requests", "fails"),
     [
-        (["refuse:times=2"], PATIENT, 3, False),
-        (["refuse:times=3"], PATIENT, 3, True),
-        (["refuse:status=503,times=2"], PATIENT, 3, False),
-        (["gateway:status=503,times=1", "refuse:times=1"], PATIENT, 3, False),
-        (["gateway:times=1"], PATIENT, 1, True),
+        (["refuse:times=2"], CAREFUL, 3, False),
+        (["refuse:times=3"], CAREFUL, 3, True),
+        (["refuse:status=503,times=2"], CAREFUL, 3, False),
+        (["gateway:status=503,times=1", "refuse:times=1"], CAREFUL, 3, False),
+        (["gateway:times=1"], CAREFUL, 1, True),
         (["gateway:times=1"], HARMLESS, 2, False),
-        (["refuse:status=500,times=1"], PATIENT, 1, True),
+        (["refuse:status=500,times=1"], CAREFUL, 1, True),
         (["refuse:status=500,times=1"], HARMLESS, 2, False),
         (["refuse:status=400,times=1"], HARMLESS, 1, True),
         (["refuse:retry_after=1000,times=1"], HARMLESS, 1, True),
-        (["cut:times=1"], PATIENT, 1, True),
+        (["cut:times=1"], CAREFUL, 1, True),
         (["cut:times=1"], HARMLESS, 2, False),
         (["cut:at=0,times=2"], HARMLESS, 3, False),
-        (["stall:times=1"], PATIENT, 1, True),
+        (["stall:times=1"], CAREFUL, 1, True),
         (["stall:times=1"], HARMLESS, 2, False),
         ([f"cut:at={len(EVENTS[0])},times=1"], HARMLESS, 1, True),  # an event of it was seen
         (["error:times=1"], HARMLESS, 1, True),
@@ -309,7 +311,7 @@ def test_a_page_of_a_gateway_is_called_one(transport: str, status: int, operatio
     ids=lambda value: "+".join(value) if isinstance(value, list) else None,
 )
 def test_what_is_tried_again_and_what_is_not(
-    transport: str, faults: list[str], policy: RetryPolicy, requests: int, fails: bool
+    transport: str, faults: list[str], repeat: Repeat, requests: int, fails: bool
 ) -> None:
     met: list[Request] = []
     app = Faulty(Service(), *faults)
@@ -319,7 +321,12 @@ def test_what_is_tried_again_and_what_is_not(
         return app(request)
 
     timeouts = QUICK if "stall:times=1" in faults else CALM
-    outcome = on(transport, counted, lambda: STORY.retried(policy), partial(Session.at, timeouts=timeouts))
+    outcome = on(
+        transport,
+        counted,
+        lambda: replace(STORY, repeat=repeat).with_options(retry=PATIENT),
+        partial(session_at, timeouts=timeouts),
+    )
     assert len(met) == requests
     assert (outcome.error is not None) is fails
     assert fails or story(outcome.result) == "Once upon a time"
@@ -329,7 +336,7 @@ def test_a_client_waits_as_long_as_it_is_asked_to() -> None:
     clock = Clock()
     app = Faulty(Service(), "refuse:retry_after=20,times=1", "delay:seconds=3,times=2")
     with on_memory.Client(app, clock=clock) as client:
-        client.run(STORY.retried(PATIENT))
+        client.run(STORY.with_options(retry=PATIENT))
     assert 26 <= clock() <= 28.5
 
 
@@ -340,8 +347,8 @@ def test_the_account_s_lock_is_free_again_for_who_has_a_little_patience(
 ) -> None:
     emulator, owner = an_emulator()
     operation = text.generate_stream("Once", max_length=5, extra={"seed": 1})
-    patient = operation.retried(RetryPolicy(lock=0.02, attempts=20))
-    make_session = partial(Session.at, token=owner.persistent_token, timeouts=Timeouts(read=20.0, idle=0.25))
+    patient = operation.with_options(retry=RetryPolicy(lock_wait=30))
+    make_session = partial(session_at, token=owner.persistent_token, timeouts=Timeouts(read=20.0, idle=0.25))
     app = Faulty(emulator, fault + ",times=1")
     failed, fine = all_on(transport, app, [lambda: patient, lambda: patient], make_session)
     assert type(failed.error) is kind

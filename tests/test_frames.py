@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nai_proto.codecs.frames import FrameSplitter, MessageDecoder, encode_frame
-from nai_proto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated
+from nai_proto.errors import InvalidRequestError, LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated
 from nai_proto.limits import Limits
 from nai_proto.testing.strategies import chunkings
 
@@ -196,12 +196,12 @@ def test_memory_is_that_of_the_frame_and_of_no_claim() -> None:
 
 @pytest.mark.parametrize("message", [object(), {"a": "\ud800"}, {"a": 2**70}, {"a": {1, object()}}])
 def test_what_has_no_form_is_not_written(message: object) -> None:
-    with pytest.raises(LocalProtocolError, match="frame"):
+    with pytest.raises(InvalidRequestError, match="frame"):
         encode_frame(message)
 
 
 def test_what_holds_itself_is_not_written() -> None:
     message: dict[str, Any] = {}
     message["self"] = message
-    with pytest.raises(LocalProtocolError, match="itself"):
+    with pytest.raises(InvalidRequestError, match="itself"):
         encode_frame(message)

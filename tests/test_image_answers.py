@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from nai_proto.codecs.zipped import zipped
-from nai_proto.errors import InvalidRequestError, NaiError, RemoteProtocolError, StreamError
-from nai_proto.exchange.flow import Runnable
+from nai_proto.errors import NaiError, RejectedRequestError, RemoteProtocolError, StreamError
+from nai_proto.exchange.actions import Runnable
 from nai_proto.http import Head, Headers
 from nai_proto.image import Image, generate
 from nai_proto.image.answers import IMAGE_TYPES
@@ -91,5 +91,5 @@ def test_a_page_from_a_gateway_is_told_as_such() -> None:
 def test_a_refusal_is_what_it_says_first(behind: bytes) -> None:
     body = b'{"statusCode":400,"message":"Model X doesn\'t support action infill"}' + behind
     played = play(ask(), [Head(400, Headers.of(content_type="application/json")), body, b""])
-    assert isinstance(played.error, InvalidRequestError)
+    assert isinstance(played.error, RejectedRequestError)
     assert played.error.message == "Model X doesn't support action infill"

@@ -63,11 +63,12 @@ def received(content_type: str, pieces: Iterable[bytes], limits: Limits = SMALL)
     def work() -> object:
         call: Call[Any, Any]
         if content_type in (MSGPACK, SSE):
-            call = Call(generate_stream("a cat", seed=1, framing="sse" if content_type == SSE else "msgpack"))
+            options: Any = {"framing": "sse" if content_type == SSE else "msgpack"}
+            call = Call(generate_stream("a cat", seed=1, **options), limits=limits)
         else:
-            call = Call(generate("a cat", seed=1))
+            call = Call(generate("a cat", seed=1), limits=limits)
         call.send()
-        call.receive_head(Head(200, Headers.of(content_type=content_type), limits=limits))
+        call.receive_head(Head(200, Headers.of(content_type=content_type)))
         for piece in pieces:
             call.receive_data(piece)
         return call.receive_eof()

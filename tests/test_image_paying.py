@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nai_proto.errors import InvalidRequestError
-from nai_proto.exchange.flow import Runnable
+from nai_proto.exchange.actions import Runnable
 from nai_proto.exchange.reply import App, Handler, Start, Write
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Headers, Request
@@ -218,7 +218,7 @@ def service(tier: int, anlas: int, sent: list[str]) -> App:
 def ran(flow: Runnable[Any, Any], *, tier: int, anlas: int) -> tuple[Any, list[str]]:
     """What came of it, and the paths that were asked for."""
     sent: list[str] = []
-    with memory.Client(service(tier, anlas, sent), Session.at("http://service.invalid")) as client:
+    with memory.Client(service(tier, anlas, sent), Session(base_url="http://service.invalid")) as client:
         try:
             return client.run(flow), sent
         except InvalidRequestError as error:

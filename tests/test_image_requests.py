@@ -476,7 +476,7 @@ def test_a_seed_that_is_not_given_is_drawn_and_known() -> None:
     assert operation.seed == 7
     assert body_of(operation.request)["parameters"]["seed"] == 7
     assert generate("a cat", seed=9).seed == 9
-    assert operation.retried(operation.policy) == operation
+    assert operation.with_options() == operation
     assert pickle.loads(pickle.dumps(operation)) == operation
 
 

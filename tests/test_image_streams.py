@@ -17,7 +17,7 @@ from nai_proto.errors import InvalidRequestError, LimitExceeded, NaiError, Remot
 from nai_proto.http import Head, Headers
 from nai_proto.image import MODELS, Image, ImageModel, Step, generate_stream
 from nai_proto.limits import Limits
-from nai_proto.testing import Played, play
+from nai_proto.testing import FlowTrace, play
 from tests.image_support import JPEG, PNG, WEBP, body_of
 
 # the bytes of image §7.1
@@ -63,11 +63,11 @@ def evented(*messages: dict[str, object]) -> bytes:
 
 def streamed(
     body: bytes | list[bytes], content_type: str = MSGPACK, limits: Limits | None = None, **options: Any
-) -> Played[Any, tuple[Image, ...]]:
+) -> FlowTrace[Any, tuple[Image, ...]]:
     pieces = [body] if isinstance(body, bytes) else body
-    head = Head(200, Headers.of(content_type=content_type), limits=limits)
+    head = Head(200, Headers.of(content_type=content_type))
     operation = generate_stream("a cat", **{"seed": 5, "size": (512, 512), **options})
-    return play(operation, [head, *filter(None, pieces), b"", b""])
+    return play(operation.with_options(limits=limits), [head, *filter(None, pieces), b"", b""])
 
 
 STORY = [step(0), step(0, 1), message("retry"), step(1), final(1), {**step(2), "new": [None]}, final()]

@@ -14,7 +14,7 @@ from PIL import Image as Picture
 
 from nai_proto.codecs.zipped import zipped
 from nai_proto.errors import InvalidRequestError, NaiError, RemoteProtocolError
-from nai_proto.exchange.flow import Runnable
+from nai_proto.exchange.actions import Runnable
 from nai_proto.exchange.operation import Operation
 from nai_proto.http import Head, Headers, Host
 from nai_proto.image import (

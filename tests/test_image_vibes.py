@@ -11,7 +11,7 @@ import pytest
 
 from nai_proto.codecs.vibes import UNKNOWN_KEY, VibeBundle, encoding_key, read_vibe_file, write_vibe_file
 from nai_proto.codecs.vibes import Vibe as VibeFile
-from nai_proto.errors import InvalidFile, InvalidRequestError, NaiError, RemoteProtocolError
+from nai_proto.errors import FileError, InvalidFile, InvalidRequestError
 from nai_proto.exchange.reply import App, Handler, Read, Start, Write
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Headers, Request
@@ -29,6 +29,7 @@ from nai_proto.image import (
     vibes_of,
 )
 from nai_proto.image.vibes import kept
+from nai_proto.testing import play
 from nai_transports import memory
 from nai_transports.vibe_files import VibeFolder, load_vibes, save_vibes
 from tests.image_support import PNG
@@ -57,7 +58,7 @@ def service(sent: list[dict[str, Any]]) -> App:
 
 def ran(flow: Any) -> tuple[Any, list[dict[str, Any]]]:
     sent: list[dict[str, Any]] = []
-    with memory.Client(service(sent), Session.at("http://service.invalid")) as client:
+    with memory.Client(service(sent), Session(base_url="http://service.invalid")) as client:
         return client.run(flow), sent
 
 
@@ -128,7 +129,7 @@ def test_what_cannot_be_encoded_is_refused_before_the_cache_is_asked(options: di
 def test_what_was_paid_for_is_not_lost_when_it_cannot_be_kept(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_bytes(b"")
-    with pytest.raises(NaiError, match="cannot be made") as caught:
+    with pytest.raises(FileError, match="cannot be made") as caught:
         ran(asked_for(VibeFolder(blocked)))
     assert isinstance(caught.value.partial, EncodedVibe)
 
@@ -144,9 +145,8 @@ def test_every_transport_asks_and_keeps(transport: str, tmp_path: Path) -> None:
 
 
 def test_an_account_is_asked_first_as_for_all_that_costs() -> None:
-    flow = affordable(vibe, PNG, V45, cache=MemoryVibes())
-    assert next(flow).request.path == "/user/subscription"  # type: ignore[union-attr]
-    flow.close()
+    played = play(affordable(vibe, PNG, V45, cache=MemoryVibes()), [Head(401), b""])
+    assert [request.path for request in played.requests] == ["/user/subscription"]
 
 
 # ---- the folder
@@ -233,9 +233,9 @@ def test_files_are_read_and_written_by_their_names(tmp_path: Path) -> None:
     save_vibes(bundle, path)
     assert load_vibes(path) == bundle
     path.write_bytes(b"{}")
-    with pytest.raises(RemoteProtocolError, match=r"a\.naiv4vibebundle: "):
+    with pytest.raises(InvalidFile, match=r"a\.naiv4vibebundle: "):
         load_vibes(path)
-    with pytest.raises(NaiError, match="cannot be read"):
+    with pytest.raises(FileError, match="cannot be read"):
         load_vibes(tmp_path / "none")
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from nai_proto.codecs.jpeg import jpeg_size, write_jpeg
 from nai_proto.codecs.pixels import Pixels, Plane
-from nai_proto.errors import LocalProtocolError, NaiError, RemoteProtocolError, Truncated
+from nai_proto.errors import InvalidRequestError, NaiError, RemoteProtocolError, Truncated
 
 SIDES = st.integers(1, 9)
 
@@ -58,7 +58,7 @@ def test_alpha_is_left_out() -> None:
 
 def test_a_side_has_at_most_65535_pixels() -> None:
     assert jpeg_size(write_jpeg(Plane(8191, 1, bytes(8191)))) == (65_528, 8)
-    with pytest.raises(LocalProtocolError):
+    with pytest.raises(InvalidRequestError):
         write_jpeg(Plane(8192, 1, bytes(8192)))
 
 

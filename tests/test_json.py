@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nai_proto.codecs.json import JsonDecoder, encode, error_message, service_error
-from nai_proto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
+from nai_proto.errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 
 
 class Mood(enum.Enum):
@@ -100,7 +100,7 @@ def test_a_number_that_is_not_finite_is_refused_wherever_it_is(number: float) ->
         *(Holder(number), [[[Holder({"k": [number]})]]], [msgspec.Raw(b"null"), number], {1: number}),
     ]
     for value in places:
-        with pytest.raises(LocalProtocolError, match="not finite"):
+        with pytest.raises(InvalidRequestError, match="not finite"):
             encode(value)
 
 
@@ -117,7 +117,7 @@ def test_a_number_that_is_not_finite_is_refused_wherever_it_is(number: float) ->
     ],
 )
 def test_what_json_cannot_hold_is_refused_by_type_and_never_quoted(value: object, problem: str) -> None:
-    with pytest.raises(LocalProtocolError, match=problem) as caught:
+    with pytest.raises(InvalidRequestError, match=problem) as caught:
         encode(value)
     assert "SECRET" not in str(caught.value)
     assert caught.value.__context__ is None
@@ -130,7 +130,7 @@ def test_what_is_nested_too_deeply_is_refused() -> None:
     for _ in range(100_000):
         deep = {"": deep}
     for value, kind in ((endless, "list"), (deep, "dict")):
-        with pytest.raises(LocalProtocolError, match=f"a {kind} is nested too deeply"):
+        with pytest.raises(InvalidRequestError, match=f"a {kind} is nested too deeply"):
             encode(value)
     while deep:  # freeing it at once would recurse as well
         deep = deep.pop("")  # type: ignore[assignment]

@@ -13,7 +13,7 @@ import pytest
 from argon2.low_level import Type, hash_secret_raw
 
 from nai_proto.codecs.keys import access_key, email_hash, encryption_key
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError
 from nai_proto.secret import AccessKey, EncryptionKey, Password
 
 DATA = json.loads((pathlib.Path(__file__).parent / "data" / "key_vectors.json").read_bytes())
@@ -66,7 +66,7 @@ def test_a_lone_surrogate_is_refused_without_quoting_anything(text: str, utf16: 
         lambda: email_hash(text),
     ]
     for call, what in zip(calls, ["password", "password", "e-mail", "e-mail", "e-mail"], strict=True):
-        with pytest.raises(LocalProtocolError, match=f"the {what} holds a lone surrogate") as caught:
+        with pytest.raises(InvalidRequestError, match=f"the {what} holds a lone surrogate") as caught:
             call()
         assert "SECR" not in str(caught.value)
         assert caught.value.__context__ is None

@@ -26,8 +26,8 @@ from nai_proto.errors import (
     RemoteProtocolError,
     StatusError,
 )
-from nai_proto.exchange.flow import using
 from nai_proto.exchange.reply import App, Handler, Start
+from nai_proto.exchange.retry import Repeat
 from nai_proto.http import Head, Headers, Host, Request
 from nai_proto.library import (
     KeystoreOpened,
@@ -43,17 +43,17 @@ from nai_proto.library import (
 )
 from nai_proto.limits import Limits
 from nai_proto.secret import Password
-from nai_proto.testing import Played, converse, play
+from nai_proto.testing import FlowTrace, play, run_in_memory
 from tests import support
-from tests.support import EMAIL, PASSWORD, an_emulator, logged_in
+from tests.support import EMAIL, PASSWORD, an_emulator, logged_in, with_token
 
 KEY = encryption_key(EMAIL, Password(PASSWORD))
 TITLES = ["The Quiet Harbour", "Letters to the Moon", "物語"]
 JSON = Head(200, Headers.of(content_type="application/json"))
 
 
-def opened(emulator: Emulator) -> Played[OpeningEvent, Library]:
-    return converse(open_library(EMAIL, PASSWORD), emulator)
+def opened(emulator: Emulator) -> FlowTrace[OpeningEvent, Library]:
+    return run_in_memory(open_library(EMAIL, PASSWORD), emulator)
 
 
 def keys_of(owner: Account) -> Keystore:
@@ -78,7 +78,7 @@ def sealed(plaintext: bytes, key: bytes, mark: bytes = b"") -> str:
 def test_operations_are_values_that_may_be_repeated() -> None:
     for operation in (objects.keystore(), objects.list_objects("shelf"), objects.get_object("shelf", "a/b")):
         assert pickle.loads(pickle.dumps(operation)) == operation
-        assert operation.policy.repeatable
+        assert operation.repeat is Repeat.ALWAYS
     assert objects.get_object("shelf", "a/b").request.target == "/user/objects/shelf/a%2Fb"
 
 
@@ -106,18 +106,18 @@ def test_one_object_of_a_wrong_shape_hides_no_other() -> None:
 
 def test_a_fresh_account_has_stories_that_are_really_sealed() -> None:
     emulator, owner = an_emulator()
-    answer = converse(logged_in(objects.keystore()), emulator).result
+    answer = run_in_memory(logged_in(objects.keystore()), emulator).result
     assert answer.changeIndex == 1
     keys = open_keystore(answer.keystore, KEY)
     assert len(keys) == 3
     assert keys.unusable == ()
     for type_, compressed in (("stories", False), ("storycontent", True)):
-        listed = converse(logged_in(objects.list_objects(type_)), emulator).result
+        listed = run_in_memory(logged_in(objects.list_objects(type_)), emulator).result
         assert list(listed) == owner.storage.objects[type_]
         for item in listed:
             assert (len(item.id), item.type, item.changeIndex) == (21, type_, 1)
             assert binascii.a2b_base64(item.data).startswith(MARK) == compressed
-            assert converse(logged_in(objects.get_object(type_, item.id)), emulator).result == item
+            assert run_in_memory(logged_in(objects.get_object(type_, item.id)), emulator).result == item
     ids = [item.id for items in owner.storage.objects.values() for item in items]
     assert len(set(ids)) == 6
 
@@ -125,7 +125,7 @@ def test_a_fresh_account_has_stories_that_are_really_sealed() -> None:
 def test_an_empty_account_has_stored_nothing() -> None:
     emulator = Emulator(now=lambda: 0.0, entropy=bytes)
     emulator.add_account(EMAIL, Password(PASSWORD), stories=False)
-    assert converse(logged_in(objects.keystore()), emulator).result == objects.StoredKeystore(None)
+    assert run_in_memory(logged_in(objects.keystore()), emulator).result == objects.StoredKeystore(None)
     nothing = opened(emulator)
     assert nothing.result == Library(Keystore(), (), others=dict.fromkeys(objects.TYPES[2:], ()))
     assert nothing.events[0] == KeystoreOpened(objects.StoredKeystore(None), Keystore())
@@ -142,15 +142,15 @@ def test_persistent_tokens_are_refused() -> None:
     emulator, owner = an_emulator()
     for operation in (objects.keystore(), objects.list_objects("stories"), objects.get_object("stories", "x")):
         unsaid = replace(operation, request=replace(operation.request, login_only=False))
-        played = converse(using(owner.persistent_token, unsaid), emulator)
+        played = run_in_memory(with_token(owner.persistent_token, unsaid), emulator)
         assert isinstance(played.error, AuthenticationError)
         assert played.error.message == "Usage of persistent access tokens is not allowed for this endpoint"
 
 
 def test_unknown_types_are_empty_and_unknown_ids_are_404() -> None:
     emulator, _ = an_emulator()
-    assert converse(logged_in(objects.list_objects("nothing")), emulator).result == ()
-    assert isinstance(converse(logged_in(objects.get_object("stories", "x")), emulator).error, NotFoundError)
+    assert run_in_memory(logged_in(objects.list_objects("nothing")), emulator).result == ()
+    assert isinstance(run_in_memory(logged_in(objects.get_object("stories", "x")), emulator).error, NotFoundError)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_offset_and_limit_are_honoured_when_they_are_numbers(query: str, left: i
     emulator, _ = an_emulator()
     listing = objects.list_objects("stories")
     asked = replace(listing, request=replace(listing.request, target=listing.request.target + query))
-    assert len(converse(logged_in(asked), emulator).result) == left
+    assert len(run_in_memory(logged_in(asked), emulator).result) == left
 
 
 # ---- the library
@@ -211,17 +211,17 @@ def test_a_library_has_the_token_to_go_on_with() -> None:
     library = opened(emulator).result
     assert library.token is not None
     assert library.token.reveal() not in repr(library)
-    assert converse(using(library.token, objects.keystore()), emulator).result.changeIndex == 1
+    assert run_in_memory(with_token(library.token, objects.keystore()), emulator).result.changeIndex == 1
 
 
 def test_the_key_comes_from_the_spelling_that_logged_in() -> None:
-    played = converse(open_library(EMAIL.upper(), PASSWORD), an_emulator()[0])
+    played = run_in_memory(open_library(EMAIL.upper(), PASSWORD), an_emulator()[0])
     check_whole(played.result, played.events)
 
 
 def test_opening_is_done_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opening, "_SLICE", 1)
-    played = converse(open_library(EMAIL, PASSWORD, types=("stories", "storycontent")), an_emulator()[0])
+    played = run_in_memory(open_library(EMAIL, PASSWORD, types=("stories", "storycontent")), an_emulator()[0])
     told = [(event.done, len(event.items)) for event in played.events if isinstance(event, LibraryEvent)]
     assert told == [(1, 1), (2, 1), (3, 1)] * 2
     assert played.kinds.count("Compute Emit") == 7
@@ -295,7 +295,7 @@ def test_a_keystore_of_another_password_does_not_open() -> None:
 
 
 def test_what_is_inflated_is_limited() -> None:
-    played = converse(open_library(EMAIL, PASSWORD, Limits(unpacked=100)), an_emulator()[0])
+    played = run_in_memory(open_library(EMAIL, PASSWORD).with_options(limits=Limits(unpacked=100)), an_emulator()[0])
     assert [item.state for item in played.result.failed] == [S.TOO_LARGE] * 3
 
 
@@ -347,12 +347,14 @@ def refusing(app: App, path: str, answer: Head) -> App:
 def test_a_type_that_cannot_be_listed_does_not_hide_the_others(status: int) -> None:
     emulator, _ = an_emulator()
     app = refusing(emulator, "/user/objects/promptmacros", Head(status))
-    result = converse(open_library(EMAIL, PASSWORD), app).result
+    result = run_in_memory(open_library(EMAIL, PASSWORD), app).result
     assert [story.title for story in result.stories] == TITLES
     assert [*result.others] == ["aimodules", "presets", "shelf"]
     assert isinstance(result.unread["promptmacros"], StatusError)
     for essential in ("stories", "storycontent"):
-        played = converse(open_library(EMAIL, PASSWORD), refusing(emulator, f"/user/objects/{essential}", Head(status)))
+        played = run_in_memory(
+            open_library(EMAIL, PASSWORD), refusing(emulator, f"/user/objects/{essential}", Head(status))
+        )
         assert isinstance(played.error, StatusError)
 
 
@@ -363,7 +365,7 @@ def test_macros_are_asked_of_the_image_host() -> None:
 
 def test_who_is_logged_in_and_has_the_key_opens_the_same() -> None:
     emulator, _ = an_emulator()
-    result = converse(logged_in(read_library(KEY)), emulator).result
+    result = run_in_memory(logged_in(read_library(KEY)), emulator).result
     assert result == opened(emulator).result
     assert (result.access, result.token) == (None, None)
 

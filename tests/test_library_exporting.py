@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from nai_proto.codecs.keystore import Keystore
 from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject
-from nai_proto.errors import LimitExceeded, RemoteProtocolError
+from nai_proto.errors import InvalidFile, LimitExceeded
 from nai_proto.library import Library, Story, exported, read_story_file, story_file
 from nai_proto.library.file_names import file_names, safe_name
 from nai_proto.limits import Limits
@@ -157,7 +157,7 @@ def test_what_is_written_is_taken_over_character_by_character() -> None:
     ],
 )
 def test_what_is_no_story_file_is_told(data: bytes, problem: str) -> None:
-    with pytest.raises(RemoteProtocolError) as caught:
+    with pytest.raises(InvalidFile) as caught:
         read_story_file(data, where="tale.story")
     assert str(caught.value) == f"tale.story: {problem}"
 
@@ -173,7 +173,7 @@ def test_a_story_file_may_begin_with_a_mark_and_is_only_so_deep() -> None:
 def test_whatever_a_file_holds_it_is_read_or_refused(data: bytes) -> None:
     try:
         read_story_file(data)
-    except RemoteProtocolError:
+    except InvalidFile:
         pass
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nai_proto import LimitExceeded, Limits, LocalProtocolError, RemoteProtocolError
+from nai_proto import InvalidFile, InvalidRequestError, LimitExceeded, Limits
 from nai_proto.story import Category, ContextConfig, Entry, Lorebook
 
 FULL: dict[str, Any] = {
@@ -219,7 +219,7 @@ def test_a_new_lorebook_is_one() -> None:
     [b"", b"[]", b"{}", b'{"lorebookVersion":1}', b'{"entries":[]}', b'{"lorebookVersion":NaN,"entries":[]}', b"\xff"],
 )
 def test_another_file_is_refused(file: bytes) -> None:
-    with pytest.raises(RemoteProtocolError, match="lorebook: "):
+    with pytest.raises(InvalidFile, match="lorebook: "):
         Lorebook.loads(file)
 
 
@@ -257,33 +257,36 @@ def test_whatever_stands_in_it_a_lorebook_answers(value: object) -> None:
     ("name", "value", "problem"),
     [
         ("txt", "", "no field 'txt'"),
-        ("text", 5, "text cannot be this int"),
-        ("search_range", 20_000, "search_range cannot be this int"),
-        ("keys", ("a", 5), "keys cannot"),
-        ("keys", "dragon", "keys cannot be this str"),
-        ("config", "x", "config cannot be this str"),
-        ("config", {"prefix": ""}, "config cannot be this dict"),
-        ("advanced_conditions", [{"type": "true"}], "advanced_conditions cannot be this list"),
-        ("lore_bias_groups", 5, "lore_bias_groups cannot be this int"),
+        ("text", 5, "entry.text takes a str, not int"),
+        ("enabled", 1, "entry.enabled takes True or False, not int"),
+        ("search_range", 20_000, "entry.search_range cannot be 20000"),
+        ("search_range", True, "entry.search_range takes an int, not bool"),
+        ("last_updated_at", 1.5, "entry.last_updated_at cannot be 1.5"),
+        ("keys", ("a", 5), "entry.keys takes a list of str; one of its items is something else"),
+        ("keys", "dragon", "entry.keys takes a list of str, not str"),
+        ("config", "x", "entry.config takes a ContextConfig, not str"),
+        ("config", {"prefix": ""}, "entry.config takes a ContextConfig, not dict"),
+        ("advanced_conditions", [{"type": "true"}], "entry.advanced_conditions takes a list of records, not list"),
+        ("lore_bias_groups", 5, "entry.lore_bias_groups takes a list of records, not int"),
     ],
 )
 def test_a_change_is_of_a_field_and_its_type(name: str, value: object, problem: str) -> None:
-    with pytest.raises(LocalProtocolError, match=problem):
+    with pytest.raises(InvalidRequestError, match=problem):
         Entry().changed(**{name: value})
 
 
 def test_what_is_not_there_is_said() -> None:
     book = read()
     for ask in (book.entry, book.category, book.without_entry, book.without_category, book.moved):
-        with pytest.raises(LocalProtocolError, match=r"the lorebook has no (entry|category) with this id"):
+        with pytest.raises(InvalidRequestError, match=r"the lorebook has no (entry|category) with this id"):
             ask("nowhere")
-    with pytest.raises(LocalProtocolError, match="has no category"):
+    with pytest.raises(InvalidRequestError, match="has no category"):
         book.new_entry("x", category="nowhere")
-    with pytest.raises(LocalProtocolError, match="has an id"):
+    with pytest.raises(InvalidRequestError, match="has an id"):
         book.with_entry(Entry())
-    with pytest.raises(LocalProtocolError, match="has an id"):
+    with pytest.raises(InvalidRequestError, match="has an id"):
         book.with_category(Category())
-    with pytest.raises(LocalProtocolError, match="JSON"):
+    with pytest.raises(InvalidRequestError, match="JSON"):
         Lorebook({"entries": [object()]}).dumps()
 
 

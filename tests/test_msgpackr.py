@@ -34,7 +34,7 @@ from nai_proto.codecs.msgpackr import (
     packb,
     unpackb,
 )
-from nai_proto.errors import Damaged, LimitExceeded, LocalProtocolError
+from nai_proto.errors import Damaged, InvalidRequestError, LimitExceeded
 from nai_proto.limits import Limits
 
 DATA = pathlib.Path(__file__).parent / "data"
@@ -381,7 +381,7 @@ HOLDS_ITSELF.append(HOLDS_ITSELF)
     ids=lambda value: type(value).__name__,
 )
 def test_what_has_no_form_is_refused_before_anything_is_sent(value: object) -> None:
-    with pytest.raises(LocalProtocolError) as caught:
+    with pytest.raises(InvalidRequestError) as caught:
         packb(cast("Value", value))
     assert caught.value.__context__ is None
 
@@ -391,7 +391,7 @@ def test_what_can_be_written_can_be_read_under_the_same_limits(value: Value, dep
     limits = Limits(document_depth=depth, document_values=most, unpacked=size)
     try:
         written = packb(value, limits=limits)
-    except LocalProtocolError:
+    except InvalidRequestError:
         with pytest.raises(LimitExceeded):
             unpackb(packb(value), limits=limits, raw=RAW)
     else:
@@ -512,7 +512,7 @@ def test_any_nesting_is_bounded_and_costs_no_recursion(level: bytes) -> None:
     nested = read(data, document_depth=60_000)
     limits = Limits(document_depth=60_000)
     assert len(packb(nested, limits=limits)) == len(data)
-    with pytest.raises(LocalProtocolError):
+    with pytest.raises(InvalidRequestError):
         packb(nested)
 
 

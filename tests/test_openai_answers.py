@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 import nai_proto as nai
 from nai_proto.errors import RemoteProtocolError, StreamError
-from nai_proto.exchange.flow import Sleep
+from nai_proto.exchange.actions import Sleep
 from nai_proto.exchange.operation import Operation
 from nai_proto.http import Head, Headers
 from nai_proto.openai import (
@@ -255,15 +256,15 @@ OPERATIONS: Final[list[Operation[Any, Any]]] = [
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (400, nai.InvalidRequestError),
+        (400, nai.RejectedRequestError),
         (401, nai.AuthenticationError),
         (402, nai.PaymentRequiredError),
         (403, nai.PermissionDeniedError),
         (404, nai.NotFoundError),
         (408, nai.RequestTimeoutError),
         (409, nai.ConflictError),
-        (413, nai.InvalidRequestError),
-        (422, nai.InvalidRequestError),
+        (413, nai.RejectedRequestError),
+        (422, nai.RejectedRequestError),
         (429, nai.RateLimitError),
         (500, nai.ServerError),
     ],
@@ -272,7 +273,7 @@ def test_a_refusal_has_its_class_and_the_services_words(
     operation: Operation[Any, Any], shape: bytes, status: int, kind: type[nai.StatusError]
 ) -> None:
     head = Head(status, Headers.of(content_type="application/json", x_request_id="r-1"))
-    played = play(operation.retried(nai.NEVER), [head, shape % status, b""])
+    played = play(operation.with_options(retry=nai.NO_RETRY), [head, shape % status, b""])
     assert type(played.error) is kind
     assert (played.error.message, played.error.status, played.error.request_id) == ("so it is", status, "r-1")
     assert str(played.error).startswith(f"{status} so it is")
@@ -280,7 +281,7 @@ def test_a_refusal_has_its_class_and_the_services_words(
 
 @pytest.mark.parametrize("body", [b"", b"<html><title>502 Bad Gateway</title></html>", b"plain", b'{"error": null}'])
 def test_a_refusal_may_say_nothing_of_use(body: bytes) -> None:
-    played = play(chat_completion(HELLO).retried(nai.NEVER), [Head(502), body, b""])
+    played = play(chat_completion(HELLO).with_options(retry=nai.NO_RETRY), [Head(502), body, b""])
     assert isinstance(played.error, nai.ServerError)
 
 
@@ -307,7 +308,7 @@ def test_the_lock_of_the_account_is_waited_for_with_patience(operation: Operatio
     played = play(operation, [*busy, *busy, JSON, WHOLE, b""])
     assert played.result.text == "a"
     waits = [action.at_least for action in played.actions if isinstance(action, Sleep)]
-    assert waits == [2, 4]
+    assert waits == [1.0, 1.0]
     assert isinstance(play(operation, busy * 3).error, nai.ConcurrentGenerationError)
 
 
@@ -333,8 +334,8 @@ def test_what_costs_nothing_is_repeated() -> None:
 def test_nothing_is_repeated_after_the_first_chunk() -> None:
     chunk = b'data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n'
     lost = nai.TransportError("gone", sent=False, phase="read")
-    for policy in (nai.CAREFUL, nai.REPEATABLE):
-        played = play(chat_completion_stream(HELLO).retried(policy), [STREAM, chunk, lost])
+    for repeat in nai.Repeat:
+        played = play(replace(chat_completion_stream(HELLO), repeat=repeat), [STREAM, chunk, lost])
         assert played.kinds == "Send Receive Emit Receive"
         assert isinstance(played.error, nai.TransportError)
 

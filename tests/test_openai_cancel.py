@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import anyio
-import httpx
-import httpx2
 import pytest
 
 from nai_proto import openai
@@ -21,12 +19,11 @@ from nai_proto.errors import TimedOut
 from nai_proto.exchange.retry import RetryPolicy
 from nai_proto.exchange.session import Session
 from nai_proto.limits import Timeouts
-from nai_transports import httpx as on_httpx
 from nai_transports.serve import serving
-from tests.support import ASYNC, SYNC, an_emulator, connecting, running, switched
+from tests.support import ASYNC, SYNC, an_emulator, connecting, opened, running, switched
 
 CHAT = openai.chat_completion_stream([openai.Message.user("Tell me a tale.")], max_tokens=500)
-EAGER = RetryPolicy(lock=0.05, attempts=40)
+EAGER = RetryPolicy(lock_wait=30.0)
 
 
 @contextmanager
@@ -37,7 +34,7 @@ def emulating(*, pace: float = 0.0, **switches: Any) -> Generator[tuple[Account,
 
 
 def session(owner: Account, url: str, **timeouts: float) -> Session:
-    return Session.at(url, token=owner.persistent_token, timeouts=Timeouts(**timeouts))
+    return Session(base_url=url, token=owner.persistent_token, timeouts=Timeouts(**timeouts))
 
 
 def soon(holds: Callable[[], bool]) -> bool:
@@ -80,9 +77,7 @@ def test_a_cancelled_answer_ends_the_generation_while_nothing_comes(transport: s
 @pytest.mark.parametrize("transport", SYNC)
 @pytest.mark.parametrize("switches", [{"delay": 30.0}, {"stall_after": 2}], ids=["delays", "stalls"])
 def test_an_answer_that_is_not_waited_for_any_longer_ends_the_generation(transport: str, switches: Any) -> None:
-    made: Any = {"httpx": httpx.Client, "httpx2": httpx2.Client}[transport]
-    with emulating(**switches) as (owner, url), made(trust_env=False) as http:
-        client = on_httpx.Client(session(owner, url, read=0.3, idle=0.3), http)
+    with emulating(**switches) as (owner, url), opened(transport, session(owner, url, read=0.3, idle=0.3)) as client:
         with pytest.raises(TimedOut), client.stream(CHAT) as stream:
             for _ in stream:
                 pass
@@ -101,7 +96,7 @@ def test_a_request_right_after_a_cancel_waits_for_the_lock_with_patience(transpo
                         break
                 assert isinstance(stream.partial, openai.ChatCompletion)
                 short = openai.chat_completion([openai.Message.user("And then?")], max_tokens=5)
-                answer = await client.run(short.retried(EAGER))
+                answer = await client.run(short.with_options(retry=EAGER))
                 assert answer.choices[0].finish_reason in ("length", "stop")
 
         running(transport, main)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nai_proto.errors import Truncated
-from nai_proto.exchange.flow import Send
+from nai_proto.exchange.actions import Send
 from nai_proto.http import Head, Headers
 from nai_proto.openai import (
     ChatCompletion,
@@ -23,7 +23,7 @@ from nai_proto.openai import (
     split_reasoning,
     trimmed,
 )
-from nai_proto.testing import Played, play
+from nai_proto.testing import FlowTrace, play
 
 STREAM: Final = Head(200, Headers.of(content_type="text/event-stream"))
 JSON: Final = Head(200, Headers.of(content_type="application/json"))
@@ -40,11 +40,11 @@ def events(*pieces: str, finish: bool = True, index: int = 0) -> bytes:
     return b"".join(b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\n" for choice in choices)
 
 
-def thought(*pieces: str) -> Played[Any, Any]:
+def thought(*pieces: str) -> FlowTrace[Any, Any]:
     return play(reasoned(CHAT), [STREAM, events(*pieces), DONE, b""])
 
 
-def told(played: Played[Any, Any]) -> tuple[list[str | None], list[str | None]]:
+def told(played: FlowTrace[Any, Any]) -> tuple[list[str | None], list[str | None]]:
     deltas = [chunk.choices[0].delta for chunk in played.events]
     return [delta.reasoning_content for delta in deltas], [delta.content for delta in deltas]
 

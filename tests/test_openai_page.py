@@ -12,7 +12,8 @@ import pytest
 import trio
 
 import nai_proto as nai
-from nai_proto.exchange.flow import Flow, Runnable
+from nai_proto.exchange.actions import Runnable, Steps
+from nai_proto.exchange.flow import flow
 from nai_proto.exchange.reply import Handler, Read, Start, Wait, Write
 from nai_proto.http import Head, Headers, Request
 from nai_proto.openai import (
@@ -85,16 +86,17 @@ def _stream(asked: Any) -> Handler:
 
 
 def session(url: str) -> nai.Session:
-    return nai.Session.at(url, token=TOKEN)
+    return nai.Session(base_url=url, token=TOKEN)
 
 
 def ran(transport: str, make: Callable[[], Runnable[Any, Any]], token: nai.PersistentToken = TOKEN) -> Outcome:
-    return on(transport, service, make, lambda url: nai.Session.at(url, token=token))
+    return on(transport, service, make, lambda url: nai.Session(base_url=url, token=token))
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_the_first_of_the_models_completes_a_prompt(transport: str) -> None:
-    def program() -> Flow[Any, Completion]:
+    @flow
+    def program() -> Steps[Any, Completion]:
         models = yield from list_models()
         prompt = "Once upon a time, in a kingdom far away,"
         return (yield from completion(prompt, model=models[0].id, max_tokens=100, temperature=0.7))
@@ -148,9 +150,9 @@ def test_three_kinds_of_errors_reach_three_branches(transport: str) -> None:
     wrong = ran(transport, lambda: chat_completion(hello), nai.PersistentToken("pst-bad")).error
     assert isinstance(wrong, nai.AuthenticationError)
     unfit = ran(transport, lambda: chat_completion(hello, temperature=3, validate=False)).error
-    assert isinstance(unfit, nai.InvalidRequestError)
+    assert isinstance(unfit, nai.RejectedRequestError)
     assert unfit.message == "temperature must not be greater than 2"
-    busy = ran(transport, lambda: chat_completion(hello, model="busy").retried(nai.NEVER)).error
+    busy = ran(transport, lambda: chat_completion(hello, model="busy").with_options(retry=nai.NO_RETRY)).error
     assert isinstance(busy, nai.RateLimitError)
     assert isinstance(busy, nai.ConcurrentGenerationError)
 

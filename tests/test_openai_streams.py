@@ -37,7 +37,7 @@ from nai_proto.openai import (
     completion,
     completion_stream,
 )
-from nai_proto.testing import Played, play
+from nai_proto.testing import FlowTrace, play
 from nai_proto.testing.strategies import chunkings, hostile_bodies
 
 STREAM: Final = Head(200, Headers.of(content_type="text/event-stream"))
@@ -70,7 +70,7 @@ LAST: Final = event({"index": 0, "delta": {}, "finish_reason": "stop", "token_id
 STORY: Final = FIRST + event(said("\n", token_ids=[198])) + event(said(" there", token_ids=[1078])) + LAST + DONE
 
 
-def played(body: bytes, operation: Operation[Any, Any] = CHAT) -> Played[Any, Any]:
+def played(body: bytes, operation: Operation[Any, Any] = CHAT) -> FlowTrace[Any, Any]:
     return play(operation, [STREAM, body, b""])
 
 
@@ -341,8 +341,9 @@ def test_limits_hold() -> None:
         story = played(body)
         assert isinstance(story.error, LimitExceeded)
         assert story.error.what == what
-    limited = Head(200, Headers.of(content_type="text/event-stream"), limits=Limits(line=64, event=64))
-    assert isinstance(play(CHAT, [limited, STORY, b""]).error, LimitExceeded)
+    limited = CHAT.with_options(limits=Limits(line=64, event=64))
+    head = Head(200, Headers.of(content_type="text/event-stream"))
+    assert isinstance(play(limited, [head, STORY, b""]).error, LimitExceeded)
 
 
 # ---- vectors

@@ -28,7 +28,7 @@ from nai_proto.codecs.png import SIGNATURE, chunk
 from nai_proto.codecs.signature import TEST_VERIFY_KEY, verify
 from nai_proto.codecs.stealth import with_stealth
 from nai_proto.codecs.webp import with_webp_text
-from nai_proto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
+from nai_proto.errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 from nai_proto.limits import Limits
 
 BLANK = Pixels(64, 96, bytes(64 * 96 * 4))
@@ -202,7 +202,7 @@ def test_a_copy_that_does_not_fit_is_left_out(transparent: bool, image_format: I
 
 
 def test_alpha_that_is_not_there_cannot_be_kept() -> None:
-    with pytest.raises(LocalProtocolError, match="alpha"):
+    with pytest.raises(InvalidRequestError, match="alpha"):
         write_picture(Pixels(1, 1, b"abc"), METADATA, transparent=True)
 
 
@@ -265,7 +265,7 @@ def test_what_json_cannot_hold_is_not_written() -> None:
     nested: dict[str, object] = {}
     nested["self"] = nested
     for comment in (nested, {"a": object()}):
-        with pytest.raises(LocalProtocolError, match="JSON"):
+        with pytest.raises(InvalidRequestError, match="JSON"):
             Metadata.of(comment, description=None, source=None)
 
 

@@ -22,7 +22,7 @@ from nai_proto.errors import Damaged, LimitExceeded, RemoteProtocolError
 from nai_proto.http import Head, Headers
 from nai_proto.limits import Limits
 from nai_proto.secret import EncryptionKey
-from nai_proto.testing import Played, play
+from nai_proto.testing import FlowTrace, play
 
 KEY = EncryptionKey(bytes(range(32)))
 JSON = Head(200, Headers.of(content_type="application/json"))
@@ -146,9 +146,8 @@ def test_base64_is_strict_in_every_piece(text: str) -> None:
 # ---- objects
 
 
-def listed(body: str, limits: Limits = Limits()) -> Played[Any, Any]:
-    head = Head(200, JSON.headers, limits=limits)
-    return play(objects.list_objects("stories"), [head, body.encode(), b""])
+def listed(body: str, limits: Limits = Limits()) -> FlowTrace[Any, Any]:
+    return play(objects.list_objects("stories").with_options(limits=limits), [JSON, body.encode(), b""])
 
 
 ITEMS = '{"id":"a","meta":"},{","data":"x","changeIndex":1}, null,7 , {"id":"b","more":[{"id":"},"}, {}]},{"id":"c"}'

@@ -17,7 +17,7 @@ from PIL import Image, PngImagePlugin
 from nai_proto.codecs import diagonals
 from nai_proto.codecs.pixels import Pixels, Plane, read_alpha, read_pixels, write_png
 from nai_proto.codecs.png import SIGNATURE, Header, chunk, chunks, header, read_text, with_text
-from nai_proto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated
+from nai_proto.errors import InvalidRequestError, LimitExceeded, RemoteProtocolError, Truncated
 from nai_proto.limits import Limits
 
 TINY = Pixels(2, 1, bytes(range(8)))
@@ -143,7 +143,7 @@ def test_colours_and_alpha_part_and_meet_again(picture: Pixels) -> None:
 
 @pytest.mark.parametrize(("width", "height", "size"), [(0, 1, 0), (1, 0, 0), (-1, -1, 3), (1, 1, 5), (2, 1, 4)])
 def test_pixels_are_as_many_as_they_say(width: int, height: int, size: int) -> None:
-    with pytest.raises(LocalProtocolError):
+    with pytest.raises(InvalidRequestError):
         Pixels(width, height, bytes(size))
 
 
@@ -252,7 +252,7 @@ def test_of_several_texts_with_one_keyword_the_first_counts() -> None:
     [("", ""), ("x" * 80, ""), ("a\0", ""), ("夜", ""), ("\ud800", ""), ("a", "b\0"), ("a", "\ud800")],
 )
 def test_text_that_has_no_form_is_not_written(keyword: str, text: str) -> None:
-    with pytest.raises(LocalProtocolError) as caught:
+    with pytest.raises(InvalidRequestError) as caught:
         write_png(TINY, {keyword: text})
     assert caught.value.__context__ is None
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nai_proto.errors import InvalidFile, LocalProtocolError
+from nai_proto.errors import FileError, InvalidFile, InvalidRequestError
 from nai_proto.image import MODELS, ImageModel, ImagePreset, image_request
 from nai_proto.text.models import Model
 from nai_proto.text.preset import Preset
@@ -27,7 +27,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(LocalProtocolError, match=r"none\.preset cannot be read: No such file"):
+    with pytest.raises(FileError, match=r"none\.preset cannot be read: No such file"):
         load_preset(tmp_path / "none.preset")
 
 
@@ -47,12 +47,12 @@ def test_another_model_s_file_is_named(tmp_path: Path) -> None:
 def test_what_cannot_be_written_leaves_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "x.preset"
     save_preset(CAREFREE, path)
-    with pytest.raises(LocalProtocolError, match="surrogate"):
+    with pytest.raises(InvalidRequestError, match="surrogate"):
         save_preset(CAREFREE.copy().set("cfg_uc", "\ud800"), path)
-    with pytest.raises(LocalProtocolError, match=r"x\.preset cannot be written: "):
+    with pytest.raises(FileError, match=r"x\.preset cannot be written: "):
         save_preset(CAREFREE, tmp_path / "nowhere" / "x.preset")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(LocalProtocolError, match="folder cannot be written: "):
+    with pytest.raises(FileError, match="folder cannot be written: "):
         save_preset(CAREFREE, tmp_path / "folder")
     assert load_preset(path) == CAREFREE
     assert sorted(each.name for each in tmp_path.iterdir()) == ["folder", "x.preset"]
@@ -125,13 +125,13 @@ def test_a_damaged_image_preset_is_named(content: bytes, tmp_path: Path) -> None
     path.write_bytes(content)
     with pytest.raises(InvalidFile, match=r"cut\.json: "):
         load_image_preset(path)
-    with pytest.raises(LocalProtocolError, match=r"none\.json cannot be read"):
+    with pytest.raises(FileError, match=r"none\.json cannot be read"):
         load_image_preset(tmp_path / "none.json")
 
 
 def test_an_image_preset_that_cannot_be_written_leaves_what_stood_there(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     save_image_preset(ImagePreset("V4 Full", {"steps": 28}), path)
-    with pytest.raises(LocalProtocolError, match="not finite"):
+    with pytest.raises(InvalidRequestError, match="not finite"):
         save_image_preset(ImagePreset("V4 Full", {"scale": float("nan")}), path)
     assert load_image_preset(path)["steps"] == 28

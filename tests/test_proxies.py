@@ -16,7 +16,7 @@ import trio
 
 from nai_proto import text
 from nai_proto.errors import LocalProtocolError, TimedOut, TransportError
-from nai_proto.exchange.retry import NEVER
+from nai_proto.exchange.retry import NO_RETRY
 from nai_proto.exchange.session import Session
 from nai_proto.limits import Limits, Timeouts
 from nai_proto.secret import PersistentToken
@@ -31,7 +31,7 @@ from tests.test_tls import AUTHORITY, secured, trusting
 
 OURS = ("asyncio", "trio")
 ALL = (*OURS, "httpx", "httpx2")
-STORY = text.generate("Once", max_length=5).retried(NEVER)
+STORY = text.generate("Once", max_length=5).with_options(retry=NO_RETRY)
 TOKEN = PersistentToken("pst-" + "Sec" * 8 + "ret7")
 WHO = "writer:p%40ss%3Aword"
 BASIC = b"Basic " + b64encode(b"writer:p@ss:word")
@@ -64,10 +64,10 @@ def served(tls: bool, *names: str) -> Generator[Session, None, None]:
     emulator, owner = an_emulator()
     with serving(emulator) as plain:
         if not tls:
-            yield Session.at(plain, token=owner.persistent_token)
+            yield Session(base_url=plain, token=owner.persistent_token)
             return
         with secured(plain, *(names or ("localhost",))) as url:
-            yield Session.at(url, token=owner.persistent_token)
+            yield Session(base_url=url, token=owner.persistent_token)
 
 
 def failing(transport: str, proxy: Proxied, session: Session, who: str = "") -> TransportError:
@@ -91,7 +91,7 @@ def assert_keeps_secrets(error: BaseException, proxy: Proxied) -> None:
 
 
 def nowhere(timeouts: Timeouts = Timeouts(), limits: Limits = Limits()) -> Session:
-    return Session.at("https://text.example", token=TOKEN, timeouts=timeouts, limits=limits)
+    return Session(base_url="https://text.example", token=TOKEN, timeouts=timeouts, limits=limits)
 
 
 # ---- tunnels
@@ -172,8 +172,8 @@ def test_a_refusal_names_its_status_and_nothing_that_the_proxy_says(transport: s
 @pytest.mark.parametrize(
     ("says", "told"),
     [
-        (b"", "without an answer"),
-        (b"HTTP/1.1 200", "closed inside the head"),
+        (b"", "without a response"),
+        (b"HTTP/1.1 200", "closed the connection without a response"),
         (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", "malformed"),
         (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "malformed"),
         (b"\x15\x03\x01\x00\x02\x02\x28\r\n\r\n", "malformed"),
@@ -183,7 +183,7 @@ def test_a_refusal_names_its_status_and_nothing_that_the_proxy_says(transport: s
     ],
 )
 def test_a_lie_is_a_connection_that_failed(transport: str, base: str, says: bytes, told: str) -> None:
-    session = Session.at(base, token=TOKEN, limits=Limits(head=1000))
+    session = Session(base_url=base, token=TOKEN, limits=Limits(head=1000))
     with proxying(says, tunnels=False) as proxy:
         error = failing(transport, proxy, session, WHO)
     assert told in str(error)

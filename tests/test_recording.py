@@ -6,6 +6,7 @@ import json
 import re
 import stat
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,11 @@ from nai_proto.emulator.recording import (
     Ending,
     Replaying,
 )
-from nai_proto.errors import LocalProtocolError, NaiError, ServerError, Truncated
-from nai_proto.exchange.flow import Flow, using
+from nai_proto.errors import FileError, NaiError, ServerError, Truncated
+from nai_proto.exchange.actions import Steps
+from nai_proto.exchange.flow import flow
 from nai_proto.exchange.reply import App, Start
-from nai_proto.exchange.retry import NEVER
+from nai_proto.exchange.retry import NO_RETRY
 from nai_proto.exchange.session import Session
 from nai_proto.library import open_library
 from nai_proto.limits import Timeouts
@@ -33,12 +35,12 @@ from nai_proto.secret import AccessToken, Password, PersistentToken
 from nai_proto.testing import Clock
 from nai_transports import asyncio as on_asyncio
 from nai_transports import memory as on_memory
-from nai_transports._pump import AsyncClient, Client
+from nai_transports._runner import AsyncClient, Client
 from nai_transports.forwarding import Forwarding
 from nai_transports.httpx import Client as HttpxClient
 from nai_transports.recordings import load_recording, recording
 from nai_transports.serve import serving
-from tests.support import ALL, EMAIL, PASSWORD, SYNC, an_emulator, connecting, running
+from tests.support import ALL, EMAIL, PASSWORD, SYNC, an_emulator, connecting, running, with_token
 
 every_transport = pytest.mark.parametrize("transport", ALL)
 
@@ -73,9 +75,10 @@ class Told:
         return self.events, result, said
 
 
-def logged_in(flow: Any) -> Flow[Any, Any]:
+@flow
+def logged_in(flow: Any) -> Steps[Any, Any]:
     token = yield from account.login(EMAIL, PASSWORD)
-    return (yield from using(token, flow))
+    return (yield from with_token(token, flow))
 
 
 def program(token: PersistentToken) -> list[Step]:
@@ -85,13 +88,17 @@ def program(token: PersistentToken) -> list[Step]:
     return [
         Step(logged_in(account.information())),
         Step(open_library(EMAIL, PASSWORD)),
-        Step(using(token, text.generate(PROMPT, max_length=12).retried(NEVER))),
-        Step(using(token, text.generate_stream(PROMPT, max_length=12, num_logprobs=0).retried(NEVER))),
-        Step(using(token, chat.retried(NEVER)), enough=3),
+        Step(with_token(token, text.generate(PROMPT, max_length=12).with_options(retry=NO_RETRY))),
+        Step(
+            with_token(token, text.generate_stream(PROMPT, max_length=12, num_logprobs=0).with_options(retry=NO_RETRY))
+        ),
+        Step(with_token(token, chat.with_options(retry=NO_RETRY)), enough=3),
         Step(logged_in(wrong)),
-        Step(using(AccessToken("not.good.atall"), account.subscription())),
-        Step(using(token, text.generate_stream(ASKED, max_length=12).retried(NEVER))),  # meets the fault
-        Step(using(token, text.generate(ASKED, max_length=5).retried(NEVER))),
+        Step(with_token(AccessToken("not.good.atall"), account.subscription())),
+        Step(
+            with_token(token, text.generate_stream(ASKED, max_length=12).with_options(retry=NO_RETRY))
+        ),  # meets the fault
+        Step(with_token(token, text.generate(ASKED, max_length=5).with_options(retry=NO_RETRY))),
     ]
 
 
@@ -134,11 +141,11 @@ async def _async(client: AsyncClient, steps: Sequence[Step]) -> list[Told]:
 def done(transport: str, app: App, steps: Sequence[Step], timeouts: Timeouts = Timeouts()) -> list[Told]:
     """A program on the named transport."""
     if transport == "memory":
-        session = Session.at("http://emulator.invalid", timeouts=timeouts)
+        session = Session(base_url="http://emulator.invalid", timeouts=timeouts)
         with on_memory.Client(app, session, clock=Clock()) as client:
             return _sync(client, steps)
     with serving(app) as url:
-        session = Session.at(url, timeouts=timeouts)
+        session = Session(base_url=url, timeouts=timeouts)
         if transport in SYNC:
             with httpx.Client(trust_env=False) as http:
                 return _sync(HttpxClient(session, http), steps)
@@ -171,7 +178,7 @@ def evening(path: Path, *, contents: bool) -> Evening:
     with recording(app, path, contents=contents) as recorded, serving(recorded) as url:
 
         async def main() -> list[Told]:
-            async with on_asyncio.Client(Session.at(url)) as client:
+            async with on_asyncio.Client(Session(base_url=url)) as client:
                 told = await _async(client, steps[:7])
                 app.add(f"error:at=3,endpoint=generate_stream,times=1,message={EMAIL} failed")
                 return told + await _async(client, steps[7:])
@@ -279,7 +286,7 @@ def test_what_is_private_is_in_the_file_only_if_it_is_wanted(private: Evening, o
 def test_the_file_is_its_owner_s_alone_and_never_another_s(private: Evening) -> None:
     assert stat.S_IMODE(private.path.stat().st_mode) == 0o600
     with (
-        pytest.raises(LocalProtocolError, match=r"private\.nai cannot be made: File exists"),
+        pytest.raises(FileError, match=r"private\.nai cannot be made: File exists"),
         recording(an_emulator()[0], private.path),
     ):
         pass
@@ -293,10 +300,12 @@ def test_the_file_is_its_owner_s_alone_and_never_another_s(private: Evening) -> 
 def test_what_another_server_answers_is_recorded_on_its_way(tmp_path: Path, transport: str) -> None:
     emulator, owner = an_emulator(pace=0.004)
     path = tmp_path / "onward.nai"
-    with serving(emulator) as url, httpx.Client(trust_env=False) as http:
-        app = Forwarding(Session.at(url), http)
-        with recording(app, path, contents=True) as recorded:
-            then = done(transport, recorded, program(owner.persistent_token))
+    with (
+        serving(emulator) as url,
+        closing(Forwarding(Session(base_url=url))) as app,
+        recording(app, path, contents=True) as recorded,
+    ):
+        then = done(transport, recorded, program(owner.persistent_token))
     errors = [type(told.error).__name__ for told in then]
     assert errors == [*["NoneType"] * 5, "NotFoundError", "AuthenticationError", "NoneType", "NoneType"]
     now = done(transport, Replaying(load_recording(path)), program(owner.persistent_token))
@@ -308,16 +317,17 @@ def test_what_another_server_answers_is_recorded_on_its_way(tmp_path: Path, tran
 
 def test_an_answer_that_breaks_off_is_cut_on_its_way_too() -> None:
     app = Faulty(an_emulator()[0], "cut:at=1")
-    with serving(app) as url, httpx.Client(trust_env=False) as http:
-        (told,) = done("asyncio", Forwarding(Session.at(url), http), [Step(account.login(EMAIL, PASSWORD))])
+    with serving(app) as url, closing(Forwarding(Session(base_url=url))) as forwarding:
+        (told,) = done("asyncio", forwarding, [Step(account.login(EMAIL, PASSWORD))])
     assert isinstance(told.error, Truncated)
 
 
 def test_where_nobody_answers_it_is_said() -> None:
     with serving(an_emulator()[0]) as url:
         pass
-    with httpx.Client(trust_env=False) as http:
-        app = Forwarding(Session.at(url), http)
-        (told,) = done("memory", app, [Step(using(AccessToken("x"), account.priority().retried(NEVER)))])
+    with closing(Forwarding(Session(base_url=url))) as app:
+        (told,) = done(
+            "memory", app, [Step(with_token(AccessToken("x"), account.priority().with_options(retry=NO_RETRY)))]
+        )
     assert isinstance(told.error, ServerError)
     assert told.error.status == 502

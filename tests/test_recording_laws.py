@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from nai_proto.codecs.keys import email_hash
 from nai_proto.emulator.recording import Ending, Exchange, Redaction, Sent, decode, encode, header
 from nai_proto.emulator.recording.redaction import shape
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidFile
 from nai_proto.exchange.reply import Raw, Start, Write
 from nai_proto.http import Head, Headers
 from nai_proto.testing import strategies
@@ -67,7 +67,7 @@ def test_what_is_no_recording_is_refused_in_one_line(data: bytes, more: bytes, a
         problem = ""
         try:
             decode(broken)
-        except LocalProtocolError as error:
+        except InvalidFile as error:
             problem = str(error)
         assert problem.isprintable()
 
@@ -88,7 +88,7 @@ def test_what_is_no_recording_is_refused_in_one_line(data: bytes, more: bytes, a
     ],
 )
 def test_a_refusal_says_what_is_wrong(data: bytes, problem: str) -> None:
-    with pytest.raises(LocalProtocolError, match=problem):
+    with pytest.raises(InvalidFile, match=problem):
         decode(data)
 
 

@@ -10,18 +10,18 @@ from nai_proto import account, text
 from nai_proto.emulator.faults import FAULTS, Faulty
 from nai_proto.emulator.recording import Ending, Exchange, Recorded, Recording, Redaction, Replaying, Sent
 from nai_proto.errors import NotFoundError
-from nai_proto.exchange.flow import Runnable, Sleep, using
+from nai_proto.exchange.actions import Runnable, Sleep
 from nai_proto.exchange.reply import App, Cut, Handler, Read, Start, Wait, Write
-from nai_proto.exchange.retry import NEVER
+from nai_proto.exchange.retry import NO_RETRY
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Headers, Request
 from nai_proto.limits import Timeouts
 from nai_proto.secret import AccessToken
-from nai_proto.testing import Clock, Played, converse
-from tests.support import Outcome, all_on, an_emulator, answers, counting, streams, token
+from nai_proto.testing import Clock, FlowTrace, run_in_memory
+from tests.support import Outcome, all_on, an_emulator, answers, counting, streams, token, with_token
 
 QUICK = Timeouts(read=0.25, idle=0.25)
-STORY = text.generate_stream("Once", max_length=9).retried(NEVER)
+STORY = text.generate_stream("Once", max_length=9).with_options(retry=NO_RETRY)
 EVENTS = (token("Once", 0), token(" upon", 1), token(" a time", 2, final=True))
 KEPT = Redaction(bytes(16), contents=True)
 
@@ -32,7 +32,7 @@ def recorded(app: App, *flows: Runnable[Any, Any], redaction: Redaction = KEPT, 
     clock = clock or Clock()
     noting = Recording(app, lambda exchange: kept.append(redaction.redacted(exchange)), clock)
     for flow in flows:
-        converse(flow, noting, clock=clock)
+        run_in_memory(flow, noting, clock=clock)
     return Recorded(tuple(kept), redaction.contents)
 
 
@@ -44,8 +44,8 @@ def json(text_: bytes) -> App:
 
 
 def test_an_app_does_the_same_while_it_is_recorded() -> None:
-    def played(app: App) -> Played[Any, Any]:
-        return converse(using(AccessToken("x"), text.generate_stream("Once", max_length=5)), app)
+    def played(app: App) -> FlowTrace[Any, Any]:
+        return run_in_memory(with_token(AccessToken("x"), text.generate_stream("Once", max_length=5)), app)
 
     (plain, _), (noted, _) = an_emulator(), an_emulator()
     one, two = played(plain), played(Recording(noted, lambda _: None, Clock()))
@@ -83,7 +83,7 @@ def test_an_app_that_fails_was_cut() -> None:
 
     kept: list[Exchange] = []
     with pytest.raises(RuntimeError, match="broken"):
-        converse(STORY, Recording(broken, kept.append, Clock()))
+        run_in_memory(STORY, Recording(broken, kept.append, Clock()))
     assert [one.ending for one in kept] == [Ending.CUT]
 
 
@@ -99,7 +99,10 @@ def test_the_time_between_pieces_is_noted() -> None:
     assert [sent.after for sent in exchange.answer] == [0.0, 1.5, 1.5, 1.5]
     for as_recorded, took in ((True, 4.5), (False, 0.0)):
         clock = Clock()
-        assert converse(STORY, Replaying(found, as_recorded=as_recorded), clock=clock).result.text == "Once upon a time"
+        assert (
+            run_in_memory(STORY, Replaying(found, as_recorded=as_recorded), clock=clock).result.text
+            == "Once upon a time"
+        )
         assert clock() == took
 
 
@@ -108,52 +111,52 @@ def test_the_time_between_pieces_is_noted() -> None:
 
 def test_equal_requests_are_answered_in_order_and_what_is_used_up_is_missed() -> None:
     said = iter([b'{"output":"one"}', b'{"output":"two"}'])
-    ask = text.generate("Once", max_length=9).retried(NEVER)
+    ask = text.generate("Once", max_length=9).with_options(retry=NO_RETRY)
     app = Replaying(recorded(lambda request: json(next(said))(request), ask, ask))
-    assert [converse(ask, app).result.text for _ in range(2)] == ["one", "two"]
-    assert isinstance(converse(ask, app).error, NotFoundError)
+    assert [run_in_memory(ask, app).result.text for _ in range(2)] == ["one", "two"]
+    assert isinstance(run_in_memory(ask, app).error, NotFoundError)
 
 
 def test_of_requests_that_differ_only_in_contents_the_right_one_answers() -> None:
     prompts = ["The first", "The other"]
     said = iter([b'{"output":"one"}', b'{"output":"two"}'])
-    flows = [text.generate(prompt, max_length=9).retried(NEVER) for prompt in prompts]
+    flows = [text.generate(prompt, max_length=9).with_options(retry=NO_RETRY) for prompt in prompts]
     app = Replaying(recorded(lambda request: json(next(said))(request), *flows))
-    assert [converse(flow, app).result.text for flow in reversed(flows)] == ["two", "one"]
+    assert [run_in_memory(flow, app).result.text for flow in reversed(flows)] == ["two", "one"]
 
 
 def test_what_was_hidden_does_not_matter() -> None:
     app = json(b'{"output":"one"}')
     found = recorded(
-        app, using(AccessToken("secret-one"), text.generate("Then", max_length=9)), redaction=Redaction(b"")
+        app, with_token(AccessToken("secret-one"), text.generate("Then", max_length=9)), redaction=Redaction(b"")
     )
-    now = text.generate("Something else altogether", max_length=9).retried(NEVER)
-    assert converse(using(AccessToken("another"), now), Replaying(found)).error is None
-    other = text.generate("Then", max_length=10).retried(NEVER)
-    assert isinstance(converse(other, Replaying(found)).error, NotFoundError)
+    now = text.generate("Something else altogether", max_length=9).with_options(retry=NO_RETRY)
+    assert run_in_memory(with_token(AccessToken("another"), now), Replaying(found)).error is None
+    other = text.generate("Then", max_length=10).with_options(retry=NO_RETRY)
+    assert isinstance(run_in_memory(other, Replaying(found)).error, NotFoundError)
 
 
 def test_what_is_not_in_the_recording_is_named_with_what_comes_next() -> None:
     found = recorded(json(b'{"output":"one"}'), text.generate("Once", max_length=9))
     app = Replaying(found)
-    played = converse(account.information(), app)
+    played = run_in_memory(account.information(), app)
     assert "GET /user/information is not in the recording (no such request); next in it is POST /ai/generate" in str(
         played.error
     )
-    other = converse(text.generate("Once", max_length=8), app)
+    other = run_in_memory(text.generate("Once", max_length=8), app)
     assert "(no more of it, or only with another body); next in it is POST /ai/generate" in str(other.error)
     assert app.left == found.exchanges
-    assert "nothing is left of it" in str(converse(account.information(), Replaying(Recorded(()))).error)
+    assert "nothing is left of it" in str(run_in_memory(account.information(), Replaying(Recorded(()))).error)
 
 
 def test_a_request_that_the_server_did_not_read_is_found_without_its_body() -> None:
     def refusing(request: Request) -> Handler:
         yield Start(Head(413, Headers.of(content_length="0")))
 
-    ask = text.generate("Once", max_length=9).retried(NEVER)
+    ask = text.generate("Once", max_length=9).with_options(retry=NO_RETRY)
     found = recorded(refusing, ask)
     assert [one.whole for one in found.exchanges] == [False]
-    played = converse(ask, Replaying(found))
+    played = run_in_memory(ask, Replaying(found))
     assert getattr(played.error, "status", None) == 413
 
 
@@ -202,7 +205,7 @@ def test_a_fault_that_was_recorded_is_met_again(transport: str, fault: str) -> N
         yield Sleep(0.02, 0.02)
 
     def session(url: str) -> Session:
-        return Session.at(url, timeouts=QUICK)
+        return Session(base_url=url, timeouts=QUICK)
 
     kept: list[Exchange] = []
     failing = Faulty(streams(*EVENTS), fault)

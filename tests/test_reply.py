@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nai_proto.emulator import Emulator
 from nai_proto.errors import LocalProtocolError
-from nai_proto.exchange.flow import Compute
+from nai_proto.exchange.actions import Compute
 from nai_proto.exchange.reply import (
     REPLY_TRANSITIONS,
     App,
@@ -30,7 +30,7 @@ from nai_proto.exchange.reply import (
     Wait,
     Write,
 )
-from nai_proto.exchange.serving import Need, ServeStep, serve
+from nai_proto.exchange.server import NeedData, ServerStep, server_connection
 from nai_proto.http import Head, Headers, Request
 from nai_proto.limits import Limits
 from nai_proto.testing import Clock
@@ -196,14 +196,14 @@ class Served:
     out: bytes = b""
     stored: list[object] = field(default_factory=list)
     cut: bool = False
-    steps: list[ServeStep] = field(default_factory=list)
+    steps: list[ServerStep] = field(default_factory=list)
 
 
 def drive(app: App, pieces: Iterable[bytes], *, clock: Clock | None = None, limits: Limits | None = None) -> Served:
     """The smallest driver: feeds these pieces and then hangs up."""
     clock = clock or Clock()
     served = Served()
-    steps = serve(app, clock, limits or Limits())
+    steps = server_connection(app, clock, limits or Limits())
     coming = iter(pieces)
     incoming: bytes | None = None
     while not served.cut:
@@ -211,9 +211,9 @@ def drive(app: App, pieces: Iterable[bytes], *, clock: Clock | None = None, limi
         served.steps.append(step)
         incoming = None
         match step:
-            case Need(None):
+            case NeedData(None):
                 incoming = next(coming, b"")
-            case Need(float() | int() as seconds):
+            case NeedData(float() | int() as seconds):
                 clock.advance(seconds)  # nobody speaks
             case Write(data):
                 assert data
@@ -313,7 +313,7 @@ def test_100_is_said_when_the_handler_reads_and_the_body_is_not_there() -> None:
     head, body = REQUESTS["expect"][:-4], REQUESTS["expect"][-4:]
     served = drive(echo, [head, body])
     assert plain(served.out) == CONTINUE + ANSWERS["expect"]
-    assert served.steps[:3] == [Need(), Write(CONTINUE), Need()]
+    assert served.steps[:3] == [NeedData(), Write(CONTINUE), NeedData()]
     assert plain(drive(echo, [head + body]).out) == ANSWERS["expect"]
 
 
@@ -351,7 +351,7 @@ def test_the_client_may_ask_to_close() -> None:
 
 
 def test_nothing_asked_is_nothing_answered() -> None:
-    assert drive(echo, []).steps == [Need(), Cut()]
+    assert drive(echo, []).steps == [NeedData(), Cut()]
 
 
 MALFORMED = {
@@ -422,9 +422,9 @@ def streaming(*, pause: float | None) -> Acting:
     return Acting([Read(), Start(Head(200)), Write(b"a"), Wait(pause), Write(b"b")])
 
 
-def until_need(steps: Iterator[ServeStep], out: list[bytes]) -> Need | Cut:
+def until_need(steps: Iterator[ServerStep], out: list[bytes]) -> NeedData | Cut:
     """Goes on to where the server waits."""
-    while not isinstance(step := next(steps), Need | Cut):
+    while not isinstance(step := next(steps), NeedData | Cut):
         if isinstance(step, Write):
             out.append(step.data)
     return step
@@ -434,7 +434,7 @@ def test_waiting_lets_time_pass() -> None:
     clock = Clock()
     handler = streaming(pause=10)
     served = drive(handler, [REQUESTS["get"]], clock=clock)
-    assert Need(10) in served.steps
+    assert NeedData(10) in served.steps
     assert clock() == 10
     assert plain(served.out).endswith(b"1\r\na\r\n1\r\nb\r\n0\r\n\r\n")
     assert handler.closed
@@ -442,12 +442,12 @@ def test_waiting_lets_time_pass() -> None:
 
 def test_a_wait_that_is_woken_too_early_goes_on() -> None:
     clock, out = Clock(), list[bytes]()
-    steps = serve(streaming(pause=10), clock)
-    assert until_need(steps, out) == Need()
+    steps = server_connection(streaming(pause=10), clock)
+    assert until_need(steps, out) == NeedData()
     assert isinstance(steps.send(REQUESTS["get"]), Write)
-    assert until_need(steps, out) == Need(10)
+    assert until_need(steps, out) == NeedData(10)
     clock.advance(4)
-    assert steps.send(None) == Need(6)
+    assert steps.send(None) == NeedData(6)
     clock.advance(6)
     assert steps.send(None) == Write(b"1\r\nb\r\n")
     steps.close()
@@ -456,10 +456,10 @@ def test_a_wait_that_is_woken_too_early_goes_on() -> None:
 @pytest.mark.parametrize("pause", [10, None])
 def test_waiting_notices_a_vanished_client(pause: float | None) -> None:
     handler, out = streaming(pause=pause), list[bytes]()
-    steps = serve(handler, Clock())
+    steps = server_connection(handler, Clock())
     next(steps)
     steps.send(REQUESTS["get"])
-    assert until_need(steps, out) == Need(pause)
+    assert until_need(steps, out) == NeedData(pause)
     assert not handler.closed
     assert steps.send(b"") == Cut()
     assert handler.closed
@@ -467,28 +467,28 @@ def test_waiting_notices_a_vanished_client(pause: float | None) -> None:
 
 def test_what_is_pipelined_while_the_server_waits_is_answered_afterwards() -> None:
     clock, out = Clock(), list[bytes]()
-    steps = serve(streaming(pause=10), clock)
+    steps = server_connection(streaming(pause=10), clock)
     next(steps)
     steps.send(REQUESTS["get"])
-    assert until_need(steps, out) == Need(10)
-    assert steps.send(REQUESTS["post"][:20]) == Need(10)
-    assert steps.send(REQUESTS["post"][20:]) == Need(10)
+    assert until_need(steps, out) == NeedData(10)
+    assert steps.send(REQUESTS["post"][:20]) == NeedData(10)
+    assert steps.send(REQUESTS["post"][20:]) == NeedData(10)
     clock.advance(10)
     assert steps.send(None) == Write(b"1\r\nb\r\n")
-    assert until_need(steps, out) == Need(10)  # the second answer has begun
+    assert until_need(steps, out) == NeedData(10)  # the second answer has begun
     steps.close()
 
 
 @pytest.mark.parametrize("limits", [Limits(), Limits(head=300, body=300)])
 def test_a_client_that_floods_a_waiting_server_is_cut(limits: Limits) -> None:
     handler = streaming(pause=None)
-    steps = serve(handler, Clock(), limits)
+    steps = server_connection(handler, Clock(), limits)
     next(steps)
     step = steps.send(REQUESTS["get"])
     for _ in range(1000):
         if isinstance(step, Cut):
             break
-        step = steps.send(b"x" * 10_000 if isinstance(step, Need) else None)
+        step = steps.send(b"x" * 10_000 if isinstance(step, NeedData) else None)
     assert step == Cut()
     assert handler.closed
 
@@ -496,11 +496,11 @@ def test_a_client_that_floods_a_waiting_server_is_cut(limits: Limits) -> None:
 @pytest.mark.parametrize("when", range(5))
 def test_a_driver_that_stops_closes_the_handler(when: int) -> None:
     handler = streaming(pause=5)
-    steps = serve(handler, Clock())
+    steps = server_connection(handler, Clock())
     next(steps)
     step = steps.send(REQUESTS["get"])
     for _ in range(when):
-        if isinstance(step, Need):
+        if isinstance(step, NeedData):
             break
         step = steps.send(None)
     steps.close()

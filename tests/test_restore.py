@@ -15,7 +15,7 @@ from nai_proto.codecs.keys import encryption_key
 from nai_proto.codecs.keystore import Keystore, open_keystore, seal_keystore
 from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject, new_object, seal_object
 from nai_proto.emulator import Account, Emulator
-from nai_proto.errors import AuthenticationError, LocalProtocolError, NaiError
+from nai_proto.errors import AuthenticationError, InvalidRequestError, NaiError
 from nai_proto.exchange.reply import App
 from nai_proto.library import (
     Action,
@@ -32,7 +32,7 @@ from nai_proto.library import (
     restore,
 )
 from nai_proto.secret import Password
-from nai_proto.testing import Played, converse
+from nai_proto.testing import FlowTrace, run_in_memory
 from tests.faults import FAULTS, lost, meeting, refused
 from tests.support import EMAIL, PASSWORD, an_emulator, logged_in
 
@@ -41,11 +41,11 @@ TITLES = ["The Quiet Harbour", "Letters to the Moon", "物語"]
 
 
 def opened(emulator: Emulator) -> Library:
-    return converse(open_library(EMAIL, PASSWORD), emulator).result
+    return run_in_memory(open_library(EMAIL, PASSWORD), emulator).result
 
 
-def run(flow: Any, app: App) -> Played[Any, Any]:
-    return converse(logged_in(flow), app)
+def run(flow: Any, app: App) -> FlowTrace[Any, Any]:
+    return run_in_memory(logged_in(flow), app)
 
 
 def put_back(emulator: Emulator, items: list[Opened], app: App | None = None) -> tuple[Restored, ...]:
@@ -119,7 +119,7 @@ def test_a_plan_says_what_would_be_done_and_does_nothing() -> None:
 def test_an_object_that_is_chosen_twice_is_refused() -> None:
     emulator, _ = an_emulator()
     library = opened(emulator)
-    with pytest.raises(LocalProtocolError, match="twice"):
+    with pytest.raises(InvalidRequestError, match="twice"):
         plan_restore(library, [library.stories[0].card] * 2)
 
 
@@ -128,9 +128,9 @@ def test_what_could_not_be_listed_is_not_made_a_second_time() -> None:
     with_a_preset(owner)
     backup = [*opened(emulator).items]
     app = meeting(emulator, refused(404), 0, path="/user/objects/presets")
-    now = converse(open_library(EMAIL, PASSWORD), app).result
+    now = run_in_memory(open_library(EMAIL, PASSWORD), app).result
     assert [step.action for step in plan_restore(now, backup) if step.type == "presets"] == [Action.KEEP]
-    only = converse(open_library(EMAIL, PASSWORD, types=("stories", "storycontent")), emulator).result
+    only = run_in_memory(open_library(EMAIL, PASSWORD, types=("stories", "storycontent")), emulator).result
     assert [step.action for step in plan_restore(only, backup) if step.type == "presets"] == [Action.KEEP]
 
 
@@ -365,7 +365,7 @@ def test_a_story_is_removed_content_first_and_its_key_stays() -> None:
 
 def test_no_json_is_refused_before_anything_is_sent() -> None:
     for card, content in (({"a": {1}}, CONTENT), (CARD, {"a": float("inf")})):
-        with pytest.raises(LocalProtocolError):
+        with pytest.raises(InvalidRequestError):
             create_story(card, content, KEY)
 
 
@@ -375,5 +375,5 @@ def test_objects_are_removed_one_or_all() -> None:
     assert run(objects.delete_object("stories", first.id), emulator).result == first
     run(objects.delete_objects(["stories", "storycontent"]), emulator)
     assert [*opened(emulator).items] == []
-    with pytest.raises(LocalProtocolError, match="at least one"):
+    with pytest.raises(InvalidRequestError, match="at least one"):
         objects.delete_objects([])

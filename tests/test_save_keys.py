@@ -23,19 +23,18 @@ from nai_proto.errors import (
     DecryptionFailed,
     InvalidRequestError,
     KeyConflict,
-    LocalProtocolError,
     NaiError,
     RemoteProtocolError,
     TransportError,
 )
-from nai_proto.exchange.flow import Flow, using
+from nai_proto.exchange.flow import Flow
 from nai_proto.exchange.reply import App, Handler
 from nai_proto.http import Request
 from nai_proto.library import KeysSaved, ReplacingKeystore, save_keys
 from nai_proto.secret import Password
-from nai_proto.testing import Played, converse
+from nai_proto.testing import FlowTrace, run_in_memory
 from tests.faults import FAULTS, Fault, interleaved, lost, meeting, refused, unanswered
-from tests.support import EMAIL, PASSWORD, an_emulator, logged_in
+from tests.support import EMAIL, PASSWORD, an_emulator, logged_in, with_token
 
 KEY = encryption_key(EMAIL, Password(PASSWORD))
 A, B = "a" * 8, "b" * 8
@@ -44,15 +43,15 @@ PATH = "/user/keystore"
 READ, WRITE = ("GET", PATH), ("PUT", PATH)
 
 
-def save(app: App, keys: Mapping[str, bytes] = KEYS, **options: Any) -> Played[ReplacingKeystore, KeysSaved]:
-    return converse(logged_in(save_keys(keys, KEY, **options)), app)
+def save(app: App, keys: Mapping[str, bytes] = KEYS, **options: Any) -> FlowTrace[ReplacingKeystore, KeysSaved]:
+    return run_in_memory(logged_in(save_keys(keys, KEY, **options)), app)
 
 
 def stored(owner: Account) -> Keystore:
     return open_keystore(owner.storage.keystore, KEY)
 
 
-def asked(played: Played[Any, Any], logins: int = 1) -> list[tuple[str, str]]:
+def asked(played: FlowTrace[Any, Any], logins: int = 1) -> list[tuple[str, str]]:
     return [(request.method, request.path) for request in played.requests[logins:]]
 
 
@@ -89,8 +88,8 @@ def test_the_first_key_of_an_account_makes_its_keystore() -> None:
     emulator, _ = an_emulator()
     empty = emulator.add_account("b@example.com", Password(PASSWORD), stories=False)
     key = encryption_key("b@example.com", Password(PASSWORD))
-    token = converse(account.login("b@example.com", PASSWORD), emulator).result
-    played = converse(using(token, save_keys(KEYS, key)), emulator)
+    token = run_in_memory(account.login("b@example.com", PASSWORD), emulator).result
+    played = run_in_memory(with_token(token, save_keys(KEYS, key)), emulator)
     assert asked(played, 0) == [READ, READ, WRITE, READ]
     assert dict(open_keystore(empty.storage.keystore, key)) == KEYS
 
@@ -141,16 +140,16 @@ def test_a_key_goes_only_when_it_is_named() -> None:
 
 
 def test_contradictions_are_refused_before_anything_is_asked() -> None:
-    with pytest.raises(LocalProtocolError, match="1 keys are to be removed and saved at once"):
+    with pytest.raises(InvalidRequestError, match="1 keys are to be removed and saved at once"):
         save_keys(KEYS, KEY, removing=[A, B])
-    with pytest.raises(LocalProtocolError, match="no key is given"):
+    with pytest.raises(InvalidRequestError, match="no key is given"):
         save_keys(KEYS, KEY, replacing=[B])
 
 
 def test_no_key_is_added_that_could_seal_nothing() -> None:
     emulator, owner = an_emulator()
     played = save(emulator, {A: bytes(24)})
-    assert isinstance(played.error, LocalProtocolError)
+    assert isinstance(played.error, InvalidRequestError)
     assert asked(played) == [READ]
     put(owner, Keystore({**stored(owner), B: bytes(24)}))  # as another program writes them
     assert save(emulator, stored(owner)).error is None
@@ -171,7 +170,7 @@ def test_with_the_wrong_key_nothing_is_written() -> None:
     emulator, owner = an_emulator()
     sealed = owner.storage.keystore
     other = encryption_key(EMAIL, Password("another"))
-    played = converse(logged_in(save_keys(KEYS, other)), emulator)
+    played = run_in_memory(logged_in(save_keys(KEYS, other)), emulator)
     assert isinstance(played.error, DecryptionFailed)
     assert owner.storage.keystore == sealed
 
@@ -294,7 +293,7 @@ def editing(edits: list[tuple[dict[str, bytes], list[str]]]) -> list[Flow[Any, A
 
 
 def together(emulator: Emulator, flows: list[Any], choices: Iterator[int]) -> list[Any]:
-    return converse(logged_in(interleaved(flows, choices)), emulator).result  # type: ignore[no-any-return]  # of any flows
+    return run_in_memory(logged_in(interleaved(flows, choices)), emulator).result  # type: ignore[no-any-return]  # of any flows
 
 
 @settings(max_examples=50)

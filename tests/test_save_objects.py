@@ -29,7 +29,7 @@ from nai_proto.exchange.reply import App, Handler, Read, Start, Write
 from nai_proto.http import Head, Headers, Request
 from nai_proto.library import Change, Library, Outcome, Saved, open_library, save_objects, write_object
 from nai_proto.secret import Password
-from nai_proto.testing import Played, converse
+from nai_proto.testing import FlowTrace, run_in_memory
 from tests.faults import FAULTS, Fault, interleaved, lost, meeting, refused, unanswered
 from tests.support import EMAIL, PASSWORD, an_emulator, logged_in
 
@@ -37,11 +37,11 @@ KEY = encryption_key(EMAIL, Password(PASSWORD))
 
 
 def opened(emulator: Emulator) -> Library:
-    return converse(open_library(EMAIL, PASSWORD), emulator).result
+    return run_in_memory(open_library(EMAIL, PASSWORD), emulator).result
 
 
-def save(app: App, changes: list[Change], keys: Mapping[str, bytes]) -> Played[Saved, tuple[Saved, ...]]:
-    return converse(logged_in(save_objects(changes, keys)), app)
+def save(app: App, changes: list[Change], keys: Mapping[str, bytes]) -> FlowTrace[Saved, tuple[Saved, ...]]:
+    return run_in_memory(logged_in(save_objects(changes, keys)), app)
 
 
 def keys_of(owner: Account) -> Keystore:
@@ -56,7 +56,7 @@ def renamed(item: Opened, title: str) -> Change:
     return Change(item, {**item.json(), "title": title})
 
 
-def writes(played: Played[Any, Any]) -> list[str]:
+def writes(played: FlowTrace[Any, Any]) -> list[str]:
     return [request.method for request in played.requests if request.method in ("PUT", "PATCH", "DELETE")]
 
 
@@ -217,7 +217,7 @@ def test_of_clients_that_meet_one_wins_and_the_others_know(order: list[int]) -> 
     library = opened(emulator)
     item = cards(library)[0]
     flows = [save_objects([renamed(item, f"{number}")], library.keystore) for number in range(3)]
-    ends = converse(logged_in(interleaved(flows, chain(order, cycle(range(3))))), emulator).result
+    ends = run_in_memory(logged_in(interleaved(flows, chain(order, cycle(range(3))))), emulator).result
     outcomes = [end[0].outcome for end in ends]
     assert sorted(outcomes, key=str) == [Outcome.CONFLICT, Outcome.CONFLICT, Outcome.UPDATED]
     winner = outcomes.index(Outcome.UPDATED)
@@ -300,7 +300,7 @@ def test_an_answer_that_is_not_the_object_is_not_believed() -> None:
 def test_sealed_data_is_written_as_it_is() -> None:
     emulator, owner = an_emulator()
     stored, data = owner.storage.objects["stories"][0], seal_object(cards(opened(emulator))[1], keys_of(owner))
-    written = converse(logged_in(write_object(stored, data)), emulator).result
+    written = run_in_memory(logged_in(write_object(stored, data)), emulator).result
     assert (written.outcome, written.stored) == (Outcome.UPDATED, owner.storage.objects["stories"][0])
     assert written.stored.data == data
 

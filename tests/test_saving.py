@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import FileError, InvalidFile
 from nai_transports import files
 from nai_transports.cli.saving import named, place, save
 
@@ -38,21 +40,21 @@ def test_a_new_file_is_whole_and_alone(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("system")
 def test_what_is_there_is_never_written_over(tmp_path: Path) -> None:
     (tmp_path / "mine").write_bytes(b"mine")
-    with pytest.raises(LocalProtocolError, match="mine cannot be written: it is there already"):
+    with pytest.raises(FileError, match="mine cannot be written: it is there already"):
         files.write_new(tmp_path / "mine", b"data")
     assert left(tmp_path) == ["mine"]
     assert (tmp_path / "mine").read_bytes() == b"mine"
 
 
 def test_what_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(LocalProtocolError, match="No such file or directory"):
+    with pytest.raises(FileError, match="No such file or directory"):
         files.write_new(tmp_path / "nowhere" / "new", b"data")
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(LocalProtocolError, match="No space left on device"):
+    with pytest.raises(FileError, match="No space left on device"):
         files.write_new(tmp_path / "new", b"data")
     assert left(tmp_path) == []
 
@@ -75,7 +77,7 @@ def test_what_a_command_saves_is_whole_or_not_there(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(LocalProtocolError, match=r"a\.png cannot be written: No space left on device"):
+    with pytest.raises(FileError, match=r"a\.png cannot be written: No space left on device"):
         save(tmp_path / "a.png", b"data", overwrite=overwrite)
     assert left(tmp_path) == []
 
@@ -92,14 +94,14 @@ def test_if_the_place_is_taken_meanwhile_the_file_goes_beside_it(tmp_path: Path)
 
 def test_a_link_to_nothing_is_a_name_that_is_taken(tmp_path: Path) -> None:
     (tmp_path / "a.png").symlink_to(tmp_path / "nothing")
-    with pytest.raises(LocalProtocolError, match="is there already"):
+    with pytest.raises(FileError, match="is there already"):
         place(tmp_path / "a.png", "", overwrite=False)
     assert place(tmp_path, "a.png", overwrite=False) == tmp_path / "a-2.png"
 
 
 def test_a_directory_that_takes_no_files_is_told_beforehand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)
-    with pytest.raises(LocalProtocolError, match="takes no files"):
+    with pytest.raises(FileError, match="takes no files"):
         place(tmp_path, "a.png", overwrite=False)
 
 
@@ -117,3 +119,31 @@ def test_a_directory_that_takes_no_files_is_told_beforehand(tmp_path: Path, monk
 )
 def test_a_name_is_safe_and_begins_as_the_text_does(text: str, name: str) -> None:
     assert named(text, 7) == name
+
+
+def test_what_the_system_refuses_is_an_oserror_with_its_path(tmp_path: Path) -> None:
+    with pytest.raises(FileError) as caught:
+        files.read(tmp_path / "none")
+    assert isinstance(caught.value, OSError)
+    assert caught.value.path == str(tmp_path / "none")
+    assert str(caught.value) == f"{tmp_path / 'none'} cannot be read: No such file or directory"
+
+
+def database_failure(path: Path, statement: str) -> FileError | InvalidFile:
+    with closing(sqlite3.connect(path, timeout=0)) as file, pytest.raises(sqlite3.Error) as caught:
+        file.execute(statement)
+    return files.database_error(path, "why", caught.value)
+
+
+def test_a_database_that_is_damaged_is_told_from_one_that_is_in_use(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no database at all, but longer than the head of one" * 9)
+    with closing(sqlite3.connect(tmp_path / "used")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        failures = [
+            database_failure(tmp_path / "text", "PRAGMA user_version"),
+            database_failure(tmp_path / "empty", "SELECT * FROM rows"),
+            database_failure(tmp_path / "used", "BEGIN EXCLUSIVE"),
+        ]
+    assert [type(failure) for failure in failures] == [InvalidFile, InvalidFile, FileError]
+    assert [failure.path for failure in failures] == [str(tmp_path / name) for name in ("text", "empty", "used")]
+    assert {str(failure) for failure in failures} == {"why"}

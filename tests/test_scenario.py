@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nai_proto import RemoteProtocolError
+from nai_proto import InvalidFile
 from nai_proto.story import Key, Lorebook, Origin, Story
 from nai_proto.story.files import Scenario
 from nai_proto.story.placeholders import Placeholder
@@ -128,6 +128,6 @@ def test_a_scenario_of_a_story_begins_as_the_story_is() -> None:
 
 
 def test_another_file_is_no_scenario() -> None:
-    with pytest.raises(RemoteProtocolError, match="x: a scenario was expected, and this is a lorebook"):
+    with pytest.raises(InvalidFile, match="x: a scenario was expected, and this is a lorebook"):
         Scenario.loads(b'{"lorebookVersion": 5, "entries": []}', where="x")
     assert "woke" not in repr(Scenario.loads(WRITTEN))

@@ -29,7 +29,7 @@ from nai_proto.codecs.sealed import (
     open_objects,
     seal_object,
 )
-from nai_proto.errors import CryptoError, Damaged, DecryptionFailed, KeyConflict, LimitExceeded, LocalProtocolError
+from nai_proto.errors import CryptoError, Damaged, DecryptionFailed, InvalidRequestError, KeyConflict, LimitExceeded
 from nai_proto.limits import Limits
 from nai_proto.secret import EncryptionKey
 
@@ -245,12 +245,12 @@ def test_each_sealing_draws_a_fresh_nonce() -> None:
 
 
 def test_entropy_that_is_short_is_noticed() -> None:
-    with pytest.raises(LocalProtocolError, match="23 bytes where 24"):
+    with pytest.raises(InvalidRequestError, match="23 bytes where 24"):
         seal_keystore(KEYS, KEY, lambda _: bytes(23))
 
 
 def test_what_could_not_be_read_again_is_not_sealed() -> None:
-    with pytest.raises(LocalProtocolError, match="lone surrogate"):
+    with pytest.raises(InvalidRequestError, match="lone surrogate"):
         seal_keystore(Keystore({"\ud83d": bytes(32)}), KEY)
 
 
@@ -371,7 +371,7 @@ def test_a_key_is_added_and_never_replaced() -> None:
     with pytest.raises(KeyConflict, match="another key") as caught:
         grown.adding("m", OBJECT_KEY)
     assert caught.value.metas == ("m",)
-    with pytest.raises(LocalProtocolError, match="32 bytes, not 24"):
+    with pytest.raises(InvalidRequestError, match="32 bytes, not 24"):
         grown.adding("n", bytes(24))
 
 
@@ -444,14 +444,14 @@ def test_text_of_javascript_with_half_a_character_comes_back() -> None:
 def test_a_number_of_thousands_of_digits_is_a_float() -> None:
     opened = open_object(boxed(b'{"n":' + b"1" * 5000 + b"}"), KEYS)
     assert opened.json() == {"n": float("inf")}
-    with pytest.raises(LocalProtocolError):
+    with pytest.raises(InvalidRequestError):
         seal_object(opened, KEYS, {"n": float("inf")})
     assert open_object(stored(seal_object(opened, KEYS, {"n": 1})), KEYS).plaintext == b'{"n":1}'
 
 
 @pytest.mark.parametrize("value", [float("nan"), {1, 2}, object()])
 def test_what_is_no_json_is_not_written(value: object) -> None:
-    with pytest.raises(LocalProtocolError) as caught:
+    with pytest.raises(InvalidRequestError) as caught:
         new_object("stories", META, {"v": value}, KEYS)
     assert caught.value.__context__ is None
 
@@ -473,18 +473,18 @@ def test_true_and_one_are_different_contents() -> None:
 def test_what_did_not_open_is_given_back_and_not_overwritten() -> None:
     opened = open_object(stored("c2VjcmV0"), KEYS)
     assert seal_object(opened, KEYS) == "c2VjcmV0"
-    with pytest.raises(LocalProtocolError, match="not overwritten"):
+    with pytest.raises(InvalidRequestError, match="not overwritten"):
         seal_object(opened, KEYS, {})
-    with pytest.raises(LocalProtocolError):
+    with pytest.raises(InvalidRequestError):
         seal_object(open_object(stored(None), KEYS), KEYS)
 
 
 def test_sealing_needs_a_usable_key() -> None:
     opened = open_object(boxed(b"{}"), KEYS)
     for keys in ({}, {META: bytes(24)}):
-        with pytest.raises(LocalProtocolError, match="usable key"):
+        with pytest.raises(InvalidRequestError, match="usable key"):
             seal_object(opened, keys)
-        with pytest.raises(LocalProtocolError, match="usable key"):
+        with pytest.raises(InvalidRequestError, match="usable key"):
             new_object("stories", META, {}, keys)
 
 

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError, InvalidTypeError
 from nai_proto.http import Host, Request
-from nai_proto.secret import AccessKey, AccessToken, EncryptionKey, Password, PersistentToken, TokenBase
+from nai_proto.secret import AccessKey, AccessToken, EncryptionKey, Password, PersistentToken, TokenBase, parse_token
 
 Secret: TypeAlias = Password | AccessKey | AccessToken | PersistentToken | EncryptionKey
 
@@ -209,7 +209,7 @@ BAD: dict[str, tuple[Callable[[Any], object], list[str | bytes]]] = {
 )
 def test_a_bad_form_is_refused_without_quoting_it(name: str, value: str | bytes) -> None:
     make, _ = BAD[name]
-    with pytest.raises(LocalProtocolError) as caught:
+    with pytest.raises(InvalidRequestError) as caught:
         make(value)
     assert MARK not in "".join(traceback.format_exception(caught.value))
     assert MARK not in repr(caught.value)
@@ -221,5 +221,53 @@ def test_a_token_is_printable_ascii_without_blanks_or_refused(text: str) -> None
     if sound:
         assert AccessToken(text).reveal() == text
     else:
-        with pytest.raises(LocalProtocolError):
+        with pytest.raises(InvalidRequestError):
             AccessToken(text)
+
+
+@pytest.mark.parametrize("value", [None, 5, 1.5, True, b"pst-" + MARK.encode(), [MARK], {MARK: 1}, object()], ids=ascii)
+@pytest.mark.parametrize("make", [Password, AccessKey, AccessToken, PersistentToken, parse_token])
+def test_a_text_is_wanted_and_nothing_else(make: Callable[[Any], object], value: object) -> None:
+    with pytest.raises(
+        InvalidTypeError, match=f"^{'token' if make is parse_token else make.__name__} takes a "
+    ) as caught:
+        make(value)
+    assert str(caught.value).endswith(f", not {'None' if value is None else type(value).__name__}")
+
+
+@pytest.mark.parametrize("value", [None, 5, 32, 1.5, True, MARK, "A" * 32, [0] * 32, {MARK: 1}, object()], ids=ascii)
+def test_an_encryption_key_is_made_of_bytes(value: object) -> None:
+    with pytest.raises(InvalidTypeError, match=r"^EncryptionKey takes bytes, not \w+$"):
+        EncryptionKey(cast("bytes", value))
+
+
+@pytest.mark.parametrize("make", [bytearray, memoryview])
+def test_an_encryption_key_is_made_of_any_bytes(make: Callable[[bytes], Any]) -> None:
+    assert EncryptionKey(make(bytes(32))) == EncryptionKey(bytes(32))
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (f"pst-{MARK}", PersistentToken),
+        ("pst-", PersistentToken),
+        (f"eyJh.{MARK}.sig", AccessToken),
+        (f"PST-{MARK}", AccessToken),
+        ("pst", AccessToken),
+    ],
+)
+def test_a_token_is_told_by_its_beginning(text: str, kind: type[TokenBase]) -> None:
+    token = parse_token(text)
+    assert type(token) is kind
+    assert token.reveal() == text
+    assert parse_token(token) is token
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", f"pst-{MARK} ", f" {MARK}", f"{MARK}\n", f"pst-{MARK}\0", f"{MARK}é", f"{MARK}\ud800"]
+)
+def test_what_no_token_holds_is_refused_without_quoting_it(text: str) -> None:
+    with pytest.raises(InvalidRequestError, match=f"^token: .* this text of {len(text)} characters is not$") as caught:
+        parse_token(text)
+    assert caught.value.parameter == "token"
+    assert MARK not in "".join(traceback.format_exception(caught.value))

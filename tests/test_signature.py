@@ -13,7 +13,7 @@ from nacl.signing import SigningKey, VerifyKey
 from nai_proto.codecs.pixels import Pixels
 from nai_proto.codecs.signature import TEST_SEED, TEST_VERIFY_KEY, VERIFY_KEY, public_key, sign, verify
 from nai_proto.codecs.stealth import with_stealth
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError
 
 RGB = Pixels(2, 2, bytes(range(12)))
 RGBA = Pixels(40, 40, bytes(range(256)) * 25)
@@ -90,17 +90,17 @@ def test_what_is_not_signed_does_not_verify(comment: str) -> None:
 
 @pytest.mark.parametrize("comment", ["", "[]", "{", "[" * 100_000])
 def test_only_a_json_object_is_signed(comment: str) -> None:
-    with pytest.raises(LocalProtocolError):
+    with pytest.raises(InvalidRequestError):
         sign(RGB, comment)
 
 
 def test_keys_have_their_size_and_alpha_has_to_be_there() -> None:
     for seed in (b"", bytes(33)):
-        with pytest.raises(LocalProtocolError, match="32"):
+        with pytest.raises(InvalidRequestError, match="32"):
             sign(RGB, "{}", seed)
-        with pytest.raises(LocalProtocolError, match="32"):
+        with pytest.raises(InvalidRequestError, match="32"):
             public_key(seed)
-        with pytest.raises(LocalProtocolError, match="32"):
+        with pytest.raises(InvalidRequestError, match="32"):
             verify(RGB, "{}", seed)
-    with pytest.raises(LocalProtocolError, match="alpha"):
+    with pytest.raises(InvalidRequestError, match="alpha"):
         sign(RGB, "{}", alpha=True)

@@ -17,7 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nai_proto.codecs.sse import ServerSentEvent, SSEDecoder, SSESplitter, encode_event
-from nai_proto.errors import LimitExceeded, LocalProtocolError
+from nai_proto.errors import InvalidRequestError, LimitExceeded, LocalProtocolError
 from nai_proto.limits import Limits
 
 VECTORS: list[dict[str, Any]] = json.loads((pathlib.Path(__file__).parent / "data" / "sse_vectors.json").read_bytes())
@@ -437,12 +437,12 @@ def test_only_the_lines_that_matter_are_written() -> None:
     ],
 )
 def test_what_would_not_come_back_is_refused_without_quoting_it(event: ServerSentEvent) -> None:
-    with pytest.raises(LocalProtocolError) as caught:
+    with pytest.raises(InvalidRequestError) as caught:
         encode_event(event)
     assert "SECRET" not in str(caught.value)
     assert caught.value.__context__ is None
 
 
 def test_a_line_ends_with_lf_crlf_or_cr() -> None:
-    with pytest.raises(LocalProtocolError, match="LF, CRLF or CR"):
+    with pytest.raises(InvalidRequestError, match="LF, CRLF or CR"):
         encode_event(ServerSentEvent(data="x"), newline=b"\n\r")

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
 from random import Random
+from typing import Any
 from uuid import UUID
 
 import anyio
@@ -25,17 +26,14 @@ from nai_proto.account import encryption_key
 from nai_proto.codecs.keystore import Keystore, seal_keystore
 from nai_proto.codecs.sealed import new_object, seal_object
 from nai_proto.exchange.reply import Handler, Start, Write
-from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Headers, Request
 from nai_proto.library import Library, open_library
-from nai_proto.limits import Limits
 from nai_proto.secret import Password
-from nai_proto.testing import Clock
-from nai_proto.testing.link import Link
-from nai_transports._bytes import Pool
-from nai_transports._pump import AsyncClient
-from nai_transports.asyncio import AsyncioRuntime
-from nai_transports.trio import TrioRuntime
+from nai_proto.testing import Clock, MemoryConnection
+from nai_transports import asyncio as on_asyncio
+from nai_transports import trio as on_trio
+from nai_transports.asyncio import AsyncioIO
+from nai_transports.trio import TrioIO
 from tests.support import EMAIL, PASSWORD, reading
 
 KEYS, STORIES = 10_000, 1_000
@@ -75,26 +73,26 @@ def service(request: Request) -> Handler:
 
 
 class Near:
-    """A connection to the service in this process: each read takes a turn of the loop, as one from a socket does."""
+    """A connection to the service in this process."""
 
     def __init__(self) -> None:
-        self._link = Link(service, Clock())
+        self.connection = MemoryConnection(service, Clock())
 
-    async def send_all(self, data: bytes | memoryview, limit: float | None) -> None:
-        self._link.send_all(bytes(data))
-
-    async def receive_some(self, limit: float | None) -> bytes:
-        await anyio.lowlevel.checkpoint()
-        return self._link.receive_some(limit)
-
-    async def start_tls(self, context: object, host: str, limit: float | None) -> None:
-        raise AssertionError("nothing here is encrypted")
+    def is_readable(self) -> bool:
+        return not self.connection.is_idle()
 
     def abort(self) -> None:
-        self._link.close()
+        self.connection.close()
 
-    def looks_alive(self) -> bool:
-        return self._link.looks_alive()
+
+async def read(stream: Near, limit: float | None) -> bytes:
+    await anyio.lowlevel.checkpoint()  # each read takes a turn of the loop, as one from a socket does
+    return stream.connection.receive_some(limit)
+
+
+async def write(stream: Near, data: bytes, limit: float | None, received: object) -> bool:
+    stream.connection.send_all(data)
+    return True
 
 
 class Stopwatch:
@@ -123,29 +121,31 @@ class Stopwatch:
         return measured
 
 
-class NearAsyncio(AsyncioRuntime):
-    def __init__(self) -> None:
-        self.calls = Stopwatch()
+class NearAsyncio(AsyncioIO):
+    calls = Stopwatch()
+    read: Any = staticmethod(read)
+    write: Any = staticmethod(write)
 
-    async def connect(self, host: str, port: int, limit: float | None) -> Near:
+    async def connect(self, host: str, port: int, limit: float | None) -> Any:
         return Near()
 
     async def compute(self, function: Callable[[], None], limit: float | None) -> None:
         await super().compute(self.calls.measure(function), limit)
 
 
-class NearTrio(TrioRuntime):
-    def __init__(self) -> None:
-        self.calls = Stopwatch()
+class NearTrio(TrioIO):
+    calls = Stopwatch()
+    read: Any = staticmethod(read)
+    write: Any = staticmethod(write)
 
-    async def connect(self, host: str, port: int, limit: float | None) -> Near:
+    async def connect(self, host: str, port: int, limit: float | None) -> Any:
         return Near()
 
     async def compute(self, function: Callable[[], None], limit: float | None) -> None:
         await super().compute(self.calls.measure(function), limit)
 
 
-async def opened(runtime: NearAsyncio | NearTrio) -> tuple[Library, float, float]:
+async def opened(runtime: type[NearAsyncio | NearTrio]) -> tuple[Library, float, float]:
     """The library, and the longest stay between two turns and the longest call, as parts of the whole processor time."""
     turns: list[float] = []
 
@@ -154,8 +154,10 @@ async def opened(runtime: NearAsyncio | NearTrio) -> tuple[Library, float, float
             turns.append(time.thread_time())
             await anyio.sleep(0.001)
 
-    session = Session.at("http://emulator.invalid")
-    async with AsyncClient(session, Pool(runtime, Limits())) as client, anyio.create_task_group() as tasks:
+    kind = on_asyncio if runtime is NearAsyncio else on_trio
+    client = kind.Client(base_url="http://emulator.invalid")
+    client._transport.open_io = runtime  # type: ignore[method-assign,assignment]
+    async with client, anyio.create_task_group() as tasks:
         tasks.start_soon(turning)
         await anyio.sleep(0.01)
         began = time.process_time()
@@ -179,7 +181,7 @@ def test_a_large_library_opens_without_stalling_the_event_loop(runtime: type[Nea
 
 
 def check_that_a_library_opens_without_stalling(runtime: type[NearAsyncio | NearTrio]) -> None:
-    library, stay, call = anyio.run(opened, runtime(), backend="trio" if runtime is NearTrio else "asyncio")
+    library, stay, call = anyio.run(opened, runtime, backend="trio" if runtime is NearTrio else "asyncio")
     assert (len(library.keystore), len(library.stories), library.failed) == (KEYS, STORIES, ())
     assert all(story.consistent for story in library.stories)
     assert stay < 0.035

@@ -18,9 +18,8 @@ import pytest
 from nai_proto import account, objects
 from nai_proto.emulator import Emulator
 from nai_proto.emulator.journal import Change
-from nai_proto.errors import Damaged, LocalProtocolError, NaiError, TransportError
-from nai_proto.exchange.flow import using
-from nai_proto.exchange.retry import NEVER
+from nai_proto.errors import Damaged, FileError, InvalidFile, NaiError, TransportError
+from nai_proto.exchange.retry import NO_RETRY
 from nai_proto.exchange.session import Session
 from nai_proto.library import open_library
 from nai_proto.objects import StoredObject
@@ -29,7 +28,7 @@ from nai_transports import httpx as on_httpx
 from nai_transports import memory
 from nai_transports.serve import serving
 from nai_transports.state import State, read
-from tests.support import EMAIL, PASSWORD
+from tests.support import EMAIL, PASSWORD, with_token
 from tests.test_cli import emulating, nai
 from tests.test_emulator_lasting import NOW, Kept, entropy, told
 
@@ -74,7 +73,7 @@ def test_a_file_has_one_user(path: Path) -> None:
     with State(path) as state:
         state.store((put("a"),)).result()
         for use in (read, State):
-            with pytest.raises(LocalProtocolError, match="in use"):
+            with pytest.raises(FileError, match="in use"):
                 use(path)
     assert len(read(path)) == 1
 
@@ -82,9 +81,9 @@ def test_a_file_has_one_user(path: Path) -> None:
 def test_after_an_error_nothing_more_is_stored(path: Path) -> None:
     with State(path) as state:
         state.store((put("a"),)).result()
-        with pytest.raises(LocalProtocolError, match="not stored any more"):
+        with pytest.raises(FileError, match="not stored any more"):
             state.store((put("b"), Change(("c",), {}))).result()  # type: ignore[arg-type] # what SQLite does not take
-        with pytest.raises(LocalProtocolError, match="not stored any more"):
+        with pytest.raises(FileError, match="not stored any more"):
             state.store((put("d"),)).result()
     assert read(path) == [(("a",), b"{}")]
 
@@ -135,7 +134,7 @@ def test_a_file_that_is_damaged_or_of_somebody_else_is_told_in_one_line_and_left
 ) -> None:
     make(path)
     before = path.read_bytes()
-    with pytest.raises((LocalProtocolError, Damaged)):
+    with pytest.raises((InvalidFile, Damaged)):
         Emulator(now=lambda: NOW, entropy=entropy()).restore(read(path))
     done = nai("emulate", "--state", str(path))
     assert done.returncode == 1
@@ -147,7 +146,7 @@ def test_a_file_that_is_damaged_or_of_somebody_else_is_told_in_one_line_and_left
 
 def test_what_cannot_be_a_file_is_told(tmp_path: Path) -> None:
     for bad in (tmp_path, tmp_path / "none" / "state"):
-        with pytest.raises(LocalProtocolError, match="cannot be"):
+        with pytest.raises(FileError, match="cannot be"):
             read(bad)
             State(bad)
 
@@ -169,7 +168,7 @@ def test_every_driver_waits_until_a_change_is_stored() -> None:
     kept.add()
     with memory.Client(kept.emulator, store=kept.store) as near:
         token = near.run(account.login(EMAIL, PASSWORD))
-        near.run(using(token, iter(objects.create_object("presets", "m", "eA=="))))
+        near.run(with_token(token, iter(objects.create_object("presets", "m", "eA=="))))
     before, done = len(kept.stores), Future[None]()
 
     def slow(change: object) -> Future[None]:
@@ -177,7 +176,7 @@ def test_every_driver_waits_until_a_change_is_stored() -> None:
         return done
 
     answered = threading.Event()
-    with serving(kept.emulator, store=slow) as url, on_httpx.Client(Session.at(url, token=token)) as client:
+    with serving(kept.emulator, store=slow) as url, on_httpx.Client(Session(base_url=url, token=token)) as client:
 
         def work() -> None:
             client.run(objects.create_object("presets", "n", "eA=="))
@@ -200,12 +199,12 @@ def test_what_could_not_be_stored_is_not_acknowledged() -> None:
 
     def fails(change: object) -> Future[None]:
         failed = Future[None]()
-        failed.set_exception(LocalProtocolError("the disk is full"))
+        failed.set_exception(FileError("the disk is full"))
         return failed
 
     with (
         serving(kept.emulator, store=fails) as url,
-        on_httpx.Client(Session.at(url)) as client,
+        on_httpx.Client(Session(base_url=url)) as client,
         pytest.raises(TransportError),
     ):
         client.run(account.login(EMAIL, PASSWORD))
@@ -219,13 +218,13 @@ def test_changes_are_stored_in_the_order_in_which_they_were_made(path: Path) -> 
     with State(path) as state:
         state.store(emulator.changes()).result()
         with serving(emulator, store=state.store) as url:
-            with on_httpx.Client(Session.at(url)) as client:
+            with on_httpx.Client(Session(base_url=url)) as client:
                 token = client.run(account.login(EMAIL, PASSWORD))
-                made = client.run(using(token, iter(objects.create_object("presets", "m", "eA=="))))
+                made = client.run(with_token(token, iter(objects.create_object("presets", "m", "eA=="))))
 
             def work() -> None:
                 blind = StoredObject(id=made.id, type=made.type, meta="m")  # the last writer wins
-                with on_httpx.Client(Session.at(url, token=token)) as client:
+                with on_httpx.Client(Session(base_url=url, token=token)) as client:
                     for _ in range(15):
                         client.run(objects.update_object(blind, "eQ=="))
 
@@ -247,14 +246,14 @@ def test_changes_are_stored_in_the_order_in_which_they_were_made(path: Path) -> 
 def test_an_account_and_its_logins_outlive_the_process(path: Path) -> None:
     with emulating("--state", str(path)) as (ready, process):
         assert set(ready) == {"url", "email", "password", "token"}
-        with on_httpx.Client(Session.at(ready["url"])) as client:
+        with on_httpx.Client(Session(base_url=ready["url"])) as client:
             token = client.run(account.login(ready["email"], ready["password"]))
-            client.run(using(token, iter(objects.create_object("presets", "m", "eA=="))))
+            client.run(with_token(token, iter(objects.create_object("presets", "m", "eA=="))))
         process.terminate()
         assert process.wait(20) == 0
     with emulating("--state", str(path), "--hosts", "strict") as (again, _):
         assert {**again, "url": ready["url"], "hosts": None} == {**ready, "password": None, "hosts": None}
-        with on_httpx.Client(Session.at(again["url"], token=token)) as client:
+        with on_httpx.Client(Session(base_url=again["url"], token=token)) as client:
             assert [item.data for item in client.run(objects.list_objects("presets"))] == ["eA=="]
             library = client.run(open_library(ready["email"], ready["password"]))
             assert [story.ok for story in library.stories] == [True] * 3
@@ -265,7 +264,7 @@ def test_an_account_and_its_logins_outlive_the_process(path: Path) -> None:
     with emulating("--state", str(path), "--password", ready["password"]) as (again, _):
         assert again["password"] == ready["password"]
     with emulating("--state", str(path), "--email", "b@example.com") as (other, _):
-        session = Session.at(other["url"], token=token)
+        session = Session(base_url=other["url"], token=token)
         with on_httpx.Client(session) as client:
             assert client.run(account.information()).plaintext_email == ready["email"]
             client.run(account.login(other["email"], other["password"]))
@@ -283,7 +282,7 @@ class Uploading:
         self.chance = random.Random(11)
 
     def until_it_fails(self, url: str) -> None:
-        with on_httpx.Client(Session.at(url, token=self.token)) as client:
+        with on_httpx.Client(Session(base_url=url, token=self.token)) as client:
             try:
                 while True:
                     self.step(client)
@@ -300,7 +299,7 @@ class Uploading:
         else:
             self.on_its_way = ("", data)
             flow = objects.create_object("storycontent", f"m{len(known)}", data)
-        stored = client.run(flow.retried(NEVER))
+        stored = client.run(flow.with_options(retry=NO_RETRY))
         assert stored.data == data
         self.acknowledged[stored.id] = stored
         self.answers += 1
@@ -331,10 +330,10 @@ def test_what_was_acknowledged_survives_a_kill_at_any_moment(path: Path) -> None
     chance, uploading = random.Random(), None
     for kills_left in range(4, -1, -1):
         with emulating(*arguments) as (ready, process):
-            with on_httpx.Client(Session.at(ready["url"])) as client:
+            with on_httpx.Client(Session(base_url=ready["url"])) as client:
                 if uploading is None:
                     uploading = Uploading(client.run(account.login(ready["email"], PASSWORD)))
-                uploading.check(client.run(using(uploading.token, iter(objects.list_objects("storycontent")))))
+                uploading.check(client.run(with_token(uploading.token, iter(objects.list_objects("storycontent")))))
             if not kills_left:
                 break
             thread = threading.Thread(target=uploading.until_it_fails, args=(ready["url"],))

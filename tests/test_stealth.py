@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nai_proto.codecs.pixels import Pixels, Plane, read_alpha, write_png
 from nai_proto.codecs.stealth import read_stealth, stealth_room, with_stealth
-from nai_proto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
+from nai_proto.errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 from nai_proto.limits import Limits
 
 TEXT = b'{"Description": "the harbour at night", "Comment": "{}"}'
@@ -128,10 +128,10 @@ def test_what_does_not_fit_is_not_written() -> None:
     size = len(zlib.compress(TEXT, 9, 31))
     assert stealth_room(8, 19 + size) == size
     assert read_stealth(alpha(with_stealth(blank(8, 19 + size), TEXT))) == TEXT
-    with pytest.raises(LocalProtocolError, match="does not fit"):
+    with pytest.raises(InvalidRequestError, match="does not fit"):
         with_stealth(blank(8, 18 + size), TEXT)
 
 
 def test_alpha_that_is_not_there_cannot_be_kept() -> None:
-    with pytest.raises(LocalProtocolError, match="without alpha"):
+    with pytest.raises(InvalidRequestError, match="without alpha"):
         with_stealth(blank(99, 99, 3), TEXT, transparent=True)

@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 
 from nai_proto.codecs.msgpackr import UNDEFINED, Map, Set, Timestamp, Wrapped, packb, unpackb
-from nai_proto.errors import LocalProtocolError, RemoteProtocolError
+from nai_proto.errors import InvalidFile, InvalidRequestError, LocalProtocolError
 from nai_proto.story import Kind, Origin, Section, Span, Story, characters_in, units_in
 from nai_proto.text import BanList, BiasGroup, Preset
 from nai_proto.text.models import Model
@@ -260,9 +260,9 @@ def test_an_instruction_is_a_section_of_its_kind() -> None:
     assert story.sections[1] == Section(
         "Keep brief.", story.sections[1].origins, Kind.INSTRUCTION, 10, story.sections[1].id
     )
-    with pytest.raises(LocalProtocolError, match="number is not known"):
+    with pytest.raises(InvalidRequestError, match="number is not known"):
         story.insert(0, "x", now=5, kind=Kind.OTHER)
-    with pytest.raises(LocalProtocolError, match="ordinary"):
+    with pytest.raises(InvalidRequestError, match="ordinary"):
         Story.new(now=1, older=True).insert(0, "x", now=2, kind=Kind.INSTRUCTION)
 
 
@@ -299,15 +299,15 @@ def test_positions_that_are_not_there_are_refused_and_nothing_changes(older: boo
     story = Story.new(now=1, older=older)
     story.append("One\nTwo", now=2)
     packed = story.packed(now=NOW)
-    with pytest.raises(LocalProtocolError):
+    with pytest.raises(InvalidRequestError):
         story.replace(start, end, "x", now=3)
     for index in (-1, 3):
-        with pytest.raises(LocalProtocolError):
+        with pytest.raises(InvalidRequestError):
             story.insert(index, "x", now=3)
-        with pytest.raises(LocalProtocolError):
+        with pytest.raises(InvalidRequestError):
             story.remove(index - (index > 0), now=3)
     for origin in (Origin.ROOT, Origin.UNKNOWN):
-        with pytest.raises(LocalProtocolError, match="can be written as"):
+        with pytest.raises(InvalidRequestError, match="can be written as"):
             story.append("x", now=3, origin=origin)
     assert story.packed(now=NOW) == packed
 
@@ -332,7 +332,7 @@ def test_units_and_characters_are_told_apart() -> None:
     assert [characters_in("a🪿b", units) for units in (0, 1, 3, 4)] == [0, 1, 2, 3]
     assert characters_in("abc", 3) == 3
     for text, units in (("a🪿b", 2), ("a🪿b", 5), ("abc", 4), ("abc", -1)):
-        with pytest.raises(LocalProtocolError):
+        with pytest.raises(InvalidRequestError):
             characters_in(text, units)
 
 
@@ -346,7 +346,7 @@ def test_there_is_an_end_to_undo_and_redo(older: bool) -> None:
         story.undo()
     with pytest.raises(LocalProtocolError, match="nothing to redo"):
         story.redo()
-    with pytest.raises(LocalProtocolError, match="no node"):
+    with pytest.raises(InvalidRequestError, match="no node"):
         story.choose(-5)
     story.append("x", now=2)
     node = story.current or 0
@@ -577,7 +577,7 @@ def test_a_preset_goes_in_and_out_and_what_it_does_not_know_stays() -> None:
     story.settings.parameters["order"] = [2, 0]
     assert story.settings.preset.order == [2, 0]
     story.settings.parameters["temperature"] = "hot"
-    with pytest.raises(RemoteProtocolError):
+    with pytest.raises(InvalidFile):
         _ = story.settings.preset
 
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nai_proto.codecs.msgpackr import UNDEFINED, BigInt, Map, Set, Value, Wrapped, packb, unpackb
-from nai_proto.errors import Damaged, LimitExceeded, LocalProtocolError, NaiError
+from nai_proto.errors import Damaged, InvalidRequestError, LimitExceeded, LocalProtocolError, NaiError
 from nai_proto.limits import Limits
 from nai_proto.story import Origin, Story
 from nai_proto.story.formats.fragments import Fragments, Piece
@@ -200,7 +200,7 @@ def test_a_torn_history_is_told_and_the_text_is_there(name: str) -> None:
     for act in (broken.undo, lambda: broken.choose(328657115406028), lambda: broken.append("x", now=NOW)):
         try:
             act()
-        except (Damaged, LocalProtocolError):
+        except (Damaged, InvalidRequestError, LocalProtocolError):
             pass
         assert Story.of(*broken.packed(now=NOW)).text == broken.text
 
@@ -351,7 +351,7 @@ def test_a_torn_history_of_blocks_is_told_and_the_text_is_there(fields: dict[str
     for act in (story.undo, story.redo, lambda: story.choose(0), lambda: story.append("x", now=NOW)):
         try:
             act()
-        except (Damaged, LocalProtocolError):
+        except (Damaged, InvalidRequestError, LocalProtocolError):
             pass
         assert Story.of(*story.packed(now=NOW)).text == story.text
 
@@ -370,7 +370,7 @@ def test_a_story_that_grew_beyond_the_limits_is_not_handed_out() -> None:
     data = DOCUMENTS["new-empty"]
     grown = story(data, unpacked=2000)
     grown.append("long " * 400, now=NOW)
-    with pytest.raises(LocalProtocolError, match="too large"):
+    with pytest.raises(InvalidRequestError, match="too large"):
         grown.packed(now=NOW)
     assert len(grown.text) == 2000
 
@@ -443,7 +443,7 @@ def all_of(story: Story) -> None:
     for act in acts:
         try:
             act()
-        except (Damaged, LimitExceeded, LocalProtocolError):
+        except (Damaged, LimitExceeded, InvalidRequestError, LocalProtocolError):
             continue
     try:
         text = story.text
@@ -451,7 +451,7 @@ def all_of(story: Story) -> None:
         return
     try:
         assert Story.of(*story.packed(now=NOW)).text == text
-    except LocalProtocolError:
+    except InvalidRequestError:
         return
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from nai_proto import LimitExceeded, Limits, RemoteProtocolError
+from nai_proto import InvalidFile, LimitExceeded, Limits
 from nai_proto.codecs.pixels import Pixels, write_png
 from nai_proto.codecs.png import read_text, with_text
 from nai_proto.story.files import FileKind, read_card, read_file, write_card
@@ -78,7 +78,7 @@ def test_a_story_with_another_file_s_name_is_a_story() -> None:
     ],
 )
 def test_anything_else_is_refused_by_name_and_shows_nothing_of_itself(data: bytes, problem: str) -> None:
-    with pytest.raises(RemoteProtocolError, match=f"(?i){problem}") as caught:
+    with pytest.raises(InvalidFile, match=f"(?i){problem}") as caught:
         read_file(data, where="x.file")
     assert str(caught.value).startswith("x.file:") or "PNG" in str(caught.value)
 
@@ -101,12 +101,12 @@ def test_a_card_gives_back_what_it_was_given_and_stays_the_same_picture(data: by
 
 
 def test_a_card_whose_text_is_no_base64_is_damaged() -> None:
-    with pytest.raises(RemoteProtocolError, match="x: the text naidata: base64"):
+    with pytest.raises(InvalidFile, match="x: the text naidata: base64"):
         read_card(with_text(PICTURE, {"naidata": "?"}), where="x")
 
 
 def test_a_card_is_made_of_a_png() -> None:
-    with pytest.raises(RemoteProtocolError):
+    with pytest.raises(InvalidFile):
         write_card(b"GIF89a", b"")
     with pytest.raises(LimitExceeded):
         read_card(write_card(PICTURE, bytes(99)), limits=Limits(picture_text=50))

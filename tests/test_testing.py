@@ -9,18 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nai_proto import text
-from nai_proto.errors import LocalProtocolError, NaiError, ServerError, TimedOut, Truncated
-from nai_proto.exchange.flow import Flow, Sleep, compute
+from nai_proto.errors import NaiError, ServerError, TimedOut, Truncated
+from nai_proto.exchange.actions import Sleep, Steps, compute
+from nai_proto.exchange.flow import flow
 from nai_proto.exchange.reply import Handler, Start, Store, Wait, Write
-from nai_proto.exchange.retry import NEVER
+from nai_proto.exchange.retry import NO_RETRY
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Headers, Request
 from nai_proto.limits import Timeouts
-from nai_proto.testing import Clock, Link, Peer, converse, cut, play
+from nai_proto.testing import Clock, MemoryConnection, cut, play, run_in_memory
 from nai_proto.testing.strategies import chunkings, cutters, hostile_bodies, hostile_bytes, native_streams
+from tests.peer import Peer
 from tests.support import cuts, reading, stalls, streams, token
 
-STREAM = text.generate_stream("x", max_length=40).retried(NEVER)
+STREAM = text.generate_stream("x", max_length=40).with_options(retry=NO_RETRY)
 EVENTS = Head(200, Headers.of(content_type="text/event-stream"))
 
 
@@ -28,14 +30,15 @@ EVENTS = Head(200, Headers.of(content_type="text/event-stream"))
 
 
 def test_a_script_that_is_too_short_is_the_tests_fault_and_no_error_of_the_flow() -> None:
-    def forgiving() -> Flow[text.Token, str]:
+    @flow
+    def forgiving() -> Steps[text.Token, str]:
         try:
             yield from STREAM
         except NaiError:
             return "caught"
         return "done"
 
-    with pytest.raises(LocalProtocolError, match="no reply for Receive"):
+    with pytest.raises(AssertionError, match="no reply for Receive"):
         play(forgiving(), [EVENTS])
 
 
@@ -49,11 +52,12 @@ def test_an_error_in_the_script_is_thrown_into_the_flow() -> None:
 
 
 def test_waiting_is_skipped_and_computing_is_done() -> None:
-    def flow() -> Flow[str, int]:
+    @flow
+    def program() -> Steps[str, int]:
         yield Sleep(1000, 2000)
         return (yield from compute(lambda: 42))
 
-    played = play(flow(), [])
+    played = play(program(), [])
     assert (played.kinds, played.result) == ("Sleep Compute", 42)
 
 
@@ -66,22 +70,22 @@ def test_time_passes_only_where_somebody_waits() -> None:
         yield Write(token("late", 1, final=True))
 
     clock = Clock()
-    played = converse(STREAM, streams(token("soon", 0), then=silence), clock=clock)
+    played = run_in_memory(STREAM, streams(token("soon", 0), then=silence), clock=clock)
     assert played.result.text == "soonlate"
     assert clock() == 30
 
 
 def test_a_server_that_is_silent_for_longer_than_the_limit_is_given_up() -> None:
     clock = Clock()
-    session = Session.at("http://x", timeouts=Timeouts(read=5, idle=7))
-    played = converse(STREAM, stalls(b""), session, clock=clock)
+    session = Session(base_url="http://x", timeouts=Timeouts(read=5, idle=7))
+    played = run_in_memory(STREAM, stalls(b""), session, clock=clock)
     assert isinstance(played.error, TimedOut)
     assert (played.error.phase, clock()) == ("read", 5)
 
 
 def test_where_nobody_ever_speaks_again_there_is_no_hang() -> None:
-    patient = Session.at("http://x", timeouts=Timeouts(read=None, idle=None))
-    assert isinstance(converse(STREAM, stalls(b""), patient).error, TimedOut)
+    patient = Session(base_url="http://x", timeouts=Timeouts(read=None, idle=None))
+    assert isinstance(run_in_memory(STREAM, stalls(b""), patient).error, TimedOut)
 
 
 def test_a_retry_gets_a_connection_that_works() -> None:
@@ -92,7 +96,7 @@ def test_a_retry_gets_a_connection_that_works() -> None:
     def app(request: Request) -> Handler:
         yield from next(answers)(request)
 
-    played = converse(text.generate_stream("x"), app)
+    played = run_in_memory(text.generate_stream("x"), app)
     assert played.kinds == "Send Receive Sleep Send Receive Emit Receive"
     assert played.result.text == "x"
 
@@ -105,18 +109,18 @@ def test_a_change_is_stored_before_the_answer_is_written() -> None:
         yield Store("the change")
         yield Start(Head(204))
 
-    peer = Peer(Link(app, Clock(), store=log.append))
+    peer = Peer(MemoryConnection(app, Clock(), store=log.append))
     log.append(peer.send(Request("POST", "/x", base="http://x"), 1).status)
     assert log == ["the change", 204]
 
 
 def test_a_closed_link_takes_nothing_more() -> None:
-    link = Link(streams(), Clock())
+    link = MemoryConnection(streams(), Clock())
     link.close()
     link.close()
     assert link.closed
     assert link.receive_some(1) == b""
-    with pytest.raises(LocalProtocolError):
+    with pytest.raises(BrokenPipeError):
         link.send_all(b"x")
 
 
@@ -160,7 +164,7 @@ def test_a_native_stream_without_a_final_event_is_truncated(made: tuple[bytes, l
 def test_hostile_bytes_end_in_a_result_or_a_documented_error(
     said: bytes, pieces: Callable[[bytes], list[bytes]]
 ) -> None:
-    played = converse(STREAM, cuts(said), pieces=pieces)
+    played = run_in_memory(STREAM, cuts(said), pieces=pieces)
     assert played.error is None or isinstance(played.error, NaiError)
 
 

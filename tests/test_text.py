@@ -17,7 +17,7 @@ import nai_proto as nai
 from nai_proto import text
 from nai_proto.codecs.tokens import pack, unpack
 from nai_proto.errors import InvalidRequestError, RemoteProtocolError, StreamError, Truncated
-from nai_proto.exchange.flow import Send
+from nai_proto.exchange.actions import Send
 from nai_proto.http import Head, Headers
 from nai_proto.testing import play
 from nai_proto.text import (

@@ -18,7 +18,7 @@ import trustme
 
 from nai_proto import text
 from nai_proto.errors import TransportError
-from nai_proto.exchange.retry import NEVER
+from nai_proto.exchange.retry import NO_RETRY
 from nai_proto.exchange.session import Session
 from nai_proto.secret import PersistentToken
 from nai_transports import asyncio as on_asyncio
@@ -120,7 +120,7 @@ def run(transport: str, session: Session, context: ssl.SSLContext, operation: An
 def test_a_stream_comes_over_tls(transport: str) -> None:
     emulator, owner = an_emulator()
     with serving(emulator) as plain, secured(plain, "localhost") as url:
-        session = Session.at(url, token=owner.persistent_token)
+        session = Session(base_url=url, token=owner.persistent_token)
         operation = text.generate_stream("Once", max_length=20)
         assert run(transport, session, trusting(AUTHORITY), operation).finish_reason == "length"
 
@@ -137,9 +137,9 @@ def test_a_certificate_that_does_not_verify_ends_before_anything_is_sent(
         yield from streams(token("x", 0, final=True))(request)
 
     with serving(app) as plain, secured(plain, *names) as url:
-        session = Session.at(url, token=PersistentToken("pst-secret"))
+        session = Session(base_url=url, token=PersistentToken("pst-secret"))
         with pytest.raises(TransportError) as caught:
-            run(transport, session, trusting(authority), text.generate_stream("Once").retried(NEVER))
+            run(transport, session, trusting(authority), text.generate_stream("Once").with_options(retry=NO_RETRY))
     assert (caught.value.sent, caught.value.phase) == (False, "connect")
     assert "certificate" in str(caught.value).lower()
     assert requests == []

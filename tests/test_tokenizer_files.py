@@ -16,13 +16,14 @@ from typing import Any, cast
 import pytest
 
 from nai_proto.errors import (
+    FileError,
     InvalidRequestError,
-    LocalProtocolError,
+    MissingExtra,
     RemoteProtocolError,
     TimedOut,
     TransportError,
 )
-from nai_proto.exchange.flow import compute
+from nai_proto.exchange.actions import compute
 from nai_proto.testing import play
 from nai_proto.text.models import Model
 from nai_proto.tokenizers import KNOWN, Known
@@ -150,7 +151,7 @@ def test_no_network_is_known_within_one_repetition(world: World) -> None:
 
 def test_a_path_without_a_file_is_an_error_and_no_other_place_is_asked(world: World) -> None:
     put(world.cache, GOOD)
-    with pytest.raises(LocalProtocolError, match=rf"{NAME}: no tokenizer file at .*nowhere; names are {FILE}"):
+    with pytest.raises(FileError, match=rf"{NAME}: no tokenizer file at .*nowhere; names are {FILE}"):
         find(NAME, path=world.root / "nowhere")
 
 
@@ -254,7 +255,7 @@ def test_a_file_appears_whole_or_not_at_all(world: World, step: str) -> None:
 
     with world.monkeypatch.context() as patch:
         patch.setattr(os, step, full)
-        with pytest.raises(LocalProtocolError, match=rf"{FILE} cannot be written: No space left on device"):
+        with pytest.raises(FileError, match=rf"{FILE} cannot be written: No space left on device"):
             find(NAME, progress=silent)
     assert list(world.cache.iterdir()) == []
 
@@ -266,18 +267,16 @@ def test_an_unreadable_file_is_named(world: World) -> None:
         raise PermissionError(13, "Permission denied")
 
     world.monkeypatch.setattr(Path, "read_bytes", locked)
-    with pytest.raises(LocalProtocolError, match=rf"{FILE} cannot be read: Permission denied"):
+    with pytest.raises(FileError, match=rf"{FILE} cannot be read: Permission denied"):
         find(NAME, path=path)
 
 
 def test_a_tokenizer_without_a_source_is_asked_of_nobody(world: World) -> None:
-    with pytest.raises(
-        LocalProtocolError, match=r"glm-4\.6: no source .* put one of glm-4.6_tokenizer.json .* as token ids"
-    ):
+    with pytest.raises(FileError, match=r"glm-4\.6: no source .* put one of glm-4.6_tokenizer.json .* as token ids"):
         find("glm-4.6")
     only_own = replace(KNOWN["pile"], files={"own.json": None}, stand_ins={})
     world.monkeypatch.setitem(cast("dict[str, Known]", KNOWN), "pile", only_own)
-    with pytest.raises(LocalProtocolError, match=rf"put one of own.json into the directory that {DIRECTORY} names"):
+    with pytest.raises(FileError, match=rf"put one of own.json into the directory that {DIRECTORY} names"):
         find("pile")
     assert world.asked == []
 
@@ -332,7 +331,7 @@ def test_the_cache_is_the_user_s(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cache_directory().name == "tokenizers"
     assert "nai-proto" in cache_directory().parts
     monkeypatch.setitem(sys.modules, "platformdirs", None)
-    with pytest.raises(LocalProtocolError, match=r"pip install 'nai-proto\[tokenizers\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install 'nai-proto\[tokenizers\]'"):
         cache_directory()
 
 

@@ -13,8 +13,9 @@ from typing import cast
 import pytest
 
 from nai_proto.errors import (
+    InvalidFile,
+    InvalidRequestError,
     LimitExceeded,
-    LocalProtocolError,
     NotFoundError,
     RemoteProtocolError,
     StatusError,
@@ -26,7 +27,7 @@ from nai_proto.http import Request
 from nai_proto.tokenizers import KNOWN, Known
 from nai_transports import tokenizer_files
 from nai_transports.serve import serving
-from nai_transports.tokenizer_files import DIRECTORY, distribution, find, website
+from nai_transports.tokenizer_files import DIRECTORY, distribution, find, load, website
 from nai_transports.tokenizer_files.website import fetch
 from tests.support import answers, cuts
 from tests.test_tokenizers import byte_level_file
@@ -99,13 +100,17 @@ def test_a_file_comes_by_its_address_and_is_kept_as_it_is(world: World) -> None:
         (answers(200, PAGE, content_type="text/html"), RemoteProtocolError, "a web page instead"),
         (answers(200, b"\n  " + PAGE), RemoteProtocolError, "a web page instead"),
         (answers(200, GOOD[: len(GOOD) // 2]), RemoteProtocolError, "DEFLATE that is cut off"),
-        (cuts(b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n" + GOOD[:99]), Truncated, "closed before the end"),
+        (
+            cuts(b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n" + GOOD[:99]),
+            Truncated,
+            "before the end of the body",
+        ),
         (answers(200, b"\0\1\2"), RemoteProtocolError, "neither SentencePiece nor JSON"),
         (answers(200, b'{"hello": 1}'), RemoteProtocolError, "without `model`"),
         (answers(200, b""), RemoteProtocolError, "empty"),
         (answers(200, GOOD, content_encoding="br"), RemoteProtocolError, "was not asked for"),
-        (cuts(b"SSH-2.0-nothing\r\n\r\n"), RemoteProtocolError, "not HTTP"),
-        (cuts(b""), TransportError, "without an answer"),
+        (cuts(b"SSH-2.0-nothing\r\n\r\n"), RemoteProtocolError, "malformed head"),
+        (cuts(b""), TransportError, "without a response"),
     ],
 )
 def test_what_is_no_tokenizer_file_is_told_and_not_kept(
@@ -126,7 +131,7 @@ def test_a_file_that_is_too_large_is_given_up_on_the_way(world: World, monkeypat
 
 @pytest.mark.parametrize("origin", ["http://novelai.example", "ftp://novelai.example", "http://127.0.0.1.example", "x"])
 def test_nothing_is_fetched_in_the_clear(world: World, origin: str) -> None:
-    with pytest.raises(LocalProtocolError, match="over https only"):
+    with pytest.raises(InvalidRequestError, match="over https only"):
         fetch(FILE, world.cache, silent, origin=origin)
 
 
@@ -186,3 +191,16 @@ def test_where_nothing_listens_the_next_source_is_asked(world: World) -> None:
         pass
     assert find("llama3", progress=silent, origin=url) == b"stock"
     assert world.asked == []
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"), [(b"", "empty"), (b"text", "neither"), (GOOD[: len(GOOD) // 2], "cut off")]
+)
+def test_a_file_of_the_callers_own_that_is_no_tokenizer_is_an_invalid_file(
+    tmp_path: Path, data: bytes, problem: str
+) -> None:
+    path = tmp_path / "mine"
+    path.write_bytes(data)
+    with pytest.raises(InvalidFile, match=problem) as caught:
+        load("nerdstash_v2", path=path)
+    assert caught.value.path == str(path)

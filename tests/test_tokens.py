@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nai_proto.codecs.tokens import pack, unpack
-from nai_proto.errors import LocalProtocolError, RemoteProtocolError
+from nai_proto.errors import InvalidRequestError, RemoteProtocolError
 
 DATA = json.loads((pathlib.Path(__file__).parent / "data" / "key_vectors.json").read_bytes())
 VECTORS: list[dict[str, Any]] = DATA["token_packing_vectors"]
@@ -47,26 +47,26 @@ def test_four_byte_tokens_come_back(tokens: list[int]) -> None:
 def test_the_largest_token_fits_and_the_next_does_not(width: int) -> None:
     most = 256**width - 1
     assert unpack(pack([0, most], width), width) == [0, most]
-    with pytest.raises(LocalProtocolError, match=f"token 1 is {most + 1}, which {width} bytes cannot hold"):
+    with pytest.raises(InvalidRequestError, match=f"token 1 is {most + 1}, which {width} bytes cannot hold"):
         pack([0, most + 1], width)
-    with pytest.raises(LocalProtocolError, match=f"token 0 is -1, which {width} bytes cannot hold"):
+    with pytest.raises(InvalidRequestError, match=f"token 0 is -1, which {width} bytes cannot hold"):
         pack(iter([-1]), width)
-    with pytest.raises(LocalProtocolError, match="token 0 is a number of 16610 bits") as caught:
+    with pytest.raises(InvalidRequestError, match="token 0 is a number of 16610 bits") as caught:
         pack([10**5000], width)
     assert caught.value.__context__ is None
 
 
 @pytest.mark.parametrize("token", [1.0, "1", None])
 def test_what_is_no_integer_is_refused_by_its_type(token: Any) -> None:
-    with pytest.raises(LocalProtocolError, match=f"token 2 is a {type(token).__name__}"):
+    with pytest.raises(InvalidRequestError, match=f"token 2 is a {type(token).__name__}"):
         pack([1, True, token], 2)
 
 
 @pytest.mark.parametrize("width", [0, 1, 3, 8, -2])
 def test_a_token_takes_two_or_four_bytes(width: int) -> None:
-    with pytest.raises(LocalProtocolError, match=f"not {width}"):
+    with pytest.raises(InvalidRequestError, match=f"not {width}"):
         pack([], width)
-    with pytest.raises(LocalProtocolError, match=f"not {width}"):
+    with pytest.raises(InvalidRequestError, match=f"not {width}"):
         unpack("", width)
 
 

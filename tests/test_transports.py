@@ -7,26 +7,27 @@ import socket
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import anyio
 import httpx
-import httpx2
 import pytest
 import trio
 
 from nai_proto import account, errors, text
-from nai_proto.exchange.flow import Flow, Runnable, Send, Sleep, compute, using
+from nai_proto.exchange.actions import Action, Runnable, Send, Sleep, Steps, compute
+from nai_proto.exchange.flow import flow, map_actions
 from nai_proto.exchange.reply import Cut, Handler, Raw, Start, Wait, Write
-from nai_proto.exchange.retry import NEVER
+from nai_proto.exchange.retry import NO_RETRY
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Headers, Request
 from nai_proto.limits import Limits, Timeouts
 from nai_proto.secret import AccessKey, AccessToken, PersistentToken
 from nai_transports import httpx as on_httpx
 from nai_transports import memory as on_memory
-from nai_transports._bytes import Pool
+from nai_transports._connections import RawTransport
 from nai_transports.serve import serving
 from tests.support import (
     ALL,
@@ -45,11 +46,14 @@ from tests.support import (
     counting,
     cuts,
     on,
+    opened,
     reading,
     running,
+    session_at,
     stalls,
     streams,
     token,
+    with_token,
 )
 
 every_transport = pytest.mark.parametrize("transport", ALL)
@@ -58,18 +62,19 @@ on_a_loop = pytest.mark.parametrize("transport", ASYNC)
 
 SECRET_TOKEN = "pst-" + "Sec" * 20 + "ret7"
 PROMPT = "a prompt that nobody else may read"
-STORY = text.generate_stream(PROMPT, max_length=5).retried(NEVER)
-WHOLE = text.generate(PROMPT, max_length=5).retried(NEVER)
+STORY = text.generate_stream(PROMPT, max_length=5).with_options(retry=NO_RETRY)
+WHOLE = text.generate(PROMPT, max_length=5).with_options(retry=NO_RETRY)
 
 
-def tell(password: str = PASSWORD) -> Flow[text.Token, text.Completion]:
+@flow
+def tell(password: str = PASSWORD) -> Steps[text.Token, text.Completion]:
     """Logs in and streams."""
     granted = yield from account.login(EMAIL, password)
-    return (yield from using(granted, text.generate_stream("Once upon a time", max_length=12, extra={"seed": 3})))
+    return (yield from with_token(granted, text.generate_stream("Once upon a time", max_length=12, extra={"seed": 3})))
 
 
 def session(timeouts: Timeouts = Timeouts(), **options: Any) -> Callable[[str], Session]:
-    return partial(Session.at, token=PersistentToken(SECRET_TOKEN), timeouts=timeouts, **options)
+    return partial(session_at, token=PersistentToken(SECRET_TOKEN), timeouts=timeouts, **options)
 
 
 def seen(outcome: Outcome) -> tuple[object, ...]:
@@ -109,7 +114,7 @@ def test_one_flow_logs_in_and_streams_on_every_transport(transport: str) -> None
 def test_one_operation_value_runs_any_number_of_times(transport: str) -> None:
     emulator, owner = an_emulator()
     operation = text.generate("The sea", max_length=8, extra={"seed": 1})
-    outcomes = all_on(transport, emulator, [lambda: operation] * 3, partial(Session.at, token=owner.persistent_token))
+    outcomes = all_on(transport, emulator, [lambda: operation] * 3, partial(session_at, token=owner.persistent_token))
     assert [outcome.error for outcome in outcomes] == [None] * 3
     assert len({outcome.result.text for outcome in outcomes}) == 1
 
@@ -134,10 +139,10 @@ def test_one_connection_serves_one_exchange_after_the_other(transport: str) -> N
     flows = [partial(_same, operation) for operation in operations]
     if transport in WIRED:
         with serving(app) as url:
-            pool = _pool_after(transport, Session.at(url, token=owner.persistent_token), operations)
+            pool = _pool_after(transport, Session(base_url=url, token=owner.persistent_token), operations)
         assert pool.opened == 1
     else:
-        outcomes = all_on(transport, app, flows, partial(Session.at, token=owner.persistent_token))
+        outcomes = all_on(transport, app, flows, partial(session_at, token=owner.persistent_token))
         assert all(outcome.error is None for outcome in outcomes)
     assert len(connections) == 6
 
@@ -146,13 +151,13 @@ def _same(operation: Runnable[Any, Any]) -> Runnable[Any, Any]:
     return operation
 
 
-def _pool_after(transport: str, session: Session, operations: list[Any]) -> Pool:
-    async def main() -> Pool:
+def _pool_after(transport: str, session: Session, operations: list[Any]) -> RawTransport:
+    async def main() -> RawTransport:
         async with connecting(transport, session) as client:
             for operation in operations:
                 await client.run(operation)
             pool = client._transport
-        assert isinstance(pool, Pool)
+        assert isinstance(pool, RawTransport)
         return pool
 
     return running(transport, main)
@@ -169,7 +174,8 @@ def test_a_connection_that_the_server_has_closed_is_not_used_again(transport: st
         )
         yield Cut()  # without having said so
 
-    def pause() -> Flow[Any, None]:
+    @flow
+    def pause() -> Steps[Any, None]:
         yield Sleep(0.05, 0.05)
 
     outcomes = all_on(transport, app, [lambda: WHOLE, pause, lambda: WHOLE], session())
@@ -178,24 +184,26 @@ def test_a_connection_that_the_server_has_closed_is_not_used_again(transport: st
 
 @every_transport
 def test_computing_and_sleeping_are_part_of_a_flow(transport: str) -> None:
-    def flow() -> Flow[str, int]:
+    @flow
+    def program() -> Steps[str, int]:
         number = yield from compute(lambda: 41)
         yield Sleep(0.0, 0.001)
         return number + 1
 
-    assert on(transport, an_emulator()[0], flow).result == 42
+    assert on(transport, an_emulator()[0], program).result == 42
 
 
 @every_transport
 def test_what_a_computation_raises_is_raised_in_the_flow(transport: str) -> None:
-    def flow() -> Flow[str, str]:
+    @flow
+    def program() -> Steps[str, str]:
         try:
             yield from compute(lambda: 1 // 0)
         except ZeroDivisionError:
             return "caught"
         return "nothing"
 
-    assert on(transport, an_emulator()[0], flow).result == "caught"
+    assert on(transport, an_emulator()[0], program).result == "caught"
 
 
 @every_transport
@@ -226,7 +234,7 @@ def test_a_wrong_password_is_an_authentication_error(transport: str) -> None:
     ("status", "kind"),
     [
         (302, errors.StatusError),
-        (400, errors.InvalidRequestError),
+        (400, errors.RejectedRequestError),
         (401, errors.AuthenticationError),
         (402, errors.PaymentRequiredError),
         (403, errors.PermissionDeniedError),
@@ -348,7 +356,9 @@ def test_bytes_that_are_not_http_are_the_servers_fault(transport: str) -> None:
 def test_a_malformed_chunk_is_the_servers_fault(transport: str) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
     outcome = on(transport, cuts(head + b"zz\r\nOnce"), lambda: STORY, session())
-    assert type(outcome.error) is errors.RemoteProtocolError
+    # httpx tells a broken chunk from an early end in words only: there both are Truncated, which is a RemoteProtocolError
+    assert isinstance(outcome.error, errors.RemoteProtocolError)
+    assert transport.startswith("httpx") or not isinstance(outcome.error, errors.Truncated)
 
 
 @every_transport
@@ -429,7 +439,7 @@ def test_what_cannot_be_sent_is_refused_before_it_is_sent(transport: str) -> Non
     secret = "a value\r\nwith a line end"
     spoiled = session(headers=Headers([("X-Gateway-Key", secret)]))
     outcome = on(transport, an_emulator()[0], lambda: STORY, spoiled)
-    assert isinstance(outcome.error, errors.LocalProtocolError)
+    assert isinstance(outcome.error, errors.InvalidRequestError)
     assert secret not in repr(outcome.error)
     assert_keeps_secrets(outcome)
 
@@ -438,7 +448,7 @@ def test_what_cannot_be_sent_is_refused_before_it_is_sent(transport: str) -> Non
 def test_one_generation_runs_at_a_time_and_the_next_waits(transport: str) -> None:
     emulator, owner = an_emulator()
     owner.generating = True
-    outcome = on(transport, emulator, lambda: STORY, partial(Session.at, token=owner.persistent_token))
+    outcome = on(transport, emulator, lambda: STORY, partial(session_at, token=owner.persistent_token))
     assert isinstance(outcome.error, errors.ConcurrentGenerationError)
 
 
@@ -451,17 +461,16 @@ def test_leaving_after_any_event_tells_the_server_at_once(transport: str) -> Non
     operation = text.generate_stream("Once", max_length=2000)
     with counting(emulator) as (app, at_work):
         if transport == "memory":
-            with on_memory.Client(app, Session.at("http://x", token=owner.persistent_token)) as client:
+            with on_memory.Client(app, Session(base_url="http://x", token=owner.persistent_token)) as client:
                 _leave_everywhere(client, operation, lambda: at_work[0])
             return
         with serving(app) as url:
-            session = Session.at(url, token=owner.persistent_token)
+            session = Session(base_url=url, token=owner.persistent_token)
             if transport in ASYNC:
                 _leave_everywhere_async(transport, session, operation, lambda: at_work[0])
                 return
-            made = {"httpx": httpx.Client, "httpx2": httpx2.Client}[transport]
-            with made(trust_env=False, verify=False) as http:
-                _leave_everywhere(on_httpx.Client(session, http), operation, lambda: at_work[0])
+            with opened(transport, session) as client:
+                _leave_everywhere(client, operation, lambda: at_work[0])
 
 
 def _leave_everywhere(client: Any, operation: Any, at_work: Callable[[], int]) -> None:
@@ -472,7 +481,8 @@ def _leave_everywhere(client: Any, operation: Any, at_work: Callable[[], int]) -
                     break
         story.close()
         assert _soon(lambda: at_work() == 0)
-        assert list(story) == []
+        with pytest.raises(errors.ClosedError):
+            list(story)
         with pytest.raises(errors.LocalProtocolError):
             _ = story.result
         assert isinstance(story.partial, text.Completion)
@@ -491,7 +501,8 @@ def _leave_everywhere_async(transport: str, session: Session, operation: Any, at
                 story.close()
                 while at_work():
                     await anyio.sleep(0.002)
-                assert [event async for event in story] == []
+                with pytest.raises(errors.ClosedError):
+                    await anext(story)
                 assert isinstance(story.partial, text.Completion)
 
     running(transport, main)
@@ -505,7 +516,7 @@ def _soon(holds: Callable[[], bool]) -> bool:
     return False
 
 
-def _tripped(flow: Runnable[Any, Any], at: int, trip: Callable[[], None]) -> Flow[Any, Any]:
+def _tripped(flow: Runnable[Any, Any], at: int, trip: Callable[[], None]) -> Steps[Any, Any]:
     """``flow``, with ``trip`` called just before its action number ``at``."""
     steps = iter(flow)
     incoming: Any = None
@@ -527,7 +538,7 @@ def _tripped(flow: Runnable[Any, Any], at: int, trip: Callable[[], None]) -> Flo
 MOMENTS = range(14)
 
 
-@pytest.mark.parametrize("transport", ["memory", "httpx", "httpx2"])
+@pytest.mark.parametrize("transport", ["memory", "sync", "httpx", "httpx2"])
 def test_an_interrupt_at_any_action_passes_through_and_leaves_nothing_behind(transport: str) -> None:
     emulator, owner = an_emulator(pace=0.001)
 
@@ -547,9 +558,8 @@ def test_an_interrupt_at_any_action_passes_through_and_leaves_nothing_behind(tra
             with on_memory.Client(app) as client:
                 flows(client, at_work)
             return
-        made = {"httpx": httpx.Client, "httpx2": httpx2.Client}[transport]
-        with serving(app) as url, made(trust_env=False, verify=False) as http:
-            flows(on_httpx.Client(Session.at(url), http), at_work)
+        with serving(app) as url, opened(transport, Session(base_url=url)) as client:
+            flows(client, at_work)
 
 
 @pytest.mark.parametrize("turns", range(4))
@@ -558,7 +568,7 @@ def test_asyncio_cancelled_at_any_action_twice_leaves_nothing_behind(transport: 
     emulator, owner = an_emulator(pace=0.004)
 
     async def main(url: str, at_work: list[int]) -> None:
-        async with connecting(transport, Session.at(url), slots=1) as client:
+        async with connecting(transport, Session(base_url=url), slots=1) as client:
             pool = client._transport
             for moment in MOMENTS:
                 task: asyncio.Task[Any] | None = None
@@ -578,7 +588,7 @@ def test_asyncio_cancelled_at_any_action_twice_leaves_nothing_behind(transport: 
                 while at_work[0]:
                     await asyncio.sleep(0.001)
                 assert not owner.generating
-                assert not isinstance(pool, Pool) or pool.idle <= 1
+                assert not isinstance(pool, RawTransport) or pool.pool.idle <= 1
             assert (await client.run(tell())).finish_reason == "length"
 
     with counting(emulator) as (app, at_work), serving(app) as url:
@@ -591,7 +601,7 @@ def test_trio_cancelled_at_any_action_twice_leaves_nothing_behind(transport: str
     emulator, owner = an_emulator(pace=0.004)
 
     async def main(url: str, at_work: list[int]) -> None:
-        async with connecting(transport, Session.at(url), slots=1) as client:
+        async with connecting(transport, Session(base_url=url), slots=1) as client:
             for moment in MOMENTS:
                 async with trio.open_nursery() as nursery:
                     outer, inner = trio.CancelScope(), trio.CancelScope()
@@ -623,7 +633,7 @@ def test_a_deadline_of_the_callers_passes_through_and_keeps_the_text(transport: 
     operation = text.generate_stream("Once", max_length=2000)
 
     async def main() -> None:
-        async with connecting(transport, Session.at(url, token=owner.persistent_token)) as client:
+        async with connecting(transport, Session(base_url=url, token=owner.persistent_token)) as client:
             stream = client.stream(operation)
             if transport.endswith("asyncio"):
                 with pytest.raises(TimeoutError):
@@ -651,17 +661,14 @@ def test_thirty_streams_at_once_do_not_mix(transport: str) -> None:
             yield Wait(0.001)
             yield Write(token(request.headers.get("x-name") or "?", ptr, final=ptr == 19))
 
-    def named(name: str) -> Flow[text.Token, text.Completion]:
-        steps = iter(STORY)
-        action = next(steps)
-        assert isinstance(action, Send)
-        incoming = yield Send(action.request.adding([("X-Name", name)]), action.call)
-        try:
-            while True:
-                incoming = yield steps.send(incoming)
-        except StopIteration as stop:
-            result: text.Completion = stop.value
-            return result
+    @flow
+    def named(name: str) -> Steps[text.Token, text.Completion]:
+        def named(action: Action[text.Token]) -> Action[text.Token]:
+            if isinstance(action, Send):
+                return replace(action, request=action.request.adding([("X-Name", name)]))
+            return action
+
+        return (yield from map_actions(STORY, named))
 
     names = [f"<{number}>" for number in range(30)]
     results: dict[str, str] = {}
@@ -670,7 +677,7 @@ def test_thirty_streams_at_once_do_not_mix(transport: str) -> None:
         results[name] = (await client.run(named(name))).text
 
     async def main() -> None:
-        async with connecting(transport, Session.at(url)) as client, anyio.create_task_group() as tasks:
+        async with connecting(transport, Session(base_url=url)) as client, anyio.create_task_group() as tasks:
             for name in names:
                 tasks.start_soon(one, client, name)
 
@@ -683,7 +690,8 @@ def test_thirty_streams_at_once_do_not_mix(transport: str) -> None:
 def test_heavy_work_does_not_hold_up_the_event_loop(transport: str) -> None:
     ticks = 0
 
-    def flow() -> Flow[Any, int]:
+    @flow
+    def program() -> Steps[Any, int]:
         before = ticks
         yield from compute(lambda: time.sleep(0.3))
         return ticks - before
@@ -697,7 +705,7 @@ def test_heavy_work_does_not_hold_up_the_event_loop(transport: str) -> None:
     async def main() -> int:
         async with connecting(transport, Session()) as client, anyio.create_task_group() as tasks:
             tasks.start_soon(ticking)
-            counted = await client.run(flow())
+            counted = await client.run(program())
             tasks.cancel_scope.cancel()
         return counted
 
@@ -706,12 +714,13 @@ def test_heavy_work_does_not_hold_up_the_event_loop(transport: str) -> None:
 
 @on_a_loop
 def test_work_that_outlasts_the_total_behind_a_request_may_have_been_acted_on(transport: str) -> None:
-    def flow() -> Flow[Any, None]:
+    @flow
+    def program() -> Steps[Any, None]:
         yield from WHOLE
         yield from compute(lambda: time.sleep(0.5))
 
     app = answers(200, b'{"output":"x"}', content_type="application/json")
-    outcome = on(transport, app, flow, lambda url: Session.at(url, timeouts=Timeouts(total=0.3)))
+    outcome = on(transport, app, program, lambda url: Session(base_url=url, timeouts=Timeouts(total=0.3)))
     assert isinstance(outcome.error, errors.TimedOut)
     assert (outcome.error.phase, outcome.error.sent) == ("total", True)
 
@@ -736,10 +745,10 @@ def test_a_redirect_to_another_host_is_a_refusal_and_the_token_stays(transport: 
 @pytest.mark.parametrize("transport", [name for name in ASYNC if name not in WIRED])
 def test_a_slot_that_a_stream_has_left_is_free_for_who_waits_for_it(transport: str) -> None:
     emulator, owner = an_emulator(pace=0.01)
-    story = text.generate_stream("Once", max_length=2000).retried(NEVER)
+    story = text.generate_stream("Once", max_length=2000).with_options(retry=NO_RETRY)
 
     async def main() -> None:
-        async with connecting(transport, Session.at(url, token=owner.persistent_token), slots=1) as client:
+        async with connecting(transport, Session(base_url=url, token=owner.persistent_token), slots=1) as client:
             results = []
 
             async def waiting() -> None:
@@ -783,7 +792,7 @@ def test_an_answer_that_comes_after_the_cancellation_is_closed() -> None:
             closed.append("aclose")
 
     async def main() -> None:
-        async with on_httpx.AsyncClient(Session.at("http://localhost"), Late()) as client:
+        async with on_httpx.AsyncClient(Session(base_url="http://localhost"), Late()) as client:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.01):
                     await client.run(WHOLE)
@@ -799,10 +808,10 @@ def test_a_client_of_httpx_is_made_where_none_is_given(runtime: str) -> None:
     emulator, owner = an_emulator()
 
     async def main() -> None:
-        async with on_httpx.AsyncClient(Session.at(url, token=owner.persistent_token)) as client:
+        async with on_httpx.AsyncClient(Session(base_url=url, token=owner.persistent_token)) as client:
             assert (await client.run(text.generate("Once", max_length=3))).text
-        with pytest.raises(RuntimeError):
-            await client.run(WHOLE)  # it was closed with its owner
+        with pytest.raises(errors.ClosedError):
+            await client.run(WHOLE)
 
     with serving(emulator) as url:
         running(runtime, main)

@@ -19,12 +19,19 @@ from hypothesis import strategies as st
 from nai_proto.codecs.keystore import Keystore
 from nai_proto.codecs.sealed import Opened, StoredObject, open_object
 from nai_proto.emulator import Account, Emulator
-from nai_proto.errors import AuthenticationError, Damaged, LocalProtocolError
+from nai_proto.errors import (
+    AuthenticationError,
+    Damaged,
+    FileError,
+    InvalidFile,
+    InvalidRequestError,
+    LocalProtocolError,
+)
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head
 from nai_proto.library import Library, LibraryEvent, OpeningEvent, open_library
 from nai_proto.objects import StoredKeystore
-from nai_proto.testing import Clock, converse
+from nai_proto.testing import Clock, run_in_memory
 from nai_transports import memory
 from nai_transports.serve import serving
 from nai_transports.vault import Summary, Vault, backup
@@ -154,7 +161,7 @@ def test_what_opened_once_stays_readable_when_it_does_not_open_any_more(tmp_path
 def test_the_client_s_side_is_one_call(tmp_path: Path) -> None:
     emulator, owner = an_emulator()
     told: list[OpeningEvent] = []
-    session = Session.at("http://emulator.invalid")
+    session = Session(base_url="http://emulator.invalid")
     with memory.Client(emulator, session, clock=Clock()) as client:
         with pytest.raises(AuthenticationError):
             backup(client, EMAIL, "wrong", tmp_path / "vault")
@@ -224,7 +231,7 @@ def snapshot(directory: Path) -> dict[Path, bytes]:
 def refused(directory: Path, email: str | None = EMAIL) -> str:
     """Why a vault is not opened; and that nothing is changed by that."""
     before = snapshot(directory)
-    with pytest.raises(LocalProtocolError) as caught, Vault(directory, email) as vault:
+    with pytest.raises((FileError, InvalidFile)) as caught, Vault(directory, email) as vault:
         vault.begin(StoredKeystore(None))
     assert snapshot(directory) == before
     assert "\n" not in str(caught.value)
@@ -272,7 +279,7 @@ def test_two_programs_do_not_mix_in_one_vault(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr("nai_transports.vault.store._PATIENCE", 0.05)
     emulator, _ = an_emulator()
     backed_up(tmp_path / "vault", emulator)
-    with Vault(tmp_path / "vault"), pytest.raises(LocalProtocolError, match="another program"):
+    with Vault(tmp_path / "vault"), pytest.raises(FileError, match="another program"):
         Vault(tmp_path / "vault", EMAIL)
     backed_up(tmp_path / "vault", emulator)
 
@@ -338,16 +345,16 @@ def test_a_type_that_cannot_be_listed_has_not_gone(tmp_path: Path) -> None:
 
 def test_a_run_ends_with_the_library_whose_events_were_kept(tmp_path: Path) -> None:
     emulator, owner = an_emulator()
-    played = converse(listing(), emulator)
+    played = run_in_memory(listing(), emulator)
     with Vault(tmp_path / "vault", EMAIL) as vault:
         with pytest.raises(LocalProtocolError, match="no vault yet"):
             vault.verify()
         for event in played.events[:-3]:
             vault.keep(event)
         put(owner, StoredObject(id="p", type="presets", data="e30=", meta=""))
-        with pytest.raises(LocalProtocolError, match="other objects"):
-            vault.finish(converse(listing(), emulator).result)
-        with pytest.raises(LocalProtocolError, match="no run 7"):
+        with pytest.raises(InvalidRequestError, match="other objects"):
+            vault.finish(run_in_memory(listing(), emulator).result)
+        with pytest.raises(InvalidRequestError, match="no run 7"):
             vault.items(run=7)
         assert vault.finish(played.result).new == 6
         with pytest.raises(LocalProtocolError, match="no run has begun"):
@@ -362,7 +369,7 @@ def test_asynchronous_programs_keep_a_vault_in_a_thread(transport: str, tmp_path
 
     async def main(url: str) -> Summary:
         with Vault(tmp_path / "vault", EMAIL) as vault:
-            connecting = support.connecting(transport, Session.at(url))
+            connecting = support.connecting(transport, Session(base_url=url))
             async with connecting as client, client.stream(open_library(EMAIL, PASSWORD)) as events:
                 async for event in events:
                     await anyio.to_thread.run_sync(vault.keep, event)
@@ -383,7 +390,7 @@ def test_a_disk_that_is_full_loses_nothing(tmp_path: Path, monkeypatch: pytest.M
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
-        with pytest.raises(LocalProtocolError, match="No space left"):
+        with pytest.raises(FileError, match="No space left"):
             backed_up(tmp_path / "vault", emulator)
     with Vault(tmp_path / "vault") as vault:
         (problem,) = vault.verify().problems

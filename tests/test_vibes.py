@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from nai_proto.codecs import fast
 from nai_proto.codecs.vibes import Vibe, VibeBundle, encoding_key, read_vibe_file, write_vibe_file
-from nai_proto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
+from nai_proto.errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 from nai_proto.limits import Limits
 
 IMAGE = b"\x89PNG picture"
@@ -127,7 +127,7 @@ def test_a_key_hashes_the_number_as_javascript_writes_it(value: float, text: str
 
 @pytest.mark.parametrize("value", [-0.1, 1.01, float("nan"), float("inf")])
 def test_a_key_is_of_a_number_from_0_to_1(value: float) -> None:
-    with pytest.raises(LocalProtocolError):
+    with pytest.raises(InvalidRequestError):
         encoding_key(value)
 
 
@@ -221,5 +221,5 @@ def test_a_vibe_is_a_value_that_shows_nothing_but_its_id() -> None:
 
 
 def test_what_json_cannot_hold_is_not_written() -> None:
-    with pytest.raises(LocalProtocolError):
+    with pytest.raises(InvalidRequestError):
         write_vibe_file(vibe(more=object()))

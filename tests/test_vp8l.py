@@ -18,7 +18,7 @@ from nai_proto.codecs.pixels import Pixels, read_alpha, read_pixels, write_webp
 from nai_proto.codecs.stealth import with_stealth
 from nai_proto.codecs.vp8l.huffman import code_lengths, codes
 from nai_proto.codecs.webp import read_webp_text
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError
 
 
 @st.composite
@@ -144,7 +144,7 @@ def test_a_drawing_is_small() -> None:
 
 def test_a_side_that_is_too_long_is_not_written() -> None:
     for width, height in ((16_385, 1), (1, 16_385)):
-        with pytest.raises(LocalProtocolError, match="16384"):
+        with pytest.raises(InvalidRequestError, match="16384"):
             write_webp(Pixels(width, height, bytes(16_385 * 3)))
 
 

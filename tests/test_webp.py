@@ -12,7 +12,7 @@ from PIL import ExifTags, Image
 
 from nai_proto.codecs.exif import read_exif, write_exif
 from nai_proto.codecs.webp import read_webp_text, webp_chunks, with_webp_text
-from nai_proto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated
+from nai_proto.errors import InvalidRequestError, LimitExceeded, RemoteProtocolError, Truncated
 from nai_proto.limits import Limits
 
 TAGS = ("DocumentName", "ImageDescription", "Software", "Artist", "Copyright")
@@ -99,7 +99,7 @@ def test_a_comment_is_read_in_its_encoding(comment: bytes, text: str) -> None:
 
 @pytest.mark.parametrize("texts", [{"Make": "x"}, {"Artist": "\0"}, {"UserComment": "\ud800"}])
 def test_what_has_no_form_is_not_written(texts: dict[str, str]) -> None:
-    with pytest.raises(LocalProtocolError):
+    with pytest.raises(InvalidRequestError):
         write_exif(texts)
 
 

@@ -18,7 +18,19 @@ from nai_proto.heads import request_head
 from nai_proto.http import Head, Headers, Request
 from nai_proto.limits import Limits
 from nai_proto.secret import AccessToken
-from nai_proto.wire import CLOSED, END, Closed, Data, End, Event, Tunnel, Wire
+from nai_proto.wire import (
+    CONNECTION_CLOSED,
+    END_OF_MESSAGE,
+    NEED_DATA,
+    PAUSED,
+    ConnectionClosed,
+    Data,
+    EndOfMessage,
+    Event,
+    Signal,
+    Tunnel,
+    Wire,
+)
 
 Role: TypeAlias = Literal["client", "server"]
 Story: TypeAlias = list[object]
@@ -44,13 +56,13 @@ def ways(data: bytes) -> list[list[bytes]]:
 def take(wire: Wire, pieces: Iterable[bytes] = ()) -> list[Event]:
     """The events of these reads up to the end of the message."""
     found: list[Event] = []
-    over = End | Closed | Tunnel
+    over = EndOfMessage | ConnectionClosed | Tunnel
     for piece in [None, *pieces]:
         if found and isinstance(found[-1], Tunnel):
             break
         if piece is not None:
             wire.receive_data(piece)
-        while not (found and isinstance(found[-1], over)) and (event := wire.next_event()) is not None:
+        while not (found and isinstance(found[-1], over)) and not isinstance(event := wire.next_event(), Signal):
             if isinstance(event, Data) and found and isinstance(last := found[-1], Data):
                 found[-1] = Data(last.data + event.data)
             else:
@@ -93,7 +105,7 @@ def story(role: Role, request: Request, pieces: list[bytes], *, length: bool = F
     try:
         for piece in [*pieces, b""]:
             wire.receive_data(piece)
-            while (event := wire.next_event()) is not None:
+            while not isinstance(event := wire.next_event(), Signal):
                 if isinstance(event, Tunnel):
                     return [*told, "tunnel"]
                 tell(told, event.data if isinstance(event, Data) else event)
@@ -103,13 +115,13 @@ def story(role: Role, request: Request, pieces: list[bytes], *, length: bool = F
                         told.append(wire.send_informational())
                     if method == "CONNECT" and noisy:
                         wire.send_response(Head(200))
-                elif event is CLOSED or (event is END and role == "client"):
-                    return told if noisy else [*told, wire.reusable, left(wire)]
-                elif event is END:
-                    told += [answer(wire, 403 if method == "CONNECT" else 200, length), wire.over]
-                    if not wire.over:
+                elif event is CONNECTION_CLOSED or (event is END_OF_MESSAGE and role == "client"):
+                    return told if noisy else [*told, wire.can_send_request, left(wire)]
+                elif event is END_OF_MESSAGE:
+                    told += [answer(wire, 403 if method == "CONNECT" else 200, length), wire.can_start_next_cycle]
+                    if not wire.can_start_next_cycle:
                         return told
-                    wire.start_next()
+                    wire.start_next_cycle()
     except NaiError as error:
         told += ["error", len(str(error)) < 200]
     return told
@@ -156,9 +168,9 @@ def story_by_h11(role: Role, request: Request, pieces: list[bytes], *, length: b
                     if peer.they_are_waiting_for_100_continue and bodied and not peer.trailing_data[0]:
                         told.append(peer.send(h11.InformationalResponse(status_code=100, headers=[])))
                 elif isinstance(event, h11.ConnectionClosed):
-                    return [*told, CLOSED, False, ""]
+                    return [*told, CONNECTION_CLOSED, False, ""]
                 elif isinstance(event, h11.EndOfMessage):
-                    told.append(END)
+                    told.append(END_OF_MESSAGE)
                     if role == "server":
                         told.append(answer_by_h11(peer, method, [(b"Content-Length", b"2")] * length, doubtful))
                     goes_on = peer.our_state is h11.DONE and peer.their_state is h11.DONE and not doubtful
@@ -314,21 +326,21 @@ def exchanges(draw: st.DrawFn) -> Exchange:
 def test_client_and_server_understand_each_other_over_many_exchanges(found: list[Exchange], cuts: list[int]) -> None:
     client, server = Wire("client"), Wire("server")
     for exchange in found:
-        assert client.reusable
+        assert client.can_send_request
         request, *rest = take(server, split(client.send_request(exchange.request), cuts))
         assert isinstance(request, Request)
         assert (request.method, request.target) == (exchange.request.method, exchange.request.target)
         assert request.headers[: len(exchange.request.headers)] == exchange.request.headers
-        assert rest == [*([Data(exchange.request.body)] if exchange.request.body else []), END]
+        assert rest == [*([Data(exchange.request.body)] if exchange.request.body else []), END_OF_MESSAGE]
         assert (request.body, request.host) == (b"", None)
         sent = server.send_informational(103) + server.send_response(exchange.head)
         sent += b"".join(server.send_data(piece) for piece in exchange.body) + server.send_end()
         head, *rest = take(client, split(sent, cuts))
         body = b"" if request.method == "HEAD" or exchange.head.status in (204, 304) else b"".join(exchange.body)
         assert isinstance(head, Head)
-        assert (head.status, rest) == (exchange.head.status, [*([Data(body)] if body else []), END])
-        server.start_next()
-    assert take(server, [b""]) == take(client, [b""]) == [CLOSED]
+        assert (head.status, rest) == (exchange.head.status, [*([Data(body)] if body else []), END_OF_MESSAGE])
+        server.start_next_cycle()
+    assert take(server, [b""]) == take(client, [b""]) == [CONNECTION_CLOSED]
 
 
 # A little tunnel.
@@ -344,7 +356,7 @@ def test_a_granted_connect_becomes_a_tunnel_on_both_sides(late: bool) -> None:
     assert isinstance(request, Request)
     assert (request.method, request.target) == ("CONNECT", "api.novelai.net:443")
     if late:
-        assert server.next_event() is END
+        assert server.next_event() is END_OF_MESSAGE
     server.receive_data(b"\x16\x03")
     sent = server.send_response(Head(200, Headers.of(content_length="5", via="x")))
     assert sent == b"HTTP/1.1 200 OK\r\nvia: x\r\n\r\n"
@@ -357,7 +369,7 @@ def test_a_granted_connect_becomes_a_tunnel_on_both_sides(late: bool) -> None:
         assert head.status == 200
         assert found in ([Tunnel(b"hi")], [Tunnel(b"h")], [Tunnel(b"")])
         for wire in (client, server):
-            assert (wire.reusable, wire.over) == (False, False)
+            assert (wire.can_send_request, wire.can_start_next_cycle) == (False, False)
             for use in (
                 wire.next_event,
                 lambda wire=wire: wire.receive_data(b"x"),
@@ -369,12 +381,12 @@ def test_a_granted_connect_becomes_a_tunnel_on_both_sides(late: bool) -> None:
 
 def test_a_refused_connect_leaves_the_connection_as_it_was() -> None:
     client, server = Wire("client"), Wire("server")
-    assert take(server, [client.send_request(CONNECT)])[-1] is END
+    assert take(server, [client.send_request(CONNECT)])[-1] is END_OF_MESSAGE
     head, *rest = take(client, [answer(server, 403)])
     assert isinstance(head, Head)
-    assert (head.status, rest) == (403, [Data(b"ok"), END])
-    assert client.reusable
-    assert server.over
+    assert (head.status, rest) == (403, [Data(b"ok"), END_OF_MESSAGE])
+    assert client.can_send_request
+    assert server.can_start_next_cycle
 
 
 def test_a_connect_with_a_body_is_not_sent_and_not_granted_before_the_body_is_read() -> None:
@@ -385,7 +397,7 @@ def test_a_connect_with_a_body_is_not_sent_and_not_granted_before_the_body_is_re
     server.next_event()
     with pytest.raises(LocalProtocolError, match="before it is granted"):
         server.send_response(Head(200))
-    assert take(server, [b"x"]) == [Data(b"x"), END]
+    assert take(server, [b"x"]) == [Data(b"x"), END_OF_MESSAGE]
     server.send_response(Head(200))
     assert take(server) == [Tunnel(b"")]
 
@@ -418,10 +430,10 @@ def test_a_client_of_http_1_0_gets_a_body_that_ends_with_the_connection() -> Non
     sent = server.send_response(Head(200, Headers.of(transfer_encoding="chunked")))
     assert sent == b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
     assert server.send_data(b"abc") + server.send_end() == b"abc"
-    assert not server.over
+    assert not server.can_start_next_cycle
     client = asked()
-    assert take(client, [sent, b"abc", b""])[1:] == [Data(b"abc"), END]
-    assert not client.reusable
+    assert take(client, [sent, b"abc", b""])[1:] == [Data(b"abc"), END_OF_MESSAGE]
+    assert not client.can_send_request
 
 
 @pytest.mark.parametrize(
@@ -435,7 +447,7 @@ def test_a_body_that_may_not_be_sent_is_dropped(request_: bytes, length: list[tu
         sent = server.send_response(Head(status, Headers(length)))
         assert (b"length" in sent) == (status != 204 and bool(length))
         assert server.send_data(b"abc") + server.send_end() == b""
-        assert server.over == (b"1.1" in request_)
+        assert server.can_start_next_cycle == (b"1.1" in request_)
 
 
 def test_a_client_that_expects_100_is_told_to_go_on() -> None:
@@ -449,9 +461,9 @@ def test_a_client_that_expects_100_is_told_to_go_on() -> None:
     assert server.expects_continue
     sent += server.send_informational()
     assert not server.expects_continue
-    assert take(server, [body]) == [Data(b"abc"), END]
+    assert take(server, [body]) == [Data(b"abc"), END_OF_MESSAGE]
     take(client, [sent + answer(server)])
-    assert (client.reusable, server.over) == (True, True)
+    assert (client.can_send_request, server.can_start_next_cycle) == (True, True)
 
 
 @pytest.mark.parametrize("body", [b"a", b"abc"])
@@ -476,17 +488,17 @@ def test_an_answer_instead_of_100_closes_since_the_body_may_follow_or_not() -> N
     server = requested(b"POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n")
     assert b"\r\nConnection: close\r\n" in answer(server, 417)
     assert not server.expects_continue
-    assert take(server, [b"abc"]) == [Data(b"abc"), END]
-    assert not server.over
+    assert take(server, [b"abc"]) == [Data(b"abc"), END_OF_MESSAGE]
+    assert not server.can_start_next_cycle
 
 
 def test_an_offer_of_h2c_is_served_as_http_1_1() -> None:
     offer = b"Host: h\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQ\r\n\r\n"
     server = Wire("server")
     for _ in range(2):
-        assert take(server, [b"GET / HTTP/1.1\r\n" + offer])[-1] is END
+        assert take(server, [b"GET / HTTP/1.1\r\n" + offer])[-1] is END_OF_MESSAGE
         assert answer(server)
-        server.start_next()
+        server.start_next_cycle()
 
 
 def test_pipelined_requests_are_answered_in_their_order() -> None:
@@ -494,27 +506,38 @@ def test_pipelined_requests_are_answered_in_their_order() -> None:
     sent = b"".join(Wire("client").send_request(request) for request in (GET, POST, HEAD, POST))
     for piece in [*split(sent, [5, 90, 100]), b""]:
         server.receive_data(piece)
-    while (found := take(server)) != [CLOSED]:
+    while (found := take(server)) != [CONNECTION_CLOSED]:
         got += [event.method if isinstance(event, Request) else event for event in found]
-        assert server.next_event() in (None, CLOSED)
+        assert server.next_event() in (PAUSED, NEED_DATA, CONNECTION_CLOSED)
         assert answer(server)
-        server.start_next()
-    assert got == ["GET", END, "POST", Data(b"abc"), END, "HEAD", END, "POST", Data(b"abc"), END]
+        server.start_next_cycle()
+    assert got == [
+        "GET",
+        END_OF_MESSAGE,
+        "POST",
+        Data(b"abc"),
+        END_OF_MESSAGE,
+        "HEAD",
+        END_OF_MESSAGE,
+        "POST",
+        Data(b"abc"),
+        END_OF_MESSAGE,
+    ]
 
 
 def test_a_server_that_announces_to_close_has_to() -> None:
     server = requested()
     server.send_response(Head(204, Headers.of(connection="close")))
     server.send_end()
-    assert not server.over
+    assert not server.can_start_next_cycle
 
 
 def test_an_answer_may_begin_before_the_request_has_ended() -> None:
     server = requested(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\na")
     answer(server)
-    assert not server.over
-    assert take(server, [b"bc"]) == [Data(b"bc"), END]
-    assert server.over
+    assert not server.can_start_next_cycle
+    assert take(server, [b"bc"]) == [Data(b"bc"), END_OF_MESSAGE]
+    assert server.can_start_next_cycle
 
 
 @pytest.mark.parametrize(
@@ -533,9 +556,9 @@ def test_a_connection_is_reused_only_when_nothing_speaks_against_it(
     request_: Request, answer: bytes, reusable: bool
 ) -> None:
     client = asked(request_)
-    assert not client.reusable
-    assert take(client, [answer])[-1] is END
-    assert client.reusable == reusable
+    assert not client.can_send_request
+    assert take(client, [answer])[-1] is END_OF_MESSAGE
+    assert client.can_send_request == reusable
     if reusable:
         assert client.send_request(GET)
     else:
@@ -545,12 +568,16 @@ def test_a_connection_is_reused_only_when_nothing_speaks_against_it(
 
 def test_an_idle_connection_that_closes_or_speaks_is_not_reusable() -> None:
     client = Wire("client")
-    assert (client.reusable, client.next_event()) == (True, None)
+    assert (client.can_send_request, client.next_event()) == (True, NEED_DATA)
     client.receive_data(b"")
-    assert (client.reusable, client.next_event(), client.next_event()) == (False, CLOSED, CLOSED)
+    assert (client.can_send_request, client.next_event(), client.next_event()) == (
+        False,
+        CONNECTION_CLOSED,
+        CONNECTION_CLOSED,
+    )
     client = Wire("client")
     client.receive_data(b"HTTP/1.1 408 \r\n\r\n")
-    assert not client.reusable
+    assert not client.can_send_request
     with pytest.raises(RemoteProtocolError, match="no request") as caught:
         client.next_event()
     assert caught.value.excerpt == "HTTP/1.1 408"
@@ -561,9 +588,9 @@ def test_an_idle_connection_that_closes_or_speaks_is_not_reusable() -> None:
 
 @pytest.mark.parametrize("wire", [asked(), Wire("server")], ids=["no answer", "no request"])
 def test_an_end_before_a_message_begins_is_an_event(wire: Wire) -> None:
-    assert take(wire, [b""]) == [CLOSED]
-    assert wire.next_event() is CLOSED
-    assert (wire.reusable, wire.over) == (False, False)
+    assert take(wire, [b""]) == [CONNECTION_CLOSED]
+    assert wire.next_event() is CONNECTION_CLOSED
+    assert (wire.can_send_request, wire.can_start_next_cycle) == (False, False)
 
 
 @pytest.mark.parametrize(
@@ -615,7 +642,7 @@ def test_a_server_can_say_what_was_wrong_and_then_closes(data: bytes, status: in
     assert b"\r\nConnection: close\r\n" in sent
     assert (b"Transfer-Encoding: chunked" in sent) == (b" HTTP/1.1" in data)
     assert server.send_data(b"no") + server.send_end() == body
-    assert not server.over
+    assert not server.can_start_next_cycle
 
 
 def test_a_switch_of_protocols_that_nobody_asked_for_is_refused() -> None:
@@ -636,7 +663,7 @@ def test_a_head_may_be_as_long_as_the_limit(role: Role, interim: bytes, size: in
     for pieces in ways(data):
         wire = asked(limits=Limits(head=80)) if role == "client" else Wire("server", Limits(head=80))
         if size == 80:
-            assert take(wire, pieces)[-1] is END
+            assert take(wire, pieces)[-1] is END_OF_MESSAGE
         else:
             with pytest.raises(LimitExceeded) as caught:
                 take(wire, pieces)
@@ -659,9 +686,14 @@ def test_the_limits_of_chunked_bodies_are_the_wires() -> None:
         with pytest.raises(LimitExceeded) as caught:
             take(asked(limits=limits), [start + data])
         assert caught.value.what == what
-    head = take(asked(limits=limits), [start])[0]
-    assert isinstance(head, Head)
-    assert head.limits is limits
+    assert isinstance(take(asked(limits=limits), [start])[0], Head)
+
+
+def test_an_exchange_may_have_limits_of_its_own() -> None:
+    wire = Wire("client")
+    wire.send_request(GET, Limits(head=20))
+    with pytest.raises(LimitExceeded):
+        take(wire, [b"HTTP/1.1 200 \r\nX: " + b"x" * 20])
 
 
 def test_what_nobody_reads_is_bounded() -> None:
@@ -683,7 +715,7 @@ def test_a_large_read_is_one_event_up_to_the_largest_that_asyncio_makes() -> Non
     client = asked()
     take(client, [start])
     client.receive_data(b"x" * (2 * most + 1))
-    assert [client.next_event() for _ in range(4)] == [Data(b"x" * most), Data(b"x" * most), Data(b"x"), None]
+    assert [client.next_event() for _ in range(4)] == [Data(b"x" * most), Data(b"x" * most), Data(b"x"), NEED_DATA]
 
 
 # Errors tell no secrets.
@@ -745,7 +777,7 @@ def test_a_request_that_cannot_be_sent_is_refused_by_the_name_of_its_field(
     with pytest.raises(LocalProtocolError, match=what) as caught:
         client.send_request(Request("GET", f"/?{SECRET}", Headers(fields_)))
     check_silent(caught.value)
-    assert client.reusable
+    assert client.can_send_request
     assert client.send_request(GET)
 
 
@@ -798,11 +830,11 @@ def test_what_a_peer_does_wrong_is_quoted_beside_the_message_only(role: Role) ->
 
 
 def test_events_show_nothing_of_what_they_carry() -> None:
-    assert [repr(event) for event in (Data(b"x"), Tunnel(b"x"), END, CLOSED)] == [
+    assert [repr(event) for event in (Data(b"x"), Tunnel(b"x"), END_OF_MESSAGE, CONNECTION_CLOSED)] == [
         "Data()",
         "Tunnel()",
-        "End()",
-        "Closed()",
+        "EndOfMessage()",
+        "ConnectionClosed()",
     ]
 
 
@@ -814,7 +846,7 @@ STEPS: dict[str, Callable[[Wire], object]] = {
     "response": lambda wire: wire.send_response(OK),
     "data": lambda wire: wire.send_data(b"ok"),
     "end": lambda wire: wire.send_end(),
-    "next": lambda wire: wire.start_next(),
+    "next": lambda wire: wire.start_next_cycle(),
 }
 
 

@@ -73,7 +73,7 @@ NOT_CALLED: Final = {
     "voice": "Speech",
 }
 # Of another package, which looks at its arguments itself.
-ELSEWHERE: Final = {"account.unvalidated"}
+ELSEWHERE: Final = {"account.raw_json"}
 
 
 class Call(NamedTuple):

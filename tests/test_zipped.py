@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from nai_proto.codecs import fast
 from nai_proto.codecs.zipped import Member, unzip, zipped
-from nai_proto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated
+from nai_proto.errors import InvalidRequestError, LimitExceeded, RemoteProtocolError, Truncated
 from nai_proto.limits import Limits
 
 NOISE = random.Random(1).randbytes(20_000)
@@ -208,7 +208,7 @@ def test_a_wrong_size_of_a_deflated_member_is_noticed() -> None:
 
 @pytest.mark.parametrize("name", ["../a", "/a", "a/", "a\\b", "C:a", "..", ".", "", "a\0", "a\n", "x" * 256, "\ud800"])
 def test_names_that_are_no_plain_file_names_are_refused_both_ways(name: str) -> None:
-    with pytest.raises(LocalProtocolError, match="plain file name"):
+    with pytest.raises(InvalidRequestError, match="plain file name"):
         zipped([(name, b"")])
     if "\ud800" not in name and len(name) < 256:
         encoded = name.encode()
@@ -233,7 +233,7 @@ def test_some_members_can_be_stored_beside_deflated_ones() -> None:
 
 
 def test_a_name_that_is_there_twice_is_refused_both_ways() -> None:
-    with pytest.raises(LocalProtocolError, match="twice"):
+    with pytest.raises(InvalidRequestError, match="twice"):
         zipped([("a", b""), ("a", b"")])
     with pytest.raises(RemoteProtocolError, match="twice"):
         read(zipped([("aa", b"1"), ("ab", b"2")]).replace(b"ab", b"aa"))

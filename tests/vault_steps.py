@@ -19,7 +19,7 @@ from typing import Any
 
 from nai_proto.codecs.sealed import Opened
 from nai_proto.emulator import Account
-from nai_proto.testing import Played, converse
+from nai_proto.testing import FlowTrace, run_in_memory
 from nai_transports.vault import Vault
 from tests.support import EMAIL, an_emulator
 from tests.vaults import (
@@ -71,14 +71,14 @@ class Killer:
         return connection
 
 
-def replay(directory: Path, played: Played[Any, Any]) -> None:
+def replay(directory: Path, played: FlowTrace[Any, Any]) -> None:
     with Vault(directory, EMAIL) as vault:
         for event in played.events:
             vault.keep(event)
         vault.finish(played.result)
 
 
-def killed(directory: Path, played: Played[Any, Any], steps: int) -> bool:
+def killed(directory: Path, played: FlowTrace[Any, Any], steps: int) -> bool:
     """Was a backup killed before this step? If not, it had fewer."""
     child = os.fork()
     if child == 0:
@@ -121,14 +121,14 @@ def main() -> None:
         base, vault = Path(scratch) / "base", Path(scratch) / "vault"
         before: dict[str, list[Opened]] = {}
         if again:
-            replay(base, converse(listing(), emulator))
+            replay(base, run_in_memory(listing(), emulator))
             with Vault(base) as opened:
                 before = {each: [*opened.items(each)] for each in TYPES}
             change_all(owner)
         else:
             for item in [*objects_of(owner, "stories")[1:], *objects_of(owner, "storycontent")[1:]]:
                 remove(owner, item)
-        played = converse(listing(), emulator)
+        played = run_in_memory(listing(), emulator)
         for steps in count(1, every):
             if again:
                 shutil.copytree(base, vault)

@@ -16,13 +16,14 @@ from nai_proto.codecs.keys import encryption_key
 from nai_proto.codecs.keystore import Keystore, open_keystore, seal_keystore
 from nai_proto.codecs.sealed import Opened, StoredObject, new_object, open_object, seal_object
 from nai_proto.emulator import Account, Emulator
-from nai_proto.exchange.flow import Flow, using
+from nai_proto.exchange.actions import Steps
+from nai_proto.exchange.flow import flow
 from nai_proto.exchange.reply import App
 from nai_proto.library import read_library
 from nai_proto.secret import Password
-from nai_proto.testing import Played, converse
+from nai_proto.testing import FlowTrace, run_in_memory
 from nai_transports.vault import Summary, Vault
-from tests.support import EMAIL, PASSWORD, an_emulator
+from tests.support import EMAIL, PASSWORD, an_emulator, with_token
 
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 """Where flushing a file to the disk takes no time."""
@@ -130,14 +131,15 @@ def fill(owner: Account, count: int, *, breaking: int = 10) -> None:
 # ---- backing up in memory, and looking at what is there
 
 
-def listing() -> Flow[Any, Any]:
+@flow
+def listing() -> Steps[Any, Any]:
     token = yield from account.login(EMAIL, PASSWORD)
-    return (yield from using(token, read_library(KEY)))
+    return (yield from with_token(token, read_library(KEY)))
 
 
 def kept(vault: Vault, app: App) -> Summary:
     """A backup into an open vault."""
-    played: Played[Any, Any] = converse(listing(), app)
+    played: FlowTrace[Any, Any] = run_in_memory(listing(), app)
     for event in played.events:
         vault.keep(event)
     return vault.finish(played.result)

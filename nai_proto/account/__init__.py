@@ -2,7 +2,7 @@
 
 An access key is made of e-mail and password and logs in; a login gives an `AccessToken`, which is good for everything for
 30 days; with it a `PersistentToken` can be drawn, which lives on but is refused in places: a session says so before
-anything is sent. Answers are typed and checked (`nai_proto.exchange.typed`); `unvalidated` gives the plain document.
+anything is sent. Answers are typed and checked (`nai_proto.exchange.responses`); `raw_json` gives the plain document.
 
 All but logging in is found when it is first used, since most programs only log in.
 """
@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..exchange.typed import unvalidated
+from ..codecs.keys import access_key, email_hash, encryption_key
+from ..exchange.responses import raw_json
 from ..tier import Tier
 from .granting import (
     change_access_key,
@@ -24,7 +25,6 @@ from .granting import (
     register,
     register_with_key,
 )
-from .keys import access_key, email_hash, encryption_key
 
 if TYPE_CHECKING:
     from .answers import Information, Perks, Priority, Subscription, TrainingSteps, TrialStatus, Usage, UserData
@@ -106,6 +106,7 @@ __all__ = [
     "login_with_key",
     "osano_external_id",
     "priority",
+    "raw_json",
     "recover",
     "register",
     "register_with_key",
@@ -118,7 +119,6 @@ __all__ = [
     "submit",
     "subscription",
     "trial_status",
-    "unvalidated",
     "user_data",
     "verify_email",
     "vote",

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import msgspec
 
-from ..exchange.typed import Answer
+from ..exchange.responses import Response
 from ..tier import Tier
 
 __all__ = ["Information", "Perks", "Priority", "Subscription", "TrainingSteps", "TrialStatus", "Usage", "UserData"]
@@ -19,7 +19,7 @@ __all__ = ["Information", "Perks", "Priority", "Subscription", "TrainingSteps", 
 Number: TypeAlias = int | float
 
 
-class Information(Answer, frozen=True, kw_only=True):
+class Information(Response, frozen=True, kw_only=True):
     """Of the account itself (native §6.2). Times are UNIX seconds."""
 
     private: ClassVar[frozenset[str]] = frozenset(("plaintext_email",))
@@ -39,7 +39,7 @@ class Information(Answer, frozen=True, kw_only=True):
     needs_address_change: bool | None = None
 
 
-class Priority(Answer, frozen=True, kw_only=True):
+class Priority(Response, frozen=True, kw_only=True):
     """How soon the account's generations are served (native §6.3): of old, and without effect today."""
 
     max_priority_actions: int
@@ -48,7 +48,7 @@ class Priority(Answer, frozen=True, kw_only=True):
     task_priority: int
 
 
-class Perks(Answer, frozen=True, kw_only=True):
+class Perks(Response, frozen=True, kw_only=True):
     """What the tier gives (native §6.4)."""
 
     max_priority_actions: int
@@ -63,7 +63,7 @@ class Perks(Answer, frozen=True, kw_only=True):
     unlimited_image_generation_limits: tuple[Mapping[str, Any], ...] | None = None
 
 
-class TrainingSteps(Answer, frozen=True, kw_only=True):
+class TrainingSteps(Response, frozen=True, kw_only=True):
     """Anlas, by the older name under which the service counts them (native §6.4)."""
 
     fixed_training_steps_left: int
@@ -72,7 +72,7 @@ class TrainingSteps(Answer, frozen=True, kw_only=True):
     "What was bought, and does not expire."
 
 
-class Usage(Answer, frozen=True, kw_only=True):
+class Usage(Response, frozen=True, kw_only=True):
     """How much of the allowance of images is left (native §6.4)."""
 
     percent: Number | None = None
@@ -82,7 +82,7 @@ class Usage(Answer, frozen=True, kw_only=True):
     "Seconds."
 
 
-class Subscription(Answer, frozen=True, kw_only=True):
+class Subscription(Response, frozen=True, kw_only=True):
     """What the account pays for, and its Anlas (native §6.4)."""
 
     private: ClassVar[frozenset[str]] = frozenset(("payment_processor_data",))
@@ -109,7 +109,7 @@ class Subscription(Answer, frozen=True, kw_only=True):
         return steps.fixed_training_steps_left + steps.purchased_training_steps
 
 
-class UserData(Answer, frozen=True, kw_only=True):
+class UserData(Response, frozen=True, kw_only=True):
     """All at once (native §6.5)."""
 
     private: ClassVar[frozenset[str]] = frozenset(("keystore", "settings"))
@@ -127,7 +127,7 @@ class UserData(Answer, frozen=True, kw_only=True):
         return "keystore" not in self.keystore
 
 
-class TrialStatus(Answer, frozen=True, kw_only=True, rename=None):
+class TrialStatus(Response, frozen=True, kw_only=True, rename=None):
     """What is left of the trial (native §6.8), under the names that were seen in 2025."""
 
     trial_activated: bool | None = None

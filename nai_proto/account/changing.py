@@ -3,12 +3,12 @@
 How often each may be sent, when an answer is lost on the way:
 
 ==================  =========================================================================================
-again (REPEATABLE)  what only says how things shall be: `set_client_settings`, `set_consent`,
+again (Repeat.ALWAYS)  what only says how things shall be: `set_client_settings`, `set_consent`,
                     `change_mailing_consent`
 if surely unsent    what uses up a token, or sends a mail: a repetition would be refused though the first try
-(CAREFUL)           went well, or send the mail twice. `resend_verification`, `verify_email`,
+(Repeat.IF_NOT_ACTED)           went well, or send the mail twice. `resend_verification`, `verify_email`,
                     `request_recovery`, `request_deletion`
-never (NEVER)       what costs money or cannot be undone: `delete_account`, `finish_deletion`,
+never (Repeat.NEVER)       what costs money or cannot be undone: `delete_account`, `finish_deletion`,
                     `bind_subscription`, `change_subscription`
 ==================  =========================================================================================
 """
@@ -23,7 +23,7 @@ from ..errors import InvalidRequestError
 from ..exchange.endpoints import Parameters, build, endpoint
 from ..exchange.operation import Operation
 from ..exchange.readers import NOTHING
-from ..exchange.retry import CAREFUL, NEVER, REPEATABLE, RetryPolicy
+from ..exchange.retry import Repeat
 from ..http import Headers
 from ..tier import Tier
 
@@ -48,9 +48,9 @@ _VERIFICATION: Final = 64  # characters (native §6.1)
 _DELETION: Final = 16  # at least
 
 
-def _changing(name: str, policy: RetryPolicy, **fields: object) -> Operation[Never, None]:
+def _changing(name: str, repeat: Repeat, **fields: object) -> Operation[Never, None]:
     body = encode({key: value for key, value in fields.items() if value is not None})
-    return Operation(build(endpoint(name), Parameters(body=body), _JSON_BODY), NOTHING, policy)
+    return Operation(build(endpoint(name), Parameters(body=body), _JSON_BODY), NOTHING, repeat)
 
 
 # ---- by mail
@@ -59,7 +59,7 @@ def _changing(name: str, policy: RetryPolicy, **fields: object) -> Operation[Nev
 @takes(email=TEXT)
 def resend_verification(email: str) -> Operation[Never, None]:
     """Have the mail sent again that verifies the e-mail."""
-    return _changing("resend_verification", CAREFUL, email=email)
+    return _changing("resend_verification", Repeat.IF_NOT_ACTED, email=email)
 
 
 @takes(verification_token=TEXT, ui_language=TEXT | None)
@@ -81,19 +81,19 @@ def verify_email(verification_token: str, *, ui_language: str | None = None) -> 
             f"verification_token has {_VERIFICATION} characters, not {len(verification_token)}",
             parameter="verification_token",
         )
-    return _changing("verify_email", CAREFUL, verificationToken=verification_token, uiLanguage=ui_language)
+    return _changing("verify_email", Repeat.IF_NOT_ACTED, verificationToken=verification_token, uiLanguage=ui_language)
 
 
 @takes(email=TEXT, locale=TEXT | None)
 def request_recovery(email: str, *, locale: Locale | None = None) -> Operation[Never, None]:
     """Have a mail sent with a token for `recover`. The answer does not tell whether there is such an account."""
-    return _changing("request_recovery", CAREFUL, email=email, locale=locale)
+    return _changing("request_recovery", Repeat.IF_NOT_ACTED, email=email, locale=locale)
 
 
 @takes(email=TEXT)
 def request_deletion(email: str) -> Operation[Never, None]:
     """Have a mail sent with a token for `finish_deletion`."""
-    return _changing("request_deletion", CAREFUL, email=email)
+    return _changing("request_deletion", Repeat.IF_NOT_ACTED, email=email)
 
 
 @takes(deletion_token=TEXT)
@@ -115,7 +115,7 @@ def finish_deletion(deletion_token: str) -> Operation[Never, None]:
             f"deletion_token has {_DELETION} characters at least, not {len(deletion_token)}",
             parameter="deletion_token",
         )
-    return _changing("finish_deletion", NEVER, deletionToken=deletion_token)
+    return _changing("finish_deletion", Repeat.NEVER, deletionToken=deletion_token)
 
 
 # ---- the account
@@ -127,7 +127,7 @@ def delete_account() -> Operation[Never, None]:
     Raises (when run):
         ConflictError: a subscription is still being renewed.
     """
-    return Operation(build(endpoint("delete_account")), NOTHING, NEVER)
+    return Operation(build(endpoint("delete_account")), NOTHING, Repeat.NEVER)
 
 
 @takes(settings=TEXT, content_type=TEXT)
@@ -146,7 +146,7 @@ def set_client_settings(settings: str, *, content_type: str = "text/plain") -> O
     if body is None:
         raise InvalidRequestError("the settings hold a lone surrogate, which UTF-8 cannot carry", parameter="settings")
     headers = Headers.of(content_type=content_type)
-    return Operation(build(endpoint("put_settings"), Parameters(body=body), headers), NOTHING, REPEATABLE)
+    return Operation(build(endpoint("put_settings"), Parameters(body=body), headers), NOTHING, Repeat.ALWAYS)
 
 
 @takes(marketing=FLAG, email=TEXT | None, ui_language=TEXT | None)
@@ -155,7 +155,7 @@ def change_mailing_consent(
 ) -> Operation[Never, None]:
     """Say whether mail may be sent that nobody asked for, and where to."""
     return _changing(
-        "change_mailing_consent", REPEATABLE, marketingConsent=marketing, email=email, uiLanguage=ui_language
+        "change_mailing_consent", Repeat.ALWAYS, marketingConsent=marketing, email=email, uiLanguage=ui_language
     )
 
 
@@ -172,7 +172,7 @@ def set_consent(
     """Say what may be recorded of the account's owner, under the law of a place such as ``US`` (native §6.1)."""
     return _changing(
         "put_consent",
-        REPEATABLE,
+        Repeat.ALWAYS,
         jurisdiction=jurisdiction,
         analyticsConsent=analytics,
         marketingConsent=marketing,
@@ -207,7 +207,7 @@ def bind_subscription(
     """
     return _changing(
         "bind_subscription",
-        NEVER,
+        Repeat.NEVER,
         paymentProcessor=processor,
         subscriptionId=subscription_id,
         confirmedReplace=confirmed_replace,
@@ -223,4 +223,4 @@ def change_subscription(plan: Tier | str | int) -> Operation[Never, None]:
         NotFoundError: there is no subscription to change.
         ConflictError: the account is on its way to another plan.
     """
-    return _changing("change_subscription", NEVER, newSubscriptionPlan=int(plan))
+    return _changing("change_subscription", Repeat.NEVER, newSubscriptionPlan=int(plan))

@@ -1,7 +1,7 @@
 """The service's contests, submissions to them and votes; and what ties a visitor's use to an account (native §6, §6.1).
 
-What the service answers here is not documented, so it is given as it comes. What is stored is CAREFUL: a repetition after
-a lost answer could be refused because of the first try.
+What the service answers here is not documented, so it is given as it comes. What is stored is
+sent again only if the service has not acted on it: after a lost answer the second one could be refused because of the first.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..errors import InvalidRequestError
 from ..exchange.endpoints import Parameters, build, endpoint
 from ..exchange.operation import Operation
 from ..exchange.readers import NOTHING, Json
-from ..exchange.retry import CAREFUL, REPEATABLE, RetryPolicy
+from ..exchange.retry import Repeat
 from ..http import Headers
 
 __all__ = ["link_usage", "submission", "submit", "vote", "voted", "withdraw_vote"]
@@ -98,19 +98,19 @@ def link_usage(anonymous_user_id: str) -> Operation[Never, None]:
     Args:
         anonymous_user_id: as the website draws it: ``anon-…``.
     """
-    return _storing("link_usage", None, {"anonymous_user_id": anonymous_user_id}, REPEATABLE)
+    return _storing("link_usage", None, {"anonymous_user_id": anonymous_user_id}, Repeat.ALWAYS)
 
 
 def _asking(name: str, event: str) -> Operation[Never, Any]:
     request = build(endpoint(name), Parameters({"event": event}), _ACCEPT)
-    return Operation(request, (("application/json", Json(object, _as_it_is)),), REPEATABLE)
+    return Operation(request, (("application/json", Json(object, _as_it_is)),), Repeat.ALWAYS)
 
 
 def _storing(
-    name: str, event: str | None, fields: Mapping[str, object], policy: RetryPolicy = CAREFUL
+    name: str, event: str | None, fields: Mapping[str, object], repeat: Repeat = Repeat.IF_NOT_ACTED
 ) -> Operation[Never, None]:
     path = {} if event is None else {"event": event}
-    return Operation(build(endpoint(name), Parameters(path, body=encode(fields)), _BODY), NOTHING, policy)
+    return Operation(build(endpoint(name), Parameters(path, body=encode(fields)), _BODY), NOTHING, repeat)
 
 
 def _as_it_is(document: object) -> Any:

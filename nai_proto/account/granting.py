@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final, Literal, Never
 
@@ -12,11 +12,12 @@ from ..arguments import FLAG, TEXT, takes
 from ..codecs.json import encode
 from ..codecs.keys import access_key, email_hash
 from ..errors import AuthenticationError, InvalidRequestError, NaiError, RemoteProtocolError
+from ..exchange.actions import Steps, compute
 from ..exchange.endpoints import Parameters, build, endpoint
-from ..exchange.flow import Flow, compute
+from ..exchange.flow import Flow, flow
 from ..exchange.operation import Operation
 from ..exchange.readers import Json
-from ..exchange.retry import CAREFUL, REPEATABLE, RetryPolicy
+from ..exchange.retry import Repeat
 from ..http import Headers
 from ..secret import AccessKey, AccessToken, Password, PersistentToken
 from .argument_types import ACCESS_KEY, PASSWORD
@@ -69,9 +70,9 @@ _TOKEN: Final = (("application/json", Json(_Granted, _token)),)
 _PERSISTENT: Final = (("application/json", Json(_Drawn, _persistent)),)
 
 
-def _granting(name: str, fields: Mapping[str, object], policy: RetryPolicy) -> Operation[Never, AccessToken]:
+def _granting(name: str, fields: Mapping[str, object], repeat: Repeat) -> Operation[Never, AccessToken]:
     body = encode({key: value for key, value in fields.items() if value is not None})
-    return Operation(build(endpoint(name), Parameters(body=body), _JSON_FIELDS), _TOKEN, policy)
+    return Operation(build(endpoint(name), Parameters(body=body), _JSON_FIELDS), _TOKEN, repeat)
 
 
 def _reveal(key: AccessKey | str) -> str:
@@ -91,13 +92,13 @@ def login_with_key(key: AccessKey | str, *, recaptcha: str | None = None) -> Ope
     Raises (when run):
         AuthenticationError: no account has this key.
     """
-    return _granting("login", {"key": _reveal(key), "recaptcha": recaptcha}, REPEATABLE)
+    return _granting("login", {"key": _reveal(key), "recaptcha": recaptcha}, Repeat.ALWAYS)
 
 
 @takes(id_token=TEXT)
 def login_with_google(id_token: str) -> Operation[Never, AccessToken]:
     """Log in with an identity token of Google's (native §6: ``POST /user/sso/google``)."""
-    return _granting("sso_google", {"idToken": id_token}, REPEATABLE)
+    return _granting("sso_google", {"idToken": id_token}, Repeat.ALWAYS)
 
 
 @takes(email=TEXT, password=PASSWORD)
@@ -111,6 +112,12 @@ def login(email: str, password: Password | str) -> Flow[Never, AccessToken]:
         AuthenticationError: no account has these.
         InvalidRequestError: the password is empty, or one of them is not Unicode text.
     """
+    assert isinstance(password, Password)  # `takes` wraps text
+    return _login(email, password)
+
+
+@flow
+def _login(email: str, password: Password) -> Steps[Never, AccessToken]:
     token, _ = yield from login_spelled(email, password)
     return token
 
@@ -118,10 +125,15 @@ def login(email: str, password: Password | str) -> Flow[Never, AccessToken]:
 @takes(email=TEXT, password=PASSWORD)
 def login_spelled(email: str, password: Password | str) -> Flow[Never, tuple[AccessToken, str]]:
     """As `login`; gives the spelling of the e-mail too, which the encryption key is to be derived from."""
-    secret = password if isinstance(password, Password) else Password(password)
+    assert isinstance(password, Password)
+    return _login_spelled(email, password)
+
+
+@flow
+def _login_spelled(email: str, password: Password) -> Steps[Never, tuple[AccessToken, str]]:
     refused: AuthenticationError | None = None
     for spelling in dict.fromkeys((email, email.lower())):
-        key = yield from compute(partial(access_key, spelling, secret))
+        key = yield from compute(partial(access_key, spelling, password))
         try:
             return (yield from login_with_key(key)), spelling
         except AuthenticationError as error:
@@ -144,7 +156,7 @@ def create_persistent_token(*, overwrite: bool = False) -> Operation[Never, Pers
     request = build(
         endpoint("create_persistent_token"), Parameters(body=encode({"overwrite": overwrite})), _JSON_FIELDS
     )
-    return Operation(request, _PERSISTENT, REPEATABLE if overwrite else CAREFUL)
+    return Operation(request, _PERSISTENT, Repeat.ALWAYS if overwrite else Repeat.IF_NOT_ACTED)
 
 
 @takes(current=ACCESS_KEY, new=ACCESS_KEY, new_email=TEXT | None)
@@ -160,7 +172,7 @@ def change_access_key(
         ConflictError: another account has the new key or the new e-mail.
     """
     fields: dict[str, object] = {"currentAccessKey": _reveal(current), "newAccessKey": _reveal(new)}
-    return _granting("change_access_key", {**fields, "newEmail": new_email}, CAREFUL)
+    return _granting("change_access_key", {**fields, "newEmail": new_email}, Repeat.IF_NOT_ACTED)
 
 
 @takes(recovery_token=TEXT, new=ACCESS_KEY, delete_content=FLAG)
@@ -188,7 +200,7 @@ def recover(
             parameter="recovery_token",
         )
     fields = {"recoveryToken": recovery_token, "newAccessKey": _reveal(new), "deleteContent": delete_content}
-    return _granting("recover", fields, CAREFUL)
+    return _granting("recover", fields, Repeat.IF_NOT_ACTED)
 
 
 # ---- a new one
@@ -237,7 +249,7 @@ def register_with_key(
         "locale": locale,
         "isRecaptchaEnterprise": enterprise,
     }
-    return _granting("register", fields, CAREFUL)
+    return _granting("register", fields, Repeat.IF_NOT_ACTED)
 
 
 @takes(email=TEXT, password=PASSWORD, recaptcha=TEXT, marketing=FLAG, gift_key=TEXT | None, locale=TEXT | None)
@@ -254,8 +266,15 @@ def register(
 
     Args and Raises are those of `register_with_key`.
     """
-    secret = password if isinstance(password, Password) else Password(password)
-    key = yield from compute(partial(access_key, email, secret))
-    return (
-        yield from register_with_key(key, recaptcha, email=email, marketing=marketing, gift_key=gift_key, locale=locale)
+    assert isinstance(password, Password)
+    register_with = partial(
+        register_with_key, recaptcha=recaptcha, email=email, marketing=marketing, gift_key=gift_key, locale=locale
     )
+    return _register(email, password, register_with)
+
+
+@flow
+def _register(
+    email: str, password: Password, register_with: Callable[[AccessKey], Operation[Never, AccessToken]]
+) -> Steps[Never, AccessToken]:
+    return (yield from register_with((yield from compute(partial(access_key, email, password)))))

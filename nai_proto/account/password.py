@@ -18,12 +18,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Never
 
-from ..arguments import FUNCTION, TEXT, takes
-from ..codecs.box import CHANCE, Entropy
+from ..arguments import TEXT, takes
 from ..codecs.keys import access_key, encryption_key
 from ..codecs.keystore import Keystore, open_keystore, seal_keystore
 from ..errors import (
@@ -38,12 +37,13 @@ from ..errors import (
     StatusError,
     TransportError,
 )
-from ..exchange.flow import Flow, compute, using
-from ..exchange.retry import NEVER
+from ..exchange.actions import Steps, compute, get_context
+from ..exchange.flow import Flow, flow
+from ..exchange.retry import Repeat
 from ..limits import Limits
 from ..objects import StoredKeystore, keystore, put_keystore
 from ..secret import AccessToken, EncryptionKey, Password
-from .argument_types import LIMITS, PASSWORD
+from .argument_types import PASSWORD
 from .granting import change_access_key, login_spelled
 
 __all__ = ["AS_BEFORE", "HALF_DONE", "UNKNOWN", "change_password"]
@@ -71,19 +71,15 @@ class _Change:
     old: Password
     new: Password
     new_email: str | None
-    entropy: Entropy
-    limits: Limits
 
 
-@takes(email=TEXT, old=PASSWORD, new=PASSWORD, new_email=TEXT | None, entropy=FUNCTION, limits=LIMITS)
+@takes(email=TEXT, old=PASSWORD, new=PASSWORD, new_email=TEXT | None)
 def change_password(
     email: str,
     old: Password | str,
     new: Password | str,
     *,
     new_email: str | None = None,
-    entropy: Entropy = CHANCE,
-    limits: Limits = Limits(),
 ) -> Flow[Never, AccessToken]:
     """Give the account another password, and seal its keystore with it; the result is the token that is good from now on.
 
@@ -93,8 +89,6 @@ def change_password(
         email: as for `login`.
         old, new: the passwords.
         new_email: change the e-mail as well, from which the keys are derived too.
-        entropy: draws the keystore's nonce.
-        limits: for opening the keystore.
 
     Raises:
         InvalidRequestError: a password is empty, or there is nothing to change.
@@ -108,10 +102,12 @@ def change_password(
     assert isinstance(new, Password)
     if old == new and new_email in (None, email):
         raise InvalidRequestError("new is the old password: there is nothing to change", parameter="new")
-    return _changing(_Change(tuple(dict.fromkeys((email, email.lower()))), old, new, new_email, entropy, limits))
+    return _changing(_Change(tuple(dict.fromkeys((email, email.lower()))), old, new, new_email))
 
 
-def _changing(change: _Change) -> Flow[Never, AccessToken]:
+@flow
+def _changing(change: _Change) -> Steps[Never, AccessToken]:
+    limits = (yield from get_context()).limits
     with _noting(AS_BEFORE):
         token, spelling, done = yield from _login(change)
     derived_from = spelling if done else change.new_email or spelling
@@ -120,20 +116,20 @@ def _changing(change: _Change) -> Flow[Never, AccessToken]:
         for each in change.emails:
             old_keys.append((yield from compute(partial(encryption_key, each, change.old))))
         new_key = yield from compute(partial(encryption_key, derived_from, change.new))
-        sealed = yield from using(token, keystore())
-        yield from compute(partial(_opened, sealed, [new_key, *old_keys], change.limits))
+        sealed = yield from keystore().with_options(token=token)
+        yield from compute(partial(_opened, sealed, [new_key, *old_keys], limits))
     if not done:
         with _noting(AS_BEFORE, UNKNOWN):
             current = yield from compute(partial(access_key, spelling, change.old))
             following = yield from compute(partial(access_key, derived_from, change.new))
             changing = change_access_key(current, following, new_email=change.new_email)
-            token = yield from using(token, changing.retried(NEVER))
+            token = yield from replace(changing, repeat=Repeat.NEVER).with_options(token=token)
     with _noting(HALF_DONE):
-        yield from using(token, _sealing(old_keys, new_key, change))
+        yield from _seal_anew(old_keys, new_key).with_options(token=token)
     return token
 
 
-def _login(change: _Change) -> Flow[Never, tuple[AccessToken, str, bool]]:
+def _login(change: _Change) -> Steps[Never, tuple[AccessToken, str, bool]]:
     """A token, the spelling of the e-mail that gave it, and whether it was the new password that did."""
     try:
         return (*(yield from login_spelled(change.emails[0], change.old)), False)
@@ -146,15 +142,17 @@ def _login(change: _Change) -> Flow[Never, tuple[AccessToken, str, bool]]:
     raise refused
 
 
-def _sealing(old_keys: list[EncryptionKey], new_key: EncryptionKey, change: _Change) -> Flow[Never, None]:
+@flow
+def _seal_anew(old_keys: list[EncryptionKey], new_key: EncryptionKey) -> Steps[Never, None]:
     """Step 4, for whoever has a token."""
+    context = yield from get_context()
     conflicts = 0
     while True:
         sealed = yield from keystore()
-        keys, key = yield from compute(partial(_opened, sealed, [new_key, *old_keys], change.limits))
+        keys, key = yield from compute(partial(_opened, sealed, [new_key, *old_keys], context.limits))
         if key == new_key:
             return
-        text = yield from compute(partial(seal_keystore, keys, new_key, change.entropy))
+        text = yield from compute(partial(seal_keystore, keys, new_key, context.entropy))
         try:
             return (yield from put_keystore(text, sealed.changeIndex))
         except ConflictError:
@@ -184,7 +182,7 @@ def _noting(state: str, unclear: str | None = None) -> Generator[None, None, Non
         yield
     except NaiError as error:
         answered = isinstance(error, StatusError) and not isinstance(error, ServerError | RequestTimeoutError)
-        unsent = isinstance(error, InvalidRequestError | LocalProtocolError) or (
+        unsent = isinstance(error, LocalProtocolError | InvalidRequestError) or (
             isinstance(error, TransportError) and not error.sent
         )
         error.add_note(unclear if unclear and not answered and not unsent else state)

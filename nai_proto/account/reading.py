@@ -10,8 +10,8 @@ import msgspec
 from ..exchange.endpoints import Parameters, build, endpoint
 from ..exchange.operation import Operation
 from ..exchange.readers import Json, Text
-from ..exchange.retry import REPEATABLE
-from ..exchange.typed import Answer, Typed
+from ..exchange.responses import JsonReader, Response
+from ..exchange.retry import Repeat
 from ..http import Headers
 from .answers import Information, Priority, Subscription, TrialStatus, UserData
 
@@ -26,7 +26,7 @@ __all__ = [
     "user_data",
 ]
 
-A = TypeVar("A", bound=Answer)
+A = TypeVar("A", bound=Response)
 
 _ACCEPT: Final = Headers.of(accept="application/json")
 
@@ -54,7 +54,7 @@ _SETTINGS: Final = (("text/plain", Text()), ("application/json", Text()))
 
 def _asking(name: str, type: type[A]) -> Operation[Never, A]:  # noqa: A002
     request = build(endpoint(name), Parameters(), _ACCEPT)
-    return Operation(request, (("application/json", Typed(type)),), REPEATABLE)
+    return Operation(request, (("application/json", JsonReader(type)),), Repeat.ALWAYS)
 
 
 def information() -> Operation[Never, Information]:
@@ -90,14 +90,14 @@ def client_settings() -> Operation[Never, str]:
 
     Persistent tokens are refused here (native §2.1).
     """
-    return Operation(build(endpoint("get_settings"), Parameters(), _ACCEPT), _SETTINGS, REPEATABLE)
+    return Operation(build(endpoint("get_settings"), Parameters(), _ACCEPT), _SETTINGS, Repeat.ALWAYS)
 
 
 def gift_keys() -> Operation[Never, tuple[Mapping[str, Any], ...]]:
     """The gift keys that the account has bought (native §6). Persistent tokens are refused here (native §2.1)."""
-    return Operation(build(endpoint("gift_keys"), Parameters(), _ACCEPT), _GIFT_KEYS, REPEATABLE)
+    return Operation(build(endpoint("gift_keys"), Parameters(), _ACCEPT), _GIFT_KEYS, Repeat.ALWAYS)
 
 
 def osano_external_id() -> Operation[Never, str]:
     """The name under which the website's consent manager knows the account (native §6)."""
-    return Operation(build(endpoint("osano_external_id"), Parameters(), _ACCEPT), _OSANO, REPEATABLE)
+    return Operation(build(endpoint("osano_external_id"), Parameters(), _ACCEPT), _OSANO, Repeat.ALWAYS)

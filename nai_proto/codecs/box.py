@@ -20,8 +20,9 @@ from nacl.bindings import (
     randombytes,
 )
 
-from ..errors import Damaged, DecryptionFailed, LocalProtocolError
+from ..errors import Damaged, DecryptionFailed, InvalidRequestError
 from . import fast
+from .checks import as_bytes, check_type, type_error
 
 __all__ = [
     "CHANCE",
@@ -60,6 +61,7 @@ def attempt(decode: Callable[[bytes], T], data: bytes) -> T | None:
 
 
 def is_utf8(data: bytes) -> bool:
+    data = as_bytes(data, "data")
     try:
         data.decode()
     except UnicodeDecodeError:
@@ -76,13 +78,17 @@ def open_box(box: bytes, nonce: bytes, key: bytes, what: str) -> bytes:
 
 
 def draw(entropy: Entropy, size: int) -> bytes:
+    if not callable(entropy):
+        raise type_error(entropy, "entropy", "a function that draws so many bytes")
     drawn = entropy(size)
+    check_type(drawn, bytes, "entropy", "a function that draws bytes")
     if len(drawn) != size:
-        raise LocalProtocolError(f"entropy gave {len(drawn)} bytes where {size} were asked for")
+        raise InvalidRequestError(f"entropy gave {len(drawn)} bytes where {size} were asked for", parameter="entropy")
     return drawn
 
 
 def to_base64(data: bytes) -> str:
+    data = as_bytes(data, "data")
     return fast.encode(data)
 
 
@@ -120,11 +126,11 @@ def _integer(digits: str) -> int | float:
 _DIGITS: Final = 640  # any Python reads so many
 
 
-def write_json(value: object) -> bytes:
+def write_json(value: object, parameter: str = "value") -> bytes:
     """Compact JSON in UTF-8 as the website writes it: nothing escaped but what has to be, lone surrogates among it.
 
     Raises:
-        LocalProtocolError: there is no JSON for it. Names types, never values.
+        InvalidRequestError: there is no JSON for it. Names types, never values.
     """
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -134,4 +140,4 @@ def write_json(value: object) -> bytes:
         )
     else:
         return text.encode("utf-8", "backslashreplace")
-    raise LocalProtocolError(f"this cannot be written as JSON: {problem}")
+    raise InvalidRequestError(f"this cannot be written as JSON: {problem}", parameter=parameter)

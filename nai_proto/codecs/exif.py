@@ -10,8 +10,9 @@ import struct
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated
+from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError, Truncated
 from ..limits import Limits
+from .checks import check_bytes, check_limits, check_texts
 
 __all__ = ["USER_COMMENT", "read_exif", "write_exif"]
 
@@ -44,6 +45,8 @@ def read_exif(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -
         Truncated: something stands behind its end.
         RemoteProtocolError: it is no EXIF, or a text is not in its encoding.
     """
+    check_bytes(data, "data")
+    check_limits(limits)
     if len(data) > limits.picture_text:
         raise LimitExceeded("picture text", limit=limits.picture_text, value=len(data))
     content = bytes(data).removeprefix(_PREFIX)
@@ -63,15 +66,16 @@ def write_exif(texts: Mapping[str, str]) -> bytes:
     """EXIF with these texts by the names that `read_exif` has, in UTF-8; empty ones are left out.
 
     Raises:
-        LocalProtocolError: another name, or a text with NUL or a lone surrogate.
+        InvalidRequestError: another name, or a text with NUL or a lone surrogate.
     """
+    check_texts(texts, "texts")
     comment = b""
     values: dict[int, bytes] = {}
     for name, text in texts.items():
         if name not in _NUMBERS and name != USER_COMMENT:
-            raise LocalProtocolError(f"{name!r} is no tag that is written")
+            raise InvalidRequestError(f"{name!r} is no tag that is written", parameter="texts")
         if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-            raise LocalProtocolError("a text in EXIF cannot hold NUL or a lone surrogate")
+            raise InvalidRequestError("a text in EXIF cannot hold NUL or a lone surrogate", parameter="texts")
         if not text:
             continue
         if name == USER_COMMENT:

@@ -15,8 +15,9 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
-from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated
+from ..errors import InvalidRequestError, LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated
 from ..limits import Limits
+from .checks import as_bytes, check_bytes, check_limits
 from .mismatch import Mismatch, find_mismatch, find_unencodable
 
 __all__ = ["FrameSplitter", "MessageDecoder", "encode_frame"]
@@ -40,6 +41,7 @@ class FrameSplitter:
     """
 
     def __init__(self, limits: Limits = Limits()) -> None:
+        check_limits(limits)
         self._limit = limits.frame
         self._closed = False
         self._failure: LimitExceeded | None = None  # found behind frames: for the next call
@@ -57,6 +59,8 @@ class FrameSplitter:
                 are returned first, and the next call raises.
             LocalProtocolError: after the end or a failure.
         """
+        if type(data) is not bytes:
+            data = as_bytes(data, "data")
         if self._closed:
             raise self._refusal()
         frames: list[bytes | bytearray] = []
@@ -140,6 +144,7 @@ class MessageDecoder(Generic[T]):
             RemoteProtocolError: it is not msgpack, or not of the type. The message has ``where`` and what was expected,
                 and nothing of the data.
         """
+        check_bytes(data, "data")
         try:
             return self._decode(data)
         except (ValueError, TypeError, RecursionError):
@@ -165,7 +170,7 @@ def encode_frame(message: object) -> bytes:
         message: a map to msgpack: a dict with texts for keys, a dataclass or a struct.
 
     Raises:
-        LocalProtocolError: it holds something that msgpack has no form for. Names the type, never the value.
+        InvalidRequestError: it holds something that msgpack has no form for. Names the type, never the value.
     """
     try:
         body = msgspec.msgpack.encode(message)
@@ -179,4 +184,4 @@ def encode_frame(message: object) -> bytes:
         if len(body) <= _MOST:
             return len(body).to_bytes(_HEAD) + body
         problem = f"{len(body)} bytes do not fit its length"
-    raise LocalProtocolError(f"this cannot be written as a frame: {problem}")
+    raise InvalidRequestError(f"this cannot be written as a frame: {problem}", parameter="message")

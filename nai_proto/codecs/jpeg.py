@@ -10,7 +10,8 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from ..errors import LocalProtocolError, RemoteProtocolError, Truncated
+from ..errors import InvalidRequestError, RemoteProtocolError, Truncated
+from .checks import check_bytes, check_type
 from .pixels import Pixels, Plane
 
 __all__ = ["jpeg_size", "write_jpeg"]
@@ -49,11 +50,12 @@ def write_jpeg(cells: Pixels | Plane) -> bytes:
     """A picture eight times as wide and high, in which each pixel is a block; of RGBA without alpha, of a plane in grey.
 
     Raises:
-        LocalProtocolError: it would be wider or higher than 65,535 pixels.
+        InvalidRequestError: it would be wider or higher than 65,535 pixels.
     """
+    check_type(cells, (Pixels, Plane), "cells", "Pixels or a Plane")
     width, height = _BLOCK * cells.width, _BLOCK * cells.height
     if max(width, height) > _LARGEST:
-        raise LocalProtocolError(f"a JPEG has sides of at most {_LARGEST} pixels")
+        raise InvalidRequestError(f"a JPEG has sides of at most {_LARGEST} pixels", parameter="cells")
     parts = (cells.data,) if isinstance(cells, Plane) else _ycc(cells.rgb)
     count = len(parts)
     frame = b"".join(bytes((number, 0x11, 0)) for number in range(1, count + 1))
@@ -79,6 +81,7 @@ def jpeg_size(data: bytes | bytearray | memoryview) -> tuple[int, int]:
         Truncated: the file ends before it says so.
         RemoteProtocolError: it is no JPEG.
     """
+    check_bytes(data, "data")
     if bytes(data[:3]) != b"\xff\xd8\xff":
         raise RemoteProtocolError("picture: no JPEG")
     at = 2

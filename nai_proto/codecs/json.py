@@ -20,7 +20,8 @@ from typing import Any, Final, Generic, TypeVar, cast
 
 import msgspec
 
-from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, StreamError, excerpt
+from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError, StreamError, excerpt
+from .checks import as_bytes, check_bytes, check_integer, check_text
 from .mismatch import Mismatch, find_mismatch, find_unencodable
 
 __all__ = ["JsonDecoder", "check_depth", "converted", "encode", "error_message", "find_problem", "service_error"]
@@ -44,7 +45,7 @@ def encode(value: object) -> bytes:
         value: anything msgspec can encode: None, bool, int, finite float, str, lists, dicts, dataclasses, structs….
 
     Raises:
-        LocalProtocolError: the value holds something JSON has no form for, or a number that is not finite, or text with
+        InvalidRequestError: the value holds something JSON has no form for, or a number that is not finite, or text with
             a lone surrogate, or is nested too deeply (or in itself). Names the type, never the value.
     """
     try:
@@ -58,7 +59,7 @@ def encode(value: object) -> bytes:
         problem = f"a {type(value).__name__} is nested too deeply, or holds itself"
     except (TypeError, ValueError, OverflowError, AttributeError):
         problem = find_unencodable(value, msgspec.json.encode)
-    raise LocalProtocolError(f"this cannot be written as JSON: {problem}")
+    raise InvalidRequestError(f"this cannot be written as JSON: {problem}", parameter="value")
 
 
 class JsonDecoder(Generic[T]):
@@ -89,6 +90,8 @@ class JsonDecoder(Generic[T]):
             RemoteProtocolError: it is not JSON, or not of the type. The message has ``where``, what was expected and the
                 path, and nothing of the document; `excerpt` has its beginning.
         """
+        check_bytes(data, "data")
+        check_integer(depth, "depth")
         check_depth(data, depth)
         try:
             return self._decode(data)
@@ -181,6 +184,7 @@ def service_error(data: bytes) -> StreamError | None:
 
     Costs two searches, and a decoding only if one of them finds something.
     """
+    data = as_bytes(data, "data")
     if b'"error"' not in data and b'"statusCode"' not in data:
         return None
     try:
@@ -206,6 +210,8 @@ def error_message(body: bytes, content_type: str) -> str | None:
         body: the body, or the beginning of it.
         content_type: the media type in lower case, as `Head.content_type` has it; may be empty.
     """
+    body = as_bytes(body, "body")
+    check_text(content_type, "content_type")
     text = body.decode("utf-8", "replace")
     try:
         document = msgspec.json.decode(text)

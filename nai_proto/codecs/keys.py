@@ -14,8 +14,9 @@ from typing import Final
 
 from argon2.low_level import Type, hash_secret_raw
 
-from ..errors import LocalProtocolError
+from ..errors import InvalidRequestError
 from ..secret import AccessKey, EncryptionKey, Password
+from .checks import check_text, check_type
 
 __all__ = ["access_key", "email_hash", "encryption_key"]
 
@@ -30,7 +31,7 @@ _ENCRYPTION_DOMAIN: Final = "novelai_data_encryption_key"
 _ENCRYPTION_SIZE: Final = 128
 
 
-def access_key(email: str, password: Password, *, utf16: bool = False) -> AccessKey:
+def access_key(email: str, password: Password | str, *, utf16: bool = False) -> AccessKey:
     """The key that `POST /user/login` takes instead of the password.
 
     Args:
@@ -40,13 +41,13 @@ def access_key(email: str, password: Password, *, utf16: bool = False) -> Access
             characters. Differs only where one of these is beyond U+FFFF; half of a pair counts as U+FFFD.
 
     Raises:
-        LocalProtocolError: e-mail or password holds a lone surrogate.
+        InvalidRequestError: e-mail or password holds a lone surrogate.
     """
     raw = _derive(email, password, _ACCESS_DOMAIN, _ACCESS_SIZE, utf16)
     return AccessKey(base64.urlsafe_b64encode(raw)[: AccessKey.LENGTH].decode("ascii"))
 
 
-def encryption_key(email: str, password: Password, *, utf16: bool = False) -> EncryptionKey:
+def encryption_key(email: str, password: Password | str, *, utf16: bool = False) -> EncryptionKey:
     """The key that opens the account's keystore.
 
     Args and Raises are those of `access_key`.
@@ -60,13 +61,14 @@ def email_hash(email: str) -> str:
     """The e-mail as a registration sends it: SHA-256 in 64 hexadecimal digits.
 
     Raises:
-        LocalProtocolError: it holds a lone surrogate.
+        InvalidRequestError: it holds a lone surrogate.
     """
     return hashlib.sha256(_utf8("e-mail", email)).hexdigest()
 
 
-def _derive(email: str, password: Password, domain: str, size: int, utf16: bool) -> bytes:
-    secret = password.reveal()
+def _derive(email: str, password: Password | str, domain: str, size: int, utf16: bool) -> bytes:
+    check_type(password, (Password, str), "password", "a Password or a str")
+    secret = (Password(password) if isinstance(password, str) else password).reveal()
     secret_bytes = _utf8("password", secret)
     head = _utf16_head(secret) if utf16 else secret[:_SALTED]
     salt = hashlib.blake2b(head.encode() + _utf8("e-mail", email) + domain.encode(), digest_size=_SALT_SIZE).digest()
@@ -87,8 +89,11 @@ def _utf16_head(text: str) -> str:
 
 
 def _utf8(what: str, text: str) -> bytes:
+    check_text(text, what.replace("e-mail", "email"))
     try:
         return text.encode()
     except UnicodeEncodeError:
         pass  # and raise below, where the codec's error, which holds the text, is no context
-    raise LocalProtocolError(f"the {what} holds a lone surrogate, which UTF-8 cannot carry")
+    raise InvalidRequestError(
+        f"the {what} holds a lone surrogate, which UTF-8 cannot carry", parameter=what.replace("e-mail", "email")
+    )

@@ -19,7 +19,7 @@ from typing import Final, cast
 import msgspec
 from nacl.bindings import crypto_secretbox
 
-from ..errors import Damaged, DecryptionFailed, KeyConflict, LocalProtocolError
+from ..errors import Damaged, DecryptionFailed, InvalidRequestError, KeyConflict
 from ..limits import Limits
 from ..secret import EncryptionKey
 from .archive import MARK, deflate, inflate, split
@@ -37,6 +37,7 @@ from .box import (
     to_base64,
     write_json,
 )
+from .checks import as_bytes, check_container, check_limits, check_mapping, check_text, check_type
 from .json import check_depth, encode
 from .pieces import in_pieces
 
@@ -62,6 +63,9 @@ class Keystore(Mapping[str, bytes]):
     repaired: bool = field(default=False, compare=False)
     "Was it stored in the form that cannot be read as it is (content §2.4)? Storing it again heals it."
 
+    def __post_init__(self) -> None:
+        check_mapping(self.keys_by_meta, "keys_by_meta", "a dict of str to bytes")
+
     def __getitem__(self, meta: str) -> bytes:
         return self.keys_by_meta[meta]
 
@@ -83,11 +87,13 @@ class Keystore(Mapping[str, bytes]):
         """This keystore with one more key, behind the others.
 
         Raises:
-            LocalProtocolError: the key has not 32 bytes.
+            InvalidRequestError: the key has not 32 bytes.
             KeyConflict: the meta has another key already, with which its object would be lost.
         """
+        check_text(meta, "meta")
+        key = as_bytes(key, "key")
         if len(key) != KEY_SIZE:
-            raise LocalProtocolError(f"an object key has {KEY_SIZE} bytes, not {len(key)}")
+            raise InvalidRequestError(f"an object key has {KEY_SIZE} bytes, not {len(key)}", parameter="key")
         return self.merged({meta: key})
 
     def create(self, entropy: Entropy = CHANCE) -> tuple[str, Keystore]:
@@ -105,6 +111,7 @@ class Keystore(Mapping[str, bytes]):
         Raises:
             KeyConflict: the two have different keys for the same meta.
         """
+        _check_keys(other, "other")
         metas = tuple(meta for meta, key in other.items() if self.keys_by_meta.get(meta, key) != key)
         if metas:
             raise KeyConflict(f"{len(metas)} objects have another key already; neither may be lost", metas=metas)
@@ -112,7 +119,16 @@ class Keystore(Mapping[str, bytes]):
 
     def without(self, metas: Collection[str]) -> Keystore:
         """This keystore without some of its keys. What they sealed can never be opened again."""
+        check_container(metas, "metas", "a list of str")
         return replace(self, keys_by_meta={meta: key for meta, key in self.items() if meta not in metas})
+
+
+def _check_keys(keys: Mapping[str, bytes], name: str) -> None:
+    takes = "a dict of str to bytes"
+    check_mapping(keys, name, takes)
+    for meta, key in keys.items():
+        check_type(meta, str, name, takes)
+        check_type(key, bytes, name, takes)
 
 
 def _uuid(drawn: bytes) -> str:
@@ -155,6 +171,9 @@ def open_keystore(
             the keystore was *withheld*, as from persistent tokens. It is not empty.
         LimitExceeded: it inflates to more than `limits` allow, or is nested too deeply.
     """
+    check_type(response, (Mapping, str, type(None)), "response", "a dict, a str or None")
+    check_type(key, EncryptionKey, "key", "an EncryptionKey")
+    check_limits(limits)
     if isinstance(response, Mapping):
         if "keystore" not in response:
             raise Damaged("the answer has no keystore: it was withheld, which is not an empty one", category=_MISSING)
@@ -192,8 +211,11 @@ def seal_keystore(keystore: Keystore, key: EncryptionKey, entropy: Entropy = CHA
         entropy: draws the nonce.
 
     Raises:
-        LocalProtocolError: ``entropy`` gave another number of bytes, or a meta holds a lone surrogate.
+        InvalidRequestError: ``entropy`` gave another number of bytes, or a meta holds a lone surrogate.
     """
+    check_type(keystore, Keystore, "keystore", "a Keystore")
+    check_type(key, EncryptionKey, "key", "an EncryptionKey")
+    _check_keys(keystore, "keystore")
     keys = {meta: list(value) for meta, value in keystore.items()}
     plaintext = _joined({**keystore.inner, "keys": encode(keys)})  # which stay in their place
     payload = deflate(plaintext) if keystore.compressed else plaintext

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
+from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 from ..limits import Limits
+from .checks import as_bytes, as_items, check_limits, check_text
 
 __all__ = ["Part", "decode", "encode"]
 
@@ -39,14 +40,17 @@ def encode(parts: Sequence[Part]) -> tuple[str, bytes]:
     """The content type, which has the boundary, and the body.
 
     Raises:
-        LocalProtocolError: a name or a type cannot stand in a part's head.
+        InvalidRequestError: a name or a type cannot stand in a part's head.
     """
+    parts = as_items(parts, Part, "parts", "a list of Part")
     from hashlib import sha256  # loads OpenSSL
 
     digest = sha256()
     for part in parts:
         if not (_NAME.fullmatch(part.name) and _NAME.fullmatch(part.filename) and _TYPE.fullmatch(part.content_type)):
-            raise LocalProtocolError("the name, file name or type of a form's part cannot stand in its head")
+            raise InvalidRequestError(
+                "the name, file name or type of a form's part cannot stand in its head", parameter="parts"
+            )
         digest.update(len(part.data).to_bytes(8) + part.data)
     boundary = f"nai-{digest.hexdigest()[:40]}"
     pieces: list[bytes] = []
@@ -71,6 +75,9 @@ def decode(content_type: str, body: bytes, limits: Limits = Limits()) -> list[Pa
         RemoteProtocolError: it is no such form, or is cut short.
         LimitExceeded: it has too many parts.
     """
+    check_text(content_type, "content_type")
+    body = as_bytes(body, "body")
+    check_limits(limits)
     found = _BOUNDARY.match(content_type)
     if found is None:
         raise RemoteProtocolError("form: the content type has no boundary")

@@ -17,8 +17,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, cast
 
-from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
+from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 from ..limits import Limits
+from .checks import as_bytes, check_limits, check_mapping, check_number, check_text, check_texts, check_type
 from .json import check_depth
 from .pixels import Pixels, Plane, read_alpha, write_png, write_webp
 from .png import SIGNATURE, header, read_text, with_text
@@ -55,6 +56,9 @@ class Metadata:
     place: Place = field(default=Place.TEXT, compare=False)
     "Where it was found."
 
+    def __post_init__(self) -> None:
+        check_texts(self.texts, "texts")
+
     @staticmethod
     def of(
         comment: Mapping[str, Any],
@@ -67,8 +71,15 @@ class Metadata:
         """As the service writes it, its keys in the order of image §8.1; None leaves one out.
 
         Raises:
-            LocalProtocolError: the comment has no form in JSON.
+            InvalidRequestError: the comment has no form in JSON.
         """
+        check_mapping(comment, "comment")
+        for name, text in (("description", description), ("source", source)):
+            if text is not None:
+                check_text(text, name)
+        if seconds is not None:
+            check_number(seconds, "seconds")
+        check_text(title, "title")
         texts = {
             "Title": title,
             "Description": description,
@@ -117,6 +128,7 @@ class Metadata:
             LimitExceeded: it is nested deeper than `Limits.json_depth`.
             RemoteProtocolError: it is no JSON object.
         """
+        check_limits(limits)
         return _object(self.comment, limits, "its comment") if self.comment is not None else {}
 
     def signed(self, pixels: Pixels, seed: bytes = TEST_SEED, *, alpha: bool = False) -> Metadata:
@@ -132,6 +144,8 @@ def read_metadata(data: bytes, limits: Limits = Limits()) -> Metadata | None:
         LimitExceeded: it is larger than ``limits`` allow.
         RemoteProtocolError: it is neither PNG nor WebP, or a place that is looked at is damaged.
     """
+    data = as_bytes(data, "data")
+    check_limits(limits)
     found = _outside(data, limits)
     if found is not None and found.texts.keys() & {*_KEYWORDS}:
         return found
@@ -140,6 +154,8 @@ def read_metadata(data: bytes, limits: Limits = Limits()) -> Metadata | None:
 
 def copies(data: bytes, limits: Limits = Limits()) -> list[Metadata]:
     """What each place says, for whoever trusts one more than another. Raises what `read_metadata` raises."""
+    data = as_bytes(data, "data")
+    check_limits(limits)
     return [found for found in (_outside(data, limits), _inside(data, limits)) if found is not None]
 
 
@@ -161,9 +177,12 @@ def with_metadata(data: bytes, metadata: Metadata, limits: Limits = Limits()) ->
     """The same PNG or WebP with this instead of its own text. A copy in alpha stays what it was.
 
     Raises:
-        LocalProtocolError: a text has no form there.
+        InvalidRequestError: a text has no form there.
         RemoteProtocolError: what is to be changed is damaged.
     """
+    data = as_bytes(data, "data")
+    check_type(metadata, Metadata, "metadata", "Metadata")
+    check_limits(limits)
     if is_webp(data):
         return with_webp_text(data, _tags(metadata.texts), limits)
     return with_text(data, metadata.texts, limits)
@@ -180,12 +199,16 @@ def write_picture(
         image_format: PNG, with the text in chunks, or lossless WebP, with the text in EXIF (image §8.2).
 
     Raises:
-        LocalProtocolError: a text has no form there; or ``transparent``, and there is no alpha.
+        InvalidRequestError: a text has no form there; or ``transparent``, and there is no alpha.
     """
+    check_type(pixels, Pixels, "pixels", "Pixels")
+    check_type(metadata, Metadata, "metadata", "Metadata")
+    if image_format not in ("png", "webp"):
+        raise InvalidRequestError("image_format is 'png' or 'webp'", parameter="image_format")
     content = _dumped({keyword: text for keyword, text in metadata.texts.items() if keyword != "Title"}).encode()
     try:
         drawn = with_stealth(pixels, content, transparent=transparent)
-    except LocalProtocolError:
+    except InvalidRequestError:
         if transparent and pixels.alpha is None:
             raise
         drawn = pixels if transparent else pixels.with_alpha(b"\xff" * pixels.area)
@@ -263,4 +286,4 @@ def _dumped(value: Mapping[str, Any]) -> str:
         return json.dumps({**value})
     except (TypeError, ValueError, RecursionError) as error:
         problem = type(error).__name__
-    raise LocalProtocolError(f"this cannot be written as JSON ({problem})")
+    raise InvalidRequestError(f"this cannot be written as JSON ({problem})", parameter="comment")

@@ -15,10 +15,11 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from ..errors import LocalProtocolError, RemoteProtocolError
+from ..errors import InvalidRequestError, RemoteProtocolError
 from ..limits import Limits
 from . import diagonals
 from .bytewise import added, subtracted, summed
+from .checks import as_bytes, check_integer, check_limits, check_type
 from .png import SIGNATURE, Header, chunk, chunks, header, with_text
 from .vp8l import read_vp8l, write_vp8l
 from .webp import Lossless, is_webp, lossless, webp_file, with_webp_text
@@ -41,8 +42,11 @@ class Pixels:
     data: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
+        _check_size(self.width, self.height, self.data)
         if self.width < 1 or self.height < 1 or len(self.data) not in (3 * self.area, 4 * self.area):
-            raise LocalProtocolError("pixels are three or four bytes each, and as many as width and height say")
+            raise InvalidRequestError(
+                "pixels are three or four bytes each, and as many as width and height say", parameter="data"
+            )
 
     @property
     def area(self) -> int:
@@ -71,6 +75,9 @@ class Pixels:
 
     def with_alpha(self, alpha: bytes) -> Pixels:
         """The same colours with this alpha."""
+        alpha = as_bytes(alpha, "alpha")
+        if len(alpha) != self.area:
+            raise InvalidRequestError(f"alpha has a byte for each of {self.area} pixels", parameter="alpha")
         out = bytearray(4 * self.area)
         for channel in range(3):
             out[channel::4] = self.data[channel :: self.channels]
@@ -86,6 +93,11 @@ class Plane:
     height: int
     data: bytes = field(repr=False)
 
+    def __post_init__(self) -> None:
+        _check_size(self.width, self.height, self.data)
+        if len(self.data) != self.width * self.height:
+            raise InvalidRequestError("a plane has a byte a pixel, as many as width and height say", parameter="data")
+
 
 def read_pixels(data: bytes, limits: Limits = Limits()) -> Pixels:
     """The pixels of a PNG or a lossless WebP.
@@ -94,6 +106,8 @@ def read_pixels(data: bytes, limits: Limits = Limits()) -> Pixels:
         RemoteProtocolError: it is damaged; a PNG that is interlaced, or neither RGB nor RGBA of 8 bits; a WebP with losses
             or that moves; and what `chunks` and `webp_chunks` raise.
     """
+    data = as_bytes(data, "data")
+    check_limits(limits)
     if is_webp(data):
         return _from_webp(lossless(data, limits))
     head, raw = _raw(data, limits)
@@ -108,6 +122,8 @@ def read_pixels(data: bytes, limits: Limits = Limits()) -> Pixels:
 
 def read_alpha(data: bytes, limits: Limits = Limits()) -> Plane | None:
     """Alpha alone of a PNG or a lossless WebP; None if it has none. Raises what `read_pixels` raises."""
+    data = as_bytes(data, "data")
+    check_limits(limits)
     if is_webp(data):
         found = lossless(data, limits)
         return None if found is not None and not found.alpha else _from_webp(found).alpha
@@ -123,6 +139,8 @@ def read_grey(data: bytes, limits: Limits = Limits()) -> Plane:
     """How bright each pixel is: a PNG in 8-bit grey, or the red of what `read_pixels` reads, which is the grey if it has no
     colours. Raises what that raises.
     """
+    data = as_bytes(data, "data")
+    check_limits(limits)
     if is_webp(data):
         pixels = read_pixels(data, limits)
         return Plane(pixels.width, pixels.height, pixels.data[:: pixels.channels])
@@ -132,6 +150,7 @@ def read_grey(data: bytes, limits: Limits = Limits()) -> Plane:
 
 def write_png(pixels: Pixels, texts: Mapping[str, str] | None = None) -> bytes:
     """A PNG file with these pixels and texts. Raises what `with_text` raises."""
+    check_type(pixels, Pixels, "pixels", "Pixels")
     stride = pixels.width * pixels.channels
     above = bytes(stride) + pixels.data[:-stride]
     rows = subtracted(pixels.data, above)
@@ -146,11 +165,18 @@ def write_webp(pixels: Pixels, texts: Mapping[str, str] | None = None) -> bytes:
     """A lossless WebP with these pixels, and in EXIF these texts by the names of their tags.
 
     Raises:
-        LocalProtocolError: a side has more than 16,384 pixels; and what `write_exif` raises.
+        InvalidRequestError: a side has more than 16,384 pixels; and what `write_exif` raises.
     """
+    check_type(pixels, Pixels, "pixels", "Pixels")
     planes = [pixels.data[channel :: pixels.channels] for channel in range(pixels.channels)]
     file = webp_file([(b"VP8L", write_vp8l(pixels.width, pixels.height, planes))])
     return with_webp_text(file, texts, Limits(pixels=pixels.area)) if texts else file
+
+
+def _check_size(width: object, height: object, data: object) -> None:
+    check_integer(width, "width")
+    check_integer(height, "height")
+    check_type(data, bytes, "data", "bytes")
 
 
 def _from_webp(found: Lossless | None) -> Pixels:

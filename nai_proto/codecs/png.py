@@ -12,9 +12,10 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
-from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated
+from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError, Truncated
 from ..limits import Limits
 from . import fast
+from .checks import as_bytes, check_bytes, check_limits, check_texts
 
 __all__ = ["SIGNATURE", "Header", "chunk", "chunks", "header", "read_text", "with_text"]
 
@@ -49,11 +50,15 @@ def chunks(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> I
         LimitExceeded: it claims more than `Limits.pixels`.
         RemoteProtocolError: it is no PNG, or damaged.
     """
+    check_bytes(data, "data")
+    check_limits(limits)
     return ((kind, content) for kind, content, _ in _placed(memoryview(data), limits))
 
 
 def header(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> Header:
     """What the first chunk says, checked. Raises what `chunks` raises."""
+    check_bytes(data, "data")
+    check_limits(limits)
     _, content, _ = next(_placed(memoryview(data), limits))
     return _header(content, limits)
 
@@ -62,10 +67,11 @@ def chunk(kind: bytes, content: bytes) -> bytes:
     """A chunk with its length and checksum.
 
     Raises:
-        LocalProtocolError: it is larger than a chunk can be.
+        InvalidRequestError: it is larger than a chunk can be.
     """
+    kind, content = as_bytes(kind, "kind"), as_bytes(content, "content")
     if len(content) > _LARGEST:
-        raise LocalProtocolError(f"{len(content)} bytes do not fit a PNG chunk")
+        raise InvalidRequestError(f"{len(content)} bytes do not fit a PNG chunk", parameter="content")
     body = kind + content
     return len(content).to_bytes(4) + body + fast.crc32(body).to_bytes(4)
 
@@ -77,6 +83,8 @@ def read_text(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -
         LimitExceeded: they have more than `Limits.picture_text` bytes together when inflated.
         RemoteProtocolError: a text is damaged. And what `chunks` raises.
     """
+    check_bytes(data, "data")
+    check_limits(limits)
     texts: dict[str, str] = {}
     left = limits.picture_text
     for kind, content, _ in _placed(memoryview(data), limits):
@@ -93,9 +101,12 @@ def with_text(data: bytes, texts: Mapping[str, str], limits: Limits = Limits()) 
     A text is Latin-1 in a ``tEXt`` chunk, or UTF-8 in an uncompressed ``iTXt`` chunk if it has to be (image §8.1).
 
     Raises:
-        LocalProtocolError: a keyword is not 1 to 79 characters of Latin-1, or a text holds NUL or a lone surrogate.
+        InvalidRequestError: a keyword is not 1 to 79 characters of Latin-1, or a text holds NUL or a lone surrogate.
         RemoteProtocolError: what `chunks` raises.
     """
+    data = as_bytes(data, "data")
+    check_texts(texts, "texts")
+    check_limits(limits)
     out = bytearray(data[:_HEADER_END])
     for keyword, text in texts.items():
         out += _text_chunk(keyword, text)
@@ -197,7 +208,7 @@ def _text_chunk(keyword: str, text: str) -> bytes:
                 return chunk(b"iTXt", name + bytes(5) + text.encode())
     except UnicodeEncodeError:
         pass
-    raise LocalProtocolError(problem)
+    raise InvalidRequestError(problem, parameter="texts")
 
 
 def _is_latin1(text: str) -> bool:

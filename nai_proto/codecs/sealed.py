@@ -18,7 +18,7 @@ from typing import Any, Final, cast
 import msgspec
 from nacl.bindings import crypto_secretbox
 
-from ..errors import CryptoError, Damaged, DecryptionFailed, LimitExceeded, LocalProtocolError
+from ..errors import CryptoError, Damaged, DecryptionFailed, InvalidRequestError, LimitExceeded
 from ..limits import Limits
 from .archive import MARK, deflate, inflate, pack, split, unpack
 from .box import (
@@ -36,6 +36,7 @@ from .box import (
     to_base64,
     write_json,
 )
+from .checks import as_items, check_limits, check_mapping, check_text, check_type
 from .json import check_depth
 
 __all__ = [
@@ -159,6 +160,9 @@ _STATES: Final = {
 
 def open_object(stored: StoredObject, keystore: Mapping[str, bytes], limits: Limits = Limits()) -> Opened:
     """Opens one object, or says in the result why not; types of `PLAIN_TYPES` need no key. Never raises."""
+    check_type(stored, StoredObject, "stored", "a StoredObject")
+    check_mapping(keystore, "keystore", "a Keystore")
+    check_limits(limits)
     try:
         plaintext, compressed = _open(stored, keystore, limits)
         _check_json(plaintext, limits)
@@ -174,18 +178,23 @@ def open_objects(
     stored: Iterable[StoredObject], keystore: Mapping[str, bytes], limits: Limits = Limits()
 ) -> list[Opened]:
     """Opens each object for itself."""
-    return [open_object(item, keystore, limits) for item in stored]
+    found = as_items(stored, StoredObject, "stored", "a list of StoredObject")
+    return [open_object(item, keystore, limits) for item in found]
 
 
 def edited(opened: Opened, content: Mapping[str, object]) -> Opened:
     """The object with another content. What it holds already, spacing aside, keeps its plaintext byte for byte.
 
     Raises:
-        LocalProtocolError: ``content`` is no JSON, or the object did not open: what it holds would be lost.
+        InvalidRequestError: ``content`` is no JSON, or the object did not open: what it holds would be lost.
     """
+    check_type(opened, Opened, "opened", "an Opened")
+    check_mapping(content, "content")
     if not opened.ok:
-        raise LocalProtocolError(f"this object did not open ({opened.category}); it is not overwritten")
-    written = write_json(content)
+        raise InvalidRequestError(
+            f"this object did not open ({opened.category}); it is not overwritten", parameter="opened"
+        )
+    written = write_json(content, "content")
     return opened if _holds(opened, written) else replace(opened, plaintext=written)
 
 
@@ -204,20 +213,24 @@ def seal_object(
         entropy: draws the nonce.
 
     Raises:
-        LocalProtocolError: there is no usable key, or ``content`` is no JSON; or there is new content for an object that
+        InvalidRequestError: there is no usable key, or ``content`` is no JSON; or there is new content for an object that
             did not open, whose old content would be lost.
     """
+    check_type(opened, Opened, "opened", "an Opened")
+    check_mapping(keystore, "keystore", "a Keystore")
     if content is not None:
         opened = edited(opened, content)
     if not opened.ok:
         if opened.stored.data is None:
-            raise LocalProtocolError(f"this object did not open ({opened.category}), and has nothing to give back")
+            raise InvalidRequestError(
+                f"this object did not open ({opened.category}), and has nothing to give back", parameter="opened"
+            )
         return opened.stored.data
     if opened.stored.type in PLAIN_TYPES:
         return to_base64(pack(opened.plaintext, opened.compressed))
     key = keystore.get(opened.stored.meta or "", b"")
     if len(key) != KEY_SIZE:
-        raise LocalProtocolError("the keystore has no usable key for this object's meta")
+        raise InvalidRequestError("the keystore has no usable key for this object's meta", parameter="keystore")
     return _seal(opened.plaintext, key, opened.compressed, entropy)
 
 
@@ -225,7 +238,7 @@ def _holds(opened: Opened, written: bytes) -> bool:
     """Is this its content already, spacing aside? Compared as JSON: to Python 1, 1.0 and True are equal."""
     try:
         return write_json(opened.json()) == written
-    except LocalProtocolError:  # a number beyond all floats can be read, but not be written
+    except InvalidRequestError:  # a number beyond all floats can be read, but not be written
         return False
 
 
@@ -240,12 +253,16 @@ def new_object(
     """An object that the service has not seen yet, as `seal_object` takes it.
 
     Raises:
-        LocalProtocolError: ``content`` is no JSON, or the keystore has no usable key for ``meta``.
+        InvalidRequestError: ``content`` is no JSON, or the keystore has no usable key for ``meta``.
     """
+    check_text(type, "type")
+    check_text(meta, "meta")
+    check_mapping(content, "content")
+    check_mapping(keystore, "keystore", "a Keystore")
     if type not in PLAIN_TYPES and len(keystore.get(meta, b"")) != KEY_SIZE:
-        raise LocalProtocolError("the keystore has no usable key for this object's meta")
+        raise InvalidRequestError("the keystore has no usable key for this object's meta", parameter="keystore")
     stored = StoredObject(type=type, meta=meta)
-    return Opened(stored, OpenedState.OPENED, plaintext=write_json(content), compressed=compressed)
+    return Opened(stored, OpenedState.OPENED, plaintext=write_json(content, "content"), compressed=compressed)
 
 
 def _open(stored: StoredObject, keystore: Mapping[str, bytes], limits: Limits) -> tuple[bytes, bool]:

@@ -14,7 +14,8 @@ from typing import Any, Final, cast
 from nacl.bindings import crypto_sign, crypto_sign_open, crypto_sign_seed_keypair
 from nacl.exceptions import BadSignatureError
 
-from ..errors import LocalProtocolError
+from ..errors import InvalidRequestError
+from .checks import as_bytes, check_text, check_type
 from .pixels import Pixels
 
 __all__ = ["TEST_SEED", "TEST_VERIFY_KEY", "VERIFY_KEY", "public_key", "sign", "verify"]
@@ -33,8 +34,9 @@ _NO_BIT: Final = bytes(byte & 0xFE for byte in range(256))
 
 def public_key(seed: bytes) -> bytes:
     """The key that verifies what this seed of 32 bytes signs."""
+    seed = as_bytes(seed, "seed")
     if len(seed) != _KEY:
-        raise LocalProtocolError(f"a seed has {_KEY} bytes")
+        raise InvalidRequestError(f"a seed has {_KEY} bytes", parameter="seed")
     key: bytes = crypto_sign_seed_keypair(seed)[0]
     return key
 
@@ -53,15 +55,18 @@ def sign(pixels: Pixels, comment: str, seed: bytes = TEST_SEED, *, alpha: bool =
         alpha: sign alpha too, without its lowest bits: what V5 does (image §8.4).
 
     Raises:
-        LocalProtocolError: the comment is no JSON object, or ``alpha``, and there is none.
+        InvalidRequestError: the comment is no JSON object, or ``alpha``, and there is none.
     """
+    check_type(pixels, Pixels, "pixels", "Pixels")
+    check_text(comment, "comment")
+    seed = as_bytes(seed, "seed")
     document = _parsed(comment)
     if document is None:
-        raise LocalProtocolError("the comment of a picture is a JSON object")
+        raise InvalidRequestError("the comment of a picture is a JSON object", parameter="comment")
     if len(seed) != _KEY:
-        raise LocalProtocolError(f"a seed has {_KEY} bytes")
+        raise InvalidRequestError(f"a seed has {_KEY} bytes", parameter="seed")
     if alpha and pixels.alpha is None:
-        raise LocalProtocolError("a picture without alpha has none to sign")
+        raise InvalidRequestError("a picture without alpha has none to sign", parameter="alpha")
     document.pop(_NAME, None)
     private = crypto_sign_seed_keypair(seed)[1]
     signature = crypto_sign(_seen(pixels, alpha) + _written(document), private)[:_SIGNATURE]
@@ -74,10 +79,13 @@ def verify(pixels: Pixels, comment: str, key: bytes = VERIFY_KEY) -> bool:
     Both rules are tried: colours alone, and colours with alpha. False also if there is no signature, or no JSON.
 
     Raises:
-        LocalProtocolError: the key has not 32 bytes.
+        InvalidRequestError: the key has not 32 bytes.
     """
+    check_type(pixels, Pixels, "pixels", "Pixels")
+    check_text(comment, "comment")
+    key = as_bytes(key, "key")
     if len(key) != _KEY:
-        raise LocalProtocolError(f"a public key has {_KEY} bytes")
+        raise InvalidRequestError(f"a public key has {_KEY} bytes", parameter="key")
     document = _parsed(comment)
     said = None if document is None else document.pop(_NAME, None)
     if document is None or not isinstance(said, str):

@@ -24,8 +24,9 @@ import re
 from abc import ABC, abstractmethod
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from ..errors import LimitExceeded, LocalProtocolError
+from ..errors import InvalidRequestError, LimitExceeded, LocalProtocolError
 from ..limits import Limits
+from .checks import as_bytes, check_integer, check_limits, check_text, check_type
 
 __all__ = ["SSEDecoder", "SSESplitter", "ServerSentEvent", "encode_event"]
 
@@ -68,6 +69,7 @@ class _Machine(ABC, Generic[_E]):
     an unfinished last line. Perhaps a bare JSON error: worth a look when the stream ended too early (openai §6.5)."""
 
     def __init__(self, limits: Limits = Limits()) -> None:
+        check_limits(limits)
         self.reconnection_time = None
         self.stray = b""
         self._limits = limits
@@ -99,6 +101,8 @@ class _Machine(ABC, Generic[_E]):
                 call raises. Where one line breaks both limits, either may be named.
             LocalProtocolError: after the end or a failure.
         """
+        if type(data) is not bytes:
+            data = as_bytes(data, "data")
         events: list[_E] = []
         tail = self._tail
         if tail and 10 not in data and 13 not in data and not self._start:  # the line goes on, and that is all
@@ -260,6 +264,8 @@ class SSESplitter(_Machine[tuple[bytes, bytes]]):
         A read of one usual block, as a service that streams writes them, is cut by hand: for so little the regular
         expression takes longer to begin than to match.
         """
+        if type(data) is not bytes:
+            data = as_bytes(data, "data")
         if self._between and 13 not in data and len(data) <= self._harmless:
             lines = data.split(b"\n", 5)
             if len(lines) == 5:
@@ -350,13 +356,19 @@ def encode_event(
         newline: the line end: LF, CRLF or CR.
 
     Raises:
-        LocalProtocolError: a value would not come back: CR in the data; CR, LF or NUL in the type or the id; an empty
+        InvalidRequestError: a value would not come back: CR in the data; CR, LF or NUL in the type or the id; an empty
             type; ``retry`` negative or of more than 18 digits; a lone surrogate. Or ``newline`` is no line end.
     """
+    _check_event(event)
+    check_text(last_event_id, "last_event_id")
     if newline not in (b"\n", b"\r\n", b"\r"):
-        raise LocalProtocolError(f"a line of an event stream ends with LF, CRLF or CR, not with {newline!r}")
+        raise InvalidRequestError(
+            f"a line of an event stream ends with LF, CRLF or CR, not with {newline!r}", parameter="newline"
+        )
     if not event.event:
-        raise LocalProtocolError("an event's type is not empty; the usual one is 'message' (sse §1.5)")
+        raise InvalidRequestError(
+            "an event's type is not empty; the usual one is 'message' (sse §1.5)", parameter="event"
+        )
     fields: list[tuple[bytes, bytes]] = []
     if event.event != "message":
         fields.append((b"event", _one_line("type", event.event)))
@@ -364,19 +376,30 @@ def encode_event(
         fields.append((b"id", _one_line("id", event.id)))
     if event.retry is not None:
         if not 0 <= event.retry < 10**_RETRY_DIGITS:
-            raise LocalProtocolError(f"retry is from 0 to below 10**{_RETRY_DIGITS} milliseconds, not {event.retry}")
+            raise InvalidRequestError(
+                f"retry is from 0 to below 10**{_RETRY_DIGITS} milliseconds, not {event.retry}", parameter="event"
+            )
         fields.append((b"retry", b"%d" % event.retry))
     data = _utf8("data", event.data)
     if b"\r" in data:
-        raise LocalProtocolError("an event's data cannot hold CR, which ends a line (sse §1.2)")
+        raise InvalidRequestError("an event's data cannot hold CR, which ends a line (sse §1.2)", parameter="event")
     fields += ((b"data", line) for line in data.split(b"\n"))
     lines = [name + (b": " if space or value[:1] == b" " else b":") + value for name, value in fields]
     return newline.join((*lines, b"", b""))
 
 
+def _check_event(event: ServerSentEvent) -> None:
+    check_type(event, ServerSentEvent, "event", "a ServerSentEvent")
+    check_text(event.event, "event.event")
+    check_text(event.data, "event.data")
+    check_text(event.id, "event.id")
+    if event.retry is not None:
+        check_integer(event.retry, "event.retry", "an int or None")
+
+
 def _one_line(what: str, text: str) -> bytes:
     if "\n" in text or "\r" in text or "\0" in text:
-        raise LocalProtocolError(f"an event's {what} cannot hold CR, LF or NUL (sse §1.4)")
+        raise InvalidRequestError(f"an event's {what} cannot hold CR, LF or NUL (sse §1.4)", parameter="event")
     return _utf8(what, text)
 
 
@@ -385,4 +408,4 @@ def _utf8(what: str, text: str) -> bytes:
         return text.encode()
     except UnicodeEncodeError:
         pass  # and raise below, where the codec's error, which holds the text, is no context
-    raise LocalProtocolError(f"an event's {what} holds a lone surrogate, which UTF-8 cannot carry")
+    raise InvalidRequestError(f"an event's {what} holds a lone surrogate, which UTF-8 cannot carry", parameter="event")

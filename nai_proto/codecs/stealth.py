@@ -13,8 +13,9 @@ from __future__ import annotations
 import zlib
 from typing import Final
 
-from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
+from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 from ..limits import Limits
+from .checks import as_bytes, check_integer, check_limits, check_type
 from .pixels import Pixels, Plane
 
 __all__ = ["read_stealth", "stealth_room", "with_stealth"]
@@ -41,6 +42,8 @@ def read_stealth(alpha: Plane, limits: Limits = Limits()) -> bytes | None:
         LimitExceeded: it holds more than `Limits.picture_text`.
         RemoteProtocolError: it is damaged.
     """
+    check_type(alpha, Plane, "alpha", "a Plane")
+    check_limits(limits)
     head = _bytes(alpha, 0, _HEAD)
     mark, size = head[: len(_PACKED)], int.from_bytes(head[len(_PACKED) :])
     if len(head) < _HEAD or mark not in (_PACKED, _PLAIN):
@@ -63,14 +66,18 @@ def with_stealth(pixels: Pixels, content: bytes, *, transparent: bool = False) -
             as the service's writer has it (image §8.3).
 
     Raises:
-        LocalProtocolError: it does not fit, as `stealth_room` says; or ``transparent``, and there is no alpha.
+        InvalidRequestError: it does not fit, as `stealth_room` says; or ``transparent``, and there is no alpha.
     """
+    check_type(pixels, Pixels, "pixels", "Pixels")
+    content = as_bytes(content, "content")
     if transparent and pixels.alpha is None:
-        raise LocalProtocolError("a picture without alpha has nothing to keep of it")
+        raise InvalidRequestError("a picture without alpha has nothing to keep of it", parameter="transparent")
     packed = zlib.compress(content, _LEVEL, _GZIP)
     bits = _PACKED + (8 * len(packed)).to_bytes(4) + packed
     if len(packed) > stealth_room(pixels.width, pixels.height):
-        raise LocalProtocolError(f"a copy of {len(packed)} bytes does not fit into {pixels.area} pixels")
+        raise InvalidRequestError(
+            f"a copy of {len(packed)} bytes does not fit into {pixels.area} pixels", parameter="content"
+        )
     bits += _END[: (pixels.area - 8 * len(bits)) // 8]
     digits = f"{int.from_bytes(bits):0{8 * len(bits)}b}".encode()
     old = _down(pixels.alpha) if pixels.alpha is not None and transparent else b"\xff" * pixels.area
@@ -82,6 +89,8 @@ def with_stealth(pixels: Pixels, content: bytes, *, transparent: bool = False) -
 
 def stealth_room(width: int, height: int) -> int:
     """How many bytes of gzip a picture has room for; less than none in the smallest."""
+    check_integer(width, "width")
+    check_integer(height, "height")
     return width * height // 8 - _HEAD
 
 

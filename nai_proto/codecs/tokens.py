@@ -16,7 +16,8 @@ import struct
 from collections.abc import Iterable, Sequence
 from typing import Final, SupportsIndex
 
-from ..errors import LocalProtocolError, RemoteProtocolError, excerpt
+from ..errors import InvalidRequestError, RemoteProtocolError, excerpt
+from .checks import check_integer, check_iterable, check_type
 
 __all__ = ["pack", "unpack"]
 
@@ -31,15 +32,17 @@ def pack(tokens: Iterable[int], width: int) -> str:
         width: bytes per token, 2 or 4.
 
     Raises:
-        LocalProtocolError: a token is out of range or no integer, or ``width`` is another.
+        InvalidRequestError: a token is out of range or no integer, or ``width`` is another.
     """
     code = _code(width)
-    tokens = tokens if isinstance(tokens, list | tuple) else list(tokens)
+    if not isinstance(tokens, list | tuple):
+        check_iterable(tokens, "tokens", "a list of int")
+        tokens = list(tokens)
     try:
         return binascii.b2a_base64(struct.pack(f"<{len(tokens)}{code}", *tokens), newline=False).decode("ascii")
     except struct.error:
         pass
-    raise LocalProtocolError(_misfit(tokens, width))
+    raise InvalidRequestError(_misfit(tokens, width), parameter="tokens")
 
 
 def unpack(text: str | bytes, width: int) -> list[int]:
@@ -51,8 +54,9 @@ def unpack(text: str | bytes, width: int) -> list[int]:
 
     Raises:
         RemoteProtocolError: the text is not base64, or holds no whole number of tokens.
-        LocalProtocolError: ``width`` is another.
+        InvalidRequestError: ``width`` is another.
     """
+    check_type(text, (str, bytes), "text", "a str or bytes")
     code = _code(width)
     try:
         data = binascii.a2b_base64(text, strict_mode=True)
@@ -68,8 +72,9 @@ def unpack(text: str | bytes, width: int) -> list[int]:
 
 
 def _code(width: int) -> str:
+    check_integer(width, "width")
     if width not in _CODES:
-        raise LocalProtocolError(f"a token takes 2 or 4 bytes, depending on the model, not {width}")
+        raise InvalidRequestError(f"a token takes 2 or 4 bytes, depending on the model, not {width}", parameter="width")
     return _CODES[width]
 
 

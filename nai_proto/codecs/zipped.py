@@ -18,9 +18,10 @@ from collections.abc import Container, Iterable, Iterator
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated
+from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError, Truncated
 from ..limits import Limits
 from . import fast
+from .checks import as_items, check_bytes, check_container, check_limits, check_type, type_error
 
 __all__ = ["Member", "unzip", "zipped"]
 
@@ -81,6 +82,8 @@ def unzip(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> It
         Truncated: it begins as an archive, but has no end.
         RemoteProtocolError: it is no such archive, contradicts itself, or a checksum is wrong.
     """
+    check_bytes(data, "data")
+    check_limits(limits)
     view = memoryview(data)
     entries, end = _directory(view, limits)
     bounds = _bounds(view, entries, end)
@@ -98,12 +101,21 @@ def zipped(
         stored: names of those that are not deflated in any case.
 
     Raises:
-        LocalProtocolError: a name is no plain file name or stands there twice, or it is more than ZIP holds without ZIP64.
+        InvalidRequestError: a name is no plain file name or stands there twice, or it is more than ZIP holds without ZIP64.
     """
     out, directory, names = bytearray(), bytearray(), set[str]()
-    for name, content in members:
+    takes = "a list of pairs of a name and bytes"
+    check_container(stored, "stored", "a set of names")
+    for member in as_items(members, tuple, "members", takes):
+        if len(member) != 2:
+            raise type_error(member, "members", takes)
+        name, content = member
+        check_type(name, str, "members", takes)
+        check_bytes(content, "members", takes)
         if not all(map(_PLAIN.fullmatch, name.split("/"))) or name in names or (encoded := _encoded(name)) is None:
-            raise LocalProtocolError("the name of a member is no plain file name, or stands there twice")
+            raise InvalidRequestError(
+                "the name of a member is no plain file name, or stands there twice", parameter="members"
+            )
         names.add(name)
         smaller = deflated and name not in stored
         packed = fast.deflate(content) if smaller else content
@@ -111,11 +123,11 @@ def zipped(
         sizes = (fast.crc32(content), len(packed), len(content), len(encoded))
         start = len(out)
         if max(start, *sizes[1:3]) >= _WIDE or len(names) >= 0xFFFF:
-            raise LocalProtocolError("more than a ZIP archive holds")
+            raise InvalidRequestError("more than a ZIP archive holds", parameter="members")
         out += _dated(_LOCAL.pack(_LOCAL_MARK, _VERSION, *common, *sizes, 0), 10) + encoded + packed
         directory += _dated(_ENTRY.pack(_ENTRY_MARK, _VERSION, *common, *sizes, 0, 0, 0, start), 12) + encoded
     if len(out) + len(directory) >= _WIDE:
-        raise LocalProtocolError("more than a ZIP archive holds")
+        raise InvalidRequestError("more than a ZIP archive holds", parameter="members")
     return bytes(out + directory + _END.pack(_END_MARK, 0, 0, len(names), len(names), len(directory), len(out), 0))
 
 

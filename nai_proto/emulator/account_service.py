@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from ..codecs.keys import email_hash
-from ..errors import LocalProtocolError
+from ..errors import InvalidRequestError
 from ..exchange.reply import Handler
 from ..secret import AccessKey
 from ..tier import Tier
@@ -320,7 +320,7 @@ def _granted(asked: Asked, token: str) -> Handler:
 def _key(text: str) -> AccessKey:
     try:
         return AccessKey(text)
-    except LocalProtocolError:
+    except InvalidRequestError:
         raise Refused(400, f"key must be exactly {AccessKey.LENGTH} characters long") from None
 
 

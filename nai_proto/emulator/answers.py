@@ -6,15 +6,15 @@ from collections.abc import Callable, Generator, Mapping
 from typing import Final, TypeAlias, TypeVar
 
 from ..codecs.json import encode
-from ..exchange.flow import Compute
+from ..exchange.actions import Compute
 from ..exchange.reply import Handler, ServerAction, Start, Write
 from ..http import Head, Headers
 
-__all__ = ["OPEN", "Refused", "Steps", "answer", "answer_empty", "answer_json", "computed", "refuse"]
+__all__ = ["OPEN", "HandlerSteps", "Refused", "answer", "answer_empty", "answer_json", "computed", "refuse"]
 
 T = TypeVar("T")
 
-Steps: TypeAlias = Generator[ServerAction, bytes | None, T]
+HandlerSteps: TypeAlias = Generator[ServerAction, bytes | None, T]
 """Part of a handler, that finds something out."""
 
 OPEN: Final = ("Access-Control-Allow-Origin", "*")
@@ -61,7 +61,7 @@ def refuse(refused: Refused, document: dict[str, object] | None = None) -> Handl
     yield from answer(refused.status, "application/json", encode(said) + b"\n", *wait)
 
 
-def computed(function: Callable[[], T]) -> Steps[T]:
+def computed(function: Callable[[], T]) -> HandlerSteps[T]:
     """What the function returns, without holding up other connections meanwhile."""
     job = Compute(function)
     yield job

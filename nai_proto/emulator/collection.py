@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Sequence
 from typing import overload
 
 from ..codecs.sealed import StoredObject
-from ..errors import LocalProtocolError
+from ..errors import InvalidRequestError
 
 __all__ = ["Collection"]
 
@@ -37,10 +37,10 @@ class Collection(Sequence[StoredObject]):
         """One more, the last in order.
 
         Raises:
-            LocalProtocolError: there is one with its id.
+            InvalidRequestError: there is one with its id.
         """
         if item.id in self._items:
-            raise LocalProtocolError(f"{item!r} is there already")
+            raise InvalidRequestError(f"{item!r} is there already", parameter="item")
         self._items[item.id] = item
 
     def put(self, item: StoredObject) -> None:

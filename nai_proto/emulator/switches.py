@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from ..errors import LocalProtocolError
+from ..errors import InvalidRequestError
 
 __all__ = ["Switches"]
 
@@ -21,7 +21,7 @@ class Switches:
     """One value of all switches. The defaults are what is documented, and where sources are silent the lenient way.
 
     Raises:
-        LocalProtocolError: a number is too small.
+        InvalidRequestError: a number is too small.
     """
 
     # What a request may be.
@@ -72,4 +72,4 @@ class Switches:
         for name, least in _LEAST.items():
             value = getattr(self, name)
             if value is not None and value < least:
-                raise LocalProtocolError(f"{name} is at least {least}, not {value}")
+                raise InvalidRequestError(f"{name} is at least {least}, not {value}", parameter=name)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 from ..errors import NaiError
-from .answers import Steps, computed
+from .answers import HandlerSteps, computed
 from .corpus import TALES
 from .language import LanguageModel, storyteller
 
@@ -32,7 +32,7 @@ class Tellers:
         self._found: dict[str, Tokenizer | None] = {}
         self._made: dict[str, LanguageModel] = {}
 
-    def tokenizer(self, model: str) -> Steps[Tokenizer | None]:
+    def tokenizer(self, model: str) -> HandlerSteps[Tokenizer | None]:
         """The tokenizer of the model with this id, if it is to be had; that is tried once."""
         if model not in self._found:
             self._found[model] = yield from computed(lambda: self._find(model))
@@ -44,7 +44,7 @@ class Tellers:
         except NaiError:
             return None
 
-    def teller(self, tokenizer: Tokenizer | None) -> Steps[LanguageModel]:
+    def teller(self, tokenizer: Tokenizer | None) -> HandlerSteps[LanguageModel]:
         """The language model in the tokenizer's ids, or in its own."""
         return (yield from computed(lambda: self._teller(tokenizer)))
 

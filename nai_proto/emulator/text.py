@@ -19,7 +19,7 @@ from ..exchange.reply import Handler, Start, Wait, Write
 from ..http import Head, Headers
 from ..text.models import Model
 from . import plans
-from .answers import OPEN, Refused, Steps, answer_json
+from .answers import OPEN, HandlerSteps, Refused, answer_json
 from .asked import Asked, Handle
 from .chance import Chance
 from .language import LanguageModel, storyteller
@@ -126,7 +126,7 @@ class TextService:
         if not final:  # nothing may come at all, and that is said as well
             yield Write(_event("", 0, True, None))
 
-    def _task(self, asked: Asked) -> Steps[_Task]:
+    def _task(self, asked: Asked) -> HandlerSteps[_Task]:
         strict = self._switches.strict_limits
         wanted = read(asked.parameters.body, asked.row.host, asked.base, self._switches)
         model, parameters = wanted.model, wanted.parameters

@@ -1,7 +1,7 @@
-"""One use of an operation, as a machine that can be seen.
+"""One use of an operation, as a state machine.
 
-`Call` is the message face: whoever has an HTTP library of their own sends `send()` with it and feeds what comes back into
-`receive_head`, `receive_data` and `receive_eof`. Everything that decides what an answer means happens here: which reader
+`Call` is the message face: with an HTTP library of your own, send what `send()` gives and feed what comes back into
+`receive_head`, `receive_data` and `receive_eof`. Everything that decides what a response means happens here: which reader
 gets it (by its content type, with the tolerance of sse §2), whether it is a refusal, whether its end is an end.
 
 All transitions stand in one table; an input that is not in it raises LocalProtocolError.
@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 from ..errors import LocalProtocolError, NaiError, RemoteProtocolError, TransportError, excerpt
 from ..http import Head, Request
 from ..limits import Limits
-from .flow import RECEIVE, Emit, Flow, Incoming, Receive, Send, compute
-from .refusal import refusal
+from .actions import RECEIVE, Emit, Incoming, Receive, Send, Steps, compute, get_context
+from .status_errors import error_from_response
 
 if TYPE_CHECKING:
     from .operation import Operation
+    from .session import Session
 
 __all__ = ["TRANSITIONS", "Call", "Input", "Reader", "ReaderFactory", "State"]
 
@@ -142,15 +143,20 @@ class Call(Generic[E, R]):
 
     Args:
         operation: what to do. It is a value and may be used by any number of calls.
-        limits: bounds for the answer; those of its head, or the defaults, if None.
+        session: signs the request, and has the limits. Without one, `send` gives a relative request.
+        limits: bounds for the response; those of the session, or the defaults, if None.
     """
 
-    def __init__(self, operation: Operation[E, R], limits: Limits | None = None) -> None:
+    def __init__(
+        self, operation: Operation[E, R], *, session: Session | None = None, limits: Limits | None = None
+    ) -> None:
         self.operation = operation
         self.state = State.IDLE
         self.started = False
         "Has an event been given out?"
-        self._limits = limits
+        self._session = session
+        self._limits = limits or (Limits() if session is None else session.limits)
+        self._request = operation.request
         self._reader: Reader[E, R] | None = None
         self._head = Head(0)
         self._pending: bytes = b""
@@ -176,9 +182,15 @@ class Call(Generic[E, R]):
     # ---- inputs
 
     def send(self) -> Request:
-        """The request, relative and unsigned: pass it through `Session.sign` and send it."""
+        """Return the request to send: signed, if the call has a session.
+
+        Raises:
+            InvalidRequestError: the session's token is of a kind that the endpoint refuses.
+        """
+        if self._session is not None and self.state is State.IDLE:
+            self._request = self._session.sign(self._request)
         self._step(Input.SEND)
-        return self.operation.request
+        return self._request
 
     def receive_head(self, head: Head) -> None:
         """The answer's status and header fields.
@@ -190,8 +202,6 @@ class Call(Generic[E, R]):
         factory = self._factory(head.content_type)
         self._step(Input.NOT_ACCEPTED if not accepted else Input.UNKNOWN if factory is None else Input.ACCEPTED)
         self._head = head
-        if self._limits is None:
-            self._limits = head.limits or Limits()
         if not accepted:
             return
         try:
@@ -222,7 +232,7 @@ class Call(Generic[E, R]):
         self._step(_DATA)
         if self._reader is None:
             self._pending += data
-            if len(self._pending) >= self._limited.error_body:
+            if len(self._pending) >= self._limits.error_body:
                 raise self._failed(self._refusal())
             return ()
         try:
@@ -275,11 +285,15 @@ class Call(Generic[E, R]):
             error = self._refusal()
         raise self._failed(error)
 
-    def __iter__(self) -> Flow[E, R]:
+    def __iter__(self) -> Steps[E, R]:
         """The call as a flow: one attempt, without retries. A long answer that was kept whole is read off the event loop."""
+        if self._session is None:
+            context = yield from get_context()
+            self._session = context.with_options(self.operation.options).session
+            self._limits = self._session.limits
         size = rest = 0
         try:
-            head = yield Send(self.send(), self)
+            head = yield Send(self.send(), self, self._session.timeouts, self._limits)
             if not isinstance(head, Head):
                 raise LocalProtocolError(f"Send is answered with a Head, not with {type(head).__name__}")
             self.receive_head(head)
@@ -292,7 +306,7 @@ class Call(Generic[E, R]):
             while self.complete and rest <= _REST_SIZE and (data := _body((yield _REST))):
                 rest += len(data)
         except NaiError as error:
-            if self.state is State.FAILED:
+            if (self.state, Input.ERROR) not in TRANSITIONS:
                 raise
             return self.receive_error(error)
         if size > _LONG and not self.started:
@@ -308,7 +322,8 @@ class Call(Generic[E, R]):
         self.state = following
 
     def _out_of_order(self, happened: Input) -> LocalProtocolError:
-        return LocalProtocolError(f"{self.where}: {happened.value!r} while the call is {self.state.value!r}")
+        again = ": a call is used once; run its operation, or make a new call" if happened is Input.SEND else ""
+        return LocalProtocolError(f"{self.where}: {happened.value!r} while the call is {self.state.value!r}{again}")
 
     def _failed(self, error: NaiError) -> NaiError:
         if self.state is not State.FAILED:
@@ -316,10 +331,6 @@ class Call(Generic[E, R]):
         if error.partial is None:
             error.partial = self.partial
         return error
-
-    @property
-    def _limited(self) -> Limits:
-        return self._limits or Limits()
 
     def _factory(self, content_type: str) -> ReaderFactory[E, R] | None:
         if content_type.endswith("+json"):
@@ -340,7 +351,7 @@ class Call(Generic[E, R]):
         if factory is None or first == b"<":
             raise self._failed(self._unexpected("text/html" if first == b"<" else self._head.content_type))
         self._step(Input.DECIDED)
-        self._reader = factory(self.where, self._head, self._limited)
+        self._reader = factory(self.where, self._head, self._limits)
         return True
 
     def _unexpected(self, content_type: str) -> RemoteProtocolError:
@@ -349,9 +360,9 @@ class Call(Generic[E, R]):
         return RemoteProtocolError(f"{self.where}: expected {expected}, got {came or 'no content type'}")
 
     def _refusal(self) -> NaiError:
-        request = self.operation.request
-        return refusal(
-            request.method, self._head.url or request.path, self._head, self._pending[: self._limited.error_body]
+        request = self._request
+        return error_from_response(
+            request.method, request.base + request.path, self._head, self._pending[: self._limits.error_body]
         )
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from ..errors import LocalProtocolError
+from ..errors import InvalidRequestError
 from ..http import Headers, Host, Request
 
 __all__ = ["ENDPOINTS", "Endpoint", "Parameters", "build", "endpoint", "host_of_model", "match"]
@@ -146,12 +146,12 @@ def endpoint(name: str) -> Endpoint:
     """The row with this name.
 
     Raises:
-        LocalProtocolError: there is none.
+        InvalidRequestError: there is none.
     """
     try:
         return ENDPOINTS[name]
     except KeyError:
-        raise LocalProtocolError(f"no endpoint is called {name!r}") from None
+        raise InvalidRequestError(f"no endpoint is called {name!r}") from None
 
 
 # native §1.2: these, and the colours of the staging models, live on the text host.
@@ -169,10 +169,10 @@ def build(row: Endpoint, parameters: Parameters = Parameters(), headers: Headers
     """The request for an endpoint, relative and unsigned.
 
     Raises:
-        LocalProtocolError: a path parameter is missing, not known, empty, or a segment that means something else.
+        InvalidRequestError: a path parameter is missing, not known, empty, or a segment that means something else.
     """
     if set(parameters.path) != set(row.names):
-        raise LocalProtocolError(f"{row.name} takes {', '.join(row.names) or 'no path parameters'}")
+        raise InvalidRequestError(f"{row.name} takes {', '.join(row.names) or 'no path parameters'}")
     path = "".join("/" + _segment(row, part, parameters.path) for part in row.segments)
     try:
         query = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in parameters.query)
@@ -180,7 +180,7 @@ def build(row: Endpoint, parameters: Parameters = Parameters(), headers: Headers
     except UnicodeEncodeError:
         target = ""
     if not target:
-        raise LocalProtocolError(f"{row.name}: the query is not Unicode text (a lone surrogate)")
+        raise InvalidRequestError(f"{row.name}: the query is not Unicode text (a lone surrogate)")
     return Request(row.method, target, headers, parameters.body, row.host, login_only=row.login_only)
 
 
@@ -190,13 +190,13 @@ def _segment(row: Endpoint, part: str, values: Mapping[str, str]) -> str:
     name = part[1:-1]
     value = values[name]
     if value in ("", ".", ".."):
-        raise LocalProtocolError(f"{row.name}: {name} is {value!r}, which is no path segment")
+        raise InvalidRequestError(f"{row.name}: {name} is {value!r}, which is no path segment")
     if value in _collisions(row):
-        raise LocalProtocolError(f"{row.name}: {name} {value!r} is the name of another endpoint")
+        raise InvalidRequestError(f"{row.name}: {name} {value!r} is the name of another endpoint")
     try:
         return _quoted(value)
     except UnicodeEncodeError:
-        raise LocalProtocolError(f"{row.name}: {name} is not Unicode text (a lone surrogate)") from None
+        raise InvalidRequestError(f"{row.name}: {name} is not Unicode text (a lone surrogate)") from None
 
 
 def _quoted(text: str) -> str:

@@ -1,169 +1,173 @@
-"""Flows: programs over requests, written once and run by any driver.
+"""Flows: programs over requests, written once, run any number of times by any driver.
 
-A flow is a generator. It yields *actions* and is sent what came of them; ``yield from`` composes flows as ``await``
-composes coroutines, with exact types and without a colour. Five actions are all that a driver has to know:
+`flow` turns a generator function into one that returns a `Flow`: a value that holds the function, its arguments and the
+options. Inside, ``yield from`` composes flows and operations as ``await`` composes coroutines, with exact types, in
+synchronous and in asynchronous code::
 
-========  ==========================================================  ======================================
-action    the driver                                                  and sends in
-========  ==========================================================  ======================================
-Send      signs the request, sends it, waits for the answer's head    the `Head`
-Receive   waits for more of the body                                  the bytes; ``b""`` at their end
-Sleep     waits                                                       None
-Emit      hands the events to the caller                              None
-Compute   calls ``perform``, off the event loop if there is one       None
-========  ==========================================================  ======================================
+    @nai.flow
+    def log_in_and_generate(email: str, password: str, prompt: str) -> nai.Steps[nai.text.Token, nai.text.Completion]:
+        token = yield from nai.account.login(email, password)
+        return (yield from nai.text.generate_stream(prompt).with_options(token=token))
 
-An error of the transport is *thrown into* the flow at the action that met it, so what happens next is decided here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Generic, Never, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Generic, ParamSpec, TypeVar, cast
 
-from ..errors import NaiError
-from ..http import Head, Request
+from ..errors import InvalidTypeError, NaiError
+from ..limits import Limits, Timeouts
 from ..secret import Token
+from .actions import Action, Emit, GetContext, HasPartial, Incoming, Runnable, Send, Steps
+from .context import NO_OPTIONS, FlowContext, Options
+from .retry import RetryPolicy
 
-__all__ = [
-    "RECEIVE",
-    "Action",
-    "Compute",
-    "Emit",
-    "Flow",
-    "HasPartial",
-    "Incoming",
-    "Receive",
-    "Runnable",
-    "Send",
-    "Sleep",
-    "altered",
-    "compute",
-    "retold",
-    "using",
-]
+__all__ = ["Flow", "PartialFlow", "flow", "map_actions", "map_batches", "with_options"]
 
 E = TypeVar("E")
 F = TypeVar("F")
 R = TypeVar("R")
-T = TypeVar("T")
+Q = TypeVar("Q")
+P = ParamSpec("P")
 E_co = TypeVar("E_co", covariant=True)
 R_co = TypeVar("R_co", covariant=True)
+Q_co = TypeVar("Q_co", covariant=True)
+
+_CO_GENERATOR: Final = 0x20  # inspect has it, and takes longer to import than all of this
 
 
-class HasPartial(Protocol):
-    """What reads an answer, as an onlooker sees it."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Flow(Generic[E_co, R_co]):
+    """A flow as a value: a decorated generator function, its arguments and options.
 
-    @property
-    def partial(self) -> object:
-        """The result so far, or None."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send ``request``; the next `Receive` belongs to its answer. An earlier answer that is unfinished is given up."""
-
-    request: Request
-    call: HasPartial | None = field(default=None, compare=False, repr=False)
-    "Who reads the answer: whoever drives the flow may look at its ``partial`` when it stops half-way."
-
-
-@dataclass(frozen=True, slots=True)
-class Receive:
-    """Wait for more of the answer's body."""
-
-    at_most: float | None = None
-    "Seconds worth waiting when nothing more is needed but the end, which lets the connection be used again."
-
-
-@dataclass(frozen=True, slots=True)
-class Sleep:
-    """Wait between ``at_least`` and ``at_most`` seconds; the driver draws the jitter."""
-
-    at_least: float
-    at_most: float
-
-
-@dataclass(frozen=True, slots=True)
-class Emit(Generic[E_co]):
-    """Events for the caller: all that one read completed, so that the cost per event is nearly none."""
-
-    events: Sequence[E_co] = field(repr=False)
-
-
-class Compute(Generic[T]):
-    """Heavy work, as a cell: the driver calls `perform`, the flow reads `result`.
-
-    An abandoned computation may run on in its thread, so the function owns all that it touches.
+    It runs any number of times. It pickles when its arguments do and its function is found by its name in its module. Two
+    flows are equal when functions, arguments (however they were passed) and options are. Arguments stay out of the repr:
+    they may be secret.
     """
 
-    __slots__ = ("_error", "_function", "_value")
+    function: Callable[..., Flow[E_co, R_co]]
+    "The decorated function."
+    arguments: tuple[object, ...] = field(default=(), repr=False)
+    keywords: tuple[tuple[str, object], ...] = field(default=(), repr=False)
+    options: Options = NO_OPTIONS
 
-    def __init__(self, function: Callable[[], T]) -> None:
-        self._function = function
-        self._error: Exception | None = None
+    def __iter__(self) -> Steps[E_co, R_co]:
+        body: Callable[..., Steps[E_co, R_co]] = vars(self.function)["__wrapped__"]
+        steps = body(*self.arguments, **dict(self.keywords))
+        return steps if self.options == NO_OPTIONS else with_options(steps, self.options)
 
-    def perform(self) -> None:
-        """Runs the function and keeps what it gave or raised."""
-        try:
-            self._value = self._function()
-        except Exception as error:
-            self._error = error
+    def with_options(
+        self,
+        *,
+        token: Token | str | None = None,
+        timeouts: Timeouts | None = None,
+        limits: Limits | None = None,
+        retry: RetryPolicy | None = None,
+    ) -> Flow[E_co, R_co]:
+        """Return this flow with other options; what is not given stays. Inside it, what is nearer to a request wins.
 
-    @property
-    def result(self) -> T:
-        """What the function returned; raises what it raised."""
-        if self._error is not None:
-            raise self._error
-        return self._value
+        Args:
+            token: for each request that has none.
+            timeouts: seconds to wait, by phase. If this is the flow that is run, ``total`` bounds the run, else each
+                exchange.
+            limits: bounds for what the server sends.
+            retry: how often, and how long, a request is repeated.
+        """
+        return replace(self, options=self.options.updated(Options.of(token, timeouts, limits, retry)))
+
+    def map_events(self, function: Callable[[E_co], F]) -> Flow[F, R_co]:
+        """Return this flow with each event passed through ``function``. An error of ``function`` ends the flow."""
+        return cast("Flow[F, R_co]", _map_events(self, function))
+
+    def with_partial(self, function: Callable[[object], Q]) -> PartialFlow[E_co, R_co, Q]:
+        """Return this flow with its partial result made by ``function`` from that of the operation under way.
+
+        Args:
+            function: gets the partial result of whichever operation runs, None included; called at any moment.
+        """
+        return PartialFlow(*_flow_fields(_with_partial(self, function)))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Flow):
+            return NotImplemented
+        if self.function != other.function or self.options != other.options:
+            return False
+        if self.arguments == other.arguments and self.keywords == other.keywords:
+            return True
+        return self._bound() == other._bound()
+
+    def __hash__(self) -> int:
+        return hash((self.function, self.options.token))
+
+    def _bound(self) -> dict[str, object]:
+        """The arguments by the names of their parameters."""
+        from inspect import signature
+
+        bound = signature(vars(self.function)["__wrapped__"]).bind(*self.arguments, **dict(self.keywords))
+        bound.apply_defaults()
+        return bound.arguments
 
 
-RECEIVE: Final = Receive()
+class PartialFlow(Flow[E_co, R_co], Generic[E_co, R_co, Q_co]):
+    """A flow that says how its partial result is made, so that ``stream.partial`` has a type."""
 
-Action: TypeAlias = Send | Receive | Sleep | Emit[E_co] | Compute[Any]
-Incoming: TypeAlias = Head | bytes | None
-Flow: TypeAlias = Generator[Action[E], Incoming, R]
-"""A program that emits events of type ``E`` and ends with a result of type ``R``. It runs once."""
+    __slots__ = ()
 
 
-class Runnable(Protocol[E_co, R_co]):
-    """What a client runs and ``yield from`` takes: a flow, an operation, a call."""
+def flow(function: Callable[P, Steps[E, R]]) -> Callable[P, Flow[E, R]]:
+    """Turn a generator function into one that returns a `Flow`.
 
-    def __iter__(self) -> Generator[Action[E_co], Incoming, R_co]: ...
+    Wrong arguments are refused at the call, as those of any function are; nothing is started.
+
+    Raises:
+        InvalidTypeError: ``function`` is no generator function. At the call: an argument is an iterator, which would be
+            empty when the flow runs again.
+    """
+    code = getattr(function, "__code__", None)
+    if code is not None and not code.co_flags & _CO_GENERATOR:
+        raise InvalidTypeError(
+            f"@nai.flow takes a generator function: {function.__qualname__} has no yield. "
+            "One that returns another flow's steps says `return (yield from …)`",
+            parameter="function",
+        )
+
+    @functools.wraps(function)
+    def make_flow(*args: P.args, **kwargs: P.kwargs) -> Flow[E, R]:
+        function(*args, **kwargs).close()  # starts nothing, and refuses wrong arguments
+        for value in (*args, *kwargs.values()):
+            if hasattr(value, "__next__"):
+                raise InvalidTypeError(
+                    f"{function.__qualname__} was given an iterator ({type(value).__name__}), which is empty when the flow "
+                    "runs again: pass a list or a tuple; a generator that is a flow is decorated with @nai.flow"
+                )
+        return Flow(make_flow, args, tuple(sorted(kwargs.items())))
+
+    return make_flow
 
 
-def compute(function: Callable[[], T]) -> Flow[Never, T]:
-    """A flow that gives what ``function`` returns, without stalling an event loop meanwhile."""
-    job = Compute(function)
-    yield job
-    return job.result
+def map_actions(
+    flow: Runnable[E, R],
+    action: Callable[[Action[E]], Action[F]],
+    answer: Callable[[Action[E], Incoming], Incoming] | None = None,
+) -> Steps[F, R]:
+    """Run ``flow`` with each action passed through ``action``, and what comes of it through ``answer``.
 
-
-def using(token: Token, flow: Runnable[E, R]) -> Flow[E, R]:
-    """``flow`` with ``token`` on each request that has none: how a flow that logs in goes on."""
-
-    def signed(action: Action[E]) -> Action[E]:
-        if isinstance(action, Send) and action.request.token is None:
-            return replace(action, request=replace(action.request, token=token))
-        return action
-
-    return altered(flow, signed)
-
-
-def altered(flow: Runnable[E, R], alter: Callable[[Action[E]], Action[F]]) -> Flow[F, R]:
-    """``flow`` with each action passed through ``alter``; what comes of the actions reaches it as it is."""
+    An error that one of the two raises ends the flow; it is never thrown into the flow below.
+    """
     steps = iter(flow)
     try:
-        action = next(steps)
+        current = next(steps)
         while True:
+            mapped = action(current)
             try:
-                incoming = yield alter(action)
+                incoming = yield mapped
             except Exception as error:
-                action = steps.throw(error)
+                current = steps.throw(error)
             else:
-                action = steps.send(incoming)
+                current = steps.send(incoming if answer is None else answer(current, incoming))
     except StopIteration as stop:
         result: R = stop.value
         return result
@@ -171,38 +175,77 @@ def altered(flow: Runnable[E, R], alter: Callable[[Action[E]], Action[F]]) -> Fl
         steps.close()
 
 
-def retold(
-    flow: Runnable[E, R], retell: Callable[[Sequence[E]], Sequence[F]], partial: Callable[[object], object]
-) -> Flow[F, R]:
-    """``flow`` with its events told in another way, and so are its partial results, of its calls and of its errors.
+def map_batches(
+    flow: Runnable[E, R],
+    events: Callable[[Sequence[E]], Sequence[F]],
+    partial: Callable[[object], object],
+) -> Steps[F, R]:
+    """Run ``flow`` with other events in place of its own, and other partial results, of its calls and of its errors.
 
     Args:
         flow: what runs.
-        retell: makes the events of a batch the events that are told.
+        events: makes the events of a batch from those of one read; errors of it end the flow.
         partial: the same for a partial result, of whatever type, None included.
     """
 
-    def told(action: Action[E]) -> Action[F]:
+    def change(action: Action[E]) -> Action[F]:
         if isinstance(action, Emit):
-            return Emit(retell(action.events))
+            return Emit(events(action.events))
         if isinstance(action, Send) and action.call is not None:
-            return replace(action, call=_Retold(action.call, partial))
+            return replace(action, call=_MappedPartial(action.call, partial))
         return action
 
     try:
-        return (yield from altered(flow, told))
+        return (yield from map_actions(flow, change))
     except NaiError as error:
         error.partial = partial(error.partial)
         raise
 
 
+def with_options(flow: Runnable[E, R], options: Options) -> Steps[E, R]:
+    """Run ``flow`` with these options in its context."""
+
+    def answer(action: Action[E], incoming: Incoming) -> Incoming:
+        if isinstance(action, GetContext) and isinstance(incoming, FlowContext):
+            return incoming.with_options(options)
+        return incoming
+
+    return map_actions(flow, _unchanged, answer)
+
+
+def _unchanged(action: Action[E]) -> Action[E]:
+    return action
+
+
+@flow
+def _map_events(flow: Runnable[E, R], function: Callable[[E], F]) -> Steps[F, R]:
+    return (yield from map_batches(flow, lambda events: [function(event) for event in events], _same))
+
+
+@flow
+def _with_partial(flow: Runnable[E, R], function: Callable[[object], object]) -> Steps[E, R]:
+    return (yield from map_batches(flow, _same_events, function))
+
+
+def _same(partial: object) -> object:
+    return partial
+
+
+def _same_events(events: Sequence[E]) -> Sequence[E]:
+    return events
+
+
+def _flow_fields(flow: Flow[E, R]) -> tuple[Any, ...]:
+    return flow.function, flow.arguments, flow.keywords, flow.options
+
+
 @dataclass(frozen=True, slots=True)
-class _Retold:
-    """A call, with its partial result told in another way."""
+class _MappedPartial:
+    """A call whose partial result is mapped."""
 
     call: HasPartial
-    tell: Callable[[object], object]
+    function: Callable[[object], object]
 
     @property
     def partial(self) -> object:
-        return self.tell(self.call.partial)
+        return self.function(self.call.partial)

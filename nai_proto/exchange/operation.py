@@ -2,47 +2,90 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from itertools import count
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from ..errors import NaiError
+from ..errors import ConcurrentGenerationError, NaiError
 from ..http import Request
+from ..limits import Limits, Timeouts
+from ..secret import Token
+from .actions import Sleep, Steps, get_context
 from .call import Call, ReaderFactory
-from .flow import Flow
-from .retry import CAREFUL, RetryPolicy
+from .context import NO_OPTIONS, Options
+from .flow import PartialFlow, map_batches
+from .flow import flow as _flow
+from .retry import Repeat, RetryPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["Operation"]
 
+F = TypeVar("F")
 E_co = TypeVar("E_co", covariant=True)
 R_co = TypeVar("R_co", covariant=True)
+E = TypeVar("E")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[E_co, R_co]):
-    """One request and how to read its answer: events of type ``E``, a result of type ``R``.
+    """One request and how to read its response: events of type ``E``, a result of type ``R``.
 
     A frozen value: it pickles, compares, and may be run any number of times, by any client, at the same time.
     """
 
     request: Request
     readers: tuple[tuple[str, ReaderFactory[E_co, R_co]], ...] = field(repr=False)
-    "Who reads which content type; ``*/*`` takes any. `Call` chooses."
-    policy: RetryPolicy = CAREFUL
+    "What reads which content type; ``*/*`` takes any. `Call` chooses."
+    repeat: Repeat = Repeat.IF_NOT_ACTED
+    "When it may be sent again: a fact that no retry policy loosens."
+    options: Options = NO_OPTIONS
 
-    def retried(self, policy: RetryPolicy) -> Operation[E_co, R_co]:
-        """This operation under another policy."""
-        return replace(self, policy=policy)
+    def with_options(
+        self,
+        *,
+        token: Token | str | None = None,
+        timeouts: Timeouts | None = None,
+        limits: Limits | None = None,
+        retry: RetryPolicy | None = None,
+    ) -> Operation[E_co, R_co]:
+        """Return this operation with other options, as `Flow.with_options`."""
+        return replace(self, options=self.options.updated(Options.of(token, timeouts, limits, retry)))
 
-    def __iter__(self) -> Flow[E_co, R_co]:
-        """The operation as a flow: calls, as many as the policy allows, until one succeeds."""
-        for attempt in count(1):
-            call = Call(self)
+    def map_events(self, function: Callable[[E_co], F]) -> PartialFlow[F, R_co, R_co | None]:
+        """Return a flow of this operation with each event passed through ``function``."""
+        mapped = _map_events(self, function)
+        return PartialFlow(mapped.function, mapped.arguments, mapped.keywords, mapped.options)
+
+    def __iter__(self) -> Steps[E_co, R_co]:
+        """The operation as a flow: calls, as many as its policy allows, until one succeeds."""
+        context = (yield from get_context()).with_options(self.options)
+        session = context.session
+        attempt, waited = 1, 0.0
+        while True:
+            call = Call(self, session=session)
             try:
                 return (yield from call)
             except NaiError as error:
-                delay = self.policy.delay(attempt, error, started=call.started)
+                remaining = (yield from get_context()).remaining
+                delay = session.retry.delay(
+                    attempt, error, repeat=self.repeat, started=call.started, waited=waited, remaining=remaining
+                )
                 if delay is None:
                     raise
-            yield delay
-        raise AssertionError("unreachable: attempts end in a result or an error")
+                sleep = Sleep(*delay, error)
+            if isinstance(sleep.reason, ConcurrentGenerationError):
+                waited += sleep.at_most
+            else:
+                attempt += 1
+            yield sleep
+
+
+@_flow
+def _map_events(operation: Operation[E, R], function: Callable[[E], F]) -> Steps[F, R]:
+    def mapped(events: Sequence[E]) -> Sequence[F]:
+        return [function(event) for event in events]
+
+    return (yield from map_batches(operation, mapped, lambda partial: partial))

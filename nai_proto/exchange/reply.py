@@ -29,7 +29,7 @@ from typing import Any, Final, TypeAlias
 
 from ..errors import LocalProtocolError
 from ..http import Head, Request
-from .flow import Compute
+from .actions import Compute
 
 __all__ = [
     "REPLY_TRANSITIONS",

@@ -1,17 +1,19 @@
-"""Whether to try again, and when: a pure decision, made from the error alone.
+"""Whether a request is repeated, and when: a pure decision, made from the error alone.
 
-Two rules stand above all settings. A request whose events the caller has seen is never repeated. And a request that may
-have been accepted is repeated only where repeating does no harm: a generation costs money and may be under way, so it
-is tried again only after a refusal (429, 503) or when it certainly was not sent (native §4.3, openai §9.3).
+Two facts stand above all settings. A request whose events the caller has seen is never repeated. And what may be repeated
+at all is a fact of the operation (`Repeat`): a generation costs money and may be under way, so it is sent again only when
+the service has certainly not acted on it (native §4.3, openai §9.3). A policy only says how often and how long.
 """
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 from typing import Final
 
 from ..errors import (
     ConcurrentGenerationError,
+    InvalidRequestError,
     NaiError,
     RateLimitError,
     RequestTimeoutError,
@@ -20,61 +22,122 @@ from ..errors import (
     TransportError,
     Truncated,
 )
-from .flow import Sleep
 
-__all__ = ["CAREFUL", "NEVER", "REPEATABLE", "RetryPolicy"]
+__all__ = ["NO_RETRY", "Repeat", "RetryPolicy", "may_have_acted"]
+
+
+class Repeat(enum.Enum):
+    """When an operation may be sent again."""
+
+    NEVER = "never"
+    "Not at all: what becomes of a second one cannot be told from the first."
+    IF_NOT_ACTED = "if not acted"
+    "When the service has certainly not acted on it: for whatever costs or changes something."
+    ALWAYS = "always"
+    "Also when it may have: for reading, and for what does no harm twice."
+
+
+def may_have_acted(error: NaiError) -> bool:
+    """Say whether the service may have acted on the request that failed with ``error``.
+
+    429 and 503 are refusals: the service turns a request away before it looks at it. Any other 5xx may come from a gateway
+    that lost the answer, and so may a 408. An answer that broke off was an answer. Of a transport error ``sent`` tells.
+    """
+    match error:
+        case RateLimitError() | ServerError(status=503):
+            return False
+        case ServerError() | RequestTimeoutError() | Truncated():
+            return True
+        case TransportError(sent=sent):
+            return sent
+        case StatusError():
+            return False
+        case _:
+            return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """When an operation is tried again. Seconds throughout."""
+    """How often, and how long, a request is repeated. Seconds throughout.
+
+    Raises:
+        InvalidRequestError: a number is negative, or ``attempts`` is less than 1.
+    """
 
     attempts: int = 3
-    "Tries in all, the first included; at least 1."
-    first: float = 0.5
+    "Tries in all, the first included; at least 1. Tries that met the generation lock do not count."
+    base_delay: float = 0.5
     "The first wait; each further one is twice as long, shortened by up to a quarter by chance."
-    ceiling: float = 8.0
+    max_delay: float = 8.0
     "No such wait is longer."
-    lock: float = 2.0
-    "While another generation runs on the account: this long after the first try, twice after the second …"
-    patience: float = 120.0
+    lock_wait: float = 60.0
+    "How long to wait in all while another generation runs on the account; a generation takes 10 to 60 seconds."
+    max_retry_after: float = 120.0
     "A ``Retry-After`` beyond this is not waited for: the error is final."
-    repeatable: bool = False
-    "May the request be repeated when the service may have acted on it already?"
 
-    def delay(self, attempt: int, error: NaiError, *, started: bool) -> Sleep | None:
-        """The wait before the next try, or None when ``error`` is final.
+    def __post_init__(self) -> None:
+        for name in ("base_delay", "max_delay", "lock_wait", "max_retry_after"):
+            if not getattr(self, name) >= 0:
+                raise InvalidRequestError(
+                    f"{name} is {getattr(self, name)}; it takes 0 or more seconds", parameter=name
+                )
+        if self.attempts < 1:
+            raise InvalidRequestError(f"attempts is {self.attempts}; it takes 1 or more", parameter="attempts")
+
+    def delay(
+        self,
+        attempt: int,
+        error: NaiError,
+        *,
+        repeat: Repeat = Repeat.IF_NOT_ACTED,
+        started: bool = False,
+        waited: float = 0.0,
+        remaining: float | None = None,
+    ) -> tuple[float, float] | None:
+        """Return the least and the most seconds to wait before the next try, or None when ``error`` is final.
 
         Args:
-            attempt: which try failed, from 1.
+            attempt: which try failed, from 1; those that met the generation lock left out.
             error: what it failed with.
+            repeat: when the operation may be sent again.
             started: has the caller seen events of it?
+            waited: seconds that were waited for the generation lock so far.
+            remaining: seconds left of the run's ``total``. A wait that does not fit is not begun, so that the caller gets
+                the refusal, and not a timeout in its place.
         """
-        if started or attempt >= self.attempts or not self._may_repeat(error):
+        if started or not _is_repeatable(error, repeat):
             return None
+        if isinstance(error, ConcurrentGenerationError):
+            wait = self._lock_delay(error, waited)
+        elif attempt >= self.attempts:
+            return None
+        else:
+            wait = self._delay(attempt, error)
+        if wait is None or (remaining is not None and wait[0] >= remaining):
+            return None
+        return wait if remaining is None else (wait[0], min(wait[1], remaining))
+
+    def _lock_delay(self, error: ConcurrentGenerationError, waited: float) -> tuple[float, float] | None:
+        """Wait a second at first, and longer with each refusal, until `lock_wait` is used up."""
+        left = self.lock_wait - waited
+        least = error.retry_after or min(max(1.0, waited / 2), 8.0)
+        return None if left <= 0 or least > left else (least, min(least * 1.1, left))
+
+    def _delay(self, attempt: int, error: NaiError) -> tuple[float, float] | None:
         asked = error.retry_after if isinstance(error, StatusError) else None
         if asked is not None and asked > 0:
-            return Sleep(asked, asked * 1.1) if asked <= self.patience else None
-        if isinstance(error, ConcurrentGenerationError):
-            return Sleep(self.lock * attempt, self.lock * attempt * 1.1)
-        longest = min(self.first * 2.0 ** min(attempt - 1, 60), self.ceiling)
-        return Sleep(longest * 0.75, longest)
-
-    def _may_repeat(self, error: NaiError) -> bool:
-        match error:
-            case RateLimitError() | ServerError(status=503):
-                return True
-            case ServerError() | RequestTimeoutError() | Truncated():
-                return self.repeatable
-            case TransportError(sent=sent):
-                return self.repeatable or not sent
-            case _:
-                return False
+            return (asked, asked * 1.1) if asked <= self.max_retry_after else None
+        longest = min(self.base_delay * 2.0 ** min(attempt - 1, 60), self.max_delay)
+        return longest * 0.75, longest
 
 
-CAREFUL: Final = RetryPolicy()
-"""For whatever costs or changes something."""
-REPEATABLE: Final = RetryPolicy(repeatable=True)
-"""For reading, and for what does no harm twice."""
-NEVER: Final = RetryPolicy(attempts=1)
+def _is_repeatable(error: NaiError, repeat: Repeat) -> bool:
+    if repeat is Repeat.NEVER or not isinstance(
+        error, RateLimitError | ServerError | RequestTimeoutError | Truncated | TransportError
+    ):
+        return False
+    return repeat is Repeat.ALWAYS or not may_have_acted(error)
+
+
+NO_RETRY: Final = RetryPolicy(attempts=1, lock_wait=0.0)
 """One try."""

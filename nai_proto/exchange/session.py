@@ -1,91 +1,136 @@
-"""Who asks, where, and how long it may take. The session is a value; requests are signed when they are sent."""
+"""Who asks, where, and how long it may take. The session is a value; an operation is signed with it when it runs."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from typing import Final, Self
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
-from ..errors import LocalProtocolError, Phase, TimedOut
+from ..errors import InvalidRequestError, InvalidTypeError
 from ..http import NO_HEADERS, Headers, Host, Request
 from ..limits import Limits, Timeouts
-from ..secret import PersistentToken, Token
+from ..secret import PersistentToken, Token, parse_token
+from ..version import __version__
+from .retry import RetryPolicy
 
-__all__ = ["Budget", "Session"]
+if TYPE_CHECKING:
+    from .context import Options
 
-_BASE: Final = re.compile(
+__all__ = ["Session"]
+
+_BASE_URL: Final = re.compile(
     r"https?://(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?(?:/[!$-.0->@-\[\]-~/]*)?"
 )
-_OURS: Final = Headers([("User-Agent", "nai-proto"), ("Accept-Encoding", "identity")])
+_DEFAULT_HEADERS: Final = Headers([("User-Agent", f"nai-proto/{__version__}"), ("Accept-Encoding", "identity")])
+_HOSTS: Final = {
+    Host.ACCOUNT: "https://image.novelai.net",
+    Host.TEXT: "https://text.novelai.net",
+    Host.IMAGE: "https://image.novelai.net",
+    Host.API: "https://api.novelai.net",
+}
+"""The service's own hosts (docs/protocol/native.md#11-hosts)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+_put: Final = object.__setattr__  # the class is frozen, and has an initializer of its own
+
+
+@dataclass(frozen=True, slots=True, init=False)
 class Session:
-    """Base URLs by role, token, headers, limits and timeouts of a client.
+    """Base URLs by role, token, header fields, limits, timeouts and retry policy.
 
-    The defaults of the URLs are the service's own hosts (native §1.1). A base URL may have a path: it is put in front of
-    every target, as a gateway wants it.
+    A base URL may have a path: it is put in front of every target, as a gateway wants it.
+
+    Args:
+        token: ``"pst-…"`` is a persistent token, any other text an access token. Shown in no repr.
+        base_url: the address of all four roles: of an emulator, a proxy, a gateway.
+        account, text, image, api: the address of one role; the service's own if neither this nor ``base_url`` is given.
+        headers: sent with every request that does not have a field of that name. An Authorization field replaces the
+            token's.
+        limits: bounds for what the server sends.
+        timeouts: seconds to wait, by phase.
+        retry: how often, and how long, a request is repeated.
 
     Raises:
-        LocalProtocolError: a base URL is not ``http(s)://host[:port][/path]``.
+        InvalidRequestError: a base URL is not ``http(s)://host[:port][/path]``, or the token is not printable ASCII.
+        InvalidTypeError: an argument has another type.
     """
 
-    token: Token | None = None
-    account: str = "https://image.novelai.net"
-    text: str = "https://text.novelai.net"
-    image: str = "https://image.novelai.net"
-    api: str = "https://api.novelai.net"
-    headers: Headers = NO_HEADERS
-    "Sent with every request that does not have a field of that name."
-    limits: Limits = Limits()
-    timeouts: Timeouts = Timeouts()
+    token: Token | None
+    account: str
+    text: str
+    image: str
+    api: str
+    headers: Headers
+    limits: Limits
+    timeouts: Timeouts
+    retry: RetryPolicy
 
-    def __post_init__(self) -> None:
-        for role in Host:
-            _check_base(role.value, getattr(self, role.value))
-
-    @classmethod
-    def at(
-        cls,
-        url: str,
+    def __init__(
+        self,
         *,
-        token: Token | None = None,
-        headers: Headers = NO_HEADERS,
+        token: Token | str | None = None,
+        base_url: str | None = None,
+        account: str | None = None,
+        text: str | None = None,
+        image: str | None = None,
+        api: str | None = None,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = NO_HEADERS,
         limits: Limits = Limits(),
         timeouts: Timeouts = Timeouts(),
-    ) -> Self:
-        """All four roles at one address: an emulator, a proxy, a gateway."""
-        return cls(
-            token=token,
-            account=url,
-            text=url,
-            image=url,
-            api=url,
-            headers=headers,
-            limits=limits,
-            timeouts=timeouts,
-        )
+        retry: RetryPolicy = RetryPolicy(),
+    ) -> None:
+        given = {Host.ACCOUNT: account, Host.TEXT: text, Host.IMAGE: image, Host.API: api}
+        if base_url is not None:
+            _check_base_url("base_url", base_url)
+        for host, url in given.items():
+            if url is not None:
+                _check_base_url(host.value, url)
+            _put(self, host.value, url or base_url or _HOSTS[host])
+        for name, value, kind in (
+            ("limits", limits, Limits),
+            ("timeouts", timeouts, Timeouts),
+            ("retry", retry, RetryPolicy),
+        ):
+            if not isinstance(value, kind):
+                raise InvalidTypeError(f"{name} takes nai.{kind.__name__}, not {type(value).__name__}", parameter=name)
+            _put(self, name, value)
+        _put(self, "token", None if token is None else parse_token(token))
+        _put(self, "headers", headers if isinstance(headers, Headers) else Headers.parse(headers))
 
-    def with_token(self, token: Token | None) -> Session:
-        """This session with another token."""
-        return replace(self, token=token)
+    def with_token(self, token: Token | str | None) -> Session:
+        """Return this session with another token."""
+        changed = self._copy()
+        _put(changed, "token", None if token is None else parse_token(token))
+        return changed
+
+    def with_options(self, options: Options) -> Session:
+        """Return this session with those of token, timeouts, limits and retry policy that ``options`` has."""
+        changed = self._copy()
+        for name in ("token", "timeouts", "limits", "retry"):
+            if (value := getattr(options, name)) is not None:
+                _put(changed, name, value)
+        return changed
 
     def sign(self, request: Request) -> Request:
-        """The request as it is sent: absolute, authorized, with this session's header fields.
+        """Return the request as it is sent: absolute, authorized, with this session's header fields.
 
         What the request says itself wins. A request that is absolute already is left alone, and gets no token: tokens go
         to this session's hosts and to no other.
 
         Raises:
-            LocalProtocolError: the endpoint refuses persistent tokens, and the token is one (native §2.1).
+            InvalidRequestError: the endpoint refuses persistent tokens, and the token is one (native §2.1). Or the target
+                does not begin with ``/``.
         """
         if request.base or request.host is None:
             return request
+        request.check_target()
         token = request.token or self.token
         if request.login_only and isinstance(token, PersistentToken):
-            raise LocalProtocolError(
-                f"{request.method} {request.path} takes no PersistentToken, only the AccessToken of a login "
-                "(nai.account.login gives one; nai.using puts it on a flow)"
+            raise InvalidRequestError(
+                f"{request.method} {request.path} takes no PersistentToken, only the AccessToken of a login: "
+                "(yield from nai.account.login(…)), or client.run(nai.account.login(…)), gives one",
+                parameter="token",
             )
         base: str = getattr(self, request.host.value)
         scheme, _, rest = base.partition("://")
@@ -93,7 +138,7 @@ class Session:
         return Request(  # not by `replace`, which takes three times as long
             request.method,
             (slash + prefix).rstrip("/") + request.target,
-            request.headers.adding(self.headers).adding(_OURS),
+            request.headers.adding(self.headers).adding(_DEFAULT_HEADERS),
             request.body,
             request.host,
             token,
@@ -101,57 +146,18 @@ class Session:
             request.login_only,
         )
 
+    def _copy(self) -> Session:
+        copy = object.__new__(Session)
+        for name in Session.__slots__:
+            _put(copy, name, getattr(self, name))
+        return copy
 
-def _check_base(role: str, url: str) -> None:
-    found = _BASE.fullmatch(url)
+
+def _check_base_url(name: str, url: object) -> None:
+    if not isinstance(url, str):
+        raise InvalidTypeError(f"{name} takes a URL as a string, not {type(url).__name__}", parameter=name)
+    found = _BASE_URL.fullmatch(url)
     if found is None or int(found["port"] or 0) > 65_535:
-        raise LocalProtocolError(
-            f"the base URL of {role} is not http(s)://host[:port][/path], without user, query, fragment and blanks"
+        raise InvalidRequestError(
+            f"{name} is not http(s)://host[:port][/path], without user, query, fragment and blanks", parameter=name
         )
-
-
-class Budget:
-    """What is left of the timeouts of one run: the driver asks before each wait and says afterwards what it took."""
-
-    __slots__ = ("_left", "_timeouts")
-
-    def __init__(self, timeouts: Timeouts) -> None:
-        self._timeouts = timeouts
-        self._left = timeouts.total
-
-    @property
-    def counts(self) -> bool:
-        """Is there a total at all? If not, nobody needs to look at the clock."""
-        return self._left is not None
-
-    def limit(self, phase: Phase) -> float | None:
-        """Seconds for one wait in this phase; None is without limit."""
-        limit: float | None = None if phase == "total" else getattr(self._timeouts, phase)
-        if self._left is None:
-            return limit
-        return self._left if limit is None else min(limit, self._left)
-
-    def spend(self, seconds: float) -> None:
-        """A wait took this long."""
-        if self._left is not None:
-            self._left = max(0.0, self._left - seconds)
-
-    def timed_out(self, phase: Phase, *, sent: bool) -> TimedOut:
-        """The error for a wait in this phase that reached its limit; say before, with `spend`, what the wait took."""
-        if self._left is not None and (self._left < _TICK or phase == "total"):
-            return TimedOut(f"the total of {self._timeouts.total:g} s ran out", sent=sent, phase="total")
-        limit: float | None = None if phase == "total" else getattr(self._timeouts, phase)
-        return TimedOut(f"nothing within {limit or 0:g} s ({_WAITS[phase]})", sent=sent, phase=phase)
-
-
-_TICK: Final = 0.001
-"""Timers may be early by their resolution."""
-
-
-_WAITS: Final[dict[Phase, str]] = {
-    "connect": "connecting",
-    "write": "sending the request",
-    "read": "waiting for the answer",
-    "idle": "waiting for more of the answer",
-    "total": "in all",
-}

@@ -17,7 +17,8 @@ from ..codecs.json import encode
 from ..codecs.multipart import Part
 from ..codecs.multipart import encode as encode_form
 from ..errors import InvalidRequestError, RejectedRequestError
-from ..exchange.flow import Flow
+from ..exchange.actions import Steps
+from ..exchange.flow import Flow, flow
 from .answers import Image
 from .argument_types import OPTIONS
 from .generation import drawing
@@ -63,9 +64,7 @@ def form(request: ImageRequest, *, secret: bytes | None = None, known: Collectio
         InvalidRequestError: an image of this request has no part in forms, or the secret is no secret.
     """
     if secret is not None and len(secret) != SECRET:
-        raise InvalidRequestError(
-            f"secret: the secret of the image cache has {SECRET} bytes, not {len(secret)}", parameter="secret"
-        )
+        raise _not_secret(secret)
     parameters = dict(request.parameters)
     parts: list[Part] = []
 
@@ -101,6 +100,11 @@ def form(request: ImageRequest, *, secret: bytes | None = None, known: Collectio
     return encode_form([*parts, Part("request", encode(body), "application/json")])
 
 
+def _not_secret(secret: bytes) -> InvalidRequestError:
+    problem = f"secret: the secret of the image cache has {SECRET} bytes, not {len(secret)}"
+    return InvalidRequestError(problem, parameter="secret")
+
+
 def keys(request: ImageRequest, secret: bytes) -> frozenset[str]:
     """The keys of all images of a request."""
     singles = [request.parameters[name] for name in _SINGLE if name in request.parameters]
@@ -123,8 +127,14 @@ def generate_cached(prompt: str, secret: bytes, **options: Unpack[Options]) -> F
     Raises:
         InvalidRequestError: as `generate`, or the secret is no secret.
     """
-    request = image_request(prompt, **options)
-    known = keys(request, secret) if len(secret) == SECRET else frozenset[str]()
+    if len(secret) != SECRET:
+        raise _not_secret(secret)
+    return _generate_cached(image_request(prompt, **options), secret)
+
+
+@flow
+def _generate_cached(request: ImageRequest, secret: bytes) -> Steps[Never, tuple[Image, ...]]:
+    known = keys(request, secret)
     try:
         return (yield from drawing(request, form(request, secret=secret, known=known)))
     except RejectedRequestError as error:

@@ -13,7 +13,8 @@ from typing import Any, Final, ParamSpec, TypeVar, cast
 from ..account.reading import subscription
 from ..arguments import FUNCTION, INTEGER, MAPPING, TEXT, describe_type, takes
 from ..errors import InvalidRequestError, InvalidTypeError
-from ..exchange.flow import Flow, Runnable
+from ..exchange.actions import Runnable, Steps
+from ..exchange.flow import flow
 from .models import IMAGE_MODEL, ImageModel
 from .price import ALLOWANCE, NOTHING_FREE, Action, Allowance, Price, check_price, generation_price
 
@@ -27,8 +28,9 @@ _ENHANCED: Final = (2048, 1536)
 """What Max enhance is priced as: it draws "close to" this many pixels, and how many it charges for is stated nowhere."""
 
 
+@flow
 @takes(ask=FUNCTION, max_anlas=INTEGER | None)
-def affordable(ask: Callable[P, Runnable[E, R]], /, *args: P.args, **options: P.kwargs) -> Flow[E, R]:
+def affordable(ask: Callable[P, Runnable[E, R]], /, *args: P.args, **options: P.kwargs) -> Steps[E, R]:
     """Asks the account first: what is free there is free here, and nothing is sent that its Anlas do not suffice for.
 
     ::

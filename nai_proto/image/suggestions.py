@@ -12,7 +12,7 @@ from ..errors import InvalidRequestError
 from ..exchange.endpoints import Parameters, build, endpoint
 from ..exchange.operation import Operation
 from ..exchange.readers import Json
-from ..exchange.retry import REPEATABLE
+from ..exchange.retry import Repeat
 from ..http import Headers
 from .models import IMAGE_MODEL, ImageModel
 
@@ -84,4 +84,4 @@ def suggest_tags(
     query = (("model", ImageModel.named(model).id), ("prompt", prompt), *((("lang", lang),) if lang != "en" else ()))
     request = build(endpoint("suggest_tags"), Parameters(query=query), Headers.of(accept="application/json"))
     reader: Json[object, Any] = Json(object, _tags if lang == "en" else _japanese)
-    return Operation(request, (("application/json", reader),), REPEATABLE)
+    return Operation(request, (("application/json", reader),), Repeat.ALWAYS)

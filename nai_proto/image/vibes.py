@@ -18,7 +18,8 @@ from ..codecs import fast
 from ..codecs.vibes import Vibe as VibeFile
 from ..codecs.vibes import VibeBundle, encoding_key
 from ..errors import InvalidFile, InvalidRequestError, NaiError
-from ..exchange.flow import Flow, compute
+from ..exchange.actions import Steps, compute
+from ..exchange.flow import flow
 from .features import EncodedVibe, Vibe
 from .models import IMAGE_MODEL, ImageModel
 from .paying import guard
@@ -110,6 +111,7 @@ def _place(source: VibeSource) -> tuple[str, str, str]:
     return source.name, source.model_key, encoding_key(source.information_extracted)
 
 
+@flow
 @takes(
     image=BYTES,
     model=IMAGE_MODEL,
@@ -136,7 +138,7 @@ def vibe(
     info_extract_seed: int | None = None,
     max_anlas: int | None = None,
     allowance: Allowance = NOTHING_FREE,  # noqa: ARG001 -- whatever costs takes it, and this is never free
-) -> Flow[Never, EncodedVibe]:
+) -> Steps[Never, EncodedVibe]:
     """As `encode_vibe`, but what the cache has is not asked for, and costs nothing.
 
     Args:

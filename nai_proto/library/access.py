@@ -8,7 +8,8 @@ from typing import Never
 
 from ..account import login_spelled
 from ..codecs.keys import encryption_key
-from ..exchange.flow import Flow, compute
+from ..exchange.actions import Steps, compute
+from ..exchange.flow import flow
 from ..secret import AccessToken, EncryptionKey, Password
 
 __all__ = ["Access", "log_in"]
@@ -26,7 +27,8 @@ class Access:
     "Opens and seals the keystore."
 
 
-def log_in(email: str, password: Password | str) -> Flow[Never, Access]:
+@flow
+def log_in(email: str, password: Password | str) -> Steps[Never, Access]:
     """Log in, and derive the key that opens the keystore.
 
     Args:

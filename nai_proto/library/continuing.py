@@ -8,11 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..account.reading import subscription
-from ..codecs.box import CHANCE, Entropy
 from ..codecs.sealed import Opened
-from ..errors import LocalProtocolError
-from ..exchange.flow import Emit, Flow, compute
-from ..limits import Limits
+from ..errors import InvalidRequestError
+from ..exchange.actions import Emit, Steps, compute, get_context
+from ..exchange.flow import Flow, flow
 from ..story.continuing import continuation, model_of
 from ..story.sections import Origin
 from ..story.story import Story as Writing
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from ..story.context.report import Context
     from ..story.continuing import Continuation
     from ..text.models import Model
-    from ..tier import Tier
     from ..tokenizers import Tokenizer
 
 __all__ = ["Continued", "continue_story", "save_story"]
@@ -57,74 +55,63 @@ def continue_story(
     keystore: Mapping[str, bytes],
     *,
     tokenizer: Callable[[Model], Tokenizer],
-    now: Callable[[], float],
-    tier: Tier | None = None,
     store: bool = True,
-    entropy: Entropy = CHANCE,
-    limits: Limits = Limits(),
     **options: Any,
 ) -> Flow[Context | Token | Saved, Continued]:
     """Generate what comes next in a story, write it into its history, and store the story.
 
     Events are the context, then tokens with their text, then what became of content and card. Nothing is stored before all
     is generated. If others changed the story meanwhile theirs stays: `Continued.saved` says so, and `Continued.writing` has
-    what was written here.
+    what was written here. The account is asked for its tier first, which says how large the context may be.
 
     Args:
         story: of a library, opened.
         keystore: the library's.
         tokenizer: gives that of a model.
-        now: UNIX time in seconds, asked when the text has come.
-        tier: of the account; asked for if None.
         store: store it? If not, the result has it.
-        entropy: draws ids and nonces.
-        limits: for the story's text.
         options: those of `nai_proto.story.continuation`: ``model``, ``max_length``, ``placeholders``, ``chance``,
             ``size``, ``rules``, and parameters of the request.
 
     Raises:
-        LocalProtocolError: the story did not open.
+        InvalidRequestError: the story did not open.
 
     Raises (when run):
         NaiError: as `continuation`, or the generation failed; an error's ``partial`` has what came. Nothing is stored then.
     """
-    content = story.content
-    if not story.ok or content is None:
-        raise LocalProtocolError("a story goes on if its card and its content have opened")
-    writing = Writing.of(story.card.json(), content.json(), limits=limits, entropy=entropy)
-    return _continuing(story, writing, keystore, tokenizer, now, tier, store, entropy, options)
+    if not story.ok or story.content is None:
+        raise InvalidRequestError("a story goes on if its card and its content have opened", parameter="story")
+    return _continue_story(story, keystore, tokenizer, store, options)
 
 
-def _continuing(
+@flow
+def _continue_story(
     story: Story,
-    writing: Writing,
     keystore: Mapping[str, bytes],
     tokenizer: Callable[[Model], Tokenizer],
-    now: Callable[[], float],
-    tier: Tier | None,
     store: bool,
-    entropy: Entropy,
     options: Mapping[str, Any],
-) -> Flow[Context | Token | Saved, Continued]:
+) -> Steps[Context | Token | Saved, Continued]:
+    context = yield from get_context()
+    assert story.content is not None
+    writing = Writing.of(story.card.json(), story.content.json(), limits=context.limits, entropy=context.entropy)
     words = tokenizer(model_of(writing, options.get("model")))
-    if tier is None:
-        tier = (yield from subscription()).tier
+    tier = (yield from subscription()).tier
     plan: Continuation | ChatContinuation = yield from compute(
         partial(continuation, writing, tokenizer=words, tier=tier, **options)
     )
     yield Emit([plan.context])
     completion = yield from plan.told(words)
-    date = int(1000 * now())
     if completion.text:
-        yield from compute(partial(writing.append, completion.text, now=date, origin=Origin.AI))
+        now = int(1000 * context.now())
+        yield from compute(partial(writing.append, completion.text, now=now, origin=Origin.AI))
     if not store:
         return Continued(story, writing, completion, plan.context)
-    saved, stored = yield from save_story(story, writing, keystore, now=date, entropy=entropy)
+    saved, stored = yield from save_story(story, writing, keystore)
     return Continued(stored, writing, completion, plan.context, saved)
 
 
 def save_story(
-    story: Story, writing: Writing, keystore: Mapping[str, bytes], *, now: int, entropy: Entropy = CHANCE
+    story: Story, writing: Writing, keystore: Mapping[str, bytes]
 ) -> Flow[Saved, tuple[tuple[Saved, ...], Story]]:
     """Store a story that was written on: its content, then its card, each with the index that it was read with.
 
@@ -134,29 +121,29 @@ def save_story(
         story: as it was read.
         writing: made of it, and changed.
         keystore: the account's.
-        now: milliseconds since 1970.
-        entropy: draws nonces.
 
     Returns:
         What became of both, and the story as it is stored now.
 
     Raises:
-        LocalProtocolError: there is no content.
+        InvalidRequestError: there is no content.
 
     Raises (when run):
-        LocalProtocolError: what was written does not replay; nothing is sent then.
+        NaiError: what was written does not replay; nothing is sent then.
     """
     if story.content is None:
-        raise LocalProtocolError("the story has no content to be stored")
-    return _saving(story.card, story.content, writing, keystore, now, entropy)
+        raise InvalidRequestError("the story has no content to be stored", parameter="story")
+    return _save_story(story.card, story.content, writing, keystore)
 
 
-def _saving(
-    card: Opened, content: Opened, writing: Writing, keystore: Mapping[str, bytes], now: int, entropy: Entropy
-) -> Flow[Saved, tuple[tuple[Saved, ...], Story]]:
-    told, text = yield from compute(partial(writing.packed, now=now))
-    (first,) = yield from save_objects([Change(content, text)], keystore, entropy)
+@flow
+def _save_story(
+    card: Opened, content: Opened, writing: Writing, keystore: Mapping[str, bytes]
+) -> Steps[Saved, tuple[tuple[Saved, ...], Story]]:
+    now = int(1000 * (yield from get_context()).now())
+    packed_card, text = yield from compute(partial(writing.packed, now=now))
+    (first,) = yield from save_objects([Change(content, text)], keystore)
     if not first.outcome.ok:
         return (first,), Story(card, content)
-    (second,) = yield from save_objects([Change(card, told)], keystore, entropy)
+    (second,) = yield from save_objects([Change(card, packed_card)], keystore)
     return (first, second), Story(second.item, first.item)

@@ -12,20 +12,21 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Never
 
-from ..codecs.box import CHANCE, KEY_SIZE, Entropy
+from ..codecs.box import KEY_SIZE
 from ..codecs.keystore import Keystore, open_keystore, seal_keystore
 from ..errors import (
     ConflictError,
     InvalidRequestError,
-    LocalProtocolError,
     NaiError,
+    RejectedRequestError,
     RemoteProtocolError,
     RequestTimeoutError,
     ServerError,
     TransportError,
 )
-from ..exchange.flow import Emit, Flow, Sleep, compute
-from ..limits import Limits
+from ..exchange.actions import Emit, Sleep, Steps, compute, get_context
+from ..exchange.flow import Flow, flow
+from ..exchange.retry import may_have_acted
 from ..objects import StoredKeystore, keystore, put_keystore
 from ..secret import EncryptionKey
 
@@ -66,7 +67,7 @@ class _Change:
         """What the keystore is to be, given what it is."""
         bad = [meta for meta, key in self.keys.items() if len(key) != KEY_SIZE and present.get(meta) != key]
         if bad:
-            raise LocalProtocolError(
+            raise InvalidRequestError(
                 f"{len(bad)} new keys have not {KEY_SIZE} bytes: nothing could be sealed with them"
             )
         kept = {meta: self.keys[meta] if meta in self.replacing else key for meta, key in present.items()}
@@ -79,8 +80,6 @@ def save_keys(
     *,
     removing: Collection[str] = (),
     replacing: Collection[str] = (),
-    entropy: Entropy = CHANCE,
-    limits: Limits = Limits(),
 ) -> Flow[ReplacingKeystore, KeysSaved]:
     """Let the account's keystore have these keys, beside all that it has.
 
@@ -93,34 +92,32 @@ def save_keys(
         key: the account's; without the right one nothing is written.
         removing: metas whose keys are to go. What they sealed can never be opened again: remove the objects before.
         replacing: metas whose key may become another one. The same holds for them.
-        entropy: draws nonces.
-        limits: for opening the keystore.
 
     Raises:
-        LocalProtocolError: a meta is to go and to stay; or one is to be replaced, and by nothing.
+        InvalidRequestError: a meta is to go and to stay; or one is to be replaced, and by nothing.
 
     Raises (when run):
         KeyConflict: the account has another key for one of the metas; nothing is written.
-        LocalProtocolError: a new key has not 32 bytes.
+        InvalidRequestError: a new key has not 32 bytes.
         DecryptionFailed, Damaged: the keystore does not open, or was withheld. It is never taken for an empty one.
         ConflictError, RemoteProtocolError: others wrote it each time.
     """
     if both := [meta for meta in removing if meta in keys]:
-        raise LocalProtocolError(f"{len(both)} keys are to be removed and saved at once")
+        raise InvalidRequestError(f"{len(both)} keys are to be removed and saved at once")
     if lost := [meta for meta in replacing if meta not in keys]:
-        raise LocalProtocolError(f"{len(lost)} keys are to be replaced, but no key is given for them")
-    return _saving(_Change(dict(keys), frozenset(removing), frozenset(replacing)), key, entropy, limits)
+        raise InvalidRequestError(f"{len(lost)} keys are to be replaced, but no key is given for them")
+    return _saving(_Change(dict(keys), frozenset(removing), frozenset(replacing)), key)
 
 
-def _saving(
-    change: _Change, key: EncryptionKey, entropy: Entropy, limits: Limits
-) -> Flow[ReplacingKeystore, KeysSaved]:
+@flow
+def _saving(change: _Change, key: EncryptionKey) -> Steps[ReplacingKeystore, KeysSaved]:
+    context = yield from get_context()
     looks, writes, indexed = 0, 0, True
     failure: NaiError | None = None
     while True:
         looks += 1
         stored = yield from keystore()
-        present = yield from compute(partial(open_keystore, stored.keystore, key, repair=True, limits=limits))
+        present = yield from compute(partial(open_keystore, stored.keystore, key, repair=True, limits=context.limits))
         wanted = change(present)
         if wanted == present and not present.repaired:
             return KeysSaved(present, stored, writes)
@@ -128,7 +125,7 @@ def _saving(
             raise failure or RemoteProtocolError(
                 f"the keystore was written {writes} times, and never has what was written"
             )
-        sealed = yield from compute(partial(seal_keystore, wanted, key, entropy))
+        sealed = yield from compute(partial(seal_keystore, wanted, key, context.entropy))
         index = stored.changeIndex if indexed else None
         if index is None and (yield from keystore()) != stored:
             continue
@@ -136,7 +133,7 @@ def _saving(
         writes += 1
         try:
             failure = yield from _put(sealed, index)
-        except InvalidRequestError:  # some accounts tell an index and take none (native §7.3)
+        except RejectedRequestError:  # some accounts tell an index and take none (native §7.3)
             if index is None:
                 raise
             indexed = False
@@ -144,14 +141,14 @@ def _saving(
             yield _PAUSE
 
 
-def _put(sealed: str, index: float | None) -> Flow[Never, NaiError | None]:
+def _put(sealed: str, index: float | None) -> Steps[Never, NaiError | None]:
     """The error, if the next look tells what became of it."""
     try:
         yield from put_keystore(sealed, index)
-    except (ConflictError, ServerError, RequestTimeoutError, RemoteProtocolError) as error:
+    except ConflictError as error:
         return error
-    except TransportError as error:
-        if not error.sent or error.phase == "total":
+    except (ServerError, RequestTimeoutError, RemoteProtocolError, TransportError) as error:
+        if not may_have_acted(error) or (isinstance(error, TransportError) and error.phase == "total"):
             raise
         return error
     return None

@@ -8,7 +8,7 @@ Opening is heavy work, so it is handed out as computations of about a megabyte e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, TypeAlias
@@ -16,7 +16,8 @@ from typing import Final, TypeAlias
 from ..codecs.keystore import Keystore, open_keystore
 from ..codecs.sealed import Opened, StoredObject, open_objects
 from ..errors import NaiError, RemoteProtocolError, StatusError, TransportError
-from ..exchange.flow import Emit, Flow, compute, using
+from ..exchange.actions import Emit, Steps, compute, get_context
+from ..exchange.flow import flow
 from ..limits import Limits
 from ..objects import TYPES, StoredKeystore, keystore, list_objects
 from ..secret import EncryptionKey, Password
@@ -54,15 +55,13 @@ class LibraryEvent:
 OpeningEvent: TypeAlias = KeystoreOpened | LibraryEvent
 
 
-def open_library(
-    email: str, password: Password | str, limits: Limits = Limits(), *, types: Iterable[str] = TYPES
-) -> Flow[OpeningEvent, Library]:
+@flow
+def open_library(email: str, password: Password | str, *, types: Sequence[str] = TYPES) -> Steps[OpeningEvent, Library]:
     """Log in, and open all that the account has.
 
     Args:
         email: as for `nai_proto.account.login`; the spelling that logs in is the one that the keystore's key comes from.
         password: of the account.
-        limits: for what is inflated and decoded. Those of the answers themselves are the session's.
         types: of the objects to fetch.
 
     Raises (when run):
@@ -70,18 +69,18 @@ def open_library(
         DecryptionFailed, Damaged: the keystore does not open, or was withheld.
     """
     access = yield from log_in(email, password)
-    library = yield from using(access.token, read_library(access.key, limits, types=types))
+    library = yield from read_library(access.key, types=types).with_options(token=access.token)
     return replace(library, access=access)
 
 
-def read_library(
-    key: EncryptionKey, limits: Limits = Limits(), *, types: Iterable[str] = TYPES
-) -> Flow[OpeningEvent, Library]:
+@flow
+def read_library(key: EncryptionKey, *, types: Sequence[str] = TYPES) -> Steps[OpeningEvent, Library]:
     """The same for whoever is logged in and has the account's key.
 
     A keystore that another program has damaged in the known way (content §2.4) is read all the same;
     `Keystore.repaired` says so.
     """
+    limits = (yield from get_context()).limits
     stored = yield from keystore()
     keys = yield from compute(partial(open_keystore, stored.keystore, key, repair=True, limits=limits))
     yield Emit([KeystoreOpened(stored, keys)])
@@ -106,7 +105,7 @@ def _open_all(
     items: Sequence[StoredObject],
     keys: Keystore,
     limits: Limits,
-) -> Flow[LibraryEvent, list[Opened]]:
+) -> Steps[LibraryEvent, list[Opened]]:
     opened: list[Opened] = []
     for batch in _slices(items):
         done = yield from compute(partial(open_objects, batch, keys, limits))

@@ -8,17 +8,17 @@ it has lost, so links are set anew. A plan that was interrupted is made again: w
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Never
 
 import msgspec
 
-from ..codecs.box import CHANCE, KEY_SIZE, Entropy, draw, write_json
+from ..codecs.box import KEY_SIZE, draw, write_json
 from ..codecs.sealed import PLAIN_TYPES, Opened, StoredObject, edited
-from ..errors import LocalProtocolError
-from ..exchange.flow import Emit, Flow
-from ..limits import Limits
+from ..errors import InvalidRequestError
+from ..exchange.actions import Emit, Steps, get_context
+from ..exchange.flow import flow
 from ..secret import EncryptionKey
 from .keys import ReplacingKeystore, save_keys
 from .values import Library
@@ -98,12 +98,12 @@ def plan_restore(library: Library, items: Iterable[Opened]) -> tuple[Step, ...]:
         The steps in the order in which they are to be taken: contents, the rest, cards.
 
     Raises:
-        LocalProtocolError: an object is among the items twice.
+        InvalidRequestError: an object is among the items twice.
     """
     chosen = [*items]
     names = [(item.stored.type, item.stored.id) for item in chosen]
     if len({*names}) < len(names):
-        raise LocalProtocolError("an object is among the items twice: choose one version of it")
+        raise InvalidRequestError("an object is among the items twice: choose one version of it")
     account = _Account(library, chosen)
     steps = [account.step(item) for item in chosen]
     touched = {step.present.stored.id for step in steps if step.present is not None}
@@ -220,36 +220,34 @@ def _unlinked(item: Opened) -> bytes:
     """What it holds, but for the ids that the service gave."""
     try:
         return write_json({name: value for name, value in item.json().items() if name not in (_OWN_ID, _CONTENT_ID)})
-    except LocalProtocolError:  # a number beyond all floats can be read, but not be written
+    except InvalidRequestError:  # a number beyond all floats can be read, but not be written
         return item.plaintext
 
 
-def restore(
-    steps: Iterable[Step], key: EncryptionKey, *, entropy: Entropy = CHANCE, limits: Limits = Limits()
-) -> Flow[ReplacingKeystore | Restored, tuple[Restored, ...]]:
+@flow
+def restore(steps: Sequence[Step], key: EncryptionKey) -> Steps[ReplacingKeystore | Restored, tuple[Restored, ...]]:
     """Carry out a plan. One step that fails does not stop the rest; what others changed since the plan stays (a conflict).
 
     Args:
         steps: from `plan_restore`, in its order.
         key: the account's.
-        entropy: draws keys and nonces.
-        limits: for opening the keystore.
 
     Raises (when run):
         NaiError: the keystore could not be read or written; then no object was.
     """
+    entropy = (yield from get_context()).entropy
     planned = [*steps]
     keyless = dict.fromkeys(step.item.stored.meta or "" for step in planned if step.new_key)
-    keys = (yield from save_keys({}, key, entropy=entropy, limits=limits)).keystore
+    keys = (yield from save_keys({}, key)).keystore
     new = {meta: draw(entropy, KEY_SIZE) for meta in keyless if meta not in keys}
     if new:
-        keys = (yield from save_keys(new, key, entropy=entropy, limits=limits)).keystore
+        keys = (yield from save_keys(new, key)).keystore
     restored: list[Restored] = []
     moved: dict[str, str] = {}
     stopped: Saved | None = None
     for step in planned:
         if stopped is None:
-            saved = yield from _take(step, keys, moved, entropy)
+            saved = yield from _take(step, keys, moved)
             stopped = saved if ends_all(saved) else None
         else:
             saved = Saved(step.item, Outcome.NOT_TRIED, stopped.error)
@@ -260,25 +258,25 @@ def restore(
     return tuple(restored)
 
 
-def _take(step: Step, keys: Mapping[str, bytes], moved: Mapping[str, str], entropy: Entropy) -> Flow[Never, Saved]:
+def _take(step: Step, keys: Mapping[str, bytes], moved: Mapping[str, str]) -> Steps[Never, Saved]:
     item, present = step.item, step.present
     match step.action:
         case Action.CREATE_SEALED:
-            return (yield from store(replace(item, stored=_anew(item, item.stored.data)), keys, entropy))
+            return (yield from store(replace(item, stored=_anew(item, item.stored.data)), keys))
         case Action.CREATE:
-            saved = yield from store(_linked(replace(item, stored=_anew(item)), step, moved), keys, entropy)
+            saved = yield from store(_linked(replace(item, stored=_anew(item)), step, moved), keys)
             own = _linked(saved.item, step, moved) if saved.outcome.ok else saved.item
             if own.plaintext == saved.item.plaintext:
                 return saved
-            named = yield from store(own, keys, entropy)
+            named = yield from store(own, keys)
             return replace(named, outcome=Outcome.CREATED) if named.outcome.ok else named
         case Action.UPDATE if present is not None:
             stored = msgspec.structs.replace(present.stored, meta=item.stored.meta)
-            return (yield from store(_linked(replace(item, stored=stored), step, moved), keys, entropy))
+            return (yield from store(_linked(replace(item, stored=stored), step, moved), keys))
         case Action.RELINK:
             linked = _linked(item, step, moved)
             if linked.plaintext != item.plaintext:
-                return (yield from store(linked, keys, entropy))
+                return (yield from store(linked, keys))
         case _:
             pass
     return Saved(present or item, Outcome.UNCHANGED)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Never
 
-from ..codecs.box import CHANCE, Entropy
 from ..codecs.keystore import Keystore
 from ..codecs.sealed import Opened, StoredObject, new_object
 from ..errors import NaiError, NotFoundError
-from ..exchange.flow import Flow
-from ..limits import Limits
+from ..exchange.actions import Steps, get_context
+from ..exchange.flow import Flow, flow
 from ..objects import delete_object
 from ..secret import EncryptionKey
 from .keys import ReplacingKeystore, save_keys
@@ -21,12 +20,7 @@ __all__ = ["create_story", "delete_story"]
 
 
 def create_story(
-    card: Mapping[str, object],
-    content: Mapping[str, object],
-    key: EncryptionKey,
-    *,
-    entropy: Entropy = CHANCE,
-    limits: Limits = Limits(),
+    card: Mapping[str, object], content: Mapping[str, object], key: EncryptionKey
 ) -> Flow[ReplacingKeystore | Saved, Story]:
     """Store a new story: its key first, then its content, then the card that leads there.
 
@@ -36,52 +30,48 @@ def create_story(
         card: what content §4.1 lists, title and dates above all. ``id``, ``remoteId`` and ``remoteStoryId`` are set.
         content: what content §4.2 lists.
         key: the account's.
-        entropy: draws meta, key and nonces.
-        limits: for opening the keystore.
 
     Raises:
-        LocalProtocolError: card or content is no JSON.
+        InvalidRequestError: card or content is no JSON.
 
     Raises (when run):
+        ConflictError: another program changed what was just stored.
         NaiError: a step failed, as for `save_keys` and `save_objects`.
     """
-    meta, new = Keystore().create(entropy)
-    text = new_object("storycontent", meta, content, new, compressed=True)
-    new_object("stories", meta, card, new)  # which fails now rather than half-way
-    return _creating(card, text, meta, new, key, entropy, limits)
+    meta, keys = Keystore().create()
+    for type_, value in (("storycontent", content), ("stories", card)):  # which fails now rather than half-way
+        new_object(type_, meta, value, keys)
+    return _create_story(dict(card), dict(content), key)
 
 
-def _creating(
-    card: Mapping[str, object],
-    text: Opened,
-    meta: str,
-    new: Keystore,
-    key: EncryptionKey,
-    entropy: Entropy,
-    limits: Limits,
-) -> Flow[ReplacingKeystore | Saved, Story]:
-    yield from save_keys(new, key, entropy=entropy, limits=limits)
-    stored_text = yield from _stored(Change(text), new, entropy)
+@flow
+def _create_story(
+    card: Mapping[str, object], content: Mapping[str, object], key: EncryptionKey
+) -> Steps[ReplacingKeystore | Saved, Story]:
+    meta, new = Keystore().create((yield from get_context()).entropy)
+    yield from save_keys(new, key)
+    stored_text = yield from _store(Change(new_object("storycontent", meta, content, new, compressed=True)), new)
     linked = {**card, "id": meta, "remoteStoryId": stored_text.stored.id}
     try:
-        first = yield from _stored(Change(new_object("stories", meta, linked, new)), new, entropy)
-        whole = yield from _stored(Change(first, {**linked, "remoteId": first.stored.id}), new, entropy)
+        first = yield from _store(Change(new_object("stories", meta, linked, new)), new)
+        whole = yield from _store(Change(first, {**linked, "remoteId": first.stored.id}), new)
         # Whoever wrote an account's keystore that has no index may have read it before the key was there.
-        yield from save_keys(new, key, entropy=entropy, limits=limits)
+        yield from save_keys(new, key)
     except NaiError as error:
         error.add_note(f"The story's content is stored as {stored_text.stored.id}; its card may be missing.")
         raise
     return Story(whole, stored_text)
 
 
-def _stored(change: Change, keystore: Mapping[str, bytes], entropy: Entropy) -> Flow[Saved, Opened]:
-    (saved,) = yield from save_objects([change], keystore, entropy)
-    if saved.error is not None:
-        raise saved.error
-    return saved.item
+def _store(change: Change, keystore: Mapping[str, bytes]) -> Steps[Saved, Opened]:
+    (saved,) = yield from save_objects([change], keystore)
+    if saved.outcome.ok:
+        return saved.item
+    raise saved.error or NaiError(f"the {change.item.stored.type} object was not stored: {saved.outcome.value}")
 
 
-def delete_story(story: Story) -> Flow[Never, tuple[StoredObject, ...]]:
+@flow
+def delete_story(story: Story) -> Steps[Never, tuple[StoredObject, ...]]:
     """Remove a story: its content, then its card, so that a half-removed one is seen and can be removed again.
 
     Its key stays in the keystore: it takes a hundred bytes, and opens whatever copies there are.

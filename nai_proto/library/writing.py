@@ -8,17 +8,16 @@ what was sent, or is not.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, Never
 
-from ..codecs.box import CHANCE, Entropy
 from ..codecs.sealed import Opened, StoredObject, edited, seal_object
 from ..errors import (
     AuthenticationError,
     ConflictError,
-    LocalProtocolError,
+    InvalidRequestError,
     NaiError,
     NotFoundError,
     RemoteProtocolError,
@@ -27,7 +26,9 @@ from ..errors import (
     StatusError,
     TransportError,
 )
-from ..exchange.flow import Emit, Flow, Sleep, compute
+from ..exchange.actions import Emit, Sleep, Steps, compute, get_context
+from ..exchange.flow import flow
+from ..exchange.retry import may_have_acted
 from ..objects import create_object, get_object, list_objects, update_object
 
 __all__ = ["Change", "Outcome", "Saved", "Written", "ends_all", "save_objects", "store", "write_object"]
@@ -94,9 +95,8 @@ class Saved:
     "After a conflict: what is stored instead."
 
 
-def save_objects(
-    changes: Iterable[Change], keystore: Mapping[str, bytes], entropy: Entropy = CHANCE
-) -> Flow[Saved, tuple[Saved, ...]]:
+@flow
+def save_objects(changes: Sequence[Change], keystore: Mapping[str, bytes]) -> Steps[Saved, tuple[Saved, ...]]:
     """Store objects, one after the other. One that fails does not stop the rest: each has an event.
 
     What holds its content already is not written. What did not open is sent only to be created anew, sealed as it is.
@@ -105,13 +105,12 @@ def save_objects(
     Args:
         changes: what is to be stored, in this order.
         keystore: the account's, as it is now.
-        entropy: draws nonces.
     """
     saved: list[Saved] = []
     stopped: Saved | None = None
     for change in changes:
         if stopped is None:
-            one = yield from _save(change, keystore, entropy)
+            one = yield from _save(change, keystore)
             stopped = one if ends_all(one) else None
         else:
             one = Saved(change.item, Outcome.NOT_TRIED, stopped.error)
@@ -120,24 +119,26 @@ def save_objects(
     return tuple(saved)
 
 
-def _save(change: Change, keystore: Mapping[str, bytes], entropy: Entropy) -> Flow[Never, Saved]:
+def _save(change: Change, keystore: Mapping[str, bytes]) -> Steps[Never, Saved]:
     item = change.item
     try:
         wanted = item if change.content is None else edited(item, change.content)
-    except LocalProtocolError as error:
+    except InvalidRequestError as error:
         return Saved(item, Outcome.REFUSED, error)
     if item.stored.id and wanted.plaintext == item.plaintext:
         return Saved(item, Outcome.UNCHANGED)
-    saved = yield from store(wanted, keystore, entropy)
+    saved = yield from store(wanted, keystore)
     return saved if saved.outcome.ok else replace(saved, item=item)
 
 
-def store(item: Opened, keystore: Mapping[str, bytes], entropy: Entropy) -> Flow[Never, Saved]:
+@flow
+def store(item: Opened, keystore: Mapping[str, bytes]) -> Steps[Never, Saved]:
     """Seal what the item holds, and write it in the place of what it was read from, whatever that holds."""
+    entropy = (yield from get_context()).entropy
     try:
         data = yield from compute(partial(seal_object, item, keystore, None, entropy))
         written = yield from write_object(item.stored, data)
-    except LocalProtocolError as error:
+    except InvalidRequestError as error:
         return Saved(item, Outcome.REFUSED, error)
     if written.outcome.ok:
         return Saved(replace(item, stored=written.stored), written.outcome)
@@ -150,7 +151,8 @@ def ends_all(saved: Saved) -> bool:
     return isinstance(saved.error, AuthenticationError | TransportError)
 
 
-def write_object(stored: StoredObject, data: str) -> Flow[Never, Written]:
+@flow
+def write_object(stored: StoredObject, data: str) -> Steps[Never, Written]:
     """Store sealed data in the place of an object's; for one that has no id, as a new object of its type and meta.
 
     Args:
@@ -158,7 +160,7 @@ def write_object(stored: StoredObject, data: str) -> Flow[Never, Written]:
         data: sealed; sent as it is.
 
     Raises (when run):
-        LocalProtocolError: it cannot be sent.
+        InvalidRequestError: it cannot be sent.
     """
     try:
         return (yield from (_update if stored.id else _create)(stored, data))
@@ -168,12 +170,12 @@ def write_object(stored: StoredObject, data: str) -> Flow[Never, Written]:
         return Written(Outcome.REFUSED, stored, error)
 
 
-def _create(stored: StoredObject, data: str) -> Flow[Never, Written]:
+def _create(stored: StoredObject, data: str) -> Steps[Never, Written]:
     """Sent once: there could be two of it in the end."""
     try:
         now = yield from create_object(stored.type, stored.meta or "", data)
     except (ServerError, RequestTimeoutError, RemoteProtocolError, TransportError) as error:
-        if not _may_have_acted(error):
+        if not may_have_acted(error):
             raise
         failure: NaiError = error
     else:
@@ -184,18 +186,18 @@ def _create(stored: StoredObject, data: str) -> Flow[Never, Written]:
     return Written(Outcome.UNKNOWN, stored, failure) if found is None else Written(Outcome.CREATED, found)
 
 
-def _update(stored: StoredObject, data: str) -> Flow[Never, Written]:
+def _update(stored: StoredObject, data: str) -> Steps[Never, Written]:
     """Sent again where a look shows that nothing was stored: with the index, no write can arrive twice."""
     failure: NaiError | None = None
     for _ in range(_TRIES):
         if stored.changeIndex is None:  # compare before, since the service cannot (content §2.3)
             present = yield from get_object(stored.type, stored.id)
             if present.data != stored.data:
-                return Written(Outcome.CONFLICT, present)
+                return Written(Outcome.CONFLICT, present, _changed_meanwhile(stored))
         try:
             now = yield from update_object(stored, data)
         except (ConflictError, ServerError, RequestTimeoutError, RemoteProtocolError, TransportError) as error:
-            if not _may_have_acted(error):
+            if not (isinstance(error, ConflictError) or may_have_acted(error)):
                 raise
             failure = error
         else:
@@ -211,21 +213,22 @@ def _update(stored: StoredObject, data: str) -> Flow[Never, Written]:
         if present.data == data:
             return Written(Outcome.UPDATED, present)
         if present.data != stored.data:
-            return Written(Outcome.CONFLICT, present, failure)
+            conflict = failure if isinstance(failure, ConflictError) else _changed_meanwhile(stored)
+            return Written(Outcome.CONFLICT, present, conflict)
         stored = present
         yield _PAUSE
     return Written(Outcome.REFUSED, stored, failure)
 
 
-def _listed(type: str) -> Flow[Never, tuple[StoredObject, ...]]:  # noqa: A002
+def _listed(type: str) -> Steps[Never, tuple[StoredObject, ...]]:  # noqa: A002
     try:
         return (yield from list_objects(type))
     except (StatusError, RemoteProtocolError, TransportError):
         return ()
 
 
-def _may_have_acted(error: NaiError) -> bool:
-    return not isinstance(error, TransportError) or error.sent
+def _changed_meanwhile(stored: StoredObject) -> ConflictError:
+    return ConflictError(409, f"another program changed {stored.type} {stored.id} since it was read: read it again")
 
 
 def _not_it() -> RemoteProtocolError:

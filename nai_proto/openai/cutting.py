@@ -12,7 +12,8 @@ from typing import Final, Protocol, TypeAlias, TypeVar, cast
 from msgspec.structs import replace as with_fields
 
 from ..arguments import FLOW, TEXT, list_of, takes
-from ..exchange.flow import Emit, Flow, Runnable, retold
+from ..exchange.actions import Emit, Runnable, Steps
+from ..exchange.flow import Flow, flow, map_batches
 from .answers import (
     ChatChoice,
     ChatChunk,
@@ -138,7 +139,8 @@ def _certain(text: str, marks: Sequence[str]) -> tuple[str, str]:
 _Make: TypeAlias = Callable[[], _Cutter]
 
 
-def _cut(flow: Runnable[C, R], make: _Make) -> Flow[C, R]:
+@flow
+def _cut(flow: Runnable[C, R], make: _Make) -> Steps[C, R]:
     cutters: dict[int, _Cutter] = {}
     last: C | None = None
 
@@ -152,7 +154,7 @@ def _cut(flow: Runnable[C, R], make: _Make) -> Flow[C, R]:
             choices.append(_saying(choice, text, reasoning))
         return _of(chunk, choices)
 
-    result = yield from retold(
+    result = yield from map_batches(
         flow, lambda chunks: [piece(chunk) for chunk in chunks], lambda partial: _whole(partial, make)
     )
     if last is not None and (rest := _rest(last, cutters)):

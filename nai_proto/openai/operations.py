@@ -12,7 +12,7 @@ from ..codecs.json import encode
 from ..errors import RemoteProtocolError
 from ..exchange.endpoints import Parameters, build, endpoint
 from ..exchange.operation import Operation
-from ..exchange.retry import REPEATABLE
+from ..exchange.retry import Repeat
 from ..http import Headers, Request
 from ..text.models import MODEL, Model
 from .answers import (
@@ -115,7 +115,7 @@ def chat_completion_stream(messages: Messages, **options: Unpack[Options]) -> Op
 def list_models() -> Operation[Never, tuple[ModelCard, ...]]:
     """The models that this account can use (openai §7.2); none if its plan has no text."""
     asked = build(endpoint("models"), headers=Headers.of(accept=_JSON))
-    return Operation(asked, ((_JSON, _MODELS),), REPEATABLE)
+    return Operation(asked, ((_JSON, _MODELS),), Repeat.ALWAYS)
 
 
 def token_count(prompt: Prompt, *, model: Model | str = Model.GLM) -> Operation[Never, TokenCount]:
@@ -125,7 +125,7 @@ def token_count(prompt: Prompt, *, model: Model | str = Model.GLM) -> Operation[
         InvalidRequestError: the prompt is none of the four forms.
     """
     asked = _post("token_count", {"model": Model.named(model).id, "prompt": sent_prompt(prompt)}, _JSON)
-    return Operation(asked, ((_JSON, _COUNTED),), REPEATABLE)
+    return Operation(asked, ((_JSON, _COUNTED),), Repeat.ALWAYS)
 
 
 # ---- requests

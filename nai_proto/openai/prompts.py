@@ -6,7 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Never
 
 from ..arguments import FLAG, TEXT, takes
-from ..exchange.flow import Flow, compute
+from ..exchange.actions import Steps, compute
+from ..exchange.flow import flow
 from ..text.models import MODEL, Model
 from ..tokenizers.argument_types import TOKENIZER
 from .operations import token_count
@@ -52,8 +53,9 @@ def render_chat(messages: Messages, *, thinking: bool = False) -> str:
     return "".join(blocks)
 
 
+@flow
 @takes(text=TEXT, model=MODEL, tokenizer=TOKENIZER | None)
-def count_tokens(text: str, model: Model | str = Model.GLM, tokenizer: Tokenizer | None = None) -> Flow[Never, int]:
+def count_tokens(text: str, model: Model | str = Model.GLM, tokenizer: Tokenizer | None = None) -> Steps[Never, int]:
     """How many tokens a text has: by ``tokenizer`` without a request, off the event loop; else as the service counts.
 
     The two may differ in a text with markers such as ``<|user|>``, which the service may count as text (openai §3.1).

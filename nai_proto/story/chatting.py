@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import LocalProtocolError
-from ..exchange.flow import Flow, retold
+from ..errors import InvalidRequestError
+from ..exchange.actions import Steps
+from ..exchange.flow import flow, map_batches
 from ..openai.answers import ChatChunk, ChatCompletion
 from ..openai.cutting import trimmed
 from ..openai.operations import chat_completion_stream
@@ -45,10 +46,11 @@ class ChatContinuation:
     stops: tuple[str, ...] = field(default=(), repr=False)
     "Texts that end the answer, and are no part of it."
 
-    def told(self, tokenizer: Tokenizer) -> Flow[Token, Completion]:  # noqa: ARG002 -- as `Continuation.told`
+    @flow
+    def told(self, tokenizer: Tokenizer) -> Steps[Token, Completion]:  # noqa: ARG002 -- as `Continuation.told`
         """The flow that asks: what comes, told as other generations are."""
         flow = trimmed(self.operation, self.stops)
-        return _completion((yield from retold(flow, _tokens, _partial)))
+        return _completion((yield from map_batches(flow, _tokens, _partial)))
 
 
 def chat_continuation(
@@ -74,7 +76,7 @@ def chat_continuation(
         model, tokenizer, tier, max_length, placeholders, chance, rules, size: as there.
 
     Raises:
-        LocalProtocolError: as there, or there is nothing to go on from.
+        InvalidRequestError: as there, or there is nothing to go on from.
     """
     said = members(fields.get("messageSettings"))
     system, prefill = (a_text(said.get(name)) or "" for name in ("systemPrompt", "prefill"))
@@ -90,12 +92,12 @@ def chat_continuation(
         if excess <= 0:
             break
         if left <= 0:
-            raise LocalProtocolError(
+            raise InvalidRequestError(
                 f"the system prompt and the prefill take more than the {room} tokens that there are"
             )
         left = min(left, len(context.tokens)) - excess
     if not messages:
-        raise LocalProtocolError("the story has nothing to go on from")
+        raise InvalidRequestError("the story has nothing to go on from")
     parameters = members(members(fields.get("settings")).get("parameters"))
     stops = tuple(filter(None, some_texts(fields.get("eosSequences")) or ()))
     given: dict[str, Any] = {"model": model, "max_tokens": max_length, "enable_thinking": False}

@@ -13,6 +13,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias, get_args
 
+from ..codecs.checks import check_choice, check_integer, check_number, check_text, check_type
+from ..errors import InvalidRequestError
 from .reading import members
 from .records import a_flag, a_number, a_text, a_whole
 
@@ -68,6 +70,21 @@ class ContextConfig:
     read: Mapping[str, object] = field(default_factory=dict[str, object], repr=False, compare=False)
     "What that was read as, by the names here."
 
+    def __post_init__(self) -> None:
+        check_text(self.prefix, "prefix")
+        check_text(self.suffix, "suffix")
+        for name in ("token_budget", "reserved_tokens", "budget_priority"):
+            number = getattr(self, name)
+            check_number(number, name)
+            if not math.isfinite(number):
+                raise InvalidRequestError(f"{name} takes a finite number", parameter=name)
+        check_choice(self.trim_direction, get_args(TrimDirection), "trim_direction")
+        check_choice(self.insertion_type, get_args(ContextUnit), "insertion_type")
+        check_choice(self.maximum_trim_type, get_args(ContextUnit), "maximum_trim_type")
+        check_integer(self.insertion_position, "insertion_position")
+        for name in ("allow_inner_insertion", "allow_insertion_inside"):
+            check_type(getattr(self, name), bool, name, "True or False")
+
     @classmethod
     def from_data(cls, data: object, default: ContextConfig) -> ContextConfig:
         """What is stored, whatever it is.
@@ -76,6 +93,7 @@ class ContextConfig:
             data: the value of ``contextConfig``.
             default: for what is missing or of a wrong type; one of `DEFAULTS`, mostly.
         """
+        check_type(default, ContextConfig, "default", "a ContextConfig")
         stored = dict(members(data))
         told: dict[str, Any] = {
             name: value
@@ -93,10 +111,12 @@ class ContextConfig:
 
     def budget(self, size: int) -> int:
         """The most tokens it may take in a context of this size: all where ``token_budget`` is 0 or less (content §8.3)."""
+        check_integer(size, "size")
         return amount(self.token_budget, size) if self.token_budget > 0 else size
 
     def reservation(self, size: int) -> int:
         """The tokens that are kept for it in a context of this size, at most its budget (content §8.5.1)."""
+        check_integer(size, "size")
         return min(self.budget(size), amount(self.reserved_tokens, size))
 
 

@@ -6,28 +6,30 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from ..errors import LocalProtocolError
+from ..codecs.checks import check_integer, check_type
+from ..errors import InvalidRequestError
 from ..text.decoding import decoded
 from ..text.generation import generate_stream
 from ..text.models import Model
 from ..text.modules import NO_MODULE
 from ..text.preambles import PREAMBLE
 from ..text.settings import GlobalSettings
+from ..tier import Tier
+from .checks import check_tokenizer
 from .context.building import build_context, context_size
 from .context.parts import ContextParts
 from .context.rules import USUAL, ContextRules
 from .records import a_whole, some_texts
 from .settings import Settings
+from .story import Story
 
 if TYPE_CHECKING:
     from ..exchange.flow import Flow
     from ..exchange.operation import Operation
     from ..text.answers import Completion, CompletionIds, Token, TokenIds
-    from ..tier import Tier
     from ..tokenizers import Tokenizer
     from .chatting import ChatContinuation
     from .context.report import Context
-    from .story import Story
 
 __all__ = ["Continuation", "continuation", "model_of"]
 
@@ -50,14 +52,17 @@ def model_of(story: Story, instead: Model | str | None = None) -> Model:
     """The model that a story names, or another one.
 
     Raises:
-        LocalProtocolError: it names none, or one that is not known.
+        InvalidRequestError: it names none, or one that is not known.
     """
+    check_type(story, Story, "story", "a Story")
+    if instead is not None:
+        check_type(instead, (Model, str), "model", "a Model, a str or None")
     name = instead or story.settings.model
     if not name:
-        raise LocalProtocolError("the story names no model to go on with: say which")
+        raise InvalidRequestError("the story names no model to go on with: say which", parameter="model")
     model = Model.named(name)
     if not model.listed:
-        raise LocalProtocolError(f"{model.id!r} is no model that is known to go on with texts")
+        raise InvalidRequestError(f"{model.id!r} is no model that is known to go on with texts", parameter="model")
     return model
 
 
@@ -94,12 +99,19 @@ def continuation(
         overrides: parameters of the request (`nai_proto.text.Parameters`, or those of a chat), which win.
 
     Raises:
-        LocalProtocolError: the story's model is not known or not for this tier, something in its settings cannot be sent,
+        InvalidRequestError: the story's model is not known or not for this tier, something in its settings cannot be sent,
             or there is no room for a prompt.
         RemoteProtocolError: its preset has parameters of a wrong type.
         Damaged: its text cannot be read.
         LimitExceeded: it is larger than its limits.
     """
+    check_type(story, Story, "story", "a Story")
+    check_tokenizer(tokenizer)
+    check_type(tier, Tier, "tier", "a Tier")
+    if max_length is not None:
+        check_integer(max_length, "max_length", "an int or None")
+    if size is not None:
+        check_integer(size, "size", "an int or None")
     model, adventure = model_of(story, model), story.card.get("isTA") is True
     fields = {**story.fields, "settings": {**story.settings.fields, "model": model.id}}
     settings = Settings(fields)

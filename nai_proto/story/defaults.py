@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ..errors import LocalProtocolError
+from ..errors import InvalidRequestError
 from ..text.models import Model
 from ..text.preset import Preset
 
@@ -87,7 +87,7 @@ def _settings(model: Model) -> dict[str, Any]:
     preset: dict[str, Any] = {"id": "", "parameters": {}}
     try:
         preset |= Preset.from_default(model).to_preset_data()
-    except LocalProtocolError:  # a model without presets of its own
+    except InvalidRequestError:  # a model without presets of its own
         pass
     return {
         "parameters": preset["parameters"],

@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 
 from ..codecs.box import attempt, read_json
 from ..codecs.json import check_depth
-from ..errors import RemoteProtocolError
+from ..errors import InvalidFile
 from ..limits import Limits
 
 __all__ = ["items", "members", "read_object"]
@@ -19,13 +19,13 @@ def read_object(data: bytes, *, where: str, limits: Limits = Limits()) -> dict[s
     """A JSON object in UTF-8, with whole numbers of any size, and lone surrogates, as objects are read.
 
     Raises:
-        RemoteProtocolError: it is none.
+        InvalidFile: it is none.
         LimitExceeded: it is nested too deeply.
     """
     check_depth(data, limits.json_depth + 1)  # a card or a content is a level down
     document = attempt(read_json, data.removeprefix(_MARK))
     if not isinstance(document, dict):
-        raise RemoteProtocolError(f"{where}: a JSON object in UTF-8 was expected")
+        raise InvalidFile(f"{where}: a JSON object in UTF-8 was expected")
     return cast("dict[str, Any]", document)
 
 

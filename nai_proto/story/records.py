@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Never, Self, TypeVar, cast, overload
 
-from ..errors import LocalProtocolError
+from ..codecs.checks import check_mapping
+from ..errors import InvalidRequestError, InvalidTypeError
 
 __all__ = ["Field", "Record", "stored"]
 __all__ += ["a_flag", "a_list", "a_number", "a_text", "a_whole", "some_objects", "some_texts"]
@@ -47,6 +48,13 @@ class Field(Generic[T]):
         self.read = read
         self.write: Callable[[T], object] = write or _plain
 
+    @property
+    def takes(self) -> str:
+        """What it takes, for a message."""
+        kind = type(self.default).__name__
+        article = "an" if kind[0] in "AEIOaeio" else "a"
+        return _TAKES.get(self.read, "a list of records" if kind == "tuple" else f"{article} {kind}")
+
     def __set_name__(self, owner: type[Record], name: str) -> None:
         owner.fields = {**owner.fields, name: self}
 
@@ -77,6 +85,9 @@ class Record:
 
     fields = cast("Mapping[str, Field[Any]]", {})
 
+    def __post_init__(self) -> None:
+        check_mapping(self.data, "data")
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
 
@@ -87,23 +98,29 @@ class Record:
             values: by the names of its fields here.
 
         Raises:
-            LocalProtocolError: there is no such field, or it could not be read back: the value is of another type, or out
-                of its bounds.
+            InvalidTypeError: a value, or an item of a list, is of another type.
+            InvalidRequestError: there is no such field, or a number is out of its bounds.
         """
-        data = dict(self.data)
+        data, record = dict(self.data), type(self).__name__.lower()
         for name, value in values.items():
             known = self.fields.get(name)
             if known is None:
-                raise LocalProtocolError(f"{type(self).__name__.lower()}: there is no field {name!r}")
+                raise InvalidRequestError(f"{record}: there is no field {name!r}", parameter=name)
             listed = a_list(value)
             wanted = value if listed is None else tuple(listed)
             try:
-                data[known.wire(data)] = written = known.write(wanted)
-                fits = known.read(written) == wanted
+                written = known.write(wanted)
+                found = known.read(written)
             except (AttributeError, TypeError):  # a writer's, which got something else than it writes
-                fits = False
-            if not fits:
-                raise LocalProtocolError(f"{type(self).__name__.lower()}: {name} cannot be this {type(value).__name__}")
+                written = found = None
+            if found is None or (isinstance(wanted, tuple) and found != wanted):
+                given = "None" if value is None else type(value).__name__
+                but = f", not {given}" if found is None else "; one of its items is something else"
+                raise InvalidTypeError(f"{record}.{name} takes {known.takes}{but}", parameter=name)
+            if found != wanted:
+                shown = wanted if isinstance(wanted, int | float) else f"this {type(value).__name__}"
+                raise InvalidRequestError(f"{record}.{name} cannot be {shown}", parameter=name)
+            data[known.wire(data)] = written
         return type(self)(data)
 
 
@@ -162,3 +179,13 @@ def stored(records: Iterable[Record]) -> list[Mapping[str, Any]]:
 def a_list(value: object) -> list[Any] | None:
     """A list of anything."""
     return cast("list[object]", value) if isinstance(value, list) else None
+
+
+_TAKES: Final[Mapping[Callable[[object], object], str]] = {
+    a_text: "a str",
+    a_flag: "True or False",
+    a_number: "a finite number",
+    a_whole: "an int",
+    some_texts: "a list of str",
+}
+"""What the readers read, for messages."""

@@ -50,9 +50,9 @@ class Kind(StrEnum):
     "a code whose meaning is not known (content §12); it is kept"
 
     @classmethod
-    def of(cls, code: int) -> Kind:
+    def of(cls, code: object) -> Kind:
         """From a section's ``source``."""
-        return {0: cls.STORY, 10: cls.INSTRUCTION}.get(code, cls.OTHER)
+        return {0: cls.STORY, 10: cls.INSTRUCTION}.get(code, cls.OTHER) if isinstance(code, int) else cls.OTHER
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
+from ..codecs.checks import as_items, check_text, check_type
 from ..text.models import Model
 from ..text.phrases import BanList, BiasGroup
 from ..text.preset import Preset
@@ -41,6 +42,7 @@ def memory_of(fields: Mapping[str, Any], index: int) -> str:
 
 def set_memory(fields: dict[str, Any], index: int, text: str) -> None:
     """Gives a context entry another text; entries that are missing are made as the website makes them."""
+    check_text(text, "text")
     entries = fields["context"] = a_list(fields.get("context")) or []
     entries += copied(CONTEXT[len(entries) : index + 1])
     entry: Any = entries[index]
@@ -55,6 +57,7 @@ class Settings:
     """
 
     def __init__(self, fields: dict[str, Any]) -> None:
+        check_type(fields, dict, "fields", "a dict")
         self._fields = fields
 
     @property
@@ -75,6 +78,7 @@ class Settings:
 
     @model.setter
     def model(self, model: Model | str) -> None:
+        check_type(model, (Model, str), "model", "a Model or a str")
         self.fields["model"] = model.id if isinstance(model, Model) else model
 
     @property
@@ -85,6 +89,7 @@ class Settings:
 
     @module.setter
     def module(self, module: str) -> None:
+        check_text(module, "module")
         self.fields["prefix"] = module
 
     @property
@@ -93,7 +98,7 @@ class Settings:
 
         Raises:
             RemoteProtocolError: one of them has a wrong type.
-            LocalProtocolError: the story's model is not known.
+            InvalidRequestError: the story's model is not known.
         """
         name, parameters = self.fields.get("preset"), dict(self.parameters)
         order, names = a_list(parameters.get("order")), [sampler.name for sampler in SAMPLERS]
@@ -104,6 +109,7 @@ class Settings:
 
     @preset.setter
     def preset(self, preset: Preset) -> None:
+        check_type(preset, Preset, "preset", "a Preset")
         data = preset.to_preset_data()
         kept = {name: value for name, value in self.parameters.items() if name not in FIELDS}
         self.fields["parameters"] = {**kept, **cast("dict[str, Any]", data["parameters"])}
@@ -117,7 +123,8 @@ class Settings:
 
     @bans.setter
     def bans(self, groups: Iterable[StoredBans | BanList]) -> None:
-        self._fields[_BANS] = stored(StoredBans.of(each) if isinstance(each, BanList) else each for each in groups)
+        found = as_items(groups, (StoredBans, BanList), "bans", "a list of StoredBans or BanList")
+        self._fields[_BANS] = stored(StoredBans.of(each) if isinstance(each, BanList) else each for each in found)
 
     @property
     def biases(self) -> tuple[StoredBiases, ...]:
@@ -126,9 +133,8 @@ class Settings:
 
     @biases.setter
     def biases(self, groups: Iterable[StoredBiases | BiasGroup]) -> None:
-        self._fields[_BIASES] = stored(
-            StoredBiases.of(each) if isinstance(each, BiasGroup) else each for each in groups
-        )
+        found = as_items(groups, (StoredBiases, BiasGroup), "biases", "a list of StoredBiases or BiasGroup")
+        self._fields[_BIASES] = stored(StoredBiases.of(each) if isinstance(each, BiasGroup) else each for each in found)
 
 
 def _object(fields: dict[str, Any], name: str) -> dict[str, Any]:

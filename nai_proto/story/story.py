@@ -16,9 +16,11 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from ..codecs.box import CHANCE, Entropy, write_json
-from ..errors import Damaged, LocalProtocolError, NaiError
+from ..codecs.checks import as_member, check_function, check_integer, check_limits, check_mapping, check_text
+from ..errors import Damaged, InvalidRequestError, LocalProtocolError, NaiError
 from ..limits import Limits
 from ..text.models import Model
+from .checks import as_model
 from .defaults import new_card, new_content
 from .formats.backend import Text
 from .formats.document import DocumentText, new_document
@@ -43,6 +45,10 @@ class Story:
     """A story to be read and written on: made by `of` and `new`."""
 
     def __init__(self, card: Mapping[str, Any], content: Mapping[str, Any], limits: Limits, entropy: Entropy) -> None:
+        check_mapping(card, "card")
+        check_mapping(content, "content")
+        check_limits(limits)
+        check_function(entropy, "entropy")
         self.original: Final = card, content
         "Card and content as they were given."
         self._limits, self._entropy = limits, entropy
@@ -94,6 +100,11 @@ class Story:
             older: in the older format of texts.
             limits, entropy: as for `of`.
         """
+        check_text(title, "title")
+        check_integer(now, "now", "an int, milliseconds since 1970")
+        model = as_model(model)
+        check_limits(limits)
+        check_function(entropy, "entropy")
         text: tuple[str, object] = (_OLDER, new_blocks()) if older else (_DOCUMENT, new_document(entropy, now))
         return cls(new_card(title, now, not older), new_content(text, model, 4 if older else 6), limits, entropy)
 
@@ -163,6 +174,7 @@ class Story:
         Raises:
             Damaged: they fit nothing that is there, or the history is torn.
         """
+        check_integer(now, "now", "an int, milliseconds since 1970")
         self._history = None
         self._text.settle(now)
 
@@ -178,7 +190,8 @@ class Story:
 
         Raises:
             Damaged: the history is torn: there is nothing that a node could follow.
-            LocalProtocolError: there are `pending` changes, or nobody writes with this origin.
+            LocalProtocolError: there are `pending` changes; `settle` them first.
+            InvalidRequestError: nobody writes with this origin.
         """
         self._write(None, None, text, origin, now)
 
@@ -186,9 +199,10 @@ class Story:
         """Puts another generated text in place of what the current node has written; both stay in the history.
 
         Raises:
-            LocalProtocolError: there is no such node.
-            Damaged: as for `append` and `undo`.
+            LocalProtocolError, Damaged: as for `append` and `undo`.
         """
+        check_text(text, "text")
+        check_integer(now, "now", "an int, milliseconds since 1970")
         self.undo()
         try:
             self.append(text, now=now, origin=Origin.AI)
@@ -207,8 +221,10 @@ class Story:
 
         Raises:
             Damaged: as for `append`.
-            LocalProtocolError: there are no such positions; and as for `append`.
+            InvalidRequestError: there are no such positions; and as for `append`.
         """
+        check_integer(start, "start")
+        check_integer(end, "end")
         self._write(start, end, text, origin, now)
 
     def insert(self, index: int, text: str, *, now: int, origin: Origin = Origin.USER, kind: Kind = Kind.STORY) -> None:
@@ -216,27 +232,37 @@ class Story:
 
         Raises:
             Damaged: as for `append`.
-            LocalProtocolError: there is no such place, or the format has no such kind; and as for `append`.
+            InvalidRequestError: there is no such place, or the format has no such kind; and as for `append`.
         """
+        check_integer(index, "index")
+        check_text(text, "text")
+        check_integer(now, "now", "an int, milliseconds since 1970")
+        kind = as_member(kind, Kind, "kind")
+        origin = as_member(origin, Origin, "origin")
         if kind not in _KINDS:
-            raise LocalProtocolError(f"a new section cannot be {kind}: its number is not known")
+            raise InvalidRequestError(f"a new section cannot be {kind}: its number is not known", parameter="kind")
         self._check(origin)
         self._history = None
         self._text.insert(index, whole(text), origin, _KINDS[kind], now)
 
     def remove(self, index: int, *, now: int) -> None:
         """Takes a section away, with its line feed; raises as `insert`."""
+        check_integer(index, "index")
+        check_integer(now, "now", "an int, milliseconds since 1970")
         self._history = None
         self._text.remove(index, now)
 
     def _write(self, start: int | None, end: int | None, text: str, origin: Origin, now: int) -> None:
+        check_text(text, "text")
+        check_integer(now, "now", "an int, milliseconds since 1970")
+        origin = as_member(origin, Origin, "origin")
         self._check(origin)
         self._history = None
         self._text.replace(start, end, whole(text), origin, now)
 
     def _check(self, origin: Origin) -> None:
         if origin not in CODES:
-            raise LocalProtocolError(f"nothing can be written as {origin}")
+            raise InvalidRequestError(f"nothing can be written as {origin}", parameter="origin")
 
     # ---- history
 
@@ -296,11 +322,13 @@ class Story:
         """Goes to any node; each step on the way costs what it changes.
 
         Raises:
-            LocalProtocolError: there is no such node, or there are `pending` changes.
+            InvalidRequestError: there is no such node.
+            LocalProtocolError: there are `pending` changes.
             Damaged: as for `undo`. The story is where it was then.
         """
+        check_integer(node, "node", "an int, the id of a node")
         if not self._text.has(node):
-            raise LocalProtocolError(f"the history has no node {node}")
+            raise InvalidRequestError(f"the history has no node {node}", parameter="node")
         self._go(*way(self._here(), node, self._text.parent))
 
     def _go(self, up: list[int], down: list[int]) -> None:
@@ -365,9 +393,10 @@ class Story:
             now: milliseconds since 1970, for the card, if anything was changed.
 
         Raises:
-            LocalProtocolError: what was written does not read back as what is here, is larger than the limits, or is no
+            InvalidRequestError: what was written does not read back as what is here, is larger than the limits, or is no
                 JSON.
         """
+        check_integer(now, "now", "an int, milliseconds since 1970")
         card, content = self.original
         written = self.fields
         if self._opened is not None and self._opened.changed:

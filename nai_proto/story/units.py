@@ -10,7 +10,8 @@ from bisect import bisect_left
 from collections.abc import Callable
 from itertools import accumulate
 
-from ..errors import LocalProtocolError
+from ..codecs.checks import check_integer, check_text
+from ..errors import InvalidRequestError
 
 __all__ = ["characters_in", "encodable", "measured", "ruler", "units_in", "units_of", "whole"]
 
@@ -27,6 +28,7 @@ def measured(units: bytes) -> str:
 
 def units_in(text: str) -> int:
     """How many UTF-16 units a text has."""
+    check_text(text, "text")
     return len(text) if text.isascii() else len(units_of(text)) // 2
 
 
@@ -44,16 +46,18 @@ def characters_in(text: str, units: int) -> int:
     """How many characters the first ``units`` of a text are.
 
     Raises:
-        LocalProtocolError: the text has fewer units, or a character would be cut in two.
+        InvalidRequestError: the text has fewer units, or a character would be cut in two.
     """
+    check_text(text, "text")
+    check_integer(units, "units")
     size = units_in(text)
     if not 0 <= units <= size:
-        raise LocalProtocolError(f"there is no unit {units} in a text of {size}")
+        raise InvalidRequestError(f"there is no unit {units} in a text of {size}", parameter="units")
     if size == len(text):
         return units
     characters = len(measured(units_of(text)[: 2 * units]))
     if units_in(text[:characters]) != units:
-        raise LocalProtocolError("this position is in the middle of a character")
+        raise InvalidRequestError("this position is in the middle of a character", parameter="units")
     return characters
 
 

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
-from ..errors import LocalProtocolError, NaiError, TimedOut
-from ..exchange.flow import Action, Compute, Emit, Incoming, Receive, Runnable, Send, Sleep
+from ..codecs.box import CHANCE
+from ..errors import NaiError, Phase
+from ..exchange.actions import Action, Compute, Emit, Incoming, Receive, Runnable, Send, Sleep
+from ..exchange.budget import Budget
+from ..exchange.client import ClientExchange
 from ..exchange.reply import App
+from ..exchange.run import Run
 from ..exchange.session import Session
 from ..http import Head, Request
-from .link import Clock, Link, Peer, whole
+from ..wire import NEED_DATA, Signal, Tunnel, Wire
+from .connection import Clock, MemoryConnection, uncut
 
-__all__ = ["Played", "converse", "play"]
+__all__ = ["FlowTrace", "play", "run_in_memory"]
 
 E = TypeVar("E")
 R = TypeVar("R")
 
 
-class Played(Generic[E, R]):
+class FlowTrace(Generic[E, R]):
     """What a flow did, and how it ended."""
 
     def __init__(self) -> None:
@@ -55,44 +60,54 @@ class Played(Generic[E, R]):
         return " ".join(type(action).__name__ for action in self.actions)
 
 
-def play(flow: Runnable[E, R], script: Iterable[Head | bytes | NaiError]) -> Played[E, R]:
-    """Runs a flow against a script of replies: one for each `Send` and each `Receive`.
+_SCRIPTED: Final = Session(base_url="http://script.invalid")
+
+
+def play(
+    flow: Runnable[E, R],
+    script: Iterable[Head | bytes | NaiError],
+    session: Session = _SCRIPTED,
+    *,
+    clock: Clock | None = None,
+    entropy: Callable[[int], bytes] = CHANCE,
+) -> FlowTrace[E, R]:
+    """Run a flow against a script of replies: one for each `Send` and each `Receive`.
 
     Args:
         flow: what to run.
         script: heads and pieces of bodies (``b""`` is a body's end) in the order in which the flow gets them; an error is
-            thrown into the flow, as a driver throws those of its transport. Waiting is skipped, computing is done.
+            thrown into the flow, as a driver throws those of its transport. Waiting only sets the clock, computing is done.
+        session: who asks.
+        clock: the time of day.
+        entropy: draws random bytes.
 
     Raises:
-        LocalProtocolError: the flow wants more replies than the script has.
+        AssertionError: the flow wants more replies than the script has.
     """
     replies = iter(script)
 
-    def answer(action: Send | Receive) -> Incoming:
+    def answer(action: Send | Receive, _: Budget) -> Incoming:
         try:
             reply = next(replies)
         except StopIteration:
-            raise _ScriptEnded(f"the script has no reply for {type(action).__name__}") from None
+            raise AssertionError(f"the script has no reply for {type(action).__name__}") from None
         if isinstance(reply, NaiError):
             raise reply
         return reply
 
-    return _run(flow, answer, lambda _: None)
+    return _trace(Run(flow, session, now=clock or Clock(), entropy=entropy), answer, clock or Clock())
 
 
-class _ScriptEnded(LocalProtocolError):
-    """The test is wrong, not the flow."""
-
-
-def converse(
+def run_in_memory(
     flow: Runnable[E, R],
     app: App,
     session: Session | None = None,
     *,
     clock: Clock | None = None,
-    pieces: Callable[[bytes], Iterable[bytes]] = whole,
-) -> Played[E, R]:
-    """Runs a flow against a server's logic, over real HTTP bytes, in virtual time.
+    pieces: Callable[[bytes], Iterable[bytes]] = uncut,
+    entropy: Callable[[int], bytes] = CHANCE,
+) -> FlowTrace[E, R]:
+    """Run a flow against a server's logic, over real HTTP bytes, in virtual time.
 
     Args:
         flow: what to run.
@@ -100,71 +115,71 @@ def converse(
         session: who asks; an address that does not exist by default. Of its timeouts ``read`` and ``idle`` act.
         clock: the time that passes; an app with a clock of its own should be given the same.
         pieces: cuts what the server writes into what the client reads.
+        entropy: draws random bytes.
     """
-    session = session or Session.at("http://emulator.invalid")
+    session = session or Session(base_url="http://emulator.invalid")
     clock = clock or Clock()
-    peer: Peer | None = None
+    connection: MemoryConnection | None = None
+    wire = Wire("client")
+    exchange: ClientExchange | None = None
 
-    def answer(action: Send | Receive) -> Incoming:
-        nonlocal peer
-        phase = session.timeouts.read if isinstance(action, Send) else session.timeouts.idle
-        limits = [limit for limit in (phase, getattr(action, "at_most", None)) if limit is not None]
-        limit = min(limits, default=None)
+    def answer(action: Send | Receive, budget: Budget) -> Incoming:
+        nonlocal connection, exchange, wire
+        if isinstance(action, Send):
+            if connection is None or not (exchange and exchange.can_reuse_connection and connection.is_idle()):
+                hang_up()
+                connection, wire = MemoryConnection(app, clock, pieces=pieces), Wire("client")
+            exchange = ClientExchange(wire, action.request, action.limits)
+            connection.send_all(exchange.data_to_send)
+            exchange.request_written()
+        assert connection is not None
+        assert exchange is not None
+        phase: Phase = "read" if isinstance(action, Send) else "idle"
+        at_most = None if isinstance(action, Send) else action.at_most
         try:
-            if isinstance(action, Receive):
-                if peer is None:
-                    raise LocalProtocolError("Receive before Send")
-                return peer.receive(limit)
-            if peer is None or not peer.reusable:
-                hang_up(peer)
-                peer = Peer(Link(app, clock, pieces=pieces), session.limits)
-            return peer.send(session.sign(action.request), limit)
+            while (incoming := exchange.next_incoming()) is NEED_DATA:
+                exchange.receive_data(connection.receive_some(budget.limit(phase, at_most)))
         except TimeoutError:
-            pass
-        raise TimedOut("the server is silent", sent=True, phase="read" if isinstance(action, Send) else "idle")
+            raise budget.timed_out(phase, sent=True) from None
+        assert not isinstance(incoming, Tunnel | Signal)
+        return incoming
 
-    def hang_up(peer: Peer | None) -> None:
-        if peer is not None:
-            peer.link.close()
+    def hang_up() -> None:
+        if connection is not None:
+            connection.close()
 
     try:
-        return _run(flow, answer, lambda sleep: clock.advance(sleep.at_least))
+        return _trace(Run(flow, session, now=clock, entropy=entropy), answer, clock)
     finally:
-        hang_up(peer)
+        hang_up()
 
 
-def _run(
-    flow: Runnable[E, R], answer: Callable[[Send | Receive], Incoming], wait: Callable[[Sleep], None]
-) -> Played[E, R]:
-    played: Played[E, R] = Played()
-    steps = iter(flow)
+def _trace(run: Run[E, R], answer: Callable[[Send | Receive, Budget], Incoming], clock: Clock) -> FlowTrace[E, R]:
+    trace: FlowTrace[E, R] = FlowTrace()
+    budget = run.budget
     try:
-        action = next(steps)
-        while True:
-            played.actions.append(action)
+        action = run.start()
+        while action is not None:
+            trace.actions.append(action)
             incoming: Incoming = None
             try:
                 match action:
                     case Send() | Receive():
-                        incoming = answer(action)
+                        budget = run.budget_for(action) if isinstance(action, Send) else budget
+                        incoming = answer(action, budget)
                     case Sleep():
-                        wait(action)
+                        clock.advance(action.at_least)
                     case Compute():
                         action.perform()
-                    case Emit():
+                    case _:
                         pass
-            except _ScriptEnded:
-                raise
             except NaiError as error:
-                action = steps.throw(error)
+                action = run.throw(error)
             else:
-                action = steps.send(incoming)
-    except StopIteration as stop:
-        played.end(stop.value)
-    except _ScriptEnded:
-        raise
+                action = run.send(incoming)
+        trace.end(run.result)
     except NaiError as error:
-        played.error = error
+        trace.error = error
     finally:
-        steps.close()
-    return played
+        run.close()
+    return trace

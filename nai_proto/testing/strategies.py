@@ -8,7 +8,7 @@ from itertools import cycle
 import msgspec
 from hypothesis import strategies as st
 
-from .link import cut
+from .connection import cut
 
 __all__ = ["chunkings", "cutters", "hostile_bodies", "hostile_bytes", "native_streams"]
 

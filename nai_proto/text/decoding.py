@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..arguments import FLOW, takes
-from ..exchange.flow import Flow, Runnable, retold
+from ..exchange.actions import Runnable, Steps
+from ..exchange.flow import flow, map_batches
 from ..tokenizers.argument_types import TOKENIZER
 from .answers import Completion, CompletionIds, Token, TokenIds
 
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["decoded"]
 
 
+@flow
 @takes(flow=FLOW, tokenizer=TOKENIZER)
-def decoded(flow: Runnable[TokenIds, CompletionIds], tokenizer: Tokenizer) -> Flow[Token, Completion]:
+def decoded(flow: Runnable[TokenIds, CompletionIds], tokenizer: Tokenizer) -> Steps[Token, Completion]:
     """``flow`` with text: of each event, of the result, and of the partial result, of errors too.
 
     A character that is spread over tokens comes with the last of them, so the events' texts joined are the result's text,
@@ -37,7 +39,7 @@ def decoded(flow: Runnable[TokenIds, CompletionIds], tokenizer: Tokenizer) -> Fl
             text += decoder.receive_eof()
         return Token(text, event.ptr, event.final, event.logprobs, event.ids)
 
-    result = yield from retold(
+    result = yield from map_batches(
         flow, lambda events: [token(event) for event in events], lambda partial: _completion(partial, tokenizer)
     )
     return Completion(tokenizer.decode(result.ids), result.logprobs, result.finish_reason, result.ids)

@@ -9,13 +9,13 @@ import typer
 from typer.core import TyperGroup
 
 from nai_proto import account as accounts
-from nai_proto.errors import LocalProtocolError
-from nai_proto.exchange.flow import Flow, using
+from nai_proto.errors import InvalidRequestError
+from nai_proto.exchange.actions import Steps
 from nai_proto.secret import Password
 
-from ..httpx import Client
 from . import keychain
 from .asking import ask, ask_secretly
+from .client import open_client
 from .credentials import Email, UnsafePassword, Url, credentials, service, signed_in, whose
 from .failing import one_line
 from .showing import Json, facts_of, show
@@ -45,12 +45,12 @@ def show_account(
     email: Email = None, unsafe_password: UnsafePassword = None, url: Url = None, as_json: Json = False
 ) -> None:
     """Show what the account pays for, since when there is one, whether its e-mail is verified, what is left of its trial."""
-    with one_line("account"), Client(signed_in(url, email, unsafe_password)) as client:
+    with one_line("account"), open_client(signed_in(url, email, unsafe_password)) as client:
         facts = client.run(_standing())
     show(facts, as_json)
 
 
-def _standing() -> Flow[Never, dict[str, object]]:
+def _standing() -> Steps[Never, dict[str, object]]:
     paid = yield from accounts.subscription()
     known = yield from accounts.information()
     paying = {"tier": paid.tier.name.lower(), "active": paid.active, "expires_at": paid.expires_at, "anlas": paid.anlas}
@@ -61,7 +61,7 @@ def subscription(
     email: Email = None, unsafe_password: UnsafePassword = None, url: Url = None, as_json: Json = False
 ) -> None:
     """Show the tier, when it ends, the balance of Anlas, and the tier's perks."""
-    with one_line("subscription"), Client(signed_in(url, email, unsafe_password)) as client:
+    with one_line("subscription"), open_client(signed_in(url, email, unsafe_password)) as client:
         paid = client.run(accounts.subscription())
     steps = paid.training_steps_left
     anlas = {"total": paid.anlas, "fixed": steps.fixed_training_steps_left, "purchased": steps.purchased_training_steps}
@@ -75,7 +75,7 @@ def priority(
     email: Email = None, unsafe_password: UnsafePassword = None, url: Url = None, as_json: Json = False
 ) -> None:
     """Show how soon generations are served: of old, and without effect today."""
-    with one_line("account priority"), Client(signed_in(url, email, unsafe_password)) as client:
+    with one_line("account priority"), open_client(signed_in(url, email, unsafe_password)) as client:
         answer = client.run(accounts.priority())
     show(facts_of(answer), as_json)
 
@@ -83,7 +83,7 @@ def priority(
 @account.command()
 def settings(email: Email = None, unsafe_password: UnsafePassword = None, url: Url = None) -> None:
     """Print the website's settings as they are stored: most often JSON. A persistent token is not enough for it."""
-    with one_line("account settings"), Client(signed_in(url, email, unsafe_password, persistent=False)) as client:
+    with one_line("account settings"), open_client(signed_in(url, email, unsafe_password, persistent=False)) as client:
         stored = client.run(accounts.client_settings())
     typer.echo(stored)
 
@@ -93,7 +93,7 @@ def gift_keys(
     email: Email = None, unsafe_password: UnsafePassword = None, url: Url = None, as_json: Json = False
 ) -> None:
     """Print the gift keys that the account has bought. A persistent token is not enough for it."""
-    with one_line("account gift-keys"), Client(signed_in(url, email, unsafe_password, persistent=False)) as client:
+    with one_line("account gift-keys"), open_client(signed_in(url, email, unsafe_password, persistent=False)) as client:
         keys: Mapping[str, Any] = {"gift_keys": client.run(accounts.gift_keys())}
     show(keys, as_json)
 
@@ -111,7 +111,7 @@ def change_password(email: Email = None, unsafe_password: UnsafePassword = None,
     with one_line("account change-password"):
         given = credentials(email, unsafe_password)
         new = Password(ask_secretly("New password", _NO_NEW_PASSWORD, twice=True))
-        with Client(service(url)) as client:
+        with open_client(service(url)) as client:
             client.run(accounts.change_password(given.email, given.password, new))
         typer.echo("The password is changed, and the keystore sealed with it.")
         if keychain.recall(given.email) is not None:
@@ -127,7 +127,7 @@ def verify(
     url: Url = None,
 ) -> None:
     """Say that the e-mail is the account's, with the token that was mailed to it; or have that mail sent again."""
-    with one_line("account verify"), Client(service(url)) as client:
+    with one_line("account verify"), open_client(service(url)) as client:
         if token is None:
             client.run(accounts.resend_verification(whose(email)))
         else:
@@ -148,11 +148,11 @@ def delete(
     """
     with one_line("account delete"):
         given = credentials(email, unsafe_password)
-        with Client(service(url)) as client:
+        with open_client(service(url)) as client:
             token = client.run(accounts.login(given.email, given.password))
             if not yes and ask("All stories will be gone for ever. Type the account's e-mail", _SAY_YES) != given.email:
-                raise LocalProtocolError("that is not the account's e-mail: nothing is deleted")
-            client.run(using(token, accounts.delete_account()))
+                raise InvalidRequestError("that is not the account's e-mail: nothing is deleted")
+            client.run(accounts.delete_account().with_options(token=token))
     typer.echo("The account is deleted.")
 
 
@@ -168,7 +168,7 @@ def remember(email: Email = None, unsafe_password: UnsafePassword = None, url: U
     """Keep the password in the system's keyring, for all commands, once a login with it has succeeded."""
     with one_line("account remember"):
         given = credentials(email, unsafe_password, recall=False)
-        with Client(service(url)) as client:
+        with open_client(service(url)) as client:
             client.run(accounts.login(given.email, given.password))
         keychain.remember(given.email, given.password)
     typer.echo("The system's keyring has the password.")

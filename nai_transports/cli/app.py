@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from nai_proto.version import __version__
+
 from .account import account, subscription
 from .backup import backup, verify
 from .chat import chat, complete, models
@@ -42,9 +44,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        typer.echo(version("nai-proto"))
+        typer.echo(__version__)
         raise typer.Exit
 
 

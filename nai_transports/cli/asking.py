@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError
 
 __all__ = ["ask", "ask_secretly", "make_sure"]
 
@@ -15,7 +15,7 @@ def ask(what: str, otherwise: str) -> str:
     """What is typed at the terminal, without blanks around it.
 
     Raises:
-        LocalProtocolError: there is no terminal, and so it says ``otherwise``: the other ways.
+        InvalidRequestError: there is no terminal, and so it says ``otherwise``: the other ways.
     """
     _need_terminal(otherwise)
     while True:
@@ -43,7 +43,7 @@ def make_sure(question: str, otherwise: str) -> None:
 
 def _need_terminal(otherwise: str) -> None:
     if not at_terminal():
-        raise LocalProtocolError(otherwise)
+        raise InvalidRequestError(otherwise)
 
 
 def at_terminal() -> bool:

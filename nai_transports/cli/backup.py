@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from .. import vault
-from ..httpx import Client
+from .client import open_client
 from .credentials import Email, UnsafePassword, Url, credentials, service
 from .failing import one_line
 from .opening import watched
@@ -41,7 +41,7 @@ def backup(
     """
     with one_line("library backup"):
         given = credentials(email, unsafe_password)
-        with Client(service(url)) as client, watched("logging in") as progress:
+        with open_client(service(url)) as client, watched("logging in") as progress:
             summary = vault.backup(client, given.email, given.password, directory, progress.event)
     if as_json:
         typer.echo(json.dumps({"directory": str(directory), "listed": summary.listed, **asdict(summary)}))

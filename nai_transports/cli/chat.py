@@ -16,7 +16,7 @@ from nai_proto.errors import NaiError
 from nai_proto.exchange.session import Session
 from nai_proto.text.models import Model
 
-from ..httpx import Client
+from .client import open_client
 from .credentials import Email, UnsafePassword, Url, signed_in
 from .failing import one_line
 
@@ -92,7 +92,7 @@ class _Talk:
         """One turn. An answer that is stopped by Ctrl-C is remembered as far as it came."""
         history = [*self._history, openai.Message.user(message)]
         flow = openai.reasoned(openai.chat_completion_stream(history, **self._options))
-        with Client(self._asked) as client, client.stream(flow) as stream:
+        with open_client(self._asked) as client, client.stream(flow) as stream:
             try:
                 for chunk in stream:
                     if not quiet:
@@ -127,7 +127,7 @@ def complete(
         options = _options(model, max_tokens, temperature, stop)
         prompt = sys.stdin.read() if prompt == "-" else prompt
         flow = openai.trimmed(openai.completion_stream(prompt, **options), stop or ())
-        with Client(signed_in(url, email, unsafe_password)) as client, client.stream(flow) as stream:
+        with open_client(signed_in(url, email, unsafe_password)) as client, client.stream(flow) as stream:
             for chunk in stream:
                 if not as_json:
                     typer.echo(chunk.text, nl=False)
@@ -141,7 +141,7 @@ def models(
 ) -> None:
     """List the models that the account can use."""
     with one_line("models"):
-        with Client(signed_in(url, email, unsafe_password)) as client:
+        with open_client(signed_in(url, email, unsafe_password)) as client:
             found = client.run(openai.list_models())
         if as_json:
             cards = [{"id": card.id, "owned_by": card.owned_by} for card in found]

@@ -20,11 +20,11 @@ import typer
 
 from nai_proto import account
 from nai_proto.exchange.session import Session
-from nai_proto.secret import AccessToken, Password, PersistentToken, Token
+from nai_proto.secret import Password, PersistentToken, Token, parse_token
 
-from ..httpx import Client
 from . import keychain
 from .asking import ask, ask_secretly
+from .client import open_client
 
 __all__ = ["Credentials", "Email", "UnsafePassword", "Url", "credentials", "service", "signed_in", "whose"]
 
@@ -79,7 +79,7 @@ def credentials(
         or_token: would a token have been enough? Then the error says so.
 
     Raises:
-        LocalProtocolError: one of them is not to be had, or is empty.
+        InvalidRequestError: one of them is not to be had, or is empty.
     """
     more = _OR_TOKEN if or_token else ""
     email = whose(email, more)
@@ -96,7 +96,7 @@ def whose(email: str | None, more: str = "") -> str:
     """The e-mail: the one of the command line or NAI_EMAIL, else the one that is typed.
 
     Raises:
-        LocalProtocolError: there is no terminal; ``more`` names more ways out than giving it.
+        InvalidRequestError: there is no terminal; ``more`` names more ways out than giving it.
     """
     return email or ask("E-mail", _NO_EMAIL + more)
 
@@ -105,9 +105,9 @@ def service(url: str | None) -> Session:
     """NovelAI, or what is at ``url``; nobody is signed in.
 
     Raises:
-        LocalProtocolError: the address is none.
+        InvalidRequestError: the address is none.
     """
-    return Session() if url is None else Session.at(url)
+    return Session() if url is None else Session(base_url=url)
 
 
 def signed_in(url: str | None, email: str | None, unsafe_password: str | None, *, persistent: bool = True) -> Session:
@@ -119,20 +119,18 @@ def signed_in(url: str | None, email: str | None, unsafe_password: str | None, *
         persistent: is a persistent token enough? Some endpoints refuse it (native §2.1); then it is passed over.
 
     Raises:
-        LocalProtocolError: the token, or the address, is none; or e-mail or password are not to be had.
+        InvalidRequestError: the token, or the address, is none; or e-mail or password are not to be had.
         NaiError: logging in failed.
     """
     asked = service(url)
     token = _token()
     if token is None or (isinstance(token, PersistentToken) and not persistent):
         given = credentials(email, unsafe_password, or_token=True)
-        with Client(asked) as client:
+        with open_client(asked) as client:
             token = client.run(account.login(given.email, given.password))
     return asked.with_token(token)
 
 
 def _token() -> Token | None:
     text = os.environ.get("NAI_TOKEN")
-    if not text:
-        return None
-    return PersistentToken(text) if text.startswith(PersistentToken.PREFIX) else AccessToken(text)
+    return parse_token(text) if text else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from typing import Annotated, Final, TypeAlias
@@ -19,7 +18,8 @@ from rich.text import Text
 from nai_proto import text
 from nai_proto.emulator import Emulator
 from nai_proto.emulator.accounts import Account
-from nai_proto.exchange.flow import Emit, Flow, using
+from nai_proto.exchange.actions import Emit, Steps
+from nai_proto.exchange.flow import Flow, flow
 from nai_proto.exchange.session import Session
 from nai_proto.library import KeystoreOpened, Library, LibraryEvent, OpeningEvent, Story, open_library
 from nai_proto.secret import Password
@@ -37,10 +37,11 @@ _LENGTH: Final = 60
 _PACE: Final = 0.01
 
 Told: TypeAlias = tuple[Library, text.Completion]
-Program: TypeAlias = Callable[[], Flow[OpeningEvent | Story | text.Token, Told]]
+Program: TypeAlias = Flow[OpeningEvent | Story | text.Token, Told]
 
 
-def tell(email: str, password: Password, tokenizer: Tokenizer | None) -> Flow[OpeningEvent | Story | text.Token, Told]:
+@flow
+def tell(email: str, password: Password, tokenizer: Tokenizer | None) -> Steps[OpeningEvent | Story | text.Token, Told]:
     """Opens the library and goes on with its first story: the whole program, whatever runs it.
 
     With the tokenizer the prompt goes out as token ids, and ids come back; without, both are text.
@@ -49,10 +50,11 @@ def tell(email: str, password: Password, tokenizer: Tokenizer | None) -> Flow[Op
     story = next(story for story in library.stories if story.ok and story.text)
     yield Emit([story])
     assert library.token is not None
-    return library, (yield from using(library.token, _continued(story.text or "", tokenizer)))
+    return library, (yield from _continued(story.text or "", tokenizer).with_options(token=library.token))
 
 
-def _continued(prompt: str, tokenizer: Tokenizer | None) -> Flow[text.Token, text.Completion]:
+@flow
+def _continued(prompt: str, tokenizer: Tokenizer | None) -> Steps[text.Token, text.Completion]:
     seed = {"seed": 7}  # the emulator's own parameter: the same story each time
     if tokenizer is None:
         written = text.generate_stream(prompt, model=_MODEL, max_length=_LENGTH, temperature=0.9, extra=seed)
@@ -115,19 +117,25 @@ class _Teller:
 def _on_memory(app: Emulator, session: Session, program: Program, teller: _Teller) -> None:
     from ..memory import Client
 
-    with Client(app, session) as client, client.stream(program()) as story:
+    with Client(app, session) as client, client.stream(program) as story:
+        for event in story:
+            teller.event(event)
+        teller.result(story.result)
+
+
+def _on_sync(app: Emulator, session: Session, program: Program, teller: _Teller) -> None:  # noqa: ARG001 -- as above
+    from ..sync import Client
+
+    with Client(session) as client, client.stream(program) as story:
         for event in story:
             teller.event(event)
         teller.result(story.result)
 
 
 def _on_httpx(app: Emulator, session: Session, program: Program, teller: _Teller) -> None:  # noqa: ARG001 -- as above
-    import httpx
-
     from ..httpx import Client
 
-    direct = httpx.Client(trust_env=False)  # a proxy of the environment's could not reach loopback
-    with direct, Client(session, direct) as client, client.stream(program()) as story:
+    with Client(session) as client, client.stream(program) as story:
         for event in story:
             teller.event(event)
         teller.result(story.result)
@@ -137,7 +145,7 @@ def _on_asyncio(app: Emulator, session: Session, program: Program, teller: _Tell
     from ..asyncio import Client
 
     async def main() -> None:
-        async with Client(session) as client, client.stream(program()) as story:
+        async with Client(session) as client, client.stream(program) as story:
             async for event in story:
                 teller.event(event)
             teller.result(story.result)
@@ -151,7 +159,7 @@ def _on_trio(app: Emulator, session: Session, program: Program, teller: _Teller)
     from ..trio import Client
 
     async def main() -> None:
-        async with Client(session) as client, client.stream(program()) as story:
+        async with Client(session) as client, client.stream(program) as story:
             async for event in story:
                 teller.event(event)
             teller.result(story.result)
@@ -159,7 +167,13 @@ def _on_trio(app: Emulator, session: Session, program: Program, teller: _Teller)
     trio.run(main)
 
 
-_TRANSPORTS: Final = {"memory": _on_memory, "httpx": _on_httpx, "asyncio": _on_asyncio, "trio": _on_trio}
+_TRANSPORTS: Final = {
+    "memory": _on_memory,
+    "sync": _on_sync,
+    "httpx": _on_httpx,
+    "asyncio": _on_asyncio,
+    "trio": _on_trio,
+}
 
 
 # ---- the command
@@ -183,13 +197,14 @@ def demo(
             console.print(f"[yellow]Prompts and answers go as text (use_string):[/] {missing[_MODEL.id]}.\n")
         else:
             console.print(f"Prompts and answers go as token ids of {tokenizer.name}, for the model {_MODEL.id}.\n")
+        program = tell(_EMAIL, _PASSWORD, tokenizer)
         for name, run in _TRANSPORTS.items():
             if name == "trio" and find_spec("trio") is None:
                 skipped[name] = "not installed: pip install 'nai-proto[trio]'"
                 continue
             console.print(f"[bold cyan]{name}[/]  ", end="")
             teller = _Teller(name, console)
-            run(app, Session.at(url), lambda: tell(_EMAIL, _PASSWORD, tokenizer), teller)
+            run(app, Session(base_url=url), program, teller)
             tellers.append(teller)
             console.print("\n")
     runs = [teller.run for teller in tellers]

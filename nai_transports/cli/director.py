@@ -20,7 +20,7 @@ from nai_proto.image import (
 )
 from nai_proto.image import upscale as upscaled
 
-from ..httpx import Client
+from .client import open_client
 from .credentials import Email, UnsafePassword, Url, signed_in
 from .failing import one_line
 from .opening import watched
@@ -66,7 +66,7 @@ def director(
         flow = augment(data, tool, emotion=emotion, prompt=prompt, defry=defry, size=size)
         parts = _PARTS if tool == DirectorTool.BG_REMOVAL else ("",)
         paths = _paths(output, f"{file.stem}-{emotion or tool}", parts, overwrite=overwrite)
-        with Client(signed_in(url, email, unsafe_password)) as client:
+        with open_client(signed_in(url, email, unsafe_password)) as client:
             purse = Purse(client, yes=yes, max_anlas=max_anlas)
             price = tool_price(tool, *size, allowance=purse.allowance)
             purse.agree(price)
@@ -98,7 +98,7 @@ def upscale(
         price = upscale_price(*size)
         flow = upscaled(source(data, size), model=model, declared_blur_sigma=blur)
         paths = _paths(output, f"{file.stem}-{2 * size[0]}x{2 * size[1]}", ("",), overwrite=overwrite)
-        with Client(signed_in(url, email, unsafe_password)) as client:
+        with open_client(signed_in(url, email, unsafe_password)) as client:
             Purse(client, yes=yes, max_anlas=max_anlas).agree(price)
             with watched("upscaling"):
                 image = client.run(flow)

@@ -9,7 +9,7 @@ from typing import Final
 from nai_proto.errors import NaiError
 from nai_proto.image import Drawing, Drawn, Image, ImageRequest, Step
 
-from ..httpx import Client
+from ..sync import Client
 from .opening import Watched, watched
 from .saving import fitting, save
 

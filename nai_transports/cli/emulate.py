@@ -18,7 +18,7 @@ from nai_proto.account import access_key
 from nai_proto.codecs.mismatch import find_mismatch
 from nai_proto.emulator import Account, Emulator, OpenAISwitches, Switches
 from nai_proto.emulator.faults import CONTROL, FAULTS, Faulty, described
-from nai_proto.errors import Damaged, LocalProtocolError, NaiError
+from nai_proto.errors import Damaged, InvalidFile, InvalidRequestError, NaiError
 from nai_proto.exchange.reply import App
 from nai_proto.secret import Password, PersistentToken
 from nai_proto.tier import Tier
@@ -167,7 +167,7 @@ def _keeping(path: Path | None, emulator: Emulator) -> Generator[Keep | None, No
     try:
         emulator.restore(read(path))
     except Damaged as error:
-        raise LocalProtocolError(f"{path}: {error}") from None
+        raise InvalidFile(f"{path}: {error}", path=str(path)) from None
     with State(path) as state:
         yield state.store
 
@@ -206,9 +206,9 @@ def _switches(given: Sequence[str]) -> tuple[Switches, OpenAISwitches]:
         values[name] = list(filter(None, value.split(","))) if name == "models" else value
     try:
         return msgspec.convert(values, Switches, strict=False), msgspec.convert(values, OpenAISwitches, strict=False)
-    except NaiError as error:
-        raise typer.BadParameter(str(error), param_hint="--switch") from None
-    except msgspec.ValidationError:
+    except msgspec.ValidationError as error:
+        if isinstance(error.__cause__, InvalidRequestError):  # of the switches themselves
+            raise typer.BadParameter(str(error.__cause__), param_hint="--switch") from None
         kind = next(kind for kind in (Switches, OpenAISwitches) if not _fits(values, kind))
         mismatch = find_mismatch(values, kind, strict=False)
         name = mismatch.path.removeprefix(".")

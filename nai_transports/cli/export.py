@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import FileError
 from nai_proto.library import ExportedFile, exported
 from nai_proto.objects import TYPES
 
@@ -81,4 +81,4 @@ def _write(path: Path, data: bytes, overwrite: bool) -> str:
     else:
         files.write(path, data)
         return _WRITTEN
-    raise LocalProtocolError(f"{path.parent} cannot be made: {problem}")
+    raise FileError(f"{path.parent} cannot be made: {problem}", path=str(path.parent))

@@ -15,14 +15,14 @@ from rich.table import Table
 from rich.text import Text
 
 from nai_proto import text
-from nai_proto.errors import LocalProtocolError, NaiError, RemoteProtocolError
-from nai_proto.exchange.flow import Runnable
+from nai_proto.errors import InvalidFile, InvalidRequestError, NaiError
+from nai_proto.exchange.actions import Runnable
 from nai_proto.tokenizers import Tokenizer
 
 from .. import files
-from ..httpx import Client
 from ..preset_files import load_preset
 from ..tokenizer_files import load
+from .client import open_client
 from .credentials import Email, UnsafePassword, Url, signed_in
 from .failing import one_line
 
@@ -68,7 +68,7 @@ def generate(
         tokenizer = load(whose) if ids or ban or bias or stop else None
         _add_phrases(options, tokenizer, ban, bias, stop)
         flow = _flow(given, options, tokenizer if ids else None)
-        with Client(signed_in(url, email, unsafe_password)) as client, client.stream(flow) as story:
+        with open_client(signed_in(url, email, unsafe_password)) as client, client.stream(flow) as story:
             for token in story:
                 if not as_json:
                     typer.echo(token.text, nl=False)
@@ -84,7 +84,7 @@ def generate(
 
 def _prompt(prompt: str | None, file: Path | None) -> str:
     if (prompt is None) == (file is None):
-        raise LocalProtocolError("give a prompt, or --file, or - to read it from stdin")
+        raise InvalidRequestError("give a prompt, or --file, or - to read it from stdin")
     data = b"" if file is None and prompt != "-" else sys.stdin.buffer.read() if file is None else files.read(file)
     if prompt is not None and prompt != "-":
         return prompt
@@ -92,7 +92,7 @@ def _prompt(prompt: str | None, file: Path | None) -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         problem = f"{file or 'stdin'} is not UTF-8 (at byte {error.start})"
-    raise RemoteProtocolError(problem)
+    raise InvalidFile(problem, path=str(file or ""))
 
 
 def _options(
@@ -146,10 +146,10 @@ def _add_phrases(
 def _bias(written: str) -> text.BiasGroup:
     phrase, _, number = written.rpartition("=")
     try:
-        return text.BiasGroup(float(number), phrases=[phrase])
+        bias = float(number)
     except ValueError:
-        pass
-    raise LocalProtocolError(f"--bias is TEXT=NUMBER, such as ' swan=0.5', not {written[:60]!r}")
+        raise InvalidRequestError(f"--bias is TEXT=NUMBER, such as ' swan=0.5', not {written[:60]!r}") from None
+    return text.BiasGroup(bias, phrases=[phrase])
 
 
 def _flow(prompt: str, options: text.Options, tokenizer: Tokenizer | None) -> Runnable[text.Token, text.Completion]:

@@ -7,13 +7,13 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError
 from nai_proto.image import QualityPreset, UCPreset
 from nai_proto.image.parameters import Options
 
-from ..httpx import Client
 from ..preset_files import load_image_preset
 from . import image_options as told
+from .client import open_client
 from .credentials import Email, UnsafePassword, Url, signed_in
 from .failing import one_line
 from .ordering import Order, add_picture, again
@@ -168,10 +168,10 @@ def image(
             later = {"image": image, "mask": mask or box, "vibes": vibe}
             text, options = again(rebuild, text, options, [name for name, value in later.items() if value])
         if text is None:
-            raise LocalProtocolError("give a prompt, or - to read it from stdin, or --rebuild")
+            raise InvalidRequestError("give a prompt, or - to read it from stdin, or --rebuild")
         add_picture(options, image, mask, [told.box(each) for each in box or ()], enhance)
         order = Order(text, options, wanted(vibe or ()), previews=previews)
-        with Client(signed_in(url, email, unsafe_password)) as client:
+        with open_client(signed_in(url, email, unsafe_password)) as client:
             facts = order.drawn(client, Purse(client, yes=yes, max_anlas=max_anlas), output, overwrite=overwrite)
     show(facts, as_json)
 

@@ -12,7 +12,7 @@ from nai_proto.codecs.box import write_json
 from nai_proto.codecs.picture import Metadata, Place, copies, read_metadata
 from nai_proto.codecs.pixels import Pixels, read_pixels
 from nai_proto.codecs.signature import TEST_VERIFY_KEY, VERIFY_KEY, verify
-from nai_proto.errors import LocalProtocolError, NaiError, RemoteProtocolError
+from nai_proto.errors import InvalidRequestError, NaiError, RemoteProtocolError
 from nai_proto.image.sourcing import drawn_by
 
 from .. import files
@@ -91,14 +91,14 @@ def _key(given: str | None) -> bytes:
             continue
         if len(key) == len(VERIFY_KEY):
             return key
-    raise LocalProtocolError("a public key is 32 bytes, in base64 or hex")
+    raise InvalidRequestError("a public key is 32 bytes, in base64 or hex")
 
 
 def _facts(path: Path, data: bytes, key: bytes) -> tuple[dict[str, object], dict[str, Any]]:
     """What there is to be told of a picture, and all of its parameters.
 
     Raises:
-        RemoteProtocolError: it is no picture, or what stands around its pixels is damaged; names the file.
+        InvalidFile: it is no picture, or what stands around its pixels is damaged; names the file.
     """
     with naming(path):
         found, trouble = _copies(data)
@@ -117,7 +117,7 @@ def _check_numbers(parameters: dict[str, Any]) -> None:
     try:
         write_json(parameters)
         return
-    except LocalProtocolError as error:
+    except InvalidRequestError as error:
         problem = str(error)
     raise RemoteProtocolError(problem)
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any, Final, cast
 
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError
 from nai_proto.image import Character, ImageResolution, Position, Reference
 
 from .pictures import picture, reference
@@ -24,7 +24,7 @@ def size(written: str) -> ImageResolution | tuple[int, int]:
     """``832x1216``, or what the website calls a size: ``normal_portrait``; ``portrait`` is a normal one.
 
     Raises:
-        LocalProtocolError: it is neither.
+        InvalidRequestError: it is neither.
     """
     if sides := _SIDES.fullmatch(written.strip()):
         return int(sides[1]), int(sides[2])
@@ -33,7 +33,7 @@ def size(written: str) -> ImageResolution | tuple[int, int]:
         if each in ImageResolution.__members__:
             return ImageResolution[each]
     names = ", ".join(each.lower() for each in ImageResolution.__members__)
-    raise LocalProtocolError(f"a size is WIDTHxHEIGHT or one of {names}, not {written[:60]!r}")
+    raise InvalidRequestError(f"a size is WIDTHxHEIGHT or one of {names}, not {written[:60]!r}")
 
 
 def character(written: str) -> Character:
@@ -50,11 +50,11 @@ def box(written: str) -> tuple[int, int, int, int]:
     """``LEFT,TOP,RIGHT,BOTTOM`` in pixels.
 
     Raises:
-        LocalProtocolError: it is not.
+        InvalidRequestError: it is not.
     """
     found = _BOX.fullmatch(written.strip())
     if found is None:
-        raise LocalProtocolError(f"--box is LEFT,TOP,RIGHT,BOTTOM in pixels, not {written[:60]!r}")
+        raise InvalidRequestError(f"--box is LEFT,TOP,RIGHT,BOTTOM in pixels, not {written[:60]!r}")
     return cast("tuple[int, int, int, int]", tuple(map(int, found.groups())))
 
 
@@ -70,8 +70,9 @@ def referenced(written: str) -> Reference:
     """``FILE[=KIND][=STRENGTH[,FIDELITY]]``, the picture made to fit.
 
     Raises:
-        LocalProtocolError: the file cannot be read, or has to be fitted in and there is no Pillow.
-        RemoteProtocolError: it is no picture.
+        FileError: the file cannot be read.
+        MissingExtra: it has to be fitted in, and there is no Pillow.
+        InvalidFile: it is no picture.
     """
     path, numbers = weighed(written)
     name, _, kind = str(path).rpartition("=")
@@ -85,4 +86,4 @@ def _number(written: str) -> float:
         return float(written)
     except ValueError:
         pass
-    raise LocalProtocolError(f"{written[:40]!r} is no number")
+    raise InvalidRequestError(f"{written[:40]!r} is no number")

@@ -1,7 +1,7 @@
 """The passwords that the system keeps, if the optional package keyring is there: one for each e-mail.
 
 Its backends are programs of many makers, some locked and some broken: whatever one raises is a note on stderr where there
-is another way, and a `LocalProtocolError` where there is none. Of their errors only the name is shown.
+is another way, and a `FileError` where there is none. Of their errors only the name is shown.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 
 import typer
 
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import FileError, MissingExtra, NaiError
 from nai_proto.secret import Password
 
 __all__ = ["forget", "recall", "remember"]
@@ -38,7 +38,8 @@ def remember(email: str, password: Password) -> None:
     """Keep the account's password.
 
     Raises:
-        LocalProtocolError: there is no keyring, or it does not take it.
+        MissingExtra: there is no keyring.
+        FileError: it does not take it.
     """
     with _answering():
         import keyring
@@ -50,7 +51,8 @@ def forget(email: str) -> bool:
     """Keep it no longer; was it there?
 
     Raises:
-        LocalProtocolError: there is no keyring, or it does not let go of it.
+        MissingExtra: there is no keyring.
+        FileError: it does not let go of it.
     """
     with _answering():
         import keyring
@@ -66,9 +68,11 @@ def _answering() -> Generator[None, None, None]:
     try:
         yield
     except ModuleNotFoundError:
-        problem = "the system's keyring needs the extra keyring: pip install 'nai-proto[keyring]'"
+        failure: NaiError = MissingExtra(
+            "the system's keyring needs the extra keyring: pip install 'nai-proto[keyring]'"
+        )
     except Exception as error:
-        problem = f"the system's keyring refuses ({type(error).__name__})"
+        failure = FileError(f"the system's keyring refuses ({type(error).__name__})")
     else:
         return
-    raise LocalProtocolError(problem)
+    raise failure

@@ -8,12 +8,12 @@ from typing import Annotated, Final, Never
 import typer
 
 from nai_proto import account
-from nai_proto.errors import LocalProtocolError
-from nai_proto.exchange.flow import Flow, using
+from nai_proto.errors import InvalidRequestError
+from nai_proto.exchange.actions import Steps
 from nai_proto.secret import Token
 
-from ..httpx import Client
 from .asking import make_sure
+from .client import open_client
 from .credentials import Credentials, UnsafePassword, Url, credentials, service
 from .failing import one_line
 from .showing import Json
@@ -62,11 +62,11 @@ def access_token(
     """
     with one_line("access-token"):
         if overwrite and not persistent:
-            raise LocalProtocolError("--overwrite is for --persistent: a login's tokens do not replace each other")
+            raise InvalidRequestError("--overwrite is for --persistent: a login's tokens do not replace each other")
         given = _credentials(context, email, unsafe_password)
         if overwrite and not yes:
             make_sure("The older persistent token will be void wherever it is used. Draw another?", _SAY_YES)
-        with Client(service(url)) as client:
+        with open_client(service(url)) as client:
             token = client.run(_token(given, persistent, overwrite)).reveal()
     _print("persistent_token" if persistent else "access_token", token, as_json)
 
@@ -80,15 +80,15 @@ _NO_ARGUMENT: Final = (
 
 def _credentials(context: typer.Context, email: str | None, unsafe_password: str | None) -> Credentials:
     if context.args:
-        raise LocalProtocolError(_NO_ARGUMENT)
+        raise InvalidRequestError(_NO_ARGUMENT)
     return credentials(email, unsafe_password)
 
 
-def _token(given: Credentials, persistent: bool, overwrite: bool) -> Flow[Never, Token]:
+def _token(given: Credentials, persistent: bool, overwrite: bool) -> Steps[Never, Token]:
     token = yield from account.login(given.email, given.password)
     if not persistent:
         return token
-    return (yield from using(token, account.create_persistent_token(overwrite=overwrite)))
+    return (yield from account.create_persistent_token(overwrite=overwrite).with_options(token=token))
 
 
 def _print(name: str, secret: str, as_json: bool) -> None:

@@ -12,7 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from nai_proto.codecs.box import write_json
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError
 
 from .credentials import Email, UnsafePassword, Url
 from .export import export
@@ -60,7 +60,7 @@ def show(
         found = find(opened(url, email, unsafe_password, types=STORIES).stories, story)
         details = details_of(found)
         if text and "text" not in details:
-            raise LocalProtocolError(f"its text is not to be had ({facts_of(found).state})")
+            raise InvalidRequestError(f"its text is not to be had ({facts_of(found).state})")
     if as_json:
         typer.echo(write_json({**asdict(facts_of(found)), **details}))
     elif text:

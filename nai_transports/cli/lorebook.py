@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nai_proto.codecs.box import write_json
-from nai_proto.errors import LocalProtocolError, RemoteProtocolError
+from nai_proto.errors import InvalidFile, InvalidRequestError
 from nai_proto.story import EntryTrial, Lorebook, try_lorebook
 from nai_proto.story.files import FileKind, read_file
 from nai_proto.story.reading import members
@@ -54,7 +54,7 @@ def try_keys(
         given = _text(text, file)
         searched = own if given is None else given
         if searched is None:
-            raise LocalProtocolError("there is no text to be searched: give --text or --file")
+            raise InvalidRequestError("there is no text to be searched: give --text or --file")
         trials = try_lorebook(book, searched)
     if as_json:
         typer.echo(write_json([_told(trial) for trial in trials]))
@@ -80,7 +80,7 @@ def _book(which: str, url: str | None, email: str | None, unsafe_password: str |
 
 def _text(text: str | None, file: Path | None) -> str | None:
     if text is not None and file is not None:
-        raise LocalProtocolError("give --text or --file, not both")
+        raise InvalidRequestError("give --text or --file, not both")
     if file is None:
         return text
     data = sys.stdin.buffer.read() if file == Path("-") else files.read(file)
@@ -88,7 +88,7 @@ def _text(text: str | None, file: Path | None) -> str | None:
         return data.decode()
     except UnicodeDecodeError as error:
         problem = f"{file} is not UTF-8 (at byte {error.start})"
-    raise RemoteProtocolError(problem)
+    raise InvalidFile(problem, path=str(file))
 
 
 def _rows(trial: EntryTrial, text: str) -> list[tuple[str, Text, Text, Text]]:

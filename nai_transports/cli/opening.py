@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -11,13 +11,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from nai_proto.library import KeystoreOpened, Library, OpeningEvent, open_library
 from nai_proto.objects import TYPES
 
-from ..httpx import Client
+from .client import open_client
 from .credentials import credentials, service
 
 __all__ = ["Watched", "opened", "watched"]
 
 
-def opened(url: str | None, email: str | None, unsafe_password: str | None, *, types: Iterable[str] = TYPES) -> Library:
+def opened(url: str | None, email: str | None, unsafe_password: str | None, *, types: Sequence[str] = TYPES) -> Library:
     """The account's library.
 
     Args:
@@ -26,12 +26,12 @@ def opened(url: str | None, email: str | None, unsafe_password: str | None, *, t
         types: of the objects to fetch.
 
     Raises:
-        LocalProtocolError: the address is none; or e-mail or password are not to be had.
+        InvalidRequestError: the address is none; or e-mail or password are not to be had.
         NaiError: logging in failed, or the keystore does not open, or stories cannot be listed.
     """
     given = credentials(email, unsafe_password)
     flow = open_library(given.email, given.password, types=types)
-    with Client(service(url)) as client, watched("logging in") as progress, client.stream(flow) as opening:
+    with open_client(service(url)) as client, watched("logging in") as progress, client.stream(flow) as opening:
         for event in opening:
             progress.event(event)
         return opening.result

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from nai_proto.codecs.picture import read_metadata
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidFile, InvalidRequestError
 from nai_proto.image import (
     Drawing,
     Drawn,
@@ -27,7 +27,7 @@ from nai_proto.image.parameters import Options
 from nai_proto.image.sourcing import drawn_by
 
 from .. import files
-from ..httpx import Client
+from ..sync import Client
 from .drawing import Easel
 from .paying import Purse
 from .pictures import mask_for, naming, picture, size_of, source
@@ -57,24 +57,25 @@ def again(path: Path, prompt: str | None, options: Options, later: Collection[st
         later: the names of options that are still to come.
 
     Raises:
-        LocalProtocolError: the picture says nothing, or not all; names what has to be given.
-        RemoteProtocolError: it is none, or damaged; names the file.
+        InvalidFile: the picture is none, or damaged, or says nothing, or not all; names what has to be given.
     """
     if "preset" in options:
-        raise LocalProtocolError("--preset and --rebuild are two ways to say the same: give one of them")
+        raise InvalidRequestError("--preset and --rebuild are two ways to say the same: give one of them")
     with naming(path):
         metadata = read_metadata(files.read(path))
         if metadata is None:
-            raise LocalProtocolError(f"{path} does not say how it was made")
+            raise InvalidFile(f"{path} does not say how it was made", path=str(path))
         if "model" not in options and drawn_by(metadata.source, metadata.parameters()) is None:
-            raise LocalProtocolError(f"{path} names no model that is known; give --model as well")
+            raise InvalidFile(f"{path} names no model that is known; give --model as well", path=str(path))
         recipe = Recipe.of(metadata, model=options.get("model"))
     known = {*options, *later, *(_SIZES if "size" in options else ()), *(["prompt"] if prompt is not None else [])}
     lacking = [
         _OPTIONS.get(name, "--size" if name in _SIZES else f"--{name}") for name in recipe.missing if name not in known
     ]
     if lacking:
-        raise LocalProtocolError(f"{path} does not have all that it was made with; give {', '.join(lacking)} as well")
+        raise InvalidFile(
+            f"{path} does not have all that it was made with; give {', '.join(lacking)} as well", path=str(path)
+        )
     return recipe.prompt if prompt is None else prompt, {**recipe.options, **options}
 
 
@@ -88,15 +89,16 @@ def add_picture(
     """The picture to begin with, and what of it is drawn anew, fitted to the size that is asked for, or to its own.
 
     Raises:
-        LocalProtocolError: the others need a picture; or it has to be fitted in, and there is no Pillow.
-        RemoteProtocolError: it is no picture, or damaged; names the file.
+        InvalidRequestError: the others need a picture.
+        MissingExtra: it has to be fitted in, and there is no Pillow.
+        InvalidFile: it is no picture, or damaged; names the file.
     """
     if image is None:
         if mask is not None or boxes or factor is not None:
-            raise LocalProtocolError("--mask, --box and --enhance need --image")
+            raise InvalidRequestError("--mask, --box and --enhance need --image")
         return
     if mask is not None and boxes:
-        raise LocalProtocolError("--mask and --box are two ways to say the same: give one of them")
+        raise InvalidRequestError("--mask and --box are two ways to say the same: give one of them")
     data = picture(image)
     size = options["size"] = _size(options, size_of(data), factor)
     with naming(image):
@@ -118,9 +120,9 @@ def _size(options: Options, own: tuple[int, int], factor: float | None) -> tuple
             return options["width"], options["height"]
         factor = 1
     elif size is not None:
-        raise LocalProtocolError("--enhance and --size are two ways to say the same: give one of them")
+        raise InvalidRequestError("--enhance and --size are two ways to say the same: give one of them")
     if not 0 < factor < 100:
-        raise LocalProtocolError(f"--enhance is how many times as wide and high, not {factor!r}")
+        raise InvalidRequestError(f"--enhance is how many times as wide and high, not {factor!r}")
     width, height = (max(64, round(side * factor / 64) * 64) for side in own)
     return width, height
 
@@ -136,7 +138,7 @@ class Order:
         preset = options.get("preset")
         self._model = ImageModel.named(options.get("model", ImageModel.V5_CURATED if preset is None else preset.model))
         if previews and not self._model.family.streaming:
-            raise LocalProtocolError(f"{self._model.id} shows no steps on the way: V4 and later do")
+            raise InvalidRequestError(f"{self._model.id} shows no steps on the way: V4 and later do")
         self._request = self._requested()
         options["seed"] = self._request.seed
 
@@ -144,7 +146,8 @@ class Order:
         """Has the price agreed to, then vibes encoded that are not yet, then the pictures drawn; and what is to be told.
 
         Raises:
-            LocalProtocolError: they may not be paid for, or a file stands in the way.
+            InvalidRequestError: they may not be paid for.
+            FileError: a file stands in the way.
             NaiError: one of the requests failed.
         """
         paths = self._paths(output, overwrite)

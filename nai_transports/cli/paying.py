@@ -8,10 +8,10 @@ import typer
 
 from nai_proto import account as accounts
 from nai_proto.account.answers import Subscription
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError
 from nai_proto.image import Allowance, Price, check_price
 
-from ..httpx import Client
+from ..sync import Client
 from .asking import make_sure
 
 __all__ = ["MaxAnlas", "Purse", "Yes"]
@@ -48,12 +48,12 @@ class Purse:
         """Goes on if it is free, or if the price is agreed to; else ends the command, with nothing paid.
 
         Raises:
-            LocalProtocolError: it costs more than it may or than there is; or nobody is there to be asked.
+            InvalidRequestError: it costs more than it may or than there is; or nobody is there to be asked.
         """
         if self._max_anlas is not None:
             check_price(price, self._max_anlas)
         if price.anlas > self._account.anlas:
-            raise LocalProtocolError(f"this costs {price}, and the account has {self._account.anlas}")
+            raise InvalidRequestError(f"this costs {price}, and the account has {self._account.anlas}")
         if not price.free and not self._yes:
             question = f"This costs {price}. The account has {self._account.anlas}. Go on?"
             make_sure(question, f"this costs {price}, {_NO_TERMINAL}")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from nai_proto.codecs.jpeg import jpeg_size
 from nai_proto.codecs.png import chunks, header
 from nai_proto.codecs.webp import webp_chunks, webp_size
-from nai_proto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
+from nai_proto.errors import InvalidFile, LimitExceeded, MissingExtra, RemoteProtocolError
 from nai_proto.image.fitting import CANVASES
 from nai_proto.image.masks import BLOCK, align_mask
 from nai_proto.image.sources import image_type, png_size
@@ -67,8 +67,8 @@ def picture(path: Path) -> bytes:
     """A picture's file, looked at.
 
     Raises:
-        LocalProtocolError: it cannot be read.
-        RemoteProtocolError: it is no picture, damaged, or too large; names the file.
+        FileError: it cannot be read.
+        InvalidFile: it is no picture, damaged, or too large; names the file.
     """
     data = files.read(path)
     with naming(path):
@@ -86,15 +86,15 @@ def _check_whole(data: bytes) -> None:
 
 @contextmanager
 def naming(path: Path) -> Generator[None, None, None]:
-    """Errors in what a file holds name the file."""
+    """Raise what is wrong with the content of a file as InvalidFile, which names the file."""
     try:
         yield
     except RemoteProtocolError as error:
         problem = str(error).removeprefix("picture: ")
-        raise RemoteProtocolError(f"{path}: {problem}") from None
+        raise InvalidFile(f"{path}: {problem}", path=str(path)) from None
 
 
-# ---- made to fit. All raise LocalProtocolError where Pillow is needed and missing, RemoteProtocolError for damaged pixels
+# ---- made to fit. All raise MissingExtra where Pillow is needed and missing, InvalidFile for damaged pixels
 
 
 def source(data: bytes, size: tuple[int, int]) -> bytes:
@@ -141,7 +141,7 @@ def _made(data: bytes, change: Callable[[Image], Image]) -> bytes:
     try:
         from PIL import Image, ImageOps
     except ImportError:
-        raise LocalProtocolError(
+        raise MissingExtra(
             "the picture has to be fitted in, which needs Pillow: pip install 'nai-proto[image]'"
         ) from None
     try:
@@ -151,4 +151,4 @@ def _made(data: bytes, change: Callable[[Image], Image]) -> bytes:
             return out.getvalue()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         pass
-    raise RemoteProtocolError("the picture's pixels cannot be read")
+    raise InvalidFile("the picture's pixels cannot be read")

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError
 from nai_proto.text.models import MODELS, Model
 from nai_proto.text.preset import Preset
 from nai_proto.text.request import request_parameters
@@ -34,7 +34,7 @@ def list_presets(
         models = MODELS if model is None else (_model(model),)
         found = [preset for each in models for preset in Preset.official(each)]
         if not found:
-            raise LocalProtocolError(f"no official presets are known for {model!r}; models: {_ids()}")
+            raise InvalidRequestError(f"no official presets are known for {model!r}; models: {_ids()}")
     if as_json:
         typer.echo(json.dumps([_facts(preset) for preset in found], ensure_ascii=False))
         return
@@ -80,7 +80,7 @@ def _samplers(preset: Preset) -> list[str]:
 def _model(name: str) -> Model:
     model = Model.named(name)
     if not model.listed:
-        raise LocalProtocolError(f"no model is called {name!r}; models: {_ids()}")
+        raise InvalidRequestError(f"no model is called {name!r}; models: {_ids()}")
     return model
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidFile
 
 __all__ = ["given", "standard_input"]
 
@@ -13,7 +13,7 @@ def given(argument: str) -> str:
     """The argument, but for ``-``, which is standard input without the end of its last line.
 
     Raises:
-        LocalProtocolError: what comes is not UTF-8.
+        InvalidFile: what comes is not UTF-8.
     """
     return standard_input().removesuffix("\n") if argument == "-" else argument
 
@@ -22,10 +22,10 @@ def standard_input() -> str:
     """All of it, as it is.
 
     Raises:
-        LocalProtocolError: it is not UTF-8.
+        InvalidFile: it is not UTF-8.
     """
     try:
         return sys.stdin.buffer.read().decode()
     except UnicodeDecodeError as error:
         problem = f"standard input is not UTF-8 (at byte {error.start})"
-    raise LocalProtocolError(problem)
+    raise InvalidFile(problem)

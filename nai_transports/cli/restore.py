@@ -12,8 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from nai_proto.codecs.sealed import Opened
-from nai_proto.errors import LocalProtocolError
-from nai_proto.exchange.flow import using
+from nai_proto.errors import InvalidRequestError
 from nai_proto.library import (
     Access,
     Action,
@@ -28,10 +27,11 @@ from nai_proto.library import (
 )
 from nai_proto.library import restore as carry_out
 
-from ..httpx import Client
+from ..sync import Client
 from ..vault import Vault
 from .asking import make_sure
 from .backup import Directory
+from .client import open_client
 from .credentials import Email, UnsafePassword, Url, credentials, service
 from .failing import one_line
 from .opening import watched
@@ -76,7 +76,7 @@ def restore(
     """
     with one_line("library restore"):
         given = credentials(email, unsafe_password)
-        with Vault(directory, given.email) as vault, Client(service(url)) as client:
+        with Vault(directory, given.email) as vault, open_client(service(url)) as client:
             wanted = chosen([*vault.items(run=run)], items or ())
             events: list[OpeningEvent] = []
             with (
@@ -110,7 +110,7 @@ def chosen(items: Sequence[Opened], wanted: Sequence[str]) -> list[Opened]:
     """Those that are meant by types, ids or titles; all if none is.
 
     Raises:
-        LocalProtocolError: nothing is called so, or more than one is.
+        InvalidRequestError: nothing is called so, or more than one is.
     """
     if not wanted:
         return [*items]
@@ -131,9 +131,9 @@ def _meant(groups: Iterable[list[Opened]], name: str) -> list[list[Opened]]:
     titled = [group for group in groups if any(_title(item) == name for item in group)]
     if not known and len(titled) > 1:
         ids = ", ".join(group[0].stored.id for group in titled)
-        raise LocalProtocolError(printable(f"{len(titled)} objects are called {name!r}; name one of the ids {ids}"))
+        raise InvalidRequestError(printable(f"{len(titled)} objects are called {name!r}; name one of the ids {ids}"))
     if not known and not titled:
-        raise LocalProtocolError(printable(f"the backups have no type, no id and no title {name!r}"))
+        raise InvalidRequestError(printable(f"the backups have no type, no id and no title {name!r}"))
     return known or titled
 
 
@@ -161,7 +161,7 @@ def _carried_out(client: Client, vault: Vault, library: Library, steps: Sequence
     done = 0
     with (
         watched("restoring") as progress,
-        client.stream(using(access.token, carry_out(steps, access.key))) as restoring,
+        client.stream(carry_out(steps, access.key).with_options(token=access.token)) as restoring,
     ):
         for event in restoring:
             if isinstance(event, Restored):

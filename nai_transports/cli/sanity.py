@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from nai_proto.codecs.box import write_json
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError
 from nai_proto.library import Finding, Report, Severity, check
 
 from .credentials import UnsafePassword, Url
@@ -43,7 +43,7 @@ def sanity_check(
     """
     with one_line("sanity-check"):
         if context.args:
-            raise LocalProtocolError(_NO_ARGUMENT)
+            raise InvalidRequestError(_NO_ARGUMENT)
         report = check(opened(url, email, unsafe_password))
     typer.echo(write_json(_document(report)) if as_json else "\n".join(_lines(report)))
     raise typer.Exit(0 if report.clean else 1)

@@ -10,7 +10,7 @@ from typing import Annotated, Final, TypeAlias
 
 import typer
 
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import FileError, InvalidRequestError
 from nai_proto.library.file_names import safe_name
 
 from .. import files
@@ -41,23 +41,24 @@ def place(output: Path | None, name: str, *, overwrite: bool) -> Path:
     To be asked before anything is paid for.
 
     Raises:
-        LocalProtocolError: a file of the wanted name is there already, and may not be replaced; or its directory is not, or
+        FileError: a file of the wanted name is there already, and may not be replaced; or its directory is not, or
             takes no files.
+        InvalidRequestError: it is stdout.
     """
     if output == STDOUT:
-        raise LocalProtocolError("this is not written to stdout: name a file")
+        raise InvalidRequestError("this is not written to stdout: name a file")
     if output is None or output.is_dir():
         path, given = (output or Path()) / name, False
     else:
         path, given = output, True
     if not path.parent.is_dir():
-        raise LocalProtocolError(f"{path.parent} is no directory")
+        raise FileError(f"{path.parent} is no directory", path=str(path.parent))
     if not os.access(path.parent, os.W_OK):
-        raise LocalProtocolError(f"{path.parent} takes no files")
+        raise FileError(f"{path.parent} takes no files", path=str(path.parent))
     if overwrite:
         return path
     if given and os.path.lexists(path):
-        raise LocalProtocolError(f"{path} is there already (--overwrite replaces it)")
+        raise FileError(f"{path} is there already (--overwrite replaces it)", path=str(path))
     return _unused(path)
 
 
@@ -71,7 +72,7 @@ def save(path: Path, data: bytes, *, overwrite: bool) -> Path:
     """Writes the file, and says where: beside its place if something stands there by now.
 
     Raises:
-        LocalProtocolError: it cannot be written; then no file is there.
+        FileError: it cannot be written; then no file is there.
     """
     if overwrite:
         files.write(path, data)

@@ -10,7 +10,7 @@ from typing import Annotated, TypeAlias, cast
 import msgspec
 import typer
 
-from nai_proto.exchange.typed import Answer
+from nai_proto.exchange.responses import Response
 from nai_proto.tier import Tier
 
 __all__ = ["Json", "facts_of", "show"]
@@ -18,11 +18,15 @@ __all__ = ["Json", "facts_of", "show"]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
 
 
-def facts_of(answer: Answer) -> dict[str, object]:
+def facts_of(answer: Response) -> dict[str, object]:
     """What the service said that has a name of ours, and is not private."""
     named = ((field.name, getattr(answer, field.name)) for field in msgspec.structs.fields(answer))
     return {
-        name: facts_of(value) if isinstance(value, Answer) else value.name.lower() if isinstance(value, Tier) else value
+        name: facts_of(value)
+        if isinstance(value, Response)
+        else value.name.lower()
+        if isinstance(value, Tier)
+        else value
         for name, value in named
         if name != "extra" and name not in answer.private and value is not None
     }

@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 import typer
 
 from nai_proto import voice as voices
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError
 
-from ..httpx import Client
+from .client import open_client
 from .credentials import Email, UnsafePassword, Url, signed_in
 from .failing import one_line
 from .reading import given
@@ -45,14 +45,14 @@ def speak(
     """Have a text spoken, and write it to a file that is named after it; -o - writes it to stdout."""
     with one_line("speak"):
         if output == STDOUT and as_json:
-            raise LocalProtocolError("stdout cannot take both the sound and --json: name a file")
+            raise InvalidRequestError("stdout cannot take both the sound and --json: name a file")
         opus = opus or (output is not None and output.suffix.lower() == ".webm")
         chosen, kind = _voice(voice, version)
         said = given(text)
         flow = voices.speak(said, chosen, version=kind, opus=opus)
         name = f"{named(said, voice or chosen)}.{'webm' if opus else 'mp3'}"
         path = STDOUT if output == STDOUT else place(output, name, overwrite=overwrite)
-        with Client(signed_in(url, email, unsafe_password)) as client:
+        with open_client(signed_in(url, email, unsafe_password)) as client:
             speech = client.run(flow)
         if path == STDOUT:
             sys.stdout.buffer.write(speech.data)
@@ -70,4 +70,4 @@ def _voice(voice: str | None, version: str) -> tuple[str | int, Literal["v1", "v
     if version == "v1":
         chosen = "Cyllene" if voice is None else voice
         return int(chosen) if re.fullmatch("[0-9]{1,9}", chosen) else chosen, "v1"
-    raise LocalProtocolError(f"voices have the versions v1 and v2, not {version!r}")
+    raise InvalidRequestError(f"voices have the versions v1 and v2, not {version!r}")

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 import typer
 
 from nai_proto.emulator import at
+from nai_proto.errors import NaiError
 from nai_proto.exchange.reply import App
 from nai_proto.http import Host
 
@@ -45,6 +46,8 @@ def serve_until_stopped(
     """
     try:
         run(_run(app, host, port, ready, apart, store))
+    except NaiError:  # some are OSErrors, and say themselves what is wrong
+        raise
     except OSError as error:
         ports = f"{port}–{port + 2}" if apart and port else f"{port}"
         typer.echo(f"nai {command}: cannot listen on {host}:{ports}: {error.strerror}", err=True)

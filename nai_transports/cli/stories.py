@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, cast
 
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError
 from nai_proto.library import Story
 from nai_proto.library.exporting import text_of
 
@@ -76,7 +76,7 @@ def find(stories: Iterable[Story], wanted: str) -> Story:
     """The story that has this id or this meta; or, if there is none, this title, be it in another case.
 
     Raises:
-        LocalProtocolError: there is none, or more than one.
+        InvalidRequestError: there is none, or more than one.
     """
     known = list(stories)
     for matches in (_is_named, _is_titled, _is_titled_alike):
@@ -85,8 +85,8 @@ def find(stories: Iterable[Story], wanted: str) -> Story:
             return found[0]
         if found:
             ids = ", ".join(printable(story.card.stored.id) for story in found)
-            raise LocalProtocolError(f"{len(found)} stories are called {printable(wanted)!r}; their ids are {ids}")
-    raise LocalProtocolError(f"no story is called {printable(wanted)!r}, and none has it as its id (nai library list)")
+            raise InvalidRequestError(f"{len(found)} stories are called {printable(wanted)!r}; their ids are {ids}")
+    raise InvalidRequestError(f"no story is called {printable(wanted)!r}, and none has it as its id (nai library list)")
 
 
 def _is_named(story: Story, wanted: str) -> bool:

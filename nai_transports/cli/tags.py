@@ -12,10 +12,10 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from nai_proto.codecs.box import write_json
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError
 from nai_proto.image import ImageModel, JapaneseTag, Tag, suggest_tags
 
-from ..httpx import Client
+from .client import open_client
 from .credentials import Url, service
 from .failing import one_line
 from .showing import Json
@@ -36,8 +36,8 @@ def tags(
     """Suggest tags that have a word in them. No account is needed."""
     with one_line("tags"):
         if lang not in ("en", "jp"):
-            raise LocalProtocolError(f"tags are suggested in en and jp, not in {lang!r}")
-        with Client(service(url)) as client:
+            raise InvalidRequestError(f"tags are suggested in en and jp, not in {lang!r}")
+        with open_client(service(url)) as client:
             found: Sequence[Tag | JapaneseTag]
             if lang == "en":
                 found = client.run(suggest_tags(word, model))

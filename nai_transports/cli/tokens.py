@@ -11,14 +11,14 @@ import typer
 
 from nai_proto import openai
 from nai_proto.codecs.tokens import unpack
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidFile, InvalidRequestError, RemoteProtocolError
 from nai_proto.exchange.session import Session
 from nai_proto.text.models import Model
 from nai_proto.tokenizers import KNOWN, Tokenizer, known, read, tokenizer_name
 
 from .. import files
-from ..httpx import Client
 from ..tokenizer_files import load
+from .client import open_client
 from .credentials import Email, UnsafePassword, Url, signed_in
 from .failing import one_line
 from .reading import standard_input
@@ -85,7 +85,7 @@ def count(
 
 
 def _remote(text: str, model: str, asked: Session) -> int:
-    with Client(asked) as client:
+    with open_client(asked) as client:
         return client.run(openai.token_count(text, model=model)).length
 
 
@@ -104,12 +104,22 @@ def decode_packed(
 
 def _tokenizer(model: str | None, name: str | None, path: Path | None) -> Tokenizer:
     if model is not None and name is not None:
-        raise LocalProtocolError("--model and --tokenizer are two ways to say the same: give one of them")
+        raise InvalidRequestError("--model and --tokenizer are two ways to say the same: give one of them")
     if model is None and name is None and path is not None and not path.is_dir():
-        return read(files.read(path), name=path.name)
+        return _read(path)
     if name is not None and name not in KNOWN:
-        raise LocalProtocolError(f"no tokenizer is called {name!r}; known are {', '.join(KNOWN)}")
+        raise InvalidRequestError(f"no tokenizer is called {name!r}; known are {', '.join(KNOWN)}")
     return load(name or tokenizer_name(model or Model.KAYRA.id), path=path)
+
+
+def _read(path: Path) -> Tokenizer:
+    """Read a tokenizer file of any model."""
+    data = files.read(path)
+    try:
+        return read(data, name=path.name)
+    except RemoteProtocolError as error:
+        problem = str(error)
+    raise InvalidFile(problem, path=str(path))
 
 
 def _given(argument: str | None) -> str:
@@ -121,7 +131,7 @@ def _ids(text: str) -> list[int]:
     words = re.split(r"[\s,]+", text.strip().removeprefix("[").removesuffix("]").strip())
     wrong = next((word for word in words if word and not re.fullmatch("[0-9]{1,10}", word)), None)
     if wrong is not None:
-        raise LocalProtocolError(f"{wrong[:40]!r} is no token id")
+        raise InvalidRequestError(f"{wrong[:40]!r} is no token id")
     return [int(word) for word in words if word]
 
 

@@ -10,12 +10,12 @@ import typer
 
 from nai_proto.codecs.box import write_json
 from nai_proto.codecs.vibes import Vibe, write_vibe_file
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError
 from nai_proto.image import ImageModel, Price, encoding_price
 from nai_proto.image.sources import image_type
 
 from .. import files
-from ..httpx import Client
+from .client import open_client
 from .credentials import Email, UnsafePassword, Url, signed_in
 from .failing import one_line
 from .opening import watched
@@ -55,19 +55,19 @@ def vibe(
         found = read(file)
         if model is None and image_type(files.read(file)) is None:
             if information is not None or strength is not None:
-                raise LocalProtocolError("--information and --strength are for encoding, which needs --model")
+                raise InvalidRequestError("--information and --strength are for encoding, which needs --model")
             facts: dict[str, object] = {"file": str(file), "vibes": list(map(_facts, found))}
         else:
             if len(found) != 1:
-                raise LocalProtocolError(f"{file} has {len(found)} vibes, and one at a time is encoded")
+                raise InvalidRequestError(f"{file} has {len(found)} vibes, and one at a time is encoded")
             chosen = ImageModel.named(model or ImageModel.V4_5_FULL)
             if chosen.family.vibes != "encoded":
-                raise LocalProtocolError(f"{chosen.id} takes no encoded vibes: V4 and V4.5 do")
+                raise InvalidRequestError(f"{chosen.id} takes no encoded vibes: V4 and V4.5 do")
             wanted = single(file, found[0], strength, information)
             path = place(output, f"{file.stem}.naiv4vibe", overwrite=overwrite)
             price = Price(encoding_price().items if missing([wanted], chosen) else ())
             if not price.free:
-                with Client(signed_in(url, email, unsafe_password)) as client:
+                with open_client(signed_in(url, email, unsafe_password)) as client:
                     Purse(client, yes=yes, max_anlas=max_anlas).agree(price)
                     with watched("encoding"):
                         (wanted,) = encoded(client, [wanted], chosen)

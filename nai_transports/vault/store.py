@@ -19,7 +19,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import FileError, InvalidFile
+
+from ..files import database_error
 
 __all__ = ["NAME", "Store"]
 
@@ -96,7 +98,8 @@ class Store:
         make: make it what it has to be if it is empty.
 
     Raises:
-        LocalProtocolError: it is no vault, or of a newer format, or in use, or damaged. It stays as it is.
+        FileError: it is in use, or cannot be opened.
+        InvalidFile: it is no vault, or of a newer format, or damaged. It stays as it is.
     """
 
     def __init__(self, path: Path, *, make: bool = False) -> None:
@@ -119,15 +122,16 @@ class Store:
         mark, version = self.value("PRAGMA application_id"), self.value("PRAGMA user_version")
         if not mark and not version and not self.value("SELECT count(*) FROM sqlite_master"):
             if not make:
-                raise LocalProtocolError(f"{self._path} is empty: nothing was ever backed up")
+                raise InvalidFile(f"{self._path} is empty: nothing was ever backed up", path=str(self._path))
             for statement in (*_TABLES.strip().split("\n\n"), f"PRAGMA application_id={_MARK}"):
                 self.execute(statement)
             self._set(f"user_version={_FORMAT}")
         elif mark != _MARK:
-            raise LocalProtocolError(f"{self._path} is no vault: another program's")
+            raise InvalidFile(f"{self._path} is no vault: another program's", path=str(self._path))
         elif version > _FORMAT:
-            raise LocalProtocolError(
-                f"{self._path} has format {version}; this program knows up to {_FORMAT}: update it"
+            raise InvalidFile(
+                f"{self._path} has format {version}; this program knows up to {_FORMAT}: update it",
+                path=str(self._path),
             )
 
     def _set(self, *pragmas: str) -> None:
@@ -171,7 +175,7 @@ class Store:
             self._set("shrink_memory")  # so that pages come from the disk
             told = [line for (line,) in self.rows("PRAGMA integrity_check(20)") if line != "ok"]
             told += [f"{table}: row {row} leads nowhere" for table, row, *_ in self.rows("PRAGMA foreign_key_check")]
-        except LocalProtocolError as error:
+        except (FileError, InvalidFile) as error:
             return [str(error)]
         return [f"{self._path.name}: {line}" for line in told]
 
@@ -188,4 +192,5 @@ class Store:
         except sqlite3.Error as error:
             in_use = getattr(error, "sqlite_errorcode", 0) & 0xFF in _IN_USE
             problem = "another program is at work in this vault" if in_use else str(error)
-        raise LocalProtocolError(f"{self._path}: {problem}")
+            failure = database_error(self._path, f"{self._path}: {problem}", error)
+        raise failure

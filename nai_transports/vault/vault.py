@@ -13,7 +13,7 @@ from typing import Final, Self
 
 from nai_proto.account import email_hash
 from nai_proto.codecs.sealed import Opened
-from nai_proto.errors import Damaged, LocalProtocolError
+from nai_proto.errors import Damaged, FileError, InvalidFile, InvalidRequestError, LocalProtocolError
 from nai_proto.library import KeystoreOpened, Library, LibraryEvent, OpeningEvent, ReplacingKeystore
 from nai_proto.objects import StoredKeystore
 
@@ -48,8 +48,9 @@ class Vault:
             has to be this account's. Without, there has to be one, and it is only read.
 
     Raises:
-        LocalProtocolError: there is none, or it is another account's, of a newer format, in use, or damaged; or the
-            directory has other things in it. Nothing has been written then.
+        FileError: there is none, or it is in use.
+        InvalidFile: it is another account's, of a newer format, or damaged; or the directory has other things in it.
+            Nothing has been written then.
     """
 
     def __init__(self, directory: str | os.PathLike[str], email: str | None = None) -> None:
@@ -62,9 +63,9 @@ class Vault:
         if (root / NAME).exists():
             self._use(Store(root / NAME, make=email is not None))  # which a kill may have left empty
         elif email is None:
-            raise LocalProtocolError(f"{root} has no vault")
+            raise FileError(f"{root} has no vault", path=str(root))
         elif root.exists() and not (root.is_dir() and not any(root.iterdir())):
-            raise LocalProtocolError(f"{root} is no vault, and is not empty: name another directory")
+            raise InvalidFile(f"{root} is no vault, and is not empty: name another directory", path=str(root))
 
     # ---- backing up
 
@@ -77,13 +78,16 @@ class Vault:
                 by its number, but does not take the place of what was there: not in the files, nor in `items`.
 
         Raises:
-            LocalProtocolError: the vault cannot be made or written, or is damaged.
+            FileError: the vault cannot be made or written.
+            InvalidFile: it is damaged.
+            LocalProtocolError: the vault was opened without an e-mail.
         """
         if self._store is None:
             self._make()
         problem = self._opened.value("PRAGMA quick_check(1)")
         if problem != "ok":
-            raise LocalProtocolError(f"{self._shelf.root / NAME} is damaged, and nothing was written: {problem}")
+            path = self._shelf.root / NAME
+            raise InvalidFile(f"{path} is damaged, and nothing was written: {problem}", path=str(path))
         self._claim()
         self._shelf.tidy()
         with self._opened.transaction():
@@ -94,7 +98,8 @@ class Vault:
         """Takes in what has been opened, or has not, or is about to be replaced: when this returns, it is on the disk.
 
         Raises:
-            LocalProtocolError: it cannot be written. What was there is there still; the run is over, and may be begun anew.
+            FileError: it cannot be written. What was there is there still; the run is over, and may be begun anew.
+            LocalProtocolError: no run has begun: the keystore comes first.
         """
         match event:
             case KeystoreOpened():
@@ -120,13 +125,17 @@ class Vault:
             library: the result of the flow whose events were kept.
 
         Raises:
-            LocalProtocolError: it has other objects than those that were kept, or a file cannot be written.
+            InvalidRequestError: it has other objects than those that were kept.
+            LocalProtocolError: no run has begun.
+            FileError: a file cannot be written.
             Damaged: what was read back is not what was written.
         """
         run = self._under_way
         whole = all(done == total for done, total in self._totals.values())
         if not whole or Counter(map(digests, library.items)) != Counter(self._ledger.seen(run)):
-            raise LocalProtocolError("this library has other objects than those that were kept in this run")
+            raise InvalidRequestError(
+                "this library has other objects than those that were kept in this run", parameter="library"
+            )
         self._place(self._ledger.files())
         self._shelf.flush()
         report = self.verify()
@@ -164,10 +173,10 @@ class Vault:
                 but not in a run that was made before a restore.
 
         Raises:
-            LocalProtocolError: there is no such run.
+            InvalidRequestError: there is no such run.
         """
         if run is not None and run not in [each.id for each in self.runs]:
-            raise LocalProtocolError(f"{self._shelf.root} has no run {run}")
+            raise InvalidRequestError(f"{self._shelf.root} has no run {run}", parameter="run")
         return (item for item in self._ledger.items(type, run) if ids is None or item.stored.id in ids)
 
     def close(self) -> None:
@@ -209,7 +218,7 @@ class Vault:
     def _check_account(self) -> None:
         account = self._opened.row("SELECT salt, hash FROM account")
         if self._email is not None and account is not None and _hashed(self._email, account[0]) != account[1]:
-            raise LocalProtocolError(f"{self._shelf.root} is the vault of another account")
+            raise InvalidFile(f"{self._shelf.root} is the vault of another account", path=str(self._shelf.root))
 
     def _claim(self) -> None:
         """Says in the vault whose it is."""

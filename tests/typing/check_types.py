@@ -16,8 +16,9 @@ import nai_proto as nai
 from nai_proto import account, text
 from nai_proto.codecs.sse import ServerSentEvent, SSEDecoder
 from nai_proto.emulator import Emulator
+from nai_proto.exchange.actions import Action, Emit, Incoming, Runnable, compute
 from nai_proto.exchange.call import Call, Reader, ReaderFactory
-from nai_proto.exchange.flow import Action, Emit, Flow, Incoming, Runnable, compute, using
+from nai_proto.exchange.flow import Flow
 from nai_proto.exchange.operation import Operation
 from nai_proto.exchange.readers import NOTHING, Json, Nothing
 from nai_proto.exchange.reply import App, Handler, Read, Start
@@ -25,13 +26,14 @@ from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Host, Request
 from nai_proto.limits import Limits
 from nai_proto.secret import AccessKey, AccessToken, EncryptionKey, Password, PersistentToken
-from nai_proto.testing import Played, converse, play
+from nai_proto.testing import FlowTrace, play, run_in_memory
 from nai_proto.text import Completion, CompletionIds, FinishReason, Logprobs, Token, TokenIds
 from nai_proto.tokenizers import Tokenizer, read
 from nai_transports import asyncio as on_asyncio
 from nai_transports import httpx as on_httpx
 from nai_transports import memory as on_memory
 from nai_transports import trio as on_trio
+from tests.support import with_token
 
 TOKENIZER: Tokenizer = read(b"", name="x")
 SESSION = nai.Session(token=PersistentToken("pst-x"))
@@ -51,16 +53,16 @@ def operations() -> None:
     assert_type(account.login_with_key(AccessKey("")), Operation[Never, AccessToken])
     assert_type(account.login("a", "b"), Flow[Never, AccessToken])
     assert_type(account.subscription(), Operation[Never, account.Subscription])
-    assert_type(account.unvalidated(account.subscription()), Operation[Never, Any])
+    assert_type(account.raw_json(account.subscription()), Operation[Never, Any])
     assert_type(account.create_persistent_token(), Operation[Never, PersistentToken])
     assert_type(account.client_settings(), Operation[Never, str])
     assert_type(account.delete_account(), Operation[Never, None])
     assert_type(account.change_password("a", "b", "c"), Flow[Never, AccessToken])
-    assert_type(text.generate_stream("x").retried(nai.NEVER), Operation[Token, Completion])
+    assert_type(text.generate_stream("x").with_options(retry=nai.NO_RETRY), Operation[Token, Completion])
     assert_type(Call(text.generate_stream("x")), Call[Token, Completion])
     assert_type(compute(lambda: 5), Flow[Never, int])
-    assert_type(using(PersistentToken(""), text.generate_stream("x")), Flow[Token, Completion])
-    assert_type(using(PersistentToken(""), account.login("a", "b")), Flow[Never, AccessToken])
+    assert_type(with_token(PersistentToken(""), text.generate_stream("x")), Flow[Token, Completion])
+    assert_type(with_token(PersistentToken(""), account.login("a", "b")), Flow[Never, AccessToken])
 
 
 def an_operation_is_covariant(operation: Operation[Token, Completion]) -> Operation[object, object]:
@@ -70,7 +72,7 @@ def an_operation_is_covariant(operation: Operation[Token, Completion]) -> Operat
 def all_three_are_runnable() -> list[Runnable[Token, Completion]]:
     operation = text.generate_stream("x")
     silent: Runnable[Token, Completion] = text.generate("x")
-    return [operation, Call(operation), using(PersistentToken(""), operation), silent]
+    return [operation, Call(operation), with_token(PersistentToken(""), operation), silent]
 
 
 def parameters() -> None:
@@ -86,7 +88,7 @@ def parameters() -> None:
 def written_by_hand(prompt: str) -> Flow[Token, str]:
     token = yield from account.login("a", Password("b"))
     assert_type(token, AccessToken)
-    told = yield from using(token, text.generate_stream(prompt))
+    told = yield from with_token(token, text.generate_stream(prompt))
     assert_type(told, Completion)
     number = yield from compute(lambda: len(told.text))
     assert_type(number, int)
@@ -117,7 +119,7 @@ def sync(app: App) -> None:
         assert_type(client.run(account.login("a", "b")), AccessToken)
         assert_type(client.run(account.login_with_key(AccessKey(""))), AccessToken)
         assert_type(client.run(written_by_hand("x")), str)
-        assert_type(client.run(using(PersistentToken(""), written_by_hand("x"))), str)
+        assert_type(client.run(with_token(PersistentToken(""), written_by_hand("x"))), str)
         assert_type(client.run(Call(text.generate_stream("x"))), Completion)
         with client.stream(text.generate_stream("x")) as stream:
             for event in stream:
@@ -131,7 +133,7 @@ def sync(app: App) -> None:
             for event in story:
                 assert_type(event, Token)
             assert_type(story.result, str)
-        with client.stream(using(PersistentToken(""), text.generate_stream("x"))) as used:
+        with client.stream(with_token(PersistentToken(""), text.generate_stream("x"))) as used:
             for event in used:
                 assert_type(event, Token)
             assert_type(used.result, Completion)
@@ -166,7 +168,7 @@ async def on_both_loops() -> None:
         assert_type(await client.run(text.generate("x")), Completion)
         assert_type(await client.run(account.login("a", "b")), AccessToken)
         assert_type(await client.run(written_by_hand("x")), str)
-        assert_type(await client.run(using(PersistentToken(""), written_by_hand("x"))), str)
+        assert_type(await client.run(with_token(PersistentToken(""), written_by_hand("x"))), str)
         assert_type(await client.run(Call(text.generate_stream("x"))), Completion)
         async with client.stream(text.generate_stream("x")) as stream:
             async for event in stream:
@@ -181,7 +183,7 @@ async def on_both_loops() -> None:
         assert_type(client, on_trio.Client)
         assert_type(await client.run(text.generate("x")), Completion)
         assert_type(await client.run(written_by_hand("x")), str)
-        async with client.stream(using(PersistentToken(""), text.generate_stream("x"))) as stream:
+        async with client.stream(with_token(PersistentToken(""), text.generate_stream("x"))) as stream:
             async for event in stream:
                 assert_type(event, Token)
             assert_type(stream.result, Completion)
@@ -240,10 +242,10 @@ def an_app(request: Request) -> Handler:
 
 
 def testing(emulator: Emulator) -> None:
-    assert_type(play(text.generate_stream("x"), [Head(200), b""]), Played[Token, Completion])
+    assert_type(play(text.generate_stream("x"), [Head(200), b""]), FlowTrace[Token, Completion])
     assert_type(play(written_by_hand("x"), []).result, str)
     assert_type(play(written_by_hand("x"), []).events, list[Token])
-    assert_type(converse(text.generate_stream("x"), emulator).result, Completion)
+    assert_type(run_in_memory(text.generate_stream("x"), emulator).result, Completion)
     on_memory.Client(an_app)
     on_memory.Client(emulator)
 
@@ -262,7 +264,7 @@ def an_account(said: account.Subscription, data: account.UserData) -> None:
 
 def values(error: nai.NaiError) -> None:
     assert_type(SESSION.with_token(None), nai.Session)
-    assert_type(nai.Session.at("http://x"), nai.Session)
+    assert_type(nai.Session(base_url="http://x"), nai.Session)
     assert_type(SESSION.sign(text.generate("x").request), Request)
     assert_type(Password("x").reveal(), str)
     assert_type(EncryptionKey(bytes(32)).reveal(), bytes)

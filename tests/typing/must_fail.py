@@ -12,8 +12,9 @@ import httpx2
 
 import nai_proto as nai
 from nai_proto import account, openai, text
+from nai_proto.exchange.actions import Emit, Sleep, compute
 from nai_proto.exchange.call import Call
-from nai_proto.exchange.flow import Emit, Flow, Sleep, compute, using
+from nai_proto.exchange.flow import Flow
 from nai_proto.exchange.operation import Operation
 from nai_proto.exchange.reply import Handler
 from nai_proto.exchange.session import Session
@@ -24,6 +25,7 @@ from nai_proto.text import Completion, Token
 from nai_proto.tokenizers import read
 from nai_transports import asyncio as on_asyncio
 from nai_transports import httpx as on_httpx
+from tests.support import with_token
 
 TOKENIZER = read(b"", name="x")
 SESSION = Session()
@@ -69,7 +71,7 @@ def flows() -> Flow[Token, str]:
     told = yield from text.generate_stream("x")
     yield Emit(["not a token"])  # type: ignore[list-item]
     yield "not an action"  # type: ignore[misc]
-    yield from using("no token", text.generate("x"))  # type: ignore[arg-type]
+    yield from with_token("no token", text.generate("x"))  # type: ignore[arg-type]
     return told  # type: ignore[return-value]
 
 
@@ -81,7 +83,7 @@ def runnables() -> None:
     CLIENT.run("x")  # type: ignore[arg-type]
     CLIENT.run(text.generate)  # type: ignore[arg-type]
     play(text.generate("x"), ["text"])  # type: ignore[list-item]
-    using(PersistentToken("pst-"), b"")  # type: ignore[arg-type]
+    with_token(PersistentToken("pst-"), b"")  # type: ignore[arg-type]
 
 
 def parameters() -> None:
@@ -94,7 +96,7 @@ def parameters() -> None:
     account.access_key("a", b"b")  # type: ignore[arg-type]
     account.change_access_key("a key", b"another")  # type: ignore[arg-type]
     account.change_subscription(None)  # type: ignore[arg-type]
-    account.unvalidated(text.generate_stream("x"))  # type: ignore[arg-type]
+    account.raw_json(text.generate_stream("x"))  # type: ignore[arg-type]
     AccessKey(b"x")  # type: ignore[arg-type]
 
 

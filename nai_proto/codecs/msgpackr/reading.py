@@ -20,6 +20,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from ...errors import LimitExceeded
 from ...limits import Limits
+from ..checks import as_bytes, check_limits
 from .extensions import BUNDLE, LEAVES, OWN, RECORD, WRAPPERS, Leaf, Wrapper, wrapped
 from .forms import CONSTANTS, FORMS, Kind, cut_short, damaged
 from .texts import Bundle, text_from
@@ -65,7 +66,8 @@ def unpackb(
         Damaged: it is no such document, or has an extension that is in neither; ``category`` names what is wrong.
         LimitExceeded: it is larger than ``limits`` allow.
     """
-    data = bytes(data)
+    check_limits(limits)
+    data = as_bytes(data, "data")
     if len(data) > limits.unpacked:
         raise LimitExceeded("document bytes", limit=limits.unpacked, value=len(data))
     leaves: dict[int, Leaf] = {number: partial(Raw, number) for number in {*raw} - {*wrappers} - OWN}

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, Final
 
-from ...errors import Damaged, LocalProtocolError
+from ...errors import Damaged, InvalidRequestError
 from ...limits import Limits
+from ..checks import check_limits
 from .extensions import PARTS, RECORD
 from .forms import CONSTANTS, Kind, extension_head, head
 from .texts import text_bytes
@@ -35,14 +36,15 @@ def packb(value: Value, *, limits: Limits = Limits()) -> bytes:
         limits: those of `unpackb`; what is written can be read under the same.
 
     Raises:
-        LocalProtocolError: the value holds something that has no form, or an integer beyond 2**53 that is no `BigInt`, or
+        InvalidRequestError: the value holds something that has no form, or an integer beyond 2**53 that is no `BigInt`, or
             more than ``limits`` allow (as a list does that holds itself). Names types, never what is in them.
     """
+    check_limits(limits)
     try:
         return _Writer(limits).document(value)
     except (AttributeError, Damaged, OverflowError, TypeError, ValueError, struct.error) as error:
         problem = str(error)
-    raise LocalProtocolError(f"this cannot be written as a story document: {problem}")
+    raise InvalidRequestError(f"this cannot be written as a story document: {problem}", parameter="value")
 
 
 class _Writer:

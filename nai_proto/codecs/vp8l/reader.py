@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 
 from ...errors import RemoteProtocolError
 from ..bytewise import summed
+from ..checks import as_bytes
 from .codes import DISTANCES, GREENS, SAMPLES, read_code
 from .huffman import LINK, LOW, ROOT, Bits, Table, table
 from .predictions import with_predictions
@@ -80,6 +81,7 @@ def read_vp8l(content: bytes) -> tuple[int, int, tuple[bytes, ...]]:
         Truncated: it ends too early.
         RemoteProtocolError: it is damaged, or has more codes than encoders write.
     """
+    content = as_bytes(content, "content")
     bits = Bits(content)
     signature, width, height = bits.take(8), bits.take(14) + 1, bits.take(14) + 1
     alpha, version = bits.take(1), bits.take(3)

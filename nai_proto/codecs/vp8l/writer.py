@@ -14,8 +14,9 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import Final
 
-from ...errors import LocalProtocolError
+from ...errors import InvalidRequestError
 from ..bytewise import subtracted
+from ..checks import as_items, check_integer
 from .codes import DISTANCES, GREENS, SAMPLES, write_code
 from .huffman import number, packed
 
@@ -37,10 +38,17 @@ def write_vp8l(width: int, height: int, planes: Sequence[bytes]) -> bytes:
         planes: red, green, blue, and alpha if there is any: a byte a pixel, rows from the top.
 
     Raises:
-        LocalProtocolError: the picture is too large for the format.
+        InvalidRequestError: the picture is too large for the format.
     """
+    check_integer(width, "width")
+    check_integer(height, "height")
+    planes = as_items(planes, bytes, "planes", "a list of bytes")
+    if width < 1 or height < 1 or len(planes) not in (3, 4) or {len(plane) for plane in planes} != {width * height}:
+        raise InvalidRequestError("planes are three or four, with a byte a pixel each", parameter="planes")
     if max(width, height) > _LARGEST:
-        raise LocalProtocolError(f"a WebP has at most {_LARGEST} pixels a side")
+        raise InvalidRequestError(
+            f"a WebP has at most {_LARGEST} pixels a side", parameter="width" if width > _LARGEST else "height"
+        )
     red, green, blue = (_differences(plane, width, 0) for plane in planes[:3])
     alpha = _differences(planes[3], width, 255) if len(planes) > 3 else bytes(width * height)
     head = number(width - 1, 14), number(height - 1, 14), number(len(planes) > 3, 1), number(0, 3)

@@ -9,7 +9,7 @@ from typing import Final, TypeVar, cast
 import msgspec
 from msgspec.structs import replace
 
-from ...errors import LocalProtocolError
+from ...errors import InvalidRequestError, NaiError
 from ...exchange.reply import App, Handler, Output, Read, Start
 from ...http import Head, Request
 from ..answers import Refused, answer_json, refuse
@@ -43,7 +43,7 @@ class Faulty:
         seed: of the chance in them.
 
     Raises:
-        LocalProtocolError: as `add` does.
+        InvalidRequestError: as `add` does.
     """
 
     def __init__(self, app: App, *faults: Fault | str, seed: Seed = "once upon a time") -> None:
@@ -65,7 +65,7 @@ class Faulty:
             faults: values, or their texts, such as ``"cut:at=100,times=1"``.
 
         Raises:
-            LocalProtocolError: there is no such fault; one of its values cannot be.
+            InvalidRequestError: there is no such fault; one of its values cannot be.
         """
         self._faults += [fault(one) if isinstance(one, str) else checked(one) for one in faults]
 
@@ -138,12 +138,12 @@ class Faulty:
     def _post(self, body: bytes) -> None:
         try:
             if len(body) > _MOST:
-                raise LocalProtocolError(f"more than {_MOST} bytes")
+                raise InvalidRequestError(f"more than {_MOST} bytes", parameter="body")
             given: object = msgspec.json.decode(body)
             self._faults += [
                 fault_of(one) for one in (cast("list[object]", given) if isinstance(given, list) else [given])
             ]
-        except (ValueError, RecursionError, LocalProtocolError) as error:
+        except (NaiError, ValueError, RecursionError) as error:
             raise Refused(400, f"Validation error: {error}") from None
 
 

@@ -14,7 +14,7 @@ from msgspec.structs import FieldInfo, fields
 
 from ...codecs.json import encode
 from ...codecs.mismatch import find_mismatch
-from ...errors import LocalProtocolError, excerpt
+from ...errors import InvalidRequestError, excerpt
 from ...exchange.endpoints import endpoint
 from .arriving import CutOff, Delay, Jitter, SlowHead, Split, Stall, Throughput, WrongLength
 from .base import Fault
@@ -46,16 +46,16 @@ def fault(text: str) -> Fault:
     """The fault that a text tells: ``cut:at=100,times=1``.
 
     Raises:
-        LocalProtocolError: it tells none. The message is one line, and names what is wrong.
+        InvalidRequestError: it tells none. The message is one line, and names what is wrong.
     """
     name, colon, rest = text.partition(":")
     given: dict[str, object] = {"fault": name}
     for pair in rest.split(",") if colon else ():
         key, equals, value = pair.partition("=")
         if not equals:
-            raise LocalProtocolError(f"{excerpt(text)!r}: {excerpt(pair)!r} is not KEY=VALUE")
+            raise InvalidRequestError(f"{excerpt(text)!r}: {excerpt(pair)!r} is not KEY=VALUE", parameter="text")
         if key in given:
-            raise LocalProtocolError(f"{excerpt(text)!r}: {excerpt(key)} stands there twice")
+            raise InvalidRequestError(f"{excerpt(text)!r}: {excerpt(key)} stands there twice", parameter="text")
         given[key] = value
     return fault_of(given, lax=True)
 
@@ -68,23 +68,25 @@ def fault_of(document: object, *, lax: bool = False) -> Fault:
         lax: are its numbers texts?
 
     Raises:
-        LocalProtocolError: it tells none. The message is one line, and names what is wrong.
+        InvalidRequestError: it tells none. The message is one line, and names what is wrong.
     """
     given = cast("dict[str, object]", document) if isinstance(document, dict) else {}
     name = str(given.get("fault", ""))
     if name not in FAULTS:
-        raise LocalProtocolError(f"there is no fault {excerpt(name)!r}, only {', '.join(FAULTS)}")
+        raise InvalidRequestError(f"there is no fault {excerpt(name)!r}, only {', '.join(FAULTS)}", parameter="fault")
     kind = FAULTS[name]
     known = [one.name for one in fields(kind)]
     for key in given:
         if key not in ("fault", *known):
-            raise LocalProtocolError(f"{name} has no {excerpt(key)!r}, only {', '.join(known)}")
+            raise InvalidRequestError(f"{name} has no {excerpt(key)!r}, only {', '.join(known)}", parameter=key)
     try:
         found = msgspec.convert(given, kind, strict=not lax)
     except msgspec.ValidationError:
         mismatch = find_mismatch(given, kind, strict=not lax)
         key = mismatch.path.removeprefix(".")
-        raise LocalProtocolError(f"{name}: {key}={excerpt(str(given.get(key)))}: {mismatch.problem}") from None
+        raise InvalidRequestError(
+            f"{name}: {key}={excerpt(str(given.get(key)))}: {mismatch.problem}", parameter=key or None
+        ) from None
     if found.endpoint is not None:
         endpoint(found.endpoint)
     encode(found)  # what UTF-8 cannot carry is found now, and not when it is to be sent
@@ -95,7 +97,7 @@ def checked(one: Fault) -> Fault:
     """The same fault, its values found to be possible.
 
     Raises:
-        LocalProtocolError: one is not.
+        InvalidRequestError: one is not.
     """
     return fault_of(msgspec.to_builtins(one))
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ...codecs.pixels import write_png
-from ...errors import LocalProtocolError
+from ...errors import InvalidRequestError
 from ...exchange.reply import Handler
 from ...image.price import tool_price
 from ...image.tools import DirectorTool, Emotion
@@ -50,7 +50,7 @@ class Augmenting:
         told = _told(tool, body.document)
         try:
             price = tool_price(tool, source.width, source.height, allowance=allowance(asked.owner))
-        except LocalProtocolError as error:
+        except InvalidRequestError as error:
             raise invalid(str(error)) from None
         afford(asked.owner, price)
         pictures = yield from computed(lambda: _done(tool, source, told))

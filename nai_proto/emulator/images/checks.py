@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from ...errors import LocalProtocolError
+from ...errors import InvalidRequestError
 from ...image.choices import ImageGenerationType, ImageSampler
 from ...image.generations import Generation
 from ...image.models import ImageModel
@@ -98,7 +98,7 @@ def price(task: Task, allowance: Allowance) -> Price:
             references=len(images.references),
             allowance=allowance,
         )
-    except LocalProtocolError as error:
+    except InvalidRequestError as error:
         problem = str(error)
     raise invalid(problem)
 

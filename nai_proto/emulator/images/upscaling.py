@@ -7,7 +7,7 @@ from typing import Final
 
 from ...codecs.picture import Metadata, read_metadata
 from ...codecs.pixels import Pixels, write_png
-from ...errors import LocalProtocolError, NaiError
+from ...errors import InvalidRequestError, NaiError
 from ...exchange.reply import Handler
 from ...http import Host
 from ...image.price import Item, Price, upscale_price
@@ -100,7 +100,7 @@ def _enlarged(source: Source, times: int) -> Picture:
 def _written(pixels: Pixels, texts: Mapping[str, str]) -> bytes:
     try:
         return write_png(pixels, texts)
-    except LocalProtocolError:  # others wrote what the file cannot hold
+    except InvalidRequestError:  # others wrote what the file cannot hold
         return write_png(pixels)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from ...exchange.endpoints import Endpoint
 from ...exchange.reply import Handler, Wait
 from ..accounts import Account, Streamed
-from ..answers import Refused, Steps, answer_json, computed, refuse
+from ..answers import HandlerSteps, Refused, answer_json, computed, refuse
 from ..chance import Chance
 from ..language import LanguageModel
 from ..lock import Lock
@@ -124,7 +124,7 @@ class OpenAIService:
         wanted = self._switches.thinks if request.enable_thinking is None else request.enable_thinking
         return wanted and self._switches.thinking != "off" and request.messages[-1].role != "assistant"
 
-    def _prepared(self, row: Endpoint, account: Account, request: _Request, prompts: Prompts) -> Steps[_Task]:
+    def _prepared(self, row: Endpoint, account: Account, request: _Request, prompts: Prompts) -> HandlerSteps[_Task]:
         """The request with everything that can be wrong with it behind it, and no token made."""
         model = self._models.allowed(request.model, account.tier)
         settings = settings_of(request)
@@ -152,7 +152,9 @@ class OpenAIService:
                 choices.append(tell(teller, ids, settings, own, replace(plan, turn=turn)))
         return _Task(row, request, form_for(request, self._switches, decode), sum(map(len, encoded)), choices)
 
-    def _encoded(self, tokenizer: Tokenizer | None, prompts: Prompts) -> Steps[tuple[LanguageModel, list[list[int]]]]:
+    def _encoded(
+        self, tokenizer: Tokenizer | None, prompts: Prompts
+    ) -> HandlerSteps[tuple[LanguageModel, list[list[int]]]]:
         """Who tells in the tokenizer's ids, and these of all prompts, which are texts or ids already."""
         teller = yield from self._tellers.teller(tokenizer)
         encode = teller.vocabulary.encode

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from ...errors import LocalProtocolError
+from ...errors import InvalidRequestError
 
 __all__ = [
     "ChatAnswer",
@@ -40,7 +40,7 @@ class OpenAISwitches:
     """One value of all switches. The defaults are what is documented, without misfortune.
 
     Raises:
-        LocalProtocolError: a number is too small.
+        InvalidRequestError: a number is too small.
     """
 
     # What there is.
@@ -99,4 +99,4 @@ class OpenAISwitches:
         for name, least in _LEAST.items():
             value = getattr(self, name)
             if value is not None and value < least:
-                raise LocalProtocolError(f"{name} is at least {least}, not {value}")
+                raise InvalidRequestError(f"{name} is at least {least}, not {value}", parameter=name)

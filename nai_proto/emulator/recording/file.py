@@ -28,7 +28,7 @@ import msgspec
 
 from ...codecs.json import encode as encode_json
 from ...codecs.json import find_problem
-from ...errors import LocalProtocolError
+from ...errors import InvalidFile
 from ...exchange.reply import REPLY_TRANSITIONS, Raw, ReplyState, Start, Write
 from ...http import Head, Headers
 from .exchange import Ending, Exchange, Going, Sent
@@ -89,7 +89,7 @@ def encode(exchange: Exchange) -> bytes:
     """The line of an exchange.
 
     Raises:
-        LocalProtocolError: method, target or header fields are not Unicode text (a lone surrogate).
+        InvalidRequestError: method, target or header fields are not Unicode text (a lone surrogate).
     """
     text, binary = _spelled(exchange.body)
     answer = tuple(map(_sent, exchange.answer))
@@ -101,7 +101,7 @@ def decode(data: bytes) -> Recorded:
     """What a file says.
 
     Raises:
-        LocalProtocolError: it is no recording, one of another version, or damaged. The message is one line, names the
+        InvalidFile: it is no recording, one of another version, or damaged. The message is one line, names the
             line that is wrong, and quotes nothing of it.
     """
     first, _, rest = data.partition(b"\n")
@@ -110,9 +110,9 @@ def decode(data: bytes) -> Recorded:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         found = None
     if found is None:
-        raise LocalProtocolError("this is no recording: its first line does not say so")
+        raise InvalidFile("this is no recording: its first line does not say so")
     if found.version != VERSION:
-        raise LocalProtocolError(f"a recording of version {found.version}, of which only {VERSION} is known here")
+        raise InvalidFile(f"a recording of version {found.version}, of which only {VERSION} is known here")
     lines = rest.split(b"\n")[:-1]
     return Recorded(tuple(_exchange(line, number) for number, line in enumerate(lines, 2)), found.contents)
 
@@ -132,7 +132,7 @@ def _exchange(line: bytes, number: int) -> Exchange:
                 return Exchange(read.method, read.target, Headers(read.headers), body, read.whole, answer, read.ending)
         except binascii.Error:
             problem = "its base64 is none"
-    raise LocalProtocolError(f"the recording is damaged: line {number}: {problem}")
+    raise InvalidFile(f"the recording is damaged: line {number}: {problem}")
 
 
 def _sent(sent: Sent) -> _Sent:

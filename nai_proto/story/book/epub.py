@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from ...codecs.checks import check_integer, check_text, check_type
 from ...codecs.zipped import zipped
-from ...errors import LocalProtocolError
+from ...errors import InvalidRequestError
 from .page import STYLE, written, xml
 from .values import Book, Break, Paragraph
 
@@ -44,12 +45,15 @@ def to_epub(book: Book, *, identifier: str, modified: int) -> bytes:
         modified: UNIX time in seconds.
 
     Raises:
-        LocalProtocolError: there is no identifier, or no such time.
+        InvalidRequestError: there is no identifier, or no such time.
     """
+    check_type(book, Book, "book", "a Book")
+    check_text(identifier, "identifier")
+    check_integer(modified, "modified", "an int, UNIX time in seconds")
     if not identifier.strip():
-        raise LocalProtocolError("an EPUB needs an identifier, such as urn:uuid:…")
+        raise InvalidRequestError("an EPUB needs an identifier, such as urn:uuid:…", parameter="identifier")
     if not 0 <= modified < _EVER:
-        raise LocalProtocolError(f"{modified} is no UNIX time in seconds before the year 10000")
+        raise InvalidRequestError(f"{modified} is no UNIX time in seconds before the year 10000", parameter="modified")
     files = list(_files(book))
     members = [
         ("mimetype", _TYPE),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from ...codecs.checks import check_type
 from .values import Book, Break, Heading, readable
 
 __all__ = ["to_markdown"]
@@ -19,6 +20,7 @@ def to_markdown(book: Book) -> bytes:
 
     White space at a line's beginning, which Markdown would take away or read as code, is written as no-break spaces.
     """
+    check_type(book, Book, "book", "a Book")
     blocks = [f"# {_line(book.title)}"] if book.title else []
     blocks += [f"*{_line(book.author)}*"] if book.author.strip() else []
     blocks += [f"> {_line(line)}" for line in book.description.split("\n") if line.strip()]

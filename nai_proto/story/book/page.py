@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import Final
 
+from ...codecs.checks import check_type
 from .values import Book, Break, Paragraph, readable
 
 __all__ = ["STYLE", "to_html", "written", "xml"]
@@ -27,6 +28,7 @@ def to_html(book: Book, *, origins: bool = False) -> bytes:
         book: the book.
         origins: mark who wrote what: ``<span class="user">`` and so on, in other colours than the service's own text.
     """
+    check_type(book, Book, "book", "a Book")
     title = xml(book.title or "…")
     author = f'<meta name="author" content="{xml(book.author)}"/>\n' if book.author else ""
     description = f'<meta name="description" content="{xml(book.description)}"/>\n' if book.description else ""

@@ -6,23 +6,25 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from ...errors import LocalProtocolError
+from ...codecs.checks import check_function, check_integer, check_texts, check_type
+from ...errors import InvalidRequestError
 from ...text.modules import NO_MODULE, Module
+from ...text.preambles import Preamble
+from ...tier import Tier
+from ..checks import as_model, check_tokenizer
 from ..config import ContextKind
 from ..lore.active import active_bans, active_biases
 from .assembling import Candidate, Outcome, assemble
 from .entrants import Entrant, entrants_of
 from .measuring import Meter
+from .parts import ContextParts
 from .report import Context
 from .rules import USUAL, ContextRules
 from .telling import blocks_of, rows_of
 
 if TYPE_CHECKING:
     from ...text.models import Model
-    from ...text.preambles import Preamble
-    from ...tier import Tier
     from ...tokenizers.base import Tokenizer
-    from .parts import ContextParts
 
 __all__ = ["build_context", "context_size"]
 
@@ -30,7 +32,7 @@ _MORE: Final = 20  # tokens that are kept for a module, and for the end of a sen
 
 
 def context_size(
-    model: Model, tier: Tier, *, max_length: int, module: Module | str | None = None, until_sentence: bool = False
+    model: Model | str, tier: Tier, *, max_length: int, module: Module | str | None = None, until_sentence: bool = False
 ) -> int:
     """How many tokens a prompt may have (content §8.1.1 to 8.1.4).
 
@@ -41,8 +43,13 @@ def context_size(
         until_sentence: may the answer go on until its sentence ends (``generate_until_sentence``)?
 
     Raises:
-        LocalProtocolError: the limit is not known, or the model is not for this tier.
+        InvalidRequestError: the limit is not known, or the model is not for this tier.
     """
+    model = as_model(model)
+    check_type(tier, Tier, "tier", "a Tier")
+    check_integer(max_length, "max_length")
+    if module is not None:
+        check_type(module, (Module, str), "module", "a Module, a str or None")
     prefix = module.id if isinstance(module, Module) else module or NO_MODULE
     return model.context_limit(tier) - max_length - _MORE * (prefix != NO_MODULE) - _MORE * until_sentence
 
@@ -72,10 +79,21 @@ def build_context(
         rules: choices where the sources disagree.
 
     Raises:
-        LocalProtocolError: the size is negative.
+        InvalidRequestError: the size is negative.
     """
+    check_type(parts, ContextParts, "parts", "ContextParts")
+    check_tokenizer(tokenizer)
+    check_integer(size, "size")
+    if preamble is not None:
+        check_type(preamble, Preamble, "preamble", "a Preamble or None")
+    if placeholders is not None:
+        check_texts(placeholders, "placeholders")
+    check_function(chance, "chance", optional=True)
+    check_type(rules, ContextRules, "rules", "ContextRules")
     if size < 0:
-        raise LocalProtocolError(f"a context of {size} tokens: the answer leaves no room for a prompt")
+        raise InvalidRequestError(
+            f"a context of {size} tokens: the answer leaves no room for a prompt", parameter="size"
+        )
     meter = Meter(tokenizer)
     # 8.1.5. What stands in front takes its tokens, used or not.
     room = max(0, size - len(preamble.tokens)) if preamble else size

@@ -15,11 +15,12 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from ...codecs.checks import check_text, check_type
 from ..config import ContextKind
+from .report import Context
 
 if TYPE_CHECKING:
     from ...openai.parameters import MessageDict
-    from .report import Context
 
 __all__ = ["chat_messages"]
 
@@ -31,6 +32,9 @@ def chat_messages(context: Context, *, system_prompt: str = "", prefill: str = "
         context: built for a size that has room for the other two, and for what the model puts around each message.
         system_prompt, prefill: the story's ``messageSettings``; no message where there is none.
     """
+    check_type(context, Context, "context", "a Context")
+    check_text(system_prompt, "system_prompt")
+    check_text(prefill, "prefill")
     messages: list[MessageDict] = [{"role": "system", "content": system_prompt}]
     for is_story, blocks in groupby(context.blocks, key=lambda block: block.kind is ContextKind.STORY):
         text = "".join([block.text for block in blocks])

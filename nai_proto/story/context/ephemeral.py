@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from ...errors import LocalProtocolError
+from ...codecs.checks import check_integer, check_text, check_type
+from ...errors import InvalidRequestError
 from ..config import DEFAULTS, ContextConfig, ContextKind
 from ..reading import members
 from ..records import a_flag, a_text, a_whole
@@ -36,6 +37,14 @@ class EphemeralEntry:
     reverse: bool = False
     "Is it there in all other steps instead?"
 
+    def __post_init__(self) -> None:
+        check_text(self.text, "text")
+        check_type(self.config, ContextConfig, "config", "a ContextConfig")
+        for name in ("starting_step", "delay", "duration"):
+            check_integer(getattr(self, name), name)
+        for name in ("repeat", "reverse"):
+            check_type(getattr(self, name), bool, name, "True or False")
+
     @classmethod
     def from_data(cls, data: object) -> EphemeralEntry:
         """What a story has stored (content §4.2)."""
@@ -58,11 +67,14 @@ class EphemeralEntry:
         left out: the delay is 0 then, the duration 1, the position the usual one. The position counts lines.
 
         Raises:
-            LocalProtocolError: it is not written like this.
+            InvalidRequestError: it is not written like this.
         """
+        check_text(form, "form")
         match = _FORM.fullmatch(form.strip())
         if match is None:
-            raise LocalProtocolError("an ephemeral entry is written {start+delay~duration,position:text}")
+            raise InvalidRequestError(
+                "an ephemeral entry is written {start+delay~duration,position:text}", parameter="form"
+            )
         position = int(match["position"] or _DEFAULT.insertion_position)
         return cls(
             text=match["text"],
@@ -85,6 +97,7 @@ class EphemeralEntry:
 
         A delay that is not above 0 delays and repeats nothing.
         """
+        check_integer(step, "step")
         since = step - self.starting_step - max(self.delay, 0)
         if self.repeat and since >= 0 and self.delay > 0:
             since %= self.delay

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from ...codecs.checks import as_items, as_member, check_choice, check_integer, check_mapping, check_text, check_type
 from ..config import DEFAULTS, ContextConfig, ContextKind
 from ..lore.biases import StoredBans, StoredBiases
 from ..lore.lorebook import Lorebook
@@ -23,14 +24,21 @@ class ContextText:
     text: str = field(repr=False)
     config: ContextConfig
 
+    def __post_init__(self) -> None:
+        check_text(self.text, "text")
+        check_type(self.config, ContextConfig, "config", "a ContextConfig")
+
     @classmethod
     def of(cls, kind: ContextKind, text: str = "") -> ContextText:
         """A text with the usual configuration of its kind."""
+        kind = as_member(kind, ContextKind, "kind")
+        check_text(text, "text")
         return cls(text=text, config=DEFAULTS[kind])
 
     @classmethod
     def from_data(cls, data: object, kind: ContextKind) -> ContextText:
         """An item of a story's ``context`` (content §4.2), whatever it is."""
+        kind = as_member(kind, ContextKind, "kind")
         fields = members(data)
         config = ContextConfig.from_data(fields.get("contextConfig"), DEFAULTS[kind])
         return cls(text=a_text(fields.get("text")) or "", config=config)
@@ -60,6 +68,17 @@ class ContextParts:
     mode: Literal["normal", "adventure"] = "normal"
     "How the story is written, for conditions that ask."
 
+    def __post_init__(self) -> None:
+        for name in ("story", "memory", "authors_note"):
+            check_type(getattr(self, name), ContextText, name, "a ContextText")
+        for name, kind in (("ephemeral", EphemeralEntry), ("biases", StoredBiases), ("bans", StoredBans)):
+            items = as_items(getattr(self, name), kind, name, f"a tuple of {kind.__name__}")
+            object.__setattr__(self, name, tuple(items))
+        check_type(self.lorebook, Lorebook, "lorebook", "a Lorebook")
+        check_integer(self.step, "step")
+        check_text(self.model, "model")
+        check_choice(self.mode, ("normal", "adventure"), "mode")
+
     @classmethod
     def from_content(
         cls,
@@ -77,6 +96,10 @@ class ContextParts:
             step: its step.
             mode: ``adventure`` if its card says ``isTA`` (content §4.1).
         """
+        check_mapping(content, "content")
+        check_text(text, "text")
+        check_integer(step, "step")
+        check_choice(mode, ("normal", "adventure"), "mode")
         memory, note, *_ = [*items(content.get("context")), None, None]
         config = ContextConfig.from_data(content.get("storyContextConfig"), DEFAULTS[ContextKind.STORY])
         return cls(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from ...codecs.checks import check_choice
+
 __all__ = ["USUAL", "ContextRules"]
 
 
@@ -18,6 +20,9 @@ class ContextRules:
     "Is the story searched again when entries are, with its prefix and suffix (content §8.2.7)?"
     conditions: Literal["any", "all"] = "any"
     "Which of an entry's advanced conditions have to hold (content §4.6)? When they do, it is active, as by a key."
+
+    def __post_init__(self) -> None:
+        check_choice(self.conditions, ("any", "all"), "conditions")
 
 
 USUAL: Final = ContextRules()

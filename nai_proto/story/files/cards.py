@@ -6,7 +6,8 @@ from typing import Final
 
 from ...codecs import png
 from ...codecs.box import from_base64, to_base64
-from ...errors import Damaged, RemoteProtocolError
+from ...codecs.checks import as_bytes, check_limits, check_text
+from ...errors import Damaged, InvalidFile, LimitExceeded, RemoteProtocolError
 from ...limits import Limits
 
 __all__ = ["CARD", "read_card", "write_card"]
@@ -24,23 +25,40 @@ def read_card(picture: bytes, *, where: str = "card", limits: Limits = Limits())
         limits: for texts in pictures.
 
     Raises:
-        RemoteProtocolError: the picture is no PNG, is damaged, or carries nothing.
+        InvalidFile: the picture is no PNG, is damaged, or carries nothing.
         LimitExceeded: its texts are too long.
     """
-    text = png.read_text(picture, limits).get(CARD)
+    picture = as_bytes(picture, "picture")
+    check_text(where, "where")
+    check_limits(limits)
+    text = _read_texts(picture, where, limits).get(CARD)
     if text is None:
-        raise RemoteProtocolError(f"{where}: the picture carries nothing: it has no text {CARD}")
+        raise InvalidFile(f"{where}: the picture carries nothing: it has no text {CARD}")
     try:
         return from_base64(text.strip(), f"{where}: the text {CARD}")
     except Damaged as error:
         problem = str(error)
-    raise RemoteProtocolError(problem)
+    raise InvalidFile(problem)
 
 
 def write_card(picture: bytes, data: bytes, limits: Limits = Limits()) -> bytes:
     """The same PNG, carrying a file; what it carried before is gone, its other texts stay.
 
     Raises:
-        RemoteProtocolError: the picture is no PNG, or is damaged.
+        InvalidFile: the picture is no PNG, or is damaged.
+        LimitExceeded: its texts are too long.
     """
-    return png.with_text(picture, {**png.read_text(picture, limits), CARD: to_base64(data)}, limits)
+    picture, data = as_bytes(picture, "picture"), as_bytes(data, "data")
+    check_limits(limits)
+    return png.with_text(picture, {**_read_texts(picture, "card", limits), CARD: to_base64(data)}, limits)
+
+
+def _read_texts(picture: bytes, where: str, limits: Limits) -> dict[str, str]:
+    """Return the texts of a PNG; raise InvalidFile where it is none."""
+    try:
+        return png.read_text(picture, limits)
+    except LimitExceeded:
+        raise
+    except RemoteProtocolError as error:
+        problem = str(error)
+    raise InvalidFile(f"{where}: {problem}")

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from ...errors import RemoteProtocolError
+from ...codecs.checks import as_bytes, check_limits, check_text
+from ...errors import InvalidFile
 from ...limits import Limits
 from ..reading import read_object
 from .cards import read_card
@@ -64,9 +65,12 @@ def read_file(data: bytes, *, where: str = "file", limits: Limits = Limits()) ->
         limits: for its nesting, and for texts in pictures.
 
     Raises:
-        RemoteProtocolError: it is none of `FileKind`.
+        InvalidFile: it is none of `FileKind`.
         LimitExceeded: it is nested too deeply, or a text in the picture is too long.
     """
+    data = as_bytes(data, "data")
+    check_text(where, "where")
+    check_limits(limits)
     card = data.startswith(_PNG)
     if card:
         data = read_card(data, where=where, limits=limits)
@@ -75,6 +79,4 @@ def read_file(data: bytes, *, where: str = "file", limits: Limits = Limits()) ->
         name, type_ = _NEEDED.get(kind, (version, object))
         if version in document and isinstance(document.get(name), type_):
             return StoryFile(kind, document, data, card)
-    raise RemoteProtocolError(
-        f"{where}: this is none of {', '.join(FileKind)}: it has no {', '.join(VERSIONS.values())}"
-    )
+    raise InvalidFile(f"{where}: this is none of {', '.join(FileKind)}: it has no {', '.join(VERSIONS.values())}")

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Self
 
 from ...codecs.box import CHANCE, Entropy, write_json
-from ...errors import RemoteProtocolError
+from ...codecs.checks import as_bytes, as_items, check_integer, check_limits, check_text, check_texts, check_type
+from ...errors import InvalidFile
 from ...limits import Limits
 from ...text.models import Model
 from ..lore.entries import Entry
@@ -86,12 +87,15 @@ class Scenario(Record):
             limits: for its nesting, and for texts in pictures.
 
         Raises:
-            RemoteProtocolError: it is none; says what it is instead.
+            InvalidFile: it is none; says what it is instead.
             LimitExceeded: it is nested too deeply, or too long for a text in a picture.
         """
+        data = as_bytes(data, "data")
+        check_text(where, "where")
+        check_limits(limits)
         file = read_file(data, where=where, limits=limits)
         if file.kind is not FileKind.SCENARIO:
-            raise RemoteProtocolError(f"{where}: a scenario was expected, and this is a {file.kind}")
+            raise InvalidFile(f"{where}: a scenario was expected, and this is a {file.kind}")
         scenario = cls(file.document)
         object.__setattr__(scenario, "_source", file.data)  # not a field: what is changed begins without it
         return scenario
@@ -100,7 +104,7 @@ class Scenario(Record):
         """The file: as it was read, byte for byte, if nothing was changed.
 
         Raises:
-            LocalProtocolError: something that was put into it has no form in JSON.
+            InvalidRequestError: something that was put into it has no form in JSON.
         """
         return write_json(self.data) if self._source is None else self._source
 
@@ -129,8 +133,12 @@ class Scenario(Record):
             limits, entropy: as for `Story.new`.
 
         Raises:
-            LocalProtocolError: the prompt is larger than the limits.
+            InvalidRequestError: the prompt is larger than the limits.
         """
+        if answers is not None:
+            check_texts(answers, "answers")
+        check_integer(now, "now", "an int, milliseconds since 1970")
+        check_limits(limits)
         given, known = answers or {}, self.placeholders
 
         def fill(text: str) -> str:
@@ -160,6 +168,9 @@ class Scenario(Record):
         Raises:
             Damaged: the story's text cannot be read.
         """
+        check_type(story, Story, "story", "a Story")
+        check_text(author, "author")
+        placeholders = as_items(placeholders, Placeholder, "placeholders", "a list of Placeholder")
         shared: dict[str, Any] = {
             name: copied(story.fields[name]) for name in (*_OBJECTS, *_LISTS) if name in story.fields
         }

@@ -12,8 +12,9 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from ...codecs.box import attempt
-from ...errors import RemoteProtocolError
+from ...codecs.box import attempt, read_json
+from ...codecs.checks import as_bytes, check_limits, check_text
+from ...errors import InvalidFile, InvalidRequestError
 from ...limits import Limits
 from ..reading import read_object
 from .kinds import VERSIONS, FileKind
@@ -32,9 +33,17 @@ def story_file(card: bytes, content: bytes) -> bytes:
 
     Args:
         card, content: their plaintext (`nai_proto.codecs.sealed.Opened.plaintext`).
+
+    Raises:
+        InvalidRequestError: one of them is no JSON object in UTF-8.
     """
+    card, content = as_bytes(card, "card"), as_bytes(content, "content").strip()
+    if not isinstance(attempt(read_json, card), dict):
+        raise InvalidRequestError("card takes a JSON object in UTF-8", parameter="card")
+    if content[:1] != b"{" or content[-1:] != b"}":  # contents are large, and are not read for this
+        raise InvalidRequestError("content takes a JSON object in UTF-8", parameter="content")
     metadata = ",".join(f"{name}:{value}" for name, value in _fields(card.decode()) if json.loads(name) not in _REMOTE)
-    return b'{"%b":1,"metadata":{%b},"content":%b}' % (_VERSION.encode(), metadata.encode(), content.strip())
+    return b'{"%b":1,"metadata":{%b},"content":%b}' % (_VERSION.encode(), metadata.encode(), content)
 
 
 def field_of(document: bytes, name: str) -> bytes:
@@ -60,15 +69,18 @@ def read_story_file(
         limits: for the nesting of the card and of the content; the file is a level more.
 
     Raises:
-        RemoteProtocolError: it is no such file; says what is wrong, or what it is instead.
+        InvalidFile: it is no such file; says what is wrong, or what it is instead.
         LimitExceeded: it is nested too deeply.
     """
+    data = as_bytes(data, "data")
+    check_text(where, "where")
+    check_limits(limits)
     fields = read_object(data, where=where, limits=limits)
     if _VERSION not in fields:
         instead = next((f"; it is a {kind}" for kind, name in VERSIONS.items() if name in fields), "")
-        raise RemoteProtocolError(f"{where}: it has no {_VERSION}{instead}")
+        raise InvalidFile(f"{where}: it has no {_VERSION}{instead}")
     if fields[_VERSION] != 1:
-        raise RemoteProtocolError(f"{where}: its {_VERSION} is another than 1, the only one that is known")
+        raise InvalidFile(f"{where}: its {_VERSION} is another than 1, the only one that is known")
     card, content = (_part(fields, name, where) for name in ("metadata", "content"))
     return {name: value for name, value in card.items() if name not in _REMOTE}, content
 
@@ -76,7 +88,7 @@ def read_story_file(
 def _part(fields: dict[str, object], name: str, where: str) -> dict[str, Any]:
     part = fields.get(name)
     if not isinstance(part, dict):
-        raise RemoteProtocolError(f"{where}: its {name} is {'missing' if part is None else 'no object'}")
+        raise InvalidFile(f"{where}: its {name} is {'missing' if part is None else 'no object'}")
     return cast("dict[str, Any]", part)
 
 

@@ -18,7 +18,8 @@ class Text(Protocol):
 
     * `Damaged` where the history is torn, or a step of it does not fit what is there;
     * `LimitExceeded` where it is too much work;
-    * `LocalProtocolError` where there is no such position, or `pending` changes are to be settled before.
+    * `InvalidRequestError` where there is no such position;
+    * `LocalProtocolError` where `pending` changes are to be settled before.
     """
 
     step: int
@@ -108,6 +109,6 @@ class Text(Protocol):
         """What the content has: as it was, if nothing was changed.
 
         Raises:
-            LocalProtocolError: what was written does not replay to what is here. Nothing is handed out then.
+            InvalidRequestError: what was written does not replay to what is here. Nothing is handed out then.
         """
         ...

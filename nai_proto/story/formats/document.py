@@ -15,7 +15,7 @@ from typing import cast
 from ...codecs.box import Entropy, draw, from_base64, to_base64
 from ...codecs.document import DOCUMENT, document_problems
 from ...codecs.msgpackr import UNDEFINED, Map, Value, Wrapped, packb, unpackb
-from ...errors import Damaged, LimitExceeded, LocalProtocolError
+from ...errors import Damaged, InvalidRequestError, LimitExceeded, LocalProtocolError
 from ...limits import Limits
 from ..history import History, line_of_descent
 from ..sections import CODES, Kind, Origin, Section, Span
@@ -136,7 +136,7 @@ class DocumentText:
         last, to = self._place(end)
         old = self._ring.between(first, last)
         if first == last and from_ > to:
-            raise LocalProtocolError("a piece of text ends before it begins")
+            raise InvalidRequestError("a piece of text ends before it begins", parameter="end")
         lines = [Line.written_by(CODES[origin], line) for line in text.split("\n")] if old or text else []
         if old:
             lines[0] = line_of(old[0][1]).cut(0, from_) + lines[0]
@@ -151,7 +151,7 @@ class DocumentText:
         self._check_editable()
         ids = [0, *(id_ for id_, _ in self._ring.shown())]
         if not 0 <= index < len(ids):
-            raise LocalProtocolError(f"there is no place {index} among {len(ids) - 1} sections")
+            raise InvalidRequestError(f"there is no place {index} among {len(ids) - 1} sections", parameter="index")
         lines = [Line.written_by(CODES[origin], line) for line in text.split("\n")]
         self._commit(self._steps([], lines, ids[index], kind), UNDEFINED, now)
 
@@ -160,7 +160,7 @@ class DocumentText:
         self._check_editable()
         shown = [*self._ring.shown()]
         if not 0 <= index < len(shown):
-            raise LocalProtocolError(f"there is no section {index}, but {len(shown)}")
+            raise InvalidRequestError(f"there is no section {index}, but {len(shown)}", parameter="index")
         self._commit(self._steps([shown[index]], [], self._ring.before(shown[index][0])), UNDEFINED, now)
 
     def _check_history(self) -> None:
@@ -186,7 +186,7 @@ class DocumentText:
             left -= size + 1
         if left == position == 0:
             return 0, 0
-        raise LocalProtocolError(f"the text has no position {position}")
+        raise InvalidRequestError(f"the text has no position {position}", parameter="start")
 
     def _offset(self, id_: int, characters: int) -> int:
         """As the website counts where a generation begins: 1 in front of a section's text, 0 without a section."""
@@ -313,7 +313,7 @@ class DocumentText:
             text = to_base64(packb(Wrapped(DOCUMENT, fields), limits=self._limits))
             read = DocumentText(text, self._limits, self._entropy)
             if not (read._ring.same(self._ring) and read.current == self.current and (read._sound() or self._torn())):
-                raise LocalProtocolError("what was edited does not replay to what it is; it is not handed out")
+                raise InvalidRequestError("what was edited does not replay to what it is; it is not handed out")
             self._packed = text
         return self._packed
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, cast
 
-from ...errors import Damaged, LimitExceeded, LocalProtocolError
+from ...errors import Damaged, InvalidRequestError, LimitExceeded
 from ..history import Change, History, Node, line_of_descent, tree_problems
 from ..sections import Origin, Section, Span
 from ..units import units_in, whole
@@ -141,7 +141,9 @@ class BlockText:
             size = len(whole_text)
             edges = size if start is None else start, size if end is None else end
             if not 0 <= edges[0] <= edges[1] <= size:
-                raise LocalProtocolError(f"a text of {size} characters has no piece from {edges[0]} to {edges[1]}")
+                raise InvalidRequestError(
+                    f"a text of {size} characters has no piece from {edges[0]} to {edges[1]}", parameter="start"
+                )
             first, last = (units_in(whole_text[:edge]) for edge in edges)
         if first == last and not text:
             return
@@ -161,10 +163,10 @@ class BlockText:
     def insert(self, index: int, text: str, origin: Origin, kind: int, now: int) -> None:
         """As `Text.insert`."""
         if kind:
-            raise LocalProtocolError("a story in the older format has ordinary sections only")
+            raise InvalidRequestError("a story in the older format has ordinary sections only", parameter="kind")
         lines = self.text().split("\n") if self.text() else []
         if not 0 <= index <= len(lines):
-            raise LocalProtocolError(f"there is no place {index} among {len(lines)} sections")
+            raise InvalidRequestError(f"there is no place {index} among {len(lines)} sections", parameter="index")
         place = sum(map(len, lines[:index])) + min(index, max(len(lines) - 1, 0))
         text = text + "\n" if index < len(lines) else "\n" + text if lines else text
         self.replace(place, place, text, origin, now)
@@ -173,7 +175,7 @@ class BlockText:
         """As `Text.remove`."""
         lines = self.text().split("\n") if self.text() else []
         if not 0 <= index < len(lines):
-            raise LocalProtocolError(f"there is no section {index}, but {len(lines)}")
+            raise InvalidRequestError(f"there is no section {index}, but {len(lines)}", parameter="index")
         start = sum(map(len, lines[:index])) + index
         end = start + len(lines[index])
         last = index == len(lines) - 1
@@ -321,7 +323,7 @@ class BlockText:
             fields |= {"datablocks": list(self._blocks), "currentBlock": self.current}
             read = BlockText(fields)
             if read.text() != self.text() or (read._rehearsed(Work()) is None and self._sound()):
-                raise LocalProtocolError("what was edited does not replay to what it is; it is not handed out")
+                raise InvalidRequestError("what was edited does not replay to what it is; it is not handed out")
             self._packed = fields
         return self._packed
 

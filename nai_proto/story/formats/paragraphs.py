@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
 from ...codecs.msgpackr import UNDEFINED, Map, Value
-from ...errors import Damaged, LocalProtocolError
+from ...errors import Damaged, InvalidRequestError
 from .differences import RawSection, applied, damaged, has_text, runs_in, same_section, text_of, undone
 from .work import RUN, Work, cost
 
@@ -76,7 +76,7 @@ class Paragraphs:
         """Those from one to another; none, if there are none at all.
 
         Raises:
-            LocalProtocolError: they stand the other way round.
+            InvalidRequestError: they stand the other way round.
         """
         found: list[tuple[int, RawSection]] = []
         at = first
@@ -88,7 +88,7 @@ class Paragraphs:
             at = self._next[at]
         if first == last:
             return []
-        raise LocalProtocolError("a piece of text ends before it begins")
+        raise InvalidRequestError("a piece of text ends before it begins", parameter="end")
 
     def _from_behind(self) -> Iterator[int]:
         at = self.last

@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, Self, TypeAlias, cast
 
+from ...codecs.checks import check_function, check_text, check_type
 from ...text.phrases import BanList, BiasGroup
 from ..records import Field, Record, a_flag, a_list, a_number
 
@@ -34,6 +35,7 @@ def variants(text: str) -> tuple[str, ...]:
 
     The sources say that there are such variants, not which (content §4.7).
     """
+    check_text(text, "text")
     bare = text.lstrip(" ") or text
     forms = (bare, bare.lower(), bare[:1].upper() + bare[1:], bare.upper())
     return tuple(dict.fromkeys(blank + form for form in forms for blank in ("", " ")))
@@ -46,6 +48,7 @@ def phrase_forms(phrase: object, spread: Callable[[str], Iterable[str]] = varian
         phrase: as it is stored.
         spread: what a plain text stands for.
     """
+    check_function(spread, "spread")
     return tuple(dict.fromkeys(_forms(phrase, spread)))
 
 
@@ -101,6 +104,7 @@ class StoredBiases(Record):
     @classmethod
     def of(cls, group: BiasGroup) -> Self:
         """The form in which a group is stored, each phrase exactly as it is."""
+        check_type(group, BiasGroup, "group", "a BiasGroup")
         return cls(
             {
                 "phrases": [_exactly(phrase) for phrase in group],
@@ -117,9 +121,10 @@ class StoredBiases(Record):
         Args:
             spread: what a plain text stands for.
         """
+        check_function(spread, "spread")
         phrases = (form for phrase in self.phrases for form in phrase_forms(phrase, spread))
         return BiasGroup(
-            self.bias, self.ensure_sequence_finish, self.generate_once, self.enabled, phrases=dict.fromkeys(phrases)
+            self.bias, self.ensure_sequence_finish, self.generate_once, self.enabled, phrases=[*dict.fromkeys(phrases)]
         )
 
 
@@ -133,10 +138,12 @@ class StoredBans(Record):
     @classmethod
     def of(cls, bans: BanList) -> Self:
         """The form in which a list is stored, each phrase exactly as it is."""
+        check_type(bans, BanList, "bans", "a BanList")
         return cls({"sequences": [_exactly(phrase) for phrase in bans], "enabled": bans.enabled})
 
     def bans(self, spread: Callable[[str], Iterable[str]] = variants) -> BanList:
         """The list for `nai_proto.text.generate`; ``spread`` as for `StoredBiases.group`."""
+        check_function(spread, "spread")
         phrases = (form for phrase in self.sequences for form in phrase_forms(phrase, spread))
         return BanList(*dict.fromkeys(phrases), enabled=self.enabled)
 

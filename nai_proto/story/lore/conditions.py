@@ -12,6 +12,16 @@ from math import fmod
 from operator import add, mul, sub
 from typing import Any, Final, Literal, TypeAlias
 
+from ...codecs.checks import (
+    as_items,
+    check_choice,
+    check_function,
+    check_integer,
+    check_limits,
+    check_text,
+    check_texts,
+    check_type,
+)
 from ...errors import LimitExceeded
 from ...limits import Limits
 from ..records import Record, a_number, a_text, some_objects, some_texts
@@ -38,6 +48,14 @@ class Surroundings:
     "One per generation."
     chance: Callable[[], float] | None = field(default=None, repr=False)
     "Draws a number from 0 to below 1, for each condition that asks for one. None: such conditions do not hold."
+
+    def __post_init__(self) -> None:
+        for name in ("story", "memory", "authors_note", "model"):
+            check_text(getattr(self, name), name)
+        check_texts(self.lore, "lore")
+        check_choice(self.mode, ("normal", "adventure"), "mode")
+        check_integer(self.step, "step")
+        check_function(self.chance, "chance", optional=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +90,11 @@ def conditions_outcome(
     Raises:
         LimitExceeded: they are nested too deeply.
     """
+    conditions = as_items(conditions, Record, "conditions", "a list of Record")
+    check_type(around, Surroundings, "around", "Surroundings")
+    check_choice(combine, ("any", "all"), "combine")
+    check_function(fill, "fill", optional=True)
+    check_limits(limits)
     judge = _Judge(around, fill, limits)
     return _together(combine, combine == "all", [judge.outcome(condition, 1) for condition in conditions])
 
@@ -84,6 +107,10 @@ def condition_outcome(
     limits: Limits = Limits(),
 ) -> Outcome:
     """The outcome of one condition; as `conditions_outcome`. One that is not understood does not hold, and says so."""
+    check_type(condition, Record, "condition", "a Record")
+    check_type(around, Surroundings, "around", "Surroundings")
+    check_function(fill, "fill", optional=True)
+    check_limits(limits)
     return _Judge(around, fill, limits).outcome(condition, 1)
 
 

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Self, TypeVar
 
 from ...codecs.box import write_json
-from ...errors import LocalProtocolError, RemoteProtocolError
+from ...codecs.checks import as_bytes, check_limits, check_mapping, check_text, check_type
+from ...errors import InvalidFile, InvalidRequestError
 from ...limits import Limits
 from ..config import DEFAULTS, ContextKind
 from ..reading import members, read_object
@@ -69,12 +70,15 @@ class Lorebook(Record):
             limits: for its nesting.
 
         Raises:
-            RemoteProtocolError: it is none: no JSON object, or one without ``lorebookVersion`` and a list of ``entries``.
+            InvalidFile: it is none: no JSON object, or one without ``lorebookVersion`` and a list of ``entries``.
             LimitExceeded: it is nested too deeply.
         """
+        data = as_bytes(data, "data")
+        check_text(where, "where")
+        check_limits(limits)
         document = read_object(data, where=where, limits=limits)
         if "lorebookVersion" not in document or not isinstance(document.get("entries"), list):
-            raise RemoteProtocolError(f"{where}: it has no lorebookVersion, or no list of entries")
+            raise InvalidFile(f"{where}: it has no lorebookVersion, or no list of entries")
         book = cls(document)
         object.__setattr__(book, "_source", bytes(data))  # not a field: what is changed begins without it
         return book
@@ -83,14 +87,15 @@ class Lorebook(Record):
         """The file: as it was read, byte for byte, if nothing was changed.
 
         Raises:
-            LocalProtocolError: something that was put into it has no form in JSON.
+            InvalidRequestError: something that was put into it has no form in JSON.
         """
         return write_json(self.data) if self._source is None else self._source
 
     # ---- entries
 
     def entry(self, entry_id: str) -> Entry:
-        """The entry with this id; raises LocalProtocolError if there is none."""
+        """The entry with this id; raises InvalidRequestError if there is none."""
+        check_text(entry_id, "entry_id")
         return _found(self.entries, entry_id, "entry")
 
     def new_entry(
@@ -111,8 +116,12 @@ class Lorebook(Record):
             values: by the names of the fields of `Entry`.
 
         Raises:
-            LocalProtocolError: there is no such category; else as `Record.changed`.
+            InvalidRequestError: there is no such category; else as `Record.changed`.
         """
+        check_text(entry_id, "entry_id")
+        check_text(category, "category")
+        if template is not None:
+            check_mapping(template, "template", "a dict or None")
         data = dict(_NEW_ENTRY if template is None else template)
         if category:
             home = self.category(category)
@@ -124,10 +133,11 @@ class Lorebook(Record):
         """With this entry in place of the one that has its id; a new one comes last.
 
         Raises:
-            LocalProtocolError: it has no id.
+            InvalidRequestError: it has no id.
         """
+        check_type(entry, Entry, "entry", "an Entry")
         if not entry.id:
-            raise LocalProtocolError("an entry of a lorebook has an id")
+            raise InvalidRequestError("an entry of a lorebook has an id", parameter="entry")
         old = next((known for known in self.entries if known.id == entry.id), None)
         if old is None:
             return self._put("entries", [*self._list("entries"), entry.data])._shown(entry.id, entry.category)
@@ -137,7 +147,7 @@ class Lorebook(Record):
         return changed._not_shown(entry.id)._shown(entry.id, entry.category)
 
     def without_entry(self, entry_id: str) -> Self:
-        """Without the entry that has this id; raises LocalProtocolError if there is none."""
+        """Without the entry that has this id; raises InvalidRequestError if there is none."""
         self.entry(entry_id)
         return self._put("entries", [item for item in self._list("entries") if not _is(item, entry_id)])._not_shown(
             entry_id
@@ -147,12 +157,15 @@ class Lorebook(Record):
         """With the entry in front of another one, or last: in the natural order, and as it is shown.
 
         Raises:
-            LocalProtocolError: there is no entry with one of the ids.
+            InvalidRequestError: there is no entry with one of the ids.
         """
+        if before is not None:
+            check_text(before, "before")
         entry = self.entry(entry_id)
         if before == entry_id:
             return self
-        book = self._put("entries", _moved(self._list("entries"), entry.data, before and self.entry(before).data))
+        other = None if before is None else self.entry(before)
+        book = self._put("entries", _moved(self._list("entries"), entry.data, other and other.data))
         if before is None:
             return book._not_shown(entry_id)._shown(entry_id, entry.category)
         return book._each_order(
@@ -162,17 +175,19 @@ class Lorebook(Record):
     # ---- categories
 
     def category(self, category_id: str) -> Category:
-        """The category with this id; raises LocalProtocolError if there is none."""
+        """The category with this id; raises InvalidRequestError if there is none."""
+        check_text(category_id, "category_id")
         return _found(self.categories, category_id, "category")
 
     def with_category(self, category: Category) -> Self:
         """With this category in place of the one that has its id; a new one comes last.
 
         Raises:
-            LocalProtocolError: it has no id.
+            InvalidRequestError: it has no id.
         """
+        check_type(category, Category, "category", "a Category")
         if not category.id:
-            raise LocalProtocolError("a category of a lorebook has an id")
+            raise InvalidRequestError("a category of a lorebook has an id", parameter="category")
         if all(known.id != category.id for known in self.categories):
             return self._put("categories", [*self._list("categories"), category.data])._shown(category.id, "")
         return self._put(
@@ -218,7 +233,7 @@ def _found(records: Iterable[E], wanted: str, what: str) -> E:
     for record in records:
         if record.id == wanted:
             return record
-    raise LocalProtocolError(f"the lorebook has no {what} with this id")
+    raise InvalidRequestError(f"the lorebook has no {what} with this id", parameter=f"{what}_id")
 
 
 def _is(item: object, wanted: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ...codecs.checks import check_function, check_limits, check_text, check_type
 from ...limits import Limits
 from .entries import Entry
 from .keys import Key, KeyMatch, KeySearch, tail_start
@@ -57,6 +58,10 @@ def try_lorebook(
         fill: for keys, as `Key.parse` has it.
         limits: for keys.
     """
+    check_type(lorebook, Lorebook, "lorebook", "a Lorebook")
+    check_text(text, "text")
+    check_function(fill, "fill", optional=True)
+    check_limits(limits)
     off = {category.id for category in lorebook.categories if not category.enabled}
     trials: list[EntryTrial] = []
     for entry in lorebook.entries:

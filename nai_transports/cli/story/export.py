@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from nai_proto.codecs.box import write_json
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import FileError, InvalidRequestError
 from nai_proto.library.file_names import safe_name
 from nai_proto.story import Story
 from nai_proto.story.book import Book, book_of, to_epub, to_html, to_markdown
@@ -67,7 +67,7 @@ def export(
             return
         path = output or Path(f"{safe_name(told.title or 'story')}.{wanted}")
         if path.exists() and not overwrite and files.read(path) != data:
-            raise LocalProtocolError(f"{path} holds something else, and is kept (--overwrite replaces it)")
+            raise FileError(f"{path} holds something else, and is kept (--overwrite replaces it)", path=str(path))
         files.write(path, data)
     typer.echo(f"{path}: {len(data):,} bytes")
 
@@ -78,7 +78,7 @@ def _by_name(output: Path | None) -> Form:
     ending = output.suffix.lower().removeprefix(".")
     if ending in [*Form]:
         return Form(ending)
-    raise LocalProtocolError(f"{output}: what it should be is not clear; --format is one of {', '.join(Form)}")
+    raise InvalidRequestError(f"{output}: what it should be is not clear; --format is one of {', '.join(Form)}")
 
 
 def _made(wanted: Form, story: Story, book: Callable[[], Book], author: str, origins: bool) -> bytes:

@@ -9,7 +9,7 @@ from typing import Annotated, Final, TypeAlias
 
 import typer
 
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError
 from nai_proto.library import Library
 from nai_proto.library import Story as Stored
 from nai_proto.story import Story
@@ -55,7 +55,7 @@ def found(which: str, url: str | None, email: str | None, unsafe_password: str |
     library = opened(url, email, unsafe_password, types=STORIES)
     stored = find(library.stories, which)
     if stored.content is None or not stored.ok:
-        raise LocalProtocolError("its card or its content did not open (nai library list says more)")
+        raise InvalidRequestError("its card or its content did not open (nai library list says more)")
     return Found(Story.of(stored.card.json(), stored.content.json()), stored, library)
 
 
@@ -82,11 +82,11 @@ def answers(given: list[str] | None) -> dict[str, str]:
     """Answers by key.
 
     Raises:
-        LocalProtocolError: one has no ``=``.
+        InvalidRequestError: one has no ``=``.
     """
     told = [each.partition("=") for each in given or ()]
     if not all(sign for _, sign, _ in told):
-        raise LocalProtocolError("--answer is KEY=TEXT, such as hero=Mira")
+        raise InvalidRequestError("--answer is KEY=TEXT, such as hero=Mira")
     return {key.strip(): text for key, _, text in told}
 
 
@@ -94,10 +94,10 @@ def tier_named(name: str) -> Tier:
     """The tier of this name, in any case.
 
     Raises:
-        LocalProtocolError: there is none.
+        InvalidRequestError: there is none.
     """
     try:
         return Tier[name.strip().upper()]
     except KeyError:
         pass
-    raise LocalProtocolError(f"no tier is called {name!r}; there are {', '.join(each.name.lower() for each in Tier)}")
+    raise InvalidRequestError(f"no tier is called {name!r}; there are {', '.join(each.name.lower() for each in Tier)}")

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import sys
-import time
 from typing import Annotated, Any
 
 import typer
 
 from nai_proto.codecs.box import write_json
-from nai_proto.errors import LocalProtocolError
-from nai_proto.exchange.flow import using
+from nai_proto.errors import InvalidRequestError
 from nai_proto.library import Continued, Outcome, continue_story
 from nai_proto.text import Token
 
-from ...httpx import Client
 from ...tokenizer_files import load
+from ..client import open_client
 from ..credentials import Email, UnsafePassword, Url, service
 from ..failing import one_line
 from ..showing import Json
@@ -42,10 +40,10 @@ def going_on(
     with one_line("story continue"):
         told = found(story, url, email, unsafe_password)
         if told.stored is None or told.library is None or told.library.token is None:
-            raise LocalProtocolError("a file does not go on by itself: nai generate goes on from a text")
+            raise InvalidRequestError("a file does not go on by itself: nai generate goes on from a text")
         options: dict[str, Any] = {"max_length": max_length, "model": model, "placeholders": answers(answer)}
-        flow = continue_story(told.stored, told.library.keystore, tokenizer=load, now=time.time, store=store, **options)
-        with Client(service(url)) as client, client.stream(using(told.library.token, flow)) as going:
+        flow = continue_story(told.stored, told.library.keystore, tokenizer=load, store=store, **options)
+        with open_client(service(url)) as client, client.stream(flow.with_options(token=told.library.token)) as going:
             for event in going:
                 if isinstance(event, Token) and not as_json:
                     typer.echo(event.text, nl=False)

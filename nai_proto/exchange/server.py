@@ -1,6 +1,6 @@
 """One connection of a server, without I/O: an `App` over a `Wire`.
 
-All that a driver has to know are five steps: `Need` (read from the client, for at most so many seconds), `Write`,
+All that a driver has to know are five steps: `NeedData` (read from the client, for at most so many seconds), `Write`,
 `Compute`, `Store` and `Cut`. Waiting is reading with a limit, or a vanished client would go unnoticed and keep what it
 holds.
 """
@@ -15,29 +15,29 @@ from typing import Any, Final, TypeAlias
 from ..errors import LimitExceeded, RemoteProtocolError
 from ..http import Head, Headers, Request
 from ..limits import Limits
-from ..wire import Closed, Data, End, Event, Wire
-from .flow import Compute
+from ..wire import ConnectionClosed, Data, EndOfMessage, Event, Signal, Wire
+from .actions import Compute
 from .reply import App, Cut, Finish, Raw, Read, Reply, ReplyState, Start, Store, Wait, Write
 
-__all__ = ["Need", "ServeStep", "serve"]
+__all__ = ["NeedData", "ServerStep", "server_connection"]
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class NeedData:
     """Read from the client; send in the bytes, ``b""`` when it has gone, None when ``seconds`` are over."""
 
     seconds: float | None = None
 
 
-ServeStep: TypeAlias = Need | Write | Compute[Any] | Store | Cut
-_Steps: TypeAlias = Generator[ServeStep, bytes | None, None]
-_NEED: Final = Need()
+ServerStep: TypeAlias = NeedData | Write | Compute[Any] | Store | Cut
+_Steps: TypeAlias = Generator[ServerStep, bytes | None, None]
+_NEED: Final = NeedData()
 _CUT: Final = Cut()
 _AHEAD: Final = 1_048_576
 "Bytes that a client may pipeline behind an unanswered request."
 
 
-def serve(app: App, now: Callable[[], float], limits: Limits = Limits()) -> _Steps:
+def server_connection(app: App, now: Callable[[], float], limits: Limits = Limits()) -> _Steps:
     """Answers requests on one connection until either side ends it.
 
     Args:
@@ -62,9 +62,9 @@ def serve(app: App, now: Callable[[], float], limits: Limits = Limits()) -> _Ste
             break
         finally:
             reply.close()
-        if not wire.over:
+        if not wire.can_start_next_cycle:
             break
-        wire.start_next()
+        wire.start_next_cycle()
     yield _CUT
 
 
@@ -87,7 +87,7 @@ class _GoneError(Exception):
 def _answer(wire: Wire, reply: Reply, now: Callable[[], float]) -> _Steps:
     ended = unasked = False
 
-    def read() -> Generator[ServeStep, bytes | None, bool]:
+    def read() -> Generator[ServerStep, bytes | None, bool]:
         """Hands the next piece of the body to the reply; True at its end."""
         try:
             event = yield from _event(wire)
@@ -96,7 +96,7 @@ def _answer(wire: Wire, reply: Reply, now: Callable[[], float]) -> _Steps:
         if isinstance(event, Data):
             reply.receive_data(event.data)
             return False
-        if not isinstance(event, End):
+        if not isinstance(event, EndOfMessage):
             raise _GoneError
         reply.receive_eof()
         return True
@@ -130,8 +130,8 @@ def _answer(wire: Wire, reply: Reply, now: Callable[[], float]) -> _Steps:
         ended = yield from read()
 
 
-def _event(wire: Wire) -> Generator[ServeStep, bytes | None, Event | Closed]:
-    while (event := wire.next_event()) is None:
+def _event(wire: Wire) -> Generator[ServerStep, bytes | None, Event | ConnectionClosed]:
+    while isinstance(event := wire.next_event(), Signal):
         wire.receive_data((yield _NEED) or b"")
     return event
 
@@ -141,7 +141,7 @@ def _wait(wire: Wire, seconds: float | None, now: Callable[[], float]) -> _Steps
     until = None if seconds is None else now() + seconds
     ahead = 0
     while (left := None if until is None else until - now()) is None or left > 0:
-        data = yield Need(left)
+        data = yield NeedData(left)
         if data is None:
             continue
         ahead += len(data)

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import pairwise
-from typing import Final
 
-from ..errors import LocalProtocolError
-from ..exchange.asking import Asking
-from ..exchange.flow import Compute
+from ..exchange.actions import Compute
 from ..exchange.reply import App, Cut, Store, Write
-from ..exchange.serving import Need, ServeStep, serve
-from ..http import Head, Request
-from ..limits import Limits
-from ..wire import Wire
+from ..exchange.server import NeedData, ServerStep, server_connection
 
-__all__ = ["Clock", "Link", "Peer", "cut", "whole"]
+__all__ = ["Clock", "MemoryConnection", "cut", "uncut"]
 
 
 class Clock:
@@ -33,7 +27,7 @@ class Clock:
         self._now += max(0.0, seconds)
 
 
-def whole(data: bytes) -> Iterable[bytes]:
+def uncut(data: bytes) -> Iterable[bytes]:
     """The plainest way to cut bytes into reads: not at all."""
     return (data,)
 
@@ -44,7 +38,7 @@ def cut(data: bytes, edges: Iterable[int]) -> list[bytes]:
     return [data[start:end] for start, end in pairwise((0, *inside, len(data)))]
 
 
-class Link:
+class MemoryConnection:
     """The client's end of a connection to an `App`: bytes in, bytes out, over the real server machinery.
 
     Args:
@@ -59,14 +53,14 @@ class Link:
         app: App,
         clock: Clock,
         *,
-        pieces: Callable[[bytes], Iterable[bytes]] = whole,
+        pieces: Callable[[bytes], Iterable[bytes]] = uncut,
         store: Callable[[object], None] | None = None,
     ) -> None:
         self._clock = clock
         self._pieces = pieces
         self._store = store
-        self._steps = serve(app, clock)
-        self._step: ServeStep | None = None
+        self._steps = server_connection(app, clock)
+        self._step: ServerStep | None = None
         self._to_server = bytearray()
         self._to_client: list[bytes] = []
         self._closed = False
@@ -76,16 +70,20 @@ class Link:
         """Has either side ended the connection?"""
         return self._closed
 
-    def looks_alive(self) -> bool:
+    def is_idle(self) -> bool:
         """Has an idle connection nothing to say? The server goes on as far as it can without the client or time."""
-        while not (self._closed or self._to_client or isinstance(self._step, Need)):
+        while not (self._closed or self._to_client or isinstance(self._step, NeedData)):
             self._turn(None)
         return not (self._closed or self._to_client)
 
     def send_all(self, data: bytes) -> None:
-        """Bytes for the server; it works on them at the next `receive_some`."""
+        """Take bytes for the server, which works on them at the next `receive_some`.
+
+        Raises:
+            BrokenPipeError: the connection is closed.
+        """
         if self._closed:
-            raise LocalProtocolError("the connection is closed")
+            raise BrokenPipeError
         self._to_server += data
 
     def receive_some(self, limit: float | None = None) -> bytes:
@@ -105,7 +103,7 @@ class Link:
         """The client hangs up; the server notices where it waits."""
         if not self._closed:
             self._closed = True
-            if isinstance(self._step, Need):
+            if isinstance(self._step, NeedData):
                 self._take(lambda: self._steps.send(b""))
             self._steps.close()
 
@@ -114,7 +112,7 @@ class Link:
         match self._step:
             case None:
                 self._take(lambda: next(self._steps))
-            case Need(seconds):
+            case NeedData(seconds):
                 data: bytes | None = None
                 if self._to_server:
                     data = bytes(self._to_server)
@@ -146,44 +144,8 @@ class Link:
             self._clock.advance(until - now)
         raise TimeoutError("both ends wait for each other")
 
-    def _take(self, advance: Callable[[], ServeStep]) -> None:
+    def _take(self, advance: Callable[[], ServerStep]) -> None:
         try:
             self._step = advance()
         except StopIteration:
             self._closed = True
-
-
-_NO_LIMITS: Final = Limits()
-
-
-class Peer:
-    """A client of one `Link` that speaks HTTP: one exchange after the other."""
-
-    def __init__(self, link: Link, limits: Limits = _NO_LIMITS) -> None:
-        self.link = link
-        self._wire = Wire("client", limits)
-        self._asking = Asking(self._wire)
-
-    @property
-    def reusable(self) -> bool:
-        """Is the exchange cleanly over, and may the next begin?"""
-        return self._wire.reusable and self.link.looks_alive()
-
-    def send(self, request: Request, limit: float | None = None) -> Head:
-        """Sends a signed request and gives the answer's head. Raises as `Asking.next_incoming` and TimeoutError."""
-        self._asking = Asking(self._wire)
-        self.link.send_all(self._asking.send(request))
-        head = self._next(limit)
-        assert isinstance(head, Head)
-        return head
-
-    def receive(self, limit: float | None = None) -> bytes:
-        """More of the body, ``b""`` at its end."""
-        data = self._next(limit)
-        assert isinstance(data, bytes)
-        return data
-
-    def _next(self, limit: float | None) -> Head | bytes:
-        while (incoming := self._asking.next_incoming()) is None:
-            self._asking.receive_data(self.link.receive_some(limit))
-        return incoming

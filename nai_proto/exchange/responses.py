@@ -1,14 +1,14 @@
-"""JSON answers as typed values that forget nothing.
+"""JSON responses as typed values that forget nothing.
 
-An `Answer` names the keys that we know; whatever else the service sends is in its ``extra``, at every level. What is
-missing or of another type is an error that says where. And whoever would rather have the document as it came says so
-with `unvalidated`.
+A `Response` names the keys that we know; whatever else the service sends is in its ``extra``, at every level. What is
+missing or of another type is an error that says where. `raw_json` gives the document as it came instead.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, Generic, Never, TypeVar, cast
 
 import msgspec
@@ -20,10 +20,10 @@ from ..limits import Limits
 from .operation import Operation
 from .readers import BodyReader, Json
 
-__all__ = ["Answer", "Typed", "unvalidated"]
+__all__ = ["JsonReader", "Response", "raw_json"]
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class Response(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What answers share. The wire's ``camelCase`` is ``snake_case`` here."""
 
     private: ClassVar[frozenset[str]] = frozenset()
@@ -41,12 +41,12 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return f"{type(self).__name__}({', '.join([*shown, *more])})"
 
 
-A = TypeVar("A", bound=Answer)
+A = TypeVar("A", bound=Response)
 
 
 @dataclass(frozen=True, slots=True)
-class Typed(Generic[A]):
-    """Reads one JSON object as an `Answer`. A number without a fraction is an int, however it was written."""
+class JsonReader(Generic[A]):
+    """Reads one JSON object as an `Response`. A number without a fraction is an int, however it was written."""
 
     type: type[A]
 
@@ -58,14 +58,16 @@ class Typed(Generic[A]):
                 whole = None
             if whole is None:
                 raise RemoteProtocolError(f"{where}: nested too deeply to be read")
-            return _keeping(converted(whole, self.type, where=where), whole)
+            return _with_extra(converted(whole, self.type, where=where), whole)
 
         return Json(dict[str, Any], answer)(where, head, limits)
 
 
-def unvalidated(operation: Operation[Never, object]) -> Operation[Never, Any]:
+def raw_json(operation: Operation[Never, object]) -> Operation[Never, Any]:
     """The operation, but its answer is the JSON document as it is: nothing is missing there, and nothing is promised."""
-    return Operation(operation.request, (("application/json", Json(object, _itself)),), operation.policy)
+    return Operation(
+        operation.request, (("application/json", Json(object, _itself)),), operation.repeat, operation.options
+    )
 
 
 def _itself(document: object) -> Any:
@@ -83,13 +85,19 @@ def _whole(value: object) -> Any:
     return value
 
 
-def _keeping(answer: A, document: Mapping[str, Any]) -> A:
-    """The answer, and in it whatever of the document has no field."""
-    names = {field.encode_name: field.name for field in msgspec.structs.fields(answer)}
+def _with_extra(response: A, document: Mapping[str, Any]) -> A:
+    """Return the response with whatever of the document has no field, at every level."""
+    names = _field_names(type(response))
     inner = {
-        name: _keeping(value, document[key])
+        name: _with_extra(value, document[key])
         for key, name in names.items()
-        if isinstance(value := getattr(answer, name), Answer)
+        if isinstance(value := getattr(response, name), Response)
     }
     extra = {key: value for key, value in document.items() if key not in names}
-    return msgspec.structs.replace(answer, extra=extra, **inner)
+    return msgspec.structs.replace(response, extra=extra, **inner) if extra or inner else response
+
+
+@cache
+def _field_names(kind: type[Response]) -> Mapping[str, str]:
+    """The names of a class's fields by their names on the wire: looked up once, since that evaluates all annotations."""
+    return {field.encode_name: field.name for field in msgspec.structs.fields(kind)}

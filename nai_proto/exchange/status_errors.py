@@ -1,4 +1,4 @@
-"""What an answer that is not 2xx means (native §4, openai §9). Building an error never fails."""
+"""The error for a response that is not 2xx (native §4, openai §9). Making one never fails."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..codecs.json import error_message
 from ..errors import StatusError, excerpt
 from ..http import Head, Headers
 
-__all__ = ["refusal", "retry_after"]
+__all__ = ["error_from_response", "parse_retry_after"]
 
 _SECONDS: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?")
 # The one form of a date that HTTP still writes (RFC 9110 §5.6.7).
@@ -19,8 +19,8 @@ _MONTHS: Final = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
 _PHRASES: Final = {301: "moved", 302: "found elsewhere", 303: "see other", 307: "moved for now", 308: "moved for good"}
 
 
-def refusal(method: str, url: str, head: Head, body: bytes) -> StatusError:
-    """The error for an answer: its class by status, its text from the body in any of the shapes in use.
+def error_from_response(method: str, url: str, head: Head, body: bytes) -> StatusError:
+    """Return the error for a response: its class by status, its text from the body in any of the shapes in use.
 
     Args:
         method, url: of the request; the URL without query.
@@ -36,12 +36,12 @@ def refusal(method: str, url: str, head: Head, body: bytes) -> StatusError:
         method=method,
         url=url,
         request_id=_first(head.headers, "x-request-id", "x-correlation-id", "cf-ray"),
-        retry_after=retry_after(head.headers),
+        retry_after=parse_retry_after(head.headers),
         body=body,
     )
 
 
-def retry_after(headers: Headers) -> float | None:
+def parse_retry_after(headers: Headers) -> float | None:
     """Seconds to wait as ``retry-after-ms`` or ``Retry-After`` say, or None.
 
     A date is compared with the answer's own ``Date``, so that no clock is needed and none can be wrong.
@@ -53,11 +53,11 @@ def retry_after(headers: Headers) -> float | None:
         return None
     if _SECONDS.fullmatch(value):
         return float(value)
-    then, now = _moment(value), _moment(headers.get("date") or "")
+    then, now = _parse_date(value), _parse_date(headers.get("date") or "")
     return None if then is None or now is None else max(0.0, (then - now).total_seconds())
 
 
-def _moment(text: str) -> datetime | None:
+def _parse_date(text: str) -> datetime | None:
     found = _DATE.fullmatch(text)
     if found is None or found[2] not in _MONTHS:
         return None

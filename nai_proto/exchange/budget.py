@@ -1,0 +1,89 @@
+"""What is left of the timeouts: a driver asks before each wait, and says afterwards what the wait took."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..errors import Phase, TimedOut
+from ..limits import Timeouts
+
+__all__ = ["Budget"]
+
+
+class Budget:
+    """The timeouts of a run, or of one exchange within a run.
+
+    Each wait has one limit: that of its phase, or what is left of a ``total`` if that is less. A ``total`` is a budget of
+    seconds spent in waits, pauses and computations; the caller's own work between events is not charged.
+
+    Args:
+        timeouts: of the run or the exchange.
+        run: the budget of the whole run, where this is the one of an exchange.
+    """
+
+    __slots__ = ("_left", "_run", "timeouts")
+
+    def __init__(self, timeouts: Timeouts, run: Budget | None = None) -> None:
+        self.timeouts = timeouts
+        self._left = timeouts.total
+        self._run = run
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds left of the smallest total; None is without limit."""
+        if self._run is None or (outer := self._run.remaining) is None:
+            return self._left
+        return outer if self._left is None else min(self._left, outer)
+
+    @property
+    def is_bounded(self) -> bool:
+        """Is there a total at all? If not, nobody needs to look at the clock."""
+        return self._left is not None or (self._run is not None and self._run.is_bounded)
+
+    def limit(self, phase: Phase, at_most: float | None = None) -> float | None:
+        """Return the seconds for one wait in this phase; None is without limit.
+
+        Args:
+            phase: what is waited for; ``total`` has no limit of its own.
+            at_most: a further limit.
+        """
+        limits = [self.remaining, at_most, None if phase == "total" else getattr(self.timeouts, phase)]
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    def spend(self, seconds: float) -> None:
+        """Charge what a wait took."""
+        if self._left is not None:
+            self._left = max(0.0, self._left - seconds)
+        if self._run is not None:
+            self._run.spend(seconds)
+
+    def timed_out(self, phase: Phase, *, sent: bool, where: str = "") -> TimedOut:
+        """Return the error for a wait that reached its limit; charge the wait first, with `spend`.
+
+        Args:
+            phase: what was waited for.
+            sent: may the service have acted on the request?
+            where: host and port, for the message.
+        """
+        exhausted = self if self._left is not None and self._left < _TICK else None
+        if self._run is not None and self._run._left is not None and self._run._left < _TICK:
+            exhausted = self._run
+        place = f" ({where})" if where else ""
+        if exhausted is not None or phase == "total":
+            total = (exhausted or self).timeouts.total
+            return TimedOut(f"the total of {total or 0:g} s ran out, {_WAITS[phase]}{place}", sent=sent, phase="total")
+        limit: float | None = getattr(self.timeouts, phase)
+        return TimedOut(f"nothing within {limit or 0:g} s, {_WAITS[phase]}{place}", sent=sent, phase=phase)
+
+
+_TICK: Final = 0.001
+"""Timers may be early by their resolution."""
+
+_WAITS: Final[dict[Phase, str]] = {
+    "pool": "waiting for a connection to become free",
+    "connect": "connecting",
+    "write": "sending the request",
+    "read": "waiting for the response",
+    "idle": "waiting for more of the response",
+    "total": "computing or pausing",
+}

@@ -1,0 +1,95 @@
+"""What is in force while a flow runs, as one value: given by the driver, narrowed by `with_options`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from ..errors import InvalidTypeError
+from ..limits import Limits, Timeouts
+from ..secret import Token, parse_token
+from .retry import RetryPolicy
+from .session import Session
+
+__all__ = ["NO_OPTIONS", "FlowContext", "Options"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What `with_options` changes; None changes nothing."""
+
+    token: Token | None = None
+    timeouts: Timeouts | None = None
+    limits: Limits | None = None
+    retry: RetryPolicy | None = None
+
+    @classmethod
+    def of(
+        cls,
+        token: Token | str | None = None,
+        timeouts: Timeouts | None = None,
+        limits: Limits | None = None,
+        retry: RetryPolicy | None = None,
+    ) -> Options:
+        """Check the arguments of `with_options`.
+
+        Raises:
+            InvalidTypeError: one has another type.
+            InvalidRequestError: the token is not printable ASCII without blanks.
+        """
+        for name, value, kind in (
+            ("timeouts", timeouts, Timeouts),
+            ("limits", limits, Limits),
+            ("retry", retry, RetryPolicy),
+        ):
+            if value is not None and not isinstance(value, kind):
+                raise InvalidTypeError(f"{name} takes nai.{kind.__name__}, not {type(value).__name__}", parameter=name)
+        return cls(token=None if token is None else parse_token(token), timeouts=timeouts, limits=limits, retry=retry)
+
+    def updated(self, later: Options) -> Options:
+        """These options with those that ``later`` has."""
+        return Options(
+            token=later.token or self.token,
+            timeouts=later.timeouts or self.timeouts,
+            limits=later.limits or self.limits,
+            retry=later.retry or self.retry,
+        )
+
+
+NO_OPTIONS: Final = Options()
+
+
+@dataclass(frozen=True, slots=True)
+class FlowContext:
+    """What is in force at one point of a flow."""
+
+    session: Session
+    "Base URLs, token, header fields, limits, timeouts and retry policy."
+    now: Callable[[], float]
+    "The time of day: seconds since 1970."
+    entropy: Callable[[int], bytes]
+    "Draws so many random bytes."
+    remaining: float | None = None
+    "Seconds left of the run's ``total``; None is without limit."
+
+    @property
+    def limits(self) -> Limits:
+        """Bounds for what the server sends."""
+        return self.session.limits
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """Seconds to wait, by phase."""
+        return self.session.timeouts
+
+    @property
+    def retry(self) -> RetryPolicy:
+        """How often, and how long, a request is repeated."""
+        return self.session.retry
+
+    def with_options(self, options: Options) -> FlowContext:
+        """This context with those options that are set."""
+        if options == NO_OPTIONS:
+            return self
+        return replace(self, session=self.session.with_options(options))

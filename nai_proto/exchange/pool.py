@@ -1,0 +1,173 @@
+"""Which connection an exchange may use: a pure pool, which every driver of raw connections asks.
+
+It keeps idle connections and counts those in use; it opens and closes nothing. A driver asks for a `Lease`, opens a
+connection where the lease has none, and gives it back with the connection if that may be used again. Where too many are
+open a lease waits for its turn; the driver is woken when it comes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from ..errors import InvalidRequestError
+
+__all__ = ["Lease", "Pool", "PoolLimits"]
+
+C = TypeVar("C")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolLimits:
+    """How many connections a client has, and for how long it keeps idle ones.
+
+    Raises:
+        InvalidRequestError: a number is out of range.
+    """
+
+    connections: int | None = 1000
+    "In all, idle ones included; None is without limit. File descriptors are often limited to 1024."
+    per_host: int | None = 250
+    "For one scheme, host and port; None is without limit."
+    idle: int = 16
+    "Idle ones that are kept for one scheme, host and port."
+    keep_alive: float = 30.0
+    "Seconds for which an idle one is kept. Servers in use close theirs after 5 to 75."
+
+    def __post_init__(self) -> None:
+        for name, least in (("connections", 1), ("per_host", 1), ("idle", 0), ("keep_alive", 0)):
+            value = getattr(self, name)
+            if not (value is None and name in ("connections", "per_host")) and not value >= least:
+                raise InvalidRequestError(f"{name} is {value}; it takes {least} or more", parameter=name)
+
+
+class Lease(Generic[C]):
+    """The right of one exchange to one connection."""
+
+    __slots__ = ("address", "connection", "is_granted", "wake")
+
+    def __init__(self, address: Hashable, wake: Callable[[], None]) -> None:
+        self.address = address
+        self.wake = wake
+        self.is_granted = False
+        "Is it its turn?"
+        self.connection: C | None = None
+        "An idle connection to use, once granted; None: open one."
+
+
+@dataclass(slots=True)
+class _Host(Generic[C]):
+    """The connections to one address."""
+
+    idle: list[tuple[float, C]] = field(default_factory=list[tuple[float, C]])
+    "With the time since when; the newest last."
+    used: int = 0
+
+
+class Pool(Generic[C]):
+    """The connections of one client. Not thread-safe: a driver for threads holds a lock around each call.
+
+    Args:
+        limits: how many, and for how long.
+        close: closes a connection that is no longer wanted.
+    """
+
+    def __init__(self, limits: PoolLimits, close: Callable[[C], None]) -> None:
+        self._limits = limits
+        self._close = close
+        self._hosts: dict[Hashable, _Host[C]] = {}
+        self._waiting: deque[Lease[C]] = deque()
+
+    @property
+    def idle(self) -> int:
+        """How many connections wait to be used."""
+        return sum(len(host.idle) for host in self._hosts.values())
+
+    @property
+    def used(self) -> int:
+        """How many connections are in use, or are being opened."""
+        return sum(host.used for host in self._hosts.values())
+
+    def acquire(self, address: Hashable, now: float, wake: Callable[[], None]) -> Lease[C]:
+        """Return a lease, granted if one of the connections is free or may be opened.
+
+        Args:
+            address: what the connection leads to.
+            now: seconds of a clock that only goes forward.
+            wake: called when the lease is granted later.
+        """
+        self.close_expired(now)
+        lease: Lease[C] = Lease(address, wake)
+        if not self._grant(lease):
+            self._waiting.append(lease)
+        return lease
+
+    def release(self, lease: Lease[C], now: float, connection: C | None = None) -> None:
+        """End a lease, granted or not.
+
+        Args:
+            lease: what `acquire` gave.
+            now: as for `acquire`.
+            connection: may be used again; None if it is closed, or never was.
+        """
+        if not lease.is_granted:
+            if lease in self._waiting:
+                self._waiting.remove(lease)
+            return
+        lease.is_granted = False
+        host = self._hosts[lease.address]
+        host.used -= 1
+        if connection is not None:
+            host.idle.append((now, connection))
+            if len(host.idle) > self._limits.idle:
+                self._close(host.idle.pop(0)[1])
+        self.close_expired(now)
+        self._forget(lease.address)
+        for waiting in [*self._waiting]:
+            if self._grant(waiting):
+                self._waiting.remove(waiting)
+                waiting.wake()
+
+    def close_expired(self, now: float) -> None:
+        """Close the connections that have been idle for too long."""
+        for address, host in [*self._hosts.items()]:
+            while host.idle and now - host.idle[0][0] >= self._limits.keep_alive:
+                self._close(host.idle.pop(0)[1])
+            self._forget(address)
+
+    def close_idle(self) -> None:
+        """Close all idle connections."""
+        for address, host in [*self._hosts.items()]:
+            while host.idle:
+                self._close(host.idle.pop()[1])
+            self._forget(address)
+
+    def _grant(self, lease: Lease[C]) -> bool:
+        host = self._hosts.setdefault(lease.address, _Host())
+        if host.idle:
+            lease.connection = host.idle.pop()[1]
+        elif not self._may_open(host):
+            return False
+        host.used += 1
+        lease.is_granted = True
+        return True
+
+    def _may_open(self, host: _Host[C]) -> bool:
+        per_host, connections = self._limits.per_host, self._limits.connections
+        if per_host is not None and host.used + len(host.idle) >= per_host:
+            return False
+        if connections is None or self.used + self.idle < connections:
+            return True
+        for other in self._hosts.values():  # an idle connection to another host makes room
+            if other.idle:
+                self._close(other.idle.pop(0)[1])
+                return True
+        return False
+
+    def _forget(self, address: Hashable) -> None:
+        """Keep nothing of an address that is not used any more."""
+        host = self._hosts.get(address)
+        if host is not None and not host.used and not host.idle:
+            del self._hosts[address]

@@ -1,0 +1,204 @@
+"""One run of a flow, as every driver turns it.
+
+`Run` checks what it is given and what the flow yields, answers `GetContext`, counts the budget, and knows the partial
+result. A driver asks for the next action, performs it, and sends in what came of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import GeneratorType
+from typing import Final, Generic, TypeVar, cast
+
+from ..errors import InvalidTypeError, LocalProtocolError, NaiError
+from .actions import Action, Compute, Emit, GetContext, HasPartial, Incoming, Receive, Runnable, Send, Sleep, Steps
+from .budget import Budget
+from .context import FlowContext, Options
+from .session import Session
+
+__all__ = ["Run", "start"]
+
+E = TypeVar("E")
+R = TypeVar("R")
+E_co = TypeVar("E_co", covariant=True)
+R_co = TypeVar("R_co", covariant=True)
+
+_ACTIONS: Final = frozenset({Send, Receive, Sleep, Emit, Compute, GetContext})
+
+
+class Run(Generic[E_co, R_co]):
+    """One run of a flow.
+
+    ::
+
+        run = Run(flow, session, now=time.time, entropy=os.urandom)
+        action = run.start()
+        while action is not None:
+            try:
+                incoming = ...  # perform the action
+            except NaiError as error:
+                action = run.throw(error)
+            else:
+                action = run.send(incoming)
+        print(run.result)
+
+    Args:
+        flow: an operation, a flow, a call, or a generator that has not started.
+        session: who asks, and where.
+        now: the time of day, in seconds since 1970.
+        entropy: draws so many random bytes.
+
+    Raises:
+        InvalidTypeError: ``flow`` is none of these; the message says what to write instead.
+    """
+
+    def __init__(
+        self,
+        flow: Runnable[E_co, R_co],
+        session: Session,
+        *,
+        now: Callable[[], float],
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self._steps = start(flow)
+        options = getattr(flow, "options", None)
+        timeouts = (options.timeouts if isinstance(options, Options) else None) or session.timeouts
+        self.budget = Budget(timeouts)
+        "What is left of the run's ``total``."
+        self._context = FlowContext(session, now, entropy)
+        self._call: HasPartial | None = None
+        self._result: R_co
+
+    @property
+    def result(self) -> R_co:
+        """What the flow returned.
+
+        Raises:
+            LocalProtocolError: it has not come to its end.
+        """
+        try:
+            return self._result
+        except AttributeError:
+            pass
+        raise LocalProtocolError("the stream has not come to its end: there is no result yet (see .partial)")
+
+    @property
+    def has_result(self) -> bool:
+        """Has the flow returned?"""
+        return hasattr(self, "_result")
+
+    @property
+    def partial(self) -> object:
+        """The result so far of the operation under way, at any moment: also after an error or a cancellation."""
+        return None if self._call is None else self._call.partial
+
+    def start(self) -> Action[E_co] | None:
+        """Return the first action, or None if the flow has returned."""
+        return self.send(None)
+
+    def send(self, incoming: Incoming) -> Action[E_co] | None:
+        """Send in what came of the last action; return the next one, or None if the flow has returned.
+
+        Raises:
+            InvalidTypeError: the flow yielded something that is not an action.
+        """
+        try:
+            action = self._steps.send(incoming)
+            if action.__class__ not in _ACTIONS or action.__class__ in _ANSWERED_HERE:
+                action = self._examine(action)
+        except StopIteration as stop:
+            self._result = stop.value
+            return None
+        return action
+
+    def throw(self, error: NaiError) -> Action[E_co] | None:
+        """Throw an error of the transport into the flow; return the next action, or None if the flow has returned."""
+        try:
+            return self._examine(self._steps.throw(error))
+        except StopIteration as stop:
+            self._result = stop.value
+            return None
+
+    def budget_for(self, send: Send) -> Budget:
+        """Return the budget of an exchange within this run."""
+        return Budget(send.timeouts, self.budget) if send.timeouts is not None else self.budget
+
+    def close(self) -> None:
+        """Stop the flow where it is; harmless when it has ended."""
+        self._steps.close()
+
+    def _examine(self, action: Action[E_co]) -> Action[E_co]:
+        """Answer `GetContext`, note who reads a response, and refuse what is not an action."""
+        while isinstance(action, GetContext):
+            context = self._context
+            if self.budget.is_bounded:
+                context = FlowContext(context.session, context.now, context.entropy, self.budget.remaining)
+            action = self._steps.send(context)
+        if isinstance(action, Send):
+            if not action.request.base:
+                raise self._refused("yielded Send with a relative request: `yield from` its operation, or sign it")
+            action.request.check_target()
+            self._call = action.call
+        elif not isinstance(action, tuple(_ACTIONS)):
+            kind = type(action).__name__
+            if hasattr(action, "__iter__") and not isinstance(action, str | bytes | list | tuple | dict):
+                raise self._refused(f"yielded a {kind}: write `yield from`, not `yield`")
+            raise self._refused(
+                f"yielded a {kind}, which is not an action: a flow yields actions, and returns its result"
+            )
+        return action
+
+    def _refused(self, problem: str) -> InvalidTypeError:
+        place = _place(self._steps)
+        self._steps.close()
+        return InvalidTypeError(f"the flow{place} {problem}")
+
+
+_ANSWERED_HERE: Final = frozenset({Send, GetContext})
+
+
+def start(flow: Runnable[E, R]) -> Steps[E, R]:
+    """Return the steps of a flow that is to be run.
+
+    Raises:
+        InvalidTypeError: this cannot be run; the message says what to write instead.
+    """
+    if isinstance(flow, GeneratorType):
+        generator = flow
+        if generator.gi_frame is None:
+            raise InvalidTypeError(
+                f"this generator ({generator.__name__}) has ended: decorate its function with @nai.flow, and it runs any "
+                "number of times",
+                parameter="flow",
+            )
+        if generator.gi_running or generator.gi_suspended:
+            raise InvalidTypeError(f"this generator ({generator.__name__}) has started already", parameter="flow")
+        return generator
+    steps: object = None
+    if hasattr(type(flow), "__iter__") and not hasattr(flow, "next_batch"):
+        steps = iter(flow)
+    if not isinstance(steps, GeneratorType):
+        raise InvalidTypeError(_advice(flow), parameter="flow")
+    return cast("Steps[E, R]", steps)
+
+
+def _advice(flow: object) -> str:
+    name = getattr(flow, "__qualname__", "")
+    if callable(flow) and name:
+        return f"{name} is a function that was not called: run {name}(…)"
+    if isinstance(flow, str | bytes):
+        return "a text is not an operation: run nai.text.generate(prompt), for example"
+    if hasattr(flow, "next_batch"):
+        return f"a {type(flow).__name__} is running already: iterate it, and then ask for its result"
+    return (
+        "what runs is an operation, a flow, a call, or a generator that has not started; "
+        f"this is of type {type(flow).__name__}"
+    )
+
+
+def _place(steps: object) -> str:
+    """Where a suspended flow stands, in the innermost of its generators."""
+    while isinstance(inner := getattr(steps, "gi_yieldfrom", None), GeneratorType):
+        steps = inner
+    frame = getattr(steps, "gi_frame", None)
+    return "" if frame is None else f" {getattr(steps, '__qualname__', '')} (line {frame.f_lineno})"

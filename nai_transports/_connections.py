@@ -1,0 +1,380 @@
+"""Requests over raw connections, written once for all drivers of sockets: which connection, how it is opened, and how a
+request and its response go over it.
+
+An exchange owns its connection until its response is cleanly over; only then does the connection go back to the pool. So
+the pool has nothing to repair when an exchange is given up: the connection is closed, synchronously, and forgotten.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, TypeAlias
+
+from nai_proto.errors import NaiError, Phase, TransportError
+from nai_proto.exchange.actions import Send
+from nai_proto.exchange.budget import Budget
+from nai_proto.exchange.client import ClientExchange
+from nai_proto.exchange.pool import Lease, Pool, PoolLimits
+from nai_proto.http import Head
+from nai_proto.limits import Limits
+from nai_proto.wire import NEED_DATA, Signal, Tunnel, Wire
+
+from ._errors import transport_error
+from ._runner import IO, IoSteps, LimitReached
+from .events import ConnectionClosed, ConnectionOpened, ConnectionReused, Observer, RequestSent, ResponseReceived
+from .proxy import Proxy
+from .tls import default_context
+
+__all__ = ["ByteStream", "RawExchange", "RawIO", "RawTransport"]
+
+
+class ByteStream(Protocol):
+    """One connection."""
+
+    def is_readable(self) -> bool:
+        """Ask the socket whether there is anything to read; of an idle connection that is goodbye, or worse."""
+        ...
+
+    def abort(self) -> None:
+        """Close at once, without waiting; may be called twice."""
+
+
+class RawIO(IO, Protocol):
+    """What one run needs of its runtime. Waits raise `LimitReached` after ``limit`` seconds, OSError if the system does."""
+
+    def key(self) -> Hashable:
+        """Connections of another key cannot be used here: those of another event loop."""
+        ...
+
+    def connect(self, host: str, port: int, limit: float | None) -> Any: ...
+    def start_tls(self, stream: Any, context: ssl.SSLContext, host: str, limit: float | None) -> Any: ...
+    def write(self, stream: Any, data: bytes, limit: float | None, received: Callable[[bytes], bool]) -> Any:
+        """Write all of ``data``, or until ``received``, which gets what comes meanwhile, says that it is enough.
+
+        ``limit`` is for each piece that the peer takes. Returns whether all was written.
+        """
+
+    def read(self, stream: Any, limit: float | None) -> Any:
+        """Return some bytes; ``b""`` when the peer has closed."""
+
+    def wait_for(self, lease: Lease[Connection], limit: float | None) -> Any:
+        """Wait until the lease is granted."""
+
+    def wake(self) -> Callable[[], None]:
+        """Return what wakes `wait_for`, from any task or thread."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Connection:
+    """A byte stream and the HTTP on it."""
+
+    host: str
+    port: int
+    stream: ByteStream
+    wire: Wire
+
+
+Address: TypeAlias = tuple[str, str, Hashable]
+"""Scheme, authority, and the runtime's key."""
+
+
+class RawTransport:
+    """A `Transport` over raw connections, which are kept alive between exchanges.
+
+    Args:
+        open_io: makes what a run needs of the runtime.
+        settle: lets what was aborted go; its result is what `close` returns.
+        pool: how many connections, and for how long.
+        ssl_context: for https; `tls.default_context` if None.
+        proxy: what every connection goes through, if anything.
+        observer: is told what happens.
+    """
+
+    def __init__(
+        self,
+        open_io: Callable[[], RawIO],
+        settle: Callable[[], Any],
+        pool: PoolLimits,
+        ssl_context: ssl.SSLContext | None,
+        proxy: Proxy | str | None,
+        observer: Observer,
+    ) -> None:
+        self.open_io = open_io
+        self._settle = settle
+        self._ssl_context = ssl_context
+        self._proxy = Proxy(proxy) if isinstance(proxy, str) else proxy
+        self._observer = observer
+        self._lock = threading.Lock()  # for threads; uncontended anywhere else
+        self._closed: list[Connection] = []
+        self.pool: Pool[Connection] = Pool(pool, self._closed.append)
+        self.opened = 0
+        "Connections opened so far."
+
+    def send(self, send: Send, budget: Budget, io: RawIO) -> IoSteps[RawExchange]:
+        request = send.request
+        lease, connection = yield from self._take(request.scheme, request.authority, budget, io)
+        exchange = RawExchange(self, lease, connection, budget, io)
+        try:
+            yield from exchange.start(send)
+        except BaseException:
+            exchange.abort()
+            raise
+        return exchange
+
+    def close(self) -> Any:
+        with self._lock:
+            self.pool.close_idle()
+        self._close_connections("the client is closed")
+        return self._settle()
+
+    def release(self, lease: Lease[Connection], io: RawIO, connection: Connection | None = None) -> None:
+        """Give a connection back, or say that there is none."""
+        with self._lock:
+            self.pool.release(lease, io.now(), connection)
+        self._close_connections("idle for too long, or one too many")
+
+    def tell_closed(self, connection: Connection, reason: str) -> None:
+        """Tell the observer."""
+        if self._observer.is_watching:
+            self._observer.tell(ConnectionClosed(connection.host, connection.port, reason))
+
+    @property
+    def observer(self) -> Observer:
+        """Who is told what happens."""
+        return self._observer
+
+    def _take(
+        self, scheme: str, authority: str, budget: Budget, io: RawIO
+    ) -> IoSteps[tuple[Lease[Connection], Connection]]:
+        """A connection to an address: an idle one that has nothing to say, or a new one."""
+        host, port = _host_and_port(scheme, authority)
+        while True:
+            lease = yield from self._acquire((scheme, authority, io.key()), f"{host}:{port}", budget, io)
+            try:
+                connection = lease.connection
+                if connection is None:
+                    connection = yield from self._connect(scheme, host, port, budget, io)
+                    self.opened += 1
+                    if self._observer.is_watching:
+                        self._observer.tell(ConnectionOpened(host, port))
+                    return lease, connection
+                if not connection.stream.is_readable():
+                    if self._observer.is_watching:
+                        self._observer.tell(ConnectionReused(host, port))
+                    return lease, connection
+            except BaseException:
+                self.release(lease, io)
+                raise
+            connection.stream.abort()
+            self.release(lease, io)
+            self.tell_closed(connection, "the server closed it, or spoke on it, while it was idle")
+
+    def _acquire(self, address: Address, where: str, budget: Budget, io: RawIO) -> IoSteps[Lease[Connection]]:
+        began = io.now()
+        with self._lock:
+            lease = self.pool.acquire(address, began, io.wake())
+        self._close_connections("idle for too long")
+        if lease.is_granted:
+            return lease
+        try:
+            yield partial(io.wait_for, lease, budget.limit("pool"))
+            return lease
+        except BaseException as error:
+            self.release(lease, io, lease.connection)
+            if not isinstance(error, LimitReached):
+                raise
+        finally:
+            budget.spend(io.now() - began)
+        raise budget.timed_out("pool", sent=False, where=where)
+
+    def _connect(self, scheme: str, host: str, port: int, budget: Budget, io: RawIO) -> IoSteps[Connection]:
+        """A connection ready for HTTP: name look-up, tunnel and TLS included, within one limit for all of it."""
+        began, limit = io.now(), budget.limit("connect")
+        error: TransportError | None = None
+        proxy, stream = self._proxy, None
+        near = (host, port) if proxy is None else (proxy.host, proxy.port)
+
+        def left() -> float | None:
+            return None if limit is None else max(0.0, limit - (io.now() - began))
+
+        try:
+            stream = yield partial(io.connect, *near, left())
+            if proxy is not None:
+                yield from _open_tunnel(io, stream, proxy, host, port, left)
+            if scheme == "https":
+                if stream.is_readable():  # what came unencrypted must not pass for what will come encrypted
+                    raise _not_connected(host, port, "it spoke before TLS, or closed")
+                context = self._ssl_context or default_context()
+                yield partial(io.start_tls, stream, context, host, left())
+            return Connection(host, port, stream, Wire("client", Limits()))
+        except BaseException as failure:
+            if stream is not None:
+                stream.abort()
+            if isinstance(failure, OSError) and not isinstance(failure, NaiError):
+                error = transport_error("connect", failure, host, port, sent=False)
+            elif not isinstance(failure, LimitReached):
+                raise
+        finally:
+            budget.spend(io.now() - began)
+        raise error or budget.timed_out("connect", sent=False, where=f"{host}:{port}")
+
+    def _close_connections(self, reason: str) -> None:
+        """Close what the pool does not want any more, outside its lock."""
+        while self._closed:
+            connection = self._closed.pop()
+            connection.stream.abort()
+            self.tell_closed(connection, reason)
+
+
+class RawExchange:
+    """One request on one connection."""
+
+    head: Head
+
+    def __init__(
+        self, transport: RawTransport, lease: Lease[Connection], connection: Connection, budget: Budget, io: RawIO
+    ) -> None:
+        self._transport = transport
+        self._lease = lease
+        self._connection: Connection | None = connection
+        self._budget = budget
+        self._io = io
+        self._exchange: ClientExchange
+
+    def start(self, send: Send) -> IoSteps[None]:
+        """Send the request and wait for the head."""
+        connection, observer, request = self._connection, self._transport.observer, send.request
+        assert connection is not None
+        self._exchange = ClientExchange(connection.wire, request, send.limits)
+        began = self._io.now()
+        if observer.is_watching:
+            observer.tell(RequestSent(request.method, request.base + request.path))
+        failure = yield from self._write(connection)
+        try:
+            head = yield from self._next(connection, "read", None)
+        except TransportError:
+            if failure is None:
+                raise
+            raise failure from None
+        assert isinstance(head, Head)
+        self.head = head
+        if observer.is_watching:
+            seconds = self._io.now() - began
+            observer.tell(ResponseReceived(request.method, request.base + request.path, head.status, seconds))
+
+    def receive(self, at_most: float | None) -> IoSteps[bytes]:
+        connection = self._connection
+        if connection is None:
+            return b""
+        data = yield from self._next(connection, "idle", at_most)
+        assert isinstance(data, bytes)
+        if not data:
+            self._connection = None
+            if self._exchange.can_reuse_connection:
+                self._transport.release(self._lease, self._io, connection)
+            else:
+                self._drop(connection, "not reusable")
+        return data
+
+    def abort(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._drop(connection, "the exchange was given up")
+
+    def _drop(self, connection: Connection, reason: str) -> None:
+        connection.stream.abort()
+        self._transport.release(self._lease, self._io)
+        self._transport.tell_closed(connection, reason)
+
+    def _write(self, connection: Connection) -> IoSteps[TransportError | None]:
+        """Write the request. A write that fails is returned, not raised: the response may be here already."""
+        io, budget, exchange = self._io, self._budget, self._exchange
+
+        def received(data: bytes) -> bool:
+            exchange.receive_data(data)
+            return exchange.is_refused
+
+        began = io.now() if budget.is_bounded else 0.0
+        try:
+            if (yield partial(io.write, connection.stream, exchange.data_to_send, budget.limit("write"), received)):
+                exchange.request_written()
+            return None
+        except LimitReached:
+            pass
+        except OSError as error:
+            return transport_error("write", error, connection.host, connection.port, sent=True)
+        finally:
+            exchange.data_to_send = b""
+            if budget.is_bounded:
+                budget.spend(io.now() - began)
+        raise budget.timed_out("write", sent=True, where=f"{connection.host}:{connection.port}")
+
+    def _next(self, connection: Connection, phase: Phase, at_most: float | None) -> IoSteps[Head | bytes | Tunnel]:
+        """The next that is due. All its reads have one deadline: a peer that drips gains nothing."""
+        exchange, io, budget = self._exchange, self._io, self._budget
+        incoming = exchange.next_incoming()
+        if not isinstance(incoming, Signal):
+            return incoming
+        began = io.now()
+        left = limit = budget.limit(phase, at_most)
+        failure: TransportError | None = None
+        try:
+            while isinstance(incoming, Signal):
+                exchange.receive_data((yield partial(io.read, connection.stream, left)))
+                incoming = exchange.next_incoming()
+                if limit is not None and isinstance(incoming, Signal):
+                    left = max(0.0, limit - (io.now() - began))
+            return incoming
+        except LimitReached:
+            pass
+        except OSError as error:
+            if isinstance(error, NaiError):
+                raise
+            failure = transport_error(phase, error, connection.host, connection.port, sent=True)
+        finally:
+            if budget.is_bounded:
+                budget.spend(io.now() - began)
+        raise failure or budget.timed_out(phase, sent=True, where=f"{connection.host}:{connection.port}")
+
+
+def _open_tunnel(
+    io: RawIO, stream: Any, proxy: Proxy, host: str, port: int, left: Callable[[], float | None]
+) -> IoSteps[None]:
+    """Have a proxy open a tunnel; whatever it answers instead is a failure to connect."""
+    exchange = ClientExchange(Wire("client", Limits()), proxy.connect(host, port))
+    yield partial(io.write, stream, exchange.data_to_send, left(), _not_enough)
+    try:
+        while not isinstance(incoming := exchange.next_incoming(), Tunnel):
+            if incoming is NEED_DATA:
+                exchange.receive_data((yield partial(io.read, stream, left())))
+            elif isinstance(incoming, Head) and not 200 <= incoming.status <= 299:
+                hint = " (it wants credentials, or others)" if incoming.status == 407 else ""
+                raise _not_connected(host, port, f"the proxy refused with status {incoming.status}{hint}")
+    except TransportError as error:
+        if error.phase == "connect":
+            raise
+        raise _not_connected(host, port, "the proxy closed the connection without a response") from None
+    except NaiError as error:
+        raise _not_connected(host, port, f"the proxy's response: {error}") from None
+    if incoming.data or stream.is_readable():
+        raise _not_connected(host, port, "the proxy granted a tunnel, and spoke itself or closed it")
+
+
+def _not_enough(data: bytes) -> bool:  # noqa: ARG001 -- what `RawIO.write` asks
+    return False
+
+
+def _not_connected(host: str, port: int, why: str) -> TransportError:
+    return TransportError(f"connecting to {host}:{port}: {why}", sent=False, phase="connect")
+
+
+def _host_and_port(scheme: str, authority: str) -> tuple[str, int]:
+    host, colon, port = authority.rpartition(":")
+    if not colon or authority.endswith("]"):
+        host, port = authority, "443" if scheme == "https" else "80"
+    return host.removeprefix("[").removesuffix("]"), int(port)

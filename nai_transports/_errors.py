@@ -1,0 +1,66 @@
+"""Errors of the operating system and of TLS as transport errors, which name host, port and the system's reason."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import ssl
+from collections.abc import Mapping
+from typing import Final
+
+from nai_proto.errors import Phase, TransportError, excerpt
+
+__all__ = ["failure_reason", "transport_error"]
+
+_DOING: Final[Mapping[Phase, str]] = {
+    "pool": "waiting for a connection to",
+    "connect": "connecting to",
+    "write": "sending the request to",
+    "read": "waiting for the response of",
+    "idle": "reading the response of",
+    "total": "talking to",
+}
+# The numbers of those errors that event loops raise without one.
+_NUMBERS: Final[tuple[tuple[type[OSError], int], ...]] = (
+    (ConnectionResetError, errno.ECONNRESET),
+    (BrokenPipeError, errno.EPIPE),
+    (ConnectionRefusedError, errno.ECONNREFUSED),
+    (ConnectionAbortedError, errno.ECONNABORTED),
+    (TimeoutError, errno.ETIMEDOUT),
+)
+
+
+def transport_error(phase: Phase, error: BaseException, host: str, port: int, *, sent: bool) -> TransportError:
+    """Return what went wrong between us and a host.
+
+    Args:
+        phase: where the exchange was.
+        error: what the system, TLS or the name look-up raised.
+        host, port: what was talked to.
+        sent: may the service have acted on the request?
+    """
+    return TransportError(f"{_DOING[phase]} {host}:{port}: {failure_reason(error)}", sent=sent, phase=phase)
+
+
+def failure_reason(error: BaseException) -> str:
+    """Return the reason that the system gives for an error, or for the one that caused it."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ssl.SSLCertVerificationError):
+            return f"its certificate does not verify: {excerpt(seen.verify_message)}"
+        if isinstance(seen, ssl.SSLError):
+            return f"TLS failed: {excerpt((seen.reason or seen.strerror or str(seen)).replace('_', ' ').lower())}"
+        if isinstance(seen, socket.gaierror):
+            return f"no address is known for this name ({excerpt(seen.strerror or 'look-up failed')})"
+        if isinstance(seen, OSError):
+            if seen.errno:
+                return os.strerror(seen.errno)
+            for kind, number in _NUMBERS:
+                if isinstance(seen, kind):
+                    return os.strerror(number)
+        following = seen.__cause__ or seen.__context__
+        if following is None:
+            return excerpt(str(seen)) or "the connection was lost"
+        seen = following
+    return "the connection was lost"

@@ -1,0 +1,290 @@
+"""Blocking sockets: the client for synchronous programs.
+
+Sockets do not block by themselves: each wait polls the socket and the wake-up descriptor of its run, so that every limit
+is exact and another thread can end any wait at once. Names are looked up in a thread that is abandoned at the limit.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, Final, TypeAlias, TypeVar
+
+from nai_proto.errors import ClosedError
+from nai_proto.exchange.pool import Lease, PoolLimits
+from nai_proto.exchange.session import Session
+from nai_proto.secret import Token
+
+from . import _runner
+from ._connections import RawTransport
+from ._runner import LimitReached
+from .events import Event
+from .proxy import Proxy
+from .readiness import is_readable, wait_ready
+
+__all__ = ["Client"]
+
+T = TypeVar("T")
+Ready: TypeAlias = tuple[frozenset[int], frozenset[int]]
+
+_READ: Final = 65_536
+_PIECE: Final = 262_144
+_ATTEMPT_DELAY: Final = 0.25
+"""Seconds between two addresses of a host that are tried (RFC 8305 §5)."""
+
+
+class Client(_runner.Client):
+    """Runs operations and flows over blocking sockets. Threads may share it.
+
+    Args:
+        session: who asks, and where. Without it, and without ``base_url``, NAI_TOKEN and NAI_URL of the environment count;
+            without any token the client is anonymous, so that flows can log in.
+        token: as for `nai_proto.Session`.
+        base_url: as for `nai_proto.Session`.
+        ssl_context: for https; the operating system's certificate authorities if None.
+        proxy: an HTTP proxy that opens tunnels, ``http://[user[:password]@]host[:port]``. The environment is not looked at;
+            `proxy.proxy_from_environment` does that.
+        pool: how many connections, and for how long idle ones are kept.
+        on_event: called with each `events.Event`; what it raises ends the run.
+
+    Raises:
+        InvalidRequestError: an argument is out of range, or ``proxy`` or ``base_url`` is no such URL.
+    """
+
+    def __init__(
+        self,
+        session: Session | None = None,
+        *,
+        token: Token | str | None = None,
+        base_url: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        proxy: Proxy | str | None = None,
+        pool: PoolLimits = PoolLimits(),
+        on_event: Callable[[Event], object] | None = None,
+    ) -> None:
+        super().__init__(session, token, base_url, on_event)
+        self._transport = RawTransport(SyncIO, _no_need_to_settle, pool, ssl_context, proxy, self._observer)
+
+
+def _no_need_to_settle() -> None:
+    """A socket is closed when it is closed."""
+
+
+class SocketStream:
+    """One connection, which does not block."""
+
+    def __init__(self, raw: socket.socket) -> None:
+        self.socket = raw
+        self.pending: Callable[[], int] = int  # bytes that TLS has read ahead
+
+    def is_readable(self) -> bool:
+        return self.pending() > 0 or is_readable(self.socket.fileno())
+
+    def abort(self) -> None:
+        self.socket.close()
+
+
+class SyncIO:
+    """One run: its waits, and what ends them."""
+
+    def __init__(self) -> None:
+        self._receiver: socket.socket | None = None
+        self._sender: socket.socket | None = None
+        self._lock = threading.Lock()
+        self._cancelled = False
+
+    now = staticmethod(time.monotonic)
+
+    def key(self) -> Hashable:
+        return None
+
+    def sleep(self, seconds: float) -> None:
+        try:
+            self._wait_for(lambda: False, seconds)
+        except LimitReached:
+            pass
+
+    def compute(self, function: Callable[[], None], limit: float | None) -> None:  # noqa: ARG002 -- nothing can stop it
+        function()
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        self._wake()
+
+    def close(self) -> None:
+        with self._lock:
+            ends, self._receiver, self._sender = (self._receiver, self._sender), None, None
+        for end in ends:
+            if end is not None:
+                end.close()
+
+    def wake(self) -> Callable[[], None]:
+        return self._wake
+
+    def wait_for(self, lease: Lease[Any], limit: float | None) -> None:
+        self._wait_for(lambda: lease.is_granted, limit)
+
+    def connect(self, host: str, port: int, limit: float | None) -> SocketStream:
+        until = None if limit is None else self.now() + limit
+        addresses = self._look_up(host, port, limit)
+        return SocketStream(self._connect_first(addresses, until))
+
+    def start_tls(self, stream: SocketStream, context: ssl.SSLContext, host: str, limit: float | None) -> None:
+        secure = context.wrap_socket(stream.socket, server_hostname=host, do_handshake_on_connect=False)
+        stream.socket, stream.pending = secure, secure.pending
+        self._try(secure, secure.do_handshake, limit)
+
+    def read(self, stream: SocketStream, limit: float | None) -> bytes:
+        raw = stream.socket
+        if not isinstance(raw, ssl.SSLSocket):
+            self._wait([raw.fileno()], (), limit)
+            return raw.recv(_READ)
+        try:
+            return self._try(raw, lambda: raw.recv(_READ), limit)
+        except ssl.SSLEOFError:
+            return b""  # closed without a goodbye: HTTP's own framing tells whether something is missing
+
+    def write(self, stream: SocketStream, data: bytes, limit: float | None, received: Callable[[bytes], bool]) -> bool:
+        raw, left = stream.socket, memoryview(data)
+        while left:
+            number = raw.fileno()
+            writers = [number]
+            try:
+                left = left[raw.send(left[:_PIECE]) :]
+                continue
+            except ssl.SSLWantReadError:
+                writers = []
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                pass
+            readable, _ = self._wait([number], writers, limit)
+            if readable:
+                try:
+                    came = raw.recv(_READ)
+                except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                    continue
+                except ssl.SSLEOFError:
+                    came = b""
+                if received(came) or not came:
+                    return False
+        return True
+
+    # ---- inside
+
+    def _try(self, raw: socket.socket, function: Callable[[], T], limit: float | None) -> T:
+        """What a function of TLS returns, as soon as the socket lets it."""
+        until = None if limit is None else self.now() + limit
+        while True:
+            readers, writers = [raw.fileno()], list[int]()
+            try:
+                return function()
+            except ssl.SSLWantReadError:
+                pass
+            except ssl.SSLWantWriteError:
+                readers, writers = writers, readers
+            self._wait(readers, writers, None if until is None else max(0.0, until - self.now()))
+
+    def _look_up(self, host: str, port: int, limit: float | None) -> list[Any]:
+        if host.replace(".", "").isdigit() or ":" in host:
+            return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        found: list[Any] = []
+        done = threading.Event()
+
+        def look_up() -> None:
+            try:
+                found.extend(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+            except OSError as error:
+                found.append(error)
+            done.set()
+            self._wake()
+
+        threading.Thread(target=look_up, name="nai look-up", daemon=True).start()
+        self._wait_for(done.is_set, limit)
+        if isinstance(found[0], OSError):
+            raise found[0]
+        return found
+
+    def _connect_first(self, addresses: list[Any], until: float | None) -> socket.socket:
+        """The first connection that stands: an address that does not answer soon gets company (RFC 8305)."""
+        waiting, attempts, failure = _interleave(addresses), dict[int, socket.socket](), OSError("no address")
+        try:
+            while waiting or attempts:
+                if waiting:
+                    family, kind, protocol, _, address = waiting.pop(0)
+                    raw = socket.socket(family, kind, protocol)
+                    attempts[raw.fileno()] = raw
+                    raw.setblocking(False)
+                    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    if (number := raw.connect_ex(address)) not in (0, errno.EINPROGRESS, errno.EWOULDBLOCK):
+                        failure = OSError(number, "")
+                        attempts.pop(raw.fileno()).close()
+                        continue
+                left = None if until is None else until - self.now()
+                if left is not None and left <= 0:
+                    raise LimitReached
+                patience = min(left or _ATTEMPT_DELAY, _ATTEMPT_DELAY) if waiting else left
+                for ready in self._poll((), attempts, patience)[1]:
+                    raw = attempts.pop(ready)
+                    if not (number := raw.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)):
+                        return raw
+                    failure = OSError(number, "")
+                    raw.close()
+            raise failure
+        finally:
+            for raw in attempts.values():
+                raw.close()
+
+    def _wait_for(self, condition: Callable[[], bool], limit: float | None) -> None:
+        """Wait until another thread has made a condition true, and has woken this one."""
+        until = None if limit is None else self.now() + limit
+        while not condition():
+            left = None if until is None else until - self.now()
+            if left is not None and left <= 0:
+                raise LimitReached
+            self._poll((), (), left)
+
+    def _wait(self, readers: Sequence[int], writers: Sequence[int], limit: float | None) -> Ready:
+        """Wait for sockets; return those that are ready for reading, and those that are for writing."""
+        until = None if limit is None else self.now() + limit
+        while not any(ready := self._poll(readers, writers, limit)):
+            if until is not None and (limit := until - self.now()) <= 0:
+                raise LimitReached
+        return ready
+
+    def _poll(self, readers: Iterable[int], writers: Iterable[int], limit: float | None) -> Ready:
+        """Wait once, for sockets or for a wake-up, which looks as if the time were over."""
+        receiver = self._receiver or self._open_receiver()
+        number = receiver.fileno()
+        readable, writable = wait_ready([*readers, number], writers, limit)
+        if number in readable:
+            readable -= {number}
+            receiver.recv(4096)
+        if self._cancelled:
+            raise ClosedError("the stream was cancelled")
+        return readable, writable
+
+    def _open_receiver(self) -> socket.socket:
+        with self._lock:
+            self._receiver, self._sender = socket.socketpair()
+            self._receiver.setblocking(False)
+            self._sender.setblocking(False)
+            return self._receiver
+
+    def _wake(self) -> None:
+        with self._lock:
+            if self._sender is not None:
+                try:
+                    self._sender.send(b"\0")
+                except OSError:
+                    pass  # full: it wakes anyway; or closed: nobody waits
+
+
+def _interleave(addresses: list[Any]) -> list[Any]:
+    """Addresses of both families in turn, the first one's family first (RFC 8305 §4)."""
+    first = [each for each in addresses if each[0] == addresses[0][0]]
+    others = [each for each in addresses if each[0] != addresses[0][0]]
+    turns = [pair for both in zip(first, others, strict=False) for pair in both]
+    return turns + first[len(others) :] + others[len(first) :]
