@@ -74,6 +74,10 @@ class ArgumentType:
         """Is the value of one of the types?"""
         return isinstance(value, self._types) and not isinstance(value, self._but)
 
+    def is_final(self, value: object) -> bool:
+        """Is the value accepted, and in the form that is used already?"""
+        return self._convert is None and self.accepts(value)
+
     def convert(self, name: str, value: Any) -> Any:
         """Return an accepted value in the form that is used."""
         return value if self._convert is None else self._convert(name, value)
@@ -102,6 +106,9 @@ class _Either(ArgumentType):
     def accepts(self, value: object) -> bool:
         return any(each.accepts(value) for each in self._either)
 
+    def is_final(self, value: object) -> bool:
+        return any(each.is_final(value) for each in self._either)
+
     def convert(self, name: str, value: Any) -> Any:
         return next(each for each in self._either if each.accepts(value)).convert(name, value)
 
@@ -127,6 +134,9 @@ class _ListOf(ArgumentType):
 
     def accepts(self, value: object) -> bool:
         return isinstance(value, Iterable) and not isinstance(value, str | bytes | bytearray | memoryview | Mapping)
+
+    def is_final(self, value: object) -> bool:
+        return isinstance(value, tuple) and all(map(self._item.is_final, cast("tuple[object, ...]", value)))
 
     def convert(self, name: str, value: Iterable[object]) -> tuple[Any, ...]:
         return tuple([self._item(f"{name}[{place}]", item) for place, item in enumerate(value)])
@@ -218,7 +228,9 @@ def takes(**types: ArgumentType) -> Callable[[Callable[P, R]], Callable[P, R]]:
 def convert_fields(record: object, **types: ArgumentType) -> None:
     """Check and convert fields of a dataclass, also of a frozen one: for its ``__post_init__``."""
     for name, type_ in types.items():
-        object.__setattr__(record, name, type_(name, getattr(record, name)))
+        value = getattr(record, name)
+        if not type_.is_final(value):
+            object.__setattr__(record, name, type_(name, value))
 
 
 def invalid(name: str, message: str) -> InvalidRequestError:
