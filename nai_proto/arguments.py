@@ -54,8 +54,8 @@ class ArgumentType:
         takes: that, in words that end a sentence which begins with the parameter's name and "takes".
         types: the types of values. A boolean is no number here.
         but: types that are not taken, although they are subclasses of those.
-        convert: gives the value in the form that is used; called with the parameter's name and the value. What it raises
-            (`NaiError`, `ValueError`, `TypeError`) becomes an error that names the parameter.
+        convert: gives the value in the form that is used; called with the parameter's name and the value. It raises
+            `invalid` for a value that it cannot use.
     """
 
     def __init__(
