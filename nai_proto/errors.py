@@ -253,7 +253,8 @@ class StatusError(NaiError):
 class RejectedRequestError(InvalidRequestError, StatusError):
     """400, 413 or 422: the service finds the request not valid."""
 
-    __init__ = StatusError.__init__
+    def __init__(self, status: int, message: str, **fields: Any) -> None:
+        StatusError.__init__(self, status, message, **fields)
 
 
 class AuthenticationError(StatusError):

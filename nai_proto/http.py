@@ -45,7 +45,7 @@ class Headers(tuple[tuple[str, str], ...]):
             InvalidTypeError: it is neither, or a name or a value is no text.
         """
         items: object = cast("Mapping[str, str]", fields).items() if isinstance(fields, Mapping) else fields
-        if not isinstance(items, str | bytes) and isinstance(items, Iterable):
+        if not isinstance(items, str | bytes) and hasattr(items, "__iter__"):
             pairs = [*cast("Iterable[object]", items)]
             if all(map(_is_field, pairs)):
                 return cls(cast("list[tuple[str, str]]", pairs))

@@ -31,7 +31,7 @@ _NUMBERS: Final[tuple[tuple[type[OSError], int], ...]] = (
 )
 
 
-def transport_error(phase: Phase, error: BaseException, host: str, port: int, *, sent: bool) -> TransportError:
+def transport_error(phase: Phase, error: BaseException, host: str, port: int, sent: bool) -> TransportError:
     """Return what went wrong between us and a host.
 
     Args:
@@ -45,8 +45,8 @@ def transport_error(phase: Phase, error: BaseException, host: str, port: int, *,
 
 def failure_reason(error: BaseException) -> str:
     """Return the reason that the system gives for an error, or for the one that caused it."""
-    seen: BaseException | None = error
-    while seen is not None:
+    seen = error
+    while True:
         if isinstance(seen, ssl.SSLCertVerificationError):
             return f"its certificate does not verify: {excerpt(seen.verify_message)}"
         if isinstance(seen, ssl.SSLError):
@@ -63,4 +63,3 @@ def failure_reason(error: BaseException) -> str:
         if following is None:
             return excerpt(str(seen)) or "the connection was lost"
         seen = following
-    return "the connection was lost"

@@ -164,7 +164,7 @@ def translate(error: Exception, request: Request, budget: Budget, phase: Phase) 
     where = phase if where == "read" else where
     if name.endswith("Timeout"):
         return budget.timed_out(where, sent=sent, where=f"{host}:{port}")
-    return transport_error(where, error, host, int(port), sent=sent)
+    return transport_error(where, error, host, int(port), sent)
 
 
 def _is_caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:

@@ -1,187 +1,50 @@
-"""What turns a flow, written once for all drivers.
-
-A driver is a generator of *calls*: functions without arguments that do one piece of I/O. A synchronous client performs
-them, an asynchronous one awaits what they return, and sends in the answer or throws in the error. So everything but the
-I/O itself, from timeouts to the reuse of connections, is the same code under each runtime.
-
-Errors of a transport are thrown into the flow. Cancellation, KeyboardInterrupt and the caller's own exceptions pass
-through unchanged, after the connection has been closed.
-"""
+"""Clients and streams, synchronous and asynchronous: what performs the calls of `nai_proto.exchange.driving`."""
 
 from __future__ import annotations
 
 import os
-import random
+import ssl
+import threading
 import time
 import warnings
-from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
-from functools import partial
-from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar, cast, overload
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast, overload
 from weakref import WeakSet
 
-from nai_proto.errors import ClosedError, InvalidRequestError, InvalidTypeError, LocalProtocolError, NaiError
-from nai_proto.exchange.actions import Compute, Emit, Incoming, Receive, Runnable, Send, Sleep
-from nai_proto.exchange.budget import Budget
+from nai_proto.codecs.checks import check_type
+from nai_proto.errors import ClosedError, InvalidRequestError
+from nai_proto.exchange.actions import Runnable
 from nai_proto.exchange.call import Call
+from nai_proto.exchange.connections import RawTransport
+from nai_proto.exchange.driving import Execution, Transport
 from nai_proto.exchange.flow import PartialFlow
 from nai_proto.exchange.operation import Operation
+from nai_proto.exchange.pool import PoolLimits
 from nai_proto.exchange.run import Run
 from nai_proto.exchange.session import Session
-from nai_proto.http import Head
 from nai_proto.secret import Token
 
-from .events import Event, Observer, ObserverFailed, Waiting
+from ._errors import transport_error
+from .events import Event, EventLog
+from .proxy import Proxy
+from .tls import default_context
 
-__all__ = [
-    "IO",
-    "AsyncClient",
-    "AsyncStream",
-    "Client",
-    "Exchange",
-    "IoCall",
-    "IoSteps",
-    "LimitReached",
-    "Stream",
-    "Transport",
-    "run_steps",
-]
+__all__ = ["AsyncClient", "AsyncStream", "Client", "RawAsyncClient", "RawClient", "Stream"]
 
 E = TypeVar("E")
 R = TypeVar("R")
-P = TypeVar("P")
+P_co = TypeVar("P_co", covariant=True)
 Q = TypeVar("Q")
 T = TypeVar("T")
 
-IoCall: TypeAlias = Callable[[], Any]
-"""One piece of I/O: returns its answer to a synchronous driver, an awaitable of it to an asynchronous one."""
-IoSteps: TypeAlias = Generator[IoCall, Any, T]
-"""Code of a driver: yields calls, is sent their answers, and returns a value."""
 
+class _BaseStream(Generic[E, R, P_co]):
+    """What both kinds of stream have."""
 
-class LimitReached(Exception):
-    """A wait took as long as it may. Not TimeoutError, which the operating system raises as well."""
-
-
-def run_steps(steps: IoSteps[T]) -> T:
-    """Perform the calls of a driver's code, outside of any flow."""
-    try:
-        call = next(steps)
-        while True:
-            try:
-                answer = call()
-            except BaseException as error:
-                call = steps.throw(error)
-            else:
-                call = steps.send(answer)
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
-
-
-class Exchange(Protocol):
-    """One request and its response. `abort` is synchronous, so that nothing can interrupt it."""
-
-    @property
-    def head(self) -> Head: ...
-    def receive(self, at_most: float | None) -> IoSteps[bytes]: ...
-    def abort(self) -> None: ...
-
-
-class IO(Protocol):
-    """What one run needs of its runtime. Limits are seconds; reaching one raises `LimitReached`."""
-
-    def now(self) -> float: ...
-    def sleep(self, seconds: float) -> Any: ...
-    def compute(self, function: Callable[[], None], limit: float | None) -> Any: ...
-    def cancel(self) -> None:
-        """End the wait under way, from any task or thread."""
-        ...
-
-    def close(self) -> None:
-        """The run is over."""
-        ...
-
-
-class Transport(Protocol):
-    """Sends requests for any number of runs at once."""
-
-    def open_io(self) -> IO: ...
-    def send(self, send: Send, budget: Budget, io: Any) -> IoSteps[Exchange]: ...
-    def close(self) -> Any: ...
-
-
-def perform(run: Run[E, R], transport: Transport, io: IO, observer: Observer) -> Generator[IoCall | Emit[E], Any, None]:
-    """Perform the actions of a flow. What is yielded is a call, or the flow's events."""
-    exchange: Exchange | None = None
-    try:
-        action = run.start()
-        while action is not None:
-            incoming: Incoming = None
-            try:
-                match action:
-                    case Emit():
-                        yield action
-                    case Receive(at_most):
-                        if exchange is None:
-                            raise LocalProtocolError("Receive before Send")
-                        incoming = yield from exchange.receive(at_most)
-                    case Send():
-                        if exchange is not None:
-                            exchange.abort()
-                            exchange = None
-                        exchange = yield from transport.send(action, run.budget_for(action), io)
-                        incoming = exchange.head
-                    case Sleep():
-                        yield from _pause(action, run.budget, io, observer)
-                    case Compute():
-                        yield from _compute(action, run.budget, io, sent=exchange is not None)
-                    case _:
-                        raise AssertionError("GetContext is answered by the run")
-            except NaiError as error:
-                action = run.throw(error)
-            else:
-                action = run.send(incoming)
-    finally:
-        run.close()
-        if exchange is not None:
-            exchange.abort()
-
-
-def _pause(sleep: Sleep, budget: Budget, io: IO, observer: Observer) -> IoSteps[None]:
-    seconds = random.uniform(sleep.at_least, sleep.at_most)
-    if observer.is_watching:
-        reason = sleep.reason
-        status = getattr(reason, "status", "")
-        observer.tell(Waiting(seconds, None if reason is None else f"{type(reason).__name__} {status}".strip()))
-    left = budget.remaining
-    yield partial(io.sleep, seconds if left is None else min(seconds, left))
-    budget.spend(seconds)
-    if left is not None and seconds > left:
-        raise budget.timed_out("total", sent=True)
-
-
-def _compute(job: Compute[Any], budget: Budget, io: IO, *, sent: bool) -> IoSteps[None]:
-    began = io.now()
-    try:
-        yield partial(io.compute, job.perform, budget.remaining)
-        return
-    except LimitReached:
-        pass
-    finally:
-        budget.spend(io.now() - began)
-    raise budget.timed_out("total", sent=sent)
-
-
-class _BaseStream(Generic[E, R, P]):
-    """What both kinds of stream know of their run."""
-
-    def __init__(self, flow: Runnable[E, R], session: Session, transport: Transport, observer: Observer) -> None:
-        self._run = Run(flow, session, now=time.time, entropy=os.urandom)
-        self._io = transport.open_io()
-        self._steps = perform(self._run, transport, self._io, observer)
+    def __init__(self, flow: Runnable[E, R], session: Session, transport: Transport, log: EventLog) -> None:
+        run = Run(flow, session, now=time.time, entropy=os.urandom)
+        self._execution = Execution(run, transport, log)
         self._batch: Iterator[E] = iter(())
-        self._failure: NaiError | None = None
-        self._ended = self._closed = self._started = False
 
     @property
     def result(self) -> R:
@@ -190,72 +53,27 @@ class _BaseStream(Generic[E, R, P]):
         Raises:
             LocalProtocolError: the stream has not come to its end.
         """
-        return self._run.result
+        return self._execution.run.result
 
     @property
-    def partial(self) -> P:
+    def partial(self) -> P_co:
         """The result so far, at any moment: also after an error or a cancellation.
 
         Of an operation, what its events make together, or None while there is nothing. Of a flow, that of the operation
         under way, or what `Flow.with_partial` makes of it.
         """
-        return cast("P", self._run.partial)
-
-    def _send(self, answer: Any) -> IoCall | Emit[E] | None:
-        """The next step; None at the end of the flow."""
-        return self._advance(partial(self._steps.send, answer))
-
-    def _throw(self, error: BaseException) -> IoCall | Emit[E] | None:
-        return self._advance(partial(self._steps.throw, error))
-
-    def _advance(self, step: Callable[[], IoCall | Emit[E]]) -> IoCall | Emit[E] | None:
-        if self._closed:
-            raise self._closed_error()
-        try:
-            return step()
-        except StopIteration:
-            self._ended = True
-        except ObserverFailed as failed:
-            self._end()
-            raise failed.error from failed.error.__cause__
-        except NaiError as error:
-            self._failure = error
-            self._end()
-            raise
-        except BaseException:
-            self._end()
-            raise
-        self._io.close()
-        return None
-
-    def _check(self) -> None:
-        """Raise unless the stream can go on: an end that came too early is never taken for the end of the flow."""
-        if self._failure is not None:
-            raise self._failure
-        if self._closed and not self._ended:
-            raise self._closed_error()
-
-    def _closed_error(self) -> ClosedError:
-        error = ClosedError("the stream was closed or cancelled before its end; run it again for the rest")
-        error.partial = self._run.partial
-        return error
-
-    def _end(self) -> None:
-        if not self._closed and not self._ended:
-            self._closed = True
-            self._io.close()
-        self._batch = iter(())
+        return cast("P_co", self._execution.run.partial)
 
     def __del__(self) -> None:
-        if not getattr(self, "_started", False) or self._ended or self._closed:
+        execution: Execution[E, R] | None = getattr(self, "_execution", None)
+        if execution is None or not execution.has_started or execution.has_ended or execution.is_closed:
             return
         name = type(self).__name__
         warnings.warn(f"a {name} was dropped before its end: use `with`", ResourceWarning, stacklevel=2, source=self)
-        self._steps.close()
-        self._end()
+        execution.close()
 
 
-class Stream(_BaseStream[E, R, P]):
+class Stream(_BaseStream[E, R, P_co]):
     """A flow on its way: iterate for its events, then ask for its `result`. Leaving the block closes the connection."""
 
     def __iter__(self) -> Iterator[E]:
@@ -270,28 +88,25 @@ class Stream(_BaseStream[E, R, P]):
         Raises:
             ClosedError: the stream was closed or cancelled before its end.
         """
-        self._check()
-        if self._ended:
-            return None
-        self._started = True
-        step = self._send(None)
-        while step is not None and not isinstance(step, Emit):
+        execution = self._execution
+        call = execution.start()
+        while call is not None:
             try:
-                answer = step()
+                answer = call()
             except BaseException as error:
-                step = self._throw(error)
+                call = execution.throw(error)
             else:
-                step = self._send(answer)
-        return None if step is None else step.events
+                call = execution.send(answer)
+        return execution.batch
 
     def cancel(self) -> None:
         """End the stream at once, from any thread: a wait under way raises ClosedError in the thread that waits."""
-        self._io.cancel()
+        self._execution.io.cancel()
 
     def close(self) -> None:
         """Stop the flow and close its connection; harmless when it has ended. Of another thread's stream, `cancel`."""
-        self._steps.close()
-        self._end()
+        self._batch = iter(())
+        self._execution.close()
 
     def __enter__(self) -> Self:
         return self
@@ -300,7 +115,7 @@ class Stream(_BaseStream[E, R, P]):
         self.close()
 
 
-class AsyncStream(_BaseStream[E, R, P]):
+class AsyncStream(_BaseStream[E, R, P_co]):
     """A flow on its way: ``async for`` its events, or take them by `next_batch`, then ask for its `result`.
 
     Not an async generator: leaving the block closes the connection at once, without waiting for anything. No deadline
@@ -325,32 +140,30 @@ class AsyncStream(_BaseStream[E, R, P]):
         Raises:
             ClosedError: the stream was closed or cancelled before its end.
         """
-        self._check()
-        if self._ended:
-            return None
-        self._started = True
-        step = self._send(None)
-        while step is not None and not isinstance(step, Emit):
+        execution = self._execution
+        call = execution.start()
+        while call is not None:
             try:
-                answer = await step()
+                answer = await call()
             except BaseException as error:
-                step = self._throw(error)
+                call = execution.throw(error)
             else:
-                if self._closed and hasattr(answer, "abort"):
+                if execution.is_closed and hasattr(answer, "abort"):
                     answer.abort()  # a connection that came too late
-                step = self._send(answer)
-        return None if step is None else step.events
-
-    def cancel(self) -> None:
-        """End the stream at once, from any task: a wait under way raises ClosedError in the task that waits."""
-        self.close()
+                call = execution.send(answer)
+        return execution.batch
 
     def close(self) -> None:
-        """Stop the flow and close its connection at once; harmless when it has ended, and when called twice."""
-        self._steps.close()
-        if not self._ended:
-            self._io.cancel()
-        self._end()
+        """Stop the flow and close its connection at once, from any task; harmless when it has ended.
+
+        A wait under way raises ClosedError in the task that waits.
+        """
+        self._batch = iter(())
+        if not self._execution.has_ended:
+            self._execution.close()
+            self._execution.io.cancel()
+
+    cancel = close
 
     async def __aenter__(self) -> Self:
         return self
@@ -370,7 +183,7 @@ class _BaseClient:
         on_event: Callable[[Event], object] | None,
     ) -> None:
         self.session = _make_session(session, token, base_url)
-        self._observer = Observer(on_event)
+        self._log = EventLog(on_event)
         self._streams: WeakSet[Any] = WeakSet()
         self._closed = False
         self._transport: Transport
@@ -405,7 +218,7 @@ class Client(_BaseClient):
     def stream(self, flow: Runnable[E, R]) -> Stream[E, R, Any]:
         """Return a stream of an operation or a flow: use it as a context manager and iterate. Errors as for `run`."""
         self._check_open()
-        stream: Stream[E, R, Any] = Stream(flow, self.session, self._transport, self._observer)
+        stream: Stream[E, R, Any] = Stream(flow, self.session, self._transport, self._log)
         self._streams.add(stream)
         return stream
 
@@ -448,7 +261,7 @@ class AsyncClient(_BaseClient):
     def stream(self, flow: Runnable[E, R]) -> AsyncStream[E, R, Any]:
         """Return a stream of an operation or a flow: use it as an async context manager and iterate. Errors as for `run`."""
         self._check_open()
-        stream: AsyncStream[E, R, Any] = AsyncStream(flow, self.session, self._transport, self._observer)
+        stream: AsyncStream[E, R, Any] = AsyncStream(flow, self.session, self._transport, self._log)
         self._streams.add(stream)
         return stream
 
@@ -467,6 +280,68 @@ class AsyncClient(_BaseClient):
         await self.close()
 
 
+class _RawClient(_BaseClient):
+    """What the clients over raw connections share: their arguments.
+
+    Args:
+        session: who asks, and where. Without it, and without ``base_url``, NAI_TOKEN and NAI_URL of the environment count;
+            without any token the client is anonymous, so that flows can log in.
+        token: as for `nai_proto.Session`.
+        base_url: as for `nai_proto.Session`.
+        ssl_context: for https; the operating system's certificate authorities if None.
+        proxy: an HTTP proxy that opens tunnels, ``http://[user[:password]@]host[:port]``. The environment is not looked at;
+            `proxy.proxy_from_environment` does that.
+        pool: how many connections, and for how long idle ones are kept.
+        on_event: called with each `events.Event`; what it raises ends the run.
+
+    Raises:
+        InvalidRequestError: an argument is out of range, or ``proxy`` or ``base_url`` is no such URL.
+        InvalidTypeError: an argument has another type.
+    """
+
+    _open_io: ClassVar[type[Any]]
+    "What a run needs of the runtime."
+
+    def __init__(
+        self,
+        session: Session | None = None,
+        *,
+        token: Token | str | None = None,
+        base_url: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        proxy: Proxy | str | None = None,
+        pool: PoolLimits = PoolLimits(),
+        on_event: Callable[[Event], object] | None = None,
+    ) -> None:
+        super().__init__(session, token, base_url, on_event)
+        self._transport = raw_transport(type(self)._open_io, self._settle, self._log, ssl_context, proxy, pool)
+
+    def _settle(self) -> Any:
+        """Let what was aborted go."""
+
+
+class RawClient(_RawClient, Client):
+    __doc__ = (_RawClient.__doc__ or "").replace("What the clients", "Runs flows; what the clients", 1)
+
+
+class RawAsyncClient(_RawClient, AsyncClient):
+    __doc__ = RawClient.__doc__
+
+
+def raw_transport(
+    open_io: Callable[[], Any],
+    settle: Callable[[], Any],
+    log: EventLog,
+    ssl_context: ssl.SSLContext | None = None,
+    proxy: Proxy | str | None = None,
+    pool: PoolLimits = PoolLimits(),
+) -> RawTransport:
+    """Return a transport over raw connections."""
+    proxy = Proxy(proxy) if isinstance(proxy, str) else proxy
+    tls = default_context if ssl_context is None else lambda: ssl_context
+    return RawTransport(open_io, settle, pool, tls, proxy, log, transport_error, threading.Lock())
+
+
 def _make_session(session: Session | None, token: Token | str | None, base_url: str | None) -> Session:
     """The session of a client: the one that is given, or one made from token and address, or from the environment.
 
@@ -476,8 +351,7 @@ def _make_session(session: Session | None, token: Token | str | None, base_url: 
     if session is not None:
         if token is not None or base_url is not None:
             raise InvalidRequestError("give a session, or token and base_url, not both", parameter="session")
-        if not isinstance(session, Session):
-            raise InvalidTypeError(f"session takes nai.Session, not {type(session).__name__}", parameter="session")
+        check_type(session, Session, "session", "nai.Session")
         return session
     if base_url is None:
         token = token or os.environ.get("NAI_TOKEN") or None

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
-from nai_proto.exchange.pool import Lease, PoolLimits
-from nai_proto.exchange.session import Session
-from nai_proto.secret import Token
+from nai_proto.exchange.driving import LimitReached
+from nai_proto.exchange.pool import Lease
 
-from . import _runner
-from ._connections import RawTransport
-from ._runner import LimitReached
-from .events import Event
-from .proxy import Proxy
+from ._runner import RawAsyncClient
 from .readiness import is_readable
 
 __all__ = ["Client"]
@@ -30,32 +26,6 @@ _READ_AHEAD_BYTES: Final = 262_144
 _PIECE: Final = 262_144
 _ATTEMPT_DELAY: Final = 0.25
 """Seconds between two addresses of a host that are tried (RFC 8305 §5)."""
-
-
-class Client(_runner.AsyncClient):
-    """Runs operations and flows on asyncio; arguments as for `nai_transports.sync.Client`.
-
-    One client may be used from several event loops, one after the other: each opens its own connections.
-    """
-
-    def __init__(
-        self,
-        session: Session | None = None,
-        *,
-        token: Token | str | None = None,
-        base_url: str | None = None,
-        ssl_context: ssl.SSLContext | None = None,
-        proxy: Proxy | str | None = None,
-        pool: PoolLimits = PoolLimits(),
-        on_event: Callable[[Event], object] | None = None,
-    ) -> None:
-        super().__init__(session, token, base_url, on_event)
-        self._transport = RawTransport(AsyncioIO, _one_turn, pool, ssl_context, proxy, self._observer)
-
-
-async def _one_turn() -> None:
-    """A transport that was aborted closes its socket in the loop's next turn."""
-    await asyncio.sleep(0)
 
 
 class AsyncioStream(asyncio.Protocol):
@@ -208,6 +178,8 @@ class AsyncioStream(asyncio.Protocol):
 class AsyncioIO:
     """One run: its waits, and what ends them."""
 
+    draw = staticmethod(random.uniform)
+
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._scope: asyncio.Timeout | None = None
@@ -269,3 +241,15 @@ class AsyncioIO:
         finally:
             self._scope = None
         raise LimitReached
+
+
+class Client(RawAsyncClient):
+    """Runs operations and flows on asyncio; arguments as for all raw clients.
+
+    One client may be used from several event loops, one after the other: each opens its own connections.
+    """
+
+    _open_io = AsyncioIO
+
+    async def _settle(self) -> None:
+        await asyncio.sleep(0)  # a transport that was aborted closes its socket in the loop's next turn

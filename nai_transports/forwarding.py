@@ -9,15 +9,15 @@ from nai_proto.emulator.answers import Refused, computed, refuse
 from nai_proto.errors import InvalidRequestError, NaiError
 from nai_proto.exchange.actions import Send
 from nai_proto.exchange.budget import Budget
+from nai_proto.exchange.connections import RawExchange
+from nai_proto.exchange.driving import run_steps
 from nai_proto.exchange.endpoints import match
-from nai_proto.exchange.pool import PoolLimits
 from nai_proto.exchange.reply import Cut, Handler, Read, Start, Write
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Host, Request
 
-from ._connections import RawExchange, RawTransport
-from ._runner import run_steps
-from .events import Observer
+from ._runner import raw_transport
+from .events import EventLog
 from .proxy import Proxy
 from .sync import SyncIO
 
@@ -46,7 +46,7 @@ class Forwarding:
         self, session: Session, *, ssl_context: ssl.SSLContext | None = None, proxy: Proxy | str | None = None
     ) -> None:
         self._session = session.with_token(None)
-        self._transport = RawTransport(SyncIO, _nothing, PoolLimits(), ssl_context, proxy, Observer(None))
+        self._transport = raw_transport(SyncIO, _nothing, EventLog(None), ssl_context, proxy)
 
     def close(self) -> None:
         """Close idle connections."""

@@ -13,6 +13,7 @@ twice, cancels the task once, and httpx cleans up there, where nothing interrupt
 from __future__ import annotations
 
 import asyncio
+import random
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -27,6 +28,7 @@ import anyio.to_thread
 from nai_proto.errors import ClosedError, Phase
 from nai_proto.exchange.actions import Send
 from nai_proto.exchange.budget import Budget
+from nai_proto.exchange.driving import IoSteps, LimitReached
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Request
 from nai_proto.secret import Token
@@ -45,8 +47,7 @@ from ._httpx import (
     make_timeout,
     translate,
 )
-from ._runner import IoSteps, LimitReached
-from .events import Event, Observer, RequestSent, ResponseReceived
+from .events import Event, EventLog, RequestSent, ResponseReceived
 from .tls import default_context
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Client(_runner.Client):
         on_event: Callable[[Event], object] | None = None,
     ) -> None:
         super().__init__(session, token, base_url, on_event)
-        self._transport = HttpxTransport(http, proxy, self._observer)
+        self._transport = HttpxTransport(http, proxy, self._log)
 
 
 class AsyncClient(_runner.AsyncClient):
@@ -104,13 +105,13 @@ class AsyncClient(_runner.AsyncClient):
         on_event: Callable[[Event], object] | None = None,
     ) -> None:
         super().__init__(session, token, base_url, on_event)
-        self._transport = AsyncHttpxTransport(http, proxy, self._observer)
+        self._transport = AsyncHttpxTransport(http, proxy, self._log)
 
 
 class HttpxTransport:
     """Sends requests through httpx."""
 
-    def __init__(self, http: ClientLike[Any] | None, proxy: str | None, observer: Observer) -> None:
+    def __init__(self, http: ClientLike[Any] | None, proxy: str | None, observer: EventLog) -> None:
         self._owns = http is None
         self._http: ClientLike[Any] = _make_client(proxy) if http is None else http
         self._observer = observer
@@ -145,6 +146,7 @@ class HttpxIO:
         self._cancelled = False
 
     now = staticmethod(time.monotonic)
+    draw = staticmethod(random.uniform)
     sleep = staticmethod(time.sleep)
 
     def compute(self, function: Callable[[], None], limit: float | None) -> None:  # noqa: ARG002 -- nothing can stop it
@@ -225,7 +227,7 @@ def _call(io: HttpxIO, request: Request, budget: Budget, phase: Phase, function:
 class AsyncHttpxTransport:
     """Sends requests through httpx's async client."""
 
-    def __init__(self, http: AsyncClientLike[Any] | None, proxy: str | None, observer: Observer) -> None:
+    def __init__(self, http: AsyncClientLike[Any] | None, proxy: str | None, observer: EventLog) -> None:
         self._owns = http is None
         self._http: AsyncClientLike[Any] = _make_async_client(proxy) if http is None else http
         self._observer = observer
@@ -266,6 +268,7 @@ class AsyncHttpxIO:
         self._scope: anyio.CancelScope | None = None
 
     now = staticmethod(anyio.current_time)
+    draw = staticmethod(random.uniform)
 
     def cancel(self) -> None:
         if self._scope is not None:
@@ -405,12 +408,12 @@ async def _close(response: AsyncResponseLike, pieces: AsyncIterator[bytes] | Non
     await response.aclose()
 
 
-def _tell_sent(observer: Observer, request: Request) -> None:
+def _tell_sent(observer: EventLog, request: Request) -> None:
     if observer.is_watching:
         observer.tell(RequestSent(request.method, request.base + request.path))
 
 
-def _tell_received(observer: Observer, request: Request, head: Head, seconds: float) -> None:
+def _tell_received(observer: EventLog, request: Request, head: Head, seconds: float) -> None:
     if observer.is_watching:
         observer.tell(ResponseReceived(request.method, request.base + request.path, head.status, seconds))
 

@@ -6,14 +6,14 @@ import ssl
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, Final
 
-from nai_proto.exchange.pool import Lease, PoolLimits
+from nai_proto.exchange.driving import LimitReached
+from nai_proto.exchange.pool import Lease
 from nai_proto.exchange.reply import App
 from nai_proto.exchange.session import Session
 from nai_proto.testing.connection import Clock, MemoryConnection, uncut
 
-from . import _runner
-from ._connections import RawTransport
-from ._runner import LimitReached
+from ._runner import Client as SyncClient
+from ._runner import raw_transport
 from .events import Event
 
 __all__ = ["Client"]
@@ -21,7 +21,7 @@ __all__ = ["Client"]
 _NOWHERE: Final = Session(base_url="http://emulator.invalid")
 
 
-class Client(_runner.Client):
+class Client(SyncClient):
     """Runs operations and flows against an app in this process; nobody waits, the clock is set forward instead.
 
     Args:
@@ -52,7 +52,7 @@ class Client(_runner.Client):
         def open_io() -> MemoryIO:
             return MemoryIO(time, connect)
 
-        self._transport = RawTransport(open_io, lambda: None, PoolLimits(), None, None, self._observer)
+        self._transport = raw_transport(open_io, lambda: None, self._log)
 
 
 class MemoryStream:
@@ -77,6 +77,9 @@ class MemoryIO:
 
     def key(self) -> Hashable:
         return None
+
+    def draw(self, at_least: float, at_most: float) -> float:  # noqa: ARG002 -- without chance
+        return at_least
 
     def cancel(self) -> None:
         """Nobody waits."""

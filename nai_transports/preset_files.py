@@ -26,8 +26,7 @@ def load_preset(path: str | os.PathLike[str], *, model: Model | str | None = Non
 
     Raises:
         FileError: there is no such file, or it cannot be read.
-        InvalidFile: it is damaged; names the file and what is wrong.
-        InvalidRequestError: it is another model's.
+        InvalidFile: it is damaged, or another model's; names the file and what is wrong.
     """
     data = files.read(path)
     with _naming(path):

@@ -7,6 +7,7 @@ is exact and another thread can end any wait at once. Names are looked up in a t
 from __future__ import annotations
 
 import errno
+import random
 import socket
 import ssl
 import threading
@@ -15,15 +16,10 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, Final, TypeAlias, TypeVar
 
 from nai_proto.errors import ClosedError
-from nai_proto.exchange.pool import Lease, PoolLimits
-from nai_proto.exchange.session import Session
-from nai_proto.secret import Token
+from nai_proto.exchange.driving import LimitReached
+from nai_proto.exchange.pool import Lease
 
-from . import _runner
-from ._connections import RawTransport
-from ._runner import LimitReached
-from .events import Event
-from .proxy import Proxy
+from ._runner import RawClient
 from .readiness import is_readable, wait_ready
 
 __all__ = ["Client"]
@@ -35,43 +31,6 @@ _READ: Final = 65_536
 _PIECE: Final = 262_144
 _ATTEMPT_DELAY: Final = 0.25
 """Seconds between two addresses of a host that are tried (RFC 8305 §5)."""
-
-
-class Client(_runner.Client):
-    """Runs operations and flows over blocking sockets. Threads may share it.
-
-    Args:
-        session: who asks, and where. Without it, and without ``base_url``, NAI_TOKEN and NAI_URL of the environment count;
-            without any token the client is anonymous, so that flows can log in.
-        token: as for `nai_proto.Session`.
-        base_url: as for `nai_proto.Session`.
-        ssl_context: for https; the operating system's certificate authorities if None.
-        proxy: an HTTP proxy that opens tunnels, ``http://[user[:password]@]host[:port]``. The environment is not looked at;
-            `proxy.proxy_from_environment` does that.
-        pool: how many connections, and for how long idle ones are kept.
-        on_event: called with each `events.Event`; what it raises ends the run.
-
-    Raises:
-        InvalidRequestError: an argument is out of range, or ``proxy`` or ``base_url`` is no such URL.
-    """
-
-    def __init__(
-        self,
-        session: Session | None = None,
-        *,
-        token: Token | str | None = None,
-        base_url: str | None = None,
-        ssl_context: ssl.SSLContext | None = None,
-        proxy: Proxy | str | None = None,
-        pool: PoolLimits = PoolLimits(),
-        on_event: Callable[[Event], object] | None = None,
-    ) -> None:
-        super().__init__(session, token, base_url, on_event)
-        self._transport = RawTransport(SyncIO, _no_need_to_settle, pool, ssl_context, proxy, self._observer)
-
-
-def _no_need_to_settle() -> None:
-    """A socket is closed when it is closed."""
 
 
 class SocketStream:
@@ -98,6 +57,7 @@ class SyncIO:
         self._cancelled = False
 
     now = staticmethod(time.monotonic)
+    draw = staticmethod(random.uniform)
 
     def key(self) -> Hashable:
         return None
@@ -288,3 +248,9 @@ def _interleave(addresses: list[Any]) -> list[Any]:
     others = [each for each in addresses if each[0] != addresses[0][0]]
     turns = [pair for both in zip(first, others, strict=False) for pair in both]
     return turns + first[len(others) :] + others[len(first) :]
+
+
+class Client(RawClient):
+    """Runs operations and flows over blocking sockets. Threads may share it; arguments as for all raw clients."""
+
+    _open_io = SyncIO

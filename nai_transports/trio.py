@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import ssl
 from collections.abc import Awaitable, Callable, Hashable
 from functools import partial
@@ -10,15 +11,10 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 import trio
 
-from nai_proto.exchange.pool import Lease, PoolLimits
-from nai_proto.exchange.session import Session
-from nai_proto.secret import Token
+from nai_proto.exchange.driving import LimitReached
+from nai_proto.exchange.pool import Lease
 
-from . import _runner
-from ._connections import RawTransport
-from ._runner import LimitReached
-from .events import Event
-from .proxy import Proxy
+from ._runner import RawAsyncClient
 from .readiness import is_readable
 
 __all__ = ["Client"]
@@ -30,24 +26,6 @@ T = TypeVar("T")
 
 _READ: Final = 65_536
 _PIECE: Final = 65_536
-
-
-class Client(_runner.AsyncClient):
-    """Runs operations and flows on trio; arguments as for `nai_transports.sync.Client`."""
-
-    def __init__(
-        self,
-        session: Session | None = None,
-        *,
-        token: Token | str | None = None,
-        base_url: str | None = None,
-        ssl_context: ssl.SSLContext | None = None,
-        proxy: Proxy | str | None = None,
-        pool: PoolLimits = PoolLimits(),
-        on_event: Callable[[Event], object] | None = None,
-    ) -> None:
-        super().__init__(session, token, base_url, on_event)
-        self._transport = RawTransport(TrioIO, trio.lowlevel.checkpoint, pool, ssl_context, proxy, self._observer)
 
 
 AnyStream: TypeAlias = "trio.SocketStream | trio.SSLStream[trio.SocketStream]"
@@ -75,6 +53,7 @@ class TrioIO:
         self._granted = trio.Event()
 
     now = staticmethod(trio.current_time)
+    draw = staticmethod(random.uniform)
 
     def key(self) -> Hashable:
         return trio.lowlevel.current_trio_token()
@@ -161,3 +140,12 @@ class TrioIO:
         finally:
             self._scope = None
         raise LimitReached
+
+
+class Client(RawAsyncClient):
+    """Runs operations and flows on trio; arguments as for all raw clients."""
+
+    _open_io = TrioIO
+
+    async def _settle(self) -> None:
+        await trio.lowlevel.checkpoint()

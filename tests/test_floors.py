@@ -51,7 +51,7 @@ FLOORS = (
     ("the core's door", "nai_proto"),
     (
         "driver parts",
-        "nai_transports nai_transports._runner nai_transports._connections nai_transports._errors nai_transports._httpx "
+        "nai_transports nai_transports._runner nai_proto.exchange.connections nai_transports._errors nai_transports._httpx "
         "nai_transports.events nai_transports.readiness nai_transports.proxy nai_transports.tls nai_transports.files",
     ),
     (

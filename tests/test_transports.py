@@ -18,6 +18,7 @@ import trio
 
 from nai_proto import account, errors, text
 from nai_proto.exchange.actions import Action, Runnable, Send, Sleep, Steps, compute
+from nai_proto.exchange.connections import RawTransport
 from nai_proto.exchange.flow import flow, map_actions
 from nai_proto.exchange.reply import Cut, Handler, Raw, Start, Wait, Write
 from nai_proto.exchange.retry import NO_RETRY
@@ -27,7 +28,6 @@ from nai_proto.limits import Limits, Timeouts
 from nai_proto.secret import AccessKey, AccessToken, PersistentToken
 from nai_transports import httpx as on_httpx
 from nai_transports import memory as on_memory
-from nai_transports._connections import RawTransport
 from nai_transports.serve import serving
 from tests.support import (
     ALL,
@@ -818,5 +818,5 @@ def test_a_client_of_httpx_is_made_where_none_is_given(runtime: str) -> None:
 
 
 def test_a_key_that_is_none_never_leaves() -> None:
-    with pytest.raises(errors.LocalProtocolError):
+    with pytest.raises(errors.InvalidRequestError):
         account.login_with_key(AccessKey("too short"))

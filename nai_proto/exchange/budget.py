@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..errors import Phase, TimedOut
+from ..errors import Phase, TimedOut, TransportError
 from ..limits import Timeouts
 
 __all__ = ["Budget"]
@@ -56,6 +56,20 @@ class Budget:
             self._left = max(0.0, self._left - seconds)
         if self._run is not None:
             self._run.spend(seconds)
+
+    def failed(self, phase: Phase, error: OSError, *, sent: bool, where: str = "") -> TransportError:
+        """Return the error for a wait that failed, as a driver of blocking sockets meets it; charge the wait first.
+
+        Args:
+            phase: what was waited for.
+            error: what the system raised; TimeoutError means that the limit of the wait was reached.
+            sent: may the service have acted on the request?
+            where: host and port, for the message.
+        """
+        if isinstance(error, TimeoutError) and not error.errno:
+            return self.timed_out(phase, sent=sent, where=where)
+        reason = error.strerror or "the connection was lost"
+        return TransportError(f"{_WAITS[phase]}{f' ({where})' if where else ''}: {reason}", sent=sent, phase=phase)
 
     def timed_out(self, phase: Phase, *, sent: bool, where: str = "") -> TimedOut:
         """Return the error for a wait that reached its limit; charge the wait first, with `spend`.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ..errors import InvalidTypeError
+from ..codecs.checks import check_type
 from ..limits import Limits, Timeouts
 from ..secret import Token, parse_token
 from .retry import RetryPolicy
@@ -43,8 +43,8 @@ class Options:
             ("limits", limits, Limits),
             ("retry", retry, RetryPolicy),
         ):
-            if value is not None and not isinstance(value, kind):
-                raise InvalidTypeError(f"{name} takes nai.{kind.__name__}, not {type(value).__name__}", parameter=name)
+            if value is not None:
+                check_type(value, kind, name, f"nai.{kind.__name__}")
         return cls(token=None if token is None else parse_token(token), timeouts=timeouts, limits=limits, retry=retry)
 
     def updated(self, later: Options) -> Options:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Generic, ParamSpec, TypeVar, cast
+from typing import Any, Final, Generic, ParamSpec, TypeVar
 
 from ..errors import InvalidTypeError, NaiError
 from ..limits import Limits, Timeouts
@@ -80,7 +80,7 @@ class Flow(Generic[E_co, R_co]):
 
     def map_events(self, function: Callable[[E_co], F]) -> Flow[F, R_co]:
         """Return this flow with each event passed through ``function``. An error of ``function`` ends the flow."""
-        return cast("Flow[F, R_co]", _map_events(self, function))
+        return _map_events(self, function)
 
     def with_partial(self, function: Callable[[object], Q]) -> PartialFlow[E_co, R_co, Q]:
         """Return this flow with its partial result made by ``function`` from that of the operation under way.

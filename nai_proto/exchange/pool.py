@@ -38,8 +38,10 @@ class PoolLimits:
 
     def __post_init__(self) -> None:
         for name, least in (("connections", 1), ("per_host", 1), ("idle", 0), ("keep_alive", 0)):
-            value = getattr(self, name)
-            if not (value is None and name in ("connections", "per_host")) and not value >= least:
+            value: float | None = getattr(self, name)
+            if value is None and name in ("connections", "per_host"):
+                continue
+            if value is None or not value >= least:
                 raise InvalidRequestError(f"{name} is {value}; it takes {least} or more", parameter=name)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import GeneratorType
-from typing import Final, Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar
 
 from ..errors import InvalidTypeError, LocalProtocolError, NaiError
 from .actions import Action, Compute, Emit, GetContext, HasPartial, Incoming, Receive, Runnable, Send, Sleep, Steps
@@ -139,13 +139,8 @@ class Run(Generic[E_co, R_co]):
                 raise self._refused("yielded Send with a relative request: `yield from` its operation, or sign it")
             action.request.check_target()
             self._call = action.call
-        elif not isinstance(action, tuple(_ACTIONS)):
-            kind = type(action).__name__
-            if hasattr(action, "__iter__") and not isinstance(action, str | bytes | list | tuple | dict):
-                raise self._refused(f"yielded a {kind}: write `yield from`, not `yield`")
-            raise self._refused(
-                f"yielded a {kind}, which is not an action: a flow yields actions, and returns its result"
-            )
+        elif action.__class__ not in _ACTIONS:
+            raise self._refused(_misuse(action))
         return action
 
     def _refused(self, problem: str) -> InvalidTypeError:
@@ -163,23 +158,34 @@ def start(flow: Runnable[E, R]) -> Steps[E, R]:
     Raises:
         InvalidTypeError: this cannot be run; the message says what to write instead.
     """
-    if isinstance(flow, GeneratorType):
-        generator = flow
-        if generator.gi_frame is None:
+    given: object = flow
+    if isinstance(given, GeneratorType):
+        name = given.__name__
+        if given.gi_frame is None:
             raise InvalidTypeError(
-                f"this generator ({generator.__name__}) has ended: decorate its function with @nai.flow, and it runs any "
-                "number of times",
+                f"this generator ({name}) has ended: decorate its function with @nai.flow, and it runs any number of times",
                 parameter="flow",
             )
-        if generator.gi_running or generator.gi_suspended:
-            raise InvalidTypeError(f"this generator ({generator.__name__}) has started already", parameter="flow")
-        return generator
-    steps: object = None
-    if hasattr(type(flow), "__iter__") and not hasattr(flow, "next_batch"):
-        steps = iter(flow)
-    if not isinstance(steps, GeneratorType):
+        if given.gi_running or given.gi_suspended:
+            raise InvalidTypeError(f"this generator ({name}) has started already", parameter="flow")
+    elif not _is_runnable(given):
         raise InvalidTypeError(_advice(flow), parameter="flow")
-    return cast("Steps[E, R]", steps)
+    steps = iter(flow)
+    if not hasattr(steps, "gi_frame"):
+        raise InvalidTypeError(_advice(flow), parameter="flow")
+    return steps
+
+
+def _is_runnable(value: object) -> bool:
+    """May it be a flow? A stream of a client may not, although it can be iterated over."""
+    return hasattr(type(value), "__iter__") and not hasattr(value, "next_batch")
+
+
+def _misuse(value: object) -> str:
+    kind = type(value).__name__
+    if _is_runnable(value) and not isinstance(value, str | bytes | list | tuple | dict):
+        return f"yielded a {kind}: write `yield from`, not `yield`"
+    return f"yielded a {kind}, which is not an action: a flow yields actions, and returns its result"
 
 
 def _advice(flow: object) -> str:
@@ -198,7 +204,8 @@ def _advice(flow: object) -> str:
 
 def _place(steps: object) -> str:
     """Where a suspended flow stands, in the innermost of its generators."""
-    while isinstance(inner := getattr(steps, "gi_yieldfrom", None), GeneratorType):
-        steps = inner
-    frame = getattr(steps, "gi_frame", None)
-    return "" if frame is None else f" {getattr(steps, '__qualname__', '')} (line {frame.f_lineno})"
+    innermost: Any = steps
+    while hasattr(innermost.gi_yieldfrom, "gi_frame"):
+        innermost = innermost.gi_yieldfrom
+    frame = innermost.gi_frame
+    return "" if frame is None else f" {innermost.__qualname__} (line {frame.f_lineno})"

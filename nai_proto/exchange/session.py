@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ..errors import InvalidRequestError, InvalidTypeError
+from ..codecs.checks import check_type
+from ..errors import InvalidRequestError
 from ..http import NO_HEADERS, Headers, Host, Request
 from ..limits import Limits, Timeouts
 from ..secret import PersistentToken, Token, parse_token
@@ -92,8 +93,7 @@ class Session:
             ("timeouts", timeouts, Timeouts),
             ("retry", retry, RetryPolicy),
         ):
-            if not isinstance(value, kind):
-                raise InvalidTypeError(f"{name} takes nai.{kind.__name__}, not {type(value).__name__}", parameter=name)
+            check_type(value, kind, name, f"nai.{kind.__name__}")
             _put(self, name, value)
         _put(self, "token", None if token is None else parse_token(token))
         _put(self, "headers", headers if isinstance(headers, Headers) else Headers.parse(headers))
@@ -153,9 +153,8 @@ class Session:
         return copy
 
 
-def _check_base_url(name: str, url: object) -> None:
-    if not isinstance(url, str):
-        raise InvalidTypeError(f"{name} takes a URL as a string, not {type(url).__name__}", parameter=name)
+def _check_base_url(name: str, url: str) -> None:
+    check_type(url, str, name, "a URL as a string")
     found = _BASE_URL.fullmatch(url)
     if found is None or int(found["port"] or 0) > 65_535:
         raise InvalidRequestError(

@@ -101,7 +101,7 @@ def continuation(
     Raises:
         InvalidRequestError: the story's model is not known or not for this tier, something in its settings cannot be sent,
             or there is no room for a prompt.
-        RemoteProtocolError: its preset has parameters of a wrong type.
+        InvalidFile: its preset has parameters of a wrong type.
         Damaged: its text cannot be read.
         LimitExceeded: it is larger than its limits.
     """

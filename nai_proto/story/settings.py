@@ -97,7 +97,7 @@ class Settings:
         """The parameters as a preset, which may be changed and given back.
 
         Raises:
-            RemoteProtocolError: one of them has a wrong type.
+            InvalidFile: one of them has a wrong type.
             InvalidRequestError: the story's model is not known.
         """
         name, parameters = self.fields.get("preset"), dict(self.parameters)

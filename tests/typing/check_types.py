@@ -16,9 +16,9 @@ import nai_proto as nai
 from nai_proto import account, text
 from nai_proto.codecs.sse import ServerSentEvent, SSEDecoder
 from nai_proto.emulator import Emulator
-from nai_proto.exchange.actions import Action, Emit, Incoming, Runnable, compute
+from nai_proto.exchange.actions import Action, Emit, Incoming, Runnable, Steps, compute
 from nai_proto.exchange.call import Call, Reader, ReaderFactory
-from nai_proto.exchange.flow import Flow
+from nai_proto.exchange.flow import Flow, PartialFlow
 from nai_proto.exchange.operation import Operation
 from nai_proto.exchange.readers import NOTHING, Json, Nothing
 from nai_proto.exchange.reply import App, Handler, Read, Start
@@ -33,7 +33,6 @@ from nai_transports import asyncio as on_asyncio
 from nai_transports import httpx as on_httpx
 from nai_transports import memory as on_memory
 from nai_transports import trio as on_trio
-from tests.support import with_token
 
 TOKENIZER: Tokenizer = read(b"", name="x")
 SESSION = nai.Session(token=PersistentToken("pst-x"))
@@ -60,9 +59,21 @@ def operations() -> None:
     assert_type(account.change_password("a", "b", "c"), Flow[Never, AccessToken])
     assert_type(text.generate_stream("x").with_options(retry=nai.NO_RETRY), Operation[Token, Completion])
     assert_type(Call(text.generate_stream("x")), Call[Token, Completion])
-    assert_type(compute(lambda: 5), Flow[Never, int])
-    assert_type(with_token(PersistentToken(""), text.generate_stream("x")), Flow[Token, Completion])
-    assert_type(with_token(PersistentToken(""), account.login("a", "b")), Flow[Never, AccessToken])
+    assert_type(compute(lambda: 5), Steps[Never, int])
+    assert_type(text.generate_stream("x").with_options(token="pst-x"), Operation[Token, Completion])
+    assert_type(account.login("a", "b").with_options(token="x", limits=nai.Limits()), Flow[Never, AccessToken])
+    assert_type(text.generate_stream("x").map_events(len_of), PartialFlow[int, Completion, Completion | None])
+    assert_type(written_by_hand("x").map_events(len_of), Flow[int, str])
+    assert_type(written_by_hand("x").with_partial(str), PartialFlow[Token, str, str])
+    assert_type(nai.Session(token="pst-x").token, nai.PersistentToken | nai.AccessToken | None)
+
+
+def len_of(token: Token) -> int:
+    return len(token.text)
+
+
+def len_of_partial(partial: object) -> int:
+    return len(partial.text) if isinstance(partial, Completion) else 0
 
 
 def an_operation_is_covariant(operation: Operation[Token, Completion]) -> Operation[object, object]:
@@ -72,7 +83,11 @@ def an_operation_is_covariant(operation: Operation[Token, Completion]) -> Operat
 def all_three_are_runnable() -> list[Runnable[Token, Completion]]:
     operation = text.generate_stream("x")
     silent: Runnable[Token, Completion] = text.generate("x")
-    return [operation, Call(operation), with_token(PersistentToken(""), operation), silent]
+    return [operation, Call(operation), operation.with_options(token="pst-x"), silent, tell("x")]
+
+
+def tell(prompt: str) -> Steps[Token, Completion]:
+    return (yield from text.generate_stream(prompt))
 
 
 def parameters() -> None:
@@ -85,10 +100,15 @@ def parameters() -> None:
 # ---- flows
 
 
-def written_by_hand(prompt: str) -> Flow[Token, str]:
+@nai.flow
+def written_by_hand(prompt: str, *, times: int = 1) -> Steps[Token, str]:
+    context = yield from nai.get_context()
+    assert_type(context, nai.FlowContext)
+    assert_type(context.remaining, float | None)
+    assert_type(times, int)
     token = yield from account.login("a", Password("b"))
     assert_type(token, AccessToken)
-    told = yield from with_token(token, text.generate_stream(prompt))
+    told = yield from text.generate_stream(prompt).with_options(token=token)
     assert_type(told, Completion)
     number = yield from compute(lambda: len(told.text))
     assert_type(number, int)
@@ -100,12 +120,26 @@ def written_by_hand(prompt: str) -> Flow[Token, str]:
     return told.text
 
 
-def a_flow_without_events() -> Flow[Never, AccessToken]:
+@nai.flow
+def a_flow_without_events() -> Steps[Never, AccessToken]:
     return (yield from account.login("a", "b"))
 
 
-def a_flow_is_a_generator(flow: Flow[Token, str]) -> Generator[Action[Token], Incoming, str]:
-    return flow
+class Teller:
+    @nai.flow
+    def tell(self, prompt: str) -> Steps[Token, Completion]:
+        return (yield from text.generate_stream(prompt))
+
+
+def flows_are_values() -> None:
+    assert_type(written_by_hand("x"), Flow[Token, str])
+    assert_type(written_by_hand("x", times=2), Flow[Token, str])
+    assert_type(a_flow_without_events(), Flow[Never, AccessToken])
+    assert_type(Teller().tell("x"), Flow[Token, Completion])
+
+
+def steps_are_a_generator(steps: Steps[Token, str]) -> Generator[Action[Token], Incoming, str]:
+    return steps
 
 
 # ---- clients
@@ -119,7 +153,7 @@ def sync(app: App) -> None:
         assert_type(client.run(account.login("a", "b")), AccessToken)
         assert_type(client.run(account.login_with_key(AccessKey(""))), AccessToken)
         assert_type(client.run(written_by_hand("x")), str)
-        assert_type(client.run(with_token(PersistentToken(""), written_by_hand("x"))), str)
+        assert_type(client.run(written_by_hand("x").with_options(token="pst-x")), str)
         assert_type(client.run(Call(text.generate_stream("x"))), Completion)
         with client.stream(text.generate_stream("x")) as stream:
             for event in stream:
@@ -128,12 +162,17 @@ def sync(app: App) -> None:
             assert_type(stream.result, Completion)
             assert_type(stream.result.finish_reason, FinishReason | None)
             assert_type(stream.result.logprobs, tuple[Logprobs, ...] | None)
-            assert_type(stream.partial, object)
+            assert_type(stream.partial, Completion | None)
+        with client.stream(Call(text.generate_stream("x"))) as called:
+            assert_type(called.partial, Completion | None)
+        with client.stream(written_by_hand("x").with_partial(len_of_partial)) as counted:
+            assert_type(counted.partial, int)
         with client.stream(written_by_hand("x")) as story:
             for event in story:
                 assert_type(event, Token)
             assert_type(story.result, str)
-        with client.stream(with_token(PersistentToken(""), text.generate_stream("x"))) as used:
+            assert_type(story.partial, object)
+        with client.stream(text.generate_stream("x").with_options(token="pst-x")) as used:
             for event in used:
                 assert_type(event, Token)
             assert_type(used.result, Completion)
@@ -168,7 +207,7 @@ async def on_both_loops() -> None:
         assert_type(await client.run(text.generate("x")), Completion)
         assert_type(await client.run(account.login("a", "b")), AccessToken)
         assert_type(await client.run(written_by_hand("x")), str)
-        assert_type(await client.run(with_token(PersistentToken(""), written_by_hand("x"))), str)
+        assert_type(await client.run(written_by_hand("x").with_options(token="pst-x")), str)
         assert_type(await client.run(Call(text.generate_stream("x"))), Completion)
         async with client.stream(text.generate_stream("x")) as stream:
             async for event in stream:
@@ -183,7 +222,7 @@ async def on_both_loops() -> None:
         assert_type(client, on_trio.Client)
         assert_type(await client.run(text.generate("x")), Completion)
         assert_type(await client.run(written_by_hand("x")), str)
-        async with client.stream(with_token(PersistentToken(""), text.generate_stream("x"))) as stream:
+        async with client.stream(text.generate_stream("x").with_options(token="pst-x")) as stream:
             async for event in stream:
                 assert_type(event, Token)
             assert_type(stream.result, Completion)

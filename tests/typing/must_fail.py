@@ -12,9 +12,8 @@ import httpx2
 
 import nai_proto as nai
 from nai_proto import account, openai, text
-from nai_proto.exchange.actions import Emit, Sleep, compute
+from nai_proto.exchange.actions import Emit, Sleep, Steps, compute
 from nai_proto.exchange.call import Call
-from nai_proto.exchange.flow import Flow
 from nai_proto.exchange.operation import Operation
 from nai_proto.exchange.reply import Handler
 from nai_proto.exchange.session import Session
@@ -25,7 +24,6 @@ from nai_proto.text import Completion, Token
 from nai_proto.tokenizers import read
 from nai_transports import asyncio as on_asyncio
 from nai_transports import httpx as on_httpx
-from tests.support import with_token
 
 TOKENIZER = read(b"", name="x")
 SESSION = Session()
@@ -67,23 +65,42 @@ async def colours() -> None:
     await CLIENT.run(text.generate("x"))  # type: ignore[misc]
 
 
-def flows() -> Flow[Token, str]:
+@nai.flow
+def flows() -> Steps[Token, str]:
     told = yield from text.generate_stream("x")
     yield Emit(["not a token"])  # type: ignore[list-item]
     yield "not an action"  # type: ignore[misc]
-    yield from with_token("no token", text.generate("x"))  # type: ignore[arg-type]
+    yield text.generate("x")  # type: ignore[misc]
+    yield from text.generate("x").with_options(token=5)  # type: ignore[arg-type]
     return told  # type: ignore[return-value]
 
 
-def silent_flow() -> Flow[Token, None]:
+@nai.flow
+def silent_flow() -> Steps[Token, None]:
     yield Sleep(1)  # type: ignore[call-arg]
+
+
+@nai.flow  # type: ignore[arg-type]
+def no_flow() -> int:
+    return 5
+
+
+def arguments() -> None:
+    flows("x")  # type: ignore[call-arg]
+    silent_flow(5)  # type: ignore[call-arg]
+    flows().map_events(5)  # type: ignore[arg-type]
+    one: int = CLIENT.run(flows())  # type: ignore[assignment]
+    with CLIENT.stream(flows()) as stream:
+        repr(stream.partial.text)  # type: ignore[attr-defined]
+    with CLIENT.stream(text.generate_stream("x")) as told:
+        repr(told.partial.text)  # type: ignore[union-attr]
+    del one
 
 
 def runnables() -> None:
     CLIENT.run("x")  # type: ignore[arg-type]
     CLIENT.run(text.generate)  # type: ignore[arg-type]
     play(text.generate("x"), ["text"])  # type: ignore[list-item]
-    with_token(PersistentToken("pst-"), b"")  # type: ignore[arg-type]
 
 
 def parameters() -> None:
@@ -116,8 +133,8 @@ def chats() -> None:
 def values(operation: Operation[Token, Completion]) -> None:
     SESSION.token = None  # type: ignore[misc]
     Session(None)  # type: ignore[call-arg]
-    Session(token="pst-x")  # type: ignore[arg-type]
-    operation.policy = nai.NEVER  # type: ignore[misc]
+    Session(token=5)  # type: ignore[arg-type]
+    operation.repeat = nai.Repeat.NEVER  # type: ignore[misc]
     narrower: Operation[Token, str] = operation  # type: ignore[assignment]
     Head("200")  # type: ignore[arg-type]
     repr(PersistentToken("pst-x") + "x")  # type: ignore[operator]

@@ -124,7 +124,11 @@ class StoredBiases(Record):
         check_function(spread, "spread")
         phrases = (form for phrase in self.phrases for form in phrase_forms(phrase, spread))
         return BiasGroup(
-            self.bias, self.ensure_sequence_finish, self.generate_once, self.enabled, phrases=[*dict.fromkeys(phrases)]
+            self.bias,
+            self.ensure_sequence_finish,
+            self.generate_once,
+            self.enabled,
+            phrases=list(dict.fromkeys(phrases)),
         )
 
 

@@ -7,29 +7,42 @@ the pool has nothing to repair when an exchange is given up: the connection is c
 
 from __future__ import annotations
 
-import ssl
-import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeAlias
 
-from nai_proto.errors import NaiError, Phase, TransportError
-from nai_proto.exchange.actions import Send
-from nai_proto.exchange.budget import Budget
-from nai_proto.exchange.client import ClientExchange
-from nai_proto.exchange.pool import Lease, Pool, PoolLimits
-from nai_proto.http import Head
-from nai_proto.limits import Limits
-from nai_proto.wire import NEED_DATA, Signal, Tunnel, Wire
-
-from ._errors import transport_error
-from ._runner import IO, IoSteps, LimitReached
-from .events import ConnectionClosed, ConnectionOpened, ConnectionReused, Observer, RequestSent, ResponseReceived
-from .proxy import Proxy
-from .tls import default_context
+from ..errors import NaiError, Phase, TransportError
+from ..http import Head, Request
+from ..limits import Limits
+from ..wire import NEED_DATA, Signal, Tunnel, Wire
+from .actions import Send
+from .budget import Budget
+from .client import ClientExchange
+from .driving import IO, IoSteps, LimitReached
+from .observation import ConnectionClosed, ConnectionOpened, ConnectionReused, Observer, RequestSent, ResponseReceived
+from .pool import Lease, Pool, PoolLimits
 
 __all__ = ["ByteStream", "RawExchange", "RawIO", "RawTransport"]
+
+
+class Proxy(Protocol):
+    """What connections go through."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    def connect(self, host: str, port: int) -> Request:
+        """Return the request for a tunnel (RFC 9110 §9.3.6)."""
+        ...
+
+
+class Lock(Protocol):
+    """Guards the pool: a real lock where threads share a client."""
+
+    def __enter__(self) -> object: ...
+    def __exit__(self, kind: Any, error: Any, traceback: Any, /) -> object: ...
 
 
 class ByteStream(Protocol):
@@ -51,7 +64,7 @@ class RawIO(IO, Protocol):
         ...
 
     def connect(self, host: str, port: int, limit: float | None) -> Any: ...
-    def start_tls(self, stream: Any, context: ssl.SSLContext, host: str, limit: float | None) -> Any: ...
+    def start_tls(self, stream: Any, context: Any, host: str, limit: float | None) -> Any: ...
     def write(self, stream: Any, data: bytes, limit: float | None, received: Callable[[bytes], bool]) -> Any:
         """Write all of ``data``, or until ``received``, which gets what comes meanwhile, says that it is enough.
 
@@ -90,9 +103,11 @@ class RawTransport:
         open_io: makes what a run needs of the runtime.
         settle: lets what was aborted go; its result is what `close` returns.
         pool: how many connections, and for how long.
-        ssl_context: for https; `tls.default_context` if None.
+        tls: gives the context for https, when the first connection wants one.
         proxy: what every connection goes through, if anything.
         observer: is told what happens.
+        describe: makes an error of the system ours, given the phase, host, port, and whether the request was sent.
+        lock: guards the pool.
     """
 
     def __init__(
@@ -100,16 +115,19 @@ class RawTransport:
         open_io: Callable[[], RawIO],
         settle: Callable[[], Any],
         pool: PoolLimits,
-        ssl_context: ssl.SSLContext | None,
-        proxy: Proxy | str | None,
+        tls: Callable[[], Any],
+        proxy: Proxy | None,
         observer: Observer,
+        describe: Callable[[Phase, BaseException, str, int, bool], TransportError],
+        lock: Lock,
     ) -> None:
+        self.describe = describe
         self.open_io = open_io
         self._settle = settle
-        self._ssl_context = ssl_context
-        self._proxy = Proxy(proxy) if isinstance(proxy, str) else proxy
+        self._tls = tls
+        self._proxy = proxy
         self._observer = observer
-        self._lock = threading.Lock()  # for threads; uncontended anywhere else
+        self._lock = lock
         self._closed: list[Connection] = []
         self.pool: Pool[Connection] = Pool(pool, self._closed.append)
         self.opened = 0
@@ -209,14 +227,13 @@ class RawTransport:
             if scheme == "https":
                 if stream.is_readable():  # what came unencrypted must not pass for what will come encrypted
                     raise _not_connected(host, port, "it spoke before TLS, or closed")
-                context = self._ssl_context or default_context()
-                yield partial(io.start_tls, stream, context, host, left())
+                yield partial(io.start_tls, stream, self._tls(), host, left())
             return Connection(host, port, stream, Wire("client", Limits()))
         except BaseException as failure:
             if stream is not None:
                 stream.abort()
             if isinstance(failure, OSError) and not isinstance(failure, NaiError):
-                error = transport_error("connect", failure, host, port, sent=False)
+                error = self.describe("connect", failure, host, port, False)
             elif not isinstance(failure, LimitReached):
                 raise
         finally:
@@ -307,7 +324,7 @@ class RawExchange:
         except LimitReached:
             pass
         except OSError as error:
-            return transport_error("write", error, connection.host, connection.port, sent=True)
+            return self._transport.describe("write", error, connection.host, connection.port, True)
         finally:
             exchange.data_to_send = b""
             if budget.is_bounded:
@@ -335,7 +352,7 @@ class RawExchange:
         except OSError as error:
             if isinstance(error, NaiError):
                 raise
-            failure = transport_error(phase, error, connection.host, connection.port, sent=True)
+            failure = self._transport.describe(phase, error, connection.host, connection.port, True)
         finally:
             if budget.is_bounded:
                 budget.spend(io.now() - began)

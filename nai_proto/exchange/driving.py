@@ -1,0 +1,229 @@
+"""How a flow is driven, written once for all drivers.
+
+A driver's code is a generator of *calls*: functions without arguments that do one piece of I/O. A synchronous client
+performs them, an asynchronous one awaits what they return, and sends in the answer or throws in the error. So everything
+but the I/O itself, from timeouts to the reuse of connections, is the same code under each runtime, and it is pure: what it
+needs of a runtime is an `IO`, which it is given.
+
+Errors of a transport are thrown into the flow. Cancellation, KeyboardInterrupt and the caller's own exceptions pass
+through unchanged, after the connection has been closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from functools import partial
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+
+from ..errors import ClosedError, LocalProtocolError, NaiError
+from ..http import Head
+from .actions import Compute, Emit, Incoming, Receive, Send, Sleep
+from .budget import Budget
+from .observation import Observer, ObserverFailed, Waiting
+from .run import Run
+
+__all__ = ["IO", "Exchange", "Execution", "IoCall", "IoSteps", "LimitReached", "Transport", "perform", "run_steps"]
+
+E = TypeVar("E")
+R = TypeVar("R")
+T = TypeVar("T")
+E_co = TypeVar("E_co", covariant=True)
+R_co = TypeVar("R_co", covariant=True)
+
+IoCall: TypeAlias = Callable[[], Any]
+"""One piece of I/O: returns its answer to a synchronous driver, an awaitable of it to an asynchronous one."""
+IoSteps: TypeAlias = Generator[IoCall, Any, T]
+"""Code of a driver: yields calls, is sent their answers, and returns a value."""
+
+
+class LimitReached(Exception):
+    """A wait took as long as it may. Not TimeoutError, which the operating system raises as well."""
+
+
+def run_steps(steps: IoSteps[T]) -> T:
+    """Perform the calls of a driver's code, outside of any flow."""
+    try:
+        call = next(steps)
+        while True:
+            try:
+                answer = call()
+            except BaseException as error:
+                call = steps.throw(error)
+            else:
+                call = steps.send(answer)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+
+
+class Exchange(Protocol):
+    """One request and its response. `abort` is synchronous, so that nothing can interrupt it."""
+
+    @property
+    def head(self) -> Head: ...
+    def receive(self, at_most: float | None) -> IoSteps[bytes]: ...
+    def abort(self) -> None: ...
+
+
+class IO(Protocol):
+    """What one run needs of its runtime. Limits are seconds; reaching one raises `LimitReached`."""
+
+    @property
+    def now(self) -> Callable[[], float]:
+        """Seconds of a clock that only goes forward."""
+        ...
+
+    @property
+    def draw(self) -> Callable[[float, float], float]:
+        """Draws the length of a pause."""
+        ...
+
+    @property
+    def sleep(self) -> Callable[[float], Any]: ...
+    def compute(self, function: Callable[[], None], limit: float | None) -> Any: ...
+    def cancel(self) -> None:
+        """End the wait under way, from any task or thread."""
+        ...
+
+    def close(self) -> None:
+        """The run is over."""
+        ...
+
+
+class Transport(Protocol):
+    """Sends requests for any number of runs at once."""
+
+    def open_io(self) -> IO: ...
+    def send(self, send: Send, budget: Budget, io: Any) -> IoSteps[Exchange]: ...
+    def close(self) -> Any: ...
+
+
+def perform(run: Run[E, R], transport: Transport, io: IO, observer: Observer) -> Generator[IoCall | Emit[E], Any, None]:
+    """Perform the actions of a flow. What is yielded is a call, or the flow's events."""
+    exchange: Exchange | None = None
+    try:
+        action = run.start()
+        while action is not None:
+            incoming: Incoming = None
+            try:
+                match action:
+                    case Emit():
+                        yield action
+                    case Receive(at_most):
+                        if exchange is None:
+                            raise LocalProtocolError("Receive before Send")
+                        incoming = yield from exchange.receive(at_most)
+                    case Send():
+                        if exchange is not None:
+                            exchange.abort()
+                            exchange = None
+                        exchange = yield from transport.send(action, run.budget_for(action), io)
+                        incoming = exchange.head
+                    case Sleep():
+                        yield from _pause(action, run.budget, io, observer)
+                    case Compute():
+                        yield from _compute(action, run.budget, io, sent=exchange is not None)
+                    case _:
+                        raise AssertionError("GetContext is answered by the run")
+            except NaiError as error:
+                action = run.throw(error)
+            else:
+                action = run.send(incoming)
+    finally:
+        run.close()
+        if exchange is not None:
+            exchange.abort()
+
+
+def _pause(sleep: Sleep, budget: Budget, io: IO, observer: Observer) -> IoSteps[None]:
+    seconds = io.draw(sleep.at_least, sleep.at_most)
+    if observer.is_watching:
+        reason = sleep.reason
+        status = getattr(reason, "status", "")
+        observer.tell(Waiting(seconds, None if reason is None else f"{type(reason).__name__} {status}".strip()))
+    left = budget.remaining
+    yield partial(io.sleep, seconds if left is None else min(seconds, left))
+    budget.spend(seconds)
+    if left is not None and seconds > left:
+        raise budget.timed_out("total", sent=True)
+
+
+def _compute(job: Compute[Any], budget: Budget, io: IO, *, sent: bool) -> IoSteps[None]:
+    began = io.now()
+    try:
+        yield partial(io.compute, job.perform, budget.remaining)
+        return
+    except LimitReached:
+        pass
+    finally:
+        budget.spend(io.now() - began)
+    raise budget.timed_out("total", sent=sent)
+
+
+class Execution(Generic[E_co, R_co]):
+    """One run of a flow over a transport, for a stream: its next step, and how it stands.
+
+    An end that came too early is never taken for the end of the flow: after an error each step raises it again, and after
+    a cancellation or `close` each raises ClosedError.
+    """
+
+    def __init__(self, run: Run[E_co, R_co], transport: Transport, observer: Observer) -> None:
+        self.run = run
+        self.io = transport.open_io()
+        self.batch: Sequence[E_co] | None = None
+        "The events after the last call, or None at the end of the flow."
+        self.has_started = self.has_ended = self.is_closed = False
+        self._steps: Generator[Any, Any, None] = perform(run, transport, self.io, observer)
+        self._failure: NaiError | None = None
+
+    def start(self) -> IoCall | None:
+        """Go on after a batch of events, or begin; return as `send`."""
+        if self._failure is not None:
+            raise self._failure
+        if self.has_ended:
+            return None
+        self.has_started = True
+        return self.send(None)
+
+    def send(self, answer: Any) -> IoCall | None:
+        """Send in what a call gave; return the next call, or None where `batch` has what is next."""
+        return self._advance(partial(self._steps.send, answer))
+
+    def throw(self, error: BaseException) -> IoCall | None:
+        """Throw in what a call raised; return as `send`."""
+        return self._advance(partial(self._steps.throw, error))
+
+    def close(self) -> None:
+        """Stop the flow, and give up its connection; harmless when it has ended."""
+        self._steps.close()
+        self._end()
+
+    def _advance(self, take: Callable[[], Any]) -> IoCall | None:
+        if self.is_closed:
+            error = ClosedError("the stream was closed or cancelled before its end; run it again for the rest")
+            error.partial = self.run.partial
+            raise error
+        try:
+            step = take()
+        except StopIteration:
+            self.has_ended = True
+            self.batch = None
+            self.io.close()
+            return None
+        except ObserverFailed as failed:
+            self._end()
+            raise failed.error from failed.error.__cause__
+        except BaseException as error:
+            self._failure = error if isinstance(error, NaiError) else None
+            self._end()
+            raise
+        if step.__class__ is Emit:
+            self.batch = step.events
+            return None
+        call: IoCall = step
+        return call
+
+    def _end(self) -> None:
+        if not self.is_closed and not self.has_ended:
+            self.is_closed = True
+            self.io.close()
