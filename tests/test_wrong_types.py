@@ -550,6 +550,20 @@ def test_tiers_and_samplers_are_given_by_name_or_number() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "parameter"), [probe for probe in PROBES if "validate" in parameters_of(CALLS[probe[0]])]
+)
+def test_what_is_not_validated_does_not_fail_inside(name: str, parameter: str) -> None:
+    one = CALLS[name]
+    models: list[dict[str, Any]] = [{}]
+    if name.startswith("image.") and parameter != "model" and "seed" in one.options:
+        models += [{"model": each, "auto_smea": True} for each in ("nai-diffusion-3", "nai-diffusion-5-full")]
+        models += [{"model": "nai-diffusion-3", "variety_plus": True}, {"image": PNG}, {"image": PNG, "mask": MASK}]
+    for more in models:
+        for value in WRONG.values():
+            refused(one, {**one.arguments, "validate": False, **more, parameter: value})
+
+
 def public(package: ModuleType, prefix: str) -> Iterator[str]:
     """The names of all public functions, classes and methods of a package."""
     not_called = NOT_CALLED[prefix].split()

@@ -118,8 +118,7 @@ def image_request(prompt: str, **options: Unpack[Options]) -> ImageRequest:
         check(values, model, action)
         fits(prompt, model, action, values, wish)
     if wish.variety_plus:
-        size = cast("int", values["width"]), cast("int", values["height"])
-        values["skip_cfg_above_sigma"] = variety_sigma(model, *size)
+        values["skip_cfg_above_sigma"] = variety_sigma(model, *_size(values))
     if model.family.smea and values.pop("auto_smea", False) and "sm" not in given:
         values["sm"] = _smea(model, action, values)
 
@@ -238,9 +237,15 @@ def variety_sigma(model: ImageModel, width: int, height: int) -> float:
     return sigma * math.sqrt((width // 8) * (height // 8) / (104 * 152))
 
 
+def _size(values: Mapping[str, object]) -> tuple[int, int]:
+    """Return width and height, which nobody has looked at where a request is not validated."""
+    return INTEGER("width", values["width"]), INTEGER("height", values["height"])
+
+
 def _smea(model: ImageModel, action: ImageGenerationType, values: Mapping[str, object]) -> bool:
     """Does Auto SMEA turn it on: for a large picture, drawn from nothing, and not by DDIM (image §5.5)?"""
-    pixels = cast("int", values["width"]) * cast("int", values["height"])
+    width, height = _size(values)
+    pixels = width * height
     large = model.family.auto_smea is not None and pixels >= model.family.auto_smea
     drawn = action is ImageGenerationType.NORMAL
     return large and drawn and values["sampler"] not in (ImageSampler.DDIM, ImageSampler.DDIM_V3)
