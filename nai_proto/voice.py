@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, Never
 
+from .arguments import FLAG, INTEGER, TEXT, takes
 from .codecs.json import encode
-from .errors import LocalProtocolError, RemoteProtocolError
+from .errors import InvalidRequestError, RemoteProtocolError, excerpt
 from .exchange.endpoints import Parameters, build, endpoint
 from .exchange.operation import Operation
 from .exchange.readers import BodyReader
@@ -84,6 +85,7 @@ class _Spoken:
 _READERS: Final = tuple((each, _Spoken()) for each in _TYPES)
 
 
+@takes(text=TEXT, voice=TEXT | INTEGER, version=TEXT, opus=FLAG, method=TEXT, validate=FLAG)
 def speak(
     text: str,
     voice: str | int = "Ligeia",
@@ -104,15 +106,17 @@ def speak(
         validate: look at all this before it is sent.
 
     Raises:
-        LocalProtocolError: there is nothing to say or too much, or no such voice, version or method.
+        InvalidRequestError: there is nothing to say or too much, or no such voice, version or method.
     """
     if validate:
         if not 0 < len(text) <= _LONGEST:
-            raise LocalProtocolError(f"the text has {len(text)} characters, and 1 to {_LONGEST} can be spoken")
+            raise InvalidRequestError(
+                f"the text has {len(text)} characters, and 1 to {_LONGEST} can be spoken", parameter="text"
+            )
         if version not in ("v1", "v2"):
-            raise LocalProtocolError(f"voices have the versions v1 and v2, not {version!r}")
+            raise InvalidRequestError(f"version is v1 or v2, not {excerpt(version, 20)!r}", parameter="version")
         if method not in ("POST", "GET"):
-            raise LocalProtocolError(f"speech is asked for by POST and GET, not by {method!r}")
+            raise InvalidRequestError(f"method is POST or GET, not {excerpt(method, 20)!r}", parameter="method")
     said = {"text": text, **_voice(voice, version, validate=validate), "opus": opus, "version": version}
     if method == "GET":
         query = tuple(
@@ -127,9 +131,13 @@ def _voice(voice: str | int, version: str, *, validate: bool) -> dict[str, objec
     """The two keys that say who speaks: a seed counts only where the number is -1."""
     if version == "v2":
         if validate and not (isinstance(voice, str) and 0 < len(voice) <= _LONGEST_SEED):
-            raise LocalProtocolError(f"a voice of v2 is a seed of 1 to {_LONGEST_SEED} characters, or a name of SEEDS")
+            raise InvalidRequestError(
+                f"a voice of v2 is a seed of 1 to {_LONGEST_SEED} characters, or a name of SEEDS", parameter="voice"
+            )
         return {"seed": SEEDS.get(str(voice), str(voice)), "voice": -1}
     number = VOICES.get(voice) if isinstance(voice, str) else voice
     if number is None:
-        raise LocalProtocolError(f"no voice of v1 is called {voice!r}; there are {', '.join(VOICES)}")
+        raise InvalidRequestError(
+            f"no voice of v1 is called {voice!r}; there are {', '.join(VOICES)}", parameter="voice"
+        )
     return {"voice": number}

@@ -162,7 +162,7 @@ def test_logprobs_are_a_table_and_in_json_what_the_service_says() -> None:
         ((PROMPT, "--file", "x.txt"), "give a prompt"),
         (("--file", "nowhere.txt"), "nowhere.txt cannot be read"),
         ((PROMPT, "--preset", "Carefre"), "did you mean 'Carefree'?"),
-        ((PROMPT, "--preset", "Genesis"), "kayra-v1 has no official preset 'Genesis'"),
+        ((PROMPT, "--preset", "Genesis"), "kayra-v1 has no official preset named 'Genesis'"),
         ((PROMPT, "--preset", __file__), "test_cli_generate.py: not JSON"),
         ((PROMPT, "--module", "theme_nothing"), "no module 'theme_nothing'"),
         ((PROMPT, "--module", "theme_naval", "--model", "snek"), "genji-python-6b"),

@@ -224,7 +224,7 @@ def test_where_nobody_can_be_asked_nothing_is_paid(owner: Account) -> None:
         ((PROMPT, "--seed", "-1"), "seed is -1"),
         ((PROMPT, "--sampler", "euler"), "sampler is 'euler'"),
         ((PROMPT, "--format", "gif"), "image_format is 'gif'"),
-        ((PROMPT, "--uc", "x"), "'x' is not a valid UCPreset"),
+        ((PROMPT, "--uc", "x"), "uc_preset is 'x', and takes one of heavy"),
         ((PROMPT, "--model", "x"), "of the image model 'x' is not known"),
         ((PROMPT, "--strength", "0.5"), "strength does not go with generate"),
         ((PROMPT, "--mask", "a.png"), "need --image"),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nai_proto import account
-from nai_proto.errors import ConflictError, LocalProtocolError
+from nai_proto.errors import ConflictError, InvalidRequestError
 from nai_proto.testing import run_in_memory
 from tests.support import an_emulator, with_token
 
@@ -47,5 +47,5 @@ def test_an_account_votes_once_and_may_take_it_back() -> None:
 def test_a_text_that_is_too_long_is_refused_before_it_is_sent(name: str, most: int) -> None:
     fields = {**WHO, name: "x" * most}
     assert account.submit("autumn", b"", **fields).request.body
-    with pytest.raises(LocalProtocolError, match=f"at most {most} characters, not {most + 1}"):
+    with pytest.raises(InvalidRequestError, match=f"at most {most} characters, not {most + 1}"):
         account.submit("autumn", b"", **{**fields, name: "x" * (most + 1)})

@@ -35,7 +35,8 @@ BLOCKED = "socket ssl select asyncio threading subprocess random secrets logging
 FLOORS = (
     (
         "values",
-        "nai_proto.lazy nai_proto.errors nai_proto.secret nai_proto.limits nai_proto.tier nai_proto.http nai_proto.version",
+        "nai_proto.lazy nai_proto.errors nai_proto.arguments nai_proto.secret nai_proto.limits nai_proto.tier "
+        "nai_proto.http nai_proto.version",
     ),
     ("codecs", "nai_proto.codecs"),
     ("exchange", "nai_proto.exchange nai_proto.wire nai_proto.wire_states nai_proto.heads nai_proto.body"),

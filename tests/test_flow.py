@@ -27,8 +27,8 @@ from nai_proto.errors import (
     AuthenticationError,
     ConcurrentGenerationError,
     ConflictError,
+    InvalidRequestError,
     LimitExceeded,
-    LocalProtocolError,
     NaiError,
     RateLimitError,
     RejectedRequestError,
@@ -167,11 +167,16 @@ def test_a_login_is_repeated_when_the_line_dies() -> None:
     assert played.error is None
 
 
-@pytest.mark.parametrize(("email", "password"), [(ALICE[0], ""), (ALICE[0], "\ud800"), ("\ud800@x", "x")])
+@pytest.mark.parametrize(("email", "password"), [(ALICE[0], "\ud800"), ("\ud800@x", "x")])
 def test_a_login_that_cannot_be_sends_nothing(email: str, password: str) -> None:
     played = play(account.login(email, password), [])
-    assert type(played.error) is LocalProtocolError
+    assert type(played.error) is InvalidRequestError
     assert played.requests == []
+
+
+def test_an_empty_password_is_refused_at_the_call() -> None:
+    with pytest.raises(InvalidRequestError, match="the password is empty"):
+        account.login(ALICE[0], "")
 
 
 @pytest.mark.parametrize(
@@ -217,7 +222,7 @@ class Inner:
                     self.got.append((yield Send(session.sign(request))))
                 except NaiError as error:
                     self.got.append(error)
-                    if isinstance(error, LocalProtocolError):
+                    if isinstance(error, InvalidRequestError):
                         raise
             yield Emit(["an event"])
             self.got.append((yield Sleep(1, 2)))
@@ -267,7 +272,7 @@ def test_errors_pass_through_options_in_both_directions() -> None:
     played = play(with_token(TOKEN, with_token(OTHER, inner)), [error, Head(200)])
     assert inner.got[0] is error
     assert played.result == "the result"
-    final = LocalProtocolError("no")
+    final = InvalidRequestError("no")
     inner = Inner(BARE)
     played = play(with_token(TOKEN, inner), [final])
     assert played.error is final
@@ -549,7 +554,7 @@ def test_what_is_repeatable_is_tried_again_after_everything_that_may_pass() -> N
         [JSON_HEAD, b'{"error":"no"}', b""],
         [JSON_HEAD, b"{", b""],
         [Head(200, Headers.of(content_type="audio/mpeg"))],
-        [LocalProtocolError("x")],
+        [InvalidRequestError("x")],
         [RemoteProtocolError("x")],
     ],
 )
@@ -591,7 +596,7 @@ every_error: st.SearchStrategy[NaiError] = st.one_of(
             Truncated("x"),
             RemoteProtocolError("x"),
             LimitExceeded("body", limit=1, value=2),
-            LocalProtocolError("x"),
+            InvalidRequestError("x"),
             StreamError("x"),
             errors.Damaged("x"),
             NaiError("x"),
@@ -643,7 +648,7 @@ def test_a_delay_is_sane_or_none(
         (ConflictError(409, ""), False, False),
         (StreamError("x"), False, False),
         (RemoteProtocolError("x"), False, False),
-        (LocalProtocolError("x"), False, False),
+        (InvalidRequestError("x"), False, False),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, NaiError) else "",
 )

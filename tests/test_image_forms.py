@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nai_proto.codecs.multipart import Part, decode, encode
-from nai_proto.errors import InvalidRequestError, LimitExceeded, LocalProtocolError, NaiError, RemoteProtocolError
+from nai_proto.errors import InvalidRequestError, LimitExceeded, NaiError, RemoteProtocolError
 from nai_proto.http import Head, Headers, Request
 from nai_proto.image import (
     ControlNet,
@@ -164,11 +164,11 @@ def test_with_a_secret_images_have_keys() -> None:
 
 def test_not_everything_has_a_part() -> None:
     request = image_request("a cat", model="nai-diffusion-2", controlnet=ControlNet(PNG, ControlNetModel.LANDSCAPER))
-    with pytest.raises(LocalProtocolError, match="has no part in a form: send it as JSON"):
+    with pytest.raises(InvalidRequestError, match="has no part in a form: send it as JSON"):
         form(request)
-    with pytest.raises(LocalProtocolError, match="secret of the image cache has 32 bytes, not 3"):
+    with pytest.raises(InvalidRequestError, match="secret of the image cache has 32 bytes, not 3"):
         form(request, secret=b"abc")
-    with pytest.raises(LocalProtocolError, match="secret of the image cache has 32 bytes, not 3"):
+    with pytest.raises(InvalidRequestError, match="secret of the image cache has 32 bytes, not 3"):
         play(generate_cached("a cat", b"abc"), []).result  # noqa: B018 -- it raises
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from nai_proto.codecs.pixels import Pixels, write_png
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError
 from nai_proto.image import align_mask, box_mask, image_request
 from tests.image_support import PNG, png
 
@@ -83,5 +83,5 @@ def test_what_is_half_transparent_is_kept() -> None:
     ],
 )
 def test_what_cannot_be_aligned_is_refused(mask: bytes, size: tuple[int, int], problem: str) -> None:
-    with pytest.raises(LocalProtocolError, match=problem):
+    with pytest.raises(InvalidRequestError, match=problem):
         align_mask(mask, *size)

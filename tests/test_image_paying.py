@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError
 from nai_proto.exchange.actions import Runnable
 from nai_proto.exchange.reply import App, Handler, Start, Write
 from nai_proto.exchange.session import Session
@@ -68,10 +68,10 @@ def test_a_generation_that_costs_more_is_refused_and_one_that_costs_as_much_is_n
     make("a cat", model=V45, steps=28, seed=1, max_anlas=0, allowance=OPUS)
     make("a cat", model=V45, steps=28, seed=1, max_anlas=None)
     with pytest.raises(
-        LocalProtocolError, match="this would cost 20 Anlas, more than the 19 allowed: 1 × sample at 20"
+        InvalidRequestError, match="this would cost 20 Anlas, more than the 19 allowed: 1 × sample at 20"
     ):
         make("a cat", model=V45, steps=28, seed=1, max_anlas=19)
-    with pytest.raises(LocalProtocolError, match="more than Opus' 28 free steps"):
+    with pytest.raises(InvalidRequestError, match="more than Opus' 28 free steps"):
         make("a cat", model=V45, steps=29, seed=1, max_anlas=0, allowance=OPUS)
 
 
@@ -92,13 +92,13 @@ def test_a_tool_that_costs_more_is_refused_and_one_that_costs_as_much_is_not(
 ) -> None:
     make(price)
     make(None)
-    with pytest.raises(LocalProtocolError, match=f"this would cost {price} Anlas, more than the {price - 1} allowed"):
+    with pytest.raises(InvalidRequestError, match=f"this would cost {price} Anlas, more than the {price - 1} allowed"):
         make(price - 1)
 
 
 def test_without_a_size_there_is_no_price_and_so_nothing_is_sent() -> None:
     upscale(b"\xff\xd8")
-    with pytest.raises(LocalProtocolError, match="the size of the image is not known: tell it"):
+    with pytest.raises(InvalidRequestError, match="the size of the image is not known: tell it"):
         upscale(b"\xff\xd8", max_anlas=100)
 
 
@@ -143,11 +143,11 @@ def test_what_is_free_is_told() -> None:
 
 
 def test_a_parameter_that_is_sent_as_it_is_costs_as_well() -> None:
-    with pytest.raises(LocalProtocolError, match="more than the 20 allowed: 8 × sample at 17"):
+    with pytest.raises(InvalidRequestError, match="more than the 20 allowed: 8 × sample at 17"):
         generate("a cat", model=V45, seed=1, max_anlas=20, extra={"n_samples": 8})
-    with pytest.raises(LocalProtocolError, match="without a number for steps there is no price"):
+    with pytest.raises(InvalidRequestError, match="without a number for steps there is no price"):
         generate("a cat", model=V45, seed=1, max_anlas=20, extra={"steps": "many"})
-    with pytest.raises(LocalProtocolError, match="without a whole number"):
+    with pytest.raises(InvalidRequestError, match="without a whole number"):
         generate("a cat", model=V45, seed=1, max_anlas=20, extra={"steps": 2.5})
 
 
@@ -155,14 +155,14 @@ def test_more_than_140_anlas_for_an_image_is_refused_by_whoever_asks_for_the_pri
     options: dict[str, Any] = {"model": "V5 Full", "width": 2048, "height": 1536, "steps": 50, "seed": 1}
     request = image_request("a cat", **options)
     for priced in (request.price, lambda: generate("a cat", **options, max_anlas=1000)):
-        with pytest.raises(LocalProtocolError, match="one image would cost 150 Anlas"):
+        with pytest.raises(InvalidRequestError, match="one image would cost 150 Anlas"):
             priced()
 
 
 def test_a_model_without_a_known_price_is_not_guessed_at() -> None:
     new = ImageModel("new", Facts(generation=Generation.V5, base="", scale=7, quality={}, uc={UCPreset.NONE: ""}))
     generate("a cat", model=new, seed=1, quality="none", uc_preset="none", validate=False)
-    with pytest.raises(LocalProtocolError, match="neither its prices nor its limits"):
+    with pytest.raises(InvalidRequestError, match="neither its prices nor its limits"):
         generate("a cat", model=new, seed=1, quality="none", uc_preset="none", validate=False, max_anlas=1000)
 
 
@@ -221,7 +221,7 @@ def ran(flow: Runnable[Any, Any], *, tier: int, anlas: int) -> tuple[Any, list[s
     with memory.Client(service(tier, anlas, sent), Session(base_url="http://service.invalid")) as client:
         try:
             return client.run(flow), sent
-        except LocalProtocolError as error:
+        except InvalidRequestError as error:
             return error, sent
 
 
@@ -253,6 +253,6 @@ REFUSED: dict[str, tuple[Callable[[], Runnable[Any, Any]], int, str]] = {
 @pytest.mark.parametrize(("flow", "anlas", "problem"), REFUSED.values(), ids=list(REFUSED))
 def test_what_is_not_affordable_is_never_sent(flow: Callable[[], Runnable[Any, Any]], anlas: int, problem: str) -> None:
     error, sent = ran(flow(), tier=1, anlas=anlas)
-    assert isinstance(error, LocalProtocolError)
+    assert isinstance(error, InvalidRequestError)
     assert problem in str(error)
     assert sent == ["/user/subscription"]

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nai_proto.account.answers import Subscription
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError
 from nai_proto.image.early_prices import TABLES
 from nai_proto.image.generations import Generation
 from nai_proto.image.lineage import base_of, generation_of
@@ -74,7 +74,7 @@ def asked(request: dict[str, Any]) -> Price:
 @pytest.mark.parametrize("vector", VECTORS["generation"], ids=ids(VECTORS["generation"]))
 def test_a_generation_costs_what_its_vector_says(vector: dict[str, Any]) -> None:
     if vector["expected_total"] == REFUSED:
-        with pytest.raises(LocalProtocolError, match="one image would cost 150 Anlas"):
+        with pytest.raises(InvalidRequestError, match="one image would cost 150 Anlas"):
             asked(vector["request"])
         return
     price = asked(vector["request"])
@@ -88,7 +88,7 @@ def test_a_generation_costs_what_its_vector_says(vector: dict[str, Any]) -> None
 def test_a_tool_costs_what_its_vector_says(vector: dict[str, Any]) -> None:
     size = vector["width"], vector["height"]
     if vector["expected_total"] == REFUSED:
-        with pytest.raises(LocalProtocolError, match="upscales 3145728 at most"):
+        with pytest.raises(InvalidRequestError, match="upscales 3145728 at most"):
             upscale_price(*size)
     elif vector["tool"] == "upscale":
         assert upscale_price(*size).anlas == vector["expected_total"]
@@ -201,7 +201,7 @@ def priced(request: dict[str, Any], **more: Any) -> Price | None:
     """None where an image would cost too much: all else in these requests is possible."""
     try:
         return generation_price(**{**request, **more})
-    except LocalProtocolError as error:
+    except InvalidRequestError as error:
         if "one image would cost" not in str(error):
             raise
         return None
@@ -337,7 +337,7 @@ def test_the_guard_lets_pass_what_is_not_above_the_limit(anlas: int, limit: int)
     if anlas <= limit:
         check_price(price, limit)
     else:
-        with pytest.raises(LocalProtocolError) as caught:
+        with pytest.raises(InvalidRequestError) as caught:
             check_price(price, limit)
         assert str(caught.value) == (
             f"this would cost {anlas} Anlas, more than the {limit} allowed: 1 × sample at {anlas}"
@@ -350,7 +350,7 @@ def test_the_guard_lets_pass_what_is_not_above_the_limit(anlas: int, limit: int)
         ({"model": "nai-diffusion-9"}, "image model 'nai-diffusion-9' is not known, and so neither its prices"),
         ({"model": "nai-diffusion-5-full-medium"}, "is not known"),
         ({"model": "nai-diffusion-5-curated-inpainting"}, "is not known"),
-        ({"width": 100}, "100×1216 pixels: sides are multiples of 64"),
+        ({"width": 100}, "100×1216 pixels: they are multiples of 64"),
         ({"height": 0}, "832×0 pixels"),
         ({"width": -832, "height": -1216}, "-832×-1216 pixels"),
         ({"width": 2048, "height": 1600}, "at most 3145728"),
@@ -370,21 +370,21 @@ def test_the_guard_lets_pass_what_is_not_above_the_limit(anlas: int, limit: int)
 )
 def test_a_request_that_the_service_refuses_has_no_price(changed: dict[str, Any], said: str) -> None:
     request = {"model": V45, "width": 832, "height": 1216, "steps": 28, **changed}
-    with pytest.raises(LocalProtocolError, match=said):
+    with pytest.raises(InvalidRequestError, match=said):
         generation_price(**request)
 
 
 def test_a_tool_or_a_size_that_is_not_known_has_no_price() -> None:
-    with pytest.raises(LocalProtocolError, match="director tool 'pixel-snap' is not known"):
+    with pytest.raises(InvalidRequestError, match="director tool 'pixel-snap' is not known"):
         tool_price("pixel-snap", 832, 1216)
-    with pytest.raises(LocalProtocolError, match="1×100000000 pixels is not known"):
+    with pytest.raises(InvalidRequestError, match="1×100000000 pixels is not known"):
         tool_price("lineart", 1, 100_000_000)
     for size in ((0, 64), (64, 0)):
-        with pytest.raises(LocalProtocolError, match="of 0, where 1 or more is possible"):
+        with pytest.raises(InvalidRequestError, match="of 0, where 1 or more is possible"):
             tool_price("lineart", *size)
-        with pytest.raises(LocalProtocolError, match="of 0, where 1 or more is possible"):
+        with pytest.raises(InvalidRequestError, match="of 0, where 1 or more is possible"):
             upscale_price(*size)
-    with pytest.raises(LocalProtocolError, match="vibes of -1"):
+    with pytest.raises(InvalidRequestError, match="vibes of -1"):
         encoding_price(-1)
 
 

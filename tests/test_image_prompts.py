@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError
 from nai_proto.image.choices import QualityPreset
 from nai_proto.image.lineage import base_of
 from nai_proto.image.models import ImageModel
@@ -237,7 +237,7 @@ def test_a_model_has_a_limit_and_a_tokenizer(model: str, limit: int, tokenizer: 
 
 def test_of_a_model_that_is_not_known_nothing_is_counted() -> None:
     for question in (token_limit, lambda model: counted("", model), lambda model: count_tokens(model, BYTES, "")):
-        with pytest.raises(LocalProtocolError, match="'nai-diffusion-9' is not known"):
+        with pytest.raises(InvalidRequestError, match="'nai-diffusion-9' is not known"):
             question("nai-diffusion-9")
 
 

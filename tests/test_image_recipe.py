@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from nai_proto.codecs.picture import Metadata, Place, read_metadata, write_picture
 from nai_proto.codecs.pixels import Pixels
 from nai_proto.codecs.zipped import unzip
-from nai_proto.errors import LocalProtocolError, NaiError, RemoteProtocolError
+from nai_proto.errors import InvalidRequestError, NaiError, RemoteProtocolError
 from nai_proto.image import (
     MODELS,
     Character,
@@ -275,7 +275,7 @@ def test_a_model_may_name_itself(source: str | None, more: dict[str, Any], model
 @pytest.mark.parametrize("more", [{}, {"model_name": "new"}, {"model_name": 5, "model_hash": ["x"]}])
 def test_a_model_that_is_not_known_has_to_be_told(more: dict[str, Any]) -> None:
     unknown = Metadata.of(comment(image_request("a cat", seed=1), **more), description="a cat", source="New FFFFFFFF")
-    with pytest.raises(LocalProtocolError, match=r"tell it: Recipe\.of"):
+    with pytest.raises(InvalidRequestError, match=r"tell it: Recipe\.of"):
         Recipe.of(unknown)
     assert Recipe.of(unknown, model="V4.5 Full").options["model"] is ImageModel.V4_5_FULL
 

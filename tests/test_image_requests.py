@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nai_proto.codecs.png import chunks
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidFile, InvalidRequestError
 from nai_proto.image import (
     MODELS,
     Character,
@@ -199,7 +199,7 @@ def test_an_image_is_enhanced_by_drawing_it_larger() -> None:
     )  # 19.5 and 28.5 times 64, to the even one
     for options in ({"enhance": 2}, {"image": b"GIF", "enhance": 2}, {"image": SOURCE, "enhance": -1}):
         with pytest.raises(
-            LocalProtocolError, match="to enhance needs a PNG, WebP or JPEG as image, and a factor above 0"
+            InvalidRequestError, match="to enhance needs a PNG, WebP or JPEG as image, and a factor above 0"
         ):
             asked("nai-diffusion-4-5-full", **options)
 
@@ -228,7 +228,7 @@ def test_a_mask_of_boxes_is_white_in_every_block_that_one_touches(
 
 def test_a_mask_needs_a_size_that_models_take() -> None:
     for width, height in ((100, 64), (64, 0)):
-        with pytest.raises(LocalProtocolError, match="multiples of 64, not "):
+        with pytest.raises(InvalidRequestError, match="multiples of 64, not "):
             box_mask(width, height, [])
 
 
@@ -385,7 +385,7 @@ def test_auto_smea_is_sent_to_later_models_and_costs_as_smea_does() -> None:
     assert asked("nai-diffusion-4-full", auto_smea=True)["autoSmea"] is True
     large = image_request("a cat", model="Anime V3", size=(1536, 1472), auto_smea=True, seed=1)
     assert large.price() == image_request("a cat", model="Anime V3", size=(1536, 1472), sm=True, seed=1).price()
-    with pytest.raises(LocalProtocolError, match="auto_smea is a str"):
+    with pytest.raises(InvalidRequestError, match="auto_smea is a str"):
         asked("nai-diffusion-3", auto_smea="yes")
 
 
@@ -522,7 +522,7 @@ def test_every_model_takes_a_feature_or_refuses_it_in_one_line(model: ImageModel
     if model.generation in generations.split():
         assert generate("a cat", model=model, **options).request.body
     else:
-        with pytest.raises(LocalProtocolError) as refused:
+        with pytest.raises(InvalidRequestError) as refused:
             generate("a cat", model=model, **options)
         assert "\n" not in str(refused.value)
         assert model.id in str(refused.value)
@@ -536,7 +536,7 @@ def test_every_model_takes_a_feature_or_refuses_it_in_one_line(model: ImageModel
         ({"scale": 10.5}, "scale is 10.5, and here nai-diffusion-4-5-full takes a number from 0 to 10"),
         ({"seed": -1}, "seed is -1"),
         ({"seed": "x", "image": SOURCE}, "seed is a str, and .* takes an integer"),
-        ({"size": ("x", 64), "variety_plus": True}, "width is a str"),
+        ({"size": ("x", 64), "variety_plus": True}, r"size\[0\] takes an integer, not a str"),
         ({"seed": 4_294_967_295, "n_samples": 2}, "seed is 4294967295, .* from 0 to 4294967294"),
         ({"size": (832, 1000)}, "height is 1000, and nai-diffusion-4-5-full takes multiples of 64"),
         ({"size": (2048, 2048)}, "2048 × 2048 are 4194304 pixels, .* takes at most 3145728"),
@@ -556,22 +556,22 @@ def test_every_model_takes_a_feature_or_refuses_it_in_one_line(model: ImageModel
         ({"image": SOURCE, "mask": MASK, "vibes": [EncodedVibe(b"x")]}, "vibes do not go with inpainting"),
         ({"vibes": [EncodedVibe(b"x")] * 17}, "17 vibes, and .* takes at most 16"),
         ({"vibes": [EncodedVibe(b"x", key="v4full")]}, "encoded for v4full, and .* takes those for v4-5full"),
-        ({"vibes": [EncodedVibe(b"x", 1.5)]}, "a vibe's strength is 1.5, and may be from -1 to 1"),
+        ({"vibes": [EncodedVibe(b"x", 1.5)]}, "the strength of one of vibes is 1.5, and may be from -1 to 1"),
         ({"vibes": [EncodedVibe(b"x")], "references": [Reference(CANVAS)]}, "vibes and precise references"),
         ({"references": [Reference(PNG)]}, "a reference has 64 × 64 pixels; fit it into a PNG of 1024 × 1536, "),
-        ({"references": [Reference(CANVAS, fidelity=2)]}, "fidelity is 2"),
+        ({"references": [Reference(CANVAS, fidelity=2)]}, "fidelity of one of references is 2"),
         ({"references": [Reference(CANVAS)] * 17}, "17 references"),
         ({"characters": [Character("a")] * 7}, "7 characters, and nai-diffusion-4-5-full takes at most 6"),
         ({"characters": [Character("a", position="F6")]}, "position is A1 to E5, or x and y from 0 to 1, not 'F6'"),
         ({"characters": [Character("a", position=(2, 0))]}, "from 0 to 1, not 2 and 0"),
         ({"uc_preset": "badAnatomy"}, "no UC preset 'badAnatomy'; it has heavy, light, furryFocus, humanFocus, none"),
-        ({"uc_preset": "heavier"}, "'heavier' is not a valid UCPreset"),
-        ({"quality": "best"}, "'best' is not a valid QualityPreset"),
+        ({"uc_preset": "heavier"}, "uc_preset is 'heavier', and takes one of heavy, light"),
+        ({"quality": "best"}, "quality is 'best', and takes one of standard, light, none"),
         ({"negative_prompt": "x" * 51_201}, "a prompt has 51201 characters, and .* takes at most 51200"),
     ],
 )
 def test_what_the_service_would_refuse_is_refused_here(options: dict[str, Any], said: str) -> None:
-    with pytest.raises(LocalProtocolError, match=said):
+    with pytest.raises(InvalidRequestError, match=said):
         generate("a cat", model="nai-diffusion-4-5-full", **options)
 
 
@@ -582,11 +582,11 @@ def test_some_things_go_together_with_one_model_only() -> None:
         ({"sm": True, "image": SOURCE}, "sm does not go with img2img"),
         ({"sampler": "ddim", "image": SOURCE, "mask": MASK}, "sampler is 'ddim_v3'"),
     ):
-        with pytest.raises(LocalProtocolError, match=said):
+        with pytest.raises(InvalidRequestError, match=said):
             generate("a cat", **{"model": "nai-diffusion-3", **options})  # type: ignore[arg-type]  # of several types
-    with pytest.raises(LocalProtocolError, match=r"Max enhance takes fewer than 2516582.4 pixels, not 2621440"):
+    with pytest.raises(InvalidRequestError, match=r"Max enhance takes fewer than 2516582.4 pixels, not 2621440"):
         generate("a cat", image=png(2048, 1280), upscaled_enhance=True)
-    with pytest.raises(LocalProtocolError, match="is for inpainting, which takes an image and a mask"):
+    with pytest.raises(InvalidRequestError, match="is for inpainting, which takes an image and a mask"):
         generate("a cat", model="nai-diffusion-3-inpainting")
 
 
@@ -599,7 +599,7 @@ def test_who_says_so_sends_what_is_not_known() -> None:
 @pytest.mark.parametrize("name", RULES)
 def test_no_parameter_takes_what_json_has_no_place_for(name: str) -> None:
     for value in (object(), b"", 1j, {}):
-        with pytest.raises(LocalProtocolError, match=f"^{name} is a "):
+        with pytest.raises(InvalidRequestError, match=f"^{name} is a "):
             check({name: value}, ImageModel.ANIME_V3, image_request("", model="nai-diffusion-3").action)
 
 
@@ -612,15 +612,15 @@ def test_of_a_model_that_is_not_listed_nothing_is_guessed() -> None:
         (ImageModel("nai-diffusion-6", Facts(generation=Generation.V5)), r"base of .*Facts\(base=…\)"),
         (ImageModel("nai-diffusion-6", Facts(generation=Generation.V5, base="")), r"Facts\(scale=…\)"),
     ):
-        with pytest.raises(LocalProtocolError, match=said):
+        with pytest.raises(InvalidRequestError, match=said):
             generate("a cat", model=model)
     known = ImageModel("nai-diffusion-6", Facts(generation=Generation.V5, base="", scale=4, nsfw_prefix=False))
-    with pytest.raises(LocalProtocolError, match=r"Facts\(uc=…\)"):
+    with pytest.raises(InvalidRequestError, match=r"Facts\(uc=…\)"):
         generate("a cat", model=known)
     assert sent(known)["parameters"] == {**V5, "scale": 4}
-    with pytest.raises(LocalProtocolError, match=r"Facts\(quality=…\)"):
+    with pytest.raises(InvalidRequestError, match=r"Facts\(quality=…\)"):
         sent(known, quality="light")
-    with pytest.raises(LocalProtocolError, match=r"Facts\(inpainting=…\)"):
+    with pytest.raises(InvalidRequestError, match=r"Facts\(inpainting=…\)"):
         sent(known, image=SOURCE, mask=MASK)
 
 
@@ -647,16 +647,15 @@ def test_a_preset_s_settings_count_and_a_request_s_own_count_more() -> None:
 
 
 def test_a_preset_of_another_program_is_told_apart() -> None:
-    from nai_proto.errors import RemoteProtocolError
 
-    with pytest.raises(LocalProtocolError, match="no setting 'stepps'; did you mean 'steps'"):
+    with pytest.raises(InvalidRequestError, match="no setting 'stepps'; did you mean 'steps'"):
         ImagePreset("nai-diffusion-3", {"stepps": 1})
     for text, said in (
         (b"[]", "cat: Expected `object`"),
         (b"{}", r"cat: an object with model \(text\) and parameters"),
         (b'{"model":"x","parameters":{"image":""}}', "cat: an image preset has no setting 'image'"),
     ):
-        with pytest.raises(RemoteProtocolError, match=said):
+        with pytest.raises(InvalidFile, match=said):
             ImagePreset.loads(text, where="cat")
     other = ImagePreset.loads(b'\xef\xbb\xbf{"model":"x","parameters":{}}', model="nai-diffusion-3")
     assert other.model is ImageModel.ANIME_V3
@@ -669,9 +668,9 @@ values = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_s
 def test_whatever_is_asked_for_is_sent_or_refused(options: dict[str, Any], model: ImageModel) -> None:
     try:
         operation = generate("a cat", model=model, **options)
-    except LocalProtocolError:
+    except InvalidRequestError:
         return
     sent = body_of(operation.request)["parameters"]
     assert sent["seed"] == operation.seed
-    said = {name: value for name, value in options.items() if not isinstance(value, bytes)}
+    said = {name: value for name, value in options.items() if value is not None and not isinstance(value, bytes)}
     assert {name: sent[WIRE.get(name, name)] for name in said} == said

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from nai_proto.codecs.frames import encode_frame
 from nai_proto.codecs.zipped import zipped
-from nai_proto.errors import LimitExceeded, LocalProtocolError, NaiError, RemoteProtocolError, StreamError, Truncated
+from nai_proto.errors import InvalidRequestError, LimitExceeded, NaiError, RemoteProtocolError, StreamError, Truncated
 from nai_proto.http import Head, Headers
 from nai_proto.image import MODELS, Image, ImageModel, Step, generate_stream
 from nai_proto.limits import Limits
@@ -96,13 +96,13 @@ def test_models_before_v4_do_not_stream(model: ImageModel) -> None:
     if model.family.structured:
         assert generate_stream("a cat", model=model).request.body
         return
-    with pytest.raises(LocalProtocolError, match=f"{model.id} does not stream: V4 and later do"):
+    with pytest.raises(InvalidRequestError, match=f"{model.id} does not stream: V4 and later do"):
         generate_stream("a cat", model=model)
     assert generate_stream("a cat", model=model, validate=False).request.body
 
 
 def test_another_framing_is_refused() -> None:
-    with pytest.raises(LocalProtocolError, match="framed as msgpack or sse, not as 'json'"):
+    with pytest.raises(InvalidRequestError, match="framing is msgpack or sse, not 'json'"):
         generate_stream("a cat", framing="json")  # type: ignore[arg-type]  # as somebody without a type checker would
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image as Picture
 
 from nai_proto.codecs.zipped import zipped
-from nai_proto.errors import LocalProtocolError, NaiError, RemoteProtocolError
+from nai_proto.errors import InvalidRequestError, NaiError, RemoteProtocolError
 from nai_proto.exchange.actions import Runnable
 from nai_proto.exchange.operation import Operation
 from nai_proto.http import Head, Headers, Host
@@ -85,7 +85,7 @@ def test_a_director_tool_is_told_what_it_takes(options: dict[str, Any], sent: di
     ],
 )
 def test_a_director_tool_refuses_what_it_does_not_take(options: dict[str, Any], said: str) -> None:
-    with pytest.raises(LocalProtocolError, match=said):
+    with pytest.raises(InvalidRequestError, match=said):
         augment(PNG, **options)
 
 
@@ -99,9 +99,9 @@ def file_of(kind: str, width: int, height: int) -> bytes:
 def test_an_image_says_how_large_it_is(kind: str) -> None:
     body = body_of(augment(file_of(kind, 70, 30), "sketch").request)
     assert (body["width"], body["height"]) == (70, 30)
-    with pytest.raises(LocalProtocolError, match="3145760 pixels, and upscaling takes at most"):
+    with pytest.raises(InvalidRequestError, match="3145760 pixels, and upscaling takes at most"):
         upscale(file_of(kind, 2170, 1450), size=(98305, 32))
-    with pytest.raises(LocalProtocolError, match="3146500 pixels"):
+    with pytest.raises(InvalidRequestError, match="3146500 pixels"):
         upscale(file_of(kind, 2170, 1450))
 
 
@@ -112,7 +112,7 @@ def test_what_is_no_image_has_a_size_or_none(start: bytes, rest: bytes) -> None:
 
 
 def test_an_image_of_another_kind_needs_its_size_told() -> None:
-    with pytest.raises(LocalProtocolError, match="the size of the image is not known: tell it"):
+    with pytest.raises(InvalidRequestError, match="the size of the image is not known: tell it"):
         augment(b"\xff\xd8\xff", "sketch")
     body = body_of(augment(b"\xff\xd8\xff", "some new tool", size=(10, 20), prompt="x", validate=False).request)
     assert (body["width"], body["height"], body["prompt"]) == (10, 20, "x")
@@ -144,7 +144,7 @@ def test_upscaling_has_its_bounds() -> None:
         ({"declared_blur_sigma": 0.31}, "is 0.31, and may be one of 0, 0.3, 0.35, 0.4, 0.45, 0.5"),
         ({"image": png(2048, 1537)}, "the image has 3147776 pixels, and upscaling takes at most 3145728"),
     ):
-        with pytest.raises(LocalProtocolError, match=said):
+        with pytest.raises(InvalidRequestError, match=said):
             upscale(**{"image": PNG, **options})  # type: ignore[arg-type]  # of several types
     assert upscale(png(2048, 1536)).request.body
     assert upscale(png(2048, 1537), model="nai-diffusion-3", validate=False).request.body
@@ -156,7 +156,7 @@ def test_upscaling_has_its_bounds() -> None:
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)
 def test_a_vibe_is_encoded_for_its_model_and_used_with_no_other(model: ImageModel) -> None:
     if model.family.vibes != "encoded":
-        with pytest.raises(LocalProtocolError, match=f"{model.id} takes no encoded vibes: V4 and V4.5 do"):
+        with pytest.raises(InvalidRequestError, match=f"{model.id} takes no encoded vibes: V4 and V4.5 do"):
             encode_vibe(PNG, model)
         return
     operation = encode_vibe(PNG, model, information_extracted=0.7, strength=0.3)
@@ -167,7 +167,7 @@ def test_a_vibe_is_encoded_for_its_model_and_used_with_no_other(model: ImageMode
     assert generate("a cat", model=model, vibes=[vibe]).request.body
     for other in MODELS:
         if other is not model:
-            with pytest.raises(LocalProtocolError, match="vibe"):
+            with pytest.raises(InvalidRequestError, match="vibe"):
                 generate("a cat", model=other, vibes=[vibe])
 
 
@@ -175,7 +175,7 @@ def test_a_vibe_takes_more_where_it_is_told() -> None:
     operation = encode_vibe(PNG, "V4 Full", mask=PNG, crop_to_mask=True, focus_seed=1, info_extract_seed=2)
     body = body_of(operation.request)
     assert (body["mask"], body["crop_to_mask"], body["focus_seed"], body["info_extract_seed"]) == (B64, True, 1, 2)
-    with pytest.raises(LocalProtocolError, match=r"information_extracted is 1.1, and may be from 0 to 1"):
+    with pytest.raises(InvalidRequestError, match=r"information_extracted is 1.1, and may be from 0 to 1"):
         encode_vibe(PNG, "V4 Full", information_extracted=1.1)
     with pytest.raises(RemoteProtocolError, match="an encoded vibe was expected, and nothing came"):
         answered(operation, b"", "application/binary")
@@ -196,9 +196,9 @@ def test_tags_come_in_both_shapes() -> None:
     assert answered(japanese, answer, "application/json") == (JapaneseTag("赤", "red", 1.0),)
     with pytest.raises(RemoteProtocolError, match="suggested tags"):
         answered(operation, b'{"tags":7}', "application/json")
-    with pytest.raises(LocalProtocolError, match="for a part of one"):
+    with pytest.raises(InvalidRequestError, match="for a part of one"):
         suggest_tags("")
-    with pytest.raises(LocalProtocolError, match="in en and jp, not in 'de'"):
+    with pytest.raises(InvalidRequestError, match="lang is en or jp, not 'de'"):
         suggest_tags("x", lang="de")  # type: ignore[call-overload]  # as somebody without a type checker would
 
 
@@ -212,7 +212,7 @@ def test_an_annotator_makes_what_controlnet_takes() -> None:
     two = zipped([("image_0.png", PNG), ("image_1.png", PNG)])
     assert len(answered(operation, two, "application/x-zip-compressed")) == 2
     assert [each.controlnet for each in Annotator] == [*ControlNetModel, None, None]
-    with pytest.raises(LocalProtocolError, match="no annotator is called 'depth'; there are hed, midas"):
+    with pytest.raises(InvalidRequestError, match="no annotator is called 'depth'; there are hed, midas"):
         annotate(PNG, "depth")
 
 
@@ -260,12 +260,12 @@ def test_speech_is_asked_for_by_get_with_words_in_lower_case() -> None:
         ({"voice": 17}, "a voice of v2 is a seed of 1 to 50 characters"),
         ({"voice": "x" * 51}, "a voice of v2"),
         ({"voice": "Ligeia", "version": "v1"}, "no voice of v1 is called 'Ligeia'; there are Cyllene"),
-        ({"version": "v3"}, "versions v1 and v2, not 'v3'"),
-        ({"method": "PUT"}, "by POST and GET, not by 'PUT'"),
+        ({"version": "v3"}, "version is v1 or v2, not 'v3'"),
+        ({"method": "PUT"}, "method is POST or GET, not 'PUT'"),
     ],
 )
 def test_what_cannot_be_spoken_is_refused(options: dict[str, Any], said: str) -> None:
-    with pytest.raises(LocalProtocolError, match=said):
+    with pytest.raises(InvalidRequestError, match=said):
         speak(**{"text": "hello", **options})
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from nai_proto.codecs.vibes import UNKNOWN_KEY, VibeBundle, encoding_key, read_vibe_file, write_vibe_file
 from nai_proto.codecs.vibes import Vibe as VibeFile
-from nai_proto.errors import FileError, InvalidFile, LocalProtocolError
+from nai_proto.errors import FileError, InvalidFile, InvalidRequestError
 from nai_proto.exchange.reply import App, Handler, Read, Start, Write
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Headers, Request
@@ -108,7 +108,7 @@ def test_strength_is_no_part_of_an_encoding(cache: VibeCache) -> None:
 
 
 def test_what_is_not_there_may_cost_too_much(cache: VibeCache) -> None:
-    with pytest.raises(LocalProtocolError, match="this would cost 2 Anlas, more than the 1 allowed"):
+    with pytest.raises(InvalidRequestError, match="this would cost 2 Anlas, more than the 1 allowed"):
         ran(asked_for(cache, max_anlas=1))
     assert len(ran(asked_for(cache, max_anlas=2))[1]) == 1
 
@@ -122,7 +122,7 @@ def test_what_cannot_be_encoded_is_refused_before_the_cache_is_asked(options: di
         def put(self, source: VibeSource, encoding: bytes, /) -> None:
             raise AssertionError
 
-    with pytest.raises(LocalProtocolError):
+    with pytest.raises(InvalidRequestError):
         ran(asked_for(Closed(), **options))
 
 
@@ -286,7 +286,7 @@ def test_what_a_file_is_meant_for_gives_way_to_what_it_has() -> None:
     ],
 )
 def test_what_a_file_lacks_is_said(file: VibeFile, model: Any, options: dict[str, Any], problem: str) -> None:
-    with pytest.raises(LocalProtocolError, match=problem):
+    with pytest.raises(InvalidRequestError if "takes no vibes" in problem else InvalidFile, match=problem):
         vibe_of(file, model, **options)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError
 from nai_proto.exchange.endpoints import host_of_model
 from nai_proto.http import Host
 from nai_proto.text.models import MODELS, Facts, Model, Tier
@@ -109,13 +109,13 @@ def test_context_and_answer_depend_on_the_tier() -> None:
     assert {Model.CLIO.context_limit(tier) for tier in Tier} == {8192}
     assert {Model.SIGURD.context_limit(tier) for tier in Tier} == {2048}
     assert [Model.KAYRA.output_limit(tier) for tier in Tier] == [150, 150, 150, 250]
-    with pytest.raises(LocalProtocolError, match="llama-3-erato-v1 has no known context for Scroll, only for Opus"):
+    with pytest.raises(InvalidRequestError, match="llama-3-erato-v1 has no known context for Scroll, only for Opus"):
         Model.ERATO.context_limit(Tier.SCROLL)
 
 
 @pytest.mark.parametrize("fact", FACTS)
 def test_what_is_not_known_of_a_model_must_be_told_and_the_error_says_how(fact: str) -> None:
-    with pytest.raises(LocalProtocolError, match=rf"^{fact} of the text model 'new-v1' .*Facts\({fact}=…\)\)$"):
+    with pytest.raises(InvalidRequestError, match=rf"^{fact} of the text model 'new-v1' .*Facts\({fact}=…\)\)$"):
         FACTS[fact](Model.named("new-v1"))
 
 
@@ -139,7 +139,7 @@ def test_what_is_told_is_believed(fact: str) -> None:
 
 def test_samplers_that_every_model_takes_need_not_be_told() -> None:
     assert Model.named("new-v1").takes(Order.CFG)
-    with pytest.raises(LocalProtocolError, match="samplers"):
+    with pytest.raises(InvalidRequestError, match="samplers"):
         Model.named("new-v1").takes(Order.MIN_P)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 
 import nai_proto as nai
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError
 from nai_proto.http import Head, Headers
 from nai_proto.openai import Message, completion, count_tokens, render_chat
 from nai_proto.testing import play
@@ -48,7 +48,7 @@ def test_the_two_first_markers_stand_there_without_messages_too() -> None:
 
 def test_what_is_no_message_is_refused() -> None:
     messages: Any = [{"role": "tool", "content": "x"}]
-    with pytest.raises(LocalProtocolError, match="role is not one of"):
+    with pytest.raises(InvalidRequestError, match="role is not one of"):
         render_chat(messages)
 
 

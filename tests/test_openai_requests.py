@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nai_proto as nai
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError, NaiError
 from nai_proto.exchange.operation import Operation
 from nai_proto.openai import (
     CompletionOptions,
@@ -160,7 +160,6 @@ def test_what_is_not_known_goes_out_as_it_is() -> None:
         ({"unified_increase_linear_with_entropy": True}, "is True, and a number is allowed"),
         ({"enable_thinking": 1}, "enable_thinking is 1, and true or false is allowed"),
         ({"stop": [1]}, "stop is a list, and text or a list of texts is allowed"),
-        ({"stop": None}, "stop is a NoneType, and text or a list of texts is allowed"),
         ({"logit_bias": [1]}, "logit_bias is a list, and a mapping is allowed"),
         ({"logit_bias": {"x": 1}}, "logit_bias has a str as a key, and token ids are allowed"),
         ({"logit_bias": {5: "x"}}, r"logit_bias\[5\] is a str, and a number is allowed"),
@@ -169,10 +168,10 @@ def test_what_is_not_known_goes_out_as_it_is() -> None:
 )
 def test_what_the_service_would_refuse_is_refused_before_it_is_sent(options: Any, about: str) -> None:
     for ask in COMPLETIONS:
-        with pytest.raises(LocalProtocolError, match=about):
+        with pytest.raises(InvalidRequestError, match=about):
             ask("x", **options)
     for ask in CHATS:
-        with pytest.raises(LocalProtocolError, match=about):
+        with pytest.raises(InvalidRequestError, match=about):
             ask(HELLO, **options)
 
 
@@ -185,7 +184,7 @@ def test_the_service_alone_decides_where_it_is_asked_to_and_about_the_most_token
 
 
 def test_a_number_that_json_does_not_have_is_never_sent() -> None:
-    with pytest.raises(LocalProtocolError, match="not finite"):
+    with pytest.raises(NaiError, match="not finite"):
         completion("x", unified_linear=float("inf"), validate=False)
 
 
@@ -212,7 +211,7 @@ def test_any_sequence_is_a_list() -> None:
 @pytest.mark.parametrize("prompt", [b"Once", bytearray(b"x"), None, 5, ["a", 1], [-1], [True], [[1], "a"], [[[1]]], {}])
 def test_a_prompt_of_another_form_is_refused_before_it_is_sent(prompt: Any) -> None:
     for ask in (*COMPLETIONS, token_count):
-        with pytest.raises(LocalProtocolError, match="a prompt is text, a list of texts, a list of token ids, or a"):
+        with pytest.raises(InvalidRequestError, match="a prompt is text, a list of texts, a list of token ids, or a"):
             ask(prompt)
 
 
@@ -249,13 +248,13 @@ def test_messages_are_mappings_or_values_and_have_optional_names() -> None:
         ([{"role": "tool", "content": "x"}], r"messages\[0\]\.role is not one of system, user, assistant"),
         ([{"content": "x"}], r"messages\[0\]\.role is not one of"),
         ([{"role": "user", "content": "x", "name": 5}], r"messages\[0\]\.name is 5, and text is allowed"),
-        ({"role": "user", "content": "x"}, "messages is a dict, and a list of messages is allowed"),
-        ("Hello", "messages is a str, and a list of messages is allowed"),
+        ({"role": "user", "content": "x"}, "messages takes a list of messages, not a dict"),
+        ("Hello", "messages takes a list of messages, not a str"),
     ],
 )
 def test_messages_that_the_service_refuses_are_refused_before_they_are_sent(messages: Any, about: str) -> None:
     for ask in CHATS:
-        with pytest.raises(LocalProtocolError, match=about) as caught:
+        with pytest.raises(InvalidRequestError, match=about) as caught:
             ask(messages)
         assert "secret" not in str(caught.value)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nai_proto.errors import LocalProtocolError, RemoteProtocolError
+from nai_proto.errors import InvalidRequestError, RemoteProtocolError
 from nai_proto.text.parameters import Phrase
 from nai_proto.text.phrases import BanList, BiasGroup, token_ids
 from tests.test_request_parameters import Letters
@@ -55,10 +55,10 @@ def test_every_form_of_a_phrase_is_taken(given_form: Phrase, plain: object) -> N
 @pytest.mark.parametrize("phrase", NO_FORMS)
 def test_what_is_no_phrase_is_refused_and_nothing_is_added(phrase: Any) -> None:
     bans = BanList([1])
-    with pytest.raises(LocalProtocolError, match="a phrase is text, token ids"):
+    with pytest.raises(InvalidRequestError, match="a phrase is text, token ids"):
         bans.add("ab", phrase)
     assert [*bans] == [(1,)]
-    with pytest.raises(LocalProtocolError):
+    with pytest.raises(InvalidRequestError):
         token_ids(phrase, None, "a test")
 
 
@@ -80,7 +80,7 @@ def test_a_bias_group_is_an_entry_for_each_phrase() -> None:
 
 @pytest.mark.parametrize("bias", [True, "1", float("nan"), float("inf"), None])
 def test_a_bias_is_a_finite_number(bias: Any) -> None:
-    with pytest.raises(LocalProtocolError, match="finite number"):
+    with pytest.raises(InvalidRequestError, match="number"):
         BiasGroup(bias)
 
 
@@ -113,7 +113,7 @@ def test_a_damaged_group_is_told_in_one_line(data: dict[str, object], said: str)
 def test_phrases_are_not_shown() -> None:
     assert repr(BanList("secret", [1])) == "<BanList of 2>"
     assert repr(BiasGroup(1, enabled=False, phrases=["secret"])) == "<BiasGroup of 1, off>"
-    with pytest.raises(LocalProtocolError) as caught:
+    with pytest.raises(InvalidRequestError) as caught:
         BanList("secret").tokenized()
     assert "secret" not in str(caught.value)
 

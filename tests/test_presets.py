@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nai_proto.errors import LocalProtocolError, RemoteProtocolError
+from nai_proto.errors import InvalidFile, InvalidRequestError
 from nai_proto.text.models import MODELS, Facts, Model
 from nai_proto.text.parameters import PhraseRepPen
 from nai_proto.text.preset import Preset
@@ -94,12 +94,12 @@ def test_every_model_with_presets_has_a_default(id: str) -> None:  # noqa: A002
 
 def test_a_name_that_is_not_known_is_told_with_the_nearest_and_all() -> None:
     with pytest.raises(
-        LocalProtocolError, match=r"kayra-v1 has no .* 'Carefre'; did you mean 'Carefree'\?; it has Asper"
+        InvalidRequestError, match=r"kayra-v1 has no .* 'Carefre'; did you mean 'Carefree'\?; it has Asper"
     ):
         Preset.from_official(Model.KAYRA, "Carefre")
     for model in ("glm-4-6", "cassandra", "unknown-v1"):
         assert Preset.official(model) == ()
-        with pytest.raises(LocalProtocolError, match="it has none at all"):
+        with pytest.raises(InvalidRequestError, match="it has none at all"):
             Preset.from_default(model)
 
 
@@ -155,7 +155,7 @@ def test_settings_are_items_and_attributes() -> None:
     ],
 )
 def test_a_name_that_is_none_is_told_with_the_nearest(use: Callable[[Preset], object]) -> None:
-    with pytest.raises(LocalProtocolError, match="did you mean 'temperature'"):
+    with pytest.raises(InvalidRequestError, match="did you mean 'temperature'"):
         use(Preset("Mine", "kayra-v1"))
 
 
@@ -164,7 +164,7 @@ def test_a_name_that_is_none_is_no_attribute() -> None:
 
 
 def test_bans_and_biases_are_no_settings() -> None:
-    with pytest.raises(LocalProtocolError, match="'bad_words_ids'; that is given to the request"):
+    with pytest.raises(InvalidRequestError, match="'bad_words_ids'; that is given to the request"):
         Preset("Mine", "kayra-v1", {"bad_words_ids": [[1]]})
 
 
@@ -197,10 +197,10 @@ def test_a_value_of_a_wrong_type_changes_nothing(name: str, value: object) -> No
     preset = Preset("Mine", "kayra-v1", {"top_p": 0.5, "order": [2]})
     before = preset.copy()
     for values in ({name: value}, {"temperature": 1.0, name: value}, {"order": [0], "temperature": 1, name: value}):
-        with pytest.raises(LocalProtocolError):
+        with pytest.raises(InvalidRequestError):
             preset.update(values)
         assert preset == before
-    with pytest.raises(LocalProtocolError):
+    with pytest.raises(InvalidRequestError):
         preset[name] = value
     assert preset == before
 
@@ -225,9 +225,9 @@ def test_samplers_in_code_are_on_until_they_are_switched_off() -> None:
     preset.order = [2, 0]
     assert preset.sampling_options == [True, True]
     for states in ([True], [True] * 3):
-        with pytest.raises(LocalProtocolError, match=f"has 2 samplers, not {len(states)}"):
+        with pytest.raises(InvalidRequestError, match=f"has 2 samplers, not {len(states)}"):
             preset.set_sampling_options_state(states)
-    with pytest.raises(LocalProtocolError, match="set order first"):
+    with pytest.raises(InvalidRequestError, match="set order first"):
         Preset("Mine", "kayra-v1").set_sampling_options_state([])
 
 
@@ -267,10 +267,10 @@ def test_what_is_never_sent_leaves() -> None:
 def test_a_preset_of_another_model_is_told_with_those_that_fit() -> None:
     preset = Preset.from_default(Model.KAYRA)
     with pytest.raises(
-        LocalProtocolError, match="'Carefree' is for kayra-v1, not for clio-v1; its own presets: Amber Zippo"
+        InvalidRequestError, match="'Carefree' is for kayra-v1, not for clio-v1; presets of that model: Amber Zippo"
     ):
         preset.to_settings(Model.CLIO)
-    with pytest.raises(LocalProtocolError, match="none that is official"):
+    with pytest.raises(InvalidRequestError, match="none that is official"):
         preset.to_settings("cassandra")
 
 
@@ -290,7 +290,7 @@ def test_a_preset_knows_what_was_told_of_its_model() -> None:
         assert preset.to_settings() == {"order": [10], "min_p": 0.1}
     untold = Preset.loads(written)
     assert untold.to_settings(told) == {"order": [10], "min_p": 0.1}
-    with pytest.raises(LocalProtocolError, match="samplers of the text model 'new-v1' is not known"):
+    with pytest.raises(InvalidRequestError, match="samplers of the text model 'new-v1' is not known"):
         untold.to_settings()
 
 
@@ -321,13 +321,13 @@ def test_files_may_begin_with_a_byte_order_mark_or_be_text() -> None:
 
 def test_a_file_that_names_no_model_needs_one() -> None:
     nameless = json.dumps({key: value for key, value in KAYRA.items() if key != "model"})
-    with pytest.raises(RemoteProtocolError, match="model is missing"):
+    with pytest.raises(InvalidFile, match="model is missing"):
         Preset.loads(nameless)
     assert Preset.loads(nameless, model="kayra-v1").model is Model.KAYRA
 
 
 def test_a_file_for_another_model_is_refused_when_one_is_asked_for() -> None:
-    with pytest.raises(LocalProtocolError, match="my file: 'Mine' is a preset for kayra-v1, not for clio-v1"):
+    with pytest.raises(InvalidFile, match="my file: 'Mine' is a preset for kayra-v1, not for clio-v1"):
         Preset.loads(file(), model=Model.CLIO, where="my file")
 
 
@@ -335,7 +335,7 @@ def test_a_sampler_twice_survives_in_the_file_and_is_not_sent() -> None:
     twice = [{"id": "top_k", "enabled": True}, {"id": "top_k", "enabled": True}]
     preset = Preset.loads(parameters(order=twice))
     assert json.loads(preset.dumps())["parameters"]["order"] == twice
-    with pytest.raises(LocalProtocolError, match="has top_k twice"):
+    with pytest.raises(InvalidRequestError, match="has top_k twice"):
         preset.to_settings()
 
 
@@ -361,7 +361,7 @@ def test_a_sampler_twice_survives_in_the_file_and_is_not_sent() -> None:
     ],
 )
 def test_a_damaged_file_is_told_in_one_line(data: bytes | str, what: str) -> None:
-    with pytest.raises(RemoteProtocolError, match=what) as caught:
+    with pytest.raises(InvalidFile, match=what) as caught:
         Preset.loads(data, where="x.preset")
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith(("x.preset: ", "JSON depth"))
@@ -437,10 +437,10 @@ def test_whatever_a_file_holds_it_is_a_preset_or_a_documented_error(value: objec
     for document in (value, {**KAYRA, "parameters": value}, {**KAYRA, "parameters": {name: value}}):
         try:
             preset = Preset.loads(json.dumps(document))
-        except RemoteProtocolError:
+        except InvalidFile:
             continue
         assert Preset.from_preset_data(preset.to_preset_data()) == preset
         try:
             preset.to_settings()
-        except LocalProtocolError as error:
+        except InvalidRequestError as error:
             assert "twice" in str(error)  # noqa: PT017 -- the only reason

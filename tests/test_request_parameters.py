@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nai_proto.codecs.json import encode
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError
 from nai_proto.http import Host
 from nai_proto.text.models import MODELS, Facts, Model
 from nai_proto.text.modules import MODULES, Module
@@ -129,7 +129,7 @@ def test_the_tables_are_those_of_the_protocol() -> None:
         opening = TABLES["text_adventure"]["end_exclude_sequences"].get(tokenizer, [])
         assert [[*phrase] for phrase in lists.adventure_opening] == opening
     assert [[*phrase] for phrase in wordlist("gpt2-genji").ambiguous] == TABLES["genji_ambiguous_tokens"]
-    with pytest.raises(LocalProtocolError, match=r"tokenizer 'glm-4.6'.*settings=None"):
+    with pytest.raises(InvalidRequestError, match=r"tokenizer 'glm-4.6'.*settings=None"):
         wordlist("glm-4.6")
 
 
@@ -154,7 +154,7 @@ def test_what_is_off_has_no_key() -> None:
 
 
 def test_settings_for_a_model_without_a_known_tokenizer_say_what_is_missing() -> None:
-    with pytest.raises(LocalProtocolError, match=r"tokenizer of the text model 'new-v1' is not known; .*tokenizer=…"):
+    with pytest.raises(InvalidRequestError, match=r"tokenizer of the text model 'new-v1' is not known; .*tokenizer=…"):
         GlobalSettings().to_settings("new-v1")
     model = Model("new-v1", Facts(tokenizer="llama3"))
     assert GlobalSettings().to_settings(model) == GlobalSettings().to_settings("llama-3-erato-v1")
@@ -170,9 +170,9 @@ def test_without_preset_and_settings_little_is_sent() -> None:
 
 def test_a_model_that_is_not_listed_needs_only_the_facts_that_are_used() -> None:
     assert request_parameters("new-v1", settings=None) == BARE
-    with pytest.raises(LocalProtocolError, match="samplers of the text model 'new-v1'"):
+    with pytest.raises(InvalidRequestError, match="samplers of the text model 'new-v1'"):
         request_parameters("new-v1", settings=None, overrides={"min_p": 0.1})
-    with pytest.raises(LocalProtocolError, match="modules of the text model 'new-v1'"):
+    with pytest.raises(InvalidRequestError, match="modules of the text model 'new-v1'"):
         request_parameters("new-v1", settings=None, module="theme_noir")
     model = Model("new-v1", Facts(host=Host.TEXT, samplers=frozenset([Order.TOP_G]), modules=True))
     assert bare(model, overrides={"top_g": 3}, module="theme_noir") == {"top_g": 3, "prefix": "theme_noir"}
@@ -243,20 +243,20 @@ def test_stop_sequences_of_the_call_replace_those_of_the_preset() -> None:
 )
 def test_text_needs_a_tokenizer_and_the_error_does_not_quote_it(arguments: dict[str, Any]) -> None:
     assert bare(**arguments, tokenizer=Letters())
-    with pytest.raises(LocalProtocolError, match="is text, which needs tokenizer=") as caught:
+    with pytest.raises(InvalidRequestError, match="is text, which needs tokenizer=") as caught:
         bare(**arguments)
     assert "secret" not in str(caught.value)
 
 
 def test_another_model_s_tokenizer_is_refused() -> None:
-    with pytest.raises(LocalProtocolError, match="kayra-v1 uses the tokenizer nerdstash_v2, not gpt2"):
+    with pytest.raises(InvalidRequestError, match="kayra-v1 uses the tokenizer nerdstash_v2, not gpt2"):
         bare(bans=["a"], tokenizer=Letters("gpt2"))
     assert bare(bans=["a"], tokenizer=Letters("nerdstash_v2")) == {"bad_words_ids": [[97]]}
 
 
 @pytest.mark.parametrize("arguments", [{"bans": "a text"}, {"stop_sequences": "a text"}, {"bans": {"sequence": [1]}}])
 def test_one_phrase_is_no_list(arguments: dict[str, Any]) -> None:
-    with pytest.raises(LocalProtocolError, match="also where there is only one"):
+    with pytest.raises(InvalidRequestError, match="also where there is only one"):
         bare(**arguments, tokenizer=Letters())
 
 
@@ -268,7 +268,7 @@ def test_without_validation_anything_goes() -> None:
     odd = {"temperature": 1000, "brand_new": "x", "repetition_penalty": "x"}
     assert bare("6B-v4", overrides=odd, validate=False) == odd
     for name in ("bad_words_ids", "logit_bias_exp"):
-        with pytest.raises(LocalProtocolError, match=f"{name} is a list"):
+        with pytest.raises(InvalidRequestError, match=f"{name} is a list"):
             bare(overrides={name: 3}, validate=False)
 
 
@@ -307,7 +307,7 @@ def test_every_module_is_taken_by_the_models_that_have_it(row: Any) -> None:
             assert request_parameters(model, settings=None, module=row["id"])["prefix"] == row["id"]
             assert request_parameters(model, settings=None, module=module)["prefix"] == row["id"]
         else:
-            with pytest.raises(LocalProtocolError, match=f"{model.id} does not have the module '{row['id']}'"):
+            with pytest.raises(InvalidRequestError, match=f"{model.id} does not have the module '{row['id']}'"):
                 request_parameters(model, settings=None, module=module)
 
 
@@ -319,12 +319,12 @@ def test_a_module_of_a_user_passes_for_its_model() -> None:
     assert bare("6B-v4", module="6B-v4:c602:b764") == {"prefix": "6B-v4:c602:b764"}
     assert bare(Model("new-v1", Facts(host=Host.API)), module="new-v1:c602:b764") == {"prefix": "new-v1:c602:b764"}
     assert bare(module=Module("new", models=frozenset(["kayra-v1"]))) == {"prefix": "new"}
-    with pytest.raises(LocalProtocolError, match="was trained for 6B-v4, and the model is kayra-v1"):
+    with pytest.raises(InvalidRequestError, match="was trained for 6B-v4, and the model is kayra-v1"):
         bare(module="6B-v4:c602:b764")
 
 
 def test_a_module_that_is_none_is_told_with_the_nearest() -> None:
-    with pytest.raises(LocalProtocolError, match="no module 'theme_noire'; did you mean 'theme_noir'"):
+    with pytest.raises(InvalidRequestError, match="no module 'theme_noire'; did you mean 'theme_noir'"):
         bare("6B-v4", module="theme_noire")
 
 
@@ -346,7 +346,7 @@ def test_a_text_adventure_ends_where_the_player_acts() -> None:
     }
     assert bare(text_adventure=True, preset=Preset("Mine", "kayra-v1", {"min_length": 9})) == {**kayra, "min_length": 9}
     assert bare(bans=adventure_opening("kayra-v1")) == {"bad_words_ids": [[85, 49405]]}
-    with pytest.raises(LocalProtocolError, match="no text adventures are known for genji-jp-6b-v2"):
+    with pytest.raises(InvalidRequestError, match="no text adventures are known for genji-jp-6b-v2"):
         bare("genji-jp-6b-v2", text_adventure=True)
 
 
@@ -392,7 +392,7 @@ VALUES = st.recursive(
 def test_whatever_is_given_it_is_sent_as_it_is_or_refused(name: str, value: object, model: Model) -> None:
     try:
         body = bare(model, overrides={name: value})
-    except LocalProtocolError:
+    except InvalidRequestError:
         return
     json.dumps(body, allow_nan=False)
     if name != "repetition_penalty" and value and name not in BARE:

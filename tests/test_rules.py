@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import InvalidRequestError
 from nai_proto.text.parameters import Parameters
 from nai_proto.text.phrases import BiasGroup
 from nai_proto.text.rules import RULES, check
@@ -47,7 +47,7 @@ from nai_proto.text.rules import RULES, check
     ],
 )
 def test_a_wrong_parameter_is_told_with_what_is_allowed(parameters: dict[str, object], model: str, said: str) -> None:
-    with pytest.raises(LocalProtocolError, match=said):
+    with pytest.raises(InvalidRequestError, match=said):
         check(parameters, model)
 
 
@@ -66,7 +66,7 @@ def test_what_is_at_the_edge_is_allowed() -> None:
 @pytest.mark.parametrize("name", RULES)
 def test_no_parameter_takes_what_json_has_no_place_for(name: str) -> None:
     for value in (None, object(), b"", 1j, {}):
-        with pytest.raises(LocalProtocolError, match=f"^{name} is a "):
+        with pytest.raises(InvalidRequestError, match=f"^{name} is a "):
             check({name: value}, "kayra-v1")
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import nai_proto as nai
 from nai_proto import text
 from nai_proto.codecs.tokens import pack, unpack
-from nai_proto.errors import LocalProtocolError, RemoteProtocolError, StreamError, Truncated
+from nai_proto.errors import InvalidRequestError, RemoteProtocolError, StreamError, Truncated
 from nai_proto.exchange.actions import Send
 from nai_proto.http import Head, Headers
 from nai_proto.testing import play
@@ -102,13 +102,13 @@ def test_any_ids_that_a_models_width_can_hold_can_be_sent(model: nai.Model, data
         ([1, 65_536], "token 1 is 65536, which 2 bytes cannot hold"),
         ([-1], "token 0 is -1"),
         (["a"], "token 0 is a str, not an int"),
-        (b"Once", "a prompt is text or token ids, not bytes"),
+        (b"Once", "prompt takes text or a list of token ids, not bytes"),
     ],
 )
 def test_a_prompt_that_is_neither_text_nor_ids_is_refused_before_it_is_sent(prompt: Any, about: str) -> None:
-    with pytest.raises(LocalProtocolError, match=about):
+    with pytest.raises(InvalidRequestError, match=about):
         generate(prompt)
-    with pytest.raises(LocalProtocolError, match=about):
+    with pytest.raises(InvalidRequestError, match=about):
         generate_stream(prompt)
 
 
@@ -283,7 +283,7 @@ def test_phrases_as_text_need_the_tokenizer_and_become_its_ids() -> None:
     assert parameters["stop_sequences"] == [BYTES.encode(".")]
     assert parameters["logit_bias_exp"][0]["sequence"] == BYTES.encode("sea")
     for name, phrase in phrases.items():
-        with pytest.raises(LocalProtocolError, match="needs tokenizer="):
+        with pytest.raises(InvalidRequestError, match="needs tokenizer="):
             generate("Once", **{name: phrase})
 
 
@@ -301,7 +301,7 @@ def test_phrases_as_text_need_the_tokenizer_and_become_its_ids() -> None:
 )
 def test_what_the_service_would_refuse_is_refused_before_it_is_sent(options: Any, about: str) -> None:
     for ask in (generate, generate_stream):
-        with pytest.raises(LocalProtocolError, match=re.escape(about)):
+        with pytest.raises(InvalidRequestError, match=re.escape(about)):
             ask("Once", **options)
 
 
@@ -332,9 +332,9 @@ def test_the_service_makes_up_a_prompt() -> None:
     }
     assert play(operation, [DOCUMENT, b'{"generated_text":"A ship came in."}', b""]).result == "A ship came in."
     for wrong in ({"temp": 0.0}, {"tokens_to_generate": 201}):
-        with pytest.raises(LocalProtocolError, match="it has to be from"):
+        with pytest.raises(InvalidRequestError, match="it has to be from"):
             generate_prompt("a ship", **wrong)
-    with pytest.raises(LocalProtocolError, match="prompt's length is 0"):
+    with pytest.raises(InvalidRequestError, match="prompt's length is 0"):
         generate_prompt("")
 
 

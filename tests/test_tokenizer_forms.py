@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nai_proto.emulator.corpus import TALES
-from nai_proto.errors import LocalProtocolError, RemoteProtocolError
+from nai_proto.errors import InvalidRequestError, MissingExtra, RemoteProtocolError
 from nai_proto.tokenizers import KNOWN, Tokenizer, read, tokenizer_name
 from tests.test_tokenizers import FORMS, LINES, deflated, ids, texts
 
@@ -113,7 +113,7 @@ def test_a_cut_falls_between_characters_and_wastes_no_more_than_one(form: str) -
 
 @every_form
 def test_a_negative_budget_is_a_mistake(form: str) -> None:
-    with pytest.raises(LocalProtocolError, match="a budget of -1 tokens"):
+    with pytest.raises(InvalidRequestError, match="budget is -1"):
         tokenizer(form).truncate([1], -1)
 
 
@@ -180,7 +180,7 @@ def test_special_strings_are_one_token_and_none_is_added(form: str) -> None:
 
 @image_forms
 def test_a_lone_surrogate_is_refused(form: str) -> None:
-    with pytest.raises(LocalProtocolError, match="lone surrogate"):
+    with pytest.raises(InvalidRequestError, match="lone surrogate"):
         tokenizer(form).encode("secret \ud800")
 
 
@@ -328,5 +328,5 @@ def test_only_so_many_merges_count_as_openai_took() -> None:
 
 def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tokenizers", None)
-    with pytest.raises(LocalProtocolError, match=r"pip install 'nai-proto\[tokenizers\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install 'nai-proto\[tokenizers\]'"):
         read(clip_file())

@@ -17,8 +17,9 @@ from __future__ import annotations
 
 from typing import Final, Literal, Never
 
+from ..arguments import FLAG, TEXT, TIER, takes
 from ..codecs.json import encode
-from ..errors import LocalProtocolError
+from ..errors import InvalidRequestError
 from ..exchange.endpoints import Parameters, build, endpoint
 from ..exchange.operation import Operation
 from ..exchange.readers import NOTHING
@@ -55,11 +56,13 @@ def _changing(name: str, repeat: Repeat, **fields: object) -> Operation[Never, N
 # ---- by mail
 
 
+@takes(email=TEXT)
 def resend_verification(email: str) -> Operation[Never, None]:
     """Have the mail sent again that verifies the e-mail."""
     return _changing("resend_verification", Repeat.IF_NOT_ACTED, email=email)
 
 
+@takes(verification_token=TEXT, ui_language=TEXT | None)
 def verify_email(verification_token: str, *, ui_language: str | None = None) -> Operation[Never, None]:
     """Say that the e-mail is the account's.
 
@@ -68,26 +71,32 @@ def verify_email(verification_token: str, *, ui_language: str | None = None) -> 
         ui_language: as the website sends it.
 
     Raises:
-        LocalProtocolError: the token is of another length.
+        InvalidRequestError: the token is of another length.
 
     Raises (when run):
         AuthenticationError: the token is not known.
     """
     if len(verification_token) != _VERIFICATION:
-        raise LocalProtocolError(f"a verification token has {_VERIFICATION} characters, not {len(verification_token)}")
+        raise InvalidRequestError(
+            f"verification_token has {_VERIFICATION} characters, not {len(verification_token)}",
+            parameter="verification_token",
+        )
     return _changing("verify_email", Repeat.IF_NOT_ACTED, verificationToken=verification_token, uiLanguage=ui_language)
 
 
+@takes(email=TEXT, locale=TEXT | None)
 def request_recovery(email: str, *, locale: Locale | None = None) -> Operation[Never, None]:
     """Have a mail sent with a token for `recover`. The answer does not tell whether there is such an account."""
     return _changing("request_recovery", Repeat.IF_NOT_ACTED, email=email, locale=locale)
 
 
+@takes(email=TEXT)
 def request_deletion(email: str) -> Operation[Never, None]:
     """Have a mail sent with a token for `finish_deletion`."""
     return _changing("request_deletion", Repeat.IF_NOT_ACTED, email=email)
 
 
+@takes(deletion_token=TEXT)
 def finish_deletion(deletion_token: str) -> Operation[Never, None]:
     """Delete the account that the token was mailed to, for ever.
 
@@ -95,14 +104,17 @@ def finish_deletion(deletion_token: str) -> Operation[Never, None]:
         deletion_token: from the mail; 16 characters at least.
 
     Raises:
-        LocalProtocolError: the token is too short.
+        InvalidRequestError: the token is too short.
 
     Raises (when run):
         AuthenticationError: the token is not known.
         ConflictError: a subscription is still being renewed.
     """
     if len(deletion_token) < _DELETION:
-        raise LocalProtocolError(f"a deletion token has {_DELETION} characters at least, not {len(deletion_token)}")
+        raise InvalidRequestError(
+            f"deletion_token has {_DELETION} characters at least, not {len(deletion_token)}",
+            parameter="deletion_token",
+        )
     return _changing("finish_deletion", Repeat.NEVER, deletionToken=deletion_token)
 
 
@@ -118,24 +130,26 @@ def delete_account() -> Operation[Never, None]:
     return Operation(build(endpoint("delete_account")), NOTHING, Repeat.NEVER)
 
 
+@takes(settings=TEXT, content_type=TEXT)
 def set_client_settings(settings: str, *, content_type: str = "text/plain") -> Operation[Never, None]:
     """Store the website's settings: any text, which `client_settings` gives back (native §6.6).
 
     The website itself stores a JSON object. Persistent tokens are refused here (native §2.1).
 
     Raises:
-        LocalProtocolError: the text holds a lone surrogate.
+        InvalidRequestError: the text holds a lone surrogate.
     """
     try:
         body = settings.encode()
     except UnicodeEncodeError:
         body = None
     if body is None:
-        raise LocalProtocolError("the settings hold a lone surrogate, which UTF-8 cannot carry")
+        raise InvalidRequestError("the settings hold a lone surrogate, which UTF-8 cannot carry", parameter="settings")
     headers = Headers.of(content_type=content_type)
     return Operation(build(endpoint("put_settings"), Parameters(body=body), headers), NOTHING, Repeat.ALWAYS)
 
 
+@takes(marketing=FLAG, email=TEXT | None, ui_language=TEXT | None)
 def change_mailing_consent(
     marketing: bool, *, email: str | None = None, ui_language: str | None = None
 ) -> Operation[Never, None]:
@@ -145,6 +159,7 @@ def change_mailing_consent(
     )
 
 
+@takes(jurisdiction=TEXT, analytics=FLAG, marketing=FLAG, personalization=FLAG, essentials=FLAG, global_opt_out=FLAG)
 def set_consent(
     jurisdiction: str,
     *,
@@ -170,6 +185,7 @@ def set_consent(
 # ---- the subscription
 
 
+@takes(processor=TEXT, subscription_id=TEXT, confirmed_replace=FLAG, confirmed_ignore=FLAG)
 def bind_subscription(
     processor: Literal["giftkey", "trial"] | str,
     subscription_id: str,
@@ -199,8 +215,9 @@ def bind_subscription(
     )
 
 
-def change_subscription(plan: Tier) -> Operation[Never, None]:
-    """Go over to another tier.
+@takes(plan=TIER)
+def change_subscription(plan: Tier | str | int) -> Operation[Never, None]:
+    """Go over to another tier: a `Tier`, its name or its number.
 
     Raises (when run):
         NotFoundError: there is no subscription to change.

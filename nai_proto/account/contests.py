@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, Never
 
+from ..arguments import BYTES, TEXT, takes
 from ..codecs.box import to_base64
 from ..codecs.json import encode
-from ..errors import LocalProtocolError
+from ..errors import InvalidRequestError
 from ..exchange.endpoints import Parameters, build, endpoint
 from ..exchange.operation import Operation
 from ..exchange.readers import NOTHING, Json
@@ -25,6 +26,7 @@ _ACCEPT: Final = Headers.of(accept="application/json")
 _LONG: Final = ("socials", "mediums")
 
 
+@takes(event=TEXT, data=BYTES, data_name=TEXT, author_name=TEXT, author_email=TEXT, socials=TEXT, mediums=TEXT)
 def submit(
     event: str,
     data: bytes,
@@ -44,7 +46,7 @@ def submit(
         socials, mediums: where the author is found, and what it was made with; at most 4096 characters each.
 
     Raises:
-        LocalProtocolError: a text is too long.
+        InvalidRequestError: a text is too long.
     """
     texts = {
         "dataName": data_name,
@@ -57,15 +59,17 @@ def submit(
     for name, text in texts.items():
         most = 4096 if name in _LONG else 256
         if len(text) > most:
-            raise LocalProtocolError(f"submit: {name} has at most {most} characters, not {len(text)}")
+            raise InvalidRequestError(f"submit: {name} has at most {most} characters, not {len(text)}", parameter=name)
     return _storing("submit", None, {"data": to_base64(data), **texts})
 
 
+@takes(event=TEXT)
 def submission(event: str) -> Operation[Never, Any]:
     """What the account handed in (``GET /user/submission/{event}``), as the service tells it."""
     return _asking("get_submission", event)
 
 
+@takes(event=TEXT, id=TEXT)
 def vote(event: str, id: str) -> Operation[Never, None]:  # noqa: A002
     """Vote for a submission (``POST /user/vote-submission/{event}``).
 
@@ -75,16 +79,19 @@ def vote(event: str, id: str) -> Operation[Never, None]:  # noqa: A002
     return _storing("vote", event, {"id": id})
 
 
+@takes(event=TEXT)
 def voted(event: str) -> Operation[Never, Any]:
     """The account's vote (``GET /user/vote-submission/{event}``), as the service tells it."""
     return _asking("get_vote", event)
 
 
+@takes(event=TEXT, id=TEXT)
 def withdraw_vote(event: str, id: str) -> Operation[Never, None]:  # noqa: A002
     """Take a vote back (``DELETE /user/vote-submission/{event}``)."""
     return _storing("delete_vote", event, {"id": id})
 
 
+@takes(anonymous_user_id=TEXT)
 def link_usage(anonymous_user_id: str) -> Operation[Never, None]:
     """Count what a visitor used before as the account's (``POST /usage/link``).
 

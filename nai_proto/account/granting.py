@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final, Literal, Never
 
 import msgspec
 
+from ..arguments import FLAG, TEXT, takes
 from ..codecs.json import encode
 from ..codecs.keys import access_key, email_hash
-from ..errors import AuthenticationError, LocalProtocolError, RemoteProtocolError
+from ..errors import AuthenticationError, InvalidRequestError, NaiError, RemoteProtocolError
 from ..exchange.actions import Steps, compute
 from ..exchange.endpoints import Parameters, build, endpoint
-from ..exchange.flow import flow
+from ..exchange.flow import Flow, flow
 from ..exchange.operation import Operation
 from ..exchange.readers import Json
 from ..exchange.retry import Repeat
 from ..http import Headers
 from ..secret import AccessKey, AccessToken, Password, PersistentToken
+from .argument_types import ACCESS_KEY, PASSWORD
 
 __all__ = [
     "change_access_key",
@@ -51,7 +53,7 @@ class _Drawn(msgspec.Struct):
 def _token(granted: _Granted) -> AccessToken:
     try:
         return AccessToken(granted.access_token)
-    except LocalProtocolError:
+    except NaiError:
         pass
     raise RemoteProtocolError("the answer's accessToken is no token: printable ASCII without blanks was expected")
 
@@ -59,7 +61,7 @@ def _token(granted: _Granted) -> AccessToken:
 def _persistent(drawn: _Drawn) -> PersistentToken:
     try:
         return PersistentToken(drawn.token or "")
-    except LocalProtocolError:
+    except NaiError:
         pass
     raise RemoteProtocolError("the answer's token is no persistent token: pst- and what follows was expected")
 
@@ -73,10 +75,16 @@ def _granting(name: str, fields: Mapping[str, object], repeat: Repeat) -> Operat
     return Operation(build(endpoint(name), Parameters(body=body), _JSON_FIELDS), _TOKEN, repeat)
 
 
+def _reveal(key: AccessKey | str) -> str:
+    assert isinstance(key, AccessKey)  # `takes` wraps text
+    return key.reveal()
+
+
 # ---- an account that there is
 
 
-def login_with_key(key: AccessKey, *, recaptcha: str | None = None) -> Operation[Never, AccessToken]:
+@takes(key=ACCESS_KEY, recaptcha=TEXT | None)
+def login_with_key(key: AccessKey | str, *, recaptcha: str | None = None) -> Operation[Never, AccessToken]:
     """Log in with an access key (native §6: ``POST /user/login``).
 
     The result is good for 30 days. Repeating a login does no harm, so lost connections are tried again.
@@ -84,16 +92,17 @@ def login_with_key(key: AccessKey, *, recaptcha: str | None = None) -> Operation
     Raises (when run):
         AuthenticationError: no account has this key.
     """
-    return _granting("login", {"key": key.reveal(), "recaptcha": recaptcha}, Repeat.ALWAYS)
+    return _granting("login", {"key": _reveal(key), "recaptcha": recaptcha}, Repeat.ALWAYS)
 
 
+@takes(id_token=TEXT)
 def login_with_google(id_token: str) -> Operation[Never, AccessToken]:
     """Log in with an identity token of Google's (native §6: ``POST /user/sso/google``)."""
     return _granting("sso_google", {"idToken": id_token}, Repeat.ALWAYS)
 
 
-@flow
-def login(email: str, password: Password | str) -> Steps[Never, AccessToken]:
+@takes(email=TEXT, password=PASSWORD)
+def login(email: str, password: Password | str) -> Flow[Never, AccessToken]:
     """Log in with e-mail and password; the password itself never travels.
 
     The key is derived from the e-mail as typed and, if no account has it, from the e-mail in lower case: clients disagree
@@ -101,19 +110,30 @@ def login(email: str, password: Password | str) -> Steps[Never, AccessToken]:
 
     Raises (when run):
         AuthenticationError: no account has these.
-        LocalProtocolError: the password is empty, or one of them is not Unicode text.
+        InvalidRequestError: the password is empty, or one of them is not Unicode text.
     """
+    assert isinstance(password, Password)  # `takes` wraps text
+    return _login(email, password)
+
+
+@flow
+def _login(email: str, password: Password) -> Steps[Never, AccessToken]:
     token, _ = yield from login_spelled(email, password)
     return token
 
 
-@flow
-def login_spelled(email: str, password: Password | str) -> Steps[Never, tuple[AccessToken, str]]:
+@takes(email=TEXT, password=PASSWORD)
+def login_spelled(email: str, password: Password | str) -> Flow[Never, tuple[AccessToken, str]]:
     """As `login`; gives the spelling of the e-mail too, which the encryption key is to be derived from."""
-    secret = password if isinstance(password, Password) else Password(password)
+    assert isinstance(password, Password)
+    return _login_spelled(email, password)
+
+
+@flow
+def _login_spelled(email: str, password: Password) -> Steps[Never, tuple[AccessToken, str]]:
     refused: AuthenticationError | None = None
     for spelling in dict.fromkeys((email, email.lower())):
-        key = yield from compute(partial(access_key, spelling, secret))
+        key = yield from compute(partial(access_key, spelling, password))
         try:
             return (yield from login_with_key(key)), spelling
         except AuthenticationError as error:
@@ -122,6 +142,7 @@ def login_spelled(email: str, password: Password | str) -> Steps[Never, tuple[Ac
     raise refused
 
 
+@takes(overwrite=FLAG)
 def create_persistent_token(*, overwrite: bool = False) -> Operation[Never, PersistentToken]:
     """Draw a token that lives until another one is drawn (native §6.7). The token of a login is needed for it.
 
@@ -138,8 +159,9 @@ def create_persistent_token(*, overwrite: bool = False) -> Operation[Never, Pers
     return Operation(request, _PERSISTENT, Repeat.ALWAYS if overwrite else Repeat.IF_NOT_ACTED)
 
 
+@takes(current=ACCESS_KEY, new=ACCESS_KEY, new_email=TEXT | None)
 def change_access_key(
-    current: AccessKey, new: AccessKey, *, new_email: str | None = None
+    current: AccessKey | str, new: AccessKey | str, *, new_email: str | None = None
 ) -> Operation[Never, AccessToken]:
     """Put another key in the place of the account's (native §6): half of what a change of password is.
 
@@ -149,11 +171,14 @@ def change_access_key(
         AuthenticationError: ``current`` is not the account's.
         ConflictError: another account has the new key or the new e-mail.
     """
-    fields: dict[str, object] = {"currentAccessKey": current.reveal(), "newAccessKey": new.reveal()}
+    fields: dict[str, object] = {"currentAccessKey": _reveal(current), "newAccessKey": _reveal(new)}
     return _granting("change_access_key", {**fields, "newEmail": new_email}, Repeat.IF_NOT_ACTED)
 
 
-def recover(recovery_token: str, new: AccessKey, *, delete_content: bool = False) -> Operation[Never, AccessToken]:
+@takes(recovery_token=TEXT, new=ACCESS_KEY, delete_content=FLAG)
+def recover(
+    recovery_token: str, new: AccessKey | str, *, delete_content: bool = False
+) -> Operation[Never, AccessToken]:
     """Give an account whose password is lost another key (native §6).
 
     What is stored cannot be opened with it: the keystore is sealed with the lost password.
@@ -164,22 +189,34 @@ def recover(recovery_token: str, new: AccessKey, *, delete_content: bool = False
         delete_content: empty the keystore, and delete stories and their contents.
 
     Raises:
-        LocalProtocolError: the token is too short.
+        InvalidRequestError: the token is too short.
 
     Raises (when run):
         AuthenticationError: the token is not known.
     """
     if len(recovery_token) < _RECOVERY:
-        raise LocalProtocolError(f"a recovery token has {_RECOVERY} characters at least, not {len(recovery_token)}")
-    fields = {"recoveryToken": recovery_token, "newAccessKey": new.reveal(), "deleteContent": delete_content}
+        raise InvalidRequestError(
+            f"recovery_token has {_RECOVERY} characters at least, not {len(recovery_token)}",
+            parameter="recovery_token",
+        )
+    fields = {"recoveryToken": recovery_token, "newAccessKey": _reveal(new), "deleteContent": delete_content}
     return _granting("recover", fields, Repeat.IF_NOT_ACTED)
 
 
 # ---- a new one
 
 
+@takes(
+    key=ACCESS_KEY,
+    recaptcha=TEXT,
+    email=TEXT | None,
+    marketing=FLAG,
+    gift_key=TEXT | None,
+    locale=TEXT | None,
+    enterprise=FLAG | None,
+)
 def register_with_key(
-    key: AccessKey,
+    key: AccessKey | str,
     recaptcha: str,
     *,
     email: str | None = None,
@@ -204,7 +241,7 @@ def register_with_key(
     """
     fields: dict[str, object] = {
         "recaptcha": recaptcha,
-        "key": key.reveal(),
+        "key": _reveal(key),
         "email": None if email is None else email_hash(email),
         "emailCleartext": email,
         "allowMarketingEmails": marketing,
@@ -215,7 +252,7 @@ def register_with_key(
     return _granting("register", fields, Repeat.IF_NOT_ACTED)
 
 
-@flow
+@takes(email=TEXT, password=PASSWORD, recaptcha=TEXT, marketing=FLAG, gift_key=TEXT | None, locale=TEXT | None)
 def register(
     email: str,
     password: Password | str,
@@ -224,13 +261,20 @@ def register(
     marketing: bool = False,
     gift_key: str | None = None,
     locale: Literal["en", "jp"] | None = None,
-) -> Steps[Never, AccessToken]:
+) -> Flow[Never, AccessToken]:
     """Open an account for an e-mail and a password, of which only what is derived travels.
 
     Args and Raises are those of `register_with_key`.
     """
-    secret = password if isinstance(password, Password) else Password(password)
-    key = yield from compute(partial(access_key, email, secret))
-    return (
-        yield from register_with_key(key, recaptcha, email=email, marketing=marketing, gift_key=gift_key, locale=locale)
+    assert isinstance(password, Password)
+    register_with = partial(
+        register_with_key, recaptcha=recaptcha, email=email, marketing=marketing, gift_key=gift_key, locale=locale
     )
+    return _register(email, password, register_with)
+
+
+@flow
+def _register(
+    email: str, password: Password, register_with: Callable[[AccessKey], Operation[Never, AccessToken]]
+) -> Steps[Never, AccessToken]:
+    return (yield from register_with((yield from compute(partial(access_key, email, password)))))

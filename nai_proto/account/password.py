@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Never
 
+from ..arguments import TEXT, takes
 from ..codecs.keys import access_key, encryption_key
 from ..codecs.keystore import Keystore, open_keystore, seal_keystore
 from ..errors import (
@@ -42,6 +43,7 @@ from ..exchange.retry import Repeat
 from ..limits import Limits
 from ..objects import StoredKeystore, keystore, put_keystore
 from ..secret import AccessToken, EncryptionKey, Password
+from .argument_types import PASSWORD
 from .granting import change_access_key, login_spelled
 
 __all__ = ["AS_BEFORE", "HALF_DONE", "UNKNOWN", "change_password"]
@@ -71,6 +73,7 @@ class _Change:
     new_email: str | None
 
 
+@takes(email=TEXT, old=PASSWORD, new=PASSWORD, new_email=TEXT | None)
 def change_password(
     email: str,
     old: Password | str,
@@ -88,16 +91,17 @@ def change_password(
         new_email: change the e-mail as well, from which the keys are derived too.
 
     Raises:
-        LocalProtocolError: a password is empty, or there is nothing to change.
+        InvalidRequestError: a password is empty, or there is nothing to change.
 
     Raises (when run):
         AuthenticationError: neither the old nor the new password logs in.
         DecryptionFailed, Damaged: the keystore does not open; then nothing is changed.
         ConflictError: another account has such keys; or the keystore was written by others each time.
     """
-    old, new = (each if isinstance(each, Password) else Password(each) for each in (old, new))
+    assert isinstance(old, Password)  # `takes` wraps text
+    assert isinstance(new, Password)
     if old == new and new_email in (None, email):
-        raise LocalProtocolError("the new password is the old one: there is nothing to change")
+        raise InvalidRequestError("new is the old password: there is nothing to change", parameter="new")
     return _changing(_Change(tuple(dict.fromkeys((email, email.lower()))), old, new, new_email))
 
 

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
+from ..arguments import BYTES, TEXT, ArgumentType, list_of, takes
 from ..codecs.json import encode
 from ..codecs.multipart import Part
 from ..codecs.multipart import encode as encode_form
-from ..errors import LocalProtocolError, RejectedRequestError
+from ..errors import InvalidRequestError, RejectedRequestError
 from ..exchange.actions import Steps
-from ..exchange.flow import flow
+from ..exchange.flow import Flow, flow
 from .answers import Image
+from .argument_types import OPTIONS
 from .generation import drawing
 from .request import ImageRequest, image_request
 
@@ -37,6 +39,7 @@ _LISTS: Final = {
 SECRET: Final = 32
 
 
+@takes(secret=BYTES, image=BYTES)
 def cache_key(secret: bytes, image: bytes) -> str:
     """The key under which the service remembers an image for whoever knows the secret."""
     import hmac  # loads OpenSSL
@@ -44,6 +47,11 @@ def cache_key(secret: bytes, image: bytes) -> str:
     return hmac.new(secret, b64encode(image), "sha256").hexdigest()
 
 
+@takes(
+    request=ArgumentType("an ImageRequest, as image_request makes it", ImageRequest),
+    secret=BYTES | None,
+    known=list_of(TEXT),
+)
 def form(request: ImageRequest, *, secret: bytes | None = None, known: Collection[str] = ()) -> tuple[str, bytes]:
     """A request as a form: its content type, and its body.
 
@@ -53,10 +61,10 @@ def form(request: ImageRequest, *, secret: bytes | None = None, known: Collectio
         known: keys of images that need not be sent, since the service remembers them.
 
     Raises:
-        LocalProtocolError: an image of this request has no part in forms, or the secret is no secret.
+        InvalidRequestError: an image of this request has no part in forms, or the secret is no secret.
     """
     if secret is not None and len(secret) != SECRET:
-        raise LocalProtocolError(f"the secret of the image cache has {SECRET} bytes, not {len(secret)}")
+        raise _not_secret(secret)
     parameters = dict(request.parameters)
     parts: list[Part] = []
 
@@ -85,9 +93,16 @@ def form(request: ImageRequest, *, secret: bytes | None = None, known: Collectio
                     for key, part in pairs
                 ]
     if any(isinstance(value, bytes) for value in parameters.values()):
-        raise LocalProtocolError("an image of this request has no part in a form: send it as JSON")
+        raise InvalidRequestError(
+            "an image of this request has no part in a form: send it as JSON, with generate", parameter="request"
+        )
     body = {**request.body, "parameters": parameters}
     return encode_form([*parts, Part("request", encode(body), "application/json")])
+
+
+def _not_secret(secret: bytes) -> InvalidRequestError:
+    problem = f"secret: the secret of the image cache has {SECRET} bytes, not {len(secret)}"
+    return InvalidRequestError(problem, parameter="secret")
 
 
 def keys(request: ImageRequest, secret: bytes) -> frozenset[str]:
@@ -97,8 +112,8 @@ def keys(request: ImageRequest, secret: bytes) -> frozenset[str]:
     return frozenset(cache_key(secret, image) for image in (*singles, *lists) if isinstance(image, bytes))
 
 
-@flow
-def generate_cached(prompt: str, secret: bytes, **options: Unpack[Options]) -> Steps[Never, tuple[Image, ...]]:
+@takes(prompt=TEXT, secret=BYTES, **OPTIONS)
+def generate_cached(prompt: str, secret: bytes, **options: Unpack[Options]) -> Flow[Never, tuple[Image, ...]]:
     """As `generate`, but images are sent only if the service does not remember them: first their keys alone are tried.
 
     Worth it where the same images are sent again and again. A request without images is sent once, as a form.
@@ -110,10 +125,16 @@ def generate_cached(prompt: str, secret: bytes, **options: Unpack[Options]) -> S
         options: `Options`.
 
     Raises:
-        LocalProtocolError: as `generate`, or the secret is no secret.
+        InvalidRequestError: as `generate`, or the secret is no secret.
     """
-    request = image_request(prompt, **options)
-    known = keys(request, secret) if len(secret) == SECRET else frozenset[str]()
+    if len(secret) != SECRET:
+        raise _not_secret(secret)
+    return _generate_cached(image_request(prompt, **options), secret)
+
+
+@flow
+def _generate_cached(request: ImageRequest, secret: bytes) -> Steps[Never, tuple[Image, ...]]:
+    known = keys(request, secret)
     try:
         return (yield from drawing(request, form(request, secret=secret, known=known)))
     except RejectedRequestError as error:

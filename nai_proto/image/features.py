@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-from ..errors import LocalProtocolError
+from ..arguments import BYTES, FLAG, NUMBER, TEXT, convert_fields, member, tuple_of
+from ..errors import InvalidRequestError
 from .choices import ControlNetModel
 from .generations import Family
 
@@ -16,6 +17,8 @@ __all__ = ["Character", "ControlNet", "EncodedVibe", "Position", "Reference", "V
 
 Position: TypeAlias = str | tuple[float, float]
 """A place on the grid, from ``"A1"`` above on the left to ``"E5"``; or x and y from 0 to 1."""
+
+POSITION: Final = TEXT | tuple_of("x and y", NUMBER, NUMBER)
 
 _GRID: Final = (0.1, 0.3, 0.5, 0.7, 0.9)
 _CELL: Final = re.compile(r"([A-Ea-e])([1-5])")
@@ -34,6 +37,9 @@ class Character:
     "Where it stands: V4 and V4.5 round it to the grid. None leaves it to the model."
     enabled: bool = True
 
+    def __post_init__(self) -> None:
+        convert_fields(self, prompt=TEXT, uc=TEXT | None, position=POSITION | None, enabled=FLAG)
+
 
 @dataclass(frozen=True, slots=True)
 class Vibe:
@@ -43,6 +49,9 @@ class Vibe:
     "PNG; the website fits it into 448 × 448."
     strength: float = 0.6
     information_extracted: float = 1.0
+
+    def __post_init__(self) -> None:
+        convert_fields(self, image=BYTES, strength=NUMBER, information_extracted=NUMBER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,9 @@ class EncodedVibe:
     key: str | None = None
     "`ImageModel.vibe_key` of the model that it is for; None is not looked at."
 
+    def __post_init__(self) -> None:
+        convert_fields(self, encoding=BYTES, strength=NUMBER, information_extracted=NUMBER | None, key=TEXT | None)
+
 
 @dataclass(frozen=True, slots=True)
 class Reference:
@@ -68,6 +80,9 @@ class Reference:
     strength: float = 1.0
     fidelity: float = 1.0
 
+    def __post_init__(self) -> None:
+        convert_fields(self, image=BYTES, kind=TEXT, strength=NUMBER, fidelity=NUMBER)
+
 
 @dataclass(frozen=True, slots=True)
 class ControlNet:
@@ -77,24 +92,31 @@ class ControlNet:
     model: ControlNetModel
     strength: float = 1.0
 
+    def __post_init__(self) -> None:
+        convert_fields(self, condition=BYTES, model=member(ControlNetModel), strength=NUMBER)
+
 
 def center(position: Position | None, family: Family) -> dict[str, float]:
     """Where a character stands, as it is sent: a place on the grid, or for V5 any with three decimals.
 
     Raises:
-        LocalProtocolError: it is no position.
+        InvalidRequestError: it is no position.
     """
     if position is None:
         x = y = 0.5
     elif isinstance(position, str):
         cell = _CELL.fullmatch(position)
         if cell is None:
-            raise LocalProtocolError(f"a character's position is A1 to E5, or x and y from 0 to 1, not {position!r}")
+            raise InvalidRequestError(
+                f"a character's position is A1 to E5, or x and y from 0 to 1, not {position!r}", parameter="position"
+            )
         x, y = _GRID["ABCDE".index(cell[1].upper())], _GRID[int(cell[2]) - 1]
     else:
         x, y = position
         if not (math.isfinite(x) and math.isfinite(y) and 0 <= x <= 1 and 0 <= y <= 1):
-            raise LocalProtocolError(f"a character's position is x and y from 0 to 1, not {x:g} and {y:g}")
+            raise InvalidRequestError(
+                f"a character's position is x and y from 0 to 1, not {x:g} and {y:g}", parameter="position"
+            )
     if family.free_positions:
         return {"x": round(x, 3), "y": round(y, 3)}
     return {"x": _GRID[min(4, math.floor(5 * x))], "y": _GRID[min(4, math.floor(5 * y))]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from ..errors import LocalProtocolError
+from ..errors import InvalidRequestError
 from .choices import ImageGenerationType
 from .features import Character, EncodedVibe, Reference, Vibe
 from .models import ImageModel
@@ -26,7 +26,7 @@ def fits(prompt: str, model: ImageModel, action: ImageGenerationType, values: Ma
     """Refuses what the service would refuse, or leave out without a word.
 
     Raises:
-        LocalProtocolError: something is not for this model, is too much, or does not go with something else.
+        InvalidRequestError: something is not for this model, is too much, or does not go with something else.
     """
     _texts((prompt, wish.negative_prompt), model, wish.characters)
     if wish.vibes:
@@ -34,64 +34,78 @@ def fits(prompt: str, model: ImageModel, action: ImageGenerationType, values: Ma
     if wish.references:
         _references(wish.references, model)
         if wish.vibes:
-            raise LocalProtocolError("vibes and precise references do not go together (image §3.3)")
+            raise InvalidRequestError(
+                "vibes and precise references do not go together (image §3.3)", parameter="references"
+            )
     if wish.controlnet is not None:
         if not model.family.controlnet:
-            raise LocalProtocolError(f"{model.id} has no ControlNet: V1 and V2 have")
-        _share("the strength of ControlNet", wish.controlnet.strength, 0.1, 2)
+            raise InvalidRequestError(f"{model.id} has no ControlNet: V1 and V2 have", parameter="controlnet")
+        _share("the strength of controlnet", wish.controlnet.strength, 0.1, 2, "controlnet")
     if wish.transparent and not model.family.transparency:
-        raise LocalProtocolError(f"{model.id} draws no transparent backgrounds: V5 does")
+        raise InvalidRequestError(f"{model.id} draws no transparent backgrounds: V5 does", parameter="transparent")
     if wish.auto_text and not model.family.transparency:
-        raise LocalProtocolError(f"{model.id} has no auto text: V5 has")
+        raise InvalidRequestError(f"{model.id} has no auto text: V5 has", parameter="auto_text")
     _sources(values, action)
 
 
 def _texts(texts: tuple[str, ...], model: ImageModel, characters: Sequence[Character]) -> None:
     if characters and not model.family.characters:
-        raise LocalProtocolError(f"{model.id} has no characters of their own: V4 and later have")
+        raise InvalidRequestError(
+            f"{model.id} has no characters of their own: V4 and later have", parameter="characters"
+        )
     enabled = [each for each in characters if each.enabled]
     if len(enabled) > model.family.characters:
-        raise LocalProtocolError(f"{len(enabled)} characters, and {model.id} takes at most {model.family.characters}")
+        raise InvalidRequestError(
+            f"{len(enabled)} characters, and {model.id} takes at most {model.family.characters}", parameter="characters"
+        )
     for text in (*texts, *(text for each in enabled for text in (each.prompt, each.uc or ""))):
         if len(text) > MOST_TEXT:
-            raise LocalProtocolError(f"a prompt has {len(text)} characters, and {model.id} takes at most {MOST_TEXT}")
+            raise InvalidRequestError(
+                f"a prompt has {len(text)} characters, and {model.id} takes at most {MOST_TEXT}", parameter="prompt"
+            )
 
 
 def _vibes(vibes: Sequence[Vibe | EncodedVibe], model: ImageModel, action: ImageGenerationType) -> None:
     form = model.family.vibes
     if not form:
-        raise LocalProtocolError(f"{model.id} takes no vibes: V3 to V4.5 do")
+        raise InvalidRequestError(f"{model.id} takes no vibes: V3 to V4.5 do", parameter="vibes")
     if action is ImageGenerationType.INPAINTING:
-        raise LocalProtocolError("vibes do not go with inpainting (image §3.3)")
+        raise InvalidRequestError("vibes do not go with inpainting (image §3.3)", parameter="vibes")
     if len(vibes) > _MOST:
-        raise LocalProtocolError(f"{len(vibes)} vibes, and {model.id} takes at most {_MOST}")
+        raise InvalidRequestError(f"{len(vibes)} vibes, and {model.id} takes at most {_MOST}", parameter="vibes")
     for vibe in vibes:
-        _share("a vibe's strength", vibe.strength, -1, 1)
+        _share("the strength of one of vibes", vibe.strength, -1, 1, "vibes")
         if isinstance(vibe, Vibe):
             if form != "raw":
-                raise LocalProtocolError(f"{model.id} takes vibes that are encoded for it: see encode_vibe")
-            _share("a vibe's information_extracted", vibe.information_extracted, 0.01, 1)
+                raise InvalidRequestError(
+                    f"{model.id} takes vibes that are encoded for it: see encode_vibe", parameter="vibes"
+                )
+            _share("information_extracted of one of vibes", vibe.information_extracted, 0.01, 1, "vibes")
         elif form != "encoded":
-            raise LocalProtocolError(f"{model.id} takes vibes as raw images, not encoded")
+            raise InvalidRequestError(f"{model.id} takes vibes as raw images, not encoded", parameter="vibes")
         elif vibe.key is not None and vibe.key != model.vibe_key:
-            raise LocalProtocolError(
-                f"a vibe is encoded for {vibe.key}, and {model.id} takes those for {model.vibe_key}"
+            raise InvalidRequestError(
+                f"a vibe is encoded for {vibe.key}, and {model.id} takes those for {model.vibe_key}", parameter="vibes"
             )
 
 
 def _references(references: Sequence[Reference], model: ImageModel) -> None:
     if not model.family.references:
-        raise LocalProtocolError(f"{model.id} takes no precise references: V4.5 does")
+        raise InvalidRequestError(f"{model.id} takes no precise references: V4.5 does", parameter="references")
     if len(references) > _MOST:
-        raise LocalProtocolError(f"{len(references)} references, and {model.id} takes at most {_MOST}")
+        raise InvalidRequestError(
+            f"{len(references)} references, and {model.id} takes at most {_MOST}", parameter="references"
+        )
     for each in references:
-        _share("a reference's strength", each.strength, 0, 1)
-        _share("a reference's fidelity", each.fidelity, 0, 1)
+        _share("the strength of one of references", each.strength, 0, 1, "references")
+        _share("fidelity of one of references", each.fidelity, 0, 1, "references")
         size = png_size(each.image)
         if size not in CANVASES:
             came = "is no PNG" if size is None else f"has {size[0]} × {size[1]} pixels"
             sizes = ", ".join(f"{width} × {height}" for width, height in CANVASES)
-            raise LocalProtocolError(f"a reference {came}; fit it into a PNG of {sizes}, the rest black (image §5.2)")
+            raise InvalidRequestError(
+                f"a reference {came}; fit it into a PNG of {sizes}, the rest black (image §5.2)", parameter="references"
+            )
 
 
 def _sources(values: Mapping[str, object], action: ImageGenerationType) -> None:
@@ -100,18 +114,21 @@ def _sources(values: Mapping[str, object], action: ImageGenerationType) -> None:
     assert isinstance(height, int)
     if action is ImageGenerationType.INPAINTING:
         if "image" not in values:
-            raise LocalProtocolError("a mask needs the image that it belongs to")
+            raise InvalidRequestError("a mask needs the image that it belongs to", parameter="image")
         size = png_size(values["mask"]) if isinstance(values["mask"], bytes) else None
         if size not in ((width, height), (width // 8, height // 8)):
             came = "is no PNG" if size is None else f"has {size[0]} × {size[1]} pixels"
-            raise LocalProtocolError(
+            raise InvalidRequestError(
                 f"the mask {came}; it is a PNG of {width} × {height}, in whole blocks of 8 × 8, "
-                f"or of {width // 8} × {height // 8} pixels; align_mask makes one (image §5.3)"
+                f"or of {width // 8} × {height // 8} pixels; align_mask makes one (image §5.3)",
+                parameter="mask",
             )
     if values.get("upscaled_enhance") and width * height >= _ENHANCED:
-        raise LocalProtocolError(f"Max enhance takes fewer than {_ENHANCED:.1f} pixels, not {width * height}")
+        raise InvalidRequestError(
+            f"Max enhance takes fewer than {_ENHANCED:.1f} pixels, not {width * height}", parameter="upscaled_enhance"
+        )
 
 
-def _share(what: str, value: float, least: float, most: float) -> None:
+def _share(what: str, value: float, least: float, most: float, parameter: str) -> None:
     if not least <= value <= most:
-        raise LocalProtocolError(f"{what} is {value!r}, and may be from {least:g} to {most:g}")
+        raise InvalidRequestError(f"{what} is {value!r}, and may be from {least:g} to {most:g}", parameter=parameter)

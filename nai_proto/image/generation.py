@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Generic, Literal, Never, TypeVar
 
+from ..arguments import TEXT, takes
 from ..codecs.json import encode
-from ..errors import LocalProtocolError
+from ..errors import InvalidRequestError
 from ..exchange.call import ReaderFactory
 from ..exchange.endpoints import Parameters, build, endpoint
 from ..exchange.operation import Operation
@@ -45,12 +46,13 @@ def generate(prompt: str, **options: Unpack[Options]) -> Drawing[Never, tuple[Im
             drawn from ``entropy``: the operation has it, and so has each image.
 
     Raises:
-        LocalProtocolError: something is not for this model or does not go together, or a fact of an unlisted model is
+        InvalidRequestError: something is not for this model or does not go together, or a fact of an unlisted model is
             needed and not known.
     """
     return drawing(image_request(prompt, **options))
 
 
+@takes(framing=TEXT)
 def generate_stream(
     prompt: str, *, framing: Literal["msgpack", "sse"] = "msgpack", **options: Unpack[Options]
 ) -> Drawing[Drawn, tuple[Image, ...]]:
@@ -64,14 +66,14 @@ def generate_stream(
         options: as for `generate`.
 
     Raises:
-        LocalProtocolError: as `generate`, or the model does not stream: V4 and later do.
+        InvalidRequestError: as `generate`, or the model does not stream: V4 and later do.
     """
     request = image_request(prompt, **options)
-    if options.get("validate", True):
+    if options.get("validate") is not False:
         if not request.model.family.streaming:
-            raise LocalProtocolError(f"{request.model.id} does not stream: V4 and later do")
+            raise InvalidRequestError(f"{request.model.id} does not stream: V4 and later do", parameter="model")
         if framing not in ("msgpack", "sse"):
-            raise LocalProtocolError(f"streams are framed as msgpack or sse, not as {framing!r}")
+            raise InvalidRequestError(f"framing is msgpack or sse, not {framing!r}", parameter="framing")
     samples = request.parameters.get("n_samples")
     request = replace(request, parameters={**request.parameters, "stream": framing})
     expected = Asked(request.seed, samples if isinstance(samples, int) else 1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Literal
 
+from ..arguments import FLAG, INTEGER, NUMBER, TEXT, convert_fields, list_of, member, tuple_of
 from .choices import ImageSampler, NoiseSchedule
 
 __all__ = ["FAMILIES", "WITHOUT_SCHEDULE", "Family", "Generation"]
@@ -87,6 +88,26 @@ class Family:
     max_enhance: bool = False
     legacy_uc: bool = False
     streaming: bool = False
+
+    def __post_init__(self) -> None:
+        convert_fields(self, **_FAMILY)
+
+
+_FAMILY: Final = {
+    "generation": member(Generation),
+    "samplers": list_of(member(ImageSampler)),
+    "also": list_of(member(ImageSampler)),
+    "schedules": list_of(member(NoiseSchedule)),
+    "schedule": member(NoiseSchedule) | None,
+    "size": tuple_of("a width and a height in pixels", INTEGER, INTEGER),
+    **dict.fromkeys(("steps", "tokens", "characters", "placed_from"), INTEGER),
+    **dict.fromkeys(("scale", "scale_most"), NUMBER),
+    **dict.fromkeys(("structured", "free_positions", "references", "controlnet", "smea", "decrisper"), FLAG),
+    **dict.fromkeys(("transparency", "max_enhance", "legacy_uc", "streaming"), FLAG),
+    **dict.fromkeys(("character_uc", "vibes"), TEXT),
+    "auto_smea": INTEGER | None,
+    "variety_sigma": NUMBER | None,
+}
 
 
 _V1: Final = Family(

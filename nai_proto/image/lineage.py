@@ -6,32 +6,33 @@ where it could cost more than was said.
 
 from __future__ import annotations
 
-from ..errors import LocalProtocolError, excerpt
+from ..errors import InvalidRequestError, excerpt
 from .generations import Generation
 from .models import MODELS, ImageModel
 
 __all__ = ["base_of", "generation_of"]
 
 
-def base_of(model: str) -> ImageModel:
+def base_of(model: ImageModel | str) -> ImageModel:
     """The model of which this one is the inpainting form, or itself.
 
     Args:
-        model: its id, as it stands on the wire.
+        model: as an object, or its id as it stands on the wire.
 
     Raises:
-        LocalProtocolError: the model is not known.
+        InvalidRequestError: the model is not known.
     """
     found = ImageModel.named(model)
     if not found.listed or found.facts.unsure:
         known = ", ".join(each.id for each in MODELS if each.base == each and not each.facts.unsure)
-        raise LocalProtocolError(
-            f"the image model {excerpt(model, 60)!r} is not known, and so neither its prices nor its limits; "
-            f"known are {known}, and their inpainting forms"
+        raise InvalidRequestError(
+            f"the image model {excerpt(found.id, 60)!r} is not known, and so neither its prices nor its limits; "
+            f"known are {known}, and their inpainting forms",
+            parameter="model",
         )
     return found.base
 
 
-def generation_of(model: str) -> Generation:
+def generation_of(model: ImageModel | str) -> Generation:
     """The generation of a model; raises what `base_of` raises."""
     return base_of(model).generation

@@ -7,9 +7,10 @@ import zlib
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from ..arguments import BYTES, INTEGER, list_of, takes, tuple_of
 from ..codecs.pixels import read_grey, read_pixels
 from ..codecs.png import chunk, header
-from ..errors import LocalProtocolError, RemoteProtocolError
+from ..errors import InvalidRequestError, RemoteProtocolError
 from ..limits import Limits
 from .sources import png_size
 
@@ -22,9 +23,11 @@ _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _HALF: Final = 255 * BLOCK * BLOCK / 2
 """What the bytes of a block are together, in each channel, when it is half white."""
 _GREY: Final = 0  # a type of colour (PNG §11.2.1)
+_BOXES: Final = list_of(tuple_of("left, top, right and bottom", INTEGER, INTEGER, INTEGER, INTEGER), "a list of boxes")
 _OPAQUE: Final = bytes(128) + b"\xff" * 128
 
 
+@takes(width=INTEGER, height=INTEGER, boxes=_BOXES)
 def box_mask(width: int, height: int, boxes: Iterable[tuple[int, int, int, int]]) -> bytes:
     """A mask, white in every block that one of the boxes touches: a grey PNG with a pixel for each block.
 
@@ -34,7 +37,7 @@ def box_mask(width: int, height: int, boxes: Iterable[tuple[int, int, int, int]]
         boxes: left, top, right, bottom in pixels of the image, the last two not included; what lies outside is cut off.
 
     Raises:
-        LocalProtocolError: a side is no multiple of 64.
+        InvalidRequestError: a side is no multiple of 64.
     """
     _check(width, height)
     columns, rows = width // BLOCK, height // BLOCK
@@ -49,6 +52,7 @@ def box_mask(width: int, height: int, boxes: Iterable[tuple[int, int, int, int]]
     return _written(columns, pixels)
 
 
+@takes(mask=BYTES, width=INTEGER, height=INTEGER)
 def align_mask(mask: bytes, width: int, height: int) -> bytes:
     """A mask of whole blocks: white where at least half of a block is; a grey PNG with a pixel for each block.
 
@@ -61,7 +65,7 @@ def align_mask(mask: bytes, width: int, height: int) -> bytes:
         height: likewise.
 
     Raises:
-        LocalProtocolError: a side is no multiple of 64, or the mask has another size or form, or is damaged.
+        InvalidRequestError: a side is no multiple of 64, or the mask has another size or form, or is damaged.
     """
     _check(width, height)
     size = png_size(mask)
@@ -69,7 +73,7 @@ def align_mask(mask: bytes, width: int, height: int) -> bytes:
         return mask
     if size != (width, height):
         came = "is no PNG" if size is None else f"has {size[0]} × {size[1]} pixels"
-        raise LocalProtocolError(f"the mask {came}, and its image has {width} × {height}")
+        raise InvalidRequestError(f"the mask {came}, and its image has {width} × {height}", parameter="mask")
     try:
         seen = _seen(mask, Limits(pixels=width * height))
     except RemoteProtocolError as error:
@@ -78,12 +82,15 @@ def align_mask(mask: bytes, width: int, height: int) -> bytes:
         stride = len(seen) // height
         strips = [seen[at : at + BLOCK * stride] for at in range(0, len(seen), BLOCK * stride)]
         return _written(width // BLOCK, [_blocks(strip, stride, stride // width) for strip in strips])
-    raise LocalProtocolError(f"the mask cannot be read: {problem}")
+    raise InvalidRequestError(f"the mask cannot be read: {problem}", parameter="mask")
 
 
 def _check(width: int, height: int) -> None:
     if width <= 0 or height <= 0 or width % 64 or height % 64:
-        raise LocalProtocolError(f"an image to be inpainted has sides that are multiples of 64, not {width} × {height}")
+        raise InvalidRequestError(
+            f"width and height of an image to be inpainted are multiples of 64, not {width} × {height}",
+            parameter="width",
+        )
 
 
 def _seen(mask: bytes, limits: Limits) -> bytes:

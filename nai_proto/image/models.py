@@ -10,16 +10,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
-from ..errors import LocalProtocolError
+from ..arguments import (
+    FLAG,
+    INTEGER,
+    MAPPING,
+    NUMBER,
+    TEXT,
+    ArgumentType,
+    convert_fields,
+    member,
+    record,
+    takes,
+)
+from ..errors import InvalidRequestError
 from .choices import ImageSampler, NoiseSchedule, QualityPreset, UCPreset
 from .generations import FAMILIES, Family, Generation
 
 if TYPE_CHECKING:
     from .texts import Texts
 
-__all__ = ["MODELS", "Facts", "ImageModel"]
+__all__ = ["IMAGE_MODEL", "MODELS", "QUALITY", "UC", "Facts", "ImageModel"]
 
 T = TypeVar("T")
+
+UC: Final = member(UCPreset)
+QUALITY: Final = member(QualityPreset)
+"""What parameters that are presets of texts take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,18 +66,35 @@ class Facts:
     unsure: bool = False
     "Is it known from one client alone?"
 
+    def __post_init__(self) -> None:
+        convert_fields(self, **_FACTS)
+
+
+_FACTS: Final = {
+    **dict.fromkeys(("name", "base", "inpainting", "vibe_key"), TEXT | None),
+    **dict.fromkeys(("steps", "tokens"), INTEGER | None),
+    **dict.fromkeys(("uc", "quality"), MAPPING | None),
+    **dict.fromkeys(("upscales", "retired", "unsure"), FLAG),
+    "generation": member(Generation) | None,
+    "scale": NUMBER | None,
+    "nsfw_prefix": FLAG | None,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class ImageModel:
     """An image model. `named` finds the listed ones; ``ImageModel("new", Facts(generation=…, …))`` is one that is not.
 
-    A property raises LocalProtocolError where its fact is neither listed nor told.
+    A property raises InvalidRequestError where its fact is neither listed nor told.
     """
 
     id: str
     "As it stands on the wire."
     facts: Facts = field(default=Facts(), repr=False, hash=False)
     "What no other table has."
+
+    def __post_init__(self) -> None:
+        convert_fields(self, id=TEXT, facts=record(Facts))
 
     V5_FULL: ClassVar[ImageModel]
     V5_CURATED: ClassVar[ImageModel]
@@ -82,6 +115,7 @@ class ImageModel:
         """The listed model with this id (``"nai-diffusion-3"``) or name (``"Anime V3"``), or one that is not known."""
         if isinstance(model, ImageModel):
             return model
+        IMAGE_MODEL("model", model)
         return _BY_ID.get(model) or _BY_NAME.get(model.casefold()) or cls(model)
 
     @property
@@ -164,15 +198,19 @@ class ImageModel:
         """The ready-made texts it has, the usual one first."""
         return tuple(self._texts.uc) if self._texts else tuple(self._told("uc", self.facts.uc))
 
-    def uc_text(self, preset: UCPreset) -> str:
+    @takes(preset=UC)
+    def uc_text(self, preset: UCPreset | str) -> str:
         """A ready-made text against what is not wanted.
 
         Raises:
-            LocalProtocolError: the model has none of this name.
+            InvalidRequestError: the model has none of this name.
         """
         texts = self._texts.uc if self._texts else self._told("uc", self.facts.uc)
+        assert isinstance(preset, UCPreset)  # `takes` makes one of a word
         if preset not in texts:
-            raise LocalProtocolError(f"{self.id} has no UC preset {preset.value!r}; it has {', '.join(texts)}")
+            raise InvalidRequestError(
+                f"{self.id} has no UC preset {preset.value!r}; it has {', '.join(texts)}", parameter="uc_preset"
+            )
         return texts[preset]
 
     @property
@@ -180,9 +218,11 @@ class ImageModel:
         """Is ``nsfw`` put before those texts, unless the prompt has it?"""
         return self._texts.nsfw_prefix if self._texts else self._told("nsfw_prefix", self.facts.nsfw_prefix)
 
-    def quality_tags(self, preset: QualityPreset) -> str:
+    @takes(preset=QUALITY)
+    def quality_tags(self, preset: QualityPreset | str) -> str:
         """The ready-made tags for quality; the standard ones where there are no light ones."""
         texts = self._texts.quality if self._texts else self._told("quality", self.facts.quality)
+        assert isinstance(preset, QualityPreset)
         return texts.get(preset) or texts[QualityPreset.STANDARD]
 
     @property
@@ -195,9 +235,14 @@ class ImageModel:
     def _told(self, fact: str, told: T | None) -> T:
         if told is None:
             how = f"ImageModel({self.id!r}, Facts({fact}=…))"
-            raise LocalProtocolError(f"{fact} of the image model {self.id!r} is not known; tell it: {how}")
+            raise InvalidRequestError(
+                f"{fact} of the image model {self.id!r} is not known; tell it: {how}", parameter="model"
+            )
         return told
 
+
+IMAGE_MODEL: Final = ArgumentType("an ImageModel, or the id or the name of one", ImageModel, str)
+"""What parameters that are models take; `ImageModel.named` makes a model of it."""
 
 _G: Final = Generation
 

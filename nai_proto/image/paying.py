@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from ..account.reading import subscription
-from ..errors import LocalProtocolError
+from ..arguments import FUNCTION, INTEGER, MAPPING, TEXT, describe_type, takes
+from ..errors import InvalidRequestError, InvalidTypeError
 from ..exchange.actions import Runnable, Steps
 from ..exchange.flow import flow
-from .price import NOTHING_FREE, Action, Allowance, Price, check_price, generation_price
+from .models import IMAGE_MODEL, ImageModel
+from .price import ALLOWANCE, NOTHING_FREE, Action, Allowance, Price, check_price, generation_price
 
 __all__ = ["affordable", "guard", "parameters_price"]
 
@@ -27,6 +29,7 @@ _ENHANCED: Final = (2048, 1536)
 
 
 @flow
+@takes(ask=FUNCTION, max_anlas=INTEGER | None)
 def affordable(ask: Callable[P, Runnable[E, R]], /, *args: P.args, **options: P.kwargs) -> Steps[E, R]:
     """Asks the account first: what is free there is free here, and nothing is sent that its Anlas do not suffice for.
 
@@ -40,7 +43,7 @@ def affordable(ask: Callable[P, Runnable[E, R]], /, *args: P.args, **options: P.
         options: for it; ``max_anlas`` is the account's balance if not given, and never more.
 
     Raises:
-        LocalProtocolError: it would cost more than ``max_anlas``, or than there is; and what ``ask`` raises.
+        InvalidRequestError: it would cost more than ``max_anlas``, or than there is; and what ``ask`` raises.
     """
     account = yield from subscription()
     told: dict[str, Any] = {**options}
@@ -54,14 +57,15 @@ def guard(price: Callable[[], Price], max_anlas: int | None) -> None:
     """Does nothing if the price is not above what one is willing to pay, or if that is None.
 
     Raises:
-        LocalProtocolError: it is, or is not known.
+        InvalidRequestError: it is, or is not known.
     """
     if max_anlas is not None:
         check_price(price(), max_anlas)
 
 
+@takes(model=IMAGE_MODEL, action=TEXT, parameters=MAPPING, allowance=ALLOWANCE)
 def parameters_price(
-    model: str, action: Action, parameters: Mapping[str, object], allowance: Allowance = NOTHING_FREE
+    model: ImageModel | str, action: Action, parameters: Mapping[str, object], allowance: Allowance = NOTHING_FREE
 ) -> Price:
     """The price of a generation by its parameters, as they are on the wire. Vibes in it are encoded, and that is paid for.
 
@@ -74,7 +78,7 @@ def parameters_price(
         allowance: what is free for the account.
 
     Raises:
-        LocalProtocolError: what `generation_price` raises, or something is no number that should be one.
+        InvalidRequestError: what `generation_price` raises, or something is no number that should be one.
     """
     width, height = (_whole(parameters, name) for name in ("width", "height"))
     if parameters.get("upscaled_enhance"):
@@ -101,15 +105,18 @@ def _number(parameters: Mapping[str, object], name: str, default: float | None =
     value = parameters.get(name, default)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
-    raise LocalProtocolError(f"without a number for {name} there is no price")
+    raise InvalidRequestError(f"without a number for {name} there is no price", parameter=name)
 
 
 def _whole(parameters: Mapping[str, object], name: str, default: int | None = None) -> int:
     value = _number(parameters, name, default)
     if value == value // 1:
         return int(value)
-    raise LocalProtocolError(f"{name} is {value!r}, and without a whole number there is no price")
+    raise InvalidRequestError(f"{name} is {value!r}, and without a whole number there is no price", parameter=name)
 
 
 def _count(parameters: Mapping[str, object], name: str) -> int:
-    return len(cast("Sequence[object]", parameters.get(name) or ()))
+    value = parameters.get(name) or ()
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes):
+        raise InvalidTypeError(f"{name} in parameters takes a list, not {describe_type(value)}", parameter="parameters")
+    return len(cast("Sequence[object]", value))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Self, cast
 
+from ..arguments import BYTES, MAPPING, TEXT, takes
 from ..codecs.json import JsonDecoder, encode
-from ..errors import LocalProtocolError, RemoteProtocolError
+from ..errors import InvalidFile, InvalidRequestError, RemoteProtocolError
 from ..limits import Limits
 from ..text.rules import nearest
 from .generations import Generation
-from .models import ImageModel
+from .models import IMAGE_MODEL, ImageModel
 from .rules import RULES
 
 __all__ = ["ImagePreset", "defaults"]
@@ -36,19 +37,23 @@ class ImagePreset(Mapping[str, object]):
             found when a request is built.
 
     Raises:
-        LocalProtocolError: there is no such setting.
+        InvalidRequestError: there is no such setting.
     """
 
     __slots__ = ("_settings", "model")
 
+    @takes(settings=MAPPING | None)
     def __init__(self, model: ImageModel | str, settings: Mapping[str, object] | None = None) -> None:
         self.model: Final = ImageModel.named(model)
         self._settings: Final = dict(settings or {})
         for name in self._settings:
             if name not in _NAMES:
-                raise LocalProtocolError(f"an image preset has no setting {name!r}{nearest(name, _NAMES)}")
+                raise InvalidRequestError(
+                    f"an image preset has no setting {name!r}{nearest(name, _NAMES)}", parameter=str(name)
+                )
 
     @classmethod
+    @takes(model=IMAGE_MODEL)
     def from_default(cls, model: ImageModel | str) -> Self:
         """What the website begins with (image §3.3), but that pictures come as PNG."""
         model = ImageModel.named(model)
@@ -76,7 +81,8 @@ class ImagePreset(Mapping[str, object]):
     # ---- files
 
     @classmethod
-    def loads(cls, data: bytes, *, model: ImageModel | str | None = None, where: str = "image preset") -> Self:
+    @takes(data=BYTES | TEXT, model=IMAGE_MODEL | None, where=TEXT)
+    def loads(cls, data: bytes | str, *, model: ImageModel | str | None = None, where: str = "image preset") -> Self:
         """The preset in a file's text.
 
         Args:
@@ -85,17 +91,19 @@ class ImagePreset(Mapping[str, object]):
             where: what this is, to begin a message with.
 
         Raises:
-            RemoteProtocolError: it is no such object, or has a setting that there is not.
+            InvalidFile: it is no such object, or has a setting that there is not.
         """
-        document = _DOCUMENT.decode(data.removeprefix(b"\xef\xbb\xbf"), where=where, depth=Limits().json_depth)
-        own, settings = document.get("model"), document.get("parameters")
-        if not isinstance(own, str) or not isinstance(settings, dict):
-            raise RemoteProtocolError(f"{where}: an object with model (text) and parameters (an object) was expected")
+        if isinstance(data, str):
+            data = data.encode("utf-8", "surrogatepass")
+        problem = "an object with model (text) and parameters (an object) was expected"
         try:
-            return cls(own if model is None else model, cast("dict[str, object]", settings))
-        except LocalProtocolError as error:
+            document = _DOCUMENT.decode(data.removeprefix(b"\xef\xbb\xbf"), where=where, depth=Limits().json_depth)
+            own, settings = document.get("model"), document.get("parameters")
+            if isinstance(own, str) and isinstance(settings, dict):
+                return cls(own if model is None else model, cast("dict[str, object]", settings))
+        except (InvalidRequestError, RemoteProtocolError) as error:
             problem = str(error)
-        raise RemoteProtocolError(f"{where}: {problem}")
+        raise InvalidFile(problem if problem.startswith(where) else f"{where}: {problem}")
 
     def dumps(self) -> bytes:
         """The text of a file with this preset."""
@@ -106,7 +114,7 @@ def defaults(model: ImageModel) -> dict[str, object]:
     """The parameters of a request that asks for nothing in particular (image §3.3).
 
     Raises:
-        LocalProtocolError: a fact of an unlisted model is needed and not known.
+        InvalidRequestError: a fact of an unlisted model is needed and not known.
     """
     family = model.family
     common: dict[str, object] = {

@@ -23,12 +23,15 @@ from math import ceil, exp, floor, sqrt
 from typing import Final, Literal, TypeAlias
 
 from ..account.answers import Subscription
-from ..errors import LocalProtocolError, excerpt
+from ..arguments import FLAG, INTEGER, NUMBER, TEXT, ArgumentType, convert_fields, list_of, record, takes
+from ..errors import InvalidRequestError, excerpt
 from ..tier import Tier
 from .generations import Generation
 from .lineage import generation_of
+from .models import IMAGE_MODEL, ImageModel
 
 __all__ = [
+    "ALLOWANCE",
     "NOTHING_FREE",
     "Action",
     "Allowance",
@@ -73,7 +76,11 @@ class Allowance:
     v5: bool = False
     "Of V5 as well: its allowance is not used up."
 
+    def __post_init__(self) -> None:
+        convert_fields(self, opus=FLAG, v5=FLAG)
+
     @classmethod
+    @takes(subscription=ArgumentType("a Subscription, as account.subscription gives it", Subscription))
     def of(cls, subscription: Subscription) -> Allowance:
         """That of an account, by its ``tier`` and ``active``. Where it does not say that some of V5's is left, none is."""
         opus = subscription.active and subscription.tier is Tier.OPUS
@@ -81,6 +88,8 @@ class Allowance:
 
 
 NOTHING_FREE: Final = Allowance()
+ALLOWANCE: Final = record(Allowance)
+"""What parameters that are allowances take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +122,9 @@ class Price:
 
     items: tuple[Item, ...]
 
+    def __post_init__(self) -> None:
+        convert_fields(self, items=list_of(ArgumentType("an Item", Item)))
+
     @property
     def anlas(self) -> int:
         return sum(item.anlas for item in self.items)
@@ -130,18 +142,39 @@ class Price:
         return f"{self.anlas} Anlas: {self.why}"
 
 
+@takes(price=ArgumentType("a Price", Price), max_anlas=INTEGER)
 def check_price(price: Price, max_anlas: int) -> None:
     """Does nothing if the price is not above what one is willing to pay.
 
     Raises:
-        LocalProtocolError: it is.
+        InvalidRequestError: it is.
     """
     if price.anlas > max_anlas:
-        raise LocalProtocolError(f"this would cost {price.anlas} Anlas, more than the {max_anlas} allowed: {price.why}")
+        raise InvalidRequestError(
+            f"this would cost {price.anlas} Anlas, more than the {max_anlas} allowed: {price.why}",
+            parameter="max_anlas",
+        )
 
 
+@takes(
+    model=IMAGE_MODEL,
+    width=INTEGER,
+    height=INTEGER,
+    steps=INTEGER,
+    n_samples=INTEGER,
+    action=TEXT,
+    strength=NUMBER,
+    inpaint_strength=NUMBER,
+    sampler=TEXT,
+    sm=FLAG,
+    sm_dyn=FLAG,
+    vibes=INTEGER | FLAG,
+    new_vibes=INTEGER,
+    references=INTEGER,
+    allowance=ALLOWANCE,
+)
 def generation_price(
-    model: str,
+    model: ImageModel | str,
     width: int,
     height: int,
     *,
@@ -178,15 +211,16 @@ def generation_price(
         allowance: what is free for the account.
 
     Raises:
-        LocalProtocolError: the model is not known, the service would refuse the request for its size, its price of more
+        InvalidRequestError: the model is not known, the service would refuse the request for its size, its price of more
             than 140 Anlas for an image, or its vibes or references, or a number is out of range.
     """
+    model = model.id if isinstance(model, ImageModel) else model
     generation, pixels = generation_of(model), width * height
     _check_numbers(width, height, steps, n_samples)
     _check_features(model, generation, vibes, new_vibes, references)
     scale = {"img2img": strength, "infill": inpaint_strength}.get(action, 1)
     if not 0 <= scale <= 1:
-        raise LocalProtocolError(f"a strength of {scale!r:.20}, where 0 to 1 is possible")
+        raise InvalidRequestError(f"a strength of {scale!r:.20}, where 0 to 1 is possible", parameter="strength")
     if generation in (Generation.V1, Generation.V2):
         one = _early(width, height, steps, sampler, sm, sm_dyn)
     elif generation is Generation.V5:
@@ -195,7 +229,9 @@ def generation_price(
         one = _whole(pixels, steps) * (1 if not sm else 1.4 if sm_dyn else 1.2)
     each = max(ceil(one * scale), _LEAST)
     if each > _MOST:
-        raise LocalProtocolError(f"one image would cost {each} Anlas; the service makes none for more than {_MOST}")
+        raise InvalidRequestError(
+            f"one image would cost {each} Anlas; the service makes none for more than {_MOST}", parameter="steps"
+        )
     free, why = _free(generation, pixels, steps, allowance)
     items = [Item("sample", n_samples, each, free, why)]
     if generation is not Generation.V3 and action != "infill" and not references:
@@ -206,16 +242,18 @@ def generation_price(
     return Price(tuple(items))
 
 
+@takes(count=INTEGER)
 def encoding_price(count: int = 1) -> Price:
     """The price of encoding vibes, one request each; the same vibe, once encoded, is free to use again.
 
     Raises:
-        LocalProtocolError: the number is negative.
+        InvalidRequestError: the number is negative.
     """
     _check_range("vibes", count, 0)
     return Price((Item("vibe to encode", count, _VIBE),))
 
 
+@takes(tool=TEXT, width=INTEGER, height=INTEGER, allowance=ALLOWANCE)
 def tool_price(tool: str, width: int, height: int, *, allowance: Allowance = NOTHING_FREE) -> Price:
     """The price of a director tool: that of V3 at 28 steps, for the image scaled to between one and three megapixels.
 
@@ -226,18 +264,22 @@ def tool_price(tool: str, width: int, height: int, *, allowance: Allowance = NOT
         allowance: what is free for the account.
 
     Raises:
-        LocalProtocolError: the tool is not known, or the image has no size, or so little of a side that nothing is left
+        InvalidRequestError: the tool is not known, or the image has no size, or so little of a side that nothing is left
             of it when it is scaled.
     """
     if tool not in _TOOLS:
-        raise LocalProtocolError(f"the director tool {excerpt(tool, 60)!r} is not known; known are {', '.join(_TOOLS)}")
+        raise InvalidRequestError(
+            f"the director tool {excerpt(tool, 60)!r} is not known; known are {', '.join(_TOOLS)}", parameter="tool"
+        )
     _check_range("width", width, 1)
     _check_range("height", height, 1)
     pixels = width * height
     scale = sqrt(min(max(pixels, _SMALL), _LARGEST) / pixels)
     billed = floor(width * scale) * floor(height * scale)
     if not billed:
-        raise LocalProtocolError(f"the price of {tool} for an image of {width}×{height} pixels is not known")
+        raise InvalidRequestError(
+            f"the price of {tool} for an image of {width}×{height} pixels is not known", parameter="width"
+        )
     each = _whole(billed, _FREE_STEPS)
     if tool == "bg-removal":
         return Price((Item(tool, 1, 3 * each + 5, 0, "never free" if allowance.opus else ""),))
@@ -245,6 +287,7 @@ def tool_price(tool: str, width: int, height: int, *, allowance: Allowance = NOT
     return Price((Item(tool, 1, each, free, why),))
 
 
+@takes(width=INTEGER, height=INTEGER)
 def upscale_price(width: int, height: int) -> Price:
     """The price of making an image twice as large; it is never free.
 
@@ -253,14 +296,16 @@ def upscale_price(width: int, height: int) -> Price:
         height: likewise.
 
     Raises:
-        LocalProtocolError: the image has no size, or more than 3,145,728 pixels, which the service refuses.
+        InvalidRequestError: the image has no size, or more than 3,145,728 pixels, which the service refuses.
     """
     _check_range("width", width, 1)
     _check_range("height", height, 1)
     for most, each in _UPSCALES:
         if width * height <= most:
             return Price((Item("upscale", 1, each),))
-    raise LocalProtocolError(f"the image has {width * height} pixels; the service upscales {_LARGEST} at most")
+    raise InvalidRequestError(
+        f"the image has {width * height} pixels; the service upscales {_LARGEST} at most", parameter="width"
+    )
 
 
 def _whole(pixels: int, steps: int) -> int:
@@ -298,8 +343,9 @@ def _free(generation: Generation, pixels: int, steps: int, allowance: Allowance)
 def _check_numbers(width: int, height: int, steps: int, n_samples: int) -> None:
     """Those of image §3.2, without which there is no price."""
     if width % 64 or height % 64 or min(width, height) < 64 or width * height > _LARGEST:
-        raise LocalProtocolError(
-            f"an image of {width}×{height} pixels: sides are multiples of 64, and its pixels at most {_LARGEST}"
+        raise InvalidRequestError(
+            f"width and height are {width}×{height} pixels: they are multiples of 64, and together at most {_LARGEST}",
+            parameter="width",
         )
     _check_range("steps", steps, 1, 50)
     _check_range("n_samples", n_samples, 1, 8)
@@ -310,12 +356,12 @@ def _check_features(model: str, generation: Generation, vibes: int, new_vibes: i
     _check_range("new_vibes", new_vibes, 0, vibes)
     _check_range("references", references, 0, 16)
     if vibes and generation not in (Generation.V3, Generation.V4, Generation.V4_5):
-        raise LocalProtocolError(f"{model} takes no vibes")
+        raise InvalidRequestError(f"{model} takes no vibes", parameter="vibes")
     if references and generation is not Generation.V4_5:
-        raise LocalProtocolError(f"{model} takes no precise references; only V4.5 does")
+        raise InvalidRequestError(f"{model} takes no precise references; only V4.5 does", parameter="references")
 
 
 def _check_range(what: str, value: int, least: int, most: int | None = None) -> None:
     if value < least or (most is not None and value > most):
         allowed = f"{least} or more is" if most is None else f"{least} to {most} are"
-        raise LocalProtocolError(f"{what} of {value}, where {allowed} possible")
+        raise InvalidRequestError(f"{what} of {value}, where {allowed} possible", parameter=what)

@@ -9,9 +9,10 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from ..arguments import FLAG, TEXT, takes
 from .choices import QualityPreset, UCPreset
 from .generations import Generation
-from .models import ImageModel
+from .models import IMAGE_MODEL, QUALITY, UC, ImageModel
 from .prompts import segments
 
 __all__ = ["DRAWN", "TRANSPARENT", "with_quality_tags", "with_uc_preset"]
@@ -25,7 +26,10 @@ DRAWN: Final = re.compile(r"(?:^|\s|[,.:\[\]{}、。])(text:)(?!:)", re.IGNORECA
 """Begins the words that V4 and later draw."""
 
 
-def with_quality_tags(prompt: str, model: ImageModel, preset: QualityPreset, *, transparent: bool = False) -> str:
+@takes(prompt=TEXT, model=IMAGE_MODEL, preset=QUALITY, transparent=FLAG)
+def with_quality_tags(
+    prompt: str, model: ImageModel | str, preset: QualityPreset | str, *, transparent: bool = False
+) -> str:
     """The prompt with the model's tags for quality: behind its first part, before any words that are to be drawn.
 
     V1 and V2 have them in front, and V1 to V3 in every part. What has them already stays as it is.
@@ -37,8 +41,9 @@ def with_quality_tags(prompt: str, model: ImageModel, preset: QualityPreset, *, 
         transparent: with the words for no background before them; for V5.
 
     Raises:
-        LocalProtocolError: the model's tags are not known.
+        InvalidRequestError: the model's tags are not known.
     """
+    model = ImageModel.named(model)
     tags = "" if preset is QualityPreset.NONE else model.quality_tags(preset)
     tags = _joined(TRANSPARENT if transparent and TRANSPARENT not in prompt.lower() else "", tags)
     if not tags:
@@ -51,7 +56,8 @@ def with_quality_tags(prompt: str, model: ImageModel, preset: QualityPreset, *, 
     return _before_drawn(first, tags) + prompt[len(first) :]
 
 
-def with_uc_preset(negative: str, model: ImageModel, preset: UCPreset, prompt: str) -> str:
+@takes(negative=TEXT, model=IMAGE_MODEL, preset=UC, prompt=TEXT)
+def with_uc_preset(negative: str, model: ImageModel | str, preset: UCPreset | str, prompt: str) -> str:
     """What is not wanted, with the model's ready-made text before it.
 
     Args:
@@ -61,8 +67,9 @@ def with_uc_preset(negative: str, model: ImageModel, preset: UCPreset, prompt: s
         prompt: the whole prompt: where it has ``nsfw``, that is not put among what is not wanted.
 
     Raises:
-        LocalProtocolError: the model has no such text, or it is not known.
+        InvalidRequestError: the model has no such text, or it is not known.
     """
+    model = ImageModel.named(model)
     if preset is UCPreset.NONE and negative:
         return negative
     text = model.uc_text(preset)

@@ -25,6 +25,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final, TypeAlias
 
+from ..arguments import FLAG, TEXT, ArgumentType, convert_fields, list_of, takes
+from ..errors import InvalidRequestError
+
 __all__ = ["DEPTH", "Emphasis", "Piece", "Prompt", "normalised", "parse", "segments"]
 
 DEPTH: Final = 64
@@ -36,6 +39,7 @@ _PIPES: Final = re.compile(r"\|\|?")
 _RUNS_INTO: Final = re.compile(r"(?:[0-9]\.?|:)\Z")
 """The end of a text that would be read as one with ``::`` behind it."""
 
+_NUMBER: Final = re.compile(r"-?[0-9]+(?:\.[0-9]*)?::")
 _CLOSING: Final = {"{": "}", "[": "]"}
 _CLOSERS: Final = frozenset(("}", "]", "::"))
 
@@ -51,6 +55,11 @@ class Emphasis:
     pieces: tuple[Piece, ...] = field(repr=False)
     closed: bool = True
     "Is there a sign that ends it?"
+
+    def __post_init__(self) -> None:
+        convert_fields(self, opening=TEXT, pieces=_PIECES, closed=FLAG)
+        if self.opening not in _CLOSING and not _NUMBER.fullmatch(self.opening):
+            raise InvalidRequestError("opening takes {, [, or a number and two colons", parameter="opening")
 
     @property
     def weight(self) -> float:
@@ -77,11 +86,17 @@ class Emphasis:
         return self.opening + "".join(map(str, self.pieces)) + (self.closing if self.closed else "")
 
 
+_PIECES: Final = list_of(TEXT | ArgumentType("an Emphasis", Emphasis))
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """A prompt that was read."""
 
     pieces: tuple[Piece, ...] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        convert_fields(self, pieces=_PIECES)
 
     def weighted(self) -> Iterator[tuple[str, float]]:
         """Its texts in order, each with its weight."""
@@ -91,6 +106,7 @@ class Prompt:
         return "".join(map(str, self.pieces))
 
 
+@takes(text=TEXT, numeric=FLAG)
 def parse(text: str, *, numeric: bool = True) -> Prompt:
     """Reads a prompt, whatever is in it.
 
@@ -119,6 +135,7 @@ def parse(text: str, *, numeric: bool = True) -> Prompt:
     return Prompt(tuple(open_ones[0][1]))
 
 
+@takes(text=TEXT, numeric=FLAG)
 def normalised(text: str, *, numeric: bool = True) -> str:
     """The same prompt, with every emphasis closed where it ends.
 

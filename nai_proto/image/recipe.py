@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
+from ..arguments import MAPPING, TEXT, ArgumentType, convert_fields, list_of, takes
 from ..codecs import fast
 from ..codecs.json import converted
 from ..codecs.picture import Metadata, Place
-from ..errors import LocalProtocolError, RemoteProtocolError, excerpt
+from ..errors import InvalidRequestError, RemoteProtocolError, excerpt
 from ..limits import Limits
 from ..text.rules import Kind
+from .argument_types import OPTIONS
 from .choices import TAG_HINTS, ImageGenerationType
 from .features import Character, EncodedVibe, Vibe
 from .generations import Generation
-from .models import ImageModel
+from .models import IMAGE_MODEL, ImageModel
 from .parameters import WIRE
 from .request import ImageRequest, image_request
 from .rules import MOST_SEED, RULES, Rule
@@ -98,7 +100,15 @@ class Recipe:
     """The names of options that the picture does not tell, and has to be told: ``image`` and ``mask`` that it was made from,
     ``vibes`` whose images are not in it, ``references``, ``controlnet``; in old pictures ``width``, for example."""
 
+    def __post_init__(self) -> None:
+        convert_fields(self, prompt=TEXT, options=MAPPING, missing=list_of(TEXT))
+
     @staticmethod
+    @takes(
+        metadata=ArgumentType("Metadata, as read_metadata gives it", Metadata),
+        model=IMAGE_MODEL | None,
+        limits=ArgumentType("Limits", Limits),
+    )
     def of(metadata: Metadata, *, model: ImageModel | str | None = None, limits: Limits = Limits()) -> Recipe:
         """That of a picture, by its metadata.
 
@@ -108,7 +118,7 @@ class Recipe:
             limits: bounds the comment.
 
         Raises:
-            LocalProtocolError: the model is not known, and has to be told.
+            InvalidRequestError: the model is not known, and has to be told.
             RemoteProtocolError: it is no picture made from a prompt, or its comment is damaged; and what
                 `Metadata.parameters` raises.
         """
@@ -116,7 +126,9 @@ class Recipe:
         action = _action(comment)
         drawer = drawn_by(metadata.source, comment) if model is None else ImageModel.named(model).base
         if drawer is None:
-            raise LocalProtocolError("picture: no model that is known is named by it; tell it: Recipe.of(…, model=…)")
+            raise InvalidRequestError(
+                "picture: no model that is known is named by it; tell it: Recipe.of(…, model=…)", parameter="model"
+            )
         options: dict[str, Any] = {"model": drawer, "quality": "none", "uc_preset": "none", "as_typed": True}
         missing = list(_SOURCES.get(action, ()))
         telling = _TELLING_INSIDE if action is ImageGenerationType.INPAINTING else _TELLING
@@ -143,14 +155,15 @@ class Recipe:
         used = {name: value for name, value in options.items() if value not in ((), {})}
         return Recipe(prompt or "", cast("Options", used), tuple(missing))
 
+    @takes(**OPTIONS)
     def request(self, **more: Unpack[Options]) -> ImageRequest:
         """The request for the same picture, or for another one: ``more`` wins, and has what is missing.
 
         Raises:
-            LocalProtocolError: as `image_request`.
+            InvalidRequestError: as `image_request`.
         """
         options: Options = {**self.options, **more}
-        options["extra"] = {**self.options.get("extra", {}), **more.get("extra", {})}
+        options["extra"] = {**(self.options.get("extra") or {}), **(more.get("extra") or {})}
         return image_request(self.prompt, **options)
 
 

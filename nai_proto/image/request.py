@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from ..errors import LocalProtocolError
+from ..arguments import INTEGER, MAPPING, TEXT, convert_fields, member, takes
+from ..errors import InvalidRequestError
+from .argument_types import OPTIONS
 from .choices import (
     TAG_HINTS,
     ImageGenerationType,
-    ImageResolution,
     ImageSampler,
     NoiseSchedule,
     QualityPreset,
@@ -23,14 +24,14 @@ from .choices import (
 from .features import Character, EncodedVibe, Reference, Vibe, alone, center, normalized
 from .fitting import fits
 from .generations import WITHOUT_SCHEDULE, Generation
-from .models import ImageModel
+from .models import IMAGE_MODEL, QUALITY, UC, ImageModel
 from .parameters import WIRE
 from .paying import guard, parameters_price
 from .preset import ImagePreset, defaults
-from .price import NOTHING_FREE, Allowance, Price
+from .price import ALLOWANCE, NOTHING_FREE, Allowance, Price
 from .prompting import with_quality_tags, with_uc_preset
 from .quoted import with_quoted_text
-from .rules import MOST_SEED, check
+from .rules import MOST_SEED, RULES, check
 from .sources import image_size
 from .wish import WISHES, Wish
 
@@ -54,6 +55,10 @@ class ImageRequest:
     parameters: Mapping[str, object] = field(repr=False, hash=False)
     "As they are on the wire, but that images are bytes."
 
+    def __post_init__(self) -> None:
+        convert_fields(self, model=IMAGE_MODEL, action=member(ImageGenerationType), input=TEXT, parameters=MAPPING)
+        object.__setattr__(self, "model", ImageModel.named(self.model))
+
     @property
     def seed(self) -> int:
         """Of the first picture; each further one has one more."""
@@ -70,32 +75,37 @@ class ImageRequest:
             "use_new_shared_trial": True,
         }
 
+    @takes(allowance=ALLOWANCE)
     def price(self, allowance: Allowance = NOTHING_FREE) -> Price:
         """What it costs an account with this allowance, by what is sent (image §9).
 
         Raises:
-            LocalProtocolError: what `parameters_price` raises.
+            InvalidRequestError: what `parameters_price` raises.
         """
         return parameters_price(self.model.id, self.action.value, self.parameters, allowance)
 
 
+@takes(prompt=TEXT, **OPTIONS)
 def image_request(prompt: str, **options: Unpack[Options]) -> ImageRequest:
     """The request for a picture; changes nothing that it is given.
 
     Raises:
-        LocalProtocolError: something is not for this model or does not go together (unless ``validate`` is false), or a
+        InvalidRequestError: something is not for this model or does not go together (unless ``validate`` is false), or a
             fact of an unlisted model is needed and not known; or it costs more than ``max_anlas``, or how much it costs
             is not known.
     """
-    preset = options.get("preset")
-    given = dict[str, Any](options)
-    given.pop("preset", None)
+    said = dict[str, Any](options)
+    given: dict[str, Any] = {name: value for name, value in said.items() if value is not None or name in _NULLABLE}
+    preset: ImagePreset | Mapping[str, object] | None = given.pop("preset", None)
     if (size := given.pop("size", None)) is not None:
-        given["width"], given["height"] = size.value if isinstance(size, ImageResolution) else size
-    wished = ImageModel.named(given.pop("model", ImageModel.V5_CURATED if preset is None else preset.model))
+        given["width"], given["height"] = size
+    usual = preset.model if isinstance(preset, ImagePreset) else ImageModel.V5_CURATED
+    wished = ImageModel.named(given.pop("model", usual))
+    if preset is not None and not isinstance(preset, ImagePreset):
+        preset = ImagePreset(wished, preset)
     validate = bool(given.pop("validate", True))
     max_anlas, allowance = given.pop("max_anlas", None), given.pop("allowance", NOTHING_FREE)
-    extra: Mapping[str, object] = given.pop("extra", None) or {}
+    extra: Mapping[str, object] = given.pop("extra", {})
     if (factor := given.pop("enhance", None)) is not None:
         given["width"], given["height"] = _enhanced(given.get("image"), factor)
     action = _action(given)
@@ -108,8 +118,7 @@ def image_request(prompt: str, **options: Unpack[Options]) -> ImageRequest:
         check(values, model, action)
         fits(prompt, model, action, values, wish)
     if wish.variety_plus:
-        size = cast("int", values["width"]), cast("int", values["height"])
-        values["skip_cfg_above_sigma"] = variety_sigma(model, *size)
+        values["skip_cfg_above_sigma"] = variety_sigma(model, *_size(values))
     if model.family.smea and values.pop("auto_smea", False) and "sm" not in given:
         values["sm"] = _smea(model, action, values)
 
@@ -142,11 +151,17 @@ def image_request(prompt: str, **options: Unpack[Options]) -> ImageRequest:
     return request
 
 
+_NULLABLE: Final = tuple(name for name, rule in RULES.items() if rule.optional)
+"""Parameters of which None is a value of its own."""
+
+
 def _enhanced(image: object, factor: float) -> tuple[int, int]:
     """The size of a picture so many times as large."""
     size = image_size(image) if isinstance(image, bytes) else None
     if size is None or not (math.isfinite(factor) and factor > 0):
-        raise LocalProtocolError("to enhance needs a PNG, WebP or JPEG as image, and a factor above 0")
+        raise InvalidRequestError(
+            "to enhance needs a PNG, WebP or JPEG as image, and a factor above 0", parameter="enhance"
+        )
     width, height = (max(64, round(side * factor / 64) * 64) for side in size)
     return width, height
 
@@ -168,10 +183,10 @@ def _model(wished: ImageModel, action: ImageGenerationType) -> ImageModel:
     if action is ImageGenerationType.INPAINTING:
         twin = wished.inpainting
         if twin is None:
-            raise LocalProtocolError(f"{wished.id} has no model for inpainting")
+            raise InvalidRequestError(f"{wished.id} has no model for inpainting", parameter="model")
         return twin
     if wished.facts.base:
-        raise LocalProtocolError(f"{wished.id} is for inpainting, which takes an image and a mask")
+        raise InvalidRequestError(f"{wished.id} is for inpainting, which takes an image and a mask", parameter="mask")
     return wished
 
 
@@ -209,33 +224,36 @@ def _drawn(entropy: Callable[[int], bytes] | None) -> int:
     return int.from_bytes(entropy(4), "big") % (MOST_SEED - 6)
 
 
+@takes(model=IMAGE_MODEL, width=INTEGER, height=INTEGER)
 def variety_sigma(model: ImageModel, width: int, height: int) -> float:
     """Variety+ for a picture of this size: ``skip_cfg_above_sigma`` (image §5.6).
 
     Raises:
-        LocalProtocolError: the model has no Variety+.
+        InvalidRequestError: the model has no Variety+.
     """
     sigma = model.family.variety_sigma
     if sigma is None:
-        raise LocalProtocolError(f"{model.id} has no Variety+")
+        raise InvalidRequestError(f"{model.id} has no Variety+", parameter="variety_plus")
     return sigma * math.sqrt((width // 8) * (height // 8) / (104 * 152))
+
+
+def _size(values: Mapping[str, object]) -> tuple[int, int]:
+    """Return width and height, which nobody has looked at where a request is not validated."""
+    return INTEGER("width", values["width"]), INTEGER("height", values["height"])
 
 
 def _smea(model: ImageModel, action: ImageGenerationType, values: Mapping[str, object]) -> bool:
     """Does Auto SMEA turn it on: for a large picture, drawn from nothing, and not by DDIM (image §5.5)?"""
-    pixels = cast("int", values["width"]) * cast("int", values["height"])
+    width, height = _size(values)
+    pixels = width * height
     large = model.family.auto_smea is not None and pixels >= model.family.auto_smea
     drawn = action is ImageGenerationType.NORMAL
     return large and drawn and values["sampler"] not in (ImageSampler.DDIM, ImageSampler.DDIM_V3)
 
 
 def _presets(model: ImageModel, wish: Wish) -> tuple[UCPreset, QualityPreset]:
-    try:
-        quality = QualityPreset(wish.quality)
-        uc = model.uc_presets[0] if wish.uc_preset is None else UCPreset(wish.uc_preset)
-    except ValueError as error:
-        raise LocalProtocolError(f"{error}: the presets are in UCPreset and QualityPreset") from None
-    return uc, quality
+    uc = model.uc_presets[0] if wish.uc_preset is None else UC("uc_preset", wish.uc_preset)
+    return uc, QUALITY("quality", wish.quality)
 
 
 def _shown(

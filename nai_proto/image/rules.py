@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from ..errors import LocalProtocolError
+from ..arguments import MAPPING, member, takes
+from ..errors import InvalidRequestError, InvalidTypeError
 from ..text.rules import Kind, nearest, shown
 from .choices import ImageGenerationType
 from .generations import Generation
-from .models import ImageModel
+from .models import IMAGE_MODEL, ImageModel
 
 __all__ = ["MOST_PIXELS", "MOST_SEED", "MOST_TEXT", "RULES", "Rule", "check", "samples_at"]
 
@@ -89,17 +90,22 @@ RULES: Final[Mapping[str, Rule]] = {
 """By parameter."""
 
 
-def check(parameters: Mapping[str, object], model: ImageModel, action: ImageGenerationType) -> None:
+@takes(parameters=MAPPING, model=IMAGE_MODEL, action=member(ImageGenerationType))
+def check(parameters: Mapping[str, object], model: ImageModel | str, action: ImageGenerationType | str) -> None:
     """Refuses what the service would refuse or misread.
 
     Raises:
-        LocalProtocolError: a name, a type, a range, a size, a sampler or a schedule is wrong for this model or for what
+        InvalidRequestError: a name, a type, a range, a size, a sampler or a schedule is wrong for this model or for what
             is asked for. Names the parameter, its value unless it is text, what is allowed, and the model.
     """
+    model = ImageModel.named(model)
+    assert isinstance(action, ImageGenerationType)  # `takes` makes one of a word
     for name, value in parameters.items():
         rule = RULES.get(name)
         if rule is None:
-            raise LocalProtocolError(f"an image request has no parameter {name!r}{nearest(name, RULES)}")
+            raise InvalidRequestError(
+                f"an image request has no parameter {name!r}{nearest(name, RULES)}", parameter=str(name)
+            )
         if value is None and rule.optional:
             continue
         _typed(name, value, rule, model)
@@ -118,9 +124,11 @@ def _typed(name: str, value: object, rule: Rule, model: ImageModel) -> None:
     if rule.words or name in ("sampler", "noise_schedule"):
         words = rule.words or tuple(model.samplers if name == "sampler" else model.noise_schedules)
         if words and not (fits and value in words):
-            raise LocalProtocolError(f"{name} is {_word(value)}, and {model.id} takes one of {', '.join(words)}")
+            kind = InvalidRequestError if isinstance(value, str) else InvalidTypeError
+            raise kind(f"{name} is {_word(value)}, and {model.id} takes one of {', '.join(words)}", parameter=name)
     elif not fits:
-        raise LocalProtocolError(f"{name} is {shown(value)}, and {model.id} takes {takes}")
+        kind = rule.kind.error(value) if isinstance(rule.kind, Kind) else InvalidTypeError
+        raise kind(f"{name} is {shown(value)}, and {model.id} takes {takes}", parameter=name)
 
 
 def _word(value: object) -> str:
@@ -132,9 +140,11 @@ def _word(value: object) -> str:
 def _at_home(name: str, rule: Rule, model: ImageModel, action: ImageGenerationType) -> None:
     if model.generation not in rule.generations:
         homes = ", ".join(each.value.upper().replace("_", ".") for each in _G if each in rule.generations)
-        raise LocalProtocolError(f"{name} is not for {model.id}: it belongs to {homes}")
+        raise InvalidRequestError(f"{name} is not for {model.id}: it belongs to {homes}", parameter=name)
     if action not in rule.actions:
-        raise LocalProtocolError(f"{name} does not go with {action.value}, only with {_listed(rule.actions)}")
+        raise InvalidRequestError(
+            f"{name} does not go with {action.value}, only with {_listed(rule.actions)}", parameter=name
+        )
 
 
 def _listed(actions: frozenset[ImageGenerationType]) -> str:
@@ -155,7 +165,7 @@ def _most(name: str, rule: Rule, parameters: Mapping[str, object], model: ImageM
 def _in_range(name: str, value: float, least: float | None, most: float | None, model: ImageModel) -> None:
     if (least is not None and value < least) or (most is not None and value > most):
         allowed = f"from {least:.10g} to {most:.10g}" if most is not None else f"not below {least:.10g}"
-        raise LocalProtocolError(f"{name} is {value!r}, and here {model.id} takes a number {allowed}")
+        raise InvalidRequestError(f"{name} is {value!r}, and here {model.id} takes a number {allowed}", parameter=name)
 
 
 def samples_at(width: int, height: int) -> int:
@@ -173,12 +183,13 @@ def _together(parameters: Mapping[str, object], model: ImageModel) -> None:
     width, height = _size(parameters)
     for name, side in (("width", width), ("height", height)):
         if side % 64:
-            raise LocalProtocolError(f"{name} is {side}, and {model.id} takes multiples of 64")
+            raise InvalidRequestError(f"{name} is {side}, and {model.id} takes multiples of 64", parameter=name)
     if width * height > MOST_PIXELS:
-        raise LocalProtocolError(
-            f"{width} × {height} are {width * height} pixels, and {model.id} takes at most {MOST_PIXELS}"
+        raise InvalidRequestError(
+            f"{width} × {height} are {width * height} pixels, and {model.id} takes at most {MOST_PIXELS}",
+            parameter="width",
         )
     if parameters.get("sm_dyn") and not parameters.get("sm"):
-        raise LocalProtocolError("sm_dyn means nothing without sm (image §3.3)")
+        raise InvalidRequestError("sm_dyn means nothing without sm (image §3.3)", parameter="sm_dyn")
     if parameters.get("sm") and parameters.get("sampler") in ("ddim", "ddim_v3"):
-        raise LocalProtocolError("sm does not go with DDIM (image §5.5)")
+        raise InvalidRequestError("sm does not go with DDIM (image §5.5)", parameter="sm")

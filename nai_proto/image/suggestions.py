@@ -6,14 +6,15 @@ from typing import Any, Final, Literal, Never, cast, overload
 
 import msgspec
 
+from ..arguments import TEXT, takes
 from ..codecs.json import converted
-from ..errors import LocalProtocolError
+from ..errors import InvalidRequestError
 from ..exchange.endpoints import Parameters, build, endpoint
 from ..exchange.operation import Operation
 from ..exchange.readers import Json
 from ..exchange.retry import Repeat
 from ..http import Headers
-from .models import ImageModel
+from .models import IMAGE_MODEL, ImageModel
 
 __all__ = ["JapaneseTag", "Tag", "suggest_tags"]
 
@@ -60,6 +61,7 @@ def suggest_tags(
 def suggest_tags(
     prompt: str, model: ImageModel | str = ..., *, lang: Literal["jp"]
 ) -> Operation[Never, tuple[JapaneseTag, ...]]: ...
+@takes(prompt=TEXT, model=IMAGE_MODEL, lang=TEXT)
 def suggest_tags(
     prompt: str, model: ImageModel | str = ImageModel.V5_CURATED, *, lang: Literal["en", "jp"] = "en"
 ) -> Operation[Never, Any]:
@@ -71,12 +73,14 @@ def suggest_tags(
         lang: the language of ``prompt``.
 
     Raises:
-        LocalProtocolError: the prompt is empty, or not Unicode text, or there is no such language.
+        InvalidRequestError: the prompt is empty, or not Unicode text, or there is no such language.
     """
     if not prompt:
-        raise LocalProtocolError("tags are suggested for a part of one, not for nothing")
+        raise InvalidRequestError(
+            "tags are suggested for a part of one, not for nothing: give a prompt", parameter="prompt"
+        )
     if lang not in ("en", "jp"):
-        raise LocalProtocolError(f"tags are suggested in en and jp, not in {lang!r}")
+        raise InvalidRequestError(f"lang is en or jp, not {lang!r}", parameter="lang")
     query = (("model", ImageModel.named(model).id), ("prompt", prompt), *((("lang", lang),) if lang != "en" else ()))
     request = build(endpoint("suggest_tags"), Parameters(query=query), Headers.of(accept="application/json"))
     reader: Json[object, Any] = Json(object, _tags if lang == "en" else _japanese)

@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
 
+from ..arguments import INTEGER, TEXT, convert_fields, list_of, takes
+from ..tokenizers.argument_types import TOKENIZER
 from ..tokenizers.base import Tokenizer
 from .generations import Generation
 from .lineage import base_of, generation_of
+from .models import IMAGE_MODEL, ImageModel
 from .prompts import Piece, parse
 
 __all__ = ["TokenCount", "count_tokens", "counted", "token_limit"]
@@ -36,6 +39,9 @@ class TokenCount:
     ends: int = 0
     "What ends the text: part of the limit, and of no part."
 
+    def __post_init__(self) -> None:
+        convert_fields(self, limit=INTEGER, parts=list_of(INTEGER), ends=INTEGER)
+
     @property
     def total(self) -> int:
         return sum(self.parts) + self.ends
@@ -53,32 +59,36 @@ class TokenCount:
         return None if passed is None else passed - 1
 
 
-def token_limit(model: str) -> int:
+@takes(model=IMAGE_MODEL)
+def token_limit(model: ImageModel | str) -> int:
     """How many tokens one side of a request may have; more are cut.
 
     Args:
         model: its id, as it stands on the wire.
 
     Raises:
-        LocalProtocolError: the model is not known.
+        InvalidRequestError: the model is not known.
     """
     return base_of(model).tokens
 
 
-def counted(prompt: str, model: str) -> str:
+def counted(prompt: str, model: ImageModel | str) -> str:
     """What of a prompt is counted: for V4 and V4.5 its words without the signs of emphasis, for others all of it.
 
     For V1 to V3 no source says whether their braces count; here they do, so that what seems to fit does.
 
     Raises:
-        LocalProtocolError: the model is not known.
+        InvalidRequestError: the model is not known.
     """
     if generation_of(model) not in _T5:
         return prompt
     return "".join(map(_words, parse(prompt).pieces)).translate(_NO_BRACKETS)
 
 
-def count_tokens(model: str, tokenizer: Tokenizer, prompt: str, characters: Sequence[str] = ()) -> TokenCount:
+@takes(model=IMAGE_MODEL, tokenizer=TOKENIZER, prompt=TEXT, characters=list_of(TEXT))
+def count_tokens(
+    model: ImageModel | str, tokenizer: Tokenizer, prompt: str, characters: Sequence[str] = ()
+) -> TokenCount:
     """Counts one side of a request.
 
     Args:
@@ -88,7 +98,7 @@ def count_tokens(model: str, tokenizer: Tokenizer, prompt: str, characters: Sequ
         characters: the prompts of those that are sent, in the same order.
 
     Raises:
-        LocalProtocolError: the model is not known, or a text holds a lone surrogate.
+        InvalidRequestError: the model is not known, or a text holds a lone surrogate.
     """
     parts = tuple(tokenizer.count(counted(text, model)) for text in (prompt, *characters))
     return TokenCount(token_limit(model), parts, ends=1 if generation_of(model) in _T5 else 0)

@@ -7,19 +7,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Never
 
+from ..arguments import BYTES, FLAG, INTEGER, MAPPING, NUMBER, TEXT, takes
 from ..codecs.json import encode
-from ..errors import LocalProtocolError, RemoteProtocolError
+from ..errors import InvalidRequestError, RemoteProtocolError
 from ..exchange.endpoints import Parameters, build, endpoint
 from ..exchange.operation import Operation
 from ..exchange.readers import BodyReader, Json
 from ..http import Head, Headers, Request
 from ..limits import Limits
 from .answers import IMAGE_TYPES, Image, Picture, Pictures
+from .argument_types import SIZE
 from .choices import ControlNetModel
 from .features import EncodedVibe
-from .models import ImageModel
+from .models import IMAGE_MODEL, ImageModel
 from .paying import guard
-from .price import NOTHING_FREE, Allowance, encoding_price, tool_price, upscale_price
+from .price import ALLOWANCE, NOTHING_FREE, Allowance, encoding_price, tool_price, upscale_price
 from .rules import MOST_PIXELS
 from .sources import image_size
 
@@ -108,10 +110,21 @@ def _asked(name: str, body: Mapping[str, object]) -> Request:
 def _sized(image: bytes, size: tuple[int, int] | None) -> tuple[int, int]:
     found = size or image_size(image)
     if found is None:
-        raise LocalProtocolError("the size of the image is not known: tell it, (width, height)")
+        raise InvalidRequestError("the size of the image is not known: tell it, (width, height)", parameter="size")
     return found
 
 
+@takes(
+    image=BYTES,
+    tool=TEXT,
+    emotion=TEXT | None,
+    prompt=TEXT | None,
+    defry=INTEGER | None,
+    size=SIZE | None,
+    max_anlas=INTEGER | None,
+    allowance=ALLOWANCE,
+    validate=FLAG,
+)
 def augment(
     image: bytes,
     tool: DirectorTool | str,
@@ -138,22 +151,30 @@ def augment(
         validate: look at all this before it is sent.
 
     Raises:
-        LocalProtocolError: a tool, a mood or a number that there is not, what is not for this tool, a size that is not
+        InvalidRequestError: a tool, a mood or a number that there is not, what is not for this tool, a size that is not
             known, or a price above ``max_anlas``.
     """
     width, height = _sized(image, size)
     told = tool in _TOLD
     if validate:
         if tool not in [*DirectorTool]:
-            raise LocalProtocolError(f"no director tool is called {tool!r}; there are {', '.join(DirectorTool)}")
+            raise InvalidRequestError(
+                f"no director tool is called {tool!r}; there are {', '.join(DirectorTool)}", parameter="tool"
+            )
         if not told and not (prompt is None and defry is None):
-            raise LocalProtocolError(f"prompt and defry are for {' and '.join(_TOLD)}, not for {tool}")
+            raise InvalidRequestError(
+                f"prompt and defry are for {' and '.join(_TOLD)}, not for {tool}", parameter="prompt"
+            )
         if (tool == DirectorTool.EMOTION) is not (emotion is not None):
-            raise LocalProtocolError("the director tool emotion needs an emotion, and no other takes one")
+            raise InvalidRequestError(
+                "the director tool emotion needs an emotion, and no other takes one", parameter="emotion"
+            )
         if emotion is not None and emotion not in [*Emotion]:
-            raise LocalProtocolError(f"no emotion is called {emotion!r}; there are {', '.join(Emotion)}")
+            raise InvalidRequestError(
+                f"no emotion is called {emotion!r}; there are {', '.join(Emotion)}", parameter="emotion"
+            )
         if defry is not None and defry not in range(6):
-            raise LocalProtocolError(f"defry is {defry!r}, and may be from 0 to 5")
+            raise InvalidRequestError(f"defry is {defry!r}, and may be from 0 to 5", parameter="defry")
     guard(lambda: tool_price(str(tool), width, height, allowance=allowance), max_anlas)
     body = {
         "req_type": str(tool),
@@ -167,6 +188,15 @@ def augment(
     return Operation(_asked("augment_image", body), _IMAGES)
 
 
+@takes(
+    image=BYTES,
+    model=IMAGE_MODEL,
+    declared_blur_sigma=NUMBER | None,
+    size=SIZE | None,
+    max_anlas=INTEGER | None,
+    allowance=ALLOWANCE,
+    validate=FLAG,
+)
 def upscale(
     image: bytes,
     *,
@@ -189,26 +219,44 @@ def upscale(
         validate: look at all this before it is sent.
 
     Raises:
-        LocalProtocolError: the image is too large, the model cannot do it, there is no such sigma, or the price is above
+        InvalidRequestError: the image is too large, the model cannot do it, there is no such sigma, or the price is above
             ``max_anlas``, or not known as the size is not.
     """
     model = ImageModel.named(model)
     if validate:
         if not model.facts.upscales:
-            raise LocalProtocolError(f"{model.id} does not upscale; V5 Full and V5 Curated do")
+            raise InvalidRequestError(
+                f"the model {model.id} does not upscale; V5 Full and V5 Curated do", parameter="model"
+            )
         width, height = size or image_size(image) or (0, 0)
         if width * height > MOST_PIXELS:
-            raise LocalProtocolError(
-                f"the image has {width * height} pixels, and upscaling takes at most {MOST_PIXELS}"
+            raise InvalidRequestError(
+                f"the image has {width * height} pixels, and upscaling takes at most {MOST_PIXELS}", parameter="image"
             )
         if declared_blur_sigma is not None and declared_blur_sigma not in _BLURS:
             allowed = ", ".join(f"{each:g}" for each in _BLURS)
-            raise LocalProtocolError(f"declared_blur_sigma is {declared_blur_sigma!r}, and may be one of {allowed}")
+            raise InvalidRequestError(
+                f"declared_blur_sigma is {declared_blur_sigma!r}, and may be one of {allowed}",
+                parameter="declared_blur_sigma",
+            )
     guard(lambda: upscale_price(*_sized(image, size)), max_anlas)
     body = {"image": image, "model": model.id, "declared_blur_sigma": declared_blur_sigma}
     return Operation(_asked("upscale", body), _ONE_IMAGE)
 
 
+@takes(
+    image=BYTES,
+    model=IMAGE_MODEL,
+    information_extracted=NUMBER,
+    strength=NUMBER,
+    mask=BYTES | None,
+    crop_to_mask=FLAG | None,
+    focus_seed=INTEGER | None,
+    info_extract_seed=INTEGER | None,
+    max_anlas=INTEGER | None,
+    allowance=ALLOWANCE,
+    validate=FLAG,
+)
 def encode_vibe(
     image: bytes,
     model: ImageModel | str,
@@ -236,15 +284,18 @@ def encode_vibe(
         validate: look at model and numbers before they are sent.
 
     Raises:
-        LocalProtocolError: the model takes no encoded vibes, a number is out of its range, or the price is above
+        InvalidRequestError: the model takes no encoded vibes, a number is out of its range, or the price is above
             ``max_anlas``.
     """
     model = ImageModel.named(model)
     if validate:
         if model.family.vibes != "encoded":
-            raise LocalProtocolError(f"{model.id} takes no encoded vibes: V4 and V4.5 do")
+            raise InvalidRequestError(f"{model.id} takes no encoded vibes: V4 and V4.5 do", parameter="model")
         if not 0 <= information_extracted <= 1:
-            raise LocalProtocolError(f"information_extracted is {information_extracted!r}, and may be from 0 to 1")
+            raise InvalidRequestError(
+                f"information_extracted is {information_extracted!r}, and may be from 0 to 1",
+                parameter="information_extracted",
+            )
     guard(encoding_price, max_anlas)
     body = {
         "image": image,
@@ -277,18 +328,22 @@ class _Encoded:
         return BodyReader(finish, limits)
 
 
+@takes(image=BYTES, annotator=TEXT, validate=FLAG)
 def annotate(image: bytes, annotator: Annotator | str, *, validate: bool = True) -> Operation[Never, tuple[Image, ...]]:
     """What `ControlNet` needs of an image: its edges, its depth, … (image §2.7).
 
     Raises:
-        LocalProtocolError: there is no such annotator.
+        InvalidRequestError: there is no such annotator.
     """
     if validate and annotator not in [*Annotator]:
-        raise LocalProtocolError(f"no annotator is called {annotator!r}; there are {', '.join(Annotator)}")
+        raise InvalidRequestError(
+            f"no annotator is called {annotator!r}; there are {', '.join(Annotator)}", parameter="annotator"
+        )
     body = {"model": str(annotator), "parameters": {"image": image}}
     return Operation(_asked("annotate_image", body), _IMAGES)
 
 
+@takes(body=MAPPING)
 def classify(body: Mapping[str, object]) -> Operation[Never, dict[str, Any]]:
     """Have something classified (image §2.8). No client does: neither what is sent is documented nor, for sure, what comes.
 

@@ -13,16 +13,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, Never, Protocol
 
+from ..arguments import BYTES, FLAG, INTEGER, NUMBER, TEXT, ArgumentType, convert_fields, having, takes
 from ..codecs import fast
 from ..codecs.vibes import Vibe as VibeFile
 from ..codecs.vibes import VibeBundle, encoding_key
-from ..errors import LocalProtocolError, NaiError
+from ..errors import InvalidFile, InvalidRequestError, NaiError
 from ..exchange.actions import Steps, compute
 from ..exchange.flow import flow
 from .features import EncodedVibe, Vibe
-from .models import ImageModel
+from .models import IMAGE_MODEL, ImageModel
 from .paying import guard
-from .price import NOTHING_FREE, Allowance, encoding_price
+from .price import ALLOWANCE, NOTHING_FREE, Allowance, encoding_price
 from .tools import encode_vibe
 
 __all__ = ["MemoryVibes", "VibeCache", "VibeSource", "kept", "vibe", "vibe_of", "vibes_of"]
@@ -44,6 +45,18 @@ class VibeSource:
     focus_seed: int | None = None
     info_extract_seed: int | None = None
 
+    def __post_init__(self) -> None:
+        convert_fields(
+            self,
+            image=BYTES,
+            model_key=TEXT,
+            information_extracted=NUMBER,
+            mask=BYTES | None,
+            crop_to_mask=FLAG | None,
+            focus_seed=INTEGER | None,
+            info_extract_seed=INTEGER | None,
+        )
+
     @property
     def plain(self) -> bool:
         """Is it one that the website's vibe files have a place for? With a mask or seeds it is not."""
@@ -59,6 +72,12 @@ class VibeSource:
         share = encoding_key(self.information_extracted)
         rest = (self.crop_to_mask, self.focus_seed, self.info_extract_seed)
         return _hash(":".join(map(str, (picture, self.model_key, share, mask, *rest))))
+
+
+SOURCE: Final = ArgumentType("a VibeSource", VibeSource)
+CACHE: Final = having("a VibeCache, such as MemoryVibes()", "get", "put")
+FILE: Final = ArgumentType("a vibe file as read_vibe_file gives it", VibeFile)
+BUNDLE: Final = ArgumentType("a bundle of them", VibeBundle)
 
 
 class VibeCache(Protocol):
@@ -79,9 +98,11 @@ class MemoryVibes:
     def __init__(self) -> None:
         self._encodings: dict[tuple[str, str, str], bytes] = {}
 
+    @takes(source=SOURCE)
     def get(self, source: VibeSource, /) -> bytes | None:
         return self._encodings.get(_place(source))
 
+    @takes(source=SOURCE, encoding=BYTES)
     def put(self, source: VibeSource, encoding: bytes, /) -> None:
         self._encodings[_place(source)] = encoding
 
@@ -91,6 +112,19 @@ def _place(source: VibeSource) -> tuple[str, str, str]:
 
 
 @flow
+@takes(
+    image=BYTES,
+    model=IMAGE_MODEL,
+    cache=CACHE,
+    information_extracted=NUMBER,
+    strength=NUMBER,
+    mask=BYTES | None,
+    crop_to_mask=FLAG | None,
+    focus_seed=INTEGER | None,
+    info_extract_seed=INTEGER | None,
+    max_anlas=INTEGER | None,
+    allowance=ALLOWANCE,
+)
 def vibe(
     image: bytes,
     model: ImageModel | str,
@@ -117,7 +151,7 @@ def vibe(
         allowance: without effect: encoding is never free.
 
     Raises:
-        LocalProtocolError: as `encode_vibe`, or the cache does not work. If that is found when it is paid for,
+        InvalidRequestError: as `encode_vibe`, or the cache does not work. If that is found when it is paid for,
             ``partial`` of the error is the vibe.
     """
     model = ImageModel.named(model)
@@ -156,6 +190,7 @@ def vibe(
 # ---- vibe files
 
 
+@takes(file=FILE, model=IMAGE_MODEL, information_extracted=NUMBER | None, strength=NUMBER | None)
 def vibe_of(
     file: VibeFile,
     model: ImageModel | str,
@@ -172,7 +207,7 @@ def vibe_of(
         strength: if None, what the file says, else 0.6.
 
     Raises:
-        LocalProtocolError: the model takes no vibes, or the file lacks what it takes: says what, and what there is.
+        InvalidRequestError: the model takes no vibes, or the file lacks what it takes: says what, and what there is.
         RemoteProtocolError: its base64 is damaged.
     """
     model = ImageModel.named(model)
@@ -181,10 +216,10 @@ def vibe_of(
     said = file.strength if strength is None else strength
     strong = _STRENGTH if said is None else said
     if not form:
-        raise LocalProtocolError(f"{model.id} takes no vibes: V3 to V4.5 do")
+        raise InvalidRequestError(f"{model.id} takes no vibes: V3 to V4.5 do", parameter="model")
     if form == "raw":
         if file.image is None:
-            raise LocalProtocolError(f"the vibe {file.name} is only an encoding, and {model.id} takes the picture")
+            raise InvalidFile(f"the vibe {file.name} is only an encoding, and {model.id} takes the picture")
         return Vibe(file.image, strong, _EXTRACTED if share is None else share)
     found = file.encoding(model.vibe_key, share)
     if found is None and information_extracted is None:
@@ -194,9 +229,10 @@ def vibe_of(
     wanted = model.vibe_key if share is None else f"{model.vibe_key} with information_extracted {share:g}"
     there = ", ".join(file.document.get("encodings") or ()) or "none"
     can = "encode its picture with encode_vibe" if file.image is not None else "and no picture to encode"
-    raise LocalProtocolError(f"the vibe {file.name} has no encoding for {wanted}; it has {there}; {can}")
+    raise InvalidFile(f"the vibe {file.name} has no encoding for {wanted}; it has {there}; {can}")
 
 
+@takes(file=FILE | BUNDLE, model=IMAGE_MODEL)
 def vibes_of(file: VibeFile | VibeBundle, model: ImageModel | str) -> tuple[Vibe | EncodedVibe, ...]:
     """The same for each vibe of a file, for ``vibes=``. Raises what `vibe_of` raises."""
     found: Iterable[VibeFile] = file.vibes if isinstance(file, VibeBundle) else (file,)
@@ -213,7 +249,7 @@ def kept(source: VibeSource, encoding: bytes, file: VibeFile | None, *, created_
         created_at: of a new one, milliseconds since 1970.
 
     Raises:
-        LocalProtocolError: the share is not from 0 to 1.
+        InvalidRequestError: the share is not from 0 to 1.
     """
     if not source.plain:
         return VibeFile.of_encoding(encoding, source.model_key, created_at=created_at)

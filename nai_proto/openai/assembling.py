@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Any, ClassVar, Final, Generic, TypeVar, cast
 
+from ..arguments import ArgumentType, list_of
 from .answers import (
     ChatChoice,
     ChatChunk,
@@ -34,12 +35,15 @@ class Accumulator(ABC, Generic[C, R]):
         print(so_far.result.text)
     """
 
+    _CHUNK: ClassVar[ArgumentType]
+    "Of what it takes."
+
     def __init__(self, chunks: Iterable[C] = ()) -> None:
-        self._chunks: Final = [*chunks]
+        self._chunks: Final = [*list_of(self._CHUNK)("chunks", chunks)]
 
     def receive(self, chunks: Iterable[C]) -> None:
         """More chunks, in the order in which they came."""
-        self._chunks.extend(chunks)
+        self._chunks.extend(list_of(self._CHUNK)("chunks", chunks))
 
     def __len__(self) -> int:
         """How many chunks have come."""
@@ -75,6 +79,8 @@ class Accumulator(ABC, Generic[C, R]):
 class CompletionAccumulator(Accumulator[CompletionChunk, Completion]):
     """Makes a `Completion` of `CompletionChunk`s."""
 
+    _CHUNK = ArgumentType("a CompletionChunk", CompletionChunk)
+
     @property
     def result(self) -> Completion:
         answers: dict[int, list[CompletionChoice]] = {}
@@ -90,6 +96,8 @@ class CompletionAccumulator(Accumulator[CompletionChunk, Completion]):
 
 class ChatAccumulator(Accumulator[ChatChunk, ChatCompletion]):
     """Makes a `ChatCompletion` of `ChatChunk`s."""
+
+    _CHUNK = ArgumentType("a ChatChunk", ChatChunk)
 
     @property
     def result(self) -> ChatCompletion:

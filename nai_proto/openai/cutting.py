@@ -11,6 +11,7 @@ from typing import Final, Protocol, TypeAlias, TypeVar, cast
 
 from msgspec.structs import replace as with_fields
 
+from ..arguments import FLOW, TEXT, list_of, takes
 from ..exchange.actions import Emit, Runnable, Steps
 from ..exchange.flow import Flow, flow, map_batches
 from .answers import (
@@ -35,6 +36,7 @@ _CLOSE: Final = "</think>"
 _END_OF_TURN: Final = "<|user|>"
 
 
+@takes(flow=FLOW)
 def reasoned(flow: Runnable[ChatChunk, ChatCompletion]) -> Flow[ChatChunk, ChatCompletion]:
     """``flow`` with inline reasoning in ``reasoning_content``: ``<think>…</think>`` at the start of an answer (openai §4.4).
 
@@ -44,6 +46,7 @@ def reasoned(flow: Runnable[ChatChunk, ChatCompletion]) -> Flow[ChatChunk, ChatC
     return _cut(flow, _Thinking)
 
 
+@takes(flow=FLOW, stop=TEXT | list_of(TEXT, "a list of texts"))
 def trimmed(flow: Runnable[C, R], stop: str | Sequence[str] = ()) -> Flow[C, R]:
     """``flow`` with answers that end before the text that stopped them, which the service sends along (openai §3.4).
 
@@ -55,6 +58,7 @@ def trimmed(flow: Runnable[C, R], stop: str | Sequence[str] = ()) -> Flow[C, R]:
     return _cut(flow, lambda: _Stopping((*stops, _END_OF_TURN)))
 
 
+@takes(text=TEXT)
 def split_reasoning(text: str) -> tuple[str, str]:
     """Reasoning and content of a text that has both inline; reasoning that does not end is all reasoning."""
     content, reasoning = _Thinking().receive(text, final=True)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Final, Never, cast
 
 import msgspec
 
+from ..arguments import FLAG, MAPPING, takes
 from ..codecs.json import encode
 from ..errors import RemoteProtocolError
 from ..exchange.endpoints import Parameters, build, endpoint
 from ..exchange.operation import Operation
 from ..exchange.retry import Repeat
 from ..http import Headers, Request
-from ..text.models import Model
+from ..text.models import MODEL, Model
 from .answers import (
     ChatChunk,
     ChatCompletion,
@@ -47,6 +48,7 @@ _END_OF_TURN: Final = 151_336
 """``<|user|>``, which GLM models end their turn with (openai §3.1)."""
 
 
+@takes(stream=FLAG, model=MODEL | None, extra=MAPPING | None, validate=FLAG | None)
 def completion(
     prompt: Prompt, *, stream: bool = False, **options: Unpack[CompletionOptions]
 ) -> Operation[Never, Completion]:
@@ -60,12 +62,13 @@ def completion(
         options: `CompletionOptions`.
 
     Raises:
-        LocalProtocolError: something cannot be sent, or is out of its documented range.
+        InvalidRequestError: something cannot be sent, or is out of its documented range.
     """
     asked = _generation("completions", {"prompt": sent_prompt(prompt)}, options, stream=stream)
     return Operation(asked, ((_JSON, _COMPLETION), (_STREAM, Assembled(_COMPLETION_CHUNKS))))
 
 
+@takes(model=MODEL | None, extra=MAPPING | None, validate=FLAG | None)
 def completion_stream(prompt: Prompt, **options: Unpack[CompletionOptions]) -> Operation[CompletionChunk, Completion]:
     """What goes on from ``prompt``, chunk by chunk (openai §6); arguments and errors as for `completion`.
 
@@ -75,6 +78,7 @@ def completion_stream(prompt: Prompt, **options: Unpack[CompletionOptions]) -> O
     return Operation(asked, ((_STREAM, _COMPLETION_CHUNKS), (_JSON, _COMPLETION)))
 
 
+@takes(stream=FLAG, model=MODEL | None, extra=MAPPING | None, validate=FLAG | None)
 def chat_completion(
     messages: Messages, *, stream: bool = True, **options: Unpack[Options]
 ) -> Operation[Never, ChatCompletion]:
@@ -89,7 +93,7 @@ def chat_completion(
         options: `Options`.
 
     Raises:
-        LocalProtocolError: something cannot be sent, or is out of its documented range.
+        InvalidRequestError: something cannot be sent, or is out of its documented range.
 
     Raises (when run):
         RemoteProtocolError: the answer has token ids and no text; ``partial`` has the ids.
@@ -98,6 +102,7 @@ def chat_completion(
     return Operation(asked, ((_STREAM, Assembled(_CHAT_CHUNKS)), (_JSON, _CHAT)))
 
 
+@takes(model=MODEL | None, extra=MAPPING | None, validate=FLAG | None)
 def chat_completion_stream(messages: Messages, **options: Unpack[Options]) -> Operation[ChatChunk, ChatCompletion]:
     """The answer to a chat, chunk by chunk (openai §6); arguments and errors as for `chat_completion`.
 
@@ -117,7 +122,7 @@ def token_count(prompt: Prompt, *, model: Model | str = Model.GLM) -> Operation[
     """How many tokens a prompt has, as the service counts (openai §8); costs nothing. `count_tokens` can do without.
 
     Raises:
-        LocalProtocolError: the prompt is none of the four forms.
+        InvalidRequestError: the prompt is none of the four forms.
     """
     asked = _post("token_count", {"model": Model.named(model).id, "prompt": sent_prompt(prompt)}, _JSON)
     return Operation(asked, ((_JSON, _COUNTED),), Repeat.ALWAYS)
@@ -127,7 +132,7 @@ def token_count(prompt: Prompt, *, model: Model | str = Model.GLM) -> Operation[
 
 
 def _generation(name: str, body: Mapping[str, object], options: Mapping[str, Any], *, stream: bool) -> Request:
-    given = {**options}
+    given = {name: value for name, value in options.items() if value is not None}
     model = Model.named(given.pop("model", Model.GLM)).id
     extra: Mapping[str, object] = given.pop("extra", {})
     if given.pop("validate", True):
@@ -140,7 +145,7 @@ def _generation(name: str, body: Mapping[str, object], options: Mapping[str, Any
 
 
 def _chat(messages: Messages, options: Mapping[str, Any]) -> Mapping[str, object]:
-    return {"messages": sent_messages(messages, validate=options.get("validate", True))}
+    return {"messages": sent_messages(messages, validate=options.get("validate") is not False)}
 
 
 def _post(name: str, body: object, accept: str) -> Request:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final, Never
 
+from ..arguments import FLAG, TEXT, takes
 from ..exchange.actions import Steps, compute
 from ..exchange.flow import flow
-from ..text.models import Model
+from ..text.models import MODEL, Model
+from ..tokenizers.argument_types import TOKENIZER
 from .operations import token_count
 from .rules import sent_messages
 
@@ -22,6 +24,7 @@ _QUIET: Final = "/nothink"
 _NO_THOUGHT: Final = "<think></think>\n"
 
 
+@takes(thinking=FLAG)
 def render_chat(messages: Messages, *, thinking: bool = False) -> str:
     """A chat in the form that GLM models read (openai §3.1), for `completion` and for counting its tokens.
 
@@ -34,7 +37,7 @@ def render_chat(messages: Messages, *, thinking: bool = False) -> str:
         thinking: let the model reason before it answers.
 
     Raises:
-        LocalProtocolError: a role is not one of the three, or a content is not text.
+        InvalidRequestError: a role is not one of the three, or a content is not text.
     """
     blocks = [_START]
     role = ""
@@ -51,13 +54,14 @@ def render_chat(messages: Messages, *, thinking: bool = False) -> str:
 
 
 @flow
+@takes(text=TEXT, model=MODEL, tokenizer=TOKENIZER | None)
 def count_tokens(text: str, model: Model | str = Model.GLM, tokenizer: Tokenizer | None = None) -> Steps[Never, int]:
     """How many tokens a text has: by ``tokenizer`` without a request, off the event loop; else as the service counts.
 
     The two may differ in a text with markers such as ``<|user|>``, which the service may count as text (openai §3.1).
 
     Raises (when run):
-        LocalProtocolError: the text holds a lone surrogate.
+        InvalidRequestError: the text holds a lone surrogate.
     """
     if tokenizer is not None:
         return (yield from compute(partial(tokenizer.count, text)))

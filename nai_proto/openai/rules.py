@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
-from ..errors import LocalProtocolError
+from ..arguments import MAPPING, ArgumentType, list_of, takes
+from ..errors import InvalidRequestError, InvalidTypeError
 from ..text.rules import Kind, Rule, nearest, shown
 from .answers import Message
 from .parameters import Messages, Prompt
@@ -52,51 +53,65 @@ RULES: Final[Mapping[str, Rule | None]] = {
 }
 """By parameter; None for those that are no single value."""
 
+_MESSAGES: Final = list_of(ArgumentType("a Message or a mapping", Message, Mapping), "a list of messages")
+
 ROLES: Final = ("system", "user", "assistant")
 
 
+@takes(parameters=MAPPING)
 def check(parameters: Mapping[str, object]) -> None:
     """Refuses what the service would refuse or misread.
 
     Raises:
-        LocalProtocolError: a name, a type or a range is wrong. Names the parameter, its value unless it is text, and
+        InvalidRequestError: a name, a type or a range is wrong. Names the parameter, its value unless it is text, and
             what is allowed.
     """
     for name, value in parameters.items():
         if name not in RULES:
-            raise LocalProtocolError(f"there is no parameter {name!r}{nearest(name, RULES)}; anything goes in extra")
+            raise InvalidRequestError(
+                f"there is no parameter {name!r}{nearest(name, RULES)}; anything goes in extra", parameter=str(name)
+            )
         rule = RULES[name]
         if rule is not None:
             _single(name, value, rule)
         elif name == "stop":
             if not isinstance(value, str) and not _texts(value):
-                raise LocalProtocolError(f"stop is {shown(value)}, and text or a list of texts is allowed")
+                raise InvalidTypeError(
+                    f"stop is {shown(value)}, and text or a list of texts is allowed", parameter="stop"
+                )
         elif not isinstance(value, Mapping):
-            raise LocalProtocolError(f"{name} is {shown(value)}, and a mapping is allowed")
+            raise InvalidTypeError(f"{name} is {shown(value)}, and a mapping is allowed", parameter=name)
         elif name == "logit_bias":
             for token, bias in cast("Mapping[object, object]", value).items():
                 if not (isinstance(token, int) or (isinstance(token, str) and token.isdecimal())):
-                    raise LocalProtocolError(f"logit_bias has {shown(token)} as a key, and token ids are allowed")
+                    raise InvalidTypeError(
+                        f"logit_bias has {shown(token)} as a key, and token ids are allowed", parameter="logit_bias"
+                    )
                 _single(f"logit_bias[{token}]", bias, _NUMBER)
 
 
 def _single(name: str, value: object, rule: Rule) -> None:
+    parameter = name.partition("[")[0]
     if not rule.kind.holds(value):
-        raise LocalProtocolError(f"{name} is {shown(value)}, and {rule.kind} is allowed")
+        raise rule.kind.error(value)(f"{name} is {shown(value)}, and {rule.kind} is allowed", parameter=parameter)
     if not isinstance(value, int | float):
         return
     least, most = rule.least, rule.most
     if most is not None and least is not None and not least <= value <= most:
-        raise LocalProtocolError(f"{name} is {value!r}, and {rule.kind} from {least:g} to {most:g} is allowed")
+        raise InvalidRequestError(
+            f"{name} is {value!r}, and {rule.kind} from {least:g} to {most:g} is allowed", parameter=parameter
+        )
     if least is not None and value < least:
-        raise LocalProtocolError(f"{name} is {value!r}, and {rule.kind} not below {least:g} is allowed")
+        raise InvalidRequestError(
+            f"{name} is {value!r}, and {rule.kind} not below {least:g} is allowed", parameter=parameter
+        )
 
 
 def sent_prompt(prompt: Prompt) -> object:
     """The prompt as JSON has it.
 
     Raises:
-        LocalProtocolError: it is none of the four forms.
+        InvalidRequestError: it is none of the four forms.
     """
     if isinstance(prompt, str):
         return prompt
@@ -106,28 +121,30 @@ def sent_prompt(prompt: Prompt) -> object:
             return items
         if all(Kind.IDS.holds(item) for item in items):
             return [[*item] for item in items]
-    raise LocalProtocolError("a prompt is text, a list of texts, a list of token ids, or a list of lists of token ids")
+    raise InvalidTypeError(
+        "a prompt is text, a list of texts, a list of token ids, or a list of lists of token ids", parameter="prompt"
+    )
 
 
 def sent_messages(messages: Messages, *, validate: bool = True) -> list[Mapping[str, object]]:
     """The messages as JSON has them; of a mapping all keys, of a `Message` role, content and name.
 
     Raises:
-        LocalProtocolError: a role is none of the service's three, or a content or a name is not text: a list of parts,
+        InvalidRequestError: a role is none of the service's three, or a content or a name is not text: a list of parts,
             as OpenAI has it, is refused by the service (openai §4.1). Names the message and the key, and quotes nothing.
     """
-    if isinstance(messages, str | Mapping | Message | bytes):
-        raise LocalProtocolError(f"messages is a {type(messages).__name__}, and a list of messages is allowed")
     made: list[Mapping[str, object]] = [
-        _sent(message) if isinstance(message, Message) else dict(message) for message in messages
+        _sent(message) if isinstance(message, Message) else dict(message) for message in _MESSAGES("messages", messages)
     ]
     for place, message in enumerate(made if validate else ()):
         where = f"messages[{place}]"
         if message.get("role") not in ROLES:
-            raise LocalProtocolError(f"{where}.role is not one of {', '.join(ROLES)}")
+            raise InvalidRequestError(f"{where}.role is not one of {', '.join(ROLES)}", parameter="messages")
         for key in ("content", "name"):
             if (key == "content" or key in message) and not isinstance(message.get(key), str):
-                raise LocalProtocolError(f"{where}.{key} is {shown(message.get(key))}, and text is allowed")
+                raise InvalidTypeError(
+                    f"{where}.{key} is {shown(message.get(key))}, and text is allowed", parameter="messages"
+                )
     return made
 
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..arguments import FLOW, takes
 from ..exchange.actions import Runnable, Steps
 from ..exchange.flow import flow, map_batches
+from ..tokenizers.argument_types import TOKENIZER
 from .answers import Completion, CompletionIds, Token, TokenIds
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ __all__ = ["decoded"]
 
 
 @flow
+@takes(flow=FLOW, tokenizer=TOKENIZER)
 def decoded(flow: Runnable[TokenIds, CompletionIds], tokenizer: Tokenizer) -> Steps[Token, Completion]:
     """``flow`` with text: of each event, of the result, and of the partial result, of errors too.
 

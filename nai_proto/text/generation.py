@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Never, TypeVar, cast, overload
 
+from ..arguments import TEXT, ArgumentType
 from ..codecs.json import encode
 from ..codecs.tokens import pack
-from ..errors import LocalProtocolError
+from ..errors import InvalidRequestError, NaiError
 from ..exchange.endpoints import Parameters, build, endpoint
 from ..exchange.operation import Operation
 from ..exchange.readers import Json
@@ -37,7 +38,7 @@ def generate(prompt: str | Sequence[int], **options: Unpack[Options]) -> Operati
         options: `Options`, with the parameters of the request among them; ``max_length`` is the preset's, else 40.
 
     Raises:
-        LocalProtocolError: something cannot be sent: an option that is not for this model, a phrase that is text where
+        InvalidRequestError: something cannot be sent: an option that is not for this model, a phrase that is text where
             there is no tokenizer, a parameter out of its range, an id that does not fit into the model's token width.
     """
     model, made = _made(prompt, options)
@@ -63,12 +64,14 @@ def generate_stream(prompt: str | Sequence[int], **options: Unpack[Options]) -> 
 
 def _made(prompt: object, options: Options) -> tuple[Model, dict[str, object]]:
     """The model, and the parameters of the request."""
-    from .request import request_parameters  # which knows of presets and word lists: not every program asks
+    from .request import PRESET, request_parameters  # which knows of presets and word lists: not every program asks
 
-    given = dict[str, Any](options)
+    said = dict[str, Any](options)
+    given: dict[str, Any] = {name: value for name, value in said.items() if value is not None or name == "settings"}
     chosen = {name: given.pop(name) for name in _OPTIONS if name in given}
-    preset = chosen.get("preset")
-    model = Model.named(given.pop("model", Model.KAYRA if preset is None else preset.model))
+    preset = (PRESET | None)("preset", chosen.get("preset"))
+    usual = Model.KAYRA if preset is None or isinstance(preset, str) else preset.model
+    model = Model.named(given.pop("model", usual))
     if preset is None:
         chosen.setdefault("settings", None)
     return model, request_parameters(model, **chosen, overrides={**given, "use_string": isinstance(prompt, str)})
@@ -98,15 +101,26 @@ def request(
     """A request to the endpoint of this name, on the host that has the model (native §1.2).
 
     Raises:
-        LocalProtocolError: the prompt is no text and holds no ids, or something cannot be written as JSON.
+        InvalidRequestError: the prompt is no text and holds no ids, or something cannot be written as JSON.
     """
-    if isinstance(prompt, bytes | bytearray | memoryview):  # sequences of ints as well, but hardly meant as ids
-        raise LocalProtocolError("a prompt is text or token ids, not bytes: decode them first")
+    _PROMPT("prompt", prompt)
     body = {
-        "input": prompt if isinstance(prompt, str) else pack(prompt, model.token_width),
+        "input": prompt if isinstance(prompt, str) else _packed(prompt, model),
         "model": model.id,
         "parameters": parameters,
     }
     row = endpoint(name if model.host is Host.TEXT else f"api_{name}")
     headers = Headers.of(content_type="application/json", accept=accept)
     return build(row, Parameters(body=encode(body)), headers)
+
+
+_PROMPT: Final = TEXT | ArgumentType("a list of token ids", Sequence, but=(bytes, bytearray, memoryview))
+"""Bytes are sequences of integers as well, and hardly meant as ids."""
+
+
+def _packed(prompt: Sequence[int], model: Model) -> str:
+    try:
+        return pack(prompt, model.token_width)
+    except NaiError as error:
+        problem = str(error)
+    raise InvalidRequestError(f"prompt: {problem}", parameter="prompt")

@@ -11,15 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, TypeVar
 
-from ..errors import LocalProtocolError
+from ..arguments import FLAG, INTEGER, MAPPING, TEXT, TIER, ArgumentType, convert_fields, list_of, record
+from ..errors import InvalidRequestError
 from ..exchange.endpoints import host_of_model
 from ..http import Host
 from ..tier import Tier
 from ..tokenizers.known import KNOWN
 from .preambles import PREAMBLE, Preamble
-from .samplers import COLOURS, SAMPLERS, Order
+from .samplers import COLOURS, ORDER, SAMPLERS, Order
 
-__all__ = ["MODELS", "Facts", "Model", "Tier"]
+__all__ = ["MODEL", "MODELS", "Facts", "Model", "Tier"]
 
 T = TypeVar("T")
 
@@ -38,18 +39,37 @@ class Facts:
     modules: bool | None = None
     native: bool = True
 
+    def __post_init__(self) -> None:
+        convert_fields(
+            self,
+            name=TEXT | None,
+            tokenizer=TEXT | None,
+            token_width=INTEGER | None,
+            host=ArgumentType("a Host", Host) | None,
+            samplers=list_of(ORDER) | None,
+            preamble=record(Preamble) | None,
+            context=MAPPING | None,
+            modules=FLAG | None,
+            native=FLAG,
+        )
+        if self.samplers is not None:
+            object.__setattr__(self, "samplers", frozenset(self.samplers))
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
     """A text model. `named` finds the listed ones; ``Model("new-v1", Facts(tokenizer="llama3", …))`` is one that is not.
 
-    A property raises LocalProtocolError where its fact is neither listed nor told.
+    A property raises InvalidRequestError where its fact is neither listed nor told.
     """
 
     id: str
     "As it stands on the wire."
     facts: Facts = field(default=Facts(), repr=False, hash=False)
     "What no other table has."
+
+    def __post_init__(self) -> None:
+        convert_fields(self, id=TEXT, facts=record(Facts))
 
     CALLIOPE: ClassVar[Model]
     SIGURD: ClassVar[Model]
@@ -72,6 +92,7 @@ class Model:
         """The listed model with this id (``"kayra-v1"``) or name (``"Kayra"``), or a new one of which nothing is known."""
         if isinstance(model, Model):
             return model
+        MODEL("model", model)
         return _BY_ID.get(model) or _BY_NAME.get(model.casefold()) or cls(model)
 
     @property
@@ -117,8 +138,9 @@ class Model:
         listed = frozenset(row.id for row in SAMPLERS if row.models is None or self._version in row.models)
         return self._told("samplers", self.facts.samplers, listed if self._version else None)
 
-    def takes(self, sampler: Order) -> bool:
+    def takes(self, sampler: Order | int) -> bool:
         """Does it take this sampler? Needs to be told only of those that not every model takes."""
+        sampler = ORDER("sampler", sampler)
         if self.facts.samplers is None and SAMPLERS[sampler].models is None:
             return True
         return sampler in self.samplers
@@ -133,21 +155,24 @@ class Model:
         """Does it have modules (native §14)?"""
         return self._told("modules", self.facts.modules)
 
-    def context_limit(self, tier: Tier) -> int:
+    def context_limit(self, tier: Tier | str | int) -> int:
         """How many tokens prompt and answer may have together (native §9.6).
 
         Raises:
-            LocalProtocolError: it is not known, or the model is not for this tier.
+            InvalidRequestError: it is not known, or the model is not for this tier.
         """
+        wanted: Tier = TIER("tier", tier)
         limits = self._told("context", self.facts.context)
-        if tier not in limits:
+        if wanted not in limits:
             offered = ", ".join(each.name.capitalize() for each in limits)
-            raise LocalProtocolError(f"{self.id} has no known context for {tier.name.capitalize()}, only for {offered}")
-        return limits[tier]
+            raise InvalidRequestError(
+                f"{self.id} has no known context for {wanted.name.capitalize()}, only for {offered}", parameter="tier"
+            )
+        return limits[wanted]
 
-    def output_limit(self, tier: Tier) -> int:
+    def output_limit(self, tier: Tier | str | int) -> int:
         """The largest ``max_length`` (native §9.6): it depends on the tier alone."""
-        return 250 if tier is Tier.OPUS else 150
+        return 250 if TIER("tier", tier) is Tier.OPUS else 150
 
     @property
     def listed(self) -> bool:
@@ -163,9 +188,14 @@ class Model:
         value = listed if told is None else told
         if value is None:
             how = f"Model({self.id!r}, Facts({fact}=…))"
-            raise LocalProtocolError(f"{fact} of the text model {self.id!r} is not known; tell it: {how}")
+            raise InvalidRequestError(
+                f"{fact} of the text model {self.id!r} is not known; tell it: {how}", parameter="model"
+            )
         return value
 
+
+MODEL: Final = ArgumentType("a Model, or the id or the name of one", Model, str)
+"""What parameters that are models take; `Model.named` makes a model of it."""
 
 _SHORT: Final = dict.fromkeys(Tier, 2048)
 _LONG: Final = dict.fromkeys(Tier, 8192)

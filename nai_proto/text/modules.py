@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from ..errors import LocalProtocolError
+from ..arguments import TEXT, ArgumentType, convert_fields, list_of
+from ..errors import InvalidRequestError
 from .models import Model
 from .rules import nearest
 
@@ -28,17 +29,26 @@ class Module:
     models: frozenset[str] | None = None
     "Ids of the models that have it; None when all do that have modules."
 
-    def suits(self, model: Model) -> bool:
+    def __post_init__(self) -> None:
+        convert_fields(self, id=TEXT, name=TEXT | None, models=list_of(TEXT) | None)
+        if self.models is not None:
+            object.__setattr__(self, "models", frozenset(self.models))
+
+    def suits(self, model: Model | str) -> bool:
         """Does the model have it?
 
         Raises:
-            LocalProtocolError: whether the model has modules is not known.
+            InvalidRequestError: whether the model has modules is not known.
         """
+        model = Model.named(model)
         if self.id == NO_MODULE:
             return True
         if self.models is None or not model.listed:
             return model.modules
         return model.newest.id in self.models
+
+
+_MODULE: Final = ArgumentType("a Module or its id", Module, str) | None
 
 
 def module_prefix(module: Module | str | None, model: Model) -> str:
@@ -49,19 +59,24 @@ def module_prefix(module: Module | str | None, model: Model) -> str:
         model: must have it.
 
     Raises:
-        LocalProtocolError: there is no such module, or the model does not have it.
+        InvalidRequestError: there is no such module, or the model does not have it.
     """
+    _MODULE("module", module)
     name = module.id if isinstance(module, Module) else module or NO_MODULE
     if trained := _TRAINED.fullmatch(name):
         if Model.named(trained[1]).newest.id != model.newest.id:
-            raise LocalProtocolError(f"this module was trained for {trained[1]}, and the model is {model.id}")
+            raise InvalidRequestError(
+                f"this module was trained for {trained[1]}, and the model is {model.id}", parameter="module"
+            )
         return name
     listed = module if isinstance(module, Module) else MODULES.get(name)
     if listed is None:
-        raise LocalProtocolError(f"there is no module {name!r}{nearest(name, [*MODULES])}")
+        raise InvalidRequestError(f"there is no module {name!r}{nearest(name, [*MODULES])}", parameter="module")
     if not listed.suits(model):
         having = ", ".join(sorted(listed.models)) if listed.models else "those with modules"
-        raise LocalProtocolError(f"{model.id} does not have the module {name!r}; these models do: {having}")
+        raise InvalidRequestError(
+            f"{model.id} does not have the module {name!r}; these models do: {having}", parameter="module"
+        )
     return name
 
 

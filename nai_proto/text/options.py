@@ -22,23 +22,23 @@ __all__ = ["Options"]
 class Options(Parameters, total=False):
     """Keyword arguments of `generate` and `generate_stream`."""
 
-    model: Model | str
+    model: Model | str | None
     "Which model, or its id; the preset's if not given, and Kayra without a preset."
-    preset: Preset
-    "One of the model's own (native §12)."
-    settings: GlobalSettings | None
+    preset: Preset | str | None
+    'One of the model\'s own (native §12), or the name of an official one: ``"Carefree"``.'
+    settings: GlobalSettings | Mapping[str, object] | None
     "What the client adds to every request (native §13). If not given: `GlobalSettings()` with a preset, nothing without."
-    module: Module | str
+    module: Module | str | None
     "A built-in module or its id, or the id of one that a user trained (native §14)."
-    bans: BanList | Iterable[BanList | Phrase]
+    bans: BanList | Iterable[BanList | Phrase] | None
     "Phrases that must not appear."
-    biases: BiasGroup | Iterable[BiasGroup]
+    biases: BiasGroup | Mapping[str, object] | Iterable[BiasGroup | Mapping[str, object]] | None
     "Groups of phrases made likelier or rarer."
-    text_adventure: bool
+    text_adventure: bool | None
     "End the answer where the player's turn comes (native §9.8)."
-    tokenizer: Tokenizer
+    tokenizer: Tokenizer | None
     "The model's; needed when a phrase is text."
-    validate: bool
+    validate: bool | None
     "Look at everything but ``extra`` before it is sent; true if not given."
-    extra: Mapping[str, object]
+    extra: Mapping[str, object] | None
     "Parameters that `Parameters` does not know, sent as they are."

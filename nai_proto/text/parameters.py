@@ -33,60 +33,62 @@ class LogitBias(TypedDict):
 
 
 class Parameters(TypedDict, total=False):
-    """What can be asked for, as it is sent. What is not given is not sent, or is what `Options` say."""
+    """What can be asked for, as it is sent. What is not given, or is None, is not sent, or is what `Options` say."""
 
-    temperature: float
-    max_length: int
-    min_length: int
-    top_k: int
-    top_p: float
-    tail_free_sampling: float
-    top_a: float
-    typical_p: float
-    cfg_scale: float
-    cfg_uc: str
-    cfg_alpha: float
-    top_g: int
-    mirostat_tau: float
-    mirostat_lr: float
-    math1_temp: float
-    math1_quad: float
-    math1_quad_entropy_scale: float
-    min_p: float
-    order: Sequence[int]
-    repetition_penalty: float
-    repetition_penalty_range: int
-    repetition_penalty_slope: float
-    repetition_penalty_frequency: float
-    repetition_penalty_presence: float
-    repetition_penalty_whitelist: Sequence[int]
-    phrase_rep_pen: PhraseRepPen | Literal["off", "very_light", "light", "medium", "aggressive", "very_aggressive"]
-    bad_words_ids: Sequence[Sequence[int]]
-    stop_sequences: Sequence[Phrase]
+    temperature: float | None
+    max_length: int | None
+    min_length: int | None
+    top_k: int | None
+    top_p: float | None
+    tail_free_sampling: float | None
+    top_a: float | None
+    typical_p: float | None
+    cfg_scale: float | None
+    cfg_uc: str | None
+    cfg_alpha: float | None
+    top_g: int | None
+    mirostat_tau: float | None
+    mirostat_lr: float | None
+    math1_temp: float | None
+    math1_quad: float | None
+    math1_quad_entropy_scale: float | None
+    min_p: float | None
+    order: Sequence[int] | None
+    repetition_penalty: float | None
+    repetition_penalty_range: int | None
+    repetition_penalty_slope: float | None
+    repetition_penalty_frequency: float | None
+    repetition_penalty_presence: float | None
+    repetition_penalty_whitelist: Sequence[int] | None
+    phrase_rep_pen: (
+        PhraseRepPen | Literal["off", "very_light", "light", "medium", "aggressive", "very_aggressive"] | None
+    )
+    bad_words_ids: Sequence[Sequence[int]] | None
+    stop_sequences: Sequence[Phrase] | None
     "What ends the answer, in place of the preset's; text needs the tokenizer."
-    logit_bias: Sequence[tuple[int, float]]
-    logit_bias_exp: Sequence[LogitBias]
-    generate_until_sentence: bool
-    return_full_text: bool
-    use_cache: bool
-    prefix: str
-    num_logprobs: int
-    bracket_ban: bool
-    force_emotion: bool
-    eos_token_id: int
-    bos_token_id: int
-    pad_token_id: int
-    line_start_ids: Sequence[Sequence[int]]
-    cropped_token: int
-    valid_first_tokens: Sequence[int]
-    do_sample: bool
-    early_stopping: bool
-    output_nonzero_probs: bool
-    num_beams: float
-    num_beam_groups: float
-    num_return_sequences: int
-    length_penalty: float
-    diversity_penalty: float
-    no_repeat_ngram_size: int
-    encoder_no_repeat_ngram_size: int
-    max_time: int
+    logit_bias: Sequence[tuple[int, float]] | None
+    logit_bias_exp: Sequence[LogitBias] | None
+    generate_until_sentence: bool | None
+    return_full_text: bool | None
+    use_cache: bool | None
+    prefix: str | None
+    num_logprobs: int | None
+    bracket_ban: bool | None
+    force_emotion: bool | None
+    eos_token_id: int | None
+    bos_token_id: int | None
+    pad_token_id: int | None
+    line_start_ids: Sequence[Sequence[int]] | None
+    cropped_token: int | None
+    valid_first_tokens: Sequence[int] | None
+    do_sample: bool | None
+    early_stopping: bool | None
+    output_nonzero_probs: bool | None
+    num_beams: float | None
+    num_beam_groups: float | None
+    num_return_sequences: int | None
+    length_penalty: float | None
+    diversity_penalty: float | None
+    no_repeat_ngram_size: int | None
+    encoder_no_repeat_ngram_size: int | None
+    max_time: int | None

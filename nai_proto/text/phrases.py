@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Self, cast
 
-from ..errors import LocalProtocolError, RemoteProtocolError
+from ..arguments import FLAG, MAPPING, NUMBER, ArgumentType, describe_type, list_of, record, takes
+from ..errors import InvalidRequestError, InvalidTypeError, RemoteProtocolError
+from ..tokenizers.argument_types import TOKENIZER
 from ..tokenizers.base import Tokenizer
 from .parameters import LogitBias, Phrase
 from .rules import Kind, shown
 
-__all__ = ["BanList", "BiasGroup", "plain", "token_ids"]
+__all__ = ["BIAS_GROUP", "BanList", "BiasGroup", "plain", "token_ids"]
 
 _FORMS: Final = 'text, token ids, {"sequence": …} or {"sequences": [ … ]}, and not empty'
 
@@ -31,19 +33,19 @@ _SPELLINGS: Final = {"ensureSequenceFinish": "ensure_sequence_finish", "generate
 class _Phrases:
     """What ban lists and bias groups share."""
 
-    def __init__(self, phrases: Iterable[Phrase], enabled: bool) -> None:
-        self.enabled = enabled
+    def __init__(self, phrases: Iterable[Phrase], enabled: bool, name: str) -> None:
+        self.enabled = FLAG("enabled", enabled)
         "Off, it adds nothing to a request."
         self._phrases: list[str | tuple[int, ...]] = []
-        self.add(*phrases)
+        self._phrases += [plain(phrase, name) for phrase in phrases]
 
     def add(self, *phrases: Phrase) -> Self:
         """Adds phrases; all of them or, when one is wrong, none.
 
         Raises:
-            LocalProtocolError: one has none of the forms of `Phrase`, or is empty.
+            InvalidRequestError: one has none of the forms of `Phrase`, or is empty.
         """
-        self._phrases += [plain(phrase) for phrase in phrases]
+        self._phrases += [plain(phrase, "phrases") for phrase in phrases]
         return self
 
     def __iadd__(self, phrase: Phrase) -> Self:
@@ -73,19 +75,20 @@ class BanList(_Phrases):
         enabled: off, it adds nothing to a request.
 
     Raises:
-        LocalProtocolError: as `add`.
+        InvalidRequestError: as `add`.
     """
 
     def __init__(self, *sequences: Phrase, enabled: bool = True) -> None:
-        super().__init__(sequences, enabled)
+        super().__init__(sequences, enabled, "sequences")
 
+    @takes(tokenizer=TOKENIZER | None)
     def tokenized(self, tokenizer: Tokenizer | None = None) -> list[list[int]]:
         """The entries of ``bad_words_ids``; none when off.
 
         Raises:
-            LocalProtocolError: a phrase is text, and there is no tokenizer.
+            InvalidRequestError: a phrase is text, and there is no tokenizer.
         """
-        return [token_ids(phrase, tokenizer, "a ban list") for phrase in self] if self.enabled else []
+        return [token_ids(phrase, tokenizer, "bans") for phrase in self] if self.enabled else []
 
 
 class BiasGroup(_Phrases):
@@ -99,7 +102,7 @@ class BiasGroup(_Phrases):
         phrases: the phrases; more come with `add` and ``+=``.
 
     Raises:
-        LocalProtocolError: the bias is not a finite number; else as `add`.
+        InvalidRequestError: the bias is not a finite number; else as `add`.
     """
 
     def __init__(
@@ -111,14 +114,15 @@ class BiasGroup(_Phrases):
         *,
         phrases: Iterable[Phrase] = (),
     ) -> None:
-        if not Kind.NUMBER.holds(bias):
-            raise LocalProtocolError(f"a bias group's bias is a finite number, not {bias!r:.20}")
+        if not Kind.NUMBER.holds(NUMBER("bias", bias)):
+            raise InvalidRequestError(f"a bias group's bias is a finite number, not {bias!r:.20}", parameter="bias")
         self.bias = bias
-        self.ensure_sequence_finish = ensure_sequence_finish
-        self.generate_once = generate_once
-        super().__init__(phrases, enabled)
+        self.ensure_sequence_finish = FLAG("ensure_sequence_finish", ensure_sequence_finish)
+        self.generate_once = FLAG("generate_once", generate_once)
+        super().__init__(_PHRASES("phrases", phrases), enabled, "phrases")
 
     @classmethod
+    @takes(data=MAPPING)
     def from_data(cls, data: Mapping[str, object]) -> BiasGroup:
         """The group that a story or a preset holds, in either spelling of its keys (native §9.3); others are left out.
 
@@ -136,19 +140,20 @@ class BiasGroup(_Phrases):
             raise RemoteProtocolError(f"bias group: phrases is {shown(phrases)}, where a list was expected")
         try:
             return cls(**{key: cast("Any", stored[key]) for key in _STORED}, phrases=cast("list[Phrase]", phrases))
-        except LocalProtocolError as error:
+        except InvalidRequestError as error:
             problem = str(error)
         raise RemoteProtocolError(f"bias group: {problem}")
 
+    @takes(tokenizer=TOKENIZER | None)
     def tokenized(self, tokenizer: Tokenizer | None = None) -> list[LogitBias]:
         """The entries of ``logit_bias_exp``, one per phrase; none when off.
 
         Raises:
-            LocalProtocolError: a phrase is text, and there is no tokenizer.
+            InvalidRequestError: a phrase is text, and there is no tokenizer.
         """
         return [
             {
-                "sequence": token_ids(phrase, tokenizer, "a bias group"),
+                "sequence": token_ids(phrase, tokenizer, "biases"),
                 "bias": self.bias,
                 "ensure_sequence_finish": self.ensure_sequence_finish,
                 "generate_once": self.generate_once,
@@ -157,31 +162,42 @@ class BiasGroup(_Phrases):
         ]
 
 
+BIAS_GROUP: Final = record(BiasGroup)
+"""What parameters that are bias groups take."""
+
+
 def token_ids(phrase: Phrase, tokenizer: Tokenizer | None, where: str) -> list[int]:
     """A phrase's ids.
 
     Args:
         phrase: in any of its forms.
         tokenizer: that of the model; needed for text only.
-        where: what holds the phrase, for the error: ``"a ban list"``.
+        where: the parameter that has the phrase, for the error: ``"bans"``.
 
     Raises:
-        LocalProtocolError: it is text and there is no tokenizer, or it has none of the forms.
+        InvalidRequestError: it is text and there is no tokenizer, or it has none of the forms.
     """
-    known = plain(phrase)
+    known = plain(phrase, where)
     if not isinstance(known, str):
         return [*known]
     if tokenizer is None:
-        raise LocalProtocolError(f"a phrase of {where} is text, which needs tokenizer=…; without one, give token ids")
+        raise InvalidRequestError(
+            f"a phrase of {where} is text, which needs tokenizer=…; without one, give token ids", parameter="tokenizer"
+        )
     return tokenizer.encode(known)
 
 
-def plain(phrase: object) -> str | tuple[int, ...]:
+def plain(phrase: object, name: str) -> str | tuple[int, ...]:
     """A phrase in its simplest form: text or ids.
 
+    Args:
+        phrase: in any of its forms.
+        name: of the parameter that has it, for the error.
+
     Raises:
-        LocalProtocolError: it has none of the forms of `Phrase`, or is empty.
+        InvalidRequestError: it has none of the forms of `Phrase`, or is empty.
     """
+    found = phrase
     if isinstance(phrase, Mapping):
         inside = cast("Mapping[str, object]", phrase)
         several = inside.get("sequences")
@@ -192,4 +208,8 @@ def plain(phrase: object) -> str | tuple[int, ...]:
         return phrase
     if Kind.PHRASES.holds((phrase,)):
         return tuple(cast("Sequence[int]", phrase))
-    raise LocalProtocolError(f"a phrase is {_FORMS}; not this {type(phrase).__name__}")
+    kind = InvalidRequestError if issubclass(type(found), str | Mapping) else InvalidTypeError
+    raise kind(f"a phrase is {_FORMS}; {name} has {describe_type(found)}", parameter=name.partition("[")[0])
+
+
+_PHRASES: Final = list_of(ArgumentType("a phrase", object), "a list of phrases")

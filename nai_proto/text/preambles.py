@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from ..arguments import FLAG, INTEGER, TEXT, convert_fields, list_of
+
 __all__ = ["PREAMBLE", "Preamble"]
 
 
@@ -18,6 +20,9 @@ class Preamble:
     tokens: tuple[int, ...]
     always: bool = False
     "True: before every prompt. False: in the place of an empty one."
+
+    def __post_init__(self) -> None:
+        convert_fields(self, text=TEXT | None, tokens=list_of(INTEGER), always=FLAG)
 
 
 PREAMBLE: Final[Mapping[str, Preamble]] = {

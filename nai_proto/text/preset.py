@@ -7,9 +7,10 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
+from ..arguments import BYTES, FLAG, MAPPING, TEXT, list_of, takes
 from ..codecs.json import encode
-from ..errors import LocalProtocolError
-from .models import Model
+from ..errors import InvalidFile, InvalidRequestError
+from .models import MODEL, Model
 from .official import default_name, officials
 from .preset_fields import DEFAULTS, FIELDS, Fields, Slot, checked, field, slots
 from .preset_file import parameters_of, parsed, read_settings, read_slots, text_of, written_slots
@@ -35,7 +36,7 @@ class Preset(Fields):
         settings: to begin with.
 
     Raises:
-        LocalProtocolError: a setting has a wrong name or type.
+        InvalidRequestError: a setting has a wrong name or type.
     """
 
     DEFAULTS: ClassVar[Mapping[str, object]] = DEFAULTS
@@ -44,14 +45,15 @@ class Preset(Fields):
 
     def __init__(self, name: str, model: Model | str, settings: Mapping[str, object] | None = None) -> None:
         given = Model.named(model)
-        self.name = name
+        self.name = TEXT("name", name)
         self._model: Model = given.newest
         head = {"presetVersion": 3, "name": name, "id": "", "remoteId": "", "parameters": None}
         self._document: dict[str, object] = {**head, "model": given.id}
         "Its file, where name and parameters hold their places only."
         self._settings: dict[str, object] = {}
         self._slots: tuple[Slot, ...] | None = None
-        for setting, value in (settings or {}).items():
+        given_settings: Mapping[str, object] | None = (MAPPING | None)("settings", settings)
+        for setting, value in (given_settings or {}).items():
             self[setting] = value
 
     @property
@@ -100,6 +102,8 @@ class Preset(Fields):
 
         def __setattr__(self, name, value):
             if name in _OWN:
+                if name == "name":
+                    TEXT(name, value)
                 object.__setattr__(self, name, value)
             else:
                 self[name] = value
@@ -107,11 +111,13 @@ class Preset(Fields):
         def __delattr__(self, name):
             del self[name]
 
+    @takes(name=TEXT)
     def set(self, name: str, value: object) -> Self:
         """Gives one setting."""
         self[name] = value
         return self
 
+    @takes(values=MAPPING | None)
     def update(self, values: Mapping[str, object] | None = None, **more: object) -> Self:
         """Gives many settings; all of them or, when one is wrong, none."""
         trial = self.copy()
@@ -132,16 +138,21 @@ class Preset(Fields):
         """Which samplers of ``order`` are on, in its order; empty without an order."""
         return [enabled for _, enabled in self._samplers]
 
+    @takes(states=list_of(FLAG))
     def set_sampling_options_state(self, states: Sequence[bool]) -> Self:
         """Switches the samplers of ``order`` on and off.
 
         Raises:
-            LocalProtocolError: there is no order, or it has another length.
+            InvalidRequestError: there is no order, or it has another length.
         """
         if self._slots is None:
-            raise LocalProtocolError(f"preset {self.name!r} has no samplers to switch: set order first")
+            raise InvalidRequestError(
+                f"preset {self.name!r} has no samplers to switch: set order first", parameter="order"
+            )
         if len(states) != len(self._samplers):
-            raise LocalProtocolError(f"preset {self.name!r} has {len(self._samplers)} samplers, not {len(states)}")
+            raise InvalidRequestError(
+                f"preset {self.name!r} has {len(self._samplers)} samplers, not {len(states)}", parameter="states"
+            )
         flags = iter(states)
         self._slots = tuple(
             slot if slot.sampler is None else replace(slot, enabled=bool(next(flags))) for slot in self._slots
@@ -150,6 +161,7 @@ class Preset(Fields):
 
     # ---- for a request
 
+    @takes(model=MODEL | None)
     def to_settings(self, model: Model | str | None = None) -> dict[str, object]:
         """Its part of the parameters of a request: steps 1 to 4 of native §12.4.
 
@@ -157,14 +169,15 @@ class Preset(Fields):
             model: the model of the request; the preset's own when not given.
 
         Raises:
-            LocalProtocolError: the preset is another model's, it has a sampler twice, or which samplers the model takes
+            InvalidRequestError: the preset is another model's, it has a sampler twice, or which samplers the model takes
                 is not known.
         """
         model = self._model if model is None else Model.named(model)
         if model.newest.id != self._model.id:
             own = ", ".join(one.name for one in officials(model)) or "none that is official"
-            raise LocalProtocolError(
-                f"preset {self.name!r} is for {self._model.id}, not for {model.id}; its own presets: {own}"
+            raise InvalidRequestError(
+                f"preset {self.name!r} is for {self._model.id}, not for {model.id}; presets of that model: {own}",
+                parameter="model",
             )
         # 1. Everything that a request may hold.
         settings = {name: deepcopy(value) for name, value in self._settings.items() if name in self}
@@ -175,7 +188,9 @@ class Preset(Fields):
             order = [sampler for sampler, enabled in self._samplers if enabled and model.takes(sampler)]
             for sampler in order:
                 if order.count(sampler) > 1:
-                    raise LocalProtocolError(f"order of preset {self.name!r} has {SAMPLERS[sampler].name} twice")
+                    raise InvalidRequestError(
+                        f"order of preset {self.name!r} has {SAMPLERS[sampler].name} twice", parameter="order"
+                    )
             for row in SAMPLERS:
                 if row.id not in order:
                     for key in row.keys:
@@ -208,6 +223,7 @@ class Preset(Fields):
     # ---- files
 
     @classmethod
+    @takes(data=MAPPING, model=MODEL | None, where=TEXT)
     def from_preset_data(
         cls, data: Mapping[str, object], *, model: Model | str | None = None, where: str = "preset"
     ) -> Self:
@@ -219,13 +235,15 @@ class Preset(Fields):
             where: what this is, to begin a message with; a file's name, for example.
 
         Raises:
-            RemoteProtocolError: something is missing, or has a wrong type.
-            LocalProtocolError: it is another model's, or does not say whose, and ``model`` is not given.
+            InvalidFile: something is missing, or has a wrong type; or it is another model's, or does not say whose, and
+                ``model`` is not given.
         """
         name, parameters = text_of(data, "name", where), parameters_of(data, where)
         own = Model.named(model).id if model is not None and "model" not in data else text_of(data, "model", where)
         if model is not None and Model.named(own).newest.id != Model.named(model).newest.id:
-            raise LocalProtocolError(f"{where}: {name!r} is a preset for {own}, not for {Model.named(model).id}")
+            raise InvalidFile(
+                f"{where}: {name!r} is a preset for {own}, not for {Model.named(model).id}: load it without model"
+            )
         preset = cls(name, own if model is None else model)
         preset._document = {**deepcopy({**data, "parameters": None}), "model": own}
         preset._settings = read_settings(parameters, where)
@@ -240,6 +258,7 @@ class Preset(Fields):
         return {**deepcopy(self._document), "name": self.name, "parameters": parameters}
 
     @classmethod
+    @takes(data=BYTES | TEXT, model=MODEL | None, where=TEXT)
     def loads(cls, data: bytes | str, *, model: Model | str | None = None, where: str = "preset") -> Self:
         """The preset in the text of a ``.preset`` file; arguments and errors as for `from_preset_data`."""
         return cls.from_preset_data(parsed(data, where), model=model, where=where)
@@ -248,24 +267,26 @@ class Preset(Fields):
         """The text of a ``.preset`` file, in UTF-8.
 
         Raises:
-            LocalProtocolError: a text in it holds a lone surrogate.
+            InvalidRequestError: a text in it holds a lone surrogate.
         """
         return encode(self.to_preset_data())
 
     # ---- the service's own
 
     @classmethod
+    @takes(model=MODEL)
     def official(cls, model: Model | str) -> tuple[Self, ...]:
         """All presets that the website offers for a model, each a copy of its own; none if it offers none."""
         model = Model.named(model)
         return tuple(cls.from_preset_data(one.document(model.id)) for one in officials(model))
 
     @classmethod
+    @takes(model=MODEL, name=TEXT)
     def from_official(cls, model: Model | str, name: str) -> Self:
         """A copy of an official preset.
 
         Raises:
-            LocalProtocolError: the model has none of this name.
+            InvalidRequestError: the model has none of this name.
         """
         model = Model.named(model)
         names = [one.name for one in officials(model)]
@@ -273,14 +294,17 @@ class Preset(Fields):
             if one.name == name:
                 return cls.from_preset_data(one.document(model.id))
         has = f"it has {', '.join(names)}" if names else "it has none at all; make one with Preset(name, model, {…})"
-        raise LocalProtocolError(f"{model.id} has no official preset {name!r}{nearest(name, names)}; {has}")
+        raise InvalidRequestError(
+            f"{model.id} has no official preset named {name!r}{nearest(name, names)}; {has}", parameter="name"
+        )
 
     @classmethod
+    @takes(model=MODEL)
     def from_default(cls, model: Model | str) -> Self:
         """A copy of the preset that the website begins with (native §12.3; Erato's is Golden Arrow, the first listed).
 
         Raises:
-            LocalProtocolError: the model has no official presets.
+            InvalidRequestError: the model has no official presets.
         """
         model = Model.named(model)
         return cls.from_official(model, default_name(model) or "default")

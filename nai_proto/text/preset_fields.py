@@ -8,7 +8,8 @@ from copy import deepcopy
 from types import MappingProxyType
 from typing import Final, cast
 
-from ..errors import LocalProtocolError
+from ..arguments import TEXT
+from ..errors import InvalidRequestError, InvalidTypeError
 from .parameters import Phrase, PhraseRepPen
 from .phrases import plain
 from .rules import RULES, Kind, nearest, shown
@@ -101,11 +102,11 @@ def field(name: str) -> str:
     """The name of a setting.
 
     Raises:
-        LocalProtocolError: it is none.
+        InvalidRequestError: it is none.
     """
-    if name not in FIELDS:
+    if TEXT("name", name) not in FIELDS:
         hint = "; that is given to the request" if name in RULES else nearest(name, [*FIELDS])
-        raise LocalProtocolError(f"a preset has no setting {name!r}{hint}")
+        raise InvalidRequestError(f"a preset has no setting {name!r}{hint}", parameter=name)
     return name
 
 
@@ -121,13 +122,13 @@ def checked(name: str, value: object) -> object:
     """A copy of a setting's value, after a look at its name and type; `rules.check` looks at ranges.
 
     Raises:
-        LocalProtocolError: there is no such setting, or the type is wrong.
+        InvalidRequestError: there is no such setting, or the type is wrong.
     """
     kind = kind_of(field(name))
     if name == "stop_sequences":
         listed(value)
     elif not kind.holds(flat(value) if name == "repetition_penalty_whitelist" else value):
-        raise LocalProtocolError(f"{name} of a preset is {kind}, not {shown(value)}")
+        raise kind.error(value)(f"{name} of a preset is {kind}, not {shown(value)}", parameter=name)
     return PhraseRepPen(cast("str", value)) if kind is Kind.PHRASE_REP_PEN else deepcopy(value)
 
 
@@ -135,12 +136,14 @@ def listed(value: object) -> Sequence[Phrase]:
     """Stop sequences, each of which has to be a phrase.
 
     Raises:
-        LocalProtocolError: one is none, or they are no list: a text alone would be taken for its letters.
+        InvalidRequestError: one is none, or they are no list: a text alone would be taken for its letters.
     """
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Sequence):
-        raise LocalProtocolError("stop_sequences is a list of phrases, also where there is only one")
+        raise InvalidTypeError(
+            "stop_sequences is a list of phrases, also where there is only one", parameter="stop_sequences"
+        )
     for phrase in cast("Sequence[object]", value):
-        plain(phrase)
+        plain(phrase, "stop_sequences")
     return cast("Sequence[Phrase]", value)
 
 
@@ -180,14 +183,16 @@ def slots(order: object) -> tuple[Slot, ...]:
     """The places of samplers given by id, all on.
 
     Raises:
-        LocalProtocolError: an id is unknown, stands there twice, or is none.
+        InvalidRequestError: an id is unknown, stands there twice, or is none.
     """
     if not Kind.ORDER.holds(order):
-        raise LocalProtocolError(f"order of a preset is {Kind.ORDER}, not {shown(order)}")
+        raise InvalidTypeError(f"order of a preset is {Kind.ORDER}, not {shown(order)}", parameter="order")
     ids = cast("Sequence[int]", order)
     for place, sampler in enumerate(ids):
         if not 0 <= sampler < len(SAMPLERS):
-            raise LocalProtocolError(f"order holds {sampler:d}, and sampler ids are 0 to {len(SAMPLERS) - 1}")
+            raise InvalidRequestError(
+                f"order holds {sampler:d}, and sampler ids are 0 to {len(SAMPLERS) - 1}", parameter="order"
+            )
         if sampler in ids[:place]:
-            raise LocalProtocolError(f"order holds {SAMPLERS[sampler].name} ({sampler:d}) twice")
+            raise InvalidRequestError(f"order holds {SAMPLERS[sampler].name} ({sampler:d}) twice", parameter="order")
     return tuple(Slot(SAMPLERS[sampler].name, enabled=True) for sampler in ids)

@@ -7,7 +7,7 @@ from copy import deepcopy
 from typing import Any, Final, cast
 
 from ..codecs.json import JsonDecoder
-from ..errors import LocalProtocolError, RemoteProtocolError
+from ..errors import InvalidFile, InvalidRequestError, RemoteProtocolError
 from ..limits import Limits
 from .preset_fields import FIELDS, Slot, checked, kind_of
 from .rules import Kind
@@ -21,22 +21,26 @@ def parsed(data: bytes | str, where: str) -> dict[str, object]:
     """A file's text as a JSON object.
 
     Raises:
-        RemoteProtocolError: it is none.
+        InvalidFile: it is none.
     """
     if isinstance(data, str):
         data = data.encode("utf-8", "surrogatepass")
-    return _OBJECT.decode(data.removeprefix(b"\xef\xbb\xbf"), where=where, depth=Limits().json_depth)
+    try:
+        return _OBJECT.decode(data.removeprefix(b"\xef\xbb\xbf"), where=where, depth=Limits().json_depth)
+    except RemoteProtocolError as error:
+        problem = str(error)
+    raise InvalidFile(problem if problem.startswith(where) else f"{where}: {problem}")
 
 
 def text_of(document: Mapping[str, object], key: str, where: str) -> str:
     """A text that must be there.
 
     Raises:
-        RemoteProtocolError: it is not.
+        InvalidFile: it is not.
     """
     value = document.get(key)
     if not isinstance(value, str):
-        raise RemoteProtocolError(f"{where}: {key} is {_missing(value, 'text')}; is this a .preset file?")
+        raise InvalidFile(f"{where}: {key} is {_missing(value, 'text')}; is this a .preset file?")
     return value
 
 
@@ -44,7 +48,7 @@ def parameters_of(document: Mapping[str, object], where: str) -> Mapping[str, ob
     """The parameters, which must be there; raises as `text_of`."""
     value = document.get("parameters")
     if not isinstance(value, Mapping):
-        raise RemoteProtocolError(f"{where}: parameters is {_missing(value, 'an object')}; is this a .preset file?")
+        raise InvalidFile(f"{where}: parameters is {_missing(value, 'an object')}; is this a .preset file?")
     return cast("Mapping[str, object]", value)
 
 
@@ -56,7 +60,7 @@ def read_settings(parameters: Mapping[str, object], where: str) -> dict[str, obj
     """The settings of a file but ``order``, those that are not known included.
 
     Raises:
-        RemoteProtocolError: one has a wrong type.
+        InvalidFile: one has a wrong type.
     """
     return {name: _read(name, value, where) for name, value in parameters.items() if name != "order"}
 
@@ -69,16 +73,16 @@ def _read(name: str, value: object, where: str) -> object:
         value = int(value)  # 40.0, as some programs write 40
     try:
         return checked(name, value)
-    except LocalProtocolError as error:
+    except InvalidRequestError as error:
         problem = str(error)
-    raise RemoteProtocolError(f"{where}: {problem}")
+    raise InvalidFile(f"{where}: {problem}")
 
 
 def read_slots(order: object, where: str) -> tuple[Slot, ...] | None:
     """The samplers of a file; None if it has no ``order``. Names that are not known, and copies, are kept.
 
     Raises:
-        RemoteProtocolError: it is not a list of objects with ``id`` and ``enabled``.
+        InvalidFile: it is not a list of objects with ``id`` and ``enabled``.
     """
     if order is None:
         return None
@@ -86,7 +90,7 @@ def read_slots(order: object, where: str) -> tuple[Slot, ...] | None:
         found = [_slot(entry) for entry in cast("Sequence[object]", order)]
         if None not in found:
             return tuple(slot for slot in found if slot is not None)
-    raise RemoteProtocolError(f"{where}: order is not a list of objects with id (text) and enabled (true or false)")
+    raise InvalidFile(f"{where}: order is not a list of objects with id (text) and enabled (true or false)")
 
 
 def _slot(entry: object) -> Slot | None:

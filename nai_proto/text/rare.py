@@ -6,14 +6,15 @@ from typing import Any, Final, Never, TypeVar
 
 import msgspec
 
+from ..arguments import INTEGER, NUMBER, TEXT, takes
 from ..codecs.json import encode
-from ..errors import LocalProtocolError
+from ..errors import InvalidRequestError
 from ..exchange.endpoints import Parameters, build, endpoint
 from ..exchange.operation import Operation
 from ..exchange.readers import Json
 from ..http import Headers
 from .generation import request
-from .models import Model
+from .models import MODEL, Model
 
 __all__ = ["generate_prompt", "hidden_states", "next_words"]
 
@@ -47,6 +48,7 @@ def _words(answer: _NextWords) -> tuple[tuple[str, float], ...]:
     return answer.output
 
 
+@takes(prompt=TEXT, model=MODEL, temp=NUMBER, tokens_to_generate=INTEGER)
 def generate_prompt(
     prompt: str, *, model: Model | str = Model.EUTERPE, temp: float = 1.0, tokens_to_generate: int = 40
 ) -> Operation[Never, str]:
@@ -59,7 +61,7 @@ def generate_prompt(
         tokens_to_generate: 1–200.
 
     Raises:
-        LocalProtocolError: one of these is out of its range.
+        InvalidRequestError: one of these is out of its range.
     """
     for name, value, least, most in (
         ("prompt's length", len(prompt), 1, 40_000),
@@ -67,17 +69,21 @@ def generate_prompt(
         ("tokens_to_generate", tokens_to_generate, 1, 200),
     ):
         if not least <= value <= most:
-            raise LocalProtocolError(f"{name} is {value}, and it has to be from {least} to {most:,}")
+            raise InvalidRequestError(
+                f"{name} is {value}, and it has to be from {least} to {most:,}", parameter=name.partition("'")[0]
+            )
     body = {"model": Model.named(model).id, "prompt": prompt, "temp": temp, "tokens_to_generate": tokens_to_generate}
     asked = build(endpoint("generate_prompt"), Parameters(body=encode(body)), _HEADERS)
     return Operation(asked, (("application/json", Json(_Prompt, _text)),))
 
 
+@takes(prompt=TEXT, model=MODEL)
 def next_words(prompt: str, *, model: Model | str = Model.EUTERPE) -> Operation[Never, tuple[tuple[str, float], ...]]:
     """The likeliest next tokens, up to 256, each with its weight (``next_word``, native §9.7)."""
     return _asked(prompt, model, "next_word", Json(_NextWords, _words))
 
 
+@takes(prompt=TEXT, model=MODEL)
 def hidden_states(prompt: str, *, model: Model | str = Model.SIGURD) -> Operation[Never, tuple[float, ...]]:
     """The model's last hidden state (``get_hidden_states``, native §9.7): of Sigurd, Krake and what is older."""
     return _asked(prompt, model, "get_hidden_states", Json(_HiddenStates, _states))

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 
-from ..errors import LocalProtocolError
+from ..arguments import FLAG, MAPPING, ArgumentType, list_of, takes
+from ..errors import InvalidRequestError, InvalidTypeError
+from ..tokenizers.argument_types import TOKENIZER
 from ..tokenizers.base import Tokenizer
 from ..tokenizers.known import KNOWN
 from .models import Model
 from .modules import TEXT_ADVENTURE, Module, module_prefix
 from .parameters import Phrase
-from .phrases import BanList, BiasGroup, token_ids
+from .phrases import BIAS_GROUP, BanList, BiasGroup, plain, token_ids
 from .preset import Preset
 from .preset_fields import flat, listed
 from .rules import Kind, check
-from .settings import ALWAYS, GlobalSettings
+from .settings import ALWAYS, SETTINGS, GlobalSettings
 from .wordlists import wordlist
 
-__all__ = ["USUAL", "request_parameters"]
+__all__ = ["PRESET", "USUAL", "request_parameters"]
+
+T = TypeVar("T")
 
 USUAL: Final = GlobalSettings()
 """The global settings of a request that names none."""
@@ -26,48 +30,78 @@ USUAL: Final = GlobalSettings()
 _NEEDED: Final = {"max_length": 40, "min_length": 1}
 """The api host requires them; the values are those of nearly all presets."""
 
+PRESET: Final = ArgumentType("a Preset, or the name of an official one", Preset, str)
+
+
+def _banned(name: str, value: object) -> BanList:
+    return value if isinstance(value, BanList) else BanList(plain(value, name))
+
+
+BANS: Final = ArgumentType("a BanList", BanList) | list_of(
+    ArgumentType("a phrase or a BanList", object, convert=_banned),
+    "a list of phrases or of ban lists, also where there is only one",
+)
+BIASES: Final = BIAS_GROUP | list_of(BIAS_GROUP)
+
 _SCALED: Final = (Model.SIGURD.id, Model.EUTERPE.id)
 
 
+@takes(
+    preset=PRESET | None,
+    settings=SETTINGS | None,
+    bans=BANS | None,
+    biases=BIASES | None,
+    text_adventure=FLAG | None,
+    tokenizer=TOKENIZER | None,
+    overrides=MAPPING | None,
+    extra=MAPPING | None,
+    validate=FLAG | None,
+)
 def request_parameters(
     model: Model | str,
     *,
-    preset: Preset | None = None,
-    settings: GlobalSettings | None = USUAL,
+    preset: Preset | str | None = None,
+    settings: GlobalSettings | Mapping[str, object] | None = USUAL,
     module: Module | str | None = None,
-    bans: BanList | Iterable[BanList | Phrase] = (),
-    biases: BiasGroup | Iterable[BiasGroup] = (),
+    bans: BanList | Iterable[BanList | Phrase] | None = (),
+    biases: BiasGroup | Mapping[str, object] | Iterable[BiasGroup | Mapping[str, object]] | None = (),
     stop_sequences: Sequence[Phrase] | None = None,
-    text_adventure: bool = False,
+    text_adventure: bool | None = False,
     tokenizer: Tokenizer | None = None,
     overrides: Mapping[str, object] | None = None,
     extra: Mapping[str, object] | None = None,
-    validate: bool = True,
+    validate: bool | None = True,
 ) -> dict[str, object]:
     """The object ``parameters`` of a request (native §12.4). Changes nothing that it is given.
 
     Args:
         model: which model, or its id.
-        preset: one of the model's own.
-        settings: the client's; None leaves out all that they add.
+        preset: one of the model's own, or the name of an official one.
+        settings: the client's, as an object or a mapping; None leaves out all that they add.
         module: a built-in module or its id, or the id of a module that a user trained.
         bans: phrases that must not appear, or lists of such.
-        biases: groups of phrases made likelier or rarer.
+        biases: groups of phrases made likelier or rarer, as objects or mappings.
         stop_sequences: phrases that end the answer, in place of the preset's.
         text_adventure: end the answer where the player's turn comes, and use the module for it where there is one.
         tokenizer: the model's; needed when a phrase is text.
-        overrides: parameters under the service's names, as they are to be sent; they win over all else.
+        overrides: parameters under the service's names, as they are to be sent; they win over all else. None is the same
+            as a parameter that is not there.
         extra: parameters that this library does not know; not looked at.
         validate: look at everything but ``extra`` before it is sent (`check`).
 
     Raises:
-        LocalProtocolError: the preset or the module is not for this model, a phrase is text and there is no tokenizer or
+        InvalidRequestError: the preset or the module is not for this model, a phrase is text and there is no tokenizer or
             another model's, a fact of an unlisted model is needed and not known, or what `check` finds.
     """
     model = Model.named(model)
     if tokenizer is not None and tokenizer.name in KNOWN and tokenizer.name != model.tokenizer:
-        raise LocalProtocolError(f"{model.id} uses the tokenizer {model.tokenizer}, not {tokenizer.name}")
+        raise InvalidRequestError(
+            f"{model.id} uses the tokenizer {model.tokenizer}, not {tokenizer.name}", parameter="tokenizer"
+        )
 
+    if isinstance(preset, str):
+        preset = _official(model, preset)
+    assert settings is None or isinstance(settings, GlobalSettings)  # `takes` makes them of a mapping
     # 1 to 4. The preset, without samplers that are off.
     parameters: dict[str, object] = {**_NEEDED, **(preset.to_settings(model) if preset is not None else {})}
     # 5. The words without repetition penalty: the tokenizer's, if settings or preset want them, and the preset's own.
@@ -79,7 +113,7 @@ def request_parameters(
     parameters["repetition_penalty_whitelist"] = [*dict.fromkeys((*common, *own))]
     if text_adventure:
         parameters |= _adventure(model, cast("int", parameters["min_length"]))
-    parameters |= overrides or {}
+    parameters |= {name: value for name, value in (overrides or {}).items() if value is not None}
     # 7. Two models count the repetition penalty on another scale.
     penalty = parameters.get("repetition_penalty")
     if model.newest.id in _SCALED and Kind.NUMBER.holds(penalty):
@@ -89,18 +123,17 @@ def request_parameters(
         module = TEXT_ADVENTURE
     if module is not None or "prefix" not in parameters:
         parameters["prefix"] = module_prefix(module, model)
-    banned = [entry for each in _lists(bans) for entry in each.tokenized(tokenizer)]
+    banned = [entry for each in _listed(bans, BanList) for entry in each.tokenized(tokenizer)]
     parameters["bad_words_ids"] = _joined(parameters, "bad_words_ids", banned)
-    groups = (biases,) if isinstance(biases, BiasGroup) else biases
-    biased = [entry for group in groups for entry in group.tokenized(tokenizer)]
+    biased = [entry for each in _listed(biases, BiasGroup) for entry in each.tokenized(tokenizer)]
     parameters["logit_bias_exp"] = _joined(parameters, "logit_bias_exp", biased)
     stops = stop_sequences if stop_sequences is not None else parameters.get("stop_sequences", ())
-    parameters["stop_sequences"] = [token_ids(phrase, tokenizer, "the stop sequences") for phrase in listed(stops)]
+    parameters["stop_sequences"] = [token_ids(phrase, tokenizer, "stop_sequences") for phrase in listed(stops)]
 
     for name in ("repetition_penalty_whitelist", "bad_words_ids", "logit_bias_exp", "stop_sequences"):
         if not parameters[name]:
             del parameters[name]
-    if validate:
+    if validate is not False:
         check(parameters, model)
     return {**parameters, **(extra or {})}
 
@@ -109,21 +142,31 @@ def _adventure(model: Model, min_length: int) -> dict[str, object]:
     """What ends an answer before the player's turn (native §9.8)."""
     end = wordlist(model.tokenizer).adventure_end
     if end is None:
-        raise LocalProtocolError(f"no text adventures are known for {model.id}: its tokenizer has no token to end on")
+        raise InvalidRequestError(
+            f"no text adventures are known for {model.id}: its tokenizer has no token to end on",
+            parameter="text_adventure",
+        )
     return {"eos_token_id": end, "min_length": max(5, min_length)}
 
 
-def _lists(bans: BanList | Iterable[BanList | Phrase]) -> list[BanList]:
-    if isinstance(bans, BanList):
-        return [bans]
-    if isinstance(bans, str | Mapping):
-        raise LocalProtocolError("bans is a list of phrases or of ban lists, also where there is only one")
-    return [each if isinstance(each, BanList) else BanList(each) for each in bans]
+def _listed(given: object, type_: type[T]) -> Sequence[T]:
+    """Return what `takes` has made of one object, of several, or of None, as a list."""
+    if isinstance(given, type_):
+        return (given,)
+    return cast("tuple[T, ...]", given or ())
+
+
+def _official(model: Model, name: str) -> Preset:
+    try:
+        return Preset.from_official(model, name)
+    except InvalidRequestError as error:
+        error.parameter = "preset"  # which the caller has given the name as
+        raise
 
 
 def _joined(parameters: Mapping[str, object], name: str, more: Sequence[object]) -> list[object]:
     """The entries that are there already, and more."""
     there = parameters.get(name, ())
     if not isinstance(there, list | tuple):
-        raise LocalProtocolError(f"{name} is a list")
+        raise InvalidTypeError(f"{name} is a list", parameter=name)
     return [*cast("Sequence[object]", there), *more]

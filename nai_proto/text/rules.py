@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, cast
 
-from ..errors import LocalProtocolError
+from ..arguments import MAPPING, takes
+from ..errors import InvalidRequestError, InvalidTypeError
 from ..http import Host
 from .models import Model
 from .parameters import PhraseRepPen
@@ -34,6 +35,11 @@ class Kind(StrEnum):
     def holds(self, value: object) -> bool:
         """Is the value of this type? Booleans are no numbers, and what is not finite is none."""
         return _HOLDS[self](value)
+
+    def error(self, value: object) -> type[InvalidRequestError]:
+        """Return the class of the error for a value that is not of this type: a number that is not finite is a number."""
+        right = isinstance(value, float if self is Kind.NUMBER else str if self is Kind.PHRASE_REP_PEN else ())
+        return InvalidRequestError if right else InvalidTypeError
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,24 +129,29 @@ _OWNER: Final = {key: row.id for row in SAMPLERS for key in row.keys}
 """The sampler that a parameter belongs to."""
 
 
+@takes(parameters=MAPPING)
 def check(parameters: Mapping[str, object], model: Model | str) -> None:
     """Refuses what the service would refuse or misread.
 
     Raises:
-        LocalProtocolError: a name, a type, a range, a number of items or a sampler is wrong for this model, or the native
+        InvalidRequestError: a name, a type, a range, a number of items or a sampler is wrong for this model, or the native
             endpoints do not serve it. Names the parameter, its value unless it is text, what is allowed, and the model.
     """
     model = Model.named(model)
     if not model.native:
-        raise LocalProtocolError(f"{model.id} is served by the OpenAI-compatible endpoints only (native §1.2)")
+        raise InvalidRequestError(
+            f"{model.id} is served by the OpenAI-compatible endpoints only (native §1.2)", parameter="model"
+        )
     for name, value in parameters.items():
         rule = RULES.get(name)
         if rule is None:
-            raise LocalProtocolError(f"a text request has no parameter {name!r}{nearest(name, RULES)}")
+            raise InvalidRequestError(
+                f"a text request has no parameter {name!r}{nearest(name, RULES)}", parameter=str(name)
+            )
         if not rule.kind.holds(value):
-            raise LocalProtocolError(f"{name} is {shown(value)}, and {model.id} takes {rule.kind}")
+            raise rule.kind.error(value)(f"{name} is {shown(value)}, and {model.id} takes {rule.kind}", parameter=name)
         if name in _OWNER and not model.takes(_OWNER[name]):
-            raise LocalProtocolError(f"{name} belongs to a sampler that {model.id} does not take")
+            raise InvalidRequestError(f"{name} belongs to a sampler that {model.id} does not take", parameter=name)
         if isinstance(value, int | float):
             _in_range(name, value, rule, model)
         elif isinstance(value, Sequence) and not isinstance(value, str):
@@ -151,29 +162,35 @@ def _in_range(name: str, value: float, rule: Rule, model: Model) -> None:
     least, most = rule.text if rule.text and model.host is Host.TEXT else (rule.least, rule.most)
     if (least is not None and value < least) or (most is not None and value > most):
         allowed = f"{rule.kind} from {least:g} to {most:g}" if most is not None else f"{rule.kind} not below {least:g}"
-        raise LocalProtocolError(f"{name} is {value!r}, and {model.id} takes {allowed}")
+        raise InvalidRequestError(f"{name} is {value!r}, and {model.id} takes {allowed}", parameter=name)
 
 
 def _fits(name: str, items: Sequence[object], rule: Rule, model: Model) -> None:
     if rule.items is not None and len(items) > rule.items and model.host is Host.TEXT:
-        raise LocalProtocolError(f"{name} has {len(items)} items, and {model.id} takes at most {rule.items}")
+        raise InvalidRequestError(
+            f"{name} has {len(items)} items, and {model.id} takes at most {rule.items}", parameter=name
+        )
     if rule.kind is Kind.ORDER:
         _ordered(cast("Sequence[int]", items), model)
     else:
         largest = max((token for item in items for token in _ids(item, rule.kind)), default=0)
         if largest >= 65_536 and largest >= 256**model.token_width:
-            raise LocalProtocolError(f"{name} holds the token id {largest}, which no tokenizer of {model.id} has")
+            raise InvalidRequestError(
+                f"{name} holds the token id {largest}, which no tokenizer of {model.id} has", parameter=name
+            )
 
 
 def _ordered(order: Sequence[int], model: Model) -> None:
     for place, sampler in enumerate(order):
         if not 0 <= sampler < len(SAMPLERS):
-            raise LocalProtocolError(f"order holds {sampler:d}, and sampler ids are 0 to {len(SAMPLERS) - 1}")
+            raise InvalidRequestError(
+                f"order holds {sampler:d}, and sampler ids are 0 to {len(SAMPLERS) - 1}", parameter="order"
+            )
         if sampler in order[:place]:
-            raise LocalProtocolError(f"order holds {SAMPLERS[sampler].name} ({sampler:d}) twice")
+            raise InvalidRequestError(f"order holds {SAMPLERS[sampler].name} ({sampler:d}) twice", parameter="order")
         if not model.takes(Order(sampler)):
-            raise LocalProtocolError(
-                f"order holds {SAMPLERS[sampler].name} ({sampler:d}), which {model.id} does not take"
+            raise InvalidRequestError(
+                f"order holds {SAMPLERS[sampler].name} ({sampler:d}), which {model.id} does not take", parameter="order"
             )
 
 
@@ -186,7 +203,7 @@ def nearest(name: str, names: Mapping[str, object] | Sequence[str]) -> str:
     """The end of a message about a name that is not known: what it may have been meant to be."""
     from difflib import get_close_matches  # needed only when something is wrong
 
-    close = get_close_matches(name, list(names), n=1)
+    close = get_close_matches(str(name), list(names), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 

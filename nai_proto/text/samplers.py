@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-__all__ = ["COLOURS", "SAMPLERS", "Order", "Sampler"]
+from ..arguments import TEXT, ArgumentType, convert_fields, invalid, list_of
+
+__all__ = ["COLOURS", "ORDER", "SAMPLERS", "Order", "Sampler"]
 
 
 class Order(IntEnum):
@@ -36,6 +38,21 @@ class Sampler:
     "The parameters that belong to it, and leave the request with it."
     models: frozenset[str] | None = None
     "Ids of the models that take it; None when all do."
+
+    def __post_init__(self) -> None:
+        convert_fields(self, id=ORDER, name=TEXT, keys=list_of(TEXT))
+
+
+def _order(name: str, value: int) -> Order:
+    try:
+        return Order(value)
+    except ValueError:
+        pass
+    raise invalid(name, f"{name} is {value}, and the ids of samplers are 0 to {len(Order) - 1}")
+
+
+ORDER: Final = ArgumentType("an Order or its number", int, convert=_order)
+"""What parameters that are samplers take."""
 
 
 COLOURS: Final = ("blue", "red", "green", "purple", "pink", "yellow", "white", "black")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Self, TypedDict
 
-from .models import Model
+from ..arguments import FLAG, INTEGER, convert_fields, record, takes
+from ..errors import InvalidRequestError
+from .models import MODEL, Model
 from .parameters import LogitBias
 from .phrases import BanList, BiasGroup
 from .wordlists import wordlist
@@ -13,7 +15,7 @@ from .wordlists import wordlist
 if TYPE_CHECKING:
     from typing import Unpack
 
-__all__ = ["ALWAYS", "NO_LOGPROBS", "GlobalSettings", "adventure_opening"]
+__all__ = ["ALWAYS", "NO_LOGPROBS", "SETTINGS", "GlobalSettings", "adventure_opening"]
 
 NO_LOGPROBS: Final = -1
 """The value of `GlobalSettings.num_logprobs` that asks for none."""
@@ -45,16 +47,29 @@ class GlobalSettings:
     rep_pen_whitelist: bool = True
     "No repetition penalty for the commonest words."
 
+    def __post_init__(self) -> None:
+        flags = (each for each in _Changes.__annotations__ if each != "num_logprobs")
+        convert_fields(self, num_logprobs=INTEGER, **dict.fromkeys(flags, FLAG))
+
     def copy(self, **changes: Unpack[_Changes]) -> Self:
-        """These settings, some of them changed."""
+        """These settings, some of them changed.
+
+        Raises:
+            InvalidRequestError: there is no such setting, or one is of another type.
+        """
+        for name in changes:
+            if name not in _Changes.__annotations__:
+                known = ", ".join(_Changes.__annotations__)
+                raise InvalidRequestError(f"there is no global setting {name!r}; there are {known}", parameter=name)
         return replace(self, **changes)
 
-    def bans(self, model: Model) -> list[list[int]]:
+    def bans(self, model: Model | str) -> list[list[int]]:
         """The ids to ban: brackets, then Genji's.
 
         Raises:
-            LocalProtocolError: nothing is known of the model's tokenizer.
+            InvalidRequestError: nothing is known of the model's tokenizer.
         """
+        model = Model.named(model)
         if not (self.ban_brackets or self.ban_ambiguous_genji_tokens):
             return []
         lists = wordlist(model.tokenizer)
@@ -62,22 +77,25 @@ class GlobalSettings:
         ambiguous = lists.ambiguous if self.ban_ambiguous_genji_tokens else ()
         return [[*phrase] for phrase in (*brackets, *ambiguous)]
 
-    def biases(self, model: Model) -> list[LogitBias]:
+    def biases(self, model: Model | str) -> list[LogitBias]:
         """The biases of the dinkus and the asterism; raises as `bans`."""
+        model = Model.named(model)
         if not self.bias_dinkus_asterism:
             return []
         lists = wordlist(model.tokenizer)
         return BiasGroup(lists.dinkus_bias, phrases=lists.dinkus).tokenized()
 
-    def whitelist(self, model: Model, *, on: bool = False) -> list[int]:
+    def whitelist(self, model: Model | str, *, on: bool = False) -> list[int]:
         """The ids without repetition penalty, if the setting is on, or ``on`` says so; raises as `bans`."""
-        return [*wordlist(model.tokenizer).whitelist] if self.rep_pen_whitelist or on else []
+        wanted = FLAG("on", on) or self.rep_pen_whitelist
+        model = Model.named(model)
+        return [*wordlist(model.tokenizer).whitelist] if wanted else []
 
     def to_settings(self, model: Model | str) -> dict[str, object]:
         """All that they add to the parameters of a request, lists that are empty left out.
 
         Raises:
-            LocalProtocolError: nothing is known of the model's tokenizer.
+            InvalidRequestError: nothing is known of the model's tokenizer.
         """
         model = Model.named(model)
         parameters: dict[str, object] = {**ALWAYS, "generate_until_sentence": self.generate_until_sentence}
@@ -97,10 +115,15 @@ ALWAYS: Final = {"return_full_text": False, "use_string": False, "use_cache": Fa
 """Sent with every request, whatever the settings."""
 
 
+SETTINGS: Final = record(GlobalSettings, "GlobalSettings or a mapping of them")
+"""What parameters that are global settings take."""
+
+
+@takes(model=MODEL)
 def adventure_opening(model: Model | str) -> BanList:
     """A ban that keeps a text adventure from ending at once while its context is short (native §9.8).
 
     Raises:
-        LocalProtocolError: nothing is known of the model's tokenizer.
+        InvalidRequestError: nothing is known of the model's tokenizer.
     """
     return BanList(*wordlist(Model.named(model).tokenizer).adventure_opening)

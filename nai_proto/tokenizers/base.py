@@ -18,9 +18,11 @@ import codecs
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final, Literal, Protocol, TypeAlias
+from operator import index
+from typing import Final, Literal, Protocol, TypeAlias, cast
 
-from ..errors import LocalProtocolError
+from ..arguments import FUNCTION, INTEGER, TEXT, describe_type, list_of
+from ..errors import InvalidRequestError, InvalidTypeError, LocalProtocolError, MissingExtra
 
 __all__ = [
     "BYTE_OF",
@@ -32,6 +34,7 @@ __all__ = [
     "Tokenizer",
     "around",
     "checked",
+    "ids_of",
     "letters_as_bytes",
     "missing",
 ]
@@ -51,7 +54,7 @@ class Incremental:
     __slots__ = ("_bytes_of", "_held", "_open", "_surplus", "_utf8")
 
     def __init__(self, bytes_of: Callable[[int, bytes], bytes], surplus: Surplus = None) -> None:
-        self._bytes_of = bytes_of
+        self._bytes_of = FUNCTION("bytes_of", bytes_of)
         self._utf8 = _UTF8("replace")
         self._surplus = surplus
         self._held = ""
@@ -63,7 +66,7 @@ class Incremental:
         Raises:
             LocalProtocolError: the end was told already.
         """
-        return self._next(b"".join([self._bytes_of(token, UNKNOWN) for token in tokens]), final=False)
+        return self._next(b"".join([self._bytes_of(token, UNKNOWN) for token in ids_of(tokens)]), final=False)
 
     def receive_eof(self) -> str:
         """No more ids: U+FFFD for a character that was begun, else nothing.
@@ -109,7 +112,7 @@ class Tokenizer(Protocol):
         """The ids of a text. Nothing is added in front; special strings in the text become their ids.
 
         Raises:
-            LocalProtocolError: the text holds a lone surrogate.
+            InvalidRequestError: the text holds a lone surrogate.
         """
         ...
 
@@ -129,7 +132,7 @@ class Tokenizer(Protocol):
             budget: how many ids may be left, 0 or more. There are fewer where the cut falls into a character.
 
         Raises:
-            LocalProtocolError: the budget is negative.
+            InvalidRequestError: the budget is negative.
         """
         ...
 
@@ -159,22 +162,23 @@ class Pieces(ABC):
     def encode(self, text: str) -> list[int]: ...
 
     def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
-        return [self.encode(text) for text in texts]
+        return [self.encode(text) for text in list_of(TEXT, "a list of texts")("texts", texts)]
 
     def count(self, text: str) -> int:
         return len(self.encode(text))
 
     def truncate(self, tokens: Sequence[int], budget: int) -> list[int]:
-        if budget < 0:
-            raise LocalProtocolError(f"a budget of {budget} tokens")
+        if INTEGER("budget", budget) < 0:
+            raise InvalidRequestError(f"budget is {budget}, and 0 or more tokens are allowed", parameter="budget")
+        tokens = ids_of(tokens)
         start = max(0, len(tokens) - budget)
         while 0 < start < len(tokens) and _INSIDE(self._bytes_of(tokens[start], UNKNOWN)):
             start += 1
-        return [*tokens[start:]]
+        return tokens[start:]
 
     def decode(self, tokens: Iterable[int]) -> str:
         bytes_of = self._bytes_of
-        text = b"".join([bytes_of(token, UNKNOWN) for token in tokens]).decode("utf-8", "replace")
+        text = b"".join([bytes_of(token, UNKNOWN) for token in ids_of(tokens)]).decode("utf-8", "replace")
         if self._surplus is None:
             return text
         return text.removeprefix(" ") if self._surplus == "first" else text.removesuffix(" ")
@@ -211,18 +215,36 @@ class Renumbered(Pieces):
 
 def checked(text: str) -> str:
     """``text``, if it can be UTF-8: the libraries answer a lone surrogate with errors that say something else."""
+    TEXT("text", text)
     try:
         text.encode()
     except UnicodeEncodeError:
         pass  # and raise below, where the codec's error, which holds the text, is no context
     else:
         return text
-    raise LocalProtocolError("the text holds a lone surrogate, which no tokenizer can take")
+    raise InvalidRequestError("the text holds a lone surrogate, which no tokenizer can take", parameter="text")
 
 
-def missing(library: str) -> LocalProtocolError:
-    """The error for a library of the extra that is not installed."""
-    return LocalProtocolError(f"this tokenizer file needs the library {library}: pip install 'nai-proto[tokenizers]'")
+def ids_of(tokens: Iterable[int]) -> list[int]:
+    """Return token ids as a list.
+
+    Raises:
+        InvalidTypeError: they are no list of integers. Bytes are none: they would be read as ids.
+    """
+    try:
+        if not isinstance(tokens, bytes | bytearray | Mapping):
+            return [*map(index, tokens)]
+    except TypeError:
+        pass
+    raise InvalidTypeError(
+        f"tokens takes a list of token ids, which are integers; this is {describe_type(cast('object', tokens))}",
+        parameter="tokens",
+    )
+
+
+def missing(library: str) -> MissingExtra:
+    """Return the error for a library of the extra that is not installed."""
+    return MissingExtra(f"this tokenizer file needs the library {library}: pip install 'nai-proto[tokenizers]'")
 
 
 def around(specials: Iterable[str]) -> Callable[[str], Iterator[str]]:

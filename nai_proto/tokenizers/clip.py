@@ -35,7 +35,7 @@ class Clip(Pieces):
 
     Raises:
         RemoteProtocolError: it is no such list.
-        LocalProtocolError: the library `tokenizers` is missing.
+        MissingExtra: the library `tokenizers` is missing.
     """
 
     def __init__(self, name: str, text: str) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from ..errors import LocalProtocolError
+from ..arguments import INTEGER, MAPPING, TEXT, convert_fields, list_of, takes
+from ..errors import InvalidRequestError, excerpt
 
 __all__ = ["KNOWN", "Known", "known", "tokenizer_name"]
 
@@ -28,6 +29,17 @@ class Known:
     when `read` is told of them; others are not."""
     token_width: int = 2
     "Bytes per packed token (native §11.1)."
+
+    def __post_init__(self) -> None:
+        convert_fields(
+            self,
+            name=TEXT,
+            models=list_of(TEXT),
+            specials=MAPPING,
+            files=MAPPING,
+            stand_ins=MAPPING,
+            token_width=INTEGER,
+        )
 
 
 _GPT2: Final = {"<|endoftext|>": 50256}
@@ -151,6 +163,7 @@ KNOWN: Final[Mapping[str, Known]] = {
 _BY_MODEL: Final = {model: one.name for one in KNOWN.values() for model in one.models}
 
 
+@takes(model_id=TEXT)
 def tokenizer_name(model_id: str) -> str:
     """The name of the tokenizer that a model uses.
 
@@ -158,18 +171,29 @@ def tokenizer_name(model_id: str) -> str:
         model_id: as it stands on the wire, such as ``"kayra-v1"`` (`Model.id`).
 
     Raises:
-        LocalProtocolError: the model is not known.
+        InvalidRequestError: the model is not known.
     """
     name = _BY_MODEL.get(model_id)
     if name is None:
-        raise LocalProtocolError(f"no tokenizer is known for the model {model_id!r}; known are {', '.join(_BY_MODEL)}")
+        raise InvalidRequestError(
+            f"no tokenizer is known for the model {excerpt(model_id, 60)!r}; model_id is one of {', '.join(_BY_MODEL)}",
+            parameter="model_id",
+        )
     return name
 
 
+@takes(name=TEXT)
 def known(name: str) -> Known:
     """The tokenizer of this name, or the one that the model with this id uses.
 
     Raises:
-        LocalProtocolError: there is neither.
+        InvalidRequestError: there is neither.
     """
-    return KNOWN.get(name) or KNOWN[tokenizer_name(name)]
+    found = KNOWN.get(name) or KNOWN.get(_BY_MODEL.get(name, ""))
+    if found is None:
+        raise InvalidRequestError(
+            f"no tokenizer is known for the model {excerpt(name, 60)!r}, nor has one this name; "
+            f"there are {', '.join(KNOWN)}, for the models {', '.join(_BY_MODEL)}",
+            parameter="name",
+        )
+    return found

@@ -21,6 +21,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from ..arguments import BYTES, MAPPING, TEXT, takes
 from ..codecs.json import JsonDecoder
 from ..errors import RemoteProtocolError, excerpt
 from .base import Pieces, Renumbered, Surplus, Tokenizer, around, checked, letters_as_bytes, missing
@@ -35,6 +36,7 @@ _UNPACKED: Final = 64 * 2**20  # bytes; the largest known file has 9 MB
 _PIECES: Final = 2**20  # the largest vocabulary of any model has 2**18
 
 
+@takes(data=BYTES, name=TEXT, specials=MAPPING | None)
 def read(data: bytes, *, name: str = "tokenizer file", specials: Mapping[str, int] | None = None) -> Tokenizer:
     """The tokenizer that a file holds.
 
@@ -48,7 +50,7 @@ def read(data: bytes, *, name: str = "tokenizer file", specials: Mapping[str, in
     Raises:
         RemoteProtocolError: the file has none of the forms, is cut off, or cannot be used; the message begins with the
             name and says why.
-        LocalProtocolError: a library of the extra ``tokenizers`` is missing.
+        MissingExtra: a library of the extra ``tokenizers`` is missing.
     """
     tokenizer = _read(data, name)
     if all(tokenizer.specials.get(special) == number for special, number in (specials or {}).items()):

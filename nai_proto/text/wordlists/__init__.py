@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Final
 
-from ...errors import LocalProtocolError
+from ...errors import InvalidRequestError
 
 __all__ = ["Wordlist", "ids", "phrases", "wordlist"]
 
@@ -47,12 +47,13 @@ def wordlist(tokenizer: str) -> Wordlist:
         tokenizer: its name (`Model.tokenizer`).
 
     Raises:
-        LocalProtocolError: there are none.
+        InvalidRequestError: there are none.
     """
     if tokenizer not in _HOMES:
-        raise LocalProtocolError(
+        raise InvalidRequestError(
             f"no bracket bans, whitelists and biases are known for the tokenizer {tokenizer!r}: "
-            f"switch the global settings off (settings=None), or use one of {', '.join(_HOMES)}"
+            f"switch the global settings off (settings=None), or use one of {', '.join(_HOMES)}",
+            parameter="model",
         )
     module, name = _HOMES[tokenizer].split(".")
     found: Wordlist = getattr(import_module(f".{module}", __name__), name)

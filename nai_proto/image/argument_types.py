@@ -1,0 +1,86 @@
+"""What the parameters of image calls take, beyond what `arguments` has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ..arguments import (
+    BYTES,
+    FLAG,
+    FUNCTION,
+    INTEGER,
+    MAPPING,
+    NUMBER,
+    TEXT,
+    ArgumentType,
+    invalid,
+    list_of,
+    record,
+    tuple_of,
+)
+from .choices import ImageResolution
+from .features import Character, ControlNet, EncodedVibe, Reference, Vibe
+from .models import IMAGE_MODEL
+from .preset import ImagePreset
+from .price import ALLOWANCE
+
+__all__ = ["OPTIONS", "SIZE"]
+
+_SIDES: Final = tuple_of("a width and a height in pixels", INTEGER, INTEGER)
+_RAW_VIBE: Final = record(Vibe)
+_ENCODED_VIBE: Final = record(EncodedVibe)
+
+
+def _size(name: str, value: ImageResolution | str) -> tuple[int, int]:
+    if isinstance(value, ImageResolution):
+        return value.value
+    word = value.strip().upper().replace(" ", "_").replace("-", "_")
+    found = ImageResolution.__members__.get(word) or ImageResolution.__members__.get(f"NORMAL_{word}")
+    if found is None:
+        names = ", ".join(each.lower() for each in ImageResolution.__members__)
+        raise invalid(name, f"{name} takes a width and a height, or one of portrait, landscape, square, {names}")
+    return found.value
+
+
+def _vibe(name: str, value: Vibe | EncodedVibe | Mapping[str, object]) -> Any:
+    if isinstance(value, Vibe | EncodedVibe):
+        return value
+    return (_ENCODED_VIBE if "encoding" in value else _RAW_VIBE)(name, value)
+
+
+SIZE: Final = (
+    ArgumentType("an ImageResolution, its name such as portrait", ImageResolution, str, convert=_size) | _SIDES
+)
+_VIBE: Final = ArgumentType(
+    "a Vibe, an EncodedVibe or a mapping of its fields", Vibe, EncodedVibe, Mapping, convert=_vibe
+)
+_PRESET: Final = ArgumentType("an ImagePreset or a mapping of settings", ImagePreset, Mapping)
+
+OPTIONS: Final[Mapping[str, ArgumentType]] = {
+    "model": IMAGE_MODEL | None,
+    "preset": _PRESET | None,
+    "size": SIZE | None,
+    "enhance": NUMBER | None,
+    "negative_prompt": TEXT | None,
+    "uc_preset": TEXT | None,
+    "quality": TEXT | None,
+    "variety_plus": FLAG | None,
+    "transparent": FLAG | None,
+    "auto_text": FLAG | None,
+    "characters": list_of(record(Character)) | None,
+    "as_typed": FLAG | None,
+    "vibes": list_of(_VIBE) | None,
+    "references": list_of(record(Reference)) | None,
+    "controlnet": record(ControlNet) | None,
+    "entropy": FUNCTION | None,
+    "max_anlas": INTEGER | None,
+    "allowance": ALLOWANCE | None,
+    "validate": FLAG | None,
+    "extra": MAPPING | None,
+    "image": BYTES | None,
+    "mask": BYTES | None,
+    "sampler": TEXT | None,
+    "noise_schedule": TEXT | None,
+}
+"""Those of `parameters.Options` that `rules` does not look at first."""
