@@ -134,7 +134,6 @@ class RawTransport:
         "Connections opened so far."
 
     def send(self, send: Send, budget: Budget, io: RawIO) -> IoSteps[RawExchange]:
-        request = send.request
         lease, connection = yield from self._take(send, budget, io)
         exchange = RawExchange(self, lease, connection, budget, io)
         try:
