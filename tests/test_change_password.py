@@ -29,7 +29,7 @@ from nai_proto.http import Request
 from nai_proto.library import open_library
 from nai_proto.secret import AccessToken, Password
 from nai_proto.testing import FlowTrace, run_in_memory
-from tests.faults import FAULTS, Fault, garbled, refused
+from tests.faults import FAULTS, Fault, garbled, lost, meeting, refused
 from tests.support import EMAIL, PASSWORD, an_emulator
 
 NEW = "a louder harbour"
@@ -305,3 +305,12 @@ def test_no_error_shows_a_password_a_key_or_a_token(step: int) -> None:
     shown = "".join(traceback.format_exception(played.error))
     for secret in (PASSWORD, NEW, owner.key.reveal(), "eyJ"):
         assert secret not in shown
+
+
+@pytest.mark.parametrize("fault", [refused(429), refused(503), lost], ids=["429", "503", "lost"])
+def test_the_change_of_the_key_is_sent_once_whatever_comes_back(fault: Fault) -> None:
+    """A second one could be refused because of the first, and then nobody could tell what became of it."""
+    emulator, _ = an_emulator()
+    played = run(meeting(emulator, fault, *range(9), path=CHANGE))
+    assert played.error is not None
+    assert steps(played).count(("POST", CHANGE)) == 1

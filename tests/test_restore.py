@@ -15,7 +15,7 @@ from nai_proto.codecs.keys import encryption_key
 from nai_proto.codecs.keystore import Keystore, open_keystore, seal_keystore
 from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject, new_object, seal_object
 from nai_proto.emulator import Account, Emulator
-from nai_proto.errors import AuthenticationError, InvalidRequestError, NaiError
+from nai_proto.errors import AuthenticationError, ConflictError, InvalidRequestError, NaiError
 from nai_proto.exchange.reply import App
 from nai_proto.library import (
     Action,
@@ -377,3 +377,13 @@ def test_objects_are_removed_one_or_all() -> None:
     assert [*opened(emulator).items] == []
     with pytest.raises(InvalidRequestError, match="at least one"):
         objects.delete_objects([])
+
+
+@pytest.mark.parametrize("status", [409, 401, 404, 500])
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_a_story_that_was_not_stored_whole_is_never_a_success(status: int, method: str) -> None:
+    app = meeting(an_emulator()[0], refused(status), *range(99), method=method, path="/user/objects")
+    played = run(create_story(CARD, CONTENT, KEY), app)
+    assert played.error is not None
+    if status == 409:
+        assert isinstance(played.error, ConflictError)

@@ -14,7 +14,7 @@ import msgspec
 from ..codecs.frames import FrameSplitter, MessageDecoder
 from ..codecs.json import JsonDecoder
 from ..errors import NaiError, RemoteProtocolError, StreamError, Truncated, excerpt
-from ..exchange.events import UNUSUAL, EventReader
+from ..exchange.event_reader import UNUSUAL, EventReader
 from ..exchange.readers import BodyReader
 from ..http import Head
 from ..limits import Limits

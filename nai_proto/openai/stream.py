@@ -7,7 +7,7 @@ from typing import Generic, Never, TypeVar
 
 from ..errors import NaiError
 from ..exchange.call import Reader, ReaderFactory
-from ..exchange.events import EventReader
+from ..exchange.event_reader import EventReader
 from ..http import Head
 from ..limits import Limits
 from .answers import ChatChunk, ChatCompletion, Completion, CompletionChunk

@@ -16,7 +16,7 @@ import msgspec
 from ..codecs.json import JsonDecoder
 from ..codecs.tokens import unpack
 from ..errors import RemoteProtocolError
-from ..exchange.events import EventReader
+from ..exchange.event_reader import EventReader
 from ..http import Head
 from ..limits import Limits
 
