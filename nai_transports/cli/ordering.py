@@ -13,8 +13,8 @@ from nai_proto.image import (
     Drawn,
     Image,
     ImageModel,
+    ImagePreset,
     ImageRequest,
-    ImageResolution,
     Price,
     Recipe,
     box_mask,
@@ -23,6 +23,7 @@ from nai_proto.image import (
     generate_stream,
     image_request,
 )
+from nai_proto.image.argument_types import SIZE
 from nai_proto.image.parameters import Options
 from nai_proto.image.sourcing import drawn_by
 
@@ -115,9 +116,10 @@ def _size(options: Options, own: tuple[int, int], factor: float | None) -> tuple
     size = options.get("size")
     if factor is None:
         if size is not None:
-            return size.value if isinstance(size, ImageResolution) else size
-        if "width" in options and "height" in options:
-            return options["width"], options["height"]
+            sides: tuple[int, int] = SIZE("size", size)
+            return sides
+        if (width := options.get("width")) is not None and (height := options.get("height")) is not None:
+            return width, height
         factor = 1
     elif size is not None:
         raise InvalidRequestError("--enhance and --size are two ways to say the same: give one of them")
@@ -136,7 +138,8 @@ class Order:
         self._vibes = vibes
         self._previews = previews
         preset = options.get("preset")
-        self._model = ImageModel.named(options.get("model", ImageModel.V5_CURATED if preset is None else preset.model))
+        own = preset.model if isinstance(preset, ImagePreset) else ImageModel.V5_CURATED
+        self._model = ImageModel.named(options.get("model") or own)
         if previews and not self._model.family.streaming:
             raise InvalidRequestError(f"{self._model.id} shows no steps on the way: V4 and later do")
         self._request = self._requested()
