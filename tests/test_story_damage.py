@@ -417,6 +417,14 @@ def test_an_index_of_four_billion_runs_is_one_run() -> None:
     assert len(broken.sections[0].origins) <= 4
 
 
+@pytest.mark.parametrize("act", [Story.undo, Story.redo])
+def test_a_chain_of_blocks_that_comes_before_itself_is_damage(act: Callable[[Story], None]) -> None:
+    blocks = [block(1, 0, 0, "", chain=True, nextBlock=[1]), block(0, 0, 0, "", chain=True, nextBlock=[0])]
+    broken = older(fragments=[], datablocks=blocks, currentBlock=1)
+    with pytest.raises(Damaged, match="comes before itself"):
+        act(broken)
+
+
 # ---- whatever there is
 
 

@@ -26,7 +26,7 @@ from .formats.backend import Text
 from .formats.document import DocumentText, new_document
 from .formats.legacy import BlockText, new_blocks
 from .formats.work import Work
-from .history import History, Node, way
+from .history import History, Node, line_of_descent, way
 from .sections import CODES, Kind, Origin, Section
 from .settings import Settings, copied, memory_of, set_memory
 from .units import whole
@@ -300,23 +300,25 @@ class Story:
             LocalProtocolError: the current node is the root, or there are `pending` changes.
             Damaged: the history is torn, or what a node did does not fit the text.
         """
-        text, up = self._text, [self._here()]
-        while (before := text.parent(up[-1])) is not None and (len(up) == 1 or text.chained(up[-2])):
-            up.append(before)
-        if len(up) == 1:
+        text = self._text
+        chain = line_of_descent(self._here(), lambda node: text.parent(node) if text.chained(node) else None)
+        up = [node for node in chain if text.parent(node) is not None]
+        if not up:
             raise LocalProtocolError("there is nothing to undo")
-        self._go(up[:-1], [])
+        self._go(up, [])
 
     def redo(self) -> None:
         """Goes to the node that was undone last, or chosen; else to the newest that follows. Raises as `undo`."""
-        text, down = self._text, list[int]()
-        at = text.onward(self._here())
-        while at is not None and (not down or text.chained(at)):
-            down.append(at)
-            at = text.onward(at)
-        if not down:
+        text = self._text
+        first = text.onward(self._here())
+        if first is None:
             raise LocalProtocolError("there is nothing to redo")
-        self._go([], down)
+
+        def chained_after(node: int) -> int | None:
+            following = text.onward(node)
+            return following if following is not None and text.chained(following) else None
+
+        self._go([], line_of_descent(first, chained_after))
 
     def choose(self, node: int) -> None:
         """Goes to any node; each step on the way costs what it changes.
