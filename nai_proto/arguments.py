@@ -1,50 +1,86 @@
 """Check the types of arguments where they are given, so that a wrong one is named at the call.
 
-An `ArgumentType` says what a parameter takes. `takes` gives them to the parameters of a function, `convert_fields` to the
-fields of a dataclass::
+An `ArgumentType` says what a parameter takes. `takes` gives such types to the parameters of a function, and
+`convert_fields` to the fields of a dataclass::
 
     @takes(text=TEXT, voice=TEXT | INTEGER, seed=INTEGER | None)
     def speak(text, voice="Ligeia", *, seed=None): ...
 
-It may also convert: a mapping to an object (`record`), a list item by item (`list_of`). An error shows the type of a wrong
-value and never the value, which could be a secret or a text of the user's.
+Inside a function, and where a decorator would cost too much, ``TEXT.check(text, "text")`` checks one value,
+``data = BYTES.convert(data, "data")`` converts it as well, and `check_type` is for a type that only this place takes.
+
+An error shows the type of a wrong value and never the value, which could be a secret or a text of the user's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from enum import Enum
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
+from enum import StrEnum
 from functools import partial, update_wrapper, wraps
-from inspect import isgeneratorfunction, signature
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from .errors import InvalidRequestError, InvalidTypeError, NaiError, excerpt
+from .limits import Limits
 from .tier import Tier
 
 __all__ = [
     "BYTES",
+    "CONTAINER",
     "FLAG",
     "FLOW",
     "FUNCTION",
     "INTEGER",
+    "LIMITS",
+    "LIST",
     "MAPPING",
     "NUMBER",
+    "OPTIONAL_FUNCTION",
     "TEXT",
+    "TEXTS",
     "TIER",
     "ArgumentType",
+    "check_type",
     "convert_fields",
     "describe_type",
     "having",
     "invalid",
+    "list_items",
     "list_of",
     "member",
+    "one_of",
     "record",
     "takes",
     "tuple_of",
+    "type_error",
 ]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
+
+
+def type_error(value: object, name: str, takes: str, parameter: str = "") -> InvalidTypeError:
+    """Return the error for a value of the wrong type.
+
+    Args:
+        value: what was given; only its type is shown.
+        name: what was given it: a parameter, or a part of one, such as ``characters[0]``.
+        takes: what that takes, such as ``"a str"``.
+        parameter: the parameter, if the name does not begin with it.
+    """
+    problem = f"{name} takes {takes}, not {describe_type(value)}"
+    return InvalidTypeError(problem, parameter=parameter or _parameter(name))
+
+
+def check_type(value: object, types: type | tuple[type, ...], name: str, takes: str) -> None:
+    """Raise InvalidTypeError if the value is of none of the types; arguments as for `type_error`."""
+    if not isinstance(value, types):
+        raise type_error(value, name, takes)
+
+
+def invalid(name: str, message: str) -> InvalidRequestError:
+    """Return the error for a value of a parameter that is of the right type, and wrong all the same."""
+    return InvalidRequestError(message, parameter=_parameter(name))
 
 
 class ArgumentType:
@@ -54,7 +90,8 @@ class ArgumentType:
         takes: that, in words that end a sentence which begins with the parameter's name and "takes".
         types: the types of values. A boolean is no number here.
         but: types that are not taken, although they are subclasses of those.
-        convert: gives the value in the form that is used; called with the parameter's name and the value. It raises
+        methods: the methods that values have.
+        convert: gives the value in the form that is used; called with the value and the parameter's name. It raises
             `invalid` for a value that it cannot use.
     """
 
@@ -63,35 +100,37 @@ class ArgumentType:
         takes: str,
         *types: type,
         but: tuple[type, ...] = (),
-        convert: Callable[[str, Any], object] | None = None,
+        methods: tuple[str, ...] = (),
+        convert: Callable[[Any, str], object] | None = None,
     ) -> None:
         self.takes = takes
         self._types = types
         self._but = but if bool in types else (*but, bool)
+        self._methods = methods
         self._convert = convert
 
     def accepts(self, value: object) -> bool:
         """Is the value of one of the types?"""
-        return isinstance(value, self._types) and not isinstance(value, self._but)
+        return (
+            isinstance(value, self._types)
+            and not isinstance(value, self._but)
+            and (not self._methods or all(callable(getattr(value, each, None)) for each in self._methods))
+        )
 
-    def is_final(self, value: object) -> bool:
-        """Is the value accepted, and in the form that is used already?"""
-        return self._convert is None and self.accepts(value)
+    def check(self, value: object, name: str, takes: str = "") -> None:
+        """Raise InvalidTypeError if the value is of another type; ``takes`` says in other words what the parameter takes."""
+        if not self.accepts(value):
+            raise type_error(value, name, takes or self.takes)
 
-    def convert(self, name: str, value: Any) -> Any:
-        """Return an accepted value in the form that is used."""
-        return value if self._convert is None else self._convert(name, value)
-
-    def __call__(self, name: str, value: object) -> Any:
+    def convert(self, value: object, name: str) -> Any:
         """Return the value in the form that is used.
 
         Raises:
             InvalidTypeError: the value is of another type.
             InvalidRequestError: the value cannot be converted.
         """
-        if not self.accepts(value):
-            raise InvalidTypeError(f"{name} takes {self.takes}, not {describe_type(value)}", parameter=_parameter(name))
-        return self.convert(name, value)
+        self.check(value, name)
+        return value if self._convert is None else self._convert(value, name)
 
     def __or__(self, other: ArgumentType | None) -> ArgumentType:
         """Return the type that takes what either takes; None stands for itself."""
@@ -100,51 +139,28 @@ class ArgumentType:
 
 class _Either(ArgumentType):
     def __init__(self, *types: ArgumentType) -> None:
-        super().__init__(" or ".join(each.takes for each in types))
+        super().__init__(" or ".join(each.takes for each in types), convert=self._convert_either)
         self._either = types
 
     def accepts(self, value: object) -> bool:
         return any(each.accepts(value) for each in self._either)
 
-    def is_final(self, value: object) -> bool:
-        return any(each.is_final(value) for each in self._either)
-
-    def convert(self, name: str, value: Any) -> Any:
-        return next(each for each in self._either if each.accepts(value)).convert(name, value)
-
-
-class _Having(ArgumentType):
-    def __init__(self, takes: str, *methods: str) -> None:
-        super().__init__(takes)
-        self._methods = methods
-
-    def accepts(self, value: object) -> bool:
-        return not isinstance(value, type) and all(callable(getattr(value, each, None)) for each in self._methods)
-
-
-class _Flow(ArgumentType):
-    def accepts(self, value: object) -> bool:
-        return isinstance(value, Iterable) and not isinstance(value, Collection | type)
+    def _convert_either(self, value: object, name: str) -> Any:
+        return next(each for each in self._either if each.accepts(value)).convert(value, name)
 
 
 class _ListOf(ArgumentType):
     def __init__(self, takes: str, item: ArgumentType) -> None:
-        super().__init__(takes)
+        super().__init__(takes, Iterable, but=(*_TEXT_TYPES, Mapping), convert=self._convert_items)
         self._item = item
 
-    def accepts(self, value: object) -> bool:
-        return isinstance(value, Iterable) and not isinstance(value, str | bytes | bytearray | memoryview | Mapping)
-
-    def is_final(self, value: object) -> bool:
-        return isinstance(value, tuple) and all(map(self._item.is_final, cast("tuple[object, ...]", value)))
-
-    def convert(self, name: str, value: Iterable[object]) -> tuple[Any, ...]:
-        return tuple([self._item(f"{name}[{place}]", item) for place, item in enumerate(value)])
+    def _convert_items(self, value: Iterable[object], name: str) -> tuple[Any, ...]:
+        return tuple([self._item.convert(item, f"{name}[{place}]") for place, item in enumerate(value)])
 
 
 def having(takes: str, *methods: str) -> ArgumentType:
     """Return the type of objects that have these methods."""
-    return _Having(takes, *methods)
+    return ArgumentType(takes, object, but=(type,), methods=methods)
 
 
 def list_of(item: ArgumentType, takes: str | None = None) -> ArgumentType:
@@ -152,15 +168,28 @@ def list_of(item: ArgumentType, takes: str | None = None) -> ArgumentType:
     return _ListOf(takes or f"a list, each item {item.takes}", item)
 
 
+def list_items(values: Iterable[T], types: type | tuple[type, ...], name: str, takes: str) -> list[T]:
+    """Return the items of a list, or of another iterable, all of which have to be of one of the types.
+
+    Raises:
+        InvalidTypeError: this is no list, or an item is of another type.
+    """
+    LIST.check(values, name, takes)
+    items = list(values)
+    for item in items:
+        if not isinstance(item, types):
+            raise _item_error(item, name, takes)
+    return items
+
+
 def tuple_of(takes: str, *items: ArgumentType) -> ArgumentType:
     """Return the type of tuples and lists that have exactly these items."""
 
-    def convert(name: str, value: tuple[object, ...] | list[object]) -> tuple[Any, ...]:
+    def convert(value: tuple[object, ...] | list[object], name: str) -> tuple[Any, ...]:
         if len(value) != len(items):
             raise invalid(name, f"{name} takes {takes}, not {len(value)} items")
-        return tuple(
-            [item(f"{name}[{place}]", each) for place, (item, each) in enumerate(zip(items, value, strict=True))]
-        )
+        pairs = zip(items, value, strict=True)
+        return tuple([item.convert(each, f"{name}[{place}]") for place, (item, each) in enumerate(pairs)])
 
     return ArgumentType(takes, tuple, list, convert=convert)
 
@@ -168,33 +197,38 @@ def tuple_of(takes: str, *items: ArgumentType) -> ArgumentType:
 def record(type_: type[object], takes: str = "") -> ArgumentType:
     """Return the type of a class's objects, and of mappings with the arguments that make one."""
 
-    def convert(name: str, value: object) -> object:
+    def convert(value: object, name: str) -> object:
         if isinstance(value, type_) or not isinstance(value, Mapping):
             return value
+        from inspect import signature
+
         try:
             return type_(**signature(type_).bind(**cast("Mapping[str, object]", value)).arguments)
         except (NaiError, TypeError) as error:
             problem = str(error)
         raise invalid(name, f"{name}: {problem}; it takes {', '.join(signature(type_).parameters)}")
 
-    return ArgumentType(
-        takes or f"{describe_name(type_.__name__)} or a mapping of its fields", type_, Mapping, convert=convert
-    )
+    takes = takes or f"{_with_article(type_.__name__)} or a mapping of its fields"
+    return ArgumentType(takes, type_, Mapping, convert=convert)
 
 
-def member(type_: type[Enum], takes: str = "") -> ArgumentType:
+def one_of(*choices: str) -> ArgumentType:
+    """Return the type of these texts."""
+    listed = f"one of {', '.join(choices)}"
+
+    def convert(value: str, name: str) -> str:
+        if value not in choices:
+            raise invalid(name, f"{name} is {excerpt(value, 40)!r}, and takes {listed}")
+        return value
+
+    return ArgumentType(listed, str, convert=convert)
+
+
+def member(type_: type[StrEnum]) -> ArgumentType:
     """Return the type of an enumeration's members and of their values; the result is a member."""
-
-    def convert(name: str, value: object) -> Enum:
-        try:
-            return type_(value)
-        except ValueError:
-            pass
-        raise invalid(
-            name, f"{name} is {excerpt(str(value), 40)!r}, and takes one of {', '.join(e.value for e in type_)}"
-        )
-
-    return ArgumentType(takes or f"{describe_name(type_.__name__)} or its value", type_, str, convert=convert)
+    values = one_of(*type_)
+    takes = f"{_with_article(type_.__name__)} or its value"
+    return ArgumentType(takes, str, convert=lambda value, name: type_(values.convert(value, name)))
 
 
 def takes(**types: ArgumentType) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -204,6 +238,8 @@ def takes(**types: ArgumentType) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        from inspect import isgeneratorfunction, signature
+
         names = [*signature(function).parameters]
 
         @wraps(function)
@@ -211,16 +247,16 @@ def takes(**types: ArgumentType) -> Callable[[Callable[P, R]], Callable[P, R]]:
             given: list[Any] = [*args]
             for place, name in enumerate(names[: len(given)]):
                 if name in types:
-                    given[place] = types[name](name, given[place])
+                    given[place] = types[name].convert(given[place], name)
             named: dict[str, Any] = {
-                name: types[name](name, value) if name in types else value for name, value in options.items()
+                name: types[name].convert(value, name) if name in types else value for name, value in options.items()
             }
             return cast("Callable[..., R]", function)(*given, **named)
 
-        # For a generator function `exchange.flow.flow` wants either its code or, as here, an object that has none.
-        return (
-            cast("Callable[P, R]", update_wrapper(partial(call), function)) if isgeneratorfunction(function) else call
-        )
+        if not isgeneratorfunction(function):
+            return call
+        # `exchange.flow.flow` wants either a generator function's own code or, as here, an object that has none.
+        return cast("Callable[P, R]", update_wrapper(partial(call), function))
 
     return decorate
 
@@ -229,25 +265,18 @@ def convert_fields(record: object, **types: ArgumentType) -> None:
     """Check and convert fields of a dataclass, also of a frozen one: for its ``__post_init__``."""
     for name, type_ in types.items():
         value = getattr(record, name)
-        if not type_.is_final(value):
-            object.__setattr__(record, name, type_(name, value))
-
-
-def invalid(name: str, message: str) -> InvalidRequestError:
-    """Return the error for a value of a parameter that is of the right type, and wrong all the same."""
-    return InvalidRequestError(message, parameter=_parameter(name))
+        converted = type_.convert(value, name)
+        if converted is not value:
+            object.__setattr__(record, name, converted)
 
 
 def describe_type(value: object) -> str:
     """Return the type of a value, for a message: ``an int``, ``bytes``, ``None``."""
     name = "None" if value is None else type(value).__name__
-    if name in ("None", "bytes"):
-        return name
-    return describe_name(name)
+    return name if name in ("None", "bytes") else _with_article(name)
 
 
-def describe_name(name: str) -> str:
-    """Return the name of a type with its article."""
+def _with_article(name: str) -> str:
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
@@ -256,11 +285,23 @@ def _parameter(name: str) -> str:
     return name.partition("[")[0]
 
 
-def _to_bytes(name: str, value: bytes | bytearray | memoryview) -> bytes:  # noqa: ARG001 -- as `ArgumentType` calls it
+def _item_error(item: object, name: str, takes: str) -> InvalidTypeError:
+    problem = f"{name} takes {takes}; one of its items is {describe_type(item)}"
+    return InvalidTypeError(problem, parameter=_parameter(name))
+
+
+def _to_bytes(value: bytes | bytearray | memoryview, name: str) -> bytes:  # noqa: ARG001 -- as `ArgumentType` calls it
     return bytes(value)
 
 
-def _tier(name: str, value: Tier | int | str) -> Tier:
+def _to_texts(value: Mapping[object, object], name: str) -> Mapping[object, object]:
+    for item in (item for pair in value.items() for item in pair):
+        if not isinstance(item, str):
+            raise _item_error(item, name, TEXTS.takes)
+    return value
+
+
+def _to_tier(value: Tier | int | str, name: str) -> Tier:
     try:
         return Tier[value.upper()] if isinstance(value, str) else Tier(value)
     except (KeyError, ValueError):
@@ -268,13 +309,21 @@ def _tier(name: str, value: Tier | int | str) -> Tier:
     raise invalid(name, f"{name} is one of {', '.join(each.name.capitalize() for each in Tier)}, or its number")
 
 
+_TEXT_TYPES: Final[tuple[type, ...]] = (str, bytes, bytearray, memoryview)
+"""What has items, and is taken for one value all the same."""
+
 NONE: Final = ArgumentType("None", type(None))
-TEXT: Final = ArgumentType("text", str)
-FLAG: Final = ArgumentType("true or false", bool)
-INTEGER: Final = ArgumentType("an integer", int)
+TEXT: Final = ArgumentType("a str", str)
+TEXTS: Final = ArgumentType("a mapping of str to str", Mapping, convert=_to_texts)
+FLAG: Final = ArgumentType("True or False", bool)
+INTEGER: Final = ArgumentType("an int", int)
 NUMBER: Final = ArgumentType("a number", int, float)
 BYTES: Final = ArgumentType("bytes", bytes, bytearray, memoryview, convert=_to_bytes)
 MAPPING: Final = ArgumentType("a mapping", Mapping)
-FLOW: Final = _Flow("an operation or another flow")
-FUNCTION: Final = having("a function", "__call__")
-TIER: Final = ArgumentType("a Tier, its name or its number", Tier, str, int, convert=_tier)
+LIST: Final = list_of(ArgumentType("anything", object), "a list")
+CONTAINER: Final = ArgumentType("a collection", Container, but=_TEXT_TYPES)
+FLOW: Final = ArgumentType("an operation or another flow", Iterable, but=(Collection, type))
+FUNCTION: Final = ArgumentType("a function", object, methods=("__call__",))
+OPTIONAL_FUNCTION: Final = FUNCTION | None
+LIMITS: Final = ArgumentType("Limits", Limits)
+TIER: Final = ArgumentType("a Tier, its name or its number", Tier, str, int, convert=_to_tier)

@@ -13,8 +13,8 @@ from typing import Any, Final, Never
 
 import msgspec
 
+from .arguments import CONTAINER, NUMBER, TEXT, check_type, list_items
 from .codecs.box import CHANCE, Entropy, draw
-from .codecs.checks import as_items, check_container, check_number, check_text, check_type
 from .codecs.json import check_depth, encode
 from .codecs.pieces import in_pieces
 from .codecs.sealed import StoredObject
@@ -132,9 +132,9 @@ def put_keystore(sealed: str, change_index: float | None = None) -> Operation[Ne
     Raises (when run):
         ConflictError: the keystore was changed since it was read.
     """
-    check_text(sealed, "sealed")
+    TEXT.check(sealed, "sealed")
     if change_index is not None:
-        check_number(change_index, "change_index", "a number or None")
+        NUMBER.check(change_index, "change_index", "a number or None")
     body = encode({"keystore": sealed, **_index(change_index)})
     return Operation(build(endpoint("put_keystore"), Parameters(body=body), _BODY), NOTHING, Repeat.IF_NOT_ACTED)
 
@@ -160,7 +160,7 @@ def get_object(type: str, id: str) -> Operation[Never, StoredObject]:  # noqa: A
     Raises (when run):
         NotFoundError: there is none.
     """
-    check_text(id, "id")
+    TEXT.check(id, "id")
     return Operation(_request("get_object", type, id), _OBJECT, Repeat.ALWAYS)
 
 
@@ -213,7 +213,7 @@ def delete_object(type: str, id: str) -> Operation[Never, StoredObject]:  # noqa
     Raises (when run):
         NotFoundError: there is none.
     """
-    check_text(id, "id")
+    TEXT.check(id, "id")
     return Operation(_request("delete_object", type, id), _OBJECT, Repeat.IF_NOT_ACTED)
 
 
@@ -223,7 +223,7 @@ def delete_objects(types: Iterable[str]) -> Operation[Never, None]:
     Raises:
         InvalidRequestError: no type is named.
     """
-    named = [types] if isinstance(types, str) else as_items(types, str, "types", "a list of str")
+    named = [types] if isinstance(types, str) else list_items(types, str, "types", "a list of str")
     if not named:
         raise InvalidRequestError("delete_objects: name at least one type", parameter="types")
     parameters = Parameters(body=encode({"types": named}))
@@ -239,7 +239,7 @@ def new_id(entropy: Entropy = CHANCE, taken: Container[str] = ()) -> str:
         entropy: draws it.
         taken: ids that it must not be.
     """
-    check_container(taken, "taken", "a set of ids")
+    CONTAINER.check(taken, "taken", "a set of ids")
     while True:
         drawn = "".join(_ID_ALPHABET[byte & 63] for byte in draw(entropy, _ID_LENGTH))
         if drawn not in taken:
@@ -247,15 +247,15 @@ def new_id(entropy: Entropy = CHANCE, taken: Container[str] = ()) -> str:
 
 
 def _request(name: str, type: str, id: str | None = None, *, body: bytes = b"") -> Request:  # noqa: A002
-    check_text(type, "type")
+    TEXT.check(type, "type")
     path = {"type": type} if id is None else {"type": type, "id": id}
     request = build(endpoint(name), Parameters(path, body=body), _BODY if body else _HEADERS)
     return replace(request, host=Host.IMAGE) if type in _ON_IMAGE_HOST else request
 
 
 def _content(meta: str, data: str, change_index: float | None = None) -> bytes:
-    check_text(meta, "meta")
-    check_text(data, "data")
+    TEXT.check(meta, "meta")
+    TEXT.check(data, "data")
     if len(meta) > _LONGEST_META:
         raise InvalidRequestError(
             f"an object's meta has at most {_LONGEST_META} characters, not {len(meta)}", parameter="meta"

@@ -7,9 +7,10 @@ Redaction by type needs no list of header names that forgets one. A secret compa
 from __future__ import annotations
 
 import re
-from typing import ClassVar, Final, Self, TypeAlias
+from typing import ClassVar, Final, Self, TypeAlias, cast
 
-from .errors import InvalidRequestError, InvalidTypeError
+from .arguments import check_type, type_error
+from .errors import InvalidRequestError
 
 __all__ = [
     "AccessKey",
@@ -60,7 +61,8 @@ class _Text(_Secret):
             InvalidTypeError: ``value`` is no str.
             InvalidRequestError: it cannot be such a secret. The message never quotes it.
         """
-        _check_type(value, str, type(self).__name__, "a str")
+        if not isinstance(cast("object", value), str):
+            raise type_error(value, type(self).__name__, "a str", parameter="value")
         self._check(value)
         self._value = value
 
@@ -157,7 +159,7 @@ def parse_token(token: Token | str) -> Token:
     """
     if isinstance(token, TokenBase):
         return token
-    _check_type(token, str, "token", "a Token or a str")
+    check_type(token, str, "token", "a Token or a str")
     if not _TOKEN_TEXT.fullmatch(token):
         raise InvalidRequestError(
             f"token: printable ASCII without blanks is expected; this text of {len(token)} characters is not",
@@ -179,7 +181,8 @@ class EncryptionKey(_Secret):
             InvalidTypeError: ``value`` is not bytes.
             InvalidRequestError: it has not 32 of them.
         """
-        _check_type(value, (bytes, bytearray, memoryview), "EncryptionKey", "bytes")
+        if not isinstance(cast("object", value), bytes | bytearray | memoryview):
+            raise type_error(value, "EncryptionKey", "bytes", parameter="value")
         key = bytes(value)
         if len(key) != self.SIZE:
             raise InvalidRequestError(f"an encryption key has {self.SIZE} bytes, not {len(key)}", parameter="value")
@@ -195,10 +198,3 @@ class EncryptionKey(_Secret):
 
     def __reduce__(self) -> tuple[type[Self], tuple[bytes]]:
         return type(self), (self._value,)
-
-
-def _check_type(value: object, kinds: type | tuple[type, ...], name: str, takes: str) -> None:
-    """Raise InvalidTypeError if ``value`` is of no such type. Show its type, never the value."""
-    if not isinstance(value, kinds):
-        given = "None" if value is None else type(value).__name__
-        raise InvalidTypeError(f"{name} takes {takes}, not {given}", parameter="token" if name == "token" else "value")

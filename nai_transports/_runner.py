@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast, overload
 from weakref import WeakSet
 
-from nai_proto.codecs.checks import check_type
+from nai_proto.arguments import check_type
 from nai_proto.errors import ClosedError, InvalidRequestError
 from nai_proto.exchange.actions import Runnable
 from nai_proto.exchange.call import Call

@@ -102,7 +102,7 @@ def test_any_ids_that_a_models_width_can_hold_can_be_sent(model: nai.Model, data
         ([1, 65_536], "token 1 is 65536, which 2 bytes cannot hold"),
         ([-1], "token 0 is -1"),
         (["a"], "token 0 is a str, not an int"),
-        (b"Once", "prompt takes text or a list of token ids, not bytes"),
+        (b"Once", "prompt takes a str or a list of token ids, not bytes"),
     ],
 )
 def test_a_prompt_that_is_neither_text_nor_ids_is_refused_before_it_is_sent(prompt: Any, about: str) -> None:

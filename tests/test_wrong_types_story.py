@@ -297,7 +297,7 @@ def test_an_origin_and_a_kind_may_be_given_by_their_texts(older: bool) -> None:
     assert told[0] == told[1]
     any_kind: Any = "story"
     story().insert(0, "a", now=NOW, kind=any_kind)
-    with pytest.raises(InvalidRequestError, match=r"^origin takes 'user' or 'ai' or .*, not 'nobody'$"):
+    with pytest.raises(InvalidRequestError, match=r"^origin is 'nobody', and takes one of user, ai, edit, "):
         changed("append", older)(text="a", now=NOW, origin="nobody")
 
 
@@ -310,22 +310,26 @@ def test_the_lists_of_parts_may_be_any_iterable_but_no_text() -> None:
     entries: Any = (each for each in [EphemeralEntry(text="a")])
     assert ContextParts(story=PARTS.story, ephemeral=entries).ephemeral == (EphemeralEntry(text="a"),)
     wrong: Any = "abc"
-    with pytest.raises(InvalidTypeError, match=r"^ephemeral takes a tuple of EphemeralEntry, not str$"):
+    with pytest.raises(InvalidTypeError, match=r"^ephemeral takes a tuple of EphemeralEntry, not a str$"):
         ContextParts(story=PARTS.story, ephemeral=wrong)
 
 
 SENTENCES: list[tuple[Callable[..., Any], dict[str, Any], str]] = [
     (Story.new, {"title": None, "now": NOW}, "title takes a str, not None"),
-    (Story.new, {"title": "a", "now": "today"}, "now takes an int, milliseconds since 1970, not str"),
-    (Story.of, {"card": [], "content": {}}, "card takes a dict, not list"),
+    (Story.new, {"title": "a", "now": "today"}, "now takes an int, milliseconds since 1970, not a str"),
+    (Story.of, {"card": [], "content": {}}, "card takes a mapping, not a list"),
     (STORY.append, {"text": None, "now": NOW}, "text takes a str, not None"),
-    (STORY.append, {"text": "a", "now": 1.5}, "now takes an int, milliseconds since 1970, not float"),
-    (Lorebook.loads, {"data": "{}"}, "data takes bytes, not str"),
-    (BOOK.with_entry, {"entry": {"id": "e"}}, "entry takes an Entry, not dict"),
-    (BOOK.entry, {"entry_id": 5}, "entry_id takes a str, not int"),
-    (build_context, {"parts": STORY, "tokenizer": BYTES, "size": 5}, "parts takes ContextParts, not Story"),
-    (build_context, {"parts": PARTS, "tokenizer": None, "size": 5}, "tokenizer takes a Tokenizer, not None"),
-    (context_size, {"model": Model.KAYRA, "tier": "opus", "max_length": 5}, "tier takes a Tier, not str"),
+    (STORY.append, {"text": "a", "now": 1.5}, "now takes an int, milliseconds since 1970, not a float"),
+    (Lorebook.loads, {"data": "{}"}, "data takes bytes, not a str"),
+    (BOOK.with_entry, {"entry": {"id": "e"}}, "entry takes an Entry, not a dict"),
+    (BOOK.entry, {"entry_id": 5}, "entry_id takes a str, not an int"),
+    (build_context, {"parts": STORY, "tokenizer": BYTES, "size": 5}, "parts takes ContextParts, not a Story"),
+    (
+        build_context,
+        {"parts": PARTS, "tokenizer": None, "size": 5},
+        "tokenizer takes a tokenizer, such as nai_proto.tokenizers.read gives, not None",
+    ),
+    (context_size, {"model": Model.KAYRA, "tier": "opus", "max_length": 5}, "tier takes a Tier, not a str"),
     (objects.list_objects, {"type": None}, "type takes a str, not None"),
     (objects.delete_objects, {"types": [None]}, "types takes a list of str; one of its items is None"),
 ]

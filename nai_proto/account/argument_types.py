@@ -6,16 +6,15 @@ from typing import Any, Final
 
 from ..arguments import ArgumentType, invalid
 from ..errors import NaiError
-from ..limits import Limits
 from ..secret import AccessKey, Password
 
-__all__ = ["ACCESS_KEY", "LIMITS", "PASSWORD"]
+__all__ = ["ACCESS_KEY", "PASSWORD"]
 
 
 def _secret(type_: type[Password] | type[AccessKey], takes: str) -> ArgumentType:
     """Return the kind of a secret that may be given as text."""
 
-    def wrap(name: str, value: Any) -> object:
+    def wrap(value: Any, name: str) -> object:
         if isinstance(value, type_):
             return value
         try:
@@ -29,4 +28,3 @@ def _secret(type_: type[Password] | type[AccessKey], takes: str) -> ArgumentType
 
 PASSWORD: Final = _secret(Password, "a Password or its text")
 ACCESS_KEY: Final = _secret(AccessKey, "an AccessKey or its text")
-LIMITS: Final = ArgumentType("Limits", Limits)

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from ..arguments import BYTES, LIMITS
 from ..errors import Damaged, LimitExceeded
 from ..limits import Limits
 from . import fast
-from .checks import as_bytes, check_limits
 
 __all__ = ["MARK", "deflate", "inflate", "pack", "split", "unpack"]
 
@@ -26,26 +26,26 @@ _FREE: Final = 1_048_576
 
 def pack(payload: bytes, compressed: bool) -> bytes:
     """The stored form of a payload that is not encrypted: as it is, or the mark and its deflate."""
-    payload = as_bytes(payload, "payload")
+    payload = BYTES.convert(payload, "payload")
     return MARK + deflate(payload) if compressed else payload
 
 
 def unpack(data: bytes, limits: Limits = Limits()) -> tuple[bytes, bool]:
     """The payload, and whether it was compressed. Raises what `inflate` raises."""
-    check_limits(limits)
+    LIMITS.check(limits, "limits")
     payload, compressed = split(data)
     return (inflate(payload, limits) if compressed else payload), compressed
 
 
 def split(data: bytes) -> tuple[bytes, bool]:
     """What follows the mark, and whether there was one."""
-    data = as_bytes(data, "data")
+    data = BYTES.convert(data, "data")
     return (data[len(MARK) :], True) if data.startswith(MARK) else (data, False)
 
 
 def deflate(payload: bytes) -> bytes:
     """Raw deflate."""
-    payload = as_bytes(payload, "payload")
+    payload = BYTES.convert(payload, "payload")
     return fast.deflate(payload)
 
 
@@ -56,8 +56,8 @@ def inflate(data: bytes, limits: Limits = Limits()) -> bytes:
         Damaged: it is no such stream, or is cut short, or bytes follow its end (category ``bad deflate``).
         LimitExceeded: it holds more than `Limits.unpacked` or, beyond 1 MiB, `Limits.unpacked_ratio` allows.
     """
-    data = as_bytes(data, "data")
-    check_limits(limits)
+    data = BYTES.convert(data, "data")
+    LIMITS.check(limits, "limits")
     allowed = max(_FREE, limits.unpacked_ratio * len(data))
     most, what = min((limits.unpacked, "unpacked bytes"), (allowed, "unpacked bytes for their packed size"))
     try:

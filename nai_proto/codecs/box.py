@@ -20,9 +20,9 @@ from nacl.bindings import (
     randombytes,
 )
 
+from ..arguments import BYTES, FUNCTION, check_type
 from ..errors import Damaged, DecryptionFailed, InvalidRequestError
 from . import fast
-from .checks import as_bytes, check_type, type_error
 
 __all__ = [
     "CHANCE",
@@ -61,7 +61,7 @@ def attempt(decode: Callable[[bytes], T], data: bytes) -> T | None:
 
 
 def is_utf8(data: bytes) -> bool:
-    data = as_bytes(data, "data")
+    data = BYTES.convert(data, "data")
     try:
         data.decode()
     except UnicodeDecodeError:
@@ -78,8 +78,7 @@ def open_box(box: bytes, nonce: bytes, key: bytes, what: str) -> bytes:
 
 
 def draw(entropy: Entropy, size: int) -> bytes:
-    if not callable(entropy):
-        raise type_error(entropy, "entropy", "a function that draws so many bytes")
+    FUNCTION.check(entropy, "entropy", "a function that draws so many bytes")
     drawn = entropy(size)
     check_type(drawn, bytes, "entropy", "a function that draws bytes")
     if len(drawn) != size:
@@ -88,7 +87,7 @@ def draw(entropy: Entropy, size: int) -> bytes:
 
 
 def to_base64(data: bytes) -> str:
-    data = as_bytes(data, "data")
+    data = BYTES.convert(data, "data")
     return fast.encode(data)
 
 

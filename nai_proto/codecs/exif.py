@@ -10,9 +10,9 @@ import struct
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from ..arguments import BYTES, LIMITS, TEXTS
 from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError, Truncated
 from ..limits import Limits
-from .checks import check_bytes, check_limits, check_texts
 
 __all__ = ["USER_COMMENT", "read_exif", "write_exif"]
 
@@ -45,8 +45,8 @@ def read_exif(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -
         Truncated: something stands behind its end.
         RemoteProtocolError: it is no EXIF, or a text is not in its encoding.
     """
-    check_bytes(data, "data")
-    check_limits(limits)
+    BYTES.check(data, "data")
+    LIMITS.check(limits, "limits")
     if len(data) > limits.picture_text:
         raise LimitExceeded("picture text", limit=limits.picture_text, value=len(data))
     content = bytes(data).removeprefix(_PREFIX)
@@ -68,7 +68,7 @@ def write_exif(texts: Mapping[str, str]) -> bytes:
     Raises:
         InvalidRequestError: another name, or a text with NUL or a lone surrogate.
     """
-    check_texts(texts, "texts")
+    TEXTS.convert(texts, "texts")
     comment = b""
     values: dict[int, bytes] = {}
     for name, text in texts.items():

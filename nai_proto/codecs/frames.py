@@ -15,9 +15,9 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
+from ..arguments import BYTES, LIMITS
 from ..errors import InvalidRequestError, LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated
 from ..limits import Limits
-from .checks import as_bytes, check_bytes, check_limits
 from .mismatch import Mismatch, find_mismatch, find_unencodable
 
 __all__ = ["FrameSplitter", "MessageDecoder", "encode_frame"]
@@ -41,7 +41,7 @@ class FrameSplitter:
     """
 
     def __init__(self, limits: Limits = Limits()) -> None:
-        check_limits(limits)
+        LIMITS.check(limits, "limits")
         self._limit = limits.frame
         self._closed = False
         self._failure: LimitExceeded | None = None  # found behind frames: for the next call
@@ -60,7 +60,7 @@ class FrameSplitter:
             LocalProtocolError: after the end or a failure.
         """
         if type(data) is not bytes:
-            data = as_bytes(data, "data")
+            data = BYTES.convert(data, "data")
         if self._closed:
             raise self._refusal()
         frames: list[bytes | bytearray] = []
@@ -144,7 +144,7 @@ class MessageDecoder(Generic[T]):
             RemoteProtocolError: it is not msgpack, or not of the type. The message has ``where`` and what was expected,
                 and nothing of the data.
         """
-        check_bytes(data, "data")
+        BYTES.check(data, "data")
         try:
             return self._decode(data)
         except (ValueError, TypeError, RecursionError):

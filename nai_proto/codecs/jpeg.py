@@ -10,8 +10,8 @@ from __future__ import annotations
 import struct
 from typing import Final
 
+from ..arguments import BYTES, check_type
 from ..errors import InvalidRequestError, RemoteProtocolError, Truncated
-from .checks import check_bytes, check_type
 from .pixels import Pixels, Plane
 
 __all__ = ["jpeg_size", "write_jpeg"]
@@ -81,7 +81,7 @@ def jpeg_size(data: bytes | bytearray | memoryview) -> tuple[int, int]:
         Truncated: the file ends before it says so.
         RemoteProtocolError: it is no JPEG.
     """
-    check_bytes(data, "data")
+    BYTES.check(data, "data")
     if bytes(data[:3]) != b"\xff\xd8\xff":
         raise RemoteProtocolError("picture: no JPEG")
     at = 2

@@ -20,8 +20,8 @@ from typing import Any, Final, Generic, TypeVar, cast
 
 import msgspec
 
+from ..arguments import BYTES, INTEGER, TEXT
 from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError, StreamError, excerpt
-from .checks import as_bytes, check_bytes, check_integer, check_text
 from .mismatch import Mismatch, find_mismatch, find_unencodable
 
 __all__ = ["JsonDecoder", "check_depth", "converted", "encode", "error_message", "find_problem", "service_error"]
@@ -90,8 +90,8 @@ class JsonDecoder(Generic[T]):
             RemoteProtocolError: it is not JSON, or not of the type. The message has ``where``, what was expected and the
                 path, and nothing of the document; `excerpt` has its beginning.
         """
-        check_bytes(data, "data")
-        check_integer(depth, "depth")
+        BYTES.check(data, "data")
+        INTEGER.check(depth, "depth")
         check_depth(data, depth)
         try:
             return self._decode(data)
@@ -184,7 +184,7 @@ def service_error(data: bytes) -> StreamError | None:
 
     Costs two searches, and a decoding only if one of them finds something.
     """
-    data = as_bytes(data, "data")
+    data = BYTES.convert(data, "data")
     if b'"error"' not in data and b'"statusCode"' not in data:
         return None
     try:
@@ -210,8 +210,8 @@ def error_message(body: bytes, content_type: str) -> str | None:
         body: the body, or the beginning of it.
         content_type: the media type in lower case, as `Head.content_type` has it; may be empty.
     """
-    body = as_bytes(body, "body")
-    check_text(content_type, "content_type")
+    body = BYTES.convert(body, "body")
+    TEXT.check(content_type, "content_type")
     text = body.decode("utf-8", "replace")
     try:
         document = msgspec.json.decode(text)

@@ -14,9 +14,9 @@ from typing import Final
 
 from argon2.low_level import Type, hash_secret_raw
 
+from ..arguments import TEXT, check_type
 from ..errors import InvalidRequestError
 from ..secret import AccessKey, EncryptionKey, Password
-from .checks import check_text, check_type
 
 __all__ = ["access_key", "email_hash", "encryption_key"]
 
@@ -89,7 +89,7 @@ def _utf16_head(text: str) -> str:
 
 
 def _utf8(what: str, text: str) -> bytes:
-    check_text(text, what.replace("e-mail", "email"))
+    TEXT.check(text, what.replace("e-mail", "email"))
     try:
         return text.encode()
     except UnicodeEncodeError:

@@ -19,6 +19,7 @@ from typing import Final, cast
 import msgspec
 from nacl.bindings import crypto_secretbox
 
+from ..arguments import BYTES, CONTAINER, LIMITS, MAPPING, TEXT, check_type
 from ..errors import Damaged, DecryptionFailed, InvalidRequestError, KeyConflict
 from ..limits import Limits
 from ..secret import EncryptionKey
@@ -37,7 +38,6 @@ from .box import (
     to_base64,
     write_json,
 )
-from .checks import as_bytes, check_container, check_limits, check_mapping, check_text, check_type
 from .json import check_depth, encode
 from .pieces import in_pieces
 
@@ -64,7 +64,7 @@ class Keystore(Mapping[str, bytes]):
     "Was it stored in the form that cannot be read as it is (content §2.4)? Storing it again heals it."
 
     def __post_init__(self) -> None:
-        check_mapping(self.keys_by_meta, "keys_by_meta", "a dict of str to bytes")
+        MAPPING.check(self.keys_by_meta, "keys_by_meta", "a dict of str to bytes")
 
     def __getitem__(self, meta: str) -> bytes:
         return self.keys_by_meta[meta]
@@ -90,8 +90,8 @@ class Keystore(Mapping[str, bytes]):
             InvalidRequestError: the key has not 32 bytes.
             KeyConflict: the meta has another key already, with which its object would be lost.
         """
-        check_text(meta, "meta")
-        key = as_bytes(key, "key")
+        TEXT.check(meta, "meta")
+        key = BYTES.convert(key, "key")
         if len(key) != KEY_SIZE:
             raise InvalidRequestError(f"an object key has {KEY_SIZE} bytes, not {len(key)}", parameter="key")
         return self.merged({meta: key})
@@ -119,13 +119,13 @@ class Keystore(Mapping[str, bytes]):
 
     def without(self, metas: Collection[str]) -> Keystore:
         """This keystore without some of its keys. What they sealed can never be opened again."""
-        check_container(metas, "metas", "a list of str")
+        CONTAINER.check(metas, "metas", "a list of str")
         return replace(self, keys_by_meta={meta: key for meta, key in self.items() if meta not in metas})
 
 
 def _check_keys(keys: Mapping[str, bytes], name: str) -> None:
     takes = "a dict of str to bytes"
-    check_mapping(keys, name, takes)
+    MAPPING.check(keys, name, takes)
     for meta, key in keys.items():
         check_type(meta, str, name, takes)
         check_type(key, bytes, name, takes)
@@ -173,7 +173,7 @@ def open_keystore(
     """
     check_type(response, (Mapping, str, type(None)), "response", "a dict, a str or None")
     check_type(key, EncryptionKey, "key", "an EncryptionKey")
-    check_limits(limits)
+    LIMITS.check(limits, "limits")
     if isinstance(response, Mapping):
         if "keystore" not in response:
             raise Damaged("the answer has no keystore: it was withheld, which is not an empty one", category=_MISSING)

@@ -10,8 +10,8 @@ from hashlib import blake2b
 
 from nacl.bindings import crypto_secretbox
 
+from ..arguments import TEXT
 from .box import KEY_SIZE, NONCE_SIZE, to_base64
-from .checks import check_text
 
 __all__ = ["module_id", "sealed_module"]
 
@@ -23,7 +23,7 @@ def module_id(model: str, data: str) -> str:
         model: id of the model that the module was trained for.
         data: of the module's file: base64, taken as text.
     """
-    check_text(model, "model")
+    TEXT.check(model, "model")
     sealed, key = _sealed(data)
     return f"{model}:{blake2b(sealed, digest_size=KEY_SIZE).hexdigest()}:{key.hex()}"
 
@@ -34,7 +34,7 @@ def sealed_module(data: str) -> str:
 
 
 def _sealed(data: str) -> tuple[bytes, bytes]:
-    check_text(data, "data")
+    TEXT.check(data, "data")
     text = data.encode()
     key = blake2b(text, digest_size=KEY_SIZE).digest()
     nonce = blake2b(key, digest_size=NONCE_SIZE).digest()

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from ..arguments import BYTES, LIMITS, TEXT, list_items
 from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 from ..limits import Limits
-from .checks import as_bytes, as_items, check_limits, check_text
 
 __all__ = ["Part", "decode", "encode"]
 
@@ -42,7 +42,7 @@ def encode(parts: Sequence[Part]) -> tuple[str, bytes]:
     Raises:
         InvalidRequestError: a name or a type cannot stand in a part's head.
     """
-    parts = as_items(parts, Part, "parts", "a list of Part")
+    parts = list_items(parts, Part, "parts", "a list of Part")
     from hashlib import sha256  # loads OpenSSL
 
     digest = sha256()
@@ -75,9 +75,9 @@ def decode(content_type: str, body: bytes, limits: Limits = Limits()) -> list[Pa
         RemoteProtocolError: it is no such form, or is cut short.
         LimitExceeded: it has too many parts.
     """
-    check_text(content_type, "content_type")
-    body = as_bytes(body, "body")
-    check_limits(limits)
+    TEXT.check(content_type, "content_type")
+    body = BYTES.convert(body, "body")
+    LIMITS.check(limits, "limits")
     found = _BOUNDARY.match(content_type)
     if found is None:
         raise RemoteProtocolError("form: the content type has no boundary")

@@ -17,9 +17,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, cast
 
+from ..arguments import BYTES, LIMITS, MAPPING, NUMBER, TEXT, TEXTS, check_type
 from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 from ..limits import Limits
-from .checks import as_bytes, check_limits, check_mapping, check_number, check_text, check_texts, check_type
 from .json import check_depth
 from .pixels import Pixels, Plane, read_alpha, write_png, write_webp
 from .png import SIGNATURE, header, read_text, with_text
@@ -57,7 +57,7 @@ class Metadata:
     "Where it was found."
 
     def __post_init__(self) -> None:
-        check_texts(self.texts, "texts")
+        TEXTS.convert(self.texts, "texts")
 
     @staticmethod
     def of(
@@ -73,13 +73,13 @@ class Metadata:
         Raises:
             InvalidRequestError: the comment has no form in JSON.
         """
-        check_mapping(comment, "comment")
+        MAPPING.check(comment, "comment")
         for name, text in (("description", description), ("source", source)):
             if text is not None:
-                check_text(text, name)
+                TEXT.check(text, name)
         if seconds is not None:
-            check_number(seconds, "seconds")
-        check_text(title, "title")
+            NUMBER.check(seconds, "seconds")
+        TEXT.check(title, "title")
         texts = {
             "Title": title,
             "Description": description,
@@ -128,7 +128,7 @@ class Metadata:
             LimitExceeded: it is nested deeper than `Limits.json_depth`.
             RemoteProtocolError: it is no JSON object.
         """
-        check_limits(limits)
+        LIMITS.check(limits, "limits")
         return _object(self.comment, limits, "its comment") if self.comment is not None else {}
 
     def signed(self, pixels: Pixels, seed: bytes = TEST_SEED, *, alpha: bool = False) -> Metadata:
@@ -144,8 +144,8 @@ def read_metadata(data: bytes, limits: Limits = Limits()) -> Metadata | None:
         LimitExceeded: it is larger than ``limits`` allow.
         RemoteProtocolError: it is neither PNG nor WebP, or a place that is looked at is damaged.
     """
-    data = as_bytes(data, "data")
-    check_limits(limits)
+    data = BYTES.convert(data, "data")
+    LIMITS.check(limits, "limits")
     found = _outside(data, limits)
     if found is not None and found.texts.keys() & {*_KEYWORDS}:
         return found
@@ -154,8 +154,8 @@ def read_metadata(data: bytes, limits: Limits = Limits()) -> Metadata | None:
 
 def copies(data: bytes, limits: Limits = Limits()) -> list[Metadata]:
     """What each place says, for whoever trusts one more than another. Raises what `read_metadata` raises."""
-    data = as_bytes(data, "data")
-    check_limits(limits)
+    data = BYTES.convert(data, "data")
+    LIMITS.check(limits, "limits")
     return [found for found in (_outside(data, limits), _inside(data, limits)) if found is not None]
 
 
@@ -180,9 +180,9 @@ def with_metadata(data: bytes, metadata: Metadata, limits: Limits = Limits()) ->
         InvalidRequestError: a text has no form there.
         RemoteProtocolError: what is to be changed is damaged.
     """
-    data = as_bytes(data, "data")
+    data = BYTES.convert(data, "data")
     check_type(metadata, Metadata, "metadata", "Metadata")
-    check_limits(limits)
+    LIMITS.check(limits, "limits")
     if is_webp(data):
         return with_webp_text(data, _tags(metadata.texts), limits)
     return with_text(data, metadata.texts, limits)

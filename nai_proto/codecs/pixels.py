@@ -15,11 +15,11 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from ..arguments import BYTES, INTEGER, LIMITS, check_type
 from ..errors import InvalidRequestError, RemoteProtocolError
 from ..limits import Limits
 from . import diagonals
 from .bytewise import added, subtracted, summed
-from .checks import as_bytes, check_integer, check_limits, check_type
 from .png import SIGNATURE, Header, chunk, chunks, header, with_text
 from .vp8l import read_vp8l, write_vp8l
 from .webp import Lossless, is_webp, lossless, webp_file, with_webp_text
@@ -75,7 +75,7 @@ class Pixels:
 
     def with_alpha(self, alpha: bytes) -> Pixels:
         """The same colours with this alpha."""
-        alpha = as_bytes(alpha, "alpha")
+        alpha = BYTES.convert(alpha, "alpha")
         if len(alpha) != self.area:
             raise InvalidRequestError(f"alpha has a byte for each of {self.area} pixels", parameter="alpha")
         out = bytearray(4 * self.area)
@@ -106,8 +106,8 @@ def read_pixels(data: bytes, limits: Limits = Limits()) -> Pixels:
         RemoteProtocolError: it is damaged; a PNG that is interlaced, or neither RGB nor RGBA of 8 bits; a WebP with losses
             or that moves; and what `chunks` and `webp_chunks` raise.
     """
-    data = as_bytes(data, "data")
-    check_limits(limits)
+    data = BYTES.convert(data, "data")
+    LIMITS.check(limits, "limits")
     if is_webp(data):
         return _from_webp(lossless(data, limits))
     head, raw = _raw(data, limits)
@@ -122,8 +122,8 @@ def read_pixels(data: bytes, limits: Limits = Limits()) -> Pixels:
 
 def read_alpha(data: bytes, limits: Limits = Limits()) -> Plane | None:
     """Alpha alone of a PNG or a lossless WebP; None if it has none. Raises what `read_pixels` raises."""
-    data = as_bytes(data, "data")
-    check_limits(limits)
+    data = BYTES.convert(data, "data")
+    LIMITS.check(limits, "limits")
     if is_webp(data):
         found = lossless(data, limits)
         return None if found is not None and not found.alpha else _from_webp(found).alpha
@@ -139,8 +139,8 @@ def read_grey(data: bytes, limits: Limits = Limits()) -> Plane:
     """How bright each pixel is: a PNG in 8-bit grey, or the red of what `read_pixels` reads, which is the grey if it has no
     colours. Raises what that raises.
     """
-    data = as_bytes(data, "data")
-    check_limits(limits)
+    data = BYTES.convert(data, "data")
+    LIMITS.check(limits, "limits")
     if is_webp(data):
         pixels = read_pixels(data, limits)
         return Plane(pixels.width, pixels.height, pixels.data[:: pixels.channels])
@@ -174,8 +174,8 @@ def write_webp(pixels: Pixels, texts: Mapping[str, str] | None = None) -> bytes:
 
 
 def _check_size(width: object, height: object, data: object) -> None:
-    check_integer(width, "width")
-    check_integer(height, "height")
+    INTEGER.check(width, "width")
+    INTEGER.check(height, "height")
     check_type(data, bytes, "data", "bytes")
 
 

@@ -12,10 +12,10 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
+from ..arguments import BYTES, LIMITS, TEXTS
 from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError, Truncated
 from ..limits import Limits
 from . import fast
-from .checks import as_bytes, check_bytes, check_limits, check_texts
 
 __all__ = ["SIGNATURE", "Header", "chunk", "chunks", "header", "read_text", "with_text"]
 
@@ -50,15 +50,15 @@ def chunks(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> I
         LimitExceeded: it claims more than `Limits.pixels`.
         RemoteProtocolError: it is no PNG, or damaged.
     """
-    check_bytes(data, "data")
-    check_limits(limits)
+    BYTES.check(data, "data")
+    LIMITS.check(limits, "limits")
     return ((kind, content) for kind, content, _ in _placed(memoryview(data), limits))
 
 
 def header(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> Header:
     """What the first chunk says, checked. Raises what `chunks` raises."""
-    check_bytes(data, "data")
-    check_limits(limits)
+    BYTES.check(data, "data")
+    LIMITS.check(limits, "limits")
     _, content, _ = next(_placed(memoryview(data), limits))
     return _header(content, limits)
 
@@ -69,7 +69,7 @@ def chunk(kind: bytes, content: bytes) -> bytes:
     Raises:
         InvalidRequestError: it is larger than a chunk can be.
     """
-    kind, content = as_bytes(kind, "kind"), as_bytes(content, "content")
+    kind, content = BYTES.convert(kind, "kind"), BYTES.convert(content, "content")
     if len(content) > _LARGEST:
         raise InvalidRequestError(f"{len(content)} bytes do not fit a PNG chunk", parameter="content")
     body = kind + content
@@ -83,8 +83,8 @@ def read_text(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -
         LimitExceeded: they have more than `Limits.picture_text` bytes together when inflated.
         RemoteProtocolError: a text is damaged. And what `chunks` raises.
     """
-    check_bytes(data, "data")
-    check_limits(limits)
+    BYTES.check(data, "data")
+    LIMITS.check(limits, "limits")
     texts: dict[str, str] = {}
     left = limits.picture_text
     for kind, content, _ in _placed(memoryview(data), limits):
@@ -104,9 +104,9 @@ def with_text(data: bytes, texts: Mapping[str, str], limits: Limits = Limits()) 
         InvalidRequestError: a keyword is not 1 to 79 characters of Latin-1, or a text holds NUL or a lone surrogate.
         RemoteProtocolError: what `chunks` raises.
     """
-    data = as_bytes(data, "data")
-    check_texts(texts, "texts")
-    check_limits(limits)
+    data = BYTES.convert(data, "data")
+    TEXTS.convert(texts, "texts")
+    LIMITS.check(limits, "limits")
     out = bytearray(data[:_HEADER_END])
     for keyword, text in texts.items():
         out += _text_chunk(keyword, text)

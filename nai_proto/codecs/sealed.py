@@ -18,6 +18,7 @@ from typing import Any, Final, cast
 import msgspec
 from nacl.bindings import crypto_secretbox
 
+from ..arguments import LIMITS, MAPPING, TEXT, check_type, list_items
 from ..errors import CryptoError, Damaged, DecryptionFailed, InvalidRequestError, LimitExceeded
 from ..limits import Limits
 from .archive import MARK, deflate, inflate, pack, split, unpack
@@ -36,7 +37,6 @@ from .box import (
     to_base64,
     write_json,
 )
-from .checks import as_items, check_limits, check_mapping, check_text, check_type
 from .json import check_depth
 
 __all__ = [
@@ -161,8 +161,8 @@ _STATES: Final = {
 def open_object(stored: StoredObject, keystore: Mapping[str, bytes], limits: Limits = Limits()) -> Opened:
     """Opens one object, or says in the result why not; types of `PLAIN_TYPES` need no key. Never raises."""
     check_type(stored, StoredObject, "stored", "a StoredObject")
-    check_mapping(keystore, "keystore", "a Keystore")
-    check_limits(limits)
+    MAPPING.check(keystore, "keystore", "a Keystore")
+    LIMITS.check(limits, "limits")
     try:
         plaintext, compressed = _open(stored, keystore, limits)
         _check_json(plaintext, limits)
@@ -178,7 +178,7 @@ def open_objects(
     stored: Iterable[StoredObject], keystore: Mapping[str, bytes], limits: Limits = Limits()
 ) -> list[Opened]:
     """Opens each object for itself."""
-    found = as_items(stored, StoredObject, "stored", "a list of StoredObject")
+    found = list_items(stored, StoredObject, "stored", "a list of StoredObject")
     return [open_object(item, keystore, limits) for item in found]
 
 
@@ -189,7 +189,7 @@ def edited(opened: Opened, content: Mapping[str, object]) -> Opened:
         InvalidRequestError: ``content`` is no JSON, or the object did not open: what it holds would be lost.
     """
     check_type(opened, Opened, "opened", "an Opened")
-    check_mapping(content, "content")
+    MAPPING.check(content, "content")
     if not opened.ok:
         raise InvalidRequestError(
             f"this object did not open ({opened.category}); it is not overwritten", parameter="opened"
@@ -217,7 +217,7 @@ def seal_object(
             did not open, whose old content would be lost.
     """
     check_type(opened, Opened, "opened", "an Opened")
-    check_mapping(keystore, "keystore", "a Keystore")
+    MAPPING.check(keystore, "keystore", "a Keystore")
     if content is not None:
         opened = edited(opened, content)
     if not opened.ok:
@@ -255,10 +255,10 @@ def new_object(
     Raises:
         InvalidRequestError: ``content`` is no JSON, or the keystore has no usable key for ``meta``.
     """
-    check_text(type, "type")
-    check_text(meta, "meta")
-    check_mapping(content, "content")
-    check_mapping(keystore, "keystore", "a Keystore")
+    TEXT.check(type, "type")
+    TEXT.check(meta, "meta")
+    MAPPING.check(content, "content")
+    MAPPING.check(keystore, "keystore", "a Keystore")
     if type not in PLAIN_TYPES and len(keystore.get(meta, b"")) != KEY_SIZE:
         raise InvalidRequestError("the keystore has no usable key for this object's meta", parameter="keystore")
     stored = StoredObject(type=type, meta=meta)

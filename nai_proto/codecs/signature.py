@@ -14,8 +14,8 @@ from typing import Any, Final, cast
 from nacl.bindings import crypto_sign, crypto_sign_open, crypto_sign_seed_keypair
 from nacl.exceptions import BadSignatureError
 
+from ..arguments import BYTES, TEXT, check_type
 from ..errors import InvalidRequestError
-from .checks import as_bytes, check_text, check_type
 from .pixels import Pixels
 
 __all__ = ["TEST_SEED", "TEST_VERIFY_KEY", "VERIFY_KEY", "public_key", "sign", "verify"]
@@ -34,7 +34,7 @@ _NO_BIT: Final = bytes(byte & 0xFE for byte in range(256))
 
 def public_key(seed: bytes) -> bytes:
     """The key that verifies what this seed of 32 bytes signs."""
-    seed = as_bytes(seed, "seed")
+    seed = BYTES.convert(seed, "seed")
     if len(seed) != _KEY:
         raise InvalidRequestError(f"a seed has {_KEY} bytes", parameter="seed")
     key: bytes = crypto_sign_seed_keypair(seed)[0]
@@ -58,8 +58,8 @@ def sign(pixels: Pixels, comment: str, seed: bytes = TEST_SEED, *, alpha: bool =
         InvalidRequestError: the comment is no JSON object, or ``alpha``, and there is none.
     """
     check_type(pixels, Pixels, "pixels", "Pixels")
-    check_text(comment, "comment")
-    seed = as_bytes(seed, "seed")
+    TEXT.check(comment, "comment")
+    seed = BYTES.convert(seed, "seed")
     document = _parsed(comment)
     if document is None:
         raise InvalidRequestError("the comment of a picture is a JSON object", parameter="comment")
@@ -82,8 +82,8 @@ def verify(pixels: Pixels, comment: str, key: bytes = VERIFY_KEY) -> bool:
         InvalidRequestError: the key has not 32 bytes.
     """
     check_type(pixels, Pixels, "pixels", "Pixels")
-    check_text(comment, "comment")
-    key = as_bytes(key, "key")
+    TEXT.check(comment, "comment")
+    key = BYTES.convert(key, "key")
     if len(key) != _KEY:
         raise InvalidRequestError(f"a public key has {_KEY} bytes", parameter="key")
     document = _parsed(comment)

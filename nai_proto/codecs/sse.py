@@ -24,9 +24,9 @@ import re
 from abc import ABC, abstractmethod
 from typing import Final, Generic, NamedTuple, TypeVar
 
+from ..arguments import BYTES, INTEGER, LIMITS, TEXT, check_type
 from ..errors import InvalidRequestError, LimitExceeded, LocalProtocolError
 from ..limits import Limits
-from .checks import as_bytes, check_integer, check_limits, check_text, check_type
 
 __all__ = ["SSEDecoder", "SSESplitter", "ServerSentEvent", "encode_event"]
 
@@ -69,7 +69,7 @@ class _Machine(ABC, Generic[_E]):
     an unfinished last line. Perhaps a bare JSON error: worth a look when the stream ended too early (openai §6.5)."""
 
     def __init__(self, limits: Limits = Limits()) -> None:
-        check_limits(limits)
+        LIMITS.check(limits, "limits")
         self.reconnection_time = None
         self.stray = b""
         self._limits = limits
@@ -102,7 +102,7 @@ class _Machine(ABC, Generic[_E]):
             LocalProtocolError: after the end or a failure.
         """
         if type(data) is not bytes:
-            data = as_bytes(data, "data")
+            data = BYTES.convert(data, "data")
         events: list[_E] = []
         tail = self._tail
         if tail and 10 not in data and 13 not in data and not self._start:  # the line goes on, and that is all
@@ -265,7 +265,7 @@ class SSESplitter(_Machine[tuple[bytes, bytes]]):
         expression takes longer to begin than to match.
         """
         if type(data) is not bytes:
-            data = as_bytes(data, "data")
+            data = BYTES.convert(data, "data")
         if self._between and 13 not in data and len(data) <= self._harmless:
             lines = data.split(b"\n", 5)
             if len(lines) == 5:
@@ -360,7 +360,7 @@ def encode_event(
             type; ``retry`` negative or of more than 18 digits; a lone surrogate. Or ``newline`` is no line end.
     """
     _check_event(event)
-    check_text(last_event_id, "last_event_id")
+    TEXT.check(last_event_id, "last_event_id")
     if newline not in (b"\n", b"\r\n", b"\r"):
         raise InvalidRequestError(
             f"a line of an event stream ends with LF, CRLF or CR, not with {newline!r}", parameter="newline"
@@ -390,11 +390,11 @@ def encode_event(
 
 def _check_event(event: ServerSentEvent) -> None:
     check_type(event, ServerSentEvent, "event", "a ServerSentEvent")
-    check_text(event.event, "event.event")
-    check_text(event.data, "event.data")
-    check_text(event.id, "event.id")
+    TEXT.check(event.event, "event.event")
+    TEXT.check(event.data, "event.data")
+    TEXT.check(event.id, "event.id")
     if event.retry is not None:
-        check_integer(event.retry, "event.retry", "an int or None")
+        INTEGER.check(event.retry, "event.retry", "an int or None")
 
 
 def _one_line(what: str, text: str) -> bytes:

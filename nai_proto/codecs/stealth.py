@@ -13,9 +13,9 @@ from __future__ import annotations
 import zlib
 from typing import Final
 
+from ..arguments import BYTES, INTEGER, LIMITS, check_type
 from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 from ..limits import Limits
-from .checks import as_bytes, check_integer, check_limits, check_type
 from .pixels import Pixels, Plane
 
 __all__ = ["read_stealth", "stealth_room", "with_stealth"]
@@ -43,7 +43,7 @@ def read_stealth(alpha: Plane, limits: Limits = Limits()) -> bytes | None:
         RemoteProtocolError: it is damaged.
     """
     check_type(alpha, Plane, "alpha", "a Plane")
-    check_limits(limits)
+    LIMITS.check(limits, "limits")
     head = _bytes(alpha, 0, _HEAD)
     mark, size = head[: len(_PACKED)], int.from_bytes(head[len(_PACKED) :])
     if len(head) < _HEAD or mark not in (_PACKED, _PLAIN):
@@ -69,7 +69,7 @@ def with_stealth(pixels: Pixels, content: bytes, *, transparent: bool = False) -
         InvalidRequestError: it does not fit, as `stealth_room` says; or ``transparent``, and there is no alpha.
     """
     check_type(pixels, Pixels, "pixels", "Pixels")
-    content = as_bytes(content, "content")
+    content = BYTES.convert(content, "content")
     if transparent and pixels.alpha is None:
         raise InvalidRequestError("a picture without alpha has nothing to keep of it", parameter="transparent")
     packed = zlib.compress(content, _LEVEL, _GZIP)
@@ -89,8 +89,8 @@ def with_stealth(pixels: Pixels, content: bytes, *, transparent: bool = False) -
 
 def stealth_room(width: int, height: int) -> int:
     """How many bytes of gzip a picture has room for; less than none in the smallest."""
-    check_integer(width, "width")
-    check_integer(height, "height")
+    INTEGER.check(width, "width")
+    INTEGER.check(height, "height")
     return width * height // 8 - _HEAD
 
 

@@ -16,8 +16,8 @@ import struct
 from collections.abc import Iterable, Sequence
 from typing import Final, SupportsIndex
 
+from ..arguments import INTEGER, LIST, check_type
 from ..errors import InvalidRequestError, RemoteProtocolError, excerpt
-from .checks import check_integer, check_iterable, check_type
 
 __all__ = ["pack", "unpack"]
 
@@ -36,7 +36,7 @@ def pack(tokens: Iterable[int], width: int) -> str:
     """
     code = _code(width)
     if not isinstance(tokens, list | tuple):
-        check_iterable(tokens, "tokens", "a list of int")
+        LIST.check(tokens, "tokens", "a list of int")
         tokens = list(tokens)
     try:
         return binascii.b2a_base64(struct.pack(f"<{len(tokens)}{code}", *tokens), newline=False).decode("ascii")
@@ -72,7 +72,7 @@ def unpack(text: str | bytes, width: int) -> list[int]:
 
 
 def _code(width: int) -> str:
-    check_integer(width, "width")
+    INTEGER.check(width, "width")
     if width not in _CODES:
         raise InvalidRequestError(f"a token takes 2 or 4 bytes, depending on the model, not {width}", parameter="width")
     return _CODES[width]

@@ -16,11 +16,11 @@ from typing import Any, Final, Literal, NoReturn, cast
 
 import msgspec
 
+from ..arguments import BYTES, INTEGER, LIMITS, MAPPING, NUMBER, TEXT, check_type
 from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 from ..limits import Limits
 from . import fast
 from .box import write_json
-from .checks import as_bytes, check_integer, check_limits, check_mapping, check_number, check_text, check_type
 from .json import check_depth, converted
 
 __all__ = ["UNKNOWN_KEY", "Vibe", "VibeBundle", "encoding_key", "read_vibe_file", "write_vibe_file"]
@@ -79,7 +79,7 @@ class Vibe:
     _known: _Document = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        check_mapping(self.document, "document")
+        MAPPING.check(self.document, "document")
         known = converted(dict(self.document), _Document, where="vibe")
         object.__setattr__(self, "_known", known)
         object.__setattr__(self, "id", known.id)
@@ -93,9 +93,9 @@ class Vibe:
             created_at: milliseconds since 1970.
             thumbnail: a JPEG.
         """
-        image = as_bytes(image, "image")
-        check_integer(created_at, "created_at")
-        thumbnail = None if thumbnail is None else as_bytes(thumbnail, "thumbnail")
+        image = BYTES.convert(image, "image")
+        INTEGER.check(created_at, "created_at")
+        thumbnail = None if thumbnail is None else BYTES.convert(thumbnail, "thumbnail")
         text = fast.encode(image)
         small = {} if thumbnail is None else {"thumbnail": f"data:image/jpeg;base64,{fast.encode(thumbnail)}"}
         return _made("image", text, {"image": text}, {}, small, created_at)
@@ -109,9 +109,9 @@ class Vibe:
             model_key: ``v4full``, ``v4curated``, ``v4-5full`` or ``v4-5curated``.
             created_at: milliseconds since 1970.
         """
-        encoding = as_bytes(encoding, "encoding")
-        check_text(model_key, "model_key")
-        check_integer(created_at, "created_at")
+        encoding = BYTES.convert(encoding, "encoding")
+        TEXT.check(model_key, "model_key")
+        INTEGER.check(created_at, "created_at")
         text = fast.encode(encoding)
         encodings: dict[str, Any] = {model_key: {UNKNOWN_KEY: {"encoding": text, "params": {}}}}
         return _made("encoding", text, {}, encodings, {}, created_at)
@@ -161,7 +161,7 @@ class Vibe:
         Raises:
             RemoteProtocolError: its base64 is damaged.
         """
-        check_text(model_key, "model_key")
+        TEXT.check(model_key, "model_key")
         found = self._known.encodings.get(model_key, {})
         if information_extracted is None:
             texts = [item.encoding for item in found.values()]
@@ -172,8 +172,8 @@ class Vibe:
 
     def with_encoding(self, model_key: str, information_extracted: float, encoding: bytes) -> Vibe:
         """The same vibe with one more encoding, or a newer one."""
-        check_text(model_key, "model_key")
-        encoding = as_bytes(encoding, "encoding")
+        TEXT.check(model_key, "model_key")
+        encoding = BYTES.convert(encoding, "encoding")
         models: dict[str, Any] = dict(self.document.get("encodings") or {})
         item = {"encoding": fast.encode(encoding), "params": {"information_extracted": information_extracted}}
         models[model_key] = {**models.get(model_key, {}), encoding_key(information_extracted): item}
@@ -196,8 +196,8 @@ def read_vibe_file(data: bytes, limits: Limits = Limits()) -> Vibe | VibeBundle:
         LimitExceeded: it is larger than `Limits.body` or deeper than `Limits.json_depth`.
         RemoteProtocolError: it is neither.
     """
-    data = as_bytes(data, "data")
-    check_limits(limits)
+    data = BYTES.convert(data, "data")
+    LIMITS.check(limits, "limits")
     if len(data) > limits.body:
         raise LimitExceeded("body", limit=limits.body, value=len(data))
     check_depth(data, limits.json_depth)
@@ -232,7 +232,7 @@ def encoding_key(information_extracted: float) -> str:
     Raises:
         InvalidRequestError: it is not from 0 to 1.
     """
-    check_number(information_extracted, "information_extracted", "a number from 0 to 1")
+    NUMBER.check(information_extracted, "information_extracted", "a number from 0 to 1")
     if not 0 <= information_extracted <= 1:
         raise InvalidRequestError("information_extracted is a number from 0 to 1", parameter="information_extracted")
     number = Decimal(repr(round(float(information_extracted), 6))).normalize()  # so small that it has no exponent there

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
+from ..arguments import BYTES, LIMITS, list_items
 from ..errors import LimitExceeded, RemoteProtocolError, Truncated
 from ..limits import Limits
-from .checks import as_bytes, as_items, check_bytes, check_limits
 from .exif import read_exif, write_exif
 
 __all__ = [
@@ -37,7 +37,7 @@ class Lossless(NamedTuple):
 
 def is_webp(data: bytes | bytearray | memoryview) -> bool:
     """Does it begin as a WebP?"""
-    check_bytes(data, "data")
+    BYTES.check(data, "data")
     return bytes(data[:4]) == b"RIFF" and bytes(data[8:12]) == b"WEBP"
 
 
@@ -49,8 +49,8 @@ def webp_chunks(data: bytes | bytearray | memoryview, limits: Limits = Limits())
         LimitExceeded: its header claims more than `Limits.pixels`.
         RemoteProtocolError: it is no WebP, or damaged.
     """
-    check_bytes(data, "data")
-    check_limits(limits)
+    BYTES.check(data, "data")
+    LIMITS.check(limits, "limits")
     view = memoryview(data)
     if not is_webp(view):
         raise _wrong("no WebP")
@@ -76,7 +76,7 @@ def webp_chunks(data: bytes | bytearray | memoryview, limits: Limits = Limits())
 
 def webp_size(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> tuple[int, int]:
     """Width and height in pixels, as the first chunk says. Raises what `webp_chunks` raises."""
-    check_limits(limits)
+    LIMITS.check(limits, "limits")
     kind, content = next(webp_chunks(data, limits))
     width, height, _ = _shape(kind, content)
     return width, height
@@ -97,7 +97,7 @@ def with_webp_text(data: bytes, texts: Mapping[str, str], limits: Limits = Limit
         InvalidRequestError: what `write_exif` raises.
         RemoteProtocolError: what `webp_chunks` raises.
     """
-    data = as_bytes(data, "data")
+    data = BYTES.convert(data, "data")
     kept = [(kind, bytes(content)) for kind, content in webp_chunks(data, limits) if kind != b"EXIF"]
     kind, content = kept[0]
     if kind != b"VP8X":
@@ -128,9 +128,9 @@ def lossless(data: bytes | bytearray | memoryview, limits: Limits = Limits()) ->
 def webp_file(found: Iterable[tuple[bytes, bytes]]) -> bytes:
     """The file of these chunks: kind and content of each."""
     body = bytearray(b"WEBP")
-    for kind, content in as_items(found, tuple, "found", "a list of pairs of bytes"):
-        check_bytes(kind, "found", "a list of pairs of bytes")
-        check_bytes(content, "found", "a list of pairs of bytes")
+    for kind, content in list_items(found, tuple, "found", "a list of pairs of bytes"):
+        BYTES.check(kind, "found", "a list of pairs of bytes")
+        BYTES.check(content, "found", "a list of pairs of bytes")
         body += kind + len(content).to_bytes(4, "little") + content + b"\0" * (len(content) % 2)
     return b"RIFF" + len(body).to_bytes(4, "little") + bytes(body)
 

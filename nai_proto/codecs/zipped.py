@@ -18,10 +18,10 @@ from collections.abc import Container, Iterable, Iterator
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from ..arguments import BYTES, CONTAINER, LIMITS, check_type, list_items, type_error
 from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError, Truncated
 from ..limits import Limits
 from . import fast
-from .checks import as_items, check_bytes, check_container, check_limits, check_type, type_error
 
 __all__ = ["Member", "unzip", "zipped"]
 
@@ -82,8 +82,8 @@ def unzip(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> It
         Truncated: it begins as an archive, but has no end.
         RemoteProtocolError: it is no such archive, contradicts itself, or a checksum is wrong.
     """
-    check_bytes(data, "data")
-    check_limits(limits)
+    BYTES.check(data, "data")
+    LIMITS.check(limits, "limits")
     view = memoryview(data)
     entries, end = _directory(view, limits)
     bounds = _bounds(view, entries, end)
@@ -105,13 +105,13 @@ def zipped(
     """
     out, directory, names = bytearray(), bytearray(), set[str]()
     takes = "a list of pairs of a name and bytes"
-    check_container(stored, "stored", "a set of names")
-    for member in as_items(members, tuple, "members", takes):
+    CONTAINER.check(stored, "stored", "a set of names")
+    for member in list_items(members, tuple, "members", takes):
         if len(member) != 2:
             raise type_error(member, "members", takes)
         name, content = member
         check_type(name, str, "members", takes)
-        check_bytes(content, "members", takes)
+        BYTES.check(content, "members", takes)
         if not all(map(_PLAIN.fullmatch, name.split("/"))) or name in names or (encoded := _encoded(name)) is None:
             raise InvalidRequestError(
                 "the name of a member is no plain file name, or stands there twice", parameter="members"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ..codecs.checks import check_type
+from ..arguments import check_type
 from ..limits import Limits, Timeouts
 from ..secret import Token, parse_token
 from .retry import RetryPolicy

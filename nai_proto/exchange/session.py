@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ..codecs.checks import check_type
+from ..arguments import check_type
 from ..errors import InvalidRequestError
 from ..http import NO_HEADERS, Headers, Host, Request
 from ..limits import Limits, Timeouts

@@ -32,7 +32,7 @@ _RAW_VIBE: Final = record(Vibe)
 _ENCODED_VIBE: Final = record(EncodedVibe)
 
 
-def _size(name: str, value: ImageResolution | str) -> tuple[int, int]:
+def _size(value: ImageResolution | str, name: str) -> tuple[int, int]:
     if isinstance(value, ImageResolution):
         return value.value
     word = value.strip().upper().replace(" ", "_").replace("-", "_")
@@ -43,10 +43,10 @@ def _size(name: str, value: ImageResolution | str) -> tuple[int, int]:
     return found.value
 
 
-def _vibe(name: str, value: Vibe | EncodedVibe | Mapping[str, object]) -> Any:
+def _vibe(value: Vibe | EncodedVibe | Mapping[str, object], name: str) -> Any:
     if isinstance(value, Vibe | EncodedVibe):
         return value
-    return (_ENCODED_VIBE if "encoding" in value else _RAW_VIBE)(name, value)
+    return (_ENCODED_VIBE if "encoding" in value else _RAW_VIBE).convert(value, name)
 
 
 SIZE: Final = (

@@ -115,7 +115,7 @@ class ImageModel:
         """The listed model with this id (``"nai-diffusion-3"``) or name (``"Anime V3"``), or one that is not known."""
         if isinstance(model, ImageModel):
             return model
-        IMAGE_MODEL("model", model)
+        IMAGE_MODEL.convert(model, "model")
         return _BY_ID.get(model) or _BY_NAME.get(model.casefold()) or cls(model)
 
     @property

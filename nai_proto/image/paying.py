@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from ..account.reading import subscription
-from ..arguments import FUNCTION, INTEGER, MAPPING, TEXT, describe_type, takes
-from ..errors import InvalidRequestError, InvalidTypeError
+from ..arguments import FUNCTION, INTEGER, MAPPING, TEXT, takes, type_error
+from ..errors import InvalidRequestError
 from ..exchange.actions import Runnable, Steps
 from ..exchange.flow import flow
 from .models import IMAGE_MODEL, ImageModel
@@ -118,5 +118,5 @@ def _whole(parameters: Mapping[str, object], name: str, default: int | None = No
 def _count(parameters: Mapping[str, object], name: str) -> int:
     value = parameters.get(name) or ()
     if not isinstance(value, Sequence) or isinstance(value, str | bytes):
-        raise InvalidTypeError(f"{name} in parameters takes a list, not {describe_type(value)}", parameter="parameters")
+        raise type_error(value, f"{name} in parameters", "a list", parameter="parameters")
     return len(cast("Sequence[object]", value))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
-from ..arguments import MAPPING, TEXT, ArgumentType, convert_fields, list_of, takes
+from ..arguments import LIMITS, MAPPING, TEXT, ArgumentType, convert_fields, list_of, takes
 from ..codecs import fast
 from ..codecs.json import converted
 from ..codecs.picture import Metadata, Place
@@ -107,7 +107,7 @@ class Recipe:
     @takes(
         metadata=ArgumentType("Metadata, as read_metadata gives it", Metadata),
         model=IMAGE_MODEL | None,
-        limits=ArgumentType("Limits", Limits),
+        limits=LIMITS,
     )
     def of(metadata: Metadata, *, model: ImageModel | str | None = None, limits: Limits = Limits()) -> Recipe:
         """That of a picture, by its metadata.

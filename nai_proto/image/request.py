@@ -239,7 +239,7 @@ def variety_sigma(model: ImageModel, width: int, height: int) -> float:
 
 def _size(values: Mapping[str, object]) -> tuple[int, int]:
     """Return width and height, which nobody has looked at where a request is not validated."""
-    return INTEGER("width", values["width"]), INTEGER("height", values["height"])
+    return INTEGER.convert(values["width"], "width"), INTEGER.convert(values["height"], "height")
 
 
 def _smea(model: ImageModel, action: ImageGenerationType, values: Mapping[str, object]) -> bool:
@@ -252,8 +252,8 @@ def _smea(model: ImageModel, action: ImageGenerationType, values: Mapping[str, o
 
 
 def _presets(model: ImageModel, wish: Wish) -> tuple[UCPreset, QualityPreset]:
-    uc = model.uc_presets[0] if wish.uc_preset is None else UC("uc_preset", wish.uc_preset)
-    return uc, QUALITY("quality", wish.quality)
+    uc = model.uc_presets[0] if wish.uc_preset is None else UC.convert(wish.uc_preset, "uc_preset")
+    return uc, QUALITY.convert(wish.quality, "quality")
 
 
 def _shown(

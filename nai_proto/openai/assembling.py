@@ -39,11 +39,11 @@ class Accumulator(ABC, Generic[C, R]):
     "Of what it takes."
 
     def __init__(self, chunks: Iterable[C] = ()) -> None:
-        self._chunks: Final = [*list_of(self._CHUNK)("chunks", chunks)]
+        self._chunks: Final = [*list_of(self._CHUNK).convert(chunks, "chunks")]
 
     def receive(self, chunks: Iterable[C]) -> None:
         """More chunks, in the order in which they came."""
-        self._chunks.extend(list_of(self._CHUNK)("chunks", chunks))
+        self._chunks.extend(list_of(self._CHUNK).convert(chunks, "chunks"))
 
     def __len__(self) -> int:
         """How many chunks have come."""

@@ -134,7 +134,8 @@ def sent_messages(messages: Messages, *, validate: bool = True) -> list[Mapping[
             as OpenAI has it, is refused by the service (openai §4.1). Names the message and the key, and quotes nothing.
     """
     made: list[Mapping[str, object]] = [
-        _sent(message) if isinstance(message, Message) else dict(message) for message in _MESSAGES("messages", messages)
+        _sent(message) if isinstance(message, Message) else dict(message)
+        for message in _MESSAGES.convert(messages, "messages")
     ]
     for place, message in enumerate(made if validate else ()):
         where = f"messages[{place}]"

@@ -13,7 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias, get_args
 
-from ..codecs.checks import check_choice, check_integer, check_number, check_text, check_type
+from ..arguments import FLAG, INTEGER, NUMBER, TEXT, check_type, one_of
 from ..errors import InvalidRequestError
 from .reading import members
 from .records import a_flag, a_number, a_text, a_whole
@@ -25,6 +25,9 @@ TrimDirection: TypeAlias = Literal["trimTop", "trimBottom", "doNotTrim"]
 
 ContextUnit: TypeAlias = Literal["newline", "sentence", "token"]
 """What is counted or cut, from coarse to fine."""
+
+_TRIM_DIRECTION: Final = one_of(*get_args(TrimDirection))
+_UNIT: Final = one_of(*get_args(ContextUnit))
 
 
 class ContextKind(StrEnum):
@@ -71,19 +74,19 @@ class ContextConfig:
     "What that was read as, by the names here."
 
     def __post_init__(self) -> None:
-        check_text(self.prefix, "prefix")
-        check_text(self.suffix, "suffix")
+        TEXT.check(self.prefix, "prefix")
+        TEXT.check(self.suffix, "suffix")
         for name in ("token_budget", "reserved_tokens", "budget_priority"):
             number = getattr(self, name)
-            check_number(number, name)
+            NUMBER.check(number, name)
             if not math.isfinite(number):
                 raise InvalidRequestError(f"{name} takes a finite number", parameter=name)
-        check_choice(self.trim_direction, get_args(TrimDirection), "trim_direction")
-        check_choice(self.insertion_type, get_args(ContextUnit), "insertion_type")
-        check_choice(self.maximum_trim_type, get_args(ContextUnit), "maximum_trim_type")
-        check_integer(self.insertion_position, "insertion_position")
+        _TRIM_DIRECTION.convert(self.trim_direction, "trim_direction")
+        _UNIT.convert(self.insertion_type, "insertion_type")
+        _UNIT.convert(self.maximum_trim_type, "maximum_trim_type")
+        INTEGER.check(self.insertion_position, "insertion_position")
         for name in ("allow_inner_insertion", "allow_insertion_inside"):
-            check_type(getattr(self, name), bool, name, "True or False")
+            FLAG.check(getattr(self, name), name)
 
     @classmethod
     def from_data(cls, data: object, default: ContextConfig) -> ContextConfig:
@@ -111,12 +114,12 @@ class ContextConfig:
 
     def budget(self, size: int) -> int:
         """The most tokens it may take in a context of this size: all where ``token_budget`` is 0 or less (content §8.3)."""
-        check_integer(size, "size")
+        INTEGER.check(size, "size")
         return amount(self.token_budget, size) if self.token_budget > 0 else size
 
     def reservation(self, size: int) -> int:
         """The tokens that are kept for it in a context of this size, at most its budget (content §8.5.1)."""
-        check_integer(size, "size")
+        INTEGER.check(size, "size")
         return min(self.budget(size), amount(self.reserved_tokens, size))
 
 

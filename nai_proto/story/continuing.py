@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from ..codecs.checks import check_integer, check_type
+from ..arguments import INTEGER, check_type
 from ..errors import InvalidRequestError
 from ..text.decoding import decoded
 from ..text.generation import generate_stream
@@ -15,7 +15,7 @@ from ..text.modules import NO_MODULE
 from ..text.preambles import PREAMBLE
 from ..text.settings import GlobalSettings
 from ..tier import Tier
-from .checks import check_tokenizer
+from ..tokenizers.argument_types import TOKENIZER
 from .context.building import build_context, context_size
 from .context.parts import ContextParts
 from .context.rules import USUAL, ContextRules
@@ -106,12 +106,12 @@ def continuation(
         LimitExceeded: it is larger than its limits.
     """
     check_type(story, Story, "story", "a Story")
-    check_tokenizer(tokenizer)
+    TOKENIZER.check(tokenizer, "tokenizer")
     check_type(tier, Tier, "tier", "a Tier")
     if max_length is not None:
-        check_integer(max_length, "max_length", "an int or None")
+        INTEGER.check(max_length, "max_length", "an int or None")
     if size is not None:
-        check_integer(size, "size", "an int or None")
+        INTEGER.check(size, "size", "an int or None")
     model, adventure = model_of(story, model), story.card.get("isTA") is True
     fields = {**story.fields, "settings": {**story.settings.fields, "model": model.id}}
     settings = Settings(fields)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ..codecs.checks import check_integer
+from ..arguments import INTEGER
 from ..errors import Damaged
 from .sections import Origin
 
@@ -72,7 +72,7 @@ class History(Mapping[int, Node]):
     def path(self, to: int | None = None) -> tuple[Node, ...]:
         """From the root to a node, the current one if none is given; a damaged history's begins where it is torn."""
         if to is not None:
-            check_integer(to, "to", "an int or None")
+            INTEGER.check(to, "to", "an int or None")
         to = self.current if to is None else to
         if to is None or to not in self._nodes:
             return ()

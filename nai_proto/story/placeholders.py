@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ..codecs.checks import as_items, check_text, check_texts
+from ..arguments import TEXT, TEXTS, list_items
 
 __all__ = ["Placeholder", "filled", "placeholders_in", "with_placeholders_of"]
 
@@ -44,7 +44,7 @@ def placeholders_in(*texts: str) -> list[Placeholder]:
     """
     found: dict[str, Placeholder] = {}
     for text in texts:
-        check_text(text, "texts")
+        TEXT.check(text, "texts")
         table, rest = _parted(text)
         lines = [line.strip() for line in table.split("\n")]
         matches = [*(_LINE.fullmatch(line) for line in lines), *_PLACEHOLDER.finditer(rest)]
@@ -56,7 +56,7 @@ def placeholders_in(*texts: str) -> list[Placeholder]:
 
 def with_placeholders_of(listed: Iterable[Placeholder], *texts: str) -> list[Placeholder]:
     """Those of a scenario's list, and those which only its texts have."""
-    listed = as_items(listed, Placeholder, "listed", "a list of Placeholder")
+    listed = list_items(listed, Placeholder, "listed", "a list of Placeholder")
     known = {placeholder.key: placeholder for placeholder in listed}
     for placeholder in placeholders_in(*texts):
         before = known.get(placeholder.key)
@@ -73,9 +73,9 @@ def filled(text: str, values: Mapping[str, str], placeholders: Iterable[Placehol
         placeholders: what is known of them otherwise. Without an answer a placeholder is its default, its own before the
             one that is known; without a default it stays as it is.
     """
-    check_text(text, "text")
-    check_texts(values, "values")
-    placeholders = as_items(placeholders, Placeholder, "placeholders", "a list of Placeholder")
+    TEXT.check(text, "text")
+    TEXTS.convert(values, "values")
+    placeholders = list_items(placeholders, Placeholder, "placeholders", "a list of Placeholder")
     defaults = {each.key: each.default for each in (*placeholders_in(text), *placeholders) if each.default}
     _, rest = _parted(text)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Never, Self, TypeVar, cast, overload
 
-from ..codecs.checks import check_mapping
+from ..arguments import MAPPING, describe_type
 from ..errors import InvalidRequestError, InvalidTypeError
 
 __all__ = ["Field", "Record", "stored"]
@@ -86,7 +86,7 @@ class Record:
     fields = cast("Mapping[str, Field[Any]]", {})
 
     def __post_init__(self) -> None:
-        check_mapping(self.data, "data")
+        MAPPING.check(self.data, "data")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
@@ -114,8 +114,7 @@ class Record:
             except (AttributeError, TypeError):  # a writer's, which got something else than it writes
                 written = found = None
             if found is None or (isinstance(wanted, tuple) and found != wanted):
-                given = "None" if value is None else type(value).__name__
-                but = f", not {given}" if found is None else "; one of its items is something else"
+                but = f", not {describe_type(value)}" if found is None else "; one of its items is something else"
                 raise InvalidTypeError(f"{record}.{name} takes {known.takes}{but}", parameter=name)
             if found != wanted:
                 shown = wanted if isinstance(wanted, int | float) else f"this {type(value).__name__}"

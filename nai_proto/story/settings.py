@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
-from ..codecs.checks import as_items, check_text, check_type
+from ..arguments import TEXT, check_type, list_items
 from ..text.models import Model
 from ..text.phrases import BanList, BiasGroup
 from ..text.preset import Preset
@@ -42,7 +42,7 @@ def memory_of(fields: Mapping[str, Any], index: int) -> str:
 
 def set_memory(fields: dict[str, Any], index: int, text: str) -> None:
     """Gives a context entry another text; entries that are missing are made as the website makes them."""
-    check_text(text, "text")
+    TEXT.check(text, "text")
     entries = fields["context"] = a_list(fields.get("context")) or []
     entries += copied(CONTEXT[len(entries) : index + 1])
     entry: Any = entries[index]
@@ -89,7 +89,7 @@ class Settings:
 
     @module.setter
     def module(self, module: str) -> None:
-        check_text(module, "module")
+        TEXT.check(module, "module")
         self.fields["prefix"] = module
 
     @property
@@ -123,7 +123,7 @@ class Settings:
 
     @bans.setter
     def bans(self, groups: Iterable[StoredBans | BanList]) -> None:
-        found = as_items(groups, (StoredBans, BanList), "bans", "a list of StoredBans or BanList")
+        found = list_items(groups, (StoredBans, BanList), "bans", "a list of StoredBans or BanList")
         self._fields[_BANS] = stored(StoredBans.of(each) if isinstance(each, BanList) else each for each in found)
 
     @property
@@ -133,7 +133,7 @@ class Settings:
 
     @biases.setter
     def biases(self, groups: Iterable[StoredBiases | BiasGroup]) -> None:
-        found = as_items(groups, (StoredBiases, BiasGroup), "biases", "a list of StoredBiases or BiasGroup")
+        found = list_items(groups, (StoredBiases, BiasGroup), "biases", "a list of StoredBiases or BiasGroup")
         self._fields[_BIASES] = stored(StoredBiases.of(each) if isinstance(each, BiasGroup) else each for each in found)
 
 

@@ -15,12 +15,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
+from ..arguments import FUNCTION, INTEGER, LIMITS, MAPPING, TEXT, member
 from ..codecs.box import CHANCE, Entropy, write_json
-from ..codecs.checks import as_member, check_function, check_integer, check_limits, check_mapping, check_text
 from ..errors import Damaged, InvalidRequestError, LocalProtocolError, NaiError
 from ..limits import Limits
 from ..text.models import Model
-from .checks import as_model
 from .defaults import new_card, new_content
 from .formats.backend import Text
 from .formats.document import DocumentText, new_document
@@ -39,16 +38,18 @@ _DOCUMENT: Final = "document"
 _OLDER: Final = "story"
 _KINDS: Final = {Kind.STORY: 0, Kind.INSTRUCTION: 10}
 _MEMORY, _NOTE = 0, 1
+_KIND: Final = member(Kind)
+_ORIGIN: Final = member(Origin)
 
 
 class Story:
     """A story to be read and written on: made by `of` and `new`."""
 
     def __init__(self, card: Mapping[str, Any], content: Mapping[str, Any], limits: Limits, entropy: Entropy) -> None:
-        check_mapping(card, "card")
-        check_mapping(content, "content")
-        check_limits(limits)
-        check_function(entropy, "entropy")
+        MAPPING.check(card, "card")
+        MAPPING.check(content, "content")
+        LIMITS.check(limits, "limits")
+        FUNCTION.check(entropy, "entropy")
         self.original: Final = card, content
         "Card and content as they were given."
         self._limits, self._entropy = limits, entropy
@@ -100,11 +101,11 @@ class Story:
             older: in the older format of texts.
             limits, entropy: as for `of`.
         """
-        check_text(title, "title")
-        check_integer(now, "now", "an int, milliseconds since 1970")
-        model = as_model(model)
-        check_limits(limits)
-        check_function(entropy, "entropy")
+        TEXT.check(title, "title")
+        INTEGER.check(now, "now", "an int, milliseconds since 1970")
+        model = Model.named(model)
+        LIMITS.check(limits, "limits")
+        FUNCTION.check(entropy, "entropy")
         text: tuple[str, object] = (_OLDER, new_blocks()) if older else (_DOCUMENT, new_document(entropy, now))
         return cls(new_card(title, now, not older), new_content(text, model, 4 if older else 6), limits, entropy)
 
@@ -174,7 +175,7 @@ class Story:
         Raises:
             Damaged: they fit nothing that is there, or the history is torn.
         """
-        check_integer(now, "now", "an int, milliseconds since 1970")
+        INTEGER.check(now, "now", "an int, milliseconds since 1970")
         self._history = None
         self._text.settle(now)
 
@@ -201,8 +202,8 @@ class Story:
         Raises:
             LocalProtocolError, Damaged: as for `append` and `undo`.
         """
-        check_text(text, "text")
-        check_integer(now, "now", "an int, milliseconds since 1970")
+        TEXT.check(text, "text")
+        INTEGER.check(now, "now", "an int, milliseconds since 1970")
         self.undo()
         try:
             self.append(text, now=now, origin=Origin.AI)
@@ -223,8 +224,8 @@ class Story:
             Damaged: as for `append`.
             InvalidRequestError: there are no such positions; and as for `append`.
         """
-        check_integer(start, "start")
-        check_integer(end, "end")
+        INTEGER.check(start, "start")
+        INTEGER.check(end, "end")
         self._write(start, end, text, origin, now)
 
     def insert(self, index: int, text: str, *, now: int, origin: Origin = Origin.USER, kind: Kind = Kind.STORY) -> None:
@@ -234,11 +235,11 @@ class Story:
             Damaged: as for `append`.
             InvalidRequestError: there is no such place, or the format has no such kind; and as for `append`.
         """
-        check_integer(index, "index")
-        check_text(text, "text")
-        check_integer(now, "now", "an int, milliseconds since 1970")
-        kind = as_member(kind, Kind, "kind")
-        origin = as_member(origin, Origin, "origin")
+        INTEGER.check(index, "index")
+        TEXT.check(text, "text")
+        INTEGER.check(now, "now", "an int, milliseconds since 1970")
+        kind = _KIND.convert(kind, "kind")
+        origin = _ORIGIN.convert(origin, "origin")
         if kind not in _KINDS:
             raise InvalidRequestError(f"a new section cannot be {kind}: its number is not known", parameter="kind")
         self._check(origin)
@@ -247,15 +248,15 @@ class Story:
 
     def remove(self, index: int, *, now: int) -> None:
         """Takes a section away, with its line feed; raises as `insert`."""
-        check_integer(index, "index")
-        check_integer(now, "now", "an int, milliseconds since 1970")
+        INTEGER.check(index, "index")
+        INTEGER.check(now, "now", "an int, milliseconds since 1970")
         self._history = None
         self._text.remove(index, now)
 
     def _write(self, start: int | None, end: int | None, text: str, origin: Origin, now: int) -> None:
-        check_text(text, "text")
-        check_integer(now, "now", "an int, milliseconds since 1970")
-        origin = as_member(origin, Origin, "origin")
+        TEXT.check(text, "text")
+        INTEGER.check(now, "now", "an int, milliseconds since 1970")
+        origin = _ORIGIN.convert(origin, "origin")
         self._check(origin)
         self._history = None
         self._text.replace(start, end, whole(text), origin, now)
@@ -328,7 +329,7 @@ class Story:
             LocalProtocolError: there are `pending` changes.
             Damaged: as for `undo`. The story is where it was then.
         """
-        check_integer(node, "node", "an int, the id of a node")
+        INTEGER.check(node, "node", "an int, the id of a node")
         if not self._text.has(node):
             raise InvalidRequestError(f"the history has no node {node}", parameter="node")
         self._go(*way(self._here(), node, self._text.parent))
@@ -398,7 +399,7 @@ class Story:
             InvalidRequestError: what was written does not read back as what is here, is larger than the limits, or is no
                 JSON.
         """
-        check_integer(now, "now", "an int, milliseconds since 1970")
+        INTEGER.check(now, "now", "an int, milliseconds since 1970")
         card, content = self.original
         written = self.fields
         if self._opened is not None and self._opened.changed:

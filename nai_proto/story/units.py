@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from itertools import accumulate
 
-from ..codecs.checks import check_integer, check_text
+from ..arguments import INTEGER, TEXT
 from ..errors import InvalidRequestError
 
 __all__ = ["characters_in", "encodable", "measured", "ruler", "units_in", "units_of", "whole"]
@@ -28,7 +28,7 @@ def measured(units: bytes) -> str:
 
 def units_in(text: str) -> int:
     """How many UTF-16 units a text has."""
-    check_text(text, "text")
+    TEXT.check(text, "text")
     return len(text) if text.isascii() else len(units_of(text)) // 2
 
 
@@ -48,8 +48,8 @@ def characters_in(text: str, units: int) -> int:
     Raises:
         InvalidRequestError: the text has fewer units, or a character would be cut in two.
     """
-    check_text(text, "text")
-    check_integer(units, "units")
+    TEXT.check(text, "text")
+    INTEGER.check(units, "units")
     size = units_in(text)
     if not 0 <= units <= size:
         raise InvalidRequestError(f"there is no unit {units} in a text of {size}", parameter="units")

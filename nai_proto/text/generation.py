@@ -69,7 +69,7 @@ def _made(prompt: object, options: Options) -> tuple[Model, dict[str, object]]:
     said = dict[str, Any](options)
     given: dict[str, Any] = {name: value for name, value in said.items() if value is not None or name == "settings"}
     chosen = {name: given.pop(name) for name in _OPTIONS if name in given}
-    preset = (PRESET | None)("preset", chosen.get("preset"))
+    preset = (PRESET | None).convert(chosen.get("preset"), "preset")
     usual = Model.KAYRA if preset is None or isinstance(preset, str) else preset.model
     model = Model.named(given.pop("model", usual))
     if preset is None:
@@ -103,7 +103,7 @@ def request(
     Raises:
         InvalidRequestError: the prompt is no text and holds no ids, or something cannot be written as JSON.
     """
-    _PROMPT("prompt", prompt)
+    _PROMPT.convert(prompt, "prompt")
     body = {
         "input": prompt if isinstance(prompt, str) else _packed(prompt, model),
         "model": model.id,

@@ -92,7 +92,7 @@ class Model:
         """The listed model with this id (``"kayra-v1"``) or name (``"Kayra"``), or a new one of which nothing is known."""
         if isinstance(model, Model):
             return model
-        MODEL("model", model)
+        MODEL.convert(model, "model")
         return _BY_ID.get(model) or _BY_NAME.get(model.casefold()) or cls(model)
 
     @property
@@ -140,7 +140,7 @@ class Model:
 
     def takes(self, sampler: Order | int) -> bool:
         """Does it take this sampler? Needs to be told only of those that not every model takes."""
-        sampler = ORDER("sampler", sampler)
+        sampler = ORDER.convert(sampler, "sampler")
         if self.facts.samplers is None and SAMPLERS[sampler].models is None:
             return True
         return sampler in self.samplers
@@ -161,7 +161,7 @@ class Model:
         Raises:
             InvalidRequestError: it is not known, or the model is not for this tier.
         """
-        wanted: Tier = TIER("tier", tier)
+        wanted: Tier = TIER.convert(tier, "tier")
         limits = self._told("context", self.facts.context)
         if wanted not in limits:
             offered = ", ".join(each.name.capitalize() for each in limits)
@@ -172,7 +172,7 @@ class Model:
 
     def output_limit(self, tier: Tier | str | int) -> int:
         """The largest ``max_length`` (native §9.6): it depends on the tier alone."""
-        return 250 if TIER("tier", tier) is Tier.OPUS else 150
+        return 250 if TIER.convert(tier, "tier") is Tier.OPUS else 150
 
     @property
     def listed(self) -> bool:

@@ -61,7 +61,7 @@ def module_prefix(module: Module | str | None, model: Model) -> str:
     Raises:
         InvalidRequestError: there is no such module, or the model does not have it.
     """
-    _MODULE("module", module)
+    _MODULE.convert(module, "module")
     name = module.id if isinstance(module, Module) else module or NO_MODULE
     if trained := _TRAINED.fullmatch(name):
         if Model.named(trained[1]).newest.id != model.newest.id:

@@ -34,7 +34,7 @@ class _Phrases:
     """What ban lists and bias groups share."""
 
     def __init__(self, phrases: Iterable[Phrase], enabled: bool, name: str) -> None:
-        self.enabled = FLAG("enabled", enabled)
+        self.enabled = FLAG.convert(enabled, "enabled")
         "Off, it adds nothing to a request."
         self._phrases: list[str | tuple[int, ...]] = []
         self._phrases += [plain(phrase, name) for phrase in phrases]
@@ -114,12 +114,12 @@ class BiasGroup(_Phrases):
         *,
         phrases: Iterable[Phrase] = (),
     ) -> None:
-        if not Kind.NUMBER.holds(NUMBER("bias", bias)):
+        if not Kind.NUMBER.holds(NUMBER.convert(bias, "bias")):
             raise InvalidRequestError(f"a bias group's bias is a finite number, not {bias!r:.20}", parameter="bias")
         self.bias = bias
-        self.ensure_sequence_finish = FLAG("ensure_sequence_finish", ensure_sequence_finish)
-        self.generate_once = FLAG("generate_once", generate_once)
-        super().__init__(_PHRASES("phrases", phrases), enabled, "phrases")
+        self.ensure_sequence_finish = FLAG.convert(ensure_sequence_finish, "ensure_sequence_finish")
+        self.generate_once = FLAG.convert(generate_once, "generate_once")
+        super().__init__(_PHRASES.convert(phrases, "phrases"), enabled, "phrases")
 
     @classmethod
     @takes(data=MAPPING)

@@ -45,14 +45,14 @@ class Preset(Fields):
 
     def __init__(self, name: str, model: Model | str, settings: Mapping[str, object] | None = None) -> None:
         given = Model.named(model)
-        self.name = TEXT("name", name)
+        self.name = TEXT.convert(name, "name")
         self._model: Model = given.newest
         head = {"presetVersion": 3, "name": name, "id": "", "remoteId": "", "parameters": None}
         self._document: dict[str, object] = {**head, "model": given.id}
         "Its file, where name and parameters hold their places only."
         self._settings: dict[str, object] = {}
         self._slots: tuple[Slot, ...] | None = None
-        given_settings: Mapping[str, object] | None = (MAPPING | None)("settings", settings)
+        given_settings: Mapping[str, object] | None = (MAPPING | None).convert(settings, "settings")
         for setting, value in (given_settings or {}).items():
             self[setting] = value
 
@@ -103,7 +103,7 @@ class Preset(Fields):
         def __setattr__(self, name, value):
             if name in _OWN:
                 if name == "name":
-                    TEXT(name, value)
+                    TEXT.check(value, name)
                 object.__setattr__(self, name, value)
             else:
                 self[name] = value

@@ -104,7 +104,7 @@ def field(name: str) -> str:
     Raises:
         InvalidRequestError: it is none.
     """
-    if TEXT("name", name) not in FIELDS:
+    if TEXT.convert(name, "name") not in FIELDS:
         hint = "; that is given to the request" if name in RULES else nearest(name, [*FIELDS])
         raise InvalidRequestError(f"a preset has no setting {name!r}{hint}", parameter=name)
     return name

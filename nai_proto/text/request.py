@@ -33,7 +33,7 @@ _NEEDED: Final = {"max_length": 40, "min_length": 1}
 PRESET: Final = ArgumentType("a Preset, or the name of an official one", Preset, str)
 
 
-def _banned(name: str, value: object) -> BanList:
+def _banned(value: object, name: str) -> BanList:
     return value if isinstance(value, BanList) else BanList(plain(value, name))
 
 

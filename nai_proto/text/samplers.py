@@ -43,7 +43,7 @@ class Sampler:
         convert_fields(self, id=ORDER, name=TEXT, keys=list_of(TEXT))
 
 
-def _order(name: str, value: int) -> Order:
+def _order(value: int, name: str) -> Order:
     try:
         return Order(value)
     except ValueError:

@@ -87,7 +87,7 @@ class GlobalSettings:
 
     def whitelist(self, model: Model | str, *, on: bool = False) -> list[int]:
         """The ids without repetition penalty, if the setting is on, or ``on`` says so; raises as `bans`."""
-        wanted = FLAG("on", on) or self.rep_pen_whitelist
+        wanted = FLAG.convert(on, "on") or self.rep_pen_whitelist
         model = Model.named(model)
         return [*wordlist(model.tokenizer).whitelist] if wanted else []
 

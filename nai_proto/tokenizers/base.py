@@ -21,8 +21,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import index
 from typing import Final, Literal, Protocol, TypeAlias, cast
 
-from ..arguments import FUNCTION, INTEGER, TEXT, describe_type, list_of
-from ..errors import InvalidRequestError, InvalidTypeError, LocalProtocolError, MissingExtra
+from ..arguments import FUNCTION, INTEGER, TEXT, list_of, type_error
+from ..errors import InvalidRequestError, LocalProtocolError, MissingExtra
 
 __all__ = [
     "BYTE_OF",
@@ -54,7 +54,7 @@ class Incremental:
     __slots__ = ("_bytes_of", "_held", "_open", "_surplus", "_utf8")
 
     def __init__(self, bytes_of: Callable[[int, bytes], bytes], surplus: Surplus = None) -> None:
-        self._bytes_of = FUNCTION("bytes_of", bytes_of)
+        self._bytes_of = FUNCTION.convert(bytes_of, "bytes_of")
         self._utf8 = _UTF8("replace")
         self._surplus = surplus
         self._held = ""
@@ -162,13 +162,13 @@ class Pieces(ABC):
     def encode(self, text: str) -> list[int]: ...
 
     def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
-        return [self.encode(text) for text in list_of(TEXT, "a list of texts")("texts", texts)]
+        return [self.encode(text) for text in list_of(TEXT, "a list of texts").convert(texts, "texts")]
 
     def count(self, text: str) -> int:
         return len(self.encode(text))
 
     def truncate(self, tokens: Sequence[int], budget: int) -> list[int]:
-        if INTEGER("budget", budget) < 0:
+        if INTEGER.convert(budget, "budget") < 0:
             raise InvalidRequestError(f"budget is {budget}, and 0 or more tokens are allowed", parameter="budget")
         tokens = ids_of(tokens)
         start = max(0, len(tokens) - budget)
@@ -215,7 +215,7 @@ class Renumbered(Pieces):
 
 def checked(text: str) -> str:
     """``text``, if it can be UTF-8: the libraries answer a lone surrogate with errors that say something else."""
-    TEXT("text", text)
+    TEXT.convert(text, "text")
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -236,10 +236,7 @@ def ids_of(tokens: Iterable[int]) -> list[int]:
             return [*map(index, tokens)]
     except TypeError:
         pass
-    raise InvalidTypeError(
-        f"tokens takes a list of token ids, which are integers; this is {describe_type(cast('object', tokens))}",
-        parameter="tokens",
-    )
+    raise type_error(cast("object", tokens), "tokens", "a list of token ids, which are integers")
 
 
 def missing(library: str) -> MissingExtra:

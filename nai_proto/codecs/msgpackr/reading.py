@@ -18,9 +18,9 @@ from itertools import repeat
 from math import copysign
 from typing import Final, NamedTuple, TypeAlias
 
+from ...arguments import BYTES, LIMITS
 from ...errors import LimitExceeded
 from ...limits import Limits
-from ..checks import as_bytes, check_limits
 from .extensions import BUNDLE, LEAVES, OWN, RECORD, WRAPPERS, Leaf, Wrapper, wrapped
 from .forms import CONSTANTS, FORMS, Kind, cut_short, damaged
 from .texts import Bundle, text_from
@@ -66,14 +66,14 @@ def unpackb(
         Damaged: it is no such document, or has an extension that is in neither; ``category`` names what is wrong.
         LimitExceeded: it is larger than ``limits`` allow.
     """
-    check_limits(limits)
-    data = as_bytes(data, "data")
-    if len(data) > limits.unpacked:
-        raise LimitExceeded("document bytes", limit=limits.unpacked, value=len(data))
+    LIMITS.check(limits, "limits")
+    document: bytes = BYTES.convert(data, "data")
+    if len(document) > limits.unpacked:
+        raise LimitExceeded("document bytes", limit=limits.unpacked, value=len(document))
     leaves: dict[int, Leaf] = {number: partial(Raw, number) for number in {*raw} - {*wrappers} - OWN}
     around: dict[int, Wrapper] = {number: partial(wrapped, number) for number in wrappers}
     try:
-        return _Reader(data, limits, leaves | LEAVES, around | WRAPPERS).document()
+        return _Reader(document, limits, leaves | LEAVES, around | WRAPPERS).document()
     except (IndexError, struct.error):  # a byte was looked for behind the last
         pass
     raise cut_short()

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, Final
 
+from ...arguments import LIMITS
 from ...errors import Damaged, InvalidRequestError
 from ...limits import Limits
-from ..checks import check_limits
 from .extensions import PARTS, RECORD
 from .forms import CONSTANTS, Kind, extension_head, head
 from .texts import text_bytes
@@ -39,7 +39,7 @@ def packb(value: Value, *, limits: Limits = Limits()) -> bytes:
         InvalidRequestError: the value holds something that has no form, or an integer beyond 2**53 that is no `BigInt`, or
             more than ``limits`` allow (as a list does that holds itself). Names types, never what is in them.
     """
-    check_limits(limits)
+    LIMITS.check(limits, "limits")
     try:
         return _Writer(limits).document(value)
     except (AttributeError, Damaged, OverflowError, TypeError, ValueError, struct.error) as error:

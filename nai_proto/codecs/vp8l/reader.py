@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
+from ...arguments import BYTES
 from ...errors import RemoteProtocolError
 from ..bytewise import summed
-from ..checks import as_bytes
 from .codes import DISTANCES, GREENS, SAMPLES, read_code
 from .huffman import LINK, LOW, ROOT, Bits, Table, table
 from .predictions import with_predictions
@@ -81,7 +81,7 @@ def read_vp8l(content: bytes) -> tuple[int, int, tuple[bytes, ...]]:
         Truncated: it ends too early.
         RemoteProtocolError: it is damaged, or has more codes than encoders write.
     """
-    content = as_bytes(content, "content")
+    content = BYTES.convert(content, "content")
     bits = Bits(content)
     signature, width, height = bits.take(8), bits.take(14) + 1, bits.take(14) + 1
     alpha, version = bits.take(1), bits.take(3)

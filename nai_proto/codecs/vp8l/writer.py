@@ -14,9 +14,9 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import Final
 
+from ...arguments import INTEGER, list_items
 from ...errors import InvalidRequestError
 from ..bytewise import subtracted
-from ..checks import as_items, check_integer
 from .codes import DISTANCES, GREENS, SAMPLES, write_code
 from .huffman import number, packed
 
@@ -40,9 +40,9 @@ def write_vp8l(width: int, height: int, planes: Sequence[bytes]) -> bytes:
     Raises:
         InvalidRequestError: the picture is too large for the format.
     """
-    check_integer(width, "width")
-    check_integer(height, "height")
-    planes = as_items(planes, bytes, "planes", "a list of bytes")
+    INTEGER.check(width, "width")
+    INTEGER.check(height, "height")
+    planes = list_items(planes, bytes, "planes", "a list of bytes")
     if width < 1 or height < 1 or len(planes) not in (3, 4) or {len(plane) for plane in planes} != {width * height}:
         raise InvalidRequestError("planes are three or four, with a byte a pixel each", parameter="planes")
     if max(width, height) > _LARGEST:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from ...codecs.checks import check_integer, check_text, check_type
+from ...arguments import INTEGER, TEXT, check_type
 from ...codecs.zipped import zipped
 from ...errors import InvalidRequestError
 from .page import STYLE, written, xml
@@ -48,8 +48,8 @@ def to_epub(book: Book, *, identifier: str, modified: int) -> bytes:
         InvalidRequestError: there is no identifier, or no such time.
     """
     check_type(book, Book, "book", "a Book")
-    check_text(identifier, "identifier")
-    check_integer(modified, "modified", "an int, UNIX time in seconds")
+    TEXT.check(identifier, "identifier")
+    INTEGER.check(modified, "modified", "an int, UNIX time in seconds")
     if not identifier.strip():
         raise InvalidRequestError("an EPUB needs an identifier, such as urn:uuid:…", parameter="identifier")
     if not 0 <= modified < _EVER:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from ...codecs.checks import check_type
+from ...arguments import check_type
 from .values import Book, Break, Heading, readable
 
 __all__ = ["to_markdown"]

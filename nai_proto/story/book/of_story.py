@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...codecs.checks import check_text, check_type
+from ...arguments import TEXT, check_type
 from ..records import a_text, some_texts
 from ..sections import Origin, Section
 from ..story import Story
@@ -25,8 +25,8 @@ def book_of(story: Story, *, author: str = "", language: str = "en", chapters: b
         LimitExceeded: it is larger than the story's limits.
     """
     check_type(story, Story, "story", "a Story")
-    check_text(author, "author")
-    check_text(language, "language")
+    TEXT.check(author, "author")
+    TEXT.check(language, "language")
     card = story.card
     return Book(
         title=story.title,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import Final
 
-from ...codecs.checks import check_type
+from ...arguments import check_type
 from .values import Book, Break, Paragraph, readable
 
 __all__ = ["STYLE", "to_html", "written", "xml"]

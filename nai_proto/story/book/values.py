@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
-from ...codecs.checks import as_items, check_iterable, check_text
+from ...arguments import LIST, TEXT, list_items
 
 __all__ = ["Book", "Break", "Chapter", "Heading", "Paragraph", "Piece", "Run", "lines_of", "readable"]
 
@@ -72,12 +72,12 @@ class Book:
 
     def __post_init__(self) -> None:
         for name in ("title", "author", "description", "language"):
-            check_text(getattr(self, name), name)
+            TEXT.check(getattr(self, name), name)
         takes = "a list of lists of Run"
-        check_iterable(self.lines, "lines", takes)
+        LIST.check(self.lines, "lines", takes)
         for line in self.lines:
-            as_items(line, Run, "lines", takes)
-        as_items(self.tags, str, "tags", "a list of str")
+            list_items(line, Run, "lines", takes)
+        list_items(self.tags, str, "tags", "a list of str")
 
     @property
     def text(self) -> str:
@@ -127,7 +127,7 @@ def readable(text: str) -> str:
 def lines_of(text: str | Iterable[Run]) -> list[tuple[Run, ...]]:
     """The lines of a text, or of runs in which line feeds stand anywhere."""
     lines: list[list[Run]] = [[]]
-    for run in [Run(text)] if isinstance(text, str) else as_items(text, Run, "text", "a str or a list of Run"):
+    for run in [Run(text)] if isinstance(text, str) else list_items(text, Run, "text", "a str or a list of Run"):
         first, *more = run.text.split("\n")
         lines[-1].append(Run(first, run.origin))
         lines += [[Run(each, run.origin)] for each in more]

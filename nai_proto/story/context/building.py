@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from ...codecs.checks import check_function, check_integer, check_texts, check_type
+from ...arguments import INTEGER, OPTIONAL_FUNCTION, TEXTS, check_type
 from ...errors import InvalidRequestError
+from ...text.models import Model
 from ...text.modules import NO_MODULE, Module
 from ...text.preambles import Preamble
 from ...tier import Tier
-from ..checks import as_model, check_tokenizer
+from ...tokenizers.argument_types import TOKENIZER
 from ..config import ContextKind
 from ..lore.active import active_bans, active_biases
 from .assembling import Candidate, Outcome, assemble
@@ -23,7 +24,6 @@ from .rules import USUAL, ContextRules
 from .telling import blocks_of, rows_of
 
 if TYPE_CHECKING:
-    from ...text.models import Model
     from ...tokenizers.base import Tokenizer
 
 __all__ = ["build_context", "context_size"]
@@ -45,9 +45,9 @@ def context_size(
     Raises:
         InvalidRequestError: the limit is not known, or the model is not for this tier.
     """
-    model = as_model(model)
+    model = Model.named(model)
     check_type(tier, Tier, "tier", "a Tier")
-    check_integer(max_length, "max_length")
+    INTEGER.check(max_length, "max_length")
     if module is not None:
         check_type(module, (Module, str), "module", "a Module, a str or None")
     prefix = module.id if isinstance(module, Module) else module or NO_MODULE
@@ -82,13 +82,13 @@ def build_context(
         InvalidRequestError: the size is negative.
     """
     check_type(parts, ContextParts, "parts", "ContextParts")
-    check_tokenizer(tokenizer)
-    check_integer(size, "size")
+    TOKENIZER.check(tokenizer, "tokenizer")
+    INTEGER.check(size, "size")
     if preamble is not None:
         check_type(preamble, Preamble, "preamble", "a Preamble or None")
     if placeholders is not None:
-        check_texts(placeholders, "placeholders")
-    check_function(chance, "chance", optional=True)
+        TEXTS.convert(placeholders, "placeholders")
+    OPTIONAL_FUNCTION.check(chance, "chance")
     check_type(rules, ContextRules, "rules", "ContextRules")
     if size < 0:
         raise InvalidRequestError(

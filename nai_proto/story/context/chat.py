@@ -15,7 +15,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from ...codecs.checks import check_text, check_type
+from ...arguments import TEXT, check_type
 from ..config import ContextKind
 from .report import Context
 
@@ -33,8 +33,8 @@ def chat_messages(context: Context, *, system_prompt: str = "", prefill: str = "
         system_prompt, prefill: the story's ``messageSettings``; no message where there is none.
     """
     check_type(context, Context, "context", "a Context")
-    check_text(system_prompt, "system_prompt")
-    check_text(prefill, "prefill")
+    TEXT.check(system_prompt, "system_prompt")
+    TEXT.check(prefill, "prefill")
     messages: list[MessageDict] = [{"role": "system", "content": system_prompt}]
     for is_story, blocks in groupby(context.blocks, key=lambda block: block.kind is ContextKind.STORY):
         text = "".join([block.text for block in blocks])

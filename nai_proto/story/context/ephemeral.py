@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from ...codecs.checks import check_integer, check_text, check_type
+from ...arguments import FLAG, INTEGER, TEXT, check_type
 from ...errors import InvalidRequestError
 from ..config import DEFAULTS, ContextConfig, ContextKind
 from ..reading import members
@@ -38,12 +38,12 @@ class EphemeralEntry:
     "Is it there in all other steps instead?"
 
     def __post_init__(self) -> None:
-        check_text(self.text, "text")
+        TEXT.check(self.text, "text")
         check_type(self.config, ContextConfig, "config", "a ContextConfig")
         for name in ("starting_step", "delay", "duration"):
-            check_integer(getattr(self, name), name)
+            INTEGER.check(getattr(self, name), name)
         for name in ("repeat", "reverse"):
-            check_type(getattr(self, name), bool, name, "True or False")
+            FLAG.check(getattr(self, name), name)
 
     @classmethod
     def from_data(cls, data: object) -> EphemeralEntry:
@@ -69,7 +69,7 @@ class EphemeralEntry:
         Raises:
             InvalidRequestError: it is not written like this.
         """
-        check_text(form, "form")
+        TEXT.check(form, "form")
         match = _FORM.fullmatch(form.strip())
         if match is None:
             raise InvalidRequestError(
@@ -97,7 +97,7 @@ class EphemeralEntry:
 
         A delay that is not above 0 delays and repeats nothing.
         """
-        check_integer(step, "step")
+        INTEGER.check(step, "step")
         since = step - self.starting_step - max(self.delay, 0)
         if self.repeat and since >= 0 and self.delay > 0:
             since %= self.delay

@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from ...codecs.checks import as_items, as_member, check_choice, check_integer, check_mapping, check_text, check_type
+from ...arguments import INTEGER, MAPPING, TEXT, check_type, list_items, member
 from ..config import DEFAULTS, ContextConfig, ContextKind
 from ..lore.biases import StoredBans, StoredBiases
+from ..lore.conditions import MODE
 from ..lore.lorebook import Lorebook
 from ..reading import items, members
 from ..records import a_text, some_objects
 from .ephemeral import EphemeralEntry
 
 __all__ = ["ContextParts", "ContextText"]
+
+_KIND: Final = member(ContextKind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,20 +28,20 @@ class ContextText:
     config: ContextConfig
 
     def __post_init__(self) -> None:
-        check_text(self.text, "text")
+        TEXT.check(self.text, "text")
         check_type(self.config, ContextConfig, "config", "a ContextConfig")
 
     @classmethod
     def of(cls, kind: ContextKind, text: str = "") -> ContextText:
         """A text with the usual configuration of its kind."""
-        kind = as_member(kind, ContextKind, "kind")
-        check_text(text, "text")
+        kind = _KIND.convert(kind, "kind")
+        TEXT.check(text, "text")
         return cls(text=text, config=DEFAULTS[kind])
 
     @classmethod
     def from_data(cls, data: object, kind: ContextKind) -> ContextText:
         """An item of a story's ``context`` (content §4.2), whatever it is."""
-        kind = as_member(kind, ContextKind, "kind")
+        kind = _KIND.convert(kind, "kind")
         fields = members(data)
         config = ContextConfig.from_data(fields.get("contextConfig"), DEFAULTS[kind])
         return cls(text=a_text(fields.get("text")) or "", config=config)
@@ -72,12 +75,12 @@ class ContextParts:
         for name in ("story", "memory", "authors_note"):
             check_type(getattr(self, name), ContextText, name, "a ContextText")
         for name, kind in (("ephemeral", EphemeralEntry), ("biases", StoredBiases), ("bans", StoredBans)):
-            items = as_items(getattr(self, name), kind, name, f"a tuple of {kind.__name__}")
+            items = list_items(getattr(self, name), kind, name, f"a tuple of {kind.__name__}")
             object.__setattr__(self, name, tuple(items))
         check_type(self.lorebook, Lorebook, "lorebook", "a Lorebook")
-        check_integer(self.step, "step")
-        check_text(self.model, "model")
-        check_choice(self.mode, ("normal", "adventure"), "mode")
+        INTEGER.check(self.step, "step")
+        TEXT.check(self.model, "model")
+        MODE.convert(self.mode, "mode")
 
     @classmethod
     def from_content(
@@ -96,10 +99,10 @@ class ContextParts:
             step: its step.
             mode: ``adventure`` if its card says ``isTA`` (content §4.1).
         """
-        check_mapping(content, "content")
-        check_text(text, "text")
-        check_integer(step, "step")
-        check_choice(mode, ("normal", "adventure"), "mode")
+        MAPPING.check(content, "content")
+        TEXT.check(text, "text")
+        INTEGER.check(step, "step")
+        MODE.convert(mode, "mode")
         memory, note, *_ = [*items(content.get("context")), None, None]
         config = ContextConfig.from_data(content.get("storyContextConfig"), DEFAULTS[ContextKind.STORY])
         return cls(

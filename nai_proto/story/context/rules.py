@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from ...codecs.checks import check_choice
+from ..lore.conditions import COMBINATION
 
 __all__ = ["USUAL", "ContextRules"]
 
@@ -22,7 +22,7 @@ class ContextRules:
     "Which of an entry's advanced conditions have to hold (content §4.6)? When they do, it is active, as by a key."
 
     def __post_init__(self) -> None:
-        check_choice(self.conditions, ("any", "all"), "conditions")
+        COMBINATION.convert(self.conditions, "conditions")
 
 
 USUAL: Final = ContextRules()

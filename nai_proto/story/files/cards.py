@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from ...arguments import BYTES, LIMITS, TEXT
 from ...codecs import png
 from ...codecs.box import from_base64, to_base64
-from ...codecs.checks import as_bytes, check_limits, check_text
 from ...errors import Damaged, InvalidFile, LimitExceeded, RemoteProtocolError
 from ...limits import Limits
 
@@ -28,9 +28,9 @@ def read_card(picture: bytes, *, where: str = "card", limits: Limits = Limits())
         InvalidFile: the picture is no PNG, is damaged, or carries nothing.
         LimitExceeded: its texts are too long.
     """
-    picture = as_bytes(picture, "picture")
-    check_text(where, "where")
-    check_limits(limits)
+    picture = BYTES.convert(picture, "picture")
+    TEXT.check(where, "where")
+    LIMITS.check(limits, "limits")
     text = _read_texts(picture, where, limits).get(CARD)
     if text is None:
         raise InvalidFile(f"{where}: the picture carries nothing: it has no text {CARD}")
@@ -48,8 +48,8 @@ def write_card(picture: bytes, data: bytes, limits: Limits = Limits()) -> bytes:
         InvalidFile: the picture is no PNG, or is damaged.
         LimitExceeded: its texts are too long.
     """
-    picture, data = as_bytes(picture, "picture"), as_bytes(data, "data")
-    check_limits(limits)
+    picture, data = BYTES.convert(picture, "picture"), BYTES.convert(data, "data")
+    LIMITS.check(limits, "limits")
     return png.with_text(picture, {**_read_texts(picture, "card", limits), CARD: to_base64(data)}, limits)
 
 

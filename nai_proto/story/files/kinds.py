@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from ...codecs.checks import as_bytes, check_limits, check_text
+from ...arguments import BYTES, LIMITS, TEXT
 from ...errors import InvalidFile
 from ...limits import Limits
 from ..reading import read_object
@@ -68,9 +68,9 @@ def read_file(data: bytes, *, where: str = "file", limits: Limits = Limits()) ->
         InvalidFile: it is none of `FileKind`.
         LimitExceeded: it is nested too deeply, or a text in the picture is too long.
     """
-    data = as_bytes(data, "data")
-    check_text(where, "where")
-    check_limits(limits)
+    data = BYTES.convert(data, "data")
+    TEXT.check(where, "where")
+    LIMITS.check(limits, "limits")
     card = data.startswith(_PNG)
     if card:
         data = read_card(data, where=where, limits=limits)

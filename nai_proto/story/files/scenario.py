@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Self
 
+from ...arguments import BYTES, INTEGER, LIMITS, TEXT, TEXTS, check_type, list_items
 from ...codecs.box import CHANCE, Entropy, write_json
-from ...codecs.checks import as_bytes, as_items, check_integer, check_limits, check_text, check_texts, check_type
 from ...errors import InvalidFile
 from ...limits import Limits
 from ...text.models import Model
@@ -90,9 +90,9 @@ class Scenario(Record):
             InvalidFile: it is none; says what it is instead.
             LimitExceeded: it is nested too deeply, or too long for a text in a picture.
         """
-        data = as_bytes(data, "data")
-        check_text(where, "where")
-        check_limits(limits)
+        data = BYTES.convert(data, "data")
+        TEXT.check(where, "where")
+        LIMITS.check(limits, "limits")
         file = read_file(data, where=where, limits=limits)
         if file.kind is not FileKind.SCENARIO:
             raise InvalidFile(f"{where}: a scenario was expected, and this is a {file.kind}")
@@ -136,9 +136,9 @@ class Scenario(Record):
             InvalidRequestError: the prompt is larger than the limits.
         """
         if answers is not None:
-            check_texts(answers, "answers")
-        check_integer(now, "now", "an int, milliseconds since 1970")
-        check_limits(limits)
+            TEXTS.convert(answers, "answers")
+        INTEGER.check(now, "now", "an int, milliseconds since 1970")
+        LIMITS.check(limits, "limits")
         given, known = answers or {}, self.placeholders
 
         def fill(text: str) -> str:
@@ -169,8 +169,8 @@ class Scenario(Record):
             Damaged: the story's text cannot be read.
         """
         check_type(story, Story, "story", "a Story")
-        check_text(author, "author")
-        placeholders = as_items(placeholders, Placeholder, "placeholders", "a list of Placeholder")
+        TEXT.check(author, "author")
+        placeholders = list_items(placeholders, Placeholder, "placeholders", "a list of Placeholder")
         shared: dict[str, Any] = {
             name: copied(story.fields[name]) for name in (*_OBJECTS, *_LISTS) if name in story.fields
         }

@@ -12,8 +12,8 @@ from typing import Any, Final, cast
 
 import msgspec
 
+from ...arguments import BYTES, LIMITS, TEXT
 from ...codecs.box import attempt, read_json
-from ...codecs.checks import as_bytes, check_limits, check_text
 from ...errors import InvalidFile, InvalidRequestError
 from ...limits import Limits
 from ..reading import read_object
@@ -37,7 +37,7 @@ def story_file(card: bytes, content: bytes) -> bytes:
     Raises:
         InvalidRequestError: one of them is no JSON object in UTF-8.
     """
-    card, content = as_bytes(card, "card"), as_bytes(content, "content").strip()
+    card, content = BYTES.convert(card, "card"), BYTES.convert(content, "content").strip()
     if not isinstance(attempt(read_json, card), dict):
         raise InvalidRequestError("card takes a JSON object in UTF-8", parameter="card")
     if content[:1] != b"{" or content[-1:] != b"}":  # contents are large, and are not read for this
@@ -72,9 +72,9 @@ def read_story_file(
         InvalidFile: it is no such file; says what is wrong, or what it is instead.
         LimitExceeded: it is nested too deeply.
     """
-    data = as_bytes(data, "data")
-    check_text(where, "where")
-    check_limits(limits)
+    data = BYTES.convert(data, "data")
+    TEXT.check(where, "where")
+    LIMITS.check(limits, "limits")
     fields = read_object(data, where=where, limits=limits)
     if _VERSION not in fields:
         instead = next((f"; it is a {kind}" for kind, name in VERSIONS.items() if name in fields), "")

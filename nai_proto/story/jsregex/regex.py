@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from ...codecs.checks import check_integer, check_limits, check_text
+from ...arguments import INTEGER, LIMITS, TEXT
 from ...errors import LimitExceeded, excerpt
 from ...limits import Limits
 from .cursor import Cursor
@@ -54,9 +54,9 @@ class Regex:
     """A pattern, ready to be searched for; made by `compile`. It holds nothing of the texts that it has seen."""
 
     def __init__(self, pattern: str, flags: str, limits: Limits) -> None:
-        check_text(pattern, "pattern")
-        check_text(flags, "flags")
-        check_limits(limits)
+        TEXT.check(pattern, "pattern")
+        TEXT.check(flags, "flags")
+        LIMITS.check(limits, "limits")
         if len(pattern) > limits.regex:
             raise LimitExceeded("characters of a pattern", limit=limits.regex, value=len(pattern))
         self.pattern = pattern
@@ -104,10 +104,10 @@ class Regex:
 
     def _prepared(self, text: str, start: int, end: int | None) -> tuple[str, _Places]:
         """What the machine sees of a text, and how its places translate."""
-        check_text(text, "text")
-        check_integer(start, "start")
+        TEXT.check(text, "text")
+        INTEGER.check(start, "start")
         if end is not None:
-            check_integer(end, "end", "an int or None")
+            INTEGER.check(end, "end", "an int or None")
         start, end, _ = slice(start, end).indices(len(text))
         seen = text[start:end]
         places = _Places(start, seen, self._read.unicode)

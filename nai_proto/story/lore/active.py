@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 
-from ...codecs.checks import as_items, check_container, check_function, check_type
+from ...arguments import CONTAINER, FUNCTION, check_type, list_items
 from ...text.phrases import BanList, BiasGroup
 from .biases import StoredBans, StoredBiases, variants
 from .lorebook import Lorebook
@@ -14,8 +14,8 @@ __all__ = ["active_bans", "active_biases"]
 
 def active_bans(groups: Iterable[StoredBans], spread: Callable[[str], Iterable[str]] = variants) -> tuple[BanList, ...]:
     """The story's bans that count: all that are on. Bans of brackets are added by `nai_proto.text.GlobalSettings`."""
-    groups = as_items(groups, StoredBans, "groups", "a list of StoredBans")
-    check_function(spread, "spread")
+    groups = list_items(groups, StoredBans, "groups", "a list of StoredBans")
+    FUNCTION.check(spread, "spread")
     return tuple(group.bans(spread) for group in groups if group.enabled)
 
 
@@ -36,10 +36,10 @@ def active_biases(
         active: the ids of the active entries.
         spread: what a plain text stands for.
     """
-    groups = as_items(groups, StoredBiases, "groups", "a list of StoredBiases")
+    groups = list_items(groups, StoredBiases, "groups", "a list of StoredBiases")
     check_type(lorebook, Lorebook, "lorebook", "a Lorebook")
-    check_container(active, "active", "a set of ids")
-    check_function(spread, "spread")
+    CONTAINER.check(active, "active", "a set of ids")
+    FUNCTION.check(spread, "spread")
     off = {category.id for category in lorebook.categories if not category.enabled}
     found = list(groups)
     for entry in lorebook.entries:

@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, Self, TypeAlias, cast
 
-from ...codecs.checks import check_function, check_text, check_type
+from ...arguments import FUNCTION, TEXT, check_type
 from ...text.phrases import BanList, BiasGroup
 from ..records import Field, Record, a_flag, a_list, a_number
 
@@ -35,7 +35,7 @@ def variants(text: str) -> tuple[str, ...]:
 
     The sources say that there are such variants, not which (content §4.7).
     """
-    check_text(text, "text")
+    TEXT.check(text, "text")
     bare = text.lstrip(" ") or text
     forms = (bare, bare.lower(), bare[:1].upper() + bare[1:], bare.upper())
     return tuple(dict.fromkeys(blank + form for form in forms for blank in ("", " ")))
@@ -48,7 +48,7 @@ def phrase_forms(phrase: object, spread: Callable[[str], Iterable[str]] = varian
         phrase: as it is stored.
         spread: what a plain text stands for.
     """
-    check_function(spread, "spread")
+    FUNCTION.check(spread, "spread")
     return tuple(dict.fromkeys(_forms(phrase, spread)))
 
 
@@ -121,7 +121,7 @@ class StoredBiases(Record):
         Args:
             spread: what a plain text stands for.
         """
-        check_function(spread, "spread")
+        FUNCTION.check(spread, "spread")
         phrases = (form for phrase in self.phrases for form in phrase_forms(phrase, spread))
         return BiasGroup(
             self.bias,
@@ -147,7 +147,7 @@ class StoredBans(Record):
 
     def bans(self, spread: Callable[[str], Iterable[str]] = variants) -> BanList:
         """The list for `nai_proto.text.generate`; ``spread`` as for `StoredBiases.group`."""
-        check_function(spread, "spread")
+        FUNCTION.check(spread, "spread")
         phrases = (form for phrase in self.sequences for form in phrase_forms(phrase, spread))
         return BanList(*dict.fromkeys(phrases), enabled=self.enabled)
 

@@ -12,23 +12,17 @@ from math import fmod
 from operator import add, mul, sub
 from typing import Any, Final, Literal, TypeAlias
 
-from ...codecs.checks import (
-    as_items,
-    check_choice,
-    check_function,
-    check_integer,
-    check_limits,
-    check_text,
-    check_texts,
-    check_type,
-)
+from ...arguments import INTEGER, LIMITS, OPTIONAL_FUNCTION, TEXT, TEXTS, check_type, list_items, one_of
 from ...errors import LimitExceeded
 from ...limits import Limits
 from ..records import Record, a_number, a_text, some_objects, some_texts
 from ..units import units_in
 from .keys import Key, tail_start
 
-__all__ = ["Outcome", "Surroundings", "condition_outcome", "conditions_outcome"]
+__all__ = ["COMBINATION", "MODE", "Outcome", "Surroundings", "condition_outcome", "conditions_outcome"]
+
+MODE: Final = one_of("normal", "adventure")
+COMBINATION: Final = one_of("any", "all")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +45,11 @@ class Surroundings:
 
     def __post_init__(self) -> None:
         for name in ("story", "memory", "authors_note", "model"):
-            check_text(getattr(self, name), name)
-        check_texts(self.lore, "lore")
-        check_choice(self.mode, ("normal", "adventure"), "mode")
-        check_integer(self.step, "step")
-        check_function(self.chance, "chance", optional=True)
+            TEXT.check(getattr(self, name), name)
+        TEXTS.convert(self.lore, "lore")
+        MODE.convert(self.mode, "mode")
+        INTEGER.check(self.step, "step")
+        OPTIONAL_FUNCTION.check(self.chance, "chance")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +84,11 @@ def conditions_outcome(
     Raises:
         LimitExceeded: they are nested too deeply.
     """
-    conditions = as_items(conditions, Record, "conditions", "a list of Record")
+    conditions = list_items(conditions, Record, "conditions", "a list of Record")
     check_type(around, Surroundings, "around", "Surroundings")
-    check_choice(combine, ("any", "all"), "combine")
-    check_function(fill, "fill", optional=True)
-    check_limits(limits)
+    COMBINATION.convert(combine, "combine")
+    OPTIONAL_FUNCTION.check(fill, "fill")
+    LIMITS.check(limits, "limits")
     judge = _Judge(around, fill, limits)
     return _together(combine, combine == "all", [judge.outcome(condition, 1) for condition in conditions])
 
@@ -109,8 +103,8 @@ def condition_outcome(
     """The outcome of one condition; as `conditions_outcome`. One that is not understood does not hold, and says so."""
     check_type(condition, Record, "condition", "a Record")
     check_type(around, Surroundings, "around", "Surroundings")
-    check_function(fill, "fill", optional=True)
-    check_limits(limits)
+    OPTIONAL_FUNCTION.check(fill, "fill")
+    LIMITS.check(limits, "limits")
     return _Judge(around, fill, limits).outcome(condition, 1)
 
 

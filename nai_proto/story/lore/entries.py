@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
-from ...codecs.checks import check_function, check_limits
+from ...arguments import LIMITS, OPTIONAL_FUNCTION
 from ...limits import Limits
 from ..config import DEFAULTS, ContextConfig, ContextKind
 from ..reading import members
@@ -68,8 +68,8 @@ class Entry(Record):
 
     def parsed_keys(self, *, fill: Callable[[str], str] | None = None, limits: Limits = Limits()) -> tuple[Key, ...]:
         """Its keys but the empty ones; arguments as for `Key.parse`."""
-        check_function(fill, "fill", optional=True)
-        check_limits(limits)
+        OPTIONAL_FUNCTION.check(fill, "fill")
+        LIMITS.check(limits, "limits")
         return tuple(Key.parse(key, fill=fill, limits=limits) for key in self.keys if key.strip())
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
-from ...codecs.checks import check_function, check_integer, check_limits, check_text
+from ...arguments import INTEGER, LIMITS, OPTIONAL_FUNCTION, TEXT
 from ...errors import LimitExceeded
 from ...limits import Limits
 from .. import jsregex
@@ -77,9 +77,9 @@ class Key:
                 they count as they are, whatever they hold; other expressions are not filled.
             limits: for expressions, and for how long any key may be: `Limits.regex`.
         """
-        check_text(text, "text")
-        check_function(fill, "fill", optional=True)
-        check_limits(limits)
+        TEXT.check(text, "text")
+        OPTIONAL_FUNCTION.check(fill, "fill")
+        LIMITS.check(limits, "limits")
         text_and_values = _filled(text, fill) if fill and "${" in text else text
         if len(text_and_values) > limits.regex:
             return cls(text, "plain", f"it has more than {limits.regex} characters")
@@ -94,10 +94,10 @@ class Key:
             start, end: characters, as in a slice; what is outside of them is as if it were not there. For a ``searchRange``,
                 which counts UTF-16 units, `tail_start` gives the start.
         """
-        check_text(text, "text")
-        check_integer(start, "start")
+        TEXT.check(text, "text")
+        INTEGER.check(start, "start")
         if end is not None:
-            check_integer(end, "end", "an int or None")
+            INTEGER.check(end, "end", "an int or None")
         if self.problem is not None:
             return KeySearch(problem=self.problem)
         start, end, _ = slice(start, end).indices(len(text))

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Self, TypeVar
 
+from ...arguments import BYTES, LIMITS, MAPPING, TEXT, check_type
 from ...codecs.box import write_json
-from ...codecs.checks import as_bytes, check_limits, check_mapping, check_text, check_type
 from ...errors import InvalidFile, InvalidRequestError
 from ...limits import Limits
 from ..config import DEFAULTS, ContextKind
@@ -73,9 +73,9 @@ class Lorebook(Record):
             InvalidFile: it is none: no JSON object, or one without ``lorebookVersion`` and a list of ``entries``.
             LimitExceeded: it is nested too deeply.
         """
-        data = as_bytes(data, "data")
-        check_text(where, "where")
-        check_limits(limits)
+        data = BYTES.convert(data, "data")
+        TEXT.check(where, "where")
+        LIMITS.check(limits, "limits")
         document = read_object(data, where=where, limits=limits)
         if "lorebookVersion" not in document or not isinstance(document.get("entries"), list):
             raise InvalidFile(f"{where}: it has no lorebookVersion, or no list of entries")
@@ -95,7 +95,7 @@ class Lorebook(Record):
 
     def entry(self, entry_id: str) -> Entry:
         """The entry with this id; raises InvalidRequestError if there is none."""
-        check_text(entry_id, "entry_id")
+        TEXT.check(entry_id, "entry_id")
         return _found(self.entries, entry_id, "entry")
 
     def new_entry(
@@ -118,10 +118,10 @@ class Lorebook(Record):
         Raises:
             InvalidRequestError: there is no such category; else as `Record.changed`.
         """
-        check_text(entry_id, "entry_id")
-        check_text(category, "category")
+        TEXT.check(entry_id, "entry_id")
+        TEXT.check(category, "category")
         if template is not None:
-            check_mapping(template, "template", "a dict or None")
+            MAPPING.check(template, "template", "a dict or None")
         data = dict(_NEW_ENTRY if template is None else template)
         if category:
             home = self.category(category)
@@ -160,7 +160,7 @@ class Lorebook(Record):
             InvalidRequestError: there is no entry with one of the ids.
         """
         if before is not None:
-            check_text(before, "before")
+            TEXT.check(before, "before")
         entry = self.entry(entry_id)
         if before == entry_id:
             return self
@@ -176,7 +176,7 @@ class Lorebook(Record):
 
     def category(self, category_id: str) -> Category:
         """The category with this id; raises InvalidRequestError if there is none."""
-        check_text(category_id, "category_id")
+        TEXT.check(category_id, "category_id")
         return _found(self.categories, category_id, "category")
 
     def with_category(self, category: Category) -> Self:

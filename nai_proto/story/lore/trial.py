@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ...codecs.checks import check_function, check_limits, check_text, check_type
+from ...arguments import LIMITS, OPTIONAL_FUNCTION, TEXT, check_type
 from ...limits import Limits
 from .entries import Entry
 from .keys import Key, KeyMatch, KeySearch, tail_start
@@ -59,9 +59,9 @@ def try_lorebook(
         limits: for keys.
     """
     check_type(lorebook, Lorebook, "lorebook", "a Lorebook")
-    check_text(text, "text")
-    check_function(fill, "fill", optional=True)
-    check_limits(limits)
+    TEXT.check(text, "text")
+    OPTIONAL_FUNCTION.check(fill, "fill")
+    LIMITS.check(limits, "limits")
     off = {category.id for category in lorebook.categories if not category.enabled}
     trials: list[EntryTrial] = []
     for entry in lorebook.entries:
