@@ -47,8 +47,11 @@ class Budget:
             phase: what is waited for; ``total`` has no limit of its own.
             at_most: a further limit.
         """
-        limits = [self.remaining, at_most, None if phase == "total" else getattr(self.timeouts, phase)]
-        return min((limit for limit in limits if limit is not None), default=None)
+        limit: float | None = None if phase == "total" else getattr(self.timeouts, phase)
+        if at_most is not None and (limit is None or at_most < limit):
+            limit = at_most
+        left = self.remaining
+        return left if limit is None or (left is not None and left < limit) else limit
 
     def spend(self, seconds: float) -> None:
         """Charge what a wait took."""

@@ -172,7 +172,7 @@ class RawTransport:
         """A connection to an address: an idle one that has nothing to say, or a new one."""
         host, port = _host_and_port(scheme, authority)
         while True:
-            lease = yield from self._acquire((scheme, authority, io.key()), f"{host}:{port}", budget, io)
+            lease = yield from self._acquire((scheme, authority, io.key()), host, port, budget, io)
             try:
                 connection = lease.connection
                 if connection is None:
@@ -192,7 +192,9 @@ class RawTransport:
             self.release(lease, io)
             self.tell_closed(connection, "the server closed it, or spoke on it, while it was idle")
 
-    def _acquire(self, address: Address, where: str, budget: Budget, io: RawIO) -> IoSteps[Lease[Connection]]:
+    def _acquire(
+        self, address: Address, host: str, port: int, budget: Budget, io: RawIO
+    ) -> IoSteps[Lease[Connection]]:
         began = io.now()
         with self._lock:
             lease = self.pool.acquire(address, began, io.wake())
@@ -208,7 +210,7 @@ class RawTransport:
                 raise
         finally:
             budget.spend(io.now() - began)
-        raise budget.timed_out("pool", sent=False, where=where)
+        raise budget.timed_out("pool", sent=False, where=f"{host}:{port}")
 
     def _connect(self, scheme: str, host: str, port: int, budget: Budget, io: RawIO) -> IoSteps[Connection]:
         """A connection ready for HTTP: name look-up, tunnel and TLS included, within one limit for all of it."""
