@@ -25,7 +25,7 @@ from .readiness import is_readable, wait_ready
 __all__ = ["Client"]
 
 T = TypeVar("T")
-Ready: TypeAlias = tuple[frozenset[int], frozenset[int]]
+Ready: TypeAlias = tuple[list[int], list[int]]
 
 _READ: Final = 65_536
 _PIECE: Final = 262_144
@@ -220,7 +220,7 @@ class SyncIO:
         number = receiver.fileno()
         readable, writable = wait_ready([*readers, number], writers, limit)
         if number in readable:
-            readable -= {number}
+            readable.remove(number)
             receiver.recv(4096)
         if self._cancelled:
             raise ClosedError("the stream was cancelled")

@@ -192,9 +192,7 @@ class RawTransport:
             self.release(lease, io)
             self.tell_closed(connection, "the server closed it, or spoke on it, while it was idle")
 
-    def _acquire(
-        self, address: Address, host: str, port: int, budget: Budget, io: RawIO
-    ) -> IoSteps[Lease[Connection]]:
+    def _acquire(self, address: Address, host: str, port: int, budget: Budget, io: RawIO) -> IoSteps[Lease[Connection]]:
         began = io.now()
         with self._lock:
             lease = self.pool.acquire(address, began, io.wake())
