@@ -268,8 +268,8 @@ class RawExchange:
         connection, observer, request = self._connection, self._transport.observer, send.request
         assert connection is not None
         self._exchange = ClientExchange(connection.wire, request, send.limits)
-        began = self._io.now()
-        if observer.is_watching:
+        began, is_watched = self._io.now(), observer.is_watching
+        if is_watched:
             observer.tell(RequestSent(request.method, request.base + request.path))
         failure = yield from self._write(connection)
         try:
@@ -280,7 +280,7 @@ class RawExchange:
             raise failure from None
         assert isinstance(head, Head)
         self.head = head
-        if observer.is_watching:
+        if is_watched:
             seconds = self._io.now() - began
             observer.tell(ResponseReceived(request.method, request.base + request.path, head.status, seconds))
 
