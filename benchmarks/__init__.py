@@ -2,5 +2,5 @@
 
 A machine's absolute figures say little about another's, so every figure stands beside a reference of the same run: a
 limit (the least that the job can cost with the same decoder), a floor, or a peer. Subjects take turns in rounds, and the
-median of their rounds counts. Inputs come from a seed, and nothing leaves the loopback interface.
+least of their rounds counts. Inputs come from a seed, and nothing leaves the loopback interface.
 """

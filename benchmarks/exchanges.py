@@ -1,41 +1,49 @@
 """What does a client pay for a small exchange on a connection that is kept alive?
 
-Ours is `nai.text.generate` with all that it entails: signing, timeouts, retries, the reading of the answer. h11 by hand
+Ours is `nai.account.subscription` with all that it entails: signing, timeouts, retries, an answer with types. h11 by hand
 is the least that a careful client does: heads written and read by h11, the answer decoded, no timeouts. The raw floor
-writes prepared bytes and looks for nothing but the length of the answer, which it knows.
+writes prepared bytes and looks for nothing but the end of the answer, which it knows. Plain httpx and aiohttp send a
+prepared request and decode the JSON.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
-from typing import Final, Protocol
+from contextlib import ExitStack
+from typing import Any, Final, Protocol
 
 import h11
+import httpx
 import msgspec
 import trio
 
 import nai_proto as nai
 from nai_transports import asyncio as on_asyncio
+from nai_transports import httpx as on_httpx
+from nai_transports import sync
 from nai_transports import trio as on_trio
-from nai_transports._runner import AsyncClient
+from nai_transports._runner import AsyncClient, Client
 
-from .report import Effort, Report, timed
+from .report import Effort, Report, peer, timed
 from .server import ANSWER, serving
 
 __all__ = ["measure"]
 
-_BODY: Final = b'{"input":"Once","model":"kayra-v1","parameters":{"max_length":1,"min_length":1,"use_string":true}}'
-_FIELDS: Final = {
-    "Host": "benchmark",
-    "Authorization": "Bearer token",
-    "Content-Type": "application/json",
+_TARGET: Final = "/user/subscription"
+_OWN: Final = {
+    "Authorization": "Bearer pst-benchmark",
     "Accept": "application/json",
     "User-Agent": "benchmark",
     "Accept-Encoding": "identity",
-    "Content-Length": str(len(_BODY)),
 }
-_RAW: Final = "\r\n".join(["POST /ai/generate HTTP/1.1", *map(": ".join, _FIELDS.items()), "", ""]).encode() + _BODY
+_FIELDS: Final = {"Host": "benchmark", **_OWN}
+_RAW: Final = "\r\n".join([f"GET {_TARGET} HTTP/1.1", *map(": ".join, _FIELDS.items()), "", ""]).encode()
+_BY_HAND: Final = "h11 by hand"
+_PLAIN: Final = "plain httpx"
+_BESIDE: Final = {"sync": 0.6, "httpx": 1.25}
+_decode: Final = msgspec.json.decode
 
 
 class _Link(Protocol):
@@ -55,20 +63,32 @@ class _Streams:
         await self.writer.drain()
 
 
+class _Blocking:
+    """A blocking socket under trio's names: nothing that is awaited waits."""
+
+    def __init__(self, raw: socket.socket) -> None:
+        self._raw = raw
+
+    async def send_all(self, data: bytes) -> None:
+        self._raw.sendall(data)
+
+    async def receive_some(self, size: int) -> bytes:
+        return self._raw.recv(size)
+
+
 async def _raw(link: _Link, count: int) -> None:
     for _ in range(count):
         await link.send_all(_RAW)
         data = await link.receive_some(65_536)
         while not data.endswith(ANSWER):
             data += await link.receive_some(65_536)
-        msgspec.json.decode(data.partition(b"\r\n\r\n")[2])
+        _decode(data.partition(b"\r\n\r\n")[2])
 
 
 async def _h11(link: _Link, count: int) -> None:
     connection = h11.Connection(h11.CLIENT)
     for _ in range(count):
-        out = connection.send(h11.Request(method="POST", target="/ai/generate", headers=list(_FIELDS.items()))) or b""
-        out += connection.send(h11.Data(data=_BODY)) or b""
+        out = connection.send(h11.Request(method="GET", target=_TARGET, headers=list(_FIELDS.items()))) or b""
         await link.send_all(out + (connection.send(h11.EndOfMessage()) or b""))
         body = b""
         while not isinstance(event := connection.next_event(), h11.EndOfMessage):
@@ -76,21 +96,53 @@ async def _h11(link: _Link, count: int) -> None:
                 connection.receive_data(await link.receive_some(65_536))
             elif isinstance(event, h11.Data):
                 body += event.data
-        msgspec.json.decode(body)
+        _decode(body)
         connection.start_next_cycle()
 
 
-async def _ours(client: AsyncClient, count: int) -> None:
+def _plain(http: httpx.Client, url: str, count: int) -> None:
     for _ in range(count):
-        await client.run(nai.text.generate("Once", max_length=1))
+        _decode(http.get(url, headers=_OWN).content)
+
+
+async def _plain_async(http: httpx.AsyncClient, url: str, count: int) -> None:
+    for _ in range(count):
+        _decode((await http.get(url, headers=_OWN)).content)
+
+
+async def _with_aiohttp(module: Any, url: str, count: int) -> None:
+    async with module.ClientSession(headers=_OWN) as http:
+        for _ in range(count):
+            async with http.get(url) as response:
+                _decode(await response.read())
+
+
+def _ours(client: Client, count: int) -> None:
+    for _ in range(count):
+        client.run(nai.account.subscription())
+
+
+async def _ours_async(client: AsyncClient, count: int) -> None:
+    for _ in range(count):
+        await client.run(nai.account.subscription())
 
 
 def measure(effort: Effort) -> Report:
-    """µs of the client's CPU per exchange, on both event loops."""
-    report = Report("µs of CPU per small exchange, keep-alive, over loopback", "h11 by hand")
+    """µs of the client's CPU per exchange."""
+    report = Report("µs of CPU per small exchange, keep-alive, over loopback", _BY_HAND)
     count = effort.of(500)
-    with serving(2) as (host, port), asyncio.Runner() as runner:
-        session = nai.Session(base_url=f"http://{host}:{port}", token=nai.PersistentToken("pst-benchmark"))
+    with ExitStack() as stack:
+        host, port = stack.enter_context(serving(2))
+        runner = stack.enter_context(asyncio.Runner())
+        base = f"http://{host}:{port}"
+        url = base + _TARGET
+        session = nai.Session(base_url=base, token=nai.PersistentToken("pst-benchmark"))
+
+        def blocking(work: Callable[[_Link, int], Awaitable[None]]) -> None:
+            with socket.create_connection((host, port)) as raw:
+                raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                for _ in work(_Blocking(raw), count).__await__():
+                    raise AssertionError("it waits")
 
         async def asyncio_streams(work: Callable[[_Link, int], Awaitable[None]]) -> None:
             streams = _Streams(*await asyncio.open_connection(host, port))
@@ -102,25 +154,50 @@ def measure(effort: Effort) -> Report:
             async with await trio.open_tcp_stream(host, port) as stream:
                 await work(stream, count)
 
-        async def client(make: Callable[[nai.Session], AsyncClient]) -> None:
-            async with make(session) as made:
-                await _ours(made, count)
+        async def with_httpx() -> None:
+            async with httpx.AsyncClient(trust_env=False) as made:
+                await _plain_async(made, url, count)
 
+        def ours(make: Callable[[nai.Session], Client]) -> None:
+            with make(session) as made:
+                _ours(made, count)
+
+        async def ours_async(make: Callable[[nai.Session], AsyncClient]) -> None:
+            async with make(session) as made:
+                await _ours_async(made, count)
+
+        http = stack.enter_context(httpx.Client(trust_env=False))
+        aiohttp = peer(report, "aiohttp")
         on: dict[str, dict[str, Callable[[], object]]] = {
+            "blocking": {
+                "raw floor": lambda: blocking(_raw),
+                _BY_HAND: lambda: blocking(_h11),
+                _PLAIN: lambda: _plain(http, url, count),
+                "sync": lambda: ours(sync.Client),
+                "httpx": lambda: ours(on_httpx.Client),
+            },
             "asyncio": {
                 "raw floor": lambda: runner.run(asyncio_streams(_raw)),
-                "h11 by hand": lambda: runner.run(asyncio_streams(_h11)),
-                "ours": lambda: runner.run(client(on_asyncio.Client)),
+                _BY_HAND: lambda: runner.run(asyncio_streams(_h11)),
+                _PLAIN: lambda: runner.run(with_httpx()),
+                "asyncio": lambda: runner.run(ours_async(on_asyncio.Client)),
+                "httpx": lambda: runner.run(ours_async(on_httpx.AsyncClient)),
             },
             "trio": {
                 "raw floor": lambda: trio.run(trio_stream, _raw),
-                "h11 by hand": lambda: trio.run(trio_stream, _h11),
-                "ours": lambda: trio.run(client, on_trio.Client),
+                _BY_HAND: lambda: trio.run(trio_stream, _h11),
+                "trio": lambda: trio.run(ours_async, on_trio.Client),
             },
         }
+        if aiohttp:
+            on["asyncio"]["aiohttp"] = lambda: runner.run(_with_aiohttp(aiohttp, url, count))
         for runtime, subjects in on.items():
             values = timed(subjects, effort, per=count)
-            report.add(runtime, values, "µs", reference="h11 by hand", at_most={"ours": 1.1})
-            beside = {name: values[name] for name in ("raw floor", "ours")}
-            report.add(f"{runtime}, beside the floor", beside, "µs", reference="raw floor", at_most={"ours": 2.0})
+            report.add(runtime, values, "µs", reference=_BY_HAND, at_most={"asyncio": 1.5, "trio": 1.5})
+            if _PLAIN in values:
+                beside = {name: values[name] for name in (_PLAIN, *_BESIDE) if name in values}
+                report.add(f"{runtime}, beside httpx", beside, "µs", reference=_PLAIN, at_most=_BESIDE)
+            if "aiohttp" in values:
+                over = values["asyncio"] - values["aiohttp"]
+                report.bound("above aiohttp", "asyncio", over, "µs", 80.0)
     return report

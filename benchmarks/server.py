@@ -16,7 +16,14 @@ from .data import body, cut
 
 __all__ = ["ANSWER", "apart", "serving"]
 
-ANSWER = b'{"output":" the"}'
+ANSWER = (
+    b'{"tier":3,"active":true,"expiresAt":1798761600,"perks":{"maxPriorityActions":0,"startPriority":0,"moduleTrainingSteps":'
+    b'10000,"unlimitedMaxPriority":true,"voiceGeneration":true,"imageGeneration":true,"unlimitedImageGeneration":true,'
+    b'"unlimitedImageGenerationLimits":[{"resolution":4194304,"maxPrompts":0},{"resolution":1048576,"maxPrompts":1}],'
+    b'"contextTokens":8192},"paymentProcessorData":null,"trainingStepsLeft":{"fixedTrainingStepsLeft":8950,'
+    b'"purchasedTrainingSteps":1200},"accountType":0,"isGracePeriod":false}'
+)
+"""What an account pays for (native §6.4)."""
 _STREAM = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
 )

@@ -41,6 +41,8 @@ _CRLF: Final = b"\r\n"
 # 20 digits as h11 has them. Blanks before CRLF are what some servers send; one branch alone may match them, or a line
 # of blanks would be tried in as many ways as it is long.
 _BETWEEN: Final = re.compile(rb"\r\n([0-9A-Fa-f]{1,20})(?:[ \t]*|;[^\n]*?)\r\n")
+_SHORT: Final = 32
+_MOST_KNOWN: Final = 256
 _BLANK_LINE: Final = re.compile(rb"\n\r?\n")
 
 
@@ -106,12 +108,13 @@ class ChunkedReader:
         rest: the part of the last read that is not the body's, or, while it is not done, that has to be given again.
     """
 
-    __slots__ = ("_ending", "_left", "_limits", "_tail", "done", "rest")
+    __slots__ = ("_ending", "_known", "_left", "_limits", "_tail", "done", "rest")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._left: int = 0  # bytes of the open chunk still to come
         self._tail = bytearray(_CRLF)  # a part of a size line, from the CRLF before it; or of the trailers
+        self._known: dict[bytes, int] = {}  # what size lines said before: a stream's events have few different sizes
         self._ending = False  # the last chunk is in: the tail is the trailers, from the line feed before them
         self.done = False
         self.rest = b""
@@ -138,14 +141,11 @@ class ChunkedReader:
             size = len(data)
             self._tail.clear()
         pieces = [data[:left]] if left else []
-        end, match, longest = left, _BETWEEN.match, self._limits.chunk_line + len(_CRLF)
+        end, known, find = left, self._known, data.find
         self._left = 0
         try:
-            while line := match(data, end):
-                start = line.end()
-                if start - end > longest:
-                    raise self._too_long(start - end)
-                length = int(line[1], 16)
+            while start := find(b"\n", end + 2) + 1:  # behind the line feed of the CRLF that comes first
+                length = known.get(data[end:start]) or self._read_line(data, end, start)
                 if not length:
                     self._ending = True
                     self._tail += b"\n"
@@ -157,8 +157,6 @@ class ChunkedReader:
                     self._left = end - size
                     break
             else:
-                if data.find(b"\n", end + len(_CRLF)) >= 0:
-                    raise _malformed(data[end : end + 200])
                 self._keep(data[end:])
         except RemoteProtocolError:
             if not pieces:
@@ -175,6 +173,18 @@ class ChunkedReader:
             Truncated: always, since a chunked body says itself where it ends.
         """
         raise Truncated("the connection closed inside a chunked body")
+
+    def _read_line(self, data: bytes, at: int, end: int) -> int:
+        """What a size line says."""
+        line = _BETWEEN.fullmatch(data, at, end)
+        if line is None:
+            raise _malformed(data[at : at + 200])
+        if end - at > self._limits.chunk_line + len(_CRLF):
+            raise self._too_long(end - at)
+        length = int(line[1], 16)
+        if len(self._known) < _MOST_KNOWN and end - at <= _SHORT:
+            self._known[line[0]] = length
+        return length
 
     def _keep(self, data: bytes) -> None:
         """Put aside a part of a size line that has not ended, if it may still become one."""

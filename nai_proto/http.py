@@ -59,7 +59,10 @@ class Headers(tuple[tuple[str, str], ...]):
     def get(self, name: str) -> str | None:
         """Return the first value of the field with this name, or None."""
         name = name.lower()
-        return next((value for key, value in self if key.lower() == name), None)
+        for key, value in self:
+            if key.lower() == name:
+                return value
+        return None
 
     def without(self, *names: str) -> Headers:
         """Return these fields but for the named ones."""

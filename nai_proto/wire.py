@@ -193,10 +193,10 @@ class Wire:
             piece = self._take()
             self._fed += len(piece)
             self._h11.receive_data(piece)
-            while isinstance(event := self._ask(), h11.InformationalResponse):
+            while type(event := self._ask()) is h11.InformationalResponse:  # isinstance of an ABC is a call of Python
                 if event.status_code == 101:
                     raise RemoteProtocolError("status 101 where no other protocol was asked for")
-            if isinstance(event, h11.Request | h11.Response):
+            if type(event) is h11.Response or type(event) is h11.Request:
                 rest, _ = self._h11.trailing_data
                 if rest:
                     self._put_back(rest)

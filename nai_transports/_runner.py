@@ -299,7 +299,7 @@ class _RawClient(_BaseClient):
         InvalidTypeError: an argument has another type.
     """
 
-    _open_io: ClassVar[type[Any]]
+    _open_io: ClassVar[Callable[..., Any]]
     "What a run needs of the runtime."
 
     def __init__(
@@ -314,7 +314,7 @@ class _RawClient(_BaseClient):
         on_event: Callable[[Event], object] | None = None,
     ) -> None:
         super().__init__(session, token, base_url, on_event)
-        self._transport = raw_transport(type(self)._open_io, self._settle, self._log, ssl_context, proxy, pool)
+        self._transport = raw_transport(self._open_io, self._settle, self._log, ssl_context, proxy, pool)
 
     def _settle(self) -> Any:
         """Let what was aborted go."""

@@ -46,7 +46,7 @@ class Forwarding:
         self, session: Session, *, ssl_context: ssl.SSLContext | None = None, proxy: Proxy | str | None = None
     ) -> None:
         self._session = session.with_token(None)
-        self._transport = raw_transport(SyncIO, _nothing, EventLog(None), ssl_context, proxy)
+        self._transport = raw_transport(lambda: SyncIO([]), _nothing, EventLog(None), ssl_context, proxy)
 
     def close(self) -> None:
         """Close idle connections."""

@@ -14,12 +14,10 @@ _HAS_POLL: Final = hasattr(select, "poll")  # not on Windows; where it is missin
 
 def is_readable(fileno: int) -> bool:
     """Say whether reading would not wait: bytes, the end of the connection or an error are there, or it is closed."""
-    return fileno < 0 or bool(wait_ready([fileno], (), 0.0)[0])
+    return fileno < 0 or bool(wait_ready((fileno,), (), 0.0)[0])
 
 
-def wait_ready(
-    readers: Iterable[int], writers: Iterable[int], seconds: float | None
-) -> tuple[frozenset[int], frozenset[int]]:
+def wait_ready(readers: Iterable[int], writers: Iterable[int], seconds: float | None) -> tuple[list[int], list[int]]:
     """Return the descriptors that are ready for reading, and those that are for writing; none when the time is over.
 
     An error on a descriptor makes it ready for whatever it was asked for.
@@ -30,17 +28,17 @@ def wait_ready(
     """
     if not _HAS_POLL:
         readable, writable, _ = select.select([*readers], [*writers], [*readers, *writers], seconds)
-        return frozenset(readable), frozenset(writable)
-    wanted: dict[int, int] = {}
-    for number in readers:
-        wanted[number] = select.POLLIN
+        return readable, writable
+    wanted = dict.fromkeys(readers, select.POLLIN)
     for number in writers:
         wanted[number] = wanted.get(number, 0) | select.POLLOUT
     poll = select.poll()
     for number, events in wanted.items():
         poll.register(number, events)
-    ready = poll.poll(None if seconds is None else ceil(seconds * 1000))
-    return (
-        frozenset([number for number, events in ready if events & ~select.POLLOUT and wanted[number] & select.POLLIN]),
-        frozenset([number for number, events in ready if events & ~select.POLLIN and wanted[number] & select.POLLOUT]),
-    )
+    readable, writable = [], []
+    for number, events in poll.poll(None if seconds is None else ceil(seconds * 1000)):
+        if events & ~select.POLLOUT and wanted[number] & select.POLLIN:
+            readable.append(number)
+        if events & ~select.POLLIN and wanted[number] & select.POLLOUT:
+            writable.append(number)
+    return readable, writable

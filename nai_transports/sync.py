@@ -13,6 +13,8 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from contextlib import suppress
+from functools import cached_property
 from typing import Any, Final, TypeAlias, TypeVar
 
 from nai_proto.errors import ClosedError
@@ -25,7 +27,7 @@ from .readiness import is_readable, wait_ready
 __all__ = ["Client"]
 
 T = TypeVar("T")
-Ready: TypeAlias = tuple[frozenset[int], frozenset[int]]
+Ready: TypeAlias = tuple[list[int], list[int]]
 
 _READ: Final = 65_536
 _PIECE: Final = 262_144
@@ -47,12 +49,29 @@ class SocketStream:
         self.socket.close()
 
 
+class Waker:
+    """Ends the wait of another thread. One run after the other uses it: a byte that comes too late wakes for nothing."""
+
+    def __init__(self) -> None:
+        self.receiver, self._sender = socket.socketpair()
+        self.receiver.setblocking(False)
+        self._sender.setblocking(False)
+
+    def wake(self) -> None:
+        with suppress(OSError):  # full: it wakes anyway
+            self._sender.send(b"\0")
+
+    def __del__(self) -> None:
+        self.receiver.close()
+        self._sender.close()
+
+
 class SyncIO:
     """One run: its waits, and what ends them."""
 
-    def __init__(self) -> None:
-        self._receiver: socket.socket | None = None
-        self._sender: socket.socket | None = None
+    def __init__(self, wakers: list[Waker]) -> None:
+        self._wakers = wakers  # those that nobody uses
+        self._waker: Waker | None = None
         self._lock = threading.Lock()
         self._cancelled = False
 
@@ -77,10 +96,9 @@ class SyncIO:
 
     def close(self) -> None:
         with self._lock:
-            ends, self._receiver, self._sender = (self._receiver, self._sender), None, None
-        for end in ends:
-            if end is not None:
-                end.close()
+            waker, self._waker = self._waker, None
+        if waker is not None:
+            self._wakers.append(waker)
 
     def wake(self) -> Callable[[], None]:
         return self._wake
@@ -199,6 +217,7 @@ class SyncIO:
 
     def _wait_for(self, condition: Callable[[], bool], limit: float | None) -> None:
         """Wait until another thread has made a condition true, and has woken this one."""
+        self._take_waker()  # before the condition is asked, so that no wake-up is missed
         until = None if limit is None else self.now() + limit
         while not condition():
             left = None if until is None else until - self.now()
@@ -216,30 +235,34 @@ class SyncIO:
 
     def _poll(self, readers: Iterable[int], writers: Iterable[int], limit: float | None) -> Ready:
         """Wait once, for sockets or for a wake-up, which looks as if the time were over."""
-        receiver = self._receiver or self._open_receiver()
+        receiver = self._take_waker().receiver
+        if self._cancelled:
+            raise ClosedError("the stream was cancelled")
         number = receiver.fileno()
-        readable, writable = wait_ready([*readers, number], writers, limit)
+        readable, writable = wait_ready((*readers, number), writers, limit)
         if number in readable:
-            readable -= {number}
+            readable.remove(number)
             receiver.recv(4096)
         if self._cancelled:
             raise ClosedError("the stream was cancelled")
         return readable, writable
 
-    def _open_receiver(self) -> socket.socket:
-        with self._lock:
-            self._receiver, self._sender = socket.socketpair()
-            self._receiver.setblocking(False)
-            self._sender.setblocking(False)
-            return self._receiver
+    def _take_waker(self) -> Waker:
+        """The one of this run; until it is taken, nobody can wake it."""
+        waker = self._waker
+        if waker is None:
+            try:
+                waker = self._wakers.pop()
+            except IndexError:
+                waker = Waker()
+            with self._lock:
+                self._waker = waker
+        return waker
 
     def _wake(self) -> None:
         with self._lock:
-            if self._sender is not None:
-                try:
-                    self._sender.send(b"\0")
-                except OSError:
-                    pass  # full: it wakes anyway; or closed: nobody waits
+            if self._waker is not None:
+                self._waker.wake()
 
 
 def _interleave(addresses: list[Any]) -> list[Any]:
@@ -253,4 +276,12 @@ def _interleave(addresses: list[Any]) -> list[Any]:
 class Client(RawClient):
     """Runs operations and flows over blocking sockets. Threads may share it; arguments as for all raw clients."""
 
-    _open_io = SyncIO
+    @cached_property
+    def _wakers(self) -> list[Waker]:
+        return []
+
+    def _open_io(self) -> SyncIO:
+        return SyncIO(self._wakers)
+
+    def _settle(self) -> None:
+        self._wakers.clear()

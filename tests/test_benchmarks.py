@@ -14,8 +14,8 @@ TINY = Effort(scale=0.002, rounds=1)
 SUBJECTS = {
     "context": {"encode the story once", "build_context"},
     "documents": {"msgspec, plain", "unpackb", "packb"},
-    "driver": {"by hand", "sync iteration", "async iteration", "next_batch"},
-    "exchanges": {"raw floor", "h11 by hand", "ours"},
+    "driver": {"by hand", "sync iteration", "async iteration", "next_batch", "next_batch, async"},
+    "exchanges": {"raw floor", "h11 by hand", "plain httpx", "sync", "asyncio", "trio", "httpx"},
     "framing": {"h11", "Wire"},
     "imports": {"bare interpreter", "nai_proto", "nai_proto.text"},
     "keystore": {"msgspec + secretbox, unchecked", "open_keystore", "seal_keystore"},
@@ -26,7 +26,7 @@ SUBJECTS = {
     "pictures": {"limit: grow + msgspec", "frames", "zipfile", "unzip"},
     "sse": {"limit: split + msgspec typed", "TokenReader", "Call"},
     "stories": {"unpackb + packb", "open", "open, edit, pack"},
-    "streams": {"raw socket, by hand", "asyncio", "trio", "plain httpx, not parsed", "httpx"},
+    "streams": {"raw socket, by hand", "sync", "asyncio", "trio", "plain httpx, not parsed", "httpx", "httpx, async"},
     "tokens": {"struct", "array", "pack", "unpack"},
 }
 

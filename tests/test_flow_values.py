@@ -132,9 +132,9 @@ def test_a_method_is_a_flow() -> None:
 
 def test_wrong_arguments_are_refused_at_the_call() -> None:
     wrong: Any = tell
-    for call in (lambda: wrong(), lambda: wrong("a", "b", "c", "d"), lambda: wrong("a", "b", "c", width=5)):
+    for given, named in (((), {}), (("a", "b", "c", "d"), {}), (("a", "b", "c"), {"width": 5})):
         with pytest.raises(TypeError, match="argument"):
-            call()
+            wrong(*given, **named)
 
 
 def test_what_is_empty_when_it_is_read_again_is_refused_as_an_argument() -> None:

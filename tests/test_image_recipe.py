@@ -256,7 +256,7 @@ def test_every_hash_names_its_model(hash_: str) -> None:
     said = comment(image_request("a cat", model="V4.5 Full", seed=1))
     for source in (f"Stable Diffusion XL {hash_}", hash_.lower()):
         recipe = Recipe.of(Metadata.of(said, description=None, source=source))
-        assert hash_ in HASHES[ImageModel.named(recipe.options["model"]).id]
+        assert hash_ in HASHES[ImageModel.named(recipe.options["model"] or "").id]
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,10 @@ def test_every_hash_names_its_model(hash_: str) -> None:
 )
 def test_a_model_may_name_itself(source: str | None, more: dict[str, Any], model: str) -> None:
     said = comment(image_request("a cat", seed=1), **more)
-    assert ImageModel.named(Recipe.of(Metadata.of(said, description=None, source=source)).options["model"]).id == model
+    assert (
+        ImageModel.named(Recipe.of(Metadata.of(said, description=None, source=source)).options["model"] or "").id
+        == model
+    )
 
 
 @pytest.mark.parametrize("more", [{}, {"model_name": "new"}, {"model_name": 5, "model_hash": ["x"]}])

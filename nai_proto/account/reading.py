@@ -57,19 +57,26 @@ def _asking(name: str, type: type[A]) -> Operation[Never, A]:  # noqa: A002
     return Operation(request, (("application/json", JsonReader(type)),), Repeat.ALWAYS)
 
 
+_INFORMATION: Final = _asking("information", Information)
+_SUBSCRIPTION: Final = _asking("subscription", Subscription)
+_PRIORITY: Final = _asking("priority", Priority)
+_USER_DATA: Final = _asking("user_data", UserData)
+_TRIAL_STATUS: Final = _asking("trial_status", TrialStatus)
+
+
 def information() -> Operation[Never, Information]:
     """When the account was opened, whether its e-mail is verified, what is left of the trial (native §6.2)."""
-    return _asking("information", Information)
+    return _INFORMATION
 
 
 def subscription() -> Operation[Never, Subscription]:
     """Tier, perks, and the balance of Anlas (native §6.4)."""
-    return _asking("subscription", Subscription)
+    return _SUBSCRIPTION
 
 
 def priority() -> Operation[Never, Priority]:
     """How soon generations are served (native §6.3)."""
-    return _asking("priority", Priority)
+    return _PRIORITY
 
 
 def user_data() -> Operation[Never, UserData]:
@@ -77,12 +84,12 @@ def user_data() -> Operation[Never, UserData]:
 
     From persistent tokens keystore and settings are withheld.
     """
-    return _asking("user_data", UserData)
+    return _USER_DATA
 
 
 def trial_status() -> Operation[Never, TrialStatus]:
     """What is left of the trial (native §6.8); the text host says it."""
-    return _asking("trial_status", TrialStatus)
+    return _TRIAL_STATUS
 
 
 def client_settings() -> Operation[Never, str]:

@@ -68,12 +68,19 @@ class JsonDecoder(Generic[T]):
     Args:
         type: what a document is.
         arrange: makes the document, as lists and dicts, one that fits the type; leaves alone what cannot be one.
+        read_float: makes what a number with a fraction or an exponent becomes where the type leaves that open.
     """
 
-    def __init__(self, type: type[T], arrange: Callable[[Any], Any] | None = None) -> None:  # noqa: A002
+    def __init__(
+        self,
+        type: type[T],  # noqa: A002
+        arrange: Callable[[Any], Any] | None = None,
+        *,
+        read_float: Callable[[str], Any] | None = None,
+    ) -> None:
         self._type = type
         self._arrange = arrange
-        self._decode: Callable[[bytes | bytearray], T] = msgspec.json.Decoder(type).decode
+        self._decode: Callable[[bytes | bytearray], T] = msgspec.json.Decoder(type, float_hook=read_float).decode
         if arrange is not None:
             self._decode = lambda data: msgspec.convert(arrange(msgspec.json.decode(data)), type)
 

@@ -21,24 +21,23 @@ class Budget:
         run: the budget of the whole run, where this is the one of an exchange.
     """
 
-    __slots__ = ("_left", "_run", "timeouts")
+    __slots__ = ("_left", "_run", "is_bounded", "timeouts")
 
     def __init__(self, timeouts: Timeouts, run: Budget | None = None) -> None:
         self.timeouts = timeouts
         self._left = timeouts.total
         self._run = run
+        self.is_bounded: bool = timeouts.total is not None or (run is not None and run.is_bounded)
+        "Is there a total at all? If not, nobody needs to look at the clock."
 
     @property
     def remaining(self) -> float | None:
         """Seconds left of the smallest total; None is without limit."""
+        if not self.is_bounded:
+            return None
         if self._run is None or (outer := self._run.remaining) is None:
             return self._left
         return outer if self._left is None else min(self._left, outer)
-
-    @property
-    def is_bounded(self) -> bool:
-        """Is there a total at all? If not, nobody needs to look at the clock."""
-        return self._left is not None or (self._run is not None and self._run.is_bounded)
 
     def limit(self, phase: Phase, at_most: float | None = None) -> float | None:
         """Return the seconds for one wait in this phase; None is without limit.
@@ -47,11 +46,16 @@ class Budget:
             phase: what is waited for; ``total`` has no limit of its own.
             at_most: a further limit.
         """
-        limits = [self.remaining, at_most, None if phase == "total" else getattr(self.timeouts, phase)]
-        return min((limit for limit in limits if limit is not None), default=None)
+        limit: float | None = None if phase == "total" else getattr(self.timeouts, phase)
+        if at_most is not None and (limit is None or at_most < limit):
+            limit = at_most
+        left = self.remaining
+        return left if limit is None or (left is not None and left < limit) else limit
 
     def spend(self, seconds: float) -> None:
         """Charge what a wait took."""
+        if not self.is_bounded:
+            return
         if self._left is not None:
             self._left = max(0.0, self._left - seconds)
         if self._run is not None:

@@ -135,6 +135,7 @@ _LONG: Final = 1_048_576
 _BLANKS: Final = b" \t\r\n"
 _LOOK: Final = 1024
 """How far a first byte is looked for."""
+_NO_HEAD: Final = Head(0)
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -158,7 +159,7 @@ class Call(Generic[E, R]):
         self._limits = limits or (Limits() if session is None else session.limits)
         self._request = operation.request
         self._reader: Reader[E, R] | None = None
-        self._head = Head(0)
+        self._head = _NO_HEAD
         self._pending: bytes = b""
 
     def __repr__(self) -> str:
@@ -199,7 +200,8 @@ class Call(Generic[E, R]):
             RemoteProtocolError: a content type, or a content coding, that this operation does not take.
         """
         accepted = 200 <= head.status < 300
-        factory = self._factory(head.content_type)
+        content_type = head.content_type
+        factory = self._factory(content_type)
         self._step(Input.NOT_ACCEPTED if not accepted else Input.UNKNOWN if factory is None else Input.ACCEPTED)
         self._head = head
         if not accepted:
@@ -210,8 +212,8 @@ class Call(Generic[E, R]):
                 raise RemoteProtocolError(f"{self.where}: content coding {excerpt(coding, 40)!r} was not asked for")
             if factory is not None:
                 self._reader = factory(self.where, head, self._limits)
-            elif head.content_type not in ("", "text/plain", "application/octet-stream"):
-                raise self._unexpected(head.content_type)
+            elif content_type not in ("", "text/plain", "application/octet-stream"):
+                raise self._unexpected(content_type)
         except NaiError as error:
             raise self._failed(error)  # noqa: B904 -- the same error
 

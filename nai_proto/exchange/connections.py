@@ -170,9 +170,8 @@ class RawTransport:
         request = send.request
         host, port = _host_and_port(request.scheme, request.authority)
         while True:
-            lease = yield from self._acquire(
-                (request.scheme, request.authority, io.key()), f"{host}:{port}", budget, io
-            )
+            address = request.scheme, request.authority, io.key()
+            lease = yield from self._acquire(address, host, port, budget, io)
             try:
                 connection = lease.connection
                 if connection is None:
@@ -192,7 +191,7 @@ class RawTransport:
             self.release(lease, io)
             self.tell_closed(connection, "the server closed it, or spoke on it, while it was idle")
 
-    def _acquire(self, address: Address, where: str, budget: Budget, io: RawIO) -> IoSteps[Lease[Connection]]:
+    def _acquire(self, address: Address, host: str, port: int, budget: Budget, io: RawIO) -> IoSteps[Lease[Connection]]:
         began = io.now()
         with self._lock:
             lease = self.pool.acquire(address, began, io.wake())
@@ -208,7 +207,7 @@ class RawTransport:
                 raise
         finally:
             budget.spend(io.now() - began)
-        raise budget.timed_out("pool", sent=False, where=where)
+        raise budget.timed_out("pool", sent=False, where=f"{host}:{port}")
 
     def _connect(self, send: Send, host: str, port: int, budget: Budget, io: RawIO) -> IoSteps[Connection]:
         """A connection ready for HTTP: name look-up, tunnel and TLS included, within one limit for all of it."""
@@ -268,8 +267,8 @@ class RawExchange:
         connection, observer, request = self._connection, self._transport.observer, send.request
         assert connection is not None
         self._exchange = ClientExchange(connection.wire, request, send.limits)
-        began = self._io.now()
-        if observer.is_watching:
+        began, is_watched = self._io.now(), observer.is_watching
+        if is_watched:
             observer.tell(RequestSent(request.method, request.base + request.path))
         failure = yield from self._write(connection)
         try:
@@ -280,7 +279,7 @@ class RawExchange:
             raise failure from None
         assert isinstance(head, Head)
         self.head = head
-        if observer.is_watching:
+        if is_watched:
             seconds = self._io.now() - began
             observer.tell(ResponseReceived(request.method, request.base + request.path, head.status, seconds))
 

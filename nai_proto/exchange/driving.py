@@ -109,10 +109,10 @@ def perform(run: Run[E, R], transport: Transport, io: IO, observer: Observer) ->
                 match action:
                     case Emit():
                         yield action
-                    case Receive(at_most):
+                    case Receive():
                         if exchange is None:
                             raise LocalProtocolError("Receive before Send")
-                        incoming = yield from exchange.receive(at_most)
+                        incoming = yield from exchange.receive(action.at_most)
                     case Send():
                         if exchange is not None:
                             exchange.abort()
@@ -187,41 +187,53 @@ class Execution(Generic[E_co, R_co]):
 
     def send(self, answer: Any) -> IoCall | None:
         """Send in what a call gave; return the next call, or None where `batch` has what is next."""
-        return self._advance(partial(self._steps.send, answer))
+        if self.is_closed:
+            raise self._was_closed()
+        try:
+            return self._next(self._steps.send(answer))
+        except BaseException as error:
+            self._stopped(error)
+        return None
 
     def throw(self, error: BaseException) -> IoCall | None:
         """Throw in what a call raised; return as `send`."""
-        return self._advance(partial(self._steps.throw, error))
+        if self.is_closed:
+            raise self._was_closed()
+        try:
+            return self._next(self._steps.throw(error))
+        except BaseException as stopped:
+            self._stopped(stopped)
+        return None
 
     def close(self) -> None:
         """Stop the flow, and give up its connection; harmless when it has ended."""
         self._steps.close()
         self._end()
 
-    def _advance(self, take: Callable[[], Any]) -> IoCall | None:
-        if self.is_closed:
-            error = ClosedError("the stream was closed or cancelled before its end; run it again for the rest")
-            error.partial = self.run.partial
-            raise error
-        try:
-            step = take()
-        except StopIteration:
-            self.has_ended = True
-            self.batch = None
-            self.io.close()
-            return None
-        except ObserverFailed as failed:
-            self._end()
-            raise failed.error from failed.error.__cause__
-        except BaseException as error:
-            self._failure = error if isinstance(error, NaiError) else None
-            self._end()
-            raise
+    def _next(self, step: Any) -> IoCall | None:
         if step.__class__ is Emit:
             self.batch = step.events
             return None
         call: IoCall = step
         return call
+
+    def _was_closed(self) -> ClosedError:
+        error = ClosedError("the stream was closed or cancelled before its end; run it again for the rest")
+        error.partial = self.run.partial
+        return error
+
+    def _stopped(self, error: BaseException) -> None:
+        """Note the end of the flow, or raise what ended it."""
+        if isinstance(error, StopIteration):
+            self.has_ended = True
+            self.batch = None
+            self.io.close()
+            return
+        self._end()
+        if isinstance(error, ObserverFailed):
+            raise error.error from error.error.__cause__
+        self._failure = error if isinstance(error, NaiError) else None
+        raise error
 
     def _end(self) -> None:
         if not self.is_closed and not self.has_ended:

@@ -147,7 +147,9 @@ class Pool(Generic[C]):
             self._forget(address)
 
     def _grant(self, lease: Lease[C]) -> bool:
-        host = self._hosts.setdefault(lease.address, _Host())
+        host = self._hosts.get(lease.address)
+        if host is None:
+            host = self._hosts[lease.address] = _Host()
         if host.idle:
             lease.connection = host.idle.pop()[1]
         elif not self._may_open(host):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from typing import Final, Generic, Never, TypeVar
 
@@ -13,7 +14,7 @@ from ..http import Head
 from ..limits import Limits
 from .call import ANY_TYPE
 
-__all__ = ["NOTHING", "BodyReader", "Json", "Nothing", "Text"]
+__all__ = ["NOTHING", "BodyReader", "Json", "Nothing", "Text", "read_json"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -81,17 +82,34 @@ class Json(Generic[T, R]):
     usual: Callable[[bytes, int], R | None] | None = None
 
     def __call__(self, where: str, head: Head, limits: Limits, /) -> BodyReader[R]:  # noqa: ARG002 -- a ReaderFactory
-        decoder = JsonDecoder(self.type)
+        decoder = _decoder(self.type)  # type: ignore[arg-type]  # classes hash
+        return read_json(decoder, self.to, where, limits, self.usual)
 
-        def finish(body: bytes) -> R:
-            body = body.removeprefix(b"\xef\xbb\xbf")  # which JSON may have, but no decoder takes (RFC 8259 §8.1)
-            if self.usual is not None and (found := self.usual(body, limits.json_depth)) is not None:
-                return found
-            if (error := service_error(body)) is not None:
-                raise error
-            return self.to(decoder.decode(body, where=where, depth=limits.json_depth))
 
-        return BodyReader(finish, limits)
+@cache
+def _decoder(type: type[T]) -> JsonDecoder[T]:  # noqa: A002
+    """Making one takes longer than reading a small document."""
+    return JsonDecoder(type)
+
+
+def read_json(
+    decoder: JsonDecoder[T],
+    to: Callable[[T], R],
+    where: str,
+    limits: Limits,
+    usual: Callable[[bytes, int], R | None] | None = None,
+) -> BodyReader[R]:
+    """Return what reads one JSON document, as `Json` says."""
+
+    def finish(body: bytes) -> R:
+        body = body.removeprefix(b"\xef\xbb\xbf")  # which JSON may have, but no decoder takes (RFC 8259 §8.1)
+        if usual is not None and (found := usual(body, limits.json_depth)) is not None:
+            return found
+        if (error := service_error(body)) is not None:
+            raise error
+        return to(decoder.decode(body, where=where, depth=limits.json_depth))
+
+    return BodyReader(finish, limits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar, Generic, Never, TypeVar, cast
+from typing import Any, ClassVar, Final, Generic, Never, TypeVar, get_args
 
 import msgspec
 
-from ..codecs.json import converted
+from ..codecs.json import JsonDecoder, converted
 from ..errors import RemoteProtocolError
 from ..http import Head
 from ..limits import Limits
 from .operation import Operation
-from .readers import BodyReader, Json
+from .readers import BodyReader, Json, read_json
 
 __all__ = ["JsonReader", "Response", "raw_json"]
 
@@ -50,17 +50,15 @@ class JsonReader(Generic[A]):
 
     type: type[A]
 
-    def __call__(self, where: str, head: Head, limits: Limits, /) -> BodyReader[A]:
+    def __call__(self, where: str, head: Head, limits: Limits, /) -> BodyReader[A]:  # noqa: ARG002 -- a ReaderFactory
         def answer(document: dict[str, Any]) -> A:
             try:
-                whole = _whole(document)
+                return _with_extra(converted(document, self.type, where=where), document)
             except RecursionError:
-                whole = None
-            if whole is None:
-                raise RemoteProtocolError(f"{where}: nested too deeply to be read")
-            return _with_extra(converted(whole, self.type, where=where), whole)
+                pass
+            raise RemoteProtocolError(f"{where}: nested too deeply to be read")
 
-        return Json(dict[str, Any], answer)(where, head, limits)
+        return read_json(_DOCUMENT, answer, where, limits)
 
 
 def raw_json(operation: Operation[Never, object]) -> Operation[Never, Any]:
@@ -74,30 +72,39 @@ def _itself(document: object) -> Any:
     return document
 
 
-def _whole(value: object) -> Any:
-    """The document with ``5.0`` as ``5``."""
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else value
-    if isinstance(value, dict):
-        return {key: _whole(item) for key, item in cast("dict[str, object]", value).items()}
-    if isinstance(value, list):
-        return [_whole(item) for item in cast("list[object]", value)]
-    return value
+def _number(text: str) -> int | float:
+    """``5.0`` as ``5``."""
+    value = float(text)
+    return int(value) if value.is_integer() else value
+
+
+_DOCUMENT: Final = JsonDecoder(dict[str, Any], read_float=_number)
 
 
 def _with_extra(response: A, document: Mapping[str, Any]) -> A:
     """Return the response with whatever of the document has no field, at every level."""
-    names = _field_names(type(response))
-    inner = {
-        name: _with_extra(value, document[key])
-        for key, name in names.items()
-        if isinstance(value := getattr(response, name), Response)
-    }
-    extra = {key: value for key, value in document.items() if key not in names}
-    return msgspec.structs.replace(response, extra=extra, **inner) if extra or inner else response
+    names, nested = _layout(type(response))
+    changed: dict[str, Any] = {}
+    for key, name in nested:
+        value = getattr(response, name)
+        if isinstance(value, Response) and (whole := _with_extra(value, document[key])) is not value:
+            changed[name] = whole
+    if not names >= document.keys():
+        changed["extra"] = {key: value for key, value in document.items() if key not in names}
+    return msgspec.structs.replace(response, **changed) if changed else response
 
 
 @cache
-def _field_names(kind: type[Response]) -> Mapping[str, str]:
-    """The names of a class's fields by their names on the wire: looked up once, since that evaluates all annotations."""
-    return {field.encode_name: field.name for field in msgspec.structs.fields(kind)}
+def _layout(kind: type[Response]) -> tuple[frozenset[str], tuple[tuple[str, str], ...]]:
+    """What a class's fields are called on the wire; and both names of those that hold responses.
+
+    Looked up once, since that evaluates all annotations.
+    """
+    fields = msgspec.structs.fields(kind)
+    nested = [(field.encode_name, field.name) for field in fields if _holds_response(field.type)]
+    return frozenset(field.encode_name for field in fields), tuple(nested)
+
+
+def _holds_response(annotation: Any) -> bool:
+    """Is this the type of a response, or of one that may be missing?"""
+    return any(isinstance(kind, type) and issubclass(kind, Response) for kind in (annotation, *get_args(annotation)))

@@ -135,10 +135,11 @@ class Session:
         base: str = getattr(self, request.host.value)
         scheme, _, rest = base.partition("://")
         authority, slash, prefix = rest.partition("/")
+        own = self.headers.adding(_DEFAULT_HEADERS) if self.headers else _DEFAULT_HEADERS
         return Request(  # not by `replace`, which takes three times as long
             request.method,
             (slash + prefix).rstrip("/") + request.target,
-            request.headers.adding(self.headers).adding(_DEFAULT_HEADERS),
+            request.headers.adding(own),
             request.body,
             request.host,
             token,

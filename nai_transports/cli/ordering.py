@@ -116,7 +116,7 @@ def _size(options: Options, own: tuple[int, int], factor: float | None) -> tuple
     size = options.get("size")
     if factor is None:
         if size is not None:
-            sides: tuple[int, int] = SIZE("size", size)
+            sides: tuple[int, int] = SIZE.convert(size, "size")
             return sides
         if (width := options.get("width")) is not None and (height := options.get("height")) is not None:
             return width, height
