@@ -122,8 +122,12 @@ class AsyncioStream(asyncio.Protocol):
         return raw is not None and is_readable(raw.fileno())  # the loop has not looked since its last turn
 
     def abort(self) -> None:
-        with suppress(RuntimeError):  # the loop is closed, and its connections with it
+        try:
             self._transport.abort()
+        except RuntimeError:  # the loop is closed, and does not close its connections any more
+            raw = self._transport.get_extra_info("socket")
+            with suppress(OSError):
+                raw.shutdown(socket.SHUT_RDWR)
 
     # ---- inside
 
