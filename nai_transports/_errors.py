@@ -44,7 +44,7 @@ def transport_error(phase: Phase, error: BaseException, host: str, port: int, se
 
 
 def failure_reason(error: BaseException) -> str:
-    """Return the reason that the system gives for an error, or for the one that caused it."""
+    """Return the reason that the system gives for an error, or for the one that caused it: of several, the first."""
     seen = error
     while True:
         if isinstance(seen, ssl.SSLCertVerificationError):
@@ -59,7 +59,7 @@ def failure_reason(error: BaseException) -> str:
             for kind, number in _NUMBERS:
                 if isinstance(seen, kind):
                     return os.strerror(number)
-        following = seen.__cause__ or seen.__context__
+        following = seen.exceptions[0] if isinstance(seen, BaseExceptionGroup) else seen.__cause__ or seen.__context__
         if following is None:
             return excerpt(str(seen)) or "the connection was lost"
         seen = following

@@ -91,7 +91,9 @@ class AsyncioStream(asyncio.BufferedProtocol):
 
     async def write(self, data: bytes, limit: float | None, received: Callable[[bytes], bool]) -> bool:
         for at in range(0, len(data), _PIECE):
-            if self._failure is not None:
+            if at and self.is_readable():
+                await asyncio.sleep(0)  # the loop reads first: under TLS a write that fails loses what came
+            if self._failure is not None and not self._pieces:
                 raise self._failure
             self._transport.write(data if len(data) <= _PIECE else memoryview(data)[at : at + _PIECE])
             while not self._writable or (self._pieces and len(data) > _PIECE):
@@ -128,8 +130,12 @@ class AsyncioStream(asyncio.BufferedProtocol):
         return raw is not None and is_readable(raw.fileno())  # the loop has not looked since its last turn
 
     def abort(self) -> None:
-        with suppress(RuntimeError):  # the loop is closed, and its connections with it
+        try:
             self._transport.abort()
+        except RuntimeError:  # the loop is closed, and does not close its connections any more
+            raw = self._transport.get_extra_info("socket")
+            with suppress(OSError):
+                raw.shutdown(socket.SHUT_RDWR)
 
     # ---- inside
 

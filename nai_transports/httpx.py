@@ -29,6 +29,7 @@ from nai_proto.errors import ClosedError, Phase
 from nai_proto.exchange.actions import Send
 from nai_proto.exchange.budget import Budget
 from nai_proto.exchange.driving import IoSteps, LimitReached
+from nai_proto.exchange.pool import PoolLimits
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Request
 from nai_proto.secret import Token
@@ -429,13 +430,28 @@ def _on_asyncio() -> bool:
 def _make_client(proxy: str | None) -> ClientLike[Any]:
     import httpx
 
-    return httpx.Client(verify=default_context(), trust_env=False, proxy=proxy, cookies=_no_cookies())
+    return httpx.Client(**_client_options(httpx, proxy))
 
 
 def _make_async_client(proxy: str | None) -> AsyncClientLike[Any]:
     import httpx
 
-    return httpx.AsyncClient(verify=default_context(), trust_env=False, proxy=proxy, cookies=_no_cookies())
+    return httpx.AsyncClient(**_client_options(httpx, proxy))
+
+
+def _client_options(httpx: Any, proxy: str | None) -> dict[str, Any]:
+    """The settings of a client that is made here; as many connections as the raw drivers have."""
+    pool = PoolLimits()
+    limits = httpx.Limits(
+        max_connections=pool.connections, max_keepalive_connections=pool.idle, keepalive_expiry=pool.keep_alive
+    )
+    return {
+        "verify": default_context(),
+        "trust_env": False,
+        "proxy": proxy,
+        "cookies": _no_cookies(),
+        "limits": limits,
+    }
 
 
 def _no_cookies() -> CookieJar:
