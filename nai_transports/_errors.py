@@ -7,7 +7,7 @@ import os
 import socket
 import ssl
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, cast
 
 from nai_proto.errors import Phase, TransportError, excerpt
 
@@ -59,7 +59,14 @@ def failure_reason(error: BaseException) -> str:
             for kind, number in _NUMBERS:
                 if isinstance(seen, kind):
                     return os.strerror(number)
-        following = seen.exceptions[0] if isinstance(seen, BaseExceptionGroup) else seen.__cause__ or seen.__context__
+        following = _first_of(seen) or seen.__cause__ or seen.__context__
         if following is None:
             return excerpt(str(seen)) or "the connection was lost"
         seen = following
+
+
+def _first_of(error: BaseException) -> BaseException | None:
+    """The first error of a group; None if this is no group."""
+    if not isinstance(error, BaseExceptionGroup):
+        return None
+    return cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
