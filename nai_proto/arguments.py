@@ -64,8 +64,8 @@ def type_error(value: object, name: str, takes: str, parameter: str = "") -> Inv
 
     Args:
         value: what was given; only its type is shown.
-        name: what was given it: a parameter, or a part of one, such as ``characters[0]``.
-        takes: what that takes, such as ``"a str"``.
+        name: of the parameter, or of a part of it, such as ``characters[0]``.
+        takes: what the parameter takes, such as ``"a str"``.
         parameter: the parameter, if the name does not begin with it.
     """
     problem = f"{name} takes {takes}, not {describe_type(value)}"
@@ -110,7 +110,7 @@ class ArgumentType:
         self._convert = convert
 
     def accepts(self, value: object) -> bool:
-        """Is the value of one of the types?"""
+        """Return whether the value is of one of the types; whether it can be converted is not looked at."""
         return (
             isinstance(value, self._types)
             and not isinstance(value, self._but)
@@ -118,7 +118,7 @@ class ArgumentType:
         )
 
     def check(self, value: object, name: str, takes: str = "") -> None:
-        """Raise InvalidTypeError if the value is of another type; ``takes`` says in other words what the parameter takes."""
+        """Raise InvalidTypeError if the value is not accepted; ``takes`` says in other words what the parameter takes."""
         if not self.accepts(value):
             raise type_error(value, name, takes or self.takes)
 
@@ -310,7 +310,7 @@ def _to_tier(value: Tier | int | str, name: str) -> Tier:
 
 
 _TEXT_TYPES: Final[tuple[type, ...]] = (str, bytes, bytearray, memoryview)
-"""What has items, and is taken for one value all the same."""
+"""What can be iterated over, and is no list."""
 
 NONE: Final = ArgumentType("None", type(None))
 TEXT: Final = ArgumentType("a str", str)
