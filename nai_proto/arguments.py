@@ -63,9 +63,8 @@ def type_error(value: object, name: str, takes: str, parameter: str = "") -> Inv
     """Return the error for a value of the wrong type.
 
     Args:
-        value: what was given; only its type is shown.
-        name: what was given it: a parameter, or a part of one, such as ``characters[0]``.
-        takes: what that takes, such as ``"a str"``.
+        name: of the parameter, or of a part of it, such as ``characters[0]``.
+        takes: what the parameter takes, such as ``"a str"``.
         parameter: the parameter, if the name does not begin with it.
     """
     problem = f"{name} takes {takes}, not {describe_type(value)}"
@@ -110,7 +109,7 @@ class ArgumentType:
         self._convert = convert
 
     def accepts(self, value: object) -> bool:
-        """Is the value of one of the types?"""
+        """Return whether the value is of one of the types; whether it can be converted is not looked at."""
         return (
             isinstance(value, self._types)
             and not isinstance(value, self._but)
@@ -118,7 +117,7 @@ class ArgumentType:
         )
 
     def check(self, value: object, name: str, takes: str = "") -> None:
-        """Raise InvalidTypeError if the value is of another type; ``takes`` says in other words what the parameter takes."""
+        """Raise InvalidTypeError if the value is not accepted; ``takes`` says in other words what the parameter takes."""
         if not self.accepts(value):
             raise type_error(value, name, takes or self.takes)
 
@@ -139,14 +138,18 @@ class ArgumentType:
 
 class _Either(ArgumentType):
     def __init__(self, *types: ArgumentType) -> None:
-        super().__init__(" or ".join(each.takes for each in types), convert=self._convert_either)
+        converts = any(each._convert for each in types)
+        super().__init__(" or ".join(each.takes for each in types), convert=self.convert if converts else None)
         self._either = types
 
     def accepts(self, value: object) -> bool:
         return any(each.accepts(value) for each in self._either)
 
-    def _convert_either(self, value: object, name: str) -> Any:
-        return next(each for each in self._either if each.accepts(value)).convert(value, name)
+    def convert(self, value: object, name: str) -> Any:
+        for each in self._either:
+            if each.accepts(value):
+                return value if each._convert is None else each._convert(value, name)
+        raise type_error(value, name, self.takes)
 
 
 class _ListOf(ArgumentType):
@@ -155,7 +158,10 @@ class _ListOf(ArgumentType):
         self._item = item
 
     def _convert_items(self, value: Iterable[object], name: str) -> tuple[Any, ...]:
-        return tuple([self._item.convert(item, f"{name}[{place}]") for place, item in enumerate(value)])
+        items = tuple(value)
+        if self._item._convert is None and all(map(self._item.accepts, items)):
+            return items
+        return tuple([self._item.convert(item, f"{name}[{place}]") for place, item in enumerate(items)])
 
 
 def having(takes: str, *methods: str) -> ArgumentType:
@@ -265,8 +271,7 @@ def convert_fields(record: object, **types: ArgumentType) -> None:
     """Check and convert fields of a dataclass, also of a frozen one: for its ``__post_init__``."""
     for name, type_ in types.items():
         value = getattr(record, name)
-        converted = type_.convert(value, name)
-        if converted is not value:
+        if (converted := type_.convert(value, name)) is not value:
             object.__setattr__(record, name, converted)
 
 
@@ -290,10 +295,6 @@ def _item_error(item: object, name: str, takes: str) -> InvalidTypeError:
     return InvalidTypeError(problem, parameter=_parameter(name))
 
 
-def _to_bytes(value: bytes | bytearray | memoryview, name: str) -> bytes:  # noqa: ARG001 -- as `ArgumentType` calls it
-    return bytes(value)
-
-
 def _to_texts(value: Mapping[object, object], name: str) -> Mapping[object, object]:
     for item in (item for pair in value.items() for item in pair):
         if not isinstance(item, str):
@@ -310,7 +311,7 @@ def _to_tier(value: Tier | int | str, name: str) -> Tier:
 
 
 _TEXT_TYPES: Final[tuple[type, ...]] = (str, bytes, bytearray, memoryview)
-"""What has items, and is taken for one value all the same."""
+"""What can be iterated over, and is no list."""
 
 NONE: Final = ArgumentType("None", type(None))
 TEXT: Final = ArgumentType("a str", str)
@@ -318,7 +319,7 @@ TEXTS: Final = ArgumentType("a mapping of str to str", Mapping, convert=_to_text
 FLAG: Final = ArgumentType("True or False", bool)
 INTEGER: Final = ArgumentType("an int", int)
 NUMBER: Final = ArgumentType("a number", int, float)
-BYTES: Final = ArgumentType("bytes", bytes, bytearray, memoryview, convert=_to_bytes)
+BYTES: Final = ArgumentType("bytes", bytes, bytearray, memoryview, convert=lambda value, _: bytes(value))
 MAPPING: Final = ArgumentType("a mapping", Mapping)
 LIST: Final = list_of(ArgumentType("anything", object), "a list")
 CONTAINER: Final = ArgumentType("a collection", Container, but=_TEXT_TYPES)
