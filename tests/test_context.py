@@ -330,6 +330,12 @@ def test_what_is_cut_by_its_own_budget_does_not_fill_the_context() -> None:
         assert build_context(made, tokenizer=BYTES, size=8).full is full
 
 
+def test_what_is_left_out_for_want_of_its_key_does_not_fill_the_context() -> None:
+    wanting = lore("1\n3\n5\n7\n9", name="+", key_relative=True)
+    context = build_context(parts("1", lore=(wanting,)), tokenizer=BYTES, size=7)
+    assert (rows(context)["+"].status, context.full) == (ContextStatus.NO_KEY_IN_CONTEXT, False)
+
+
 def test_one_that_is_always_there_is() -> None:
     always = replace(SIGN, always=True)
     context = build_context(parts("1\n3\n5\n7"), tokenizer=BYTES, size=7, preamble=always)

@@ -70,7 +70,7 @@ class Outcome:
     @property
     def lacks_space(self) -> bool:
         """Is something of it not there because the context has no space for it?"""
-        return not self.by_budget and (self.kept is None or self.kept.unit is not None)
+        return not self.by_budget and (self.kept is None or (self.inserted and self.kept.unit is not None))
 
 
 @dataclass(frozen=True, slots=True)
