@@ -85,7 +85,9 @@ class AsyncioStream(asyncio.Protocol):
 
     async def write(self, data: bytes, limit: float | None, received: Callable[[bytes], bool]) -> bool:
         for at in range(0, len(data), _PIECE):
-            if self._failure is not None:
+            if at and self.is_readable():
+                await asyncio.sleep(0)  # the loop reads first: under TLS a write that fails loses what came
+            if self._failure is not None and not self._pieces:
                 raise self._failure
             self._transport.write(data if len(data) <= _PIECE else memoryview(data)[at : at + _PIECE])
             while not self._writable or (self._pieces and len(data) > _PIECE):
