@@ -18,6 +18,7 @@ import httpx2
 import trio
 import uvloop
 
+from nai_proto.exchange.session import Session
 from nai_transports import asyncio as on_asyncio
 from nai_transports import httpx as on_httpx
 from nai_transports import sync as on_sync
@@ -46,23 +47,23 @@ ASYNCHRONOUS: Final = (*RAW_ASYNCHRONOUS, "httpx-asyncio", "httpx-uvloop", "http
 DRIVERS: Final = (*BLOCKING, *ASYNCHRONOUS)
 
 
-def make_client(driver: str, *args: Any, **options: Any) -> Any:
+def make_client(driver: str, session: Session | None = None, **options: Any) -> Any:
     """Return a client of a driver. httpx2 is passed in, since httpx is what a client makes for itself."""
     match driver:
         case "sync":
-            return on_sync.Client(*args, **options)
+            return on_sync.Client(session, **options)
         case "httpx":
-            return on_httpx.Client(*args, **options)
+            return on_httpx.Client(session, **options)
         case "httpx2":
-            return on_httpx.Client(*args, http=httpx2.Client(trust_env=False), **options)
+            return on_httpx.Client(session, http=httpx2.Client(trust_env=False), **options)
         case "trio":
-            return on_trio.Client(*args, **options)
+            return on_trio.Client(session, **options)
         case "httpx2-trio":
-            return on_httpx.AsyncClient(*args, http=httpx2.AsyncClient(trust_env=False), **options)
+            return on_httpx.AsyncClient(session, http=httpx2.AsyncClient(trust_env=False), **options)
         case _ if driver.startswith("httpx"):
-            return on_httpx.AsyncClient(*args, **options)
+            return on_httpx.AsyncClient(session, **options)
         case _:
-            return on_asyncio.Client(*args, **options)
+            return on_asyncio.Client(session, **options)
 
 
 class _BlockingStream:
@@ -120,9 +121,9 @@ class BlockingClient:
 
 
 @asynccontextmanager
-async def opened(driver: str, *args: Any, **options: Any) -> AsyncGenerator[Any, None]:
+async def opened(driver: str, session: Session | None = None, **options: Any) -> AsyncGenerator[Any, None]:
     """A client of a driver, with the asynchronous face."""
-    client = make_client(driver, *args, **options)
+    client = make_client(driver, session, **options)
     if driver in BLOCKING:
         client = BlockingClient(client)
     try:

@@ -66,7 +66,10 @@ class RawConnection:
 
     def read_request(self) -> RawRequest:
         """Read one request, whose body has a length."""
-        head = self.read_head()
+        return self.read_body(self.read_head())
+
+    def read_body(self, head: bytes) -> RawRequest:
+        """Read what is left of a request."""
         length = int((RawRequest(head, b"").fields(b"content-length") or [b"0"])[0])
         while len(self._buffer) < length:
             self._buffer += self._receive()
