@@ -173,8 +173,8 @@ class RawTransport:
         host, port = _host_and_port(scheme, authority)
         while True:
             lease = yield from self._acquire((scheme, authority, io.key()), f"{host}:{port}", budget, io)
+            connection = lease.connection
             try:
-                connection = lease.connection
                 if connection is None:
                     connection = yield from self._connect(scheme, host, port, budget, io)
                     self.opened += 1
@@ -186,6 +186,8 @@ class RawTransport:
                         self._observer.tell(ConnectionReused(host, port))
                     return lease, connection
             except BaseException:
+                if connection is not None:
+                    connection.stream.abort()
                 self.release(lease, io)
                 raise
             connection.stream.abort()
