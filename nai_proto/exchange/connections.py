@@ -135,7 +135,7 @@ class RawTransport:
 
     def send(self, send: Send, budget: Budget, io: RawIO) -> IoSteps[RawExchange]:
         request = send.request
-        lease, connection = yield from self._take(request.scheme, request.authority, budget, io)
+        lease, connection = yield from self._take(request.scheme, request.authority, send.limits, budget, io)
         exchange = RawExchange(self, lease, connection, budget, io)
         try:
             yield from exchange.start(send)
@@ -167,7 +167,7 @@ class RawTransport:
         return self._observer
 
     def _take(
-        self, scheme: str, authority: str, budget: Budget, io: RawIO
+        self, scheme: str, authority: str, limits: Limits | None, budget: Budget, io: RawIO
     ) -> IoSteps[tuple[Lease[Connection], Connection]]:
         """A connection to an address: an idle one that has nothing to say, or a new one."""
         host, port = _host_and_port(scheme, authority)
@@ -176,7 +176,7 @@ class RawTransport:
             connection = lease.connection
             try:
                 if connection is None:
-                    connection = yield from self._connect(scheme, host, port, budget, io)
+                    connection = yield from self._connect(scheme, host, port, limits, budget, io)
                     self.opened += 1
                     if self._observer.is_watching:
                         self._observer.tell(ConnectionOpened(host, port))
@@ -212,7 +212,9 @@ class RawTransport:
             budget.spend(io.now() - began)
         raise budget.timed_out("pool", sent=False, where=where)
 
-    def _connect(self, scheme: str, host: str, port: int, budget: Budget, io: RawIO) -> IoSteps[Connection]:
+    def _connect(
+        self, scheme: str, host: str, port: int, limits: Limits | None, budget: Budget, io: RawIO
+    ) -> IoSteps[Connection]:
         """A connection ready for HTTP: name look-up, tunnel and TLS included, within one limit for all of it."""
         began, limit = io.now(), budget.limit("connect")
         error: TransportError | None = None
@@ -225,7 +227,7 @@ class RawTransport:
         try:
             stream = yield partial(io.connect, *near, left())
             if proxy is not None:
-                yield from _open_tunnel(io, stream, proxy, host, port, left)
+                yield from _open_tunnel(io, stream, proxy, host, port, limits, left)
             if scheme == "https":
                 if stream.is_readable():  # what came unencrypted must not pass for what will come encrypted
                     raise _not_connected(host, port, "it spoke before TLS, or closed")
@@ -362,10 +364,16 @@ class RawExchange:
 
 
 def _open_tunnel(
-    io: RawIO, stream: Any, proxy: Proxy, host: str, port: int, left: Callable[[], float | None]
+    io: RawIO,
+    stream: Any,
+    proxy: Proxy,
+    host: str,
+    port: int,
+    limits: Limits | None,
+    left: Callable[[], float | None],
 ) -> IoSteps[None]:
     """Have a proxy open a tunnel; whatever it answers instead is a failure to connect."""
-    exchange = ClientExchange(Wire("client", Limits()), proxy.connect(host, port))
+    exchange = ClientExchange(Wire("client", Limits()), proxy.connect(host, port), limits)
     yield partial(io.write, stream, exchange.data_to_send, left(), _not_enough)
     try:
         while not isinstance(incoming := exchange.next_incoming(), Tunnel):
