@@ -174,7 +174,11 @@ class SyncIO:
             while waiting or attempts:
                 if waiting:
                     family, kind, protocol, _, address = waiting.pop(0)
-                    raw = socket.socket(family, kind, protocol)
+                    try:
+                        raw = socket.socket(family, kind, protocol)
+                    except OSError as error:  # the system does not have this family
+                        failure = error
+                        continue
                     attempts[raw.fileno()] = raw
                     raw.setblocking(False)
                     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
