@@ -396,6 +396,29 @@ def test_an_address_that_does_not_answer_holds_up_the_next_one_only_shortly(
         assert time.monotonic() - began < 3
 
 
+@pytest.mark.parametrize("driver", ["sync", "asyncio", "trio"])
+@pytest.mark.parametrize("known", [True, False])
+def test_an_address_of_a_family_that_the_system_does_not_have_is_passed_over(
+    driver: str, known: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with raw_server(echo) as server:
+        resolver = Resolver([("127.0.0.1", server.port)])
+        alien = (4000, socket.SOCK_STREAM, 6, "", ("::1", server.port))
+        resolver.found = [alien, *(resolver.found if known else [])]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: resolver.found)
+
+        async def main() -> object:
+            if driver == "trio":
+                trio.socket.set_custom_hostname_resolver(resolver)
+            async with opened(driver, Session(base_url="http://twofold.example:8080")) as client:
+                if known:
+                    return await answers_to(client, "one")
+                return await error_of(client.run(ask("one")))
+
+        found = run(driver, main)
+    assert found == ["one"] if known else isinstance(found, errors.TransportError), found
+
+
 @on_raw_drivers
 def test_what_a_server_says_before_tls_is_refused_and_nothing_is_sent(
     driver: str, monkeypatch: pytest.MonkeyPatch
