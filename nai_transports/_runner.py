@@ -29,7 +29,7 @@ from .events import Event, EventLog
 from .proxy import Proxy
 from .tls import default_context
 
-__all__ = ["AsyncClient", "AsyncStream", "Client", "RawAsyncClient", "RawClient", "Stream"]
+__all__ = ["AsyncClient", "AsyncStream", "CheckpointStream", "Client", "RawAsyncClient", "RawClient", "Stream"]
 
 E = TypeVar("E")
 R = TypeVar("R")
@@ -172,6 +172,20 @@ class AsyncStream(_BaseStream[E, R, P_co]):
         self.close()
 
 
+class CheckpointStream(AsyncStream[E, R, P]):
+    """A stream whose every event is a checkpoint, as trio's rules want it, also when the event is here already."""
+
+    _checkpoint: Callable[[], Awaitable[object]]
+
+    async def __anext__(self) -> E:
+        try:
+            await self._checkpoint()
+        except BaseException:
+            self.close()  # as a cancellation at any other wait does
+            raise
+        return await super().__anext__()
+
+
 class _BaseClient:
     """What all clients know."""
 
@@ -239,6 +253,8 @@ class Client(_BaseClient):
 class AsyncClient(_BaseClient):
     """Two verbs, `run` and `stream`. Any number of flows may be on their way at once."""
 
+    _stream_type: type[AsyncStream[Any, Any, Any]] = AsyncStream
+
     async def run(self, flow: Runnable[E, R]) -> R:
         """Run an operation or a flow to its end and return its result; its events are dropped.
 
@@ -261,7 +277,7 @@ class AsyncClient(_BaseClient):
     def stream(self, flow: Runnable[E, R]) -> AsyncStream[E, R, Any]:
         """Return a stream of an operation or a flow: use it as an async context manager and iterate. Errors as for `run`."""
         self._check_open()
-        stream: AsyncStream[E, R, Any] = AsyncStream(flow, self.session, self._transport, self._log)
+        stream: AsyncStream[E, R, Any] = self._stream_type(flow, self.session, self._transport, self._log)
         self._streams.add(stream)
         return stream
 

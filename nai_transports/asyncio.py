@@ -15,7 +15,7 @@ from nai_proto.exchange.driving import LimitReached
 from nai_proto.exchange.pool import Lease
 
 from ._runner import RawAsyncClient
-from .readiness import is_readable
+from .readiness import interleave, is_readable
 
 __all__ = ["Client"]
 
@@ -222,13 +222,7 @@ class AsyncioIO:
         await self._within(limit, self._granted.wait())
 
     async def connect(self, host: str, port: int, limit: float | None) -> AsyncioStream:
-        # uvloop's loop has no Happy Eyeballs
-        if isinstance(self._loop, asyncio.BaseEventLoop):
-            connecting = self._loop.create_connection(AsyncioStream, host, port, happy_eyeballs_delay=_ATTEMPT_DELAY)
-        else:
-            connecting = self._loop.create_connection(AsyncioStream, host, port)
-        _, stream = await self._within(limit, connecting)
-        return stream
+        return await self._within(limit, self._connect_first(host, port))
 
     async def start_tls(self, stream: AsyncioStream, context: ssl.SSLContext, host: str, limit: float | None) -> None:
         await self._within(limit, stream.start_tls(context, host))
@@ -240,6 +234,43 @@ class AsyncioIO:
         self, stream: AsyncioStream, data: bytes, limit: float | None, received: Callable[[bytes], bool]
     ) -> Awaitable[bool]:
         return stream.write(data, limit, received)
+
+    async def _connect_first(self, host: str, port: int) -> AsyncioStream:
+        """The first connection that stands: an address that does not answer soon gets company (RFC 8305).
+
+        asyncio has this, and loses a socket that stands in the moment of a cancellation; uvloop does not have it.
+        """
+        waiting = interleave(await self._loop.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        attempts: set[asyncio.Task[AsyncioStream]] = set()
+        failure: BaseException = OSError("no address")
+        try:
+            while waiting or attempts:
+                if waiting:
+                    attempts.add(self._loop.create_task(self._connect_to(*waiting.pop(0))))
+                patience = _ATTEMPT_DELAY if waiting else None
+                done, _ = await asyncio.wait(attempts, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+                for attempt in done:
+                    attempts.remove(attempt)
+                    error = attempt.exception()
+                    if error is None:
+                        return attempt.result()
+                    failure = error
+            raise failure
+        finally:
+            for attempt in attempts:
+                attempt.cancel()
+                attempt.add_done_callback(_abort_late)
+
+    async def _connect_to(self, family: int, kind: int, protocol: int, _: str, address: Any) -> AsyncioStream:
+        raw = socket.socket(family, kind, protocol)
+        try:
+            raw.setblocking(False)
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await self._loop.sock_connect(raw, address)
+            return (await self._loop.create_connection(AsyncioStream, sock=raw))[1]
+        except BaseException:
+            raw.close()
+            raise
 
     async def _within(self, limit: float | None, wait: Awaitable[T]) -> T:
         """What is awaited, unless the limit comes first, or `cancel`. The system's TimeoutError is neither."""
@@ -253,6 +284,12 @@ class AsyncioIO:
         finally:
             self._scope = None
         raise LimitReached
+
+
+def _abort_late(attempt: asyncio.Task[AsyncioStream]) -> None:
+    """Close a connection that nobody waits for any more."""
+    if not attempt.cancelled() and attempt.exception() is None:
+        attempt.result().abort()
 
 
 class Client(RawAsyncClient):

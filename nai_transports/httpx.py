@@ -20,9 +20,10 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 
 from nai_proto.errors import ClosedError, Phase
@@ -64,6 +65,10 @@ __all__ = [
     "RequestLike",
     "ResponseLike",
 ]
+
+E = TypeVar("E")
+R = TypeVar("R")
+P = TypeVar("P")
 
 _READ_AHEAD_BYTES: Final = 262_144
 """Read ahead of the flow before httpx has to wait."""
@@ -107,6 +112,16 @@ class AsyncClient(_runner.AsyncClient):
     ) -> None:
         super().__init__(session, token, base_url, on_event)
         self._transport = AsyncHttpxTransport(http, proxy, self._log)
+
+    @property
+    def _stream_type(self) -> type[_runner.AsyncStream[Any, Any, Any]]:  # type: ignore[override]  # by the loop that runs
+        return _runner.AsyncStream if _on_asyncio() else AsyncTrioStream
+
+
+class AsyncTrioStream(_runner.CheckpointStream[E, R, P]):
+    """A stream on trio."""
+
+    _checkpoint = staticmethod(anyio.lowlevel.checkpoint)
 
 
 class HttpxTransport:

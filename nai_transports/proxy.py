@@ -98,9 +98,14 @@ def _covers(entry: str, host: str, port: int) -> bool:
         return False
     name = bare["v6"] or bare["name"]
     try:
-        return ip_address(host) in ip_network(name, strict=False)
+        address = ip_address(host)
     except ValueError:
-        pass  # one of the two is a name
+        pass
+    else:  # there is nothing below an address, as there is below a name
+        try:
+            return address in ip_network(name, strict=False)
+        except ValueError:
+            return False
     name = name.removeprefix("*").removeprefix(".").rstrip(".")
     return bool(name) and f".{host}".endswith(f".{name}")
 

@@ -1,13 +1,13 @@
-"""Whether sockets are ready, and waiting until they are, by what the operating system offers."""
+"""What drivers of sockets share: whether sockets are ready, waiting until they are, and the order of a host's addresses."""
 
 from __future__ import annotations
 
 import select
 from collections.abc import Iterable
 from math import ceil
-from typing import Final
+from typing import Any, Final
 
-__all__ = ["is_readable", "wait_ready"]
+__all__ = ["interleave", "is_readable", "wait_ready"]
 
 _HAS_POLL: Final = hasattr(select, "poll")  # not on Windows; where it is missing, select takes any number of a socket
 
@@ -42,3 +42,11 @@ def wait_ready(readers: Iterable[int], writers: Iterable[int], seconds: float | 
         if events & ~select.POLLIN and wanted[number] & select.POLLOUT:
             writable.append(number)
     return readable, writable
+
+
+def interleave(addresses: list[Any]) -> list[Any]:
+    """Return addresses of both families in turn, the first one's family first (RFC 8305 §4)."""
+    first = [each for each in addresses if each[0] == addresses[0][0]]
+    others = [each for each in addresses if each[0] != addresses[0][0]]
+    turns = [pair for both in zip(first, others, strict=False) for pair in both]
+    return turns + first[len(others) :] + others[len(first) :]

@@ -22,7 +22,7 @@ from nai_proto.exchange.driving import LimitReached
 from nai_proto.exchange.pool import Lease
 
 from ._runner import RawClient
-from .readiness import is_readable, wait_ready
+from .readiness import interleave, is_readable, wait_ready
 
 __all__ = ["Client"]
 
@@ -187,12 +187,16 @@ class SyncIO:
 
     def _connect_first(self, addresses: list[Any], until: float | None) -> socket.socket:
         """The first connection that stands: an address that does not answer soon gets company (RFC 8305)."""
-        waiting, attempts, failure = _interleave(addresses), dict[int, socket.socket](), OSError("no address")
+        waiting, attempts, failure = interleave(addresses), dict[int, socket.socket](), OSError("no address")
         try:
             while waiting or attempts:
                 if waiting:
                     family, kind, protocol, _, address = waiting.pop(0)
-                    raw = socket.socket(family, kind, protocol)
+                    try:
+                        raw = socket.socket(family, kind, protocol)
+                    except OSError as error:  # the system does not have this family
+                        failure = error
+                        continue
                     attempts[raw.fileno()] = raw
                     raw.setblocking(False)
                     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -263,14 +267,6 @@ class SyncIO:
         with self._lock:
             if self._waker is not None:
                 self._waker.wake()
-
-
-def _interleave(addresses: list[Any]) -> list[Any]:
-    """Addresses of both families in turn, the first one's family first (RFC 8305 §4)."""
-    first = [each for each in addresses if each[0] == addresses[0][0]]
-    others = [each for each in addresses if each[0] != addresses[0][0]]
-    turns = [pair for both in zip(first, others, strict=False) for pair in both]
-    return turns + first[len(others) :] + others[len(first) :]
 
 
 class Client(RawClient):

@@ -14,7 +14,7 @@ import trio
 from nai_proto.exchange.driving import LimitReached
 from nai_proto.exchange.pool import Lease
 
-from ._runner import RawAsyncClient
+from ._runner import CheckpointStream, RawAsyncClient
 from .readiness import is_readable
 
 __all__ = ["Client"]
@@ -142,10 +142,17 @@ class TrioIO:
         raise LimitReached
 
 
+class AsyncTrioStream(CheckpointStream[E, R, P]):
+    """A stream on trio."""
+
+    _checkpoint = staticmethod(trio.lowlevel.checkpoint)
+
+
 class Client(RawAsyncClient):
     """Runs operations and flows on trio; arguments as for all raw clients."""
 
     _open_io = TrioIO
+    _stream_type = AsyncTrioStream
 
     async def _settle(self) -> None:
         await trio.lowlevel.checkpoint()

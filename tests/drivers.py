@@ -73,7 +73,6 @@ class _BlockingStream:
         self.stream = stream
         self.cancel = stream.cancel
         self.close = stream.close
-        self._events = iter(stream)
 
     @property
     def result(self) -> Any:
@@ -91,7 +90,7 @@ class _BlockingStream:
 
     async def __anext__(self) -> Any:
         try:
-            return next(self._events)
+            return next(iter(self.stream))
         except StopIteration:
             pass
         raise StopAsyncIteration

@@ -230,6 +230,7 @@ def test_wrong_passwords_change_nothing() -> None:
         ("AAAA", Damaged),
         (seal_keystore(Keystore(), encryption_key(EMAIL, Password("another"))), DecryptionFailed),
     ],
+    ids=["damaged", "of another password"],
 )
 def test_a_keystore_that_does_not_open_stops_it_before_anything_is_changed(keystore: str, kind: type[NaiError]) -> None:
     emulator, owner = an_emulator()

@@ -172,8 +172,8 @@ class RawTransport:
         while True:
             address = request.scheme, request.authority, io.key()
             lease = yield from self._acquire(address, host, port, budget, io)
+            connection = lease.connection
             try:
-                connection = lease.connection
                 if connection is None:
                     connection = yield from self._connect(send, host, port, budget, io)
                     self.opened += 1
@@ -185,6 +185,8 @@ class RawTransport:
                         self._observer.tell(ConnectionReused(host, port))
                     return lease, connection
             except BaseException:
+                if connection is not None:
+                    connection.stream.abort()
                 self.release(lease, io)
                 raise
             connection.stream.abort()

@@ -1,0 +1,196 @@
+"""What a client tells of itself: events in order, without secrets, to a callable and to the log."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from nai_proto import errors, text
+from nai_proto.exchange.pool import PoolLimits
+from nai_proto.exchange.retry import RetryPolicy
+from nai_proto.exchange.session import Session
+from nai_transports.events import (
+    ConnectionClosed,
+    ConnectionOpened,
+    ConnectionReused,
+    Event,
+    RequestSent,
+    ResponseReceived,
+    Waiting,
+)
+from tests.drivers import DRIVERS, RAW
+from tests.raw_servers import RawConnection, echo, raw_server, response
+from tests.test_connections import answers_to, ask, with_client
+
+TOKEN = "pst-" + "Sec" * 20 + "ret7"
+PROMPT = "a prompt that nobody else may read"
+COOKIE = "a cookie of the server's"
+
+
+def _busy_once(connection: RawConnection) -> None:
+    connection.read_request()
+    connection.send(response("busy", "Set-Cookie: " + COOKIE, status="503 Service Unavailable"))
+    connection.read_request()
+    connection.send(response("done", "Connection: close"))
+
+
+@pytest.mark.parametrize("driver", RAW)
+def test_events_tell_what_a_client_does_in_its_order(driver: str) -> None:
+    events: list[Event] = []
+    operation = text.generate(PROMPT, max_length=5).with_options(retry=RetryPolicy(base_delay=0.01))
+
+    async def main(client: Any) -> None:
+        assert (await client.run(operation)).text == "done"
+
+    with raw_server(_busy_once) as server:
+        session = Session(base_url=server.url, token=TOKEN)
+        with_client(driver, main, session, on_event=events.append)
+    kinds = [type(event) for event in events]
+    assert kinds == [
+        ConnectionOpened,
+        RequestSent,
+        ResponseReceived,
+        Waiting,
+        ConnectionReused,
+        RequestSent,
+        ResponseReceived,
+        ConnectionClosed,
+    ]
+    opened, sent, received, waiting, reused, _, _, closed = events
+    url = f"{server.url}/ai/generate"
+    assert opened == ConnectionOpened("127.0.0.1", server.port)
+    assert sent == RequestSent("POST", url)
+    assert isinstance(received, ResponseReceived)
+    assert (received.method, received.url, received.status) == ("POST", url, 503)
+    assert 0 <= received.seconds < 10
+    assert isinstance(waiting, Waiting)
+    assert waiting.reason == "ServerError 503"
+    assert 0 < waiting.seconds < 1
+    assert reused == ConnectionReused("127.0.0.1", server.port)
+    assert isinstance(closed, ConnectionClosed)
+    assert closed.reason == "not reusable"
+
+
+@pytest.mark.parametrize("driver", RAW)
+def test_a_connection_that_is_closed_says_why(driver: str) -> None:
+    events: list[Event] = []
+
+    async def main(client: Any) -> None:
+        await answers_to(client, "one")
+        await answers_to(client, "two")
+
+    with raw_server(echo) as server:
+        with_client(driver, main, server.url, on_event=events.append, pool=PoolLimits(keep_alive=0))
+    reasons = [event.reason for event in events if isinstance(event, ConnectionClosed)]
+    assert len(reasons) == 2
+    assert all("idle for too long" in reason for reason in reasons)
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_neither_events_nor_the_log_hold_a_secret(driver: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "nai_transports")
+    events: list[Event] = []
+
+    async def main(client: Any) -> None:
+        error = None
+        try:
+            await client.run(text.generate(PROMPT, max_length=5).with_options(retry=RetryPolicy(base_delay=0.01)))
+            await client.run(ask(PROMPT))
+        except errors.NaiError as failed:
+            error = failed
+        assert error is None
+
+    def script(connection: RawConnection) -> None:
+        if connection.number == 0:
+            _busy_once(connection)
+        else:
+            echo(connection)
+
+    with raw_server(script) as server:
+        with_client(driver, main, Session(base_url=server.url, token=TOKEN), on_event=events.append)
+    told = repr(events) + caplog.text
+    assert [type(each).__name__ for each in events].count("RequestSent") == 3
+    assert "RequestSent" in caplog.text
+    assert {record.name for record in caplog.records if "RequestSent" in record.getMessage()} == {"nai_transports"}
+    for secret in (TOKEN, "Secret", "SecSec", PROMPT, COOKIE, "Bearer"):
+        assert secret not in told
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_the_log_is_silent_above_debug(driver: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "nai_transports")
+    with raw_server(echo) as server:
+        assert with_client(driver, lambda client: answers_to(client, "one"), server.url) == ["one"]
+    assert [record for record in caplog.records if record.name == "nai_transports"] == []
+
+
+class _Odd(Exception):
+    pass
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("kind", [RequestSent, ResponseReceived, Waiting, ConnectionOpened, ConnectionReused])
+@pytest.mark.parametrize(
+    "error",
+    [
+        _Odd("from the callable"),
+        errors.TransportError("from the callable", sent=False, phase="connect"),
+        KeyboardInterrupt(),
+    ],
+)
+def test_what_on_event_raises_reaches_the_caller_unchanged(
+    driver: str, kind: type[Event], error: BaseException
+) -> None:
+    if driver.startswith("httpx") and kind in (ConnectionOpened, ConnectionReused):
+        pytest.skip("httpx keeps the connections")
+    if isinstance(error, KeyboardInterrupt) and driver not in ("sync", "httpx", "httpx2"):
+        pytest.skip("a loop ends on it")
+    armed = [True]
+
+    def on_event(event: Event) -> None:
+        if armed[0] and isinstance(event, kind):
+            raise error
+
+    def script(connection: RawConnection) -> None:
+        while True:
+            busy = len(server.requests) == 0
+            prompt = connection.read_request().input
+            connection.send(response(prompt, status="503 Service Unavailable" if busy else "200 OK"))
+
+    async def main(client: Any) -> list[str]:
+        with pytest.raises(type(error)) as caught:
+            await client.run(text.generate("x", max_length=5).with_options(retry=RetryPolicy(base_delay=0.01)))
+        assert caught.value is error
+        assert caught.value.__cause__ is None
+        armed[0] = False
+        if driver in RAW:
+            assert client._transport.pool.used == 0
+        return await answers_to(client, "one", "two") if server.requests else ["one", "two"]
+
+    with raw_server(script) as server:
+        assert with_client(driver, main, server.url, on_event=on_event) == ["one", "two"]
+        assert server.wait_all_closed()
+
+
+@pytest.mark.parametrize("driver", RAW)
+def test_what_on_event_raises_while_a_connection_is_closed_reaches_the_caller(driver: str) -> None:
+    failed = _Odd("from the callable")
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, ConnectionClosed):
+            raise failed
+
+    async def main(client: Any) -> None:
+        with pytest.raises(_Odd) as caught:
+            await answers_to(client, "one")
+        assert caught.value is failed
+        assert client._transport.pool.used == 0
+
+    def script(connection: RawConnection) -> None:
+        connection.read_request()
+        connection.send(response("one", "Connection: close"))
+
+    with raw_server(script) as server:
+        with_client(driver, main, server.url, on_event=on_event)
