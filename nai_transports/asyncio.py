@@ -15,7 +15,7 @@ from nai_proto.exchange.driving import LimitReached
 from nai_proto.exchange.pool import Lease
 
 from ._runner import RawAsyncClient
-from .readiness import is_readable
+from .readiness import is_address, is_readable
 
 __all__ = ["Client"]
 
@@ -216,11 +216,10 @@ class AsyncioIO:
         await self._within(limit, self._granted.wait())
 
     async def connect(self, host: str, port: int, limit: float | None) -> AsyncioStream:
-        # uvloop's loop has no Happy Eyeballs
-        if isinstance(self._loop, asyncio.BaseEventLoop):
-            connecting = self._loop.create_connection(AsyncioStream, host, port, happy_eyeballs_delay=_ATTEMPT_DELAY)
-        else:
-            connecting = self._loop.create_connection(AsyncioStream, host, port)
+        # uvloop's loop has no Happy Eyeballs, and one address needs no race, which takes several tasks
+        races = isinstance(self._loop, asyncio.BaseEventLoop) and not is_address(host)
+        delay: dict[str, Any] = {"happy_eyeballs_delay": _ATTEMPT_DELAY} if races else {}
+        connecting = self._loop.create_connection(AsyncioStream, host, port, **delay)
         _, stream = await self._within(limit, connecting)
         return stream
 

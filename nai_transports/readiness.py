@@ -7,9 +7,14 @@ from collections.abc import Iterable
 from math import ceil
 from typing import Final
 
-__all__ = ["is_readable", "wait_ready"]
+__all__ = ["is_address", "is_readable", "wait_ready"]
 
 _HAS_POLL: Final = hasattr(select, "poll")  # not on Windows; where it is missing, select takes any number of a socket
+
+
+def is_address(host: str) -> bool:
+    """Say whether a host is an address, and no name that has to be looked up."""
+    return ":" in host or host.replace(".", "").isdigit()
 
 
 def is_readable(fileno: int) -> bool:

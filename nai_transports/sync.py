@@ -22,7 +22,7 @@ from nai_proto.exchange.driving import LimitReached
 from nai_proto.exchange.pool import Lease
 
 from ._runner import RawClient
-from .readiness import is_readable, wait_ready
+from .readiness import is_address, is_readable, wait_ready
 
 __all__ = ["Client"]
 
@@ -166,7 +166,7 @@ class SyncIO:
             self._wait(readers, writers, None if until is None else max(0.0, until - self.now()))
 
     def _look_up(self, host: str, port: int, limit: float | None) -> list[Any]:
-        if host.replace(".", "").isdigit() or ":" in host:
+        if is_address(host):
             return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         found: list[Any] = []
         done = threading.Event()
