@@ -1,13 +1,15 @@
-"""Whether sockets are ready, and waiting until they are, by what the operating system offers."""
+"""Whether sockets are ready, waiting until they are, and ending such a wait, by what the operating system offers."""
 
 from __future__ import annotations
 
 import select
+import socket
 from collections.abc import Iterable
+from contextlib import suppress
 from math import ceil
 from typing import Final
 
-__all__ = ["is_address", "is_readable", "wait_ready"]
+__all__ = ["Waker", "is_address", "is_readable", "wait_ready"]
 
 _HAS_POLL: Final = hasattr(select, "poll")  # not on Windows; where it is missing, select takes any number of a socket
 
@@ -47,3 +49,20 @@ def wait_ready(readers: Iterable[int], writers: Iterable[int], seconds: float | 
         if events & ~select.POLLIN and wanted[number] & select.POLLOUT:
             writable.append(number)
     return readable, writable
+
+
+class Waker:
+    """Ends the wait of another thread. One run after the other uses it: a byte that comes too late wakes for nothing."""
+
+    def __init__(self) -> None:
+        self.receiver, self._sender = socket.socketpair()
+        self.receiver.setblocking(False)
+        self._sender.setblocking(False)
+
+    def wake(self) -> None:
+        with suppress(OSError):  # full: it wakes anyway
+            self._sender.send(b"\0")
+
+    def __del__(self) -> None:
+        for end in vars(self).values():  # none, if there were no descriptors left
+            end.close()
