@@ -42,7 +42,7 @@ def wait_ready(readers: Iterable[int], writers: Iterable[int], seconds: float | 
     poll = select.poll()
     for number, events in wanted.items():
         poll.register(number, events)
-    readable, writable = [], []
+    readable, writable = list[int](), list[int]()
     for number, events in poll.poll(None if seconds is None else ceil(seconds * 1000)):
         if events & ~select.POLLOUT and wanted[number] & select.POLLIN:
             readable.append(number)
