@@ -145,7 +145,10 @@ class ChunkedReader:
         self._left = 0
         try:
             while start := find(b"\n", end + 2) + 1:  # behind the line feed of the CRLF that comes first
-                length = known.get(data[end:start]) or self._read_line(data, end, start)
+                try:
+                    length = known[data[end:start]]
+                except KeyError:
+                    length = self._read_line(data, end, start)
                 if not length:
                     self._ending = True
                     self._tail += b"\n"
