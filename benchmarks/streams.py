@@ -87,16 +87,24 @@ async def _with_httpx_sse_async(module: Any, url: str) -> int:
 
 
 def _sync(make: Callable[[nai.Session], Client], session: nai.Session) -> int:
-    with make(session) as client, client.stream(_OPERATION) as stream:
-        return sum(1 for _ in stream)
-
-
-async def _async(make: Callable[[nai.Session], AsyncClient], session: nai.Session) -> int:
     count = 0
-    async with make(session) as client, client.stream(_OPERATION) as stream:
+    with make(session) as client, client.stream(_OPERATION) as stream:
+        for _ in stream:
+            count += 1
+    return count
+
+
+async def _count(client: AsyncClient) -> int:
+    count = 0
+    async with client.stream(_OPERATION) as stream:
         async for _ in stream:
             count += 1
     return count
+
+
+async def _async(make: Callable[[nai.Session], AsyncClient], session: nai.Session) -> int:
+    async with make(session) as client:
+        return await _count(client)
 
 
 async def _with_aiohttp(http: Any, url: str) -> int:
@@ -115,14 +123,9 @@ async def _all_with_aiohttp(module: Any, url: str, streams: int) -> int:
     return sum(task.result() for task in made)
 
 
-async def _one_of_many(client: AsyncClient) -> int:
-    async with client.stream(_OPERATION) as stream:
-        return sum([1 async for _ in stream])
-
-
 async def _all_on_asyncio(session: nai.Session, streams: int) -> int:
     async with on_asyncio.Client(session) as client, asyncio.TaskGroup() as tasks:
-        made = [tasks.create_task(_one_of_many(client)) for _ in range(streams)]
+        made = [tasks.create_task(_count(client)) for _ in range(streams)]
     return sum(task.result() for task in made)
 
 
@@ -130,7 +133,7 @@ async def _all_on_trio(session: nai.Session, streams: int) -> int:
     counts = list[int]()
 
     async def one(client: AsyncClient) -> None:
-        counts.append(await _one_of_many(client))
+        counts.append(await _count(client))
 
     async with on_trio.Client(session) as client, trio.open_nursery() as nursery:
         for _ in range(streams):

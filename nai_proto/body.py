@@ -141,23 +141,28 @@ class ChunkedReader:
             size = len(data)
             self._tail.clear()
         pieces = [data[:left]] if left else []
-        end, known, find = left, self._known, data.find
+        end, width, get, find = left, 0, self._known.get, data.find
         self._left = 0
         try:
-            while start := find(b"\n", end + 2) + 1:  # behind the line feed of the CRLF that comes first
-                length = known.get(data[end:start]) or self._read_line(data, end, start)
-                if not length:
-                    self._ending = True
-                    self._tail += b"\n"
-                    self._read_trailers(data[start:])
-                    break
+            while True:
+                start = end + width  # most lines are as long as the one before
+                length = get(data[end:start])
+                if not length or start > size:
+                    start = find(b"\n", end + 2) + 1  # behind the line feed of the CRLF that comes first
+                    if not start:
+                        self._keep(data[end:])
+                        break
+                    length, width = get(data[end:start]) or self._read_line(data, end, start), start - end
+                    if not length:
+                        self._ending = True
+                        self._tail += b"\n"
+                        self._read_trailers(data[start:])
+                        break
                 end = start + length
                 pieces.append(data[start:end])
                 if end >= size:
                     self._left = end - size
                     break
-            else:
-                self._keep(data[end:])
         except RemoteProtocolError:
             if not pieces:
                 raise

@@ -172,7 +172,7 @@ class AsyncStream(_BaseStream[E, R, P_co]):
         self.close()
 
 
-class CheckpointStream(AsyncStream[E, R, P]):
+class CheckpointStream(AsyncStream[E, R, P_co]):
     """A stream whose every event is a checkpoint, as trio's rules want it, also when the event is here already."""
 
     _checkpoint: Callable[[], Awaitable[object]]

@@ -16,7 +16,7 @@ import asyncio
 import random
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -29,7 +29,7 @@ import anyio.to_thread
 from nai_proto.errors import ClosedError, Phase
 from nai_proto.exchange.actions import Send
 from nai_proto.exchange.budget import Budget
-from nai_proto.exchange.driving import IoSteps, LimitReached
+from nai_proto.exchange.driving import IoCall, IoSteps, LimitReached
 from nai_proto.exchange.pool import PoolLimits
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Request
@@ -140,8 +140,8 @@ class HttpxTransport:
         timeout: Timeout = {**make_timeout(budget), "read": budget.limit("read")}
         _tell_sent(self._observer, request)
         began = io.now()
-        sending = partial(self._send, make_request(self._http, request, timeout))
-        response = yield from _call(io, request, budget, "read", sending)
+        sending = partial(io.call, partial(self._send, make_request(self._http, request, timeout)))
+        response = yield from _call(sending, io, request, budget, "read")
         exchange = HttpxExchange(response, request, timeout, budget, io)
         _tell_received(self._observer, request, exchange.head, io.now() - began)
         return exchange
@@ -201,25 +201,24 @@ class HttpxExchange:
         self._timeout = timeout
         self._budget = budget
         self._io = io
-        self._pieces: Iterator[bytes] | None = None
+        self._read: Callable[[], bytes] | None = None
         stream = response.extensions.get("network_stream")
         io.socket = None if stream is None else stream.get_extra_info("socket")
 
     def receive(self, at_most: float | None) -> IoSteps[bytes]:
-        if self._pieces is None:
+        if self._read is None:
             self._timeout["read"] = self._budget.limit("idle")  # httpx looks here once, when reading begins
-            self._pieces = self._response.iter_raw()
+            self._read = partial(self._io.call, partial(next, self._response.iter_raw(), b""))
         if self._budget.remaining == 0:
             raise self._budget.timed_out("total", sent=True)
-        read = partial(next, self._pieces, b"")
-        if at_most is None:
-            data: bytes = yield from _call(self._io, self._request, self._budget, "idle", read)
-            return data
+        steps = _call(self._read, self._io, self._request, self._budget, "idle")
+        return steps if at_most is None else self._receive_soon(steps, at_most)
+
+    def _receive_soon(self, steps: IoSteps[bytes], at_most: float) -> IoSteps[bytes]:
         timer = threading.Timer(at_most, self._io.shut_down)
         timer.start()
         try:
-            data = yield from _call(self._io, self._request, self._budget, "idle", read)
-            return data
+            return (yield from steps)
         finally:
             timer.cancel()
 
@@ -227,11 +226,11 @@ class HttpxExchange:
         self._response.close()
 
 
-def _call(io: HttpxIO, request: Request, budget: Budget, phase: Phase, function: Callable[[], Any]) -> IoSteps[Any]:
+def _call(call: IoCall, io: HttpxIO, request: Request, budget: Budget, phase: Phase) -> IoSteps[Any]:
     """One call of httpx: charged to the budget, its errors in our terms."""
     began = io.now() if budget.is_bounded else 0.0
     try:
-        return (yield partial(io.call, function))
+        return (yield call)
     except Exception as error:
         failure = error
     finally:
@@ -356,7 +355,8 @@ class AsyncHttpxExchange:
         return data
 
     def abort(self) -> None:
-        self._scope.cancel()
+        if not self.ended.is_set():
+            self._scope.cancel()
 
     def wait(self, phase: Phase, at_most: float | None) -> IoSteps[None]:
         """Wait for the head, or for bytes; raises the task's failure when all that came before it was taken."""
@@ -405,6 +405,7 @@ class AsyncHttpxExchange:
                 if self._size > _READ_AHEAD_BYTES:
                     self._drained = anyio.Event()
                     await self._drained.wait()
+            pieces = None  # at their end: there is nothing to unwind
         finally:
             with anyio.CancelScope(shield=True), suppress(Exception):
                 await _close(response, pieces)

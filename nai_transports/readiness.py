@@ -1,15 +1,22 @@
-"""What drivers of sockets share: whether sockets are ready, waiting until they are, and the order of a host's addresses."""
+"""What drivers of sockets share: whether they are ready, waiting for that, ending the wait, and a host's addresses."""
 
 from __future__ import annotations
 
 import select
+import socket
 from collections.abc import Iterable
+from contextlib import suppress
 from math import ceil
 from typing import Any, Final
 
-__all__ = ["interleave", "is_readable", "wait_ready"]
+__all__ = ["Waker", "interleave", "is_address", "is_readable", "wait_ready"]
 
 _HAS_POLL: Final = hasattr(select, "poll")  # not on Windows; where it is missing, select takes any number of a socket
+
+
+def is_address(host: str) -> bool:
+    """Say whether a host is an address, and no name that has to be looked up."""
+    return ":" in host or host.replace(".", "").isdigit()
 
 
 def is_readable(fileno: int) -> bool:
@@ -50,3 +57,20 @@ def interleave(addresses: list[Any]) -> list[Any]:
     others = [each for each in addresses if each[0] != addresses[0][0]]
     turns = [pair for both in zip(first, others, strict=False) for pair in both]
     return turns + first[len(others) :] + others[len(first) :]
+
+
+class Waker:
+    """Ends the wait of another thread. One run after the other uses it: a byte that comes too late wakes for nothing."""
+
+    def __init__(self) -> None:
+        self.receiver, self._sender = socket.socketpair()
+        self.receiver.setblocking(False)
+        self._sender.setblocking(False)
+
+    def wake(self) -> None:
+        with suppress(OSError):  # full: it wakes anyway
+            self._sender.send(b"\0")
+
+    def __del__(self) -> None:
+        for end in vars(self).values():  # none, if there were no descriptors left
+            end.close()

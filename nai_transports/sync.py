@@ -13,7 +13,6 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from contextlib import suppress
 from functools import cached_property
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -22,7 +21,7 @@ from nai_proto.exchange.driving import LimitReached
 from nai_proto.exchange.pool import Lease
 
 from ._runner import RawClient
-from .readiness import interleave, is_readable, wait_ready
+from .readiness import Waker, interleave, is_address, is_readable, wait_ready
 
 __all__ = ["Client"]
 
@@ -47,23 +46,6 @@ class SocketStream:
 
     def abort(self) -> None:
         self.socket.close()
-
-
-class Waker:
-    """Ends the wait of another thread. One run after the other uses it: a byte that comes too late wakes for nothing."""
-
-    def __init__(self) -> None:
-        self.receiver, self._sender = socket.socketpair()
-        self.receiver.setblocking(False)
-        self._sender.setblocking(False)
-
-    def wake(self) -> None:
-        with suppress(OSError):  # full: it wakes anyway
-            self._sender.send(b"\0")
-
-    def __del__(self) -> None:
-        self.receiver.close()
-        self._sender.close()
 
 
 class SyncIO:
@@ -166,7 +148,7 @@ class SyncIO:
             self._wait(readers, writers, None if until is None else max(0.0, until - self.now()))
 
     def _look_up(self, host: str, port: int, limit: float | None) -> list[Any]:
-        if host.replace(".", "").isdigit() or ":" in host:
+        if is_address(host):
             return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         found: list[Any] = []
         done = threading.Event()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 import random
 import ssl
 from collections.abc import Awaitable, Callable, Hashable
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -21,12 +23,11 @@ __all__ = ["Client"]
 
 E = TypeVar("E")
 R = TypeVar("R")
-P = TypeVar("P")
+P_co = TypeVar("P_co", covariant=True)
 T = TypeVar("T")
 
 _READ: Final = 65_536
 _PIECE: Final = 65_536
-
 
 AnyStream: TypeAlias = "trio.SocketStream | trio.SSLStream[trio.SocketStream]"
 
@@ -43,6 +44,14 @@ class TrioStream:
 
     def abort(self) -> None:
         self.raw.socket.close()
+
+    async def write_now(self, data: bytes) -> int:
+        """Write what the system takes at once: a scope, and a turn of the scheduler, would cost as much as all else."""
+        if self.stream is self.raw and os.name == "posix":
+            await trio.lowlevel.checkpoint_if_cancelled()
+            with suppress(BlockingIOError):
+                return os.write(self.raw.socket.fileno(), data)
+        return 0
 
 
 class TrioIO:
@@ -99,7 +108,9 @@ class TrioIO:
         self, stream: TrioStream, data: bytes, limit: float | None, received: Callable[[bytes], bool]
     ) -> bool:
         if len(data) <= _PIECE:  # the system takes that, whether the peer reads or not
-            await self._within(limit, lambda: stream.stream.send_all(data))
+            taken = await stream.write_now(data)
+            if taken < len(data):
+                await self._within(limit, lambda: stream.stream.send_all(data[taken:]))
             return True
         all_written = True
         async with trio.open_nursery() as nursery:
@@ -142,7 +153,7 @@ class TrioIO:
         raise LimitReached
 
 
-class AsyncTrioStream(CheckpointStream[E, R, P]):
+class AsyncTrioStream(CheckpointStream[E, R, P_co]):
     """A stream on trio."""
 
     _checkpoint = staticmethod(trio.lowlevel.checkpoint)

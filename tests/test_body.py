@@ -270,3 +270,10 @@ def test_the_head_says_how_the_body_of_a_request_goes() -> None:
 )
 def test_the_connection_field_is_a_list(value: str, close: bool) -> None:
     assert Framing([(b"connection", value.encode()), (b"connection", b"x")]).close is close
+
+
+def test_a_size_line_that_ends_a_read_may_be_shorter_than_the_one_before() -> None:
+    reader = ChunkedReader(Limits())
+    assert reader.receive_data(b"4\r\nsome\r\n10\r\n" + b"x" * 16 + b"\r\n4\r\n") == b"some" + b"x" * 16
+    assert reader.receive_data(b"more\r\n0\r\n\r\n") == b"more"
+    assert reader.done
