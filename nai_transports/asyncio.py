@@ -15,7 +15,7 @@ from nai_proto.exchange.driving import LimitReached
 from nai_proto.exchange.pool import Lease
 
 from ._runner import RawAsyncClient
-from .readiness import interleave, is_readable
+from .readiness import interleave, is_address, is_readable
 
 __all__ = ["Client"]
 
@@ -240,6 +240,9 @@ class AsyncioIO:
 
         asyncio has this, and loses a socket that stands in the moment of a cancellation; uvloop does not have it.
         """
+        if is_address(host):  # it needs no thread to look it up, and no race, which takes several tasks
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+            return await self._connect_to(*found[0])
         waiting = interleave(await self._loop.getaddrinfo(host, port, type=socket.SOCK_STREAM))
         attempts: set[asyncio.Task[AsyncioStream]] = set()
         failure: BaseException = OSError("no address")
