@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 _READ: Final = 65_536
 _PIECE: Final = 65_536
+_LAST_WORDS: Final = 0.5
+"""Seconds for what a peer said before writing to it failed."""
 
 AnyStream: TypeAlias = "trio.SocketStream | trio.SSLStream[trio.SocketStream]"
 
@@ -120,7 +122,7 @@ class TrioIO:
                 while True:
                     try:
                         came = bytes(await stream.stream.receive_some(_READ))
-                    except trio.BrokenResourceError:
+                    except (trio.BrokenResourceError, trio.ClosedResourceError):
                         came = b""
                     if received(came) or not came:
                         all_written = False
@@ -133,9 +135,14 @@ class TrioIO:
                 for at in range(0, len(data), _PIECE):
                     piece = memoryview(data)[at : at + _PIECE]
                     await self._within(limit, lambda piece=piece: stream.stream.send_all(piece))  # type: ignore[misc]
-            except (OSError, LimitReached) as error:
+            except OSError as error:
                 failure = error
-            nursery.cancel_scope.cancel()
+                nursery.cancel_scope.deadline = trio.current_time() + _LAST_WORDS  # `watch` reads what came before
+            except LimitReached as error:
+                failure = error
+                nursery.cancel_scope.cancel()
+            else:
+                nursery.cancel_scope.cancel()
         if failure is not None:
             raise failure
         return all_written
