@@ -5,6 +5,10 @@ head is bounded by httpx itself (100 KiB), not by ``Limits.head``. A client that
 credentials from the environment, keeps no cookies, and trusts the operating system's certificate authorities
 (`nai_transports.tls`); one that is passed in keeps its own settings.
 
+Two things the other drivers do and httpx does not let us: it writes a request to its end before it reads, so that its
+async clients can lose a refusal of an upload whose writing fails; and it takes what came in one read with the end of a
+response for the start of the next one.
+
 The sync client looks at ``Timeouts.total`` between reads, and httpx bounds each read of a head, so a run may overstay by
 one read; the other one is exact. An async exchange is one task, which reads ahead of the flow: cancelling the caller, even
 twice, cancels the task once, and httpx cleans up there, where nothing interrupts it.
