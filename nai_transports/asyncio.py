@@ -264,16 +264,10 @@ class AsyncioIO:
                 attempt.cancel()
                 attempt.add_done_callback(_abort_late)
 
-    async def _connect_to(self, family: int, kind: int, protocol: int, _: str, address: Any) -> AsyncioStream:
-        raw = socket.socket(family, kind, protocol)
-        try:
-            raw.setblocking(False)
-            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await self._loop.sock_connect(raw, address)
-            return (await self._loop.create_connection(AsyncioStream, sock=raw))[1]
-        except BaseException:
-            raw.close()
-            raise
+    async def _connect_to(self, family: int, _: int, protocol: int, __: str, address: Any) -> AsyncioStream:
+        host, port = address[:2]
+        connecting = self._loop.create_connection(AsyncioStream, host, port, family=family, proto=protocol)
+        return (await connecting)[1]
 
     async def _within(self, limit: float | None, wait: Awaitable[T]) -> T:
         """What is awaited, unless the limit comes first, or `cancel`. The system's TimeoutError is neither."""
