@@ -38,6 +38,7 @@ __all__ = [
     "TEXT",
     "TEXTS",
     "TIER",
+    "TOKENIZER",
     "ArgumentType",
     "check_type",
     "convert_fields",
@@ -328,3 +329,4 @@ FUNCTION: Final = ArgumentType("a function", object, methods=("__call__",))
 OPTIONAL_FUNCTION: Final = FUNCTION | None
 LIMITS: Final = ArgumentType("Limits", Limits)
 TIER: Final = ArgumentType("a Tier, its name or its number", Tier, str, int, convert=_to_tier)
+TOKENIZER: Final = having("a tokenizer, such as nai_proto.tokenizers.read gives", "encode", "decode", "count")

@@ -25,7 +25,7 @@ from .models import IMAGE_MODEL
 from .preset import ImagePreset
 from .price import ALLOWANCE
 
-__all__ = ["OPTIONS", "SIZE"]
+__all__ = ["OPTIONS", "SIZE", "VIBE_SOURCE"]
 
 _SIDES: Final = tuple_of("a width and a height in pixels", INTEGER, INTEGER)
 _RAW_VIBE: Final = record(Vibe)
@@ -84,3 +84,13 @@ OPTIONS: Final[Mapping[str, ArgumentType]] = {
     "noise_schedule": TEXT | None,
 }
 """Those of `parameters.Options` that `rules` does not look at first."""
+
+VIBE_SOURCE: Final[dict[str, ArgumentType]] = {
+    "image": BYTES,
+    "information_extracted": NUMBER,
+    "mask": BYTES | None,
+    "crop_to_mask": FLAG | None,
+    "focus_seed": INTEGER | None,
+    "info_extract_seed": INTEGER | None,
+}
+"""A picture and what of it a vibe is made of."""

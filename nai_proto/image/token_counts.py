@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
 
-from ..arguments import INTEGER, TEXT, convert_fields, list_of, takes
-from ..tokenizers.argument_types import TOKENIZER
+from ..arguments import INTEGER, TEXT, TOKENIZER, convert_fields, list_of, takes
 from ..tokenizers.base import Tokenizer
 from .generations import Generation
 from .lineage import base_of, generation_of

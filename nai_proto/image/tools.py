@@ -16,7 +16,7 @@ from ..exchange.readers import BodyReader, Json
 from ..http import Head, Headers, Request
 from ..limits import Limits
 from .answers import IMAGE_TYPES, Image, Picture, Pictures
-from .argument_types import SIZE
+from .argument_types import SIZE, VIBE_SOURCE
 from .choices import ControlNetModel
 from .features import EncodedVibe
 from .models import IMAGE_MODEL, ImageModel
@@ -245,14 +245,9 @@ def upscale(
 
 
 @takes(
-    image=BYTES,
+    **VIBE_SOURCE,
     model=IMAGE_MODEL,
-    information_extracted=NUMBER,
     strength=NUMBER,
-    mask=BYTES | None,
-    crop_to_mask=FLAG | None,
-    focus_seed=INTEGER | None,
-    info_extract_seed=INTEGER | None,
     max_anlas=INTEGER | None,
     allowance=ALLOWANCE,
     validate=FLAG,

@@ -13,13 +13,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, Never, Protocol
 
-from ..arguments import BYTES, FLAG, INTEGER, NUMBER, TEXT, ArgumentType, convert_fields, having, takes
+from ..arguments import BYTES, INTEGER, NUMBER, TEXT, ArgumentType, convert_fields, having, takes
 from ..codecs import fast
 from ..codecs.vibes import Vibe as VibeFile
 from ..codecs.vibes import VibeBundle, encoding_key
 from ..errors import InvalidFile, InvalidRequestError, NaiError
 from ..exchange.actions import Steps, compute
 from ..exchange.flow import flow
+from .argument_types import VIBE_SOURCE
 from .features import EncodedVibe, Vibe
 from .models import IMAGE_MODEL, ImageModel
 from .paying import guard
@@ -48,13 +49,8 @@ class VibeSource:
     def __post_init__(self) -> None:
         convert_fields(
             self,
-            image=BYTES,
             model_key=TEXT,
-            information_extracted=NUMBER,
-            mask=BYTES | None,
-            crop_to_mask=FLAG | None,
-            focus_seed=INTEGER | None,
-            info_extract_seed=INTEGER | None,
+            **VIBE_SOURCE,
         )
 
     @property
@@ -113,15 +109,10 @@ def _place(source: VibeSource) -> tuple[str, str, str]:
 
 @flow
 @takes(
-    image=BYTES,
+    **VIBE_SOURCE,
     model=IMAGE_MODEL,
     cache=CACHE,
-    information_extracted=NUMBER,
     strength=NUMBER,
-    mask=BYTES | None,
-    crop_to_mask=FLAG | None,
-    focus_seed=INTEGER | None,
-    info_extract_seed=INTEGER | None,
     max_anlas=INTEGER | None,
     allowance=ALLOWANCE,
 )

@@ -100,7 +100,7 @@ def _continue_story(
         partial(continuation, writing, tokenizer=words, tier=tier, **options)
     )
     yield Emit([plan.context])
-    completion = yield from plan.told(words)
+    completion = yield from plan.generate(words)
     if completion.text:
         now = int(1000 * context.now())
         yield from compute(partial(writing.append, completion.text, now=now, origin=Origin.AI))

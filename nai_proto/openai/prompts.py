@@ -5,11 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final, Never
 
-from ..arguments import FLAG, TEXT, takes
+from ..arguments import FLAG, TEXT, TOKENIZER, takes
 from ..exchange.actions import Steps, compute
 from ..exchange.flow import flow
 from ..text.models import MODEL, Model
-from ..tokenizers.argument_types import TOKENIZER
 from .operations import token_count
 from .rules import sent_messages
 

@@ -47,8 +47,8 @@ class ChatContinuation:
     "Texts that end the answer, and are no part of it."
 
     @flow
-    def told(self, tokenizer: Tokenizer) -> Steps[Token, Completion]:  # noqa: ARG002 -- as `Continuation.told`
-        """The flow that asks: what comes, told as other generations are."""
+    def generate(self, tokenizer: Tokenizer) -> Steps[Token, Completion]:  # noqa: ARG002 -- as `Continuation.generate`
+        """The flow that asks, with events and a result as other generations have them."""
         flow = trimmed(self.operation, self.stops)
         return _completion((yield from map_batches(flow, _tokens, _partial)))
 

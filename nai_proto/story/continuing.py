@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from ..arguments import INTEGER, check_type
+from ..arguments import INTEGER, TOKENIZER, check_type
 from ..errors import InvalidRequestError
 from ..text.decoding import decoded
 from ..text.generation import generate_stream
@@ -15,7 +15,6 @@ from ..text.modules import NO_MODULE
 from ..text.preambles import PREAMBLE
 from ..text.settings import GlobalSettings
 from ..tier import Tier
-from ..tokenizers.argument_types import TOKENIZER
 from .context.building import build_context, context_size
 from .context.parts import ContextParts
 from .context.rules import USUAL, ContextRules
@@ -43,7 +42,7 @@ class Continuation:
     operation: Operation[TokenIds, CompletionIds] = field(repr=False)
     "The request, of token ids."
 
-    def told(self, tokenizer: Tokenizer) -> Flow[Token, Completion]:
+    def generate(self, tokenizer: Tokenizer) -> Flow[Token, Completion]:
         """The flow that asks, with text; ``tokenizer`` is the model's."""
         return decoded(self.operation, tokenizer)
 

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..arguments import FLOW, takes
+from ..arguments import FLOW, TOKENIZER, takes
 from ..exchange.actions import Runnable, Steps
 from ..exchange.flow import flow, map_batches
-from ..tokenizers.argument_types import TOKENIZER
 from .answers import Completion, CompletionIds, Token, TokenIds
 
 if TYPE_CHECKING:

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Self, cast
 
-from ..arguments import FLAG, MAPPING, NUMBER, ArgumentType, describe_type, list_of, record, takes
+from ..arguments import FLAG, MAPPING, NUMBER, TOKENIZER, ArgumentType, describe_type, list_of, record, takes
 from ..errors import InvalidRequestError, InvalidTypeError, RemoteProtocolError
-from ..tokenizers.argument_types import TOKENIZER
 from ..tokenizers.base import Tokenizer
 from .parameters import LogitBias, Phrase
 from .rules import Kind, shown

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TypeVar, cast
 
-from ..arguments import FLAG, MAPPING, ArgumentType, list_of, takes
+from ..arguments import FLAG, MAPPING, TOKENIZER, ArgumentType, list_of, takes
 from ..errors import InvalidRequestError, InvalidTypeError
-from ..tokenizers.argument_types import TOKENIZER
 from ..tokenizers.base import Tokenizer
 from ..tokenizers.known import KNOWN
 from .models import Model

@@ -46,11 +46,11 @@ def show_account(
 ) -> None:
     """Show what the account pays for, since when there is one, whether its e-mail is verified, what is left of its trial."""
     with one_line("account"), open_client(signed_in(url, email, unsafe_password)) as client:
-        facts = client.run(_standing())
+        facts = client.run(_read_account())
     show(facts, as_json)
 
 
-def _standing() -> Steps[Never, dict[str, object]]:
+def _read_account() -> Steps[Never, dict[str, object]]:
     paid = yield from accounts.subscription()
     known = yield from accounts.information()
     paying = {"tier": paid.tier.name.lower(), "active": paid.active, "expires_at": paid.expires_at, "anlas": paid.anlas}

@@ -106,7 +106,7 @@ def _facts(path: Path, data: bytes, key: bytes) -> tuple[dict[str, object], dict
         parameters = found[0].parameters() if found else {}
         _check_numbers(parameters)
     facts: dict[str, object] = {"file": str(path), "format": kind_of(data), "size": f"{width} × {height}"}
-    facts |= _standing(found, trouble, _pixels(data), key)
+    facts |= _describe_origin(found, trouble, _pixels(data), key)
     if found:
         facts |= _said(found[0], parameters)
     return {name: value for name, value in facts.items() if value is not None}, parameters
@@ -144,7 +144,9 @@ def _pixels(data: bytes) -> Pixels | None:
 # ---- the places, and what vouches for them
 
 
-def _standing(found: list[Metadata], trouble: str | None, pixels: Pixels | None, key: bytes) -> dict[str, object]:
+def _describe_origin(
+    found: list[Metadata], trouble: str | None, pixels: Pixels | None, key: bytes
+) -> dict[str, object]:
     places = [copy.place.value for copy in found]
     facts: dict[str, object] = {"metadata": places or None}
     if not found:

@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from ...arguments import INTEGER, OPTIONAL_FUNCTION, TEXTS, check_type
+from ...arguments import INTEGER, OPTIONAL_FUNCTION, TEXTS, TOKENIZER, check_type
 from ...errors import InvalidRequestError
 from ...text.models import Model
 from ...text.modules import NO_MODULE, Module
 from ...text.preambles import Preamble
 from ...tier import Tier
-from ...tokenizers.argument_types import TOKENIZER
 from ..config import ContextKind
 from ..lore.active import active_bans, active_biases
 from .assembling import Candidate, Outcome, assemble
