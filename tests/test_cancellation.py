@@ -10,7 +10,6 @@ import time
 import warnings
 from collections.abc import Callable
 from functools import partial
-from importlib.metadata import version
 from typing import Any
 
 import anyio
@@ -40,8 +39,6 @@ from tests.test_connections import (
     with_client,
 )
 
-ANYIO = tuple(int(number) for number in version("anyio").split(".")[:2])
-
 # ---- a storm
 
 
@@ -59,8 +56,6 @@ def _echo_slowly(connection: RawConnection) -> None:
 @pytest.mark.filterwarnings("ignore:.*ByteStream.__aiter__:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("driver", [*RAW_ASYNCHRONOUS, "httpx-asyncio", "httpx-trio"])
 def test_after_cancellations_at_random_moments_each_response_belongs_to_its_request(driver: str) -> None:
-    if driver == "httpx-asyncio" and ANYIO < (4, 16):
-        pytest.skip("anyio before 4.16 leaves sockets open where connecting was cancelled")
     chance = random.Random(16)
     rounds, workers = (125, 8) if not driver.startswith("httpx") else (20, 5)
 
