@@ -27,7 +27,7 @@ from nai_proto.secret import Token
 from ._errors import transport_error
 from .events import Event, EventLog
 from .proxy import Proxy
-from .tls import default_context
+from .tls import TlsClient, default_context
 
 __all__ = ["AsyncClient", "AsyncStream", "CheckpointStream", "Client", "RawAsyncClient", "RawClient", "Stream"]
 
@@ -352,10 +352,13 @@ def raw_transport(
     proxy: Proxy | str | None = None,
     pool: PoolLimits = PoolLimits(),
 ) -> RawTransport:
-    """Return a transport over raw connections."""
+    """Return a transport over raw connections; arguments as for `_RawClient`."""
+
+    def make_tls(host: str) -> TlsClient:
+        return TlsClient(ssl_context or default_context(), host)
+
     proxy = Proxy(proxy) if isinstance(proxy, str) else proxy
-    tls = default_context if ssl_context is None else lambda: ssl_context
-    return RawTransport(open_io, settle, pool, tls, proxy, log, transport_error, threading.Lock())
+    return RawTransport(open_io, settle, pool, make_tls, proxy, log, transport_error, threading.Lock())
 
 
 def _make_session(session: Session | None, token: Token | str | None, base_url: str | None) -> Session:

@@ -6,7 +6,6 @@ import asyncio
 import os
 import random
 import socket
-import ssl
 from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from typing import Any, Final, TypeVar
@@ -91,8 +90,6 @@ class AsyncioStream(asyncio.BufferedProtocol):
 
     async def write(self, data: bytes, limit: float | None, received: Callable[[bytes], bool]) -> bool:
         for at in range(0, len(data), _PIECE):
-            if at and self.is_readable():
-                await asyncio.sleep(0)  # the loop reads first: under TLS a write that fails loses what came
             if self._failure is not None and not self._pieces:
                 raise self._failure
             self._transport.write(data if len(data) <= _PIECE else memoryview(data)[at : at + _PIECE])
@@ -116,12 +113,6 @@ class AsyncioStream(asyncio.BufferedProtocol):
                 return b""
             await self._wait(limit)
         return self._take()
-
-    async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
-        transport = await self._loop.start_tls(self._transport, self, context, server_hostname=host)
-        if transport is None:  # it was lost in the moment in which it stood
-            raise self._failure or ConnectionAbortedError
-        self._transport = transport
 
     def is_readable(self) -> bool:
         if self._closed or self._pieces or self._transport.is_closing():
@@ -150,7 +141,7 @@ class AsyncioStream(asyncio.BufferedProtocol):
     def _take_what_is_left(self) -> None:
         """After a failed write: read what the peer sent before, which the loop would throw away with the socket."""
         raw = self._transport.get_extra_info("socket")
-        if raw is None or raw.fileno() < 0 or self._transport.get_extra_info("ssl_object") is not None:
+        if raw is None or raw.fileno() < 0:
             return
         with socket.socket(fileno=os.dup(raw.fileno())) as left, suppress(OSError):
             while data := left.recv(_PIECE):
@@ -223,9 +214,6 @@ class AsyncioIO:
 
     async def connect(self, host: str, port: int, limit: float | None) -> AsyncioStream:
         return await self._within(limit, self._connect_first(host, port))
-
-    async def start_tls(self, stream: AsyncioStream, context: ssl.SSLContext, host: str, limit: float | None) -> None:
-        await self._within(limit, stream.start_tls(context, host))
 
     def read(self, stream: AsyncioStream, limit: float | None) -> Awaitable[bytes]:
         return stream.read(limit)

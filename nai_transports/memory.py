@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Hashable, Iterable
+from contextlib import nullcontext
 from typing import Any, Final
 
+from nai_proto.exchange.connections import RawTransport
 from nai_proto.exchange.driving import LimitReached
-from nai_proto.exchange.pool import Lease
+from nai_proto.exchange.pool import Lease, PoolLimits
 from nai_proto.exchange.reply import App
 from nai_proto.exchange.session import Session
 from nai_proto.testing.connection import Clock, MemoryConnection, uncut
 
+from ._errors import transport_error
 from ._runner import Client as SyncClient
-from ._runner import raw_transport
 from .events import Event
 
 __all__ = ["Client"]
@@ -52,7 +53,9 @@ class Client(SyncClient):
         def open_io() -> MemoryIO:
             return MemoryIO(time, connect)
 
-        self._transport = raw_transport(open_io, lambda: None, self._log)
+        self._transport = RawTransport(
+            open_io, lambda: None, PoolLimits(), None, None, self._log, transport_error, nullcontext()
+        )
 
 
 class MemoryStream:
@@ -101,9 +104,6 @@ class MemoryIO:
 
     def connect(self, host: str, port: int, limit: float | None) -> MemoryStream:  # noqa: ARG002 -- it is everywhere
         return self._connect()
-
-    def start_tls(self, stream: MemoryStream, context: ssl.SSLContext, host: str, limit: float | None) -> None:
-        """Nothing leaves the process."""
 
     def read(self, stream: MemoryStream, limit: float | None) -> bytes:
         try:

@@ -9,12 +9,11 @@ from __future__ import annotations
 import errno
 import random
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import cached_property
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias
 
 from nai_proto.errors import ClosedError
 from nai_proto.exchange.driving import LimitReached
@@ -25,7 +24,6 @@ from .readiness import Waker, interleave, is_address, is_readable, wait_ready
 
 __all__ = ["Client"]
 
-T = TypeVar("T")
 Ready: TypeAlias = tuple[list[int], list[int]]
 
 _READ: Final = 65_536
@@ -39,10 +37,9 @@ class SocketStream:
 
     def __init__(self, raw: socket.socket) -> None:
         self.socket = raw
-        self.pending: Callable[[], int] = int  # bytes that TLS has read ahead
 
     def is_readable(self) -> bool:
-        return self.pending() > 0 or is_readable(self.socket.fileno())
+        return is_readable(self.socket.fileno())
 
     def abort(self) -> None:
         self.socket.close()
@@ -93,59 +90,25 @@ class SyncIO:
         addresses = self._look_up(host, port, limit)
         return SocketStream(self._connect_first(addresses, until))
 
-    def start_tls(self, stream: SocketStream, context: ssl.SSLContext, host: str, limit: float | None) -> None:
-        secure = context.wrap_socket(stream.socket, server_hostname=host, do_handshake_on_connect=False)
-        stream.socket, stream.pending = secure, secure.pending
-        self._try(secure, secure.do_handshake, limit)
-
     def read(self, stream: SocketStream, limit: float | None) -> bytes:
-        raw = stream.socket
-        if not isinstance(raw, ssl.SSLSocket):
-            self._wait([raw.fileno()], (), limit)
-            return raw.recv(_READ)
-        try:
-            return self._try(raw, lambda: raw.recv(_READ), limit)
-        except ssl.SSLEOFError:
-            return b""  # closed without a goodbye: HTTP's own framing tells whether something is missing
+        self._wait([stream.socket.fileno()], (), limit)
+        return stream.socket.recv(_READ)
 
     def write(self, stream: SocketStream, data: bytes, limit: float | None, received: Callable[[bytes], bool]) -> bool:
         raw, left = stream.socket, memoryview(data)
         while left:
-            number = raw.fileno()
-            writers = [number]
             try:
                 left = left[raw.send(left[:_PIECE]) :]
                 continue
-            except ssl.SSLWantReadError:
-                writers = []
-            except (BlockingIOError, ssl.SSLWantWriteError):
-                pass
-            readable, _ = self._wait([number], writers, limit)
+            except BlockingIOError:
+                readable, _ = self._wait([raw.fileno()], [raw.fileno()], limit)
             if readable:
-                try:
-                    came = raw.recv(_READ)
-                except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                    continue
-                except ssl.SSLEOFError:
-                    came = b""
+                came = raw.recv(_READ)
                 if received(came) or not came:
                     return False
         return True
 
     # ---- inside
-
-    def _try(self, raw: socket.socket, function: Callable[[], T], limit: float | None) -> T:
-        """What a function of TLS returns, as soon as the socket lets it."""
-        until = None if limit is None else self.now() + limit
-        while True:
-            readers, writers = [raw.fileno()], list[int]()
-            try:
-                return function()
-            except ssl.SSLWantReadError:
-                pass
-            except ssl.SSLWantWriteError:
-                readers, writers = writers, readers
-            self._wait(readers, writers, None if until is None else max(0.0, until - self.now()))
 
     def _look_up(self, host: str, port: int, limit: float | None) -> list[Any]:
         if is_address(host):

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 import os
 import random
-import ssl
 from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeVar
 
 import trio
 
@@ -31,28 +30,25 @@ _PIECE: Final = 65_536
 _LAST_WORDS: Final = 0.5
 """Seconds for what a peer said before writing to it failed."""
 
-AnyStream: TypeAlias = "trio.SocketStream | trio.SSLStream[trio.SocketStream]"
-
 
 class TrioStream:
     """One connection."""
 
     def __init__(self, stream: trio.SocketStream) -> None:
-        self.raw = stream
-        self.stream: AnyStream = stream
+        self.stream = stream
 
     def is_readable(self) -> bool:
-        return is_readable(self.raw.socket.fileno())
+        return is_readable(self.stream.socket.fileno())
 
     def abort(self) -> None:
-        self.raw.socket.close()
+        self.stream.socket.close()
 
     async def write_now(self, data: bytes) -> int:
         """Write what the system takes at once: a scope, and a turn of the scheduler, would cost as much as all else."""
-        if self.stream is self.raw and os.name == "posix":
+        if os.name == "posix":
             await trio.lowlevel.checkpoint_if_cancelled()
             with suppress(BlockingIOError):
-                return os.write(self.raw.socket.fileno(), data)
+                return os.write(self.stream.socket.fileno(), data)
         return 0
 
 
@@ -97,11 +93,6 @@ class TrioIO:
             return await trio.open_tcp_stream(host, port)
 
         return TrioStream(await self._within(limit, connect))
-
-    async def start_tls(self, stream: TrioStream, context: ssl.SSLContext, host: str, limit: float | None) -> None:
-        secure = trio.SSLStream(stream.raw, context, server_hostname=host, https_compatible=True)
-        await self._within(limit, secure.do_handshake)
-        stream.stream = secure
 
     async def read(self, stream: TrioStream, limit: float | None) -> bytes:
         return bytes(await self._within(limit, lambda: stream.stream.receive_some(_READ)))

@@ -15,6 +15,7 @@ import httpx2
 import pytest
 import trio
 import trustme
+import uvloop
 
 from nai_proto import text
 from nai_proto.errors import TransportError
@@ -23,12 +24,13 @@ from nai_proto.exchange.session import Session
 from nai_proto.secret import PersistentToken
 from nai_transports import asyncio as on_asyncio
 from nai_transports import httpx as on_httpx
+from nai_transports import sync as on_sockets
 from nai_transports import trio as on_trio
 from nai_transports.serve import serving
 from tests.support import an_emulator, streams, token
 
 AUTHORITY = trustme.CA()
-TRANSPORTS = ("httpx", "asyncio", "trio", "httpx-asyncio", "httpx2-trio")
+TRANSPORTS = ("sync", "httpx", "asyncio", "uvloop", "trio", "httpx-asyncio", "httpx2-trio")
 
 
 def pipe(source: socket.socket, sink: socket.socket) -> None:
@@ -106,6 +108,11 @@ def run(transport: str, session: Session, context: ssl.SSLContext, operation: An
         case "httpx":
             with httpx.Client(verify=context, trust_env=False) as http:
                 return on_httpx.Client(session, http).run(operation)
+        case "sync":
+            with on_sockets.Client(session, ssl_context=context) as client:
+                return [client.run(operation) for _ in range(2)][1]
+        case "uvloop":
+            return uvloop.run(on_loop(on_asyncio.Client(session, ssl_context=context)))
         case "asyncio":
             return asyncio.run(on_loop(on_asyncio.Client(session, ssl_context=context)))
         case "httpx-asyncio":

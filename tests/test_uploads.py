@@ -102,8 +102,6 @@ def test_a_refusal_that_comes_during_the_upload_is_the_refusal(
 ) -> None:
     if tls is not None and driver.startswith("httpx"):
         pytest.skip("httpx has its own certificates")
-    if tls is not None and driver in ("asyncio", "uvloop", "anyio-uvloop") and how.endswith("close"):
-        pytest.skip("the loop's own TLS loses what came when a write fails in the same moment")
 
     async def main(client: Any) -> tuple[errors.NaiError, list[str]]:
         error = await error_of(client.run(ask(LARGE)))

@@ -45,6 +45,29 @@ class Lock(Protocol):
     def __exit__(self, kind: Any, error: Any, traceback: Any, /) -> object: ...
 
 
+class Tls(Protocol):
+    """The client's side of TLS, on bytes. Methods raise OSError where the peer breaks its rules."""
+
+    def data_to_send(self) -> bytes:
+        """Return, once, the bytes that wait for being sent."""
+        ...
+
+    def receive_data(self, data: bytes) -> None:
+        """Take bytes of the peer for the handshake; ``b""`` at the end of the connection."""
+
+    def do_handshake(self) -> bool:
+        """Go on with the handshake; return whether it is complete."""
+        ...
+
+    def encrypt(self, data: bytes) -> bytes:
+        """Return what is to be sent for these bytes."""
+        ...
+
+    def decrypt(self, data: bytes) -> list[bytes]:
+        """Take bytes of the peer and return what they say, ``b""`` at the end."""
+        ...
+
+
 class ByteStream(Protocol):
     """One connection."""
 
@@ -64,7 +87,6 @@ class RawIO(IO, Protocol):
         ...
 
     def connect(self, host: str, port: int, limit: float | None) -> Any: ...
-    def start_tls(self, stream: Any, context: Any, host: str, limit: float | None) -> Any: ...
     def write(self, stream: Any, data: bytes, limit: float | None, received: Callable[[bytes], bool]) -> Any:
         """Write all of ``data``, or until ``received``, which gets what comes meanwhile, says that it is enough.
 
@@ -84,11 +106,12 @@ class RawIO(IO, Protocol):
 
 @dataclass(slots=True, eq=False)
 class Connection:
-    """A byte stream and the HTTP on it."""
+    """A byte stream, TLS if its address wants that, and the HTTP on it."""
 
     host: str
     port: int
     stream: ByteStream
+    tls: Tls | None
     wire: Wire
 
 
@@ -103,7 +126,7 @@ class RawTransport:
         open_io: makes what a run needs of the runtime.
         settle: lets what was aborted go; its result is what `close` returns.
         pool: how many connections, and for how long.
-        tls: gives the context for https, when the first connection wants one.
+        make_tls: begins TLS with a host, for https; None where bytes need no protection.
         proxy: what every connection goes through, if anything.
         observer: is told what happens.
         describe: makes an error of the system ours, given the phase, host, port, and whether the request was sent.
@@ -115,7 +138,7 @@ class RawTransport:
         open_io: Callable[[], RawIO],
         settle: Callable[[], Any],
         pool: PoolLimits,
-        tls: Callable[[], Any],
+        make_tls: Callable[[str], Tls] | None,
         proxy: Proxy | None,
         observer: Observer,
         describe: Callable[[Phase, BaseException, str, int, bool], TransportError],
@@ -124,7 +147,7 @@ class RawTransport:
         self.describe = describe
         self.open_io = open_io
         self._settle = settle
-        self._tls = tls
+        self._make_tls = make_tls
         self._proxy = proxy
         self._observer = observer
         self._lock = lock
@@ -215,7 +238,7 @@ class RawTransport:
         """A connection ready for HTTP: name look-up, tunnel and TLS included, within one limit for all of it."""
         began, limit = io.now(), budget.limit("connect")
         error: TransportError | None = None
-        proxy, stream = self._proxy, None
+        proxy, stream, tls = self._proxy, None, None
         near = (host, port) if proxy is None else (proxy.host, proxy.port)
 
         def left() -> float | None:
@@ -225,11 +248,12 @@ class RawTransport:
             stream = yield partial(io.connect, *near, left())
             if proxy is not None:
                 yield from _open_tunnel(io, stream, proxy, host, port, send.limits or Limits(), left)
-            if send.request.scheme == "https":
+            if send.request.scheme == "https" and self._make_tls is not None:
                 if stream.is_readable():  # what came unencrypted must not pass for what will come encrypted
                     raise _not_connected(host, port, "it spoke before TLS, or closed")
-                yield partial(io.start_tls, stream, self._tls(), host, left())
-            return Connection(host, port, stream, Wire("client", Limits()))
+                tls = self._make_tls(host)
+                yield from _shake_hands(io, stream, tls, left)
+            return Connection(host, port, stream, tls, Wire("client", Limits()))
         except BaseException as failure:
             if stream is not None:
                 stream.abort()
@@ -311,15 +335,17 @@ class RawExchange:
 
     def _write(self, connection: Connection) -> IoSteps[TransportError | None]:
         """Write the request. A write that fails is returned, not raised: the response may be here already."""
-        io, budget, exchange = self._io, self._budget, self._exchange
+        io, budget, exchange, tls = self._io, self._budget, self._exchange, connection.tls
 
         def received(data: bytes) -> bool:
-            exchange.receive_data(data)
+            for piece in (data,) if tls is None else tls.decrypt(data):
+                exchange.receive_data(piece)
             return exchange.is_refused
 
         began = io.now() if budget.is_bounded else 0.0
         try:
-            if (yield partial(io.write, connection.stream, exchange.data_to_send, budget.limit("write"), received)):
+            data = exchange.data_to_send if tls is None else tls.encrypt(exchange.data_to_send)
+            if (yield partial(io.write, connection.stream, data, budget.limit("write"), received)):
                 exchange.request_written()
             return None
         except LimitReached:
@@ -334,7 +360,7 @@ class RawExchange:
 
     def _next(self, connection: Connection, phase: Phase, at_most: float | None) -> IoSteps[Head | bytes | Tunnel]:
         """The next that is due. All its reads have one deadline: a peer that drips gains nothing."""
-        exchange, io, budget = self._exchange, self._io, self._budget
+        exchange, io, budget, tls = self._exchange, self._io, self._budget, connection.tls
         incoming = exchange.next_incoming()
         if not isinstance(incoming, Signal):
             return incoming
@@ -343,7 +369,14 @@ class RawExchange:
         failure: TransportError | None = None
         try:
             while isinstance(incoming, Signal):
-                exchange.receive_data((yield partial(io.read, connection.stream, left)))
+                data = yield partial(io.read, connection.stream, left)
+                if tls is None:
+                    exchange.receive_data(data)
+                else:
+                    for piece in tls.decrypt(data):
+                        exchange.receive_data(piece)
+                    if reply := tls.data_to_send():  # new keys were asked for
+                        yield partial(io.write, connection.stream, reply, left, _not_enough)
                 incoming = exchange.next_incoming()
                 if limit is not None and isinstance(incoming, Signal):
                     left = max(0.0, limit - (io.now() - began))
@@ -358,6 +391,27 @@ class RawExchange:
             if budget.is_bounded:
                 budget.spend(io.now() - began)
         raise failure or budget.timed_out(phase, sent=True, where=f"{connection.host}:{connection.port}")
+
+
+def _shake_hands(io: RawIO, stream: Any, tls: Tls, left: Callable[[], float | None]) -> IoSteps[None]:
+    """Perform the TLS handshake; a peer that fails it is told why before the connection is closed."""
+    failure: OSError | None = None
+    complete = False
+    while not complete:
+        try:
+            complete = tls.do_handshake()
+        except OSError as error:
+            failure = error
+        if data := tls.data_to_send():
+            try:
+                yield partial(io.write, stream, data, left(), _not_enough)
+            except OSError:
+                if failure is None:
+                    raise
+        if failure is not None:
+            raise failure
+        if not complete:
+            tls.receive_data((yield partial(io.read, stream, left())))
 
 
 def _open_tunnel(

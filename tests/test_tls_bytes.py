@@ -1,0 +1,127 @@
+"""TLS on bytes: what one side encrypts the other decrypts, however the network cuts it."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+
+import pytest
+import trustme
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nai_transports.tls import TlsClient
+
+AUTHORITY = trustme.CA()
+SERVER = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+AUTHORITY.issue_cert("localhost").configure_cert(SERVER)
+CLIENT = ssl.create_default_context()
+AUTHORITY.configure_trust(CLIENT)
+
+
+class Server:
+    """The other side."""
+
+    def __init__(self) -> None:
+        self.received, self.to_send = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = SERVER.wrap_bio(self.received, self.to_send, server_side=True)
+
+    def shake_hands(self, data: bytes) -> bytes:
+        self.received.write(data)
+        try:
+            self.tls.do_handshake()
+        except ssl.SSLWantReadError:
+            pass
+        return self.to_send.read()
+
+    def encrypt(self, data: bytes) -> bytes:
+        left = memoryview(data)
+        while left:
+            left = left[self.tls.write(left) :]
+        return self.to_send.read()
+
+    def decrypt(self, data: bytes) -> bytes:
+        self.received.write(data)
+        pieces = []
+        try:
+            while True:
+                pieces.append(self.tls.read(65_536))
+        except ssl.SSLWantReadError:
+            return b"".join(pieces)
+
+    def say_goodbye(self) -> bytes:
+        try:
+            self.tls.unwrap()
+        except ssl.SSLWantReadError:
+            pass
+        return self.to_send.read()
+
+
+def cut(data: bytes, size: int) -> Iterator[bytes]:
+    return (data[at : at + size] for at in range(0, len(data), size))
+
+
+def connected(size: int = 100_000) -> tuple[TlsClient, Server]:
+    """Both sides after a handshake whose bytes come in pieces of this size."""
+    client, server = TlsClient(CLIENT, "localhost"), Server()
+    while not client.do_handshake():
+        for piece in cut(client.data_to_send(), size):
+            for part in cut(server.shake_hands(piece), size):
+                client.receive_data(part)
+                client.do_handshake()
+    for piece in cut(client.data_to_send(), size):
+        for part in cut(server.shake_hands(piece), size):
+            assert client.decrypt(part) == []  # tickets: they say nothing
+    return client, server
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 3_000), st.binary(max_size=40_000), st.binary(max_size=40_000))
+def test_what_is_sent_arrives_however_it_is_cut(size: int, up: bytes, down: bytes) -> None:
+    client, server = connected(size)
+    assert b"".join(server.decrypt(piece) for piece in cut(client.encrypt(up), size)) == up
+    pieces = [each for piece in cut(server.encrypt(down), size) for each in client.decrypt(piece)]
+    assert b"".join(pieces) == down
+    assert b"" not in pieces
+
+
+def test_the_end_of_the_connection_is_the_end_with_a_goodbye_or_without() -> None:
+    client, server = connected()
+    assert client.decrypt(server.encrypt(b"last") + server.say_goodbye()) == [b"last", b""]
+    client, server = connected()
+    assert client.decrypt(server.encrypt(b"last")) == [b"last"]
+    assert client.decrypt(b"") == [b""]
+
+
+def test_bytes_that_were_changed_on_the_way_are_an_error() -> None:
+    client, server = connected()
+    record = bytearray(server.encrypt(b"text"))
+    record[-1] ^= 1
+    with pytest.raises(ssl.SSLError):
+        client.decrypt(bytes(record))
+
+
+def test_a_peer_that_does_not_speak_tls_is_an_error() -> None:
+    client = TlsClient(CLIENT, "localhost")
+    assert not client.do_handshake()
+    client.receive_data(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    with pytest.raises(ssl.SSLError):
+        client.do_handshake()
+
+
+def test_a_connection_that_ends_within_the_handshake_is_an_error() -> None:
+    client = TlsClient(CLIENT, "localhost")
+    assert not client.do_handshake()
+    client.receive_data(b"")
+    with pytest.raises(ssl.SSLError):
+        client.do_handshake()
+
+
+def test_a_certificate_that_does_not_verify_is_an_error_and_the_peer_is_told() -> None:
+    client, server = TlsClient(ssl.create_default_context(), "localhost"), Server()
+    assert not client.do_handshake()
+    client.receive_data(server.shake_hands(client.data_to_send()))
+    with pytest.raises(ssl.SSLCertVerificationError):
+        client.do_handshake()
+    with pytest.raises(ssl.SSLError):
+        server.shake_hands(client.data_to_send())
