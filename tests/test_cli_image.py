@@ -324,7 +324,9 @@ def test_ctrl_c_leaves_no_half_file_and_no_picture_that_is_not_done(owner: Accou
     emulator, account = an_emulator(pace=1.0)
     with serving(emulator) as url:
         environment = {**os.environ, "NAI_URL": url, "NAI_TOKEN": account.persistent_token.reveal()}
-        line = [*NAI, "image", PROMPT, *SMALL, "--previews"]
+        # A shell that runs the tests in the background makes its children ignore the signal; a terminal does not.
+        program = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {NAI[-1]}"
+        line = [*NAI[:-1], program, "image", PROMPT, *SMALL, "--previews"]
         with subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             while not any(name.endswith(".jpg") for name in listing()) and process.poll() is None:
                 time.sleep(0.02)
