@@ -18,6 +18,7 @@ import anyio.lowlevel
 import pytest
 import trio
 import trustme
+import uvloop
 
 from nai_proto import errors, text
 from nai_proto.exchange.actions import Sleep, Steps, compute
@@ -307,7 +308,18 @@ def test_a_name_that_is_not_known_is_told_as_such(driver: str) -> None:
     assert "connecting to no-such-host.invalid:8080: no address is known for this name" in str(error)
 
 
-@pytest.mark.parametrize("driver", ["sync", "asyncio", "trio"])
+def answer_look_ups(monkeypatch: pytest.MonkeyPatch, answer: Callable[..., Any]) -> None:
+    """Look names up here: on asyncio and in threads by Python's function, on uvloop by the loop's own."""
+
+    class Loop(uvloop.Loop):
+        async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> Any:
+            return await self.run_in_executor(None, lambda: answer(host, port, **options))
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+    monkeypatch.setattr(uvloop, "new_event_loop", Loop)
+
+
+@pytest.mark.parametrize("driver", ["sync", "asyncio", "uvloop", "trio"])
 def test_a_name_look_up_that_hangs_ends_at_the_limit_of_connecting(
     driver: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -318,7 +330,7 @@ def test_a_name_look_up_that_hangs_ends_at_the_limit_of_connecting(
             release.wait(20)
         raise socket.gaierror(socket.EAI_NONAME, "released")
 
-    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    answer_look_ups(monkeypatch, hang)
     session = Session(base_url="http://slow.example:8080", timeouts=Timeouts(connect=0.2))
 
     async def main(client: Any) -> tuple[errors.NaiError, float]:
@@ -378,13 +390,13 @@ class Resolver(trio.abc.HostnameResolver):
         raise AssertionError("nobody asks for the name of an address")
 
 
-@pytest.mark.parametrize("driver", ["sync", "asyncio", "trio"])
+@pytest.mark.parametrize("driver", ["sync", "asyncio", "uvloop", "trio"])
 def test_an_address_that_does_not_answer_holds_up_the_next_one_only_shortly(
     driver: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with raw_server(echo) as server, blackhole() as dead:
         resolver = Resolver([dead, ("127.0.0.1", server.port)])
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: resolver.found)
+        answer_look_ups(monkeypatch, lambda *_, **__: resolver.found)
 
         async def main() -> list[str]:
             if driver == "trio":
@@ -397,7 +409,7 @@ def test_an_address_that_does_not_answer_holds_up_the_next_one_only_shortly(
         assert time.monotonic() - began < 3
 
 
-@pytest.mark.parametrize("driver", ["sync", "asyncio", "trio"])
+@pytest.mark.parametrize("driver", ["sync", "asyncio", "uvloop", "trio"])
 @pytest.mark.parametrize("known", [True, False])
 def test_an_address_of_a_family_that_the_system_does_not_have_is_passed_over(
     driver: str, known: bool, monkeypatch: pytest.MonkeyPatch
@@ -406,7 +418,7 @@ def test_an_address_of_a_family_that_the_system_does_not_have_is_passed_over(
         resolver = Resolver([("127.0.0.1", server.port)])
         alien = (4000, socket.SOCK_STREAM, 6, "", ("::1", server.port))
         resolver.found = [alien, *(resolver.found if known else [])]
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: resolver.found)
+        answer_look_ups(monkeypatch, lambda *_, **__: resolver.found)
 
         async def main() -> object:
             if driver == "trio":

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nai_proto.emulator.corpus import TALES
-from nai_proto.errors import InvalidRequestError, MissingExtra, RemoteProtocolError
+from nai_proto.errors import InvalidFile, InvalidRequestError, MissingExtra
 from nai_proto.tokenizers import KNOWN, Tokenizer, read, tokenizer_name
 from tests.test_tokenizers import FORMS, LINES, deflated, ids, texts
 
@@ -194,7 +194,7 @@ def test_a_damaged_file_is_read_or_refused(form: str, data: st.DataObject) -> No
         file[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
     try:
         one = read(bytes(file))
-    except RemoteProtocolError:
+    except InvalidFile:
         return
     assert isinstance(one.decode(range(1000)), str)
 
@@ -310,7 +310,7 @@ def test_clip_s_file_comes_as_a_list_packed_or_not_and_as_the_website_s_json() -
     ],
 )
 def test_what_is_wrong_with_merges_is_said(data: bytes, why: str) -> None:
-    with pytest.raises(RemoteProtocolError, match=rf"^a\.file: .*{why}"):
+    with pytest.raises(InvalidFile, match=rf"^a\.file: .*{why}"):
         read(data, name="a.file")
 
 

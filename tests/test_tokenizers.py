@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import nai_proto as nai
 from nai_proto.emulator.corpus import TALES
-from nai_proto.errors import InvalidRequestError, LocalProtocolError, MissingExtra, RemoteProtocolError
+from nai_proto.errors import InvalidFile, InvalidRequestError, LocalProtocolError, MissingExtra
 from nai_proto.text.models import MODELS
 from nai_proto.tokenizers import KNOWN, Tokenizer, known, read, tokenizer_name
 from nai_proto.tokenizers.base import BYTE_OF
@@ -362,7 +362,7 @@ def test_a_very_long_word_takes_its_time_but_not_its_square() -> None:
     ],
 )
 def test_what_is_wrong_is_said_with_the_file_s_name(data: bytes, why: str) -> None:
-    with pytest.raises(RemoteProtocolError, match=rf"^a\.file: .*({why})"):
+    with pytest.raises(InvalidFile, match=rf"^a\.file: .*({why})"):
         read(data, name="a.file")
 
 
@@ -375,14 +375,14 @@ def test_a_file_as_the_website_serves_it_is_unpacked_first() -> None:
     packed = deflated(byte_level_file())
     assert read(packed).encode("The lamp") == tokenizer("NovelAI, bytes").encode("The lamp")
     for keep in (len(packed) - 1, len(packed) // 2):
-        with pytest.raises(RemoteProtocolError, match=r"^a\.def: raw DEFLATE that is cut off"):
+        with pytest.raises(InvalidFile, match=r"^a\.def: raw DEFLATE that is cut off"):
             read(packed[:keep], name="a.def")
-    with pytest.raises(RemoteProtocolError, match=r"neither SentencePiece nor JSON, .* raw DEFLATE or gzip"):
+    with pytest.raises(InvalidFile, match=r"neither SentencePiece nor JSON, .* raw DEFLATE or gzip"):
         read(deflated(b"text"))
 
 
 def test_what_unpacks_without_end_is_stopped() -> None:
-    with pytest.raises(RemoteProtocolError, match=r"^a\.def: it unpacks to 67108864 bytes or more"):
+    with pytest.raises(InvalidFile, match=r"^a\.def: it unpacks to 67108864 bytes or more"):
         read(deflated(b"{" + b" " * (64 * 2**20)), name="a.def")
 
 
@@ -390,7 +390,7 @@ def test_what_unpacks_without_end_is_stopped() -> None:
 def test_a_file_that_is_cut_off_is_refused_wherever_it_is_cut(form: str) -> None:
     data = FORMS[form]().rstrip()
     for keep in [1, 2, 10, 100, len(data) // 2, len(data) - 100, len(data) - 3, len(data) - 1]:
-        with pytest.raises(RemoteProtocolError, match=f"^{form}: "):
+        with pytest.raises(InvalidFile, match=f"^{form}: "):
             read(data[:keep], name=form)
 
 
@@ -405,14 +405,14 @@ def test_a_damaged_file_is_read_or_refused(form: str, data: st.DataObject) -> No
         file[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
     try:
         one = read(bytes(file))
-    except RemoteProtocolError:
+    except InvalidFile:
         return
     assert isinstance(one.decode(range(700)), str)
 
 
 def test_a_model_that_changes_blanks_is_refused() -> None:
     for option in ("add_dummy_prefix", "remove_extra_whitespaces"):
-        with pytest.raises(RemoteProtocolError, match="adds blanks or takes them together"):
+        with pytest.raises(InvalidFile, match="adds blanks or takes them together"):
             read(trained(**{option: True}))
 
 

@@ -67,7 +67,8 @@ def _store(change: Change, keystore: Mapping[str, bytes]) -> Steps[Saved, Opened
     (saved,) = yield from save_objects([change], keystore)
     if saved.outcome.ok:
         return saved.item
-    raise saved.error or NaiError(f"the {change.item.stored.type} object was not stored: {saved.outcome.value}")
+    assert saved.error is not None
+    raise saved.error
 
 
 @flow

@@ -13,7 +13,7 @@ from __future__ import annotations
 import html
 from typing import Any, Final
 
-from ..errors import RemoteProtocolError, excerpt
+from ..errors import InvalidFile, excerpt
 from .base import BYTE_OF, Pieces, around, checked, letters_as_bytes, missing
 
 __all__ = ["Clip", "is_merges"]
@@ -34,7 +34,7 @@ class Clip(Pieces):
     """The tokenizer that a list of merges describes; its first line is a heading.
 
     Raises:
-        RemoteProtocolError: it is no such list.
+        InvalidFile: it is no such list.
         MissingExtra: the library `tokenizers` is missing.
     """
 
@@ -42,9 +42,7 @@ class Clip(Pieces):
         merges = [tuple(line.split(" ")) for line in text.split("\n")[1 : 1 + _MERGES] if line]
         wrong = next((merge for merge in merges if len(merge) != 2), None)
         if wrong is not None:
-            raise RemoteProtocolError(
-                f"{name}: a line of CLIP's merges is no pair", excerpt=excerpt(" ".join(wrong), 80)
-            )
+            raise InvalidFile(f"{name}: a line of CLIP's merges is no pair: {excerpt(' '.join(wrong), 80)}")
         letters = [*BYTE_OF]
         plain = [*letters, *(letter + _END for letter in letters), *map("".join, merges)]
         vocab = {piece: number for number, piece in enumerate((*plain, *_SPECIALS))}
@@ -86,4 +84,4 @@ def _library(name: str, vocab: dict[str, int], merges: list[Any]) -> Any:
         as_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
         library.pre_tokenizer = pre_tokenizers.Sequence([words, as_bytes])
         return library
-    raise RemoteProtocolError(f"{name}: the library `tokenizers` cannot read CLIP's merges: {excerpt(problem, 160)}")
+    raise InvalidFile(f"{name}: the library `tokenizers` cannot read CLIP's merges: {excerpt(problem, 160)}")

@@ -22,7 +22,7 @@ from itertools import pairwise
 from typing import Any, Final, Literal, NamedTuple
 from unicodedata import normalize
 
-from ..errors import RemoteProtocolError
+from ..errors import InvalidFile
 from .base import BYTE_OF, Pieces, around, checked, letters_as_bytes
 
 __all__ = ["Config", "Merging"]
@@ -47,7 +47,7 @@ class Merging(Pieces):
     """A tokenizer that merges pairs by rank.
 
     Raises:
-        RemoteProtocolError: the vocabulary has no piece for a byte that UTF-8 uses.
+        InvalidFile: the vocabulary has no piece for a byte that UTF-8 uses.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Merging(Pieces):
         pieces |= {number: special.encode("utf-8", "surrogatepass") for special, number in in_text.items()}
         lacking = [byte for byte, number in enumerate(byte_ids) if number is None and byte not in _NEVER]
         if lacking:
-            raise RemoteProtocolError(f"{name}: the vocabulary has no piece for byte {lacking[0]:#04x}")
+            raise InvalidFile(f"{name}: the vocabulary has no piece for byte {lacking[0]:#04x}")
         self._byte_ids: Final = [-1 if number is None else number for number in byte_ids]
         super().__init__(name, pieces, in_text)
         self._plain: Final = plain

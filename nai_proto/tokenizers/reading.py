@@ -9,8 +9,8 @@ any JSON, as raw DEFLATE        as the website serves its own, under names that 
 any JSON or merges, as gzip     as OpenAI publishes its own
 ==============================  ===================================================================================
 
-What is wrong with a file is a `RemoteProtocolError`: the bytes came from somewhere and are not what the form says. It is
-not `Damaged`, which belongs to sealed things, where another key may be the remedy.
+What is wrong with a file is an `InvalidFile`, and not `Damaged`, which belongs to sealed things, where another key may be
+the remedy.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import msgspec
 
 from ..arguments import BYTES, MAPPING, TEXT, takes
 from ..codecs.json import JsonDecoder
-from ..errors import RemoteProtocolError, excerpt
+from ..errors import InvalidFile, RemoteProtocolError, excerpt
 from .base import Pieces, Renumbered, Surplus, Tokenizer, around, checked, letters_as_bytes, missing
 from .clip import Clip, is_merges
 from .merging import Config, Merging
@@ -48,11 +48,14 @@ def read(data: bytes, *, name: str = "tokenizer file", specials: Mapping[str, in
         specials: special tokens as the service numbers them (`Known.specials`), for a file that has them otherwise.
 
     Raises:
-        RemoteProtocolError: the file has none of the forms, is cut off, or cannot be used; the message begins with the
+        InvalidFile: the file has none of the forms, is cut off, or cannot be used; the message begins with the
             name and says why.
         MissingExtra: a library of the extra ``tokenizers`` is missing.
     """
-    tokenizer = _read(data, name)
+    try:
+        tokenizer = _read(data, name)
+    except RemoteProtocolError as error:  # a JSON decoder takes what it decodes for a response
+        raise InvalidFile(str(error)) from None
     if all(tokenizer.specials.get(special) == number for special, number in (specials or {}).items()):
         return tokenizer
     return Renumbered(tokenizer, specials or {})
@@ -273,5 +276,5 @@ def _as_in_javascript(pattern: str) -> str:
     return "".join(done)
 
 
-def _refused(name: str, why: str, shown: str = "") -> RemoteProtocolError:
-    return RemoteProtocolError(f"{name}: {why}", excerpt=shown)
+def _refused(name: str, why: str, shown: str = "") -> InvalidFile:
+    return InvalidFile(f"{name}: {why}" + (f" (it begins with {shown})" if shown else ""))

@@ -84,7 +84,7 @@ def _read(data: bytes, asked: Known, path: str | os.PathLike[str] | None) -> Tok
     """Read a file of this machine as a tokenizer; what was fetched has been read, or compared with its SHA-256, before."""
     try:
         return read(data, name=asked.name, specials=asked.specials)
-    except RemoteProtocolError as error:
+    except InvalidFile as error:
         problem = str(error)
     raise InvalidFile(problem, path=os.fspath(path or os.environ.get(DIRECTORY, "")))
 
@@ -136,7 +136,7 @@ def _found(files: Mapping[str, str | None], progress: Progress | None, origin: s
         try:
             with shown(progress) as tell:
                 fetch(cache, tell)
-        except (TransportError, StatusError, RemoteProtocolError) as error:
+        except (TransportError, StatusError, RemoteProtocolError, InvalidFile) as error:
             tried.append(f"{source}: {error}")
             continue
         data = kept(files, cache)

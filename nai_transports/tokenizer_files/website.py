@@ -51,7 +51,8 @@ def fetch(file: str, directory: Path, progress: Progress, *, origin: str = ORIGI
     Raises:
         TransportError: there is no connection, or it broke.
         StatusError: the website has no such file, or sends elsewhere for it.
-        RemoteProtocolError: what came is no tokenizer file, is cut off, or too large; it is not kept.
+        RemoteProtocolError: what came is a web page, or too large; it is not kept.
+        InvalidFile: what came is no tokenizer file, or is cut off; it is not kept.
         FileError: ``directory`` cannot be written.
         InvalidRequestError: ``origin`` is not safe.
         MissingExtra: a library is missing.
