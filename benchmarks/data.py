@@ -15,7 +15,10 @@ READS: Final = {"64 KiB": 65_536, "1400 B": 1400, "16 B": 16, "1 B": 1}
 
 
 def events(count: int) -> list[bytes]:
-    """The blocks of a native token stream (native §10), about 77 bytes each; the last is final."""
+    """The blocks of a native token stream, about 77 bytes each; the last is final.
+
+    See docs/protocol/native.md#10-streaming-aigenerate-stream.
+    """
     chance = random.Random(20260101)
     blocks: list[bytes] = []
     for ptr in range(count):

@@ -23,7 +23,10 @@ ANSWER = (
     b'"contextTokens":8192},"paymentProcessorData":null,"trainingStepsLeft":{"fixedTrainingStepsLeft":8950,'
     b'"purchasedTrainingSteps":1200},"accountType":0,"isGracePeriod":false}'
 )
-"""What an account pays for (native §6.4)."""
+"""What an account pays for.
+
+See docs/protocol/native.md#64-subscription.
+"""
 _STREAM = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
 )

@@ -210,7 +210,9 @@ class Truncated(RemoteProtocolError):
 
 
 class StatusError(NaiError):
-    """The service answered with a status that is not 2xx (native §4).
+    """The service answered with a status that is not 2xx.
+
+    See docs/protocol/native.md#4-errors-and-limits-all-endpoints.
 
     Attributes:
         status: the HTTP status.
@@ -244,7 +246,10 @@ class StatusError(NaiError):
 
     @staticmethod
     def kind(status: int, message: str = "") -> type[StatusError]:
-        """The class for a status; the message tells the generation lock from other rate limits (native §4.1)."""
+        """The class for a status; the message tells the generation lock from other rate limits.
+
+        See docs/protocol/native.md#41-error-body.
+        """
         if status == 429 and "concurrent generation" in message.lower():
             return ConcurrentGenerationError
         return _KINDS.get(status, ServerError if 500 <= status < 600 else StatusError)
@@ -286,7 +291,10 @@ class RateLimitError(StatusError):
 
 
 class ConcurrentGenerationError(RateLimitError):
-    """429: the account's one generation at a time is under way; it ends by itself (native §4.3)."""
+    """429: the account's one generation at a time is under way; it ends by itself.
+
+    See docs/protocol/native.md#43-concurrency-timeouts-retry.
+    """
 
 
 class ServerError(StatusError):
@@ -308,7 +316,11 @@ _KINDS: Final[Mapping[int, type[StatusError]]] = {
 
 
 class StreamError(NaiError):
-    """The service reported an error inside a 2xx answer (native §4.1, openai §6.5); `partial` holds what came before.
+    """The service reported an error inside a 2xx answer; `partial` holds what came before.
+
+    See:
+        docs/protocol/native.md#41-error-body
+        docs/protocol/openai.md#65-errors-inside-a-stream
 
     Attributes:
         message: what the service said, as `excerpt` shows it.
@@ -325,7 +337,8 @@ class CryptoError(NaiError):
     """Something sealed could not be read.
 
     Attributes:
-        category: which check failed, in the words of content §2.1 and §3.4, such as ``"bad base64"``.
+        category: which check failed, such as ``"bad base64"``; all of them are in docs/protocol/content.md#21-bytes and
+            docs/protocol/content.md#34-errors-a-reader-has-to-tell-apart.
     """
 
     def __init__(self, message: str, *, category: str = "") -> None:

@@ -19,7 +19,10 @@ __all__ = ["NO_HEADERS", "Head", "Headers", "Host", "Request"]
 
 
 class Host(enum.Enum):
-    """The four roles of the service's three hosts (native §1.1); a session says where each of them is."""
+    """The four roles of the service's three hosts; a session says where each of them is.
+
+    See docs/protocol/native.md#11-host-migration-important.
+    """
 
     ACCOUNT = "account"
     TEXT = "text"
@@ -102,7 +105,10 @@ class Request:
     base: str = ""
     "``scheme://authority``; empty until signed."
     login_only: bool = False
-    "Does its endpoint refuse persistent tokens (native §2.1)? A session then does not sign it with one."
+    """Does its endpoint refuse persistent tokens? A session then does not sign it with one.
+
+    See docs/protocol/native.md#21-tokens.
+    """
 
     @property
     def path(self) -> str:

@@ -18,11 +18,17 @@ class Limits:
     chunk_line: int = 16_384
     "A chunk's size line with its extensions. A size needs 16 characters; the rest is room for what proxies add."
     line: int = 1_048_576
-    "One line of an event stream. An event with 30 logprobs before and after has about 4 kB (sse §3)."
+    """One line of an event stream. An event with 30 logprobs before and after has about 4 kB.
+
+    See docs/protocol/sse.md#3-hazards.
+    """
     event: int = 4_194_304
     "All data lines of one event together. An image in an event is the largest thing seen, at about 2 MB."
     frame: int = 16_777_216
-    "One frame of an image stream (image §7.1). A picture of 3 MP in which nothing compresses has 12.6 MB."
+    """One frame of an image stream. A picture of 3 MP in which nothing compresses has 12.6 MB.
+
+    See docs/protocol/image.md#71-msgpack-stream-msgpack.
+    """
     body: int = 268_435_456
     "A body that is kept whole. A library of thousands of stories comes as one list and passes 100 MB."
     error_body: int = 16_384
@@ -34,15 +40,27 @@ class Limits:
     archive: int = 268_435_456
     "All members of a ZIP after inflating. Eight pictures of 3 MP in which nothing compresses have 101 MB."
     archive_members: int = 64
-    "Members of a ZIP. The service sends at most eight pictures in one answer (image §12)."
+    """Members of a ZIP. The service sends at most eight pictures in one answer.
+
+    See docs/protocol/image.md#12-notes-for-an-emulator.
+    """
     pixels: int = 16_777_216
-    "Pixels of one picture. The largest that the service makes is one of 3 MP at twice its size: 12.6 MP (image §2.4)."
+    """Pixels of one picture. The largest that the service makes is one of 3 MP at twice its size: 12.6 MP.
+
+    See docs/protocol/image.md#24-post-aiupscale.
+    """
     picture_text: int = 16_777_216
-    "All text in one picture after inflating. Vibes stand in it: 65 kB each, or whole pictures before V4 (image §8.1)."
+    """All text in one picture after inflating. Vibes stand in it: 65 kB each, or whole pictures before V4.
+
+    See docs/protocol/image.md#81-png-text.
+    """
     json_depth: int = 128
     "Levels of nesting in JSON. The service's own answers stay under 20; stories made by people under 64."
     document_depth: int = 64
-    "Levels of nesting in a story document, wrappers counted. Those seen have 16 (content §7)."
+    """Levels of nesting in a story document, wrappers counted. Those seen have 16.
+
+    See docs/protocol/content.md#7-the-document-field.
+    """
     document_values: int = 4_000_000
     "Values in a story document, the nested ones too. A novel of a million words with its history has about a million."
     regex: int = 8_192
@@ -70,7 +88,10 @@ class Timeouts:
     """From the request's end until the response's head is complete, however slowly it drips: a generation that is not
     streamed is silent until it is done."""
     idle: float | None = 60.0
-    "Between two pieces of the body. Streams sometimes stop without closing (native §4.3)."
+    """Between two pieces of the body. Streams sometimes stop without closing.
+
+    See docs/protocol/native.md#43-concurrency-timeouts-retry.
+    """
     total: float | None = None
     "For all waiting of one run or stream together; the caller's own work between events is not charged."
 

@@ -1,7 +1,12 @@
-"""What an account has stored: its keystore and its objects, as they are on the wire. Facts: native §7, content §1.
+"""What an account has stored: its keystore and its objects, as they are on the wire.
 
 The results are sealed still; `nai_proto.codecs.keystore` and ``sealed`` open them, `nai_proto.library` does all of it.
-Persistent tokens are refused here (native §2.1): log in.
+Persistent tokens are refused here: log in.
+
+See:
+    docs/protocol/native.md#21-tokens
+    docs/protocol/native.md#7-keystore-and-user-objects
+    docs/protocol/content.md#1-endpoints
 """
 
 from __future__ import annotations
@@ -41,7 +46,10 @@ __all__ = [
 ]
 
 TYPES: Final = ("stories", "storycontent", "aimodules", "presets", "shelf", "promptmacros")
-"""All types that are in use (native §7.1)."""
+"""All types that are in use.
+
+See docs/protocol/native.md#71-object-types.
+"""
 
 _HEADERS: Final = Headers.of(accept="application/json")
 _BODY: Final = Headers.of(content_type="application/json")
@@ -50,11 +58,14 @@ _ITEMS: Final = msgspec.json.Decoder(list[Any])
 _LONGEST_META: Final = 128
 _ID_ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _ID_LENGTH: Final = 21
-_ON_IMAGE_HOST: Final = frozenset(("promptmacros",))  # content §1
+_ON_IMAGE_HOST: Final = frozenset(("promptmacros",))  # docs/protocol/content.md#1-endpoints
 
 
 class StoredKeystore(msgspec.Struct, frozen=True):
-    """The keystore as the service keeps it (native §7.3)."""
+    """The keystore as the service keeps it.
+
+    See docs/protocol/native.md#73-keystore-wire-form.
+    """
 
     keystore: str | None
     "Sealed; None for an account that never stored anything."
@@ -142,8 +153,10 @@ def put_keystore(sealed: str, change_index: float | None = None) -> Operation[Ne
 def list_objects(type: str) -> Operation[Never, tuple[StoredObject, ...]]:  # noqa: A002
     """All objects of a type, sealed (``GET /user/objects/{type}``).
 
+    See docs/protocol/native.md#71-object-types.
+
     Args:
-        type: for example ``stories``, ``storycontent``, ``presets`` (native §7.1).
+        type: for example ``stories``, ``storycontent``, ``presets``.
 
     Raises:
         InvalidRequestError: the type cannot stand in a path.
@@ -167,8 +180,10 @@ def get_object(type: str, id: str) -> Operation[Never, StoredObject]:  # noqa: A
 def create_object(type: str, meta: str, data: str) -> Operation[Never, StoredObject]:  # noqa: A002
     """Store a new object (``PUT /user/objects/{type}``); the result is what the service made of it, with its id.
 
-    Its key has to be in the account's keystore *before* that (content §2.3). A lost answer is not tried again, since there
+    Its key has to be in the account's keystore *before* that. A lost answer is not tried again, since there
     would be two of it: `nai_proto.library.save_objects` looks whether it is there.
+
+    See docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them.
 
     Args:
         type: of the object.
@@ -231,9 +246,11 @@ def delete_objects(types: Iterable[str]) -> Operation[Never, None]:
 
 
 def new_id(entropy: Entropy = CHANCE, taken: Container[str] = ()) -> str:
-    """An id of the form that the service's have: 21 characters of URL-safe base64 (content §1).
+    """An id of the form that the service's have: 21 characters of URL-safe base64.
 
     The service draws the ids of objects by itself; this is for whoever needs one before, or is the service.
+
+    See docs/protocol/content.md#1-endpoints.
 
     Args:
         entropy: draws it.

@@ -94,7 +94,10 @@ class Password(_Text):
 
 
 class AccessKey(_Text):
-    """What logs in instead of the password: 64 characters of URL-safe base64 (native §3)."""
+    """What logs in instead of the password: 64 characters of URL-safe base64.
+
+    See docs/protocol/native.md#3-key-derivation.
+    """
 
     __slots__ = ()
     LENGTH: ClassVar[int] = 64
@@ -124,13 +127,19 @@ class TokenBase(_Text):
 
 
 class AccessToken(TokenBase):
-    """The JWT of a login: 30 days, every endpoint (native §2.1)."""
+    """The JWT of a login: 30 days, every endpoint.
+
+    See docs/protocol/native.md#21-tokens.
+    """
 
     __slots__ = ()
 
 
 class PersistentToken(TokenBase):
-    """A ``pst-`` token from the website: lives until overwritten; some endpoints refuse it (native §2.1)."""
+    """A ``pst-`` token from the website: lives until overwritten; some endpoints refuse it.
+
+    See docs/protocol/native.md#21-tokens.
+    """
 
     __slots__ = ()
     PREFIX: ClassVar[str] = "pst-"
@@ -169,7 +178,10 @@ def parse_token(token: Token | str) -> Token:
 
 
 class EncryptionKey(_Secret):
-    """The 32 bytes that open the keystore (native §3)."""
+    """The 32 bytes that open the keystore.
+
+    See docs/protocol/native.md#3-key-derivation.
+    """
 
     __slots__ = ("_value",)
     SIZE: ClassVar[int] = 32

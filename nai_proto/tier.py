@@ -8,7 +8,10 @@ __all__ = ["Tier"]
 
 
 class Tier(IntEnum):
-    """What an account pays for, as the service numbers it (native §6.4)."""
+    """What an account pays for, as the service numbers it.
+
+    See docs/protocol/native.md#64-subscription.
+    """
 
     PAPER = 0
     "Nothing, or a trial."

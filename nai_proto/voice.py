@@ -1,6 +1,8 @@
-"""Text to speech (native §8.1).
+"""Text to speech.
 
 Two versions: the first has ten voices with numbers, the second makes a voice of any text, its seed; some seeds have names.
+
+See docs/protocol/native.md#81-text-to-speech.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Preset files on disk: for text as the website has them (native §12.1), for images our own."""
+"""Preset files on disk: for text as the website has them, for images our own.
+
+See docs/protocol/native.md#121-file-format-preset-utf-8-json.
+"""
 
 from __future__ import annotations
 

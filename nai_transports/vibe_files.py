@@ -1,4 +1,7 @@
-"""Vibe files on disk: read, written, and a folder of them that keeps what was paid for (image §8.5)."""
+"""Vibe files on disk: read, written, and a folder of them that keeps what was paid for.
+
+See docs/protocol/image.md#85-vibe-files.
+"""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from base64 import b64encode
-from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw, PngImagePlugin
@@ -14,12 +13,13 @@ from nai_proto.emulator import Account, Emulator
 from nai_proto.exchange.actions import Runnable
 from nai_proto.http import Head
 from nai_proto.testing import run_in_memory
+from tests.protocol_data import DATA
 from tests.support import an_emulator, with_token
 from tests.test_emulator import asked
 
 __all__ = ["B64", "SOURCE", "V5", "V45", "VECTORS", "ask", "balance", "drawing", "opened", "ran", "run"]
 
-VECTORS: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "anlas_vectors.json").read_text("utf-8"))
+VECTORS: dict[str, Any] = json.loads((DATA / "anlas_vectors.json").read_text("utf-8"))
 V5 = "nai-diffusion-5-curated"
 V45 = "nai-diffusion-4-5-full"
 

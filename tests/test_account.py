@@ -1,4 +1,10 @@
-"""Accounts, as a client sees them (native §2.1, §3, §6)."""
+"""Accounts, as a client sees them.
+
+See:
+    docs/protocol/native.md#21-tokens
+    docs/protocol/native.md#3-key-derivation
+    docs/protocol/native.md#6-account-endpoints-user
+"""
 
 from __future__ import annotations
 
@@ -44,7 +50,7 @@ OTHER_KEY = account.access_key(EMAIL, Password("another"))
 PERSISTENT = PersistentToken("pst-" + "x" * 64)
 ACCESS = AccessToken("eyJ.access.x")
 
-# The example of native §6.4.
+# The example of docs/protocol/native.md#64-subscription.
 OPUS: dict[str, Any] = {
     "tier": 3,
     "active": True,

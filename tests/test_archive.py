@@ -1,4 +1,7 @@
-"""The compression mark and raw deflate (content §3)."""
+"""The compression mark and raw deflate.
+
+See docs/protocol/content.md#3-objects.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,11 @@
 """One call: every state with every input, which reader gets an answer, what is an error, what is complete.
 
-Facts: DESIGN §3, §4; native §4, §10; openai §6.5, §9; sse §2.
+See:
+    docs/protocol/native.md#4-errors-and-limits-all-endpoints
+    docs/protocol/native.md#10-streaming-aigenerate-stream
+    docs/protocol/openai.md#65-errors-inside-a-stream
+    docs/protocol/openai.md#9-errors
+    docs/protocol/sse.md#2-what-an-openai-style-client-adds-on-top
 """
 
 from __future__ import annotations

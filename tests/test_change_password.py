@@ -1,4 +1,7 @@
-"""A change of password: whatever fails and wherever, the account can be gone on with (native §17.2)."""
+"""A change of password: whatever fails and wherever, the account can be gone on with.
+
+See docs/protocol/native.md#172-account.
+"""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from nai_transports.httpx import Client
 from nai_transports.serve import serving
 from tests.support import EMAIL, PASSWORD, an_emulator
 
-# native §3
+# docs/protocol/native.md#3-key-derivation
 ALICE = (
     "alice@example.com",
     "correct horse battery",

@@ -87,14 +87,17 @@ def test_the_tokenizer_is_that_of_the_model_or_the_one_named_or_the_file_s(files
 
 
 def test_special_tokens_of_a_stand_in_are_those_of_the_service(files: Path) -> None:
-    """Llama 3's stock file has neither of these (native §9.8)."""
+    """Llama 3's stock file has neither of these.
+
+    See docs/protocol/native.md#98-model-heads-preamble-and-special-token-use.
+    """
     head = "<|startoftext|><|reserved_special_token81|>"
     assert nai("tokens", "encode", "--model", "llama-3-erato-v1", head).stdout == "128000 128081\n"
     assert nai("decode", "llama-3-erato-v1", pack([128000, 128081], 4)).stdout.endswith(f"Text = {head}\n")
 
 
 def test_packed_tokens_are_read_by_the_width_of_the_model(files: Path) -> None:
-    """native §19.1: two bytes each, four for Erato."""
+    """docs/protocol/native.md#191-command-line: two bytes each, four for Erato."""
     small, large = read(sentencepiece_file()).encode(TEXT), read(hugging_face_file()).encode(TEXT)
     done = nai("decode", "kayra-v1", pack(small, 2))
     assert (done.exit_code, done.stdout) == (0, f"Tokens = {small}\nText = {TEXT}\n")

@@ -1,4 +1,9 @@
-"""Submissions and votes, as operations against the emulator (native §6, §17.2)."""
+"""Submissions and votes, as operations against the emulator.
+
+See:
+    docs/protocol/native.md#6-account-endpoints-user
+    docs/protocol/native.md#172-account
+"""
 
 from __future__ import annotations
 

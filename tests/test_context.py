@@ -1,4 +1,7 @@
-"""Contexts as a whole: content §8.1, §8.3 to §8.7."""
+"""Contexts as a whole.
+
+See docs/protocol/content.md#8-building-the-context.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ def shown(context: Context, row: ContextRow) -> str:
     return "".join(context.text[start:end] for start, end in row.spans)
 
 
-# ---- the worked example of content §8.6
+# ---- the worked example of docs/protocol/content.md#86-trimming-and-insertion
 
 
 def test_the_worked_example_in_which_all_fits() -> None:

@@ -1,4 +1,9 @@
-"""What takes part in a context, and why: content §8.2 and §8.8."""
+"""What takes part in a context, and why.
+
+See:
+    docs/protocol/content.md#82-which-entries-take-part
+    docs/protocol/content.md#88-biases
+"""
 
 from __future__ import annotations
 

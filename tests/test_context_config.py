@@ -1,4 +1,9 @@
-"""Context configurations: content §4.3 and §8.3."""
+"""Context configurations.
+
+See:
+    docs/protocol/content.md#43-context-configuration-contextconfig
+    docs/protocol/content.md#83-budgets
+"""
 
 from __future__ import annotations
 

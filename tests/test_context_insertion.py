@@ -1,4 +1,4 @@
-"""Where parts go: content §8.6."""
+"""Where parts go: docs/protocol/content.md#86-trimming-and-insertion."""
 
 from __future__ import annotations
 
@@ -98,7 +98,10 @@ def test_units_are_those_of_the_whole_text_and_run_across_blocks() -> None:
 
 
 def test_a_part_that_does_not_want_to_be_inside_goes_to_an_edge() -> None:
-    """In the direction of counting, or to the nearer one for 0 (content §8.6)."""
+    """In the direction of counting, or to the nearer one for 0.
+
+    See docs/protocol/content.md#86-trimming-and-insertion.
+    """
     assert put(1, allow_inner_insertion=False) == STORY + "+"
     assert put(-2, allow_inner_insertion=False) == "+" + STORY
 

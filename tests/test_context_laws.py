@@ -1,4 +1,7 @@
-"""What holds of every context, whatever it is made of (content §8)."""
+"""What holds of every context, whatever it is made of.
+
+See docs/protocol/content.md#8-building-the-context.
+"""
 
 from __future__ import annotations
 
@@ -223,7 +226,10 @@ def what_does_not_want_to_be_inside_is_not(case: Case) -> None:
 
 
 def what_is_reserved_is_there_when_its_turn_comes(case: Case) -> None:
-    """As long as the reservations are no more than the size, and the seams cost nothing (content §8.5.3)."""
+    """As long as the reservations are no more than the size, and the seams cost nothing.
+
+    See docs/protocol/content.md#85-order-and-reservation.
+    """
     served = {row.turn: row for row, _, home in case.rows() if home is None and row.turn is not None}
     assert sorted(served) == [*range(len(served))]
     if sum(row.reserved for row in served.values()) <= case.room and not isinstance(case.tokenizer, Seams):

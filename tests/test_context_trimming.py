@@ -1,4 +1,4 @@
-"""Texts that do not fit: content §8.6."""
+"""Texts that do not fit: docs/protocol/content.md#86-trimming-and-insertion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""A stored story goes on: by its own settings, and nothing of it is lost whatever happens on the way (content §2.3, §8)."""
+"""A stored story goes on: by its own settings, and nothing of it is lost whatever happens on the way.
+
+See:
+    docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them
+    docs/protocol/content.md#8-building-the-context
+"""
 
 from __future__ import annotations
 

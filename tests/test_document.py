@@ -1,10 +1,14 @@
-"""What a check of a library says about a document (content §7.3, §9)."""
+"""What a check of a library says about a document.
+
+See:
+    docs/protocol/content.md#73-sections
+    docs/protocol/content.md#9-sanity-check-of-the-existing-command-line
+"""
 
 from __future__ import annotations
 
 import binascii
 import json
-import pathlib
 from typing import Any
 
 import pytest
@@ -14,8 +18,8 @@ from hypothesis import strategies as st
 from nai_proto.codecs.document import DOCUMENT, document_problems
 from nai_proto.codecs.msgpackr import UNDEFINED, BigInt, Map, Value, Wrapped, unpackb
 from nai_proto.errors import NaiError
+from tests.protocol_data import DATA
 
-DATA = pathlib.Path(__file__).parent / "data"
 VECTORS: list[dict[str, Any]] = json.loads((DATA / "msgpackr_vectors.json").read_bytes())["vectors"]
 SECTIONS = Map(((5, {"text": "One."}), (6, {"text": "Two."}), (BigInt(7), {"text": "Three."})))
 

@@ -1,4 +1,7 @@
-"""The emulator answers as the service does (native §17), whoever asks."""
+"""The emulator answers as the service does, whoever asks.
+
+See docs/protocol/native.md#17-checklist-for-the-emulator.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""The emulator's account endpoints answer as the service does (native §6, §17.2), whoever asks."""
+"""The emulator's account endpoints answer as the service does, whoever asks.
+
+See:
+    docs/protocol/native.md#6-account-endpoints-user
+    docs/protocol/native.md#172-account
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,11 @@
-"""What clients ask of the emulator has the answer that they insist on (native §6, §9, §17).
+"""What clients ask of the emulator has the answer that they insist on.
 
 AED is novelai-api 0.34.1, LK novelai-python 0.9.0; both were seen on the wire.
+
+See:
+    docs/protocol/native.md#6-account-endpoints-user
+    docs/protocol/native.md#9-aigenerate-request
+    docs/protocol/native.md#17-checklist-for-the-emulator
 """
 
 from __future__ import annotations

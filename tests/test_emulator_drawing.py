@@ -1,4 +1,9 @@
-"""The pictures that the emulator draws: their size, what they depend on, what they say, who signed them (image §8, §12)."""
+"""The pictures that the emulator draws: their size, what they depend on, what they say, who signed them.
+
+See:
+    docs/protocol/image.md#8-files-and-metadata
+    docs/protocol/image.md#12-notes-for-an-emulator
+"""
 
 from __future__ import annotations
 
@@ -213,7 +218,10 @@ dynamic_thresholding_percentile dynamic_thresholding_mimic_scale sm sm_dyn skip_
 lora_unet_weights lora_clip_weights deliberate_euler_ancestral_bug prefer_brownian cfg_sched_eligibility
 explike_fine_detail minimize_sigma_inf uncond_per_vibe wonky_vibe_correlation stream version uc request_type signed_hash
 """
-"""Of a picture of V4.5, in their order (image §8.1)."""
+"""Of a picture of V4.5, in their order.
+
+See docs/protocol/image.md#81-png-text.
+"""
 
 
 def said(data: bytes) -> dict[str, Any]:
@@ -300,7 +308,10 @@ def test_references_are_told_of_twice_and_their_images_matter() -> None:
 
 
 def official(pixels: Pixels, comment: str) -> bool:
-    """The rule of the service's own reader: colours, then the text without the signature (image §8.4)."""
+    """The rule of the service's own reader: colours, then the text without the signature.
+
+    See docs/protocol/image.md#84-signature.
+    """
     from base64 import b64decode
 
     from nacl.exceptions import BadSignatureError

@@ -1,4 +1,10 @@
-"""Each host at an address of its own has what the service's has, and no more (native §1.1, §1.2, §17.1)."""
+"""Each host at an address of its own has what the service's has, and no more.
+
+See:
+    docs/protocol/native.md#11-host-migration-important
+    docs/protocol/native.md#12-which-host-per-text-model
+    docs/protocol/native.md#171-general-behaviour
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""The emulator in the ids of a model's tokenizer: prompts, answers, and all else that holds ids (native §9, §11.1)."""
+"""The emulator in the ids of a model's tokenizer: prompts, answers, and all else that holds ids.
+
+See:
+    docs/protocol/native.md#9-aigenerate-request
+    docs/protocol/native.md#111-packing
+"""
 
 from __future__ import annotations
 

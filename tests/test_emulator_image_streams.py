@@ -1,4 +1,7 @@
-"""Pictures that are streamed by the emulator (image §7): steps, framings, pace, what goes wrong on the way."""
+"""Pictures that are streamed by the emulator: steps, framings, pace, what goes wrong on the way.
+
+See docs/protocol/image.md#7-streaming.
+"""
 
 from __future__ import annotations
 

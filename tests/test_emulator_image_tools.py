@@ -1,4 +1,14 @@
-"""What the emulator does with images that there are: director tools, upscaling, vibes, annotating (image §2.3–2.8, §12)."""
+"""What the emulator does with images that there are: director tools, upscaling, vibes, annotating.
+
+See:
+    docs/protocol/image.md#23-post-aiaugment-image-director-tools
+    docs/protocol/image.md#24-post-aiupscale
+    docs/protocol/image.md#25-post-aiencode-vibe-v4-v45
+    docs/protocol/image.md#26-get-aigenerate-imagesuggest-tags
+    docs/protocol/image.md#27-post-aiannotate-image-controlnet-conditions-v1v2
+    docs/protocol/image.md#28-post-aiclassify-c
+    docs/protocol/image.md#12-notes-for-an-emulator
+"""
 
 from __future__ import annotations
 
@@ -226,7 +236,10 @@ def test_a_size_that_is_no_multiple_of_anything_stays() -> None:
 
 
 def test_a_picture_of_four_megapixels_is_altered_in_its_own_size() -> None:
-    """It is billed as one of three (image §9)."""
+    """It is billed as one of three.
+
+    See docs/protocol/image.md#9-anlas-price.
+    """
     pixels = Pixels(2048, 2048, bytes(3 * 2048 * 2048))
     emulator, owner = an_emulator()
     before = balance(owner)

@@ -1,10 +1,16 @@
-"""Pictures asked of the emulator: what is refused, and how; what bodies are taken; what is paid (image §2, §3, §9, §12)."""
+"""Pictures asked of the emulator: what is refused, and how; what bodies are taken; what is paid.
+
+See:
+    docs/protocol/image.md#2-endpoints
+    docs/protocol/image.md#3-request-body
+    docs/protocol/image.md#9-anlas-price
+    docs/protocol/image.md#12-notes-for-an-emulator
+"""
 
 from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +26,7 @@ from nai_proto.image.sources import png_size
 from nai_proto.testing import run_in_memory
 from nai_proto.testing.strategies import hostile_bytes
 from nai_proto.tier import Tier
+from tests.protocol_data import DATA
 from tests.support import with_token
 
 from .image_support import PNG, png
@@ -27,7 +34,6 @@ from .support import an_emulator
 from .test_emulator import asked, refused
 
 PATH = "/ai/generate-image"
-DATA = Path(__file__).parent / "data"
 BASE64 = b64encode(PNG).decode()
 CAPTION: dict[str, Any] = {"caption": {"base_caption": "", "char_captions": []}, "use_coords": False, "use_order": True}
 STRUCTURED: dict[str, Any] = {"v4_prompt": CAPTION, "v4_negative_prompt": {"caption": CAPTION["caption"]}}

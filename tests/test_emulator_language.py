@@ -1,4 +1,10 @@
-"""The emulator's language model, its sampling and its chance (native §9.1, §9.2, §9.10)."""
+"""The emulator's language model, its sampling and its chance.
+
+See:
+    docs/protocol/native.md#91-parameters--complete-list
+    docs/protocol/native.md#92-sampler-ids-order
+    docs/protocol/native.md#910-response
+"""
 
 from __future__ import annotations
 

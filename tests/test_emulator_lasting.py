@@ -1,4 +1,7 @@
-"""What an emulator changes is stored before it is acknowledged, and can be taken up again (native §17)."""
+"""What an emulator changes is stored before it is acknowledged, and can be taken up again.
+
+See docs/protocol/native.md#17-checklist-for-the-emulator.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""Speech and suggested tags of the emulator (native §8.1, §17.3; image §2.6, §12)."""
+"""Speech and suggested tags of the emulator.
+
+See:
+    docs/protocol/native.md#81-text-to-speech
+    docs/protocol/native.md#173-text-voice-modules
+    docs/protocol/image.md#26-get-aigenerate-imagesuggest-tags
+    docs/protocol/image.md#12-notes-for-an-emulator
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""The emulator keeps objects as the service does (native §7.2, §17.2): raw requests, our own operations, and any order."""
+"""The emulator keeps objects as the service does: raw requests, our own operations, and any order.
+
+See:
+    docs/protocol/native.md#72-userdata-object
+    docs/protocol/native.md#172-account
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The emulator's OpenAI-compatible endpoints answer as the service does, and misbehave as they are told (openai §11)."""
+"""The emulator's OpenAI-compatible endpoints answer as the service does, and misbehave as they are told.
+
+See docs/protocol/openai.md#11-what-openais-python-client-sends-emulator-requirements.
+"""
 
 from __future__ import annotations
 

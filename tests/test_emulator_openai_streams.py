@@ -1,4 +1,10 @@
-"""Streams of the emulator's OpenAI-compatible endpoints, the lock, and clients that leave (openai §6, §7.4, §11)."""
+"""Streams of the emulator's OpenAI-compatible endpoints, the lock, and clients that leave.
+
+See:
+    docs/protocol/openai.md#6-streaming
+    docs/protocol/openai.md#74-concurrency-and-rate
+    docs/protocol/openai.md#11-what-openais-python-client-sends-emulator-requirements
+"""
 
 from __future__ import annotations
 

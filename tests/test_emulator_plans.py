@@ -1,4 +1,10 @@
-"""What an account of the emulator may have: plans, trials, lengths, Anlas, and how often (native §4, §9.6, §17.3)."""
+"""What an account of the emulator may have: plans, trials, lengths, Anlas, and how often.
+
+See:
+    docs/protocol/native.md#4-errors-and-limits-all-endpoints
+    docs/protocol/native.md#96-context-and-length-limits
+    docs/protocol/native.md#173-text-voice-modules
+"""
 
 from __future__ import annotations
 

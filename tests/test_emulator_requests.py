@@ -1,6 +1,10 @@
-"""However clients write a request, it is taken as the service takes it, or refused as it refuses it (native §2, §17).
+"""However clients write a request, it is taken as the service takes it, or refused as it refuses it.
 
 Each was seen on the wire: AED is novelai-api 0.34.1, LK novelai-python 0.9.0; others are named where they are meant.
+
+See:
+    docs/protocol/native.md#2-request-headers
+    docs/protocol/native.md#17-checklist-for-the-emulator
 """
 
 from __future__ import annotations

@@ -1,4 +1,12 @@
-"""What decides how the emulator's tokens are drawn and when it ends (native §9.1 to §9.3, §9.10, §17.3)."""
+"""What decides how the emulator's tokens are drawn and when it ends.
+
+See:
+    docs/protocol/native.md#91-parameters--complete-list
+    docs/protocol/native.md#92-sampler-ids-order
+    docs/protocol/native.md#93-logit_bias_exp
+    docs/protocol/native.md#910-response
+    docs/protocol/native.md#173-text-voice-modules
+"""
 
 from __future__ import annotations
 

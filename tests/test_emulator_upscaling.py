@@ -1,4 +1,9 @@
-"""How the emulator makes pictures larger (image §2.4, §12), and what older clients ask an older host for."""
+"""How the emulator makes pictures larger, and what older clients ask an older host for.
+
+See:
+    docs/protocol/image.md#24-post-aiupscale
+    docs/protocol/image.md#12-notes-for-an-emulator
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""Vibes that the emulator encodes, and what it finds in pictures for `ControlNet` (image §2.5, §2.7, §12)."""
+"""Vibes that the emulator encodes, and what it finds in pictures for `ControlNet`.
+
+See:
+    docs/protocol/image.md#25-post-aiencode-vibe-v4-v45
+    docs/protocol/image.md#27-post-aiannotate-image-controlnet-conditions-v1v2
+    docs/protocol/image.md#12-notes-for-an-emulator
+"""
 
 from __future__ import annotations
 

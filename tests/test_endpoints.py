@@ -1,4 +1,9 @@
-"""The table of endpoints, and the two ways through it (DESIGN §2; native §1.2, §17.1)."""
+"""The table of endpoints, and the two ways through it.
+
+See:
+    docs/protocol/native.md#12-which-host-per-text-model
+    docs/protocol/native.md#171-general-behaviour
+"""
 
 from __future__ import annotations
 

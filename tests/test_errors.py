@@ -1,4 +1,9 @@
-"""The tree of errors: what they hold, how they travel, what they may show (DESIGN §4; native §4, openai §9)."""
+"""The tree of errors: what they hold, how they travel, what they may show.
+
+See:
+    docs/protocol/native.md#4-errors-and-limits-all-endpoints
+    docs/protocol/openai.md#9-errors
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The house rules that are about imports (DESIGN §2, STYLE §13): read from our own text, and tried in fresh processes."""
+"""The house rules that are about imports: read from our own text, and tried in fresh processes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """Flows, played: logging in, tokens, computing, retries; operations as values.
 
-DESIGN §1, §3; STYLE §7; DESIGN-NOTES §3, §6, §7; native §3, §4.3; openai §9.3.
+See:
+    docs/protocol/native.md#43-concurrency-timeouts-retry
+    docs/protocol/openai.md#93-retry-policy
 """
 
 from __future__ import annotations
@@ -66,7 +68,7 @@ from nai_proto.testing import FlowTrace, play, run_in_memory
 from nai_proto.text import Completion, Model, Token, generate, generate_stream
 from tests.support import with_token
 
-# native §3, made with argon2-cffi and equal to what the published novelai-api gives
+# docs/protocol/native.md#3-key-derivation, made with argon2-cffi and equal to what the published novelai-api gives
 ALICE = ("alice@example.com", "correct horse battery")
 ALICE_KEY = "SVyABWBKeaJ9qGdbgdMsC_WAJ5yd4hBumPC5aIEoPLvWzYGwE1cs2hC9MCRtnZ8k"
 

@@ -1,4 +1,7 @@
-"""Frames of the image stream (image §7.1): the captured bytes, any split, limits, hostile bytes, and the way back."""
+"""Frames of the image stream: the captured bytes, any split, limits, hostile bytes, and the way back.
+
+See docs/protocol/image.md#71-msgpack-stream-msgpack.
+"""
 
 from __future__ import annotations
 

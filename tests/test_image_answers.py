@@ -1,4 +1,9 @@
-"""What comes back when images are asked for: every form of it (image §2.1, §7)."""
+"""What comes back when images are asked for: every form of it.
+
+See:
+    docs/protocol/image.md#21-post-aigenerate-image
+    docs/protocol/image.md#7-streaming
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Image requests as forms, and the service's cache of images (image §3.1)."""
+"""Image requests as forms, and the service's cache of images.
+
+See docs/protocol/image.md#31-transport.
+"""
 
 from __future__ import annotations
 

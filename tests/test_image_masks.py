@@ -1,4 +1,7 @@
-"""Masks of whole blocks, made of pictures (image §5.3)."""
+"""Masks of whole blocks, made of pictures.
+
+See docs/protocol/image.md#53-img2img-enhance-inpaint.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""The image models, their texts, and where the texts go (image §4, §6.2)."""
+"""The image models, their texts, and where the texts go.
+
+See:
+    docs/protocol/image.md#4-models-samplers-schedules-sizes
+    docs/protocol/image.md#62-where-presets-go
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What one is willing to pay: above it nothing is sent (image §9)."""
+"""What one is willing to pay: above it nothing is sent.
+
+See docs/protocol/image.md#9-anlas-price.
+"""
 
 from __future__ import annotations
 

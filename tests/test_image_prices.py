@@ -1,10 +1,12 @@
-"""What images cost (image §9)."""
+"""What images cost.
+
+See docs/protocol/image.md#9-anlas-price.
+"""
 
 from __future__ import annotations
 
 import json
 import pickle
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -28,8 +30,8 @@ from nai_proto.image.price import (
     tool_price,
     upscale_price,
 )
+from tests.protocol_data import DATA
 
-DATA = Path(__file__).parent / "data"
 VECTORS: dict[str, Any] = json.loads((DATA / "anlas_vectors.json").read_text("utf-8"))
 WEBSITES: dict[str, Any] = json.loads((DATA / "anlas_legacy_tables.json").read_text("utf-8"))
 REFUSED = -3

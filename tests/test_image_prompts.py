@@ -1,4 +1,9 @@
-"""Emphasis, mixing and the counting of tokens in prompts for images (image §6.1, §6.3)."""
+"""Emphasis, mixing and the counting of tokens in prompts for images.
+
+See:
+    docs/protocol/image.md#61-emphasis-syntax
+    docs/protocol/image.md#63-token-counting
+"""
 
 from __future__ import annotations
 

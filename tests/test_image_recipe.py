@@ -1,4 +1,7 @@
-"""From a request to what the service writes into its picture, and back to the request (image §8.1)."""
+"""From a request to what the service writes into its picture, and back to the request.
+
+See docs/protocol/image.md#81-png-text.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Image requests: bodies written a second time, from image §3 and §5, and what is refused before it is sent."""
+"""Image requests: bodies written a second time, from the protocol, and what is refused before it is sent.
+
+See:
+    docs/protocol/image.md#3-request-body
+    docs/protocol/image.md#5-features
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Images while they are drawn, in both framings (image §7)."""
+"""Images while they are drawn, in both framings.
+
+See docs/protocol/image.md#7-streaming.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from nai_proto.limits import Limits
 from nai_proto.testing import FlowTrace, play
 from tests.image_support import JPEG, PNG, WEBP, body_of
 
-# the bytes of image §7.1
+# the bytes of docs/protocol/image.md#71-msgpack-stream-msgpack
 STEP = bytes.fromhex(
     "0000004e 86 aa6576656e745f74797065 ac696e7465726d656469617465 a773616d705f6978 00 a7737465705f6978 03"
     "a667656e5f6964 ce007e87b3 a57369676d61 ca4267783e a5696d616765 c404 ffd8ffe0"

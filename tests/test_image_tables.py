@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,8 +28,7 @@ from nai_proto.image.fitting import CANVASES
 from nai_proto.image.generations import WITHOUT_SCHEDULE
 from nai_proto.image.rules import MOST_PIXELS, MOST_SEED, MOST_TEXT, samples_at
 from tests.image_support import body_of
-
-DATA = Path(__file__).parent / "data"
+from tests.protocol_data import DATA
 
 
 def table(name: str) -> dict[str, Any]:

@@ -1,4 +1,15 @@
-"""What is done with images that there are, and what is spoken (image §2.3–2.9, native §8.1)."""
+"""What is done with images that there are, and what is spoken.
+
+See:
+    docs/protocol/image.md#23-post-aiaugment-image-director-tools
+    docs/protocol/image.md#24-post-aiupscale
+    docs/protocol/image.md#25-post-aiencode-vibe-v4-v45
+    docs/protocol/image.md#26-get-aigenerate-imagesuggest-tags
+    docs/protocol/image.md#27-post-aiannotate-image-controlnet-conditions-v1v2
+    docs/protocol/image.md#28-post-aiclassify-c
+    docs/protocol/image.md#29-aigenerate-voice
+    docs/protocol/native.md#81-text-to-speech
+"""
 
 from __future__ import annotations
 

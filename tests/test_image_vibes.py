@@ -1,4 +1,9 @@
-"""Vibes that are paid for once, and vibe files as a request takes them (image §5.1, §8.5)."""
+"""Vibes that are paid for once, and vibe files as a request takes them.
+
+See:
+    docs/protocol/image.md#51-vibe-transfer
+    docs/protocol/image.md#85-vibe-files
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The client that most programs use for such APIs, written by others, against the emulator over a socket (openai §11)."""
+"""The client that most programs use for such APIs, written by others, against the emulator over a socket.
+
+See docs/protocol/openai.md#11-what-openais-python-client-sends-emulator-requirements.
+"""
 
 from __future__ import annotations
 

@@ -1,11 +1,13 @@
-"""Keys derived from e-mail and password (native §3)."""
+"""Keys derived from e-mail and password.
+
+See docs/protocol/native.md#3-key-derivation.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import json
-import pathlib
 from collections.abc import Callable
 from typing import Any
 
@@ -15,8 +17,9 @@ from argon2.low_level import Type, hash_secret_raw
 from nai_proto.codecs.keys import access_key, email_hash, encryption_key
 from nai_proto.errors import InvalidRequestError
 from nai_proto.secret import AccessKey, EncryptionKey, Password
+from tests.protocol_data import DATA as PROTOCOL_DATA
 
-DATA = json.loads((pathlib.Path(__file__).parent / "data" / "key_vectors.json").read_bytes())
+DATA = json.loads((PROTOCOL_DATA / "key_vectors.json").read_bytes())
 VECTORS: list[dict[str, Any]] = DATA["vectors"]
 
 

@@ -1,4 +1,10 @@
-"""Stored objects on the wire, and an account's stories opened (native §7, content §3, §4.1)."""
+"""Stored objects on the wire, and an account's stories opened.
+
+See:
+    docs/protocol/native.md#7-keystore-and-user-objects
+    docs/protocol/content.md#3-objects
+    docs/protocol/content.md#41-stories
+"""
 
 from __future__ import annotations
 

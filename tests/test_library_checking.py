@@ -1,4 +1,7 @@
-"""The check of an opened library finds what the existing command finds, and more (content §9)."""
+"""The check of an opened library finds what the existing command finds, and more.
+
+See docs/protocol/content.md#9-sanity-check-of-the-existing-command-line.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import binascii
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,9 +23,10 @@ from nai_proto.library import Finding, FindingKind, Library, Report, Severity, S
 from nai_proto.library.structure import document_problem, history_problem, text_problem
 from nai_proto.limits import Limits
 from nai_proto.objects import TYPES
+from tests.protocol_data import DATA
 from tests.test_document import document as a_document
 
-VECTORS = json.loads((Path(__file__).parent / "data" / "content_vectors.json").read_text())["vectors"]
+VECTORS = json.loads((DATA / "content_vectors.json").read_text())["vectors"]
 SANITY = [vector for vector in VECTORS if vector["kind"] == "sanity_check"]
 
 

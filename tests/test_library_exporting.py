@@ -1,4 +1,7 @@
-"""An opened library as files: names that every system takes, and contents that nothing is lost of (content §10)."""
+"""An opened library as files: names that every system takes, and contents that nothing is lost of.
+
+See docs/protocol/content.md#10-exported-files.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Groups of biases and bans as they are stored, and which of them count (content §4.7, §8.8)."""
+"""Groups of biases and bans as they are stored, and which of them count.
+
+See:
+    docs/protocol/content.md#47-bias-and-ban-groups
+    docs/protocol/content.md#88-biases
+"""
 
 from __future__ import annotations
 

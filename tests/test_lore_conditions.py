@@ -1,4 +1,7 @@
-"""Conditions of lore entries, each of which says why it holds or not (content §4.6)."""
+"""Conditions of lore entries, each of which says why it holds or not.
+
+See docs/protocol/content.md#46-lorebook.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A lorebook is tried on a text (content §8.2.6)."""
+"""A lorebook is tried on a text.
+
+See docs/protocol/content.md#82-which-entries-take-part.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Lorebooks are read, changed and written with nothing lost (content §4.6, §10)."""
+"""Lorebooks are read, changed and written with nothing lost.
+
+See:
+    docs/protocol/content.md#46-lorebook
+    docs/protocol/content.md#10-exported-files
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Keys of lore entries (content §8.2.6)."""
+"""Keys of lore entries.
+
+See docs/protocol/content.md#82-which-entries-take-part.
+"""
 
 from __future__ import annotations
 

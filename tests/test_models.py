@@ -1,11 +1,19 @@
-"""The text models and their samplers (native §1.2, §9.2, §9.6, §9.8, §11, §12.1)."""
+"""The text models and their samplers.
+
+See:
+    docs/protocol/native.md#12-which-host-per-text-model
+    docs/protocol/native.md#92-sampler-ids-order
+    docs/protocol/native.md#96-context-and-length-limits
+    docs/protocol/native.md#98-model-heads-preamble-and-special-token-use
+    docs/protocol/native.md#11-token-encoding-and-tokenizers
+    docs/protocol/native.md#121-file-format-preset-utf-8-json
+"""
 
 from __future__ import annotations
 
 import json
 import pickle
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -17,9 +25,10 @@ from nai_proto.text.models import MODELS, Facts, Model, Tier
 from nai_proto.text.parameters import PhraseRepPen
 from nai_proto.text.preambles import PREAMBLE, Preamble
 from nai_proto.text.samplers import COLOURS, SAMPLERS, Order
+from tests.protocol_data import DATA
 
-SETTINGS: Final[Any] = json.loads((Path(__file__).parent / "data" / "global_settings.json").read_bytes())
-PRESETS: Final[Any] = json.loads((Path(__file__).parent / "data" / "text_presets.json").read_bytes())
+SETTINGS: Final[Any] = json.loads((DATA / "global_settings.json").read_bytes())
+PRESETS: Final[Any] = json.loads((DATA / "text_presets.json").read_bytes())
 
 OLDER = {
     "6B": Model.SIGURD,

@@ -1,4 +1,7 @@
-"""Ids of modules that users trained (content §4.5), by the vectors."""
+"""Ids of modules that users trained, by the vectors.
+
+See docs/protocol/content.md#45-presets-and-aimodules.
+"""
 
 from __future__ import annotations
 

@@ -1,10 +1,14 @@
-"""Story documents as bytes (content §6, §7.1): the vectors, the laws, and what is refused."""
+"""Story documents as bytes: the vectors, the laws, and what is refused.
+
+See:
+    docs/protocol/content.md#6-msgpackr-encoding
+    docs/protocol/content.md#71-wrappers
+"""
 
 from __future__ import annotations
 
 import binascii
 import json
-import pathlib
 import shutil
 import struct
 import subprocess
@@ -36,8 +40,8 @@ from nai_proto.codecs.msgpackr import (
 )
 from nai_proto.errors import Damaged, InvalidRequestError, LimitExceeded
 from nai_proto.limits import Limits
+from tests.protocol_data import DATA
 
-DATA = pathlib.Path(__file__).parent / "data"
 VECTORS: list[dict[str, Any]] = json.loads((DATA / "msgpackr_vectors.json").read_bytes())["vectors"]
 RAW = (50,)
 """The extension whose data the vectors keep as bytes."""

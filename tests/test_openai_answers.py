@@ -1,4 +1,13 @@
-"""Answers in one piece, in every form that was observed, and their errors (openai §3.2, §4.2, §4.3, §7.2, §8, §9)."""
+"""Answers in one piece, in every form that was observed, and their errors.
+
+See:
+    docs/protocol/openai.md#32-response-not-streamed
+    docs/protocol/openai.md#42-response-not-streamed-documented-form
+    docs/protocol/openai.md#43-response-not-streamed-observed-form--important
+    docs/protocol/openai.md#72-get-oav1models
+    docs/protocol/openai.md#8-token-count
+    docs/protocol/openai.md#9-errors
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""Leaving an answer on the OpenAI-compatible API: the service is told at once, the lock is met with patience (openai §10).
+"""Leaving an answer on the OpenAI-compatible API: the service is told at once, the lock is met with patience.
 
 A generation takes half a minute per token here, so that whatever is noticed, is noticed while the server waits.
+
+See docs/protocol/openai.md#10-cancellation.
 """
 
 from __future__ import annotations

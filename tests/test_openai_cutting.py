@@ -1,4 +1,9 @@
-"""Inline reasoning and stop text, told apart where that is asked for (openai §3.4, §4.4)."""
+"""Inline reasoning and stop text, told apart where that is asked for.
+
+See:
+    docs/protocol/openai.md#34-stop-handling
+    docs/protocol/openai.md#44-thinking--reasoning
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""The programs of the service's page, over the transports, against a server that plays its part (openai §10, §13)."""
+"""The programs of the service's page, over the transports, against a server that plays its part.
+
+See:
+    docs/protocol/openai.md#10-cancellation
+    docs/protocol/openai.md#13-sdk-page-coverage-list
+"""
 
 from __future__ import annotations
 
@@ -39,7 +44,10 @@ TOKEN: Final = nai.PersistentToken("pst-good")
 
 
 def service(request: Request) -> Handler:
-    """The four endpoints, just so far; a chat that is not streamed is answered without a message (openai §4.3)."""
+    """The four endpoints, just so far; a chat that is not streamed is answered without a message.
+
+    See docs/protocol/openai.md#43-response-not-streamed-observed-form--important.
+    """
     body = b""
     while data := (yield Read()):
         body += data

@@ -1,4 +1,9 @@
-"""A chat as the prompt of a raw completion, and how many tokens a text has (openai §3.1, §8)."""
+"""A chat as the prompt of a raw completion, and how many tokens a text has.
+
+See:
+    docs/protocol/openai.md#31-request
+    docs/protocol/openai.md#8-token-count
+"""
 
 from __future__ import annotations
 

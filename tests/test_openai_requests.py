@@ -1,4 +1,12 @@
-"""What completions, chats, model lists and token counts send (openai §1, §2, §3.1, §4.1, §8)."""
+"""What completions, chats, model lists and token counts send.
+
+See:
+    docs/protocol/openai.md#1-endpoints
+    docs/protocol/openai.md#2-names-typescript-sdk--wire--python
+    docs/protocol/openai.md#31-request
+    docs/protocol/openai.md#41-messages
+    docs/protocol/openai.md#8-token-count
+"""
 
 from __future__ import annotations
 
@@ -43,7 +51,10 @@ PAGE_OF_COMPLETIONS = {
     "presence_penalty": 2,
     "seed": 7,
 }
-"""The table of the service's page, but for the prompt and ``stream``, which the function decides (openai §13)."""
+"""The table of the service's page, but for the prompt and ``stream``, which the function decides.
+
+See docs/protocol/openai.md#13-sdk-page-coverage-list.
+"""
 PAGE_OF_CHATS = {key: PAGE_OF_COMPLETIONS[key] for key in ("model", "max_tokens", "temperature", "top_p", "top_k")} | {
     "min_p": 1,
     "stop": "THE END",

@@ -1,10 +1,15 @@
-"""Streams of chunks: their forms, their ends, their errors, and what they make together (openai §6, §13; sse §2)."""
+"""Streams of chunks: their forms, their ends, their errors, and what they make together.
+
+See:
+    docs/protocol/openai.md#6-streaming
+    docs/protocol/openai.md#13-sdk-page-coverage-list
+    docs/protocol/sse.md#2-what-an-openai-style-client-adds-on-top
+"""
 
 from __future__ import annotations
 
 import base64
 import json
-import pathlib
 import pickle
 from itertools import pairwise
 from typing import Any, Final
@@ -39,6 +44,7 @@ from nai_proto.openai import (
 )
 from nai_proto.testing import FlowTrace, play
 from nai_proto.testing.strategies import chunkings, hostile_bodies
+from tests.protocol_data import DATA
 
 STREAM: Final = Head(200, Headers.of(content_type="text/event-stream"))
 JSON: Final = Head(200, Headers.of(content_type="application/json"))
@@ -46,9 +52,7 @@ HELLO: Final = [Message("user", "Tell me a story")]
 CHAT: Final = chat_completion_stream(HELLO, max_tokens=200)
 TEXT: Final = completion_stream("The quick brown fox", max_tokens=100)
 VECTORS: Final[list[dict[str, Any]]] = [
-    vector
-    for vector in json.loads((pathlib.Path(__file__).parent / "data" / "sse_vectors.json").read_bytes())
-    if vector["category"] == "openai"
+    vector for vector in json.loads((DATA / "sse_vectors.json").read_bytes()) if vector["category"] == "openai"
 ]
 USAGE: Final = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
 DONE: Final = b"data: [DONE]\n\n"

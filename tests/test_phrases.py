@@ -1,4 +1,10 @@
-"""Ban lists and bias groups (native §9.3, §13, §19.5)."""
+"""Ban lists and bias groups.
+
+See:
+    docs/protocol/native.md#93-logit_bias_exp
+    docs/protocol/native.md#13-global-settings
+    docs/protocol/native.md#195-ban-lists-biases-global-settings
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What pictures say of how they were made (image §8): found in any place, written, damaged, and never shown."""
+"""What pictures say of how they were made: found in any place, written, damaged, and never shown.
+
+See docs/protocol/image.md#8-files-and-metadata.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Long JSON in pieces: exactly what decoding it whole gives, or nothing (content §2.1; native §7)."""
+"""Long JSON in pieces: exactly what decoding it whole gives, or nothing.
+
+See:
+    docs/protocol/content.md#21-bytes
+    docs/protocol/native.md#7-keystore-and-user-objects
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Placeholders of scenarios (content §10)."""
+"""Placeholders of scenarios.
+
+See docs/protocol/content.md#10-exported-files.
+"""
 
 from __future__ import annotations
 

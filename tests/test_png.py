@@ -1,4 +1,7 @@
-"""PNG files (image §8.1): chunks, text and pixels, both ways, with Pillow on the other side; damage and bombs."""
+"""PNG files: chunks, text and pixels, both ways, with Pillow on the other side; damage and bombs.
+
+See docs/protocol/image.md#81-png-text.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Presets: official, from files, made in code (native §12)."""
+"""Presets: official, from files, made in code.
+
+See docs/protocol/native.md#12-presets.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from copy import deepcopy
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -22,8 +24,9 @@ from nai_proto.text.preset import Preset
 from nai_proto.text.preset_fields import FIELDS, kind_of
 from nai_proto.text.rules import Kind
 from nai_proto.text.samplers import COLOURS, SAMPLERS, Order
+from tests.protocol_data import DATA as PROTOCOL_DATA
 
-DATA: Final[Any] = json.loads((Path(__file__).parent / "data" / "text_presets.json").read_bytes())["models"]
+DATA: Final[Any] = json.loads((PROTOCOL_DATA / "text_presets.json").read_bytes())["models"]
 LISTED = [model for model in DATA if model not in ("_color_models", "glm-4-6")]  # the last is no preset file
 
 KAYRA = {

@@ -1,4 +1,7 @@
-"""What real clients send is understood, over a socket: requests as they were seen on the wire, and curl's (native §17.1)."""
+"""What real clients send is understood, over a socket: requests as they were seen on the wire, and curl's.
+
+See docs/protocol/native.md#171-general-behaviour.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server's side of one answer, and of one connection, both turned by hand (DESIGN §7; DESIGN-NOTES §9)."""
+"""The server's side of one answer, and of one connection, both turned by hand."""
 
 from __future__ import annotations
 

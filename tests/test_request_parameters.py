@@ -1,11 +1,17 @@
-"""From preset, settings and wishes to the parameters of a request (native §9.1, §12.4, §13, §14)."""
+"""From preset, settings and wishes to the parameters of a request.
+
+See:
+    docs/protocol/native.md#91-parameters--complete-list
+    docs/protocol/native.md#124-from-preset-to-request-parameters-our-rule
+    docs/protocol/native.md#13-global-settings
+    docs/protocol/native.md#14-built-in-modules
+"""
 
 from __future__ import annotations
 
 import json
 from copy import deepcopy
 from dataclasses import fields
-from pathlib import Path
 from typing import Any, Final, cast
 
 import pytest
@@ -25,9 +31,9 @@ from nai_proto.text.samplers import SAMPLERS, Order
 from nai_proto.text.settings import NO_LOGPROBS, GlobalSettings, adventure_opening
 from nai_proto.text.wordlists import wordlist
 from nai_proto.tokenizers.base import Pieces
+from tests.protocol_data import DATA
 from tests.test_presets import presets
 
-DATA = Path(__file__).parent / "data"
 VECTORS: Final[Any] = json.loads((DATA / "text_request_vectors.json").read_bytes())["requests"]
 TABLES: Final[Any] = json.loads((DATA / "global_settings.json").read_bytes())
 LISTED: Final[Any] = json.loads((DATA / "modules.json").read_bytes())

@@ -1,4 +1,9 @@
-"""Giving back what a backup has: the plan says it all, and nothing that opens is lost by it (content §2.3, §4.1)."""
+"""Giving back what a backup has: the plan says it all, and nothing that opens is lost by it.
+
+See:
+    docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them
+    docs/protocol/content.md#41-stories
+"""
 
 from __future__ import annotations
 
@@ -65,7 +70,10 @@ def with_a_preset(owner: Account) -> StoredObject:
 
 
 def whole(library: Library) -> bool:
-    """Are all stories there, and linked as the service links them (content §4.1)?"""
+    """Are all stories there, and linked as the service links them?
+
+    See docs/protocol/content.md#41-stories.
+    """
     return sorted(story.title for story in library.stories) == sorted(TITLES) and all(
         story.ok
         and story.consistent

@@ -1,4 +1,10 @@
-"""What the parameters of a text request may be (native §9.1, §9.2, §9.3)."""
+"""What the parameters of a text request may be.
+
+See:
+    docs/protocol/native.md#91-parameters--complete-list
+    docs/protocol/native.md#92-sampler-ids-order
+    docs/protocol/native.md#93-logit_bias_exp
+"""
 
 from __future__ import annotations
 

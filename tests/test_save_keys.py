@@ -1,4 +1,9 @@
-"""Writing the keystore: whatever comes in between and whatever gets lost, no key does (content §2.3, §2.4)."""
+"""Writing the keystore: whatever comes in between and whatever gets lost, no key does.
+
+See:
+    docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them
+    docs/protocol/content.md#24-known-faults-in-existing-code
+"""
 
 from __future__ import annotations
 
@@ -114,7 +119,7 @@ def test_version_compression_and_unknown_fields_stay() -> None:
     assert list(after.envelope) == list(odd.envelope)
 
 
-# ---- the hazards of content §2.3: what is refused
+# ---- the hazards of docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them: what is refused
 
 
 def test_a_key_is_never_changed_that_was_not_named() -> None:

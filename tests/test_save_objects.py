@@ -1,5 +1,10 @@
-"""Storing objects: nothing newer is written over, one that fails stops no other, no lost answer stays a riddle
-(content §2.3, §3; native §7.2)."""
+"""Storing objects: nothing newer is written over, one that fails stops no other, no lost answer stays a riddle.
+
+See:
+    docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them
+    docs/protocol/content.md#3-objects
+    docs/protocol/native.md#72-userdata-object
+"""
 
 from __future__ import annotations
 

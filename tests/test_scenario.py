@@ -1,4 +1,7 @@
-"""Scenarios: read, begun, made of stories, and nothing of them lost (content §10)."""
+"""Scenarios: read, begun, made of stories, and nothing of them lost.
+
+See docs/protocol/content.md#10-exported-files.
+"""
 
 from __future__ import annotations
 

@@ -1,10 +1,14 @@
-"""The keystore and the objects that it opens (content §2, §3)."""
+"""The keystore and the objects that it opens.
+
+See:
+    docs/protocol/content.md#2-keystore
+    docs/protocol/content.md#3-objects
+"""
 
 from __future__ import annotations
 
 import binascii
 import json
-import pathlib
 import pickle
 import uuid
 from collections.abc import Callable, Iterator
@@ -32,8 +36,8 @@ from nai_proto.codecs.sealed import (
 from nai_proto.errors import CryptoError, Damaged, DecryptionFailed, InvalidRequestError, KeyConflict, LimitExceeded
 from nai_proto.limits import Limits
 from nai_proto.secret import EncryptionKey
+from tests.protocol_data import DATA
 
-DATA = pathlib.Path(__file__).parent / "data"
 VECTORS: list[dict[str, Any]] = json.loads((DATA / "content_vectors.json").read_bytes())["vectors"]
 STORAGE: dict[str, Any] = json.loads((DATA / "key_vectors.json").read_bytes())["storage_vectors"]
 

@@ -1,4 +1,4 @@
-"""Secrets show nothing of their value, and keep it (STYLE §9)."""
+"""Secrets show nothing of their value, and keep it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sessions sign requests; budgets say how long a wait may be (DESIGN §3, DESIGN-NOTES §5, §7)."""
+"""Sessions sign requests; budgets say how long a wait may be."""
 
 from __future__ import annotations
 

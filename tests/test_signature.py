@@ -1,4 +1,7 @@
-"""Signatures of pictures (image §8.4)."""
+"""Signatures of pictures.
+
+See docs/protocol/image.md#84-signature.
+"""
 
 from __future__ import annotations
 

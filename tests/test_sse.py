@@ -1,11 +1,13 @@
-"""Server-sent events: the standard's rules (sse §1), its vectors, hostile bytes, limits, and the way back."""
+"""Server-sent events: the standard's rules, its vectors, hostile bytes, limits, and the way back.
+
+See docs/protocol/sse.md#1-the-format.
+"""
 
 from __future__ import annotations
 
 import base64
 import codecs
 import json
-import pathlib
 import pickle
 import re
 from collections.abc import Callable, Iterable
@@ -19,8 +21,9 @@ from hypothesis import strategies as st
 from nai_proto.codecs.sse import ServerSentEvent, SSEDecoder, SSESplitter, encode_event
 from nai_proto.errors import InvalidRequestError, LimitExceeded, LocalProtocolError
 from nai_proto.limits import Limits
+from tests.protocol_data import DATA
 
-VECTORS: list[dict[str, Any]] = json.loads((pathlib.Path(__file__).parent / "data" / "sse_vectors.json").read_bytes())
+VECTORS: list[dict[str, Any]] = json.loads((DATA / "sse_vectors.json").read_bytes())
 BOM = b"\xef\xbb\xbf"
 BLOCK = b'event:newToken\nid:192\ndata:{"token":" the","ptr":192,"final":false}\n\n'
 
@@ -212,7 +215,7 @@ def test_an_event_is_handed_out_with_its_blank_line(pieces: list[bytes]) -> None
     assert last == [ServerSentEvent(data="x")]
 
 
-# The bare JSON error (openai §6.5)
+# The bare JSON error (docs/protocol/openai.md#65-errors-inside-a-stream)
 
 
 @pytest.mark.parametrize("make", [SSEDecoder, SSESplitter])
@@ -239,7 +242,7 @@ def test_what_is_kept_of_it_is_bounded() -> None:
     assert decoded([b"{" * 11], Limits(error_body=10)).stray == b"{" * 10
 
 
-# Limits (sse §3)
+# Limits (docs/protocol/sse.md#3-hazards)
 
 
 def failure(pieces: Iterable[bytes], limits: Limits) -> tuple[list[ServerSentEvent], LimitExceeded | None]:

@@ -1,4 +1,7 @@
-"""The copy in the alpha channel (image §8.3): written and read back, bit by bit as the rule says, damaged and too large."""
+"""The copy in the alpha channel: written and read back, bit by bit as the rule says, damaged and too large.
+
+See docs/protocol/image.md#83-stealth-copy-in-the-alpha-channel.
+"""
 
 from __future__ import annotations
 

@@ -1,10 +1,15 @@
-"""Stories in both formats: what they show, what is written, what stays as it was (content §4, §5, §7)."""
+"""Stories in both formats: what they show, what is written, what stays as it was.
+
+See:
+    docs/protocol/content.md#4-decrypted-json
+    docs/protocol/content.md#5-old-story-format-story
+    docs/protocol/content.md#7-the-document-field
+"""
 
 from __future__ import annotations
 
 import binascii
 import json
-import pathlib
 import subprocess
 from copy import deepcopy
 from typing import Any, cast
@@ -16,9 +21,9 @@ from nai_proto.errors import InvalidFile, InvalidRequestError, LocalProtocolErro
 from nai_proto.story import Kind, Origin, Section, Span, Story, characters_in, units_in
 from nai_proto.text import BanList, BiasGroup, Preset
 from nai_proto.text.models import Model
+from tests.protocol_data import DATA
 from tests.test_msgpackr import node_with_msgpackr
 
-DATA = pathlib.Path(__file__).parent / "data"
 VECTORS: list[dict[str, Any]] = json.loads((DATA / "msgpackr_vectors.json").read_bytes())["vectors"]
 DOCUMENTS = {vector["id"].partition("/")[2]: vector for vector in VECTORS if "document" in vector}
 NOW = 1_720_000_000_000
@@ -391,7 +396,7 @@ def test_runs_that_mark_nothing_are_in_nobody_s_way() -> None:
     assert told(again)[1] == [("Second.", "user")]
 
 
-# ---- the older format (content §5)
+# ---- the older format (docs/protocol/content.md#5-old-story-format-story)
 
 
 def fragment(data: str, origin: str = "user") -> dict[str, Any]:

@@ -1,10 +1,14 @@
-"""Stories that are broken: what is readable is shown, all else is a documented error, nothing is lost (content §5–§7)."""
+"""Stories that are broken: what is readable is shown, all else is a documented error, nothing is lost.
+
+See:
+    docs/protocol/content.md#5-old-story-format-story
+    docs/protocol/content.md#7-the-document-field
+"""
 
 from __future__ import annotations
 
 import binascii
 import json
-import pathlib
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -20,8 +24,8 @@ from nai_proto.story.formats.fragments import Fragments, Piece
 from nai_proto.story.formats.journals import Journals
 from nai_proto.story.formats.paragraphs import Move, Paragraphs
 from nai_proto.story.formats.work import Work
+from tests.protocol_data import DATA
 
-DATA = pathlib.Path(__file__).parent / "data"
 VECTORS: list[dict[str, Any]] = json.loads((DATA / "msgpackr_vectors.json").read_bytes())["vectors"]
 DOCUMENTS = {
     vector["id"].partition("/")[2]: binascii.a2b_base64(vector["base64"]) for vector in VECTORS if "document" in vector
@@ -206,7 +210,10 @@ def test_a_torn_history_is_told_and_the_text_is_there(name: str) -> None:
 
 
 def test_a_history_that_does_not_lead_to_the_text_is_written_on_all_the_same() -> None:
-    """The sections are what is trusted (content §7.3)."""
+    """The sections are what is trusted.
+
+    See docs/protocol/content.md#73-sections.
+    """
     broken = document("generate-then-user", nodes(1, changes=Map()))
     text = broken.text
     broken.append(" More.", now=NOW)

@@ -1,4 +1,7 @@
-"""Files and cards: what they are is told by what is in them (content §10)."""
+"""Files and cards: what they are is told by what is in them.
+
+See docs/protocol/content.md#10-exported-files.
+"""
 
 from __future__ import annotations
 

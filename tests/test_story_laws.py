@@ -1,4 +1,9 @@
-"""Whatever is done to a story, in whatever order: text, tree and file stay one (content §5, §7)."""
+"""Whatever is done to a story, in whatever order: text, tree and file stay one.
+
+See:
+    docs/protocol/content.md#5-old-story-format-story
+    docs/protocol/content.md#7-the-document-field
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""Text generation with token ids in and out, and the text that they mean (native §9, §10, §11.1)."""
+"""Text generation with token ids in and out, and the text that they mean.
+
+See:
+    docs/protocol/native.md#9-aigenerate-request
+    docs/protocol/native.md#10-streaming-aigenerate-stream
+    docs/protocol/native.md#111-packing
+"""
 
 from __future__ import annotations
 
@@ -352,7 +358,10 @@ def test_next_words_and_hidden_states_are_answers_of_their_own_form() -> None:
 
 
 def test_eratos_phrases_contain_no_start_token() -> None:
-    """A file like Llama 3's puts a token before every text of its own accord (native §11.2)."""
+    """A file like Llama 3's puts a token before every text of its own accord.
+
+    See docs/protocol/native.md#112-tokenizer-per-model.
+    """
     tokenizer = read(hugging_face_file(), name="llama3")
     start = hugging_face.Tokenizer.from_buffer(hugging_face_file()).encode("The sea").ids[0]
     assert start != tokenizer.encode("The sea")[0]

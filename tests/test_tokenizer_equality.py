@@ -1,4 +1,4 @@
-"""Over the published files: our ids are those of the reference libraries, string by string (native §11.2).
+"""Over the published files: our ids are those of the reference libraries, string by string.
 
 The files come from the cache or from the package registry; where neither has them, this is skipped and says so. Two
 questions are asked of each file. *Reading*: do `read` and the library that the file was made for agree? *Merging*: does
@@ -6,6 +6,8 @@ the same vocabulary, rewritten in NovelAI's form, give the same ids by our own m
 
 CLIP's file was made for a program, not for a library: the reference is that program's procedure, written plainly. The
 files of t5, glm-4.6, qwen35 and NovelAI's own llama3 are in no package that is known here, so nothing compares those.
+
+See docs/protocol/native.md#112-tokenizer-per-model.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Where tokenizer files come from: the order of places, and what happens when one is missing or damaged (native §11.3)."""
+"""Where tokenizer files come from: the order of places, and what happens when one is missing or damaged.
+
+See docs/protocol/native.md#113-where-tokenizer-data-comes-from.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Prompts in tokens, whatever the form of the file: counted, batched, cut; and the image models' two forms (image §6.3)."""
+"""Prompts in tokens, whatever the form of the file: counted, batched, cut; and the image models' two forms.
+
+See docs/protocol/image.md#63-token-counting.
+"""
 
 from __future__ import annotations
 
@@ -122,7 +125,10 @@ def test_a_negative_budget_is_a_mistake(form: str) -> None:
 
 @every_form
 def test_special_tokens_are_those_of_the_service_when_it_is_told_of_them(form: str) -> None:
-    """As with Llama 3's stock file (native §9.8): its names for those ids are gone, the text between is the same."""
+    """As with Llama 3's stock file: its names for those ids are gone, the text between is the same.
+
+    See docs/protocol/native.md#98-model-heads-preamble-and-special-token-use.
+    """
     plain = tokenizer(form)
     (first, *_) = plain.specials.values()
     one = read(ALL[form](), name=form, specials={"<|own|>": first, "<|far|>": 70_000})
@@ -200,7 +206,7 @@ def test_a_damaged_file_is_read_or_refused(form: str, data: st.DataObject) -> No
 
 
 def test_the_image_models_have_tokenizers() -> None:
-    """image §6.3"""
+    """docs/protocol/image.md#63-token-counting"""
     assert tokenizer_name("nai-diffusion-3") == "clip"
     assert tokenizer_name("nai-diffusion-4-5-full") == "t5"
     assert tokenizer_name("nai-diffusion-5-curated") == "qwen35"

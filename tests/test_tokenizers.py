@@ -1,4 +1,7 @@
-"""Tokenizers: text to ids and back, over small files of each form that the tests make themselves (native §11)."""
+"""Tokenizers: text to ids and back, over small files of each form that the tests make themselves.
+
+See docs/protocol/native.md#11-token-encoding-and-tokenizers.
+"""
 
 from __future__ import annotations
 

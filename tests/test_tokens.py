@@ -1,10 +1,12 @@
-"""Packed token ids (native §11.1)."""
+"""Packed token ids.
+
+See docs/protocol/native.md#111-packing.
+"""
 
 from __future__ import annotations
 
 import base64
 import json
-import pathlib
 from typing import Any
 
 import pytest
@@ -13,8 +15,9 @@ from hypothesis import strategies as st
 
 from nai_proto.codecs.tokens import pack, unpack
 from nai_proto.errors import InvalidRequestError, RemoteProtocolError
+from tests.protocol_data import DATA as PROTOCOL_DATA
 
-DATA = json.loads((pathlib.Path(__file__).parent / "data" / "key_vectors.json").read_bytes())
+DATA = json.loads((PROTOCOL_DATA / "key_vectors.json").read_bytes())
 VECTORS: list[dict[str, Any]] = DATA["token_packing_vectors"]
 
 

@@ -1,4 +1,7 @@
-"""Vaults: what is backed up is never lost, and the account's present state is always there (content §2.3)."""
+"""Vaults: what is backed up is never lost, and the account's present state is always there.
+
+See docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them.
+"""
 
 from __future__ import annotations
 

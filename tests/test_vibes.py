@@ -1,4 +1,7 @@
-"""Vibe files (image §8.5): known and unknown keys, both ways; keys of encodings; damage."""
+"""Vibe files: known and unknown keys, both ways; keys of encodings; damage.
+
+See docs/protocol/image.md#85-vibe-files.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""WebP files and EXIF (image §8.2), both ways, with Pillow on the other side; damage and limits."""
+"""WebP files and EXIF, both ways, with Pillow on the other side; damage and limits.
+
+See docs/protocol/image.md#82-webp.
+"""
 
 from __future__ import annotations
 

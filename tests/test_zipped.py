@@ -1,4 +1,7 @@
-"""ZIP archives (image §2.1): read and written, against the standard library's own, damage and bombs."""
+"""ZIP archives: read and written, against the standard library's own, damage and bombs.
+
+See docs/protocol/image.md#21-post-aigenerate-image.
+"""
 
 from __future__ import annotations
 

@@ -1,10 +1,15 @@
-"""Accounts: opening them, logging in, what they are and have, changing and closing them. Facts: native §2.1, §3, §6.
+"""Accounts: opening them, logging in, what they are and have, changing and closing them.
 
 An access key is made of e-mail and password and logs in; a login gives an `AccessToken`, which is good for everything for
 30 days; with it a `PersistentToken` can be drawn, which lives on but is refused in places: a session says so before
 anything is sent. Answers are typed and checked (`nai_proto.exchange.responses`); `raw_json` gives the plain document.
 
 All but logging in is found when it is first used, since most programs only log in.
+
+See:
+    docs/protocol/native.md#21-tokens
+    docs/protocol/native.md#3-key-derivation
+    docs/protocol/native.md#6-account-endpoints-user
 """
 
 from __future__ import annotations

@@ -1,7 +1,15 @@
-"""What the service says of an account (native §6.2–6.6, §6.8).
+"""What the service says of an account.
 
 A field without a default is one that every answer has; the others came and went with the years, and are None where they
 are missing.
+
+See:
+    docs/protocol/native.md#62-accountinformation
+    docs/protocol/native.md#63-priority
+    docs/protocol/native.md#64-subscription
+    docs/protocol/native.md#65-useraccountdata-get-userdata
+    docs/protocol/native.md#66-client-settings
+    docs/protocol/native.md#68-trial-status-text-host
 """
 
 from __future__ import annotations
@@ -20,7 +28,10 @@ Number: TypeAlias = int | float
 
 
 class Information(Response, frozen=True, kw_only=True):
-    """Of the account itself (native §6.2). Times are UNIX seconds."""
+    """Of the account itself. Times are UNIX seconds.
+
+    See docs/protocol/native.md#62-accountinformation.
+    """
 
     private: ClassVar[frozenset[str]] = frozenset(("plaintext_email",))
 
@@ -40,7 +51,10 @@ class Information(Response, frozen=True, kw_only=True):
 
 
 class Priority(Response, frozen=True, kw_only=True):
-    """How soon the account's generations are served (native §6.3): of old, and without effect today."""
+    """How soon the account's generations are served: of old, and without effect today.
+
+    See docs/protocol/native.md#63-priority.
+    """
 
     max_priority_actions: int
     next_refill_at: Number
@@ -49,7 +63,10 @@ class Priority(Response, frozen=True, kw_only=True):
 
 
 class Perks(Response, frozen=True, kw_only=True):
-    """What the tier gives (native §6.4)."""
+    """What the tier gives.
+
+    See docs/protocol/native.md#64-subscription.
+    """
 
     max_priority_actions: int
     start_priority: int
@@ -64,7 +81,10 @@ class Perks(Response, frozen=True, kw_only=True):
 
 
 class TrainingSteps(Response, frozen=True, kw_only=True):
-    """Anlas, by the older name under which the service counts them (native §6.4)."""
+    """Anlas, by the older name under which the service counts them.
+
+    See docs/protocol/native.md#64-subscription.
+    """
 
     fixed_training_steps_left: int
     "What is left of the subscription's."
@@ -73,7 +93,10 @@ class TrainingSteps(Response, frozen=True, kw_only=True):
 
 
 class Usage(Response, frozen=True, kw_only=True):
-    """How much of the allowance of images is left (native §6.4)."""
+    """How much of the allowance of images is left.
+
+    See docs/protocol/native.md#64-subscription.
+    """
 
     percent: Number | None = None
     purchased_percent: Number | None = None
@@ -83,7 +106,10 @@ class Usage(Response, frozen=True, kw_only=True):
 
 
 class Subscription(Response, frozen=True, kw_only=True):
-    """What the account pays for, and its Anlas (native §6.4)."""
+    """What the account pays for, and its Anlas.
+
+    See docs/protocol/native.md#64-subscription.
+    """
 
     private: ClassVar[frozenset[str]] = frozenset(("payment_processor_data",))
 
@@ -110,7 +136,10 @@ class Subscription(Response, frozen=True, kw_only=True):
 
 
 class UserData(Response, frozen=True, kw_only=True):
-    """All at once (native §6.5)."""
+    """All at once.
+
+    See docs/protocol/native.md#65-useraccountdata-get-userdata.
+    """
 
     private: ClassVar[frozenset[str]] = frozenset(("keystore", "settings"))
 
@@ -123,12 +152,18 @@ class UserData(Response, frozen=True, kw_only=True):
 
     @property
     def keystore_withheld(self) -> bool:
-        """Was the keystore left out, as from persistent tokens? An empty one is another thing (native §2.1)."""
+        """Was the keystore left out, as from persistent tokens? An empty one is another thing.
+
+        See docs/protocol/native.md#21-tokens.
+        """
         return "keystore" not in self.keystore
 
 
 class TrialStatus(Response, frozen=True, kw_only=True, rename=None):
-    """What is left of the trial (native §6.8), under the names that were seen in 2025."""
+    """What is left of the trial, under the names that were seen in 2025.
+
+    See docs/protocol/native.md#68-trial-status-text-host.
+    """
 
     trial_activated: bool | None = None
     used_text_actions: int | None = None

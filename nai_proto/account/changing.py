@@ -1,4 +1,4 @@
-"""What changes an account and is answered with nothing (native §6).
+"""What changes an account and is answered with nothing.
 
 How often each may be sent, when an answer is lost on the way:
 
@@ -11,6 +11,8 @@ if surely unsent    what uses up a token, or sends a mail: a repetition would be
 never (Repeat.NEVER)       what costs money or cannot be undone: `delete_account`, `finish_deletion`,
                     `bind_subscription`, `change_subscription`
 ==================  =========================================================================================
+
+See docs/protocol/native.md#6-account-endpoints-user.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ __all__ = [
 Locale = Literal["en", "jp"]
 
 _JSON_BODY: Final = Headers.of(content_type="application/json")
-_VERIFICATION: Final = 64  # characters (native §6.1)
+_VERIFICATION: Final = 64  # characters (docs/protocol/native.md#61-request-schemas)
 _DELETION: Final = 16  # at least
 
 
@@ -132,9 +134,13 @@ def delete_account() -> Operation[Never, None]:
 
 @takes(settings=TEXT, content_type=TEXT)
 def set_client_settings(settings: str, *, content_type: str = "text/plain") -> Operation[Never, None]:
-    """Store the website's settings: any text, which `client_settings` gives back (native §6.6).
+    """Store the website's settings: any text, which `client_settings` gives back.
 
-    The website itself stores a JSON object. Persistent tokens are refused here (native §2.1).
+    The website itself stores a JSON object. Persistent tokens are refused here.
+
+    See:
+        docs/protocol/native.md#66-client-settings
+        docs/protocol/native.md#21-tokens
 
     Raises:
         InvalidRequestError: the text holds a lone surrogate.
@@ -169,7 +175,10 @@ def set_consent(
     essentials: bool = True,
     global_opt_out: bool = True,
 ) -> Operation[Never, None]:
-    """Say what may be recorded of the account's owner, under the law of a place such as ``US`` (native §6.1)."""
+    """Say what may be recorded of the account's owner, under the law of a place such as ``US``.
+
+    See docs/protocol/native.md#61-request-schemas.
+    """
     return _changing(
         "put_consent",
         Repeat.ALWAYS,
@@ -193,7 +202,9 @@ def bind_subscription(
     confirmed_replace: bool = False,
     confirmed_ignore: bool = False,
 ) -> Operation[Never, None]:
-    """Give the account a subscription that there is, such as that of a gift key (native §6.1).
+    """Give the account a subscription that there is, such as that of a gift key.
+
+    See docs/protocol/native.md#61-request-schemas.
 
     Args:
         processor: who has it; older documents name payment companies.

@@ -1,7 +1,11 @@
-"""The service's contests, submissions to them and votes; and what ties a visitor's use to an account (native §6, §6.1).
+"""The service's contests, submissions to them and votes; and what ties a visitor's use to an account.
 
 What the service answers here is not documented, so it is given as it comes. What is stored is
 sent again only if the service has not acted on it: after a lost answer the second one could be refused because of the first.
+
+See:
+    docs/protocol/native.md#6-account-endpoints-user
+    docs/protocol/native.md#61-request-schemas
 """
 
 from __future__ import annotations

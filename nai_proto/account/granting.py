@@ -1,4 +1,10 @@
-"""What opens a session: whatever is answered with a token (native §2.1, §3, §6)."""
+"""What opens a session: whatever is answered with a token.
+
+See:
+    docs/protocol/native.md#21-tokens
+    docs/protocol/native.md#3-key-derivation
+    docs/protocol/native.md#6-account-endpoints-user
+"""
 
 from __future__ import annotations
 
@@ -35,17 +41,23 @@ __all__ = [
 ]
 
 _JSON_FIELDS: Final = Headers.of(content_type="application/json", accept="application/json")
-_RECOVERY: Final = 16  # characters, at least (native §6.1)
+_RECOVERY: Final = 16  # characters, at least (docs/protocol/native.md#61-request-schemas)
 
 
 class _Granted(msgspec.Struct):
-    """The answer of whatever opens a session (native §6)."""
+    """The answer of whatever opens a session.
+
+    See docs/protocol/native.md#6-account-endpoints-user.
+    """
 
     access_token: str = msgspec.field(name="accessToken")
 
 
 class _Drawn(msgspec.Struct):
-    """The answer of create-persistent-token (native §6.7)."""
+    """The answer of create-persistent-token.
+
+    See docs/protocol/native.md#67-create-persistent-token.
+    """
 
     token: str | None
 
@@ -85,7 +97,9 @@ def _reveal(key: AccessKey | str) -> str:
 
 @takes(key=ACCESS_KEY, recaptcha=TEXT | None)
 def login_with_key(key: AccessKey | str, *, recaptcha: str | None = None) -> Operation[Never, AccessToken]:
-    """Log in with an access key (native §6: ``POST /user/login``).
+    """Log in with an access key (``POST /user/login``).
+
+    See docs/protocol/native.md#6-account-endpoints-user.
 
     The result is good for 30 days. Repeating a login does no harm, so lost connections are tried again.
 
@@ -97,7 +111,10 @@ def login_with_key(key: AccessKey | str, *, recaptcha: str | None = None) -> Ope
 
 @takes(id_token=TEXT)
 def login_with_google(id_token: str) -> Operation[Never, AccessToken]:
-    """Log in with an identity token of Google's (native §6: ``POST /user/sso/google``)."""
+    """Log in with an identity token of Google's (``POST /user/sso/google``).
+
+    See docs/protocol/native.md#6-account-endpoints-user.
+    """
     return _granting("sso_google", {"idToken": id_token}, Repeat.ALWAYS)
 
 
@@ -106,11 +123,13 @@ def login(email: str, password: Password | str) -> Flow[Never, AccessToken]:
     """Log in with e-mail and password; the password itself never travels.
 
     The key is derived from the e-mail as typed and, if no account has it, from the e-mail in lower case: clients disagree
-    about the spelling that goes into it (native §3).
+    about the spelling that goes into it.
 
     Raises (when run):
         AuthenticationError: no account has these.
         InvalidRequestError: the password is empty, or one of them is not Unicode text.
+
+    See docs/protocol/native.md#3-key-derivation.
     """
     assert isinstance(password, Password)  # `takes` wraps text
     return _login(email, password)
@@ -144,7 +163,9 @@ def _login_spelled(email: str, password: Password) -> Steps[Never, tuple[AccessT
 
 @takes(overwrite=FLAG)
 def create_persistent_token(*, overwrite: bool = False) -> Operation[Never, PersistentToken]:
-    """Draw a token that lives until another one is drawn (native §6.7). The token of a login is needed for it.
+    """Draw a token that lives until another one is drawn. The token of a login is needed for it.
+
+    See docs/protocol/native.md#67-create-persistent-token.
 
     Args:
         overwrite: draw one although there is one, which then is good for nothing. This may be repeated after a lost
@@ -163,13 +184,15 @@ def create_persistent_token(*, overwrite: bool = False) -> Operation[Never, Pers
 def change_access_key(
     current: AccessKey | str, new: AccessKey | str, *, new_email: str | None = None
 ) -> Operation[Never, AccessToken]:
-    """Put another key in the place of the account's (native §6): half of what a change of password is.
+    """Put another key in the place of the account's: half of what a change of password is.
 
     What is stored stays as it is, sealed with the *old* password's encryption key. `change_password` does both halves.
 
     Raises (when run):
         AuthenticationError: ``current`` is not the account's.
         ConflictError: another account has the new key or the new e-mail.
+
+    See docs/protocol/native.md#6-account-endpoints-user.
     """
     fields: dict[str, object] = {"currentAccessKey": _reveal(current), "newAccessKey": _reveal(new)}
     return _granting("change_access_key", {**fields, "newEmail": new_email}, Repeat.IF_NOT_ACTED)
@@ -179,9 +202,11 @@ def change_access_key(
 def recover(
     recovery_token: str, new: AccessKey | str, *, delete_content: bool = False
 ) -> Operation[Never, AccessToken]:
-    """Give an account whose password is lost another key (native §6).
+    """Give an account whose password is lost another key.
 
     What is stored cannot be opened with it: the keystore is sealed with the lost password.
+
+    See docs/protocol/native.md#6-account-endpoints-user.
 
     Args:
         recovery_token: from the mail that `request_recovery` sends; 16 characters at least.
@@ -225,7 +250,11 @@ def register_with_key(
     locale: Literal["en", "jp"] | None = None,
     enterprise: bool | None = None,
 ) -> Operation[Never, AccessToken]:
-    """Open an account for an access key (native §6, §6.1).
+    """Open an account for an access key.
+
+    See:
+        docs/protocol/native.md#6-account-endpoints-user
+        docs/protocol/native.md#61-request-schemas
 
     Args:
         key: derived from e-mail and password.

@@ -1,8 +1,8 @@
 """A change of password, which is two changes: of the key that logs in, and of the key that seals the keystore.
 
-The service knows the first and keeps the second sealed; between the two the account's stories cannot be opened (native
-§17.2). So the steps are in an order in which each failure leaves something to go on from, and the flow finds out by itself
-how far an earlier run came:
+The service knows the first and keeps the second sealed; between the two the account's stories cannot be opened. So the
+steps are in an order in which each failure leaves something to go on from, and the flow finds out by itself how far an
+earlier run came:
 
 1. log in with the old password; if that is refused, with the new one: an earlier run has changed the key already;
 2. read the keystore and open it, with the old or the new key: what does not open now could not be sealed again later;
@@ -59,7 +59,10 @@ HALF_DONE: Final = (
 )
 
 _CONFLICTS: Final = 3
-"""So often another writer may come first. Most likely none does: with the key, older tokens die (native §17.2)."""
+"""So often another writer may come first. Most likely none does: with the key, older tokens die.
+
+See docs/protocol/native.md#172-account.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,7 @@
-"""What can be asked of an account; asking twice does no harm (native §6)."""
+"""What can be asked of an account; asking twice does no harm.
+
+See docs/protocol/native.md#6-account-endpoints-user.
+"""
 
 from __future__ import annotations
 
@@ -65,46 +68,72 @@ _TRIAL_STATUS: Final = _asking("trial_status", TrialStatus)
 
 
 def information() -> Operation[Never, Information]:
-    """When the account was opened, whether its e-mail is verified, what is left of the trial (native §6.2)."""
+    """When the account was opened, whether its e-mail is verified, what is left of the trial.
+
+    See docs/protocol/native.md#62-accountinformation.
+    """
     return _INFORMATION
 
 
 def subscription() -> Operation[Never, Subscription]:
-    """Tier, perks, and the balance of Anlas (native §6.4)."""
+    """Tier, perks, and the balance of Anlas.
+
+    See docs/protocol/native.md#64-subscription.
+    """
     return _SUBSCRIPTION
 
 
 def priority() -> Operation[Never, Priority]:
-    """How soon generations are served (native §6.3)."""
+    """How soon generations are served.
+
+    See docs/protocol/native.md#63-priority.
+    """
     return _PRIORITY
 
 
 def user_data() -> Operation[Never, UserData]:
-    """Information, subscription, priority, keystore and client settings in one answer (native §6.5).
+    """Information, subscription, priority, keystore and client settings in one answer.
 
     From persistent tokens keystore and settings are withheld.
+
+    See docs/protocol/native.md#65-useraccountdata-get-userdata.
     """
     return _USER_DATA
 
 
 def trial_status() -> Operation[Never, TrialStatus]:
-    """What is left of the trial (native §6.8); the text host says it."""
+    """What is left of the trial; the text host says it.
+
+    See docs/protocol/native.md#68-trial-status-text-host.
+    """
     return _TRIAL_STATUS
 
 
 def client_settings() -> Operation[Never, str]:
-    """The website's settings as they were stored, whatever their form; ``""`` when there are none (native §6.6).
+    """The website's settings as they were stored, whatever their form; ``""`` when there are none.
 
-    Persistent tokens are refused here (native §2.1).
+    Persistent tokens are refused here.
+
+    See:
+        docs/protocol/native.md#66-client-settings
+        docs/protocol/native.md#21-tokens
     """
     return Operation(build(endpoint("get_settings"), Parameters(), _ACCEPT), _SETTINGS, Repeat.ALWAYS)
 
 
 def gift_keys() -> Operation[Never, tuple[Mapping[str, Any], ...]]:
-    """The gift keys that the account has bought (native §6). Persistent tokens are refused here (native §2.1)."""
+    """The gift keys that the account has bought. Persistent tokens are refused here.
+
+    See:
+        docs/protocol/native.md#6-account-endpoints-user
+        docs/protocol/native.md#21-tokens
+    """
     return Operation(build(endpoint("gift_keys"), Parameters(), _ACCEPT), _GIFT_KEYS, Repeat.ALWAYS)
 
 
 def osano_external_id() -> Operation[Never, str]:
-    """The name under which the website's consent manager knows the account (native §6)."""
+    """The name under which the website's consent manager knows the account.
+
+    See docs/protocol/native.md#6-account-endpoints-user.
+    """
     return Operation(build(endpoint("osano_external_id"), Parameters(), _ACCEPT), _OSANO, Repeat.ALWAYS)

@@ -1,9 +1,13 @@
-"""The compression mark of stored objects, and raw deflate (content §3.1, native §7.4).
+"""The compression mark of stored objects, and raw deflate.
 
 Fifteen zero bytes and a one say that what follows is, or after opening its box will be, raw deflate: no zlib or gzip
 wrapper, no checksum. The mark stands outside the encryption, so anybody can set or remove it; what it leads to is checked.
 
 Deflated bytes differ between libraries and levels: compare what they inflate to, never themselves.
+
+See:
+    docs/protocol/content.md#31-encrypted-types
+    docs/protocol/native.md#74-object-data-form
 """
 
 from __future__ import annotations

@@ -1,8 +1,12 @@
-"""What everything sealed is made of: NaCl secret boxes (XSalsa20 with Poly1305), base64, and JSON as the website writes it
-(content §2, §3).
+"""What everything sealed is made of: NaCl secret boxes (XSalsa20 with Poly1305), base64, and JSON as the website writes it.
 
-Each sealing draws a fresh nonce: two boxes under one nonce give away both texts (content §2.2). Where the bytes for it come
+Each sealing draws a fresh nonce: two boxes under one nonce give away both texts. Where the bytes for it come
 from is an argument everywhere; its default stands here, and nowhere else.
+
+See:
+    docs/protocol/content.md#2-keystore
+    docs/protocol/content.md#3-objects
+    docs/protocol/content.md#22-nonce-reuse
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""Is what a story document holds a document? For a check of a whole library (content §7, §9)."""
+"""Is what a story document holds a document? For a check of a whole library.
+
+See:
+    docs/protocol/content.md#7-the-document-field
+    docs/protocol/content.md#9-sanity-check-of-the-existing-command-line
+"""
 
 from __future__ import annotations
 
@@ -9,14 +14,19 @@ from .msgpackr import Map, Value, Wrapped
 __all__ = ["DOCUMENT", "document_problems"]
 
 DOCUMENT: Final = 20
-"""The extension around a whole document (content §7.1)."""
+"""The extension around a whole document.
+
+See docs/protocol/content.md#71-wrappers.
+"""
 
 
 def document_problems(document: Value) -> list[str]:
     """What keeps a document from being read as a whole story, in short sentences; none, if nothing does.
 
-    They hold no text of the story, but ids. A reader may still show the rest: it skips what is missing (content §7.3).
+    They hold no text of the story, but ids. A reader may still show the rest: it skips what is missing.
     Sections that `order` does not name are no problem, they are just not part of the story.
+
+    See docs/protocol/content.md#73-sections.
 
     Args:
         document: as `nai_proto.codecs.msgpackr.unpackb` gives it.

@@ -1,7 +1,9 @@
-"""EXIF as far as pictures of the service use it: texts in a small TIFF file, read and written (image §8.2).
+"""EXIF as far as pictures of the service use it: texts in a small TIFF file, read and written.
 
 Only the first directory and the one for cameras are looked at, and in them only the tags that are named here, so offsets
 that point anywhere cost nothing and lead nowhere.
+
+See docs/protocol/image.md#82-webp.
 """
 
 from __future__ import annotations

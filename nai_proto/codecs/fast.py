@@ -2,7 +2,9 @@
 library.
 
 What is read is the same either way, and so is base64 that is written. Deflate by ISA-L takes a fifth of the time and is a
-few per cent longer; whoever reads it inflates it to the same (content §3.3).
+few per cent longer; whoever reads it inflates it to the same.
+
+See docs/protocol/content.md#33-details-that-matter.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""The image stream's frames, both ways: a length of four bytes, big-endian, and so many bytes of one msgpack map
-(image §7.1).
+"""The image stream's frames, both ways: a length of four bytes, big-endian, and so many bytes of one msgpack map.
 
 `FrameSplitter` cuts bytes into frames, `MessageDecoder` reads a frame as a value, with errors that say what was expected
 and never quote. A reader may decode a frame more than once, first for what kind it is.
@@ -7,6 +6,8 @@ and never quote. A reader may decode a frame more than once, first for what kind
 What comes out does not depend on how the bytes were cut. A frame that claims too much is refused at its head. Time is
 linear in the bytes for reads of any size, and a frame in many reads grows in place: pieces in a list would cost more than
 what they hold.
+
+See docs/protocol/image.md#71-msgpack-stream-msgpack.
 """
 
 from __future__ import annotations

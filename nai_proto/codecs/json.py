@@ -1,4 +1,4 @@
-"""JSON by msgspec, with errors that say where and what but never quote (native §4.1, openai §9.1).
+"""JSON by msgspec, with errors that say where and what but never quote.
 
 msgspec is fast, and strict where it looks, but it has three habits that a protocol cannot share: it writes NaN as
 ``null``, it lets RecursionError out, and some of its messages hold pieces of the document. Looking for the first two costs
@@ -8,6 +8,10 @@ that it refuses is examined again, by the standard library for its syntax and by
 
 Nothing is raised while a codec's own error is being handled: that one may hold the whole document, and would travel
 along as the context.
+
+See:
+    docs/protocol/native.md#41-error-body
+    docs/protocol/openai.md#91-bodies
 """
 
 from __future__ import annotations
@@ -184,12 +188,16 @@ _ANSWER: Final = msgspec.json.Decoder(_Answer)
 
 
 def service_error(data: bytes) -> StreamError | None:
-    """The error that an answer with a success status, or an event of a stream, may be (native §4.1, openai §6.5).
+    """The error that an answer with a success status, or an event of a stream, may be.
 
     It is one if it is an object with an ``error`` other than null, or with both ``statusCode`` and ``message``. The error
     is to be raised by the caller, who knows what came before. Anything else, JSON or not, gives None.
 
     Costs two searches, and a decoding only if one of them finds something.
+
+    See:
+        docs/protocol/native.md#41-error-body
+        docs/protocol/openai.md#65-errors-inside-a-stream
     """
     data = BYTES.convert(data, "data")
     if b'"error"' not in data and b'"statusCode"' not in data:
@@ -207,11 +215,15 @@ def service_error(data: bytes) -> StreamError | None:
 
 
 def error_message(body: bytes, content_type: str) -> str | None:
-    """What a refusal's body says, as `excerpt` shows it; None when it is empty (openai §9.1).
+    """What a refusal's body says, as `excerpt` shows it; None when it is empty.
 
     Of JSON the first text among the ``error`` object's message, ``message``, ``error`` and ``detail``; lists are joined and
-    objects looked into. Something may follow the JSON (image §2.11). Of a page of HTML its title. Of anything else the
+    objects looked into. Something may follow the JSON. Of a page of HTML its title. Of anything else the
     beginning. Never fails.
+
+    See:
+        docs/protocol/openai.md#91-bodies
+        docs/protocol/image.md#211-errors
 
     Args:
         body: the body, or the beginning of it.
@@ -243,7 +255,7 @@ def _first_object(text: str) -> object:
 
 
 def _message(answer: dict[str, Any]) -> str:
-    """The first text in the order of openai §9.1, or ``""``."""
+    """The first text in the order of docs/protocol/openai.md#91-bodies, or ``""``."""
     error = answer.get("error")
     for place in (_object(error).get("message"), answer.get("message"), error, answer.get("detail")):
         if text := _text(place):

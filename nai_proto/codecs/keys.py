@@ -1,9 +1,11 @@
-"""What an account derives from e-mail and password (native §3).
+"""What an account derives from e-mail and password.
 
 The access key logs in, the encryption key opens the keystore; the password itself never travels. Both come from Argon2id
 with parameters that are fixed for good, 3 ms and 2 MB each; nothing is cached, since that would keep secrets alive.
 
 There is no way back from a key: that is its point.
+
+See docs/protocol/native.md#3-key-derivation.
 """
 
 from __future__ import annotations

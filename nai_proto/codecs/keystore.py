@@ -1,12 +1,16 @@
-"""The keystore: the keys of an account's objects, sealed with the account's own (content §2, native §7.3).
+"""The keystore: the keys of an account's objects, sealed with the account's own.
 
 A JSON envelope has nonce and box as lists of numbers. Each check that fails has a category, and they are made in the order
-of content §2.1. Nothing is lost: keys of a wrong size stay, unknown fields, their order, the version and the compression
-are written back as they were read. No key is in a repr or in an error.
+of docs/protocol/content.md#21-bytes. Nothing is lost: keys of a wrong size stay, unknown fields, their order, the version
+and the compression are written back as they were read. No key is in a repr or in an error.
 
 A keystore of many keys is a list of millions of numbers, nearly all of the time goes into decoding it. So the form that
 the website writes is tried first, in one typed pass, piece by piece; whatever else there is takes the slow way, which
 also finds out what is wrong.
+
+See:
+    docs/protocol/content.md#2-keystore
+    docs/protocol/native.md#73-keystore-wire-form
 """
 
 from __future__ import annotations
@@ -53,7 +57,7 @@ class Keystore(Mapping[str, bytes]):
 
     keys_by_meta: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
     version: int = 2
-    "As it was read; nothing depends on it (content §2.1)."
+    "As it was read; nothing depends on it. See docs/protocol/content.md#21-bytes."
     compressed: bool = False
     "Was the plaintext deflated? Kept as it was."
     envelope: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
@@ -61,7 +65,10 @@ class Keystore(Mapping[str, bytes]):
     inner: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
     "The same for the sealed object; only ``keys`` is known."
     repaired: bool = field(default=False, compare=False)
-    "Was it stored in the form that cannot be read as it is (content §2.4)? Storing it again heals it."
+    """Was it stored in the form that cannot be read as it is? Storing it again heals it.
+
+    See docs/protocol/content.md#24-known-faults-in-existing-code.
+    """
 
     def __post_init__(self) -> None:
         MAPPING.check(self.keys_by_meta, "keys_by_meta", "a dict of str to bytes")
@@ -80,7 +87,10 @@ class Keystore(Mapping[str, bytes]):
 
     @property
     def unusable(self) -> tuple[str, ...]:
-        """Metas whose key has not 32 bytes: other programs wrote such (content §2.4)."""
+        """Metas whose key has not 32 bytes: other programs wrote such.
+
+        See docs/protocol/content.md#24-known-faults-in-existing-code.
+        """
         return tuple(meta for meta, key in self.keys_by_meta.items() if len(key) != KEY_SIZE)
 
     def adding(self, meta: str, key: bytes) -> Keystore:
@@ -159,16 +169,18 @@ def open_keystore(
 ) -> Keystore:
     """The keys that an account has stored.
 
+    See docs/protocol/content.md#24-known-faults-in-existing-code.
+
     Args:
         response: the answer of ``GET /user/keystore``, or the text in it. None and ``""`` are an account without keys.
         key: the account's (`nai_proto.account.encryption_key`).
         repair: read also one that was compressed and then written back by a program that put the nonce's beginning where
-            the mark was (content §2.4); `Keystore.repaired` says so.
+            the mark was; `Keystore.repaired` says so.
 
     Raises:
         DecryptionFailed: the box does not open: the key is another account's, or the bytes were altered.
-        Damaged: a check of content §2.1 fails; ``category`` names it. An answer without the field is ``missing field``:
-            the keystore was *withheld*, as from persistent tokens. It is not empty.
+        Damaged: a check of docs/protocol/content.md#21-bytes fails; ``category`` names it. An answer without the field is
+            ``missing field``: the keystore was *withheld*, as from persistent tokens. It is not empty.
         LimitExceeded: it inflates to more than `limits` allow, or is nested too deeply.
     """
     check_type(response, (Mapping, str, type(None)), "response", "a dict, a str or None")
@@ -287,7 +299,10 @@ def _unless(fields: dict[str, bytes], *usual: str) -> dict[str, bytes]:
 
 
 def _odd_key(value: bytes) -> bytes:
-    """A key as a list of numbers, or in the two other forms that were met (content §2.1)."""
+    """A key as a list of numbers, or in the two other forms that were met.
+
+    See docs/protocol/content.md#21-bytes.
+    """
     document = attempt(_ANY.decode, value)
     if isinstance(document, str):
         return from_base64(document, "a key of the keystore", _RANGE)

@@ -1,7 +1,9 @@
-"""The id of a module that a user trained, from the data of its file (content §4.5).
+"""The id of a module that a user trained, from the data of its file.
 
 The id holds the key that the data is sealed with, and the key is a hash of the data: equal modules have equal ids, and
 whoever knows the id can use the module. So it is not a name to be shown around.
+
+See docs/protocol/content.md#45-presets-and-aimodules.
 """
 
 from __future__ import annotations

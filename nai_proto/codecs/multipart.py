@@ -1,4 +1,4 @@
-"""Forms in parts, ``multipart/form-data``, both ways (image §3.1; RFC 7578).
+"""Forms in parts, ``multipart/form-data``, both ways (docs/protocol/image.md#31-transport; RFC 7578).
 
 The boundary is made of the contents' hash: equal forms are equal bytes, and nobody can put it into a part beforehand.
 """

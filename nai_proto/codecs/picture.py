@@ -1,4 +1,4 @@
-"""What a picture says of how it was made: one value, whichever place of the file holds it (image §8).
+"""What a picture says of how it was made: one value, whichever place of the file holds it.
 
 A picture of the service says it up to twice: in text chunks (PNG) or EXIF (WebP), and in the lowest bits of alpha, which
 outlive what many websites do to text. All copies are dictionaries of texts, and so is `Metadata`: nothing that was read is
@@ -6,6 +6,8 @@ lost when it is written, be it known or not.
 
 Two things are left out: the error correction (BCH) of the colours behind the copy in alpha, which the official writer leaves
 out as well, and the latents in private chunks (``ltns``, ``ltnt``), which stay in the file unread.
+
+See docs/protocol/image.md#8-files-and-metadata.
 """
 
 from __future__ import annotations
@@ -40,11 +42,11 @@ class Place(enum.Enum):
     """Where in a file it stands."""
 
     TEXT = "text"
-    "Text chunks of a PNG (image §8.1)."
+    "Text chunks of a PNG. See docs/protocol/image.md#81-png-text."
     EXIF = "EXIF"
-    "EXIF of a WebP (image §8.2)."
+    "EXIF of a WebP. See docs/protocol/image.md#82-webp."
     ALPHA = "alpha"
-    "The lowest bits of alpha (image §8.3)."
+    "The lowest bits of alpha. See docs/protocol/image.md#83-stealth-copy-in-the-alpha-channel."
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Metadata:
         seconds: float | None = None,
         title: str = "AI generated image",
     ) -> Metadata:
-        """As the service writes it, its keys in the order of image §8.1; None leaves one out.
+        """As the service writes it, its keys in the order of docs/protocol/image.md#81-png-text; None leaves one out.
 
         Raises:
             InvalidRequestError: the comment has no form in JSON.
@@ -107,7 +109,10 @@ class Metadata:
 
     @property
     def source(self) -> str | None:
-        """The model, by a name of its own and a hash (image §8.1)."""
+        """The model, by a name of its own and a hash.
+
+        See docs/protocol/image.md#81-png-text.
+        """
         return self.texts.get("Source")
 
     @property
@@ -191,12 +196,16 @@ def with_metadata(data: bytes, metadata: Metadata, limits: Limits = Limits()) ->
 def write_picture(
     pixels: Pixels, metadata: Metadata, *, transparent: bool = False, image_format: Literal["png", "webp"] = "png"
 ) -> bytes:
-    """A file as the service makes them: RGBA, with the text around the pixels and, if it fits, in alpha (image §8.3).
+    """A file as the service makes them: RGBA, with the text around the pixels and, if it fits, in alpha.
+
+    See:
+        docs/protocol/image.md#83-stealth-copy-in-the-alpha-channel
+        docs/protocol/image.md#82-webp
 
     Args:
         pixels: RGB or RGBA.
         transparent: keep alpha but for its lowest bits; else it becomes opaque.
-        image_format: PNG, with the text in chunks, or lossless WebP, with the text in EXIF (image §8.2).
+        image_format: PNG, with the text in chunks, or lossless WebP, with the text in EXIF.
 
     Raises:
         InvalidRequestError: a text has no form there; or ``transparent``, and there is no alpha.

@@ -1,7 +1,9 @@
-"""PNG files: their chunks and their text, read and written without a look at the pixels (image §8.1).
+"""PNG files: their chunks and their text, read and written without a look at the pixels.
 
 Every chunk's checksum is checked. What a file claims is bounded before anything is inflated: its pixels by
 `Limits.pixels`, its text by `Limits.picture_text`. What follows the last chunk is no part of the picture, and is kept.
+
+See docs/protocol/image.md#81-png-text.
 """
 
 from __future__ import annotations
@@ -98,7 +100,9 @@ def read_text(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -
 def with_text(data: bytes, texts: Mapping[str, str], limits: Limits = Limits()) -> bytes:
     """The same file with these texts instead of its own, right after the header; all else stays byte for byte.
 
-    A text is Latin-1 in a ``tEXt`` chunk, or UTF-8 in an uncompressed ``iTXt`` chunk if it has to be (image §8.1).
+    A text is Latin-1 in a ``tEXt`` chunk, or UTF-8 in an uncompressed ``iTXt`` chunk if it has to be.
+
+    See docs/protocol/image.md#81-png-text.
 
     Raises:
         InvalidRequestError: a keyword is not 1 to 79 characters of Latin-1, or a text holds NUL or a lone surrogate.

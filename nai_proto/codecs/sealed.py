@@ -1,11 +1,15 @@
-"""Stored objects: stories, their contents, modules, each sealed with a key of its own (content §3, native §7.4).
+"""Stored objects: stories, their contents, modules, each sealed with a key of its own.
 
 An object is base64 of ``[mark] nonce box``, opened by the key that the keystore has for its ``meta``. Each check that fails
-has a category, and they are made in the order of content §3.1.
+has a category, and they are made in the order of docs/protocol/content.md#31-encrypted-types.
 
 * One bad object is a value, `Opened`, and never an error: it must not hide the others.
 * Nothing is lost: what does not open keeps its text, what did not change keeps its plaintext byte for byte.
 * No key and no content is in a repr or in an error.
+
+See:
+    docs/protocol/content.md#3-objects
+    docs/protocol/native.md#74-object-data-form
 """
 
 from __future__ import annotations
@@ -52,13 +56,19 @@ __all__ = [
 ]
 
 PLAIN_TYPES: Final = frozenset(("presets", "shelf"))
-"""Objects that are stored without encryption (native §7.1)."""
+"""Objects that are stored without encryption.
+
+See docs/protocol/native.md#71-object-types.
+"""
 
 _ANY: Final = msgspec.json.Decoder()
 
 
 class StoredObject(msgspec.Struct, frozen=True, kw_only=True):
-    """An object as the service keeps it (native §7.2). Fields that are missing, or are not what they should be, are None."""
+    """An object as the service keeps it. Fields that are missing, or are not what they should be, are None.
+
+    See docs/protocol/native.md#72-userdata-object.
+    """
 
     id: str = ""
     type: str = ""
@@ -124,7 +134,7 @@ class Opened:
     stored: StoredObject
     state: OpenedState
     category: str = ""
-    "Which check failed, in the words of content §3.4; empty when it opened."
+    "Which check failed, by docs/protocol/content.md#34-errors-a-reader-has-to-tell-apart; empty when it opened."
     problem: str = field(default="", repr=False)
     "The same for people; quotes nothing."
     plaintext: bytes = field(default=b"", repr=False)
@@ -266,7 +276,7 @@ def new_object(
 
 
 def _open(stored: StoredObject, keystore: Mapping[str, bytes], limits: Limits) -> tuple[bytes, bool]:
-    """The checks in the order of content §3.1."""
+    """The checks in the order of docs/protocol/content.md#31-encrypted-types."""
     plain = stored.type in PLAIN_TYPES
     if stored.data is None or (stored.meta is None and not plain):
         raise Damaged(f"object: no {'meta' if stored.meta is None and not plain else 'data'}", category="missing field")
@@ -296,7 +306,9 @@ def _check_json(data: bytes, limits: Limits) -> None:
         raise Damaged("object: not UTF-8", category="bad utf-8")
     check_depth(data, limits.json_depth)
     document = attempt(_ANY.decode, data)
-    if document is None:  # JavaScript writes some texts and numbers that msgspec refuses (content §3.3)
+    if (
+        document is None
+    ):  # JavaScript writes some texts and numbers that msgspec refuses (docs/protocol/content.md#33-details-that-matter)
         document = attempt(read_json, data)
         if document is None and data.strip() != b"null":
             raise Damaged("object: not JSON", category="bad json")

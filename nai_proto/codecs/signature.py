@@ -1,8 +1,10 @@
-"""The signature of a picture: who drew it, and that neither colours nor parameters were altered since (image §8.4).
+"""The signature of a picture: who drew it, and that neither colours nor parameters were altered since.
 
 Signed are the bytes of the pixels and behind them the comment without its ``signed_hash``, as Python's `json` writes it; so
 numbers keep their form, and the standard library's module is used where the rest of the package has a faster one. Each copy
 of the text in a picture is signed for itself.
+
+See docs/protocol/image.md#84-signature.
 """
 
 from __future__ import annotations
@@ -21,7 +23,10 @@ from .pixels import Pixels
 __all__ = ["TEST_SEED", "TEST_VERIFY_KEY", "VERIFY_KEY", "public_key", "sign", "verify"]
 
 VERIFY_KEY: Final = binascii.a2b_base64("Y2JcQAOhLwzwSDUJPNgL04nS0Tbqm7cSRc4xk0vRMic=")
-"""The service's public key, 32 bytes (image §8.4)."""
+"""The service's public key, 32 bytes.
+
+See docs/protocol/image.md#84-signature.
+"""
 
 TEST_SEED: Final = b"not secret: signs test pictures!"
 """What the emulator signs with. Everybody knows it, so it proves nothing."""
@@ -48,11 +53,13 @@ TEST_VERIFY_KEY: Final = public_key(TEST_SEED)
 def sign(pixels: Pixels, comment: str, seed: bytes = TEST_SEED, *, alpha: bool = False) -> str:
     """The comment with its ``signed_hash`` as the last key.
 
+    See docs/protocol/image.md#84-signature.
+
     Args:
         pixels: as they are in the file, with or without the copy in alpha.
         comment: JSON, an object. What is signed, and returned, is its form as Python's `json` writes it.
         seed: of the private key, 32 bytes.
-        alpha: sign alpha too, without its lowest bits: what V5 does (image §8.4).
+        alpha: sign alpha too, without its lowest bits: what V5 does.
 
     Raises:
         InvalidRequestError: the comment is no JSON object, or ``alpha``, and there is none.

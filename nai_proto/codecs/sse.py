@@ -1,4 +1,4 @@
-"""Server-sent events, both ways, exactly as the HTML standard has them (sse §1).
+"""Server-sent events, both ways, exactly as the HTML standard has them.
 
 One state machine finds lines, fields and blocks in bytes. `SSESplitter` shows its events as bytes, for readers that hand
 the data to a JSON decoder; `SSEDecoder` shows them as `ServerSentEvent`. What comes out does not depend on how the bytes
@@ -16,6 +16,8 @@ together.
 
 Text is decoded value by value. Line ends, colons and blanks are never part of a longer UTF-8 sequence, not even of a
 broken one, so this gives the same U+FFFD for bad bytes as decoding the stream first would.
+
+See docs/protocol/sse.md#1-the-format.
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ __all__ = ["SSEDecoder", "SSESplitter", "ServerSentEvent", "encode_event"]
 _E = TypeVar("_E")
 
 _BOM: Final = b"\xef\xbb\xbf"
-_RETRY_DIGITS: Final = 18  # thirty million years in milliseconds; more would not fit 64 bits (sse §3)
+_RETRY_DIGITS: Final = (
+    18  # thirty million years in milliseconds; more would not fit 64 bits (docs/protocol/sse.md#3-hazards)
+)
 
 # A block of the usual shape, else all the rest, in which no group takes part: a findall whose last match has data went
 # from block to block and skipped nothing. Id and data are not empty here, since an empty group has to mean that the line
@@ -43,7 +47,10 @@ _USUAL_WITH_ID: Final = re.compile(rb"(?:event: ?+(.*+)\n)?(?:id: ?+(.++)\n)?dat
 
 
 class ServerSentEvent(NamedTuple):
-    """One event (sse §1.5). The repr leaves the data out, which may be somebody's story."""
+    """One event. The repr leaves the data out, which may be somebody's story.
+
+    See docs/protocol/sse.md#15-dispatch-empty-line.
+    """
 
     event: str = "message"
     "The type; ``message`` when the block named none."
@@ -52,7 +59,10 @@ class ServerSentEvent(NamedTuple):
     id: str = ""
     "The stream's last event id as of this event, perhaps set by an earlier block; empty when there is none."
     retry: int | None = None
-    "The reconnection time in milliseconds, if this very block set one; to be reported, not acted on (sse §1.7)."
+    """The reconnection time in milliseconds, if this very block set one; to be reported, not acted on.
+
+    See docs/protocol/sse.md#17-http-side.
+    """
 
     def __repr__(self) -> str:
         retry = "" if self.retry is None else f", retry={self.retry}"
@@ -63,10 +73,16 @@ class _Machine(ABC, Generic[_E]):
     """Lines, fields and blocks; a subclass says what an event is. Use one object per stream."""
 
     reconnection_time: int | None
-    "Milliseconds, from the last valid ``retry`` line, which acts at its line's end (sse §1.6); None before one."
+    """Milliseconds, from the last valid ``retry`` line, which acts at its line's end; None before one.
+
+    See docs/protocol/sse.md#16-end-of-file.
+    """
     stray: bytes
     """The first line that is no field and begins with ``{``, cut at `Limits.error_body`; at the end of the stream also
-    an unfinished last line. Perhaps a bare JSON error: worth a look when the stream ended too early (openai §6.5)."""
+    an unfinished last line. Perhaps a bare JSON error: worth a look when the stream ended too early.
+
+    See docs/protocol/openai.md#65-errors-inside-a-stream.
+    """
 
     def __init__(self, limits: Limits = Limits()) -> None:
         LIMITS.check(limits, "limits")
@@ -188,7 +204,12 @@ class _Machine(ABC, Generic[_E]):
                 self._grown(size - len(b"data:") - self._tail.startswith(b"data: "))
 
     def _field(self, line: bytes) -> None:
-        """One line that is not blank (sse §1.3, §1.4)."""
+        """One line that is not blank.
+
+        See:
+            docs/protocol/sse.md#13-lines-to-fields
+            docs/protocol/sse.md#14-fields
+        """
         name, _, value = line.partition(b":")
         if value[:1] == b" ":
             value = value[1:]
@@ -207,7 +228,10 @@ class _Machine(ABC, Generic[_E]):
             self._note_stray(line)
 
     def _blank(self, events: list[_E]) -> None:
-        """The end of a block (sse §1.5)."""
+        """The end of a block.
+
+        See docs/protocol/sse.md#15-dispatch-empty-line.
+        """
         self._last_id = self._id
         if self._data:
             events.append(self._event())
@@ -279,7 +303,9 @@ class SSESplitter(_Machine[tuple[bytes, bytes]]):
         return super().receive_data(data)
 
     def receive_eof(self) -> None:
-        """The end of the stream. An unfinished block is dropped (sse §1.6).
+        """The end of the stream. An unfinished block is dropped.
+
+        See docs/protocol/sse.md#16-end-of-file.
 
         Raises:
             LimitExceeded: left over from the last `receive_data`, which returned events instead.
@@ -309,11 +335,16 @@ class SSEDecoder(_Machine[ServerSentEvent]):
 
     @property
     def last_event_id(self) -> str:
-        """What the last finished block left as the stream's id (sse §1.5); empty when there is none."""
+        """What the last finished block left as the stream's id; empty when there is none.
+
+        See docs/protocol/sse.md#15-dispatch-empty-line.
+        """
         return self._last_id.decode("utf-8", "replace")
 
     def receive_eof(self) -> list[ServerSentEvent]:
-        """The end of the stream. Always ``[]``: an unfinished block is dropped, its id too (sse §1.6).
+        """The end of the stream. Always ``[]``: an unfinished block is dropped, its id too.
+
+        See docs/protocol/sse.md#16-end-of-file.
 
         Raises:
             LimitExceeded: left over from the last `receive_data`, which returned events instead.
@@ -366,9 +397,7 @@ def encode_event(
             f"a line of an event stream ends with LF, CRLF or CR, not with {newline!r}", parameter="newline"
         )
     if not event.event:
-        raise InvalidRequestError(
-            "an event's type is not empty; the usual one is 'message' (sse §1.5)", parameter="event"
-        )
+        raise InvalidRequestError("an event's type is not empty; the usual one is 'message'", parameter="event")
     fields: list[tuple[bytes, bytes]] = []
     if event.event != "message":
         fields.append((b"event", _one_line("type", event.event)))
@@ -382,7 +411,7 @@ def encode_event(
         fields.append((b"retry", b"%d" % event.retry))
     data = _utf8("data", event.data)
     if b"\r" in data:
-        raise InvalidRequestError("an event's data cannot hold CR, which ends a line (sse §1.2)", parameter="event")
+        raise InvalidRequestError("an event's data cannot hold CR, which ends a line", parameter="event")
     fields += ((b"data", line) for line in data.split(b"\n"))
     lines = [name + (b": " if space or value[:1] == b" " else b":") + value for name, value in fields]
     return newline.join((*lines, b"", b""))
@@ -399,7 +428,7 @@ def _check_event(event: ServerSentEvent) -> None:
 
 def _one_line(what: str, text: str) -> bytes:
     if "\n" in text or "\r" in text or "\0" in text:
-        raise InvalidRequestError(f"an event's {what} cannot hold CR, LF or NUL (sse §1.4)", parameter="event")
+        raise InvalidRequestError(f"an event's {what} cannot hold CR, LF or NUL", parameter="event")
     return _utf8(what, text)
 
 

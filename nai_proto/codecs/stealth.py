@@ -1,4 +1,4 @@
-"""The copy of a picture's text in the lowest bits of its alpha channel (image §8.3).
+"""The copy of a picture's text in the lowest bits of its alpha channel.
 
 Bits run down the columns, the highest of each byte first: a mark, the length in bits, and that much gzip. What follows may
 be an error correction of the colours, which is neither written nor read. Eyes see nothing of all this; a picture that is
@@ -6,6 +6,8 @@ saved with losses, or whose alpha is touched, has no copy any more.
 
 Bits are turned into bytes, and back, by way of one large integer: linear, at a few nanoseconds a pixel. Only the columns
 that hold the copy are looked at.
+
+See docs/protocol/image.md#83-stealth-copy-in-the-alpha-channel.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from .pixels import Pixels, Plane
 __all__ = ["read_stealth", "stealth_room", "with_stealth"]
 
 _PACKED: Final = b"stealth_pngcomp"
-_PLAIN: Final = b"stealth_pnginfo"  # other tools write it (image §8.3)
+_PLAIN: Final = b"stealth_pnginfo"  # other tools write it (docs/protocol/image.md#83-stealth-copy-in-the-alpha-channel)
 _HEAD: Final = len(_PACKED) + 4
 _END: Final = b"\xff\xff\xff\xff"  # no error correction follows
 _GZIP: Final = zlib.MAX_WBITS | 16
@@ -59,11 +61,13 @@ def read_stealth(alpha: Plane, limits: Limits = Limits()) -> bytes | None:
 def with_stealth(pixels: Pixels, content: bytes, *, transparent: bool = False) -> Pixels:
     """The picture with a copy of this in alpha; `read_stealth` gives it back. gzip's bytes differ between its versions.
 
+    See docs/protocol/image.md#83-stealth-copy-in-the-alpha-channel.
+
     Args:
         pixels: RGB or RGBA.
         content: the copy, unpacked: JSON in UTF-8.
         transparent: keep alpha but for its lowest bits, and those only where the copy stands. Else alpha becomes opaque,
-            as the service's writer has it (image §8.3).
+            as the service's writer has it.
 
     Raises:
         InvalidRequestError: it does not fit, as `stealth_room` says; or ``transparent``, and there is no alpha.

@@ -1,4 +1,4 @@
-"""Token ids as the native API carries them: little-endian unsigned integers of one width, in base64 (native §11.1).
+"""Token ids as the native API carries them: little-endian unsigned integers of one width, in base64.
 
 ``struct`` does a whole list in one call and says the byte order in its format, so that nothing depends on the host;
 ``array`` is hardly faster and would need swapping. Strictness is `binascii`'s: with ``base64.b64decode`` a text of another
@@ -6,6 +6,8 @@ alphabet would give other tokens instead of an error.
 
 The width belongs to the model. Four-byte ids read with two come out as twice as many, every other one 0 or 1, and
 nothing here can tell.
+
+See docs/protocol/native.md#111-packing.
 """
 
 from __future__ import annotations

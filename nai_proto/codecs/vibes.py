@@ -1,7 +1,9 @@
-"""Vibe files of the website, ``.naiv4vibe`` and ``.naiv4vibebundle``, read and written without loss (image §8.5).
+"""Vibe files of the website, ``.naiv4vibe`` and ``.naiv4vibebundle``, read and written without loss.
 
 A vibe is its document, checked once, with typed views of what is known: what is not known yet is written as it was read.
 Pictures and encodings stand in it as base64, and its id is a hash of that text, so the text is kept.
+
+See docs/protocol/image.md#85-vibe-files.
 """
 
 from __future__ import annotations
@@ -69,7 +71,7 @@ class Vibe:
     """One vibe. The repr leaves pictures and encodings out.
 
     Raises:
-        RemoteProtocolError: the document is not of the shape that image §8.5 has.
+        RemoteProtocolError: the document is not of the shape that docs/protocol/image.md#85-vibe-files has.
     """
 
     document: Mapping[str, Any] = field(repr=False)

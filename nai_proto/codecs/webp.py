@@ -1,4 +1,7 @@
-"""WebP files: their chunks and their EXIF, read and written without a look at the pixels (image §8.2)."""
+"""WebP files: their chunks and their EXIF, read and written without a look at the pixels.
+
+See docs/protocol/image.md#82-webp.
+"""
 
 from __future__ import annotations
 

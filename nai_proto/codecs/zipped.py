@@ -1,4 +1,4 @@
-"""ZIP archives in memory, both ways: the form in which pictures come (image §2.1).
+"""ZIP archives in memory, both ways: the form in which pictures come.
 
 Read is what the service sends and what any packer makes of a few files: stored and deflated members in one archive that
 fills the data. The directory at the end says what there is; each member's own header has to agree with it, members must not
@@ -8,6 +8,8 @@ Encryption, other methods, archives in parts and ZIP64 are errors that say so: n
 The standard library's `zipfile` copies a member in many steps through a file. Here a stored one is a view, and a deflated
 one is inflated at once, to one byte beyond the size that the directory names at most: `Limits.archive` is checked before
 anything is inflated. Linear in the data; `unzip` gives members one by one, so that only what is kept costs memory.
+
+See docs/protocol/image.md#21-post-aigenerate-image.
 """
 
 from __future__ import annotations

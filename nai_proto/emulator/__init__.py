@@ -1,6 +1,8 @@
-"""The service's side of the wire, without I/O: what `nai emulate` serves and tests talk to. Facts: native §17.
+"""The service's side of the wire, without I/O: what `nai emulate` serves and tests talk to.
 
 What makes it fail on demand, or any other app, is in `faults`.
+
+See docs/protocol/native.md#17-checklist-for-the-emulator.
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""The account endpoints of the emulator, with the statuses of native §6 and §17.2."""
+"""The account endpoints of the emulator, with the service's statuses.
+
+See:
+    docs/protocol/native.md#6-account-endpoints-user
+    docs/protocol/native.md#172-account
+"""
 
 from __future__ import annotations
 
@@ -38,7 +43,7 @@ class _Google(msgspec.Struct):
 class _Register(msgspec.Struct):
     key: _Key
     recaptcha: str | None = None
-    recapcha: str | None = None  # as one client spells it (native §6.1)
+    recapcha: str | None = None  # as one client spells it (docs/protocol/native.md#61-request-schemas)
     email: Annotated[str, msgspec.Meta(min_length=64, max_length=64)] | None = None
     emailCleartext: str | None = None  # noqa: N815
     allowMarketingEmails: bool | None = None  # noqa: N815
@@ -100,11 +105,13 @@ class _Overwrite(msgspec.Struct):
 class AccountService:
     """Answers whatever is about an account.
 
+    See docs/protocol/native.md#61-request-schemas.
+
     Args:
         accounts: all there are.
         outside: where mails go and gift keys come from.
         now: UNIX time in seconds.
-        strict: is a body refused that the documents do not allow, though clients send it (native §6.1)?
+        strict: is a body refused that the documents do not allow, though clients send it?
     """
 
     def __init__(self, accounts: Accounts, outside: Outside, now: Callable[[], float], *, strict: bool = False) -> None:

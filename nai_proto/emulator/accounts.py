@@ -1,4 +1,9 @@
-"""Accounts of the emulator: real key derivation, tokens of the real form (native §2.1, §3)."""
+"""Accounts of the emulator: real key derivation, tokens of the real form.
+
+See:
+    docs/protocol/native.md#21-tokens
+    docs/protocol/native.md#3-key-derivation
+"""
 
 from __future__ import annotations
 
@@ -59,13 +64,19 @@ class Account:
     profile: Profile
     "Its subscription, trial and settings."
     generating: bool = field(default=False, init=False)
-    "The lock: one generation at a time (native §4.3)."
+    "The lock: one generation at a time. See docs/protocol/native.md#43-concurrency-timeouts-retry."
     locked_until: float = field(default=0.0, init=False)
-    "UNIX time until which the lock stays though nothing is generated (openai §7.4)."
+    """UNIX time until which the lock stays though nothing is generated.
+
+    See docs/protocol/openai.md#74-concurrency-and-rate.
+    """
     streams: deque[Streamed] = field(default_factory=lambda: deque(maxlen=_REMEMBERED), init=False)
-    "Its last streams from the OpenAI-compatible endpoints, the newest last (openai §11)."
+    """Its last streams from the OpenAI-compatible endpoints, the newest last.
+
+    See docs/protocol/openai.md#11-what-openais-python-client-sends-emulator-requirements.
+    """
     images: ImageCache = field(default_factory=ImageCache, init=False)
-    "Those that it sent with keys (image §3.1)."
+    "Those that it sent with keys. See docs/protocol/image.md#31-transport."
 
     @property
     def tier(self) -> Tier:
@@ -73,9 +84,13 @@ class Account:
         return self.profile.plan
 
     def charge(self, amount: int) -> None:
-        """Takes so many Anlas, the subscription's before the bought ones (image §2.10).
+        """Takes so many Anlas, the subscription's before the bought ones.
 
-        To be called when nothing else can be refused any more: only what succeeds is paid for (image §12).
+        To be called when nothing else can be refused any more: only what succeeds is paid for.
+
+        See:
+            docs/protocol/image.md#210-account-data-that-image-clients-need
+            docs/protocol/image.md#12-notes-for-an-emulator
 
         Raises:
             Refused: 402, there are not so many.
@@ -157,7 +172,10 @@ class Accounts:
         )
 
     def login(self, key: str) -> AccessToken:
-        """A new access token (native §17.2)."""
+        """A new access token.
+
+        See docs/protocol/native.md#172-account.
+        """
         if len(key) != AccessKey.LENGTH:
             raise Refused(400, f"key must be exactly {AccessKey.LENGTH} characters long")
         account = self._by_key.get(key)
@@ -184,7 +202,10 @@ class Accounts:
         return next((each for each in self._by_key.values() if each.profile.email_hash == hashed), None)
 
     def change_key(self, account: Account, key: AccessKey) -> AccessToken:
-        """Another key for an account, whose access tokens all die; a new one (native §17.2)."""
+        """Another key for an account, whose access tokens all die; a new one.
+
+        See docs/protocol/native.md#172-account.
+        """
         if key.reveal() in self._by_key:
             raise Refused(409, "Access key is taken")
         del self._by_key[account.key.reveal()]
@@ -195,7 +216,10 @@ class Accounts:
         return self.granted(account)
 
     def draw_persistent(self, account: Account, *, overwrite: bool) -> PersistentToken:
-        """A new persistent token, after which the old one is good for nothing (native §6.7)."""
+        """A new persistent token, after which the old one is good for nothing.
+
+        See docs/protocol/native.md#67-create-persistent-token.
+        """
         if account.persistent_token.reveal() in self.tokens and not overwrite:
             raise Refused(409, "Persistent access token already exists")
         self._revoke(lambda owner, until: owner is account and until is None)
@@ -219,11 +243,15 @@ class Accounts:
             del self.tokens[token]
 
     def authorized(self, request: Request, *, persistent: bool = True) -> Account:
-        """The account whose token the request carries; nothing else is looked at before (native §6).
+        """The account whose token the request carries; nothing else is looked at before.
+
+        See:
+            docs/protocol/native.md#6-account-endpoints-user
+            docs/protocol/native.md#21-tokens
 
         Args:
             request: what came.
-            persistent: are persistent tokens allowed here (native §2.1)?
+            persistent: are persistent tokens allowed here?
         """
         account, until = self.tokens.get(_token_of(request), (None, None))
         if account is None or (until is not None and self._now() >= until):

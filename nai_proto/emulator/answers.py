@@ -1,4 +1,9 @@
-"""How the emulator answers: the forms that all endpoints share (native §4.1, §17.1)."""
+"""How the emulator answers: the forms that all endpoints share.
+
+See:
+    docs/protocol/native.md#41-error-body
+    docs/protocol/native.md#171-general-behaviour
+"""
 
 from __future__ import annotations
 
@@ -22,7 +27,10 @@ OPEN: Final = ("Access-Control-Allow-Origin", "*")
 
 
 class Refused(Exception):
-    """Ends a handler with an error answer. With a status of success it is one of the model's (native §4.1)."""
+    """Ends a handler with an error answer. With a status of success it is one of the model's.
+
+    See docs/protocol/native.md#41-error-body.
+    """
 
     def __init__(
         self, status: int, message: str, *, retry_after: int | None = None, details: Mapping[str, object] | None = None
@@ -47,12 +55,18 @@ def answer_json(status: int, value: object, *more: tuple[str, str]) -> Handler:
 
 
 def answer_empty(status: int) -> Handler:
-    """Nothing, as ``text/plain``: some clients insist on a content type (native §6)."""
+    """Nothing, as ``text/plain``: some clients insist on a content type.
+
+    See docs/protocol/native.md#6-account-endpoints-user.
+    """
     yield from answer(status, "text/plain; charset=utf-8", b"")
 
 
 def refuse(refused: Refused, document: dict[str, object] | None = None) -> Handler:
-    """An error: the service's error object and a line feed (image §2.11), or another document."""
+    """An error: the service's error object and a line feed, or another document.
+
+    See docs/protocol/image.md#211-errors.
+    """
     wait = [] if refused.retry_after is None else [("Retry-After", str(refused.retry_after))]
     own: dict[str, object] = {"statusCode": refused.status, "message": refused.message}
     if refused.details is not None:

@@ -44,9 +44,11 @@ class Asked:
     def body(self, type: type[T], *, lax: bool = False) -> T:  # noqa: A002
         """The body as a value of the type; whatever else it is, is 400. No body is an empty object.
 
+        See docs/protocol/native.md#61-request-schemas.
+
         Args:
             type: of the body.
-            lax: take ``"3"`` for ``3``, as some clients send it (native §6.1).
+            lax: take ``"3"`` for ``3``, as some clients send it.
         """
         body = self.parameters.body or b"{}"
         try:

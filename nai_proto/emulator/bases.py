@@ -1,4 +1,10 @@
-"""The service's addresses: which of its endpoints and models each of them has (native §1.1, §1.2, §17.1)."""
+"""The service's addresses: which of its endpoints and models each of them has.
+
+See:
+    docs/protocol/native.md#11-host-migration-important
+    docs/protocol/native.md#12-which-host-per-text-model
+    docs/protocol/native.md#171-general-behaviour
+"""
 
 from __future__ import annotations
 
@@ -18,11 +24,17 @@ class Base:
     """One address, and what is to be had there."""
 
     roles: tuple[Host | None, ...]
-    "Whose endpoints it has; None is everyone's, and then the model in a request decides (native §17.1)."
+    """Whose endpoints it has; None is everyone's, and then the model in a request decides.
+
+    See docs/protocol/native.md#171-general-behaviour.
+    """
     models: frozenset[Host]
     "The hosts whose native text models it has."
     moved: bool = False
-    "Does it refuse whatever is about accounts, since that has moved (native §1.1)?"
+    """Does it refuse whatever is about accounts, since that has moved?
+
+    See docs/protocol/native.md#11-host-migration-important.
+    """
     kept: frozenset[str] = frozenset()
     "Names of endpoints that it has though they are another's."
 
@@ -57,8 +69,10 @@ _KEPT: Final = frozenset(("upscale", "subscription"))
 def at(role: Host, app: App) -> App:
     """An app at the address of one role, where it has no more than that role's host has.
 
+    See docs/protocol/native.md#11-host-migration-important.
+
     Args:
-        role: accounts and images have one host, and the text host answers for accounts as well (native §1.1).
+        role: accounts and images have one host, and the text host answers for accounts as well.
         app: an `Emulator`, or whatever is around one.
     """
     return lambda request: app(replace(request, host=role))
@@ -67,10 +81,14 @@ def at(role: Host, app: App) -> App:
 def base(role: Host | None, *, strict: bool, old: bool = False) -> Base:
     """The address of a role; None is that of everyone.
 
+    See:
+        docs/protocol/native.md#171-general-behaviour
+        docs/protocol/image.md#12-notes-for-an-emulator
+
     Args:
         role: whose it is.
-        strict: have the accounts left the api host? Otherwise it still has them, and all models (native §17.1).
-        old: has the api host what released clients still ask it for (image §12)?
+        strict: have the accounts left the api host? Otherwise it still has them, and all models.
+        old: has the api host what released clients still ask it for?
     """
     if role is None:
         return EVERYTHING

@@ -1,4 +1,7 @@
-"""Submissions to the service's contests, and votes for them: kept and given back as they came (native §17.2)."""
+"""Submissions to the service's contests, and votes for them: kept and given back as they came.
+
+See docs/protocol/native.md#172-account.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""What a new account of the emulator finds: a few stories, sealed as clients seal them (native §7, content §5)."""
+"""What a new account of the emulator finds: a few stories, sealed as clients seal them.
+
+See:
+    docs/protocol/native.md#7-keystore-and-user-objects
+    docs/protocol/content.md#5-old-story-format-story
+"""
 
 from __future__ import annotations
 
@@ -59,7 +64,12 @@ def fill(storage: Storage, key: EncryptionKey, now: float, entropy: Entropy) -> 
 
 
 def _content(text: str) -> dict[str, object]:
-    """A story of one paragraph, in the older text form (native §7.5, content §5)."""
+    """A story of one paragraph, in the older text form.
+
+    See:
+        docs/protocol/native.md#75-story-linkage-and-templates
+        docs/protocol/content.md#5-old-story-format-story
+    """
     block: dict[str, object] = {
         "nextBlock": [],
         "prevBlock": -1,

@@ -9,12 +9,14 @@ with what followed the last one, mixed with a trace of the commonest pieces of a
 
 - People who speak and the one who tells have separate counts, so speech that was opened is closed, and nobody tells the
   tale as "I".
-- The trace is of 32 pieces, more than the 30 logprobs that can be asked for (native §9.1); rarer words come only where
+- The trace is of 32 pieces, more than the 30 logprobs that can be asked for; rarer words come only where
   the tales have them.
 - A piece that the tales do not have is taken for one that they have once: what follows those, follows it.
 
 Reading the tales takes about a tenth of a second. A distribution is built when it is first needed and then kept;
 of these tales there are some 2,000, and with all of them built the model has about 10 MB.
+
+See docs/protocol/native.md#91-parameters--complete-list.
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""One generation at a time per account, whatever endpoint it is asked of (native §4.3, openai §7.4)."""
+"""One generation at a time per account, whatever endpoint it is asked of.
+
+See:
+    docs/protocol/native.md#43-concurrency-timeouts-retry
+    docs/protocol/openai.md#74-concurrency-and-rate
+"""
 
 from __future__ import annotations
 

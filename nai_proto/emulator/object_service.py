@@ -1,4 +1,9 @@
-"""The endpoints of keystore and objects, with the statuses of native §7 and §17.2."""
+"""The endpoints of keystore and objects, with the service's statuses.
+
+See:
+    docs/protocol/native.md#7-keystore-and-user-objects
+    docs/protocol/native.md#172-account
+"""
 
 from __future__ import annotations
 

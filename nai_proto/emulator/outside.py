@@ -1,6 +1,8 @@
-"""What reaches the emulator's accounts from elsewhere: mail, gift keys, identities (native §17.2).
+"""What reaches the emulator's accounts from elsewhere: mail, gift keys, identities.
 
 Nothing is sent, bought or proved: whoever has the emulator reads the mails and makes up the rest.
+
+See docs/protocol/native.md#172-account.
 """
 
 from __future__ import annotations

@@ -1,6 +1,12 @@
-"""What a text request asks for, checked as the two generation hosts check it (native §9, §9.1, §9.3, §17.3).
+"""What a text request asks for, checked as the two generation hosts check it.
 
 What the hosts do not know is ignored, and so is what has no meaning here: modules, caches, beams.
+
+See:
+    docs/protocol/native.md#9-aigenerate-request
+    docs/protocol/native.md#91-parameters--complete-list
+    docs/protocol/native.md#93-logit_bias_exp
+    docs/protocol/native.md#173-text-voice-modules
 """
 
 from __future__ import annotations
@@ -35,7 +41,10 @@ _New = Annotated[float, msgspec.Meta(ge=-16, le=16)]
 
 
 class BiasEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One of ``logit_bias_exp``. The hosts require different keys of it (native §9.3)."""
+    """One of ``logit_bias_exp``. The hosts require different keys of it.
+
+    See docs/protocol/native.md#93-logit_bias_exp.
+    """
 
     sequence: tuple[_Id, ...]
     bias: float
@@ -121,11 +130,17 @@ class Asked(NamedTuple):
     model: Model
     parameters: Parameters
     as_text: bool
-    "Are prompt and answer text? What holds where nothing is said depends on the host (native §9)."
+    """Are prompt and answer text? What holds where nothing is said depends on the host.
+
+    See docs/protocol/native.md#9-aigenerate-request.
+    """
 
 
 class AskedPrompt(msgspec.Struct):
-    """The body of ``POST /ai/generate-prompt`` (native §8)."""
+    """The body of ``POST /ai/generate-prompt``.
+
+    See docs/protocol/native.md#8-ai-endpoints-text-side.
+    """
 
     prompt: Annotated[str, msgspec.Meta(min_length=1, max_length=40_000)]
     temp: Annotated[float, msgspec.Meta(ge=0.1, le=100)]
@@ -140,12 +155,18 @@ class _Body(msgspec.Struct):
 
 
 _LONGEST_INPUT: Final = {Host.TEXT: 100_000, Host.API: 40_000}
-"""Characters (native §9)."""
+"""Characters.
+
+See docs/protocol/native.md#9-aigenerate-request.
+"""
 _PARAMETERS: Final[Mapping[Host, type[Parameters]]] = {Host.TEXT: _TextParameters, Host.API: _ApiParameters}
 _REQUIRED: Final = ("max_length", "min_length", "force_emotion")
-"""By the api host's documents (native §9.1)."""
+"""By the api host's documents.
+
+See docs/protocol/native.md#91-parameters--complete-list.
+"""
 _KNOWN: Final = frozenset((*(model.id for model in MODELS), "genji-jp-6b"))
-"""Those of native §1.2 that are served; of older versions it knows one."""
+"""Those of docs/protocol/native.md#12-which-host-per-text-model that are served; of older versions it knows one."""
 _HOLD_IDS: Final = (
     *("stop_sequences", "eos_token_id", "bad_words_ids", "valid_first_tokens", "cropped_token"),
     *("logit_bias", "logit_bias_exp", "repetition_penalty_whitelist"),
@@ -201,7 +222,9 @@ def _model(id: str, base: Base, *, staging: bool = False) -> Model:  # noqa: A00
         return Model.named(id)
     if Host.TEXT in base.models:
         raise Refused(400, f"Validation error: model {id[:60]} doesn't exist")
-    raise Refused(400, "model must be a valid enum value")  # as the api host has it (native §4.1)
+    raise Refused(
+        400, "model must be a valid enum value"
+    )  # as the api host has it (docs/protocol/native.md#41-error-body)
 
 
 def _required(name: str) -> Refused:

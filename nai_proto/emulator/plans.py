@@ -1,6 +1,10 @@
-"""Which native text a plan pays for: what models, how often, how long (native §9.6, §17.3).
+"""Which native text a plan pays for: what models, how often, how long.
 
 Sources know who is refused, and not with what status or by what count; where that matters, a comment says what we chose.
+
+See:
+    docs/protocol/native.md#96-context-and-length-limits
+    docs/protocol/native.md#173-text-voice-modules
 """
 
 from __future__ import annotations
@@ -16,14 +20,19 @@ from .answers import Refused
 __all__ = ["check_length", "check_plan", "count"]
 
 _TO_A_SENTENCE: Final = 20
-"""Tokens that ``generate_until_sentence`` may add (native §9.1)."""
+"""Tokens that ``generate_until_sentence`` may add.
+
+See docs/protocol/native.md#91-parameters--complete-list.
+"""
 
 
 def check_plan(account: Account, model: Model) -> None:
     """May this account have text of this model?
 
+    See docs/protocol/native.md#173-text-voice-modules.
+
     Raises:
-        Refused: 402. That a model of a higher tier is 402 and not 403 is a choice (native §17.3).
+        Refused: 402. That a model of a higher tier is 402 and not 403 is a choice.
     """
     profile = account.profile
     if account.tier is not Tier.PAPER:
@@ -66,6 +75,9 @@ def check_length(account: Account, model: Model, host: Host, prompt: int, max_le
 
 
 def count(account: Account) -> None:
-    """A text has begun: a trial has one less (native §6.8)."""
+    """A text has begun: a trial has one less.
+
+    See docs/protocol/native.md#68-trial-status-text-host.
+    """
     if account.tier is Tier.PAPER:
         account.profile.trial_actions = max(0, account.profile.trial_actions - 1)

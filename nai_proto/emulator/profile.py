@@ -1,6 +1,15 @@
-"""What an account of the emulator is, beside its keys and its stories; and what is said of it (native §6.2–6.8).
+"""What an account of the emulator is, beside its keys and its stories; and what is said of it.
 
 Where no source states a number of a tier, it is a choice of ours.
+
+See:
+    docs/protocol/native.md#62-accountinformation
+    docs/protocol/native.md#63-priority
+    docs/protocol/native.md#64-subscription
+    docs/protocol/native.md#65-useraccountdata-get-userdata
+    docs/protocol/native.md#66-client-settings
+    docs/protocol/native.md#67-create-persistent-token
+    docs/protocol/native.md#68-trial-status-text-host
 """
 
 from __future__ import annotations
@@ -44,7 +53,10 @@ class Profile:
     "What is left of the subscription's."
     bought_anlas: int = 0
     v5_percent: float = 100.0
-    "What is left of Opus' free pictures of V5; below 0 when it is used up (image §2.10)."
+    """What is left of Opus' free pictures of V5; below 0 when it is used up.
+
+    See docs/protocol/image.md#210-account-data-that-image-clients-need.
+    """
     trial: bool = False
     "Has the trial been activated?"
     trial_actions: int = 50
@@ -82,7 +94,7 @@ class Profile:
     # ---- what is said
 
     def information(self) -> Document:
-        """Native §6.2."""
+        """See docs/protocol/native.md#62-accountinformation."""
         return {
             "emailVerified": self.email_verified,
             "emailVerificationLetterSent": self.letter_sent,
@@ -98,7 +110,7 @@ class Profile:
         }
 
     def priority(self) -> Document:
-        """Native §6.3."""
+        """See docs/protocol/native.md#63-priority."""
         return {
             "maxPriorityActions": _MAX_PRIORITY[self.tier],
             "nextRefillAt": self.expires_at,
@@ -106,7 +118,12 @@ class Profile:
         }
 
     def subscription(self, *, persistent: bool) -> Document:
-        """Native §6.4, image §2.10; from a persistent token a part is withheld."""
+        """From a persistent token a part is withheld.
+
+        See:
+            docs/protocol/native.md#64-subscription
+            docs/protocol/image.md#210-account-data-that-image-clients-need
+        """
         said: dict[str, object] = {
             "tier": int(self.tier),
             "active": self.active,
@@ -132,7 +149,10 @@ class Profile:
         return said if persistent else {**said, "paymentProcessorData": None}
 
     def usage(self) -> Document:
-        """Image §2.10. It is not refilled before the next month: no source tells how that goes."""
+        """It is not refilled before the next month: no source tells how that goes.
+
+        See docs/protocol/image.md#210-account-data-that-image-clients-need.
+        """
         return {
             "percent": max(0, ceil(self.v5_percent)),
             "isNegative": self.v5_percent <= 0,
@@ -140,7 +160,12 @@ class Profile:
         }
 
     def data(self, keystore: Document, *, persistent: bool) -> Document:
-        """Native §6.5, §17.2; from a persistent token a part is withheld."""
+        """From a persistent token a part is withheld.
+
+        See:
+            docs/protocol/native.md#65-useraccountdata-get-userdata
+            docs/protocol/native.md#172-account
+        """
         settings = None if self.settings is None else self.settings.decode("utf-8", "replace")
         return {
             "priority": self.priority(),
@@ -151,7 +176,7 @@ class Profile:
         }
 
     def trial_status(self) -> Document:
-        """Native §6.8."""
+        """See docs/protocol/native.md#68-trial-status-text-host."""
         return {
             "used_text_actions": max(0, 50 - self.trial_actions),
             "remaining_text_actions": self.trial_actions,

@@ -1,4 +1,7 @@
-"""How many requests an account may make in a while (native §4.2)."""
+"""How many requests an account may make in a while.
+
+See docs/protocol/native.md#42-status-codes.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""Penalties for what has been said (native §9.1): of tokens, and of phrases.
+"""Penalties for what has been said: of tokens, and of phrases.
 
 Logits are the logarithms of the model's probabilities here, and so never above 0. A multiplicative penalty therefore
 only ever multiplies, and a token that is certain stays so. What a step costs depends on the candidates, not on the range.
+
+See docs/protocol/native.md#91-parameters--complete-list.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What may be drawn of what is expected: the eleven samplers of native §9.2.
+"""What may be drawn of what is expected: the eleven samplers of docs/protocol/native.md#92-sampler-ids-order.
 
 Each is a pure function of the candidates and the moment. One that is set to change nothing returns its very argument,
 so that what is remembered under a distribution's identity stays so.
@@ -42,7 +42,7 @@ def has_guidance(settings: Settings) -> bool:
 
 
 def has_mirostat(settings: Settings) -> bool:
-    """Whether surprise is bounded (native §9.1: off with a rate of 1 too)."""
+    """Whether surprise is bounded (docs/protocol/native.md#91-parameters--complete-list: off with a rate of 1 too)."""
     return 8 in settings.order and settings.mirostat_tau > 0 and settings.mirostat_lr != 1
 
 
@@ -128,7 +128,8 @@ def _unified(distribution: Distribution, moment: Moment) -> Distribution:
     """A polynomial of the surprise s = -log p: - (linear + conf · entropy) · s - quad · s² - cubic · s³ is the new logit.
 
     NovelAI's documents state no formula. The first three terms are those that Zyphra's Zonos publishes as NovelAI's
-    Unified sampler, in nats, and fit the names in openai §5; the cubic term goes on in their way.
+    Unified sampler, in nats, and fit the names in docs/protocol/openai.md#5-unified-sampling; the cubic term goes on in
+    their way.
     """
     settings = moment.settings
     linear, conf = settings.math1_temp, settings.math1_quad_entropy_scale
@@ -169,4 +170,4 @@ SAMPLERS: Final[Mapping[int, Sampler]] = {
     9: _unified,
     10: _min_p,
 }
-"""By the ids of native §9.2."""
+"""By the ids of docs/protocol/native.md#92-sampler-ids-order."""

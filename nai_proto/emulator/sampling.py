@@ -1,4 +1,4 @@
-"""From a model's distributions to a generation (native §9.1, §9.2, §9.10).
+"""From a model's distributions to a generation.
 
 All of it is in terms of ids: whatever vocabulary they come from, the loop is the same, and text is made of them
 elsewhere. A token is drawn in four steps: what the model expects is weighed by penalties and biases, narrowed where
@@ -6,6 +6,11 @@ something particular has to come, freed of what is banned, and passed through th
 
 What the last two steps leave of a distribution is remembered under its *identity*, so a model that hands out the same
 object for the same outlook costs a look-up for each token and no arithmetic, as long as the first two have nothing to do.
+
+See:
+    docs/protocol/native.md#91-parameters--complete-list
+    docs/protocol/native.md#92-sampler-ids-order
+    docs/protocol/native.md#910-response
 """
 
 from __future__ import annotations
@@ -28,11 +33,17 @@ from .settings import Bias, Settings
 __all__ = ["SAMPLERS", "Bias", "Distribution", "Logprob", "Logprobs", "Model", "Settings", "Step", "generate"]
 
 _OVERTIME: Final = 20
-"""How many tokens ``generate_until_sentence`` adds at most (native §9.1)."""
+"""How many tokens ``generate_until_sentence`` adds at most.
+
+See docs/protocol/native.md#91-parameters--complete-list.
+"""
 
 
 class Logprob(NamedTuple):
-    """Natural logarithms of one token's probability (native §9.10)."""
+    """Natural logarithms of one token's probability.
+
+    See docs/protocol/native.md#910-response.
+    """
 
     token: int
     before: float
@@ -42,7 +53,7 @@ class Logprob(NamedTuple):
 
 
 class Logprobs(NamedTuple):
-    """How one token was drawn, in the three parts of native §9.10."""
+    """How one token was drawn, in the three parts of docs/protocol/native.md#910-response."""
 
     chosen: tuple[Logprob]
     before: tuple[Logprob, ...]
@@ -52,7 +63,10 @@ class Logprobs(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One generated token (native §10)."""
+    """One generated token.
+
+    See docs/protocol/native.md#10-streaming-aigenerate-stream.
+    """
 
     token: int
     ptr: int

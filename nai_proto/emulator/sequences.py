@@ -1,7 +1,11 @@
-"""Sequences of tokens that are banned, end the generation, or are biased (native §9.1, §9.3).
+"""Sequences of tokens that are banned, end the generation, or are biased.
 
 All of them are read as the text goes on, a token at a time: what a token costs depends on how long and how many the
 sequences are, not on how long the text is.
+
+See:
+    docs/protocol/native.md#91-parameters--complete-list
+    docs/protocol/native.md#93-logit_bias_exp
 """
 
 from __future__ import annotations

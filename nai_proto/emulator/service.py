@@ -1,7 +1,7 @@
 """The emulator: finds out what a request means and who asks, and lets the endpoint's handler answer.
 
-The order of checks is that of native §17.1: the token, then how often it was asked and the generation lock, then the body,
-then the plan, then what is stored.
+The order of checks is that of docs/protocol/native.md#171-general-behaviour: the token, then how often it was asked and
+the generation lock, then the body, then the plan, then what is stored.
 """
 
 from __future__ import annotations
@@ -225,7 +225,10 @@ _OPENAI: Final = "/oa/"
 _OPENAI_PATHS: Final = (
     "; there are /oa/v1/completions, /oa/v1/chat/completions, /oa/v1/models and /oa/v1/internal/token-count"
 )
-"""Programs that forget the /v1, or look for one model, had better be told (openai §11)."""
+"""Programs that forget the /v1, or look for one model, had better be told.
+
+See docs/protocol/openai.md#11-what-openais-python-client-sends-emulator-requirements.
+"""
 
 _PREFLIGHT: Final = Headers(
     [

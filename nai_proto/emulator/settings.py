@@ -1,4 +1,9 @@
-"""The parameters that decide how tokens are drawn and when it ends (native §9.1, §9.3), in terms of ids."""
+"""The parameters that decide how tokens are drawn and when it ends, in terms of ids.
+
+See:
+    docs/protocol/native.md#91-parameters--complete-list
+    docs/protocol/native.md#93-logit_bias_exp
+"""
 
 from __future__ import annotations
 
@@ -13,7 +18,10 @@ ALL_SAMPLERS: Final = tuple(range(11))
 
 @dataclass(frozen=True, slots=True)
 class Bias:
-    """One entry of ``logit_bias_exp`` (native §9.3)."""
+    """One entry of ``logit_bias_exp``.
+
+    See docs/protocol/native.md#93-logit_bias_exp.
+    """
 
     sequence: tuple[int, ...]
     "An empty one does nothing."
@@ -27,7 +35,9 @@ class Bias:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The parameters of native §9.1 under their names on the wire; those that are text there are ids here.
+    """The parameters under their names on the wire; those that are text there are ids here.
+
+    See docs/protocol/native.md#91-parameters--complete-list.
 
     The defaults change nothing. Where sources use 0 as well as 1 for *off*, both are. No value is refused: what is out
     of range does what its formula says, or the nearest thing. ``line_start_ids`` is left out, because no source says
@@ -50,7 +60,7 @@ class Settings:
     eos_ids: frozenset[int] = frozenset()
     "Tokens that end the generation."
     include_stop: bool = True
-    "Whether the end token or stop sequence is part of the output (native §18: not known)."
+    "Whether the end token or stop sequence is part of the output (docs/protocol/native.md#18-open-points: not known)."
 
     # What may come.
     bad_words_ids: tuple[tuple[int, ...], ...] = ()
@@ -95,10 +105,13 @@ class Settings:
     math1_quad: float = 0.0
     math1_quad_entropy_scale: float = 0.0
     math2_cubic: float = 0.0
-    "``unified_cubic`` (openai §5)."
+    "``unified_cubic``. See docs/protocol/openai.md#5-unified-sampling."
     min_p: float = 0.0
     order: tuple[int, ...] = ALL_SAMPLERS
-    "Sampler ids, first applied first (native §9.2); those not in `SAMPLERS` do nothing."
+    """Sampler ids, first applied first; those not in `SAMPLERS` do nothing.
+
+    See docs/protocol/native.md#92-sampler-ids-order.
+    """
 
     num_logprobs: int | None = None
     "How many candidates to report before and after sampling; None reports nothing, not even the chosen one."

@@ -1,4 +1,7 @@
-"""What an account of the emulator has stored: a keystore and objects, and the rules for changing them (native §7)."""
+"""What an account of the emulator has stored: a keystore and objects, and the rules for changing them.
+
+See docs/protocol/native.md#7-keystore-and-user-objects.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ class Storage:
     keystore_index: int = 0
     "Counts the changes of the keystore."
     indexed: bool = True
-    "Is the index told? Not every account of the service has one (native §7.3)."
+    "Is the index told? Not every account of the service has one. See docs/protocol/native.md#73-keystore-wire-form."
     objects: defaultdict[str, Collection] = field(default_factory=lambda: defaultdict(Collection), repr=False)
     "By type, in order of creation."
     journal: Journal = field(default_factory=Journal, repr=False)
@@ -43,7 +46,10 @@ class Storage:
     # ---- the keystore
 
     def keystore_answer(self) -> Mapping[str, object]:
-        """What ``GET /user/keystore`` says (native §7.3)."""
+        """What ``GET /user/keystore`` says.
+
+        See docs/protocol/native.md#73-keystore-wire-form.
+        """
         if self.keystore is None:
             return {"keystore": None}
         if not self.indexed:
@@ -59,7 +65,10 @@ class Storage:
         self._change_keystore(sealed or None, self.keystore_index + 1 if sealed else 0)
 
     def clear_stories(self) -> None:
-        """What a recovery does that deletes (native §6.1)."""
+        """What a recovery does that deletes.
+
+        See docs/protocol/native.md#61-request-schemas.
+        """
         self._change_keystore(None, 0)
         self.clear(("stories", "storycontent"))
 
@@ -71,7 +80,10 @@ class Storage:
     # ---- objects; what has no id here is 404
 
     def listed(self, type: str, offset: int = 0, limit: int | None = None) -> Mapping[str, object]:  # noqa: A002
-        """What ``GET /user/objects/{type}`` says (native §7.2); of a type that nobody used, that there are none."""
+        """What ``GET /user/objects/{type}`` says; of a type that nobody used, that there are none.
+
+        See docs/protocol/native.md#72-userdata-object.
+        """
         found = self.objects.get(type, ())[offset:]
         return {"objects": [item.document for item in (found if limit is None else found[:limit])]}
 

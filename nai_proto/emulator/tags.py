@@ -1,4 +1,9 @@
-"""Tags that the emulator suggests (image §2.6, §12): some hundred, as image models know them, with numbers made up."""
+"""Tags that the emulator suggests: some hundred, as image models know them, with numbers made up.
+
+See:
+    docs/protocol/image.md#26-get-aigenerate-imagesuggest-tags
+    docs/protocol/image.md#12-notes-for-an-emulator
+"""
 
 from __future__ import annotations
 

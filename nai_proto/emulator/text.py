@@ -1,8 +1,13 @@
-"""Text generation as the service does it (native §9, §10, §17.3), over the emulator's own language model.
+"""Text generation as the service does it, over the emulator's own language model.
 
 Ids in a request, and ids in an answer, are those of the model's tokenizer: where there are any, the tokenizer is asked
 for, and the language model reads and writes in its ids. A request that is all text is answered in pieces of the language
 model's own, for which no file is needed.
+
+See:
+    docs/protocol/native.md#9-aigenerate-request
+    docs/protocol/native.md#10-streaming-aigenerate-stream
+    docs/protocol/native.md#173-text-voice-modules
 """
 
 from __future__ import annotations
@@ -170,7 +175,10 @@ _CLOSING: Final = " \n\"')]\u201d\u2019»」"
 
 
 def _event(token: str, ptr: int, final: bool, logprobs: Logprobs | None) -> bytes:
-    """An event of the stream, with all four keys each time: some clients insist on them (native §10)."""
+    """An event of the stream, with all four keys each time: some clients insist on them.
+
+    See docs/protocol/native.md#10-streaming-aigenerate-stream.
+    """
     data = {"token": token, "ptr": ptr, "final": final, "logprobs": None if logprobs is None else _wire(logprobs)}
     return encode_event(ServerSentEvent(event="newToken", data=encode(data).decode(), id=str(ptr)))
 

@@ -1,4 +1,9 @@
-"""Speech of the emulator (native §8.1, §17.3): files that any player takes, of a length that fits the text, and silent."""
+"""Speech of the emulator: files that any player takes, of a length that fits the text, and silent.
+
+See:
+    docs/protocol/native.md#81-text-to-speech
+    docs/protocol/native.md#173-text-voice-modules
+"""
 
 from __future__ import annotations
 
@@ -47,7 +52,10 @@ def _asked_by_body(asked: Asked) -> Handler:
 
 
 def _spoken(asked: Asked, said: _Speech) -> Handler:
-    """What is too long is cut, not refused (native §17.3). A voice that has a number needs no seed."""
+    """What is too long is cut, not refused. A voice that has a number needs no seed.
+
+    See docs/protocol/native.md#173-text-voice-modules.
+    """
     if not said.text:
         raise Refused(400, "Validation error: text is required")
     if said.seed is None and said.voice == _BY_SEED:

@@ -2,7 +2,8 @@
 
 `Call` is the message face: with an HTTP library of your own, send what `send()` gives and feed what comes back into
 `receive_head`, `receive_data` and `receive_eof`. Everything that decides what a response means happens here: which reader
-gets it (by its content type, with the tolerance of sse §2), whether it is a refusal, whether its end is an end.
+gets it (by its content type, with the tolerance of docs/protocol/sse.md#2-what-an-openai-style-client-adds-on-top),
+whether it is a refusal, whether its end is an end.
 
 All transitions stand in one table; an input that is not in it raises LocalProtocolError.
 """
@@ -343,7 +344,10 @@ class Call(Generic[E, R]):
         return None
 
     def _decide(self, data: bytes, *, at_eof: bool = False) -> bool:
-        """Chooses the reader by the body's first byte (sse §2.7); False while there is none."""
+        """Chooses the reader by the body's first byte; False while there is none.
+
+        See docs/protocol/sse.md#2-what-an-openai-style-client-adds-on-top.
+        """
         text = data.removeprefix(_BOM)
         first = text[:_LOOK].lstrip(_BLANKS)[:1]
         if not at_eof and (_BOM.startswith(data) or (not first and len(text) < _LOOK)):

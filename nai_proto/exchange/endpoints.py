@@ -30,13 +30,16 @@ class Endpoint:
     path: str
     "With parameters in braces: ``/user/objects/{type}``."
     status: int
-    "What the service answers when all went well; a client accepts every 2xx (native §4.2)."
+    """What the service answers when all went well; a client accepts every 2xx.
+
+    See docs/protocol/native.md#42-status-codes.
+    """
     answers: str
     "The content type of that answer; empty when it has no body."
     auth: bool = True
     "Must the request carry a token?"
     login_only: bool = False
-    "Are persistent tokens refused here (native §2.1)?"
+    "Are persistent tokens refused here? See docs/protocol/native.md#21-tokens."
 
     @cached_property
     def segments(self) -> tuple[str, ...]:
@@ -65,9 +68,9 @@ _ZIP: Final = "binary/octet-stream"
 _ACCOUNT, _TEXTS, _IMAGE, _API = Host.ACCOUNT, Host.TEXT, Host.IMAGE, Host.API
 
 _ROWS: Final = (
-    # native §5
+    # docs/protocol/native.md#5-get--health-check
     Endpoint("health", "GET", _API, "/", 200, _TEXT, auth=False),
-    # native §6: accounts
+    # docs/protocol/native.md#6-account-endpoints-user: accounts
     Endpoint("register", "POST", _ACCOUNT, "/user/register", 201, _JSON, auth=False),
     Endpoint("login", "POST", _ACCOUNT, "/user/login", 201, _JSON, auth=False),
     Endpoint("sso_google", "POST", _ACCOUNT, "/user/sso/google", 201, _JSON, auth=False),
@@ -97,7 +100,7 @@ _ROWS: Final = (
     Endpoint("get_vote", "GET", _ACCOUNT, "/user/vote-submission/{event}", 200, _JSON),
     Endpoint("vote", "POST", _ACCOUNT, "/user/vote-submission/{event}", 201, ""),
     Endpoint("delete_vote", "DELETE", _ACCOUNT, "/user/vote-submission/{event}", 200, ""),
-    # native §7: keystore and objects
+    # docs/protocol/native.md#7-keystore-and-user-objects: keystore and objects
     Endpoint("get_keystore", "GET", _ACCOUNT, "/user/keystore", 200, _JSON, login_only=True),
     Endpoint("put_keystore", "PUT", _ACCOUNT, "/user/keystore", 200, "", login_only=True),
     Endpoint("list_objects", "GET", _ACCOUNT, "/user/objects/{type}", 200, _JSON, login_only=True),
@@ -106,7 +109,9 @@ _ROWS: Final = (
     Endpoint("update_object", "PATCH", _ACCOUNT, "/user/objects/{type}/{id}", 200, _JSON, login_only=True),
     Endpoint("delete_object", "DELETE", _ACCOUNT, "/user/objects/{type}/{id}", 200, _JSON, login_only=True),
     Endpoint("delete_objects", "DELETE", _ACCOUNT, "/user/objects/batch", 200, "", login_only=True),
-    # native §8–10: text. The same two paths on two hosts: newer models on the text host, older ones on the api host.
+    # Text: docs/protocol/native.md#8-ai-endpoints-text-side, docs/protocol/native.md#9-aigenerate-request,
+    # docs/protocol/native.md#10-streaming-aigenerate-stream. The same two paths on two hosts: newer models on the text
+    # host, older ones on the api host.
     Endpoint("generate", "POST", _TEXTS, "/ai/generate", 200, _JSON),
     Endpoint("generate_stream", "POST", _TEXTS, "/ai/generate-stream", 200, _STREAM),
     Endpoint("api_generate", "POST", _API, "/ai/generate", 201, _JSON),
@@ -114,7 +119,7 @@ _ROWS: Final = (
     Endpoint("generate_prompt", "POST", _API, "/ai/generate-prompt", 201, _JSON),
     Endpoint("trial_status", "GET", _TEXTS, "/ai/trial-status", 200, _JSON),
     Endpoint("link_usage", "POST", _TEXTS, "/usage/link", 200, ""),
-    # native §8.1, §8.2
+    # docs/protocol/native.md#81-text-to-speech, docs/protocol/native.md#82-modules-training
     Endpoint("get_voice", "GET", _API, "/ai/generate-voice", 200, "audio/mpeg"),
     Endpoint("post_voice", "POST", _API, "/ai/generate-voice", 201, "audio/mpeg"),
     Endpoint("train_module", "POST", _API, "/ai/module/train", 201, _JSON),
@@ -122,12 +127,12 @@ _ROWS: Final = (
     Endpoint("get_module", "GET", _API, "/ai/module/{id}", 200, _JSON),
     Endpoint("delete_module", "DELETE", _API, "/ai/module/{id}", 200, _JSON),
     Endpoint("buy_training_steps", "POST", _API, "/ai/module/buy-training-steps", 200, ""),
-    # openai §1
+    # docs/protocol/openai.md#1-endpoints
     Endpoint("completions", "POST", _TEXTS, "/oa/v1/completions", 200, _JSON),
     Endpoint("chat_completions", "POST", _TEXTS, "/oa/v1/chat/completions", 200, _JSON),
     Endpoint("models", "GET", _TEXTS, "/oa/v1/models", 200, _JSON),
     Endpoint("token_count", "POST", _TEXTS, "/oa/v1/internal/token-count", 200, _JSON),
-    # image §2
+    # docs/protocol/image.md#2-endpoints
     Endpoint("generate_image", "POST", _IMAGE, "/ai/generate-image", 200, _ZIP),
     Endpoint("generate_image_stream", "POST", _IMAGE, "/ai/generate-image-stream", 200, "application/msgpack"),
     Endpoint("augment_image", "POST", _IMAGE, "/ai/augment-image", 200, _ZIP),
@@ -154,14 +159,17 @@ def endpoint(name: str) -> Endpoint:
         raise InvalidRequestError(f"no endpoint is called {name!r}") from None
 
 
-# native §1.2: these, and the colours of the staging models, live on the text host.
+# docs/protocol/native.md#12-which-host-per-text-model: these, and the colours of the staging models, live on the text host.
 _TEXT_HOST_MODELS: Final = frozenset(
     ("kayra-v1", "llama-3-erato-v1", "blue", "red", "green", "purple", "pink", "yellow", "white", "black")
 )
 
 
 def host_of_model(model: str) -> Host:
-    """Which host serves a native text model (native §1.2); an unknown one is taken for an older one."""
+    """Which host serves a native text model; an unknown one is taken for an older one.
+
+    See docs/protocol/native.md#12-which-host-per-text-model.
+    """
     return Host.TEXT if model in _TEXT_HOST_MODELS else Host.API
 
 
@@ -210,11 +218,15 @@ _ESCAPED: Final = re.compile(rb"[^A-Za-z0-9._~-]")
 def match(method: str, host: Host | None, target: str, body: bytes = b"") -> tuple[Endpoint, Parameters] | None:
     """The endpoint that a request means, and what it adds; None when there is none.
 
+    See:
+        docs/protocol/native.md#171-general-behaviour
+        docs/protocol/native.md#72-userdata-object
+
     Args:
         method: HTTP method.
         host: the role of the address that got the request; None at an address that serves all roles. Then a path that
-            two hosts have goes by the model that the body names (native §17.1).
-        target: path and query as they came. A slash at the end is ignored (native §7.2).
+            two hosts have goes by the model that the body names.
+        target: path and query as they came. A slash at the end is ignored.
         body: decides between hosts, and is handed on in the parameters.
     """
     from urllib.parse import parse_qsl, unquote  # a server's: a client does without, and imports faster

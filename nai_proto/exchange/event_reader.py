@@ -1,4 +1,7 @@
-"""Event streams as typed events: what all their readers have in common (sse §2)."""
+"""Event streams as typed events: what all their readers have in common.
+
+See docs/protocol/sse.md#2-what-an-openai-style-client-adds-on-top.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,9 @@ class EventReader(ABC, Generic[E, R]):
 
     Costs one splitting and one quick decoding per event. What does not decode is looked at again: it may be an error, a
     ping, the end, have keys that are not known yet, or be wrong, and then `general` says how. Events of other names are
-    values if they hold `MARK`, failures if they are called ``error`` (sse §2.3), and else left out (sse §2.5).
+    values if they hold `MARK`, failures if they are called ``error``, and else left out.
+
+    See docs/protocol/sse.md#2-what-an-openai-style-client-adds-on-top.
 
     Args:
         usual: decodes an everyday event; fails with one of `UNUSUAL` on any other.
@@ -134,5 +139,7 @@ class EventReader(ABC, Generic[E, R]):
             raise StreamError(error_message(block, "") or "an error without a message")
         if name not in (*self.NAMES, b"", b"message") and self.MARK not in block:
             return None
-        text = block.decode("utf-8", "replace").encode()  # bad UTF-8 is U+FFFD in an event stream (sse §1.1)
+        text = block.decode(
+            "utf-8", "replace"
+        ).encode()  # bad UTF-8 is U+FFFD in an event stream (docs/protocol/sse.md#11-bytes-to-text)
         return self.general(text, f"{self._where}: event {number}", self._depth)

@@ -71,10 +71,12 @@ class BodyReader(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Json(Generic[T, R]):
-    """Reads one JSON document as ``type`` and gives ``to(document)``; an error inside it is raised (native §4.1).
+    """Reads one JSON document as ``type`` and gives ``to(document)``; an error inside it is raised.
 
     Where a document of a usual form can be had without decoding it in one go, ``usual`` is tried first, with the body and
     the depth it may have: it gives the same, or None.
+
+    See docs/protocol/native.md#41-error-body.
     """
 
     type: type[T]
@@ -129,7 +131,10 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
-    """For answers that only their status tells about; whatever body there is is ignored (native §6)."""
+    """For answers that only their status tells about; whatever body there is is ignored.
+
+    See docs/protocol/native.md#6-account-endpoints-user.
+    """
 
     def __call__(self, where: str, head: Head, limits: Limits, /) -> BodyReader[None]:  # noqa: ARG002 -- a ReaderFactory
         return BodyReader(_ignore, limits)

@@ -2,7 +2,11 @@
 
 Two facts stand above all settings. A request whose events the caller has seen is never repeated. And what may be repeated
 at all is a fact of the operation (`Repeat`): a generation costs money and may be under way, so it is sent again only when
-the service has certainly not acted on it (native §4.3, openai §9.3). A policy only says how often and how long.
+the service has certainly not acted on it. A policy only says how often and how long.
+
+See:
+    docs/protocol/native.md#43-concurrency-timeouts-retry
+    docs/protocol/openai.md#93-retry-policy
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ _HOSTS: Final = {
     Host.IMAGE: "https://image.novelai.net",
     Host.API: "https://api.novelai.net",
 }
-"""The service's own hosts (docs/protocol/native.md#11-hosts)."""
+"""The service's own hosts (docs/protocol/native.md#1-hosts)."""
 
 
 _put: Final = object.__setattr__  # the class is frozen, and has an initializer of its own
@@ -118,8 +118,10 @@ class Session:
         What the request says itself wins. A request that is absolute already is left alone, and gets no token: tokens go
         to this session's hosts and to no other.
 
+        See docs/protocol/native.md#21-tokens.
+
         Raises:
-            InvalidRequestError: the endpoint refuses persistent tokens, and the token is one (native §2.1). Or the target
+            InvalidRequestError: the endpoint refuses persistent tokens, and the token is one. Or the target
                 does not begin with ``/``.
         """
         if request.base or request.host is None:

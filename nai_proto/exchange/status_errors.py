@@ -1,4 +1,9 @@
-"""The error for a response that is not 2xx (native §4, openai §9). Making one never fails."""
+"""The error for a response that is not 2xx. Making one never fails.
+
+See:
+    docs/protocol/native.md#4-errors-and-limits-all-endpoints
+    docs/protocol/openai.md#9-errors
+"""
 
 from __future__ import annotations
 

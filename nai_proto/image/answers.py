@@ -1,4 +1,7 @@
-"""What comes back: images, in whichever of the forms the service chooses (image §2.1)."""
+"""What comes back: images, in whichever of the forms the service chooses.
+
+See docs/protocol/image.md#21-post-aigenerate-image.
+"""
 
 from __future__ import annotations
 
@@ -67,8 +70,10 @@ _LISTED: Final = JsonDecoder(_Listed)
 class Pictures:
     """Reads images from an archive, from JSON, or one as it is.
 
+    See docs/protocol/image.md#21-post-aigenerate-image.
+
     Args:
-        seed: of the first; each further one has one more (image §2.1). JSON says it itself.
+        seed: of the first; each further one has one more. JSON says it itself.
     """
 
     seed: int | None = None

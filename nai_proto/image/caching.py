@@ -1,7 +1,9 @@
-"""Image requests as forms, and the service's cache of images (image §3.1).
+"""Image requests as forms, and the service's cache of images.
 
 In a form each image is a part of its own, as it is, and not base64 in JSON: a quarter less to send. With a secret of the
 caller's each image gets a key as well, under which the service may remember it: then the key alone is enough.
+
+See docs/protocol/image.md#31-transport.
 """
 
 from __future__ import annotations

@@ -1,4 +1,10 @@
-"""The words that image requests choose from, equal to what stands on the wire (image §2.1, §2.7, §4)."""
+"""The words that image requests choose from, equal to what stands on the wire.
+
+See:
+    docs/protocol/image.md#21-post-aigenerate-image
+    docs/protocol/image.md#27-post-aiannotate-image-controlnet-conditions-v1v2
+    docs/protocol/image.md#4-models-samplers-schedules-sizes
+"""
 
 from __future__ import annotations
 
@@ -128,7 +134,10 @@ TAG_HINTS: Final = {
 
 
 class ControlNetModel(StrEnum):
-    """What a picture guides, by the website's names; the values are those of ``controlnet_model`` (image §2.7)."""
+    """What a picture guides, by the website's names; the values are those of ``controlnet_model``.
+
+    See docs/protocol/image.md#27-post-aiannotate-image-controlnet-conditions-v1v2.
+    """
 
     PALETTE_SWAP = "hed"
     FORM_LOCK = "depth"

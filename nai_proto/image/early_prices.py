@@ -1,7 +1,9 @@
-"""What an image of V1 and V2 costs where no formula says it: the website's tables (image §9).
+"""What an image of V1 and V2 costs where no formula says it: the website's tables.
 
 Entry ``i`` is for ``i + 1`` squares of 64×64 pixels: how many thousandths of an Anlas each step costs, and how many
 the image beside that. There are 768, up to 3,145,728 pixels. The numbers rise unevenly, so that no shorter rule gives them.
+
+See docs/protocol/image.md#9-anlas-price.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What a picture can be made of besides words: characters, vibes, references, control (image §5)."""
+"""What a picture can be made of besides words: characters, vibes, references, control.
+
+See docs/protocol/image.md#5-features.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,10 @@ _ROUNDING: Final = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Character:
-    """A character with words of its own; for V4 and later (image §5.4)."""
+    """A character with words of its own; for V4 and later.
+
+    See docs/protocol/image.md#54-v4-prompts-and-characters.
+    """
 
     prompt: str = field(repr=False)
     uc: str | None = field(default=None, repr=False)
@@ -43,7 +49,10 @@ class Character:
 
 @dataclass(frozen=True, slots=True)
 class Vibe:
-    """A picture whose mood is taken over, as V3 takes it: raw (image §5.1). For V4 and V4.5 `encode_vibe` it."""
+    """A picture whose mood is taken over, as V3 takes it: raw. For V4 and V4.5 `encode_vibe` it.
+
+    See docs/protocol/image.md#51-vibe-transfer.
+    """
 
     image: bytes = field(repr=False)
     "PNG; the website fits it into 448 × 448."
@@ -56,7 +65,10 @@ class Vibe:
 
 @dataclass(frozen=True, slots=True)
 class EncodedVibe:
-    """A vibe as `encode_vibe` gave it, good for one model; for V4 and V4.5 (image §5.1). It may be kept and used again."""
+    """A vibe as `encode_vibe` gave it, good for one model; for V4 and V4.5. It may be kept and used again.
+
+    See docs/protocol/image.md#51-vibe-transfer.
+    """
 
     encoding: bytes = field(repr=False)
     strength: float = 0.6
@@ -71,7 +83,10 @@ class EncodedVibe:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A picture that a character or a style is taken from, precisely; for V4.5 (image §5.2)."""
+    """A picture that a character or a style is taken from, precisely; for V4.5.
+
+    See docs/protocol/image.md#52-precise-character--style-reference-v45-only.
+    """
 
     image: bytes = field(repr=False)
     "PNG of 1024 × 1536, 1536 × 1024 or 1472 × 1472 pixels: fit it in, and fill up with black."
@@ -86,7 +101,10 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class ControlNet:
-    """A picture made by `annotate`, and what it guides; for V1 and V2 (image §2.7)."""
+    """A picture made by `annotate`, and what it guides; for V1 and V2.
+
+    See docs/protocol/image.md#27-post-aiannotate-image-controlnet-conditions-v1v2.
+    """
 
     condition: bytes = field(repr=False)
     model: ControlNetModel
@@ -128,6 +146,9 @@ def alone(prompt: str) -> str:
 
 
 def normalized(strengths: Sequence[float]) -> list[float]:
-    """Strengths of several vibes, made smaller where they are more than 1 together (image §5.1); what was, stays so."""
+    """Strengths of several vibes, made smaller where they are more than 1 together; what was, stays so.
+
+    See docs/protocol/image.md#51-vibe-transfer.
+    """
     total = sum(map(abs, strengths))
     return [each / total for each in strengths] if len(strengths) > 1 and total > 1 + _ROUNDING else list(strengths)

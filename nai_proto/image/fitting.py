@@ -1,4 +1,9 @@
-"""Whether what a picture is made of goes with the model, and together (image §3.3, §5)."""
+"""Whether what a picture is made of goes with the model, and together.
+
+See:
+    docs/protocol/image.md#33-bodies-per-generation
+    docs/protocol/image.md#5-features
+"""
 
 from __future__ import annotations
 
@@ -34,9 +39,7 @@ def fits(prompt: str, model: ImageModel, action: ImageGenerationType, values: Ma
     if wish.references:
         _references(wish.references, model)
         if wish.vibes:
-            raise InvalidRequestError(
-                "vibes and precise references do not go together (image §3.3)", parameter="references"
-            )
+            raise InvalidRequestError("vibes and precise references do not go together", parameter="references")
     if wish.controlnet is not None:
         if not model.family.controlnet:
             raise InvalidRequestError(f"{model.id} has no ControlNet: V1 and V2 have", parameter="controlnet")
@@ -70,7 +73,7 @@ def _vibes(vibes: Sequence[Vibe | EncodedVibe], model: ImageModel, action: Image
     if not form:
         raise InvalidRequestError(f"{model.id} takes no vibes: V3 to V4.5 do", parameter="vibes")
     if action is ImageGenerationType.INPAINTING:
-        raise InvalidRequestError("vibes do not go with inpainting (image §3.3)", parameter="vibes")
+        raise InvalidRequestError("vibes do not go with inpainting", parameter="vibes")
     if len(vibes) > _MOST:
         raise InvalidRequestError(f"{len(vibes)} vibes, and {model.id} takes at most {_MOST}", parameter="vibes")
     for vibe in vibes:
@@ -104,7 +107,7 @@ def _references(references: Sequence[Reference], model: ImageModel) -> None:
             came = "is no PNG" if size is None else f"has {size[0]} × {size[1]} pixels"
             sizes = ", ".join(f"{width} × {height}" for width, height in CANVASES)
             raise InvalidRequestError(
-                f"a reference {came}; fit it into a PNG of {sizes}, the rest black (image §5.2)", parameter="references"
+                f"a reference {came}; fit it into a PNG of {sizes}, the rest black", parameter="references"
             )
 
 
@@ -120,7 +123,7 @@ def _sources(values: Mapping[str, object], action: ImageGenerationType) -> None:
             came = "is no PNG" if size is None else f"has {size[0]} × {size[1]} pixels"
             raise InvalidRequestError(
                 f"the mask {came}; it is a PNG of {width} × {height}, in whole blocks of 8 × 8, "
-                f"or of {width // 8} × {height // 8} pixels; align_mask makes one (image §5.3)",
+                f"or of {width // 8} × {height // 8} pixels; align_mask makes one",
                 parameter="mask",
             )
     if values.get("upscaled_enhance") and width * height >= _ENHANCED:

@@ -1,4 +1,7 @@
-"""Images from words, and from other images (image §2.1)."""
+"""Images from words, and from other images.
+
+See docs/protocol/image.md#21-post-aigenerate-image.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,9 @@ class Drawing(Operation[E_co, R_co], Generic[E_co, R_co]):
 
 
 def generate(prompt: str, **options: Unpack[Options]) -> Drawing[Never, tuple[Image, ...]]:
-    """Draw what ``prompt`` says: from nothing, or from ``image``, or within it where ``mask`` is white (image §3).
+    """Draw what ``prompt`` says: from nothing, or from ``image``, or within it where ``mask`` is white.
+
+    See docs/protocol/image.md#3-request-body.
 
     Args:
         prompt: what is wanted. Ready-made tags for quality are put into it, unless ``quality`` is ``"none"``.
@@ -56,9 +61,13 @@ def generate(prompt: str, **options: Unpack[Options]) -> Drawing[Never, tuple[Im
 def generate_stream(
     prompt: str, *, framing: Literal["msgpack", "sse"] = "msgpack", **options: Unpack[Options]
 ) -> Drawing[Drawn, tuple[Image, ...]]:
-    """As `generate`, and see how the images come to be (image §7): events are `Step`s and, for each sample, its `Image`.
+    """As `generate`, and see how the images come to be: events are `Step`s and, for each sample, its `Image`.
 
-    An answer that is no stream, where one was asked for, gives no events but the result (image §2.2).
+    An answer that is no stream, where one was asked for, gives no events but the result.
+
+    See:
+        docs/protocol/image.md#7-streaming
+        docs/protocol/image.md#22-post-aigenerate-image-stream
 
     Args:
         prompt: what is wanted.

@@ -1,4 +1,10 @@
-"""What all models of a generation have in common (image §3.3, §4, §5). One table: each row says what it adds."""
+"""What all models of a generation have in common. One table: each row says what it adds.
+
+See:
+    docs/protocol/image.md#33-bodies-per-generation
+    docs/protocol/image.md#4-models-samplers-schedules-sizes
+    docs/protocol/image.md#5-features
+"""
 
 from __future__ import annotations
 
@@ -55,7 +61,7 @@ class Family:
     samplers: tuple[ImageSampler, ...]
     "Those that the website offers, the recommended one first."
     also: tuple[ImageSampler, ...] = ()
-    "Those that the service takes besides (image §4)."
+    "Those that the service takes besides. See docs/protocol/image.md#4-models-samplers-schedules-sizes."
     schedules: tuple[NoiseSchedule, ...]
     schedule: NoiseSchedule | None
     "The usual one."
@@ -67,7 +73,7 @@ class Family:
     tokens: int
     "How long a prompt may be; more is cut by the service."
     structured: bool = False
-    "Are prompts sent as ``v4_prompt`` too (image §5.4)?"
+    "Are prompts sent as ``v4_prompt`` too? See docs/protocol/image.md#54-v4-prompts-and-characters."
     characters: int = 0
     "How many a picture may have."
     free_positions: bool = False

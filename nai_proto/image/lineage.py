@@ -1,7 +1,9 @@
-"""Which model's prices and limits hold: those of the listed model that an inpainting one is made from (image §4).
+"""Which model's prices and limits hold: those of the listed model that an inpainting one is made from.
 
 A model that is not listed, or that one client alone knows (``nai-diffusion-5-full-medium``), has none: nothing is guessed
 where it could cost more than was said.
+
+See docs/protocol/image.md#4-models-samplers-schedules-sizes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Masks for inpainting, made of boxes or of pictures: always of whole blocks (image §5.3)."""
+"""Masks for inpainting, made of boxes or of pictures: always of whole blocks.
+
+See docs/protocol/image.md#53-img2img-enhance-inpaint.
+"""
 
 from __future__ import annotations
 

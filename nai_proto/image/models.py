@@ -1,7 +1,9 @@
-"""The image models, and what a caller would else have to remember about them (image §4).
+"""The image models, and what a caller would else have to remember about them.
 
 What a generation has in common stands in `FAMILIES`; presets stand in `texts`. Of a model that is not listed nothing is
 guessed. What is needed of it has to be told, and the error says how.
+
+See docs/protocol/image.md#4-models-samplers-schedules-sizes.
 """
 
 from __future__ import annotations
@@ -53,14 +55,17 @@ class Facts:
     steps: int | None = None
     tokens: int | None = None
     vibe_key: str | None = None
-    "Its name in vibe files (image §5.1); empty where it has none."
+    "Its name in vibe files; empty where it has none. See docs/protocol/image.md#51-vibe-transfer."
     uc: Mapping[UCPreset, str] | None = field(default=None, hash=False)
     "Its texts against what is not wanted, the usual one first."
     quality: Mapping[QualityPreset, str] | None = field(default=None, hash=False)
     nsfw_prefix: bool | None = None
-    "Is ``nsfw`` put before those texts, unless the prompt has it (image §4)?"
+    """Is ``nsfw`` put before those texts, unless the prompt has it?
+
+    See docs/protocol/image.md#4-models-samplers-schedules-sizes.
+    """
     upscales: bool = False
-    "Can it upscale (image §2.4)?"
+    "Can it upscale? See docs/protocol/image.md#24-post-aiupscale."
     retired: bool = False
     "Do only older clients know it?"
     unsure: bool = False
@@ -153,7 +158,9 @@ class ImageModel:
     def inpainting(self) -> ImageModel | None:
         """The model that inpaints in its place; itself if it is one; None where there is none.
 
-        Not always its own: V5 Curated has that of V4.5 Curated (image §4).
+        Not always its own: V5 Curated has that of V4.5 Curated.
+
+        See docs/protocol/image.md#4-models-samplers-schedules-sizes.
         """
         if self.facts.base:
             return self
@@ -162,7 +169,10 @@ class ImageModel:
 
     @property
     def samplers(self) -> tuple[ImageSampler, ...]:
-        """The samplers it takes, the recommended one first. Without DDIM where it inpaints (image §4)."""
+        """The samplers it takes, the recommended one first. Without DDIM where it inpaints.
+
+        See docs/protocol/image.md#4-models-samplers-schedules-sizes.
+        """
         listed = (*self.family.samplers, *self.family.also)
         none = (ImageSampler.DDIM, ImageSampler.DDIM_V3) if self.facts.base else ()
         return tuple(sampler for sampler in listed if sampler not in none)
@@ -184,12 +194,18 @@ class ImageModel:
 
     @property
     def tokens(self) -> int:
-        """How many tokens of a prompt it reads, those of all characters together (image §6.3)."""
+        """How many tokens of a prompt it reads, those of all characters together.
+
+        See docs/protocol/image.md#63-token-counting.
+        """
         return self.base.facts.tokens or self.family.tokens
 
     @property
     def vibe_key(self) -> str:
-        """Its name in vibe files; empty where encoded vibes are not for it (image §5.1)."""
+        """Its name in vibe files; empty where encoded vibes are not for it.
+
+        See docs/protocol/image.md#51-vibe-transfer.
+        """
         told = self.base.facts.vibe_key
         return told if told is not None else self._told("vibe_key", "" if self.listed else None)
 

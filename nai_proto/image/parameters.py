@@ -1,4 +1,7 @@
-"""The parameters of an image request (image §3.2), and all else that `generate` may be told."""
+"""The parameters of an image request, and all else that `generate` may be told.
+
+See docs/protocol/image.md#32-parameters-all-keys.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ __all__ = ["WIRE", "Options", "Parameters"]
 
 
 class Parameters(TypedDict, total=False):
-    """What can be asked for, as it is sent but for `WIRE`. What is None or not given is the model's default (image §3.3)."""
+    """What can be asked for, as it is sent but for `WIRE`. What is None or not given is the model's default.
+
+    See docs/protocol/image.md#33-bodies-per-generation.
+    """
 
     width: int | None
     height: int | None
@@ -35,7 +41,10 @@ class Parameters(TypedDict, total=False):
     sm_dyn: bool | None
     "SMEA DYN, with ``sm``; V1 to V3."
     auto_smea: bool | None
-    "V1 to V3: SMEA where a picture is so large that the website would turn it on (image §5.5). Later ones are sent it."
+    """V1 to V3: SMEA where a picture is so large that the website would turn it on. Later ones are sent it.
+
+    See docs/protocol/image.md#55-smea.
+    """
     skip_cfg_above_sigma: float | None
     deliberate_euler_ancestral_bug: bool | None
     prefer_brownian: bool | None
@@ -69,7 +78,10 @@ class Options(Parameters, total=False):
     size: ImageResolution | str | tuple[int, int] | None
     'Instead of ``width`` and ``height``: two numbers of pixels, or a name such as ``"portrait"``.'
     enhance: float | None
-    "Draw ``image`` so many times as wide and high, to the nearest 64 pixels (image §5.3); how much anew says ``strength``."
+    """Draw ``image`` so many times as wide and high, to the nearest 64 pixels; how much anew says ``strength``.
+
+    See docs/protocol/image.md#53-img2img-enhance-inpaint.
+    """
     negative_prompt: str | None
     "What is not wanted."
     uc_preset: UCPreset | str | None
@@ -77,7 +89,7 @@ class Options(Parameters, total=False):
     quality: QualityPreset | str | None
     "Ready-made tags in the prompt; the standard ones if not given."
     variety_plus: bool | None
-    "``skip_cfg_above_sigma`` by the picture's size (image §5.6); V3 to V4.5."
+    "``skip_cfg_above_sigma`` by the picture's size; V3 to V4.5. See docs/protocol/image.md#56-variety-and-decrisper."
     transparent: bool | None
     "Without a background; V5."
     auto_text: bool | None
@@ -85,7 +97,10 @@ class Options(Parameters, total=False):
     characters: Sequence[Character | Mapping[str, object]] | None
     "V4 and later."
     as_typed: bool | None
-    "Leave ``1girl`` in a character's prompt; else it is sent as ``girl``, as the website does (image §5.4)."
+    """Leave ``1girl`` in a character's prompt; else it is sent as ``girl``, as the website does.
+
+    See docs/protocol/image.md#54-v4-prompts-and-characters.
+    """
     vibes: Sequence[Vibe | EncodedVibe | Mapping[str, object]] | None
     "Raw for V3, encoded for V4 and V4.5."
     references: Sequence[Reference | Mapping[str, object]] | None
@@ -95,7 +110,7 @@ class Options(Parameters, total=False):
     entropy: Callable[[int], bytes] | None
     "Gives so many random bytes: what a seed is drawn from when none is given. Libsodium's if not given."
     max_anlas: int | None
-    "Refuse what costs more (image §9); at any price if None, or not given."
+    "Refuse what costs more; at any price if None, or not given. See docs/protocol/image.md#9-anlas-price."
     allowance: Allowance | Mapping[str, object] | None
     "What is free for the account, where ``max_anlas`` is looked at; nothing if not given. `affordable` asks for it."
     validate: bool | None

@@ -1,8 +1,10 @@
-"""What a request costs, read from what is sent, and a question to the account before it is (image §9).
+"""What a request costs, read from what is sent, and a question to the account before it is.
 
 All that costs takes ``max_anlas`` and ``allowance``: if it costs more than the first, with what the second says is free, it
 is refused before anything is sent. Without an allowance nothing is free, which is the dearest reading. The arithmetic, and
 which rule holds where sources disagree, is in `price`.
+
+See docs/protocol/image.md#9-anlas-price.
 """
 
 from __future__ import annotations

@@ -55,7 +55,10 @@ class ImagePreset(Mapping[str, object]):
     @classmethod
     @takes(model=IMAGE_MODEL)
     def from_default(cls, model: ImageModel | str) -> Self:
-        """What the website begins with (image §3.3), but that pictures come as PNG."""
+        """What the website begins with, but that pictures come as PNG.
+
+        See docs/protocol/image.md#33-bodies-per-generation.
+        """
         model = ImageModel.named(model)
         return cls(model, {**defaults(model), "uc_preset": str(model.uc_presets[0]), "quality": "standard"})
 
@@ -111,7 +114,9 @@ class ImagePreset(Mapping[str, object]):
 
 
 def defaults(model: ImageModel) -> dict[str, object]:
-    """The parameters of a request that asks for nothing in particular (image §3.3).
+    """The parameters of a request that asks for nothing in particular.
+
+    See docs/protocol/image.md#33-bodies-per-generation.
 
     Raises:
         InvalidRequestError: a fact of an unlisted model is needed and not known.

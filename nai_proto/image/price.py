@@ -1,4 +1,4 @@
-"""What a request costs in Anlas, before it is sent (image §9).
+"""What a request costs in Anlas, before it is sent.
 
 The arithmetic is IEEE double in the order that the website computes in, `ceil` included: that reproduces every number
 that the clients agree on, and every charge that was seen. Where they do not agree, the rule here is:
@@ -14,6 +14,8 @@ that the clients agree on, and every charge that was seen. Where they do not agr
 
 What `annotate-image` costs is stated nowhere, so that there is no function for it. Nor is a mask looked at:
 what the website crops and scales for it stands in the request as width and height.
+
+See docs/protocol/image.md#9-anlas-price.
 """
 
 from __future__ import annotations
@@ -341,7 +343,7 @@ def _free(generation: Generation, pixels: int, steps: int, allowance: Allowance)
 
 
 def _check_numbers(width: int, height: int, steps: int, n_samples: int) -> None:
-    """Those of image §3.2, without which there is no price."""
+    """Those of docs/protocol/image.md#32-parameters-all-keys, without which there is no price."""
     if width % 64 or height % 64 or min(width, height) < 64 or width * height > _LARGEST:
         raise InvalidRequestError(
             f"width and height are {width}×{height} pixels: they are multiples of 64, and together at most {_LARGEST}",

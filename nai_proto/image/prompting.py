@@ -1,6 +1,8 @@
-"""Ready-made texts put where they belong: tags for quality into a prompt, others before what is not wanted (image §6.2).
+"""Ready-made texts put where they belong: tags for quality into a prompt, others before what is not wanted.
 
 The service expands no presets: what a request names by ``qualityPresetId`` and ``ucPresetId`` stands in its texts already.
+
+See docs/protocol/image.md#62-where-presets-go.
 """
 
 from __future__ import annotations
@@ -18,7 +20,10 @@ from .prompts import segments
 __all__ = ["DRAWN", "TRANSPARENT", "with_quality_tags", "with_uc_preset"]
 
 TRANSPARENT: Final = "transparent background"
-"""The words that V5 draws without a background for (image §5.7)."""
+"""The words that V5 draws without a background for.
+
+See docs/protocol/image.md#57-v5-particulars.
+"""
 
 _WEIGHT: Final = re.compile(r"\s*:-?\d+(?:\.\d+)?\s*\Z")
 """Behind a part of a prompt for V1 to V3."""

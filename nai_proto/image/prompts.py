@@ -1,4 +1,4 @@
-"""Emphasis in prompts: text to a tree of weighted pieces, and back exactly (image §6.1).
+"""Emphasis in prompts: text to a tree of weighted pieces, and back exactly.
 
 ``{text}`` weighs 1.05 times as much, ``[text]`` as much less; since V4 ``1.5::text::`` gives a weight outright. Nothing is
 an error: signs that open nothing and close nothing are text, and ``str(parse(text)) == text`` for every text. Reading takes
@@ -15,6 +15,8 @@ What is written down says no more than that. Where signs cross, it is read here 
 * There is no sign to escape another, except in what is mixed: ``||`` there is a pipe.
 
 Prompts are the user's words: none stands in a repr.
+
+See docs/protocol/image.md#61-emphasis-syntax.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Words in quotes, told to V5 as words to be drawn: what the website calls auto text (image §5.7)."""
+"""Words in quotes, told to V5 as words to be drawn: what the website calls auto text.
+
+See docs/protocol/image.md#57-v5-particulars.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,10 @@
-"""From a picture back to the request for it (image §8.1).
+"""From a picture back to the request for it.
 
 A picture has the texts as they were sent, ready-made ones included, so none is put in again. What changes no picture
 (``legacy``, ``params_version`` …) it does not tell, nor ``uncond_scale`` since V3, of which it says 0 whatever was sent:
 these are the defaults. What else it does not tell is not guessed but named.
+
+See docs/protocol/image.md#81-png-text.
 """
 
 from __future__ import annotations

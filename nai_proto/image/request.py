@@ -1,6 +1,8 @@
-"""From wishes to one image request: which model, what action, all parameters (image §3).
+"""From wishes to one image request: which model, what action, all parameters.
 
 Images are bytes in what is made here: JSON writes them as base64, and a multipart body as parts of their own.
+
+See docs/protocol/image.md#3-request-body.
 """
 
 from __future__ import annotations
@@ -77,7 +79,9 @@ class ImageRequest:
 
     @takes(allowance=ALLOWANCE)
     def price(self, allowance: Allowance = NOTHING_FREE) -> Price:
-        """What it costs an account with this allowance, by what is sent (image §9).
+        """What it costs an account with this allowance, by what is sent.
+
+        See docs/protocol/image.md#9-anlas-price.
 
         Raises:
             InvalidRequestError: what `parameters_price` raises.
@@ -179,7 +183,10 @@ def _action(given: Mapping[str, object]) -> ImageGenerationType:
 
 
 def _model(wished: ImageModel, action: ImageGenerationType) -> ImageModel:
-    """The model that is sent: inpainting has its own, which do nothing else (image §4)."""
+    """The model that is sent: inpainting has its own, which do nothing else.
+
+    See docs/protocol/image.md#4-models-samplers-schedules-sizes.
+    """
     if action is ImageGenerationType.INPAINTING:
         twin = wished.inpainting
         if twin is None:
@@ -206,7 +213,9 @@ def _values(model: ImageModel, action: ImageGenerationType, wish: Wish, given: M
         values["add_original_image"] = False
     sampler = given.get("sampler", values["sampler"])
     if sampler == ImageSampler.DDIM and model.generation is Generation.V3:
-        sampler = ImageSampler.DDIM_V3.value  # its name there (image §4)
+        sampler = (
+            ImageSampler.DDIM_V3.value
+        )  # its name there (docs/protocol/image.md#4-models-samplers-schedules-sizes)
         given = {**given, "sampler": sampler}
     if sampler in WITHOUT_SCHEDULE:
         values.pop("noise_schedule", None)
@@ -226,7 +235,9 @@ def _drawn(entropy: Callable[[int], bytes] | None) -> int:
 
 @takes(model=IMAGE_MODEL, width=INTEGER, height=INTEGER)
 def variety_sigma(model: ImageModel, width: int, height: int) -> float:
-    """Variety+ for a picture of this size: ``skip_cfg_above_sigma`` (image §5.6).
+    """Variety+ for a picture of this size: ``skip_cfg_above_sigma``.
+
+    See docs/protocol/image.md#56-variety-and-decrisper.
 
     Raises:
         InvalidRequestError: the model has no Variety+.
@@ -243,7 +254,10 @@ def _size(values: Mapping[str, object]) -> tuple[int, int]:
 
 
 def _smea(model: ImageModel, action: ImageGenerationType, values: Mapping[str, object]) -> bool:
-    """Does Auto SMEA turn it on: for a large picture, drawn from nothing, and not by DDIM (image §5.5)?"""
+    """Does Auto SMEA turn it on: for a large picture, drawn from nothing, and not by DDIM?
+
+    See docs/protocol/image.md#55-smea.
+    """
     width, height = _size(values)
     pixels = width * height
     large = model.family.auto_smea is not None and pixels >= model.family.auto_smea
@@ -275,7 +289,10 @@ def _drawn_words(model: ImageModel, characters: Sequence[Character], text: str, 
 def _characters(
     model: ImageModel, wish: Wish, text: str, negative: str, values: Mapping[str, object]
 ) -> dict[str, object]:
-    """Prompts in their structured form, and the characters in all three places (image §5.4)."""
+    """Prompts in their structured form, and the characters in all three places.
+
+    See docs/protocol/image.md#54-v4-prompts-and-characters.
+    """
     family = model.family
     if not family.structured:
         return {"characterPrompts": []} if model.generation is Generation.V3 else {}

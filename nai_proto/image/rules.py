@@ -1,4 +1,9 @@
-"""What the parameters of an image request may be (image §3.2, §3.3), asked before anything is sent."""
+"""What the parameters of an image request may be, asked before anything is sent.
+
+See:
+    docs/protocol/image.md#32-parameters-all-keys
+    docs/protocol/image.md#33-bodies-per-generation
+"""
 
 from __future__ import annotations
 
@@ -19,7 +24,10 @@ __all__ = ["MOST_PIXELS", "MOST_SEED", "MOST_TEXT", "RULES", "Rule", "check", "s
 MOST_PIXELS: Final = 3_145_728
 MOST_SEED: Final = 4_294_967_295
 MOST_TEXT: Final = 51_200
-"""Characters of a prompt: more is refused by the service; what is more than the model reads is cut (image §2.11)."""
+"""Characters of a prompt: more is refused by the service; what is more than the model reads is cut.
+
+See docs/protocol/image.md#211-errors.
+"""
 
 _G: Final = Generation
 _ALL: Final = frozenset(_G)
@@ -158,7 +166,9 @@ def _most(name: str, rule: Rule, parameters: Mapping[str, object], model: ImageM
         return samples_at(*_size(parameters))
     if name == "seed":
         samples = parameters.get("n_samples")
-        return MOST_SEED - (samples - 1 if isinstance(samples, int) else 0)  # one more for each (image §2.1)
+        return MOST_SEED - (
+            samples - 1 if isinstance(samples, int) else 0
+        )  # one more for each (docs/protocol/image.md#21-post-aigenerate-image)
     return rule.most
 
 
@@ -190,6 +200,6 @@ def _together(parameters: Mapping[str, object], model: ImageModel) -> None:
             parameter="width",
         )
     if parameters.get("sm_dyn") and not parameters.get("sm"):
-        raise InvalidRequestError("sm_dyn means nothing without sm (image §3.3)", parameter="sm_dyn")
+        raise InvalidRequestError("sm_dyn means nothing without sm", parameter="sm_dyn")
     if parameters.get("sm") and parameters.get("sampler") in ("ddim", "ddim_v3"):
-        raise InvalidRequestError("sm does not go with DDIM (image §5.5)", parameter="sm")
+        raise InvalidRequestError("sm does not go with DDIM", parameter="sm")

@@ -1,4 +1,7 @@
-"""Which model drew a picture: pictures name it by a hash behind a name that several share (image §8.1)."""
+"""Which model drew a picture: pictures name it by a hash behind a name that several share.
+
+See docs/protocol/image.md#81-png-text.
+"""
 
 from __future__ import annotations
 

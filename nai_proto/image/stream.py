@@ -1,6 +1,8 @@
-"""Images while they are drawn: the stream in both of its framings (image §7).
+"""Images while they are drawn: the stream in both of its framings.
 
 Previews are handed out and forgotten: of a stream without end only the images are kept, one of each sample.
+
+See docs/protocol/image.md#7-streaming.
 """
 
 from __future__ import annotations
@@ -106,8 +108,10 @@ def _begins_whole(start: bytes) -> bool:
 
 
 class FrameReader:
-    """Reads frames of msgpack (image §7.1); or a whole body, as its first four bytes say: a frame cannot be as large as what
+    """Reads frames of msgpack; or a whole body, as its first four bytes say: a frame cannot be as large as what
     an archive, an image or JSON would claim by them.
+
+    See docs/protocol/image.md#71-msgpack-stream-msgpack.
     """
 
     def __init__(self, where: str, head: Head, limits: Limits, asked: Asked) -> None:
@@ -192,7 +196,10 @@ _FORGOTTEN: Final = Step(b"", 0, 0)
 
 
 class ImageEventReader(EventReader[Drawn, "tuple[Image, ...]"]):
-    """Reads an event stream (image §7.2)."""
+    """Reads an event stream.
+
+    See docs/protocol/image.md#72-sse-stream-sse.
+    """
 
     NAMES = (b"intermediate", b"final")
     MARK = b'"image"'

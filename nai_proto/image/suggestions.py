@@ -1,4 +1,7 @@
-"""Tags that a beginning may be meant to become (image §2.6)."""
+"""Tags that a beginning may be meant to become.
+
+See docs/protocol/image.md#26-get-aigenerate-imagesuggest-tags.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,10 @@
-"""The ready-made texts of each model: tags for quality, and against what is not wanted (image §4, §6.2).
+"""The ready-made texts of each model: tags for quality, and against what is not wanted.
 
 The service puts them nowhere: a client does (`prompting`). Where clients differ, these are the website's.
+
+See:
+    docs/protocol/image.md#4-models-samplers-schedules-sizes
+    docs/protocol/image.md#62-where-presets-go
 """
 
 from __future__ import annotations

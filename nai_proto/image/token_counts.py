@@ -1,10 +1,12 @@
-"""How many tokens a prompt has, and how many it may (image §6.3).
+"""How many tokens a prompt has, and how many it may.
 
 The prompt and all its characters share one budget; what is not wanted, with its characters, has another of the same size.
 What is too long is no error: the service cuts it.
 
 Of V4's limit one token is the ``</s>`` at the end. It is counted once, not for each character: no source says which, and one
 token more or less is what depends on it.
+
+See docs/protocol/image.md#63-token-counting.
 """
 
 from __future__ import annotations

@@ -1,4 +1,13 @@
-"""What is done with images that there are: director tools, upscaling, encoding as vibes, annotating (image §2.3–2.8)."""
+"""What is done with images that there are: director tools, upscaling, encoding as vibes, annotating.
+
+See:
+    docs/protocol/image.md#23-post-aiaugment-image-director-tools
+    docs/protocol/image.md#24-post-aiupscale
+    docs/protocol/image.md#25-post-aiencode-vibe-v4-v45
+    docs/protocol/image.md#26-get-aigenerate-imagesuggest-tags
+    docs/protocol/image.md#27-post-aiannotate-image-controlnet-conditions-v1v2
+    docs/protocol/image.md#28-post-aiclassify-c
+"""
 
 from __future__ import annotations
 
@@ -137,7 +146,9 @@ def augment(
     allowance: Allowance = NOTHING_FREE,
     validate: bool = True,
 ) -> Operation[Never, tuple[Image, ...]]:
-    """Alter an image with one of the director tools (image §2.3).
+    """Alter an image with one of the director tools.
+
+    See docs/protocol/image.md#23-post-aiaugment-image-director-tools.
 
     Args:
         image: PNG, JPEG or WebP.
@@ -207,7 +218,9 @@ def upscale(
     allowance: Allowance = NOTHING_FREE,  # noqa: ARG001 -- whatever costs takes it, and this is never free
     validate: bool = True,
 ) -> Operation[Never, Image]:
-    """Twice the width, twice the height (image §2.4).
+    """Twice the width, twice the height.
+
+    See docs/protocol/image.md#24-post-aiupscale.
 
     Args:
         image: PNG of at most 3,145,728 pixels.
@@ -266,7 +279,9 @@ def encode_vibe(
     allowance: Allowance = NOTHING_FREE,  # noqa: ARG001 -- whatever costs takes it, and this is never free
     validate: bool = True,
 ) -> Operation[Never, EncodedVibe]:
-    """Encode an image as a vibe for V4 or V4.5 (image §2.5). It costs; what comes may be kept and used again.
+    """Encode an image as a vibe for V4 or V4.5. It costs; what comes may be kept and used again.
+
+    See docs/protocol/image.md#25-post-aiencode-vibe-v4-v45.
 
     Args:
         image: the image.
@@ -325,7 +340,9 @@ class _Encoded:
 
 @takes(image=BYTES, annotator=TEXT, validate=FLAG)
 def annotate(image: bytes, annotator: Annotator | str, *, validate: bool = True) -> Operation[Never, tuple[Image, ...]]:
-    """What `ControlNet` needs of an image: its edges, its depth, … (image §2.7).
+    """What `ControlNet` needs of an image: its edges, its depth, ….
+
+    See docs/protocol/image.md#27-post-aiannotate-image-controlnet-conditions-v1v2.
 
     Raises:
         InvalidRequestError: there is no such annotator.
@@ -340,7 +357,9 @@ def annotate(image: bytes, annotator: Annotator | str, *, validate: bool = True)
 
 @takes(body=MAPPING)
 def classify(body: Mapping[str, object]) -> Operation[Never, dict[str, Any]]:
-    """Have something classified (image §2.8). No client does: neither what is sent is documented nor, for sure, what comes.
+    """Have something classified. No client does: neither what is sent is documented nor, for sure, what comes.
+
+    See docs/protocol/image.md#28-post-aiclassify-c.
 
     Args:
         body: sent as it is.

@@ -1,9 +1,12 @@
-"""Vibes that are paid for once: what was encoded is kept, and what vibe files hold is what a request takes (image §5.1,
-§8.5).
+"""Vibes that are paid for once: what was encoded is kept, and what vibe files hold is what a request takes.
 
 An encoding belongs to a picture, a model and how much is taken over; only a mask or seeds make it another one. `VibeSource`
 is all of that, and a `VibeCache` whoever keeps encodings by it: `nai_transports.vibe_files.VibeFolder` does so in files
 that the website reads, too.
+
+See:
+    docs/protocol/image.md#51-vibe-transfer
+    docs/protocol/image.md#85-vibe-files
 """
 
 from __future__ import annotations

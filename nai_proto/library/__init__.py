@@ -1,7 +1,13 @@
 """What people do with an account's contents in one go: open all of it, check it, change it, give it back.
 
 All of it is flows and values; nothing here touches a file. Reading never fails for one bad item, writing reads first,
-and nothing is overwritten or removed that was not named. Facts: content §2.3, §3, §4, §9; DESIGN §6.
+and nothing is overwritten or removed that was not named.
+
+See:
+    docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them
+    docs/protocol/content.md#3-objects
+    docs/protocol/content.md#4-decrypted-json
+    docs/protocol/content.md#9-sanity-check-of-the-existing-command-line
 """
 
 from __future__ import annotations

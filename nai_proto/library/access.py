@@ -1,4 +1,7 @@
-"""Logging in for more than asking: contents are sealed, and the password opens them (native §3)."""
+"""Logging in for more than asking: contents are sealed, and the password opens them.
+
+See docs/protocol/native.md#3-key-derivation.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""Looking whether a library is sound: what does not open, does not fit together, or has been lost (content §9).
+"""Looking whether a library is sound: what does not open, does not fit together, or has been lost.
 
 The check is pure and changes nothing. Whatever is in the objects, it goes on to the end: each thing that it finds is a
 `Finding`, with a sentence for people that quotes nothing of what they wrote.
+
+See docs/protocol/content.md#9-sanity-check-of-the-existing-command-line.
 """
 
 from __future__ import annotations
@@ -93,7 +95,7 @@ class Finding:
     sentence: str
     "For people; quotes no content."
     category: str = ""
-    "Of what did not open: which check failed, in the words of content §3.4."
+    "Of what did not open: which check failed, by docs/protocol/content.md#34-errors-a-reader-has-to-tell-apart."
     suspicion: Suspicion | None = None
     "Of a box that does not open: what is likelier."
     others: tuple[ObjectName, ...] = ()
@@ -167,7 +169,12 @@ _STORIES: Final = "stories"
 _CONTENTS: Final = "storycontent"
 _KEYSTORE: Final = "keystore"
 _WITH_ID: Final = (_STORIES, "shelf")
-"""Types whose JSON has the object's meta as its ``id`` (content §4.1, §4.4)."""
+"""Types whose JSON has the object's meta as its ``id``.
+
+See:
+    docs/protocol/content.md#41-stories
+    docs/protocol/content.md#44-shelf
+"""
 
 
 def _finding(kind: FindingKind, about: Listed, sentence: str, *others: ObjectName, **more: Any) -> Finding:

@@ -1,4 +1,9 @@
-"""A stored story goes on: its context, what is generated, and both stored again with nothing lost (content §2.3, §8)."""
+"""A stored story goes on: its context, what is generated, and both stored again with nothing lost.
+
+See:
+    docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them
+    docs/protocol/content.md#8-building-the-context
+"""
 
 from __future__ import annotations
 

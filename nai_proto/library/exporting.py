@@ -1,7 +1,9 @@
-"""An opened library as files for people: stories, texts, lorebooks, presets; sealed what did not open (content §10).
+"""An opened library as files for people: stories, texts, lorebooks, presets; sealed what did not open.
 
 The files are values, made one item after the other, so a library need not fit into memory twice. What is in an account is
 taken over byte by byte; only `.txt` files are made anew.
+
+See docs/protocol/content.md#10-exported-files.
 """
 
 from __future__ import annotations

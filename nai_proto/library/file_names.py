@@ -18,7 +18,10 @@ _MOST: Final = 90
 """Bytes of a name in UTF-8. With an id, an extension and what a temporary file adds, this stays under 143, which is what
 some encrypted file systems allow; most others allow 255."""
 _MOST_OF_ID: Final = 24
-"""Ids have 21 (content §1)."""
+"""Ids have 21.
+
+See docs/protocol/content.md#1-endpoints.
+"""
 _UNTITLED: Final = "untitled"
 _SEPARATORS: Final = frozenset('<>:"/\\|?*')
 """What no name has on Windows; slashes have none anywhere."""

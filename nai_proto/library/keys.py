@@ -1,8 +1,10 @@
-"""Writing the keystore so that no key is lost: a lost key is a story that can never be opened again (content §2.3).
+"""Writing the keystore so that no key is lost: a lost key is a story that can never be opened again.
 
 One loop does it: read, change what was read, write with the index that was read, and look again. It ends only when what
 was *read* has all that is wanted, so it makes no difference whether another program came in between, whether the answer
 to a write was lost, or whether the service has indexes at all: all of it shows at the next look.
+
+See docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them.
 """
 
 from __future__ import annotations
@@ -84,8 +86,10 @@ def save_keys(
     """Let the account's keystore have these keys, beside all that it has.
 
     Nothing is written when it has them already. Keys that others add meanwhile stay, and no key goes or changes that is not
-    named. An account whose keystore has no index (native §7.3) is looked at once more right before each write; of two
+    named. An account whose keystore has no index is looked at once more right before each write; of two
     programs that write to such an account in the same moment, the last one may still win.
+
+    See docs/protocol/native.md#73-keystore-wire-form.
 
     Args:
         keys: by meta; a `Keystore` is one.
@@ -133,7 +137,9 @@ def _saving(change: _Change, key: EncryptionKey) -> Steps[ReplacingKeystore, Key
         writes += 1
         try:
             failure = yield from _put(sealed, index)
-        except RejectedRequestError:  # some accounts tell an index and take none (native §7.3)
+        except (
+            RejectedRequestError
+        ):  # some accounts tell an index and take none (docs/protocol/native.md#73-keystore-wire-form)
             if index is None:
                 raise
             indexed = False

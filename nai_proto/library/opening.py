@@ -1,9 +1,11 @@
 """Log in, open the keystore, fetch and open all objects, link cards to contents.
 
 One item that does not open never stops the rest: it is in the result with its state and its untouched text. A keystore
-that does not open stops everything, since an account without its keys is not an empty account (content §2.3).
+that does not open stops everything, since an account without its keys is not an empty account.
 
 Opening is heavy work, so it is handed out as computations of about a megabyte each, with an event after each.
+
+See docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them.
 """
 
 from __future__ import annotations
@@ -77,8 +79,10 @@ def open_library(email: str, password: Password | str, *, types: Sequence[str] =
 def read_library(key: EncryptionKey, *, types: Sequence[str] = TYPES) -> Steps[OpeningEvent, Library]:
     """The same for whoever is logged in and has the account's key.
 
-    A keystore that another program has damaged in the known way (content §2.4) is read all the same;
+    A keystore that another program has damaged in the known way is read all the same;
     `Keystore.repaired` says so.
+
+    See docs/protocol/content.md#24-known-faults-in-existing-code.
     """
     limits = (yield from get_context()).limits
     stored = yield from keystore()

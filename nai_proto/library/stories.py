@@ -1,4 +1,9 @@
-"""Making and removing whole stories, in the order in which a stop at any point loses nothing (content §2.3, §4.1)."""
+"""Making and removing whole stories, in the order in which a stop at any point loses nothing.
+
+See:
+    docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them
+    docs/protocol/content.md#41-stories
+"""
 
 from __future__ import annotations
 
@@ -27,8 +32,9 @@ def create_story(
     A stop on the way leaves at most a key that opens nothing, or a content without a card; an error's note says which.
 
     Args:
-        card: what content §4.1 lists, title and dates above all. ``id``, ``remoteId`` and ``remoteStoryId`` are set.
-        content: what content §4.2 lists.
+        card: what docs/protocol/content.md#41-stories lists, title and dates above all. ``id``, ``remoteId`` and
+            ``remoteStoryId`` are set.
+        content: what docs/protocol/content.md#42-storycontent lists.
         key: the account's.
 
     Raises:

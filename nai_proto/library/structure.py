@@ -1,4 +1,8 @@
-"""Whether a story's text hangs together: in the older form by content §5, in the newer by content §7.
+"""Whether a story's text hangs together, in the older form and in the newer one.
+
+See:
+    docs/protocol/content.md#5-old-story-format-story
+    docs/protocol/content.md#7-the-document-field
 
 Each function takes any JSON, and gives what is wrong with it, for people and without a quote, or None.
 """

@@ -1,4 +1,10 @@
-"""An account's contents, opened: what `open_library` gives. Facts: content §3, §4.1; native §7.5."""
+"""An account's contents, opened: what `open_library` gives.
+
+See:
+    docs/protocol/content.md#3-objects
+    docs/protocol/content.md#41-stories
+    docs/protocol/native.md#75-story-linkage-and-templates
+"""
 
 from __future__ import annotations
 
@@ -41,7 +47,10 @@ class Story:
 
     @property
     def consistent(self) -> bool:
-        """Do card and content have the same meta, and so the same key? It is the rule (content §3.3)."""
+        """Do card and content have the same meta, and so the same key? It is the rule.
+
+        See docs/protocol/content.md#33-details-that-matter.
+        """
         return self.content is not None and self.content.stored.meta == self.card.stored.meta
 
     @property
@@ -52,7 +61,12 @@ class Story:
 
     @property
     def text(self) -> str | None:
-        """The text as it now stands, in either format (content §5, §7); None where there is none that can be read."""
+        """The text as it now stands, in either format; None where there is none that can be read.
+
+        See:
+            docs/protocol/content.md#5-old-story-format-story
+            docs/protocol/content.md#7-the-document-field
+        """
         if self.content is None or not self.content.ok:
             return None
         writing = Writing.of({}, self.content.json())
@@ -113,10 +127,12 @@ class Library:
 
 
 def link(cards: Sequence[Opened], contents: Sequence[Opened]) -> tuple[tuple[Story, ...], tuple[Opened, ...]]:
-    """Stories, and the contents that belong to none (content §4.1).
+    """Stories, and the contents that belong to none.
 
     A card's ``remoteStoryId`` is the id of its content. Where it is not to be had, or names nothing, the meta that both
     share leads there.
+
+    See docs/protocol/content.md#41-stories.
     """
     by_id = {content.stored.id: content for content in contents}
     by_meta = {content.stored.meta: content for content in reversed(contents) if content.stored.meta}

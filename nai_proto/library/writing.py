@@ -1,8 +1,12 @@
-"""Storing objects, one or many, each with an outcome of its own (content §2.3, §3).
+"""Storing objects, one or many, each with an outcome of its own.
 
 An object goes out with the index that it was read with, so that nothing newer is written over. Where an answer got lost, a
 look at what is stored now tells what became of the write: each sealing is unlike any other, so what is there either is
 what was sent, or is not.
+
+See:
+    docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them
+    docs/protocol/content.md#3-objects
 """
 
 from __future__ import annotations
@@ -190,7 +194,9 @@ def _update(stored: StoredObject, data: str) -> Steps[Never, Written]:
     """Sent again where a look shows that nothing was stored: with the index, no write can arrive twice."""
     failure: NaiError | None = None
     for _ in range(_TRIES):
-        if stored.changeIndex is None:  # compare before, since the service cannot (content §2.3)
+        if stored.changeIndex is None:
+            # Compare before, since the service cannot:
+            # docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them.
             present = yield from get_object(stored.type, stored.id)
             if present.data != stored.data:
                 return Written(Outcome.CONFLICT, present, _changed_meanwhile(stored))

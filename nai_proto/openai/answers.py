@@ -1,8 +1,13 @@
-"""What the OpenAI-compatible endpoints give: chunks, and the response that they make together (openai §3, §4, §6).
+"""What the OpenAI-compatible endpoints give: chunks, and the response that they make together.
 
 Text stands where people look for it, ``choices[0].text`` for a completion, ``choices[0].message.content`` and
 ``choices[0].delta.content`` for a chat, wherever the service put it: `reading` moves it there. ``text`` is on every
 choice, chunk and response besides. Keys that are not listed here are kept in ``extra``.
+
+See:
+    docs/protocol/openai.md#3-completions
+    docs/protocol/openai.md#4-chat-completions
+    docs/protocol/openai.md#6-streaming
 """
 
 from __future__ import annotations
@@ -74,7 +79,10 @@ class TokenLogprob(TopLogprob, frozen=True, gc=False):
 
 
 class Logprobs(msgspec.Struct, frozen=True, gc=False):
-    """Log probabilities in one of the two forms in use (openai §3.3): parallel lists, or ``content``."""
+    """Log probabilities in one of the two forms in use: parallel lists, or ``content``.
+
+    See docs/protocol/openai.md#33-log-probabilities.
+    """
 
     tokens: tuple[str, ...] = ()
     "Each token's text; U+FFFD where a character is spread over tokens."
@@ -150,7 +158,10 @@ class CompletionChoice(_Choice, frozen=True, gc=False):
     """One answer to a prompt, or a piece of it."""
 
     text: str = ""
-    "With the stop text at its end, if one ended it: `trimmed` removes that (openai §3.4)."
+    """With the stop text at its end, if one ended it: `trimmed` removes that.
+
+    See docs/protocol/openai.md#34-stop-handling.
+    """
 
 
 class ChatChoice(_Choice, frozen=True, gc=False):
@@ -185,7 +196,10 @@ class _Envelope(_Open, frozen=True, kw_only=True, gc=False):
     "Unix seconds."
     model: str = ""
     usage: Usage | None = None
-    "In a stream it comes with the last piece of text, in a chunk without choices, or not at all (openai §6.3)."
+    """In a stream it comes with the last piece of text, in a chunk without choices, or not at all.
+
+    See docs/protocol/openai.md#63-usage-in-a-stream.
+    """
 
 
 def _text(choices: Sequence[CompletionChoice | ChatChoice | ChatChunkChoice]) -> str:
@@ -243,7 +257,10 @@ class ChatChunk(_Envelope, frozen=True, kw_only=True, gc=False):
 
 
 class ModelCard(_Open, frozen=True, gc=False):
-    """A model that this account can use (openai §7.2)."""
+    """A model that this account can use.
+
+    See docs/protocol/openai.md#72-get-oav1models.
+    """
 
     id: str
     object: str = "model"
@@ -252,7 +269,10 @@ class ModelCard(_Open, frozen=True, gc=False):
 
 
 class TokenCount(msgspec.Struct, frozen=True, gc=False):
-    """How many tokens a prompt has for a model (openai §8)."""
+    """How many tokens a prompt has for a model.
+
+    See docs/protocol/openai.md#8-token-count.
+    """
 
     length: int
     encoded: tuple[int, ...] = ()

@@ -1,4 +1,7 @@
-"""Chunks in, the response that they make together out, at any moment (openai §6)."""
+"""Chunks in, the response that they make together out, at any moment.
+
+See docs/protocol/openai.md#6-streaming.
+"""
 
 from __future__ import annotations
 

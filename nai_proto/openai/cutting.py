@@ -38,7 +38,9 @@ _END_OF_TURN: Final = "<|user|>"
 
 @takes(flow=FLOW)
 def reasoned(flow: Runnable[ChatChunk, ChatCompletion]) -> Flow[ChatChunk, ChatCompletion]:
-    """``flow`` with inline reasoning in ``reasoning_content``: ``<think>…</think>`` at the start of an answer (openai §4.4).
+    """``flow`` with inline reasoning in ``reasoning_content``: ``<think>…</think>`` at the start of an answer.
+
+    See docs/protocol/openai.md#44-thinking--reasoning.
 
     Args:
         flow: `chat_completion`, `chat_completion_stream`, or any flow with such events and such a result.
@@ -48,7 +50,9 @@ def reasoned(flow: Runnable[ChatChunk, ChatCompletion]) -> Flow[ChatChunk, ChatC
 
 @takes(flow=FLOW, stop=TEXT | list_of(TEXT, "a list of texts"))
 def trimmed(flow: Runnable[C, R], stop: str | Sequence[str] = ()) -> Flow[C, R]:
-    """``flow`` with answers that end before the text that stopped them, which the service sends along (openai §3.4).
+    """``flow`` with answers that end before the text that stopped them, which the service sends along.
+
+    See docs/protocol/openai.md#34-stop-handling.
 
     Args:
         flow: a completion or a chat, streamed or not.

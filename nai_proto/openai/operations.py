@@ -1,4 +1,7 @@
-"""Completions and chats, the list of models, and token counts (openai §1)."""
+"""Completions and chats, the list of models, and token counts.
+
+See docs/protocol/openai.md#1-endpoints.
+"""
 
 from __future__ import annotations
 
@@ -45,14 +48,19 @@ __all__ = [
 _JSON: Final = "application/json"
 _STREAM: Final = "text/event-stream"
 _END_OF_TURN: Final = 151_336
-"""``<|user|>``, which GLM models end their turn with (openai §3.1)."""
+"""``<|user|>``, which GLM models end their turn with.
+
+See docs/protocol/openai.md#31-request.
+"""
 
 
 @takes(stream=FLAG, model=MODEL | None, extra=MAPPING | None, validate=FLAG | None)
 def completion(
     prompt: Prompt, *, stream: bool = False, **options: Unpack[CompletionOptions]
 ) -> Operation[Never, Completion]:
-    """What goes on from ``prompt``, in one piece (openai §3).
+    """What goes on from ``prompt``, in one piece.
+
+    See docs/protocol/openai.md#3-completions.
 
     Args:
         prompt: text, a list of texts, token ids, or a list of lists of ids. It is raw: for a GLM model `render_chat`
@@ -70,9 +78,13 @@ def completion(
 
 @takes(model=MODEL | None, extra=MAPPING | None, validate=FLAG | None)
 def completion_stream(prompt: Prompt, **options: Unpack[CompletionOptions]) -> Operation[CompletionChunk, Completion]:
-    """What goes on from ``prompt``, chunk by chunk (openai §6); arguments and errors as for `completion`.
+    """What goes on from ``prompt``, chunk by chunk; arguments and errors as for `completion`.
 
-    An answer that is one JSON document, where a stream was asked for, gives no events but the result (sse §2.6).
+    An answer that is one JSON document, where a stream was asked for, gives no events but the result.
+
+    See:
+        docs/protocol/openai.md#6-streaming
+        docs/protocol/sse.md#2-what-an-openai-style-client-adds-on-top
     """
     asked = _generation("completions", {"prompt": sent_prompt(prompt)}, options, stream=True)
     return Operation(asked, ((_STREAM, _COMPLETION_CHUNKS), (_JSON, _COMPLETION)))
@@ -82,10 +94,14 @@ def completion_stream(prompt: Prompt, **options: Unpack[CompletionOptions]) -> O
 def chat_completion(
     messages: Messages, *, stream: bool = True, **options: Unpack[Options]
 ) -> Operation[Never, ChatCompletion]:
-    """The answer to a chat, in one piece (openai §4).
+    """The answer to a chat, in one piece.
 
-    It is streamed, and put together here: the service answers a chat that is not streamed with token ids and no text
-    (openai §4.3), and of a streamed one nothing is lost when it is cut short: ``error.partial`` has what came.
+    It is streamed, and put together here: the service answers a chat that is not streamed with token ids and no text, and
+    of a streamed one nothing is lost when it is cut short: ``error.partial`` has what came.
+
+    See:
+        docs/protocol/openai.md#4-chat-completions
+        docs/protocol/openai.md#43-response-not-streamed-observed-form--important
 
     Args:
         messages: `Message`s or mappings. If the last one is the assistant's, the answer goes on from it.
@@ -104,22 +120,31 @@ def chat_completion(
 
 @takes(model=MODEL | None, extra=MAPPING | None, validate=FLAG | None)
 def chat_completion_stream(messages: Messages, **options: Unpack[Options]) -> Operation[ChatChunk, ChatCompletion]:
-    """The answer to a chat, chunk by chunk (openai §6); arguments and errors as for `chat_completion`.
+    """The answer to a chat, chunk by chunk; arguments and errors as for `chat_completion`.
 
-    An answer that is one JSON document, where a stream was asked for, gives no events but the result (sse §2.6).
+    An answer that is one JSON document, where a stream was asked for, gives no events but the result.
+
+    See:
+        docs/protocol/openai.md#6-streaming
+        docs/protocol/sse.md#2-what-an-openai-style-client-adds-on-top
     """
     asked = _generation("chat_completions", _chat(messages, options), options, stream=True)
     return Operation(asked, ((_STREAM, _CHAT_CHUNKS), (_JSON, _CHAT)))
 
 
 def list_models() -> Operation[Never, tuple[ModelCard, ...]]:
-    """The models that this account can use (openai §7.2); none if its plan has no text."""
+    """The models that this account can use; none if its plan has no text.
+
+    See docs/protocol/openai.md#72-get-oav1models.
+    """
     asked = build(endpoint("models"), headers=Headers.of(accept=_JSON))
     return Operation(asked, ((_JSON, _MODELS),), Repeat.ALWAYS)
 
 
 def token_count(prompt: Prompt, *, model: Model | str = Model.GLM) -> Operation[Never, TokenCount]:
-    """How many tokens a prompt has, as the service counts (openai §8); costs nothing. `count_tokens` can do without.
+    """How many tokens a prompt has, as the service counts; costs nothing. `count_tokens` can do without.
+
+    See docs/protocol/openai.md#8-token-count.
 
     Raises:
         InvalidRequestError: the prompt is none of the four forms.
@@ -157,7 +182,10 @@ def _post(name: str, body: object, accept: str) -> Request:
 
 
 class _Counted(msgspec.Struct):
-    """A token count under the names that it was seen with (openai §8)."""
+    """A token count under the names that it was seen with.
+
+    See docs/protocol/openai.md#8-token-count.
+    """
 
     length: int | None = None
     token_count: int | None = None
@@ -185,7 +213,7 @@ def _answered(answer: ChatCompletion, where: str) -> ChatCompletion:
         if silent and any(token != _END_OF_TURN for token in choice.token_ids):
             error = RemoteProtocolError(
                 f"{where}: the answer has token ids and no text, as this service answers a chat that is not streamed; "
-                "ask for a stream (openai §4.3)"
+                "ask for a stream"
             )
             error.partial = answer
             raise error

@@ -1,4 +1,7 @@
-"""The parameters of completions and chats, under the service's own names (openai §2)."""
+"""The parameters of completions and chats, under the service's own names.
+
+See docs/protocol/openai.md#2-names-typescript-sdk--wire--python.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ Prompt: TypeAlias = str | Sequence[str] | Sequence[int] | Sequence[Sequence[int]
 
 
 class MessageDict(TypedDict):
-    """A message as the service has it (openai §4.1)."""
+    """A message as the service has it.
+
+    See docs/protocol/openai.md#41-messages.
+    """
 
     role: Role
     content: str
@@ -33,7 +39,10 @@ class Options(TypedDict, total=False):
     model: Model | str
     "GLM 4.6 if not given. Never checked: models come and go."
     max_tokens: int
-    "Reasoning counts as well. The most that is allowed depends on the plan (openai §7.3)."
+    """Reasoning counts as well. The most that is allowed depends on the plan.
+
+    See docs/protocol/openai.md#73-context-and-output-limits.
+    """
     temperature: float
     "0 to 2."
     top_p: float
@@ -53,7 +62,10 @@ class Options(TypedDict, total=False):
     seed: int
     "Not given, it is random."
     logprobs: int
-    "How many candidates for each token, 1 or more: not a boolean, as OpenAI's chat has it (openai §3.3)."
+    """How many candidates for each token, 1 or more: not a boolean, as OpenAI's chat has it.
+
+    See docs/protocol/openai.md#33-log-probabilities.
+    """
     logit_bias: Mapping[int, float] | Mapping[str, float]
     "What is added to the logits of tokens, by id."
     enable_thinking: bool

@@ -1,4 +1,9 @@
-"""A chat as the prompt of a raw completion, and how many tokens a prompt has (openai §3.1, §8)."""
+"""A chat as the prompt of a raw completion, and how many tokens a prompt has.
+
+See:
+    docs/protocol/openai.md#31-request
+    docs/protocol/openai.md#8-token-count
+"""
 
 from __future__ import annotations
 
@@ -25,11 +30,13 @@ _NO_THOUGHT: Final = "<think></think>\n"
 
 @takes(thinking=FLAG)
 def render_chat(messages: Messages, *, thinking: bool = False) -> str:
-    """A chat in the form that GLM models read (openai §3.1), for `completion` and for counting its tokens.
+    """A chat in the form that GLM models read, for `completion` and for counting its tokens.
 
     A block for each message; then one that is open, for the answer. If the last message is the assistant's, its block
     stays open instead, and the answer goes on from it. Names are left out, since the form has no place for them; markers
     in a content are not escaped, since it has no way to.
+
+    See docs/protocol/openai.md#31-request.
 
     Args:
         messages: as for `chat_completion`.
@@ -57,10 +64,12 @@ def render_chat(messages: Messages, *, thinking: bool = False) -> str:
 def count_tokens(text: str, model: Model | str = Model.GLM, tokenizer: Tokenizer | None = None) -> Steps[Never, int]:
     """How many tokens a text has: by ``tokenizer`` without a request, off the event loop; else as the service counts.
 
-    The two may differ in a text with markers such as ``<|user|>``, which the service may count as text (openai §3.1).
+    The two may differ in a text with markers such as ``<|user|>``, which the service may count as text.
 
     Raises (when run):
         InvalidRequestError: the text holds a lone surrogate.
+
+    See docs/protocol/openai.md#31-request.
     """
     if tokenizer is not None:
         return (yield from compute(partial(tokenizer.count, text)))

@@ -1,8 +1,12 @@
-"""From the service's JSON to the values of `answers`, in every form that was observed (openai §4.3, §6.1).
+"""From the service's JSON to the values of `answers`, in every form that was observed.
 
 `usual` reads the form that nearly every chunk has, in one strict decoding. What it refuses goes through `general`, which
 moves text, reasoning and token ids to where they belong, keeps unknown keys in ``extra``, takes null for what is
 absent, and says of anything else what is wrong with it, and where.
+
+See:
+    docs/protocol/openai.md#43-response-not-streamed-observed-form--important
+    docs/protocol/openai.md#61-chat-chunk
 """
 
 from __future__ import annotations

@@ -1,7 +1,12 @@
-"""What a request may hold, asked before it is sent (openai §2, §4.1).
+"""What a request may hold, asked before it is sent.
 
 Only what is documented is refused. There is no upper bound for ``max_tokens``: the page of the service says 2048, plans
-allow less and clients send more, so that is the service's to decide (openai §7.3).
+allow less and clients send more, so that is the service's to decide.
+
+See:
+    docs/protocol/openai.md#2-names-typescript-sdk--wire--python
+    docs/protocol/openai.md#41-messages
+    docs/protocol/openai.md#73-context-and-output-limits
 """
 
 from __future__ import annotations
@@ -129,9 +134,11 @@ def sent_prompt(prompt: Prompt) -> object:
 def sent_messages(messages: Messages, *, validate: bool = True) -> list[Mapping[str, object]]:
     """The messages as JSON has them; of a mapping all keys, of a `Message` role, content and name.
 
+    See docs/protocol/openai.md#41-messages.
+
     Raises:
         InvalidRequestError: a role is none of the service's three, or a content or a name is not text: a list of parts,
-            as OpenAI has it, is refused by the service (openai §4.1). Names the message and the key, and quotes nothing.
+            as OpenAI has it, is refused by the service. Names the message and the key, and quotes nothing.
     """
     made: list[Mapping[str, object]] = [
         _sent(message) if isinstance(message, Message) else dict(message)

@@ -1,4 +1,9 @@
-"""The event stream of the OpenAI-compatible endpoints (openai §6, sse §2)."""
+"""The event stream of the OpenAI-compatible endpoints.
+
+See:
+    docs/protocol/openai.md#6-streaming
+    docs/protocol/sse.md#2-what-an-openai-style-client-adds-on-top
+"""
 
 from __future__ import annotations
 
@@ -23,8 +28,9 @@ R = TypeVar("R", bound="ChatCompletion | Completion")
 class ChunkReader(EventReader[C, R]):
     """Reads the event stream of completions and chats.
 
-    It is whole after ``[DONE]``, which also ends the reading, or when it ended after every answer had its finish reason
-    (openai §6.4).
+    It is whole after ``[DONE]``, which also ends the reading, or when it ended after every answer had its finish reason.
+
+    See docs/protocol/openai.md#64-end-of-stream.
     """
 
     NAMES = (b"", b"message")

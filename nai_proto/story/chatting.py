@@ -1,4 +1,9 @@
-"""Going on with a story in a chat, with models that only the OpenAI-compatible API has (content §8.9, openai §4)."""
+"""Going on with a story in a chat, with models that only the OpenAI-compatible API has.
+
+See:
+    docs/protocol/content.md#89-chat-format-models
+    docs/protocol/openai.md#4-chat-completions
+"""
 
 from __future__ import annotations
 
@@ -32,7 +37,10 @@ if TYPE_CHECKING:
 __all__ = ["ChatContinuation", "chat_continuation"]
 
 _SAMPLING: Final = ("temperature", "top_k", "top_p", "min_p")
-"""What the editor offers for these models (openai §7.1)."""
+"""What the editor offers for these models.
+
+See docs/protocol/openai.md#71-models-over-time.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,11 @@
-"""How one part of the context is treated: its ``contextConfig`` (content §4.3), and what its numbers mean (content §8.3).
+"""How one part of the context is treated: its ``contextConfig``, and what its numbers mean.
 
 A stored configuration is read with patience: what is missing, or of a wrong type, is the default of its kind. Nothing is
 lost by that: `ContextConfig.to_data` gives back what was stored, but for what was changed since.
+
+See:
+    docs/protocol/content.md#43-context-configuration-contextconfig
+    docs/protocol/content.md#83-budgets
 """
 
 from __future__ import annotations
@@ -31,7 +35,10 @@ _UNIT: Final = one_of(*get_args(ContextUnit))
 
 
 class ContextKind(StrEnum):
-    """What a part of the context is; their natural order (content §8.5.2)."""
+    """What a part of the context is; their natural order.
+
+    See docs/protocol/content.md#85-order-and-reservation.
+    """
 
     STORY = "story"
     MEMORY = "memory"
@@ -39,7 +46,10 @@ class ContextKind(StrEnum):
     EPHEMERAL = "ephemeral"
     LORE = "lore"
     SUBCONTEXT = "sub-context"
-    "The entries of a category, put together by themselves; it counts as lore (content §8.4)."
+    """The entries of a category, put together by themselves; it counts as lore.
+
+    See docs/protocol/content.md#84-sub-contexts.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,12 +123,18 @@ class ContextConfig:
         return {**self.data, **changed}
 
     def budget(self, size: int) -> int:
-        """The most tokens it may take in a context of this size: all where ``token_budget`` is 0 or less (content §8.3)."""
+        """The most tokens it may take in a context of this size: all where ``token_budget`` is 0 or less.
+
+        See docs/protocol/content.md#83-budgets.
+        """
         INTEGER.check(size, "size")
         return amount(self.token_budget, size) if self.token_budget > 0 else size
 
     def reservation(self, size: int) -> int:
-        """The tokens that are kept for it in a context of this size, at most its budget (content §8.5.1)."""
+        """The tokens that are kept for it in a context of this size, at most its budget.
+
+        See docs/protocol/content.md#85-order-and-reservation.
+        """
         INTEGER.check(size, "size")
         return min(self.budget(size), amount(self.reserved_tokens, size))
 
@@ -126,13 +142,18 @@ class ContextConfig:
 def amount(number: float, size: int) -> int:
     """Tokens, as a number above 1 says, without its fraction; up to and with 1 a share of the size, rounded down.
 
-    0 and less is none (content §8.3).
+    0 and less is none.
+
+    See docs/protocol/content.md#83-budgets.
     """
     return math.floor(number * size if number <= 1 else number) if number > 0 else 0
 
 
 def _tokens(value: object) -> float:
-    """No number is 0: all, as a budget; none, as a reservation (content §8.3)."""
+    """No number is 0: all, as a budget; none, as a reservation.
+
+    See docs/protocol/content.md#83-budgets.
+    """
     return a_number(value) or 0
 
 
@@ -179,4 +200,7 @@ DEFAULTS: Final[Mapping[ContextKind, ContextConfig]] = MappingProxyType(
         ContextKind.SUBCONTEXT: _LORE,
     }
 )
-"""The newer defaults (content §4.3); files from before say 2048 where these have 1."""
+"""The newer defaults; files from before say 2048 where these have 1.
+
+See docs/protocol/content.md#43-context-configuration-contextconfig.
+"""

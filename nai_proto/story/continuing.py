@@ -1,4 +1,9 @@
-"""Going on with a story: its context, and the request that its settings make of it (content §4.2, §8)."""
+"""Going on with a story: its context, and the request that its settings make of it.
+
+See:
+    docs/protocol/content.md#42-storycontent
+    docs/protocol/content.md#8-building-the-context
+"""
 
 from __future__ import annotations
 
@@ -166,4 +171,7 @@ def continuation(
 
 
 _LENGTH: Final = 40
-"""What the service takes where nothing is said (native §9)."""
+"""What the service takes where nothing is said.
+
+See docs/protocol/native.md#9-aigenerate-request.
+"""

@@ -1,4 +1,11 @@
-"""What a story begins with (content §4.1 to §4.3, §4.6)."""
+"""What a story begins with.
+
+See:
+    docs/protocol/content.md#41-stories
+    docs/protocol/content.md#42-storycontent
+    docs/protocol/content.md#43-context-configuration-contextconfig
+    docs/protocol/content.md#46-lorebook
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,11 @@
-"""A story's history: a tree whose nodes each change what stood before (content §5, §7.5).
+"""A story's history: a tree whose nodes each change what stood before.
 
 Both formats have one. The newer calls its parts nodes, the older blocks; here they are nodes, with the newer format's id or
 the older one's index.
+
+See:
+    docs/protocol/content.md#5-old-story-format-story
+    docs/protocol/content.md#75-history-tree
 """
 
 from __future__ import annotations

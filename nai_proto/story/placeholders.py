@@ -1,7 +1,9 @@
-"""Placeholders: what a scenario asks of whoever begins it, and where the answers go (content §10).
+"""Placeholders: what a scenario asks of whoever begins it, and where the answers go.
 
 In a text one is ``${key}``, and with everything that may be said of it ``${order#key[default]title:description}``. A text
 may begin with a table of them: a line ``%{``, one placeholder a line without its marks, and a line ``}``.
+
+See docs/protocol/content.md#10-exported-files.
 """
 
 from __future__ import annotations

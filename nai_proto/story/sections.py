@@ -1,7 +1,11 @@
-"""What a story's text is made of, in the words of both formats (content §5, §7.3).
+"""What a story's text is made of, in the words of both formats.
 
 A *section* is a paragraph: the sections' texts joined by line feeds are the text. In the newer format they are stored so; in
 the older one the text is stored as fragments, and its lines are the sections. Who wrote what is told by *spans*.
+
+See:
+    docs/protocol/content.md#5-old-story-format-story
+    docs/protocol/content.md#73-sections
 """
 
 from __future__ import annotations
@@ -36,7 +40,10 @@ class Origin(StrEnum):
 
 
 CODES: Final = {Origin.USER: 1, Origin.AI: 2, Origin.EDIT: 3, Origin.PROMPT: 10}
-"""The newer format's numbers (content §7.3)."""
+"""The newer format's numbers.
+
+See docs/protocol/content.md#73-sections.
+"""
 _ORIGINS: Final = {code: origin for origin, code in CODES.items()}
 _WORDS: Final = frozenset(Origin)
 
@@ -47,7 +54,7 @@ class Kind(StrEnum):
     STORY = "story"
     INSTRUCTION = "instruction"
     OTHER = "other"
-    "a code whose meaning is not known (content §12); it is kept"
+    "a code whose meaning is not known; it is kept See docs/protocol/content.md#12-open-questions."
 
     @classmethod
     def of(cls, code: object) -> Kind:

@@ -1,6 +1,10 @@
-"""What stands beside a story's text: memory, Author's Note, model, preset, bans and biases (content §4.2, §4.7).
+"""What stands beside a story's text: memory, Author's Note, model, preset, bans and biases.
 
 All of it is JSON that the story holds, read with a look at the types and changed in place: fields that are not known stay.
+
+See:
+    docs/protocol/content.md#42-storycontent
+    docs/protocol/content.md#47-bias-and-ban-groups
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A story, whichever of the two formats it is in (content §4 to §7).
+"""A story, whichever of the two formats it is in.
 
 A `Story` is made of the two JSON documents that an account has for it, its card and its content, and gives them back. What
 was not touched is as it was, to the byte where the format allows it; each change of the text is a node of its history.
@@ -8,6 +8,12 @@ there, and is stored again beside the text's untouched bytes.
 
 Positions are characters, as Python counts them; dates are milliseconds since 1970, as stories count them. The library has no
 clock, so whoever writes says when.
+
+See:
+    docs/protocol/content.md#4-decrypted-json
+    docs/protocol/content.md#5-old-story-format-story
+    docs/protocol/content.md#6-msgpackr-encoding
+    docs/protocol/content.md#7-the-document-field
 """
 
 from __future__ import annotations
@@ -61,7 +67,7 @@ class Story:
         self.fields: Final[dict[str, Any]] = {
             name: copied(value) for name, value in content.items() if name not in (_DOCUMENT, _OLDER)
         }
-        "All of the content but its text, to be changed at will (content §4.2)."
+        "All of the content but its text, to be changed at will. See docs/protocol/content.md#42-storycontent."
 
     @classmethod
     def of(
@@ -147,7 +153,12 @@ class Story:
 
     @property
     def step(self) -> int:
-        """The counter of the file: of generations in the older format (content §5), of all edits in the newer (§7.6)."""
+        """The counter of the file: of generations in the older format, of all edits in the newer.
+
+        See:
+            docs/protocol/content.md#5-old-story-format-story
+            docs/protocol/content.md#76-writing
+        """
         return self._text.step
 
     @property
@@ -160,9 +171,11 @@ class Story:
 
     @property
     def pending(self) -> str | None:
-        """The text with changes that the file has beside the history and not in it (content §7.5); None if it has none.
+        """The text with changes that the file has beside the history and not in it; None if it has none.
 
         They are not in `text`. Before anything is written or undone, `settle` makes them a node.
+
+        See docs/protocol/content.md#75-history-tree.
 
         Raises:
             Damaged: they fit nothing that is there.

@@ -1,7 +1,11 @@
 """JavaScript counts a text in UTF-16 units, Python in characters: the two differ behind every astral character.
 
-All positions inside of the formats are units (content §5, §7.3); all that this package takes from and gives to whoever uses
+All positions inside of the formats are units; all that this package takes from and gives to whoever uses
 it are characters.
+
+See:
+    docs/protocol/content.md#5-old-story-format-story
+    docs/protocol/content.md#73-sections
 """
 
 from __future__ import annotations
@@ -38,7 +42,10 @@ def whole(text: str) -> str:
 
 
 def encodable(text: str) -> str:
-    """As `whole`, and with U+FFFD for halves that stand alone, which no encoding and no tokenizer takes (content §3.3)."""
+    """As `whole`, and with U+FFFD for halves that stand alone, which no encoding and no tokenizer takes.
+
+    See docs/protocol/content.md#33-details-that-matter.
+    """
     return text if text.isascii() else units_of(text).decode("utf-16-le", "replace")
 
 

@@ -43,8 +43,12 @@ def cutters() -> st.SearchStrategy[Callable[[bytes], list[bytes]]]:
 
 @st.composite
 def native_streams(draw: st.DrawFn, final: bool = True) -> tuple[bytes, list[str]]:
-    """The body of a ``/ai/generate-stream`` answer in one of the forms that are legal (native §10, sse §1), and the texts
+    """The body of a ``/ai/generate-stream`` answer in one of the forms that are legal, and the texts
     of its tokens.
+
+    See:
+        docs/protocol/native.md#10-streaming-aigenerate-stream
+        docs/protocol/sse.md#1-the-format
 
     Args:
         final: does the last event say so?

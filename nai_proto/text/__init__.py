@@ -1,10 +1,18 @@
-"""Text generation on the native API. Facts: native §9–14.
+"""Text generation on the native API.
 
 A prompt is text or token ids, and the answer is the same: with ids the service neither tokenises nor detokenises, so that
 what is generated goes on from exactly these tokens. `decoded` gives such an answer its text.
 
 What decides how text is written: a `Preset` of the model, `GlobalSettings`, a `Module`, `BanList`s and `BiasGroup`s, and
 single parameters, the last word of all. These names are found when they are first used, since not every program does.
+
+See:
+    docs/protocol/native.md#9-aigenerate-request
+    docs/protocol/native.md#10-streaming-aigenerate-stream
+    docs/protocol/native.md#11-token-encoding-and-tokenizers
+    docs/protocol/native.md#12-presets
+    docs/protocol/native.md#13-global-settings
+    docs/protocol/native.md#14-built-in-modules
 """
 
 from __future__ import annotations

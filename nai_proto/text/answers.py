@@ -1,7 +1,12 @@
-"""What text requests give: the events of a stream, the result, and their readers (native §9.10, §10).
+"""What text requests give: the events of a stream, the result, and their readers.
 
-A prompt that is text is answered with text, a prompt of token ids with token ids, packed in base64 (native §11.1). The two
+A prompt that is text is answered with text, a prompt of token ids with token ids, packed in base64. The two
 `Form`s differ in what an event and a result are made of, and in nothing else.
+
+See:
+    docs/protocol/native.md#910-response
+    docs/protocol/native.md#10-streaming-aigenerate-stream
+    docs/protocol/native.md#111-packing
 """
 
 from __future__ import annotations
@@ -50,7 +55,10 @@ class Candidate(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Logprobs(msgspec.Struct, frozen=True, gc=False):
-    """What a token was chosen from (native §9.10), best first."""
+    """What a token was chosen from, best first.
+
+    See docs/protocol/native.md#910-response.
+    """
 
     chosen: tuple[Candidate, ...] = ()
     before: tuple[Candidate, ...] = ()
@@ -213,7 +221,10 @@ _IS_LAST: Final = attrgetter("final")
 
 
 class TokenReader(EventReader[E, R]):
-    """Reads the event stream of ``/ai/generate-stream`` (native §10)."""
+    """Reads the event stream of ``/ai/generate-stream``.
+
+    See docs/protocol/native.md#10-streaming-aigenerate-stream.
+    """
 
     NAMES = (b"newToken",)
     MARK = b'"token"'

@@ -1,4 +1,9 @@
-"""Text generation on the native API (native §9, §10)."""
+"""Text generation on the native API.
+
+See:
+    docs/protocol/native.md#9-aigenerate-request
+    docs/protocol/native.md#10-streaming-aigenerate-stream
+"""
 
 from __future__ import annotations
 
@@ -31,7 +36,9 @@ def generate(prompt: str, **options: Unpack[Options]) -> Operation[Never, Comple
 @overload
 def generate(prompt: Sequence[int], **options: Unpack[Options]) -> Operation[Never, CompletionIds]: ...
 def generate(prompt: str | Sequence[int], **options: Unpack[Options]) -> Operation[Never, Any]:
-    """Generate what goes on from ``prompt``; the answer comes in one piece (native §9).
+    """Generate what goes on from ``prompt``; the answer comes in one piece.
+
+    See docs/protocol/native.md#9-aigenerate-request.
 
     Args:
         prompt: text, which the service tokenises (``use_string``), or the ids of the model's tokenizer.
@@ -51,9 +58,13 @@ def generate_stream(prompt: str, **options: Unpack[Options]) -> Operation[Token,
 @overload
 def generate_stream(prompt: Sequence[int], **options: Unpack[Options]) -> Operation[TokenIds, CompletionIds]: ...
 def generate_stream(prompt: str | Sequence[int], **options: Unpack[Options]) -> Operation[Any, Any]:
-    """Generate what goes on from ``prompt``, token by token (native §10); arguments and errors as for `generate`.
+    """Generate what goes on from ``prompt``, token by token; arguments and errors as for `generate`.
 
-    An answer that is one JSON document, where a stream was asked for, gives no events but the result (sse §2.6).
+    An answer that is one JSON document, where a stream was asked for, gives no events but the result.
+
+    See:
+        docs/protocol/native.md#10-streaming-aigenerate-stream
+        docs/protocol/sse.md#2-what-an-openai-style-client-adds-on-top
     """
     model, made = _made(prompt, options)
     asked = request("generate_stream", prompt, model, made, "text/event-stream")
@@ -98,7 +109,9 @@ def _whole(prompt: object, model: Model, made: Mapping[str, object]) -> Json[Com
 def request(
     name: str, prompt: str | Sequence[int], model: Model, parameters: Mapping[str, object], accept: str
 ) -> Request:
-    """A request to the endpoint of this name, on the host that has the model (native §1.2).
+    """A request to the endpoint of this name, on the host that has the model.
+
+    See docs/protocol/native.md#12-which-host-per-text-model.
 
     Raises:
         InvalidRequestError: the prompt is no text and holds no ids, or something cannot be written as JSON.

@@ -1,7 +1,13 @@
-"""The text models, and what a caller would else have to remember about them (native §1.2, §9.6, §11, §12.1).
+"""The text models, and what a caller would else have to remember about them.
 
 Which tokenizer, which host, which samplers: each fact stands in one table, and a model looks it up there by its id. Of a
 model that is not listed nothing is guessed. What is needed of it has to be told, and the error says how.
+
+See:
+    docs/protocol/native.md#12-which-host-per-text-model
+    docs/protocol/native.md#96-context-and-length-limits
+    docs/protocol/native.md#11-token-encoding-and-tokenizers
+    docs/protocol/native.md#121-file-format-preset-utf-8-json
 """
 
 from __future__ import annotations
@@ -102,7 +108,10 @@ class Model:
 
     @property
     def newest(self) -> Model:
-        """The version in use of this one: Krake of ``krake-v1``; itself if no other is listed (native §12.1)."""
+        """The version in use of this one: Krake of ``krake-v1``; itself if no other is listed.
+
+        See docs/protocol/native.md#121-file-format-preset-utf-8-json.
+        """
         return _BY_STEM.get(_stem(self.id), self)
 
     @property
@@ -122,19 +131,28 @@ class Model:
 
     @property
     def tokenizer(self) -> str:
-        """The name of its tokenizer (native §11.2)."""
+        """The name of its tokenizer.
+
+        See docs/protocol/native.md#112-tokenizer-per-model.
+        """
         listed = (one.name for one in KNOWN.values() if self.id in one.models)
         return self._told("tokenizer", self.facts.tokenizer, next(listed, None))
 
     @property
     def token_width(self) -> int:
-        """Bytes per packed token: 4 for Llama 3 and GLM token lists, 2 for all others (native §11.1)."""
+        """Bytes per packed token: 4 for Llama 3 and GLM token lists, 2 for all others.
+
+        See docs/protocol/native.md#111-packing.
+        """
         listed = KNOWN.get(self.tokenizer) if self.facts.token_width is None else None
         return self._told("token_width", self.facts.token_width, None if listed is None else listed.token_width)
 
     @property
     def samplers(self) -> frozenset[Order]:
-        """The samplers it takes (native §9.2)."""
+        """The samplers it takes.
+
+        See docs/protocol/native.md#92-sampler-ids-order.
+        """
         listed = frozenset(row.id for row in SAMPLERS if row.models is None or self._version in row.models)
         return self._told("samplers", self.facts.samplers, listed if self._version else None)
 
@@ -147,16 +165,24 @@ class Model:
 
     @property
     def preamble(self) -> Preamble:
-        """What its context begins with (native §9.8)."""
+        """What its context begins with.
+
+        See docs/protocol/native.md#98-model-heads-preamble-and-special-token-use.
+        """
         return self._told("preamble", self.facts.preamble, PREAMBLE.get(self._version))
 
     @property
     def modules(self) -> bool:
-        """Does it have modules (native §14)?"""
+        """Does it have modules?
+
+        See docs/protocol/native.md#14-built-in-modules.
+        """
         return self._told("modules", self.facts.modules)
 
     def context_limit(self, tier: Tier | str | int) -> int:
-        """How many tokens prompt and answer may have together (native §9.6).
+        """How many tokens prompt and answer may have together.
+
+        See docs/protocol/native.md#96-context-and-length-limits.
 
         Raises:
             InvalidRequestError: it is not known, or the model is not for this tier.
@@ -171,7 +197,10 @@ class Model:
         return limits[wanted]
 
     def output_limit(self, tier: Tier | str | int) -> int:
-        """The largest ``max_length`` (native §9.6): it depends on the tier alone."""
+        """The largest ``max_length``: it depends on the tier alone.
+
+        See docs/protocol/native.md#96-context-and-length-limits.
+        """
         return 250 if TIER.convert(tier, "tier") is Tier.OPUS else 150
 
     @property
@@ -215,7 +244,7 @@ Model.KAYRA = Model(
     "kayra-v1", Facts(name="Kayra", context={Tier.TABLET: 4096, Tier.SCROLL: 8192, Tier.OPUS: 8192}, modules=True)
 )
 Model.ERATO = Model("llama-3-erato-v1", Facts(name="Erato", context={Tier.OPUS: 8192}, modules=False))
-# With the window that moves (openai §7.3).
+# With the window that moves (docs/protocol/openai.md#73-context-and-output-limits).
 _ROLLING: Final = {Tier.TABLET: 12_288, Tier.SCROLL: 16_384, Tier.OPUS: 36_864}
 Model.GLM = Model("glm-4-6", Facts(name="GLM 4.6", context=_ROLLING, host=Host.TEXT, modules=False, native=False))
 Model.XIALONG = Model(

@@ -1,4 +1,10 @@
-"""The service's own modules, and those that users trained (native §9.4, §14, §8.2)."""
+"""The service's own modules, and those that users trained.
+
+See:
+    docs/protocol/native.md#94-prefix
+    docs/protocol/native.md#14-built-in-modules
+    docs/protocol/native.md#82-modules-training
+"""
 
 from __future__ import annotations
 
@@ -81,7 +87,10 @@ def module_prefix(module: Module | str | None, model: Model) -> str:
 
 
 _TRAINED: Final = re.compile(r"([^:]+):[^:]+:[^:]+")
-"""``model:prefixId:hash`` (native §8.2)."""
+"""``model:prefixId:hash``.
+
+See docs/protocol/native.md#82-modules-training.
+"""
 
 _SIGURD_EUTERPE: Final = frozenset(("6B-v4", "euterpe-v2"))
 _OLDER: Final = _SIGURD_EUTERPE | {"krake-v2"}

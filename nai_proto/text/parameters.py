@@ -1,4 +1,7 @@
-"""The parameters of a text request, under the service's own names (native §9.1)."""
+"""The parameters of a text request, under the service's own names.
+
+See docs/protocol/native.md#91-parameters--complete-list.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ class PhraseRepPen(StrEnum):
 
 
 class LogitBias(TypedDict):
-    """One phrase made likelier or rarer (native §9.3); the service wants all four keys."""
+    """One phrase made likelier or rarer; the service wants all four keys.
+
+    See docs/protocol/native.md#93-logit_bias_exp.
+    """
 
     sequence: Sequence[int]
     bias: float

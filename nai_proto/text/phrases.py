@@ -1,7 +1,11 @@
-"""Phrases that are banned, made likelier or rarer, or that end an answer (native §9.3, §13).
+"""Phrases that are banned, made likelier or rarer, or that end an answer.
 
 Text stays text here, since its ids differ from model to model; a tokenizer turns it into ids when the request is built.
 Phrases are the user's words: none stands in a repr or an error.
+
+See:
+    docs/protocol/native.md#93-logit_bias_exp
+    docs/protocol/native.md#13-global-settings
 """
 
 from __future__ import annotations
@@ -123,7 +127,9 @@ class BiasGroup(_Phrases):
     @classmethod
     @takes(data=MAPPING)
     def from_data(cls, data: Mapping[str, object]) -> BiasGroup:
-        """The group that a story or a preset holds, in either spelling of its keys (native §9.3); others are left out.
+        """The group that a story or a preset holds, in either spelling of its keys; others are left out.
+
+        See docs/protocol/native.md#93-logit_bias_exp.
 
         Raises:
             RemoteProtocolError: ``bias`` or ``enabled`` is missing, or a value has a wrong type.

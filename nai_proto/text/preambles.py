@@ -1,4 +1,7 @@
-"""What a model's context begins with (native §9.8)."""
+"""What a model's context begins with.
+
+See docs/protocol/native.md#98-model-heads-preamble-and-special-token-use.
+"""
 
 from __future__ import annotations
 

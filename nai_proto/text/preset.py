@@ -1,4 +1,7 @@
-"""Presets: a name, a model and settings; from files, from the service's own list, or made in code (native §12)."""
+"""Presets: a name, a model and settings; from files, from the service's own list, or made in code.
+
+See docs/protocol/native.md#12-presets.
+"""
 
 from __future__ import annotations
 
@@ -163,7 +166,9 @@ class Preset(Fields):
 
     @takes(model=MODEL | None)
     def to_settings(self, model: Model | str | None = None) -> dict[str, object]:
-        """Its part of the parameters of a request: steps 1 to 4 of native §12.4.
+        """Its part of the parameters of a request, steps 1 to 4.
+
+        See docs/protocol/native.md#124-from-preset-to-request-parameters-our-rule.
 
         Args:
             model: the model of the request; the preset's own when not given.
@@ -227,7 +232,9 @@ class Preset(Fields):
     def from_preset_data(
         cls, data: Mapping[str, object], *, model: Model | str | None = None, where: str = "preset"
     ) -> Self:
-        """The preset that a file holds (native §12.1).
+        """The preset that a file holds.
+
+        See docs/protocol/native.md#121-file-format-preset-utf-8-json.
 
         Args:
             data: the file's JSON.
@@ -251,7 +258,10 @@ class Preset(Fields):
         return preset
 
     def to_preset_data(self) -> dict[str, object]:
-        """What a file of it holds (native §12.1); shares nothing with the preset."""
+        """What a file of it holds; shares nothing with the preset.
+
+        See docs/protocol/native.md#121-file-format-preset-utf-8-json.
+        """
         parameters = deepcopy(self._settings)
         if self._slots is not None:
             parameters["order"] = written_slots(self._slots)
@@ -301,7 +311,9 @@ class Preset(Fields):
     @classmethod
     @takes(model=MODEL)
     def from_default(cls, model: Model | str) -> Self:
-        """A copy of the preset that the website begins with (native §12.3; Erato's is Golden Arrow, the first listed).
+        """A copy of the preset that the website begins with; Erato's is Golden Arrow, the first listed.
+
+        See docs/protocol/native.md#123-defaults.
 
         Raises:
             InvalidRequestError: the model has no official presets.

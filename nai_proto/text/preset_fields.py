@@ -1,4 +1,10 @@
-"""The settings of a preset: their names, their types, and its list of samplers (native §9.1, §12.1, §19.6)."""
+"""The settings of a preset: their names, their types, and its list of samplers.
+
+See:
+    docs/protocol/native.md#91-parameters--complete-list
+    docs/protocol/native.md#121-file-format-preset-utf-8-json
+    docs/protocol/native.md#196-presets-and-models
+"""
 
 from __future__ import annotations
 
@@ -148,7 +154,10 @@ def listed(value: object) -> Sequence[Phrase]:
 
 
 def flat(ids: object) -> object:
-    """A list of ids and of lists of ids as a list of ids; anything else as it is (native §9.5)."""
+    """A list of ids and of lists of ids as a list of ids; anything else as it is.
+
+    See docs/protocol/native.md#95-whitelist.
+    """
     if isinstance(ids, str) or not isinstance(ids, Sequence):
         return ids
     result: list[object] = []

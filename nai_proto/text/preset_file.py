@@ -1,4 +1,7 @@
-"""Preset files, read with a look at every value (native §12.1): what is known is typed, what is not is kept."""
+"""Preset files, read with a look at every value: what is known is typed, what is not is kept.
+
+See docs/protocol/native.md#121-file-format-preset-utf-8-json.
+"""
 
 from __future__ import annotations
 

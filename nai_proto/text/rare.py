@@ -1,4 +1,9 @@
-"""What only older models give, and hardly anyone asks for (native §8, §9.7)."""
+"""What only older models give, and hardly anyone asks for.
+
+See:
+    docs/protocol/native.md#8-ai-endpoints-text-side
+    docs/protocol/native.md#97-rare-outputs-api-host-older-models
+"""
 
 from __future__ import annotations
 
@@ -52,7 +57,7 @@ def _words(answer: _NextWords) -> tuple[tuple[str, float], ...]:
 def generate_prompt(
     prompt: str, *, model: Model | str = Model.EUTERPE, temp: float = 1.0, tokens_to_generate: int = 40
 ) -> Operation[Never, str]:
-    """A prompt made up by the service (``POST /ai/generate-prompt``, native §8).
+    """A prompt made up by the service (``POST /ai/generate-prompt``, docs/protocol/native.md#8-ai-endpoints-text-side).
 
     Args:
         prompt: what it is about, 1–40,000 characters.
@@ -79,13 +84,19 @@ def generate_prompt(
 
 @takes(prompt=TEXT, model=MODEL)
 def next_words(prompt: str, *, model: Model | str = Model.EUTERPE) -> Operation[Never, tuple[tuple[str, float], ...]]:
-    """The likeliest next tokens, up to 256, each with its weight (``next_word``, native §9.7)."""
+    """The likeliest next tokens, up to 256, each with its weight (``next_word``).
+
+    See docs/protocol/native.md#97-rare-outputs-api-host-older-models.
+    """
     return _asked(prompt, model, "next_word", Json(_NextWords, _words))
 
 
 @takes(prompt=TEXT, model=MODEL)
 def hidden_states(prompt: str, *, model: Model | str = Model.SIGURD) -> Operation[Never, tuple[float, ...]]:
-    """The model's last hidden state (``get_hidden_states``, native §9.7): of Sigurd, Krake and what is older."""
+    """The model's last hidden state (``get_hidden_states``): of Sigurd, Krake and what is older.
+
+    See docs/protocol/native.md#97-rare-outputs-api-host-older-models.
+    """
     return _asked(prompt, model, "get_hidden_states", Json(_HiddenStates, _states))
 
 

@@ -1,4 +1,7 @@
-"""From preset, settings and wishes to the parameters of one request, in the numbered steps of native §12.4."""
+"""From preset, settings and wishes to the parameters of one request, in numbered steps.
+
+See docs/protocol/native.md#124-from-preset-to-request-parameters-our-rule.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +74,9 @@ def request_parameters(
     extra: Mapping[str, object] | None = None,
     validate: bool | None = True,
 ) -> dict[str, object]:
-    """The object ``parameters`` of a request (native §12.4). Changes nothing that it is given.
+    """The object ``parameters`` of a request. Changes nothing that it is given.
+
+    See docs/protocol/native.md#124-from-preset-to-request-parameters-our-rule.
 
     Args:
         model: which model, or its id.
@@ -138,7 +143,10 @@ def request_parameters(
 
 
 def _adventure(model: Model, min_length: int) -> dict[str, object]:
-    """What ends an answer before the player's turn (native §9.8)."""
+    """What ends an answer before the player's turn.
+
+    See docs/protocol/native.md#98-model-heads-preamble-and-special-token-use.
+    """
     end = wordlist(model.tokenizer).adventure_end
     if end is None:
         raise InvalidRequestError(

@@ -1,4 +1,10 @@
-"""What the parameters of a text request may be (native §9.1, §9.2, §9.3), asked before anything is sent."""
+"""What the parameters of a text request may be, asked before anything is sent.
+
+See:
+    docs/protocol/native.md#91-parameters--complete-list
+    docs/protocol/native.md#92-sampler-ids-order
+    docs/protocol/native.md#93-logit_bias_exp
+"""
 
 from __future__ import annotations
 
@@ -139,9 +145,7 @@ def check(parameters: Mapping[str, object], model: Model | str) -> None:
     """
     model = Model.named(model)
     if not model.native:
-        raise InvalidRequestError(
-            f"{model.id} is served by the OpenAI-compatible endpoints only (native §1.2)", parameter="model"
-        )
+        raise InvalidRequestError(f"{model.id} is served by the OpenAI-compatible endpoints only", parameter="model")
     for name, value in parameters.items():
         rule = RULES.get(name)
         if rule is None:

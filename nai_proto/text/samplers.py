@@ -1,4 +1,7 @@
-"""The samplers of a text request: ids, names in preset files, parameters, and who takes them (native §9.2)."""
+"""The samplers of a text request: ids, names in preset files, parameters, and who takes them.
+
+See docs/protocol/native.md#92-sampler-ids-order.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,7 @@ ORDER: Final = ArgumentType("an Order or its number", int, convert=_order)
 
 
 COLOURS: Final = ("blue", "red", "green", "purple", "pink", "yellow", "white", "black")
-"Ids of the internal models (native §1.2)."
+"Ids of the internal models. See docs/protocol/native.md#12-which-host-per-text-model."
 _SINCE_ERATO: Final = frozenset(("kayra-v1", "llama-3-erato-v1", *COLOURS))
 
 SAMPLERS: Final = (

@@ -1,4 +1,7 @@
-"""What a client adds to every request, whatever the preset (native §13)."""
+"""What a client adds to every request, whatever the preset.
+
+See docs/protocol/native.md#13-global-settings.
+"""
 
 from __future__ import annotations
 
@@ -121,7 +124,9 @@ SETTINGS: Final = record(GlobalSettings, "GlobalSettings or a mapping of them")
 
 @takes(model=MODEL)
 def adventure_opening(model: Model | str) -> BanList:
-    """A ban that keeps a text adventure from ending at once while its context is short (native §9.8).
+    """A ban that keeps a text adventure from ending at once while its context is short.
+
+    See docs/protocol/native.md#98-model-heads-preamble-and-special-token-use.
 
     Raises:
         InvalidRequestError: nothing is known of the model's tokenizer.

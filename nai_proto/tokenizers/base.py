@@ -95,7 +95,10 @@ class Tokenizer(Protocol):
 
     @property
     def name(self) -> str:
-        """As the table of known tokenizers has it (native §11.2), or what `read` was told."""
+        """As the table of known tokenizers has it, or what `read` was told.
+
+        See docs/protocol/native.md#112-tokenizer-per-model.
+        """
         ...
 
     @property

@@ -1,4 +1,4 @@
-"""CLIP, in which the image models before V4 read their prompts (image §6.3).
+"""CLIP, in which the image models before V4 read their prompts.
 
 Its file is a list of merges and nothing else: the vocabulary follows from them. A text loses its HTML entities, its
 capitals and its blanks; what is left is cut into words, whose last letter carries the mark ``</w>``, and merged by bytes.
@@ -6,6 +6,8 @@ So it does not come back from its ids as it was: a blank follows each word, and 
 
 The library `tokenizers` splits and merges. OpenAI's own program also repairs text that was decoded wrongly, with the
 package ``ftfy``; the website does not, and nor is it done here.
+
+See docs/protocol/image.md#63-token-counting.
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""Which tokenizer belongs to which model, and the files that are known (native §11.2, §11.3)."""
+"""Which tokenizer belongs to which model, and the files that are known.
+
+See:
+    docs/protocol/native.md#112-tokenizer-per-model
+    docs/protocol/native.md#113-where-tokenizer-data-comes-from
+"""
 
 from __future__ import annotations
 
@@ -18,7 +23,10 @@ class Known:
 
     name: str
     models: tuple[str, ...]
-    "The ids of the models that use it (native §1.2), earlier and internal ones included."
+    """The ids of the models that use it, earlier and internal ones included.
+
+    See docs/protocol/native.md#12-which-host-per-text-model.
+    """
     specials: Mapping[str, int]
     "Special tokens as the *service* numbers them. A stock file may differ."
     files: Mapping[str, str | None] = field(default_factory=dict[str, "str | None"])
@@ -28,7 +36,7 @@ class Known:
     """Files that give the same ids but for special tokens, likewise: better than none. Those in `specials` are put right
     when `read` is told of them; others are not."""
     token_width: int = 2
-    "Bytes per packed token (native §11.1)."
+    "Bytes per packed token. See docs/protocol/native.md#111-packing."
 
     def __post_init__(self) -> None:
         convert_fields(
@@ -101,8 +109,8 @@ KNOWN: Final[Mapping[str, Known]] = {
                 "nerdstash_tokenizer_v2.def": None,
             },
         ),
-        # The stand-in is the stock file: it numbers the reserved tokens otherwise, and lacks <|startoftext|> (native §9.8,
-        # where the service's numbers are marked as likely).
+        # The stand-in is the stock file: it numbers the reserved tokens otherwise, and lacks <|startoftext|>. The
+        # service's numbers are likely: docs/protocol/native.md#98-model-heads-preamble-and-special-token-use.
         Known(
             "llama3",
             ("llama-3-erato-v1", "purple", "white"),
@@ -127,7 +135,8 @@ KNOWN: Final[Mapping[str, Known]] = {
             {"glm-4.6_tokenizer.json": None},
             token_width=4,
         ),
-        # The image models' (image §6.3). Their limits count what `encode` does not add: T5's </s> at the end.
+        # The image models' (docs/protocol/image.md#63-token-counting). Their limits count what `encode` does not add:
+        # T5's </s> at the end.
         Known(
             "clip",
             (

@@ -1,4 +1,4 @@
-"""Byte-pair merging as NovelAI's website does it, over files of its own form (native §11.3).
+"""Byte-pair merging as NovelAI's website does it, over files of its own form.
 
 The library `tokenizers` splits a text into words and knows Unicode's properties; the merging is ours, because the
 website's has rules that the library cannot express: a word that stands in the vocabulary is taken whole, and two pieces
@@ -10,6 +10,8 @@ merge when their *joined text* has a rank, in whatever way the file spelt the pa
 Unlike the website's, a text that the split leaves over is not dropped, and the text ``0x41`` is text, not the byte.
 
 Merging costs n log n per word; words are kept, since a story repeats them.
+
+See docs/protocol/native.md#113-where-tokenizer-data-comes-from.
 """
 
 from __future__ import annotations

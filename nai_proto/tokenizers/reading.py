@@ -1,4 +1,4 @@
-"""Tokenizer files, told apart by their bytes (native §11.3).
+"""Tokenizer files, told apart by their bytes.
 
 ==============================  ===================================================================================
 SentencePiece                   protocol buffers: begins with the byte 0x0A
@@ -11,6 +11,8 @@ any JSON or merges, as gzip     as OpenAI publishes its own
 
 What is wrong with a file is an `InvalidFile`, and not `Damaged`, which belongs to sealed things, where another key may be
 the remedy.
+
+See docs/protocol/native.md#113-where-tokenizer-data-comes-from.
 """
 
 from __future__ import annotations
@@ -105,7 +107,10 @@ def _inflated(data: bytes, name: str) -> bytes:
 
 
 class _SentencePiece(Pieces):
-    """The library encodes what stands between special strings, which it cannot encode itself (native §11.2)."""
+    """The library encodes what stands between special strings, which it cannot encode itself.
+
+    See docs/protocol/native.md#112-tokenizer-per-model.
+    """
 
     def __init__(self, name: str, processor: Any, pieces: dict[int, bytes], specials: dict[str, int]) -> None:
         super().__init__(name, pieces, specials)
@@ -177,7 +182,8 @@ class _HuggingFace(Pieces):
         self._encode: Final = library.encode
 
     def encode(self, text: str) -> list[int]:
-        # No special token of its own accord: Llama 3's file would begin every phrase with 128000 (native §11.2).
+        # No special token of its own accord: Llama 3's file would begin every phrase with 128000
+        # (docs/protocol/native.md#112-tokenizer-per-model).
         ids: list[int] = self._encode(checked(text), add_special_tokens=False).ids
         return ids
 

@@ -60,7 +60,7 @@ class Credentials:
     """What logs in, and what the keys of an account are derived from."""
 
     email: str
-    "As it was given: its case goes into the keys (native §3)."
+    "As it was given: its case goes into the keys. See docs/protocol/native.md#3-key-derivation."
     password: Password
 
     def __repr__(self) -> str:
@@ -113,10 +113,12 @@ def service(url: str | None) -> Session:
 def signed_in(url: str | None, email: str | None, unsafe_password: str | None, *, persistent: bool = True) -> Session:
     """The service with the token of NAI_TOKEN; without that, with the one of a login.
 
+    See docs/protocol/native.md#21-tokens.
+
     Args:
         url: as for `service`.
         email, unsafe_password: as for `credentials`.
-        persistent: is a persistent token enough? Some endpoints refuse it (native §2.1); then it is passed over.
+        persistent: is a persistent token enough? Some endpoints refuse it; then it is passed over.
 
     Raises:
         InvalidRequestError: the token, or the address, is none; or e-mail or password are not to be had.

@@ -32,7 +32,10 @@ from .showing import Json, show
 __all__ = ["director", "upscale"]
 
 _PARTS: Final = ("masked", "generated", "blend")
-"""Of what bg-removal gives (image §2.3)."""
+"""Of what bg-removal gives.
+
+See docs/protocol/image.md#23-post-aiaugment-image-director-tools.
+"""
 
 _File = Annotated[Path, typer.Argument(help="A picture: PNG, WebP or JPEG.", show_default=False)]
 

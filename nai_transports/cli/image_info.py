@@ -35,7 +35,10 @@ _SHOWN: Final = {
         )
     },
 }
-"""The parameters that are shown, by their names in the comment (image §8.1)."""
+"""The parameters that are shown, by their names in the comment.
+
+See docs/protocol/image.md#81-png-text.
+"""
 _EMULATOR: Final = "emulator"
 
 
@@ -177,7 +180,10 @@ def _signature(copy: Metadata, pixels: Pixels | None, key: bytes) -> str:
 
 
 def _differing(one: Metadata, other: Metadata) -> list[str]:
-    """What two copies say differently. Each has a signature of its own, and that in alpha no title (image §8.3)."""
+    """What two copies say differently. Each has a signature of its own, and that in alpha no title.
+
+    See docs/protocol/image.md#83-stealth-copy-in-the-alpha-channel.
+    """
     mine, theirs = _compared(one), _compared(other)
     return [name for name in {**mine, **theirs} if mine.get(name) != theirs.get(name)]
 
@@ -219,7 +225,10 @@ def _said(metadata: Metadata, parameters: dict[str, Any]) -> dict[str, object]:
 
 
 def _characters(parameters: dict[str, Any]) -> list[str]:
-    """Their prompts (image §5.4), whatever the comment may hold there."""
+    """Their prompts, whatever the comment may hold there.
+
+    See docs/protocol/image.md#54-v4-prompts-and-characters.
+    """
     found: object = parameters.get("v4_prompt")
     for name in ("caption", "char_captions"):
         found = cast("dict[str, object]", found).get(name) if isinstance(found, dict) else None

@@ -103,7 +103,10 @@ def source(data: bytes, size: tuple[int, int]) -> bytes:
 
 
 def mask_for(data: bytes, size: tuple[int, int]) -> bytes:
-    """The mask of a picture of this size, which is cut as the picture is: a pixel for each block (image §5.3)."""
+    """The mask of a picture of this size, which is cut as the picture is: a pixel for each block.
+
+    See docs/protocol/image.md#53-img2img-enhance-inpaint.
+    """
     if png_size(data) == (size[0] // BLOCK, size[1] // BLOCK):
         return data
     if png_size(data) != size or header(data)[2:] not in ((8, 2, False), (8, 6, False)):
@@ -112,7 +115,10 @@ def mask_for(data: bytes, size: tuple[int, int]) -> bytes:
 
 
 def reference(data: bytes) -> bytes:
-    """The picture on the canvas that is nearest to its shape (image §5.2)."""
+    """The picture on the canvas that is nearest to its shape.
+
+    See docs/protocol/image.md#52-precise-character--style-reference-v45-only.
+    """
     if png_size(data) in CANVASES:
         return data
     width, height = size_of(data)
@@ -121,7 +127,10 @@ def reference(data: bytes) -> bytes:
 
 
 def vibe_for_v3(data: bytes) -> bytes:
-    """As the website sends them to V3 (image §5.1)."""
+    """As the website sends them to V3.
+
+    See docs/protocol/image.md#51-vibe-transfer.
+    """
     return data if png_size(data) == _VIBE else _made(data, lambda image: _pad(image, _VIBE))
 
 

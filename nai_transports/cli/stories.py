@@ -128,7 +128,10 @@ def _state(story: Story) -> str:
 
 
 def _seconds(milliseconds: object) -> float | None:
-    """Cards have milliseconds (content §4.1)."""
+    """Cards have milliseconds.
+
+    See docs/protocol/content.md#41-stories.
+    """
     if isinstance(milliseconds, int | float) and not isinstance(milliseconds, bool) and 0 <= milliseconds < _EVER:
         return milliseconds / 1000
     return None

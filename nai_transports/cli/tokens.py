@@ -94,7 +94,10 @@ def decode_packed(
     data: Annotated[str | None, typer.Argument(help=f"The tokens in base64. {_INPUT}", show_default=False)] = None,
     path: _Path = None,
 ) -> None:
-    """Print the tokens that a model's base64 holds, and their text (native §19.1). Their width is the model's."""
+    """Print the tokens that a model's base64 holds, and their text. Their width is the model's.
+
+    See docs/protocol/native.md#191-command-line.
+    """
     with one_line("decode"):
         packed = _given(data).strip()
         ids = unpack(packed, known(tokenizer_name(model)).token_width)

@@ -1,4 +1,4 @@
-"""Tokenizer files: finding, fetching, keeping them (native §11.3).
+"""Tokenizer files: finding, fetching, keeping them.
 
 They are never bundled, since their licences differ. The places, in order:
 
@@ -18,6 +18,8 @@ SHA-256 that is known, or was recorded when they were fetched: a damaged file in
 in the cache whole or not at all.
 
 All of this blocks: in a flow, use ``yield from compute(partial(load, "kayra-v1"))``.
+
+See docs/protocol/native.md#113-where-tokenizer-data-comes-from.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
-"""NovelAI's own tokenizer files, as its website loads them (native §11.3).
+"""NovelAI's own tokenizer files, as its website loads them.
 
 The project's own machinery fetches them: an operation, whose events say how many bytes have come, run over blocking
 sockets. So limits, timeouts and errors are those of every call; redirects are not followed, to whatever host they point.
 
 The publisher may change the files, so nothing is known of their bytes beforehand. What came is therefore read as a
 tokenizer before it is kept, and kept with its SHA-256.
+
+See docs/protocol/native.md#113-where-tokenizer-data-comes-from.
 """
 
 from __future__ import annotations

@@ -2,7 +2,9 @@
 
 What comes in is never written over, nor removed: what changes is another version, what does not open any more is one
 beside those that did, what is gone from the account is marked so. A kill at any moment loses nothing that was there, and
-the next run goes on. No key in the clear, no password and no token is ever in it; the contents are. Facts: content §2.3.
+the next run goes on. No key in the clear, no password and no token is ever in it; the contents are.
+
+See docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them.
 """
 
 from __future__ import annotations

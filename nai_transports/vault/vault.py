@@ -247,5 +247,8 @@ class Vault:
 
 
 def _hashed(email: str, salt: bytes) -> bytes:
-    """Of an e-mail whatever its case, which logging in does not mind (native §3)."""
+    """Of an e-mail whatever its case, which logging in does not mind.
+
+    See docs/protocol/native.md#3-key-derivation.
+    """
     return digest_of(salt + email_hash(email.lower()).encode())

@@ -1,4 +1,4 @@
-"""Other people's clients, unmodified, run a whole session each against ``nai emulate`` (native §19, openai §11).
+"""Other people's clients, unmodified, run a whole session each against ``nai emulate``.
 
 Each runs in an environment of its own that holds the client and nothing of ours (`environments`), as a program of named
 checks (`sessions`). Each check is counted here. Where the environments cannot be made, this is skipped, and says so.
@@ -7,6 +7,10 @@ The ordinary run of the tests leaves this folder out, since it needs a package r
 a marker that is deselected by default comes back with every ``-m`` of somebody's own. It runs when it is asked for:
 
     python -m pytest tests/interop
+
+See:
+    docs/protocol/native.md#19-public-names-of-the-documented-library
+    docs/protocol/openai.md#11-what-openais-python-client-sends-emulator-requirements
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""The extensions' bodies, both ways (content §6.1).
+"""The extensions' bodies, both ways.
 
 An extension is a number from 0 to 255 and a body of bytes. For `LEAVES` that is all; to the body of `WRAPPERS` belongs the
 one value that follows it. `PARTS` is the inverse of both. Records (0x72) and bundles (0x62) are the reader's own.
+
+See docs/protocol/content.md#61-numbers-and-simple-values.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What the first byte of a value says (MessagePack, content §6.1), for reader and writer alike."""
+"""What the first byte of a value says in MessagePack, for reader and writer alike.
+
+See docs/protocol/content.md#61-numbers-and-simple-values.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ class Kind(enum.IntEnum):
     FLOAT = enum.auto()
     CONSTANT = enum.auto()
     BUNDLED = enum.auto()
-    "A text that stands elsewhere (content §6.3)."
+    "A text that stands elsewhere. See docs/protocol/content.md#63-bundled-strings."
 
 
 class Head(NamedTuple):

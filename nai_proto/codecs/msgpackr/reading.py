@@ -29,7 +29,10 @@ from .values import BigInt, Map, Raw, Value
 __all__ = ["DOCUMENT_WRAPPERS", "unpackb"]
 
 DOCUMENT_WRAPPERS: Final = (20, 30, 31, 40, 41, 42)
-"""Extensions that wrap a value in story documents (content §7.1)."""
+"""Extensions that wrap a value in story documents.
+
+See docs/protocol/content.md#71-wrappers.
+"""
 
 
 class _Frame(NamedTuple):
@@ -55,12 +58,14 @@ def unpackb(
 ) -> Value:
     """The value that a whole document holds.
 
+    See docs/protocol/content.md#64-safety.
+
     Args:
         data: the document; nothing may follow it.
         limits: `Limits.unpacked` bounds its bytes, `Limits.document_depth` and `Limits.document_values` what it holds.
         wrappers: extensions, from 0 to 127, that are followed by the value they wrap: they become `Wrapped`.
         raw: of the others, those that are all in their body: they become `Raw`. ``range(128)`` keeps all that is unknown,
-            but an extension that does wrap a value is then misread: nobody can tell the two apart (content §6.4).
+            but an extension that does wrap a value is then misread: nobody can tell the two apart.
 
     Raises:
         Damaged: it is no such document, or has an extension that is in neither; ``category`` names what is wrong.
@@ -80,7 +85,10 @@ def unpackb(
 
 
 class _Reader:
-    """What is known while a document is read: its records and bundles are its own (content §6.2)."""
+    """What is known while a document is read: its records and bundles are its own.
+
+    See docs/protocol/content.md#62-records.
+    """
 
     def __init__(self, data: bytes, limits: Limits, leaves: Mapping[int, Leaf], around: Mapping[int, Wrapper]) -> None:
         self._data = data

@@ -1,6 +1,8 @@
-"""Texts in UTF-8, and texts bundled into long ones (content §6.3).
+"""Texts in UTF-8, and texts bundled into long ones.
 
 JavaScript's texts are UTF-16 units, and half a surrogate pair is a text as well: it is written as if it were a character.
+
+See docs/protocol/content.md#63-bundled-strings.
 """
 
 from __future__ import annotations

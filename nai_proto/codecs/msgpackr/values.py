@@ -1,10 +1,14 @@
-"""What the documents can hold and Python has no word for (content §6, §7.1).
+"""What the documents can hold and Python has no word for.
 
 None, booleans, texts, bytes and arrays (lists) are what they are everywhere. A number is an int when it is whole and within
 2**53, else a float, however it was packed: JavaScript has one kind of number. An object is a dict, in the order of its
 fields. All else is a value of one of the classes below: frozen, equal by content, and packed as what it was read from.
 
 Stories are private: what a value holds is not in its repr.
+
+See:
+    docs/protocol/content.md#6-msgpackr-encoding
+    docs/protocol/content.md#71-wrappers
 """
 
 from __future__ import annotations
@@ -52,7 +56,10 @@ INVALID_DATE: Final = Special.INVALID_DATE
 
 
 class BigInt(int):
-    """A JavaScript BigInt, of any size. To Python it equals the int; to the website it equals no number (content §7.2)."""
+    """A JavaScript BigInt, of any size. To Python it equals the int; to the website it equals no number.
+
+    See docs/protocol/content.md#72-ids.
+    """
 
     __slots__ = ()
 
@@ -69,7 +76,9 @@ class Map:
     def lookup(self) -> dict[str | int | float, Value]:
         """A new dict of the pairs whose key is a text or a number, as ids are; of equal keys the last counts.
 
-        A `BigInt` is no such key: the website would not find it either (content §7.2).
+        A `BigInt` is no such key: the website would not find it either.
+
+        See docs/protocol/content.md#72-ids.
         """
         return {
             key: value
@@ -87,7 +96,10 @@ class Set:
 
 @dataclass(frozen=True, slots=True)
 class Wrapped:
-    """A value with a class attached to it, which is an extension's number (content §7.1)."""
+    """A value with a class attached to it, which is an extension's number.
+
+    See docs/protocol/content.md#71-wrappers.
+    """
 
     type: int
     "From 0 to 127."
@@ -154,9 +166,11 @@ class TypedArray:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """A value with a number, by which a `Reference` elsewhere in the document stands for it (content §6.1).
+    """A value with a number, by which a `Reference` elsewhere in the document stands for it.
 
     Both are kept as they were written instead of being resolved: objects would turn up in two places, or in themselves.
+
+    See docs/protocol/content.md#61-numbers-and-simple-values.
     """
 
     number: int

@@ -1,7 +1,11 @@
 """Writing: the reader's loop turned around, without recursion; linear in what is written.
 
 The plainest form that the website reads: objects are records, Maps are maps, texts stand where they belong, and numbers are
-packed as JavaScript packs them (content §6.1, §7.2). Equal values in equal order give equal bytes.
+packed as JavaScript packs them. Equal values in equal order give equal bytes.
+
+See:
+    docs/protocol/content.md#61-numbers-and-simple-values
+    docs/protocol/content.md#72-ids
 """
 
 from __future__ import annotations
@@ -104,7 +108,10 @@ class _Writer:
         return iter(values)
 
     def _definition(self, names: tuple[str, ...]) -> bytes:
-        """The first head of a record; of more than 64 the oldest loses its number (content §6.2)."""
+        """The first head of a record; of more than 64 the oldest loses its number.
+
+        See docs/protocol/content.md#62-records.
+        """
         if not all(type(name) is str for name in names):
             raise TypeError("a dict whose keys are not all texts has no form; a Map has")
         turn = len(self._defined)

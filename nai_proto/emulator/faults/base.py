@@ -93,7 +93,10 @@ def is_stream(head: Head) -> bool:
 
 
 def has_frames(head: Head) -> bool:
-    """Do frames of msgpack follow, as of a picture that is drawn (image §7.1)?"""
+    """Do frames of msgpack follow, as of a picture that is drawn?
+
+    See docs/protocol/image.md#71-msgpack-stream-msgpack.
+    """
     return head.content_type == "application/msgpack"
 
 

@@ -28,7 +28,10 @@ _PAGE: Final = """\
 
 
 class Refusal(Instead, frozen=True, tag="refuse"):
-    """An error answer in the service's form (native §4.1), such as 429 or a 5xx."""
+    """An error answer in the service's form, such as 429 or a 5xx.
+
+    See docs/protocol/native.md#41-error-body.
+    """
 
     status: Annotated[Annotated[int, Meta(ge=400, le=599)], Meta(description="its status, 400 to 599")] = 429
     retry_after: Annotated[Count | None, Meta(description="seconds that it asks to wait, in Retry-After")] = None

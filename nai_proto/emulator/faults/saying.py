@@ -24,14 +24,19 @@ _DATA: Final = re.compile(rb"(?:\A|[\r\n])data[:\r\n]")
 
 
 class Failure(Spoiling, frozen=True, tag="error"):
-    """An error in the midst of a stream, which ends with it (native §10, openai §6.5).
+    """An error in the midst of a stream, which ends with it.
 
     Its shape is ``object``: ``data: {"error": {"message": …, "code": …}}``; ``text``: ``data: {"error": …}``; ``status``:
     ``data: {"statusCode": …, "message": …}``; ``event``: the same in an event named ``error``; ``native``: such an event
     with ``error``, ``ptr`` and ``final``; ``image``: one with ``event_type``, ``code`` and ``message``; ``bare``: a line of
     JSON without a field's name; ``broken``: an event whose JSON stops half-way; ``document``: a success that is no stream,
     but a JSON error, whether a stream was asked for or not. Frames of msgpack have one shape, that of ``image``; only
-    ``document`` is another for them as well (image §7.1).
+    ``document`` is another for them as well.
+
+    See:
+        docs/protocol/native.md#10-streaming-aigenerate-stream
+        docs/protocol/openai.md#65-errors-inside-a-stream
+        docs/protocol/image.md#71-msgpack-stream-msgpack
     """
 
     at: Annotated[Count, Meta(description="events that come before it")] = 0

@@ -1,3 +1,6 @@
-"""Pictures of the emulator (image §12): how requests are read and checked, drawn, described, paid for and answered."""
+"""Pictures of the emulator: how requests are read and checked, drawn, described, paid for and answered.
+
+See docs/protocol/image.md#12-notes-for-an-emulator.
+"""
 
 from __future__ import annotations

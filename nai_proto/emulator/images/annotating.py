@@ -1,4 +1,7 @@
-"""What `ControlNet` is guided by (image §2.7). No source tells what it costs: nothing."""
+"""What `ControlNet` is guided by. No source tells what it costs: nothing.
+
+See docs/protocol/image.md#27-post-aiannotate-image-controlnet-conditions-v1v2.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Pictures as they are answered with: an archive, or JSON for whoever accepts that (image §2.1)."""
+"""Pictures as they are answered with: an archive, or JSON for whoever accepts that.
+
+See docs/protocol/image.md#21-post-aigenerate-image.
+"""
 
 from __future__ import annotations
 
@@ -51,10 +54,12 @@ def answer_pictures(asked: Asked, pictures: Sequence[Picture], status: int = 200
 def answer_archive(pictures: Sequence[Picture], status: int = 200, *, deflated: bool = True) -> Handler:
     """An archive of all pictures, whatever is accepted.
 
+    See docs/protocol/image.md#23-post-aiaugment-image-director-tools.
+
     Args:
         pictures: ``image_0.png`` and so on.
         status: of the answer.
-        deflated: or stored, as director tools have it (image §2.3).
+        deflated: or stored, as director tools have it.
     """
     members = [(f"image_{at}.{each.format}", each.data) for at, each in enumerate(pictures)]
     archive = yield from computed(lambda: zipped(members, deflated=deflated))
@@ -62,7 +67,10 @@ def answer_archive(pictures: Sequence[Picture], status: int = 200, *, deflated: 
 
 
 def answer_file(data: bytes, name: str, content_type: str, status: int = 200) -> Handler:
-    """A file to be saved, sent in chunks as the service does (image §1)."""
+    """A file to be saved, sent in chunks as the service does.
+
+    See docs/protocol/image.md#1-hosts-auth-headers.
+    """
     said = ("Content-Disposition", f"attachment; filename={name}")
     yield Start(Head(status, Headers([("Content-Type", content_type), said, OPEN])))
     yield Write(data)

@@ -1,4 +1,7 @@
-"""Director tools (image §2.3): one picture in, one out, or three, with a note of what was done to it."""
+"""Director tools: one picture in, one out, or three, with a note of what was done to it.
+
+See docs/protocol/image.md#23-post-aiaugment-image-director-tools.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +34,10 @@ _PIXELS_A_SECOND: Final = 250_000
 class Augmenting:
     """``POST /ai/augment-image``.
 
+    See docs/protocol/image.md#12-notes-for-an-emulator.
+
     Args:
-        lock: under which it is done: a guess (image §12).
+        lock: under which it is done: a guess.
         switches: which status it is answered with.
     """
 
@@ -89,7 +94,7 @@ def _done(tool: DirectorTool, source: Source, told: Told) -> list[Picture]:
 
 
 def _texts(tool: DirectorTool, source: Source, told: Told) -> dict[str, str]:
-    """In the order of image §2.3."""
+    """In the order of docs/protocol/image.md#23-post-aiaugment-image-director-tools."""
     comment: dict[str, object] = {"req_type": tool.value}
     if tool in _TOLD:
         comment |= {"prompt": told.prompt, "defry": told.defry}

@@ -1,5 +1,7 @@
-"""Requests about pictures as they come, in both forms: JSON with base64 in it, or a form with a part for each picture
-(image §3.1)."""
+"""Requests about pictures as they come, in both forms: JSON with base64 in it, or a form with a part for each picture.
+
+See docs/protocol/image.md#31-transport.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ class Body:
     """A request's JSON, and what its form has besides."""
 
     document: Mapping[str, Any] = field(repr=False)
-    "Without what is null: that is as good as absent (image §12)."
+    "Without what is null: that is as good as absent. See docs/protocol/image.md#12-notes-for-an-emulator."
     parts: Mapping[str, bytes] | None = field(default=None, repr=False)
     "The form's, by name; None if there is no form."
 
@@ -88,7 +90,10 @@ def read_body(asked: Asked) -> Body:
 
 
 def invalid(problem: str) -> Refused:
-    """The refusal of a request that is understood, and cannot be done (image §12)."""
+    """The refusal of a request that is understood, and cannot be done.
+
+    See docs/protocol/image.md#12-notes-for-an-emulator.
+    """
     return Refused(400, f"Validation error: error validating request: {problem}")
 
 

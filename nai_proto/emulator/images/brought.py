@@ -1,4 +1,7 @@
-"""The images that a request for pictures brings along, or names by key (image §3.1)."""
+"""The images that a request for pictures brings along, or names by key.
+
+See docs/protocol/image.md#31-transport.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Images that an account sent with a key, so that the key alone is enough another time (image §3.1)."""
+"""Images that an account sent with a key, so that the key alone is enough another time.
+
+See docs/protocol/image.md#31-transport.
+"""
 
 from __future__ import annotations
 

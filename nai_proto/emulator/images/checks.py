@@ -1,4 +1,7 @@
-"""Whether a request for pictures can be done: the checks of image §12, in that order and with its texts."""
+"""Whether a request for pictures can be done: the service's checks, in its order and with its texts.
+
+See docs/protocol/image.md#12-notes-for-an-emulator.
+"""
 
 from __future__ import annotations
 
@@ -45,13 +48,15 @@ def known_model(name: object) -> ImageModel:
 def understood(body: Body, images: Brought, seed: int) -> Task:
     """What is asked for, if it can be done whatever it costs.
 
+    See docs/protocol/image.md#211-errors.
+
     Args:
         body: of the request.
         images: that it brought.
         seed: for whoever says none.
 
     Raises:
-        Refused: 400, or 500 where the service fails itself (image §2.11).
+        Refused: 400, or 500 where the service fails itself.
     """
     document = body.document
     model = known_model(document.get("model"))
@@ -66,7 +71,9 @@ def understood(body: Body, images: Brought, seed: int) -> Task:
     _check_references(images, model)
     if _fails(wish, images, model):
         raise Refused(500, "Internal Server Error")
-    if action is not ImageGenerationType.INPAINTING:  # elsewhere it is ignored (image §3.3)
+    if (
+        action is not ImageGenerationType.INPAINTING
+    ):  # elsewhere it is ignored (docs/protocol/image.md#33-bodies-per-generation)
         images = replace(images, mask=None)
     return Task(model, action, prompt, wish, images)
 
@@ -79,7 +86,9 @@ def price(task: Task, allowance: Allowance) -> Price:
     """
     wish, images = task.wish, task.brought
     model = task.model.base
-    if model.facts.unsure:  # it is priced as the one that it is a form of: no source has its own (image §9)
+    if (
+        model.facts.unsure
+    ):  # it is priced as the one that it is a form of: no source has its own (docs/protocol/image.md#9-anlas-price)
         model = ImageModel.V5_FULL
     try:
         return generation_price(
@@ -168,7 +177,10 @@ def _check_references(images: Brought, model: ImageModel) -> None:
 
 
 def _fails(wish: Wish, images: Brought, model: ImageModel) -> bool:
-    """Does the service fail over it? Faults of the client that it does not look for (image §2.11)."""
+    """Does the service fail over it? Faults of the client that it does not look for.
+
+    See docs/protocol/image.md#211-errors.
+    """
     family = model.family
     if family.structured and (wish.v4_prompt is None or wish.v4_negative_prompt is None or wish.sm):
         return True

@@ -1,4 +1,7 @@
-"""The comment of a picture, which holds its parameters, as the service writes it (image §8.1)."""
+"""The comment of a picture, which holds its parameters, as the service writes it.
+
+See docs/protocol/image.md#81-png-text.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,10 @@ _REQUESTS: Final = {
     ImageGenerationType.INPAINTING: "NativeInfillingRequest",
 }
 _LACKING: Final = {Generation.V1: ("noise_schedule", "cfg_rescale", "uncond_scale")}
-"""What requests of a generation do not have (image §3.3)."""
+"""What requests of a generation do not have.
+
+See docs/protocol/image.md#33-bodies-per-generation.
+"""
 
 
 def source_name(model: ImageModel) -> tuple[str, str]:
@@ -40,7 +46,10 @@ def source_name(model: ImageModel) -> tuple[str, str]:
 
 
 def comment(task: Task, sample: int) -> dict[str, Any]:
-    """The parameters, in the order of a picture of V4.5; what a family lacks is left out (image §8.1)."""
+    """The parameters, in the order of a picture of V4.5; what a family lacks is left out.
+
+    See docs/protocol/image.md#81-png-text.
+    """
     wish, family = task.wish, task.model.family
     early = family.generation in (Generation.V1, Generation.V2)
     said: dict[str, Any] = {
@@ -117,7 +126,10 @@ def _source(task: Task) -> Mapping[str, object]:
 
 
 def _vibes(task: Task) -> Mapping[str, object]:
-    """They stand there whole (image §8.1)."""
+    """They stand there whole.
+
+    See docs/protocol/image.md#81-png-text.
+    """
     wish, images = task.wish, task.brought
     if not task.model.family.vibes:
         return {}

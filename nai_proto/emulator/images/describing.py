@@ -1,4 +1,7 @@
-"""What a picture of the emulator says of itself, as the service writes it, signed with the test key (image §8)."""
+"""What a picture of the emulator says of itself, as the service writes it, signed with the test key.
+
+See docs/protocol/image.md#8-files-and-metadata.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ def written(task: Task, sample: int, picture: Pixels, chance: Chance, *, clear: 
         chance: how long it took is up to that.
         clear: keep its alpha.
     """
-    rule = task.model.generation is Generation.V5  # which signs alpha as well (image §8.4)
+    rule = task.model.generation is Generation.V5  # which signs alpha as well (docs/protocol/image.md#84-signature)
     said = described(task, sample, chance).signed(picture, alpha=rule)
     return write_picture(picture, said, transparent=clear, image_format=task.wish.image_format)
 

@@ -1,8 +1,10 @@
-"""What the emulator draws: a landscape of a sky, something round in it, and hills, in cells of 8 × 8 pixels (image §12).
+"""What the emulator draws: a landscape of a sky, something round in it, and hills, in cells of 8 × 8 pixels.
 
 Colours and shapes come from chance alone, and chance from what the picture says of itself and from the images that it is
 made of. So equal requests are equal pictures, a request that is rebuilt from a picture gives it again, and a sample is what
 the request for it alone would give.
+
+See docs/protocol/image.md#12-notes-for-an-emulator.
 """
 
 from __future__ import annotations
@@ -41,7 +43,10 @@ def luck(task: Task, sample: int) -> Chance:
 
 
 def transparent(task: Task) -> bool:
-    """Is there to be no background? Only V5 can do that (image §5.7)."""
+    """Is there to be no background? Only V5 can do that.
+
+    See docs/protocol/image.md#57-v5-particulars.
+    """
     asked = task.wish.tag_hint_transparent_background or _TRANSPARENT in task.prompt.lower()
     return task.model.family.transparency and asked
 

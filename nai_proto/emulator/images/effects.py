@@ -25,7 +25,10 @@ from .retouching import (
 __all__ = ["ANNOTATIONS", "EFFECTS", "WEAKEST", "Told"]
 
 WEAKEST: Final = 5
-"""What ``defry`` may be at most (image §2.3)."""
+"""What ``defry`` may be at most.
+
+See docs/protocol/image.md#23-post-aiaugment-image-director-tools.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,10 @@ def _declutter_keep_bubbles(picture: Pixels, _: Told) -> list[Pixels]:
 
 
 def _bg_removal(picture: Pixels, _: Told) -> list[Pixels]:
-    """Masked, generated, blend (image §2.3): what has the colour of the first pixel becomes transparent."""
+    """Masked, generated, blend: what has the colour of the first pixel becomes transparent.
+
+    See docs/protocol/image.md#23-post-aiaugment-image-director-tools.
+    """
     alpha = mapped(far_from_corner(picture), _OPAQUE)
     own = apart(picture)
     drawn = [smoothed(plane, 1) for plane in own]

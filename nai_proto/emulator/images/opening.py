@@ -34,7 +34,9 @@ class Source:
 
 
 def received(asked: Asked, *names: str) -> Body:
-    """What came. Whether a form has the parts that it speaks of is asked before all else (image §12).
+    """What came. Whether a form has the parts that it speaks of is asked before all else.
+
+    See docs/protocol/image.md#12-notes-for-an-emulator.
 
     Args:
         asked: has the body.

@@ -1,4 +1,9 @@
-"""What pictures cost an account, and that it pays only for those that it gets (image §9, §12)."""
+"""What pictures cost an account, and that it pays only for those that it gets.
+
+See:
+    docs/protocol/image.md#9-anlas-price
+    docs/protocol/image.md#12-notes-for-an-emulator
+"""
 
 from __future__ import annotations
 
@@ -12,7 +17,10 @@ from ..answers import Refused
 __all__ = ["afford", "allowance", "pay"]
 
 _SAMPLES_OF_A_PERCENT: Final = 17.3
-"""One client's estimate (image §2.10)."""
+"""One client's estimate.
+
+See docs/protocol/image.md#210-account-data-that-image-clients-need.
+"""
 
 
 def allowance(account: Account) -> Allowance:
@@ -34,10 +42,12 @@ def afford(account: Account, price: Price) -> None:
 def pay(account: Account, price: Price, *, v5: bool = False) -> None:
     """It pays, when nothing can be refused any more.
 
+    See docs/protocol/image.md#210-account-data-that-image-clients-need.
+
     Args:
         account: whose Anlas.
         price: of all.
-        v5: is it for pictures of V5, whose free samples are counted (image §2.10)?
+        v5: is it for pictures of V5, whose free samples are counted?
 
     Raises:
         Refused: 402, it has paid for something else meanwhile.

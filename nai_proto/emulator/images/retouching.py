@@ -1,8 +1,13 @@
-"""What the emulator's tools do to pixels (image §2.3, §2.4, §2.7): something that can be seen and is soon done, not art.
+"""What the emulator's tools do to pixels: something that can be seen and is soon done, not art.
 
 Pixels are taken apart into planes, a byte a pixel, for one byte at a time would take seconds for a megapixel. What comes of
 a byte alone goes through a table of 256 of them; what comes of two goes through large integers, whose bytes are added and
 subtracted all at once, so that none carries into the next. Each step is linear, a few milliseconds for a megapixel.
+
+See:
+    docs/protocol/image.md#23-post-aiaugment-image-director-tools
+    docs/protocol/image.md#24-post-aiupscale
+    docs/protocol/image.md#27-post-aiannotate-image-controlnet-conditions-v1v2
 """
 
 from __future__ import annotations

@@ -1,4 +1,10 @@
-"""``POST /ai/generate-image``, and the same as a stream (image §2.1, §7, §12)."""
+"""``POST /ai/generate-image``, and the same as a stream.
+
+See:
+    docs/protocol/image.md#21-post-aigenerate-image
+    docs/protocol/image.md#7-streaming
+    docs/protocol/image.md#12-notes-for-an-emulator
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The two framings of a stream of pictures, and what is told of each step (image §7)."""
+"""The two framings of a stream of pictures, and what is told of each step.
+
+See docs/protocol/image.md#7-streaming.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,10 @@ def framing_of(task: Task) -> Framing:
 
 
 def frame_count(task: Task) -> int:
-    """Messages of one sample, that with the picture included (image §7.1)."""
+    """Messages of one sample, that with the picture included.
+
+    See docs/protocol/image.md#71-msgpack-stream-msgpack.
+    """
     share = {
         ImageGenerationType.NORMAL: 1.0,
         ImageGenerationType.IMG2IMG: task.wish.strength,

@@ -1,4 +1,7 @@
-"""Twice the size (image §2.4), and what older clients ask an older host for."""
+"""Twice the size, and what older clients ask an older host for.
+
+See docs/protocol/image.md#24-post-aiupscale.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ _KEPT: Final = ("Source", "Comment", "Title", "Description", "Software")
 """Texts of the source, in the order in which they were seen."""
 
 _OLD: Final = ((262_144, 1), (409_600, 2), (524_288, 3), (786_432, 5), (1_048_576, 7))
-"""Up to how many pixels, and how many Anlas, on the old host (image §9)."""
+"""Up to how many pixels, and how many Anlas, on the old host.
+
+See docs/protocol/image.md#9-anlas-price.
+"""
 _OLD_FREE: Final = 409_600
 """Pixels that were free for Opus there."""
 
@@ -59,7 +65,10 @@ class Upscaling:
 
 
 def _check_model(named: object) -> None:
-    """Refuses with the words of image §2.4: of an old body, which names none, with two blanks."""
+    """Refuses with the service's words: of an old body, which names none, with two blanks.
+
+    See docs/protocol/image.md#24-post-aiupscale.
+    """
     model = known_model(named)
     if not model.facts.upscales:
         raise Refused(400, f"Validation error: model {model.id} doesn't support standalone upscaling")

@@ -1,4 +1,7 @@
-"""Vibes, encoded (image §2.5): bytes that mean nothing, and are the same whenever the same is asked for."""
+"""Vibes, encoded: bytes that mean nothing, and are the same whenever the same is asked for.
+
+See docs/protocol/image.md#25-post-aiencode-vibe-v4-v45.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ from .paying import pay
 __all__ = ["Encoding"]
 
 _LENGTH: Final = 48_916
-"""Bytes, as they were seen (image §12)."""
+"""Bytes, as they were seen.
+
+See docs/protocol/image.md#12-notes-for-an-emulator.
+"""
 _LETTERS: Final = string.ascii_letters + string.digits
 _SEEDS: Final = ("focus_seed", "info_extract_seed")
 

@@ -1,5 +1,8 @@
-"""What a request for pictures says, whichever client's shape it has (image §3.2): a missing key is the model's default, an
-unknown one is nothing, and numbers may be written as ``1`` or ``1.0``."""
+"""What a request for pictures says, whichever client's shape it has: a missing key is the model's default, an
+unknown one is nothing, and numbers may be written as ``1`` or ``1.0``.
+
+See docs/protocol/image.md#32-parameters-all-keys.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,10 @@ class Caption(msgspec.Struct):
 
 
 class Structured(msgspec.Struct):
-    """``v4_prompt``, ``v4_negative_prompt`` (image §5.4)."""
+    """``v4_prompt``, ``v4_negative_prompt``.
+
+    See docs/protocol/image.md#54-v4-prompts-and-characters.
+    """
 
     caption: Caption = msgspec.field(default_factory=Caption)
     use_coords: bool = False
@@ -48,7 +54,10 @@ class Structured(msgspec.Struct):
 
 
 class Wish(msgspec.Struct, kw_only=True):
-    """The parameters but for images, in the order of image §3.2; what has no default here has the model's."""
+    """The parameters but for images; what has no default here has the model's.
+
+    See docs/protocol/image.md#32-parameters-all-keys.
+    """
 
     width: int
     height: int
@@ -113,7 +122,9 @@ def read_wish(parameters: Mapping[str, Any], model: ImageModel, seed: int) -> Wi
     family = model.family
     width, height = family.size
     usual = {"width": width, "height": height, "scale": model.scale, "steps": model.steps, "seed": seed}
-    if family.generation is Generation.V5:  # which takes one only, whatever is said (image §3.2)
+    if (
+        family.generation is Generation.V5
+    ):  # which takes one only, whatever is said (docs/protocol/image.md#32-parameters-all-keys)
         said.pop("noise_schedule", None)
     whole = {**usual, "noise_schedule": family.schedule, **said}
     try:

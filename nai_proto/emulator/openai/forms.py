@@ -1,4 +1,10 @@
-"""How answers of the OpenAI-compatible endpoints look: whole or in chunks, as completion or as chat (openai §3, §4, §6)."""
+"""How answers of the OpenAI-compatible endpoints look: whole or in chunks, as completion or as chat.
+
+See:
+    docs/protocol/openai.md#3-completions
+    docs/protocol/openai.md#4-chat-completions
+    docs/protocol/openai.md#6-streaming
+"""
 
 from __future__ import annotations
 
@@ -66,7 +72,12 @@ class Form(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CompletionForm:
-    """``choices[].text`` (openai §3.2, §6.2)."""
+    """``choices[].text``.
+
+    See:
+        docs/protocol/openai.md#32-response-not-streamed
+        docs/protocol/openai.md#62-completion-chunk
+    """
 
     switches: OpenAISwitches
     decode: Callable[[Iterable[int]], str]
@@ -95,7 +106,10 @@ class CompletionForm:
         }
 
     def _logprobs(self, pieces: Sequence[Piece]) -> dict[str, object]:
-        """Parallel lists (openai §3.3)."""
+        """Parallel lists.
+
+        See docs/protocol/openai.md#33-log-probabilities.
+        """
         lines = [_line(piece, self.decode) for piece in pieces]
         return {
             "tokens": [text for text, _, _ in lines],
@@ -108,7 +122,12 @@ class CompletionForm:
 
 @dataclass(frozen=True, slots=True)
 class ChatForm:
-    """``choices[].message.content`` and ``choices[].delta.content`` (openai §4.2, §6.1)."""
+    """``choices[].message.content`` and ``choices[].delta.content``.
+
+    See:
+        docs/protocol/openai.md#42-response-not-streamed-documented-form
+        docs/protocol/openai.md#61-chat-chunk
+    """
 
     switches: OpenAISwitches
     decode: Callable[[Iterable[int]], str]
@@ -159,7 +178,10 @@ class ChatForm:
         return {self.switches.thinking: "" if piece.part is Part.TAG else piece.text}
 
     def _logprobs(self, pieces: Sequence[Piece]) -> dict[str, object] | None:
-        """OpenAI's form for chats (openai §3.3)."""
+        """OpenAI's form for chats.
+
+        See docs/protocol/openai.md#33-log-probabilities.
+        """
         if not self.wants_logprobs or not pieces:
             return None
         lines = [_line(piece, self.decode) for piece in pieces]
@@ -168,7 +190,10 @@ class ChatForm:
 
 @dataclass(frozen=True, slots=True)
 class _TextChat(CompletionForm):
-    """A chat whose text is in ``choices[].text`` (openai §6.1)."""
+    """A chat whose text is in ``choices[].text``.
+
+    See docs/protocol/openai.md#61-chat-chunk.
+    """
 
     prefix: str = "chatcmpl"
     whole_object: str = "chat.completion.chunk"
@@ -179,7 +204,10 @@ class _TextChat(CompletionForm):
         return CompletionForm.chunks(self, index, piece._replace(text="") if piece.part is Part.END else piece)
 
     def whole(self, index: int, pieces: Sequence[Piece]) -> Choice:
-        """As it was seen: without text, the answer in the ids alone, whatever the switch of the extras (openai §4.3)."""
+        """As it was seen: without text, the answer in the ids alone, whatever the switch of the extras.
+
+        See docs/protocol/openai.md#43-response-not-streamed-observed-form--important.
+        """
         told = CompletionForm.whole(self, index, pieces)
         return {**told, "text": "", "token_ids": [piece.token for piece in pieces]}
 

@@ -1,4 +1,7 @@
-"""The models of the OpenAI-compatible endpoints, and who may use how much of them (openai §7)."""
+"""The models of the OpenAI-compatible endpoints, and who may use how much of them.
+
+See docs/protocol/openai.md#7-models-and-limits.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,10 @@ _SERVED: Final = {
     "xialong-v1": Served("xialong-v1", "xialong-v1", {Tier.OPUS: 36_864}),
 }
 _COUNTED: Final = frozenset(model.id for model in MODELS)
-"""The native models, which the token count knows too (openai §8)."""
+"""The native models, which the token count knows too.
+
+See docs/protocol/openai.md#8-token-count.
+"""
 
 
 class Models:
@@ -59,7 +65,10 @@ class Models:
         self._served: Final = {id: _SERVED.get(id) or Served(id, id, None) for id in ids}  # noqa: A001
 
     def listed(self, tier: Tier) -> list[dict[str, object]]:
-        """The list that an account of this tier sees (openai §7.2)."""
+        """The list that an account of this tier sees.
+
+        See docs/protocol/openai.md#72-get-oav1models.
+        """
         return [
             {"id": model.id, "object": "model", "created": _CREATED, "owned_by": "novelai"}
             for model in self._served.values()
@@ -69,8 +78,10 @@ class Models:
     def allowed(self, model: str, tier: Tier) -> Served:
         """The model, for a generation.
 
+        See docs/protocol/openai.md#92-status-codes-and-python-exceptions.
+
         Raises:
-            Refused: 400 if there is none, 402 without a subscription, 403 if it is not for this tier (openai §9.2).
+            Refused: 400 if there is none, 402 without a subscription, 403 if it is not for this tier.
         """
         found = self._found(model)
         if tier is Tier.PAPER:

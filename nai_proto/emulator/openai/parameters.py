@@ -1,4 +1,10 @@
-"""What a request to the OpenAI-compatible endpoints asks for, checked as the service checks it (openai §2–§5, §8).
+"""What a request to the OpenAI-compatible endpoints asks for, checked as the service checks it.
+
+See:
+    docs/protocol/openai.md#2-names-typescript-sdk--wire--python
+    docs/protocol/openai.md#3-completions
+    docs/protocol/openai.md#4-chat-completions
+    docs/protocol/openai.md#5-unified-sampling
 
 What the service does not know is ignored, ``tools`` and ``response_format`` among it, and so is what has no meaning here:
 ``best_of``, ``echo``, ``suffix`` and ``user``. A null is a key that was left out.
@@ -31,7 +37,10 @@ class _StreamOptions(msgspec.Struct, frozen=True):
 
 
 class _Sampled(msgspec.Struct, frozen=True, kw_only=True):
-    """What completions and chats have in common, under the names of the wire (openai §2)."""
+    """What completions and chats have in common, under the names of the wire.
+
+    See docs/protocol/openai.md#2-names-typescript-sdk--wire--python.
+    """
 
     model: str
     max_tokens: int | None = None
@@ -91,7 +100,10 @@ class CompletionRequest(_Sampled, frozen=True, kw_only=True):
 
 
 class Message(msgspec.Struct, frozen=True):
-    """One message of a chat (openai §4.1)."""
+    """One message of a chat.
+
+    See docs/protocol/openai.md#41-messages.
+    """
 
     role: Literal["system", "user", "assistant"]
     content: str
@@ -117,7 +129,9 @@ class TokenCountRequest(msgspec.Struct, frozen=True):
 
 
 def _prompts(prompt: _Prompt) -> Prompts:
-    """All four forms of a prompt as a list of at least one (openai §2).
+    """All four forms of a prompt as a list of at least one.
+
+    See docs/protocol/openai.md#2-names-typescript-sdk--wire--python.
 
     Raises:
         Refused: 400, for a list that is empty or mixed.
@@ -144,7 +158,10 @@ _RANGES: Final[Mapping[str, tuple[float, float]]] = {
     "frequency_penalty": (-2, 2),
     "presence_penalty": (-2, 2),
 }
-"""Of the documentation (openai §2)."""
+"""Of the documentation.
+
+See docs/protocol/openai.md#2-names-typescript-sdk--wire--python.
+"""
 _MOST_CHOICES: Final = 128
 """Ours, to bound what one request can make the emulator do."""
 
@@ -181,7 +198,7 @@ def _check(request: _Sampled, ranges: bool) -> None:
         raise Refused(400, f"Validation error: n must be from 1 to {_MOST_CHOICES} for all prompts together")
     if request.logprobs is not None and request.logprobs < 0:
         raise Refused(400, "Validation error: logprobs must be 0 or more")
-    if request.logprobs == 0:  # seen with GLM-4.6 (openai §3.3)
+    if request.logprobs == 0:  # seen with GLM-4.6 (docs/protocol/openai.md#33-log-probabilities)
         raise Refused(500, "Internal server error")
 
 
@@ -190,7 +207,10 @@ _GO_VALUES: Final = {"str": "string", "int": "number", "float": "number"}
 
 
 def _in_go(problem: str | Mismatch) -> str:
-    """The message for what is wrong; for a wrong type that of the service, which is written in Go (openai §4.1)."""
+    """The message for what is wrong; for a wrong type that of the service, which is written in Go.
+
+    See docs/protocol/openai.md#41-messages.
+    """
     if not isinstance(problem, Mismatch) or not problem.expected:
         return f"Validation error: {problem}"
     wanted, got = problem.expected.removesuffix(" | null"), problem.got
@@ -213,13 +233,18 @@ _UNIFIED: Final = {
     "unified_increase_linear_with_entropy": "math1_quad_entropy_scale",
     "unified_cubic": "math2_cubic",
 }
-"""The native names of the parameters (openai §5)."""
+"""The native names of the parameters.
+
+See docs/protocol/openai.md#5-unified-sampling.
+"""
 
 
 def settings_of(request: CompletionRequest | ChatRequest) -> Settings:
     """What the sampler has to know; how long the answer may be is not its business here.
 
-    Unified sampling is off when all that is said of it is 0, the linear part included (openai §5).
+    Unified sampling is off when all that is said of it is 0, the linear part included.
+
+    See docs/protocol/openai.md#5-unified-sampling.
 
     Raises:
         Refused: 400, for a ``logit_bias`` that has no ids.

@@ -1,7 +1,9 @@
-"""The OpenAI-compatible endpoints as the service has them (openai §1), over the emulator's own language model.
+"""The OpenAI-compatible endpoints as the service has them, over the emulator's own language model.
 
 They answer in the ids of the model's tokenizer where it is to be had, and else in the emulator's own vocabulary; only what
 holds ids in a request needs the real one.
+
+See docs/protocol/openai.md#1-endpoints.
 """
 
 from __future__ import annotations
@@ -98,11 +100,17 @@ class OpenAIService:
         yield from self._lock.held(account, handler)
 
     def models(self, row: Endpoint, account: Account) -> Handler:
-        """``GET /oa/v1/models`` (openai §7.2)."""
+        """``GET /oa/v1/models``.
+
+        See docs/protocol/openai.md#72-get-oav1models.
+        """
         yield from answer_json(row.status, {"object": "list", "data": self._models.listed(account.tier)})
 
     def token_count(self, row: Endpoint, body: bytes) -> Handler:
-        """``POST /oa/v1/internal/token-count`` (openai §8). The ids of several prompts are joined: no source tells."""
+        """``POST /oa/v1/internal/token-count``. The ids of several prompts are joined: no source tells.
+
+        See docs/protocol/openai.md#8-token-count.
+        """
         request = read(body, TokenCountRequest, ranges=False)
         tokenizer = yield from self._tellers.tokenizer(self._models.tokenizer(request.model))
         _, encoded = yield from self._encoded(tokenizer, request.prompts)
@@ -110,7 +118,10 @@ class OpenAIService:
         yield from answer_json(row.status, {"length": len(ids), "encoded": ids})
 
     def refuse(self, refused: Refused) -> Handler:
-        """An error in the shape that is wanted (openai §9.1)."""
+        """An error in the shape that is wanted.
+
+        See docs/protocol/openai.md#91-bodies.
+        """
         if self._switches.errors == "gateway":
             return refuse(refused)
         kind = "server_error" if refused.status >= 500 else "invalid_request_error"

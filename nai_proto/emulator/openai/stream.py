@@ -1,4 +1,9 @@
-"""A stream of the OpenAI-compatible endpoints on its way out, with all that the switches do to it (openai §6, §11)."""
+"""A stream of the OpenAI-compatible endpoints on its way out, with all that the switches do to it.
+
+See:
+    docs/protocol/openai.md#6-streaming
+    docs/protocol/openai.md#11-what-openais-python-client-sends-emulator-requirements
+"""
 
 from __future__ import annotations
 
@@ -19,7 +24,10 @@ _NEWLINES: Final = {"lf": b"\n", "crlf": b"\r\n", "cr": b"\r"}
 _FAILED: Final = "The generation failed."
 
 FAILURE: Final[dict[str, object]] = {"statusCode": 500, "message": _FAILED}
-"""The error of a stream that fails, in the form of an answer's (openai §6.5)."""
+"""The error of a stream that fails, in the form of an answer's.
+
+See docs/protocol/openai.md#65-errors-inside-a-stream.
+"""
 _OBJECT: Final[dict[str, object]] = {"error": {"message": _FAILED, "code": 500, "type": "server_error", "param": None}}
 
 

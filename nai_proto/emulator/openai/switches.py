@@ -1,4 +1,7 @@
-"""How the OpenAI-compatible endpoints behave where sources differ, and how they can be made to misbehave (openai §11)."""
+"""How the OpenAI-compatible endpoints behave where sources differ, and how they can be made to misbehave.
+
+See docs/protocol/openai.md#11-what-openais-python-client-sends-emulator-requirements.
+"""
 
 from __future__ import annotations
 
@@ -46,19 +49,34 @@ class OpenAISwitches:
     # What there is.
     models: tuple[str, ...] = ("glm-4-5", "glm-4-6", "xialong-v1")
     """What is served, in the order of the list; of these an account gets the models of its tier. May be empty, and may
-    hold ids that no table knows, which every tier gets and which have no limit of their context (openai §7.1)."""
+    hold ids that no table knows, which every tier gets and which have no limit of their context.
+
+    See docs/protocol/openai.md#71-models-over-time.
+    """
     ranges: bool = True
-    "Are numbers refused that are outside the ranges of the documentation (openai §2)?"
+    """Are numbers refused that are outside the ranges of the documentation?
+
+    See docs/protocol/openai.md#2-names-typescript-sdk--wire--python.
+    """
 
     # What answers look like.
     chat: ChatAnswer = "documented"
     """A chat's answer in one piece: with ``message.content``, or as it was seen, without a message, ``text`` empty and the
-    answer in ``token_ids`` alone (openai §4.3)."""
+    answer in ``token_ids`` alone.
+
+    See docs/protocol/openai.md#43-response-not-streamed-observed-form--important.
+    """
     chat_chunks: ChatChunks = "delta"
-    "Where a chat's chunks have their text: in ``delta.content`` or in ``text`` (openai §6.1)."
+    """Where a chat's chunks have their text: in ``delta.content`` or in ``text``.
+
+    See docs/protocol/openai.md#61-chat-chunk.
+    """
     thinking: Thinking = "reasoning_content"
     """Where a chat's reasoning is when it is asked for: nowhere, since there is none; in the text, between tags; or in a
-    field of this name (openai §4.4). In chunks and answers without ``delta`` and ``message`` it is in the text."""
+    field of this name. In chunks and answers without ``delta`` and ``message`` it is in the text.
+
+    See docs/protocol/openai.md#44-thinking--reasoning.
+    """
     thinks: bool = False
     "Is there reasoning when a request does not say ``enable_thinking``?"
     extras: bool = True
@@ -66,9 +84,12 @@ class OpenAISwitches:
     else of the emulator's own vocabulary."""
     usage: UsagePlace = "on_request"
     """Where a stream tells its usage: nowhere; in a last chunk without choices, for those who send
-    ``stream_options.include_usage``; or beside the last ``finish_reason`` (openai §6.3)."""
+    ``stream_options.include_usage``; or beside the last ``finish_reason``.
+
+    See docs/protocol/openai.md#63-usage-in-a-stream.
+    """
     errors: ErrorShape = "gateway"
-    "``{statusCode, message}``, or ``{error: {message, code, type, param}}`` (openai §9.1)."
+    "``{statusCode, message}``, or ``{error: {message, code, type, param}}``. See docs/protocol/openai.md#91-bodies."
 
     # How a stream is written.
     done: bool = True
@@ -91,7 +112,10 @@ class OpenAISwitches:
     error_form: ErrorForm = "object"
     """``{error: {…}}``, ``{error: "…"}``, ``{statusCode, message}``, the same as an event named ``error``, or as a line
     without a field's name. ``document`` is an error object with status 200 instead of an answer, streamed or not, if
-    ``error_after`` is set (openai §6.5)."""
+    ``error_after`` is set.
+
+    See docs/protocol/openai.md#65-errors-inside-a-stream.
+    """
     cut_after: int | None = None
     "Bytes of a stream's body after which the connection is cut."
 

@@ -1,8 +1,10 @@
 """An answer of the OpenAI-compatible endpoints, token by token: reasoning, what it must begin with, the tale, its end.
 
 Tokens are drawn as the native endpoints draw them. What is different is how it ends: with a stop *text*, wherever in the
-tokens it lies, which stays in the answer (openai §3.4); with the model's turn, if the prompt is a conversation; or with
+tokens it lies, which stays in the answer; with the model's turn, if the prompt is a conversation; or with
 ``max_tokens``, to which everything counts.
+
+See docs/protocol/openai.md#34-stop-handling.
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ class Piece(NamedTuple):
     finish_reason: FinishReason | None = None
     "On the last one."
     stop_reason: str | int | None = None
-    "On the last one, the text or the token that ended it (openai §3.2)."
+    "On the last one, the text or the token that ended it. See docs/protocol/openai.md#32-response-not-streamed."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

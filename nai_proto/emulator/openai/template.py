@@ -1,4 +1,7 @@
-"""The chat template of the GLM family: what a conversation looks like to the model (openai §3.1)."""
+"""The chat template of the GLM family: what a conversation looks like to the model.
+
+See docs/protocol/openai.md#31-request.
+"""
 
 from __future__ import annotations
 

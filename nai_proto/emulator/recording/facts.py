@@ -37,7 +37,10 @@ SECRET_KEYS: Final = frozenset(
     b"deletionToken recaptcha recapcha password email emailCleartext newEmail plaintextEmail giftkey giftKey giftKeys "
     b"subscriptionId externalOsanoId".split()
 )
-"""Keys whose texts are secret, with contents or without (native §6). A persistent token is known by its form."""
+"""Keys whose texts are secret, with contents or without. A persistent token is known by its form.
+
+See docs/protocol/native.md#6-account-endpoints-user.
+"""
 
 PLAIN_KEYS: Final = frozenset(
     b"model id meta type types object role finish_reason owned_by event status statusCode code param "
@@ -50,7 +53,10 @@ SAID_KEYS: Final = frozenset(b"message error".split())
 """Keys of an answer whose texts say what went wrong. They are shown, but for what the request had in it."""
 
 MAPS: Final = frozenset(b"top_logprobs logit_bias".split())
-"""Keys of objects whose own keys are texts or token ids (openai §3)."""
+"""Keys of objects whose own keys are texts or token ids.
+
+See docs/protocol/openai.md#3-completions.
+"""
 NAMES_IN_MAPS: Final = frozenset(b"token logprob bytes".split())
 
 HARMLESS: Final = re.compile(rb" ?[\w.:/+-]{0,48}", re.ASCII)

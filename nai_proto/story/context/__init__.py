@@ -1,4 +1,4 @@
-"""The context: what a model sees of a story, chosen and put together as the website does it. Facts: content §8.
+"""The context: what a model sees of a story, chosen and put together as the website does it.
 
 =========================  =================================================================================================
 §8.1 size                  `building`: what a prompt may have, and what stands in front of it
@@ -14,4 +14,6 @@
 =========================  =================================================================================================
 
 `parts` is what goes in, `report` what comes out.
+
+See docs/protocol/content.md#8-building-the-context.
 """

@@ -1,7 +1,9 @@
-"""Which entries of the lorebook take part in a context, and why (content §8.2).
+"""Which entries of the lorebook take part in a context, and why.
 
 An entry is called by one of its keys, or by its advanced conditions. Sources say neither how the two combine nor when
 conditions are asked: here either suffices, and conditions are asked whenever more has become active, until they hold once.
+
+See docs/protocol/content.md#82-which-entries-take-part.
 """
 
 from __future__ import annotations

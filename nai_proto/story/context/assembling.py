@@ -1,4 +1,6 @@
-"""From the parts that are active to a context of a given size, in the numbered steps of content §8.5.
+"""From the parts that are active to a context of a given size, in the numbered steps of the protocol.
+
+See docs/protocol/content.md#85-order-and-reservation.
 
 Parts are counted one by one, and joined they may have a few tokens more: a tokenizer does not keep to seams. So the whole is
 encoded at the end. If it is too long, all is put together again with as much less room; budgets, reservations and shares

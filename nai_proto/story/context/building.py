@@ -1,4 +1,7 @@
-"""A story's context (content §8): what takes part, how it is put together, and what is told of it."""
+"""A story's context: what takes part, how it is put together, and what is told of it.
+
+See docs/protocol/content.md#8-building-the-context.
+"""
 
 from __future__ import annotations
 
@@ -33,10 +36,14 @@ _MORE: Final = 20  # tokens that are kept for a module, and for the end of a sen
 def context_size(
     model: Model | str, tier: Tier, *, max_length: int, module: Module | str | None = None, until_sentence: bool = False
 ) -> int:
-    """How many tokens a prompt may have (content §8.1.1 to 8.1.4).
+    """How many tokens a prompt may have.
+
+    See:
+        docs/protocol/content.md#81-size
+        docs/protocol/native.md#96-context-and-length-limits
 
     Args:
-        model, tier: have a limit for prompt and answer together (native §9.6).
+        model, tier: have a limit for prompt and answer together.
         max_length: how many tokens may be generated.
         module: that of the request, if it has one.
         until_sentence: may the answer go on until its sentence ends (``generate_until_sentence``)?
@@ -67,12 +74,14 @@ def build_context(
 
     Costs time in proportion to the size, and to the length of the texts: in a flow, use `compute`.
 
+    See docs/protocol/content.md#87-preamble.
+
     Args:
         parts: what can be in it.
         tokenizer: the model's.
         size: how many tokens it may have at most: `context_size`.
         preamble: the model's. It takes its tokens from the size in any case; it is put in front where the context is not
-            `Context.full`, or always if it says so (content §8.7).
+            `Context.full`, or always if it says so.
         placeholders: what goes into their places, by key.
         chance: draws a number from 0 to below 1 for a condition that asks for one; without it such conditions do not hold.
         rules: choices where the sources disagree.

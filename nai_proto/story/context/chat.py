@@ -1,4 +1,4 @@
-"""A context as messages, for models that chat (content §8.9).
+"""A context as messages, for models that chat.
 
 How the website lays them out is not public. This layout is our own and claims to equal nothing:
 
@@ -8,6 +8,8 @@ How the website lays them out is not public. This layout is our own and claims t
 3. the prefill, as a last message of the assistant, which the answer goes on from.
 
 The texts are those of the context, line feeds and all: joined, 2 is its text.
+
+See docs/protocol/content.md#89-chat-format-models.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The keys of an entry while a context is built (content §8.2.6)."""
+"""The keys of an entry while a context is built.
+
+See docs/protocol/content.md#82-which-entries-take-part.
+"""
 
 from __future__ import annotations
 

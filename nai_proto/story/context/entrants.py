@@ -1,4 +1,7 @@
-"""All parts in a row: their texts prepared, and which of them take part (content §8.2)."""
+"""All parts in a row: their texts prepared, and which of them take part.
+
+See docs/protocol/content.md#82-which-entries-take-part.
+"""
 
 from __future__ import annotations
 
@@ -52,11 +55,17 @@ class Entrant:
 
     @property
     def takes_part(self) -> bool:
-        """Is it active, and is there anything to put in (content §8.2.8)?"""
+        """Is it active, and is there anything to put in?
+
+        See docs/protocol/content.md#82-which-entries-take-part.
+        """
         return self.activation.active and bool(self.text)
 
     def source(self) -> Source:
-        """What of it is searched for keys of others: prefix and suffix too (content §8.2.7)."""
+        """What of it is searched for keys of others: prefix and suffix too.
+
+        See docs/protocol/content.md#82-which-entries-take-part.
+        """
         return Source(self.name, f"{self.config.prefix}{self.text}{self.config.suffix}")
 
     def candidate(self, owner: int) -> Candidate:
@@ -68,7 +77,9 @@ class Entrant:
 def entrants_of(
     parts: ContextParts, placeholders: Mapping[str, str], rules: ContextRules, chance: Callable[[], float] | None
 ) -> list[Entrant]:
-    """All parts in the natural order (content §8.5.2). Sub-contexts come last, and have no text yet.
+    """All parts in the natural order. Sub-contexts come last, and have no text yet.
+
+    See docs/protocol/content.md#85-order-and-reservation.
 
     Args:
         parts: what there is.

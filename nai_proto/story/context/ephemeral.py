@@ -1,4 +1,7 @@
-"""Entries that come and go with the steps of a story (content §8.2.5)."""
+"""Entries that come and go with the steps of a story.
+
+See docs/protocol/content.md#82-which-entries-take-part.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,10 @@ class EphemeralEntry:
 
     @classmethod
     def from_data(cls, data: object) -> EphemeralEntry:
-        """What a story has stored (content §4.2)."""
+        """What a story has stored.
+
+        See docs/protocol/content.md#42-storycontent.
+        """
         fields = members(data)
         return cls(
             text=a_text(fields.get("text")) or "",

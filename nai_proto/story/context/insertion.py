@@ -1,8 +1,10 @@
-"""Where a part goes (content §8.6), in a context that is a tree.
+"""Where a part goes, in a context that is a tree.
 
 Its blocks stand side by side, with nothing between. A block holds the pieces of its text, and what was put between them; a
 block of a sub-context holds blocks. So a place in the text is found by going down, and each block on the way says whether it
 may be entered.
+
+See docs/protocol/content.md#86-trimming-and-insertion.
 """
 
 from __future__ import annotations

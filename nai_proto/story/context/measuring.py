@@ -1,6 +1,8 @@
-"""Counting tokens, and where units end: what trimming and insertion share (content §8.6).
+"""Counting tokens, and where units end: what trimming and insertion share.
 
 A text is counted once, however often it is asked for.
+
+See docs/protocol/content.md#86-trimming-and-insertion.
 """
 
 from __future__ import annotations

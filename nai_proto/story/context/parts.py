@@ -40,7 +40,10 @@ class ContextText:
 
     @classmethod
     def from_data(cls, data: object, kind: ContextKind) -> ContextText:
-        """An item of a story's ``context`` (content §4.2), whatever it is."""
+        """An item of a story's ``context``, whatever it is.
+
+        See docs/protocol/content.md#42-storycontent.
+        """
         kind = _KIND.convert(kind, "kind")
         fields = members(data)
         config = ContextConfig.from_data(fields.get("contextConfig"), DEFAULTS[kind])
@@ -93,11 +96,15 @@ class ContextParts:
     ) -> ContextParts:
         """The parts of a story.
 
+        See:
+            docs/protocol/content.md#42-storycontent
+            docs/protocol/content.md#41-stories
+
         Args:
-            content: its ``storycontent``, decrypted (content §4.2); what is missing or of a wrong type is its default.
+            content: its ``storycontent``, decrypted; what is missing or of a wrong type is its default.
             text: its text, from whichever format it has.
             step: its step.
-            mode: ``adventure`` if its card says ``isTA`` (content §4.1).
+            mode: ``adventure`` if its card says ``isTA``.
         """
         MAPPING.check(content, "content")
         TEXT.check(text, "text")

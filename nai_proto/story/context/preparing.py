@@ -1,4 +1,7 @@
-"""A part's text as it is searched and sent: placeholders filled in, comments left out (content §8.2.1)."""
+"""A part's text as it is searched and sent: placeholders filled in, comments left out.
+
+See docs/protocol/content.md#82-which-entries-take-part.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A context, and what it says of itself: of each part whether it is in, why, where, and how much of it (content §8.8)."""
+"""A context, and what it says of itself: of each part whether it is in, why, where, and how much of it.
+
+See docs/protocol/content.md#88-biases.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""What the sources leave open about contexts, and what is done here unless told otherwise (content §8, §12)."""
+"""What the sources leave open about contexts, and what is done here unless told otherwise.
+
+See:
+    docs/protocol/content.md#8-building-the-context
+    docs/protocol/content.md#12-open-questions
+"""
 
 from __future__ import annotations
 
@@ -15,11 +20,20 @@ class ContextRules:
     """Choices where the sources disagree."""
 
     cascade_in_range: bool = False
-    "Does an entry's search range limit what is searched of other entries (content §8.2.7)?"
+    """Does an entry's search range limit what is searched of other entries?
+
+    See docs/protocol/content.md#82-which-entries-take-part.
+    """
     cascade_in_story: bool = False
-    "Is the story searched again when entries are, with its prefix and suffix (content §8.2.7)?"
+    """Is the story searched again when entries are, with its prefix and suffix?
+
+    See docs/protocol/content.md#82-which-entries-take-part.
+    """
     conditions: Literal["any", "all"] = "any"
-    "Which of an entry's advanced conditions have to hold (content §4.6)? When they do, it is active, as by a key."
+    """Which of an entry's advanced conditions have to hold? When they do, it is active, as by a key.
+
+    See docs/protocol/content.md#46-lorebook.
+    """
 
     def __post_init__(self) -> None:
         COMBINATION.convert(self.conditions, "conditions")

@@ -1,4 +1,7 @@
-"""What is told of a context that was put together (content §8.8)."""
+"""What is told of a context that was put together.
+
+See docs/protocol/content.md#88-biases.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""Making a text fit (content §8.6): whole, or whole lines of it, or sentences, or tokens, and never finer than allowed.
+"""Making a text fit: whole, or whole lines of it, or sentences, or tokens, and never finer than allowed.
 
 The sizes of single units tell about how many of them fit; what then counts is the text with its prefix and suffix as it will
 be put in, which is encoded a few times only, however long the text is.
+
+See docs/protocol/content.md#86-trimming-and-insertion.
 """
 
 from __future__ import annotations

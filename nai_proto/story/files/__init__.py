@@ -1,4 +1,7 @@
-"""Files that people bring and take away: stories, scenarios, lorebooks, presets and modules, and cards (content §10)."""
+"""Files that people bring and take away: stories, scenarios, lorebooks, presets and modules, and cards.
+
+See docs/protocol/content.md#10-exported-files.
+"""
 
 from __future__ import annotations
 

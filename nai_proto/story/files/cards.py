@@ -1,4 +1,7 @@
-"""Cards: pictures that carry a file, as people hand them around (content §10)."""
+"""Cards: pictures that carry a file, as people hand them around.
+
+See docs/protocol/content.md#10-exported-files.
+"""
 
 from __future__ import annotations
 

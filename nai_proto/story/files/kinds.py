@@ -1,4 +1,7 @@
-"""What a file is that people bring, told by its content and not by its name (content §10)."""
+"""What a file is that people bring, told by its content and not by its name.
+
+See docs/protocol/content.md#10-exported-files.
+"""
 
 from __future__ import annotations
 

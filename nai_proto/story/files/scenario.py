@@ -1,4 +1,7 @@
-"""Scenarios: the beginnings of stories that people hand around, with questions in them (content §10)."""
+"""Scenarios: the beginnings of stories that people hand around, with questions in them.
+
+See docs/protocol/content.md#10-exported-files.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""``.story`` files: a story's card and its content as one JSON document, as the website exports it (content §10).
+"""``.story`` files: a story's card and its content as one JSON document, as the website exports it.
 
 Both are taken over character by character, so what is in a file is what was in the account, spacing, big numbers and lone
 surrogates included. Only the card's ids of stored objects are left out: they say nothing outside of the account.
+
+See docs/protocol/content.md#10-exported-files.
 """
 
 from __future__ import annotations
@@ -61,7 +63,9 @@ def read_story_file(
     """The card and the content in a file.
 
     The card has no ``remoteId`` and no ``remoteStoryId``, whatever the file has. Whoever stores the story gives it a new
-    ``id`` and a new key (content §10).
+    ``id`` and a new key.
+
+    See docs/protocol/content.md#10-exported-files.
 
     Args:
         data: the whole file.

@@ -1,1 +1,6 @@
-"""The two formats in which a story's text is stored, behind one protocol, `backend.Text` (content §5, §7)."""
+"""The two formats in which a story's text is stored, behind one protocol, `backend.Text`.
+
+See:
+    docs/protocol/content.md#5-old-story-format-story
+    docs/protocol/content.md#7-the-document-field
+"""

@@ -1,7 +1,9 @@
-"""What an update does to a section: its difference, applied, undone, and made (content §7.4).
+"""What an update does to a section: its difference, applied, undone, and made.
 
 A difference has parts, which replace text, and numbers that are added to those of the runs and to the section's source.
 A section is what the file has: a dict, never changed in place. Each function is linear in the section and the difference.
+
+See docs/protocol/content.md#74-steps.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
-"""The newer format of a text: a document in msgpackr, with sections and a history (content §7).
+"""The newer format of a text: a document in msgpackr, with sections and a history.
 
 Nothing is replayed to show a text. What a step did since the text was opened is in a journal, so that it is undone at its
 own cost; the first step back into what was there before replays the history once, and has the journals of what can be
 reached.
+
+See docs/protocol/content.md#7-the-document-field.
 """
 
 from __future__ import annotations
@@ -103,7 +105,7 @@ class DocumentText:
         """As `Text.sections`."""
         return [_shown(id_, section) for id_, section in self._ring.shown()]
 
-    # ---- what is in no node yet (content §7.5)
+    # ---- what is in no node yet (docs/protocol/content.md#75-history-tree)
 
     def pending(self) -> str | None:
         """As `Text.pending`."""
@@ -333,7 +335,10 @@ def _waiting(dirty: Value) -> bool:
 
 
 def _not_done(ring: Paragraphs, dirty: Value, work: Work) -> Map:
-    """Those changes that the sections do not show (content §7.5). Raises Damaged, LimitExceeded."""
+    """Those changes that the sections do not show. Raises Damaged, LimitExceeded.
+
+    See docs/protocol/content.md#75-history-tree.
+    """
     return Map(tuple((id_, step) for id_, step in steps_of(dirty) if not ring.shows(id_, step, work)))
 
 
@@ -374,5 +379,8 @@ def new_document(entropy: Entropy, now: int) -> str:
 
 
 def _drawn(entropy: Entropy) -> int:
-    """An id: more than 32 bits, so that it is packed as the website packs its own (content §7.2)."""
+    """An id: more than 32 bits, so that it is packed as the website packs its own.
+
+    See docs/protocol/content.md#72-ids.
+    """
     return 2**50 + int.from_bytes(draw(entropy, 6))

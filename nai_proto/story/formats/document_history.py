@@ -1,4 +1,7 @@
-"""The history inside of a document: its nodes as the file has them (content §7.5)."""
+"""The history inside of a document: its nodes as the file has them.
+
+See docs/protocol/content.md#75-history-tree.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""The older format's text: fragments, each written by somebody, and a place among them (content §5).
+"""The older format's text: fragments, each written by somebody, and a place among them.
 
 What is in front of the place and what is behind it are two stacks, so that a replacement costs the way from the last one:
 texts are written from beginning to end. Positions are UTF-16 units, and may be in the middle of a character.
+
+See docs/protocol/content.md#5-old-story-format-story.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""The older format of a text: fragments, and a history of blocks (content §5).
+"""The older format of a text: fragments, and a history of blocks.
 
 A block replaces one piece of text by another. What it took away is in the block itself; where that does not fit, the history
 is replayed once from the root, if it leads to the text at all: the fragments are what is trusted.
+
+See docs/protocol/content.md#5-old-story-format-story.
 """
 
 from __future__ import annotations
@@ -301,7 +303,10 @@ class BlockText:
         return start, end, Piece.of(cast("dict[str, Any]", fragment))
 
     def _appends(self, number: int) -> bool:
-        """Is it a pure append, if it stands at the end (content §5)?"""
+        """Is it a pure append, if it stands at the end?
+
+        See docs/protocol/content.md#5-old-story-format-story.
+        """
         block = self._block(number)
         return not block.get("removedFragments") and block.get("origin") != Origin.EDIT
 

@@ -1,7 +1,9 @@
-"""A line of text and the runs upon it, cut and joined as one (content §7.3).
+"""A line of text and the runs upon it, cut and joined as one.
 
 Runs are stretches with a code: who wrote them, how they are set. Their positions are UTF-16 units; cuts are made at
 characters.
+
+See docs/protocol/content.md#73-sections.
 """
 
 from __future__ import annotations

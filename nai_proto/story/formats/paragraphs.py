@@ -1,7 +1,11 @@
-"""A document's sections in their order, and what the steps of its history do to them (content §7.3, §7.4).
+"""A document's sections in their order, and what the steps of its history do to them.
 
 The order is a ring of ids, each knowing those beside it, which begins and ends at 0: a step costs as much wherever its
 section stands, so that a replay is linear. What a step did is written into a journal, which undoes it exactly.
+
+See:
+    docs/protocol/content.md#73-sections
+    docs/protocol/content.md#74-steps
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Regular expressions of JavaScript, with a bound on what they may cost (ECMA-262 §22.2; content §8.2.6).
+"""Regular expressions of JavaScript, with a bound on what they may cost (ECMA-262 §22.2).
+
+See docs/protocol/content.md#82-which-entries-take-part.
 
 A lorebook's keys are patterns that somebody else wrote, in a syntax that Python's `re` does not have, for an engine that can
 be kept busy for ever by ``(a+)+$``. So the matcher is our own: it backtracks as the standard says, and counts its steps.

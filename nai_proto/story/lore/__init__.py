@@ -1,1 +1,7 @@
-"""Lorebooks: entries and their keys, conditions and biases, and what they make of a text (content §4.6, §4.7, §8.2)."""
+"""Lorebooks: entries and their keys, conditions and biases, and what they make of a text.
+
+See:
+    docs/protocol/content.md#46-lorebook
+    docs/protocol/content.md#47-bias-and-ban-groups
+    docs/protocol/content.md#82-which-entries-take-part
+"""

@@ -1,4 +1,7 @@
-"""Which biases and bans of a story count (content §8.8)."""
+"""Which biases and bans of a story count.
+
+See docs/protocol/content.md#88-biases.
+"""
 
 from __future__ import annotations
 

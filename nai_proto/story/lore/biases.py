@@ -1,4 +1,4 @@
-"""Groups of biases and bans as stories and lorebooks keep them, and which of them count (content §4.7, §8.8).
+"""Groups of biases and bans as stories and lorebooks keep them, and which of them count.
 
 They become the `nai_proto.text.BiasGroup` and `nai_proto.text.BanList` that `nai_proto.text.generate` takes as ``biases``
 and ``bans``. A phrase is stored in one of these forms:
@@ -9,6 +9,10 @@ and ``bans``. A phrase is stored in one of these forms:
 ``[1, 2]``              token ids, in a text or as a list
 ``{"sequences": …}``    all of these token ids, each a phrase: what the website made of a text with the story's tokenizer
 ======================  ================================================================================================
+
+See:
+    docs/protocol/content.md#47-bias-and-ban-groups
+    docs/protocol/content.md#88-biases
 """
 
 from __future__ import annotations
@@ -33,7 +37,9 @@ _TOKENS, _LITERAL = 1, 2  # types of stored phrases: these ids, exactly this tex
 def variants(text: str) -> tuple[str, ...]:
     """A text as it is, small, with a large first letter, and large; each also with a blank in front.
 
-    The sources say that there are such variants, not which (content §4.7).
+    The sources say that there are such variants, not which.
+
+    See docs/protocol/content.md#47-bias-and-ban-groups.
     """
     TEXT.check(text, "text")
     bare = text.lstrip(" ") or text

@@ -1,7 +1,9 @@
-"""Conditions of lore entries, each of which says why it holds or not (content §4.6).
+"""Conditions of lore entries, each of which says why it holds or not.
 
 How the members of an entry's list combine is not documented: any of them suffices, unless the caller says all. Chance is
 drawn by the caller.
+
+See docs/protocol/content.md#46-lorebook.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Entries and categories of a lorebook (content §4.6)."""
+"""Entries and categories of a lorebook.
+
+See docs/protocol/content.md#46-lorebook.
+"""
 
 from __future__ import annotations
 
@@ -91,7 +94,7 @@ class Category(Record):
     enabled = Field("enabled", True, a_flag)
     "Off, none of its entries takes part."
     create_subcontext = Field("createSubcontext", False, a_flag)
-    "Its entries come into the context as one block (content §8.4)."
+    "Its entries come into the context as one block. See docs/protocol/content.md#84-sub-contexts."
     subcontext_settings = Field("subcontextSettings", Entry(), _entry, _data)
     "How that block is put into the context: its `Entry.config` counts."
     use_category_defaults = Field("useCategoryDefaults", False, a_flag)

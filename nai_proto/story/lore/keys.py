@@ -1,4 +1,4 @@
-"""Keys of lore entries: what has to stand in the text (content §8.2.6).
+"""Keys of lore entries: what has to stand in the text.
 
 ========================  ==============================================================================================
 ``dragon``                a whole word, in any case; letters and digits of all scripts and ``_`` belong to words, and an
@@ -9,6 +9,8 @@
 ========================  ==============================================================================================
 
 A key that cannot be understood never matches, and says why. One whose search takes too long does not match there.
+
+See docs/protocol/content.md#82-which-entries-take-part.
 """
 
 from __future__ import annotations
@@ -71,9 +73,11 @@ class Key:
     def parse(cls, text: str, *, fill: Callable[[str], str] | None = None, limits: Limits = Limits()) -> Key:
         """Reads a key. Never fails; keys that have been seen are remembered.
 
+        See docs/protocol/content.md#10-exported-files.
+
         Args:
             text: as it stands in the entry.
-            fill: puts values in place of the placeholders of a text (content §10). In an expression with ``$`` before it
+            fill: puts values in place of the placeholders of a text. In an expression with ``$`` before it
                 they count as they are, whatever they hold; other expressions are not filled.
             limits: for expressions, and for how long any key may be: `Limits.regex`.
         """

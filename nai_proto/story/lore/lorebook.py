@@ -1,7 +1,11 @@
-"""Lorebooks: read, changed and written with nothing lost (content §4.6, §10).
+"""Lorebooks: read, changed and written with nothing lost.
 
 The versions 1 to 6 differ by added fields, so each field is optional, and the version stays what it is. A lorebook is a
 value: what changes it gives another one. One that was read and not changed is written byte for byte as it was.
+
+See:
+    docs/protocol/content.md#46-lorebook
+    docs/protocol/content.md#10-exported-files
 """
 
 from __future__ import annotations
@@ -38,7 +42,10 @@ class Lorebook(Record):
 
     version = Field("lorebookVersion", LOREBOOK_VERSION, a_whole)
     entries = Field[tuple[Entry, ...]]("entries", (), some_objects(Entry), stored)
-    "In their natural order, which decides where all else is equal (content §8.5)."
+    """In their natural order, which decides where all else is equal.
+
+    See docs/protocol/content.md#85-order-and-reservation.
+    """
     categories = Field[tuple[Category, ...]]("categories", (), some_objects(Category), stored)
     order = Field[tuple[str, ...]]("order", (), some_texts)
     "The ids of entries and categories as they are shown."
@@ -47,7 +54,10 @@ class Lorebook(Record):
 
     @property
     def order_by_key_locations(self) -> bool:
-        """Among equals, do those come first whose keys match further down (content §8.5)?"""
+        """Among equals, do those come first whose keys match further down?
+
+        See docs/protocol/content.md#85-order-and-reservation.
+        """
         return a_flag(members(self.data.get("settings")).get("orderByKeyLocations")) is True
 
     # ---- files
@@ -254,7 +264,7 @@ def _moved(items: list[Any], item: Any, before: Any) -> list[Any]:
     return rest
 
 
-# What the website begins with (content §4.6).
+# What the website begins with (docs/protocol/content.md#46-lorebook).
 _NEW_ENTRY: Final[Mapping[str, Any]] = {
     "text": "",
     "contextConfig": DEFAULTS[ContextKind.LORE].to_data(),

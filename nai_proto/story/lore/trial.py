@@ -1,6 +1,8 @@
-"""Tries a lorebook on a text: which keys of which entries match, and where (content §8.2.6).
+"""Tries a lorebook on a text: which keys of which entries match, and where.
 
 Only the search in a text: entries that wake others, sub-contexts and room in the context are the context builder's.
+
+See docs/protocol/content.md#82-which-entries-take-part.
 """
 
 from __future__ import annotations

@@ -28,7 +28,10 @@ class Official:
     "All others."
 
     def document(self, model: str) -> dict[str, object]:
-        """What its file holds (native §12.1); shares nothing with the table but the lists among the parameters."""
+        """What its file holds; shares nothing with the table but the lists among the parameters.
+
+        See docs/protocol/native.md#121-file-format-preset-utf-8-json.
+        """
         order = [{"id": name.removeprefix("-"), "enabled": name[0] != "-"} for name in self.order.split()]
         version = {} if self.version is None else {"textGenerationSettingsVersion": self.version}
         parameters = {**version, **self.parameters, "order": order}

@@ -1,4 +1,7 @@
-"""The presets of Clio (native §12.3)."""
+"""The presets of Clio.
+
+See docs/protocol/native.md#123-defaults.
+"""
 
 from __future__ import annotations
 

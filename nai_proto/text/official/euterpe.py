@@ -1,4 +1,7 @@
-"""The presets of Euterpe (native §12.3)."""
+"""The presets of Euterpe.
+
+See docs/protocol/native.md#123-defaults.
+"""
 
 from __future__ import annotations
 

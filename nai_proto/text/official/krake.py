@@ -1,4 +1,7 @@
-"""The presets of Krake, and those of its first version (native §12.3)."""
+"""The presets of Krake, and those of its first version.
+
+See docs/protocol/native.md#123-defaults.
+"""
 
 from __future__ import annotations
 

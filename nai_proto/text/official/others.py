@@ -1,4 +1,7 @@
-"""The presets of the models that have one each (native §12.3)."""
+"""The presets of the models that have one each.
+
+See docs/protocol/native.md#123-defaults.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Token ids that global settings stand for, by tokenizer (native §13); each list is loaded when it is first asked for."""
+"""Token ids that global settings stand for, by tokenizer; each list is loaded when it is first asked for.
+
+See docs/protocol/native.md#13-global-settings.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,10 @@ class Wordlist:
     "``***`` and ``⁂``."
     dinkus_bias: float = 0.0
     adventure_end: int | None = None
-    "The ``>`` before a player's next action, where an answer of a text adventure ends (native §9.8)."
+    """The ``>`` before a player's next action, where an answer of a text adventure ends.
+
+    See docs/protocol/native.md#98-model-heads-preamble-and-special-token-use.
+    """
     adventure_opening: tuple[tuple[int, ...], ...] = ()
     "The same at the start of a line; banned while the context is short."
 

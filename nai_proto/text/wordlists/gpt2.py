@@ -1,4 +1,7 @@
-"""The lists of the two GPT-2 tokenizers (native §13)."""
+"""The lists of the two GPT-2 tokenizers.
+
+See docs/protocol/native.md#13-global-settings.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The lists of the Llama 3 tokenizer (native §13)."""
+"""The lists of the Llama 3 tokenizer.
+
+See docs/protocol/native.md#13-global-settings.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The lists of both nerdstash tokenizers (native §13)."""
+"""The lists of both nerdstash tokenizers.
+
+See docs/protocol/native.md#13-global-settings.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The lists of the pile tokenizer (native §13)."""
+"""The lists of the pile tokenizer.
+
+See docs/protocol/native.md#13-global-settings.
+"""
 
 from __future__ import annotations
 

@@ -76,7 +76,8 @@ async def _asking(novel: Novel) -> None:
     with check("priority: it is what the client's schema wants"):
         assert (await low.get_priority())["maxPriorityActions"] == 1000
     with check("data: the parts are what the single calls give, by the client's schemas"):
-        # The client takes this answer for an account's information, and refuses it: with the service, too (native §6.5).
+        # The client takes this answer for an account's information, and refuses it: with the service, too
+        # (docs/protocol/native.md#65-useraccountdata-get-userdata).
         low.is_schema_validation_enabled = False
         data = await low.get_data()
         low.is_schema_validation_enabled = True
@@ -155,7 +156,9 @@ async def _coming_and_going(novel: Novel) -> None:
 
 
 async def _letters(low: Any) -> None:
-    with check("verification: the letter is sent again with 201, where the client waits for 200"):  # native §6
+    with check(
+        "verification: the letter is sent again with 201, where the client waits for 200"
+    ):  # docs/protocol/native.md#6-account-endpoints-user
         assert (await refused(low.send_email_verification(_NEWCOMER)))[0] == 201
         assert (await low.get_information())["emailVerificationLetterSent"] is True
     with check("verification: for an unknown e-mail it is refused with 401"):

@@ -1,4 +1,7 @@
-"""The client's own command line (native §19.1), by the functions behind it: addresses are changed from within only."""
+"""The client's own command line, by the functions behind it: addresses are changed from within only.
+
+See docs/protocol/native.md#191-command-line.
+"""
 
 from __future__ import annotations
 
