@@ -21,9 +21,9 @@ from nai_proto.story.context.ephemeral import EphemeralEntry
 from nai_proto.story.context.parts import ContextParts
 from nai_proto.story.context.report import ContextMatch, ContextRow, ContextStatus
 from nai_proto.story.context.rules import USUAL, ContextRules
+from nai_proto.story.json_records import Record
 from nai_proto.story.lore.entries import Category, Entry
 from nai_proto.story.lore.keys import Key
-from nai_proto.story.records import Record
 from tests.context_support import BYTES, lore, parts
 
 KEY, NO_KEY, DISABLED = ContextStatus.KEY, ContextStatus.NO_KEY, ContextStatus.DISABLED

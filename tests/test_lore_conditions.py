@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from nai_proto import LimitExceeded, Limits
 from nai_proto.story import Entry, Surroundings, condition_outcome, conditions_outcome
-from nai_proto.story.records import Record
+from nai_proto.story.json_records import Record
 
 AROUND = Surroundings(
     story="The dragon woke.\n\nIt was 😀 hungry.\n",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nai_proto import Limits
 from nai_proto.story import Key, KeyMatch
 from nai_proto.story.lore.keys import tail_start
-from nai_proto.story.units import units_in
+from nai_proto.story.utf16 import count_units
 
 
 def where(key: str, text: str) -> str | None:
@@ -156,8 +156,8 @@ def test_what_is_outside_of_the_range_is_not_there() -> None:
 @given(st.text(), st.integers(-3, 40))
 def test_a_range_counts_units_and_holds_whole_characters(text: str, units: int) -> None:
     start = tail_start(text, units)
-    assert units_in(text[start:]) <= max(units, 0)
-    assert start == 0 or units_in(text[start - 1 :]) > units
+    assert count_units(text[start:]) <= max(units, 0)
+    assert start == 0 or count_units(text[start - 1 :]) > units
 
 
 @given(st.text(), st.text())

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nai_proto.story.placeholders import Placeholder, filled, placeholders_in, with_placeholders_of
+from nai_proto.story.placeholders import Placeholder, fill_placeholders, find_placeholders, merge_placeholders
 
 WHOLE = Placeholder("hero", "Mira", "Name", "of the hero", 2)
 TABLE = "%{\n2#hero[Mira]Name:of the hero\n1#place[Avalon]\nnot { a placeholder\n}\nIn ${place}, ${hero} slept."
@@ -30,25 +30,25 @@ TABLE = "%{\n2#hero[Mira]Name:of the hero\n1#place[Avalon]\nnot { a placeholder\
     ],
 )
 def test_every_part_but_the_key_may_be_missing(text: str, found: Placeholder) -> None:
-    assert placeholders_in(text) == [found]
+    assert find_placeholders(text) == [found]
 
 
 @pytest.mark.parametrize(
     "text", ["", "$hero", "{hero}", "${}", "${[Mira]}", "${he{ro}", "${he\nro}", "${hero", "%{\n}\n"]
 )
 def test_what_is_no_placeholder(text: str) -> None:
-    assert placeholders_in(text) == []
+    assert find_placeholders(text) == []
 
 
 def test_a_table_stands_at_the_top_and_is_no_part_of_the_text() -> None:
-    assert placeholders_in(TABLE) == [Placeholder("place", "Avalon", order=1), WHOLE]
-    assert filled(TABLE, {}) == "In Avalon, Mira slept."
-    assert filled(TABLE, {"hero": "Ana"}) == "In Avalon, Ana slept."
-    assert filled("x" + TABLE, {"hero": "Ana", "place": "it"}).startswith("x%{\n2#hero")
+    assert find_placeholders(TABLE) == [Placeholder("place", "Avalon", order=1), WHOLE]
+    assert fill_placeholders(TABLE, {}) == "In Avalon, Mira slept."
+    assert fill_placeholders(TABLE, {"hero": "Ana"}) == "In Avalon, Ana slept."
+    assert fill_placeholders("x" + TABLE, {"hero": "Ana", "place": "it"}).startswith("x%{\n2#hero")
 
 
 def test_each_key_is_asked_once_and_what_is_said_of_it_is_put_together() -> None:
-    assert placeholders_in("${b} ${hero[Mira]} ${1#a}", "${2#hero[Ana]Name:of the hero}") == [
+    assert find_placeholders("${b} ${hero[Mira]} ${1#a}", "${2#hero[Ana]Name:of the hero}") == [
         Placeholder("a", order=1),
         WHOLE,
         Placeholder("b"),
@@ -57,7 +57,7 @@ def test_each_key_is_asked_once_and_what_is_said_of_it_is_put_together() -> None
 
 def test_a_list_of_placeholders_comes_before_what_texts_say() -> None:
     listed = [Placeholder("hero", "Ana", order=1)]
-    assert with_placeholders_of(listed, "${hero[Mira]Name} ${b}") == [
+    assert merge_placeholders(listed, "${hero[Mira]Name} ${b}") == [
         Placeholder("hero", "Ana", "Name", order=1),
         Placeholder("b"),
     ]
@@ -65,24 +65,26 @@ def test_a_list_of_placeholders_comes_before_what_texts_say() -> None:
 
 def test_without_an_answer_it_is_its_default_and_without_a_default_it_stays() -> None:
     text = "${hero} and ${hero[Mira]} and ${foe}"
-    assert filled(text, {}) == "Mira and Mira and ${foe}"
-    assert filled(text, {}, [Placeholder("foe", "Ork"), Placeholder("hero", "Ana")]) == "Ana and Mira and Ork"
-    assert filled(text, {"hero": "", "foe": "$\\1"}) == " and  and $\\1"
+    assert fill_placeholders(text, {}) == "Mira and Mira and ${foe}"
+    assert (
+        fill_placeholders(text, {}, [Placeholder("foe", "Ork"), Placeholder("hero", "Ana")]) == "Ana and Mira and Ork"
+    )
+    assert fill_placeholders(text, {"hero": "", "foe": "$\\1"}) == " and  and $\\1"
 
 
 @given(st.text("${}#[]:%ab1\n", max_size=40))
 def test_a_text_without_placeholders_stays_as_it_is(text: str) -> None:
-    if not placeholders_in(text) and "%{" not in text:
-        assert filled(text, {"a": "x", "b": "y"}) == text
+    if not find_placeholders(text) and "%{" not in text:
+        assert fill_placeholders(text, {"a": "x", "b": "y"}) == text
 
 
 @given(st.lists(st.sampled_from(["${a}", "${b[x]}", "lorem", "\n", "$", "{", "}"]), max_size=12))
 def test_answers_go_where_the_placeholders_are(pieces: list[str]) -> None:
     text = "".join(pieces)
-    assert filled(text, {"a": "A", "b": "B"}) == text.replace("${a}", "A").replace("${b[x]}", "B")
+    assert fill_placeholders(text, {"a": "A", "b": "B"}) == text.replace("${a}", "A").replace("${b[x]}", "B")
 
 
 @pytest.mark.parametrize("piece", ["${", "${a[", "${a[b]", "${a:", "%{\n", "1#"])
 def test_a_text_full_of_openings_is_read_once(piece: str) -> None:
     text = "%{\n" + piece * 200_000
-    assert placeholders_in(text) == []  # within the time that a test has
+    assert find_placeholders(text) == []  # within the time that a test has

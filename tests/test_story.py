@@ -18,7 +18,7 @@ import pytest
 
 from nai_proto.codecs.msgpackr import UNDEFINED, Map, Set, Timestamp, Wrapped, packb, unpackb
 from nai_proto.errors import InvalidFile, InvalidRequestError, LocalProtocolError
-from nai_proto.story import Kind, Origin, Section, Span, Story, characters_in, units_in
+from nai_proto.story import Origin, OriginSpan, Section, SectionKind, Story, count_characters, count_units
 from nai_proto.text import BanList, BiasGroup, Preset
 from nai_proto.text.models import Model
 from tests.protocol_data import DATA
@@ -111,23 +111,23 @@ def test_sections_tell_who_wrote_what_and_what_they_are_for() -> None:
         [("a", "user"), ("XX", "edit"), ("cd", "user"), ("Y", "edit"), ("fgh", "user")]
     ]
     instruction, action = vector("section-source-codes").sections
-    assert (instruction.kind, instruction.code) == (Kind.INSTRUCTION, 10)
-    assert (action.kind, action.code) == (Kind.OTHER, 1)
-    assert action.origins == (Span(0, 20, Origin.USER, 1),)
+    assert (instruction.kind, instruction.code) == (SectionKind.INSTRUCTION, 10)
+    assert (action.kind, action.code) == (SectionKind.OTHER, 1)
+    assert action.origins == (OriginSpan(0, 20, Origin.USER, 1),)
 
 
 def test_positions_are_characters_where_the_file_has_units() -> None:
     last = vector("non-latin").sections[2]
     assert last.text == "Goose 🪿 and duck \U0001f986 walk."
-    assert last.origins == (Span(0, len(last.text), Origin.USER, 1),)
-    assert units_in(last.text) == len(last.text) + 2
+    assert last.origins == (OriginSpan(0, len(last.text), Origin.USER, 1),)
+    assert count_units(last.text) == len(last.text) + 2
 
 
 def test_a_code_that_is_not_known_is_kept() -> None:
     value = cast("Any", unpackb(binascii.a2b_base64(DOCUMENTS["insert-at-start"]["base64"])))
     value.value["sections"].pairs[0][1]["meta"].pairs[0][1][0]["data"] = 77
     story = Story.of(CARD, {"document": binascii.b2a_base64(packb(value), newline=False).decode()})
-    assert story.sections[1].origins == (Span(0, 7, Origin.UNKNOWN, 77),)
+    assert story.sections[1].origins == (OriginSpan(0, 7, Origin.UNKNOWN, 77),)
     story.replace(len("First.\nSec"), len("First.\nSec"), "x", now=NOW)
     assert [span.code for span in story.sections[1].origins] == [77, 3, 77]
 
@@ -209,7 +209,7 @@ def test_a_generation_says_where_it_began_and_begins_in_the_middle_of_a_line() -
     story.append(" flies.\n\nDuck", now=3, origin=Origin.AI)
     assert told(story) == [[("Goose 🪿", "prompt"), (" flies.", "ai")], [], [("Duck", "ai")]]
     node = story.history.path()[-1]
-    assert node.position == (story.sections[0].id, units_in("Goose 🪿") + 1)
+    assert node.position == (story.sections[0].id, count_units("Goose 🪿") + 1)
     empty = Story.new(now=1)
     empty.append("It was.", now=2, origin=Origin.AI)
     assert empty.history.path()[-1].position == (0, 0)
@@ -259,16 +259,20 @@ def test_sections_come_and_go_and_the_others_stay_what_they_are(older: bool) -> 
 def test_an_instruction_is_a_section_of_its_kind() -> None:
     story = Story.new(now=1)
     story.append("One\nTwo", now=2)
-    story.insert(1, "Be brief.", now=3, kind=Kind.INSTRUCTION)
-    assert [section.kind for section in story.sections] == [Kind.STORY, Kind.INSTRUCTION, Kind.STORY]
+    story.insert(1, "Be brief.", now=3, kind=SectionKind.INSTRUCTION)
+    assert [section.kind for section in story.sections] == [
+        SectionKind.STORY,
+        SectionKind.INSTRUCTION,
+        SectionKind.STORY,
+    ]
     story.replace(4, 6, "Keep", now=4)
     assert story.sections[1] == Section(
-        "Keep brief.", story.sections[1].origins, Kind.INSTRUCTION, 10, story.sections[1].id
+        "Keep brief.", story.sections[1].origins, SectionKind.INSTRUCTION, 10, story.sections[1].id
     )
     with pytest.raises(InvalidRequestError, match="number is not known"):
-        story.insert(0, "x", now=5, kind=Kind.OTHER)
+        story.insert(0, "x", now=5, kind=SectionKind.OTHER)
     with pytest.raises(InvalidRequestError, match="ordinary"):
-        Story.new(now=1, older=True).insert(0, "x", now=2, kind=Kind.INSTRUCTION)
+        Story.new(now=1, older=True).insert(0, "x", now=2, kind=SectionKind.INSTRUCTION)
 
 
 @both
@@ -334,11 +338,11 @@ def test_halves_of_characters_that_meet_are_one(older: bool) -> None:
 
 
 def test_units_and_characters_are_told_apart() -> None:
-    assert [characters_in("a🪿b", units) for units in (0, 1, 3, 4)] == [0, 1, 2, 3]
-    assert characters_in("abc", 3) == 3
+    assert [count_characters("a🪿b", units) for units in (0, 1, 3, 4)] == [0, 1, 2, 3]
+    assert count_characters("abc", 3) == 3
     for text, units in (("a🪿b", 2), ("a🪿b", 5), ("abc", 4), ("abc", -1)):
         with pytest.raises(InvalidRequestError):
-            characters_in(text, units)
+            count_characters(text, units)
 
 
 # ---- history
@@ -503,9 +507,9 @@ def test_a_character_in_two_fragments_is_one() -> None:
     story = Story.of({}, {"story": {"fragments": fragments, "datablocks": [], "currentBlock": 0}})
     assert story.text == "a🪿b\ud83e"
     assert story.sections[0].origins == (
-        Span(0, 1, Origin.USER, "user"),
-        Span(1, 3, Origin.AI, "ai"),
-        Span(3, 4, Origin.USER, "user"),
+        OriginSpan(0, 1, Origin.USER, "user"),
+        OriginSpan(1, 3, Origin.AI, "ai"),
+        OriginSpan(3, 4, Origin.USER, "user"),
     )
 
 
@@ -644,7 +648,7 @@ def test_node_reads_what_was_written_as_the_same_story() -> None:
     for story in stories:
         story.append(" Goose 🪿.\nNext", now=NOW, origin=Origin.AI)
         story.replace(0, 1, "é", now=NOW)
-        story.insert(1, "x", now=NOW, kind=Kind.INSTRUCTION)
+        story.insert(1, "x", now=NOW, kind=SectionKind.INSTRUCTION)
     packed = [story.packed(now=NOW)[1]["document"] for story in stories]
     done = subprocess.run(
         [node, "-e", ORIGINAL], input=json.dumps(packed), capture_output=True, check=True, text=True, timeout=50

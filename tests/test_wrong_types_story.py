@@ -22,34 +22,34 @@ from nai_proto.story import (
     Entry,
     EphemeralEntry,
     Key,
-    Kind,
     Lorebook,
     Origin,
-    Settings,
+    SectionKind,
     StoredBans,
     StoredBiases,
     Story,
+    StorySettings,
     Surroundings,
     active_bans,
     active_biases,
     build_context,
-    characters_in,
     chat_messages,
     condition_outcome,
     conditions_outcome,
     context_size,
     continuation,
+    count_characters,
+    count_units,
     model_of,
     try_lorebook,
-    units_in,
 )
 from nai_proto.story import files as story_files
 from nai_proto.story.book import Book, Run, book_of, lines_of, to_epub, to_html, to_markdown
 from nai_proto.story.config import DEFAULTS
+from nai_proto.story.json_records import Record
 from nai_proto.story.jsregex import compile as compile_pattern
 from nai_proto.story.lore.biases import phrase_forms, variants
-from nai_proto.story.placeholders import Placeholder, filled, placeholders_in
-from nai_proto.story.records import Record
+from nai_proto.story.placeholders import Placeholder, fill_placeholders, find_placeholders
 from nai_proto.text import BanList, BiasGroup, Model
 from tests.context_support import BYTES
 from tests.wrong_types import Case, check
@@ -121,7 +121,7 @@ RECORDS = (ENTRY, CATEGORY, BOOK, SCENARIO, StoredBans(), StoredBiases())
 
 
 def a_placeholder(texts: Any) -> object:
-    return placeholders_in(texts)
+    return find_placeholders(texts)
 
 
 CASES = [
@@ -135,7 +135,7 @@ CASES = [
             ("append", {"text": "a", "now": NOW, "origin": Origin.USER}),
             ("retry", {"text": "a", "now": NOW}),
             ("replace", {"start": 0, "end": 1, "text": "a", "now": NOW, "origin": Origin.AI}),
-            ("insert", {"index": 0, "text": "a", "now": NOW, "origin": Origin.USER, "kind": Kind.STORY}),
+            ("insert", {"index": 0, "text": "a", "now": NOW, "origin": Origin.USER, "kind": SectionKind.STORY}),
             ("remove", {"index": 0, "now": NOW}),
             ("settle", {"now": NOW}),
             ("packed", {"now": NOW}),
@@ -149,10 +149,10 @@ CASES = [
     Case(setting("settings", "preset"), {"value": STORY.settings.preset}),
     Case(setting("settings", "bans"), {"value": [BanList("a")]}),
     Case(setting("settings", "biases"), {"value": [BiasGroup(1, phrases=["a"])]}),
-    Case(Settings, {"fields": {}}),
+    Case(StorySettings, {"fields": {}}),
     Case(STORY.history.path, {"to": STORY.history.root}),
     Case(Origin.of, {"code": 1}),
-    Case(Kind.of, {"code": 1}),
+    Case(SectionKind.of, {"code": 1}),
     # ---- lorebooks
     Case(Entry, {"data": {}}),
     Case(Lorebook, {"data": {}}),
@@ -195,7 +195,7 @@ CASES = [
     Case(story_files.Scenario.loads, {"data": SCENARIO.dumps(), "where": "scenario", "limits": LIMITS}),
     Case(SCENARIO.begin, {"answers": {"a": "b"}, "now": NOW, "limits": LIMITS, "entropy": entropy}),
     Case(story_files.Scenario.of, {"story": STORY, "author": "a", "placeholders": [Placeholder("a")]}),
-    Case(filled, {"text": "${a}", "values": {"a": "b"}, "placeholders": [Placeholder("a")]}),
+    Case(fill_placeholders, {"text": "${a}", "values": {"a": "b"}, "placeholders": [Placeholder("a")]}),
     Case(a_placeholder, {"texts": "${a}"}),
     Case(book_of, {"story": STORY, "author": "a", "language": "en"}),
     Case(
@@ -264,8 +264,8 @@ CASES = [
         },
     ),
     Case(model_of, {"story": STORY, "instead": Model.CLIO}),
-    Case(characters_in, {"text": "a", "units": 1}),
-    Case(units_in, {"text": "a"}),
+    Case(count_characters, {"text": "a", "units": 1}),
+    Case(count_units, {"text": "a"}),
     # ---- objects
     Case(objects.put_keystore, {"sealed": "a", "change_index": 1.0}),
     Case(objects.list_objects, {"type": "stories"}),

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple, TypeAlias
 from ..codecs.box import write_json
 from ..codecs.sealed import Opened
 from ..story.files.story_file import field_of, story_file
-from ..story.units import encodable
+from ..story.utf16 import replace_lone_surrogates
 from .file_names import file_names
 from .listing import listed, suspicions
 from .values import Library, Story, Suspicion
@@ -110,7 +110,7 @@ def text_of(content: Opened) -> str | None:
     A character may be spread over two fragments, a half in each; a half that stands alone becomes U+FFFD.
     """
     text = Story(content, content).text  # which does not ask the card
-    return None if text is None else encodable(text)
+    return None if text is None else replace_lone_surrogates(text)
 
 
 # ---- the files of an item

@@ -17,7 +17,7 @@ from ..codecs.document import document_problems
 from ..codecs.msgpackr import unpackb
 from ..errors import Damaged, LimitExceeded
 from ..limits import Limits
-from ..story.history import circles
+from ..story.history import find_cycles
 
 __all__ = ["document_problem", "history_problem", "text_problem"]
 
@@ -80,7 +80,7 @@ def _problems(blocks: Sequence[object], current: object) -> Iterator[str]:
                 yield f"after block {number} comes one that is not there"
             elif parents[child] != number:
                 yield f"after block {number} comes one that comes after another"
-    for number in circles(dict(enumerate(parents))):
+    for number in find_cycles(dict(enumerate(parents))):
         yield f"block {number} comes after itself"
 
 

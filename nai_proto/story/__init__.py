@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .context.report import Context, ContextBlock, ContextMatch, ContextRow, ContextStatus
     from .context.rules import ContextRules
     from .continuing import Continuation, continuation, model_of
-    from .history import Change, History, Node
+    from .history import History, HistoryChange, Node
     from .lore.active import active_bans, active_biases
     from .lore.biases import StoredBans, StoredBiases
     from .lore.conditions import Outcome, Surroundings, condition_outcome, conditions_outcome
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from .lore.keys import Key, KeyMatch, KeySearch
     from .lore.lorebook import Lorebook
     from .lore.trial import EntryTrial, KeyTrial, try_lorebook
-    from .sections import Kind, Origin, Section, Span
-    from .settings import Settings
+    from .sections import Origin, OriginSpan, Section, SectionKind
     from .story import Story
-    from .units import characters_in, units_in
+    from .story_settings import StorySettings
+    from .utf16 import count_characters, count_units
 else:
     from ..lazy import finder
 
@@ -46,14 +46,14 @@ else:
         "context.rules": "ContextRules",
         "continuing": "Continuation continuation model_of",
         "lore.entries": "Category Entry",
-        "history": "Change History Node",
+        "history": "HistoryChange History Node",
         "lore.keys": "Key KeyMatch KeySearch",
         "lore.lorebook": "Lorebook",
-        "sections": "Kind Origin Section Span",
-        "settings": "Settings",
+        "sections": "SectionKind Origin Section OriginSpan",
+        "story_settings": "StorySettings",
         "story": "Story",
         "lore.trial": "EntryTrial KeyTrial try_lorebook",
-        "units": "characters_in units_in",
+        "utf16": "count_characters count_units",
     }
 
     __getattr__ = finder(__name__, _HOMES)
@@ -64,7 +64,6 @@ else:
 
 __all__ = [
     "Category",
-    "Change",
     "ChatContinuation",
     "Context",
     "ContextBlock",
@@ -82,33 +81,34 @@ __all__ = [
     "EntryTrial",
     "EphemeralEntry",
     "History",
+    "HistoryChange",
     "Key",
     "KeyMatch",
     "KeySearch",
     "KeyTrial",
-    "Kind",
     "Lorebook",
     "Node",
     "Origin",
+    "OriginSpan",
     "Outcome",
     "Section",
-    "Settings",
-    "Span",
+    "SectionKind",
     "StoredBans",
     "StoredBiases",
     "Story",
+    "StorySettings",
     "Surroundings",
     "TrimDirection",
     "active_bans",
     "active_biases",
     "build_context",
-    "characters_in",
     "chat_messages",
     "condition_outcome",
     "conditions_outcome",
     "context_size",
     "continuation",
+    "count_characters",
+    "count_units",
     "model_of",
     "try_lorebook",
-    "units_in",
 ]

@@ -23,8 +23,7 @@ from .context.building import build_context
 from .context.chat import chat_messages
 from .context.parts import ContextParts
 from .context.rules import ContextRules
-from .reading import items, members
-from .records import a_number, a_text, some_texts
+from .json_records import as_number, as_text, as_texts, list_or_empty, object_or_empty
 
 if TYPE_CHECKING:
     from ..exchange.operation import Operation
@@ -86,8 +85,8 @@ def chat_continuation(
     Raises:
         InvalidRequestError: as there, or there is nothing to go on from.
     """
-    said = members(fields.get("messageSettings"))
-    system, prefill = (a_text(said.get(name)) or "" for name in ("systemPrompt", "prefill"))
+    said = object_or_empty(fields.get("messageSettings"))
+    system, prefill = (as_text(said.get(name)) or "" for name in ("systemPrompt", "prefill"))
     room = model.context_limit(tier) - max_length
     room = room if size is None else min(room, size)
     left = room
@@ -106,17 +105,17 @@ def chat_continuation(
         left = min(left, len(context.tokens)) - excess
     if not messages:
         raise InvalidRequestError("the story has nothing to go on from")
-    parameters = members(members(fields.get("settings")).get("parameters"))
-    stops = tuple(filter(None, some_texts(fields.get("eosSequences")) or ()))
+    parameters = object_or_empty(object_or_empty(fields.get("settings")).get("parameters"))
+    stops = tuple(filter(None, as_texts(fields.get("eosSequences")) or ()))
     given: dict[str, Any] = {"model": model, "max_tokens": max_length, "enable_thinking": False}
-    given |= {name: value for name in _sampling(parameters) if (value := a_number(parameters.get(name))) is not None}
+    given |= {name: value for name in _sampling(parameters) if (value := as_number(parameters.get(name))) is not None}
     given |= {"stop": list(stops)} if stops else {}
     return ChatContinuation(context, tuple(messages), chat_completion_stream(messages, **{**given, **overrides}), stops)
 
 
 def _sampling(parameters: Mapping[str, Any]) -> list[str]:
     """The parameters of samplers that are not switched off."""
-    order = map(members, items(parameters.get("order")))
+    order = map(object_or_empty, list_or_empty(parameters.get("order")))
     off = {str(each.get("id")).replace("_", "").lower() for each in order if each.get("enabled") is False}
     return [name for name in _SAMPLING if name.replace("_", "") not in off]
 

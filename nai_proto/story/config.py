@@ -19,8 +19,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 
 from ..arguments import FLAG, INTEGER, NUMBER, TEXT, check_type, one_of
 from ..errors import InvalidRequestError
-from .reading import members
-from .records import a_flag, a_number, a_text, a_whole
+from .json_records import as_flag, as_integer, as_number, as_text, object_or_empty
 
 __all__ = ["DEFAULTS", "ContextConfig", "ContextKind", "ContextUnit", "TrimDirection", "amount"]
 
@@ -107,7 +106,7 @@ class ContextConfig:
             default: for what is missing or of a wrong type; one of `DEFAULTS`, mostly.
         """
         check_type(default, ContextConfig, "default", "a ContextConfig")
-        stored = dict(members(data))
+        stored = dict(object_or_empty(data))
         told: dict[str, Any] = {
             name: value
             for name, (wire, reader) in _FIELDS.items()
@@ -154,7 +153,7 @@ def _tokens(value: object) -> float:
 
     See docs/protocol/content.md#83-budgets.
     """
-    return a_number(value) or 0
+    return as_number(value) or 0
 
 
 def _one_of(words: object) -> Callable[[object], str | None]:
@@ -165,17 +164,17 @@ def _one_of(words: object) -> Callable[[object], str | None]:
 _UNREAD: Final = object()
 
 _FIELDS: Final[Mapping[str, tuple[str, Callable[[object], object]]]] = {
-    "prefix": ("prefix", a_text),
-    "suffix": ("suffix", a_text),
+    "prefix": ("prefix", as_text),
+    "suffix": ("suffix", as_text),
     "token_budget": ("tokenBudget", _tokens),
     "reserved_tokens": ("reservedTokens", _tokens),
-    "budget_priority": ("budgetPriority", a_number),
+    "budget_priority": ("budgetPriority", as_number),
     "trim_direction": ("trimDirection", _one_of(TrimDirection)),
     "insertion_type": ("insertionType", _one_of(ContextUnit)),
     "maximum_trim_type": ("maximumTrimType", _one_of(ContextUnit)),
-    "insertion_position": ("insertionPosition", a_whole),
-    "allow_inner_insertion": ("allowInnerInsertion", a_flag),
-    "allow_insertion_inside": ("allowInsertionInside", a_flag),
+    "insertion_position": ("insertionPosition", as_integer),
+    "allow_inner_insertion": ("allowInnerInsertion", as_flag),
+    "allow_insertion_inside": ("allowInsertionInside", as_flag),
 }
 """Name, name as it is stored, reader: None is what it could not read."""
 

@@ -23,9 +23,9 @@ from ..tier import Tier
 from .context.building import build_context, context_size
 from .context.parts import ContextParts
 from .context.rules import USUAL, ContextRules
-from .records import a_whole, some_texts
-from .settings import Settings
+from .json_records import as_integer, as_texts
 from .story import Story
+from .story_settings import StorySettings
 
 if TYPE_CHECKING:
     from ..exchange.flow import Flow
@@ -118,7 +118,7 @@ def continuation(
         INTEGER.check(size, "size", "an int or None")
     model, adventure = model_of(story, model), story.card.get("isTA") is True
     fields = {**story.fields, "settings": {**story.settings.fields, "model": model.id}}
-    settings = Settings(fields)
+    settings = StorySettings(fields)
     mode: Literal["normal", "adventure"] = "adventure" if adventure else "normal"
     parts = ContextParts.from_content(fields, text=story.text, step=story.step, mode=mode)
     if not model.native:
@@ -130,7 +130,7 @@ def continuation(
             model,
             tokenizer=tokenizer,
             tier=tier,
-            max_length=max_length or a_whole(settings.parameters.get("max_length")) or _LENGTH,
+            max_length=max_length or as_integer(settings.parameters.get("max_length")) or _LENGTH,
             placeholders=placeholders,
             chance=chance,
             rules=rules,
@@ -163,7 +163,7 @@ def continuation(
         "text_adventure": adventure,
         "max_length": length,
     }
-    if stops := some_texts(fields.get("eosSequences")):
+    if stops := as_texts(fields.get("eosSequences")):
         given["stop_sequences"] = [stop for stop in stops if stop]
     if settings.module != NO_MODULE:
         given["module"] = settings.module

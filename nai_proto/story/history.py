@@ -17,11 +17,11 @@ from ..arguments import INTEGER
 from ..errors import Damaged
 from .sections import Origin
 
-__all__ = ["Change", "History", "Node", "circles", "line_of_descent", "tree_problems", "way"]
+__all__ = ["History", "HistoryChange", "Node", "find_cycles", "find_path", "find_tree_problems", "trace_ancestors"]
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class HistoryChange:
     """What a node does at one place."""
 
     inserted: str = field(repr=False)
@@ -43,7 +43,7 @@ class Node:
     "What was written next, as often as it was tried; the oldest first."
     origin: Origin
     "Who made the change, as far as it can be told."
-    changes: tuple[Change, ...]
+    changes: tuple[HistoryChange, ...]
     date: int | None = None
     "Milliseconds since 1970; the older format has none."
     position: tuple[int, int] | None = None
@@ -80,7 +80,7 @@ class History(Mapping[int, Node]):
         to = self.current if to is None else to
         if to is None or to not in self._nodes:
             return ()
-        ids = line_of_descent(to, lambda id_: self._nodes[id_].parent if id_ in self._nodes else None, strict=False)
+        ids = trace_ancestors(to, lambda id_: self._nodes[id_].parent if id_ in self._nodes else None, strict=False)
         return tuple(self._nodes[id_] for id_ in reversed(ids) if id_ in self._nodes)
 
     @property
@@ -89,7 +89,7 @@ class History(Mapping[int, Node]):
         return tuple(node for node in self._nodes.values() if not node.children)
 
 
-def line_of_descent(start: int, parent: Callable[[int], int | None], *, strict: bool = True) -> list[int]:
+def trace_ancestors(start: int, parent: Callable[[int], int | None], *, strict: bool = True) -> list[int]:
     """A node and all before it, up to one without a parent.
 
     Raises:
@@ -105,13 +105,13 @@ def line_of_descent(start: int, parent: Callable[[int], int | None], *, strict: 
     return list(line)
 
 
-def way(start: int, goal: int, parent: Callable[[int], int | None]) -> tuple[list[int], list[int]]:
+def find_path(start: int, goal: int, parent: Callable[[int], int | None]) -> tuple[list[int], list[int]]:
     """From a node to another: the nodes to be undone, and those to be done then, each in order.
 
     Raises:
         Damaged: the two have no common beginning.
     """
-    up, down = line_of_descent(start, parent), line_of_descent(goal, parent)
+    up, down = trace_ancestors(start, parent), trace_ancestors(goal, parent)
     common = len(up)
     while up and down and up[-1] == down[-1]:
         up.pop()
@@ -121,7 +121,7 @@ def way(start: int, goal: int, parent: Callable[[int], int | None]) -> tuple[lis
     return up, down[::-1]
 
 
-def tree_problems(
+def find_tree_problems(
     parents: Mapping[int, int | None], children: Mapping[int, tuple[int, ...]], root: int | None, current: int | None
 ) -> Iterator[str]:
     """What keeps a history from being one tree, in short sentences with ids and without a quote. Linear.
@@ -145,11 +145,11 @@ def tree_problems(
                 yield f"node {node} has a child that is not there"
             elif parents[child] != node:
                 yield f"node {node} has a child that is another's"
-    for node in circles(parents):
+    for node in find_cycles(parents):
         yield f"node {node} comes before itself"
 
 
-def circles(parents: Mapping[int, int | None]) -> Iterator[int]:
+def find_cycles(parents: Mapping[int, int | None]) -> Iterator[int]:
     """A node of each circle; each node is walked over once."""
     walked_from: dict[int, int] = {}
     for start in parents:

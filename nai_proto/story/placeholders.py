@@ -15,7 +15,7 @@ from typing import Final
 
 from ..arguments import TEXT, TEXTS, list_items
 
-__all__ = ["Placeholder", "filled", "placeholders_in", "with_placeholders_of"]
+__all__ = ["Placeholder", "fill_placeholders", "find_placeholders", "merge_placeholders"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ _LINE: Final = re.compile(_INSIDE)
 _TABLE: Final = re.compile(r"\s*%\{[ \t]*\n((?:(?!\}[ \t]*(?:\n|\Z)).*(?:\n|\Z))*?)\}[ \t]*(?:\n|\Z)")
 
 
-def placeholders_in(*texts: str) -> list[Placeholder]:
+def find_placeholders(*texts: str) -> list[Placeholder]:
     """Those of some texts, each key once, in the order in which they are to be asked.
 
     What is said of one in several places is put together; where places differ the first counts.
@@ -56,17 +56,17 @@ def placeholders_in(*texts: str) -> list[Placeholder]:
     return _ordered(found.values())
 
 
-def with_placeholders_of(listed: Iterable[Placeholder], *texts: str) -> list[Placeholder]:
+def merge_placeholders(listed: Iterable[Placeholder], *texts: str) -> list[Placeholder]:
     """Those of a scenario's list, and those which only its texts have."""
     listed = list_items(listed, Placeholder, "listed", "a list of Placeholder")
     known = {placeholder.key: placeholder for placeholder in listed}
-    for placeholder in placeholders_in(*texts):
+    for placeholder in find_placeholders(*texts):
         before = known.get(placeholder.key)
         known[placeholder.key] = placeholder if before is None else _together(before, placeholder)
     return _ordered(known.values())
 
 
-def filled(text: str, values: Mapping[str, str], placeholders: Iterable[Placeholder] = ()) -> str:
+def fill_placeholders(text: str, values: Mapping[str, str], placeholders: Iterable[Placeholder] = ()) -> str:
     """The text with answers in the place of placeholders, and without a table of them.
 
     Args:
@@ -78,7 +78,7 @@ def filled(text: str, values: Mapping[str, str], placeholders: Iterable[Placehol
     TEXT.check(text, "text")
     TEXTS.convert(values, "values")
     placeholders = list_items(placeholders, Placeholder, "placeholders", "a list of Placeholder")
-    defaults = {each.key: each.default for each in (*placeholders_in(text), *placeholders) if each.default}
+    defaults = {each.key: each.default for each in (*find_placeholders(text), *placeholders) if each.default}
     _, rest = _parted(text)
 
     def answered(match: re.Match[str]) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-__all__ = ["CODES", "Kind", "Origin", "Section", "Span"]
+__all__ = ["ORIGIN_CODES", "Origin", "OriginSpan", "Section", "SectionKind"]
 
 
 class Origin(StrEnum):
@@ -39,16 +39,16 @@ class Origin(StrEnum):
         return _ORIGINS.get(code, cls.UNKNOWN) if isinstance(code, int) else cls.UNKNOWN
 
 
-CODES: Final = {Origin.USER: 1, Origin.AI: 2, Origin.EDIT: 3, Origin.PROMPT: 10}
+ORIGIN_CODES: Final = {Origin.USER: 1, Origin.AI: 2, Origin.EDIT: 3, Origin.PROMPT: 10}
 """The newer format's numbers.
 
 See docs/protocol/content.md#73-sections.
 """
-_ORIGINS: Final = {code: origin for origin, code in CODES.items()}
+_ORIGINS: Final = {code: origin for origin, code in ORIGIN_CODES.items()}
 _WORDS: Final = frozenset(Origin)
 
 
-class Kind(StrEnum):
+class SectionKind(StrEnum):
     """What a section is there for; the older format has ordinary ones only."""
 
     STORY = "story"
@@ -57,13 +57,13 @@ class Kind(StrEnum):
     "a code whose meaning is not known; it is kept See docs/protocol/content.md#12-open-questions."
 
     @classmethod
-    def of(cls, code: object) -> Kind:
+    def of(cls, code: object) -> SectionKind:
         """From a section's ``source``."""
         return {0: cls.STORY, 10: cls.INSTRUCTION}.get(code, cls.OTHER) if isinstance(code, int) else cls.OTHER
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class OriginSpan:
     """A stretch of a section with one origin."""
 
     start: int
@@ -80,9 +80,9 @@ class Section:
 
     text: str = field(repr=False)
     "Without a line feed."
-    origins: tuple[Span, ...] = field(default=(), repr=False)
+    origins: tuple[OriginSpan, ...] = field(default=(), repr=False)
     "In their order. What nothing is known of is in none of them."
-    kind: Kind = Kind.STORY
+    kind: SectionKind = SectionKind.STORY
     code: int = 0
     "The ``source`` that the file has; 0 if it has none."
     id: int | None = None

@@ -26,15 +26,15 @@ from ..codecs.box import CHANCE, Entropy, write_json
 from ..errors import Damaged, InvalidRequestError, LocalProtocolError, NaiError
 from ..limits import Limits
 from ..text.models import Model
-from .defaults import new_card, new_content
 from .formats.backend import Text
 from .formats.document import DocumentText, new_document
 from .formats.legacy import BlockText, new_blocks
 from .formats.work import Work
-from .history import History, Node, line_of_descent, way
-from .sections import CODES, Kind, Origin, Section
-from .settings import Settings, copied, memory_of, set_memory
-from .units import whole
+from .history import History, Node, find_path, trace_ancestors
+from .initial_content import build_card, build_content
+from .sections import ORIGIN_CODES, Origin, Section, SectionKind
+from .story_settings import StorySettings, copy_json, read_context_text, write_context_text
+from .utf16 import join_surrogates
 
 __all__ = ["Story"]
 
@@ -42,9 +42,9 @@ _PREVIEW: Final = 250
 """Characters of the text that its card has."""
 _DOCUMENT: Final = "document"
 _OLDER: Final = "story"
-_KINDS: Final = {Kind.STORY: 0, Kind.INSTRUCTION: 10}
+_KINDS: Final = {SectionKind.STORY: 0, SectionKind.INSTRUCTION: 10}
 _MEMORY, _NOTE = 0, 1
-_KIND: Final = member(Kind)
+_KIND: Final = member(SectionKind)
 _ORIGIN: Final = member(Origin)
 
 
@@ -62,10 +62,10 @@ class Story:
         self._opened: Text | None = None
         self._history: History | None = None
         self._name = _DOCUMENT if isinstance(content.get(_DOCUMENT), str) or _OLDER not in content else _OLDER
-        self.card: Final[dict[str, Any]] = copied(card)
+        self.card: Final[dict[str, Any]] = copy_json(card)
         "The card, to be changed at will. What follows from the text is written into what `packed` gives."
         self.fields: Final[dict[str, Any]] = {
-            name: copied(value) for name, value in content.items() if name not in (_DOCUMENT, _OLDER)
+            name: copy_json(value) for name, value in content.items() if name not in (_DOCUMENT, _OLDER)
         }
         "All of the content but its text, to be changed at will. See docs/protocol/content.md#42-storycontent."
 
@@ -113,7 +113,7 @@ class Story:
         LIMITS.check(limits, "limits")
         FUNCTION.check(entropy, "entropy")
         text: tuple[str, object] = (_OLDER, new_blocks()) if older else (_DOCUMENT, new_document(entropy, now))
-        return cls(new_card(title, now, not older), new_content(text, model, 4 if older else 6), limits, entropy)
+        return cls(build_card(title, now, not older), build_content(text, model, 4 if older else 6), limits, entropy)
 
     @property
     def has_document(self) -> bool:
@@ -241,7 +241,9 @@ class Story:
         INTEGER.check(end, "end")
         self._write(start, end, text, origin, now)
 
-    def insert(self, index: int, text: str, *, now: int, origin: Origin = Origin.USER, kind: Kind = Kind.STORY) -> None:
+    def insert(
+        self, index: int, text: str, *, now: int, origin: Origin = Origin.USER, kind: SectionKind = SectionKind.STORY
+    ) -> None:
         """Puts sections, one for each line of the text, in front of a section or, after the last, at the end.
 
         Raises:
@@ -257,7 +259,7 @@ class Story:
             raise InvalidRequestError(f"a new section cannot be {kind}: its number is not known", parameter="kind")
         self._check(origin)
         self._history = None
-        self._text.insert(index, whole(text), origin, _KINDS[kind], now)
+        self._text.insert(index, join_surrogates(text), origin, _KINDS[kind], now)
 
     def remove(self, index: int, *, now: int) -> None:
         """Takes a section away, with its line feed; raises as `insert`."""
@@ -272,10 +274,10 @@ class Story:
         origin = _ORIGIN.convert(origin, "origin")
         self._check(origin)
         self._history = None
-        self._text.replace(start, end, whole(text), origin, now)
+        self._text.replace(start, end, join_surrogates(text), origin, now)
 
     def _check(self, origin: Origin) -> None:
-        if origin not in CODES:
+        if origin not in ORIGIN_CODES:
             raise InvalidRequestError(f"nothing can be written as {origin}", parameter="origin")
 
     # ---- history
@@ -315,7 +317,7 @@ class Story:
             Damaged: the history is torn, or what a node did does not fit the text.
         """
         text = self._text
-        chain = line_of_descent(self._here(), lambda node: text.parent(node) if text.chained(node) else None)
+        chain = trace_ancestors(self._here(), lambda node: text.parent(node) if text.chained(node) else None)
         up = [node for node in chain if text.parent(node) is not None]
         if not up:
             raise LocalProtocolError("there is nothing to undo")
@@ -332,7 +334,7 @@ class Story:
             following = text.onward(node)
             return following if following is not None and text.chained(following) else None
 
-        self._go([], line_of_descent(first, chained_after))
+        self._go([], trace_ancestors(first, chained_after))
 
     def choose(self, node: int) -> None:
         """Goes to any node; each step on the way costs what it changes.
@@ -345,7 +347,7 @@ class Story:
         INTEGER.check(node, "node", "an int, the id of a node")
         if not self._text.has(node):
             raise InvalidRequestError(f"the history has no node {node}", parameter="node")
-        self._go(*way(self._here(), node, self._text.parent))
+        self._go(*find_path(self._here(), node, self._text.parent))
 
     def _go(self, up: list[int], down: list[int]) -> None:
         """Undoes some nodes and does others, so that undo and redo lead back."""
@@ -378,25 +380,25 @@ class Story:
     @property
     def memory(self) -> str:
         """What the AI is always told; empty if there is none."""
-        return memory_of(self.fields, _MEMORY)
+        return read_context_text(self.fields, _MEMORY)
 
     @memory.setter
     def memory(self, text: str) -> None:
-        set_memory(self.fields, _MEMORY, text)
+        write_context_text(self.fields, _MEMORY, text)
 
     @property
     def authors_note(self) -> str:
         """What the AI is told near the end of the text."""
-        return memory_of(self.fields, _NOTE)
+        return read_context_text(self.fields, _NOTE)
 
     @authors_note.setter
     def authors_note(self, text: str) -> None:
-        set_memory(self.fields, _NOTE, text)
+        write_context_text(self.fields, _NOTE, text)
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> StorySettings:
         """How it is generated: model, preset, bans, biases."""
-        return Settings(self.fields)
+        return StorySettings(self.fields)
 
     # ---- the file
 
@@ -421,9 +423,9 @@ class Story:
             changed = {**content, **written}
         gone = content.keys() - written.keys() - {_DOCUMENT, _OLDER}
         changed = {name: value for name, value in changed.items() if name not in gone}
-        told = copied(self.card)
+        told = copy_json(self.card)
         if self._opened is not None and self._opened.changed:
             told["textPreview"] = self.text[:_PREVIEW]
         if write_json((changed, told)) != write_json((content, card)):
             told["lastUpdatedAt"] = now
-        return told, copied(changed)
+        return told, copy_json(changed)

@@ -15,7 +15,7 @@ from nai_proto.codecs.box import write_json
 from nai_proto.errors import InvalidFile, InvalidRequestError
 from nai_proto.story import EntryTrial, Lorebook, try_lorebook
 from nai_proto.story.files import FileKind, read_file
-from nai_proto.story.reading import members
+from nai_proto.story.json_records import object_or_empty
 
 from .. import files
 from .credentials import Email, UnsafePassword, Url
@@ -75,7 +75,7 @@ def _book(which: str, url: str | None, email: str | None, unsafe_password: str |
         if found_file.kind is FileKind.LOREBOOK:
             return Lorebook(found_file.document), None
     story = found(which, url, email, unsafe_password).story
-    return Lorebook(members(story.fields.get("lorebook"))), story.text
+    return Lorebook(object_or_empty(story.fields.get("lorebook"))), story.text
 
 
 def _text(text: str | None, file: Path | None) -> str | None:

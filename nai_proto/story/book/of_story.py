@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...arguments import TEXT, check_type
-from ..records import a_text, some_texts
+from ..json_records import as_text, as_texts
 from ..sections import Origin, Section
 from ..story import Story
 from .values import Book, Run
@@ -32,8 +32,8 @@ def book_of(story: Story, *, author: str = "", language: str = "en", chapters: b
         title=story.title,
         lines=[tuple(_runs(section)) for section in story.sections],
         author=author,
-        description=a_text(card.get("description")) or "",
-        tags=some_texts(card.get("tags")) or (),
+        description=as_text(card.get("description")) or "",
+        tags=as_texts(card.get("tags")) or (),
         language=language,
         chapters=chapters,
     )

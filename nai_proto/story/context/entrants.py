@@ -13,8 +13,8 @@ from typing import Final
 from ..config import ContextConfig, ContextKind
 from ..lore.conditions import Surroundings
 from ..lore.entries import Category, Entry
-from ..placeholders import filled
-from ..units import encodable
+from ..placeholders import fill_placeholders
+from ..utf16 import replace_lone_surrogates
 from .activation import Activation, Listener, Scene, Source, activate
 from .assembling import Candidate, Finder
 from .ears import Ears
@@ -87,7 +87,7 @@ def entrants_of(
         rules: what calls what.
         chance: draws for conditions.
     """
-    fill = partial(filled, values=placeholders)
+    fill = partial(fill_placeholders, values=placeholders)
     # 3. What is always active.
     story = _always(ContextKind.STORY, parts.story, placeholders)
     memory = _always(ContextKind.MEMORY, parts.memory, placeholders)
@@ -190,7 +190,7 @@ def _clean(config: ContextConfig) -> ContextConfig:
     """The configuration, with prefix and suffix that a tokenizer takes."""
     if config.prefix.isascii() and config.suffix.isascii():
         return config
-    return replace(config, prefix=encodable(config.prefix), suffix=encodable(config.suffix))
+    return replace(config, prefix=replace_lone_surrogates(config.prefix), suffix=replace_lone_surrogates(config.suffix))
 
 
 _ALWAYS: Final = Activation(ContextStatus.DEFAULT, "it is always active")

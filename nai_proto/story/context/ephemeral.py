@@ -12,8 +12,7 @@ from typing import Final
 from ...arguments import FLAG, INTEGER, TEXT, check_type
 from ...errors import InvalidRequestError
 from ..config import DEFAULTS, ContextConfig, ContextKind
-from ..reading import members
-from ..records import a_flag, a_text, a_whole
+from ..json_records import as_flag, as_integer, as_text, object_or_empty
 
 __all__ = ["EphemeralEntry"]
 
@@ -54,15 +53,15 @@ class EphemeralEntry:
 
         See docs/protocol/content.md#42-storycontent.
         """
-        fields = members(data)
+        fields = object_or_empty(data)
         return cls(
-            text=a_text(fields.get("text")) or "",
+            text=as_text(fields.get("text")) or "",
             config=ContextConfig.from_data(fields.get("contextConfig"), _DEFAULT),
-            starting_step=a_whole(fields.get("startingStep")) or 0,
-            delay=a_whole(fields.get("delay")) or 0,
-            duration=a_whole(fields.get("duration")) or 0,
-            repeat=a_flag(fields.get("repeat")) or False,
-            reverse=a_flag(fields.get("reverse")) or False,
+            starting_step=as_integer(fields.get("startingStep")) or 0,
+            delay=as_integer(fields.get("delay")) or 0,
+            duration=as_integer(fields.get("duration")) or 0,
+            repeat=as_flag(fields.get("repeat")) or False,
+            reverse=as_flag(fields.get("reverse")) or False,
         )
 
     @classmethod

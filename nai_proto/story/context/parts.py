@@ -8,11 +8,10 @@ from typing import Final, Literal
 
 from ...arguments import INTEGER, MAPPING, TEXT, check_type, list_items, member
 from ..config import DEFAULTS, ContextConfig, ContextKind
+from ..json_records import as_text, list_or_empty, make_records_reader, object_or_empty
 from ..lore.biases import StoredBans, StoredBiases
 from ..lore.conditions import MODE
 from ..lore.lorebook import Lorebook
-from ..reading import items, members
-from ..records import a_text, some_objects
 from .ephemeral import EphemeralEntry
 
 __all__ = ["ContextParts", "ContextText"]
@@ -45,9 +44,9 @@ class ContextText:
         See docs/protocol/content.md#42-storycontent.
         """
         kind = _KIND.convert(kind, "kind")
-        fields = members(data)
+        fields = object_or_empty(data)
         config = ContextConfig.from_data(fields.get("contextConfig"), DEFAULTS[kind])
-        return cls(text=a_text(fields.get("text")) or "", config=config)
+        return cls(text=as_text(fields.get("text")) or "", config=config)
 
 
 _NO_MEMORY: Final = ContextText.of(ContextKind.MEMORY)
@@ -110,17 +109,17 @@ class ContextParts:
         TEXT.check(text, "text")
         INTEGER.check(step, "step")
         MODE.convert(mode, "mode")
-        memory, note, *_ = [*items(content.get("context")), None, None]
+        memory, note, *_ = [*list_or_empty(content.get("context")), None, None]
         config = ContextConfig.from_data(content.get("storyContextConfig"), DEFAULTS[ContextKind.STORY])
         return cls(
             story=ContextText(text=text, config=config),
             memory=ContextText.from_data(memory, ContextKind.MEMORY),
             authors_note=ContextText.from_data(note, ContextKind.AUTHORS_NOTE),
-            ephemeral=tuple(map(EphemeralEntry.from_data, items(content.get("ephemeralContext")))),
-            lorebook=Lorebook(members(content.get("lorebook"))),
-            biases=some_objects(StoredBiases)(content.get("phraseBiasGroups")) or (),
-            bans=some_objects(StoredBans)(content.get("bannedSequenceGroups")) or (),
+            ephemeral=tuple(map(EphemeralEntry.from_data, list_or_empty(content.get("ephemeralContext")))),
+            lorebook=Lorebook(object_or_empty(content.get("lorebook"))),
+            biases=make_records_reader(StoredBiases)(content.get("phraseBiasGroups")) or (),
+            bans=make_records_reader(StoredBans)(content.get("bannedSequenceGroups")) or (),
             step=step,
-            model=a_text(members(content.get("settings")).get("model")) or "",
+            model=as_text(object_or_empty(content.get("settings")).get("model")) or "",
             mode=mode,
         )

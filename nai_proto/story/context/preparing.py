@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from ..placeholders import filled
-from ..units import encodable
+from ..placeholders import fill_placeholders
+from ..utf16 import replace_lone_surrogates
 
 __all__ = ["prepared"]
 
@@ -19,4 +19,4 @@ _COMMENT: Final = re.compile(r"^##[^\n]*\n?", re.MULTILINE)
 
 def prepared(text: str, placeholders: Mapping[str, str]) -> str:
     """The text with these answers in the place of placeholders, and without the lines that then begin with ``##``."""
-    return encodable(_COMMENT.sub("", filled(text, placeholders)))
+    return replace_lone_surrogates(_COMMENT.sub("", fill_placeholders(text, placeholders)))

@@ -13,7 +13,7 @@ from typing import Any, Final
 from ...arguments import BYTES, LIMITS, TEXT
 from ...errors import InvalidFile
 from ...limits import Limits
-from ..reading import read_object
+from ..json_records import read_json_object
 from .cards import read_card
 
 __all__ = ["VERSIONS", "FileKind", "StoryFile", "read_file"]
@@ -77,7 +77,7 @@ def read_file(data: bytes, *, where: str = "file", limits: Limits = Limits()) ->
     card = data.startswith(_PNG)
     if card:
         data = read_card(data, where=where, limits=limits)
-    document = read_object(data, where=where, limits=limits)
+    document = read_json_object(data, where=where, limits=limits)
     for kind, version in VERSIONS.items():
         name, type_ = _NEEDED.get(kind, (version, object))
         if version in document and isinstance(document.get(name), type_):

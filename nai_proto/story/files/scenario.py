@@ -13,15 +13,14 @@ from ...codecs.box import CHANCE, Entropy, write_json
 from ...errors import InvalidFile
 from ...limits import Limits
 from ...text.models import Model
+from ..json_records import Field, Record, as_integer, as_list, as_text, as_texts, list_or_empty, object_or_empty
 from ..lore.entries import Entry
 from ..lore.keys import filled_key
 from ..lore.lorebook import Lorebook
-from ..placeholders import Placeholder, filled, with_placeholders_of
-from ..reading import items, members
-from ..records import Field, Record, a_list, a_text, a_whole, some_texts
+from ..placeholders import Placeholder, fill_placeholders, merge_placeholders
 from ..sections import Origin
-from ..settings import copied
 from ..story import Story
+from ..story_settings import copy_json
 from .kinds import FileKind, read_file
 
 __all__ = ["SCENARIO_VERSION", "Scenario"]
@@ -37,18 +36,18 @@ _LISTS: Final = (*_TEXTS, "phraseBiasGroups", "bannedSequenceGroups", "userScrip
 
 
 def _listed(value: object) -> tuple[Placeholder, ...] | None:
-    if a_list(value) is None:
+    if as_list(value) is None:
         return None
     return tuple(
         Placeholder(
             key,
-            a_text(said.get("defaultValue")) or "",
-            a_text(said.get("description")) or "",
-            a_text(said.get("longDescription")) or "",
-            a_whole(said.get("order")),
+            as_text(said.get("defaultValue")) or "",
+            as_text(said.get("description")) or "",
+            as_text(said.get("longDescription")) or "",
+            as_integer(said.get("order")),
         )
-        for said in map(members, items(value))
-        if (key := a_text(said.get("key"))) is not None
+        for said in map(object_or_empty, list_or_empty(value))
+        if (key := as_text(said.get("key"))) is not None
     )
 
 
@@ -68,12 +67,12 @@ def _list(placeholders: Iterable[Placeholder]) -> list[dict[str, object]]:
 class Scenario(Record):
     """A scenario: a value, like `Lorebook`; what is not known of it is kept."""
 
-    version = Field("scenarioVersion", SCENARIO_VERSION, a_whole)
-    title = Field("title", "", a_text)
-    description = Field("description", "", a_text)
-    author = Field("author", "", a_text)
-    tags = Field[tuple[str, ...]]("tags", (), some_texts)
-    prompt = Field("prompt", "", a_text)
+    version = Field("scenarioVersion", SCENARIO_VERSION, as_integer)
+    title = Field("title", "", as_text)
+    description = Field("description", "", as_text)
+    author = Field("author", "", as_text)
+    tags = Field[tuple[str, ...]]("tags", (), as_texts)
+    prompt = Field("prompt", "", as_text)
     "What the story begins with; placeholders stand in it."
     listed = Field[tuple[Placeholder, ...]]("placeholders", (), _listed, _list)
     "The placeholders of its list; `placeholders` has all."
@@ -114,7 +113,7 @@ class Scenario(Record):
     @property
     def placeholders(self) -> list[Placeholder]:
         """What is to be asked, in order: what is listed, and what stands in the texts alone."""
-        return with_placeholders_of(self.listed, self.prompt, *_texts(self.data))
+        return merge_placeholders(self.listed, self.prompt, *_texts(self.data))
 
     # ---- to a story, and from one
 
@@ -145,14 +144,14 @@ class Scenario(Record):
         given, known = answers or {}, self.placeholders
 
         def fill(text: str) -> str:
-            return filled(text, given, known)
+            return fill_placeholders(text, given, known)
 
-        model = a_text(members(self.data.get("settings")).get("model")) or Model.KAYRA
+        model = as_text(object_or_empty(self.data.get("settings")).get("model")) or Model.KAYRA
         title = fill(self.title) or "New Story"
         story = Story.new(title, now=now, model=model, older=older, limits=limits, entropy=entropy)
         story.card.update(description=fill(self.description), tags=[*self.tags])
         for names, type_ in ((_OBJECTS, dict), (_LISTS, list)):
-            shared = {name: copied(value) for name in names if isinstance(value := self.data.get(name), type_)}
+            shared = {name: copy_json(value) for name in names if isinstance(value := self.data.get(name), type_)}
             story.fields.update(shared)
         _fill(story.fields, fill)
         if prompt := fill(self.prompt):
@@ -175,16 +174,16 @@ class Scenario(Record):
         TEXT.check(author, "author")
         placeholders = list_items(placeholders, Placeholder, "placeholders", "a list of Placeholder")
         shared: dict[str, Any] = {
-            name: copied(story.fields[name]) for name in (*_OBJECTS, *_LISTS) if name in story.fields
+            name: copy_json(story.fields[name]) for name in (*_OBJECTS, *_LISTS) if name in story.fields
         }
-        listed = with_placeholders_of(placeholders, story.text, *_texts(shared))
+        listed = merge_placeholders(placeholders, story.text, *_texts(shared))
         return cls(
             {
                 "scenarioVersion": SCENARIO_VERSION,
                 "title": story.title,
-                "description": a_text(story.card.get("description")) or "",
+                "description": as_text(story.card.get("description")) or "",
                 "prompt": story.text,
-                "tags": list(some_texts(story.card.get("tags")) or ()),
+                "tags": list(as_texts(story.card.get("tags")) or ()),
                 "author": author,
                 "placeholders": _list(listed),
                 **shared,
@@ -195,8 +194,8 @@ class Scenario(Record):
 def _texts(fields: Mapping[str, Any]) -> Iterable[str]:
     """All texts in which placeholders may stand, but for the prompt."""
     for name in _TEXTS:
-        yield from (a_text(members(each).get("text")) or "" for each in items(fields.get(name)))
-    for entry in Lorebook(members(fields.get(_LORE))).entries:
+        yield from (as_text(object_or_empty(each).get("text")) or "" for each in list_or_empty(fields.get(name)))
+    for entry in Lorebook(object_or_empty(fields.get(_LORE))).entries:
         yield entry.text
         yield from entry.keys
 
@@ -205,15 +204,20 @@ def _fill(fields: dict[str, Any], fill: Callable[[str], str]) -> None:
     """Puts answers into all of these."""
     for name in _TEXTS:
         fields[name] = [
-            {**each, "text": fill(text)} if (text := a_text((each := members(item)).get("text"))) is not None else item
-            for item in items(fields.get(name))
+            {**each, "text": fill(text)}
+            if (text := as_text((each := object_or_empty(item)).get("text"))) is not None
+            else item
+            for item in list_or_empty(fields.get(name))
         ]
-    lorebook = members(fields.get(_LORE))
-    fields[_LORE] = {**lorebook, "entries": [_filled_entry(item, fill) for item in items(lorebook.get("entries"))]}
+    lorebook = object_or_empty(fields.get(_LORE))
+    fields[_LORE] = {
+        **lorebook,
+        "entries": [_filled_entry(item, fill) for item in list_or_empty(lorebook.get("entries"))],
+    }
 
 
 def _filled_entry(item: object, fill: Callable[[str], str]) -> object:
-    entry = Entry(members(item))
+    entry = Entry(object_or_empty(item))
     told = {"text": fill(entry.text), "keys": tuple(filled_key(key, fill) for key in entry.keys)}
     changed = {name: value for name, value in told.items() if value != getattr(entry, name)}
     return dict(entry.changed(**changed).data) if changed else item

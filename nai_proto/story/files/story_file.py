@@ -18,7 +18,7 @@ from ...arguments import BYTES, LIMITS, TEXT
 from ...codecs.box import attempt, read_json
 from ...errors import InvalidFile, InvalidRequestError
 from ...limits import Limits
-from ..reading import read_object
+from ..json_records import read_json_object
 from .kinds import VERSIONS, FileKind
 
 __all__ = ["field_of", "read_story_file", "story_file"]
@@ -79,7 +79,7 @@ def read_story_file(
     data = BYTES.convert(data, "data")
     TEXT.check(where, "where")
     LIMITS.check(limits, "limits")
-    fields = read_object(data, where=where, limits=limits)
+    fields = read_json_object(data, where=where, limits=limits)
     if _VERSION not in fields:
         instead = next((f"; it is a {kind}" for kind, name in VERSIONS.items() if name in fields), "")
         raise InvalidFile(f"{where}: it has no {_VERSION}{instead}")

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 from ...codecs.msgpackr import UNDEFINED, Map, Value, Wrapped
 from ...errors import Damaged
-from ..units import measured, units_in, units_of
+from ..utf16 import count_units, decode_units, encode_units
 from .lines import Line, Run
 
 __all__ = [
@@ -231,10 +231,10 @@ def _added(runs: list[Value], entries: list[tuple[int, Run]], sign: int) -> list
 
 
 def _spliced(text: str, parts: list[Part]) -> str:
-    if units_in(text) == len(text):
+    if count_units(text) == len(text):
         return "".join(_pieces(text, parts))
-    units = [(2 * part.skipped, units_of(part.inserted), units_of(part.deleted)) for part in parts]
-    return measured(b"".join(_pieces(units_of(text), units)))
+    units = [(2 * part.skipped, encode_units(part.inserted), encode_units(part.deleted)) for part in parts]
+    return decode_units(b"".join(_pieces(encode_units(text), units)))
 
 
 def _pieces(old: Any, parts: Iterable[tuple[int, Any, Any]]) -> Iterator[Any]:
@@ -258,7 +258,7 @@ def difference(old: RawSection, new: Line) -> Value:
     text = text_of(old)
     start, stop = _common(text, new.text)
     part: Value = {
-        "from": units_in(text[:start]),
+        "from": count_units(text[:start]),
         "insert": new.text[start : len(new.text) - stop],
         "delete": text[start : len(text) - stop],
     }

@@ -19,9 +19,9 @@ from ...codecs.document import DOCUMENT, document_problems
 from ...codecs.msgpackr import UNDEFINED, Map, Value, Wrapped, packb, unpackb
 from ...errors import Damaged, InvalidRequestError, LimitExceeded, LocalProtocolError
 from ...limits import Limits
-from ..history import History, line_of_descent
-from ..sections import CODES, Kind, Origin, Section, Span
-from ..units import ruler, units_in
+from ..history import History, trace_ancestors
+from ..sections import ORIGIN_CODES, Origin, OriginSpan, Section, SectionKind
+from ..utf16 import count_units, make_unit_converter
 from .differences import (
     RawSection,
     damaged,
@@ -139,7 +139,7 @@ class DocumentText:
         old = self._ring.between(first, last)
         if first == last and from_ > to:
             raise InvalidRequestError("a piece of text ends before it begins", parameter="end")
-        lines = [Line.written_by(CODES[origin], line) for line in text.split("\n")] if old or text else []
+        lines = [Line.written_by(ORIGIN_CODES[origin], line) for line in text.split("\n")] if old or text else []
         if old:
             lines[0] = line_of(old[0][1]).cut(0, from_) + lines[0]
             lines[-1] += line_of(old[-1][1]).cut(to, len(text_of(old[-1][1])))
@@ -154,7 +154,7 @@ class DocumentText:
         ids = [0, *(id_ for id_, _ in self._ring.shown())]
         if not 0 <= index < len(ids):
             raise InvalidRequestError(f"there is no place {index} among {len(ids) - 1} sections", parameter="index")
-        lines = [Line.written_by(CODES[origin], line) for line in text.split("\n")]
+        lines = [Line.written_by(ORIGIN_CODES[origin], line) for line in text.split("\n")]
         self._commit(self._steps([], lines, ids[index], kind), UNDEFINED, now)
 
     def remove(self, index: int, now: int) -> None:
@@ -192,7 +192,7 @@ class DocumentText:
 
     def _offset(self, id_: int, characters: int) -> int:
         """As the website counts where a generation begins: 1 in front of a section's text, 0 without a section."""
-        return 1 + units_in(text_of(self._ring.sections[id_])[:characters]) if id_ else 0
+        return 1 + count_units(text_of(self._ring.sections[id_])[:characters]) if id_ else 0
 
     def _steps(
         self, old: list[tuple[int, RawSection]], lines: list[Line], anchor: int, kind: int = 0
@@ -298,7 +298,7 @@ class DocumentText:
         """The journals of the way here from the root; None if that way does not lead here."""
         ring, journals = Paragraphs(), Journals()
         try:
-            for node in reversed(line_of_descent(cast("int", self.current), self._history.parent)):
+            for node in reversed(trace_ancestors(cast("int", self.current), self._history.parent)):
                 journals.keep(node, ring.apply(self._history.changes(node), work))
         except (Damaged, LimitExceeded):
             return None
@@ -359,10 +359,10 @@ def _is_section(id_: Value, section: Value) -> bool:
 
 def _shown(id_: int, section: RawSection) -> Section:
     line, code = line_of(section), source_of(section)
-    at = ruler(line.text)
+    at = make_unit_converter(line.text)
     runs = line.runs.get(ORIGINS, ())
-    spans = [Span(at(run.position), at(run.position + run.length), Origin.of(run.data), run.data) for run in runs]
-    return Section(line.text, tuple(spans), Kind.of(code), code, id_)
+    spans = [OriginSpan(at(run.position), at(run.position + run.length), Origin.of(run.data), run.data) for run in runs]
+    return Section(line.text, tuple(spans), SectionKind.of(code), code, id_)
 
 
 def _alike(some: Iterable[Line], others: Iterable[Line]) -> int:

@@ -10,7 +10,7 @@ from typing import Final, cast
 
 from ...codecs.msgpackr import UNDEFINED, Map, Set, Timestamp, Value, Wrapped
 from ...errors import Damaged
-from ..history import Change, History, Node, tree_problems
+from ..history import History, HistoryChange, Node, find_tree_problems
 from ..sections import Origin
 from .differences import damaged, line_of, parts_of, text_of
 from .lines import ORIGINS
@@ -117,7 +117,7 @@ class DocumentHistory:
         yield from (
             f"node {id_} has another id inside" for id_, fields in self._nodes.items() if fields.get("id") != id_
         )
-        yield from tree_problems(parents, {id_: self.children(id_) for id_ in parents}, self.root, self.current)
+        yield from find_tree_problems(parents, {id_: self.children(id_) for id_ in parents}, self.root, self.current)
 
     def _shown(self, id_: int) -> Node:
         fields = self._nodes[id_]
@@ -153,14 +153,16 @@ def _id(value: Value) -> int | None:
     return value if type(value) is int else None
 
 
-def _changes(section: int, step: RawStep) -> Iterator[Change]:
+def _changes(section: int, step: RawStep) -> Iterator[HistoryChange]:
     if step.get("type") == UPDATE:
         for _, inserted, deleted in parts_of(step.get("diff")):
-            yield Change(inserted, deleted, section)
+            yield HistoryChange(inserted, deleted, section)
         return
     inside = step.get("section" if step.get("type") == CREATE else "previous")
     text = text_of(inside) if isinstance(inside, dict) else ""
-    yield Change(text, "", section, True) if step.get("type") == CREATE else Change("", text, section, True)
+    yield (
+        HistoryChange(text, "", section, True) if step.get("type") == CREATE else HistoryChange("", text, section, True)
+    )
 
 
 def _codes(step: RawStep) -> Iterator[int]:
@@ -178,7 +180,7 @@ def _codes(step: RawStep) -> Iterator[int]:
                 yield data
 
 
-def _origin(parent: int | None, generated: bool, changes: tuple[Change, ...], codes: list[int]) -> Origin:
+def _origin(parent: int | None, generated: bool, changes: tuple[HistoryChange, ...], codes: list[int]) -> Origin:
     if generated:
         return Origin.AI
     if not changes:

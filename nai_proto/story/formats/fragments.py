@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from ...errors import Damaged
-from ..units import measured, units_in, units_of
+from ..utf16 import count_units, decode_units, encode_units
 from .work import Work
 
 __all__ = ["Fragments", "Piece"]
@@ -32,15 +32,15 @@ class Piece(NamedTuple):
     @classmethod
     def of(cls, raw: dict[str, Any]) -> Piece:
         """A whole fragment."""
-        return cls(raw["data"], units_in(raw["data"]), raw)
+        return cls(raw["data"], count_units(raw["data"]), raw)
 
     def parted(self, units: int) -> tuple[Piece, Piece]:
         """Its two parts, the first of so many units."""
         if self.units == len(self.data):
             first, second = self.data[:units], self.data[units:]
         else:
-            data = units_of(self.data)
-            first, second = measured(data[: 2 * units]), measured(data[2 * units :])
+            data = encode_units(self.data)
+            first, second = decode_units(data[: 2 * units]), decode_units(data[2 * units :])
         return self._replace(data=first, units=units), self._replace(data=second, units=self.units - units)
 
 

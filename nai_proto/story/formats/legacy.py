@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, cast
 
 from ...errors import Damaged, InvalidRequestError, LimitExceeded
-from ..history import Change, History, Node, line_of_descent, tree_problems
-from ..sections import Origin, Section, Span
-from ..units import units_in, whole
+from ..history import History, HistoryChange, Node, find_tree_problems, trace_ancestors
+from ..sections import Origin, OriginSpan, Section
+from ..utf16 import count_units, join_surrogates
 from .differences import damaged
 from .fragments import Fragments, Piece
 from .work import Work
@@ -91,19 +91,19 @@ class BlockText:
             return [*found, "the history has no blocks"]
         parents = {number: self._parent(number) for number in range(len(self._blocks))}
         children = {number: self._children(number) for number in parents}
-        return [*found, *tree_problems(parents, children, 0, self.current)]
+        return [*found, *find_tree_problems(parents, children, 0, self.current)]
 
     def text(self) -> str:
         """As `Text.text`."""
         if self._text is None:
-            self._text = whole(self._now.text())
+            self._text = join_surrogates(self._now.text())
         return self._text
 
     def sections(self) -> list[Section]:
         """As `Text.sections`: the lines."""
         if not self.text():
             return []
-        spans: list[list[Span]] = [[]]
+        spans: list[list[OriginSpan]] = [[]]
         for data, code in self._halves_joined():
             for number, piece in enumerate(data.split("\n")):
                 if number:
@@ -111,14 +111,14 @@ class BlockText:
                 line, at = spans[-1], spans[-1][-1].end if spans[-1] else 0
                 if piece:
                     start = line.pop().start if line and line[-1].code == code else at
-                    line.append(Span(start, at + len(piece), Origin.of(code), code))
+                    line.append(OriginSpan(start, at + len(piece), Origin.of(code), code))
         return [Section(text, tuple(line)) for text, line in zip(self.text().split("\n"), spans, strict=True)]
 
     def _halves_joined(self) -> Iterator[tuple[str, str]]:
         """The pieces and who wrote them; a character whose halves are in two of them is in the second."""
         left = code = ""
         for data, _, raw in self._now:
-            text = whole(left + data)
+            text = join_surrogates(left + data)
             left = text[-1] if text and "\ud800" <= text[-1] <= "\udbff" else ""
             code = raw["origin"] if isinstance(raw.get("origin"), str) else ""
             yield text[: len(text) - len(left)], code
@@ -146,7 +146,7 @@ class BlockText:
                 raise InvalidRequestError(
                     f"a text of {size} characters has no piece from {edges[0]} to {edges[1]}", parameter="start"
                 )
-            first, last = (units_in(whole_text[:edge]) for edge in edges)
+            first, last = (count_units(whole_text[:edge]) for edge in edges)
         if first == last and not text:
             return
         block = _block(parent, origin, first, last, text)
@@ -259,7 +259,7 @@ class BlockText:
         """What each block on the way here took away; None if that way does not lead here."""
         text, removed = Fragments(), dict[int, list[Piece]]()
         try:
-            for number in reversed(line_of_descent(self._editable(), self.parent)):
+            for number in reversed(trace_ancestors(self._editable(), self.parent)):
                 removed[number] = self._done(number, text, work)
         except (Damaged, LimitExceeded):
             return None
@@ -315,7 +315,7 @@ class BlockText:
         fragment = block.get("dataFragment")
         inserted = cast("dict[str, str]", fragment)["data"] if _is_fragment(fragment) else ""
         deleted = "".join(each["data"] for each in _dicts(block.get("removedFragments")) if _is_fragment(each))
-        changes = (Change(inserted, deleted),) if inserted or deleted else ()
+        changes = (HistoryChange(inserted, deleted),) if inserted or deleted else ()
         children = tuple(child for child in self._children(number) if 0 <= child < len(self._blocks))
         return Node(number, self._parent(number), children, Origin.of(block.get("origin")), changes)
 
@@ -351,7 +351,9 @@ def _dicts(value: object) -> list[dict[str, Any]]:
 
 def _alike(some: Iterable[Piece], others: Iterable[Piece]) -> bool:
     """Is it the same text?"""
-    return whole("".join([piece.data for piece in some])) == whole("".join([piece.data for piece in others]))
+    return join_surrogates("".join([piece.data for piece in some])) == join_surrogates(
+        "".join([piece.data for piece in others])
+    )
 
 
 def _number(value: object) -> int:

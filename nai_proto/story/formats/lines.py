@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
-from ..units import units_in, whole
+from ..utf16 import count_units, join_surrogates
 
 __all__ = ["ORIGINS", "Line", "Run"]
 
@@ -44,22 +44,22 @@ class Line:
     @classmethod
     def written_by(cls, code: int, text: str) -> Self:
         """A line with one origin."""
-        return cls(text, {ORIGINS: (Run(0, code, units_in(text)),)} if text else {})
+        return cls(text, {ORIGINS: (Run(0, code, count_units(text)),)} if text else {})
 
     def cut(self, start: int, end: int) -> Line:
         """The characters from one to another."""
         if start <= 0 and end >= len(self.text):
             return self
         text = self.text[start:end]
-        first = units_in(self.text[:start])
-        last = first + units_in(text)
+        first = count_units(self.text[:start])
+        last = first + count_units(text)
         pieces = {key: tuple(run.within(first, last) for run in runs) for key, runs in self.runs.items()}
         return Line(text, _filled(pieces))
 
     def __add__(self, other: Line) -> Line:
         if not self.text or not other.text:
             return self if self.text else other
-        size = units_in(self.text)
+        size = count_units(self.text)
         joined = dict(self.runs)
         for key, runs in other.runs.items():
             moved = [run._replace(position=run.position + size) for run in runs]
@@ -67,7 +67,7 @@ class Line:
             if before and sum(before[-1][::2]) == size == moved[0].position and before[-1].data == moved[0].data:
                 moved[0] = before.pop()._replace(length=size - joined[key][-1].position + moved[0].length)
             joined[key] = (*before, *moved)
-        return Line(whole(self.text + other.text), joined)
+        return Line(join_surrogates(self.text + other.text), joined)
 
 
 def _filled(runs: Mapping[int, tuple[Run, ...]]) -> dict[int, tuple[Run, ...]]:

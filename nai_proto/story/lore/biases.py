@@ -23,7 +23,7 @@ from typing import Any, Final, Self, TypeAlias, cast
 
 from ...arguments import FUNCTION, TEXT, check_type
 from ...text.phrases import BanList, BiasGroup
-from ..records import Field, Record, a_flag, a_list, a_number
+from ..json_records import Field, Record, as_flag, as_list, as_number
 
 __all__ = ["PlainPhrase", "StoredBans", "StoredBiases", "phrase_forms", "variants"]
 
@@ -64,13 +64,13 @@ def _forms(phrase: object, spread: Callable[[str], Iterable[str]]) -> Iterator[P
     elif isinstance(phrase, Mapping):
         inside = cast("Mapping[str, object]", phrase)
         exact = inside.get("type") == _LITERAL
-        for sequence in (inside.get("sequence"), *(a_list(inside.get("sequences")) or ())):
+        for sequence in (inside.get("sequence"), *(as_list(inside.get("sequences")) or ())):
             if isinstance(sequence, str) and sequence and exact:
                 yield sequence
             elif isinstance(sequence, str | list):
                 yield from _forms(cast("object", sequence), spread)
     else:
-        ids = a_list(phrase)
+        ids = as_list(phrase)
         if ids and all(type(token) is int and token >= 0 for token in ids):
             yield tuple(ids)
 
@@ -88,7 +88,7 @@ def _of_text(text: str, spread: Callable[[str], Iterable[str]]) -> Iterator[Plai
 
 
 def _phrases(value: object) -> tuple[Any, ...] | None:
-    items = a_list(value)
+    items = as_list(value)
     return None if items is None else tuple(items)
 
 
@@ -97,14 +97,14 @@ class StoredBiases(Record):
 
     phrases = Field[tuple[Any, ...]]("phrases", (), _phrases)
     "As they are stored; `phrase_forms` understands each."
-    bias = Field[float]("bias", 0, a_number)
+    bias = Field[float]("bias", 0, as_number)
     "From -2 to 2; positive is likelier."
-    enabled = Field("enabled", True, a_flag)
-    ensure_sequence_finish = Field("ensure_sequence_finish", False, a_flag, also="ensureSequenceFinish")
+    enabled = Field("enabled", True, as_flag)
+    ensure_sequence_finish = Field("ensure_sequence_finish", False, as_flag, also="ensureSequenceFinish")
     "Once a phrase has begun, it is finished."
-    generate_once = Field("generate_once", False, a_flag, also="generateOnce")
+    generate_once = Field("generate_once", False, as_flag, also="generateOnce")
     "Only until the phrase has appeared once."
-    when_inactive = Field("whenInactive", False, a_flag, also="when_inactive")
+    when_inactive = Field("whenInactive", False, as_flag, also="when_inactive")
     "It counts while its entry or category is not active, instead of while it is."
 
     @classmethod
@@ -143,7 +143,7 @@ class StoredBans(Record):
 
     sequences = Field[tuple[Any, ...]]("sequences", (), _phrases)
     "As they are stored; `phrase_forms` understands each."
-    enabled = Field("enabled", True, a_flag)
+    enabled = Field("enabled", True, as_flag)
 
     @classmethod
     def of(cls, bans: BanList) -> Self:

@@ -17,8 +17,8 @@ from typing import Any, Final, Literal, TypeAlias
 from ...arguments import INTEGER, LIMITS, OPTIONAL_FUNCTION, TEXT, TEXTS, check_type, list_items, one_of
 from ...errors import LimitExceeded
 from ...limits import Limits
-from ..records import Record, a_number, a_text, some_objects, some_texts
-from ..units import units_in
+from ..json_records import Record, as_number, as_text, as_texts, make_records_reader
+from ..utf16 import count_units
 from .keys import Key, tail_start
 
 __all__ = ["COMBINATION", "MODE", "Outcome", "Surroundings", "condition_outcome", "conditions_outcome"]
@@ -175,12 +175,12 @@ class _Judge:
         if depth > self._limits.json_depth:
             raise LimitExceeded("levels of conditions", limit=self._limits.json_depth, value=depth)
         data = condition.data
-        kind = a_text(data.get("type")) or ""
+        kind = as_text(data.get("type")) or ""
         if kind in ("and", "or"):
-            inside = some_objects(Record)(data.get("conditions")) or ()
+            inside = make_records_reader(Record)(data.get("conditions")) or ()
             return _together(kind, kind == "and", [self.outcome(part, depth + 1) for part in inside])
         if kind == "not":
-            inside = some_objects(Record)([data.get("condition")]) or ()
+            inside = make_records_reader(Record)([data.get("condition")]) or ()
             parts = tuple(self.outcome(part, depth + 1) for part in inside)
             if not parts:
                 return Outcome(kind, False, "there is no condition in it")
@@ -189,10 +189,10 @@ class _Judge:
         return Outcome(kind, *(ask(data) if ask else (False, "conditions of this type are not known")))
 
     def _key(self, data: Mapping[str, Any]) -> tuple[bool, str]:
-        key = Key.parse(a_text(data.get("key")) or "", fill=self._fill, limits=self._limits)
-        most = a_number(data.get("range"))
+        key = Key.parse(as_text(data.get("key")) or "", fill=self._fill, limits=self._limits)
+        most = as_number(data.get("range"))
         problems: list[str] = []
-        places = some_texts(data.get("in"))
+        places = as_texts(data.get("in"))
         for place in ("story",) if places is None else places:
             for text in self._texts(place):
                 found = key.search(text, 0 if most is None else tail_start(text, int(most)))
@@ -220,7 +220,7 @@ class _Judge:
 
     def _random(self, data: Mapping[str, Any]) -> tuple[bool, str]:
         """A chance from 0 to 1; above that it is in percent, as in some files."""
-        chance, draw = a_number(data.get("chance")), self._around.chance
+        chance, draw = as_number(data.get("chance")), self._around.chance
         if chance is None:
             return False, "there is no chance in it"
         if draw is None:
@@ -231,12 +231,15 @@ class _Judge:
     def _equation(self, data: Mapping[str, Any]) -> tuple[bool, str]:
         """Terms from left to right; each one's operator joins it to what is before, that of the first to nothing."""
         value: _Number = None
-        for place, term in enumerate(some_objects(Record)(data.get("terms")) or ()):
-            known, join = self._number(term.data.get("value")), _OPERATORS.get(a_text(term.data.get("operator")) or "+")
+        for place, term in enumerate(make_records_reader(Record)(data.get("terms")) or ()):
+            known, join = (
+                self._number(term.data.get("value")),
+                _OPERATORS.get(as_text(term.data.get("operator")) or "+"),
+            )
             if known is None or join is None:
                 return False, "a term is not understood"
             value = known if place == 0 else _joined(join, value, known)
-        sign, target = _COMPARISONS.get(a_text(data.get("comparison")) or ""), self._number(data.get("target"))
+        sign, target = _COMPARISONS.get(as_text(data.get("comparison")) or ""), self._number(data.get("target"))
         if value is None or target is None or sign is None:
             return False, "the equation has no value, no target or no comparison that is known"
         holds = _COMPARE[sign](value, target)
@@ -245,16 +248,16 @@ class _Judge:
     def _number(self, value: object) -> _Number:
         story = self._around.story
         if value == "characterCount":
-            return units_in(story)
+            return count_units(story)
         if value == "currentStep":
             return self._around.step
         if value == "paragraphCount":
             return sum(1 for line in story.split("\n") if line.strip())
-        return a_number(value)
+        return as_number(value)
 
     def _string(self, data: Mapping[str, Any]) -> tuple[bool, str]:
         left, right = self._operand(data.get("left")), self._operand(data.get("right"))
-        comparison = a_text(data.get("comparison")) or ""
+        comparison = as_text(data.get("comparison")) or ""
         relation = _RELATIONS.get(comparison)
         if left is None or right is None or relation is None:
             return False, "an operand or the comparison is not understood"
@@ -264,13 +267,13 @@ class _Judge:
     def _operand(self, value: object) -> str | None:
         around = self._around
         texts = {"storyText": around.story, "memoryText": around.memory, "authorsNoteText": around.authors_note}
-        known = a_text(value)
+        known = as_text(value)
         return known if known is None else texts.get(known, known)
 
 
 def _joined(join: Callable[[float, float], float], value: _Number, term: float) -> _Number:
     """None where there is no number: divided by nothing, or too large."""
     try:
-        return None if value is None else a_number(join(value, term))
+        return None if value is None else as_number(join(value, term))
     except (ArithmeticError, ValueError):
         return None

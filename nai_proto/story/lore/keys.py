@@ -25,7 +25,7 @@ from ...arguments import INTEGER, LIMITS, OPTIONAL_FUNCTION, TEXT
 from ...errors import LimitExceeded
 from ...limits import Limits
 from .. import jsregex
-from ..units import units_in
+from ..utf16 import count_units
 
 __all__ = ["Key", "KeyKind", "KeyMatch", "KeySearch", "filled_key", "tail_start"]
 
@@ -126,9 +126,9 @@ def filled_key(text: str, fill: Callable[[str], str]) -> str:
 def tail_start(text: str, units: int) -> int:
     """Where the last ``units`` UTF-16 units of a text begin, in characters; half a character is left out."""
     start = max(len(text) - max(units, 0), 0)  # a character has at least one unit
-    excess = units_in(text[start:]) - max(units, 0)
+    excess = count_units(text[start:]) - max(units, 0)
     while excess > 0:
-        excess -= units_in(text[start])
+        excess -= count_units(text[start])
         start += 1
     return start
 

@@ -18,8 +18,18 @@ from ...codecs.box import write_json
 from ...errors import InvalidFile, InvalidRequestError
 from ...limits import Limits
 from ..config import DEFAULTS, ContextKind
-from ..reading import members, read_object
-from ..records import Field, Record, a_flag, a_list, a_whole, some_objects, some_texts, stored
+from ..json_records import (
+    Field,
+    Record,
+    as_flag,
+    as_integer,
+    as_list,
+    as_texts,
+    dump_records,
+    make_records_reader,
+    object_or_empty,
+    read_json_object,
+)
 from .entries import Category, Entry
 
 __all__ = ["LOREBOOK_VERSION", "Lorebook"]
@@ -40,14 +50,14 @@ class Lorebook(Record):
     ```
     """
 
-    version = Field("lorebookVersion", LOREBOOK_VERSION, a_whole)
-    entries = Field[tuple[Entry, ...]]("entries", (), some_objects(Entry), stored)
+    version = Field("lorebookVersion", LOREBOOK_VERSION, as_integer)
+    entries = Field[tuple[Entry, ...]]("entries", (), make_records_reader(Entry), dump_records)
     """In their natural order, which decides where all else is equal.
 
     See docs/protocol/content.md#85-order-and-reservation.
     """
-    categories = Field[tuple[Category, ...]]("categories", (), some_objects(Category), stored)
-    order = Field[tuple[str, ...]]("order", (), some_texts)
+    categories = Field[tuple[Category, ...]]("categories", (), make_records_reader(Category), dump_records)
+    order = Field[tuple[str, ...]]("order", (), as_texts)
     "The ids of entries and categories as they are shown."
 
     _source: bytes | None = None
@@ -58,7 +68,7 @@ class Lorebook(Record):
 
         See docs/protocol/content.md#85-order-and-reservation.
         """
-        return a_flag(members(self.data.get("settings")).get("orderByKeyLocations")) is True
+        return as_flag(object_or_empty(self.data.get("settings")).get("orderByKeyLocations")) is True
 
     # ---- files
 
@@ -86,7 +96,7 @@ class Lorebook(Record):
         data = BYTES.convert(data, "data")
         TEXT.check(where, "where")
         LIMITS.check(limits, "limits")
-        document = read_object(data, where=where, limits=limits)
+        document = read_json_object(data, where=where, limits=limits)
         if "lorebookVersion" not in document or not isinstance(document.get("entries"), list):
             raise InvalidFile(f"{where}: it has no lorebookVersion, or no list of entries")
         book = cls(document)
@@ -217,7 +227,7 @@ class Lorebook(Record):
     # ---- the parts of the object
 
     def _list(self, wire: str) -> list[Any]:
-        return a_list(self.data.get(wire)) or []
+        return as_list(self.data.get(wire)) or []
 
     def _put(self, wire: str, value: list[Any]) -> Self:
         return type(self)({**self.data, wire: value})
@@ -225,7 +235,7 @@ class Lorebook(Record):
     def _shown(self, shown_id: str, category: str) -> Self:
         """With an id at the end of the list in which it is shown, if there is such a list: older versions have none."""
         home = next((known for known in self.categories if category and known.id == category), None)
-        if home is not None and a_list(home.data.get("order")) is not None:
+        if home is not None and as_list(home.data.get("order")) is not None:
             return self.with_category(Category(_with_order(home.data, lambda shown: [*shown, shown_id])))
         return type(self)(_with_order(self.data, lambda shown: [*shown, shown_id]))
 
@@ -247,12 +257,12 @@ def _found(records: Iterable[E], wanted: str, what: str) -> E:
 
 
 def _is(item: object, wanted: str) -> bool:
-    return members(item).get("id") == wanted
+    return object_or_empty(item).get("id") == wanted
 
 
 def _with_order(item: Any, change: Callable[[list[Any]], list[Any]]) -> Any:
     """An object with its list of what is shown changed, if it is an object and has one."""
-    shown = a_list(members(item).get("order"))
+    shown = as_list(object_or_empty(item).get("order"))
     return item if shown is None else {**item, "order": change(shown)}
 
 

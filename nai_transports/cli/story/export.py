@@ -18,7 +18,7 @@ from nai_proto.library.file_names import safe_name
 from nai_proto.story import Story
 from nai_proto.story.book import Book, book_of, to_epub, to_html, to_markdown
 from nai_proto.story.files import Scenario, story_file
-from nai_proto.story.units import encodable
+from nai_proto.story.utf16 import replace_lone_surrogates
 
 from ... import files
 from ..credentials import Email, UnsafePassword, Url
@@ -86,7 +86,7 @@ def _made(wanted: Form, story: Story, book: Callable[[], Book], author: str, ori
         case Form.MARKDOWN:
             return to_markdown(book())
         case Form.TEXT:
-            return encodable(story.text).encode() + b"\n"
+            return replace_lone_surrogates(story.text).encode() + b"\n"
         case Form.HTML:
             return to_html(book(), origins=origins)
         case Form.EPUB:

@@ -9,8 +9,8 @@ import typer
 
 from nai_proto.codecs.box import write_json
 from nai_proto.story import Lorebook, Story
-from nai_proto.story.reading import members
-from nai_proto.story.units import encodable
+from nai_proto.story.json_records import object_or_empty
+from nai_proto.story.utf16 import replace_lone_surrogates
 
 from ..credentials import Email, UnsafePassword, Url
 from ..failing import one_line
@@ -37,7 +37,7 @@ def show(
     with one_line("story show"):
         told = found(story, url, email, unsafe_password).story
         if text:
-            whole = encodable(told.text)
+            whole = replace_lone_surrogates(told.text)
             typer.echo(written(whole) if sys.stdout.isatty() else whole)
             return
         facts = _facts(told)
@@ -53,7 +53,7 @@ def show(
 
 def _facts(story: Story) -> dict[str, object]:
     """Whatever can be said; what is not there is left out."""
-    history, lorebook = story.history, Lorebook(members(story.fields.get("lorebook")))
+    history, lorebook = story.history, Lorebook(object_or_empty(story.fields.get("lorebook")))
     facts: dict[str, object] = {
         "title": story.title,
         "description": story.card.get("description"),

@@ -15,7 +15,7 @@ from ..errors import InvalidRequestError
 from ..text.models import Model
 from ..text.preset import Preset
 
-__all__ = ["CONTEXT", "new_card", "new_content"]
+__all__ = ["CONTEXT_ENTRIES", "build_card", "build_content"]
 
 
 def _config(suffix: str, reserved: int, priority: int, trim: str, position: int) -> dict[str, Any]:
@@ -32,14 +32,14 @@ def _config(suffix: str, reserved: int, priority: int, trim: str, position: int)
     }
 
 
-CONTEXT: Final[list[dict[str, Any]]] = [
+CONTEXT_ENTRIES: Final[list[dict[str, Any]]] = [
     {"text": "", "contextConfig": _config("\n", 0, 800, "trimBottom", 0)},
     {"text": "", "contextConfig": _config("\n", 1, -400, "trimBottom", -4)},
 ]
 """Memory and Author's Note."""
 
 
-def new_card(title: str, now: int, has_document: bool) -> dict[str, Any]:
+def build_card(title: str, now: int, has_document: bool) -> dict[str, Any]:
     """A story's card."""
     return {
         "storyMetadataVersion": 1,
@@ -59,7 +59,7 @@ def new_card(title: str, now: int, has_document: bool) -> dict[str, Any]:
     }
 
 
-def new_content(text: tuple[str, object], model: Model | str, version: int) -> dict[str, Any]:
+def build_content(text: tuple[str, object], model: Model | str, version: int) -> dict[str, Any]:
     """A story's content, around the field that has its text."""
     name, packed = text
     lore = {"text": "", "contextConfig": _config("\n", 0, 400, "trimBottom", -1)}
@@ -68,7 +68,7 @@ def new_content(text: tuple[str, object], model: Model | str, version: int) -> d
         "storyContentVersion": version,
         name: packed,
         "settings": _settings(Model.named(model)),
-        "context": [{**entry, "contextConfig": dict(entry["contextConfig"])} for entry in CONTEXT],
+        "context": [{**entry, "contextConfig": dict(entry["contextConfig"])} for entry in CONTEXT_ENTRIES],
         "lorebook": {
             "lorebookVersion": 5,
             "entries": [],

@@ -11,14 +11,31 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Never, Self, TypeVar, cast, overload
 
 from ..arguments import MAPPING, describe_type
-from ..errors import InvalidRequestError, InvalidTypeError
+from ..codecs.box import attempt, read_json
+from ..codecs.json import check_depth
+from ..errors import InvalidFile, InvalidRequestError, InvalidTypeError
+from ..limits import Limits
 
-__all__ = ["Field", "Record", "stored"]
-__all__ += ["a_flag", "a_list", "a_number", "a_text", "a_whole", "some_objects", "some_texts"]
+__all__ = [
+    "Field",
+    "Record",
+    "as_flag",
+    "as_integer",
+    "as_list",
+    "as_number",
+    "as_text",
+    "as_texts",
+    "dump_records",
+    "list_or_empty",
+    "make_records_reader",
+    "object_or_empty",
+    "read_json_object",
+]
 
 T = TypeVar("T")
 R = TypeVar("R", bound="Record")
 
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _LARGEST: Final = 1.7976931348623157e308  # of floats
 
 
@@ -106,7 +123,7 @@ class Record:
             known = self.fields.get(name)
             if known is None:
                 raise InvalidRequestError(f"{record}: there is no field {name!r}", parameter=name)
-            listed = a_list(value)
+            listed = as_list(value)
             wanted = value if listed is None else tuple(listed)
             try:
                 written = known.write(wanted)
@@ -130,39 +147,39 @@ def _plain(value: object) -> object:
 # ---- readers
 
 
-def a_text(value: object) -> str | None:
+def as_text(value: object) -> str | None:
     """A text."""
     return value if isinstance(value, str) else None
 
 
-def a_flag(value: object) -> bool | None:
+def as_flag(value: object) -> bool | None:
     """True or false."""
     return value if isinstance(value, bool) else None
 
 
-def a_number(value: object) -> float | None:
+def as_number(value: object) -> float | None:
     """A number that is finite; a flag is none."""
     known = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST
     return cast("float", value) if known else None
 
 
-def a_whole(value: object) -> int | None:
+def as_integer(value: object) -> int | None:
     """A number without its fraction."""
-    known = a_number(value)
+    known = as_number(value)
     return None if known is None else int(known)
 
 
-def some_texts(value: object) -> tuple[str, ...] | None:
+def as_texts(value: object) -> tuple[str, ...] | None:
     """Those items of a list that are texts."""
-    items = a_list(value)
+    items = as_list(value)
     return None if items is None else tuple(item for item in items if isinstance(item, str))
 
 
-def some_objects(kind: Callable[[Mapping[str, Any]], R]) -> Callable[[object], tuple[R, ...] | None]:
+def make_records_reader(kind: Callable[[Mapping[str, Any]], R]) -> Callable[[object], tuple[R, ...] | None]:
     """A reader of those items of a list that are objects."""
 
     def read(value: object) -> tuple[R, ...] | None:
-        items = a_list(value)
+        items = as_list(value)
         if items is None:
             return None
         return tuple(kind(cast("dict[str, Any]", item)) for item in items if isinstance(item, dict))
@@ -170,21 +187,48 @@ def some_objects(kind: Callable[[Mapping[str, Any]], R]) -> Callable[[object], t
     return read
 
 
-def stored(records: Iterable[Record]) -> list[Mapping[str, Any]]:
+def dump_records(records: Iterable[Record]) -> list[Mapping[str, Any]]:
     """A writer of records in a list."""
     return [record.data for record in records]
 
 
-def a_list(value: object) -> list[Any] | None:
+def as_list(value: object) -> list[Any] | None:
     """A list of anything."""
     return cast("list[object]", value) if isinstance(value, list) else None
 
 
 _TAKES: Final[Mapping[Callable[[object], object], str]] = {
-    a_text: "a str",
-    a_flag: "True or False",
-    a_number: "a finite number",
-    a_whole: "an int",
-    some_texts: "a list of str",
+    as_text: "a str",
+    as_flag: "True or False",
+    as_number: "a finite number",
+    as_integer: "an int",
+    as_texts: "a list of str",
 }
 """What the readers read, for messages."""
+
+
+# ---- whole objects
+
+
+def read_json_object(data: bytes, *, where: str, limits: Limits = Limits()) -> dict[str, Any]:
+    """A JSON object in UTF-8, with whole numbers of any size, and lone surrogates, as objects are read.
+
+    Raises:
+        InvalidFile: it is none.
+        LimitExceeded: it is nested too deeply.
+    """
+    check_depth(data, limits.json_depth + 1)  # a card or a content is a level down
+    document = attempt(read_json, data.removeprefix(_BYTE_ORDER_MARK))
+    if not isinstance(document, dict):
+        raise InvalidFile(f"{where}: a JSON object in UTF-8 was expected")
+    return cast("dict[str, Any]", document)
+
+
+def object_or_empty(value: object) -> Mapping[str, Any]:
+    """Those of an object; none of anything else."""
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
+
+
+def list_or_empty(value: object) -> list[object]:
+    """Those of a list; none of anything else."""
+    return cast("list[object]", value) if isinstance(value, list) else []

@@ -18,42 +18,42 @@ from ..text.phrases import BanList, BiasGroup
 from ..text.preset import Preset
 from ..text.preset_fields import FIELDS
 from ..text.samplers import SAMPLERS
-from .defaults import CONTEXT
+from .initial_content import CONTEXT_ENTRIES
+from .json_records import as_list, dump_records, make_records_reader
 from .lore.biases import StoredBans, StoredBiases
-from .records import a_list, some_objects, stored
 
-__all__ = ["Settings", "copied", "memory_of", "set_memory"]
+__all__ = ["StorySettings", "copy_json", "read_context_text", "write_context_text"]
 
 _BANS: Final = "bannedSequenceGroups"
 _BIASES: Final = "phraseBiasGroups"
 
 
-def copied(value: Any) -> Any:
+def copy_json(value: Any) -> Any:
     """JSON that shares nothing with the one given."""
     if isinstance(value, Mapping):
-        return {name: copied(item) for name, item in cast("Mapping[str, Any]", value).items()}
+        return {name: copy_json(item) for name, item in cast("Mapping[str, Any]", value).items()}
     if isinstance(value, list):
-        return [copied(item) for item in cast("list[object]", value)]
+        return [copy_json(item) for item in cast("list[object]", value)]
     return value
 
 
-def memory_of(fields: Mapping[str, Any], index: int) -> str:
+def read_context_text(fields: Mapping[str, Any], index: int) -> str:
     """The text of a context entry: 0 is memory, 1 the Author's Note."""
-    entry = dict(enumerate(a_list(fields.get("context")) or [])).get(index)
+    entry = dict(enumerate(as_list(fields.get("context")) or [])).get(index)
     text = cast("dict[str, object]", entry).get("text") if isinstance(entry, dict) else None
     return text if isinstance(text, str) else ""
 
 
-def set_memory(fields: dict[str, Any], index: int, text: str) -> None:
+def write_context_text(fields: dict[str, Any], index: int, text: str) -> None:
     """Gives a context entry another text; entries that are missing are made as the website makes them."""
     TEXT.check(text, "text")
-    entries = fields["context"] = a_list(fields.get("context")) or []
-    entries += copied(CONTEXT[len(entries) : index + 1])
+    entries = fields["context"] = as_list(fields.get("context")) or []
+    entries += copy_json(CONTEXT_ENTRIES[len(entries) : index + 1])
     entry: Any = entries[index]
-    entries[index] = {**(entry if isinstance(entry, dict) else copied(CONTEXT[index])), "text": text}
+    entries[index] = {**(entry if isinstance(entry, dict) else copy_json(CONTEXT_ENTRIES[index])), "text": text}
 
 
-class Settings:
+class StorySettings:
     """How a story is generated.
 
     Args:
@@ -105,7 +105,7 @@ class Settings:
             InvalidRequestError: the story's model is not known.
         """
         name, parameters = self.fields.get("preset"), dict(self.parameters)
-        order, names = a_list(parameters.get("order")), [sampler.name for sampler in SAMPLERS]
+        order, names = as_list(parameters.get("order")), [sampler.name for sampler in SAMPLERS]
         if order and all(type(number) is int and 0 <= number < len(names) for number in order):
             parameters["order"] = [{"id": names[number], "enabled": True} for number in order]
         data = {"name": name if isinstance(name, str) else "", "parameters": parameters, "model": self.model}
@@ -123,22 +123,24 @@ class Settings:
     @property
     def bans(self) -> tuple[StoredBans, ...]:
         """What must not appear, group by group; set from records, or from lists as `nai_proto.text.generate` takes them."""
-        return some_objects(StoredBans)(self._fields.get(_BANS)) or ()
+        return make_records_reader(StoredBans)(self._fields.get(_BANS)) or ()
 
     @bans.setter
     def bans(self, groups: Iterable[StoredBans | BanList]) -> None:
         found = list_items(groups, (StoredBans, BanList), "bans", "a list of StoredBans or BanList")
-        self._fields[_BANS] = stored(StoredBans.of(each) if isinstance(each, BanList) else each for each in found)
+        self._fields[_BANS] = dump_records(StoredBans.of(each) if isinstance(each, BanList) else each for each in found)
 
     @property
     def biases(self) -> tuple[StoredBiases, ...]:
         """What is made likelier or rarer, group by group; set as `bans`."""
-        return some_objects(StoredBiases)(self._fields.get(_BIASES)) or ()
+        return make_records_reader(StoredBiases)(self._fields.get(_BIASES)) or ()
 
     @biases.setter
     def biases(self, groups: Iterable[StoredBiases | BiasGroup]) -> None:
         found = list_items(groups, (StoredBiases, BiasGroup), "biases", "a list of StoredBiases or BiasGroup")
-        self._fields[_BIASES] = stored(StoredBiases.of(each) if isinstance(each, BiasGroup) else each for each in found)
+        self._fields[_BIASES] = dump_records(
+            StoredBiases.of(each) if isinstance(each, BiasGroup) else each for each in found
+        )
 
 
 def _object(fields: dict[str, Any], name: str) -> dict[str, Any]:
