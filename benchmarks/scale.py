@@ -32,7 +32,7 @@ from nai_proto.text.answers import Completion, Token
 from nai_transports import asyncio as on_asyncio
 from nai_transports import trio as on_trio
 from nai_transports._runner import AsyncClient
-from nai_transports.serve import listening, run
+from nai_transports.servers.serve import run_on_selector_loop, serve
 
 from .report import Effort, Report, timed
 from .server import apart
@@ -71,11 +71,11 @@ def _emulating(pace: float, stored: int, pipe: Connection) -> None:
     emulator, _ = _emulator(pace, stored)
 
     async def main() -> None:
-        async with listening(emulator) as url:
+        async with serve(emulator) as url:
             pipe.send(url)
             await asyncio.to_thread(pipe.recv)
 
-    run(main())
+    run_on_selector_loop(main())
 
 
 def _repeating(answers: Answers, pace: float, pipe: Connection) -> None:

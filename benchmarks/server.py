@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 
 from nai_proto.exchange.reply import Cut, Handler, Raw, Read, Start, Write
 from nai_proto.http import Head, Headers, Request
-from nai_transports.serve import listening, run
+from nai_transports.servers.serve import run_on_selector_loop, serve
 
 from .data import body, cut
 
@@ -52,11 +52,11 @@ class _App:
 
 def _work(count: int, pipe: Connection) -> None:
     async def main() -> None:
-        async with listening(_App(count)) as url:
+        async with serve(_App(count)) as url:
             pipe.send(url)
             await asyncio.to_thread(pipe.recv)
 
-    run(main())
+    run_on_selector_loop(main())
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Files, read whole, and written whole or not at all."""
+"""Read whole files, and write files atomically."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["database_error", "read", "write", "write_all", "write_new"]
 
 
 def read(path: str | os.PathLike[str]) -> bytes:
-    """The whole file.
+    """Return the content of a file.
 
     Raises:
-        FileError: it cannot be read.
+        FileError: the file cannot be read.
     """
     try:
         return Path(path).read_bytes()
@@ -31,86 +31,91 @@ def read(path: str | os.PathLike[str]) -> bytes:
 
 
 def write(path: str | os.PathLike[str], data: bytes) -> None:
-    """Writes a temporary file in the same directory, flushed to the disk, and renames it.
+    """Write a file, or replace it: flush a temporary file in the same directory to the disk, and rename it.
 
     Raises:
-        FileError: it cannot be written; what stood there stands there still.
+        FileError: the file cannot be written; an older file is unchanged.
     """
     write_all({path: data})
 
 
 def write_new(path: str | os.PathLike[str], data: bytes) -> None:
-    """The same under a name that nothing has, be it taken in this moment: never is anything written over.
+    """Write a new file as `write` does, but never over another one, even if that was created a moment ago.
 
     Raises:
-        FileError: the name is taken, or the file cannot be written; then none is there.
+        FileError: a file of this name exists, or the file cannot be written; no partial file is left.
     """
-    at = Path(path)
+    target = Path(path)
     temporary: Path | None = None
     try:
-        with NamedTemporaryFile(dir=at.parent, prefix=f".{at.name}.", delete=False) as file:
+        with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
             temporary = Path(file.name)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         try:
-            os.link(temporary, at)
+            os.link(temporary, target)
         except FileExistsError:
             raise
-        except OSError:  # a file system without links: the name is taken first, and the file put there at once
-            at.touch(exist_ok=False)
-            os.replace(temporary, at)
+        except OSError:  # the file system has no links: reserve the name, then replace the empty file
+            target.touch(exist_ok=False)
+            os.replace(temporary, target)
         return
     except FileExistsError:
-        problem: str | None = "it is there already"
+        problem: str | None = "it already exists"
     except OSError as error:
         problem = error.strerror
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-    raise FileError(f"{at} cannot be written: {problem}", path=str(at))
+    raise FileError(f"{target} cannot be written: {problem}", path=str(target))
 
 
 def write_all(contents: Mapping[str | os.PathLike[str], bytes]) -> None:
-    """The same for some tens of files, each for itself; flushed one after the other, they take half the time.
+    """Write some tens of files, each atomically. Flushed in a row, they take half the time of single calls of `write`.
+
+    Args:
+        contents: the files' contents by their paths.
 
     Raises:
-        FileError: one of them cannot be written; what was not written stands there still.
+        FileError: a file cannot be written; older files that were not replaced yet are unchanged.
     """
     temporary: dict[Path, str] = {}
     handles: dict[Path, int] = {}
-    at = Path()
+    target = Path()
     try:
         with ExitStack() as closing:
-            for at, data in ((Path(path), data) for path, data in contents.items()):
-                file = closing.enter_context(NamedTemporaryFile(dir=at.parent, prefix=f".{at.name}.", delete=False))
-                temporary[at], handles[at] = file.name, file.fileno()
+            for target, data in ((Path(path), data) for path, data in contents.items()):
+                file = closing.enter_context(
+                    NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False)
+                )
+                temporary[target], handles[target] = file.name, file.fileno()
                 file.write(data)
                 file.flush()
-            for at in handles:
-                os.fsync(handles[at])
-        for at in handles:
-            os.replace(temporary[at], at)
-            del temporary[at]
+            for target in handles:
+                os.fsync(handles[target])
+        for target in handles:
+            os.replace(temporary[target], target)
+            del temporary[target]
         return
     except OSError as error:
         problem = error.strerror
     finally:
-        for left in temporary.values():
-            Path(left).unlink(missing_ok=True)
-    raise FileError(f"{at} cannot be written: {problem}", path=str(at))
+        for unused in temporary.values():
+            Path(unused).unlink(missing_ok=True)
+    raise FileError(f"{target} cannot be written: {problem}", path=str(target))
 
 
 def database_error(path: str | os.PathLike[str], message: str, error: sqlite3.Error) -> FileError | InvalidFile:
-    """Return the error of a SQLite file: FileError where the system or another program refuses it, else InvalidFile.
+    """Return the error for a SQLite file: InvalidFile if it is damaged, FileError if it cannot be accessed.
 
     Args:
-        path: of the file.
-        message: of the error.
-        error: what SQLite raised; its code tells the two apart.
+        path: the file.
+        message: the error's message.
+        error: the error of SQLite, whose code says which it is.
     """
     import sqlite3
 
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the high bytes say more of the same
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the high bytes only add detail
     damaged = code in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT)
     return (InvalidFile if damaged else FileError)(message, path=os.fspath(path))

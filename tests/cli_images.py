@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from nai_proto.codecs.picture import read_metadata
 from nai_proto.emulator import Account
 from nai_transports.cli.app import app
-from nai_transports.serve import serving
+from nai_transports.servers.serve import serve_in_thread
 from tests.support import an_emulator
 
 __all__ = [
@@ -43,7 +43,7 @@ def painting(monkeypatch: pytest.MonkeyPatch, directory: Path) -> Iterator[Accou
     """An emulator's account that the commands have a token of; they run in the directory, and keep vibes beside it."""
     emulator, owner = an_emulator()
     (directory / "here").mkdir()
-    with serving(emulator) as url:
+    with serve_in_thread(emulator) as url:
         monkeypatch.setenv("NAI_URL", url)
         monkeypatch.setenv("NAI_TOKEN", owner.persistent_token.reveal())
         monkeypatch.setenv("NAI_VIBE_DIR", str(directory / "kept"))

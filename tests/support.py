@@ -31,7 +31,7 @@ from nai_transports import memory as on_memory
 from nai_transports import sync as on_sync
 from nai_transports import trio as on_trio
 from nai_transports._runner import AsyncClient, Client
-from nai_transports.serve import serving
+from nai_transports.servers.serve import serve_in_thread
 
 E = TypeVar("E")
 R = TypeVar("R")
@@ -129,7 +129,7 @@ def all_on(
     if transport == "memory":
         with on_memory.Client(app, make_session("http://emulator.invalid"), clock=Clock()) as client:
             return [_sync(client, make()) for make in make_flows]
-    with serving(app) as url:
+    with serve_in_thread(app) as url:
         return at(transport, make_session(url), make_flows)
 
 

@@ -293,7 +293,7 @@ def test_replay_takes_whatever_credentials_it_prints(tmp_path: Path) -> None:
         (("replay", "missing.nai"), "nai replay: missing.nai cannot be read: No such file or directory"),
         (("replay", "foreign.nai"), "nai replay: foreign.nai: this is no recording: its first line does not say so"),
         (("replay", "damaged.nai"), "nai replay: damaged.nai: the recording is damaged: line 2: JSON is cut short"),
-        (("emulate", "--record", "foreign.nai"), "nai emulate: foreign.nai cannot be made: File exists"),
+        (("emulate", "--record", "foreign.nai"), "nai emulate: foreign.nai cannot be created: File exists"),
     ],
 )
 def test_a_recording_that_cannot_be_had_is_one_clear_line(

@@ -17,7 +17,7 @@ from nai_proto.exchange.reply import Cut, Handler
 from nai_proto.http import Request
 from nai_proto.secret import Password
 from nai_transports.cli.app import app
-from nai_transports.serve import serving
+from nai_transports.servers.serve import serve_in_thread
 from tests.keyrings import Broken, Memory, using
 from tests.support import EMAIL, PASSWORD, an_emulator, answers, reading
 
@@ -38,7 +38,7 @@ LOGGING_IN = [("account", "delete", "--yes"), ("account", "remember"), ("account
 def emulated(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Emulator, Any]]:
     """An emulator that the commands ask, its account, whose e-mail and password they have."""
     emulator, owner = an_emulator()
-    with serving(emulator) as url:
+    with serve_in_thread(emulator) as url:
         monkeypatch.setenv("NAI_URL", url)
         monkeypatch.setenv("NAI_EMAIL", EMAIL)
         monkeypatch.setenv("NAI_PASSWORD", PASSWORD)
@@ -127,7 +127,7 @@ def test_a_persistent_token_is_taken_where_it_is_enough(owner: Any, monkeypatch:
 def test_what_the_service_says_does_not_steer_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     keys = json.dumps({"giftKeys": [{"\x1b]0;": "\x1b[2J", "at_at": 1e300}]}).encode()
     monkeypatch.setenv("NAI_TOKEN", "eyJ")
-    with serving(answers(200, keys, content_type="application/json")) as url:
+    with serve_in_thread(answers(200, keys, content_type="application/json")) as url:
         done = nai("account", "gift-keys", "--url", url)
     assert done.exit_code == 0, done.stderr
     assert "\x1b" not in done.stdout
@@ -171,7 +171,7 @@ def test_a_change_that_failed_on_the_way_is_run_again(emulated: tuple[Emulator, 
             yield from emulator(request)
 
     both = f"{NEW}\n{NEW}\n"
-    with serving(cut_off) as url:
+    with serve_in_thread(cut_off) as url:
         done = nai("account", "change-password", "--url", url, typed=both)
     assert done.exit_code == 1
     assert "do not forget the old password" in done.stderr
@@ -284,7 +284,7 @@ def test_no_command_shows_a_secret(
     password = "open sesame" if trouble == "a wrong password" else PASSWORD
     monkeypatch.setenv("NAI_PASSWORD", password)
     if trouble == "nobody there":
-        with serving(an_emulator()[0]) as url:
+        with serve_in_thread(an_emulator()[0]) as url:
             monkeypatch.setenv("NAI_URL", url)
     done = nai(*command, typed=f"{NEW}\n{NEW}\n")
     assert done.exit_code == (0 if trouble == "none" else 1)

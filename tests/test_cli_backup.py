@@ -17,7 +17,7 @@ from nai_proto.library import ReplacingKeystore
 from nai_proto.objects import StoredKeystore
 from nai_transports.cli.app import app
 from nai_transports.cli.restore import chosen
-from nai_transports.serve import serving
+from nai_transports.servers.serve import serve_in_thread
 from nai_transports.vault import Vault
 from tests.support import EMAIL, PASSWORD, an_emulator
 from tests.vaults import broken, check_current, keys_of, objects_of, put, remove, sealed, state
@@ -44,7 +44,7 @@ class Person:
 @pytest.fixture
 def person(tmp_path: Path) -> Iterator[Person]:
     emulator, owner = an_emulator()
-    with serving(emulator) as url:
+    with serve_in_thread(emulator) as url:
         yield Person(url, owner, tmp_path / "vault")
 
 

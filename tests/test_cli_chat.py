@@ -13,7 +13,7 @@ from nai_proto import openai
 from nai_proto.exchange.retry import NO_RETRY
 from nai_transports.cli import chat
 from nai_transports.cli.app import app
-from nai_transports.serve import serving
+from nai_transports.servers.serve import serve_in_thread
 from tests.support import EMAIL, PASSWORD, an_emulator
 
 
@@ -21,7 +21,7 @@ from tests.support import EMAIL, PASSWORD, an_emulator
 def owner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """An emulator that the commands ask, as its account."""
     emulator, owner = an_emulator()
-    with serving(emulator) as url:
+    with serve_in_thread(emulator) as url:
         monkeypatch.setenv("NAI_URL", url)
         monkeypatch.setenv("NAI_TOKEN", owner.persistent_token.reveal())
         yield owner

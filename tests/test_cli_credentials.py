@@ -17,7 +17,7 @@ from nai_proto.secret import Password
 from nai_transports.cli import keychain, standing
 from nai_transports.cli.app import app
 from nai_transports.cli.credentials import Credentials, credentials
-from nai_transports.serve import serving
+from nai_transports.servers.serve import serve_in_thread
 from tests.keyrings import Broken, Memory, using
 from tests.support import EMAIL, PASSWORD, an_emulator
 from tests.test_cli import NAI
@@ -29,7 +29,7 @@ ENTRY = ("novelai", EMAIL)
 def owner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """An emulator that the commands ask; nobody is signed in."""
     emulator, owner = an_emulator()
-    with serving(emulator) as url:
+    with serve_in_thread(emulator) as url:
         monkeypatch.setenv("NAI_URL", url)
         yield owner
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from nai_proto.codecs.pixels import Pixels, write_png
 from nai_proto.emulator import Account
-from nai_transports.serve import serving
+from nai_transports.servers.serve import serve_in_thread
 from tests.cli_images import anlas_of, listing, nai, painting
 from tests.support import answers
 
@@ -146,7 +146,7 @@ def test_a_mistake_is_one_line_and_nothing_is_paid(owner: Account, arguments: tu
 
 
 def test_an_answer_that_is_no_picture_leaves_no_file(owner: Account) -> None:
-    with serving(answers(200, b"sorry", content_type="text/html")) as url:
+    with serve_in_thread(answers(200, b"sorry", content_type="text/html")) as url:
         done = nai("upscale", "face.png", "--yes", "--url", url)
     assert done.exit_code == 1
     assert len(done.stderr.splitlines()) == 1

@@ -14,7 +14,7 @@ from nai_proto.exchange.reply import App
 from nai_proto.text.preset import Preset
 from nai_transports.cli.app import app
 from nai_transports.preset_files import save_preset
-from nai_transports.serve import serving
+from nai_transports.servers.serve import serve_in_thread
 from tests.support import EMAIL, PASSWORD, ByteTokenizer, an_emulator, answers, streams, token
 
 PROMPT = "The lamp in the old lighthouse"
@@ -26,7 +26,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """An emulator that the command asks, as nobody; both have a small tokenizer."""
     monkeypatch.setattr("nai_transports.cli.generate.load", lambda _: BYTES)
     emulator, owner = an_emulator(tokenizers=lambda _: BYTES)
-    with serving(emulator) as url:
+    with serve_in_thread(emulator) as url:
         monkeypatch.setenv("NAI_URL", url)
         yield owner
 
@@ -36,7 +36,7 @@ def nai(*arguments: str, input: str = "") -> Result:  # noqa: A002 -- as the run
 
 
 def asking(server: App, *arguments: str) -> Result:
-    with serving(server) as url:
+    with serve_in_thread(server) as url:
         return nai(PROMPT, "--url", url, *arguments)
 
 
@@ -104,7 +104,7 @@ def test_a_token_that_is_none_is_told_in_one_line(text: str, about: str, monkeyp
 
 def test_nobody_listening_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAI_TOKEN", "pst-abc")
-    with serving(an_emulator()[0]) as url:
+    with serve_in_thread(an_emulator()[0]) as url:
         gone = url
     done = nai(PROMPT, "--url", gone)
     assert done.exit_code == 1

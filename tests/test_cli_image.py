@@ -20,7 +20,7 @@ from nai_proto.emulator import Account
 from nai_proto.exchange.reply import App, Handler, Start, Write
 from nai_proto.http import Head, Headers, Request
 from nai_proto.image import ImagePreset
-from nai_transports.serve import serving
+from nai_transports.servers.serve import serve_in_thread
 from tests.cli_images import NAME, PROMPT, SMALL, anlas_of, facts_of, listing, nai, paint, painting, size_of, told
 from tests.image_support import JPEG, PNG
 from tests.support import an_emulator, reading
@@ -298,7 +298,7 @@ ODD = {"event_type": "final", "samp_ix": -3, "image": PNG}
 
 @pytest.mark.parametrize("then", [(), ({"event_type": "error", "samp_ix": 1, "code": 500, "message": "node lost"},)])
 def test_what_was_complete_when_a_stream_broke_off_is_kept_and_told(owner: Account, then: tuple[Any, ...]) -> None:
-    with serving(cut_short(STEP, FINAL, *then)) as url:
+    with serve_in_thread(cut_short(STEP, FINAL, *then)) as url:
         done = nai("image", PROMPT, *SMALL, "-n", "2", "--yes", "--url", url)
     assert (done.exit_code, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
@@ -308,13 +308,13 @@ def test_what_was_complete_when_a_stream_broke_off_is_kept_and_told(owner: Accou
 
 
 def test_a_stream_that_breaks_off_before_a_picture_leaves_nothing(owner: Account) -> None:
-    with serving(cut_short(STEP)) as url:
+    with serve_in_thread(cut_short(STEP)) as url:
         done = nai("image", PROMPT, *SMALL, "--url", url)
     assert (done.exit_code, done.stdout, listing()) == (1, "", [])
 
 
 def test_a_picture_that_nobody_asked_for_harms_no_other(owner: Account) -> None:
-    with serving(cut_short(ODD, FINAL)) as url:
+    with serve_in_thread(cut_short(ODD, FINAL)) as url:
         done = nai("image", PROMPT, *SMALL, "--url", url)
     assert done.exit_code == 0
     assert listing() == [f"{NAME}-7-sample--3.png"]
@@ -322,7 +322,7 @@ def test_a_picture_that_nobody_asked_for_harms_no_other(owner: Account) -> None:
 
 def test_ctrl_c_leaves_no_half_file_and_no_picture_that_is_not_done(owner: Account) -> None:
     emulator, account = an_emulator(pace=1.0)
-    with serving(emulator) as url:
+    with serve_in_thread(emulator) as url:
         environment = {**os.environ, "NAI_URL": url, "NAI_TOKEN": account.persistent_token.reveal()}
         # A shell that runs the tests in the background makes its children ignore the signal; a terminal does not.
         program = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {NAI[-1]}"

@@ -14,7 +14,7 @@ from nai_proto.exchange.session import Session
 from nai_proto.secret import AccessToken, Password, PersistentToken
 from nai_transports.cli.app import app
 from nai_transports.httpx import Client
-from nai_transports.serve import serving
+from nai_transports.servers.serve import serve_in_thread
 from tests.support import EMAIL, PASSWORD, an_emulator
 
 # docs/protocol/native.md#3-key-derivation
@@ -31,7 +31,7 @@ OVERWRITE = ("access-token", EMAIL, "--persistent", "--overwrite")
 def owner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The account of an emulator that the commands ask, and whose password they have."""
     emulator, owner = an_emulator()
-    with serving(emulator) as url:
+    with serve_in_thread(emulator) as url:
         monkeypatch.setenv("NAI_URL", url)
         monkeypatch.setenv("NAI_PASSWORD", PASSWORD)
         yield owner

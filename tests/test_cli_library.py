@@ -16,7 +16,7 @@ from nai_proto.http import Head
 from nai_proto.library import read_story_file
 from nai_proto.library.file_names import safe_name
 from nai_transports.cli.app import app
-from nai_transports.serve import serving
+from nai_transports.servers.serve import serve_in_thread
 from tests.support import EMAIL, PASSWORD, an_emulator
 from tests.test_library import TITLES, change, keys_of, refusing
 
@@ -25,7 +25,7 @@ from tests.test_library import TITLES, change, keys_of, refusing
 def owner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     """An account of an emulator that the commands ask, as its owner."""
     emulator, owner = an_emulator()
-    with serving(emulator) as url:
+    with serve_in_thread(emulator) as url:
         for name, value in {"NAI_URL": url, "NAI_EMAIL": EMAIL, "NAI_PASSWORD": PASSWORD}.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("COLUMNS", "200")
@@ -190,7 +190,7 @@ def test_only_some_stories_may_be_exported(owner: Account, tmp_path: Path) -> No
 
 
 def test_what_could_not_be_listed_or_written_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with serving(refusing(an_emulator()[0], "/user/objects/shelf", Head(404))) as url:
+    with serve_in_thread(refusing(an_emulator()[0], "/user/objects/shelf", Head(404))) as url:
         monkeypatch.setenv("NAI_PASSWORD", PASSWORD)
         done = nai("export", str(tmp_path), "--url", url, "--email", EMAIL)
         assert done.exit_code == 1

@@ -15,7 +15,7 @@ from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject, open_obje
 from nai_proto.emulator import Account
 from nai_proto.http import Head
 from nai_transports.cli.app import app
-from nai_transports.serve import serving
+from nai_transports.servers.serve import serve_in_thread
 from tests.support import EMAIL, PASSWORD, an_emulator
 from tests.test_library import KEY, change, keys_of, refusing
 
@@ -25,7 +25,7 @@ def owner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     """An account of an emulator that the command asks."""
     emulator, owner = an_emulator()
     monkeypatch.setenv("NAI_PASSWORD", PASSWORD)
-    with serving(emulator) as url:
+    with serve_in_thread(emulator) as url:
         monkeypatch.setenv("NAI_URL", url)
         yield owner
 
@@ -123,7 +123,7 @@ def test_the_older_name_does_the_same_and_is_not_listed(owner: Account) -> None:
 
 def test_a_type_that_cannot_be_listed_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAI_PASSWORD", PASSWORD)
-    with serving(refusing(an_emulator()[0], "/user/objects/shelf", Head(404))) as url:
+    with serve_in_thread(refusing(an_emulator()[0], "/user/objects/shelf", Head(404))) as url:
         done = nai(EMAIL, "--url", url)
     assert done.exit_code == 1
     assert "loss   shelf: Objects of this type could not be listed: 404" in done.stdout

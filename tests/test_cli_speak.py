@@ -12,7 +12,7 @@ from typer.testing import Result
 
 from nai_proto.emulator import Account
 from nai_proto.emulator.voice import mp3, webm
-from nai_transports.serve import serving
+from nai_transports.servers.serve import serve_in_thread
 from tests.cli_images import nai, painting
 from tests.support import answers
 
@@ -120,7 +120,7 @@ def test_what_is_no_text_is_one_line() -> None:
 
 @pytest.mark.usefixtures("owner")
 def test_an_answer_that_fails_leaves_no_file() -> None:
-    with serving(answers(200, b"", content_type="audio/mpeg")) as url:
+    with serve_in_thread(answers(200, b"", content_type="audio/mpeg")) as url:
         done = speak(TEXT, "--url", url)
     assert (done.exit_code, done.stdout) == (1, "")
     assert list(Path().iterdir()) == []

@@ -21,7 +21,7 @@ from nai_proto.testing import run_in_memory
 from nai_transports.cli.app import app
 from nai_transports.cli.story.tree import drawn
 from nai_transports.httpx import Client
-from nai_transports.serve import serving
+from nai_transports.servers.serve import serve_in_thread
 from tests.support import EMAIL, PASSWORD, an_emulator, logged_in
 from tests.test_continue_story import KEY, told, words
 
@@ -52,7 +52,7 @@ def owner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     run_in_memory(logged_in(create_story(*a_story().packed(now=NOW), KEY)), emulator)
     for module in ("going_on", "context"):
         monkeypatch.setattr(f"nai_transports.cli.story.{module}.load", words)
-    with serving(emulator) as url:
+    with serve_in_thread(emulator) as url:
         for name, value in {"NAI_URL": url, "NAI_EMAIL": EMAIL, "NAI_PASSWORD": PASSWORD}.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("COLUMNS", "200")

@@ -28,7 +28,7 @@ from nai_proto.secret import AccessToken, Password, PersistentToken
 from nai_proto.testing import Clock, MemoryConnection, run_in_memory
 from nai_proto.text.models import MODELS
 from nai_transports import httpx as on_httpx
-from nai_transports.serve import serving
+from nai_transports.servers.serve import serve_in_thread
 from tests.peer import Peer
 from tests.support import EMAIL, PASSWORD, an_emulator, with_token
 from tests.test_cli import emulating, nai
@@ -135,7 +135,7 @@ def test_the_lock_and_the_accounts_are_the_same_at_all_addresses() -> None:
 def four_addresses(emulator: Emulator) -> Generator[Session, None, None]:
     with ExitStack() as stack:
         image, texts, api = (
-            stack.enter_context(serving(at(role, emulator))) for role in (Host.IMAGE, Host.TEXT, Host.API)
+            stack.enter_context(serve_in_thread(at(role, emulator))) for role in (Host.IMAGE, Host.TEXT, Host.API)
         )
         yield Session(account=image, text=texts, image=image, api=api)
 

@@ -23,7 +23,7 @@ from nai_proto.testing import run_in_memory
 from nai_proto.text.models import MODELS
 from nai_proto.tokenizers import Tokenizer
 from nai_transports.httpx import Client
-from nai_transports.serve import serving
+from nai_transports.servers.serve import serve_in_thread
 
 from .support import ByteTokenizer, an_emulator
 from .test_emulator import asked, refused
@@ -147,7 +147,7 @@ def test_a_tokenizer_that_takes_its_time_holds_up_nobody_else() -> None:
         return BYTES
 
     emulator, owner = an_emulator(tokenizers=slow)
-    with serving(emulator) as url, Client(Session(base_url=url, token=owner.persistent_token)) as client:
+    with serve_in_thread(emulator) as url, Client(Session(base_url=url, token=owner.persistent_token)) as client:
         told: list[text.CompletionIds] = []
         generating = threading.Thread(target=lambda: told.append(client.run(text.generate([301]))))
         generating.start()

@@ -56,13 +56,12 @@ FLOORS = (
     ),
     (
         "drivers",
-        "nai_transports.memory nai_transports.sync nai_transports.httpx nai_transports.asyncio nai_transports.trio "
-        "nai_transports.serve nai_transports.state",
+        "nai_transports.memory nai_transports.sync nai_transports.httpx nai_transports.asyncio nai_transports.trio",
     ),
+    ("servers", "nai_transports.servers"),
     (
         "files",
-        "nai_transports.preset_files nai_transports.vibe_files nai_transports.tokenizer_files nai_transports.vault "
-        "nai_transports.recordings nai_transports.forwarding",
+        "nai_transports.preset_files nai_transports.vibe_files nai_transports.tokenizer_files nai_transports.vault",
     ),
     ("command", "nai_transports.cli"),
 )

@@ -23,7 +23,7 @@ from nai_proto.limits import Limits, Timeouts
 from nai_proto.secret import AccessToken, PersistentToken
 from nai_proto.testing import Clock, FlowTrace, play, run_in_memory
 from nai_transports import memory
-from nai_transports.serve import serving
+from nai_transports.servers.serve import serve_in_thread
 from tests.support import ALL, ASYNC, EMAIL, PASSWORD, SYNC, an_emulator, connecting, on, opened, running
 
 every_transport = pytest.mark.parametrize("transport", ALL)
@@ -93,7 +93,7 @@ pickle.dump((outcome.events, outcome.result), sys.stdout.buffer)
 @pytest.mark.parametrize("transport", ["sync", "httpx", "asyncio", "trio", "httpx-asyncio", "httpx-trio"])
 def test_a_flow_value_runs_in_another_process(transport: str) -> None:
     expected = run_in_memory(TALE, an_emulator()[0])
-    with serving(an_emulator()[0]) as url:
+    with serve_in_thread(an_emulator()[0]) as url:
         done = subprocess.run(
             [sys.executable, "-c", CHILD],
             input=pickle.dumps((TALE, transport, url)),

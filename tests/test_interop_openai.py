@@ -18,7 +18,7 @@ from openai.types.chat import ChatCompletionMessageParam
 from nai_proto.emulator import Account
 from nai_proto.secret import Password
 from nai_proto.tier import Tier
-from nai_transports.serve import serving
+from nai_transports.servers.serve import serve_in_thread
 
 from .support import ByteTokenizer, an_emulator, switched
 
@@ -55,7 +55,7 @@ def emulating(*, tier: Tier = Tier.OPUS, ids: bool = False, pace: float = 0.0, *
     options: dict[str, Any] = {"tokenizers": lambda _: ByteTokenizer()} if ids else {}
     emulator, _ = an_emulator(pace=pace, **switched(**switches), **options)
     owner = emulator.add_account("reader@example.com", Password("p"), tier=tier)
-    with serving(emulator) as url:
+    with serve_in_thread(emulator) as url:
         yield Served(url, owner)
 
 

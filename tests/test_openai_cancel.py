@@ -21,7 +21,7 @@ from nai_proto.errors import TimedOut
 from nai_proto.exchange.retry import RetryPolicy
 from nai_proto.exchange.session import Session
 from nai_proto.limits import Timeouts
-from nai_transports.serve import serving
+from nai_transports.servers.serve import serve_in_thread
 from tests.support import ASYNC, SYNC, an_emulator, connecting, opened, running, switched
 
 CHAT = openai.chat_completion_stream([openai.Message.user("Tell me a tale.")], max_tokens=500)
@@ -31,7 +31,7 @@ EAGER = RetryPolicy(lock_wait=30.0)
 @contextmanager
 def emulating(*, pace: float = 0.0, **switches: Any) -> Generator[tuple[Account, str]]:
     emulator, owner = an_emulator(pace=pace, **switched(**switches))
-    with serving(emulator) as url:
+    with serve_in_thread(emulator) as url:
         yield owner, url
 
 

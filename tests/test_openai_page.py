@@ -33,7 +33,7 @@ from nai_proto.openai import (
     list_models,
 )
 from nai_transports.httpx import Client
-from nai_transports.serve import serving
+from nai_transports.servers.serve import serve_in_thread
 
 from .support import Outcome, connecting, counting, on, running
 
@@ -178,7 +178,7 @@ def _gone(at_work: list[int]) -> bool:
 
 
 def test_leaving_a_stream_tells_the_server_and_keeps_the_text() -> None:
-    with counting(service) as (app, at_work), serving(app) as url, Client(session(url)) as client:
+    with counting(service) as (app, at_work), serve_in_thread(app) as url, Client(session(url)) as client:
         with client.stream(LONG) as stream:
             for chunk in stream:
                 if chunk.text == " and":
@@ -191,7 +191,7 @@ def test_leaving_a_stream_tells_the_server_and_keeps_the_text() -> None:
 
 @pytest.mark.parametrize("transport", ["asyncio", "trio", "httpx-asyncio"])
 def test_a_deadline_ends_a_stream_tells_the_server_and_keeps_the_text(transport: str) -> None:
-    with counting(service) as (app, at_work), serving(app) as url:
+    with counting(service) as (app, at_work), serve_in_thread(app) as url:
         pieces: list[str] = []
 
         async def read(stream: Any) -> None:

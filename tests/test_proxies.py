@@ -24,7 +24,7 @@ from nai_transports import asyncio as on_asyncio
 from nai_transports import httpx as on_httpx
 from nai_transports import trio as on_trio
 from nai_transports.proxy import Proxy, proxy_from_environment
-from nai_transports.serve import serving
+from nai_transports.servers.serve import serve_in_thread
 from tests.connect_proxy import GRANTED, Proxied, proxying
 from tests.support import an_emulator
 from tests.test_tls import AUTHORITY, secured, trusting
@@ -62,7 +62,7 @@ def run(transport: str, session: Session, proxy: Proxy | str, times: int = 1, tr
 def served(tls: bool, *names: str) -> Generator[Session, None, None]:
     """An emulator, and a session that asks it as its account."""
     emulator, owner = an_emulator()
-    with serving(emulator) as plain:
+    with serve_in_thread(emulator) as plain:
         if not tls:
             yield Session(base_url=plain, token=owner.persistent_token)
             return

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from nai_transports.serve import serving
+from nai_transports.servers.serve import serve_in_thread
 from tests.support import an_emulator
 
 STORY = b'{"input": "Once upon a time", "model": "kayra-v1", "parameters": {"use_string": true, "max_length": 5}}'
@@ -56,7 +56,7 @@ class Served:
 @pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
     emulator, owner = an_emulator()
-    with serving(emulator) as url:
+    with serve_in_thread(emulator) as url:
         yield Served(url, owner.persistent_token.reveal(), owner.key.reveal())
 
 

@@ -14,7 +14,7 @@ import pytest
 from nai_proto import errors
 from nai_proto.emulator import Account
 from nai_proto.exchange.call import TRANSITIONS, State
-from nai_transports.serve import serving
+from nai_transports.servers.serve import serve_in_thread
 from nai_transports.tokenizer_files import load
 from tests.support import EMAIL, PASSWORD, an_emulator
 from tests.test_floors import FLOORS
@@ -70,7 +70,7 @@ def test_every_program_runs_against_the_emulator(number: int, monkeypatch: pytes
     emulator, account = an_emulator(tokenizers=load)
     (tmp_path / "nerdstash_v2.model").write_bytes(sentencepiece_file())
     monkeypatch.setenv("NAI_TOKENIZER_DIR", str(tmp_path))
-    with serving(emulator) as url:
+    with serve_in_thread(emulator) as url:
         for name, value in environment(url, account).items():
             monkeypatch.setenv(name, value)
         done = subprocess.run(

@@ -36,10 +36,10 @@ from nai_proto.testing import Clock
 from nai_transports import asyncio as on_asyncio
 from nai_transports import memory as on_memory
 from nai_transports._runner import AsyncClient, Client
-from nai_transports.forwarding import Forwarding
 from nai_transports.httpx import Client as HttpxClient
-from nai_transports.recordings import load_recording, recording
-from nai_transports.serve import serving
+from nai_transports.servers.forwarding import ForwardingApp
+from nai_transports.servers.recordings import load_recording, record_to_file
+from nai_transports.servers.serve import serve_in_thread
 from tests.support import ALL, EMAIL, PASSWORD, SYNC, an_emulator, connecting, running, with_token
 
 every_transport = pytest.mark.parametrize("transport", ALL)
@@ -144,7 +144,7 @@ def done(transport: str, app: App, steps: Sequence[Step], timeouts: Timeouts = T
         session = Session(base_url="http://emulator.invalid", timeouts=timeouts)
         with on_memory.Client(app, session, clock=Clock()) as client:
             return _sync(client, steps)
-    with serving(app) as url:
+    with serve_in_thread(app) as url:
         session = Session(base_url=url, timeouts=timeouts)
         if transport in SYNC:
             with httpx.Client(trust_env=False) as http:
@@ -175,7 +175,7 @@ def evening(path: Path, *, contents: bool) -> Evening:
     app = Faulty(emulator, f"error:at=3,endpoint=generate_stream,times=1,message={EMAIL} failed")
     app.clear()
     steps = program(owner.persistent_token)
-    with recording(app, path, contents=contents) as recorded, serving(recorded) as url:
+    with record_to_file(app, path, contents=contents) as recorded, serve_in_thread(recorded) as url:
 
         async def main() -> list[Told]:
             async with on_asyncio.Client(Session(base_url=url)) as client:
@@ -286,8 +286,8 @@ def test_what_is_private_is_in_the_file_only_if_it_is_wanted(private: Evening, o
 def test_the_file_is_its_owner_s_alone_and_never_another_s(private: Evening) -> None:
     assert stat.S_IMODE(private.path.stat().st_mode) == 0o600
     with (
-        pytest.raises(FileError, match=r"private\.nai cannot be made: File exists"),
-        recording(an_emulator()[0], private.path),
+        pytest.raises(FileError, match=r"private\.nai cannot be created: File exists"),
+        record_to_file(an_emulator()[0], private.path),
     ):
         pass
     load_recording(private.path)
@@ -301,9 +301,9 @@ def test_what_another_server_answers_is_recorded_on_its_way(tmp_path: Path, tran
     emulator, owner = an_emulator(pace=0.004)
     path = tmp_path / "onward.nai"
     with (
-        serving(emulator) as url,
-        closing(Forwarding(Session(base_url=url))) as app,
-        recording(app, path, contents=True) as recorded,
+        serve_in_thread(emulator) as url,
+        closing(ForwardingApp(Session(base_url=url))) as app,
+        record_to_file(app, path, contents=True) as recorded,
     ):
         then = done(transport, recorded, program(owner.persistent_token))
     errors = [type(told.error).__name__ for told in then]
@@ -317,15 +317,15 @@ def test_what_another_server_answers_is_recorded_on_its_way(tmp_path: Path, tran
 
 def test_an_answer_that_breaks_off_is_cut_on_its_way_too() -> None:
     app = Faulty(an_emulator()[0], "cut:at=1")
-    with serving(app) as url, closing(Forwarding(Session(base_url=url))) as forwarding:
+    with serve_in_thread(app) as url, closing(ForwardingApp(Session(base_url=url))) as forwarding:
         (told,) = done("asyncio", forwarding, [Step(account.login(EMAIL, PASSWORD))])
     assert isinstance(told.error, Truncated)
 
 
 def test_where_nobody_answers_it_is_said() -> None:
-    with serving(an_emulator()[0]) as url:
+    with serve_in_thread(an_emulator()[0]) as url:
         pass
-    with closing(Forwarding(Session(base_url=url))) as app:
+    with closing(ForwardingApp(Session(base_url=url))) as app:
         (told,) = done(
             "memory", app, [Step(with_token(AccessToken("x"), account.priority().with_options(retry=NO_RETRY)))]
         )

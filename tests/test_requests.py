@@ -16,9 +16,9 @@ from nai_proto.exchange.reply import Start
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Headers, Host, Request
 from nai_proto.version import __version__
-from nai_transports.forwarding import Forwarding
 from nai_transports.proxy import proxy_from_environment
-from nai_transports.serve import serving
+from nai_transports.servers.forwarding import ForwardingApp
+from nai_transports.servers.serve import serve_in_thread
 from tests.drivers import DRIVERS
 from tests.raw_servers import RawConnection, echo, raw_server, response
 from tests.test_connections import answers_to, failure, with_client
@@ -108,7 +108,7 @@ def test_a_target_that_is_no_path_never_leaves(driver: str, signed: bool) -> Non
 
 def test_a_target_that_is_no_path_is_not_forwarded() -> None:
     with raw_server(echo) as server:
-        forwarding = Forwarding(Session(base_url=server.url))
+        forwarding = ForwardingApp(Session(base_url=server.url))
         for target in TARGETS:
             handler = forwarding(Request("GET", target))
             next(handler)
@@ -153,8 +153,8 @@ def test_forwarding_passes_no_cookie_of_one_client_to_another() -> None:
             return b"".join(iter(lambda: client.recv(65_536), b""))
 
     with raw_server(_with_cookies) as server:
-        forwarding = Forwarding(Session(base_url=server.url))
-        with serving(forwarding) as url:
+        forwarding = ForwardingApp(Session(base_url=server.url))
+        with serve_in_thread(forwarding) as url:
             assert b"session=secret" in answer(url)
             assert answer(url).startswith(b"HTTP/1.1 200")
             answer(url, b"Cookie: own=2\r\n")

@@ -40,7 +40,7 @@ def test_a_new_file_is_whole_and_alone(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("system")
 def test_what_is_there_is_never_written_over(tmp_path: Path) -> None:
     (tmp_path / "mine").write_bytes(b"mine")
-    with pytest.raises(FileError, match="mine cannot be written: it is there already"):
+    with pytest.raises(FileError, match="mine cannot be written: it already exists"):
         files.write_new(tmp_path / "mine", b"data")
     assert left(tmp_path) == ["mine"]
     assert (tmp_path / "mine").read_bytes() == b"mine"

@@ -26,8 +26,8 @@ from nai_proto.objects import StoredObject
 from nai_proto.secret import AccessToken, Password
 from nai_transports import httpx as on_httpx
 from nai_transports import memory
-from nai_transports.serve import serving
-from nai_transports.state import State, read
+from nai_transports.servers.serve import serve_in_thread
+from nai_transports.servers.state import StateFile, read_state
 from tests.support import EMAIL, PASSWORD, with_token
 from tests.test_cli import emulating, nai
 from tests.test_emulator_lasting import NOW, Kept, entropy, told
@@ -45,47 +45,47 @@ def put(*key: str, document: bytes = b"{}") -> Change:
 
 
 def test_a_file_has_what_was_stored_in_the_order_in_which_it_came(path: Path) -> None:
-    assert read(path) == []
-    with State(path) as state:
+    assert read_state(path) == []
+    with StateFile(path) as state:
         state.store((put("a", "1"), put("b", "é\n"))).result()
         state.store((put("a", "2"), put("a", "1", document=b"new")))
         state.store((Change(("b", "é\n"), None), Change(("none",), None)))
         state.store(()).result()
-    assert read(path) == [(("a", "1"), b"new"), (("a", "2"), b"{}")]
-    with State(path) as state:
+    assert read_state(path) == [(("a", "1"), b"new"), (("a", "2"), b"{}")]
+    with StateFile(path) as state:
         state.store((put("b", "é\n"),))
-    assert [key for key, _ in read(path)] == [("a", "1"), ("a", "2"), ("b", "é\n")]
+    assert [key for key, _ in read_state(path)] == [("a", "1"), ("a", "2"), ("b", "é\n")]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such modes there")
 def test_only_its_owner_may_read_a_file(path: Path) -> None:
     for _ in range(2):
-        with State(path) as state:
+        with StateFile(path) as state:
             state.store((put("a"),)).result()
             found = [each for each in path.parent.iterdir() if stat.S_IMODE(each.stat().st_mode) & 0o077]
             assert found == []
         path.chmod(0o644)
-    with State(path):
+    with StateFile(path):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_a_file_has_one_user(path: Path) -> None:
-    with State(path) as state:
+    with StateFile(path) as state:
         state.store((put("a"),)).result()
-        for use in (read, State):
+        for use in (read_state, StateFile):
             with pytest.raises(FileError, match="in use"):
                 use(path)
-    assert len(read(path)) == 1
+    assert len(read_state(path)) == 1
 
 
 def test_after_an_error_nothing_more_is_stored(path: Path) -> None:
-    with State(path) as state:
+    with StateFile(path) as state:
         state.store((put("a"),)).result()
-        with pytest.raises(FileError, match="not stored any more"):
+        with pytest.raises(FileError, match="no longer written"):
             state.store((put("b"), Change(("c",), {}))).result()  # type: ignore[arg-type] # what SQLite does not take
-        with pytest.raises(FileError, match="not stored any more"):
+        with pytest.raises(FileError, match="no longer written"):
             state.store((put("d"),)).result()
-    assert read(path) == [(("a",), b"{}")]
+    assert read_state(path) == [(("a",), b"{}")]
 
 
 def foreign(path: Path) -> None:
@@ -111,7 +111,7 @@ def altered(path: Path) -> None:
 
 
 def other_rows(path: Path) -> None:
-    with State(path) as state:
+    with StateFile(path) as state:
         state.store((put("story", "1"),))
 
 
@@ -124,7 +124,7 @@ def bad_key(path: Path) -> None:
 
 
 def filled(path: Path) -> None:
-    with State(path) as state:
+    with StateFile(path) as state:
         state.store(tuple(put("gift", str(number), document=b"1" + b" " * 2000) for number in range(20)))
 
 
@@ -135,7 +135,7 @@ def test_a_file_that_is_damaged_or_of_somebody_else_is_told_in_one_line_and_left
     make(path)
     before = path.read_bytes()
     with pytest.raises((InvalidFile, Damaged)):
-        Emulator(now=lambda: NOW, entropy=entropy()).restore(read(path))
+        Emulator(now=lambda: NOW, entropy=entropy()).restore(read_state(path))
     done = nai("emulate", "--state", str(path))
     assert done.returncode == 1
     assert done.stdout == ""
@@ -147,16 +147,16 @@ def test_a_file_that_is_damaged_or_of_somebody_else_is_told_in_one_line_and_left
 def test_what_cannot_be_a_file_is_told(tmp_path: Path) -> None:
     for bad in (tmp_path, tmp_path / "none" / "state"):
         with pytest.raises(FileError, match="cannot be"):
-            read(bad)
-            State(bad)
+            read_state(bad)
+            StateFile(bad)
 
 
 def test_an_empty_file_is_a_new_one(path: Path) -> None:
     path.touch()
-    assert read(path) == []
-    with State(path) as state:
+    assert read_state(path) == []
+    with StateFile(path) as state:
         state.store((put("a"),))
-    assert len(read(path)) == 1
+    assert len(read_state(path)) == 1
 
 
 # ---- every driver
@@ -176,7 +176,10 @@ def test_every_driver_waits_until_a_change_is_stored() -> None:
         return done
 
     answered = threading.Event()
-    with serving(kept.emulator, store=slow) as url, on_httpx.Client(Session(base_url=url, token=token)) as client:
+    with (
+        serve_in_thread(kept.emulator, store=slow) as url,
+        on_httpx.Client(Session(base_url=url, token=token)) as client,
+    ):
 
         def work() -> None:
             client.run(objects.create_object("presets", "n", "eA=="))
@@ -203,7 +206,7 @@ def test_what_could_not_be_stored_is_not_acknowledged() -> None:
         return failed
 
     with (
-        serving(kept.emulator, store=fails) as url,
+        serve_in_thread(kept.emulator, store=fails) as url,
         on_httpx.Client(Session(base_url=url)) as client,
         pytest.raises(TransportError),
     ):
@@ -215,9 +218,9 @@ def test_changes_are_stored_in_the_order_in_which_they_were_made(path: Path) -> 
     emulator = Emulator(now=lambda: NOW, entropy=entropy())
     emulator.restore()
     emulator.add_account(EMAIL, Password(PASSWORD), stories=False)
-    with State(path) as state:
+    with StateFile(path) as state:
         state.store(emulator.changes()).result()
-        with serving(emulator, store=state.store) as url:
+        with serve_in_thread(emulator, store=state.store) as url:
             with on_httpx.Client(Session(base_url=url)) as client:
                 token = client.run(account.login(EMAIL, PASSWORD))
                 made = client.run(with_token(token, iter(objects.create_object("presets", "m", "eA=="))))
@@ -234,7 +237,7 @@ def test_changes_are_stored_in_the_order_in_which_they_were_made(path: Path) -> 
             for thread in threads:
                 thread.join()
     again = Emulator(now=lambda: NOW, entropy=entropy())
-    again.restore(read(path))
+    again.restore(read_state(path))
     owner = again.account(EMAIL)
     assert owner is not None
     assert [item.changeIndex for item in owner.storage.objects["presets"]] == [61]

@@ -26,7 +26,7 @@ from nai_transports import asyncio as on_asyncio
 from nai_transports import httpx as on_httpx
 from nai_transports import sync as on_sockets
 from nai_transports import trio as on_trio
-from nai_transports.serve import serving
+from nai_transports.servers.serve import serve_in_thread
 from tests.support import an_emulator, streams, token
 
 AUTHORITY = trustme.CA()
@@ -126,7 +126,7 @@ def run(transport: str, session: Session, context: ssl.SSLContext, operation: An
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_a_stream_comes_over_tls(transport: str) -> None:
     emulator, owner = an_emulator()
-    with serving(emulator) as plain, secured(plain, "localhost") as url:
+    with serve_in_thread(emulator) as plain, secured(plain, "localhost") as url:
         session = Session(base_url=url, token=owner.persistent_token)
         operation = text.generate_stream("Once", max_length=20)
         assert run(transport, session, trusting(AUTHORITY), operation).finish_reason == "length"
@@ -143,7 +143,7 @@ def test_a_certificate_that_does_not_verify_ends_before_anything_is_sent(
         requests.append(request)
         yield from streams(token("x", 0, final=True))(request)
 
-    with serving(app) as plain, secured(plain, *names) as url:
+    with serve_in_thread(app) as plain, secured(plain, *names) as url:
         session = Session(base_url=url, token=PersistentToken("pst-secret"))
         with pytest.raises(TransportError) as caught:
             run(transport, session, trusting(authority), text.generate_stream("Once").with_options(retry=NO_RETRY))

@@ -26,7 +26,7 @@ from nai_proto.exchange.reply import App, Handler
 from nai_proto.http import Request
 from nai_proto.tokenizers import KNOWN, Known
 from nai_transports import tokenizer_files
-from nai_transports.serve import serving
+from nai_transports.servers.serve import serve_in_thread
 from nai_transports.tokenizer_files import DIRECTORY, distribution, find, load, website
 from nai_transports.tokenizer_files.website import fetch
 from tests.support import answers, cuts
@@ -57,7 +57,7 @@ class World:
             assert request.token is None
             yield from app(request)
 
-        with serving(noted) as url:
+        with serve_in_thread(noted) as url:
             yield url
 
     def registry(self, directory: Path, _: object) -> None:

@@ -28,7 +28,7 @@ from nai_proto.limits import Limits, Timeouts
 from nai_proto.secret import AccessKey, AccessToken, PersistentToken
 from nai_transports import httpx as on_httpx
 from nai_transports import memory as on_memory
-from nai_transports.serve import serving
+from nai_transports.servers.serve import serve_in_thread
 from tests.support import (
     ALL,
     ASYNC,
@@ -138,7 +138,7 @@ def test_one_connection_serves_one_exchange_after_the_other(transport: str) -> N
     operations = [text.generate_stream("Once", max_length=3), text.generate("Once", max_length=3)] * 3
     flows = [partial(_same, operation) for operation in operations]
     if transport in WIRED:
-        with serving(app) as url:
+        with serve_in_thread(app) as url:
             pool = _pool_after(transport, Session(base_url=url, token=owner.persistent_token), operations)
         assert pool.opened == 1
     else:
@@ -464,7 +464,7 @@ def test_leaving_after_any_event_tells_the_server_at_once(transport: str) -> Non
             with on_memory.Client(app, Session(base_url="http://x", token=owner.persistent_token)) as client:
                 _leave_everywhere(client, operation, lambda: at_work[0])
             return
-        with serving(app) as url:
+        with serve_in_thread(app) as url:
             session = Session(base_url=url, token=owner.persistent_token)
             if transport in ASYNC:
                 _leave_everywhere_async(transport, session, operation, lambda: at_work[0])
@@ -558,7 +558,7 @@ def test_an_interrupt_at_any_action_passes_through_and_leaves_nothing_behind(tra
             with on_memory.Client(app) as client:
                 flows(client, at_work)
             return
-        with serving(app) as url, opened(transport, Session(base_url=url)) as blocking:
+        with serve_in_thread(app) as url, opened(transport, Session(base_url=url)) as blocking:
             flows(blocking, at_work)
 
 
@@ -591,7 +591,7 @@ def test_asyncio_cancelled_at_any_action_twice_leaves_nothing_behind(transport: 
                 assert not isinstance(pool, RawTransport) or pool.pool.idle <= 1
             assert (await client.run(tell())).finish_reason == "length"
 
-    with counting(emulator) as (app, at_work), serving(app) as url:
+    with counting(emulator) as (app, at_work), serve_in_thread(app) as url:
         asyncio.run(main(url, at_work))
 
 
@@ -623,7 +623,7 @@ def test_trio_cancelled_at_any_action_twice_leaves_nothing_behind(transport: str
                 assert not owner.generating
             assert (await client.run(tell())).finish_reason == "length"
 
-    with counting(emulator) as (app, at_work), serving(app) as url:
+    with counting(emulator) as (app, at_work), serve_in_thread(app) as url:
         trio.run(main, url, at_work)
 
 
@@ -648,7 +648,7 @@ def test_a_deadline_of_the_callers_passes_through_and_keeps_the_text(transport: 
                 assert scope.cancelled_caught
             assert isinstance(stream.partial, text.Completion)
 
-    with serving(emulator) as url:
+    with serve_in_thread(emulator) as url:
         running(transport, main)
 
 
@@ -681,7 +681,7 @@ def test_thirty_streams_at_once_do_not_mix(transport: str) -> None:
             for name in names:
                 tasks.start_soon(one, client, name)
 
-    with serving(app) as url:
+    with serve_in_thread(app) as url:
         running(transport, main)
     assert results == {name: name * 20 for name in names}
 
@@ -733,7 +733,7 @@ def test_a_redirect_to_another_host_is_a_refusal_and_the_token_stays(transport: 
         strangers.append(request)
         yield from answers(200, b'{"output":"x"}', content_type="application/json")(request)
 
-    with serving(elsewhere) as there:
+    with serve_in_thread(elsewhere) as there:
         for status in (301, 302, 303, 307, 308):
             outcome = on(transport, answers(status, b"", location=f"{there}/ai/generate"), lambda: WHOLE, session())
             assert type(outcome.error) is errors.StatusError
@@ -761,7 +761,7 @@ def test_a_slot_that_a_stream_has_left_is_free_for_who_waits_for_it(transport: s
                 assert not results
             assert results[0].text
 
-    with serving(emulator) as url:
+    with serve_in_thread(emulator) as url:
         running(transport, main)
 
 
@@ -813,7 +813,7 @@ def test_a_client_of_httpx_is_made_where_none_is_given(runtime: str) -> None:
         with pytest.raises(errors.ClosedError):
             await client.run(WHOLE)
 
-    with serving(emulator) as url:
+    with serve_in_thread(emulator) as url:
         running(runtime, main)
 
 

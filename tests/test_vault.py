@@ -36,7 +36,7 @@ from nai_proto.library import Library, LibraryEvent, OpeningEvent, open_library
 from nai_proto.objects import StoredKeystore
 from nai_proto.testing import Clock, run_in_memory
 from nai_transports import memory
-from nai_transports.serve import serving
+from nai_transports.servers.serve import serve_in_thread
 from nai_transports.vault import Summary, Vault, backup
 from tests import support
 from tests.support import EMAIL, PASSWORD, an_emulator
@@ -378,7 +378,7 @@ def test_asynchronous_programs_keep_a_vault_in_a_thread(transport: str, tmp_path
                     await anyio.to_thread.run_sync(vault.keep, event)
                 return await anyio.to_thread.run_sync(vault.finish, events.result)
 
-    with serving(emulator) as url:
+    with serve_in_thread(emulator) as url:
         assert support.running(transport, lambda: main(url)).new == 6
     check_current(tmp_path / "vault", owner)
 

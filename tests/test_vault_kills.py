@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from nai_transports.serve import serving
+from nai_transports.servers.serve import serve_in_thread
 from nai_transports.vault import Vault
 from tests.support import EMAIL, PASSWORD
 from tests.test_cli import NAI
@@ -69,7 +69,7 @@ def killed_and_resumed(directory: Path, stories: int, kills: int, seed: int) -> 
     emulator, owner = empty_account()
     fill(owner, stories)
     listed = sum(len(objects_of(owner, each)) for each in TYPES)
-    with serving(emulator) as url:
+    with serve_in_thread(emulator) as url:
         # the first kill while the vault is made and the first rows come, the others all along the way of the files
         marks = [-1, *sorted(chance.sample(range(1, int(1.5 * listed)), kills - 1))]
         for number, mark in enumerate(marks, 1):

@@ -25,7 +25,7 @@ from nai_proto.library import KeystoreOpened, Library, LibraryEvent, OpeningEven
 from nai_proto.secret import Password
 from nai_proto.tokenizers import Tokenizer
 
-from ..serve import entropy, serving
+from ..servers.serve import serve_in_thread, system_entropy
 from .tokenizers import Found
 
 __all__ = ["demo", "tell"]
@@ -186,12 +186,12 @@ def demo(
     console = Console(quiet=as_json, highlight=False)
     missing: dict[str, str] = {}
     tokenizers = Found(missing.__setitem__)
-    app = Emulator(now=time.time, entropy=entropy, pace=_PACE, tokenizers=tokenizers)
+    app = Emulator(now=time.time, entropy=system_entropy, pace=_PACE, tokenizers=tokenizers)
     _damage_a_story(app.add_account(_EMAIL, _PASSWORD))
     tokenizer = tokenizers(_MODEL.id)
     tellers: list[_Teller] = []
     skipped: dict[str, str] = {}
-    with serving(app) as url:
+    with serve_in_thread(app) as url:
         console.print(f"The emulator listens at [bold]{url}[/]; nothing leaves this machine.")
         if tokenizer is None:
             console.print(f"[yellow]Prompts and answers go as text (use_string):[/] {missing[_MODEL.id]}.\n")

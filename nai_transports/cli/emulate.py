@@ -23,9 +23,9 @@ from nai_proto.exchange.reply import App
 from nai_proto.secret import Password, PersistentToken
 from nai_proto.tier import Tier
 
-from ..recordings import recording
-from ..serve import Keep, entropy
-from ..state import State, read
+from ..servers.recordings import record_to_file
+from ..servers.serve import StoreChanges, system_entropy
+from ..servers.state import StateFile, read_state
 from .failing import one_line
 from .standing import serve_until_stopped
 from .tokenizers import Found
@@ -125,7 +125,7 @@ def emulate(
     switches, openai = _switches(switch or ())
     emulator = Emulator(
         now=time.time,
-        entropy=entropy,
+        entropy=system_entropy,
         seed=seed,
         pace=pace,
         tokenizers=Found(_missed),
@@ -155,20 +155,22 @@ def _recorded(app: App, path: Path | None, contents: bool) -> AbstractContextMan
         return nullcontext(app)
     if path is None:
         raise typer.BadParameter("there is nothing to record to: give --record as well", param_hint="--record-contents")
-    return recording(app, path, contents=contents, failed=lambda why: typer.echo(f"nai emulate: {why}", err=True))
+    return record_to_file(
+        app, path, contents=contents, on_failure=lambda why: typer.echo(f"nai emulate: {why}", err=True)
+    )
 
 
 @contextmanager
-def _keeping(path: Path | None, emulator: Emulator) -> Generator[Keep | None, None, None]:
+def _keeping(path: Path | None, emulator: Emulator) -> Generator[StoreChanges | None, None, None]:
     """The emulator has what is in the file; nothing is written to one that is damaged, or not ours."""
     if path is None:
         yield None
         return
     try:
-        emulator.restore(read(path))
+        emulator.restore(read_state(path))
     except Damaged as error:
         raise InvalidFile(f"{path}: {error}", path=str(path)) from None
-    with State(path) as state:
+    with StateFile(path) as state:
         yield state.store
 
 

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from ..forwarding import Forwarding
-from ..recordings import recording
+from ..servers.forwarding import ForwardingApp
+from ..servers.recordings import record_to_file
 from .credentials import service
 from .failing import one_line
 from .standing import serve_until_stopped
@@ -35,11 +35,11 @@ def record(
     """
     with (
         one_line("record"),
-        closing(Forwarding(service(to))) as app,
-        recording(app, file, contents=contents, failed=_failed) as recorded,
+        closing(ForwardingApp(service(to))) as app,
+        record_to_file(app, file, contents=contents, on_failure=_print_failure) as recorded,
     ):
         serve_until_stopped("record", recorded, host, port, {})
 
 
-def _failed(why: str) -> None:
+def _print_failure(why: str) -> None:
     typer.echo(f"nai record: {why}", err=True)

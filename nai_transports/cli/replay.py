@@ -9,7 +9,7 @@ import typer
 
 from nai_proto.emulator.recording import Replaying
 
-from ..recordings import load_recording
+from ..servers.recordings import load_recording
 from .failing import one_line
 from .standing import serve_until_stopped
 

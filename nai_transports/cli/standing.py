@@ -16,7 +16,7 @@ from nai_proto.errors import NaiError
 from nai_proto.exchange.reply import App
 from nai_proto.http import Host
 
-from ..serve import Keep, listening, run
+from ..servers.serve import StoreChanges, run_on_selector_loop, serve
 
 __all__ = ["serve_until_stopped"]
 
@@ -29,7 +29,7 @@ def serve_until_stopped(
     ready: Mapping[str, object],
     *,
     apart: bool = False,
-    store: Keep | None = None,
+    store: StoreChanges | None = None,
 ) -> None:
     """Serves the app until SIGTERM or Ctrl-C; prints its address and ``ready`` as a line of JSON when it can be asked.
 
@@ -45,7 +45,7 @@ def serve_until_stopped(
         store: makes durable what the app wants to be.
     """
     try:
-        run(_run(app, host, port, ready, apart, store))
+        run_on_selector_loop(_run(app, host, port, ready, apart, store))
     except NaiError:  # some are OSErrors, and say themselves what is wrong
         raise
     except OSError as error:
@@ -56,7 +56,9 @@ def serve_until_stopped(
         pass
 
 
-async def _run(app: App, host: str, port: int, ready: Mapping[str, object], apart: bool, store: Keep | None) -> None:
+async def _run(
+    app: App, host: str, port: int, ready: Mapping[str, object], apart: bool, store: StoreChanges | None
+) -> None:
     stop = asyncio.Event()
     if sys.platform != "win32":
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -69,14 +71,14 @@ async def _run(app: App, host: str, port: int, ready: Mapping[str, object], apar
 
 
 async def _listen(
-    stack: AsyncExitStack, app: App, host: str, port: int, apart: bool, store: Keep | None
+    stack: AsyncExitStack, app: App, host: str, port: int, apart: bool, store: StoreChanges | None
 ) -> dict[str, object]:
     """The address, or those of all roles; neighbouring ports unless they are to be free ones."""
     if not apart:
-        return {"url": await stack.enter_async_context(listening(app, host, port, store=store))}
+        return {"url": await stack.enter_async_context(serve(app, host, port, store=store))}
     urls: dict[Host, str] = {}
     for number, role in enumerate((Host.ACCOUNT, Host.TEXT, Host.API)):
         own = port + number if port else 0
-        urls[role] = await stack.enter_async_context(listening(at(role, app), host, own, store=store))
+        urls[role] = await stack.enter_async_context(serve(at(role, app), host, own, store=store))
     urls[Host.IMAGE] = urls[Host.ACCOUNT]
     return {"url": urls[Host.ACCOUNT], "hosts": {role.value: urls[role] for role in Host}}
