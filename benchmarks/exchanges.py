@@ -1,7 +1,7 @@
 """What does a client pay for a small exchange on a connection that is kept alive?
 
-Ours is `nai.account.subscription` with all that it entails: signing, timeouts, retries, an answer with types. h11 by hand
-is the least that a careful client does: heads written and read by h11, the answer decoded, no timeouts. The raw floor
+Ours is `nai.account.get_subscription` with all that it entails: signing, timeouts, retries, an answer with types. h11 by
+hand is the least that a careful client does: heads written and read by h11, the answer decoded, no timeouts. The raw floor
 writes prepared bytes and looks for nothing but the end of the answer, which it knows. Plain httpx and aiohttp send a
 prepared request and decode the JSON.
 """
@@ -119,12 +119,12 @@ async def _with_aiohttp(module: Any, url: str, count: int) -> None:
 
 def _ours(client: Client, count: int) -> None:
     for _ in range(count):
-        client.run(nai.account.subscription())
+        client.run(nai.account.get_subscription())
 
 
 async def _ours_async(client: AsyncClient, count: int) -> None:
     for _ in range(count):
-        await client.run(nai.account.subscription())
+        await client.run(nai.account.get_subscription())
 
 
 def measure(effort: Effort) -> Report:

@@ -1,4 +1,4 @@
-"""Accounts, as a client sees them.
+"""Account operations, on their own and against the emulator.
 
 See:
     docs/protocol/native.md#21-tokens
@@ -18,7 +18,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nai_proto import account, objects
-from nai_proto.account import Information, Perks, Priority, Subscription, Tier, TrainingSteps, TrialStatus, UserData
+from nai_proto.account import (
+    AccountInformation,
+    Perks,
+    Priority,
+    Subscription,
+    Tier,
+    TrainingSteps,
+    TrialStatus,
+    UserData,
+)
 from nai_proto.codecs.keystore import open_keystore
 from nai_proto.emulator import Account, Emulator, MailKind
 from nai_proto.errors import (
@@ -85,10 +94,10 @@ DATA: dict[str, Any] = {
     "information": INFORMATION,
 }
 TYPED: dict[str, tuple[Operation[Any, Any], dict[str, Any]]] = {
-    "subscription": (account.subscription(), OPUS),
-    "priority": (account.priority(), PRIORITY),
-    "information": (account.information(), INFORMATION),
-    "user_data": (account.user_data(), DATA),
+    "subscription": (account.get_subscription(), OPUS),
+    "priority": (account.get_priority(), PRIORITY),
+    "information": (account.get_information(), INFORMATION),
+    "user_data": (account.get_user_data(), DATA),
 }
 every_typed = pytest.mark.parametrize("name", TYPED)
 
@@ -104,28 +113,28 @@ OPERATIONS: dict[str, Operation[Any, Any]] = {
     "verify_email": account.verify_email("v" * 64),
     "change_mailing_consent": account.change_mailing_consent(True),
     "put_consent": account.set_consent("US"),
-    "information": account.information(),
-    "osano_external_id": account.osano_external_id(),
+    "information": account.get_information(),
+    "osano_external_id": account.get_osano_external_id(),
     "request_deletion": account.request_deletion(EMAIL),
     "finish_deletion": account.finish_deletion("d" * 16),
     "request_recovery": account.request_recovery(EMAIL),
     "delete_account": account.delete_account(),
-    "user_data": account.user_data(),
-    "priority": account.priority(),
-    "gift_keys": account.gift_keys(),
-    "subscription": account.subscription(),
+    "user_data": account.get_user_data(),
+    "priority": account.get_priority(),
+    "gift_keys": account.get_gift_keys(),
+    "subscription": account.get_subscription(),
     "bind_subscription": account.bind_subscription("giftkey", "gift"),
     "change_subscription": account.change_subscription(Tier.SCROLL),
-    "get_settings": account.client_settings(),
+    "get_settings": account.get_client_settings(),
     "put_settings": account.set_client_settings("{}"),
-    "trial_status": account.trial_status(),
+    "trial_status": account.get_trial_status(),
     "get_keystore": objects.keystore(),
     "put_keystore": objects.put_keystore("", 4),
 }
 every_operation = pytest.mark.parametrize("name", OPERATIONS)
 
 
-def answered(operation: Operation[Any, Any], document: object) -> FlowTrace[Any, Any]:
+def play_json(operation: Operation[Any, Any], document: object) -> FlowTrace[Any, Any]:
     return play(operation, [JSON, json.dumps(document).encode(), b""])
 
 
@@ -145,7 +154,7 @@ def test_an_operation_pickles_and_shows_no_secret(name: str) -> None:
 
 
 @every_operation
-def test_an_operation_asks_its_endpoint(name: str) -> None:
+def test_an_operation_is_a_request_to_its_endpoint(name: str) -> None:
     row, request = ENDPOINTS[name], OPERATIONS[name].request
     assert (request.method, request.target, request.host) == (row.method, row.path, row.host)
     assert request.login_only == row.login_only
@@ -153,19 +162,19 @@ def test_an_operation_asks_its_endpoint(name: str) -> None:
     assert sent == (None if not request.body else "text/plain" if name == "put_settings" else "application/json")
 
 
-def test_what_is_sent_again_is_what_may_be() -> None:
+def test_each_operation_is_repeated_as_often_as_is_safe() -> None:
     repeats = {name: operation.repeat for name, operation in OPERATIONS.items()}
     never = {"delete_account", "finish_deletion", "bind_subscription", "change_subscription"}
-    said = {"put_settings", "put_consent", "change_mailing_consent", "login", "sso_google"}
-    asked = {name for name in repeats if ENDPOINTS[name].method == "GET"}
+    setting = {"put_settings", "put_consent", "change_mailing_consent", "login", "sso_google"}
+    reading = {name for name in repeats if ENDPOINTS[name].method == "GET"}
     assert {name for name, repeat in repeats.items() if repeat is Repeat.NEVER} == never
-    assert {name for name, repeat in repeats.items() if repeat is Repeat.ALWAYS} == said | asked
+    assert {name for name, repeat in repeats.items() if repeat is Repeat.ALWAYS} == setting | reading
     other = {name for name, repeat in repeats.items() if repeat is Repeat.IF_NOT_ACTED}
-    assert other == set(repeats) - never - said - asked
+    assert other == set(repeats) - never - setting - reading
     assert account.create_persistent_token(overwrite=True).repeat is Repeat.ALWAYS
 
 
-def test_what_is_not_given_is_not_sent() -> None:
+def test_an_omitted_argument_is_not_sent() -> None:
     assert body_of(account.login_with_key(KEY)) == {"key": KEY.reveal()}
     assert body_of(account.login_with_key(KEY, recaptcha="x")) == {"key": KEY.reveal(), "recaptcha": "x"}
     assert body_of(account.register_with_key(KEY, "riddle")) == {
@@ -204,13 +213,13 @@ def test_a_registration_sends_the_e_mail_and_its_hash() -> None:
         lambda: AccessKey("short"),
     ],
 )
-def test_what_cannot_be_right_is_not_sent(call: Any) -> None:
+def test_an_invalid_argument_is_an_error_that_does_not_show_it(call: Any) -> None:
     with pytest.raises(NaiError) as caught:
         call()
     assert "\ud800" not in "".join(traceback.format_exception(caught.value))
 
 
-# ---- tokens that may not
+# ---- endpoints that refuse persistent tokens
 
 
 LOGIN_ONLY = [row for row in ENDPOINTS.values() if row.login_only]
@@ -230,10 +239,10 @@ def test_persistent_tokens_are_refused_where_the_service_refuses_them() -> None:
 @pytest.mark.parametrize("row", LOGIN_ONLY, ids=lambda row: row.name)
 def test_a_session_does_not_sign_with_a_token_that_the_endpoint_refuses(row: Any) -> None:
     request = build(row, Parameters(dict.fromkeys(row.names, "x")))
-    for asking in (Session(token=PERSISTENT), Session(token=ACCESS)):
+    for session in (Session(token=PERSISTENT), Session(token=ACCESS)):
         signed_by = Request(**{**fields(request), "token": PERSISTENT})
         with pytest.raises(InvalidRequestError, match=f"{row.method} /user/.*PersistentToken.*login") as caught:
-            asking.sign(signed_by)
+            session.sign(signed_by)
         assert "xxxx" not in str(caught.value)
     signed = Session(token=ACCESS).sign(request)
     assert signed.token == ACCESS
@@ -245,21 +254,21 @@ def fields(request: Request) -> dict[str, Any]:
     return {name: getattr(request, name) for name in ("method", "target", "headers", "body", "host", "login_only")}
 
 
-def test_it_is_said_before_anything_is_sent_by_every_face() -> None:
+def test_a_refused_token_is_an_error_before_anything_is_sent() -> None:
     def nobody(request: Request) -> Any:
         raise AssertionError("something was sent")
 
     session = Session(base_url="http://x", token=PERSISTENT)
-    played = run_in_memory(account.client_settings(), nobody, session)
+    played = run_in_memory(account.get_client_settings(), nobody, session)
     assert isinstance(played.error, InvalidRequestError)
     assert played.kinds == ""
     with memory.Client(nobody, session) as client, pytest.raises(InvalidRequestError, match="/user/giftkeys"):
-        client.run(account.gift_keys())
+        client.run(account.get_gift_keys())
     with pytest.raises(InvalidRequestError, match="/user/create-persistent-token"):
         session.sign(Call(account.create_persistent_token()).send())
 
 
-def test_every_other_endpoint_takes_either_token() -> None:
+def test_every_other_endpoint_accepts_both_tokens() -> None:
     session = Session(token=PERSISTENT)
     for row in ENDPOINTS.values():
         if not row.login_only:
@@ -269,8 +278,8 @@ def test_every_other_endpoint_takes_either_token() -> None:
 # ---- typed answers
 
 
-def test_the_example_of_a_subscription_is_read() -> None:
-    said: Subscription = answered(account.subscription(), OPUS).result
+def test_the_documented_subscription_is_parsed() -> None:
+    said: Subscription = play_json(account.get_subscription(), OPUS).result
     assert said.tier is Tier.OPUS
     assert (said.active, said.expires_at, said.anlas) == (True, 1789625617, 9417)
     assert said.perks == Perks(
@@ -284,10 +293,10 @@ def test_the_example_of_a_subscription_is_read() -> None:
     assert said.usage is not None
     assert (said.usage.percent, said.usage.is_negative) == (196, False)
     assert (said.payment_processor, said.payment_processor_data, said.extra) == ("chargebee", None, {})
-    assert answered(account.subscription(), {**OPUS, "paymentProcessor": 3}).result.payment_processor == 3
+    assert play_json(account.get_subscription(), {**OPUS, "paymentProcessor": 3}).result.payment_processor == 3
 
 
-def required(type: Any) -> list[tuple[str, ...]]:  # noqa: A002
+def required_paths(type: Any) -> list[tuple[str, ...]]:  # noqa: A002
     """The paths of the keys that an answer must have."""
     import msgspec
 
@@ -296,7 +305,7 @@ def required(type: Any) -> list[tuple[str, ...]]:  # noqa: A002
         if field.required:
             found.append((field.encode_name,))
             if isinstance(field.type, type_of_types) and issubclass(field.type, msgspec.Struct):
-                found += [(field.encode_name, *rest) for rest in required(field.type)]
+                found += [(field.encode_name, *rest) for rest in required_paths(field.type)]
     return found
 
 
@@ -304,13 +313,13 @@ type_of_types = type
 KINDS: dict[str, Any] = {
     "subscription": Subscription,
     "priority": Priority,
-    "information": Information,
+    "information": AccountInformation,
     "user_data": UserData,
 }
-PATHS = [(name, path) for name, kind in KINDS.items() for path in required(kind)]
+PATHS = [(name, path) for name, kind in KINDS.items() for path in required_paths(kind)]
 
 
-def changed(document: dict[str, Any], path: tuple[str, ...], change: Any) -> dict[str, Any]:
+def with_value(document: dict[str, Any], path: tuple[str, ...], change: Any) -> dict[str, Any]:
     copy: dict[str, Any] = json.loads(json.dumps(document))
     place = copy
     for key in path[:-1]:
@@ -320,9 +329,9 @@ def changed(document: dict[str, Any], path: tuple[str, ...], change: Any) -> dic
 
 
 @pytest.mark.parametrize(("name", "path"), PATHS)
-def test_a_key_that_is_missing_is_named_with_its_path(name: str, path: tuple[str, ...]) -> None:
+def test_a_missing_field_is_an_error_with_its_path(name: str, path: tuple[str, ...]) -> None:
     operation, document = TYPED[name]
-    error = answered(operation, changed(document, path, lambda place, key: place.pop(key))).error
+    error = play_json(operation, with_value(document, path, lambda place, key: place.pop(key))).error
     assert isinstance(error, RemoteProtocolError)
     assert f"`{path[-1]}`" in str(error)
     assert len(path) == 1 or f"`$.{'.'.join(path[:-1])}`" in str(error)
@@ -330,10 +339,12 @@ def test_a_key_that_is_missing_is_named_with_its_path(name: str, path: tuple[str
 
 
 @pytest.mark.parametrize(("name", "path"), PATHS)
-def test_a_value_of_another_type_is_named_with_its_path_and_not_quoted(name: str, path: tuple[str, ...]) -> None:
+def test_a_value_of_another_type_is_an_error_with_its_path_and_without_the_value(
+    name: str, path: tuple[str, ...]
+) -> None:
     operation, document = TYPED[name]
-    wrong = changed(document, path, lambda place, key: place.__setitem__(key, "hunter2"))
-    error = answered(operation, wrong).error
+    wrong = with_value(document, path, lambda place, key: place.__setitem__(key, "hunter2"))
+    error = play_json(operation, wrong).error
     assert isinstance(error, RemoteProtocolError)
     assert f"`$.{'.'.join(path)}`" in str(error)
     assert "hunter2" not in "".join(traceback.format_exception(error))
@@ -356,54 +367,54 @@ new_keys = st.dictionaries(st.text(max_size=8).map("new-{}".format), json_values
 
 
 @given(new_keys, new_keys)
-def test_unknown_keys_are_kept_at_every_level(outer: dict[str, Any], inner: dict[str, Any]) -> None:
+def test_unknown_fields_are_kept_at_every_level(outer: dict[str, Any], inner: dict[str, Any]) -> None:
     document = {**OPUS, **outer, "perks": {**OPUS["perks"], **inner}}
-    said: Subscription = answered(account.subscription(), document).result
+    said: Subscription = play_json(account.get_subscription(), document).result
     assert said.extra == outer
     assert said.perks.extra == inner
-    assert answered(account.user_data(), {**DATA, "subscription": document}).result.subscription == said
+    assert play_json(account.get_user_data(), {**DATA, "subscription": document}).result.subscription == said
     assert pickle.loads(pickle.dumps(said)) == said
 
 
 @every_typed
-def test_what_has_no_name_here_is_unvalidated_as_it_came(name: str) -> None:
+def test_an_unknown_field_is_in_the_raw_json(name: str) -> None:
     operation, document = TYPED[name]
     plain = account.raw_json(operation)
-    assert answered(plain, document).result == document
-    assert answered(plain, {"any": ["thing"]}).result == {"any": ["thing"]}
-    assert answered(plain, [1]).result == [1]
+    assert play_json(plain, document).result == document
+    assert play_json(plain, {"any": ["thing"]}).result == {"any": ["thing"]}
+    assert play_json(plain, [1]).result == [1]
     assert (plain.request, plain.repeat) == (operation.request, operation.repeat)
     assert pickle.loads(pickle.dumps(plain)) == plain
     assert isinstance(play(plain, [JSON, b"{", b""]).error, RemoteProtocolError)
 
 
 def test_a_whole_number_is_an_int_however_it_is_written() -> None:
-    document = changed(OPUS, ("trainingStepsLeft", "fixedTrainingStepsLeft"), lambda p, k: p.__setitem__(k, 9405.0))
-    said = answered(account.subscription(), {**document, "expiresAt": 17.0, "new": [{"a": 2.0, "b": 2.5}]}).result
+    document = with_value(OPUS, ("trainingStepsLeft", "fixedTrainingStepsLeft"), lambda p, k: p.__setitem__(k, 9405.0))
+    said = play_json(account.get_subscription(), {**document, "expiresAt": 17.0, "new": [{"a": 2.0, "b": 2.5}]}).result
     assert isinstance(said.anlas, int)
     assert isinstance(said.expires_at, int)
     assert said.extra == {"new": [{"a": 2, "b": 2.5}]}
-    half = changed(OPUS, ("trainingStepsLeft", "fixedTrainingStepsLeft"), lambda p, k: p.__setitem__(k, 0.5))
-    assert "fixedTrainingStepsLeft" in str(answered(account.subscription(), half).error)
+    half = with_value(OPUS, ("trainingStepsLeft", "fixedTrainingStepsLeft"), lambda p, k: p.__setitem__(k, 0.5))
+    assert "fixedTrainingStepsLeft" in str(play_json(account.get_subscription(), half).error)
 
 
 @given(json_documents)
-def test_whatever_is_answered_is_read_or_refused(document: object) -> None:
+def test_any_response_is_parsed_or_is_a_protocol_error(document: object) -> None:
     for operation, _ in TYPED.values():
-        assert isinstance(answered(operation, document).error, RemoteProtocolError | StreamError | None)
+        assert isinstance(play_json(operation, document).error, RemoteProtocolError | StreamError | None)
 
 
 @pytest.mark.parametrize("levels", [120, 129, 900, 5000])
 @pytest.mark.parametrize("limits", [Limits(), Limits(json_depth=100_000)])
-def test_what_is_nested_too_deeply_is_refused(levels: int, limits: Limits) -> None:
+def test_a_response_nested_too_deeply_is_an_error(levels: int, limits: Limits) -> None:
     body = json.dumps(PRIORITY).encode()[:-1] + b',"new":' + b"[" * levels + b"]" * levels + b"}"
-    played = play(account.priority().with_options(limits=limits), [JSON, body, b""])
+    played = play(account.get_priority().with_options(limits=limits), [JSON, body, b""])
     assert isinstance(played.error, RemoteProtocolError | None)
     assert levels < limits.json_depth or played.error is not None
     assert levels > 120 or played.error is None
 
 
-def test_every_name_of_the_module_is_found_and_no_other() -> None:
+def test_the_package_has_every_public_name_and_no_other() -> None:
     for name in account.__all__:
         assert getattr(account, name) is not None
     assert set(account.__all__) <= set(dir(account))
@@ -412,18 +423,18 @@ def test_every_name_of_the_module_is_found_and_no_other() -> None:
 
 
 @pytest.mark.parametrize("tier", [-1, 4, 2.5, None, True, "3"])
-def test_a_tier_that_there_is_not_is_an_error_with_its_path(tier: object) -> None:
-    error = answered(account.subscription(), {**OPUS, "tier": tier}).error
+def test_an_unknown_tier_is_an_error_with_its_path(tier: object) -> None:
+    error = play_json(account.get_subscription(), {**OPUS, "tier": tier}).error
     assert isinstance(error, RemoteProtocolError)
     assert "`$.tier`" in str(error)
 
 
-def test_what_is_private_is_not_shown() -> None:
+def test_a_repr_shows_no_private_field() -> None:
     document = {**OPUS, "paymentProcessorData": {"c": "hunter2"}, "new": "hunter2"}
-    subscription = answered(account.subscription(), document).result
+    subscription = play_json(account.get_subscription(), document).result
     assert subscription.payment_processor_data == {"c": "hunter2"}
-    said: UserData = answered(
-        account.user_data(),
+    said: UserData = play_json(
+        account.get_user_data(),
         {
             **DATA,
             "subscription": document,
@@ -438,125 +449,125 @@ def test_what_is_private_is_not_shown() -> None:
     assert "anlas" not in repr(said)
 
 
-def test_a_keystore_that_is_withheld_is_not_an_empty_one() -> None:
-    assert answered(account.user_data(), {**DATA, "keystore": {}}).result.keystore_withheld
-    assert not answered(account.user_data(), DATA).result.keystore_withheld
+def test_a_withheld_keystore_is_not_an_empty_one() -> None:
+    assert play_json(account.get_user_data(), {**DATA, "keystore": {}}).result.keystore_withheld
+    assert not play_json(account.get_user_data(), DATA).result.keystore_withheld
     less = {key: value for key, value in DATA.items() if key not in ("keystore", "settings")}
-    said = answered(account.user_data(), less).result
+    said = play_json(account.get_user_data(), less).result
     assert said.keystore_withheld
     assert said.settings is None
-    assert isinstance(answered(account.user_data(), {**DATA, "keystore": None}).error, RemoteProtocolError)
+    assert isinstance(play_json(account.get_user_data(), {**DATA, "keystore": None}).error, RemoteProtocolError)
 
 
-def test_a_trial_may_be_told_with_or_without_anything() -> None:
+def test_every_field_of_a_trial_status_is_optional() -> None:
     seen = {"used_text_actions": 1, "remaining_text_actions": 49, "trial_activated": True, "trialActionsLeft": 7}
-    said = answered(account.trial_status(), seen).result
+    said = play_json(account.get_trial_status(), seen).result
     assert said == TrialStatus(
         used_text_actions=1, remaining_text_actions=49, trial_activated=True, extra={"trialActionsLeft": 7}
     )
-    assert answered(account.trial_status(), {}).result == TrialStatus()
+    assert play_json(account.get_trial_status(), {}).result == TrialStatus()
 
 
-def test_an_error_inside_a_good_answer_is_one() -> None:
-    assert isinstance(answered(account.subscription(), {"error": "no"}).error, StreamError)
+def test_an_error_in_a_response_with_status_200_is_raised() -> None:
+    assert isinstance(play_json(account.get_subscription(), {"error": "no"}).error, StreamError)
 
 
 @pytest.mark.parametrize("document", [{}, {"accessToken": 7}, {"accessToken": "a b"}, {"accessToken": None}])
 @pytest.mark.parametrize("name", ["login", "register", "recover", "change_access_key", "sso_google"])
-def test_what_is_no_access_token_is_refused(name: str, document: object) -> None:
-    assert isinstance(answered(OPERATIONS[name], document).error, RemoteProtocolError)
+def test_an_invalid_access_token_is_a_protocol_error(name: str, document: object) -> None:
+    assert isinstance(play_json(OPERATIONS[name], document).error, RemoteProtocolError)
 
 
 @pytest.mark.parametrize("document", [{}, {"token": 7}, {"token": None}, {"token": "eyJ"}, {"token": "pst-a b"}])
-def test_what_is_no_persistent_token_is_refused(document: object) -> None:
-    assert isinstance(answered(account.create_persistent_token(), document).error, RemoteProtocolError)
+def test_an_invalid_persistent_token_is_a_protocol_error(document: object) -> None:
+    assert isinstance(play_json(account.create_persistent_token(), document).error, RemoteProtocolError)
 
 
 @pytest.mark.parametrize("body", [b"", b"plain", b'{"error": 1}', b'"text"', "é".encode()])
 @pytest.mark.parametrize("content_type", ["text/plain", "application/json"])
-def test_settings_come_as_they_are(body: bytes, content_type: str) -> None:
+def test_settings_are_returned_as_they_are_stored(body: bytes, content_type: str) -> None:
     head = Head(200, Headers.of(content_type=content_type))
-    assert play(account.client_settings(), [head, body, b""]).result == body.decode()
+    assert play(account.get_client_settings(), [head, body, b""]).result == body.decode()
 
 
-def test_settings_that_are_no_text_or_a_page_are_refused() -> None:
-    assert isinstance(play(account.client_settings(), [JSON, b"\xff", b""]).error, RemoteProtocolError)
+def test_settings_that_are_not_text_or_are_a_web_page_are_an_error() -> None:
+    assert isinstance(play(account.get_client_settings(), [JSON, b"\xff", b""]).error, RemoteProtocolError)
     page = Head(200, Headers.of(content_type="text/html"))
-    assert isinstance(play(account.client_settings(), [page]).error, RemoteProtocolError)
-    assert play(account.client_settings(), [Head(200), b""]).result == ""
+    assert isinstance(play(account.get_client_settings(), [page]).error, RemoteProtocolError)
+    assert play(account.get_client_settings(), [Head(200), b""]).result == ""
 
 
-def test_other_answers_are_what_they_hold() -> None:
-    assert answered(account.gift_keys(), {"giftKeys": [{"a": 1}], "new": 1}).result == ({"a": 1},)
-    assert answered(account.osano_external_id(), {"externalOsanoId": "x"}).result == "x"
+def test_a_response_with_one_field_is_its_value() -> None:
+    assert play_json(account.get_gift_keys(), {"giftKeys": [{"a": 1}], "new": 1}).result == ({"a": 1},)
+    assert play_json(account.get_osano_external_id(), {"externalOsanoId": "x"}).result == "x"
     assert play(account.delete_account(), [Head(204), b""]).result is None
-    assert account.trial_status().request.host is Host.TEXT
+    assert account.get_trial_status().request.host is Host.TEXT
 
 
 # ---- against the emulator
 
 
-def logged_in(emulator: Emulator, email: str = EMAIL, password: str = PASSWORD) -> Session:
+def login_session(emulator: Emulator, email: str = EMAIL, password: str = PASSWORD) -> Session:
     return Session(base_url="http://x", token=run_in_memory(account.login(email, password), emulator).result)
 
 
-def by_persistent(owner: Account) -> Session:
+def persistent_session(owner: Account) -> Session:
     return Session(base_url="http://x", token=owner.persistent_token)
 
 
-def test_what_an_account_is_comes_typed() -> None:
+def test_responses_are_typed() -> None:
     emulator, owner = an_emulator()
     owner.profile.bought_anlas = 5
-    session = by_persistent(owner)
-    said = run_in_memory(account.subscription(), emulator, session).result
+    session = persistent_session(owner)
+    said = run_in_memory(account.get_subscription(), emulator, session).result
     assert (said.tier, said.active, said.anlas, said.extra) == (Tier.OPUS, True, 10_005, {})
-    information = run_in_memory(account.information(), emulator, session).result
+    information = run_in_memory(account.get_information(), emulator, session).result
     assert (information.email_verified, information.plaintext_email) == (True, EMAIL)
     assert information.extra == {}
-    assert run_in_memory(account.priority(), emulator, session).result.task_priority == 10
-    assert run_in_memory(account.trial_status(), emulator, session).result.remaining_text_actions == 50
-    data = run_in_memory(account.user_data(), emulator, session).result
+    assert run_in_memory(account.get_priority(), emulator, session).result.task_priority == 10
+    assert run_in_memory(account.get_trial_status(), emulator, session).result.remaining_text_actions == 50
+    data = run_in_memory(account.get_user_data(), emulator, session).result
     assert data.keystore_withheld
     assert (data.subscription, data.information) == (said, information)
-    assert run_in_memory(account.raw_json(account.subscription()), emulator, session).result["tier"] == 3
-    assert len(run_in_memory(account.osano_external_id(), emulator, session).result) == 43
-    full = run_in_memory(account.user_data(), emulator, logged_in(emulator)).result
+    assert run_in_memory(account.raw_json(account.get_subscription()), emulator, session).result["tier"] == 3
+    assert len(run_in_memory(account.get_osano_external_id(), emulator, session).result) == 43
+    full = run_in_memory(account.get_user_data(), emulator, login_session(emulator)).result
     assert not full.keystore_withheld
     assert len(open_keystore(full.keystore, account.encryption_key(EMAIL, Password(PASSWORD)))) == 3
 
 
-def test_an_account_is_opened_verified_and_closed() -> None:
+def test_an_account_is_registered_verified_and_deleted() -> None:
     emulator, _ = an_emulator()
     token = run_in_memory(account.register("new@example.com", "secret", "riddle"), emulator).result
     session = Session(base_url="http://x", token=token)
-    information = run_in_memory(account.information(), emulator, session).result
+    information = run_in_memory(account.get_information(), emulator, session).result
     assert (information.email_verified, information.email_verification_letter_sent) == (False, True)
     assert (information.trial_actions_left, information.trial_images_left) == (50, 30)
-    assert run_in_memory(account.subscription(), emulator, session).result.tier is Tier.PAPER
+    assert run_in_memory(account.get_subscription(), emulator, session).result.tier is Tier.PAPER
     assert run_in_memory(account.resend_verification("new@example.com"), emulator).error is None
     assert [mail.kind for mail in emulator.outside.mails] == [MailKind.VERIFICATION] * 2
     assert run_in_memory(account.verify_email(emulator.outside.mails[1].token), emulator).error is None
-    assert run_in_memory(account.information(), emulator, session).result.email_verified
+    assert run_in_memory(account.get_information(), emulator, session).result.email_verified
     again = run_in_memory(account.register("new@example.com", "secret", "riddle"), emulator)
     assert isinstance(again.error, ConflictError)
     assert run_in_memory(account.request_deletion("new@example.com"), emulator, session).error is None
     deletion = emulator.outside.mails[-1]
     assert deletion.token not in repr(deletion)
     assert run_in_memory(account.finish_deletion(deletion.token), emulator).error is None
-    assert isinstance(run_in_memory(account.information(), emulator, session).error, AuthenticationError)
+    assert isinstance(run_in_memory(account.get_information(), emulator, session).error, AuthenticationError)
     assert isinstance(run_in_memory(account.login("new@example.com", "secret"), emulator).error, AuthenticationError)
 
 
-def test_a_persistent_token_is_drawn_with_a_login_and_replaces_the_old_one() -> None:
+def test_a_persistent_token_is_created_with_a_login_and_replaces_the_old_one() -> None:
     emulator, owner = an_emulator()
-    session, old = logged_in(emulator), by_persistent(owner)
+    session, old = login_session(emulator), persistent_session(owner)
     assert isinstance(run_in_memory(account.create_persistent_token(), emulator, session).error, ConflictError)
     drawn = run_in_memory(account.create_persistent_token(overwrite=True), emulator, session).result
-    assert run_in_memory(account.subscription(), emulator, Session(base_url="http://x", token=drawn)).error is None
-    assert isinstance(run_in_memory(account.subscription(), emulator, old).error, AuthenticationError)
+    assert run_in_memory(account.get_subscription(), emulator, Session(base_url="http://x", token=drawn)).error is None
+    assert isinstance(run_in_memory(account.get_subscription(), emulator, old).error, AuthenticationError)
 
 
-def test_a_lost_password_is_replaced_with_a_mailed_token() -> None:
+def test_a_lost_password_is_replaced_with_a_token_from_an_e_mail() -> None:
     emulator, _ = an_emulator()
     assert run_in_memory(account.request_recovery("nobody@example.com"), emulator).error is None
     assert emulator.outside.mails == []
@@ -570,63 +581,63 @@ def test_a_lost_password_is_replaced_with_a_mailed_token() -> None:
     assert isinstance(run_in_memory(account.recover(mail.token, KEY), emulator).error, AuthenticationError)
 
 
-def test_settings_come_back_as_they_were_stored() -> None:
+def test_stored_settings_can_be_read_again() -> None:
     emulator, _ = an_emulator()
-    session = logged_in(emulator)
-    assert run_in_memory(account.client_settings(), emulator, session).result == ""
+    session = login_session(emulator)
+    assert run_in_memory(account.get_client_settings(), emulator, session).result == ""
     for text in ('{"settingsVersion": 16}', "日本語", ""):
         assert run_in_memory(account.set_client_settings(text), emulator, session).error is None
-        assert run_in_memory(account.client_settings(), emulator, session).result == text
+        assert run_in_memory(account.get_client_settings(), emulator, session).result == text
 
 
 def test_subscriptions_are_bound_and_changed() -> None:
     emulator, owner = an_emulator()
     emulator.outside.gift_keys["gift"] = Tier.SCROLL
-    session = logged_in(emulator)
+    session = login_session(emulator)
     bind = account.bind_subscription("giftkey", "gift")
     assert isinstance(run_in_memory(bind, emulator, session).error, ConflictError)
     replacing = account.bind_subscription("giftkey", "gift", confirmed_replace=True)
     assert run_in_memory(replacing, emulator, session).error is None
-    assert run_in_memory(account.subscription(), emulator, session).result.tier is Tier.SCROLL
+    assert run_in_memory(account.get_subscription(), emulator, session).result.tier is Tier.SCROLL
     assert isinstance(run_in_memory(replacing, emulator, session).error, NotFoundError)
     assert run_in_memory(account.change_subscription(Tier.TABLET), emulator, session).error is None
     assert owner.profile.tier is Tier.TABLET
     assert run_in_memory(account.bind_subscription("trial", ""), emulator, session).error is None
-    assert run_in_memory(account.trial_status(), emulator, session).result.trial_activated
+    assert run_in_memory(account.get_trial_status(), emulator, session).result.trial_activated
     assert isinstance(
         run_in_memory(account.bind_subscription("paddle", "x"), emulator, session).error, InvalidRequestError
     )
-    assert run_in_memory(account.gift_keys(), emulator, session).result == ()
+    assert run_in_memory(account.get_gift_keys(), emulator, session).result == ()
 
 
-def test_consents_are_taken() -> None:
+def test_consents_are_accepted() -> None:
     emulator, owner = an_emulator()
-    session = by_persistent(owner)
+    session = persistent_session(owner)
     assert run_in_memory(account.change_mailing_consent(True), emulator, session).error is None
     assert owner.profile.marketing
     assert run_in_memory(account.set_consent("US", analytics=True), emulator, session).error is None
 
 
-def test_an_account_whose_subscription_goes_on_is_not_deleted() -> None:
+def test_an_account_with_a_renewing_subscription_is_not_deleted() -> None:
     emulator, owner = an_emulator()
     owner.profile.recurring = True
-    session = by_persistent(owner)
+    session = persistent_session(owner)
     assert isinstance(run_in_memory(account.delete_account(), emulator, session).error, ConflictError)
     owner.profile.recurring = False
     assert run_in_memory(account.delete_account(), emulator, session).error is None
-    assert isinstance(run_in_memory(account.subscription(), emulator, session).error, AuthenticationError)
+    assert isinstance(run_in_memory(account.get_subscription(), emulator, session).error, AuthenticationError)
 
 
-def test_an_identity_of_google_logs_in() -> None:
+def test_an_identity_token_of_google_logs_in() -> None:
     emulator, owner = an_emulator()
     assert isinstance(run_in_memory(account.login_with_google("mine"), emulator).error, ServerError)
     emulator.outside.google["mine"] = owner
     token = run_in_memory(account.login_with_google("mine"), emulator).result
-    assert run_in_memory(account.subscription(), emulator, Session(base_url="http://x", token=token)).error is None
+    assert run_in_memory(account.get_subscription(), emulator, Session(base_url="http://x", token=token)).error is None
 
 
 @every_operation
-def test_no_refusal_of_an_operation_shows_a_secret(name: str) -> None:
+def test_no_error_response_shows_a_secret(name: str) -> None:
     emulator, _ = an_emulator()
     played = run_in_memory(OPERATIONS[name], emulator, Session(base_url="http://x", token=ACCESS), clock=Clock())
     if (error := played.error) is not None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from nai_proto import account
-from nai_proto.account.password import AS_BEFORE, HALF_DONE, UNKNOWN
+from nai_proto.account.password import HALF_CHANGED_NOTE, UNCHANGED_NOTE, UNKNOWN_NOTE
 from nai_proto.codecs.keys import encryption_key
 from nai_proto.codecs.keystore import Keystore, open_keystore, seal_keystore
 from nai_proto.emulator import Account, Emulator
@@ -57,11 +57,11 @@ def run(
     return run_in_memory(account.change_password(email, old, new, **options), app, entropy=entropy)
 
 
-def steps(played: FlowTrace[Any, Any]) -> list[tuple[str, str]]:
+def requests_of(played: FlowTrace[Any, Any]) -> list[tuple[str, str]]:
     return [(request.method, request.path) for request in played.requests]
 
 
-def opens(emulator: Emulator, password: str, email: str = EMAIL) -> bool:
+def can_open(emulator: Emulator, password: str, email: str = EMAIL) -> bool:
     """Does the password log in and open all stories?"""
     played = run_in_memory(open_library(email, password), emulator)
     if isinstance(played.error, AuthenticationError | CryptoError):
@@ -70,12 +70,12 @@ def opens(emulator: Emulator, password: str, email: str = EMAIL) -> bool:
     return len(library.stories) == STORIES and library.failed == ()
 
 
-def notes(played: FlowTrace[Any, Any]) -> list[str]:
+def notes_of(played: FlowTrace[Any, Any]) -> list[str]:
     assert played.error is not None
     return played.error.__notes__
 
 
-def faulty(app: App, step: int, fault: Fault) -> App:
+def with_fault(app: App, step: int, fault: Fault) -> App:
     """The app, that fails each time at the request of this number, and afterwards is well."""
     seen: list[tuple[str, str]] = []
     method, path = STEPS[step]
@@ -97,13 +97,13 @@ def test_the_new_password_logs_in_and_opens_everything() -> None:
     emulator, owner = an_emulator()
     sealed = owner.storage.keystore
     played = run(emulator)
-    assert steps(played) == STEPS
-    assert not opens(emulator, PASSWORD)
-    assert opens(emulator, NEW)
+    assert requests_of(played) == STEPS
+    assert not can_open(emulator, PASSWORD)
+    assert can_open(emulator, NEW)
     assert owner.storage.keystore != sealed
     assert owner.storage.keystore_index == 2
     session = Session(base_url="http://x", token=played.result)
-    assert run_in_memory(account.client_settings(), emulator, session).error is None
+    assert run_in_memory(account.get_client_settings(), emulator, session).error is None
 
 
 def test_no_key_of_the_keystore_is_lost_and_the_nonce_is_fresh() -> None:
@@ -125,7 +125,7 @@ def test_an_account_that_stored_nothing_gets_no_keystore() -> None:
     emulator = Emulator(now=lambda: 0.0, entropy=bytes)
     owner = emulator.add_account(EMAIL, Password(PASSWORD), stories=False)
     played = run(emulator)
-    assert steps(played) == STEPS[:-1]
+    assert requests_of(played) == STEPS[:-1]
     assert owner.storage.keystore is None
     assert run_in_memory(account.login(EMAIL, NEW), emulator).error is None
 
@@ -134,25 +134,25 @@ def test_an_account_without_a_change_index_gets_none() -> None:
     emulator, owner = an_emulator()
     owner.storage.indexed = False
     assert run(emulator).error is None
-    assert opens(emulator, NEW)
+    assert can_open(emulator, NEW)
 
 
-def test_the_e_mail_may_change_too_and_alone() -> None:
+def test_the_e_mail_can_change_with_the_password_or_alone() -> None:
     emulator, owner = an_emulator()
     assert run(emulator, new=PASSWORD, new_email="Other@example.com").error is None
     assert owner.email == "Other@example.com"
-    assert opens(emulator, PASSWORD, "Other@example.com")
-    assert not opens(emulator, PASSWORD)
+    assert can_open(emulator, PASSWORD, "Other@example.com")
+    assert not can_open(emulator, PASSWORD)
 
 
-def test_the_spelling_that_logs_in_is_the_one_that_the_keys_are_made_of() -> None:
+def test_keys_are_derived_from_the_spelling_that_logs_in() -> None:
     emulator, _ = an_emulator()
     assert run(emulator, email=EMAIL.upper()).error is None
-    assert opens(emulator, NEW)
-    assert opens(emulator, NEW, EMAIL.upper())
+    assert can_open(emulator, NEW)
+    assert can_open(emulator, NEW, EMAIL.upper())
 
 
-def test_a_persistent_token_of_the_session_is_not_in_the_way() -> None:
+def test_a_persistent_token_of_the_session_is_not_used() -> None:
     emulator, owner = an_emulator()
     session = Session(base_url="http://x", token=owner.persistent_token)
     assert run_in_memory(account.change_password(EMAIL, PASSWORD, NEW), emulator, session).error is None
@@ -163,34 +163,34 @@ def test_a_persistent_token_of_the_session_is_not_in_the_way() -> None:
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("step", range(len(STEPS)), ids=[f"{method} {path}" for method, path in STEPS])
-def test_a_failure_at_any_step_can_be_gone_on_from(step: int, fault: str) -> None:
+def test_a_second_run_completes_a_change_that_failed_at_any_step(step: int, fault: str) -> None:
     emulator, owner = an_emulator()
     before = dict(open_keystore(owner.storage.keystore, encryption_key(EMAIL, Password(PASSWORD))))
-    played = run(faulty(emulator, step, FAULTS[fault]))
+    played = run(with_fault(emulator, step, FAULTS[fault]))
     if played.error is None:  # of an answer without a body nothing can be garbled
         assert (STEPS[step][0], fault) == ("PUT", "garbled")
-        assert opens(emulator, NEW)
+        assert can_open(emulator, NEW)
         return
-    (note,) = notes(played)
-    still_old = opens(emulator, PASSWORD)
+    (note,) = notes_of(played)
+    still_old = can_open(emulator, PASSWORD)
     if step < 2:
-        assert note == AS_BEFORE
+        assert note == UNCHANGED_NOTE
         assert still_old
     elif step == 2:
-        assert note == (AS_BEFORE if fault in ("401", "409", "429") else UNKNOWN)
+        assert note == (UNCHANGED_NOTE if fault in ("401", "409", "429") else UNKNOWN_NOTE)
         assert still_old == (fault not in ("unanswered", "garbled"))
     else:
-        assert note == HALF_DONE
+        assert note == HALF_CHANGED_NOTE
         assert not still_old
-        assert opens(emulator, NEW) == (STEPS[step][0] == "PUT" and fault == "unanswered")
+        assert can_open(emulator, NEW) == (STEPS[step][0] == "PUT" and fault == "unanswered")
     assert run(emulator).error is None
-    assert opens(emulator, NEW)
-    assert not opens(emulator, PASSWORD)
+    assert can_open(emulator, NEW)
+    assert not can_open(emulator, PASSWORD)
     assert dict(open_keystore(owner.storage.keystore, encryption_key(EMAIL, Password(NEW)))) == before
 
 
 @pytest.mark.parametrize("step", range(len(STEPS)))
-def test_a_flow_that_is_stopped_anywhere_can_be_gone_on_from(step: int) -> None:
+def test_a_second_run_completes_a_change_that_was_cancelled_at_any_step(step: int) -> None:
     emulator, _ = an_emulator()
     flow = account.change_password(EMAIL, PASSWORD, NEW)
     reached = 0
@@ -208,23 +208,23 @@ def test_a_flow_that_is_stopped_anywhere_can_be_gone_on_from(step: int) -> None:
     else:
         assert run_in_memory(flow, stopping).error is None
     assert run(emulator).error is None
-    assert opens(emulator, NEW)
+    assert can_open(emulator, NEW)
 
 
-def test_the_second_run_does_only_what_is_left() -> None:
+def test_the_second_run_does_only_the_remaining_steps() -> None:
     emulator, _ = an_emulator()
-    assert run(faulty(emulator, 4, refused(500))).error is not None
+    assert run(with_fault(emulator, 4, refused(500))).error is not None
     logins = [("POST", LOGIN)] * 2
-    assert steps(run(emulator)) == [*logins, ("GET", KEYSTORE), ("GET", KEYSTORE), ("PUT", KEYSTORE)]
-    assert steps(run(emulator)) == [*logins, ("GET", KEYSTORE), ("GET", KEYSTORE)]
+    assert requests_of(run(emulator)) == [*logins, ("GET", KEYSTORE), ("GET", KEYSTORE), ("PUT", KEYSTORE)]
+    assert requests_of(run(emulator)) == [*logins, ("GET", KEYSTORE), ("GET", KEYSTORE)]
 
 
 def test_wrong_passwords_change_nothing() -> None:
     emulator, _ = an_emulator()
     played = run(emulator, old="wrong")
     assert isinstance(played.error, AuthenticationError)
-    assert notes(played) == [AS_BEFORE]
-    assert opens(emulator, PASSWORD)
+    assert notes_of(played) == [UNCHANGED_NOTE]
+    assert can_open(emulator, PASSWORD)
 
 
 @pytest.mark.parametrize(
@@ -235,18 +235,18 @@ def test_wrong_passwords_change_nothing() -> None:
     ],
     ids=["damaged", "of another password"],
 )
-def test_a_keystore_that_does_not_open_stops_it_before_anything_is_changed(keystore: str, kind: type[NaiError]) -> None:
+def test_a_keystore_that_does_not_open_prevents_the_change(keystore: str, kind: type[NaiError]) -> None:
     emulator, owner = an_emulator()
     owner.storage.keystore = keystore
     played = run(emulator)
     assert isinstance(played.error, kind)
-    assert notes(played) == [AS_BEFORE]
-    assert steps(played) == STEPS[:2]
+    assert notes_of(played) == [UNCHANGED_NOTE]
+    assert requests_of(played) == STEPS[:2]
     assert owner.storage.keystore == keystore
     assert run_in_memory(account.login(EMAIL, PASSWORD), emulator).error is None
 
 
-def test_a_keystore_that_is_withheld_stops_it_before_anything_is_changed() -> None:
+def test_a_withheld_keystore_prevents_the_change() -> None:
     emulator, _ = an_emulator()
 
     def withholding(request: Request) -> Handler:
@@ -254,10 +254,10 @@ def test_a_keystore_that_is_withheld_stops_it_before_anything_is_changed() -> No
 
     played = run(withholding)
     assert isinstance(played.error, Damaged)
-    assert notes(played) == [AS_BEFORE]
+    assert notes_of(played) == [UNCHANGED_NOTE]
 
 
-def test_a_key_that_another_writer_added_meanwhile_is_kept() -> None:
+def test_a_key_that_another_program_adds_meanwhile_is_kept() -> None:
     emulator, owner = an_emulator()
     added = 0
 
@@ -274,10 +274,10 @@ def test_a_key_that_another_writer_added_meanwhile_is_kept() -> None:
     assert run(busy(2)).error is None
     keys = open_keystore(owner.storage.keystore, encryption_key(EMAIL, Password(NEW)))
     assert len(keys) == STORIES + 2
-    assert opens(emulator, NEW)
+    assert can_open(emulator, NEW)
 
 
-def test_a_writer_who_never_rests_is_a_conflict_and_loses_nothing() -> None:
+def test_endless_writes_by_another_program_are_a_conflict_and_lose_nothing() -> None:
     emulator, owner = an_emulator()
 
     def busy(request: Request) -> Handler:
@@ -287,9 +287,9 @@ def test_a_writer_who_never_rests_is_a_conflict_and_loses_nothing() -> None:
 
     played = run(busy)
     assert isinstance(played.error, ConflictError)
-    assert notes(played) == [HALF_DONE]
+    assert notes_of(played) == [HALF_CHANGED_NOTE]
     assert run(emulator).error is None
-    assert opens(emulator, NEW)
+    assert can_open(emulator, NEW)
     assert len(open_keystore(owner.storage.keystore, encryption_key(EMAIL, Password(NEW)))) == STORIES + 3
 
 
@@ -304,7 +304,7 @@ def add_a_key(owner: Account, meta: str) -> None:
 @pytest.mark.parametrize("step", range(len(STEPS)))
 def test_no_error_shows_a_password_a_key_or_a_token(step: int) -> None:
     emulator, owner = an_emulator()
-    played = run(faulty(emulator, step, refused(500)))
+    played = run(with_fault(emulator, step, refused(500)))
     assert isinstance(played.error, ServerError)
     shown = "".join(traceback.format_exception(played.error))
     for secret in (PASSWORD, NEW, owner.key.reveal(), "eyJ"):
@@ -312,9 +312,9 @@ def test_no_error_shows_a_password_a_key_or_a_token(step: int) -> None:
 
 
 @pytest.mark.parametrize("fault", [refused(429), refused(503), lost], ids=["429", "503", "lost"])
-def test_the_change_of_the_key_is_sent_once_whatever_comes_back(fault: Fault) -> None:
+def test_the_access_key_is_changed_with_one_request_whatever_the_response(fault: Fault) -> None:
     """A second one could be refused because of the first, and then nobody could tell what became of it."""
     emulator, _ = an_emulator()
     played = run(meeting(emulator, fault, *range(9), path=CHANGE))
     assert played.error is not None
-    assert steps(played).count(("POST", CHANGE)) == 1
+    assert requests_of(played).count(("POST", CHANGE)) == 1

@@ -186,7 +186,7 @@ def test_emulate_has_gift_keys_to_bind() -> None:
     with emulating("--tier", "paper", "--gift-key", "a=present=scroll") as (ready, _):
         token = PersistentToken(ready["token"])
         binding = account.bind_subscription("giftkey", "a=present")
-        flows = [lambda: with_token(token, binding), lambda: with_token(token, account.subscription())]
+        flows = [lambda: with_token(token, binding), lambda: with_token(token, account.get_subscription())]
         bound, told = at("asyncio", Session(base_url=ready["url"]), flows)
     assert bound.error is None
     assert told.result.tier.name == "SCROLL"

@@ -43,7 +43,7 @@ def nai(*arguments: str, typed: str = "") -> Result:
 
 def works(token: AccessToken | PersistentToken, url: str) -> bool:
     with Client(Session(base_url=url, token=token)) as client:
-        return client.run(account.subscription()).active
+        return client.run(account.get_subscription()).active
 
 
 @pytest.mark.parametrize("name", ["access-key", "access_key", "get_access_key"])

@@ -168,7 +168,7 @@ def test_a_client_that_asks_the_api_host_about_accounts_is_told_where_to() -> No
         old = Session(
             account=session.api, text=session.text, image=session.image, api=session.api, token=owner.persistent_token
         )
-        for flow in (account.login(EMAIL, PASSWORD), account.subscription()):
+        for flow in (account.login(EMAIL, PASSWORD), account.get_subscription()):
             error = error_of(old, flow)
             assert isinstance(error, RejectedRequestError)
             assert error.message == MIGRATED
@@ -191,13 +191,13 @@ def test_emulate_serves_each_host_at_a_port_of_its_own(hosts: str) -> None:
         with on_httpx.Client(session) as client:
             for model in (text.Model.KAYRA, text.Model.EUTERPE):
                 assert client.run(text.generate("Once", model=model, max_length=5)).text
-            assert client.run(account.subscription()).tier == 3
+            assert client.run(account.get_subscription()).tier == 3
         old = Session(base_url=urls["api"], token=PersistentToken(ready["token"]))
         if hosts == "strict":
-            assert isinstance(error_of(old, account.subscription()), RejectedRequestError)
+            assert isinstance(error_of(old, account.get_subscription()), RejectedRequestError)
         else:
             with on_httpx.Client(old) as client:
-                assert client.run(account.subscription()).tier == 3
+                assert client.run(account.get_subscription()).tier == 3
 
 
 @pytest.mark.parametrize(

@@ -286,15 +286,15 @@ def test_tools_cost_what_the_vectors_say(tier: Tier, monkeypatch: pytest.MonkeyP
 
 def test_what_is_paid_for_shows_in_the_subscription() -> None:
     emulator, owner = an_emulator()
-    before = ran(emulator, owner, account.subscription()).anlas
+    before = ran(emulator, owner, account.get_subscription()).anlas
     ran(emulator, owner, augment("bg-removal"))
-    assert ran(emulator, owner, account.subscription()).anlas == before - 65
+    assert ran(emulator, owner, account.get_subscription()).anlas == before - 65
     ran(emulator, owner, augment("declutter"))
     ran(emulator, owner, image.annotate(SOURCE, "canny"))
-    assert ran(emulator, owner, account.subscription()).anlas == before - 65
+    assert ran(emulator, owner, account.get_subscription()).anlas == before - 65
     ran(emulator, owner, image.encode_vibe(SOURCE, V45))
     ran(emulator, owner, image.upscale(SOURCE))
-    assert ran(emulator, owner, account.subscription()).anlas == before - 68
+    assert ran(emulator, owner, account.get_subscription()).anlas == before - 68
 
 
 def test_who_cannot_pay_gets_nothing() -> None:

@@ -308,7 +308,7 @@ def test_a_client_that_waits_as_it_is_told_is_served() -> None:
     asking = Asking(switches=Switches(rate=1, per_seconds=20.0))
     session = Session(base_url="http://x", token=asking.owner.persistent_token)
     for _ in range(3):
-        played = run_in_memory(account.subscription(), asking.emulator, session, clock=asking.clock)
+        played = run_in_memory(account.get_subscription(), asking.emulator, session, clock=asking.clock)
         assert played.error is None
 
 

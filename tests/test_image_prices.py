@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nai_proto.account.answers import Subscription
+from nai_proto.account.info import Subscription
 from nai_proto.errors import InvalidRequestError
 from nai_proto.image.early_prices import TABLES
 from nai_proto.image.generations import Generation

@@ -70,7 +70,7 @@ class Told:
         """All of it that holds no address and no e-mail."""
         error, result = self.error, self.result
         said = error and (type(error), re.sub(r"http://[^/ ]*|\S+@\S+", "", str(error)), error.partial)
-        if isinstance(result, account.Information):
+        if isinstance(result, account.AccountInformation):
             result = msgspec.structs.replace(result, plaintext_email=None)
         return self.events, result, said
 
@@ -86,7 +86,7 @@ def program(token: PersistentToken) -> list[Step]:
     chat = openai.chat_completion_stream([openai.Message("user", ASKED)], max_tokens=60)
     wrong = objects.get_object("stories", "nothing-of-this-name")
     return [
-        Step(logged_in(account.information())),
+        Step(logged_in(account.get_information())),
         Step(open_library(EMAIL, PASSWORD)),
         Step(with_token(token, text.generate(PROMPT, max_length=12).with_options(retry=NO_RETRY))),
         Step(
@@ -94,7 +94,7 @@ def program(token: PersistentToken) -> list[Step]:
         ),
         Step(with_token(token, chat.with_options(retry=NO_RETRY)), enough=3),
         Step(logged_in(wrong)),
-        Step(with_token(AccessToken("not.good.atall"), account.subscription())),
+        Step(with_token(AccessToken("not.good.atall"), account.get_subscription())),
         Step(
             with_token(token, text.generate_stream(ASKED, max_length=12).with_options(retry=NO_RETRY))
         ),  # meets the fault
@@ -327,7 +327,7 @@ def test_where_nobody_answers_it_is_said() -> None:
         pass
     with closing(ForwardingApp(Session(base_url=url))) as app:
         (told,) = done(
-            "memory", app, [Step(with_token(AccessToken("x"), account.priority().with_options(retry=NO_RETRY)))]
+            "memory", app, [Step(with_token(AccessToken("x"), account.get_priority().with_options(retry=NO_RETRY)))]
         )
     assert isinstance(told.error, ServerError)
     assert told.error.status == 502

@@ -139,14 +139,14 @@ def test_what_was_hidden_does_not_matter() -> None:
 def test_what_is_not_in_the_recording_is_named_with_what_comes_next() -> None:
     found = recorded(json(b'{"output":"one"}'), text.generate("Once", max_length=9))
     app = Replaying(found)
-    played = run_in_memory(account.information(), app)
+    played = run_in_memory(account.get_information(), app)
     assert "GET /user/information is not in the recording (no such request); next in it is POST /ai/generate" in str(
         played.error
     )
     other = run_in_memory(text.generate("Once", max_length=8), app)
     assert "(no more of it, or only with another body); next in it is POST /ai/generate" in str(other.error)
     assert app.left == found.exchanges
-    assert "nothing is left of it" in str(run_in_memory(account.information(), Replaying(Recorded(()))).error)
+    assert "nothing is left of it" in str(run_in_memory(account.get_information(), Replaying(Recorded(()))).error)
 
 
 def test_a_request_that_the_server_did_not_read_is_found_without_its_body() -> None:

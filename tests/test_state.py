@@ -269,7 +269,7 @@ def test_an_account_and_its_logins_outlive_the_process(path: Path) -> None:
     with emulating("--state", str(path), "--email", "b@example.com") as (other, _):
         session = Session(base_url=other["url"], token=token)
         with on_httpx.Client(session) as client:
-            assert client.run(account.information()).plaintext_email == ready["email"]
+            assert client.run(account.get_information()).plaintext_email == ready["email"]
             client.run(account.login(other["email"], other["password"]))
 
 

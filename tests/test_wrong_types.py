@@ -59,7 +59,9 @@ INSIDE: Final = {
 
 # What answers are made of, and what is no call: types of arguments, tables, words to choose from.
 NOT_CALLED: Final = {
-    "account": "Information Perks Priority Subscription Tier TrainingSteps TrialStatus Usage UserData",
+    "account": (
+        "AccountInformation ImageAllowance Perks Priority Subscription Tier TrainingSteps TrialStatus UserData"
+    ),
     "image": "Drawing Drawn Image ImageResolution Options Parameters Position Step Tag JapaneseTag VibeCache",
     "openai": (
         "Accumulator ChatChoice ChatChunk ChatChunkChoice ChatCompletion Completion CompletionChoice CompletionChunk "
@@ -131,7 +133,7 @@ CALLS: Final[dict[str, Call]] = {
     "account.encryption_key": Call(account.encryption_key, {"email": "a@b", "password": "secret"}),
     "account.email_hash": Call(account.email_hash, {"email": "a@b"}),
     "account.login": Call(account.login, {"email": "a@b", "password": "secret"}),
-    "account.login_spelled": Call(account.login_spelled, {"email": "a@b", "password": "secret"}),
+    "account.login_with_spelling": Call(account.login_with_spelling, {"email": "a@b", "password": "secret"}),
     "account.login_with_key": Call(account.login_with_key, {"key": KEY}),
     "account.login_with_google": Call(account.login_with_google, {"id_token": "x"}),
     "account.create_persistent_token": Call(account.create_persistent_token),
@@ -155,22 +157,22 @@ CALLS: Final[dict[str, Call]] = {
         account.submit,
         {"event": "e", "data": b"x", "data_name": "n", "author_name": "a", "author_email": "a@b"},
     ),
-    "account.submission": Call(account.submission, {"event": "e"}),
+    "account.get_submission": Call(account.get_submission, {"event": "e"}),
     "account.vote": Call(account.vote, {"event": "e", "id": "i"}),
-    "account.voted": Call(account.voted, {"event": "e"}),
+    "account.get_vote": Call(account.get_vote, {"event": "e"}),
     "account.withdraw_vote": Call(account.withdraw_vote, {"event": "e", "id": "i"}),
     "account.link_usage": Call(account.link_usage, {"anonymous_user_id": "anon-1"}),
     **{
         f"account.{name}": Call(getattr(account, name))
         for name in [
-            "client_settings",
-            "gift_keys",
-            "information",
-            "osano_external_id",
-            "priority",
-            "subscription",
-            "trial_status",
-            "user_data",
+            "get_client_settings",
+            "get_gift_keys",
+            "get_information",
+            "get_osano_external_id",
+            "get_priority",
+            "get_subscription",
+            "get_trial_status",
+            "get_user_data",
         ]
     },
     # ---- text

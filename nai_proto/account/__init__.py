@@ -1,10 +1,11 @@
-"""Accounts: opening them, logging in, what they are and have, changing and closing them.
+"""Account operations: register, log in, read and change an account, delete it.
 
-An access key is made of e-mail and password and logs in; a login gives an `AccessToken`, which is good for everything for
-30 days; with it a `PersistentToken` can be drawn, which lives on but is refused in places: a session says so before
-anything is sent. Answers are typed and checked (`nai_proto.exchange.responses`); `raw_json` gives the plain document.
+An access key is derived from e-mail and password, and logs in. A login returns an `AccessToken`, which allows everything
+for 30 days. With it a `PersistentToken` can be created, which does not expire but is refused by some endpoints; a session
+raises an error before it sends such a request. Responses are typed and validated (`nai_proto.exchange.responses`);
+`raw_json` returns the plain document instead.
 
-All but logging in is found when it is first used, since most programs only log in.
+Only the login functions are imported at once, since most programs need no others. The rest is imported on first use.
 
 See:
     docs/protocol/native.md#21-tokens
@@ -19,26 +20,46 @@ from typing import TYPE_CHECKING
 from ..codecs.keys import access_key, email_hash, encryption_key
 from ..exchange.responses import raw_json
 from ..tier import Tier
-from .granting import (
+from .login import (
     change_access_key,
     create_persistent_token,
     login,
-    login_spelled,
     login_with_google,
     login_with_key,
+    login_with_spelling,
     recover,
     register,
     register_with_key,
 )
 
 if TYPE_CHECKING:
-    from .answers import Information, Perks, Priority, Subscription, TrainingSteps, TrialStatus, Usage, UserData
-    from .changing import (
+    from .contests import get_submission, get_vote, submit, vote, withdraw_vote
+    from .info import (
+        AccountInformation,
+        ImageAllowance,
+        Perks,
+        Priority,
+        Subscription,
+        TrainingSteps,
+        TrialStatus,
+        UserData,
+        get_client_settings,
+        get_gift_keys,
+        get_information,
+        get_osano_external_id,
+        get_priority,
+        get_subscription,
+        get_trial_status,
+        get_user_data,
+    )
+    from .password import change_password
+    from .settings import (
         bind_subscription,
         change_mailing_consent,
         change_subscription,
         delete_account,
         finish_deletion,
+        link_usage,
         request_deletion,
         request_recovery,
         resend_verification,
@@ -46,49 +67,38 @@ if TYPE_CHECKING:
         set_consent,
         verify_email,
     )
-    from .contests import link_usage, submission, submit, vote, voted, withdraw_vote
-    from .password import change_password
-    from .reading import (
-        client_settings,
-        gift_keys,
-        information,
-        osano_external_id,
-        priority,
-        subscription,
-        trial_status,
-        user_data,
-    )
 else:
     from ..lazy import finder
 
     _HOMES = {
-        "answers": "Information Perks Priority Subscription TrainingSteps TrialStatus Usage UserData",
-        "changing": (
-            "bind_subscription change_mailing_consent change_subscription delete_account finish_deletion "
-            "request_deletion request_recovery resend_verification set_client_settings set_consent verify_email"
+        "contests": "get_submission get_vote submit vote withdraw_vote",
+        "info": (
+            "AccountInformation ImageAllowance Perks Priority Subscription TrainingSteps TrialStatus UserData "
+            "get_client_settings get_gift_keys get_information get_osano_external_id get_priority get_subscription "
+            "get_trial_status get_user_data"
         ),
-        "contests": "link_usage submission submit vote voted withdraw_vote",
         "password": "change_password",
-        "reading": (
-            "client_settings gift_keys information osano_external_id priority subscription trial_status user_data"
+        "settings": (
+            "bind_subscription change_mailing_consent change_subscription delete_account finish_deletion link_usage "
+            "request_deletion request_recovery resend_verification set_client_settings set_consent verify_email"
         ),
     }
 
     __getattr__ = finder(__name__, _HOMES)
 
     def __dir__():
-        return sorted({*globals(), *__all__})
+        return __all__
 
 
 __all__ = [
-    "Information",
+    "AccountInformation",
+    "ImageAllowance",
     "Perks",
     "Priority",
     "Subscription",
     "Tier",
     "TrainingSteps",
     "TrialStatus",
-    "Usage",
     "UserData",
     "access_key",
     "bind_subscription",
@@ -96,21 +106,26 @@ __all__ = [
     "change_mailing_consent",
     "change_password",
     "change_subscription",
-    "client_settings",
     "create_persistent_token",
     "delete_account",
     "email_hash",
     "encryption_key",
     "finish_deletion",
-    "gift_keys",
-    "information",
+    "get_client_settings",
+    "get_gift_keys",
+    "get_information",
+    "get_osano_external_id",
+    "get_priority",
+    "get_submission",
+    "get_subscription",
+    "get_trial_status",
+    "get_user_data",
+    "get_vote",
     "link_usage",
     "login",
-    "login_spelled",
     "login_with_google",
     "login_with_key",
-    "osano_external_id",
-    "priority",
+    "login_with_spelling",
     "raw_json",
     "recover",
     "register",
@@ -120,13 +135,8 @@ __all__ = [
     "resend_verification",
     "set_client_settings",
     "set_consent",
-    "submission",
     "submit",
-    "subscription",
-    "trial_status",
-    "user_data",
     "verify_email",
     "vote",
-    "voted",
     "withdraw_vote",
 ]

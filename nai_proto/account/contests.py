@@ -1,7 +1,8 @@
-"""The service's contests, submissions to them and votes; and what ties a visitor's use to an account.
+"""Submit an entry to one of the service's contests, and vote for others.
 
-What the service answers here is not documented, so it is given as it comes. What is stored is
-sent again only if the service has not acted on it: after a lost answer the second one could be refused because of the first.
+The service's responses here are not documented, so results are the JSON as it comes. A request that stores something is
+sent again only if the service has not acted on it: after a lost response, the service could refuse the second request
+because of the first.
 
 See:
     docs/protocol/native.md#6-account-endpoints-user
@@ -23,11 +24,12 @@ from ..exchange.readers import NOTHING, Json
 from ..exchange.retry import Repeat
 from ..http import Headers
 
-__all__ = ["link_usage", "submission", "submit", "vote", "voted", "withdraw_vote"]
+__all__ = ["get_submission", "get_vote", "submit", "vote", "withdraw_vote"]
 
-_BODY: Final = Headers.of(content_type="application/json")
+_JSON_BODY: Final = Headers.of(content_type="application/json")
 _ACCEPT: Final = Headers.of(accept="application/json")
-_LONG: Final = ("socials", "mediums")
+_MAX_CHARACTERS: Final = 256
+_MAX_CHARACTERS_OF: Final = {"socials": 4096, "mediums": 4096}
 
 
 @takes(event=TEXT, data=BYTES, data_name=TEXT, author_name=TEXT, author_email=TEXT, socials=TEXT, mediums=TEXT)
@@ -41,13 +43,16 @@ def submit(
     socials: str = "",
     mediums: str = "",
 ) -> Operation[Never, None]:
-    """Hand something in for a contest (``POST /user/submission``).
+    """Submit an entry to a contest (``POST /user/submission``).
 
     Args:
-        event: which contest; at most 256 characters, as are the names and the e-mail.
-        data: the file.
-        data_name, author_name, author_email: what it is and whose.
-        socials, mediums: where the author is found, and what it was made with; at most 4096 characters each.
+        event: name of the contest; at most 256 characters, as for the names and the e-mail.
+        data: content of the submitted file.
+        data_name: name of the file.
+        author_name: the author's name.
+        author_email: the author's e-mail.
+        socials: the author's accounts elsewhere; at most 4096 characters.
+        mediums: what the entry was made with; at most 4096 characters.
 
     Raises:
         InvalidRequestError: a text is too long.
@@ -61,60 +66,66 @@ def submit(
         "mediums": mediums,
     }
     for name, text in texts.items():
-        most = 4096 if name in _LONG else 256
+        most = _MAX_CHARACTERS_OF.get(name, _MAX_CHARACTERS)
         if len(text) > most:
             raise InvalidRequestError(f"submit: {name} has at most {most} characters, not {len(text)}", parameter=name)
-    return _storing("submit", None, {"data": to_base64(data), **texts})
+    return _write_operation("submit", None, {"data": to_base64(data), **texts})
 
 
 @takes(event=TEXT)
-def submission(event: str) -> Operation[Never, Any]:
-    """What the account handed in (``GET /user/submission/{event}``), as the service tells it."""
-    return _asking("get_submission", event)
+def get_submission(event: str) -> Operation[Never, Any]:
+    """Read the account's own submission (``GET /user/submission/{event}``).
+
+    Args:
+        event: name of the contest.
+    """
+    return _read_operation("get_submission", event)
 
 
 @takes(event=TEXT, id=TEXT)
 def vote(event: str, id: str) -> Operation[Never, None]:  # noqa: A002
     """Vote for a submission (``POST /user/vote-submission/{event}``).
 
+    Args:
+        event: name of the contest.
+        id: id of the submission.
+
     Raises (when run):
         ConflictError: the account has voted already.
     """
-    return _storing("vote", event, {"id": id})
+    return _write_operation("vote", event, {"id": id})
 
 
 @takes(event=TEXT)
-def voted(event: str) -> Operation[Never, Any]:
-    """The account's vote (``GET /user/vote-submission/{event}``), as the service tells it."""
-    return _asking("get_vote", event)
+def get_vote(event: str) -> Operation[Never, Any]:
+    """Read the account's own vote (``GET /user/vote-submission/{event}``).
+
+    Args:
+        event: name of the contest.
+    """
+    return _read_operation("get_vote", event)
 
 
 @takes(event=TEXT, id=TEXT)
 def withdraw_vote(event: str, id: str) -> Operation[Never, None]:  # noqa: A002
-    """Take a vote back (``DELETE /user/vote-submission/{event}``)."""
-    return _storing("delete_vote", event, {"id": id})
-
-
-@takes(anonymous_user_id=TEXT)
-def link_usage(anonymous_user_id: str) -> Operation[Never, None]:
-    """Count what a visitor used before as the account's (``POST /usage/link``).
+    """Withdraw a vote (``DELETE /user/vote-submission/{event}``).
 
     Args:
-        anonymous_user_id: as the website draws it: ``anon-…``.
+        event: name of the contest.
+        id: id of the submission.
     """
-    return _storing("link_usage", None, {"anonymous_user_id": anonymous_user_id}, Repeat.ALWAYS)
+    return _write_operation("delete_vote", event, {"id": id})
 
 
-def _asking(name: str, event: str) -> Operation[Never, Any]:
+def _read_operation(name: str, event: str) -> Operation[Never, Any]:
     request = build(endpoint(name), Parameters({"event": event}), _ACCEPT)
     return Operation(request, (("application/json", Json(object, _as_it_is)),), Repeat.ALWAYS)
 
 
-def _storing(
-    name: str, event: str | None, fields: Mapping[str, object], repeat: Repeat = Repeat.IF_NOT_ACTED
-) -> Operation[Never, None]:
+def _write_operation(name: str, event: str | None, fields: Mapping[str, object]) -> Operation[Never, None]:
     path = {} if event is None else {"event": event}
-    return Operation(build(endpoint(name), Parameters(path, body=encode(fields)), _BODY), NOTHING, repeat)
+    request = build(endpoint(name), Parameters(path, body=encode(fields)), _JSON_BODY)
+    return Operation(request, NOTHING, Repeat.IF_NOT_ACTED)
 
 
 def _as_it_is(document: object) -> Any:

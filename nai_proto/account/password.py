@@ -1,17 +1,17 @@
-"""A change of password, which is two changes: of the key that logs in, and of the key that seals the keystore.
+"""Change the password of an account: the access key that logs in, and the encryption key that seals the keystore.
 
-The service knows the first and keeps the second sealed; between the two the account's stories cannot be opened. So the
-steps are in an order in which each failure leaves something to go on from, and the flow finds out by itself how far an
-earlier run came:
+These are two requests, and between them the account's stories cannot be opened. So the steps are in an order that can be
+resumed after a failure at any point. The flow finds out by itself how far an earlier run came:
 
-1. log in with the old password; if that is refused, with the new one: an earlier run has changed the key already;
-2. read the keystore and open it, with the old or the new key: what does not open now could not be sealed again later;
-3. change the access key, if step 1 did not find it changed; once, since a second try could be refused because of the
-   first;
-4. read the keystore again, since others may have written it, seal it with the new key under a fresh nonce, and store it
-   with the change index that was read, unless it opens with the new key already. A conflict repeats this step.
+1. Log in with the old password. If that is refused, log in with the new one: an earlier run has changed the access key.
+2. Read the keystore and open it, with the old or the new key. A keystore that does not open now could not be sealed again
+   later.
+3. Change the access key, unless step 1 logged in with the new password. This request is sent once: the service could
+   refuse a second one because of the first.
+4. Read the keystore again, since others may have written it. Unless it opens with the new key already, seal it with the
+   new key under a fresh nonce, and store it with the change index that was read. After a conflict, repeat this step.
 
-An error that ends the flow carries a note (PEP 678, shown in tracebacks) about how the account now stands.
+An error that ends the flow has a note (PEP 678, shown in tracebacks) that says which password the account has now.
 """
 
 from __future__ import annotations
@@ -43,34 +43,33 @@ from ..exchange.retry import Repeat
 from ..limits import Limits
 from ..objects import StoredKeystore, keystore, put_keystore
 from ..secret import AccessToken, EncryptionKey, Password
-from .argument_types import PASSWORD
-from .granting import change_access_key, login_spelled
+from .login import PASSWORD, change_access_key, login_with_spelling
 
-__all__ = ["AS_BEFORE", "HALF_DONE", "UNKNOWN", "change_password"]
+__all__ = ["HALF_CHANGED_NOTE", "UNCHANGED_NOTE", "UNKNOWN_NOTE", "change_password"]
 
-AS_BEFORE: Final = "This run changed nothing."
-UNKNOWN: Final = (
+UNCHANGED_NOTE: Final = "This run changed nothing."
+UNKNOWN_NOTE: Final = (
     "It is not known whether the password was changed. Run change_password again with the same arguments: it finds out, "
-    "and goes on from there."
+    "and continues from there."
 )
-HALF_DONE: Final = (
-    "The password was changed, but the keystore is still sealed with the old one, so that no story opens with the new one. "
+HALF_CHANGED_NOTE: Final = (
+    "The password was changed, but the keystore is still sealed with the old one, so no story opens with the new one. "
     "Run change_password again with the same arguments, and do not forget the old password before it has succeeded."
 )
 
-_CONFLICTS: Final = 3
-"""So often another writer may come first. Most likely none does: with the key, older tokens die.
+_MAX_CONFLICTS: Final = 3
+"""How often another writer may come first. Most likely none does: a new access key makes older tokens invalid.
 
 See docs/protocol/native.md#172-account.
 """
 
 
 @dataclass(frozen=True, slots=True)
-class _Change:
-    """From what to what. All keys are secrets that show nothing."""
+class _PasswordChange:
+    """The old and the new credentials. Their reprs show no secret."""
 
     emails: tuple[str, ...]
-    "The spellings that the old keys may be derived from."
+    "Spellings of the e-mail that the old keys may be derived from."
     old: Password
     new: Password
     new_email: str | None
@@ -84,75 +83,79 @@ def change_password(
     *,
     new_email: str | None = None,
 ) -> Flow[Never, AccessToken]:
-    """Give the account another password, and seal its keystore with it; the result is the token that is good from now on.
+    """Change the account's password, and seal its keystore with the new one.
 
-    However it ended, also when it was stopped, it may be run again with the same arguments, and goes on from there.
+    After an error or a cancellation, run it again with the same arguments: it continues where it stopped.
 
     Args:
         email: as for `login`.
-        old, new: the passwords.
-        new_email: change the e-mail as well, from which the keys are derived too.
+        old: the present password.
+        new: the new password.
+        new_email: change the e-mail too, since the keys are derived from e-mail and password.
+
+    Returns:
+        The token that is valid from now on.
 
     Raises:
-        InvalidRequestError: a password is empty, or there is nothing to change.
+        InvalidRequestError: a password is empty, or old and new are the same.
 
     Raises (when run):
         AuthenticationError: neither the old nor the new password logs in.
-        DecryptionFailed, Damaged: the keystore does not open; then nothing is changed.
-        ConflictError: another account has such keys; or the keystore was written by others each time.
+        DecryptionFailed, Damaged: the keystore does not open; nothing was changed.
+        ConflictError: another account has these keys; or other programs wrote the keystore each time.
     """
     assert isinstance(old, Password)  # `takes` wraps text
     assert isinstance(new, Password)
     if old == new and new_email in (None, email):
-        raise InvalidRequestError("new is the old password: there is nothing to change", parameter="new")
-    return _changing(_Change(tuple(dict.fromkeys((email, email.lower()))), old, new, new_email))
+        raise InvalidRequestError("old and new are the same password: there is nothing to change", parameter="new")
+    return _change_password(_PasswordChange(tuple(dict.fromkeys((email, email.lower()))), old, new, new_email))
 
 
 @flow
-def _changing(change: _Change) -> Steps[Never, AccessToken]:
+def _change_password(change: _PasswordChange) -> Steps[Never, AccessToken]:
     limits = (yield from get_context()).limits
-    with _noting(AS_BEFORE):
-        token, spelling, done = yield from _login(change)
-    derived_from = spelling if done else change.new_email or spelling
-    with _noting(HALF_DONE if done else AS_BEFORE):
+    with _note_on_error(UNCHANGED_NOTE):
+        token, spelling, has_new_key = yield from _login(change)
+    derived_from = spelling if has_new_key else change.new_email or spelling
+    with _note_on_error(HALF_CHANGED_NOTE if has_new_key else UNCHANGED_NOTE):
         old_keys: list[EncryptionKey] = []
         for each in change.emails:
             old_keys.append((yield from compute(partial(encryption_key, each, change.old))))
         new_key = yield from compute(partial(encryption_key, derived_from, change.new))
         sealed = yield from keystore().with_options(token=token)
-        yield from compute(partial(_opened, sealed, [new_key, *old_keys], limits))
-    if not done:
-        with _noting(AS_BEFORE, UNKNOWN):
-            current = yield from compute(partial(access_key, spelling, change.old))
-            following = yield from compute(partial(access_key, derived_from, change.new))
-            changing = change_access_key(current, following, new_email=change.new_email)
-            token = yield from replace(changing, repeat=Repeat.NEVER).with_options(token=token)
-    with _noting(HALF_DONE):
-        yield from _seal_anew(old_keys, new_key).with_options(token=token)
+        yield from compute(partial(_open_keystore, sealed, [new_key, *old_keys], limits))
+    if not has_new_key:
+        with _note_on_error(UNCHANGED_NOTE, UNKNOWN_NOTE):
+            current_access_key = yield from compute(partial(access_key, spelling, change.old))
+            new_access_key = yield from compute(partial(access_key, derived_from, change.new))
+            operation = change_access_key(current_access_key, new_access_key, new_email=change.new_email)
+            token = yield from replace(operation, repeat=Repeat.NEVER).with_options(token=token)
+    with _note_on_error(HALF_CHANGED_NOTE):
+        yield from _reseal_keystore(old_keys, new_key).with_options(token=token)
     return token
 
 
-def _login(change: _Change) -> Steps[Never, tuple[AccessToken, str, bool]]:
-    """A token, the spelling of the e-mail that gave it, and whether it was the new password that did."""
+def _login(change: _PasswordChange) -> Steps[Never, tuple[AccessToken, str, bool]]:
+    """Return a token, the spelling of the e-mail that logged in, and whether the new password did."""
     try:
-        return (*(yield from login_spelled(change.emails[0], change.old)), False)
+        return (*(yield from login_with_spelling(change.emails[0], change.old)), False)
     except AuthenticationError as error:
         refused = error
     try:
-        return (*(yield from login_spelled(change.new_email or change.emails[0], change.new)), True)
+        return (*(yield from login_with_spelling(change.new_email or change.emails[0], change.new)), True)
     except AuthenticationError:
         pass
     raise refused
 
 
 @flow
-def _seal_anew(old_keys: list[EncryptionKey], new_key: EncryptionKey) -> Steps[Never, None]:
-    """Step 4, for whoever has a token."""
+def _reseal_keystore(old_keys: list[EncryptionKey], new_key: EncryptionKey) -> Steps[Never, None]:
+    """Do step 4, with a session that has a token."""
     context = yield from get_context()
     conflicts = 0
     while True:
         sealed = yield from keystore()
-        keys, key = yield from compute(partial(_opened, sealed, [new_key, *old_keys], context.limits))
+        keys, key = yield from compute(partial(_open_keystore, sealed, [new_key, *old_keys], context.limits))
         if key == new_key:
             return
         text = yield from compute(partial(seal_keystore, keys, new_key, context.entropy))
@@ -160,14 +163,14 @@ def _seal_anew(old_keys: list[EncryptionKey], new_key: EncryptionKey) -> Steps[N
             return (yield from put_keystore(text, sealed.changeIndex))
         except ConflictError:
             conflicts += 1
-            if conflicts == _CONFLICTS:
+            if conflicts == _MAX_CONFLICTS:
                 raise
 
 
-def _opened(
+def _open_keystore(
     sealed: StoredKeystore, candidates: Iterable[EncryptionKey], limits: Limits
 ) -> tuple[Keystore, EncryptionKey]:
-    """The keystore, and the first of the keys that opens it; an empty one is opened by any."""
+    """Return the keystore, and the first of the keys that opens it. Any key opens an empty keystore."""
     failed: DecryptionFailed | None = None
     for key in candidates:
         try:
@@ -179,8 +182,8 @@ def _opened(
 
 
 @contextmanager
-def _noting(state: str, unclear: str | None = None) -> Generator[None, None, None]:
-    """Adds to an error how the account now stands; ``unclear`` if the service may have acted on what failed."""
+def _note_on_error(note: str, note_if_unknown: str | None = None) -> Generator[None, None, None]:
+    """Add a note to an error: ``note_if_unknown`` if the service may have acted on the failed request, else ``note``."""
     try:
         yield
     except NaiError as error:
@@ -188,5 +191,5 @@ def _noting(state: str, unclear: str | None = None) -> Generator[None, None, Non
         unsent = isinstance(error, LocalProtocolError | InvalidRequestError) or (
             isinstance(error, TransportError) and not error.sent
         )
-        error.add_note(unclear if unclear and not answered and not unsent else state)
+        error.add_note(note_if_unknown if note_if_unknown and not answered and not unsent else note)
         raise

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
-from ..account.reading import subscription
+from ..account.info import get_subscription
 from ..arguments import FUNCTION, INTEGER, MAPPING, TEXT, takes, type_error
 from ..errors import InvalidRequestError
 from ..exchange.actions import Runnable, Steps
@@ -47,7 +47,7 @@ def affordable(ask: Callable[P, Runnable[E, R]], /, *args: P.args, **options: P.
     Raises:
         InvalidRequestError: it would cost more than ``max_anlas``, or than there is; and what ``ask`` raises.
     """
-    account = yield from subscription()
+    account = yield from get_subscription()
     told: dict[str, Any] = {**options}
     wanted = told.get("max_anlas")
     told["max_anlas"] = account.anlas if wanted is None else min(wanted, account.anlas)

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from math import ceil, exp, floor, sqrt
 from typing import Final, Literal, TypeAlias
 
-from ..account.answers import Subscription
+from ..account.info import Subscription
 from ..arguments import FLAG, INTEGER, NUMBER, TEXT, ArgumentType, convert_fields, list_of, record, takes
 from ..errors import InvalidRequestError, excerpt
 from ..tier import Tier
@@ -82,7 +82,7 @@ class Allowance:
         convert_fields(self, opus=FLAG, v5=FLAG)
 
     @classmethod
-    @takes(subscription=ArgumentType("a Subscription, as account.subscription gives it", Subscription))
+    @takes(subscription=ArgumentType("a Subscription, as account.get_subscription returns it", Subscription))
     def of(cls, subscription: Subscription) -> Allowance:
         """That of an account, by its ``tier`` and ``active``. Where it does not say that some of V5's is left, none is."""
         opus = subscription.active and subscription.tier is Tier.OPUS

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Never
 
-from ..account import login_spelled
+from ..account import login_with_spelling
 from ..codecs.keys import encryption_key
 from ..exchange.actions import Steps, compute
 from ..exchange.flow import flow
@@ -42,5 +42,5 @@ def log_in(email: str, password: Password | str) -> Steps[Never, Access]:
         AuthenticationError: no account has these.
     """
     secret = password if isinstance(password, Password) else Password(password)
-    token, spelling = yield from login_spelled(email, secret)
+    token, spelling = yield from login_with_spelling(email, secret)
     return Access(spelling, token, (yield from compute(partial(encryption_key, spelling, secret))))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..account.reading import subscription
+from ..account.info import get_subscription
 from ..codecs.sealed import Opened
 from ..errors import InvalidRequestError
 from ..exchange.actions import Emit, Steps, compute, get_context
@@ -100,7 +100,7 @@ def _continue_story(
     assert story.content is not None
     writing = Writing.of(story.card.json(), story.content.json(), limits=context.limits, entropy=context.entropy)
     words = tokenizer(model_of(writing, options.get("model")))
-    tier = (yield from subscription()).tier
+    tier = (yield from get_subscription()).tier
     plan: Continuation | ChatContinuation = yield from compute(
         partial(continuation, writing, tokenizer=words, tier=tier, **options)
     )

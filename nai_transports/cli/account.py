@@ -51,8 +51,8 @@ def show_account(
 
 
 def _read_account() -> Steps[Never, dict[str, object]]:
-    paid = yield from accounts.subscription()
-    known = yield from accounts.information()
+    paid = yield from accounts.get_subscription()
+    known = yield from accounts.get_information()
     paying = {"tier": paid.tier.name.lower(), "active": paid.active, "expires_at": paid.expires_at, "anlas": paid.anlas}
     return {**paying, **facts_of(known)}
 
@@ -62,7 +62,7 @@ def subscription(
 ) -> None:
     """Show the tier, when it ends, the balance of Anlas, and the tier's perks."""
     with one_line("subscription"), open_client(signed_in(url, email, unsafe_password)) as client:
-        paid = client.run(accounts.subscription())
+        paid = client.run(accounts.get_subscription())
     steps = paid.training_steps_left
     anlas = {"total": paid.anlas, "fixed": steps.fixed_training_steps_left, "purchased": steps.purchased_training_steps}
     facts = facts_of(paid)
@@ -76,7 +76,7 @@ def priority(
 ) -> None:
     """Show how soon generations are served: of old, and without effect today."""
     with one_line("account priority"), open_client(signed_in(url, email, unsafe_password)) as client:
-        answer = client.run(accounts.priority())
+        answer = client.run(accounts.get_priority())
     show(facts_of(answer), as_json)
 
 
@@ -84,7 +84,7 @@ def priority(
 def settings(email: Email = None, unsafe_password: UnsafePassword = None, url: Url = None) -> None:
     """Print the website's settings as they are stored: most often JSON. A persistent token is not enough for it."""
     with one_line("account settings"), open_client(signed_in(url, email, unsafe_password, persistent=False)) as client:
-        stored = client.run(accounts.client_settings())
+        stored = client.run(accounts.get_client_settings())
     typer.echo(stored)
 
 
@@ -94,7 +94,7 @@ def gift_keys(
 ) -> None:
     """Print the gift keys that the account has bought. A persistent token is not enough for it."""
     with one_line("account gift-keys"), open_client(signed_in(url, email, unsafe_password, persistent=False)) as client:
-        keys: Mapping[str, Any] = {"gift_keys": client.run(accounts.gift_keys())}
+        keys: Mapping[str, Any] = {"gift_keys": client.run(accounts.get_gift_keys())}
     show(keys, as_json)
 
 

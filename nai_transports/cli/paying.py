@@ -7,7 +7,7 @@ from typing import Annotated, Final, TypeAlias
 import typer
 
 from nai_proto import account as accounts
-from nai_proto.account.answers import Subscription
+from nai_proto.account.info import Subscription
 from nai_proto.errors import InvalidRequestError
 from nai_proto.image import Allowance, Price, check_price
 
@@ -39,7 +39,7 @@ class Purse:
     """
 
     def __init__(self, client: Client, *, yes: bool, max_anlas: int | None) -> None:
-        self._account: Subscription = client.run(accounts.subscription())
+        self._account: Subscription = client.run(accounts.get_subscription())
         self._yes = yes
         self._max_anlas = max_anlas
         self.allowance: Final = Allowance.of(self._account)

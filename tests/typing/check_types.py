@@ -51,10 +51,10 @@ def operations() -> None:
     assert_type(text.decoded(text.generate([1]), TOKENIZER), Flow[Token, Completion])
     assert_type(account.login_with_key(AccessKey("")), Operation[Never, AccessToken])
     assert_type(account.login("a", "b"), Flow[Never, AccessToken])
-    assert_type(account.subscription(), Operation[Never, account.Subscription])
-    assert_type(account.raw_json(account.subscription()), Operation[Never, Any])
+    assert_type(account.get_subscription(), Operation[Never, account.Subscription])
+    assert_type(account.raw_json(account.get_subscription()), Operation[Never, Any])
     assert_type(account.create_persistent_token(), Operation[Never, PersistentToken])
-    assert_type(account.client_settings(), Operation[Never, str])
+    assert_type(account.get_client_settings(), Operation[Never, str])
     assert_type(account.delete_account(), Operation[Never, None])
     assert_type(account.change_password("a", "b", "c"), Flow[Never, AccessToken])
     assert_type(text.generate_stream("x").with_options(retry=nai.NO_RETRY), Operation[Token, Completion])
@@ -298,7 +298,7 @@ def an_account(said: account.Subscription, data: account.UserData) -> None:
     assert_type(said.perks.context_tokens, int)
     assert_type(said.extra, Mapping[str, Any])
     assert_type(data.subscription, account.Subscription)
-    assert_type(on_httpx.Client(SESSION).run(account.information()).email_verified, bool)
+    assert_type(on_httpx.Client(SESSION).run(account.get_information()).email_verified, bool)
 
 
 def values(error: nai.NaiError) -> None:

@@ -1,4 +1,4 @@
-"""What opens a session: whatever is answered with a token.
+"""Operations whose response is a token: log in, register, recover, change the access key.
 
 See:
     docs/protocol/native.md#21-tokens
@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Final, Literal, Never
+from typing import Any, Final, Literal, Never
 
 import msgspec
 
-from ..arguments import FLAG, TEXT, takes
+from ..arguments import FLAG, TEXT, ArgumentType, invalid, takes
 from ..codecs.json import encode
 from ..codecs.keys import access_key, email_hash
 from ..errors import AuthenticationError, InvalidRequestError, NaiError, RemoteProtocolError
@@ -26,26 +26,46 @@ from ..exchange.readers import Json
 from ..exchange.retry import Repeat
 from ..http import Headers
 from ..secret import AccessKey, AccessToken, Password, PersistentToken
-from .argument_types import ACCESS_KEY, PASSWORD
 
 __all__ = [
+    "ACCESS_KEY",
+    "PASSWORD",
     "change_access_key",
     "create_persistent_token",
     "login",
-    "login_spelled",
     "login_with_google",
     "login_with_key",
+    "login_with_spelling",
     "recover",
     "register",
     "register_with_key",
 ]
 
+
+def _secret_type(type_: type[Password] | type[AccessKey], takes: str) -> ArgumentType:
+    """Return the argument type of a secret that may be passed as text, which is wrapped at once and never shown."""
+
+    def wrap(value: Any, name: str) -> object:
+        if isinstance(value, type_):
+            return value
+        try:
+            return type_(value)
+        except NaiError as error:
+            problem = str(error)
+        raise invalid(name, f"{name}: {problem}")
+
+    return ArgumentType(takes, type_, str, convert=wrap)
+
+
+PASSWORD: Final = _secret_type(Password, "a Password or its text")
+ACCESS_KEY: Final = _secret_type(AccessKey, "an AccessKey or its text")
+
 _JSON_FIELDS: Final = Headers.of(content_type="application/json", accept="application/json")
-_RECOVERY: Final = 16  # characters, at least (docs/protocol/native.md#61-request-schemas)
+_MIN_RECOVERY_TOKEN: Final = 16  # characters (docs/protocol/native.md#61-request-schemas)
 
 
-class _Granted(msgspec.Struct):
-    """The answer of whatever opens a session.
+class _TokenResponse(msgspec.Struct):
+    """The response of every operation here but create-persistent-token.
 
     See docs/protocol/native.md#6-account-endpoints-user.
     """
@@ -53,8 +73,8 @@ class _Granted(msgspec.Struct):
     access_token: str = msgspec.field(name="accessToken")
 
 
-class _Drawn(msgspec.Struct):
-    """The answer of create-persistent-token.
+class _PersistentTokenResponse(msgspec.Struct):
+    """The response of create-persistent-token.
 
     See docs/protocol/native.md#67-create-persistent-token.
     """
@@ -62,27 +82,27 @@ class _Drawn(msgspec.Struct):
     token: str | None
 
 
-def _token(granted: _Granted) -> AccessToken:
+def _read_token(response: _TokenResponse) -> AccessToken:
     try:
-        return AccessToken(granted.access_token)
+        return AccessToken(response.access_token)
     except NaiError:
         pass
-    raise RemoteProtocolError("the answer's accessToken is no token: printable ASCII without blanks was expected")
+    raise RemoteProtocolError("the response's accessToken is not a token: it must be printable ASCII without blanks")
 
 
-def _persistent(drawn: _Drawn) -> PersistentToken:
+def _read_persistent_token(response: _PersistentTokenResponse) -> PersistentToken:
     try:
-        return PersistentToken(drawn.token or "")
+        return PersistentToken(response.token or "")
     except NaiError:
         pass
-    raise RemoteProtocolError("the answer's token is no persistent token: pst- and what follows was expected")
+    raise RemoteProtocolError("the response's token is not a persistent token: it must begin with pst-")
 
 
-_TOKEN: Final = (("application/json", Json(_Granted, _token)),)
-_PERSISTENT: Final = (("application/json", Json(_Drawn, _persistent)),)
+_TOKEN: Final = (("application/json", Json(_TokenResponse, _read_token)),)
+_PERSISTENT: Final = (("application/json", Json(_PersistentTokenResponse, _read_persistent_token)),)
 
 
-def _granting(name: str, fields: Mapping[str, object], repeat: Repeat) -> Operation[Never, AccessToken]:
+def _token_operation(name: str, fields: Mapping[str, object], repeat: Repeat) -> Operation[Never, AccessToken]:
     body = encode({key: value for key, value in fields.items() if value is not None})
     return Operation(build(endpoint(name), Parameters(body=body), _JSON_FIELDS), _TOKEN, repeat)
 
@@ -92,7 +112,7 @@ def _reveal(key: AccessKey | str) -> str:
     return key.reveal()
 
 
-# ---- an account that there is
+# ---- an existing account
 
 
 @takes(key=ACCESS_KEY, recaptcha=TEXT | None)
@@ -101,33 +121,46 @@ def login_with_key(key: AccessKey | str, *, recaptcha: str | None = None) -> Ope
 
     See docs/protocol/native.md#6-account-endpoints-user.
 
-    The result is good for 30 days. Repeating a login does no harm, so lost connections are tried again.
+    The token is valid for 30 days. A login may be repeated, so it is retried after a lost connection.
+
+    Args:
+        key: from `access_key`.
+        recaptcha: response of the website's captcha; the service does not need it.
 
     Raises (when run):
         AuthenticationError: no account has this key.
     """
-    return _granting("login", {"key": _reveal(key), "recaptcha": recaptcha}, Repeat.ALWAYS)
+    return _token_operation("login", {"key": _reveal(key), "recaptcha": recaptcha}, Repeat.ALWAYS)
 
 
 @takes(id_token=TEXT)
 def login_with_google(id_token: str) -> Operation[Never, AccessToken]:
-    """Log in with an identity token of Google's (``POST /user/sso/google``).
+    """Log in with an identity token from Google (``POST /user/sso/google``).
 
     See docs/protocol/native.md#6-account-endpoints-user.
+
+    Args:
+        id_token: the OpenID Connect token.
     """
-    return _granting("sso_google", {"idToken": id_token}, Repeat.ALWAYS)
+    return _token_operation("sso_google", {"idToken": id_token}, Repeat.ALWAYS)
 
 
 @takes(email=TEXT, password=PASSWORD)
 def login(email: str, password: Password | str) -> Flow[Never, AccessToken]:
-    """Log in with e-mail and password; the password itself never travels.
+    """Log in with e-mail and password. The password itself is never sent.
 
-    The key is derived from the e-mail as typed and, if no account has it, from the e-mail in lower case: clients disagree
-    about the spelling that goes into it.
+    The access key is derived from the e-mail as it was passed; if no account has this key, it is derived from the e-mail
+    in lower case. Clients disagree about the spelling that the key is derived from.
+
+    Args:
+        email: of the account.
+        password: of the account.
+
+    Raises:
+        InvalidRequestError: the password is empty, or a text is not valid Unicode.
 
     Raises (when run):
-        AuthenticationError: no account has these.
-        InvalidRequestError: the password is empty, or one of them is not Unicode text.
+        AuthenticationError: no account has this e-mail and password.
 
     See docs/protocol/native.md#3-key-derivation.
     """
@@ -137,19 +170,23 @@ def login(email: str, password: Password | str) -> Flow[Never, AccessToken]:
 
 @flow
 def _login(email: str, password: Password) -> Steps[Never, AccessToken]:
-    token, _ = yield from login_spelled(email, password)
+    token, _ = yield from login_with_spelling(email, password)
     return token
 
 
 @takes(email=TEXT, password=PASSWORD)
-def login_spelled(email: str, password: Password | str) -> Flow[Never, tuple[AccessToken, str]]:
-    """As `login`; gives the spelling of the e-mail too, which the encryption key is to be derived from."""
+def login_with_spelling(email: str, password: Password | str) -> Flow[Never, tuple[AccessToken, str]]:
+    """Log in as `login` does, and return the e-mail's spelling too.
+
+    Returns:
+        The token, and the spelling of the e-mail that logged in. Derive the encryption key from this spelling.
+    """
     assert isinstance(password, Password)
-    return _login_spelled(email, password)
+    return _login_with_spelling(email, password)
 
 
 @flow
-def _login_spelled(email: str, password: Password) -> Steps[Never, tuple[AccessToken, str]]:
+def _login_with_spelling(email: str, password: Password) -> Steps[Never, tuple[AccessToken, str]]:
     refused: AuthenticationError | None = None
     for spelling in dict.fromkeys((email, email.lower())):
         key = yield from compute(partial(access_key, spelling, password))
@@ -163,16 +200,16 @@ def _login_spelled(email: str, password: Password) -> Steps[Never, tuple[AccessT
 
 @takes(overwrite=FLAG)
 def create_persistent_token(*, overwrite: bool = False) -> Operation[Never, PersistentToken]:
-    """Draw a token that lives until another one is drawn. The token of a login is needed for it.
+    """Create a persistent token, which is valid until the next one is created. This requires the token of a login.
 
     See docs/protocol/native.md#67-create-persistent-token.
 
     Args:
-        overwrite: draw one although there is one, which then is good for nothing. This may be repeated after a lost
-            answer; without it a repetition would be refused because of its own first try.
+        overwrite: replace the existing token, which becomes invalid. With it the request may be repeated after a lost
+            response; without it the service would refuse the second request because of the first.
 
     Raises (when run):
-        ConflictError: there is one, and ``overwrite`` is False.
+        ConflictError: a persistent token exists, and ``overwrite`` is False.
     """
     request = build(
         endpoint("create_persistent_token"), Parameters(body=encode({"overwrite": overwrite})), _JSON_FIELDS
@@ -184,51 +221,56 @@ def create_persistent_token(*, overwrite: bool = False) -> Operation[Never, Pers
 def change_access_key(
     current: AccessKey | str, new: AccessKey | str, *, new_email: str | None = None
 ) -> Operation[Never, AccessToken]:
-    """Put another key in the place of the account's: half of what a change of password is.
+    """Replace the account's access key, which is one half of a change of password.
 
-    What is stored stays as it is, sealed with the *old* password's encryption key. `change_password` does both halves.
+    The keystore stays sealed with the *old* password's encryption key. `change_password` does both halves.
+
+    Args:
+        current: the account's access key.
+        new: derived from the new password, and from the new e-mail if there is one.
+        new_email: change the account's e-mail too.
 
     Raises (when run):
-        AuthenticationError: ``current`` is not the account's.
+        AuthenticationError: ``current`` is not the account's key.
         ConflictError: another account has the new key or the new e-mail.
 
     See docs/protocol/native.md#6-account-endpoints-user.
     """
     fields: dict[str, object] = {"currentAccessKey": _reveal(current), "newAccessKey": _reveal(new)}
-    return _granting("change_access_key", {**fields, "newEmail": new_email}, Repeat.IF_NOT_ACTED)
+    return _token_operation("change_access_key", {**fields, "newEmail": new_email}, Repeat.IF_NOT_ACTED)
 
 
 @takes(recovery_token=TEXT, new=ACCESS_KEY, delete_content=FLAG)
 def recover(
     recovery_token: str, new: AccessKey | str, *, delete_content: bool = False
 ) -> Operation[Never, AccessToken]:
-    """Give an account whose password is lost another key.
+    """Set a new access key for an account whose password is lost.
 
-    What is stored cannot be opened with it: the keystore is sealed with the lost password.
+    The new key does not open what the account stores: the keystore is sealed with the lost password.
 
     See docs/protocol/native.md#6-account-endpoints-user.
 
     Args:
-        recovery_token: from the mail that `request_recovery` sends; 16 characters at least.
+        recovery_token: from the e-mail that `request_recovery` sends; at least 16 characters.
         new: derived from the new password.
-        delete_content: empty the keystore, and delete stories and their contents.
+        delete_content: empty the keystore, and delete all stories and their contents.
 
     Raises:
         InvalidRequestError: the token is too short.
 
     Raises (when run):
-        AuthenticationError: the token is not known.
+        AuthenticationError: the service does not know the token.
     """
-    if len(recovery_token) < _RECOVERY:
+    if len(recovery_token) < _MIN_RECOVERY_TOKEN:
         raise InvalidRequestError(
-            f"recovery_token has {_RECOVERY} characters at least, not {len(recovery_token)}",
+            f"recovery_token has at least {_MIN_RECOVERY_TOKEN} characters, not {len(recovery_token)}",
             parameter="recovery_token",
         )
     fields = {"recoveryToken": recovery_token, "newAccessKey": _reveal(new), "deleteContent": delete_content}
-    return _granting("recover", fields, Repeat.IF_NOT_ACTED)
+    return _token_operation("recover", fields, Repeat.IF_NOT_ACTED)
 
 
-# ---- a new one
+# ---- a new account
 
 
 @takes(
@@ -250,7 +292,7 @@ def register_with_key(
     locale: Literal["en", "jp"] | None = None,
     enterprise: bool | None = None,
 ) -> Operation[Never, AccessToken]:
-    """Open an account for an access key.
+    """Create an account for an access key.
 
     See:
         docs/protocol/native.md#6-account-endpoints-user
@@ -258,15 +300,15 @@ def register_with_key(
 
     Args:
         key: derived from e-mail and password.
-        recaptcha: the answer to the website's riddle.
-        email: sent in clear and as its hash; without it the account gets no mail, and cannot be recovered.
-        marketing: may mail be sent that nobody asked for?
+        recaptcha: response of the website's captcha.
+        email: sent in clear and as its hash; without it the account gets no e-mail, and cannot be recovered.
+        marketing: allow advertising e-mails.
         gift_key: activates a subscription.
-        locale: of the mails.
-        enterprise: is the riddle of the enterprise kind?
+        locale: language of the e-mails.
+        enterprise: whether the captcha is reCAPTCHA Enterprise.
 
     Raises (when run):
-        ConflictError: the key, or the e-mail, has an account.
+        ConflictError: an account has this key or this e-mail already.
     """
     fields: dict[str, object] = {
         "recaptcha": recaptcha,
@@ -278,7 +320,7 @@ def register_with_key(
         "locale": locale,
         "isRecaptchaEnterprise": enterprise,
     }
-    return _granting("register", fields, Repeat.IF_NOT_ACTED)
+    return _token_operation("register", fields, Repeat.IF_NOT_ACTED)
 
 
 @takes(email=TEXT, password=PASSWORD, recaptcha=TEXT, marketing=FLAG, gift_key=TEXT | None, locale=TEXT | None)
@@ -291,7 +333,7 @@ def register(
     gift_key: str | None = None,
     locale: Literal["en", "jp"] | None = None,
 ) -> Flow[Never, AccessToken]:
-    """Open an account for an e-mail and a password, of which only what is derived travels.
+    """Create an account for an e-mail and a password. Only the key derived from the password is sent.
 
     Args and Raises are those of `register_with_key`.
     """
