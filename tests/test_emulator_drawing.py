@@ -20,13 +20,13 @@ from nai_proto.codecs.picture import Place, copies, read_metadata
 from nai_proto.codecs.pixels import Pixels, Plane, read_pixels, write_png, write_webp
 from nai_proto.codecs.signature import TEST_VERIFY_KEY, VERIFY_KEY, verify
 from nai_proto.emulator import Account, Emulator
-from nai_proto.emulator.images.raster import as_mask, enlarged, merged, mixed, sampled
+from nai_proto.emulator.images.pixel_operations import make_mask, merge, mix, resample, scale_up
 from nai_proto.testing import run_in_memory
 from tests.support import with_token
 
 from .support import an_emulator
 
-SOURCE = enlarged(Pixels(24, 16, bytes(range(256)) * 6), 8)  # 192 × 128 RGBA
+SOURCE = scale_up(Pixels(24, 16, bytes(range(256)) * 6), 8)  # 192 × 128 RGBA
 SOURCE_PNG = write_png(SOURCE)
 V45 = "nai-diffusion-4-5-full"
 
@@ -121,7 +121,7 @@ def test_img2img_shows_as_much_of_its_source_as_strength_leaves() -> None:
 
 def test_a_source_of_another_size_is_fitted() -> None:
     (data,) = generated(image=SOURCE_PNG, strength=0.01, size=(384, 256))
-    half = sampled(read_pixels(data), 192, 128)
+    half = resample(read_pixels(data), 192, 128)
     assert max(abs(one - other) for one, other in zip(half.rgb, SOURCE.rgb, strict=True)) <= 3
 
 
@@ -187,23 +187,23 @@ def test_v5_leaves_out_the_background_where_that_is_wished_for() -> None:
 
 def test_cells_become_squares_and_squares_cells() -> None:
     cells = Pixels(2, 2, bytes(range(12)))
-    large = enlarged(cells, 3)
+    large = scale_up(cells, 3)
     assert (large.width, large.height) == (6, 6)
     assert large.data[:18] == bytes((0, 1, 2)) * 3 + bytes((3, 4, 5)) * 3
     assert large.data[-9:] == bytes((9, 10, 11)) * 3
-    assert sampled(large, 2, 2) == cells
+    assert resample(large, 2, 2) == cells
 
 
 def test_what_is_mixed_never_runs_over() -> None:
     every = bytes(range(256))
     for share in (0, 0.1, 1 / 3, 0.5, 0.7, 0.99, 1):
         for other in (0, 1, 127, 254, 255):
-            made = mixed(every, bytes((other,)) * 256, share)
+            made = mix(every, bytes((other,)) * 256, share)
             assert all(
                 abs(got - (byte * (1 - share) + other * share)) <= 1 for byte, got in zip(every, made, strict=True)
             )
-    assert merged(b"abcd", b"efgh", b"\xff\0\xff\0") == b"ebgd"
-    assert as_mask(Plane(2, 1, b"\x7f\x80"), 16, 8) == (bytes(32) + b"\xff" * 32) * 8
+    assert merge(b"abcd", b"efgh", b"\xff\0\xff\0") == b"ebgd"
+    assert make_mask(Plane(2, 1, b"\x7f\x80"), 16, 8) == (bytes(32) + b"\xff" * 32) * 8
 
 
 # ---- what they say

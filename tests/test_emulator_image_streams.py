@@ -19,7 +19,7 @@ from nai_proto.codecs.frames import FrameSplitter
 from nai_proto.codecs.pixels import Pixels, write_png
 from nai_proto.emulator import Account, Emulator
 from nai_proto.emulator.faults import Failure, Faulty
-from nai_proto.emulator.images.streaming import sigmas
+from nai_proto.emulator.images.response import noise_levels
 from nai_proto.errors import ConcurrentGenerationError, StreamError
 from nai_proto.exchange.actions import Compute
 from nai_proto.exchange.reply import Read, Wait, Write
@@ -127,12 +127,12 @@ def test_samples_come_one_after_the_other() -> None:
 
 
 def test_noise_goes_as_it_was_captured() -> None:
-    known = sigmas(22)
+    known = noise_levels(22)
     assert known[:2] == [20_000.0, 113.89996337890625]
     assert known[-1] == pytest.approx(0.312, abs=0.001)
     assert known == sorted(known, reverse=True)
     assert all(memoryview(msgspec.msgpack.encode(each)).nbytes == 9 for each in known)
-    assert [len(sigmas(count)) for count in range(50)] == list(range(50))
+    assert [len(noise_levels(count)) for count in range(50)] == list(range(50))
 
 
 @pytest.mark.parametrize("transport", ALL)
@@ -208,7 +208,7 @@ def test_who_cannot_pay_any_more_is_told_so_within_the_stream(monkeypatch: pytes
     def affords(*_: object) -> None:
         owner.profile.anlas = 0
 
-    monkeypatch.setattr("nai_proto.emulator.images.service.afford", affords)
+    monkeypatch.setattr("nai_proto.emulator.images.generation.check_balance", affords)
     for framing in FRAMINGS:
         error = streamed(framing, (emulator, owner), size=(1088, 1024), steps=3).error
         assert isinstance(error, StreamError)

@@ -25,7 +25,7 @@ from nai_proto import account, image
 from nai_proto.codecs.multipart import Part, encode
 from nai_proto.codecs.pixels import Pixels, write_png
 from nai_proto.emulator import Account, Emulator, at
-from nai_proto.emulator.images import augmenting
+from nai_proto.emulator.images import tools
 from nai_proto.errors import PaymentRequiredError
 from nai_proto.http import Head, Host
 from nai_proto.image import DirectorTool, Emotion
@@ -266,13 +266,13 @@ def test_a_tool_waits_for_nobody_and_nobody_else_for_it() -> None:
 
 @pytest.mark.parametrize("tier", [Tier.OPUS, Tier.SCROLL], ids=["opus", "scroll"])
 def test_tools_cost_what_the_vectors_say(tier: Tier, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(augmenting, "_done", lambda *_: [])  # the price is all that is looked at
+    monkeypatch.setattr(tools, "_apply_director_tool", lambda *_: [])  # the price is all that is looked at
     emulator, owner = an_emulator()
     owner.profile.subscribe(tier, 1e10)
     vectors = [vector for vector in VECTORS["tools"] if vector["opus"] is (tier is Tier.OPUS)]
-    tools = [vector for vector in vectors if vector["tool"] in [*DirectorTool]]
-    assert len(tools) > 20
-    for vector in tools:
+    vectors = [vector for vector in vectors if vector["tool"] in [*DirectorTool]]
+    assert len(vectors) > 20
+    for vector in vectors:
         source = png(vector["width"], vector["height"])
         body = {"req_type": vector["tool"], "prompt": "happy;;", "image": b64encode(source).decode()}
         expected = owner.profile.anlas = vector["expected_total"]

@@ -447,8 +447,8 @@ def test_what_is_charged_is_the_price(case: dict[str, Any], anlas: int, monkeypa
     def nothing(*_: object, **__: object) -> bytes:  # which is quicker than to draw
         return PNG
 
-    for name in ("written", "drawn", "previews"):
-        monkeypatch.setattr(f"nai_proto.emulator.images.sketch.{name}", nothing)
+    for name in ("encode_picture", "_render_pixels", "_render_previews"):
+        monkeypatch.setattr(f"nai_proto.emulator.images.render.{name}", nothing)
     emulator, owner = an_emulator()
     owner.profile.subscribe(Tier.OPUS if case["opus"] else Tier.SCROLL, 0)
     if case["usage_negative"]:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nai_proto.codecs.pixels import Pixels, Plane
-from nai_proto.emulator.images import retouching as many
+from nai_proto.emulator.images import pixel_operations
 
 SIDES = st.integers(1, 9)
 
@@ -35,24 +35,24 @@ def after(plane: Plane, at: int) -> tuple[int, int]:
 @given(planes(2))
 def test_halves(of: list[Plane]) -> None:
     a, b = of
-    assert many.blended(a, b).data == bytes((x + y) // 2 for x, y in zip(a.data, b.data, strict=True))
+    assert pixel_operations.average(a, b).data == bytes((x + y) // 2 for x, y in zip(a.data, b.data, strict=True))
 
 
 @given(planes())
 def test_differences(of: list[Plane]) -> None:
     (plane,) = of
     pairs = [(value, *after(plane, at)) for at, value in enumerate(plane.data)]
-    across, down = many.slopes(plane)
+    across, down = pixel_operations.compute_slopes(plane)
     assert across.data == bytes(128 + value // 2 - right // 2 for value, right, _ in pairs)
     assert down.data == bytes(128 + value // 2 - below // 2 for value, _, below in pairs)
     steps = (abs(value // 2 - right // 2) + abs(value // 2 - below // 2) for value, right, below in pairs)
-    assert [*many.edges(plane).data] == [min(254, step) for step in steps]
+    assert [*pixel_operations.detect_edges(plane).data] == [min(254, step) for step in steps]
 
 
 @given(planes(), st.integers(0, 3))
 def test_smoothing_stays_between_the_darkest_and_the_lightest(of: list[Plane], reach: int) -> None:
     (plane,) = of
-    smooth = many.smoothed(plane, reach)
+    smooth = pixel_operations.smooth(plane, reach)
     assert (smooth.width, smooth.height) == (plane.width, plane.height)
     assert min(plane.data) <= min(smooth.data)
     assert max(smooth.data) <= max(plane.data)
@@ -61,20 +61,20 @@ def test_smoothing_stays_between_the_darkest_and_the_lightest(of: list[Plane], r
 
 @given(pictures())
 def test_pictures_come_apart_and_together(picture: Pixels) -> None:
-    parts = many.apart(picture)
-    assert many.together(*parts).data == picture.rgb
+    parts = pixel_operations.split_channels(picture)
+    assert pixel_operations.join_channels(*parts).data == picture.rgb
     rgba = picture.with_alpha(b"\x05" * picture.area)
-    assert many.together(*parts, Plane(picture.width, picture.height, b"\x05" * picture.area)) == rgba
-    grey = many.grey(picture)
-    assert many.together(grey).data == bytes(value for value in grey.data for _ in range(3))
+    assert pixel_operations.join_channels(*parts, Plane(picture.width, picture.height, b"\x05" * picture.area)) == rgba
+    grey = pixel_operations.to_grey(picture)
+    assert pixel_operations.join_channels(grey).data == bytes(value for value in grey.data for _ in range(3))
     light = (red // 4 + green // 2 + blue // 4 for red, green, blue in zip(*(part.data for part in parts), strict=True))
     assert grey.data == bytes(light)
-    far = many.far_from_corner(picture).data
+    far = pixel_operations.measure_corner_distance(picture).data
     assert far[0] == 0
     assert far == bytes(sum(min(85, abs(part.data[at] - part.data[0])) for part in parts) for at in range(picture.area))
 
 
 @given(st.text())
 def test_words_have_a_colour_that_is_neither_black_nor_white(words: str) -> None:
-    assert many.colourful(words) == many.colourful(words)
-    assert all(64 <= part < 192 for part in many.colourful(words))
+    assert pixel_operations.pick_colour(words) == pixel_operations.pick_colour(words)
+    assert all(64 <= part < 192 for part in pixel_operations.pick_colour(words))

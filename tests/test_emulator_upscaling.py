@@ -20,8 +20,8 @@ from nai_proto import image
 from nai_proto.codecs.picture import Metadata, write_picture
 from nai_proto.codecs.pixels import Pixels, read_pixels
 from nai_proto.emulator import Account, Emulator, at
-from nai_proto.emulator.images import upscaling
-from nai_proto.emulator.images.answering import Picture
+from nai_proto.emulator.images import tools
+from nai_proto.emulator.images.response import RenderedPicture
 from nai_proto.http import Head, Host
 from nai_proto.tier import Tier
 from tests.image_support import png
@@ -137,7 +137,7 @@ def test_what_is_not_made_larger_is_refused_and_costs_nothing(changed: dict[str,
 
 def no_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The price is all that is looked at."""
-    monkeypatch.setattr(upscaling, "_enlarged", lambda *_: Picture(SOURCE))
+    monkeypatch.setattr(tools, "_upscale_picture", lambda *_: RenderedPicture(SOURCE))
 
 
 @pytest.mark.parametrize("tier", [Tier.OPUS, Tier.TABLET], ids=["opus", "tablet"])

@@ -22,11 +22,8 @@ from .accounts import Account, Accounts
 from .answers import OPEN, Refused, answer, refuse
 from .asked import Asked
 from .bases import base
-from .images.annotating import annotate
-from .images.augmenting import Augmenting
-from .images.service import ImageService
-from .images.upscaling import Upscaling
-from .images.vibes import Encoding
+from .images.generation import ImageService
+from .images.tools import ToolService
 from .journal import Change, Journal, Key
 from .lasting import restore
 from .lock import Lock
@@ -92,10 +89,7 @@ class Emulator:
             **voice.handlers(),
             **tags.handlers(),
             **ImageService(seed, pace, lock, switches).handlers(),
-            "augment_image": Augmenting(lock, switches),
-            "upscale": Upscaling(switches),
-            "encode_vibe": Encoding(switches),
-            "annotate_image": annotate,
+            **ToolService(lock, switches).handlers(),
             "completions": self._completions,
             "chat_completions": self._chat_completions,
             "models": self._models,

@@ -1,4 +1,7 @@
-"""Pictures of the emulator: how requests are read and checked, drawn, described, paid for and answered.
+"""The emulator's image endpoints: generation and tools.
+
+A request is decoded (`request`), checked (`validation`) and priced (`billing`); its images are drawn (`render`), get their
+metadata (`metadata`) and are sent (`response`).
 
 See docs/protocol/image.md#12-notes-for-an-emulator.
 """

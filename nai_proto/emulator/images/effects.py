@@ -1,126 +1,134 @@
-"""What each director tool and each annotator makes of a picture: a look of its own, always the same of the same."""
+"""The effects of director tools and annotators: each visible, quick, and always the same for the same image."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from ...codecs.pixels import Pixels, Plane
 from ...image.tools import Annotator, DirectorTool
-from .raster import merged
-from .retouching import (
-    apart,
-    blended,
-    colourful,
-    edges,
-    far_from_corner,
-    grey,
-    mapped,
-    slopes,
-    smoothed,
-    together,
+from .pixel_operations import (
+    average,
+    compute_slopes,
+    detect_edges,
+    join_channels,
+    map_values,
+    measure_corner_distance,
+    merge,
+    pick_colour,
+    smooth,
+    split_channels,
+    to_grey,
 )
 
-__all__ = ["ANNOTATIONS", "EFFECTS", "WEAKEST", "Told"]
+__all__ = ["ANNOTATIONS", "EFFECTS", "MAX_DEFRY", "ToolOptions"]
 
-WEAKEST: Final = 5
-"""What ``defry`` may be at most.
+MAX_DEFRY: Final = 5
+"""Maximum of ``defry``, which weakens an effect.
 
 See docs/protocol/image.md#23-post-aiaugment-image-director-tools.
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What a tool is told beside its picture."""
+class ToolOptions:
+    """Options of a director tool."""
 
-    prompt: str = ""
+    prompt: str = field(default="", repr=False)
     defry: int = 0
 
 
-def _table(of: Callable[[int], float]) -> bytes:
-    return bytes(min(255, max(0, round(of(value)))) for value in range(256))
+def _make_table(function: Callable[[int], float]) -> bytes:
+    """Return the table of a function of one byte, for `map_values`. Its results are rounded and clipped."""
+    return bytes(min(255, max(0, round(function(value)))) for value in range(256))
 
 
-_NEGATIVE: Final = _table(lambda value: 255 - value)
-_INK: Final = _table(lambda value: 255 - 4 * value)
-_CHALK: Final = _table(lambda value: 4 * value)
-_PALE: Final = _table(lambda value: 128 + value / 2)
-_OPAQUE: Final = _table(lambda value: 8 * (value - 12))
-_LIGHT: Final = _table(lambda value: 255 * (value >= 232))
-_LINES: Final = _table(lambda value: 255 * (value >= 24))
-_FAINT: Final = _table(lambda value: 255 * (value >= 8))
-_STEEP: Final = _table(lambda value: 128 + 6 * (value - 128))
-_STRONG: Final = _table(lambda value: 255 * (value >= 64))
-_STEPS: Final = _table(lambda value: value // 64 * 80)
-_SOFT: Final = 3
-"""How far smoothing reaches: 7 pixels."""
+_NEGATIVE: Final = _make_table(lambda value: 255 - value)
+_INK: Final = _make_table(lambda value: 255 - 4 * value)
+_CHALK: Final = _make_table(lambda value: 4 * value)
+_PALE: Final = _make_table(lambda value: 128 + value / 2)
+_OPAQUE: Final = _make_table(lambda value: 8 * (value - 12))
+_LIGHT: Final = _make_table(lambda value: 255 * (value >= 232))
+_LINES: Final = _make_table(lambda value: 255 * (value >= 24))
+_FAINT: Final = _make_table(lambda value: 255 * (value >= 8))
+_STEEP: Final = _make_table(lambda value: 128 + 6 * (value - 128))
+_STRONG: Final = _make_table(lambda value: 255 * (value >= 64))
+_STEPS: Final = _make_table(lambda value: value // 64 * 80)
+_SMOOTHING_STEPS: Final = 3
+"""Steps of `smooth`: it reaches 7 pixels."""
 
 
-def _lineart(picture: Pixels, _: Told) -> list[Pixels]:
-    return [together(mapped(edges(grey(picture)), _INK))]
+# ---- director tools
 
 
-def _sketch(picture: Pixels, _: Told) -> list[Pixels]:
-    light = grey(picture)
-    return [together(blended(mapped(edges(smoothed(light, 1)), _INK), mapped(light, _PALE)))]
+def _lineart(picture: Pixels, _: ToolOptions) -> list[Pixels]:
+    return [join_channels(map_values(detect_edges(to_grey(picture)), _INK))]
 
 
-def _colorize(picture: Pixels, told: Told) -> list[Pixels]:
-    """From black by way of a colour, which the words choose, to white."""
-    light, part = grey(picture), _part(told)
-    return [together(*(mapped(light, _ramp(middle, part)) for middle in colourful(told.prompt)))]
+def _sketch(picture: Pixels, _: ToolOptions) -> list[Pixels]:
+    light = to_grey(picture)
+    return [join_channels(average(map_values(detect_edges(smooth(light, 1)), _INK), map_values(light, _PALE)))]
 
 
-def _emotion(picture: Pixels, told: Told) -> list[Pixels]:
-    """Every colour is drawn to one, which the mood chooses; the more the less ``defry``."""
-    part = _part(told) / 3
-    drawn = zip(apart(picture), colourful(told.prompt), strict=True)
-    return [together(*(mapped(plane, _drawn(to, part)) for plane, to in drawn))]
+def _colorize(picture: Pixels, options: ToolOptions) -> list[Pixels]:
+    """Colour the image from black through a colour that the prompt decides to white."""
+    light, strength = to_grey(picture), _effect_strength(options)
+    return [join_channels(*(map_values(light, _make_ramp(middle, strength)) for middle in pick_colour(options.prompt)))]
 
 
-def _declutter(picture: Pixels, _: Told) -> list[Pixels]:
-    return [together(*(smoothed(plane, _SOFT) for plane in apart(picture)))]
+def _emotion(picture: Pixels, options: ToolOptions) -> list[Pixels]:
+    """Shift all colours towards one that the emotion decides; the higher ``defry``, the less."""
+    strength = _effect_strength(options) / 3
+    pairs = zip(split_channels(picture), pick_colour(options.prompt), strict=True)
+    return [join_channels(*(map_values(plane, _make_shift(target, strength)) for plane, target in pairs))]
 
 
-def _declutter_keep_bubbles(picture: Pixels, _: Told) -> list[Pixels]:
-    """What is as light as a bubble stays."""
-    bubbles = mapped(grey(picture), _LIGHT).data
-    own = apart(picture)
-    kept = (merged(smoothed(plane, _SOFT).data, plane.data, bubbles) for plane in own)
-    return [together(*(Plane(picture.width, picture.height, data) for data in kept))]
+def _declutter(picture: Pixels, _: ToolOptions) -> list[Pixels]:
+    return [join_channels(*(smooth(plane, _SMOOTHING_STEPS) for plane in split_channels(picture)))]
 
 
-def _bg_removal(picture: Pixels, _: Told) -> list[Pixels]:
-    """Masked, generated, blend: what has the colour of the first pixel becomes transparent.
+def _declutter_keep_bubbles(picture: Pixels, _: ToolOptions) -> list[Pixels]:
+    """Keep all pixels that are as light as a speech bubble, and smooth the others."""
+    bubbles = map_values(to_grey(picture), _LIGHT).data
+    channels = split_channels(picture)
+    kept = (merge(smooth(plane, _SMOOTHING_STEPS).data, plane.data, bubbles) for plane in channels)
+    return [join_channels(*(Plane(picture.width, picture.height, data) for data in kept))]
+
+
+def _bg_removal(picture: Pixels, _: ToolOptions) -> list[Pixels]:
+    """Make all pixels with the colour of the first pixel transparent, and return masked, generated and blend.
 
     See docs/protocol/image.md#23-post-aiaugment-image-director-tools.
     """
-    alpha = mapped(far_from_corner(picture), _OPAQUE)
-    own = apart(picture)
-    drawn = [smoothed(plane, 1) for plane in own]
-    mixed = [blended(*pair) for pair in zip(own, drawn, strict=True)]
-    return [together(*own, alpha), together(*drawn, smoothed(alpha, 1)), together(*mixed, alpha)]
+    alpha = map_values(measure_corner_distance(picture), _OPAQUE)
+    channels = split_channels(picture)
+    generated = [smooth(plane, 1) for plane in channels]
+    blend = [average(*pair) for pair in zip(channels, generated, strict=True)]
+    return [join_channels(*channels, alpha), join_channels(*generated, smooth(alpha, 1)), join_channels(*blend, alpha)]
 
 
-def _part(told: Told) -> float:
-    return 1 - told.defry / (WEAKEST + 1)
+def _effect_strength(options: ToolOptions) -> float:
+    """Return how strong the effect is, from 1 / 6 to 1."""
+    return 1 - options.defry / (MAX_DEFRY + 1)
 
 
-def _ramp(middle: int, part: float) -> bytes:
-    def of(value: int) -> float:
+def _make_ramp(middle: int, strength: float) -> bytes:
+    """Return the table that maps 128 to ``middle``, black to black and white to white, at this strength."""
+
+    def ramp(value: int) -> float:
         full = middle * value / 128 if value < 128 else middle + (255 - middle) * (value - 128) / 127
-        return value + part * (full - value)
+        return value + strength * (full - value)
 
-    return _table(of)
-
-
-def _drawn(to: int, part: float) -> bytes:
-    return _table(lambda value: value + part * (to - value))
+    return _make_table(ramp)
 
 
-EFFECTS: Final[Mapping[DirectorTool, Callable[[Pixels, Told], list[Pixels]]]] = {
+def _make_shift(target: int, strength: float) -> bytes:
+    """Return the table that moves all values towards ``target``, at this strength."""
+    return _make_table(lambda value: value + strength * (target - value))
+
+
+EFFECTS: Final[Mapping[DirectorTool, Callable[[Pixels, ToolOptions], list[Pixels]]]] = {
     DirectorTool.BG_REMOVAL: _bg_removal,
     DirectorTool.LINEART: _lineart,
     DirectorTool.SKETCH: _sketch,
@@ -129,43 +137,44 @@ EFFECTS: Final[Mapping[DirectorTool, Callable[[Pixels, Told], list[Pixels]]]] = 
     DirectorTool.DECLUTTER: _declutter,
     DirectorTool.DECLUTTER_KEEP_BUBBLES: _declutter_keep_bubbles,
 }
-"""RGBA from background removal, which gives three; RGB from all others, which give one."""
+"""Functions from an image to the images of a tool: three in RGBA for background removal, one in RGB for all others."""
 
 
 # ---- annotators
 
 
 def _hed(light: Plane) -> list[Pixels]:
-    return [together(mapped(edges(smoothed(light, 1)), _CHALK))]
+    return [join_channels(map_values(detect_edges(smooth(light, 1)), _CHALK))]
 
 
 def _midas(light: Plane) -> list[Pixels]:
-    """Depth, and normals: what is light is near."""
-    near = smoothed(light, _SOFT)
+    """Return depth and normals, as if light pixels were near."""
+    near = smooth(light, _SMOOTHING_STEPS)
     up = Plane(light.width, light.height, b"\xff" * len(light.data))
-    return [together(near), together(*(mapped(each, _STEEP) for each in slopes(near)), up)]
+    return [join_channels(near), join_channels(*(map_values(each, _STEEP) for each in compute_slopes(near)), up)]
 
 
 def _fake_scribble(light: Plane) -> list[Pixels]:
-    return [together(mapped(edges(smoothed(light, _SOFT)), _FAINT))]
+    return [join_channels(map_values(detect_edges(smooth(light, _SMOOTHING_STEPS)), _FAINT))]
 
 
 def _mlsd(light: Plane) -> list[Pixels]:
-    return [together(mapped(edges(light), _STRONG))]
+    return [join_channels(map_values(detect_edges(light), _STRONG))]
 
 
 def _uniformer(light: Plane) -> list[Pixels]:
-    steps = mapped(smoothed(light, _SOFT), _STEPS)
-    return [together(steps, mapped(steps, _NEGATIVE), mapped(smoothed(steps, 1), _STEPS))]
+    steps = map_values(smooth(light, _SMOOTHING_STEPS), _STEPS)
+    return [join_channels(steps, map_values(steps, _NEGATIVE), map_values(smooth(steps, 1), _STEPS))]
 
 
 def _openpose(light: Plane) -> list[Pixels]:
-    steps = mapped(smoothed(light, _SOFT), _STEPS)
-    return [together(*(mapped(each, _LINES) for each in (edges(steps), edges(light), edges(smoothed(light, 1)))))]
+    steps = map_values(smooth(light, _SMOOTHING_STEPS), _STEPS)
+    edges = (detect_edges(plane) for plane in (steps, light, smooth(light, 1)))
+    return [join_channels(*(map_values(plane, _LINES) for plane in edges))]
 
 
 def _canny(light: Plane) -> list[Pixels]:
-    return [together(mapped(edges(light), _LINES))]
+    return [join_channels(map_values(detect_edges(light), _LINES))]
 
 
 ANNOTATIONS: Final[Mapping[Annotator, Callable[[Plane], list[Pixels]]]] = {
@@ -177,4 +186,4 @@ ANNOTATIONS: Final[Mapping[Annotator, Callable[[Plane], list[Pixels]]]] = {
     Annotator.OPENPOSE: _openpose,
     Annotator.CANNY: _canny,
 }
-"""Of how light each pixel is; RGB."""
+"""Functions from the brightness of an image to the images of an annotator, in RGB."""

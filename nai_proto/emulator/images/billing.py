@@ -1,0 +1,154 @@
+"""Prices of image requests, and their payment by an account.
+
+A request is paid after its images are made, so that an account pays only for what it gets.
+
+See:
+    docs/protocol/image.md#9-anlas-price
+    docs/protocol/image.md#12-notes-for-an-emulator
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ...errors import InvalidRequestError
+from ...image.models import ImageModel
+from ...image.price import Allowance, Item, Price, generation_price, tool_price, upscale_price
+from ...image.rules import MOST_PIXELS
+from ...image.tools import DirectorTool
+from ...tier import Tier
+from ..accounts import Account
+from ..answers import Refused
+from .request import validation_error
+from .validation import GenerationTask
+
+__all__ = [
+    "account_allowance",
+    "charge",
+    "check_balance",
+    "price_director_tool",
+    "price_generation",
+    "price_old_upscale",
+    "price_upscale",
+]
+
+_SAMPLES_PER_PERCENT: Final = 17.3
+"""Free V5 samples that use up one percent of the allowance: one client's estimate.
+
+See docs/protocol/image.md#210-account-data-that-image-clients-need.
+"""
+_OLD_UPSCALE_PRICES: Final = ((262_144, 1), (409_600, 2), (524_288, 3), (786_432, 5), (1_048_576, 7))
+"""Maximum pixels and price in Anlas of an upscale on the old host.
+
+See docs/protocol/image.md#9-anlas-price.
+"""
+_OLD_UPSCALE_FREE_PIXELS: Final = 409_600
+"""Opus accounts upscaled up to this size for free on the old host."""
+
+
+def account_allowance(account: Account) -> Allowance:
+    """Return what is free for the account now."""
+    opus = account.tier is Tier.OPUS
+    return Allowance(opus=opus, v5=opus and account.profile.v5_percent > 0)
+
+
+def check_balance(account: Account, price: Price) -> None:
+    """Check that the account can pay the price. Call this before anything is drawn.
+
+    Raises:
+        Refused: 402, the account has too few Anlas.
+    """
+    if price.anlas > account.profile.anlas + account.profile.bought_anlas:
+        raise Refused(402, "Not enough Anlas")
+
+
+def charge(account: Account, price: Price, *, v5: bool = False) -> None:
+    """Charge the price to the account. Call this when nothing else can fail.
+
+    See docs/protocol/image.md#210-account-data-that-image-clients-need.
+
+    Args:
+        account: The account that pays.
+        price: The price of all images.
+        v5: Whether the images are V5's, whose free samples are counted.
+
+    Raises:
+        Refused: 402, the account has paid for something else in the meantime and has too few Anlas left.
+    """
+    account.charge(price.anlas)
+    free = sum(item.free for item in price.items)
+    if v5 and free:
+        account.profile.v5_percent -= free / _SAMPLES_PER_PERCENT
+
+
+def price_generation(task: GenerationTask, allowance: Allowance) -> Price:
+    """Return the price of a generation.
+
+    Raises:
+        Refused: 400, one image costs too much, or the request has too many of something.
+    """
+    parameters, attachments = task.parameters, task.attachments
+    model = task.model.base
+    if model.facts.unsure:
+        # No source has a price of its own for such a model (docs/protocol/image.md#9-anlas-price).
+        model = ImageModel.V5_FULL
+    try:
+        return generation_price(
+            model.id,
+            parameters.width,
+            parameters.height,
+            steps=parameters.steps,
+            n_samples=parameters.n_samples,
+            action=task.action.value,
+            strength=parameters.strength,
+            inpaint_strength=parameters.inpaint_strength,
+            sampler=parameters.sampler,
+            sm=parameters.sm,
+            sm_dyn=parameters.sm_dyn,
+            vibes=len(attachments.vibes) or (attachments.vibe is not None),
+            references=len(attachments.references),
+            allowance=allowance,
+        )
+    except InvalidRequestError as error:
+        problem = str(error)
+    raise validation_error(problem)
+
+
+def price_director_tool(tool: DirectorTool, width: int, height: int, allowance: Allowance) -> Price:
+    """Return the price of a director tool for an image of this size in pixels.
+
+    Raises:
+        Refused: 400, the image is too large.
+    """
+    try:
+        return tool_price(tool, width, height, allowance=allowance)
+    except InvalidRequestError as error:
+        raise validation_error(str(error)) from None
+
+
+def price_upscale(width: int, height: int) -> Price:
+    """Return the price of an upscale of an image of this size in pixels.
+
+    Raises:
+        Refused: 400, the image is too large.
+    """
+    _check_area(width * height, MOST_PIXELS)
+    return upscale_price(width, height)
+
+
+def price_old_upscale(width: int, height: int, account: Account) -> Price:
+    """Return the price of an upscale on the old host, of an image of this size in pixels.
+
+    Raises:
+        Refused: 400, the image is too large.
+    """
+    pixels = width * height
+    _check_area(pixels, _OLD_UPSCALE_PRICES[-1][0])
+    anlas = next(anlas for max_pixels, anlas in _OLD_UPSCALE_PRICES if pixels <= max_pixels)
+    is_free = account_allowance(account).opus and pixels <= _OLD_UPSCALE_FREE_PIXELS
+    return Price((Item("upscale", 1, anlas, int(is_free)),))
+
+
+def _check_area(pixels: int, maximum: int) -> None:
+    if pixels > maximum:
+        raise Refused(400, f"image is too large to upscale: {pixels} pixels, maximum is {maximum}")

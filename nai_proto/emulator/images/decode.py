@@ -1,0 +1,100 @@
+"""Images of requests: their size, and their pixels where they can be decoded.
+
+Decoding can take seconds for a large image: call it in a `Compute`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from ...codecs.pixels import Pixels, Plane, read_grey, read_pixels
+from ...codecs.png import header
+from ...codecs.webp import lossless
+from ...errors import NaiError
+from ...image.rules import MOST_PIXELS
+from ...image.sources import image_size, image_type
+from ...limits import Limits
+from .pixel_operations import join_channels
+from .request import DecodedBody, validation_error
+
+__all__ = ["SourceImage", "decode_brightness", "decode_pixels", "decode_source", "find_source"]
+
+_TOOL_LIMITS: Final = Limits()
+_GENERATION_LIMITS: Final = Limits(pixels=MOST_PIXELS)
+"""No generated image is larger."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceImage:
+    """An image that a tool works on. Sizes are in pixels."""
+
+    data: bytes = field(repr=False)
+    width: int
+    height: int
+
+
+def find_source(body: DecodedBody, value: object, name: str) -> SourceImage:
+    """Return the image that a field of the body holds, with its size.
+
+    Args:
+        body: The request's body.
+        value: Value of the field; None if it is absent.
+        name: Name of the field, for the error message.
+
+    Raises:
+        Refused: 400, the field is absent, or it holds no PNG, WebP or JPEG.
+    """
+    if value is None:
+        raise validation_error(f"{name} is required")
+    data = body.decode_image(value, name)
+    size = image_size(data)
+    if size is None or 0 in size:
+        raise validation_error(f"{name} is no PNG, WebP or JPEG")
+    return SourceImage(data, *size)
+
+
+def decode_source(source: SourceImage) -> Pixels | None:
+    """Decode an image for a tool.
+
+    Returns:
+        The pixels of a lossless WebP or a PNG in 8-bit grey or colours; None for a valid image of another kind.
+
+    Raises:
+        Refused: 400, the image is damaged or too large.
+    """
+    if source.width * source.height <= _TOOL_LIMITS.pixels:
+        try:
+            return _decode_supported(source.data)
+        except NaiError:
+            pass
+    raise validation_error("image is damaged, or too large")
+
+
+def _decode_supported(data: bytes) -> Pixels | None:
+    kind = image_type(data)
+    if kind == "webp":
+        return None if lossless(data, _TOOL_LIMITS) is None else read_pixels(data, _TOOL_LIMITS)
+    if kind != "png":
+        return None
+    head = header(data, _TOOL_LIMITS)
+    if head.depth != 8 or head.interlaced or head.colour not in (0, 2, 6):
+        return None
+    return read_pixels(data, _TOOL_LIMITS) if head.colour else join_channels(read_grey(data, _TOOL_LIMITS))
+
+
+def decode_pixels(data: bytes) -> Pixels | None:
+    """Decode an image for a generation: an 8-bit PNG or a lossless WebP; None if it is anything else, or too large."""
+    try:
+        return read_pixels(data, _GENERATION_LIMITS)
+    except NaiError:
+        grey = decode_brightness(data)
+    return None if grey is None else join_channels(grey)
+
+
+def decode_brightness(data: bytes) -> Plane | None:
+    """Decode the brightness of an image: an 8-bit grey PNG, or the red of an 8-bit PNG or a lossless WebP; else None."""
+    try:
+        return read_grey(data, _GENERATION_LIMITS)
+    except NaiError:
+        return None

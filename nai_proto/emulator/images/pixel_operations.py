@@ -1,0 +1,202 @@
+"""Operations on pixels: scale, mix, mask, filter. They work with the standard library alone.
+
+None but `resample` handles one pixel at a time, which would take seconds for a megapixel. Bytes are copied with a stride.
+A function of one byte is a table of 256 bytes. A function of two bytes is arithmetic on large integers, in which no byte
+carries into the next. Each operation is linear: a few milliseconds for a megapixel.
+
+See:
+    docs/protocol/image.md#23-post-aiaugment-image-director-tools
+    docs/protocol/image.md#24-post-aiupscale
+    docs/protocol/image.md#27-post-aiannotate-image-controlnet-conditions-v1v2
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Final
+
+from ...codecs.pixels import Pixels, Plane
+
+__all__ = [
+    "CELL_SIDE",
+    "average",
+    "compute_slopes",
+    "detect_edges",
+    "join_channels",
+    "make_mask",
+    "map_values",
+    "measure_corner_distance",
+    "merge",
+    "mix",
+    "pick_colour",
+    "resample",
+    "scale_up",
+    "smooth",
+    "split_channels",
+    "to_grey",
+]
+
+CELL_SIDE: Final = 8
+"""Width and height in pixels of a cell, which has one colour."""
+
+_BLACK_OR_WHITE: Final = bytes(255 * (byte > 127) for byte in range(256))
+_HALF: Final = bytes(value >> 1 for value in range(256))
+_QUARTER: Final = bytes(value >> 2 for value in range(256))
+_STEEPNESS: Final = bytes(min(127, abs(value - 128)) for value in range(256))
+
+
+# ---- sizes
+
+
+def scale_up(cells: Pixels, times: int = CELL_SIDE) -> Pixels:
+    """Return the image so many times as wide and high, each pixel as a square."""
+    channels = cells.channels
+    step = channels * times
+    wide = bytearray(times * len(cells.data))
+    for channel in range(channels):
+        plane = cells.data[channel::channels]
+        for place in range(channel, step, channels):
+            wide[place::step] = plane
+    row = cells.width * step
+    data = b"".join(wide[at : at + row] * times for at in range(0, len(wide), row))
+    return Pixels(cells.width * times, cells.height * times, data)
+
+
+def resample(pixels: Pixels, width: int, height: int) -> Pixels:
+    """Return the image in another size in pixels, by the nearest pixel. The time is proportional to the new size."""
+    channels = pixels.channels
+    columns = [(2 * x + 1) * pixels.width // (2 * width) * channels for x in range(width)]
+    rows: list[bytes] = []
+    for y in range(height):
+        at = (2 * y + 1) * pixels.height // (2 * height) * pixels.width * channels
+        row = pixels.data[at : at + pixels.width * channels]
+        rows.append(b"".join([row[x : x + channels] for x in columns]))
+    return Pixels(width, height, b"".join(rows))
+
+
+# ---- two images of one size
+
+
+def mix(below: bytes, above: bytes, share: float) -> bytes:
+    """Return ``share`` (0 to 1) of each byte of ``above`` plus the rest of ``below``."""
+    part = bytes(round(byte * share) for byte in range(256))
+    rest = bytes(byte - of for byte, of in enumerate(part))
+    total = int.from_bytes(below.translate(rest)) + int.from_bytes(above.translate(part))
+    return total.to_bytes(len(below))
+
+
+def merge(below: bytes, above: bytes, mask: bytes) -> bytes:
+    """Return ``above`` where the mask is 255 and ``below`` where it is 0."""
+    low, high = int.from_bytes(below), int.from_bytes(above)
+    return (low ^ ((low ^ high) & int.from_bytes(mask))).to_bytes(len(below))
+
+
+def make_mask(plane: Plane, width: int, height: int) -> bytes:
+    """Return a mask for an RGBA image of this size in pixels, in whole cells: 255 where the plane is brighter than 127."""
+    every = bytearray(4 * len(plane.data))
+    for channel in range(4):
+        every[channel::4] = plane.data.translate(_BLACK_OR_WHITE)
+    cells = resample(Pixels(plane.width, plane.height, bytes(every)), width // CELL_SIDE, height // CELL_SIDE)
+    return scale_up(cells).data
+
+
+# ---- channels
+
+
+def split_channels(pixels: Pixels) -> list[Plane]:
+    """Return red, green and blue; alpha is dropped."""
+    step = pixels.channels
+    return [Plane(pixels.width, pixels.height, pixels.data[channel::step]) for channel in range(3)]
+
+
+def join_channels(*planes: Plane) -> Pixels:
+    """Return an image of one plane (grey, as RGB), three planes (RGB) or four planes (RGBA)."""
+    planes = planes * 3 if len(planes) == 1 else planes
+    step, first = len(planes), planes[0]
+    out = bytearray(step * len(first.data))
+    for channel, plane in enumerate(planes):
+        out[channel::step] = plane.data
+    return Pixels(first.width, first.height, bytes(out))
+
+
+def to_grey(pixels: Pixels) -> Plane:
+    """Return the brightness: a quarter of red, half of green and a quarter of blue."""
+    red, green, blue = split_channels(pixels)
+    parts = (red.data.translate(_QUARTER), green.data.translate(_HALF), blue.data.translate(_QUARTER))
+    return _plane_from_int(red, sum(map(int.from_bytes, parts)))
+
+
+# ---- filters
+
+
+def map_values(plane: Plane, table: bytes) -> Plane:
+    """Return the plane with each byte replaced by its entry in a table of 256 bytes."""
+    return Plane(plane.width, plane.height, plane.data.translate(table))
+
+
+def average(a: Plane, b: Plane) -> Plane:
+    """Return the mean of two planes, rounded down."""
+    x, y = int.from_bytes(a.data), int.from_bytes(b.data)
+    return _plane_from_int(a, (x & y) + ((x ^ y) >> 1 & _fill(0x7F, a)))
+
+
+def compute_slopes(plane: Plane) -> tuple[Plane, Plane]:
+    """Return half the difference of each pixel to its right neighbour, and to the one below, plus 128."""
+    return _half_difference(plane, _shift_left(plane, 1)), _half_difference(plane, _shift_up(plane, 1))
+
+
+def detect_edges(plane: Plane) -> Plane:
+    """Return how much each pixel differs from its right neighbour and from the one below."""
+    across, down = (each.data.translate(_STEEPNESS) for each in compute_slopes(plane))
+    return _plane_from_int(plane, int.from_bytes(across) + int.from_bytes(down))
+
+
+def smooth(plane: Plane, steps: int) -> Plane:
+    """Return each pixel averaged with its neighbours to the right and below; each step doubles how far that reaches."""
+    for step in range(steps):
+        plane = average(plane, _shift_left(plane, 1 << step))
+        plane = average(plane, _shift_up(plane, 1 << step))
+    return plane
+
+
+def measure_corner_distance(pixels: Pixels) -> Plane:
+    """Return how far each colour is from that of the first pixel."""
+    planes = split_channels(pixels)
+    far = [plane.data.translate(bytes(min(85, abs(value - plane.data[0])) for value in range(256))) for plane in planes]
+    return _plane_from_int(planes[0], sum(map(int.from_bytes, far)))
+
+
+def pick_colour(text: str) -> tuple[int, int, int]:
+    """Return a colour for the text: always the same, and neither black nor white."""
+    red, green, blue = (64 + byte // 2 for byte in sha256(text.encode("utf-8", "surrogatepass")).digest()[:3])
+    return red, green, blue
+
+
+def _plane_from_int(like: Plane, value: int) -> Plane:
+    return Plane(like.width, like.height, value.to_bytes(len(like.data)))
+
+
+def _fill(byte: int, plane: Plane) -> int:
+    """Return the integer of a plane of this size in which every byte is the same."""
+    return int.from_bytes(bytes((byte,)) * len(plane.data))
+
+
+def _half_difference(a: Plane, b: Plane) -> Plane:
+    """Return half of ``a - b``, plus 128."""
+    x, y = (int.from_bytes(each.data.translate(_HALF)) for each in (a, b))
+    return _plane_from_int(a, (x | _fill(0x80, a)) - y)
+
+
+def _shift_left(plane: Plane, columns: int) -> Plane:
+    """Return the plane moved to the left. The last columns stay as they are."""
+    columns = min(columns, plane.width)
+    out = bytearray(plane.data[columns:] + plane.data[-columns:])
+    for column in range(plane.width - columns, plane.width):
+        out[column :: plane.width] = plane.data[column :: plane.width]
+    return Plane(plane.width, plane.height, bytes(out))
+
+
+def _shift_up(plane: Plane, rows: int) -> Plane:
+    """Return the plane moved up. The last rows stay as they are."""
+    edge = min(rows, plane.height) * plane.width
+    return Plane(plane.width, plane.height, plane.data[edge:] + plane.data[-edge:])

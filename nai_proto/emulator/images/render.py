@@ -1,0 +1,190 @@
+"""Drawing of the emulator's images: a landscape of sky, discs and hills, in cells of 8 × 8 pixels.
+
+All shapes and colours come from a random source that is seeded with the image's own metadata and the attached images. So
+equal requests give equal images, a request that is rebuilt from an image gives that image again, and each sample is the
+image that a request for it alone would give.
+
+See docs/protocol/image.md#12-notes-for-an-emulator.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from colorsys import hsv_to_rgb
+from dataclasses import dataclass, field
+from hashlib import blake2b, sha256, shake_128
+from math import sin, tau
+from typing import Final, Self
+
+from ...codecs.jpeg import write_jpeg
+from ...codecs.pixels import Pixels
+from ...image.choices import ImageGenerationType
+from ..chance import Chance
+from .decode import decode_brightness, decode_pixels
+from .metadata import build_comment, encode_picture
+from .pixel_operations import CELL_SIDE, make_mask, merge, mix, resample, scale_up
+from .response import RenderedPicture
+from .validation import GenerationTask
+
+__all__ = ["Sample", "render_placeholder", "sample_chance"]
+
+_PREVIEW_SCALE: Final = 32
+"""Pixels of the image, each way, for one cell of a preview."""
+_TRANSPARENT: Final = "transparent background"
+
+Colour = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One rendered sample of a generation, not yet encoded as a file."""
+
+    task: GenerationTask
+    index: int
+    "Which sample of the task it is, from 0."
+    pixels: Pixels
+    chance: Chance
+    previews: Sequence[bytes] = field(repr=False)
+    "JPEGs in which the image emerges from noise."
+
+    @classmethod
+    def render(cls, task: GenerationTask, index: int, preview_count: int = 0) -> Self:
+        """Render a sample of the task, with so many previews. This is slow: call it in a `Compute`."""
+        chance = sample_chance(task, index)
+        pixels = _render_pixels(task, chance)
+        return cls(task, index, pixels, chance, _render_previews(pixels, chance, preview_count))
+
+    def encode(self) -> RenderedPicture:
+        """Encode the image as a file of the requested format. This is slow: call it in a `Compute`."""
+        task = self.task
+        data = encode_picture(task, self.index, self.pixels, self.chance, keep_alpha=_is_transparent(task))
+        return RenderedPicture(data, task.parameters.image_format, task.parameters.seed + self.index)
+
+
+def sample_chance(task: GenerationTask, index: int) -> Chance:
+    """Return the random source of one sample.
+
+    It is seeded with all metadata of the sample, except for the number of samples, and with all attached images.
+    """
+    attachments = task.attachments
+    comment = {**build_comment(task, index), "n_samples": 1}
+    digest = blake2b(json.dumps((task.model.id, comment)).encode(), person=b"picture")
+    for image in (attachments.image, attachments.mask, attachments.condition, *attachments.references):
+        digest.update(blake2b(image or b"").digest())
+    return Chance(digest.digest())
+
+
+def _is_transparent(task: GenerationTask) -> bool:
+    """Return whether the image has no background. Only V5 can do that.
+
+    See docs/protocol/image.md#57-v5-particulars.
+    """
+    is_requested = task.parameters.tag_hint_transparent_background or _TRANSPARENT in task.prompt.lower()
+    return task.model.family.transparency and is_requested
+
+
+def _render_pixels(task: GenerationTask, chance: Chance) -> Pixels:
+    """Render an image of the requested size, in RGBA.
+
+    A source image that can be decoded shows through as far as ``strength`` leaves it, and fully where the mask is black.
+    """
+    parameters = task.parameters
+    width, height = parameters.width, parameters.height
+    picture = scale_up(_render_landscape(width // CELL_SIDE, height // CELL_SIDE, chance, clear=_is_transparent(task)))
+    inpaints = task.action is ImageGenerationType.INPAINTING
+    source = None if task.attachments.image is None else decode_pixels(task.attachments.image)
+    if source is None:
+        return picture
+    if (source.width, source.height) == (width, height):
+        below = source.with_alpha(b"\xff" * source.area).data
+    else:
+        cells = resample(source, width // CELL_SIDE, height // CELL_SIDE)
+        below = scale_up(cells.with_alpha(b"\xff" * cells.area)).data
+    data = mix(below, picture.data, parameters.inpaint_strength if inpaints else parameters.strength)
+    mask = decode_brightness(task.attachments.mask) if inpaints and task.attachments.mask is not None else None
+    if mask is not None:
+        data = merge(below, data, make_mask(mask, width, height))
+    return Pixels(width, height, data)
+
+
+def _render_previews(picture: Pixels, chance: Chance, count: int) -> list[bytes]:
+    """Return so many small JPEGs in which the image emerges from noise."""
+    width, height = picture.width // _PREVIEW_SCALE, picture.height // _PREVIEW_SCALE
+    last = resample(picture, width, height).rgb
+    noise = shake_128(str(chance.fork("noise").uniform()).encode()).digest(len(last))
+    steps = (mix(noise, last, (step + 1) / (count + 1)) for step in range(count))
+    return [write_jpeg(Pixels(width, height, step)) for step in steps]
+
+
+def render_placeholder(image: bytes, width: int, height: int) -> Pixels:
+    """Render a landscape in place of an image that cannot be decoded, always the same for the same bytes.
+
+    Args:
+        image: Bytes of the image.
+        width: Width in pixels.
+        height: Height in pixels.
+    """
+    cells = _render_landscape(-(-width // CELL_SIDE), -(-height // CELL_SIDE), Chance(sha256(image).digest()))
+    whole, stride = scale_up(cells).data, 4 * CELL_SIDE * cells.width
+    rows = (whole[at : at + 4 * width] for at in range(0, stride * height, stride))
+    return Pixels(width, height, b"".join(rows))
+
+
+def _render_landscape(width: int, height: int, chance: Chance, *, clear: bool = False) -> Pixels:
+    """Render a small landscape in RGBA. The time is proportional to the number of pixels.
+
+    Args:
+        width: Width in pixels.
+        height: Height in pixels.
+        chance: Decides all shapes and colours.
+        clear: Whether the sky is transparent.
+    """
+    data = _draw_sky(width, height, chance, clear=clear)
+    for _ in range(2 + int(4 * chance.uniform())):
+        _draw_disc(data, width, height, chance)
+    layers = 2 + int(3 * chance.uniform())
+    hue, turn = chance.uniform(), 0.2 * chance.uniform()
+    for layer in range(layers):
+        colour = _to_rgb(hue + layer * turn, 0.3 + 0.5 * chance.uniform(), 0.75 - 0.5 * layer / layers)
+        _draw_hills(data, width, height, 0.5 + 0.4 * layer / layers, colour, chance)
+    return Pixels(width, height, bytes(data))
+
+
+def _draw_sky(width: int, height: int, chance: Chance, *, clear: bool) -> bytearray:
+    hue = chance.uniform()
+    top = _to_rgb(hue, 0.5 + 0.4 * chance.uniform(), 0.3 + 0.6 * chance.uniform())
+    low = _to_rgb(hue + 0.4 * chance.uniform() - 0.2, 0.2 + 0.4 * chance.uniform(), 0.7 + 0.3 * chance.uniform())
+    data = bytearray()
+    for y in range(height):
+        share = y / height
+        colour = (round(a + (b - a) * share) for a, b in zip(top, low, strict=True))
+        data += bytes((*colour, 0 if clear else 255)) * width
+    return data
+
+
+def _draw_disc(data: bytearray, width: int, height: int, chance: Chance) -> None:
+    colour = bytes((*_to_rgb(chance.uniform(), 0.5 * chance.uniform(), 1.0), 255))
+    x, y = width * chance.uniform(), 0.7 * height * chance.uniform()
+    radius = min(width, height) * (0.04 + 0.16 * chance.uniform())
+    for row in range(max(0, round(y - radius)), min(height, round(y + radius) + 1)):
+        reach = max(0.0, radius**2 - (row - y) ** 2) ** 0.5
+        first, last = max(0, round(x - reach)), min(width, round(x + reach))
+        if first < last:
+            at = 4 * (row * width + first)
+            data[at : at + 4 * (last - first)] = colour * (last - first)
+
+
+def _draw_hills(data: bytearray, width: int, height: int, level: float, colour: Colour, chance: Chance) -> None:
+    waves = [(0.06 / (n + 1), (n + 1) * (0.5 + chance.uniform()), tau * chance.uniform()) for n in range(3)]
+    stride = 4 * width
+    for x in range(width):
+        offset = sum(size * sin(tau * frequency * x / width + phase) for size, frequency, phase in waves)
+        top = min(height, max(0, round(height * (level + offset))))
+        for channel, value in enumerate((*colour, 255)):
+            data[top * stride + 4 * x + channel :: stride] = bytes((value,)) * (height - top)
+
+
+def _to_rgb(hue: float, saturation: float, value: float) -> Colour:
+    red, green, blue = hsv_to_rgb(hue % 1, saturation, value)
+    return round(255 * red), round(255 * green), round(255 * blue)

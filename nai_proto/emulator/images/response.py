@@ -1,0 +1,172 @@
+"""Responses with images: archives, JSON, files, and the messages of a stream.
+
+See:
+    docs/protocol/image.md#21-post-aigenerate-image
+    docs/protocol/image.md#7-streaming
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import floor
+from struct import pack, unpack
+from typing import Final, Literal
+
+from ...codecs import fast
+from ...codecs.frames import encode_frame
+from ...codecs.json import encode
+from ...codecs.zipped import zipped
+from ...exchange.reply import Handler, Start, Write
+from ...http import Head, Headers
+from ...image.choices import ImageGenerationType
+from ..answers import OPEN, Refused, answer, computed
+from ..asked import Asked
+from .request import validation_error
+from .validation import GenerationTask
+
+__all__ = [
+    "FRAMINGS",
+    "FileFormat",
+    "RenderedPicture",
+    "StreamFraming",
+    "StreamMessage",
+    "accepts_json",
+    "count_messages",
+    "error_message",
+    "find_framing",
+    "noise_levels",
+    "send_archive",
+    "send_file",
+    "send_pictures",
+]
+
+FileFormat = Literal["png", "webp"]
+StreamMessage = Mapping[str, object]
+
+_JSON: Final = "application/json"
+
+
+# ---- whole responses
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedPicture:
+    """An image file to send."""
+
+    data: bytes = field(repr=False)
+    format: FileFormat = "png"
+    seed: int | None = None
+    "The seed that it was drawn with; None if it was not drawn from a seed."
+
+
+def accepts_json(context: Asked) -> bool:
+    """Return whether the request accepts JSON. All other requests get an archive."""
+    return any(_JSON in value.lower() for value in context.headers.get_all("accept"))
+
+
+def send_pictures(context: Asked, pictures: Sequence[RenderedPicture], status: int = 200) -> Handler:
+    """Send all images, as JSON with base64 if the request accepts that, else as an archive."""
+    if not accepts_json(context):
+        yield from send_archive(pictures, status)
+        return
+    images = [
+        {
+            "image": fast.encode(picture.data),
+            "index": index,
+            **({} if picture.seed is None else {"seed": picture.seed}),
+        }
+        for index, picture in enumerate(pictures)
+    ]
+    yield from answer(status, _JSON, (yield from computed(lambda: encode({"images": images}))))
+
+
+def send_archive(pictures: Sequence[RenderedPicture], status: int = 200, *, deflated: bool = True) -> Handler:
+    """Send all images as a ZIP archive with members ``image_0.png`` and so on.
+
+    See docs/protocol/image.md#23-post-aiaugment-image-director-tools.
+
+    Args:
+        pictures: The images.
+        status: Status of the response.
+        deflated: Whether the members are compressed; director tools store them.
+    """
+    members = [(f"image_{index}.{picture.format}", picture.data) for index, picture in enumerate(pictures)]
+    archive = yield from computed(lambda: zipped(members, deflated=deflated))
+    yield from send_file(archive, "images.zip", "binary/octet-stream", status)
+
+
+def send_file(data: bytes, name: str, content_type: str, status: int = 200) -> Handler:
+    """Send a file as an attachment, chunked as the service does.
+
+    See docs/protocol/image.md#1-hosts-auth-headers.
+    """
+    disposition = ("Content-Disposition", f"attachment; filename={name}")
+    yield Start(Head(status, Headers([("Content-Type", content_type), disposition, OPEN])))
+    yield Write(data)
+
+
+# ---- streams
+
+_FIRST_NOISE: Final = 20_000.0
+_MAX_NOISE: Final = 113.89996337890625
+_MIN_NOISE: Final = 0.31205201148986816
+_RHO: Final = 7  # Karras et al. 2022, equation 5
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFraming:
+    """Encoding of the messages of a stream."""
+
+    content_type: str
+    encode: Callable[[StreamMessage], bytes]
+
+
+def _encode_event(message: StreamMessage) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (str(message["event_type"]).encode(), encode(message))
+
+
+FRAMINGS: Final[Mapping[str, StreamFraming]] = {
+    "msgpack": StreamFraming("application/msgpack", encode_frame),
+    "sse": StreamFraming("text/event-stream", _encode_event),
+}
+"""All framings by the value of the parameter ``stream``."""
+
+
+def find_framing(task: GenerationTask) -> StreamFraming:
+    """Return the requested framing. Raises Refused, 400, if there is none of this name."""
+    framing = FRAMINGS.get(task.parameters.stream)
+    if framing is None:
+        raise validation_error(f"stream must be {' or '.join(FRAMINGS)}")
+    return framing
+
+
+def count_messages(task: GenerationTask) -> int:
+    """Return how many messages one sample has, the final image included.
+
+    See docs/protocol/image.md#71-msgpack-stream-msgpack.
+    """
+    share = {
+        ImageGenerationType.NORMAL: 1.0,
+        ImageGenerationType.IMG2IMG: task.parameters.strength,
+        ImageGenerationType.INPAINTING: task.parameters.inpaint_strength,
+    }[task.action]
+    return max(1, floor(round(task.parameters.steps * share, 9)))
+
+
+def noise_levels(count: int) -> list[float]:
+    """Return the ``sigma`` of so many steps, as float32 values. The first and the last are the captured ones."""
+    high, low = _MAX_NOISE ** (1 / _RHO), _MIN_NOISE ** (1 / _RHO)
+    shares = [step / max(1, count - 2) for step in range(count - 1)]
+    curve = [(high + share * (low - high)) ** _RHO for share in shares]
+    return [_to_float32(sigma) for sigma in (_FIRST_NOISE, *curve)][:count]
+
+
+def error_message(refused: Refused, sample: int) -> StreamMessage:
+    """Return the message for an error after the head was sent."""
+    return {"event_type": "error", "samp_ix": sample, "code": refused.status, "message": refused.message}
+
+
+def _to_float32(value: float) -> float:
+    rounded: float = unpack("<f", pack("<f", value))[0]
+    return rounded

@@ -1,0 +1,164 @@
+"""The service's checks of a generation request, in its order and with its messages.
+
+See docs/protocol/image.md#12-notes-for-an-emulator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from ...image.choices import ImageGenerationType, ImageSampler
+from ...image.generations import Generation
+from ...image.models import ImageModel
+from ...image.rules import MOST_PIXELS, MOST_SEED, MOST_TEXT
+from ..answers import Refused
+from .request import (
+    Attachments,
+    DecodedBody,
+    ImageRequestBody,
+    StructuredPrompt,
+    parse_parameters,
+    validation_error,
+)
+
+__all__ = ["GenerationTask", "find_model", "validate_request"]
+
+_MODEL_NAME_SHOWN = 60
+"""Characters of an unknown name that an error message repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationTask:
+    """A valid generation request."""
+
+    model: ImageModel
+    action: ImageGenerationType
+    prompt: str = field(repr=False)
+    parameters: ImageRequestBody = field(repr=False)
+    attachments: Attachments
+
+
+def find_model(name: object) -> ImageModel:
+    """Return the model with this id; display names do not count.
+
+    Raises:
+        Refused: 400, there is no such model.
+    """
+    model = ImageModel.named(name) if isinstance(name, str) else ImageModel("")
+    if not model.listed or model.id != name:
+        raise Refused(400, f"Validation error: model {_shorten(name)} doesn't exist")
+    return model
+
+
+def validate_request(body: DecodedBody, attachments: Attachments, seed: int) -> GenerationTask:
+    """Return the task that a request describes, whatever it costs.
+
+    See docs/protocol/image.md#211-errors.
+
+    Args:
+        body: The request's body.
+        attachments: The request's images.
+        seed: Used if the request has none.
+
+    Raises:
+        Refused: 400 for an invalid request, 500 where the service itself fails.
+    """
+    document = body.document
+    model = find_model(document.get("model"))
+    action = _find_action(document.get("action", "generate"), model)
+    prompt = document.get("input", "")
+    if not isinstance(prompt, str):
+        raise validation_error("input is no text")
+    parameters = parse_parameters(body.parameters, model, seed)
+    _check_numbers(parameters)
+    _check_texts(prompt, parameters)
+    _check_images(attachments, action)
+    _check_references(attachments, model)
+    if _is_server_failure(parameters, attachments, model):
+        raise Refused(500, "Internal Server Error")
+    if action is not ImageGenerationType.INPAINTING:
+        # Other actions ignore a mask (docs/protocol/image.md#33-bodies-per-generation).
+        attachments = replace(attachments, mask=None)
+    return GenerationTask(model, action, prompt, parameters, attachments)
+
+
+def _find_action(name: object, model: ImageModel) -> ImageGenerationType:
+    """Return the action of this name. Raises Refused, 400, if the model does not support it."""
+    for action in ImageGenerationType:
+        if name == action.value and model.inpaints is (action is ImageGenerationType.INPAINTING):
+            return action
+    raise Refused(400, f"Model {model.id} doesn't support action {_shorten(name)}")
+
+
+def _shorten(name: object) -> str:
+    return name[:_MODEL_NAME_SHOWN] if isinstance(name, str) else ""
+
+
+def _check_numbers(parameters: ImageRequestBody) -> None:
+    width, height = parameters.width, parameters.height
+    for name, side in (("width", width), ("height", height)):
+        if side < 64 or side % 64:
+            raise validation_error(f"{name} must be a multiple of 64, and at least 64")
+    if width * height > MOST_PIXELS:
+        raise validation_error(f"image is too large: {width * height} pixels, maximum is {MOST_PIXELS}")
+    for name, value, minimum, maximum in (
+        ("steps", parameters.steps, 1, 50),
+        ("n_samples", parameters.n_samples, 1, 8),
+        ("seed", parameters.seed, 0, MOST_SEED),
+    ):
+        if not minimum <= value <= maximum:
+            raise validation_error(f"{name} must be {minimum} to {maximum}")
+
+
+def _check_texts(prompt: str, parameters: ImageRequestBody) -> None:
+    structured = (*_iter_captions(parameters.v4_prompt), *_iter_captions(parameters.v4_negative_prompt))
+    for text in (prompt, parameters.negative_prompt, *structured):
+        if len(text) > MOST_TEXT:
+            problem = f"request contains an excessively-long prompt ({len(text)} chars; max {MOST_TEXT})"
+            raise validation_error(problem)
+
+
+def _iter_captions(prompt: StructuredPrompt | None) -> Iterator[str]:
+    if prompt is not None:
+        yield prompt.caption.base_caption
+        for character in prompt.caption.char_captions:
+            yield character.char_caption
+
+
+def _check_images(attachments: Attachments, action: ImageGenerationType) -> None:
+    if action is ImageGenerationType.NORMAL:
+        if attachments.image is not None:
+            raise validation_error("image is not allowed for regular generations, use img2img or infill")
+        return
+    if attachments.image is None:
+        raise validation_error("image is required")
+    if action is ImageGenerationType.INPAINTING and attachments.mask is None:
+        raise validation_error("mask is required")
+
+
+def _check_references(attachments: Attachments, model: ImageModel) -> None:
+    vibes = len(attachments.vibes) + (attachments.vibe is not None)
+    references = len(attachments.references)
+    if attachments.vibe is not None and attachments.vibes:
+        raise validation_error("reference_image and reference_image_multiple cannot be set at the same time")
+    if vibes and references:
+        raise validation_error(
+            f"cannot mix reference and director_reference at the same time, got {vibes} refs, {references} director refs"
+        )
+    if references and not model.family.references:
+        raise Refused(400, "Error encoding v4 director references: not supported")
+
+
+def _is_server_failure(parameters: ImageRequestBody, attachments: Attachments, model: ImageModel) -> bool:
+    """Return whether the service fails on this request: client mistakes that it does not check.
+
+    See docs/protocol/image.md#211-errors.
+    """
+    family = model.family
+    if family.structured and (parameters.v4_prompt is None or parameters.v4_negative_prompt is None or parameters.sm):
+        return True
+    if (attachments.vibes or attachments.vibe is not None) and not family.vibes:
+        return True
+    accepted = tuple(ImageSampler) if family.generation is Generation.V3 else (*family.samplers, *family.also)
+    return parameters.sampler not in accepted
