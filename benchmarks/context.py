@@ -1,7 +1,6 @@
 """What does building a context cost, by the lengths of story and lorebook?
 
-The reference is what nobody can do without who looks at all of the story: encoding it once, by the same tokenizer. A context
-needs its end only.
+The reference is encoding the whole story once, by the same tokenizer. A context needs only its end.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import re
 from functools import partial
 from typing import Final
 
-from nai_proto.story.context.building import build_context
+from nai_proto.story.context.build import build_context
 from nai_proto.story.context.parts import ContextParts
 from nai_proto.tokenizers.base import Pieces
 
@@ -23,12 +22,12 @@ __all__ = ["measure"]
 _REFERENCE: Final = "encode the story once"
 _OURS: Final = "build_context"
 _SIZE: Final = 8000
-"""Tokens of a context, as the largest tiers have it."""
-_FINDS: Final = re.compile("|".join(map(re.escape, WORDS)) + r"|[\s\S]")
+"""Tokens of a context; the largest tiers have as many."""
+_TOKEN: Final = re.compile("|".join(map(re.escape, WORDS)) + r"|[\s\S]")
 
 
 class _Words(Pieces):
-    """A token to each of the words that stories here are made of, and to each other character."""
+    """Has a token for each of the words that stories here are made of, and for each other character."""
 
     def __init__(self) -> None:
         pieces = {number: word.encode() for number, word in enumerate(WORDS)}
@@ -37,7 +36,7 @@ class _Words(Pieces):
 
     def encode(self, text: str) -> list[int]:
         ids = self._ids
-        return [ids.get(piece, 99) for piece in _FINDS.findall(text)]
+        return [ids.get(piece, 99) for piece in _TOKEN.findall(text)]
 
 
 def _text(chance: random.Random, characters: int) -> str:
@@ -45,7 +44,7 @@ def _text(chance: random.Random, characters: int) -> str:
 
 
 def _parts(megabytes: float, entries: int, cascading: bool, effort: Effort) -> ContextParts:
-    """A story, and a lorebook with three keys to each entry; every tenth is always active."""
+    """Return a story, and a lorebook with three keys to each entry; every tenth is always active."""
     chance = random.Random(20260101)
     lore = [
         {
@@ -62,7 +61,7 @@ def _parts(megabytes: float, entries: int, cascading: bool, effort: Effort) -> C
 
 
 def measure(effort: Effort) -> Report:
-    """ms of CPU."""
+    """Measure the CPU time in ms."""
     report = Report("ms to build a context of 8,000 tokens", _REFERENCE)
     tokenizer = _Words()
     for case, megabytes, entries, cascading, most in (

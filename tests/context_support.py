@@ -1,4 +1,4 @@
-"""Tokenizers that are small enough to count with in one's head, and parts of contexts."""
+"""Tokenizers with tokens that are easy to count, and parts of contexts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BYTES = ByteTokenizer()
 
 
 class Words(Pieces):
-    """A token for each word, with the blanks before it, and one for each line feed."""
+    """Has a token for each word with the blanks before it, and one for each line feed."""
 
     def __init__(self) -> None:
         self._ids: dict[str, int] = {}
@@ -35,14 +35,14 @@ class Words(Pieces):
 
 
 class Pairs(Words):
-    """A token for every two characters: joined, parts have fewer tokens than by themselves."""
+    """Has a token for every two characters: joined, parts have fewer tokens than by themselves."""
 
     def encode(self, text: str) -> list[int]:
         return [self._id(text[start : start + 2]) for start in range(0, len(text), 2)]
 
 
 class Seams(Words):
-    """Words, but a line feed with something behind it is two tokens: joined, parts have more tokens than by themselves."""
+    """As `Words`, but a line feed inside a text is two tokens: joined, parts have more tokens than by themselves."""
 
     def encode(self, text: str) -> list[int]:
         feeds = text[:-1].count("\n")
@@ -50,12 +50,12 @@ class Seams(Words):
 
 
 def config(kind: ContextKind = ContextKind.LORE, **fields: Any) -> ContextConfig:
-    """The usual configuration of a kind, but for these fields."""
+    """Return the default configuration of a kind with some fields changed."""
     return replace(DEFAULTS[kind], **fields)
 
 
 def lore(text: str, *keys: str, name: str = "", config: ContextConfig | None = None, **fields: Any) -> Entry:
-    """An entry; always active if it has no keys."""
+    """Return an entry; it is always active if it has no keys."""
     fields.setdefault("force_activation", not keys)
     entry = Entry().changed(text=text, keys=keys, display_name=name or text, **fields)
     return entry if config is None else entry.changed(config=config)
@@ -71,7 +71,7 @@ def parts(
     by_location: bool = False,
     **fields: Any,
 ) -> ContextParts:
-    """Parts, with the usual configurations."""
+    """Return parts with the default configurations."""
     lorebook = Lorebook(
         {
             "entries": [dict(entry.data) for entry in lore],

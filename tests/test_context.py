@@ -12,10 +12,10 @@ import pytest
 
 from nai_proto import InvalidRequestError, Tier
 from nai_proto.story.config import DEFAULTS, ContextKind
-from nai_proto.story.context.building import build_context, context_size
-from nai_proto.story.context.chat import chat_messages
+from nai_proto.story.context.build import build_chat_messages, build_context, context_size
+from nai_proto.story.context.candidates import ContextStatus
 from nai_proto.story.context.parts import ContextParts, ContextText
-from nai_proto.story.context.report import Context, ContextRow, ContextStatus
+from nai_proto.story.context.report import Context, ContextRow
 from nai_proto.story.lore.entries import Category, Entry
 from nai_proto.text import MODULES, Model, Preamble
 from tests.context_support import BYTES, Seams, Words, config, lore, parts
@@ -25,45 +25,45 @@ EXAMPLE = parts(STORY, memory="MEM", note="NOTE", lore=(lore("LORE"),))
 NO_SPACE = ContextStatus.NO_SPACE
 
 
-def rows(context: Context) -> dict[str, ContextRow]:
-    """What is told, by name."""
+def rows_by_name(context: Context) -> dict[str, ContextRow]:
+    """Return the rows by the names of their parts."""
     return {row.name: row for row in context.rows}
 
 
-def shown(context: Context, row: ContextRow) -> str:
+def text_in_spans(context: Context, row: ContextRow) -> str:
     return "".join(context.text[start:end] for start, end in row.spans)
 
 
 # ---- the worked example of docs/protocol/content.md#86-trimming-and-insertion
 
 
-def test_the_worked_example_in_which_all_fits() -> None:
+def test_the_worked_example_in_which_everything_fits() -> None:
     context = build_context(EXAMPLE, tokenizer=Words(), size=100)
     assert context.text == "MEM\nLORE\none a\ntwo b\nNOTE\nthree c\nfour d\nfive e"
     by_turn = sorted(context.rows, key=lambda row: row.turn or 0)
     assert [row.name for row in by_turn] == ["memory", "LORE", "story", "author's note"]
     assert not context.full
     assert [block.text for block in context.blocks] == ["MEM\n", "LORE\n", "one a\ntwo b\n", "NOTE\n", STORY[12:]]
-    assert rows(context)["story"].spans == ((9, 21), (26, 47))
+    assert rows_by_name(context)["story"].spans == ((9, 21), (26, 47))
 
 
-def test_the_worked_example_in_which_not_all_fits() -> None:
+def test_the_worked_example_in_which_not_everything_fits() -> None:
     context = build_context(EXAMPLE, tokenizer=Words(), size=13)
     assert context.text == "two b\nNOTE\nthree c\nfour d\nfive e"
-    told = rows(context)
+    by_name = rows_by_name(context)
     assert [(row.reserved, row.allowed, row.tokens, row.status) for row in context.rows] == [
         (11, 11, 11, ContextStatus.DEFAULT),
         (0, 0, 0, NO_SPACE),
         (2, 2, 2, ContextStatus.DEFAULT),
         (0, 0, 0, NO_SPACE),
     ]
-    assert (told["story"].trimmed, told["story"].dropped) == ("newline", 6)
-    assert told["memory"].reason == "nothing of it fits into the 0 tokens that are left for it"
+    assert (by_name["story"].trimmed, by_name["story"].dropped) == ("newline", 6)
+    assert by_name["memory"].reason == "nothing of it fits into the 0 tokens that are left for it"
     assert context.full
     assert len(context.tokens) == 13
 
 
-# ---- 8.1: size
+# ---- size: docs/protocol/content.md#81-size
 
 
 def test_the_size_is_the_limit_without_the_answer() -> None:
@@ -75,17 +75,17 @@ def test_the_size_is_the_limit_without_the_answer() -> None:
     assert context_size(Model.CLIO, Tier.PAPER, max_length=40, module=module, until_sentence=True) == 8112
 
 
-def test_a_model_that_the_tier_has_not_has_no_size() -> None:
+def test_a_model_that_the_tier_does_not_include_has_no_size() -> None:
     with pytest.raises(InvalidRequestError, match="Opus"):
         context_size(Model.ERATO, Tier.TABLET, max_length=100)
 
 
-def test_a_negative_size_is_refused() -> None:
+def test_a_negative_size_is_rejected() -> None:
     with pytest.raises(InvalidRequestError, match="no room"):
         build_context(EXAMPLE, tokenizer=BYTES, size=-1)
 
 
-def test_nothing_at_all_is_a_context_too() -> None:
+def test_a_story_without_any_text_has_an_empty_context() -> None:
     for size in (0, 1, 100):
         context = build_context(parts(), tokenizer=BYTES, size=size)
         assert (context.tokens, context.text, context.blocks) == ([], "", ())
@@ -93,28 +93,28 @@ def test_nothing_at_all_is_a_context_too() -> None:
         assert not context.full
 
 
-# ---- 8.3: budgets
+# ---- budgets: docs/protocol/content.md#83-budgets
 
 
 def test_a_budget_in_tokens_or_as_a_share_is_the_most_that_a_part_has() -> None:
-    def kept(budget: float, size: int = 100) -> str:
+    def text_for_budget(budget: float, size: int = 100) -> str:
         made = parts(lore=(lore("a\nb\nc\nd", config=config(token_budget=budget)),))
         return build_context(made, tokenizer=BYTES, size=size).text
 
-    assert kept(1) == kept(2048) == kept(0) == kept(8) == "a\nb\nc\nd\n"
-    assert kept(7) == kept(0.07) == kept(7.9) == "a\nb\nc\n"[:-1] + "\n"
-    assert kept(0.02) == "a\n"
-    assert kept(0.01) == kept(0.001) == ""
-    assert kept(0.5, 9) == "a\nb\n"[:-1] + "\n"
+    assert text_for_budget(1) == text_for_budget(2048) == text_for_budget(0) == text_for_budget(8) == "a\nb\nc\nd\n"
+    assert text_for_budget(7) == text_for_budget(0.07) == text_for_budget(7.9) == "a\nb\nc\n"[:-1] + "\n"
+    assert text_for_budget(0.02) == "a\n"
+    assert text_for_budget(0.01) == text_for_budget(0.001) == ""
+    assert text_for_budget(0.5, 9) == "a\nb\n"[:-1] + "\n"
 
 
-def test_a_share_is_of_the_size_without_what_stands_in_front() -> None:
+def test_a_share_is_of_the_size_without_the_preamble() -> None:
     made = parts(lore=(lore("a\nb\nc\nd", config=config(token_budget=0.5)),))
     context = build_context(made, tokenizer=BYTES, size=14, preamble=Preamble("***", (1, 2, 3, 4)))
-    assert rows(context)["a\nb\nc\nd"].allowed == 5
+    assert rows_by_name(context)["a\nb\nc\nd"].allowed == 5
 
 
-# ---- 8.4: sub-contexts
+# ---- sub-contexts: docs/protocol/content.md#84-sub-contexts
 
 
 def category(name: str = "c", **fields: Any) -> Category:
@@ -134,14 +134,14 @@ def test_a_sub_context_is_one_block() -> None:
     )
     context = build_context(made, tokenizer=BYTES, size=100)
     assert context.text == "<\nsecond\nfirst\n>\noutside\nstory\n"
-    told = rows(context)["c"]
-    assert (told.kind, told.status, told.tokens, told.spans) == (
+    row = rows_by_name(context)["c"]
+    assert (row.kind, row.status, row.tokens, row.spans) == (
         ContextKind.SUBCONTEXT,
         ContextStatus.DEFAULT,
         17,
         ((0, 17),),
     )
-    assert shown(context, rows(context)["first"]) == "first\n"
+    assert text_in_spans(context, rows_by_name(context)["first"]) == "first\n"
     assert context.blocks[0].kind is ContextKind.SUBCONTEXT
 
 
@@ -151,25 +151,25 @@ def test_the_budget_of_a_sub_context_is_the_size_in_it() -> None:
     made = parts(lore=(half, rest), categories=(category(token_budget=20, suffix=""),))
     context = build_context(made, tokenizer=BYTES, size=100)
     assert context.text == "aaaa\nbbbb\nd\n"
-    assert [rows(context)[each.display_name].allowed for each in (half, rest)] == [10, 10]
+    assert [rows_by_name(context)[each.display_name].allowed for each in (half, rest)] == [10, 10]
 
 
-def test_what_is_cut_from_a_sub_context_is_told_of_its_entries() -> None:
+def test_a_cut_of_a_sub_context_is_reported_for_its_entries() -> None:
     made = parts(
         lore=tuple(lore(each * 4, category="c") for each in "abc"),
         categories=(category(token_budget=16, prefix="<\n", suffix=""),),
     )
     context = build_context(made, tokenizer=BYTES, size=100)
     assert context.text == "<\naaaa\nbbbb"
-    told = rows(context)
-    assert [told[each * 4].status for each in "abc"] == [ContextStatus.FORCED, ContextStatus.FORCED, NO_SPACE]
-    assert [(told[each * 4].tokens, told[each * 4].dropped) for each in "abc"] == [(5, 0), (4, 1), (0, 0)]
-    assert told["bbbb"].trimmed == told["c"].trimmed == "newline"
-    assert told["cccc"].reason == "there is no space for it in its sub-context"
-    assert told["c"].dropped == 6
+    by_name = rows_by_name(context)
+    assert [by_name[each * 4].status for each in "abc"] == [ContextStatus.FORCED, ContextStatus.FORCED, NO_SPACE]
+    assert [(by_name[each * 4].tokens, by_name[each * 4].dropped) for each in "abc"] == [(5, 0), (4, 1), (0, 0)]
+    assert by_name["bbbb"].trimmed == by_name["c"].trimmed == "newline"
+    assert by_name["cccc"].reason == "there is no space for it in its sub-context"
+    assert by_name["c"].dropped == 6
 
 
-def test_a_cut_goes_through_what_is_in_a_sub_context() -> None:
+def test_a_cut_of_a_sub_context_can_go_through_an_entry() -> None:
     inside = lore("aaaa\nbbbb", category="c", config=config(prefix="<"))
     made = parts(
         lore=(inside, lore("cc", category="c")),
@@ -177,8 +177,8 @@ def test_a_cut_goes_through_what_is_in_a_sub_context() -> None:
     )
     context = build_context(made, tokenizer=BYTES, size=100)
     assert context.text == "((bbbb\ncc\n"
-    told = rows(context)[inside.display_name]
-    assert (shown(context, told), told.tokens, told.dropped, told.trimmed) == ("bbbb\n", 5, 6, "newline")
+    row = rows_by_name(context)[inside.display_name]
+    assert (text_in_spans(context, row), row.tokens, row.dropped, row.trimmed) == ("bbbb\n", 5, 6, "newline")
 
 
 def test_a_sub_context_comes_in_the_natural_order_where_its_first_entry_is() -> None:
@@ -189,7 +189,7 @@ def test_a_sub_context_comes_in_the_natural_order_where_its_first_entry_is() -> 
     assert build_context(made, tokenizer=BYTES, size=100).text == "0\n3\n2\n"
 
 
-def test_an_empty_sub_context_and_one_that_is_switched_off_are_not_in() -> None:
+def test_an_empty_or_disabled_sub_context_is_not_in_the_context() -> None:
     made = parts(
         lore=(lore("a", "no key", category="c"), lore("b", category="off")),
         categories=(category(), category("off").changed(enabled=False), category("empty"), category("")),
@@ -210,53 +210,53 @@ def test_of_two_categories_with_one_id_the_first_has_the_entries() -> None:
     assert build_context(made, tokenizer=BYTES, size=100).text == "a\n1\nb\n"
 
 
-def test_what_is_inserted_later_can_land_inside_of_a_sub_context() -> None:
+def test_a_later_part_can_be_inserted_into_a_sub_context() -> None:
     entries = [lore("a", category="c"), lore("b", category="c")]
     late = lore("+", config=config(insertion_position=1, budget_priority=-1))
     for inside, text in [(True, "a\n+\nb\n"), (False, "a\nb\n+\n")]:
         made = parts(lore=(*entries, late), categories=(category(allow_insertion_inside=inside, suffix=""),))
         context = build_context(made, tokenizer=BYTES, size=100)
         assert context.text == text
-        assert shown(context, rows(context)["c"]) == "a\nb\n"
+        assert text_in_spans(context, rows_by_name(context)["c"]) == "a\nb\n"
 
 
-def test_a_sub_context_that_finds_no_space_is_told_of_its_entries() -> None:
+def test_entries_of_a_sub_context_without_space_have_no_space() -> None:
     made = parts(lore=(lore("aaaa", category="c"),), categories=(category(prefix="<<<<", trim_direction="doNotTrim"),))
     context = build_context(made, tokenizer=BYTES, size=8)
     assert context.text == ""
-    assert (rows(context)["c"].status, rows(context)["aaaa"].status) == (NO_SPACE, NO_SPACE)
+    assert (rows_by_name(context)["c"].status, rows_by_name(context)["aaaa"].status) == (NO_SPACE, NO_SPACE)
 
 
-# ---- 8.5: order and reservation
+# ---- order and reservation: docs/protocol/content.md#85-order-and-reservation
 
 
-def order(made: ContextParts, size: int = 1000) -> list[str]:
+def names_by_turn(made: ContextParts, size: int = 1000) -> list[str]:
     context = build_context(made, tokenizer=BYTES, size=size)
     return [row.name for row in sorted(context.rows, key=lambda row: row.turn or 0) if row.turn is not None]
 
 
 def test_higher_priorities_come_first() -> None:
     made = parts("s", memory="m", note="n", lore=(lore("b"), lore("a", config=config(budget_priority=1000))))
-    assert order(made) == ["a", "memory", "b", "story", "author's note"]
+    assert names_by_turn(made) == ["a", "memory", "b", "story", "author's note"]
 
 
-def test_of_one_priority_what_has_a_reservation_comes_first() -> None:
+def test_among_equal_priorities_parts_with_a_reservation_come_first() -> None:
     made = parts(
         lore=(lore("a"), lore("b", config=config(reserved_tokens=5)), lore("c", config=config(reserved_tokens=1)))
     )
-    assert order(made) == ["b", "c", "a"]
+    assert names_by_turn(made) == ["b", "c", "a"]
     tiny = parts(lore=(lore("a"), lore("b", config=config(reserved_tokens=1.5, trim_direction="doNotTrim"))))
-    assert order(tiny) == ["a", "b"]  # of one token it could use nothing
+    assert names_by_turn(tiny) == ["a", "b"]  # of one token it could use nothing
 
 
-def test_then_the_place_of_the_key_counts_if_the_lorebook_says_so() -> None:
+def test_among_equals_the_place_of_the_key_decides_if_the_lorebook_says_so() -> None:
     entries = lore("a", "one"), lore("b"), lore("c", "three"), lore("d", "two", force_activation=True)
     story = "one two three one"
-    assert order(parts(story, lore=entries))[:4] == ["a", "b", "c", "d"]
-    assert order(parts(story, lore=entries, by_location=True))[:4] == ["a", "c", "d", "b"]
+    assert names_by_turn(parts(story, lore=entries))[:4] == ["a", "b", "c", "d"]
+    assert names_by_turn(parts(story, lore=entries, by_location=True))[:4] == ["a", "c", "d", "b"]
 
 
-def test_then_the_natural_order_counts() -> None:
+def test_among_equals_the_natural_order_decides() -> None:
     same = config(budget_priority=0)
     made = parts("s", lore=(lore("x", config=same), lore("y", config=same)))
     made = replace(
@@ -265,18 +265,18 @@ def test_then_the_natural_order_counts() -> None:
         authors_note=ContextText(text="n", config=same),
         story=ContextText(text="s", config=same),
     )
-    assert order(made) == ["story", "memory", "author's note", "x", "y"]
+    assert names_by_turn(made) == ["story", "memory", "author's note", "x", "y"]
 
 
-def test_what_is_reserved_is_kept_from_those_that_come_before() -> None:
+def test_reserved_tokens_are_kept_from_parts_that_are_served_earlier() -> None:
     made = parts("s" * 50, lore=(lore("a" * 30), lore("b" * 30)))
     context = build_context(made, tokenizer=BYTES, size=100)
-    assert rows(context)["story"].reserved == 50
-    assert [rows(context)[each * 30].allowed for each in "ab"] == [50, 19]
+    assert rows_by_name(context)["story"].reserved == 50
+    assert [rows_by_name(context)[each * 30].allowed for each in "ab"] == [50, 19]
     assert context.text == "a" * 30 + "\n" + "s" * 50
 
 
-def test_reservations_of_more_than_there_is_do_not_overflow() -> None:
+def test_reservations_larger_than_the_context_do_not_overflow_it() -> None:
     reserved = config(reserved_tokens=60)
     made = parts(lore=tuple(lore(each * 59, config=reserved) for each in "abc"))
     context = build_context(made, tokenizer=BYTES, size=130)
@@ -291,11 +291,11 @@ def test_no_more_than_the_budget_is_reserved() -> None:
     assert (context.rows[0].reserved, context.rows[0].allowed, context.text) == (5, 5, "e\nf\ng")
 
 
-# ---- what is joined
+# ---- parts that have more tokens when they are joined
 
 
-def test_seams_that_cost_tokens_are_paid_by_the_parts() -> None:
-    """Joined, the parts have more tokens than by themselves: with all of the size used, something has to give way."""
+def test_the_size_holds_where_joining_parts_costs_tokens() -> None:
+    """Joined, the parts have more tokens than by themselves: where they fill the size, something is left out."""
     made = parts("s\nt\nu\nv", memory="m", lore=tuple(lore(each) for each in "abc"))
     tokenizer = Seams()
     for size in range(25):
@@ -305,25 +305,25 @@ def test_seams_that_cost_tokens_are_paid_by_the_parts() -> None:
     assert build_context(made, tokenizer=tokenizer, size=21).text != "m\na\nb\nc\ns\nt\nu\nv"
 
 
-# ---- 8.7: the preamble
+# ---- the preamble: docs/protocol/content.md#87-preamble
 
 
 SIGN = Preamble("***\n", (7, 8))
 
 
-def test_the_preamble_stands_in_front_where_all_is_in() -> None:
+def test_the_preamble_is_in_front_if_everything_fits() -> None:
     context = build_context(parts("story"), tokenizer=BYTES, size=7, preamble=SIGN)
     assert context.tokens == [7, 8, *BYTES.encode("story")]
     assert (context.text, context.prompt, context.preamble) == ("story", "***\nstory", SIGN)
 
 
-def test_where_something_is_cut_or_left_out_it_is_not_there_but_its_tokens_are_kept_free() -> None:
+def test_a_full_context_has_no_preamble_but_its_tokens_stay_free() -> None:
     context = build_context(parts("1\n3\n5\n7"), tokenizer=BYTES, size=7, preamble=SIGN)
     assert (context.text, context.prompt, context.preamble, len(context.tokens)) == ("3\n5\n7", "3\n5\n7", None, 5)
     assert build_context(parts("12345", memory="678"), tokenizer=BYTES, size=7, preamble=SIGN).preamble is None
 
 
-def test_what_is_cut_by_its_own_budget_does_not_fill_the_context() -> None:
+def test_a_cut_by_a_part_s_own_budget_does_not_make_the_context_full() -> None:
     for size, full in [(9, False), (8, False), (7, True), (3, True)]:
         made = parts("story", lore=(lore("a\nb\nc", config=config(token_budget=2)),))
         context = build_context(made, tokenizer=BYTES, size=size, preamble=Preamble("*", (1,)))
@@ -333,34 +333,34 @@ def test_what_is_cut_by_its_own_budget_does_not_fill_the_context() -> None:
         assert build_context(made, tokenizer=BYTES, size=8).full is full
 
 
-def test_what_is_left_out_for_want_of_its_key_does_not_fill_the_context() -> None:
+def test_an_entry_left_out_for_lack_of_its_key_does_not_make_the_context_full() -> None:
     wanting = lore("1\n3\n5\n7\n9", name="+", key_relative=True)
     context = build_context(parts("1", lore=(wanting,)), tokenizer=BYTES, size=7)
-    assert (rows(context)["+"].status, context.full) == (ContextStatus.NO_KEY_IN_CONTEXT, False)
+    assert (rows_by_name(context)["+"].status, context.full) == (ContextStatus.NO_KEY_IN_CONTEXT, False)
 
 
-def test_one_that_is_always_there_is() -> None:
+def test_a_preamble_that_is_always_sent_is_in_front_of_a_full_context() -> None:
     always = replace(SIGN, always=True)
     context = build_context(parts("1\n3\n5\n7"), tokenizer=BYTES, size=7, preamble=always)
     assert len(context.tokens) == 7
     assert context.preamble is always
 
 
-def test_one_that_has_no_text_is_sent_as_ids() -> None:
+def test_a_preamble_without_a_text_is_sent_as_ids() -> None:
     preamble = Model.GENJI.preamble
     context = build_context(parts("s"), tokenizer=BYTES, size=9, preamble=preamble)
     assert (context.tokens[:3], context.prompt) == ([60, 198, 198], "s")
 
 
-def test_one_that_is_larger_than_the_context_is_not_there() -> None:
+def test_a_preamble_larger_than_the_context_is_left_out() -> None:
     context = build_context(parts("s"), tokenizer=BYTES, size=1, preamble=replace(SIGN, always=True))
     assert (context.tokens, context.preamble) == ([], None)
 
 
-# ---- a story
+# ---- the parts of a stored story
 
 
-def test_the_parts_of_a_story_are_read_with_patience() -> None:
+def test_the_parts_are_read_from_a_stored_story() -> None:
     content = {
         "storyContextConfig": {"reservedTokens": 9},
         "context": [{"text": "m", "contextConfig": {"prefix": "("}}, {"text": "n"}],
@@ -388,17 +388,17 @@ def test_the_parts_of_a_story_are_read_with_patience() -> None:
         {"context": [{"text": 5}, "x"], "lorebook": {"entries": [1, None], "settings": 3}, "ephemeralContext": [None]},
     ],
 )
-def test_what_is_missing_is_empty(content: dict[str, object]) -> None:
+def test_missing_or_wrong_values_of_a_story_are_defaults(content: dict[str, object]) -> None:
     context = build_context(ContextParts.from_content(content, text="s"), tokenizer=BYTES, size=100)
     assert context.text == "s"
 
 
-# ---- 8.9: chats
+# ---- chats: docs/protocol/content.md#89-chat-format-models
 
 
-def test_a_chat_has_the_story_as_the_assistant_s_and_all_else_as_the_system_s() -> None:
+def test_in_a_chat_the_story_is_of_the_assistant_and_all_else_of_the_system() -> None:
     context = build_context(EXAMPLE, tokenizer=Words(), size=100)
-    assert chat_messages(context, system_prompt="Write.", prefill="And then") == [
+    assert build_chat_messages(context, system_prompt="Write.", prefill="And then") == [
         {"role": "system", "content": "Write."},
         {"role": "system", "content": "MEM\nLORE\n"},
         {"role": "assistant", "content": "one a\ntwo b\n"},
@@ -406,5 +406,5 @@ def test_a_chat_has_the_story_as_the_assistant_s_and_all_else_as_the_system_s() 
         {"role": "assistant", "content": "three c\nfour d\nfive e"},
         {"role": "assistant", "content": "And then"},
     ]
-    assert "".join(message["content"] for message in chat_messages(context)) == context.text
-    assert chat_messages(build_context(parts(), tokenizer=BYTES, size=9)) == []
+    assert "".join(message["content"] for message in build_chat_messages(context)) == context.text
+    assert build_chat_messages(build_context(parts(), tokenizer=BYTES, size=9)) == []

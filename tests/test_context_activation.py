@@ -1,4 +1,4 @@
-"""What takes part in a context, and why.
+"""Activation: which parts are in a context, and why.
 
 See:
     docs/protocol/content.md#82-which-entries-take-part
@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from nai_proto import InvalidRequestError
 from nai_proto.story.config import DEFAULTS, ContextConfig, ContextKind
-from nai_proto.story.context.building import build_context
+from nai_proto.story.context.build import build_context
+from nai_proto.story.context.candidates import ContextMatch, ContextStatus
 from nai_proto.story.context.ephemeral import EphemeralEntry
-from nai_proto.story.context.parts import ContextParts
-from nai_proto.story.context.report import ContextMatch, ContextRow, ContextStatus
-from nai_proto.story.context.rules import USUAL, ContextRules
+from nai_proto.story.context.parts import DEFAULT_RULES, ContextParts, ContextRules
+from nai_proto.story.context.report import ContextRow
 from nai_proto.story.json_records import Record
 from nai_proto.story.lore.entries import Category, Entry
 from nai_proto.story.lore.keys import Key
@@ -29,15 +29,15 @@ from tests.context_support import BYTES, lore, parts
 KEY, NO_KEY, DISABLED = ContextStatus.KEY, ContextStatus.NO_KEY, ContextStatus.DISABLED
 
 
-def rows(made: ContextParts, rules: ContextRules = USUAL, **placeholders: str) -> list[ContextRow]:
+def rows(made: ContextParts, rules: ContextRules = DEFAULT_RULES, **placeholders: str) -> list[ContextRow]:
     return [*build_context(made, tokenizer=BYTES, size=100_000, placeholders=placeholders, rules=rules).rows]
 
 
-def statuses(story: str, *entries: Entry, rules: ContextRules = USUAL, memory: str = "") -> list[str]:
+def statuses(story: str, *entries: Entry, rules: ContextRules = DEFAULT_RULES, memory: str = "") -> list[str]:
     return [row.status for row in rows(parts(story, lore=entries, memory=memory), rules)[3:]]
 
 
-# ---- steps 1 to 4: what is there, and on
+# ---- steps 1 to 4: parts that are always active, and entries that are disabled
 
 
 def test_the_story_the_memory_and_the_note_are_always_active() -> None:
@@ -49,7 +49,7 @@ def test_the_story_the_memory_and_the_note_are_always_active() -> None:
     ]
 
 
-def test_what_is_switched_off_takes_no_part() -> None:
+def test_disabled_entries_and_categories_take_no_part() -> None:
     made = parts(
         "key",
         lore=(
@@ -66,7 +66,7 @@ def test_what_is_switched_off_takes_no_part() -> None:
     assert not found[0].active
 
 
-def test_what_has_no_text_is_active_and_not_in() -> None:
+def test_an_entry_without_text_is_active_and_not_in_the_context() -> None:
     made = parts("key", lore=(lore("", "key"), lore("## only a comment")))
     assert [(row.status, row.active, row.included) for row in rows(made)[1:]] == [
         (ContextStatus.NO_TEXT, True, False)
@@ -88,7 +88,7 @@ def test_placeholders_are_filled_in_first() -> None:
     assert build_context(parts("${mark} x"), tokenizer=BYTES, size=99, placeholders={"mark": "##"}).text == ""
 
 
-def test_half_a_character_is_no_reason_to_fail() -> None:
+def test_lone_surrogates_are_replaced() -> None:
     config = replace(DEFAULTS[ContextKind.LORE], prefix="\udc00")
     made = parts("a\ud83d", lore=(lore("b").changed(config=config),))
     assert build_context(made, tokenizer=BYTES, size=99).text == "\ufffdb\na\ufffd"
@@ -112,20 +112,20 @@ def test_half_a_character_is_no_reason_to_fail() -> None:
         ("{2~0:x}", []),
     ],
 )
-def test_ephemeral_entries_come_and_go_with_the_steps(form: str, steps: list[int]) -> None:
+def test_an_ephemeral_entry_is_active_at_its_steps(form: str, steps: list[int]) -> None:
     entry = EphemeralEntry.parse(form)
-    assert [step for step in range(12) if entry.active(step)] == steps
+    assert [step for step in range(12) if entry.is_active(step)] == steps
 
 
-def test_half_of_the_time_as_the_community_s_example_has_it() -> None:
+def test_a_repeated_entry_is_active_half_of_the_time_as_in_the_community_s_example() -> None:
     entry = EphemeralEntry(text="x", starting_step=0, delay=30, duration=15, repeat=True)
-    assert [entry.active(step) for step in range(120)] == [False] * 30 + ([True] * 15 + [False] * 15) * 3
+    assert [entry.is_active(step) for step in range(120)] == [False] * 30 + ([True] * 15 + [False] * 15) * 3
 
 
-def test_a_delay_below_nothing_delays_nothing() -> None:
+def test_a_negative_delay_does_not_delay() -> None:
     for repeat in (True, False):
         entry = EphemeralEntry(text="x", starting_step=5, delay=-3, duration=2, repeat=repeat)
-        assert [step for step in range(12) if entry.active(step)] == [5, 6]
+        assert [step for step in range(12) if entry.is_active(step)] == [5, 6]
 
 
 @given(
@@ -142,8 +142,8 @@ def test_a_delay_below_nothing_delays_nothing() -> None:
         reverse=st.booleans(),
     )
 )
-def test_the_text_form_says_all(entry: EphemeralEntry) -> None:
-    assert EphemeralEntry.parse(entry.written()) == entry
+def test_the_text_form_is_parsed_into_the_same_entry(entry: EphemeralEntry) -> None:
+    assert EphemeralEntry.parse(entry.format()) == entry
 
 
 def test_the_text_form_has_its_parts_in_order() -> None:
@@ -155,7 +155,7 @@ def test_the_text_form_has_its_parts_in_order() -> None:
 
 
 @pytest.mark.parametrize("form", ["", "{}", "{x:y}", "{1 x}", "{1+:x}", "{1:x", "1:x", "{-1:x}", "{1~2+3:x}"])
-def test_what_is_no_text_form_is_refused(form: str) -> None:
+def test_a_wrong_text_form_is_rejected(form: str) -> None:
     with pytest.raises(InvalidRequestError, match="start"):
         EphemeralEntry.parse(form)
 
@@ -166,24 +166,24 @@ def test_what_is_no_text_form_is_refused(form: str) -> None:
         st.none() | st.text() | st.floats() | st.integers() | st.booleans(),
     )
 )
-def test_whatever_is_stored_is_some_entry(data: dict[str, object]) -> None:
-    EphemeralEntry.from_data(data).active(5)
+def test_any_stored_data_is_read_as_an_entry(data: dict[str, object]) -> None:
+    EphemeralEntry.from_data(data).is_active(5)
 
 
-def test_the_report_tells_the_step() -> None:
+def test_the_report_names_the_step() -> None:
     stored = {"text": "x", "startingStep": 3, "duration": 2.0, "contextConfig": {"tokenBudget": 5}}
     made = parts("s", ephemeral=(EphemeralEntry.from_data(stored), EphemeralEntry.parse("{!3:y}")), step=4)
     found = rows(made)[3:]
     assert [row.status for row in found] == [ContextStatus.EPHEMERAL, ContextStatus.EPHEMERAL]
-    assert found[0].reason == "it is there at step 4 of the story"
+    assert found[0].reason == "it is active at step 4 of the story"
     gone = rows(replace(made, step=9))[3]
-    assert (gone.status, gone.reason) == (ContextStatus.EPHEMERAL_INACTIVE, "it is not there at step 9 of the story")
+    assert (gone.status, gone.reason) == (ContextStatus.EPHEMERAL_INACTIVE, "it is inactive at step 9 of the story")
 
 
 # ---- step 6: keys in the story
 
 
-def test_any_key_suffices_and_the_one_furthest_down_is_told() -> None:
+def test_any_key_suffices_and_the_last_match_is_reported() -> None:
     (row,) = rows(parts("a cat, a dog, a cat.", lore=(lore("pets", "dog", "cat", "cow"),)))[3:]
     assert row.match == ContextMatch("cat", "story", 16, 19)
     assert row.reason == 'its key "cat" is in the text of: story'
@@ -197,12 +197,12 @@ def test_a_range_counts_utf_16_units_from_the_end() -> None:
     assert statuses("key", lore("a", "key", search_range=0)) == [NO_KEY]
 
 
-def test_what_is_always_active_says_so_even_with_a_key() -> None:
+def test_forced_activation_is_reported_even_if_a_key_matches() -> None:
     (row,) = rows(parts("key", lore=(lore("a", "key", force_activation=True),)))[3:]
     assert (row.status, row.reason, row.match) == (ContextStatus.FORCED, "it is always active", None)
 
 
-def test_why_an_entry_is_not_active_is_told() -> None:
+def test_the_reason_why_an_entry_is_not_active_is_reported() -> None:
     made = parts(
         "s",
         lore=(
@@ -225,7 +225,7 @@ letters = st.text(alphabet="aAiIk&$/{}é_ \n\u0130\u0131\u017f\u212a", max_size=
 
 
 @given(letters, letters.map(lambda text: text[:3] or "a"))
-def test_the_story_calls_an_entry_exactly_if_its_key_matches(story: str, key: str) -> None:
+def test_the_story_activates_an_entry_exactly_if_its_key_matches(story: str, key: str) -> None:
     found = Key.parse(key).last(story)
     assert statuses(story, lore("a", key)) == [KEY if found else NO_KEY]
     assert statuses("", lore("a", key, non_story_activatable=True), lore(story, id="x"))[:1] == [
@@ -240,7 +240,7 @@ def test_prefix_and_suffix_of_the_story_are_not_searched() -> None:
 
 
 def test_a_key_that_takes_too_long_is_searched_for_once() -> None:
-    """However many others speak: what it costs is told, and bounded."""
+    """Its cost is reported, and has a bound however many texts are searched."""
     slow = lore("a", "/(x+x+)+y/", non_story_activatable=True)
     made = parts("x" * 40, memory="x" * 40, note="x" * 40, lore=(slow, *(lore("x" * 40) for _ in range(50))))
     row = rows(made)[3]
@@ -252,7 +252,7 @@ def test_a_key_that_takes_too_long_is_searched_for_once() -> None:
 # ---- step 7: cascades
 
 
-def test_an_entry_is_called_by_the_text_of_another_that_is_active() -> None:
+def test_an_entry_is_activated_by_the_text_of_another_active_entry() -> None:
     chain = [lore("has b", "a"), lore("has c", "b", non_story_activatable=True), lore("has d", "c")]
     last = lore("end", "d", non_story_activatable=True)
     assert statuses("a", *chain, last) == [KEY, KEY, NO_KEY, NO_KEY]
@@ -261,7 +261,7 @@ def test_an_entry_is_called_by_the_text_of_another_that_is_active() -> None:
     assert found[0].match == ContextMatch("d", "has d", 4, 5)
 
 
-def test_memory_and_note_call_entries_and_the_story_s_range_does_not_count_there() -> None:
+def test_memory_and_note_activate_entries_whatever_their_search_range() -> None:
     long = "key " + "x" * 2000
     called = lore("a", "key", non_story_activatable=True)
     assert statuses("s", called, memory=long) == [KEY]
@@ -269,7 +269,7 @@ def test_memory_and_note_call_entries_and_the_story_s_range_does_not_count_there
     assert statuses("s", called, memory=long, rules=ContextRules(cascade_in_range=True)) == [NO_KEY]
 
 
-def test_prefix_and_suffix_of_what_calls_are_searched() -> None:
+def test_prefix_and_suffix_of_active_parts_are_searched() -> None:
     config = replace(DEFAULTS[ContextKind.LORE], prefix="key: ")
     assert statuses("s", lore("a", config=config), lore("b", "key", non_story_activatable=True)) == [
         ContextStatus.FORCED,
@@ -277,14 +277,14 @@ def test_prefix_and_suffix_of_what_calls_are_searched() -> None:
     ]
 
 
-def test_an_entry_does_not_call_itself_and_what_is_not_active_calls_nobody() -> None:
+def test_neither_an_entry_itself_nor_an_inactive_one_activates_it() -> None:
     assert statuses("s", lore("key", "key", non_story_activatable=True)) == [NO_KEY]
     assert statuses("s", lore("b", "a"), lore("x", "b", non_story_activatable=True)) == [NO_KEY, NO_KEY]
     off = lore("b", enabled=False)
     assert statuses("s", off, lore("x", "b", non_story_activatable=True)) == [DISABLED, NO_KEY]
 
 
-def test_an_ephemeral_entry_calls_nobody() -> None:
+def test_an_ephemeral_entry_activates_no_others() -> None:
     made = parts(
         "s", ephemeral=(EphemeralEntry.parse("{0:key}"),), lore=(lore("a", "key", non_story_activatable=True),)
     )
@@ -298,7 +298,7 @@ def test_the_story_is_searched_again_only_if_the_rules_say_so() -> None:
     assert statuses(far, called, rules=ContextRules(cascade_in_story=True)) == [KEY]
 
 
-def test_an_entry_without_text_calls_others_by_its_prefix() -> None:
+def test_an_entry_without_text_activates_others_by_its_prefix() -> None:
     config = replace(DEFAULTS[ContextKind.LORE], prefix="key ")
     found = rows(parts("s", lore=(lore("", config=config), lore("b", "key", non_story_activatable=True))))[3:]
     assert [row.status for row in found] == [ContextStatus.NO_TEXT, KEY]
@@ -307,7 +307,7 @@ def test_an_entry_without_text_calls_others_by_its_prefix() -> None:
 # ---- advanced conditions
 
 
-def test_an_entry_is_called_by_its_conditions_too() -> None:
+def test_an_entry_is_activated_by_its_conditions_too() -> None:
     conditions = Record({"type": "key", "key": "dragon", "in": ["memory"]}), Record({"type": "random", "chance": 0.5})
     entry = lore("a", "no", advanced_conditions=conditions, force_activation=False)
     (row,) = rows(parts("s", memory="a dragon", lore=(entry,)))[3:]
@@ -319,7 +319,7 @@ def test_an_entry_is_called_by_its_conditions_too() -> None:
     assert statuses("s", entry, memory="a dragon", rules=every) == [NO_KEY]
 
 
-def test_conditions_ask_about_lore_that_is_active_meanwhile() -> None:
+def test_conditions_see_entries_that_have_become_active() -> None:
     def after(entry_id: str, *, text: str, id: str) -> Entry:  # noqa: A002 -- its name there
         wanted = (Record({"type": "lore", "entryId": entry_id}),)
         return lore(text, force_activation=False, advanced_conditions=wanted, id=id)
@@ -329,7 +329,7 @@ def test_conditions_ask_about_lore_that_is_active_meanwhile() -> None:
     assert statuses("s", last, middle, lore("a", "key", id="1")) == [NO_KEY] * 3
 
 
-def test_conditions_ask_about_the_model_and_the_mode_and_fill_in_placeholders() -> None:
+def test_conditions_see_model_and_mode_and_have_placeholders_filled_in() -> None:
     wanted: list[dict[str, Any]] = [
         {"type": "model", "model": "kayra-v1"},
         {"type": "storymode", "mode": "adventure"},
@@ -342,8 +342,8 @@ def test_conditions_ask_about_the_model_and_the_mode_and_fill_in_placeholders() 
     assert [row.status for row in rows(replace(made, model="", mode="normal"))[3:]] == [NO_KEY] * 3
 
 
-def test_chance_is_asked_once_for_each_condition() -> None:
-    """Though conditions are asked again whenever more has become active."""
+def test_one_random_number_is_drawn_for_each_condition() -> None:
+    """Although conditions are evaluated again whenever more entries have become active."""
     drawn: list[int] = []
 
     def chance() -> float:
@@ -368,7 +368,7 @@ def test_conditions_that_are_nested_too_deeply_do_not_hold() -> None:
 # ---- biases
 
 
-def test_biases_count_by_what_is_active() -> None:
+def test_biases_depend_on_which_entries_are_active() -> None:
     def biases(bias: float, inactive: bool = False) -> list[object]:
         return [{"phrases": ["{x}"], "bias": bias, "enabled": True, "whenInactive": inactive}]
 

@@ -92,7 +92,7 @@ def test_what_is_missing_is_the_default_and_is_not_written(kind: ContextKind) ->
 
 
 @given(whatever)
-def test_whatever_is_stored_is_read_and_given_back(data: dict[str, object]) -> None:
+def test_any_stored_configuration_is_written_back_unchanged(data: dict[str, object]) -> None:
     assert repr(ContextConfig.from_data(data, LORE).to_data()) == repr(data)
 
 
@@ -116,17 +116,17 @@ def test_a_number_up_to_one_is_a_share_and_above_it_tokens(number: float, tokens
 
 
 @pytest.mark.parametrize("nothing", [0, -1, -0.5, "100", None, True, [5], float("nan"), float("inf")])
-def test_a_budget_that_is_none_is_all_and_such_a_reservation_none(nothing: object) -> None:
+def test_a_budget_without_a_number_is_everything_and_a_reservation_nothing(nothing: object) -> None:
     config = ContextConfig.from_data(
         {"tokenBudget": nothing, "reservedTokens": nothing}, DEFAULTS[ContextKind.EPHEMERAL]
     )
     assert (config.budget(100), config.reservation(100)) == (100, 0)
 
 
-def test_a_tiny_share_is_no_budget_at_all() -> None:
+def test_a_tiny_share_is_rounded_down_to_no_tokens() -> None:
     assert ContextConfig(token_budget=0.001).budget(100) == 0
 
 
-def test_no_more_is_reserved_than_the_budget_allows() -> None:
+def test_a_reservation_is_at_most_the_budget() -> None:
     assert ContextConfig(token_budget=0.3, reserved_tokens=512).reservation(1000) == 300
     assert ContextConfig(token_budget=2048, reserved_tokens=512).reservation(100) == 512

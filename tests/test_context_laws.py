@@ -1,4 +1,4 @@
-"""What holds of every context, whatever it is made of.
+"""Laws that hold for every context, whatever it is made of.
 
 See docs/protocol/content.md#8-building-the-context.
 """
@@ -14,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nai_proto.story.config import ContextConfig, ContextKind
-from nai_proto.story.context.building import build_context
+from nai_proto.story.context.build import build_context
+from nai_proto.story.context.candidates import ContextStatus
 from nai_proto.story.context.ephemeral import EphemeralEntry
-from nai_proto.story.context.measuring import Meter, ends_of_units
 from nai_proto.story.context.parts import ContextParts, ContextText
-from nai_proto.story.context.report import Context, ContextRow, ContextStatus
+from nai_proto.story.context.report import Context, ContextRow
+from nai_proto.story.context.trimming import TokenCounter, find_unit_ends
 from nai_proto.story.lore.entries import Category, Entry
 from nai_proto.story.lore.lorebook import Lorebook
 from nai_proto.text import Preamble
@@ -111,12 +112,12 @@ class Case:
     context: Context
 
     @property
-    def room(self) -> int:
-        """Without what stands in front."""
+    def available(self) -> int:
+        """The tokens without the preamble."""
         return max(0, self.size - (len(self.preamble.tokens) if self.preamble else 0))
 
     def rows(self) -> Iterator[tuple[ContextRow, ContextConfig, ContextRow | None]]:
-        """Each row with its configuration, and with the sub-context that it is in."""
+        """Yield each row with its configuration, and with the sub-context that it is in."""
         made, rows = self.made, self.context.rows
         together = [category for category in made.lorebook.categories if category.create_subcontext]
         configs = [
@@ -130,7 +131,7 @@ class Case:
             yield row, config, homes.get(row.category) if row.kind is ContextKind.LORE else None
 
     def texts(self) -> Iterator[tuple[ContextRow, ContextConfig, str]]:
-        """Each row that has a text of its own and is not in a sub-context that was cut."""
+        """Yield each row that has a text of its own and is not in a sub-context that was cut."""
         made = self.made
         texts = [
             *(made.story.text, made.memory.text, made.authors_note.text),
@@ -141,24 +142,24 @@ class Case:
             if home is None or home.trimmed is None:
                 yield row, config, text
 
-    def shown(self, row: ContextRow) -> str:
+    def text_in_spans(self, row: ContextRow) -> str:
         return "".join([self.context.text[start:end] for start, end in row.spans])
 
 
-def never_above_the_size(case: Case) -> None:
+def the_size_holds(case: Case) -> None:
     context = case.context
     front = list(context.preamble.tokens) if context.preamble else []
     assert context.tokens == [*front, *case.tokenizer.encode(context.text)]
     assert len(context.tokens) <= case.size
-    assert len(context.tokens) - len(front) <= case.room
+    assert len(context.tokens) - len(front) <= case.available
 
 
-def the_same_again(case: Case) -> None:
+def the_same_parts_give_the_same_context(case: Case) -> None:
     again = build_context(case.made, tokenizer=case.tokenizer, size=case.size, preamble=case.preamble)
     assert again == case.context
 
 
-def each_part_is_told_of_once(case: Case) -> None:
+def each_part_has_one_row(case: Case) -> None:
     book = case.made.lorebook
     assert [(row.kind, row.index) for row in case.context.rows] == [
         (ContextKind.STORY, 0),
@@ -184,9 +185,9 @@ def the_blocks_are_the_text_and_the_spans_are_the_blocks(case: Case) -> None:
         assert all(before < after for (_, before), (after, _) in pairwise(row.spans))
 
 
-def the_spans_point_at_what_is_left_of_each_text(case: Case) -> None:
+def the_spans_are_what_is_left_of_each_text(case: Case) -> None:
     for row, config, text in case.texts():
-        found = case.shown(row)
+        found = case.text_in_spans(row)
         if row.included:
             kept = found.removeprefix(config.prefix).removesuffix(config.suffix)
             assert found == config.prefix + kept + config.suffix
@@ -196,13 +197,13 @@ def the_spans_point_at_what_is_left_of_each_text(case: Case) -> None:
             assert (row.trimmed is None) == (kept == text)
 
 
-def what_is_cut_is_cut_as_it_may_be(case: Case) -> None:
+def cuts_follow_the_settings(case: Case) -> None:
     for row, config, text in case.texts():
         if row.trimmed is None:
             continue
         assert config.trim_direction != "doNotTrim"
         assert FINER.index(row.trimmed) <= FINER.index(config.maximum_trim_type)
-        edges = [0, *ends_of_units(text, row.trimmed, Meter(case.tokenizer))]
+        edges = [0, *find_unit_ends(text, row.trimmed, TokenCounter(case.tokenizer))]
         if config.trim_direction == "trimTop":
             assert any(edge <= row.dropped and not text[edge : row.dropped].strip() for edge in edges)
         else:
@@ -210,12 +211,12 @@ def what_is_cut_is_cut_as_it_may_be(case: Case) -> None:
             assert any(kept <= edge and not text[kept:edge].strip() for edge in edges)
 
 
-def what_may_not_be_split_is_in_one_piece(case: Case) -> None:
+def a_part_that_is_not_open_is_in_one_piece(case: Case) -> None:
     for row, config, _ in case.rows():
         assert len(row.spans) <= 1 or config.allow_insertion_inside
 
 
-def what_does_not_want_to_be_inside_is_not(case: Case) -> None:
+def a_part_that_may_not_be_inside_another_is_not(case: Case) -> None:
     for row, config, home in case.rows():
         if row.included and not config.allow_inner_insertion:
             start, end = row.spans[0][0], row.spans[-1][1]
@@ -225,18 +226,18 @@ def what_does_not_want_to_be_inside_is_not(case: Case) -> None:
             assert all(home and other.spans[0][0] < home.spans[0][0] for other in inside_of)
 
 
-def what_is_reserved_is_there_when_its_turn_comes(case: Case) -> None:
+def reserved_tokens_are_available_in_turn(case: Case) -> None:
     """As long as the reservations are no more than the size, and the seams cost nothing.
 
     See docs/protocol/content.md#85-order-and-reservation.
     """
     served = {row.turn: row for row, _, home in case.rows() if home is None and row.turn is not None}
     assert sorted(served) == [*range(len(served))]
-    if sum(row.reserved for row in served.values()) <= case.room and not isinstance(case.tokenizer, Seams):
+    if sum(row.reserved for row in served.values()) <= case.available and not isinstance(case.tokenizer, Seams):
         assert all(row.allowed >= row.reserved for row in served.values())
 
 
-def who_has_the_higher_priority_is_served_first(case: Case) -> None:
+def higher_priorities_are_served_first(case: Case) -> None:
     served = {row.turn: config for row, config, home in case.rows() if home is None and row.turn is not None}
     priorities = [served[turn].budget_priority for turn in sorted(served)]
     assert priorities == sorted(priorities, reverse=True)
@@ -245,7 +246,7 @@ def who_has_the_higher_priority_is_served_first(case: Case) -> None:
 def a_sub_context_keeps_to_its_budget(case: Case) -> None:
     for row, config, _ in case.rows():
         if row.kind is ContextKind.SUBCONTEXT:
-            budget = min(case.room, config.budget(case.room))
+            budget = min(case.available, config.budget(case.available))
             assert row.tokens <= budget
             for member, _, home in case.rows():
                 if home is row:
@@ -273,16 +274,16 @@ def the_status_is_true(case: Case) -> None:
 
 
 LAWS: list[Callable[[Case], None]] = [
-    never_above_the_size,
-    the_same_again,
-    each_part_is_told_of_once,
+    the_size_holds,
+    the_same_parts_give_the_same_context,
+    each_part_has_one_row,
     the_blocks_are_the_text_and_the_spans_are_the_blocks,
-    the_spans_point_at_what_is_left_of_each_text,
-    what_is_cut_is_cut_as_it_may_be,
-    what_may_not_be_split_is_in_one_piece,
-    what_does_not_want_to_be_inside_is_not,
-    what_is_reserved_is_there_when_its_turn_comes,
-    who_has_the_higher_priority_is_served_first,
+    the_spans_are_what_is_left_of_each_text,
+    cuts_follow_the_settings,
+    a_part_that_is_not_open_is_in_one_piece,
+    a_part_that_may_not_be_inside_another_is_not,
+    reserved_tokens_are_available_in_turn,
+    higher_priorities_are_served_first,
     a_sub_context_keeps_to_its_budget,
     the_status_is_true,
 ]
@@ -300,7 +301,7 @@ def test_every_context_obeys_the_laws(
 
 @settings(max_examples=50)
 @given(stories, sizes)
-def test_what_is_not_active_changes_nothing(made: ContextParts, size: int) -> None:
+def test_a_disabled_entry_changes_nothing(made: ContextParts, size: int) -> None:
     before = build_context(made, tokenizer=BYTES, size=size)
     off = Entry().changed(text="cat dog", enabled=False, id="off")
     after = build_context(replace(made, lorebook=made.lorebook.with_entry(off)), tokenizer=BYTES, size=size)

@@ -1,4 +1,4 @@
-"""Texts that do not fit: docs/protocol/content.md#86-trimming-and-insertion."""
+"""Trimming: texts that do not fit. See docs/protocol/content.md#86-trimming-and-insertion."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nai_proto.story.config import ContextConfig, ContextUnit, TrimDirection
-from nai_proto.story.context.measuring import Meter, ends_of_units
-from nai_proto.story.context.trimming import Trimmed, trim
+from nai_proto.story.context.trimming import TokenCounter, TrimResult, find_unit_ends, trim
 from nai_proto.tokenizers.base import Tokenizer
 from tests.context_support import BYTES, Pairs, Words
 
@@ -19,25 +18,25 @@ STORY = "one a\ntwo b\nthree c\nfour d\nfive e"
 SPEECH = 'He said "No." She left! What? And so…\nno end\n\n(Was it?) It was.\n'
 
 
-def left(text: str, allowed: int, tokenizer: Tokenizer = BYTES, **fields: Any) -> str | None:
+def trimmed_text(text: str, allowed: int, tokenizer: Tokenizer = BYTES, **fields: Any) -> str | None:
     config = ContextConfig(**fields)
-    trimmed = trim(text, config, allowed, Meter(tokenizer))
+    trimmed = trim(text, config, allowed, TokenCounter(tokenizer))
     return None if trimmed is None else text[trimmed.start : trimmed.end]
 
 
-def units(text: str, unit: ContextUnit, tokenizer: Tokenizer = BYTES) -> list[str]:
-    ends = [0, *ends_of_units(text, unit, Meter(tokenizer))]
+def split_units(text: str, unit: ContextUnit, tokenizer: Tokenizer = BYTES) -> list[str]:
+    ends = [0, *find_unit_ends(text, unit, TokenCounter(tokenizer))]
     return [text[start:end] for start, end in pairwise(ends)]
 
 
 def test_a_line_keeps_its_line_feed() -> None:
-    assert units("a\n\nb", "newline") == ["a\n", "\n", "b"]
-    assert units("a\n", "newline") == ["a\n"]
-    assert units("", "newline") == []
+    assert split_units("a\n\nb", "newline") == ["a\n", "\n", "b"]
+    assert split_units("a\n", "newline") == ["a\n"]
+    assert split_units("", "newline") == []
 
 
 def test_a_sentence_ends_at_a_sign_and_what_closes_behind_it_or_with_its_line() -> None:
-    assert units(SPEECH, "sentence") == [
+    assert split_units(SPEECH, "sentence") == [
         'He said "No." ',
         "She left! ",
         "What? ",
@@ -47,73 +46,79 @@ def test_a_sentence_ends_at_a_sign_and_what_closes_behind_it_or_with_its_line() 
         "(Was it?) ",
         "It was.\n",
     ]
-    assert units("3.14 is pi... more or less?! Yes", "sentence") == ["3.14 is pi... ", "more or less?! ", "Yes"]
+    assert split_units("3.14 is pi... more or less?! Yes", "sentence") == ["3.14 is pi... ", "more or less?! ", "Yes"]
 
 
 def test_a_character_of_several_tokens_is_one_unit() -> None:
-    assert units("aé😀b", "token") == ["a", "é", "😀", "b"]
-    assert units("two words", "token", Words()) == ["two", " words"]
+    assert split_units("aé😀b", "token") == ["a", "é", "😀", "b"]
+    assert split_units("two words", "token", Words()) == ["two", " words"]
 
 
 @pytest.mark.parametrize("unit", ["newline", "sentence", "token"])
 @given(text=st.text(alphabet='ab .!\n"é😀', max_size=40))
-def test_units_are_the_text(unit: ContextUnit, text: str) -> None:
-    found = units(text, unit)
+def test_joined_units_are_the_text(unit: ContextUnit, text: str) -> None:
+    found = split_units(text, unit)
     assert "".join(found) == text
     assert all(found)
 
 
 def test_what_fits_stays_whole() -> None:
-    assert left(STORY, len(STORY), trim_direction="trimTop") == STORY
-    assert left(STORY, 14, Words()) == STORY
+    assert trimmed_text(STORY, len(STORY), trim_direction="trimTop") == STORY
+    assert trimmed_text(STORY, 14, Words()) == STORY
 
 
 def test_lines_are_dropped_at_the_top_or_at_the_bottom() -> None:
-    assert left(STORY, 13, Words(), trim_direction="trimTop") == "two b\nthree c\nfour d\nfive e"
-    assert left(STORY, 13, Words(), trim_direction="trimBottom") == "one a\ntwo b\nthree c\nfour d"
+    assert trimmed_text(STORY, 13, Words(), trim_direction="trimTop") == "two b\nthree c\nfour d\nfive e"
+    assert trimmed_text(STORY, 13, Words(), trim_direction="trimBottom") == "one a\ntwo b\nthree c\nfour d"
 
 
 def test_no_line_feed_is_left_where_it_was_cut() -> None:
-    assert left("a\n\n\nbcd\n", 4, trim_direction="trimBottom") == "a"
-    assert left("\nabc\n\n\nd\n", 4, trim_direction="trimTop") == "d\n"
+    assert trimmed_text("a\n\n\nbcd\n", 4, trim_direction="trimBottom") == "a"
+    assert trimmed_text("\nabc\n\n\nd\n", 4, trim_direction="trimTop") == "d\n"
 
 
 def test_all_or_nothing_where_nothing_may_be_dropped() -> None:
-    assert left(STORY, 13, Words(), trim_direction="doNotTrim") is None
-    assert left(STORY, 14, Words(), trim_direction="doNotTrim") == STORY
+    assert trimmed_text(STORY, 13, Words(), trim_direction="doNotTrim") is None
+    assert trimmed_text(STORY, 14, Words(), trim_direction="doNotTrim") == STORY
 
 
 def test_prefix_and_suffix_count() -> None:
-    assert left("abc", 4, prefix="[", suffix="]", maximum_trim_type="newline") is None
-    assert left("abc", 5, prefix="[", suffix="]") == "abc"
-    assert left("abc\nde", 5, prefix="[", suffix="]") == "abc"
-    assert trim("abc\nde", ContextConfig(prefix="[", suffix="]"), 6, Meter(BYTES)) == Trimmed(0, 3, 5, "newline")
+    assert trimmed_text("abc", 4, prefix="[", suffix="]", maximum_trim_type="newline") is None
+    assert trimmed_text("abc", 5, prefix="[", suffix="]") == "abc"
+    assert trimmed_text("abc\nde", 5, prefix="[", suffix="]") == "abc"
+    assert trim("abc\nde", ContextConfig(prefix="[", suffix="]"), 6, TokenCounter(BYTES)) == TrimResult(
+        0, 3, 5, "newline"
+    )
 
 
 def test_sentences_are_tried_where_lines_leave_less_than_thirty_percent() -> None:
     text = "Hi.\nOne two three four. Five six seven eight."
-    assert left(text, 9, Words(), trim_direction="trimBottom") == "Hi.\nOne two three four."
-    assert left(text, 9, Words(), maximum_trim_type="newline") == "Hi."
-    assert left("Hi you all.\nOne two three four. Five six seven.", 10, Words()) == "Hi you all."  # 3 of 10 is enough
+    assert trimmed_text(text, 9, Words(), trim_direction="trimBottom") == "Hi.\nOne two three four."
+    assert trimmed_text(text, 9, Words(), maximum_trim_type="newline") == "Hi."
+    assert trimmed_text("Hi you all.\nOne two three four. Five six seven.", 10, Words()) == "Hi you all."  # 3 of 10
 
 
 def test_tokens_are_tried_where_sentences_leave_less_than_thirty_percent() -> None:
     text = "Hi. One two three four five six seven eight nine ten."
-    assert left(text, 10, Words(), maximum_trim_type="token") == "Hi. One two three four five six seven eight nine"
-    assert left(text, 10, Words(), maximum_trim_type="sentence") == "Hi."
-    assert left(text, 4, Words(), maximum_trim_type="token", trim_direction="trimTop") == " seven eight nine ten."
-    assert left("é" * 9, 5, maximum_trim_type="token") == "éé"
+    assert (
+        trimmed_text(text, 10, Words(), maximum_trim_type="token") == "Hi. One two three four five six seven eight nine"
+    )
+    assert trimmed_text(text, 10, Words(), maximum_trim_type="sentence") == "Hi."
+    assert (
+        trimmed_text(text, 4, Words(), maximum_trim_type="token", trim_direction="trimTop") == " seven eight nine ten."
+    )
+    assert trimmed_text("é" * 9, 5, maximum_trim_type="token") == "éé"
 
 
 def test_nothing_is_left_of_one_long_line_that_may_not_be_cut() -> None:
-    assert left("one two three", 2, Words(), maximum_trim_type="newline") is None
-    assert left("one two three", 2, Words(), maximum_trim_type="sentence") is None
-    assert left("one two three", 2, Words(), maximum_trim_type="token") == "one two"
+    assert trimmed_text("one two three", 2, Words(), maximum_trim_type="newline") is None
+    assert trimmed_text("one two three", 2, Words(), maximum_trim_type="sentence") is None
+    assert trimmed_text("one two three", 2, Words(), maximum_trim_type="token") == "one two"
 
 
 @pytest.mark.parametrize("allowed", [0, -1])
-def test_nothing_fits_into_nothing(allowed: int) -> None:
-    assert left("a", allowed, maximum_trim_type="token") is None
+def test_nothing_fits_into_no_tokens(allowed: int) -> None:
+    assert trimmed_text("a", allowed, maximum_trim_type="token") is None
 
 
 @given(
@@ -124,7 +129,7 @@ def test_nothing_fits_into_nothing(allowed: int) -> None:
     allowed=st.integers(0, 30),
     tokenizer=st.sampled_from([BYTES, Words()]),
 )
-def test_what_is_left_fits_and_is_no_finer_than_allowed(
+def test_a_trimmed_text_fits_and_is_cut_no_finer_than_allowed(
     text: str,
     around: tuple[str, str],
     direction: TrimDirection,
@@ -134,7 +139,7 @@ def test_what_is_left_fits_and_is_no_finer_than_allowed(
 ) -> None:
     prefix, suffix = around
     config = ContextConfig(prefix=prefix, suffix=suffix, trim_direction=direction, maximum_trim_type=finest)
-    trimmed = trim(text, config, allowed, Meter(tokenizer))
+    trimmed = trim(text, config, allowed, TokenCounter(tokenizer))
     if trimmed is None:
         assert direction == "doNotTrim" or tokenizer.count(prefix + text + suffix) > allowed
         return
@@ -148,7 +153,7 @@ def test_what_is_left_fits_and_is_no_finer_than_allowed(
     assert direction != "doNotTrim"
     assert order.index(trimmed.unit) <= order.index(finest)
     # It is cut at the edge of a unit, but for what is not left there.
-    edges = {0, *ends_of_units(text, trimmed.unit, Meter(tokenizer))}
+    edges = {0, *find_unit_ends(text, trimmed.unit, TokenCounter(tokenizer))}
     if direction == "trimTop":
         assert trimmed.end == len(text)
         dropped = text[: trimmed.start]
@@ -162,10 +167,10 @@ def test_what_is_left_fits_and_is_no_finer_than_allowed(
 
 
 @given(st.text(alphabet="ab .\n\n\n", min_size=1, max_size=80), st.integers(1, 40), st.sampled_from([BYTES, Pairs()]))
-def test_no_more_lines_would_have_fitted(text: str, allowed: int, tokenizer: Tokenizer) -> None:
+def test_as_many_lines_are_kept_as_fit(text: str, allowed: int, tokenizer: Tokenizer) -> None:
     config = ContextConfig(trim_direction="trimTop", maximum_trim_type="newline")
-    trimmed = trim(text, config, allowed, Meter(tokenizer))
-    edges = [0, *ends_of_units(text, "newline", Meter(BYTES))[:-1]]
+    trimmed = trim(text, config, allowed, TokenCounter(tokenizer))
+    edges = [0, *find_unit_ends(text, "newline", TokenCounter(BYTES))[:-1]]
     fitting = [
         kept
         for edge in edges
@@ -174,9 +179,9 @@ def test_no_more_lines_would_have_fitted(text: str, allowed: int, tokenizer: Tok
     assert (text[trimmed.start :] if trimmed else "") == max(fitting, key=len, default="")
 
 
-def test_the_most_lines_are_found_however_far_off_the_sizes_of_single_lines_are() -> None:
-    assert left("ab\n" * 60, 30, Pairs()) == ("ab\n" * 20)[:-1]
-    assert left("ab\n" * 60, 30, Pairs(), trim_direction="trimTop") == "ab\n" * 20
+def test_the_most_lines_are_kept_even_if_counts_of_single_lines_mislead() -> None:
+    assert trimmed_text("ab\n" * 60, 30, Pairs()) == ("ab\n" * 20)[:-1]
+    assert trimmed_text("ab\n" * 60, 30, Pairs(), trim_direction="trimTop") == "ab\n" * 20
 
 
 def test_a_long_text_is_not_encoded_as_a_whole() -> None:
@@ -189,22 +194,22 @@ def test_a_long_text_is_not_encoded_as_a_whole() -> None:
 
     tokenizer = Counting()
     text = "a line of five words\n" * 50_000
-    trimmed = trim(text, ContextConfig(trim_direction="trimTop"), 2000, Meter(tokenizer))
+    trimmed = trim(text, ContextConfig(trim_direction="trimTop"), 2000, TokenCounter(tokenizer))
     assert trimmed is not None
     assert 1990 < trimmed.tokens <= 2000
     assert tokenizer.characters < len(text) / 10
 
 
-def test_words_may_be_long() -> None:
+def test_long_tokens_are_counted_right() -> None:
     text = f"{'x' * 1000} {'y' * 1000}\n{'z' * 1000}"
-    assert left(text, 4, Words()) == text
-    assert left(text, 3, Words()) == text[:2001]
+    assert trimmed_text(text, 4, Words()) == text
+    assert trimmed_text(text, 3, Words()) == text[:2001]
 
 
 def test_a_long_line_is_cut_without_encoding_all_of_it() -> None:
     text = "word " * 200_000
     config = ContextConfig(trim_direction="trimTop", maximum_trim_type="token")
-    trimmed = trim(text, config, 100, Meter(Words()))
+    trimmed = trim(text, config, 100, TokenCounter(Words()))
     assert trimmed is not None
     assert trimmed.tokens == 100
     assert trimmed.end == len(text)

@@ -32,8 +32,8 @@ from nai_proto.story import (
     Surroundings,
     active_bans,
     active_biases,
+    build_chat_messages,
     build_context,
-    chat_messages,
     condition_outcome,
     conditions_outcome,
     context_size,
@@ -234,7 +234,7 @@ CASES = [
     Case(EphemeralEntry, {"text": "a", "config": DEFAULTS[ContextKind.LORE], "delay": 1, "repeat": True}),
     Case(EphemeralEntry.from_data, {"data": {}}),
     Case(EphemeralEntry.parse, {"form": "{1+2~3,-1:a}"}),
-    Case(EphemeralEntry(text="a").active, {"step": 1}),
+    Case(EphemeralEntry(text="a").is_active, {"step": 1}),
     Case(context_size, {"model": Model.KAYRA, "tier": Tier.OPUS, "max_length": 40, "module": None}),
     Case(
         build_context,
@@ -248,7 +248,7 @@ CASES = [
             "rules": ContextRules(),
         },
     ),
-    Case(chat_messages, {"context": CONTEXT, "system_prompt": "a", "prefill": "b"}),
+    Case(build_chat_messages, {"context": CONTEXT, "system_prompt": "a", "prefill": "b"}),
     Case(
         continuation,
         {

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .chatting import ChatContinuation
     from .config import ContextConfig, ContextKind, ContextUnit, TrimDirection
-    from .context.building import build_context, context_size
-    from .context.chat import chat_messages
+    from .context.build import build_chat_messages, build_context, context_size
+    from .context.candidates import ContextMatch, ContextStatus
     from .context.ephemeral import EphemeralEntry
-    from .context.parts import ContextParts, ContextText
-    from .context.report import Context, ContextBlock, ContextMatch, ContextRow, ContextStatus
-    from .context.rules import ContextRules
+    from .context.parts import ContextParts, ContextRules, ContextText
+    from .context.report import Context, ContextBlock, ContextRow
     from .continuing import Continuation, continuation, model_of
     from .history import History, HistoryChange, Node
     from .lore.active import active_bans, active_biases
@@ -36,14 +35,13 @@ else:
         "lore.active": "active_bans active_biases",
         "lore.biases": "StoredBans StoredBiases",
         "lore.conditions": "Outcome Surroundings condition_outcome conditions_outcome",
-        "context.building": "build_context context_size",
-        "context.chat": "chat_messages",
+        "context.build": "build_chat_messages build_context context_size",
+        "context.candidates": "ContextMatch ContextStatus",
         "chatting": "ChatContinuation",
         "config": "ContextConfig ContextKind ContextUnit TrimDirection",
         "context.ephemeral": "EphemeralEntry",
-        "context.parts": "ContextParts ContextText",
-        "context.report": "Context ContextBlock ContextMatch ContextRow ContextStatus",
-        "context.rules": "ContextRules",
+        "context.parts": "ContextParts ContextRules ContextText",
+        "context.report": "Context ContextBlock ContextRow",
         "continuing": "Continuation continuation model_of",
         "lore.entries": "Category Entry",
         "history": "HistoryChange History Node",
@@ -101,8 +99,8 @@ __all__ = [
     "TrimDirection",
     "active_bans",
     "active_biases",
+    "build_chat_messages",
     "build_context",
-    "chat_messages",
     "condition_outcome",
     "conditions_outcome",
     "context_size",

@@ -19,10 +19,8 @@ from ..openai.cutting import trimmed
 from ..openai.operations import chat_completion_stream
 from ..openai.prompts import render_chat
 from ..text.answers import Completion, FinishReason, Token
-from .context.building import build_context
-from .context.chat import chat_messages
-from .context.parts import ContextParts
-from .context.rules import ContextRules
+from .context.build import build_chat_messages, build_context
+from .context.parts import ContextParts, ContextRules
 from .json_records import as_number, as_text, as_texts, list_or_empty, object_or_empty
 
 if TYPE_CHECKING:
@@ -74,7 +72,7 @@ def chat_continuation(
     size: int | None,
     overrides: Mapping[str, Any],
 ) -> ChatContinuation:
-    """`continuation` for a model that chats: the messages of `chat_messages`, in the room that tier and model have.
+    """`continuation` for a model that chats: the messages of `build_chat_messages`, in the room that tier and model have.
 
     Args:
         fields: the story's content.
@@ -94,7 +92,7 @@ def chat_continuation(
         context = build_context(
             parts, tokenizer=tokenizer, size=max(left, 0), placeholders=placeholders, chance=chance, rules=rules
         )
-        messages = chat_messages(context, system_prompt=system, prefill=prefill)
+        messages = build_chat_messages(context, system_prompt=system, prefill=prefill)
         excess = tokenizer.count(render_chat(messages)) - room  # the form has marks of its own around each message
         if excess <= 0:
             break

@@ -20,9 +20,8 @@ from ..text.modules import NO_MODULE
 from ..text.preambles import PREAMBLE
 from ..text.settings import GlobalSettings
 from ..tier import Tier
-from .context.building import build_context, context_size
-from .context.parts import ContextParts
-from .context.rules import USUAL, ContextRules
+from .context.build import build_context, context_size
+from .context.parts import DEFAULT_RULES, ContextParts, ContextRules
 from .json_records import as_integer, as_texts
 from .story import Story
 from .story_settings import StorySettings
@@ -79,7 +78,7 @@ def continuation(
     max_length: int | None = None,
     placeholders: Mapping[str, str] | None = None,
     chance: Callable[[], float] | None = None,
-    rules: ContextRules = USUAL,
+    rules: ContextRules = DEFAULT_RULES,
     size: int | None = None,
     **overrides: Any,
 ) -> Continuation | ChatContinuation:
@@ -87,8 +86,8 @@ def continuation(
 
     Model, preset, module, bans, biases, stop sequences, the ban of brackets and whether the answer goes on to the end of its
     sentence are the story's. A model that only the OpenAI-compatible API has goes on in a chat, in a layout of our own
-    (`chat_messages`), with the story's system prompt, prefill, stop sequences and sampling. Takes time as `build_context`
-    does: in a flow, use `compute`.
+    (`build_chat_messages`), with the story's system prompt, prefill, stop sequences and sampling. Takes time as
+    `build_context` does: in a flow, use `compute`.
 
     Args:
         story: is not changed.

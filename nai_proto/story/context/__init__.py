@@ -1,19 +1,19 @@
-"""The context: what a model sees of a story, chosen and put together as the website does it.
+"""The context of a story: what a model sees of it, selected and put together as the website does it.
 
-=========================  =================================================================================================
-§8.1 size                  `building`: what a prompt may have, and what stands in front of it
-§8.2 who takes part        `preparing` texts, `ephemeral` entries, `ears` for keys, `activation`; `entrants`: all in a row
-§8.3 budgets               `config`
-§8.4 sub-contexts          `building`: each is put together as the whole is
-§8.5 order, reservation    `assembling`
-§8.6 trimming, insertion   `trimming`, `insertion`, and what they share: `measuring`
-§8.7 the preamble          `building`
-§8.8 what became of each   `telling`, in the words of `report`
-§8.9 chats                 `chat`
-§12 what is not known      `rules`
-=========================  =================================================================================================
+`nai_proto.story.build_context` runs these modules in order, from what can be in a context (`parts`, `ephemeral`) to what
+came of it (`report`):
 
-`parts` is what goes in, `report` what comes out.
+=================  =====================================================================================================
+`candidates`       lists all parts in their natural order, with texts ready to be searched and sent
+`activation`       decides which of them take part: docs/protocol/content.md#82-which-entries-take-part
+`allocation`       gives each its tokens: docs/protocol/content.md#85-order-and-reservation
+`trimming`         cuts a text to its tokens: docs/protocol/content.md#86-trimming-and-insertion
+`insertion`        finds the place of each part: docs/protocol/content.md#86-trimming-and-insertion
+`build`            the whole: docs/protocol/content.md#81-size and docs/protocol/content.md#84-sub-contexts, the preamble
+                   (docs/protocol/content.md#87-preamble), and messages (docs/protocol/content.md#89-chat-format-models)
+=================  =====================================================================================================
 
-See docs/protocol/content.md#8-building-the-context.
+Budgets and reservations of a single part are in `nai_proto.story.config`: docs/protocol/content.md#83-budgets. Keys are
+matched in `nai_proto.story.lore`, and biases are selected there: docs/protocol/content.md#88-biases. Where the sources
+disagree, `parts.ContextRules` has a switch: docs/protocol/content.md#12-open-questions.
 """

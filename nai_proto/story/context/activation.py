@@ -1,140 +1,192 @@
-"""Which entries of the lorebook take part in a context, and why.
+"""Decide which entries of the lorebook take part in a context, and why.
 
-An entry is called by one of its keys, or by its advanced conditions. Sources say neither how the two combine nor when
-conditions are asked: here either suffices, and conditions are asked whenever more has become active, until they hold once.
+An entry is activated by one of its keys, or by its advanced conditions. The sources say neither how the two combine nor when
+conditions are evaluated. Here either suffices, and conditions are evaluated whenever more entries have become active, until
+they hold once.
 
 See docs/protocol/content.md#82-which-entries-take-part.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 from typing import NamedTuple
 
 from ...errors import LimitExceeded
+from ..config import ContextKind
 from ..lore.conditions import Surroundings, conditions_outcome
-from ..lore.entries import SEARCH_RANGE, Entry
-from ..lore.keys import tail_start
-from .ears import Ears
-from .report import ContextMatch, ContextStatus
-from .rules import ContextRules
+from ..lore.entries import SEARCH_RANGE
+from ..lore.keys import KeyMatcher, tail_start
+from ..placeholders import fill_placeholders
+from .candidates import Activation, ContextCandidate, ContextMatch, ContextStatus
+from .parts import ContextParts, ContextRules
 
-__all__ = ["Activation", "Listener", "Scene", "Source", "activate"]
+__all__ = ["ActivationSource", "activate"]
 
 
-class Source(NamedTuple):
+class ActivationSource(NamedTuple):
     """A text in which keys are searched."""
 
     where: str
+    "The name of the part that it is of."
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Activation:
-    """Does a part take part, and why?"""
-
-    status: ContextStatus
-    reason: str
-    match: ContextMatch | None = None
-    "What made it active."
-    location: int | None = None
-    "Where in the story its keys match furthest down."
-
-    @property
-    def active(self) -> bool:
-        """Does it?"""
-        return self.status.included
-
-
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """An entry that may be called."""
-
-    entry: Entry
-    ears: Ears
-    text: str
-    source: Source
-    "Its text with prefix and suffix, from which others may cascade."
-    draws: list[float] = field(default_factory=list[float])
-    "What chance has said to its conditions: it is asked once."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """What entries listen to."""
+class _ActivationInputs:
+    """What decides whether entries are active."""
 
-    story: Source
+    story: ActivationSource
     "Without prefix and suffix."
-    others: Sequence[Source]
-    "Parts from which entries may cascade besides those of the lorebook, with prefix and suffix."
-    around: Surroundings
-    "What conditions ask about, but for the lore."
-    off: Collection[str]
-    "The ids of categories that are switched off."
+    others: Sequence[ActivationSource]
+    "The other parts outside of the lorebook from which entries may cascade, with prefix and suffix."
+    conditions: Surroundings
+    "What conditions are evaluated on, without the active entries."
+    disabled_categories: Collection[str]
+    "Ids."
     fill: Callable[[str], str]
-    "Puts answers into the place of placeholders."
+    "Fills in placeholders."
     rules: ContextRules
+    draws: dict[int, list[float]] = field(default_factory=dict[int, list[float]])
+    "The random numbers that were drawn for the conditions of each entry, by the candidate's number: each is drawn once."
 
 
-def activate(listeners: Sequence[Listener], scene: Scene) -> list[Activation]:
-    """What becomes of each entry."""
-    found: dict[int, Activation] = {}
-    # 2, 4 and 6. What is switched off, what is always active, and what the story has a key of.
-    heard = scene.story.text[-SEARCH_RANGE[1] :].lower()
-    for number, each in enumerate(listeners):
-        if known := _at_once(each, heard, scene):
-            found[number] = known
-    # 7. What has a key in another that is active, or conditions that hold now, until nothing new becomes active.
-    waiting: list[int] = [number for number in range(len(listeners)) if number not in found]
-    active = {number: listeners[number] for number, each in found.items() if each.active}
-    fresh = [*scene.others, *(each.source for each in active.values())]
+def activate(
+    candidates: Sequence[ContextCandidate],
+    parts: ContextParts,
+    placeholders: Mapping[str, str],
+    rules: ContextRules,
+    chance: Callable[[], float] | None,
+) -> list[ContextCandidate]:
+    """Return the candidates with the activation of all entries of the lorebook.
+
+    Args:
+        candidates: as `candidates.list_candidates` returns them.
+        parts: what they were made of.
+        placeholders: the values to fill in, by key.
+        rules: decide where the sources disagree.
+        chance: draws a number from 0 to below 1 for each condition that needs one; None: such conditions do not hold.
+    """
+    story, memory, note, *_ = candidates
+    with_story = [memory, note, story] if rules.cascade_in_story else [memory, note]
+    inputs = _ActivationInputs(
+        story=ActivationSource(story.name, story.text),
+        others=[_cascade_source(each) for each in with_story],
+        conditions=Surroundings(
+            story=story.text,
+            memory=memory.text,
+            authors_note=note.text,
+            model=parts.model,
+            mode=parts.mode,
+            step=parts.step,
+            chance=chance,
+        ),
+        disabled_categories={category.id for category in parts.lorebook.categories if not category.enabled},
+        fill=partial(fill_placeholders, values=placeholders),
+        rules=rules,
+    )
+    activations = _activate_entries([each for each in candidates if each.kind is ContextKind.LORE], inputs)
+    by_location = parts.lorebook.order_by_key_locations
+    return [
+        replace(each, activation=activation, location=activation.location if by_location else None)
+        if (activation := activations.get(each.number))
+        else each
+        for each in candidates
+    ]
+
+
+def _cascade_source(candidate: ContextCandidate) -> ActivationSource:
+    return ActivationSource(candidate.name, candidate.full_text)
+
+
+def _activate_entries(entries: Sequence[ContextCandidate], inputs: _ActivationInputs) -> dict[int, Activation]:
+    """Return the activation of each entry, by its number."""
+    activations: dict[int, Activation] = {}
+    active: list[ContextCandidate] = []
+    waiting: list[ContextCandidate] = []
+    # Steps 2, 4 and 6: what is switched off, what is always active, and what has a key in the story.
+    lowered = inputs.story.text[-SEARCH_RANGE[1] :].lower()
+    for each in entries:
+        activation = _activate_by_story(each, lowered, inputs)
+        if activation is None:
+            waiting.append(each)
+            continue
+        activations[each.number] = activation
+        if activation.is_active:
+            active.append(each)
+    # Step 7: what has a key in another active part, or conditions that hold now, until nothing new becomes active.
+    sources = [*inputs.others, *map(_cascade_source, active)]
     while waiting:
-        heard = "\n".join([source.text for source in fresh]).lower()
-        around = replace(scene.around, lore={each.entry.id: each.text for each in active.values()})
-        stirred: dict[int, Activation] = {
-            number: called for number in waiting if (called := _later(listeners[number], fresh, heard, around, scene))
-        }
-        if not stirred:
+        lowered = "\n".join([source.text for source in sources]).lower()
+        conditions = replace(inputs.conditions, lore={each.entry.id: each.text for each in active})
+        activated: list[ContextCandidate] = []
+        for each in waiting:
+            if activation := _activate_by_cascade(each, sources, lowered, conditions, inputs):
+                activations[each.number] = activation
+                activated.append(each)
+        if not activated:
             break
-        found |= stirred
-        active |= {number: listeners[number] for number in stirred}
-        waiting = [number for number in waiting if number not in stirred]
-        fresh = [listeners[number].source for number in stirred]
-    for number in waiting:
-        found[number] = Activation(ContextStatus.NO_KEY, _silence(listeners[number]))
-    return [found[number] for number in range(len(listeners))]
+        active += activated
+        waiting = [each for each in waiting if each.number not in activations]
+        sources = [*map(_cascade_source, activated)]
+    for each in waiting:
+        activations[each.number] = Activation(ContextStatus.NO_KEY, _explain_no_key(each))
+    return activations
 
 
-def _at_once(listener: Listener, heard: str, scene: Scene) -> Activation | None:
-    """What is certain from the entry and the story alone."""
-    entry = listener.entry
+def _activate_by_story(candidate: ContextCandidate, lowered: str, inputs: _ActivationInputs) -> Activation | None:
+    """Return what the entry and the story alone decide; None where others may still activate it.
+
+    Args:
+        candidate: an entry.
+        lowered: the end of the story in lower case, as far as any entry searches it.
+        inputs: have the story.
+    """
+    entry, matcher = candidate.entry, candidate.matcher
     if not entry.enabled:
         return Activation(ContextStatus.DISABLED, "it is switched off")
-    if entry.category in scene.off:
+    if entry.category in inputs.disabled_categories:
         return Activation(ContextStatus.DISABLED, "its category is switched off")
-    match = _match(listener.ears, scene.story, entry.search_range) if listener.ears.hear(heard) else None
+    match = _match(matcher, inputs.story, entry.search_range) if matcher.may_match(lowered) else None
+    location = None if match is None else match.start
     if entry.force_activation:
-        return Activation(ContextStatus.FORCED, "it is always active", location=None if match is None else match.start)
-    return None if match is None else replace(_by_key(match), location=match.start)
+        return Activation(ContextStatus.FORCED, "it is always active", location=location)
+    return None if match is None else replace(_activation_by_key(match), location=location)
 
 
-def _later(
-    listener: Listener, fresh: Iterable[Source], heard: str, around: Surroundings, scene: Scene
+def _activate_by_cascade(
+    candidate: ContextCandidate,
+    sources: Iterable[ActivationSource],
+    lowered: str,
+    conditions: Surroundings,
+    inputs: _ActivationInputs,
 ) -> Activation | None:
-    """What follows from others that are active."""
-    entry = listener.entry
-    if entry.non_story_activatable and listener.ears.hear(heard):
-        units = entry.search_range if scene.rules.cascade_in_range else None
-        if match := next(filter(None, (_match(listener.ears, source, units) for source in fresh)), None):
-            return _by_key(match)
-    conditions = entry.advanced_conditions
-    if conditions:
-        chance = around.chance and _again(around.chance, listener.draws)
+    """Return what follows from other parts that have become active; None if nothing does.
+
+    Args:
+        candidate: an entry that is not active yet.
+        sources: the texts of these parts.
+        lowered: all of them in lower case.
+        conditions: what conditions are evaluated on, with all active entries.
+        inputs: have the rules.
+    """
+    entry, matcher = candidate.entry, candidate.matcher
+    if entry.non_story_activatable and matcher.may_match(lowered):
+        units = entry.search_range if inputs.rules.cascade_in_range else None
+        if match := next(filter(None, (_match(matcher, source, units) for source in sources)), None):
+            return _activation_by_key(match)
+    if entry.advanced_conditions:
+        draws = inputs.draws.setdefault(candidate.number, [])
+        chance = conditions.chance and _replay(conditions.chance, draws)
         try:
             outcome = conditions_outcome(
-                conditions, replace(around, chance=chance), combine=scene.rules.conditions, fill=scene.fill
+                entry.advanced_conditions,
+                replace(conditions, chance=chance),
+                combine=inputs.rules.conditions,
+                fill=inputs.fill,
             )
         except LimitExceeded:
             return None
@@ -143,8 +195,11 @@ def _later(
     return None
 
 
-def _again(chance: Callable[[], float], draws: list[float]) -> Callable[[], float]:
-    """The same draws each time that conditions are asked, which ask all their parts in order."""
+def _replay(chance: Callable[[], float], draws: list[float]) -> Callable[[], float]:
+    """Return a function that gives the same numbers whenever conditions are evaluated, and draws only those that are new.
+
+    It relies on `conditions_outcome`, which evaluates all conditions, always in the same order.
+    """
     turns = count()
 
     def draw() -> float:
@@ -156,25 +211,25 @@ def _again(chance: Callable[[], float], draws: list[float]) -> Callable[[], floa
     return draw
 
 
-def _match(ears: Ears, source: Source, units: int | None) -> ContextMatch | None:
-    """Where keys are in a text, or in the last so many UTF-16 units of it."""
+def _match(matcher: KeyMatcher, source: ActivationSource, units: int | None) -> ContextMatch | None:
+    """Return the last match in a text, or in so many UTF-16 units at its end."""
     start = 0 if units is None else tail_start(source.text, units)
-    if found := ears.furthest(source.text, start):
-        start, end, key = found
+    if match := matcher.find_last(source.text, start):
+        start, end, key = match
         return ContextMatch(key, source.where, start, end)
     return None
 
 
-def _by_key(match: ContextMatch) -> Activation:
+def _activation_by_key(match: ContextMatch) -> Activation:
     return Activation(ContextStatus.KEY, f'its key "{match.key}" is in the text of: {match.where}', match)
 
 
-def _silence(listener: Listener) -> str:
-    """Why an entry is not active."""
-    entry = listener.entry
+def _explain_no_key(candidate: ContextCandidate) -> str:
+    """Return why an entry is not active."""
+    entry, matcher = candidate.entry, candidate.matcher
     conditions = ", and its conditions do not hold" if entry.advanced_conditions else ""
-    problems = "".join([f"; {problem}" for problem in listener.ears.problems])
-    if not listener.ears:
+    problems = "".join([f"; {problem}" for problem in matcher.problems])
+    if not matcher:
         lacks = "none of its keys can match" if problems else "it has no keys"
         return f"{lacks}{conditions}{problems}"
     cascades = ", nor in the text of another active part" if entry.non_story_activatable else ""

@@ -1,4 +1,4 @@
-"""Entries that come and go with the steps of a story.
+"""Ephemeral entries: texts that are in the context for some steps of a story only.
 
 See docs/protocol/content.md#82-which-entries-take-part.
 """
@@ -26,18 +26,18 @@ _FORM: Final = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EphemeralEntry:
-    """A text that is in the context for some steps of the story, one step to a generation."""
+    """A text that is in the context for some steps of the story; each generation is one step."""
 
     text: str = field(repr=False)
     config: ContextConfig = _DEFAULT
     starting_step: int = 0
     delay: int = 0
-    "Steps after the starting step; with `repeat` also the length of a cycle."
+    "Steps to wait after the starting step. With `repeat` it is also the length of a cycle."
     duration: int = 0
-    "Steps for which it is there."
+    "How many steps the text is in the context."
     repeat: bool = False
     reverse: bool = False
-    "Is it there in all other steps instead?"
+    "True inverts the schedule: the text is in the context at all other steps."
 
     def __post_init__(self) -> None:
         TEXT.check(self.text, "text")
@@ -49,9 +49,12 @@ class EphemeralEntry:
 
     @classmethod
     def from_data(cls, data: object) -> EphemeralEntry:
-        """What a story has stored.
+        """Return the entry that a story has stored. A value that is missing or of a wrong type is replaced by its default.
 
         See docs/protocol/content.md#42-storycontent.
+
+        Args:
+            data: an item of the story's ``ephemeralContext``.
         """
         fields = object_or_empty(data)
         return cls(
@@ -66,13 +69,16 @@ class EphemeralEntry:
 
     @classmethod
     def parse(cls, form: str) -> EphemeralEntry:
-        """The entry that is written ``{start+delay~duration,position:text}``.
+        """Parse the text form, ``{start+delay~duration,position:text}``.
 
-        An ``r`` behind the delay repeats it, a ``!`` behind the brace reverses it. What stands between start and text may be
-        left out: the delay is 0 then, the duration 1, the position the usual one. The position counts lines.
+        An ``r`` after the delay repeats the entry; a ``!`` after the opening brace reverses it. Everything between start
+        and text is optional: the delay is then 0, the duration 1, the position the default one. The position counts lines.
+
+        Args:
+            form: the text form, with its braces.
 
         Raises:
-            InvalidRequestError: it is not written like this.
+            InvalidRequestError: ``form`` does not have this form.
         """
         TEXT.check(form, "form")
         match = _FORM.fullmatch(form.strip())
@@ -91,16 +97,19 @@ class EphemeralEntry:
             reverse=bool(match["reverse"]),
         )
 
-    def written(self) -> str:
-        """The entry as `parse` reads it, with all that can be said there."""
+    def format(self) -> str:
+        """Return the text form that `parse` reads. It has no place for the rest of `config`."""
         reverse, repeat = "!" * self.reverse, "r" * self.repeat
         span = f"{reverse}{self.starting_step}+{self.delay}{repeat}~{self.duration}"
         return f"{{{span},{self.config.insertion_position:+d}:{self.text}}}"
 
-    def active(self, step: int) -> bool:
-        """Is it in the context at this step of the story?
+    def is_active(self, step: int) -> bool:
+        """Return whether the text is in the context at a step of the story.
 
-        A delay that is not above 0 delays and repeats nothing.
+        A delay of 0 or less neither delays nor repeats.
+
+        Args:
+            step: how many generations the story has had.
         """
         INTEGER.check(step, "step")
         since = step - self.starting_step - max(self.delay, 0)

@@ -1,4 +1,7 @@
-"""What a context can be made of, as plain values: where the story was stored does not matter here."""
+"""What a context is made of: the texts of a story with their settings, and the rules to follow.
+
+These are plain values. Where a story is stored does not matter here.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,18 @@ from ...arguments import INTEGER, MAPPING, TEXT, check_type, list_items, member
 from ..config import DEFAULTS, ContextConfig, ContextKind
 from ..json_records import as_text, list_or_empty, make_records_reader, object_or_empty
 from ..lore.biases import StoredBans, StoredBiases
-from ..lore.conditions import MODE
+from ..lore.conditions import COMBINATION, MODE
 from ..lore.lorebook import Lorebook
 from .ephemeral import EphemeralEntry
 
-__all__ = ["ContextParts", "ContextText"]
+__all__ = ["DEFAULT_RULES", "ContextParts", "ContextRules", "ContextText"]
 
 _KIND: Final = member(ContextKind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContextText:
-    """A text with what is to be done with it: the story, the memory or the author's note."""
+    """A text with its context settings: the story, the memory or the Author's Note."""
 
     text: str = field(repr=False)
     config: ContextConfig
@@ -32,16 +35,25 @@ class ContextText:
 
     @classmethod
     def of(cls, kind: ContextKind, text: str = "") -> ContextText:
-        """A text with the usual configuration of its kind."""
+        """Return a text with the default settings of its kind.
+
+        Args:
+            kind: selects the settings.
+            text: the text; none by default.
+        """
         kind = _KIND.convert(kind, "kind")
         TEXT.check(text, "text")
         return cls(text=text, config=DEFAULTS[kind])
 
     @classmethod
     def from_data(cls, data: object, kind: ContextKind) -> ContextText:
-        """An item of a story's ``context``, whatever it is.
+        """Return a text that a story has stored. A value that is missing or of a wrong type is replaced by its default.
 
         See docs/protocol/content.md#42-storycontent.
+
+        Args:
+            data: an item of the story's ``context``.
+            kind: selects the default settings.
         """
         kind = _KIND.convert(kind, "kind")
         fields = object_or_empty(data)
@@ -56,7 +68,7 @@ _NO_LOREBOOK: Final = Lorebook()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContextParts:
-    """All that can be in a context, and what decides about it."""
+    """All that can be in a context, and what decides whether it is."""
 
     story: ContextText
     memory: ContextText = _NO_MEMORY
@@ -64,14 +76,14 @@ class ContextParts:
     ephemeral: tuple[EphemeralEntry, ...] = ()
     lorebook: Lorebook = _NO_LOREBOOK
     biases: tuple[StoredBiases, ...] = ()
-    "The story's own; entries and categories have theirs."
+    "The biases of the story itself. Entries and categories have their own."
     bans: tuple[StoredBans, ...] = ()
     step: int = 0
     "How many generations the story has had."
     model: str = ""
-    "The id of the model, for conditions that ask."
+    "The id of the model, for conditions on it."
     mode: Literal["normal", "adventure"] = "normal"
-    "How the story is written, for conditions that ask."
+    "The mode of the story, for conditions on it."
 
     def __post_init__(self) -> None:
         for name in ("story", "memory", "authors_note"):
@@ -93,17 +105,17 @@ class ContextParts:
         step: int = 0,
         mode: Literal["normal", "adventure"] = "normal",
     ) -> ContextParts:
-        """The parts of a story.
+        """Return the parts of a stored story. A value that is missing or of a wrong type is replaced by its default.
 
         See:
             docs/protocol/content.md#42-storycontent
             docs/protocol/content.md#41-stories
 
         Args:
-            content: its ``storycontent``, decrypted; what is missing or of a wrong type is its default.
-            text: its text, from whichever format it has.
-            step: its step.
-            mode: ``adventure`` if its card says ``isTA``.
+            content: the story's ``storycontent``, decrypted.
+            text: the story's text, from either format.
+            step: how many generations the story has had.
+            mode: ``adventure`` if the story's card has ``isTA``.
         """
         MAPPING.check(content, "content")
         TEXT.check(text, "text")
@@ -123,3 +135,35 @@ class ContextParts:
             model=as_text(object_or_empty(content.get("settings")).get("model")) or "",
             mode=mode,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextRules:
+    """Switches for behaviour on which the sources disagree, or say nothing.
+
+    See:
+        docs/protocol/content.md#8-building-the-context
+        docs/protocol/content.md#12-open-questions
+    """
+
+    cascade_in_range: bool = False
+    """True limits a search for keys in other entries to the entry's search range.
+
+    See docs/protocol/content.md#82-which-entries-take-part.
+    """
+    cascade_in_story: bool = False
+    """True searches the story, with its prefix and suffix, once more when other entries are searched.
+
+    See docs/protocol/content.md#82-which-entries-take-part.
+    """
+    conditions: Literal["any", "all"] = "any"
+    """Which of an entry's advanced conditions have to hold; when they do, the entry is active, as by a key.
+
+    See docs/protocol/content.md#46-lorebook.
+    """
+
+    def __post_init__(self) -> None:
+        COMBINATION.convert(self.conditions, "conditions")
+
+
+DEFAULT_RULES: Final = ContextRules()

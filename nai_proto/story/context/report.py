@@ -1,96 +1,64 @@
-"""A context, and what it says of itself: of each part whether it is in, why, where, and how much of it.
+"""A finished context, with a report on each part: whether it is in, why, where, and how much of it.
 
 See docs/protocol/content.md#88-biases.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from itertools import groupby
+from typing import TYPE_CHECKING
 
 from ..config import ContextKind, ContextUnit
+from .allocation import AllocationOutcome
+from .candidates import ContextCandidate, ContextMatch, ContextStatus
+from .insertion import ContextTree, list_pieces
+from .trimming import TokenCounter
 
 if TYPE_CHECKING:
     from ...text.phrases import BanList, BiasGroup
     from ...text.preambles import Preamble
 
-__all__ = ["Context", "ContextBlock", "ContextMatch", "ContextRow", "ContextStatus"]
-
-
-class ContextStatus(StrEnum):
-    """What became of a part, in the website's words."""
-
-    DEFAULT = "default"
-    "Always active, and in."
-    FORCED = "activation forced"
-    KEY = "key activated"
-    EPHEMERAL = "ephemeral active"
-    EPHEMERAL_INACTIVE = "ephemeral inactive"
-    DISABLED = "disabled"
-    NO_KEY = "no key"
-    NO_KEY_IN_CONTEXT = "no key in context"
-    NO_SPACE = "no space"
-    NO_TEXT = "no text"
-
-    @property
-    def included(self) -> bool:
-        """Is something of such a part in the context?"""
-        return self in _INCLUDED
-
-
-_INCLUDED: Final = frozenset((ContextStatus.DEFAULT, ContextStatus.FORCED, ContextStatus.KEY, ContextStatus.EPHEMERAL))
-
-
-@dataclass(frozen=True, slots=True)
-class ContextMatch:
-    """What made an entry active."""
-
-    key: str = field(repr=False)
-    "As people wrote it."
-    where: str
-    "The part in whose text it is: ``story``, ``memory``, ``author's note``, or the name of an entry."
-    start: int
-    "Where, in characters of that text as it was searched: placeholders filled in, comments left out."
-    end: int
+__all__ = ["Context", "ContextBlock", "ContextRow", "make_blocks", "make_rows"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContextRow:
-    """What became of one part."""
+    """The report on one part."""
 
     kind: ContextKind
     index: int
-    "Its place among the parts of its kind."
+    "Its index among the parts of its kind."
     id: str
     name: str = field(repr=False)
     status: ContextStatus
     reason: str = field(repr=False)
     "The status in a sentence."
     active: bool
-    "Does it take part? Also where it found no place: its biases count, and others may cascade from it."
+    "True if it takes part. Without a place in the context too: its biases count, and others may cascade from it."
     match: ContextMatch | None = None
-    "The key that made it active."
+    "The match of a key that made it active."
     category: str = ""
-    "The id of an entry's category, or of the one that this sub-context is of."
+    "The id of the category of an entry, or of the category that a sub-context is of."
     spans: tuple[tuple[int, int], ...] = ()
-    "Where it is in `Context.text`: several where others are inside of it. Its prefix and suffix belong to it."
+    "Where it is in `Context.text`, prefix and suffix included: several where other parts are inside of it."
     tokens: int = 0
-    "Of what is in, counted by itself, with prefix and suffix."
+    "Of what is in the context, counted by itself, with prefix and suffix."
     turn: int | None = None
-    "When it was served: 0 is first. Entries of a sub-context are served among themselves."
+    "When it was served; 0 is first. Entries of a sub-context are served among themselves."
     reserved: int = 0
-    "Tokens that were kept for it."
+    "The tokens that were kept free for it."
     allowed: int = 0
-    "Tokens that it might take when it was served."
+    "The most tokens that it might take when it was served."
     trimmed: ContextUnit | None = None
-    "In what units it was cut; None where it is whole or not in at all."
+    "The unit by which it was cut; None where it is whole or not in the context at all."
     dropped: int = 0
-    "Characters that are not in the context, of those that would be."
+    "Characters that were cut off."
 
     @property
     def included(self) -> bool:
-        """Is something of it in the context?"""
+        """True if something of it is in the context."""
         return self.status.included
 
 
@@ -99,7 +67,7 @@ class ContextBlock:
     """A stretch of the context that belongs to one part."""
 
     row: int
-    "Whose it is: the place in `Context.rows`."
+    "The index of its part in `Context.rows`."
     kind: ContextKind
     start: int
     "In `Context.text`."
@@ -107,7 +75,7 @@ class ContextBlock:
 
     @property
     def end(self) -> int:
-        """Where it ends."""
+        """Where it ends in `Context.text`."""
         return self.start + len(self.text)
 
 
@@ -116,11 +84,11 @@ class Context:
     """What a model sees of a story."""
 
     tokens: list[int] = field(repr=False)
-    "The prompt, what stands in front of the text included."
+    "The prompt, preamble included."
     text: str = field(repr=False)
-    "Without what stands in front."
+    "Without the preamble."
     preamble: Preamble | None
-    "What stands in front, if anything does."
+    "The preamble, if there is one in the prompt."
     blocks: tuple[ContextBlock, ...]
     "The text, part by part."
     rows: tuple[ContextRow, ...]
@@ -128,13 +96,128 @@ class Context:
     size: int
     "The most tokens that it might have."
     full: bool
-    "Is something left out or cut because there is no space for it, and not by its own budget?"
+    "True if something was left out or cut because the context has no space for it, and not by its own budget."
     biases: tuple[BiasGroup, ...] = field(repr=False)
-    "Those that count, for `nai_proto.text.generate`: of the story, and of entries and categories by what is active."
+    "The biases of the story, and of entries and categories as far as they are active, for `nai_proto.text.generate`."
     bans: tuple[BanList, ...] = field(repr=False)
-    "Those that are on, likewise. Bans of brackets come from `nai_proto.text.GlobalSettings`."
+    "The bans that are on, for `nai_proto.text.generate`. `nai_proto.text.GlobalSettings` adds the ban of brackets."
 
     @property
     def prompt(self) -> str:
-        """What to send where text is sent: with the preamble, as far as it has a text."""
+        """The text to send where text is sent: with the preamble, if that has a text."""
         return ((self.preamble and self.preamble.text) or "") + self.text
+
+
+def make_blocks(candidates: Sequence[ContextCandidate], tree: ContextTree) -> tuple[ContextBlock, ...]:
+    """Return the text of a context, part by part.
+
+    Args:
+        candidates: all of them.
+        tree: the context.
+    """
+    blocks: list[ContextBlock] = []
+    start = 0
+    for number, pieces in groupby(list_pieces(tree), key=lambda piece: piece[0]):
+        text = "".join([piece for _, piece in pieces])
+        if text:
+            blocks.append(ContextBlock(number, candidates[number].kind, start, text))
+            start += len(text)
+    return tuple(blocks)
+
+
+def make_rows(
+    candidates: Sequence[ContextCandidate],
+    outcomes: Mapping[int, AllocationOutcome],
+    blocks: Sequence[ContextBlock],
+    counter: TokenCounter,
+) -> tuple[ContextRow, ...]:
+    """Return the report on each part.
+
+    Args:
+        candidates: all of them.
+        outcomes: what those that take part were given, by their numbers.
+        blocks: the text, as `make_blocks` returns it.
+        counter: counts tokens.
+    """
+    blocks_of: dict[int, list[ContextBlock]] = {}
+    for block in blocks:
+        blocks_of.setdefault(block.row, []).append(block)
+        parent = candidates[block.row].parent
+        if parent is not None:
+            blocks_of.setdefault(parent, []).append(block)
+    return tuple(_make_row(each, outcomes, blocks_of.get(each.number, ()), counter) for each in candidates)
+
+
+def _make_row(
+    candidate: ContextCandidate,
+    outcomes: Mapping[int, AllocationOutcome],
+    blocks: Sequence[ContextBlock],
+    counter: TokenCounter,
+) -> ContextRow:
+    outcome = outcomes.get(candidate.number)
+    kept = outcome and outcome.kept
+    affixes = len(candidate.config.prefix) + len(candidate.config.suffix)
+    characters = sum(len(block.text) for block in blocks)
+    status, reason = _explain(candidate, outcome, characters)
+    tokens, trimmed, dropped = 0, None, 0
+    if kept and characters:
+        dropped = affixes + len(candidate.text) - characters
+        tokens = kept.tokens
+        trimmed = kept.unit
+        if characters < affixes + kept.end - kept.start:  # it was cut together with its sub-context
+            tokens = counter.count("".join([block.text for block in blocks]))
+            trimmed = trimmed or _trim_unit(outcomes, candidate.parent)
+    return ContextRow(
+        kind=candidate.kind,
+        index=candidate.index,
+        id=candidate.id,
+        name=candidate.name,
+        status=status,
+        reason=reason,
+        active=candidate.activation.is_active,
+        match=candidate.activation.match,
+        category=candidate.category,
+        spans=_join_spans(blocks),
+        tokens=tokens,
+        turn=None if outcome is None else outcome.turn,
+        reserved=outcome.reserved if outcome else 0,
+        allowed=outcome.allowed if outcome else 0,
+        trimmed=trimmed,
+        dropped=dropped,
+    )
+
+
+def _explain(
+    candidate: ContextCandidate, outcome: AllocationOutcome | None, characters: int
+) -> tuple[ContextStatus, str]:
+    """Return the status of a part of which so many characters are in the context, and the reason."""
+    activation = candidate.activation
+    if not activation.is_active:
+        return activation.status, activation.reason
+    if outcome is None:
+        lacks = "none of its entries is in it" if candidate.kind is ContextKind.SUBCONTEXT else "it has no text"
+        return ContextStatus.NO_TEXT, lacks
+    if outcome.kept is None:
+        return ContextStatus.NO_SPACE, f"nothing of it fits into the {outcome.allowed} tokens that are left for it"
+    if not outcome.inserted:
+        return ContextStatus.NO_KEY_IN_CONTEXT, "its place is where its key is, which is not in the context"
+    if not characters:
+        return ContextStatus.NO_SPACE, "there is no space for it in its sub-context"
+    return activation.status, activation.reason
+
+
+def _trim_unit(outcomes: Mapping[int, AllocationOutcome], number: int | None) -> ContextUnit | None:
+    """Return the unit by which the candidate with this number was cut, if it was."""
+    outcome = outcomes.get(number) if number is not None else None
+    return outcome.kept.unit if outcome and outcome.kept else None
+
+
+def _join_spans(blocks: Iterable[ContextBlock]) -> tuple[tuple[int, int], ...]:
+    """Return where blocks are; those that are side by side have one span."""
+    spans: list[tuple[int, int]] = []
+    for block in blocks:
+        if spans and spans[-1][1] == block.start:
+            spans[-1] = (spans[-1][0], block.end)
+        else:
+            spans.append((block.start, block.end))
+    return tuple(spans)

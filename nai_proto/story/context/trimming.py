@@ -1,105 +1,146 @@
-"""Making a text fit: whole, or whole lines of it, or sentences, or tokens, and never finer than allowed.
+"""Trim a text to a number of tokens: keep it whole, or cut it by lines, sentences or tokens, as its settings allow.
 
-The sizes of single units tell about how many of them fit; what then counts is the text with its prefix and suffix as it will
-be put in, which is encoded a few times only, however long the text is.
+The token counts of single units give a guess of how many units fit. The guess is corrected with the count of the real text,
+prefix and suffix included, which takes a few encodings only, however long the text is.
 
 See docs/protocol/content.md#86-trimming-and-insertion.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate, pairwise, takewhile
-from typing import Final, get_args
+from typing import TYPE_CHECKING, Final, get_args
 
 from ..config import ContextConfig, ContextUnit
-from .measuring import REACH, Meter, ends_of_units
 
-__all__ = ["Trimmed", "trim"]
+if TYPE_CHECKING:
+    from ...tokenizers.base import Tokenizer
+
+__all__ = ["CHARACTERS_PER_TOKEN", "TokenCounter", "TrimResult", "find_unit_ends", "trim"]
+
+CHARACTERS_PER_TOKEN: Final = 32
+"""More characters than a token of any long text has on average."""
 
 _UNITS: Final[tuple[ContextUnit, ...]] = get_args(ContextUnit)
-_SHARE: Final = 0.3  # of the allowed tokens; where less is used, a finer cut is tried
-_LONG: Final = 65_536  # characters; of a longer text what is out of reach is not looked at
-_AT_THE_EDGE: Final = {"newline": "\n", "sentence": "\n\r\t ", "token": "\n"}
-"""What is not left where a text was cut."""
+_MIN_USED_SHARE: Final = 0.3  # of the allowed tokens; where less is used, a finer cut is tried
+_ALWAYS_IN_REACH: Final = 65_536  # characters; of a longer text only what can fit is looked at
+_STRIPPED_AT_CUT: Final = {"newline": "\n", "sentence": "\n\r\t ", "token": "\n"}
+"""Characters that are removed where a text was cut."""
+
+_LINES: Final = re.compile(r"\n")
+# A sentence ends in one of four signs and whatever closes behind it, and the blanks up to the next belong to it. The end of
+# a line ends it as well. Each sign is looked at once.
+_SENTENCES: Final = re.compile(r"""[.!?…]["'”’»\u203a)\]}]*+(?=\s|\Z)[^\S\n]*+\n?|\n""")
+
+
+class TokenCounter:
+    """Counts tokens, and remembers the count of each text; made for one context."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.tokenizer: Final = tokenizer
+        self._counts: Final[dict[str, int]] = {"": 0}
+
+    def count(self, text: str) -> int:
+        """Return how many tokens a text has by itself."""
+        known = self._counts.get(text)
+        if known is None:
+            known = self._counts[text] = self.tokenizer.count(text)
+        return known
+
+
+def find_unit_ends(text: str, unit: ContextUnit, counter: TokenCounter) -> list[int]:
+    """Return where the units of a text end, in order; the last is the end of the text. An empty text has none.
+
+    A line includes its line feed, a sentence the white space behind it. A character of several tokens ends with the last
+    of them.
+    """
+    if unit == "token":
+        receive = counter.tokenizer.decoder().receive
+        reached = accumulate(len(receive((token,))) for token in counter.tokenizer.encode(text))
+        ends = [*dict.fromkeys(end for end in reached if 0 < end < len(text))]
+    else:
+        ends = [match.end() for match in (_LINES if unit == "newline" else _SENTENCES).finditer(text)]
+    return ends if not text or ends[-1:] == [len(text)] else [*ends, len(text)]
 
 
 @dataclass(frozen=True, slots=True)
-class Trimmed:
-    """What is left of a text."""
+class TrimResult:
+    """The range of a text that is kept."""
 
     start: int
     end: int
     tokens: int
-    "With prefix and suffix."
+    "Of the kept text with prefix and suffix."
     unit: ContextUnit | None
-    "What was cut; None where the text is whole."
+    "The unit by which it was cut; None where the text is whole."
 
 
-def trim(text: str, config: ContextConfig, allowed: int, meter: Meter) -> Trimmed | None:
-    """As much of a text as fits; None if nothing does.
+def trim(text: str, config: ContextConfig, allowed: int, counter: TokenCounter) -> TrimResult | None:
+    """Return as much of a text as fits; None if nothing does.
 
     Args:
         text: not empty.
-        config: prefix and suffix, the side from which it is cut, and how finely.
-        allowed: how many tokens it may have together with prefix and suffix.
-        meter: counts.
+        config: has prefix and suffix, the side to cut from, and the finest unit to cut by.
+        allowed: the most tokens for the text with prefix and suffix.
+        counter: counts them.
     """
     if allowed <= 0:
         return None
-    whole = _Cut(text, config, allowed, max(_LONG, REACH * allowed), meter)
-    if len(text) <= whole.reach and (tokens := whole.tokens(0, len(text))) <= allowed:
-        return Trimmed(0, len(text), tokens, None)
+    cut = _Cut(text, config, allowed, max(_ALWAYS_IN_REACH, CHARACTERS_PER_TOKEN * allowed), counter)
+    if len(text) <= cut.reach and (tokens := cut.count_tokens(0, len(text))) <= allowed:
+        return TrimResult(0, len(text), tokens, None)
     if config.trim_direction == "doNotTrim":
         return None
-    best: Trimmed | None = None
+    best: TrimResult | None = None
     for unit in _UNITS[: _UNITS.index(config.maximum_trim_type) + 1]:
-        if best is None or best.tokens < _SHARE * allowed:
-            finer = whole.longest(unit)
+        if best is None or best.tokens < _MIN_USED_SHARE * allowed:
+            finer = cut.find_longest(unit)
             best = finer if best is None or (finer and finer.tokens > best.tokens) else best
     return best
 
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """A text that is too long."""
+    """A text that is too long, and how it may be cut."""
 
     text: str
     config: ContextConfig
     allowed: int
     reach: int
     "How many characters are looked at."
-    meter: Meter
+    counter: TokenCounter
 
-    def tokens(self, start: int, end: int) -> int:
-        return self.meter.count(f"{self.config.prefix}{self.text[start:end]}{self.config.suffix}")
+    def count_tokens(self, start: int, end: int) -> int:
+        return self.counter.count(f"{self.config.prefix}{self.text[start:end]}{self.config.suffix}")
 
-    def longest(self, unit: ContextUnit) -> Trimmed | None:
-        """What fits in whole units, but not all of them."""
+    def find_longest(self, unit: ContextUnit) -> TrimResult | None:
+        """Return the most that fits in whole units, which is never all of them."""
         top = self.config.trim_direction == "trimTop"
         seen = self.text[-self.reach :] if top else self.text[: self.reach]
-        bounds = [0, *ends_of_units(seen, unit, self.meter)]
+        bounds = [0, *find_unit_ends(seen, unit, self.counter)]
         if top:
             bounds.reverse()  # from the side that is kept
         edges = bounds[1:-1]
 
-        def cut(units: int) -> tuple[int, int]:
+        def cut_after(units: int) -> tuple[int, int]:
             edge = edges[units - 1]
             if top:
-                kept = len(seen[edge:].lstrip(_AT_THE_EDGE[unit]))
+                kept = len(seen[edge:].lstrip(_STRIPPED_AT_CUT[unit]))
                 return len(self.text) - kept, len(self.text)
-            return 0, len(seen[:edge].rstrip(_AT_THE_EDGE[unit]))
+            return 0, len(seen[:edge].rstrip(_STRIPPED_AT_CUT[unit]))
 
-        sizes = (1 if unit == "token" else self.meter.count(seen[min(ends) : max(ends)]) for ends in pairwise(bounds))
+        sizes = (1 if unit == "token" else self.counter.count(seen[min(ends) : max(ends)]) for ends in pairwise(bounds))
         guess = sum(1 for _ in takewhile(self.allowed.__ge__, accumulate(sizes)))
-        units = _most(lambda units: self.tokens(*cut(units)) <= self.allowed, len(edges), guess)
-        start, end = cut(units) if units else (0, 0)
-        return Trimmed(start, end, self.tokens(start, end), unit) if start < end else None
+        units = _find_most(lambda units: self.count_tokens(*cut_after(units)) <= self.allowed, len(edges), guess)
+        start, end = cut_after(units) if units else (0, 0)
+        return TrimResult(start, end, self.count_tokens(start, end), unit) if start < end else None
 
 
-def _most(fits: Callable[[int], bool], most: int, guess: int) -> int:
-    """The largest number up to ``most`` that fits, or 0; near the guess it is found soonest."""
+def _find_most(fits: Callable[[int], bool], most: int, guess: int) -> int:
+    """Return the largest number up to ``most`` that fits, or 0. The search is fastest near the guess."""
     low, high = 0, most + 1
     at, step = min(max(guess, 1), most), 1
     while low < at < high:

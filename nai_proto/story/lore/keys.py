@@ -16,7 +16,7 @@ See docs/protocol/content.md#82-which-entries-take-part.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, Literal, TypeAlias
@@ -27,13 +27,15 @@ from ...limits import Limits
 from .. import jsregex
 from ..utf16 import count_units
 
-__all__ = ["Key", "KeyKind", "KeyMatch", "KeySearch", "filled_key", "tail_start"]
+__all__ = ["Key", "KeyKind", "KeyMatch", "KeyMatcher", "KeySearch", "filled_key", "tail_start"]
 
 KeyKind: TypeAlias = Literal["plain", "all", "regex"]
 """A word, several that all have to be there, or an expression."""
 
 _EXPRESSION: Final = re.compile(r"(\$?)/(.+)/([A-Za-z]*)", re.DOTALL)
 _PLACEHOLDER: Final = re.compile(r"\$\{[^{}]*\}")
+_ASCII_WORD: Final = re.compile(r"[^&$\x80-\U0010ffff]*").fullmatch
+"""Matches a plain key that is found as it is written, but for upper and lower case."""
 _SYNTAX: Final = re.compile(r"[\^$\\.*+?()\[\]{}|/]")
 
 
@@ -114,6 +116,50 @@ class Key:
     def last(self, text: str, start: int = 0, end: int | None = None) -> KeyMatch | None:
         """The match furthest down, or None, whatever the reason; as `search`."""
         return self.search(text, start, end).match
+
+
+class KeyMatcher:
+    """The keys of one entry, to be searched for together in several texts.
+
+    A key that takes too many steps once is not searched for again, so that the cost has a bound however many texts there
+    are.
+
+    Args:
+        keys: of the entry.
+    """
+
+    def __init__(self, keys: Iterable[Key]) -> None:
+        known = [*keys]
+        self.problems: Final = [f'"{key.text}": {key.problem}' for key in known if key.problem is not None]
+        "What is wrong with keys."
+        self._keys: Final = [key for key in known if key.problem is None]
+
+    def __bool__(self) -> bool:
+        """Return whether there is a key that can match."""
+        return bool(self._keys)
+
+    def may_match(self, lowered: str) -> bool:
+        """Return False if no key can match in a text, which is quick for keys that are plain words.
+
+        Args:
+            lowered: the text, or several texts joined, in lower case.
+        """
+        return any(
+            key.kind != "plain" or not _ASCII_WORD(key.text) or key.text.strip().lower() in lowered
+            for key in self._keys
+        )
+
+    def find_last(self, text: str, start: int = 0) -> tuple[int, int, str] | None:
+        """Return start, end and key of the match that begins furthest down, behind ``start``."""
+        best: tuple[int, int, str] | None = None
+        for key in [*self._keys]:
+            found = key.search(text, start)
+            if found.problem is not None:
+                self.problems.append(f'"{key.text}": {found.problem}')
+                self._keys.remove(key)
+            elif found.match is not None and (best is None or found.match.start > best[0]):
+                best = (found.match.start, found.match.end, key.text)
+        return best
 
 
 def filled_key(text: str, fill: Callable[[str], str]) -> str:
