@@ -25,7 +25,7 @@ import nai_proto as nai
 from nai_proto import objects, text
 from nai_proto.codecs.sealed import StoredObject
 from nai_proto.emulator import Emulator, Switches
-from nai_proto.emulator.recording import Exchange, Recording
+from nai_proto.emulator.recording import RecordedExchange, Recorder
 from nai_proto.exchange.reply import Start, Write
 from nai_proto.testing import Clock, run_in_memory
 from nai_proto.text.answers import Completion, Token
@@ -107,7 +107,7 @@ def _repeating(answers: Answers, pace: float, pipe: Connection) -> None:
 _LENGTH_FIELD: Final = re.compile(rb"(?i)content-length: *([0-9]+)")
 
 
-def _prepared(exchanges: Sequence[Exchange]) -> Answers:
+def _prepared(exchanges: Sequence[RecordedExchange]) -> Answers:
     """The answers as they are on the wire: a piece for the head, and one for each piece of the body."""
     found: dict[str, Pieces] = {}
     for exchange in exchanges:
@@ -191,9 +191,9 @@ async def _on_trio(session: nai.Session, count: int, story: _Story) -> _Run:
 
 def _streams(report: Report, effort: Effort, pace: float) -> None:
     emulator, session = _emulator(0.0, 0)
-    kept: list[Exchange] = []
+    kept: list[RecordedExchange] = []
     count, story = effort.of(500), _Story(effort.of(20))
-    told = run_in_memory(story.operation, Recording(emulator, kept.append, Clock()), session)
+    told = run_in_memory(story.operation, Recorder(emulator, kept.append, Clock()), session)
     story = replace(story, text=told.result.text)
     with (
         apart(_repeating, _prepared(kept), pace) as raw,
@@ -235,8 +235,8 @@ def _objects(report: Report, effort: Effort) -> None:
     assert len(all_) == count
     one = all_[min(count, _FEW) // 2]
     data = "Y2hhbmdlZA=="
-    kept: list[Exchange] = []
-    noting = Recording(emulator, kept.append, Clock())
+    kept: list[RecordedExchange] = []
+    noting = Recorder(emulator, kept.append, Clock())
     asked = (objects.list_objects("stories"), objects.get_object("stories", one.id), objects.update_object(one, data))
     for operation in asked:
         _ = run_in_memory(operation, noting, session).result

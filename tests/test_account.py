@@ -545,13 +545,13 @@ def test_an_account_is_registered_verified_and_deleted() -> None:
     assert (information.trial_actions_left, information.trial_images_left) == (50, 30)
     assert run_in_memory(account.get_subscription(), emulator, session).result.tier is Tier.PAPER
     assert run_in_memory(account.resend_verification("new@example.com"), emulator).error is None
-    assert [mail.kind for mail in emulator.outside.mails] == [MailKind.VERIFICATION] * 2
-    assert run_in_memory(account.verify_email(emulator.outside.mails[1].token), emulator).error is None
+    assert [mail.kind for mail in emulator.mailbox.mails] == [MailKind.VERIFICATION] * 2
+    assert run_in_memory(account.verify_email(emulator.mailbox.mails[1].token), emulator).error is None
     assert run_in_memory(account.get_information(), emulator, session).result.email_verified
     again = run_in_memory(account.register("new@example.com", "secret", "riddle"), emulator)
     assert isinstance(again.error, ConflictError)
     assert run_in_memory(account.request_deletion("new@example.com"), emulator, session).error is None
-    deletion = emulator.outside.mails[-1]
+    deletion = emulator.mailbox.mails[-1]
     assert deletion.token not in repr(deletion)
     assert run_in_memory(account.finish_deletion(deletion.token), emulator).error is None
     assert isinstance(run_in_memory(account.get_information(), emulator, session).error, AuthenticationError)
@@ -570,9 +570,9 @@ def test_a_persistent_token_is_created_with_a_login_and_replaces_the_old_one() -
 def test_a_lost_password_is_replaced_with_a_token_from_an_e_mail() -> None:
     emulator, _ = an_emulator()
     assert run_in_memory(account.request_recovery("nobody@example.com"), emulator).error is None
-    assert emulator.outside.mails == []
+    assert emulator.mailbox.mails == []
     assert run_in_memory(account.request_recovery(EMAIL), emulator).error is None
-    (mail,) = emulator.outside.mails
+    (mail,) = emulator.mailbox.mails
     token = run_in_memory(account.recover(mail.token, OTHER_KEY, delete_content=True), emulator).result
     session = Session(base_url="http://x", token=token)
     assert run_in_memory(objects.keystore(), emulator, session).result.keystore is None
@@ -592,7 +592,7 @@ def test_stored_settings_can_be_read_again() -> None:
 
 def test_subscriptions_are_bound_and_changed() -> None:
     emulator, owner = an_emulator()
-    emulator.outside.gift_keys["gift"] = Tier.SCROLL
+    emulator.mailbox.gift_keys["gift"] = Tier.SCROLL
     session = login_session(emulator)
     bind = account.bind_subscription("giftkey", "gift")
     assert isinstance(run_in_memory(bind, emulator, session).error, ConflictError)
@@ -631,7 +631,7 @@ def test_an_account_with_a_renewing_subscription_is_not_deleted() -> None:
 def test_an_identity_token_of_google_logs_in() -> None:
     emulator, owner = an_emulator()
     assert isinstance(run_in_memory(account.login_with_google("mine"), emulator).error, ServerError)
-    emulator.outside.google["mine"] = owner
+    emulator.mailbox.google["mine"] = owner
     token = run_in_memory(account.login_with_google("mine"), emulator).result
     assert run_in_memory(account.get_subscription(), emulator, Session(base_url="http://x", token=token)).error is None
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from nai_proto import account, text
-from nai_proto.emulator.faults import described
+from nai_proto.emulator.faults import describe_faults
 from nai_proto.errors import StreamError, Truncated
 from nai_proto.exchange.actions import Steps
 from nai_proto.exchange.flow import flow
@@ -199,7 +199,7 @@ def test_emulate_has_gift_keys_to_bind() -> None:
 def test_emulate_lists_all_faults() -> None:
     done = nai("emulate", "--list-faults")
     assert done.returncode == 0
-    assert done.stdout == described() + "\n"
+    assert done.stdout == describe_faults() + "\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM there")

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from nai_proto import account
 from nai_proto.emulator import Emulator
-from nai_proto.emulator.outside import MailKind
+from nai_proto.emulator.accounts.mailbox import MailKind
 from nai_proto.exchange.reply import Cut, Handler
 from nai_proto.http import Request
 from nai_proto.secret import Password
@@ -195,7 +195,7 @@ def test_an_e_mail_is_verified_with_the_token_of_the_mail(emulated: tuple[Emulat
     emulator, owner = emulated
     owner.profile.email_verified = False
     assert nai("account", "verify").exit_code == 0
-    (mail,) = emulator.outside.mails
+    (mail,) = emulator.mailbox.mails
     assert (mail.kind, mail.email) == (MailKind.VERIFICATION, EMAIL)
     done = nai("account", "verify", mail.token)
     assert (done.exit_code, done.stdout) == (0, "The e-mail is verified.\n")

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import Result
 
 from nai_proto.emulator import Account
-from nai_proto.emulator.voice import mp3, webm
+from nai_proto.emulator.endpoints.voice import mp3, webm
 from nai_transports.servers.serve import serve_in_thread
 from tests.cli_images import nai, painting
 from tests.support import answers

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from nai_proto import account, text
 from nai_proto.emulator import Account, Emulator
-from nai_proto.emulator.corpus import TALES
-from nai_proto.emulator.language import Vocabulary
+from nai_proto.emulator.text.corpus import TALES
+from nai_proto.emulator.text.language_model import Vocabulary
 from nai_proto.exchange.retry import NO_RETRY
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Headers, Request

@@ -117,7 +117,7 @@ def test_a_registration_gives_a_token_of_an_account_on_trial(asking: Asking) -> 
     assert (said["trialActionsLeft"], said["trialImagesLeft"]) == (50, 30)
     assert asking.document("/user/subscription")["tier"] == 0
     assert asking.document("/user/keystore") == {"keystore": None}
-    assert asking.emulator.outside.mails == []
+    assert asking.emulator.mailbox.mails == []
     assert asking.status("POST", "/user/create-persistent-token", {}) == 201
     assert asking.status("POST", "/user/create-persistent-token", {}) == 409
 
@@ -142,13 +142,13 @@ def test_what_becomes_of_a_registration(asking: Asking, body: object, status: in
 
 
 def test_a_gift_key_at_a_registration_is_used_up(asking: Asking) -> None:
-    asking.emulator.outside.gift_keys["gift"] = Tier.TABLET
+    asking.emulator.mailbox.gift_keys["gift"] = Tier.TABLET
     head, body = asking("POST", "/user/register", register(giftkey="gift", emailCleartext="new@example.com"))
     assert head.status == 201
     asking.token = AccessToken(json.loads(body)["accessToken"])
     assert asking.document("/user/subscription")["tier"] == 1
-    assert asking.emulator.outside.gift_keys == {}
-    (mail,) = asking.emulator.outside.mails
+    assert asking.emulator.mailbox.gift_keys == {}
+    (mail,) = asking.emulator.mailbox.mails
     assert (mail.kind, mail.email, len(mail.token)) == (MailKind.VERIFICATION, "new@example.com", 64)
 
 
@@ -177,7 +177,7 @@ def test_a_changed_key_kills_older_logins_and_leaves_what_is_stored(asking: Aski
 
 
 def test_a_mailed_token_is_good_once_and_for_its_purpose(asking: Asking) -> None:
-    outside = asking.emulator.outside
+    outside = asking.emulator.mailbox
     assert asking.status("POST", "/user/resend-email-verification", {"email": EMAIL}) == 409
     assert asking.status("POST", "/user/resend-email-verification", {"email": "nobody@example.com"}) == 401
     asking.owner.profile.email_verified = False
@@ -208,11 +208,11 @@ def test_a_mailed_token_is_good_once_and_for_its_purpose(asking: Asking) -> None
 
 
 def test_nothing_leads_to_an_account_that_is_gone(asking: Asking) -> None:
-    asking.emulator.outside.google["mine"] = asking.owner
+    asking.emulator.mailbox.google["mine"] = asking.owner
     assert asking.status("POST", "/user/recovery/request", {"email": EMAIL}) == 202
     assert asking.status("POST", "/user/delete") == 200
     assert asking.status("POST", "/user/delete") == 401
-    (mail,) = asking.emulator.outside.mails
+    (mail,) = asking.emulator.mailbox.mails
     recover = {"newAccessKey": NEW_KEY, "deleteContent": True, "recoveryToken": mail.token}
     assert asking.status("POST", "/user/recovery/recover", recover) == 401
     assert asking.status("POST", "/user/sso/google", {"idToken": "mine"}) == 500
@@ -328,7 +328,7 @@ def test_without_a_subscription_there_is_none_to_change(asking: Asking) -> None:
     assert asking.status("POST", "/user/subscription/change", {"newSubscriptionPlan": 3}) == 404
     bind = {"paymentProcessor": "giftkey", "subscriptionId": "gift"}
     assert asking.status("POST", "/user/subscription/bind", bind) == 404
-    asking.emulator.outside.gift_keys["gift"] = Tier.SCROLL
+    asking.emulator.mailbox.gift_keys["gift"] = Tier.SCROLL
     assert asking.status("POST", "/user/subscription/bind", bind) == 201
     assert asking.document("/user/subscription")["trainingStepsLeft"]["fixedTrainingStepsLeft"] == 1000
     trial = {"paymentProcessor": "trial", "subscriptionId": ""}

@@ -59,12 +59,12 @@ def test_no_body_is_an_empty_object() -> None:
 
 
 def mailed(emulator: Emulator, kind: MailKind) -> str:
-    return next(mail.token for mail in reversed(emulator.outside.mails) if mail.kind is kind)
+    return next(mail.token for mail in reversed(emulator.mailbox.mails) if mail.kind is kind)
 
 
 def empty_answers(emulator: Emulator, owner: Account) -> dict[str, tuple[Head, bytes]]:
     """What every endpoint answers that has nothing to say, by its name."""
-    emulator.outside.gift_keys["gift"] = Tier.OPUS
+    emulator.mailbox.gift_keys["gift"] = Tier.OPUS
     owner.profile.email_verified = False
     login = log_in(emulator, owner)
     consent = dict.fromkeys(
@@ -133,7 +133,7 @@ def test_a_keystore_goes_back_as_the_object_that_came() -> None:
 
 def test_an_identity_that_is_known_logs_in_and_another_is_500() -> None:
     emulator, owner = an_emulator()
-    emulator.outside.google["mine"] = owner
+    emulator.mailbox.google["mine"] = owner
     assert asked(emulator, "POST", "/user/sso/google", {"idToken": "mine"})[0].status == 201
     assert refused(asked(emulator, "POST", "/user/sso/google", {"idToken": "theirs"}))[0] == 500
 
@@ -161,7 +161,7 @@ def test_gift_keys_are_a_list_and_an_external_id_has_43_characters() -> None:
 
 def test_a_second_subscription_wants_to_be_confirmed() -> None:
     emulator, owner = an_emulator()
-    emulator.outside.gift_keys["gift"] = Tier.TABLET
+    emulator.mailbox.gift_keys["gift"] = Tier.TABLET
     bind = {"paymentProcessor": "giftkey", "subscriptionId": "gift"}
     assert refused(asked(emulator, "POST", "/user/subscription/bind", bind, owner=owner))[0] == 409
     confirmed = {**bind, "confirmedReplace": True}

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from nai_proto import account, objects, text
-from nai_proto.emulator import Emulator, at
-from nai_proto.emulator.faults import Faulty
+from nai_proto.emulator import Emulator, restrict_to_host
+from nai_proto.emulator.faults import FaultyApp
 from nai_proto.errors import NaiError, NotFoundError, RejectedRequestError
 from nai_proto.exchange.actions import Steps
 from nai_proto.exchange.endpoints import ENDPOINTS, Endpoint
@@ -41,7 +41,7 @@ def ask(
     emulator: Emulator, role: Host, method: str, target: str, body: object = None, token: Any = None
 ) -> tuple[int, Any]:
     """Status and document of what the address of a role answers."""
-    peer = Peer(MemoryConnection(at(role, emulator), Clock()))
+    peer = Peer(MemoryConnection(restrict_to_host(role, emulator), Clock()))
     sent = b"" if body is None else json.dumps(body).encode()
     head = peer.send(Request(method, target, Headers(), sent, token=token, base="http://emulator.invalid"), 10)
     answer = b"".join(iter(lambda: peer.receive(10), b""))
@@ -135,7 +135,8 @@ def test_the_lock_and_the_accounts_are_the_same_at_all_addresses() -> None:
 def four_addresses(emulator: Emulator) -> Generator[Session, None, None]:
     with ExitStack() as stack:
         image, texts, api = (
-            stack.enter_context(serve_in_thread(at(role, emulator))) for role in (Host.IMAGE, Host.TEXT, Host.API)
+            stack.enter_context(serve_in_thread(restrict_to_host(role, emulator)))
+            for role in (Host.IMAGE, Host.TEXT, Host.API)
         )
         yield Session(account=image, text=texts, image=image, api=api)
 
@@ -219,8 +220,8 @@ def test_one_address_for_all_has_everything() -> None:
 
 def test_what_is_around_an_emulator_is_around_it_at_every_address() -> None:
     emulator, owner = an_emulator()
-    faulty = Faulty(emulator, "refuse:status=503,times=1")
+    faulty = FaultyApp(emulator, "refuse:status=503,times=1")
     for role, status in ((Host.API, 503), (Host.API, 400), (Host.IMAGE, 200)):
-        peer = Peer(MemoryConnection(at(role, faulty), Clock()))
+        peer = Peer(MemoryConnection(restrict_to_host(role, faulty), Clock()))
         asked = Request("GET", "/user/priority", token=owner.persistent_token, base="http://emulator.invalid")
         assert peer.send(asked, 10).status == status

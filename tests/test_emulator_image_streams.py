@@ -18,7 +18,7 @@ from nai_proto import image
 from nai_proto.codecs.frames import FrameSplitter
 from nai_proto.codecs.pixels import Pixels, write_png
 from nai_proto.emulator import Account, Emulator
-from nai_proto.emulator.faults import Failure, Faulty
+from nai_proto.emulator.faults import Failure, FaultyApp
 from nai_proto.emulator.images.response import noise_levels
 from nai_proto.errors import ConcurrentGenerationError, StreamError
 from nai_proto.exchange.actions import Compute
@@ -218,7 +218,7 @@ def test_who_cannot_pay_any_more_is_told_so_within_the_stream(monkeypatch: pytes
 @pytest.mark.parametrize("framing", FRAMINGS)
 def test_a_fault_is_an_error_message_in_the_midst(framing: Any) -> None:
     emulator, owner = an_emulator()
-    app = Faulty(emulator, Failure(at=3, shape="image", message="Error generating image"))
+    app = FaultyApp(emulator, Failure(at=3, shape="image", message="Error generating image"))
     flow = image.generate_stream("a swan", framing=framing, model=V45, size=(64, 64), steps=9)
     played = run_in_memory(with_token(owner.persistent_token, flow), app)
     assert isinstance(played.error, StreamError)
@@ -230,11 +230,11 @@ def test_a_fault_is_an_error_message_in_the_midst(framing: Any) -> None:
 def test_among_frames_every_fault_is_a_frame_but_for_a_document() -> None:
     emulator, owner = an_emulator()
     for shape in ("object", "native", "bare"):
-        app = Faulty(emulator, f"error:shape={shape},at=1,message=no")
+        app = FaultyApp(emulator, f"error:shape={shape},at=1,message=no")
         flow = image.generate_stream("a swan", model=V45, size=(64, 64), steps=3)
         played = run_in_memory(with_token(owner.persistent_token, flow), app)
         assert (str(played.error), len(played.events)) == ("no (500)", 1) or "no" in str(played.error)
-    app = Faulty(emulator, "error:shape=document,message=no")
+    app = FaultyApp(emulator, "error:shape=document,message=no")
     flow = image.generate_stream("a swan", model=V45, size=(64, 64), steps=3)
     played = run_in_memory(with_token(owner.persistent_token, flow), app)
     assert "no" in str(played.error)

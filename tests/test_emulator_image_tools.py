@@ -24,7 +24,7 @@ from PIL import Image
 from nai_proto import account, image
 from nai_proto.codecs.multipart import Part, encode
 from nai_proto.codecs.pixels import Pixels, write_png
-from nai_proto.emulator import Account, Emulator, at
+from nai_proto.emulator import Account, Emulator, restrict_to_host
 from nai_proto.emulator.images import tools
 from nai_proto.errors import PaymentRequiredError
 from nai_proto.http import Head, Host
@@ -314,7 +314,7 @@ def test_annotating_is_for_the_api_host_and_all_else_for_the_image_host() -> Non
     emulator, owner = an_emulator()
     for path, role in (("annotate-image", Host.API), ("augment-image", Host.IMAGE), ("encode-vibe", Host.IMAGE)):
         for host in (Host.API, Host.IMAGE, Host.TEXT):
-            served: Any = at(host, emulator)
+            served: Any = restrict_to_host(host, emulator)
             status = ask(served, owner, f"/ai/{path}", {})[0].status
             assert status == (400 if host is role else 404)
 

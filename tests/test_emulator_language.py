@@ -18,13 +18,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from nai_proto.emulator import chance as chance_module
-from nai_proto.emulator.chance import Chance, Seed
-from nai_proto.emulator.corpus import TALES
-from nai_proto.emulator.language import LanguageModel, Vocabulary, storyteller
-from nai_proto.emulator.sampling import SAMPLERS, Distribution, Settings, Step, generate
+from nai_proto.emulator import seeded_random as chance_module
+from nai_proto.emulator.seeded_random import Seed, SeededRandom
+from nai_proto.emulator.text.corpus import TALES
+from nai_proto.emulator.text.distribution import Distribution
+from nai_proto.emulator.text.generation import SamplingStep, generate
+from nai_proto.emulator.text.generation_settings import GenerationSettings
+from nai_proto.emulator.text.language_model import LanguageModel, Vocabulary, get_tale_model
+from nai_proto.emulator.text.samplers import SAMPLERS
 
-TELLER = storyteller()
+TELLER = get_tale_model()
 VOCABULARY = Vocabulary(TALES)
 (END,) = VOCABULARY.encode("\n\n***\n\n")
 TWIN = LanguageModel(TALES)
@@ -63,15 +66,15 @@ class Sampling(TypedDict, total=False):
 
 def survivors(weights: dict[int, float], **sampling: Unpack[Sampling]) -> dict[int, float]:
     """What the samplers leave, as a step reports it."""
-    settings = Settings(max_length=1, num_logprobs=len(weights), **sampling)
-    (step,) = generate(Still(weights), [], settings, Chance(0))
+    settings = GenerationSettings(max_length=1, num_logprobs=len(weights), **sampling)
+    (step,) = generate(Still(weights), [], settings, SeededRandom(0))
     assert step.logprobs is not None
     return {token: exp(after) for token, _, after in step.logprobs.after if after is not None}
 
 
 def tell(prompt: str, length: int, seed: Seed = 0, **sampling: Unpack[Sampling]) -> list[int]:
-    settings = Settings(max_length=length, **sampling)
-    return [step.token for step in generate(TELLER, VOCABULARY.encode(prompt), settings, Chance(seed))]
+    settings = GenerationSettings(max_length=length, **sampling)
+    return [step.token for step in generate(TELLER, VOCABULARY.encode(prompt), settings, SeededRandom(seed))]
 
 
 def shares(weights: dict[int, float]) -> dict[int, float]:
@@ -151,7 +154,7 @@ def test_every_context_has_a_distribution(context: list[int]) -> None:
 def test_a_model_of_any_text_has_one_too(read: str, prompt: str) -> None:
     model, vocabulary = LanguageModel(read), Vocabulary(read)
     context = vocabulary.encode(prompt)
-    tokens = [step.token for step in generate(model, context, Settings(max_length=5), Chance(0))]
+    tokens = [step.token for step in generate(model, context, GenerationSettings(max_length=5), SeededRandom(0))]
     assert max(tokens) < len(vocabulary.words)
 
 
@@ -221,15 +224,15 @@ def test_tales_end_and_others_begin() -> None:
 
 
 def test_an_end_token_ends_the_generation() -> None:
-    settings = Settings(max_length=100_000, eos_ids=frozenset({END}))
-    *steps, last = generate(TELLER, [], settings, Chance(0))
+    settings = GenerationSettings(max_length=100_000, eos_ids=frozenset({END}))
+    *steps, last = generate(TELLER, [], settings, SeededRandom(0))
     assert last.token == END
     assert last.final
     assert not any(step.final or step.token == END for step in steps)
 
 
 def test_the_storyteller_is_one() -> None:
-    assert storyteller() is TELLER
+    assert get_tale_model() is TELLER
 
 
 # Distributions
@@ -365,7 +368,7 @@ def test_samplers_that_are_not_in_the_order_do_nothing() -> None:
 
 
 def test_the_default_order_has_all_samplers() -> None:
-    assert Settings().order == tuple(SAMPLERS)
+    assert GenerationSettings().order == tuple(SAMPLERS)
 
 
 # The generation
@@ -398,8 +401,11 @@ def test_heat_makes_variety() -> None:
     # would come closer than 80 in less than one of 10^15 cases.
     weights = {1: 0.625, 2: 0.375}
     cold, hot = (
-        Counter(step.token for step in generate(Still(weights), [], settings, Chance("heat")))
-        for settings in (Settings(max_length=400, temperature=0.1), Settings(max_length=400, temperature=2.0))
+        Counter(step.token for step in generate(Still(weights), [], settings, SeededRandom("heat")))
+        for settings in (
+            GenerationSettings(max_length=400, temperature=0.1),
+            GenerationSettings(max_length=400, temperature=2.0),
+        )
     )
     assert hot[2] - cold[2] >= 80
     assert len(set(tell("", 1000, temperature=0.1))) < len(set(tell("", 1000, temperature=2.0)))
@@ -408,15 +414,19 @@ def test_heat_makes_variety() -> None:
 def test_tokens_come_as_often_as_is_expected() -> None:
     # Each count is within five deviations; a good generator misses that with about one seed in a million.
     weights = {1: 0.5, 2: 0.3, 3: 0.2}
-    counts = Counter(s.token for s in generate(Still(weights), [], Settings(max_length=10_000), Chance("often")))
+    counts = Counter(
+        s.token for s in generate(Still(weights), [], GenerationSettings(max_length=10_000), SeededRandom("often"))
+    )
     for token, p in weights.items():
         assert abs(counts[token] - 10_000 * p) < 5 * (10_000 * p * (1 - p)) ** 0.5
 
 
 @given(st.integers(1, 50), st.integers(1, 60), st.booleans(), st.integers())
 def test_lengths(longest: int, shortest: int, can_end: bool, seed: int) -> None:
-    settings = Settings(max_length=longest, min_length=shortest, eos_ids=frozenset({9, 10}) if can_end else frozenset())
-    steps = list(generate(Still({1: 0.4, 2: 0.3, 9: 0.2, 10: 0.1}), [], settings, Chance(seed)))
+    settings = GenerationSettings(
+        max_length=longest, min_length=shortest, eos_ids=frozenset({9, 10}) if can_end else frozenset()
+    )
+    steps = list(generate(Still({1: 0.4, 2: 0.3, 9: 0.2, 10: 0.1}), [], settings, SeededRandom(seed)))
     assert [step.ptr for step in steps] == list(range(len(steps)))
     assert [step.final for step in steps] == [False] * (len(steps) - 1) + [True]
     assert len(steps) <= longest
@@ -430,15 +440,15 @@ def test_lengths(longest: int, shortest: int, can_end: bool, seed: int) -> None:
 
 
 def test_where_nothing_but_an_end_can_come_it_comes_and_does_not_end() -> None:
-    settings = Settings(max_length=9, min_length=4, eos_ids=frozenset({9}))
-    steps = list(generate(Still({9: 1.0}), [], settings, Chance(0)))
+    settings = GenerationSettings(max_length=9, min_length=4, eos_ids=frozenset({9}))
+    steps = list(generate(Still({9: 1.0}), [], settings, SeededRandom(0)))
     assert [(step.token, step.final) for step in steps] == [(9, False)] * 3 + [(9, True)]
 
 
 def test_the_model_sees_what_was_generated_and_the_caller_keeps_his_context() -> None:
     model = Still({1: 0.5, 2: 0.5})
     context = [7, 8]
-    tokens = [step.token for step in generate(model, context, Settings(max_length=5), Chance(0))]
+    tokens = [step.token for step in generate(model, context, GenerationSettings(max_length=5), SeededRandom(0))]
     assert model.seen == [[7, 8, *tokens[:n]] for n in range(5)]
     assert context == [7, 8]
 
@@ -447,9 +457,9 @@ def test_the_model_sees_what_was_generated_and_the_caller_keeps_his_context() ->
 def test_the_same_seed_tells_the_same(
     context: list[int], seed: int, wanted: int | None, temperature: float, top_k: int
 ) -> None:
-    def steps(model: LanguageModel) -> list[Step]:
-        settings = Settings(max_length=20, num_logprobs=wanted, temperature=temperature, top_k=top_k)
-        return list(generate(model, context, settings, Chance(seed)))
+    def steps(model: LanguageModel) -> list[SamplingStep]:
+        settings = GenerationSettings(max_length=20, num_logprobs=wanted, temperature=temperature, top_k=top_k)
+        return list(generate(model, context, settings, SeededRandom(seed)))
 
     assert steps(TELLER) == steps(TELLER) == steps(TWIN)
 
@@ -459,8 +469,8 @@ def test_another_seed_tells_another_story() -> None:
 
 
 def test_one_number_is_drawn_for_each_token() -> None:
-    chance, twin = Chance(1), Chance(1)
-    for _ in generate(TELLER, [], Settings(max_length=13, top_k=1, num_logprobs=3), chance):
+    chance, twin = SeededRandom(1), SeededRandom(1)
+    for _ in generate(TELLER, [], GenerationSettings(max_length=13, top_k=1, num_logprobs=3), chance):
         twin.uniform()
     assert chance.uniform() == twin.uniform()
 
@@ -469,9 +479,9 @@ def test_one_number_is_drawn_for_each_token() -> None:
 
 
 def test_logprobs_come_only_when_asked_for() -> None:
-    (step,) = generate(Still({1: 1.0}), [], Settings(max_length=1), Chance(0))
+    (step,) = generate(Still({1: 1.0}), [], GenerationSettings(max_length=1), SeededRandom(0))
     assert step.logprobs is None
-    (step,) = generate(Still({1: 1.0}), [], Settings(max_length=1, num_logprobs=0), Chance(0))
+    (step,) = generate(Still({1: 1.0}), [], GenerationSettings(max_length=1, num_logprobs=0), SeededRandom(0))
     assert step.logprobs is not None
     assert step.logprobs.chosen == ((1, 0.0, 0.0),)
     assert step.logprobs.before == step.logprobs.after == ()
@@ -481,9 +491,9 @@ def test_logprobs_come_only_when_asked_for() -> None:
 def test_logprobs_say_what_was_expected_and_what_was_left(
     context: list[int], wanted: int, top_k: int, temperature: float, seed: int
 ) -> None:
-    settings = Settings(max_length=8, num_logprobs=wanted, top_k=top_k, temperature=temperature, order=(1, 0))
+    settings = GenerationSettings(max_length=8, num_logprobs=wanted, top_k=top_k, temperature=temperature, order=(1, 0))
     history = list(context)
-    for step in generate(TELLER, context, settings, Chance(seed)):
+    for step in generate(TELLER, context, settings, SeededRandom(seed)):
         expected = TELLER.distribution(history).probabilities
         best = dict(islice(expected.items(), top_k))
         left = shares({token: p ** (1 / temperature) for token, p in best.items()})
@@ -510,7 +520,7 @@ def test_logprobs_say_what_was_expected_and_what_was_left(
 
 def test_chance_is_the_same_everywhere() -> None:
     # Our own vector: it pins the numbers, so that a seed tells the same story in every release.
-    chance = Chance("Saltmere")
+    chance = SeededRandom("Saltmere")
     assert [chance.uniform() for _ in range(9)] == [
         *(0.29506179521530684, 0.4281428558301401, 0.3358916579611132, 0.03858523725950891, 0.7689462840157939),
         *(0.727987293630896, 0.35260670745331635, 0.5374899247105203, 0.28861687887007015),
@@ -520,18 +530,18 @@ def test_chance_is_the_same_everywhere() -> None:
 
 @given(st.binary() | st.integers() | st.text(st.characters(exclude_categories=())))
 def test_equal_seeds_give_equal_numbers(seed: Seed) -> None:
-    one, other = Chance(seed), Chance(seed)
+    one, other = SeededRandom(seed), SeededRandom(seed)
     assert [one.uniform() for _ in range(20)] == [other.uniform() for _ in range(20)]
 
 
 def test_seeds_of_different_kinds_are_different() -> None:
     seeds: list[Seed] = [1, "1", b"1", -1, 0, "", b"", "bytes", 2**200]
-    assert len({Chance(seed).uniform() for seed in seeds}) == len(seeds)
+    assert len({SeededRandom(seed).uniform() for seed in seeds}) == len(seeds)
 
 
 def test_numbers_are_uniform() -> None:
     # Chi-square with 99 degrees of freedom: less than one seed of a million on each side is outside these bounds.
-    chance = Chance("uniform")
+    chance = SeededRandom("uniform")
     counts = Counter(int(chance.uniform() * 100) for _ in range(10_000))
     assert counts.keys() <= set(range(100))
     assert 45 < sum((counts[cell] - 100) ** 2 / 100 for cell in range(100)) < 182
@@ -539,7 +549,7 @@ def test_numbers_are_uniform() -> None:
 
 def test_neighbours_are_independent() -> None:
     # As above, for pairs in a grid of ten by ten.
-    chance = Chance("pairs")
+    chance = SeededRandom("pairs")
     counts = Counter((int(chance.uniform() * 10), int(chance.uniform() * 10)) for _ in range(10_000))
     assert 45 < sum((counts[x, y] - 100) ** 2 / 100 for x in range(10) for y in range(10)) < 182
 
@@ -549,17 +559,22 @@ def test_the_largest_number_is_less_than_one(monkeypatch: pytest.MonkeyPatch) ->
         def digest(self) -> bytes:
             return b"\xff" * 64
 
-    chance = Chance(0)
+    chance = SeededRandom(0)
     monkeypatch.setattr(chance_module, "blake2b", lambda *args, **options: Ones())
     assert chance.uniform() == 1 - 2**-53 < 1
 
 
 def test_a_fork_depends_on_seed_and_label_only() -> None:
-    chance = Chance(5)
+    chance = SeededRandom(5)
     early = chance.fork("request 1").uniform()
     first = chance.uniform()
     assert chance.fork("request 1").uniform() == early
-    assert Chance(5).uniform() == first
-    others = [chance.fork("request 2"), chance.fork(b"request 1"), Chance(6).fork("request 1"), Chance("request 1")]
+    assert SeededRandom(5).uniform() == first
+    others = [
+        chance.fork("request 2"),
+        chance.fork(b"request 1"),
+        SeededRandom(6).fork("request 1"),
+        SeededRandom("request 1"),
+    ]
     assert len({early, first, chance.uniform(), *(other.uniform() for other in others)}) == 7
     assert chance.fork("a").fork("b").uniform() != chance.fork("b").fork("a").uniform()

@@ -14,7 +14,7 @@ import pytest
 
 from nai_proto import account
 from nai_proto.emulator import Account, Emulator
-from nai_proto.emulator.journal import Change, Key
+from nai_proto.emulator.accounts.journal import RowChange, RowKey
 from nai_proto.errors import Damaged
 from nai_proto.exchange.reply import Read, Start, Store
 from nai_proto.http import Headers, Request
@@ -36,8 +36,8 @@ class Kept:
     """An emulator, the rows that were stored of it, and whoever asks it."""
 
     def __init__(self) -> None:
-        self.rows: dict[Key, bytes] = {}
-        self.stores: list[tuple[Change, ...]] = []
+        self.rows: dict[RowKey, bytes] = {}
+        self.stores: list[tuple[RowChange, ...]] = []
         self.emulator = Emulator(now=lambda: NOW, entropy=entropy())
         self.emulator.restore()
         self.token: AccessToken | PersistentToken | None = None
@@ -102,7 +102,7 @@ LOOKED_AT = (
 
 def told(emulator: Emulator, token: Any) -> list[Any]:
     """All that an emulator says to one who looks, and what its holder sees."""
-    outside = emulator.outside
+    outside = emulator.mailbox
     letters = {key: (kind, owner.number) for key, (kind, owner) in outside.letters.items()}
     identities = {key: owner.number for key, owner in outside.google.items()}
     return [
@@ -134,26 +134,26 @@ def test_everything_that_a_request_changes_is_stored_before_it_is_acknowledged()
     kept("POST", "/user/vote-submission/autumn", {"id": "1"})
     kept("DELETE", "/user/vote-submission/autumn", {"id": "1"})
     kept("POST", "/user/subscription/change", {"newSubscriptionPlan": 1})
-    kept.emulator.outside.gift_keys.update(one=Tier.SCROLL, two=Tier.TABLET)
+    kept.emulator.mailbox.gift_keys.update(one=Tier.SCROLL, two=Tier.TABLET)
     kept("POST", "/user/subscription/bind", {"paymentProcessor": "trial", "subscriptionId": ""})
     bind = {"paymentProcessor": "giftkey", "subscriptionId": "one", "confirmedReplace": True}
     kept("POST", "/user/subscription/bind", bind)
-    kept.emulator.outside.google["mine"] = owner
+    kept.emulator.mailbox.google["mine"] = owner
     kept("POST", "/user/sso/google", {"idToken": "mine"})
     owner.profile.email_verified = False
     kept("POST", "/user/resend-email-verification", {"email": EMAIL})
-    kept("POST", "/user/verify-email", {"verificationToken": kept.emulator.outside.mails[-1].token})
+    kept("POST", "/user/verify-email", {"verificationToken": kept.emulator.mailbox.mails[-1].token})
     kept("POST", "/user/change-access-key", {"currentAccessKey": key, "newAccessKey": "k" * 64, "newEmail": "n@b.c"})
     kept("POST", "/user/recovery/request", {"email": "n@b.c"})
-    recovery = kept.emulator.outside.mails[-1].token
+    recovery = kept.emulator.mailbox.mails[-1].token
     recover = {"recoveryToken": recovery, "newAccessKey": "l" * 64, "deleteContent": True}
     kept("POST", "/user/recovery/recover", recover)
     kept("POST", "/user/deletion/request", {"email": "n@b.c"})
     register = {"recaptcha": "", "key": "m" * 64, "emailCleartext": "m@b.c", "giftkey": "two"}
-    deletion, kept.token = kept.emulator.outside.mails[-1].token, kept.token
+    deletion, kept.token = kept.emulator.mailbox.mails[-1].token, kept.token
     kept("POST", "/user/register", register)
     kept("POST", "/user/deletion/delete", {"deletionToken": deletion})
-    assert len(kept.emulator.outside.gift_keys) == len(kept.emulator.outside.google) == 0
+    assert len(kept.emulator.mailbox.gift_keys) == len(kept.emulator.mailbox.google) == 0
     assert {key[1] for key in kept.rows if key[0] in ("account", "object", "keystore")} == {"2"}
     kept("POST", "/user/delete")
     assert {key[0] for key in kept.rows} == {"mail"}
@@ -184,7 +184,7 @@ def test_what_is_read_or_refused_stores_nothing() -> None:
 
 def test_a_store_comes_before_the_head_and_holds_all_that_a_request_changed() -> None:
     kept = Kept()
-    kept.emulator.outside.gift_keys["gift"] = Tier.OPUS
+    kept.emulator.mailbox.gift_keys["gift"] = Tier.OPUS
     kept.store(kept.emulator.changes())
     body = {"recaptcha": "", "key": "k" * 64, "emailCleartext": "a@b.c", "giftkey": "gift"}
     handler = kept.emulator(Request("POST", "/user/register", body=b""))
@@ -245,7 +245,7 @@ ROW = {"account": 1, "until": None}
         (("mail", "0"), {"kind": "spam", "email": "", "token": ""}),
     ],
 )
-def test_rows_that_no_emulator_wrote_are_damaged(key: Key, document: object) -> None:
+def test_rows_that_no_emulator_wrote_are_damaged(key: RowKey, document: object) -> None:
     emulator = Emulator(now=lambda: NOW, entropy=entropy())
     with pytest.raises(Damaged, match="what was stored is damaged"):
         emulator.restore([(key, json.dumps(document).encode())])

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from nai_proto import image, voice
-from nai_proto.emulator.voice import mp3, webm
+from nai_proto.emulator.endpoints.voice import mp3, webm
 from nai_proto.errors import InvalidRequestError
 from nai_proto.testing import run_in_memory
 from tests.support import an_emulator, with_token

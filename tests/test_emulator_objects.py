@@ -22,8 +22,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from nai_proto import account, objects
 from nai_proto.codecs.sealed import StoredObject
 from nai_proto.emulator import Emulator
-from nai_proto.emulator.collection import Collection
-from nai_proto.emulator.storage import Storage
+from nai_proto.emulator.accounts.object_collection import ObjectCollection
+from nai_proto.emulator.accounts.storage import Storage
 from nai_proto.errors import ConflictError, InvalidRequestError, NotFoundError
 from nai_proto.exchange.actions import Runnable, Steps
 from nai_proto.exchange.flow import flow
@@ -397,7 +397,7 @@ ITEMS = [StoredObject(id=letter) for letter in "abc"]
 
 
 def test_a_collection_is_a_sequence_that_can_be_changed() -> None:
-    collection = Collection(ITEMS)
+    collection = ObjectCollection(ITEMS)
     assert collection == ITEMS
     assert collection == ITEMS
     assert collection != ITEMS[:2]
@@ -411,7 +411,7 @@ def test_a_collection_is_a_sequence_that_can_be_changed() -> None:
 
 
 def test_no_two_in_a_collection_have_one_id() -> None:
-    collection = Collection(ITEMS)
+    collection = ObjectCollection(ITEMS)
     with pytest.raises(InvalidRequestError, match="there already"):
         collection.append(ITEMS[0])
     with pytest.raises(InvalidRequestError, match="there already"):
@@ -421,7 +421,7 @@ def test_no_two_in_a_collection_have_one_id() -> None:
 
 @given(st.lists(st.sampled_from("abcd")))
 def test_what_is_put_stands_where_its_like_stood(ids: list[str]) -> None:
-    collection = Collection()
+    collection = ObjectCollection()
     for id_ in ids:
         collection.put(StoredObject(id=id_, changeIndex=len(ids)))
     assert [item.id for item in collection] == [*dict.fromkeys(ids)]

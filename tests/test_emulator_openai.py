@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from nai_proto.codecs.sse import SSEDecoder
 from nai_proto.emulator import Account
-from nai_proto.emulator.language import storyteller
 from nai_proto.emulator.openai.template import END_OF_TURN
+from nai_proto.emulator.text.language_model import get_tale_model
 from nai_proto.http import Head
 from nai_proto.secret import Password
 from nai_proto.testing import Clock
@@ -249,8 +249,8 @@ def test_a_completion_has_all_keys_of_the_reference() -> None:
     (choice,) = document["choices"]
     assert set(choice) == {"index", "text", "finish_reason", "logprobs", "token_ids", "stop_reason"}
     assert (choice["index"], choice["finish_reason"], choice["logprobs"]) == (0, "length", None)
-    assert storyteller().vocabulary.decode(choice["token_ids"]) == choice["text"]
-    length = len(storyteller().vocabulary.encode(ONCE))
+    assert get_tale_model().vocabulary.decode(choice["token_ids"]) == choice["text"]
+    length = len(get_tale_model().vocabulary.encode(ONCE))
     assert document["usage"] == {"prompt_tokens": length, "completion_tokens": 7, "total_tokens": length + 7}
 
 
@@ -523,7 +523,7 @@ def test_a_token_count_is_in_the_models_tokenizer_or_in_the_emulators_own_pieces
         assert Service(ids=True).told(COUNT, model=model, prompt="Hä?") == {"length": 4, "encoded": BYTES.encode("Hä?")}
         document = Service().told(COUNT, model=model, prompt=ONCE)
         assert document["length"] == len(document["encoded"])
-        assert storyteller().vocabulary.decode(document["encoded"]) == ONCE
+        assert get_tale_model().vocabulary.decode(document["encoded"]) == ONCE
 
 
 def test_a_token_count_takes_all_forms_of_a_prompt() -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from nai_proto import account, text
 from nai_proto.emulator import Emulator, OpenAISwitches, Switches
-from nai_proto.emulator.answers import Refused
+from nai_proto.emulator.errors import Refused
 from nai_proto.errors import InvalidRequestError, PaymentRequiredError
 from nai_proto.exchange.actions import Compute
 from nai_proto.exchange.retry import NO_RETRY

@@ -21,12 +21,13 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from nai_proto.emulator import sampling
-from nai_proto.emulator.chance import Chance
-from nai_proto.emulator.distribution import FLOOR
-from nai_proto.emulator.repetition import PHRASE_LEVELS
-from nai_proto.emulator.samplers import Moment, sampled
-from nai_proto.emulator.sampling import SAMPLERS, Bias, Distribution, Settings, Step, generate
+from nai_proto.emulator.seeded_random import SeededRandom
+from nai_proto.emulator.text import generation
+from nai_proto.emulator.text.distribution import FLOOR, Distribution
+from nai_proto.emulator.text.generation import SamplingStep, generate
+from nai_proto.emulator.text.generation_settings import GenerationSettings, SequenceBias
+from nai_proto.emulator.text.repetition_penalties import PHRASE_LEVELS
+from nai_proto.emulator.text.samplers import SAMPLERS, SamplerContext, apply_samplers
 
 ALPHABET = range(4)
 tokens = st.sampled_from(ALPHABET)
@@ -74,18 +75,20 @@ FAIR = Table({})
 models = st.dictionaries(
     st.none() | tokens, st.dictionaries(tokens, st.floats(0.01, 1), min_size=1, max_size=4), max_size=4
 ).map(Table)
-biases = st.builds(Bias, sequences, st.floats(-5, 20), st.booleans(), st.booleans())
+biases = st.builds(SequenceBias, sequences, st.floats(-5, 20), st.booleans(), st.booleans())
 
 
-def told(model: Table, wanted: Settings, context: Sequence[int] = (), seed: int | str = 0) -> list[Step]:
-    return list(generate(model, context, wanted, Chance(seed)))
+def told(
+    model: Table, wanted: GenerationSettings, context: Sequence[int] = (), seed: int | str = 0
+) -> list[SamplingStep]:
+    return list(generate(model, context, wanted, SeededRandom(seed)))
 
 
-def ids(steps: Sequence[Step]) -> list[int]:
+def ids(steps: Sequence[SamplingStep]) -> list[int]:
     return [step.token for step in steps]
 
 
-def weights_of(model: Table, wanted: Settings, context: Sequence[int] = ()) -> dict[int, float]:
+def weights_of(model: Table, wanted: GenerationSettings, context: Sequence[int] = ()) -> dict[int, float]:
     """What the first token is drawn from, as logprobs tell it."""
     step = told(model, replace(wanted, max_length=1, num_logprobs=50), context)[0]
     assert step.logprobs is not None
@@ -112,7 +115,7 @@ def ends_with(text: Sequence[int], sequence: Sequence[int]) -> bool:
 def test_a_stop_sequence_ends_the_generation_and_is_the_last_of_it(
     model: Table, context: list[int], stops: tuple[tuple[int, ...], ...], eos: frozenset[int], shortest: int, seed: int
 ) -> None:
-    wanted = Settings(max_length=20, min_length=shortest, stop_sequences=stops, eos_ids=eos)
+    wanted = GenerationSettings(max_length=20, min_length=shortest, stop_sequences=stops, eos_ids=eos)
     *steps, last = told(model, wanted, context, seed)
     output = ids([*steps, last])
     ends = [*stops, *((token,) for token in eos)]
@@ -134,7 +137,7 @@ def test_a_stop_sequence_ends_the_generation_and_is_the_last_of_it(
 def test_what_stops_it_may_be_left_out(
     model: Table, context: list[int], stops: tuple[tuple[int, ...], ...], eos: frozenset[int], shortest: int, seed: int
 ) -> None:
-    wanted = Settings(max_length=20, min_length=shortest, stop_sequences=stops, eos_ids=eos)
+    wanted = GenerationSettings(max_length=20, min_length=shortest, stop_sequences=stops, eos_ids=eos)
     whole = told(model, wanted, context, seed)
     left = told(model, replace(wanted, include_stop=False), context, seed)
     assert ids(left) == ids(whole)[: len(whole) - len(whole[-1].stopped_by)]
@@ -152,39 +155,41 @@ def test_tokens_that_may_begin_a_stop_sequence_are_held_back_until_they_can_no_l
 ) -> None:
     # 2 3 may go on with 9; when 4 comes they are free. 1 waits too, because it may be the last.
     model = Chain(1, 2, 3, 4, 5, 6)
-    wanted = Settings(max_length=6, stop_sequences=((2, 3, 9),), include_stop=include)
-    steps = generate(model, [], wanted, Chance(0))
+    wanted = GenerationSettings(max_length=6, stop_sequences=((2, 3, 9),), include_stop=include)
+    steps = generate(model, [], wanted, SeededRandom(0))
     assert [len(model.seen) - 1 - step.ptr for step in steps] == delays
 
 
 def test_a_stop_sequence_of_the_prompt_stops_nothing() -> None:
-    assert ids(told(Chain(1, 2, 3, 4), Settings(max_length=2, stop_sequences=((1, 2, 3),)), [1, 2])) == [3, 4]
+    assert ids(told(Chain(1, 2, 3, 4), GenerationSettings(max_length=2, stop_sequences=((1, 2, 3),)), [1, 2])) == [3, 4]
 
 
 def test_a_stop_sequence_that_is_complete_before_min_length_stops_nothing() -> None:
     model = Table({None: {1: 1}, 1: {2: 1}, 2: {1: 1}})
     for shortest, length in ((1, 2), (2, 2), (3, 4), (4, 4), (5, 6)):
-        wanted = Settings(max_length=9, min_length=shortest, stop_sequences=((1, 2),))
+        wanted = GenerationSettings(max_length=9, min_length=shortest, stop_sequences=((1, 2),))
         assert len(told(model, wanted)) == length
         assert len(told(model, replace(wanted, include_stop=False))) == length - 2
 
 
 def test_empty_sequences_do_nothing() -> None:
-    wanted = Settings(max_length=5, stop_sequences=((),), bad_words_ids=((),), logit_bias_exp=(Bias((), 9.0, True),))
-    assert told(FAIR, wanted) == told(FAIR, Settings(max_length=5))
+    wanted = GenerationSettings(
+        max_length=5, stop_sequences=((),), bad_words_ids=((),), logit_bias_exp=(SequenceBias((), 9.0, True),)
+    )
+    assert told(FAIR, wanted) == told(FAIR, GenerationSettings(max_length=5))
 
 
 @given(st.integers(1, 10), st.integers(0, 40), st.booleans())
 def test_a_sentence_may_end_up_to_twenty_tokens_later(longest: int, end: int, until: bool) -> None:
-    wanted = Settings(max_length=longest, generate_until_sentence=until)
+    wanted = GenerationSettings(max_length=longest, generate_until_sentence=until)
     text = range(100, 150)
-    steps = list(generate(Chain(*text), [], wanted, Chance(0), ends_sentence=lambda token: token >= 100 + end))
+    steps = list(generate(Chain(*text), [], wanted, SeededRandom(0), ends_sentence=lambda token: token >= 100 + end))
     assert ids(steps) == list(text[: min(max(longest, end + 1), longest + 20) if until else longest])
     assert steps[-1].finish_reason == "length"
 
 
 def test_without_knowing_sentences_none_is_awaited() -> None:
-    assert len(told(FAIR, Settings(max_length=7, generate_until_sentence=True))) == 7
+    assert len(told(FAIR, GenerationSettings(max_length=7, generate_until_sentence=True))) == 7
 
 
 # Bans
@@ -204,12 +209,12 @@ def test_what_is_banned_never_comes(
     model: Table,
     context: list[int],
     bans: tuple[tuple[int, ...], ...],
-    entries: tuple[Bias, ...],
+    entries: tuple[SequenceBias, ...],
     valid: frozenset[int],
     cropped: int | None,
     seed: int,
 ) -> None:
-    wanted = Settings(
+    wanted = GenerationSettings(
         max_length=20,
         bad_words_ids=bans,
         logit_bias_exp=entries,
@@ -227,7 +232,7 @@ def test_what_is_banned_never_comes(
 def test_it_stops_where_all_is_banned_and_only_there(
     model: Table, context: list[int], bans: tuple[tuple[int, ...], ...], seed: int
 ) -> None:
-    steps = told(model, Settings(max_length=20, bad_words_ids=bans), context, seed)
+    steps = told(model, GenerationSettings(max_length=20, bad_words_ids=bans), context, seed)
     text = [*context, *ids(steps)]
     over = all(any(ends_with([*text, token], ban) for ban in bans) for token in model.distribution(text).tokens)
     assert [step.final for step in steps] == [False] * (len(steps) - 1) + [True] * bool(steps)
@@ -240,7 +245,7 @@ def test_it_stops_where_all_is_banned_and_only_there(
 
 def test_a_ban_takes_the_last_token_of_its_sequence_and_leaves_the_rest_as_it_was() -> None:
     model = still({1: 0.5, 2: 0.3, 3: 0.2})
-    bans = Settings(bad_words_ids=((1,), (7, 8, 2)))
+    bans = GenerationSettings(bad_words_ids=((1,), (7, 8, 2)))
     assert alike(weights_of(model, bans, [7, 8]), {3: 1.0})
     assert alike(weights_of(model, bans, [8]), {2: 0.6, 3: 0.4})
     assert alike(weights_of(model, bans, [7, 8, 9]), {2: 0.6, 3: 0.4})
@@ -254,7 +259,10 @@ def test_a_bias_is_added_to_a_logit(weights: dict[int, float], bias: float, toke
     biased = dict(shares(weights))
     if token in biased or bias > 0:
         biased[token] = biased.get(token, FLOOR) * exp(bias)
-    for wanted in (Settings(logit_bias=((token, bias),)), Settings(logit_bias_exp=(Bias((token,), bias),))):
+    for wanted in (
+        GenerationSettings(logit_bias=((token, bias),)),
+        GenerationSettings(logit_bias_exp=(SequenceBias((token,), bias),)),
+    ):
         assert alike(weights_of(still(weights), wanted), shares(biased))
 
 
@@ -276,7 +284,10 @@ def test_a_bias_is_added_to_a_logit(weights: dict[int, float], bias: float, toke
 def test_a_bias_is_on_the_token_that_goes_on_with_the_longest_beginning(context: list[int], token: int) -> None:
     weights = {1: 0.25, 2: 0.25, 3: 0.25, 9: 0.25}
     biased = shares({**weights, token: 0.25 * exp(2)})
-    assert alike(weights_of(still(weights), Settings(logit_bias_exp=(Bias((1, 2, 1, 3), 2.0),)), context), biased)
+    assert alike(
+        weights_of(still(weights), GenerationSettings(logit_bias_exp=(SequenceBias((1, 2, 1, 3), 2.0),)), context),
+        biased,
+    )
 
 
 @settings(max_examples=50)
@@ -284,7 +295,7 @@ def test_a_bias_is_on_the_token_that_goes_on_with_the_longest_beginning(context:
 @given(st.lists(st.integers(0, 1), max_size=6), st.lists(st.integers(0, 1), max_size=6), seeds)
 def test_so_it_is_while_the_output_grows(context: list[int], sequence: list[int], seed: int) -> None:
     # 9 never comes, so the sequence is never complete.
-    wanted = Settings(max_length=100, num_logprobs=2, logit_bias_exp=(Bias((*sequence, 9), -0.01),))
+    wanted = GenerationSettings(max_length=100, num_logprobs=2, logit_bias_exp=(SequenceBias((*sequence, 9), -0.01),))
     text = list(context)
     for step in told(still({0: 0.5, 1: 0.5}), wanted, context, seed):
         reached = max(n for n in range(len(sequence) + 1) if n == 0 or ends_with(text, sequence[:n]))
@@ -301,7 +312,7 @@ def test_what_completes_a_sequence_in_the_output_does_not_begin_its_next_one(
 ) -> None:
     model = still({1: 0.5, 2: 0.5})
     model.rows[2] = Distribution([(1, 1.0)])
-    wanted = Settings(max_length=2, num_logprobs=2, logit_bias_exp=(Bias((1, 2, 1), -2.0),))
+    wanted = GenerationSettings(max_length=2, num_logprobs=2, logit_bias_exp=(SequenceBias((1, 2, 1), -2.0),))
     logprobs = told(model, wanted, context)[step].logprobs
     assert logprobs is not None
     assert logprobs.after[-1].token == token
@@ -312,42 +323,54 @@ def test_a_sequence_that_has_begun_in_the_output_is_finished_if_that_is_asked(
     model: Table, sequence: tuple[int, ...], seed: int
 ) -> None:
     reached = 0
-    for token in ids(told(model, Settings(max_length=20, logit_bias_exp=(Bias(sequence, 0.0, True),)), [], seed)):
+    for token in ids(
+        told(model, GenerationSettings(max_length=20, logit_bias_exp=(SequenceBias(sequence, 0.0, True),)), [], seed)
+    ):
         assert reached == 0 or token == sequence[reached]
         reached = (reached + 1) % len(sequence) if token == sequence[reached] else 0
 
 
 @pytest.mark.parametrize(
     ("entry", "context"),
-    [(Bias((0, 1, 2), 0.0, True), [0]), (Bias((1, 2), 0.0), []), (Bias((1, 2), 0.0, True), [0])],
+    [
+        (SequenceBias((0, 1, 2), 0.0, True), [0]),
+        (SequenceBias((1, 2), 0.0), []),
+        (SequenceBias((1, 2), 0.0, True), [0]),
+    ],
 )
 def test_a_sequence_that_began_in_the_prompt_or_that_need_not_be_finished_is_not(
-    entry: Bias, context: list[int]
+    entry: SequenceBias, context: list[int]
 ) -> None:
-    pairs = [ids(told(FAIR, Settings(max_length=2, logit_bias_exp=(entry,)), context, seed)) for seed in range(400)]
+    pairs = [
+        ids(told(FAIR, GenerationSettings(max_length=2, logit_bias_exp=(entry,)), context, seed)) for seed in range(400)
+    ]
     finished = entry.ensure_sequence_finish and entry.sequence[0] == 1
     assert {first for first, _ in pairs} == {*ALPHABET}
     assert {second for first, second in pairs if first == 1} == ({2} if finished else {*ALPHABET})
 
 
 def test_a_ban_is_stronger_than_any_bias() -> None:
-    wanted = Settings(max_length=5, logit_bias=((1, 1e6), (77, 1e6)), bad_words_ids=((1,), (77,)))
+    wanted = GenerationSettings(max_length=5, logit_bias=((1, 1e6), (77, 1e6)), bad_words_ids=((1,), (77,)))
     assert all(len(told(FAIR, wanted, [], seed)) == 5 for seed in range(20))
 
 
 def test_a_ban_is_stronger_than_a_sequence_that_should_be_finished() -> None:
-    wanted = Settings(max_length=5, logit_bias_exp=(Bias((1, 2), 0.0, True),), bad_words_ids=((1, 2),))
+    wanted = GenerationSettings(
+        max_length=5, logit_bias_exp=(SequenceBias((1, 2), 0.0, True),), bad_words_ids=((1, 2),)
+    )
     assert all(len(told(FAIR, wanted, [], seed)) == 5 for seed in range(20))
 
 
 def test_a_sequence_may_be_finished_with_what_the_model_does_not_expect() -> None:
-    wanted = Settings(max_length=3, logit_bias_exp=(Bias((1, 77, 78), 0.0, True),))
+    wanted = GenerationSettings(max_length=3, logit_bias_exp=(SequenceBias((1, 77, 78), 0.0, True),))
     assert ids(told(still({1: 1.0}), wanted)) == [1, 77, 78]
 
 
 @given(st.lists(tokens, min_size=1, max_size=3).map(tuple), seeds)
 def test_a_bias_that_is_for_once_is_gone_after_the_sequence(sequence: tuple[int, ...], seed: int) -> None:
-    wanted = Settings(max_length=30, logit_bias_exp=(Bias(sequence, 50.0, True, generate_once=True),), num_logprobs=9)
+    wanted = GenerationSettings(
+        max_length=30, logit_bias_exp=(SequenceBias(sequence, 50.0, True, generate_once=True),), num_logprobs=9
+    )
     steps = told(FAIR, wanted, [], seed)
     assert ids(steps)[: len(sequence)] == list(sequence)
     for step in steps[len(sequence) :]:
@@ -356,7 +379,7 @@ def test_a_bias_that_is_for_once_is_gone_after_the_sequence(sequence: tuple[int,
 
 
 def test_a_sequence_of_the_prompt_does_not_spend_a_bias_that_is_for_once() -> None:
-    wanted = Settings(max_length=1, logit_bias_exp=(Bias((1, 2), 50.0, generate_once=True),))
+    wanted = GenerationSettings(max_length=1, logit_bias_exp=(SequenceBias((1, 2), 50.0, generate_once=True),))
     assert ids(told(FAIR, wanted, [1, 2])) == [1]
 
 
@@ -369,7 +392,7 @@ def test_repetition_penalty_multiplies_the_logits_of_what_is_in_the_range(
 ) -> None:
     recent = context[-reach:] if reach else context
     punished = {t: p**penalty if t in recent else p for t, p in shares(weights).items()}
-    wanted = Settings(repetition_penalty=penalty, repetition_penalty_range=reach)
+    wanted = GenerationSettings(repetition_penalty=penalty, repetition_penalty_range=reach)
     left = weights_of(still(weights), wanted, context)
     assert all(isclose(left.get(t, 0), p, rel_tol=1e-6, abs_tol=1e-300) for t, p in shares(punished).items())
 
@@ -385,21 +408,21 @@ def test_the_slope_makes_a_curve_from_the_end_of_the_text_to_the_end_of_the_rang
         (1e-300, [0, 0.5, 0.5, 0.5, 1]),
         (1e300, [0, 0, 0.5, 1, 1]),
     ):
-        wanted = Settings(repetition_penalty=3, repetition_penalty_range=5, repetition_penalty_slope=slope)
+        wanted = GenerationSettings(repetition_penalty=3, repetition_penalty_range=5, repetition_penalty_slope=slope)
         powers = {token: 1 + 2 * height for token, height in zip(range(1, 6), curve, strict=True)}
         expected = shares({token: (1 / 6) ** powers.get(token, 1) for token in weights})
         assert alike(weights_of(still(weights), wanted, context), expected)
 
 
 def test_without_a_range_the_slope_goes_over_the_whole_text_and_one_token_is_its_end() -> None:
-    wanted = Settings(repetition_penalty=2, repetition_penalty_slope=1)
+    wanted = GenerationSettings(repetition_penalty=2, repetition_penalty_slope=1)
     whole = shares({1: 0.5**1.0, 2: 0.5**2.0})
     assert alike(weights_of(still({1: 0.5, 2: 0.5}), wanted, [1, 9, 2]), whole)
     assert alike(weights_of(still({1: 0.5, 2: 0.5}), wanted, [2]), whole)
 
 
 def test_the_last_occurrence_is_the_one_that_is_punished() -> None:
-    wanted = Settings(repetition_penalty=2, repetition_penalty_slope=1)
+    wanted = GenerationSettings(repetition_penalty=2, repetition_penalty_slope=1)
     assert alike(weights_of(still({1: 0.5, 2: 0.5}), wanted, [1, 2, 1]), shares({1: 0.5**2.0, 2: 0.5**1.5}))
 
 
@@ -411,7 +434,7 @@ def test_frequency_counts_and_presence_does_not(
     weights: dict[int, float], context: list[int], frequency: float, presence: float, reach: int
 ) -> None:
     counts = Counter(context[-reach:] if reach else context)
-    wanted = Settings(
+    wanted = GenerationSettings(
         repetition_penalty_frequency=frequency,
         repetition_penalty_presence=presence,
         repetition_penalty_range=reach,
@@ -422,7 +445,7 @@ def test_frequency_counts_and_presence_does_not(
 
 
 def test_what_is_generated_is_punished_like_the_prompt() -> None:
-    wanted = Settings(max_length=6, repetition_penalty_presence=100, repetition_penalty_range=3)
+    wanted = GenerationSettings(max_length=6, repetition_penalty_presence=100, repetition_penalty_range=3)
     for seed in range(20):
         output = ids(told(FAIR, wanted, [0, 1], seed))
         assert all(len(set(four)) == 4 for four in zip(*([0, 1, *output][i:] for i in range(4)), strict=False))
@@ -439,7 +462,7 @@ def test_what_is_generated_is_punished_like_the_prompt() -> None:
 def test_no_penalty_touches_the_whitelist(
     weights: dict[int, float], context: list[int], white: frozenset[int], level: str, penalty: float, additive: float
 ) -> None:
-    wanted = Settings(
+    wanted = GenerationSettings(
         repetition_penalty=penalty,
         repetition_penalty_frequency=additive,
         repetition_penalty_presence=additive,
@@ -468,14 +491,14 @@ def test_no_penalty_touches_the_whitelist(
 )
 def test_a_phrase_costs_by_the_token_beyond_the_second(level: str, context: list[int], length: int) -> None:
     expected = shares({3: 0.5 * exp(-PHRASE_LEVELS[level] * max(length - 2, 0)), 5: 0.5})
-    assert alike(weights_of(still({3: 0.5, 5: 0.5}), Settings(phrase_rep_pen=level), context), expected)
+    assert alike(weights_of(still({3: 0.5, 5: 0.5}), GenerationSettings(phrase_rep_pen=level), context), expected)
 
 
 def test_the_levels_of_phrase_penalty_rise() -> None:
     levels = ["off", "very_light", "light", "medium", "aggressive", "very_aggressive"]
     assert [*PHRASE_LEVELS] == levels
     assert all(a < b for a, b in pairwise(PHRASE_LEVELS[level] for level in levels))
-    assert told(FAIR, Settings(phrase_rep_pen="no such level")) == told(FAIR, Settings())
+    assert told(FAIR, GenerationSettings(phrase_rep_pen="no such level")) == told(FAIR, GenerationSettings())
 
 
 # Samplers
@@ -484,13 +507,13 @@ def test_the_levels_of_phrase_penalty_rise() -> None:
 @given(some_weights)
 def test_samplers_that_are_neutral_return_the_very_distribution(weights: dict[int, float]) -> None:
     distribution = Distribution(weights.items())
-    assert sampled(distribution, Moment(Settings())) is distribution
-    off = Settings(top_p=0, typical_p=0, mirostat_tau=5, mirostat_lr=1, cfg_scale=1)
-    assert sampled(distribution, Moment(off)) is distribution
+    assert apply_samplers(distribution, SamplerContext(GenerationSettings())) is distribution
+    off = GenerationSettings(top_p=0, typical_p=0, mirostat_tau=5, mirostat_lr=1, cfg_scale=1)
+    assert apply_samplers(distribution, SamplerContext(off)) is distribution
 
 
 def test_by_default_no_parameter_changes_anything() -> None:
-    neutral = Settings(
+    neutral = GenerationSettings(
         repetition_penalty_range=7,
         repetition_penalty_slope=3,
         repetition_penalty_whitelist=frozenset({1}),
@@ -498,11 +521,11 @@ def test_by_default_no_parameter_changes_anything() -> None:
         mirostat_lr=0.1,
         bad_words_ids=((9,), (9, 1)),
         stop_sequences=((9,),),
-        logit_bias_exp=(Bias((9,), -3.0, True, True),),
+        logit_bias_exp=(SequenceBias((9,), -3.0, True, True),),
         generate_until_sentence=True,
     )
     for seed in range(20):
-        assert told(FAIR, neutral, [1, 2], seed) == told(FAIR, Settings(), [1, 2], seed)
+        assert told(FAIR, neutral, [1, 2], seed) == told(FAIR, GenerationSettings(), [1, 2], seed)
 
 
 @given(some_weights, some_weights, st.floats(0, 4))
@@ -512,19 +535,21 @@ def test_guidance_leads_away_from_the_opposing_prompt(
     model = Table({1: weights, 2: opposing})
     p, q = shares(weights), shares(opposing)
     guided = {t: (p[t] / q.get(t, FLOOR)) ** scale * q.get(t, FLOOR) for t in p}
-    left = weights_of(model, Settings(cfg_scale=scale, cfg_uc=(2,)), [1])
+    left = weights_of(model, GenerationSettings(cfg_scale=scale, cfg_uc=(2,)), [1])
     assert all(isclose(left.get(t, 0), share, rel_tol=1e-6, abs_tol=1e-300) for t, share in shares(guided).items())
 
 
 @pytest.mark.parametrize("opposing", [(), (7, 8)])
 def test_the_opposing_prompt_is_continued_with_the_output(opposing: tuple[int, ...]) -> None:
     model = Chain(1, 2, 3)
-    told(model, Settings(max_length=3, cfg_scale=2, cfg_uc=opposing), [])
+    told(model, GenerationSettings(max_length=3, cfg_scale=2, cfg_uc=opposing), [])
     assert model.seen == [[], [*opposing], [1], [*opposing, 1], [1, 2], [*opposing, 1, 2]]
 
 
-@pytest.mark.parametrize("unguided", [Settings(cfg_uc=(7,)), Settings(cfg_uc=(7,), cfg_scale=2, order=(0,))])
-def test_without_guidance_the_opposing_prompt_is_not_read(unguided: Settings) -> None:
+@pytest.mark.parametrize(
+    "unguided", [GenerationSettings(cfg_uc=(7,)), GenerationSettings(cfg_uc=(7,), cfg_scale=2, order=(0,))]
+)
+def test_without_guidance_the_opposing_prompt_is_not_read(unguided: GenerationSettings) -> None:
     model = Chain(1, 2, 3)
     told(model, replace(unguided, max_length=3), [])
     assert model.seen == [[], [1], [1, 2]]
@@ -532,7 +557,7 @@ def test_without_guidance_the_opposing_prompt_is_not_read(unguided: Settings) ->
 
 def test_top_g_leaves_the_best_groups_of_equals() -> None:
     model = still({1: 0.3, 2: 0.3, 3: 0.2, 4: 0.1, 5: 0.1})
-    left = [[*weights_of(model, Settings(top_g=groups))] for groups in range(5)]
+    left = [[*weights_of(model, GenerationSettings(top_g=groups))] for groups in range(5)]
     assert left == [[1, 2, 3, 4, 5], [1, 2], [1, 2, 3], [1, 2, 3, 4, 5], [1, 2, 3, 4, 5]]
 
 
@@ -541,14 +566,19 @@ def test_mirostat_bears_surprise_up_to_a_bound_and_always_the_best(weights: dict
     surprise = {t: -log2(p) for t, p in shares(weights).items()}
     assume(not any(isclose(bits, bound, abs_tol=1e-9) for bits in surprise.values()))
     distribution = Distribution(weights.items())
-    left = sampled(distribution, Moment(Settings(), surprise=bound))
+    left = apply_samplers(distribution, SamplerContext(GenerationSettings(), surprise=bound))
     assert {*left.tokens} == {t for t, bits in surprise.items() if bits < bound} | {distribution.tokens[0]}
 
 
 @pytest.mark.parametrize(
-    "off", [Settings(mirostat_tau=0), Settings(mirostat_tau=0, mirostat_lr=0.5), Settings(mirostat_tau=1)]
+    "off",
+    [
+        GenerationSettings(mirostat_tau=0),
+        GenerationSettings(mirostat_tau=0, mirostat_lr=0.5),
+        GenerationSettings(mirostat_tau=1),
+    ],
 )
-def test_mirostat_is_off_without_a_target_and_with_a_rate_of_one(off: Settings) -> None:
+def test_mirostat_is_off_without_a_target_and_with_a_rate_of_one(off: GenerationSettings) -> None:
     assert len(weights_of(FAIR, off)) == len(ALPHABET)
     assert len(weights_of(FAIR, replace(off, mirostat_tau=0.5, mirostat_lr=0.5))) == 1
 
@@ -556,7 +586,7 @@ def test_mirostat_is_off_without_a_target_and_with_a_rate_of_one(off: Settings) 
 def test_mirostat_moves_its_bound_by_how_much_each_token_surprised() -> None:
     model = still({token: 2.0**-token for token in range(1, 20)})
     tau, rate = 2.5, 0.3
-    steps = told(model, Settings(max_length=200, mirostat_tau=tau, mirostat_lr=rate, num_logprobs=30))
+    steps = told(model, GenerationSettings(max_length=200, mirostat_tau=tau, mirostat_lr=rate, num_logprobs=30))
     bound, counts = 2 * tau, set[int]()
     for step in steps:
         assert step.logprobs is not None
@@ -579,26 +609,26 @@ def test_unified_sampling_is_a_polynomial_of_surprise(
     surprise = {t: -log(p) for t, p in before.items()}
     logits = {t: -(linear + conf * entropy) * s - quad * s**2 - cubic * s**3 for t, s in surprise.items()}
     expected = shares({t: exp(logit - max(logits.values())) for t, logit in logits.items()})
-    wanted = Settings(math1_temp=linear, math1_quad=quad, math1_quad_entropy_scale=conf, math2_cubic=cubic)
+    wanted = GenerationSettings(math1_temp=linear, math1_quad=quad, math1_quad_entropy_scale=conf, math2_cubic=cubic)
     left = weights_of(still(weights), wanted)
     assert all(isclose(left.get(t, 0), p, rel_tol=1e-6, abs_tol=1e-300) for t, p in expected.items())
 
 
 @given(some_weights, st.floats(0.2, 5))
 def test_unified_linear_alone_is_one_over_temperature(weights: dict[int, float], heat: float) -> None:
-    unified = weights_of(still(weights), Settings(math1_temp=1 / heat))
-    tempered = weights_of(still(weights), Settings(temperature=heat))
+    unified = weights_of(still(weights), GenerationSettings(math1_temp=1 / heat))
+    tempered = weights_of(still(weights), GenerationSettings(temperature=heat))
     assert all(isclose(unified[token], tempered[token], rel_tol=1e-6) for token in weights)
 
 
 def test_samplers_nine_and_two_apply_in_their_order() -> None:
     model = still({1: 0.5, 2: 0.3, 3: 0.2})
-    unified = Settings(math1_temp=4, top_p=0.7)
+    unified = GenerationSettings(math1_temp=4, top_p=0.7)
     assert [*weights_of(model, replace(unified, order=(9, 2)))] == [1]
     assert [*weights_of(model, replace(unified, order=(2, 9)))] == [1, 2]
 
 
-REALS = [name for name, value in asdict(Settings()).items() if isinstance(value, float)]
+REALS = [name for name, value in asdict(GenerationSettings()).items() if isinstance(value, float)]
 
 
 @given(
@@ -612,9 +642,9 @@ def test_no_number_is_too_much_for_the_samplers(
     weights: dict[int, float], order: tuple[int, ...], numbers: list[float], count: int, surprise: float
 ) -> None:
     named: dict[str, Any] = dict(zip(REALS, numbers, strict=True))
-    wanted = replace(Settings(order=order, top_k=count, top_g=count), **named)
+    wanted = replace(GenerationSettings(order=order, top_k=count, top_g=count), **named)
     before = Distribution(weights.items())
-    left = sampled(before, Moment(wanted, Distribution([(1, 0.5), (2, 0.5)]), surprise))
+    left = apply_samplers(before, SamplerContext(wanted, Distribution([(1, 0.5), (2, 0.5)]), surprise))
     assert left.probabilities.keys() <= before.probabilities.keys()
     assert isclose(fsum(left.probabilities.values()), 1, rel_tol=1e-9)
 
@@ -622,7 +652,7 @@ def test_no_number_is_too_much_for_the_samplers(
 @given(models, st.lists(any_number, min_size=6, max_size=6), some_tokens)
 def test_no_number_is_too_much_for_penalties_and_biases(model: Table, numbers: list[float], context: list[int]) -> None:
     penalty, slope, frequency, presence, bias, other = numbers
-    wanted = Settings(
+    wanted = GenerationSettings(
         max_length=5,
         repetition_penalty=penalty,
         repetition_penalty_slope=slope,
@@ -642,7 +672,7 @@ def test_no_number_is_too_much_for_penalties_and_biases(model: Table, numbers: l
 def test_the_first_token_is_a_valid_one_and_the_second_may_be_any(
     model: Table, valid: frozenset[int], context: list[int], seed: int
 ) -> None:
-    steps = told(model, Settings(max_length=3, valid_first_tokens=valid, num_logprobs=30), context, seed)
+    steps = told(model, GenerationSettings(max_length=3, valid_first_tokens=valid, num_logprobs=30), context, seed)
     known = {*model.distribution(context).tokens} & valid
     assert steps[0].logprobs is not None
     assert {pair.token for pair in steps[0].logprobs.after} == (known or valid)
@@ -657,29 +687,31 @@ def begins(token: int, start: int) -> bool:
 @pytest.mark.parametrize(
     ("wanted", "first"),
     [
-        (Settings(cropped_token=1), {1, 12, 13}),
-        (Settings(cropped_token=12), {12}),
-        (Settings(cropped_token=3), {3}),  # the model knows none that begins with it
-        (Settings(cropped_token=1, bad_words_ids=((12,),)), {1, 13}),
-        (Settings(cropped_token=1, valid_first_tokens=frozenset({13, 2})), {13}),
-        (Settings(cropped_token=1, valid_first_tokens=frozenset({14, 2})), {14}),
-        (Settings(cropped_token=1, valid_first_tokens=frozenset({2})), {1}),
-        (Settings(cropped_token=1, valid_first_tokens=frozenset({12, 14}), bad_words_ids=((12,),)), {14}),
-        (Settings(cropped_token=3, bad_words_ids=((3,),)), set()),
-        (Settings(valid_first_tokens=frozenset({2}), bad_words_ids=((2,),)), set()),
-        (Settings(valid_first_tokens=frozenset({2, 7}), bad_words_ids=((2,),)), {7}),
-        (Settings(valid_first_tokens=frozenset({2}), logit_bias=((12, 99.0),)), {2}),
+        (GenerationSettings(cropped_token=1), {1, 12, 13}),
+        (GenerationSettings(cropped_token=12), {12}),
+        (GenerationSettings(cropped_token=3), {3}),  # the model knows none that begins with it
+        (GenerationSettings(cropped_token=1, bad_words_ids=((12,),)), {1, 13}),
+        (GenerationSettings(cropped_token=1, valid_first_tokens=frozenset({13, 2})), {13}),
+        (GenerationSettings(cropped_token=1, valid_first_tokens=frozenset({14, 2})), {14}),
+        (GenerationSettings(cropped_token=1, valid_first_tokens=frozenset({2})), {1}),
+        (GenerationSettings(cropped_token=1, valid_first_tokens=frozenset({12, 14}), bad_words_ids=((12,),)), {14}),
+        (GenerationSettings(cropped_token=3, bad_words_ids=((3,),)), set()),
+        (GenerationSettings(valid_first_tokens=frozenset({2}), bad_words_ids=((2,),)), set()),
+        (GenerationSettings(valid_first_tokens=frozenset({2, 7}), bad_words_ids=((2,),)), {7}),
+        (GenerationSettings(valid_first_tokens=frozenset({2}), logit_bias=((12, 99.0),)), {2}),
     ],
 )
-def test_the_first_token_begins_with_the_cropped_one(wanted: Settings, first: set[int]) -> None:
+def test_the_first_token_begins_with_the_cropped_one(wanted: GenerationSettings, first: set[int]) -> None:
     model = still({1: 0.3, 12: 0.3, 13: 0.2, 2: 0.2})
     wanted = replace(wanted, max_length=1)
-    found = [step for seed in range(200) for step in generate(model, [], wanted, Chance(seed), begins_with=begins)]
+    found = [
+        step for seed in range(200) for step in generate(model, [], wanted, SeededRandom(seed), begins_with=begins)
+    ]
     assert {step.token for step in found} == first
 
 
 def test_without_knowing_texts_only_the_cropped_token_begins_with_itself() -> None:
-    wanted = Settings(max_length=1, cropped_token=2)
+    wanted = GenerationSettings(max_length=1, cropped_token=2)
     assert {told(FAIR, wanted, [], seed)[0].token for seed in range(50)} == {2}
 
 
@@ -688,9 +720,14 @@ def test_without_knowing_texts_only_the_cropped_token_begins_with_itself() -> No
 
 @given(models, some_tokens, st.lists(biases, max_size=2).map(tuple), some_sequences, st.integers(0, 9), seeds)
 def test_before_is_the_models_own_and_after_what_was_drawn_from(
-    model: Table, context: list[int], entries: tuple[Bias, ...], bans: tuple[tuple[int, ...], ...], n: int, seed: int
+    model: Table,
+    context: list[int],
+    entries: tuple[SequenceBias, ...],
+    bans: tuple[tuple[int, ...], ...],
+    n: int,
+    seed: int,
 ) -> None:
-    wanted = Settings(
+    wanted = GenerationSettings(
         max_length=6,
         num_logprobs=n,
         repetition_penalty=1.5,
@@ -735,12 +772,12 @@ def test_one_number_is_drawn_for_each_token_and_the_same_seed_tells_the_same(
     model: Table,
     context: list[int],
     bans: tuple[tuple[int, ...], ...],
-    entries: tuple[Bias, ...],
+    entries: tuple[SequenceBias, ...],
     penalty: float,
     level: str,
     seed: int,
 ) -> None:
-    wanted = Settings(
+    wanted = GenerationSettings(
         max_length=10,
         bad_words_ids=bans,
         logit_bias_exp=entries,
@@ -749,7 +786,7 @@ def test_one_number_is_drawn_for_each_token_and_the_same_seed_tells_the_same(
         mirostat_tau=4,
         mirostat_lr=0.1,
     )
-    chance, twin = Chance(seed), Chance(seed)
+    chance, twin = SeededRandom(seed), SeededRandom(seed)
     steps = list(generate(model, context, wanted, chance))
     for _ in steps:
         twin.uniform()
@@ -763,14 +800,14 @@ def test_what_is_left_of_a_distribution_is_found_once(
 ) -> None:
     found: list[Distribution] = []
 
-    def counted(distribution: Distribution, moment: Moment) -> Distribution:
+    def counted(distribution: Distribution, moment: SamplerContext) -> Distribution:
         found.append(distribution)
-        return sampled(distribution, moment)
+        return apply_samplers(distribution, moment)
 
-    monkeypatch.setattr(sampling, "sampled", counted)
+    monkeypatch.setattr(generation, "apply_samplers", counted)
     model = still({1: 0.5, 2: 0.3, 3: 0.2})
     for seed in range(3):  # also over generations whose settings are equal
-        told(model, Settings(max_length=50, temperature=0.75, bad_words_ids=bans), [], seed)
+        told(model, GenerationSettings(max_length=50, temperature=0.75, bad_words_ids=bans), [], seed)
     assert len(found) == 1
 
 
@@ -780,23 +817,25 @@ def test_what_is_left_of_a_distribution_is_found_once(
 def test_a_ban_holds_where_its_token_is_likely() -> None:
     # Without the ban it would be missing in 2^-1000 of all cases.
     model = still({1: 0.5, 2: 0.3, 3: 0.2})
-    assert 1 not in ids(told(model, Settings(max_length=1000, bad_words_ids=((1,),)), [], "ban"))
+    assert 1 not in ids(told(model, GenerationSettings(max_length=1000, bad_words_ids=((1,),)), [], "ban"))
 
 
 def test_a_strong_bias_makes_the_rare_common_and_the_common_rare() -> None:
     # 0.002 · e^4 is 0.0986 of all: of 1000 tokens at most 50, or 200 and more, have less than 2 · 10^-7 (Chernoff);
     # without the bias 50 and more have less than 10^-40. 0.5 · e^-9 is 0.00012 of all: ten and more have 10^-15.
     model = still({1: 0.5, 2: 0.498, 3: 0.002})
-    assert 50 < Counter(ids(told(model, Settings(max_length=1000, logit_bias=((3, 4.0),)), [], "bias")))[3] < 200
-    assert Counter(ids(told(model, Settings(max_length=1000, logit_bias=((1, -9.0),)), [], "bias")))[1] < 10
+    assert (
+        50 < Counter(ids(told(model, GenerationSettings(max_length=1000, logit_bias=((3, 4.0),)), [], "bias")))[3] < 200
+    )
+    assert Counter(ids(told(model, GenerationSettings(max_length=1000, logit_bias=((1, -9.0),)), [], "bias")))[1] < 10
 
 
 def test_cold_is_less_varied_than_hot() -> None:
     # Cold, 0.4 of 400 tokens are not the best, and 0.0004 not one of the two best: 20 of those, or two of these, which
     # four kinds take, have less than 10^-7. Hot, the best has 0.30 of all: 200 and more, or three kinds at most, 10^-14.
     model = still({token: 2.0**-token for token in range(10)})
-    cold = Counter(ids(told(model, Settings(max_length=400, temperature=0.1), [], "heat")))
-    hot = Counter(ids(told(model, Settings(max_length=400, temperature=2.0), [], "heat")))
+    cold = Counter(ids(told(model, GenerationSettings(max_length=400, temperature=0.1), [], "heat")))
+    hot = Counter(ids(told(model, GenerationSettings(max_length=400, temperature=2.0), [], "heat")))
     assert cold[0] > 380
     assert hot[0] < 200
     assert len(cold) <= 3 < len(hot)
@@ -804,13 +843,15 @@ def test_cold_is_less_varied_than_hot() -> None:
 
 def test_one_best_candidate_leaves_no_choice() -> None:
     model = still({1: 0.4, 2: 0.35, 3: 0.25})
-    assert {tuple(ids(told(model, Settings(max_length=20, top_k=1), [], seed))) for seed in range(50)} == {(1,) * 20}
+    assert {tuple(ids(told(model, GenerationSettings(max_length=20, top_k=1), [], seed))) for seed in range(50)} == {
+        (1,) * 20
+    }
 
 
 def test_a_penalty_makes_repetition_rarer() -> None:
     # Of 20,000 tokens of four alike, 1/4 repeat the one before; a presence of 1 on that one makes it 1 / (1 + 3e).
     # Either count is off by 0.02 of all with 3 · 10^-7 (Hoeffding).
-    again = Settings(max_length=20_000, repetition_penalty_range=1)
+    again = GenerationSettings(max_length=20_000, repetition_penalty_range=1)
     for wanted, share in ((again, 0.25), (replace(again, repetition_penalty_presence=1), 1 / (1 + 3 * exp(1)))):
         repeated = sum(a == b for a, b in pairwise(ids(told(FAIR, wanted, [], "again"))))
         assert abs(repeated / 20_000 - share) < 0.02

@@ -19,7 +19,7 @@ import pytest
 from nai_proto import image
 from nai_proto.codecs.picture import Metadata, write_picture
 from nai_proto.codecs.pixels import Pixels, read_pixels
-from nai_proto.emulator import Account, Emulator, at
+from nai_proto.emulator import Account, Emulator, restrict_to_host
 from nai_proto.emulator.images import tools
 from nai_proto.emulator.images.response import RenderedPicture
 from nai_proto.http import Head, Host
@@ -159,10 +159,10 @@ def test_it_costs_what_the_table_says_and_is_never_free(tier: Tier, monkeypatch:
 
 def test_the_old_body_is_refused_everywhere_and_the_old_host_has_none_of_it() -> None:
     emulator, owner = an_emulator()
-    served: Any = at(Host.API, emulator)
+    served: Any = restrict_to_host(Host.API, emulator)
     for body in (old(), given()):
         assert upscaled((served, owner), body)[0].status == 404
-    for where in (emulator, at(Host.IMAGE, emulator)):
+    for where in (emulator, restrict_to_host(Host.IMAGE, emulator)):
         there: Any = where
         assert refused(upscaled((there, owner), old())) == (400, "Validation error: model  doesn't exist")
 
@@ -170,7 +170,7 @@ def test_the_old_body_is_refused_everywhere_and_the_old_host_has_none_of_it() ->
 @pytest.mark.parametrize("strict", [True, False])
 def test_a_switch_gives_the_old_host_what_released_clients_ask_it_for(strict: bool) -> None:
     emulator, owner = an_emulator(**switched(old_routes=True), strict=strict)
-    served: Any = at(Host.API, emulator)
+    served: Any = restrict_to_host(Host.API, emulator)
     for where in (served, emulator):
         for scale in (2, 4):
             head, body = upscaled((where, owner), old(scale=scale))
@@ -182,7 +182,7 @@ def test_a_switch_gives_the_old_host_what_released_clients_ask_it_for(strict: bo
         assert asked(where, "GET", "/user/subscription", owner=owner)[0].status == 200
     assert asked(served, "GET", "/user/data", owner=owner)[0].status == (400 if strict else 200)
     assert asked(served, "POST", "/ai/generate-image", {}, owner=owner)[0].status == 404
-    there: Any = at(Host.IMAGE, emulator)
+    there: Any = restrict_to_host(Host.IMAGE, emulator)
     assert refused(upscaled((there, owner), old())) == (400, "Validation error: model  doesn't exist")
 
 

@@ -21,12 +21,12 @@ from nai_proto.emulator.faults import (
     Delay,
     Failure,
     Fault,
-    Faulty,
+    FaultyApp,
     Jitter,
     Refusal,
     Split,
-    described,
-    fault,
+    describe_faults,
+    parse_fault,
 )
 from nai_proto.errors import InvalidRequestError
 from nai_proto.exchange.actions import Compute
@@ -100,8 +100,8 @@ def body_of(answer: bytes, method: str = "POST") -> bytes:
 
 
 def test_without_faults_an_app_is_what_it_was() -> None:
-    assert told(Faulty(TALE)) == told(TALE)
-    assert told(Faulty(WHOLE)) == told(WHOLE) == (HEAD + BODY, False)
+    assert told(FaultyApp(TALE)) == told(TALE)
+    assert told(FaultyApp(WHOLE)) == told(WHOLE) == (HEAD + BODY, False)
 
 
 @pytest.mark.parametrize(
@@ -121,12 +121,12 @@ def test_without_faults_an_app_is_what_it_was() -> None:
     ],
 )
 def test_a_fault_meets_the_requests_that_it_names(where: str, met: bool) -> None:
-    app = Faulty(TALE, f"cut:{where}" if where else "cut")
+    app = FaultyApp(TALE, f"cut:{where}" if where else "cut")
     assert (told(app) == (b"", True)) is met
 
 
 def test_a_fault_meets_as_many_requests_as_it_says() -> None:
-    app = Faulty(WHOLE, "refuse:times=2,message=busy")
+    app = FaultyApp(WHOLE, "refuse:times=2,message=busy")
     line = Line(app)
     assert [line.ask()[:12] for _ in range(4)] == [b"HTTP/1.1 429"] * 2 + [b"HTTP/1.1 200"] * 2
     assert app.faults == ()
@@ -135,14 +135,14 @@ def test_a_fault_meets_as_many_requests_as_it_says() -> None:
 
 
 def test_of_each_kind_one_acts_and_the_next_waits() -> None:
-    app = Faulty(WHOLE, "refuse:times=1", "gateway:times=1", "delay:seconds=2,times=1", "delay:seconds=3,times=1")
+    app = FaultyApp(WHOLE, "refuse:times=1", "gateway:times=1", "delay:seconds=2,times=1", "delay:seconds=3,times=1")
     line = Line(app)
     seen = [(line.ask()[:12], round(line.reads[0][0] - before)) for before in (0.0, 1002.0, 2005.0)]
     assert seen == [(b"HTTP/1.1 429", 2), (b"HTTP/1.1 502", 3), (b"HTTP/1.1 200", 0)]
 
 
 def test_a_fault_of_streams_waits_for_one() -> None:
-    line = Line(app := Faulty(WHOLE, "crlf:times=1", "error:times=1"))
+    line = Line(app := FaultyApp(WHOLE, "crlf:times=1", "error:times=1"))
     assert line.ask() == HEAD + BODY
     assert len(app.faults) == 2
 
@@ -154,7 +154,7 @@ def test_an_answer_under_way_stays_as_it_is_when_faults_are_cleared() -> None:
         faulty.clear()
         yield Write(EVENTS[0])
 
-    faulty = Faulty(app, "cut:at=5")
+    faulty = FaultyApp(app, "cut:at=5")
     assert told(faulty) == (STREAM_HEAD + chunk(EVENTS[0][:5]), True)
     assert faulty.faults == ()
 
@@ -163,14 +163,14 @@ def test_an_answer_under_way_stays_as_it_is_when_faults_are_cleared() -> None:
 
 
 def test_a_refusal_has_its_status_its_text_and_when_to_come_back() -> None:
-    answer, closed = told(Faulty(TALE, Refusal(503, retry_after=4, message="not now")))
+    answer, closed = told(FaultyApp(TALE, Refusal(503, retry_after=4, message="not now")))
     assert answer == (
         b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 39\r\n"
         b'Access-Control-Allow-Origin: *\r\nRetry-After: 4\r\n\r\n{"statusCode":503,"message":"not now"}\n'
     )
     assert not closed
-    assert b"Retry-After" not in told(Faulty(TALE, "refuse"))[0]
-    assert b'"Too Many Requests"' in told(Faulty(TALE, "refuse"))[0]
+    assert b"Retry-After" not in told(FaultyApp(TALE, "refuse"))[0]
+    assert b'"Too Many Requests"' in told(FaultyApp(TALE, "refuse"))[0]
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_a_refusal_has_its_status_its_text_and_when_to_come_back() -> None:
     ],
 )
 def test_a_gateway_sends_a_page(status: int, title: str) -> None:
-    answer, closed = told(Faulty(TALE, f"gateway:status={status},retry_after=7"))
+    answer, closed = told(FaultyApp(TALE, f"gateway:status={status},retry_after=7"))
     head, _, page = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 %d " % status)
     assert b"Content-Type: text/html" in head
@@ -193,7 +193,7 @@ def test_a_gateway_sends_a_page(status: int, title: str) -> None:
 
 
 def test_garbage_is_no_http_and_the_end() -> None:
-    assert told(Faulty(TALE, "garbage")) == (b"SSH-2.0-OpenSSH_9.9\r\n\x00\x01\xfe\xff\r\n\r\n", True)
+    assert told(FaultyApp(TALE, "garbage")) == (b"SSH-2.0-OpenSSH_9.9\r\n\x00\x01\xfe\xff\r\n\r\n", True)
 
 
 def test_an_app_does_not_hear_of_what_is_answered_in_its_place() -> None:
@@ -203,10 +203,10 @@ def test_an_app_does_not_hear_of_what_is_answered_in_its_place() -> None:
         heard.append(request)
         yield from WHOLE(request)
 
-    faulty = Faulty(app, "refuse:times=1", "cut:times=1")
+    faulty = FaultyApp(app, "refuse:times=1", "cut:times=1")
     told(faulty)
     assert not heard
-    told(Faulty(app, "cut"))
+    told(FaultyApp(app, "cut"))
     assert len(heard) == 1  # it has acted, and nobody knows
 
 
@@ -226,14 +226,14 @@ SHAPES: Final = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_an_error_takes_the_place_of_an_event_and_ends_the_stream(shape: str) -> None:
-    app = Faulty(TALE, f"error:at=2,shape={shape},status=503,message=no")
+    app = FaultyApp(TALE, f"error:at=2,shape={shape},status=503,message=no")
     expected = STREAM_HEAD + b"".join(map(chunk, (*EVENTS[:2], SHAPES[shape]))) + b"0\r\n\r\n"
     assert told(app) == (expected, False)
 
 
 @pytest.mark.parametrize("app", [TALE, WHOLE])
 def test_an_error_may_be_a_document_with_success(app: App) -> None:
-    answer, closed = told(Faulty(app, "error:shape=document,status=503,message=no"))
+    answer, closed = told(FaultyApp(app, "error:shape=document,status=503,message=no"))
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 ")
     assert b"Content-Type: application/json\r\nContent-Length: 33" in head
@@ -243,13 +243,13 @@ def test_an_error_may_be_a_document_with_success(app: App) -> None:
 
 def test_an_error_leaves_refusals_alone() -> None:
     refused = answers(401, b"{}", content_type="application/json")
-    assert told(Faulty(refused, "error:shape=document")) == told(refused)
+    assert told(FaultyApp(refused, "error:shape=document")) == told(refused)
 
 
 @given(cuts=chunkings(b": hello\n\n" + STREAM.replace(b"\n", b"\r\n")), at=st.integers(0, 4))
 def test_events_are_counted_however_they_are_written(cuts: list[bytes], at: int) -> None:
     """Comments are no events; a stream that ends before the event is as it was."""
-    body = body_of(told(Faulty(streams(*cuts), f"error:at={at},shape=text"))[0])
+    body = body_of(told(FaultyApp(streams(*cuts), f"error:at={at},shape=text"))[0])
     decoder = SSEDecoder()
     events = decoder.receive_data(body)
     assert [event.event for event in events] == ["newToken"] * min(at, 3) + ["message"] * (at <= 3)
@@ -258,14 +258,14 @@ def test_events_are_counted_however_they_are_written(cuts: list[bytes], at: int)
 
 @given(chunkings(STREAM + b"data: end\r\rdata: of\r\ndata: it"))
 def test_crlf_ends_every_line_however_it_was_written(cuts: list[bytes]) -> None:
-    body = body_of(told(Faulty(streams(*cuts), Crlf()))[0])
+    body = body_of(told(FaultyApp(streams(*cuts), Crlf()))[0])
     assert body == STREAM.replace(b"\n", b"\r\n") + b"data: end\r\n\r\ndata: of\r\ndata: it"
 
 
 def test_a_stream_that_was_measured_is_not_when_its_length_changes() -> None:
     measured = answers(200, STREAM, content_type="text/event-stream")
     for one in ("crlf", "error:at=1"):
-        assert b"ontent-Length" not in told(Faulty(measured, one))[0]
+        assert b"ontent-Length" not in told(FaultyApp(measured, one))[0]
 
 
 # ---- how it arrives
@@ -273,7 +273,7 @@ def test_a_stream_that_was_measured_is_not_when_its_length_changes() -> None:
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_a_body_in_crumbs_has_a_write_for_each(size: int) -> None:
-    line = Line(Faulty(TALE, Split(size)))
+    line = Line(FaultyApp(TALE, Split(size)))
     crumbs = [event[at : at + size] for event in EVENTS for at in range(0, len(event), size)]
     assert line.ask() == STREAM_HEAD + b"".join(map(chunk, crumbs)) + b"0\r\n\r\n"
     assert [data for _, data in line.reads[1:-1]] == [*map(chunk, crumbs)]
@@ -281,31 +281,31 @@ def test_a_body_in_crumbs_has_a_write_for_each(size: int) -> None:
 
 @pytest.mark.parametrize("at", [0, 1, 100, 194])
 def test_a_cut_comes_behind_exactly_so_many_bytes_of_the_body(at: int) -> None:
-    answer, closed = told(Faulty(streams(STREAM), CutOff(at)))
+    answer, closed = told(FaultyApp(streams(STREAM), CutOff(at)))
     assert answer == STREAM_HEAD + (chunk(STREAM[:at]) if at else b"")
     assert closed
-    assert told(Faulty(WHOLE, "cut:at=5")) == (HEAD + BODY[:5], True)
+    assert told(FaultyApp(WHOLE, "cut:at=5")) == (HEAD + BODY[:5], True)
 
 
 def test_a_cut_that_says_no_place_comes_before_the_head() -> None:
-    assert told(Faulty(TALE, "cut")) == (b"", True)
+    assert told(FaultyApp(TALE, "cut")) == (b"", True)
 
 
 def test_a_cut_behind_the_end_of_the_body_never_comes() -> None:
-    assert told(Faulty(TALE, f"cut:at={len(STREAM) + 1}")) == told(TALE)
+    assert told(FaultyApp(TALE, f"cut:at={len(STREAM) + 1}")) == told(TALE)
 
 
 @pytest.mark.parametrize("at", [0, 1, 100])
 def test_a_stall_is_silence_behind_exactly_so_many_bytes(at: int) -> None:
-    answer, closed = told(Faulty(streams(STREAM), f"stall:at={at}"))
+    answer, closed = told(FaultyApp(streams(STREAM), f"stall:at={at}"))
     assert answer == STREAM_HEAD + (chunk(STREAM[:at]) if at else b"")
     assert not closed
-    assert told(Faulty(TALE, "stall")) == (b"", False)
+    assert told(FaultyApp(TALE, "stall")) == (b"", False)
 
 
 def test_a_stall_ends_when_the_client_leaves() -> None:
     emulator, owner = an_emulator()
-    line = Line(Faulty(emulator, "stall:at=100"))
+    line = Line(FaultyApp(emulator, "stall:at=100"))
     authorized = b"Authorization: Bearer %b\r\n" % owner.persistent_token.reveal().encode()
     request = asked(body=b'{"input":"Once","model":"kayra-v1","parameters":{"max_length":5}}')
     line.ask(request.replace(b"Host", authorized + b"Host"))
@@ -317,7 +317,7 @@ def test_a_stall_ends_when_the_client_leaves() -> None:
 @pytest.mark.parametrize("by", [-1000, -1, 1, 1000])
 def test_a_wrong_length_is_wrong_by_as_much_as_it_says(by: int) -> None:
     length = max(0, len(STREAM) + by)
-    answer, closed = told(Faulty(TALE, f"length:by={by}"))
+    answer, closed = told(FaultyApp(TALE, f"length:by={by}"))
     assert (
         answer == b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nContent-Length: %d\r\n\r\n" % length + STREAM
     )
@@ -334,17 +334,17 @@ def test_a_delay_comes_before_the_head_with_jitter_that_is_the_same_each_time() 
             found.append(line.reads[0][0] - began)
         return found
 
-    assert times(Faulty(WHOLE, "delay:seconds=2.5")) == [2.5] * 3
-    drawn = times(Faulty(WHOLE, Delay(1, jitter=4)))
+    assert times(FaultyApp(WHOLE, "delay:seconds=2.5")) == [2.5] * 3
+    drawn = times(FaultyApp(WHOLE, Delay(1, jitter=4)))
     assert len({*drawn}) == 3
     assert all(1 <= seconds < 5 for seconds in drawn)
-    assert times(Faulty(WHOLE, Delay(1, jitter=4))) == drawn
-    assert times(Faulty(WHOLE, Delay(1, jitter=4), seed="another")) != drawn
-    assert times(Faulty(WHOLE, Delay(1, jitter=4), Jitter(0))) == drawn  # each fault has chance of its own
+    assert times(FaultyApp(WHOLE, Delay(1, jitter=4))) == drawn
+    assert times(FaultyApp(WHOLE, Delay(1, jitter=4), seed="another")) != drawn
+    assert times(FaultyApp(WHOLE, Delay(1, jitter=4), Jitter(0))) == drawn  # each fault has chance of its own
 
 
 def test_jitter_parts_the_pieces_of_the_body() -> None:
-    line = Line(Faulty(TALE, "jitter:seconds=2"))
+    line = Line(FaultyApp(TALE, "jitter:seconds=2"))
     line.ask()
     at = [time for time, _ in line.reads]
     gaps = [after - before for before, after in pairwise(at)][:3]
@@ -355,7 +355,7 @@ def test_jitter_parts_the_pieces_of_the_body() -> None:
 
 @pytest.mark.parametrize("rate", [1, 50, 1000, 1_000_000])
 def test_a_slow_line_carries_so_many_bytes_a_second(rate: int) -> None:
-    line = Line(Faulty(WHOLE, f"throughput:rate={rate}"))
+    line = Line(FaultyApp(WHOLE, f"throughput:rate={rate}"))
     assert line.ask() == HEAD + BODY
     came = 0
     for time, data in line.reads[1:]:
@@ -365,7 +365,7 @@ def test_a_slow_line_carries_so_many_bytes_a_second(rate: int) -> None:
 
 
 def test_a_slow_head_comes_byte_by_byte_and_the_rest_as_it_was() -> None:
-    line = Line(Faulty(TALE, "slow_head:seconds=0.5"))
+    line = Line(FaultyApp(TALE, "slow_head:seconds=0.5"))
     head = STREAM_HEAD.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
     answer = line.ask()
     assert sorted(answer[: len(head)].lower().split(b"\r\n")) == sorted(head.lower().split(b"\r\n"))
@@ -375,7 +375,7 @@ def test_a_slow_head_comes_byte_by_byte_and_the_rest_as_it_was() -> None:
 
 
 def test_faults_of_different_kinds_act_together() -> None:
-    app = Faulty(TALE, "split", "throughput:rate=10", "cut:at=30", "crlf", "delay:seconds=3", "slow_head:seconds=1")
+    app = FaultyApp(TALE, "split", "throughput:rate=10", "cut:at=30", "crlf", "delay:seconds=3", "slow_head:seconds=1")
     line = Line(app)
     answer = line.ask()
     crumbs = STREAM.replace(b"\n", b"\r\n")[:30]
@@ -384,13 +384,13 @@ def test_faults_of_different_kinds_act_together() -> None:
     assert line.reads[0][0] == 4
     assert line.clock() == pytest.approx(3 + len(head) + 4 + 3)
     assert line.link.closed
-    short = told(Faulty(TALE, "length:by=-5", "cut:at=40"))
+    short = told(FaultyApp(TALE, "length:by=-5", "cut:at=40"))
     assert short[0].endswith(b"Content-Length: %d\r\n\r\n%b" % (len(STREAM) - 5, STREAM[:40]))
 
 
 @pytest.mark.parametrize("one", FAULTS)
 def test_an_answer_to_head_has_no_body_with_any_fault(one: str) -> None:
-    app = Faulty(WHOLE, one + ":at=0" if one == "stall" else one)
+    app = FaultyApp(WHOLE, one + ":at=0" if one == "stall" else one)
     answer = told(app, asked("HEAD", "/"))[0]
     assert one == "garbage" or answer == b"" or answer.endswith(b"\r\n\r\n")
     assert BODY not in answer
@@ -410,7 +410,7 @@ def test_an_app_may_do_all_that_it_does_while_it_is_spoiled(one: str) -> None:
             yield Wait(0.1)
             yield Write(event)
 
-    answer, _ = told(Faulty(app, f"{one}:{ANYTHING.get(one, 'times=1')}"), asked(body=b"{}"))
+    answer, _ = told(FaultyApp(app, f"{one}:{ANYTHING.get(one, 'times=1')}"), asked(body=b"{}"))
     if one not in ("refuse", "gateway", "garbage"):
         assert got == [b"{}", "computed", b"", "computed", b"", "computed"]
         assert answer.count(b"newToken") == 3 or one == "split"
@@ -426,8 +426,8 @@ def test_who_waits_for_100_gets_it_at_most_once() -> None:
         yield Write(EVENTS[2])
 
     request = asked().replace(b"Host", b"Expect: 100-continue\r\nHost")
-    assert b" 100 " not in told(Faulty(app, "slow_head"), request)[0]
-    assert told(Faulty(TALE, "slow_head"), request.removesuffix(b"{}"))[0] == b"HTTP/1.1 100 \r\n\r\n"
+    assert b" 100 " not in told(FaultyApp(app, "slow_head"), request)[0]
+    assert told(FaultyApp(TALE, "slow_head"), request.removesuffix(b"{}"))[0] == b"HTTP/1.1 100 \r\n\r\n"
 
 
 # ---- as text
@@ -441,13 +441,13 @@ def test_who_waits_for_100_gets_it_at_most_once() -> None:
         ("refuse:status=503,retry_after=2,method=POST", Refusal(503, 2, method="POST")),
         ("error:at=3,shape=native,message=a=b: c", Failure(3, "native", message="a=b: c")),
         ("delay:seconds=0.5,jitter=1e-1,endpoint=login", Delay(0.5, 0.1, endpoint="login")),
-        ("length:by=-3", fault("length:by=-3")),
+        ("length:by=-3", parse_fault("length:by=-3")),
     ],
 )
 def test_a_fault_as_text_as_json_and_as_value_is_the_same(text: str, value: Fault) -> None:
-    assert fault(text) == value
-    assert Faulty(TALE, text).faults == Faulty(TALE, value).faults == (value,)
-    line = Line(app := Faulty(TALE))
+    assert parse_fault(text) == value
+    assert FaultyApp(TALE, text).faults == FaultyApp(TALE, value).faults == (value,)
+    line = Line(app := FaultyApp(TALE))
     line.ask(asked("POST", CONTROL, msgspec.json.encode(value)))
     assert app.faults == (value,)
 
@@ -476,7 +476,7 @@ def test_a_fault_as_text_as_json_and_as_value_is_the_same(text: str, value: Faul
 )
 def test_a_text_that_is_no_fault_is_told_in_one_line_that_names_it(text: str, problem: str) -> None:
     with pytest.raises(InvalidRequestError, match=re.escape(problem)) as found:
-        fault(text)
+        parse_fault(text)
     assert "\n" not in str(found.value)
 
 
@@ -487,7 +487,7 @@ def test_a_text_that_is_no_fault_is_told_in_one_line_that_names_it(text: str, pr
 def test_any_text_is_a_fault_or_is_told_in_one_line(text: str) -> None:
     problem = ""
     try:
-        assert isinstance(fault(text), Fault)
+        assert isinstance(parse_fault(text), Fault)
     except InvalidRequestError as error:
         problem = str(error)
     assert len(problem.splitlines()) <= 1
@@ -501,7 +501,7 @@ _JSON = st.recursive(
 
 @given(st.sampled_from([*FAULTS]), st.dictionaries(st.sampled_from(["at", "times", "path", "by", "message"]), _JSON))
 def test_any_object_is_a_fault_or_is_told_in_one_line(name: str, said: dict[str, Any]) -> None:
-    app = Faulty(TALE)
+    app = FaultyApp(TALE)
     answer, _ = told(app, asked("POST", CONTROL, msgspec.json.encode({"fault": name, **said})))
     document = msgspec.json.decode(body_of(answer))
     assert len(app.faults) == (answer[9:12] == b"200")
@@ -509,19 +509,19 @@ def test_any_object_is_a_fault_or_is_told_in_one_line(name: str, said: dict[str,
 
 
 def test_a_value_that_cannot_be_is_refused_where_it_is_used_and_the_rest_with_it() -> None:
-    app = Faulty(TALE)
+    app = FaultyApp(TALE)
     with pytest.raises(InvalidRequestError, match=r"cut: at=-1: Expected `int` >= 0"):
         app.add("split", CutOff(-1))
     assert app.faults == ()
 
 
 def test_all_that_can_be_said_of_a_fault_is_described() -> None:
-    lines = described().splitlines()
+    lines = describe_faults().splitlines()
     for name, kind in FAULTS.items():
         assert any(line.startswith(f"{name}: ") for line in lines)
         for key in kind.__struct_fields__:
             assert any(line.startswith(f"  {key} ") for line in lines)
-    assert "None" not in described()
+    assert "None" not in describe_faults()
 
 
 # ---- by HTTP
@@ -529,7 +529,7 @@ def test_all_that_can_be_said_of_a_fault_is_described() -> None:
 
 def test_faults_are_switched_on_listed_and_cleared_by_http_without_a_token() -> None:
     emulator, _ = an_emulator()
-    app = Faulty(emulator, "garbage:path=/oa")
+    app = FaultyApp(emulator, "garbage:path=/oa")
     line = Line(app)
 
     def control(method: str, body: bytes = b"") -> tuple[bytes, Any]:
@@ -562,7 +562,7 @@ def test_faults_are_switched_on_listed_and_cleared_by_http_without_a_token() -> 
     ],
 )
 def test_what_is_no_fault_is_refused_by_http_and_nothing_is_switched_on(body: bytes, problem: str) -> None:
-    app = Faulty(TALE)
+    app = FaultyApp(TALE)
     answer, _ = told(app, asked("POST", CONTROL, body))
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert problem in msgspec.json.decode(body_of(answer))["message"]
@@ -570,11 +570,11 @@ def test_what_is_no_fault_is_refused_by_http_and_nothing_is_switched_on(body: by
 
 
 def test_other_methods_are_refused_by_the_control() -> None:
-    assert told(Faulty(TALE), asked("PUT", CONTROL))[0].startswith(b"HTTP/1.1 405 ")
+    assert told(FaultyApp(TALE), asked("PUT", CONTROL))[0].startswith(b"HTTP/1.1 405 ")
 
 
 @pytest.mark.parametrize("one", FAULTS)
 def test_no_fault_meets_the_control(one: str) -> None:
-    answer, closed = told(Faulty(TALE, one), asked("GET", CONTROL))
+    answer, closed = told(FaultyApp(TALE, one), asked("GET", CONTROL))
     assert msgspec.json.decode(body_of(answer)) == {"faults": [{"fault": one}]}
     assert not closed

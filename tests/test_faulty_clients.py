@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 from nai_proto import errors, openai, text
-from nai_proto.emulator.faults import FAULTS, Faulty
+from nai_proto.emulator.faults import FAULTS, FaultyApp
 from nai_proto.exchange.actions import Sleep, Steps
 from nai_proto.exchange.flow import flow
 from nai_proto.exchange.operation import Operation
@@ -64,7 +64,7 @@ def tried(
     transport: str, faults: str | Sequence[str], operation: Operation[Any, Any], timeouts: Timeouts = CALM
 ) -> Outcome:
     """How an operation goes with faults that meet one request; and that all is well with the next of this client."""
-    app = Faulty(Service(), *([faults] if isinstance(faults, str) else faults))
+    app = FaultyApp(Service(), *([faults] if isinstance(faults, str) else faults))
     flows: list[MakeFlow] = [lambda: operation, pause, lambda: operation]
     outcome, _, following = all_on(transport, app, flows, partial(session_at, timeouts=timeouts))
     assert app.faults == ()
@@ -314,7 +314,7 @@ def test_what_is_tried_again_and_what_is_not(
     transport: str, faults: list[str], repeat: Repeat, requests: int, fails: bool
 ) -> None:
     met: list[Request] = []
-    app = Faulty(Service(), *faults)
+    app = FaultyApp(Service(), *faults)
 
     def counted(request: Request) -> Handler:
         met.append(request)
@@ -334,7 +334,7 @@ def test_what_is_tried_again_and_what_is_not(
 
 def test_a_client_waits_as_long_as_it_is_asked_to() -> None:
     clock = Clock()
-    app = Faulty(Service(), "refuse:retry_after=20,times=1", "delay:seconds=3,times=2")
+    app = FaultyApp(Service(), "refuse:retry_after=20,times=1", "delay:seconds=3,times=2")
     with on_memory.Client(app, clock=clock) as client:
         client.run(STORY.with_options(retry=PATIENT))
     assert 26 <= clock() <= 28.5
@@ -349,7 +349,7 @@ def test_the_account_s_lock_is_free_again_for_who_has_a_little_patience(
     operation = text.generate_stream("Once", max_length=5, extra={"seed": 1})
     patient = operation.with_options(retry=RetryPolicy(lock_wait=30))
     make_session = partial(session_at, token=owner.persistent_token, timeouts=Timeouts(read=20.0, idle=0.25))
-    app = Faulty(emulator, fault + ",times=1")
+    app = FaultyApp(emulator, fault + ",times=1")
     failed, fine = all_on(transport, app, [lambda: patient, lambda: patient], make_session)
     assert type(failed.error) is kind
     assert failed.events

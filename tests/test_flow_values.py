@@ -13,7 +13,7 @@ import pytest
 
 import nai_proto as nai
 from nai_proto import account, text
-from nai_proto.emulator.faults import Faulty
+from nai_proto.emulator.faults import FaultyApp
 from nai_proto.errors import InvalidRequestError, InvalidTypeError, NaiError, TransportError
 from nai_proto.exchange.actions import Emit, GetContext, Send, Sleep, Steps, compute, get_context
 from nai_proto.exchange.context import FlowContext
@@ -233,7 +233,7 @@ def test_a_total_set_deeper_bounds_each_exchange_there() -> None:
         return 2
 
     emulator, owner = an_emulator(pace=0.0)
-    app = Faulty(emulator, "delay:seconds=0.7")
+    app = FaultyApp(emulator, "delay:seconds=0.7")
     session = nai.Session(base_url="http://x", token=owner.persistent_token)
     with memory.Client(app, session, clock=Clock()) as client:
         assert client.run(twice()) == 2

@@ -18,11 +18,8 @@ import pytest
 from nai_proto import account, objects, openai, text
 from nai_proto.codecs.keys import access_key, email_hash
 from nai_proto.emulator import Account
-from nai_proto.emulator.faults import Faulty
-from nai_proto.emulator.recording import (
-    Ending,
-    Replaying,
-)
+from nai_proto.emulator.faults import FaultyApp
+from nai_proto.emulator.recording import Ending, Replayer
 from nai_proto.errors import FileError, NaiError, ServerError, Truncated
 from nai_proto.exchange.actions import Steps
 from nai_proto.exchange.flow import flow
@@ -172,7 +169,7 @@ class Evening:
 
 def evening(path: Path, *, contents: bool) -> Evening:
     emulator, owner = an_emulator(pace=0.004)
-    app = Faulty(emulator, f"error:at=3,endpoint=generate_stream,times=1,message={EMAIL} failed")
+    app = FaultyApp(emulator, f"error:at=3,endpoint=generate_stream,times=1,message={EMAIL} failed")
     app.clear()
     steps = program(owner.persistent_token)
     with record_to_file(app, path, contents=contents) as recorded, serve_in_thread(recorded) as url:
@@ -210,7 +207,7 @@ def test_the_session_went_as_it_should(open_: Evening) -> None:
 
 @every_transport
 def test_with_contents_the_same_client_meets_the_same_events_results_and_errors(open_: Evening, transport: str) -> None:
-    app = Replaying(load_recording(open_.path))
+    app = Replayer(load_recording(open_.path))
     told = done(transport, app, program(open_.token))
     assert [one.facts for one in told] == [one.facts for one in open_.told]
     assert app.left == ()
@@ -218,7 +215,7 @@ def test_with_contents_the_same_client_meets_the_same_events_results_and_errors(
 
 @every_transport
 def test_without_contents_it_meets_the_same_in_form(private: Evening, transport: str) -> None:
-    app = Replaying(load_recording(private.path))
+    app = Replayer(load_recording(private.path))
     told = done(transport, app, program(private.token))
     assert type(told[1].error).__name__ == "Damaged"  # the keystore is not there to be opened
     for number, (now, then) in enumerate(zip(told, private.told, strict=True)):
@@ -308,7 +305,7 @@ def test_what_another_server_answers_is_recorded_on_its_way(tmp_path: Path, tran
         then = done(transport, recorded, program(owner.persistent_token))
     errors = [type(told.error).__name__ for told in then]
     assert errors == [*["NoneType"] * 5, "NotFoundError", "AuthenticationError", "NoneType", "NoneType"]
-    now = done(transport, Replaying(load_recording(path)), program(owner.persistent_token))
+    now = done(transport, Replayer(load_recording(path)), program(owner.persistent_token))
     assert [one.facts for one in now] == [one.facts for one in then]
     data = path.read_bytes()
     assert owner.persistent_token.reveal().encode() not in data
@@ -316,7 +313,7 @@ def test_what_another_server_answers_is_recorded_on_its_way(tmp_path: Path, tran
 
 
 def test_an_answer_that_breaks_off_is_cut_on_its_way_too() -> None:
-    app = Faulty(an_emulator()[0], "cut:at=1")
+    app = FaultyApp(an_emulator()[0], "cut:at=1")
     with serve_in_thread(app) as url, closing(ForwardingApp(Session(base_url=url))) as forwarding:
         (told,) = done("asyncio", forwarding, [Step(account.login(EMAIL, PASSWORD))])
     assert isinstance(told.error, Truncated)

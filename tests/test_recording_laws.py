@@ -11,8 +11,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nai_proto.codecs.keys import email_hash
-from nai_proto.emulator.recording import Ending, Exchange, Redaction, Sent, decode, encode, header
-from nai_proto.emulator.recording.redaction import shape
+from nai_proto.emulator.recording import (
+    Ending,
+    RecordedExchange,
+    Redaction,
+    SentAction,
+    decode_recording,
+    encode_exchange,
+    encode_header,
+)
+from nai_proto.emulator.recording.redaction import request_shape
 from nai_proto.errors import InvalidFile
 from nai_proto.exchange.reply import Raw, Start, Write
 from nai_proto.http import Head, Headers
@@ -28,19 +36,19 @@ KEY = "Aa0-_" * 12 + "Aa0-"
 
 
 @st.composite
-def answers(draw: st.DrawFn, data: st.SearchStrategy[bytes] = BODIES) -> tuple[Sent, ...]:
+def answers(draw: st.DrawFn, data: st.SearchStrategy[bytes] = BODIES) -> tuple[SentAction, ...]:
     """Whatever a server can send."""
     actions: list[Start | Write | Raw] = []
     if draw(st.booleans()):
         actions.append(Start(Head(draw(st.integers(200, 999)), draw(HEADERS))))
         actions += map(Write, draw(st.lists(data, max_size=3)))
     actions += map(Raw, draw(st.lists(data, max_size=3)))
-    return tuple(Sent(action, draw(SECONDS)) for action in actions)
+    return tuple(SentAction(action, draw(SECONDS)) for action in actions)
 
 
-def exchanges(data: st.SearchStrategy[bytes] = BODIES) -> st.SearchStrategy[Exchange]:
+def exchanges(data: st.SearchStrategy[bytes] = BODIES) -> st.SearchStrategy[RecordedExchange]:
     return st.builds(
-        Exchange, TEXTS, TEXTS, HEADERS, data, st.booleans(), answers(data), ending=st.sampled_from(Ending)
+        RecordedExchange, TEXTS, TEXTS, HEADERS, data, st.booleans(), answers(data), ending=st.sampled_from(Ending)
     )
 
 
@@ -48,25 +56,25 @@ def exchanges(data: st.SearchStrategy[bytes] = BODIES) -> st.SearchStrategy[Exch
 
 
 @given(st.lists(exchanges(), max_size=3), st.booleans())
-def test_a_recording_is_read_as_it_was_written(given_: list[Exchange], contents: bool) -> None:
-    recorded = decode(header(contents=contents) + b"".join(map(encode, given_)))
+def test_a_recording_is_read_as_it_was_written(given_: list[RecordedExchange], contents: bool) -> None:
+    recorded = decode_recording(encode_header(contents=contents) + b"".join(map(encode_exchange, given_)))
     assert list(recorded.exchanges) == given_
     assert recorded.contents is contents
 
 
 @given(st.lists(exchanges(), min_size=1, max_size=3), st.data())
-def test_a_last_line_that_was_torn_is_left_out(given_: list[Exchange], data: st.DataObject) -> None:
-    written = header() + b"".join(map(encode, given_))
-    torn = data.draw(st.integers(1, len(encode(given_[-1]))))
-    assert list(decode(written[:-torn]).exchanges) == given_[:-1]
+def test_a_last_line_that_was_torn_is_left_out(given_: list[RecordedExchange], data: st.DataObject) -> None:
+    written = encode_header() + b"".join(map(encode_exchange, given_))
+    torn = data.draw(st.integers(1, len(encode_exchange(given_[-1]))))
+    assert list(decode_recording(written[:-torn]).exchanges) == given_[:-1]
 
 
-@given(st.binary() | exchanges().map(encode), st.binary(), st.integers(0, 400))
+@given(st.binary() | exchanges().map(encode_exchange), st.binary(), st.integers(0, 400))
 def test_what_is_no_recording_is_refused_in_one_line(data: bytes, more: bytes, at: int) -> None:
-    for broken in (data, header() + data[:at] + more + data[at:] + b"\n"):
+    for broken in (data, encode_header() + data[:at] + more + data[at:] + b"\n"):
         problem = ""
         try:
-            decode(broken)
+            decode_recording(broken)
         except InvalidFile as error:
             problem = str(error)
         assert problem.isprintable()
@@ -89,12 +97,12 @@ def test_what_is_no_recording_is_refused_in_one_line(data: bytes, more: bytes, a
 )
 def test_a_refusal_says_what_is_wrong(data: bytes, problem: str) -> None:
     with pytest.raises(InvalidFile, match=problem):
-        decode(data)
+        decode_recording(data)
 
 
 def test_bodies_can_be_read_by_people() -> None:
-    exchange = Exchange("POST", "/", body='{"a":"Zoë"}'.encode(), answer=(Sent(Raw(b"\xff\x00"), 0.5),))
-    assert json.loads(encode(exchange)) == {
+    exchange = RecordedExchange("POST", "/", body='{"a":"Zoë"}'.encode(), answer=(SentAction(Raw(b"\xff\x00"), 0.5),))
+    assert json.loads(encode_exchange(exchange)) == {
         "method": "POST",
         "target": "/",
         "text": '{"a":"Zoë"}',
@@ -142,13 +150,13 @@ ANY_BODY = st.one_of(
 REDACTED = st.builds(Redaction, st.just(bytes(16)), contents=st.booleans())
 
 
-def sizes(exchange: Exchange) -> list[int]:
+def sizes(exchange: RecordedExchange) -> list[int]:
     bodies = [sent.action.data for sent in exchange.answer if not isinstance(sent.action, Start)]
     return [len(exchange.body), len(exchange.target.encode()), *map(len, bodies)]
 
 
 @given(exchanges(ANY_BODY), REDACTED)
-def test_redaction_keeps_every_length_and_every_piece(exchange: Exchange, redaction: Redaction) -> None:
+def test_redaction_keeps_every_length_and_every_piece(exchange: RecordedExchange, redaction: Redaction) -> None:
     redacted = redaction.redacted(exchange)
     assert sizes(redacted) == sizes(exchange)
     assert [(type(sent.action), sent.after) for sent in redacted.answer] == [
@@ -164,7 +172,7 @@ def form(value: object) -> object:
 @given(written(json_documents()), REDACTED)
 def test_json_stays_json_of_the_same_form(body: bytes, redaction: Redaction) -> None:
     pairs: Callable[[list[Any]], Any] = lambda found: [form(value) for _, value in found]  # noqa: E731
-    redacted = redaction.redacted(Exchange("POST", "/", Headers.of(content_type="application/json"), body)).body
+    redacted = redaction.redacted(RecordedExchange("POST", "/", Headers.of(content_type="application/json"), body)).body
     assert form(json.loads(redacted, object_pairs_hook=pairs)) == form(json.loads(body, object_pairs_hook=pairs))
 
 
@@ -176,18 +184,18 @@ def test_how_an_answer_was_cut_into_pieces_does_not_matter(
     action = Raw if raw else Write
 
     def redacted(pieces: list[bytes]) -> bytes:
-        answer = (Sent(head), *(Sent(action(piece)) for piece in pieces))
-        told = Redaction(bytes(16)).redacted(Exchange("GET", "/", answer=answer)).answer[1:]
+        answer = (SentAction(head), *(SentAction(action(piece)) for piece in pieces))
+        told = Redaction(bytes(16)).redacted(RecordedExchange("GET", "/", answer=answer)).answer[1:]
         return b"".join(sent.action.data for sent in told if not isinstance(sent.action, Start))
 
     assert redacted(data.draw(strategies.chunkings(body))) == redacted([body])
 
 
 @given(exchanges(ANY_BODY), REDACTED)
-@example(Exchange("GET", f"/x/{PST}?q=1&model=a&text=%20hello"), Redaction(bytes(16)))
-@example(Exchange("POST", "/", body=b'{"model": "0000000;"}'), Redaction(bytes(16)))
-def test_what_is_redacted_asks_the_same(exchange: Exchange, redaction: Redaction) -> None:
-    assert shape(redaction.redacted(exchange)) == shape(exchange)
+@example(RecordedExchange("GET", f"/x/{PST}?q=1&model=a&text=%20hello"), Redaction(bytes(16)))
+@example(RecordedExchange("POST", "/", body=b'{"model": "0000000;"}'), Redaction(bytes(16)))
+def test_what_is_redacted_asks_the_same(exchange: RecordedExchange, redaction: Redaction) -> None:
+    assert request_shape(redaction.redacted(exchange)) == request_shape(exchange)
 
 
 # ---- secrets
@@ -211,18 +219,20 @@ SECRETS = {
 }
 
 
-def recorded(salt: bytes, *, contents: bool) -> Exchange:
+def recorded(salt: bytes, *, contents: bool) -> RecordedExchange:
     asked = json.dumps(SECRETS)
     said = {"accessToken": JWT, "giftKeys": ["GIFT-9999-WXYZ"], "note": f"{JWT} and {PST} of some.one+mail@b-c.example"}
     fields = {"authorization": f"Bearer {JWT}", "cookie": "session=0123abcdef", "x-api-key": "sk-abcdef", "via": "home"}
-    exchange = Exchange(
+    exchange = RecordedExchange(
         "POST",
         f"/user/some.one%2Bmail%40b-c.example?key={KEY}",
         Headers(fields.items()),
         asked.encode(),
         answer=(
-            Sent(Start(Head(200, Headers.of(set_cookie="id=fedcba9876; HttpOnly", content_type="application/json")))),
-            Sent(Write(json.dumps(said).encode())),
+            SentAction(
+                Start(Head(200, Headers.of(set_cookie="id=fedcba9876; HttpOnly", content_type="application/json")))
+            ),
+            SentAction(Write(json.dumps(said).encode())),
         ),
     )
     return Redaction(salt, contents=contents).redacted(exchange)
@@ -230,7 +240,7 @@ def recorded(salt: bytes, *, contents: bool) -> Exchange:
 
 @pytest.mark.parametrize("contents", [False, True])
 def test_no_secret_is_left(contents: bool) -> None:
-    data = encode(recorded(b"salt" * 8, contents=contents)).decode()
+    data = encode_exchange(recorded(b"salt" * 8, contents=contents)).decode()
     more = ["0123abcdef", "sk-abcdef", "fedcba9876", "GIFT-9999-WXYZ", "b-c.example", "home", "example.org"]
     assert [secret for secret in [*SECRETS.values(), *more] if secret in data] == []
 
@@ -258,8 +268,8 @@ def test_placeholders_keep_the_form_of_what_they_stand_for() -> None:
 
 
 def masked(body: str, kind: str = "application/json", status: int = 200, asked: str = "") -> str:
-    answer = (Sent(Start(Head(status, Headers.of(content_type=kind)))), Sent(Write(body.encode())))
-    told = Redaction(bytes(16)).redacted(Exchange("POST", "/", body=asked.encode(), answer=answer)).answer[1]
+    answer = (SentAction(Start(Head(status, Headers.of(content_type=kind)))), SentAction(Write(body.encode())))
+    told = Redaction(bytes(16)).redacted(RecordedExchange("POST", "/", body=asked.encode(), answer=answer)).answer[1]
     assert isinstance(told.action, Write)
     return told.action.data.decode()
 
@@ -300,14 +310,16 @@ def test_an_error_that_quotes_the_beginning_of_a_prompt_does_not() -> None:
 def test_what_is_long_is_not_slow(word: str) -> None:
     body = (word * 100_000).encode()
     for kind in ("application/json", "text/event-stream", "text/html"):
-        head = Sent(Start(Head(200, Headers.of(content_type=kind))))
-        exchange = Exchange("POST", "/", body=body, answer=(head, Sent(Write(body))))
+        head = SentAction(Start(Head(200, Headers.of(content_type=kind))))
+        exchange = RecordedExchange("POST", "/", body=body, answer=(head, SentAction(Write(body))))
         assert sizes(Redaction(bytes(16), contents=True).redacted(exchange)) == sizes(exchange)
 
 
 def test_an_answer_by_hand_is_looked_at_in_its_chunks() -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Who: me\r\n\r\n"
     whole = head + b'5\r\n{"out\r\nA\r\n":"a secre\r\n3\r\nt"}\r\n0\r\n\r\n'
-    told = Redaction(bytes(16)).redacted(Exchange("POST", "/", answer=tuple(Sent(Raw(bytes([b]))) for b in whole)))
+    told = Redaction(bytes(16)).redacted(
+        RecordedExchange("POST", "/", answer=tuple(SentAction(Raw(bytes([b]))) for b in whole))
+    )
     data = b"".join(sent.action.data for sent in told.answer if not isinstance(sent.action, Start))
     assert data == whole.replace(b"a secre", b"redacte").replace(b'3\r\nt"', b'3\r\nd"').replace(b" me", b"red")

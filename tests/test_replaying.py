@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from nai_proto import account, text
-from nai_proto.emulator.faults import FAULTS, Faulty
-from nai_proto.emulator.recording import Ending, Exchange, Recorded, Recording, Redaction, Replaying, Sent
+from nai_proto.emulator.faults import FAULTS, FaultyApp
+from nai_proto.emulator.recording import Ending, RecordedExchange, Recorder, Recording, Redaction, Replayer, SentAction
 from nai_proto.errors import NotFoundError
 from nai_proto.exchange.actions import Runnable, Sleep
 from nai_proto.exchange.reply import App, Cut, Handler, Read, Start, Wait, Write
@@ -26,14 +26,16 @@ EVENTS = (token("Once", 0), token(" upon", 1), token(" a time", 2, final=True))
 KEPT = Redaction(bytes(16), contents=True)
 
 
-def recorded(app: App, *flows: Runnable[Any, Any], redaction: Redaction = KEPT, clock: Clock | None = None) -> Recorded:
+def recorded(
+    app: App, *flows: Runnable[Any, Any], redaction: Redaction = KEPT, clock: Clock | None = None
+) -> Recording:
     """What comes of these flows, in memory."""
-    kept: list[Exchange] = []
+    kept: list[RecordedExchange] = []
     clock = clock or Clock()
-    noting = Recording(app, lambda exchange: kept.append(redaction.redacted(exchange)), clock)
+    noting = Recorder(app, lambda exchange: kept.append(redaction.redacted(exchange)), clock)
     for flow in flows:
         run_in_memory(flow, noting, clock=clock)
-    return Recorded(tuple(kept), redaction.contents)
+    return Recording(tuple(kept), redaction.contents)
 
 
 def json(text_: bytes) -> App:
@@ -48,15 +50,15 @@ def test_an_app_does_the_same_while_it_is_recorded() -> None:
         return run_in_memory(with_token(AccessToken("x"), text.generate_stream("Once", max_length=5)), app)
 
     (plain, _), (noted, _) = an_emulator(), an_emulator()
-    one, two = played(plain), played(Recording(noted, lambda _: None, Clock()))
+    one, two = played(plain), played(Recorder(noted, lambda _: None, Clock()))
     assert one.kinds == two.kinds
     assert str(one.error) == str(two.error)
 
 
 def test_a_handler_that_is_stopped_is_noted_and_gives_back_what_it_holds() -> None:
-    kept: list[Exchange] = []
+    kept: list[RecordedExchange] = []
     with counting(streams(EVENTS[0])) as (app, at_work):
-        handler = Recording(app, kept.append, Clock())(Request("POST", "/x"))
+        handler = Recorder(app, kept.append, Clock())(Request("POST", "/x"))
         assert isinstance(next(handler), Read)
         assert isinstance(handler.send(b"half"), Read)
         handler.close()
@@ -65,11 +67,11 @@ def test_a_handler_that_is_stopped_is_noted_and_gives_back_what_it_holds() -> No
 
 
 def test_a_client_that_leaves_with_all_of_the_answer_has_not_left() -> None:
-    kept: list[Exchange] = []
-    handler = Recording(json(b"{}"), kept.append, Clock())(Request("POST", "/x"))
+    kept: list[RecordedExchange] = []
+    handler = Recorder(json(b"{}"), kept.append, Clock())(Request("POST", "/x"))
     actions = [type(next(handler)).__name__, type(handler.send(b"")).__name__]
     handler.close()  # before the body
-    handler = Recording(json(b"{}"), kept.append, Clock())(Request("POST", "/x"))
+    handler = Recorder(json(b"{}"), kept.append, Clock())(Request("POST", "/x"))
     actions += [type(action).__name__ for action in (next(handler), handler.send(b""), next(handler))]
     handler.close()  # behind it
     assert actions == ["Read", "Start", "Read", "Start", "Write"]
@@ -81,9 +83,9 @@ def test_an_app_that_fails_was_cut() -> None:
         yield Read()
         raise RuntimeError("broken")
 
-    kept: list[Exchange] = []
+    kept: list[RecordedExchange] = []
     with pytest.raises(RuntimeError, match="broken"):
-        run_in_memory(STORY, Recording(broken, kept.append, Clock()))
+        run_in_memory(STORY, Recorder(broken, kept.append, Clock()))
     assert [one.ending for one in kept] == [Ending.CUT]
 
 
@@ -100,7 +102,7 @@ def test_the_time_between_pieces_is_noted() -> None:
     for as_recorded, took in ((True, 4.5), (False, 0.0)):
         clock = Clock()
         assert (
-            run_in_memory(STORY, Replaying(found, as_recorded=as_recorded), clock=clock).result.text
+            run_in_memory(STORY, Replayer(found, as_recorded=as_recorded), clock=clock).result.text
             == "Once upon a time"
         )
         assert clock() == took
@@ -112,7 +114,7 @@ def test_the_time_between_pieces_is_noted() -> None:
 def test_equal_requests_are_answered_in_order_and_what_is_used_up_is_missed() -> None:
     said = iter([b'{"output":"one"}', b'{"output":"two"}'])
     ask = text.generate("Once", max_length=9).with_options(retry=NO_RETRY)
-    app = Replaying(recorded(lambda request: json(next(said))(request), ask, ask))
+    app = Replayer(recorded(lambda request: json(next(said))(request), ask, ask))
     assert [run_in_memory(ask, app).result.text for _ in range(2)] == ["one", "two"]
     assert isinstance(run_in_memory(ask, app).error, NotFoundError)
 
@@ -121,7 +123,7 @@ def test_of_requests_that_differ_only_in_contents_the_right_one_answers() -> Non
     prompts = ["The first", "The other"]
     said = iter([b'{"output":"one"}', b'{"output":"two"}'])
     flows = [text.generate(prompt, max_length=9).with_options(retry=NO_RETRY) for prompt in prompts]
-    app = Replaying(recorded(lambda request: json(next(said))(request), *flows))
+    app = Replayer(recorded(lambda request: json(next(said))(request), *flows))
     assert [run_in_memory(flow, app).result.text for flow in reversed(flows)] == ["two", "one"]
 
 
@@ -131,14 +133,14 @@ def test_what_was_hidden_does_not_matter() -> None:
         app, with_token(AccessToken("secret-one"), text.generate("Then", max_length=9)), redaction=Redaction(b"")
     )
     now = text.generate("Something else altogether", max_length=9).with_options(retry=NO_RETRY)
-    assert run_in_memory(with_token(AccessToken("another"), now), Replaying(found)).error is None
+    assert run_in_memory(with_token(AccessToken("another"), now), Replayer(found)).error is None
     other = text.generate("Then", max_length=10).with_options(retry=NO_RETRY)
-    assert isinstance(run_in_memory(other, Replaying(found)).error, NotFoundError)
+    assert isinstance(run_in_memory(other, Replayer(found)).error, NotFoundError)
 
 
 def test_what_is_not_in_the_recording_is_named_with_what_comes_next() -> None:
     found = recorded(json(b'{"output":"one"}'), text.generate("Once", max_length=9))
-    app = Replaying(found)
+    app = Replayer(found)
     played = run_in_memory(account.get_information(), app)
     assert "GET /user/information is not in the recording (no such request); next in it is POST /ai/generate" in str(
         played.error
@@ -146,7 +148,7 @@ def test_what_is_not_in_the_recording_is_named_with_what_comes_next() -> None:
     other = run_in_memory(text.generate("Once", max_length=8), app)
     assert "(no more of it, or only with another body); next in it is POST /ai/generate" in str(other.error)
     assert app.left == found.exchanges
-    assert "nothing is left of it" in str(run_in_memory(account.get_information(), Replaying(Recorded(()))).error)
+    assert "nothing is left of it" in str(run_in_memory(account.get_information(), Replayer(Recording(()))).error)
 
 
 def test_a_request_that_the_server_did_not_read_is_found_without_its_body() -> None:
@@ -156,14 +158,14 @@ def test_a_request_that_the_server_did_not_read_is_found_without_its_body() -> N
     ask = text.generate("Once", max_length=9).with_options(retry=NO_RETRY)
     found = recorded(refusing, ask)
     assert [one.whole for one in found.exchanges] == [False]
-    played = run_in_memory(ask, Replaying(found))
+    played = run_in_memory(ask, Replayer(found))
     assert getattr(played.error, "status", None) == 413
 
 
 def test_pieces_and_cuts_are_those_of_the_recording() -> None:
     head = Start(Head(200, Headers.of(content_type="text/event-stream")))
-    sent = (Sent(head), *(Sent(Write(bytes([byte]))) for byte in EVENTS[0]))
-    handler = Replaying(Recorded((Exchange("GET", "/", answer=sent, ending=Ending.CUT),)))(Request("GET", "/"))
+    sent = (SentAction(head), *(SentAction(Write(bytes([byte]))) for byte in EVENTS[0]))
+    handler = Replayer(Recording((RecordedExchange("GET", "/", answer=sent, ending=Ending.CUT),)))(Request("GET", "/"))
     assert isinstance(next(handler), Read)
     assert [handler.send(b""), *handler] == [*(one.action for one in sent), Cut()]
 
@@ -207,9 +209,9 @@ def test_a_fault_that_was_recorded_is_met_again(transport: str, fault: str) -> N
     def session(url: str) -> Session:
         return Session(base_url=url, timeouts=QUICK)
 
-    kept: list[Exchange] = []
-    failing = Faulty(streams(*EVENTS), fault)
-    noting = Recording(failing, lambda exchange: kept.append(KEPT.redacted(exchange)), Clock())
+    kept: list[RecordedExchange] = []
+    failing = FaultyApp(streams(*EVENTS), fault)
+    noting = Recorder(failing, lambda exchange: kept.append(KEPT.redacted(exchange)), Clock())
     then, *_ = all_on(transport, noting, [lambda: STORY, pause], session)
-    now = all_on(transport, Replaying(Recorded(tuple(kept), True)), [lambda: STORY], session)[0]
+    now = all_on(transport, Replayer(Recording(tuple(kept), True)), [lambda: STORY], session)[0]
     assert told(now) == told(then)

@@ -17,7 +17,7 @@ import pytest
 
 from nai_proto import account, objects
 from nai_proto.emulator import Emulator
-from nai_proto.emulator.journal import Change
+from nai_proto.emulator.accounts.journal import RowChange
 from nai_proto.errors import Damaged, FileError, InvalidFile, NaiError, TransportError
 from nai_proto.exchange.retry import NO_RETRY
 from nai_proto.exchange.session import Session
@@ -40,8 +40,8 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "state.nai"
 
 
-def put(*key: str, document: bytes = b"{}") -> Change:
-    return Change(key, document)
+def put(*key: str, document: bytes = b"{}") -> RowChange:
+    return RowChange(key, document)
 
 
 def test_a_file_has_what_was_stored_in_the_order_in_which_it_came(path: Path) -> None:
@@ -49,7 +49,7 @@ def test_a_file_has_what_was_stored_in_the_order_in_which_it_came(path: Path) ->
     with StateFile(path) as state:
         state.store((put("a", "1"), put("b", "é\n"))).result()
         state.store((put("a", "2"), put("a", "1", document=b"new")))
-        state.store((Change(("b", "é\n"), None), Change(("none",), None)))
+        state.store((RowChange(("b", "é\n"), None), RowChange(("none",), None)))
         state.store(()).result()
     assert read_state(path) == [(("a", "1"), b"new"), (("a", "2"), b"{}")]
     with StateFile(path) as state:
@@ -82,7 +82,7 @@ def test_after_an_error_nothing_more_is_stored(path: Path) -> None:
     with StateFile(path) as state:
         state.store((put("a"),)).result()
         with pytest.raises(FileError, match="no longer written"):
-            state.store((put("b"), Change(("c",), {}))).result()  # type: ignore[arg-type] # what SQLite does not take
+            state.store((put("b"), RowChange(("c",), {}))).result()  # type: ignore[arg-type] # what SQLite does not take
         with pytest.raises(FileError, match="no longer written"):
             state.store((put("d"),)).result()
     assert read_state(path) == [(("a",), b"{}")]

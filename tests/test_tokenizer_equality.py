@@ -24,7 +24,7 @@ import pytest
 import sentencepiece
 import tokenizers as hugging_face
 
-from nai_proto.emulator.corpus import TALES
+from nai_proto.emulator.text.corpus import TALES
 from nai_proto.errors import TransportError
 from nai_proto.tokenizers import KNOWN, read
 from nai_transports.tokenizer_files import cache_directory, distribution

@@ -21,7 +21,7 @@ import tokenizers as hugging_face
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nai_proto.emulator.corpus import TALES
+from nai_proto.emulator.text.corpus import TALES
 from nai_proto.errors import InvalidFile, InvalidRequestError, MissingExtra
 from nai_proto.tokenizers import KNOWN, Tokenizer, read, tokenizer_name
 from tests.test_tokenizers import FORMS, LINES, deflated, ids, texts

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nai_proto as nai
-from nai_proto.emulator.corpus import TALES
+from nai_proto.emulator.text.corpus import TALES
 from nai_proto.errors import InvalidFile, InvalidRequestError, LocalProtocolError, MissingExtra
 from nai_proto.text.models import MODELS
 from nai_proto.tokenizers import KNOWN, Tokenizer, known, read, tokenizer_name

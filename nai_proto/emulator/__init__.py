@@ -7,12 +7,12 @@ See docs/protocol/native.md#17-checklist-for-the-emulator.
 
 from __future__ import annotations
 
-from .accounts import Account
-from .bases import at
-from .journal import Change
+from .accounts.account import Account
+from .accounts.journal import RowChange
+from .accounts.mailbox import Mail, MailKind
+from .app import Emulator
+from .http.host_profiles import restrict_to_host
 from .openai.switches import OpenAISwitches
-from .outside import Mail, MailKind
-from .service import Emulator
 from .switches import Switches
 
-__all__ = ["Account", "Change", "Emulator", "Mail", "MailKind", "OpenAISwitches", "Switches", "at"]
+__all__ = ["Account", "Emulator", "Mail", "MailKind", "OpenAISwitches", "RowChange", "Switches", "restrict_to_host"]

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from nai_proto import text
 from nai_proto.emulator import Emulator
-from nai_proto.emulator.accounts import Account
+from nai_proto.emulator.accounts.account import Account
 from nai_proto.exchange.actions import Emit, Steps
 from nai_proto.exchange.flow import Flow, flow
 from nai_proto.exchange.session import Session

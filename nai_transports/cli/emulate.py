@@ -17,7 +17,7 @@ import typer
 from nai_proto.account import access_key
 from nai_proto.codecs.mismatch import find_mismatch
 from nai_proto.emulator import Account, Emulator, OpenAISwitches, Switches
-from nai_proto.emulator.faults import CONTROL, FAULTS, Faulty, described
+from nai_proto.emulator.faults import CONTROL, FAULTS, FaultyApp, describe_faults
 from nai_proto.errors import Damaged, InvalidFile, InvalidRequestError, NaiError
 from nai_proto.exchange.reply import App
 from nai_proto.secret import Password, PersistentToken
@@ -40,7 +40,7 @@ _TIERS: Final = (*(tier.name.lower() for tier in Tier), _TRIAL)
 
 def _list_faults(wanted: bool) -> None:
     if wanted:
-        typer.echo(described())
+        typer.echo(describe_faults())
         raise typer.Exit
 
 
@@ -137,12 +137,12 @@ def emulate(
     plan = Tier.PAPER if trial else Tier[tier.upper()]
     add = partial(emulator.add_account, email, stories=not empty, tier=plan, trial=trial, anlas=anlas)
     try:
-        app = Faulty(emulator, *(fault or ()), seed=seed)
+        app = FaultyApp(emulator, *(fault or ()), seed=seed)
     except NaiError as error:
         raise typer.BadParameter(str(error), param_hint="--fault") from None
     with one_line("emulate"), _keeping(state, emulator) as store, _recorded(app, record, record_contents) as recorded:
         account, password = _account(emulator, email, password, token, add)
-        emulator.outside.gift_keys.update(_gift_keys(gift_key or ()))
+        emulator.mailbox.gift_keys.update(_gift_keys(gift_key or ()))
         if store is not None:
             store(emulator.changes()).result()
         ready = {"email": email, "password": password, "token": account.persistent_token.reveal()}

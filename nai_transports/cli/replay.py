@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from nai_proto.emulator.recording import Replaying
+from nai_proto.emulator.recording import Replayer
 
 from ..servers.recordings import load_recording
 from .failing import one_line
@@ -33,5 +33,5 @@ def replay(
     what would have come next.
     """
     with one_line("replay"):
-        app = Replaying(load_recording(file), as_recorded=as_recorded)
+        app = Replayer(load_recording(file), as_recorded=as_recorded)
     serve_until_stopped("replay", app, host, port, _ANYONE)

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 
 import typer
 
-from nai_proto.emulator import at
+from nai_proto.emulator import restrict_to_host
 from nai_proto.errors import NaiError
 from nai_proto.exchange.reply import App
 from nai_proto.http import Host
@@ -79,6 +79,6 @@ async def _listen(
     urls: dict[Host, str] = {}
     for number, role in enumerate((Host.ACCOUNT, Host.TEXT, Host.API)):
         own = port + number if port else 0
-        urls[role] = await stack.enter_async_context(serve(at(role, app), host, own, store=store))
+        urls[role] = await stack.enter_async_context(serve(restrict_to_host(role, app), host, own, store=store))
     urls[Host.IMAGE] = urls[Host.ACCOUNT]
     return {"url": urls[Host.ACCOUNT], "hosts": {role.value: urls[role] for role in Host}}

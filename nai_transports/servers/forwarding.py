@@ -8,7 +8,8 @@ from __future__ import annotations
 import ssl
 from typing import Final
 
-from nai_proto.emulator.answers import Refused, computed, refuse
+from nai_proto.emulator.errors import Refused
+from nai_proto.emulator.http.responses import compute, send_error
 from nai_proto.errors import InvalidRequestError, NaiError
 from nai_proto.exchange.actions import Send
 from nai_proto.exchange.budget import Budget
@@ -70,18 +71,18 @@ class ForwardingApp:
         while data := (yield Read()):
             body += data
             if len(body) > _MAX_BODY_BYTES:
-                yield from refuse(Refused(413, "request entity too large"))
+                yield from send_error(Refused(413, "request entity too large"))
                 return
         io = self._transport.open_io()
         budget = Budget(self._session.timeouts)
         try:
             signed = self._session.sign(_build_request(request, bytes(body)))
             send = Send(signed, limits=self._session.limits)
-            exchange = yield from computed(lambda: run_steps(self._transport.send(send, budget, io)))
+            exchange = yield from compute(lambda: run_steps(self._transport.send(send, budget, io)))
         except InvalidRequestError as error:
-            yield from refuse(Refused(400, str(error)))
+            yield from send_error(Refused(400, str(error)))
         except NaiError as error:
-            yield from refuse(Refused(502, str(error)))
+            yield from send_error(Refused(502, str(error)))
         else:
             yield from _send_back(exchange)
         finally:
@@ -105,7 +106,7 @@ def _send_back(exchange: RawExchange) -> Handler:
     """Write a response to the client as it arrives."""
     try:
         yield Start(Head(exchange.head.status, exchange.head.headers.without(*_HOP_BY_HOP_FIELDS)))
-        while data := (yield from computed(lambda: run_steps(exchange.receive(None)))):
+        while data := (yield from compute(lambda: run_steps(exchange.receive(None)))):
             yield Write(data)
     except NaiError:
         yield Cut()

@@ -7,7 +7,15 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from nai_proto.emulator.recording import Exchange, Recorded, Recording, Redaction, decode, encode, header
+from nai_proto.emulator.recording import (
+    RecordedExchange,
+    Recorder,
+    Recording,
+    Redaction,
+    decode_recording,
+    encode_exchange,
+    encode_header,
+)
 from nai_proto.errors import FileError, InvalidFile
 from nai_proto.exchange.reply import App
 
@@ -16,7 +24,7 @@ from .. import files
 __all__ = ["load_recording", "record_to_file"]
 
 
-def load_recording(path: str | os.PathLike[str]) -> Recorded:
+def load_recording(path: str | os.PathLike[str]) -> Recording:
     """Return the content of a recording's file.
 
     Raises:
@@ -25,7 +33,7 @@ def load_recording(path: str | os.PathLike[str]) -> Recorded:
     """
     data = files.read(path)
     try:
-        return decode(data)
+        return decode_recording(data)
     except InvalidFile as error:
         problem = str(error)
     raise InvalidFile(f"{os.fspath(path)}: {problem}", path=os.fspath(path))
@@ -61,19 +69,19 @@ def record_to_file(
         while rest:
             rest = rest[os.write(file, rest) :]
 
-    def record(exchange: Exchange) -> None:
+    def record(exchange: RecordedExchange) -> None:
         nonlocal is_writing
         if not is_writing:
             return
         try:
-            write_line(encode(redaction.redacted(exchange)))
+            write_line(encode_exchange(redaction.redacted(exchange)))
         except OSError as error:
             is_writing = False
             on_failure(f"{os.fspath(path)} cannot be written: {error.strerror}")
 
     try:
-        write_line(header(contents=contents))
-        yield Recording(app, record, time.monotonic)
+        write_line(encode_header(contents=contents))
+        yield Recorder(app, record, time.monotonic)
     finally:
         is_writing = False
         os.close(file)

@@ -17,7 +17,7 @@ from typing import Final, Self, cast
 import msgspec
 
 from nai_proto.codecs.json import encode
-from nai_proto.emulator.journal import Change, Key
+from nai_proto.emulator.accounts.journal import RowChange, RowKey
 from nai_proto.errors import FileError, InvalidFile
 
 from .. import files
@@ -35,7 +35,7 @@ _IN_USE: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 """Another connection has the file open (the low byte of SQLite's extended error codes)."""
 
 
-def read_state(path: str | os.PathLike[str]) -> list[tuple[Key, bytes]]:
+def read_state(path: str | os.PathLike[str]) -> list[tuple[RowKey, bytes]]:
     """Return the rows of a state file in the order in which they were first stored, for `Emulator.restore`.
 
     Returns:
@@ -53,7 +53,7 @@ def read_state(path: str | os.PathLike[str]) -> list[tuple[Key, bytes]]:
             if file.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
                 raise InvalidFile(f"{path} cannot be read: it is damaged", path=str(path))
             rows: list[tuple[str, bytes]] = file.execute("SELECT key, document FROM rows ORDER BY place").fetchall()
-        return [(msgspec.json.decode(key, type=Key), bytes(document)) for key, document in rows]
+        return [(msgspec.json.decode(key, type=RowKey), bytes(document)) for key, document in rows]
     except sqlite3.Error as error:
         failure = files.database_error(path, f"{path} cannot be read: {_format_error(error)}", error)
     except (msgspec.DecodeError, RecursionError, TypeError) as error:
@@ -124,7 +124,7 @@ class StateFile:
             raise FileError(self._failure, path=str(self._path))
         try:
             self._file.execute("BEGIN IMMEDIATE")
-            for change in cast("tuple[Change, ...]", changes):
+            for change in cast("tuple[RowChange, ...]", changes):
                 key = encode(change.key).decode()
                 if change.document is None:
                     self._file.execute(_DELETE, (key,))

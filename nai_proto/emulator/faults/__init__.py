@@ -1,4 +1,4 @@
-"""Faults on demand: `Faulty` is an app around an app, whose answers come late, torn, garbled, or not at all when they
+"""Faults on demand: `FaultyApp` is an app around an app, whose answers come late, torn, garbled, or not at all when they
 are told to.
 
 No clock and no chance of its own: time passes by `Wait`, and chance comes from a seed; so it works in memory as behind a
@@ -7,12 +7,12 @@ socket, and fails the same way each time. ``FAULTS`` is the table; its names are
 
 from __future__ import annotations
 
-from .arriving import CutOff, Delay, Jitter, SlowHead, Split, Stall, Throughput, WrongLength
-from .base import Fault
-from .faulty import CONTROL, Faulty
-from .instead import Garbage, Gateway, Refusal
-from .saying import Crlf, Failure
-from .table import FAULTS, described, fault
+from .content import Crlf, Failure
+from .delivery import CutOff, Delay, Jitter, SlowHead, Split, Stall, Throughput, WrongLength
+from .fault import Fault
+from .faulty_app import CONTROL, FaultyApp
+from .replacement import Garbage, Gateway, Refusal
+from .table import FAULTS, describe_faults, parse_fault
 
 __all__ = [
     "CONTROL",
@@ -22,7 +22,7 @@ __all__ = [
     "Delay",
     "Failure",
     "Fault",
-    "Faulty",
+    "FaultyApp",
     "Garbage",
     "Gateway",
     "Jitter",
@@ -32,6 +32,6 @@ __all__ = [
     "Stall",
     "Throughput",
     "WrongLength",
-    "described",
-    "fault",
+    "describe_faults",
+    "parse_fault",
 ]

@@ -16,12 +16,12 @@ from ...codecs.json import encode
 from ...codecs.mismatch import find_mismatch
 from ...errors import InvalidRequestError, excerpt
 from ...exchange.endpoints import endpoint
-from .arriving import CutOff, Delay, Jitter, SlowHead, Split, Stall, Throughput, WrongLength
-from .base import Fault
-from .instead import Garbage, Gateway, Refusal
-from .saying import Crlf, Failure
+from .content import Crlf, Failure
+from .delivery import CutOff, Delay, Jitter, SlowHead, Split, Stall, Throughput, WrongLength
+from .fault import Fault
+from .replacement import Garbage, Gateway, Refusal
 
-__all__ = ["FAULTS", "checked", "described", "fault", "fault_of"]
+__all__ = ["FAULTS", "check_fault", "decode_fault", "describe_faults", "parse_fault"]
 
 _INSTEAD: Final[tuple[type[Fault], ...]] = (Refusal, Gateway, Garbage)
 _SAYING: Final[tuple[type[Fault], ...]] = (Failure, Crlf)
@@ -42,7 +42,7 @@ FAULTS: Final[Mapping[str, type[Fault]]] = {
 """Every fault by its name, in the order in which they act on an answer: each gets what those before it have left of it."""
 
 
-def fault(text: str) -> Fault:
+def parse_fault(text: str) -> Fault:
     """The fault that a text tells: ``cut:at=100,times=1``.
 
     Raises:
@@ -57,10 +57,10 @@ def fault(text: str) -> Fault:
         if key in given:
             raise InvalidRequestError(f"{excerpt(text)!r}: {excerpt(key)} stands there twice", parameter="text")
         given[key] = value
-    return fault_of(given, lax=True)
+    return decode_fault(given, lax=True)
 
 
-def fault_of(document: object, *, lax: bool = False) -> Fault:
+def decode_fault(document: object, *, lax: bool = False) -> Fault:
     """The fault that a JSON object tells.
 
     Args:
@@ -93,16 +93,16 @@ def fault_of(document: object, *, lax: bool = False) -> Fault:
     return found
 
 
-def checked(one: Fault) -> Fault:
+def check_fault(one: Fault) -> Fault:
     """The same fault, its values found to be possible.
 
     Raises:
         InvalidRequestError: one is not.
     """
-    return fault_of(msgspec.to_builtins(one))
+    return decode_fault(msgspec.to_builtins(one))
 
 
-def described() -> str:
+def describe_faults() -> str:
     """All faults with what can be said of them, for people who write them as text."""
     lines = ["A fault is NAME, or NAME:KEY=VALUE,KEY=VALUE,…", "", "What may be known of every one:"]
     lines += _lines(fields(Fault))

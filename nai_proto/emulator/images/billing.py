@@ -17,8 +17,8 @@ from ...image.price import Allowance, Item, Price, generation_price, tool_price,
 from ...image.rules import MOST_PIXELS
 from ...image.tools import DirectorTool
 from ...tier import Tier
-from ..accounts import Account
-from ..answers import Refused
+from ..accounts.account import Account
+from ..errors import Refused
 from .request import validation_error
 from .validation import GenerationTask
 

@@ -16,22 +16,16 @@ from ...exchange.reply import Handler, Start, Wait, Write
 from ...http import Head, Headers
 from ...image.generations import Generation
 from ...image.price import Price
-from ..answers import OPEN, Refused, computed
-from ..asked import Asked, Handle
-from ..chance import Chance
-from ..lock import Lock
+from ..errors import Refused
+from ..http.request_context import EndpointHandler, RequestContext
+from ..http.responses import ALLOW_ANY_ORIGIN, compute
+from ..http.throttling import GenerationLock
+from ..seeded_random import SeededRandom
 from ..switches import Switches
 from .billing import account_allowance, charge, check_balance, price_generation
 from .render import Sample, sample_chance
 from .request import collect_attachments, read_body
-from .response import (
-    RenderedPicture,
-    count_messages,
-    error_message,
-    find_framing,
-    noise_levels,
-    send_pictures,
-)
+from .response import RenderedPicture, count_messages, error_message, find_framing, noise_levels, send_pictures
 from .validation import GenerationTask, validate_request
 
 __all__ = ["ImageService"]
@@ -51,20 +45,22 @@ class ImageService:
         switches: Variants of the service's behaviour.
     """
 
-    def __init__(self, seed: str, pace: float, lock: Lock, switches: Switches) -> None:
-        self._chance = Chance(seed).fork("seeds")
+    def __init__(self, seed: str, pace: float, lock: GenerationLock, switches: Switches) -> None:
+        self._chance = SeededRandom(seed).fork("seeds")
         self._pace = pace
         self._lock = lock
         self._switches = switches
 
-    def handlers(self) -> Mapping[str, Handle]:
+    def handlers(self) -> Mapping[str, EndpointHandler]:
         """Return the handlers by their names in the table of endpoints."""
         return {
             "generate_image": lambda context: self._handle(context, self._send_whole),
             "generate_image_stream": lambda context: self._handle(context, self._send_stream),
         }
 
-    def _handle(self, context: Asked, send: Callable[[Asked, GenerationTask, Price], Handler]) -> Handler:
+    def _handle(
+        self, context: RequestContext, send: Callable[[RequestContext, GenerationTask, Price], Handler]
+    ) -> Handler:
         """Check and price the request under the lock, and send the response."""
         body = read_body(context)
         attachments = collect_attachments(body, context.owner.images, self._switches.image_cache)
@@ -75,34 +71,34 @@ class ImageService:
             check_balance(context.owner, price)
             yield from send(context, task, price)
 
-        yield from self._lock.held(context.owner, generate)
+        yield from self._lock.hold(context.owner, generate)
 
-    def _send_whole(self, context: Asked, task: GenerationTask, price: Price) -> Handler:
+    def _send_whole(self, context: RequestContext, task: GenerationTask, price: Price) -> Handler:
         """Send all images at once."""
         yield from self._wait(task.parameters.steps * task.parameters.n_samples)
         pictures: list[RenderedPicture] = []
         for index in range(task.parameters.n_samples):
-            sample = yield from computed(partial(Sample.render, task, index))
-            pictures.append((yield from computed(sample.encode)))
+            sample = yield from compute(partial(Sample.render, task, index))
+            pictures.append((yield from compute(sample.encode)))
         self._charge(context, task, price)
         yield from send_pictures(context, pictures, self._switches.drawn)
 
-    def _send_stream(self, context: Asked, task: GenerationTask, price: Price) -> Handler:
+    def _send_stream(self, context: RequestContext, task: GenerationTask, price: Price) -> Handler:
         """Send the messages of one sample after the other. They are paid before the last image is sent."""
         framing = find_framing(task)
-        fields = [("Content-Type", framing.content_type), ("Cache-Control", "no-cache"), OPEN]
-        yield Start(Head(context.row.status, Headers(fields)))
+        fields = [("Content-Type", framing.content_type), ("Cache-Control", "no-cache"), ALLOW_ANY_ORIGIN]
+        yield Start(Head(context.endpoint.status, Headers(fields)))
         sigmas = noise_levels(count_messages(task) - 1)
         generation_id = int(sample_chance(task, 0).fork("number").uniform() * _GENERATION_ID_BOUND)
         for index in range(task.parameters.n_samples):
             ids = {"samp_ix": index, "gen_id": generation_id}
-            sample = yield from computed(partial(Sample.render, task, index, len(sigmas)))
+            sample = yield from compute(partial(Sample.render, task, index, len(sigmas)))
             for step, (sigma, preview) in enumerate(zip(sigmas, sample.previews, strict=True)):
                 yield from self._wait()
                 message = {"event_type": "intermediate", **ids, "step_ix": step, "sigma": sigma, "image": preview}
                 yield Write(framing.encode(message))
             yield from self._wait()
-            picture = yield from computed(sample.encode)
+            picture = yield from compute(sample.encode)
             if index == task.parameters.n_samples - 1:
                 try:
                     self._charge(context, task, price)
@@ -116,7 +112,7 @@ class ImageService:
         if self._pace:
             yield Wait(self._pace * steps)
 
-    def _charge(self, context: Asked, task: GenerationTask, price: Price) -> None:
+    def _charge(self, context: RequestContext, task: GenerationTask, price: Price) -> None:
         charge(context.owner, price, v5=task.model.generation is Generation.V5)
 
     def _draw_seed(self) -> int:

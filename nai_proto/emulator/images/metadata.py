@@ -21,7 +21,7 @@ from ...image.choices import ImageGenerationType
 from ...image.generations import Generation
 from ...image.models import ImageModel
 from ...image.sourcing import HASHES
-from ..chance import Chance
+from ..seeded_random import SeededRandom
 from .request import StructuredPrompt
 from .validation import GenerationTask
 
@@ -49,7 +49,9 @@ See docs/protocol/image.md#33-bodies-per-generation.
 """
 
 
-def encode_picture(task: GenerationTask, index: int, pixels: Pixels, chance: Chance, *, keep_alpha: bool) -> bytes:
+def encode_picture(
+    task: GenerationTask, index: int, pixels: Pixels, chance: SeededRandom, *, keep_alpha: bool
+) -> bytes:
     """Encode an image as the service does: in the requested format, with signed metadata.
 
     Args:
@@ -65,7 +67,7 @@ def encode_picture(task: GenerationTask, index: int, pixels: Pixels, chance: Cha
     return write_picture(pixels, metadata, transparent=keep_alpha, image_format=task.parameters.image_format)
 
 
-def build_metadata(task: GenerationTask, index: int, chance: Chance) -> Metadata:
+def build_metadata(task: GenerationTask, index: int, chance: SeededRandom) -> Metadata:
     """Build the metadata of a sample, without the signature.
 
     PNG texts cannot hold NUL, so it is dropped from the prompt.

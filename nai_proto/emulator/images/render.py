@@ -20,7 +20,7 @@ from typing import Final, Self
 from ...codecs.jpeg import write_jpeg
 from ...codecs.pixels import Pixels
 from ...image.choices import ImageGenerationType
-from ..chance import Chance
+from ..seeded_random import SeededRandom
 from .decode import decode_brightness, decode_pixels
 from .metadata import build_comment, encode_picture
 from .pixel_operations import CELL_SIDE, make_mask, merge, mix, resample, scale_up
@@ -44,7 +44,7 @@ class Sample:
     index: int
     "Which sample of the task it is, from 0."
     pixels: Pixels
-    chance: Chance
+    chance: SeededRandom
     previews: Sequence[bytes] = field(repr=False)
     "JPEGs in which the image emerges from noise."
 
@@ -62,7 +62,7 @@ class Sample:
         return RenderedPicture(data, task.parameters.image_format, task.parameters.seed + self.index)
 
 
-def sample_chance(task: GenerationTask, index: int) -> Chance:
+def sample_chance(task: GenerationTask, index: int) -> SeededRandom:
     """Return the random source of one sample.
 
     It is seeded with all metadata of the sample, except for the number of samples, and with all attached images.
@@ -72,7 +72,7 @@ def sample_chance(task: GenerationTask, index: int) -> Chance:
     digest = blake2b(json.dumps((task.model.id, comment)).encode(), person=b"picture")
     for image in (attachments.image, attachments.mask, attachments.condition, *attachments.references):
         digest.update(blake2b(image or b"").digest())
-    return Chance(digest.digest())
+    return SeededRandom(digest.digest())
 
 
 def _is_transparent(task: GenerationTask) -> bool:
@@ -84,7 +84,7 @@ def _is_transparent(task: GenerationTask) -> bool:
     return task.model.family.transparency and is_requested
 
 
-def _render_pixels(task: GenerationTask, chance: Chance) -> Pixels:
+def _render_pixels(task: GenerationTask, chance: SeededRandom) -> Pixels:
     """Render an image of the requested size, in RGBA.
 
     A source image that can be decoded shows through as far as ``strength`` leaves it, and fully where the mask is black.
@@ -108,7 +108,7 @@ def _render_pixels(task: GenerationTask, chance: Chance) -> Pixels:
     return Pixels(width, height, data)
 
 
-def _render_previews(picture: Pixels, chance: Chance, count: int) -> list[bytes]:
+def _render_previews(picture: Pixels, chance: SeededRandom, count: int) -> list[bytes]:
     """Return so many small JPEGs in which the image emerges from noise."""
     width, height = picture.width // _PREVIEW_SCALE, picture.height // _PREVIEW_SCALE
     last = resample(picture, width, height).rgb
@@ -125,13 +125,13 @@ def render_placeholder(image: bytes, width: int, height: int) -> Pixels:
         width: Width in pixels.
         height: Height in pixels.
     """
-    cells = _render_landscape(-(-width // CELL_SIDE), -(-height // CELL_SIDE), Chance(sha256(image).digest()))
+    cells = _render_landscape(-(-width // CELL_SIDE), -(-height // CELL_SIDE), SeededRandom(sha256(image).digest()))
     whole, stride = scale_up(cells).data, 4 * CELL_SIDE * cells.width
     rows = (whole[at : at + 4 * width] for at in range(0, stride * height, stride))
     return Pixels(width, height, b"".join(rows))
 
 
-def _render_landscape(width: int, height: int, chance: Chance, *, clear: bool = False) -> Pixels:
+def _render_landscape(width: int, height: int, chance: SeededRandom, *, clear: bool = False) -> Pixels:
     """Render a small landscape in RGBA. The time is proportional to the number of pixels.
 
     Args:
@@ -151,7 +151,7 @@ def _render_landscape(width: int, height: int, chance: Chance, *, clear: bool = 
     return Pixels(width, height, bytes(data))
 
 
-def _draw_sky(width: int, height: int, chance: Chance, *, clear: bool) -> bytearray:
+def _draw_sky(width: int, height: int, chance: SeededRandom, *, clear: bool) -> bytearray:
     hue = chance.uniform()
     top = _to_rgb(hue, 0.5 + 0.4 * chance.uniform(), 0.3 + 0.6 * chance.uniform())
     low = _to_rgb(hue + 0.4 * chance.uniform() - 0.2, 0.2 + 0.4 * chance.uniform(), 0.7 + 0.3 * chance.uniform())
@@ -163,7 +163,7 @@ def _draw_sky(width: int, height: int, chance: Chance, *, clear: bool) -> bytear
     return data
 
 
-def _draw_disc(data: bytearray, width: int, height: int, chance: Chance) -> None:
+def _draw_disc(data: bytearray, width: int, height: int, chance: SeededRandom) -> None:
     colour = bytes((*_to_rgb(chance.uniform(), 0.5 * chance.uniform(), 1.0), 255))
     x, y = width * chance.uniform(), 0.7 * height * chance.uniform()
     radius = min(width, height) * (0.04 + 0.16 * chance.uniform())
@@ -175,7 +175,7 @@ def _draw_disc(data: bytearray, width: int, height: int, chance: Chance) -> None
             data[at : at + 4 * (last - first)] = colour * (last - first)
 
 
-def _draw_hills(data: bytearray, width: int, height: int, level: float, colour: Colour, chance: Chance) -> None:
+def _draw_hills(data: bytearray, width: int, height: int, level: float, colour: Colour, chance: SeededRandom) -> None:
     waves = [(0.06 / (n + 1), (n + 1) * (0.5 + chance.uniform()), tau * chance.uniform()) for n in range(3)]
     stride = 4 * width
     for x in range(width):

@@ -22,9 +22,9 @@ from ...errors import LimitExceeded, RemoteProtocolError
 from ...image.choices import ImageSampler
 from ...image.generations import Generation
 from ...image.models import ImageModel
-from ..answers import Refused
-from ..asked import Asked
-from .cache import ImageCache
+from ..accounts.image_cache import ImageCache
+from ..errors import Refused
+from ..http.request_context import RequestContext
 
 __all__ = [
     "Attachments",
@@ -95,7 +95,7 @@ class DecodedBody:
         raise validation_error(f"{name} is no base64")
 
 
-def read_body(context: Asked, *image_fields: str) -> DecodedBody:
+def read_body(context: RequestContext, *image_fields: str) -> DecodedBody:
     """Decode the body of an image request.
 
     Args:

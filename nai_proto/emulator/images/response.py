@@ -20,8 +20,9 @@ from ...codecs.zipped import zipped
 from ...exchange.reply import Handler, Start, Write
 from ...http import Head, Headers
 from ...image.choices import ImageGenerationType
-from ..answers import OPEN, Refused, answer, computed
-from ..asked import Asked
+from ..errors import Refused
+from ..http.request_context import RequestContext
+from ..http.responses import ALLOW_ANY_ORIGIN, compute, send_response
 from .request import validation_error
 from .validation import GenerationTask
 
@@ -60,12 +61,12 @@ class RenderedPicture:
     "The seed that it was drawn with; None if it was not drawn from a seed."
 
 
-def accepts_json(context: Asked) -> bool:
+def accepts_json(context: RequestContext) -> bool:
     """Return whether the request accepts JSON. All other requests get an archive."""
     return any(_JSON in value.lower() for value in context.headers.get_all("accept"))
 
 
-def send_pictures(context: Asked, pictures: Sequence[RenderedPicture], status: int = 200) -> Handler:
+def send_pictures(context: RequestContext, pictures: Sequence[RenderedPicture], status: int = 200) -> Handler:
     """Send all images, as JSON with base64 if the request accepts that, else as an archive."""
     if not accepts_json(context):
         yield from send_archive(pictures, status)
@@ -78,7 +79,7 @@ def send_pictures(context: Asked, pictures: Sequence[RenderedPicture], status: i
         }
         for index, picture in enumerate(pictures)
     ]
-    yield from answer(status, _JSON, (yield from computed(lambda: encode({"images": images}))))
+    yield from send_response(status, _JSON, (yield from compute(lambda: encode({"images": images}))))
 
 
 def send_archive(pictures: Sequence[RenderedPicture], status: int = 200, *, deflated: bool = True) -> Handler:
@@ -92,7 +93,7 @@ def send_archive(pictures: Sequence[RenderedPicture], status: int = 200, *, defl
         deflated: Whether the members are compressed; director tools store them.
     """
     members = [(f"image_{index}.{picture.format}", picture.data) for index, picture in enumerate(pictures)]
-    archive = yield from computed(lambda: zipped(members, deflated=deflated))
+    archive = yield from compute(lambda: zipped(members, deflated=deflated))
     yield from send_file(archive, "images.zip", "binary/octet-stream", status)
 
 
@@ -102,7 +103,7 @@ def send_file(data: bytes, name: str, content_type: str, status: int = 200) -> H
     See docs/protocol/image.md#1-hosts-auth-headers.
     """
     disposition = ("Content-Disposition", f"attachment; filename={name}")
-    yield Start(Head(status, Headers([("Content-Type", content_type), disposition, OPEN])))
+    yield Start(Head(status, Headers([("Content-Type", content_type), disposition, ALLOW_ANY_ORIGIN])))
     yield Write(data)
 
 

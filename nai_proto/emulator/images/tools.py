@@ -23,18 +23,12 @@ from ...http import Host
 from ...image.models import ImageModel
 from ...image.price import encoding_price
 from ...image.tools import Annotator, DirectorTool, Emotion
-from ..answers import Refused, computed
-from ..asked import Asked, Handle
-from ..lock import Lock
+from ..errors import Refused
+from ..http.request_context import EndpointHandler, RequestContext
+from ..http.responses import compute
+from ..http.throttling import GenerationLock
 from ..switches import Switches
-from .billing import (
-    account_allowance,
-    charge,
-    check_balance,
-    price_director_tool,
-    price_old_upscale,
-    price_upscale,
-)
+from .billing import account_allowance, charge, check_balance, price_director_tool, price_old_upscale, price_upscale
 from .decode import SourceImage, decode_source, find_source
 from .effects import ANNOTATIONS, EFFECTS, MAX_DEFRY, ToolOptions
 from .pixel_operations import scale_up, to_grey
@@ -54,11 +48,11 @@ class ToolService:
         switches: Variants of the service's behaviour.
     """
 
-    def __init__(self, lock: Lock, switches: Switches) -> None:
+    def __init__(self, lock: GenerationLock, switches: Switches) -> None:
         self._lock: Final = lock
         self._switches: Final = switches
 
-    def handlers(self) -> Mapping[str, Handle]:
+    def handlers(self) -> Mapping[str, EndpointHandler]:
         """Return the handlers by their names in the table of endpoints."""
         return {
             "augment_image": self._augment,
@@ -67,7 +61,7 @@ class ToolService:
             "annotate_image": self._annotate,
         }
 
-    def _augment(self, context: Asked) -> Handler:
+    def _augment(self, context: RequestContext) -> Handler:
         """Handle ``POST /ai/augment-image``.
 
         See docs/protocol/image.md#12-notes-for-an-emulator.
@@ -80,17 +74,17 @@ class ToolService:
             options = _parse_options(tool, body.document)
             price = price_director_tool(tool, source.width, source.height, account_allowance(context.owner))
             check_balance(context.owner, price)
-            pictures = yield from computed(lambda: _apply_director_tool(tool, source, options))
+            pictures = yield from compute(lambda: _apply_director_tool(tool, source, options))
             charge(context.owner, price)
             yield from send_archive(pictures, self._switches.drawn, deflated=False)
 
-        yield from self._lock.held(context.owner, augment)
+        yield from self._lock.hold(context.owner, augment)
 
-    def _upscale(self, context: Asked) -> Handler:
+    def _upscale(self, context: RequestContext) -> Handler:
         """Handle ``POST /ai/upscale``, and the request of older clients for it to the old host."""
         body = read_body(context, "image")
         document = body.document
-        is_old = self._switches.old_routes and Host.IMAGE not in context.base.roles and "model" not in document
+        is_old = self._switches.old_routes and Host.IMAGE not in context.host_profile.roles and "model" not in document
         if not is_old:
             _check_upscale_model(document.get("model"))
         source = find_source(body, document.get("image"), "image")
@@ -101,11 +95,11 @@ class ToolService:
             times = 2
             price = price_upscale(source.width, source.height)
         check_balance(context.owner, price)
-        picture = yield from computed(lambda: _upscale_picture(source, times))
+        picture = yield from compute(lambda: _upscale_picture(source, times))
         charge(context.owner, price)
         yield from send_pictures(context, [picture])
 
-    def _encode_vibe(self, context: Asked) -> Handler:
+    def _encode_vibe(self, context: RequestContext) -> Handler:
         """Handle ``POST /ai/encode-vibe``. A vibe is meaningless bytes, always the same for the same request."""
         body = read_body(context, "image", "mask")
         model = _find_vibe_model(body.document.get("model"))
@@ -115,7 +109,7 @@ class ToolService:
         data = shake_256(digest).digest(_VIBE_BYTES)
         yield from send_file(data, f"{name}.vibe40", "application/binary", self._switches.drawn)
 
-    def _annotate(self, context: Asked) -> Handler:
+    def _annotate(self, context: RequestContext) -> Handler:
         """Handle ``POST /ai/annotate-image``. It is free: no source gives a price."""
         body = read_body(context)
         annotator = _find_annotator(body.document.get("model"))
@@ -123,7 +117,7 @@ class ToolService:
         if not isinstance(parameters, dict):
             raise validation_error("parameters are no object")
         source = find_source(body, cast("dict[str, object]", parameters).get("image"), "image")
-        pictures = yield from computed(lambda: _annotate_picture(annotator, source))
+        pictures = yield from compute(lambda: _annotate_picture(annotator, source))
         yield from send_archive(pictures)
 
 

@@ -12,15 +12,8 @@ from ...image.choices import ImageGenerationType, ImageSampler
 from ...image.generations import Generation
 from ...image.models import ImageModel
 from ...image.rules import MOST_PIXELS, MOST_SEED, MOST_TEXT
-from ..answers import Refused
-from .request import (
-    Attachments,
-    DecodedBody,
-    ImageRequestBody,
-    StructuredPrompt,
-    parse_parameters,
-    validation_error,
-)
+from ..errors import Refused
+from .request import Attachments, DecodedBody, ImageRequestBody, StructuredPrompt, parse_parameters, validation_error
 
 __all__ = ["GenerationTask", "find_model", "validate_request"]
 

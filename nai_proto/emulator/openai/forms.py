@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from ..sampling import Logprob
+from ..text.generation import Logprob
 from .parameters import ChatRequest, CompletionRequest
 from .switches import OpenAISwitches
 from .telling import Part, Piece

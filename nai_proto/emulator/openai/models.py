@@ -11,7 +11,7 @@ from typing import Final
 
 from ...text.models import MODELS
 from ...tier import Tier
-from ..answers import Refused
+from ..errors import Refused
 
 __all__ = ["Models", "Served"]
 

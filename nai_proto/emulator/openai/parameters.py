@@ -20,8 +20,8 @@ import msgspec
 
 from ...codecs.json import find_problem
 from ...codecs.mismatch import Mismatch
-from ..answers import Refused
-from ..settings import Settings
+from ..errors import Refused
+from ..text.generation_settings import GenerationSettings
 
 __all__ = ["ChatRequest", "CompletionRequest", "Message", "Prompts", "TokenCountRequest", "read", "settings_of"]
 
@@ -239,7 +239,7 @@ See docs/protocol/openai.md#5-unified-sampling.
 """
 
 
-def settings_of(request: CompletionRequest | ChatRequest) -> Settings:
+def settings_of(request: CompletionRequest | ChatRequest) -> GenerationSettings:
     """What the sampler has to know; how long the answer may be is not its business here.
 
     Unified sampling is off when all that is said of it is 0, the linear part included.
@@ -252,4 +252,4 @@ def settings_of(request: CompletionRequest | ChatRequest) -> Settings:
     unified = any(getattr(request, name) for name in _UNIFIED)
     names = {**_NATIVE, **_UNIFIED} if unified else _NATIVE
     given = {native: value for name, native in names.items() if (value := getattr(request, name)) is not None}
-    return Settings(**given, logit_bias=request.biases, num_logprobs=request.logprobs)
+    return GenerationSettings(**given, logit_bias=request.biases, num_logprobs=request.logprobs)

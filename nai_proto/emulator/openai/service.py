@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ...exchange.endpoints import Endpoint
 from ...exchange.reply import Handler, Wait
-from ..accounts import Account, Streamed
-from ..answers import HandlerSteps, Refused, answer_json, computed, refuse
-from ..chance import Chance
-from ..language import LanguageModel
-from ..lock import Lock
-from ..tellers import Tellers
+from ..accounts.account import Account, StreamProgress
+from ..errors import Refused
+from ..http.responses import HandlerSteps, compute, send_error, send_json
+from ..http.throttling import GenerationLock
+from ..seeded_random import SeededRandom
+from ..text.language_model import LanguageModel
+from ..text.model_registry import ModelRegistry
 from .forms import Choice, Form, Usage, form_for
 from .models import Models
 from .parameters import ChatRequest, CompletionRequest, Prompts, TokenCountRequest, read, settings_of
@@ -66,12 +67,12 @@ class OpenAIService:
         self,
         seed: str,
         pace: float,
-        tellers: Tellers,
-        lock: Lock,
+        tellers: ModelRegistry,
+        lock: GenerationLock,
         now: Callable[[], float],
         switches: OpenAISwitches,
     ) -> None:
-        self._chance = Chance(seed).fork("openai")
+        self._chance = SeededRandom(seed).fork("openai")
         self._pace = pace
         self._tellers = tellers
         self._lock = lock
@@ -87,7 +88,7 @@ class OpenAIService:
             request = read(body, CompletionRequest, ranges=self._switches.ranges)
             yield from self._told((yield from self._prepared(row, account, request, request.prompts)), account)
 
-        yield from self._lock.held(account, handler)
+        yield from self._lock.hold(account, handler)
 
     def chat_completions(self, row: Endpoint, account: Account, body: bytes) -> Handler:
         """``POST /oa/v1/chat/completions``."""
@@ -97,14 +98,14 @@ class OpenAIService:
             prompt = rendered(request.messages, thinking=self._thinking(request))
             yield from self._told((yield from self._prepared(row, account, request, [prompt])), account)
 
-        yield from self._lock.held(account, handler)
+        yield from self._lock.hold(account, handler)
 
     def models(self, row: Endpoint, account: Account) -> Handler:
         """``GET /oa/v1/models``.
 
         See docs/protocol/openai.md#72-get-oav1models.
         """
-        yield from answer_json(row.status, {"object": "list", "data": self._models.listed(account.tier)})
+        yield from send_json(row.status, {"object": "list", "data": self._models.listed(account.tier)})
 
     def token_count(self, row: Endpoint, body: bytes) -> Handler:
         """``POST /oa/v1/internal/token-count``. The ids of several prompts are joined: no source tells.
@@ -115,18 +116,18 @@ class OpenAIService:
         tokenizer = yield from self._tellers.tokenizer(self._models.tokenizer(request.model))
         _, encoded = yield from self._encoded(tokenizer, request.prompts)
         ids = [token for prompt in encoded for token in prompt]
-        yield from answer_json(row.status, {"length": len(ids), "encoded": ids})
+        yield from send_json(row.status, {"length": len(ids), "encoded": ids})
 
-    def refuse(self, refused: Refused) -> Handler:
+    def send_error(self, refused: Refused) -> Handler:
         """An error in the shape that is wanted.
 
         See docs/protocol/openai.md#91-bodies.
         """
         if self._switches.errors == "gateway":
-            return refuse(refused)
+            return send_error(refused)
         kind = "server_error" if refused.status >= 500 else "invalid_request_error"
         error = {"message": refused.message, "code": refused.status, "type": kind, "param": None}
-        return refuse(refused, {"error": error})
+        return send_error(refused, {"error": error})
 
     # ---- what is asked
 
@@ -154,7 +155,7 @@ class OpenAIService:
         )
         model.check_length(account.tier, max(map(len, encoded)), plan.most)
         decode = teller.vocabulary.decode
-        chance = self._chance.fork(next(self._numbers)) if request.seed is None else Chance(request.seed)
+        chance = self._chance.fork(next(self._numbers)) if request.seed is None else SeededRandom(request.seed)
         choices: list[Iterator[Piece]] = []
         for prompt, ids in zip(prompts, encoded, strict=True):
             turn = ASSISTANT in (prompt if isinstance(prompt, str) else decode(prompt))
@@ -167,9 +168,9 @@ class OpenAIService:
         self, tokenizer: Tokenizer | None, prompts: Prompts
     ) -> HandlerSteps[tuple[LanguageModel, list[list[int]]]]:
         """Who tells in the tokenizer's ids, and these of all prompts, which are texts or ids already."""
-        teller = yield from self._tellers.teller(tokenizer)
+        teller = yield from self._tellers.language_model(tokenizer)
         encode = teller.vocabulary.encode
-        encoded = yield from computed(
+        encoded = yield from compute(
             lambda: [encode(prompt) if isinstance(prompt, str) else [*prompt] for prompt in prompts]
         )
         return teller, encoded
@@ -181,21 +182,21 @@ class OpenAIService:
         if switches.delay:
             yield Wait(switches.delay)
         if switches.error_after is not None and switches.error_form == "document":
-            yield from answer_json(task.row.status, FAILURE)
+            yield from send_json(task.row.status, FAILURE)
         elif task.request.stream:
-            record = Streamed(task.row.name)
+            record = StreamProgress(task.row.name)
             account.streams.append(record)
             yield from stream(switches, task.row.status, self._chunks(task), self._pace, record)
         else:
             yield from self._whole(task)
 
     def _whole(self, task: _Task) -> Handler:
-        told = yield from computed(lambda: [list(choice) for choice in task.choices])
+        told = yield from compute(lambda: [list(choice) for choice in task.choices])
         usage = Usage(task.prompt_tokens, sum(map(len, told)))
         if self._pace:
             yield Wait(self._pace * usage.completion)
         choices = [task.form.whole(index, pieces) for index, pieces in enumerate(told)]
-        yield from answer_json(
+        yield from send_json(
             task.row.status,
             {**self._envelope(task, task.form.whole_object), "choices": choices, "usage": usage.wire()},
         )

@@ -14,8 +14,8 @@ from ...codecs.json import encode
 from ...codecs.sse import ServerSentEvent, encode_event
 from ...exchange.reply import Cut, Handler, Start, Wait, Write
 from ...http import Head, Headers
-from ..accounts import Streamed
-from ..answers import OPEN
+from ..accounts.account import StreamProgress
+from ..http.responses import ALLOW_ANY_ORIGIN
 from .switches import OpenAISwitches
 
 __all__ = ["FAILURE", "stream"]
@@ -32,7 +32,11 @@ _OBJECT: Final[dict[str, object]] = {"error": {"message": _FAILED, "code": 500, 
 
 
 def stream(
-    switches: OpenAISwitches, status: int, documents: Iterator[dict[str, object] | None], pace: float, record: Streamed
+    switches: OpenAISwitches,
+    status: int,
+    documents: Iterator[dict[str, object] | None],
+    pace: float,
+    record: StreamProgress,
 ) -> Handler:
     """An event stream.
 
@@ -43,7 +47,7 @@ def stream(
         pace: that time, in seconds.
         record: is kept up to date.
     """
-    yield Start(Head(status, Headers([("Content-Type", "text/event-stream"), OPEN])))
+    yield Start(Head(status, Headers([("Content-Type", "text/event-stream"), ALLOW_ANY_ORIGIN])))
     out = _Out(switches)
     for document in documents:
         if document is None:

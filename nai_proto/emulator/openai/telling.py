@@ -15,9 +15,10 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, TypeAlias
 
 from ...text.answers import FinishReason
-from ..chance import Chance
-from ..language import LanguageModel
-from ..sampling import Logprobs, Settings, generate
+from ..seeded_random import SeededRandom
+from ..text.generation import SampledLogprobs, generate
+from ..text.generation_settings import GenerationSettings
+from ..text.language_model import LanguageModel
 from .template import END_OF_TURN, THINK, THOUGHT, TURN
 
 __all__ = ["Part", "Piece", "Plan", "tell"]
@@ -43,7 +44,7 @@ class Piece(NamedTuple):
     "What is certain with it: a character may be spread over tokens."
     offset: int
     "Where its text begins in the answer's, in characters."
-    logprobs: Logprobs | None = None
+    logprobs: SampledLogprobs | None = None
     "How it was drawn; None if it was not, or nobody asked."
     finish_reason: FinishReason | None = None
     "On the last one."
@@ -67,7 +68,7 @@ class Plan:
     "Does it end by itself, after a paragraph?"
 
 
-_Token: TypeAlias = tuple[Part, int, Logprobs | None]
+_Token: TypeAlias = tuple[Part, int, SampledLogprobs | None]
 
 _SENTENCE_ENDS: Final = (".", "!", "?")
 _SHORTEST_THOUGHT: Final = 8
@@ -75,7 +76,9 @@ _LONGEST_THOUGHT: Final = 40
 """Tokens of reasoning; in between, it ends with a sentence."""
 
 
-def tell(teller: LanguageModel, prompt: list[int], settings: Settings, chance: Chance, plan: Plan) -> Iterator[Piece]:
+def tell(
+    teller: LanguageModel, prompt: list[int], settings: GenerationSettings, chance: SeededRandom, plan: Plan
+) -> Iterator[Piece]:
     """The answer, each token as soon as it is drawn; at least one.
 
     Args:
@@ -105,7 +108,7 @@ def tell(teller: LanguageModel, prompt: list[int], settings: Settings, chance: C
 
 
 def _tokens(
-    teller: LanguageModel, prompt: list[int], settings: Settings, chance: Chance, plan: Plan
+    teller: LanguageModel, prompt: list[int], settings: GenerationSettings, chance: SeededRandom, plan: Plan
 ) -> Iterator[_Token]:
     """As many tokens as are wanted, and more."""
     vocabulary = teller.vocabulary
@@ -118,7 +121,7 @@ def _tokens(
             said.append(token)
             yield part, token, None
 
-    def drawn(part: Part, chance: Chance) -> Iterator[_Token]:
+    def drawn(part: Part, chance: SeededRandom) -> Iterator[_Token]:
         for step in generate(teller, tuple(said), settings, chance):
             said.append(step.token)
             yield part, step.token, step.logprobs

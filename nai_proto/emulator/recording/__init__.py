@@ -1,5 +1,5 @@
-"""Recordings: `Recording` is an app around an app that notes down what was asked and answered, without its secrets;
-`Replaying` is an app that answers from such notes.
+"""Recordings: `Recorder` is an app around an app that notes down what was asked and answered, without its secrets;
+`Replayer` is an app that answers from such notes.
 
 A bug report with a recording runs on another machine: the same program, told another address, meets the same answers in
 the same pieces. No clock and no file of its own; `file` says how a recording is written down.
@@ -7,21 +7,28 @@ the same pieces. No clock and no file of its own; `file` says how a recording is
 
 from __future__ import annotations
 
-from .exchange import Ending, Exchange, Sent
-from .file import Recorded, decode, encode, header
-from .recorder import Recording
+from .recorder import Recorder
+from .recording_file import (
+    Ending,
+    RecordedExchange,
+    Recording,
+    SentAction,
+    decode_recording,
+    encode_exchange,
+    encode_header,
+)
 from .redaction import Redaction
-from .replaying import Replaying
+from .replayer import Replayer
 
 __all__ = [
     "Ending",
-    "Exchange",
-    "Recorded",
+    "RecordedExchange",
+    "Recorder",
     "Recording",
     "Redaction",
-    "Replaying",
-    "Sent",
-    "decode",
-    "encode",
-    "header",
+    "Replayer",
+    "SentAction",
+    "decode_recording",
+    "encode_exchange",
+    "encode_header",
 ]

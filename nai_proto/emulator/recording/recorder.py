@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from ...exchange.reply import App, Cut, Handler, Raw, Read, Start, Write
 from ...http import Request
-from .exchange import Ending, Exchange, Sent
+from .recording_file import Ending, RecordedExchange, SentAction
 
-__all__ = ["Recording"]
+__all__ = ["Recorder"]
 
 
-class Recording:
+class Recorder:
     """An `App` around an `App`: whatever it does goes through unchanged.
 
     Args:
@@ -22,7 +22,7 @@ class Recording:
         now: seconds of any clock that only goes forward.
     """
 
-    def __init__(self, app: App, write: Callable[[Exchange], None], now: Callable[[], float]) -> None:
+    def __init__(self, app: App, write: Callable[[RecordedExchange], None], now: Callable[[], float]) -> None:
         self._app = app
         self._write = write
         self._now = now
@@ -31,21 +31,21 @@ class Recording:
         """The handler for one request."""
         handler = self._app(request)
         body, whole = bytearray(), False
-        answer: list[Sent] = []
+        answer: list[SentAction] = []
         promised, size, noted = "", 0, False
         ending, before = Ending.LEFT, self._now()
         incoming: bytes | None = None
 
         def note(ending: Ending) -> None:
             asked = (request.method, request.target, request.headers, bytes(body))
-            self._write(Exchange(*asked, whole, tuple(answer), ending))
+            self._write(RecordedExchange(*asked, whole, tuple(answer), ending))
 
         try:
             while True:
                 action = handler.send(incoming)
                 if isinstance(action, Start | Write | Raw):
                     now = self._now()
-                    answer.append(Sent(action, round(max(0.0, now - before), 6)))
+                    answer.append(SentAction(action, round(max(0.0, now - before), 6)))
                     before = now
                     if isinstance(action, Start):
                         promised = action.head.headers.get("content-length") or ""

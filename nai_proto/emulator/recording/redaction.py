@@ -21,13 +21,13 @@ from typing import Final, TypeAlias
 
 from ...exchange.reply import Raw, Start, Write
 from ...http import Headers
-from .exchange import Exchange, Sent
-from .facts import PATTERNS
-from .scanning import Masks, mask_body, mask_field, mask_raw, mask_target
+from .recording_file import RecordedExchange, SentAction
+from .redaction_tables import PATTERNS
+from .value_masking import Masks, mask_body, mask_field, mask_raw, mask_target
 
-__all__ = ["Redaction", "Shape", "same_asked", "shape"]
+__all__ = ["Redaction", "RequestShape", "is_same_request", "request_shape"]
 
-Shape: TypeAlias = tuple[str, str, bytes | None]
+RequestShape: TypeAlias = tuple[str, str, bytes | None]
 """Method, target and body of a request, without all that redaction may hide."""
 
 
@@ -43,7 +43,7 @@ class Redaction:
         self.contents: Final = contents
         self._masks = _Hiding(salt, contents)
 
-    def redacted(self, exchange: Exchange) -> Exchange:
+    def redacted(self, exchange: RecordedExchange) -> RecordedExchange:
         """The exchange without what is private."""
         masks = self._masks
         masks.asked.clear()
@@ -56,17 +56,17 @@ class Redaction:
         )
 
 
-def shape(exchange: Exchange) -> Shape:
+def request_shape(exchange: RecordedExchange) -> RequestShape:
     """What an exchange asked, as far as redaction lets it be seen: equal for what was recorded and what is replayed."""
     return _shape(exchange, _NOTHING)
 
 
-def same_asked(one: Exchange, other: Exchange) -> bool:
+def is_same_request(one: RecordedExchange, other: RecordedExchange) -> bool:
     """Did both ask the same, in all but secrets?"""
     return _shape(one, _CONTENTS) == _shape(other, _CONTENTS)
 
 
-def _shape(exchange: Exchange, masks: Masks) -> Shape:
+def _shape(exchange: RecordedExchange, masks: Masks) -> RequestShape:
     kind = exchange.headers.get("content-type") or ""
     body = mask_body(exchange.body, kind, masks) if exchange.whole else None
     return exchange.method, _masked(exchange.target, lambda data: mask_target(data, masks)), body
@@ -75,7 +75,7 @@ def _shape(exchange: Exchange, masks: Masks) -> Shape:
 # ---- the parts of an exchange
 
 
-def _answer(answer: tuple[Sent, ...], masks: Masks) -> tuple[Sent, ...]:
+def _answer(answer: tuple[SentAction, ...], masks: Masks) -> tuple[SentAction, ...]:
     """The whole body is looked at, and cut again where it was."""
     started = next((sent.action.head for sent in answer if isinstance(sent.action, Start)), None)
     body = b"".join(sent.action.data for sent in answer if isinstance(sent.action, Write | Raw))
@@ -83,7 +83,7 @@ def _answer(answer: tuple[Sent, ...], masks: Masks) -> tuple[Sent, ...]:
         body = mask_raw(body, masks)
     else:
         body = mask_body(body, started.headers.get("content-type") or "", masks, status=started.status)
-    at, masked = 0, list[Sent]()
+    at, masked = 0, list[SentAction]()
     for sent in answer:
         match sent.action:
             case Start(head):

@@ -1,0 +1,78 @@
+"""The objects of one type: a sequence for whoever looks at them, and found by id without a search."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Sequence
+from typing import overload
+
+from ...codecs.sealed import StoredObject
+from ...errors import InvalidRequestError
+
+__all__ = ["ObjectCollection"]
+
+
+class ObjectCollection(Sequence[StoredObject]):
+    """Objects in order of creation, each with an id of its own. It equals any sequence of the same objects.
+
+    By id everything takes the same time, however many there are; by number only looking does not copy them.
+    """
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Iterable[StoredObject] = ()) -> None:
+        self._items: dict[str, StoredObject] = {}
+        for item in items:
+            self.append(item)
+
+    @property
+    def ids(self) -> Container[str]:
+        """Of all of them."""
+        return self._items.keys()
+
+    def find(self, id: str) -> StoredObject | None:  # noqa: A002
+        """The object with this id."""
+        return self._items.get(id)
+
+    def append(self, item: StoredObject) -> None:
+        """One more, the last in order.
+
+        Raises:
+            InvalidRequestError: there is one with its id.
+        """
+        if item.id in self._items:
+            raise InvalidRequestError(f"{item!r} is there already", parameter="item")
+        self._items[item.id] = item
+
+    def put(self, item: StoredObject) -> None:
+        """In the place of the one with its id; the last in order if there is none."""
+        self._items[item.id] = item
+
+    def take(self, id: str) -> StoredObject | None:  # noqa: A002
+        """Removes the object with this id, and gives it."""
+        return self._items.pop(id, None)
+
+    @overload
+    def __getitem__(self, index: int) -> StoredObject: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[StoredObject]: ...
+
+    def __getitem__(self, index: int | slice) -> StoredObject | list[StoredObject]:
+        return [*self._items.values()][index]
+
+    def __setitem__(self, index: int, item: StoredObject) -> None:
+        items = [*self]
+        items[index] = item
+        self._items = ObjectCollection(items)._items
+
+    def __delitem__(self, index: int) -> None:
+        del self._items[self[index].id]
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and [*self] == [*other]
+
+    def __repr__(self) -> str:
+        return f"Collection({[*self]!r})"

@@ -1,0 +1,154 @@
+"""What an account of the emulator has stored: a keystore and objects, and the rules for changing them.
+
+See docs/protocol/native.md#7-keystore-and-user-objects.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+
+import msgspec
+
+from ...codecs.sealed import StoredObject
+from ...objects import new_id
+from ..errors import Refused
+from .journal import Journal, KeystoreRow, RowKey
+from .object_collection import ObjectCollection
+
+__all__ = ["Entropy", "Storage", "derive_bytes"]
+
+Entropy = Callable[[int], bytes]
+
+
+@dataclass(eq=False)
+class Storage:
+    """The stored things of one account; whoever holds it may change them, as the service's owners might."""
+
+    keystore: str | None = field(default=None, repr=False)
+    "Sealed; None until the first one is stored."
+    keystore_index: int = 0
+    "Counts the changes of the keystore."
+    indexed: bool = True
+    "Is the index told? Not every account of the service has one. See docs/protocol/native.md#73-keystore-wire-form."
+    objects: defaultdict[str, ObjectCollection] = field(
+        default_factory=lambda: defaultdict(ObjectCollection), repr=False
+    )
+    "By type, in order of creation."
+    journal: Journal = field(default_factory=Journal, repr=False)
+    "Where the methods note what they change."
+    owner: int = 0
+    "The number of the account."
+
+    # ---- the keystore
+
+    def keystore_answer(self) -> Mapping[str, object]:
+        """What ``GET /user/keystore`` says.
+
+        See docs/protocol/native.md#73-keystore-wire-form.
+        """
+        if self.keystore is None:
+            return {"keystore": None}
+        if not self.indexed:
+            return {"keystore": self.keystore}
+        return {"keystore": self.keystore, "changeIndex": self.keystore_index}
+
+    def put_keystore(self, sealed: str, index: float | None) -> None:
+        """Another keystore; ``""`` leaves the account without one."""
+        if index is not None and not (self.indexed and self.keystore is not None):
+            raise Refused(400, "changeIndex is not expected")
+        if index not in (None, self.keystore_index):
+            raise Refused(409, "Keystore was changed meanwhile")
+        self._change_keystore(sealed or None, self.keystore_index + 1 if sealed else 0)
+
+    def clear_stories(self) -> None:
+        """What a recovery does that deletes.
+
+        See docs/protocol/native.md#61-request-schemas.
+        """
+        self._change_keystore(None, 0)
+        self.clear(("stories", "storycontent"))
+
+    def _change_keystore(self, sealed: str | None, index: int) -> None:
+        self.keystore, self.keystore_index = sealed, index
+        row = partial(KeystoreRow, sealed, index, self.indexed)
+        self.journal.put(("keystore", str(self.owner)), row)
+
+    # ---- objects; what has no id here is 404
+
+    def listed(self, type: str, offset: int = 0, limit: int | None = None) -> Mapping[str, object]:  # noqa: A002
+        """What ``GET /user/objects/{type}`` says; of a type that nobody used, that there are none.
+
+        See docs/protocol/native.md#72-userdata-object.
+        """
+        found = self.objects.get(type, ())[offset:]
+        return {"objects": [item.document for item in (found if limit is None else found[:limit])]}
+
+    def find(self, type: str, id: str) -> StoredObject:  # noqa: A002
+        """The object with this id."""
+        found = self.objects[type].find(id) if type in self.objects else None
+        if found is None:
+            raise Refused(404, "Object not found")
+        return found
+
+    def create(self, type: str, meta: str, data: str, now: float, entropy: Entropy) -> StoredObject:  # noqa: A002
+        """A new object, with an id that no other of its type has."""
+        others = self.objects[type]
+        numbers = count(len(others))
+        id_ = new_id(lambda size: derive_bytes(entropy, type, next(numbers), size), others.ids)
+        made = StoredObject(id=id_, type=type, meta=meta, data=data, lastUpdatedAt=int(now), changeIndex=1)
+        self.keep(made)
+        return made
+
+    def update(
+        self,
+        type: str,  # noqa: A002
+        id: str,  # noqa: A002
+        meta: str,
+        data: str,
+        index: float | None,
+        now: float,
+    ) -> StoredObject:
+        """Another meta and content for an object; an index other than the stored one is 409, and none is fine."""
+        old = self.find(type, id)
+        if index not in (None, old.changeIndex):
+            raise Refused(409, "Object was changed meanwhile")
+        changed = partial(msgspec.structs.replace, old, changeIndex=(old.changeIndex or 0) + 1)
+        new = changed(meta=meta, data=data, lastUpdatedAt=int(now))
+        self.keep(new)
+        return new
+
+    def keep(self, item: StoredObject) -> None:
+        """In the place of the one with its type and id; a new one comes last."""
+        self.objects[item.type].put(item)
+        self.journal.put(self._key(item), lambda: item.document)
+
+    def delete(self, type: str, id: str) -> StoredObject:  # noqa: A002
+        """Removes an object; gives what it was."""
+        found = self.find(type, id)
+        self.objects[type].take(id)
+        self.journal.drop(self._key(found))
+        return found
+
+    def clear(self, types: Iterable[str]) -> None:
+        """Removes all objects of these types."""
+        for type_ in types:
+            for item in self.objects.pop(type_, ()):
+                self.journal.drop(self._key(item))
+
+    def forget(self) -> None:
+        """Nothing of it lasts: the account is gone."""
+        self.clear([*self.objects])
+        self.journal.drop(("keystore", str(self.owner)))
+
+    def _key(self, item: StoredObject) -> RowKey:
+        return ("object", str(self.owner), item.type, item.id)
+
+
+def derive_bytes(entropy: Entropy, kind: str, number: int, size: int) -> bytes:
+    """So many bytes that differ by kind and number, be the entropy that of a test, always the same."""
+    return hashlib.shake_128(entropy(16) + f"{kind}{number}".encode()).digest(size)

@@ -1,0 +1,1 @@
+"""The endpoints of the emulator that generate neither text nor images."""

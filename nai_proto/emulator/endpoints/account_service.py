@@ -1,0 +1,344 @@
+"""The account endpoints of the emulator, with the service's statuses.
+
+See:
+    docs/protocol/native.md#6-account-endpoints-user
+    docs/protocol/native.md#172-account
+"""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from ...codecs.keys import email_hash
+from ...errors import InvalidRequestError
+from ...exchange.reply import Handler
+from ...secret import AccessKey
+from ...tier import Tier
+from ..accounts.account import Account
+from ..accounts.account_registry import AccountRegistry
+from ..accounts.mailbox import Mailbox, MailKind
+from ..accounts.profile import Profile
+from ..errors import Refused
+from ..http.request_context import EndpointHandler, RequestContext
+from ..http.responses import send_empty, send_json, send_response
+
+__all__ = ["AccountService"]
+
+_Key = Annotated[str, msgspec.Meta(min_length=AccessKey.LENGTH)]
+_Mailed = Annotated[str, msgspec.Meta(min_length=16)]
+_VERIFICATION: Final = 64  # characters of the token
+
+
+class _Login(msgspec.Struct):
+    key: str
+
+
+class _Google(msgspec.Struct):
+    idToken: str  # noqa: N815
+
+
+class _Register(msgspec.Struct):
+    key: _Key
+    recaptcha: str | None = None
+    recapcha: str | None = None  # as one client spells it (docs/protocol/native.md#61-request-schemas)
+    email: Annotated[str, msgspec.Meta(min_length=64, max_length=64)] | None = None
+    emailCleartext: str | None = None  # noqa: N815
+    allowMarketingEmails: bool | None = None  # noqa: N815
+    giftkey: str | None = None
+
+
+class _ChangeKey(msgspec.Struct):
+    currentAccessKey: _Key  # noqa: N815
+    newAccessKey: _Key  # noqa: N815
+    newEmail: str | None = None  # noqa: N815
+
+
+class _Email(msgspec.Struct):
+    email: str
+
+
+class _Verify(msgspec.Struct):
+    verificationToken: Annotated[str, msgspec.Meta(min_length=_VERIFICATION, max_length=_VERIFICATION)]  # noqa: N815
+
+
+class _Mailing(msgspec.Struct):
+    marketingConsent: bool  # noqa: N815
+    email: str | None = None
+
+
+class _Consent(msgspec.Struct):
+    jurisdiction: str
+    analyticsConsent: bool  # noqa: N815
+    marketingConsent: bool  # noqa: N815
+    personalizationConsent: bool  # noqa: N815
+    essentialsConsent: bool  # noqa: N815
+    globalOptOut: bool  # noqa: N815
+
+
+class _Recover(msgspec.Struct):
+    recoveryToken: _Mailed  # noqa: N815
+    newAccessKey: _Key  # noqa: N815
+    deleteContent: bool  # noqa: N815
+
+
+class _Delete(msgspec.Struct):
+    deletionToken: _Mailed  # noqa: N815
+
+
+class _Bind(msgspec.Struct):
+    paymentProcessor: str  # noqa: N815
+    subscriptionId: str  # noqa: N815
+    confirmedReplace: bool = False  # noqa: N815
+
+
+class _Plan(msgspec.Struct):
+    newSubscriptionPlan: Annotated[int, msgspec.Meta(ge=0, le=3)]  # noqa: N815
+
+
+class _Overwrite(msgspec.Struct):
+    overwrite: bool = False
+
+
+class AccountService:
+    """Answers whatever is about an account.
+
+    See docs/protocol/native.md#61-request-schemas.
+
+    Args:
+        accounts: all there are.
+        outside: where mails go and gift keys come from.
+        now: UNIX time in seconds.
+        strict: is a body refused that the documents do not allow, though clients send it?
+    """
+
+    def __init__(
+        self, accounts: AccountRegistry, outside: Mailbox, now: Callable[[], float], *, strict: bool = False
+    ) -> None:
+        self._accounts = accounts
+        self._outside = outside
+        self._now = now
+        self._strict = strict
+
+    def handlers(self) -> Mapping[str, EndpointHandler]:
+        """By the names of the endpoint table."""
+        return {
+            "login": self._login,
+            "sso_google": self._google,
+            "register": self._register,
+            "change_access_key": self._change_key,
+            "create_persistent_token": self._draw_persistent,
+            "resend_verification": self._resend,
+            "verify_email": self._verify,
+            "request_recovery": self._request_recovery,
+            "recover": self._recover,
+            "request_deletion": self._request_deletion,
+            "finish_deletion": self._finish_deletion,
+            "delete_account": self._delete,
+            "change_mailing_consent": self._mailing,
+            "put_consent": self._consent,
+            "osano_external_id": self._osano,
+            "information": lambda context: _said(context, context.owner.profile.information()),
+            "priority": lambda context: _said(context, context.owner.profile.priority()),
+            "trial_status": lambda context: _said(context, context.owner.profile.trial_status()),
+            "gift_keys": lambda context: _said(context, {"giftKeys": context.owner.profile.gift_keys}),
+            "subscription": self._subscription,
+            "user_data": self._user_data,
+            "bind_subscription": self._bind,
+            "change_subscription": self._change_plan,
+            "get_settings": self._get_settings,
+            "put_settings": self._put_settings,
+        }
+
+    # ---- what gives a token
+
+    def _login(self, context: RequestContext) -> Handler:
+        token = self._accounts.login(context.body(_Login).key)
+        yield from _granted(context, token.reveal())
+
+    def _google(self, context: RequestContext) -> Handler:
+        account = self._outside.google.get(context.body(_Google).idToken)
+        if account is None:
+            raise Refused(500, "Unknown identity")
+        yield from _granted(context, self._accounts.granted(account).reveal())
+
+    def _register(self, context: RequestContext) -> Handler:
+        body = context.body(_Register)
+        if body.recaptcha is None and body.recapcha is None:
+            raise Refused(400, "recaptcha must be a string")
+        if self._strict:
+            for name in ("recaptcha", "emailCleartext", "allowMarketingEmails"):
+                if getattr(body, name) is None:
+                    raise Refused(400, f"Validation error: {name} is required")
+        clear = body.emailCleartext
+        hashed = body.email or (None if clear is None else email_hash(clear))
+        tier = None if body.giftkey is None else self._outside.gift_keys.get(body.giftkey)
+        if body.giftkey is not None and tier is None:
+            raise Refused(400, "Gift key is invalid")
+        account = self._accounts.register(clear, hashed, _key(body.key))
+        account.profile.marketing = bool(body.allowMarketingEmails)
+        if body.giftkey is not None and tier is not None:
+            del self._outside.gift_keys[body.giftkey]
+            account.profile.subscribe(tier, self._now())
+        if clear is not None:
+            self._send_verification(account, clear)
+        yield from _granted(context, self._accounts.granted(account).reveal())
+
+    def _change_key(self, context: RequestContext) -> Handler:
+        body, owner = context.body(_ChangeKey), context.owner
+        if body.currentAccessKey != owner.key.reveal():
+            raise Refused(401, "Access Key is incorrect.")
+        if body.newEmail is not None and self._accounts.find(email_hash(body.newEmail)) not in (None, owner):
+            raise Refused(409, "Email is taken")
+        token = self._accounts.change_key(owner, _key(body.newAccessKey))
+        if body.newEmail is not None:
+            _move(owner, body.newEmail)
+        yield from _granted(context, token.reveal())
+
+    def _draw_persistent(self, context: RequestContext) -> Handler:
+        token = self._accounts.draw_persistent(context.owner, overwrite=context.body(_Overwrite).overwrite)
+        yield from send_json(context.endpoint.status, {"token": token.reveal()})
+
+    # ---- what goes by mail
+
+    def _send_verification(self, account: Account, email: str) -> None:
+        account.profile.letter_sent = True
+        self._outside.mail(MailKind.VERIFICATION, email, account, self._accounts.letters(_VERIFICATION))
+
+    def _resend(self, context: RequestContext) -> Handler:
+        email = context.body(_Email).email
+        account = self._accounts.find(email_hash(email))
+        if account is None:
+            raise Refused(401, "No account has this email")
+        if account.profile.email_verified:
+            raise Refused(409, "Email is already verified")
+        self._send_verification(account, email)
+        yield from send_empty(context.endpoint.status)
+
+    def _verify(self, context: RequestContext) -> Handler:
+        token = context.body(_Verify).verificationToken
+        self._outside.find(MailKind.VERIFICATION, token).profile.email_verified = True
+        self._outside.used(token)
+        yield from send_empty(context.endpoint.status)
+
+    def _request_recovery(self, context: RequestContext) -> Handler:
+        email = context.body(_Email).email
+        account = self._accounts.find(email_hash(email))
+        if account is not None:
+            self._outside.mail(MailKind.RECOVERY, email, account, self._accounts.letters(32))
+        yield from send_empty(context.endpoint.status)  # whether or not there is one
+
+    def _recover(self, context: RequestContext) -> Handler:
+        body = context.body(_Recover)
+        account = self._outside.find(MailKind.RECOVERY, body.recoveryToken)
+        token = self._accounts.change_key(account, _key(body.newAccessKey))
+        self._outside.used(body.recoveryToken)
+        if body.deleteContent:
+            account.storage.clear_stories()
+        yield from _granted(context, token.reveal())
+
+    def _request_deletion(self, context: RequestContext) -> Handler:
+        email = context.body(_Email).email
+        if email_hash(email) != context.owner.profile.email_hash:
+            raise Refused(400, "email is not the account's")
+        self._outside.mail(MailKind.DELETION, email, context.owner, self._accounts.letters(32))
+        yield from send_empty(context.endpoint.status)
+
+    def _finish_deletion(self, context: RequestContext) -> Handler:
+        self._remove(self._outside.find(MailKind.DELETION, context.body(_Delete).deletionToken))
+        yield from send_empty(context.endpoint.status)
+
+    def _delete(self, context: RequestContext) -> Handler:
+        self._remove(context.owner)
+        yield from send_empty(context.endpoint.status)
+
+    def _remove(self, account: Account) -> None:
+        self._accounts.remove(account)
+        self._outside.forget(account)
+
+    # ---- what is said, and what is only noted
+
+    def _mailing(self, context: RequestContext) -> Handler:
+        context.owner.profile.marketing = context.body(_Mailing).marketingConsent
+        yield from send_empty(context.endpoint.status)
+
+    def _consent(self, context: RequestContext) -> Handler:
+        context.body(_Consent)
+        yield from send_empty(context.endpoint.status)
+
+    def _osano(self, context: RequestContext) -> Handler:
+        digest = hashlib.sha256(context.owner.profile.email_hash.encode()).digest()
+        yield from _said(context, {"externalOsanoId": urlsafe_b64encode(digest).rstrip(b"=").decode()})
+
+    def _subscription(self, context: RequestContext) -> Handler:
+        yield from _said(context, context.owner.profile.subscription(persistent=context.persistent))
+
+    def _user_data(self, context: RequestContext) -> Handler:
+        keystore = {"keystore": context.owner.storage.keystore}
+        yield from _said(context, context.owner.profile.data(keystore, persistent=context.persistent))
+
+    def _get_settings(self, context: RequestContext) -> Handler:
+        yield from send_response(
+            context.endpoint.status, "text/plain; charset=utf-8", context.owner.profile.settings or b""
+        )
+
+    def _put_settings(self, context: RequestContext) -> Handler:
+        context.owner.profile.settings = context.parameters.body
+        yield from send_empty(context.endpoint.status)
+
+    # ---- the subscription
+
+    def _bind(self, context: RequestContext) -> Handler:
+        body, profile = context.body(_Bind), context.owner.profile
+        match body.paymentProcessor:
+            case "giftkey":
+                self._bind_gift(profile, body)
+            case "trial" if profile.trial:
+                raise Refused(409, "Trial is already activated")
+            case "trial":
+                profile.trial = True
+            case _:
+                raise Refused(400, "paymentProcessor must be one of the following values: giftkey, trial")
+        yield from send_empty(context.endpoint.status)
+
+    def _bind_gift(self, profile: Profile, body: _Bind) -> None:
+        tier = self._outside.gift_keys.get(body.subscriptionId)
+        if tier is None:
+            raise Refused(404, "Subscription not found")
+        if profile.active and not body.confirmedReplace:
+            raise Refused(409, "Account has an active subscription")
+        del self._outside.gift_keys[body.subscriptionId]
+        profile.subscribe(tier, self._now())
+
+    def _change_plan(self, context: RequestContext) -> Handler:
+        plan, profile = context.body(_Plan, lax=not self._strict).newSubscriptionPlan, context.owner.profile
+        if not profile.active:
+            raise Refused(404, "Subscription not found")
+        profile.tier = Tier(plan)
+        yield from send_empty(context.endpoint.status)
+
+
+def _said(context: RequestContext, document: Mapping[str, Any]) -> Handler:
+    yield from send_json(context.endpoint.status, document)
+
+
+def _granted(context: RequestContext, token: str) -> Handler:
+    yield from send_json(context.endpoint.status, {"accessToken": token})
+
+
+def _key(text: str) -> AccessKey:
+    try:
+        return AccessKey(text)
+    except InvalidRequestError:
+        raise Refused(400, f"key must be exactly {AccessKey.LENGTH} characters long") from None
+
+
+def _move(account: Account, email: str) -> None:
+    """Another e-mail, which is to be verified anew."""
+    account.email = email
+    account.profile.plaintext_email, account.profile.email_hash = email, email_hash(email)
+    account.profile.email_verified = False

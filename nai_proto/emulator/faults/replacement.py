@@ -1,0 +1,70 @@
+"""Faults that answer in the app's place: a service that is busy or down, a gateway in front of it, no HTTP at all."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated, Final
+
+from msgspec import Meta
+
+from ...exchange.reply import Cut, Handler, Raw
+from ..errors import Refused
+from ..http.responses import send_error, send_response
+from .fault import Count, ReplacingFault
+
+__all__ = ["GARBAGE", "Garbage", "Gateway", "Refusal"]
+
+GARBAGE: Final = b"SSH-2.0-OpenSSH_9.9\r\n\x00\x01\xfe\xff\r\n\r\n"
+"""What another protocol says."""
+
+_PAGE: Final = """\
+<html>\r
+<head><title>{0}</title></head>\r
+<body>\r
+<center><h1>{0}</h1></center>\r
+<hr><center>gateway</center>\r
+</body>\r
+</html>\r
+"""
+
+
+class Refusal(ReplacingFault, frozen=True, tag="refuse"):
+    """An error answer in the service's form, such as 429 or a 5xx.
+
+    See docs/protocol/native.md#41-error-body.
+    """
+
+    status: Annotated[Annotated[int, Meta(ge=400, le=599)], Meta(description="its status, 400 to 599")] = 429
+    retry_after: Annotated[Count | None, Meta(description="seconds that it asks to wait, in Retry-After")] = None
+    message: Annotated[str | None, Meta(description="what it says; the status's phrase, if not given")] = None
+
+    def respond(self) -> Handler:
+        message = _phrase(self.status) if self.message is None else self.message
+        return send_error(Refused(self.status, message, retry_after=self.retry_after))
+
+
+class Gateway(ReplacingFault, frozen=True, tag="gateway"):
+    """A page of HTML, as a proxy in front of the service sends it."""
+
+    status: Annotated[Annotated[int, Meta(ge=200, le=599)], Meta(description="its status, such as 502, 503, 504")] = 502
+    retry_after: Annotated[Count | None, Meta(description="seconds that it asks to wait, in Retry-After")] = None
+
+    def respond(self) -> Handler:
+        page = _PAGE.format(f"{self.status} {_phrase(self.status)}").encode()
+        wait = [] if self.retry_after is None else [("Retry-After", str(self.retry_after))]
+        return send_response(self.status, "text/html", page, *wait)
+
+
+class Garbage(ReplacingFault, frozen=True, tag="garbage"):
+    """Bytes that are not HTTP, and the end of the connection."""
+
+    def respond(self) -> Handler:
+        yield Raw(GARBAGE)
+        yield Cut()
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown Status"

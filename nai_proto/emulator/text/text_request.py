@@ -1,0 +1,270 @@
+"""What a text request asks for, checked as the two generation hosts check it.
+
+What the hosts do not know is ignored, and so is what has no meaning here: modules, caches, beams.
+
+See:
+    docs/protocol/native.md#9-aigenerate-request
+    docs/protocol/native.md#91-parameters--complete-list
+    docs/protocol/native.md#93-logit_bias_exp
+    docs/protocol/native.md#173-text-voice-modules
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Annotated, Final, Literal, NamedTuple, TypeVar
+
+import msgspec
+
+from ...codecs.json import find_problem
+from ...codecs.mismatch import Mismatch
+from ...http import Host
+from ...text.models import MODELS, Model
+from ...text.samplers import COLOURS
+from ..errors import Refused
+from ..http.host_profiles import HostProfile
+from ..switches import Switches
+from .generation_settings import ALL_SAMPLERS, GenerationSettings, SequenceBias
+
+__all__ = [
+    "BiasEntry",
+    "PromptRequest",
+    "TextRequest",
+    "TextRequestParameters",
+    "parse_prompt_request",
+    "parse_text_request",
+    "to_generation_settings",
+]
+
+T = TypeVar("T")
+
+_Length = Annotated[int, msgspec.Meta(ge=1, le=2048)]
+_Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+_Positive = Annotated[float, msgspec.Meta(ge=0)]
+_Id = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
+_Ids = Annotated[tuple[_Id, ...], msgspec.Meta(min_length=1)]
+_Old = Annotated[float, msgspec.Meta(ge=-2, le=2)]
+_New = Annotated[float, msgspec.Meta(ge=-16, le=16)]
+
+
+class BiasEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One of ``logit_bias_exp``. The hosts require different keys of it.
+
+    See docs/protocol/native.md#93-logit_bias_exp.
+    """
+
+    sequence: tuple[_Id, ...]
+    bias: float
+    ensure_sequence_finish: bool
+    generate_once: bool
+
+
+class _ApiBiasEntry(BiasEntry, frozen=True, kw_only=True):
+    sequence: _Ids
+    ensure_sequence_finish: bool = False
+    generate_once: bool = False
+
+
+class _TextBiasEntry(BiasEntry, frozen=True, kw_only=True):
+    sequence: tuple[_Id, ...] = ()
+    bias: float = 0.0
+
+
+class TextRequestParameters(msgspec.Struct, frozen=True, kw_only=True):
+    """Those of both hosts. Most have the names that `GenerationSettings` has, and the defaults that change nothing."""
+
+    max_length: _Length = 40
+    min_length: _Length = 1
+    generate_until_sentence: bool = False
+    stop_sequences: tuple[_Ids, ...] = ()
+    eos_token_id: _Id | None = None
+    bad_words_ids: tuple[_Ids, ...] = ()
+    valid_first_tokens: frozenset[_Id] = frozenset()
+    cropped_token: _Id | None = None
+    logit_bias: tuple[tuple[_Id, float], ...] = ()
+    logit_bias_exp: tuple[BiasEntry, ...] = ()
+    repetition_penalty: float = 1.0
+    repetition_penalty_range: Annotated[int, msgspec.Meta(ge=0, le=8192)] = 0
+    repetition_penalty_slope: Annotated[float, msgspec.Meta(ge=0, le=10)] = 0.0
+    repetition_penalty_frequency: _Old = 0.0
+    repetition_penalty_presence: _Old = 0.0
+    repetition_penalty_whitelist: frozenset[_Id] = frozenset()
+    phrase_rep_pen: str = "off"
+    temperature: Annotated[float, msgspec.Meta(ge=0.1, le=100)] = 1.0
+    top_k: Annotated[int, msgspec.Meta(ge=0)] = 0
+    top_p: float = 1.0
+    tail_free_sampling: _Share = 1.0
+    top_a: float = 0.0
+    typical_p: float = 1.0
+    cfg_scale: _Positive = 1.0
+    cfg_uc: str = ""
+    top_g: Annotated[int, msgspec.Meta(ge=0, le=65_536)] = 0
+    mirostat_tau: _Positive = 0.0
+    mirostat_lr: _Share = 1.0
+    math1_temp: float = 1.0
+    math1_quad: float = 0.0
+    math1_quad_entropy_scale: float = 0.0
+    min_p: _Share = 0.0
+    order: tuple[Annotated[int, msgspec.Meta(ge=0)], ...] | None = None
+    num_logprobs: Annotated[int, msgspec.Meta(ge=0, le=30)] | None = None
+    use_string: bool | None = None
+    seed: int | None = None
+    "Not the service's: the same seed gives the same text, which tests want."
+
+    @property
+    def holding_ids(self) -> str | None:
+        """The name of a parameter that holds token ids, if one does."""
+        return next((name for name in _HOLD_IDS if getattr(self, name) not in (None, (), frozenset())), None)
+
+
+class _ApiParameters(TextRequestParameters, frozen=True, kw_only=True):
+    logit_bias_exp: tuple[_ApiBiasEntry, ...] = ()
+
+
+class _TextParameters(TextRequestParameters, frozen=True, kw_only=True):
+    stop_sequences: Annotated[tuple[_Ids, ...], msgspec.Meta(max_length=1024)] = ()
+    bad_words_ids: Annotated[tuple[_Ids, ...], msgspec.Meta(max_length=2048)] = ()
+    logit_bias_exp: Annotated[tuple[_TextBiasEntry, ...], msgspec.Meta(max_length=1024)] = ()
+    repetition_penalty_frequency: _New = 0.0
+    repetition_penalty_presence: _New = 0.0
+    phrase_rep_pen: Literal["off", "very_light", "light", "medium", "aggressive", "very_aggressive"] = "off"
+
+
+class TextRequest(NamedTuple):
+    """A request, checked."""
+
+    input: str
+    model: Model
+    parameters: TextRequestParameters
+    as_text: bool
+    """Are prompt and answer text? What holds where nothing is said depends on the host.
+
+    See docs/protocol/native.md#9-aigenerate-request.
+    """
+
+
+class PromptRequest(msgspec.Struct):
+    """The body of ``POST /ai/generate-prompt``.
+
+    See docs/protocol/native.md#8-ai-endpoints-text-side.
+    """
+
+    prompt: Annotated[str, msgspec.Meta(min_length=1, max_length=40_000)]
+    temp: Annotated[float, msgspec.Meta(ge=0.1, le=100)]
+    tokens_to_generate: Annotated[int, msgspec.Meta(ge=1, le=200)]
+    model: str = Model.EUTERPE.id
+
+
+class _Body(msgspec.Struct):
+    input: str | msgspec.UnsetType = msgspec.UNSET
+    model: str | msgspec.UnsetType = msgspec.UNSET
+    parameters: dict[str, msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET
+
+
+_LONGEST_INPUT: Final = {Host.TEXT: 100_000, Host.API: 40_000}
+"""Characters.
+
+See docs/protocol/native.md#9-aigenerate-request.
+"""
+_PARAMETERS: Final[Mapping[Host, type[TextRequestParameters]]] = {Host.TEXT: _TextParameters, Host.API: _ApiParameters}
+_REQUIRED: Final = ("max_length", "min_length", "force_emotion")
+"""By the api host's documents.
+
+See docs/protocol/native.md#91-parameters--complete-list.
+"""
+_KNOWN: Final = frozenset((*(model.id for model in MODELS), "genji-jp-6b"))
+"""Those of docs/protocol/native.md#12-which-host-per-text-model that are served; of older versions it knows one."""
+_HOLD_IDS: Final = (
+    *("stop_sequences", "eos_token_id", "bad_words_ids", "valid_first_tokens", "cropped_token"),
+    *("logit_bias", "logit_bias_exp", "repetition_penalty_whitelist"),
+)
+_AS_THEY_ARE: Final = frozenset(field.name for field in fields(GenerationSettings)) & {
+    *TextRequestParameters.__struct_fields__
+} - {
+    "cfg_uc",
+    "logit_bias_exp",
+    "order",
+}
+
+
+def parse_text_request(body: bytes, host: Host, base: HostProfile, switches: Switches) -> TextRequest:
+    """A request's body.
+
+    Args:
+        body: as it came.
+        host: whose rules it has to keep.
+        base: has the models that it may name.
+        switches: whether staging models are served, and all is required that the documents require.
+
+    Raises:
+        Refused: 400, with what is wrong and where.
+    """
+    outer = _decoded(body, _Body, "$")
+    if isinstance(outer.input, msgspec.UnsetType):
+        raise _required("input")
+    if isinstance(outer.model, msgspec.UnsetType):
+        raise _required("model")
+    if isinstance(outer.parameters, msgspec.UnsetType):
+        raise _required("parameters")
+    model = _model(outer.model, base, staging=switches.staging)
+    if len(outer.input) > _LONGEST_INPUT[host]:
+        raise Refused(400, f"Validation error: input must be at most {_LONGEST_INPUT[host]} characters long")
+    given = {name: value for name, value in outer.parameters.items() if bytes(value) != b"null"}
+    missing = next((name for name in _REQUIRED if name not in given), "")
+    if switches.strict_bodies and host is Host.API and missing:
+        raise _required(missing)
+    parameters = _decoded(msgspec.json.encode(given), _PARAMETERS[host], "$.parameters")
+    said = parameters.use_string
+    return TextRequest(outer.input, model, parameters, host is Host.TEXT if said is None else said)
+
+
+def parse_prompt_request(body: bytes, base: HostProfile) -> PromptRequest:
+    """The same for a prompt that is to be made up."""
+    asked = _decoded(body, PromptRequest, "$")
+    _model(asked.model, base)
+    return asked
+
+
+def _model(id: str, base: HostProfile, *, staging: bool = False) -> Model:  # noqa: A002
+    known = id in _KNOWN or (staging and id in COLOURS)
+    if known and Model.named(id).host in base.models:
+        return Model.named(id)
+    if Host.TEXT in base.models:
+        raise Refused(400, f"Validation error: model {id[:60]} doesn't exist")
+    raise Refused(
+        400, "model must be a valid enum value"
+    )  # as the api host has it (docs/protocol/native.md#41-error-body)
+
+
+def _required(name: str) -> Refused:
+    return Refused(400, f"Error verifying request: {name} is required")
+
+
+def _decoded(data: bytes, type: type[T], path: str) -> T:  # noqa: A002
+    try:
+        return msgspec.json.decode(data, type=type)
+    except (ValueError, RecursionError):
+        problem = find_problem(data, type)
+    raise Refused(400, f"Validation error: {problem.within(path) if isinstance(problem, Mismatch) else problem}")
+
+
+def to_generation_settings(
+    parameters: TextRequestParameters, encode: Callable[[str], list[int]], *, include_stop: bool = True
+) -> GenerationSettings:
+    """What the sampler has to know, in ids.
+
+    Args:
+        parameters: of the request.
+        encode: gives the ids of what the parameters have as text.
+        include_stop: does the text end with what ends it?
+    """
+    eos = parameters.eos_token_id
+    return GenerationSettings(
+        **{name: getattr(parameters, name) for name in _AS_THEY_ARE},
+        order=ALL_SAMPLERS if parameters.order is None else parameters.order,
+        include_stop=include_stop,
+        eos_ids=frozenset() if eos is None else frozenset((eos,)),
+        cfg_uc=tuple(encode(parameters.cfg_uc)) if parameters.cfg_uc else (),
+        logit_bias_exp=tuple([SequenceBias(**msgspec.structs.asdict(entry)) for entry in parameters.logit_bias_exp]),
+    )
