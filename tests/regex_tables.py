@@ -1,11 +1,11 @@
-"""Patterns of JavaScript with what they find, written by hand from the standard (ECMA-262 §22.2)."""
+"""Patterns of JavaScript with their matches, written by hand from the standard (ECMA-262 §22.2)."""
 
 from __future__ import annotations
 
 from typing import Final
 
 MATCHES: Final[list[tuple[str, str, str, list[str | None] | None]]] = [
-    # §22.2.2.3 Disjunction: the left alternative first, even if the right one takes more
+    # §22.2.2.3 Disjunction: the left option first, even if the right one matches more
     ("a|ab", "", "abc", ["a"]),
     ("((a)|(ab))((c)|(bc))", "", "abc", ["abc", "a", "a", None, "bc", None, "bc"]),
     ("|a", "", "a", [""]),
@@ -23,10 +23,10 @@ MATCHES: Final[list[tuple[str, str, str, list[str | None] | None]]] = [
     ("(.+)(\\d+)", "", "ab123", ["ab123", "ab12", "3"]),
     ("(.+?)(\\d+)", "", "ab123", ["ab123", "ab", "123"]),
     ("\\w+ ?end", "", "to the end", ["the end"]),
-    # each turn forgets its groups
+    # each iteration clears its groups
     ("(z)((a+)?(b+)?(c))*", "", "zaacbbbcac", ["zaacbbbcac", "z", "ac", "a", None, "c"]),
     ("(?:(a)|b)*", "", "ab", ["ab", None]),
-    # a turn that need not be and takes nothing is none
+    # an optional iteration that consumes nothing does not count
     ("(a*)*", "", "b", ["", None]),
     ("(a*)+", "", "b", ["", ""]),
     ("(?:a*)*b", "", "aab", ["aab"]),
@@ -114,9 +114,9 @@ MATCHES: Final[list[tuple[str, str, str, list[str | None] | None]]] = [
     ("\\p{White_Space}\\p{Assigned}", "u", "a b", [" b"]),
     ("\\p{Cn}", "u", "\u0378", ["\u0378"]),
 ]
-"""Pattern, flags, text; the first match and its groups, as ``exec`` shows them."""
+"""Pattern, flags, text; the first match and its groups, as ``exec`` returns them."""
 
-LENIENT: Final[list[tuple[str, str, list[str | None]]]] = [
+LENIENT_MATCHES: Final[list[tuple[str, str, list[str | None]]]] = [
     ("a{", "a{", ["a{"]),
     ("a{,2}", "a{,2}", ["a{,2}"]),
     ("a{1,2", "a{1,2", ["a{1,2"]),
@@ -137,11 +137,11 @@ LENIENT: Final[list[tuple[str, str, list[str | None]]]] = [
     ("\\k<a>", "k<a>", ["k<a>"]),
     ("\\a", "a", ["a"]),
 ]
-"""Patterns that are fine without ``u`` and errors with it, a text, and the first match."""
+"""Patterns that are valid without ``u`` and errors with it, a text, and the first match."""
 
-REFUSED: Final[list[tuple[str, str, str]]] = [
-    ("(", "", "not closed, at 0"),
-    ("a)", "", "not opened, at 1"),
+REJECTED: Final[list[tuple[str, str, str]]] = [
+    ("(", "", "unclosed parenthesis, at 0"),
+    ("a)", "", "unmatched closing parenthesis, at 1"),
     ("[a", "", "class without its end, at 0"),
     ("*", "", "nothing to repeat, at 0"),
     ("a**", "", "nothing to repeat, at 2"),
@@ -149,25 +149,25 @@ REFUSED: Final[list[tuple[str, str, str]]] = [
     ("{1}", "", "nothing to repeat"),
     ("(?<=a)*", "", "nothing to repeat"),
     ("(?=a)*", "u", "nothing to repeat"),
-    ("a{2,1}", "", "before its beginning"),
+    ("a{2,1}", "", "in the wrong order"),
     ("[b-a]", "", "before its beginning"),
-    ("[\\d-z]", "u", "range from or to a class"),
+    ("[\\d-z]", "u", "begins or ends with a class"),
     ("\\", "", "backslash at the end"),
-    ("(?a)", "", "no such group"),
+    ("(?a)", "", "unknown kind of group"),
     ("(?<a", "", "without its end"),
-    ("(?<1>a)", "", "no name"),
-    ("(?<>a)", "", "no name"),
+    ("(?<1>a)", "", "invalid group name"),
+    ("(?<>a)", "", "invalid group name"),
     ("(?<a>)(?<a>)", "", "another group has"),
     ("(?<a>(?<a>))", "", "another group has"),
     ("(?<a>)\\k<b>", "", "no group has"),
     ("(?<a>)\\k", "", "no group has"),
     ("\\k<a>", "u", "no group has"),
-    ("\\1", "u", "no such group"),
-    ("\\00", "u", "no such group"),
-    ("\\-", "u", "means nothing"),
-    ("\\u{110000}", "u", "no such code point"),
+    ("\\1", "u", "a number that no group has"),
+    ("\\00", "u", "a number that no group has"),
+    ("\\-", "u", "is no escape"),
+    ("\\u{110000}", "u", "code point above"),
     ("\\p", "u", "without a property"),
-    ("a", "x", "a flag that there is not"),
-    ("a", "ii", "the flag i twice"),
+    ("a", "x", "unknown flag"),
+    ("a", "ii", "the flag i occurs twice"),
 ]
-"""Pattern, flags, what is wrong."""
+"""Pattern, flags, a part of the error message."""

@@ -1,4 +1,4 @@
-"""Regular expressions of JavaScript by a matcher that counts its steps: expectations from the standard (ECMA-262 §22.2)."""
+"""Regular expressions of JavaScript, with expectations from the standard (ECMA-262 §22.2), and the bounds on their cost."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ import pytest
 from nai_proto import LimitExceeded, Limits, RemoteProtocolError
 from nai_proto.story import jsregex
 
-from .regex_tables import LENIENT, MATCHES, REFUSED
+from .regex_tables import LENIENT_MATCHES, MATCHES, REJECTED
 
 
-def first(pattern: str, text: str, flags: str = "") -> list[str | None] | None:
-    """The first match and its groups, as ``exec`` shows them."""
-    found = jsregex.compile(pattern, flags).search(text)
-    if found is None:
+def find_first(pattern: str, text: str, flags: str = "") -> list[str | None] | None:
+    """The first match and its groups, as ``exec`` returns them."""
+    match = jsregex.compile(pattern, flags).search(text)
+    if match is None:
         return None
-    return [None if span is None else text[slice(*span)] for span in (found.span, *found.groups)]
+    return [None if span is None else text[slice(*span)] for span in (match.span, *match.groups)]
 
 
 @pytest.mark.parametrize(("pattern", "flags", "text", "expected"), MATCHES)
-def test_what_matches(pattern: str, flags: str, text: str, expected: list[str | None] | None) -> None:
-    assert first(pattern, text, flags) == expected
+def test_first_match_and_groups(pattern: str, flags: str, text: str, expected: list[str | None] | None) -> None:
+    assert find_first(pattern, text, flags) == expected
 
 
-@pytest.mark.parametrize(("pattern", "text", "expected"), LENIENT)
-def test_the_lenient_syntax_of_annex_b(pattern: str, text: str, expected: list[str | None]) -> None:
-    assert first(pattern, text) == expected
+@pytest.mark.parametrize(("pattern", "text", "expected"), LENIENT_MATCHES)
+def test_lenient_syntax_of_annex_b_is_an_error_with_flag_u(pattern: str, text: str, expected: list[str | None]) -> None:
+    assert find_first(pattern, text) == expected
     with pytest.raises(jsregex.PatternError):
         jsregex.compile(pattern, "u")
 
 
-@pytest.mark.parametrize(("pattern", "flags", "problem"), REFUSED)
-def test_what_is_no_pattern_is_said(pattern: str, flags: str, problem: str) -> None:
+@pytest.mark.parametrize(("pattern", "flags", "problem"), REJECTED)
+def test_invalid_pattern_is_rejected_with_the_problem(pattern: str, flags: str, problem: str) -> None:
     with pytest.raises(jsregex.PatternError, match=problem) as caught:
         jsregex.compile(pattern, flags)
     assert isinstance(caught.value, RemoteProtocolError)
@@ -55,13 +55,13 @@ def test_what_is_no_pattern_is_said(pattern: str, flags: str, problem: str) -> N
         ("(?<\\u0061>x)", ""),
     ],
 )
-def test_what_is_not_supported_is_an_error_of_its_own(pattern: str, flags: str) -> None:
+def test_unsupported_pattern_has_its_own_error(pattern: str, flags: str) -> None:
     with pytest.raises(jsregex.UnsupportedPattern, match="not supported"):
         jsregex.compile(pattern, flags)
 
 
 @pytest.mark.parametrize("flags", ["g", "y", "d", "gyd"])
-def test_flags_that_say_where_and_how_often_change_nothing(flags: str) -> None:
+def test_flags_g_y_and_d_have_no_effect(flags: str) -> None:
     assert jsregex.compile("b", flags).search("ab") == jsregex.Match(1, 2)
 
 
@@ -82,14 +82,14 @@ def test_flags_that_say_where_and_how_often_change_nothing(flags: str) -> None:
         ("[^😀]", "u", None),
     ],
 )
-def test_a_pattern_sees_units_without_u_and_code_points_with_it(
+def test_pattern_sees_units_without_u_and_code_points_with_it(
     pattern: str, flags: str, span: jsregex.Span | None
 ) -> None:
     found = jsregex.compile(pattern, flags).search("😀")
     assert (found and found.span) == span
 
 
-def test_places_are_characters() -> None:
+def test_positions_are_characters() -> None:
     text = "😀a😀b😀"
     for flags in ("", "u"):
         assert [match.span for match in jsregex.compile("[ab]", flags).finditer(text)] == [(1, 2), (3, 4)]
@@ -99,15 +99,15 @@ def test_places_are_characters() -> None:
     assert [match.span for match in jsregex.compile(".").finditer("😀")] == [(0, 1), (0, 1)], "both halves"
 
 
-def test_matches_come_from_left_to_right_and_none_is_in_another() -> None:
+def test_matches_come_from_left_to_right_without_overlaps() -> None:
     assert [match.span for match in jsregex.compile("a*").finditer("baac")] == [(0, 0), (1, 3), (3, 3), (4, 4)]
     assert [match.span for match in jsregex.compile("aa").finditer("aaaa")] == [(0, 2), (2, 4)]
-    last = jsregex.compile("(?<n>\\w+)").last("one two")
+    last = jsregex.compile("(?<n>\\w+)").search_last("one two")
     assert last == jsregex.Match(4, 7, ((4, 7),), {"n": (4, 7)})
-    assert jsregex.compile("x").last("one two") is None
+    assert jsregex.compile("x").search_last("one two") is None
 
 
-def test_what_is_outside_of_a_range_is_not_there() -> None:
+def test_search_sees_nothing_outside_its_range() -> None:
     regex = jsregex.compile("^b$")
     assert regex.search("abc", 1, 2) == jsregex.Match(1, 2)
     assert regex.search("abc", -2, -1) == jsregex.Match(1, 2)
@@ -135,9 +135,9 @@ def test_what_is_outside_of_a_range_is_not_there() -> None:
         ("(a+)\\1+$", ("a" * 101 + "b") * 90),
     ],
 )
-def test_catastrophic_patterns_end_within_the_limit(pattern: str, text: str) -> None:
+def test_catastrophic_patterns_stop_at_the_limit(pattern: str, text: str) -> None:
     regex = jsregex.compile(pattern, limits=Limits(regex_steps=20_000))
-    for search in (regex.search, regex.last):
+    for search in (regex.search, regex.search_last):
         with pytest.raises(LimitExceeded) as caught:
             search(text)
         assert (caught.value.limit, caught.value.value > 20_000) == (20_000, True)
@@ -158,26 +158,26 @@ def test_catastrophic_patterns_end_within_the_limit(pattern: str, text: str) -> 
         ("|".join(f"{letter}ame{number}" for number in range(8) for letter in "abcdefghijklmnopqrstuvwxyz"), "i"),
     ],
 )
-def test_usual_patterns_search_a_whole_range_within_the_limit(pattern: str, flags: str) -> None:
+def test_usual_patterns_search_a_long_text_within_the_limit(pattern: str, flags: str) -> None:
     words = "the quick brown Fox of the north jumps over some lazy dogs — "
     text = (words * 200)[:10_000]
-    jsregex.compile(pattern, flags).last(text)
+    jsregex.compile(pattern, flags).search_last(text)
 
 
 @pytest.mark.parametrize("pattern", [".*dragon", r"\w*?!", "a+b"])
-def test_a_run_in_front_is_tried_once(pattern: str) -> None:
+def test_leading_run_is_tried_once(pattern: str) -> None:
     regex = jsregex.compile(pattern, limits=Limits(regex_steps=400))
     assert regex.search("a" * 9000) is None
     assert regex.search("a" * 9000 + "b dragon!") is not None
 
 
-def test_a_long_run_is_one_step_and_no_recursion() -> None:
+def test_long_run_takes_one_step_and_no_recursion() -> None:
     text = "a" * 50_000
     assert jsregex.compile("a*b?").search(text) == jsregex.Match(0, 50_000)
     assert jsregex.compile("(?:ab?)*", limits=Limits(regex_steps=2_000_000)).search(text) == jsregex.Match(0, 50_000)
 
 
-def test_size_and_depth_are_bounded() -> None:
+def test_length_and_depth_of_a_pattern_are_bounded() -> None:
     limits = Limits(regex=10, regex_depth=3)
     jsregex.compile("(((abcd)))", limits=limits)
     with pytest.raises(LimitExceeded, match="characters of a pattern"):
@@ -203,15 +203,15 @@ def test_size_and_depth_are_bounded() -> None:
         ("|".join(f"name{number}" for number in range(800)), "i"),
     ],
 )
-def test_large_patterns_are_compiled_in_time(pattern: str, flags: str) -> None:
+def test_large_patterns_compile_quickly(pattern: str, flags: str) -> None:
     jsregex.compile(pattern, flags).search("a" * 10)
 
 
-def test_more_groups_of_one_name_than_anybody_writes_are_refused() -> None:
+def test_more_than_100_groups_of_one_name_are_unsupported() -> None:
     assert jsregex.compile("|".join(["(?<n>a)"] * 100)).search("a") is not None
     with pytest.raises(jsregex.UnsupportedPattern, match="more than 100 groups"):
         jsregex.compile("|".join(["(?<n>a)"] * 101))
 
 
-def test_a_regex_shows_its_pattern() -> None:
+def test_repr_shows_the_pattern_and_the_flags() -> None:
     assert repr(jsregex.compile("a+", "i")) == "<Regex /a+/i>"

@@ -1,4 +1,4 @@
-"""Regular expressions of JavaScript against other engines: Python's, where both say the same, and node's, if it is here."""
+"""Regular expressions of JavaScript compared with other engines: Python's for shared syntax, and node's if installed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from nai_proto import LimitExceeded
 from nai_proto.story import jsregex
 
-from .regex_tables import LENIENT, MATCHES, REFUSED
+from .regex_tables import LENIENT_MATCHES, MATCHES, REJECTED
 
 NODE: Final = shutil.which("node")
 PROGRAM: Final = """
@@ -31,16 +31,16 @@ for (const [pattern, flags, text] of lines) {
 }
 """
 
-# ---- Python's engine: the same syntax, without what the two do not share
+# ---- Python's engine, for the syntax that both have
 
 
-def repeated(atoms: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+def with_quantifiers(atoms: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     quantifiers = st.sampled_from(["", "", "", "*", "+", "?", "{2}", "{1,2}", "{0,3}", "{1,}"])
     lazy = st.sampled_from(["", "?"])
     return st.builds(lambda atom, mark, end: atom + mark + (end if mark else ""), atoms, quantifiers, lazy)
 
 
-ATOMS: Final = repeated(
+ATOMS: Final = with_quantifiers(
     st.sampled_from([*"abcAB1_ -", ".", r"\d", r"\w", r"\S", r"\D", "[ab]", "[^a]", "[a-c1]", r"[^\w]", "é", "[à-ý]"])
 )
 EDGES: Final = st.sampled_from(["^", r"\b", r"\B", "(?<=a)", "(?<!b)", "(?<= |c)"])
@@ -51,18 +51,18 @@ def alternatives(parts: st.SearchStrategy[str], least: int = 0) -> st.SearchStra
     return st.lists(sequence, min_size=1, max_size=3).map("|".join)
 
 
-SIMPLE: Final = st.sampled_from([*"abc1", "ab", ".", r"\w", "[ab]", "b[a-c]"])  # what a turn takes is never nothing
+SIMPLE: Final = st.sampled_from([*"abc1", "ab", ".", r"\w", "[ab]", "b[a-c]"])  # never matches the empty text
 PATTERNS: Final = alternatives(
     ATOMS
     | EDGES
-    | repeated(alternatives(SIMPLE, 1).map("(?:{})".format))
+    | with_quantifiers(alternatives(SIMPLE, 1).map("(?:{})".format))
     | alternatives(ATOMS | EDGES).map("({})".format)
     | alternatives(ATOMS).flatmap(lambda inside: st.sampled_from([f"(?={inside})", f"(?!{inside})"]))
 )
 
 
 @given(PATTERNS, st.sampled_from(["", "i", "m", "s", "is", "iu", "u"]), st.text("aaabbcAB1_ -éÉ\n", max_size=20))
-def test_python_finds_the_same_where_the_syntax_is_the_same(pattern: str, flags: str, text: str) -> None:
+def test_python_finds_the_same_for_shared_syntax(pattern: str, flags: str, text: str) -> None:
     known = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "u": 0}
     translated = pattern.replace(r"\w", "[A-Za-z0-9_]").replace(r"[^[A-Za-z0-9_]]", r"[^A-Za-z0-9_]")
     edge = "(?:(?<![A-Za-z0-9_])(?=[A-Za-z0-9_])|(?<=[A-Za-z0-9_])(?![A-Za-z0-9_]))"
@@ -82,7 +82,7 @@ SCRAPS: Final = st.lists(st.sampled_from([*r"()[]{}^$|*+?.\\-=!<>:abpukxcdwBn019
 
 
 @given(SCRAPS | st.text(), st.text("dgimsuvyx", max_size=3), st.text("ab😀\n", max_size=9))
-def test_any_text_is_a_pattern_or_a_documented_error(pattern: str, flags: str, text: str) -> None:
+def test_any_text_is_a_pattern_or_raises_a_documented_error(pattern: str, flags: str, text: str) -> None:
     try:
         for match in jsregex.compile(pattern, flags).finditer(text):
             assert 0 <= match.start <= match.end <= len(text)
@@ -93,8 +93,8 @@ def test_any_text_is_a_pattern_or_a_documented_error(pattern: str, flags: str, t
 # ---- node's engine
 
 
-def answers(cases: list[tuple[str, str, str]]) -> list[Any]:
-    """What node finds: spans in UTF-16 units, or what it says of a pattern that is none."""
+def run_node(cases: list[tuple[str, str, str]]) -> list[Any]:
+    """Return what node finds for each case: spans in UTF-16 units, or the error message for an invalid pattern."""
     if NODE is None:
         pytest.skip("node is not installed")
     lines = "\n".join(map(json.dumps, cases))
@@ -102,8 +102,8 @@ def answers(cases: list[tuple[str, str, str]]) -> list[Any]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def ours(pattern: str, flags: str, text: str) -> object:
-    """The same of our own; None where we are more careful."""
+def run_ours(pattern: str, flags: str, text: str) -> object:
+    """Return what our matcher finds; None where it supports less than node."""
     try:
         matches = jsregex.compile(pattern, flags).finditer(text)
         return [[match.span, *match.groups] for match in matches]
@@ -113,10 +113,10 @@ def ours(pattern: str, flags: str, text: str) -> object:
         return str(error)
 
 
-def compared(cases: list[tuple[str, str, str]]) -> None:
-    for case, theirs in zip(cases, answers(cases), strict=True):
-        found = ours(*case)
-        if found is None or "Duplicate capture group" in theirs:  # some of its versions do not know of alternatives
+def compare_with_node(cases: list[tuple[str, str, str]]) -> None:
+    for case, theirs in zip(cases, run_node(cases), strict=True):
+        found = run_ours(*case)
+        if found is None or "Duplicate capture group" in theirs:  # not all versions allow it
             continue
         if isinstance(theirs, str):
             assert isinstance(found, str), (case, theirs, found)
@@ -124,15 +124,15 @@ def compared(cases: list[tuple[str, str, str]]) -> None:
             assert json.loads(json.dumps(found)) == theirs, case
 
 
-def test_node_agrees_with_what_is_written_by_hand() -> None:
+def test_node_agrees_with_the_tables() -> None:
     cases = [(pattern, flags, text) for pattern, flags, text, _ in MATCHES]
-    cases += [(pattern, "", text) for pattern, text, _ in LENIENT]
-    cases += [(pattern, flags, "") for pattern, flags, _ in REFUSED]
-    compared([case for case in cases if "😀" not in case[2]])
+    cases += [(pattern, "", text) for pattern, text, _ in LENIENT_MATCHES]
+    cases += [(pattern, flags, "") for pattern, flags, _ in REJECTED]
+    compare_with_node([case for case in cases if "😀" not in case[2]])
 
 
-class Patterns:
-    """Draws patterns that use all of the syntax, and some that are none."""
+class RandomPatterns:
+    """Draws patterns that use the whole syntax, and some that are invalid."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
@@ -181,21 +181,21 @@ class Patterns:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_node_agrees_on_patterns_drawn_at_random(seed: int) -> None:
-    patterns = Patterns(seed)
-    compared([patterns.case() for _ in range(1000)])
+def test_node_agrees_on_random_patterns(seed: int) -> None:
+    patterns = RandomPatterns(seed)
+    compare_with_node([patterns.case() for _ in range(1000)])
 
 
-def test_node_agrees_on_what_flags_make_equal() -> None:
+def test_node_agrees_on_case_folding() -> None:
     letters = "kKſsSßẞσςΣµμΜåÅÅΩωΩθϑΘϴǅǄǆıIiİᾈᾀ"  # noqa: RUF001 - letters that look alike are the point
-    compared([(one, flags, letters) for one in letters for flags in ("i", "iu")])
-    compared([(f"[{one}]|[^{one}]", flags, letters) for one in letters for flags in ("i", "iu")])
+    compare_with_node([(one, flags, letters) for one in letters for flags in ("i", "iu")])
+    compare_with_node([(f"[{one}]|[^{one}]", flags, letters) for one in letters for flags in ("i", "iu")])
 
 
-def test_node_agrees_on_characters_of_two_units_with_u() -> None:
+def test_node_agrees_on_astral_characters_with_flag_u() -> None:
     text = "a😀😀😁"
     units = [len(text[:place].encode("utf-16-le")) // 2 for place in range(len(text) + 1)]
     patterns = ("😀+", ".", "[^a]", "[😀-😂]", "(?<=😀)😁", "\\u{1f600}", "[\\ud83d\\ude00]", "\\p{So}")
-    for pattern, theirs in zip(patterns, answers([(pattern, "u", text) for pattern in patterns]), strict=True):
+    for pattern, theirs in zip(patterns, run_node([(pattern, "u", text) for pattern in patterns]), strict=True):
         found = jsregex.compile(pattern, "u").finditer(text)
         assert [[units[place] for place in match.span] for match in found] == [match[0] for match in theirs]

@@ -142,7 +142,7 @@ def test_an_outcome_explains_itself() -> None:
 
 def test_a_bad_key_is_the_reason() -> None:
     bad = condition_outcome(Record({"type": "key", "key": "/(/", "in": ["story"]}), AROUND)
-    assert (bad.holds, "not closed" in bad.why) == (False, True)
+    assert (bad.holds, "unclosed parenthesis" in bad.why) == (False, True)
     slow = {"type": "key", "key": "/(a+)+$/", "in": ["story"]}
     assert "steps" in condition_outcome(Record(slow), Surroundings(story="a" * 50 + "b")).why
 

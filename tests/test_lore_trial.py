@@ -24,7 +24,7 @@ BOOK = Lorebook(
 def test_each_key_says_where_it_matches_or_why_not() -> None:
     first, second, third, fourth, last = try_lorebook(BOOK, "the dragon and the king", fill=lambda _: "the")
     assert [trial.found.match for trial in first.keys] == [KeyMatch(4, 10), None, KeyMatch(19, 23)]
-    assert "not closed" in (first.keys[1].found.problem or "")
+    assert "unclosed parenthesis" in (first.keys[1].found.problem or "")
     assert (first.match, first.active) == (KeyMatch(19, 23), True)
     assert (second.match, second.active) == (None, False), "its range is the last eight characters"
     assert (third.match, third.enabled, third.active) == (KeyMatch(19, 23), False, False)

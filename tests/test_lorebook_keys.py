@@ -95,7 +95,7 @@ def test_the_match_furthest_down_counts_even_inside_of_another() -> None:
         ("", "it is empty"),
         ("  ", "it is empty"),
         (" & ", "it is empty"),
-        ("/(/", "not closed"),
+        ("/(/", "unclosed parenthesis"),
         ("/a/x", "flag"),
         ("/a/ii", "twice"),
         ("/[a]/v", "not supported"),

@@ -1,17 +1,18 @@
-"""Regular expressions of JavaScript, with a bound on what they may cost (ECMA-262 §22.2).
+"""Regular expressions of JavaScript (ECMA-262 §22.2) with a bound on what a search may cost.
+
+A lorebook's keys are patterns that somebody else wrote, for JavaScript's engine. Python's `re` has another syntax and has no
+defence against a pattern such as ``(a+)+$``. This package therefore has its own backtracking matcher, which follows the
+standard and counts its steps.
+
+It supports ECMAScript 2024 except the flag ``v`` and most Unicode properties; without the flag ``u`` it also accepts the
+lenient syntax of annex B. Module `regex` explains which positions it reports.
 
 See docs/protocol/content.md#82-which-entries-take-part.
-
-A lorebook's keys are patterns that somebody else wrote, in a syntax that Python's `re` does not have, for an engine that can
-be kept busy for ever by ``(a+)+$``. So the matcher is our own: it backtracks as the standard says, and counts its steps.
-
-All of ECMAScript 2024 is understood but the flag ``v`` and most properties of characters; without ``u`` also the lenient
-syntax of annex B. `regex` tells what a character is.
 """
 
 from __future__ import annotations
 
-from .errors import PatternError, UnsupportedPattern
+from .pattern_source import PatternError, UnsupportedPattern
 from .regex import Match, Regex, Span, compile  # noqa: A004 - as `re` has it
 
 __all__ = ["Match", "PatternError", "Regex", "Span", "UnsupportedPattern", "compile"]

@@ -1,7 +1,7 @@
-r"""What stands behind a backslash, and what stands in brackets (ECMA-262 §22.2.1, annex B.1.2).
+r"""Parsing of escapes and of character classes in brackets (ECMA-262 §22.2.1, annex B.1.2).
 
-Without the flag ``u`` nearly everything means something: an escape that is none is the character itself (``\-``, ``\!``),
-``\07`` is octal, and an unfinished ``\x`` or ``\u`` is a letter. With it such things are errors.
+Without the flag ``u`` nearly every escape is valid: an unknown one means the character itself (``\-``, ``\!``), ``\07`` is
+octal, and an incomplete ``\x`` or ``\u`` is a letter. With the flag ``u`` these are errors.
 """
 
 from __future__ import annotations
@@ -11,129 +11,134 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import Final, TypeAlias
 
-from .cursor import Cursor
-from .properties import property_ranges
-from .sets import DIGIT, SPACE, WORD, Ranges, inverted, merged
-from .tree import Set
+from .character_sets import DIGIT, SPACE, WORD, Ranges, invert_ranges, merge_ranges
+from .pattern_source import PatternCursor
+from .syntax_tree import CharacterSet
+from .unicode_properties import get_property_ranges
 
-__all__ = ["character_escape", "character_set", "class_escape"]
+__all__ = ["parse_character_class", "parse_character_escape", "parse_class_escape"]
 
-_Part: TypeAlias = list[tuple[int, int]] | Ranges
+_ClassMember: TypeAlias = list[tuple[int, int]] | Ranges
 """A single character as a list, or a set as a tuple."""
 
 _CLASSES: Final[Mapping[str, Ranges]] = {"d": DIGIT, "s": SPACE, "w": WORD}
-# With both flags, what folds to a letter or a digit is a word character too: U+017F to s, U+212A to k.
-_FOLDED_WORD: Final = merged((*WORD, (0x17F, 0x17F), (0x212A, 0x212A)))
+# With the flags i and u a character that folds to a word character is one too: U+017F folds to s, U+212A to k.
+_FOLDED_WORD: Final = merge_ranges((*WORD, (0x17F, 0x17F), (0x212A, 0x212A)))
 _CONTROLS: Final = {"t": "\t", "n": "\n", "v": "\v", "f": "\f", "r": "\r"}
 _SYNTAX: Final = frozenset("^$\\.*+?()[]{}|/")
 
 _OCTAL: Final = re.compile("[0-3][0-7]{0,2}|[4-7][0-7]?")
 _HEX: Final = re.compile("x([0-9A-Fa-f]{2})")
 _UNIT: Final = re.compile("u([0-9A-Fa-f]{4})")
-_PAIR: Final = re.compile(r"u([Dd][89ABab][0-9A-Fa-f]{2})\\u([Dd][C-Fc-f][0-9A-Fa-f]{2})")
-_POINT: Final = re.compile(r"u\{([0-9A-Fa-f]+)\}")
-_LETTER: Final = re.compile("c([A-Za-z])")
-_WORDY: Final = re.compile("c([0-9_])")
+_SURROGATE_PAIR: Final = re.compile(r"u([Dd][89ABab][0-9A-Fa-f]{2})\\u([Dd][C-Fc-f][0-9A-Fa-f]{2})")
+_CODE_POINT: Final = re.compile(r"u\{([0-9A-Fa-f]+)\}")
+_CONTROL_LETTER: Final = re.compile("c([A-Za-z])")
+_CONTROL_DIGIT: Final = re.compile("c([0-9_])")
 _PROPERTY: Final = re.compile(r"[pP]\{([^{}]*)\}")
 
 
-def class_escape(cursor: Cursor, ignore_case: bool) -> Ranges | None:
-    r"""The set that ``\d``, ``\P{…}`` and the like mean, or None where there is something else; behind the backslash."""
+def parse_class_escape(cursor: PatternCursor, ignore_case: bool) -> Ranges | None:
+    r"""Return the set that ``\d``, ``\P{…}`` and similar escapes mean; None if another escape comes next.
+
+    The cursor is behind the backslash.
+    """
     kind = cursor.next
     if kind and kind in "dDsSwW":
         cursor.at += 1
-        wide = kind in "wW" and cursor.unicode and ignore_case
-        ranges = _FOLDED_WORD if wide else _CLASSES[kind.lower()]
+        folded = kind in "wW" and cursor.unicode and ignore_case
+        ranges = _FOLDED_WORD if folded else _CLASSES[kind.lower()]
     elif kind and kind in "pP" and cursor.unicode:
-        found = cursor.match(_PROPERTY) or cursor.fail("a property escape without a property")
-        ranges = property_ranges(found[1], cursor)
+        match = cursor.match(_PROPERTY) or cursor.fail("property escape without a property")
+        ranges = get_property_ranges(match[1], cursor)
     else:
         return None
-    return inverted(ranges) if kind.isupper() else ranges
+    return invert_ranges(ranges) if kind.isupper() else ranges
 
 
-def character_escape(cursor: Cursor, in_class: bool = False) -> str:
-    """The character that an escape means; behind the backslash."""
+def parse_character_escape(cursor: PatternCursor, in_class: bool = False) -> str:
+    """Return the character that an escape means; the cursor is behind the backslash."""
     kind = cursor.next
     if kind and kind in "xuc":
-        return _coded(cursor, in_class)
+        return _parse_coded_character(cursor, in_class)
     if kind.isascii() and kind.isdigit():
-        return _numbered(cursor)
+        return _parse_octal(cursor)
     if not kind:
-        cursor.fail("a backslash at the end")
+        cursor.fail("backslash at the end")
     cursor.at += 1
     if kind in _CONTROLS:
         return _CONTROLS[kind]
     allowed = kind in _SYNTAX or (kind == "-" and in_class) if cursor.unicode else kind != "k" or not cursor.names
-    return kind if allowed else cursor.fail(f"\\{kind} means nothing", cursor.at - 2)
+    return kind if allowed else cursor.fail(f"\\{kind} is no escape", cursor.at - 2)
 
 
-def _coded(cursor: Cursor, in_class: bool) -> str:
-    r"""``\x41``, ``\u0041``, ``\u{41}``, ``\cA``."""
-    if cursor.unicode and (found := cursor.match(_PAIR)):
-        return bytes.fromhex(found[1] + found[2]).decode("utf-16-be")
-    if cursor.unicode and (found := cursor.match(_POINT)):
-        code = int(found[1].lstrip("0")[:8] or "0", 16)
-        return chr(code) if code <= 0x10FFFF else cursor.fail("there is no such code point")
-    if found := cursor.match(_HEX) or cursor.match(_UNIT):
-        return chr(int(found[1], 16))
-    if found := cursor.match(_LETTER) or (cursor.match(_WORDY) if in_class and not cursor.unicode else None):
-        return chr(ord(found[1]) % 32)
+def _parse_coded_character(cursor: PatternCursor, in_class: bool) -> str:
+    r"""Parse ``\x41``, ``\u0041``, ``\u{41}`` or ``\cA``."""
+    if cursor.unicode and (match := cursor.match(_SURROGATE_PAIR)):
+        return bytes.fromhex(match[1] + match[2]).decode("utf-16-be")
+    if cursor.unicode and (match := cursor.match(_CODE_POINT)):
+        code = int(match[1].lstrip("0")[:8] or "0", 16)
+        return chr(code) if code <= 0x10FFFF else cursor.fail("code point above 10FFFF")
+    if match := cursor.match(_HEX) or cursor.match(_UNIT):
+        return chr(int(match[1], 16))
+    if match := cursor.match(_CONTROL_LETTER) or (
+        cursor.match(_CONTROL_DIGIT) if in_class and not cursor.unicode else None
+    ):
+        return chr(ord(match[1]) % 32)
     if cursor.unicode:
-        cursor.fail(f"\\{cursor.next} is not complete")
-    return "\\" if cursor.next == "c" else cursor.take()  # and the c comes next
+        cursor.fail(f"incomplete escape \\{cursor.next}")
+    return "\\" if cursor.next == "c" else cursor.take()  # the c is read next
 
 
-def _numbered(cursor: Cursor) -> str:
-    r"""``\0``, and in the lenient syntax octal numbers; ``\8`` is an 8."""
+def _parse_octal(cursor: PatternCursor) -> str:
+    r"""Parse ``\0`` or, in the lenient syntax, an octal number; ``\8`` is an 8."""
     if cursor.unicode:
         if cursor.take() == "0" and not (cursor.next.isascii() and cursor.next.isdigit()):
             return "\0"
-        cursor.fail("a number where there is no such group", cursor.at - 1)
-    found = cursor.match(_OCTAL)
-    return chr(int(found[0], 8)) if found else cursor.take()
+        cursor.fail("reference to a number that no group has", cursor.at - 1)
+    match = cursor.match(_OCTAL)
+    return chr(int(match[0], 8)) if match else cursor.take()
 
 
-def character_set(cursor: Cursor, ignore_case: bool) -> Set:
-    """A class in brackets; behind the first."""
+def parse_character_class(cursor: PatternCursor, ignore_case: bool) -> CharacterSet:
+    """Parse a character class; the cursor is behind the opening bracket."""
     begin = cursor.at - 1
-    negated = cursor.eat("^")
+    negated = cursor.accept("^")
     singles: list[tuple[int, int]] = []
-    sets: set[Ranges] = set()  # a large one may stand there often
-    while not cursor.eat("]"):
-        first = _member(cursor, ignore_case, begin)
+    sets: set[Ranges] = set()  # a pattern may repeat a large set
+    while not cursor.accept("]"):
+        first = _parse_class_member(cursor, ignore_case, begin)
         if not cursor.pattern.startswith("-", cursor.at) or cursor.pattern.startswith("-]", cursor.at):
-            _put(first, singles, sets)
+            _add_member(first, singles, sets)
             continue
         cursor.at += 1
-        last = _member(cursor, ignore_case, begin)
+        last = _parse_class_member(cursor, ignore_case, begin)
         if isinstance(first, list) and isinstance(last, list):
             if first[0][0] > last[0][0]:
-                cursor.fail("a range whose end is before its beginning")
+                cursor.fail("character range whose end is before its beginning")
             singles.append((first[0][0], last[0][0]))
         elif cursor.unicode:
-            cursor.fail("a range from or to a class")
+            cursor.fail("character range that begins or ends with a class")
         else:
-            for part in (first, last, [(0x2D, 0x2D)]):
-                _put(part, singles, sets)
-    return Set(merged((*singles, *chain.from_iterable(sets))), negated)
+            for member in (first, last, [(0x2D, 0x2D)]):
+                _add_member(member, singles, sets)
+    return CharacterSet(merge_ranges((*singles, *chain.from_iterable(sets))), negated)
 
 
-def _put(part: _Part, singles: list[tuple[int, int]], sets: set[Ranges]) -> None:
-    if isinstance(part, list):
-        singles += part
+def _add_member(member: _ClassMember, singles: list[tuple[int, int]], sets: set[Ranges]) -> None:
+    if isinstance(member, list):
+        singles += member
     else:
-        sets.add(part)
+        sets.add(member)
 
 
-def _member(cursor: Cursor, ignore_case: bool, begin: int) -> _Part:
-    """One part of a class, which ranges may begin and end with if it is a single character."""
+def _parse_class_member(cursor: PatternCursor, ignore_case: bool, begin: int) -> _ClassMember:
+    """Parse one member of a class; a range may begin or end with it if it is a single character."""
     character = cursor.take()
     if not character:
-        cursor.fail("a class without its end", begin)
+        cursor.fail("character class without its end", begin)
     if character == "\\":
-        ranges = class_escape(cursor, ignore_case)
+        ranges = parse_class_escape(cursor, ignore_case)
         if ranges is not None:
             return ranges
-        character = "\b" if cursor.eat("b") else character_escape(cursor, in_class=True)
+        character = "\b" if cursor.accept("b") else parse_character_escape(cursor, in_class=True)
     return [(ord(character), ord(character))]

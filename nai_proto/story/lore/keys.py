@@ -205,7 +205,7 @@ def _expression(text: str, pattern: str, flags: str, limits: Limits) -> Key:
         return Key(text, "regex", str(error))
 
     def find(searched: str) -> KeyMatch | None:
-        found = regex.last(searched)
+        found = regex.search_last(searched)
         return KeyMatch(*(found.names.get("hl") or found.span)) if found else None
 
     return Key(text, "regex", None, find)

@@ -1,6 +1,7 @@
-"""The characters of the scripts that stories are most often written in (Scripts.txt of Unicode 17).
+"""The characters of the scripts that most stories are written in (Scripts.txt of Unicode 17).
 
-Python knows a character's category and name but not its script. Pairs of first and last code point, in hexadecimal.
+Python knows the category and the name of a character but not its script. The table has pairs of first and last code point,
+in hexadecimal.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from .sets import Ranges
+from .character_sets import Ranges
 
 __all__ = ["SCRIPTS"]
 
@@ -55,10 +56,12 @@ _TABLE: Final = {
 }
 
 
-def _ranges(text: str) -> Ranges:
+def _parse_ranges(text: str) -> Ranges:
     pairs = (piece.partition("-") for piece in text.split())
     return tuple((int(first, 16), int(last or first, 16)) for first, _, last in pairs)
 
 
-SCRIPTS: Final[Mapping[str, Ranges]] = {name: _ranges(text) for names, text in _TABLE.items() for name in names.split()}
-"""By both names."""
+SCRIPTS: Final[Mapping[str, Ranges]] = {
+    name: _parse_ranges(text) for names, text in _TABLE.items() for name in names.split()
+}
+"""Ranges by script, under the long and the short name."""
