@@ -215,7 +215,7 @@ def record(type_: type[object], takes: str = "") -> ArgumentType:
             problem = str(error)
         raise invalid(name, f"{name}: {problem}; it takes {', '.join(signature(type_).parameters)}")
 
-    takes = takes or f"{_with_article(type_.__name__)} or a mapping of its fields"
+    takes = takes or f"{with_article(type_.__name__)} or a mapping of its fields"
     return ArgumentType(takes, type_, Mapping, convert=convert)
 
 
@@ -234,7 +234,7 @@ def one_of(*choices: str) -> ArgumentType:
 def member(type_: type[StrEnum]) -> ArgumentType:
     """Return the type of an enumeration's members and of their values; the result is a member."""
     values = one_of(*type_)
-    takes = f"{_with_article(type_.__name__)} or its value"
+    takes = f"{with_article(type_.__name__)} or its value"
     return ArgumentType(takes, str, convert=lambda value, name: type_(values.convert(value, name)))
 
 
@@ -279,10 +279,10 @@ def convert_fields(record: object, **types: ArgumentType) -> None:
 def describe_type(value: object) -> str:
     """Return the type of a value, for a message: ``an int``, ``bytes``, ``None``."""
     name = "None" if value is None else type(value).__name__
-    return name if name in ("None", "bytes") else _with_article(name)
+    return name if name in ("None", "bytes") else with_article(name)
 
 
-def _with_article(name: str) -> str:
+def with_article(name: str) -> str:
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 

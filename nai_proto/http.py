@@ -110,6 +110,9 @@ class Request:
     See docs/protocol/native.md#21-tokens.
     """
 
+    def __repr__(self) -> str:
+        return f"Request({self.method} {self.base}{self.path}, {self.headers!r}, body={len(self.body)} bytes)"
+
     @property
     def path(self) -> str:
         """The target without its query, safe to show."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .errors import InvalidRequestError
+from .errors import InvalidRequestError, InvalidTypeError
 
 __all__ = ["Limits", "Timeouts"]
 
@@ -70,6 +70,19 @@ class Limits:
     regex_steps: int = 500_000
     "Steps of one search, each about 0.3 µs. A usual key takes a few for every place where it may begin."
 
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            value: object = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise InvalidTypeError(f"{name} takes a whole number, not {value!r}", parameter=name)
+            if value < 0:
+                raise InvalidRequestError(f"{name} is {value}; it takes 0 or more", parameter=name)
+
+    def __repr__(self) -> str:
+        default = Limits.__dataclass_fields__
+        changed = (name for name in self.__slots__ if getattr(self, name) != default[name].default)
+        return f"Limits({', '.join(f'{name}={getattr(self, name)}' for name in changed)})"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
@@ -97,8 +110,12 @@ class Timeouts:
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
-            value = getattr(self, name)
-            if value is not None and not (isinstance(value, int | float) and value >= 0):
+            value: object = getattr(self, name)
+            if value is None:
+                continue
+            if not isinstance(value, int | float) or isinstance(value, bool):
+                raise InvalidTypeError(f"{name} takes seconds, or None for no limit, not {value!r}", parameter=name)
+            if not value >= 0:
                 raise InvalidRequestError(
-                    f"{name} is {value!r}; it takes seconds, or None for no limit", parameter=name
+                    f"{name} is {value}; it takes 0 or more seconds, or None for no limit", parameter=name
                 )

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar, cast, overload
 from weakref import WeakSet
 
 from nai_proto.arguments import check_type
-from nai_proto.errors import ClosedError, InvalidRequestError
+from nai_proto.errors import ClosedError, InvalidRequestError, LocalProtocolError
 from nai_proto.exchange.actions import Runnable
 from nai_proto.exchange.call import Call
 from nai_proto.exchange.connections import RawTransport
@@ -44,7 +44,12 @@ class _BaseStream(Generic[E, R, P_co]):
     def __init__(self, flow: Runnable[E, R], session: Session, transport: Transport, log: EventLog) -> None:
         run = Run(flow, session, now=time.time, entropy=os.urandom)
         self._execution = Execution(run, transport, log)
-        self._batch: Iterator[E] = iter(())
+        self._events: list[E] = []  # of the last batch; without them its iterator is at its end
+        self._batch: Iterator[E] = iter(self._events)
+
+    def _take(self, batch: Sequence[E]) -> None:
+        self._events = [*batch]
+        self._batch = iter(self._events)
 
     @property
     def result(self) -> R:
@@ -79,7 +84,7 @@ class Stream(_BaseStream[E, R, P_co]):
     def __iter__(self) -> Iterator[E]:
         yield from self._batch  # the caller's loop runs on generators alone: nothing of ours is called for an event
         while (batch := self.next_batch()) is not None:
-            self._batch = iter(batch)
+            self._take(batch)
             yield from self._batch
 
     def next_batch(self) -> Sequence[E] | None:
@@ -100,12 +105,13 @@ class Stream(_BaseStream[E, R, P_co]):
         return execution.batch
 
     def cancel(self) -> None:
-        """End the stream at once, from any thread: a wait under way raises ClosedError in the thread that waits."""
-        self._execution.io.cancel()
+        """End the stream at once, from any thread: whoever waits for it, or iterates on, gets ClosedError."""
+        self._execution.cancel()
+        self._events.clear()
 
     def close(self) -> None:
         """Stop the flow and close its connection; harmless when it has ended. Of another thread's stream, `cancel`."""
-        self._batch = iter(())
+        self._events.clear()
         self._execution.close()
 
     def __enter__(self) -> Self:
@@ -122,6 +128,10 @@ class AsyncStream(_BaseStream[E, R, P_co]):
     is open while the caller's loop body runs.
     """
 
+    def __init__(self, flow: Runnable[E, R], session: Session, transport: Transport, log: EventLog) -> None:
+        super().__init__(flow, session, transport, log)
+        self._thread = threading.get_ident()
+
     def __aiter__(self) -> Self:
         return self
 
@@ -129,7 +139,7 @@ class AsyncStream(_BaseStream[E, R, P_co]):
         for event in self._batch:  # the whole price of an event that is already here
             return event
         while (batch := await self.next_batch()) is not None:
-            self._batch = iter(batch)
+            self._take(batch)
             for event in self._batch:
                 return event
         raise StopAsyncIteration
@@ -154,14 +164,23 @@ class AsyncStream(_BaseStream[E, R, P_co]):
         return execution.batch
 
     def close(self) -> None:
-        """Stop the flow and close its connection at once, from any task; harmless when it has ended.
+        """Stop the flow and close its connection at once, from any task of its event loop; harmless when it has ended.
 
         A wait under way raises ClosedError in the task that waits.
+
+        Raises:
+            LocalProtocolError: this is another thread than that of the stream: have the loop call it
+                (``loop.call_soon_threadsafe(stream.close)``, ``trio.from_thread.run_sync(stream.close)``).
         """
-        self._batch = iter(())
+        if threading.get_ident() != self._thread:
+            raise LocalProtocolError(
+                "an async stream is closed in the thread of its event loop: loop.call_soon_threadsafe(stream.close) on "
+                "asyncio, trio.from_thread.run_sync(stream.close, trio_token=…) on trio"
+            )
+        self._events.clear()
         if not self._execution.has_ended:
+            self._execution.cancel()
             self._execution.close()
-            self._execution.io.cancel()
 
     cancel = close
 
@@ -372,7 +391,18 @@ def _make_session(session: Session | None, token: Token | str | None, base_url: 
             raise InvalidRequestError("give a session, or token and base_url, not both", parameter="session")
         check_type(session, Session, "session", "nai.Session")
         return session
-    if base_url is None:
-        token = token or os.environ.get("NAI_TOKEN") or None
-        base_url = os.environ.get("NAI_URL") or None
-    return Session(token=token, base_url=base_url)
+    if base_url is not None:
+        return Session(token=token, base_url=base_url)
+    named = {"base_url": "NAI_URL"}
+    if token is None:
+        token = os.environ.get("NAI_TOKEN") or None
+        named["token"] = "NAI_TOKEN"
+    try:
+        return Session(token=token, base_url=os.environ.get("NAI_URL") or None)
+    except InvalidRequestError as error:
+        variable = named.get(error.parameter or "")
+        if variable is None:
+            raise
+        problem = f"the environment variable {variable}: {error}"
+        parameter = error.parameter
+    raise InvalidRequestError(problem, parameter=parameter)

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
+from nai_proto.errors import LocalProtocolError
 from nai_proto.exchange.driving import LimitReached
 from nai_proto.exchange.pool import Lease
 
@@ -283,7 +284,15 @@ class Client(RawAsyncClient):
     One client may be used from several event loops, one after the other: each opens its own connections.
     """
 
-    _open_io = AsyncioIO
+    @staticmethod
+    def _open_io() -> AsyncioIO:
+        if asyncio._get_running_loop() is None:
+            raise LocalProtocolError(
+                "nai_transports.asyncio.Client runs on asyncio, and no loop of it is running here: on trio take "
+                "nai_transports.trio.Client, elsewhere nai_transports.sync.Client"
+            )
+        return AsyncioIO()
 
     async def _settle(self) -> None:
-        await asyncio.sleep(0)  # a transport that was aborted closes its socket in the loop's next turn
+        if asyncio._get_running_loop() is not None:
+            await asyncio.sleep(0)  # a transport that was aborted closes its socket in the loop's next turn

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
+from nai_proto.arguments import type_error
 from nai_proto.exchange.observation import (
     ConnectionClosed,
     ConnectionOpened,
@@ -39,11 +40,16 @@ class EventLog:
 
     Args:
         on_event: gets each event; what it raises ends the run, and reaches the caller unchanged.
+
+    Raises:
+        InvalidTypeError: ``on_event`` cannot be called.
     """
 
     __slots__ = ("_on_event",)
 
     def __init__(self, on_event: Callable[[Event], object] | None) -> None:
+        if on_event is not None and not callable(on_event):
+            raise type_error(on_event, "on_event", "a callable")
         self._on_event = on_event
 
     @property

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 import trio
 
+from nai_proto.errors import LocalProtocolError
 from nai_proto.exchange.driving import LimitReached
 from nai_proto.exchange.pool import Lease
 
@@ -160,8 +161,17 @@ class AsyncTrioStream(CheckpointStream[E, R, P_co]):
 class Client(RawAsyncClient):
     """Runs operations and flows on trio; arguments as for all raw clients."""
 
-    _open_io = TrioIO
     _stream_type = AsyncTrioStream
 
+    @staticmethod
+    def _open_io() -> TrioIO:
+        if not trio.lowlevel.in_trio_run():
+            raise LocalProtocolError(
+                "nai_transports.trio.Client runs on trio, which is not running here: on asyncio take "
+                "nai_transports.asyncio.Client, elsewhere nai_transports.sync.Client"
+            )
+        return TrioIO()
+
     async def _settle(self) -> None:
-        await trio.lowlevel.checkpoint()
+        if trio.lowlevel.in_trio_run():
+            await trio.lowlevel.checkpoint()

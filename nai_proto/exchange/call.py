@@ -14,15 +14,24 @@ import enum
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
-from ..errors import LocalProtocolError, NaiError, RemoteProtocolError, TransportError, excerpt
+from ..arguments import check_type
+from ..errors import (
+    InvalidRequestError,
+    InvalidTypeError,
+    LocalProtocolError,
+    NaiError,
+    RemoteProtocolError,
+    TransportError,
+    excerpt,
+)
 from ..http import Head, Request
 from ..limits import Limits
 from .actions import RECEIVE, Emit, Incoming, Receive, Send, Steps, compute, get_context
+from .session import Session
 from .status_errors import error_from_response
 
 if TYPE_CHECKING:
     from .operation import Operation
-    from .session import Session
 
 __all__ = ["TRANSITIONS", "Call", "Input", "Reader", "ReaderFactory", "State"]
 
@@ -144,20 +153,32 @@ class Call(Generic[E, R]):
     """One attempt at an operation.
 
     Args:
-        operation: what to do. It is a value and may be used by any number of calls.
-        session: signs the request, and has the limits. Without one, `send` gives a relative request.
-        limits: bounds for the response; those of the session, or the defaults, if None.
+        operation: what to do. It is a value and may be used by any number of calls. A flow is none: it may perform
+            several, and is driven by `Run`.
+        session: signs the request, and has the limits; the operation's own options (`Operation.with_options`) come
+            before it. Without one, `send` gives a relative request.
+        limits: bounds for the response; those of operation and session, or the defaults, if None.
+
+    Raises:
+        InvalidTypeError: ``operation`` is none, or ``session`` is none.
     """
 
     def __init__(
         self, operation: Operation[E, R], *, session: Session | None = None, limits: Limits | None = None
     ) -> None:
+        candidate: object = operation
+        if isinstance(candidate, type) or not hasattr(candidate, "readers"):
+            raise InvalidTypeError(_advice(candidate), parameter="operation")
+        options = operation.options
+        if session is not None:
+            check_type(session, Session, "session", "a nai.Session")
+            session = session.with_options(options)
         self.operation = operation
         self.state = State.IDLE
         self.started = False
         "Has an event been given out?"
         self._session = session
-        self._limits = limits or (Limits() if session is None else session.limits)
+        self._limits = limits or options.limits or (Limits() if session is None else session.limits)
         self._request = operation.request
         self._reader: Reader[E, R] | None = None
         self._head = _NO_HEAD
@@ -187,10 +208,15 @@ class Call(Generic[E, R]):
         """Return the request to send: signed, if the call has a session.
 
         Raises:
-            InvalidRequestError: the session's token is of a kind that the endpoint refuses.
+            InvalidRequestError: the session's token is of a kind that the endpoint refuses. Or the operation has a token
+                of its own, and there is no session that could sign with it.
         """
         if self._session is not None and self.state is State.IDLE:
             self._request = self._session.sign(self._request)
+        elif self._session is None and self.operation.options.token is not None:
+            raise InvalidRequestError(
+                f"{self.where} has a token of its own (with_options): give session=, which signs", parameter="session"
+            )
         self._step(Input.SEND)
         return self._request
 
@@ -376,3 +402,14 @@ def _body(incoming: Incoming) -> bytes:
     if not isinstance(incoming, bytes):
         raise LocalProtocolError(f"Receive is answered with bytes, not with {type(incoming).__name__}")
     return incoming
+
+
+def _advice(operation: object) -> str:
+    """What to write instead of something that is not an operation."""
+    kind = type(operation).__name__
+    if callable(operation):
+        name = getattr(operation, "__qualname__", kind)
+        return f"operation takes an operation; {name} was not called: write {name}(…)"
+    if hasattr(operation, "__iter__") and not isinstance(operation, str | bytes):
+        return f"operation takes one operation; a {kind} may perform several: drive it by nai.Run, or by a client"
+    return f"operation takes an operation, such as nai.text.generate(prompt); this is of type {kind}"

@@ -239,13 +239,16 @@ class RawTransport:
         began, limit = io.now(), budget.limit("connect")
         error: TransportError | None = None
         proxy, stream, tls = self._proxy, None, None
-        near = (host, port) if proxy is None else (proxy.host, proxy.port)
+        where = near = (host, port) if proxy is None else (proxy.host, proxy.port)
+        if proxy is not None:
+            where = f"the proxy {proxy.host}", proxy.port
 
         def left() -> float | None:
             return None if limit is None else max(0.0, limit - (io.now() - began))
 
         try:
             stream = yield partial(io.connect, *near, left())
+            where = host, port
             if proxy is not None:
                 yield from _open_tunnel(io, stream, proxy, host, port, send.limits or Limits(), left)
             if send.request.scheme == "https" and self._make_tls is not None:
@@ -258,12 +261,12 @@ class RawTransport:
             if stream is not None:
                 stream.abort()
             if isinstance(failure, OSError) and not isinstance(failure, NaiError):
-                error = self.describe("connect", failure, host, port, False)
+                error = self.describe("connect", failure, *where, False)
             elif not isinstance(failure, LimitReached):
                 raise
         finally:
             budget.spend(io.now() - began)
-        raise error or budget.timed_out("connect", sent=False, where=f"{host}:{port}")
+        raise error or budget.timed_out("connect", sent=False, where=f"{where[0]}:{where[1]}")
 
     def _close_connections(self, reason: str) -> None:
         """Close what the pool does not want any more, outside its lock."""

@@ -47,6 +47,11 @@ class Options:
                 check_type(value, kind, name, f"nai.{kind.__name__}")
         return cls(token=None if token is None else parse_token(token), timeouts=timeouts, limits=limits, retry=retry)
 
+    @property
+    def is_empty(self) -> bool:
+        """Do they change nothing?"""
+        return self.token is None and self.timeouts is None and self.limits is None and self.retry is None
+
     def updated(self, later: Options) -> Options:
         """These options with those that ``later`` has."""
         return Options(
@@ -90,6 +95,6 @@ class FlowContext:
 
     def with_options(self, options: Options) -> FlowContext:
         """This context with those options that are set."""
-        if options == NO_OPTIONS:
+        if options.is_empty:
             return self
         return replace(self, session=self.session.with_options(options))

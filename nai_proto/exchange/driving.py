@@ -172,7 +172,7 @@ class Execution(Generic[E_co, R_co]):
         self.io = transport.open_io()
         self.batch: Sequence[E_co] | None = None
         "The events after the last call, or None at the end of the flow."
-        self.has_started = self.has_ended = self.is_closed = False
+        self.has_started = self.has_ended = self.is_closed = self._is_cancelled = False
         self._steps: Generator[Any, Any, None] = perform(run, transport, self.io, observer)
         self._failure: NaiError | None = None
 
@@ -183,6 +183,8 @@ class Execution(Generic[E_co, R_co]):
         if self.has_ended:
             return None
         self.has_started = True
+        if self._is_cancelled:
+            self.close()
         return self.send(None)
 
     def send(self, answer: Any) -> IoCall | None:
@@ -205,6 +207,11 @@ class Execution(Generic[E_co, R_co]):
             self._stopped(stopped)
         return None
 
+    def cancel(self) -> None:
+        """End the run at its next step, or the wait under way; from another thread if the runtime's waits allow that."""
+        self._is_cancelled = True
+        self.io.cancel()
+
     def close(self) -> None:
         """Stop the flow, and give up its connection; harmless when it has ended."""
         self._steps.close()
@@ -212,6 +219,8 @@ class Execution(Generic[E_co, R_co]):
 
     def _next(self, step: Any) -> IoCall | None:
         if step.__class__ is Emit:
+            if self._is_cancelled:
+                raise self._was_closed()
             self.batch = step.events
             return None
         call: IoCall = step
@@ -225,10 +234,14 @@ class Execution(Generic[E_co, R_co]):
     def _stopped(self, error: BaseException) -> None:
         """Note the end of the flow, or raise what ended it."""
         if isinstance(error, StopIteration):
+            if self._is_cancelled:
+                self._end()
+                raise self._was_closed()
             self.has_ended = True
             self.batch = None
             self.io.close()
             return
+        self._steps.close()
         self._end()
         if isinstance(error, ObserverFailed):
             raise error.error from error.error.__cause__

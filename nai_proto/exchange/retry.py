@@ -15,6 +15,7 @@ import enum
 from dataclasses import dataclass
 from typing import Final
 
+from ..arguments import check_type
 from ..errors import (
     ConcurrentGenerationError,
     InvalidRequestError,
@@ -80,11 +81,12 @@ class RetryPolicy:
     "A ``Retry-After`` beyond this is not waited for: the error is final."
 
     def __post_init__(self) -> None:
+        check_type(self.attempts, int, "attempts", "a whole number")
         for name in ("base_delay", "max_delay", "lock_wait", "max_retry_after"):
-            if not getattr(self, name) >= 0:
-                raise InvalidRequestError(
-                    f"{name} is {getattr(self, name)}; it takes 0 or more seconds", parameter=name
-                )
+            value: object = getattr(self, name)
+            check_type(value, (int, float), name, "seconds")
+            if not value >= 0:  # type: ignore[operator]
+                raise InvalidRequestError(f"{name} is {value}; it takes 0 or more seconds", parameter=name)
         if self.attempts < 1:
             raise InvalidRequestError(f"attempts is {self.attempts}; it takes 1 or more", parameter="attempts")
 

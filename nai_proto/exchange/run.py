@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import GeneratorType
 from typing import Any, Final, Generic, TypeVar
 
+from ..arguments import check_type, with_article
 from ..errors import InvalidTypeError, LocalProtocolError, NaiError
 from .actions import Action, Compute, Emit, GetContext, HasPartial, Incoming, Receive, Runnable, Send, Sleep, Steps
 from .budget import Budget
@@ -49,7 +50,7 @@ class Run(Generic[E_co, R_co]):
         entropy: draws so many random bytes.
 
     Raises:
-        InvalidTypeError: ``flow`` is none of these; the message says what to write instead.
+        InvalidTypeError: ``flow`` is none of these, and the message says what to write instead; or ``session`` is none.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Run(Generic[E_co, R_co]):
         now: Callable[[], float],
         entropy: Callable[[int], bytes],
     ) -> None:
+        check_type(session, Session, "session", "a nai.Session")
         self._steps = start(flow)
         options = getattr(flow, "options", None)
         timeouts = (options.timeouts if isinstance(options, Options) else None) or session.timeouts
@@ -182,20 +184,22 @@ def _is_runnable(value: object) -> bool:
 
 
 def _misuse(value: object) -> str:
-    kind = type(value).__name__
+    kind = with_article(type(value).__name__)
     if _is_runnable(value) and not isinstance(value, str | bytes | list | tuple | dict):
-        return f"yielded a {kind}: write `yield from`, not `yield`"
-    return f"yielded a {kind}, which is not an action: a flow yields actions, and returns its result"
+        return f"yielded {kind}: write `yield from`, not `yield`"
+    return f"yielded {kind}, which is not an action: a flow yields actions, and returns its result"
 
 
 def _advice(flow: object) -> str:
     name = getattr(flow, "__qualname__", "")
+    if isinstance(flow, type):
+        return f"{name} is a class: run an operation or a flow"
     if callable(flow) and name:
         return f"{name} is a function that was not called: run {name}(…)"
     if isinstance(flow, str | bytes):
         return "a text is not an operation: run nai.text.generate(prompt), for example"
     if hasattr(flow, "next_batch"):
-        return f"a {type(flow).__name__} is running already: iterate it, and then ask for its result"
+        return f"{with_article(type(flow).__name__)} is running already: iterate it, and then ask for its result"
     return (
         "what runs is an operation, a flow, a call, or a generator that has not started; "
         f"this is of type {type(flow).__name__}"

@@ -106,6 +106,8 @@ class Session:
 
     def with_options(self, options: Options) -> Session:
         """Return this session with those of token, timeouts, limits and retry policy that ``options`` has."""
+        if options.is_empty:
+            return self
         changed = self._copy()
         for name in ("token", "timeouts", "limits", "retry"):
             if (value := getattr(options, name)) is not None:
