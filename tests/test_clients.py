@@ -106,18 +106,18 @@ def test_an_async_stream_is_closed_in_its_own_thread_only(driver: str) -> None:
 def test_a_client_of_asyncio_says_so_on_trio_and_without_a_loop() -> None:
     async def main() -> None:
         async with on_asyncio.Client(base_url="http://127.0.0.1:9") as client:
-            await client.run(nai.account.subscription())
+            await client.run(nai.account.get_subscription())
 
     with pytest.raises(errors.LocalProtocolError, match=r"take nai_transports\.trio\.Client"):
         trio.run(main)
     with pytest.raises(errors.LocalProtocolError):
-        on_asyncio.Client(base_url="http://127.0.0.1:9").stream(nai.account.subscription())
+        on_asyncio.Client(base_url="http://127.0.0.1:9").stream(nai.account.get_subscription())
 
 
 def test_a_client_of_trio_says_so_on_asyncio() -> None:
     async def main() -> None:
         async with on_trio.Client(base_url="http://127.0.0.1:9") as client:
-            await client.run(nai.account.subscription())
+            await client.run(nai.account.get_subscription())
 
     with pytest.raises(errors.LocalProtocolError, match=r"take nai_transports\.asyncio\.Client"):
         asyncio.run(main())
@@ -161,7 +161,7 @@ def test_an_error_of_connecting_to_a_proxy_names_the_proxy(driver: str) -> None:
         session = nai.Session(base_url="http://service.example:8080")
         async with opened(driver, session, proxy=Proxy("http://127.0.0.1:1")) as client:
             with pytest.raises(errors.TransportError) as caught:
-                await client.run(nai.account.subscription().with_options(retry=NO_RETRY))
+                await client.run(nai.account.get_subscription().with_options(retry=NO_RETRY))
             return caught.value
 
     assert "connecting to the proxy 127.0.0.1:1: Connection refused" in str(run(driver, main))
