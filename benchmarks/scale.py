@@ -28,7 +28,7 @@ from nai_proto.emulator import Emulator, Switches
 from nai_proto.emulator.recording import RecordedExchange, Recorder
 from nai_proto.exchange.reply import Start, Write
 from nai_proto.testing import Clock, run_in_memory
-from nai_proto.text.answers import Completion, Token
+from nai_proto.text.completion import Completion, Token
 from nai_transports import asyncio as on_asyncio
 from nai_transports import trio as on_trio
 from nai_transports._runner import AsyncClient

@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 import nai_proto as nai
-from nai_proto.text.answers import AS_TEXT, TokenReader
+from nai_proto.text.token_stream import AS_TEXT, TokenReader
 
 from .data import READS, cut, events
 from .report import Effort, Report, peer, timed

@@ -19,7 +19,7 @@ import msgspec
 import trio
 
 import nai_proto as nai
-from nai_proto.text.answers import Token
+from nai_proto.text.completion import Token
 from nai_transports import asyncio as on_asyncio
 from nai_transports import httpx as on_httpx
 from nai_transports import sync

@@ -22,7 +22,7 @@ from nai_proto.emulator import Account, Emulator, MailKind, Switches
 from nai_proto.exchange.endpoints import ENDPOINTS
 from nai_proto.http import Head
 from nai_proto.secret import Password
-from nai_proto.text.samplers import COLOURS
+from nai_proto.text.samplers import INTERNAL_MODELS
 from nai_proto.tier import Tier
 
 from .support import EMAIL, ByteTokenizer, an_emulator
@@ -213,7 +213,7 @@ def test_more_than_six_samplers_may_be_on() -> None:
 def test_genji_has_two_ids_and_colours_are_there_when_they_are_switched_on() -> None:
     for switches in (Switches(), Switches(staging=True)):
         emulator, owner = an_emulator(switches=switches)
-        for model in COLOURS:
+        for model in INTERNAL_MODELS:
             status = asked(emulator, "POST", "/ai/generate", prompt(model), owner=owner)[0].status
             assert status == (200 if switches.staging else 400)
         for model in ("genji-jp-6b", "genji-jp-6b-v2"):

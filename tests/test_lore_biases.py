@@ -93,7 +93,7 @@ def test_a_group_becomes_one_of_the_text_module() -> None:
 
 def test_groups_go_into_a_generation() -> None:
     groups = active_biases([StoredBiases({"phrases": [[5, 6]], "bias": 1})], Lorebook.new(), ())
-    parameters = text.request_parameters(
+    parameters = text.build_parameters(
         "kayra-v1", biases=groups, bans=active_bans([StoredBans({"sequences": [[9]]})]), settings=None
     )
     assert parameters["logit_bias_exp"] == [

@@ -21,10 +21,10 @@ import pytest
 from nai_proto.errors import InvalidRequestError
 from nai_proto.exchange.endpoints import host_of_model
 from nai_proto.http import Host
-from nai_proto.text.models import MODELS, Facts, Model, Tier
-from nai_proto.text.parameters import PhraseRepPen
+from nai_proto.text.models import MODELS, Model, TextModelFacts, Tier
+from nai_proto.text.options import PhraseRepPen
 from nai_proto.text.preambles import PREAMBLE, Preamble
-from nai_proto.text.samplers import COLOURS, SAMPLERS, Order
+from nai_proto.text.samplers import INTERNAL_MODELS, SAMPLERS, SamplerOrder
 from tests.protocol_data import DATA
 
 SETTINGS: Final[Any] = json.loads((DATA / "global_settings.json").read_bytes())
@@ -57,7 +57,7 @@ def test_a_listed_model_is_found_by_id_and_by_name(model: Model) -> None:
     assert model.native
 
 
-@pytest.mark.parametrize("id", [*OLDER, *COLOURS, "glm-4-6", "xialong-v1"])
+@pytest.mark.parametrize("id", [*OLDER, *INTERNAL_MODELS, "glm-4-6", "xialong-v1"])
 def test_older_internal_and_newer_ids_are_listed_too(id: str) -> None:  # noqa: A002
     model = Model.named(id)
     assert model.id == id
@@ -105,12 +105,12 @@ def test_preambles_are_those_of_the_protocol() -> None:
 
 def test_samplers_are_those_of_the_protocol() -> None:
     assert {row.name: int(row.id) for row in SAMPLERS} == PRESETS["sampler_ids"]
-    assert [row.id for row in SAMPLERS] == [*Order]
+    assert [row.id for row in SAMPLERS] == [*SamplerOrder]
     assert len({key for row in SAMPLERS for key in row.keys}) == sum(len(row.keys) for row in SAMPLERS)
-    assert Model.SIGURD.samplers == frozenset(Order(n) for n in range(7))
-    assert Model.CLIO.samplers == frozenset(Order(n) for n in range(9))
-    assert Model.KAYRA.samplers == Model.named("blue").samplers == frozenset(Order)
-    assert Model.ERATO.samplers == frozenset(Order) - {Order.TOP_G}
+    assert Model.SIGURD.samplers == frozenset(SamplerOrder(n) for n in range(7))
+    assert Model.CLIO.samplers == frozenset(SamplerOrder(n) for n in range(9))
+    assert Model.KAYRA.samplers == Model.named("blue").samplers == frozenset(SamplerOrder)
+    assert Model.ERATO.samplers == frozenset(SamplerOrder) - {SamplerOrder.TOP_G}
 
 
 def test_context_and_answer_depend_on_the_tier() -> None:
@@ -130,10 +130,10 @@ def test_what_is_not_known_of_a_model_must_be_told_and_the_error_says_how(fact: 
 
 @pytest.mark.parametrize("fact", FACTS)
 def test_what_is_told_is_believed(fact: str) -> None:
-    told = Facts(
+    told = TextModelFacts(
         host=Host.IMAGE,
         tokenizer="llama3",
-        samplers=frozenset([Order.MIN_P]),
+        samplers=frozenset([SamplerOrder.MIN_P]),
         preamble=Preamble("x", (1,)),
         modules=True,
         context={Tier.OPUS: 100},
@@ -141,19 +141,19 @@ def test_what_is_told_is_believed(fact: str) -> None:
     model = Model("new-v1", told)
     assert FACTS[fact](model) == (100 if fact == "context" else getattr(told, fact))
     assert model.token_width == 4
-    assert model.takes(Order.MIN_P)
-    assert not model.takes(Order.TEMPERATURE)
+    assert model.takes(SamplerOrder.MIN_P)
+    assert not model.takes(SamplerOrder.TEMPERATURE)
     assert FACTS[fact](Model("kayra-v1", told)) == FACTS[fact](model)
 
 
 def test_samplers_that_every_model_takes_need_not_be_told() -> None:
-    assert Model.named("new-v1").takes(Order.CFG)
+    assert Model.named("new-v1").takes(SamplerOrder.CFG)
     with pytest.raises(InvalidRequestError, match="samplers"):
-        Model.named("new-v1").takes(Order.MIN_P)
+        Model.named("new-v1").takes(SamplerOrder.MIN_P)
 
 
 def test_a_model_is_a_value() -> None:
-    for model in (*MODELS, Model.named("krake-v1"), Model("x", Facts(context={Tier.OPUS: 1}))):
+    for model in (*MODELS, Model.named("krake-v1"), Model("x", TextModelFacts(context={Tier.OPUS: 1}))):
         copied = pickle.loads(pickle.dumps(model))
         assert copied == model
         assert hash(copied) == hash(model)

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nai_proto.errors import InvalidRequestError, RemoteProtocolError
-from nai_proto.text.parameters import Phrase
-from nai_proto.text.phrases import BanList, BiasGroup, token_ids
+from nai_proto.text.options import Phrase
+from nai_proto.text.phrases import BanList, BiasGroup, encode_phrase
 from tests.test_request_parameters import Letters
 
 FORMS: list[tuple[Any, object]] = [
@@ -55,7 +55,7 @@ def test_every_form_of_a_phrase_is_taken(given_form: Phrase, plain: object) -> N
     added += given_form
     assert [*added] == [plain]
     want = [97, 98] if plain == "ab" else [*plain] if isinstance(plain, tuple) else Letters().encode(str(plain))
-    assert BanList(given_form).tokenized(Letters()) == [want]
+    assert BanList(given_form).encode(Letters()) == [want]
 
 
 @pytest.mark.parametrize("phrase", NO_FORMS)
@@ -65,15 +65,15 @@ def test_what_is_no_phrase_is_refused_and_nothing_is_added(phrase: Any) -> None:
         bans.add("ab", phrase)
     assert [*bans] == [(1,)]
     with pytest.raises(InvalidRequestError):
-        token_ids(phrase, None, "a test")
+        encode_phrase(phrase, None, "a test")
 
 
 def test_a_list_that_is_off_adds_nothing() -> None:
-    assert BanList("ab", enabled=False).tokenized() == []
+    assert BanList("ab", enabled=False).encode() == []
     group = BiasGroup(1, enabled=False, phrases=["ab"])
-    assert group.tokenized() == []
+    assert group.encode() == []
     group.enabled = True
-    assert len(group.tokenized(Letters())) == 1
+    assert len(group.encode(Letters())) == 1
 
 
 def test_a_bias_group_is_an_entry_for_each_phrase() -> None:
@@ -81,7 +81,7 @@ def test_a_bias_group_is_an_entry_for_each_phrase() -> None:
     group += "a"
     group += [1, 2]
     rest = {"bias": -0.5, "ensure_sequence_finish": True, "generate_once": True}
-    assert group.tokenized(Letters()) == [{"sequence": [97], **rest}, {"sequence": [1, 2], **rest}]
+    assert group.encode(Letters()) == [{"sequence": [97], **rest}, {"sequence": [1, 2], **rest}]
 
 
 @pytest.mark.parametrize("bias", [True, "1", float("nan"), float("inf"), None])
@@ -120,7 +120,7 @@ def test_phrases_are_not_shown() -> None:
     assert repr(BanList("secret", [1])) == "<BanList of 2>"
     assert repr(BiasGroup(1, enabled=False, phrases=["secret"])) == "<BiasGroup of 1, off>"
     with pytest.raises(InvalidRequestError) as caught:
-        BanList("secret").tokenized()
+        BanList("secret").encode()
     assert "secret" not in str(caught.value)
 
 

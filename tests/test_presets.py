@@ -18,12 +18,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nai_proto.errors import InvalidFile, InvalidRequestError
-from nai_proto.text.models import MODELS, Facts, Model
-from nai_proto.text.parameters import PhraseRepPen
+from nai_proto.text.models import MODELS, Model, TextModelFacts
+from nai_proto.text.options import PhraseRepPen
+from nai_proto.text.parameter_rules import ParameterKind
 from nai_proto.text.preset import Preset
-from nai_proto.text.preset_fields import FIELDS, kind_of
-from nai_proto.text.rules import Kind
-from nai_proto.text.samplers import COLOURS, SAMPLERS, Order
+from nai_proto.text.preset_fields import FIELDS, setting_kind
+from nai_proto.text.samplers import INTERNAL_MODELS, SAMPLERS, SamplerOrder
 from tests.protocol_data import DATA as PROTOCOL_DATA
 
 DATA: Final[Any] = json.loads((PROTOCOL_DATA / "text_presets.json").read_bytes())["models"]
@@ -80,7 +80,7 @@ def test_the_official_presets_are_those_of_the_protocol(id: str) -> None:  # noq
         assert preset == Preset.from_official(id, name)
 
 
-@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("colour", INTERNAL_MODELS)
 def test_the_internal_models_share_one_preset(colour: str) -> None:
     (want,) = DATA["_color_models"]["presets"].values()
     preset = Preset.from_default(colour)
@@ -131,8 +131,8 @@ def test_settings_are_items_and_attributes() -> None:
     preset = Preset("Mine", "kayra-v1", {"temperature": 1})
     assert preset.temperature == preset["temperature"] == 1
     preset.top_k = 4
-    preset["order"] = [Order.TOP_K, 0]
-    assert (preset["top_k"], preset.order) == (4, [Order.TOP_K, Order.TEMPERATURE])
+    preset["order"] = [SamplerOrder.TOP_K, 0]
+    assert (preset["top_k"], preset.order) == (4, [SamplerOrder.TOP_K, SamplerOrder.TEMPERATURE])
     assert preset.top_p is None
     assert "top_p" not in preset
     assert [*preset] == preset.keys() == ["temperature", "top_k", "order"]
@@ -286,7 +286,7 @@ def test_a_preset_of_an_older_version_is_the_newest_one_s() -> None:
 
 
 def test_a_preset_knows_what_was_told_of_its_model() -> None:
-    told = Model("new-v1", Facts(samplers=frozenset([Order.MIN_P])))
+    told = Model("new-v1", TextModelFacts(samplers=frozenset([SamplerOrder.MIN_P])))
     settings = {"order": [0, 10], "temperature": 1, "min_p": 0.1}
     written = Preset("Mine", "new-v1", settings).dumps()
     for preset in (Preset("Mine", told, settings), Preset.loads(written, model=told)):
@@ -305,7 +305,7 @@ def test_a_file_comes_back_with_all_that_is_not_known() -> None:
     assert json.loads(preset.dumps()) == KAYRA
     assert preset.top_k == 40
     assert isinstance(preset.top_k, int)
-    assert preset.order == [Order.TOP_K, Order.TEMPERATURE]
+    assert preset.order == [SamplerOrder.TOP_K, SamplerOrder.TEMPERATURE]
     assert preset.phrase_rep_pen == "very_new"
     assert "top_p" not in preset
     preset.set_sampling_options_state([False, True])
@@ -372,22 +372,22 @@ def test_a_damaged_file_is_told_in_one_line(data: bytes | str, what: str) -> Non
 
 # ---- laws
 
-VALUES: dict[Kind, st.SearchStrategy[object]] = {
-    Kind.INTEGER: st.integers(-(2**53), 2**53),
-    Kind.NUMBER: st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53), 2**53),
-    Kind.BOOLEAN: st.booleans(),
-    Kind.TEXT: st.text(st.characters(exclude_categories=["Cs"])),
-    Kind.PHRASE_REP_PEN: st.sampled_from(PhraseRepPen),
-    Kind.IDS: st.lists(st.integers(0, 65535) | st.lists(st.integers(0, 65535))),
-    Kind.PHRASES: st.lists(st.text("abc", min_size=1) | st.lists(st.integers(0, 65535), min_size=1)),
-    Kind.ORDER: st.lists(st.sampled_from(Order), unique=True),
+VALUES: dict[ParameterKind, st.SearchStrategy[object]] = {
+    ParameterKind.INTEGER: st.integers(-(2**53), 2**53),
+    ParameterKind.NUMBER: st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53), 2**53),
+    ParameterKind.BOOLEAN: st.booleans(),
+    ParameterKind.TEXT: st.text(st.characters(exclude_categories=["Cs"])),
+    ParameterKind.PHRASE_REP_PEN: st.sampled_from(PhraseRepPen),
+    ParameterKind.IDS: st.lists(st.integers(0, 65535) | st.lists(st.integers(0, 65535))),
+    ParameterKind.PHRASES: st.lists(st.text("abc", min_size=1) | st.lists(st.integers(0, 65535), min_size=1)),
+    ParameterKind.ORDER: st.lists(st.sampled_from(SamplerOrder), unique=True),
 }
-SETTINGS = st.fixed_dictionaries({}, optional={name: VALUES[kind_of(name)] for name in sorted(FIELDS)})
+SETTINGS = st.fixed_dictionaries({}, optional={name: VALUES[setting_kind(name)] for name in sorted(FIELDS)})
 
 
 @st.composite
 def presets(draw: st.DrawFn) -> Preset:
-    preset = Preset(draw(VALUES[Kind.TEXT]), draw(st.sampled_from(MODELS)), draw(SETTINGS))  # type: ignore[arg-type]
+    preset = Preset(draw(VALUES[ParameterKind.TEXT]), draw(st.sampled_from(MODELS)), draw(SETTINGS))  # type: ignore[arg-type]
     if preset.order is not None:
         states = st.lists(st.booleans(), min_size=len(preset.order), max_size=len(preset.order))
         preset.set_sampling_options_state(draw(states))

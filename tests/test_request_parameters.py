@@ -21,14 +21,14 @@ from hypothesis import strategies as st
 from nai_proto.codecs.json import encode
 from nai_proto.errors import InvalidRequestError
 from nai_proto.http import Host
-from nai_proto.text.models import MODELS, Facts, Model
+from nai_proto.text.global_settings import NO_LOGPROBS, GlobalSettings, build_adventure_bans
+from nai_proto.text.models import MODELS, Model, TextModelFacts
 from nai_proto.text.modules import MODULES, Module
+from nai_proto.text.parameter_rules import RULES, ParameterKind
 from nai_proto.text.phrases import BanList, BiasGroup
 from nai_proto.text.preset import Preset
-from nai_proto.text.request import request_parameters
-from nai_proto.text.rules import RULES, Kind
-from nai_proto.text.samplers import SAMPLERS, Order
-from nai_proto.text.settings import NO_LOGPROBS, GlobalSettings, adventure_opening
+from nai_proto.text.request import build_parameters
+from nai_proto.text.samplers import SAMPLERS, SamplerOrder
 from nai_proto.text.wordlists import wordlist
 from nai_proto.tokenizers.base import Pieces
 from tests.protocol_data import DATA
@@ -59,7 +59,7 @@ class Letters(Pieces):
 
 def bare(model: Model | str = "kayra-v1", **arguments: Any) -> dict[str, object]:
     """The parameters without what is always there."""
-    made = request_parameters(model, settings=None, **arguments)
+    made = build_parameters(model, settings=None, **arguments)
     return {key: value for key, value in made.items() if key not in BARE or value != BARE[key]}
 
 
@@ -69,7 +69,7 @@ def bare(model: Model | str = "kayra-v1", **arguments: Any) -> dict[str, object]
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: f"{vector['model']}-{vector['preset']}")
 def test_a_request_with_an_official_preset_is_that_of_the_protocol(vector: Any) -> None:
     model = vector["model"]
-    body: Any = request_parameters(model, preset=Preset.from_official(model, vector["preset"]))
+    body: Any = build_parameters(model, preset=Preset.from_official(model, vector["preset"]))
     tokenizer = TABLES["model_tokenizer"][model]
     whitelist = body.pop("repetition_penalty_whitelist", [])
     assert sorted(whitelist) == sorted(TABLES["rep_pen_whitelist"][tokenizer]["token_ids_flat"])
@@ -81,8 +81,8 @@ def test_a_request_with_an_official_preset_is_that_of_the_protocol(vector: Any) 
         key: pytest.approx(value, abs=1e-9) if isinstance(value, float) else value
         for key, value in vector["parameters"].items()
     }
-    assert [type(value) for key, value in sorted(body.items()) if RULES[key].kind is Kind.INTEGER] == [
-        int for key in body if RULES[key].kind is Kind.INTEGER
+    assert [type(value) for key, value in sorted(body.items()) if RULES[key].kind is ParameterKind.INTEGER] == [
+        int for key in body if RULES[key].kind is ParameterKind.INTEGER
     ]
 
 
@@ -119,7 +119,7 @@ def test_with_other_settings_the_request_follows_the_rules(preset: Preset) -> No
         want["logit_bias_exp"] = biases["entries"]
     names = {row.name: int(row.id) for row in SAMPLERS}
     want = {**BARE, **want, "generate_until_sentence": True, "order": [names[name] for name in on]}
-    assert request_parameters(model, preset=preset, settings=settings) == want
+    assert build_parameters(model, preset=preset, settings=settings) == want
 
 
 def test_the_tables_are_those_of_the_protocol() -> None:
@@ -162,7 +162,7 @@ def test_what_is_off_has_no_key() -> None:
 def test_settings_for_a_model_without_a_known_tokenizer_say_what_is_missing() -> None:
     with pytest.raises(InvalidRequestError, match=r"tokenizer of the text model 'new-v1' is not known; .*tokenizer=…"):
         GlobalSettings().to_settings("new-v1")
-    model = Model("new-v1", Facts(tokenizer="llama3"))
+    model = Model("new-v1", TextModelFacts(tokenizer="llama3"))
     assert GlobalSettings().to_settings(model) == GlobalSettings().to_settings("llama-3-erato-v1")
 
 
@@ -170,17 +170,17 @@ def test_settings_for_a_model_without_a_known_tokenizer_say_what_is_missing() ->
 
 
 def test_without_preset_and_settings_little_is_sent() -> None:
-    assert request_parameters("kayra-v1", settings=None) == BARE
-    assert request_parameters("kayra-v1", settings=OFF) == {**BARE, "generate_until_sentence": False}
+    assert build_parameters("kayra-v1", settings=None) == BARE
+    assert build_parameters("kayra-v1", settings=OFF) == {**BARE, "generate_until_sentence": False}
 
 
 def test_a_model_that_is_not_listed_needs_only_the_facts_that_are_used() -> None:
-    assert request_parameters("new-v1", settings=None) == BARE
+    assert build_parameters("new-v1", settings=None) == BARE
     with pytest.raises(InvalidRequestError, match="samplers of the text model 'new-v1'"):
-        request_parameters("new-v1", settings=None, overrides={"min_p": 0.1})
+        build_parameters("new-v1", settings=None, overrides={"min_p": 0.1})
     with pytest.raises(InvalidRequestError, match="modules of the text model 'new-v1'"):
-        request_parameters("new-v1", settings=None, module="theme_noir")
-    model = Model("new-v1", Facts(host=Host.TEXT, samplers=frozenset([Order.TOP_G]), modules=True))
+        build_parameters("new-v1", settings=None, module="theme_noir")
+    model = Model("new-v1", TextModelFacts(host=Host.TEXT, samplers=frozenset([SamplerOrder.TOP_G]), modules=True))
     assert bare(model, overrides={"top_g": 3}, module="theme_noir") == {"top_g": 3, "prefix": "theme_noir"}
 
 
@@ -191,14 +191,14 @@ def test_the_preset_s_flag_switches_the_whitelist_on_for_this_request() -> None:
     common = TABLES["rep_pen_whitelist"]["nerdstash_v2"]["token_ids_flat"]
     wanted = [*common, *(id for id in (7, 9) if id not in common)]  # noqa: A001
     for settings in (None, OFF, GlobalSettings()):
-        body = request_parameters("kayra-v1", preset=preset, settings=settings)
+        body = build_parameters("kayra-v1", preset=preset, settings=settings)
         assert body["repetition_penalty_whitelist"] == wanted
 
 
 def test_overrides_win_and_are_taken_literally() -> None:
     preset = Preset.from_default("kayra-v1")
     overrides = {"typical_p": 0.5, "order": [0, 5], "repetition_penalty_slope": 0, "repetition_penalty_whitelist": [1]}
-    body = request_parameters("kayra-v1", preset=preset, overrides={**overrides, "num_logprobs": 3, "use_string": True})
+    body = build_parameters("kayra-v1", preset=preset, overrides={**overrides, "num_logprobs": 3, "use_string": True})
     assert {key: body[key] for key in overrides} == overrides
     assert (body["num_logprobs"], body["use_string"], body["top_k"]) == (3, True, 15)
 
@@ -216,24 +216,24 @@ def test_no_other_model_does() -> None:
 
 
 def test_bans_and_biases_are_added_to_what_is_there() -> None:
-    body = request_parameters("kayra-v1", bans=[BanList([1], [2, 3]), BanList([4], enabled=False), [5]])
+    body = build_parameters("kayra-v1", bans=[BanList([1], [2, 3]), BanList([4], enabled=False), [5]])
     assert body["bad_words_ids"] == [*TABLES["bracket_bans"]["nerdstash_v2"], [1], [2, 3], [5]]
     group = BiasGroup(0.5, True, phrases=[[1], [2]])
     settings = OFF.copy(bias_dinkus_asterism=True)
-    body = request_parameters("kayra-v1", biases=group, settings=settings)
+    body = build_parameters("kayra-v1", biases=group, settings=settings)
     assert [entry["sequence"] for entry in cast("Any", body["logit_bias_exp"])] == [[23], [21], [1], [2]]
     overrides = {"bad_words_ids": [[9]], "logit_bias_exp": []}
-    body = request_parameters("kayra-v1", bans=BanList([1]), biases=[group], settings=settings, overrides=overrides)
+    body = build_parameters("kayra-v1", bans=BanList([1]), biases=[group], settings=settings, overrides=overrides)
     assert body["bad_words_ids"] == [[9], [1]]
-    assert body["logit_bias_exp"] == group.tokenized()
+    assert body["logit_bias_exp"] == group.encode()
 
 
 def test_stop_sequences_of_the_call_replace_those_of_the_preset() -> None:
     preset = Preset.from_default("hypebot")
-    assert request_parameters("hypebot", preset=preset)["stop_sequences"] == [[48585]]
-    body = request_parameters("hypebot", preset=preset, stop_sequences=["ab", [7]], tokenizer=Letters())
+    assert build_parameters("hypebot", preset=preset)["stop_sequences"] == [[48585]]
+    body = build_parameters("hypebot", preset=preset, stop_sequences=["ab", [7]], tokenizer=Letters())
     assert body["stop_sequences"] == [[97, 98], [7]]
-    assert "stop_sequences" not in request_parameters("hypebot", preset=preset, stop_sequences=[])
+    assert "stop_sequences" not in build_parameters("hypebot", preset=preset, stop_sequences=[])
     assert bare(overrides={"stop_sequences": ["a"]}, tokenizer=Letters()) == {"stop_sequences": [[97]]}
 
 
@@ -288,12 +288,12 @@ def test_nothing_that_is_given_is_changed() -> None:
         "extra": {"x": [1]},
     }
     before = deepcopy(given)
-    first: Any = request_parameters("hypebot", **given)  # type: ignore[arg-type]  # as listed above
+    first: Any = build_parameters("hypebot", **given)  # type: ignore[arg-type]  # as listed above
     assert given == before
-    second = request_parameters("hypebot", **given)  # type: ignore[arg-type]
+    second = build_parameters("hypebot", **given)  # type: ignore[arg-type]
     for name in ("repetition_penalty_whitelist", "bad_words_ids", "logit_bias_exp", "stop_sequences"):
         first[name].clear()
-    assert request_parameters("hypebot", **given) == second  # type: ignore[arg-type]
+    assert build_parameters("hypebot", **given) == second  # type: ignore[arg-type]
     assert given == before
 
 
@@ -310,11 +310,11 @@ def test_every_module_is_taken_by_the_models_that_have_it(row: Any) -> None:
             model.id in row["model_ids"] if row["model_ids"] != "all" else model not in without
         )
         if has:
-            assert request_parameters(model, settings=None, module=row["id"])["prefix"] == row["id"]
-            assert request_parameters(model, settings=None, module=module)["prefix"] == row["id"]
+            assert build_parameters(model, settings=None, module=row["id"])["prefix"] == row["id"]
+            assert build_parameters(model, settings=None, module=module)["prefix"] == row["id"]
         else:
             with pytest.raises(InvalidRequestError, match=f"{model.id} does not have the module '{row['id']}'"):
-                request_parameters(model, settings=None, module=module)
+                build_parameters(model, settings=None, module=module)
 
 
 def test_the_table_of_modules_has_no_others_but_one_of_another_client() -> None:
@@ -323,7 +323,9 @@ def test_the_table_of_modules_has_no_others_but_one_of_another_client() -> None:
 
 def test_a_module_of_a_user_passes_for_its_model() -> None:
     assert bare("6B-v4", module="6B-v4:c602:b764") == {"prefix": "6B-v4:c602:b764"}
-    assert bare(Model("new-v1", Facts(host=Host.API)), module="new-v1:c602:b764") == {"prefix": "new-v1:c602:b764"}
+    assert bare(Model("new-v1", TextModelFacts(host=Host.API)), module="new-v1:c602:b764") == {
+        "prefix": "new-v1:c602:b764"
+    }
     assert bare(module=Module("new", models=frozenset(["kayra-v1"]))) == {"prefix": "new"}
     with pytest.raises(InvalidRequestError, match="was trained for 6B-v4, and the model is kayra-v1"):
         bare(module="6B-v4:c602:b764")
@@ -351,7 +353,7 @@ def test_a_text_adventure_ends_where_the_player_acts() -> None:
         "min_length": 2,
     }
     assert bare(text_adventure=True, preset=Preset("Mine", "kayra-v1", {"min_length": 9})) == {**kayra, "min_length": 9}
-    assert bare(bans=adventure_opening("kayra-v1")) == {"bad_words_ids": [[85, 49405]]}
+    assert bare(bans=build_adventure_bans("kayra-v1")) == {"bad_words_ids": [[85, 49405]]}
     with pytest.raises(InvalidRequestError, match="no text adventures are known for genji-jp-6b-v2"):
         bare("genji-jp-6b-v2", text_adventure=True)
 
@@ -374,7 +376,7 @@ def test_of_any_preset_and_settings_a_request_is_made_and_neither_changes(
     preset: Preset, settings: GlobalSettings | None
 ) -> None:
     before, tokenizer = preset.copy(), Letters()
-    body: Any = request_parameters(preset.model, preset=preset, settings=settings, tokenizer=tokenizer, validate=False)
+    body: Any = build_parameters(preset.model, preset=preset, settings=settings, tokenizer=tokenizer, validate=False)
     assert preset == before
     assert encode(body)
     assert {*body} <= {*RULES}
@@ -383,7 +385,7 @@ def test_of_any_preset_and_settings_a_request_is_made_and_neither_changes(
         assert not off & {*body}
     assert settings is None or body["generate_until_sentence"] is settings.generate_until_sentence
     assert body.get("num_logprobs", NO_LOGPROBS) == (settings.num_logprobs if settings else NO_LOGPROBS)
-    again = request_parameters(preset.model, preset=preset, settings=settings, tokenizer=tokenizer, validate=False)
+    again = build_parameters(preset.model, preset=preset, settings=settings, tokenizer=tokenizer, validate=False)
     assert again == body
 
 

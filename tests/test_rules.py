@@ -11,9 +11,9 @@ from __future__ import annotations
 import pytest
 
 from nai_proto.errors import InvalidRequestError
-from nai_proto.text.parameters import Parameters
+from nai_proto.text.options import TextParameters
+from nai_proto.text.parameter_rules import RULES, check_parameters
 from nai_proto.text.phrases import BiasGroup
-from nai_proto.text.rules import RULES, check
 
 
 @pytest.mark.parametrize(
@@ -48,22 +48,26 @@ from nai_proto.text.rules import RULES, check
         ({"logit_bias": [5]}, "6B-v4", "list of pairs"),
         ({"logit_bias_exp": [{"sequence": [1], "bias": 1}]}, "kayra-v1", "objects with sequence"),
         ({"logit_bias_exp": [1]}, "kayra-v1", "objects with sequence"),
-        ({"logit_bias_exp": BiasGroup(1, phrases=[[99_999]]).tokenized()}, "clio-v1", "token id 99999"),
+        ({"logit_bias_exp": BiasGroup(1, phrases=[[99_999]]).encode()}, "clio-v1", "token id 99999"),
         ({}, "glm-4-6", "glm-4-6 is served by the OpenAI-compatible endpoints only"),
     ],
 )
 def test_a_wrong_parameter_is_told_with_what_is_allowed(parameters: dict[str, object], model: str, said: str) -> None:
     with pytest.raises(InvalidRequestError, match=said):
-        check(parameters, model)
+        check_parameters(parameters, model)
 
 
 def test_what_is_at_the_edge_is_allowed() -> None:
-    check({"temperature": 0.1, "max_length": 2048, "min_length": 1, "top_g": 65_536, "num_logprobs": 30}, "kayra-v1")
-    check({"repetition_penalty_frequency": 16, "bad_words_ids": [[1]] * 2048, "order": [*range(11)]}, "kayra-v1")
-    check(
+    check_parameters(
+        {"temperature": 0.1, "max_length": 2048, "min_length": 1, "top_g": 65_536, "num_logprobs": 30}, "kayra-v1"
+    )
+    check_parameters(
+        {"repetition_penalty_frequency": 16, "bad_words_ids": [[1]] * 2048, "order": [*range(11)]}, "kayra-v1"
+    )
+    check_parameters(
         {"repetition_penalty_frequency": -2, "bad_words_ids": [[1]] * 3000, "logit_bias": [[65_535, -100_000]]}, "6B-v4"
     )
-    check(
+    check_parameters(
         {"valid_first_tokens": [128_081], "logit_bias": [(1, 0.5)], "repetition_penalty_whitelist": []},
         "llama-3-erato-v1",
     )
@@ -73,8 +77,8 @@ def test_what_is_at_the_edge_is_allowed() -> None:
 def test_no_parameter_takes_what_json_has_no_place_for(name: str) -> None:
     for value in (None, object(), b"", 1j, {}):
         with pytest.raises(InvalidRequestError, match=f"^{name} is a "):
-            check({name: value}, "kayra-v1")
+            check_parameters({name: value}, "kayra-v1")
 
 
 def test_every_parameter_is_a_keyword_but_those_that_decide_what_an_answer_is() -> None:
-    assert {*Parameters.__annotations__} == {*RULES} - {"use_string", "next_word", "get_hidden_states"}
+    assert {*TextParameters.__annotations__} == {*RULES} - {"use_string", "next_word", "get_hidden_states"}

@@ -28,20 +28,20 @@ from nai_proto.http import Head, Headers
 from nai_proto.testing import play
 from nai_proto.text import (
     BiasGroup,
-    Candidate,
     Completion,
     CompletionIds,
     Logprobs,
     Preset,
     Token,
+    TokenCandidate,
     TokenIds,
-    decoded,
+    build_parameters,
+    decode_tokens,
     generate,
     generate_prompt,
     generate_stream,
-    hidden_states,
-    next_words,
-    request_parameters,
+    get_hidden_states,
+    get_next_words,
 )
 from nai_proto.text.models import MODELS
 from nai_proto.tokenizers import read
@@ -142,7 +142,9 @@ def test_an_answer_in_one_piece_says_by_its_length_why_it_ended(max_length: int,
     assert (result.ids, result.finish_reason) == ((1, 2, 3), reason)
     assert result.logprobs is not None
     assert result.logprobs[0] == Logprobs(
-        (Candidate((279,), (-0.5, 0.0)),), (Candidate((279,), (-0.5, 0.0)), Candidate((264,), (-7.0, None))), ()
+        (TokenCandidate((279,), (-0.5, 0.0)),),
+        (TokenCandidate((279,), (-0.5, 0.0)), TokenCandidate((264,), (-7.0, None))),
+        (),
     )
 
 
@@ -202,7 +204,7 @@ def test_the_events_texts_joined_are_the_results_text(text: str, size: int) -> N
     ids = BYTES.encode(text + "!")
     stream = events(ids)
     pieces = [stream[at : at + 97 * size] for at in range(0, len(stream), 97 * size)]
-    played = play(decoded(generate_stream([1]), BYTES), [STREAM, *pieces, b""])
+    played = play(decode_tokens(generate_stream([1]), BYTES), [STREAM, *pieces, b""])
     assert "".join(token.text for token in played.events) == played.result.text == text + "!"
     assert played.result.ids == tuple(ids)
     assert [token.ids for token in played.events] == [(one,) for one in ids]
@@ -210,13 +212,13 @@ def test_the_events_texts_joined_are_the_results_text(text: str, size: int) -> N
 
 def test_a_character_comes_whole_with_its_last_token() -> None:
     stream = events(BYTES.encode("été"))
-    played = play(decoded(generate_stream([1]), BYTES), [STREAM, stream, b""])
+    played = play(decode_tokens(generate_stream([1]), BYTES), [STREAM, stream, b""])
     assert [token.text for token in played.events] == ["", "é", "t", "", "é"]
 
 
 def test_a_character_that_never_becomes_whole_is_not_lost_either() -> None:
     ids = BYTES.encode("aé")[:-1]
-    played = play(decoded(generate_stream([1]), BYTES), [STREAM, events(ids), b""])
+    played = play(decode_tokens(generate_stream([1]), BYTES), [STREAM, events(ids), b""])
     assert [token.text for token in played.events] == ["a", "�"]
     assert played.result == Completion("a�", None, "stop", tuple(ids))
 
@@ -224,13 +226,13 @@ def test_a_character_that_never_becomes_whole_is_not_lost_either() -> None:
 def test_an_answer_in_one_piece_has_its_text() -> None:
     ids = tuple(BYTES.encode("Grüße"))
     answer = json.dumps({"output": pack(ids, 2)}).encode()
-    played = play(decoded(generate([1], max_length=7), BYTES), [DOCUMENT, answer, b""])
+    played = play(decode_tokens(generate([1], max_length=7), BYTES), [DOCUMENT, answer, b""])
     assert played.result == Completion("Grüße", None, "length", ids)
 
 
 def test_a_partial_result_has_the_text_that_is_certain_and_all_ids() -> None:
     ids = BYTES.encode("né")[:-1]
-    played = play(decoded(generate_stream([1]), BYTES), [STREAM, b"".join(event([one], 0) for one in ids), b""])
+    played = play(decode_tokens(generate_stream([1]), BYTES), [STREAM, b"".join(event([one], 0) for one in ids), b""])
     assert isinstance(played.error, Truncated)
     assert played.error.partial == Completion("n", None, None, tuple(ids))
     seen = [action.call.partial for action in played.actions if isinstance(action, Send) and action.call]
@@ -239,14 +241,14 @@ def test_a_partial_result_has_the_text_that_is_certain_and_all_ids() -> None:
 
 def test_an_error_in_a_stream_of_ids_keeps_the_text() -> None:
     stream = event(BYTES.encode("a"), 0) + b'event: newToken\ndata: {"error": "node lost"}\n\n'
-    played = play(decoded(generate_stream([1]), BYTES), [STREAM, stream, b""])
+    played = play(decode_tokens(generate_stream([1]), BYTES), [STREAM, stream, b""])
     assert isinstance(played.error, StreamError)
     assert played.error.partial == Completion("a", None, None, tuple(BYTES.encode("a")))
 
 
 def test_an_error_before_the_first_token_has_nothing_to_decode() -> None:
     refusal = Head(400, Headers.of(content_type="application/json"))
-    played = play(decoded(generate_stream([1]), BYTES), [refusal, b'{"statusCode":400,"message":"no"}', b""])
+    played = play(decode_tokens(generate_stream([1]), BYTES), [refusal, b'{"statusCode":400,"message":"no"}', b""])
     assert isinstance(played.error, nai.InvalidRequestError)
     assert played.error.partial is None
 
@@ -269,7 +271,7 @@ def test_a_preset_brings_its_model_its_length_and_the_usual_settings() -> None:
     preset = Preset.from_default("clio-v1")
     body = sent(generate([5], preset=preset))
     assert body["model"] == "clio-v1"
-    assert body["parameters"] == {**request_parameters("clio-v1", preset=preset), "use_string": False}
+    assert body["parameters"] == {**build_parameters("clio-v1", preset=preset), "use_string": False}
     played = play(generate_stream([1], preset=preset), [STREAM, events([7] * 75), b""])
     assert played.result.finish_reason == "length"  # Vingt-Un has 75
 
@@ -317,7 +319,9 @@ def test_validation_can_be_switched_off() -> None:
 
 
 def test_a_model_that_is_not_listed_is_told_what_is_not_known() -> None:
-    model = nai.Model("new-v1", text.Facts(host=nai.Host.TEXT, token_width=4, modules=False, tokenizer="llama3"))
+    model = nai.Model(
+        "new-v1", text.TextModelFacts(host=nai.Host.TEXT, token_width=4, modules=False, tokenizer="llama3")
+    )
     operation = generate([128_000], model=model)
     assert operation.request.host is nai.Host.TEXT
     assert sent(operation)["input"] == pack([128_000], 4)
@@ -345,12 +349,12 @@ def test_the_service_makes_up_a_prompt() -> None:
 
 
 def test_next_words_and_hidden_states_are_answers_of_their_own_form() -> None:
-    assert sent(next_words("Once", model="euterpe-v2"))["parameters"]["next_word"] is True
-    words = play(next_words("Once"), [DOCUMENT, b'{"output":[[" upon",0.9],[" more",0.1]]}', b""]).result
+    assert sent(get_next_words("Once", model="euterpe-v2"))["parameters"]["next_word"] is True
+    words = play(get_next_words("Once"), [DOCUMENT, b'{"output":[[" upon",0.9],[" more",0.1]]}', b""]).result
     assert words == ((" upon", 0.9), (" more", 0.1))
-    assert sent(hidden_states("Once"))["parameters"]["get_hidden_states"] is True
-    assert play(hidden_states("Once"), [DOCUMENT, b'{"output":[0.5,-1,2e-3]}', b""]).result == (0.5, -1.0, 0.002)
-    for operation in (next_words("Once"), hidden_states("Once"), generate_prompt("x")):
+    assert sent(get_hidden_states("Once"))["parameters"]["get_hidden_states"] is True
+    assert play(get_hidden_states("Once"), [DOCUMENT, b'{"output":[0.5,-1,2e-3]}', b""]).result == (0.5, -1.0, 0.002)
+    for operation in (get_next_words("Once"), get_hidden_states("Once"), generate_prompt("x")):
         assert pickle.loads(pickle.dumps(operation)) == operation
 
 

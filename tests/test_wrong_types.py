@@ -20,7 +20,7 @@ from nai_proto.image.parameters import Options as ImageOptions
 from nai_proto.openai.parameters import CompletionOptions
 from nai_proto.openai.parameters import Options as ChatOptions
 from nai_proto.secret import AccessKey, Password
-from nai_proto.text.options import Options as TextOptions
+from nai_proto.text.options import TextOptions as TextOptions
 from tests.image_support import PNG, body_of
 from tests.support import ByteTokenizer
 
@@ -69,7 +69,8 @@ NOT_CALLED: Final = {
         "TopLogprob Usage"
     ),
     "text": (
-        "Candidate Completion CompletionIds FinishReason LogitBias Logprobs Options Parameters Phrase Tier Token TokenIds"
+        "Completion CompletionIds FinishReason LogitBias Logprobs Phrase TextOptions TextParameters Tier Token "
+        "TokenCandidate TokenIds"
     ),
     "tokenizers": "Tokenizer",
     "voice": "Speech",
@@ -179,13 +180,13 @@ CALLS: Final[dict[str, Call]] = {
     "text.generate": Call(text.generate, {"prompt": "x", "tokenizer": BYTES}, TEXT_OPTIONS),
     "text.generate_stream": Call(text.generate_stream, {"prompt": "x", "tokenizer": BYTES}, TEXT_OPTIONS),
     "text.generate_prompt": Call(text.generate_prompt, {"prompt": "x"}),
-    "text.next_words": Call(text.next_words, {"prompt": "x"}),
-    "text.hidden_states": Call(text.hidden_states, {"prompt": "x"}),
-    "text.request_parameters": Call(text.request_parameters, {"model": KAYRA, "tokenizer": BYTES}),
-    "text.check": Call(text.check, {"parameters": {}, "model": KAYRA}),
-    "text.decoded": Call(text.decoded, {"flow": text.generate([1]), "tokenizer": BYTES}),
-    "text.adventure_opening": Call(text.adventure_opening, {"model": KAYRA}),
-    "text.Facts": Call(text.Facts),
+    "text.get_next_words": Call(text.get_next_words, {"prompt": "x"}),
+    "text.get_hidden_states": Call(text.get_hidden_states, {"prompt": "x"}),
+    "text.build_parameters": Call(text.build_parameters, {"model": KAYRA, "tokenizer": BYTES}),
+    "text.check_parameters": Call(text.check_parameters, {"parameters": {}, "model": KAYRA}),
+    "text.decode_tokens": Call(text.decode_tokens, {"flow": text.generate([1]), "tokenizer": BYTES}),
+    "text.build_adventure_bans": Call(text.build_adventure_bans, {"model": KAYRA}),
+    "text.TextModelFacts": Call(text.TextModelFacts),
     "text.Model": Call(text.Model, {"id": "x"}),
     "text.Model.named": Call(text.Model.named, {"model": KAYRA}),
     "text.Model.takes": Call(KAYRA.takes, {"sampler": 0}),
@@ -197,11 +198,11 @@ CALLS: Final[dict[str, Call]] = {
     "text.Sampler": Call(text.Sampler, {"id": 0, "name": "x", "keys": ()}),
     "text.BanList": Call(text.BanList),
     "text.BanList.add": Call(text.BanList().add),
-    "text.BanList.tokenized": Call(text.BanList("x").tokenized, {"tokenizer": BYTES}),
+    "text.BanList.encode": Call(text.BanList("x").encode, {"tokenizer": BYTES}),
     "text.BiasGroup": Call(text.BiasGroup, {"bias": 0.1}),
     "text.BiasGroup.add": Call(text.BiasGroup(0.1).add),
     "text.BiasGroup.from_data": Call(text.BiasGroup.from_data, {"data": {"bias": 1, "enabled": True}}),
-    "text.BiasGroup.tokenized": Call(text.BiasGroup(0.1, phrases=["x"]).tokenized, {"tokenizer": BYTES}),
+    "text.BiasGroup.encode": Call(text.BiasGroup(0.1, phrases=["x"]).encode, {"tokenizer": BYTES}),
     "text.GlobalSettings": Call(text.GlobalSettings),
     "text.GlobalSettings.copy": Call(text.GlobalSettings().copy, {}, tuple(text.GlobalSettings.__annotations__)),
     "text.GlobalSettings.bans": Call(text.GlobalSettings().bans, {"model": KAYRA}),

@@ -9,7 +9,7 @@ from ..arguments import BYTES, MAPPING, TEXT, takes
 from ..codecs.json import JsonDecoder, encode
 from ..errors import InvalidFile, InvalidRequestError, RemoteProtocolError
 from ..limits import Limits
-from ..text.rules import nearest
+from ..text.parameter_rules import suggest_name
 from .generations import Generation
 from .models import IMAGE_MODEL, ImageModel
 from .rules import RULES
@@ -49,7 +49,7 @@ class ImagePreset(Mapping[str, object]):
         for name in self._settings:
             if name not in _NAMES:
                 raise InvalidRequestError(
-                    f"an image preset has no setting {name!r}{nearest(name, _NAMES)}", parameter=str(name)
+                    f"an image preset has no setting {name!r}{suggest_name(name, _NAMES)}", parameter=str(name)
                 )
 
     @classmethod

@@ -21,7 +21,7 @@ from ..codecs.json import converted
 from ..codecs.picture import Metadata, Place
 from ..errors import InvalidRequestError, RemoteProtocolError, excerpt
 from ..limits import Limits
-from ..text.rules import Kind
+from ..text.parameter_rules import ParameterKind
 from .argument_types import OPTIONS
 from .choices import TAG_HINTS, ImageGenerationType
 from .features import Character, EncodedVibe, Vibe
@@ -198,9 +198,9 @@ def _parameters(
 
 
 def _typed(value: object, name: str, rule: Rule) -> object:
-    if rule.kind is Kind.INTEGER and isinstance(value, float) and value.is_integer():
+    if rule.kind is ParameterKind.INTEGER and isinstance(value, float) and value.is_integer():
         return int(value)
-    if value is None or (isinstance(rule.kind, Kind) and rule.kind.holds(value)):
+    if value is None or (isinstance(rule.kind, ParameterKind) and rule.kind.accepts(value)):
         return value
     raise RemoteProtocolError(f"picture: its {name} is not {rule.kind}")
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from ..arguments import MAPPING, member, takes
 from ..errors import InvalidRequestError, InvalidTypeError
-from ..text.rules import Kind, nearest, shown
+from ..text.parameter_rules import ParameterKind, describe_value, suggest_name
 from .choices import ImageGenerationType
 from .generations import Generation
 from .models import IMAGE_MODEL, ImageModel
@@ -41,7 +41,7 @@ _EVERY: Final = frozenset(ImageGenerationType)
 class Rule:
     """What one parameter may be, and where it may be anything but false or null."""
 
-    kind: Kind | type[bytes]
+    kind: ParameterKind | type[bytes]
     least: float | None = None
     most: float | None = None
     generations: frozenset[Generation] = field(default=_ALL, kw_only=True)
@@ -51,49 +51,51 @@ class Rule:
     "May it be null?"
 
 
-_SIDE: Final = Rule(Kind.INTEGER, 64, MOST_PIXELS // 64)
-_FLAG: Final = Rule(Kind.BOOLEAN)
-_OLD_FLAG: Final = Rule(Kind.BOOLEAN, generations=_FIRST)
-_NEW_FLAG: Final = Rule(Kind.BOOLEAN, generations=_STRUCTURED)
-_V5_FLAG: Final = Rule(Kind.BOOLEAN, generations=frozenset((_G.V5,)))
+_SIDE: Final = Rule(ParameterKind.INTEGER, 64, MOST_PIXELS // 64)
+_FLAG: Final = Rule(ParameterKind.BOOLEAN)
+_OLD_FLAG: Final = Rule(ParameterKind.BOOLEAN, generations=_FIRST)
+_NEW_FLAG: Final = Rule(ParameterKind.BOOLEAN, generations=_STRUCTURED)
+_V5_FLAG: Final = Rule(ParameterKind.BOOLEAN, generations=frozenset((_G.V5,)))
 
 RULES: Final[Mapping[str, Rule]] = {
     "width": _SIDE,
     "height": _SIDE,
-    "scale": Rule(Kind.NUMBER, 0),
-    "sampler": Rule(Kind.TEXT),
-    "steps": Rule(Kind.INTEGER, 1, 50),
-    "n_samples": Rule(Kind.INTEGER, 1),
-    "seed": Rule(Kind.INTEGER, 0, MOST_SEED),
-    "noise_schedule": Rule(Kind.TEXT, generations=_ALL - {_G.V1}),
-    "cfg_rescale": Rule(Kind.NUMBER, 0, 1, generations=_ALL - {_G.V1}),
-    "uncond_scale": Rule(Kind.NUMBER, 0, 1.5, generations=_ALL - {_G.V1, _G.V5}),
+    "scale": Rule(ParameterKind.NUMBER, 0),
+    "sampler": Rule(ParameterKind.TEXT),
+    "steps": Rule(ParameterKind.INTEGER, 1, 50),
+    "n_samples": Rule(ParameterKind.INTEGER, 1),
+    "seed": Rule(ParameterKind.INTEGER, 0, MOST_SEED),
+    "noise_schedule": Rule(ParameterKind.TEXT, generations=_ALL - {_G.V1}),
+    "cfg_rescale": Rule(ParameterKind.NUMBER, 0, 1, generations=_ALL - {_G.V1}),
+    "uncond_scale": Rule(ParameterKind.NUMBER, 0, 1.5, generations=_ALL - {_G.V1, _G.V5}),
     "dynamic_thresholding": _OLD_FLAG,
-    "sm": Rule(Kind.BOOLEAN, generations=_FIRST, actions=_EVERY - _FROM_IMAGE),
-    "sm_dyn": Rule(Kind.BOOLEAN, generations=_FIRST, actions=_EVERY - _FROM_IMAGE),
+    "sm": Rule(ParameterKind.BOOLEAN, generations=_FIRST, actions=_EVERY - _FROM_IMAGE),
+    "sm_dyn": Rule(ParameterKind.BOOLEAN, generations=_FIRST, actions=_EVERY - _FROM_IMAGE),
     "auto_smea": _FLAG,
-    "skip_cfg_above_sigma": Rule(Kind.NUMBER, 0, generations=frozenset((_G.V3, _G.V4, _G.V4_5)), optional=True),
+    "skip_cfg_above_sigma": Rule(
+        ParameterKind.NUMBER, 0, generations=frozenset((_G.V3, _G.V4, _G.V4_5)), optional=True
+    ),
     "deliberate_euler_ancestral_bug": _FLAG,
     "prefer_brownian": _FLAG,
     "legacy": _FLAG,
     "legacy_v3_extend": _FLAG,
-    "legacy_uc": Rule(Kind.BOOLEAN, generations=frozenset((_G.V4,))),
+    "legacy_uc": Rule(ParameterKind.BOOLEAN, generations=frozenset((_G.V4,))),
     "add_original_image": _FLAG,
-    "image_format": Rule(Kind.TEXT, words=("png", "webp")),
+    "image_format": Rule(ParameterKind.TEXT, words=("png", "webp")),
     "image": Rule(bytes, actions=_FROM_IMAGE),
     "mask": Rule(bytes, actions=frozenset((ImageGenerationType.INPAINTING,))),
-    "strength": Rule(Kind.NUMBER, 0.01, 0.99, actions=_FROM_IMAGE),
-    "noise": Rule(Kind.NUMBER, 0, 0.99, actions=_FROM_IMAGE),
-    "extra_noise_seed": Rule(Kind.INTEGER, 0, MOST_SEED, actions=_FROM_IMAGE),
-    "color_correct": Rule(Kind.BOOLEAN, actions=frozenset((ImageGenerationType.IMG2IMG,))),
-    "inpaint_img2img_strength": Rule(Kind.NUMBER, 0, 1, generations=_STRUCTURED),
+    "strength": Rule(ParameterKind.NUMBER, 0.01, 0.99, actions=_FROM_IMAGE),
+    "noise": Rule(ParameterKind.NUMBER, 0, 0.99, actions=_FROM_IMAGE),
+    "extra_noise_seed": Rule(ParameterKind.INTEGER, 0, MOST_SEED, actions=_FROM_IMAGE),
+    "color_correct": Rule(ParameterKind.BOOLEAN, actions=frozenset((ImageGenerationType.IMG2IMG,))),
+    "inpaint_img2img_strength": Rule(ParameterKind.NUMBER, 0, 1, generations=_STRUCTURED),
     "normalize_reference_strength_multiple": _NEW_FLAG,
     "use_coords": _NEW_FLAG,
     "straight_alpha": _V5_FLAG,
     "upscaled_enhance": Rule(
-        Kind.BOOLEAN, generations=frozenset((_G.V5,)), actions=frozenset((ImageGenerationType.IMG2IMG,))
+        ParameterKind.BOOLEAN, generations=frozenset((_G.V5,)), actions=frozenset((ImageGenerationType.IMG2IMG,))
     ),
-    "params_version": Rule(Kind.INTEGER, 1, 4),
+    "params_version": Rule(ParameterKind.INTEGER, 1, 4),
 }
 """By parameter."""
 
@@ -112,7 +114,7 @@ def check(parameters: Mapping[str, object], model: ImageModel | str, action: Ima
         rule = RULES.get(name)
         if rule is None:
             raise InvalidRequestError(
-                f"an image request has no parameter {name!r}{nearest(name, RULES)}", parameter=str(name)
+                f"an image request has no parameter {name!r}{suggest_name(name, RULES)}", parameter=str(name)
             )
         if value is None and rule.optional:
             continue
@@ -125,8 +127,8 @@ def check(parameters: Mapping[str, object], model: ImageModel | str, action: Ima
 
 
 def _typed(name: str, value: object, rule: Rule, model: ImageModel) -> None:
-    if isinstance(rule.kind, Kind):
-        fits, takes = rule.kind.holds(value), str(rule.kind)
+    if isinstance(rule.kind, ParameterKind):
+        fits, takes = rule.kind.accepts(value), str(rule.kind)
     else:
         fits, takes = isinstance(value, bytes) and value != b"", "the bytes of an image"
     if rule.words or name in ("sampler", "noise_schedule"):
@@ -135,14 +137,14 @@ def _typed(name: str, value: object, rule: Rule, model: ImageModel) -> None:
             kind = InvalidRequestError if isinstance(value, str) else InvalidTypeError
             raise kind(f"{name} is {_word(value)}, and {model.id} takes one of {', '.join(words)}", parameter=name)
     elif not fits:
-        kind = rule.kind.error(value) if isinstance(rule.kind, Kind) else InvalidTypeError
-        raise kind(f"{name} is {shown(value)}, and {model.id} takes {takes}", parameter=name)
+        kind = rule.kind.error_class(value) if isinstance(rule.kind, ParameterKind) else InvalidTypeError
+        raise kind(f"{name} is {describe_value(value)}, and {model.id} takes {takes}", parameter=name)
 
 
 def _word(value: object) -> str:
     """A word for a message, unless it could be a whole text."""
     plain = value.value if isinstance(value, Enum) else value
-    return repr(plain) if isinstance(plain, str) and len(plain) <= 40 else shown(plain)
+    return repr(plain) if isinstance(plain, str) and len(plain) <= 40 else describe_value(plain)
 
 
 def _at_home(name: str, rule: Rule, model: ImageModel, action: ImageGenerationType) -> None:

@@ -20,7 +20,7 @@ from ..exchange.flow import Flow, flow
 from ..story.continuing import continuation, model_of
 from ..story.sections import Origin
 from ..story.story import Story as Writing
-from ..text.answers import Completion, Token
+from ..text.completion import Completion, Token
 from .values import Story
 from .writing import Change, Saved, save_objects
 

@@ -16,23 +16,23 @@ from typing import Any, Final, cast
 
 from ..arguments import MAPPING, ArgumentType, list_of, takes
 from ..errors import InvalidRequestError, InvalidTypeError
-from ..text.rules import Kind, Rule, nearest, shown
+from ..text.parameter_rules import ParameterKind, ParameterRule, describe_value, suggest_name
 from .answers import Message
 from .parameters import Messages, Prompt
 
 __all__ = ["RULES", "check", "sent_messages", "sent_prompt"]
 
-_NUMBER: Final = Rule(Kind.NUMBER)
-_INTEGER: Final = Rule(Kind.INTEGER)
-_COUNT: Final = Rule(Kind.INTEGER, 1)
-_TEXT: Final = Rule(Kind.TEXT)
-_SHARE: Final = Rule(Kind.NUMBER, 0, 1)
-_PENALTY: Final = Rule(Kind.NUMBER, -2, 2)
-_BOOLEAN: Final = Rule(Kind.BOOLEAN)
+_NUMBER: Final = ParameterRule(ParameterKind.NUMBER)
+_INTEGER: Final = ParameterRule(ParameterKind.INTEGER)
+_COUNT: Final = ParameterRule(ParameterKind.INTEGER, 1)
+_TEXT: Final = ParameterRule(ParameterKind.TEXT)
+_SHARE: Final = ParameterRule(ParameterKind.NUMBER, 0, 1)
+_PENALTY: Final = ParameterRule(ParameterKind.NUMBER, -2, 2)
+_BOOLEAN: Final = ParameterRule(ParameterKind.BOOLEAN)
 
-RULES: Final[Mapping[str, Rule | None]] = {
+RULES: Final[Mapping[str, ParameterRule | None]] = {
     "max_tokens": _COUNT,
-    "temperature": Rule(Kind.NUMBER, 0, 2),
+    "temperature": ParameterRule(ParameterKind.NUMBER, 0, 2),
     "top_p": _SHARE,
     "top_k": _INTEGER,
     "min_p": _SHARE,
@@ -74,7 +74,8 @@ def check(parameters: Mapping[str, object]) -> None:
     for name, value in parameters.items():
         if name not in RULES:
             raise InvalidRequestError(
-                f"there is no parameter {name!r}{nearest(name, RULES)}; anything goes in extra", parameter=str(name)
+                f"there is no parameter {name!r}{suggest_name(name, RULES)}; anything goes in extra",
+                parameter=str(name),
             )
         rule = RULES[name]
         if rule is not None:
@@ -82,23 +83,26 @@ def check(parameters: Mapping[str, object]) -> None:
         elif name == "stop":
             if not isinstance(value, str) and not _texts(value):
                 raise InvalidTypeError(
-                    f"stop is {shown(value)}, and text or a list of texts is allowed", parameter="stop"
+                    f"stop is {describe_value(value)}, and text or a list of texts is allowed", parameter="stop"
                 )
         elif not isinstance(value, Mapping):
-            raise InvalidTypeError(f"{name} is {shown(value)}, and a mapping is allowed", parameter=name)
+            raise InvalidTypeError(f"{name} is {describe_value(value)}, and a mapping is allowed", parameter=name)
         elif name == "logit_bias":
             for token, bias in cast("Mapping[object, object]", value).items():
                 if not (isinstance(token, int) or (isinstance(token, str) and token.isdecimal())):
                     raise InvalidTypeError(
-                        f"logit_bias has {shown(token)} as a key, and token ids are allowed", parameter="logit_bias"
+                        f"logit_bias has {describe_value(token)} as a key, and token ids are allowed",
+                        parameter="logit_bias",
                     )
                 _single(f"logit_bias[{token}]", bias, _NUMBER)
 
 
-def _single(name: str, value: object, rule: Rule) -> None:
+def _single(name: str, value: object, rule: ParameterRule) -> None:
     parameter = name.partition("[")[0]
-    if not rule.kind.holds(value):
-        raise rule.kind.error(value)(f"{name} is {shown(value)}, and {rule.kind} is allowed", parameter=parameter)
+    if not rule.kind.accepts(value):
+        raise rule.kind.error_class(value)(
+            f"{name} is {describe_value(value)}, and {rule.kind} is allowed", parameter=parameter
+        )
     if not isinstance(value, int | float):
         return
     least, most = rule.least, rule.most
@@ -122,9 +126,9 @@ def sent_prompt(prompt: Prompt) -> object:
         return prompt
     if _listed(prompt):
         items: list[Any] = [*prompt]
-        if _texts(items) or Kind.IDS.holds(items):
+        if _texts(items) or ParameterKind.IDS.accepts(items):
             return items
-        if all(Kind.IDS.holds(item) for item in items):
+        if all(ParameterKind.IDS.accepts(item) for item in items):
             return [[*item] for item in items]
     raise InvalidTypeError(
         "a prompt is text, a list of texts, a list of token ids, or a list of lists of token ids", parameter="prompt"
@@ -151,7 +155,7 @@ def sent_messages(messages: Messages, *, validate: bool = True) -> list[Mapping[
         for key in ("content", "name"):
             if (key == "content" or key in message) and not isinstance(message.get(key), str):
                 raise InvalidTypeError(
-                    f"{where}.{key} is {shown(message.get(key))}, and text is allowed", parameter="messages"
+                    f"{where}.{key} is {describe_value(message.get(key))}, and text is allowed", parameter="messages"
                 )
     return made
 

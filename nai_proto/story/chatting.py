@@ -18,7 +18,7 @@ from ..openai.answers import ChatChunk, ChatCompletion
 from ..openai.cutting import trimmed
 from ..openai.operations import chat_completion_stream
 from ..openai.prompts import render_chat
-from ..text.answers import Completion, FinishReason, Token
+from ..text.completion import Completion, FinishReason, Token
 from .context.build import build_chat_messages, build_context
 from .context.parts import ContextParts, ContextRules
 from .json_records import as_number, as_text, as_texts, list_or_empty, object_or_empty

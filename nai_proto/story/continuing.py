@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..arguments import INTEGER, TOKENIZER, check_type
 from ..errors import InvalidRequestError
-from ..text.decoding import decoded
-from ..text.generation import generate_stream
+from ..text.generation import decode_tokens, generate_stream
+from ..text.global_settings import GlobalSettings
 from ..text.models import Model
 from ..text.modules import NO_MODULE
 from ..text.preambles import PREAMBLE
-from ..text.settings import GlobalSettings
 from ..tier import Tier
 from .context.build import build_context, context_size
 from .context.parts import DEFAULT_RULES, ContextParts, ContextRules
@@ -29,7 +28,7 @@ from .story_settings import StorySettings
 if TYPE_CHECKING:
     from ..exchange.flow import Flow
     from ..exchange.operation import Operation
-    from ..text.answers import Completion, CompletionIds, Token, TokenIds
+    from ..text.completion import Completion, CompletionIds, Token, TokenIds
     from ..tokenizers import Tokenizer
     from .chatting import ChatContinuation
     from .context.report import Context
@@ -48,7 +47,7 @@ class Continuation:
 
     def generate(self, tokenizer: Tokenizer) -> Flow[Token, Completion]:
         """The flow that asks, with text; ``tokenizer`` is the model's."""
-        return decoded(self.operation, tokenizer)
+        return decode_tokens(self.operation, tokenizer)
 
 
 def model_of(story: Story, instead: Model | str | None = None) -> Model:
@@ -99,7 +98,7 @@ def continuation(
         chance: for conditions of entries that ask for it, as for `build_context`.
         rules: for the context.
         size: tokens of the context, if fewer than the tier allows.
-        overrides: parameters of the request (`nai_proto.text.Parameters`, or those of a chat), which win.
+        overrides: parameters of the request (`nai_proto.text.TextParameters`, or those of a chat), which win.
 
     Raises:
         InvalidRequestError: the story's model is not known or not for this tier, something in its settings cannot be sent,

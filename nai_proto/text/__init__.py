@@ -1,10 +1,11 @@
 """Text generation on the native API.
 
-A prompt is text or token ids, and the answer is the same: with ids the service neither tokenises nor detokenises, so that
-what is generated goes on from exactly these tokens. `decoded` gives such an answer its text.
+A prompt is text or token ids, and so is its answer: with ids the service neither tokenises nor detokenises, so that the
+answer continues exactly these tokens. `decode_tokens` gives such an answer its text.
 
 What decides how text is written: a `Preset` of the model, `GlobalSettings`, a `Module`, `BanList`s and `BiasGroup`s, and
-single parameters, the last word of all. These names are found when they are first used, since not every program does.
+single parameters, which win over all the others; `TextOptions` describes them. Most names are loaded when they are first
+used, since not every program needs them.
 
 See:
     docs/protocol/native.md#9-aigenerate-request
@@ -19,38 +20,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .answers import Candidate, Completion, CompletionIds, FinishReason, Logprobs, Token, TokenIds
-from .decoding import decoded
-from .generation import generate, generate_stream
-from .models import MODELS, Facts, Model, Tier
+from .completion import Completion, CompletionIds, FinishReason, Logprobs, Token, TokenCandidate, TokenIds
+from .generation import decode_tokens, generate, generate_stream
+from .models import MODELS, Model, TextModelFacts, Tier
 
 if TYPE_CHECKING:
+    from .global_settings import NO_LOGPROBS, GlobalSettings, build_adventure_bans
+    from .legacy_endpoints import generate_prompt, get_hidden_states, get_next_words
     from .modules import MODULES, Module
-    from .options import Options
-    from .parameters import LogitBias, Parameters, Phrase, PhraseRepPen
+    from .options import LogitBias, Phrase, PhraseRepPen, TextOptions, TextParameters
+    from .parameter_rules import check_parameters
     from .phrases import BanList, BiasGroup
     from .preambles import PREAMBLE, Preamble
     from .preset import Preset
-    from .rare import generate_prompt, hidden_states, next_words
-    from .request import request_parameters
-    from .rules import check
-    from .samplers import SAMPLERS, Order, Sampler
-    from .settings import NO_LOGPROBS, GlobalSettings, adventure_opening
+    from .request import build_parameters
+    from .samplers import SAMPLERS, Sampler, SamplerOrder
 else:
     from ..lazy import finder
 
     _HOMES = {
+        "global_settings": "NO_LOGPROBS GlobalSettings build_adventure_bans",
+        "legacy_endpoints": "generate_prompt get_hidden_states get_next_words",
         "modules": "MODULES Module",
-        "options": "Options",
-        "parameters": "LogitBias Parameters Phrase PhraseRepPen",
+        "options": "LogitBias Phrase PhraseRepPen TextOptions TextParameters",
+        "parameter_rules": "check_parameters",
         "phrases": "BanList BiasGroup",
         "preambles": "PREAMBLE Preamble",
         "preset": "Preset",
-        "rare": "generate_prompt hidden_states next_words",
-        "request": "request_parameters",
-        "rules": "check",
-        "samplers": "SAMPLERS Order Sampler",
-        "settings": "NO_LOGPROBS GlobalSettings adventure_opening",
+        "request": "build_parameters",
+        "samplers": "SAMPLERS Sampler SamplerOrder",
     }
 
     __getattr__ = finder(__name__, _HOMES)
@@ -67,34 +65,34 @@ __all__ = [
     "SAMPLERS",
     "BanList",
     "BiasGroup",
-    "Candidate",
     "Completion",
     "CompletionIds",
-    "Facts",
     "FinishReason",
     "GlobalSettings",
     "LogitBias",
     "Logprobs",
     "Model",
     "Module",
-    "Options",
-    "Order",
-    "Parameters",
     "Phrase",
     "PhraseRepPen",
     "Preamble",
     "Preset",
     "Sampler",
+    "SamplerOrder",
+    "TextModelFacts",
+    "TextOptions",
+    "TextParameters",
     "Tier",
     "Token",
+    "TokenCandidate",
     "TokenIds",
-    "adventure_opening",
-    "check",
-    "decoded",
+    "build_adventure_bans",
+    "build_parameters",
+    "check_parameters",
+    "decode_tokens",
     "generate",
     "generate_prompt",
     "generate_stream",
-    "hidden_states",
-    "next_words",
-    "request_parameters",
+    "get_hidden_states",
+    "get_next_words",
 ]

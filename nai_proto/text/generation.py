@@ -10,115 +10,143 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Never, TypeVar, cast, overload
 
-from ..arguments import TEXT, ArgumentType
+from ..arguments import FLOW, TEXT, TOKENIZER, ArgumentType, takes
 from ..codecs.json import encode
 from ..codecs.tokens import pack
 from ..errors import InvalidRequestError, NaiError
+from ..exchange.actions import Runnable, Steps
 from ..exchange.endpoints import Parameters, build, endpoint
+from ..exchange.flow import flow, map_batches
 from ..exchange.operation import Operation
 from ..exchange.readers import Json
 from ..http import Headers, Host, Request
-from .answers import AS_TEXT, AsIds, Completion, CompletionIds, Token, TokenIds, Tokens, Whole
+from .completion import Completion, CompletionIds, Token, TokenIds
 from .models import Model
+from .token_stream import AS_TEXT, AsIds, CompletionUnpacker, TokenReaderFactory
 
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from .options import Options
+    from ..tokenizers import Tokenizer
+    from .options import TextOptions
 
-__all__ = ["generate", "generate_stream", "request"]
+__all__ = ["build_generation_request", "decode_tokens", "generate", "generate_stream"]
 
 T = TypeVar("T")
 
 
 @overload
-def generate(prompt: str, **options: Unpack[Options]) -> Operation[Never, Completion]: ...
+def generate(prompt: str, **options: Unpack[TextOptions]) -> Operation[Never, Completion]: ...
 @overload
-def generate(prompt: Sequence[int], **options: Unpack[Options]) -> Operation[Never, CompletionIds]: ...
-def generate(prompt: str | Sequence[int], **options: Unpack[Options]) -> Operation[Never, Any]:
-    """Generate what goes on from ``prompt``; the answer comes in one piece.
+def generate(prompt: Sequence[int], **options: Unpack[TextOptions]) -> Operation[Never, CompletionIds]: ...
+def generate(prompt: str | Sequence[int], **options: Unpack[TextOptions]) -> Operation[Never, Any]:
+    """Continue a prompt; the answer comes in one piece.
+
+    The result is a `Completion` for a text, and `CompletionIds` for token ids.
 
     See docs/protocol/native.md#9-aigenerate-request.
 
     Args:
-        prompt: text, which the service tokenises (``use_string``), or the ids of the model's tokenizer.
-        options: `Options`, with the parameters of the request among them; ``max_length`` is the preset's, else 40.
+        prompt: the text, which the service tokenises (``use_string``), or the ids of the model's tokenizer.
+        options: keyword arguments such as ``model``, ``preset``, ``max_length`` and ``temperature``. `TextOptions` lists
+            them all, with meaning and range: ``help(nai.text.TextOptions)``.
 
     Raises:
         InvalidRequestError: something cannot be sent: an option that is not for this model, a phrase that is text where
             there is no tokenizer, a parameter out of its range, an id that does not fit into the model's token width.
     """
-    model, made = _made(prompt, options)
-    asked = request("generate", prompt, model, made, "application/json")
-    return Operation(asked, (("application/json", _whole(prompt, model, made)),))
+    model, parameters = _build_parameters(prompt, options)
+    request = build_generation_request("generate", prompt, model, parameters, "application/json")
+    return Operation(request, (("application/json", _completion_reader(prompt, model, parameters)),))
 
 
 @overload
-def generate_stream(prompt: str, **options: Unpack[Options]) -> Operation[Token, Completion]: ...
+def generate_stream(prompt: str, **options: Unpack[TextOptions]) -> Operation[Token, Completion]: ...
 @overload
-def generate_stream(prompt: Sequence[int], **options: Unpack[Options]) -> Operation[TokenIds, CompletionIds]: ...
-def generate_stream(prompt: str | Sequence[int], **options: Unpack[Options]) -> Operation[Any, Any]:
-    """Generate what goes on from ``prompt``, token by token; arguments and errors as for `generate`.
+def generate_stream(prompt: Sequence[int], **options: Unpack[TextOptions]) -> Operation[TokenIds, CompletionIds]: ...
+def generate_stream(prompt: str | Sequence[int], **options: Unpack[TextOptions]) -> Operation[Any, Any]:
+    """Continue a prompt token by token.
 
-    An answer that is one JSON document, where a stream was asked for, gives no events but the result.
+    The events are `Token`s for a text, and `TokenIds` for token ids; the result is as for `generate`. An answer that is one
+    JSON document, where a stream was asked for, gives no events but the result.
 
     See:
         docs/protocol/native.md#10-streaming-aigenerate-stream
         docs/protocol/sse.md#2-what-an-openai-style-client-adds-on-top
+
+    Args:
+        prompt: as for `generate`.
+        options: as for `generate`: ``help(nai.text.TextOptions)`` lists them.
+
+    Raises:
+        InvalidRequestError: as `generate`.
     """
-    model, made = _made(prompt, options)
-    asked = request("generate_stream", prompt, model, made, "text/event-stream")
+    model, parameters = _build_parameters(prompt, options)
+    request = build_generation_request("generate_stream", prompt, model, parameters, "text/event-stream")
     form = AS_TEXT if isinstance(prompt, str) else AsIds(model.token_width)
-    stream: Tokens[Any, Any] = Tokens(form, _max_length(made))
-    return Operation(asked, (("text/event-stream", stream), ("application/json", _whole(prompt, model, made))))
+    stream: TokenReaderFactory[Any, Any] = TokenReaderFactory(form, _max_length(parameters))
+    whole = _completion_reader(prompt, model, parameters)
+    return Operation(request, (("text/event-stream", stream), ("application/json", whole)))
 
 
-def _made(prompt: object, options: Options) -> tuple[Model, dict[str, object]]:
-    """The model, and the parameters of the request."""
-    from .request import PRESET, request_parameters  # which knows of presets and word lists: not every program asks
+def _build_parameters(prompt: object, options: TextOptions) -> tuple[Model, dict[str, object]]:
+    """Return the model, and the parameters of the request."""
+    from .request import PRESET, build_parameters  # presets and word lists, which not every program needs
 
-    said = dict[str, Any](options)
-    given: dict[str, Any] = {name: value for name, value in said.items() if value is not None or name == "settings"}
-    chosen = {name: given.pop(name) for name in _OPTIONS if name in given}
+    given = {name: value for name, value in dict[str, Any](options).items() if value is not None or name == "settings"}
+    chosen = {name: given.pop(name) for name in _NOT_SENT if name in given}
     preset = (PRESET | None).convert(chosen.get("preset"), "preset")
-    usual = Model.KAYRA if preset is None or isinstance(preset, str) else preset.model
-    model = Model.named(given.pop("model", usual))
+    default = Model.KAYRA if preset is None or isinstance(preset, str) else preset.model
+    model = Model.named(given.pop("model", default))
     if preset is None:
         chosen.setdefault("settings", None)
-    return model, request_parameters(model, **chosen, overrides={**given, "use_string": isinstance(prompt, str)})
+    return model, build_parameters(model, **chosen, overrides={**given, "use_string": isinstance(prompt, str)})
 
 
-_OPTIONS: Final = ("preset", "settings", "module", "bans", "biases", "text_adventure", "tokenizer", "validate", "extra")
+_NOT_SENT: Final = (
+    "preset",
+    "settings",
+    "module",
+    "bans",
+    "biases",
+    "text_adventure",
+    "tokenizer",
+    "validate",
+    "extra",
+)
+"""Options that are no parameters of the request."""
 
 
-def _max_length(made: Mapping[str, object]) -> int:
-    return cast("int", made["max_length"])
+def _max_length(parameters: Mapping[str, object]) -> int:
+    return cast("int", parameters["max_length"])
 
 
-def _same(value: T) -> T:
+def _identity(value: T) -> T:
     return value
 
 
-_WHOLE: Final = Json(Completion, _same)
+_TEXT_READER: Final = Json(Completion, _identity)
 
 
-def _whole(prompt: object, model: Model, made: Mapping[str, object]) -> Json[Completion, Any]:
-    return _WHOLE if isinstance(prompt, str) else Json(Completion, Whole(model.token_width, _max_length(made)))
+def _completion_reader(prompt: object, model: Model, parameters: Mapping[str, object]) -> Json[Completion, Any]:
+    if isinstance(prompt, str):
+        return _TEXT_READER
+    return Json(Completion, CompletionUnpacker(model.token_width, _max_length(parameters)))
 
 
-def request(
+def build_generation_request(
     name: str, prompt: str | Sequence[int], model: Model, parameters: Mapping[str, object], accept: str
 ) -> Request:
-    """A request to the endpoint of this name, on the host that has the model.
+    """Build a request to the endpoint of this name, on the host that has the model.
 
     See docs/protocol/native.md#12-which-host-per-text-model.
 
     Raises:
-        InvalidRequestError: the prompt is no text and holds no ids, or something cannot be written as JSON.
+        InvalidRequestError: the prompt is neither text nor a list of ids, or something cannot be written as JSON.
     """
     _PROMPT.convert(prompt, "prompt")
     body = {
-        "input": prompt if isinstance(prompt, str) else _packed(prompt, model),
+        "input": prompt if isinstance(prompt, str) else _pack_prompt(prompt, model),
         "model": model.id,
         "parameters": parameters,
     }
@@ -131,9 +159,48 @@ _PROMPT: Final = TEXT | ArgumentType("a list of token ids", Sequence, but=(bytes
 """Bytes are sequences of integers as well, and hardly meant as ids."""
 
 
-def _packed(prompt: Sequence[int], model: Model) -> str:
+def _pack_prompt(prompt: Sequence[int], model: Model) -> str:
     try:
         return pack(prompt, model.token_width)
     except NaiError as error:
         problem = str(error)
     raise InvalidRequestError(f"prompt: {problem}", parameter="prompt")
+
+
+# ---- text for token ids: an operation stays a value that pickles, and a tokenizer is none, so a flow joins the two
+
+
+@flow
+@takes(flow=FLOW, tokenizer=TOKENIZER)
+def decode_tokens(flow: Runnable[TokenIds, CompletionIds], tokenizer: Tokenizer) -> Steps[Token, Completion]:
+    """Decode the token ids of a flow: of each event, of the result, and of the partial result, of errors too.
+
+    A character that is spread over tokens comes with the last of them, so the events' texts joined are the result's text,
+    and neither has half a character that later became whole.
+
+    Args:
+        flow: `generate` or `generate_stream` of a prompt of token ids, or any flow with such events and such a result.
+        tokenizer: of the model that answers.
+    """
+    decoder = tokenizer.decoder()
+
+    def decode_event(event: TokenIds) -> Token:
+        text = decoder.receive(event.ids)
+        if event.final:
+            text += decoder.receive_eof()
+        return Token(text, event.ptr, event.final, event.logprobs, event.ids)
+
+    result = yield from map_batches(
+        flow,
+        lambda events: [decode_event(event) for event in events],
+        lambda partial: _decode_partial(partial, tokenizer),
+    )
+    return Completion(tokenizer.decode(result.ids), result.logprobs, result.finish_reason, result.ids)
+
+
+def _decode_partial(partial: object, tokenizer: Tokenizer) -> object:
+    """Return a partial result with text; of a character that has only begun the ids are kept, and no text."""
+    if not isinstance(partial, CompletionIds):
+        return partial
+    text = tokenizer.decoder().receive(partial.ids)
+    return Completion(text, partial.logprobs, partial.finish_reason, partial.ids)

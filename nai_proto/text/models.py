@@ -1,7 +1,7 @@
 """The text models, and what a caller would else have to remember about them.
 
 Which tokenizer, which host, which samplers: each fact stands in one table, and a model looks it up there by its id. Of a
-model that is not listed nothing is guessed. What is needed of it has to be told, and the error says how.
+model that is not listed nothing is guessed: the caller gives its facts, and an error says which one is needed.
 
 See:
     docs/protocol/native.md#12-which-host-per-text-model
@@ -24,26 +24,35 @@ from ..http import Host
 from ..tier import Tier
 from ..tokenizers.known import KNOWN
 from .preambles import PREAMBLE, Preamble
-from .samplers import COLOURS, ORDER, SAMPLERS, Order
+from .samplers import INTERNAL_MODELS, ORDER, SAMPLERS, SamplerOrder
 
-__all__ = ["MODEL", "MODELS", "Facts", "Model", "Tier"]
+__all__ = ["MODEL", "MODELS", "Model", "TextModelFacts", "Tier"]
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What is known of a model; None where it is not, or where a table has it by the model's id."""
+class TextModelFacts:
+    """The facts of a model; None where one is not known, or where another table has it by the model's id."""
 
     name: str | None = None
+    "What people call it."
     tokenizer: str | None = None
+    "The name of its tokenizer."
     token_width: int | None = None
+    "Bytes per packed token."
     host: Host | None = None
-    samplers: frozenset[Order] | None = None
+    "Which of the service's hosts serves it."
+    samplers: frozenset[SamplerOrder] | None = None
+    "The samplers it takes."
     preamble: Preamble | None = None
+    "What its context begins with."
     context: Mapping[Tier, int] | None = field(default=None, hash=False)
+    "Tokens of prompt and answer together, by tier."
     modules: bool | None = None
+    "Whether it has modules."
     native: bool = True
+    "Whether the native endpoints serve it."
 
     def __post_init__(self) -> None:
         convert_fields(
@@ -66,16 +75,16 @@ class Facts:
 class Model:
     """A text model. `named` finds the listed ones; ``Model("new-v1", Facts(tokenizer="llama3", …))`` is one that is not.
 
-    A property raises InvalidRequestError where its fact is neither listed nor told.
+    A property raises InvalidRequestError where its fact is neither listed nor given.
     """
 
     id: str
-    "As it stands on the wire."
-    facts: Facts = field(default=Facts(), repr=False, hash=False)
-    "What no other table has."
+    "As it is on the wire."
+    facts: TextModelFacts = field(default=TextModelFacts(), repr=False, hash=False)
+    "The facts that no other table has."
 
     def __post_init__(self) -> None:
-        convert_fields(self, id=TEXT, facts=record(Facts))
+        convert_fields(self, id=TEXT, facts=record(TextModelFacts))
 
     CALLIOPE: ClassVar[Model]
     SIGURD: ClassVar[Model]
@@ -95,7 +104,7 @@ class Model:
 
     @classmethod
     def named(cls, model: Model | str) -> Model:
-        """The listed model with this id (``"kayra-v1"``) or name (``"Kayra"``), or a new one of which nothing is known."""
+        """Return the listed model with this id (``"kayra-v1"``) or name (``"Kayra"``), or a new one without facts."""
         if isinstance(model, Model):
             return model
         MODEL.convert(model, "model")
@@ -103,12 +112,12 @@ class Model:
 
     @property
     def name(self) -> str:
-        """What people call it: ``"Kayra"``; its id if it has no name."""
+        """Return what people call it: ``"Kayra"``; its id if it has no name."""
         return self.facts.name or self.id
 
     @property
     def newest(self) -> Model:
-        """The version in use of this one: Krake of ``krake-v1``; itself if no other is listed.
+        """Return the version in use of this model: Krake for ``krake-v1``; itself if no other is listed.
 
         See docs/protocol/native.md#121-file-format-preset-utf-8-json.
         """
@@ -116,48 +125,48 @@ class Model:
 
     @property
     def native(self) -> bool:
-        """Do ``/ai/generate`` and ``/ai/generate-stream`` serve it? Else only the OpenAI-compatible endpoints do."""
+        """Return whether the native endpoints serve it; else only the OpenAI-compatible ones do."""
         return self.facts.native
 
     @property
     def host(self) -> Host:
-        """Which of the service's hosts serves it."""
-        return self._told("host", self.facts.host, host_of_model(self.id) if self._version else None)
+        """Return which of the service's hosts serves it."""
+        return self._require("host", self.facts.host, host_of_model(self.id) if self._version else None)
 
     @property
     def success_status(self) -> int:
-        """The status of a generation that went well: 200 on the text host, 201 on the api host."""
+        """Return the status of a generation that went well: 200 on the text host, 201 on the api host."""
         return 200 if self.host is Host.TEXT else 201
 
     @property
     def tokenizer(self) -> str:
-        """The name of its tokenizer.
+        """Return the name of its tokenizer.
 
         See docs/protocol/native.md#112-tokenizer-per-model.
         """
         listed = (one.name for one in KNOWN.values() if self.id in one.models)
-        return self._told("tokenizer", self.facts.tokenizer, next(listed, None))
+        return self._require("tokenizer", self.facts.tokenizer, next(listed, None))
 
     @property
     def token_width(self) -> int:
-        """Bytes per packed token: 4 for Llama 3 and GLM token lists, 2 for all others.
+        """Return the bytes per packed token: 4 for Llama 3 and GLM token lists, 2 for all others.
 
         See docs/protocol/native.md#111-packing.
         """
         listed = KNOWN.get(self.tokenizer) if self.facts.token_width is None else None
-        return self._told("token_width", self.facts.token_width, None if listed is None else listed.token_width)
+        return self._require("token_width", self.facts.token_width, None if listed is None else listed.token_width)
 
     @property
-    def samplers(self) -> frozenset[Order]:
-        """The samplers it takes.
+    def samplers(self) -> frozenset[SamplerOrder]:
+        """Return the samplers it takes.
 
         See docs/protocol/native.md#92-sampler-ids-order.
         """
         listed = frozenset(row.id for row in SAMPLERS if row.models is None or self._version in row.models)
-        return self._told("samplers", self.facts.samplers, listed if self._version else None)
+        return self._require("samplers", self.facts.samplers, listed if self._version else None)
 
-    def takes(self, sampler: Order | int) -> bool:
-        """Does it take this sampler? Needs to be told only of those that not every model takes."""
+    def takes(self, sampler: SamplerOrder | int) -> bool:
+        """Return whether it takes this sampler; needs no facts for a sampler that every model takes."""
         sampler = ORDER.convert(sampler, "sampler")
         if self.facts.samplers is None and SAMPLERS[sampler].models is None:
             return True
@@ -165,22 +174,22 @@ class Model:
 
     @property
     def preamble(self) -> Preamble:
-        """What its context begins with.
+        """Return what its context begins with.
 
         See docs/protocol/native.md#98-model-heads-preamble-and-special-token-use.
         """
-        return self._told("preamble", self.facts.preamble, PREAMBLE.get(self._version))
+        return self._require("preamble", self.facts.preamble, PREAMBLE.get(self._version))
 
     @property
     def modules(self) -> bool:
-        """Does it have modules?
+        """Return whether it has modules.
 
         See docs/protocol/native.md#14-built-in-modules.
         """
-        return self._told("modules", self.facts.modules)
+        return self._require("modules", self.facts.modules)
 
     def context_limit(self, tier: Tier | str | int) -> int:
-        """How many tokens prompt and answer may have together.
+        """Return how many tokens prompt and answer may have together.
 
         See docs/protocol/native.md#96-context-and-length-limits.
 
@@ -188,7 +197,7 @@ class Model:
             InvalidRequestError: it is not known, or the model is not for this tier.
         """
         wanted: Tier = TIER.convert(tier, "tier")
-        limits = self._told("context", self.facts.context)
+        limits = self._require("context", self.facts.context)
         if wanted not in limits:
             offered = ", ".join(each.name.capitalize() for each in limits)
             raise InvalidRequestError(
@@ -197,7 +206,7 @@ class Model:
         return limits[wanted]
 
     def output_limit(self, tier: Tier | str | int) -> int:
-        """The largest ``max_length``: it depends on the tier alone.
+        """Return the largest ``max_length``: it depends on the tier alone.
 
         See docs/protocol/native.md#96-context-and-length-limits.
         """
@@ -205,20 +214,21 @@ class Model:
 
     @property
     def listed(self) -> bool:
-        """Is it, or an older version of one that is, in the table of models?"""
+        """Return whether it, or a newer version of it, is in the table of models."""
         return self.id in _BY_ID
 
     @property
     def _version(self) -> str:
-        """The id under which other tables have it; empty if they do not."""
+        """Return the id under which other tables have it; empty if they do not."""
         return self.newest.id if self.listed else ""
 
-    def _told(self, fact: str, told: T | None, listed: T | None = None) -> T:
-        value = listed if told is None else told
+    def _require(self, fact: str, own: T | None, listed: T | None = None) -> T:
+        """Return a fact: the model's own, else the listed one."""
+        value = listed if own is None else own
         if value is None:
             how = f"Model({self.id!r}, Facts({fact}=…))"
             raise InvalidRequestError(
-                f"{fact} of the text model {self.id!r} is not known; tell it: {how}", parameter="model"
+                f"{fact} of the text model {self.id!r} is not known; give it: {how}", parameter="model"
             )
         return value
 
@@ -229,26 +239,30 @@ MODEL: Final = ArgumentType("a Model, or the id or the name of one", Model, str)
 _SHORT: Final = dict.fromkeys(Tier, 2048)
 _LONG: Final = dict.fromkeys(Tier, 8192)
 
-Model.CALLIOPE = Model("2.7B", Facts(name="Calliope", modules=False))
-Model.SIGURD = Model("6B-v4", Facts(name="Sigurd", context=_SHORT, modules=True))
-Model.SIGURD_2_9B = Model("sigurd-2.9b-v1", Facts(name="Sigurd 2.9B", modules=True))
-Model.EUTERPE = Model("euterpe-v2", Facts(name="Euterpe", context=_SHORT, modules=True))
-Model.KRAKE = Model("krake-v2", Facts(name="Krake", context=_SHORT, modules=True))
-Model.CASSANDRA = Model("cassandra", Facts(name="Cassandra", modules=True))
-Model.GENJI = Model("genji-jp-6b-v2", Facts(name="Genji", context=_SHORT, modules=False))
-Model.SNEK = Model("genji-python-6b", Facts(name="Snek", context=_SHORT, modules=False))
-Model.HYPEBOT = Model("hypebot", Facts(name="HypeBot", context=_SHORT, modules=True))
-Model.INLINE = Model("infillmodel", Facts(name="Inline", context=_SHORT, modules=True))
-Model.CLIO = Model("clio-v1", Facts(name="Clio", context=_LONG, modules=True))
+Model.CALLIOPE = Model("2.7B", TextModelFacts(name="Calliope", modules=False))
+Model.SIGURD = Model("6B-v4", TextModelFacts(name="Sigurd", context=_SHORT, modules=True))
+Model.SIGURD_2_9B = Model("sigurd-2.9b-v1", TextModelFacts(name="Sigurd 2.9B", modules=True))
+Model.EUTERPE = Model("euterpe-v2", TextModelFacts(name="Euterpe", context=_SHORT, modules=True))
+Model.KRAKE = Model("krake-v2", TextModelFacts(name="Krake", context=_SHORT, modules=True))
+Model.CASSANDRA = Model("cassandra", TextModelFacts(name="Cassandra", modules=True))
+Model.GENJI = Model("genji-jp-6b-v2", TextModelFacts(name="Genji", context=_SHORT, modules=False))
+Model.SNEK = Model("genji-python-6b", TextModelFacts(name="Snek", context=_SHORT, modules=False))
+Model.HYPEBOT = Model("hypebot", TextModelFacts(name="HypeBot", context=_SHORT, modules=True))
+Model.INLINE = Model("infillmodel", TextModelFacts(name="Inline", context=_SHORT, modules=True))
+Model.CLIO = Model("clio-v1", TextModelFacts(name="Clio", context=_LONG, modules=True))
 Model.KAYRA = Model(
-    "kayra-v1", Facts(name="Kayra", context={Tier.TABLET: 4096, Tier.SCROLL: 8192, Tier.OPUS: 8192}, modules=True)
+    "kayra-v1",
+    TextModelFacts(name="Kayra", context={Tier.TABLET: 4096, Tier.SCROLL: 8192, Tier.OPUS: 8192}, modules=True),
 )
-Model.ERATO = Model("llama-3-erato-v1", Facts(name="Erato", context={Tier.OPUS: 8192}, modules=False))
+Model.ERATO = Model("llama-3-erato-v1", TextModelFacts(name="Erato", context={Tier.OPUS: 8192}, modules=False))
 # With the window that moves (docs/protocol/openai.md#73-context-and-output-limits).
 _ROLLING: Final = {Tier.TABLET: 12_288, Tier.SCROLL: 16_384, Tier.OPUS: 36_864}
-Model.GLM = Model("glm-4-6", Facts(name="GLM 4.6", context=_ROLLING, host=Host.TEXT, modules=False, native=False))
+Model.GLM = Model(
+    "glm-4-6", TextModelFacts(name="GLM 4.6", context=_ROLLING, host=Host.TEXT, modules=False, native=False)
+)
 Model.XIALONG = Model(
-    "xialong-v1", Facts(name="Xialong", context={Tier.OPUS: 36_864}, host=Host.TEXT, modules=False, native=False)
+    "xialong-v1",
+    TextModelFacts(name="Xialong", context={Tier.OPUS: 36_864}, host=Host.TEXT, modules=False, native=False),
 )
 
 MODELS: Final = (
@@ -266,7 +280,7 @@ MODELS: Final = (
     Model.KAYRA,
     Model.ERATO,
 )
-"""All that the native endpoints serve, or served once, each in its newest version."""
+"""All models that the native endpoints serve, or served once, each in its newest version."""
 
 _OLDER: Final = (
     Model("6B", Model.SIGURD.facts),
@@ -275,7 +289,7 @@ _OLDER: Final = (
     Model("krake-v1", Model.KRAKE.facts),
     Model("genji-jp-6b", Model.GENJI.facts),
 )
-_STAGING: Final = tuple(map(Model, COLOURS))
+_STAGING: Final = tuple(map(Model, INTERNAL_MODELS))
 
 _BY_ID: Final = {model.id: model for model in (*MODELS, Model.GLM, Model.XIALONG, *_OLDER, *_STAGING)}
 _BY_NAME: Final = {model.name.casefold(): model for model in (*MODELS, Model.GLM, Model.XIALONG)}

@@ -1,4 +1,4 @@
-"""The service's own modules, and those that users trained.
+"""The service's built-in modules, and the ids of those that users trained.
 
 See:
     docs/protocol/native.md#94-prefix
@@ -15,9 +15,9 @@ from typing import Final
 from ..arguments import TEXT, ArgumentType, convert_fields, list_of
 from ..errors import InvalidRequestError
 from .models import Model
-from .rules import nearest
+from .parameter_rules import suggest_name
 
-__all__ = ["MODULES", "NO_MODULE", "TEXT_ADVENTURE", "Module", "module_prefix"]
+__all__ = ["MODULES", "NO_MODULE", "TEXT_ADVENTURE", "Module", "find_prefix"]
 
 NO_MODULE: Final = "vanilla"
 "The ``prefix`` of a request without a module; every model takes it."
@@ -26,7 +26,7 @@ TEXT_ADVENTURE: Final = "theme_textadventure"
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """A style, a theme or a skill that the service has put into words for a model."""
+    """A built-in module: a style, a theme or a skill, trained for a model."""
 
     id: str
     "As ``prefix`` has it."
@@ -41,7 +41,7 @@ class Module:
             object.__setattr__(self, "models", frozenset(self.models))
 
     def suits(self, model: Model | str) -> bool:
-        """Does the model have it?
+        """Return whether the model has it.
 
         Raises:
             InvalidRequestError: whether the model has modules is not known.
@@ -57,8 +57,8 @@ class Module:
 _MODULE: Final = ArgumentType("a Module or its id", Module, str) | None
 
 
-def module_prefix(module: Module | str | None, model: Model) -> str:
-    """The ``prefix`` of a request.
+def find_prefix(module: Module | str | None, model: Model) -> str:
+    """Return the ``prefix`` of a request.
 
     Args:
         module: a module, its id, the id of a module that a user trained, or None.
@@ -77,7 +77,7 @@ def module_prefix(module: Module | str | None, model: Model) -> str:
         return name
     listed = module if isinstance(module, Module) else MODULES.get(name)
     if listed is None:
-        raise InvalidRequestError(f"there is no module {name!r}{nearest(name, [*MODULES])}", parameter="module")
+        raise InvalidRequestError(f"there is no module {name!r}{suggest_name(name, [*MODULES])}", parameter="module")
     if not listed.suits(model):
         having = ", ".join(sorted(listed.models)) if listed.models else "those with modules"
         raise InvalidRequestError(

@@ -1,7 +1,7 @@
 """Phrases that are banned, made likelier or rarer, or that end an answer.
 
-Text stays text here, since its ids differ from model to model; a tokenizer turns it into ids when the request is built.
-Phrases are the user's words: none stands in a repr or an error.
+A text is kept as text, since its ids differ from model to model; a tokenizer encodes it when the request is built.
+Phrases are the user's words: no repr and no error shows one.
 
 See:
     docs/protocol/native.md#93-logit_bias_exp
@@ -16,39 +16,39 @@ from typing import Any, Final, Self, cast
 from ..arguments import FLAG, MAPPING, NUMBER, TOKENIZER, ArgumentType, describe_type, list_of, record, takes
 from ..errors import InvalidRequestError, InvalidTypeError, RemoteProtocolError
 from ..tokenizers.base import Tokenizer
-from .parameters import LogitBias, Phrase
-from .rules import Kind, shown
+from .options import LogitBias, Phrase
+from .parameter_rules import ParameterKind, describe_value
 
-__all__ = ["BIAS_GROUP", "BanList", "BiasGroup", "plain", "token_ids"]
+__all__ = ["BIAS_GROUP", "BanList", "BiasGroup", "encode_phrase", "simplify_phrase"]
 
 _FORMS: Final = 'text, token ids, {"sequence": …} or {"sequences": [ … ]}, and not empty'
 
-_STORED: Final = {
-    "bias": Kind.NUMBER,
-    "enabled": Kind.BOOLEAN,
-    "ensure_sequence_finish": Kind.BOOLEAN,
-    "generate_once": Kind.BOOLEAN,
+_STORED_KINDS: Final = {
+    "bias": ParameterKind.NUMBER,
+    "enabled": ParameterKind.BOOLEAN,
+    "ensure_sequence_finish": ParameterKind.BOOLEAN,
+    "generate_once": ParameterKind.BOOLEAN,
 }
-_UNSAID: Final[Mapping[str, object]] = {"ensure_sequence_finish": False, "generate_once": False, "phrases": []}
+_DEFAULTS: Final[Mapping[str, object]] = {"ensure_sequence_finish": False, "generate_once": False, "phrases": []}
 _SPELLINGS: Final = {"ensureSequenceFinish": "ensure_sequence_finish", "generateOnce": "generate_once"}
 
 
 class _Phrases:
-    """What ban lists and bias groups share."""
+    """The phrases of a ban list or a bias group."""
 
     def __init__(self, phrases: Iterable[Phrase], enabled: bool, name: str) -> None:
         self.enabled = FLAG.convert(enabled, "enabled")
         "Off, it adds nothing to a request."
         self._phrases: list[str | tuple[int, ...]] = []
-        self._phrases += [plain(phrase, name) for phrase in phrases]
+        self._phrases += [simplify_phrase(phrase, name) for phrase in phrases]
 
     def add(self, *phrases: Phrase) -> Self:
-        """Adds phrases; all of them or, when one is wrong, none.
+        """Add phrases; all of them or, when one is wrong, none.
 
         Raises:
             InvalidRequestError: one has none of the forms of `Phrase`, or is empty.
         """
-        self._phrases += [plain(phrase, "phrases") for phrase in phrases]
+        self._phrases += [simplify_phrase(phrase, "phrases") for phrase in phrases]
         return self
 
     def __iadd__(self, phrase: Phrase) -> Self:
@@ -61,7 +61,7 @@ class _Phrases:
         return len(self._phrases)
 
     def __bool__(self) -> bool:
-        return True  # a list without phrases is a list
+        return True  # also without phrases
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, type(self)) and self.__dict__ == other.__dict__
@@ -85,13 +85,13 @@ class BanList(_Phrases):
         super().__init__(sequences, enabled, "sequences")
 
     @takes(tokenizer=TOKENIZER | None)
-    def tokenized(self, tokenizer: Tokenizer | None = None) -> list[list[int]]:
-        """The entries of ``bad_words_ids``; none when off.
+    def encode(self, tokenizer: Tokenizer | None = None) -> list[list[int]]:
+        """Return the entries of ``bad_words_ids``; none when off.
 
         Raises:
             InvalidRequestError: a phrase is text, and there is no tokenizer.
         """
-        return [token_ids(phrase, tokenizer, "bans") for phrase in self] if self.enabled else []
+        return [encode_phrase(phrase, tokenizer, "bans") for phrase in self] if self.enabled else []
 
 
 class BiasGroup(_Phrases):
@@ -117,7 +117,7 @@ class BiasGroup(_Phrases):
         *,
         phrases: Iterable[Phrase] = (),
     ) -> None:
-        if not Kind.NUMBER.holds(NUMBER.convert(bias, "bias")):
+        if not ParameterKind.NUMBER.accepts(NUMBER.convert(bias, "bias")):
             raise InvalidRequestError(f"a bias group's bias is a finite number, not {bias!r:.20}", parameter="bias")
         self.bias = bias
         self.ensure_sequence_finish = FLAG.convert(ensure_sequence_finish, "ensure_sequence_finish")
@@ -127,38 +127,42 @@ class BiasGroup(_Phrases):
     @classmethod
     @takes(data=MAPPING)
     def from_data(cls, data: Mapping[str, object]) -> BiasGroup:
-        """The group that a story or a preset holds, in either spelling of its keys; others are left out.
+        """Return the group that a story or a preset holds, in either spelling of its keys; other keys are left out.
 
         See docs/protocol/native.md#93-logit_bias_exp.
 
         Raises:
             RemoteProtocolError: ``bias`` or ``enabled`` is missing, or a value has a wrong type.
         """
-        stored = {**_UNSAID, **{_SPELLINGS.get(key, key): value for key, value in data.items()}}
-        for key, kind in _STORED.items():
+        stored = {**_DEFAULTS, **{_SPELLINGS.get(key, key): value for key, value in data.items()}}
+        for key, kind in _STORED_KINDS.items():
             if key not in stored:
                 raise RemoteProtocolError(f"bias group: {key} is missing")
-            if not kind.holds(stored[key]):
-                raise RemoteProtocolError(f"bias group: {key} is {shown(stored[key])}, where {kind} was expected")
+            if not kind.accepts(stored[key]):
+                raise RemoteProtocolError(
+                    f"bias group: {key} is {describe_value(stored[key])}, where {kind} was expected"
+                )
         phrases = stored.pop("phrases")
         if not isinstance(phrases, list):
-            raise RemoteProtocolError(f"bias group: phrases is {shown(phrases)}, where a list was expected")
+            raise RemoteProtocolError(f"bias group: phrases is {describe_value(phrases)}, where a list was expected")
         try:
-            return cls(**{key: cast("Any", stored[key]) for key in _STORED}, phrases=cast("list[Phrase]", phrases))
+            return cls(
+                **{key: cast("Any", stored[key]) for key in _STORED_KINDS}, phrases=cast("list[Phrase]", phrases)
+            )
         except InvalidRequestError as error:
             problem = str(error)
         raise RemoteProtocolError(f"bias group: {problem}")
 
     @takes(tokenizer=TOKENIZER | None)
-    def tokenized(self, tokenizer: Tokenizer | None = None) -> list[LogitBias]:
-        """The entries of ``logit_bias_exp``, one per phrase; none when off.
+    def encode(self, tokenizer: Tokenizer | None = None) -> list[LogitBias]:
+        """Return the entries of ``logit_bias_exp``, one per phrase; none when off.
 
         Raises:
             InvalidRequestError: a phrase is text, and there is no tokenizer.
         """
         return [
             {
-                "sequence": token_ids(phrase, tokenizer, "biases"),
+                "sequence": encode_phrase(phrase, tokenizer, "biases"),
                 "bias": self.bias,
                 "ensure_sequence_finish": self.ensure_sequence_finish,
                 "generate_once": self.generate_once,
@@ -168,11 +172,11 @@ class BiasGroup(_Phrases):
 
 
 BIAS_GROUP: Final = record(BiasGroup)
-"""What parameters that are bias groups take."""
+"""The type of a parameter that is a bias group."""
 
 
-def token_ids(phrase: Phrase, tokenizer: Tokenizer | None, where: str) -> list[int]:
-    """A phrase's ids.
+def encode_phrase(phrase: Phrase, tokenizer: Tokenizer | None, where: str) -> list[int]:
+    """Return the token ids of a phrase.
 
     Args:
         phrase: in any of its forms.
@@ -182,18 +186,18 @@ def token_ids(phrase: Phrase, tokenizer: Tokenizer | None, where: str) -> list[i
     Raises:
         InvalidRequestError: it is text and there is no tokenizer, or it has none of the forms.
     """
-    known = plain(phrase, where)
-    if not isinstance(known, str):
-        return [*known]
+    simple = simplify_phrase(phrase, where)
+    if not isinstance(simple, str):
+        return [*simple]
     if tokenizer is None:
         raise InvalidRequestError(
             f"a phrase of {where} is text, which needs tokenizer=…; without one, give token ids", parameter="tokenizer"
         )
-    return tokenizer.encode(known)
+    return tokenizer.encode(simple)
 
 
-def plain(phrase: object, name: str) -> str | tuple[int, ...]:
-    """A phrase in its simplest form: text or ids.
+def simplify_phrase(phrase: object, name: str) -> str | tuple[int, ...]:
+    """Return a phrase in its simplest form: text or ids.
 
     Args:
         phrase: in any of its forms.
@@ -202,7 +206,7 @@ def plain(phrase: object, name: str) -> str | tuple[int, ...]:
     Raises:
         InvalidRequestError: it has none of the forms of `Phrase`, or is empty.
     """
-    found = phrase
+    given = phrase
     if isinstance(phrase, Mapping):
         inside = cast("Mapping[str, object]", phrase)
         several = inside.get("sequences")
@@ -211,10 +215,10 @@ def plain(phrase: object, name: str) -> str | tuple[int, ...]:
         )
     if isinstance(phrase, str) and phrase:
         return phrase
-    if Kind.PHRASES.holds((phrase,)):
+    if ParameterKind.PHRASES.accepts((phrase,)):
         return tuple(cast("Sequence[int]", phrase))
-    kind = InvalidRequestError if issubclass(type(found), str | Mapping) else InvalidTypeError
-    raise kind(f"a phrase is {_FORMS}; {name} has {describe_type(found)}", parameter=name.partition("[")[0])
+    kind = InvalidRequestError if issubclass(type(given), str | Mapping) else InvalidTypeError
+    raise kind(f"a phrase is {_FORMS}; {name} has {describe_type(given)}", parameter=name.partition("[")[0])
 
 
 _PHRASES: Final = list_of(ArgumentType("a phrase", object), "a list of phrases")

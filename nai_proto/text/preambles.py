@@ -19,7 +19,7 @@ class Preamble:
     """The beginning of a context, as text and as ids."""
 
     text: str | None
-    "None where the model's tokenizer cannot make the ids from a text."
+    "None where no text is encoded as these ids."
     tokens: tuple[int, ...]
     always: bool = False
     "True: before every prompt. False: in the place of an empty one."

@@ -1,4 +1,4 @@
-"""Presets: a name, a model and settings; from files, from the service's own list, or made in code.
+"""Presets of text models: a name, a model and settings; from files, from the service's list, or made in code.
 
 See docs/protocol/native.md#12-presets.
 """
@@ -14,24 +14,23 @@ from ..arguments import BYTES, FLAG, MAPPING, TEXT, list_of, takes
 from ..codecs.json import encode
 from ..errors import InvalidFile, InvalidRequestError
 from .models import MODEL, Model
-from .official import default_name, officials
-from .preset_fields import DEFAULTS, FIELDS, Fields, Slot, checked, field, slots
-from .preset_file import parameters_of, parsed, read_settings, read_slots, text_of, written_slots
-from .rules import nearest
-from .samplers import SAMPLERS, Order
+from .official import find_default_name, find_presets
+from .parameter_rules import suggest_name
+from .preset_fields import DEFAULTS, FIELDS, PresetFields, SamplerSlot, build_slots, check_name, copy_setting
+from .preset_format import dump_slots, parse_document, read_settings, read_slots, require_parameters, require_text
+from .samplers import SAMPLERS, SamplerOrder
 
 __all__ = ["Preset"]
 
 _OWN: Final = frozenset(("_document", "_model", "_settings", "_slots", "name"))
-"""What a preset has as attributes that are no settings."""
+"""Attributes of a preset that are no settings."""
 
 
-class Preset(Fields):
+class Preset(PresetFields):
     """Settings for one model, as items (``preset["top_k"]``) and as attributes (``preset.top_k``).
 
-    A setting that is not there is None, and giving None or deleting takes it away. Names and types are looked at when a
-    setting is given, ranges when a request is built. What a file holds and this class does not know survives until it is
-    written again.
+    A setting that is not there is None; assigning None or deleting removes it. Names and types are checked when a setting is
+    assigned, ranges when a request is built. Keys of a file that this class does not know are kept, and written again.
 
     Args:
         name: as people see it.
@@ -47,21 +46,21 @@ class Preset(Fields):
     name: str
 
     def __init__(self, name: str, model: Model | str, settings: Mapping[str, object] | None = None) -> None:
-        given = Model.named(model)
+        own_model = Model.named(model)
         self.name = TEXT.convert(name, "name")
-        self._model: Model = given.newest
+        self._model: Model = own_model.newest
         head = {"presetVersion": 3, "name": name, "id": "", "remoteId": "", "parameters": None}
-        self._document: dict[str, object] = {**head, "model": given.id}
-        "Its file, where name and parameters hold their places only."
+        self._document: dict[str, object] = {**head, "model": own_model.id}
+        "Its file; name and parameters only keep their places in it."
         self._settings: dict[str, object] = {}
-        self._slots: tuple[Slot, ...] | None = None
-        given_settings: Mapping[str, object] | None = (MAPPING | None).convert(settings, "settings")
-        for setting, value in (given_settings or {}).items():
+        self._slots: tuple[SamplerSlot, ...] | None = None
+        checked: Mapping[str, object] | None = (MAPPING | None).convert(settings, "settings")
+        for setting, value in (checked or {}).items():
             self[setting] = value
 
     @property
     def model(self) -> Model:
-        """Whose preset it is."""
+        """Return the model that the preset is for."""
         return self._model
 
     # ---- settings
@@ -69,31 +68,31 @@ class Preset(Fields):
     def __getitem__(self, name: str) -> Any:
         if name == "order":
             return None if self._slots is None else [sampler for sampler, _ in self._samplers]
-        return self._settings.get(field(name))
+        return self._settings.get(check_name(name))
 
     def __setitem__(self, name: str, value: object) -> None:
         if value is None:
             del self[name]
         elif name == "order":
-            self._slots = slots(value)
+            self._slots = build_slots(value)
         else:
-            self._settings[name] = checked(name, value)
+            self._settings[name] = copy_setting(name, value)
 
     def __delitem__(self, name: str) -> None:
         if name == "order":
             self._slots = None
         else:
-            self._settings.pop(field(name), None)
+            self._settings.pop(check_name(name), None)
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name in FIELDS and self[name] is not None
 
     def __iter__(self) -> Iterator[str]:
-        """The names of the settings that are there."""
+        """Iterate over the names of the settings that are there."""
         return iter([*(name for name in self._settings if name in self), *(["order"] if "order" in self else [])])
 
     def keys(self) -> list[str]:
-        """The names of the settings that are there; with this, ``dict(preset)`` works."""
+        """Return the names of the settings that are there; with this, ``dict(preset)`` works."""
         return [*self]
 
     if not TYPE_CHECKING:
@@ -116,13 +115,13 @@ class Preset(Fields):
 
     @takes(name=TEXT)
     def set(self, name: str, value: object) -> Self:
-        """Gives one setting."""
+        """Assign one setting, and return the preset."""
         self[name] = value
         return self
 
     @takes(values=MAPPING | None)
     def update(self, values: Mapping[str, object] | None = None, **more: object) -> Self:
-        """Gives many settings; all of them or, when one is wrong, none."""
+        """Assign several settings, all of them or, when one is wrong, none; return the preset."""
         trial = self.copy()
         for name, value in {**(values or {}), **more}.items():
             trial[name] = value
@@ -132,18 +131,18 @@ class Preset(Fields):
     # ---- samplers
 
     @property
-    def _samplers(self) -> list[tuple[Order, bool]]:
-        """Those that are known, in order, and whether they are on."""
+    def _samplers(self) -> list[tuple[SamplerOrder, bool]]:
+        """Return the known samplers in order, each with whether it is on."""
         return [(slot.sampler, slot.enabled) for slot in self._slots or () if slot.sampler is not None]
 
     @property
     def sampling_options(self) -> list[bool]:
-        """Which samplers of ``order`` are on, in its order; empty without an order."""
+        """Return which samplers of ``order`` are on, in its order; empty without an order."""
         return [enabled for _, enabled in self._samplers]
 
     @takes(states=list_of(FLAG))
     def set_sampling_options_state(self, states: Sequence[bool]) -> Self:
-        """Switches the samplers of ``order`` on and off.
+        """Switch the samplers of ``order`` on and off.
 
         Raises:
             InvalidRequestError: there is no order, or it has another length.
@@ -166,7 +165,7 @@ class Preset(Fields):
 
     @takes(model=MODEL | None)
     def to_settings(self, model: Model | str | None = None) -> dict[str, object]:
-        """Its part of the parameters of a request, steps 1 to 4.
+        """Return the parameters of a request that the preset sets: steps 1 to 4.
 
         See docs/protocol/native.md#124-from-preset-to-request-parameters-our-rule.
 
@@ -179,7 +178,7 @@ class Preset(Fields):
         """
         model = self._model if model is None else Model.named(model)
         if model.newest.id != self._model.id:
-            own = ", ".join(one.name for one in officials(model)) or "none that is official"
+            own = ", ".join(one.name for one in find_presets(model)) or "none that is official"
             raise InvalidRequestError(
                 f"preset {self.name!r} is for {self._model.id}, not for {model.id}; presets of that model: {own}",
                 parameter="model",
@@ -213,13 +212,13 @@ class Preset(Fields):
     # ---- copies
 
     def copy(self) -> Self:
-        """Another preset with the same name, model, settings and switches."""
+        """Return another preset with the same name, model, settings and switches."""
         twin = type(self)(self.name, self._model)
         twin._document, twin._settings, twin._slots = deepcopy((self._document, self._settings, self._slots))
         return twin
 
     def __eq__(self, other: object) -> bool:
-        """Would their files be the same?"""
+        """Return whether their files would be the same."""
         return isinstance(other, Preset) and self.to_preset_data() == other.to_preset_data()
 
     def __repr__(self) -> str:
@@ -232,7 +231,7 @@ class Preset(Fields):
     def from_preset_data(
         cls, data: Mapping[str, object], *, model: Model | str | None = None, where: str = "preset"
     ) -> Self:
-        """The preset that a file holds.
+        """Return the preset that a file holds.
 
         See docs/protocol/native.md#121-file-format-preset-utf-8-json.
 
@@ -245,8 +244,8 @@ class Preset(Fields):
             InvalidFile: something is missing, or has a wrong type; or it is another model's, or does not say whose, and
                 ``model`` is not given.
         """
-        name, parameters = text_of(data, "name", where), parameters_of(data, where)
-        own = Model.named(model).id if model is not None and "model" not in data else text_of(data, "model", where)
+        name, parameters = require_text(data, "name", where), require_parameters(data, where)
+        own = Model.named(model).id if model is not None and "model" not in data else require_text(data, "model", where)
         if model is not None and Model.named(own).newest.id != Model.named(model).newest.id:
             raise InvalidFile(
                 f"{where}: {name!r} is a preset for {own}, not for {Model.named(model).id}: load it without model"
@@ -258,23 +257,23 @@ class Preset(Fields):
         return preset
 
     def to_preset_data(self) -> dict[str, object]:
-        """What a file of it holds; shares nothing with the preset.
+        """Return what a file of it holds; shares nothing with the preset.
 
         See docs/protocol/native.md#121-file-format-preset-utf-8-json.
         """
         parameters = deepcopy(self._settings)
         if self._slots is not None:
-            parameters["order"] = written_slots(self._slots)
+            parameters["order"] = dump_slots(self._slots)
         return {**deepcopy(self._document), "name": self.name, "parameters": parameters}
 
     @classmethod
     @takes(data=BYTES | TEXT, model=MODEL | None, where=TEXT)
     def loads(cls, data: bytes | str, *, model: Model | str | None = None, where: str = "preset") -> Self:
-        """The preset in the text of a ``.preset`` file; arguments and errors as for `from_preset_data`."""
-        return cls.from_preset_data(parsed(data, where), model=model, where=where)
+        """Read the preset in the text of a ``.preset`` file; arguments and errors as for `from_preset_data`."""
+        return cls.from_preset_data(parse_document(data, where), model=model, where=where)
 
     def dumps(self) -> bytes:
-        """The text of a ``.preset`` file, in UTF-8.
+        """Return the text of a ``.preset`` file, in UTF-8.
 
         Raises:
             InvalidRequestError: a text in it holds a lone surrogate.
@@ -286,32 +285,32 @@ class Preset(Fields):
     @classmethod
     @takes(model=MODEL)
     def official(cls, model: Model | str) -> tuple[Self, ...]:
-        """All presets that the website offers for a model, each a copy of its own; none if it offers none."""
+        """Return copies of all presets that the website offers for a model; none if it offers none."""
         model = Model.named(model)
-        return tuple(cls.from_preset_data(one.document(model.id)) for one in officials(model))
+        return tuple(cls.from_preset_data(one.document(model.id)) for one in find_presets(model))
 
     @classmethod
     @takes(model=MODEL, name=TEXT)
     def from_official(cls, model: Model | str, name: str) -> Self:
-        """A copy of an official preset.
+        """Return a copy of an official preset.
 
         Raises:
             InvalidRequestError: the model has none of this name.
         """
         model = Model.named(model)
-        names = [one.name for one in officials(model)]
-        for one in officials(model):
+        names = [one.name for one in find_presets(model)]
+        for one in find_presets(model):
             if one.name == name:
                 return cls.from_preset_data(one.document(model.id))
         has = f"it has {', '.join(names)}" if names else "it has none at all; make one with Preset(name, model, {…})"
         raise InvalidRequestError(
-            f"{model.id} has no official preset named {name!r}{nearest(name, names)}; {has}", parameter="name"
+            f"{model.id} has no official preset named {name!r}{suggest_name(name, names)}; {has}", parameter="name"
         )
 
     @classmethod
     @takes(model=MODEL)
     def from_default(cls, model: Model | str) -> Self:
-        """A copy of the preset that the website begins with; Erato's is Golden Arrow, the first listed.
+        """Return a copy of the preset that the website begins with; Erato's is Golden Arrow, the first listed.
 
         See docs/protocol/native.md#123-defaults.
 
@@ -319,4 +318,4 @@ class Preset(Fields):
             InvalidRequestError: the model has no official presets.
         """
         model = Model.named(model)
-        return cls.from_official(model, default_name(model) or "default")
+        return cls.from_official(model, find_default_name(model) or "default")

@@ -1,4 +1,4 @@
-"""The settings of a preset: their names, their types, and its list of samplers.
+"""The settings of a preset: names and types, and the list of samplers.
 
 See:
     docs/protocol/native.md#91-parameters--complete-list
@@ -16,16 +16,30 @@ from typing import Final, cast
 
 from ..arguments import TEXT
 from ..errors import InvalidRequestError, InvalidTypeError
-from .parameters import Phrase, PhraseRepPen
-from .phrases import plain
-from .rules import RULES, Kind, nearest, shown
-from .samplers import SAMPLERS, Order
+from .options import Phrase, PhraseRepPen
+from .parameter_rules import RULES, ParameterKind, describe_value, suggest_name
+from .phrases import simplify_phrase
+from .samplers import SAMPLERS, SamplerOrder
 
-__all__ = ["DEFAULTS", "FIELDS", "Fields", "Slot", "checked", "field", "flat", "kind_of", "listed", "slots"]
+__all__ = [
+    "DEFAULTS",
+    "FIELDS",
+    "PresetFields",
+    "SamplerSlot",
+    "build_slots",
+    "check_name",
+    "check_stop_sequences",
+    "copy_setting",
+    "flatten_ids",
+    "setting_kind",
+]
 
 
-class Fields:
-    """The settings that a preset has as items and as attributes; None is a setting that it does not have."""
+class PresetFields:
+    """The settings that a preset has as items and as attributes; None is a setting that it does not have.
+
+    `TextParameters` says what each of them does.
+    """
 
     textGenerationSettingsVersion: int | None  # noqa: N815 -- the file's name for it
     "The revision of the parameters in a file; never sent."
@@ -71,7 +85,7 @@ class Fields:
     stop_sequences: Sequence[Phrase] | None
 
 
-FIELDS: Final = frozenset(Fields.__annotations__)
+FIELDS: Final = frozenset(PresetFields.__annotations__)
 
 DEFAULTS: Final[Mapping[str, object]] = MappingProxyType(
     {
@@ -97,64 +111,67 @@ DEFAULTS: Final[Mapping[str, object]] = MappingProxyType(
         "repetition_penalty_default_whitelist": False,
         "length_penalty": 1.0,
         "diversity_penalty": 0.0,
-        "order": tuple(Order),
+        "order": tuple(SamplerOrder),
         "phrase_rep_pen": PhraseRepPen.OFF,
     }
 )
 """Neutral values, to show and to compare with; never sent by themselves."""
 
 
-def field(name: str) -> str:
-    """The name of a setting.
+def check_name(name: str) -> str:
+    """Return the name of a setting.
 
     Raises:
-        InvalidRequestError: it is none.
+        InvalidRequestError: there is no setting of this name.
     """
     if TEXT.convert(name, "name") not in FIELDS:
-        hint = "; that is given to the request" if name in RULES else nearest(name, [*FIELDS])
+        hint = "; that is given to the request" if name in RULES else suggest_name(name, [*FIELDS])
         raise InvalidRequestError(f"a preset has no setting {name!r}{hint}", parameter=name)
     return name
 
 
-_KINDS: Final = {"textGenerationSettingsVersion": Kind.INTEGER, "repetition_penalty_default_whitelist": Kind.BOOLEAN}
+_KINDS: Final = {
+    "textGenerationSettingsVersion": ParameterKind.INTEGER,
+    "repetition_penalty_default_whitelist": ParameterKind.BOOLEAN,
+}
 
 
-def kind_of(name: str) -> Kind:
-    """The type of a setting."""
+def setting_kind(name: str) -> ParameterKind:
+    """Return the type of a setting."""
     return _KINDS.get(name) or RULES[name].kind
 
 
-def checked(name: str, value: object) -> object:
-    """A copy of a setting's value, after a look at its name and type; `rules.check` looks at ranges.
+def copy_setting(name: str, value: object) -> object:
+    """Return a copy of a setting's value after checking name and type; `check_parameters` checks ranges.
 
     Raises:
         InvalidRequestError: there is no such setting, or the type is wrong.
     """
-    kind = kind_of(field(name))
+    kind = setting_kind(check_name(name))
     if name == "stop_sequences":
-        listed(value)
-    elif not kind.holds(flat(value) if name == "repetition_penalty_whitelist" else value):
-        raise kind.error(value)(f"{name} of a preset is {kind}, not {shown(value)}", parameter=name)
-    return PhraseRepPen(cast("str", value)) if kind is Kind.PHRASE_REP_PEN else deepcopy(value)
+        check_stop_sequences(value)
+    elif not kind.accepts(flatten_ids(value) if name == "repetition_penalty_whitelist" else value):
+        raise kind.error_class(value)(f"{name} of a preset is {kind}, not {describe_value(value)}", parameter=name)
+    return PhraseRepPen(cast("str", value)) if kind is ParameterKind.PHRASE_REP_PEN else deepcopy(value)
 
 
-def listed(value: object) -> Sequence[Phrase]:
-    """Stop sequences, each of which has to be a phrase.
+def check_stop_sequences(value: object) -> Sequence[Phrase]:
+    """Return stop sequences after checking that each is a phrase.
 
     Raises:
-        InvalidRequestError: one is none, or they are no list: a text alone would be taken for its letters.
+        InvalidRequestError: one is no phrase, or they are no list: a text alone would be taken for its letters.
     """
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Sequence):
         raise InvalidTypeError(
             "stop_sequences is a list of phrases, also where there is only one", parameter="stop_sequences"
         )
     for phrase in cast("Sequence[object]", value):
-        plain(phrase, "stop_sequences")
+        simplify_phrase(phrase, "stop_sequences")
     return cast("Sequence[Phrase]", value)
 
 
-def flat(ids: object) -> object:
-    """A list of ids and of lists of ids as a list of ids; anything else as it is.
+def flatten_ids(ids: object) -> object:
+    """Return a list of ids and of lists of ids as one list of ids; anything else as it is.
 
     See docs/protocol/native.md#95-whitelist.
     """
@@ -170,32 +187,34 @@ def flat(ids: object) -> object:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Slot:
-    """A sampler's place in a preset, and whether it is on."""
+class SamplerSlot:
+    """A sampler in a preset, and whether it is on."""
 
     name: str
-    "As files have it."
+    "The sampler's name in files."
     enabled: bool
     rest: Mapping[str, object] = dataclasses.field(default_factory=dict[str, object], hash=False)
-    "What else a file said about it."
+    "Other keys that a file has for it."
 
     @property
-    def sampler(self) -> Order | None:
-        """None where the name is not known; such a sampler is kept for the file, and is not sent."""
+    def sampler(self) -> SamplerOrder | None:
+        """Return the sampler's id; None for a name that is not known: it is kept for the file, and not sent."""
         return _ORDERS.get(self.name)
 
 
 _ORDERS: Final = {row.name: row.id for row in SAMPLERS}
 
 
-def slots(order: object) -> tuple[Slot, ...]:
-    """The places of samplers given by id, all on.
+def build_slots(order: object) -> tuple[SamplerSlot, ...]:
+    """Return a slot for each sampler id, all on.
 
     Raises:
-        InvalidRequestError: an id is unknown, stands there twice, or is none.
+        InvalidRequestError: an id is unknown, is there twice, or is no number.
     """
-    if not Kind.ORDER.holds(order):
-        raise InvalidTypeError(f"order of a preset is {Kind.ORDER}, not {shown(order)}", parameter="order")
+    if not ParameterKind.ORDER.accepts(order):
+        raise InvalidTypeError(
+            f"order of a preset is {ParameterKind.ORDER}, not {describe_value(order)}", parameter="order"
+        )
     ids = cast("Sequence[int]", order)
     for place, sampler in enumerate(ids):
         if not 0 <= sampler < len(SAMPLERS):
@@ -204,4 +223,4 @@ def slots(order: object) -> tuple[Slot, ...]:
             )
         if sampler in ids[:place]:
             raise InvalidRequestError(f"order holds {SAMPLERS[sampler].name} ({sampler:d}) twice", parameter="order")
-    return tuple(Slot(SAMPLERS[sampler].name, enabled=True) for sampler in ids)
+    return tuple(SamplerSlot(SAMPLERS[sampler].name, enabled=True) for sampler in ids)

@@ -1,4 +1,4 @@
-"""From preset, settings and wishes to the parameters of one request, in numbered steps.
+"""Build the parameters of a request from preset, settings and options, in numbered steps.
 
 See docs/protocol/native.md#124-from-preset-to-request-parameters-our-rule.
 """
@@ -12,40 +12,40 @@ from ..arguments import FLAG, MAPPING, TOKENIZER, ArgumentType, list_of, takes
 from ..errors import InvalidRequestError, InvalidTypeError
 from ..tokenizers.base import Tokenizer
 from ..tokenizers.known import KNOWN
+from .global_settings import ALWAYS_SENT, SETTINGS, GlobalSettings
 from .models import Model
-from .modules import TEXT_ADVENTURE, Module, module_prefix
-from .parameters import Phrase
-from .phrases import BIAS_GROUP, BanList, BiasGroup, plain, token_ids
+from .modules import TEXT_ADVENTURE, Module, find_prefix
+from .options import Phrase
+from .parameter_rules import ParameterKind, check_parameters
+from .phrases import BIAS_GROUP, BanList, BiasGroup, encode_phrase, simplify_phrase
 from .preset import Preset
-from .preset_fields import flat, listed
-from .rules import Kind, check
-from .settings import ALWAYS, SETTINGS, GlobalSettings
+from .preset_fields import check_stop_sequences, flatten_ids
 from .wordlists import wordlist
 
-__all__ = ["PRESET", "USUAL", "request_parameters"]
+__all__ = ["DEFAULT_SETTINGS", "PRESET", "build_parameters"]
 
 T = TypeVar("T")
 
-USUAL: Final = GlobalSettings()
+DEFAULT_SETTINGS: Final = GlobalSettings()
 """The global settings of a request that names none."""
 
-_NEEDED: Final = {"max_length": 40, "min_length": 1}
+_REQUIRED: Final = {"max_length": 40, "min_length": 1}
 """The api host requires them; the values are those of nearly all presets."""
 
 PRESET: Final = ArgumentType("a Preset, or the name of an official one", Preset, str)
 
 
-def _banned(value: object, name: str) -> BanList:
-    return value if isinstance(value, BanList) else BanList(plain(value, name))
+def _to_ban_list(value: object, name: str) -> BanList:
+    return value if isinstance(value, BanList) else BanList(simplify_phrase(value, name))
 
 
 BANS: Final = ArgumentType("a BanList", BanList) | list_of(
-    ArgumentType("a phrase or a BanList", object, convert=_banned),
+    ArgumentType("a phrase or a BanList", object, convert=_to_ban_list),
     "a list of phrases or of ban lists, also where there is only one",
 )
 BIASES: Final = BIAS_GROUP | list_of(BIAS_GROUP)
 
-_SCALED: Final = (Model.SIGURD.id, Model.EUTERPE.id)
+_SCALED_PENALTY: Final = (Model.SIGURD.id, Model.EUTERPE.id)
 
 
 @takes(
@@ -59,11 +59,11 @@ _SCALED: Final = (Model.SIGURD.id, Model.EUTERPE.id)
     extra=MAPPING | None,
     validate=FLAG | None,
 )
-def request_parameters(
+def build_parameters(
     model: Model | str,
     *,
     preset: Preset | str | None = None,
-    settings: GlobalSettings | Mapping[str, object] | None = USUAL,
+    settings: GlobalSettings | Mapping[str, object] | None = DEFAULT_SETTINGS,
     module: Module | str | None = None,
     bans: BanList | Iterable[BanList | Phrase] | None = (),
     biases: BiasGroup | Mapping[str, object] | Iterable[BiasGroup | Mapping[str, object]] | None = (),
@@ -74,7 +74,7 @@ def request_parameters(
     extra: Mapping[str, object] | None = None,
     validate: bool | None = True,
 ) -> dict[str, object]:
-    """The object ``parameters`` of a request. Changes nothing that it is given.
+    """Build the object ``parameters`` of a request; no argument is changed.
 
     See docs/protocol/native.md#124-from-preset-to-request-parameters-our-rule.
 
@@ -88,14 +88,14 @@ def request_parameters(
         stop_sequences: phrases that end the answer, in place of the preset's.
         text_adventure: end the answer where the player's turn comes, and use the module for it where there is one.
         tokenizer: the model's; needed when a phrase is text.
-        overrides: parameters under the service's names, as they are to be sent; they win over all else. None is the same
-            as a parameter that is not there.
-        extra: parameters that this library does not know; not looked at.
-        validate: look at everything but ``extra`` before it is sent (`check`).
+        overrides: parameters under the service's names, as they are to be sent; they win over all else. A parameter that
+            is None is left out.
+        extra: parameters that this library does not know; not checked.
+        validate: check everything but ``extra`` (`check_parameters`).
 
     Raises:
         InvalidRequestError: the preset or the module is not for this model, a phrase is text and there is no tokenizer or
-            another model's, a fact of an unlisted model is needed and not known, or what `check` finds.
+            another model's, a fact of an unlisted model is needed and not known, or what `check_parameters` finds.
     """
     model = Model.named(model)
     if tokenizer is not None and tokenizer.name in KNOWN and tokenizer.name != model.tokenizer:
@@ -104,46 +104,48 @@ def request_parameters(
         )
 
     if isinstance(preset, str):
-        preset = _official(model, preset)
+        preset = _find_preset(model, preset)
     assert settings is None or isinstance(settings, GlobalSettings)  # `takes` makes them of a mapping
     # 1 to 4. The preset, without samplers that are off.
-    parameters: dict[str, object] = {**_NEEDED, **(preset.to_settings(model) if preset is not None else {})}
+    parameters: dict[str, object] = {**_REQUIRED, **(preset.to_settings(model) if preset is not None else {})}
     # 5. The words without repetition penalty: the tokenizer's, if settings or preset want them, and the preset's own.
     flagged = preset is not None and preset.repetition_penalty_default_whitelist is True
-    common = (settings or USUAL).whitelist(model, on=flagged) if settings is not None or flagged else []
-    own = cast("list[int]", flat(parameters.pop("repetition_penalty_whitelist", [])))
-    # 6. The global settings, then the caller's word.
-    parameters |= ALWAYS if settings is None else settings.to_settings(model)
+    common = (settings or DEFAULT_SETTINGS).whitelist(model, on=flagged) if settings is not None or flagged else []
+    own = cast("list[int]", flatten_ids(parameters.pop("repetition_penalty_whitelist", [])))
+    # 6. The global settings, then the caller's own parameters.
+    parameters |= ALWAYS_SENT if settings is None else settings.to_settings(model)
     parameters["repetition_penalty_whitelist"] = [*dict.fromkeys((*common, *own))]
     if text_adventure:
-        parameters |= _adventure(model, cast("int", parameters["min_length"]))
+        parameters |= _adventure_parameters(model, cast("int", parameters["min_length"]))
     parameters |= {name: value for name, value in (overrides or {}).items() if value is not None}
     # 7. Two models count the repetition penalty on another scale.
     penalty = parameters.get("repetition_penalty")
-    if model.newest.id in _SCALED and Kind.NUMBER.holds(penalty):
+    if model.newest.id in _SCALED_PENALTY and ParameterKind.NUMBER.accepts(penalty):
         parameters["repetition_penalty"] = (0.525 * (cast("float", penalty) - 1) / 7) + 1
     # 8. The module, and the phrases.
     if module is None and text_adventure and model.modules:
         module = TEXT_ADVENTURE
     if module is not None or "prefix" not in parameters:
-        parameters["prefix"] = module_prefix(module, model)
-    banned = [entry for each in _listed(bans, BanList) for entry in each.tokenized(tokenizer)]
-    parameters["bad_words_ids"] = _joined(parameters, "bad_words_ids", banned)
-    biased = [entry for each in _listed(biases, BiasGroup) for entry in each.tokenized(tokenizer)]
-    parameters["logit_bias_exp"] = _joined(parameters, "logit_bias_exp", biased)
+        parameters["prefix"] = find_prefix(module, model)
+    banned = [entry for each in _as_sequence(bans, BanList) for entry in each.encode(tokenizer)]
+    parameters["bad_words_ids"] = _join_entries(parameters, "bad_words_ids", banned)
+    biased = [entry for each in _as_sequence(biases, BiasGroup) for entry in each.encode(tokenizer)]
+    parameters["logit_bias_exp"] = _join_entries(parameters, "logit_bias_exp", biased)
     stops = stop_sequences if stop_sequences is not None else parameters.get("stop_sequences", ())
-    parameters["stop_sequences"] = [token_ids(phrase, tokenizer, "stop_sequences") for phrase in listed(stops)]
+    parameters["stop_sequences"] = [
+        encode_phrase(phrase, tokenizer, "stop_sequences") for phrase in check_stop_sequences(stops)
+    ]
 
     for name in ("repetition_penalty_whitelist", "bad_words_ids", "logit_bias_exp", "stop_sequences"):
         if not parameters[name]:
             del parameters[name]
     if validate is not False:
-        check(parameters, model)
+        check_parameters(parameters, model)
     return {**parameters, **(extra or {})}
 
 
-def _adventure(model: Model, min_length: int) -> dict[str, object]:
-    """What ends an answer before the player's turn.
+def _adventure_parameters(model: Model, min_length: int) -> dict[str, object]:
+    """Return the parameters that end an answer before the player's turn.
 
     See docs/protocol/native.md#98-model-heads-preamble-and-special-token-use.
     """
@@ -156,24 +158,24 @@ def _adventure(model: Model, min_length: int) -> dict[str, object]:
     return {"eos_token_id": end, "min_length": max(5, min_length)}
 
 
-def _listed(given: object, type_: type[T]) -> Sequence[T]:
-    """Return what `takes` has made of one object, of several, or of None, as a list."""
+def _as_sequence(given: object, type_: type[T]) -> Sequence[T]:
+    """Return one object, several, or None, as `takes` has converted them, as a sequence."""
     if isinstance(given, type_):
         return (given,)
     return cast("tuple[T, ...]", given or ())
 
 
-def _official(model: Model, name: str) -> Preset:
+def _find_preset(model: Model, name: str) -> Preset:
     try:
         return Preset.from_official(model, name)
     except InvalidRequestError as error:
-        error.parameter = "preset"  # which the caller has given the name as
+        error.parameter = "preset"  # the caller's name for it
         raise
 
 
-def _joined(parameters: Mapping[str, object], name: str, more: Sequence[object]) -> list[object]:
-    """The entries that are there already, and more."""
-    there = parameters.get(name, ())
-    if not isinstance(there, list | tuple):
+def _join_entries(parameters: Mapping[str, object], name: str, more: Sequence[object]) -> list[object]:
+    """Return the entries of a parameter, and more."""
+    entries = parameters.get(name, ())
+    if not isinstance(entries, list | tuple):
         raise InvalidTypeError(f"{name} is a list", parameter=name)
-    return [*cast("Sequence[object]", there), *more]
+    return [*cast("Sequence[object]", entries), *more]

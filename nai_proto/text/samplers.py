@@ -11,11 +11,11 @@ from typing import Final
 
 from ..arguments import TEXT, ArgumentType, convert_fields, invalid, list_of
 
-__all__ = ["COLOURS", "ORDER", "SAMPLERS", "Order", "Sampler"]
+__all__ = ["INTERNAL_MODELS", "ORDER", "SAMPLERS", "Sampler", "SamplerOrder"]
 
 
-class Order(IntEnum):
-    """Sampler ids as they stand in ``order`` on the wire."""
+class SamplerOrder(IntEnum):
+    """Sampler ids as ``order`` has them on the wire."""
 
     TEMPERATURE = 0
     TOP_K = 1
@@ -32,13 +32,13 @@ class Order(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """One row of the table."""
+    """One row of the table of samplers."""
 
-    id: Order
+    id: SamplerOrder
     name: str
-    "In preset files."
+    "Its name in preset files."
     keys: tuple[str, ...]
-    "The parameters that belong to it, and leave the request with it."
+    "The parameters that belong to it; they are left out where it is off."
     models: frozenset[str] | None = None
     "Ids of the models that take it; None when all do."
 
@@ -46,33 +46,33 @@ class Sampler:
         convert_fields(self, id=ORDER, name=TEXT, keys=list_of(TEXT))
 
 
-def _order(value: int, name: str) -> Order:
+def _to_order(value: int, name: str) -> SamplerOrder:
     try:
-        return Order(value)
+        return SamplerOrder(value)
     except ValueError:
         pass
-    raise invalid(name, f"{name} is {value}, and the ids of samplers are 0 to {len(Order) - 1}")
+    raise invalid(name, f"{name} is {value}, and the ids of samplers are 0 to {len(SamplerOrder) - 1}")
 
 
-ORDER: Final = ArgumentType("an Order or its number", int, convert=_order)
-"""What parameters that are samplers take."""
+ORDER: Final = ArgumentType("an Order or its number", int, convert=_to_order)
+"""The type of a parameter that is a sampler."""
 
 
-COLOURS: Final = ("blue", "red", "green", "purple", "pink", "yellow", "white", "black")
+INTERNAL_MODELS: Final = ("blue", "red", "green", "purple", "pink", "yellow", "white", "black")
 "Ids of the internal models. See docs/protocol/native.md#12-which-host-per-text-model."
-_SINCE_ERATO: Final = frozenset(("kayra-v1", "llama-3-erato-v1", *COLOURS))
+_SINCE_ERATO: Final = frozenset(("kayra-v1", "llama-3-erato-v1", *INTERNAL_MODELS))
 
 SAMPLERS: Final = (
-    Sampler(Order.TEMPERATURE, "temperature", ("temperature",)),
-    Sampler(Order.TOP_K, "top_k", ("top_k",)),
-    Sampler(Order.TOP_P, "top_p", ("top_p",)),
-    Sampler(Order.TFS, "tfs", ("tail_free_sampling",)),
-    Sampler(Order.TOP_A, "top_a", ("top_a",)),
-    Sampler(Order.TYPICAL_P, "typical_p", ("typical_p",)),
-    Sampler(Order.CFG, "cfg", ("cfg_scale", "cfg_uc")),
-    Sampler(Order.TOP_G, "top_g", ("top_g",), frozenset(("clio-v1", "kayra-v1", *COLOURS))),
-    Sampler(Order.MIROSTAT, "mirostat", ("mirostat_tau", "mirostat_lr"), _SINCE_ERATO | {"clio-v1"}),
-    Sampler(Order.UNIFIED, "math1", ("math1_temp", "math1_quad", "math1_quad_entropy_scale"), _SINCE_ERATO),
-    Sampler(Order.MIN_P, "min_p", ("min_p",), _SINCE_ERATO),
+    Sampler(SamplerOrder.TEMPERATURE, "temperature", ("temperature",)),
+    Sampler(SamplerOrder.TOP_K, "top_k", ("top_k",)),
+    Sampler(SamplerOrder.TOP_P, "top_p", ("top_p",)),
+    Sampler(SamplerOrder.TFS, "tfs", ("tail_free_sampling",)),
+    Sampler(SamplerOrder.TOP_A, "top_a", ("top_a",)),
+    Sampler(SamplerOrder.TYPICAL_P, "typical_p", ("typical_p",)),
+    Sampler(SamplerOrder.CFG, "cfg", ("cfg_scale", "cfg_uc")),
+    Sampler(SamplerOrder.TOP_G, "top_g", ("top_g",), frozenset(("clio-v1", "kayra-v1", *INTERNAL_MODELS))),
+    Sampler(SamplerOrder.MIROSTAT, "mirostat", ("mirostat_tau", "mirostat_lr"), _SINCE_ERATO | {"clio-v1"}),
+    Sampler(SamplerOrder.UNIFIED, "math1", ("math1_temp", "math1_quad", "math1_quad_entropy_scale"), _SINCE_ERATO),
+    Sampler(SamplerOrder.MIN_P, "min_p", ("min_p",), _SINCE_ERATO),
 )
 """By id: ``SAMPLERS[Order.TFS]``."""

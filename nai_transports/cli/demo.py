@@ -61,7 +61,7 @@ def _continued(prompt: str, tokenizer: Tokenizer | None) -> Steps[text.Token, te
         return (yield from written)
     ids = tokenizer.encode(prompt)
     packed = text.generate_stream(ids, model=_MODEL, max_length=_LENGTH, temperature=0.9, extra=seed)
-    return (yield from text.decoded(packed, tokenizer))
+    return (yield from text.decode_tokens(packed, tokenizer))
 
 
 # ---- over each transport

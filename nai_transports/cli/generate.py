@@ -102,8 +102,8 @@ def _options(
     max_length: int | None,
     temperature: float | None,
     logprobs: int | None,
-) -> text.Options:
-    options: text.Options = {}
+) -> text.TextOptions:
+    options: text.TextOptions = {}
     if model is not None:
         options["model"] = text.Model.named(model)
     if preset is not None:
@@ -130,7 +130,7 @@ def _preset(name: str, model: text.Model | None) -> text.Preset:
 
 
 def _add_phrases(
-    options: text.Options, tokenizer: Tokenizer | None, ban: _Phrases, bias: _Phrases, stop: _Phrases
+    options: text.TextOptions, tokenizer: Tokenizer | None, ban: _Phrases, bias: _Phrases, stop: _Phrases
 ) -> None:
     if tokenizer is None:
         return
@@ -152,10 +152,10 @@ def _bias(written: str) -> text.BiasGroup:
     return text.BiasGroup(bias, phrases=[phrase])
 
 
-def _flow(prompt: str, options: text.Options, tokenizer: Tokenizer | None) -> Runnable[text.Token, text.Completion]:
+def _flow(prompt: str, options: text.TextOptions, tokenizer: Tokenizer | None) -> Runnable[text.Token, text.Completion]:
     if tokenizer is None:
         return text.generate_stream(prompt, **options)
-    return text.decoded(text.generate_stream(tokenizer.encode(prompt), **options), tokenizer)
+    return text.decode_tokens(text.generate_stream(tokenizer.encode(prompt), **options), tokenizer)
 
 
 # ---- what is shown
@@ -179,7 +179,7 @@ def _if_found(model: text.Model) -> Tokenizer | None:
 
 
 def _table(answer: text.Completion, tokenizer: Tokenizer | None) -> Table:
-    def shown(candidate: text.Candidate, place: int) -> str:
+    def shown(candidate: text.TokenCandidate, place: int) -> str:
         piece = repr(tokenizer.decode(candidate.tokens)) if tokenizer else " ".join(map(str, candidate.tokens))
         logprob = candidate.logprobs[place]
         return f"{piece} {'–' if logprob is None else f'{exp(logprob):.1%}'}"

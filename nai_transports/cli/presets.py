@@ -12,7 +12,7 @@ from rich.table import Column, Table
 from nai_proto.errors import InvalidRequestError
 from nai_proto.text.models import MODELS, Model
 from nai_proto.text.preset import Preset
-from nai_proto.text.request import request_parameters
+from nai_proto.text.request import build_parameters
 from nai_proto.text.samplers import SAMPLERS
 
 from .failing import one_line
@@ -57,7 +57,7 @@ def show(
     if as_json:
         typer.echo(json.dumps(preset.to_preset_data(), ensure_ascii=False))
         return
-    sent = request_parameters(preset.model, preset=preset, settings=None)
+    sent = build_parameters(preset.model, preset=preset, settings=None)
     title = f"{preset.name}, for {preset.model.name}"
     table = Table(Column("setting", no_wrap=True), "preset", "request", title=title, title_style="bold")
     for setting in preset:

@@ -47,8 +47,8 @@ def operations() -> None:
     assert_type(nai.text.generate_stream("x", model=nai.Model.KAYRA, max_length=5), Operation[Token, Completion])
     assert_type(text.generate([1, 2]), Operation[Never, CompletionIds])
     assert_type(text.generate_stream((1, 2)), Operation[TokenIds, CompletionIds])
-    assert_type(text.decoded(text.generate_stream([1]), TOKENIZER), Flow[Token, Completion])
-    assert_type(text.decoded(text.generate([1]), TOKENIZER), Flow[Token, Completion])
+    assert_type(text.decode_tokens(text.generate_stream([1]), TOKENIZER), Flow[Token, Completion])
+    assert_type(text.decode_tokens(text.generate([1]), TOKENIZER), Flow[Token, Completion])
     assert_type(account.login_with_key(AccessKey("")), Operation[Never, AccessToken])
     assert_type(account.login("a", "b"), Flow[Never, AccessToken])
     assert_type(account.get_subscription(), Operation[Never, account.Subscription])
@@ -93,7 +93,7 @@ def tell(prompt: str) -> Steps[Token, Completion]:
 def parameters() -> None:
     text.generate("x", temperature=1.1, top_k=3, phrase_rep_pen="light", extra={"anything": object()})
     text.generate_stream("x", model="kayra-v1", stop_sequences=[[1, 2]], logit_bias=[(1, 0.5)])
-    more: text.Parameters = {"max_length": 3}
+    more: text.TextParameters = {"max_length": 3}
     text.generate("x", **more)
 
 

@@ -108,7 +108,7 @@ def parameters() -> None:
     text.generate("x", temperature="hot")  # type: ignore[call-overload]
     text.generate("x", phrase_rep_pen="a bit")  # type: ignore[call-overload]
     text.generate_stream(["x"])  # type: ignore[list-item]
-    text.decoded(text.generate_stream("x"), TOKENIZER)  # type: ignore[arg-type]
+    text.decode_tokens(text.generate_stream("x"), TOKENIZER)  # type: ignore[arg-type]
     account.login_with_key(b"a key")  # type: ignore[arg-type]
     account.access_key("a", b"b")  # type: ignore[arg-type]
     account.change_access_key("a key", b"another")  # type: ignore[arg-type]

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from typing import assert_type
 
-from nai_proto.text.models import Facts, Model, Tier
-from nai_proto.text.parameters import Parameters, PhraseRepPen
+from nai_proto.text.global_settings import GlobalSettings
+from nai_proto.text.models import Model, TextModelFacts, Tier
+from nai_proto.text.options import PhraseRepPen, TextParameters
 from nai_proto.text.phrases import BanList, BiasGroup
 from nai_proto.text.preset import Preset
-from nai_proto.text.request import request_parameters
-from nai_proto.text.settings import GlobalSettings
+from nai_proto.text.request import build_parameters
 
 
 def settings_have_their_types(preset: Preset) -> None:
@@ -28,7 +28,7 @@ def settings_have_their_types(preset: Preset) -> None:
 
 
 def requests_take_all_of_it(preset: Preset, group: BiasGroup) -> None:
-    made = request_parameters(
+    made = build_parameters(
         Model.KAYRA,
         preset=preset,
         settings=GlobalSettings(num_logprobs=3).copy(ban_brackets=False),
@@ -37,7 +37,7 @@ def requests_take_all_of_it(preset: Preset, group: BiasGroup) -> None:
         stop_sequences=["c", [1, 2]],
     )
     assert_type(made, dict[str, object])
-    request_parameters("kayra-v1", bans=3)  # type: ignore[arg-type]
+    build_parameters("kayra-v1", bans=3)  # type: ignore[arg-type]
     GlobalSettings(num_logprob=3)  # type: ignore[call-arg]
     GlobalSettings().copy(num_logprob=3)  # type: ignore[call-arg]
     GlobalSettings().num_logprobs = 3  # type: ignore[misc]
@@ -52,10 +52,10 @@ def lists_stay_themselves(bans: BanList, group: BiasGroup) -> None:
 
 def models_are_values(model: Model) -> None:
     assert_type(model.context_limit(Tier.OPUS), int)
-    assert_type(Model("x", Facts(tokenizer="gpt2")).tokenizer, str)
-    Model("x", Facts(tokeniser="gpt2"))  # type: ignore[call-arg]
+    assert_type(Model("x", TextModelFacts(tokenizer="gpt2")).tokenizer, str)
+    Model("x", TextModelFacts(tokeniser="gpt2"))  # type: ignore[call-arg]
 
 
-WORD: Parameters = {"phrase_rep_pen": PhraseRepPen.LIGHT}
-ALSO: Parameters = {"phrase_rep_pen": "light"}
-NOT: Parameters = {"phrase_rep_pen": "lots"}  # type: ignore[typeddict-item]
+WORD: TextParameters = {"phrase_rep_pen": PhraseRepPen.LIGHT}
+ALSO: TextParameters = {"phrase_rep_pen": "light"}
+NOT: TextParameters = {"phrase_rep_pen": "lots"}  # type: ignore[typeddict-item]

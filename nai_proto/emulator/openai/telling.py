@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, TypeAlias
 
-from ...text.answers import FinishReason
+from ...text.completion import FinishReason
 from ..seeded_random import SeededRandom
 from ..text.generation import SampledLogprobs, generate
 from ..text.generation_settings import GenerationSettings

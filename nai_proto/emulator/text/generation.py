@@ -22,7 +22,7 @@ from math import inf, log, log2
 from operator import eq
 from typing import Final, NamedTuple
 
-from ...text.answers import FinishReason
+from ...text.completion import FinishReason
 from ..seeded_random import SeededRandom
 from .distribution import FLOOR, Distribution, NextTokenModel
 from .generation_settings import GenerationSettings, SequenceBias

@@ -21,7 +21,7 @@ from ...codecs.json import find_problem
 from ...codecs.mismatch import Mismatch
 from ...http import Host
 from ...text.models import MODELS, Model
-from ...text.samplers import COLOURS
+from ...text.samplers import INTERNAL_MODELS
 from ..errors import Refused
 from ..http.host_profiles import HostProfile
 from ..switches import Switches
@@ -227,7 +227,7 @@ def parse_prompt_request(body: bytes, base: HostProfile) -> PromptRequest:
 
 
 def _model(id: str, base: HostProfile, *, staging: bool = False) -> Model:  # noqa: A002
-    known = id in _KNOWN or (staging and id in COLOURS)
+    known = id in _KNOWN or (staging and id in INTERNAL_MODELS)
     if known and Model.named(id).host in base.models:
         return Model.named(id)
     if Host.TEXT in base.models:

@@ -10,13 +10,13 @@ from importlib import import_module
 from typing import Final
 
 from ..models import Model
-from ..samplers import COLOURS
+from ..samplers import INTERNAL_MODELS
 
-__all__ = ["Official", "default_name", "official", "officials"]
+__all__ = ["OfficialPreset", "define_preset", "find_default_name", "find_presets"]
 
 
 @dataclass(frozen=True, slots=True)
-class Official:
+class OfficialPreset:
     """One preset, as data."""
 
     name: str
@@ -39,12 +39,12 @@ class Official:
         return {**head, "parameters": parameters, "model": model}
 
 
-def official(name: str, id: str, version: int | None, order: str, **parameters: object) -> Official:  # noqa: A002
+def define_preset(name: str, id: str, version: int | None, order: str, **parameters: object) -> OfficialPreset:  # noqa: A002
     """One preset, as the tables write it."""
-    return Official(name, id, version, order, parameters)
+    return OfficialPreset(name, id, version, order, parameters)
 
 
-_HOMES: Final = {
+_LOCATIONS: Final = {
     "2.7B": "others.CALLIOPE",
     "6B-v4": "sigurd.SIGURD",
     "euterpe-v2": "euterpe.EUTERPE",
@@ -57,7 +57,7 @@ _HOMES: Final = {
     "clio-v1": "clio.CLIO",
     "kayra-v1": "kayra.KAYRA",
     "llama-3-erato-v1": "erato.ERATO",
-    **dict.fromkeys(COLOURS, "others.COLOURS"),
+    **dict.fromkeys(INTERNAL_MODELS, "others.COLOURS"),
 }
 
 _DEFAULTS: Final = {
@@ -75,22 +75,22 @@ _DEFAULTS: Final = {
 """Where it is not the only one."""
 
 
-def officials(model: Model) -> tuple[Official, ...]:
+def find_presets(model: Model) -> tuple[OfficialPreset, ...]:
     """The presets of a model; none if it has none."""
-    home = _HOMES.get(_version(model))
+    home = _LOCATIONS.get(_version(model))
     if home is None:
         return ()
     module, name = home.split(".")
-    found: tuple[Official, ...] = getattr(import_module(f".{module}", __name__), name)
+    found: tuple[OfficialPreset, ...] = getattr(import_module(f".{module}", __name__), name)
     return found
 
 
-def default_name(model: Model) -> str | None:
+def find_default_name(model: Model) -> str | None:
     """The name of the preset that the website begins with; None if the model has none."""
-    presets = officials(model)
+    presets = find_presets(model)
     return _DEFAULTS.get(_version(model)) or (presets[0].name if presets else None)
 
 
 def _version(model: Model) -> str:
     """The id under which a model has presets: its own, or that of its newest version."""
-    return model.id if model.id in _HOMES else model.newest.id
+    return model.id if model.id in _LOCATIONS else model.newest.id

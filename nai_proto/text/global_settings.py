@@ -1,30 +1,30 @@
-"""What a client adds to every request, whatever the preset.
+"""Global settings: what a client adds to every request, whatever the preset.
 
 See docs/protocol/native.md#13-global-settings.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Final, Self, TypedDict
 
 from ..arguments import FLAG, INTEGER, convert_fields, record, takes
 from ..errors import InvalidRequestError
 from .models import MODEL, Model
-from .parameters import LogitBias
+from .options import LogitBias
 from .phrases import BanList, BiasGroup
 from .wordlists import wordlist
 
 if TYPE_CHECKING:
     from typing import Unpack
 
-__all__ = ["ALWAYS", "NO_LOGPROBS", "SETTINGS", "GlobalSettings", "adventure_opening"]
+__all__ = ["ALWAYS_SENT", "NO_LOGPROBS", "SETTINGS", "GlobalSettings", "build_adventure_bans"]
 
 NO_LOGPROBS: Final = -1
 """The value of `GlobalSettings.num_logprobs` that asks for none."""
 
 
-class _Changes(TypedDict, total=False):
+class _SettingChanges(TypedDict, total=False):
     generate_until_sentence: bool
     num_logprobs: int
     ban_brackets: bool
@@ -33,41 +33,49 @@ class _Changes(TypedDict, total=False):
     rep_pen_whitelist: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class GlobalSettings:
-    """The switches of a client; the defaults are those that other clients have."""
+    """The switches of a client; the defaults are those of other clients.
+
+    The repr shows those that differ from their defaults.
+    """
 
     generate_until_sentence: bool = False
     "Go on for up to 20 tokens after ``max_length``, to the end of a sentence."
     num_logprobs: int = 10
-    "How many candidates per token the answer tells, 0–30; `NO_LOGPROBS` for an answer without them."
+    "How many candidates to report for each token, 0 to 30; `NO_LOGPROBS` for an answer without log probabilities."
     ban_brackets: bool = True
-    "No brackets and braces, which belong to the prompt's own markup."
+    "Ban brackets and braces, which belong to the prompt's own markup."
     bias_dinkus_asterism: bool = False
-    "Makes ``***`` and ``⁂`` rarer, the marks of a new scene."
+    "Make ``***`` and ``⁂`` rarer, the marks of a new scene."
     ban_ambiguous_genji_tokens: bool = True
-    "Genji only: bans ids that are no whole characters, for which the service often fails."
+    "Genji only: ban ids that are no whole characters, for which the service often fails."
     rep_pen_whitelist: bool = True
     "No repetition penalty for the commonest words."
 
     def __post_init__(self) -> None:
-        flags = (each for each in _Changes.__annotations__ if each != "num_logprobs")
+        flags = (each for each in _SettingChanges.__annotations__ if each != "num_logprobs")
         convert_fields(self, num_logprobs=INTEGER, **dict.fromkeys(flags, FLAG))
 
-    def copy(self, **changes: Unpack[_Changes]) -> Self:
-        """These settings, some of them changed.
+    def __repr__(self) -> str:
+        values = ((each, getattr(self, each.name)) for each in fields(self))
+        changed = (f"{each.name}={value!r}" for each, value in values if value != each.default)
+        return f"{type(self).__name__}({', '.join(changed)})"
+
+    def copy(self, **changes: Unpack[_SettingChanges]) -> Self:
+        """Return these settings with some of them changed.
 
         Raises:
             InvalidRequestError: there is no such setting, or one is of another type.
         """
         for name in changes:
-            if name not in _Changes.__annotations__:
-                known = ", ".join(_Changes.__annotations__)
+            if name not in _SettingChanges.__annotations__:
+                known = ", ".join(_SettingChanges.__annotations__)
                 raise InvalidRequestError(f"there is no global setting {name!r}; there are {known}", parameter=name)
         return replace(self, **changes)
 
     def bans(self, model: Model | str) -> list[list[int]]:
-        """The ids to ban: brackets, then Genji's.
+        """Return the ids to ban: brackets, then Genji's.
 
         Raises:
             InvalidRequestError: nothing is known of the model's tokenizer.
@@ -81,27 +89,27 @@ class GlobalSettings:
         return [[*phrase] for phrase in (*brackets, *ambiguous)]
 
     def biases(self, model: Model | str) -> list[LogitBias]:
-        """The biases of the dinkus and the asterism; raises as `bans`."""
+        """Return the biases of the dinkus and the asterism; raise as `bans`."""
         model = Model.named(model)
         if not self.bias_dinkus_asterism:
             return []
         lists = wordlist(model.tokenizer)
-        return BiasGroup(lists.dinkus_bias, phrases=lists.dinkus).tokenized()
+        return BiasGroup(lists.dinkus_bias, phrases=lists.dinkus).encode()
 
     def whitelist(self, model: Model | str, *, on: bool = False) -> list[int]:
-        """The ids without repetition penalty, if the setting is on, or ``on`` says so; raises as `bans`."""
+        """Return the ids without repetition penalty, if the setting or ``on`` is true; raise as `bans`."""
         wanted = FLAG.convert(on, "on") or self.rep_pen_whitelist
         model = Model.named(model)
         return [*wordlist(model.tokenizer).whitelist] if wanted else []
 
     def to_settings(self, model: Model | str) -> dict[str, object]:
-        """All that they add to the parameters of a request, lists that are empty left out.
+        """Return what they add to the parameters of a request; empty lists are left out.
 
         Raises:
             InvalidRequestError: nothing is known of the model's tokenizer.
         """
         model = Model.named(model)
-        parameters: dict[str, object] = {**ALWAYS, "generate_until_sentence": self.generate_until_sentence}
+        parameters: dict[str, object] = {**ALWAYS_SENT, "generate_until_sentence": self.generate_until_sentence}
         if self.num_logprobs != NO_LOGPROBS:
             parameters["num_logprobs"] = self.num_logprobs
         if self.ban_brackets:
@@ -114,17 +122,17 @@ class GlobalSettings:
         return parameters | {name: entries for name, entries in lists.items() if entries}
 
 
-ALWAYS: Final = {"return_full_text": False, "use_string": False, "use_cache": False}
+ALWAYS_SENT: Final = {"return_full_text": False, "use_string": False, "use_cache": False}
 """Sent with every request, whatever the settings."""
 
 
 SETTINGS: Final = record(GlobalSettings, "GlobalSettings or a mapping of them")
-"""What parameters that are global settings take."""
+"""The type of a parameter that is global settings."""
 
 
 @takes(model=MODEL)
-def adventure_opening(model: Model | str) -> BanList:
-    """A ban that keeps a text adventure from ending at once while its context is short.
+def build_adventure_bans(model: Model | str) -> BanList:
+    """Return bans that keep a text adventure from ending at once while its context is short.
 
     See docs/protocol/native.md#98-model-heads-preamble-and-special-token-use.
 

@@ -1,4 +1,4 @@
-"""What only older models give, and hardly anyone asks for.
+"""Operations of older models only: a made-up prompt, the next tokens, hidden states.
 
 See:
     docs/protocol/native.md#8-ai-endpoints-text-side
@@ -18,15 +18,15 @@ from ..exchange.endpoints import Parameters, build, endpoint
 from ..exchange.operation import Operation
 from ..exchange.readers import Json
 from ..http import Headers
-from .generation import request
+from .generation import build_generation_request
 from .models import MODEL, Model
 
-__all__ = ["generate_prompt", "hidden_states", "next_words"]
+__all__ = ["generate_prompt", "get_hidden_states", "get_next_words"]
 
 T = TypeVar("T")
 
 _HEADERS: Final = Headers.of(content_type="application/json", accept="application/json")
-_ONE: Final = {"max_length": 1, "min_length": 1, "use_string": True}
+_ONE_TOKEN: Final = {"max_length": 1, "min_length": 1, "use_string": True}
 
 
 class _Prompt(msgspec.Struct):
@@ -57,7 +57,7 @@ def _words(answer: _NextWords) -> tuple[tuple[str, float], ...]:
 def generate_prompt(
     prompt: str, *, model: Model | str = Model.EUTERPE, temp: float = 1.0, tokens_to_generate: int = 40
 ) -> Operation[Never, str]:
-    """A prompt made up by the service (``POST /ai/generate-prompt``, docs/protocol/native.md#8-ai-endpoints-text-side).
+    """Have the service make up a prompt (``POST /ai/generate-prompt``, docs/protocol/native.md#8-ai-endpoints-text-side).
 
     Args:
         prompt: what it is about, 1–40,000 characters.
@@ -78,28 +78,39 @@ def generate_prompt(
                 f"{name} is {value}, and it has to be from {least} to {most:,}", parameter=name.partition("'")[0]
             )
     body = {"model": Model.named(model).id, "prompt": prompt, "temp": temp, "tokens_to_generate": tokens_to_generate}
-    asked = build(endpoint("generate_prompt"), Parameters(body=encode(body)), _HEADERS)
-    return Operation(asked, (("application/json", Json(_Prompt, _text)),))
+    request = build(endpoint("generate_prompt"), Parameters(body=encode(body)), _HEADERS)
+    return Operation(request, (("application/json", Json(_Prompt, _text)),))
 
 
 @takes(prompt=TEXT, model=MODEL)
-def next_words(prompt: str, *, model: Model | str = Model.EUTERPE) -> Operation[Never, tuple[tuple[str, float], ...]]:
-    """The likeliest next tokens, up to 256, each with its weight (``next_word``).
+def get_next_words(
+    prompt: str, *, model: Model | str = Model.EUTERPE
+) -> Operation[Never, tuple[tuple[str, float], ...]]:
+    """Get the likeliest next tokens, up to 256, each with its weight (``next_word``).
 
     See docs/protocol/native.md#97-rare-outputs-api-host-older-models.
+
+    Args:
+        prompt: the text.
+        model: which model, or its id.
     """
-    return _asked(prompt, model, "next_word", Json(_NextWords, _words))
+    return _build_operation(prompt, model, "next_word", Json(_NextWords, _words))
 
 
 @takes(prompt=TEXT, model=MODEL)
-def hidden_states(prompt: str, *, model: Model | str = Model.SIGURD) -> Operation[Never, tuple[float, ...]]:
-    """The model's last hidden state (``get_hidden_states``): of Sigurd, Krake and what is older.
+def get_hidden_states(prompt: str, *, model: Model | str = Model.SIGURD) -> Operation[Never, tuple[float, ...]]:
+    """Get the model's last hidden state (``get_hidden_states``): of Sigurd, Krake and what is older.
 
     See docs/protocol/native.md#97-rare-outputs-api-host-older-models.
+
+    Args:
+        prompt: the text.
+        model: which model, or its id.
     """
-    return _asked(prompt, model, "get_hidden_states", Json(_HiddenStates, _states))
+    return _build_operation(prompt, model, "get_hidden_states", Json(_HiddenStates, _states))
 
 
-def _asked(prompt: str, model: Model | str, what: str, reader: Json[Any, T]) -> Operation[Never, T]:
-    asked = request("generate", prompt, Model.named(model), {**_ONE, what: True}, "application/json")
-    return Operation(asked, (("application/json", reader),))
+def _build_operation(prompt: str, model: Model | str, output: str, reader: Json[Any, T]) -> Operation[Never, T]:
+    parameters = {**_ONE_TOKEN, output: True}
+    request = build_generation_request("generate", prompt, Model.named(model), parameters, "application/json")
+    return Operation(request, (("application/json", reader),))

@@ -1,4 +1,4 @@
-"""What the parameters of a text request may be, asked before anything is sent.
+"""What values the parameters of a text request may have, checked before anything is sent.
 
 See:
     docs/protocol/native.md#91-parameters--complete-list
@@ -18,13 +18,13 @@ from ..arguments import MAPPING, takes
 from ..errors import InvalidRequestError, InvalidTypeError
 from ..http import Host
 from .models import Model
-from .parameters import PhraseRepPen
-from .samplers import SAMPLERS, Order
+from .options import PhraseRepPen
+from .samplers import SAMPLERS, SamplerOrder
 
-__all__ = ["RULES", "Kind", "Rule", "check", "nearest", "shown"]
+__all__ = ["RULES", "ParameterKind", "ParameterRule", "check_parameters", "describe_value", "suggest_name"]
 
 
-class Kind(StrEnum):
+class ParameterKind(StrEnum):
     """The types of parameters, in words that end "… takes"."""
 
     BOOLEAN = "true or false"
@@ -38,83 +38,85 @@ class Kind(StrEnum):
     PAIRS = "a list of pairs of a token id and a number"
     BIASES = "a list of objects with sequence, bias, ensure_sequence_finish and generate_once"
 
-    def holds(self, value: object) -> bool:
-        """Is the value of this type? Booleans are no numbers, and what is not finite is none."""
-        return _HOLDS[self](value)
+    def accepts(self, value: object) -> bool:
+        """Return whether the value is of this type; a boolean is no number, nor is what is not finite."""
+        return _CHECKS[self](value)
 
-    def error(self, value: object) -> type[InvalidRequestError]:
+    def error_class(self, value: object) -> type[InvalidRequestError]:
         """Return the class of the error for a value that is not of this type: a number that is not finite is a number."""
-        right = isinstance(value, float if self is Kind.NUMBER else str if self is Kind.PHRASE_REP_PEN else ())
+        right = isinstance(
+            value, float if self is ParameterKind.NUMBER else str if self is ParameterKind.PHRASE_REP_PEN else ()
+        )
         return InvalidRequestError if right else InvalidTypeError
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """What one parameter may be."""
+class ParameterRule:
+    """What values one parameter may have."""
 
-    kind: Kind
+    kind: ParameterKind
     least: float | None = None
     most: float | None = None
-    text: tuple[float, float] | None = None
-    "Another range, on the text host."
+    text_host_range: tuple[float, float] | None = None
+    "The range on the text host, where it is another one."
     items: int | None = None
-    "The most items, on the text host; the api host names no limit."
+    "The most items on the text host; the api host has no documented limit."
 
 
-_NUMBER: Final = Rule(Kind.NUMBER)
-_INTEGER: Final = Rule(Kind.INTEGER)
-_BOOLEAN: Final = Rule(Kind.BOOLEAN)
-_TEXT: Final = Rule(Kind.TEXT)
-_SHARE: Final = Rule(Kind.NUMBER, 0, 1)
-_POSITIVE: Final = Rule(Kind.NUMBER, 0)
-_LENGTH: Final = Rule(Kind.INTEGER, 1, 2048)
-_ADDED: Final = Rule(Kind.NUMBER, -2, 2, text=(-16, 16))
+_NUMBER: Final = ParameterRule(ParameterKind.NUMBER)
+_INTEGER: Final = ParameterRule(ParameterKind.INTEGER)
+_BOOLEAN: Final = ParameterRule(ParameterKind.BOOLEAN)
+_TEXT: Final = ParameterRule(ParameterKind.TEXT)
+_SHARE: Final = ParameterRule(ParameterKind.NUMBER, 0, 1)
+_POSITIVE: Final = ParameterRule(ParameterKind.NUMBER, 0)
+_LENGTH: Final = ParameterRule(ParameterKind.INTEGER, 1, 2048)
+_ADDED: Final = ParameterRule(ParameterKind.NUMBER, -2, 2, text_host_range=(-16, 16))
 
-RULES: Final[Mapping[str, Rule]] = {
-    "temperature": Rule(Kind.NUMBER, 0.1, 100),
+RULES: Final[Mapping[str, ParameterRule]] = {
+    "temperature": ParameterRule(ParameterKind.NUMBER, 0.1, 100),
     "max_length": _LENGTH,
     "min_length": _LENGTH,
-    "top_k": _INTEGER,
-    "top_p": _NUMBER,
+    "top_k": ParameterRule(ParameterKind.INTEGER, 0),
+    "top_p": _SHARE,
     "tail_free_sampling": _SHARE,
-    "top_a": _NUMBER,
-    "typical_p": _NUMBER,
+    "top_a": _POSITIVE,
+    "typical_p": _SHARE,
     "cfg_scale": _POSITIVE,
     "cfg_uc": _TEXT,
     "cfg_alpha": _SHARE,
-    "top_g": Rule(Kind.INTEGER, 0, 65_536),
+    "top_g": ParameterRule(ParameterKind.INTEGER, 0, 65_536),
     "mirostat_tau": _POSITIVE,
     "mirostat_lr": _SHARE,
     "math1_temp": _NUMBER,
     "math1_quad": _NUMBER,
     "math1_quad_entropy_scale": _NUMBER,
     "min_p": _SHARE,
-    "order": Rule(Kind.ORDER),
+    "order": ParameterRule(ParameterKind.ORDER),
     "repetition_penalty": _NUMBER,
-    "repetition_penalty_range": Rule(Kind.INTEGER, 0, 8192),
-    "repetition_penalty_slope": Rule(Kind.NUMBER, 0, 10),
+    "repetition_penalty_range": ParameterRule(ParameterKind.INTEGER, 0, 8192),
+    "repetition_penalty_slope": ParameterRule(ParameterKind.NUMBER, 0, 10),
     "repetition_penalty_frequency": _ADDED,
     "repetition_penalty_presence": _ADDED,
-    "repetition_penalty_whitelist": Rule(Kind.IDS),
-    "phrase_rep_pen": Rule(Kind.PHRASE_REP_PEN),
-    "bad_words_ids": Rule(Kind.PHRASES, items=2048),
-    "stop_sequences": Rule(Kind.PHRASES, items=1024),
-    "logit_bias": Rule(Kind.PAIRS),
-    "logit_bias_exp": Rule(Kind.BIASES, items=1024),
+    "repetition_penalty_whitelist": ParameterRule(ParameterKind.IDS),
+    "phrase_rep_pen": ParameterRule(ParameterKind.PHRASE_REP_PEN),
+    "bad_words_ids": ParameterRule(ParameterKind.PHRASES, items=2048),
+    "stop_sequences": ParameterRule(ParameterKind.PHRASES, items=1024),
+    "logit_bias": ParameterRule(ParameterKind.PAIRS),
+    "logit_bias_exp": ParameterRule(ParameterKind.BIASES, items=1024),
     "generate_until_sentence": _BOOLEAN,
     "use_string": _BOOLEAN,
     "return_full_text": _BOOLEAN,
     "use_cache": _BOOLEAN,
     "prefix": _TEXT,
-    "num_logprobs": Rule(Kind.INTEGER, 0, 30),
+    "num_logprobs": ParameterRule(ParameterKind.INTEGER, 0, 30),
     "bracket_ban": _BOOLEAN,
     "force_emotion": _BOOLEAN,
     "eos_token_id": _INTEGER,
     "bos_token_id": _INTEGER,
     "pad_token_id": _INTEGER,
-    "line_start_ids": Rule(Kind.PHRASES),
+    "line_start_ids": ParameterRule(ParameterKind.PHRASES),
     "cropped_token": _INTEGER,
-    "valid_first_tokens": Rule(Kind.IDS),
+    "valid_first_tokens": ParameterRule(ParameterKind.IDS),
     "do_sample": _BOOLEAN,
     "early_stopping": _BOOLEAN,
     "next_word": _BOOLEAN,
@@ -132,12 +134,12 @@ RULES: Final[Mapping[str, Rule]] = {
 """By parameter."""
 
 _OWNER: Final = {key: row.id for row in SAMPLERS for key in row.keys}
-"""The sampler that a parameter belongs to."""
+"""The sampler that a parameter belongs to, by parameter."""
 
 
 @takes(parameters=MAPPING)
-def check(parameters: Mapping[str, object], model: Model | str) -> None:
-    """Refuses what the service would refuse or misread.
+def check_parameters(parameters: Mapping[str, object], model: Model | str) -> None:
+    """Raise for what the service would refuse or misread.
 
     Raises:
         InvalidRequestError: a name, a type, a range, a number of items or a sampler is wrong for this model, or the native
@@ -150,41 +152,43 @@ def check(parameters: Mapping[str, object], model: Model | str) -> None:
         rule = RULES.get(name)
         if rule is None:
             raise InvalidRequestError(
-                f"a text request has no parameter {name!r}{nearest(name, RULES)}", parameter=str(name)
+                f"a text request has no parameter {name!r}{suggest_name(name, RULES)}", parameter=str(name)
             )
-        if not rule.kind.holds(value):
-            raise rule.kind.error(value)(f"{name} is {shown(value)}, and {model.id} takes {rule.kind}", parameter=name)
+        if not rule.kind.accepts(value):
+            raise rule.kind.error_class(value)(
+                f"{name} is {describe_value(value)}, and {model.id} takes {rule.kind}", parameter=name
+            )
         if name in _OWNER and not model.takes(_OWNER[name]):
             raise InvalidRequestError(f"{name} belongs to a sampler that {model.id} does not take", parameter=name)
         if isinstance(value, int | float):
-            _in_range(name, value, rule, model)
+            _check_range(name, value, rule, model)
         elif isinstance(value, Sequence) and not isinstance(value, str):
-            _fits(name, cast("Sequence[object]", value), rule, model)
+            _check_items(name, cast("Sequence[object]", value), rule, model)
 
 
-def _in_range(name: str, value: float, rule: Rule, model: Model) -> None:
-    least, most = rule.text if rule.text and model.host is Host.TEXT else (rule.least, rule.most)
+def _check_range(name: str, value: float, rule: ParameterRule, model: Model) -> None:
+    least, most = rule.text_host_range if rule.text_host_range and model.host is Host.TEXT else (rule.least, rule.most)
     if (least is not None and value < least) or (most is not None and value > most):
         allowed = f"{rule.kind} from {least:g} to {most:g}" if most is not None else f"{rule.kind} not below {least:g}"
         raise InvalidRequestError(f"{name} is {value!r}, and {model.id} takes {allowed}", parameter=name)
 
 
-def _fits(name: str, items: Sequence[object], rule: Rule, model: Model) -> None:
+def _check_items(name: str, items: Sequence[object], rule: ParameterRule, model: Model) -> None:
     if rule.items is not None and len(items) > rule.items and model.host is Host.TEXT:
         raise InvalidRequestError(
             f"{name} has {len(items)} items, and {model.id} takes at most {rule.items}", parameter=name
         )
-    if rule.kind is Kind.ORDER:
-        _ordered(cast("Sequence[int]", items), model)
+    if rule.kind is ParameterKind.ORDER:
+        _check_order(cast("Sequence[int]", items), model)
     else:
-        largest = max((token for item in items for token in _ids(item, rule.kind)), default=0)
+        largest = max((token for item in items for token in _token_ids(item, rule.kind)), default=0)
         if largest >= 65_536 and largest >= 256**model.token_width:
             raise InvalidRequestError(
                 f"{name} holds the token id {largest}, which no tokenizer of {model.id} has", parameter=name
             )
 
 
-def _ordered(order: Sequence[int], model: Model) -> None:
+def _check_order(order: Sequence[int], model: Model) -> None:
     for place, sampler in enumerate(order):
         if not 0 <= sampler < len(SAMPLERS):
             raise InvalidRequestError(
@@ -192,19 +196,19 @@ def _ordered(order: Sequence[int], model: Model) -> None:
             )
         if sampler in order[:place]:
             raise InvalidRequestError(f"order holds {SAMPLERS[sampler].name} ({sampler:d}) twice", parameter="order")
-        if not model.takes(Order(sampler)):
+        if not model.takes(SamplerOrder(sampler)):
             raise InvalidRequestError(
                 f"order holds {SAMPLERS[sampler].name} ({sampler:d}), which {model.id} does not take", parameter="order"
             )
 
 
-def shown(value: object) -> str:
-    """A value for a message: numbers as they are, of anything else the type, since texts are not to be quoted."""
+def describe_value(value: object) -> str:
+    """Return a value for a message: a number as it is, of anything else the type, since texts are private."""
     return repr(value) if isinstance(value, int | float) else f"a {type(value).__name__}"
 
 
-def nearest(name: str, names: Mapping[str, object] | Sequence[str]) -> str:
-    """The end of a message about a name that is not known: what it may have been meant to be."""
+def suggest_name(name: str, names: Mapping[str, object] | Sequence[str]) -> str:
+    """Return the end of a message about an unknown name: the known name that comes nearest, if one does."""
     from difflib import get_close_matches  # needed only when something is wrong
 
     close = get_close_matches(str(name), list(names), n=1)
@@ -214,63 +218,65 @@ def nearest(name: str, names: Mapping[str, object] | Sequence[str]) -> str:
 # ---- types
 
 
-def _integer(value: object) -> bool:
+def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _number(value: object) -> bool:
-    return _integer(value) or (isinstance(value, float) and math.isfinite(value))
+def _is_number(value: object) -> bool:
+    return _is_integer(value) or (isinstance(value, float) and math.isfinite(value))
 
 
-def _id(value: object) -> bool:
-    return _integer(value) and cast("int", value) >= 0
+def _is_id(value: object) -> bool:
+    return _is_integer(value) and cast("int", value) >= 0
 
 
-def _list(value: object, of: Callable[[object], bool], least: int = 0) -> bool:
+def _is_list(value: object, of: Callable[[object], bool], least: int = 0) -> bool:
     if not isinstance(value, Sequence) or isinstance(value, str | bytes | bytearray):
         return False
     items = cast("Sequence[object]", value)
     return len(items) >= least and all(map(of, items))
 
 
-def _phrase(value: object) -> bool:
-    return _list(value, _id, 1)
+def _is_phrase(value: object) -> bool:
+    return _is_list(value, _is_id, 1)
 
 
-def _pair(value: object) -> bool:
+def _is_pair(value: object) -> bool:
     items = cast("Sequence[object]", value)
-    return _list(value, _number, 2) and len(items) == 2 and _id(items[0])
+    return _is_list(value, _is_number, 2) and len(items) == 2 and _is_id(items[0])
 
 
-def _bias(value: object) -> bool:
+def _is_bias(value: object) -> bool:
     if not isinstance(value, Mapping):
         return False
     entry = cast("Mapping[object, object]", value)
     flags = (entry.get("ensure_sequence_finish"), entry.get("generate_once"))
     return (
-        _phrase(entry.get("sequence")) and _number(entry.get("bias")) and all(isinstance(flag, bool) for flag in flags)
+        _is_phrase(entry.get("sequence"))
+        and _is_number(entry.get("bias"))
+        and all(isinstance(flag, bool) for flag in flags)
     )
 
 
-def _ids(item: object, kind: Kind) -> Sequence[int]:
-    """The token ids in an item of a list of this kind."""
+def _token_ids(item: object, kind: ParameterKind) -> Sequence[int]:
+    """Return the token ids in an item of a list of this kind."""
     if isinstance(item, int):
         return (item,)
     if isinstance(item, Mapping):
         return cast("Sequence[int]", cast("Mapping[str, object]", item)["sequence"])
     phrase = cast("Sequence[int]", item)
-    return phrase[:1] if kind is Kind.PAIRS else phrase
+    return phrase[:1] if kind is ParameterKind.PAIRS else phrase
 
 
-_HOLDS: Final[Mapping[Kind, Callable[[object], bool]]] = {
-    Kind.BOOLEAN: lambda value: isinstance(value, bool),
-    Kind.INTEGER: _integer,
-    Kind.NUMBER: _number,
-    Kind.TEXT: lambda value: isinstance(value, str),
-    Kind.IDS: lambda value: _list(value, _id),
-    Kind.PHRASES: lambda value: _list(value, _phrase),
-    Kind.ORDER: lambda value: _list(value, _integer),
-    Kind.PHRASE_REP_PEN: lambda value: isinstance(value, str) and value in frozenset(PhraseRepPen),
-    Kind.PAIRS: lambda value: _list(value, _pair),
-    Kind.BIASES: lambda value: _list(value, _bias),
+_CHECKS: Final[Mapping[ParameterKind, Callable[[object], bool]]] = {
+    ParameterKind.BOOLEAN: lambda value: isinstance(value, bool),
+    ParameterKind.INTEGER: _is_integer,
+    ParameterKind.NUMBER: _is_number,
+    ParameterKind.TEXT: lambda value: isinstance(value, str),
+    ParameterKind.IDS: lambda value: _is_list(value, _is_id),
+    ParameterKind.PHRASES: lambda value: _is_list(value, _is_phrase),
+    ParameterKind.ORDER: lambda value: _is_list(value, _is_integer),
+    ParameterKind.PHRASE_REP_PEN: lambda value: isinstance(value, str) and value in frozenset(PhraseRepPen),
+    ParameterKind.PAIRS: lambda value: _is_list(value, _is_pair),
+    ParameterKind.BIASES: lambda value: _is_list(value, _is_bias),
 }
