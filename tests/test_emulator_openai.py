@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from nai_proto.codecs.sse import SSEDecoder
 from nai_proto.emulator import Account
-from nai_proto.emulator.openai.template import END_OF_TURN
+from nai_proto.emulator.openai.chat_template import END_OF_TURN
 from nai_proto.emulator.text.language_model import get_tale_model
 from nai_proto.http import Head
 from nai_proto.secret import Password

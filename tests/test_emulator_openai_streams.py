@@ -17,7 +17,7 @@ import pytest
 
 from nai_proto.codecs.sse import SSEDecoder
 from nai_proto.emulator import Emulator, OpenAISwitches, Switches
-from nai_proto.emulator.openai.template import END_OF_TURN
+from nai_proto.emulator.openai.chat_template import END_OF_TURN
 from nai_proto.errors import InvalidRequestError, NaiError
 from nai_proto.http import Request
 from nai_proto.secret import Password

@@ -1,4 +1,4 @@
-"""The OpenAI-compatible endpoints of the emulator.
+"""The emulator's OpenAI-compatible endpoints.
 
 See docs/protocol/openai.md#11-what-openais-python-client-sends-emulator-requirements.
 """

@@ -1,7 +1,7 @@
-"""The OpenAI-compatible endpoints as the service has them, over the emulator's own language model.
+"""The service of the OpenAI-compatible endpoints, over the emulator's own language model.
 
-They answer in the ids of the model's tokenizer where it is to be had, and else in the emulator's own vocabulary; only what
-holds ids in a request needs the real one.
+Token ids are those of the model's tokenizer if it is available, else those of the emulator's own vocabulary. Only requests
+that contain token ids need the tokenizer.
 
 See docs/protocol/openai.md#1-endpoints.
 """
@@ -22,104 +22,106 @@ from ..http.throttling import GenerationLock
 from ..seeded_random import SeededRandom
 from ..text.language_model import LanguageModel
 from ..text.model_registry import ModelRegistry
-from .forms import Choice, Form, Usage, form_for
-from .models import Models
-from .parameters import ChatRequest, CompletionRequest, Prompts, TokenCountRequest, read, settings_of
-from .stream import FAILURE, stream
+from .chat_template import ASSISTANT, render_chat
+from .event_stream import FAILURE, send_stream
+from .request_body import ChatRequest, CompletionRequest, Prompts, TokenCountRequest, build_settings, parse_request
+from .response_shapes import Choice, ResponseShape, UsageCounts, choose_shape
+from .served_models import ServedModels
 from .switches import OpenAISwitches
-from .telling import Piece, Plan, tell
-from .template import ASSISTANT, rendered
+from .text_generation import GenerationPlan, TextPiece, generate_pieces
 
 if TYPE_CHECKING:
     from ...tokenizers import Tokenizer
 
 __all__ = ["OpenAIService"]
 
-_DEFAULT_LENGTH: Final = 256
-"""Tokens where ``max_tokens`` is not given; the service's default is not known."""
+_DEFAULT_MAX_TOKENS: Final = 256
+"""Maximum tokens of a request without ``max_tokens``. The service's default is not known."""
 _Request: TypeAlias = CompletionRequest | ChatRequest
 
 
 @dataclass(frozen=True, slots=True)
-class _Task:
-    """A request, understood."""
+class _GenerationTask:
+    """A valid request, and its choices, which are generated when they are iterated."""
 
     row: Endpoint
     request: _Request
-    form: Form
+    shape: ResponseShape
     prompt_tokens: int
-    choices: list[Iterator[Piece]]
+    choices: list[Iterator[TextPiece]]
 
 
 class OpenAIService:
-    """The four endpoints.
+    """Handles the four endpoints.
 
     Args:
-        seed: of all chance that a request does not seed itself.
-        pace: seconds per token.
-        tellers: who writes.
-        lock: under which it is written.
-        now: UNIX time in seconds.
-        switches: everything else.
+        seed: Seed of the answers to requests without a seed.
+        pace: Seconds per token.
+        registry: Tokenizers and language models.
+        lock: The account's generation lock.
+        now: Returns the UNIX time in seconds.
+        switches: Variants of the service's behaviour.
     """
 
     def __init__(
         self,
         seed: str,
         pace: float,
-        tellers: ModelRegistry,
+        registry: ModelRegistry,
         lock: GenerationLock,
         now: Callable[[], float],
         switches: OpenAISwitches,
     ) -> None:
         self._chance = SeededRandom(seed).fork("openai")
         self._pace = pace
-        self._tellers = tellers
+        self._registry = registry
         self._lock = lock
         self._now = now
         self._switches = switches
-        self._models = Models(switches.models)
+        self._models = ServedModels(switches.models)
         self._numbers = count(1)
 
     def completions(self, row: Endpoint, account: Account, body: bytes) -> Handler:
-        """``POST /oa/v1/completions``."""
+        """Handle ``POST /oa/v1/completions``."""
 
-        def handler() -> Handler:
-            request = read(body, CompletionRequest, ranges=self._switches.ranges)
-            yield from self._told((yield from self._prepared(row, account, request, request.prompts)), account)
+        def generate() -> Handler:
+            request = parse_request(body, CompletionRequest, ranges=self._switches.ranges)
+            task = yield from self._prepare(row, account, request, request.prompts)
+            yield from self._send(task, account)
 
-        yield from self._lock.hold(account, handler)
+        yield from self._lock.hold(account, generate)
 
     def chat_completions(self, row: Endpoint, account: Account, body: bytes) -> Handler:
-        """``POST /oa/v1/chat/completions``."""
+        """Handle ``POST /oa/v1/chat/completions``."""
 
-        def handler() -> Handler:
-            request = read(body, ChatRequest, ranges=self._switches.ranges)
-            prompt = rendered(request.messages, thinking=self._thinking(request))
-            yield from self._told((yield from self._prepared(row, account, request, [prompt])), account)
+        def generate() -> Handler:
+            request = parse_request(body, ChatRequest, ranges=self._switches.ranges)
+            prompt = render_chat(request.messages, thinking=self._wants_thinking(request))
+            task = yield from self._prepare(row, account, request, [prompt])
+            yield from self._send(task, account)
 
-        yield from self._lock.hold(account, handler)
+        yield from self._lock.hold(account, generate)
 
     def models(self, row: Endpoint, account: Account) -> Handler:
-        """``GET /oa/v1/models``.
+        """Handle ``GET /oa/v1/models``.
 
         See docs/protocol/openai.md#72-get-oav1models.
         """
-        yield from send_json(row.status, {"object": "list", "data": self._models.listed(account.tier)})
+        yield from send_json(row.status, {"object": "list", "data": self._models.list_for(account.tier)})
 
     def token_count(self, row: Endpoint, body: bytes) -> Handler:
-        """``POST /oa/v1/internal/token-count``. The ids of several prompts are joined: no source tells.
+        """Handle ``POST /oa/v1/internal/token-count``. The ids of several prompts are joined, which is a guess.
 
         See docs/protocol/openai.md#8-token-count.
         """
-        request = read(body, TokenCountRequest, ranges=False)
-        tokenizer = yield from self._tellers.tokenizer(self._models.tokenizer(request.model))
-        _, encoded = yield from self._encoded(tokenizer, request.prompts)
+        request = parse_request(body, TokenCountRequest, ranges=False)
+        tokenizer = yield from self._registry.tokenizer(self._models.find_tokenizer(request.model))
+        _, encoded = yield from self._encode(tokenizer, request.prompts)
         ids = [token for prompt in encoded for token in prompt]
         yield from send_json(row.status, {"length": len(ids), "encoded": ids})
 
     def send_error(self, refused: Refused) -> Handler:
-        """An error in the shape that is wanted.
+        """Send an error in the shape that the switches ask for.
 
         See docs/protocol/openai.md#91-bodies.
         """
@@ -129,55 +131,60 @@ class OpenAIService:
         error = {"message": refused.message, "code": refused.status, "type": kind, "param": None}
         return send_error(refused, {"error": error})
 
-    # ---- what is asked
+    # ---- requests
 
-    def _thinking(self, request: ChatRequest) -> bool:
-        """Does the answer begin with reasoning? Not where it goes on with what the model has said already."""
+    def _wants_thinking(self, request: ChatRequest) -> bool:
+        """Return whether the answer begins with reasoning. It does not if it continues a message of the model."""
         wanted = self._switches.thinks if request.enable_thinking is None else request.enable_thinking
         return wanted and self._switches.thinking != "off" and request.messages[-1].role != "assistant"
 
-    def _prepared(self, row: Endpoint, account: Account, request: _Request, prompts: Prompts) -> HandlerSteps[_Task]:
-        """The request with everything that can be wrong with it behind it, and no token made."""
-        model = self._models.allowed(request.model, account.tier)
-        settings = settings_of(request)
-        tokenizer = yield from self._tellers.tokenizer(model.tokenizer)
-        holding_ids = "logit_bias" if settings.logit_bias else "" if isinstance(prompts[0], str) else "prompt"
-        if holding_ids and tokenizer is None:
+    def _prepare(
+        self, row: Endpoint, account: Account, request: _Request, prompts: Prompts
+    ) -> HandlerSteps[_GenerationTask]:
+        """Check the rest of the request, and return the task. No token is generated yet."""
+        model = self._models.find_for_generation(request.model, account.tier)
+        settings = build_settings(request)
+        tokenizer = yield from self._registry.tokenizer(model.tokenizer)
+        field_with_ids = "logit_bias" if settings.logit_bias else "" if isinstance(prompts[0], str) else "prompt"
+        if field_with_ids and tokenizer is None:
             raise Refused(
-                501, f"this emulator has no tokenizer of {model.tokenizer}, and {holding_ids} holds token ids"
+                501, f"this emulator has no tokenizer of {model.tokenizer}, and {field_with_ids} holds token ids"
             )
-        teller, encoded = yield from self._encoded(tokenizer, prompts)
-        plan = Plan(
-            most=_DEFAULT_LENGTH if request.max_tokens is None else max(request.max_tokens, 1),
+        language_model, encoded = yield from self._encode(tokenizer, prompts)
+        plan = GenerationPlan(
+            max_tokens=_DEFAULT_MAX_TOKENS if request.max_tokens is None else max(request.max_tokens, 1),
             stops=request.stops,
             prefix=request.generation_prefix or "",
-            thinking=isinstance(request, ChatRequest) and self._thinking(request),
+            thinking=isinstance(request, ChatRequest) and self._wants_thinking(request),
         )
-        model.check_length(account.tier, max(map(len, encoded)), plan.most)
-        decode = teller.vocabulary.decode
+        model.check_length(account.tier, max(map(len, encoded)), plan.max_tokens)
+        decode = language_model.vocabulary.decode
         chance = self._chance.fork(next(self._numbers)) if request.seed is None else SeededRandom(request.seed)
-        choices: list[Iterator[Piece]] = []
+        choices: list[Iterator[TextPiece]] = []
         for prompt, ids in zip(prompts, encoded, strict=True):
             turn = ASSISTANT in (prompt if isinstance(prompt, str) else decode(prompt))
             for _ in range(request.n or 1):
-                own = chance.fork(len(choices)) if choices else chance
-                choices.append(tell(teller, ids, settings, own, replace(plan, turn=turn)))
-        return _Task(row, request, form_for(request, self._switches, decode), sum(map(len, encoded)), choices)
+                choice_chance = chance.fork(len(choices)) if choices else chance
+                choices.append(generate_pieces(language_model, ids, settings, choice_chance, replace(plan, turn=turn)))
+        return _GenerationTask(
+            row, request, choose_shape(request, self._switches, decode), sum(map(len, encoded)), choices
+        )
 
-    def _encoded(
+    def _encode(
         self, tokenizer: Tokenizer | None, prompts: Prompts
     ) -> HandlerSteps[tuple[LanguageModel, list[list[int]]]]:
-        """Who tells in the tokenizer's ids, and these of all prompts, which are texts or ids already."""
-        teller = yield from self._tellers.language_model(tokenizer)
-        encode = teller.vocabulary.encode
+        """Return the language model in the tokenizer's ids, and the ids of all prompts."""
+        language_model = yield from self._registry.language_model(tokenizer)
+        encode = language_model.vocabulary.encode
         encoded = yield from compute(
             lambda: [encode(prompt) if isinstance(prompt, str) else [*prompt] for prompt in prompts]
         )
-        return teller, encoded
+        return language_model, encoded
 
-    # ---- what is answered
+    # ---- responses
 
-    def _told(self, task: _Task, account: Account) -> Handler:
+    def _send(self, task: _GenerationTask, account: Account) -> Handler:
+        """Send the response: an error document, a stream, or a whole response."""
         switches = self._switches
         if switches.delay:
             yield Wait(switches.delay)
@@ -186,52 +193,52 @@ class OpenAIService:
         elif task.request.stream:
             record = StreamProgress(task.row.name)
             account.streams.append(record)
-            yield from stream(switches, task.row.status, self._chunks(task), self._pace, record)
+            yield from send_stream(switches, task.row.status, self._generate_chunks(task), self._pace, record)
         else:
-            yield from self._whole(task)
+            yield from self._send_whole(task)
 
-    def _whole(self, task: _Task) -> Handler:
-        told = yield from compute(lambda: [list(choice) for choice in task.choices])
-        usage = Usage(task.prompt_tokens, sum(map(len, told)))
+    def _send_whole(self, task: _GenerationTask) -> Handler:
+        answers = yield from compute(lambda: [list(choice) for choice in task.choices])
+        usage = UsageCounts(task.prompt_tokens, sum(map(len, answers)))
         if self._pace:
-            yield Wait(self._pace * usage.completion)
-        choices = [task.form.whole(index, pieces) for index, pieces in enumerate(told)]
+            yield Wait(self._pace * usage.completion_tokens)
+        choices = [task.shape.build_whole(index, pieces) for index, pieces in enumerate(answers)]
         yield from send_json(
             task.row.status,
-            {**self._envelope(task, task.form.whole_object), "choices": choices, "usage": usage.wire()},
+            {**self._build_envelope(task, task.shape.whole_object), "choices": choices, "usage": usage.to_wire()},
         )
 
-    def _chunks(self, task: _Task) -> Iterator[dict[str, object] | None]:
-        """The chunks of all choices, a token of each in turn; None before each token."""
-        form, place = task.form, self._switches.usage
-        envelope = self._envelope(task, form.chunk_object)
+    def _generate_chunks(self, task: _GenerationTask) -> Iterator[dict[str, object] | None]:
+        """Generate the chunks of all choices, one token of each in turn, and None before each token."""
+        shape, usage_place = task.shape, self._switches.usage
+        envelope = self._build_envelope(task, shape.chunk_object)
 
         def chunk(choice: Choice, **more: object) -> dict[str, object]:
             return {**envelope, "choices": [choice], **more}
 
         for index in range(len(task.choices)):
-            yield from map(chunk, form.opening(index))
-        going, made = len(task.choices), 0
+            yield from map(chunk, shape.build_opening(index))
+        unfinished, generated = len(task.choices), 0
         for pieces in zip_longest(*task.choices):
             for index, piece in enumerate(pieces):
                 if piece is None:
                     continue
                 yield None
-                made += 1
-                going -= piece.finish_reason is not None
-                *others, last = form.chunks(index, piece)
+                generated += 1
+                unfinished -= piece.finish_reason is not None
+                *others, last = shape.build_chunks(index, piece)
                 yield from map(chunk, others)
-                if going or place != "with_finish":
+                if unfinished or usage_place != "with_finish":
                     yield chunk(last)
                 else:
-                    yield chunk(last, usage=Usage(task.prompt_tokens, made).wire())
-        if place == "on_request" and task.request.wants_usage:
-            yield {**envelope, "choices": [], "usage": Usage(task.prompt_tokens, made).wire()}
+                    yield chunk(last, usage=UsageCounts(task.prompt_tokens, generated).to_wire())
+        if usage_place == "on_request" and task.request.wants_usage:
+            yield {**envelope, "choices": [], "usage": UsageCounts(task.prompt_tokens, generated).to_wire()}
 
-    def _envelope(self, task: _Task, kind: str) -> dict[str, object]:
+    def _build_envelope(self, task: _GenerationTask, kind: str) -> dict[str, object]:
         number = self._chance.fork(next(self._numbers)).uniform()
         return {
-            "id": f"{task.form.prefix}-{int(number * 2**53):014x}",
+            "id": f"{task.shape.prefix}-{int(number * 2**53):014x}",
             "object": kind,
             "created": int(self._now()),
             "model": task.request.model,

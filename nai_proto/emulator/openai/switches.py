@@ -1,4 +1,4 @@
-"""How the OpenAI-compatible endpoints behave where sources differ, and how they can be made to misbehave.
+"""Switches of the OpenAI-compatible endpoints: variants where sources differ, and failures on demand.
 
 See docs/protocol/openai.md#11-what-openais-python-client-sends-emulator-requirements.
 """
@@ -40,79 +40,83 @@ _LEAST: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenAISwitches:
-    """One value of all switches. The defaults are what is documented, without misfortune.
+    """All switches. The defaults are the documented behaviour, without failures.
 
     Raises:
-        InvalidRequestError: a number is too small.
+        InvalidRequestError: A number is too small.
     """
 
-    # What there is.
+    # What is served.
     models: tuple[str, ...] = ("glm-4-5", "glm-4-6", "xialong-v1")
-    """What is served, in the order of the list; of these an account gets the models of its tier. May be empty, and may
-    hold ids that no table knows, which every tier gets and which have no limit of their context.
+    """Ids of the models, in the order of the list; an account gets those of its tier. May be empty. A model that is not
+    known is for every tier and has no limit of its context.
 
     See docs/protocol/openai.md#71-models-over-time.
     """
     ranges: bool = True
-    """Are numbers refused that are outside the ranges of the documentation?
+    """Whether numbers outside the documented ranges are refused.
 
     See docs/protocol/openai.md#2-names-typescript-sdk--wire--python.
     """
 
-    # What answers look like.
+    # Shape of responses.
     chat: ChatAnswer = "documented"
-    """A chat's answer in one piece: with ``message.content``, or as it was seen, without a message, ``text`` empty and the
-    answer in ``token_ids`` alone.
+    """A whole chat response: ``documented`` has ``message.content``; ``observed`` has no message, an empty ``text``, and the
+    answer only in ``token_ids``.
 
     See docs/protocol/openai.md#43-response-not-streamed-observed-form--important.
     """
     chat_chunks: ChatChunks = "delta"
-    """Where a chat's chunks have their text: in ``delta.content`` or in ``text``.
+    """Where the chunks of a chat have their text: in ``delta.content`` or in ``text``.
 
     See docs/protocol/openai.md#61-chat-chunk.
     """
     thinking: Thinking = "reasoning_content"
-    """Where a chat's reasoning is when it is asked for: nowhere, since there is none; in the text, between tags; or in a
-    field of this name. In chunks and answers without ``delta`` and ``message`` it is in the text.
+    """Where a chat has its reasoning, if that is requested. ``off``: there is none. ``inline``: in the text, between tags.
+    Otherwise: in a field of this name. Chunks without ``delta`` and responses without ``message`` have it in the text.
 
     See docs/protocol/openai.md#44-thinking--reasoning.
     """
     thinks: bool = False
-    "Is there reasoning when a request does not say ``enable_thinking``?"
+    "Whether there is reasoning if a request has no ``enable_thinking``."
     extras: bool = True
-    """Do choices have ``token_ids`` and ``stop_reason``? The ids are those of the model's tokenizer where it is to be had,
-    else of the emulator's own vocabulary."""
+    """Whether choices have ``token_ids`` and ``stop_reason``. The ids are those of the model's tokenizer if it is available,
+    else those of the emulator's own vocabulary."""
     usage: UsagePlace = "on_request"
-    """Where a stream tells its usage: nowhere; in a last chunk without choices, for those who send
-    ``stream_options.include_usage``; or beside the last ``finish_reason``.
+    """Where a stream has its usage. ``on_request``: in a last chunk without choices, if ``stream_options.include_usage`` is
+    set. ``with_finish``: beside the last ``finish_reason``.
 
     See docs/protocol/openai.md#63-usage-in-a-stream.
     """
     errors: ErrorShape = "gateway"
-    "``{statusCode, message}``, or ``{error: {message, code, type, param}}``. See docs/protocol/openai.md#91-bodies."
+    """Body of errors: ``{statusCode, message}``, or ``{error: {message, code, type, param}}``.
 
-    # How a stream is written.
+    See docs/protocol/openai.md#91-bodies.
+    """
+
+    # Bytes of a stream.
     done: bool = True
-    "Does it end with ``[DONE]``?"
+    "Whether it ends with ``[DONE]``."
     newline: LineEnd = "lf"
+    "What ends a line."
     space: bool = True
-    "Is there a blank after a field's colon?"
+    "Whether a space follows a field's colon."
     comments: bool = False
-    "A comment before each event, as gateways keep connections alive."
+    "Whether a comment precedes each event, as gateways send to keep connections alive."
     write_size: int | None = None
     "Bytes per write, 1 or more; None writes each event at once."
 
-    # What happens to an answer.
+    # Failures.
     delay: float = 0.0
-    "Seconds before its head."
+    "Seconds before the head of a response."
     stall_after: int | None = None
-    "Chunks after which a stream says nothing more, until the client leaves."
+    "Chunks after which a stream stalls until the client disconnects."
     error_after: int | None = None
-    "Chunks after which a stream fails: its error takes the place of the next one, or of ``[DONE]``."
+    "Chunks after which a stream fails: an error takes the place of the next chunk, or of ``[DONE]``."
     error_form: ErrorForm = "object"
-    """``{error: {…}}``, ``{error: "…"}``, ``{statusCode, message}``, the same as an event named ``error``, or as a line
-    without a field's name. ``document`` is an error object with status 200 instead of an answer, streamed or not, if
-    ``error_after`` is set.
+    """Form of that error. ``object``: ``{error: {…}}``. ``text``: ``{error: "…"}``. ``status``: ``{statusCode, message}``.
+    ``event``: the same, as an event named ``error``. ``bare``: the same, as a line without a field name. ``document``: if
+    ``error_after`` is set, every response is an error object with status 200, streamed or not.
 
     See docs/protocol/openai.md#65-errors-inside-a-stream.
     """

@@ -1,4 +1,4 @@
-"""What a request to the OpenAI-compatible endpoints asks for, checked as the service checks it.
+"""Request bodies of the OpenAI-compatible endpoints, and the service's checks of them.
 
 See:
     docs/protocol/openai.md#2-names-typescript-sdk--wire--python
@@ -6,8 +6,8 @@ See:
     docs/protocol/openai.md#4-chat-completions
     docs/protocol/openai.md#5-unified-sampling
 
-What the service does not know is ignored, ``tools`` and ``response_format`` among it, and so is what has no meaning here:
-``best_of``, ``echo``, ``suffix`` and ``user``. A null is a key that was left out.
+Keys that the service does not know are ignored, such as ``tools`` and ``response_format``. So are ``best_of``, ``echo``,
+``suffix`` and ``user``, which have no effect here. Null means that a key is absent.
 """
 
 from __future__ import annotations
@@ -23,21 +23,29 @@ from ...codecs.mismatch import Mismatch
 from ..errors import Refused
 from ..text.generation_settings import GenerationSettings
 
-__all__ = ["ChatRequest", "CompletionRequest", "Message", "Prompts", "TokenCountRequest", "read", "settings_of"]
+__all__ = [
+    "ChatMessage",
+    "ChatRequest",
+    "CompletionRequest",
+    "Prompts",
+    "TokenCountRequest",
+    "build_settings",
+    "parse_request",
+]
 
-_Id = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
-_Prompt: TypeAlias = str | tuple[str | _Id | tuple[_Id, ...], ...]
+_TokenId = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
+_Prompt: TypeAlias = str | tuple[str | _TokenId | tuple[_TokenId, ...], ...]
 
 Prompts: TypeAlias = "list[str | tuple[int, ...]]"
-"""All prompts of a request: texts, or token ids, never both."""
+"""All prompts of a request: all are texts, or all are token ids."""
 
 
 class _StreamOptions(msgspec.Struct, frozen=True):
     include_usage: bool | None = None
 
 
-class _Sampled(msgspec.Struct, frozen=True, kw_only=True):
-    """What completions and chats have in common, under the names of the wire.
+class _SamplingRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """The parameters that completions and chats share, under their names on the wire.
 
     See docs/protocol/openai.md#2-names-typescript-sdk--wire--python.
     """
@@ -66,40 +74,40 @@ class _Sampled(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def stops(self) -> tuple[str, ...]:
-        """What ends the answer; empty texts do not."""
-        given = (self.stop,) if isinstance(self.stop, str) else self.stop or ()
-        return tuple(filter(None, given))
+        """Return the stop texts; empty ones are dropped."""
+        stops = (self.stop,) if isinstance(self.stop, str) else self.stop or ()
+        return tuple(filter(None, stops))
 
     @property
     def wants_usage(self) -> bool:
-        """Was the usage of a stream asked for?"""
+        """Return whether a stream shall end with its usage."""
         return self.stream_options is not None and bool(self.stream_options.include_usage)
 
     @property
     def biases(self) -> tuple[tuple[int, float], ...]:
-        """``logit_bias`` with its ids as numbers.
+        """Return ``logit_bias`` as pairs of token id and bias.
 
         Raises:
-            Refused: 400, for a key that is no id.
+            Refused: 400, a key is no token id.
         """
-        given = self.logit_bias or {}
-        if wrong := next((key for key in given if not _ID.fullmatch(key)), None):
+        biases = self.logit_bias or {}
+        if wrong := next((key for key in biases if not _TOKEN_ID.fullmatch(key)), None):
             raise Refused(400, f"Validation error: logit_bias: {wrong[:20]!r} is no token id")
-        return tuple((int(key), bias) for key, bias in given.items())
+        return tuple((int(key), bias) for key, bias in biases.items())
 
 
-class CompletionRequest(_Sampled, frozen=True, kw_only=True):
-    """``POST /oa/v1/completions``."""
+class CompletionRequest(_SamplingRequest, frozen=True, kw_only=True):
+    """Body of ``POST /oa/v1/completions``."""
 
     prompt: _Prompt
 
     @property
     def prompts(self) -> Prompts:
-        """See `_prompts`."""
-        return _prompts(self.prompt)
+        """Return the prompts as a list. Raises Refused, 400, if they are empty or of different kinds."""
+        return _list_prompts(self.prompt)
 
 
-class Message(msgspec.Struct, frozen=True):
+class ChatMessage(msgspec.Struct, frozen=True):
     """One message of a chat.
 
     See docs/protocol/openai.md#41-messages.
@@ -110,46 +118,46 @@ class Message(msgspec.Struct, frozen=True):
     name: str | None = None
 
 
-class ChatRequest(_Sampled, frozen=True, kw_only=True):
-    """``POST /oa/v1/chat/completions``."""
+class ChatRequest(_SamplingRequest, frozen=True, kw_only=True):
+    """Body of ``POST /oa/v1/chat/completions``."""
 
-    messages: Annotated[tuple[Message, ...], msgspec.Meta(min_length=1)]
+    messages: Annotated[tuple[ChatMessage, ...], msgspec.Meta(min_length=1)]
 
 
 class TokenCountRequest(msgspec.Struct, frozen=True):
-    """``POST /oa/v1/internal/token-count``."""
+    """Body of ``POST /oa/v1/internal/token-count``."""
 
     model: str
     prompt: _Prompt
 
     @property
     def prompts(self) -> Prompts:
-        """See `_prompts`."""
-        return _prompts(self.prompt)
+        """Return the prompts as a list. Raises Refused, 400, if they are empty or of different kinds."""
+        return _list_prompts(self.prompt)
 
 
-def _prompts(prompt: _Prompt) -> Prompts:
-    """All four forms of a prompt as a list of at least one.
+def _list_prompts(prompt: _Prompt) -> Prompts:
+    """Return a prompt in any of its four forms as a list of at least one prompt.
 
     See docs/protocol/openai.md#2-names-typescript-sdk--wire--python.
 
     Raises:
-        Refused: 400, for a list that is empty or mixed.
+        Refused: 400, a list is empty or mixed.
     """
     if isinstance(prompt, str):
         return [prompt]
     ids = tuple([item for item in prompt if isinstance(item, int)])
-    whole = [item for item in prompt if not isinstance(item, int)]
+    prompts = [item for item in prompt if not isinstance(item, int)]
     if len({type(item) for item in prompt}) > 1:
         raise Refused(400, "Validation error: prompt: texts, token ids and lists of them do not go together")
     if not prompt or () in prompt:
         raise Refused(400, "Validation error: prompt: a list is empty")
-    return [ids] if ids else whole
+    return [ids] if ids else prompts
 
 
-_R = TypeVar("_R", CompletionRequest, ChatRequest, TokenCountRequest)
+_AnyRequest = TypeVar("_AnyRequest", CompletionRequest, ChatRequest, TokenCountRequest)
 
-_ID: Final = re.compile(r"[0-9]{1,9}")
+_TOKEN_ID: Final = re.compile(r"[0-9]{1,9}")
 _RANGES: Final[Mapping[str, tuple[float, float]]] = {
     "max_tokens": (1, 2048),
     "temperature": (0, 2),
@@ -158,47 +166,47 @@ _RANGES: Final[Mapping[str, tuple[float, float]]] = {
     "frequency_penalty": (-2, 2),
     "presence_penalty": (-2, 2),
 }
-"""Of the documentation.
+"""Minimum and maximum of each parameter, as documented.
 
 See docs/protocol/openai.md#2-names-typescript-sdk--wire--python.
 """
-_MOST_CHOICES: Final = 128
-"""Ours, to bound what one request can make the emulator do."""
+_MAX_CHOICES: Final = 128
+"""Bound on the work of one request. It is the emulator's own."""
 
 
-def read(body: bytes, type: type[_R], *, ranges: bool) -> _R:  # noqa: A002
-    """A request's body.
+def parse_request(body: bytes, type: type[_AnyRequest], *, ranges: bool) -> _AnyRequest:  # noqa: A002
+    """Parse and check the body of a request.
 
     Args:
-        body: as it came.
-        type: what it has to be.
-        ranges: are numbers outside the documented ranges refused?
+        body: The body, as JSON.
+        type: Type of the request.
+        ranges: Whether numbers outside the documented ranges are refused.
 
     Raises:
-        Refused: 400, with what is wrong and where.
+        Refused: 400, the body is invalid; the message says what is wrong and where. 500 where the service itself fails.
     """
     try:
         request = msgspec.json.decode(body, type=type)
     except (ValueError, RecursionError):
-        problem = _in_go(find_problem(body, type))
+        problem = _format_as_go(find_problem(body, type))
     else:
         if not isinstance(request, TokenCountRequest):
-            _check(request, ranges)
+            _check_ranges(request, ranges)
         return request
     raise Refused(400, problem)
 
 
-def _check(request: _Sampled, ranges: bool) -> None:
+def _check_ranges(request: _SamplingRequest, ranges: bool) -> None:
     for name, (low, high) in _RANGES.items() if ranges else ():
         value = getattr(request, name)
         if value is not None and not low <= value <= high:
             raise Refused(400, f"Validation error: {name} must be from {low} to {high}")
     prompts = len(request.prompts) if isinstance(request, CompletionRequest) else 1
-    if not 1 <= (1 if request.n is None else request.n) <= _MOST_CHOICES // prompts:
-        raise Refused(400, f"Validation error: n must be from 1 to {_MOST_CHOICES} for all prompts together")
+    if not 1 <= (1 if request.n is None else request.n) <= _MAX_CHOICES // prompts:
+        raise Refused(400, f"Validation error: n must be from 1 to {_MAX_CHOICES} for all prompts together")
     if request.logprobs is not None and request.logprobs < 0:
         raise Refused(400, "Validation error: logprobs must be 0 or more")
-    if request.logprobs == 0:  # seen with GLM-4.6 (docs/protocol/openai.md#33-log-probabilities)
+    if request.logprobs == 0:  # as captured from GLM-4.6 (docs/protocol/openai.md#33-log-probabilities)
         raise Refused(500, "Internal server error")
 
 
@@ -206,20 +214,20 @@ _GO_TYPES: Final = {"str": "string", "float": "float64"}
 _GO_VALUES: Final = {"str": "string", "int": "number", "float": "number"}
 
 
-def _in_go(problem: str | Mismatch) -> str:
-    """The message for what is wrong; for a wrong type that of the service, which is written in Go.
+def _format_as_go(problem: str | Mismatch) -> str:
+    """Return the error message. For a wrong type it is the service's message, which comes from Go.
 
     See docs/protocol/openai.md#41-messages.
     """
     if not isinstance(problem, Mismatch) or not problem.expected:
         return f"Validation error: {problem}"
-    wanted, got = problem.expected.removesuffix(" | null"), problem.got
+    expected, got = problem.expected.removesuffix(" | null"), problem.got
     field = re.sub(r"\[[^]]*\]", "", problem.path.removeprefix("."))
     where = f"Go struct field {field}" if field else "Go value"
-    return f"json: cannot unmarshal {_GO_VALUES.get(got, got)} into {where} of type {_GO_TYPES.get(wanted, wanted)}"
+    return f"json: cannot unmarshal {_GO_VALUES.get(got, got)} into {where} of type {_GO_TYPES.get(expected, expected)}"
 
 
-_NATIVE: Final = {
+_NATIVE_NAMES: Final = {
     "temperature": "temperature",
     "top_p": "top_p",
     "top_k": "top_k",
@@ -227,29 +235,29 @@ _NATIVE: Final = {
     "frequency_penalty": "repetition_penalty_frequency",
     "presence_penalty": "repetition_penalty_presence",
 }
-_UNIFIED: Final = {
+_UNIFIED_NAMES: Final = {
     "unified_linear": "math1_temp",
     "unified_quadratic": "math1_quad",
     "unified_increase_linear_with_entropy": "math1_quad_entropy_scale",
     "unified_cubic": "math2_cubic",
 }
-"""The native names of the parameters.
+"""Native names of the parameters of unified sampling.
 
 See docs/protocol/openai.md#5-unified-sampling.
 """
 
 
-def settings_of(request: CompletionRequest | ChatRequest) -> GenerationSettings:
-    """What the sampler has to know; how long the answer may be is not its business here.
+def build_settings(request: CompletionRequest | ChatRequest) -> GenerationSettings:
+    """Return the sampler's settings, without the length of the answer.
 
-    Unified sampling is off when all that is said of it is 0, the linear part included.
+    Unified sampling is off if all its parameters are 0 or absent, the linear one included.
 
     See docs/protocol/openai.md#5-unified-sampling.
 
     Raises:
-        Refused: 400, for a ``logit_bias`` that has no ids.
+        Refused: 400, a key of ``logit_bias`` is no token id.
     """
-    unified = any(getattr(request, name) for name in _UNIFIED)
-    names = {**_NATIVE, **_UNIFIED} if unified else _NATIVE
-    given = {native: value for name, native in names.items() if (value := getattr(request, name)) is not None}
-    return GenerationSettings(**given, logit_bias=request.biases, num_logprobs=request.logprobs)
+    is_unified = any(getattr(request, name) for name in _UNIFIED_NAMES)
+    names = {**_NATIVE_NAMES, **_UNIFIED_NAMES} if is_unified else _NATIVE_NAMES
+    settings = {native: value for name, native in names.items() if (value := getattr(request, name)) is not None}
+    return GenerationSettings(**settings, logit_bias=request.biases, num_logprobs=request.logprobs)

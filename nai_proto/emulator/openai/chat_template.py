@@ -1,0 +1,52 @@
+"""The chat template of the GLM family: the text that a conversation becomes.
+
+See docs/protocol/openai.md#31-request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from ...tokenizers.known import KNOWN
+from .request_body import ChatMessage
+
+__all__ = ["ASSISTANT", "END_OF_TURN", "THINK", "THOUGHT", "TURN", "render_chat"]
+
+ASSISTANT: Final = "<|assistant|>"
+"""Begins the model's turn."""
+TURN: Final = "<|user|>"
+"""Begins the user's turn, and so ends the model's."""
+END_OF_TURN: Final = KNOWN["glm-4.6"].specials[TURN]
+"""Token id of `TURN`, also where the tokenizer is not available."""
+THINK: Final = "<think>"
+"""Begins the reasoning."""
+THOUGHT: Final = "</think>\n"
+"""Ends the reasoning."""
+
+
+def render_chat(messages: Iterable[ChatMessage], *, thinking: bool) -> str:
+    """Return the prompt of a chat.
+
+    The prompt ends where the model's answer begins. If the last message is the model's own, the prompt ends with it, and the
+    model continues it. A name is written before its message; no source tells its place.
+
+    Args:
+        messages: The conversation.
+        thinking: Whether the answer may begin with reasoning.
+    """
+    blocks = ["[gMASK]<sop>"]
+    role = ""
+    for message in messages:
+        role = message.role
+        text = f"{message.name}: {message.content}" if message.name else message.content
+        match role:
+            case "user":
+                blocks.append(f"{TURN}\n{text}" + ("" if thinking else "/nothink"))
+            case "assistant":
+                blocks.append(f"{ASSISTANT}\n{THINK}{THOUGHT}{text}")
+            case _:
+                blocks.append(f"<|system|>\n{text}")
+    if role != "assistant":
+        blocks.append(f"{ASSISTANT}\n" + ("" if thinking else THINK + THOUGHT))
+    return "".join(blocks)

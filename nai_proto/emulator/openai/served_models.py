@@ -1,0 +1,108 @@
+"""The models of the OpenAI-compatible endpoints, and which subscription tiers may use them.
+
+See docs/protocol/openai.md#7-models-and-limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from ...text.models import MODELS
+from ...tier import Tier
+from ..errors import Refused
+
+__all__ = ["ServedModel", "ServedModels"]
+
+_CREATED: Final = 1_735_689_600
+"""UNIX time at which the list says that every model was created."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A model of these endpoints."""
+
+    id: str
+    tokenizer: str
+    "Id of the model whose tokenizer it uses."
+    context: Mapping[Tier, int] | None
+    "Maximum tokens of prompt and answer together, for each tier that has the model. None: all tiers, without a limit."
+
+    def is_for(self, tier: Tier) -> bool:
+        """Return whether this tier has the model."""
+        return tier is not Tier.PAPER and (self.context is None or tier in self.context)
+
+    def check_length(self, tier: Tier, prompt_tokens: int, max_tokens: int) -> None:
+        """Check that a prompt and an answer of so many tokens fit into the context.
+
+        Raises:
+            Refused: 400, they do not fit.
+        """
+        limit = None if self.context is None else self.context[tier]
+        if limit is not None and prompt_tokens + max_tokens > limit:
+            requested = f"{prompt_tokens} tokens of prompt and {max_tokens} of max_tokens were requested"
+            raise Refused(400, f"Validation error: {self.id} has {limit} tokens maximum, {requested}")
+
+
+_GLM_CONTEXT: Final = {Tier.TABLET: 12_288, Tier.SCROLL: 16_384, Tier.OPUS: 36_864}
+_KNOWN_MODELS: Final = {
+    "glm-4-5": ServedModel("glm-4-5", "glm-4-6", _GLM_CONTEXT),
+    "glm-4-6": ServedModel("glm-4-6", "glm-4-6", _GLM_CONTEXT),
+    "xialong-v1": ServedModel("xialong-v1", "xialong-v1", {Tier.OPUS: 36_864}),
+}
+_NATIVE_MODELS: Final = frozenset(model.id for model in MODELS)
+"""Models of the native endpoints, whose tokens are counted too.
+
+See docs/protocol/openai.md#8-token-count.
+"""
+
+
+class ServedModels:
+    """The models that an emulator serves.
+
+    Args:
+        ids: Model ids, in the order of the list. A model that is not known is for every tier, without a limit.
+    """
+
+    def __init__(self, ids: tuple[str, ...]) -> None:
+        self._served: Final = {id: _KNOWN_MODELS.get(id) or ServedModel(id, id, None) for id in ids}  # noqa: A001
+
+    def list_for(self, tier: Tier) -> list[dict[str, object]]:
+        """Return the list of models that an account of this tier gets.
+
+        See docs/protocol/openai.md#72-get-oav1models.
+        """
+        return [
+            {"id": model.id, "object": "model", "created": _CREATED, "owned_by": "novelai"}
+            for model in self._served.values()
+            if model.is_for(tier)
+        ]
+
+    def find_for_generation(self, model: str, tier: Tier) -> ServedModel:
+        """Return the model of this id, if an account of this tier may generate with it.
+
+        See docs/protocol/openai.md#92-status-codes-and-python-exceptions.
+
+        Raises:
+            Refused: 400 if there is no such model, 402 without a subscription, 403 if the tier does not have the model.
+        """
+        served = self._find(model)
+        if tier is Tier.PAPER:
+            raise Refused(402, "An active subscription is required")
+        if not served.is_for(tier):
+            raise Refused(403, "Not eligible for this model")
+        return served
+
+    def find_tokenizer(self, model: str) -> str:
+        """Return the id of the model whose tokenizer counts the tokens of this one.
+
+        Raises:
+            Refused: 400, there is no such model.
+        """
+        return model if model in _NATIVE_MODELS else self._find(model).tokenizer
+
+    def _find(self, model: str) -> ServedModel:
+        if model not in self._served:
+            raise Refused(400, f"Validation error: model {model[:60]} doesn't exist")
+        return self._served[model]

@@ -1,0 +1,172 @@
+"""Generated answers of the OpenAI-compatible endpoints, token by token: reasoning, prefix, text and end.
+
+Tokens are drawn as by the native endpoints, but an answer ends in other ways: with a stop text, which stays in the answer
+and need not begin or end with a token; with the end of the model's turn, if the prompt is a conversation; or with
+``max_tokens``, for which every token counts.
+
+See docs/protocol/openai.md#34-stop-handling.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Final, NamedTuple, TypeAlias
+
+from ...text.completion import FinishReason
+from ..seeded_random import SeededRandom
+from ..text.generation import SampledLogprobs, generate
+from ..text.generation_settings import GenerationSettings
+from ..text.language_model import LanguageModel
+from .chat_template import END_OF_TURN, THINK, THOUGHT, TURN
+
+__all__ = ["GenerationPlan", "StreamPart", "TextPiece", "generate_pieces"]
+
+
+class StreamPart(enum.Enum):
+    """The part of an answer that a token belongs to."""
+
+    TAG = "tag"
+    "The marks around the reasoning."
+    REASONING = "reasoning"
+    CONTENT = "content"
+    END = "end"
+    "The end of the model's turn."
+
+
+class TextPiece(NamedTuple):
+    """One token of an answer."""
+
+    part: StreamPart
+    token: int
+    text: str
+    "The text that is complete with this token. A character may need several tokens."
+    offset: int
+    "Where `text` begins in the answer, in characters."
+    logprobs: SampledLogprobs | None = None
+    "Log probabilities; None if the token was not drawn or they were not requested."
+    finish_reason: FinishReason | None = None
+    "Only on the last token."
+    stop_reason: str | int | None = None
+    "The text or the token that ended the answer, on the last token. See docs/protocol/openai.md#32-response-not-streamed."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationPlan:
+    """How an answer begins and ends."""
+
+    max_tokens: int
+    "Maximum number of tokens, 1 or more."
+    stops: tuple[str, ...] = field(default=(), repr=False)
+    "Texts that end the answer; none is empty."
+    prefix: str = field(default="", repr=False)
+    "The text that the content begins with."
+    thinking: bool = False
+    "Whether the answer begins with reasoning."
+    turn: bool = False
+    "Whether the answer ends by itself, after a paragraph."
+
+
+_DrawnToken: TypeAlias = tuple[StreamPart, int, SampledLogprobs | None]
+
+_SENTENCE_ENDS: Final = (".", "!", "?")
+_MIN_REASONING_TOKENS: Final = 8
+_MAX_REASONING_TOKENS: Final = 40
+"""The reasoning ends with its first sentence that ends between these bounds, or at the upper one."""
+
+
+def generate_pieces(
+    model: LanguageModel, prompt: list[int], settings: GenerationSettings, chance: SeededRandom, plan: GenerationPlan
+) -> Iterator[TextPiece]:
+    """Generate an answer of at least one token. Each token is yielded as soon as it is drawn.
+
+    Args:
+        model: Generates the text.
+        prompt: Token ids of the prompt.
+        settings: How tokens are drawn.
+        chance: Decides which tokens are drawn.
+        plan: How the answer begins and ends.
+    """
+    decoder = model.vocabulary.decoder()
+    stop_matcher = _StopMatcher(plan.stops)
+    paragraph = _ParagraphTracker()
+    offset = 0
+    for count, (part, token, logprobs) in enumerate(_draw_tokens(model, prompt, settings, chance, plan), 1):
+        text = decoder.receive((token,))
+        if plan.turn and part is StreamPart.CONTENT and paragraph.is_over_before(text):
+            yield TextPiece(StreamPart.END, END_OF_TURN, TURN, offset, None, "stop", END_OF_TURN)
+            return
+        stop = stop_matcher.match(text)
+        finish_reason: FinishReason | None = "stop" if stop else "length" if count >= plan.max_tokens else None
+        if finish_reason:
+            text += decoder.receive_eof()
+        yield TextPiece(part, token, text, offset, logprobs, finish_reason, stop)
+        if finish_reason:
+            return
+        offset += len(text)
+
+
+def _draw_tokens(
+    model: LanguageModel, prompt: list[int], settings: GenerationSettings, chance: SeededRandom, plan: GenerationPlan
+) -> Iterator[_DrawnToken]:
+    """Draw at least as many tokens as the plan allows."""
+    vocabulary = model.vocabulary
+    context = [*prompt]
+    # `generate` yields a token when it knows the next one, so it draws one more here, which is dropped.
+    settings = replace(settings, max_length=plan.max_tokens + 1)
+
+    def add_text(part: StreamPart, text: str) -> Iterator[_DrawnToken]:
+        for token in vocabulary.encode(text):
+            context.append(token)
+            yield part, token, None
+
+    def draw(part: StreamPart, chance: SeededRandom) -> Iterator[_DrawnToken]:
+        for step in generate(model, tuple(context), settings, chance):
+            context.append(step.token)
+            yield part, step.token, step.logprobs
+
+    if plan.thinking:
+        yield from add_text(StreamPart.TAG, THINK)
+        for count, drawn in enumerate(draw(StreamPart.REASONING, chance.fork("reasoning")), 1):
+            yield drawn
+            ends_sentence = vocabulary.decode((drawn[1],)).rstrip().endswith(_SENTENCE_ENDS)
+            if count >= (_MIN_REASONING_TOKENS if ends_sentence else _MAX_REASONING_TOKENS):
+                break
+        yield from add_text(StreamPart.TAG, THOUGHT)
+    yield from add_text(StreamPart.CONTENT, plan.prefix)
+    yield from draw(StreamPart.CONTENT, chance)
+
+
+class _StopMatcher:
+    """Matches stop texts in a text that arrives in pieces."""
+
+    def __init__(self, stops: tuple[str, ...]) -> None:
+        self._stops = stops
+        self._longest = max(map(len, stops), default=0)
+        self._tail = ""
+
+    def match(self, text: str) -> str | None:
+        """Return the first stop text that this piece completes; of two at one place, the longer one."""
+        seen = self._tail + text
+        matches = [(seen.find(stop), -len(stop), stop) for stop in self._stops if stop in seen]
+        self._tail = seen[-self._longest + 1 :] if self._longest > 1 else ""
+        return min(matches)[2] if matches else None
+
+
+class _ParagraphTracker:
+    """Detects the end of the first paragraph that is not empty."""
+
+    def __init__(self) -> None:
+        self._begun = self._over = False
+        self._last = ""
+
+    def is_over_before(self, text: str) -> bool:
+        """Return whether the paragraph ends before this piece. A piece that also ends a sentence still belongs to it."""
+        sentence, blank_line, _ = (self._last + text).partition("\n\n")
+        if self._over or (self._begun and blank_line and not sentence.strip()):
+            return True
+        self._over = self._begun and bool(blank_line)
+        self._begun = self._begun or bool(text.strip())
+        self._last = "\n" if text.endswith("\n") else self._last if not text else ""
+        return False
