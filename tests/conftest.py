@@ -32,7 +32,7 @@ os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a command asks for is typed by the test."""
-    monkeypatch.setattr("nai_transports.cli.asking.at_terminal", lambda: True)
+    monkeypatch.setattr("nai_transports.cli.common.prompts.is_interactive", lambda: True)
 
 
 @pytest.fixture

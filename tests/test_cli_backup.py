@@ -16,7 +16,7 @@ from nai_proto.errors import InvalidRequestError
 from nai_proto.library import ReplacingKeystore
 from nai_proto.objects import StoredKeystore
 from nai_transports.cli.app import app
-from nai_transports.cli.restore import chosen
+from nai_transports.cli.library.restore import select_items
 from nai_transports.servers.serve import serve_in_thread
 from nai_transports.vault import Vault
 from tests.support import EMAIL, PASSWORD, an_emulator
@@ -185,14 +185,14 @@ ITEMS = [
     ],
 )
 def test_items_are_chosen_by_type_id_or_title_and_a_story_is_two_objects(wanted: str, ids: str) -> None:
-    assert [item.stored.id for item in chosen(ITEMS, wanted.split())] == ids.split()
+    assert [item.stored.id for item in select_items(ITEMS, wanted.split())] == ids.split()
 
 
 def test_a_title_that_two_have_or_none_is_an_error_that_helps() -> None:
     with pytest.raises(InvalidRequestError, match="2 objects are called 'Moon'; name one of the ids s2, p2"):
-        chosen(ITEMS, ["Moon"])
+        select_items(ITEMS, ["Moon"])
     with pytest.raises(InvalidRequestError, match="no type, no id and no title 'Sun'"):
-        chosen(ITEMS, ["Sea", "Sun"])
+        select_items(ITEMS, ["Sea", "Sun"])
 
 
 def test_a_keystore_that_is_about_to_be_replaced_is_kept(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from typer.testing import CliRunner, Result
 
 from nai_proto import openai
 from nai_proto.exchange.retry import NO_RETRY
-from nai_transports.cli import chat
 from nai_transports.cli.app import app
+from nai_transports.cli.text import chat
 from nai_transports.servers.serve import serve_in_thread
 from tests.support import EMAIL, PASSWORD, an_emulator
 
@@ -102,7 +102,7 @@ def test_ctrl_c_stops_an_answer_and_not_the_conversation(
         if len(shown) == 5:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(chat, "_show", show)
+    monkeypatch.setattr(chat, "_print_chunk", show)
     done = nai("chat", "--max-tokens", "200", typed="hello\ngo on\n")
     assert done.exit_code == 0, done.stderr
     remembered = sent[1][1].removeprefix("assistant: ")

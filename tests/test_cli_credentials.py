@@ -14,9 +14,10 @@ from typer.testing import CliRunner, Result
 
 from nai_proto.errors import FileError, MissingExtra
 from nai_proto.secret import Password
-from nai_transports.cli import keychain, standing
 from nai_transports.cli.app import app
-from nai_transports.cli.credentials import Credentials, credentials
+from nai_transports.cli.common import system_keyring
+from nai_transports.cli.common.credentials import Credentials, get_credentials
+from nai_transports.cli.emulator import serve
 from nai_transports.servers.serve import serve_in_thread
 from tests.keyrings import Broken, Memory, using
 from tests.support import EMAIL, PASSWORD, an_emulator
@@ -61,24 +62,24 @@ def alone(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
 
 @pytest.mark.usefixtures("terminal")
 def test_a_password_is_looked_for_in_one_order(ring: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+    questions: list[str] = []
 
-    def prompt(what: str, otherwise: str) -> str:
-        asked.append(what)
+    def prompt(question: str, alternative: str) -> str:
+        questions.append(question)
         return "typed"
 
-    monkeypatch.setattr("nai_transports.cli.credentials.ask_secretly", prompt)
+    monkeypatch.setattr("nai_transports.cli.common.credentials.ask_secret", prompt)
     monkeypatch.setenv("NAI_PASSWORD", "of the environment")
     monkeypatch.setenv("NAI_TOKEN", "pst-abc")  # says nothing of the password
     ring.kept[ENTRY] = "of the keyring"
-    assert credentials(EMAIL, "of the flag").password.reveal() == "of the flag"
-    assert credentials(EMAIL, None).password.reveal() == "of the environment"
+    assert get_credentials(EMAIL, "of the flag").password.reveal() == "of the flag"
+    assert get_credentials(EMAIL, None).password.reveal() == "of the environment"
     monkeypatch.setenv("NAI_PASSWORD", "")
-    assert credentials(EMAIL, None).password.reveal() == "of the keyring"
-    assert not asked
-    assert credentials(EMAIL, None, recall=False).password.reveal() == "typed"
-    assert credentials("someone@example.com", None).password.reveal() == "typed"
-    assert asked == ["Password"] * 2
+    assert get_credentials(EMAIL, None).password.reveal() == "of the keyring"
+    assert not questions
+    assert get_credentials(EMAIL, None, from_keyring=False).password.reveal() == "typed"
+    assert get_credentials("someone@example.com", None).password.reveal() == "typed"
+    assert questions == ["Password"] * 2
 
 
 @pytest.mark.usefixtures("terminal", "ring")
@@ -110,7 +111,7 @@ def test_a_broken_keyring_is_a_line_on_stderr_and_then_the_prompt() -> None:
         done = nai("models", "--email", EMAIL, typed=f"{PASSWORD}\n")
     assert done.exit_code == 0, done.stderr
     note, prompt = done.stderr.splitlines()
-    assert note == "nai: the system's keyring does not answer (RuntimeError)"
+    assert note == "nai: the system's keyring does not work (RuntimeError)"
     assert prompt.strip() == "Password:"
 
 
@@ -135,7 +136,7 @@ def test_without_a_terminal_one_line_names_all_ways() -> None:
 def test_the_system_having_no_keyring_is_no_crash() -> None:
     done = alone("models", NAI_EMAIL=EMAIL, PYTHON_KEYRING_BACKEND="keyring.backends.fail.Keyring")
     note, line = done.stderr.splitlines()
-    assert note == "nai: the system's keyring does not answer (NoKeyringError)"
+    assert note == "nai: the system's keyring does not work (NoKeyringError)"
     assert "NAI_PASSWORD" in line
     done = alone("models", NAI_EMAIL=EMAIL, PYTHON_KEYRING_BACKEND="no.such.Backend")
     assert "Traceback" not in done.stderr
@@ -194,9 +195,9 @@ def test_a_password_that_is_none_is_one_line(password: str) -> None:
 
 @pytest.mark.parametrize("command", ["models", "generate", "chat", "complete"])
 def test_the_option_for_a_password_says_that_it_is_unsafe(command: str) -> None:
-    shown = " ".join(nai(command, "--help").stdout.replace("│", "").split())
-    assert "--unsafe-password" in shown
-    assert "other users can read it" in shown
+    help_text = " ".join(nai(command, "--help").stdout.replace("│", "").split())
+    assert "--unsafe-password" in help_text
+    assert "Other users see it in the list of processes" in help_text
 
 
 @pytest.mark.parametrize("arguments", [("--password", "sesame"), ("--password=sesame",), ("--unsafe-passwor=sesame",)])
@@ -206,11 +207,13 @@ def test_no_other_option_takes_a_password_or_repeats_it(arguments: tuple[str, ..
     assert "sesame" not in done.output
 
 
-@pytest.mark.parametrize("change", [lambda: keychain.remember(EMAIL, Password("a")), lambda: keychain.forget(EMAIL)])
+@pytest.mark.parametrize(
+    "change", [lambda: system_keyring.remember(EMAIL, Password("a")), lambda: system_keyring.forget(EMAIL)]
+)
 def test_what_a_keyring_refuses_is_told_from_one_that_is_not_there(
     change: Callable[[], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with using(Broken()), pytest.raises(FileError, match=r"the system's keyring refuses \(RuntimeError\)"):
+    with using(Broken()), pytest.raises(FileError, match=r"the system's keyring does not work \(RuntimeError\)"):
         change()
     monkeypatch.setitem(sys.modules, "keyring", None)
     with pytest.raises(MissingExtra, match=r"pip install 'nai-proto\[keyring\]'"):
@@ -222,6 +225,6 @@ def test_an_error_that_says_itself_what_is_wrong_is_not_taken_for_an_address(mon
         served.close()
         raise FileError("the disk is full")
 
-    monkeypatch.setattr(standing, "run", failing)
+    monkeypatch.setattr(serve, "run_on_selector_loop", failing)
     with pytest.raises(FileError, match="the disk is full"):
-        standing.serve_until_stopped("emulate", an_emulator()[0], "127.0.0.1", 0, {})
+        serve.serve_until_stopped("emulate", an_emulator()[0], "127.0.0.1", 0, {})

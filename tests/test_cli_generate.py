@@ -24,7 +24,7 @@ BYTES = ByteTokenizer()
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """An emulator that the command asks, as nobody; both have a small tokenizer."""
-    monkeypatch.setattr("nai_transports.cli.generate.load", lambda _: BYTES)
+    monkeypatch.setattr("nai_transports.cli.text.generate.load", lambda _: BYTES)
     emulator, owner = an_emulator(tokenizers=lambda _: BYTES)
     with serve_in_thread(emulator) as url:
         monkeypatch.setenv("NAI_URL", url)
@@ -62,7 +62,7 @@ def test_without_a_token_it_asks_for_e_mail_and_password() -> None:
 def test_a_wrong_password_is_one_line_that_does_not_show_it() -> None:
     done = nai(PROMPT, "--email", EMAIL, input="open sesame\n")
     assert done.exit_code == 1
-    assert "Access Key is incorrect" in done.stderr
+    assert "no account has this e-mail and password" in done.stderr
     assert "sesame" not in done.output
     assert len(done.stderr.strip().splitlines()) <= 2  # the prompt, and the error
 

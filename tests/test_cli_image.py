@@ -108,12 +108,12 @@ def test_the_bar_follows_the_steps_of_each_picture(owner: Account, monkeypatch: 
     seen: list[tuple[str, int, int]] = []
 
     class Watching:
-        def step(self, what: str, done: int, total: int) -> None:
-            seen.append((what, done, total))
+        def update(self, task: str, done: int, total: int) -> None:
+            seen.append((task, done, total))
 
-        def begun(self) -> None: ...
+        def hide_first(self) -> None: ...
 
-    monkeypatch.setattr("nai_transports.cli.drawing.watched", lambda _: nullcontext(Watching()))
+    monkeypatch.setattr("nai_transports.cli.images.image_output.show_progress", lambda _: nullcontext(Watching()))
     facts_of("--steps", 3)
     assert seen == [("steps", done, 3) for done in (1, 2, 3)]
     seen.clear()

@@ -114,7 +114,7 @@ def test_which_story_is_meant_must_be_clear(owner: Account) -> None:
     for name in ("nothing", ""):
         done = nai("show", name)
         assert (done.exit_code, done.stdout) == (1, "")
-        assert done.stderr.startswith("nai library show: no story is called")
+        assert done.stderr.startswith("nai library show: no story has the title or id")
 
 
 def test_what_could_steer_a_terminal_is_never_printed(owner: Account) -> None:

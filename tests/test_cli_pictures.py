@@ -9,7 +9,15 @@ import pytest
 from PIL import Image
 
 from nai_proto.errors import InvalidFile, LimitExceeded, RemoteProtocolError
-from nai_transports.cli.pictures import kind_of, mask_for, picture, reference, size_of, source, vibe_for_v3
+from nai_transports.cli.images.input_images import (
+    fit_mask,
+    fit_reference,
+    fit_source,
+    fit_v3_vibe,
+    get_format,
+    get_size,
+    read_image,
+)
 
 WHITE, BLACK, RED = (255, 255, 255), (0, 0, 0), (255, 0, 0)
 
@@ -24,14 +32,14 @@ def halves(kind: str, size: tuple[int, int], mode: str = "RGB") -> bytes:
 
 
 def opened(data: bytes) -> Image.Image:
-    assert kind_of(data) == "png"
+    assert get_format(data) == "png"
     return Image.open(io.BytesIO(data))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "JPEG"])
 def test_kind_and_size_are_found_in_the_file(kind: str) -> None:
     data = halves(kind, (70, 90))
-    assert (kind_of(data), size_of(data)) == (kind.lower(), (70, 90))
+    assert (get_format(data), get_size(data)) == (kind.lower(), (70, 90))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "JPEG"])
@@ -49,7 +57,7 @@ def test_one_that_claims_to_be_huge_is_refused(kind: str) -> None:
             else huge.replace(b"\0\xff\0\xff", b"\xff" * 4)
         )
     with pytest.raises((LimitExceeded, RemoteProtocolError)):
-        size_of(huge)
+        get_size(huge)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
@@ -58,14 +66,14 @@ def test_one_that_is_cut_off_is_refused_by_its_name(tmp_path: Path, kind: str) -
     for at in (4, 12, 24, len(data) - 1):
         (tmp_path / "torn").write_bytes(data[:at])
         with pytest.raises(InvalidFile, match="torn: "):
-            picture(tmp_path / "torn")
+            read_image(tmp_path / "torn")
 
 
 @pytest.mark.parametrize(
     ("kind", "mode"), [("PNG", "RGB"), ("PNG", "L"), ("PNG", "P"), ("PNG", "1"), ("WEBP", "RGB"), ("JPEG", "RGB")]
 )
 def test_a_source_is_cut_and_scaled_and_keeps_its_shape(kind: str, mode: str) -> None:
-    made = opened(source(halves(kind, (200, 100), mode), (64, 64)))
+    made = opened(fit_source(halves(kind, (200, 100), mode), (64, 64)))
     assert made.size == (64, 64)
     assert made.convert("RGB").getpixel((5, 32)) == WHITE
     assert made.convert("RGB").getpixel((60, 32)) == BLACK
@@ -73,15 +81,15 @@ def test_a_source_is_cut_and_scaled_and_keeps_its_shape(kind: str, mode: str) ->
 
 def test_what_fits_is_sent_as_it_is() -> None:
     data = halves("PNG", (64, 128))
-    assert source(data, (64, 128)) is data
+    assert fit_source(data, (64, 128)) is data
     mask = halves("PNG", (8, 16))
-    assert mask_for(mask, (64, 128)) is mask
+    assert fit_mask(mask, (64, 128)) is mask
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "1"])
 @pytest.mark.parametrize("size", [(64, 128), (32, 64), (128, 256)])
 def test_a_mask_has_a_pixel_for_each_block(size: tuple[int, int], mode: str) -> None:
-    made = opened(mask_for(halves("PNG", size, mode), (64, 128)))
+    made = opened(fit_mask(halves("PNG", size, mode), (64, 128)))
     assert (made.size, made.mode) == ((8, 16), "L")
     assert [made.getpixel((x, 9)) for x in range(8)] == [255] * 4 + [0] * 4
 
@@ -92,7 +100,7 @@ def test_what_is_transparent_in_a_mask_is_not_drawn() -> None:
     out = io.BytesIO()
     image.save(out, "PNG")
     for size in ((64, 64), (128, 128)):
-        made = opened(mask_for(out.getvalue(), size))
+        made = opened(fit_mask(out.getvalue(), size))
         assert [made.getpixel((x, 3)) for x in range(0, made.width, made.width // 8)] == [255] * 4 + [0] * 4
 
 
@@ -104,14 +112,14 @@ def test_a_reference_is_put_on_the_nearest_canvas_the_rest_black(
 ) -> None:
     out = io.BytesIO()
     Image.new("RGB", size, RED).save(out, "PNG")
-    made = opened(reference(out.getvalue()))
+    made = opened(fit_reference(out.getvalue()))
     assert made.size == canvas
     assert made.getpixel((canvas[0] // 2, canvas[1] // 2)) == RED
-    assert reference(reference(out.getvalue())) == reference(out.getvalue())
+    assert fit_reference(fit_reference(out.getvalue())) == fit_reference(out.getvalue())
 
 
 def test_a_vibe_for_v3_is_a_square_the_rest_black() -> None:
-    made = opened(vibe_for_v3(halves("JPEG", (100, 400))))
+    made = opened(fit_v3_vibe(halves("JPEG", (100, 400))))
     assert made.size == (448, 448)
     assert made.getpixel((5, 200)) == BLACK
     assert made.getpixel((447, 200)) == BLACK
@@ -123,7 +131,7 @@ def test_a_photo_is_turned_as_its_camera_was_held() -> None:
     exif[0x0112] = 6
     out = io.BytesIO()
     image.save(out, "JPEG", exif=exif)
-    made = opened(source(out.getvalue(), (128, 64)))
+    made = opened(fit_source(out.getvalue(), (128, 64)))
     assert made.size == (128, 64)
 
 
@@ -131,4 +139,4 @@ def test_damaged_pixels_are_an_error() -> None:
     data = bytearray(halves("PNG", (200, 200)))
     data[60:90] = bytes(30)
     with pytest.raises(InvalidFile, match="pixels cannot be read"):
-        source(bytes(data), (64, 64))
+        fit_source(bytes(data), (64, 64))

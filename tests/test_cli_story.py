@@ -19,7 +19,7 @@ from nai_proto.story import Lorebook, Origin, Story
 from nai_proto.story.files import Scenario, read_file, read_story_file, story_file
 from nai_proto.testing import run_in_memory
 from nai_transports.cli.app import app
-from nai_transports.cli.story.tree import drawn
+from nai_transports.cli.story.tree import format_tree
 from nai_transports.httpx import Client
 from nai_transports.servers.serve import serve_in_thread
 from tests.support import EMAIL, PASSWORD, an_emulator, logged_in
@@ -50,7 +50,7 @@ def owner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     """The owner of an account that has that story among others."""
     emulator, owner = an_emulator(tokenizers=told)
     run_in_memory(logged_in(create_story(*a_story().packed(now=NOW), KEY)), emulator)
-    for module in ("going_on", "context"):
+    for module in ("continue_", "context"):
         monkeypatch.setattr(f"nai_transports.cli.story.{module}.load", words)
     with serve_in_thread(emulator) as url:
         for name, value in {"NAI_URL": url, "NAI_EMAIL": EMAIL, "NAI_PASSWORD": PASSWORD}.items():
@@ -136,7 +136,7 @@ def test_a_file_that_is_no_story_is_one_clear_line(file: Path, written: bytes | 
 
 @pytest.mark.usefixtures("owner")
 def test_a_story_that_there_is_not_is_one_clear_line() -> None:
-    assert "no story is called 'Ducks'" in failing("story", "show", "Ducks")
+    assert "no story has the title or id 'Ducks'" in failing("story", "show", "Ducks")
 
 
 def test_a_damaged_text_is_one_clear_line(file: Path) -> None:
@@ -166,7 +166,7 @@ def test_a_long_history_is_drawn_without_growing_to_the_right() -> None:
         story.append(f" {number}", now=NOW)
     story.undo()
     story.append(" other", now=NOW)
-    lines = list(drawn(story.history, 20))
+    lines = list(format_tree(story.history, 20))
     assert len(lines) == 302
     assert max(map(len, lines)) < 80
     assert lines[-2].startswith("├─○")

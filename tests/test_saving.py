@@ -12,7 +12,7 @@ import pytest
 
 from nai_proto.errors import FileError, InvalidFile
 from nai_transports import files
-from nai_transports.cli.saving import named, place, save
+from nai_transports.cli.common.output_files import build_file_name, choose_path, save_file
 
 
 def left(directory: Path) -> list[str]:
@@ -78,31 +78,31 @@ def test_what_a_command_saves_is_whole_or_not_there(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(FileError, match=r"a\.png cannot be written: No space left on device"):
-        save(tmp_path / "a.png", b"data", overwrite=overwrite)
+        save_file(tmp_path / "a.png", b"data", overwrite=overwrite)
     assert left(tmp_path) == []
 
 
 def test_if_the_place_is_taken_meanwhile_the_file_goes_beside_it(tmp_path: Path) -> None:
-    path = place(tmp_path / "a.png", "", overwrite=False)
+    path = choose_path(tmp_path / "a.png", "", overwrite=False)
     (tmp_path / "a.png").write_bytes(b"mine")
-    assert save(path, b"data", overwrite=False) == tmp_path / "a-2.png"
-    assert save(path, b"data", overwrite=False) == tmp_path / "a-3.png"
+    assert save_file(path, b"data", overwrite=False) == tmp_path / "a-2.png"
+    assert save_file(path, b"data", overwrite=False) == tmp_path / "a-3.png"
     assert (tmp_path / "a.png").read_bytes() == b"mine"
-    assert save(path, b"data", overwrite=True) == path
+    assert save_file(path, b"data", overwrite=True) == path
     assert path.read_bytes() == b"data"
 
 
 def test_a_link_to_nothing_is_a_name_that_is_taken(tmp_path: Path) -> None:
     (tmp_path / "a.png").symlink_to(tmp_path / "nothing")
     with pytest.raises(FileError, match="is there already"):
-        place(tmp_path / "a.png", "", overwrite=False)
-    assert place(tmp_path, "a.png", overwrite=False) == tmp_path / "a-2.png"
+        choose_path(tmp_path / "a.png", "", overwrite=False)
+    assert choose_path(tmp_path, "a.png", overwrite=False) == tmp_path / "a-2.png"
 
 
 def test_a_directory_that_takes_no_files_is_told_beforehand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(FileError, match="takes no files"):
-        place(tmp_path, "a.png", overwrite=False)
+        choose_path(tmp_path, "a.png", overwrite=False)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_directory_that_takes_no_files_is_told_beforehand(tmp_path: Path, monk
     ],
 )
 def test_a_name_is_safe_and_begins_as_the_text_does(text: str, name: str) -> None:
-    assert named(text, 7) == name
+    assert build_file_name(text, 7) == name
 
 
 def test_what_the_system_refuses_is_an_oserror_with_its_path(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""``nai story``, each command a screen of its own."""
+"""Commands on one story, of the account or in a file."""

@@ -15,24 +15,23 @@ from nai_proto.story import continuation, model_of
 from nai_proto.story.context.report import Context, ContextRow
 
 from ...tokenizer_files import load
-from ..credentials import Email, UnsafePassword, Url
-from ..failing import one_line
-from ..showing import Json
-from ..stories import printable, written
-from .given import Answers, Which, answers, found, tier_named
+from ..common.credentials import Email, UnsafePassword, Url
+from ..common.errors import exit_on_error
+from ..common.output import Json, escape_line, escape_lines
+from .story_source import AnswerOption, StoryArgument, parse_answers, parse_tier, select_story
 
-__all__ = ["context", "table_of"]
+__all__ = ["build_table", "context"]
 
-_SHOWN: Final = 40
+_NAME_CHARACTERS: Final = 40
 
 
 def context(
-    story: Which,
+    story: StoryArgument,
     tier: Annotated[str, typer.Option(help="Whose context: paper, tablet, scroll or opus.")] = "opus",
     size: Annotated[int | None, typer.Option(help="Tokens it may have, if fewer than the tier allows.")] = None,
     max_length: Annotated[int | None, typer.Option(help="Tokens to be generated; the preset's if not given.")] = None,
     model: Annotated[str | None, typer.Option(help="Instead of the story's.")] = None,
-    answer: Answers = None,
+    answer: AnswerOption = None,
     text: Annotated[bool, typer.Option("--text", help="Print the context itself, and nothing else.")] = False,
     email: Email = None,
     unsafe_password: UnsafePassword = None,
@@ -40,28 +39,28 @@ def context(
     as_json: Json = False,
 ) -> None:
     """Show what a model would see of a story: of each part whether it is in, why, where, and how many tokens it takes."""
-    with one_line("story context"):
-        told = found(story, url, email, unsafe_password).story
+    with exit_on_error("story context"):
+        told = select_story(story, url, email, unsafe_password).story
         tokenizer = load(model_of(told, model))
         made = continuation(
             told,
             tokenizer=tokenizer,
-            tier=tier_named(tier),
+            tier=parse_tier(tier),
             model=model,
             max_length=max_length,
             size=size,
-            placeholders=answers(answer),
+            placeholders=parse_answers(answer),
         ).context
     if as_json:
-        typer.echo(write_json(_told(made)))
+        typer.echo(write_json(_describe_context(made)))
     elif text:
-        typer.echo(written(made.prompt) if sys.stdout.isatty() else made.prompt)
+        typer.echo(escape_lines(made.prompt) if sys.stdout.isatty() else made.prompt)
     else:
-        Console(highlight=False).print(table_of(made))
+        Console(highlight=False).print(build_table(made))
         typer.echo(f"{len(made.tokens)} of {made.size} tokens, {'some were left out' if made.full else 'all is in'}")
 
 
-def table_of(context: Context) -> Table:
+def build_table(context: Context) -> Table:
     """A row for each part."""
     right = (Column(name, justify="right") for name in ("tokens", "reserved", "allowed", "at"))
     table = Table("", "part", *right, "why")
@@ -70,27 +69,27 @@ def table_of(context: Context) -> Table:
         numbers = (row.tokens, row.reserved, row.allowed)
         table.add_row(
             "✓" if row.included else "·",
-            Text(_name(row)),
+            Text(_format_name(row)),
             *(f"{number:,}" if number else "" for number in numbers),
             at,
-            Text(_why(row)),
+            Text(_format_reason(row)),
             style="" if row.included else "dim",
         )
     return table
 
 
-def _name(row: ContextRow) -> str:
-    name = printable(row.name) if row.name and row.name != str(row.kind) else ""
-    cut = name if len(name) <= _SHOWN else name[: _SHOWN - 1] + "…"
+def _format_name(row: ContextRow) -> str:
+    name = escape_line(row.name) if row.name and row.name != str(row.kind) else ""
+    cut = name if len(name) <= _NAME_CHARACTERS else name[: _NAME_CHARACTERS - 1] + "…"
     return f"{row.kind}: {cut}" if cut else str(row.kind)
 
 
-def _why(row: ContextRow) -> str:
+def _format_reason(row: ContextRow) -> str:
     trimmed = f"; cut by {row.trimmed}s, {row.dropped} characters left out" if row.trimmed else ""
-    return printable(row.reason or str(row.status)) + trimmed
+    return escape_line(row.reason or str(row.status)) + trimmed
 
 
-def _told(context: Context) -> dict[str, Any]:
+def _describe_context(context: Context) -> dict[str, Any]:
     rows = [
         {
             "kind": str(row.kind),

@@ -21,14 +21,14 @@ from nai_proto.story.files import Scenario, story_file
 from nai_proto.story.utf16 import replace_lone_surrogates
 
 from ... import files
-from ..credentials import Email, UnsafePassword, Url
-from ..failing import one_line
-from .given import Which, found, now
+from ..common.credentials import Email, UnsafePassword, Url
+from ..common.errors import exit_on_error
+from .story_source import StoryArgument, current_time_ms, select_story
 
-__all__ = ["Form", "export"]
+__all__ = ["ExportFormat", "export"]
 
 
-class Form(StrEnum):
+class ExportFormat(StrEnum):
     """What a story can be written as; also the ending of the file's name."""
 
     MARKDOWN = "md"
@@ -40,12 +40,13 @@ class Form(StrEnum):
 
 
 def export(
-    story: Which,
+    story: StoryArgument,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The file; - for stdout. Named after the story if not given.")
     ] = None,
     form: Annotated[
-        Form | None, typer.Option("--format", help="What to write; the ending of --output, or md, if not given.")
+        ExportFormat | None,
+        typer.Option("--format", help="What to write; the ending of --output, or md, if not given."),
     ] = None,
     author: Annotated[str, typer.Option(help="Who wrote it.")] = "",
     language: Annotated[str, typer.Option(help="Its language, for HTML and EPUB.")] = "en",
@@ -57,11 +58,11 @@ def export(
     url: Url = None,
 ) -> None:
     """Write a story as Markdown, plain text, HTML or EPUB, or as a file that the website reads."""
-    with one_line("story export"):
-        wanted = form or _by_name(output)
-        told = found(story, url, email, unsafe_password).story
+    with exit_on_error("story export"):
+        wanted = form or _format_from_name(output)
+        told = select_story(story, url, email, unsafe_password).story
         book = partial(book_of, told, author=author, language=language, chapters=chapters)
-        data = _made(wanted, told, book, author, origins)
+        data = _export(wanted, told, book, author, origins)
         if output == Path("-"):
             sys.stdout.buffer.write(data)
             return
@@ -72,32 +73,32 @@ def export(
     typer.echo(f"{path}: {len(data):,} bytes")
 
 
-def _by_name(output: Path | None) -> Form:
+def _format_from_name(output: Path | None) -> ExportFormat:
     if output is None or output == Path("-"):
-        return Form.MARKDOWN
+        return ExportFormat.MARKDOWN
     ending = output.suffix.lower().removeprefix(".")
-    if ending in [*Form]:
-        return Form(ending)
-    raise InvalidRequestError(f"{output}: what it should be is not clear; --format is one of {', '.join(Form)}")
+    if ending in [*ExportFormat]:
+        return ExportFormat(ending)
+    raise InvalidRequestError(f"{output}: what it should be is not clear; --format is one of {', '.join(ExportFormat)}")
 
 
-def _made(wanted: Form, story: Story, book: Callable[[], Book], author: str, origins: bool) -> bytes:
+def _export(wanted: ExportFormat, story: Story, book: Callable[[], Book], author: str, origins: bool) -> bytes:
     match wanted:
-        case Form.MARKDOWN:
+        case ExportFormat.MARKDOWN:
             return to_markdown(book())
-        case Form.TEXT:
+        case ExportFormat.TEXT:
             return replace_lone_surrogates(story.text).encode() + b"\n"
-        case Form.HTML:
+        case ExportFormat.HTML:
             return to_html(book(), origins=origins)
-        case Form.EPUB:
-            return to_epub(book(), identifier=_identifier(story), modified=now() // 1000)
-        case Form.STORY:
-            return story_file(*map(write_json, story.packed(now=now())))
-        case Form.SCENARIO:
+        case ExportFormat.EPUB:
+            return to_epub(book(), identifier=_book_identifier(story), modified=current_time_ms() // 1000)
+        case ExportFormat.STORY:
+            return story_file(*map(write_json, story.packed(now=current_time_ms())))
+        case ExportFormat.SCENARIO:
             return Scenario.of(story, author=author).dumps()
 
 
-def _identifier(story: Story) -> str:
+def _book_identifier(story: Story) -> str:
     """The same one for each edition of a story: of its id, or of its title where it has none."""
     known = story.card.get("id")
     return uuid.uuid5(uuid.NAMESPACE_URL, f"story:{known if isinstance(known, str) and known else story.title}").urn

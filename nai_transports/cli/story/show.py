@@ -12,21 +12,20 @@ from nai_proto.story import Lorebook, Story
 from nai_proto.story.json_records import object_or_empty
 from nai_proto.story.utf16 import replace_lone_surrogates
 
-from ..credentials import Email, UnsafePassword, Url
-from ..failing import one_line
-from ..showing import Json
-from ..showing import show as show_facts
-from ..stories import written
-from .given import Which, found
+from ..common.credentials import Email, UnsafePassword, Url
+from ..common.errors import exit_on_error
+from ..common.output import Json, escape_lines
+from ..common.output import print_facts as show_facts
+from .story_source import StoryArgument, select_story
 
 __all__ = ["show"]
 
-_BEGINNING: Final = 600
+_SHOWN_CHARACTERS: Final = 600
 """Characters of a text that are shown."""
 
 
 def show(
-    story: Which,
+    story: StoryArgument,
     text: Annotated[bool, typer.Option("--text", help="Print the whole text, and nothing else.")] = False,
     email: Email = None,
     unsafe_password: UnsafePassword = None,
@@ -34,24 +33,24 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show a story: its settings, how it was written, and the end of its text."""
-    with one_line("story show"):
-        told = found(story, url, email, unsafe_password).story
+    with exit_on_error("story show"):
+        told = select_story(story, url, email, unsafe_password).story
         if text:
             whole = replace_lone_surrogates(told.text)
-            typer.echo(written(whole) if sys.stdout.isatty() else whole)
+            typer.echo(escape_lines(whole) if sys.stdout.isatty() else whole)
             return
-        facts = _facts(told)
+        facts = _describe_story(told)
     if as_json:
         typer.echo(write_json(facts))
         return
     blocks = {name: str(facts.pop(name)) for name in ("memory", "authors_note", "text") if name in facts}
     show_facts(facts, as_json=False)
     for name, block in blocks.items():
-        cut = ("… " if len(block) > _BEGINNING else "") + block[-_BEGINNING:]
-        typer.echo(f"\n{typer.style(name.replace('_', ' '), dim=True)}\n{written(cut)}")
+        cut = ("… " if len(block) > _SHOWN_CHARACTERS else "") + block[-_SHOWN_CHARACTERS:]
+        typer.echo(f"\n{typer.style(name.replace('_', ' '), dim=True)}\n{escape_lines(cut)}")
 
 
-def _facts(story: Story) -> dict[str, object]:
+def _describe_story(story: Story) -> dict[str, object]:
     """Whatever can be said; what is not there is left out."""
     history, lorebook = story.history, Lorebook(object_or_empty(story.fields.get("lorebook")))
     facts: dict[str, object] = {

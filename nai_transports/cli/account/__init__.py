@@ -1,0 +1,1 @@
+"""Commands on the account itself: what it pays for, its password, keys and tokens."""

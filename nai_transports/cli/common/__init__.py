@@ -1,0 +1,1 @@
+"""What all commands share: credentials, prompts, input, output, and how errors are reported."""

@@ -1,0 +1,48 @@
+"""How a command fails: with one line on stderr that says what the person can do next."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Final
+
+import typer
+
+from nai_proto.errors import AuthenticationError, NaiError
+
+__all__ = ["exit_on_error"]
+
+_LOGIN_PATH: Final = "/user/login"
+_WRONG_LOGIN: Final = "no account has this e-mail and password"
+
+
+@contextmanager
+def exit_on_error(command: str) -> Generator[None, None, None]:
+    """End the command with exit code 1 and one line on stderr for a `NaiError`, and with 130 for Ctrl-C.
+
+    The line also has the notes of the error (PEP 678).
+
+    Args:
+        command: the command's name without ``nai``, with which the line begins.
+
+    Raises:
+        typer.Exit: the block failed.
+    """
+    try:
+        yield
+    except NaiError as error:
+        message = ". ".join([_format_error(error), *getattr(error, "__notes__", ())])
+        typer.echo(f"nai {command}: {message}", err=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        sys.stdout.flush()
+        typer.echo(err=True)
+        raise typer.Exit(130) from None
+
+
+def _format_error(error: NaiError) -> str:
+    """Return the message; for a login that was refused, one in the words of the person who typed the password."""
+    if isinstance(error, AuthenticationError) and error.url.endswith(_LOGIN_PATH):
+        return _WRONG_LOGIN
+    return str(error)

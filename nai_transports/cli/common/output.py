@@ -1,0 +1,159 @@
+"""What a command prints: facts as lines or as one JSON document, foreign text that is safe for a terminal, progress."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from typing import Annotated, TypeAlias, cast
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
+
+from nai_proto.exchange.responses import Response
+from nai_proto.library import KeystoreOpened, OpeningEvent
+from nai_proto.tier import Tier
+
+__all__ = [
+    "Json",
+    "ProgressDisplay",
+    "describe_response",
+    "escape_line",
+    "escape_lines",
+    "format_date",
+    "print_facts",
+    "show_progress",
+]
+
+Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+# ---- facts
+
+
+def describe_response(response: Response) -> dict[str, object]:
+    """Return the fields of a response that are set and not private, by their names."""
+    fields = ((field.name, getattr(response, field.name)) for field in msgspec.structs.fields(response))
+    return {
+        name: describe_response(value)
+        if isinstance(value, Response)
+        else value.name.lower()
+        if isinstance(value, Tier)
+        else value
+        for name, value in fields
+        if name != "extra" and name not in response.private and value is not None
+    }
+
+
+def print_facts(facts: Mapping[str, object], as_json: bool) -> None:
+    """Print facts, a line for each, or as one JSON document with the same names.
+
+    Args:
+        facts: values by name. A number whose name ends in ``_at`` is a time in UNIX seconds; the lines show it as a date.
+        as_json: print JSON?
+    """
+    if as_json:
+        typer.echo(json.dumps(facts, ensure_ascii=False))
+        return
+    lines = list(_format_facts(facts))
+    width = max((len(name) for name, _ in lines), default=0)
+    for name, value in lines:
+        typer.echo(f"{typer.style(f'{name:<{width}}', dim=True)}  {value}")
+
+
+def _format_facts(facts: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the name and the value of each line; nested facts have their parent's name as a prefix."""
+    for key, value in facts.items():
+        name = prefix + _quote_unprintable(key.replace("_", " "))
+        match value:
+            case dict():
+                yield from _format_facts(cast("dict[str, object]", value), f"{name}: ")
+            case list() | tuple() if value:
+                items = enumerate(cast("Sequence[object]", value), 1)
+                yield from _format_facts({f"{key} {number}": item for number, item in items}, prefix)
+            case bool():
+                yield name, "yes" if value else "no"
+            case int() | float():
+                yield name, _format_time(value) if key.endswith("_at") else str(value)
+            case _:
+                yield name, _quote_unprintable(str(value or "none"))
+
+
+def _format_time(seconds: float) -> str:
+    try:
+        return f"{format_date(seconds)} UTC"
+    except (OverflowError, OSError, ValueError):  # the service may send any number
+        return str(seconds)
+
+
+def format_date(seconds: float | None) -> str:
+    """Return the day and the minute of a UNIX time in UTC; an empty text for None.
+
+    Raises:
+        OverflowError, OSError, ValueError: the time is outside of the years 1 to 9999.
+    """
+    return "" if seconds is None else f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}"
+
+
+# ---- foreign text
+
+
+def _quote_unprintable(text: str) -> str:
+    """Return the text, or a quoted form of it if it has characters that could control the terminal."""
+    return text if text.isprintable() else ascii(text)
+
+
+def escape_line(text: str) -> str:
+    """Return the text as one line, with escapes for line ends and all that could control a terminal."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def escape_lines(text: str) -> str:
+    """Return the text with each of its lines escaped as by `escape_line`."""
+    return "\n".join(map(escape_line, text.split("\n")))
+
+
+# ---- progress
+
+
+class ProgressDisplay:
+    """A line with a bar for each task, and before them a line for what is done until the first one starts."""
+
+    def __init__(self, progress: Progress, first: str) -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+        self._first = progress.add_task(first, total=None)
+
+    def update(self, task: str, done: int, total: int) -> None:
+        """Show that ``done`` of ``total`` parts of a task are done; add its line at the first call."""
+        if task not in self._tasks:
+            self._tasks[task] = self._progress.add_task(task, total=None)
+        self._progress.update(self._tasks[task], completed=done, total=total)
+
+    def hide_first(self) -> None:
+        """Hide the line for what was done until the first task."""
+        self._progress.update(self._first, visible=False)
+
+    def show_event(self, event: OpeningEvent) -> None:
+        """Show how much of a library is loaded."""
+        if isinstance(event, KeystoreOpened):
+            self._progress.update(self._first, description="opening")
+        else:
+            self.update(event.type, event.done, event.total)
+
+
+@contextmanager
+def show_progress(first: str) -> Generator[ProgressDisplay, None, None]:
+    """Show progress on stderr while the block runs, and erase it at the end; show nothing if stderr is not a terminal.
+
+    Args:
+        first: what is done until the first task starts.
+    """
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    progress = Progress(*columns, console=console, transient=True)
+    with progress if console.is_terminal else nullcontext():
+        yield ProgressDisplay(progress, first)

@@ -1,0 +1,75 @@
+"""Questions to the person at the terminal. They go to stderr, since stdout is for results.
+
+Without a terminal nothing is asked, and the command fails with a message that names the other ways.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from nai_proto.errors import InvalidRequestError
+
+__all__ = ["ask", "ask_secret", "confirm", "is_interactive"]
+
+
+def ask(question: str, alternative: str) -> str:
+    """Return the line that the person types, stripped; ask again while it is empty.
+
+    Args:
+        question: the prompt, without the colon.
+        alternative: the error's message without a terminal; it names the other ways to give this.
+
+    Raises:
+        InvalidRequestError: stdin is not a terminal.
+        typer.Abort: the input ended (Ctrl-D).
+    """
+    _check_interactive(alternative)
+    while True:
+        typer.echo(f"{question}: ", nl=False, err=True)  # `typer.prompt` would write the blank to stdout
+        try:
+            answer = input().strip()
+        except EOFError:
+            raise typer.Abort from None
+        if answer:
+            return answer
+
+
+def ask_secret(question: str, alternative: str, *, twice: bool = False) -> str:
+    """Return what the person types without echo, as it is.
+
+    Args:
+        question, alternative: as for `ask`.
+        twice: ask twice, until both answers are equal?
+
+    Raises:
+        InvalidRequestError: stdin is not a terminal.
+    """
+    _check_interactive(alternative)
+    answer: str = typer.prompt(question, hide_input=True, err=True, confirmation_prompt=twice and f"{question} again")
+    return answer
+
+
+def confirm(question: str, alternative: str) -> None:
+    """Return if the person answers yes; else end the command.
+
+    Args:
+        question, alternative: as for `ask`.
+
+    Raises:
+        InvalidRequestError: stdin is not a terminal.
+        typer.Abort: the answer is not yes.
+    """
+    if ask(f"{question} [y/N]", alternative).lower() not in ("y", "yes"):
+        raise typer.Abort
+
+
+def _check_interactive(alternative: str) -> None:
+    if not is_interactive():
+        raise InvalidRequestError(alternative)
+
+
+def is_interactive() -> bool:
+    """Return whether stdin is a terminal."""
+    return bool(sys.stdin) and sys.stdin.isatty()  # None where it is closed

@@ -1,0 +1,48 @@
+"""Text that a command reads: from an argument, from standard input, or from a file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from nai_proto.errors import InvalidFile
+
+from ... import files
+
+__all__ = ["read_standard_input", "read_text_argument", "read_text_file"]
+
+
+def read_text_argument(argument: str) -> str:
+    """Return the argument; for ``-``, standard input without its last line end.
+
+    Raises:
+        InvalidFile: standard input is not UTF-8.
+    """
+    return read_standard_input().removesuffix("\n") if argument == "-" else argument
+
+
+def read_standard_input() -> str:
+    """Return all of standard input, unchanged.
+
+    Raises:
+        InvalidFile: it is not UTF-8.
+    """
+    return _decode(sys.stdin.buffer.read(), "standard input", "")
+
+
+def read_text_file(path: Path) -> str:
+    """Return the text of a file.
+
+    Raises:
+        FileError: the file cannot be read.
+        InvalidFile: it is not UTF-8.
+    """
+    return _decode(files.read(path), str(path), str(path))
+
+
+def _decode(data: bytes, name: str, path: str) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        problem = f"{name} is not UTF-8 (at byte {error.start})"
+    raise InvalidFile(problem, path=path)

@@ -1,0 +1,241 @@
+"""``nai emulate``: the service on loopback, for programs to be tested against."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import fields
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+import typer
+
+from nai_proto.account import access_key
+from nai_proto.codecs.mismatch import find_mismatch
+from nai_proto.emulator import Account, Emulator, OpenAISwitches, Switches
+from nai_proto.emulator.faults import CONTROL, FAULTS, FaultyApp, describe_faults
+from nai_proto.errors import Damaged, InvalidFile, InvalidRequestError, NaiError
+from nai_proto.exchange.reply import App
+from nai_proto.secret import Password, PersistentToken
+from nai_proto.tier import Tier
+
+from ...servers.recordings import record_to_file
+from ...servers.serve import StoreChanges, system_entropy
+from ...servers.state import StateFile, read_state
+from ..common.errors import exit_on_error
+from .serve import TokenizerFinder, serve_until_stopped
+
+__all__ = ["emulate"]
+
+_SWITCHES: Final = tuple(field.name for kind in (Switches, OpenAISwitches) for field in fields(kind))
+_HOSTS: Final = ("one", "strict", "lenient")
+_TRIAL: Final = "trial"
+_TIERS: Final = (*(tier.name.lower() for tier in Tier), _TRIAL)
+
+
+def _list_faults(wanted: bool) -> None:
+    if wanted:
+        typer.echo(describe_faults())
+        raise typer.Exit
+
+
+def emulate(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 takes a free one.")] = 0,
+    email: Annotated[str, typer.Option(help="E-mail of the account.")] = "writer@example.com",
+    password: Annotated[str | None, typer.Option(help="Its password; drawn if not given.")] = None,
+    token: Annotated[str | None, typer.Option(help="Its persistent token, pst-…; drawn if not given.")] = None,
+    empty: Annotated[
+        bool, typer.Option("--empty", help="An account that has stored nothing, instead of a few stories.")
+    ] = False,
+    seed: Annotated[str, typer.Option(help="Seed of the generated text.")] = "once upon a time",
+    pace: Annotated[float, typer.Option(min=0, help="Seconds per generated token.")] = 0.0,
+    tier: Annotated[str, typer.Option(help=f"What the account pays for: {', '.join(_TIERS)}.")] = "opus",
+    anlas: Annotated[
+        int | None, typer.Option(min=0, help="Its Anlas; what a month of its tier has if not given.")
+    ] = None,
+    switch: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="How strict it is, and how the OpenAI-compatible endpoints behave or fail, as often as you like: "
+            "strict_limits=true, rate=20, chat=observed, thinking=inline, models=glm-4-6,xialong-v1, done=false … "
+            f"The names are {', '.join(_SWITCHES)}.",
+        ),
+    ] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME:KEY=VALUE,…",
+            help="What goes wrong, as often as you like: cut:at=100,path=/ai/generate-stream,times=1 … The names are "
+            f"{', '.join(FAULTS)}; --list-faults tells what is known of each. While it runs, {CONTROL} lists them (GET), "
+            "adds to them (POST, as JSON) and clears them (DELETE).",
+        ),
+    ] = None,
+    gift_key: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=TIER", help="A gift key that may be bound, as often as you like: present=scroll."),
+    ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write every exchange to this new file, without secrets, for nai replay."),
+    ] = None,
+    record_contents: Annotated[
+        bool, typer.Option("--record-contents", help="With prompts, answers and what is stored, which are private.")
+    ] = False,
+    list_faults: Annotated[  # noqa: ARG001 -- its callback does it
+        bool, typer.Option("--list-faults", is_eager=True, callback=_list_faults, help="List all faults, and exit.")
+    ] = False,
+    hosts: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(_HOSTS),
+            help="All hosts at one address; or each at a port of its own, where it has no more than the service's has. "
+            "Strict: the api host has no accounts and no newer models. Lenient: it has them still.",
+        ),
+    ] = "one",
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Keeps accounts, and all they have stored, through ends and beginnings. An account that is in it stays as "
+            "it is; its password is told again only if it is given.",
+        ),
+    ] = None,
+) -> None:
+    """Serve all routes of all of NovelAI's hosts at one address, until SIGTERM or Ctrl-C.
+
+    When it is ready it prints one line of JSON: {"url": …, "email": …, "password": …, "token": "pst-…"}. These are the
+    credentials of a made-up account that exists nowhere else. Where hosts have ports of their own, url is where accounts
+    are, and there is {"hosts": {"account": …, "text": …, "image": …, "api": …}} as well. The tokenizer of a model is
+    found, or fetched into the user's cache, when the first request with token ids comes, or the first to the
+    OpenAI-compatible endpoints.
+    """
+    if hosts not in _HOSTS:
+        raise typer.BadParameter(f"there is no {hosts!r}, only {', '.join(_HOSTS)}", param_hint="--hosts")
+    if port + 2 > 65_535 and hosts != "one":
+        raise typer.BadParameter("three ports are wanted, this one and the next two", param_hint="--port")
+    if tier.lower() not in _TIERS:
+        raise typer.BadParameter(f"there is no tier {tier!r}, only {', '.join(_TIERS)}", param_hint="--tier")
+    switches, openai = _parse_switches(switch or ())
+    emulator = Emulator(
+        now=time.time,
+        entropy=system_entropy,
+        seed=seed,
+        pace=pace,
+        tokenizers=TokenizerFinder(_report_missing_tokenizer),
+        switches=switches,
+        openai=openai,
+        strict=hosts == "strict",
+    )
+    trial = tier.lower() == _TRIAL
+    plan = Tier.PAPER if trial else Tier[tier.upper()]
+    add = partial(emulator.add_account, email, stories=not empty, tier=plan, trial=trial, anlas=anlas)
+    try:
+        app = FaultyApp(emulator, *(fault or ()), seed=seed)
+    except NaiError as error:
+        raise typer.BadParameter(str(error), param_hint="--fault") from None
+    with (
+        exit_on_error("emulate"),
+        _open_state(state, emulator) as store,
+        _record(app, record, record_contents) as recorded,
+    ):
+        account, password = _find_or_add_account(emulator, email, password, token, add)
+        emulator.mailbox.gift_keys.update(_parse_gift_keys(gift_key or ()))
+        if store is not None:
+            store(emulator.changes()).result()
+        ready = {"email": email, "password": password, "token": account.persistent_token.reveal()}
+        serve_until_stopped("emulate", recorded, host, port, ready, separate_hosts=hosts != "one", store=store)
+
+
+def _record(app: App, path: Path | None, contents: bool) -> AbstractContextManager[App]:
+    """The app, which records if there is somewhere to."""
+    if path is None and not contents:
+        return nullcontext(app)
+    if path is None:
+        raise typer.BadParameter("there is nothing to record to: give --record as well", param_hint="--record-contents")
+    return record_to_file(
+        app, path, contents=contents, on_failure=lambda why: typer.echo(f"nai emulate: {why}", err=True)
+    )
+
+
+@contextmanager
+def _open_state(path: Path | None, emulator: Emulator) -> Generator[StoreChanges | None, None, None]:
+    """The emulator has what is in the file; nothing is written to one that is damaged, or not ours."""
+    if path is None:
+        yield None
+        return
+    try:
+        emulator.restore(read_state(path))
+    except Damaged as error:
+        raise InvalidFile(f"{path}: {error}", path=str(path)) from None
+    with StateFile(path) as state:
+        yield state.store
+
+
+def _find_or_add_account(
+    emulator: Emulator,
+    email: str,
+    password: str | None,
+    token: str | None,
+    add: Callable[[Password, PersistentToken | None], Account],
+) -> tuple[Account, str | None]:
+    """A new account; or the one that is there already, if what is given is its own. And the password, if it is known."""
+    try:
+        given = PersistentToken(token) if token else None
+        account = emulator.account(email)
+        if account is None:
+            password = password or secrets.token_urlsafe(12)
+            return add(Password(password), given), password
+        key = None if password is None else access_key(account.email, Password(password))
+    except NaiError as error:
+        raise typer.BadParameter(str(error)) from None
+    for wanted, own, name in ((key, account.key, "password"), (given, account.persistent_token, "token")):
+        if wanted is not None and wanted.reveal() != own.reveal():
+            raise typer.BadParameter(f"{email} is in the state, with another {name}", param_hint=f"--{name}")
+    return account, password
+
+
+def _parse_switches(given: Sequence[str]) -> tuple[Switches, OpenAISwitches]:
+    """The switches of ``NAME=VALUE``; a list is written with commas, and nothing is an empty one."""
+    values: dict[str, object] = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not equals or name not in _SWITCHES:
+            problem = f"{one!r} is no NAME=VALUE with one of the names {', '.join(_SWITCHES)}"
+            raise typer.BadParameter(problem, param_hint="--switch")
+        values[name] = list(filter(None, value.split(","))) if name == "models" else value
+    try:
+        return msgspec.convert(values, Switches, strict=False), msgspec.convert(values, OpenAISwitches, strict=False)
+    except msgspec.ValidationError as error:
+        if isinstance(error.__cause__, InvalidRequestError):  # of the switches themselves
+            raise typer.BadParameter(str(error.__cause__), param_hint="--switch") from None
+        kind = next(kind for kind in (Switches, OpenAISwitches) if not _is_valid(values, kind))
+        mismatch = find_mismatch(values, kind, strict=False)
+        name = mismatch.path.removeprefix(".")
+        raise typer.BadParameter(f"{name}={values.get(name)}: {mismatch.problem}", param_hint="--switch") from None
+
+
+def _is_valid(values: dict[str, object], kind: type[Switches | OpenAISwitches]) -> bool:
+    try:
+        msgspec.convert(values, kind, strict=False)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _parse_gift_keys(given: Sequence[str]) -> Iterator[tuple[str, Tier]]:
+    for one in given:
+        key, equals, tier = one.rpartition("=")
+        if not equals or not key or tier.upper() not in Tier.__members__:
+            problem = f"{one!r} is no KEY=TIER with one of the tiers {', '.join(each.name.lower() for each in Tier)}"
+            raise typer.BadParameter(problem, param_hint="--gift-key")
+        yield key, Tier[tier.upper()]
+
+
+def _report_missing_tokenizer(model: str, why: str) -> None:
+    typer.echo(f"nai emulate: what holds token ids of {model} is answered with 501: {why}", err=True)

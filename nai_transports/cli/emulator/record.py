@@ -1,0 +1,69 @@
+"""``nai record`` and ``nai replay``: record what a program does with the service, and answer from the recording."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from nai_proto.emulator.recording import Replayer
+
+from ...servers.forwarding import ForwardingApp
+from ...servers.recordings import load_recording, record_to_file
+from ..common.credentials import build_session
+from ..common.errors import exit_on_error
+from .serve import serve_until_stopped
+
+__all__ = ["record", "replay"]
+
+_ANY_CREDENTIALS: Final = {"email": "anyone@example.com", "password": "anything", "token": "pst-anything"}
+
+_Host = Annotated[str, typer.Option(help="Address to listen on.")]
+_Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 takes a free one.")]
+
+
+def record(
+    file: Annotated[Path, typer.Argument(help="New file for the recording.")],
+    to: Annotated[str | None, typer.Option(metavar="URL", help="Forward to this address, not to NovelAI.")] = None,
+    contents: Annotated[
+        bool, typer.Option("--contents", help="Record prompts, responses and stored contents too. They are private.")
+    ] = False,
+    host: _Host = "127.0.0.1",
+    port: _Port = 0,
+) -> None:
+    """Forward requests to NovelAI and record them, without secrets, until SIGTERM or Ctrl-C.
+
+    Prints one line of JSON when it is ready: {"url": …}. Point a program at this address, such as another nai by NAI_URL,
+    and it gets NovelAI's responses. `nai replay` answers from the recording.
+    """
+    with (
+        exit_on_error("record"),
+        closing(ForwardingApp(build_session(to))) as app,
+        record_to_file(app, file, contents=contents, on_failure=_print_failure) as recorded,
+    ):
+        serve_until_stopped("record", recorded, host, port, {})
+
+
+def _print_failure(reason: str) -> None:
+    typer.echo(f"nai record: {reason}", err=True)
+
+
+def replay(
+    file: Annotated[Path, typer.Argument(help="Recording of `nai record` or `nai emulate --record`.")],
+    host: _Host = "127.0.0.1",
+    port: _Port = 0,
+    as_recorded: Annotated[
+        bool, typer.Option("--as-recorded", help="Take as long as the recorded responses took.")
+    ] = False,
+) -> None:
+    """Answer requests from a recording, in order, until SIGTERM or Ctrl-C.
+
+    Prints one line of JSON when it is ready, as `nai emulate` does: {"url": …, "email": …, "password": …, "token":
+    "pst-…"}. Any other credentials work too. A request that is not in the recording gets 404 and a message that names the
+    next recorded request.
+    """
+    with exit_on_error("replay"):
+        app = Replayer(load_recording(file), as_recorded=as_recorded)
+    serve_until_stopped("replay", app, host, port, _ANY_CREDENTIALS)

@@ -1,0 +1,129 @@
+"""``nai director`` and ``nai upscale``: what is done with a picture that there is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from nai_proto.image import (
+    DirectorTool,
+    Emotion,
+    Image,
+    ImageModel,
+    Price,
+    augment,
+    tool_price,
+    upscale_price,
+)
+from nai_proto.image import upscale as upscaled
+
+from ..common.credentials import Email, UnsafePassword, Url, open_client, sign_in
+from ..common.errors import exit_on_error
+from ..common.output import Json, print_facts, show_progress
+from ..common.output_files import Output, Overwrite, choose_path, match_suffix, save_file
+from .cost_confirmation import CostConfirmation, MaxAnlas, Yes
+from .input_images import fit_source, get_size, read_image
+
+__all__ = ["director", "upscale"]
+
+_PARTS: Final = ("masked", "generated", "blend")
+"""Of what bg-removal gives.
+
+See docs/protocol/image.md#23-post-aiaugment-image-director-tools.
+"""
+
+_File = Annotated[Path, typer.Argument(help="A picture: PNG, WebP or JPEG.", show_default=False)]
+
+
+def director(
+    tool: Annotated[str, typer.Argument(help=f"What to do: {', '.join(DirectorTool)}.", show_default=False)],
+    file: _File,
+    emotion: Annotated[
+        str | None, typer.Option(help=f"For emotion, which needs it: {', '.join(Emotion)}.", show_default=False)
+    ] = None,
+    prompt: Annotated[str | None, typer.Option(help="More words, for colorize and emotion.")] = None,
+    defry: Annotated[
+        int | None, typer.Option(help="How weakly, from 0 to 5, for colorize and emotion; 0 if not given.")
+    ] = None,
+    output: Output = None,
+    overwrite: Overwrite = False,
+    yes: Yes = False,
+    max_anlas: MaxAnlas = None,
+    email: Email = None,
+    unsafe_password: UnsafePassword = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Alter a picture with one of the director tools; bg-removal gives three: masked, generated, and their blend.
+
+    What it costs is found out first, with what is free for the account; if it costs something, it is asked for.
+    """
+    with exit_on_error("director"):
+        data = read_image(file)
+        size = get_size(data)
+        flow = augment(data, tool, emotion=emotion, prompt=prompt, defry=defry, size=size)
+        parts = _PARTS if tool == DirectorTool.BG_REMOVAL else ("",)
+        paths = _choose_paths(output, f"{file.stem}-{emotion or tool}", parts, overwrite=overwrite)
+        with open_client(sign_in(url, email, unsafe_password)) as client:
+            costs = CostConfirmation(client, yes=yes, max_anlas=max_anlas)
+            price = tool_price(tool, *size, allowance=costs.allowance)
+            costs.confirm(price)
+            with show_progress(tool):
+                images = client.run(flow)
+        written = _save_images(images, paths, overwrite=overwrite)
+    _print_result(written, price, as_json)
+
+
+def upscale(
+    file: _File,
+    model: Annotated[str, typer.Option(help="V5 Full or V5 Curated, by id or name.")] = ImageModel.V5_CURATED.id,
+    blur: Annotated[
+        float | None, typer.Option(help="How blurred it is: 0, or 0.3 to 0.5 in steps of 0.05.", show_default=False)
+    ] = None,
+    output: Output = None,
+    overwrite: Overwrite = False,
+    yes: Yes = False,
+    max_anlas: MaxAnlas = None,
+    email: Email = None,
+    unsafe_password: UnsafePassword = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Make a picture twice as wide and high. It is never free, so it is asked for what it costs."""
+    with exit_on_error("upscale"):
+        data = read_image(file)
+        size = get_size(data)
+        price = upscale_price(*size)
+        flow = upscaled(fit_source(data, size), model=model, declared_blur_sigma=blur)
+        paths = _choose_paths(output, f"{file.stem}-{2 * size[0]}x{2 * size[1]}", ("",), overwrite=overwrite)
+        with open_client(sign_in(url, email, unsafe_password)) as client:
+            CostConfirmation(client, yes=yes, max_anlas=max_anlas).confirm(price)
+            with show_progress("upscaling"):
+                image = client.run(flow)
+        written = _save_images([image], paths, overwrite=overwrite)
+    _print_result(written, price, as_json)
+
+
+def _choose_paths(output: Path | None, name: str, parts: Sequence[str], *, overwrite: bool) -> list[Path]:
+    """Where the pictures go; of several, each says which it is."""
+    told = [f"-{part}" if part else "" for part in parts]
+    if output is None or output.is_dir():
+        return [choose_path(output, f"{name}{part}.png", overwrite=overwrite) for part in told]
+    outputs = [output.with_name(f"{output.stem}{part}{output.suffix}") for part in told]
+    return [choose_path(each, name, overwrite=overwrite) for each in outputs]
+
+
+def _save_images(images: Sequence[Image], paths: Sequence[Path], *, overwrite: bool) -> list[Path]:
+    """The files; what is more than was expected goes beside the last."""
+    all_paths = [*paths, *[paths[-1]] * (len(images) - len(paths))]
+    return [
+        save_file(match_suffix(path, each.format), each.data, overwrite=overwrite)
+        for path, each in zip(all_paths, images, strict=False)
+    ]
+
+
+def _print_result(written: Sequence[Path], price: Price, as_json: bool) -> None:
+    print_facts({"files": list(map(str, written)), "anlas": price.anlas, "price": price.why}, as_json)

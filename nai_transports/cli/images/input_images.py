@@ -1,0 +1,172 @@
+"""Pictures that a command is given: of which kind and size they are, and how they are made to fit what they are for.
+
+Fitting needs Pillow (the extra ``image``). What fits already is sent as it is, and needs nothing.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import deque
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from nai_proto.codecs.jpeg import jpeg_size
+from nai_proto.codecs.png import chunks, header
+from nai_proto.codecs.webp import webp_chunks, webp_size
+from nai_proto.errors import InvalidFile, LimitExceeded, MissingExtra, RemoteProtocolError
+from nai_proto.image.fitting import CANVASES
+from nai_proto.image.masks import BLOCK, align_mask
+from nai_proto.image.sources import image_type, png_size
+from nai_proto.limits import Limits
+
+from ... import files
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = [
+    "fit_mask",
+    "fit_reference",
+    "fit_source",
+    "fit_v3_vibe",
+    "get_format",
+    "get_size",
+    "name_file_in_errors",
+    "read_image",
+]
+
+_VIBE: Final = (448, 448)
+
+
+def get_format(data: bytes) -> str:
+    """``png``, ``webp`` or ``jpeg``.
+
+    Raises:
+        RemoteProtocolError: it is none of them.
+    """
+    kind = image_type(data)
+    if kind is None:
+        raise RemoteProtocolError("picture: neither PNG nor WebP nor JPEG")
+    return kind
+
+
+def get_size(data: bytes) -> tuple[int, int]:
+    """Width and height in pixels.
+
+    Raises:
+        LimitExceeded: they are more than `Limits.pixels`.
+        RemoteProtocolError: it is no picture, or damaged.
+    """
+    match get_format(data):
+        case "png":
+            head = header(data)
+            return head.width, head.height
+        case "webp":
+            return webp_size(data)
+        case _:
+            width, height = jpeg_size(data)
+    if width * height > Limits().pixels:
+        raise LimitExceeded("pixels", limit=Limits().pixels, value=width * height)
+    return width, height
+
+
+def read_image(path: Path) -> bytes:
+    """A picture's file, looked at.
+
+    Raises:
+        FileError: it cannot be read.
+        InvalidFile: it is no picture, damaged, or too large; names the file.
+    """
+    data = files.read(path)
+    with name_file_in_errors(path):
+        get_size(data)
+        _check_whole(data)
+    return data
+
+
+def _check_whole(data: bytes) -> None:
+    """Refuses a PNG or WebP that is cut off, or damaged but for its pixels."""
+    kind = get_format(data)
+    if kind != "jpeg":
+        deque(chunks(data) if kind == "png" else webp_chunks(data), maxlen=0)
+
+
+@contextmanager
+def name_file_in_errors(path: Path) -> Generator[None, None, None]:
+    """Raise what is wrong with the content of a file as InvalidFile, which names the file."""
+    try:
+        yield
+    except RemoteProtocolError as error:
+        problem = str(error).removeprefix("picture: ")
+        raise InvalidFile(f"{path}: {problem}", path=str(path)) from None
+
+
+# ---- made to fit. All raise MissingExtra where Pillow is needed and missing, InvalidFile for damaged pixels
+
+
+def fit_source(data: bytes, size: tuple[int, int]) -> bytes:
+    """A PNG of this size, of which at two sides so much is cut off that the rest keeps its shape."""
+    return data if png_size(data) == size else _convert(data, lambda image: _crop(image, size))
+
+
+def fit_mask(data: bytes, size: tuple[int, int]) -> bytes:
+    """The mask of a picture of this size, which is cut as the picture is: a pixel for each block.
+
+    See docs/protocol/image.md#53-img2img-enhance-inpaint.
+    """
+    if png_size(data) == (size[0] // BLOCK, size[1] // BLOCK):
+        return data
+    if png_size(data) != size or header(data)[2:] not in ((8, 2, False), (8, 6, False)):
+        data = _convert(data, lambda image: _crop(image.convert("RGBA"), size))
+    return align_mask(data, *size)
+
+
+def fit_reference(data: bytes) -> bytes:
+    """The picture on the canvas that is nearest to its shape.
+
+    See docs/protocol/image.md#52-precise-character--style-reference-v45-only.
+    """
+    if png_size(data) in CANVASES:
+        return data
+    width, height = get_size(data)
+    canvas = min(CANVASES, key=lambda canvas: abs(canvas[0] / canvas[1] - width / height))
+    return _convert(data, lambda image: _pad(image, canvas))
+
+
+def fit_v3_vibe(data: bytes) -> bytes:
+    """As the website sends them to V3.
+
+    See docs/protocol/image.md#51-vibe-transfer.
+    """
+    return data if png_size(data) == _VIBE else _convert(data, lambda image: _pad(image, _VIBE))
+
+
+def _crop(image: Image, size: tuple[int, int]) -> Image:
+    from PIL import ImageOps
+
+    return ImageOps.fit(image.convert("RGBA" if "A" in image.getbands() else "RGB"), size)
+
+
+def _pad(image: Image, size: tuple[int, int]) -> Image:
+    from PIL import ImageOps
+
+    return ImageOps.pad(image.convert("RGB"), size, color="black")
+
+
+def _convert(data: bytes, change: Callable[[Image], Image]) -> bytes:
+    try:
+        from PIL import Image, ImageOps
+    except ImportError:
+        raise MissingExtra(
+            "the picture has to be fitted in, which needs Pillow: pip install 'nai-proto[image]'"
+        ) from None
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            out = io.BytesIO()
+            change(ImageOps.exif_transpose(image)).save(out, "PNG")
+            return out.getvalue()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        pass
+    raise InvalidFile("the picture's pixels cannot be read")

@@ -1,0 +1,1 @@
+"""Commands on everything that the account stores."""

@@ -1,0 +1,78 @@
+"""``nai library backup`` and ``nai library verify``: an account's contents, kept in a directory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Final, TypeAlias
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from ... import vault
+from ..common.credentials import Email, UnsafePassword, Url, build_session, get_credentials, open_client
+from ..common.errors import exit_on_error
+from ..common.output import Json, escape_line, format_date, show_progress
+
+__all__ = ["BackupDirectory", "backup", "verify"]
+
+_SHOWN_RUNS: Final = 20
+
+BackupDirectory: TypeAlias = Annotated[Path, typer.Argument(help="Of the backups of one account.", show_default=False)]
+
+
+def backup(
+    directory: BackupDirectory,
+    email: Email = None,
+    unsafe_password: UnsafePassword = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Keep all that the account has in a directory: readable, and sealed as it is stored.
+
+    The directory is made if it is not there. What is in it already is not written again, and nothing in it is ever
+    written over or removed. Stop it when you like: the next backup goes on.
+    """
+    with exit_on_error("library backup"):
+        given = get_credentials(email, unsafe_password)
+        with open_client(build_session(url)) as client, show_progress("logging in") as progress:
+            summary = vault.backup(client, given.email, given.password, directory, progress.show_event)
+    if as_json:
+        typer.echo(json.dumps({"directory": str(directory), "listed": summary.listed, **asdict(summary)}))
+        return
+    typer.echo(
+        f"{summary.listed} objects are in {directory}, verified: {summary.new} new, {summary.changed} changed, "
+        f"{summary.unchanged} unchanged; {summary.gone} are gone from the account, and kept."
+    )
+    if summary.failed:
+        typer.echo(f"{summary.failed} did not open; they are kept as they are stored.", err=True)
+    for type_, why in summary.unread.items():
+        typer.echo(f"{escape_line(type_)} could not be listed: {why}", err=True)
+
+
+def verify(directory: BackupDirectory, as_json: Json = False) -> None:
+    """Read a directory of backups back, and compare everything in it with what was backed up. Needs no password."""
+    with exit_on_error("library verify"), vault.Vault(directory) as opened:
+        report, runs = opened.verify(), opened.runs
+    if as_json:
+        typer.echo(json.dumps({"ok": report.ok, **asdict(report), "runs": [asdict(run) for run in runs]}))
+    else:
+        _print_runs(runs)
+        for problem in report.problems:
+            typer.echo(escape_line(problem))
+        found = "all is as it was backed up" if report.ok else f"{len(report.problems)} problems"
+        typer.echo(f"{report.objects} objects, {report.versions} versions, {report.files} files: {found}.")
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def _print_runs(runs: Sequence[vault.Run]) -> None:
+    """The last backups, by the numbers that `nai library restore --run` takes."""
+    table = Table(Column("backup", justify="right"), "began (UTC)", "state")
+    for run in runs[-_SHOWN_RUNS:]:
+        complete = "complete, before a restore" if run.aside else "complete"
+        table.add_row(str(run.id), format_date(run.started), "interrupted" if run.finished is None else complete)
+    Console().print(table)

@@ -1,0 +1,84 @@
+"""``nai library``: what an account has stored, to look at and to keep."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from nai_proto.codecs.box import write_json
+from nai_proto.errors import InvalidRequestError
+
+from ..common.credentials import Email, UnsafePassword, Url
+from ..common.errors import exit_on_error
+from ..common.output import Json, escape_line, escape_lines, format_date
+from ..common.output import print_facts as show_facts
+from .library_loader import STORY_TYPES, find_story, load_library
+from .story_summary import StorySummary, describe_story, summarize_story
+
+__all__ = ["library"]
+
+library = typer.Typer(help="The account's stories, and what else it has stored.", no_args_is_help=True)
+
+
+@library.command("list")
+def list_stories(
+    email: Email = None, unsafe_password: UnsafePassword = None, url: Url = None, as_json: Json = False
+) -> None:
+    """List the stories, also those that did not open."""
+    with exit_on_error("library list"):
+        stories = [
+            summarize_story(story) for story in load_library(url, email, unsafe_password, types=STORY_TYPES).stories
+        ]
+    if as_json:
+        typer.echo(write_json([asdict(facts) for facts in stories]))
+        return
+    table = Table("title", "created", "last changed (UTC)", Column("size", justify="right"), "state", "id")
+    for facts in stories:
+        size = "" if facts.size is None else f"{facts.size:,}"
+        dates = format_date(facts.created_at)[:10], format_date(facts.last_updated_at)
+        table.add_row(Text(escape_line(facts.title)), *dates, size, facts.state, Text(escape_line(facts.id)))
+    Console().print(table)
+
+
+@library.command()
+def show(
+    story: Annotated[str, typer.Argument(metavar="TITLE|ID", help="As `nai library list` has it.")],
+    text: Annotated[bool, typer.Option("--text", help="Print the whole text of the story, and nothing else.")] = False,
+    email: Email = None,
+    unsafe_password: UnsafePassword = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Show a story: what its card says, its memory, and the beginning of its text."""
+    with exit_on_error("library show"):
+        found = find_story(load_library(url, email, unsafe_password, types=STORY_TYPES).stories, story)
+        details = describe_story(found)
+        if text and "text" not in details:
+            raise InvalidRequestError(f"its text is not to be had ({summarize_story(found).state})")
+    if as_json:
+        typer.echo(write_json({**asdict(summarize_story(found)), **details}))
+    elif text:
+        whole = str(details["text"])
+        typer.echo(escape_lines(whole) if sys.stdout.isatty() else whole)
+    else:
+        _print_story(summarize_story(found), details)
+
+
+def _print_story(facts: StorySummary, details: dict[str, object]) -> None:
+    """A line for each fact; what people have written in paragraphs of its own."""
+    known = {name: value for name, value in asdict(facts).items() if value is not None}
+    blocks = {name: str(details.pop(name)) for name in ("memory", "authors_note", "text", "preview") if name in details}
+    show_facts({**known, **details}, as_json=False)
+    for name, block in blocks.items():
+        cut = block[:_SHOWN_CHARACTERS] + (" …" if len(block) > _SHOWN_CHARACTERS else "")
+        typer.echo(f"\n{typer.style(name.replace('_', ' '), dim=True)}\n{escape_lines(cut)}")
+
+
+_SHOWN_CHARACTERS: Final = 600
+"""Characters of a text that are shown."""

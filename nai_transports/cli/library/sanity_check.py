@@ -1,0 +1,90 @@
+"""``nai sanity-check``: is all that the account has stored there, and whole?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Final
+
+import typer
+
+from nai_proto.codecs.box import write_json
+from nai_proto.errors import InvalidRequestError
+from nai_proto.library import Finding, Report, Severity, check
+
+from ..common.credentials import UnsafePassword, Url
+from ..common.errors import exit_on_error
+from ..common.output import Json, escape_line
+from .library_loader import load_library
+
+__all__ = ["sanity_check"]
+
+_NO_ARGUMENT: Final = (
+    "only the e-mail is an argument; NAI_PASSWORD, the system's keyring (nai account remember) or a prompt takes the "
+    "password"
+)
+_COLORS: Final = {Severity.LOSS: "red", Severity.FAULT: "yellow", Severity.NOTE: "blue"}
+
+
+def sanity_check(
+    context: typer.Context,
+    email: Annotated[
+        str | None,
+        typer.Argument(help="Of the account; asked for if not given.", envvar="NAI_EMAIL", show_default=False),
+    ] = None,
+    unsafe_password: UnsafePassword = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Open all that the account has stored, and report what does not open, is missing, or does not fit together.
+
+    Nothing is changed. The exit status is 0 when nothing was found; it is 1 when something was, and when the account cannot
+    be looked at, which one line on stderr says.
+    """
+    with exit_on_error("sanity-check"):
+        if context.args:
+            raise InvalidRequestError(_NO_ARGUMENT)
+        report = check(load_library(url, email, unsafe_password))
+    typer.echo(write_json(_report_to_dict(report)) if as_json else "\n".join(_format_report(report)))
+    raise typer.Exit(0 if report.clean else 1)
+
+
+def _format_report(report: Report) -> Iterator[str]:
+    """The counts, then a line for each finding, the worst first."""
+    width = max(len(count.type) for count in report.counts)
+    for count in report.counts:
+        yield f"{escape_line(count.type):<{width}}  {count.opened} of {count.total} opened"
+    yield f"{'keystore':<{width}}  {report.keys} keys"
+    yield ""
+    yield from (_format_finding(finding) for finding in report.findings)
+    number = len(report.findings)
+    yield "Nothing was found." if report.clean else f"{number} finding{'s' if number > 1 else ''}."
+
+
+def _format_finding(finding: Finding) -> str:
+    severity = typer.style(f"{finding.severity.value:<5}", fg=_COLORS[finding.severity])
+    named = [finding.type, *([finding.id] if finding.id else [])]
+    meta = f" (meta {finding.meta})" if finding.meta else ""
+    others = "".join(f" [{each.type} {each.id}]" for each in finding.others)
+    return f"{severity}  {escape_line(' '.join(named) + meta)}: {escape_line(finding.sentence + others)}"
+
+
+def _report_to_dict(report: Report) -> dict[str, object]:
+    return {
+        "clean": report.clean,
+        "counts": [{"type": each.type, "opened": each.opened, "total": each.total} for each in report.counts],
+        "keys": report.keys,
+        "findings": [
+            {
+                "kind": each.kind.value,
+                "severity": each.severity.value,
+                "type": each.type,
+                "id": each.id,
+                "meta": each.meta,
+                "category": each.category,
+                "suspicion": None if each.suspicion is None else each.suspicion.value,
+                "sentence": each.sentence,
+                "others": [other._asdict() for other in each.others],
+            }
+            for each in report.findings
+        ],
+    }

@@ -1,0 +1,132 @@
+"""``nai lorebook``: lorebooks, looked at and tried."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from nai_proto.codecs.box import write_json
+from nai_proto.errors import InvalidFile, InvalidRequestError
+from nai_proto.story import EntryTrial, Lorebook, try_lorebook
+from nai_proto.story.files import FileKind, read_file
+from nai_proto.story.json_records import object_or_empty
+
+from ... import files
+from ..common.credentials import Email, UnsafePassword, Url
+from ..common.errors import exit_on_error
+from ..common.output import Json, escape_line
+from .story_source import select_story
+
+__all__ = ["lorebook"]
+
+lorebook = typer.Typer(help="Lorebooks.", no_args_is_help=True)
+
+_CONTEXT_CHARACTERS: Final = 20
+"""Characters that are shown on each side of a match."""
+
+
+@lorebook.callback()
+def _group() -> None: ...
+
+
+@lorebook.command("test")
+def try_keys(
+    which: Annotated[
+        str, typer.Argument(metavar="LOREBOOK", help="A .lorebook file, a card; or a story, by file, title or id.")
+    ],
+    text: Annotated[str | None, typer.Option(help="The text to be searched; a story's own if not given.")] = None,
+    file: Annotated[Path | None, typer.Option(help="Search this file instead; - reads stdin.")] = None,
+    email: Email = None,
+    unsafe_password: UnsafePassword = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Try a lorebook on a text: which entries it would activate, by which keys, and which keys are none, and why."""
+    with exit_on_error("lorebook test"):
+        book, own = _load_lorebook(which, url, email, unsafe_password)
+        given = _read_text(text, file)
+        searched = own if given is None else given
+        if searched is None:
+            raise InvalidRequestError("there is no text to be searched: give --text or --file")
+        trials = try_lorebook(book, searched)
+    if as_json:
+        typer.echo(write_json([_describe_trial(trial) for trial in trials]))
+        return
+    table = Table("", "entry", "key", "where")
+    for trial in trials:
+        for row in _build_rows(trial, searched):
+            table.add_row(*row, style="" if trial.active else "dim")
+    Console(highlight=False).print(table)
+    typer.echo(f"{sum(trial.active for trial in trials)} of {len(trials)} entries active")
+
+
+def _load_lorebook(
+    which: str, url: str | None, email: str | None, unsafe_password: str | None
+) -> tuple[Lorebook, str | None]:
+    """The lorebook, and the text of the story that it is in."""
+    path = Path(which)
+    if path.is_file():
+        found_file = read_file(files.read(path), where=str(path))
+        if found_file.kind is FileKind.LOREBOOK:
+            return Lorebook(found_file.document), None
+    story = select_story(which, url, email, unsafe_password).story
+    return Lorebook(object_or_empty(story.fields.get("lorebook"))), story.text
+
+
+def _read_text(text: str | None, file: Path | None) -> str | None:
+    if text is not None and file is not None:
+        raise InvalidRequestError("give --text or --file, not both")
+    if file is None:
+        return text
+    data = sys.stdin.buffer.read() if file == Path("-") else files.read(file)
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        problem = f"{file} is not UTF-8 (at byte {error.start})"
+    raise InvalidFile(problem, path=str(file))
+
+
+def _build_rows(trial: EntryTrial, text: str) -> list[tuple[str, Text, Text, Text]]:
+    mark = "✓" if trial.active else "·"
+    name = Text(escape_line(trial.entry.display_name or trial.entry.id or "—"))
+    state = "always on" if trial.entry.force_activation else "" if trial.enabled else "off"
+    rows = [(mark, name, Text(""), Text(state))] if state or not trial.keys else []
+    mark, name = ("", Text("")) if rows else (mark, name)
+    for key in trial.keys:
+        match = key.found.match
+        where = (
+            key.found.problem or "—"
+            if match is None
+            else f"{match.start}: {_format_match(text, match.start, match.end)}"
+        )
+        rows.append((mark, name, Text(escape_line(key.key.text)), Text(where)))
+        mark, name = "", Text("")
+    return rows
+
+
+def _format_match(text: str, start: int, end: int) -> str:
+    before, after = text[max(start - _CONTEXT_CHARACTERS, 0) : start], text[end : end + _CONTEXT_CHARACTERS]
+    return escape_line(f"{before}[{text[start:end]}]{after}")
+
+
+def _describe_trial(trial: EntryTrial) -> dict[str, object]:
+    return {
+        "id": trial.entry.id,
+        "name": trial.entry.display_name,
+        "enabled": trial.enabled,
+        "active": trial.active,
+        "keys": [
+            {
+                "key": key.key.text,
+                "match": None if key.found.match is None else [key.found.match.start, key.found.match.end],
+                "problem": key.found.problem,
+            }
+            for key in trial.keys
+        ],
+    }

@@ -1,0 +1,1 @@
+"""Commands that generate text and speech, and the tools for it."""
