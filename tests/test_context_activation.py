@@ -23,7 +23,7 @@ from nai_proto.story.context.parts import DEFAULT_RULES, ContextParts, ContextRu
 from nai_proto.story.context.report import ContextRow
 from nai_proto.story.json_records import Record
 from nai_proto.story.lore.entries import Category, Entry
-from nai_proto.story.lore.keys import Key
+from nai_proto.story.lore.key_matching import Key
 from tests.context_support import BYTES, lore, parts
 
 KEY, NO_KEY, DISABLED = ContextStatus.KEY, ContextStatus.NO_KEY, ContextStatus.DISABLED
@@ -226,7 +226,7 @@ letters = st.text(alphabet="aAiIk&$/{}é_ \n\u0130\u0131\u017f\u212a", max_size=
 
 @given(letters, letters.map(lambda text: text[:3] or "a"))
 def test_the_story_activates_an_entry_exactly_if_its_key_matches(story: str, key: str) -> None:
-    found = Key.parse(key).last(story)
+    found = Key.parse(key).find_last(story)
     assert statuses(story, lore("a", key)) == [KEY if found else NO_KEY]
     assert statuses("", lore("a", key, non_story_activatable=True), lore(story, id="x"))[:1] == [
         KEY if found else NO_KEY

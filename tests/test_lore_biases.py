@@ -1,4 +1,4 @@
-"""Groups of biases and bans as they are stored, and which of them count.
+"""Stored groups of biases and bans, and which of them are in force.
 
 See:
     docs/protocol/content.md#47-bias-and-ban-groups
@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from nai_proto import text
-from nai_proto.story import Lorebook, StoredBans, StoredBiases, active_bans, active_biases
-from nai_proto.story.lore.biases import phrase_forms, variants
+from nai_proto.story import Lorebook, StoredBans, StoredBiases, select_bans, select_biases
+from nai_proto.story.lore.biases import expand_phrase, list_case_variants
 
 
 @pytest.mark.parametrize(
@@ -23,10 +23,10 @@ from nai_proto.story.lore.biases import phrase_forms, variants
         ("{a}b}", ("a}b",)),
         ("[1, 22,3]", ((1, 22, 3),)),
         (" [7]\n", ((7,),)),
-        ("[1,,2]", tuple(variants("[1,,2]"))),
-        ("[12345678901]", tuple(variants("[12345678901]"))),
+        ("[1,,2]", tuple(list_case_variants("[1,,2]"))),
+        ("[12345678901]", tuple(list_case_variants("[12345678901]"))),
         ("{}", ("{}", " {}")),
-        ("[ Style ]", tuple(variants("[ Style ]"))),
+        ("[ Style ]", tuple(list_case_variants("[ Style ]"))),
         ([1, 2], ((1, 2),)),
         ({"sequences": [[1], [2, 3], [1]], "type": 0}, ((1,), (2, 3))),
         ({"sequences": [[5]], "type": 1}, ((5,),)),
@@ -41,22 +41,22 @@ from nai_proto.story.lore.biases import phrase_forms, variants
         ({"sequences": None}, ()),
     ],
 )
-def test_a_phrase_has_one_of_many_forms(phrase: object, forms: tuple[object, ...]) -> None:
-    assert phrase_forms(phrase) == forms
+def test_a_stored_phrase_has_one_of_many_forms(phrase: object, forms: tuple[object, ...]) -> None:
+    assert expand_phrase(phrase) == forms
 
 
-def test_a_long_phrase_is_read_in_time() -> None:
+def test_a_long_phrase_is_read_in_linear_time() -> None:
     phrase = "[1" + " " * 100_000 + "x"
-    assert phrase_forms(phrase) == variants(phrase)
+    assert expand_phrase(phrase) == list_case_variants(phrase)
 
 
-def test_a_plain_phrase_stands_for_its_variants() -> None:
-    assert phrase_forms("dragon") == ("dragon", " dragon", "Dragon", " Dragon", "DRAGON", " DRAGON")
-    assert set(phrase_forms(" mcDonald")) == {
+def test_a_plain_phrase_stands_for_its_case_variants() -> None:
+    assert expand_phrase("dragon") == ("dragon", " dragon", "Dragon", " Dragon", "DRAGON", " DRAGON")
+    assert set(expand_phrase(" mcDonald")) == {
         blank + form for blank in ("", " ") for form in ("mcDonald", "mcdonald", "McDonald", "MCDONALD")
     }
-    assert phrase_forms("⁂") == ("⁂", " ⁂")
-    assert phrase_forms("dragon", lambda plain: [plain]) == ("dragon",)
+    assert expand_phrase("⁂") == ("⁂", " ⁂")
+    assert expand_phrase("dragon", lambda plain: [plain]) == ("dragon",)
 
 
 def test_both_spellings_are_read_and_the_one_that_was_read_is_written() -> None:
@@ -79,22 +79,22 @@ def test_both_spellings_are_read_and_the_one_that_was_read_is_written() -> None:
         ]
 
 
-def test_of_both_spellings_at_once_the_usual_one_counts() -> None:
+def test_if_both_spellings_are_present_camel_case_is_read() -> None:
     assert StoredBiases({"generateOnce": False, "generate_once": True}).generate_once
 
 
-def test_a_group_becomes_one_of_the_text_module() -> None:
+def test_stored_groups_are_converted_to_those_of_the_text_module() -> None:
     group = StoredBiases({"phrases": ["{ox}", [3], "{ox}"], "bias": -0.25, "generate_once": True, "enabled": False})
-    assert group.group() == text.BiasGroup(-0.25, False, True, False, phrases=["ox", [3]])
+    assert group.to_group() == text.BiasGroup(-0.25, False, True, False, phrases=["ox", [3]])
     bans = StoredBans({"sequences": ["{ox}", {"sequences": [[1], [2]], "type": 0}]})
-    assert bans.bans() == text.BanList("ox", [1], [2])
-    assert StoredBiases({}).group() == text.BiasGroup(0)
+    assert bans.to_ban_list() == text.BanList("ox", [1], [2])
+    assert StoredBiases({}).to_group() == text.BiasGroup(0)
 
 
-def test_groups_go_into_a_generation() -> None:
-    groups = active_biases([StoredBiases({"phrases": [[5, 6]], "bias": 1})], Lorebook.new(), ())
+def test_selected_groups_are_accepted_by_a_request() -> None:
+    groups = select_biases([StoredBiases({"phrases": [[5, 6]], "bias": 1})], Lorebook.new(), ())
     parameters = text.build_parameters(
-        "kayra-v1", biases=groups, bans=active_bans([StoredBans({"sequences": [[9]]})]), settings=None
+        "kayra-v1", biases=groups, bans=select_bans([StoredBans({"sequences": [[9]]})]), settings=None
     )
     assert parameters["logit_bias_exp"] == [
         {"sequence": [5, 6], "bias": 1, "ensure_sequence_finish": False, "generate_once": False}
@@ -123,17 +123,17 @@ BOOK = Lorebook(
 )
 
 
-def names(active: set[str], *story: dict[str, object]) -> list[object]:
-    found = active_biases([StoredBiases(data) for data in story], BOOK, active)
-    return [phrase for each in found for phrase in each]
+def selected_phrases(active: set[str], *story: dict[str, object]) -> list[object]:
+    selected = select_biases([StoredBiases(data) for data in story], BOOK, active)
+    return [phrase for each in selected for phrase in each]
 
 
-def test_which_groups_count() -> None:
-    assert names({"on"}, group("s"), group("s-off", enabled=False)) == ["s", "on", "idle-not", "c", "d-not"]
-    assert names({"on", "idle"}) == ["on", "idle", "c", "d"]
-    assert names(set()) == ["on-not", "idle-not", "c-not", "d-not"]
+def test_biases_are_selected_by_active_entries_and_categories() -> None:
+    assert selected_phrases({"on"}, group("s"), group("s-off", enabled=False)) == ["s", "on", "idle-not", "c", "d-not"]
+    assert selected_phrases({"on", "idle"}) == ["on", "idle", "c", "d"]
+    assert selected_phrases(set()) == ["on-not", "idle-not", "c-not", "d-not"]
 
 
-def test_all_bans_that_are_on_count() -> None:
+def test_all_enabled_bans_are_selected() -> None:
     groups = [StoredBans({"sequences": ["{a}"]}), StoredBans({"sequences": ["{b}"], "enabled": False})]
-    assert active_bans(groups) == (text.BanList("a"),)
+    assert select_bans(groups) == (text.BanList("a"),)

@@ -1,4 +1,4 @@
-"""Conditions of lore entries, each of which says why it holds or not.
+"""Conditions of lorebook entries, and the reasons of their outcomes.
 
 See docs/protocol/content.md#46-lorebook.
 """
@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nai_proto import LimitExceeded, Limits
-from nai_proto.story import Entry, Surroundings, condition_outcome, conditions_outcome
+from nai_proto.story import ConditionInputs, Entry, evaluate_condition, evaluate_conditions
 from nai_proto.story.json_records import Record
 
-AROUND = Surroundings(
+INPUTS = ConditionInputs(
     story="The dragon woke.\n\nIt was 😀 hungry.\n",
     memory="Dragons eat gold.",
     authors_note="[ Style: dry ]",
@@ -28,8 +28,8 @@ AROUND = Surroundings(
 YES, NO = {"type": "true"}, {"type": "not", "condition": {"type": "true"}}
 
 
-def holds(condition: dict[str, Any], around: Surroundings = AROUND) -> bool:
-    return condition_outcome(Record(condition), around).holds
+def holds(condition: dict[str, Any], inputs: ConditionInputs = INPUTS) -> bool:
+    return evaluate_condition(Record(condition), inputs).holds
 
 
 @pytest.mark.parametrize(
@@ -74,10 +74,10 @@ def holds(condition: dict[str, Any], around: Surroundings = AROUND) -> bool:
         ({}, False),
     ],
 )
-def test_a_condition_asks_its_surroundings(condition: dict[str, Any], expected: bool) -> None:
-    outcome = condition_outcome(Record(condition), AROUND)
+def test_a_condition_is_evaluated_on_its_inputs(condition: dict[str, Any], expected: bool) -> None:
+    outcome = evaluate_condition(Record(condition), INPUTS)
     assert outcome.holds is expected
-    assert outcome.why
+    assert outcome.reason
 
 
 def term(value: object, operator: object = "+") -> dict[str, object]:
@@ -106,65 +106,65 @@ def term(value: object, operator: object = "+") -> dict[str, object]:
         ([term(10**400)], ">", 1, False),
     ],
 )
-def test_an_equation_goes_from_left_to_right(
+def test_an_equation_is_evaluated_from_left_to_right(
     terms: list[object], comparison: str, target: object, expected: bool
 ) -> None:
     condition = {"type": "equation", "terms": terms, "comparison": comparison, "target": target}
     assert holds(condition) is expected
 
 
-def test_chance_is_drawn_by_the_caller() -> None:
+def test_random_numbers_are_drawn_by_the_caller() -> None:
     half = {"type": "random", "chance": 0.5}
-    assert holds(half, replace(AROUND, chance=lambda: 0.49))
-    assert not holds(half, replace(AROUND, chance=lambda: 0.5))
-    assert holds({"type": "random", "chance": 1}, replace(AROUND, chance=lambda: 0.999))
-    assert not holds({"type": "random", "chance": 0}, replace(AROUND, chance=lambda: 0.0))
-    assert holds({"type": "random", "chance": 50}, replace(AROUND, chance=lambda: 0.49)), "in percent"
-    assert condition_outcome(Record(half), AROUND).why == "nothing was drawn"
-    assert not holds({"type": "random"}, replace(AROUND, chance=lambda: 0.0))
+    assert holds(half, replace(INPUTS, chance=lambda: 0.49))
+    assert not holds(half, replace(INPUTS, chance=lambda: 0.5))
+    assert holds({"type": "random", "chance": 1}, replace(INPUTS, chance=lambda: 0.999))
+    assert not holds({"type": "random", "chance": 0}, replace(INPUTS, chance=lambda: 0.0))
+    assert holds({"type": "random", "chance": 50}, replace(INPUTS, chance=lambda: 0.49)), "in percent"
+    assert evaluate_condition(Record(half), INPUTS).reason == "nothing was drawn"
+    assert not holds({"type": "random"}, replace(INPUTS, chance=lambda: 0.0))
 
 
 def test_each_condition_draws_its_own_number() -> None:
     numbers = iter([0.1, 0.9])
     both = {"type": "and", "conditions": [{"type": "random", "chance": 0.5}] * 2}
-    outcome = condition_outcome(Record(both), replace(AROUND, chance=lambda: next(numbers)))
+    outcome = evaluate_condition(Record(both), replace(INPUTS, chance=lambda: next(numbers)))
     assert [part.holds for part in outcome.parts] == [True, False]
 
 
-def test_an_outcome_explains_itself() -> None:
+def test_an_outcome_has_its_reason() -> None:
     condition = {"type": "and", "conditions": [{"type": "key", "key": "dragon", "in": ["story"]}, NO]}
-    outcome = condition_outcome(Record(condition), AROUND)
-    assert (outcome.type, outcome.holds, outcome.why) == ("and", False, "1 of 2 holds")
+    outcome = evaluate_condition(Record(condition), INPUTS)
+    assert (outcome.type, outcome.holds, outcome.reason) == ("and", False, "1 of 2 holds")
     key, negation = outcome.parts
-    assert key.why == "the key is in the story"
-    assert (negation.why, negation.parts[0].why) == ("what is in it holds", "always")
+    assert key.reason == "the key is in the story"
+    assert (negation.reason, negation.parts[0].reason) == ("what is in it holds", "always")
 
 
-def test_a_bad_key_is_the_reason() -> None:
-    bad = condition_outcome(Record({"type": "key", "key": "/(/", "in": ["story"]}), AROUND)
-    assert (bad.holds, "unclosed parenthesis" in bad.why) == (False, True)
+def test_a_bad_key_is_reported_as_the_reason() -> None:
+    bad = evaluate_condition(Record({"type": "key", "key": "/(/", "in": ["story"]}), INPUTS)
+    assert (bad.holds, "unclosed parenthesis" in bad.reason) == (False, True)
     slow = {"type": "key", "key": "/(a+)+$/", "in": ["story"]}
-    assert "steps" in condition_outcome(Record(slow), Surroundings(story="a" * 50 + "b")).why
+    assert "steps" in evaluate_condition(Record(slow), ConditionInputs(story="a" * 50 + "b")).reason
 
 
-def test_any_of_a_list_suffices_unless_all_are_asked_for() -> None:
+def test_any_of_a_list_suffices_unless_all_are_required() -> None:
     entry = Entry({"advancedConditions": [YES, NO, 5]})
-    assert conditions_outcome(entry.advanced_conditions, AROUND).holds
-    every = conditions_outcome(entry.advanced_conditions, AROUND, combine="all")
-    assert (every.type, every.holds, every.why) == ("all", False, "1 of 2 holds")
-    assert not conditions_outcome((), AROUND).holds
-    assert conditions_outcome((), AROUND, combine="all").holds
+    assert evaluate_conditions(entry.advanced_conditions, INPUTS).holds
+    every = evaluate_conditions(entry.advanced_conditions, INPUTS, combine="all")
+    assert (every.type, every.holds, every.reason) == ("all", False, "1 of 2 holds")
+    assert not evaluate_conditions((), INPUTS).holds
+    assert evaluate_conditions((), INPUTS, combine="all").holds
 
 
-def test_conditions_nested_too_deeply_are_refused() -> None:
+def test_conditions_nested_too_deeply_are_rejected() -> None:
     condition: dict[str, Any] = YES
     for _ in range(300):
         condition = {"type": "not", "condition": condition}
     with pytest.raises(LimitExceeded, match="levels of conditions"):
-        condition_outcome(Record(condition), AROUND)
+        evaluate_condition(Record(condition), INPUTS)
     assert not holds(condition["condition"] | {"condition": YES})
     with pytest.raises(LimitExceeded):
-        condition_outcome(Record(NO), AROUND, limits=Limits(json_depth=1))
+        evaluate_condition(Record(NO), INPUTS, limits=Limits(json_depth=1))
 
 
 WORDS = (
@@ -192,7 +192,7 @@ TYPES = "and or not key lore model storymode random equation string true"
         max_leaves=10,
     )
 )
-def test_whatever_stands_in_a_condition_has_an_outcome(value: object) -> None:
-    around = replace(AROUND, chance=lambda: 0.5)
-    outcome = conditions_outcome(Entry({"advancedConditions": [value, YES]}).advanced_conditions, around)
+def test_any_stored_condition_has_an_outcome(value: object) -> None:
+    inputs = replace(INPUTS, chance=lambda: 0.5)
+    outcome = evaluate_conditions(Entry({"advancedConditions": [value, YES]}).advanced_conditions, inputs)
     assert outcome.holds

@@ -1,4 +1,4 @@
-"""A lorebook is tried on a text.
+"""Try a lorebook on a text.
 
 See docs/protocol/content.md#82-which-entries-take-part.
 """
@@ -21,10 +21,10 @@ BOOK = Lorebook(
 )
 
 
-def test_each_key_says_where_it_matches_or_why_not() -> None:
+def test_each_key_reports_where_it_matches_or_why_not() -> None:
     first, second, third, fourth, last = try_lorebook(BOOK, "the dragon and the king", fill=lambda _: "the")
-    assert [trial.found.match for trial in first.keys] == [KeyMatch(4, 10), None, KeyMatch(19, 23)]
-    assert "unclosed parenthesis" in (first.keys[1].found.problem or "")
+    assert [trial.result.match for trial in first.keys] == [KeyMatch(4, 10), None, KeyMatch(19, 23)]
+    assert "unclosed parenthesis" in (first.keys[1].result.problem or "")
     assert (first.match, first.active) == (KeyMatch(19, 23), True)
     assert (second.match, second.active) == (None, False), "its range is the last eight characters"
     assert (third.match, third.enabled, third.active) == (KeyMatch(19, 23), False, False)

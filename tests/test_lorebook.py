@@ -52,7 +52,7 @@ def read(document: object = FULL) -> Lorebook:
     return Lorebook.loads(json.dumps(document).encode())
 
 
-def test_fields_have_their_names() -> None:
+def test_stored_fields_are_attributes() -> None:
     book = read()
     dragon = book.entry("d")
     assert (book.version, book.order, book.order_by_key_locations) == (5, ("beasts", "k", "t"), True)
@@ -72,7 +72,7 @@ def test_fields_have_their_names() -> None:
 @pytest.mark.parametrize(
     "stored", [{}, {"enabled": None, "searchRange": "many", "keys": "dragon", "text": 5, "contextConfig": []}]
 )
-def test_what_is_missing_or_no_such_value_is_the_default(stored: dict[str, Any]) -> None:
+def test_missing_and_wrong_values_are_defaults(stored: dict[str, Any]) -> None:
     entry = Entry(stored)
     assert (entry.text, entry.id, entry.display_name, entry.category, entry.keys) == ("", "", "", "", ())
     assert (entry.search_range, entry.enabled, entry.force_activation) == (1000, True, False)
@@ -85,12 +85,12 @@ def test_what_is_missing_or_no_such_value_is_the_default(stored: dict[str, Any])
 
 
 @pytest.mark.parametrize(("stored", "known"), [(20_000, 10_000), (-5, 0), (0, 0), (12.7, 12), (True, 1000)])
-def test_a_search_range_stays_in_its_bounds(stored: object, known: int) -> None:
+def test_a_search_range_is_clamped_to_its_bounds(stored: object, known: int) -> None:
     assert Entry({"searchRange": stored}).search_range == known
 
 
 @pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6])
-def test_every_version_is_read_and_stays_what_it_is(version: int) -> None:
+def test_every_version_is_read_and_kept(version: int) -> None:
     book = read({"lorebookVersion": version, "entries": []})
     assert book.version == version
     assert json.loads(book.with_entry(book.new_entry("x")).dumps())["lorebookVersion"] == version
@@ -104,12 +104,12 @@ def test_every_version_is_read_and_stays_what_it_is(version: int) -> None:
         b'\r\n "lorebookVersion" : 3 }\n',
     ],
 )
-def test_what_was_not_changed_is_written_byte_for_byte(file: bytes) -> None:
+def test_an_unchanged_lorebook_is_written_byte_for_byte(file: bytes) -> None:
     assert Lorebook.loads(file).dumps() == file
     assert pickle.loads(pickle.dumps(Lorebook.loads(file))).dumps() == file
 
 
-def test_a_change_keeps_all_that_it_does_not_touch() -> None:
+def test_a_change_keeps_everything_else() -> None:
     book = read()
     changed = book.with_entry(book.entry("d").changed(text="Dragons hoard tea.", enabled=False))
     expected = json.loads(json.dumps(FULL))
@@ -118,7 +118,7 @@ def test_a_change_keeps_all_that_it_does_not_touch() -> None:
     assert book.entry("d").text == "Dragons hoard gold."
 
 
-def test_texts_that_utf8_cannot_carry_and_large_numbers_stay() -> None:
+def test_lone_surrogates_and_large_numbers_are_kept() -> None:
     book = Lorebook.loads(
         b'{"lorebookVersion":1,"entries":[{"id":"a","text":"\\ud83dx"}],"n":123456789012345678901234567890}'
     )
@@ -131,14 +131,14 @@ def test_texts_that_utf8_cannot_carry_and_large_numbers_stay() -> None:
     )
 
 
-def test_a_configuration_is_changed_within_its_entry() -> None:
+def test_a_configuration_keeps_the_fields_that_it_does_not_know() -> None:
     entry = read().entry("d")
     config = ContextConfig.from_data(entry.data["contextConfig"], entry.config)
     changed = entry.changed(config=config)
     assert changed.data["contextConfig"] == FULL["entries"][0]["contextConfig"]
 
 
-def test_an_entry_is_added_where_its_category_shows_it() -> None:
+def test_a_new_entry_is_last_in_the_order_of_its_category() -> None:
     book = read()
     book = book.with_entry(book.new_entry("wolf", category="beasts", display_name="Wolves"))
     book = book.with_entry(book.new_entry("tree", keys=("oak",)))
@@ -163,30 +163,30 @@ def test_a_new_entry_begins_with_the_defaults_of_its_category_or_of_the_story() 
     }
 
 
-def test_an_entry_leaves_every_list() -> None:
+def test_a_removed_entry_is_in_no_list() -> None:
     book = read().without_entry("d").without_entry("k")
     assert [entry.id for entry in book.entries] == ["t"]
     assert book.order == ("beasts", "t")
     assert book.category("beasts").order == ()
 
 
-def test_an_entry_moves_in_front_of_another_or_to_the_end() -> None:
+def test_an_entry_is_moved_in_front_of_another_or_to_the_end() -> None:
     book = read()
-    assert [entry.id for entry in book.moved("t", "d").entries] == ["t", "d", "k"]
-    assert book.moved("t", "d").order == book.order, "they are shown in different lists"
-    assert book.moved("t", "k").order == ("beasts", "t", "k")
-    assert [entry.id for entry in book.moved("d").entries] == ["k", "t", "d"]
-    assert book.moved("k").order == ("beasts", "t", "k")
-    assert book.moved("k", "k").entries == book.entries
+    assert [entry.id for entry in book.with_entry_moved("t", "d").entries] == ["t", "d", "k"]
+    assert book.with_entry_moved("t", "d").order == book.order, "they are shown in different lists"
+    assert book.with_entry_moved("t", "k").order == ("beasts", "t", "k")
+    assert [entry.id for entry in book.with_entry_moved("d").entries] == ["k", "t", "d"]
+    assert book.with_entry_moved("k").order == ("beasts", "t", "k")
+    assert book.with_entry_moved("k", "k").entries == book.entries
 
 
-def test_an_entry_changes_its_category() -> None:
+def test_an_entry_that_changes_its_category_changes_its_order() -> None:
     book = read().with_entry(read().entry("k").changed(category="beasts"))
     assert book.order == ("beasts", "t")
     assert book.category("beasts").order == ("d", "k")
 
 
-def test_a_category_comes_and_goes_and_its_entries_stay() -> None:
+def test_a_removed_category_leaves_its_entries() -> None:
     book = read().with_category(Category({"id": "places", "name": "Places"}))
     assert book.order == ("beasts", "k", "t", "places")
     book = book.with_category(book.category("places").changed(name="Towns")).without_category("beasts")
@@ -195,7 +195,7 @@ def test_a_category_comes_and_goes_and_its_entries_stay() -> None:
     assert book.order == ("k", "t", "places", "d")
 
 
-def test_a_list_of_what_is_shown_keeps_what_it_does_not_know() -> None:
+def test_an_order_keeps_items_that_are_not_ids() -> None:
     book = Lorebook({"order": [{"id": 1}, None], "categories": [{"id": "c", "order": [5]}], "entries": []})
     book = book.with_entry(Entry({"id": "x"})).with_entry(Entry({"id": "y", "category": "c"}))
     assert (book.data["order"], book.category("c").data["order"]) == ([{"id": 1}, None, "x"], [5, "y"])
@@ -207,13 +207,13 @@ def test_the_header_of_entries_is_a_setting_of_the_category() -> None:
     assert Category({"settings": []}).entry_header == ""
 
 
-def test_lists_that_old_versions_lack_are_not_made() -> None:
+def test_orders_that_old_versions_lack_are_not_added() -> None:
     book = read({"lorebookVersion": 1, "entries": []})
     book = book.with_entry(book.new_entry("x"))
-    assert "order" not in book.moved("x").without_entry("x").data
+    assert "order" not in book.with_entry_moved("x").without_entry("x").data
 
 
-def test_a_new_lorebook_is_one() -> None:
+def test_a_new_lorebook_is_a_valid_file() -> None:
     book = Lorebook.new()
     assert Lorebook.loads(book.dumps()) == book
     assert (book.entries, book.categories, book.order, book.order_by_key_locations) == ((), (), (), False)
@@ -223,12 +223,12 @@ def test_a_new_lorebook_is_one() -> None:
     "file",
     [b"", b"[]", b"{}", b'{"lorebookVersion":1}', b'{"entries":[]}', b'{"lorebookVersion":NaN,"entries":[]}', b"\xff"],
 )
-def test_another_file_is_refused(file: bytes) -> None:
+def test_a_file_that_is_no_lorebook_is_rejected(file: bytes) -> None:
     with pytest.raises(InvalidFile, match="lorebook: "):
         Lorebook.loads(file)
 
 
-def test_a_file_that_is_nested_too_deeply_is_refused() -> None:
+def test_a_file_that_is_nested_too_deeply_is_rejected() -> None:
     with pytest.raises(LimitExceeded, match="JSON depth"):
         Lorebook.loads(b'{"lorebookVersion":1,"entries":' + b"[" * 200_000)
     with pytest.raises(LimitExceeded):
@@ -242,18 +242,18 @@ def test_a_file_that_is_nested_too_deeply_is_refused() -> None:
         max_leaves=12,
     )
 )
-def test_whatever_stands_in_it_a_lorebook_answers(value: object) -> None:
+def test_a_lorebook_with_any_stored_values_can_be_used(value: object) -> None:
     book = Lorebook({"entries": [value, {"id": "x"}], "categories": [value], "order": value, "settings": value})
     for entry in book.entries:
         assert isinstance(entry.text, str)
         assert 0 <= entry.search_range <= 10_000
-        entry.parsed_keys()
+        entry.parse_keys()
     for category in book.categories:
         assert isinstance(category.subcontext_settings.config, ContextConfig)
     assert isinstance(book.order_by_key_locations, bool)
     if isinstance(value, dict) and value.get("id") == "x":
         return
-    again = book.with_entry(book.entry("x").changed(text="y")).moved("x")
+    again = book.with_entry(book.entry("x").changed(text="y")).with_entry_moved("x")
     assert again.entries[-1].text == "y"
     assert again.without_entry("x").data["categories"] == [value]
 
@@ -275,16 +275,16 @@ def test_whatever_stands_in_it_a_lorebook_answers(value: object) -> None:
         ("lore_bias_groups", 5, "entry.lore_bias_groups takes a list of records, not an int"),
     ],
 )
-def test_a_change_is_of_a_field_and_its_type(name: str, value: object, problem: str) -> None:
+def test_a_change_of_an_unknown_field_or_to_a_wrong_type_is_rejected(name: str, value: object, problem: str) -> None:
     with pytest.raises(InvalidRequestError, match=problem):
         Entry().changed(**{name: value})
 
 
-def test_what_is_not_there_is_said() -> None:
+def test_an_unknown_id_is_rejected() -> None:
     book = read()
-    for ask in (book.entry, book.category, book.without_entry, book.without_category, book.moved):
+    for method in (book.entry, book.category, book.without_entry, book.without_category, book.with_entry_moved):
         with pytest.raises(InvalidRequestError, match=r"the lorebook has no (entry|category) with this id"):
-            ask("nowhere")
+            method("nowhere")
     with pytest.raises(InvalidRequestError, match="has no category"):
         book.new_entry("x", category="nowhere")
     with pytest.raises(InvalidRequestError, match="has an id"):
@@ -295,7 +295,7 @@ def test_what_is_not_there_is_said() -> None:
         Lorebook({"entries": [object()]}).dumps()
 
 
-def test_records_are_values_and_show_no_texts() -> None:
+def test_records_are_immutable_and_their_repr_shows_no_texts() -> None:
     entry = read().entry("d")
     with pytest.raises(AttributeError):
         entry.text = "else"

@@ -73,8 +73,8 @@ def test_a_story_begins_with_the_answers(older: bool) -> None:
     assert first.text == "A.na has a sword."
     assert first.keys == ("A.na", r"/A\.nas?/i")
     assert first.data["odd"] is True
-    assert Key.parse(first.keys[1]).last("the A.NAs went") is not None
-    assert Key.parse(first.keys[1]).last("the Axna went") is None
+    assert Key.parse(first.keys[1]).find_last("the A.NAs went") is not None
+    assert Key.parse(first.keys[1]).find_last("the Axna went") is None
     assert second.data == FIELDS["lorebook"]["entries"][1]
     assert story.fields["lorebook"]["entries"][2] == "?"
 

@@ -596,7 +596,7 @@ def test_bans_and_biases_are_typed_and_what_is_not_known_of_them_stays() -> None
     content = {"document": "", "bannedSequenceGroups": [ban], "phraseBiasGroups": [bias, {**bias, "bias": 1}]}
     story = Story.of({}, content)
     settings = story.settings
-    assert (5, 6) in settings.bans[0].bans()
+    assert (5, 6) in settings.bans[0].to_ban_list()
     assert (settings.biases[0].bias, settings.biases[0].ensure_sequence_finish) == (0.5, True)
     settings.bans = settings.bans
     settings.biases = settings.biases
@@ -607,8 +607,8 @@ def test_bans_and_biases_are_typed_and_what_is_not_known_of_them_stays() -> None
     assert packed["bannedSequenceGroups"][0] == {**ban, "enabled": False}
     assert packed["phraseBiasGroups"][0] == {**bias, "bias": 1.5}
     again = Story.of({}, packed).settings
-    assert again.bans[1].bans() == BanList("new", [7], enabled=False)
-    assert again.biases[1].group() == BiasGroup(-1.0, generate_once=True, phrases=["w"])
+    assert again.bans[1].to_ban_list() == BanList("new", [7], enabled=False)
+    assert again.biases[1].to_group() == BiasGroup(-1.0, generate_once=True, phrases=["w"])
     story.fields["bannedSequenceGroups"] = story.fields["phraseBiasGroups"] = [5, {"enabled": 3}]
     assert (
         [group.enabled for group in story.settings.bans] == [group.enabled for group in story.settings.biases] == [True]

@@ -14,6 +14,7 @@ from nai_proto.limits import Limits
 from nai_proto.secret import parse_token
 from nai_proto.story import (
     Category,
+    ConditionInputs,
     ContextConfig,
     ContextKind,
     ContextParts,
@@ -29,18 +30,17 @@ from nai_proto.story import (
     StoredBiases,
     Story,
     StorySettings,
-    Surroundings,
-    active_bans,
-    active_biases,
     build_chat_messages,
     build_context,
-    condition_outcome,
-    conditions_outcome,
     context_size,
     continuation,
     count_characters,
     count_units,
+    evaluate_condition,
+    evaluate_conditions,
     model_of,
+    select_bans,
+    select_biases,
     try_lorebook,
 )
 from nai_proto.story import files as story_files
@@ -48,7 +48,7 @@ from nai_proto.story.book import Book, Run, book_of, lines_of, to_epub, to_html,
 from nai_proto.story.config import DEFAULTS
 from nai_proto.story.json_records import Record
 from nai_proto.story.jsregex import compile as compile_pattern
-from nai_proto.story.lore.biases import phrase_forms, variants
+from nai_proto.story.lore.biases import expand_phrase, list_case_variants
 from nai_proto.story.placeholders import Placeholder, fill_placeholders, find_placeholders
 from nai_proto.text import BanList, BiasGroup, Model
 from tests.context_support import BYTES
@@ -112,7 +112,7 @@ CARD_PICTURE = story_files.write_card(PNG, SCENARIO.dumps())
 STORY_FILE = story_files.story_file(b'{"title":"Swans"}', b"{}")
 PARTS = ContextParts.from_content(CONTENT, text="Swans.")
 CONTEXT = build_context(PARTS, tokenizer=BYTES, size=500)
-AROUND = Surroundings()
+INPUTS = ConditionInputs()
 READER = book_of(STORY)
 STORED = objects.StoredObject(id="i", type="stories", meta="m", data="d", changeIndex=1)
 CONDITION = Record({"type": "true"})
@@ -161,29 +161,31 @@ CASES = [
     Case(BOOK.new_entry, {"entry_id": "f", "category": "c", "template": {}, "text": "a", "keys": ("a",)}),
     Case(BOOK.with_entry, {"entry": ENTRY}),
     Case(BOOK.without_entry, {"entry_id": "e"}),
-    Case(BOOK.moved, {"entry_id": "e", "before": None}),
+    Case(BOOK.with_entry_moved, {"entry_id": "e", "before": None}),
     Case(BOOK.category, {"category_id": "c"}),
     Case(BOOK.with_category, {"category": CATEGORY}),
     Case(BOOK.without_category, {"category_id": "c"}),
     *(Case(field_of(record, name), {"value": getattr(record, name)}) for record in RECORDS for name in record.fields),
-    Case(ENTRY.parsed_keys, {"fill": str.upper, "limits": LIMITS}),
+    Case(ENTRY.parse_keys, {"fill": str.upper, "limits": LIMITS}),
     Case(Key.parse, {"text": "a", "fill": str.upper, "limits": LIMITS}),
     Case(Key.parse("a").search, {"text": "a", "start": 0, "end": 1}),
     Case(try_lorebook, {"lorebook": BOOK, "text": "a swan", "fill": str.upper, "limits": LIMITS}),
-    Case(active_bans, {"groups": [StoredBans()]}),
-    Case(active_biases, {"groups": [StoredBiases()], "lorebook": BOOK, "active": {"e"}}),
+    Case(select_bans, {"groups": [StoredBans()]}),
+    Case(select_biases, {"groups": [StoredBiases()], "lorebook": BOOK, "active": {"e"}}),
     Case(StoredBans.of, {"bans": BanList("a")}),
     Case(StoredBiases.of, {"group": BiasGroup(1)}),
-    Case(StoredBans().bans, {"spread": variants}),
-    Case(StoredBiases().group, {"spread": variants}),
-    Case(variants, {"text": "a"}),
-    Case(phrase_forms, {"phrase": "a", "spread": variants}),
+    Case(StoredBans().to_ban_list, {"expand": list_case_variants}),
+    Case(StoredBiases().to_group, {"expand": list_case_variants}),
+    Case(list_case_variants, {"text": "a"}),
+    Case(expand_phrase, {"phrase": "a", "expand": list_case_variants}),
     Case(
-        conditions_outcome,
-        {"conditions": [CONDITION], "around": AROUND, "combine": "all", "fill": str.upper, "limits": LIMITS},
+        evaluate_conditions,
+        {"conditions": [CONDITION], "inputs": INPUTS, "combine": "all", "fill": str.upper, "limits": LIMITS},
     ),
-    Case(condition_outcome, {"condition": CONDITION, "around": AROUND, "fill": str.upper, "limits": LIMITS}),
-    Case(Surroundings, {"story": "a", "memory": "", "lore": {"e": "a"}, "mode": "normal", "step": 1, "chance": float}),
+    Case(evaluate_condition, {"condition": CONDITION, "inputs": INPUTS, "fill": str.upper, "limits": LIMITS}),
+    Case(
+        ConditionInputs, {"story": "a", "memory": "", "lore": {"e": "a"}, "mode": "normal", "step": 1, "chance": float}
+    ),
     Case(compile_pattern, {"pattern": "a", "flags": "i", "limits": LIMITS}),
     Case(compile_pattern("a").search, {"text": "a", "start": 0, "end": 1}),
     # ---- files

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from .context.report import Context, ContextBlock, ContextRow
     from .continuing import Continuation, continuation, model_of
     from .history import History, HistoryChange, Node
-    from .lore.active import active_bans, active_biases
+    from .lore.active_biases import select_bans, select_biases
     from .lore.biases import StoredBans, StoredBiases
-    from .lore.conditions import Outcome, Surroundings, condition_outcome, conditions_outcome
+    from .lore.conditions import ConditionInputs, ConditionOutcome, evaluate_condition, evaluate_conditions
     from .lore.entries import Category, Entry
-    from .lore.keys import Key, KeyMatch, KeySearch
+    from .lore.key_matching import Key, KeyMatch, KeySearch
     from .lore.lorebook import Lorebook
     from .lore.trial import EntryTrial, KeyTrial, try_lorebook
     from .sections import Origin, OriginSpan, Section, SectionKind
@@ -32,9 +32,9 @@ else:
     from ..lazy import finder
 
     _HOMES = {
-        "lore.active": "active_bans active_biases",
+        "lore.active_biases": "select_bans select_biases",
         "lore.biases": "StoredBans StoredBiases",
-        "lore.conditions": "Outcome Surroundings condition_outcome conditions_outcome",
+        "lore.conditions": "ConditionInputs ConditionOutcome evaluate_condition evaluate_conditions",
         "context.build": "build_chat_messages build_context context_size",
         "context.candidates": "ContextMatch ContextStatus",
         "chatting": "ChatContinuation",
@@ -45,7 +45,7 @@ else:
         "continuing": "Continuation continuation model_of",
         "lore.entries": "Category Entry",
         "history": "HistoryChange History Node",
-        "lore.keys": "Key KeyMatch KeySearch",
+        "lore.key_matching": "Key KeyMatch KeySearch",
         "lore.lorebook": "Lorebook",
         "sections": "SectionKind Origin Section OriginSpan",
         "story_settings": "StorySettings",
@@ -63,6 +63,8 @@ else:
 __all__ = [
     "Category",
     "ChatContinuation",
+    "ConditionInputs",
+    "ConditionOutcome",
     "Context",
     "ContextBlock",
     "ContextConfig",
@@ -88,25 +90,23 @@ __all__ = [
     "Node",
     "Origin",
     "OriginSpan",
-    "Outcome",
     "Section",
     "SectionKind",
     "StoredBans",
     "StoredBiases",
     "Story",
     "StorySettings",
-    "Surroundings",
     "TrimDirection",
-    "active_bans",
-    "active_biases",
     "build_chat_messages",
     "build_context",
-    "condition_outcome",
-    "conditions_outcome",
     "context_size",
     "continuation",
     "count_characters",
     "count_units",
+    "evaluate_condition",
+    "evaluate_conditions",
     "model_of",
+    "select_bans",
+    "select_biases",
     "try_lorebook",
 ]

@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 from ...errors import LimitExceeded
 from ..config import ContextKind
-from ..lore.conditions import Surroundings, conditions_outcome
+from ..lore.conditions import ConditionInputs, evaluate_conditions
 from ..lore.entries import SEARCH_RANGE
-from ..lore.keys import KeyMatcher, tail_start
+from ..lore.key_matching import KeyMatcher, tail_start
 from ..placeholders import fill_placeholders
 from .candidates import Activation, ContextCandidate, ContextMatch, ContextStatus
 from .parts import ContextParts, ContextRules
@@ -43,7 +43,7 @@ class _ActivationInputs:
     "Without prefix and suffix."
     others: Sequence[ActivationSource]
     "The other parts outside of the lorebook from which entries may cascade, with prefix and suffix."
-    conditions: Surroundings
+    conditions: ConditionInputs
     "What conditions are evaluated on, without the active entries."
     disabled_categories: Collection[str]
     "Ids."
@@ -75,7 +75,7 @@ def activate(
     inputs = _ActivationInputs(
         story=ActivationSource(story.name, story.text),
         others=[_cascade_source(each) for each in with_story],
-        conditions=Surroundings(
+        conditions=ConditionInputs(
             story=story.text,
             memory=memory.text,
             authors_note=note.text,
@@ -161,7 +161,7 @@ def _activate_by_cascade(
     candidate: ContextCandidate,
     sources: Iterable[ActivationSource],
     lowered: str,
-    conditions: Surroundings,
+    conditions: ConditionInputs,
     inputs: _ActivationInputs,
 ) -> Activation | None:
     """Return what follows from other parts that have become active; None if nothing does.
@@ -182,7 +182,7 @@ def _activate_by_cascade(
         draws = inputs.draws.setdefault(candidate.number, [])
         chance = conditions.chance and _replay(conditions.chance, draws)
         try:
-            outcome = conditions_outcome(
+            outcome = evaluate_conditions(
                 entry.advanced_conditions,
                 replace(conditions, chance=chance),
                 combine=inputs.rules.conditions,
@@ -191,14 +191,14 @@ def _activate_by_cascade(
         except LimitExceeded:
             return None
         if outcome.holds:
-            return Activation(ContextStatus.KEY, f"of its conditions {outcome.why}")
+            return Activation(ContextStatus.KEY, f"of its conditions {outcome.reason}")
     return None
 
 
 def _replay(chance: Callable[[], float], draws: list[float]) -> Callable[[], float]:
     """Return a function that gives the same numbers whenever conditions are evaluated, and draws only those that are new.
 
-    It relies on `conditions_outcome`, which evaluates all conditions, always in the same order.
+    It relies on `evaluate_conditions`, which evaluates all conditions, always in the same order.
     """
     turns = count()
 

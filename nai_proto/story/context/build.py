@@ -17,7 +17,7 @@ from ...text.modules import NO_MODULE, Module
 from ...text.preambles import Preamble
 from ...tier import Tier
 from ..config import ContextKind
-from ..lore.active import active_bans, active_biases
+from ..lore.active_biases import select_bans, select_biases
 from .activation import activate
 from .allocation import AllocationOutcome, allocate
 from .candidates import ContextCandidate, list_candidates
@@ -134,8 +134,8 @@ def build_context(
         preamble=in_front,
         blocks=blocks,
         rows=rows,
-        biases=active_biases(parts.biases, parts.lorebook, active),
-        bans=active_bans(parts.bans),
+        biases=select_biases(parts.biases, parts.lorebook, active),
+        bans=select_bans(parts.bans),
         size=size,
         full=full,
     )

@@ -19,7 +19,7 @@ from typing import Final
 
 from ..config import ContextConfig, ContextKind
 from ..lore.entries import Category, Entry
-from ..lore.keys import KeyMatcher
+from ..lore.key_matching import KeyMatcher
 from ..placeholders import fill_placeholders
 from ..utf16 import replace_lone_surrogates
 from .ephemeral import EphemeralEntry
@@ -232,7 +232,7 @@ def _lore(number: int, index: int, entry: Entry, placeholders: Mapping[str, str]
         config=_clean_config(entry.config),
         activation=_NOT_SEARCHED,
         entry=entry,
-        matcher=KeyMatcher(entry.parsed_keys(fill=partial(fill_placeholders, values=placeholders))),
+        matcher=KeyMatcher(entry.parse_keys(fill=partial(fill_placeholders, values=placeholders))),
     )
 
 

@@ -15,7 +15,7 @@ from ...limits import Limits
 from ...text.models import Model
 from ..json_records import Field, Record, as_integer, as_list, as_text, as_texts, list_or_empty, object_or_empty
 from ..lore.entries import Entry
-from ..lore.keys import filled_key
+from ..lore.key_matching import fill_key
 from ..lore.lorebook import Lorebook
 from ..placeholders import Placeholder, fill_placeholders, merge_placeholders
 from ..sections import Origin
@@ -218,6 +218,6 @@ def _fill(fields: dict[str, Any], fill: Callable[[str], str]) -> None:
 
 def _filled_entry(item: object, fill: Callable[[str], str]) -> object:
     entry = Entry(object_or_empty(item))
-    told = {"text": fill(entry.text), "keys": tuple(filled_key(key, fill) for key in entry.keys)}
+    told = {"text": fill(entry.text), "keys": tuple(fill_key(key, fill) for key in entry.keys)}
     changed = {name: value for name, value in told.items() if value != getattr(entry, name)}
     return dict(entry.changed(**changed).data) if changed else item

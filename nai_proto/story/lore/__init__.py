@@ -1,4 +1,4 @@
-"""Lorebooks: entries and their keys, conditions and biases, and what they make of a text.
+"""Lorebooks: their entries with keys, conditions and biases.
 
 See:
     docs/protocol/content.md#46-lorebook

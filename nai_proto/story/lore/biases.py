@@ -1,10 +1,10 @@
-"""Groups of biases and bans as stories and lorebooks keep them, and which of them count.
+"""Groups of biases and bans in the form in which stories and lorebooks store them.
 
-They become the `nai_proto.text.BiasGroup` and `nai_proto.text.BanList` that `nai_proto.text.generate` takes as ``biases``
-and ``bans``. A phrase is stored in one of these forms:
+They are converted to the `nai_proto.text.BiasGroup` and `nai_proto.text.BanList` that `nai_proto.text.generate` takes as
+``biases`` and ``bans``. A phrase is stored in one of these forms:
 
 ======================  ================================================================================================
-``dragon``              text, and what it becomes with other letters large and with a blank in front: see `variants`
+``dragon``              text, in all variants of case, each with and without a blank in front: see `list_case_variants`
 ``{ dragon}``           text, exactly this
 ``[1, 2]``              token ids, in a text or as a list
 ``{"sequences": …}``    all of these token ids, each a phrase: what the website made of a text with the story's tokenizer
@@ -25,7 +25,7 @@ from ...arguments import FUNCTION, TEXT, check_type
 from ...text.phrases import BanList, BiasGroup
 from ..json_records import Field, Record, as_flag, as_list, as_number
 
-__all__ = ["PlainPhrase", "StoredBans", "StoredBiases", "phrase_forms", "variants"]
+__all__ = ["PlainPhrase", "StoredBans", "StoredBiases", "expand_phrase", "list_case_variants"]
 
 PlainPhrase: TypeAlias = str | tuple[int, ...]
 """Text, or token ids."""
@@ -34,12 +34,15 @@ _NUMBER: Final = re.compile("[0-9]{1,9}")
 _TOKENS, _LITERAL = 1, 2  # types of stored phrases: these ids, exactly this text
 
 
-def variants(text: str) -> tuple[str, ...]:
-    """A text as it is, small, with a large first letter, and large; each also with a blank in front.
+def list_case_variants(text: str) -> tuple[str, ...]:
+    """Return a text as it is, in lower case, with a capital first letter, and in capitals; each also with a blank in front.
 
-    The sources say that there are such variants, not which.
+    The sources say that there are such variants, but not which.
 
     See docs/protocol/content.md#47-bias-and-ban-groups.
+
+    Args:
+        text: blanks in front of it are ignored.
     """
     TEXT.check(text, "text")
     bare = text.lstrip(" ") or text
@@ -47,20 +50,22 @@ def variants(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(blank + form for form in forms for blank in ("", " ")))
 
 
-def phrase_forms(phrase: object, spread: Callable[[str], Iterable[str]] = variants) -> tuple[PlainPhrase, ...]:
-    """What a stored phrase stands for; nothing, if it has none of the forms.
+def expand_phrase(
+    phrase: object, expand: Callable[[str], Iterable[str]] = list_case_variants
+) -> tuple[PlainPhrase, ...]:
+    """Return the phrases that a stored phrase stands for; none if it has none of the known forms.
 
     Args:
         phrase: as it is stored.
-        spread: what a plain text stands for.
+        expand: returns what a plain text stands for.
     """
-    FUNCTION.check(spread, "spread")
-    return tuple(dict.fromkeys(_forms(phrase, spread)))
+    FUNCTION.check(expand, "expand")
+    return tuple(dict.fromkeys(_expand(phrase, expand)))
 
 
-def _forms(phrase: object, spread: Callable[[str], Iterable[str]]) -> Iterator[PlainPhrase]:
+def _expand(phrase: object, expand: Callable[[str], Iterable[str]]) -> Iterator[PlainPhrase]:
     if isinstance(phrase, str):
-        yield from _of_text(phrase, spread)
+        yield from _expand_text(phrase, expand)
     elif isinstance(phrase, Mapping):
         inside = cast("Mapping[str, object]", phrase)
         exact = inside.get("type") == _LITERAL
@@ -68,14 +73,14 @@ def _forms(phrase: object, spread: Callable[[str], Iterable[str]]) -> Iterator[P
             if isinstance(sequence, str) and sequence and exact:
                 yield sequence
             elif isinstance(sequence, str | list):
-                yield from _forms(cast("object", sequence), spread)
+                yield from _expand(cast("object", sequence), expand)
     else:
         ids = as_list(phrase)
         if ids and all(type(token) is int and token >= 0 for token in ids):
             yield tuple(ids)
 
 
-def _of_text(text: str, spread: Callable[[str], Iterable[str]]) -> Iterator[PlainPhrase]:
+def _expand_text(text: str, expand: Callable[[str], Iterable[str]]) -> Iterator[PlainPhrase]:
     bare = text.strip()
     inside, marks = bare[1:-1], bare[:1] + bare[-1:]
     numbers = [piece.strip() for piece in inside.split(",")]
@@ -84,36 +89,40 @@ def _of_text(text: str, spread: Callable[[str], Iterable[str]]) -> Iterator[Plai
     elif marks == "[]" and all(map(_NUMBER.fullmatch, numbers)):
         yield tuple(map(int, numbers))
     elif text:
-        yield from filter(None, spread(text))
+        yield from filter(None, expand(text))
 
 
-def _phrases(value: object) -> tuple[Any, ...] | None:
+def _read_phrases(value: object) -> tuple[Any, ...] | None:
     items = as_list(value)
     return None if items is None else tuple(items)
 
 
 class StoredBiases(Record):
-    """A group of phrases that are made likelier or rarer together."""
+    """A stored group of phrases with one bias."""
 
-    phrases = Field[tuple[Any, ...]]("phrases", (), _phrases)
-    "As they are stored; `phrase_forms` understands each."
+    phrases = Field[tuple[Any, ...]]("phrases", (), _read_phrases)
+    "As they are stored; `expand_phrase` returns what each stands for."
     bias = Field[float]("bias", 0, as_number)
-    "From -2 to 2; positive is likelier."
+    "From -2 to 2; a positive bias makes the phrases likelier."
     enabled = Field("enabled", True, as_flag)
     ensure_sequence_finish = Field("ensure_sequence_finish", False, as_flag, also="ensureSequenceFinish")
-    "Once a phrase has begun, it is finished."
+    "True: a phrase that has begun is finished."
     generate_once = Field("generate_once", False, as_flag, also="generateOnce")
-    "Only until the phrase has appeared once."
+    "True: the bias ends when the phrase has been generated once."
     when_inactive = Field("whenInactive", False, as_flag, also="when_inactive")
-    "It counts while its entry or category is not active, instead of while it is."
+    "True: it is in force while its entry or category is not active, instead of while it is active."
 
     @classmethod
     def of(cls, group: BiasGroup) -> Self:
-        """The form in which a group is stored, each phrase exactly as it is."""
+        """Return the stored form of a group; each phrase stands for exactly itself.
+
+        Args:
+            group: is converted.
+        """
         check_type(group, BiasGroup, "group", "a BiasGroup")
         return cls(
             {
-                "phrases": [_exactly(phrase) for phrase in group],
+                "phrases": [_dump_exact(phrase) for phrase in group],
                 "bias": group.bias,
                 "enabled": group.enabled,
                 "ensureSequenceFinish": group.ensure_sequence_finish,
@@ -121,14 +130,14 @@ class StoredBiases(Record):
             }
         )
 
-    def group(self, spread: Callable[[str], Iterable[str]] = variants) -> BiasGroup:
-        """The group for `nai_proto.text.generate`.
+    def to_group(self, expand: Callable[[str], Iterable[str]] = list_case_variants) -> BiasGroup:
+        """Return the group for `nai_proto.text.generate`.
 
         Args:
-            spread: what a plain text stands for.
+            expand: returns what a plain text stands for.
         """
-        FUNCTION.check(spread, "spread")
-        phrases = (form for phrase in self.phrases for form in phrase_forms(phrase, spread))
+        FUNCTION.check(expand, "expand")
+        phrases = (form for phrase in self.phrases for form in expand_phrase(phrase, expand))
         return BiasGroup(
             self.bias,
             self.ensure_sequence_finish,
@@ -139,27 +148,35 @@ class StoredBiases(Record):
 
 
 class StoredBans(Record):
-    """A group of phrases that must not appear."""
+    """A stored group of phrases that must not be generated."""
 
-    sequences = Field[tuple[Any, ...]]("sequences", (), _phrases)
-    "As they are stored; `phrase_forms` understands each."
+    sequences = Field[tuple[Any, ...]]("sequences", (), _read_phrases)
+    "As they are stored; `expand_phrase` returns what each stands for."
     enabled = Field("enabled", True, as_flag)
 
     @classmethod
     def of(cls, bans: BanList) -> Self:
-        """The form in which a list is stored, each phrase exactly as it is."""
-        check_type(bans, BanList, "bans", "a BanList")
-        return cls({"sequences": [_exactly(phrase) for phrase in bans], "enabled": bans.enabled})
+        """Return the stored form of a list; each phrase stands for exactly itself.
 
-    def bans(self, spread: Callable[[str], Iterable[str]] = variants) -> BanList:
-        """The list for `nai_proto.text.generate`; ``spread`` as for `StoredBiases.group`."""
-        FUNCTION.check(spread, "spread")
-        phrases = (form for phrase in self.sequences for form in phrase_forms(phrase, spread))
+        Args:
+            bans: are converted.
+        """
+        check_type(bans, BanList, "bans", "a BanList")
+        return cls({"sequences": [_dump_exact(phrase) for phrase in bans], "enabled": bans.enabled})
+
+    def to_ban_list(self, expand: Callable[[str], Iterable[str]] = list_case_variants) -> BanList:
+        """Return the list for `nai_proto.text.generate`.
+
+        Args:
+            expand: returns what a plain text stands for.
+        """
+        FUNCTION.check(expand, "expand")
+        phrases = (form for phrase in self.sequences for form in expand_phrase(phrase, expand))
         return BanList(*dict.fromkeys(phrases), enabled=self.enabled)
 
 
-def _exactly(phrase: PlainPhrase) -> object:
-    """A phrase as it is stored when nothing but itself is meant."""
+def _dump_exact(phrase: PlainPhrase) -> object:
+    """Return the stored form of a phrase that stands for exactly itself."""
     if isinstance(phrase, str):
         return {"sequences": [phrase], "type": _LITERAL}
     return {"sequences": [list(phrase)], "type": _TOKENS}

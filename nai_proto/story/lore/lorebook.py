@@ -1,7 +1,7 @@
-"""Lorebooks: read, changed and written with nothing lost.
+"""Read, change and write lorebooks without losing anything.
 
-The versions 1 to 6 differ by added fields, so each field is optional, and the version stays what it is. A lorebook is a
-value: what changes it gives another one. One that was read and not changed is written byte for byte as it was.
+The versions 1 to 6 differ by added fields, so each field is optional, and the version is not changed. A lorebook is a value:
+its methods return changed copies. One that was read and not changed is written byte for byte as it was read.
 
 See:
     docs/protocol/content.md#46-lorebook
@@ -37,11 +37,11 @@ __all__ = ["LOREBOOK_VERSION", "Lorebook"]
 E = TypeVar("E", Entry, Category)
 
 LOREBOOK_VERSION: Final = 6
-"""The newest that has been seen."""
+"""The newest version that has been seen."""
 
 
 class Lorebook(Record):
-    """The entries of a story, and their categories; also what stands in a story's ``lorebook``.
+    """The entries of a story and their categories: a ``.lorebook`` file, or the ``lorebook`` of a story.
 
     ```
     book = Lorebook.loads(path.read_bytes())
@@ -52,19 +52,19 @@ class Lorebook(Record):
 
     version = Field("lorebookVersion", LOREBOOK_VERSION, as_integer)
     entries = Field[tuple[Entry, ...]]("entries", (), make_records_reader(Entry), dump_records)
-    """In their natural order, which decides where all else is equal.
+    """In their natural order, which decides among entries that are equal in all else.
 
     See docs/protocol/content.md#85-order-and-reservation.
     """
     categories = Field[tuple[Category, ...]]("categories", (), make_records_reader(Category), dump_records)
     order = Field[tuple[str, ...]]("order", (), as_texts)
-    "The ids of entries and categories as they are shown."
+    "The ids of entries and categories in the order in which the editor shows them."
 
     _source: bytes | None = None
 
     @property
     def order_by_key_locations(self) -> bool:
-        """Among equals, do those come first whose keys match further down?
+        """True: among entries of equal priority, those with keys that match further down come first.
 
         See docs/protocol/content.md#85-order-and-reservation.
         """
@@ -74,7 +74,7 @@ class Lorebook(Record):
 
     @classmethod
     def new(cls) -> Self:
-        """An empty lorebook."""
+        """Return an empty lorebook."""
         settings = {"orderByKeyLocations": False}
         return cls(
             {"lorebookVersion": LOREBOOK_VERSION, "entries": [], "settings": settings, "categories": [], "order": []}
@@ -82,15 +82,15 @@ class Lorebook(Record):
 
     @classmethod
     def loads(cls, data: bytes, *, where: str = "lorebook", limits: Limits = Limits()) -> Self:
-        """A ``.lorebook`` file.
+        """Read a ``.lorebook`` file.
 
         Args:
             data: the whole file.
-            where: what it is, to begin a message with.
+            where: a name for it, with which error messages begin.
             limits: for its nesting.
 
         Raises:
-            InvalidFile: it is none: no JSON object, or one without ``lorebookVersion`` and a list of ``entries``.
+            InvalidFile: it is no JSON object, or has no ``lorebookVersion`` or no list of ``entries``.
             LimitExceeded: it is nested too deeply.
         """
         data = BYTES.convert(data, "data")
@@ -104,19 +104,26 @@ class Lorebook(Record):
         return book
 
     def dumps(self) -> bytes:
-        """The file: as it was read, byte for byte, if nothing was changed.
+        """Return the ``.lorebook`` file: as it was read, byte for byte, if nothing was changed.
 
         Raises:
-            InvalidRequestError: something that was put into it has no form in JSON.
+            InvalidRequestError: something that was put into it cannot be written as JSON.
         """
         return write_json(self.data) if self._source is None else self._source
 
     # ---- entries
 
     def entry(self, entry_id: str) -> Entry:
-        """The entry with this id; raises InvalidRequestError if there is none."""
+        """Return the entry with an id.
+
+        Args:
+            entry_id: a UUID.
+
+        Raises:
+            InvalidRequestError: there is no such entry.
+        """
         TEXT.check(entry_id, "entry_id")
-        return _found(self.entries, entry_id, "entry")
+        return _find_by_id(self.entries, entry_id, "entry")
 
     def new_entry(
         self,
@@ -126,17 +133,20 @@ class Lorebook(Record):
         template: Mapping[str, Any] | None = None,
         **values: Any,
     ) -> Entry:
-        """An entry to be put in with `with_entry`: with the defaults of its category, if these are to be used, else with
-        those of the template.
+        """Return a new entry, to be added by `with_entry`.
+
+        It has the defaults of its category, if that has `Category.use_category_defaults`, else those of the template.
 
         Args:
             entry_id: a new UUID.
             category: the id of its category.
-            template: the first of the story's ``contextDefaults.loreDefaults``, for example.
-            values: by the names of the fields of `Entry`.
+            template: the fields to begin with, such as the first of the story's ``contextDefaults.loreDefaults``; by default
+                those with which the website begins.
+            values: the values of fields, by the names of `Entry`.
 
         Raises:
-            InvalidRequestError: there is no such category; else as `Record.changed`.
+            InvalidRequestError: there is no such category or field, or a value is out of its bounds.
+            InvalidTypeError: a value has a wrong type.
         """
         TEXT.check(entry_id, "entry_id")
         TEXT.check(category, "category")
@@ -150,7 +160,10 @@ class Lorebook(Record):
         return Entry(data).changed(id=entry_id, category=category, **values)
 
     def with_entry(self, entry: Entry) -> Self:
-        """With this entry in place of the one that has its id; a new one comes last.
+        """Return a lorebook with an entry in place of the one with the same id; a new one comes last.
+
+        Args:
+            entry: is put in.
 
         Raises:
             InvalidRequestError: it has no id.
@@ -160,21 +173,33 @@ class Lorebook(Record):
             raise InvalidRequestError("an entry of a lorebook has an id", parameter="entry")
         old = next((known for known in self.entries if known.id == entry.id), None)
         if old is None:
-            return self._put("entries", [*self._list("entries"), entry.data])._shown(entry.id, entry.category)
-        changed = self._put("entries", [entry.data if _is(item, entry.id) else item for item in self._list("entries")])
+            longer = self._with_list("entries", [*self._list("entries"), entry.data])
+            return longer._with_id_in_order(entry.id, entry.category)
+        items = [entry.data if _has_id(item, entry.id) else item for item in self._list("entries")]
+        changed = self._with_list("entries", items)
         if old.category == entry.category:
             return changed
-        return changed._not_shown(entry.id)._shown(entry.id, entry.category)
+        return changed._without_id_in_orders(entry.id)._with_id_in_order(entry.id, entry.category)
 
     def without_entry(self, entry_id: str) -> Self:
-        """Without the entry that has this id; raises InvalidRequestError if there is none."""
-        self.entry(entry_id)
-        return self._put("entries", [item for item in self._list("entries") if not _is(item, entry_id)])._not_shown(
-            entry_id
-        )
+        """Return a lorebook without an entry.
 
-    def moved(self, entry_id: str, before: str | None = None) -> Self:
-        """With the entry in front of another one, or last: in the natural order, and as it is shown.
+        Args:
+            entry_id: a UUID.
+
+        Raises:
+            InvalidRequestError: there is no such entry.
+        """
+        self.entry(entry_id)
+        rest = [item for item in self._list("entries") if not _has_id(item, entry_id)]
+        return self._with_list("entries", rest)._without_id_in_orders(entry_id)
+
+    def with_entry_moved(self, entry_id: str, before: str | None = None) -> Self:
+        """Return a lorebook with an entry moved, in the natural order and in the order in which the editor shows it.
+
+        Args:
+            entry_id: of the entry to move.
+            before: the id of the entry to put it in front of; None puts it last.
 
         Raises:
             InvalidRequestError: there is no entry with one of the ids.
@@ -185,22 +210,32 @@ class Lorebook(Record):
         if before == entry_id:
             return self
         other = None if before is None else self.entry(before)
-        book = self._put("entries", _moved(self._list("entries"), entry.data, other and other.data))
+        book = self._with_list("entries", _move_before(self._list("entries"), entry.data, other and other.data))
         if before is None:
-            return book._not_shown(entry_id)._shown(entry_id, entry.category)
-        return book._each_order(
-            lambda shown: _moved(shown, entry_id, before) if entry_id in shown and before in shown else shown
+            return book._without_id_in_orders(entry_id)._with_id_in_order(entry_id, entry.category)
+        return book._map_orders(
+            lambda ids: _move_before(ids, entry_id, before) if entry_id in ids and before in ids else ids
         )
 
     # ---- categories
 
     def category(self, category_id: str) -> Category:
-        """The category with this id; raises InvalidRequestError if there is none."""
+        """Return the category with an id.
+
+        Args:
+            category_id: a UUID.
+
+        Raises:
+            InvalidRequestError: there is no such category.
+        """
         TEXT.check(category_id, "category_id")
-        return _found(self.categories, category_id, "category")
+        return _find_by_id(self.categories, category_id, "category")
 
     def with_category(self, category: Category) -> Self:
-        """With this category in place of the one that has its id; a new one comes last.
+        """Return a lorebook with a category in place of the one with the same id; a new one comes last.
+
+        Args:
+            category: is put in.
 
         Raises:
             InvalidRequestError: it has no id.
@@ -209,16 +244,23 @@ class Lorebook(Record):
         if not category.id:
             raise InvalidRequestError("a category of a lorebook has an id", parameter="category")
         if all(known.id != category.id for known in self.categories):
-            return self._put("categories", [*self._list("categories"), category.data])._shown(category.id, "")
-        return self._put(
-            "categories", [category.data if _is(item, category.id) else item for item in self._list("categories")]
-        )
+            longer = self._with_list("categories", [*self._list("categories"), category.data])
+            return longer._with_id_in_order(category.id, "")
+        items = [category.data if _has_id(item, category.id) else item for item in self._list("categories")]
+        return self._with_list("categories", items)
 
     def without_category(self, category_id: str) -> Self:
-        """Without the category that has this id; its entries stay, and are in none. Raises as `category`."""
+        """Return a lorebook without a category. Its entries stay, and are in no category.
+
+        Args:
+            category_id: a UUID.
+
+        Raises:
+            InvalidRequestError: there is no such category.
+        """
         self.category(category_id)
-        rest = [item for item in self._list("categories") if not _is(item, category_id)]
-        book = self._put("categories", rest)._not_shown(category_id)
+        rest = [item for item in self._list("categories") if not _has_id(item, category_id)]
+        book = self._with_list("categories", rest)._without_id_in_orders(category_id)
         for entry in self.entries:
             if entry.category == category_id:
                 book = book.with_entry(entry.changed(category=""))
@@ -229,45 +271,45 @@ class Lorebook(Record):
     def _list(self, wire: str) -> list[Any]:
         return as_list(self.data.get(wire)) or []
 
-    def _put(self, wire: str, value: list[Any]) -> Self:
+    def _with_list(self, wire: str, value: list[Any]) -> Self:
         return type(self)({**self.data, wire: value})
 
-    def _shown(self, shown_id: str, category: str) -> Self:
-        """With an id at the end of the list in which it is shown, if there is such a list: older versions have none."""
+    def _with_id_in_order(self, item_id: str, category: str) -> Self:
+        """Return a lorebook with an id at the end of its category's order, or of its own; older versions have none."""
         home = next((known for known in self.categories if category and known.id == category), None)
         if home is not None and as_list(home.data.get("order")) is not None:
-            return self.with_category(Category(_with_order(home.data, lambda shown: [*shown, shown_id])))
-        return type(self)(_with_order(self.data, lambda shown: [*shown, shown_id]))
+            return self.with_category(Category(_map_order(home.data, lambda ids: [*ids, item_id])))
+        return type(self)(_map_order(self.data, lambda ids: [*ids, item_id]))
 
-    def _not_shown(self, shown_id: str) -> Self:
-        return self._each_order(lambda shown: [known for known in shown if known != shown_id])
+    def _without_id_in_orders(self, item_id: str) -> Self:
+        return self._map_orders(lambda ids: [known for known in ids if known != item_id])
 
-    def _each_order(self, change: Callable[[list[Any]], list[Any]]) -> Self:
-        """With all lists of what is shown changed, those that there are."""
-        book = type(self)(_with_order(self.data, change))
+    def _map_orders(self, change: Callable[[list[Any]], list[Any]]) -> Self:
+        """Return a lorebook with its own order and that of each category changed, as far as they exist."""
+        book = type(self)(_map_order(self.data, change))
         categories = self._list("categories")
-        return book._put("categories", [_with_order(item, change) for item in categories]) if categories else book
+        return book._with_list("categories", [_map_order(item, change) for item in categories]) if categories else book
 
 
-def _found(records: Iterable[E], wanted: str, what: str) -> E:
+def _find_by_id(records: Iterable[E], wanted: str, what: str) -> E:
     for record in records:
         if record.id == wanted:
             return record
     raise InvalidRequestError(f"the lorebook has no {what} with this id", parameter=f"{what}_id")
 
 
-def _is(item: object, wanted: str) -> bool:
+def _has_id(item: object, wanted: str) -> bool:
     return object_or_empty(item).get("id") == wanted
 
 
-def _with_order(item: Any, change: Callable[[list[Any]], list[Any]]) -> Any:
-    """An object with its list of what is shown changed, if it is an object and has one."""
-    shown = as_list(object_or_empty(item).get("order"))
-    return item if shown is None else {**item, "order": change(shown)}
+def _map_order(item: Any, change: Callable[[list[Any]], list[Any]]) -> Any:
+    """Return an object with its order changed, if it is an object and has one."""
+    ids = as_list(object_or_empty(item).get("order"))
+    return item if ids is None else {**item, "order": change(ids)}
 
 
-def _moved(items: list[Any], item: Any, before: Any) -> list[Any]:
-    """The item in front of another, or last if that is None."""
+def _move_before(items: list[Any], item: Any, before: Any) -> list[Any]:
+    """Return a list with an item moved in front of another one, or to the end if that is None."""
     rest = items.copy()
     rest.remove(item)
     rest.insert(rest.index(before) if before is not None else len(rest), item)

@@ -1,6 +1,7 @@
-"""Tries a lorebook on a text: which keys of which entries match, and where.
+"""Try a lorebook on a text: find which keys of which entries match, and where.
 
-Only the search in a text: entries that wake others, sub-contexts and room in the context are the context builder's.
+This is a search in one text only. Cascades, conditions, sub-contexts and token budgets are part of
+`nai_proto.story.build_context`.
 
 See docs/protocol/content.md#82-which-entries-take-part.
 """
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from ...arguments import LIMITS, OPTIONAL_FUNCTION, TEXT, check_type
 from ...limits import Limits
 from .entries import Entry
-from .keys import Key, KeyMatch, KeySearch, tail_start
+from .key_matching import Key, KeyMatch, KeySearch, tail_start
 from .lorebook import Lorebook
 
 __all__ = ["EntryTrial", "KeyTrial", "try_lorebook"]
@@ -21,53 +22,53 @@ __all__ = ["EntryTrial", "KeyTrial", "try_lorebook"]
 
 @dataclass(frozen=True, slots=True)
 class KeyTrial:
-    """A key, and what its search gave."""
+    """A key, and the result of its search."""
 
     key: Key
-    found: KeySearch
+    result: KeySearch
 
 
 @dataclass(frozen=True, slots=True)
 class EntryTrial:
-    """An entry, and what became of its keys."""
+    """An entry, and the results for its keys."""
 
     entry: Entry
     enabled: bool
-    "It is on, and so is its category."
+    "True if the entry and its category are enabled."
     keys: tuple[KeyTrial, ...]
-    "Those that are not empty, in their order."
+    "In their order, without empty ones."
 
     @property
     def match(self) -> KeyMatch | None:
-        """The match of any of its keys that begins furthest down."""
-        matches = [trial.found.match for trial in self.keys if trial.found.match is not None]
+        """The match of any of its keys that starts furthest down."""
+        matches = [trial.result.match for trial in self.keys if trial.result.match is not None]
         return max(matches, key=lambda match: match.start, default=None)
 
     @property
     def active(self) -> bool:
-        """Would this text activate it, or is it always active?"""
+        """True if the text activates the entry, or it is always active."""
         return self.enabled and (self.entry.force_activation or self.match is not None)
 
 
 def try_lorebook(
     lorebook: Lorebook, text: str, *, fill: Callable[[str], str] | None = None, limits: Limits = Limits()
 ) -> tuple[EntryTrial, ...]:
-    """What each entry's keys find within its search range at the end of a text, whether it is on or off.
+    """Search the end of a text, as far as its search range, for the keys of each entry, whether it is enabled or not.
 
     Args:
-        lorebook: its entries.
-        text: the story's text, placeholders filled in and comments removed.
-        fill: for keys, as `Key.parse` has it.
+        lorebook: has the entries.
+        text: the text of a story, placeholders filled in and comments removed.
+        fill: fills in the placeholders of keys, as for `Key.parse`.
         limits: for keys.
     """
     check_type(lorebook, Lorebook, "lorebook", "a Lorebook")
     TEXT.check(text, "text")
     OPTIONAL_FUNCTION.check(fill, "fill")
     LIMITS.check(limits, "limits")
-    off = {category.id for category in lorebook.categories if not category.enabled}
+    disabled = {category.id for category in lorebook.categories if not category.enabled}
     trials: list[EntryTrial] = []
     for entry in lorebook.entries:
         start = tail_start(text, entry.search_range)
-        keys = (KeyTrial(key, key.search(text, start)) for key in entry.parsed_keys(fill=fill, limits=limits))
-        trials.append(EntryTrial(entry, entry.enabled and entry.category not in off, tuple(keys)))
+        keys = (KeyTrial(key, key.search(text, start)) for key in entry.parse_keys(fill=fill, limits=limits))
+        trials.append(EntryTrial(entry, entry.enabled and entry.category not in disabled, tuple(keys)))
     return tuple(trials)

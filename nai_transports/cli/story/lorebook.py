@@ -99,9 +99,9 @@ def _build_rows(trial: EntryTrial, text: str) -> list[tuple[str, Text, Text, Tex
     rows = [(mark, name, Text(""), Text(state))] if state or not trial.keys else []
     mark, name = ("", Text("")) if rows else (mark, name)
     for key in trial.keys:
-        match = key.found.match
+        match = key.result.match
         where = (
-            key.found.problem or "—"
+            key.result.problem or "—"
             if match is None
             else f"{match.start}: {_format_match(text, match.start, match.end)}"
         )
@@ -124,8 +124,8 @@ def _describe_trial(trial: EntryTrial) -> dict[str, object]:
         "keys": [
             {
                 "key": key.key.text,
-                "match": None if key.found.match is None else [key.found.match.start, key.found.match.end],
-                "problem": key.found.problem,
+                "match": None if key.result.match is None else [key.result.match.start, key.result.match.end],
+                "problem": key.result.problem,
             }
             for key in trial.keys
         ],

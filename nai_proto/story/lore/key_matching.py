@@ -1,14 +1,15 @@
-"""Keys of lore entries: what has to stand in the text.
+"""Parse the keys of lorebook entries, and find their matches in a text.
 
 ========================  ==============================================================================================
-``dragon``                a whole word, in any case; letters and digits of all scripts and ``_`` belong to words, and an
-                          end of the key that is none of these needs no edge of a word
-``king & queen``          each of these words has to be there; the match is the one furthest down
-``/drag(on|oness)/i``     an expression of JavaScript; a group ``hl`` narrows what counts as the match
-``$/${name}'s? hall/i``   one with placeholders
+``dragon``                a whole word, in any case. Letters and digits of all scripts and ``_`` belong to words; an end of
+                          the key that is none of these needs no word boundary
+``king & queen``          all of these words have to be in the text; the match is the one furthest down
+``/drag(on|oness)/i``     a regular expression of JavaScript; a group ``hl`` narrows the match
+``$/${name}'s? hall/i``   a regular expression with placeholders
 ========================  ==============================================================================================
 
-A key that cannot be understood never matches, and says why. One whose search takes too long does not match there.
+A key that cannot be parsed never matches, and has the reason in `Key.problem`. A key does not match in a text in which the
+search takes too many steps.
 
 See docs/protocol/content.md#82-which-entries-take-part.
 """
@@ -27,10 +28,10 @@ from ...limits import Limits
 from .. import jsregex
 from ..utf16 import count_units
 
-__all__ = ["Key", "KeyKind", "KeyMatch", "KeyMatcher", "KeySearch", "filled_key", "tail_start"]
+__all__ = ["Key", "KeyKind", "KeyMatch", "KeyMatcher", "KeySearch", "fill_key", "tail_start"]
 
 KeyKind: TypeAlias = Literal["plain", "all", "regex"]
-"""A word, several that all have to be there, or an expression."""
+"""One word, several words that all have to be there, or a regular expression."""
 
 _EXPRESSION: Final = re.compile(r"(\$?)/(.+)/([A-Za-z]*)", re.DOTALL)
 _PLACEHOLDER: Final = re.compile(r"\$\{[^{}]*\}")
@@ -41,7 +42,7 @@ _SYNTAX: Final = re.compile(r"[\^$\\.*+?()\[\]{}|/]")
 
 @dataclass(frozen=True, slots=True)
 class KeyMatch:
-    """Where a key matches, in characters of the text."""
+    """A match of a key: start and end, in characters of the text."""
 
     start: int
     end: int
@@ -49,12 +50,12 @@ class KeyMatch:
 
 @dataclass(frozen=True, slots=True)
 class KeySearch:
-    """What a search for a key gave."""
+    """The result of a search for a key."""
 
     match: KeyMatch | None = None
-    "The match furthest down, by where it starts."
+    "The match that starts furthest down."
     problem: str | None = None
-    "Why there could be none: the key is none, or the search took too many steps."
+    "Why there can be no match: the key cannot be parsed, or the search took too many steps."
 
 
 _Find: TypeAlias = Callable[[str], KeyMatch | None]
@@ -62,43 +63,43 @@ _Find: TypeAlias = Callable[[str], KeyMatch | None]
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key, ready to be searched for; made by `parse`."""
+    """A parsed key; made by `parse`."""
 
     text: str = field(repr=False)
-    "As it stands in the entry."
+    "As it is written in the entry."
     kind: KeyKind
     problem: str | None = None
-    "Why it never matches; None if it may."
+    "Why it never matches; None if it can match."
     _find: _Find = field(repr=False, compare=False, default=lambda _: None)
 
     @classmethod
     def parse(cls, text: str, *, fill: Callable[[str], str] | None = None, limits: Limits = Limits()) -> Key:
-        """Reads a key. Never fails; keys that have been seen are remembered.
+        """Parse a key. This never fails: a key that cannot be parsed has a `problem`. Parsed keys are cached.
 
         See docs/protocol/content.md#10-exported-files.
 
         Args:
-            text: as it stands in the entry.
-            fill: puts values in place of the placeholders of a text. In an expression with ``$`` before it
-                they count as they are, whatever they hold; other expressions are not filled.
-            limits: for expressions, and for how long any key may be: `Limits.regex`.
+            text: as it is written in the entry.
+            fill: fills in the placeholders of a text. In a regular expression with ``$`` before it the values are escaped;
+                other regular expressions are not filled.
+            limits: for regular expressions, and for the length of any key: `Limits.regex`.
         """
         TEXT.check(text, "text")
         OPTIONAL_FUNCTION.check(fill, "fill")
         LIMITS.check(limits, "limits")
-        text_and_values = _filled(text, fill) if fill and "${" in text else text
-        if len(text_and_values) > limits.regex:
+        filled_text = _fill(text, fill) if fill and "${" in text else text
+        if len(filled_text) > limits.regex:
             return cls(text, "plain", f"it has more than {limits.regex} characters")
-        made = _parsed(text_and_values, limits)
-        return made if text_and_values == text else cls(text, made.kind, made.problem, made._find)
+        made = _parse(filled_text, limits)
+        return made if filled_text == text else cls(text, made.kind, made.problem, made._find)
 
     def search(self, text: str, start: int = 0, end: int | None = None) -> KeySearch:
-        """The match furthest down.
+        """Search a text for the match furthest down.
 
         Args:
-            text: to be searched.
-            start, end: characters, as in a slice; what is outside of them is as if it were not there. For a ``searchRange``,
-                which counts UTF-16 units, `tail_start` gives the start.
+            text: is searched.
+            start, end: in characters, as in a slice; text outside of them is ignored. For a ``searchRange``, which counts
+                UTF-16 units, `tail_start` returns the start.
         """
         TEXT.check(text, "text")
         INTEGER.check(start, "start")
@@ -113,8 +114,8 @@ class Key:
             return KeySearch(problem=str(error))
         return KeySearch(KeyMatch(found.start + start, found.end + start) if found else None)
 
-    def last(self, text: str, start: int = 0, end: int | None = None) -> KeyMatch | None:
-        """The match furthest down, or None, whatever the reason; as `search`."""
+    def find_last(self, text: str, start: int = 0, end: int | None = None) -> KeyMatch | None:
+        """Return the match furthest down; None if there is none, whatever the reason. Arguments are as for `search`."""
         return self.search(text, start, end).match
 
 
@@ -162,15 +163,22 @@ class KeyMatcher:
         return best
 
 
-def filled_key(text: str, fill: Callable[[str], str]) -> str:
-    """The key with values in place of its placeholders, as `Key.parse` fills them; without its ``$`` when none is left."""
-    made = _filled(text, fill)
-    expression = _EXPRESSION.fullmatch(made.strip())
-    return made if expression is None or _PLACEHOLDER.search(made) else made.strip().removeprefix("$")
+def fill_key(text: str, fill: Callable[[str], str]) -> str:
+    """Return a key with its placeholders filled in as `Key.parse` does it, and without its ``$`` if none is left.
+
+    Args:
+        text: as it is written in the entry.
+        fill: fills in the placeholders of a text.
+    """
+    filled_text = _fill(text, fill)
+    expression = _EXPRESSION.fullmatch(filled_text.strip())
+    if expression is None or _PLACEHOLDER.search(filled_text):
+        return filled_text
+    return filled_text.strip().removeprefix("$")
 
 
 def tail_start(text: str, units: int) -> int:
-    """Where the last ``units`` UTF-16 units of a text begin, in characters; half a character is left out."""
+    """Return where the last ``units`` UTF-16 units of a text begin, in characters; half a character is left out."""
     start = max(len(text) - max(units, 0), 0)  # a character has at least one unit
     excess = count_units(text[start:]) - max(units, 0)
     while excess > 0:
@@ -179,26 +187,30 @@ def tail_start(text: str, units: int) -> int:
     return start
 
 
-def _filled(text: str, fill: Callable[[str], str]) -> str:
+def _fill(text: str, fill: Callable[[str], str]) -> str:
     expression = _EXPRESSION.fullmatch(text.strip())
     if expression is None:
         return fill(text)
-    return _PLACEHOLDER.sub(lambda found: _SYNTAX.sub(r"\\\g<0>", fill(found[0])), text) if expression[1] else text
+    return _PLACEHOLDER.sub(lambda match: _SYNTAX.sub(r"\\\g<0>", fill(match[0])), text) if expression[1] else text
 
 
 @lru_cache(maxsize=4096)
-def _parsed(text: str, limits: Limits) -> Key:
+def _parse(text: str, limits: Limits) -> Key:
     expression = _EXPRESSION.fullmatch(text.strip())
     if expression is not None:
-        return _expression(text, expression[2], expression[3], limits)
+        return _parse_expression(text, expression[2], expression[3], limits)
     words = [word for part in text.split("&") if (word := part.strip())]
     if not words:
         return Key(text, "plain", "it is empty")
-    finders = [_word(word) for word in words]
-    return Key(text, "plain", None, finders[0]) if len(finders) == 1 else Key(text, "all", None, _all(finders))
+    finders = [_make_word_finder(word) for word in words]
+    return (
+        Key(text, "plain", None, finders[0])
+        if len(finders) == 1
+        else Key(text, "all", None, _make_finder_of_all(finders))
+    )
 
 
-def _expression(text: str, pattern: str, flags: str, limits: Limits) -> Key:
+def _parse_expression(text: str, pattern: str, flags: str, limits: Limits) -> Key:
     try:
         regex = jsregex.compile(pattern, flags, limits=limits)
     except (jsregex.PatternError, LimitExceeded) as error:
@@ -211,7 +223,7 @@ def _expression(text: str, pattern: str, flags: str, limits: Limits) -> Key:
     return Key(text, "regex", None, find)
 
 
-def _all(finders: list[_Find]) -> _Find:
+def _make_finder_of_all(finders: list[_Find]) -> _Find:
     def find(text: str) -> KeyMatch | None:
         found = [match for finder in finders if (match := finder(text)) is not None]
         return max(found, key=lambda match: match.start) if len(found) == len(finders) else None
@@ -219,13 +231,15 @@ def _all(finders: list[_Find]) -> _Find:
     return find
 
 
-def _word(word: str) -> _Find:
-    """Finds a word: by its first character, in any case, at which the rest is then looked at without taking it, so that one
-    match may begin inside of another. Written without IGNORECASE, since `re` is quicker at finding one character of a set.
+def _make_word_finder(word: str) -> _Find:
+    """Return a finder of a word.
+
+    It finds the first character in any case, and looks ahead at the rest, so that one match can begin inside of another. It
+    does not use IGNORECASE, since `re` is faster at finding one character of a set.
     """
     begin = r"(?<!\w[\s\S])" if re.match(r"\w", word) else ""
     end = r"(?!\w)" if re.match(r"\w", word[-1]) else ""
-    first, *rest = map(_in_any_case, word)
+    first, *rest = map(_make_case_pattern, word)
     matches = re.compile(f"{first}{begin}(?={''.join(rest)}{end})").finditer
 
     def find(text: str) -> KeyMatch | None:
@@ -235,7 +249,7 @@ def _word(word: str) -> _Find:
     return find
 
 
-def _in_any_case(character: str) -> str:
+def _make_case_pattern(character: str) -> str:
     cases = (character, character.lower(), character.upper(), character.casefold(), character.upper().lower())
     known = sorted({form for form in cases if len(form) == 1})
     return f"[{''.join(map(re.escape, known))}]" if len(known) > 1 else re.escape(character)

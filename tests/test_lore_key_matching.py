@@ -1,4 +1,4 @@
-"""Keys of lore entries.
+"""Keys of lorebook entries.
 
 See docs/protocol/content.md#82-which-entries-take-part.
 """
@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from nai_proto import Limits
 from nai_proto.story import Key, KeyMatch
-from nai_proto.story.lore.keys import tail_start
+from nai_proto.story.lore.key_matching import tail_start
 from nai_proto.story.utf16 import count_units
 
 
-def where(key: str, text: str) -> str | None:
-    """What a key finds."""
-    found = Key.parse(key).last(text)
+def matched_text(key: str, text: str) -> str | None:
+    """Return the text that a key matches."""
+    found = Key.parse(key).find_last(text)
     return None if found is None else text[found.start : found.end]
 
 
@@ -48,7 +48,7 @@ def where(key: str, text: str) -> str | None:
 )
 def test_a_plain_key_is_a_whole_word_in_any_case(key: str, text: str, found: str | None) -> None:
     assert Key.parse(key).kind == "plain"
-    assert where(key, text) == found
+    assert matched_text(key, text) == found
 
 
 @pytest.mark.parametrize(
@@ -70,23 +70,23 @@ def test_a_plain_key_is_a_whole_word_in_any_case(key: str, text: str, found: str
         ("/", "a / b", "/"),
     ],
 )
-def test_an_expression_is_one_of_javascript(key: str, text: str, found: str | None) -> None:
-    assert where(key, text) == found
+def test_a_regular_expression_is_one_of_javascript(key: str, text: str, found: str | None) -> None:
+    assert matched_text(key, text) == found
 
 
 @pytest.mark.parametrize(
     ("text", "found"),
     [("the Queen, the king", "king"), ("king and queen", "queen"), ("king", None), ("kingqueen", None)],
 )
-def test_of_several_words_each_has_to_be_there(text: str, found: str | None) -> None:
+def test_all_words_of_a_key_have_to_be_in_the_text(text: str, found: str | None) -> None:
     assert Key.parse("king & queen").kind == "all"
-    assert where("king & queen", text) == found
-    assert where("king&queen&", text) == found
+    assert matched_text("king & queen", text) == found
+    assert matched_text("king&queen&", text) == found
 
 
-def test_the_match_furthest_down_counts_even_inside_of_another() -> None:
-    assert Key.parse("a a").last("a a a") == KeyMatch(2, 5)
-    assert Key.parse("/[ab]/").last("xaxb") == KeyMatch(3, 4)
+def test_the_last_match_counts_even_inside_of_another() -> None:
+    assert Key.parse("a a").find_last("a a a") == KeyMatch(2, 5)
+    assert Key.parse("/[ab]/").find_last("xaxb") == KeyMatch(3, 4)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_the_match_furthest_down_counts_even_inside_of_another() -> None:
         ("/\\p{Emoji}/u", "not supported"),
     ],
 )
-def test_a_key_that_is_none_never_matches_and_says_why(key: str, problem: str) -> None:
+def test_a_key_that_cannot_be_parsed_never_matches_and_has_a_problem(key: str, problem: str) -> None:
     parsed = Key.parse(key)
     found = parsed.search(key + " a a")
     assert found.match is None
@@ -112,24 +112,24 @@ def test_a_key_that_is_none_never_matches_and_says_why(key: str, problem: str) -
     assert found.problem == parsed.problem
 
 
-def test_a_search_that_takes_too_long_says_so() -> None:
+def test_a_search_that_takes_too_many_steps_has_a_problem() -> None:
     key = Key.parse("/(a+)+$/")
     assert key.problem is None
     found = key.search("a" * 60 + "b")
     assert found.match is None
     assert "/(a+)+$/" in (found.problem or "")
-    assert key.last("b aaa") == KeyMatch(2, 5)
+    assert key.find_last("b aaa") == KeyMatch(2, 5)
 
 
-def test_what_an_expression_may_cost_can_be_said() -> None:
+def test_limits_bound_length_depth_and_steps_of_keys() -> None:
     assert Key.parse("/.*x/", limits=Limits(regex_steps=2)).search("abcd").problem is not None
     assert "more than 4 characters" in (Key.parse("/abc/", limits=Limits(regex=4)).problem or "")
-    assert Key.parse("abcd", limits=Limits(regex=4)).last("abcd") == KeyMatch(0, 4)
-    assert Key.parse("abcde", limits=Limits(regex=4)).last("abcde") is None
+    assert Key.parse("abcd", limits=Limits(regex=4)).find_last("abcd") == KeyMatch(0, 4)
+    assert Key.parse("abcde", limits=Limits(regex=4)).find_last("abcde") is None
     assert "levels" in (Key.parse("/((a))/", limits=Limits(regex_depth=1)).problem or "")
 
 
-def test_placeholders_are_filled_in_first() -> None:
+def test_placeholders_are_filled_in_before_parsing() -> None:
     values = {"${1#name[Ann]Name:who}": "Dr. Bob"}
 
     def fill(text: str) -> str:
@@ -138,43 +138,43 @@ def test_placeholders_are_filled_in_first() -> None:
         return text
 
     key = Key.parse("${1#name[Ann]Name:who}", fill=fill)
-    assert key.last("say, dr. bob") == KeyMatch(5, 12)
+    assert key.find_last("say, dr. bob") == KeyMatch(5, 12)
     assert key.text == "${1#name[Ann]Name:who}"
     with_values = Key.parse("$/${1#name[Ann]Name:who}(’s)?/i", fill=fill)
-    assert with_values.last("dr. bob’s") == KeyMatch(0, 9)
-    assert with_values.last("dr! bob") is None, "a value counts as it is"
-    assert Key.parse("/a${1#name[Ann]Name:who}/", fill=fill).last("aDr. Bob") is None, "without $ it is not filled"
+    assert with_values.find_last("dr. bob’s") == KeyMatch(0, 9)
+    assert with_values.find_last("dr! bob") is None, "a value counts as it is"
+    assert Key.parse("/a${1#name[Ann]Name:who}/", fill=fill).find_last("aDr. Bob") is None, "without $ it is not filled"
 
 
-def test_what_is_outside_of_the_range_is_not_there() -> None:
-    assert Key.parse("ragon").last("a dragon", 3) == KeyMatch(3, 8), "a range cut in a word is a start of text"
-    assert Key.parse("drag").last("a dragon", 0, 6) == KeyMatch(2, 6)
-    assert Key.parse("/^d/").last("a dragon", -6) == KeyMatch(2, 3)
-    assert Key.parse("dragon").last("dragon ", 1) is None
+def test_text_outside_of_the_range_is_ignored() -> None:
+    assert Key.parse("ragon").find_last("a dragon", 3) == KeyMatch(3, 8), "a range cut in a word is a start of text"
+    assert Key.parse("drag").find_last("a dragon", 0, 6) == KeyMatch(2, 6)
+    assert Key.parse("/^d/").find_last("a dragon", -6) == KeyMatch(2, 3)
+    assert Key.parse("dragon").find_last("dragon ", 1) is None
 
 
 @given(st.text(), st.integers(-3, 40))
-def test_a_range_counts_units_and_holds_whole_characters(text: str, units: int) -> None:
+def test_a_range_counts_units_and_has_whole_characters(text: str, units: int) -> None:
     start = tail_start(text, units)
     assert count_units(text[start:]) <= max(units, 0)
     assert start == 0 or count_units(text[start - 1 :]) > units
 
 
 @given(st.text(), st.text())
-def test_any_text_is_a_key(key: str, text: str) -> None:
+def test_any_text_can_be_parsed_and_searched_for(key: str, text: str) -> None:
     found = Key.parse(key).search(text)
     assert found.match is None or 0 <= found.match.start <= found.match.end <= len(text)
 
 
 @given(st.text(min_size=1), st.text(), st.text())
-def test_a_plain_key_is_found_between_blanks(key: str, before: str, after: str) -> None:
+def test_a_plain_key_matches_between_blanks(key: str, before: str, after: str) -> None:
     word = key.strip()
     if not word or "&" in word or word.startswith(("/", "$/")):
         return
-    found = Key.parse(key).last(f"{before} {word} {after}")
+    found = Key.parse(key).find_last(f"{before} {word} {after}")
     assert found is not None
     assert found.start >= len(before)
 
 
-def test_the_text_of_a_key_stands_in_no_repr() -> None:
+def test_the_repr_of_a_key_does_not_show_its_text() -> None:
     assert "secret" not in repr(Key.parse("secret"))
