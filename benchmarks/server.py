@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 
-from nai_proto.exchange.reply import Cut, Handler, Raw, Read, Start, Write
+from nai_proto.exchange.reply import Cut, Handler, RawWrite, Read, Start, Write
 from nai_proto.http import Head, Headers, Request
 from nai_transports.servers.serve import run_on_selector_loop, serve
 
@@ -46,7 +46,7 @@ class _App:
             yield Write(ANSWER)
             return
         for piece in self._pieces:
-            yield Raw(piece)
+            yield RawWrite(piece)
         yield Cut()
 
 

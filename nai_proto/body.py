@@ -23,11 +23,11 @@ from .errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Trun
 from .limits import Limits
 
 __all__ = [
+    "BodyFraming",
     "ChunkedReader",
     "ChunkedWriter",
     "FixedReader",
     "FixedWriter",
-    "Framing",
     "MutedWriter",
     "Reader",
     "UntilCloseReader",
@@ -315,7 +315,7 @@ Writer: TypeAlias = FixedWriter | ChunkedWriter | UntilCloseWriter | MutedWriter
 """Writes one body: ``send_data`` for each piece, ``send_end`` once."""
 
 
-class Framing:
+class BodyFraming:
     """What the header fields of a message say about its body and its connection (RFC 9112 §6.3, §9.3).
 
     Args:

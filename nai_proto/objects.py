@@ -24,9 +24,9 @@ from .codecs.json import check_depth, encode
 from .codecs.pieces import in_pieces
 from .codecs.sealed import StoredObject
 from .errors import Damaged, InvalidRequestError, LimitExceeded
-from .exchange.endpoints import Parameters, build, endpoint
+from .exchange.endpoints import EndpointParameters, build, endpoint
 from .exchange.operation import Operation
-from .exchange.readers import NOTHING, Json
+from .exchange.readers import NOTHING, JsonBodyReader
 from .exchange.retry import Repeat
 from .http import Headers, Host, Request
 
@@ -115,9 +115,9 @@ def _usual_objects(body: bytes, depth: int) -> tuple[StoredObject, ...] | None:
         return None
 
 
-_KEYSTORE: Final = (("application/json", Json(_KeystoreAnswer, _keystore)),)
-_OBJECTS: Final = (("application/json", Json(_ObjectsAnswer, _objects, _usual_objects)),)
-_OBJECT: Final = (("application/json", Json(dict[str, Any], StoredObject.of)),)
+_KEYSTORE: Final = (("application/json", JsonBodyReader(_KeystoreAnswer, _keystore)),)
+_OBJECTS: Final = (("application/json", JsonBodyReader(_ObjectsAnswer, _objects, _usual_objects)),)
+_OBJECT: Final = (("application/json", JsonBodyReader(dict[str, Any], StoredObject.of)),)
 
 
 def keystore() -> Operation[Never, StoredKeystore]:
@@ -127,7 +127,7 @@ def keystore() -> Operation[Never, StoredKeystore]:
         Damaged: the answer has no keystore (category ``missing field``): it was withheld, which does not mean empty.
         AuthenticationError: the token does not allow it.
     """
-    return Operation(build(endpoint("get_keystore"), Parameters(), _HEADERS), _KEYSTORE, Repeat.ALWAYS)
+    return Operation(build(endpoint("get_keystore"), EndpointParameters(), _HEADERS), _KEYSTORE, Repeat.ALWAYS)
 
 
 def put_keystore(sealed: str, change_index: float | None = None) -> Operation[Never, None]:
@@ -147,7 +147,9 @@ def put_keystore(sealed: str, change_index: float | None = None) -> Operation[Ne
     if change_index is not None:
         NUMBER.check(change_index, "change_index", "a number or None")
     body = encode({"keystore": sealed, **_index(change_index)})
-    return Operation(build(endpoint("put_keystore"), Parameters(body=body), _BODY), NOTHING, Repeat.IF_NOT_ACTED)
+    return Operation(
+        build(endpoint("put_keystore"), EndpointParameters(body=body), _BODY), NOTHING, Repeat.IF_NOT_ACTED
+    )
 
 
 def list_objects(type: str) -> Operation[Never, tuple[StoredObject, ...]]:  # noqa: A002
@@ -241,7 +243,7 @@ def delete_objects(types: Iterable[str]) -> Operation[Never, None]:
     named = [types] if isinstance(types, str) else list_items(types, str, "types", "a list of str")
     if not named:
         raise InvalidRequestError("delete_objects: name at least one type", parameter="types")
-    parameters = Parameters(body=encode({"types": named}))
+    parameters = EndpointParameters(body=encode({"types": named}))
     return Operation(build(endpoint("delete_objects"), parameters, _BODY), NOTHING, Repeat.IF_NOT_ACTED)
 
 
@@ -266,7 +268,7 @@ def new_id(entropy: Entropy = CHANCE, taken: Container[str] = ()) -> str:
 def _request(name: str, type: str, id: str | None = None, *, body: bytes = b"") -> Request:  # noqa: A002
     TEXT.check(type, "type")
     path = {"type": type} if id is None else {"type": type, "id": id}
-    request = build(endpoint(name), Parameters(path, body=body), _BODY if body else _HEADERS)
+    request = build(endpoint(name), EndpointParameters(path, body=body), _BODY if body else _HEADERS)
     return replace(request, host=Host.IMAGE) if type in _ON_IMAGE_HOST else request
 
 

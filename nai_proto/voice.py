@@ -14,7 +14,7 @@ from typing import Final, Literal, Never
 from .arguments import FLAG, INTEGER, TEXT, takes
 from .codecs.json import encode
 from .errors import InvalidRequestError, RemoteProtocolError, excerpt
-from .exchange.endpoints import Parameters, build, endpoint
+from .exchange.endpoints import EndpointParameters, build, endpoint
 from .exchange.operation import Operation
 from .exchange.readers import BodyReader
 from .http import Head, Headers
@@ -124,9 +124,11 @@ def speak(
         query = tuple(
             (key, str(value).lower() if isinstance(value, bool) else str(value)) for key, value in said.items()
         )
-        return Operation(build(endpoint("get_voice"), Parameters(query=query), Headers.of(accept="*/*")), _READERS)
+        return Operation(
+            build(endpoint("get_voice"), EndpointParameters(query=query), Headers.of(accept="*/*")), _READERS
+        )
     headers = Headers.of(content_type="application/json", accept="*/*")
-    return Operation(build(endpoint("post_voice"), Parameters(body=encode(said)), headers), _READERS)
+    return Operation(build(endpoint("post_voice"), EndpointParameters(body=encode(said)), headers), _READERS)
 
 
 def _voice(voice: str | int, version: str, *, validate: bool) -> dict[str, object]:

@@ -20,7 +20,7 @@ from typing import Final, Literal, TypeAlias
 
 import h11
 
-from .body import FixedReader, Framing, MutedWriter, Reader, Writer, grants
+from .body import BodyFraming, FixedReader, MutedWriter, Reader, Writer, grants
 from .errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated, excerpt
 from .heads import ASKED, request_head, response
 from .http import Head, Headers, Request
@@ -232,7 +232,7 @@ class Wire:
     def _open(self, event: h11.Request | h11.Response) -> Event:
         """What their head says: the event, how the body is framed, whether the connection lives on."""
         fields = list(event.headers)
-        framing = Framing(fields)
+        framing = BodyFraming(fields)
         headers = Headers([(name.decode("ascii"), value.decode("latin-1")) for name, value in fields])
         # Both framings at once are legal to read, but smell of smuggling (RFC 9112 §6.1).
         doubtful = framing.chunked and framing.length is not None
@@ -326,7 +326,7 @@ class Wire:
             headers = headers.without("content-length", "transfer-encoding")
         keep = self._keep and understood and not self.expects_continue
         event = response(head.status, headers if keep else [*headers, ("Connection", "close")])
-        framing = Framing(event.headers)
+        framing = BodyFraming(event.headers)
         self._keep = not framing.close
         self._writer = framing.writer(self._method, head.status, chunks=self._chunks)
         if granted:

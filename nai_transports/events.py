@@ -11,7 +11,7 @@ from typing import Final
 
 from nai_proto.arguments import type_error
 from nai_proto.exchange.observation import (
-    ConnectionClosed,
+    ConnectionDiscarded,
     ConnectionOpened,
     ConnectionReused,
     Event,
@@ -22,7 +22,7 @@ from nai_proto.exchange.observation import (
 )
 
 __all__ = [
-    "ConnectionClosed",
+    "ConnectionDiscarded",
     "ConnectionOpened",
     "ConnectionReused",
     "Event",

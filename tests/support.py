@@ -17,9 +17,9 @@ from nai_proto.account import login
 from nai_proto.emulator import Account, Emulator, OpenAISwitches, Switches
 from nai_proto.errors import NaiError
 from nai_proto.exchange.actions import Runnable, Steps
-from nai_proto.exchange.context import Options
+from nai_proto.exchange.context import FlowOptions
 from nai_proto.exchange.flow import with_options
-from nai_proto.exchange.reply import App, Cut, Handler, Raw, Read, Start, Wait, Write
+from nai_proto.exchange.reply import App, Cut, Handler, RawWrite, Read, Start, Wait, Write
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Headers, Request
 from nai_proto.secret import Password, Token
@@ -51,7 +51,7 @@ def session_at(url: str, **options: Any) -> Session:
 
 def with_token(token: Token | str, flow: Runnable[E, R]) -> Steps[E, R]:
     """Run a flow of any kind with a token on each request that has none."""
-    return with_options(flow, Options.of(token=token))
+    return with_options(flow, FlowOptions.of(token=token))
 
 
 @dataclass
@@ -235,7 +235,7 @@ def cuts(data: bytes) -> App:
     def app(request: Request) -> Handler:
         yield from reading(request)
         if data:
-            yield Raw(data)
+            yield RawWrite(data)
         yield Cut()
 
     return app
@@ -247,7 +247,7 @@ def stalls(data: bytes) -> App:
     def app(request: Request) -> Handler:
         yield from reading(request)
         if data:
-            yield Raw(data)
+            yield RawWrite(data)
         yield Wait(None)
 
     return app

@@ -42,7 +42,7 @@ from nai_proto.errors import (
     StreamError,
 )
 from nai_proto.exchange.call import Call
-from nai_proto.exchange.endpoints import ENDPOINTS, Parameters, build
+from nai_proto.exchange.endpoints import ENDPOINTS, EndpointParameters, build
 from nai_proto.exchange.operation import Operation
 from nai_proto.exchange.retry import Repeat
 from nai_proto.exchange.session import Session
@@ -238,7 +238,7 @@ def test_persistent_tokens_are_refused_where_the_service_refuses_them() -> None:
 
 @pytest.mark.parametrize("row", LOGIN_ONLY, ids=lambda row: row.name)
 def test_a_session_does_not_sign_with_a_token_that_the_endpoint_refuses(row: Any) -> None:
-    request = build(row, Parameters(dict.fromkeys(row.names, "x")))
+    request = build(row, EndpointParameters(dict.fromkeys(row.names, "x")))
     for session in (Session(token=PERSISTENT), Session(token=ACCESS)):
         signed_by = Request(**{**fields(request), "token": PERSISTENT})
         with pytest.raises(InvalidRequestError, match=f"{row.method} /user/.*PersistentToken.*login") as caught:
@@ -272,7 +272,7 @@ def test_every_other_endpoint_accepts_both_tokens() -> None:
     session = Session(token=PERSISTENT)
     for row in ENDPOINTS.values():
         if not row.login_only:
-            assert session.sign(build(row, Parameters(dict.fromkeys(row.names, "x")))).token == PERSISTENT
+            assert session.sign(build(row, EndpointParameters(dict.fromkeys(row.names, "x")))).token == PERSISTENT
 
 
 # ---- typed answers

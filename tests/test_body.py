@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nai_proto.body import (
+    BodyFraming,
     ChunkedReader,
     ChunkedWriter,
     FixedReader,
     FixedWriter,
-    Framing,
     MutedWriter,
     Reader,
     UntilCloseReader,
@@ -250,7 +250,7 @@ LENGTH, CHUNKS = (b"content-length", b"3"), (b"transfer-encoding", b"chunked")
 def test_the_head_says_how_the_body_of_an_answer_goes(
     method: str, status: int, fields: Sequence[tuple[bytes, bytes]], reader: type, writer: type
 ) -> None:
-    framing = Framing(fields)
+    framing = BodyFraming(fields)
     assert type(framing.reader(LIMITS, method, status)) is reader
     assert type(framing.writer(method, status, chunks=True)) is writer
     old = UntilCloseWriter if writer is ChunkedWriter else writer
@@ -260,16 +260,16 @@ def test_the_head_says_how_the_body_of_an_answer_goes(
 
 
 def test_the_head_says_how_the_body_of_a_request_goes() -> None:
-    assert isinstance(Framing([CHUNKS, LENGTH]).reader(LIMITS, "HEAD", None), ChunkedReader)
-    assert Framing([]).reader(LIMITS, "POST", None).done
-    assert read(Framing([LENGTH]).reader(LIMITS, "POST", None), [b"abcd"]) == (b"abc", b"d")
+    assert isinstance(BodyFraming([CHUNKS, LENGTH]).reader(LIMITS, "HEAD", None), ChunkedReader)
+    assert BodyFraming([]).reader(LIMITS, "POST", None).done
+    assert read(BodyFraming([LENGTH]).reader(LIMITS, "POST", None), [b"abcd"]) == (b"abc", b"d")
 
 
 @pytest.mark.parametrize(
     ("value", "close"), [("close", True), ("Upgrade ,\tCLOSE", True), ("keep-alive, closed", False)]
 )
 def test_the_connection_field_is_a_list(value: str, close: bool) -> None:
-    assert Framing([(b"connection", value.encode()), (b"connection", b"x")]).close is close
+    assert BodyFraming([(b"connection", value.encode()), (b"connection", b"x")]).close is close
 
 
 def test_a_size_line_that_ends_a_read_may_be_shorter_than_the_one_before() -> None:

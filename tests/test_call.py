@@ -36,7 +36,7 @@ from nai_proto.errors import (
     Truncated,
 )
 from nai_proto.exchange.actions import Receive
-from nai_proto.exchange.call import TRANSITIONS, Call, Input, State
+from nai_proto.exchange.call import TRANSITIONS, Call, CallState, Input
 from nai_proto.exchange.endpoints import build, endpoint
 from nai_proto.exchange.operation import Operation
 from nai_proto.exchange.readers import NOTHING, BodyReader
@@ -128,9 +128,9 @@ def told(operation: Operation[Any, Any], answer: Head, body: Iterable[bytes], en
             if piece:
                 outcome.events += call.receive_data(piece)
         outcome.result = call.receive_eof() if end is None else call.receive_error(end)
-        assert call.state is State.DONE
+        assert call.state is CallState.DONE
     except NaiError as error:
-        assert call.state is State.FAILED
+        assert call.state is CallState.FAILED
         outcome.error = error
     return outcome
 
@@ -151,24 +151,24 @@ def error_of(operation: Operation[Any, Any], answer: Head, *body: bytes) -> NaiE
 # ---- states
 
 
-def reached(state: State) -> Call[Token, Completion]:
+def reached(state: CallState) -> Call[Token, Completion]:
     """A stream's call in this state; in BODY its final event has come."""
     call = Call(STREAM)
-    if state is State.IDLE:
+    if state is CallState.IDLE:
         return call
     call.send()
     match state:
-        case State.UNTYPED:
+        case CallState.UNTYPED:
             call.receive_head(head())
-        case State.BODY | State.DONE:
+        case CallState.BODY | CallState.DONE:
             call.receive_head(head(EVENT_STREAM))
             call.receive_data(STORY)
-            if state is State.DONE:
+            if state is CallState.DONE:
                 call.receive_eof()
-        case State.REFUSED:
+        case CallState.REFUSED:
             call.receive_head(head(JSON, 503))
             call.receive_data(b'{"mess')
-        case State.FAILED:
+        case CallState.FAILED:
             with pytest.raises(TransportError):
                 call.receive_error(LOST)
         case _:
@@ -189,49 +189,49 @@ ACTS: dict[Input, Callable[[Call[Token, Completion]], object]] = {
 
 
 @pytest.mark.parametrize("happened", Input, ids=lambda happened: happened.name)
-@pytest.mark.parametrize("state", State, ids=lambda state: state.name)
-def test_every_state_takes_the_inputs_of_the_table_and_no_other(state: State, happened: Input) -> None:
+@pytest.mark.parametrize("state", CallState, ids=lambda state: state.name)
+def test_every_state_takes_the_inputs_of_the_table_and_no_other(state: CallState, happened: Input) -> None:
     call = reached(state)
     assert call.state is state
     following = TRANSITIONS.get((state, happened))
-    if happened is Input.DECIDED and state is not State.UNTYPED:
+    if happened is Input.DECIDED and state is not CallState.UNTYPED:
         assert following is None  # no method says this elsewhere: bytes are DATA
-    elif happened is Input.EOF and state in (State.UNTYPED, State.REFUSED):
+    elif happened is Input.EOF and state in (CallState.UNTYPED, CallState.REFUSED):
         assert following is None  # the end of the body decides, or explains: the call ends by itself
-        with pytest.raises(Truncated if state is State.UNTYPED else ServerError):
+        with pytest.raises(Truncated if state is CallState.UNTYPED else ServerError):
             call.receive_eof()
-        assert call.state is State.FAILED
+        assert call.state is CallState.FAILED
     elif following is None:
         with pytest.raises(LocalProtocolError, match=f"'{state.value}'") as caught:
             ACTS[happened](call)
         assert call.where in str(caught.value)
         assert call.state is state
-    elif following is State.FAILED:
+    elif following is CallState.FAILED:
         with pytest.raises(LocalProtocolError, match="stop"):
             ACTS[happened](call)
-        assert call.state is State.FAILED
+        assert call.state is CallState.FAILED
     else:
         ACTS[happened](call)
         assert call.state is following
 
 
 def test_every_state_can_be_reached_by_the_table() -> None:
-    found = {State.IDLE}
+    found = {CallState.IDLE}
     while more := {after for (before, _), after in TRANSITIONS.items() if before in found} - found:
         found |= more
-    assert found == {*State}
-    assert not [before for before, _ in TRANSITIONS if before in (State.DONE, State.FAILED)]
+    assert found == {*CallState}
+    assert not [before for before, _ in TRANSITIONS if before in (CallState.DONE, CallState.FAILED)]
 
 
 @pytest.mark.parametrize("happened", Input, ids=lambda happened: happened.name)
-@pytest.mark.parametrize("state", [State.BODY, State.REFUSED], ids=lambda state: state.name)
-def test_an_input_out_of_order_changes_nothing(state: State, happened: Input) -> None:
+@pytest.mark.parametrize("state", [CallState.BODY, CallState.REFUSED], ids=lambda state: state.name)
+def test_an_input_out_of_order_changes_nothing(state: CallState, happened: Input) -> None:
     if (state, happened) in TRANSITIONS or happened in (Input.DECIDED, Input.EOF):
         return
     call = reached(state)
     with pytest.raises(LocalProtocolError):
         ACTS[happened](call)
-    if state is State.BODY:
+    if state is CallState.BODY:
         assert call.receive_eof() == TOLD
     else:
         with pytest.raises(ServerError) as caught:
@@ -240,8 +240,8 @@ def test_an_input_out_of_order_changes_nothing(state: State, happened: Input) ->
 
 
 def test_a_call_shows_where_it_is_but_not_what_it_asks() -> None:
-    assert repr(reached(State.BODY)) == "Call(POST /ai/generate-stream, BODY)"
-    assert "Once" not in repr(STREAM) + repr(reached(State.IDLE))
+    assert repr(reached(CallState.BODY)) == "Call(POST /ai/generate-stream, BODY)"
+    assert "Once" not in repr(STREAM) + repr(reached(CallState.IDLE))
 
 
 def test_send_gives_the_operations_request() -> None:
@@ -345,7 +345,7 @@ def test_a_page_that_says_so_is_told_before_its_body(operation: Operation[Any, A
     call.send()
     with pytest.raises(RemoteProtocolError, match="HTML page"):
         call.receive_head(head("text/html; charset=utf-8"))
-    assert call.state is State.FAILED
+    assert call.state is CallState.FAILED
 
 
 @pytest.mark.parametrize(
@@ -487,7 +487,7 @@ def test_a_refusal_longer_than_its_limit_is_told_at_once(cut: int) -> None:
     with pytest.raises(ServerError) as caught:
         call.receive_data(body[enough : enough + cut])
     assert caught.value.body == body[:100]
-    assert call.state is State.FAILED
+    assert call.state is CallState.FAILED
 
 
 def test_a_refusal_keeps_the_url_the_request_id_and_the_wait() -> None:
@@ -878,7 +878,7 @@ def test_a_call_runs_once() -> None:
     assert play(call, [head(EVENT_STREAM), STORY, b""]).result == TOLD
     again = play(call, [])
     assert type(again.error) is LocalProtocolError
-    assert call.state is State.DONE
+    assert call.state is CallState.DONE
 
 
 # ---- properties
@@ -1045,7 +1045,7 @@ def test_whatever_happens_in_whatever_order_is_an_event_or_a_documented_error(
             assert len(str(raised)) < 2000
             assert str(pickle.loads(pickle.dumps(raised))) == str(raised)
             out_of_order = isinstance(raised, LocalProtocolError) and str(raised) != "stop"
-            assert call.state is (before if out_of_order else State.FAILED)
+            assert call.state is (before if out_of_order else CallState.FAILED)
         _ = (repr(call), call.partial, call.complete, call.started)
 
 

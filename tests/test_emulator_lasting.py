@@ -16,7 +16,7 @@ from nai_proto import account
 from nai_proto.emulator import Account, Emulator
 from nai_proto.emulator.accounts.journal import RowChange, RowKey
 from nai_proto.errors import Damaged
-from nai_proto.exchange.reply import Read, Start, Store
+from nai_proto.exchange.reply import Read, Start, StoreState
 from nai_proto.http import Headers, Request
 from nai_proto.secret import AccessToken, Password, PersistentToken
 from nai_proto.testing import Clock, MemoryConnection
@@ -191,7 +191,7 @@ def test_a_store_comes_before_the_head_and_holds_all_that_a_request_changed() ->
     assert next(handler) == Read()
     assert handler.send(json.dumps(body).encode()) == Read()
     stored = handler.send(b"")
-    assert isinstance(stored, Store)
+    assert isinstance(stored, StoreState)
     assert isinstance(stored.change, tuple)
     assert isinstance(next(handler), Start)
     assert sorted({change.key[0] for change in stored.change}) == ["account", "gift", "letter", "mail", "token"]

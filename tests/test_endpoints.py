@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nai_proto.errors import InvalidRequestError
-from nai_proto.exchange.endpoints import ENDPOINTS, Endpoint, Parameters, build, endpoint, host_of_model, match
+from nai_proto.exchange.endpoints import ENDPOINTS, Endpoint, EndpointParameters, build, endpoint, host_of_model, match
 from nai_proto.http import Headers, Host
 from nai_proto.text.models import MODELS
 
@@ -44,12 +44,12 @@ def taken(row: Endpoint, name: str) -> set[str]:
     return {other[at] for other in others if not other[at].startswith("{")}
 
 
-def parameters_of(row: Endpoint, body: st.SearchStrategy[bytes] = bodies) -> st.SearchStrategy[Parameters]:
+def parameters_of(row: Endpoint, body: st.SearchStrategy[bytes] = bodies) -> st.SearchStrategy[EndpointParameters]:
     def sound(name: str) -> Callable[[str], bool]:
         return lambda value: value not in (".", "..") and value not in taken(row, name)
 
     paths = st.fixed_dictionaries({name: segments.filter(sound(name)) for name in row.names})
-    return st.builds(Parameters, paths, queries, body)
+    return st.builds(EndpointParameters, paths, queries, body)
 
 
 def body_for(row: Endpoint) -> bytes:
@@ -100,16 +100,16 @@ def test_a_slash_at_the_end_does_not_matter(row: Endpoint, data: st.DataObject) 
 def test_every_row_is_found_by_its_plain_path(row: Endpoint) -> None:
     path = "/".join(["", *(f"some-{part[1:-1]}" if part.startswith("{") else part for part in row.segments)])
     expected = {name: f"some-{name}" for name in row.names}
-    assert match(row.method, row.host, path) == (row, Parameters(expected))
-    assert match(row.method.lower(), row.host, path) == (row, Parameters(expected))
+    assert match(row.method, row.host, path) == (row, EndpointParameters(expected))
+    assert match(row.method.lower(), row.host, path) == (row, EndpointParameters(expected))
     found = match(row.method, None, path, body_for(row))
-    assert found == (row, Parameters(expected, (), body_for(row)))
+    assert found == (row, EndpointParameters(expected, (), body_for(row)))
 
 
 def test_a_segment_may_be_encoded_in_more_ways_than_ours() -> None:
     assert match("GET", None, "/%75ser/%6Fbjects/a%2fb/%e2%82%ac") == (
         ENDPOINTS["get_object"],
-        Parameters({"type": "a/b", "id": "€"}),
+        EndpointParameters({"type": "a/b", "id": "€"}),
     )
 
 
@@ -123,16 +123,16 @@ def test_a_plus_in_a_query_is_a_blank_and_values_may_be_empty() -> None:
 
 
 def test_a_literal_segment_wins_over_a_parameter() -> None:
-    assert match("DELETE", None, "/user/objects/batch") == (ENDPOINTS["delete_objects"], Parameters())
-    assert match("GET", None, "/ai/module/all") == (ENDPOINTS["list_modules"], Parameters())
-    assert match("GET", None, "/ai/module/al") == (ENDPOINTS["get_module"], Parameters({"id": "al"}))
+    assert match("DELETE", None, "/user/objects/batch") == (ENDPOINTS["delete_objects"], EndpointParameters())
+    assert match("GET", None, "/ai/module/all") == (ENDPOINTS["list_modules"], EndpointParameters())
+    assert match("GET", None, "/ai/module/al") == (ENDPOINTS["get_module"], EndpointParameters({"id": "al"}))
 
 
 @every_row
 def test_no_parameter_can_turn_a_request_into_another_one(row: Endpoint) -> None:
     for name in row.names:
         for value in taken(row, name) | set(LITERALS):
-            parameters = Parameters({**dict.fromkeys(row.names, "x"), name: value})
+            parameters = EndpointParameters({**dict.fromkeys(row.names, "x"), name: value})
             try:
                 request = build(row, parameters)
             except InvalidRequestError:
@@ -205,7 +205,7 @@ def test_a_path_is_known_at_the_hosts_that_have_it_only() -> None:
 
 
 def test_the_health_check_is_the_root() -> None:
-    assert match("GET", None, "/") == (ENDPOINTS["health"], Parameters())
+    assert match("GET", None, "/") == (ENDPOINTS["health"], EndpointParameters())
     assert build(endpoint("health")).target == "/"
 
 
@@ -296,7 +296,7 @@ def test_a_row_is_sane(row: Endpoint) -> None:
 )
 def test_bad_path_parameters_are_refused_by_name(name: str, path: dict[str, str], said: str) -> None:
     with pytest.raises(InvalidRequestError, match=said) as caught:
-        build(endpoint(name), Parameters(path))
+        build(endpoint(name), EndpointParameters(path))
     assert name in str(caught.value)
     assert str(caught.value).isprintable()
     assert caught.value.__cause__ is None
@@ -305,7 +305,7 @@ def test_bad_path_parameters_are_refused_by_name(name: str, path: dict[str, str]
 @pytest.mark.parametrize("pair", [("\ud800", "x"), ("x", "\ud800")])
 def test_a_query_that_is_not_unicode_is_refused(pair: tuple[str, str]) -> None:
     with pytest.raises(InvalidRequestError, match="get_voice") as caught:
-        build(endpoint("get_voice"), Parameters(query=(("text", "the prompt"), pair)))
+        build(endpoint("get_voice"), EndpointParameters(query=(("text", "the prompt"), pair)))
     error: BaseException | None = caught.value
     while error is not None:
         assert "the prompt" not in str(error)
@@ -318,10 +318,10 @@ def test_build_gives_a_request_or_a_local_protocol_error(
 ) -> None:
     for name in ("get_object", "get_module", "login"):
         try:
-            request = build(endpoint(name), Parameters(path, query))
+            request = build(endpoint(name), EndpointParameters(path, query))
         except InvalidRequestError:
             continue
-        assert match(request.method, request.host, request.target) == (endpoint(name), Parameters(path, query))
+        assert match(request.method, request.host, request.target) == (endpoint(name), EndpointParameters(path, query))
 
 
 def test_an_unknown_endpoint_is_a_local_protocol_error() -> None:
@@ -331,10 +331,10 @@ def test_an_unknown_endpoint_is_a_local_protocol_error() -> None:
 
 def test_headers_are_handed_on() -> None:
     headers = Headers([("A", "b")])
-    assert build(endpoint("health"), Parameters(), headers).headers == headers
+    assert build(endpoint("health"), EndpointParameters(), headers).headers == headers
 
 
 def test_parameters_show_neither_query_nor_body() -> None:
-    shown = repr(Parameters({"id": "x"}, (("text", "the prompt"),), b"the prompt"))
+    shown = repr(EndpointParameters({"id": "x"}, (("text", "the prompt"),), b"the prompt"))
     assert "prompt" not in shown
     assert "'x'" in shown

@@ -12,7 +12,7 @@ from nai_proto.exchange.pool import PoolLimits
 from nai_proto.exchange.retry import RetryPolicy
 from nai_proto.exchange.session import Session
 from nai_transports.events import (
-    ConnectionClosed,
+    ConnectionDiscarded,
     ConnectionOpened,
     ConnectionReused,
     Event,
@@ -56,7 +56,7 @@ def test_events_tell_what_a_client_does_in_its_order(driver: str) -> None:
         ConnectionReused,
         RequestSent,
         ResponseReceived,
-        ConnectionClosed,
+        ConnectionDiscarded,
     ]
     opened, sent, received, waiting, reused, _, _, closed = events
     url = f"{server.url}/ai/generate"
@@ -69,7 +69,7 @@ def test_events_tell_what_a_client_does_in_its_order(driver: str) -> None:
     assert waiting.reason == "ServerError 503"
     assert 0 < waiting.seconds < 1
     assert reused == ConnectionReused("127.0.0.1", server.port)
-    assert isinstance(closed, ConnectionClosed)
+    assert isinstance(closed, ConnectionDiscarded)
     assert closed.reason == "not reusable"
 
 
@@ -83,7 +83,7 @@ def test_a_connection_that_is_closed_says_why(driver: str) -> None:
 
     with raw_server(echo) as server:
         with_client(driver, main, server.url, on_event=events.append, pool=PoolLimits(keep_alive=0))
-    reasons = [event.reason for event in events if isinstance(event, ConnectionClosed)]
+    reasons = [event.reason for event in events if isinstance(event, ConnectionDiscarded)]
     assert len(reasons) == 2
     assert all("idle for too long" in reason for reason in reasons)
 
@@ -179,7 +179,7 @@ def test_what_on_event_raises_while_a_connection_is_closed_reaches_the_caller(dr
     failed = _Odd("from the callable")
 
     def on_event(event: Event) -> None:
-        if isinstance(event, ConnectionClosed):
+        if isinstance(event, ConnectionDiscarded):
             raise failed
 
     async def main(client: Any) -> None:

@@ -30,7 +30,7 @@ from nai_proto.emulator.faults import (
 )
 from nai_proto.errors import InvalidRequestError
 from nai_proto.exchange.actions import Compute
-from nai_proto.exchange.reply import App, Handler, Read, Start, Store, Wait, Write
+from nai_proto.exchange.reply import App, Handler, Read, Start, StoreState, Wait, Write
 from nai_proto.http import Head, Headers, Request
 from nai_proto.testing import Clock, MemoryConnection
 from nai_proto.testing.strategies import chunkings
@@ -406,7 +406,7 @@ def test_an_app_may_do_all_that_it_does_while_it_is_spoiled(one: str) -> None:
         for event in EVENTS:
             got.append((yield Read()))
             yield Compute(lambda: got.append("computed"))
-            yield Store("change")
+            yield StoreState("change")
             yield Wait(0.1)
             yield Write(event)
 

@@ -13,7 +13,7 @@ import pytest
 
 from nai_proto import errors
 from nai_proto.emulator import Account
-from nai_proto.exchange.call import TRANSITIONS, State
+from nai_proto.exchange.call import TRANSITIONS, CallState
 from nai_transports.servers.serve import serve_in_thread
 from nai_transports.tokenizer_files import load
 from tests.support import EMAIL, PASSWORD, an_emulator
@@ -29,7 +29,7 @@ DRIVER, DRIVEN = 4, 5
 def states() -> str:
     """The table of `Call`, drawn."""
     lines = []
-    for state in State:
+    for state in CallState:
         arrows = [f"{what.value} → {to.value}" for (was, what), to in TRANSITIONS.items() if was is state]
         lines.append(f"{state.value:<9}{' · '.join(arrows)}".rstrip())
     return "\n".join(lines) + "\n"

@@ -22,7 +22,7 @@ from nai_proto.emulator.recording import (
 )
 from nai_proto.emulator.recording.redaction import request_shape
 from nai_proto.errors import InvalidFile
-from nai_proto.exchange.reply import Raw, Start, Write
+from nai_proto.exchange.reply import RawWrite, Start, Write
 from nai_proto.http import Head, Headers
 from nai_proto.testing import strategies
 
@@ -38,11 +38,11 @@ KEY = "Aa0-_" * 12 + "Aa0-"
 @st.composite
 def answers(draw: st.DrawFn, data: st.SearchStrategy[bytes] = BODIES) -> tuple[SentAction, ...]:
     """Whatever a server can send."""
-    actions: list[Start | Write | Raw] = []
+    actions: list[Start | Write | RawWrite] = []
     if draw(st.booleans()):
         actions.append(Start(Head(draw(st.integers(200, 999)), draw(HEADERS))))
         actions += map(Write, draw(st.lists(data, max_size=3)))
-    actions += map(Raw, draw(st.lists(data, max_size=3)))
+    actions += map(RawWrite, draw(st.lists(data, max_size=3)))
     return tuple(SentAction(action, draw(SECONDS)) for action in actions)
 
 
@@ -101,7 +101,9 @@ def test_a_refusal_says_what_is_wrong(data: bytes, problem: str) -> None:
 
 
 def test_bodies_can_be_read_by_people() -> None:
-    exchange = RecordedExchange("POST", "/", body='{"a":"Zoë"}'.encode(), answer=(SentAction(Raw(b"\xff\x00"), 0.5),))
+    exchange = RecordedExchange(
+        "POST", "/", body='{"a":"Zoë"}'.encode(), answer=(SentAction(RawWrite(b"\xff\x00"), 0.5),)
+    )
     assert json.loads(encode_exchange(exchange)) == {
         "method": "POST",
         "target": "/",
@@ -181,7 +183,7 @@ def test_how_an_answer_was_cut_into_pieces_does_not_matter(
     body: bytes, data: st.DataObject, kind: str, raw: bool
 ) -> None:
     head = Start(Head(200, Headers.of(content_type=kind)))
-    action = Raw if raw else Write
+    action = RawWrite if raw else Write
 
     def redacted(pieces: list[bytes]) -> bytes:
         answer = (SentAction(head), *(SentAction(action(piece)) for piece in pieces))
@@ -319,7 +321,7 @@ def test_an_answer_by_hand_is_looked_at_in_its_chunks() -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Who: me\r\n\r\n"
     whole = head + b'5\r\n{"out\r\nA\r\n":"a secre\r\n3\r\nt"}\r\n0\r\n\r\n'
     told = Redaction(bytes(16)).redacted(
-        RecordedExchange("POST", "/", answer=tuple(SentAction(Raw(bytes([b]))) for b in whole))
+        RecordedExchange("POST", "/", answer=tuple(SentAction(RawWrite(bytes([b]))) for b in whole))
     )
     data = b"".join(sent.action.data for sent in told.answer if not isinstance(sent.action, Start))
     assert data == whole.replace(b"a secre", b"redacte").replace(b'3\r\nt"', b'3\r\nd"').replace(b" me", b"red")

@@ -20,13 +20,13 @@ from nai_proto.exchange.reply import (
     Finish,
     Handler,
     Output,
-    Raw,
+    RawWrite,
     Read,
     Reply,
     ReplyState,
     ServerAction,
     Start,
-    Store,
+    StoreState,
     Wait,
     Write,
 )
@@ -45,15 +45,15 @@ ACTIONS: dict[Kind, ServerAction | None] = {
     Write: Write(b"x"),
     Wait: Wait(1),
     Compute: Compute(lambda: None),
-    Store: Store("a change"),
-    Raw: Raw(b"raw"),
+    StoreState: StoreState("a change"),
+    RawWrite: RawWrite(b"raw"),
     Cut: Cut(),
     Finish: None,  # said by returning
 }
 BEFORE: dict[ReplyState, list[ServerAction]] = {
     ReplyState.OPEN: [],
     ReplyState.STARTED: [Start(HEAD)],
-    ReplyState.BROKEN: [Raw(b"raw")],
+    ReplyState.BROKEN: [RawWrite(b"raw")],
     ReplyState.DONE: [Cut()],
 }
 
@@ -111,14 +111,14 @@ def test_every_state_of_an_answer_can_be_reached_by_the_table() -> None:
 
 
 def test_a_whole_answer_in_order() -> None:
-    handler = Acting([Read(), Read(), Store(1), Start(HEAD), Wait(2), Write(b"o"), Write(b"k")])
+    handler = Acting([Read(), Read(), StoreState(1), Start(HEAD), Wait(2), Write(b"o"), Write(b"k")])
     reply = Reply(handler())
     reply.receive_data(b"body")
     reply.receive_eof()
     done: list[Output] = []
     while not done or not isinstance(done[-1], Finish):
         done.append(reply.next_action())
-    assert done == [Store(1), Start(HEAD), Wait(2), Write(b"o"), Write(b"k"), Finish()]
+    assert done == [StoreState(1), Start(HEAD), Wait(2), Write(b"o"), Write(b"k"), Finish()]
     assert handler.got == [b"body", b"", None, None, None, None, None]
     assert handler.closed
     assert reply.state is ReplyState.DONE
@@ -156,7 +156,7 @@ def test_data_after_the_end_of_the_body_is_a_local_protocol_error() -> None:
 
 
 @pytest.mark.parametrize(
-    "last", [Read(), Start(HEAD), Wait(None), Raw(b"x"), Store(1)], ids=lambda last: type(last).__name__
+    "last", [Read(), Start(HEAD), Wait(None), RawWrite(b"x"), StoreState(1)], ids=lambda last: type(last).__name__
 )
 def test_a_closed_reply_runs_the_handlers_finally(last: ServerAction) -> None:
     handler = Acting([last, Read()])
@@ -220,7 +220,7 @@ def drive(app: App, pieces: Iterable[bytes], *, clock: Clock | None = None, limi
                 served.out += data
             case Compute():
                 step.perform()
-            case Store(change):
+            case StoreState(change):
                 served.stored.append(change)
             case Cut():
                 served.cut = True
@@ -520,16 +520,16 @@ def test_a_handlers_own_error_passes_through_the_connection_and_closes_it() -> N
 
 
 def test_a_change_is_stored_before_anything_is_acknowledged() -> None:
-    handler = Acting([Read(), Store("a change"), Start(HEAD), Write(b"ok")])
+    handler = Acting([Read(), StoreState("a change"), Start(HEAD), Write(b"ok")])
     served = drive(handler, [REQUESTS["get"]])
     assert served.stored == ["a change"]
     kinds = [type(step) for step in served.steps]
-    assert kinds.index(Store) < kinds.index(Write)
+    assert kinds.index(StoreState) < kinds.index(Write)
 
 
 def test_raw_bytes_go_out_as_they_are_and_the_connection_is_cut() -> None:
     raw = b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\nshort"
-    handler = Acting([Raw(raw), Raw(b"er")])
+    handler = Acting([RawWrite(raw), RawWrite(b"er")])
     served = drive(handler, [REQUESTS["get"] * 2])
     assert served.out == raw + b"er"
     assert served.cut
@@ -537,7 +537,7 @@ def test_raw_bytes_go_out_as_they_are_and_the_connection_is_cut() -> None:
 
 
 def test_raw_bytes_may_follow_a_head() -> None:
-    served = drive(Acting([Start(Head(200)), Write(b"a"), Raw(b"zz\r\n")]), [REQUESTS["get"] * 2])
+    served = drive(Acting([Start(Head(200)), Write(b"a"), RawWrite(b"zz\r\n")]), [REQUESTS["get"] * 2])
     assert served.out.endswith(b"1\r\na\r\nzz\r\n")
     assert served.out.count(b"HTTP/1.1") == 1
 

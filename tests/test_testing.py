@@ -12,7 +12,7 @@ from nai_proto import text
 from nai_proto.errors import NaiError, ServerError, TimedOut, Truncated
 from nai_proto.exchange.actions import Sleep, Steps, compute
 from nai_proto.exchange.flow import flow
-from nai_proto.exchange.reply import Handler, Start, Store, Wait, Write
+from nai_proto.exchange.reply import Handler, Start, StoreState, Wait, Write
 from nai_proto.exchange.retry import NO_RETRY
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Headers, Request
@@ -106,7 +106,7 @@ def test_a_change_is_stored_before_the_answer_is_written() -> None:
 
     def app(request: Request) -> Handler:
         yield from reading(request)
-        yield Store("the change")
+        yield StoreState("the change")
         yield Start(Head(204))
 
     peer = Peer(MemoryConnection(app, Clock(), store=log.append))

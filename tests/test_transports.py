@@ -20,7 +20,7 @@ from nai_proto import account, errors, text
 from nai_proto.exchange.actions import Action, Runnable, Send, Sleep, Steps, compute
 from nai_proto.exchange.connections import RawTransport
 from nai_proto.exchange.flow import flow, map_actions
-from nai_proto.exchange.reply import Cut, Handler, Raw, Start, Wait, Write
+from nai_proto.exchange.reply import Cut, Handler, RawWrite, Start, Wait, Write
 from nai_proto.exchange.retry import NO_RETRY
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Headers, Request
@@ -169,7 +169,7 @@ def test_a_connection_that_the_server_has_closed_is_not_used_again(transport: st
 
     def app(request: Request) -> Handler:
         yield from reading(request)
-        yield Raw(
+        yield RawWrite(
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
         )
         yield Cut()  # without having said so

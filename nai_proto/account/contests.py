@@ -18,9 +18,9 @@ from ..arguments import BYTES, TEXT, takes
 from ..codecs.box import to_base64
 from ..codecs.json import encode
 from ..errors import InvalidRequestError
-from ..exchange.endpoints import Parameters, build, endpoint
+from ..exchange.endpoints import EndpointParameters, build, endpoint
 from ..exchange.operation import Operation
-from ..exchange.readers import NOTHING, Json
+from ..exchange.readers import NOTHING, JsonBodyReader
 from ..exchange.retry import Repeat
 from ..http import Headers
 
@@ -118,13 +118,13 @@ def withdraw_vote(event: str, id: str) -> Operation[Never, None]:  # noqa: A002
 
 
 def _read_operation(name: str, event: str) -> Operation[Never, Any]:
-    request = build(endpoint(name), Parameters({"event": event}), _ACCEPT)
-    return Operation(request, (("application/json", Json(object, _as_it_is)),), Repeat.ALWAYS)
+    request = build(endpoint(name), EndpointParameters({"event": event}), _ACCEPT)
+    return Operation(request, (("application/json", JsonBodyReader(object, _as_it_is)),), Repeat.ALWAYS)
 
 
 def _write_operation(name: str, event: str | None, fields: Mapping[str, object]) -> Operation[Never, None]:
     path = {} if event is None else {"event": event}
-    request = build(endpoint(name), Parameters(path, body=encode(fields)), _JSON_BODY)
+    request = build(endpoint(name), EndpointParameters(path, body=encode(fields)), _JSON_BODY)
     return Operation(request, NOTHING, Repeat.IF_NOT_ACTED)
 
 

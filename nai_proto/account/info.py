@@ -22,9 +22,9 @@ from typing import Any, ClassVar, Final, Never, TypeAlias, TypeVar
 
 import msgspec
 
-from ..exchange.endpoints import Parameters, build, endpoint
+from ..exchange.endpoints import EndpointParameters, build, endpoint
 from ..exchange.operation import Operation
-from ..exchange.readers import Json, Text
+from ..exchange.readers import JsonBodyReader, TextReader
 from ..exchange.responses import JsonReader, Response
 from ..exchange.retry import Repeat
 from ..http import Headers
@@ -210,7 +210,7 @@ _ACCEPT: Final = Headers.of(accept="application/json")
 
 
 def _read_operation(name: str, type: type[_R]) -> Operation[Never, _R]:  # noqa: A002
-    request = build(endpoint(name), Parameters(), _ACCEPT)
+    request = build(endpoint(name), EndpointParameters(), _ACCEPT)
     return Operation(request, (("application/json", JsonReader(type)),), Repeat.ALWAYS)
 
 
@@ -279,9 +279,9 @@ def _get_osano_id(response: _OsanoId) -> str:
     return response.externalOsanoId
 
 
-_GIFT_KEYS: Final = (("application/json", Json(_GiftKeys, _get_gift_keys)),)
-_OSANO: Final = (("application/json", Json(_OsanoId, _get_osano_id)),)
-_SETTINGS: Final = (("text/plain", Text()), ("application/json", Text()))
+_GIFT_KEYS: Final = (("application/json", JsonBodyReader(_GiftKeys, _get_gift_keys)),)
+_OSANO: Final = (("application/json", JsonBodyReader(_OsanoId, _get_osano_id)),)
+_SETTINGS: Final = (("text/plain", TextReader()), ("application/json", TextReader()))
 
 
 def get_client_settings() -> Operation[Never, str]:
@@ -293,7 +293,7 @@ def get_client_settings() -> Operation[Never, str]:
         docs/protocol/native.md#66-client-settings
         docs/protocol/native.md#21-tokens
     """
-    return Operation(build(endpoint("get_settings"), Parameters(), _ACCEPT), _SETTINGS, Repeat.ALWAYS)
+    return Operation(build(endpoint("get_settings"), EndpointParameters(), _ACCEPT), _SETTINGS, Repeat.ALWAYS)
 
 
 def get_gift_keys() -> Operation[Never, tuple[Mapping[str, Any], ...]]:
@@ -303,7 +303,7 @@ def get_gift_keys() -> Operation[Never, tuple[Mapping[str, Any], ...]]:
         docs/protocol/native.md#6-account-endpoints-user
         docs/protocol/native.md#21-tokens
     """
-    return Operation(build(endpoint("gift_keys"), Parameters(), _ACCEPT), _GIFT_KEYS, Repeat.ALWAYS)
+    return Operation(build(endpoint("gift_keys"), EndpointParameters(), _ACCEPT), _GIFT_KEYS, Repeat.ALWAYS)
 
 
 def get_osano_external_id() -> Operation[Never, str]:
@@ -311,4 +311,4 @@ def get_osano_external_id() -> Operation[Never, str]:
 
     See docs/protocol/native.md#6-account-endpoints-user.
     """
-    return Operation(build(endpoint("osano_external_id"), Parameters(), _ACCEPT), _OSANO, Repeat.ALWAYS)
+    return Operation(build(endpoint("osano_external_id"), EndpointParameters(), _ACCEPT), _OSANO, Repeat.ALWAYS)

@@ -19,10 +19,10 @@ from ..codecs.json import encode
 from ..codecs.keys import access_key, email_hash
 from ..errors import AuthenticationError, InvalidRequestError, NaiError, RemoteProtocolError
 from ..exchange.actions import Steps, compute
-from ..exchange.endpoints import Parameters, build, endpoint
+from ..exchange.endpoints import EndpointParameters, build, endpoint
 from ..exchange.flow import Flow, flow
 from ..exchange.operation import Operation
-from ..exchange.readers import Json
+from ..exchange.readers import JsonBodyReader
 from ..exchange.retry import Repeat
 from ..http import Headers
 from ..secret import AccessKey, AccessToken, Password, PersistentToken
@@ -98,13 +98,13 @@ def _read_persistent_token(response: _PersistentTokenResponse) -> PersistentToke
     raise RemoteProtocolError("the response's token is not a persistent token: it must begin with pst-")
 
 
-_TOKEN: Final = (("application/json", Json(_TokenResponse, _read_token)),)
-_PERSISTENT: Final = (("application/json", Json(_PersistentTokenResponse, _read_persistent_token)),)
+_TOKEN: Final = (("application/json", JsonBodyReader(_TokenResponse, _read_token)),)
+_PERSISTENT: Final = (("application/json", JsonBodyReader(_PersistentTokenResponse, _read_persistent_token)),)
 
 
 def _token_operation(name: str, fields: Mapping[str, object], repeat: Repeat) -> Operation[Never, AccessToken]:
     body = encode({key: value for key, value in fields.items() if value is not None})
-    return Operation(build(endpoint(name), Parameters(body=body), _JSON_FIELDS), _TOKEN, repeat)
+    return Operation(build(endpoint(name), EndpointParameters(body=body), _JSON_FIELDS), _TOKEN, repeat)
 
 
 def _reveal(key: AccessKey | str) -> str:
@@ -212,7 +212,7 @@ def create_persistent_token(*, overwrite: bool = False) -> Operation[Never, Pers
         ConflictError: a persistent token exists, and ``overwrite`` is False.
     """
     request = build(
-        endpoint("create_persistent_token"), Parameters(body=encode({"overwrite": overwrite})), _JSON_FIELDS
+        endpoint("create_persistent_token"), EndpointParameters(body=encode({"overwrite": overwrite})), _JSON_FIELDS
     )
     return Operation(request, _PERSISTENT, Repeat.ALWAYS if overwrite else Repeat.IF_NOT_ACTED)
 

@@ -22,7 +22,7 @@ from typing import Final, Literal, Never
 from ..arguments import FLAG, TEXT, TIER, takes
 from ..codecs.json import encode
 from ..errors import InvalidRequestError
-from ..exchange.endpoints import Parameters, build, endpoint
+from ..exchange.endpoints import EndpointParameters, build, endpoint
 from ..exchange.operation import Operation
 from ..exchange.readers import NOTHING
 from ..exchange.retry import Repeat
@@ -54,7 +54,7 @@ _MIN_DELETION_TOKEN: Final = 16
 
 def _write_operation(name: str, repeat: Repeat, **fields: object) -> Operation[Never, None]:
     body = encode({key: value for key, value in fields.items() if value is not None})
-    return Operation(build(endpoint(name), Parameters(body=body), _JSON_BODY), NOTHING, repeat)
+    return Operation(build(endpoint(name), EndpointParameters(body=body), _JSON_BODY), NOTHING, repeat)
 
 
 # ---- with a token that is sent by e-mail
@@ -171,7 +171,7 @@ def set_client_settings(settings: str, *, content_type: str = "text/plain") -> O
     if body is None:
         raise InvalidRequestError("the settings hold a lone surrogate, which UTF-8 cannot encode", parameter="settings")
     headers = Headers.of(content_type=content_type)
-    return Operation(build(endpoint("put_settings"), Parameters(body=body), headers), NOTHING, Repeat.ALWAYS)
+    return Operation(build(endpoint("put_settings"), EndpointParameters(body=body), headers), NOTHING, Repeat.ALWAYS)
 
 
 @takes(marketing=FLAG, email=TEXT | None, ui_language=TEXT | None)

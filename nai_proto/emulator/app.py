@@ -11,7 +11,7 @@ from contextlib import closing
 from typing import Final
 
 from ..codecs.keys import email_hash
-from ..exchange.reply import Handler, Read, Start, Store
+from ..exchange.reply import Handler, Read, Start, StoreState
 from ..http import Head, Headers, Request
 from ..limits import Limits
 from ..secret import Password, PersistentToken
@@ -124,9 +124,9 @@ class Emulator:
     def restore(self, rows: Iterable[tuple[RowKey, bytes]] = ()) -> None:
         """Takes up what an emulator has stored, and has everything stored from now on.
 
-        To be called before there are accounts. From then on each change comes as a `Store` of a tuple of `RowChange`, before
-        it is acknowledged; what is changed by no request comes with the next one, or from `changes`. Objects and
-        keystores are followed where they are changed by methods of `Storage`.
+        To be called before there are accounts. From then on each change comes as a `StoreState` of a tuple of
+        `RowChange`, before it is acknowledged; what is changed by no request comes with the next one, or from
+        `changes`. Objects and keystores are followed where they are changed by methods of `Storage`.
 
         Args:
             rows: key and document of each row that was not dropped since, in the order in which the keys first came.
@@ -160,7 +160,7 @@ class Emulator:
                 except StopIteration:
                     action = None
                 if changes := self._journal.take():
-                    yield Store(changes)
+                    yield StoreState(changes)
                 if action is None:
                     return
                 incoming = yield action

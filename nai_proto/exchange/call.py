@@ -33,7 +33,7 @@ from .status_errors import error_from_response
 if TYPE_CHECKING:
     from .operation import Operation
 
-__all__ = ["TRANSITIONS", "Call", "Input", "Reader", "ReaderFactory", "State"]
+__all__ = ["TRANSITIONS", "Call", "CallState", "Input", "Reader", "ReaderFactory"]
 
 E = TypeVar("E")
 R = TypeVar("R")
@@ -77,7 +77,7 @@ class ReaderFactory(Protocol[E_co, R_co]):
     def __call__(self, where: str, head: Head, limits: Limits, /) -> Reader[E_co, R_co]: ...
 
 
-class State(enum.Enum):
+class CallState(enum.Enum):
     """Where a call is."""
 
     __hash__ = object.__hash__  # Enum's own is written in Python, and a step of the table takes two
@@ -113,24 +113,26 @@ class Input(enum.Enum):
     ERROR = "error"
 
 
-_UNTYPED: Final = State.UNTYPED  # Python 3.11 takes as long to find a member as for all else that a piece of data costs
+_UNTYPED: Final = (
+    CallState.UNTYPED
+)  # Python 3.11 takes as long to find a member as for all else that a piece of data costs
 _DATA: Final = Input.DATA
 
-TRANSITIONS: Final[Mapping[tuple[State, Input], State]] = {
-    (State.IDLE, Input.SEND): State.HEAD,
-    (State.IDLE, Input.ERROR): State.FAILED,
-    (State.HEAD, Input.ACCEPTED): State.BODY,
-    (State.HEAD, Input.UNKNOWN): State.UNTYPED,
-    (State.HEAD, Input.NOT_ACCEPTED): State.REFUSED,
-    (State.HEAD, Input.ERROR): State.FAILED,
-    (State.UNTYPED, Input.DATA): State.UNTYPED,
-    (State.UNTYPED, Input.DECIDED): State.BODY,
-    (State.UNTYPED, Input.ERROR): State.FAILED,
-    (State.BODY, Input.DATA): State.BODY,
-    (State.BODY, Input.EOF): State.DONE,
-    (State.BODY, Input.ERROR): State.FAILED,
-    (State.REFUSED, Input.DATA): State.REFUSED,
-    (State.REFUSED, Input.ERROR): State.FAILED,
+TRANSITIONS: Final[Mapping[tuple[CallState, Input], CallState]] = {
+    (CallState.IDLE, Input.SEND): CallState.HEAD,
+    (CallState.IDLE, Input.ERROR): CallState.FAILED,
+    (CallState.HEAD, Input.ACCEPTED): CallState.BODY,
+    (CallState.HEAD, Input.UNKNOWN): CallState.UNTYPED,
+    (CallState.HEAD, Input.NOT_ACCEPTED): CallState.REFUSED,
+    (CallState.HEAD, Input.ERROR): CallState.FAILED,
+    (CallState.UNTYPED, Input.DATA): CallState.UNTYPED,
+    (CallState.UNTYPED, Input.DECIDED): CallState.BODY,
+    (CallState.UNTYPED, Input.ERROR): CallState.FAILED,
+    (CallState.BODY, Input.DATA): CallState.BODY,
+    (CallState.BODY, Input.EOF): CallState.DONE,
+    (CallState.BODY, Input.ERROR): CallState.FAILED,
+    (CallState.REFUSED, Input.DATA): CallState.REFUSED,
+    (CallState.REFUSED, Input.ERROR): CallState.FAILED,
 }
 
 ANY_TYPE: Final = "*/*"
@@ -174,7 +176,7 @@ class Call(Generic[E, R]):
             check_type(session, Session, "session", "a nai.Session")
             session = session.with_options(options)
         self.operation = operation
-        self.state = State.IDLE
+        self.state = CallState.IDLE
         self.started = False
         "Has an event been given out?"
         self._session = session
@@ -211,7 +213,7 @@ class Call(Generic[E, R]):
             InvalidRequestError: the session's token is of a kind that the endpoint refuses. Or the operation has a token
                 of its own, and there is no session that could sign with it.
         """
-        if self._session is not None and self.state is State.IDLE:
+        if self._session is not None and self.state is CallState.IDLE:
             self._request = self._session.sign(self._request)
         elif self._session is None and self.operation.options.token is not None:
             raise InvalidRequestError(
@@ -279,14 +281,14 @@ class Call(Generic[E, R]):
             Truncated: the body ended before the message did.
             StreamError, RemoteProtocolError: as for `receive_data`.
         """
-        if self.state is State.REFUSED:
+        if self.state is CallState.REFUSED:
             raise self._failed(self._refusal())
         blanks = b""
-        if self.state is State.UNTYPED:
+        if self.state is CallState.UNTYPED:
             blanks = self._pending
             self._decide(blanks, at_eof=True)
         reader = self._reader
-        if reader is None or self.state is not State.BODY:
+        if reader is None or self.state is not CallState.BODY:
             raise self._out_of_order(Input.EOF)
         try:
             if blanks:
@@ -306,11 +308,11 @@ class Call(Generic[E, R]):
         if (self.state, Input.ERROR) not in TRANSITIONS:
             raise self._out_of_order(Input.ERROR)
         lost = isinstance(error, TransportError | RemoteProtocolError)
-        if lost and self.state is State.BODY:
+        if lost and self.state is CallState.BODY:
             self.receive_data(b"")  # an error behind events comes first
             if self.complete:
                 return self.receive_eof()
-        if lost and self.state is State.REFUSED:
+        if lost and self.state is CallState.REFUSED:
             error = self._refusal()
         raise self._failed(error)
 
@@ -355,7 +357,7 @@ class Call(Generic[E, R]):
         return LocalProtocolError(f"{self.where}: {happened.value!r} while the call is {self.state.value!r}{again}")
 
     def _failed(self, error: NaiError) -> NaiError:
-        if self.state is not State.FAILED:
+        if self.state is not CallState.FAILED:
             self._step(Input.ERROR)
         if error.partial is None:
             error.partial = self.partial

@@ -20,13 +20,20 @@ from .actions import Send
 from .budget import Budget
 from .client import ClientExchange
 from .driving import IO, IoSteps, LimitReached
-from .observation import ConnectionClosed, ConnectionOpened, ConnectionReused, Observer, RequestSent, ResponseReceived
+from .observation import (
+    ConnectionDiscarded,
+    ConnectionOpened,
+    ConnectionReused,
+    Observer,
+    RequestSent,
+    ResponseReceived,
+)
 from .pool import Lease, Pool, PoolLimits
 
 __all__ = ["ByteStream", "RawExchange", "RawIO", "RawTransport"]
 
 
-class Proxy(Protocol):
+class TunnelProxy(Protocol):
     """What connections go through."""
 
     @property
@@ -38,7 +45,7 @@ class Proxy(Protocol):
         ...
 
 
-class Lock(Protocol):
+class PoolLock(Protocol):
     """Guards the pool: a real lock where threads share a client."""
 
     def __enter__(self) -> object: ...
@@ -139,10 +146,10 @@ class RawTransport:
         settle: Callable[[], Any],
         pool: PoolLimits,
         make_tls: Callable[[str], Tls] | None,
-        proxy: Proxy | None,
+        proxy: TunnelProxy | None,
         observer: Observer,
         describe: Callable[[Phase, BaseException, str, int, bool], TransportError],
-        lock: Lock,
+        lock: PoolLock,
     ) -> None:
         self.describe = describe
         self.open_io = open_io
@@ -181,7 +188,7 @@ class RawTransport:
     def tell_closed(self, connection: Connection, reason: str) -> None:
         """Tell the observer."""
         if self._observer.is_watching:
-            self._observer.tell(ConnectionClosed(connection.host, connection.port, reason))
+            self._observer.tell(ConnectionDiscarded(connection.host, connection.port, reason))
 
     @property
     def observer(self) -> Observer:
@@ -418,7 +425,7 @@ def _shake_hands(io: RawIO, stream: Any, tls: Tls, left: Callable[[], float | No
 
 
 def _open_tunnel(
-    io: RawIO, stream: Any, proxy: Proxy, host: str, port: int, limits: Limits, left: Callable[[], float | None]
+    io: RawIO, stream: Any, proxy: TunnelProxy, host: str, port: int, limits: Limits, left: Callable[[], float | None]
 ) -> IoSteps[None]:
     """Have a proxy open a tunnel; whatever it answers instead is a failure to connect."""
     exchange = ClientExchange(Wire("client", limits), proxy.connect(host, port))

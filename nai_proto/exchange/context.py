@@ -12,11 +12,11 @@ from ..secret import Token, parse_token
 from .retry import RetryPolicy
 from .session import Session
 
-__all__ = ["NO_OPTIONS", "FlowContext", "Options"]
+__all__ = ["NO_OPTIONS", "FlowContext", "FlowOptions"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class FlowOptions:
     """What `with_options` changes; None changes nothing."""
 
     token: Token | None = None
@@ -31,7 +31,7 @@ class Options:
         timeouts: Timeouts | None = None,
         limits: Limits | None = None,
         retry: RetryPolicy | None = None,
-    ) -> Options:
+    ) -> FlowOptions:
         """Check the arguments of `with_options`.
 
         Raises:
@@ -52,9 +52,9 @@ class Options:
         """Do they change nothing?"""
         return self.token is None and self.timeouts is None and self.limits is None and self.retry is None
 
-    def updated(self, later: Options) -> Options:
+    def updated(self, later: FlowOptions) -> FlowOptions:
         """These options with those that ``later`` has."""
-        return Options(
+        return FlowOptions(
             token=later.token or self.token,
             timeouts=later.timeouts or self.timeouts,
             limits=later.limits or self.limits,
@@ -62,7 +62,7 @@ class Options:
         )
 
 
-NO_OPTIONS: Final = Options()
+NO_OPTIONS: Final = FlowOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class FlowContext:
         """How often, and how long, a request is repeated."""
         return self.session.retry
 
-    def with_options(self, options: Options) -> FlowContext:
+    def with_options(self, options: FlowOptions) -> FlowContext:
         """This context with those options that are set."""
         if options.is_empty:
             return self

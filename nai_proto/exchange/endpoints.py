@@ -17,7 +17,7 @@ import msgspec
 from ..errors import InvalidRequestError
 from ..http import Headers, Host, Request
 
-__all__ = ["ENDPOINTS", "Endpoint", "Parameters", "build", "endpoint", "host_of_model", "match"]
+__all__ = ["ENDPOINTS", "Endpoint", "EndpointParameters", "build", "endpoint", "host_of_model", "match"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Parameters:
+class EndpointParameters:
     """What a request adds to its endpoint."""
 
     path: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -173,7 +173,9 @@ def host_of_model(model: str) -> Host:
     return Host.TEXT if model in _TEXT_HOST_MODELS else Host.API
 
 
-def build(row: Endpoint, parameters: Parameters = Parameters(), headers: Headers = Headers()) -> Request:
+def build(
+    row: Endpoint, parameters: EndpointParameters = EndpointParameters(), headers: Headers = Headers()
+) -> Request:
     """The request for an endpoint, relative and unsigned.
 
     Raises:
@@ -215,7 +217,7 @@ def _quoted(text: str) -> str:
 _ESCAPED: Final = re.compile(rb"[^A-Za-z0-9._~-]")
 
 
-def match(method: str, host: Host | None, target: str, body: bytes = b"") -> tuple[Endpoint, Parameters] | None:
+def match(method: str, host: Host | None, target: str, body: bytes = b"") -> tuple[Endpoint, EndpointParameters] | None:
     """The endpoint that a request means, and what it adds; None when there is none.
 
     See:
@@ -251,7 +253,7 @@ def match(method: str, host: Host | None, target: str, body: bytes = b"") -> tup
     row = rows[0] if len(rows) == 1 else _by_model(rows, body)
     values = {part[1:-1]: got for part, got in zip(row.segments, segments, strict=True) if part.startswith("{")}
     pairs = tuple(parse_qsl(query, keep_blank_values=True)) if query else ()
-    return row, Parameters(values, pairs, body)
+    return row, EndpointParameters(values, pairs, body)
 
 
 _SLASHES: Final = re.compile(r"(?<=.)/+\Z")

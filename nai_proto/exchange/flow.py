@@ -22,7 +22,7 @@ from ..errors import InvalidTypeError, NaiError
 from ..limits import Limits, Timeouts
 from ..secret import Token
 from .actions import Action, Emit, GetContext, HasPartial, Incoming, Runnable, Send, Steps
-from .context import NO_OPTIONS, FlowContext, Options
+from .context import NO_OPTIONS, FlowContext, FlowOptions
 from .retry import RetryPolicy
 
 __all__ = ["Flow", "PartialFlow", "flow", "map_actions", "map_batches", "with_options"]
@@ -52,7 +52,7 @@ class Flow(Generic[E_co, R_co]):
     "The decorated function."
     arguments: tuple[object, ...] = field(default=(), repr=False)
     keywords: tuple[tuple[str, object], ...] = field(default=(), repr=False)
-    options: Options = NO_OPTIONS
+    options: FlowOptions = NO_OPTIONS
 
     def __iter__(self) -> Steps[E_co, R_co]:
         body: Callable[..., Steps[E_co, R_co]] = vars(self.function)["__wrapped__"]
@@ -76,7 +76,7 @@ class Flow(Generic[E_co, R_co]):
             limits: bounds for what the server sends.
             retry: how often, and how long, a request is repeated.
         """
-        return replace(self, options=self.options.updated(Options.of(token, timeouts, limits, retry)))
+        return replace(self, options=self.options.updated(FlowOptions.of(token, timeouts, limits, retry)))
 
     def map_events(self, function: Callable[[E_co], F]) -> Flow[F, R_co]:
         """Return this flow with each event passed through ``function``. An error of ``function`` ends the flow."""
@@ -202,7 +202,7 @@ def map_batches(
         raise
 
 
-def with_options(flow: Runnable[E, R], options: Options) -> Steps[E, R]:
+def with_options(flow: Runnable[E, R], options: FlowOptions) -> Steps[E, R]:
     """Run ``flow`` with these options in its context."""
 
     def answer(action: Action[E], incoming: Incoming) -> Incoming:

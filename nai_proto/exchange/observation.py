@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 __all__ = [
-    "ConnectionClosed",
+    "ConnectionDiscarded",
     "ConnectionOpened",
     "ConnectionReused",
     "Event",
@@ -35,7 +35,7 @@ class ConnectionReused:
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectionClosed:
+class ConnectionDiscarded:
     """A connection is closed."""
 
     host: str
@@ -74,7 +74,7 @@ class Waiting:
     "Why the request is repeated, such as ``RateLimitError 429``; None if the flow only pauses."
 
 
-Event: TypeAlias = ConnectionOpened | ConnectionReused | ConnectionClosed | RequestSent | ResponseReceived | Waiting
+Event: TypeAlias = ConnectionOpened | ConnectionReused | ConnectionDiscarded | RequestSent | ResponseReceived | Waiting
 
 
 class ObserverFailed(BaseException):

@@ -12,7 +12,7 @@ from ..limits import Limits, Timeouts
 from ..secret import Token
 from .actions import Sleep, Steps, get_context
 from .call import Call, ReaderFactory
-from .context import NO_OPTIONS, Options
+from .context import NO_OPTIONS, FlowOptions
 from .flow import PartialFlow, map_batches
 from .flow import flow as _flow
 from .retry import Repeat, RetryPolicy
@@ -41,7 +41,7 @@ class Operation(Generic[E_co, R_co]):
     "What reads which content type; ``*/*`` takes any. `Call` chooses."
     repeat: Repeat = Repeat.IF_NOT_ACTED
     "When it may be sent again: a fact that no retry policy loosens."
-    options: Options = NO_OPTIONS
+    options: FlowOptions = NO_OPTIONS
 
     def with_options(
         self,
@@ -52,7 +52,7 @@ class Operation(Generic[E_co, R_co]):
         retry: RetryPolicy | None = None,
     ) -> Operation[E_co, R_co]:
         """Return this operation with other options, as `Flow.with_options`."""
-        return replace(self, options=self.options.updated(Options.of(token, timeouts, limits, retry)))
+        return replace(self, options=self.options.updated(FlowOptions.of(token, timeouts, limits, retry)))
 
     def map_events(self, function: Callable[[E_co], F]) -> PartialFlow[F, R_co, R_co | None]:
         """Return a flow of this operation with each event passed through ``function``."""

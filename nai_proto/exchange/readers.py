@@ -14,7 +14,7 @@ from ..http import Head
 from ..limits import Limits
 from .call import ANY_TYPE
 
-__all__ = ["NOTHING", "BodyReader", "Json", "Nothing", "Text", "read_json"]
+__all__ = ["NOTHING", "BodyReader", "JsonBodyReader", "Nothing", "TextReader", "read_json"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -70,7 +70,7 @@ class BodyReader(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Json(Generic[T, R]):
+class JsonBodyReader(Generic[T, R]):
     """Reads one JSON document as ``type`` and gives ``to(document)``; an error inside it is raised.
 
     Where a document of a usual form can be had without decoding it in one go, ``usual`` is tried first, with the body and
@@ -101,7 +101,7 @@ def read_json(
     limits: Limits,
     usual: Callable[[bytes, int], R | None] | None = None,
 ) -> BodyReader[R]:
-    """Return what reads one JSON document, as `Json` says."""
+    """Return what reads one JSON document, as `JsonBodyReader` says."""
 
     def finish(body: bytes) -> R:
         body = body.removeprefix(b"\xef\xbb\xbf")  # which JSON may have, but no decoder takes (RFC 8259 §8.1)
@@ -115,7 +115,7 @@ def read_json(
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class TextReader:
     """Reads a body as text in UTF-8, and looks at nothing in it."""
 
     def __call__(self, where: str, head: Head, limits: Limits, /) -> BodyReader[str]:  # noqa: ARG002 -- a ReaderFactory

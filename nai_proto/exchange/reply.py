@@ -38,13 +38,13 @@ __all__ = [
     "Finish",
     "Handler",
     "Output",
-    "Raw",
+    "RawWrite",
     "Read",
     "Reply",
     "ReplyState",
     "ServerAction",
     "Start",
-    "Store",
+    "StoreState",
     "Wait",
     "Write",
 ]
@@ -77,14 +77,14 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
+class StoreState:
     """Make a change durable before the next action."""
 
     change: object = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Raw:
+class RawWrite:
     """Send bytes past every rule: a wrong length, a torn head. Nothing but more of them can be sent afterwards, and in the
     end the connection is cut."""
 
@@ -101,7 +101,7 @@ class Finish:
     """The answer is complete. Handlers do not yield this: they return."""
 
 
-ServerAction: TypeAlias = Read | Start | Write | Wait | Compute[Any] | Store | Raw | Cut
+ServerAction: TypeAlias = Read | Start | Write | Wait | Compute[Any] | StoreState | RawWrite | Cut
 Output: TypeAlias = ServerAction | Finish
 Handler: TypeAlias = Generator[ServerAction, bytes | None, None]
 App: TypeAlias = Callable[[Request], Handler]
@@ -125,23 +125,23 @@ REPLY_TRANSITIONS: Final[Mapping[tuple[ReplyState, type[Output]], ReplyState]] =
     (ReplyState.OPEN, Read): ReplyState.OPEN,
     (ReplyState.OPEN, Wait): ReplyState.OPEN,
     (ReplyState.OPEN, Compute): ReplyState.OPEN,
-    (ReplyState.OPEN, Store): ReplyState.OPEN,
+    (ReplyState.OPEN, StoreState): ReplyState.OPEN,
     (ReplyState.OPEN, Start): ReplyState.STARTED,
-    (ReplyState.OPEN, Raw): ReplyState.BROKEN,
+    (ReplyState.OPEN, RawWrite): ReplyState.BROKEN,
     (ReplyState.OPEN, Cut): ReplyState.DONE,
     (ReplyState.STARTED, Read): ReplyState.STARTED,
     (ReplyState.STARTED, Wait): ReplyState.STARTED,
     (ReplyState.STARTED, Compute): ReplyState.STARTED,
-    (ReplyState.STARTED, Store): ReplyState.STARTED,
+    (ReplyState.STARTED, StoreState): ReplyState.STARTED,
     (ReplyState.STARTED, Write): ReplyState.STARTED,
-    (ReplyState.STARTED, Raw): ReplyState.BROKEN,
+    (ReplyState.STARTED, RawWrite): ReplyState.BROKEN,
     (ReplyState.STARTED, Cut): ReplyState.DONE,
     (ReplyState.STARTED, Finish): ReplyState.DONE,
     (ReplyState.BROKEN, Read): ReplyState.BROKEN,
     (ReplyState.BROKEN, Wait): ReplyState.BROKEN,
     (ReplyState.BROKEN, Compute): ReplyState.BROKEN,
-    (ReplyState.BROKEN, Store): ReplyState.BROKEN,
-    (ReplyState.BROKEN, Raw): ReplyState.BROKEN,
+    (ReplyState.BROKEN, StoreState): ReplyState.BROKEN,
+    (ReplyState.BROKEN, RawWrite): ReplyState.BROKEN,
     (ReplyState.BROKEN, Cut): ReplyState.DONE,
 }
 

@@ -18,7 +18,7 @@ from ..errors import RemoteProtocolError
 from ..http import Head
 from ..limits import Limits
 from .operation import Operation
-from .readers import BodyReader, Json, read_json
+from .readers import BodyReader, JsonBodyReader, read_json
 
 __all__ = ["JsonReader", "Response", "raw_json"]
 
@@ -64,7 +64,7 @@ class JsonReader(Generic[A]):
 def raw_json(operation: Operation[Never, object]) -> Operation[Never, Any]:
     """The operation, but its answer is the JSON document as it is: nothing is missing there, and nothing is promised."""
     return Operation(
-        operation.request, (("application/json", Json(object, _itself)),), operation.repeat, operation.options
+        operation.request, (("application/json", JsonBodyReader(object, _itself)),), operation.repeat, operation.options
     )
 
 

@@ -14,7 +14,7 @@ from ..arguments import check_type, with_article
 from ..errors import InvalidTypeError, LocalProtocolError, NaiError
 from .actions import Action, Compute, Emit, GetContext, HasPartial, Incoming, Receive, Runnable, Send, Sleep, Steps
 from .budget import Budget
-from .context import FlowContext, Options
+from .context import FlowContext, FlowOptions
 from .session import Session
 
 __all__ = ["Run", "start"]
@@ -64,7 +64,7 @@ class Run(Generic[E_co, R_co]):
         check_type(session, Session, "session", "a nai.Session")
         self._steps = start(flow)
         options = getattr(flow, "options", None)
-        timeouts = (options.timeouts if isinstance(options, Options) else None) or session.timeouts
+        timeouts = (options.timeouts if isinstance(options, FlowOptions) else None) or session.timeouts
         self.budget = Budget(timeouts)
         "What is left of the run's ``total``."
         self._context = FlowContext(session, now, entropy)

@@ -1,7 +1,7 @@
 """One connection of a server, without I/O: an `App` over a `Wire`.
 
 All that a driver has to know are five steps: `NeedData` (read from the client, for at most so many seconds), `Write`,
-`Compute`, `Store` and `Cut`. Waiting is reading with a limit, or a vanished client would go unnoticed and keep what it
+`Compute`, `StoreState` and `Cut`. Waiting is reading with a limit, or a vanished client would go unnoticed and keep what it
 holds.
 """
 
@@ -17,7 +17,7 @@ from ..http import Head, Headers, Request
 from ..limits import Limits
 from ..wire import ConnectionClosed, Data, EndOfMessage, Event, Signal, Wire
 from .actions import Compute
-from .reply import App, Cut, Finish, Raw, Read, Reply, ReplyState, Start, Store, Wait, Write
+from .reply import App, Cut, Finish, RawWrite, Read, Reply, ReplyState, Start, StoreState, Wait, Write
 
 __all__ = ["NeedData", "ServerStep", "server_connection"]
 
@@ -29,7 +29,7 @@ class NeedData:
     seconds: float | None = None
 
 
-ServerStep: TypeAlias = NeedData | Write | Compute[Any] | Store | Cut
+ServerStep: TypeAlias = NeedData | Write | Compute[Any] | StoreState | Cut
 _Steps: TypeAlias = Generator[ServerStep, bytes | None, None]
 _NEED: Final = NeedData()
 _CUT: Final = Cut()
@@ -113,11 +113,11 @@ def _answer(wire: Wire, reply: Reply, now: Callable[[], float]) -> _Steps:
             case Write(data):
                 if out := wire.send_data(data):
                     yield Write(out)
-            case Raw(data):
+            case RawWrite(data):
                 yield Write(data)
             case Wait(seconds):
                 yield from _wait(wire, seconds, now)
-            case Compute() | Store() as step:
+            case Compute() | StoreState() as step:
                 yield step
             case Cut():
                 raise _GoneError

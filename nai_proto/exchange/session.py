@@ -16,7 +16,7 @@ from ..version import __version__
 from .retry import RetryPolicy
 
 if TYPE_CHECKING:
-    from .context import Options
+    from .context import FlowOptions
 
 __all__ = ["Session"]
 
@@ -104,7 +104,7 @@ class Session:
         _put(changed, "token", None if token is None else parse_token(token))
         return changed
 
-    def with_options(self, options: Options) -> Session:
+    def with_options(self, options: FlowOptions) -> Session:
         """Return this session with those of token, timeouts, limits and retry policy that ``options`` has."""
         if options.is_empty:
             return self

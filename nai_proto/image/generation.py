@@ -12,7 +12,7 @@ from ..arguments import TEXT, takes
 from ..codecs.json import encode
 from ..errors import InvalidRequestError
 from ..exchange.call import ReaderFactory
-from ..exchange.endpoints import Parameters, build, endpoint
+from ..exchange.endpoints import EndpointParameters, build, endpoint
 from ..exchange.operation import Operation
 from ..http import Headers, Request
 from .answers import IMAGE_TYPES, Image, Pictures
@@ -102,7 +102,7 @@ def drawing(request: ImageRequest, form: tuple[str, bytes] | None = None) -> Dra
 
 def _asked(name: str, request: ImageRequest, accept: str, form: tuple[str, bytes] | None) -> Request:
     content_type, body = form or (_JSON, encode(request.body))
-    return build(endpoint(name), Parameters(body=body), Headers.of(content_type=content_type, accept=accept))
+    return build(endpoint(name), EndpointParameters(body=body), Headers.of(content_type=content_type, accept=accept))
 
 
 def _whole(request: ImageRequest) -> tuple[tuple[str, Pictures], ...]:

@@ -12,9 +12,9 @@ import msgspec
 from ..arguments import TEXT, takes
 from ..codecs.json import converted
 from ..errors import InvalidRequestError
-from ..exchange.endpoints import Parameters, build, endpoint
+from ..exchange.endpoints import EndpointParameters, build, endpoint
 from ..exchange.operation import Operation
-from ..exchange.readers import Json
+from ..exchange.readers import JsonBodyReader
 from ..exchange.retry import Repeat
 from ..http import Headers
 from .models import IMAGE_MODEL, ImageModel
@@ -85,6 +85,6 @@ def suggest_tags(
     if lang not in ("en", "jp"):
         raise InvalidRequestError(f"lang is en or jp, not {lang!r}", parameter="lang")
     query = (("model", ImageModel.named(model).id), ("prompt", prompt), *((("lang", lang),) if lang != "en" else ()))
-    request = build(endpoint("suggest_tags"), Parameters(query=query), Headers.of(accept="application/json"))
-    reader: Json[object, Any] = Json(object, _tags if lang == "en" else _japanese)
+    request = build(endpoint("suggest_tags"), EndpointParameters(query=query), Headers.of(accept="application/json"))
+    reader: JsonBodyReader[object, Any] = JsonBodyReader(object, _tags if lang == "en" else _japanese)
     return Operation(request, (("application/json", reader),), Repeat.ALWAYS)

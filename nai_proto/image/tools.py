@@ -19,9 +19,9 @@ from typing import Any, Final, Never
 from ..arguments import BYTES, FLAG, INTEGER, MAPPING, NUMBER, TEXT, takes
 from ..codecs.json import encode
 from ..errors import InvalidRequestError, RemoteProtocolError
-from ..exchange.endpoints import Parameters, build, endpoint
+from ..exchange.endpoints import EndpointParameters, build, endpoint
 from ..exchange.operation import Operation
-from ..exchange.readers import BodyReader, Json
+from ..exchange.readers import BodyReader, JsonBodyReader
 from ..http import Head, Headers, Request
 from ..limits import Limits
 from .answers import IMAGE_TYPES, Image, Picture, Pictures
@@ -113,7 +113,7 @@ _ONE_IMAGE: Final = tuple((each, Picture()) for each in IMAGE_TYPES)
 
 def _asked(name: str, body: Mapping[str, object]) -> Request:
     said = {key: value for key, value in body.items() if value is not None}
-    return build(endpoint(name), Parameters(body=encode(said)), _HEADERS)
+    return build(endpoint(name), EndpointParameters(body=encode(said)), _HEADERS)
 
 
 def _sized(image: bytes, size: tuple[int, int] | None) -> tuple[int, int]:
@@ -364,7 +364,7 @@ def classify(body: Mapping[str, object]) -> Operation[Never, dict[str, Any]]:
     Args:
         body: sent as it is.
     """
-    return Operation(_asked("classify", body), (("application/json", Json(dict[str, Any], _itself)),))
+    return Operation(_asked("classify", body), (("application/json", JsonBodyReader(dict[str, Any], _itself)),))
 
 
 def _itself(document: dict[str, Any]) -> dict[str, Any]:

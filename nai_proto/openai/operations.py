@@ -13,7 +13,7 @@ import msgspec
 from ..arguments import FLAG, MAPPING, takes
 from ..codecs.json import encode
 from ..errors import RemoteProtocolError
-from ..exchange.endpoints import Parameters, build, endpoint
+from ..exchange.endpoints import EndpointParameters, build, endpoint
 from ..exchange.operation import Operation
 from ..exchange.retry import Repeat
 from ..http import Headers, Request
@@ -175,7 +175,7 @@ def _chat(messages: Messages, options: Mapping[str, Any]) -> Mapping[str, object
 
 def _post(name: str, body: object, accept: str) -> Request:
     headers = Headers.of(content_type=_JSON, accept=accept)
-    return build(endpoint(name), Parameters(body=encode(body)), headers)
+    return build(endpoint(name), EndpointParameters(body=encode(body)), headers)
 
 
 # ---- answers

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from itertools import pairwise
 
 from ..exchange.actions import Compute
-from ..exchange.reply import App, Cut, Store, Write
+from ..exchange.reply import App, Cut, StoreState, Write
 from ..exchange.server import NeedData, ServerStep, server_connection
 
 __all__ = ["Clock", "MemoryConnection", "cut", "uncut"]
@@ -126,7 +126,7 @@ class MemoryConnection:
             case Compute() as job:
                 job.perform()
                 self._take(lambda: self._steps.send(None))
-            case Store(change):
+            case StoreState(change):
                 if self._store is not None:
                     self._store(change)
                 self._take(lambda: self._steps.send(None))

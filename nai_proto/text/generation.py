@@ -15,10 +15,10 @@ from ..codecs.json import encode
 from ..codecs.tokens import pack
 from ..errors import InvalidRequestError, NaiError
 from ..exchange.actions import Runnable, Steps
-from ..exchange.endpoints import Parameters, build, endpoint
+from ..exchange.endpoints import EndpointParameters, build, endpoint
 from ..exchange.flow import flow, map_batches
 from ..exchange.operation import Operation
-from ..exchange.readers import Json
+from ..exchange.readers import JsonBodyReader
 from ..http import Headers, Host, Request
 from .completion import Completion, CompletionIds, Token, TokenIds
 from .models import Model
@@ -125,13 +125,15 @@ def _identity(value: T) -> T:
     return value
 
 
-_TEXT_READER: Final = Json(Completion, _identity)
+_TEXT_READER: Final = JsonBodyReader(Completion, _identity)
 
 
-def _completion_reader(prompt: object, model: Model, parameters: Mapping[str, object]) -> Json[Completion, Any]:
+def _completion_reader(
+    prompt: object, model: Model, parameters: Mapping[str, object]
+) -> JsonBodyReader[Completion, Any]:
     if isinstance(prompt, str):
         return _TEXT_READER
-    return Json(Completion, CompletionUnpacker(model.token_width, _max_length(parameters)))
+    return JsonBodyReader(Completion, CompletionUnpacker(model.token_width, _max_length(parameters)))
 
 
 def build_generation_request(
@@ -152,7 +154,7 @@ def build_generation_request(
     }
     row = endpoint(name if model.host is Host.TEXT else f"api_{name}")
     headers = Headers.of(content_type="application/json", accept=accept)
-    return build(row, Parameters(body=encode(body)), headers)
+    return build(row, EndpointParameters(body=encode(body)), headers)
 
 
 _PROMPT: Final = TEXT | ArgumentType("a list of token ids", Sequence, but=(bytes, bytearray, memoryview))

@@ -14,9 +14,9 @@ import msgspec
 from ..arguments import INTEGER, NUMBER, TEXT, takes
 from ..codecs.json import encode
 from ..errors import InvalidRequestError
-from ..exchange.endpoints import Parameters, build, endpoint
+from ..exchange.endpoints import EndpointParameters, build, endpoint
 from ..exchange.operation import Operation
-from ..exchange.readers import Json
+from ..exchange.readers import JsonBodyReader
 from ..http import Headers
 from .generation import build_generation_request
 from .models import MODEL, Model
@@ -78,8 +78,8 @@ def generate_prompt(
                 f"{name} is {value}, and it has to be from {least} to {most:,}", parameter=name.partition("'")[0]
             )
     body = {"model": Model.named(model).id, "prompt": prompt, "temp": temp, "tokens_to_generate": tokens_to_generate}
-    request = build(endpoint("generate_prompt"), Parameters(body=encode(body)), _HEADERS)
-    return Operation(request, (("application/json", Json(_Prompt, _text)),))
+    request = build(endpoint("generate_prompt"), EndpointParameters(body=encode(body)), _HEADERS)
+    return Operation(request, (("application/json", JsonBodyReader(_Prompt, _text)),))
 
 
 @takes(prompt=TEXT, model=MODEL)
@@ -94,7 +94,7 @@ def get_next_words(
         prompt: the text.
         model: which model, or its id.
     """
-    return _build_operation(prompt, model, "next_word", Json(_NextWords, _words))
+    return _build_operation(prompt, model, "next_word", JsonBodyReader(_NextWords, _words))
 
 
 @takes(prompt=TEXT, model=MODEL)
@@ -107,10 +107,12 @@ def get_hidden_states(prompt: str, *, model: Model | str = Model.SIGURD) -> Oper
         prompt: the text.
         model: which model, or its id.
     """
-    return _build_operation(prompt, model, "get_hidden_states", Json(_HiddenStates, _states))
+    return _build_operation(prompt, model, "get_hidden_states", JsonBodyReader(_HiddenStates, _states))
 
 
-def _build_operation(prompt: str, model: Model | str, output: str, reader: Json[Any, T]) -> Operation[Never, T]:
+def _build_operation(
+    prompt: str, model: Model | str, output: str, reader: JsonBodyReader[Any, T]
+) -> Operation[Never, T]:
     parameters = {**_ONE_TOKEN, output: True}
     request = build_generation_request("generate", prompt, Model.named(model), parameters, "application/json")
     return Operation(request, (("application/json", reader),))

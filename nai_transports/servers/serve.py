@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from nai_proto.exchange.actions import Compute
-from nai_proto.exchange.reply import App, Cut, Store, Write
+from nai_proto.exchange.reply import App, Cut, StoreState, Write
 from nai_proto.exchange.server import NeedData, server_connection
 
 __all__ = ["StoreChanges", "run_on_selector_loop", "serve", "serve_in_thread", "system_entropy"]
@@ -106,7 +106,7 @@ async def _serve_connection(app: App, connection: socket.socket, store: StoreCha
                     await loop.sock_sendall(connection, out)
                 case Compute():
                     await _compute_in_thread(action.perform)
-                case Store(change):
+                case StoreState(change):
                     if store is not None:  # called at once, which keeps the order of the changes
                         await _wait_for(store(change))
                 case Cut():

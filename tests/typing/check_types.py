@@ -20,7 +20,7 @@ from nai_proto.exchange.actions import Action, Emit, Incoming, Runnable, Steps, 
 from nai_proto.exchange.call import Call, Reader, ReaderFactory
 from nai_proto.exchange.flow import Flow, PartialFlow
 from nai_proto.exchange.operation import Operation
-from nai_proto.exchange.readers import NOTHING, Json, Nothing
+from nai_proto.exchange.readers import NOTHING, JsonBodyReader, Nothing
 from nai_proto.exchange.reply import App, Handler, Read, Start
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Host, Request
@@ -267,7 +267,7 @@ def one_s_own_reader(request: Request) -> None:
     factory: ReaderFactory[bytes, int] = make_lengths
     operation: Operation[bytes, int] = Operation(request, (("*/*", factory),))
     assert_type(on_httpx.Client(SESSION).run(operation), int)
-    document = Operation(request, (("application/json", Json(dict[str, str], len)),))
+    document = Operation(request, (("application/json", JsonBodyReader(dict[str, str], len)),))
     assert_type(on_httpx.Client(SESSION).run(document), int)
     assert_type(NOTHING, tuple[tuple[str, Nothing], ...])
     nothing: Operation[Never, None] = Operation(request, NOTHING)

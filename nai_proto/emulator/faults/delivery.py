@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from ...body import bodiless
-from ...exchange.reply import Cut, Finish, Output, Raw, Start, Wait, Write
+from ...exchange.reply import Cut, Finish, Output, RawWrite, Start, Wait, Write
 from ...http import Head
 from ...wire import Wire
 from .fault import ActionFilter, Count, FaultContext, Seconds, SpoilingFault
@@ -52,14 +52,14 @@ class WrongLength(SpoilingFault, frozen=True, tag="length"):
             match action:
                 case Start():
                     head = action.head
-                case Write(data) | Raw(data):
+                case Write(data) | RawWrite(data):
                     body.extend(data)
                 case Finish() | Cut():
                     length = ("Content-Length", str(max(0, len(body) + self.by)))
                     fields = head.headers.without("content-length", "transfer-encoding").adding([length])
                     yield Start(Head(head.status, fields))
                     if not bodiless(met.request.method, head.status):
-                        yield Raw(bytes(body))
+                        yield RawWrite(bytes(body))
                     yield Cut()
                 case _:
                     yield action
@@ -98,14 +98,14 @@ def _ending(at: int | None, end: Cut | Wait) -> ActionFilter:
         match action:
             case Start() if at is None:
                 pass
-            case Write(data) | Raw(data):
+            case Write(data) | RawWrite(data):
                 part = data[:left]
                 left -= len(part)
                 if part:
                     yield replace(action, data=part)
             case _:
                 yield action
-        if not left and isinstance(action, Start | Write | Raw):
+        if not left and isinstance(action, Start | Write | RawWrite):
             yield end
 
     return change
@@ -119,7 +119,7 @@ class Split(SpoilingFault, frozen=True, tag="split"):
     def change(self, _: FaultContext, /) -> ActionFilter:
         def change(action: Output) -> Iterator[Output]:
             match action:
-                case Write(data) | Raw(data):
+                case Write(data) | RawWrite(data):
                     for start in range(0, len(data), self.size):
                         yield replace(action, data=data[start : start + self.size])
                 case _:
@@ -135,7 +135,7 @@ class Jitter(SpoilingFault, frozen=True, tag="jitter"):
 
     def change(self, met: FaultContext, /) -> ActionFilter:
         def change(action: Output) -> Iterator[Output]:
-            if isinstance(action, Write | Raw):
+            if isinstance(action, Write | RawWrite):
                 yield Wait(self.seconds * met.chance.uniform())
             yield action
 
@@ -152,7 +152,7 @@ class Throughput(SpoilingFault, frozen=True, tag="throughput"):
 
         def change(action: Output) -> Iterator[Output]:
             match action:
-                case Write(data) | Raw(data):
+                case Write(data) | RawWrite(data):
                     for start in range(0, len(data), size):
                         piece = data[start : start + size]
                         yield Wait(len(piece) / self.rate)
@@ -178,13 +178,13 @@ class SlowHead(SpoilingFault, frozen=True, tag="slow_head"):
                 case Start(head):
                     for byte in wire.send_response(head):
                         yield Wait(self.seconds)
-                        yield Raw(bytes((byte,)))
+                        yield RawWrite(bytes((byte,)))
                 case Write(data):
                     if out := wire.send_data(data):
-                        yield Raw(out)
+                        yield RawWrite(out)
                 case Finish():
                     if out := wire.send_end():
-                        yield Raw(out)
+                        yield RawWrite(out)
                     yield action
                 case _:
                     yield action

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
-from ...exchange.reply import Cut, Handler, Raw
+from ...exchange.reply import Cut, Handler, RawWrite
 from ..errors import Refused
 from ..http.responses import send_error, send_response
 from .fault import Count, ReplacingFault
@@ -59,7 +59,7 @@ class Garbage(ReplacingFault, frozen=True, tag="garbage"):
     """Bytes that are not HTTP, and the end of the connection."""
 
     def respond(self) -> Handler:
-        yield Raw(GARBAGE)
+        yield RawWrite(GARBAGE)
         yield Cut()
 
 

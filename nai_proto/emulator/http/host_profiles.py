@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ...exchange.endpoints import Endpoint, Parameters, match
+from ...exchange.endpoints import Endpoint, EndpointParameters, match
 from ...exchange.reply import App
 from ...http import Host, Request
 from ..errors import Refused
@@ -38,7 +38,7 @@ class HostProfile:
     kept: frozenset[str] = frozenset()
     "Names of endpoints that it has though they are another's."
 
-    def find(self, method: str, request: Request, body: bytes) -> tuple[Endpoint, Parameters] | None:
+    def find(self, method: str, request: Request, body: bytes) -> tuple[Endpoint, EndpointParameters] | None:
         """The endpoint that a request means; None when it is not here.
 
         Raises:

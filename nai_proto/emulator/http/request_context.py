@@ -9,7 +9,7 @@ from typing import TypeAlias, TypeVar
 import msgspec
 
 from ...codecs.json import find_problem
-from ...exchange.endpoints import Endpoint, Parameters
+from ...exchange.endpoints import Endpoint, EndpointParameters
 from ...exchange.reply import Handler
 from ...http import Headers
 from ..accounts.account import Account
@@ -26,7 +26,7 @@ class RequestContext:
     """What is asked, and by whom."""
 
     endpoint: Endpoint
-    parameters: Parameters
+    parameters: EndpointParameters
     account: Account | None
     persistent: bool = False
     "Was it signed with a persistent token?"

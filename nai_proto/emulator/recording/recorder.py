@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...exchange.reply import App, Cut, Handler, Raw, Read, Start, Write
+from ...exchange.reply import App, Cut, Handler, RawWrite, Read, Start, Write
 from ...http import Request
 from .recording_file import Ending, RecordedExchange, SentAction
 
@@ -43,7 +43,7 @@ class Recorder:
         try:
             while True:
                 action = handler.send(incoming)
-                if isinstance(action, Start | Write | Raw):
+                if isinstance(action, Start | Write | RawWrite):
                     now = self._now()
                     answer.append(SentAction(action, round(max(0.0, now - before), 6)))
                     before = now

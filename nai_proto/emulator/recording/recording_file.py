@@ -30,7 +30,7 @@ import msgspec
 from ...codecs.json import encode as encode_json
 from ...codecs.json import find_problem
 from ...errors import InvalidFile
-from ...exchange.reply import REPLY_TRANSITIONS, Raw, ReplyState, Start, Write
+from ...exchange.reply import REPLY_TRANSITIONS, RawWrite, ReplyState, Start, Write
 from ...http import NO_HEADERS, Head, Headers
 
 __all__ = [
@@ -45,7 +45,7 @@ __all__ = [
     "encode_header",
 ]
 
-SendAction: TypeAlias = Start | Write | Raw
+SendAction: TypeAlias = Start | Write | RawWrite
 """The actions that send something."""
 
 
@@ -191,16 +191,16 @@ def _sent(sent: SentAction) -> _Sent:
     match sent.action:
         case Start(head):
             return _Sent(sent.after, head.status, tuple(head.headers))
-        case Write(data) | Raw(data):
+        case Write(data) | RawWrite(data):
             text, binary = _spelled(data)
-            return _Sent(sent.after, raw=isinstance(sent.action, Raw), text=text, base64=binary)
+            return _Sent(sent.after, raw=isinstance(sent.action, RawWrite), text=text, base64=binary)
 
 
 def _action(read: _Sent) -> SentAction:
     if read.status is not None:
         return SentAction(Start(Head(read.status, Headers(read.headers))), read.after)
     data = _body(read)
-    return SentAction(Raw(data) if read.raw else Write(data), read.after)
+    return SentAction(RawWrite(data) if read.raw else Write(data), read.after)
 
 
 def _order_problem(answer: Iterable[SentAction]) -> str | None:

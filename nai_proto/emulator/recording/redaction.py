@@ -19,7 +19,7 @@ from dataclasses import replace
 from hashlib import shake_256
 from typing import Final, TypeAlias
 
-from ...exchange.reply import Raw, Start, Write
+from ...exchange.reply import RawWrite, Start, Write
 from ...http import Headers
 from .recording_file import RecordedExchange, SentAction
 from .redaction_tables import PATTERNS
@@ -78,7 +78,7 @@ def _shape(exchange: RecordedExchange, masks: Masks) -> RequestShape:
 def _answer(answer: tuple[SentAction, ...], masks: Masks) -> tuple[SentAction, ...]:
     """The whole body is looked at, and cut again where it was."""
     started = next((sent.action.head for sent in answer if isinstance(sent.action, Start)), None)
-    body = b"".join(sent.action.data for sent in answer if isinstance(sent.action, Write | Raw))
+    body = b"".join(sent.action.data for sent in answer if isinstance(sent.action, Write | RawWrite))
     if started is None:
         body = mask_raw(body, masks)
     else:
@@ -89,7 +89,7 @@ def _answer(answer: tuple[SentAction, ...], masks: Masks) -> tuple[SentAction, .
             case Start(head):
                 action = Start(replace(head, headers=_fields(head.headers, masks)))
                 masked.append(replace(sent, action=action))
-            case Write(data) | Raw(data):
+            case Write(data) | RawWrite(data):
                 masked.append(replace(sent, action=replace(sent.action, data=body[at : at + len(data)])))
                 at += len(data)
     return tuple(masked)
