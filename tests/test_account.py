@@ -128,7 +128,7 @@ OPERATIONS: dict[str, Operation[Any, Any]] = {
     "get_settings": account.get_client_settings(),
     "put_settings": account.set_client_settings("{}"),
     "trial_status": account.get_trial_status(),
-    "get_keystore": objects.keystore(),
+    "get_keystore": objects.get_keystore(),
     "put_keystore": objects.put_keystore("", 4),
 }
 every_operation = pytest.mark.parametrize("name", OPERATIONS)
@@ -575,7 +575,7 @@ def test_a_lost_password_is_replaced_with_a_token_from_an_e_mail() -> None:
     (mail,) = emulator.mailbox.mails
     token = run_in_memory(account.recover(mail.token, OTHER_KEY, delete_content=True), emulator).result
     session = Session(base_url="http://x", token=token)
-    assert run_in_memory(objects.keystore(), emulator, session).result.keystore is None
+    assert run_in_memory(objects.get_keystore(), emulator, session).result.keystore is None
     assert run_in_memory(objects.list_objects("stories"), emulator, session).result == ()
     assert run_in_memory(account.login(EMAIL, "another"), emulator).error is None
     assert isinstance(run_in_memory(account.recover(mail.token, KEY), emulator).error, AuthenticationError)

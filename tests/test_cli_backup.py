@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject
 from nai_proto.emulator import Account
 from nai_proto.errors import InvalidRequestError
-from nai_proto.library import ReplacingKeystore
+from nai_proto.library import KeystoreReplacement
 from nai_proto.objects import StoredKeystore
 from nai_transports.cli.app import app
 from nai_transports.cli.library.restore import select_items
@@ -198,5 +198,5 @@ def test_a_title_that_two_have_or_none_is_an_error_that_helps() -> None:
 def test_a_keystore_that_is_about_to_be_replaced_is_kept(tmp_path: Path) -> None:
     with Vault(tmp_path / "vault", EMAIL) as vault:
         vault.begin(StoredKeystore("b25l", 1))
-        vault.keep(ReplacingKeystore(StoredKeystore("dHdv", 2)))
+        vault.keep(KeystoreReplacement(StoredKeystore("dHdv", 2)))
     assert b"dHdv" in (tmp_path / "vault" / "vault.sqlite").read_bytes()

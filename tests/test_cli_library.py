@@ -14,7 +14,7 @@ from nai_proto.codecs.sealed import StoredObject, open_object, seal_object
 from nai_proto.emulator import Account
 from nai_proto.http import Head
 from nai_proto.library import read_story_file
-from nai_proto.library.file_names import safe_name
+from nai_proto.library.file_names import make_safe_name
 from nai_transports.cli.app import app
 from nai_transports.servers.serve import serve_in_thread
 from tests.support import EMAIL, PASSWORD, an_emulator
@@ -155,8 +155,8 @@ def test_an_export_writes_what_the_library_holds(owner: Account, tmp_path: Path)
         f"stories/{TITLES[1]}.json",
         f"stories/{TITLES[2]}.story",
         f"stories/{TITLES[2]}.txt",
-        f"sealed/storycontent/{safe_name(lost)}.sealed",
-        f"sealed/storycontent/{safe_name(lost)}.json",
+        f"sealed/storycontent/{make_safe_name(lost)}.sealed",
+        f"sealed/storycontent/{make_safe_name(lost)}.json",
     }
     card, content = read_story_file(written[f"stories/{TITLES[0]}.story"])
     assert (card["title"], content["storyContentVersion"]) == (TITLES[0], 4)

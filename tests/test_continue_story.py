@@ -21,12 +21,12 @@ from nai_proto.errors import NaiError
 from nai_proto.exchange.reply import App, Handler
 from nai_proto.http import Request
 from nai_proto.library import (
-    Change,
-    Continued,
+    ContinuedStory,
     Library,
-    Outcome,
-    Saved,
-    Story,
+    ObjectChange,
+    OpenedStory,
+    SavedObject,
+    SaveOutcome,
     continue_story,
     create_story,
     open_library,
@@ -34,8 +34,7 @@ from nai_proto.library import (
 )
 from nai_proto.openai import render_chat
 from nai_proto.secret import Password
-from nai_proto.story import ChatContinuation, Origin, continuation
-from nai_proto.story import Story as Writing
+from nai_proto.story import ChatContinuation, Origin, Story, continuation
 from nai_proto.story.context.report import Context
 from nai_proto.testing import Clock, FlowTrace, run_in_memory
 from nai_proto.text import Model, Token
@@ -56,8 +55,8 @@ def told(_: str) -> Tokenizer:
     return ByteTokenizer()
 
 
-def a_story(older: bool = False) -> Writing:
-    story = Writing.new("Swans", now=1000 * NOW, model=Model.KAYRA, older=older)
+def a_story(older: bool = False) -> Story:
+    story = Story.new("Swans", now=1000 * NOW, model=Model.KAYRA, older=older)
     story.memory = "Swans are white."
     story.settings.fields["trimResponses"] = False
     story.append("The lake was frozen.\nSo", now=1000 * NOW)
@@ -77,7 +76,7 @@ def opened(app: App) -> Library:
     return run_in_memory(open_library(EMAIL, PASSWORD), app).result
 
 
-def go_on(app: App, library: Library, **options: Any) -> FlowTrace[Any, Continued]:
+def go_on(app: App, library: Library, **options: Any) -> FlowTrace[Any, ContinuedStory]:
     given: dict[str, Any] = {"tokenizer": words, "max_length": 12, **options}
     flow = continue_story(library.stories[0], library.keystore, **given)
     return run_in_memory(logged_in(flow), app, clock=Clock(NOW + 60))
@@ -97,17 +96,17 @@ def test_a_story_goes_on_and_is_stored_with_what_was_written(older: bool) -> Non
     done = played.result
     assert done.ok
     assert done.completion.text
-    assert [saved.outcome for saved in done.saved] == [Outcome.UPDATED, Outcome.UPDATED]
+    assert [saved.outcome for saved in done.saved] == [SaveOutcome.UPDATED, SaveOutcome.UPDATED]
     (story,) = opened(emulator).stories
     assert story.content is not None
-    again = Writing.of(story.card.json(), story.content.json())
-    assert again.text == "The lake was frozen.\nSo" + done.completion.text == done.writing.text
+    again = Story.of(story.card.json(), story.content.json())
+    assert again.text == "The lake was frozen.\nSo" + done.completion.text == done.edited.text
     assert again.history[again.current or 0].origin is Origin.AI
     assert again.has_document is not older
     again.undo()
     assert again.text == "The lake was frozen.\nSo"
     assert story.card.json()["lastUpdatedAt"] == 1000 * (NOW + 60)
-    assert story.card.json()["textPreview"] == done.writing.text
+    assert story.card.json()["textPreview"] == done.edited.text
     assert story.card.stored == done.story.card.stored
     assert story.content.stored == done.story.content.stored if done.story.content else False
 
@@ -121,7 +120,7 @@ def test_it_tells_the_context_then_the_text_then_what_was_stored() -> None:
     tokens = [event for event in told if isinstance(event, Token)]
     assert told == [*tokens, *played.result.saved]
     assert "".join(token.text for token in tokens) == played.result.completion.text
-    assert all(isinstance(saved, Saved) for saved in played.result.saved)
+    assert all(isinstance(saved, SavedObject) for saved in played.result.saved)
 
 
 def test_what_is_asked_for_is_what_the_story_s_settings_say() -> None:
@@ -174,7 +173,7 @@ def test_without_storing_nothing_is_sent_but_the_generation() -> None:
     assert [request.method for request in played.requests] == ["POST", "GET", "POST"]  # login, tier, generation
     assert played.result.saved == ()
     assert not played.result.ok
-    assert played.result.writing.text.startswith("The lake was frozen.\nSo")
+    assert played.result.edited.text.startswith("The lake was frozen.\nSo")
 
 
 def changed_meanwhile(emulator: Emulator) -> App:
@@ -185,7 +184,7 @@ def changed_meanwhile(emulator: Emulator) -> App:
             library = opened(emulator)
             item = library.stories[0].content
             assert item is not None
-            theirs = save_objects([Change(item, {**item.json(), "theirs": True})], library.keystore)
+            theirs = save_objects([ObjectChange(item, {**item.json(), "theirs": True})], library.keystore)
             assert run_in_memory(logged_in(theirs), emulator).result[0].outcome.ok
         return emulator(request)
 
@@ -195,17 +194,17 @@ def changed_meanwhile(emulator: Emulator) -> App:
 def test_what_others_wrote_meanwhile_stays_and_what_was_generated_is_not_lost() -> None:
     emulator, _, library = stored()
     done = go_on(changed_meanwhile(emulator), library).result
-    assert [saved.outcome for saved in done.saved] == [Outcome.CONFLICT]
+    assert [saved.outcome for saved in done.saved] == [SaveOutcome.CONFLICT]
     assert not done.ok
     (story,) = opened(emulator).stories
     assert story.content is not None
     assert story.content.json()["theirs"] is True
     assert story.text == "The lake was frozen.\nSo"
     assert story.card.json()["textPreview"] == "The lake was frozen.\nSo"
-    assert done.writing.text == "The lake was frozen.\nSo" + done.completion.text
-    card, content = done.writing.packed(now=1000 * NOW)  # to be stored as a story of its own
+    assert done.edited.text == "The lake was frozen.\nSo" + done.completion.text
+    card, content = done.edited.packed(now=1000 * NOW)  # to be stored as a story of its own
     run_in_memory(logged_in(create_story(card, content, KEY)), emulator)
-    assert {each.text for each in opened(emulator).stories} == {story.text, done.writing.text}
+    assert {each.text for each in opened(emulator).stories} == {story.text, done.edited.text}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -214,11 +213,11 @@ def test_a_fault_while_storing_loses_neither_the_old_text_nor_the_new(fault: str
     emulator, _, library = stored()
     played = go_on(meeting(emulator, FAULTS[fault], number, method="PATCH"), library)
     done = played.result
-    assert done.writing.text == "The lake was frozen.\nSo" + done.completion.text
+    assert done.edited.text == "The lake was frozen.\nSo" + done.completion.text
     (story,) = opened(emulator).stories
-    assert story.text in ("The lake was frozen.\nSo", done.writing.text)
+    assert story.text in ("The lake was frozen.\nSo", done.edited.text)
     if done.saved[0].outcome.ok:
-        assert story.text == done.writing.text
+        assert story.text == done.edited.text
 
 
 def test_if_the_generation_fails_nothing_is_stored_and_what_came_is_told() -> None:
@@ -232,8 +231,8 @@ def test_if_the_generation_fails_nothing_is_stored_and_what_came_is_told() -> No
 
 def test_a_story_that_did_not_open_does_not_go_on() -> None:
     _, _, library = stored()
-    with pytest.raises(InvalidRequestError, match="have opened"):
-        continue_story(Story(library.stories[0].card, None), library.keystore, tokenizer=words)
+    with pytest.raises(InvalidRequestError, match="did not open, so it cannot be continued"):
+        continue_story(OpenedStory(library.stories[0].card, None), library.keystore, tokenizer=words)
 
 
 @pytest.mark.parametrize(("model", "problem"), [("", "names no model"), ("new-v1", "no model that is known")])
@@ -249,7 +248,7 @@ def test_a_story_without_a_model_that_goes_on_with_texts_says_so(model: str, pro
 # ---- in a chat
 
 
-def a_chat(**settings: Any) -> Writing:
+def a_chat(**settings: Any) -> Story:
     story = a_story()
     story.settings.model = Model.GLM
     story.settings.fields.update(settings)
@@ -295,6 +294,6 @@ def test_the_messages_of_a_chat_have_room_for_their_marks() -> None:
 
 
 def test_a_chat_of_nothing_is_refused() -> None:
-    story = Writing.new(now=NOW, model=Model.GLM)
+    story = Story.new(now=NOW, model=Model.GLM)
     with pytest.raises(InvalidRequestError, match="nothing to go on from"):
         continuation(story, tokenizer=ByteTokenizer(), tier=Tier.OPUS)

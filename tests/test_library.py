@@ -38,13 +38,13 @@ from nai_proto.http import Head, Headers, Host, Request
 from nai_proto.library import (
     KeystoreOpened,
     Library,
-    LibraryEvent,
-    OpeningEvent,
-    Story,
+    LoadEvent,
+    ObjectsOpened,
+    OpenedStory,
     Suspicion,
-    link,
+    link_stories,
+    load,
     open_library,
-    opening,
     read_library,
 )
 from nai_proto.limits import Limits
@@ -58,7 +58,7 @@ TITLES = ["The Quiet Harbour", "Letters to the Moon", "物語"]
 JSON = Head(200, Headers.of(content_type="application/json"))
 
 
-def opened(emulator: Emulator) -> FlowTrace[OpeningEvent, Library]:
+def opened(emulator: Emulator) -> FlowTrace[LoadEvent, Library]:
     return run_in_memory(open_library(EMAIL, PASSWORD), emulator)
 
 
@@ -82,23 +82,23 @@ def sealed(plaintext: bytes, key: bytes, mark: bytes = b"") -> str:
 
 
 def test_operations_are_values_that_may_be_repeated() -> None:
-    for operation in (objects.keystore(), objects.list_objects("shelf"), objects.get_object("shelf", "a/b")):
+    for operation in (objects.get_keystore(), objects.list_objects("shelf"), objects.get_object("shelf", "a/b")):
         assert pickle.loads(pickle.dumps(operation)) == operation
         assert operation.repeat is Repeat.ALWAYS
     assert objects.get_object("shelf", "a/b").request.target == "/user/objects/shelf/a%2Fb"
 
 
-def test_a_keystore_that_is_withheld_is_an_error_and_null_is_none() -> None:
-    withheld = play(objects.keystore(), [JSON, b'{"changeIndex":1}', b""])
+def test_a_withheld_keystore_is_an_error_and_null_is_none() -> None:
+    withheld = play(objects.get_keystore(), [JSON, b'{"changeIndex":1}', b""])
     assert isinstance(withheld.error, Damaged)
     assert withheld.error.category == "missing field"
-    assert play(objects.keystore(), [JSON, b'{"keystore":null}', b""]).result == objects.StoredKeystore(None)
-    full = play(objects.keystore(), [JSON, b'{"keystore":"c2VjcmV0","changeIndex":4,"more":[]}', b""]).result
+    assert play(objects.get_keystore(), [JSON, b'{"keystore":null}', b""]).result == objects.StoredKeystore(None)
+    full = play(objects.get_keystore(), [JSON, b'{"keystore":"c2VjcmV0","changeIndex":4,"more":[]}', b""]).result
     assert (full.keystore, full.changeIndex) == ("c2VjcmV0", 4)
     assert "c2VjcmV0" not in repr(full)
 
 
-def test_one_object_of_a_wrong_shape_hides_no_other() -> None:
+def test_a_malformed_object_does_not_hide_the_others() -> None:
     body = b'{"objects":[null,{"id":"a","data":7},{"id":"b","type":"shelf","meta":"","data":"","new":1}],"total":3}'
     listed = play(objects.list_objects("shelf"), [JSON, body, b""]).result
     mistyped, unknown = StoredObject(id="a", extra={"data": 7}), {"new": 1}
@@ -110,9 +110,9 @@ def test_one_object_of_a_wrong_shape_hides_no_other() -> None:
 # ---- the emulator's storage
 
 
-def test_a_fresh_account_has_stories_that_are_really_sealed() -> None:
+def test_a_fresh_account_has_sealed_stories() -> None:
     emulator, owner = an_emulator()
-    answer = run_in_memory(logged_in(objects.keystore()), emulator).result
+    answer = run_in_memory(logged_in(objects.get_keystore()), emulator).result
     assert answer.changeIndex == 1
     keys = open_keystore(answer.keystore, KEY)
     assert len(keys) == 3
@@ -128,17 +128,17 @@ def test_a_fresh_account_has_stories_that_are_really_sealed() -> None:
     assert len(set(ids)) == 6
 
 
-def test_an_empty_account_has_stored_nothing() -> None:
+def test_an_empty_account_stores_nothing() -> None:
     emulator = Emulator(now=lambda: 0.0, entropy=bytes)
     emulator.add_account(EMAIL, Password(PASSWORD), stories=False)
-    assert run_in_memory(logged_in(objects.keystore()), emulator).result == objects.StoredKeystore(None)
+    assert run_in_memory(logged_in(objects.get_keystore()), emulator).result == objects.StoredKeystore(None)
     nothing = opened(emulator)
     assert nothing.result == Library(Keystore(), (), others=dict.fromkeys(objects.TYPES[2:], ()))
     assert nothing.events[0] == KeystoreOpened(objects.StoredKeystore(None), Keystore())
-    assert nothing.events[1:] == [LibraryEvent(each, (), 0, 0) for each in objects.TYPES]
+    assert nothing.events[1:] == [ObjectsOpened(each, (), 0, 0) for each in objects.TYPES]
 
 
-def test_stories_differ_even_where_chance_does_not() -> None:
+def test_stories_have_different_ids_even_with_constant_entropy() -> None:
     emulator = Emulator(now=lambda: 0.0, entropy=bytes)
     emulator.add_account(EMAIL, Password(PASSWORD))
     assert [story.title for story in opened(emulator).result.stories] == TITLES
@@ -146,7 +146,7 @@ def test_stories_differ_even_where_chance_does_not() -> None:
 
 def test_persistent_tokens_are_refused() -> None:
     emulator, owner = an_emulator()
-    for operation in (objects.keystore(), objects.list_objects("stories"), objects.get_object("stories", "x")):
+    for operation in (objects.get_keystore(), objects.list_objects("stories"), objects.get_object("stories", "x")):
         unsaid = replace(operation, request=replace(operation.request, login_only=False))
         played = run_in_memory(with_token(owner.persistent_token, unsaid), emulator)
         assert isinstance(played.error, AuthenticationError)
@@ -163,25 +163,25 @@ def test_unknown_types_are_empty_and_unknown_ids_are_404() -> None:
     ("query", "left"),
     [("", 3), ("?offset=1", 2), ("?limit=2", 2), ("?offset=2&limit=5&order=x", 1), ("?limit=0", 0), ("?limit=-1", 3)],
 )
-def test_offset_and_limit_are_honoured_when_they_are_numbers(query: str, left: int) -> None:
+def test_offset_and_limit_apply_if_they_are_numbers(query: str, left: int) -> None:
     emulator, _ = an_emulator()
     listing = objects.list_objects("stories")
-    asked = replace(listing, request=replace(listing.request, target=listing.request.target + query))
-    assert len(run_in_memory(logged_in(asked), emulator).result) == left
+    pending = replace(listing, request=replace(listing.request, target=listing.request.target + query))
+    assert len(run_in_memory(logged_in(pending), emulator).result) == left
 
 
 # ---- the library
 
 
-def check_whole(result: Library, events: list[OpeningEvent]) -> None:
+def check_complete(result: Library, events: list[LoadEvent]) -> None:
     assert [story.title for story in result.stories] == TITLES
     assert all(story.ok and story.consistent for story in result.stories)
     assert (result.failed, result.orphans, len(result.keystore), result.unread) == ((), (), 3, {})
     first, *others = events
     assert first == KeystoreOpened(result.stored_keystore, result.keystore)
     assert result.stored_keystore.changeIndex == 1
-    told = [(event.type, event.done, event.total) for event in others if isinstance(event, LibraryEvent)]
-    assert told == [("stories", 3, 3), ("storycontent", 3, 3), *((each, 0, 0) for each in objects.TYPES[2:])]
+    progress = [(event.type, event.done, event.total) for event in others if isinstance(event, ObjectsOpened)]
+    assert progress == [("stories", 3, 3), ("storycontent", 3, 3), *((each, 0, 0) for each in objects.TYPES[2:])]
     for story in result.stories:
         assert story.content is not None
         text = "".join(fragment["data"] for fragment in story.content.json()["story"]["fragments"])
@@ -190,17 +190,17 @@ def check_whole(result: Library, events: list[OpeningEvent]) -> None:
 
 def test_a_library_opens() -> None:
     played = opened(an_emulator()[0])
-    check_whole(played.result, played.events)
+    check_complete(played.result, played.events)
 
 
 @pytest.mark.parametrize("transport", support.ALL)
-def test_a_library_opens_over_every_transport(transport: str) -> None:
+def test_a_library_opens_with_every_driver(transport: str) -> None:
     outcome = support.on(transport, an_emulator()[0], lambda: open_library(EMAIL, PASSWORD))
     assert outcome.error is None
-    check_whole(outcome.result, outcome.events)
+    check_complete(outcome.result, outcome.events)
 
 
-def test_a_story_has_its_text_in_either_form_and_none_where_nothing_of_it_can_be_read() -> None:
+def test_a_story_has_its_text_in_either_format_and_none_if_it_cannot_be_read() -> None:
     emulator, owner = an_emulator()
     assert opened(emulator).result.stories[2].text == "むかしむかし、あるところに。 🦢"
     for type_, content in (("storycontent", {"document": "AA=="}), ("storycontent", {"story": {"fragments": [{}]}})):
@@ -212,24 +212,24 @@ def test_a_story_has_its_text_in_either_form_and_none_where_nothing_of_it_can_be
     assert opened(emulator).result.stories[1].text is None
 
 
-def test_a_library_has_the_token_to_go_on_with() -> None:
+def test_a_library_has_the_token_for_further_requests() -> None:
     emulator, _ = an_emulator()
     library = opened(emulator).result
     assert library.token is not None
     assert library.token.reveal() not in repr(library)
-    assert run_in_memory(with_token(library.token, objects.keystore()), emulator).result.changeIndex == 1
+    assert run_in_memory(with_token(library.token, objects.get_keystore()), emulator).result.changeIndex == 1
 
 
 def test_the_key_comes_from_the_spelling_that_logged_in() -> None:
     played = run_in_memory(open_library(EMAIL.upper(), PASSWORD), an_emulator()[0])
-    check_whole(played.result, played.events)
+    check_complete(played.result, played.events)
 
 
-def test_opening_is_done_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "_SLICE", 1)
+def test_objects_are_opened_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load, "_BATCH_CHARACTERS", 1)
     played = run_in_memory(open_library(EMAIL, PASSWORD, types=("stories", "storycontent")), an_emulator()[0])
-    told = [(event.done, len(event.items)) for event in played.events if isinstance(event, LibraryEvent)]
-    assert told == [(1, 1), (2, 1), (3, 1)] * 2
+    progress = [(event.done, len(event.items)) for event in played.events if isinstance(event, ObjectsOpened)]
+    assert progress == [(1, 1), (2, 1), (3, 1)] * 2
     assert played.kinds.count("Compute Emit") == 7
 
 
@@ -252,7 +252,7 @@ S = OpenedState
     ],
 )
 @pytest.mark.parametrize("type_", ["stories", "storycontent"])
-def test_one_bad_item_never_stops_the_rest(type_: str, fields: Any, state: S, category: str) -> None:
+def test_a_bad_object_does_not_stop_the_others(type_: str, fields: Any, state: S, category: str) -> None:
     emulator, owner = an_emulator()
     if isinstance(fields, bytes):
         meta = owner.storage.objects[type_][1].meta or ""
@@ -267,7 +267,7 @@ def test_one_bad_item_never_stops_the_rest(type_: str, fields: Any, state: S, ca
     assert result.suspicion(result.failed[0]) is suspicion
 
 
-def test_a_key_of_a_wrong_size_is_told() -> None:
+def test_a_key_of_a_wrong_size_is_reported() -> None:
     emulator, owner = an_emulator()
     keys = keys_of(owner)
     first = next(iter(keys))
@@ -278,7 +278,7 @@ def test_a_key_of_a_wrong_size_is_told() -> None:
     assert len(result.failed) == 2
 
 
-def test_where_nothing_opens_the_key_is_suspected() -> None:
+def test_the_key_is_suspected_if_no_object_opens() -> None:
     emulator, owner = an_emulator()
     owner.storage.keystore = seal_keystore(Keystore(dict.fromkeys(keys_of(owner), bytes(32))), KEY)
     result = opened(emulator).result
@@ -288,7 +288,7 @@ def test_where_nothing_opens_the_key_is_suspected() -> None:
 
 
 @pytest.mark.parametrize("text", ["?", "e30="])
-def test_a_keystore_that_is_damaged_is_never_an_empty_one(text: str) -> None:
+def test_a_damaged_keystore_is_not_an_empty_one(text: str) -> None:
     emulator, owner = an_emulator()
     owner.storage.keystore = text
     assert isinstance(opened(emulator).error, Damaged)
@@ -300,12 +300,12 @@ def test_a_keystore_of_another_password_does_not_open() -> None:
     assert isinstance(opened(emulator).error, DecryptionFailed)
 
 
-def test_what_is_inflated_is_limited() -> None:
+def test_the_size_of_an_inflated_object_is_limited() -> None:
     played = run_in_memory(open_library(EMAIL, PASSWORD).with_options(limits=Limits(unpacked=100)), an_emulator()[0])
     assert [item.state for item in played.result.failed] == [S.TOO_LARGE] * 3
 
 
-def test_a_card_without_content_and_a_content_without_card_are_told() -> None:
+def test_a_card_without_content_and_a_content_without_card_are_reported() -> None:
     emulator, owner = an_emulator()
     del owner.storage.objects["stories"][0], owner.storage.objects["storycontent"][2]
     result = opened(emulator).result
@@ -364,19 +364,19 @@ def test_a_type_that_cannot_be_listed_does_not_hide_the_others(status: int) -> N
         assert isinstance(played.error, StatusError)
 
 
-def test_macros_are_asked_of_the_image_host() -> None:
+def test_prompt_macros_are_requested_from_the_image_host() -> None:
     hosts = {each: objects.list_objects(each).request.host for each in objects.TYPES}
     assert hosts == {**dict.fromkeys(objects.TYPES, Host.ACCOUNT), "promptmacros": Host.IMAGE}
 
 
-def test_who_is_logged_in_and_has_the_key_opens_the_same() -> None:
+def test_a_token_and_a_key_open_the_same_library() -> None:
     emulator, _ = an_emulator()
     result = run_in_memory(logged_in(read_library(KEY)), emulator).result
     assert result == opened(emulator).result
     assert (result.access, result.token) == (None, None)
 
 
-def test_a_keystore_that_another_program_broke_is_read_and_said_to_be_broken() -> None:
+def test_a_keystore_that_another_program_damaged_is_read_and_reported_as_repaired() -> None:
     emulator, owner = an_emulator()
     keys = replace(keys_of(owner), compressed=True)
     envelope = json.loads(binascii.a2b_base64(seal_keystore(keys, KEY)))
@@ -396,34 +396,34 @@ def item(id: str, meta: str, **content: Any) -> Opened:  # noqa: A002
     return Opened(StoredObject(id=id, meta=meta), state, plaintext=json.dumps(content).encode())
 
 
-def test_a_card_s_link_comes_before_its_meta() -> None:
+def test_a_card_is_linked_by_id_before_meta() -> None:
     first, second = item("c1", "m1", a=1), item("c2", "m2", a=1)
     card = item("s", "m1", remoteStoryId="c2")
-    assert link([card], [first, second]) == ((Story(card, second),), (first,))
-    assert not Story(card, second).consistent
+    assert link_stories([card], [first, second]) == ((OpenedStory(card, second),), (first,))
+    assert not OpenedStory(card, second).consistent
 
 
 @pytest.mark.parametrize("content", [{}, {"a": 1}, {"remoteStoryId": "gone"}, {"remoteStoryId": 7}])
-def test_where_there_is_no_link_the_meta_leads(content: dict[str, Any]) -> None:
+def test_a_card_without_a_valid_link_is_linked_by_meta(content: dict[str, Any]) -> None:
     first, second = item("c1", "m1", a=1), item("c2", "m1", a=1)
     card = item("s", "m1", **content)
-    assert link([card], [first, second]) == ((Story(card, first),), (second,))
+    assert link_stories([card], [first, second]) == ((OpenedStory(card, first),), (second,))
 
 
-def test_an_empty_meta_leads_nowhere() -> None:
+def test_an_empty_meta_links_nothing() -> None:
     card, content = item("s", ""), item("c", "")
-    assert link([card], [content]) == ((Story(card, None),), (content,))
+    assert link_stories([card], [content]) == ((OpenedStory(card, None),), (content,))
 
 
-def test_two_cards_may_lead_to_one_content() -> None:
+def test_two_cards_may_link_to_one_content() -> None:
     content = item("c", "m", a=1)
     cards = [item("s1", "m"), item("s2", "m")]
-    stories, orphans = link(cards, [content])
+    stories, orphans = link_stories(cards, [content])
     assert (len(stories), orphans) == (2, ())
     assert len([*Library(Keystore(), stories).items]) == 3
 
 
-def test_nothing_of_a_library_is_shown() -> None:
+def test_a_repr_of_a_library_shows_no_content() -> None:
     played = opened(an_emulator()[0])
     shown = repr(played.result) + repr(played.events) + repr(played.actions)
     assert "Harbour" not in shown

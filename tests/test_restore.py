@@ -23,15 +23,15 @@ from nai_proto.emulator import Account, Emulator
 from nai_proto.errors import AuthenticationError, ConflictError, InvalidRequestError, NaiError
 from nai_proto.exchange.reply import App
 from nai_proto.library import (
-    Action,
     Library,
-    Outcome,
-    Restored,
-    Step,
-    Story,
+    OpenedStory,
+    RestoreAction,
+    RestoredObject,
+    RestoreStep,
+    SaveOutcome,
     create_story,
     delete_story,
-    link,
+    link_stories,
     open_library,
     plan_restore,
     restore,
@@ -53,12 +53,14 @@ def run(flow: Any, app: App) -> FlowTrace[Any, Any]:
     return run_in_memory(logged_in(flow), app)
 
 
-def put_back(emulator: Emulator, items: list[Opened], app: App | None = None) -> tuple[Restored, ...]:
-    result: tuple[Restored, ...] = run(restore(plan_restore(opened(emulator), items), KEY), app or emulator).result
+def restore_into(emulator: Emulator, items: list[Opened], app: App | None = None) -> tuple[RestoredObject, ...]:
+    result: tuple[RestoredObject, ...] = run(
+        restore(plan_restore(opened(emulator), items), KEY), app or emulator
+    ).result
     return result
 
 
-def actions(steps: tuple[Step, ...]) -> list[tuple[str, Action]]:
+def actions(steps: tuple[RestoreStep, ...]) -> list[tuple[str, RestoreAction]]:
     return [(step.type, step.action) for step in steps]
 
 
@@ -87,18 +89,18 @@ def whole(library: Library) -> bool:
 # ---- the plan
 
 
-def test_of_what_is_there_nothing_is_to_be_done() -> None:
+def test_nothing_is_planned_for_objects_that_are_there() -> None:
     emulator, owner = an_emulator()
     with_a_preset(owner)
     backup = [*opened(emulator).items]
     steps = plan_restore(opened(emulator), backup)
-    assert {step.action for step in steps} == {Action.NOTHING}
+    assert {step.action for step in steps} == {RestoreAction.NOTHING}
     played = run(restore(steps, KEY), emulator)
-    assert {restored.saved.outcome for restored in played.result} == {Outcome.UNCHANGED}
+    assert {restored.saved.outcome for restored in played.result} == {SaveOutcome.UNCHANGED}
     assert [request.method for request in played.requests] == ["POST", "GET"]
 
 
-def test_a_plan_says_what_would_be_done_and_does_nothing() -> None:
+def test_a_plan_says_what_would_be_done_and_changes_nothing() -> None:
     emulator, owner = an_emulator()
     with_a_preset(owner)
     backup = opened(emulator)
@@ -111,35 +113,35 @@ def test_a_plan_says_what_would_be_done_and_does_nothing() -> None:
     before = [item.document for items in owner.storage.objects.values() for item in items]
     steps = plan_restore(opened(emulator), backup.items)
     assert actions(steps) == [
-        ("storycontent", Action.CREATE),
-        ("storycontent", Action.NOTHING),
-        ("storycontent", Action.NOTHING),
-        ("presets", Action.CREATE),
-        ("stories", Action.CREATE),
-        ("stories", Action.UPDATE),
-        ("stories", Action.NOTHING),
+        ("storycontent", RestoreAction.CREATE),
+        ("storycontent", RestoreAction.NOTHING),
+        ("storycontent", RestoreAction.NOTHING),
+        ("presets", RestoreAction.CREATE),
+        ("stories", RestoreAction.CREATE),
+        ("stories", RestoreAction.UPDATE),
+        ("stories", RestoreAction.NOTHING),
     ]
     assert [item.document for items in owner.storage.objects.values() for item in items] == before
     assert not any(step.new_key for step in steps)
     assert all(step.why for step in steps)
 
 
-def test_an_object_that_is_chosen_twice_is_refused() -> None:
+def test_an_object_that_is_chosen_twice_is_an_error() -> None:
     emulator, _ = an_emulator()
     library = opened(emulator)
-    with pytest.raises(InvalidRequestError, match="twice"):
+    with pytest.raises(InvalidRequestError, match="are the same object"):
         plan_restore(library, [library.stories[0].card] * 2)
 
 
-def test_what_could_not_be_listed_is_not_made_a_second_time() -> None:
+def test_an_object_of_an_unlisted_type_is_not_created_again() -> None:
     emulator, owner = an_emulator()
     with_a_preset(owner)
     backup = [*opened(emulator).items]
     app = meeting(emulator, refused(404), 0, path="/user/objects/presets")
     now = run_in_memory(open_library(EMAIL, PASSWORD), app).result
-    assert [step.action for step in plan_restore(now, backup) if step.type == "presets"] == [Action.KEEP]
+    assert [step.action for step in plan_restore(now, backup) if step.type == "presets"] == [RestoreAction.KEEP]
     only = run_in_memory(open_library(EMAIL, PASSWORD, types=("stories", "storycontent")), emulator).result
-    assert [step.action for step in plan_restore(only, backup) if step.type == "presets"] == [Action.KEEP]
+    assert [step.action for step in plan_restore(only, backup) if step.type == "presets"] == [RestoreAction.KEEP]
 
 
 # ---- carried out
@@ -147,20 +149,20 @@ def test_what_could_not_be_listed_is_not_made_a_second_time() -> None:
 
 @pytest.mark.parametrize("lost_types", [("storycontent",), ("stories",), ("stories", "storycontent")], ids="+".join)
 @pytest.mark.parametrize("keys_too", [False, True], ids=["keys kept", "keys lost"])
-def test_what_was_lost_comes_back_and_is_linked(lost_types: tuple[str, ...], keys_too: bool) -> None:
+def test_lost_objects_are_restored_and_linked(lost_types: tuple[str, ...], keys_too: bool) -> None:
     emulator, owner = an_emulator()
     backup = opened(emulator)
     owner.storage.clear(lost_types)
     if keys_too:
         owner.storage.clear(["stories", "storycontent"])
         owner.storage.keystore = seal_keystore(Keystore(), KEY)
-    restored = put_back(emulator, [*backup.items])
+    restored = restore_into(emulator, [*backup.items])
     assert all(each.saved.outcome.ok for each in restored)
     now = opened(emulator)
     assert whole(now)
     assert [story.text for story in now.stories] == [story.text for story in backup.stories]
-    again = put_back(emulator, [*backup.items])
-    assert {each.step.action for each in again} == {Action.NOTHING}
+    again = restore_into(emulator, [*backup.items])
+    assert {each.step.action for each in again} == {RestoreAction.NOTHING}
     assert len([*opened(emulator).items]) == 6
 
 
@@ -170,69 +172,71 @@ def test_a_card_that_was_not_chosen_is_linked_to_its_content_s_new_id() -> None:
     owner.storage.clear(["storycontent"])
     contents = [story.content for story in backup.stories if story.content is not None]
     steps = plan_restore(opened(emulator), contents)
-    assert actions(steps) == [("storycontent", Action.CREATE)] * 3 + [("stories", Action.RELINK)] * 3
-    put_back(emulator, contents)
+    assert actions(steps) == [("storycontent", RestoreAction.CREATE)] * 3 + [("stories", RestoreAction.RELINK)] * 3
+    restore_into(emulator, contents)
     assert whole(opened(emulator))
 
 
-def test_a_damaged_object_gets_its_content_back() -> None:
+def test_the_content_of_a_damaged_object_is_restored() -> None:
     emulator, owner = an_emulator()
     backup = opened(emulator)
     for type_ in ("stories", "storycontent"):
         owner.storage.objects[type_][0] = msgspec.structs.replace(owner.storage.objects[type_][0], data="AAAA")
     steps = plan_restore(opened(emulator), backup.items)
-    assert [step.why for step in steps if step.action is Action.UPDATE] == ["it does not open"] * 2
-    put_back(emulator, [*backup.items])
+    assert [step.why for step in steps if step.action is RestoreAction.UPDATE] == [
+        "the account's copy does not open"
+    ] * 2
+    restore_into(emulator, [*backup.items])
     assert whole(opened(emulator))
 
 
-def test_what_does_not_open_since_its_key_was_lost_is_sealed_with_a_new_one() -> None:
+def test_an_object_whose_key_was_lost_is_sealed_with_a_new_key() -> None:
     emulator, owner = an_emulator()
     backup = opened(emulator)
     owner.storage.keystore = seal_keystore(Keystore(), KEY)
     steps = plan_restore(opened(emulator), backup.items)
-    assert {(step.action, step.new_key) for step in steps} == {(Action.UPDATE, True)}
-    put_back(emulator, [*backup.items])
+    assert {(step.action, step.new_key) for step in steps} == {(RestoreAction.UPDATE, True)}
+    restore_into(emulator, [*backup.items])
     assert whole(opened(emulator))
     assert len([*opened(emulator).items]) == 6
 
 
-def test_nothing_that_opens_is_replaced_by_something_that_does_not() -> None:
+def test_an_object_that_opens_is_not_replaced_by_one_that_does_not() -> None:
     emulator, owner = an_emulator()
     good = owner.storage.objects["stories"][0]
     owner.storage.objects["stories"][0] = msgspec.structs.replace(good, data="AAAA")
     broken = opened(emulator).stories[0].card
     owner.storage.objects["stories"][0] = good
-    assert [step.action for step in plan_restore(opened(emulator), [broken])] == [Action.KEEP]
-    put_back(emulator, [broken])
+    assert [step.action for step in plan_restore(opened(emulator), [broken])] == [RestoreAction.KEEP]
+    restore_into(emulator, [broken])
     assert owner.storage.objects["stories"][0] == good
 
 
-def test_what_never_opened_goes_back_byte_for_byte() -> None:
+def test_an_object_that_never_opened_is_restored_byte_by_byte() -> None:
     emulator, owner = an_emulator()
     bad = msgspec.structs.replace(owner.storage.objects["stories"][0], data="A" * 80)
     owner.storage.objects["stories"][0] = bad
     broken = opened(emulator).stories[0].card
     owner.storage.delete("stories", bad.id)
-    (restored,) = put_back(emulator, [broken])
-    assert (restored.step.action, restored.saved.outcome) == (Action.CREATE_SEALED, Outcome.CREATED)
+    (restored,) = restore_into(emulator, [broken])
+    assert (restored.step.action, restored.saved.outcome) == (RestoreAction.CREATE_SEALED, SaveOutcome.CREATED)
     back = owner.storage.objects["stories"][-1]
     assert (back.data, back.meta) == (bad.data, bad.meta)
-    assert [step.action for step in plan_restore(opened(emulator), [broken])] == [Action.NOTHING]
+    assert [step.action for step in plan_restore(opened(emulator), [broken])] == [RestoreAction.NOTHING]
 
 
-def test_presets_come_back_once_and_know_their_ids() -> None:
+def test_presets_are_restored_once_with_their_new_ids() -> None:
     emulator, owner = an_emulator()
     with_a_preset(owner)
     preset = opened(emulator).others["presets"][0]
     owner.storage.clear(["presets"])
-    put_back(emulator, [preset])
+    restore_into(emulator, [preset])
     back = opened(emulator).others["presets"][0]
     assert back.json() == {"name": "Calm", "remoteId": back.stored.id}
-    assert [each.step.action for each in put_back(emulator, [preset])] == [Action.NOTHING]
+    assert [each.step.action for each in restore_into(emulator, [preset])] == [RestoreAction.NOTHING]
 
 
-def test_a_key_that_can_seal_nothing_is_neither_used_nor_replaced() -> None:
+def test_an_unusable_key_is_neither_used_nor_replaced() -> None:
     emulator, owner = an_emulator()
     backup = opened(emulator)
     keys = dict(backup.keystore)
@@ -240,11 +244,11 @@ def test_a_key_that_can_seal_nothing_is_neither_used_nor_replaced() -> None:
     owner.storage.keystore = seal_keystore(Keystore({**keys, meta: keys[meta][:24]}), KEY)
     owner.storage.clear(["stories"])
     steps = plan_restore(opened(emulator), [backup.stories[0].card])
-    assert [(step.action, "seal nothing" in step.why) for step in steps] == [(Action.KEEP, True)]
+    assert [(step.action, "unusable" in step.why) for step in steps] == [(RestoreAction.KEEP, True)]
     assert not steps[0].action.writes
 
 
-def test_what_others_changed_since_the_plan_stays() -> None:
+def test_an_object_that_was_changed_since_the_plan_is_kept() -> None:
     emulator, owner = an_emulator()
     backup = opened(emulator)
     card = backup.stories[0].card
@@ -257,11 +261,11 @@ def test_what_others_changed_since_the_plan_stays() -> None:
     steps = plan_restore(opened(emulator), [card])
     write("after the plan")
     (restored,) = run(restore(steps, KEY), emulator).result
-    assert restored.saved.outcome is Outcome.CONFLICT
+    assert restored.saved.outcome is SaveOutcome.CONFLICT
     assert opened(emulator).stories[0].title == "after the plan"
 
 
-def test_where_the_keystore_does_not_open_no_object_is_written() -> None:
+def test_no_object_is_written_if_the_keystore_does_not_open() -> None:
     emulator, owner = an_emulator()
     backup = opened(emulator)
     steps = plan_restore(replace(backup, stories=(), orphans=()), backup.items)
@@ -271,20 +275,20 @@ def test_where_the_keystore_does_not_open_no_object_is_written() -> None:
     assert [request.method for request in played.requests] == ["POST", "GET"]
 
 
-def test_where_nobody_is_let_in_the_rest_is_not_tried() -> None:
+def test_nothing_more_is_tried_after_an_authentication_error() -> None:
     emulator, owner = an_emulator()
     backup = opened(emulator)
     owner.storage.clear(["stories", "storycontent"])
     app = meeting(emulator, refused(401), *range(1, 99), method="PUT")
     restored = run(restore(plan_restore(opened(emulator), backup.items), KEY), app).result
     outcomes = [each.saved.outcome for each in restored]
-    assert outcomes == [Outcome.CREATED, Outcome.REFUSED, *[Outcome.NOT_TRIED] * 4]
+    assert outcomes == [SaveOutcome.CREATED, SaveOutcome.REFUSED, *[SaveOutcome.NOT_TRIED] * 4]
     assert isinstance(restored[-1].saved.error, AuthenticationError)
 
 
 @settings(max_examples=30, deadline=None)
 @given(number=st.integers(0, 14), name=st.sampled_from(sorted(FAULTS)), keys_too=st.booleans())
-def test_wherever_it_is_stopped_restoring_again_ends_whole_and_nothing_is_there_twice(
+def test_a_second_restore_completes_one_that_was_interrupted_anywhere_without_duplicates(
     number: int, name: str, keys_too: bool
 ) -> None:
     emulator, owner = an_emulator()
@@ -294,7 +298,7 @@ def test_wherever_it_is_stopped_restoring_again_ends_whole_and_nothing_is_there_
         owner.storage.keystore = seal_keystore(Keystore(), KEY)
     steps = plan_restore(opened(emulator), backup.items)
     run(restore(steps, KEY), meeting(emulator, FAULTS[name], number, path="/user/"))
-    put_back(emulator, [*backup.items])
+    restore_into(emulator, [*backup.items])
     now = opened(emulator)
     assert whole(now)
     assert len([*now.items]) == 6
@@ -307,7 +311,9 @@ _odd = st.one_of(st.none(), st.integers(), st.text(max_size=3), st.lists(st.none
     st.lists(st.tuples(st.sampled_from(["stories", "storycontent", "shelf", "?"]), _odd, _odd), max_size=5),
     st.lists(st.integers(0, 4), max_size=5, unique=True),
 )
-def test_a_plan_can_be_made_of_whatever_objects_hold(objects: list[tuple[str, Any, Any]], missing: list[int]) -> None:
+def test_a_plan_can_be_made_whatever_the_objects_contain(
+    objects: list[tuple[str, Any, Any]], missing: list[int]
+) -> None:
     items = []
     for number, (type_, own, content) in enumerate(objects):
         plaintext = msgspec.json.encode({"remoteId": own, "remoteStoryId": content, "n": 1e308})
@@ -315,7 +321,7 @@ def test_a_plan_can_be_made_of_whatever_objects_hold(objects: list[tuple[str, An
         items.append(Opened(stored, OpenedState.OPENED, plaintext=plaintext.replace(b"1e308", b"1e999")))
     left = [item for number, item in enumerate(items) if number not in missing]
     now = {type_: [item for item in left if item.stored.type == type_] for type_, _, _ in objects}
-    stories, orphans = link(now.pop("stories", []), now.pop("storycontent", []))
+    stories, orphans = link_stories(now.pop("stories", []), now.pop("storycontent", []))
     library = Library(Keystore(), stories, orphans, {type_: tuple(of) for type_, of in now.items()})
     steps = plan_restore(library, items)
     assert len(steps) >= len(items)
@@ -328,7 +334,7 @@ CARD = {"storyMetadataVersion": 1, "title": "A new one", "textPreview": "Once"}
 CONTENT = {"storyContentVersion": 4, "story": {"fragments": [{"data": "Once", "origin": "user"}]}}
 
 
-def test_a_new_story_has_its_key_before_anything_else() -> None:
+def test_the_key_of_a_new_story_is_saved_first() -> None:
     emulator, owner = an_emulator()
     played = run(create_story(CARD, CONTENT, KEY), emulator)
     story = played.result
@@ -350,7 +356,7 @@ def test_a_new_story_has_its_key_before_anything_else() -> None:
 
 
 @pytest.mark.parametrize("number", range(8))
-def test_wherever_making_a_story_stops_there_is_no_object_without_a_key(number: int) -> None:
+def test_an_interrupted_creation_leaves_no_object_without_a_key(number: int) -> None:
     emulator, _ = an_emulator()
     played = run(create_story(CARD, CONTENT, KEY), meeting(emulator, lost, *range(number, 99), path="/user/"))
     now = opened(emulator)
@@ -359,7 +365,7 @@ def test_wherever_making_a_story_stops_there_is_no_object_without_a_key(number: 
     assert (now.orphans == ()) == (not getattr(played.error, "__notes__", ()) or len(now.stories) == 4)
 
 
-def test_a_story_is_removed_content_first_and_its_key_stays() -> None:
+def test_a_story_is_deleted_content_first_and_its_key_stays() -> None:
     emulator, owner = an_emulator()
     story = opened(emulator).stories[1]
     assert story.content is not None
@@ -368,16 +374,16 @@ def test_a_story_is_removed_content_first_and_its_key_stays() -> None:
     assert len(opened(emulator).stories) == 2
     assert len(open_keystore(owner.storage.keystore, KEY)) == 3
     assert run(delete_story(story), emulator).result == ()
-    assert run(delete_story(Story(story.card, None)), emulator).result == ()
+    assert run(delete_story(OpenedStory(story.card, None)), emulator).result == ()
 
 
-def test_no_json_is_refused_before_anything_is_sent() -> None:
+def test_an_invalid_content_is_an_error_before_anything_is_sent() -> None:
     for card, content in (({"a": {1}}, CONTENT), (CARD, {"a": float("inf")})):
         with pytest.raises(InvalidRequestError):
             create_story(card, content, KEY)
 
 
-def test_objects_are_removed_one_or_all() -> None:
+def test_objects_are_deleted_singly_or_by_type() -> None:
     emulator, owner = an_emulator()
     first = owner.storage.objects["stories"][0]
     assert run(objects.delete_object("stories", first.id), emulator).result == first
@@ -389,7 +395,7 @@ def test_objects_are_removed_one_or_all() -> None:
 
 @pytest.mark.parametrize("status", [409, 401, 404, 500])
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
-def test_a_story_that_was_not_stored_whole_is_never_a_success(status: int, method: str) -> None:
+def test_a_story_that_was_not_stored_completely_is_an_error(status: int, method: str) -> None:
     app = meeting(an_emulator()[0], refused(status), *range(99), method=method, path="/user/objects")
     played = run(create_story(CARD, CONTENT, KEY), app)
     assert played.error is not None

@@ -35,7 +35,7 @@ from nai_proto.errors import (
 from nai_proto.exchange.flow import Flow
 from nai_proto.exchange.reply import App, Handler
 from nai_proto.http import Request
-from nai_proto.library import KeysSaved, ReplacingKeystore, save_keys
+from nai_proto.library import KeystoreReplacement, SavedKeystore, save_keys
 from nai_proto.secret import Password
 from nai_proto.testing import FlowTrace, run_in_memory
 from tests.faults import FAULTS, Fault, interleaved, lost, meeting, refused, unanswered
@@ -48,7 +48,7 @@ PATH = "/user/keystore"
 READ, WRITE = ("GET", PATH), ("PUT", PATH)
 
 
-def save(app: App, keys: Mapping[str, bytes] = KEYS, **options: Any) -> FlowTrace[ReplacingKeystore, KeysSaved]:
+def save(app: App, keys: Mapping[str, bytes] = KEYS, **options: Any) -> FlowTrace[KeystoreReplacement, SavedKeystore]:
     return run_in_memory(logged_in(save_keys(keys, KEY, **options)), app)
 
 
@@ -56,11 +56,11 @@ def stored(owner: Account) -> Keystore:
     return open_keystore(owner.storage.keystore, KEY)
 
 
-def asked(played: FlowTrace[Any, Any], logins: int = 1) -> list[tuple[str, str]]:
+def requests_of(played: FlowTrace[Any, Any], logins: int = 1) -> list[tuple[str, str]]:
     return [(request.method, request.path) for request in played.requests[logins:]]
 
 
-def put(owner: Account, keystore: Keystore) -> None:
+def store_keystore(owner: Account, keystore: Keystore) -> None:
     """Another program writes the keystore."""
     owner.storage.keystore = seal_keystore(keystore, KEY)
     owner.storage.keystore_index += 1
@@ -69,37 +69,37 @@ def put(owner: Account, keystore: Keystore) -> None:
 # ---- when nothing is in the way
 
 
-def test_keys_are_added_behind_those_that_are_there() -> None:
+def test_keys_are_added_after_the_present_ones() -> None:
     emulator, owner = an_emulator()
     before, sealed = stored(owner), owner.storage.keystore
     played = save(emulator)
-    assert asked(played) == [READ, WRITE, READ]
+    assert requests_of(played) == [READ, WRITE, READ]
     assert [*stored(owner).items()] == [*before.items(), *KEYS.items()]
-    assert played.result == KeysSaved(stored(owner), played.result.stored, 1)
+    assert played.result == SavedKeystore(stored(owner), played.result.stored, 1)
     assert played.result.stored.changeIndex == owner.storage.keystore_index == 2
     assert [event.previous.keystore for event in played.events] == [sealed]
 
 
-def test_what_is_there_already_is_not_written() -> None:
+def test_a_keystore_that_has_the_keys_is_not_written() -> None:
     emulator, owner = an_emulator()
     for keys in ({}, dict(list(stored(owner).items())[:1]), stored(owner)):
         played = save(emulator, keys)
-        assert asked(played) == [READ]
+        assert requests_of(played) == [READ]
         assert (played.result.writes, played.events) == (0, [])
     assert owner.storage.keystore_index == 1
 
 
-def test_the_first_key_of_an_account_makes_its_keystore() -> None:
+def test_the_first_key_creates_the_keystore() -> None:
     emulator, _ = an_emulator()
     empty = emulator.add_account("b@example.com", Password(PASSWORD), stories=False)
     key = encryption_key("b@example.com", Password(PASSWORD))
     token = run_in_memory(account.login("b@example.com", PASSWORD), emulator).result
     played = run_in_memory(with_token(token, save_keys(KEYS, key)), emulator)
-    assert asked(played, 0) == [READ, READ, WRITE, READ]
+    assert requests_of(played, 0) == [READ, READ, WRITE, READ]
     assert dict(open_keystore(empty.storage.keystore, key)) == KEYS
 
 
-def test_each_write_has_a_nonce_of_its_own() -> None:
+def test_each_write_has_a_fresh_nonce() -> None:
     emulator, owner = an_emulator()
     nonces: list[object] = []
     for number in range(3):
@@ -112,7 +112,7 @@ def test_version_compression_and_unknown_fields_stay() -> None:
     emulator, owner = an_emulator()
     odd = replace(stored(owner), version=7, compressed=True, inner={"keys": b"", "more": b"[1]"})
     odd = replace(odd, envelope={"iv": b"null", "version": b"", "nonce": b"", "sdata": b""})
-    put(owner, odd)
+    store_keystore(owner, odd)
     save(emulator)
     after = stored(owner)
     assert (after.version, after.compressed, after.inner["more"], after.envelope["iv"]) == (7, True, b"[1]", b"null")
@@ -122,7 +122,7 @@ def test_version_compression_and_unknown_fields_stay() -> None:
 # ---- the hazards of docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them: what is refused
 
 
-def test_a_key_is_never_changed_that_was_not_named() -> None:
+def test_a_key_is_replaced_only_if_it_is_named() -> None:
     emulator, owner = an_emulator()
     before, sealed = stored(owner), owner.storage.keystore
     meta = next(iter(before))
@@ -135,7 +135,7 @@ def test_a_key_is_never_changed_that_was_not_named() -> None:
     assert list(stored(owner)) == list(before)
 
 
-def test_a_key_goes_only_when_it_is_named() -> None:
+def test_a_key_is_removed_only_if_it_is_named() -> None:
     emulator, owner = an_emulator()
     first, *others = stored(owner)
     assert save(emulator, {each: stored(owner)[each] for each in others}).result.writes == 0
@@ -144,31 +144,31 @@ def test_a_key_goes_only_when_it_is_named() -> None:
     assert list(stored(owner)) == others
 
 
-def test_contradictions_are_refused_before_anything_is_asked() -> None:
-    with pytest.raises(InvalidRequestError, match="1 keys are to be removed and saved at once"):
+def test_contradictory_arguments_are_an_error_before_anything_is_sent() -> None:
+    with pytest.raises(InvalidRequestError, match="1 metas are in both keys and removing"):
         save_keys(KEYS, KEY, removing=[A, B])
-    with pytest.raises(InvalidRequestError, match="no key is given"):
+    with pytest.raises(InvalidRequestError, match="1 metas are in replacing, but not in keys"):
         save_keys(KEYS, KEY, replacing=[B])
 
 
-def test_no_key_is_added_that_could_seal_nothing() -> None:
+def test_a_key_of_a_wrong_size_is_not_added() -> None:
     emulator, owner = an_emulator()
     played = save(emulator, {A: bytes(24)})
     assert isinstance(played.error, InvalidRequestError)
-    assert asked(played) == [READ]
-    put(owner, Keystore({**stored(owner), B: bytes(24)}))  # as another program writes them
+    assert requests_of(played) == [READ]
+    store_keystore(owner, Keystore({**stored(owner), B: bytes(24)}))  # as another program writes them
     assert save(emulator, stored(owner)).error is None
     assert save(emulator).error is None
     assert stored(owner)[B] == bytes(24)
 
 
 @pytest.mark.parametrize("text", ["?", "e30=", "AAAA"])
-def test_a_keystore_that_does_not_open_is_never_written_over(text: str) -> None:
+def test_a_keystore_that_does_not_open_is_not_overwritten(text: str) -> None:
     emulator, owner = an_emulator()
     owner.storage.keystore = text
     played = save(emulator)
     assert isinstance(played.error, Damaged)
-    assert (owner.storage.keystore, asked(played)) == (text, [READ])
+    assert (owner.storage.keystore, requests_of(played)) == (text, [READ])
 
 
 def test_with_the_wrong_key_nothing_is_written() -> None:
@@ -180,7 +180,7 @@ def test_with_the_wrong_key_nothing_is_written() -> None:
     assert owner.storage.keystore == sealed
 
 
-def test_a_keystore_that_another_program_broke_is_healed() -> None:
+def test_a_keystore_that_another_program_damaged_is_repaired() -> None:
     emulator, owner = an_emulator()
     keys = replace(stored(owner), compressed=True)
     envelope = json.loads(binascii.a2b_base64(seal_keystore(keys, KEY)))
@@ -197,7 +197,7 @@ def test_a_keystore_that_another_program_broke_is_healed() -> None:
 
 @pytest.mark.parametrize("step", range(3))
 @pytest.mark.parametrize("name", FAULTS)
-def test_whatever_fails_once_all_keys_are_there_or_an_error_says_so(name: str, step: int) -> None:
+def test_after_any_single_failure_all_keys_are_saved_or_there_is_an_error(name: str, step: int) -> None:
     emulator, owner = an_emulator()
     before = dict(stored(owner))
     played = save(meeting(emulator, FAULTS[name], step, path=PATH))
@@ -212,7 +212,7 @@ def test_whatever_fails_once_all_keys_are_there_or_an_error_says_so(name: str, s
 
 
 @pytest.mark.parametrize("fault", [refused(500), lost, unanswered], ids=["500", "lost", "unanswered"])
-def test_a_write_without_an_answer_is_looked_after(fault: Fault) -> None:
+def test_a_write_without_a_response_is_checked_by_reading(fault: Fault) -> None:
     emulator, owner = an_emulator()
     played = save(meeting(emulator, fault, 0, 1, method="PUT"))
     assert dict(played.result.keystore) == dict(stored(owner))
@@ -220,15 +220,15 @@ def test_a_write_without_an_answer_is_looked_after(fault: Fault) -> None:
     assert owner.storage.keystore_index == 2  # written once, however often it was tried
 
 
-def test_what_never_succeeds_ends_with_its_error() -> None:
+def test_a_write_that_never_succeeds_ends_with_its_error() -> None:
     emulator, owner = an_emulator()
     played = save(meeting(emulator, lost, *range(99), method="PUT"))
     assert isinstance(played.error, TransportError)
-    assert asked(played).count(WRITE) == 7
+    assert requests_of(played).count(WRITE) == 7
     assert A not in stored(owner)
 
 
-def test_a_service_that_keeps_nothing_is_told_apart() -> None:
+def test_writes_without_effect_are_a_protocol_error() -> None:
     emulator, owner = an_emulator()
 
     def forgets(app: App, request: Request) -> Handler:
@@ -244,37 +244,37 @@ def test_a_service_that_keeps_nothing_is_told_apart() -> None:
 # ---- several programs at once
 
 
-def test_who_comes_first_is_merged_and_not_written_over() -> None:
+def test_keys_of_a_concurrent_writer_are_merged() -> None:
     emulator, owner = an_emulator()
 
     def intrudes(app: App, request: Request) -> Handler:
-        put(owner, stored(owner).adding(B, b"B" * 32))
+        store_keystore(owner, stored(owner).adding(B, b"B" * 32))
         yield from app(request)
 
     played = save(meeting(emulator, intrudes, 0, method="PUT"))
-    assert asked(played) == [READ, WRITE, READ, WRITE, READ]
+    assert requests_of(played) == [READ, WRITE, READ, WRITE, READ]
     assert {A, B} < {*stored(owner)}
 
 
-def test_an_account_without_an_index_is_looked_at_again_before_and_after() -> None:
+def test_a_keystore_without_a_change_index_is_read_again_before_and_after_the_write() -> None:
     emulator, owner = an_emulator()
     owner.storage.indexed = False
 
     def intrudes(app: App, request: Request) -> Handler:
-        put(owner, stored(owner).adding(B, b"B" * 32))
+        store_keystore(owner, stored(owner).adding(B, b"B" * 32))
         yield from app(request)
 
     def overwrites(app: App, request: Request) -> Handler:
         before = stored(owner)
         yield from app(request)
-        put(owner, before.adding("late", bytes(32)))  # its writer had read before
+        store_keystore(owner, before.adding("late", bytes(32)))  # its writer had read before
 
     played = save(meeting(meeting(emulator, intrudes, 1, method="GET", path=PATH), overwrites, 0, method="PUT"))
     assert {A, B, "late"} < {*stored(owner)}
     assert played.result.writes == 2
 
 
-def test_an_account_that_tells_an_index_and_takes_none() -> None:
+def test_an_account_may_return_a_change_index_and_reject_one() -> None:
     emulator, owner = an_emulator()
     bodies: list[bytes] = []
 
@@ -297,31 +297,33 @@ def editing(edits: list[tuple[dict[str, bytes], list[str]]]) -> list[Flow[Any, A
     return [save_keys(adding, KEY, removing=removing) for adding, removing in edits]
 
 
-def together(emulator: Emulator, flows: list[Any], choices: Iterator[int]) -> list[Any]:
+def run_interleaved(emulator: Emulator, flows: list[Any], choices: Iterator[int]) -> list[Any]:
     return run_in_memory(logged_in(interleaved(flows, choices)), emulator).result  # type: ignore[no-any-return]  # of any flows
 
 
 @settings(max_examples=50)
 @given(st.lists(st.integers(0, 2), max_size=30))
-def test_however_clients_meet_all_edits_arrive(order: list[int]) -> None:
+def test_all_edits_are_saved_however_clients_interleave(order: list[int]) -> None:
     emulator, owner = an_emulator()
     before = dict(stored(owner))
     gone = next(iter(before))
     clients = [({A: b"A" * 32}, []), ({B: b"B" * 32}, [gone]), ({"c": b"C" * 32}, [])]
-    ends = together(emulator, editing(clients), chain(order, cycle(range(3))))
-    assert all(isinstance(end, KeysSaved) for end in ends)
+    ends = run_interleaved(emulator, editing(clients), chain(order, cycle(range(3))))
+    assert all(isinstance(end, SavedKeystore) for end in ends)
     del before[gone]
     assert dict(stored(owner)) == {**before, A: b"A" * 32, B: b"B" * 32, "c": b"C" * 32}
 
 
 @settings(max_examples=50)
 @given(st.lists(st.integers(0, 1), max_size=20))
-def test_two_keys_for_one_meta_are_a_clear_conflict(order: list[int]) -> None:
+def test_two_keys_for_one_meta_are_a_conflict(order: list[int]) -> None:
     emulator, owner = an_emulator()
     before = dict(stored(owner))
-    ends = together(emulator, editing([({A: b"A" * 32}, []), ({A: b"B" * 32}, [])]), chain(order, cycle(range(2))))
+    ends = run_interleaved(
+        emulator, editing([({A: b"A" * 32}, []), ({A: b"B" * 32}, [])]), chain(order, cycle(range(2)))
+    )
     won, failed = sorted(ends, key=lambda end: isinstance(end, Exception))
-    assert isinstance(won, KeysSaved)
+    assert isinstance(won, SavedKeystore)
     assert isinstance(failed, KeyConflict)
     assert failed.metas == (A,)
     assert dict(stored(owner)) == {**before, A: won.keystore[A]}
@@ -330,7 +332,7 @@ def test_two_keys_for_one_meta_are_a_clear_conflict(order: list[int]) -> None:
 # ---- secrets
 
 
-def test_no_key_is_shown() -> None:
+def test_a_repr_shows_no_key() -> None:
     emulator, _ = an_emulator()
     played = save(emulator, {A: b"0123456789abcdef0123456789abcdef"})
     shown = repr(played.events) + repr(played.result) + repr(played.actions)

@@ -32,7 +32,7 @@ from nai_proto.errors import (
 )
 from nai_proto.exchange.reply import App, Handler, Read, Start, Write
 from nai_proto.http import Head, Headers, Request
-from nai_proto.library import Change, Library, Outcome, Saved, open_library, save_objects, write_object
+from nai_proto.library import Library, ObjectChange, SavedObject, SaveOutcome, open_library, save_objects, write_object
 from nai_proto.secret import Password
 from nai_proto.testing import FlowTrace, run_in_memory
 from tests.faults import FAULTS, Fault, interleaved, lost, meeting, refused, unanswered
@@ -45,7 +45,9 @@ def opened(emulator: Emulator) -> Library:
     return run_in_memory(open_library(EMAIL, PASSWORD), emulator).result
 
 
-def save(app: App, changes: list[Change], keys: Mapping[str, bytes]) -> FlowTrace[Saved, tuple[Saved, ...]]:
+def save(
+    app: App, changes: list[ObjectChange], keys: Mapping[str, bytes]
+) -> FlowTrace[SavedObject, tuple[SavedObject, ...]]:
     return run_in_memory(logged_in(save_objects(changes, keys)), app)
 
 
@@ -57,45 +59,48 @@ def cards(library: Library) -> list[Opened]:
     return [story.card for story in library.stories]
 
 
-def renamed(item: Opened, title: str) -> Change:
-    return Change(item, {**item.json(), "title": title})
+def with_title(item: Opened, title: str) -> ObjectChange:
+    return ObjectChange(item, {**item.json(), "title": title})
 
 
-def writes(played: FlowTrace[Any, Any]) -> list[str]:
+def writes_of(played: FlowTrace[Any, Any]) -> list[str]:
     return [request.method for request in played.requests if request.method in ("PUT", "PATCH", "DELETE")]
 
 
 # ---- when nothing is in the way
 
 
-def test_an_object_is_stored_with_another_content() -> None:
+def test_an_object_is_saved_with_another_content() -> None:
     emulator, owner = an_emulator()
     library = opened(emulator)
-    (saved,) = save(emulator, [renamed(cards(library)[1], "A new title")], library.keystore).result
-    assert (saved.outcome, saved.error, saved.theirs) == (Outcome.UPDATED, None, None)
+    (saved,) = save(emulator, [with_title(cards(library)[1], "A new title")], library.keystore).result
+    assert (saved.outcome, saved.error, saved.theirs) == (SaveOutcome.UPDATED, None, None)
     assert saved.item.json()["title"] == "A new title"
     assert saved.item.stored == owner.storage.objects["stories"][1]
     assert saved.item.stored.changeIndex == 2
     assert [story.title for story in opened(emulator).stories] == ["The Quiet Harbour", "A new title", "物語"]
-    assert save(emulator, [renamed(saved.item, "And another")], library.keystore).result[0].outcome is Outcome.UPDATED
+    assert (
+        save(emulator, [with_title(saved.item, "And another")], library.keystore).result[0].outcome
+        is SaveOutcome.UPDATED
+    )
 
 
-def test_what_holds_its_content_already_is_not_written() -> None:
+def test_an_object_that_has_its_content_already_is_not_written() -> None:
     emulator, _ = an_emulator()
     library = opened(emulator)
     for content in (None, cards(library)[0].json()):
-        played = save(emulator, [Change(cards(library)[0], content)], library.keystore)
-        assert [saved.outcome for saved in played.result] == [Outcome.UNCHANGED]
-        assert writes(played) == []
+        played = save(emulator, [ObjectChange(cards(library)[0], content)], library.keystore)
+        assert [saved.outcome for saved in played.result] == [SaveOutcome.UNCHANGED]
+        assert writes_of(played) == []
 
 
-def test_each_write_has_a_nonce_of_its_own() -> None:
+def test_each_write_has_a_fresh_nonce() -> None:
     emulator, owner = an_emulator()
     library = opened(emulator)
     stored = {owner.storage.objects["stories"][0].data}
     item = cards(library)[0]
     for title in ("one", "two", item.json()["title"]):
-        item = save(emulator, [renamed(item, title)], library.keystore).result[0].item
+        item = save(emulator, [with_title(item, title)], library.keystore).result[0].item
         stored.add(item.stored.data)
     assert len({(data or "")[:32] for data in stored}) == 4
 
@@ -105,8 +110,8 @@ def test_a_new_object_is_created() -> None:
     meta, keys = keys_of(owner).create()
     new = new_object("aimodules", meta, {"name": "mine"}, keys, compressed=True)
     preset = new_object("presets", "", {"name": "Calm"}, {})
-    played = save(emulator, [Change(new), Change(preset), Change(new, {"name": "yours"})], keys)
-    assert [saved.outcome for saved in played.result] == [Outcome.CREATED] * 3
+    played = save(emulator, [ObjectChange(new), ObjectChange(preset), ObjectChange(new, {"name": "yours"})], keys)
+    assert [saved.outcome for saved in played.result] == [SaveOutcome.CREATED] * 3
     first, second, third = (saved.item for saved in played.result)
     assert owner.storage.objects["aimodules"] == [first.stored, third.stored]
     assert owner.storage.objects["presets"] == [second.stored]
@@ -114,11 +119,11 @@ def test_a_new_object_is_created() -> None:
     assert (third.json(), third.compressed) == ({"name": "yours"}, True)
 
 
-def test_compression_is_an_item_s_own_and_can_be_changed() -> None:
+def test_an_object_keeps_its_compression_unless_it_is_changed() -> None:
     emulator, owner = an_emulator()
     library = opened(emulator)
     item = replace(cards(library)[0], compressed=True)
-    saved = save(emulator, [renamed(item, "smaller")], library.keystore).result[0]
+    saved = save(emulator, [with_title(item, "smaller")], library.keystore).result[0]
     assert open_object(owner.storage.objects["stories"][0], library.keystore) == saved.item
     assert saved.item.compressed
 
@@ -126,7 +131,7 @@ def test_compression_is_an_item_s_own_and_can_be_changed() -> None:
 # ---- one bad item
 
 
-def test_one_that_fails_stops_no_other() -> None:
+def test_a_failure_does_not_stop_the_others() -> None:
     emulator, owner = an_emulator()
     library = opened(emulator)
     first, second, third = cards(library)
@@ -135,15 +140,15 @@ def test_one_that_fails_stops_no_other() -> None:
     unsealable = replace(first, stored=msgspec.structs.replace(first.stored, meta="nobody's"))
     long = new_object("presets", "m" * 129, {}, {})
     changes = [
-        Change(broken, {}),
-        renamed(second, "gone"),
-        renamed(unsealable, "no key"),
-        Change(third, {"a": float("nan")}),
-        Change(long),
-        renamed(third, "well"),
+        ObjectChange(broken, {}),
+        with_title(second, "gone"),
+        with_title(unsealable, "no key"),
+        ObjectChange(third, {"a": float("nan")}),
+        ObjectChange(long),
+        with_title(third, "well"),
     ]
     played = save(emulator, changes, library.keystore)
-    refused_, gone, updated = Outcome.REFUSED, Outcome.GONE, Outcome.UPDATED
+    refused_, gone, updated = SaveOutcome.REFUSED, SaveOutcome.GONE, SaveOutcome.UPDATED
     assert [saved.outcome for saved in played.result] == [refused_, gone, refused_, refused_, refused_, updated]
     assert tuple(played.events) == played.result
     assert [type(saved.error) for saved in played.result] == [
@@ -157,75 +162,75 @@ def test_one_that_fails_stops_no_other() -> None:
     assert [saved.item for saved in played.result[:5]] == [change.item for change in changes[:5]]
 
 
-def test_what_did_not_open_is_created_anew_only_as_it_is() -> None:
+def test_an_object_that_did_not_open_can_only_be_created_again_sealed() -> None:
     emulator, owner = an_emulator()
     data = "A" * 80
     broken = open_object(StoredObject(type="stories", meta="nobody's", data=data), keys_of(owner))
-    saved = save(emulator, [Change(broken)], keys_of(owner)).result[0]
-    assert saved.outcome is Outcome.CREATED
+    saved = save(emulator, [ObjectChange(broken)], keys_of(owner)).result[0]
+    assert saved.outcome is SaveOutcome.CREATED
     assert owner.storage.objects["stories"][-1].data == data
     assert saved.item == replace(broken, stored=owner.storage.objects["stories"][-1])
 
 
-def test_where_nobody_is_let_in_the_rest_is_not_tried() -> None:
+def test_nothing_more_is_tried_after_an_authentication_error() -> None:
     emulator, _ = an_emulator()
     library = opened(emulator)
-    changes = [renamed(card, "x") for card in cards(library)]
+    changes = [with_title(card, "x") for card in cards(library)]
     for fault, kind in ((refused(401), AuthenticationError), (lost, TransportError)):
         played = save(meeting(emulator, fault, *range(1, 99), path="/user/objects"), changes, library.keystore)
-        assert [saved.outcome for saved in played.result][2:] == [Outcome.NOT_TRIED]
+        assert [saved.outcome for saved in played.result][2:] == [SaveOutcome.NOT_TRIED]
         assert isinstance(played.result[2].error, kind)
-        changes = [renamed(saved.item, "y") for saved in played.result]
+        changes = [with_title(saved.item, "y") for saved in played.result]
 
 
 # ---- others write too
 
 
-def test_nothing_newer_is_written_over() -> None:
+def test_a_newer_version_is_not_overwritten() -> None:
     emulator, owner = an_emulator()
     library = opened(emulator)
     item = cards(library)[0]
-    theirs = save(emulator, [renamed(item, "theirs")], library.keystore).result[0].item
-    saved = save(emulator, [renamed(item, "mine")], library.keystore).result[0]
-    assert (saved.outcome, saved.theirs, saved.item) == (Outcome.CONFLICT, theirs.stored, item)
+    theirs = save(emulator, [with_title(item, "theirs")], library.keystore).result[0].item
+    saved = save(emulator, [with_title(item, "mine")], library.keystore).result[0]
+    assert (saved.outcome, saved.theirs, saved.item) == (SaveOutcome.CONFLICT, theirs.stored, item)
     assert isinstance(saved.error, ConflictError)
     assert owner.storage.objects["stories"][0] == theirs.stored
 
 
-def test_an_index_that_moved_on_over_the_same_bytes_is_no_conflict() -> None:
+def test_a_newer_change_index_with_the_same_data_is_no_conflict() -> None:
     emulator, owner = an_emulator()
     library = opened(emulator)
     item = cards(library)[0]
     same = owner.storage.objects["stories"][0]
     owner.storage.objects["stories"].put(msgspec.structs.replace(same, changeIndex=9))
-    assert save(emulator, [renamed(item, "mine")], library.keystore).result[0].outcome is Outcome.UPDATED
+    assert save(emulator, [with_title(item, "mine")], library.keystore).result[0].outcome is SaveOutcome.UPDATED
     assert owner.storage.objects["stories"][0].changeIndex == 10
 
 
-def test_where_there_is_no_index_it_is_compared_before() -> None:
+def test_without_a_change_index_the_data_is_compared_first() -> None:
     emulator, owner = an_emulator()
     library = opened(emulator)
     items = [
         replace(card, stored=msgspec.structs.replace(card.stored, changeIndex=None)) for card in cards(library)[:2]
     ]
-    save(emulator, [renamed(cards(library)[1], "theirs")], library.keystore)
-    played = save(emulator, [renamed(item, "mine") for item in items], library.keystore)
-    assert [saved.outcome for saved in played.result] == [Outcome.UPDATED, Outcome.CONFLICT]
+    save(emulator, [with_title(cards(library)[1], "theirs")], library.keystore)
+    played = save(emulator, [with_title(item, "mine") for item in items], library.keystore)
+    assert [saved.outcome for saved in played.result] == [SaveOutcome.UPDATED, SaveOutcome.CONFLICT]
     assert played.result[1].theirs == owner.storage.objects["stories"][1]
     assert all(b"changeIndex" not in request.body for request in played.requests)
 
 
 @settings(max_examples=40)
 @given(st.lists(st.integers(0, 2), max_size=20))
-def test_of_clients_that_meet_one_wins_and_the_others_know(order: list[int]) -> None:
+def test_one_of_several_concurrent_clients_wins_and_the_others_get_a_conflict(order: list[int]) -> None:
     emulator, owner = an_emulator()
     library = opened(emulator)
     item = cards(library)[0]
-    flows = [save_objects([renamed(item, f"{number}")], library.keystore) for number in range(3)]
+    flows = [save_objects([with_title(item, f"{number}")], library.keystore) for number in range(3)]
     ends = run_in_memory(logged_in(interleaved(flows, chain(order, cycle(range(3))))), emulator).result
     outcomes = [end[0].outcome for end in ends]
-    assert sorted(outcomes, key=str) == [Outcome.CONFLICT, Outcome.CONFLICT, Outcome.UPDATED]
-    winner = outcomes.index(Outcome.UPDATED)
+    assert sorted(outcomes, key=str) == [SaveOutcome.CONFLICT, SaveOutcome.CONFLICT, SaveOutcome.UPDATED]
+    winner = outcomes.index(SaveOutcome.UPDATED)
     assert open_object(owner.storage.objects["stories"][0], library.keystore).json()["title"] == f"{winner}"
 
 
@@ -236,26 +241,26 @@ OBJECTS = "/user/objects/"
 
 @pytest.mark.parametrize("name", FAULTS)
 @pytest.mark.parametrize("create", [False, True], ids=["update", "create"])
-def test_whatever_fails_once_the_outcome_is_true(name: str, create: bool) -> None:
+def test_after_any_single_failure_the_outcome_is_true(name: str, create: bool) -> None:
     emulator, owner = an_emulator()
     library = opened(emulator)
     item = cards(library)[0]
     item = new_object("stories", item.stored.meta or "", item.json(), library.keystore) if create else item
     app = meeting(emulator, FAULTS[name], 0, method="PUT" if create else "PATCH", path=OBJECTS)
-    saved = save(app, [renamed(item, "new")], library.keystore).result[0]
+    saved = save(app, [with_title(item, "new")], library.keystore).result[0]
     titles = [open_object(each, library.keystore).json()["title"] for each in owner.storage.objects["stories"]]
     assert titles.count("new") == saved.outcome.ok
-    assert saved.outcome is not Outcome.CONFLICT
+    assert saved.outcome is not SaveOutcome.CONFLICT
     assert len(titles) == 3 + (create and saved.outcome.ok)
 
 
 @pytest.mark.parametrize("fault", [refused(500), lost, unanswered], ids=["500", "lost", "unanswered"])
-def test_an_update_without_an_answer_is_looked_after_and_tried_again(fault: Fault) -> None:
+def test_an_update_without_a_response_is_checked_and_repeated(fault: Fault) -> None:
     emulator, owner = an_emulator()
     library = opened(emulator)
     app = meeting(emulator, fault, 0, method="PATCH")
-    saved = save(app, [renamed(cards(library)[0], "new")], library.keystore).result[0]
-    assert saved.outcome is Outcome.UPDATED
+    saved = save(app, [with_title(cards(library)[0], "new")], library.keystore).result[0]
+    assert saved.outcome is SaveOutcome.UPDATED
     assert saved.item.stored == owner.storage.objects["stories"][0]
     assert saved.item.stored.changeIndex == 2
 
@@ -265,27 +270,27 @@ def test_a_creation_is_sent_once() -> None:
     library = opened(emulator)
     new = new_object("stories", next(iter(library.keystore)), {}, library.keystore)
     for fault, outcome, kept in (
-        (unanswered, Outcome.CREATED, 4),
-        (lost, Outcome.UNKNOWN, 4),
-        (refused(500), Outcome.UNKNOWN, 4),
+        (unanswered, SaveOutcome.CREATED, 4),
+        (lost, SaveOutcome.UNKNOWN, 4),
+        (refused(500), SaveOutcome.UNKNOWN, 4),
     ):
         app = meeting(emulator, fault, *range(99), method="PUT")
-        played = save(app, [Change(new)], library.keystore)
-        assert (played.result[0].outcome, writes(played)) == (outcome, ["PUT"])
+        played = save(app, [ObjectChange(new)], library.keystore)
+        assert (played.result[0].outcome, writes_of(played)) == (outcome, ["PUT"])
         assert len(owner.storage.objects["stories"]) == kept
 
 
-def test_what_cannot_be_found_out_is_unknown() -> None:
+def test_a_write_that_cannot_be_checked_is_unknown() -> None:
     emulator, _ = an_emulator()
     library = opened(emulator)
     app = meeting(emulator, lost, *range(99), path=OBJECTS)
     for item in (cards(library)[0], new_object("stories", next(iter(library.keystore)), {}, library.keystore)):
-        saved = save(app, [Change(item, {"title": "new"})], library.keystore).result[0]
-        assert saved.outcome is Outcome.UNKNOWN
+        saved = save(app, [ObjectChange(item, {"title": "new"})], library.keystore).result[0]
+        assert saved.outcome is SaveOutcome.UNKNOWN
         assert isinstance(saved.error, TransportError)
 
 
-def test_an_answer_that_is_not_the_object_is_not_believed() -> None:
+def test_a_response_that_is_another_object_is_checked() -> None:
     emulator, owner = an_emulator()
     library = opened(emulator)
 
@@ -296,8 +301,8 @@ def test_an_answer_that_is_not_the_object_is_not_believed() -> None:
         yield Write(b'{"id":"another","data":""}')
 
     app = meeting(emulator, lies, *range(99), method="PATCH")
-    saved = save(app, [renamed(cards(library)[0], "new")], library.keystore).result[0]
-    assert saved.outcome is Outcome.REFUSED
+    saved = save(app, [with_title(cards(library)[0], "new")], library.keystore).result[0]
+    assert saved.outcome is SaveOutcome.REFUSED
     assert isinstance(saved.error, RemoteProtocolError)
     assert owner.storage.objects["stories"][0] == cards(library)[0].stored
 
@@ -306,13 +311,13 @@ def test_sealed_data_is_written_as_it_is() -> None:
     emulator, owner = an_emulator()
     stored, data = owner.storage.objects["stories"][0], seal_object(cards(opened(emulator))[1], keys_of(owner))
     written = run_in_memory(logged_in(write_object(stored, data)), emulator).result
-    assert (written.outcome, written.stored) == (Outcome.UPDATED, owner.storage.objects["stories"][0])
+    assert (written.outcome, written.stored) == (SaveOutcome.UPDATED, owner.storage.objects["stories"][0])
     assert written.stored.data == data
 
 
-def test_no_content_is_shown() -> None:
+def test_a_repr_shows_no_content() -> None:
     emulator, _ = an_emulator()
     library = opened(emulator)
-    changes = [renamed(cards(library)[0], "a secret title")]
+    changes = [with_title(cards(library)[0], "a secret title")]
     played = save(emulator, changes, library.keystore)
     assert "secret title" not in repr(changes) + repr(played.result) + repr(played.events)

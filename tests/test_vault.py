@@ -32,7 +32,7 @@ from nai_proto.errors import (
 )
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head
-from nai_proto.library import Library, LibraryEvent, OpeningEvent, open_library
+from nai_proto.library import Library, LoadEvent, ObjectsOpened, open_library
 from nai_proto.objects import StoredKeystore
 from nai_proto.testing import Clock, run_in_memory
 from nai_transports import memory
@@ -163,7 +163,7 @@ def test_what_opened_once_stays_readable_when_it_does_not_open_any_more(tmp_path
 
 def test_the_client_s_side_is_one_call(tmp_path: Path) -> None:
     emulator, owner = an_emulator()
-    told: list[OpeningEvent] = []
+    told: list[LoadEvent] = []
     session = Session(base_url="http://emulator.invalid")
     with memory.Client(emulator, session, clock=Clock()) as client:
         with pytest.raises(AuthenticationError):
@@ -198,7 +198,7 @@ def test_objects_that_cannot_be_told_apart_are_all_kept(tmp_path: Path) -> None:
     for _ in range(2):
         with Vault(tmp_path / "vault", EMAIL) as vault:
             vault.begin(StoredKeystore(None))
-            vault.keep(LibraryEvent("presets", items, 8, 8))
+            vault.keep(ObjectsOpened("presets", items, 8, 8))
             summary = vault.finish(Library(Keystore(), (), others={"presets": items}))
             assert tuple(vault.items("presets", run=summary.run)) == items
     assert (summary.written, summary.changed, summary.gone) == (0, 0, 0)

@@ -276,7 +276,7 @@ CASES = [
     Case(objects.update_object, {"stored": STORED, "data": "d"}),
     Case(objects.delete_object, {"type": "stories", "id": "i"}),
     Case(objects.delete_objects, {"types": ["stories"]}),
-    Case(objects.new_id, {"entropy": entropy, "taken": {"a"}}),
+    Case(objects.generate_id, {"entropy": entropy, "taken": {"a"}}),
     Case(objects.StoredKeystore, {"keystore": "a", "changeIndex": 1.0}),
     # ---- secrets
     Case(parse_token, {"token": "pst-a"}),

@@ -41,7 +41,7 @@ from ..exchange.actions import Steps, compute, get_context
 from ..exchange.flow import Flow, flow
 from ..exchange.retry import Repeat
 from ..limits import Limits
-from ..objects import StoredKeystore, keystore, put_keystore
+from ..objects import StoredKeystore, get_keystore, put_keystore
 from ..secret import AccessToken, EncryptionKey, Password
 from .login import PASSWORD, change_access_key, login_with_spelling
 
@@ -122,7 +122,7 @@ def _change_password(change: _PasswordChange) -> Steps[Never, AccessToken]:
         for each in change.emails:
             old_keys.append((yield from compute(partial(encryption_key, each, change.old))))
         new_key = yield from compute(partial(encryption_key, derived_from, change.new))
-        sealed = yield from keystore().with_options(token=token)
+        sealed = yield from get_keystore().with_options(token=token)
         yield from compute(partial(_open_keystore, sealed, [new_key, *old_keys], limits))
     if not has_new_key:
         with _note_on_error(UNCHANGED_NOTE, UNKNOWN_NOTE):
@@ -154,7 +154,7 @@ def _reseal_keystore(old_keys: list[EncryptionKey], new_key: EncryptionKey) -> S
     context = yield from get_context()
     conflicts = 0
     while True:
-        sealed = yield from keystore()
+        sealed = yield from get_keystore()
         keys, key = yield from compute(partial(_open_keystore, sealed, [new_key, *old_keys], context.limits))
         if key == new_key:
             return

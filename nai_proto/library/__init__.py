@@ -1,7 +1,7 @@
-"""What people do with an account's contents in one go: open all of it, check it, change it, give it back.
+"""Work on everything that an account stores: load and check it, change, export and restore it.
 
-All of it is flows and values; nothing here touches a file. Reading never fails for one bad item, writing reads first,
-and nothing is overwritten or removed that was not named.
+These are flows and values; nothing here reads or writes a file. Loading never fails because of one bad object. Saving reads
+what is stored before it writes, and overwrites or deletes only what it was told to.
 
 See:
     docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them
@@ -13,48 +13,48 @@ See:
 from __future__ import annotations
 
 from ..story.files.story_file import read_story_file, story_file
-from .access import Access, log_in
-from .checking import Finding, FindingKind, ObjectName, Report, Severity, TypeCount, check
-from .continuing import Continued, continue_story, save_story
-from .exporting import ExportedFile, exported
-from .keys import KeysSaved, ReplacingKeystore, save_keys
-from .opening import KeystoreOpened, LibraryEvent, OpeningEvent, open_library, read_library
-from .restoring import Action, Restored, Step, plan_restore, restore
-from .stories import create_story, delete_story
-from .values import Library, Story, Suspicion, link
-from .writing import Change, Outcome, Saved, Written, save_objects, write_object
+from .contents import Library, OpenedStory, Suspicion, link_stories
+from .continue_story import ContinuedStory, continue_story
+from .export import ExportedFile, export_files
+from .load import KeystoreOpened, LoadEvent, ObjectsOpened, open_library, read_library
+from .login import Access, log_in
+from .restore import RestoreAction, RestoredObject, RestoreStep, plan_restore, restore
+from .sanity_check import Finding, FindingKind, ObjectName, SanityReport, Severity, TypeCount, check
+from .save_keystore import KeystoreReplacement, SavedKeystore, save_keys
+from .save_objects import ObjectChange, SavedObject, SaveOutcome, WriteResult, save_objects, write_object
+from .stories import create_story, delete_story, save_story
 
 __all__ = [
     "Access",
-    "Action",
-    "Change",
-    "Continued",
+    "ContinuedStory",
     "ExportedFile",
     "Finding",
     "FindingKind",
-    "KeysSaved",
     "KeystoreOpened",
+    "KeystoreReplacement",
     "Library",
-    "LibraryEvent",
+    "LoadEvent",
+    "ObjectChange",
     "ObjectName",
-    "OpeningEvent",
-    "Outcome",
-    "ReplacingKeystore",
-    "Report",
-    "Restored",
-    "Saved",
+    "ObjectsOpened",
+    "OpenedStory",
+    "RestoreAction",
+    "RestoreStep",
+    "RestoredObject",
+    "SanityReport",
+    "SaveOutcome",
+    "SavedKeystore",
+    "SavedObject",
     "Severity",
-    "Step",
-    "Story",
     "Suspicion",
     "TypeCount",
-    "Written",
+    "WriteResult",
     "check",
     "continue_story",
     "create_story",
     "delete_story",
-    "exported",
-    "link",
+    "export_files",
+    "link_stories",
     "log_in",
     "open_library",
     "plan_restore",
@@ -67,3 +67,7 @@ __all__ = [
     "story_file",
     "write_object",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,7 +1,7 @@
-"""File names from titles: safe on every common system, and no two that any of them takes for one.
+"""Choose file names for titles: valid on every common system, and unique on each, even where case is ignored.
 
-A title is any text. Names depend on nothing but the titles and ids given, nor on the order of those whose ids differ: so
-an export names its files alike from run to run.
+A title is any text. The names depend only on the titles and ids, not on their order if the ids differ. So an export chooses
+the same names each time.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
-__all__ = ["file_names", "safe_name"]
+__all__ = ["choose_file_names", "make_safe_name"]
 
-_MOST: Final = 90
-"""Bytes of a name in UTF-8. With an id, an extension and what a temporary file adds, this stays under 143, which is what
-some encrypted file systems allow; most others allow 255."""
-_MOST_OF_ID: Final = 24
+_MAX_BYTES: Final = 90
+"""Bytes of a name in UTF-8. With an id, an extension and the suffix of a temporary file it has fewer than 143 bytes, the
+limit of some encrypted file systems; most others allow 255."""
+_MAX_ID_BYTES: Final = 24
 """Ids have 21.
 
 See docs/protocol/content.md#1-endpoints.
@@ -28,61 +28,61 @@ _SEPARATORS: Final = frozenset('<>:"/\\|?*')
 _DEVICES: Final = re.compile(
     r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$|clock\$) *(\.|\Z)", re.IGNORECASE
 )
-"""Windows' devices, which an extension does not change into files."""
+"""Names of Windows' devices, with or without an extension."""
 _EDGES: Final = " ."
-"""What Windows drops from a name's end; at its beginning, a dot hides it."""
+"""Characters that Windows drops from the end of a name; a dot at its beginning hides the file elsewhere."""
 
 
-def safe_name(title: str, most: int = _MOST) -> str:
-    """A name for a file, without extension, that resembles the title.
+def make_safe_name(title: str, most: int = _MAX_BYTES) -> str:
+    """Return a file name, without extension, that resembles the title.
 
-    Its characters are assigned, visible, and in composed form; blanks stand singly and between others.
+    Its characters are assigned, visible and in composed form (NFC); blanks are single and only between other characters.
 
     Args:
         title: any text.
-        most: bytes of the name in UTF-8, but for the sign that is put before the name of a device.
+        most: maximum bytes of the name in UTF-8, not counting the ``_`` before the name of a device.
     """
     text = unicodedata.normalize("NFC", "".join(map(_safe, title)))
     text = _cut(" ".join(text.split()).lstrip(_EDGES + "-"), most)
     return f"_{text}" if _DEVICES.match(text) else text or _UNTITLED
 
 
-def file_names(wanted: Iterable[tuple[str, str]]) -> list[str]:
-    """A name for each pair of title and id. Those whose titles would give the same name have their ids in it."""
-    pairs = [(safe_name(title), id_) for title, id_ in wanted]
-    often = Counter(_folded(name) for name, _ in pairs)
-    taken = {key for key, times in often.items() if times == 1}
-    drawn: Counter[str] = Counter()
-    return [name if often[_folded(name)] == 1 else _with_id(name, id_, taken, drawn) for name, id_ in pairs]
+def choose_file_names(titles_and_ids: Iterable[tuple[str, str]]) -> list[str]:
+    """Return a file name for each pair of title and id. Names that would be the same get the ids added."""
+    pairs = [(make_safe_name(title), id_) for title, id_ in titles_and_ids]
+    counts = Counter(_comparison_key(name) for name, _ in pairs)
+    taken = {key for key, times in counts.items() if times == 1}
+    used: Counter[str] = Counter()
+    return [name if counts[_comparison_key(name)] == 1 else _with_id(name, id_, taken, used) for name, id_ in pairs]
 
 
-def _with_id(name: str, id_: str, taken: set[str], drawn: Counter[str]) -> str:
-    """A name that is not taken yet, and is then. Ids should differ; where they do not, numbers do."""
-    short = safe_name(id_, _MOST_OF_ID)
-    like = _folded(f"{name} ({short})")
+def _with_id(name: str, id_: str, taken: set[str], used: Counter[str]) -> str:
+    """Return a name that is not taken, and add it to ``taken``. If ids are not unique, a number is added too."""
+    short = make_safe_name(id_, _MAX_ID_BYTES)
+    key = _comparison_key(f"{name} ({short})")
     while True:
-        drawn[like] += 1
-        marked = f"{name} ({short})" if drawn[like] == 1 else f"{name} ({short} {drawn[like]})"
-        if (folded := _folded(marked)) not in taken:
+        used[key] += 1
+        candidate = f"{name} ({short})" if used[key] == 1 else f"{name} ({short} {used[key]})"
+        if (folded := _comparison_key(candidate)) not in taken:
             taken.add(folded)
-            return marked
+            return candidate
 
 
 def _safe(character: str) -> str:
-    """The character, or what stands for it."""
+    """Return the character, or its replacement."""
     category = unicodedata.category(character)
     if category[0] == "Z" or character in "\t\n\r\v\f":
         return " "
-    if category == "Cf":  # turns the writing direction, joins, or marks bytes: invisible, and some systems ignore it
+    if category == "Cf":  # invisible: writing direction, joiners, byte order marks; some systems ignore them
         return ""
     return "_" if category[0] == "C" or character in _SEPARATORS else character
 
 
 def _cut(text: str, most: int) -> str:
-    """The beginning that has so many bytes, without what must not stand at an end."""
+    """Cut the text to so many bytes, and remove characters that a name must not end with."""
     return text.encode()[:most].decode("utf-8", "ignore").rstrip(_EDGES)
 
 
-def _folded(name: str) -> str:
-    """What all names have in common that some system takes for the same."""
+def _comparison_key(name: str) -> str:
+    """Return a key that is equal for names that some file system treats as equal."""
     return unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", name).upper().casefold())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from nai_proto.library import OpeningEvent, open_library
+from nai_proto.library import LoadEvent, open_library
 from nai_proto.secret import Password
 
 from .._runner import Client
@@ -20,7 +20,7 @@ def backup(
     email: str,
     password: Password | str,
     directory: str | os.PathLike[str],
-    progress: Callable[[OpeningEvent], None] = lambda _: None,
+    progress: Callable[[LoadEvent], None] = lambda _: None,
 ) -> Summary:
     """Backs up all that an account has. What the vault has already is not written again.
 

@@ -14,7 +14,7 @@ from typing import Final, Self
 from nai_proto.account import email_hash
 from nai_proto.codecs.sealed import Opened
 from nai_proto.errors import Damaged, FileError, InvalidFile, InvalidRequestError, LocalProtocolError
-from nai_proto.library import KeystoreOpened, Library, LibraryEvent, OpeningEvent, ReplacingKeystore
+from nai_proto.library import KeystoreOpened, KeystoreReplacement, Library, LoadEvent, ObjectsOpened
 from nai_proto.objects import StoredKeystore
 
 from .ledger import Ledger, digests
@@ -94,7 +94,7 @@ class Vault:
             self._run = self._ledger.begin(time.time(), self._ledger.keep_keystore(keystore), aside=aside)
         self._totals.clear()
 
-    def keep(self, event: OpeningEvent | ReplacingKeystore) -> None:
+    def keep(self, event: LoadEvent | KeystoreReplacement) -> None:
         """Takes in what has been opened, or has not, or is about to be replaced: when this returns, it is on the disk.
 
         Raises:
@@ -104,11 +104,11 @@ class Vault:
         match event:
             case KeystoreOpened():
                 self.begin(event.stored)
-            case ReplacingKeystore():
+            case KeystoreReplacement():
                 self._claim()
                 with self._opened.transaction():
                     self._ledger.keep_keystore(event.previous)
-            case LibraryEvent():
+            case ObjectsOpened():
                 run, self._run = self._under_way, None
                 first = event.done - len(event.items)
                 with self._opened.transaction():

@@ -12,7 +12,7 @@ from typing import Final
 
 from ...codecs.keystore import Keystore, seal_keystore
 from ...codecs.sealed import StoredObject, new_object, seal_object
-from ...objects import new_id
+from ...objects import generate_id
 from ...secret import EncryptionKey
 from .storage import Entropy, Storage, derive_bytes
 
@@ -34,7 +34,9 @@ def add_sample_stories(storage: Storage, key: EncryptionKey, now: float, entropy
     keystore = Keystore()
     for number, (title, text, tags) in enumerate(_STORIES):
         meta, keystore = keystore.create(partial(derive_bytes, entropy, "key", number))
-        card_id, content_id = (new_id(partial(derive_bytes, entropy, kind, number)) for kind in ("card", "content"))
+        card_id, content_id = (
+            generate_id(partial(derive_bytes, entropy, kind, number)) for kind in ("card", "content")
+        )
         milliseconds = int(now * 1000)
         card = {
             "storyMetadataVersion": 1,

@@ -15,7 +15,7 @@ from itertools import count
 import msgspec
 
 from ...codecs.sealed import StoredObject
-from ...objects import new_id
+from ...objects import generate_id
 from ..errors import Refused
 from .journal import Journal, KeystoreRow, RowKey
 from .object_collection import ObjectCollection
@@ -99,7 +99,7 @@ class Storage:
         """A new object, with an id that no other of its type has."""
         others = self.objects[type]
         numbers = count(len(others))
-        id_ = new_id(lambda size: derive_bytes(entropy, type, next(numbers), size), others.ids)
+        id_ = generate_id(lambda size: derive_bytes(entropy, type, next(numbers), size), others.ids)
         made = StoredObject(id=id_, type=type, meta=meta, data=data, lastUpdatedAt=int(now), changeIndex=1)
         self.keep(made)
         return made

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from nai_proto.exchange.responses import Response
-from nai_proto.library import KeystoreOpened, OpeningEvent
+from nai_proto.library import KeystoreOpened, LoadEvent
 from nai_proto.tier import Tier
 
 __all__ = [
@@ -137,7 +137,7 @@ class ProgressDisplay:
         """Hide the line for what was done until the first task."""
         self._progress.update(self._first, visible=False)
 
-    def show_event(self, event: OpeningEvent) -> None:
+    def show_event(self, event: LoadEvent) -> None:
         """Show how much of a library is loaded."""
         if isinstance(event, KeystoreOpened):
             self._progress.update(self._first, description="opening")

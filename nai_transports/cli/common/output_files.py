@@ -11,7 +11,7 @@ from typing import Annotated, Final, TypeAlias
 import typer
 
 from nai_proto.errors import FileError, InvalidRequestError
-from nai_proto.library.file_names import safe_name
+from nai_proto.library.file_names import make_safe_name
 
 from ... import files
 
@@ -31,7 +31,7 @@ _NAME_BYTES: Final = 48
 
 def build_file_name(text: str, *more: object) -> str:
     """A name for a file, without extension: the beginning of a text, as words between hyphens, and what tells it apart."""
-    words = safe_name("-".join(re.findall(r"\w+", text)), _NAME_BYTES).rstrip("-")
+    words = make_safe_name("-".join(re.findall(r"\w+", text)), _NAME_BYTES).rstrip("-")
     return "-".join((words, *map(str, more)))
 
 

@@ -21,7 +21,7 @@ from nai_proto.emulator.accounts.account import Account
 from nai_proto.exchange.actions import Emit, Steps
 from nai_proto.exchange.flow import Flow, flow
 from nai_proto.exchange.session import Session
-from nai_proto.library import KeystoreOpened, Library, LibraryEvent, OpeningEvent, Story, open_library
+from nai_proto.library import KeystoreOpened, Library, LoadEvent, ObjectsOpened, OpenedStory, open_library
 from nai_proto.secret import Password
 from nai_proto.tokenizers import Tokenizer
 
@@ -37,13 +37,13 @@ _LENGTH: Final = 60
 _SECONDS_PER_TOKEN: Final = 0.01
 
 DemoResult: TypeAlias = tuple[Library, text.Completion]
-DemoFlow: TypeAlias = Flow[OpeningEvent | Story | text.Token, DemoResult]
+DemoFlow: TypeAlias = Flow[LoadEvent | OpenedStory | text.Token, DemoResult]
 
 
 @flow
 def continue_first_story(
     email: str, password: Password, tokenizer: Tokenizer | None
-) -> Steps[OpeningEvent | Story | text.Token, DemoResult]:
+) -> Steps[LoadEvent | OpenedStory | text.Token, DemoResult]:
     """Opens the library and goes on with its first story: the whole program, whatever runs it.
 
     With the tokenizer the prompt goes out as token ids, and ids come back; without, both are text.
@@ -92,9 +92,9 @@ class _RunObserver:
         self._console = console
         self._began = time.perf_counter()
 
-    def event(self, event: OpeningEvent | Story | text.Token) -> None:
+    def event(self, event: LoadEvent | OpenedStory | text.Token) -> None:
         match event:
-            case Story():
+            case OpenedStory():
                 self.prompt = event.text or ""
                 self._console.print(Text(self.prompt, "dim"), end="")
             case text.Token():
@@ -102,7 +102,7 @@ class _RunObserver:
                     self.run.first_ms = self._elapsed()
                 self.run.tokens += 1
                 self._console.print(Text(event.text), end="")
-            case KeystoreOpened() | LibraryEvent():
+            case KeystoreOpened() | ObjectsOpened():
                 pass
 
     def result(self, told: DemoResult) -> None:

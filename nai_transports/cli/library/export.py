@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from nai_proto.errors import FileError
-from nai_proto.library import ExportedFile, exported
+from nai_proto.library import ExportedFile, export_files
 from nai_proto.objects import TYPES
 
 from ... import files
@@ -46,7 +46,7 @@ def export(
     with exit_on_error("library export"):
         whole = load_library(url, email, unsafe_password, types=STORY_TYPES if only else TYPES)
         chosen = None if not only else [find_story(whole.stories, wanted) for wanted in only]
-        done = _write_files(directory, exported(whole, chosen), overwrite)
+        done = _write_files(directory, export_files(whole, chosen), overwrite)
     for type_, error in whole.unread.items():
         typer.echo(f"nai library export: {type_} could not be listed: {error}", err=True)
     for path in done[_KEPT]:

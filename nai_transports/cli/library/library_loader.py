@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from nai_proto.errors import InvalidRequestError
-from nai_proto.library import Library, Story, open_library
+from nai_proto.library import Library, OpenedStory, open_library
 from nai_proto.objects import TYPES
 
 from ..common.credentials import build_session, get_credentials, open_client
@@ -44,7 +44,7 @@ def load_library(
         return stream.result
 
 
-def find_story(stories: Iterable[Story], name: str) -> Story:
+def find_story(stories: Iterable[OpenedStory], name: str) -> OpenedStory:
     """Return the story with this id or meta; else the one with this title; else one whose title differs in case only.
 
     Raises:
@@ -63,14 +63,14 @@ def find_story(stories: Iterable[Story], name: str) -> Story:
     raise InvalidRequestError(f"no story has the title or id {escape_line(name)!r}; nai library list shows all stories")
 
 
-def _has_id(story: Story, name: str) -> bool:
+def _has_id(story: OpenedStory, name: str) -> bool:
     ids = (story.card.stored.id, story.card.stored.meta, story.content and story.content.stored.id)
     return bool(name) and name in ids
 
 
-def _has_title(story: Story, name: str) -> bool:
+def _has_title(story: OpenedStory, name: str) -> bool:
     return story.card.ok and story.title == name
 
 
-def _has_similar_title(story: Story, name: str) -> bool:
+def _has_similar_title(story: OpenedStory, name: str) -> bool:
     return story.card.ok and story.title.casefold().strip() == name.casefold().strip()

@@ -15,13 +15,13 @@ from nai_proto.codecs.sealed import Opened
 from nai_proto.errors import InvalidRequestError
 from nai_proto.library import (
     Access,
-    Action,
     KeystoreOpened,
     Library,
-    OpeningEvent,
-    Restored,
-    Step,
-    link,
+    LoadEvent,
+    RestoreAction,
+    RestoredObject,
+    RestoreStep,
+    link_stories,
     open_library,
     plan_restore,
 )
@@ -75,7 +75,7 @@ def restore(
         given = get_credentials(email, unsafe_password)
         with Vault(directory, given.email) as vault, open_client(build_session(url)) as client:
             wanted = select_items([*vault.items(run=run)], items or ())
-            events: list[OpeningEvent] = []
+            events: list[LoadEvent] = []
             with (
                 show_progress("logging in") as progress,
                 client.stream(open_library(given.email, given.password)) as opening,
@@ -111,7 +111,7 @@ def select_items(items: Sequence[Opened], wanted: Sequence[str]) -> list[Opened]
     """
     if not wanted:
         return [*items]
-    stories, orphans = link(*([item for item in items if item.stored.type == each] for each in _STORY_TYPES))
+    stories, orphans = link_stories(*([item for item in items if item.stored.type == each] for each in _STORY_TYPES))
     groups = [[item for item in (story.card, story.content) if item is not None] for story in stories]
     groups += [[item] for item in (*orphans, *(item for item in items if item.stored.type not in _STORY_TYPES))]
     found: dict[int, Opened] = {}
@@ -142,7 +142,7 @@ def _title_of(item: Opened) -> str:
 # ---- doing it
 
 
-def _back_up_current(vault: Vault, events: Iterable[OpeningEvent], library: Library) -> int:
+def _back_up_current(vault: Vault, events: Iterable[LoadEvent], library: Library) -> int:
     """Keeps what the account has now; gives the number of that backup."""
     for event in events:
         if isinstance(event, KeystoreOpened):
@@ -152,7 +152,9 @@ def _back_up_current(vault: Vault, events: Iterable[OpeningEvent], library: Libr
     return vault.finish(library).run
 
 
-def _execute_plan(client: Client, vault: Vault, library: Library, steps: Sequence[Step]) -> tuple[Restored, ...]:
+def _execute_plan(
+    client: Client, vault: Vault, library: Library, steps: Sequence[RestoreStep]
+) -> tuple[RestoredObject, ...]:
     access = library.access
     assert isinstance(access, Access)  # since it was opened with a password
     done = 0
@@ -161,7 +163,7 @@ def _execute_plan(client: Client, vault: Vault, library: Library, steps: Sequenc
         client.stream(carry_out(steps, access.key).with_options(token=access.token)) as restoring,
     ):
         for event in restoring:
-            if isinstance(event, Restored):
+            if isinstance(event, RestoredObject):
                 done += 1
                 progress.update("restored", done, len(steps))
             else:
@@ -172,7 +174,7 @@ def _execute_plan(client: Client, vault: Vault, library: Library, steps: Sequenc
 # ---- telling
 
 
-def _describe_steps(steps: Sequence[Step]) -> list[dict[str, str]]:
+def _describe_steps(steps: Sequence[RestoreStep]) -> list[dict[str, str]]:
     """The steps in words. Contents have the titles of their cards."""
     titles = {step.item.stored.meta: _title_of(step.item) for step in steps if step.type == _STORY_TYPES[0]}
     return [
@@ -187,10 +189,10 @@ def _describe_steps(steps: Sequence[Step]) -> list[dict[str, str]]:
     ]
 
 
-def _print_plan(steps: Sequence[Step]) -> None:
+def _print_plan(steps: Sequence[RestoreStep]) -> None:
     table = Table("type", "title", Column("id", overflow="fold"), "what", "why")  # ids are to be copied
     for step, told in zip(steps, _describe_steps(steps), strict=True):
-        if step.action is not Action.NOTHING:
+        if step.action is not RestoreAction.NOTHING:
             words = told["type"], told["title"], told["id"], step.action.value, step.why
             table.add_row(*(Text(escape_line(word)) for word in words))
     if table.row_count:
@@ -198,7 +200,10 @@ def _print_plan(steps: Sequence[Step]) -> None:
 
 
 def _print_result(
-    as_json: bool, steps: Sequence[Step], restored: Sequence[Restored] | None = None, backup: int | None = None
+    as_json: bool,
+    steps: Sequence[RestoreStep],
+    restored: Sequence[RestoredObject] | None = None,
+    backup: int | None = None,
 ) -> None:
     told = _describe_steps(steps)
     for facts, one in zip(told, restored or (), strict=False):
@@ -207,7 +212,7 @@ def _print_result(
         if not one.saved.outcome.ok and not as_json:
             words = f"{facts['type']} {facts['title']} ({facts['id']}): {facts['outcome']}: {error}"
             typer.echo(escape_line(words), err=True)
-    there = sum(step.action is Action.NOTHING for step in steps)
+    there = sum(step.action is RestoreAction.NOTHING for step in steps)
     if as_json:
         typer.echo(json.dumps({"written": restored is not None, "backup": backup, "steps": told}))
     elif restored is None:

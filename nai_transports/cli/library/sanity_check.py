@@ -9,7 +9,7 @@ import typer
 
 from nai_proto.codecs.box import write_json
 from nai_proto.errors import InvalidRequestError
-from nai_proto.library import Finding, Report, Severity, check
+from nai_proto.library import Finding, SanityReport, Severity, check
 
 from ..common.credentials import UnsafePassword, Url
 from ..common.errors import exit_on_error
@@ -48,7 +48,7 @@ def sanity_check(
     raise typer.Exit(0 if report.clean else 1)
 
 
-def _format_report(report: Report) -> Iterator[str]:
+def _format_report(report: SanityReport) -> Iterator[str]:
     """The counts, then a line for each finding, the worst first."""
     width = max(len(count.type) for count in report.counts)
     for count in report.counts:
@@ -68,7 +68,7 @@ def _format_finding(finding: Finding) -> str:
     return f"{severity}  {escape_line(' '.join(named) + meta)}: {escape_line(finding.sentence + others)}"
 
 
-def _report_to_dict(report: Report) -> dict[str, object]:
+def _report_to_dict(report: SanityReport) -> dict[str, object]:
     return {
         "clean": report.clean,
         "counts": [{"type": each.type, "opened": each.opened, "total": each.total} for each in report.counts],

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, cast
 
-from nai_proto.library import Story
-from nai_proto.library.exporting import text_of
+from nai_proto.library import OpenedStory
+from nai_proto.library.export import encodable_text
 
 __all__ = ["StorySummary", "describe_story", "summarize_story"]
 
@@ -33,7 +33,7 @@ class StorySummary:
     "``ok``, or the problem."
 
 
-def summarize_story(story: Story) -> StorySummary:
+def summarize_story(story: OpenedStory) -> StorySummary:
     """Return the summary of a story, also of one that did not open."""
     card = story.card.json() if story.card.ok else {}
     content = story.content
@@ -49,12 +49,12 @@ def summarize_story(story: Story) -> StorySummary:
     )
 
 
-def describe_story(story: Story) -> dict[str, object]:
+def describe_story(story: OpenedStory) -> dict[str, object]:
     """Return what people wrote about a story, and its text, by name; what the story does not have is left out."""
     card = story.card.json() if story.card.ok else {}
     opened = story.content if story.content is not None and story.content.ok else None
     content = {} if opened is None else opened.json()
-    text = None if opened is None else text_of(opened)
+    text = None if opened is None else encodable_text(opened)
     details = {
         "description": _as_text(card.get("description")),
         "tags": [tag for tag in _as_list(card.get("tags")) if _as_text(tag)],
@@ -85,7 +85,7 @@ def _get_member(value: object, name: str) -> object:
     return cast("dict[str, object]", value).get(name) if isinstance(value, dict) else None
 
 
-def _state_of(story: Story) -> str:
+def _state_of(story: OpenedStory) -> str:
     if not story.card.ok:
         return f"card: {story.card.state.value}"
     if story.content is None:

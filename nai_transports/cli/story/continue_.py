@@ -9,7 +9,7 @@ import typer
 
 from nai_proto.codecs.box import write_json
 from nai_proto.errors import InvalidRequestError
-from nai_proto.library import Continued, Outcome, continue_story
+from nai_proto.library import ContinuedStory, SaveOutcome, continue_story
 from nai_proto.text import Token
 
 from ...tokenizer_files import load
@@ -57,12 +57,12 @@ def continue_(
         typer.echo()
     lost = [saved for saved in done.saved if not saved.outcome.ok]
     for saved in lost:
-        why = "others have changed it meanwhile" if saved.outcome is Outcome.CONFLICT else saved.outcome.value
+        why = "others have changed it meanwhile" if saved.outcome is SaveOutcome.CONFLICT else saved.outcome.value
         typer.echo(f"nai story continue: {saved.item.stored.type} was not stored: {why}", err=True)
     raise typer.Exit(1 if lost else 0)
 
 
-def _describe_continuation(done: Continued) -> dict[str, object]:
+def _describe_continuation(done: ContinuedStory) -> dict[str, object]:
     return {
         "text": done.completion.text,
         "finish_reason": done.completion.finish_reason,

@@ -14,7 +14,7 @@ import typer
 
 from nai_proto.codecs.box import write_json
 from nai_proto.errors import FileError, InvalidRequestError
-from nai_proto.library.file_names import safe_name
+from nai_proto.library.file_names import make_safe_name
 from nai_proto.story import Story
 from nai_proto.story.book import Book, book_of, to_epub, to_html, to_markdown
 from nai_proto.story.files import Scenario, story_file
@@ -66,7 +66,7 @@ def export(
         if output == Path("-"):
             sys.stdout.buffer.write(data)
             return
-        path = output or Path(f"{safe_name(told.title or 'story')}.{wanted}")
+        path = output or Path(f"{make_safe_name(told.title or 'story')}.{wanted}")
         if path.exists() and not overwrite and files.read(path) != data:
             raise FileError(f"{path} holds something else, and is kept (--overwrite replaces it)", path=str(path))
         files.write(path, data)

@@ -10,8 +10,7 @@ from typing import Annotated, Final, TypeAlias
 import typer
 
 from nai_proto.errors import InvalidRequestError
-from nai_proto.library import Library
-from nai_proto.library import Story as Stored
+from nai_proto.library import Library, OpenedStory
 from nai_proto.story import Story
 from nai_proto.story.files import FileKind, Scenario, read_file, read_story_file
 from nai_proto.tier import Tier
@@ -44,7 +43,7 @@ class SelectedStory:
     """A story, and where it is from."""
 
     story: Story
-    stored: Stored | None = None
+    stored: OpenedStory | None = None
     "In the account; None for a file."
     library: Library | None = None
     "The account's stories and contents; None for a file."

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from nai_proto.codecs.keystore import Keystore
 from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject
 from nai_proto.errors import InvalidFile, LimitExceeded
-from nai_proto.library import Library, Story, exported, read_story_file, story_file
-from nai_proto.library.file_names import file_names, safe_name
+from nai_proto.library import Library, OpenedStory, export_files, read_story_file, story_file
+from nai_proto.library.file_names import choose_file_names, make_safe_name
 from nai_proto.limits import Limits
 from nai_proto.story.files.story_file import field_of
-from tests.test_library_checking import DOCUMENT, JSON, SOUND, anything, card, content, item, library
+from tests.test_library_sanity_check import DOCUMENT, JSON, SOUND, anything, card, content, item, library
 
 # ---- names
 
@@ -43,10 +43,10 @@ def check_safe(name: str, most: int = 255) -> None:
 
 
 @given(TITLES)
-def test_any_title_gives_a_name_that_every_system_takes(title: str) -> None:
-    name = safe_name(title)
+def test_any_title_gives_a_name_that_is_valid_on_every_system(title: str) -> None:
+    name = make_safe_name(title)
     check_safe(name, 91)
-    assert safe_name(name) == name
+    assert make_safe_name(name) == name
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_any_title_gives_a_name_that_every_system_takes(title: str) -> None:
     ],
 )
 def test_a_name_resembles_the_title(title: str, name: str) -> None:
-    assert safe_name(title) == name
+    assert make_safe_name(title) == name
 
 
 PAIRS = st.lists(
@@ -81,8 +81,8 @@ PAIRS = st.lists(
 
 
 @given(PAIRS)
-def test_no_two_names_are_the_same_on_any_system(pairs: list[tuple[str, str]]) -> None:
-    names = file_names(pairs)
+def test_names_are_unique_on_every_system(pairs: list[tuple[str, str]]) -> None:
+    names = choose_file_names(pairs)
     assert len(names) == len(pairs)
     for name in names:
         check_safe(name, 125)
@@ -94,20 +94,20 @@ def test_no_two_names_are_the_same_on_any_system(pairs: list[tuple[str, str]]) -
 @given(st.lists(TITLES | st.sampled_from("aAbß")), st.randoms())
 def test_names_do_not_depend_on_the_order(titles: list[str], chance: Any) -> None:
     pairs = [(title, f"id{number}") for number, title in enumerate(titles)]
-    names = dict(zip(pairs, file_names(pairs), strict=True))
+    names = dict(zip(pairs, choose_file_names(pairs), strict=True))
     chance.shuffle(pairs)
-    assert dict(zip(pairs, file_names(pairs), strict=True)) == names
+    assert dict(zip(pairs, choose_file_names(pairs), strict=True)) == names
 
 
-def test_thousands_of_the_same_are_no_trouble() -> None:
-    names = file_names([("A", "")] * 20_000)
+def test_thousands_of_equal_titles_get_names_quickly() -> None:
+    names = choose_file_names([("A", "")] * 20_000)
     assert (names[0], names[-1]) == ("A (untitled)", "A (untitled 20000)")
 
 
-def test_only_titles_that_collide_have_their_ids() -> None:
-    assert file_names([("A", "1"), ("B", "2"), ("a", "3")]) == ["A (1)", "B", "a (3)"]
-    assert file_names([("A", "1"), ("A (1)", "2"), ("a", "3")]) == ["A (1 2)", "A (1)", "a (3)"]
-    assert file_names([("A", "x"), ("A", "X"), ("A", "")]) == ["A (x)", "A (X 2)", "A (untitled)"]
+def test_only_names_that_collide_get_an_id() -> None:
+    assert choose_file_names([("A", "1"), ("B", "2"), ("a", "3")]) == ["A (1)", "B", "a (3)"]
+    assert choose_file_names([("A", "1"), ("A (1)", "2"), ("a", "3")]) == ["A (1 2)", "A (1)", "a (3)"]
+    assert choose_file_names([("A", "x"), ("A", "X"), ("A", "")]) == ["A (x)", "A (X 2)", "A (untitled)"]
 
 
 # ---- story files
@@ -131,7 +131,7 @@ def test_a_story_file_is_read_as_it_was_written(
     assert list(json.loads(data)["metadata"]) == list(kept)
 
 
-def test_what_is_written_is_taken_over_character_by_character() -> None:
+def test_contents_are_copied_byte_by_byte() -> None:
     card = b' {"a" : 1e999, "remoteId":"x" ,"b":[1.0, "\\ud83d"],"c":' + b"9" * 5000 + b"}\n"
     content = b'\n{"x" : 1.50}'
     data = story_file(card, content)
@@ -159,13 +159,13 @@ def test_what_is_written_is_taken_over_character_by_character() -> None:
         (b'{"storyContainerVersion":1,"metadata":{},"content":[]}', "its content is no object"),
     ],
 )
-def test_what_is_no_story_file_is_told(data: bytes, problem: str) -> None:
+def test_an_invalid_story_file_is_an_error_that_says_why(data: bytes, problem: str) -> None:
     with pytest.raises(InvalidFile) as caught:
         read_story_file(data, where="tale.story")
     assert str(caught.value) == f"tale.story: {problem}"
 
 
-def test_a_story_file_may_begin_with_a_mark_and_is_only_so_deep() -> None:
+def test_a_story_file_may_begin_with_a_byte_order_mark_and_has_a_limited_depth() -> None:
     data = b'{"storyContainerVersion":1,"metadata":{},"content":{"a":[[]]}}'
     assert read_story_file(b"\xef\xbb\xbf" + data, limits=Limits(json_depth=3)) == ({}, {"a": [[]]})
     with pytest.raises(LimitExceeded):
@@ -173,7 +173,7 @@ def test_a_story_file_may_begin_with_a_mark_and_is_only_so_deep() -> None:
 
 
 @given(st.binary() | st.builds(lambda value: json.dumps(value).encode(), JSON))
-def test_whatever_a_file_holds_it_is_read_or_refused(data: bytes) -> None:
+def test_any_file_is_read_or_is_a_documented_error(data: bytes) -> None:
     try:
         read_story_file(data)
     except InvalidFile:
@@ -183,11 +183,11 @@ def test_whatever_a_file_holds_it_is_read_or_refused(data: bytes) -> None:
 # ---- an export
 
 
-def files_of(whole: Library, only: list[Story] | None = None) -> dict[str, bytes]:
-    return {"/".join(file.path): file.data for file in exported(whole, only)}
+def files_of(whole: Library, only: list[OpenedStory] | None = None) -> dict[str, bytes]:
+    return {"/".join(file.path): file.data for file in export_files(whole, only)}
 
 
-def test_a_story_is_a_file_with_its_text_and_its_lorebook_beside_it() -> None:
+def test_a_story_is_exported_with_its_text_and_its_lorebook_in_files_of_their_own() -> None:
     book = {"lorebookVersion": 4, "entries": [{"text": "Swans are white."}]}
     whole = library(
         card("s", "m", "c", title="Swans: a tale"),
@@ -206,20 +206,20 @@ def test_a_story_is_a_file_with_its_text_and_its_lorebook_beside_it() -> None:
     assert files["stories/Bare.txt"] == b"One.\nTwo."
     story = whole.stories[0]
     assert story.content is not None
-    told, inside = read_story_file(files["stories/Swans_ a tale.story"])
-    assert told == {"id": "m", "title": "Swans: a tale"}
+    progress, inside = read_story_file(files["stories/Swans_ a tale.story"])
+    assert progress == {"id": "m", "title": "Swans: a tale"}
     assert inside == story.content.json()
     assert files["stories/Swans_ a tale.txt"] == b"Once"
     assert json.loads(files["stories/Swans_ a tale.lorebook"]) == book
 
 
-def test_a_character_that_is_spread_over_two_fragments_is_one_in_the_text() -> None:
+def test_a_surrogate_pair_split_over_two_fragments_is_one_character_of_the_text() -> None:
     story = {"fragments": [{"data": "a \ud83e"}, {"data": "\udda2 b \ud83e"}]}
     files = files_of(library(card("s", "m", "c"), content("c", "m", story=story)))
     assert files["stories/s.txt"].decode() == "a 🦢 b \ufffd"
 
 
-def test_everything_else_that_opened_is_there_too() -> None:
+def test_all_other_objects_that_opened_are_exported() -> None:
     whole = library(
         card("lonely", "m1", "gone", title="Lonely"),
         content("stray", "m2"),
@@ -241,7 +241,7 @@ def test_everything_else_that_opened_is_there_too() -> None:
     assert json.loads(files["presets/Calm.preset"]) == {"presetVersion": 3, "name": "Calm"}
 
 
-def test_what_did_not_open_is_exported_sealed_with_the_reason() -> None:
+def test_an_object_that_did_not_open_is_exported_sealed_with_the_reason() -> None:
     stored = StoredObject(id="x", type="stories", meta="m1", data="c2VjcmV0", changeIndex=7, extra={"new": 1})
     closed = Opened(stored, OpenedState.NOT_AUTHENTIC, "authentication failed", "object: the box does not open")
     empty = Opened(
@@ -271,7 +271,7 @@ def test_what_did_not_open_is_exported_sealed_with_the_reason() -> None:
     }
 
 
-def test_some_stories_have_the_names_that_they_have_among_all() -> None:
+def test_an_export_of_some_stories_uses_the_names_of_an_export_of_all() -> None:
     first, second = card("s1", "m1", "c1", title="Tale"), card("s2", "m2", "c2", title="tale")
     closed = item("storycontent", "c2", "m2", None)
     whole = library(first, content("c1", "m1"), second, closed, item("presets", "p", "", {}))
@@ -281,15 +281,15 @@ def test_some_stories_have_the_names_that_they_have_among_all() -> None:
     assert files_of(whole, []) == {}
 
 
-def test_an_export_tells_how_far_it_is_item_by_item() -> None:
-    told = [(file.path[-1], file.done, file.total) for file in exported(library(*SOUND))]
-    assert told == [("s1.story", 1, 2), ("s1.txt", 1, 2), ("s2.story", 2, 2), ("s2.txt", 2, 2)]
-    assert list(exported(Library(Keystore(), ()))) == []
+def test_an_export_reports_its_progress_by_object() -> None:
+    progress = [(file.path[-1], file.done, file.total) for file in export_files(library(*SOUND))]
+    assert progress == [("s1.story", 1, 2), ("s1.txt", 1, 2), ("s2.story", 2, 2), ("s2.txt", 2, 2)]
+    assert list(export_files(Library(Keystore(), ()))) == []
 
 
 @given(anything())
-def test_of_any_library_everything_is_in_the_export_once(whole: Library) -> None:
-    files = list(exported(whole))
+def test_every_object_of_any_library_is_exported_once(whole: Library) -> None:
+    files = list(export_files(whole))
     folded = {"/".join(file.path).casefold() for file in files}
     assert len(folded) == len(files)
     for file in files:
@@ -304,11 +304,11 @@ def test_of_any_library_everything_is_in_the_export_once(whole: Library) -> None
     whole_stories = [story for story in whole.stories if story.ok]
     written = [read_story_file(file.data) for file in files if file.path[-1].endswith(".story")]
     assert len(written) == len(whole_stories)
-    assert [(file.path, file.data) for file in exported(whole)] == [(file.path, file.data) for file in files]
+    assert [(file.path, file.data) for file in export_files(whole)] == [(file.path, file.data) for file in files]
 
 
-def test_every_name_can_be_written_here(tmp_path: Path) -> None:
+def test_files_of_every_name_can_be_written_on_this_system(tmp_path: Path) -> None:
     titles = ["", "a" * 500, "物" * 200, "con", "../up", "\x00", "été", "e\u0301te\u0301", "🦢" * 99, "A", "a"]
-    for name in file_names((title, f"id{number}") for number, title in enumerate(titles)):
+    for name in choose_file_names((title, f"id{number}") for number, title in enumerate(titles)):
         (tmp_path / f"{name}.lorebook").write_bytes(b"")
     assert len(list(tmp_path.iterdir())) == len(titles)

@@ -19,8 +19,18 @@ from nai_proto.codecs.keystore import Keystore
 from nai_proto.codecs.msgpackr import Value, packb
 from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject, open_object, seal_object
 from nai_proto.errors import StatusError
-from nai_proto.library import Finding, FindingKind, Library, Report, Severity, Suspicion, TypeCount, check, link
-from nai_proto.library.structure import document_problem, history_problem, text_problem
+from nai_proto.library import (
+    Finding,
+    FindingKind,
+    Library,
+    SanityReport,
+    Severity,
+    Suspicion,
+    TypeCount,
+    check,
+    link_stories,
+)
+from nai_proto.library.story_problems import find_document_problem, find_history_problem, find_text_problem
 from nai_proto.limits import Limits
 from nai_proto.objects import TYPES
 from tests.protocol_data import DATA
@@ -62,20 +72,20 @@ def content(named: str, meta: str, **more: Any) -> Opened:
 def library(*items: Opened, **more: Any) -> Library:
     """A library of these, with a key for each meta."""
     by_type = {type_: [each for each in items if each.stored.type == type_] for type_ in TYPES}
-    stories, orphans = link(by_type.pop("stories"), by_type.pop("storycontent"))
+    stories, orphans = link_stories(by_type.pop("stories"), by_type.pop("storycontent"))
     keys = {each.stored.meta: bytes(32) for each in items if each.stored.meta}
-    others = {type_: tuple(found) for type_, found in by_type.items()}
+    others = {type_: tuple(kinds_and_ids) for type_, kinds_and_ids in by_type.items()}
     return replace(Library(Keystore(keys), stories, orphans, others), **more)
 
 
-def found(report: Report) -> list[tuple[FindingKind, str]]:
+def kinds_and_ids(report: SanityReport) -> list[tuple[FindingKind, str]]:
     return [(finding.kind, finding.id) for finding in report.findings]
 
 
 SOUND = (card("s1", "m1", "c1"), content("c1", "m1"), card("s2", "m2", "c2"), content("c2", "m2", document=DOCUMENT))
 
 
-def test_a_sound_library_is_clean() -> None:
+def test_a_consistent_library_has_no_findings() -> None:
     report = check(library(*SOUND, item("presets", "p", "", {}), item("shelf", "f", "", {"id": "m3"})))
     assert report.findings == ()
     assert report.clean
@@ -88,7 +98,7 @@ def test_a_sound_library_is_clean() -> None:
 
 
 @pytest.mark.parametrize("vector", SANITY, ids=lambda vector: vector["id"])
-def test_the_vectors_give_what_they_say(vector: dict[str, Any]) -> None:
+def test_the_vectors_have_their_expected_findings(vector: dict[str, Any]) -> None:
     contents = {each["meta"]: each["id"] for each in vector["items"]["storycontent"]}
     items: list[Opened] = []
     for type_, listed in vector["items"].items():
@@ -125,9 +135,9 @@ def libraries(draw: st.DrawFn) -> Library:
 
 
 @given(libraries())
-def test_nothing_that_the_existing_command_finds_is_missed(looked_at: Library) -> None:
-    report, items = check(looked_at), [*looked_at.items]
-    named = {(finding.kind, name) for finding in report.findings for name in names(finding)}
+def test_everything_that_the_existing_command_finds_is_found(checked: Library) -> None:
+    report, items = check(checked), [*checked.items]
+    named = {(finding.kind, name) for finding in report.findings for name in names_of(finding)}
     for each in items:
         name = (each.stored.type, each.stored.id, each.stored.meta)
         assert each.ok or (K.NOT_OPENED, name) in named
@@ -136,7 +146,7 @@ def test_nothing_that_the_existing_command_finds_is_missed(looked_at: Library) -
         name = (each.stored.type, each.stored.id, each.stored.meta)
         if each.stored.type == "storycontent" and each.stored.meta not in stories:
             assert {(K.CONTENT_WITHOUT_STORY, name), (K.METAS_DIFFER, name)} & named
-    shared = {finding.meta: sorted(names(finding), key=str) for finding in report.of(K.SHARED_META)}
+    shared = {finding.meta: sorted(names_of(finding), key=str) for finding in report.of(K.SHARED_META)}
     groups: dict[str, list[Any]] = {}
     for each in items:
         groups.setdefault(each.stored.meta or "", []).append((each.stored.type, each.stored.id, each.stored.meta))
@@ -145,7 +155,7 @@ def test_nothing_that_the_existing_command_finds_is_missed(looked_at: Library) -
         assert shared.get(meta) == (None if normal or not meta else sorted(group, key=str))
 
 
-def names(finding: Finding) -> list[tuple[str, str, str | None]]:
+def names_of(finding: Finding) -> list[tuple[str, str, str | None]]:
     return [(finding.type, finding.id, finding.meta), *((each.type, each.id, each.meta) for each in finding.others)]
 
 
@@ -178,11 +188,11 @@ def names(finding: Finding) -> list[tuple[str, str, str | None]]:
         ([card("s", "m", "c"), item("storycontent", "c", "m", None)], [(K.NOT_OPENED, "c")]),
     ],
 )
-def test_each_fault_is_found(items: Iterable[Opened], expected: list[tuple[FindingKind, str]]) -> None:
-    assert found(check(library(*items))) == expected
+def test_each_problem_is_found(items: Iterable[Opened], expected: list[tuple[FindingKind, str]]) -> None:
+    assert kinds_and_ids(check(library(*items))) == expected
 
 
-def test_keys_are_looked_at() -> None:
+def test_keys_are_checked() -> None:
     keys = Keystore({"m1": bytes(32), "m2": bytes(24), "m3": bytes(32)}, repaired=True)
     report = check(library(*SOUND, item("presets", "p", "m3", {}), keystore=keys))
     assert [(finding.kind, finding.type, finding.meta) for finding in report.findings] == [
@@ -195,7 +205,7 @@ def test_keys_are_looked_at() -> None:
     assert "24 bytes" in report.findings[0].sentence
 
 
-def test_no_key_is_called_unused_while_a_type_that_may_use_it_was_not_listed() -> None:
+def test_no_key_is_unused_if_a_type_that_may_use_it_was_not_listed() -> None:
     keys = Keystore({"m1": bytes(32), "m2": bytes(32), "m3": bytes(32)})
     whole = library(*SOUND, keystore=keys)
     assert [finding.kind for finding in check(whole).findings] == [K.UNUSED_KEY]
@@ -207,7 +217,7 @@ def test_no_key_is_called_unused_while_a_type_that_may_use_it_was_not_listed() -
     assert [count.type for count in report.counts] == [*TYPES[:-1]]
 
 
-def test_what_did_not_open_has_its_category_and_a_suspicion() -> None:
+def test_an_object_that_does_not_open_has_a_category_and_a_suspicion() -> None:
     closed = Opened(
         StoredObject(id="x", type="stories", meta="m3"),
         OpenedState.NOT_AUTHENTIC,
@@ -219,7 +229,7 @@ def test_what_did_not_open_has_its_category_and_a_suspicion() -> None:
     assert (first.kind, first.id, first.category) == (K.NOT_OPENED, "x", "authentication failed")
     assert (first.suspicion, second.suspicion, second.category) == (Suspicion.ALTERED, None, "bad base64")
     assert first.sentence == (
-        "It does not open: the box does not open (wrong key, or altered); others open, so it is likelier that this one "
+        "It does not open: the box does not open (wrong key, or altered); other objects open, so probably this one "
         "was altered."
     )
     (only,) = check(library(closed)).of(K.NOT_OPENED)
@@ -242,11 +252,11 @@ def trees(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 
 @given(trees(), st.data())
-def test_a_history_is_whole_until_one_of_its_numbers_leads_nowhere(
+def test_a_history_is_consistent_until_one_of_its_numbers_is_wrong(
     tree: list[dict[str, Any]], data: st.DataObject
 ) -> None:
     story = {**STORY, "datablocks": tree, "currentBlock": data.draw(st.sampled_from(range(len(tree))))}
-    assert history_problem(story) is None
+    assert find_history_problem(story) is None
     nowhere: Any = data.draw(st.sampled_from([-2, len(tree), 0.5, True, None, "0", [], 1e999]))
     block = tree[data.draw(st.sampled_from(range(len(tree))))]
     match data.draw(st.sampled_from(["currentBlock", "prevBlock", "nextBlock"])):
@@ -256,24 +266,24 @@ def test_a_history_is_whole_until_one_of_its_numbers_leads_nowhere(
             block["prevBlock"] = nowhere
         case _:
             block["nextBlock"].append(nowhere)
-    assert history_problem(story)
+    assert find_history_problem(story)
 
 
 @pytest.mark.parametrize(
     ("blocks", "problem"),
     [
         (None, "it has no list of blocks"),
-        ([], "the current block is not there"),
-        ([{"prevBlock": 0, "nextBlock": []}], "the root comes after a block (and 1 more)"),
-        ([{"prevBlock": -1, "nextBlock": None}], "block 0 does not say what comes next"),
-        ([{"prevBlock": -1, "nextBlock": [7]}], "after block 0 comes one that is not there"),
+        ([], "the current block is missing"),
+        ([{"prevBlock": 0, "nextBlock": []}], "the root has a parent (and 1 more)"),
+        ([{"prevBlock": -1, "nextBlock": None}], "block 0 has no list of children"),
+        ([{"prevBlock": -1, "nextBlock": [7]}], "a child of block 0 is missing"),
         (
             [{"prevBlock": -1, "nextBlock": []}, {"prevBlock": -1, "nextBlock": []}],
-            "block 1 comes after one that is not there",
+            "the parent of block 1 is missing",
         ),
         (
             [{"prevBlock": -1, "nextBlock": [2]}, {"prevBlock": 0, "nextBlock": []}, {"prevBlock": 1, "nextBlock": []}],
-            "after block 0 comes one that comes after another",
+            "a child of block 0 has another parent",
         ),
         (
             [
@@ -281,48 +291,48 @@ def test_a_history_is_whole_until_one_of_its_numbers_leads_nowhere(
                 {"prevBlock": 2, "nextBlock": [2]},
                 {"prevBlock": 1, "nextBlock": [1]},
             ],
-            "block 1 comes after itself",
+            "block 1 is its own ancestor",
         ),
     ],
 )
-def test_what_is_wrong_with_a_history_is_told(blocks: Any, problem: str) -> None:
-    assert history_problem({"datablocks": blocks, "currentBlock": 0}) == problem
+def test_each_problem_of_a_history_is_described(blocks: Any, problem: str) -> None:
+    assert find_history_problem({"datablocks": blocks, "currentBlock": 0}) == problem
 
 
-def test_a_long_history_is_walked_once() -> None:
+def test_a_long_history_is_checked_in_linear_time() -> None:
     many = 50_000
     blocks = [{"prevBlock": number - 1, "nextBlock": [number + 1]} for number in range(many)]
     blocks[-1]["nextBlock"] = []
-    assert history_problem({"datablocks": blocks, "currentBlock": many - 1}) is None
+    assert find_history_problem({"datablocks": blocks, "currentBlock": many - 1}) is None
     blocks[1]["prevBlock"] = many - 1
-    assert history_problem({"datablocks": blocks, "currentBlock": 0}) == (
-        "after block 0 comes one that comes after another (and 1 more)"
+    assert find_history_problem({"datablocks": blocks, "currentBlock": 0}) == (
+        "a child of block 0 has another parent (and 1 more)"
     )
 
 
-def test_a_text_is_what_its_fragments_hold() -> None:
-    assert text_problem(STORY) is None
-    assert text_problem({"fragments": []}) is None
-    assert text_problem(None) == "it has no list of fragments"
-    assert text_problem({"fragments": [{"data": ""}, {"data": 1}]}) == "fragment 1 has no text"
+def test_a_text_needs_a_list_of_fragments() -> None:
+    assert find_text_problem(STORY) is None
+    assert find_text_problem({"fragments": []}) is None
+    assert find_text_problem(None) == "it has no list of fragments"
+    assert find_text_problem({"fragments": [{"data": ""}, {"data": 1}]}) == "fragment 1 has no text"
 
 
-def test_a_document_is_decoded_and_has_the_sections_that_it_names() -> None:
-    assert document_problem(DOCUMENT) is None
-    assert document_problem(packed(a_document(order=[5, 9, 8]))) == (
+def test_a_document_is_decoded_and_needs_the_sections_that_it_lists() -> None:
+    assert find_document_problem(DOCUMENT) is None
+    assert find_document_problem(packed(a_document(order=[5, 9, 8]))) == (
         "`order` names section 9, which is missing (and 1 more)"
     )
     for other in (None, 7, DOCUMENT[:-1], DOCUMENT + "\n"):
-        assert document_problem(other) == "base64 of the standard alphabet, with padding, was expected"
-    assert document_problem("") == "it ends too early"
-    assert document_problem("AAAA") == "2 bytes follow its end"
-    assert "at most 1 are allowed" in (document_problem(DOCUMENT, Limits(unpacked=1)) or "")
+        assert find_document_problem(other) == "base64 of the standard alphabet, with padding, was expected"
+    assert find_document_problem("") == "it ends too early"
+    assert find_document_problem("AAAA") == "2 bytes follow its end"
+    assert "at most 1 are allowed" in (find_document_problem(DOCUMENT, Limits(unpacked=1)) or "")
 
 
 @given(st.binary(max_size=40))
-def test_whatever_bytes_a_document_has_it_is_read_or_what_is_wrong_is_told(data: bytes) -> None:
+def test_any_document_is_read_or_its_problem_is_described(data: bytes) -> None:
     for each in (data, b"\xd4\x14\x00" + data, packb(a_document())[:-1] + data):
-        problem = document_problem(binascii.b2a_base64(each, newline=False).decode())
+        problem = find_document_problem(binascii.b2a_base64(each, newline=False).decode())
         assert problem is None or problem
 
 
@@ -384,16 +394,16 @@ S = OpenedState
 
 
 @given(anything())
-def test_whatever_is_in_the_objects_the_check_comes_to_its_end(looked_at: Library) -> None:
-    report = check(looked_at)
-    assert sum(count.total for count in report.counts) == len([*looked_at.items])
-    assert sum(count.total - count.opened for count in report.counts) == len(looked_at.failed)
-    assert len(report.of(K.NOT_OPENED)) == len(looked_at.failed)
+def test_the_check_completes_whatever_the_objects_contain(checked: Library) -> None:
+    report = check(checked)
+    assert sum(count.total for count in report.counts) == len([*checked.items])
+    assert sum(count.total - count.opened for count in report.counts) == len(checked.failed)
+    assert len(report.of(K.NOT_OPENED)) == len(checked.failed)
     assert list(report.findings) == sorted(report.findings, key=lambda finding: [*K].index(finding.kind))
     assert all(finding.sentence.endswith(".") for finding in report.findings)
 
 
-def test_no_sentence_quotes_what_was_written() -> None:
+def test_no_sentence_quotes_content() -> None:
     secret = "the lighthouse keeper"
     story = {"fragments": [{"data": secret}, {"data": [secret]}], "datablocks": [secret], "currentBlock": secret}
     lost = item("storycontent", "c", "m", {"story": story, "document": secret, secret: secret})

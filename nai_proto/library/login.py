@@ -1,4 +1,4 @@
-"""Logging in for more than asking: contents are sealed, and the password opens them.
+"""Log in and derive the encryption key: an account's contents are sealed with it.
 
 See docs/protocol/native.md#3-key-derivation.
 """
@@ -20,12 +20,12 @@ __all__ = ["Access", "log_in"]
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a login with the password gives. Its repr shows no secret."""
+    """The result of a login with e-mail and password. Its repr shows no secret."""
 
     email: str = field(repr=False)
-    "In the spelling that logged in, which the key is derived from."
+    "In the spelling that logged in, from which the key is derived."
     token: AccessToken
-    "Asks: `nai_proto.using` puts it on a flow."
+    "Authenticates requests: ``flow.with_options(token=access.token)``."
     key: EncryptionKey
     "Opens and seals the keystore."
 
@@ -39,7 +39,7 @@ def log_in(email: str, password: Password | str) -> Steps[Never, Access]:
         password: of the account.
 
     Raises (when run):
-        AuthenticationError: no account has these.
+        AuthenticationError: no account has this e-mail and password.
     """
     secret = password if isinstance(password, Password) else Password(password)
     token, spelling = yield from login_with_spelling(email, secret)

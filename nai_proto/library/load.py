@@ -1,9 +1,9 @@
-"""Log in, open the keystore, fetch and open all objects, link cards to contents.
+"""Load an account's contents: log in, open the keystore, fetch and open all objects, link cards to contents.
 
-One item that does not open never stops the rest: it is in the result with its state and its untouched text. A keystore
+An object that does not open never stops the others: it is returned with an error state and its raw ciphertext. A keystore
 that does not open stops everything, since an account without its keys is not an empty account.
 
-Opening is heavy work, so it is handed out as computations of about a megabyte each, with an event after each.
+Opening takes long, so it is split into computations of about a megabyte each, with an event after each.
 
 See docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them.
 """
@@ -21,53 +21,51 @@ from ..errors import NaiError, RemoteProtocolError, StatusError, TransportError
 from ..exchange.actions import Emit, Steps, compute, get_context
 from ..exchange.flow import flow
 from ..limits import Limits
-from ..objects import TYPES, StoredKeystore, keystore, list_objects
+from ..objects import TYPES, StoredKeystore, get_keystore, list_objects
 from ..secret import EncryptionKey, Password
-from .access import log_in
-from .values import Library, link
+from .contents import Library, link_stories
+from .login import log_in
 
-__all__ = ["KeystoreOpened", "LibraryEvent", "OpeningEvent", "open_library", "read_library"]
+__all__ = ["KeystoreOpened", "LoadEvent", "ObjectsOpened", "open_library", "read_library"]
 
-_SLICE: Final = 1_048_576
-"""Characters of sealed text that one computation opens: some milliseconds."""
-_STORIES: Final = "stories"
-_CONTENTS: Final = "storycontent"
-_ESSENTIAL: Final = (_STORIES, _CONTENTS)
+_BATCH_CHARACTERS: Final = 1_048_576
+"""Characters of sealed text that one computation opens, in a few milliseconds."""
+_ESSENTIAL_TYPES: Final = ("stories", "storycontent")
 
 
 @dataclass(frozen=True, slots=True)
 class KeystoreOpened:
-    """The keystore has been read, and opens. Comes before all objects."""
+    """The keystore was read, and did open. This event comes before all objects."""
 
     stored: StoredKeystore
     keystore: Keystore
 
 
 @dataclass(frozen=True, slots=True)
-class LibraryEvent:
-    """Some more objects have been opened, or found not to open. For a type that has none there is one, with no items."""
+class ObjectsOpened:
+    """Some more objects were read, and did open or not. For a type without objects there is one event without items."""
 
     type: str
     items: tuple[Opened, ...] = field(repr=False)
     done: int
-    "How many of this type, these included."
+    "How many objects of this type have been opened, these included."
     total: int
 
 
-OpeningEvent: TypeAlias = KeystoreOpened | LibraryEvent
+LoadEvent: TypeAlias = KeystoreOpened | ObjectsOpened
 
 
 @flow
-def open_library(email: str, password: Password | str, *, types: Sequence[str] = TYPES) -> Steps[OpeningEvent, Library]:
-    """Log in, and open all that the account has.
+def open_library(email: str, password: Password | str, *, types: Sequence[str] = TYPES) -> Steps[LoadEvent, Library]:
+    """Log in, and open everything that the account stores.
 
     Args:
-        email: as for `nai_proto.account.login`; the spelling that logs in is the one that the keystore's key comes from.
+        email: as for `nai_proto.account.login`; the keystore's key is derived from the spelling that logs in.
         password: of the account.
-        types: of the objects to fetch.
+        types: types of the objects to fetch.
 
     Raises (when run):
-        AuthenticationError: no account has these.
+        AuthenticationError: no account has this e-mail and password.
         DecryptionFailed, Damaged: the keystore does not open, or was withheld.
     """
     access = yield from log_in(email, password)
@@ -76,16 +74,23 @@ def open_library(email: str, password: Password | str, *, types: Sequence[str] =
 
 
 @flow
-def read_library(key: EncryptionKey, *, types: Sequence[str] = TYPES) -> Steps[OpeningEvent, Library]:
-    """The same for whoever is logged in and has the account's key.
+def read_library(key: EncryptionKey, *, types: Sequence[str] = TYPES) -> Steps[LoadEvent, Library]:
+    """Open everything that the account stores, with a session that has a token, and with the account's key.
 
     A keystore that another program has damaged in the known way is read all the same;
     `Keystore.repaired` says so.
 
     See docs/protocol/content.md#24-known-faults-in-existing-code.
+
+    Args:
+        key: opens the keystore.
+        types: types of the objects to fetch.
+
+    Raises (when run):
+        DecryptionFailed, Damaged: the keystore does not open, or was withheld.
     """
     limits = (yield from get_context()).limits
-    stored = yield from keystore()
+    stored = yield from get_keystore()
     keys = yield from compute(partial(open_keystore, stored.keystore, key, repair=True, limits=limits))
     yield Emit([KeystoreOpened(stored, keys)])
     opened: dict[str, list[Opened]] = {}
@@ -94,13 +99,13 @@ def read_library(key: EncryptionKey, *, types: Sequence[str] = TYPES) -> Steps[O
         try:
             items = yield from list_objects(each)
         except (StatusError, RemoteProtocolError, TransportError) as error:
-            if each in _ESSENTIAL or (isinstance(error, TransportError) and error.phase == "total"):
+            if each in _ESSENTIAL_TYPES or (isinstance(error, TransportError) and error.phase == "total"):
                 raise
             unread[each] = error
         else:
             opened[each] = yield from _open_all(each, items, keys, limits)
-    cards, contents = (opened.pop(each, []) for each in _ESSENTIAL)
-    stories, orphans = yield from compute(partial(link, cards, contents))
+    cards, contents = (opened.pop(each, []) for each in _ESSENTIAL_TYPES)
+    stories, orphans = yield from compute(partial(link_stories, cards, contents))
     return Library(keys, stories, orphans, {each: tuple(items) for each, items in opened.items()}, unread, stored)
 
 
@@ -109,23 +114,23 @@ def _open_all(
     items: Sequence[StoredObject],
     keys: Keystore,
     limits: Limits,
-) -> Steps[LibraryEvent, list[Opened]]:
+) -> Steps[ObjectsOpened, list[Opened]]:
     opened: list[Opened] = []
-    for batch in _slices(items):
+    for batch in _iter_batches(items):
         done = yield from compute(partial(open_objects, batch, keys, limits))
         opened += done
-        yield Emit([LibraryEvent(type, tuple(done), len(opened), len(items))])
+        yield Emit([ObjectsOpened(type, tuple(done), len(opened), len(items))])
     return opened
 
 
-def _slices(items: Sequence[StoredObject]) -> Iterator[list[StoredObject]]:
-    """Neighbours of about `_SLICE` characters together, at least one."""
+def _iter_batches(items: Sequence[StoredObject]) -> Iterator[list[StoredObject]]:
+    """Group neighbouring objects into batches of about `_BATCH_CHARACTERS`; at least one batch."""
     batch: list[StoredObject] = []
     size = 0
     for item in items:
         batch.append(item)
         size += len(item.data or "")
-        if size >= _SLICE:
+        if size >= _BATCH_CHARACTERS:
             yield batch
             batch, size = [], 0
     if batch or not items:

@@ -1,0 +1,119 @@
+"""Continue a stored story: build its context, generate text, append it, and save the story without losing anything.
+
+See:
+    docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them
+    docs/protocol/content.md#8-building-the-context
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ..account.info import get_subscription
+from ..errors import InvalidRequestError
+from ..exchange.actions import Emit, Steps, compute, get_context
+from ..exchange.flow import Flow, flow
+from ..story.continuing import continuation, model_of
+from ..story.sections import Origin
+from ..story.story import Story
+from ..text.completion import Completion, Token
+from .contents import OpenedStory
+from .save_objects import SavedObject
+from .stories import save_story
+
+if TYPE_CHECKING:
+    from ..story.chatting import ChatContinuation
+    from ..story.context.report import Context
+    from ..story.continuing import Continuation
+    from ..text.models import Model
+    from ..tokenizers import Tokenizer
+
+__all__ = ["ContinuedStory", "continue_story"]
+
+
+@dataclass(frozen=True, slots=True)
+class ContinuedStory:
+    """A story with the text that was generated for it."""
+
+    story: OpenedStory
+    "As it is stored now; as it was read, if it could not be saved."
+    edited: Story = field(repr=False)
+    "The story with the new text, saved or not: `Story.packed` returns its card and its content."
+    completion: Completion = field(repr=False)
+    "The generated text."
+    context: Context = field(repr=False)
+    "The context that the model received."
+    saved: tuple[SavedObject, ...] = ()
+    "The results of saving content and card; empty if ``store`` was False."
+
+    @property
+    def ok(self) -> bool:
+        """Return whether the continued story is saved."""
+        return bool(self.saved) and all(each.outcome.ok for each in self.saved)
+
+
+def continue_story(
+    story: OpenedStory,
+    keystore: Mapping[str, bytes],
+    *,
+    tokenizer: Callable[[Model], Tokenizer],
+    store: bool = True,
+    **options: Any,
+) -> Flow[Context | Token | SavedObject, ContinuedStory]:
+    """Generate the continuation of a story, append it to the story's text, and save the story.
+
+    Events are the context, then the tokens with their text, then the results of saving content and card. Nothing is saved
+    before all text is generated. If another program changed the story meanwhile, its version stays: `ContinuedStory.saved`
+    says so, and `ContinuedStory.edited` has the new text. The account's subscription is read first: its tier limits the
+    size of the context.
+
+    Args:
+        story: of a library.
+        keystore: the library's.
+        tokenizer: returns the tokenizer of a model.
+        store: save the story; otherwise the text is only in the result.
+        options: those of `nai_proto.story.continuation`: ``model``, ``max_length``, ``placeholders``, ``chance``,
+            ``size``, ``rules``, and parameters of the request.
+
+    Raises:
+        InvalidRequestError: the story's card or content is missing or did not open.
+
+    Raises (when run):
+        NaiError: as for `continuation`, or the generation failed; the error's ``partial`` has the text that was received.
+            Nothing was saved.
+    """
+    if not story.ok or story.content is None:
+        raise InvalidRequestError(
+            "the story's card or content is missing or did not open, so it cannot be continued", parameter="story"
+        )
+    return _continue_story(story, keystore, tokenizer, store, options)
+
+
+@flow
+def _continue_story(
+    story: OpenedStory,
+    keystore: Mapping[str, bytes],
+    tokenizer: Callable[[Model], Tokenizer],
+    store: bool,
+    options: Mapping[str, Any],
+) -> Steps[Context | Token | SavedObject, ContinuedStory]:
+    context = yield from get_context()
+    assert story.content is not None
+    edited = Story.of(story.card.json(), story.content.json(), limits=context.limits, entropy=context.entropy)
+    model_tokenizer = tokenizer(model_of(edited, options.get("model")))
+    tier = (yield from get_subscription()).tier
+    plan: Continuation | ChatContinuation = yield from compute(
+        partial(continuation, edited, tokenizer=model_tokenizer, tier=tier, **options)
+    )
+    yield Emit([plan.context])
+    completion = yield from plan.generate(model_tokenizer)
+    if completion.text:
+        now = int(1000 * context.now())
+        yield from compute(partial(edited.append, completion.text, now=now, origin=Origin.AI))
+    if not store:
+        return ContinuedStory(story, edited, completion, plan.context)
+    saved, stored = yield from save_story(story, edited, keystore)
+    return ContinuedStory(stored, edited, completion, plan.context, saved)
