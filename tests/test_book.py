@@ -1,4 +1,4 @@
-"""Stories as files to be read: what is in them is what was written, read by the programs that read such files."""
+"""Stories as Markdown, HTML and EPUB, read back by parsers of these formats."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from markdown_it import MarkdownIt
 
 from nai_proto import InvalidRequestError
 from nai_proto.story import Origin, Story
-from nai_proto.story.book import Book, Run, book_of, lines_of, to_epub, to_html, to_markdown
-from nai_proto.story.book.values import Break, Heading, Paragraph, readable
+from nai_proto.story.book import Book, TextRun, build_book, split_lines, to_epub, to_html, to_markdown
+from nai_proto.story.book.structure import Heading, Paragraph, SceneBreak, replace_unwritable
 
 STORY = """\
 Chapter 1: The Gate
@@ -32,51 +32,54 @@ MARKED = st.text("ab1.)#*_`<>&[]()!|~$-+=\\ \t\n⁂é😀\ud800\x00{}:/'\"", max
 TEXTS = MARKED | st.text(max_size=60)
 
 
-def a_book(text: str, **about: object) -> Book:
-    return Book(title="The <Gate> & *more*", lines=lines_of(text), **about)  # type: ignore[arg-type]  # fields by name
+def make_book(text: str, **about: object) -> Book:
+    return Book(title="The <Gate> & *more*", lines=split_lines(text), **about)  # type: ignore[arg-type]  # fields by name
 
 
-def shown(text: str) -> str:
-    """As a reader sees it: white space is one space, and none at the edges."""
+def normalize_space(text: str) -> str:
+    """Return a text as a reader sees it: white space is one space, and none at the edges."""
     return re.sub(r"\s+", " ", text).strip()
 
 
-def expected(book: Book) -> list[tuple[str, str]]:
-    """The blocks that a reader should see, and what kind each is."""
-    kinds = {Paragraph: "p", Heading: "h2", Break: "hr"}
-    return [(kinds[type(each)], "" if isinstance(each, Break) else shown(each.text)) for each in book.pieces()]
+def expected_blocks(book: Book) -> list[tuple[str, str]]:
+    """Return the blocks that a reader should see, with the tag of each."""
+    kinds = {Paragraph: "p", Heading: "h2", SceneBreak: "hr"}
+    return [
+        (kinds[type(each)], "" if isinstance(each, SceneBreak) else normalize_space(each.text))
+        for each in book.iter_blocks()
+    ]
 
 
 class Blocks(HTMLParser):
-    """Text by block."""
+    """The text of a page by block."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
-        self.found: list[tuple[str, str]] = []
+        self.tags: list[tuple[str, str]] = []
         self.feed(page)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: object) -> None:
         if tag in ("p", "h1", "h2", "hr", "li", "pre", "blockquote", "table", "em", "a"):
-            self.found.append((tag, ""))
+            self.tags.append((tag, ""))
 
     def handle_startendtag(self, tag: str, attrs: object) -> None:
         self.handle_starttag(tag, attrs)
 
     def handle_data(self, data: str) -> None:
-        if self.found:
-            tag, before = self.found[-1]
-            self.found[-1] = (tag, before + data)
+        if self.tags:
+            tag, before = self.tags[-1]
+            self.tags[-1] = (tag, before + data)
 
     def blocks(self) -> list[tuple[str, str]]:
-        return [(tag, shown(text)) for tag, text in self.found]
+        return [(tag, normalize_space(text)) for tag, text in self.tags]
 
 
-# ---- what a text is made of
+# ---- the structure of a book
 
 
-def test_lines_are_paragraphs_and_some_are_headings_and_breaks() -> None:
-    assert expected(a_book(STORY)) == [
+def test_lines_are_paragraphs_headings_or_scene_breaks() -> None:
+    assert expected_blocks(make_book(STORY)) == [
         ("h2", "Chapter 1: The Gate"),
         ("p", "Mira waited *there*, alone. #not a tag"),
         ("p", '"1 < 2 & 3 > 2," she said.'),
@@ -90,8 +93,8 @@ def test_lines_are_paragraphs_and_some_are_headings_and_breaks() -> None:
 @pytest.mark.parametrize(
     "line", ["Chapter Two", "[ Prologue ]", "PART III: Home", "## A day", "epilogue.", "chapter 12"]
 )
-def test_headings(line: str) -> None:
-    assert [kind for kind, _ in expected(a_book(line))] == ["h2"]
+def test_lines_that_are_headings(line: str) -> None:
+    assert [kind for kind, _ in expected_blocks(make_book(line))] == ["h2"]
 
 
 @pytest.mark.parametrize(
@@ -105,40 +108,40 @@ def test_headings(line: str) -> None:
         "Prologue to what came, and it was long enough to be a line of text itself",
     ],
 )
-def test_lines_that_are_no_headings(line: str) -> None:
-    assert [kind for kind, _ in expected(a_book(line))] == ["p"]
+def test_lines_that_are_not_headings(line: str) -> None:
+    assert [kind for kind, _ in expected_blocks(make_book(line))] == ["p"]
 
 
 @pytest.mark.parametrize("line", ["***", "* * *", "⁂", "----", "~~~", "###", "—", "• • •", " *** "])
-def test_breaks(line: str) -> None:
-    assert expected(a_book(line)) == [("hr", "")]
+def test_lines_that_are_scene_breaks(line: str) -> None:
+    assert expected_blocks(make_book(line)) == [("hr", "")]
 
 
-def test_nobody_has_to_look_for_headings() -> None:
-    assert expected(a_book("Chapter 1", chapters=False)) == [("p", "Chapter 1")]
+def test_headings_can_be_switched_off() -> None:
+    assert expected_blocks(make_book("Chapter 1", chapters=False)) == [("p", "Chapter 1")]
 
 
-def test_a_book_has_chapters_and_before_the_first_heading_one_without() -> None:
-    chapters = a_book("Before.\nChapter 1\nOne.\nTwo.\nChapter 2\n").by_chapters()
-    assert [(chapter.heading, len(chapter.pieces)) for chapter in chapters] == [
+def test_a_heading_begins_a_chapter() -> None:
+    chapters = make_book("Before.\nChapter 1\nOne.\nTwo.\nChapter 2\n").list_chapters()
+    assert [(chapter.heading, len(chapter.blocks)) for chapter in chapters] == [
         (None, 1),
         ("Chapter 1", 2),
         ("Chapter 2", 0),
     ]
-    assert [chapter.heading for chapter in a_book("Chapter 1\nOne.").by_chapters()] == ["Chapter 1"]
-    assert [chapter.heading for chapter in a_book("").by_chapters()] == [None]
+    assert [chapter.heading for chapter in make_book("Chapter 1\nOne.").list_chapters()] == ["Chapter 1"]
+    assert [chapter.heading for chapter in make_book("").list_chapters()] == [None]
 
 
-@given(st.lists(st.builds(Run, TEXTS, st.sampled_from(["user", "ai", ""])), max_size=5))
-def test_lines_of_keeps_every_character_and_who_wrote_it(runs: list[Run]) -> None:
-    lines = lines_of(runs)
+@given(st.lists(st.builds(TextRun, TEXTS, st.sampled_from(["user", "ai", ""])), max_size=5))
+def test_splitting_lines_keeps_every_character_and_its_origin(runs: list[TextRun]) -> None:
+    lines = split_lines(runs)
     assert Book(title="", lines=lines).text == "".join(run.text for run in runs)
     for origin in ("user", "ai", ""):
         wanted = "".join(run.text for run in runs if run.origin == origin).replace("\n", "")
         assert "".join(run.text for line in lines for run in line if run.origin == origin) == wanted
 
 
-# ---- the forms
+# ---- the formats
 
 
 @given(TEXTS)
@@ -147,23 +150,23 @@ def test_lines_of_keeps_every_character_and_who_wrote_it(runs: list[Run]) -> Non
 @example("## x ##\n\\\n<b>x</b> <http://a.b> [a](b) ![c](d) &amp; ~~s~~")
 @example("- a\n+ b\n* c\n1) d\n12. e\n> f\n--\n-\n1.")
 @example("chapter ##\n# x #\n#\n##\n# #")
-def test_markdown_shows_what_was_written_and_nothing_of_it_is_markup(text: str) -> None:
-    book = a_book(text)
+def test_markdown_shows_the_text_and_nothing_in_it_is_markup(text: str) -> None:
+    book = make_book(text)
     page = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(to_markdown(book).decode())
-    assert Blocks(page).blocks() == [("h1", "The <Gate> & *more*"), *expected(book)]
+    assert Blocks(page).blocks() == [("h1", "The <Gate> & *more*"), *expected_blocks(book)]
 
 
 @given(TEXTS)
-def test_html_shows_what_was_written(text: str) -> None:
-    book = a_book(text)
+def test_html_shows_the_text(text: str) -> None:
+    book = make_book(text)
     assert Blocks(to_html(book).decode().partition("<body>")[2]).blocks() == [
         ("h1", "The <Gate> & *more*"),
-        *expected(book),
+        *expected_blocks(book),
     ]
 
 
-def test_html_names_author_description_and_tags_and_nothing_breaks_out_of_them() -> None:
-    page = to_html(a_book("x", author='A "B" <c>', description="d'e\x00", tags=["f&g"], language="de")).decode()
+def test_html_has_author_description_and_tags_escaped() -> None:
+    page = to_html(make_book("x", author='A "B" <c>', description="d'e\x00", tags=["f&g"], language="de")).decode()
     assert '<html lang="de">' in page
     assert 'name="author" content="A &quot;B&quot; &lt;c&gt;"' in page
     assert 'content="d&#x27;e\ufffd"' in page
@@ -171,14 +174,14 @@ def test_html_names_author_description_and_tags_and_nothing_breaks_out_of_them()
 
 
 def test_html_can_mark_who_wrote_what() -> None:
-    book = Book(title="x", lines=lines_of([Run("Go ", "user"), Run("north.\nThe", "ai"), Run(" end")]))
+    book = Book(title="x", lines=split_lines([TextRun("Go ", "user"), TextRun("north.\nThe", "ai"), TextRun(" end")]))
     page = to_html(book, origins=True).decode()
     assert '<p><span class="user">Go </span><span class="ai">north.</span></p>' in page
     assert '<p><span class="ai">The</span> end</p>' in page
     assert "<span" not in to_html(book).decode()
 
 
-def opened(data: bytes) -> tuple[zipfile.ZipFile, ElementTree.Element]:
+def open_epub(data: bytes) -> tuple[zipfile.ZipFile, ElementTree.Element]:
     archive = zipfile.ZipFile(io.BytesIO(data))
     container = ElementTree.fromstring(archive.read("META-INF/container.xml"))
     (root,) = container.iter("{urn:oasis:names:tc:opendocument:xmlns:container}rootfile")
@@ -189,21 +192,21 @@ OPF = "{http://www.idpf.org/2007/opf}"
 DC = "{http://purl.org/dc/elements/1.1/}"
 
 
-def test_an_epub_begins_with_its_type_which_is_stored() -> None:
-    data = to_epub(a_book(STORY), identifier="urn:uuid:1", modified=1_700_000_000)
+def test_an_epub_begins_with_its_media_type_uncompressed() -> None:
+    data = to_epub(make_book(STORY), identifier="urn:uuid:1", modified=1_700_000_000)
     assert data[30:58] == b"mimetypeapplication/epub+zip"
-    archive, _ = opened(data)
+    archive, _ = open_epub(data)
     assert archive.testzip() is None
     first, *others = archive.infolist()
     assert first.compress_type == zipfile.ZIP_STORED
     assert {each.compress_type for each in others} == {zipfile.ZIP_DEFLATED}
 
 
-def test_an_epub_says_what_it_is() -> None:
+def test_an_epub_has_its_metadata() -> None:
     about = {"author": "A & B", "description": "d<", "tags": ["x", " "], "language": "en-GB"}
-    _, package = opened(to_epub(a_book(STORY, **about), identifier="urn:uuid:1", modified=1_700_000_000))
-    said = {element.tag: element.text for element in package.iter() if element.tag.startswith(DC)}
-    assert said == {
+    _, package = open_epub(to_epub(make_book(STORY, **about), identifier="urn:uuid:1", modified=1_700_000_000))
+    metadata = {element.tag: element.text for element in package.iter() if element.tag.startswith(DC)}
+    assert metadata == {
         f"{DC}identifier": "urn:uuid:1",
         f"{DC}title": "The <Gate> & *more*",
         f"{DC}language": "en-GB",
@@ -218,9 +221,9 @@ def test_an_epub_says_what_it_is() -> None:
 
 
 @given(TEXTS)
-def test_the_spine_of_an_epub_reads_as_the_book_and_everything_in_it_is_there(text: str) -> None:
-    book = a_book(text)
-    archive, package = opened(to_epub(book, identifier="urn:uuid:1", modified=0))
+def test_the_files_of_an_epub_are_listed_and_read_as_the_book(text: str) -> None:
+    book = make_book(text)
+    archive, package = open_epub(to_epub(book, identifier="urn:uuid:1", modified=0))
     items = {item.attrib["id"]: item.attrib["href"] for item in package.iter(f"{OPF}item")}
     assert {f"EPUB/{href}" for href in items.values()} | {
         "mimetype",
@@ -231,11 +234,11 @@ def test_the_spine_of_an_epub_reads_as_the_book_and_everything_in_it_is_there(te
     for page in (*pages, archive.read("EPUB/nav.xhtml")):
         ElementTree.fromstring(page)  # it is XML
     blocks = [block for page in pages for block in Blocks(page.decode().partition("<body>")[2]).blocks()]
-    assert blocks == [("h1", "The <Gate> & *more*"), *expected(book)]
+    assert blocks == [("h1", "The <Gate> & *more*"), *expected_blocks(book)]
 
 
-def test_the_navigation_of_an_epub_names_its_chapters() -> None:
-    archive, _ = opened(to_epub(a_book(STORY), identifier="urn:uuid:1", modified=0))
+def test_the_navigation_of_an_epub_lists_its_chapters() -> None:
+    archive, _ = open_epub(to_epub(make_book(STORY), identifier="urn:uuid:1", modified=0))
     page = archive.read("EPUB/nav.xhtml").decode()
     assert re.findall(r'href="([^"]+)">([^<]*)<', page) == [
         ("title.xhtml", "The &lt;Gate&gt; &amp; *more*"),
@@ -244,43 +247,52 @@ def test_the_navigation_of_an_epub_names_its_chapters() -> None:
     ]
 
 
-def test_a_long_chapter_has_more_than_one_file() -> None:
-    archive, _ = opened(to_epub(a_book("word " * 200 + "\n" + ("x" * 999 + "\n") * 500), identifier="a", modified=0))
+def test_a_long_chapter_is_split_into_files() -> None:
+    archive, _ = open_epub(
+        to_epub(make_book("word " * 200 + "\n" + ("x" * 999 + "\n") * 500), identifier="a", modified=0)
+    )
     chapters = [info for info in archive.infolist() if "chapter" in info.filename]
     assert len(chapters) == 3
     assert max(info.file_size for info in chapters) < 250_000
 
 
-def test_equal_books_are_equal_files() -> None:
-    assert to_epub(a_book(STORY), identifier="a", modified=5) == to_epub(a_book(STORY), identifier="a", modified=5)
+def test_equal_books_are_written_as_equal_files() -> None:
+    assert to_epub(make_book(STORY), identifier="a", modified=5) == to_epub(
+        make_book(STORY), identifier="a", modified=5
+    )
 
 
 @pytest.mark.parametrize(("identifier", "modified"), [(" ", 0), ("a", -1), ("a", 10**12)])
-def test_an_epub_needs_an_identifier_and_a_time(identifier: str, modified: int) -> None:
+def test_an_epub_without_identifier_or_time_is_rejected(identifier: str, modified: int) -> None:
     with pytest.raises(InvalidRequestError):
-        to_epub(a_book(""), identifier=identifier, modified=modified)
+        to_epub(make_book(""), identifier=identifier, modified=modified)
 
 
-def test_what_no_file_can_hold_is_shown_as_such() -> None:
-    assert readable("a\x00b\ud83d\r\tc\uffff") == "a\ufffdb\ufffd\ufffd\tc\ufffd"
+def test_the_repr_of_a_book_shows_no_text() -> None:
+    book = make_book("secret\nChapter secret", author="secret", description="secret", tags=["secret"])
+    assert "secret" not in f"{book!r}{book.lines!r}{book.list_chapters()!r}{list(book.iter_blocks())!r}"
 
 
-# ---- of a story
+def test_unwritable_characters_are_replaced() -> None:
+    assert replace_unwritable("a\x00b\ud83d\r\tc\uffff") == "a\ufffdb\ufffd\ufffd\tc\ufffd"
+
+
+# ---- the book of a story
 
 
 @pytest.mark.parametrize("older", [False, True], ids=["newer", "older"])
-def test_a_book_of_a_story_has_its_text_and_who_wrote_what(older: bool) -> None:
+def test_the_book_of_a_story_has_its_text_and_origins(older: bool) -> None:
     story = Story.new("Swans", now=0, older=older)
     story.card.update(description="A tale.", tags=["birds", 3])
     story.append("Chapter 1\nThe lake 🦢 was ", now=1, origin=Origin.PROMPT)
     story.append("frozen.\nSo", now=2, origin=Origin.AI)
     story.append(" they left.", now=3)
-    book = book_of(story, author="Mira")
+    book = build_book(story, author="Mira")
     assert book.text == story.text
     assert (book.title, book.author, book.description, book.tags) == ("Swans", "Mira", "A tale.", ("birds",))
     assert book.lines == [
-        (Run("Chapter 1", "prompt"),),
-        (Run("The lake 🦢 was ", "prompt"), Run("frozen.", "ai")),
-        (Run("So", "ai"), Run(" they left.", "user")),
+        (TextRun("Chapter 1", "prompt"),),
+        (TextRun("The lake 🦢 was ", "prompt"), TextRun("frozen.", "ai")),
+        (TextRun("So", "ai"), TextRun(" they left.", "user")),
     ]
-    assert [kind for kind, _ in expected(book)] == ["h2", "p", "p"]
+    assert [kind for kind, _ in expected_blocks(book)] == ["h2", "p", "p"]

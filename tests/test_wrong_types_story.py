@@ -44,7 +44,7 @@ from nai_proto.story import (
     try_lorebook,
 )
 from nai_proto.story import files as story_files
-from nai_proto.story.book import Book, Run, book_of, lines_of, to_epub, to_html, to_markdown
+from nai_proto.story.book import Book, TextRun, build_book, split_lines, to_epub, to_html, to_markdown
 from nai_proto.story.config import DEFAULTS
 from nai_proto.story.json_records import Record
 from nai_proto.story.jsregex import compile as compile_pattern
@@ -113,7 +113,7 @@ STORY_FILE = story_files.story_file(b'{"title":"Swans"}', b"{}")
 PARTS = ContextParts.from_content(CONTENT, text="Swans.")
 CONTEXT = build_context(PARTS, tokenizer=BYTES, size=500)
 INPUTS = ConditionInputs()
-READER = book_of(STORY)
+READER = build_book(STORY)
 STORED = objects.StoredObject(id="i", type="stories", meta="m", data="d", changeIndex=1)
 CONDITION = Record({"type": "true"})
 
@@ -199,11 +199,12 @@ CASES = [
     Case(story_files.Scenario.of, {"story": STORY, "author": "a", "placeholders": [Placeholder("a")]}),
     Case(fill_placeholders, {"text": "${a}", "values": {"a": "b"}, "placeholders": [Placeholder("a")]}),
     Case(a_placeholder, {"texts": "${a}"}),
-    Case(book_of, {"story": STORY, "author": "a", "language": "en"}),
+    Case(build_book, {"story": STORY, "author": "a", "language": "en"}),
     Case(
-        Book, {"title": "a", "lines": [[Run("a")]], "author": "b", "description": "c", "tags": ["d"], "language": "en"}
+        Book,
+        {"title": "a", "lines": [[TextRun("a")]], "author": "b", "description": "c", "tags": ["d"], "language": "en"},
     ),
-    Case(lines_of, {"text": "a"}),
+    Case(split_lines, {"text": "a"}),
     Case(to_epub, {"book": READER, "identifier": "urn:a", "modified": 5}),
     Case(to_html, {"book": READER}),
     Case(to_markdown, {"book": READER}),

@@ -1,15 +1,18 @@
-"""Stories as files to be read: plain text, Markdown, HTML and EPUB.
+"""Convert stories to files for readers: Markdown, HTML and EPUB.
 
-A `Book` is what is left when nothing of the service is: a title, lines, and who wrote what. Times and identifiers are
-arguments, so equal books give equal bytes.
+A `Book` has a title, the lines of a text, and who wrote what, and nothing that is specific to the service. Times and
+identifiers are arguments, so equal books are written as equal bytes.
 """
 
 from __future__ import annotations
 
 from .epub import to_epub
+from .html import to_html
 from .markdown import to_markdown
-from .of_story import book_of
-from .page import to_html
-from .values import Book, Run, lines_of
+from .structure import Book, TextRun, build_book, split_lines
 
-__all__ = ["Book", "Run", "book_of", "lines_of", "to_epub", "to_html", "to_markdown"]
+__all__ = ["Book", "TextRun", "build_book", "split_lines", "to_epub", "to_html", "to_markdown"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

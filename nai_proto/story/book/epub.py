@@ -1,4 +1,4 @@
-"""A book as EPUB 3.3: a package with a navigation document and a file for each chapter."""
+"""Write a book as EPUB 3.3: a package with a navigation document and a file for each chapter."""
 
 from __future__ import annotations
 
@@ -9,125 +9,132 @@ from typing import Final, NamedTuple
 from ...arguments import INTEGER, TEXT, check_type
 from ...codecs.zipped import zipped
 from ...errors import InvalidRequestError
-from .page import STYLE, written, xml
-from .values import Book, Break, Paragraph
+from .html import STYLE, escape_xml, render_blocks
+from .structure import Book, Paragraph, SceneBreak
 
 __all__ = ["to_epub"]
 
-_MOST: Final = 200_000
-"""Characters in a file, more or less: readers are slow with long ones. A longer chapter has more than one."""
-_TYPE: Final = "application/epub+zip"
-_XHTML: Final = "application/xhtml+xml"
-_EVER: Final = 253_402_300_800
-_HEAD: Final = '<?xml version="1.0" encoding="utf-8"?>\n'
-_CONTAINER: Final = f"""{_HEAD}\
+_FILE_CHARACTERS: Final = 200_000
+"""About how many characters a file has at most: readers are slow with long files. A longer chapter has several files."""
+_EPUB_TYPE: Final = "application/epub+zip"
+_XHTML_TYPE: Final = "application/xhtml+xml"
+_YEAR_10000: Final = 253_402_300_800  # UNIX time in seconds
+_XML_DECLARATION: Final = '<?xml version="1.0" encoding="utf-8"?>\n'
+_CONTAINER: Final = f"""{_XML_DECLARATION}\
 <container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container">
 <rootfiles><rootfile full-path="EPUB/package.opf" media-type="application/oebps-package+xml"/></rootfiles>
 </container>
 """
 
 
-class _File(NamedTuple):
-    """A file of the spine."""
+class _EpubFile(NamedTuple):
+    """A file in the reading order of the book."""
 
     id: str
     heading: str | None
-    "What the navigation calls it; None if it goes on with the one before."
+    "Its name in the navigation; None if it continues the file before."
     body: str
 
 
 def to_epub(book: Book, *, identifier: str, modified: int) -> bytes:
-    """The book as an EPUB file.
+    """Return a book as an EPUB file.
 
     Args:
-        book: the book.
-        identifier: what tells it from all other books, such as ``urn:uuid:…``; the same one for every edition.
-        modified: UNIX time in seconds.
+        book: is written.
+        identifier: a globally unique identifier, such as ``urn:uuid:…``; all editions of a book have the same one.
+        modified: UNIX time in seconds, from 0 to the year 9999.
 
     Raises:
-        InvalidRequestError: there is no identifier, or no such time.
+        InvalidRequestError: the identifier is blank, or the time is out of range.
     """
     check_type(book, Book, "book", "a Book")
     TEXT.check(identifier, "identifier")
     INTEGER.check(modified, "modified", "an int, UNIX time in seconds")
     if not identifier.strip():
         raise InvalidRequestError("an EPUB needs an identifier, such as urn:uuid:…", parameter="identifier")
-    if not 0 <= modified < _EVER:
-        raise InvalidRequestError(f"{modified} is no UNIX time in seconds before the year 10000", parameter="modified")
-    files = list(_files(book))
+    if not 0 <= modified < _YEAR_10000:
+        raise InvalidRequestError(
+            f"modified takes a UNIX time in seconds before the year 10000, not {modified}", parameter="modified"
+        )
+    files = list(_make_files(book))
     members = [
-        ("mimetype", _TYPE),
+        ("mimetype", _EPUB_TYPE),
         ("META-INF/container.xml", _CONTAINER),
-        ("EPUB/package.opf", _package(book, files, identifier, modified)),
-        ("EPUB/nav.xhtml", _navigation(book, files)),
+        ("EPUB/package.opf", _render_package(book, files, identifier, modified)),
+        ("EPUB/nav.xhtml", _render_navigation(book, files)),
         ("EPUB/style.css", STYLE),
-        *((f"EPUB/{file.id}.xhtml", _page(book, file.heading or book.title, file.body)) for file in files),
+        *((f"EPUB/{file.id}.xhtml", _render_page(book, file.heading or book.title, file.body)) for file in files),
     ]
     return zipped(((name, content.encode()) for name, content in members), stored=frozenset(("mimetype",)))
 
 
-def _files(book: Book) -> Iterator[_File]:
-    """The title, and the chapters."""
-    about = [f'<p class="about">{xml(each)}</p>\n' for each in (book.author, book.description) if each.strip()]
-    yield _File("title", book.title, f"<h1>{xml(book.title)}</h1>\n{''.join(about)}")
+def _make_files(book: Book) -> Iterator[_EpubFile]:
+    """Yield the title page and the files of the chapters."""
+    about = [f'<p class="about">{escape_xml(each)}</p>\n' for each in (book.author, book.description) if each.strip()]
+    yield _EpubFile("title", book.title, f"<h1>{escape_xml(book.title)}</h1>\n{''.join(about)}")
     number = 0
-    for chapter in book.by_chapters():
+    for chapter in book.list_chapters():
         heading = chapter.heading
-        for part in _parts(chapter.pieces):
+        for part in _split_chapter(chapter.blocks):
             number += 1
-            head = "" if heading is None else f"<h2>{xml(heading)}</h2>\n"
-            yield _File(f"chapter-{number:04}", heading, head + written(part))
+            head = "" if heading is None else f"<h2>{escape_xml(heading)}</h2>\n"
+            yield _EpubFile(f"chapter-{number:04}", heading, head + render_blocks(part))
             heading = None
 
 
-def _parts(pieces: Sequence[Break | Paragraph]) -> Iterator[Sequence[Break | Paragraph]]:
-    """A chapter in as few parts as may be; at least one."""
+def _split_chapter(blocks: Sequence[SceneBreak | Paragraph]) -> Iterator[Sequence[SceneBreak | Paragraph]]:
+    """Yield the blocks of a chapter in as few parts as possible; at least one."""
     begin = size = 0
-    for at, piece in enumerate(pieces):
-        if size > _MOST:
-            yield pieces[begin:at]
+    for at, block in enumerate(blocks):
+        if size > _FILE_CHARACTERS:
+            yield blocks[begin:at]
             begin, size = at, 0
-        size += len(piece.text) if isinstance(piece, Paragraph) else 0
-    yield pieces[begin:]
+        size += len(block.text) if isinstance(block, Paragraph) else 0
+    yield blocks[begin:]
 
 
-def _page(book: Book, title: str, body: str) -> str:
+def _render_page(book: Book, title: str, body: str) -> str:
+    language = escape_xml(book.language)
     return (
-        f'{_HEAD}<!DOCTYPE html>\n<html xmlns="http://www.w3.org/1999/xhtml" xmlns:epub="http://www.idpf.org/2007/ops" '
-        f'lang="{xml(book.language)}" xml:lang="{xml(book.language)}">\n<head>\n<title>{xml(title or "…")}</title>\n'
+        f"{_XML_DECLARATION}<!DOCTYPE html>\n"
+        f'<html xmlns="http://www.w3.org/1999/xhtml" xmlns:epub="http://www.idpf.org/2007/ops" '
+        f'lang="{language}" xml:lang="{language}">\n<head>\n<title>{escape_xml(title or "…")}</title>\n'
         f'<link rel="stylesheet" type="text/css" href="style.css"/>\n</head>\n<body>\n{body}</body>\n</html>\n'
     )
 
 
-def _navigation(book: Book, files: Sequence[_File]) -> str:
+def _render_navigation(book: Book, files: Sequence[_EpubFile]) -> str:
     items = (
-        f'<li><a href="{file.id}.xhtml">{xml(file.heading or "…")}</a></li>\n'
+        f'<li><a href="{file.id}.xhtml">{escape_xml(file.heading or "…")}</a></li>\n'
         for file in files
         if file.heading is not None
     )
-    return _page(book, book.title, f'<nav epub:type="toc">\n<ol>\n{"".join(items)}</ol>\n</nav>\n')
+    return _render_page(book, book.title, f'<nav epub:type="toc">\n<ol>\n{"".join(items)}</ol>\n</nav>\n')
 
 
-def _package(book: Book, files: Sequence[_File], identifier: str, modified: int) -> str:
+def _render_package(book: Book, files: Sequence[_EpubFile], identifier: str, modified: int) -> str:
     about = [
-        f'<dc:identifier id="id">{xml(identifier)}</dc:identifier>',
-        f"<dc:title>{xml(book.title or '…')}</dc:title>",
-        f"<dc:language>{xml(book.language)}</dc:language>",
+        f'<dc:identifier id="id">{escape_xml(identifier)}</dc:identifier>',
+        f"<dc:title>{escape_xml(book.title or '…')}</dc:title>",
+        f"<dc:language>{escape_xml(book.language)}</dc:language>",
         f'<meta property="dcterms:modified">{datetime.fromtimestamp(modified, UTC):%Y-%m-%dT%H:%M:%SZ}</meta>',
-        *(f"<dc:creator>{xml(book.author)}</dc:creator>" for _ in range(bool(book.author.strip()))),
-        *(f"<dc:description>{xml(book.description)}</dc:description>" for _ in range(bool(book.description.strip()))),
-        *(f"<dc:subject>{xml(tag)}</dc:subject>" for tag in book.tags if tag.strip()),
+        *(f"<dc:creator>{escape_xml(book.author)}</dc:creator>" for _ in range(bool(book.author.strip()))),
+        *(
+            f"<dc:description>{escape_xml(book.description)}</dc:description>"
+            for _ in range(bool(book.description.strip()))
+        ),
+        *(f"<dc:subject>{escape_xml(tag)}</dc:subject>" for tag in book.tags if tag.strip()),
     ]
     manifest = [
-        f'<item id="nav" href="nav.xhtml" media-type="{_XHTML}" properties="nav"/>',
+        f'<item id="nav" href="nav.xhtml" media-type="{_XHTML_TYPE}" properties="nav"/>',
         '<item id="style" href="style.css" media-type="text/css"/>',
-        *(f'<item id="{file.id}" href="{file.id}.xhtml" media-type="{_XHTML}"/>' for file in files),
+        *(f'<item id="{file.id}" href="{file.id}.xhtml" media-type="{_XHTML_TYPE}"/>' for file in files),
     ]
     spine = [f'<itemref idref="{file.id}"/>' for file in files]
     lines = "\n".join
     return (
-        f'{_HEAD}<package xmlns="http://www.idpf.org/2007/opf" version="3.0" unique-identifier="id" '
-        f'xml:lang="{xml(book.language)}">\n'
+        f'{_XML_DECLARATION}<package xmlns="http://www.idpf.org/2007/opf" version="3.0" unique-identifier="id" '
+        f'xml:lang="{escape_xml(book.language)}">\n'
         f'<metadata xmlns:dc="http://purl.org/dc/elements/1.1/">\n{lines(about)}\n</metadata>\n'
         f"<manifest>\n{lines(manifest)}\n</manifest>\n<spine>\n{lines(spine)}\n</spine>\n</package>\n"
     )

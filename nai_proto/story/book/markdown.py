@@ -1,4 +1,4 @@
-"""A book as CommonMark. What stands in the text is shown as it stands there: nothing in it becomes markup."""
+"""Write a book as CommonMark. The text is escaped, so that nothing in it becomes markup."""
 
 from __future__ import annotations
 
@@ -6,46 +6,49 @@ import re
 from typing import Final
 
 from ...arguments import check_type
-from .values import Book, Break, Heading, readable
+from .structure import Book, Heading, SceneBreak, replace_unwritable
 
 __all__ = ["to_markdown"]
 
-_MARKS: Final = re.compile(r"[\\`*_\[\]<>&~|$]")
-_AT_BEGINNING: Final = re.compile(r"(\d{1,9})([.)])(?=\s|$)|([#+-])(?=[\s#-]|$)|(=)")
+_MARKUP: Final = re.compile(r"[\\`*_\[\]<>&~|$]")
+_LEADING_MARKUP: Final = re.compile(r"(\d{1,9})([.)])(?=\s|$)|([#+-])(?=[\s#-]|$)|(=)")
 _INDENTED: Final = re.compile(r"[ \t]+")
 
 
 def to_markdown(book: Book) -> bytes:
-    """The book as UTF-8: its title, what is said about it, and a block for each paragraph, break and heading.
+    """Return a book as Markdown in UTF-8: title, author, description, and a block for each paragraph, break and heading.
 
-    White space at a line's beginning, which Markdown would take away or read as code, is written as no-break spaces.
+    White space at the beginning of a line, which Markdown would remove or take for code, is written as no-break spaces.
+
+    Args:
+        book: is written.
     """
     check_type(book, Book, "book", "a Book")
-    blocks = [f"# {_line(book.title)}"] if book.title else []
-    blocks += [f"*{_line(book.author)}*"] if book.author.strip() else []
-    blocks += [f"> {_line(line)}" for line in book.description.split("\n") if line.strip()]
-    for piece in book.pieces():
-        if isinstance(piece, Break):
+    blocks = [f"# {_escape_line(book.title)}"] if book.title else []
+    blocks += [f"*{_escape_line(book.author)}*"] if book.author.strip() else []
+    blocks += [f"> {_escape_line(line)}" for line in book.description.split("\n") if line.strip()]
+    for block in book.iter_blocks():
+        if isinstance(block, SceneBreak):
             blocks.append("* * *")
-        elif isinstance(piece, Heading):
-            blocks.append(f"## {_line(piece.text)}")
+        elif isinstance(block, Heading):
+            blocks.append(f"## {_escape_line(block.text)}")
         else:
-            blocks.append(_line(piece.text))
+            blocks.append(_escape_line(block.text))
     return "".join(f"{block}\n\n" for block in blocks)[:-1].encode()
 
 
-def _line(text: str) -> str:
-    """A text in one line, with everything escaped that would be markup."""
-    text = readable(text).replace("\n", " ").replace("\r", " ").rstrip()
+def _escape_line(text: str) -> str:
+    """Return a text as one line, with all markup escaped."""
+    text = replace_unwritable(text).replace("\n", " ").replace("\r", " ").rstrip()
     indented = _INDENTED.match(text)
     indent = indented[0].expandtabs(4) if indented else ""
-    rest = _MARKS.sub(r"\\\g<0>", text.lstrip(" \t"))
-    found = _AT_BEGINNING.match(rest)
-    if found and not indent:
-        at = found.end(1) if found[1] else 0
+    rest = _MARKUP.sub(r"\\\g<0>", text.lstrip(" \t"))
+    leading = _LEADING_MARKUP.match(rest)
+    if leading and not indent:
+        at = leading.end(1) if leading[1] else 0
         rest = f"{rest[:at]}\\{rest[at:]}"
-    return "\u00a0" * len(indent) + _TRAILING_MARKS.sub(r"\\\g<0>", rest)
+    return "\u00a0" * len(indent) + _TRAILING_HASHES.sub(r"\\\g<0>", rest)
 
 
-_TRAILING_MARKS: Final = re.compile(r"(?<!\\)#+$")
-"""At the end of a heading they would go away."""
+_TRAILING_HASHES: Final = re.compile(r"(?<!\\)#+$")
+"""Number signs at the end, which a heading would lose."""

@@ -16,7 +16,7 @@ from nai_proto.codecs.box import write_json
 from nai_proto.errors import FileError, InvalidRequestError
 from nai_proto.library.file_names import make_safe_name
 from nai_proto.story import Story
-from nai_proto.story.book import Book, book_of, to_epub, to_html, to_markdown
+from nai_proto.story.book import Book, build_book, to_epub, to_html, to_markdown
 from nai_proto.story.files import Scenario, story_file
 from nai_proto.story.utf16 import replace_lone_surrogates
 
@@ -61,7 +61,7 @@ def export(
     with exit_on_error("story export"):
         wanted = form or _format_from_name(output)
         told = select_story(story, url, email, unsafe_password).story
-        book = partial(book_of, told, author=author, language=language, chapters=chapters)
+        book = partial(build_book, told, author=author, language=language, chapters=chapters)
         data = _export(wanted, told, book, author, origins)
         if output == Path("-"):
             sys.stdout.buffer.write(data)
