@@ -23,7 +23,7 @@ SUBJECTS = {
     "memory": {"with its length", "chunked"},
     "scale": {"asyncio, the same bytes", "emulator", "emulator, client on trio", "emulator, 100 stored"},
     "objects": {"secretbox + zlib + msgspec, unchecked", "open_objects", "seal_object"},
-    "pictures": {"limit: grow + msgspec", "frames", "zipfile", "unzip"},
+    "pictures": {"limit: grow + msgspec", "frames", "zipfile", "unzip", "limit: decode, no more", "read_metadata"},
     "sse": {"limit: split + msgspec typed", "TokenReader", "Call"},
     "stories": {"unpackb + packb", "open", "open, edit, pack"},
     "streams": {"raw socket, by hand", "sync", "asyncio", "trio", "plain httpx, not parsed", "httpx", "httpx, async"},

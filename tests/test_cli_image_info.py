@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from typer.testing import Result
 
 from nai_proto.codecs.picture import Metadata, copies, with_metadata, write_picture
 from nai_proto.codecs.pixels import Pixels, read_pixels, write_png
+from nai_proto.codecs.png import chunk
 from nai_proto.codecs.signature import TEST_VERIFY_KEY, public_key
 from nai_proto.codecs.webp import with_webp_text
 from tests.cli_images import nai
@@ -156,12 +158,24 @@ def test_webp_without_loss_has_its_copy_in_alpha_and_a_signature_too(tmp_path: P
     assert (facts["copies_agree"], facts["signature"]) == (True, "valid")
 
 
-def test_pixels_of_a_kind_that_is_not_read_are_not_vouched_for(tmp_path: Path) -> None:
+def test_pixels_that_cannot_be_read_are_not_vouched_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    signed = METADATA.signed(PIXELS)
+    torn = write_png(PIXELS)
+    torn = torn.replace(b"IDAT", b"abCd")
+    at = torn.index(b"abCd")
+    size = int.from_bytes(torn[at - 4 : at])
+    torn = torn[: at - 4] + chunk(b"abCd", torn[at + 4 : at + 4 + size]) + torn[at + 8 + size :]
+    facts = facts_of(tmp_path, with_metadata(torn, signed))
+    assert facts["signature"] == "not checked: the pixels cannot be read"
     out = io.BytesIO()
-    Image.new("RGB", (64, 96), (1, 2, 3)).save(out, "WEBP", quality=50)
-    facts = facts_of(tmp_path, with_metadata(out.getvalue(), METADATA.signed(PIXELS)))
+    Image.new("RGBA", (64, 96), (1, 2, 3, 4)).save(out, "WEBP", lossless=True)
+    file = with_metadata(out.getvalue(), signed)
+    assert str(facts_of(tmp_path, file)["signature"]).startswith("invalid")
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    facts = facts_of(tmp_path, file)
     assert facts["metadata"] == ["EXIF"]
-    assert facts["signature"] == "not checked: pixels of this kind are not read"
+    for name in ("signature", "not_read"):
+        assert "pip install 'nai-proto[image]'" in str(facts[name])
 
 
 @pytest.mark.parametrize("data", [write_png(PIXELS), webp()])

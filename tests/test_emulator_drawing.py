@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from base64 import b64encode
 from typing import Any
 
@@ -21,6 +22,7 @@ from nai_proto.codecs.pixels import Pixels, Plane, read_pixels, write_png, write
 from nai_proto.codecs.signature import TEST_VERIFY_KEY, VERIFY_KEY, verify
 from nai_proto.emulator import Account, Emulator
 from nai_proto.emulator.images.pixel_operations import make_mask, merge, mix, resample, scale_up
+from nai_proto.errors import ServerError
 from nai_proto.testing import run_in_memory
 from tests.support import with_token
 
@@ -160,15 +162,38 @@ def test_infill_keeps_what_is_black_in_the_mask(form: str) -> None:
 
 def test_where_mask_or_source_cannot_be_read_all_is_drawn_anew() -> None:
     mask = image.box_mask(192, 128, [(0, 0, 8, 8)])
-    one_bit = Pillow.new("1", (192, 128))
-    out = io.BytesIO()
-    one_bit.save(out, "PNG")
-    whole = read_pixels(generated(image=SOURCE_PNG, mask=out.getvalue())[0]).rgb
+    torn = write_png(Pixels(192, 128, bytes(3 * 192 * 128)))
+    torn = torn[:41] + b"\0\0" + torn[43:]  # its IDAT does not inflate
+    whole = read_pixels(generated(image=SOURCE_PNG, mask=torn)[0]).rgb
     assert sum(a != b for a, b in zip(whole, SOURCE.rgb, strict=True)) > len(whole) // 2
     assert whole != read_pixels(generated(image=SOURCE_PNG, mask=b"none", validate=False)[0]).rgb
-    jpeg = io.BytesIO()
-    Pillow.new("RGB", (192, 128)).save(jpeg, "JPEG")
-    assert len(generated(image=jpeg.getvalue(), mask=mask, size=(192, 128))) == 1
+    jpeg = b"\xff\xd8\xff" + bytes(20)
+    assert len(generated(image=jpeg, mask=mask, size=(192, 128))) == 1
+
+
+@pytest.mark.parametrize("form", ["1", "P", "JPEG"])
+def test_a_source_and_a_mask_of_any_form_are_seen(form: str) -> None:
+    out, mask = io.BytesIO(), io.BytesIO()
+    black = Pillow.new("RGB", (192, 128), (90, 90, 90))
+    black.save(out, "JPEG") if form == "JPEG" else black.convert(form).save(out, "PNG")
+    Pillow.new("1" if form == "JPEG" else form, (192, 128)).save(mask, "PNG")
+    kept = read_pixels(generated(image=out.getvalue(), mask=mask.getvalue(), size=(192, 128))[0]).rgb
+    assert kept == read_pixels(out.getvalue()).rgb
+
+
+def test_without_pillow_what_has_to_be_encoded_by_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    emulator, owner = an_emulator()
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    assert len(generated(among=(emulator, owner))) == 1
+    flow = image.generate("a swan", model=V45, size=(64, 64), seed=1, image_format="webp")
+    streamed = image.generate_stream("a swan", model=V45, size=(64, 64), seed=1)
+    before = owner.profile.anlas
+    for each in (flow, streamed):
+        error = run_in_memory(with_token(owner.persistent_token, each), emulator).error
+        assert isinstance(error, ServerError)
+        assert error.status == 501
+        assert "pip install 'nai-proto[image]'" in str(error)
+    assert owner.profile.anlas == before
 
 
 def test_v5_leaves_out_the_background_where_that_is_wished_for() -> None:

@@ -147,6 +147,23 @@ def test_the_core_opens_nothing_and_prints_nothing() -> None:
     assert bad == []
 
 
+PILLOW = "nai_proto.codecs.pillow_images"
+
+
+def test_pillow_is_imported_inside_functions_of_one_module_and_numpy_nowhere() -> None:
+    optional = [found for found in imports() if found.imported.partition(".")[0] in ("PIL", "numpy")]
+    assert {found.importer for found in optional} == {PILLOW}
+    tree = ast.parse(all_modules()[PILLOW].read_text("utf-8"))
+    inside = {
+        child.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+        for child in ast.walk(node)
+        if isinstance(child, ast.Import | ast.ImportFrom)
+    }
+    assert {found.line for found in optional} <= inside
+
+
 def test_the_reader_of_imports_sees_them_all() -> None:
     """The tests above are only as good as this one."""
     seen = {(found.importer, found.imported) for found in imports()}
@@ -306,6 +323,11 @@ def test_importing_text_loads_msgspec_and_no_other_third_party_module() -> None:
     loaded = third_party("nai_proto.text")
     assert "msgspec" in loaded
     assert loaded <= third_party("msgspec")  # which may bring something of its own
+
+
+@pytest.mark.parametrize("module", ["nai_proto.codecs.picture", "nai_proto.image", "nai_proto.emulator"])
+def test_importing_what_handles_pictures_does_not_load_pillow(module: str) -> None:
+    assert "PIL" not in third_party(module)
 
 
 def test_the_door_opens_nothing_but_its_hinge_until_it_is_asked() -> None:

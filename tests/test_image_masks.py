@@ -6,6 +6,7 @@ See docs/protocol/image.md#53-img2img-enhance-inpaint.
 from __future__ import annotations
 
 import io
+import sys
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from nai_proto.codecs.pixels import Pixels, write_png
-from nai_proto.errors import InvalidRequestError
+from nai_proto.errors import InvalidRequestError, MissingExtra
 from nai_proto.image import align_mask, box_mask, image_request
 from tests.image_support import PNG, png
 
@@ -69,6 +70,20 @@ def test_an_aligned_mask_is_taken() -> None:
     assert align_mask(mask, 128, 64) == mask
 
 
+@pytest.mark.parametrize("mode", ["1", "P", "I;16"])
+def test_a_mask_of_any_other_form_is_read_by_pillow(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = Image.new("1", (64, 64))
+    drawn.paste(1, (0, 0, 32, 64))
+    file = io.BytesIO()
+    (drawn.convert("I").point(lambda value: value * 257).convert(mode) if mode == "I;16" else drawn.convert(mode)).save(
+        file, "PNG"
+    )
+    assert white(align_mask(file.getvalue(), 64, 64)) == {(x, y) for x in range(4) for y in range(8)}
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(MissingExtra):
+        align_mask(file.getvalue(), 64, 64)
+
+
 def test_what_is_half_transparent_is_kept() -> None:
     for alpha, drawn in ((127, set[tuple[int, int]]()), (128, {(x, y) for x in range(8) for y in range(8)})):
         mask = write_png(Pixels(64, 64, bytes((255, 255, 255, alpha)) * 64 * 64))
@@ -80,7 +95,7 @@ def test_what_is_half_transparent_is_kept() -> None:
     [
         (PNG, (128, 64), "the mask has 64 × 64 pixels, and its image has 128 × 64"),
         (b"GIF", (64, 64), "the mask is no PNG"),
-        (PNG, (64, 64), "cannot be read: only 8-bit"),
+        (PNG.replace(b"IDAT", b"abCd"), (64, 64), "cannot be read: the checksum"),
         (painted(64, 64, [])[:-20], (64, 64), "cannot be read: the PNG ends too early"),
         (PNG, (100, 64), "multiples of 64"),
     ],

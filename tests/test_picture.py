@@ -9,6 +9,7 @@ import io
 import json
 import pickle
 import struct
+import sys
 import zlib
 from typing import Literal, TypeAlias
 
@@ -31,7 +32,7 @@ from nai_proto.codecs.png import SIGNATURE, chunk
 from nai_proto.codecs.signature import TEST_VERIFY_KEY, verify
 from nai_proto.codecs.stealth import with_stealth
 from nai_proto.codecs.webp import with_webp_text
-from nai_proto.errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
+from nai_proto.errors import InvalidRequestError, LimitExceeded, MissingExtra, RemoteProtocolError
 from nai_proto.limits import Limits
 
 BLANK = Pixels(64, 96, bytes(64 * 96 * 4))
@@ -178,6 +179,21 @@ def test_pillow_reads_what_a_webp_says() -> None:
     assert json.loads(json.loads(comment[8:])["Comment"]) == PARAMETERS
 
 
+def test_without_pillow_texts_are_read_and_alpha_of_a_webp_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    png, webp = (write_picture(BLANK, METADATA, image_format=image_format) for image_format in FORMATS)
+    bare = write_webp(read_pixels(png))
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    assert read_metadata(png) == read_metadata(webp) == METADATA
+    assert len(copies(png)) == 2
+    assert read_metadata(with_metadata(bare, METADATA)) == METADATA
+    for read, file in ((read_metadata, bare), (copies, webp)):
+        with pytest.raises(MissingExtra, match=r"pip install 'nai-proto\[image\]'"):
+            read(file)
+    with pytest.raises(MissingExtra):
+        write_picture(BLANK, METADATA, image_format="webp")
+    assert len(copies(write_picture(BLANK, METADATA))) == 2
+
+
 def test_when_exif_is_stripped_alpha_still_knows() -> None:
     stripped = write_webp(read_pixels(write_picture(BLANK, METADATA, image_format="webp")))
     found = read_metadata(stripped)
@@ -197,11 +213,10 @@ def test_of_a_webp_that_cannot_hold_a_copy_only_exif_is_read() -> None:
 @pytest.mark.parametrize("transparent", [False, True])
 def test_a_copy_that_does_not_fit_is_left_out(transparent: bool, image_format: ImageFormat) -> None:
     small = Pixels(3, 3, bytes(range(36)))
+    opaque = None if image_format == "webp" else Plane(3, 3, b"\xff" * 9)  # a WebP without transparency has no alpha
     file = write_picture(small, METADATA, transparent=transparent, image_format=image_format)
     assert copies(file) == [METADATA]
-    alpha = read_pixels(file).alpha
-    assert alpha is not None
-    assert alpha.data == (small.data[3::4] if transparent else b"\xff" * 9)
+    assert read_pixels(file).alpha == (small.alpha if transparent else opaque)
 
 
 def test_alpha_that_is_not_there_cannot_be_kept() -> None:

@@ -146,6 +146,7 @@ def read_metadata(data: bytes, limits: Limits = Limits()) -> Metadata | None:
     None if none has. Alpha is unpacked only if the text around the pixels does not do, and of a WebP only without losses.
 
     Raises:
+        MissingExtra: alpha has to be unpacked by Pillow, which is not installed.
         LimitExceeded: it is larger than ``limits`` allow.
         RemoteProtocolError: it is neither PNG nor WebP, or a place that is looked at is damaged.
     """
@@ -208,6 +209,7 @@ def write_picture(
         image_format: PNG, with the text in chunks, or lossless WebP, with the text in EXIF.
 
     Raises:
+        MissingExtra: a WebP is to be written, and Pillow is not installed.
         InvalidRequestError: a text has no form there; or ``transparent``, and there is no alpha.
     """
     check_type(pixels, Pixels, "pixels", "Pixels")
@@ -241,7 +243,7 @@ def _inside(data: bytes, limits: Limits) -> Metadata | None:
         fits = lossless(data, limits) is not None
     else:
         head = header(data, limits)
-        fits = (head.depth, head.colour, head.interlaced) == (8, 6, False)
+        fits = (head.depth, head.colour) == (8, 6)
     alpha = read_alpha(data, limits) if fits else None
     return None if alpha is None else hidden_metadata(alpha, limits)
 

@@ -1,36 +1,31 @@
-"""Pixels of 8-bit RGB and RGBA pictures, and grey masks, out of PNG and lossless WebP files and into them, by the standard
-library alone. How they stand in a WebP, `vp8l` says; how in a PNG, this module.
+"""Pixels of images, out of files and into them: RGB, RGBA and grey, 8 bits a sample.
 
-A row is filtered by what stands left of it, above, or both. Channels never mix, so each is undone on its own: whoever needs
-only alpha, as the stealth copy does, pays for one. Bytes are added many at once (`bytewise`); the two filters that look at
-the byte just made (average and Paeth) go byte by byte, at some tenths of a microsecond each. If there is much of these and
-numpy is installed, it does them (`diagonals`).
+PNGs with 8 bits a sample, without a palette or interlacing, are read and written by the standard library alone. All other
+pixels need Pillow, the extra ``image``: those of JPEG, WebP, GIF, BMP, TIFF and AVIF, and of any other PNG. If it is
+installed, Pillow also reads an ordinary PNG whose filters would take long without it. EXIF's orientation is not applied, and
+of files with several frames the first is read.
 """
 
 from __future__ import annotations
 
-import struct
-import zlib
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from ..arguments import BYTES, INTEGER, LIMITS, check_type
-from ..errors import InvalidRequestError, RemoteProtocolError
+from ..errors import InvalidRequestError
 from ..limits import Limits
-from . import diagonals
-from .bytewise import added, subtracted, summed
-from .png import SIGNATURE, Header, chunk, chunks, header, with_text
-from .vp8l import read_vp8l, write_vp8l
-from .webp import Lossless, is_webp, lossless, webp_file, with_webp_text
+from .pillow_images import ImageData, decode_alpha, decode_colours, decode_grey, encode_image, has_pillow
+from .png import SIGNATURE, header, with_text
+from .png_rows import FilteredRows, encode_png, has_plain_rows, read_rows
+from .webp import is_webp, lossless, with_webp_text
 
-__all__ = ["Pixels", "Plane", "read_alpha", "read_grey", "read_pixels", "write_png", "write_webp"]
+__all__ = ["Pixels", "Plane", "read_alpha", "read_grey", "read_pixels", "write_jpeg", "write_png", "write_webp"]
 
-_CHANNELS: Final = {0: 1, 2: 3, 6: 4}
-_COLOURS: Final = (2, 6)
-_AVERAGE, _PAETH = 3, 4  # filters (PNG §9)
-_WORTH: Final = 500_000  # bytes so filtered that take as long without numpy as loading it does
-_LEVEL: Final = 1  # drawings compress well at any level, noise at none
+_SLOW: Final = 500_000
+"""Bytes restored one by one, a tenth of a second: above that, loading Pillow is quicker."""
+_LARGEST_WEBP: Final = 16_383
+_LARGEST_JPEG: Final = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,77 +95,110 @@ class Plane:
 
 
 def read_pixels(data: bytes, limits: Limits = Limits()) -> Pixels:
-    """The pixels of a PNG or a lossless WebP.
+    """Return the pixels of an image file, as RGB or RGBA; what is grey has three equal channels.
+
+    Args:
+        data: a PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF.
+        limits: `Limits.pixels` is what its header may claim.
 
     Raises:
-        RemoteProtocolError: it is damaged; a PNG that is interlaced, or neither RGB nor RGBA of 8 bits; a WebP with losses
-            or that moves; and what `chunks` and `webp_chunks` raise.
+        MissingExtra: this is no PNG of 8 bits without palette and interlacing, and Pillow is not installed.
+        LimitExceeded: the header claims too many pixels.
+        RemoteProtocolError: the file is damaged, or has none of these formats.
     """
     data = BYTES.convert(data, "data")
     LIMITS.check(limits, "limits")
-    if is_webp(data):
-        return _from_webp(lossless(data, limits))
-    head, raw = _raw(data, limits)
-    channels = _CHANNELS[head.colour]
-    if _by_diagonals(raw, 1 + head.width * channels):
-        return Pixels(head.width, head.height, diagonals.unfiltered(raw, head.width, channels, slice(None)))
-    out = bytearray(head.width * head.height * channels)
-    for channel in range(channels):
-        out[channel::channels] = _plane(head, raw, channel)
-    return Pixels(head.width, head.height, bytes(out))
+    rows = _plain_rows(data, limits)
+    if rows is None:
+        return Pixels(*decode_colours(data, limits))
+    width, height, restored = rows.header.width, rows.header.height, rows.restore()
+    if rows.channels > 2:
+        return Pixels(width, height, restored)
+    grey = restored[:: rows.channels]
+    out = bytearray((2 + rows.channels) * len(grey))
+    for channel in range(3):
+        out[channel :: 2 + rows.channels] = grey
+    if rows.channels == 2:
+        out[3::4] = restored[1::2]
+    return Pixels(width, height, bytes(out))
 
 
 def read_alpha(data: bytes, limits: Limits = Limits()) -> Plane | None:
-    """Alpha alone of a PNG or a lossless WebP; None if it has none. Raises what `read_pixels` raises."""
+    """Return alpha alone, None if the file has none. Takes and raises what `read_pixels` does.
+
+    Pillow is not needed for a lossless WebP that says it has no alpha.
+    """
     data = BYTES.convert(data, "data")
     LIMITS.check(limits, "limits")
     if is_webp(data):
         found = lossless(data, limits)
-        return None if found is not None and not found.alpha else _from_webp(found).alpha
-    if header(data, limits).colour == 2:
-        return None
-    head, raw = _raw(data, limits)
-    if _by_diagonals(raw, 1 + 4 * head.width):
-        return Plane(head.width, head.height, diagonals.unfiltered(raw, head.width, 4, slice(3, None)))
-    return Plane(head.width, head.height, _plane(head, raw, 3))
+        if found is not None and not found.alpha:
+            return None
+    elif data.startswith(SIGNATURE):
+        head = header(data, limits)
+        if has_plain_rows(head) and head.colour in (0, 2):
+            return None
+    rows = _plain_rows(data, limits)
+    if rows is not None:
+        return Plane(rows.header.width, rows.header.height, rows.restore_channel(rows.channels - 1))
+    alpha = decode_alpha(data, limits)
+    return None if alpha is None else Plane(*alpha)
 
 
 def read_grey(data: bytes, limits: Limits = Limits()) -> Plane:
-    """How bright each pixel is: a PNG in 8-bit grey, or the red of what `read_pixels` reads, which is the grey if it has no
-    colours. Raises what that raises.
+    """Return the brightness of each pixel of a grey image; of one in colours its red. Takes and raises what `read_pixels`
+    does.
     """
     data = BYTES.convert(data, "data")
     LIMITS.check(limits, "limits")
-    if is_webp(data):
-        pixels = read_pixels(data, limits)
-        return Plane(pixels.width, pixels.height, pixels.data[:: pixels.channels])
-    head, raw = _raw(data, limits, _CHANNELS)
-    return Plane(head.width, head.height, _plane(head, raw, 0))
+    rows = _plain_rows(data, limits)
+    if rows is None:
+        return Plane(*decode_grey(data, limits))
+    return Plane(rows.header.width, rows.header.height, rows.restore_channel(0))
 
 
 def write_png(pixels: Pixels, texts: Mapping[str, str] | None = None) -> bytes:
-    """A PNG file with these pixels and texts. Raises what `with_text` raises."""
+    """Return a PNG with these pixels and texts. Raises what `with_text` raises."""
     check_type(pixels, Pixels, "pixels", "Pixels")
-    stride = pixels.width * pixels.channels
-    above = bytes(stride) + pixels.data[:-stride]
-    rows = subtracted(pixels.data, above)
-    filtered = b"".join(b"\2" + rows[at : at + stride] for at in range(0, len(rows), stride))
-    colour = 6 if pixels.channels == 4 else 2
-    head = struct.pack(">2L5B", pixels.width, pixels.height, 8, colour, 0, 0, 0)
-    file = SIGNATURE + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(filtered, _LEVEL)) + chunk(b"IEND", b"")
+    file = encode_png(pixels.width, pixels.height, pixels.data)
     return with_text(file, texts, Limits(pixels=pixels.area)) if texts else file
 
 
 def write_webp(pixels: Pixels, texts: Mapping[str, str] | None = None) -> bytes:
-    """A lossless WebP with these pixels, and in EXIF these texts by the names of their tags.
+    """Return a lossless WebP with these pixels, and in EXIF these texts by the names of their tags.
 
     Raises:
-        InvalidRequestError: a side has more than 16,384 pixels; and what `write_exif` raises.
+        MissingExtra: Pillow is not installed.
+        InvalidRequestError: a side has more than 16,383 pixels; and what `write_exif` raises.
     """
     check_type(pixels, Pixels, "pixels", "Pixels")
-    planes = [pixels.data[channel :: pixels.channels] for channel in range(pixels.channels)]
-    file = webp_file([(b"VP8L", write_vp8l(pixels.width, pixels.height, planes))])
+    _check_sides(pixels, _LARGEST_WEBP, "WebP")
+    # The least effort: the next one takes four times as long, and flat drawings become a third smaller.
+    options = {"lossless": True, "exact": True, "quality": 0, "method": 0}
+    image = ImageData(pixels.width, pixels.height, pixels.data)
+    file = encode_image(image, "RGBA" if pixels.channels == 4 else "RGB", "WEBP", **options)
     return with_webp_text(file, texts, Limits(pixels=pixels.area)) if texts else file
+
+
+def write_jpeg(pixels: Pixels | Plane, quality: int = 90) -> bytes:
+    """Return a JPEG with these pixels: of RGBA without alpha, of a plane in grey.
+
+    Args:
+        pixels: at most 65,535 each way.
+        quality: 1 to 95.
+
+    Raises:
+        MissingExtra: Pillow is not installed.
+        InvalidRequestError: a side is too long, or ``quality`` out of its range.
+    """
+    check_type(pixels, (Pixels, Plane), "pixels", "Pixels or a Plane")
+    INTEGER.check(quality, "quality")
+    if not 1 <= quality <= 95:
+        raise InvalidRequestError("quality is 1 to 95", parameter="quality")
+    _check_sides(pixels, _LARGEST_JPEG, "JPEG")
+    if isinstance(pixels, Plane):
+        return encode_image(ImageData(pixels.width, pixels.height, pixels.data), "L", "JPEG", quality=quality)
+    return encode_image(ImageData(pixels.width, pixels.height, pixels.rgb), "RGB", "JPEG", quality=quality)
 
 
 def _check_size(width: object, height: object, data: object) -> None:
@@ -179,90 +207,20 @@ def _check_size(width: object, height: object, data: object) -> None:
     check_type(data, bytes, "data", "bytes")
 
 
-def _from_webp(found: Lossless | None) -> Pixels:
-    if found is None:
-        raise RemoteProtocolError("picture: a WebP with losses or that moves; only still ones without losses are read")
-    width, height, planes = read_vp8l(bytes(found.content))
-    out = bytearray(len(planes) * width * height)
-    for channel, plane in enumerate(planes):
-        out[channel :: len(planes)] = plane
-    return Pixels(width, height, bytes(out))
+def _check_sides(pixels: Pixels | Plane, largest: int, image_format: str) -> None:
+    if max(pixels.width, pixels.height) > largest:
+        raise InvalidRequestError(f"a {image_format} has sides of at most {largest} pixels", parameter="pixels")
 
 
-def _raw(data: bytes, limits: Limits, colours: Container[int] = _COLOURS) -> tuple[Header, bytes]:
-    """The header, and the inflated rows, each behind the number of its filter."""
-    found = list(chunks(data, limits))
+def _plain_rows(data: bytes, limits: Limits) -> FilteredRows | None:
+    """Return the rows of a PNG that the standard library is to restore, None of what is left to Pillow.
+
+    Raises what `read_rows` raises.
+    """
+    if not data.startswith(SIGNATURE):
+        return None
     head = header(data, limits)
-    if head.depth != 8 or head.colour not in colours or head.interlaced:
-        raise RemoteProtocolError("picture: only 8-bit RGB and RGBA without interlacing are read")
-    size = head.height * (1 + head.width * _CHANNELS[head.colour])
-    stream = zlib.decompressobj()
-    try:
-        raw = stream.decompress(b"".join(content for kind, content in found if kind == b"IDAT"), size + 1)
-    except zlib.error:
-        raw = b""
-    if len(raw) != size or not stream.eof:
-        raise RemoteProtocolError("picture: its pixels do not inflate to its size")
-    if max(raw[:: size // head.height]) > _PAETH:
-        raise RemoteProtocolError("picture: a row has a filter that there is not")
-    return head, raw
-
-
-def _by_diagonals(raw: bytes, stride: int) -> bool:
-    """Is that quicker? For a few rows with the slow filters it is not worth looking for numpy."""
-    filters = raw[::stride]
-    return stride * (filters.count(_AVERAGE) + filters.count(_PAETH)) > _WORTH and diagonals.is_there()
-
-
-def _plane(head: Header, raw: bytes, channel: int) -> bytes:
-    """One channel without its filters."""
-    channels = _CHANNELS[head.colour]
-    stride = 1 + head.width * channels
-    above = bytes(head.width)
-    out: list[bytes] = []
-    for at in range(0, len(raw), stride):
-        row = raw[at + 1 + channel : at + stride : channels]
-        match raw[at]:
-            case 1:
-                above = summed(row)
-            case 2:
-                above = added(row, above)
-            case 3:
-                above = _averaged(row, above)
-            case 4:
-                above = _paeth(row, above)
-            case _:
-                above = row
-        out.append(above)
-    return b"".join(out)
-
-
-# ---- byte by byte
-
-
-def _averaged(row: bytes, above: bytes) -> bytes:
-    out = bytearray()
-    left = 0
-    for byte, up in zip(row, above, strict=True):
-        left = byte + (left + up >> 1) & 0xFF
-        out.append(left)
-    return bytes(out)
-
-
-def _paeth(row: bytes, above: bytes) -> bytes:
-    """The neighbour that is nearest to left + up - corner; of equals left, then up."""
-    out = bytearray()
-    left = corner = 0
-    for byte, up in zip(row, above, strict=True):
-        across, down = up - corner, left - corner
-        far = abs(across + down)
-        across, down = abs(across), abs(down)
-        if across <= down and across <= far:
-            left = byte + left & 0xFF
-        elif down <= far:
-            left = byte + up & 0xFF
-        else:
-            left = byte + corner & 0xFF
-        corner = up
-        out.append(left)
-    return bytes(out)
+    if not has_plain_rows(head):
+        return None
+    rows = read_rows(data, head, limits)
+    return None if rows.slow_bytes > _SLOW and has_pillow() else rows

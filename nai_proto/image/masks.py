@@ -62,13 +62,14 @@ def align_mask(mask: bytes, width: int, height: int) -> bytes:
     Takes some tenths of a second for a megapixel, so an event loop leaves it to `compute`.
 
     Args:
-        mask: a PNG in 8-bit grey, RGB or RGBA, as large as the image; what is less than half opaque is black. Or one with a
-            pixel for each block, which is given back as it is.
+        mask: a PNG as large as the image; what is less than half opaque is black. Or one with a pixel for each block,
+            which is given back as it is. One that is not 8-bit grey, RGB or RGBA needs Pillow, the extra ``image``.
         width: of the image, in pixels; a multiple of 64.
         height: likewise.
 
     Raises:
-        InvalidRequestError: a side is no multiple of 64, or the mask has another size or form, or is damaged.
+        MissingExtra: the mask needs Pillow, which is not installed.
+        InvalidRequestError: a side is no multiple of 64, or the mask has another size, or is damaged.
     """
     _check(width, height)
     size = png_size(mask)

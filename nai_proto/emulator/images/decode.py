@@ -9,13 +9,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ...codecs.pixels import Pixels, Plane, read_grey, read_pixels
-from ...codecs.png import header
-from ...codecs.webp import lossless
-from ...errors import NaiError
+from ...errors import MissingExtra, NaiError
 from ...image.rules import MOST_PIXELS
-from ...image.sources import image_size, image_type
+from ...image.sources import image_size
 from ...limits import Limits
-from .pixel_operations import join_channels
 from .request import DecodedBody, validation_error
 
 __all__ = ["SourceImage", "decode_brightness", "decode_pixels", "decode_source", "find_source"]
@@ -58,42 +55,31 @@ def decode_source(source: SourceImage) -> Pixels | None:
     """Decode an image for a tool.
 
     Returns:
-        The pixels of a lossless WebP or a PNG in 8-bit grey or colours; None for a valid image of another kind.
+        The pixels; None for an image that only Pillow decodes, where it is not installed.
 
     Raises:
         Refused: 400, the image is damaged or too large.
     """
     if source.width * source.height <= _TOOL_LIMITS.pixels:
         try:
-            return _decode_supported(source.data)
+            return read_pixels(source.data, _TOOL_LIMITS)
+        except MissingExtra:
+            return None
         except NaiError:
             pass
     raise validation_error("image is damaged, or too large")
 
 
-def _decode_supported(data: bytes) -> Pixels | None:
-    kind = image_type(data)
-    if kind == "webp":
-        return None if lossless(data, _TOOL_LIMITS) is None else read_pixels(data, _TOOL_LIMITS)
-    if kind != "png":
-        return None
-    head = header(data, _TOOL_LIMITS)
-    if head.depth != 8 or head.interlaced or head.colour not in (0, 2, 6):
-        return None
-    return read_pixels(data, _TOOL_LIMITS) if head.colour else join_channels(read_grey(data, _TOOL_LIMITS))
-
-
 def decode_pixels(data: bytes) -> Pixels | None:
-    """Decode an image for a generation: an 8-bit PNG or a lossless WebP; None if it is anything else, or too large."""
+    """Decode an image for a generation; None if it is damaged, too large, or needs Pillow and that is not installed."""
     try:
         return read_pixels(data, _GENERATION_LIMITS)
     except NaiError:
-        grey = decode_brightness(data)
-    return None if grey is None else join_channels(grey)
+        return None
 
 
 def decode_brightness(data: bytes) -> Plane | None:
-    """Decode the brightness of an image: an 8-bit grey PNG, or the red of an 8-bit PNG or a lossless WebP; else None."""
+    """Decode the brightness of a grey image, or the red of another; None where `decode_pixels` returns None."""
     try:
         return read_grey(data, _GENERATION_LIMITS)
     except NaiError:

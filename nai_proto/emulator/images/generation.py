@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
+from ...codecs.pillow_images import has_pillow
 from ...exchange.reply import Handler, Start, Wait, Write
 from ...http import Head, Headers
 from ...image.generations import Generation
@@ -75,6 +76,8 @@ class ImageService:
 
     def _send_whole(self, context: RequestContext, task: GenerationTask, price: Price) -> Handler:
         """Send all images at once."""
+        if task.parameters.image_format == "webp":
+            _check_pillow()
         yield from self._wait(task.parameters.steps * task.parameters.n_samples)
         pictures: list[RenderedPicture] = []
         for index in range(task.parameters.n_samples):
@@ -85,6 +88,7 @@ class ImageService:
 
     def _send_stream(self, context: RequestContext, task: GenerationTask, price: Price) -> Handler:
         """Send the messages of one sample after the other. They are paid before the last image is sent."""
+        _check_pillow()
         framing = find_framing(task)
         fields = [("Content-Type", framing.content_type), ("Cache-Control", "no-cache"), ALLOW_ANY_ORIGIN]
         yield Start(Head(context.endpoint.status, Headers(fields)))
@@ -118,3 +122,9 @@ class ImageService:
     def _draw_seed(self) -> int:
         """Return a seed for a request without one."""
         return int(self._chance.uniform() * _SEED_BOUND)
+
+
+def _check_pillow() -> None:
+    """Raise Refused, 501, where Pillow is not installed: it encodes WebP, and JPEG for previews."""
+    if not has_pillow():
+        raise Refused(501, "this emulator needs Pillow for that: pip install 'nai-proto[image]'")

@@ -17,8 +17,7 @@ from hashlib import blake2b, sha256, shake_128
 from math import sin, tau
 from typing import Final, Self
 
-from ...codecs.jpeg import write_jpeg
-from ...codecs.pixels import Pixels
+from ...codecs.pixels import Pixels, write_jpeg
 from ...image.choices import ImageGenerationType
 from ..seeded_random import SeededRandom
 from .decode import decode_brightness, decode_pixels
@@ -114,7 +113,7 @@ def _render_previews(picture: Pixels, chance: SeededRandom, count: int) -> list[
     last = resample(picture, width, height).rgb
     noise = shake_128(str(chance.fork("noise").uniform()).encode()).digest(len(last))
     steps = (mix(noise, last, (step + 1) / (count + 1)) for step in range(count))
-    return [write_jpeg(Pixels(width, height, step)) for step in steps]
+    return [write_jpeg(scale_up(Pixels(width, height, step))) for step in steps]
 
 
 def render_placeholder(image: bytes, width: int, height: int) -> Pixels:

@@ -12,7 +12,7 @@ from nai_proto.codecs.box import write_json
 from nai_proto.codecs.picture import Metadata, Place, copies, read_metadata
 from nai_proto.codecs.pixels import Pixels, read_pixels
 from nai_proto.codecs.signature import TEST_VERIFY_KEY, VERIFY_KEY, verify
-from nai_proto.errors import InvalidRequestError, NaiError, RemoteProtocolError
+from nai_proto.errors import InvalidRequestError, MissingExtra, NaiError, RemoteProtocolError
 from nai_proto.image.sourcing import drawn_by
 
 from ... import files
@@ -124,37 +124,40 @@ def _check_numbers(parameters: dict[str, Any]) -> None:
     raise RemoteProtocolError(problem)
 
 
-def _read_copies(data: bytes) -> tuple[list[Metadata], str | None]:
-    """What each place says; and what is wrong with the one in alpha, if that alone is."""
+def _read_copies(data: bytes) -> tuple[list[Metadata], dict[str, str]]:
+    """Return what each place says; and what is wrong with the one in alpha, if that alone cannot be read."""
     try:
-        return copies(data), None
+        return copies(data), {}
+    except MissingExtra as error:
+        found = read_metadata(data)
+        return [] if found is None else [found], {"not_read": f"alpha: {error}"}
     except RemoteProtocolError as error:
         found = read_metadata(data)
         if found is None or found.place is Place.ALPHA:
             raise
-        return [found], str(error).removeprefix("picture: ")
+        return [found], {"damaged": str(error).removeprefix("picture: ")}
 
 
-def _read_pixels(data: bytes) -> Pixels | None:
-    """The pixels, if they are of a kind that is read."""
+def _read_pixels(data: bytes) -> Pixels | str:
+    """Return the pixels, or why they cannot be read."""
     try:
         return read_pixels(data)
+    except MissingExtra as error:
+        return str(error)
     except RemoteProtocolError:
-        return None
+        return "the pixels cannot be read"
 
 
 # ---- the places, and what vouches for them
 
 
 def _describe_origin(
-    found: list[Metadata], trouble: str | None, pixels: Pixels | None, key: bytes
+    found: list[Metadata], trouble: dict[str, str], pixels: Pixels | str, key: bytes
 ) -> dict[str, object]:
     places = [copy.place.value for copy in found]
-    facts: dict[str, object] = {"metadata": places or None}
     if not found:
-        return {"metadata": "none"}
-    if trouble is not None:
-        facts["damaged"] = trouble
+        return {"metadata": "none", **trouble}
+    facts: dict[str, object] = {"metadata": places, **trouble}
     if len(found) > 1:
         differing = _find_differences(*found)
         facts["copies_agree"] = not differing
@@ -165,12 +168,12 @@ def _describe_origin(
     return {**facts, "signature": signatures[places[0]] if same else signatures}
 
 
-def _check_signature(copy: Metadata, pixels: Pixels | None, key: bytes) -> str:
+def _check_signature(copy: Metadata, pixels: Pixels | str, key: bytes) -> str:
     """What the signature of one copy is worth."""
     if "signed_hash" not in _parameters(copy):
         return "none"
-    if pixels is None:
-        return "not checked: pixels of this kind are not read"
+    if isinstance(pixels, str):
+        return f"not checked: {pixels}"
     if verify(pixels, copy.comment or "", key):
         return "valid"
     if key != TEST_VERIFY_KEY and verify(pixels, copy.comment or "", TEST_VERIFY_KEY):

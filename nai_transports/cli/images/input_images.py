@@ -5,26 +5,23 @@ Fitting needs Pillow (the extra ``image``). What fits already is sent as it is, 
 
 from __future__ import annotations
 
-import io
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from nai_proto.codecs.jpeg import jpeg_size
+from nai_proto.codecs.pillow_images import fit_image, pad_image
 from nai_proto.codecs.png import chunks, header
 from nai_proto.codecs.webp import webp_chunks, webp_size
-from nai_proto.errors import InvalidFile, LimitExceeded, MissingExtra, RemoteProtocolError
+from nai_proto.errors import InvalidFile, LimitExceeded, RemoteProtocolError
 from nai_proto.image.fitting import CANVASES
 from nai_proto.image.masks import BLOCK, align_mask
 from nai_proto.image.sources import image_type, png_size
 from nai_proto.limits import Limits
 
 from ... import files
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 __all__ = [
     "fit_mask",
@@ -108,7 +105,7 @@ def name_file_in_errors(path: Path) -> Generator[None, None, None]:
 
 def fit_source(data: bytes, size: tuple[int, int]) -> bytes:
     """A PNG of this size, of which at two sides so much is cut off that the rest keeps its shape."""
-    return data if png_size(data) == size else _convert(data, lambda image: _crop(image, size))
+    return data if png_size(data) == size else _crop(data, size)
 
 
 def fit_mask(data: bytes, size: tuple[int, int]) -> bytes:
@@ -118,9 +115,7 @@ def fit_mask(data: bytes, size: tuple[int, int]) -> bytes:
     """
     if png_size(data) == (size[0] // BLOCK, size[1] // BLOCK):
         return data
-    if png_size(data) != size or header(data)[2:] not in ((8, 2, False), (8, 6, False)):
-        data = _convert(data, lambda image: _crop(image.convert("RGBA"), size))
-    return align_mask(data, *size)
+    return align_mask(data if png_size(data) == size else _crop(data, size), *size)
 
 
 def fit_reference(data: bytes) -> bytes:
@@ -132,7 +127,7 @@ def fit_reference(data: bytes) -> bytes:
         return data
     width, height = get_size(data)
     canvas = min(CANVASES, key=lambda canvas: abs(canvas[0] / canvas[1] - width / height))
-    return _convert(data, lambda image: _pad(image, canvas))
+    return _pad(data, canvas)
 
 
 def fit_v3_vibe(data: bytes) -> bytes:
@@ -140,33 +135,25 @@ def fit_v3_vibe(data: bytes) -> bytes:
 
     See docs/protocol/image.md#51-vibe-transfer.
     """
-    return data if png_size(data) == _VIBE else _convert(data, lambda image: _pad(image, _VIBE))
+    return data if png_size(data) == _VIBE else _pad(data, _VIBE)
 
 
-def _crop(image: Image, size: tuple[int, int]) -> Image:
-    from PIL import ImageOps
-
-    return ImageOps.fit(image.convert("RGBA" if "A" in image.getbands() else "RGB"), size)
-
-
-def _pad(image: Image, size: tuple[int, int]) -> Image:
-    from PIL import ImageOps
-
-    return ImageOps.pad(image.convert("RGB"), size, color="black")
+def _crop(data: bytes, size: tuple[int, int]) -> bytes:
+    with _replace_errors():
+        return fit_image(data, *size)
 
 
-def _convert(data: bytes, change: Callable[[Image], Image]) -> bytes:
+def _pad(data: bytes, size: tuple[int, int]) -> bytes:
+    with _replace_errors():
+        return pad_image(data, *size)
+
+
+@contextmanager
+def _replace_errors() -> Generator[None, None, None]:
+    """Raise damaged pixels as InvalidFile."""
     try:
-        from PIL import Image, ImageOps
-    except ImportError:
-        raise MissingExtra(
-            "the picture has to be fitted in, which needs Pillow: pip install 'nai-proto[image]'"
-        ) from None
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            out = io.BytesIO()
-            change(ImageOps.exif_transpose(image)).save(out, "PNG")
-            return out.getvalue()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        pass
+        yield
+        return
+    except RemoteProtocolError:
+        pass  # and raise below, without that error as the context
     raise InvalidFile("the picture's pixels cannot be read")
