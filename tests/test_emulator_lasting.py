@@ -247,7 +247,7 @@ ROW = {"account": 1, "until": None}
 )
 def test_rows_that_no_emulator_wrote_are_damaged(key: RowKey, document: object) -> None:
     emulator = Emulator(now=lambda: NOW, entropy=entropy())
-    with pytest.raises(Damaged, match="what was stored is damaged"):
+    with pytest.raises(Damaged, match="the stored state is damaged"):
         emulator.restore([(key, json.dumps(document).encode())])
     with pytest.raises(Damaged):
         Emulator(now=lambda: NOW, entropy=entropy()).restore([(key, b"{")])

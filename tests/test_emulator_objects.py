@@ -412,9 +412,9 @@ def test_a_collection_is_a_sequence_that_can_be_changed() -> None:
 
 def test_no_two_in_a_collection_have_one_id() -> None:
     collection = ObjectCollection(ITEMS)
-    with pytest.raises(InvalidRequestError, match="there already"):
+    with pytest.raises(InvalidRequestError, match="is already there"):
         collection.append(ITEMS[0])
-    with pytest.raises(InvalidRequestError, match="there already"):
+    with pytest.raises(InvalidRequestError, match="is already there"):
         collection[0] = ITEMS[1]
     assert collection == ITEMS
 

@@ -1,6 +1,6 @@
-"""The service's side of the wire, without I/O: what `nai emulate` serves and tests talk to.
+"""An emulator of the service, without I/O: `nai emulate` serves it, and tests talk to it in memory.
 
-What makes it fail on demand, or any other app, is in `faults`.
+`faults` makes it, or any other app, fail on purpose; `recording` records and replays what it exchanges with clients.
 
 See docs/protocol/native.md#17-checklist-for-the-emulator.
 """

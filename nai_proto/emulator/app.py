@@ -1,7 +1,7 @@
-"""The emulator: finds out what a request means and who asks, and lets the endpoint's handler answer.
+"""The emulator as an app: matches each request to an endpoint and an account, and runs the endpoint's handler.
 
-The order of checks is that of docs/protocol/native.md#171-general-behaviour: the token, then how often it was asked and
-the generation lock, then the body, then the plan, then what is stored.
+Checks come in the order of docs/protocol/native.md#171-general-behaviour: the token, the rate limit and the generation
+lock, the body, the account's plan, and last what is stored.
 """
 
 from __future__ import annotations
@@ -41,20 +41,20 @@ __all__ = ["Emulator"]
 
 
 class Emulator:
-    """An `App` that answers as the service does, for all hosts at one address, or for each at its own.
+    """An `App` that answers as the service does, for all hosts at one address or for each host at its own.
 
     Args:
-        now: UNIX time in seconds.
-        entropy: gives so many random bytes, for tokens.
-        seed: of the text that is generated, and of pictures that nobody gave a seed.
-        pace: seconds per generated token, and per step of a picture.
-        tokenizers: gives a tokenizer by its name or by a model's id, as `nai_transports.tokenizer_files.load` does, or
-            None. Without it, whatever holds token ids is answered with 501.
-        switches: how strict it is, and how much of it an account gets.
+        now: returns UNIX time in seconds.
+        entropy: returns this many random bytes, for tokens and ids.
+        seed: of generated text, and of images whose request has no seed.
+        pace: seconds per generated token, and per step of an image.
+        tokenizers: returns a tokenizer by its name or by a model's id, as `nai_transports.tokenizer_files.load` does, or
+            None. Without one, requests that hold token ids are answered with 501.
+        switches: how strict it is, and what limits it has.
         openai: how the OpenAI-compatible endpoints behave.
-        strict: does the api host refuse whatever is about accounts, as the service's does today? It matters only where `at`
-            gives each host an address.
-        limits: bounds for requests.
+        strict: does the api host refuse account requests, as the service's does today? This matters only where
+            `restrict_to_host` gives each host an address of its own.
+        limits: bounds on the size of requests.
     """
 
     def __init__(
@@ -76,17 +76,17 @@ class Emulator:
         self._journal = Journal()
         self._accounts = AccountRegistry(now, entropy, self._journal)
         self._rate = RateLimit(now, switches)
-        tellers, lock = ModelRegistry(tokenizers), GenerationLock(now, switches)
-        self._openai = OpenAIService(seed, pace, tellers, lock, now, openai)
+        models, lock = ModelRegistry(tokenizers), GenerationLock(now, switches)
+        self._openai = OpenAIService(seed, pace, models, lock, now, openai)
         self.mailbox = Mailbox(self._journal)
-        "The mails that accounts got; gift keys and identities that they may use."
-        # By the names of the endpoint table; what is missing here is answered with 501.
+        "The mails that accounts were sent, and the gift keys and identities that clients may use."
+        # By the names of the endpoint table; an endpoint that is missing here is answered with 501.
         self._handlers: Mapping[str, Callable[[RequestContext], Handler]] = {
             "health": self._health,
             **AccountService(self._accounts, self.mailbox, now, strict=switches.strict_bodies).handlers(),
             **contests.handlers(),
             **ObjectService(now, entropy).handlers(),
-            **TextService(seed, pace, tellers, lock, switches).handlers(),
+            **TextService(seed, pace, models, lock, switches).handlers(),
             **voice.handlers(),
             **tag_suggestions.handlers(),
             **ImageService(seed, pace, lock, switches).handlers(),
@@ -108,50 +108,50 @@ class Emulator:
         trial: bool = False,
         anlas: int | None = None,
     ) -> Account:
-        """Opens an account.
+        """Add an account, and return it.
 
         Args:
             email: of the account, in the spelling that its keys are derived from.
             password: of the account.
-            token: its persistent token; drawn if None.
-            stories: does it come with a few, or has it never stored anything?
-            tier: what it pays for.
-            trial: has it a trial, which counts where nothing is paid for?
-            anlas: what is left of its subscription's; None is all that its tier gets.
+            token: its persistent token; a random one if None.
+            stories: does it begin with sample stories, or with nothing stored?
+            tier: of its subscription.
+            trial: has it an active trial? This matters only for `Tier.PAPER`.
+            anlas: what is left of its subscription's Anlas; None is the whole of its tier's.
         """
         return self._accounts.add(email, password, token, stories=stories, tier=tier, trial=trial, anlas=anlas)
 
     def restore(self, rows: Iterable[tuple[RowKey, bytes]] = ()) -> None:
-        """Takes up what an emulator has stored, and has everything stored from now on.
+        """Load what an emulator has stored, and emit every change from now on, so that it can be stored.
 
-        To be called before there are accounts. From then on each change comes as a `StoreState` of a tuple of
-        `RowChange`, before it is acknowledged; what is changed by no request comes with the next one, or from
-        `changes`. Objects and keystores are followed where they are changed by methods of `Storage`.
+        Call it before there are accounts. From then on a handler emits its changes in a `StoreState`, a tuple of
+        `RowChange`, before it acknowledges them. Changes that no request has made come with the next request, or from `changes`.
+        Changes of objects and keystores are noticed only if methods of `Storage` make them.
 
         Args:
-            rows: key and document of each row that was not dropped since, in the order in which the keys first came.
+            rows: key and document of each row that still exists, in the order in which the keys were first stored.
 
         Raises:
             Damaged: these are not the rows of an emulator.
         """
         restore(rows, self._accounts, self.mailbox)
-        self._journal.kept = True
+        self._journal.enabled = True
 
     def changes(self) -> tuple[RowChange, ...]:
-        """What has changed without a request, as `add_account` does it, and has not been stored yet."""
+        """Return, once, the changes that no request has made, such as those of `add_account`."""
         return self._journal.take()
 
     def account(self, email: str) -> Account | None:
-        """The account with this e-mail."""
+        """Return the account with this e-mail; None if there is none."""
         return self._accounts.find(email_hash(email))
 
     def __call__(self, request: Request) -> Handler:
-        """The handler for one request. Its `host` says at whose address it came; None: at the one for all of them."""
-        handler = self._handled(request)
-        return self._stored(handler) if self._journal.kept else handler
+        """Return the handler of a request. The request's `host` is the host that it was sent to; None stands for all."""
+        handler = self._handle(request)
+        return self._emit_changes(handler) if self._journal.enabled else handler
 
-    def _stored(self, handler: Handler) -> Handler:
-        """The same, but what a step of it has changed is stored before anything comes of that step."""
+    def _emit_changes(self, handler: Handler) -> Handler:
+        """Run the handler, and emit the changes of each of its steps before the action that the step yields."""
         incoming: bytes | None = None
         with closing(handler):
             while True:
@@ -165,13 +165,13 @@ class Emulator:
                     return
                 incoming = yield action
 
-    def _handled(self, request: Request) -> Handler:
+    def _handle(self, request: Request) -> Handler:
         try:
-            yield from self._answer(request)
+            yield from self._route(request)
         except Refused as refused:
             yield from (self._openai.send_error if request.path.startswith(_OPENAI) else send_error)(refused)
 
-    def _answer(self, request: Request) -> Handler:
+    def _route(self, request: Request) -> Handler:
         body = bytearray()
         while data := (yield Read()):
             body += data
@@ -180,23 +180,23 @@ class Emulator:
         if request.method == "OPTIONS":
             yield Start(Head(204, _PREFLIGHT))
             return
-        # A HEAD is a GET whose body is not sent; the wire sees to that.
+        # HEAD is handled as GET; the wire does not send the body.
         method = "GET" if request.method == "HEAD" else request.method
-        where = get_host_profile(request.host, strict=self._strict, old=self._old)
-        found = where.find(method, request, bytes(body))
-        if found is None:
+        profile = get_host_profile(request.host, strict=self._strict, old=self._old)
+        matched = profile.find(method, request, bytes(body))
+        if matched is None:
             hint = _OPENAI_PATHS if request.path.startswith(_OPENAI) else ""
             raise Refused(404, f"Cannot {method} {request.path[:100]}{hint}")
-        row, parameters = found
+        endpoint, parameters = matched
         account = None
-        if row.auth:
-            account = self._accounts.authorized(request, persistent=not row.login_only)
+        if endpoint.auth:
+            account = self._accounts.authenticate(request, persistent=not endpoint.login_only)
         self._rate.count(account)
         persistent = account is not None and self._accounts.is_persistent(request)
-        handler = self._handlers.get(row.name)
+        handler = self._handlers.get(endpoint.name)
         if handler is None:
-            raise Refused(501, f"this emulator does not have {row.method} {row.path} yet")
-        yield from handler(RequestContext(row, parameters, account, persistent, where, request.headers))
+            raise Refused(501, f"this emulator does not have {endpoint.method} {endpoint.path} yet")
+        yield from handler(RequestContext(endpoint, parameters, account, persistent, profile, request.headers))
 
     # ---- endpoints
 
@@ -220,7 +220,7 @@ _OPENAI: Final = "/oa/"
 _OPENAI_PATHS: Final = (
     "; there are /oa/v1/completions, /oa/v1/chat/completions, /oa/v1/models and /oa/v1/internal/token-count"
 )
-"""Programs that forget the /v1, or look for one model, had better be told.
+"""A hint for programs that forget the /v1, or ask for a single model.
 
 See docs/protocol/openai.md#11-what-openais-python-client-sends-emulator-requirements.
 """

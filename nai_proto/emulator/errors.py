@@ -11,9 +11,15 @@ __all__ = ["Refused"]
 
 
 class Refused(Exception):
-    """Ends a handler with an error answer. With a status of success it is one of the model's.
+    """Ends a handler with an error response.
 
     See docs/protocol/native.md#41-error-body.
+
+    Args:
+        status: of the response. A status of success means an error of the language model, which has its own JSON form.
+        message: for the client.
+        retry_after: seconds for the ``Retry-After`` header; None leaves the header out.
+        details: a further object in the JSON document.
     """
 
     def __init__(

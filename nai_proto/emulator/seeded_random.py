@@ -1,8 +1,8 @@
-"""Chance that can be told in advance: uniform numbers from a seed, the same on every machine and in every release.
+"""Random numbers from a seed: uniform, and the same on every machine and in every release.
 
-BLAKE2b in counter mode instead of the `random` module: its output is fixed by a standard, a seed may be any text or
-bytes, and a fork is a stream of its own however much its parent has drawn, so that one request more or less does not
-move the luck of the others. Eight numbers cost one hash.
+This is BLAKE2b in counter mode instead of the `random` module: a standard fixes its output, a seed may be any text or
+bytes, and a fork does not depend on how many numbers its parent has given, so that one request more or less does not
+change the others. One hash gives eight numbers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _UNIT: Final = 2.0**-53
 class SeededRandom:
     """A stream of uniform numbers. Equal seeds give equal streams; ``1``, ``"1"`` and ``b"1"`` are three seeds."""
 
-    __slots__ = ("_blocks", "_key", "_waiting")
+    __slots__ = ("_blocks", "_key", "_ready")
 
     def __init__(self, seed: Seed) -> None:
         self._start(_digest(seed, b""))
@@ -30,25 +30,25 @@ class SeededRandom:
     def _start(self, key: bytes) -> None:
         self._key = key
         self._blocks = 0
-        self._waiting: list[int] = []
+        self._ready: list[int] = []
 
     def uniform(self) -> float:
-        """The next number, at least 0 and less than 1: a multiple of 2⁻⁵³, each as likely as the others."""
-        if not self._waiting:
+        """Return the next number, at least 0 and less than 1: a multiple of 2⁻⁵³, each equally likely."""
+        if not self._ready:
             block = blake2b(self._blocks.to_bytes(8, "little"), key=self._key, person=b"uniform").digest()
             self._blocks += 1
-            self._waiting.extend(reversed(_BLOCK.unpack(block)))
-        return (self._waiting.pop() >> 11) * _UNIT
+            self._ready.extend(reversed(_BLOCK.unpack(block)))
+        return (self._ready.pop() >> 11) * _UNIT
 
     def fork(self, label: Seed) -> SeededRandom:
-        """A stream decided by this one's seed and the label alone; this one stays where it is."""
+        """Return a stream that depends on this one's seed and the label alone; this stream does not advance."""
         child = object.__new__(SeededRandom)
         child._start(_digest(label, self._key))
         return child
 
 
 def _digest(seed: Seed, key: bytes) -> bytes:
-    """64 bytes that stand for the seed, under the key of the stream that it was forked from."""
+    """Return 64 bytes for a seed or label, keyed by the stream that it forks from; no key for a new stream."""
     match seed:
         case bytes():
             kind, content = b"bytes", seed

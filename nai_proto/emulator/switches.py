@@ -1,6 +1,6 @@
-"""How the emulator takes what sources leave open, and how much of it an account gets.
+"""Switches of the emulator: how it behaves where the sources leave it open, and which limits an account has.
 
-What only the OpenAI-compatible endpoints have is switched by `OpenAISwitches`; no name is in both.
+Those of the OpenAI-compatible endpoints are in `OpenAISwitches`; no name is in both.
 
 See:
     docs/protocol/native.md#43-concurrency-timeouts-retry
@@ -23,7 +23,7 @@ _LEAST: Final = {"image_cache": 0, "retry_after": 0, "linger": 0, "rate": 1, "pe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switches:
-    """One value of all switches. The defaults are what is documented, and where sources are silent the lenient way.
+    """A setting of all switches. The defaults follow the documents, and are lenient where the sources are silent.
 
     Raises:
         InvalidRequestError: a number is too small.
@@ -31,16 +31,16 @@ class Switches:
 
     # What a request may be.
     strict_limits: bool = False
-    """Is native text refused that would be longer than model and plan allow? The text host's status is not
-    known, 400 is a choice of ours; the api host's was seen: 201, and ``{"error": "ModelMaxLength: …"}``. Tokens are counted
-    by the model's tokenizer where it is to be had, else in the emulator's own pieces.
+    """Refuse native text generation that would be longer than model and plan allow? The text host's status is not
+    known; 400 is our choice. The api host's was observed: 201, and ``{"error": "ModelMaxLength: …"}``. Tokens are counted
+    by the model's tokenizer if there is one, else in the emulator's own vocabulary.
 
     See docs/protocol/native.md#96-context-and-length-limits.
     """
     strict_bodies: bool = False
-    """Is a body refused that clients send, and that the official documents do not allow? These are: a plan that is text; a
-    registration without ``emailCleartext`` or ``allowMarketingEmails``, or with ``recapcha``; on the api host
-    a generation without ``max_length``, ``min_length`` and ``force_emotion``.
+    """Refuse bodies that clients send although the official documents do not allow them? These are a plan that is a
+    string; a registration without ``emailCleartext`` or ``allowMarketingEmails``, or with ``recapcha``; and, on the api
+    host, a generation without ``max_length``, ``min_length`` and ``force_emotion``.
 
     See:
         docs/protocol/native.md#61-request-schemas
@@ -52,47 +52,47 @@ class Switches:
     See docs/protocol/native.md#12-which-host-per-text-model.
     """
     include_stop: bool = True
-    """Does native text end with the stop sequence that ends it? No source tells.
+    """Does native text include the stop sequence that ended it? No source says.
 
     See docs/protocol/native.md#18-open-points.
     """
 
     # Pictures (docs/protocol/image.md#2-endpoints, docs/protocol/image.md#31-transport).
     created: bool = False
-    "Are pictures and encoded vibes answered with 201, as the official documents say, and not with 200, as was seen?"
+    "Answer images and encoded vibes with 201, as the official documents say, instead of 200, as was observed?"
     image_cache: int = 67_108_864
-    "Bytes of images that are remembered for an account under the keys that it sent with them; 0 remembers none."
+    "Bytes of images that are kept for an account under the keys that it sent with them; 0 keeps none."
 
     old_routes: bool = False
-    """Does the api host have again what released clients still ask it for: upscaling by ``scale``, and an
-    account's subscription? Where all hosts have one address, an upscale that names no model is meant so.
+    """Does the api host have the endpoints that released clients still use there: upscaling by ``scale``, and an
+    account's subscription? Where all hosts share one address, an upscale without a model is taken for the old one.
 
     See docs/protocol/image.md#12-notes-for-an-emulator.
     """
 
-    # The lock that all generations of an account share, whatever endpoint they are asked of:
+    # The lock that all generations of an account share, over all endpoints:
     # docs/protocol/native.md#43-concurrency-timeouts-retry, docs/protocol/openai.md#74-concurrency-and-rate.
     lock: bool = True
-    "Is a second generation refused while one runs?"
+    "Refuse a second generation while one runs?"
     retry_after: int | None = None
-    """Seconds that such a refusal asks to wait, in ``Retry-After``; None does not say: no source has seen it.
+    """Seconds in the ``Retry-After`` of such a refusal; None leaves the header out, since no source has seen it.
 
     See docs/protocol/openai.md#74-concurrency-and-rate.
     """
     linger: float = 0.0
-    "Seconds that the lock stays when a client left before its answer was complete."
+    "Seconds for which the lock stays when a client has left before its response was complete."
 
-    # How much may be asked. No source has numbers: JAVA keeps itself to one request a second
+    # The rate limit. No source has numbers: JAVA limits itself to one request a second
     # (docs/protocol/native.md#43-concurrency-timeouts-retry).
     rate: int | None = None
-    """Requests that an account may make in a while; all that have no token are of one account. What is too much is
-    answered with 429, and with ``Retry-After``. None is as many as one likes."""
+    """Requests that an account may send in ``per_seconds``; requests without a token share one limit. More are answered
+    with 429 and ``Retry-After``. None is no limit."""
     per_seconds: float = 60.0
-    "How long that while is."
+    "Seconds for which a request counts against ``rate``."
 
     @property
-    def drawn(self) -> int:
-        """The status of an answer that was drawn or encoded."""
+    def image_status(self) -> int:
+        """The status of a response with an image or an encoded vibe."""
         return 201 if self.created else 200
 
     def __post_init__(self) -> None:

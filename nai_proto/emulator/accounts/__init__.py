@@ -1,1 +1,1 @@
-"""What accounts of the emulator are and have stored: profile, objects, keystore, tokens, mails."""
+"""Accounts of the emulator and everything they have: profile, tokens, mails, keystore and objects; all can be stored."""

@@ -15,70 +15,70 @@ from .storage import Storage
 
 __all__ = ["Account", "StreamProgress"]
 
-_REMEMBERED: Final = 1000
-"""Streams that an account remembers."""
+_KEPT_STREAMS: Final = 1000
+"""How many streams an account keeps track of."""
 
 
 @dataclass
 class StreamProgress:
-    """How far one stream has come."""
+    """How much of one streamed response has been sent."""
 
     endpoint: str
     "Its name in the endpoint table."
     chunks: int = 0
-    "Written so far."
+    "Chunks sent so far."
     complete: bool = False
-    "Was it written to its end? Otherwise it goes on, failed, or was left by the client."
+    "Was it sent to its end? Otherwise it is running, has failed, or the client has left."
 
 
 @dataclass(eq=False)
 class Account:
-    """One account."""
+    """One account of the emulator."""
 
     email: str
     key: AccessKey
     persistent_token: PersistentToken
     number: int
-    "Counted from 1: what it is told by for good, whatever else may change."
+    "Counted from 1. It identifies the account, and never changes."
     storage: Storage
     "Keystore and objects."
     profile: Profile
     "Its subscription, trial and settings."
     generating: bool = field(default=False, init=False)
-    "The lock: one generation at a time. See docs/protocol/native.md#43-concurrency-timeouts-retry."
+    "Does it hold the generation lock? See docs/protocol/native.md#43-concurrency-timeouts-retry."
     locked_until: float = field(default=0.0, init=False)
-    """UNIX time until which the lock stays though nothing is generated.
+    """UNIX time until which the lock stays although nothing is generated.
 
     See docs/protocol/openai.md#74-concurrency-and-rate.
     """
-    streams: deque[StreamProgress] = field(default_factory=lambda: deque(maxlen=_REMEMBERED), init=False)
-    """Its last streams from the OpenAI-compatible endpoints, the newest last.
+    streams: deque[StreamProgress] = field(default_factory=lambda: deque(maxlen=_KEPT_STREAMS), init=False)
+    """Its latest streams from the OpenAI-compatible endpoints, the newest last.
 
     See docs/protocol/openai.md#11-what-openais-python-client-sends-emulator-requirements.
     """
     images: ImageCache = field(default_factory=ImageCache, init=False)
-    "Those that it sent with keys. See docs/protocol/image.md#31-transport."
+    "Images that it sent with keys. See docs/protocol/image.md#31-transport."
 
     @property
     def tier(self) -> Tier:
-        """What it pays for now."""
+        """The tier that it pays for now."""
         return self.profile.plan
 
     def charge(self, amount: int) -> None:
-        """Takes so many Anlas, the subscription's before the bought ones.
+        """Deduct Anlas, the subscription's before the bought ones.
 
-        To be called when nothing else can be refused any more: only what succeeds is paid for.
+        Call it when nothing else can fail any more: only requests that succeed are paid for.
 
         See:
             docs/protocol/image.md#210-account-data-that-image-clients-need
             docs/protocol/image.md#12-notes-for-an-emulator
 
         Raises:
-            Refused: 402, there are not so many.
+            Refused: 402, the account does not have as many.
         """
         profile = self.profile
         if amount > profile.anlas + profile.bought_anlas:
             raise Refused(402, "Not enough Anlas")
-        own = min(amount, profile.anlas)
-        profile.anlas -= own
-        profile.bought_anlas -= amount - own
+        from_subscription = min(amount, profile.anlas)
+        profile.anlas -= from_subscription
+        profile.bought_anlas -= amount - from_subscription

@@ -1,4 +1,6 @@
-"""Accounts of the emulator: real key derivation, tokens of the real form.
+"""All accounts of the emulator, and the tokens that authenticate them.
+
+Keys are derived as for the service, and tokens have the service's form.
 
 See:
     docs/protocol/native.md#21-tokens
@@ -27,19 +29,19 @@ from .storage import Storage
 
 __all__ = ["AccountRegistry"]
 
-_LIFETIME: Final = 2_592_000
-"""Seconds that an access token lives: 30 days."""
+_TOKEN_LIFETIME: Final = 2_592_000
+"""Seconds for which an access token is valid: 30 days."""
 _ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _BEARER: Final = "bearer "
 
 
 class AccountRegistry:
-    """All accounts, and who a token belongs to.
+    """All accounts, by key, number and token.
 
     Args:
-        now: UNIX time in seconds.
-        entropy: gives so many random bytes.
-        journal: where everything that lasts is noted.
+        now: returns UNIX time in seconds.
+        entropy: returns this many random bytes.
+        journal: records every change that is to be stored.
     """
 
     def __init__(self, now: Callable[[], float], entropy: Callable[[int], bytes], journal: Journal) -> None:
@@ -52,7 +54,7 @@ class AccountRegistry:
         self.tokens: RowTable[tuple[Account, float | None]] = RowTable(
             journal, "token", lambda of: TokenRow(of[0].number, of[1])
         )
-        "Whose each good token is, and until when; a persistent one has no end."
+        "The account of each valid token, and the UNIX time at which it expires; None for persistent tokens."
 
     def add(
         self,
@@ -65,8 +67,8 @@ class AccountRegistry:
         trial: bool = False,
         anlas: int | None = None,
     ) -> Account:
-        """A new account, with or without stories; what is not given is drawn, or that of its tier."""
-        token = token or PersistentToken(PersistentToken.PREFIX + self.letters(64))
+        """Add an account with an active subscription, and return it. See `Emulator.add_account`."""
+        token = token or PersistentToken(PersistentToken.PREFIX + self.random_letters(64))
         profile = Profile(int(self._now()), email_hash(email), email, email_verified=True, letter_sent=True)
         profile.subscribe(tier, self._now())
         profile.trial = trial
@@ -81,58 +83,81 @@ class AccountRegistry:
     def admit(
         self, email: str, key: AccessKey, token: PersistentToken, profile: Profile, number: int | None = None
     ) -> Account:
-        """One account more, which has stored nothing yet. Its number is the next, or that which it had once."""
+        """Add an account that has stored nothing, and return it. Its number is the next one if it is None."""
         if number is None:
             number = max(self._by_number, default=0) + 1
         storage = Storage(journal=self._journal, owner=number)
         account = Account(email, key, token, number, storage, profile)
         self._by_key[key.reveal()] = self._by_number[number] = account
-        profile.watch(lambda: self._note(account))
-        self._note(account)
+        profile.watch(lambda: self._record(account))
+        self._record(account)
         return account
 
-    def numbered(self, number: int) -> Account:
-        """The account with this number. Raises KeyError."""
+    def by_number(self, number: int) -> Account:
+        """Return the account with this number.
+
+        Raises:
+            KeyError: there is none.
+        """
         return self._by_number[number]
 
-    def _note(self, account: Account) -> None:
+    def _record(self, account: Account) -> None:
         self._journal.put(
             ("account", str(account.number)),
             lambda: AccountRow(account.email, account.key.reveal(), account.persistent_token.reveal(), account.profile),
         )
 
     def login(self, key: str) -> AccessToken:
-        """A new access token.
+        """Return a new access token for the account with this access key.
 
         See docs/protocol/native.md#172-account.
+
+        Raises:
+            Refused: 400 or 401, the key is malformed or no account's.
         """
         if len(key) != AccessKey.LENGTH:
             raise Refused(400, f"key must be exactly {AccessKey.LENGTH} characters long")
         account = self._by_key.get(key)
         if account is None:
             raise Refused(401, "Access Key is incorrect.")
-        return self.granted(account)
+        return self.issue_token(account)
 
-    def granted(self, account: Account) -> AccessToken:
-        """A new access token for an account."""
+    def issue_token(self, account: Account) -> AccessToken:
+        """Return a new access token for an account."""
         issued = int(self._now())
-        token = self._jwt({"id": self.letters(21), "nc": self.letters(8), "iat": issued, "exp": issued + _LIFETIME})
-        self.tokens[token] = (account, issued + _LIFETIME)
+        token = self._jwt(
+            {
+                "id": self.random_letters(21),
+                "nc": self.random_letters(8),
+                "iat": issued,
+                "exp": issued + _TOKEN_LIFETIME,
+            }
+        )
+        self.tokens[token] = (account, issued + _TOKEN_LIFETIME)
         return AccessToken(token)
 
     def register(self, email: str | None, hashed: str | None, key: AccessKey) -> Account:
-        """A new account with nothing in it; the persistent token that it has on record is not good yet."""
+        """Add an account as registration does: it has nothing, and its persistent token is not valid yet.
+
+        Args:
+            email: in plain text, if the client sent it.
+            hashed: the e-mail's hash, if the client sent it.
+            key: the access key.
+
+        Raises:
+            Refused: 409, there is an account with this key or e-mail.
+        """
         if key.reveal() in self._by_key or (hashed is not None and self.find(hashed) is not None):
             raise Refused(409, "Account already exists")
-        token = PersistentToken(PersistentToken.PREFIX + self.letters(64))
+        token = PersistentToken(PersistentToken.PREFIX + self.random_letters(64))
         return self.admit(email or "", key, token, Profile(int(self._now()), hashed or "", email))
 
     def find(self, hashed: str) -> Account | None:
-        """The account with this e-mail, by its hash."""
+        """Return the account whose e-mail has this hash; None if there is none."""
         return next((each for each in self._by_key.values() if each.profile.email_hash == hashed), None)
 
     def change_key(self, account: Account, key: AccessKey) -> AccessToken:
-        """Another key for an account, whose access tokens all die; a new one.
+        """Change an account's access key, revoke its access tokens, and return a new one.
 
         See docs/protocol/native.md#172-account.
         """
@@ -141,25 +166,25 @@ class AccountRegistry:
         del self._by_key[account.key.reveal()]
         account.key = key
         self._by_key[key.reveal()] = account
-        self._note(account)
+        self._record(account)
         self._revoke(lambda owner, until: owner is account and until is not None)
-        return self.granted(account)
+        return self.issue_token(account)
 
-    def draw_persistent(self, account: Account, *, overwrite: bool) -> PersistentToken:
-        """A new persistent token, after which the old one is good for nothing.
+    def create_persistent_token(self, account: Account, *, overwrite: bool) -> PersistentToken:
+        """Return a new persistent token for an account; the old one is revoked.
 
         See docs/protocol/native.md#67-create-persistent-token.
         """
         if account.persistent_token.reveal() in self.tokens and not overwrite:
             raise Refused(409, "Persistent access token already exists")
         self._revoke(lambda owner, until: owner is account and until is None)
-        account.persistent_token = PersistentToken(PersistentToken.PREFIX + self.letters(64))
-        self._note(account)
+        account.persistent_token = PersistentToken(PersistentToken.PREFIX + self.random_letters(64))
+        self._record(account)
         self.tokens[account.persistent_token.reveal()] = (account, None)
         return account.persistent_token
 
     def remove(self, account: Account) -> None:
-        """The account is gone, and no token of it is good."""
+        """Remove an account and everything it has, and revoke its tokens."""
         if account.profile.recurring:
             raise Refused(409, "Cannot delete account while a recurring subscription is active")
         del self._by_key[account.key.reveal()], self._by_number[account.number]
@@ -168,20 +193,23 @@ class AccountRegistry:
         account.profile.watch(lambda: None)
         self._revoke(lambda owner, _: owner is account)
 
-    def _revoke(self, which: Callable[[Account, float | None], bool]) -> None:
-        for token in [token for token, of in self.tokens.items() if which(*of)]:
+    def _revoke(self, matches: Callable[[Account, float | None], bool]) -> None:
+        for token in [token for token, of in self.tokens.items() if matches(*of)]:
             del self.tokens[token]
 
-    def authorized(self, request: Request, *, persistent: bool = True) -> Account:
-        """The account whose token the request carries; nothing else is looked at before.
+    def authenticate(self, request: Request, *, persistent: bool = True) -> Account:
+        """Return the account whose token the request carries.
 
         See:
             docs/protocol/native.md#6-account-endpoints-user
             docs/protocol/native.md#21-tokens
 
         Args:
-            request: what came.
-            persistent: are persistent tokens allowed here?
+            request: with an ``Authorization`` header.
+            persistent: are persistent tokens allowed?
+
+        Raises:
+            Refused: 401, there is no valid token of an allowed kind.
         """
         account, until = self.tokens.get(_token_of(request), (None, None))
         if account is None or (until is not None and self._now() >= until):
@@ -191,11 +219,11 @@ class AccountRegistry:
         return account
 
     def is_persistent(self, request: Request) -> bool:
-        """Is the token that the request carries, and that was found good, a persistent one?"""
+        """Return whether the request carries a persistent token; it must be a valid one."""
         return self.tokens[_token_of(request)][1] is None
 
-    def letters(self, length: int) -> str:
-        """So many letters and digits, drawn."""
+    def random_letters(self, length: int) -> str:
+        """Return this many random letters and digits."""
         return "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in self._entropy(length))
 
     def _jwt(self, payload: dict[str, object]) -> str:

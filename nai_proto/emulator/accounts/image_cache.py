@@ -1,4 +1,4 @@
-"""Images that an account sent with a key, so that the key alone is enough another time.
+"""The images that an account has sent with keys, so that later requests need only the key.
 
 See docs/protocol/image.md#31-transport.
 """
@@ -9,30 +9,30 @@ __all__ = ["ImageCache"]
 
 
 class ImageCache:
-    """The images of one account by key; those that were not used for longest go first."""
+    """The images of one account by key; the least recently used ones are dropped first."""
 
     def __init__(self) -> None:
         self._images: dict[str, bytes] = {}
         self._size = 0
 
     def get(self, key: str) -> bytes | None:
-        """The image under a key, if it is still there."""
+        """Return the image under a key; None if it is not there any more."""
         image = self._images.pop(key, None)
         if image is not None:
             self._images[key] = image
         return image
 
-    def put(self, key: str, image: bytes, most: int) -> None:
-        """Remembers an image, if it fits at all.
+    def put(self, key: str, image: bytes, max_bytes: int) -> None:
+        """Keep an image, unless it is larger than the whole cache may be.
 
         Args:
-            key: which the client made.
+            key: made by the client.
             image: its bytes.
-            most: how many bytes all images may have together.
+            max_bytes: of all images together.
         """
         self._size -= len(self._images.pop(key, b""))
-        if len(image) <= most:
+        if len(image) <= max_bytes:
             self._images[key] = image
             self._size += len(image)
-        while self._size > most:
+        while self._size > max_bytes:
             self._size -= len(self._images.pop(next(iter(self._images))))

@@ -1,7 +1,7 @@
-"""What of an emulator lasts, as rows: whoever changes something notes its row, and the next `Store` hands them all out.
+"""The journal of an emulator's state as rows: every change records its row, and the next `Store` emits all of them.
 
-A row is its key and a document. Its document is made when it is handed out, so a thing that is changed three times in a
-step is written once, as it then is. An emulator that nobody keeps notes nothing.
+A row is a key and a document. The document is encoded when it is emitted, so a row that changes three times in one step
+is written once, in its last state. A journal that is not enabled records nothing.
 """
 
 from __future__ import annotations
@@ -30,49 +30,49 @@ __all__ = [
 V = TypeVar("V")
 
 RowKey: TypeAlias = tuple[str, ...]
-"""What a row is of, the kind first: ``("object", "1", "stories", "<id>")``."""
+"""A row's key, with its kind first: ``("object", "1", "stories", "<id>")``."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowChange:
-    """A row as it is from now on."""
+    """The new state of a row."""
 
     key: RowKey = field(repr=False)
     document: bytes | None = field(repr=False)
-    "JSON; None when there is no such row any more."
+    "JSON; None if the row has been removed."
 
 
 class Journal:
-    """The rows that were changed and not handed out yet."""
+    """The rows that have changed and were not emitted yet."""
 
     def __init__(self) -> None:
-        self.kept = False
-        "Is there somebody who keeps them?"
-        self._noted: dict[RowKey, Callable[[], object] | None] = {}
+        self.enabled = False
+        "Is the state stored?"
+        self._changed: dict[RowKey, Callable[[], object] | None] = {}
 
     def put(self, key: RowKey, document: Callable[[], object]) -> None:
-        """This row is new, or another than it was."""
-        if self.kept:
-            self._noted[key] = document
+        """Record that a row is new or has changed; `document` returns its document when it is emitted."""
+        if self.enabled:
+            self._changed[key] = document
 
     def drop(self, key: RowKey) -> None:
-        """This row is gone."""
-        if self.kept:
-            self._noted[key] = None
+        """Record that a row is removed."""
+        if self.enabled:
+            self._changed[key] = None
 
     def take(self) -> tuple[RowChange, ...]:
-        """All of them, in the order in which they were noted first."""
-        noted, self._noted = self._noted, {}
-        return tuple([RowChange(key, None if make is None else encode(make())) for key, make in noted.items()])
+        """Return all changes once, in the order in which their rows were first recorded."""
+        changed, self._changed = self._changed, {}
+        return tuple([RowChange(key, None if make is None else encode(make())) for key, make in changed.items()])
 
 
 class RowTable(MutableMapping[str, V], Generic[V]):
-    """A dictionary whose items are rows, by whomever they are changed.
+    """A dictionary whose items are rows: each change of it is recorded in the journal.
 
     Args:
-        journal: where they are noted.
+        journal: records the changes.
         kind: of the rows.
-        row: gives the document of a value.
+        row: returns the document of a value.
     """
 
     def __init__(self, journal: Journal, kind: str, row: Callable[[V], object]) -> None:
@@ -112,7 +112,7 @@ class AccountRow(msgspec.Struct):
 
 
 class TokenRow(msgspec.Struct):
-    """``("token", token)``: what is good for signing."""
+    """``("token", token)``: a valid access token or persistent token."""
 
     account: int
     until: float | None
@@ -135,7 +135,7 @@ class MailRow(msgspec.Struct):
 
 
 class LetterRow(msgspec.Struct):
-    """``("letter", token)``: a mailed token that has not been used."""
+    """``("letter", token)``: a mailed token that has not been used yet."""
 
     kind: str
     account: int

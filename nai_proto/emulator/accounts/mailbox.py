@@ -1,6 +1,6 @@
-"""What reaches the emulator's accounts from elsewhere: mail, gift keys, identities.
+"""The mailbox of the emulator: mails to accounts, gift keys, and identities of other providers.
 
-Nothing is sent, bought or proved: whoever has the emulator reads the mails and makes up the rest.
+No mail is sent: it is kept here for tests and users to read. Gift keys and identities are whatever is put here.
 
 See docs/protocol/native.md#172-account.
 """
@@ -19,7 +19,7 @@ __all__ = ["Mail", "MailKind", "Mailbox"]
 
 
 class MailKind(enum.Enum):
-    """What a mail is for."""
+    """The purpose of a mail."""
 
     VERIFICATION = "verification"
     RECOVERY = "recovery"
@@ -28,7 +28,7 @@ class MailKind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One mail, and the token in it."""
+    """A mail with a token."""
 
     kind: MailKind
     email: str
@@ -36,40 +36,48 @@ class Mail:
 
 
 class Mailbox:
-    """The world around an emulator."""
+    """Mails that the emulator has sent, and the tokens, gift keys and identities that it accepts.
+
+    Args:
+        journal: records every change that is to be stored.
+    """
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self.mails: list[Mail] = []
-        "In the order in which they would have been sent."
+        "All mails, in the order of sending."
         self.gift_keys: RowTable[Tier] = RowTable(journal, "gift", int)
-        "What each gift key is good for, until it is used."
+        "The tier of each unused gift key."
         self.google: RowTable[Account] = RowTable(journal, "google", lambda account: account.number)
-        "The accounts by identity tokens."
+        "The accounts by the identity tokens of Google."
         self.letters: RowTable[tuple[MailKind, Account]] = RowTable(
             journal, "letter", lambda letter: LetterRow(letter[0].value, letter[1].number)
         )
-        "What each mailed token is good for, until it is used."
+        "Purpose and account of each mailed token that has not been used."
 
     def mail(self, kind: MailKind, email: str, account: Account, token: str) -> None:
-        """Sends a mail with a token, which is good once."""
+        """Add a mail with a token, which can be used once."""
         self._journal.put(("mail", str(len(self.mails))), lambda: MailRow(kind.value, email, token))
         self.mails.append(Mail(kind, email, token))
         self.letters[token] = (kind, account)
 
     def find(self, kind: MailKind, token: str) -> Account:
-        """Whom a token is of."""
-        meant, account = self.letters.get(token, (None, None))
-        if meant is not kind or account is None:
+        """Return the account that a mailed token is for.
+
+        Raises:
+            Refused: 401, there is no such token for this purpose.
+        """
+        purpose, account = self.letters.get(token, (None, None))
+        if purpose is not kind or account is None:
             raise Refused(401, f"The {kind.value} token is incorrect.")
         return account
 
-    def used(self, token: str) -> None:
-        """The token is good no more."""
+    def discard(self, token: str) -> None:
+        """Remove a mailed token, because it has been used."""
         self.letters.pop(token, None)
 
     def forget(self, account: Account) -> None:
-        """Nothing leads to this account any more."""
+        """Remove all tokens and identities of an account."""
         for token in [token for token, (_, owner) in self.letters.items() if owner is account]:
             del self.letters[token]
         for token in [token for token, owner in self.google.items() if owner is account]:

@@ -1,4 +1,4 @@
-"""The objects of one type: a sequence for whoever looks at them, and found by id without a search."""
+"""The stored objects of one type: a sequence in which an object is found by id without a search."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["ObjectCollection"]
 
 
 class ObjectCollection(Sequence[StoredObject]):
-    """Objects in order of creation, each with an id of its own. It equals any sequence of the same objects.
+    """Objects in order of creation, each with an id of its own; equal to any sequence of the same objects.
 
-    By id everything takes the same time, however many there are; by number only looking does not copy them.
+    Access by id takes constant time. Access by position copies all objects.
     """
 
     __slots__ = ("_items",)
@@ -26,29 +26,29 @@ class ObjectCollection(Sequence[StoredObject]):
 
     @property
     def ids(self) -> Container[str]:
-        """Of all of them."""
+        """The ids of all objects."""
         return self._items.keys()
 
     def find(self, id: str) -> StoredObject | None:  # noqa: A002
-        """The object with this id."""
+        """Return the object with this id; None if there is none."""
         return self._items.get(id)
 
     def append(self, item: StoredObject) -> None:
-        """One more, the last in order.
+        """Add an object as the last one.
 
         Raises:
-            InvalidRequestError: there is one with its id.
+            InvalidRequestError: there is an object with this id.
         """
         if item.id in self._items:
-            raise InvalidRequestError(f"{item!r} is there already", parameter="item")
+            raise InvalidRequestError(f"{item!r} is already there", parameter="item")
         self._items[item.id] = item
 
     def put(self, item: StoredObject) -> None:
-        """In the place of the one with its id; the last in order if there is none."""
+        """Replace the object with this id; add it as the last one if there is none."""
         self._items[item.id] = item
 
     def take(self, id: str) -> StoredObject | None:  # noqa: A002
-        """Removes the object with this id, and gives it."""
+        """Remove the object with this id, and return it."""
         return self._items.pop(id, None)
 
     @overload

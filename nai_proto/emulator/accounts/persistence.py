@@ -1,4 +1,4 @@
-"""An emulator's accounts, and what is outside of it, from the rows that they once were (`Change`)."""
+"""Restore an emulator's accounts and mailbox from the rows that its journal has emitted (`RowChange`)."""
 
 from __future__ import annotations
 
@@ -20,72 +20,72 @@ __all__ = ["restore"]
 T = TypeVar("T")
 
 
-def restore(rows: Iterable[tuple[RowKey, bytes]], accounts: AccountRegistry, outside: Mailbox) -> None:
-    """Puts everything back, before anybody keeps what changes.
+def restore(rows: Iterable[tuple[RowKey, bytes]], accounts: AccountRegistry, mailbox: Mailbox) -> None:
+    """Restore accounts and mailbox from rows. Call it before the journal is enabled.
 
     Args:
-        rows: what is left of all changes, in the order in which their keys first came.
-        accounts: none yet.
-        outside: nothing yet.
+        rows: those that still exist, in the order in which their keys were first stored.
+        accounts: empty; gets the accounts.
+        mailbox: empty; gets mails, gift keys and identities.
 
     Raises:
         Damaged: these are not the rows of an emulator.
     """
-    readers = _readers(accounts, outside)
-    for key, document in sorted(rows, key=lambda row: row[0][:1] != ("account",)):  # which all others name
+    readers = _readers(accounts, mailbox)
+    for key, document in sorted(rows, key=lambda row: row[0][:1] != ("account",)):  # the other rows refer to it
         try:
             readers[key[0]](key[1:], document)
         except (LookupError, ValueError, TypeError, RecursionError, NaiError):
-            problem = f"no {key[0][:20] if key else 'row'} is like this one"
+            problem = f"a row of kind {key[0][:20]!r} is not valid" if key else "a row has no key"
         else:
             continue
-        raise Damaged(f"what was stored is damaged: {problem}")
+        raise Damaged(f"the stored state is damaged: {problem}")
 
 
 _Reader = Callable[[RowKey, bytes], None]
 
 
-def _readers(accounts: AccountRegistry, outside: Mailbox) -> Mapping[str, _Reader]:
+def _readers(accounts: AccountRegistry, mailbox: Mailbox) -> Mapping[str, _Reader]:
     def account(key: RowKey, document: bytes) -> None:
         row = _read(document, AccountRow)
         accounts.admit(
-            row.email, AccessKey(row.key), PersistentToken(row.persistent_token), row.profile, int(_one(key))
+            row.email, AccessKey(row.key), PersistentToken(row.persistent_token), row.profile, int(_single(key))
         )
 
     def token(key: RowKey, document: bytes) -> None:
         row = _read(document, TokenRow)
-        accounts.tokens[_one(key)] = (accounts.numbered(row.account), row.until)
+        accounts.tokens[_single(key)] = (accounts.by_number(row.account), row.until)
 
     def keystore(key: RowKey, document: bytes) -> None:
-        row, storage = _read(document, KeystoreRow), accounts.numbered(int(_one(key))).storage
+        row, storage = _read(document, KeystoreRow), accounts.by_number(int(_single(key))).storage
         storage.keystore, storage.keystore_index, storage.indexed = row.keystore, row.index, row.indexed
 
-    def stored(key: RowKey, document: bytes) -> None:
+    def stored_object(key: RowKey, document: bytes) -> None:
         number, type_, id_ = key
         item = StoredObject.of(msgspec.json.decode(document))
         if (item.type, item.id) != (type_, id_):
             raise ValueError
-        accounts.numbered(int(number)).storage.keep(item)
+        accounts.by_number(int(number)).storage.keep(item)
 
     def mail(_: RowKey, document: bytes) -> None:
         row = _read(document, MailRow)
-        outside.mails.append(Mail(MailKind(row.kind), row.email, row.token))
+        mailbox.mails.append(Mail(MailKind(row.kind), row.email, row.token))
 
     def letter(key: RowKey, document: bytes) -> None:
         row = _read(document, LetterRow)
-        outside.letters[_one(key)] = (MailKind(row.kind), accounts.numbered(row.account))
+        mailbox.letters[_single(key)] = (MailKind(row.kind), accounts.by_number(row.account))
 
     def gift(key: RowKey, document: bytes) -> None:
-        outside.gift_keys[_one(key)] = _read(document, Tier)
+        mailbox.gift_keys[_single(key)] = _read(document, Tier)
 
     def identity(key: RowKey, document: bytes) -> None:
-        outside.google[_one(key)] = accounts.numbered(_read(document, int))
+        mailbox.google[_single(key)] = accounts.by_number(_read(document, int))
 
     return {
         "account": account,
         "token": token,
         "keystore": keystore,
-        "object": stored,
+        "object": stored_object,
         "mail": mail,
         "letter": letter,
         "gift": gift,
@@ -97,6 +97,6 @@ def _read(document: bytes, type: type[T]) -> T:  # noqa: A002
     return msgspec.json.decode(document, type=type)
 
 
-def _one(key: RowKey) -> str:
+def _single(key: RowKey) -> str:
     (name,) = key
     return name

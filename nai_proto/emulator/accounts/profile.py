@@ -1,6 +1,6 @@
-"""What an account of the emulator is, beside its keys and its stories; and what is said of it.
+"""The profile of an emulator's account: subscription, trial, settings and votes, and the documents about them.
 
-Where no source states a number of a tier, it is a choice of ours.
+Where no source states a number for a tier, the number is our choice.
 
 See:
     docs/protocol/native.md#62-accountinformation
@@ -26,16 +26,16 @@ __all__ = ["MONTH", "Profile"]
 Document = Mapping[str, object]
 
 MONTH: Final = 2_592_000
-"""Seconds that a month of a subscription has: 30 days."""
-_MONTHLY: Final = {Tier.PAPER: 0, Tier.TABLET: 1000, Tier.SCROLL: 1000, Tier.OPUS: 10_000}
-_CONTEXT: Final = {Tier.PAPER: 8192, Tier.TABLET: 4096, Tier.SCROLL: 8192, Tier.OPUS: 8192}
+"""Seconds of a subscription's month: 30 days."""
+_MONTHLY_ANLAS: Final = {Tier.PAPER: 0, Tier.TABLET: 1000, Tier.SCROLL: 1000, Tier.OPUS: 10_000}
+_CONTEXT_TOKENS: Final = {Tier.PAPER: 8192, Tier.TABLET: 4096, Tier.SCROLL: 8192, Tier.OPUS: 8192}
 _PRIORITY: Final = {Tier.PAPER: 0, Tier.TABLET: 10, Tier.SCROLL: 10, Tier.OPUS: 10}
 _MAX_PRIORITY: Final = {Tier.PAPER: 0, Tier.TABLET: 1000, Tier.SCROLL: 1000, Tier.OPUS: 1000}
 
 
 @dataclass(eq=False)
 class Profile:
-    """One account's standing; whoever holds it may change it, and a field that is set is noted. Times are UNIX seconds."""
+    """The profile of one account; every field may be set, and is recorded when it is. Times are UNIX seconds."""
 
     created_at: int = 0
     email_hash: str = ""
@@ -43,17 +43,17 @@ class Profile:
     email_verified: bool = False
     letter_sent: bool = False
     marketing: bool = False
-    "May mail be sent that nobody asked for?"
+    "Has it agreed to marketing mails?"
     tier: Tier = Tier.PAPER
     active: bool = False
     expires_at: int = 0
     recurring: bool = False
-    "Is the subscription renewed by itself? Then the account cannot be deleted."
+    "Is the subscription renewed automatically? Then the account cannot be deleted."
     anlas: int = 0
-    "What is left of the subscription's."
+    "What is left of the subscription's Anlas."
     bought_anlas: int = 0
     v5_percent: float = 100.0
-    """What is left of Opus' free pictures of V5; below 0 when it is used up.
+    """What is left of Opus' free images of V5, in percent; below 0 when it is used up.
 
     See docs/protocol/image.md#210-account-data-that-image-clients-need.
     """
@@ -62,7 +62,7 @@ class Profile:
     trial_actions: int = 50
     trial_images: int = 30
     settings: bytes | None = field(default=None, repr=False)
-    "The website's, as they were sent."
+    "The website's settings, as they were sent."
     gift_keys: list[Document] = field(default_factory=list[Document], repr=False)
     submissions: dict[str, object] = field(default_factory=dict[str, object], repr=False)
     "By event."
@@ -71,30 +71,30 @@ class Profile:
 
     def __setattr__(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
-        self._noted()
+        self._notify()
 
-    def watch(self, noted: Callable[[], None]) -> None:
-        """From now on a change is told."""
-        object.__setattr__(self, "_noted", noted)
+    def watch(self, notify: Callable[[], None]) -> None:
+        """Call a function at each change from now on, instead of the one before."""
+        object.__setattr__(self, "_notify", notify)
 
-    def _noted(self) -> None:
-        """Nobody wants to know."""
+    def _notify(self) -> None:
+        """Do nothing, until there is a function to call."""
 
     def subscribe(self, tier: Tier, now: float) -> None:
-        """A month of a tier begins."""
+        """Begin a month of a tier."""
         self.tier, self.active = tier, tier is not Tier.PAPER
         self.expires_at = int(now) + MONTH
-        self.anlas, self.v5_percent = _MONTHLY[tier], 100.0
+        self.anlas, self.v5_percent = _MONTHLY_ANLAS[tier], 100.0
 
     @property
     def plan(self) -> Tier:
-        """What is paid for now: a subscription that is not active pays for nothing."""
+        """The tier that is paid for now; `Tier.PAPER` if the subscription is not active."""
         return self.tier if self.active else Tier.PAPER
 
-    # ---- what is said
+    # ---- documents
 
     def information(self) -> Document:
-        """See docs/protocol/native.md#62-accountinformation."""
+        """Return the account's information. See docs/protocol/native.md#62-accountinformation."""
         return {
             "emailVerified": self.email_verified,
             "emailVerificationLetterSent": self.letter_sent,
@@ -110,7 +110,7 @@ class Profile:
         }
 
     def priority(self) -> Document:
-        """See docs/protocol/native.md#63-priority."""
+        """Return the account's priority. See docs/protocol/native.md#63-priority."""
         return {
             "maxPriorityActions": _MAX_PRIORITY[self.tier],
             "nextRefillAt": self.expires_at,
@@ -118,13 +118,13 @@ class Profile:
         }
 
     def subscription(self, *, persistent: bool) -> Document:
-        """From a persistent token a part is withheld.
+        """Return the subscription; a part of it is withheld from persistent tokens.
 
         See:
             docs/protocol/native.md#64-subscription
             docs/protocol/image.md#210-account-data-that-image-clients-need
         """
-        said: dict[str, object] = {
+        document: dict[str, object] = {
             "tier": int(self.tier),
             "active": self.active,
             "expiresAt": self.expires_at,
@@ -133,9 +133,9 @@ class Profile:
             "perks": {
                 "maxPriorityActions": _MAX_PRIORITY[self.tier],
                 "startPriority": _PRIORITY[self.tier],
-                "moduleTrainingSteps": _MONTHLY[self.tier],
+                "moduleTrainingSteps": _MONTHLY_ANLAS[self.tier],
                 "unlimitedMaxPriority": self.tier is Tier.OPUS,
-                "contextTokens": _CONTEXT[self.tier],
+                "contextTokens": _CONTEXT_TOKENS[self.tier],
             },
             "trainingStepsLeft": {
                 "fixedTrainingStepsLeft": self.anlas,
@@ -143,13 +143,13 @@ class Profile:
             },
         }
         if self.active:
-            said.update(isPaypal=False, paymentProcessor="chargebee")
+            document.update(isPaypal=False, paymentProcessor="chargebee")
         if self.plan is Tier.OPUS:
-            said["usage"] = self.usage()
-        return said if persistent else {**said, "paymentProcessorData": None}
+            document["usage"] = self.usage()
+        return document if persistent else {**document, "paymentProcessorData": None}
 
     def usage(self) -> Document:
-        """It is not refilled before the next month: no source tells how that goes.
+        """Return the usage of the free images of V5. It is not refilled before the next month, as no source says how.
 
         See docs/protocol/image.md#210-account-data-that-image-clients-need.
         """
@@ -160,7 +160,7 @@ class Profile:
         }
 
     def data(self, keystore: Document, *, persistent: bool) -> Document:
-        """From a persistent token a part is withheld.
+        """Return all data of the account; a part of it is withheld from persistent tokens.
 
         See:
             docs/protocol/native.md#65-useraccountdata-get-userdata
@@ -176,7 +176,7 @@ class Profile:
         }
 
     def trial_status(self) -> Document:
-        """See docs/protocol/native.md#68-trial-status-text-host."""
+        """Return the status of the trial. See docs/protocol/native.md#68-trial-status-text-host."""
         return {
             "used_text_actions": max(0, 50 - self.trial_actions),
             "remaining_text_actions": self.trial_actions,

@@ -1,4 +1,4 @@
-"""What a new account of the emulator finds: a few stories, sealed as clients seal them.
+"""The sample stories of a new account of the emulator, sealed as clients seal them.
 
 See:
     docs/protocol/native.md#7-keystore-and-user-objects
@@ -30,7 +30,7 @@ _STORIES: Final[tuple[tuple[str, str, list[str]], ...]] = (
 
 
 def add_sample_stories(storage: Storage, key: EncryptionKey, now: float, entropy: Entropy) -> None:
-    """Gives a new account a few stories: cards as they are, contents compressed, as the website does it."""
+    """Store a few stories: their metadata as it is, their contents compressed, as the website does it."""
     keystore = Keystore()
     for number, (title, text, tags) in enumerate(_STORIES):
         meta, keystore = keystore.create(partial(derive_bytes, entropy, "key", number))
@@ -66,7 +66,7 @@ def add_sample_stories(storage: Storage, key: EncryptionKey, now: float, entropy
 
 
 def _content(text: str) -> dict[str, object]:
-    """A story of one paragraph, in the older text form.
+    """Return the content of a story of one paragraph, in the older text form.
 
     See:
         docs/protocol/native.md#75-story-linkage-and-templates

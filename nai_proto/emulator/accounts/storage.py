@@ -1,4 +1,4 @@
-"""What an account of the emulator has stored: a keystore and objects, and the rules for changing them.
+"""What an account of the emulator has stored, a keystore and objects, and the rules for changing it.
 
 See docs/protocol/native.md#7-keystore-and-user-objects.
 """
@@ -27,27 +27,27 @@ Entropy = Callable[[int], bytes]
 
 @dataclass(eq=False)
 class Storage:
-    """The stored things of one account; whoever holds it may change them, as the service's owners might."""
+    """The keystore and objects of one account. Tests may change its fields directly; only its methods record changes."""
 
     keystore: str | None = field(default=None, repr=False)
-    "Sealed; None until the first one is stored."
+    "Sealed, in base64; None until one is stored."
     keystore_index: int = 0
-    "Counts the changes of the keystore."
+    "The keystore's change index: how often it has changed."
     indexed: bool = True
-    "Is the index told? Not every account of the service has one. See docs/protocol/native.md#73-keystore-wire-form."
+    "Is the index sent? Not every account of the service has one. See docs/protocol/native.md#73-keystore-wire-form."
     objects: defaultdict[str, ObjectCollection] = field(
         default_factory=lambda: defaultdict(ObjectCollection), repr=False
     )
     "By type, in order of creation."
     journal: Journal = field(default_factory=Journal, repr=False)
-    "Where the methods note what they change."
+    "Records what the methods change."
     owner: int = 0
     "The number of the account."
 
     # ---- the keystore
 
-    def keystore_answer(self) -> Mapping[str, object]:
-        """What ``GET /user/keystore`` says.
+    def keystore_document(self) -> Mapping[str, object]:
+        """Return the response to ``GET /user/keystore``.
 
         See docs/protocol/native.md#73-keystore-wire-form.
         """
@@ -58,7 +58,15 @@ class Storage:
         return {"keystore": self.keystore, "changeIndex": self.keystore_index}
 
     def put_keystore(self, sealed: str, index: float | None) -> None:
-        """Another keystore; ``""`` leaves the account without one."""
+        """Replace the keystore.
+
+        Args:
+            sealed: the new keystore, in base64; ``""`` removes it.
+            index: the change index that the client knows; None does not check it.
+
+        Raises:
+            Refused: 400 or 409, there is no index, or another one.
+        """
         if index is not None and not (self.indexed and self.keystore is not None):
             raise Refused(400, "changeIndex is not expected")
         if index not in (None, self.keystore_index):
@@ -66,7 +74,7 @@ class Storage:
         self._change_keystore(sealed or None, self.keystore_index + 1 if sealed else 0)
 
     def clear_stories(self) -> None:
-        """What a recovery does that deletes.
+        """Remove keystore and stories, as an account recovery with ``deleteContent`` does.
 
         See docs/protocol/native.md#61-request-schemas.
         """
@@ -78,31 +86,35 @@ class Storage:
         row = partial(KeystoreRow, sealed, index, self.indexed)
         self.journal.put(("keystore", str(self.owner)), row)
 
-    # ---- objects; what has no id here is 404
+    # ---- objects; an unknown id is 404
 
-    def listed(self, type: str, offset: int = 0, limit: int | None = None) -> Mapping[str, object]:  # noqa: A002
-        """What ``GET /user/objects/{type}`` says; of a type that nobody used, that there are none.
+    def list_objects(self, type: str, offset: int = 0, limit: int | None = None) -> Mapping[str, object]:  # noqa: A002
+        """Return the response to ``GET /user/objects/{type}``; an unknown type has no objects.
 
         See docs/protocol/native.md#72-userdata-object.
         """
-        found = self.objects.get(type, ())[offset:]
-        return {"objects": [item.document for item in (found if limit is None else found[:limit])]}
+        items = self.objects.get(type, ())[offset:]
+        return {"objects": [item.document for item in (items if limit is None else items[:limit])]}
 
     def find(self, type: str, id: str) -> StoredObject:  # noqa: A002
-        """The object with this id."""
+        """Return the object with this type and id.
+
+        Raises:
+            Refused: 404, there is none.
+        """
         found = self.objects[type].find(id) if type in self.objects else None
         if found is None:
             raise Refused(404, "Object not found")
         return found
 
     def create(self, type: str, meta: str, data: str, now: float, entropy: Entropy) -> StoredObject:  # noqa: A002
-        """A new object, with an id that no other of its type has."""
+        """Store a new object under a new id, and return it."""
         others = self.objects[type]
         numbers = count(len(others))
         id_ = generate_id(lambda size: derive_bytes(entropy, type, next(numbers), size), others.ids)
-        made = StoredObject(id=id_, type=type, meta=meta, data=data, lastUpdatedAt=int(now), changeIndex=1)
-        self.keep(made)
-        return made
+        created = StoredObject(id=id_, type=type, meta=meta, data=data, lastUpdatedAt=int(now), changeIndex=1)
+        self.keep(created)
+        return created
 
     def update(
         self,
@@ -113,7 +125,11 @@ class Storage:
         index: float | None,
         now: float,
     ) -> StoredObject:
-        """Another meta and content for an object; an index other than the stored one is 409, and none is fine."""
+        """Replace meta and data of an object, and return it.
+
+        Raises:
+            Refused: 404, there is no such object; 409, its change index is another one. None does not check it.
+        """
         old = self.find(type, id)
         if index not in (None, old.changeIndex):
             raise Refused(409, "Object was changed meanwhile")
@@ -123,25 +139,25 @@ class Storage:
         return new
 
     def keep(self, item: StoredObject) -> None:
-        """In the place of the one with its type and id; a new one comes last."""
+        """Store an object in the place of the one with its type and id; a new one comes last."""
         self.objects[item.type].put(item)
         self.journal.put(self._key(item), lambda: item.document)
 
     def delete(self, type: str, id: str) -> StoredObject:  # noqa: A002
-        """Removes an object; gives what it was."""
+        """Remove an object, and return it."""
         found = self.find(type, id)
         self.objects[type].take(id)
         self.journal.drop(self._key(found))
         return found
 
     def clear(self, types: Iterable[str]) -> None:
-        """Removes all objects of these types."""
+        """Remove all objects of these types."""
         for type_ in types:
             for item in self.objects.pop(type_, ()):
                 self.journal.drop(self._key(item))
 
     def forget(self) -> None:
-        """Nothing of it lasts: the account is gone."""
+        """Remove everything, because the account is removed."""
         self.clear([*self.objects])
         self.journal.drop(("keystore", str(self.owner)))
 
@@ -150,5 +166,5 @@ class Storage:
 
 
 def derive_bytes(entropy: Entropy, kind: str, number: int, size: int) -> bytes:
-    """So many bytes that differ by kind and number, be the entropy that of a test, always the same."""
+    """Return this many bytes that differ by kind and number, even if the entropy is always the same, as in a test."""
     return hashlib.shake_128(entropy(16) + f"{kind}{number}".encode()).digest(size)

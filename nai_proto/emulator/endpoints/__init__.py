@@ -1,1 +1,1 @@
-"""The endpoints of the emulator that generate neither text nor images."""
+"""The emulator's endpoints of accounts, objects, contests, speech and tags; text and images have packages of their own."""

@@ -1,4 +1,4 @@
-"""The account endpoints of the emulator, with the service's statuses.
+"""The account endpoints of the emulator: login, registration, mails, settings and subscription.
 
 See:
     docs/protocol/native.md#6-account-endpoints-user
@@ -30,8 +30,11 @@ from ..http.responses import send_empty, send_json, send_response
 __all__ = ["AccountService"]
 
 _Key = Annotated[str, msgspec.Meta(min_length=AccessKey.LENGTH)]
-_Mailed = Annotated[str, msgspec.Meta(min_length=16)]
-_VERIFICATION: Final = 64  # characters of the token
+_MailedToken = Annotated[str, msgspec.Meta(min_length=16)]
+_VERIFICATION_LENGTH: Final = 64
+"""Characters of a token that verifies an e-mail."""
+_TOKEN_LENGTH: Final = 32
+"""Characters of the other mailed tokens."""
 
 
 class _Login(msgspec.Struct):
@@ -63,7 +66,7 @@ class _Email(msgspec.Struct):
 
 
 class _Verify(msgspec.Struct):
-    verificationToken: Annotated[str, msgspec.Meta(min_length=_VERIFICATION, max_length=_VERIFICATION)]  # noqa: N815
+    verificationToken: Annotated[str, msgspec.Meta(min_length=_VERIFICATION_LENGTH, max_length=_VERIFICATION_LENGTH)]  # noqa: N815
 
 
 class _Mailing(msgspec.Struct):
@@ -81,13 +84,13 @@ class _Consent(msgspec.Struct):
 
 
 class _Recover(msgspec.Struct):
-    recoveryToken: _Mailed  # noqa: N815
+    recoveryToken: _MailedToken  # noqa: N815
     newAccessKey: _Key  # noqa: N815
     deleteContent: bool  # noqa: N815
 
 
 class _Delete(msgspec.Struct):
-    deletionToken: _Mailed  # noqa: N815
+    deletionToken: _MailedToken  # noqa: N815
 
 
 class _Bind(msgspec.Struct):
@@ -96,7 +99,7 @@ class _Bind(msgspec.Struct):
     confirmedReplace: bool = False  # noqa: N815
 
 
-class _Plan(msgspec.Struct):
+class _SubscriptionPlan(msgspec.Struct):
     newSubscriptionPlan: Annotated[int, msgspec.Meta(ge=0, le=3)]  # noqa: N815
 
 
@@ -105,33 +108,33 @@ class _Overwrite(msgspec.Struct):
 
 
 class AccountService:
-    """Answers whatever is about an account.
+    """The endpoints of one account's login, mails, settings and subscription.
 
     See docs/protocol/native.md#61-request-schemas.
 
     Args:
-        accounts: all there are.
-        outside: where mails go and gift keys come from.
-        now: UNIX time in seconds.
-        strict: is a body refused that the documents do not allow, though clients send it?
+        accounts: of the emulator.
+        mailbox: receives the mails, and holds gift keys and identities.
+        now: returns UNIX time in seconds.
+        strict: refuse bodies that clients send although the documents do not allow them?
     """
 
     def __init__(
-        self, accounts: AccountRegistry, outside: Mailbox, now: Callable[[], float], *, strict: bool = False
+        self, accounts: AccountRegistry, mailbox: Mailbox, now: Callable[[], float], *, strict: bool = False
     ) -> None:
         self._accounts = accounts
-        self._outside = outside
+        self._mailbox = mailbox
         self._now = now
         self._strict = strict
 
     def handlers(self) -> Mapping[str, EndpointHandler]:
-        """By the names of the endpoint table."""
+        """Return the handlers by the names of the endpoint table."""
         return {
             "login": self._login,
             "sso_google": self._google,
             "register": self._register,
             "change_access_key": self._change_key,
-            "create_persistent_token": self._draw_persistent,
+            "create_persistent_token": self._create_persistent,
             "resend_verification": self._resend,
             "verify_email": self._verify,
             "request_recovery": self._request_recovery,
@@ -142,10 +145,10 @@ class AccountService:
             "change_mailing_consent": self._mailing,
             "put_consent": self._consent,
             "osano_external_id": self._osano,
-            "information": lambda context: _said(context, context.owner.profile.information()),
-            "priority": lambda context: _said(context, context.owner.profile.priority()),
-            "trial_status": lambda context: _said(context, context.owner.profile.trial_status()),
-            "gift_keys": lambda context: _said(context, {"giftKeys": context.owner.profile.gift_keys}),
+            "information": lambda context: _send_document(context, context.owner.profile.information()),
+            "priority": lambda context: _send_document(context, context.owner.profile.priority()),
+            "trial_status": lambda context: _send_document(context, context.owner.profile.trial_status()),
+            "gift_keys": lambda context: _send_document(context, {"giftKeys": context.owner.profile.gift_keys}),
             "subscription": self._subscription,
             "user_data": self._user_data,
             "bind_subscription": self._bind,
@@ -154,17 +157,17 @@ class AccountService:
             "put_settings": self._put_settings,
         }
 
-    # ---- what gives a token
+    # ---- login and keys
 
     def _login(self, context: RequestContext) -> Handler:
         token = self._accounts.login(context.body(_Login).key)
-        yield from _granted(context, token.reveal())
+        yield from _send_token(context, token.reveal())
 
     def _google(self, context: RequestContext) -> Handler:
-        account = self._outside.google.get(context.body(_Google).idToken)
+        account = self._mailbox.google.get(context.body(_Google).idToken)
         if account is None:
             raise Refused(500, "Unknown identity")
-        yield from _granted(context, self._accounts.granted(account).reveal())
+        yield from _send_token(context, self._accounts.issue_token(account).reveal())
 
     def _register(self, context: RequestContext) -> Handler:
         body = context.body(_Register)
@@ -176,17 +179,17 @@ class AccountService:
                     raise Refused(400, f"Validation error: {name} is required")
         clear = body.emailCleartext
         hashed = body.email or (None if clear is None else email_hash(clear))
-        tier = None if body.giftkey is None else self._outside.gift_keys.get(body.giftkey)
+        tier = None if body.giftkey is None else self._mailbox.gift_keys.get(body.giftkey)
         if body.giftkey is not None and tier is None:
             raise Refused(400, "Gift key is invalid")
-        account = self._accounts.register(clear, hashed, _key(body.key))
+        account = self._accounts.register(clear, hashed, _parse_key(body.key))
         account.profile.marketing = bool(body.allowMarketingEmails)
         if body.giftkey is not None and tier is not None:
-            del self._outside.gift_keys[body.giftkey]
+            del self._mailbox.gift_keys[body.giftkey]
             account.profile.subscribe(tier, self._now())
         if clear is not None:
             self._send_verification(account, clear)
-        yield from _granted(context, self._accounts.granted(account).reveal())
+        yield from _send_token(context, self._accounts.issue_token(account).reveal())
 
     def _change_key(self, context: RequestContext) -> Handler:
         body, owner = context.body(_ChangeKey), context.owner
@@ -194,20 +197,20 @@ class AccountService:
             raise Refused(401, "Access Key is incorrect.")
         if body.newEmail is not None and self._accounts.find(email_hash(body.newEmail)) not in (None, owner):
             raise Refused(409, "Email is taken")
-        token = self._accounts.change_key(owner, _key(body.newAccessKey))
+        token = self._accounts.change_key(owner, _parse_key(body.newAccessKey))
         if body.newEmail is not None:
-            _move(owner, body.newEmail)
-        yield from _granted(context, token.reveal())
+            _change_email(owner, body.newEmail)
+        yield from _send_token(context, token.reveal())
 
-    def _draw_persistent(self, context: RequestContext) -> Handler:
-        token = self._accounts.draw_persistent(context.owner, overwrite=context.body(_Overwrite).overwrite)
+    def _create_persistent(self, context: RequestContext) -> Handler:
+        token = self._accounts.create_persistent_token(context.owner, overwrite=context.body(_Overwrite).overwrite)
         yield from send_json(context.endpoint.status, {"token": token.reveal()})
 
-    # ---- what goes by mail
+    # ---- mails
 
     def _send_verification(self, account: Account, email: str) -> None:
         account.profile.letter_sent = True
-        self._outside.mail(MailKind.VERIFICATION, email, account, self._accounts.letters(_VERIFICATION))
+        self._mailbox.mail(MailKind.VERIFICATION, email, account, self._accounts.random_letters(_VERIFICATION_LENGTH))
 
     def _resend(self, context: RequestContext) -> Handler:
         email = context.body(_Email).email
@@ -221,35 +224,35 @@ class AccountService:
 
     def _verify(self, context: RequestContext) -> Handler:
         token = context.body(_Verify).verificationToken
-        self._outside.find(MailKind.VERIFICATION, token).profile.email_verified = True
-        self._outside.used(token)
+        self._mailbox.find(MailKind.VERIFICATION, token).profile.email_verified = True
+        self._mailbox.discard(token)
         yield from send_empty(context.endpoint.status)
 
     def _request_recovery(self, context: RequestContext) -> Handler:
         email = context.body(_Email).email
         account = self._accounts.find(email_hash(email))
         if account is not None:
-            self._outside.mail(MailKind.RECOVERY, email, account, self._accounts.letters(32))
-        yield from send_empty(context.endpoint.status)  # whether or not there is one
+            self._mailbox.mail(MailKind.RECOVERY, email, account, self._accounts.random_letters(_TOKEN_LENGTH))
+        yield from send_empty(context.endpoint.status)  # the response does not say whether there is one
 
     def _recover(self, context: RequestContext) -> Handler:
         body = context.body(_Recover)
-        account = self._outside.find(MailKind.RECOVERY, body.recoveryToken)
-        token = self._accounts.change_key(account, _key(body.newAccessKey))
-        self._outside.used(body.recoveryToken)
+        account = self._mailbox.find(MailKind.RECOVERY, body.recoveryToken)
+        token = self._accounts.change_key(account, _parse_key(body.newAccessKey))
+        self._mailbox.discard(body.recoveryToken)
         if body.deleteContent:
             account.storage.clear_stories()
-        yield from _granted(context, token.reveal())
+        yield from _send_token(context, token.reveal())
 
     def _request_deletion(self, context: RequestContext) -> Handler:
         email = context.body(_Email).email
         if email_hash(email) != context.owner.profile.email_hash:
             raise Refused(400, "email is not the account's")
-        self._outside.mail(MailKind.DELETION, email, context.owner, self._accounts.letters(32))
+        self._mailbox.mail(MailKind.DELETION, email, context.owner, self._accounts.random_letters(_TOKEN_LENGTH))
         yield from send_empty(context.endpoint.status)
 
     def _finish_deletion(self, context: RequestContext) -> Handler:
-        self._remove(self._outside.find(MailKind.DELETION, context.body(_Delete).deletionToken))
+        self._remove(self._mailbox.find(MailKind.DELETION, context.body(_Delete).deletionToken))
         yield from send_empty(context.endpoint.status)
 
     def _delete(self, context: RequestContext) -> Handler:
@@ -258,9 +261,9 @@ class AccountService:
 
     def _remove(self, account: Account) -> None:
         self._accounts.remove(account)
-        self._outside.forget(account)
+        self._mailbox.forget(account)
 
-    # ---- what is said, and what is only noted
+    # ---- consent, data and settings
 
     def _mailing(self, context: RequestContext) -> Handler:
         context.owner.profile.marketing = context.body(_Mailing).marketingConsent
@@ -272,14 +275,14 @@ class AccountService:
 
     def _osano(self, context: RequestContext) -> Handler:
         digest = hashlib.sha256(context.owner.profile.email_hash.encode()).digest()
-        yield from _said(context, {"externalOsanoId": urlsafe_b64encode(digest).rstrip(b"=").decode()})
+        yield from _send_document(context, {"externalOsanoId": urlsafe_b64encode(digest).rstrip(b"=").decode()})
 
     def _subscription(self, context: RequestContext) -> Handler:
-        yield from _said(context, context.owner.profile.subscription(persistent=context.persistent))
+        yield from _send_document(context, context.owner.profile.subscription(persistent=context.persistent))
 
     def _user_data(self, context: RequestContext) -> Handler:
         keystore = {"keystore": context.owner.storage.keystore}
-        yield from _said(context, context.owner.profile.data(keystore, persistent=context.persistent))
+        yield from _send_document(context, context.owner.profile.data(keystore, persistent=context.persistent))
 
     def _get_settings(self, context: RequestContext) -> Handler:
         yield from send_response(
@@ -306,39 +309,39 @@ class AccountService:
         yield from send_empty(context.endpoint.status)
 
     def _bind_gift(self, profile: Profile, body: _Bind) -> None:
-        tier = self._outside.gift_keys.get(body.subscriptionId)
+        tier = self._mailbox.gift_keys.get(body.subscriptionId)
         if tier is None:
             raise Refused(404, "Subscription not found")
         if profile.active and not body.confirmedReplace:
             raise Refused(409, "Account has an active subscription")
-        del self._outside.gift_keys[body.subscriptionId]
+        del self._mailbox.gift_keys[body.subscriptionId]
         profile.subscribe(tier, self._now())
 
     def _change_plan(self, context: RequestContext) -> Handler:
-        plan, profile = context.body(_Plan, lax=not self._strict).newSubscriptionPlan, context.owner.profile
+        plan, profile = context.body(_SubscriptionPlan, lax=not self._strict).newSubscriptionPlan, context.owner.profile
         if not profile.active:
             raise Refused(404, "Subscription not found")
         profile.tier = Tier(plan)
         yield from send_empty(context.endpoint.status)
 
 
-def _said(context: RequestContext, document: Mapping[str, Any]) -> Handler:
+def _send_document(context: RequestContext, document: Mapping[str, Any]) -> Handler:
     yield from send_json(context.endpoint.status, document)
 
 
-def _granted(context: RequestContext, token: str) -> Handler:
+def _send_token(context: RequestContext, token: str) -> Handler:
     yield from send_json(context.endpoint.status, {"accessToken": token})
 
 
-def _key(text: str) -> AccessKey:
+def _parse_key(text: str) -> AccessKey:
     try:
         return AccessKey(text)
     except InvalidRequestError:
         raise Refused(400, f"key must be exactly {AccessKey.LENGTH} characters long") from None
 
 
-def _move(account: Account, email: str) -> None:
-    """Another e-mail, which is to be verified anew."""
+def _change_email(account: Account, email: str) -> None:
+    """Change the e-mail of an account; the new one is not verified."""
     account.email = email
     account.profile.plaintext_email, account.profile.email_hash = email, email_hash(email)
     account.profile.email_verified = False

@@ -1,4 +1,4 @@
-"""Submissions to the service's contests, and votes for them: kept and given back as they came.
+"""The contest endpoints of the emulator: submissions and votes, stored and returned as they were sent.
 
 See docs/protocol/native.md#172-account.
 """
@@ -40,7 +40,7 @@ class _Visitor(msgspec.Struct):
 
 
 def handlers() -> Mapping[str, EndpointHandler]:
-    """By the names of the endpoint table."""
+    """Return the handlers by the names of the endpoint table."""
     return {
         "submit": _submit,
         "get_submission": _get_submission,

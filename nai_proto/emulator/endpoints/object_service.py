@@ -1,4 +1,4 @@
-"""The endpoints of keystore and objects, with the service's statuses.
+"""The endpoints of keystore and objects.
 
 See:
     docs/protocol/native.md#7-keystore-and-user-objects
@@ -43,11 +43,11 @@ class _Types(msgspec.Struct):
 
 
 class ObjectService:
-    """Answers whatever is about what accounts have stored. The rules are `Storage`'s.
+    """The endpoints of keystore and objects. `Storage` has the rules for changing them.
 
     Args:
-        now: UNIX time in seconds.
-        entropy: gives so many random bytes, for ids.
+        now: returns UNIX time in seconds.
+        entropy: returns this many random bytes, for ids.
     """
 
     def __init__(self, now: Callable[[], float], entropy: Entropy) -> None:
@@ -55,7 +55,7 @@ class ObjectService:
         self._entropy = entropy
 
     def handlers(self) -> Mapping[str, EndpointHandler]:
-        """By the names of the endpoint table."""
+        """Return the handlers by the names of the endpoint table."""
         return {
             "get_keystore": _get_keystore,
             "put_keystore": _put_keystore,
@@ -68,18 +68,18 @@ class ObjectService:
         }
 
     def _create(self, context: RequestContext) -> Handler:
-        type_, _, body = _sent(context)
-        made = context.owner.storage.create(type_, body.meta, body.data, self._now(), self._entropy)
-        yield from send_json(context.endpoint.status, made.document)
+        type_, _, body = _parse_object(context)
+        created = context.owner.storage.create(type_, body.meta, body.data, self._now(), self._entropy)
+        yield from send_json(context.endpoint.status, created.document)
 
     def _update(self, context: RequestContext) -> Handler:
-        type_, id_, body = _sent(context)
-        new = context.owner.storage.update(type_, id_, body.meta, body.data, body.changeIndex, self._now())
-        yield from send_json(context.endpoint.status, new.document)
+        type_, id_, body = _parse_object(context)
+        updated = context.owner.storage.update(type_, id_, body.meta, body.data, body.changeIndex, self._now())
+        yield from send_json(context.endpoint.status, updated.document)
 
 
 def _get_keystore(context: RequestContext) -> Handler:
-    yield from send_json(context.endpoint.status, context.owner.storage.keystore_answer())
+    yield from send_json(context.endpoint.status, context.owner.storage.keystore_document())
 
 
 def _put_keystore(context: RequestContext) -> Handler:
@@ -91,8 +91,10 @@ def _put_keystore(context: RequestContext) -> Handler:
 
 def _list(context: RequestContext) -> Handler:
     query = {name: int(value) for name, value in context.parameters.query if _COUNT.fullmatch(value)}
-    found = context.owner.storage.listed(context.parameters.path["type"], query.get("offset", 0), query.get("limit"))
-    yield from send_json(context.endpoint.status, found)
+    listed = context.owner.storage.list_objects(
+        context.parameters.path["type"], query.get("offset", 0), query.get("limit")
+    )
+    yield from send_json(context.endpoint.status, listed)
 
 
 def _get(context: RequestContext) -> Handler:
@@ -108,8 +110,8 @@ def _delete_all(context: RequestContext) -> Handler:
     yield from send_empty(context.endpoint.status)
 
 
-def _sent(context: RequestContext) -> tuple[str, str, _Content]:
-    """Type, id (empty for a new object) and what is to be stored."""
+def _parse_object(context: RequestContext) -> tuple[str, str, _Content]:
+    """Return type, id (empty for a new object) and the body of a request that stores an object."""
     path, body = context.parameters.path, context.body(_Content)
     if len(path["type"]) > _LONGEST_TYPE:
         raise Refused(400, f"type must be at most {_LONGEST_TYPE} characters long")

@@ -1,4 +1,4 @@
-"""Tags that the emulator suggests: some hundred, as image models know them, with numbers made up.
+"""The endpoint that suggests tags for images: about a hundred tags, with made-up counts.
 
 See:
     docs/protocol/image.md#26-get-aigenerate-imagesuggest-tags
@@ -18,9 +18,10 @@ from ..http.responses import send_json
 
 __all__ = ["handlers"]
 
-_MOST: Final = 10
-_COUNTED: Final = 10_000
-_KNOWN: Final = frozenset(model.id for model in MODELS)
+_MAX_SUGGESTIONS: Final = 10
+_HIGHEST_COUNT: Final = 10_000
+"""The count of the most frequent tag, and the power of a full match."""
+_MODEL_IDS: Final = frozenset(model.id for model in MODELS)
 
 _WORDS: Final = """
 1girl 1boy solo 2girls 2boys multiple_girls group no_humans long_hair short_hair medium_hair very_long_hair ponytail
@@ -38,7 +39,7 @@ fox_ears wings feathers tail horns halo magic fire water ice monochrome sketch l
 pixel_art
 """
 _TAGS: Final = tuple(word.replace("_", " ") for word in _WORDS.split())
-"""The oftenest first."""
+"""The most frequent first."""
 
 _JAPANESE: Final = (
     *(
@@ -63,7 +64,7 @@ _JAPANESE: Final = (
 
 
 def handlers() -> Mapping[str, EndpointHandler]:
-    """By the names of the endpoint table."""
+    """Return the handlers by the names of the endpoint table."""
     return {"suggest_tags": _suggest}
 
 
@@ -72,17 +73,20 @@ def _suggest(context: RequestContext) -> Handler:
     for name in ("model", "prompt"):
         if not query.get(name):
             raise Refused(400, f"Validation error: {name} is required")
-    if query["model"] not in _KNOWN:
+    if query["model"] not in _MODEL_IDS:
         raise Refused(400, f"Validation error: model {query['model'][:60]} doesn't exist")
     part = query["prompt"].strip().lower().replace("_", " ")
     if query.get("lang", "en") == "jp":
         found = [pair for pair in _JAPANESE if part in pair[0]]
-        tags = [{"jp_tag": jp, "en_tag": en, "power": _COUNTED * len(part) // len(jp)} for jp, en in found[:_MOST]]
+        tags = [
+            {"jp_tag": jp, "en_tag": en, "power": _HIGHEST_COUNT * len(part) // len(jp)}
+            for jp, en in found[:_MAX_SUGGESTIONS]
+        ]
         yield from send_json(context.endpoint.status, tags)
         return
     suggested = [
-        {"tag": tag, "count": max(1, _COUNTED - 50 * place), "confidence": round(len(part) / len(tag), 2)}
+        {"tag": tag, "count": max(1, _HIGHEST_COUNT - 50 * place), "confidence": round(len(part) / len(tag), 2)}
         for place, tag in enumerate(_TAGS)
         if part in tag
     ]
-    yield from send_json(context.endpoint.status, {"tags": suggested[:_MOST]})
+    yield from send_json(context.endpoint.status, {"tags": suggested[:_MAX_SUGGESTIONS]})

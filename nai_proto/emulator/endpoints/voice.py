@@ -1,4 +1,4 @@
-"""Speech of the emulator: files that any player takes, of a length that fits the text, and silent.
+"""The speech endpoints of the emulator: silent audio files, as long as the text would take to speak.
 
 See:
     docs/protocol/native.md#81-text-to-speech
@@ -21,10 +21,12 @@ from ..http.responses import send_response
 
 __all__ = ["handlers", "mp3", "webm"]
 
-_LONGEST: Final = 1000
-_SECONDS: Final = 0.02
-"""For each character: quicker than anybody speaks, and short enough for one cluster of WebM."""
-_BY_SEED: Final = -1
+_MAX_CHARACTERS: Final = 1000
+"""Longer texts are cut."""
+_SECONDS_PER_CHARACTER: Final = 0.02
+"""Quicker than anybody speaks, and short enough for one cluster of WebM."""
+_VOICE_FROM_SEED: Final = -1
+"""The number of a voice that is made from a seed."""
 
 
 class _Speech(msgspec.Struct):
@@ -36,33 +38,33 @@ class _Speech(msgspec.Struct):
 
 
 def handlers() -> Mapping[str, EndpointHandler]:
-    """By the names of the endpoint table."""
-    return {"get_voice": _asked_by_query, "post_voice": _asked_by_body}
+    """Return the handlers by the names of the endpoint table."""
+    return {"get_voice": _speak_from_query, "post_voice": _speak_from_body}
 
 
-def _asked_by_query(context: RequestContext) -> Handler:
+def _speak_from_query(context: RequestContext) -> Handler:
     query = dict(context.parameters.query)
     try:
-        yield from _spoken(context, msgspec.convert(query, _Speech, strict=False))
+        yield from _speak(context, msgspec.convert(query, _Speech, strict=False))
     except msgspec.ValidationError:
         raise Refused(400, f"Validation error: {find_mismatch(query, _Speech, strict=False)}") from None
 
 
-def _asked_by_body(context: RequestContext) -> Handler:
-    yield from _spoken(context, context.body(_Speech))
+def _speak_from_body(context: RequestContext) -> Handler:
+    yield from _speak(context, context.body(_Speech))
 
 
-def _spoken(context: RequestContext, said: _Speech) -> Handler:
-    """What is too long is cut, not refused. A voice that has a number needs no seed.
+def _speak(context: RequestContext, speech: _Speech) -> Handler:
+    """Send the speech of a text. A text that is too long is cut, not refused; a numbered voice needs no seed.
 
     See docs/protocol/native.md#173-text-voice-modules.
     """
-    if not said.text:
+    if not speech.text:
         raise Refused(400, "Validation error: text is required")
-    if said.seed is None and said.voice == _BY_SEED:
+    if speech.seed is None and speech.voice == _VOICE_FROM_SEED:
         raise Refused(400, "Validation error: seed is required")
-    seconds = _SECONDS * min(len(said.text), _LONGEST)
-    kind, data = ("audio/webm", webm(seconds)) if said.opus else ("audio/mpeg", mp3(seconds))
+    seconds = _SECONDS_PER_CHARACTER * min(len(speech.text), _MAX_CHARACTERS)
+    kind, data = ("audio/webm", webm(seconds)) if speech.opus else ("audio/mpeg", mp3(seconds))
     yield from send_response(context.endpoint.status, kind, data)
 
 
@@ -75,22 +77,24 @@ _SAMPLES: Final = 1152
 
 
 def mp3(seconds: float) -> bytes:
-    """Silence: frames whose side information is zero have nothing to decode."""
+    """Return an MP3 file of silence: frames whose side information is zero have nothing to decode."""
     count = max(1, round(seconds * 44_100 / _SAMPLES))
     return count * _HEADER.ljust(_FRAME, b"\0")
 
 
 # ---- WebM, which is Matroska's EBML (RFC 8794, RFC 9559), with Opus (RFC 7845, RFC 6716)
 
-_HUSH: Final = b"\xf8\xff\xfe"
-"""20 ms of Opus at full band in which nothing is heard."""
+_SILENT_OPUS: Final = b"\xf8\xff\xfe"
+"""20 ms of silence in full-band Opus."""
 _OPUS_HEAD: Final = b"OpusHead" + pack("<BBHIhB", 1, 1, 312, 48_000, 0, 0)
 
 
 def webm(seconds: float) -> bytes:
-    """The same as Opus in WebM, one block for each 20 ms; at most half a minute, since its times are relative."""
+    """Return a WebM file of silence in Opus, one block for each 20 ms; at most 30 s, as its block times are relative."""
     count = max(1, round(seconds / 0.02))
-    blocks = b"".join(_element(0xA3, b"\x81" + pack(">hB", 20 * number, 0x80) + _HUSH) for number in range(count))
+    blocks = b"".join(
+        _element(0xA3, b"\x81" + pack(">hB", 20 * number, 0x80) + _SILENT_OPUS) for number in range(count)
+    )
     info = _element(0x2AD7B1, _number(1_000_000)) + _element(0x4489, pack(">d", 20.0 * count))
     audio = _element(0xB5, pack(">d", 48_000.0)) + _element(0x9F, _number(1))
     track = (
@@ -114,7 +118,7 @@ def webm(seconds: float) -> bytes:
 
 
 def _element(id: int, content: bytes) -> bytes:  # noqa: A002
-    """Id, size in four bytes, content."""
+    """Return an EBML element: id, size in four bytes, content."""
     return id.to_bytes(-(-id.bit_length() // 8)) + (0x1000_0000 | len(content)).to_bytes(4) + content
 
 

@@ -1,1 +1,1 @@
-"""HTTP as the emulator speaks it: responses, the hosts and what each has, request contexts, rate limits."""
+"""HTTP as all endpoints of the emulator share it: requests, responses, hosts, and limits of rate and concurrency."""

@@ -1,4 +1,4 @@
-"""The service's addresses: which of its endpoints and models each of them has.
+"""Host profiles: which endpoints and text models each of the service's hosts has.
 
 See:
     docs/protocol/native.md#11-host-migration-important
@@ -21,43 +21,43 @@ __all__ = ["ALL_HOSTS", "HostProfile", "get_host_profile", "restrict_to_host"]
 
 @dataclass(frozen=True, slots=True)
 class HostProfile:
-    """One address, and what is to be had there."""
+    """What one host has."""
 
     roles: tuple[Host | None, ...]
-    """Whose endpoints it has; None is everyone's, and then the model in a request decides.
+    """The hosts whose endpoints it has; None stands for all, and then the model in a request decides.
 
     See docs/protocol/native.md#171-general-behaviour.
     """
     models: frozenset[Host]
     "The hosts whose native text models it has."
     moved: bool = False
-    """Does it refuse whatever is about accounts, since that has moved?
+    """Does it refuse account requests, because they have moved to another host?
 
     See docs/protocol/native.md#11-host-migration-important.
     """
     kept: frozenset[str] = frozenset()
-    "Names of endpoints that it has though they are another's."
+    "Names of endpoints that it keeps although they belong to another host."
 
     def find(self, method: str, request: Request, body: bytes) -> tuple[Endpoint, EndpointParameters] | None:
-        """The endpoint that a request means; None when it is not here.
+        """Return the endpoint that a request addresses, with its parameters; None if this host does not have it.
 
         Raises:
-            Refused: it was here once.
+            Refused: the endpoint has moved to another host.
         """
         if self.kept and (kept := match(method, None, request.target, body)) and kept[0].name in self.kept:
             return kept
         if self.moved and request.path.startswith("/user/"):
             raise Refused(400, _ACCOUNTS_MOVED)
-        found = (match(method, role, request.target, body) for role in self.roles)
-        meant = next((each for each in found if each is not None), None)
-        if meant is None and Host.API in self.roles and request.path == "/ai/generate-image":
+        matches = (match(method, role, request.target, body) for role in self.roles)
+        matched = next((each for each in matches if each is not None), None)
+        if matched is None and Host.API in self.roles and request.path == "/ai/generate-image":
             raise Refused(404, _IMAGES_MOVED)
-        return meant
+        return matched
 
 
 _BOTH: Final = frozenset((Host.TEXT, Host.API))
 ALL_HOSTS: Final = HostProfile((None,), _BOTH)
-"""All of the service at one address, for programs that know only one."""
+"""The whole service at one address, for programs that know only one."""
 _IMAGE: Final = HostProfile((Host.IMAGE, Host.ACCOUNT), frozenset())
 _TEXT: Final = HostProfile((Host.TEXT, Host.ACCOUNT), frozenset((Host.TEXT,)))
 _API: Final = HostProfile((Host.API,), frozenset((Host.API,)), moved=True)
@@ -67,33 +67,33 @@ _KEPT: Final = frozenset(("upscale", "subscription"))
 
 
 def restrict_to_host(role: Host, app: App) -> App:
-    """An app at the address of one role, where it has no more than that role's host has.
+    """Return the app as one host, with only the endpoints that this host has.
 
     See docs/protocol/native.md#11-host-migration-important.
 
     Args:
-        role: accounts and images have one host, and the text host answers for accounts as well.
-        app: an `Emulator`, or whatever is around one.
+        role: of the host. Accounts and images share one host, and the text host has the account endpoints as well.
+        app: an `Emulator`, or an app that wraps one.
     """
     return lambda request: app(replace(request, host=role))
 
 
 def get_host_profile(role: Host | None, *, strict: bool, old: bool = False) -> HostProfile:
-    """The address of a role; None is that of everyone.
+    """Return the profile of a host.
 
     See:
         docs/protocol/native.md#171-general-behaviour
         docs/protocol/image.md#12-notes-for-an-emulator
 
     Args:
-        role: whose it is.
-        strict: have the accounts left the api host? Otherwise it still has them, and all models.
-        old: has the api host what released clients still ask it for?
+        role: of the host; None is one address for the whole service.
+        strict: does the api host refuse account requests? Otherwise it still has them, and all text models.
+        old: does the api host have the endpoints that released clients still use there?
     """
     if role is None:
         return ALL_HOSTS
-    found = _LENIENT_API if role is Host.API and not strict else _STRICT[role]
-    return replace(found, kept=_KEPT) if old and role is Host.API else found
+    profile = _LENIENT_API if role is Host.API and not strict else _STRICT[role]
+    return replace(profile, kept=_KEPT) if old and role is Host.API else profile
 
 
 _ACCOUNTS_MOVED: Final = "Please refresh NovelAI.net. If using a third-party tool, update to the image URL."

@@ -1,4 +1,4 @@
-"""A request as the emulator's handlers see it."""
+"""A request as the emulator's handlers see it: its endpoint, parameters, account and host."""
 
 from __future__ import annotations
 
@@ -23,38 +23,41 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """What is asked, and by whom."""
+    """A request that has been matched to an endpoint and, where that requires it, to an account."""
 
     endpoint: Endpoint
     parameters: EndpointParameters
     account: Account | None
     persistent: bool = False
-    "Was it signed with a persistent token?"
+    "Did it carry a persistent token?"
     host_profile: HostProfile = ALL_HOSTS
-    "Where it was asked."
+    "The host that it was sent to."
     headers: Headers = field(default=Headers(), repr=False)
-    "What else was said of the request: which answer it accepts, what form its body has."
+    "The request's header fields, such as ``Accept`` and ``Content-Type``."
 
     @property
     def owner(self) -> Account:
-        """The account, on endpoints that want a token."""
+        """The account; only for endpoints that require a token."""
         assert self.account is not None
         return self.account
 
     def body(self, type: type[T], *, lax: bool = False) -> T:  # noqa: A002
-        """The body as a value of the type; whatever else it is, is 400. No body is an empty object.
+        """Return the body, decoded from JSON; no body is an empty object.
 
         See docs/protocol/native.md#61-request-schemas.
 
         Args:
-            type: of the body.
-            lax: take ``"3"`` for ``3``, as some clients send it.
+            type: of the result.
+            lax: accept ``"3"`` for ``3``, as some clients send it.
+
+        Raises:
+            Refused: 400, the body does not have this type.
         """
         body = self.parameters.body or b"{}"
         try:
             return msgspec.json.decode(body, type=type, strict=not lax)
         except (ValueError, RecursionError):
-            pass  # and explain below
+            pass  # explained below
         raise Refused(400, f"Validation error: {find_problem(body, type, strict=not lax)}")
 
 

@@ -1,4 +1,4 @@
-"""How the emulator answers: the forms that all endpoints share.
+"""The forms of responses that all endpoints of the emulator share.
 
 See:
     docs/protocol/native.md#41-error-body
@@ -16,31 +16,46 @@ from ...exchange.reply import Handler, ServerAction, Start, Write
 from ...http import Head, Headers
 from ..errors import Refused
 
-__all__ = ["ALLOW_ANY_ORIGIN", "HandlerSteps", "compute", "send_empty", "send_error", "send_json", "send_response"]
+__all__ = [
+    "ALLOW_ANY_ORIGIN",
+    "HandlerSteps",
+    "compute",
+    "send_empty",
+    "send_error",
+    "send_json",
+    "send_response",
+]
 
 T = TypeVar("T")
 
 HandlerSteps: TypeAlias = Generator[ServerAction, bytes | None, T]
-"""Part of a handler, that finds something out."""
+"""A part of a handler that returns a value."""
 
 ALLOW_ANY_ORIGIN: Final = ("Access-Control-Allow-Origin", "*")
-"""Any page may read any answer."""
+"""The header field that lets any web page read a response."""
 
 
 def send_response(status: int, content_type: str, body: bytes, *more: tuple[str, str]) -> Handler:
-    """A whole answer, perhaps with more header fields."""
+    """Send a whole response.
+
+    Args:
+        status: of the response.
+        content_type: of the body.
+        body: in one piece.
+        *more: further header fields.
+    """
     length = ("Content-Length", str(len(body)))
     yield Start(Head(status, Headers([("Content-Type", content_type), length, ALLOW_ANY_ORIGIN, *more])))
     yield Write(body)
 
 
 def send_json(status: int, value: object, *more: tuple[str, str]) -> Handler:
-    """A JSON document."""
+    """Send a JSON document, with further header fields if there are any."""
     yield from send_response(status, "application/json", encode(value), *more)
 
 
 def send_empty(status: int) -> Handler:
-    """Nothing, as ``text/plain``: some clients insist on a content type.
+    """Send an empty body as ``text/plain``, since some clients require a content type.
 
     See docs/protocol/native.md#6-account-endpoints-user.
     """
@@ -48,7 +63,7 @@ def send_empty(status: int) -> Handler:
 
 
 def send_error(refused: Refused, document: dict[str, object] | None = None) -> Handler:
-    """An error: the service's error object and a line feed, or another document.
+    """Send an error: the service's error object, or another document, and a line feed.
 
     See docs/protocol/image.md#211-errors.
     """
@@ -56,12 +71,12 @@ def send_error(refused: Refused, document: dict[str, object] | None = None) -> H
     own: dict[str, object] = {"statusCode": refused.status, "message": refused.message}
     if refused.details is not None:
         own["details"] = refused.details
-    said = document or (own if refused.status >= 400 else {"error": refused.message})
-    yield from send_response(refused.status, "application/json", encode(said) + b"\n", *wait)
+    body = document or (own if refused.status >= 400 else {"error": refused.message})
+    yield from send_response(refused.status, "application/json", encode(body) + b"\n", *wait)
 
 
 def compute(function: Callable[[], T]) -> HandlerSteps[T]:
-    """What the function returns, without holding up other connections meanwhile."""
+    """Return what the function returns; other connections are served meanwhile."""
     job = Compute(function)
     yield job
     return job.result

@@ -1,6 +1,7 @@
-"""One generation at a time per account, whatever endpoint it is asked of.
+"""The limits that answer with 429: one generation at a time for an account, and requests in a while.
 
 See:
+    docs/protocol/native.md#42-status-codes
     docs/protocol/native.md#43-concurrency-timeouts-retry
     docs/protocol/openai.md#74-concurrency-and-rate
 """
@@ -21,11 +22,11 @@ __all__ = ["GenerationLock", "RateLimit"]
 
 
 class GenerationLock:
-    """The lock of every account.
+    """Lets each account have one generation at a time, over all endpoints.
 
     Args:
-        now: UNIX time in seconds.
-        switches: whether there is a lock, what it says and how long it stays.
+        now: returns UNIX time in seconds.
+        switches: whether there is a lock, its ``Retry-After``, and how long it lasts after a client has left.
     """
 
     def __init__(self, now: Callable[[], float], switches: Switches) -> None:
@@ -33,7 +34,11 @@ class GenerationLock:
         self._switches: Final = switches
 
     def hold(self, account: Account, handler: Callable[[], Handler]) -> Handler:
-        """The handler's answer, under the lock, which goes when the answer is sent or the client has left."""
+        """Run the handler under the account's lock, until the response is sent or the client has left.
+
+        Raises:
+            Refused: 429, the account is generating.
+        """
         switches = self._switches
         if switches.lock and (account.generating or self._now() < account.locked_until):
             raise Refused(429, "Concurrent generation is locked", retry_after=switches.retry_after)
@@ -47,35 +52,40 @@ class GenerationLock:
             account.generating = False
 
 
-_NOBODY: Final = 0
-"""Accounts are counted from 1."""
+_NO_ACCOUNT: Final = 0
+"""In the place of an account's number; those begin at 1."""
 
 
 class RateLimit:
-    """The requests of every account that still count.
+    """Counts each account's requests of the last seconds.
+
+    See docs/protocol/native.md#42-status-codes.
 
     Args:
-        now: UNIX time in seconds.
-        switches: how many there may be, and for how long each counts.
+        now: returns UNIX time in seconds.
+        switches: how many requests are allowed, and for how many seconds each of them counts.
     """
 
     def __init__(self, now: Callable[[], float], switches: Switches) -> None:
         self._now = now
-        self._most = switches.rate
-        self._while = switches.per_seconds
+        self._max_requests = switches.rate
+        self._seconds = switches.per_seconds
         self._recent: dict[int, deque[float]] = {}
 
     def count(self, account: Account | None) -> None:
-        """One request more. One that is refused does not count: whoever waits as long as it says is served.
+        """Count a request. A refused one does not count, so a client that waits as long as it is asked to is served.
+
+        Args:
+            account: None for requests without a token, which share one limit.
 
         Raises:
-            Refused: 429, these are too many.
+            Refused: 429, there are too many requests.
         """
-        if self._most is None:
+        if self._max_requests is None:
             return
         now = self._now()
-        number = _NOBODY if account is None else account.number
-        recent = self._recent.setdefault(number, deque(maxlen=self._most))
-        if len(recent) == self._most and (left := recent[0] + self._while - now) > 0:
+        number = _NO_ACCOUNT if account is None else account.number
+        recent = self._recent.setdefault(number, deque(maxlen=self._max_requests))
+        if len(recent) == self._max_requests and (left := recent[0] + self._seconds - now) > 0:
             raise Refused(429, "Too Many Requests", retry_after=math.ceil(left))
         recent.append(now)

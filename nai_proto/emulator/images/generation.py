@@ -84,7 +84,7 @@ class ImageService:
             sample = yield from compute(partial(Sample.render, task, index))
             pictures.append((yield from compute(sample.encode)))
         self._charge(context, task, price)
-        yield from send_pictures(context, pictures, self._switches.drawn)
+        yield from send_pictures(context, pictures, self._switches.image_status)
 
     def _send_stream(self, context: RequestContext, task: GenerationTask, price: Price) -> Handler:
         """Send the messages of one sample after the other. They are paid before the last image is sent."""

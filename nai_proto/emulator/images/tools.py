@@ -76,7 +76,7 @@ class ToolService:
             check_balance(context.owner, price)
             pictures = yield from compute(lambda: _apply_director_tool(tool, source, options))
             charge(context.owner, price)
-            yield from send_archive(pictures, self._switches.drawn, deflated=False)
+            yield from send_archive(pictures, self._switches.image_status, deflated=False)
 
         yield from self._lock.hold(context.owner, augment)
 
@@ -107,7 +107,7 @@ class ToolService:
         charge(context.owner, encoding_price())
         name = "".join(_NAME_LETTERS[byte % len(_NAME_LETTERS)] for byte in sha256(digest).digest()[:8])
         data = shake_256(digest).digest(_VIBE_BYTES)
-        yield from send_file(data, f"{name}.vibe40", "application/binary", self._switches.drawn)
+        yield from send_file(data, f"{name}.vibe40", "application/binary", self._switches.image_status)
 
     def _annotate(self, context: RequestContext) -> Handler:
         """Handle ``POST /ai/annotate-image``. It is free: no source gives a price."""
