@@ -29,8 +29,8 @@ from tests.context_support import BYTES, lore, parts
 KEY, NO_KEY, DISABLED = ContextStatus.KEY, ContextStatus.NO_KEY, ContextStatus.DISABLED
 
 
-def rows(made: ContextParts, rules: ContextRules = DEFAULT_RULES, **placeholders: str) -> list[ContextRow]:
-    return [*build_context(made, tokenizer=BYTES, size=100_000, placeholders=placeholders, rules=rules).rows]
+def rows(story_parts: ContextParts, rules: ContextRules = DEFAULT_RULES, **placeholders: str) -> list[ContextRow]:
+    return [*build_context(story_parts, tokenizer=BYTES, size=100_000, placeholders=placeholders, rules=rules).rows]
 
 
 def statuses(story: str, *entries: Entry, rules: ContextRules = DEFAULT_RULES, memory: str = "") -> list[str]:
@@ -50,7 +50,7 @@ def test_the_story_the_memory_and_the_note_are_always_active() -> None:
 
 
 def test_disabled_entries_and_categories_take_no_part() -> None:
-    made = parts(
+    story_parts = parts(
         "key",
         lore=(
             lore("a", enabled=False),
@@ -60,38 +60,38 @@ def test_disabled_entries_and_categories_take_no_part() -> None:
         ),
         categories=(Category({"id": "off", "enabled": False}), Category({"id": "on"})),
     )
-    found = rows(made)[3:]
+    found = rows(story_parts)[3:]
     assert [row.status for row in found] == [DISABLED, DISABLED, ContextStatus.FORCED, ContextStatus.FORCED]
     assert [row.reason for row in found[:2]] == ["it is switched off", "its category is switched off"]
     assert not found[0].active
 
 
 def test_an_entry_without_text_is_active_and_not_in_the_context() -> None:
-    made = parts("key", lore=(lore("", "key"), lore("## only a comment")))
-    assert [(row.status, row.active, row.included) for row in rows(made)[1:]] == [
+    story_parts = parts("key", lore=(lore("", "key"), lore("## only a comment")))
+    assert [(row.status, row.active, row.included) for row in rows(story_parts)[1:]] == [
         (ContextStatus.NO_TEXT, True, False)
     ] * 4
 
 
 def test_comments_are_neither_searched_nor_sent() -> None:
-    made = parts("one\n## key\ntwo # no\n##", memory="##x\nm", lore=(lore("a\n##b\n", "key", "no"),))
-    context = build_context(made, tokenizer=BYTES, size=1000)
+    story_parts = parts("one\n## key\ntwo # no\n##", memory="##x\nm", lore=(lore("a\n##b\n", "key", "no"),))
+    context = build_context(story_parts, tokenizer=BYTES, size=1000)
     assert context.text == "m\na\n\none\ntwo # no\n"
     assert context.rows[3].match == ContextMatch("no", "story", 10, 12)
 
 
 def test_placeholders_are_filled_in_first() -> None:
-    made = parts("I met ${name[Ann]}.", lore=(lore("${name}: ${age[9]} ${2#town[Rome]Town:Where?}", "${name}"),))
-    assert [row.status for row in rows(made, name="Bo")[3:]] == [KEY]
-    context = build_context(made, tokenizer=BYTES, size=1000, placeholders={"name": "Bo"})
+    story_parts = parts("I met ${name[Ann]}.", lore=(lore("${name}: ${age[9]} ${2#town[Rome]Town:Where?}", "${name}"),))
+    assert [row.status for row in rows(story_parts, name="Bo")[3:]] == [KEY]
+    context = build_context(story_parts, tokenizer=BYTES, size=1000, placeholders={"name": "Bo"})
     assert context.text == "Bo: 9 Rome\nI met Bo."
     assert build_context(parts("${mark} x"), tokenizer=BYTES, size=99, placeholders={"mark": "##"}).text == ""
 
 
 def test_lone_surrogates_are_replaced() -> None:
     config = replace(DEFAULTS[ContextKind.LORE], prefix="\udc00")
-    made = parts("a\ud83d", lore=(lore("b").changed(config=config),))
-    assert build_context(made, tokenizer=BYTES, size=99).text == "\ufffdb\na\ufffd"
+    story_parts = parts("a\ud83d", lore=(lore("b").changed(config=config),))
+    assert build_context(story_parts, tokenizer=BYTES, size=99).text == "\ufffdb\na\ufffd"
 
 
 # ---- step 5: ephemeral
@@ -172,11 +172,11 @@ def test_any_stored_data_is_read_as_an_entry(data: dict[str, object]) -> None:
 
 def test_the_report_names_the_step() -> None:
     stored = {"text": "x", "startingStep": 3, "duration": 2.0, "contextConfig": {"tokenBudget": 5}}
-    made = parts("s", ephemeral=(EphemeralEntry.from_data(stored), EphemeralEntry.parse("{!3:y}")), step=4)
-    found = rows(made)[3:]
+    story_parts = parts("s", ephemeral=(EphemeralEntry.from_data(stored), EphemeralEntry.parse("{!3:y}")), step=4)
+    found = rows(story_parts)[3:]
     assert [row.status for row in found] == [ContextStatus.EPHEMERAL, ContextStatus.EPHEMERAL]
     assert found[0].reason == "it is active at step 4 of the story"
-    gone = rows(replace(made, step=9))[3]
+    gone = rows(replace(story_parts, step=9))[3]
     assert (gone.status, gone.reason) == (ContextStatus.EPHEMERAL_INACTIVE, "it is inactive at step 9 of the story")
 
 
@@ -203,7 +203,7 @@ def test_forced_activation_is_reported_even_if_a_key_matches() -> None:
 
 
 def test_the_reason_why_an_entry_is_not_active_is_reported() -> None:
-    made = parts(
+    story_parts = parts(
         "s",
         lore=(
             lore("a", force_activation=False),
@@ -212,7 +212,7 @@ def test_the_reason_why_an_entry_is_not_active_is_reported() -> None:
             lore("d", "/[/"),
         ),
     )
-    reasons = [row.reason for row in rows(made)[3:]]
+    reasons = [row.reason for row in rows(story_parts)[3:]]
     assert reasons[:2] == ["it has no keys", "none of its keys is in the last 50 characters of the story"]
     assert reasons[2].startswith(
         "none of its keys is in the last 1000 characters of the story, nor in the text of another"
@@ -234,16 +234,16 @@ def test_the_story_activates_an_entry_exactly_if_its_key_matches(story: str, key
 
 
 def test_prefix_and_suffix_of_the_story_are_not_searched() -> None:
-    made = parts("s", lore=(lore("a", "key"),))
-    made = replace(made, story=replace(made.story, config=ContextConfig(prefix="key ")))
-    assert rows(made)[3].status is NO_KEY
+    story_parts = parts("s", lore=(lore("a", "key"),))
+    story_parts = replace(story_parts, story=replace(story_parts.story, config=ContextConfig(prefix="key ")))
+    assert rows(story_parts)[3].status is NO_KEY
 
 
 def test_a_key_that_takes_too_long_is_searched_for_once() -> None:
     """Its cost is reported, and has a bound however many texts are searched."""
     slow = lore("a", "/(x+x+)+y/", non_story_activatable=True)
-    made = parts("x" * 40, memory="x" * 40, note="x" * 40, lore=(slow, *(lore("x" * 40) for _ in range(50))))
-    row = rows(made)[3]
+    story_parts = parts("x" * 40, memory="x" * 40, note="x" * 40, lore=(slow, *(lore("x" * 40) for _ in range(50))))
+    row = rows(story_parts)[3]
     assert row.status is NO_KEY
     assert row.reason.startswith("none of its keys can match; ")
     assert row.reason.count("500001") == 1
@@ -285,10 +285,10 @@ def test_neither_an_entry_itself_nor_an_inactive_one_activates_it() -> None:
 
 
 def test_an_ephemeral_entry_activates_no_others() -> None:
-    made = parts(
+    story_parts = parts(
         "s", ephemeral=(EphemeralEntry.parse("{0:key}"),), lore=(lore("a", "key", non_story_activatable=True),)
     )
-    assert rows(made)[4].status is NO_KEY
+    assert rows(story_parts)[4].status is NO_KEY
 
 
 def test_the_story_is_searched_again_only_if_the_rules_say_so() -> None:
@@ -337,9 +337,9 @@ def test_conditions_see_model_and_mode_and_have_placeholders_filled_in() -> None
     ]
     entries = [lore(str(each), force_activation=False, advanced_conditions=(Record(each),)) for each in wanted]
     content = {"settings": {"model": "kayra-v1"}, "lorebook": {"entries": [dict(entry.data) for entry in entries]}}
-    made = ContextParts.from_content(content, text="Ann", mode="adventure")
-    assert [row.status for row in rows(made, who="Ann")[3:]] == [KEY] * 3
-    assert [row.status for row in rows(replace(made, model="", mode="normal"))[3:]] == [NO_KEY] * 3
+    story_parts = ContextParts.from_content(content, text="Ann", mode="adventure")
+    assert [row.status for row in rows(story_parts, who="Ann")[3:]] == [KEY] * 3
+    assert [row.status for row in rows(replace(story_parts, model="", mode="normal"))[3:]] == [NO_KEY] * 3
 
 
 def test_one_random_number_is_drawn_for_each_condition() -> None:

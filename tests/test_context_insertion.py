@@ -79,8 +79,8 @@ def test_tokens_are_not_counted_in_all_of_a_long_text() -> None:
 
     def counted(position: int, unit: ContextUnit) -> tuple[int, int]:
         tokenizer = Counting()
-        made = parts(story, lore=[entry("+", position, unit=unit)])
-        return build_context(made, tokenizer=tokenizer, size=20_000).text.index("+"), tokenizer.characters
+        story_parts = parts(story, lore=[entry("+", position, unit=unit)])
+        return build_context(story_parts, tokenizer=tokenizer, size=20_000).text.index("+"), tokenizer.characters
 
     for position, at in [(5, 21), (-6, len(story) - 18), (3, 11), (0, 0), (-1, len(story))]:
         found, characters = counted(position, "token")
@@ -138,8 +138,8 @@ def test_prefix_and_suffix_are_not_split_off() -> None:
         (4, "<\n<\na\nb\n>\n>+"),
         (-2, "<\n<\na\nb\n>\n>+"),
     ]:
-        made = replace(parts(lore=(entry("+", position),)), story=story)
-        assert build_context(made, tokenizer=BYTES, size=1000).text == text
+        story_parts = replace(parts(lore=(entry("+", position),)), story=story)
+        assert build_context(story_parts, tokenizer=BYTES, size=1000).text == text
 
 
 @pytest.mark.parametrize(
@@ -180,8 +180,8 @@ def test_a_key_relative_part_is_left_out_if_its_key_is_not_in_the_context() -> N
 
 
 def test_a_key_relative_part_is_left_out_if_its_key_was_trimmed_away() -> None:
-    made = parts("the key\nno more\n", lore=(entry("+", 0, "key", key_relative=True),))
-    context = build_context(made, tokenizer=BYTES, size=9)
+    story_parts = parts("the key\nno more\n", lore=(entry("+", 0, "key", key_relative=True),))
+    context = build_context(story_parts, tokenizer=BYTES, size=9)
     assert context.text == "no more\n"
     assert context.rows[3].status is ContextStatus.NO_KEY_IN_CONTEXT
 

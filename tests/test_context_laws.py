@@ -105,7 +105,7 @@ preambles = st.sampled_from([None, Preamble("**", (1, 2)), Preamble("*", (1, 2, 
 class Case:
     """A context, and what it was made of."""
 
-    made: ContextParts
+    story_parts: ContextParts
     size: int
     tokenizer: Tokenizer
     preamble: Preamble | None
@@ -118,12 +118,12 @@ class Case:
 
     def rows(self) -> Iterator[tuple[ContextRow, ContextConfig, ContextRow | None]]:
         """Yield each row with its configuration, and with the sub-context that it is in."""
-        made, rows = self.made, self.context.rows
-        together = [category for category in made.lorebook.categories if category.create_subcontext]
+        story_parts, rows = self.story_parts, self.context.rows
+        together = [category for category in story_parts.lorebook.categories if category.create_subcontext]
         configs = [
-            *(made.story.config, made.memory.config, made.authors_note.config),
-            *(each.config for each in made.ephemeral),
-            *(each.config for each in made.lorebook.entries),
+            *(story_parts.story.config, story_parts.memory.config, story_parts.authors_note.config),
+            *(each.config for each in story_parts.ephemeral),
+            *(each.config for each in story_parts.lorebook.entries),
             *(each.subcontext_settings.config for each in together),
         ]
         homes = {row.category: row for row in rows if row.kind is ContextKind.SUBCONTEXT}
@@ -132,11 +132,11 @@ class Case:
 
     def texts(self) -> Iterator[tuple[ContextRow, ContextConfig, str]]:
         """Yield each row that has a text of its own and is not in a sub-context that was cut."""
-        made = self.made
+        story_parts = self.story_parts
         texts = [
-            *(made.story.text, made.memory.text, made.authors_note.text),
-            *(each.text for each in made.ephemeral),
-            *(each.text for each in made.lorebook.entries),
+            *(story_parts.story.text, story_parts.memory.text, story_parts.authors_note.text),
+            *(each.text for each in story_parts.ephemeral),
+            *(each.text for each in story_parts.lorebook.entries),
         ]
         for (row, config, home), text in zip(self.rows(), texts, strict=False):
             if home is None or home.trimmed is None:
@@ -155,17 +155,17 @@ def the_size_holds(case: Case) -> None:
 
 
 def the_same_parts_give_the_same_context(case: Case) -> None:
-    again = build_context(case.made, tokenizer=case.tokenizer, size=case.size, preamble=case.preamble)
+    again = build_context(case.story_parts, tokenizer=case.tokenizer, size=case.size, preamble=case.preamble)
     assert again == case.context
 
 
 def each_part_has_one_row(case: Case) -> None:
-    book = case.made.lorebook
+    book = case.story_parts.lorebook
     assert [(row.kind, row.index) for row in case.context.rows] == [
         (ContextKind.STORY, 0),
         (ContextKind.MEMORY, 0),
         (ContextKind.AUTHORS_NOTE, 0),
-        *((ContextKind.EPHEMERAL, index) for index in range(len(case.made.ephemeral))),
+        *((ContextKind.EPHEMERAL, index) for index in range(len(case.story_parts.ephemeral))),
         *((ContextKind.LORE, index) for index in range(len(book.entries))),
         *((ContextKind.SUBCONTEXT, index) for index in range(sum(each.create_subcontext for each in book.categories))),
     ]
@@ -292,17 +292,19 @@ LAWS: list[Callable[[Case], None]] = [
 @settings(max_examples=100)
 @given(stories, sizes, tokenizers, preambles)
 def test_every_context_obeys_the_laws(
-    made: ContextParts, size: int, tokenizer: Tokenizer, preamble: Preamble | None
+    story_parts: ContextParts, size: int, tokenizer: Tokenizer, preamble: Preamble | None
 ) -> None:
-    context = build_context(made, tokenizer=tokenizer, size=size, preamble=preamble)
+    context = build_context(story_parts, tokenizer=tokenizer, size=size, preamble=preamble)
     for law in LAWS:
-        law(Case(made, size, tokenizer, preamble, context))
+        law(Case(story_parts, size, tokenizer, preamble, context))
 
 
 @settings(max_examples=50)
 @given(stories, sizes)
-def test_a_disabled_entry_changes_nothing(made: ContextParts, size: int) -> None:
-    before = build_context(made, tokenizer=BYTES, size=size)
+def test_a_disabled_entry_changes_nothing(story_parts: ContextParts, size: int) -> None:
+    before = build_context(story_parts, tokenizer=BYTES, size=size)
     off = Entry().changed(text="cat dog", enabled=False, id="off")
-    after = build_context(replace(made, lorebook=made.lorebook.with_entry(off)), tokenizer=BYTES, size=size)
+    after = build_context(
+        replace(story_parts, lorebook=story_parts.lorebook.with_entry(off)), tokenizer=BYTES, size=size
+    )
     assert after.text == before.text

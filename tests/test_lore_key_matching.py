@@ -178,3 +178,4 @@ def test_a_plain_key_matches_between_blanks(key: str, before: str, after: str) -
 
 def test_the_repr_of_a_key_does_not_show_its_text() -> None:
     assert "secret" not in repr(Key.parse("secret"))
+    assert "secret" not in repr(Key.parse("/secret(/").search("secret"))

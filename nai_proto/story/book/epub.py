@@ -40,7 +40,7 @@ def to_epub(book: Book, *, identifier: str, modified: int) -> bytes:
     """Return a book as an EPUB file.
 
     Args:
-        book: is written.
+        book: the book.
         identifier: a globally unique identifier, such as ``urn:uuid:…``; all editions of a book have the same one.
         modified: UNIX time in seconds, from 0 to the year 9999.
 

@@ -25,7 +25,7 @@ def to_html(book: Book, *, origins: bool = False) -> bytes:
     """Return a book as an HTML page that needs no other file.
 
     Args:
-        book: is written.
+        book: the book.
         origins: whether to mark who wrote what, by ``<span class="user">`` and so on, in colours.
     """
     check_type(book, Book, "book", "a Book")

@@ -21,7 +21,7 @@ def to_markdown(book: Book) -> bytes:
     White space at the beginning of a line, which Markdown would remove or take for code, is written as no-break spaces.
 
     Args:
-        book: is written.
+        book: the book.
     """
     check_type(book, Book, "book", "a Book")
     blocks = [f"# {_escape_line(book.title)}"] if book.title else []

@@ -34,6 +34,9 @@ class ActivationSource(NamedTuple):
     "The name of the part that it is of."
     text: str
 
+    def __repr__(self) -> str:
+        return f"<ActivationSource: {len(self.text)} characters>"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ActivationInputs:

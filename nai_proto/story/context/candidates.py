@@ -151,7 +151,7 @@ def list_candidates(parts: ContextParts, placeholders: Mapping[str, str]) -> lis
     See docs/protocol/content.md#85-order-and-reservation.
 
     Args:
-        parts: are listed.
+        parts: what can be in the context.
         placeholders: the values to fill in, by key.
     """
     candidates = [

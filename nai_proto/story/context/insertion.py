@@ -117,12 +117,12 @@ def insert(
     """Return the tree with a node inserted.
 
     Args:
-        tree: is not changed.
+        tree: the context so far.
         at: the place, in characters. If it is inside of a node that may not be entered, the new node goes beside that
             node: in front when the position was counted from the bottom.
-        node: is inserted.
-        config: of the part that the node is of.
-        depth_left: how many levels of nodes may be entered.
+        node: the new node.
+        config: the settings of the part that the node belongs to.
+        depth_left: how many levels of nodes may still be entered.
     """
     passed = 0
     for index, each in enumerate(tree):

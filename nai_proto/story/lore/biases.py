@@ -117,7 +117,7 @@ class StoredBiases(Record):
         """Return the stored form of a group; each phrase stands for exactly itself.
 
         Args:
-            group: is converted.
+            group: the group to store.
         """
         check_type(group, BiasGroup, "group", "a BiasGroup")
         return cls(
@@ -159,7 +159,7 @@ class StoredBans(Record):
         """Return the stored form of a list; each phrase stands for exactly itself.
 
         Args:
-            bans: are converted.
+            bans: the list to store.
         """
         check_type(bans, BanList, "bans", "a BanList")
         return cls({"sequences": [_dump_exact(phrase) for phrase in bans], "enabled": bans.enabled})

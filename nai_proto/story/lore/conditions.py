@@ -61,7 +61,7 @@ class ConditionOutcome:
     type: str
     "The type of the condition; ``any`` or ``all`` for a list of conditions."
     holds: bool
-    reason: str
+    reason: str = field(repr=False)
     parts: tuple[ConditionOutcome, ...] = ()
     "The outcomes of all conditions inside of it, whether they are needed or not."
 

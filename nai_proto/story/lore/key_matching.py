@@ -54,7 +54,7 @@ class KeySearch:
 
     match: KeyMatch | None = None
     "The match that starts furthest down."
-    problem: str | None = None
+    problem: str | None = field(default=None, repr=False)
     "Why there can be no match: the key cannot be parsed, or the search took too many steps."
 
 
@@ -68,7 +68,7 @@ class Key:
     text: str = field(repr=False)
     "As it is written in the entry."
     kind: KeyKind
-    problem: str | None = None
+    problem: str | None = field(default=None, repr=False)
     "Why it never matches; None if it can match."
     _find: _Find = field(repr=False, compare=False, default=lambda _: None)
 

@@ -163,7 +163,7 @@ class Lorebook(Record):
         """Return a lorebook with an entry in place of the one with the same id; a new one comes last.
 
         Args:
-            entry: is put in.
+            entry: the entry; its id decides which one it replaces.
 
         Raises:
             InvalidRequestError: it has no id.
@@ -235,7 +235,7 @@ class Lorebook(Record):
         """Return a lorebook with a category in place of the one with the same id; a new one comes last.
 
         Args:
-            category: is put in.
+            category: the category; its id decides which one it replaces.
 
         Raises:
             InvalidRequestError: it has no id.

@@ -1,4 +1,4 @@
-"""Contexts as a whole.
+"""Contexts as a whole, from their parts to rows and messages.
 
 See docs/protocol/content.md#8-building-the-context.
 """
@@ -98,8 +98,8 @@ def test_a_story_without_any_text_has_an_empty_context() -> None:
 
 def test_a_budget_in_tokens_or_as_a_share_is_the_most_that_a_part_has() -> None:
     def text_for_budget(budget: float, size: int = 100) -> str:
-        made = parts(lore=(lore("a\nb\nc\nd", config=config(token_budget=budget)),))
-        return build_context(made, tokenizer=BYTES, size=size).text
+        story_parts = parts(lore=(lore("a\nb\nc\nd", config=config(token_budget=budget)),))
+        return build_context(story_parts, tokenizer=BYTES, size=size).text
 
     assert text_for_budget(1) == text_for_budget(2048) == text_for_budget(0) == text_for_budget(8) == "a\nb\nc\nd\n"
     assert text_for_budget(7) == text_for_budget(0.07) == text_for_budget(7.9) == "a\nb\nc\n"[:-1] + "\n"
@@ -109,8 +109,8 @@ def test_a_budget_in_tokens_or_as_a_share_is_the_most_that_a_part_has() -> None:
 
 
 def test_a_share_is_of_the_size_without_the_preamble() -> None:
-    made = parts(lore=(lore("a\nb\nc\nd", config=config(token_budget=0.5)),))
-    context = build_context(made, tokenizer=BYTES, size=14, preamble=Preamble("***", (1, 2, 3, 4)))
+    story_parts = parts(lore=(lore("a\nb\nc\nd", config=config(token_budget=0.5)),))
+    context = build_context(story_parts, tokenizer=BYTES, size=14, preamble=Preamble("***", (1, 2, 3, 4)))
     assert rows_by_name(context)["a\nb\nc\nd"].allowed == 5
 
 
@@ -123,7 +123,7 @@ def category(name: str = "c", **fields: Any) -> Category:
 
 
 def test_a_sub_context_is_one_block() -> None:
-    made = parts(
+    story_parts = parts(
         "story\n",
         lore=(
             lore("first", category="c"),
@@ -132,7 +132,7 @@ def test_a_sub_context_is_one_block() -> None:
         ),
         categories=(category(prefix="<\n", suffix=">\n"),),
     )
-    context = build_context(made, tokenizer=BYTES, size=100)
+    context = build_context(story_parts, tokenizer=BYTES, size=100)
     assert context.text == "<\nsecond\nfirst\n>\noutside\nstory\n"
     row = rows_by_name(context)["c"]
     assert (row.kind, row.status, row.tokens, row.spans) == (
@@ -148,18 +148,18 @@ def test_a_sub_context_is_one_block() -> None:
 def test_the_budget_of_a_sub_context_is_the_size_in_it() -> None:
     half = lore("aaaa\nbbbb\ncccc", category="c", config=config(token_budget=0.5))
     rest = lore("d", category="c")
-    made = parts(lore=(half, rest), categories=(category(token_budget=20, suffix=""),))
-    context = build_context(made, tokenizer=BYTES, size=100)
+    story_parts = parts(lore=(half, rest), categories=(category(token_budget=20, suffix=""),))
+    context = build_context(story_parts, tokenizer=BYTES, size=100)
     assert context.text == "aaaa\nbbbb\nd\n"
     assert [rows_by_name(context)[each.display_name].allowed for each in (half, rest)] == [10, 10]
 
 
 def test_a_cut_of_a_sub_context_is_reported_for_its_entries() -> None:
-    made = parts(
+    story_parts = parts(
         lore=tuple(lore(each * 4, category="c") for each in "abc"),
         categories=(category(token_budget=16, prefix="<\n", suffix=""),),
     )
-    context = build_context(made, tokenizer=BYTES, size=100)
+    context = build_context(story_parts, tokenizer=BYTES, size=100)
     assert context.text == "<\naaaa\nbbbb"
     by_name = rows_by_name(context)
     assert [by_name[each * 4].status for each in "abc"] == [ContextStatus.FORCED, ContextStatus.FORCED, NO_SPACE]
@@ -171,30 +171,30 @@ def test_a_cut_of_a_sub_context_is_reported_for_its_entries() -> None:
 
 def test_a_cut_of_a_sub_context_can_go_through_an_entry() -> None:
     inside = lore("aaaa\nbbbb", category="c", config=config(prefix="<"))
-    made = parts(
+    story_parts = parts(
         lore=(inside, lore("cc", category="c")),
         categories=(category(token_budget=14, trim_direction="trimTop", prefix="((", suffix=""),),
     )
-    context = build_context(made, tokenizer=BYTES, size=100)
+    context = build_context(story_parts, tokenizer=BYTES, size=100)
     assert context.text == "((bbbb\ncc\n"
     row = rows_by_name(context)[inside.display_name]
     assert (text_in_spans(context, row), row.tokens, row.dropped, row.trimmed) == ("bbbb\n", 5, 6, "newline")
 
 
 def test_a_sub_context_comes_in_the_natural_order_where_its_first_entry_is() -> None:
-    made = parts(
+    story_parts = parts(
         lore=(lore("0"), lore("1", "no key", category="c"), lore("2"), lore("3", category="c")),
         categories=(category(suffix=""),),
     )
-    assert build_context(made, tokenizer=BYTES, size=100).text == "0\n3\n2\n"
+    assert build_context(story_parts, tokenizer=BYTES, size=100).text == "0\n3\n2\n"
 
 
 def test_an_empty_or_disabled_sub_context_is_not_in_the_context() -> None:
-    made = parts(
+    story_parts = parts(
         lore=(lore("a", "no key", category="c"), lore("b", category="off")),
         categories=(category(), category("off").changed(enabled=False), category("empty"), category("")),
     )
-    context = build_context(made, tokenizer=BYTES, size=100)
+    context = build_context(story_parts, tokenizer=BYTES, size=100)
     assert context.text == ""
     found = [(row.name, row.status, row.reason) for row in context.rows if row.kind is ContextKind.SUBCONTEXT]
     assert found == [
@@ -206,23 +206,27 @@ def test_an_empty_or_disabled_sub_context_is_not_in_the_context() -> None:
 
 
 def test_of_two_categories_with_one_id_the_first_has_the_entries() -> None:
-    made = parts(lore=(lore("a", category="c"), lore("b")), categories=(category(suffix="1\n"), category(suffix="2\n")))
-    assert build_context(made, tokenizer=BYTES, size=100).text == "a\n1\nb\n"
+    story_parts = parts(
+        lore=(lore("a", category="c"), lore("b")), categories=(category(suffix="1\n"), category(suffix="2\n"))
+    )
+    assert build_context(story_parts, tokenizer=BYTES, size=100).text == "a\n1\nb\n"
 
 
 def test_a_later_part_can_be_inserted_into_a_sub_context() -> None:
     entries = [lore("a", category="c"), lore("b", category="c")]
     late = lore("+", config=config(insertion_position=1, budget_priority=-1))
     for inside, text in [(True, "a\n+\nb\n"), (False, "a\nb\n+\n")]:
-        made = parts(lore=(*entries, late), categories=(category(allow_insertion_inside=inside, suffix=""),))
-        context = build_context(made, tokenizer=BYTES, size=100)
+        story_parts = parts(lore=(*entries, late), categories=(category(allow_insertion_inside=inside, suffix=""),))
+        context = build_context(story_parts, tokenizer=BYTES, size=100)
         assert context.text == text
         assert text_in_spans(context, rows_by_name(context)["c"]) == "a\nb\n"
 
 
 def test_entries_of_a_sub_context_without_space_have_no_space() -> None:
-    made = parts(lore=(lore("aaaa", category="c"),), categories=(category(prefix="<<<<", trim_direction="doNotTrim"),))
-    context = build_context(made, tokenizer=BYTES, size=8)
+    story_parts = parts(
+        lore=(lore("aaaa", category="c"),), categories=(category(prefix="<<<<", trim_direction="doNotTrim"),)
+    )
+    context = build_context(story_parts, tokenizer=BYTES, size=8)
     assert context.text == ""
     assert (rows_by_name(context)["c"].status, rows_by_name(context)["aaaa"].status) == (NO_SPACE, NO_SPACE)
 
@@ -230,21 +234,21 @@ def test_entries_of_a_sub_context_without_space_have_no_space() -> None:
 # ---- order and reservation: docs/protocol/content.md#85-order-and-reservation
 
 
-def names_by_turn(made: ContextParts, size: int = 1000) -> list[str]:
-    context = build_context(made, tokenizer=BYTES, size=size)
+def names_by_turn(story_parts: ContextParts, size: int = 1000) -> list[str]:
+    context = build_context(story_parts, tokenizer=BYTES, size=size)
     return [row.name for row in sorted(context.rows, key=lambda row: row.turn or 0) if row.turn is not None]
 
 
 def test_higher_priorities_come_first() -> None:
-    made = parts("s", memory="m", note="n", lore=(lore("b"), lore("a", config=config(budget_priority=1000))))
-    assert names_by_turn(made) == ["a", "memory", "b", "story", "author's note"]
+    story_parts = parts("s", memory="m", note="n", lore=(lore("b"), lore("a", config=config(budget_priority=1000))))
+    assert names_by_turn(story_parts) == ["a", "memory", "b", "story", "author's note"]
 
 
 def test_among_equal_priorities_parts_with_a_reservation_come_first() -> None:
-    made = parts(
+    story_parts = parts(
         lore=(lore("a"), lore("b", config=config(reserved_tokens=5)), lore("c", config=config(reserved_tokens=1)))
     )
-    assert names_by_turn(made) == ["b", "c", "a"]
+    assert names_by_turn(story_parts) == ["b", "c", "a"]
     tiny = parts(lore=(lore("a"), lore("b", config=config(reserved_tokens=1.5, trim_direction="doNotTrim"))))
     assert names_by_turn(tiny) == ["a", "b"]  # of one token it could use nothing
 
@@ -258,19 +262,19 @@ def test_among_equals_the_place_of_the_key_decides_if_the_lorebook_says_so() -> 
 
 def test_among_equals_the_natural_order_decides() -> None:
     same = config(budget_priority=0)
-    made = parts("s", lore=(lore("x", config=same), lore("y", config=same)))
-    made = replace(
-        made,
+    story_parts = parts("s", lore=(lore("x", config=same), lore("y", config=same)))
+    story_parts = replace(
+        story_parts,
         memory=ContextText(text="m", config=same),
         authors_note=ContextText(text="n", config=same),
         story=ContextText(text="s", config=same),
     )
-    assert names_by_turn(made) == ["story", "memory", "author's note", "x", "y"]
+    assert names_by_turn(story_parts) == ["story", "memory", "author's note", "x", "y"]
 
 
 def test_reserved_tokens_are_kept_from_parts_that_are_served_earlier() -> None:
-    made = parts("s" * 50, lore=(lore("a" * 30), lore("b" * 30)))
-    context = build_context(made, tokenizer=BYTES, size=100)
+    story_parts = parts("s" * 50, lore=(lore("a" * 30), lore("b" * 30)))
+    context = build_context(story_parts, tokenizer=BYTES, size=100)
     assert rows_by_name(context)["story"].reserved == 50
     assert [rows_by_name(context)[each * 30].allowed for each in "ab"] == [50, 19]
     assert context.text == "a" * 30 + "\n" + "s" * 50
@@ -278,16 +282,16 @@ def test_reserved_tokens_are_kept_from_parts_that_are_served_earlier() -> None:
 
 def test_reservations_larger_than_the_context_do_not_overflow_it() -> None:
     reserved = config(reserved_tokens=60)
-    made = parts(lore=tuple(lore(each * 59, config=reserved) for each in "abc"))
-    context = build_context(made, tokenizer=BYTES, size=130)
+    story_parts = parts(lore=tuple(lore(each * 59, config=reserved) for each in "abc"))
+    context = build_context(story_parts, tokenizer=BYTES, size=130)
     assert [row.allowed for row in context.rows[3:]] == [60, 60, 10]
     assert len(context.tokens) == 120
 
 
 def test_no_more_than_the_budget_is_reserved() -> None:
-    made = parts("a\nb\nc\nd\ne\nf\ng")
-    story = replace(made.story, config=config(ContextKind.STORY, token_budget=5))
-    context = build_context(replace(made, story=story), tokenizer=BYTES, size=100)
+    story_parts = parts("a\nb\nc\nd\ne\nf\ng")
+    story = replace(story_parts.story, config=config(ContextKind.STORY, token_budget=5))
+    context = build_context(replace(story_parts, story=story), tokenizer=BYTES, size=100)
     assert (context.rows[0].reserved, context.rows[0].allowed, context.text) == (5, 5, "e\nf\ng")
 
 
@@ -296,13 +300,13 @@ def test_no_more_than_the_budget_is_reserved() -> None:
 
 def test_the_size_holds_where_joining_parts_costs_tokens() -> None:
     """Joined, the parts have more tokens than by themselves: where they fill the size, something is left out."""
-    made = parts("s\nt\nu\nv", memory="m", lore=tuple(lore(each) for each in "abc"))
+    story_parts = parts("s\nt\nu\nv", memory="m", lore=tuple(lore(each) for each in "abc"))
     tokenizer = Seams()
     for size in range(25):
-        context = build_context(made, tokenizer=tokenizer, size=size)
+        context = build_context(story_parts, tokenizer=tokenizer, size=size)
         assert len(context.tokens) == tokenizer.count(context.text) <= size
-    assert build_context(made, tokenizer=tokenizer, size=22).text == "m\na\nb\nc\ns\nt\nu\nv"
-    assert build_context(made, tokenizer=tokenizer, size=21).text != "m\na\nb\nc\ns\nt\nu\nv"
+    assert build_context(story_parts, tokenizer=tokenizer, size=22).text == "m\na\nb\nc\ns\nt\nu\nv"
+    assert build_context(story_parts, tokenizer=tokenizer, size=21).text != "m\na\nb\nc\ns\nt\nu\nv"
 
 
 # ---- the preamble: docs/protocol/content.md#87-preamble
@@ -325,12 +329,14 @@ def test_a_full_context_has_no_preamble_but_its_tokens_stay_free() -> None:
 
 def test_a_cut_by_a_part_s_own_budget_does_not_make_the_context_full() -> None:
     for size, full in [(9, False), (8, False), (7, True), (3, True)]:
-        made = parts("story", lore=(lore("a\nb\nc", config=config(token_budget=2)),))
-        context = build_context(made, tokenizer=BYTES, size=size, preamble=Preamble("*", (1,)))
+        story_parts = parts("story", lore=(lore("a\nb\nc", config=config(token_budget=2)),))
+        context = build_context(story_parts, tokenizer=BYTES, size=size, preamble=Preamble("*", (1,)))
         assert (context.full, context.preamble is None) == (full, full)
     for budget, full in [(1, True), (99, True), (5, False)]:
-        made = parts(lore=[lore(each * 4, category="c") for each in "ab"], categories=(category(token_budget=budget),))
-        assert build_context(made, tokenizer=BYTES, size=8).full is full
+        story_parts = parts(
+            lore=[lore(each * 4, category="c") for each in "ab"], categories=(category(token_budget=budget),)
+        )
+        assert build_context(story_parts, tokenizer=BYTES, size=8).full is full
 
 
 def test_an_entry_left_out_for_lack_of_its_key_does_not_make_the_context_full() -> None:
@@ -357,6 +363,17 @@ def test_a_preamble_larger_than_the_context_is_left_out() -> None:
     assert (context.tokens, context.preamble) == ([], None)
 
 
+# ---- reprs
+
+
+def test_the_repr_of_a_context_shows_no_texts() -> None:
+    story_parts = parts("secret story", memory="secret", lore=(lore("secret entry", "story", name="secret name"),))
+    context = build_context(story_parts, tokenizer=BYTES, size=1000)
+    assert context.rows[3].match is not None
+    assert "secret" in context.text
+    assert "secret" not in repr(context)
+
+
 # ---- the parts of a stored story
 
 
@@ -371,12 +388,20 @@ def test_the_parts_are_read_from_a_stored_story() -> None:
             "categories": [{"id": "c"}],
         },
     }
-    made = ContextParts.from_content(content, text="the key", step=3)
-    assert (made.story.text, made.story.config.reserved_tokens) == ("the key", 9)
-    assert (made.memory.text, made.memory.config.prefix, made.memory.config.suffix) == ("m", "(", "\n")
-    assert (made.authors_note.text, made.authors_note.config) == ("n", DEFAULTS[ContextKind.AUTHORS_NOTE])
-    assert (made.lorebook.order_by_key_locations, made.step, len(made.lorebook.categories)) == (True, 3, 1)
-    context = build_context(made, tokenizer=BYTES, size=100)
+    story_parts = ContextParts.from_content(content, text="the key", step=3)
+    assert (story_parts.story.text, story_parts.story.config.reserved_tokens) == ("the key", 9)
+    assert (story_parts.memory.text, story_parts.memory.config.prefix, story_parts.memory.config.suffix) == (
+        "m",
+        "(",
+        "\n",
+    )
+    assert (story_parts.authors_note.text, story_parts.authors_note.config) == ("n", DEFAULTS[ContextKind.AUTHORS_NOTE])
+    assert (story_parts.lorebook.order_by_key_locations, story_parts.step, len(story_parts.lorebook.categories)) == (
+        True,
+        3,
+        1,
+    )
+    context = build_context(story_parts, tokenizer=BYTES, size=100)
     assert [row.status.value for row in context.rows] == ["default"] * 3 + ["ephemeral active", "key activated"]
 
 
