@@ -1,4 +1,4 @@
-"""What tests of images share: files that are small, and a body as it was sent."""
+"""Helpers of the tests of images: small files, and the body of a request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["JPEG", "PNG", "WEBP", "body_of", "png"]
 
 
 def png(width: int, height: int) -> bytes:
-    """A black PNG of one bit per pixel, whole and valid."""
+    """Return a valid black PNG of one bit per pixel."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -29,6 +29,6 @@ JPEG = b"\xff\xd8\xff\xe0"
 
 
 def body_of(request: Request) -> dict[str, Any]:
-    """The JSON that a request sends."""
+    """Return the JSON of a request."""
     body: dict[str, Any] = json.loads(request.body)
     return body

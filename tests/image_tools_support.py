@@ -1,4 +1,4 @@
-"""What the tests of the emulator's tools for pictures share: a picture, and ways to ask for something to be done to it."""
+"""Helpers of the tests of the emulator's image tools: a source image, and functions that send requests."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from tests.protocol_data import DATA
 from tests.support import an_emulator, with_token
 from tests.test_emulator import asked
 
-__all__ = ["B64", "SOURCE", "V5", "V45", "VECTORS", "ask", "balance", "drawing", "opened", "ran", "run"]
+__all__ = ["B64", "SOURCE", "V5", "V45", "VECTORS", "ask", "balance", "draw_face", "open_png", "run", "run_on"]
 
 VECTORS: dict[str, Any] = json.loads((DATA / "anlas_vectors.json").read_text("utf-8"))
 V5 = "nai-diffusion-5-curated"
 V45 = "nai-diffusion-4-5-full"
 
 
-def drawing(mode: str = "RGB", form: str = "PNG", *, as_mode: str = "", **texts: str) -> bytes:
-    """A face, as far as 96 × 64 pixels have room for one.
+def draw_face(mode: str = "RGB", form: str = "PNG", *, as_mode: str = "", **texts: str) -> bytes:
+    """Draw a face of 96 × 64 pixels and return it as a file.
 
     Args:
-        mode: that it is drawn in.
-        form: of the file.
-        as_mode: that it is stored in, if in another.
-        texts: of a PNG.
+        mode: Pillow's mode in which it is drawn.
+        form: Format of the file.
+        as_mode: Mode in which it is stored; empty is the same.
+        texts: Text chunks of a PNG.
     """
     picture = Image.radial_gradient("L").resize((96, 64)).convert("RGB")
     draw = ImageDraw.Draw(picture)
@@ -47,22 +47,24 @@ def drawing(mode: str = "RGB", form: str = "PNG", *, as_mode: str = "", **texts:
     return file.getvalue()
 
 
-SOURCE = drawing()
+SOURCE = draw_face()
 B64 = b64encode(SOURCE).decode()
 
 
-def ran(emulator: Emulator, owner: Account, operation: Runnable[Any, Any]) -> Any:
-    played = run_in_memory(with_token(owner.persistent_token, operation), emulator)
-    assert played.error is None, played.error
-    return played.result
+def run_on(emulator: Emulator, owner: Account, operation: Runnable[Any, Any]) -> Any:
+    """Run an operation on an emulator and return its result."""
+    trace = run_in_memory(with_token(owner.persistent_token, operation), emulator)
+    assert trace.error is None, trace.error
+    return trace.result
 
 
 def run(operation: Runnable[Any, Any]) -> Any:
-    return ran(*an_emulator(), operation)
+    """Run an operation on a new emulator and return its result."""
+    return run_on(*an_emulator(), operation)
 
 
-def opened(data: bytes) -> Image.Image:
-    """A file as Pillow reads it, to its last pixel."""
+def open_png(data: bytes) -> Image.Image:
+    """Read a PNG with Pillow, to its last pixel."""
     picture = Image.open(io.BytesIO(data))
     assert picture.format == "PNG"
     picture.load()
@@ -70,8 +72,10 @@ def opened(data: bytes) -> Image.Image:
 
 
 def ask(emulator: Emulator, owner: Account | None, path: str, body: object, **headers: str) -> tuple[Head, bytes]:
+    """Send a POST request and return head and body of the response."""
     return asked(emulator, "POST", path, body, owner=owner, **headers)
 
 
 def balance(owner: Account) -> int:
+    """Return all Anlas of an account."""
     return owner.profile.anlas + owner.profile.bought_anlas

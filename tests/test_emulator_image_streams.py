@@ -1,4 +1,4 @@
-"""Pictures that are streamed by the emulator: steps, framings, pace, what goes wrong on the way.
+"""Image streams of the emulator: messages, framings, pace and errors.
 
 See docs/protocol/image.md#7-streaming.
 """
@@ -38,7 +38,8 @@ MASK = image.box_mask(192, 128, [(0, 0, 64, 64)])
 FRAMINGS = ["msgpack", "sse"]
 
 
-def streamed(framing: Any = "msgpack", among: tuple[Emulator, Account] | None = None, **options: Any) -> Any:
+def run_stream(framing: Any = "msgpack", among: tuple[Emulator, Account] | None = None, **options: Any) -> Any:
+    """Run a generation as a stream and return its trace."""
     emulator, owner = among or an_emulator()
     size = {} if "image" in options else {"size": (192, 128)}
     given: dict[str, Any] = {"model": V45, "seed": 7, "steps": 23, **size, **options}
@@ -46,8 +47,8 @@ def streamed(framing: Any = "msgpack", among: tuple[Emulator, Account] | None = 
     return run_in_memory(with_token(owner.persistent_token, flow), emulator)
 
 
-def messages(framing: str, **parameters: Any) -> list[dict[str, Any]]:
-    """What is in the stream, as it is written."""
+def read_messages(framing: str, **parameters: Any) -> list[dict[str, Any]]:
+    """Return the messages of a stream, as they are on the wire."""
     emulator, owner = an_emulator()
     head, answer = asked(emulator, "POST", PATH, body(stream=framing, **parameters), owner=owner)
     assert (head.status, head.headers.get("cache-control")) == (200, "no-cache")
@@ -64,9 +65,9 @@ def messages(framing: str, **parameters: Any) -> list[dict[str, Any]]:
     return found
 
 
-def test_a_stream_is_steps_in_small_jpegs_and_then_the_picture() -> None:
+def test_a_stream_has_previews_as_small_jpegs_and_then_the_image() -> None:
     for framing in FRAMINGS:
-        *steps, final = messages(framing, steps=5, width=192, height=128)
+        *steps, final = read_messages(framing, steps=5, width=192, height=128)
         assert [each["event_type"] for each in steps] == ["intermediate"] * 4
         assert set(steps[0]) == {"event_type", "samp_ix", "step_ix", "gen_id", "sigma", "image"}
         assert set(final) == {"event_type", "samp_ix", "gen_id", "image"}
@@ -79,13 +80,13 @@ def test_a_stream_is_steps_in_small_jpegs_and_then_the_picture() -> None:
         assert len({each["image"] for each in steps}) == 4
 
 
-def test_both_framings_say_the_same() -> None:
-    one, other = messages("msgpack", n_samples=2, steps=4), messages("sse", n_samples=2, steps=4)
+def test_both_framings_have_the_same_messages() -> None:
+    one, other = read_messages("msgpack", n_samples=2, steps=4), read_messages("sse", n_samples=2, steps=4)
     assert one == other
-    assert streamed("msgpack").events == streamed("sse").events
+    assert run_stream("msgpack").events == run_stream("sse").events
 
 
-def test_without_a_framing_it_is_events() -> None:
+def test_server_sent_events_are_the_default_framing() -> None:
     emulator, owner = an_emulator()
     head, _ = asked(emulator, "POST", PATH, body(), owner=owner)
     assert head.content_type == "text/event-stream"
@@ -106,27 +107,27 @@ def test_without_a_framing_it_is_events() -> None:
         ({"image": SOURCE, "mask": MASK, "inpaint_img2img_strength": 0.5}, 11),
     ],
 )
-def test_a_sample_has_as_many_messages_as_steps_that_are_done(options: dict[str, Any], frames: int) -> None:
-    assert len(streamed(**options).events) == frames
+def test_a_sample_has_a_message_for_each_step_that_strength_leaves(options: dict[str, Any], frames: int) -> None:
+    assert len(run_stream(**options).events) == frames
 
 
-def test_what_is_streamed_is_what_would_have_been_drawn() -> None:
+def test_a_stream_gives_the_same_images_as_a_whole_response() -> None:
     variants: list[dict[str, Any]] = [{}, {"n_samples": 2}, {"image_format": "webp"}, {"model": "nai-diffusion-5-full"}]
     for options in variants:
         emulator, owner = an_emulator()
         given: dict[str, Any] = {"model": V45, "seed": 7, "steps": 23, "size": (192, 128), **options}
         flow = with_token(owner.persistent_token, image.generate("a swan", **given))
         whole = run_in_memory(flow, emulator).result
-        assert streamed(**options).result == whole
-        assert streamed("sse", **options).result == whole
+        assert run_stream(**options).result == whole
+        assert run_stream("sse", **options).result == whole
 
 
 def test_samples_come_one_after_the_other() -> None:
-    events = streamed(n_samples=3, steps=3).events
+    events = run_stream(n_samples=3, steps=3).events
     assert [event.sample for event in events] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
 
 
-def test_noise_goes_as_it_was_captured() -> None:
+def test_noise_levels_fall_from_the_captured_first_ones_to_the_last() -> None:
     known = noise_levels(22)
     assert known[:2] == [20_000.0, 113.89996337890625]
     assert known[-1] == pytest.approx(0.312, abs=0.001)
@@ -137,7 +138,7 @@ def test_noise_goes_as_it_was_captured() -> None:
 
 @pytest.mark.parametrize("transport", ALL)
 @pytest.mark.parametrize("framing", FRAMINGS)
-def test_every_transport_gets_the_stream(transport: str, framing: Any) -> None:
+def test_every_transport_receives_the_stream(transport: str, framing: Any) -> None:
     emulator, _ = an_emulator()
 
     def flow() -> Any:
@@ -150,33 +151,33 @@ def test_every_transport_gets_the_stream(transport: str, framing: Any) -> None:
     assert len(outcome.result) == 1
 
 
-# ---- what goes wrong
+# ---- errors
 
 
-def request(owner: Account, **parameters: Any) -> Request:
+def build_request(owner: Account, **parameters: Any) -> Request:
     encoded = msgspec.json.encode(body(**parameters))
     fields = Headers.of(authorization=f"Bearer {owner.persistent_token.reveal()}")
     return Request("POST", PATH, fields, encoded)
 
 
-def test_what_is_refused_is_refused_before_the_stream() -> None:
+def test_an_invalid_request_is_refused_before_the_stream_begins() -> None:
     emulator, owner = an_emulator()
     answer = refused(asked(emulator, "POST", PATH, body("nai-diffusion-9"), owner=owner))
     assert answer == (400, "Validation error: model nai-diffusion-9 doesn't exist")
     owner.generating = True
-    assert isinstance(streamed(among=(emulator, owner)).error, ConcurrentGenerationError)
+    assert isinstance(run_stream(among=(emulator, owner)).error, ConcurrentGenerationError)
     owner.generating = False
     owner.profile.anlas = 0
     costly = body(width=1088, height=1024)
     assert refused(asked(emulator, "POST", PATH, costly, owner=owner)) == (402, "Not enough Anlas")
 
 
-def test_steps_take_their_time_and_a_client_that_leaves_frees_the_lock() -> None:
+def test_steps_take_the_pace_and_a_client_that_disconnects_releases_the_lock() -> None:
     emulator, owner = an_emulator(pace=0.5)
-    asking = request(owner, steps=3, width=1088, height=1024, stream="msgpack")
-    handler = emulator(asking)
+    sent_request = build_request(owner, steps=3, width=1088, height=1024, stream="msgpack")
+    handler = emulator(sent_request)
     waited, action = 0.0, next(handler)
-    sent = iter((asking.body, b""))
+    sent = iter((sent_request.body, b""))
     while not isinstance(action, Write):
         incoming = None
         match action:
@@ -193,30 +194,30 @@ def test_steps_take_their_time_and_a_client_that_leaves_frees_the_lock() -> None
     assert owner.generating
     handler.close()
     assert not owner.generating
-    assert owner.profile.anlas == 10_000  # nothing came of it
+    assert owner.profile.anlas == 10_000  # no image was sent
 
 
-def test_a_stream_is_paid_with_its_last_picture() -> None:
+def test_a_stream_is_charged_with_its_last_image() -> None:
     emulator, owner = an_emulator()
-    made = streamed(among=(emulator, owner), size=(1088, 1024), steps=1, n_samples=2)
+    made = run_stream(among=(emulator, owner), size=(1088, 1024), steps=1, n_samples=2)
     assert (made.error, owner.profile.anlas) == (None, 10_000 - 2 * 4)
 
 
-def test_who_cannot_pay_any_more_is_told_so_within_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_account_that_can_no_longer_pay_gets_an_error_in_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     emulator, owner = an_emulator()
 
-    def affords(*_: object) -> None:
+    def spend_all(*_: object) -> None:
         owner.profile.anlas = 0
 
-    monkeypatch.setattr("nai_proto.emulator.images.generation.check_balance", affords)
+    monkeypatch.setattr("nai_proto.emulator.images.generation.check_balance", spend_all)
     for framing in FRAMINGS:
-        error = streamed(framing, (emulator, owner), size=(1088, 1024), steps=3).error
+        error = run_stream(framing, (emulator, owner), size=(1088, 1024), steps=3).error
         assert isinstance(error, StreamError)
         assert (error.status, error.message) == (402, "Not enough Anlas")
 
 
 @pytest.mark.parametrize("framing", FRAMINGS)
-def test_a_fault_is_an_error_message_in_the_midst(framing: Any) -> None:
+def test_a_fault_is_an_error_message_within_the_stream(framing: Any) -> None:
     emulator, owner = an_emulator()
     app = FaultyApp(emulator, Failure(at=3, shape="image", message="Error generating image"))
     flow = image.generate_stream("a swan", framing=framing, model=V45, size=(64, 64), steps=9)
@@ -227,7 +228,7 @@ def test_a_fault_is_an_error_message_in_the_midst(framing: Any) -> None:
     assert not owner.generating
 
 
-def test_among_frames_every_fault_is_a_frame_but_for_a_document() -> None:
+def test_every_fault_except_a_document_is_a_frame_among_frames() -> None:
     emulator, owner = an_emulator()
     for shape in ("object", "native", "bare"):
         app = FaultyApp(emulator, f"error:shape={shape},at=1,message=no")

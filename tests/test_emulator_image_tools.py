@@ -1,4 +1,4 @@
-"""What the emulator does with images that there are: director tools, upscaling, vibes, annotating.
+"""Image tools of the emulator: director tools, and what all tools have in common.
 
 See:
     docs/protocol/image.md#23-post-aiaugment-image-director-tools
@@ -32,11 +32,11 @@ from nai_proto.image import DirectorTool, Emotion
 from nai_proto.testing import run_in_memory
 from nai_proto.tier import Tier
 from tests.image_support import png
-from tests.image_tools_support import B64, SOURCE, V5, V45, VECTORS, ask, balance, drawing, opened, ran, run
+from tests.image_tools_support import B64, SOURCE, V5, V45, VECTORS, ask, balance, draw_face, open_png, run, run_on
 from tests.support import an_emulator, switched, with_token
 from tests.test_emulator import refused
 
-TOLD = ("colorize", "emotion")
+TOOLS_WITH_OPTIONS = ("colorize", "emotion")
 HUGE = b"\xff\xd8\xff\xc0\x00\x11\x08\xff\xff\xff\xff" + bytes(16)
 """A JPEG that claims 65,535 × 65,535 pixels."""
 
@@ -51,7 +51,7 @@ def augment(tool: str, source: bytes = SOURCE, **options: Any) -> Any:
     return image.augment(source, tool, size=size_of(source), **options)
 
 
-def augmented(owner_of: tuple[Emulator, Account], **body: object) -> tuple[Head, bytes]:
+def post_augment(owner_of: tuple[Emulator, Account], **body: object) -> tuple[Head, bytes]:
     return ask(*owner_of, "/ai/augment-image", {"req_type": "lineart", "image": B64, "width": 96, "height": 64, **body})
 
 
@@ -60,25 +60,25 @@ def augmented(owner_of: tuple[Emulator, Account], **body: object) -> tuple[Head,
 
 @pytest.mark.parametrize("source", ["RGB", "RGBA"])
 @pytest.mark.parametrize("tool", DirectorTool)
-def test_every_tool_gives_what_is_documented_and_alters_the_picture(tool: str, source: str) -> None:
-    images = run(augment(tool, drawing(source)))
+def test_every_tool_returns_the_documented_images_and_changes_them(tool: str, source: str) -> None:
+    images = run(augment(tool, draw_face(source)))
     assert [each.name for each in images] == [f"image_{at}.png" for at in range(3 if tool == "bg-removal" else 1)]
-    own = opened(drawing(source)).convert("RGBA")
+    own = open_png(draw_face(source)).convert("RGBA")
     for each in images:
-        picture = opened(each.data)
+        picture = open_png(each.data)
         assert picture.size == (96, 64)
         assert picture.mode == ("RGBA" if tool == "bg-removal" else "RGB")
         assert picture.convert("RGBA").tobytes() != own.tobytes()
 
 
 @pytest.mark.parametrize("tool", DirectorTool)
-def test_every_tool_says_what_it_did_in_texts_in_their_order(tool: str) -> None:
-    options: dict[str, Any] = {"prompt": "a smile", "defry": 2} if tool in TOLD else {}
+def test_every_tool_describes_itself_in_texts_in_the_captured_order(tool: str) -> None:
+    options: dict[str, Any] = {"prompt": "a smile", "defry": 2} if tool in TOOLS_WITH_OPTIONS else {}
     comment: dict[str, Any] = {"req_type": tool}
-    if tool in TOLD:
+    if tool in TOOLS_WITH_OPTIONS:
         comment |= {"prompt": "happy" if tool == "emotion" else "a smile", "defry": 2}
     for each in run(augment(tool, **options)):
-        texts = opened(each.data).info
+        texts = open_png(each.data).info
         assert list(texts) == ["Title", "Software", "Generation time", "Comment"]
         assert (texts["Title"], texts["Software"]) == ("AI augmented image", "NovelAI")
         assert float(texts["Generation time"].removesuffix("s")) > 0
@@ -86,7 +86,7 @@ def test_every_tool_says_what_it_did_in_texts_in_their_order(tool: str) -> None:
         assert list(json.loads(texts["Comment"]).items()) == list(comment.items())
 
 
-def test_tools_answer_with_an_archive_of_stored_entries_whatever_is_accepted() -> None:
+def test_tools_send_an_archive_of_stored_members_whatever_is_accepted() -> None:
     for accept in ("*/*", "application/json"):
         head, body = ask(*an_emulator(), "/ai/augment-image", {"req_type": "bg-removal", "image": B64}, accept=accept)
         assert (head.status, head.content_type) == (200, "binary/octet-stream")
@@ -95,50 +95,50 @@ def test_tools_answer_with_an_archive_of_stored_entries_whatever_is_accepted() -
             assert [entry.compress_type for entry in archive.infolist()] == 3 * [zipfile.ZIP_STORED]
 
 
-def test_the_same_is_made_of_the_same_and_other_words_make_another() -> None:
+def test_equal_requests_give_equal_images_and_other_options_other_ones() -> None:
     made = {}
     for tool in DirectorTool:
         first, second = (run(augment(tool))[0].data for _ in range(2))
         assert first == second
-        made[tool] = opened(first).tobytes()
+        made[tool] = open_png(first).tobytes()
     assert len({*made.values()}) == len(made)
-    colours = {opened(run(augment("colorize", prompt=words))[0].data).tobytes() for words in ("red", "blue", "")}
-    moods = {opened(run(augment("emotion", emotion=mood))[0].data).tobytes() for mood in Emotion}
+    colours = {open_png(run(augment("colorize", prompt=words))[0].data).tobytes() for words in ("red", "blue", "")}
+    moods = {open_png(run(augment("emotion", emotion=mood))[0].data).tobytes() for mood in Emotion}
     assert (len(colours), len(moods)) == (3, len(Emotion))
-    for told in TOLD:
-        weaker = {opened(run(augment(told, prompt="red", defry=defry))[0].data).tobytes() for defry in range(6)}
+    for name in TOOLS_WITH_OPTIONS:
+        weaker = {open_png(run(augment(name, prompt="red", defry=defry))[0].data).tobytes() for defry in range(6)}
         assert len(weaker) == 6
 
 
-def test_what_has_the_colour_of_the_corner_becomes_transparent() -> None:
+def test_background_removal_makes_the_colour_of_the_corner_transparent() -> None:
     masked, _, _ = run(augment("bg-removal"))
-    alpha = opened(masked.data).getchannel("A")
+    alpha = open_png(masked.data).getchannel("A")
     assert alpha.getpixel((0, 0)) == 0
     assert alpha.getpixel((48, 40)) == 255
 
 
-def test_lines_have_no_colours_and_a_sketch_is_no_drawing_of_lines() -> None:
+def test_lineart_and_sketch_are_grey_and_differ() -> None:
     light = {}
     for tool in ("lineart", "sketch"):
-        picture = opened(run(augment(tool))[0].data)
+        picture = open_png(run(augment(tool))[0].data)
         red, green, blue = picture.split()
         assert red.tobytes() == green.tobytes() == blue.tobytes()
         light[tool] = sum(red.tobytes())
     assert light["sketch"] < light["lineart"]
 
 
-def test_a_picture_in_grey_is_altered_as_the_same_in_colours() -> None:
+def test_a_grey_image_gives_the_same_result_as_its_copy_in_rgb() -> None:
     for tool in ("lineart", "colorize"):
-        grey = opened(run(augment(tool, drawing("L")))[0].data)
-        coloured = opened(run(augment(tool, drawing("L", as_mode="RGB")))[0].data)
+        grey = open_png(run(augment(tool, draw_face("L")))[0].data)
+        coloured = open_png(run(augment(tool, draw_face("L", as_mode="RGB")))[0].data)
         assert grey.tobytes() == coloured.tobytes()
 
 
-def test_bubbles_are_kept_where_that_is_asked_for() -> None:
+def test_declutter_keep_bubbles_keeps_bubbles() -> None:
     """The white ellipse keeps its edge."""
-    own = opened(SOURCE)
+    own = open_png(SOURCE)
     for tool, kept in (("declutter", False), ("declutter-keep-bubbles", True)):
-        picture = opened(run(augment(tool))[0].data)
+        picture = open_png(run(augment(tool))[0].data)
         inside = [(x, 15) for x in range(96) if own.getpixel((x, 15)) == (255, 255, 255)]
         assert all(picture.getpixel(at) == (255, 255, 255) for at in inside) is kept
 
@@ -167,10 +167,10 @@ def test_bubbles_are_kept_where_that_is_asked_for() -> None:
     ],
     ids=str,
 )
-def test_what_no_tool_takes_is_refused_and_costs_nothing(body: dict[str, object], problem: str) -> None:
+def test_an_invalid_tool_request_is_refused_and_costs_nothing(body: dict[str, object], problem: str) -> None:
     emulator, owner = an_emulator()
     before = balance(owner)
-    status, message = refused(augmented((emulator, owner), **body))
+    status, message = refused(post_augment((emulator, owner), **body))
     assert status == 400
     assert message.startswith("Validation error: ")
     assert problem in message
@@ -179,94 +179,94 @@ def test_what_no_tool_takes_is_refused_and_costs_nothing(body: dict[str, object]
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"nothing", b"{" * 2000])
 @pytest.mark.parametrize("path", ["/ai/augment-image", "/ai/upscale", "/ai/encode-vibe", "/ai/annotate-image"])
-def test_a_body_that_is_none_is_refused(path: str, body: bytes) -> None:
+def test_a_body_that_is_no_json_object_is_refused(path: str, body: bytes) -> None:
     assert refused(ask(*an_emulator(), path, body)) == (400, "Validation error: invalid request body")
     assert refused(ask(an_emulator()[0], None, path, body))[0] == 401
 
 
-def test_bodies_are_taken_as_clients_send_them() -> None:
+def test_the_bodies_of_known_clients_are_accepted() -> None:
     for body in (
         {"req_type": "lineart", "prompt": "", "defry": 0},  # nekoai sends these for every tool
-        {"req_type": "lineart", "prompt": 5, "defry": "?", "anything": []},  # of no effect
+        {"req_type": "lineart", "prompt": 5, "defry": "?", "anything": []},  # ignored by this tool
         {"req_type": "emotion", "prompt": "happy;;smile,", "defry": 3.0, "use_new_shared_trial": True},
         {"req_type": "emotion", "prompt": "happy"},
         {"req_type": "colorize", "width": None, "height": 64.0},
     ):
-        assert augmented(an_emulator(), **body)[0].status == 200
+        assert post_augment(an_emulator(), **body)[0].status == 200
 
 
-def test_a_picture_may_come_as_a_part_of_a_form() -> None:
+def test_an_image_may_be_a_part_of_a_form() -> None:
     body = {"req_type": "sketch", "image": "image", "width": 96, "height": 64}
     request = Part("request", json.dumps(body).encode(), "application/json")
     emulator, owner = an_emulator()
     kind, form = encode([Part("image", SOURCE, "image/png"), request])
     head, answer = ask(emulator, owner, "/ai/augment-image", form, content_type=kind)
-    assert (head.status, answer) == (200, augmented((emulator, owner), req_type="sketch")[1])
+    assert (head.status, answer) == (200, post_augment((emulator, owner), req_type="sketch")[1])
     kind, form = encode([request])
-    owner.generating = True  # that the part is missing is seen first
+    owner.generating = True  # the missing part is checked first
     answered = ask(emulator, owner, "/ai/augment-image", form, content_type=kind)
     assert refused(answered) == (400, 'image field references unknown form part "image"')
 
 
 @pytest.mark.parametrize("form", ["JPEG", "WEBP"])
-def test_of_what_is_not_read_here_the_size_is_and_another_picture_is_altered(form: str) -> None:
-    source = drawing(form=form)
-    first, second = (opened(run(augment("colorize", drawing(form=form)))[0].data) for _ in range(2))
+def test_an_image_that_cannot_be_decoded_is_replaced_by_a_placeholder_of_its_size(form: str) -> None:
+    source = draw_face(form=form)
+    first, second = (open_png(run(augment("colorize", draw_face(form=form)))[0].data) for _ in range(2))
     assert (first.size, first.tobytes()) == ((96, 64), second.tobytes())
-    assert opened(run(augment("colorize", png(96, 64)))[0].data).tobytes() != first.tobytes()
-    assert opened(run(image.upscale(source)).data).size == (192, 128)
-    assert refused(augmented(an_emulator(), image=b64encode(drawing(form="GIF")).decode()))[0] == 400
+    assert open_png(run(augment("colorize", png(96, 64)))[0].data).tobytes() != first.tobytes()
+    assert open_png(run(image.upscale(source)).data).size == (192, 128)
+    assert refused(post_augment(an_emulator(), image=b64encode(draw_face(form="GIF")).decode()))[0] == 400
 
 
-def test_a_webp_without_losses_is_altered_as_the_png_of_its_pixels() -> None:
+def test_a_lossless_webp_gives_the_same_result_as_a_png() -> None:
     file = io.BytesIO()
-    opened(SOURCE).save(file, "WEBP", lossless=True)
+    open_png(SOURCE).save(file, "WEBP", lossless=True)
     for tool in ("lineart", "colorize"):
-        of_webp, of_png = (opened(run(augment(tool, each))[0].data) for each in (file.getvalue(), SOURCE))
+        of_webp, of_png = (open_png(run(augment(tool, each))[0].data) for each in (file.getvalue(), SOURCE))
         assert of_webp.tobytes() == of_png.tobytes()
     broken = file.getvalue()[:100] + bytes(len(file.getvalue()) - 100)
-    assert "damaged" in refused(augmented(an_emulator(), image=b64encode(broken).decode()))[1]
+    assert "damaged" in refused(post_augment(an_emulator(), image=b64encode(broken).decode()))[1]
 
 
-def test_a_size_that_is_no_multiple_of_anything_stays() -> None:
+def test_any_size_is_kept() -> None:
     file = io.BytesIO()
     Image.new("RGB", (99, 61), (9, 99, 199)).save(file, "JPEG")
-    assert opened(run(augment("sketch", file.getvalue()))[0].data).size == (99, 61)
-    assert opened(run(augment("bg-removal", png(1, 3)))[1].data).size == (1, 3)
+    assert open_png(run(augment("sketch", file.getvalue()))[0].data).size == (99, 61)
+    assert open_png(run(augment("bg-removal", png(1, 3)))[1].data).size == (1, 3)
 
 
-def test_a_picture_of_four_megapixels_is_altered_in_its_own_size() -> None:
-    """It is billed as one of three.
+def test_an_image_of_four_megapixels_keeps_its_size() -> None:
+    """It is billed as an image of three megapixels.
 
     See docs/protocol/image.md#9-anlas-price.
     """
     pixels = Pixels(2048, 2048, bytes(3 * 2048 * 2048))
     emulator, owner = an_emulator()
     before = balance(owner)
-    (made,) = ran(emulator, owner, image.augment(write_png(pixels), "lineart"))
-    assert opened(made.data).size == (2048, 2048)
+    (made,) = run_on(emulator, owner, image.augment(write_png(pixels), "lineart"))
+    assert open_png(made.data).size == (2048, 2048)
     assert before - balance(owner) == 60
 
 
-def test_a_tool_waits_for_nobody_and_nobody_else_for_it() -> None:
+def test_only_director_tools_take_the_generation_lock() -> None:
     emulator, owner = an_emulator()
     owner.generating = True
     busy = (429, "Concurrent generation is locked")
-    assert refused(augmented((emulator, owner))) == busy
-    assert refused(augmented((emulator, owner), req_type="none", image="!")) == busy
+    assert refused(post_augment((emulator, owner))) == busy
+    assert refused(post_augment((emulator, owner), req_type="none", image="!")) == busy
     for operation in (image.upscale(SOURCE), image.encode_vibe(SOURCE, V45), image.annotate(SOURCE, "hed")):
-        ran(emulator, owner, operation)
+        run_on(emulator, owner, operation)
     owner.generating = False
-    assert augmented((emulator, owner))[0].status == 200
+    assert post_augment((emulator, owner))[0].status == 200
     assert not owner.generating
 
 
-# ---- what it costs
+# ---- charges
 
 
 @pytest.mark.parametrize("tier", [Tier.OPUS, Tier.SCROLL], ids=["opus", "scroll"])
 def test_tools_cost_what_the_vectors_say(tier: Tier, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tools, "_apply_director_tool", lambda *_: [])  # the price is all that is looked at
+    monkeypatch.setattr(tools, "_apply_director_tool", lambda *_: [])  # the test is only about the price
     emulator, owner = an_emulator()
     owner.profile.subscribe(tier, 1e10)
     vectors = [vector for vector in VECTORS["tools"] if vector["opus"] is (tier is Tier.OPUS)]
@@ -276,28 +276,28 @@ def test_tools_cost_what_the_vectors_say(tier: Tier, monkeypatch: pytest.MonkeyP
         source = png(vector["width"], vector["height"])
         body = {"req_type": vector["tool"], "prompt": "happy;;", "image": b64encode(source).decode()}
         expected = owner.profile.anlas = vector["expected_total"]
-        assert augmented((emulator, owner), **body)[0].status == 200
+        assert post_augment((emulator, owner), **body)[0].status == 200
         assert balance(owner) == 0
         if expected:
             owner.profile.anlas = expected - 1
-            assert refused(augmented((emulator, owner), **body)) == (402, "Not enough Anlas")
+            assert refused(post_augment((emulator, owner), **body)) == (402, "Not enough Anlas")
             assert balance(owner) == expected - 1
 
 
-def test_what_is_paid_for_shows_in_the_subscription() -> None:
+def test_charges_show_in_the_subscription() -> None:
     emulator, owner = an_emulator()
-    before = ran(emulator, owner, account.get_subscription()).anlas
-    ran(emulator, owner, augment("bg-removal"))
-    assert ran(emulator, owner, account.get_subscription()).anlas == before - 65
-    ran(emulator, owner, augment("declutter"))
-    ran(emulator, owner, image.annotate(SOURCE, "canny"))
-    assert ran(emulator, owner, account.get_subscription()).anlas == before - 65
-    ran(emulator, owner, image.encode_vibe(SOURCE, V45))
-    ran(emulator, owner, image.upscale(SOURCE))
-    assert ran(emulator, owner, account.get_subscription()).anlas == before - 68
+    before = run_on(emulator, owner, account.get_subscription()).anlas
+    run_on(emulator, owner, augment("bg-removal"))
+    assert run_on(emulator, owner, account.get_subscription()).anlas == before - 65
+    run_on(emulator, owner, augment("declutter"))
+    run_on(emulator, owner, image.annotate(SOURCE, "canny"))
+    assert run_on(emulator, owner, account.get_subscription()).anlas == before - 65
+    run_on(emulator, owner, image.encode_vibe(SOURCE, V45))
+    run_on(emulator, owner, image.upscale(SOURCE))
+    assert run_on(emulator, owner, account.get_subscription()).anlas == before - 68
 
 
-def test_who_cannot_pay_gets_nothing() -> None:
+def test_an_account_without_anlas_gets_nothing() -> None:
     emulator, owner = an_emulator()
     owner.profile.anlas = 0
     for operation in (image.upscale(SOURCE), image.encode_vibe(SOURCE, V45), augment("bg-removal")):
@@ -307,10 +307,10 @@ def test_who_cannot_pay_gets_nothing() -> None:
     assert not owner.generating
 
 
-# ---- where
+# ---- hosts and switches
 
 
-def test_annotating_is_for_the_api_host_and_all_else_for_the_image_host() -> None:
+def test_the_api_host_annotates_and_the_image_host_has_all_other_tools() -> None:
     emulator, owner = an_emulator()
     for path, role in (("annotate-image", Host.API), ("augment-image", Host.IMAGE), ("encode-vibe", Host.IMAGE)):
         for host in (Host.API, Host.IMAGE, Host.TEXT):
@@ -319,12 +319,12 @@ def test_annotating_is_for_the_api_host_and_all_else_for_the_image_host() -> Non
             assert status == (400 if host is role else 404)
 
 
-def test_nothing_is_classified_yet() -> None:
+def test_classify_is_not_implemented() -> None:
     assert refused(ask(*an_emulator(), "/ai/classify", {}))[0] == 501
 
 
-def test_a_switch_answers_with_the_status_that_is_documented_and_was_not_seen() -> None:
+def test_a_switch_selects_the_documented_status_that_was_never_captured() -> None:
     emulator = an_emulator(**switched(created=True))
-    assert augmented(emulator)[0].status == 201
+    assert post_augment(emulator)[0].status == 201
     assert ask(*emulator, "/ai/encode-vibe", {"image": B64, "model": V45})[0].status == 201
     assert ask(*emulator, "/ai/upscale", {"image": B64, "model": V5})[0].status == 200

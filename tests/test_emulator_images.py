@@ -1,4 +1,4 @@
-"""Pictures asked of the emulator: what is refused, and how; what bodies are taken; what is paid.
+"""Image generation of the emulator: refused requests, accepted bodies, the cache, and charges.
 
 See:
     docs/protocol/image.md#2-endpoints
@@ -42,21 +42,21 @@ SECRET = bytes(range(32))
 
 
 def body(model: str = "nai-diffusion-4-5-full", action: str = "generate", **parameters: Any) -> dict[str, Any]:
-    """A small picture of one step; what is given as None is left out."""
-    given = {"width": 64, "height": 64, "steps": 1, "seed": 7, **STRUCTURED, **parameters}
-    given = {name: value for name, value in given.items() if value is not None}
-    return {"input": "a swan", "model": model, "action": action, "parameters": given}
+    """Return the body of a small generation of one step. A parameter of None is left out."""
+    sent = {"width": 64, "height": 64, "steps": 1, "seed": 7, **STRUCTURED, **parameters}
+    sent = {name: value for name, value in sent.items() if value is not None}
+    return {"input": "a swan", "model": model, "action": action, "parameters": sent}
 
 
-def drawn(emulator: Emulator, owner: Account, sent: object, **headers: str) -> list[bytes]:
-    """The pictures of an archive."""
+def generate(emulator: Emulator, owner: Account, sent: object, **headers: str) -> list[bytes]:
+    """Generate images and return the members of the archive."""
     head, answer = asked(emulator, "POST", PATH, sent, owner=owner, **headers)
     assert head.status == 200, answer
     return [bytes(member.data) for member in unzip(answer)]
 
 
-def told(sent: object, **options: Any) -> tuple[int, str]:
-    """How a request is refused."""
+def get_refusal(sent: object, **options: Any) -> tuple[int, str]:
+    """Return the status and message of a refused request."""
     emulator, owner = an_emulator(**options)
     head, answer = asked(emulator, "POST", PATH, sent, owner=owner)
     assert answer.endswith(b"}\n")
@@ -71,8 +71,8 @@ def told(sent: object, **options: Any) -> tuple[int, str]:
 @pytest.mark.parametrize(
     "model", ["", "Anime V3", "nai-diffusion-5-curated-inpainting", "nai-diffusion-4-curated", None]
 )
-def test_a_model_that_is_not_there_is_named(model: Any) -> None:
-    assert told(body(model)) == (400, f"Validation error: model {model or ''} doesn't exist")
+def test_an_unknown_model_is_named_in_the_error(model: Any) -> None:
+    assert get_refusal(body(model)) == (400, f"Validation error: model {model or ''} doesn't exist")
 
 
 @pytest.mark.parametrize(
@@ -84,8 +84,8 @@ def test_a_model_that_is_not_there_is_named(model: Any) -> None:
         ("nai-diffusion-3", "image2image"),
     ],
 )
-def test_a_model_does_what_it_is_for(model: str, action: str) -> None:
-    assert told(body(model, action)) == (400, f"Model {model} doesn't support action {action}")
+def test_a_model_refuses_an_action_that_it_does_not_support(model: str, action: str) -> None:
+    assert get_refusal(body(model, action)) == (400, f"Model {model} doesn't support action {action}")
 
 
 @pytest.mark.parametrize(
@@ -118,8 +118,8 @@ def test_a_model_does_what_it_is_for(model: str, action: str) -> None:
         ),
     ],
 )
-def test_what_a_request_cannot_say_is_400(parameters: dict[str, Any], problem: str) -> None:
-    assert told(body(**parameters)) == (400, INVALID + problem)
+def test_an_invalid_parameter_is_refused_with_400(parameters: dict[str, Any], problem: str) -> None:
+    assert get_refusal(body(**parameters)) == (400, INVALID + problem)
 
 
 @pytest.mark.parametrize("place", ["input", "negative_prompt", "base_caption", "char_caption"])
@@ -136,27 +136,27 @@ def test_a_prompt_has_at_most_51200_characters(place: str) -> None:
                 return body(v4_negative_prompt={"caption": caption})
 
     problem = "request contains an excessively-long prompt (51201 chars; max 51200)"
-    assert told(sent(51_201)) == (400, INVALID + problem)
-    assert drawn(*an_emulator(), sent(51_200))
+    assert get_refusal(sent(51_201)) == (400, INVALID + problem)
+    assert generate(*an_emulator(), sent(51_200))
 
 
-def test_img2img_wants_an_image_and_infill_a_mask_too() -> None:
-    assert told(body(action="img2img")) == (400, INVALID + "image is required")
+def test_img2img_requires_an_image_and_infill_a_mask_as_well() -> None:
+    assert get_refusal(body(action="img2img")) == (400, INVALID + "image is required")
     infill = body("nai-diffusion-4-5-full-inpainting", "infill", mask=BASE64)
-    assert told(infill) == (400, INVALID + "image is required")
+    assert get_refusal(infill) == (400, INVALID + "image is required")
     infill = body("nai-diffusion-4-5-full-inpainting", "infill", image=BASE64)
-    assert told(infill) == (400, INVALID + "mask is required")
+    assert get_refusal(infill) == (400, INVALID + "mask is required")
 
 
 def test_a_mask_is_ignored_by_img2img() -> None:
     emulator, owner = an_emulator()
     plain, masked = body(action="img2img", image=BASE64), body(action="img2img", image=BASE64, mask=BASE64)
-    assert drawn(emulator, owner, plain) == drawn(emulator, owner, masked)
+    assert generate(emulator, owner, plain) == generate(emulator, owner, masked)
 
 
 @pytest.mark.parametrize("model", ["nai-diffusion-5-full", "nai-diffusion-4-full", "nai-diffusion-3"])
-def test_references_are_for_v4_5(model: str) -> None:
-    answer = told(body(model, director_reference_images=[BASE64]))
+def test_only_v4_5_supports_references(model: str) -> None:
+    answer = get_refusal(body(model, director_reference_images=[BASE64]))
     assert answer == (400, "Error encoding v4 director references: not supported")
 
 
@@ -172,21 +172,21 @@ def test_references_are_for_v4_5(model: str) -> None:
         ("nai-diffusion-3", {"sampler": "of my own"}),
     ],
 )
-def test_where_the_service_fails_itself_it_is_500(model: str, parameters: dict[str, Any]) -> None:
-    assert told(body(model, **parameters)) == (500, "Internal Server Error")
+def test_a_mistake_that_the_service_does_not_check_is_500(model: str, parameters: dict[str, Any]) -> None:
+    assert get_refusal(body(model, **parameters)) == (500, "Internal Server Error")
 
 
-def test_a_picture_for_more_than_140_anlas_is_not_drawn() -> None:
-    status, message = told(body("nai-diffusion-5-full", width=2048, height=1536, steps=50))
+def test_an_image_for_more_than_140_anlas_is_refused() -> None:
+    status, message = get_refusal(body("nai-diffusion-5-full", width=2048, height=1536, steps=50))
     assert (status, message.startswith(f"{INVALID}one image would cost 150 Anlas")) == (400, True)
 
 
 @pytest.mark.parametrize("sent", [b"", b"[]", b"{", b'{"input": 1e999}', b"\xff", b"[" * 100_000])
-def test_what_is_no_json_object_is_no_request(sent: bytes) -> None:
-    assert told(sent) == (400, "Validation error: invalid request body")
+def test_a_body_that_is_no_json_object_is_refused(sent: bytes) -> None:
+    assert get_refusal(sent) == (400, "Validation error: invalid request body")
 
 
-def test_each_check_comes_before_the_next() -> None:
+def test_the_checks_are_made_in_their_order() -> None:
     emulator, owner = an_emulator()
     owner.profile.anlas = 0
     sent = body("x", "y", width=65, negative_prompt="x" * 60_000, image=BASE64, sampler="z")
@@ -216,55 +216,55 @@ def test_each_check_comes_before_the_next() -> None:
     sent["parameters"]["sampler"] = "k_euler"
     assert message() == "Not enough Anlas"
     owner.profile.anlas = 4
-    assert len(drawn(emulator, owner, sent)) == 1
+    assert len(generate(emulator, owner, sent)) == 1
     assert owner.profile.anlas == 0
 
 
 # ---- forms and the cache
 
 
-def a_form(sent: dict[str, Any], **images: bytes) -> tuple[bytes, dict[str, str]]:
+def build_form(sent: dict[str, Any], **images: bytes) -> tuple[bytes, dict[str, str]]:
     parts = [Part(name, data, "image/png") for name, data in images.items()]
     content_type, encoded = encode([*parts, Part("request", json.dumps(sent).encode(), "application/json")])
     return encoded, {"content_type": content_type}
 
 
-def test_a_form_names_its_images_and_is_drawn_as_json_would_be() -> None:
+def test_a_form_gives_the_same_images_as_json() -> None:
     emulator, owner = an_emulator()
-    sent, said = a_form(body(action="img2img", image="image"), image=PNG)
-    assert drawn(emulator, owner, sent, **said) == drawn(emulator, owner, body(action="img2img", image=BASE64))
-    sent, said = a_form(body())
-    assert drawn(emulator, owner, sent, **said) == drawn(emulator, owner, body())
+    sent, fields = build_form(body(action="img2img", image="image"), image=PNG)
+    assert generate(emulator, owner, sent, **fields) == generate(emulator, owner, body(action="img2img", image=BASE64))
+    sent, fields = build_form(body())
+    assert generate(emulator, owner, sent, **fields) == generate(emulator, owner, body())
 
 
 @pytest.mark.parametrize(
     ("value", "shown"), [(BASE64, BASE64[:12] + "..."), ("mask", "mask"), ("twelve chars", "twelve chars")]
 )
-def test_an_image_field_that_names_no_part_is_told(value: str, shown: str) -> None:
+def test_an_image_field_that_names_no_part_is_quoted_in_the_error(value: str, shown: str) -> None:
     emulator, owner = an_emulator()
-    sent, said = a_form(body(action="img2img", image=value), image=PNG)
-    answer = refused(asked(emulator, "POST", PATH, sent, owner=owner, **said))
+    sent, fields = build_form(body(action="img2img", image=value), image=PNG)
+    answer = refused(asked(emulator, "POST", PATH, sent, owner=owner, **fields))
     assert answer == (400, f'image field references unknown form part "{shown}"')
 
 
 @pytest.mark.parametrize(
     "content_type", ["multipart/form-data", "multipart/form-data; boundary=x", "multipart/mixed; boundary=x"]
 )
-def test_a_form_that_is_none_is_no_request(content_type: str) -> None:
+def test_an_invalid_form_is_refused(content_type: str) -> None:
     emulator, owner = an_emulator()
     answer = refused(asked(emulator, "POST", PATH, body(), owner=owner, content_type=content_type))
     assert answer == (400, "Validation error: invalid request body")
 
 
-def cached(emulator: Emulator, owner: Account, **options: Any) -> Any:
+def generate_cached(emulator: Emulator, owner: Account, **options: Any) -> Any:
     flow = image.generate_cached("a swan", SECRET, seed=3, steps=1, model="nai-diffusion-4-5-full", **options)
     return run_in_memory(with_token(owner.persistent_token, flow), emulator)
 
 
-def test_images_are_remembered_by_key_for_each_account() -> None:
+def test_images_with_a_key_are_cached_for_each_account() -> None:
     emulator, owner = an_emulator()
-    first = cached(emulator, owner, image=PNG, strength=0.5)
-    again = cached(emulator, owner, image=PNG, strength=0.5)
+    first = generate_cached(emulator, owner, image=PNG, strength=0.5)
+    again = generate_cached(emulator, owner, image=PNG, strength=0.5)
     assert (len(first.requests), len(again.requests)) == (2, 1)
     assert first.result == again.result
     whole = run_in_memory(
@@ -277,7 +277,7 @@ def test_images_are_remembered_by_key_for_each_account() -> None:
     assert whole.result == first.result
 
 
-def test_a_key_that_is_not_known_is_named() -> None:
+def test_unknown_cache_keys_are_listed_in_the_error() -> None:
     emulator, owner = an_emulator()
     sent = body(
         action="img2img",
@@ -291,53 +291,53 @@ def test_a_key_that_is_not_known_is_named() -> None:
     assert document["details"] == {"invalidKeys": ["ab", "cd", "ef"]}
 
 
-def test_a_cache_is_as_large_as_it_may_be_and_may_be_none() -> None:
+def test_the_cache_has_a_size_limit_and_drops_the_least_recently_used() -> None:
     for most, requests in ((0, 2), (len(PNG) - 1, 2), (len(PNG), 1)):
         emulator, owner = an_emulator(switches=Switches(image_cache=most))
-        cached(emulator, owner, image=PNG)
-        assert len(cached(emulator, owner, image=PNG).requests) == requests
+        generate_cached(emulator, owner, image=PNG)
+        assert len(generate_cached(emulator, owner, image=PNG).requests) == requests
     emulator, owner = an_emulator(switches=Switches(image_cache=2 * len(PNG)))
     others = [png(64, 64)[:-12] + bytes((each,)) * 12 for each in range(2)]
     for source in (PNG, others[0], PNG, others[1]):  # which drops what was not used for longest
-        cached(emulator, owner, image=source)
-    assert [len(cached(emulator, owner, image=each).requests) for each in (PNG, others[0])] == [1, 2]
+        generate_cached(emulator, owner, image=source)
+    assert [len(generate_cached(emulator, owner, image=each).requests) for each in (PNG, others[0])] == [1, 2]
 
 
-def test_vibes_and_references_have_keys_too() -> None:
+def test_vibes_and_references_are_cached_too() -> None:
     emulator, owner = an_emulator()
     vibes = [image.EncodedVibe(b"\1" * 100, 0.4), image.EncodedVibe(b"\2" * 100, 0.2)]
-    assert len(cached(emulator, owner, vibes=vibes).requests) == 2
-    assert len(cached(emulator, owner, vibes=vibes[1:]).requests) == 1
+    assert len(generate_cached(emulator, owner, vibes=vibes).requests) == 2
+    assert len(generate_cached(emulator, owner, vibes=vibes[1:]).requests) == 1
     references = [image.Reference(png(1472, 1472))]
-    assert len(cached(emulator, owner, references=references).requests) == 2
-    assert len(cached(emulator, owner, references=references).requests) == 1
+    assert len(generate_cached(emulator, owner, references=references).requests) == 2
+    assert len(generate_cached(emulator, owner, references=references).requests) == 1
 
 
-# ---- bodies that clients send
+# ---- accepted bodies
 
 
-def test_json_is_answered_to_whoever_accepts_it() -> None:
+def test_a_request_that_accepts_json_gets_json_and_others_an_archive() -> None:
     emulator, owner = an_emulator()
     sent = body(n_samples=2)
     head, answer = asked(emulator, "POST", PATH, sent, owner=owner, accept="application/json")
     assert (head.status, head.content_type) == (200, "application/json")
     images = json.loads(answer)["images"]
     assert [(each["index"], each["seed"]) for each in images] == [(0, 7), (1, 8)]
-    assert [b64decode(each["image"]) for each in images] == drawn(emulator, owner, sent)
+    assert [b64decode(each["image"]) for each in images] == generate(emulator, owner, sent)
     head, answer = asked(emulator, "POST", PATH, sent, owner=owner, accept="*/*")
     assert head.content_type == "binary/octet-stream"
     assert head.headers.get("content-disposition") == "attachment; filename=images.zip"
     assert [member.name for member in unzip(answer)] == ["image_0.png", "image_1.png"]
 
 
-def test_the_status_can_be_the_documented_one() -> None:
+def test_a_switch_selects_the_documented_status_201() -> None:
     emulator, owner = an_emulator(switches=Switches(created=True))
     assert asked(emulator, "POST", PATH, body(), owner=owner)[0].status == 201
     assert asked(emulator, "POST", PATH, body(), owner=owner, accept="application/json")[0].status == 201
 
 
-def defaults() -> list[Any]:
-    """The website's bodies, filled in."""
+def load_website_bodies() -> list[Any]:
+    """Return the website's bodies, with the placeholders filled in."""
     known = json.loads((DATA / "image_defaults.json").read_text())
     models = {
         "v3": "nai-diffusion-3",
@@ -349,26 +349,26 @@ def defaults() -> list[Any]:
     return [pytest.param(models[name], sent, id=name) for name, sent in known["web_client"].items()]
 
 
-@pytest.mark.parametrize(("model", "parameters"), defaults())
-def test_the_bodies_of_the_website_are_taken(model: str, parameters: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("model", "parameters"), load_website_bodies())
+def test_the_bodies_of_the_website_are_accepted(model: str, parameters: dict[str, Any]) -> None:
     emulator, owner = an_emulator()
     sent = {**parameters, "seed": 5, "width": 64, "height": 64, "image_format": "png"}
     request = {"input": "x", "model": model, "action": "generate", "parameters": sent, "use_new_shared_trial": True}
-    assert png_size(drawn(emulator, owner, request)[0]) == (64, 64)
+    assert png_size(generate(emulator, owner, request)[0]) == (64, 64)
 
 
 @pytest.mark.parametrize("model", ["nai-diffusion-3", "nai-diffusion-5-full", "nai-diffusion-furry"])
-def test_a_body_that_says_little_gets_the_defaults_of_its_family(model: str) -> None:
+def test_missing_parameters_get_the_defaults_of_the_model_family(model: str) -> None:
     emulator, owner = an_emulator()
     known = image.ImageModel.named(model)
     parameters = STRUCTURED if known.family.structured else {}
-    (data,) = drawn(emulator, owner, {"input": "x", "model": model, "parameters": parameters})
+    (data,) = generate(emulator, owner, {"input": "x", "model": model, "parameters": parameters})
     assert png_size(data) == known.family.size
 
 
-def test_numbers_may_have_a_point_lists_may_be_empty_and_what_is_unknown_is_nothing() -> None:
+def test_whole_floats_empty_lists_and_unknown_keys_are_accepted() -> None:
     emulator, owner = an_emulator()
-    plain = drawn(emulator, owner, body(reference_image_multiple=None))
+    plain = generate(emulator, owner, body(reference_image_multiple=None))
     older = body(width=64.0, steps=1.0, n_samples=1.0, seed=7.0, params_version=1, ucPreset=0, qualityToggle=True)
     older["parameters"] |= {
         "reference_image_multiple": [],
@@ -379,14 +379,14 @@ def test_numbers_may_have_a_point_lists_may_be_empty_and_what_is_unknown_is_noth
         "image": None,
         "never heard of": {"a": 1},
     }
-    assert drawn(emulator, owner, older) == plain
-    uc = drawn(emulator, owner, body(uc="lowres"))
-    assert uc == drawn(emulator, owner, body(negative_prompt="lowres"))
+    assert generate(emulator, owner, older) == plain
+    uc = generate(emulator, owner, body(uc="lowres"))
+    assert uc == generate(emulator, owner, body(negative_prompt="lowres"))
     assert uc != plain
 
 
 @pytest.mark.parametrize("model", image.MODELS, ids=lambda model: model.id)
-def test_every_model_draws_with_each_of_its_samplers(model: image.ImageModel) -> None:
+def test_every_model_generates_with_each_of_its_samplers(model: image.ImageModel) -> None:
     emulator, owner = an_emulator()
     for sampler in model.samplers:
         flow = image.generate("a swan", model=model, sampler=sampler, size=(64, 64), steps=1, seed=1, validate=False)
@@ -395,7 +395,7 @@ def test_every_model_draws_with_each_of_its_samplers(model: image.ImageModel) ->
 
 
 @pytest.mark.parametrize("model", [each for each in image.MODELS if each.inpainting], ids=lambda model: model.id)
-def test_every_model_that_inpaints_does(model: image.ImageModel) -> None:
+def test_every_inpainting_model_inpaints(model: image.ImageModel) -> None:
     emulator, owner = an_emulator()
     mask = image.box_mask(64, 64, [(0, 0, 32, 32)])
     flow = image.generate("a swan", model=model, image=PNG, mask=mask, steps=1, seed=1)
@@ -424,7 +424,7 @@ NAMES = (
         },
     )
 )
-def test_no_body_makes_a_drawing_fail(sent: object) -> None:
+def test_any_body_gets_an_image_or_a_documented_error(sent: object) -> None:
     emulator, owner = an_emulator()
     head, answer = asked(emulator, "POST", PATH, sent, owner=owner)
     assert head.status in (200, 400, 402, 500)
@@ -432,23 +432,23 @@ def test_no_body_makes_a_drawing_fail(sent: object) -> None:
     assert not owner.generating
 
 
-# ---- what is paid
+# ---- charges
 
 
-def vectors() -> list[Any]:
-    """The prices of generations that one request has: vibes that are encoded are requests of their own."""
+def load_price_vectors() -> list[Any]:
+    """Return the price vectors of generations that are one request. Encoding a vibe is a request of its own."""
     known = json.loads((DATA / "anlas_vectors.json").read_text())["generation"]
     plain = [each for each in known if not each["request"]["uncached_vibes"] and each["expected_total"] >= 0]
     return [pytest.param(each["request"], each["expected_total"], id=each["id"]) for each in plain]
 
 
-@pytest.mark.parametrize(("case", "anlas"), vectors())
-def test_what_is_charged_is_the_price(case: dict[str, Any], anlas: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    def nothing(*_: object, **__: object) -> bytes:  # which is quicker than to draw
+@pytest.mark.parametrize(("case", "anlas"), load_price_vectors())
+def test_a_generation_is_charged_its_price(case: dict[str, Any], anlas: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def skip_rendering(*_: object, **__: object) -> bytes:  # faster than rendering
         return PNG
 
     for name in ("encode_picture", "_render_pixels", "_render_previews"):
-        monkeypatch.setattr(f"nai_proto.emulator.images.render.{name}", nothing)
+        monkeypatch.setattr(f"nai_proto.emulator.images.render.{name}", skip_rendering)
     emulator, owner = an_emulator()
     owner.profile.subscribe(Tier.OPUS if case["opus"] else Tier.SCROLL, 0)
     if case["usage_negative"]:
@@ -467,7 +467,7 @@ def test_what_is_charged_is_the_price(case: dict[str, Any], anlas: int, monkeypa
     assert before - owner.profile.anlas == anlas
 
 
-def test_who_has_too_little_pays_nothing_and_gets_nothing() -> None:
+def test_an_account_with_too_few_anlas_pays_nothing_and_gets_nothing() -> None:
     emulator, owner = an_emulator()
     owner.profile.subscribe(Tier.TABLET, 0)
     owner.profile.anlas, owner.profile.bought_anlas = 1, 0
@@ -478,23 +478,23 @@ def test_who_has_too_little_pays_nothing_and_gets_nothing() -> None:
     assert (owner.profile.anlas, owner.profile.bought_anlas) == (0, 8)
 
 
-def usage(emulator: Emulator, owner: Account) -> Any:
+def get_usage(emulator: Emulator, owner: Account) -> Any:
     _, answer = asked(emulator, "GET", "/user/subscription", owner=owner)
     return json.loads(answer)["usage"]
 
 
-def test_a_free_picture_of_v5_lowers_what_is_free() -> None:
+def test_a_free_v5_image_lowers_the_allowance() -> None:
     emulator, owner = an_emulator()
-    assert usage(emulator, owner) == {"percent": 100, "isNegative": False, "timeUntilNextPercent": 0}
+    assert get_usage(emulator, owner) == {"percent": 100, "isNegative": False, "timeUntilNextPercent": 0}
     for _ in range(18):
-        drawn(emulator, owner, body("nai-diffusion-5-full"))
-    drawn(emulator, owner, body("nai-diffusion-4-5-full"))
-    assert usage(emulator, owner)["percent"] == 99
+        generate(emulator, owner, body("nai-diffusion-5-full"))
+    generate(emulator, owner, body("nai-diffusion-4-5-full"))
+    assert get_usage(emulator, owner)["percent"] == 99
     assert owner.profile.v5_percent == pytest.approx(100 - 18 / 17.3)
     owner.profile.v5_percent = 0.01
-    drawn(emulator, owner, body("nai-diffusion-5-full"))
+    generate(emulator, owner, body("nai-diffusion-5-full"))
     assert owner.profile.anlas == 10_000
-    assert usage(emulator, owner) == {"percent": 0, "isNegative": True, "timeUntilNextPercent": 0}
+    assert get_usage(emulator, owner) == {"percent": 0, "isNegative": True, "timeUntilNextPercent": 0}
     left = owner.profile.v5_percent
-    drawn(emulator, owner, body("nai-diffusion-5-full"))
+    generate(emulator, owner, body("nai-diffusion-5-full"))
     assert (owner.profile.anlas, owner.profile.v5_percent) == (9_998, left)

@@ -1,4 +1,4 @@
-"""The emulator's OpenAI-compatible endpoints answer as the service does, and misbehave as they are told.
+"""The emulator's OpenAI-compatible endpoints: requests, responses, and the switches that change them.
 
 See docs/protocol/openai.md#11-what-openais-python-client-sends-emulator-requirements.
 """
@@ -38,7 +38,7 @@ COUNT = "/oa/v1/internal/token-count"
 
 
 class Service:
-    """An emulator with one account, asked in few words."""
+    """An emulator with one account, and short ways to send requests to it."""
 
     def __init__(self, *, ids: bool = False, pace: float = 0.0, clock: Clock | None = None, **switches: Any) -> None:
         options: dict[str, Any] = {"tokenizers": lambda _: BYTES} if ids else {}
@@ -49,36 +49,36 @@ class Service:
         method = "GET" if body is None else "POST"
         return asked(self.emulator, method, path, body, owner=owner or self.owner)
 
-    def told(self, path: str, **body: Any) -> Any:
+    def post(self, path: str, **body: Any) -> Any:
         head, answer = self.ask(path, {"model": "glm-4-6", **body})
         assert (head.status, head.content_type) == (200, "application/json"), answer
         return json.loads(answer)
 
-    def completed(self, prompt: Any = ONCE, **body: Any) -> Any:
-        return self.told(COMPLETIONS, prompt=prompt, **{"seed": 5, "max_tokens": 20, **body})
+    def complete(self, prompt: Any = ONCE, **body: Any) -> Any:
+        return self.post(COMPLETIONS, prompt=prompt, **{"seed": 5, "max_tokens": 20, **body})
 
-    def chatted(self, messages: Any = ASK, **body: Any) -> Any:
-        return self.told(CHAT, messages=messages, **{"seed": 5, **body})
+    def chat(self, messages: Any = ASK, **body: Any) -> Any:
+        return self.post(CHAT, messages=messages, **{"seed": 5, **body})
 
-    def streamed(self, path: str, **body: Any) -> list[Any]:
-        """The events' data; ``[DONE]`` as it is."""
+    def stream(self, path: str, **body: Any) -> list[Any]:
+        """Return the decoded data of all events; ``[DONE]`` stays as it is."""
         head, raw = self.ask(path, {"model": "glm-4-6", "seed": 5, "stream": True, **body})
         assert (head.status, head.content_type) == (200, "text/event-stream"), raw
-        return [event.data if event.data == "[DONE]" else json.loads(event.data) for event in events(raw)]
+        return [event.data if event.data == "[DONE]" else json.loads(event.data) for event in decode_events(raw)]
 
-    def refused(self, path: str, body: object) -> tuple[int, str]:
+    def get_refusal(self, path: str, body: object) -> tuple[int, str]:
         return refused(self.ask(path, body))
 
 
-def events(raw: bytes) -> list[Any]:
+def decode_events(raw: bytes) -> list[Any]:
     decoder = SSEDecoder()
     found = decoder.receive_data(raw)
     decoder.receive_eof()
     return found
 
 
-def joined(chunks: list[Any], *path: str, index: int = 0) -> str:
-    """The text at this path of the chunks of one choice."""
+def join_texts(chunks: list[Any], *path: str, index: int = 0) -> str:
+    """Return the text at this path of all chunks of one choice."""
     texts = []
     for chunk in chunks:
         for choice in chunk["choices"] if isinstance(chunk, dict) else ():
@@ -89,22 +89,22 @@ def joined(chunks: list[Any], *path: str, index: int = 0) -> str:
     return "".join(texts)
 
 
-def choices(chunks: list[Any]) -> list[Any]:
+def list_choices(chunks: list[Any]) -> list[Any]:
     return [choice for chunk in chunks if isinstance(chunk, dict) for choice in chunk["choices"]]
 
 
-# ---- who may ask, and for what
+# ---- access and checks
 
 
 @pytest.mark.parametrize("path", [COMPLETIONS, CHAT, COUNT])
-def test_the_token_is_looked_at_before_the_body(path: str) -> None:
+def test_the_access_token_is_checked_before_the_body(path: str) -> None:
     emulator = an_emulator()[0]
     assert refused(asked(emulator, "POST", path, b"not json"))[0] == 401
     assert refused(asked(emulator, "POST", path, b"not json", authorization="Bearer pst-wrong"))[0] == 401
     assert refused(asked(emulator, "GET", "/oa/v1/models", authorization="Basic abc"))[0] == 401
 
 
-def test_one_model_cannot_be_looked_up_and_a_wrong_path_is_told_the_right_ones() -> None:
+def test_an_unknown_path_is_404_and_the_error_lists_the_right_ones() -> None:
     service = Service()
     for path in ("/oa/v1/models/glm-4-6", "/oa/models", "/oa/v1/embeddings"):
         status, message = refused(service.ask(path))
@@ -113,7 +113,7 @@ def test_one_model_cannot_be_looked_up_and_a_wrong_path_is_told_the_right_ones()
         assert "/oa/v1/" in message
 
 
-def test_models_are_those_of_the_tier() -> None:
+def test_the_list_has_the_models_of_the_tier() -> None:
     service = Service()
     for tier, expected in (
         (Tier.OPUS, ["glm-4-5", "glm-4-6", "xialong-v1"]),
@@ -127,30 +127,30 @@ def test_models_are_those_of_the_tier() -> None:
         assert all(model["owned_by"] == "novelai" and model["object"] == "model" for model in document["data"])
 
 
-def test_the_list_of_models_may_be_another_or_empty() -> None:
+def test_a_switch_replaces_the_list_of_models() -> None:
     assert json.loads(Service(models=()).ask("/oa/v1/models")[1])["data"] == []
     service = Service(models=("mine-v1",))
     assert [model["id"] for model in json.loads(service.ask("/oa/v1/models")[1])["data"]] == ["mine-v1"]
-    assert service.told(COMPLETIONS, model="mine-v1", prompt="x " * 40_000, max_tokens=3)["model"] == "mine-v1"
-    assert service.refused(COMPLETIONS, {"model": "glm-4-6", "prompt": "x"})[0] == 400
+    assert service.post(COMPLETIONS, model="mine-v1", prompt="x " * 40_000, max_tokens=3)["model"] == "mine-v1"
+    assert service.get_refusal(COMPLETIONS, {"model": "glm-4-6", "prompt": "x"})[0] == 400
 
 
-def test_a_plan_decides_what_may_be_generated() -> None:
+def test_the_tier_decides_which_models_may_generate() -> None:
     service = Service()
     paper = service.emulator.add_account("paper@example.com", Password("p"), tier=Tier.PAPER)
     scroll = service.emulator.add_account("scroll@example.com", Password("p"), tier=Tier.SCROLL)
-    for path, asking in ((COMPLETIONS, {"prompt": "x"}), (CHAT, {"messages": ASK})):
-        body = {"model": "xialong-v1", "max_tokens": 2, **asking}
+    for path, prompt in ((COMPLETIONS, {"prompt": "x"}), (CHAT, {"messages": ASK})):
+        body = {"model": "xialong-v1", "max_tokens": 2, **prompt}
         assert refused(service.ask(path, body, owner=paper)) == (402, "An active subscription is required")
         assert refused(service.ask(path, body, owner=scroll)) == (403, "Not eligible for this model")
         assert service.ask(path, body)[0].status == 200
 
 
-def test_prompt_and_answer_have_to_fit_together() -> None:
+def test_prompt_and_answer_together_must_fit_the_context() -> None:
     service = Service(ids=True)
     prompt = "x" * (36_864 - 10)
-    assert service.completed(prompt, max_tokens=10)["usage"]["total_tokens"] == 36_864
-    status, message = service.refused(COMPLETIONS, {"model": "glm-4-6", "prompt": prompt, "max_tokens": 11})
+    assert service.complete(prompt, max_tokens=10)["usage"]["total_tokens"] == 36_864
+    status, message = service.get_refusal(COMPLETIONS, {"model": "glm-4-6", "prompt": prompt, "max_tokens": 11})
     assert status == 400
     assert "36864 tokens maximum" in message
 
@@ -189,11 +189,11 @@ def test_prompt_and_answer_have_to_fit_together() -> None:
         (COUNT, {"prompt": "x", "model": "gpt-17"}, "model gpt-17 doesn't exist"),
     ],
 )
-def test_a_request_that_is_not_valid_is_400_and_says_what(path: str, body: Any, about: str) -> None:
+def test_an_invalid_request_is_400_and_says_what_is_wrong(path: str, body: Any, about: str) -> None:
     service = Service(ids=True)
     if isinstance(body, dict):
         body = {"model": "glm-4-6", **body}
-    status, message = service.refused(path, body)
+    status, message = service.get_refusal(path, body)
     assert status == 400
     assert about in message
     assert not service.owner.generating
@@ -203,21 +203,21 @@ def test_a_request_that_is_not_valid_is_400_and_says_what(path: str, body: Any, 
     ("path", "body"), [(COMPLETIONS, {"prompt": "x"}), (CHAT, {"messages": ASK}), (COUNT, {"prompt": ""})]
 )
 def test_a_request_without_a_model_is_400_and_names_the_field(path: str, body: Any) -> None:
-    assert Service().refused(path, body) == (400, "Validation error: Object missing required field `model`")
+    assert Service().get_refusal(path, body) == (400, "Validation error: Object missing required field `model`")
 
 
-def test_ranges_can_be_forgotten() -> None:
+def test_a_switch_turns_the_check_of_ranges_off() -> None:
     wild = {"max_tokens": 3200, "temperature": 9, "top_p": 7, "min_p": -1, "frequency_penalty": 99}
-    assert Service(ranges=False).completed(**wild)["usage"]["completion_tokens"] == 3200
-    assert Service(ranges=False).completed(max_tokens=-5)["usage"]["completion_tokens"] == 1
+    assert Service(ranges=False).complete(**wild)["usage"]["completion_tokens"] == 3200
+    assert Service(ranges=False).complete(max_tokens=-5)["usage"]["completion_tokens"] == 1
 
 
-def test_no_logprobs_at_all_is_the_services_500() -> None:
-    assert Service().refused(COMPLETIONS, {"model": "glm-4-6", "prompt": "x", "logprobs": 0})[0] == 500
+def test_logprobs_of_0_is_500_as_with_the_service() -> None:
+    assert Service().get_refusal(COMPLETIONS, {"model": "glm-4-6", "prompt": "x", "logprobs": 0})[0] == 500
 
 
-def test_what_the_service_does_not_know_is_ignored_and_so_is_null() -> None:
-    plain = Service().completed()["choices"]
+def test_unknown_keys_and_null_are_ignored() -> None:
+    plain = Service().complete()["choices"]
     unknown = {
         "tools": [{}],
         "response_format": {"type": "json"},
@@ -225,10 +225,10 @@ def test_what_the_service_does_not_know_is_ignored_and_so_is_null() -> None:
         "best_of": 3,
         "echo": True,
     }
-    assert Service().completed(**unknown, temperature=None, stop=None, n=None, stream=None)["choices"] == plain
+    assert Service().complete(**unknown, temperature=None, stop=None, n=None, stream=None)["choices"] == plain
 
 
-def test_errors_have_the_shape_that_is_wanted() -> None:
+def test_a_switch_selects_the_shape_of_errors() -> None:
     head, body = Service(errors="model_server").ask(CHAT, {"model": "glm-4-6"})
     document = json.loads(body)["error"]
     assert head.status == document["code"] == 400
@@ -242,7 +242,7 @@ def test_errors_have_the_shape_that_is_wanted() -> None:
 
 
 def test_a_completion_has_all_keys_of_the_reference() -> None:
-    document = Service().completed(max_tokens=7)
+    document = Service().complete(max_tokens=7)
     assert set(document) == {"id", "object", "created", "model", "choices", "usage"}
     assert (document["object"], document["model"]) == ("text_completion", "glm-4-6")
     assert isinstance(document["created"], int)
@@ -254,14 +254,14 @@ def test_a_completion_has_all_keys_of_the_reference() -> None:
     assert document["usage"] == {"prompt_tokens": length, "completion_tokens": 7, "total_tokens": length + 7}
 
 
-def test_all_four_forms_of_a_prompt_are_understood() -> None:
+def test_all_four_forms_of_a_prompt_are_accepted() -> None:
     service = Service(ids=True)
     ids = BYTES.encode(ONCE)
-    one = service.completed(ONCE)["choices"][0]
+    one = service.complete(ONCE)["choices"][0]
     for prompt in ([ONCE], ids, [ids]):
-        assert service.completed(prompt)["choices"][0] == one
+        assert service.complete(prompt)["choices"][0] == one
     for several in ([ONCE, "The sea"], [ids, BYTES.encode("The sea")]):
-        document = service.completed(several, n=2)
+        document = service.complete(several, n=2)
         assert [choice["index"] for choice in document["choices"]] == [0, 1, 2, 3]
         assert document["choices"][0] == one
         assert len({choice["text"] for choice in document["choices"]}) == 4
@@ -272,23 +272,23 @@ def test_all_four_forms_of_a_prompt_are_understood() -> None:
     ("body", "what"),
     [({"prompt": [1]}, "prompt"), ({"prompt": [[1]]}, "prompt"), ({"logit_bias": {"1": 2}}, "logit_bias")],
 )
-def test_without_a_tokenizer_ids_are_501_and_never_ignored(body: dict[str, Any], what: str) -> None:
+def test_token_ids_without_a_tokenizer_are_501(body: dict[str, Any], what: str) -> None:
     service = Service()
-    status, message = service.refused(COMPLETIONS, {"model": "glm-4-5", "prompt": "x", **body})
+    status, message = service.get_refusal(COMPLETIONS, {"model": "glm-4-5", "prompt": "x", **body})
     assert (status, message) == (501, f"this emulator has no tokenizer of glm-4-6, and {what} holds token ids")
     assert not service.owner.generating
 
 
-def test_a_seed_makes_the_text_certain_and_without_one_each_answer_is_another() -> None:
+def test_equal_seeds_give_equal_texts_and_missing_seeds_different_ones() -> None:
     service = Service()
-    assert service.completed(seed=1)["choices"] == service.completed(seed=1)["choices"]
-    texts = {service.completed(seed=seed, max_tokens=40)["choices"][0]["text"] for seed in (1, 2, 3, None, None)}
+    assert service.complete(seed=1)["choices"] == service.complete(seed=1)["choices"]
+    texts = {service.complete(seed=seed, max_tokens=40)["choices"][0]["text"] for seed in (1, 2, 3, None, None)}
     assert len(texts) == 5
 
 
-def test_temperature_zero_and_top_k_of_one_are_certain() -> None:
+def test_temperature_0_and_top_k_1_and_min_p_1_are_deterministic() -> None:
     for certain in ({"temperature": 0}, {"top_k": 1}, {"min_p": 1.0}):
-        assert len({Service().completed(seed=seed, **certain)["choices"][0]["text"] for seed in range(4)}) == 1
+        assert len({Service().complete(seed=seed, **certain)["choices"][0]["text"] for seed in range(4)}) == 1
 
 
 @pytest.mark.parametrize(
@@ -303,29 +303,29 @@ def test_temperature_zero_and_top_k_of_one_are_certain() -> None:
 )
 def test_penalties_and_the_unified_parameters_change_the_text(parameters: dict[str, float]) -> None:
     service = Service()
-    plain = [service.completed(seed=seed, max_tokens=100)["choices"][0]["text"] for seed in range(3)]
-    changed = [service.completed(seed=seed, max_tokens=100, **parameters)["choices"][0]["text"] for seed in range(3)]
+    plain = [service.complete(seed=seed, max_tokens=100)["choices"][0]["text"] for seed in range(3)]
+    changed = [service.complete(seed=seed, max_tokens=100, **parameters)["choices"][0]["text"] for seed in range(3)]
     assert plain != changed
 
 
-def test_zeros_for_all_unified_parameters_mean_that_they_are_not_wanted() -> None:
+def test_unified_parameters_that_are_all_0_are_off() -> None:
     names = ("linear", "quadratic", "cubic", "increase_linear_with_entropy")
     off = {f"unified_{name}": 0 for name in names}
-    assert Service().completed(**off)["choices"] == Service().completed()["choices"]
+    assert Service().complete(**off)["choices"] == Service().complete()["choices"]
 
 
-def test_a_strong_bias_is_followed() -> None:
+def test_a_strong_bias_decides_the_text() -> None:
     bias = {str(BYTES.encode("z")[0]): 100}
-    assert Service(ids=True).completed(logit_bias=bias)["choices"][0]["text"] == "z" * 20
+    assert Service(ids=True).complete(logit_bias=bias)["choices"][0]["text"] == "z" * 20
 
 
 @pytest.mark.parametrize("ids", [True, False])
-def test_a_stop_text_ends_the_answer_is_its_end_and_is_named(ids: bool) -> None:
-    whole = Service(ids=ids).completed(max_tokens=300)["choices"][0]["text"]
+def test_a_stop_text_ends_the_answer_stays_in_it_and_is_the_stop_reason(ids: bool) -> None:
+    whole = Service(ids=ids).complete(max_tokens=300)["choices"][0]["text"]
     stop = whole[100:103]
     first = whole.index(stop)
     for stops in (stop, [stop, "not in any tale"], ["", stop]):
-        choice = Service(ids=ids).completed(max_tokens=300, stop=stops)["choices"][0]
+        choice = Service(ids=ids).complete(max_tokens=300, stop=stops)["choices"][0]
         assert (choice["finish_reason"], choice["stop_reason"]) == ("stop", stop)
         assert whole.startswith(choice["text"])
         assert choice["text"].index(stop) == first  # the token that completes it may go on
@@ -334,53 +334,53 @@ def test_a_stop_text_ends_the_answer_is_its_end_and_is_named(ids: bool) -> None:
 
 @settings(max_examples=60)
 @given(st.integers(0, 250), st.integers(1, 20), st.integers(0, 250), st.integers(1, 20))
-def test_the_first_of_several_stop_texts_counts_wherever_tokens_end(a: int, m: int, b: int, k: int) -> None:
+def test_the_first_of_several_stop_texts_ends_the_answer_wherever_tokens_end(a: int, m: int, b: int, k: int) -> None:
     whole = WHOLE
     stops = [whole[a : a + m], whole[b : b + k]]
-    choice = Service().completed(max_tokens=120, stop=stops)["choices"][0]
+    choice = Service().complete(max_tokens=120, stop=stops)["choices"][0]
     at = min((whole.find(stop) + len(stop)) for stop in stops if stop) if any(stops) else len(whole)
     assert whole.startswith(choice["text"])
     assert len(choice["text"]) >= min(at, len(whole))
     assert (choice["stop_reason"] in stops) == (choice["finish_reason"] == "stop")
 
 
-WHOLE = Service().completed(max_tokens=120)["choices"][0]["text"]
+WHOLE = Service().complete(max_tokens=120)["choices"][0]["text"]
 
 
-def test_a_generation_prefix_is_what_the_answer_begins_with() -> None:
+def test_an_answer_begins_with_the_generation_prefix() -> None:
     for ids in (True, False):
-        text = Service(ids=ids).completed(generation_prefix="And so, dear", max_tokens=30)["choices"][0]["text"]
+        text = Service(ids=ids).complete(generation_prefix="And so, dear", max_tokens=30)["choices"][0]["text"]
         assert text.startswith("And so, dear")
         assert len(text) > len("And so, dear")
-        short = Service(ids=ids).completed(generation_prefix="And so, dear", max_tokens=2)
+        short = Service(ids=ids).complete(generation_prefix="And so, dear", max_tokens=2)
         assert "And so, dear".startswith(short["choices"][0]["text"])
         assert short["usage"]["completion_tokens"] == 2
 
 
-def test_logprobs_are_parallel_lists() -> None:
-    choice = Service(ids=True).completed(logprobs=3, temperature=0.9, generation_prefix="A")["choices"][0]
-    told = choice["logprobs"]
-    assert set(told) == {"tokens", "token_logprobs", "top_logprobs", "text_offset", "token_ids"}
-    assert "".join(told["tokens"]) == choice["text"]
-    assert told["token_ids"] == choice["token_ids"]
-    assert told["text_offset"] == list(range(20))
-    assert all(logprob <= 0 for logprob in told["token_logprobs"])
-    assert told["top_logprobs"][0] == {"A": 0.0}
-    assert all(1 <= len(top) <= 3 for top in told["top_logprobs"])
+def test_logprobs_of_a_completion_are_parallel_lists() -> None:
+    choice = Service(ids=True).complete(logprobs=3, temperature=0.9, generation_prefix="A")["choices"][0]
+    logprobs = choice["logprobs"]
+    assert set(logprobs) == {"tokens", "token_logprobs", "top_logprobs", "text_offset", "token_ids"}
+    assert "".join(logprobs["tokens"]) == choice["text"]
+    assert logprobs["token_ids"] == choice["token_ids"]
+    assert logprobs["text_offset"] == list(range(20))
+    assert all(logprob <= 0 for logprob in logprobs["token_logprobs"])
+    assert logprobs["top_logprobs"][0] == {"A": 0.0}
+    assert all(1 <= len(top) <= 3 for top in logprobs["top_logprobs"])
 
 
-def test_a_prompt_in_the_shape_of_a_chat_is_answered_with_a_turn() -> None:
+def test_a_prompt_with_the_chat_template_is_answered_with_one_turn() -> None:
     prompt = "[gMASK]<sop><|user|>\nTell me./nothink<|assistant|>\n<think></think>\n"
-    choice = Service().completed(prompt, max_tokens=2000)["choices"][0]
+    choice = Service().complete(prompt, max_tokens=2000)["choices"][0]
     assert choice["text"].endswith("<|user|>")
     assert (choice["finish_reason"], choice["stop_reason"]) == ("stop", END_OF_TURN)
     assert choice["token_ids"][-1] == END_OF_TURN
-    assert Service(ids=True).completed(BYTES.encode(prompt), max_tokens=2000)["choices"][0]["finish_reason"] == "stop"
+    assert Service(ids=True).complete(BYTES.encode(prompt), max_tokens=2000)["choices"][0]["finish_reason"] == "stop"
 
 
-def test_a_token_that_ends_a_sentence_and_its_paragraph_is_part_of_the_turn() -> None:
+def test_a_token_that_ends_sentence_and_paragraph_is_part_of_the_turn() -> None:
     class Ending(ByteTokenizer):
-        """Has one token for the end of a sentence with the blank line behind it."""
+        """Has one token for the end of a sentence and the blank line after it."""
 
         def encode(self, text: str) -> list[int]:
             sentences = map(super().encode, text.split(".\n\n"))
@@ -390,14 +390,14 @@ def test_a_token_that_ends_a_sentence_and_its_paragraph_is_part_of_the_turn() ->
     tokenizer._pieces[600] = b".\n\n"  # type: ignore[index]  # a dict, of which only the reading is promised
     service = Service()
     service.emulator, service.owner = an_emulator(tokenizers=lambda _: tokenizer)
-    choice = service.chatted(max_tokens=2000)["choices"][0]
+    choice = service.chat(max_tokens=2000)["choices"][0]
     assert choice["message"]["content"].endswith(".\n\n")
     assert choice["token_ids"][-2:] == [600, END_OF_TURN]
 
 
-def test_extras_can_be_left_out() -> None:
-    assert set(Service(extras=False).completed()["choices"][0]) == {"index", "text", "finish_reason", "logprobs"}
-    chunk = Service(extras=False).streamed(CHAT, messages=ASK)[0]["choices"][0]
+def test_a_switch_leaves_out_the_extras() -> None:
+    assert set(Service(extras=False).complete()["choices"][0]) == {"index", "text", "finish_reason", "logprobs"}
+    chunk = Service(extras=False).stream(CHAT, messages=ASK)[0]["choices"][0]
     assert set(chunk) == {"index", "delta", "finish_reason", "logprobs"}
 
 
@@ -405,7 +405,7 @@ def test_extras_can_be_left_out() -> None:
 
 
 def test_a_chat_has_all_keys_of_the_reference() -> None:
-    document = Service().chatted()
+    document = Service().chat()
     assert (document["object"], document["id"][:9]) == ("chat.completion", "chatcmpl-")
     (choice,) = document["choices"]
     assert set(choice["message"]) == {"role", "content"}
@@ -415,95 +415,95 @@ def test_a_chat_has_all_keys_of_the_reference() -> None:
     assert document["usage"]["completion_tokens"] == len(choice["token_ids"])
 
 
-def test_what_is_said_and_by_whom_counts_as_the_template_writes_it() -> None:
+def test_a_chat_has_the_prompt_of_the_template() -> None:
     template = "[gMASK]<sop><|system|>\nYou tell tales.<|user|>\nTell me one./nothink<|assistant|>\n<think></think>\n"
     service = Service(ids=True)
-    assert service.chatted()["usage"]["prompt_tokens"] == len(template)
+    assert service.chat()["usage"]["prompt_tokens"] == len(template)
     shorter = len(template) - len("/nothink<think></think>\n")
-    assert service.chatted(enable_thinking=True)["usage"]["prompt_tokens"] == shorter
+    assert service.chat(enable_thinking=True)["usage"]["prompt_tokens"] == shorter
     named = [ASK[0], {**ASK[1], "name": "Ann"}]
-    assert service.chatted(named)["usage"]["prompt_tokens"] == len(template) + len("Ann: ")
+    assert service.chat(named)["usage"]["prompt_tokens"] == len(template) + len("Ann: ")
     prefilled = [*ASK, {"role": "assistant", "content": "There was"}]
-    assert service.chatted(prefilled)["usage"]["prompt_tokens"] == len(template) + len("There was")
-    completed = service.completed(template, max_tokens=256)["choices"][0]["text"]
-    assert completed.removesuffix("<|user|>") == service.chatted()["choices"][0]["message"]["content"]
+    assert service.chat(prefilled)["usage"]["prompt_tokens"] == len(template) + len("There was")
+    completed = service.complete(template, max_tokens=256)["choices"][0]["text"]
+    assert completed.removesuffix("<|user|>") == service.chat()["choices"][0]["message"]["content"]
 
 
-def test_several_choices_of_a_chat() -> None:
-    document = Service().chatted(n=3, seed=None, max_tokens=30)
+def test_a_chat_may_have_several_choices() -> None:
+    document = Service().chat(n=3, seed=None, max_tokens=30)
     assert [choice["index"] for choice in document["choices"]] == [0, 1, 2]
     assert len({choice["message"]["content"] for choice in document["choices"]}) == 3
 
 
-def test_the_observed_form_has_its_answer_in_the_ids_alone() -> None:
-    document = Service(ids=True, chat="observed", extras=False).chatted(max_tokens=2000)
+def test_the_observed_form_has_its_answer_only_in_the_ids() -> None:
+    document = Service(ids=True, chat="observed", extras=False).chat(max_tokens=2000)
     assert document["object"] == "chat.completion.chunk"
     (choice,) = document["choices"]
     assert "message" not in choice
     assert choice["text"] == ""
     assert choice["token_ids"][-1] == END_OF_TURN
-    said = BYTES.decode(choice["token_ids"][:-1])
-    assert said.rstrip() == Service(ids=True).chatted(max_tokens=2000)["choices"][0]["message"]["content"].rstrip()
+    text = BYTES.decode(choice["token_ids"][:-1])
+    assert text.rstrip() == Service(ids=True).chat(max_tokens=2000)["choices"][0]["message"]["content"].rstrip()
     assert document["usage"]["completion_tokens"] == len(choice["token_ids"])
 
 
 @pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
-def test_reasoning_is_in_a_field_of_its_own(field: str) -> None:
+def test_a_switch_selects_the_field_of_the_reasoning(field: str) -> None:
     service = Service(thinking=field)
-    message = service.chatted(enable_thinking=True)["choices"][0]["message"]
+    message = service.chat(enable_thinking=True)["choices"][0]["message"]
     assert set(message) == {"role", "content", field}
     assert message[field]
     assert message["content"]
     assert "think>" not in "".join(message.values())
-    assert set(service.chatted(enable_thinking=False)["choices"][0]["message"]) == {"role", "content"}
-    chunks = service.streamed(CHAT, messages=ASK, enable_thinking=True)
-    assert joined(chunks, "delta", field) == message[field]
-    assert joined(chunks, "delta", "content") == message["content"]
-    parts = [next(iter(choice["delta"])) for choice in choices(chunks) if choice["delta"]]
+    assert set(service.chat(enable_thinking=False)["choices"][0]["message"]) == {"role", "content"}
+    chunks = service.stream(CHAT, messages=ASK, enable_thinking=True)
+    assert join_texts(chunks, "delta", field) == message[field]
+    assert join_texts(chunks, "delta", "content") == message["content"]
+    parts = [next(iter(choice["delta"])) for choice in list_choices(chunks) if choice["delta"]]
     assert [part for part, _ in groupby(parts)] == ["role", field, "content"]
 
 
-def test_reasoning_may_be_inline() -> None:
-    separate = Service().chatted(enable_thinking=True)["choices"][0]
-    inline = Service(thinking="inline").chatted(enable_thinking=True)["choices"][0]
+def test_a_switch_puts_the_reasoning_into_the_text() -> None:
+    separate = Service().chat(enable_thinking=True)["choices"][0]
+    inline = Service(thinking="inline").chat(enable_thinking=True)["choices"][0]
     message = separate["message"]
     assert inline["message"]["content"] == f"<think>{message['reasoning_content']}</think>\n{message['content']}"
     assert inline["token_ids"] == separate["token_ids"]
-    observed = Service(ids=True, chat="observed").chatted(enable_thinking=True)["choices"][0]
+    observed = Service(ids=True, chat="observed").chat(enable_thinking=True)["choices"][0]
     assert BYTES.decode(observed["token_ids"]).startswith("<think>")
 
 
-def test_the_service_decides_about_reasoning_where_nothing_is_said() -> None:
-    def thought(enable: bool | None, messages: Any = ASK, **switches: Any) -> bool:
-        message = Service(**switches).chatted(messages, enable_thinking=enable)["choices"][0]["message"]
+def test_a_switch_decides_about_reasoning_if_the_request_does_not() -> None:
+    def has_reasoning(enable: bool | None, messages: Any = ASK, **switches: Any) -> bool:
+        message = Service(**switches).chat(messages, enable_thinking=enable)["choices"][0]["message"]
         return "reasoning_content" in message
 
-    assert not thought(None)
-    assert thought(None, thinks=True)
-    assert not thought(False, thinks=True)
-    assert not thought(True, thinking="off")
-    assert not thought(True, [*ASK, {"role": "assistant", "content": "Once"}])
+    assert not has_reasoning(None)
+    assert has_reasoning(None, thinks=True)
+    assert not has_reasoning(False, thinks=True)
+    assert not has_reasoning(True, thinking="off")
+    assert not has_reasoning(True, [*ASK, {"role": "assistant", "content": "Once"}])
 
 
-def test_reasoning_counts_to_max_tokens_and_can_be_stopped() -> None:
-    document = Service().chatted(enable_thinking=True, max_tokens=5)
+def test_reasoning_counts_towards_max_tokens_and_stop_texts_end_it() -> None:
+    document = Service().chat(enable_thinking=True, max_tokens=5)
     assert document["choices"][0]["message"]["content"] == ""
     assert document["choices"][0]["finish_reason"] == "length"
     assert document["usage"]["completion_tokens"] == 5
-    thought = Service().chatted(enable_thinking=True)["choices"][0]["message"]["reasoning_content"]
-    stopped = Service().chatted(enable_thinking=True, stop=thought[3:6])["choices"][0]
+    reasoning = Service().chat(enable_thinking=True)["choices"][0]["message"]["reasoning_content"]
+    stopped = Service().chat(enable_thinking=True, stop=reasoning[3:6])["choices"][0]
     assert stopped["message"]["content"] == ""
-    assert stopped["stop_reason"] == thought[3:6]
+    assert stopped["stop_reason"] == reasoning[3:6]
 
 
-def test_after_reasoning_the_content_begins_with_the_prefix() -> None:
-    message = Service().chatted(enable_thinking=True, generation_prefix="Well")["choices"][0]["message"]
+def test_the_content_after_the_reasoning_begins_with_the_prefix() -> None:
+    message = Service().chat(enable_thinking=True, generation_prefix="Well")["choices"][0]["message"]
     assert message["reasoning_content"]
     assert message["content"].startswith("Well")
 
 
 def test_logprobs_of_a_chat_have_openais_form() -> None:
-    choice = Service(ids=True).chatted(logprobs=2, max_tokens=2000)["choices"][0]
+    choice = Service(ids=True).chat(logprobs=2, max_tokens=2000)["choices"][0]
     content = choice["logprobs"]["content"]
     assert len(content) == len(choice["token_ids"])
     assert content[-1]["token"] == "<|user|>"
@@ -511,63 +511,63 @@ def test_logprobs_of_a_chat_have_openais_form() -> None:
         assert set(entry) == {"token", "logprob", "bytes", "top_logprobs"}
         assert 1 <= len(entry["top_logprobs"]) <= 2
         assert bytes(entry["bytes"]).decode() == entry["token"]
-    chunks = choices(Service(ids=True).streamed(CHAT, messages=ASK, logprobs=2, max_tokens=2000))
+    chunks = list_choices(Service(ids=True).stream(CHAT, messages=ASK, logprobs=2, max_tokens=2000))
     assert [one for chunk in chunks if chunk["logprobs"] for one in chunk["logprobs"]["content"]] == content
 
 
 # ---- token count
 
 
-def test_a_token_count_is_in_the_models_tokenizer_or_in_the_emulators_own_pieces() -> None:
+def test_a_token_count_uses_the_models_tokenizer_or_the_emulators_own_vocabulary() -> None:
     for model in ("llama-3-erato-v1", "kayra-v1", "glm-4-5", "xialong-v1"):
-        assert Service(ids=True).told(COUNT, model=model, prompt="Hä?") == {"length": 4, "encoded": BYTES.encode("Hä?")}
-        document = Service().told(COUNT, model=model, prompt=ONCE)
+        assert Service(ids=True).post(COUNT, model=model, prompt="Hä?") == {"length": 4, "encoded": BYTES.encode("Hä?")}
+        document = Service().post(COUNT, model=model, prompt=ONCE)
         assert document["length"] == len(document["encoded"])
         assert get_tale_model().vocabulary.decode(document["encoded"]) == ONCE
 
 
-def test_a_token_count_takes_all_forms_of_a_prompt() -> None:
+def test_a_token_count_accepts_all_forms_of_a_prompt() -> None:
     both = BYTES.encode("ab") + BYTES.encode("c")
     for prompt in ("abc", ["ab", "c"], both, [both[:2], both[2:]]):
-        assert Service(ids=True).told(COUNT, prompt=prompt) == {"length": 3, "encoded": both}
-    assert Service().told(COUNT, prompt="") == {"length": 0, "encoded": []}
+        assert Service(ids=True).post(COUNT, prompt=prompt) == {"length": 3, "encoded": both}
+    assert Service().post(COUNT, prompt="") == {"length": 0, "encoded": []}
 
 
-def test_the_count_is_what_the_usage_says() -> None:
+def test_the_token_count_equals_the_usage() -> None:
     for ids in (True, False):
         service = Service(ids=ids)
-        assert service.told(COUNT, prompt=ONCE)["length"] == service.completed()["usage"]["prompt_tokens"]
+        assert service.post(COUNT, prompt=ONCE)["length"] == service.complete()["usage"]["prompt_tokens"]
 
 
-# ---- whatever is asked
+# ---- any input
 
 
 @given(st.sampled_from([COMPLETIONS, CHAT, COUNT]), hostile_bytes())
-def test_no_body_can_make_it_fail(path: str, body: bytes) -> None:
+def test_any_other_body_is_400(path: str, body: bytes) -> None:
     head, _ = Service().ask(path, body)
     assert head.status == 400
 
 
 @settings(max_examples=40)
 @given(st.text(max_size=30), st.lists(st.text(max_size=5), max_size=3), st.text(max_size=10), st.booleans())
-def test_any_text_can_be_asked_stopped_at_and_begun_with(said: str, stop: list[str], prefix: str, ids: bool) -> None:
+def test_any_text_can_be_a_message_a_stop_text_and_a_prefix(text: str, stop: list[str], prefix: str, ids: bool) -> None:
     service = Service(ids=ids)
     body: dict[str, Any] = {"stop": stop, "generation_prefix": prefix, "max_tokens": 8, "enable_thinking": True}
-    messages = [{"role": "user", "content": said}]
-    chunks = service.streamed(CHAT, messages=messages, **body)
-    whole = service.chatted(messages, **body)["choices"][0]
-    assert joined(chunks, "delta", "content") == whole["message"]["content"]
-    assert joined(chunks, "delta", "reasoning_content") == whole["message"].get("reasoning_content", "")
-    assert choices(chunks)[-1]["finish_reason"] == whole["finish_reason"]
+    messages = [{"role": "user", "content": text}]
+    chunks = service.stream(CHAT, messages=messages, **body)
+    whole = service.chat(messages, **body)["choices"][0]
+    assert join_texts(chunks, "delta", "content") == whole["message"]["content"]
+    assert join_texts(chunks, "delta", "reasoning_content") == whole["message"].get("reasoning_content", "")
+    assert list_choices(chunks)[-1]["finish_reason"] == whole["finish_reason"]
 
 
 # ---- the command
 
 
-def test_the_command_takes_switches_and_a_tier(tmp_path: Path) -> None:
-    given = ("models=glm-4-6,xialong-v1", "errors=model_server", "done=false", "retry_after=3", "delay=0.01")
+def test_the_command_accepts_switches_and_a_tier(tmp_path: Path) -> None:
+    switches = ("models=glm-4-6,xialong-v1", "errors=model_server", "done=false", "retry_after=3", "delay=0.01")
     nowhere = {"NAI_TOKENIZER_DIR": "", "XDG_CACHE_HOME": str(tmp_path), "PIP_NO_INDEX": "1"}
-    arguments = [word for one in given for word in ("--switch", one)]
+    arguments = [word for one in switches for word in ("--switch", one)]
     with emulating("--tier", "Scroll", *arguments, **nowhere) as (ready, _), httpx.Client(trust_env=False) as http:
         http.base_url, http.headers["Authorization"] = ready["url"] + "/oa/v1/", f"Bearer {ready['token']}"
         assert [model["id"] for model in http.get("models").json()["data"]] == ["glm-4-6"]
@@ -584,7 +584,7 @@ def test_the_command_takes_switches_and_a_tier(tmp_path: Path) -> None:
         (("--tier", "gold"), "gold"),
     ],
 )
-def test_the_command_refuses_what_it_does_not_know_in_words(arguments: tuple[str, str], about: str) -> None:
+def test_the_command_explains_what_is_wrong_with_a_switch(arguments: tuple[str, str], about: str) -> None:
     done = nai("emulate", *arguments)
     assert done.returncode == 2
     assert about in done.stderr

@@ -1,4 +1,4 @@
-"""Vibes that the emulator encodes, and what it finds in pictures for `ControlNet`.
+"""Encoded vibes and ControlNet annotations of the emulator.
 
 See:
     docs/protocol/image.md#25-post-aiencode-vibe-v4-v45
@@ -17,45 +17,45 @@ from nai_proto.emulator import Account, Emulator
 from nai_proto.http import Head
 from nai_proto.image import Annotator
 from nai_proto.image.price import encoding_price
-from tests.image_tools_support import B64, SOURCE, V45, ask, balance, drawing, opened, ran, run
+from tests.image_tools_support import B64, SOURCE, V45, ask, balance, draw_face, open_png, run, run_on
 from tests.support import an_emulator
 from tests.test_emulator import refused
 
 
-def vibe(owner_of: tuple[Emulator, Account], **body: object) -> tuple[Head, bytes]:
+def post_vibe(owner_of: tuple[Emulator, Account], **body: object) -> tuple[Head, bytes]:
     return ask(*owner_of, "/ai/encode-vibe", {"image": B64, "model": V45, **body})
 
 
-def test_a_vibe_is_the_same_when_the_same_is_asked_for_and_only_then() -> None:
-    asked_for: list[dict[str, object]] = [
+def test_equal_requests_give_equal_vibes_and_different_requests_different_ones() -> None:
+    bodies: list[dict[str, object]] = [
         {},
         {"information_extracted": 0.5},
         {"model": "nai-diffusion-4-full"},
-        {"image": b64encode(drawing("RGBA")).decode()},
+        {"image": b64encode(draw_face("RGBA")).decode()},
         {"mask": B64},
         {"mask": B64, "crop_to_mask": True},
         {"focus_seed": 1},
         {"info_extract_seed": 1},
     ]
-    vibes = [vibe(an_emulator(), **body)[1] for body in asked_for]
-    assert len({*vibes}) == len(asked_for)
+    vibes = [post_vibe(an_emulator(), **body)[1] for body in bodies]
+    assert len({*vibes}) == len(bodies)
     assert {len(each) for each in vibes} == {48_916}
-    assert [vibe(an_emulator(), **body)[1] for body in asked_for] == vibes
+    assert [post_vibe(an_emulator(), **body)[1] for body in bodies] == vibes
     for same in ({"information_extracted": 1}, {"information_extracted": 1.0}, {"informationExtracted": 0.5}):
-        assert vibe(an_emulator(), **same)[1] == vibes[0]
+        assert post_vibe(an_emulator(), **same)[1] == vibes[0]
 
 
-def test_a_vibe_comes_as_a_file_and_costs_two() -> None:
+def test_a_vibe_is_a_file_and_costs_two_anlas() -> None:
     emulator, owner = an_emulator()
-    head, _ = vibe((emulator, owner))
+    head, _ = post_vibe((emulator, owner))
     assert (head.status, head.content_type) == (200, "application/binary")
-    said = head.headers.get("content-disposition") or ""
-    name = said.removeprefix("attachment; filename=").removesuffix(".vibe40")
-    assert said == f"attachment; filename={name}.vibe40"
+    disposition = head.headers.get("content-disposition") or ""
+    name = disposition.removeprefix("attachment; filename=").removesuffix(".vibe40")
+    assert disposition == f"attachment; filename={name}.vibe40"
     assert len(name) == 8
     assert name.isalnum()
     before = balance(owner)
-    encoded = ran(emulator, owner, image.encode_vibe(SOURCE, V45, information_extracted=0.7))
+    encoded = run_on(emulator, owner, image.encode_vibe(SOURCE, V45, information_extracted=0.7))
     assert len(encoded.encoding) == 48_916
     assert before - balance(owner) == encoding_price().anlas == 2
 
@@ -76,33 +76,33 @@ def test_a_vibe_comes_as_a_file_and_costs_two() -> None:
     ],
     ids=str,
 )
-def test_what_is_no_vibe_is_refused_and_costs_nothing(body: dict[str, object], message: str) -> None:
+def test_an_invalid_vibe_request_is_refused_and_costs_nothing(body: dict[str, object], message: str) -> None:
     emulator, owner = an_emulator()
     before = balance(owner)
-    status, said = refused(vibe((emulator, owner), **body))
+    status, error = refused(post_vibe((emulator, owner), **body))
     assert status == 400
-    assert message in said
+    assert message in error
     assert balance(owner) == before
 
 
-def test_every_model_that_takes_encoded_vibes_has_them_encoded() -> None:
+def test_only_models_with_encoded_vibes_encode_them() -> None:
     emulator, owner = an_emulator()
     for model in image.MODELS:
-        answered = vibe((emulator, owner), model=model.id)[0].status
+        answered = post_vibe((emulator, owner), model=model.id)[0].status
         assert answered == (200 if model.family.vibes == "encoded" else 400), model.id
-    twin = vibe((emulator, owner), model=f"{V45}-inpainting")[1]
-    assert twin == vibe((emulator, owner))[1]
+    twin = post_vibe((emulator, owner), model=f"{V45}-inpainting")[1]
+    assert twin == post_vibe((emulator, owner))[1]
 
 
-# ---- annotating
+# ---- annotators
 
 
 @pytest.mark.parametrize("annotator", Annotator)
-def test_every_annotator_gives_one_picture_and_midas_two(annotator: str) -> None:
+def test_every_annotator_returns_one_image_and_midas_two(annotator: str) -> None:
     images = run(image.annotate(SOURCE, annotator))
     assert len(images) == (2 if annotator == "midas" else 1)
     for each in images:
-        picture = opened(each.data)
+        picture = open_png(each.data)
         assert (picture.size, picture.mode, picture.info) == ((96, 64), "RGB", {})
         assert len(picture.getcolors(96 * 64) or []) > 1
     assert images == run(image.annotate(SOURCE, annotator))
@@ -120,7 +120,7 @@ def test_every_annotator_gives_one_picture_and_midas_two(annotator: str) -> None
     ],
     ids=str,
 )
-def test_what_cannot_be_annotated_is_refused(body: object) -> None:
+def test_an_invalid_annotation_request_is_refused(body: object) -> None:
     status, message = refused(ask(*an_emulator(), "/ai/annotate-image", body))
     assert status == 400
     assert message.startswith("Validation error: ")

@@ -1,4 +1,4 @@
-"""How the emulator makes pictures larger, and what older clients ask an older host for.
+"""Upscaling by the emulator, and the request of older clients to the old host.
 
 See:
     docs/protocol/image.md#24-post-aiupscale
@@ -25,7 +25,7 @@ from nai_proto.emulator.images.response import RenderedPicture
 from nai_proto.http import Head, Host
 from nai_proto.tier import Tier
 from tests.image_support import png
-from tests.image_tools_support import B64, SOURCE, V5, V45, VECTORS, balance, drawing, opened, run
+from tests.image_tools_support import B64, SOURCE, V5, V45, VECTORS, balance, draw_face, open_png, run
 from tests.support import an_emulator, switched
 from tests.test_emulator import asked, refused
 
@@ -40,56 +40,56 @@ OF_THE_SERVICE = {
 KEPT = ("Source", "Comment", "Title", "Description", "Software")
 
 
-def upscaled(owner_of: tuple[Emulator, Account], body: Mapping[str, object], **headers: str) -> tuple[Head, bytes]:
+def post_upscale(owner_of: tuple[Emulator, Account], body: Mapping[str, object], **headers: str) -> tuple[Head, bytes]:
     emulator, owner = owner_of
     return asked(emulator, "POST", "/ai/upscale", body, owner=owner, **headers)
 
 
-def given(**changed: object) -> dict[str, object]:
-    said = {"image": B64, "model": V5, "declared_blur_sigma": 0.0, **changed}
-    return {key: value for key, value in said.items() if value is not None}
+def build_body(**changed: object) -> dict[str, object]:
+    fields = {"image": B64, "model": V5, "declared_blur_sigma": 0.0, **changed}
+    return {key: value for key, value in fields.items() if value is not None}
 
 
-def old(**changed: object) -> dict[str, object]:
+def build_old_body(**changed: object) -> dict[str, object]:
     return {"image": B64, "width": 96, "height": 64, "scale": 2, **changed}
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 @pytest.mark.parametrize("model", [V5, "nai-diffusion-5-full"])
-def test_each_pixel_becomes_four(model: str, mode: str) -> None:
-    source = drawing(mode)
-    large = opened(run(image.upscale(source, model=model)).data)
+def test_each_pixel_becomes_four_pixels(model: str, mode: str) -> None:
+    source = draw_face(mode)
+    large = open_png(run(image.upscale(source, model=model)).data)
     assert (large.size, large.mode) == ((192, 128), mode)
-    assert large.tobytes() == opened(source).resize((192, 128), 0).tobytes()
+    assert large.tobytes() == open_png(source).resize((192, 128), 0).tobytes()
 
 
-def test_what_the_picture_said_is_kept_in_another_order_with_its_old_size() -> None:
-    large = opened(run(image.upscale(drawing(**OF_THE_SERVICE))).data)
+def test_the_texts_of_the_source_are_kept_unchanged_in_another_order() -> None:
+    large = open_png(run(image.upscale(draw_face(**OF_THE_SERVICE))).data)
     assert large.info == {key: OF_THE_SERVICE[key] for key in KEPT}
     assert list(large.info) == [*KEPT]
-    assert opened(run(image.upscale(SOURCE)).data).info == {}
+    assert open_png(run(image.upscale(SOURCE)).data).info == {}
 
 
-def test_what_only_alpha_says_is_kept_too() -> None:
+def test_metadata_that_is_only_in_alpha_is_kept_too() -> None:
     hidden = {key: text for key, text in OF_THE_SERVICE.items() if key != "Title"}
     with_it = write_picture(Pixels(96, 640, bytes(3 * 96 * 640)), Metadata(hidden))
-    texts = opened(run(image.upscale(with_it)).data).info
+    texts = open_png(run(image.upscale(with_it)).data).info
     assert list(texts) == [key for key in KEPT if key != "Title"]
 
 
 @pytest.mark.parametrize("text", ["no JSON", "[]", '{"seed": "x"}', "{" * 500])
-def test_what_others_wrote_does_no_harm(text: str) -> None:
-    head, body = upscaled(
-        an_emulator(), given(image=b64encode(drawing(Comment=text)).decode()), accept="application/json"
+def test_foreign_metadata_without_a_seed_is_accepted(text: str) -> None:
+    head, body = post_upscale(
+        an_emulator(), build_body(image=b64encode(draw_face(Comment=text)).decode()), accept="application/json"
     )
     assert head.status == 200
     (entry,) = json.loads(body)["images"]
     assert set(entry) == {"image", "index"}
 
 
-def test_it_comes_deflated_or_as_json_by_what_is_accepted() -> None:
-    source = b64encode(drawing(**OF_THE_SERVICE)).decode()
-    head, body = upscaled(an_emulator(), given(image=source), accept="*/*")
+def test_the_image_comes_in_a_deflated_archive_or_as_json() -> None:
+    source = b64encode(draw_face(**OF_THE_SERVICE)).decode()
+    head, body = post_upscale(an_emulator(), build_body(image=source), accept="*/*")
     assert (head.status, head.content_type) == (200, "binary/octet-stream")
     assert head.headers.get("content-disposition") == "attachment; filename=images.zip"
     with zipfile.ZipFile(io.BytesIO(body)) as archive:
@@ -97,7 +97,7 @@ def test_it_comes_deflated_or_as_json_by_what_is_accepted() -> None:
             ("image_0.png", zipfile.ZIP_DEFLATED)
         ]
         packed = archive.read("image_0.png")
-    head, body = upscaled(an_emulator(), given(image=source), accept="application/json")
+    head, body = post_upscale(an_emulator(), build_body(image=source), accept="application/json")
     assert (head.status, head.content_type) == (200, "application/json")
     (entry,) = json.loads(body)["images"]
     assert (b64decode(entry.pop("image")), entry) == (packed, {"index": 0, "seed": 7})
@@ -128,82 +128,87 @@ def test_it_comes_deflated_or_as_json_by_what_is_accepted() -> None:
     ],
     ids=[*map(str, range(13))],
 )
-def test_what_is_not_made_larger_is_refused_and_costs_nothing(changed: dict[str, object], message: str) -> None:
+def test_an_invalid_upscale_is_refused_and_costs_nothing(changed: dict[str, object], message: str) -> None:
     emulator, owner = an_emulator()
     before = balance(owner)
-    assert refused(upscaled((emulator, owner), given(**changed))) == (400, message)
+    assert refused(post_upscale((emulator, owner), build_body(**changed))) == (400, message)
     assert balance(owner) == before
 
 
-def no_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The price is all that is looked at."""
+def skip_upscaling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Skip the work: the test is only about the price."""
     monkeypatch.setattr(tools, "_upscale_picture", lambda *_: RenderedPicture(SOURCE))
 
 
 @pytest.mark.parametrize("tier", [Tier.OPUS, Tier.TABLET], ids=["opus", "tablet"])
-def test_it_costs_what_the_table_says_and_is_never_free(tier: Tier, monkeypatch: pytest.MonkeyPatch) -> None:
-    no_drawing(monkeypatch)
+def test_an_upscale_costs_what_the_table_says_and_is_never_free(tier: Tier, monkeypatch: pytest.MonkeyPatch) -> None:
+    skip_upscaling(monkeypatch)
     emulator, owner = an_emulator()
     owner.profile.subscribe(tier, 1e10)
     for most, anlas in VECTORS["upscale_table_current"]:
         owner.profile.anlas = anlas
         source = b64encode(png(1024, most // 1024)).decode()
-        assert upscaled((emulator, owner), given(image=source))[0].status == 200
+        assert post_upscale((emulator, owner), build_body(image=source))[0].status == 200
         assert balance(owner) == 0
         owner.profile.anlas = anlas - 1
-        assert refused(upscaled((emulator, owner), given(image=source))) == (402, "Not enough Anlas")
+        assert refused(post_upscale((emulator, owner), build_body(image=source))) == (402, "Not enough Anlas")
 
 
-# ---- the old host
+# ---- old host
 
 
-def test_the_old_body_is_refused_everywhere_and_the_old_host_has_none_of_it() -> None:
+def test_the_old_body_is_refused_and_the_old_host_has_no_upscale() -> None:
     emulator, owner = an_emulator()
     served: Any = restrict_to_host(Host.API, emulator)
-    for body in (old(), given()):
-        assert upscaled((served, owner), body)[0].status == 404
+    for body in (build_old_body(), build_body()):
+        assert post_upscale((served, owner), body)[0].status == 404
     for where in (emulator, restrict_to_host(Host.IMAGE, emulator)):
         there: Any = where
-        assert refused(upscaled((there, owner), old())) == (400, "Validation error: model  doesn't exist")
+        assert refused(post_upscale((there, owner), build_old_body())) == (
+            400,
+            "Validation error: model  doesn't exist",
+        )
 
 
 @pytest.mark.parametrize("strict", [True, False])
-def test_a_switch_gives_the_old_host_what_released_clients_ask_it_for(strict: bool) -> None:
+def test_a_switch_makes_the_old_host_accept_the_old_body(strict: bool) -> None:
     emulator, owner = an_emulator(**switched(old_routes=True), strict=strict)
     served: Any = restrict_to_host(Host.API, emulator)
     for where in (served, emulator):
         for scale in (2, 4):
-            head, body = upscaled((where, owner), old(scale=scale))
+            head, body = post_upscale((where, owner), build_old_body(scale=scale))
             assert head.status == 200
             with zipfile.ZipFile(io.BytesIO(body)) as archive:
-                assert opened(archive.read("image_0.png")).size == (96 * scale, 64 * scale)
-        assert refused(upscaled((where, owner), old(scale=3)))[0] == 400
-        assert upscaled((where, owner), given())[0].status == 200
+                assert open_png(archive.read("image_0.png")).size == (96 * scale, 64 * scale)
+        assert refused(post_upscale((where, owner), build_old_body(scale=3)))[0] == 400
+        assert post_upscale((where, owner), build_body())[0].status == 200
         assert asked(where, "GET", "/user/subscription", owner=owner)[0].status == 200
     assert asked(served, "GET", "/user/data", owner=owner)[0].status == (400 if strict else 200)
     assert asked(served, "POST", "/ai/generate-image", {}, owner=owner)[0].status == 404
     there: Any = restrict_to_host(Host.IMAGE, emulator)
-    assert refused(upscaled((there, owner), old())) == (400, "Validation error: model  doesn't exist")
+    assert refused(post_upscale((there, owner), build_old_body())) == (400, "Validation error: model  doesn't exist")
 
 
 @pytest.mark.parametrize("tier", [Tier.OPUS, Tier.TABLET], ids=["opus", "tablet"])
-def test_the_old_host_has_prices_of_its_own(tier: Tier, monkeypatch: pytest.MonkeyPatch) -> None:
-    no_drawing(monkeypatch)
+def test_the_old_host_has_its_own_prices(tier: Tier, monkeypatch: pytest.MonkeyPatch) -> None:
+    skip_upscaling(monkeypatch)
     emulator, owner = an_emulator(**switched(old_routes=True))
     owner.profile.subscribe(tier, 1e10)
     for most, anlas in VECTORS["upscale_table_old"]:
         price = 0 if tier is Tier.OPUS and most <= VECTORS["upscale_old_opus_free_pixels"] else anlas
         owner.profile.anlas = price
         source = b64encode(png(most // 64, 64)).decode()
-        assert upscaled((emulator, owner), old(image=source))[0].status == 200
+        assert post_upscale((emulator, owner), build_old_body(image=source))[0].status == 200
         assert balance(owner) == 0
-    status, message = refused(upscaled((emulator, owner), old(image=b64encode(png(1025, 1024)).decode())))
+    status, message = refused(
+        post_upscale((emulator, owner), build_old_body(image=b64encode(png(1025, 1024)).decode()))
+    )
     assert (status, message) == (400, "image is too large to upscale: 1049600 pixels, maximum is 1048576")
 
 
-def test_four_times_is_twice_twice() -> None:
+def test_scale_4_equals_scale_2_twice() -> None:
     emulator, owner = an_emulator(**switched(old_routes=True))
-    twice = read_pixels(run(image.upscale(run(image.upscale(SOURCE)).data)).data)
-    _, body = upscaled((emulator, owner), old(scale=4))
+    upscaled_twice = read_pixels(run(image.upscale(run(image.upscale(SOURCE)).data)).data)
+    _, body = post_upscale((emulator, owner), build_old_body(scale=4))
     with zipfile.ZipFile(io.BytesIO(body)) as archive:
-        assert read_pixels(archive.read("image_0.png")) == twice
+        assert read_pixels(archive.read("image_0.png")) == upscaled_twice

@@ -1,4 +1,4 @@
-"""Speech and suggested tags of the emulator.
+"""Speech and tag suggestions of the emulator.
 
 See:
     docs/protocol/native.md#81-text-to-speech
@@ -25,8 +25,8 @@ def run(operation: Any) -> Any:
     return run_in_memory(with_token(owner.persistent_token, operation), emulator)
 
 
-def elements(data: bytes) -> list[tuple[int, bytes]]:
-    """The elements of EBML: ids and contents, sizes of four bytes."""
+def parse_elements(data: bytes) -> list[tuple[int, bytes]]:
+    """Return ids and contents of EBML elements with sizes of four bytes."""
     found, at = [], 0
     while at < len(data):
         width = 9 - data[at].bit_length()
@@ -40,43 +40,43 @@ def elements(data: bytes) -> list[tuple[int, bytes]]:
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
 @pytest.mark.parametrize(("name", "version"), [("Ligeia", "v2"), ("any seed", "v2"), ("Cyllene", "v1")])
-def test_speech_comes_in_both_formats_by_both_methods(method: Any, name: str, version: Any) -> None:
+def test_speech_has_two_formats_and_two_methods(method: Any, name: str, version: Any) -> None:
     spoken = run(voice.speak("Once upon a time", name, version=version, method=method)).result
     assert (spoken.format, spoken.data) == ("mp3", mp3(16 * 0.02))
     spoken = run(voice.speak("Once upon a time", name, version=version, opus=True, method=method)).result
     assert (spoken.format, spoken.data) == ("webm", webm(16 * 0.02))
 
 
-def test_text_that_is_too_long_is_cut_and_not_refused() -> None:
+def test_a_text_that_is_too_long_is_cut() -> None:
     assert run(voice.speak("x" * 5000, validate=False)).result.data == mp3(20)
 
 
-def test_speech_of_nothing_or_of_no_version_is_refused() -> None:
+def test_an_empty_text_or_an_unknown_version_is_refused() -> None:
     unknown: Any = "v3"
     for operation in (voice.speak("", validate=False), voice.speak("x", 17, version=unknown, validate=False)):
         assert isinstance(run(operation).error, InvalidRequestError)
 
 
-def test_every_frame_of_mp3_has_its_length_and_its_head() -> None:
+def test_every_mp3_frame_has_its_length_and_header() -> None:
     data = mp3(1.0)
     assert len(data) == 104 * 38
     assert {data[at : at + 4] for at in range(0, len(data), 104)} == {b"\xff\xfb\x10\xc0"}
 
 
-def test_webm_is_a_tree_of_elements_with_a_block_every_20_milliseconds() -> None:
-    (head, kind), (whole, segment) = elements(webm(1.0))
+def test_webm_has_a_block_every_20_milliseconds() -> None:
+    (head, kind), (whole, segment) = parse_elements(webm(1.0))
     assert (head, whole) == (0x1A45DFA3, 0x18538067)
-    assert dict(elements(kind))[0x4282] == b"webm"
-    parts = dict(elements(segment))
-    track = dict(elements(dict(elements(parts[0x1654AE6B]))[0xAE]))
+    assert dict(parse_elements(kind))[0x4282] == b"webm"
+    parts = dict(parse_elements(segment))
+    track = dict(parse_elements(dict(parse_elements(parts[0x1654AE6B]))[0xAE]))
     assert track[0x86] == b"A_OPUS"
     assert track[0x63A2].startswith(b"OpusHead")
     assert len(track[0x63A2]) == 19
-    blocks = [content for id_, content in elements(parts[0x1F43B675]) if id_ == 0xA3]
+    blocks = [content for id_, content in parse_elements(parts[0x1F43B675]) if id_ == 0xA3]
     assert [int.from_bytes(block[1:3]) for block in blocks] == list(range(0, 1000, 20))
 
 
-def test_tags_contain_what_is_asked_for_in_both_languages() -> None:
+def test_suggested_tags_contain_the_prompt_in_both_languages() -> None:
     tags = run(image.suggest_tags("hair")).result
     assert len(tags) == 10
     assert all("hair" in tag.tag for tag in tags)
@@ -87,7 +87,7 @@ def test_tags_contain_what_is_asked_for_in_both_languages() -> None:
     assert run(image.suggest_tags("qqqq")).result == ()
 
 
-def test_tags_need_no_token_and_a_model_that_is_known() -> None:
+def test_tag_suggestions_need_no_token_but_a_known_model() -> None:
     emulator, _ = an_emulator()
     assert run_in_memory(image.suggest_tags("cat"), emulator).result
     unknown = image.suggest_tags("cat", image.ImageModel("nai-diffusion-99"))
