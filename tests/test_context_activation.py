@@ -311,7 +311,7 @@ def test_an_entry_is_activated_by_its_conditions_too() -> None:
     conditions = Record({"type": "key", "key": "dragon", "in": ["memory"]}), Record({"type": "random", "chance": 0.5})
     entry = lore("a", "no", advanced_conditions=conditions, force_activation=False)
     (row,) = rows(parts("s", memory="a dragon", lore=(entry,)))[3:]
-    assert (row.status, row.match, row.reason) == (KEY, None, "of its conditions 1 of 2 holds")
+    assert (row.status, row.match, row.reason) == (KEY, None, "its conditions hold: 1 of 2 holds")
     (row,) = rows(parts("s", lore=(entry,)))[3:]
     assert row.status is NO_KEY
     assert row.reason.endswith("characters of the story, and its conditions do not hold")

@@ -198,10 +198,10 @@ def test_an_empty_or_disabled_sub_context_is_not_in_the_context() -> None:
     assert context.text == ""
     found = [(row.name, row.status, row.reason) for row in context.rows if row.kind is ContextKind.SUBCONTEXT]
     assert found == [
-        ("c", ContextStatus.NO_TEXT, "none of its entries is in it"),
+        ("c", ContextStatus.NO_TEXT, "none of its entries takes part"),
         ("off", ContextStatus.DISABLED, "it is switched off"),
-        ("empty", ContextStatus.NO_TEXT, "none of its entries is in it"),
-        ("", ContextStatus.NO_TEXT, "none of its entries is in it"),
+        ("empty", ContextStatus.NO_TEXT, "none of its entries takes part"),
+        ("", ContextStatus.NO_TEXT, "none of its entries takes part"),
     ]
 
 

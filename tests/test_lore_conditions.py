@@ -120,7 +120,7 @@ def test_random_numbers_are_drawn_by_the_caller() -> None:
     assert holds({"type": "random", "chance": 1}, replace(INPUTS, chance=lambda: 0.999))
     assert not holds({"type": "random", "chance": 0}, replace(INPUTS, chance=lambda: 0.0))
     assert holds({"type": "random", "chance": 50}, replace(INPUTS, chance=lambda: 0.49)), "in percent"
-    assert evaluate_condition(Record(half), INPUTS).reason == "nothing was drawn"
+    assert evaluate_condition(Record(half), INPUTS).reason == "no number was drawn"
     assert not holds({"type": "random"}, replace(INPUTS, chance=lambda: 0.0))
 
 
@@ -137,7 +137,7 @@ def test_an_outcome_has_its_reason() -> None:
     assert (outcome.type, outcome.holds, outcome.reason) == ("and", False, "1 of 2 holds")
     key, negation = outcome.parts
     assert key.reason == "the key is in the story"
-    assert (negation.reason, negation.parts[0].reason) == ("what is in it holds", "always")
+    assert (negation.reason, negation.parts[0].reason) == ("its condition holds", "always")
 
 
 def test_a_bad_key_is_reported_as_the_reason() -> None:

@@ -194,7 +194,7 @@ def _activate_by_cascade(
         except LimitExceeded:
             return None
         if outcome.holds:
-            return Activation(ContextStatus.KEY, f"of its conditions {outcome.reason}")
+            return Activation(ContextStatus.KEY, f"its conditions hold: {outcome.reason}")
     return None
 
 

@@ -195,12 +195,12 @@ def _explain(
     if not activation.is_active:
         return activation.status, activation.reason
     if outcome is None:
-        lacks = "none of its entries is in it" if candidate.kind is ContextKind.SUBCONTEXT else "it has no text"
+        lacks = "none of its entries takes part" if candidate.kind is ContextKind.SUBCONTEXT else "it has no text"
         return ContextStatus.NO_TEXT, lacks
     if outcome.kept is None:
         return ContextStatus.NO_SPACE, f"nothing of it fits into the {outcome.allowed} tokens that are left for it"
     if not outcome.inserted:
-        return ContextStatus.NO_KEY_IN_CONTEXT, "its place is where its key is, which is not in the context"
+        return ContextStatus.NO_KEY_IN_CONTEXT, "it is placed relative to its key, which is not in the context"
     if not characters:
         return ContextStatus.NO_SPACE, "there is no space for it in its sub-context"
     return activation.status, activation.reason

@@ -65,4 +65,5 @@ def select_biases(
 
 
 def _select_groups(groups: Iterable[StoredBiases], active: bool) -> Iterator[StoredBiases]:
+    """Yield the groups of an entry or a category that is active, or is not."""
     return (group for group in groups if group.when_inactive is not active)

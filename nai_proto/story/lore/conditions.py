@@ -194,14 +194,12 @@ class _Evaluator:
             inside = make_records_reader(Record)([data.get("condition")]) or ()
             parts = tuple(self.evaluate(part, depth + 1) for part in inside)
             if not parts:
-                return ConditionOutcome(kind, False, "there is no condition in it")
+                return ConditionOutcome(kind, False, "it has no condition")
             return ConditionOutcome(
-                kind, not parts[0].holds, f"what is in it holds{' not' * (not parts[0].holds)}", parts
+                kind, not parts[0].holds, f"its condition {'holds' if parts[0].holds else 'does not hold'}", parts
             )
         evaluate = self._by_type.get(kind)
-        return ConditionOutcome(
-            kind, *(evaluate(data) if evaluate else (False, "conditions of this type are not known"))
-        )
+        return ConditionOutcome(kind, *(evaluate(data) if evaluate else (False, "this type of condition is not known")))
 
     def _evaluate_key(self, data: Mapping[str, Any]) -> tuple[bool, str]:
         key = Key.parse(as_text(data.get("key")) or "", fill=self._fill, limits=self._limits)
@@ -214,7 +212,7 @@ class _Evaluator:
                 if found.match is not None:
                     return True, f"the key is in {_PLACES[place]}"
                 problems += [found.problem] if found.problem else []
-        return False, problems[0] if problems else "the key is not there"
+        return False, problems[0] if problems else "the key is not in the text"
 
     def _list_texts(self, place: str) -> Iterable[str]:
         inputs = self._inputs
@@ -225,7 +223,7 @@ class _Evaluator:
 
     def _evaluate_lore(self, data: Mapping[str, Any]) -> tuple[bool, str]:
         active = data.get("entryId") in [*self._inputs.lore]
-        return active, f"that entry is {'' if active else 'not '}active"
+        return active, f"the entry is {'' if active else 'not '}active"
 
     def _evaluate_model(self, data: Mapping[str, Any]) -> tuple[bool, str]:
         return self._inputs.model == data.get("model"), f"the model is {self._inputs.model or 'not known'}"
@@ -237,9 +235,9 @@ class _Evaluator:
         """Evaluate a chance from 0 to 1. A number above 1 is in percent, as in some files."""
         chance, draw = as_number(data.get("chance")), self._inputs.chance
         if chance is None:
-            return False, "there is no chance in it"
+            return False, "it has no chance"
         if draw is None:
-            return False, "nothing was drawn"
+            return False, "no number was drawn"
         share, drawn = chance / 100 if chance > 1 else chance, draw()
         return drawn < share, f"{drawn:.3g} was drawn, which has to be less than {share:.3g}"
 
@@ -256,7 +254,7 @@ class _Evaluator:
             value = known if place == 0 else _join_terms(join, value, known)
         sign, target = _COMPARISONS.get(as_text(data.get("comparison")) or ""), self._read_number(data.get("target"))
         if value is None or target is None or sign is None:
-            return False, "the equation has no value, no target or no comparison that is known"
+            return False, "the equation has no known value, target or comparison"
         holds = _COMPARE[sign](value, target)
         return holds, f"{value:g} {sign} {target:g} is {'true' if holds else 'false'}"
 
