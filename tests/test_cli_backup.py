@@ -15,12 +15,12 @@ from nai_proto.emulator import Account
 from nai_proto.errors import InvalidRequestError
 from nai_proto.library import KeystoreReplacement
 from nai_proto.objects import StoredKeystore
+from nai_transports.backups import BackupDirectory
 from nai_transports.cli.app import app
 from nai_transports.cli.library.restore import select_items
 from nai_transports.servers.serve import serve_in_thread
-from nai_transports.vault import Vault
+from tests.backup_support import check_current, damaged, keys_of, objects_of, open_all, put, remove, sealed
 from tests.support import EMAIL, PASSWORD, an_emulator
-from tests.vaults import broken, check_current, keys_of, objects_of, put, remove, sealed, state
 
 
 class Person:
@@ -45,11 +45,11 @@ class Person:
 def person(tmp_path: Path) -> Iterator[Person]:
     emulator, owner = an_emulator()
     with serve_in_thread(emulator) as url:
-        yield Person(url, owner, tmp_path / "vault")
+        yield Person(url, owner, tmp_path / "backups")
 
 
 def test_a_backup_and_its_verification_are_told(person: Person) -> None:
-    put(person.owner, broken(objects_of(person.owner, "stories")[2], 0))
+    put(person.owner, damaged(objects_of(person.owner, "stories")[2], 0))
     done = person.run("backup")
     assert done.exit_code == 0, done.stderr
     assert "6 objects are in" in done.stdout
@@ -67,7 +67,7 @@ def test_a_backup_and_its_verification_are_told(person: Person) -> None:
 def test_what_is_wrong_is_told_in_a_line_and_by_the_exit_code(person: Person) -> None:
     done = person.run("verify")
     assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
-    assert "has no vault" in done.stderr
+    assert "has no backup" in done.stderr
     assert person.run("backup", NAI_PASSWORD="wrong").exit_code == 1
     assert not person.directory.exists()
     person.told("backup")
@@ -86,7 +86,7 @@ def test_what_is_wrong_is_told_in_a_line_and_by_the_exit_code(person: Person) ->
 
 def texts(owner: Account) -> dict[str, str]:
     """What the stories say, by their titles."""
-    now = state(owner)
+    now = open_all(owner)
     contents = {item.stored.id: item.json() for item in now["storycontent"] if item.ok}
     cards = [item.json() for item in now["stories"] if item.ok]
     return {card["title"]: contents[card["remoteStoryId"]]["story"]["fragments"][0]["data"] for card in cards}
@@ -100,8 +100,8 @@ def test_what_was_lost_or_changed_is_put_back_and_may_be_changed_again(person: P
     remove(owner, objects_of(owner, "storycontent")[0])
     changed = objects_of(owner, "stories")[1]
     put(owner, sealed("stories", changed.id, changed.meta or "", {"title": "Mine"}, keys_of(owner), 2))
-    put(owner, broken(objects_of(owner, "storycontent")[0], 0))
-    there = state(owner)
+    put(owner, damaged(objects_of(owner, "storycontent")[0], 0))
+    there = open_all(owner)
 
     plan = person.run("restore", "--dry-run")
     assert plan.exit_code == 0, plan.stderr
@@ -111,14 +111,14 @@ def test_what_was_lost_or_changed_is_put_back_and_may_be_changed_again(person: P
     assert actions == ["create", "create", "nothing", "nothing", "update", "update"]
     titles = [step["title"] for step in facts["steps"]]
     assert sorted(titles) == sorted([*before, *before])  # a content is told by its card's
-    assert state(owner) == there
+    assert open_all(owner) == there
 
     asked = person.run("restore")
     assert asked.exit_code == 1
     assert "--yes" in asked.stderr
-    assert state(owner) == there
-    with Vault(person.directory) as vault:
-        assert len(vault.runs) == 1
+    assert open_all(owner) == there
+    with BackupDirectory(person.directory) as backups:
+        assert len(backups.runs) == 1
 
     facts = person.told("restore", "--yes")
     assert facts["backup"] == 2
@@ -129,9 +129,9 @@ def test_what_was_lost_or_changed_is_put_back_and_may_be_changed_again(person: P
     assert person.run("verify").stdout.count("before a restore") == 1
 
     person.told("restore", changed.id, "--run", "2", "--yes", "--no-backup")
-    assert "Mine" in [item.json()["title"] for item in state(owner)["stories"]]
-    with Vault(person.directory) as vault:
-        assert len(vault.runs) == 2
+    assert "Mine" in [item.json()["title"] for item in open_all(owner)["stories"]]
+    with BackupDirectory(person.directory) as backups:
+        assert len(backups.runs) == 2
 
 
 def test_only_what_is_named_is_put_back(person: Person) -> None:
@@ -196,7 +196,7 @@ def test_a_title_that_two_have_or_none_is_an_error_that_helps() -> None:
 
 
 def test_a_keystore_that_is_about_to_be_replaced_is_kept(tmp_path: Path) -> None:
-    with Vault(tmp_path / "vault", EMAIL) as vault:
-        vault.begin(StoredKeystore("b25l", 1))
-        vault.keep(KeystoreReplacement(StoredKeystore("dHdv", 2)))
-    assert b"dHdv" in (tmp_path / "vault" / "vault.sqlite").read_bytes()
+    with BackupDirectory(tmp_path / "backups", EMAIL) as backups:
+        backups.begin(StoredKeystore("b25l", 1))
+        backups.keep(KeystoreReplacement(StoredKeystore("dHdv", 2)))
+    assert b"dHdv" in (tmp_path / "backups" / "vault.sqlite").read_bytes()

@@ -61,7 +61,7 @@ FLOORS = (
     ("servers", "nai_transports.servers"),
     (
         "files",
-        "nai_transports.preset_files nai_transports.vibe_files nai_transports.tokenizer_files nai_transports.vault",
+        "nai_transports.preset_files nai_transports.vibe_files nai_transports.tokenizer_files nai_transports.backups",
     ),
     ("command", "nai_transports.cli"),
 )

@@ -12,20 +12,22 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from ... import vault
+from ... import backups
 from ..common.credentials import Email, UnsafePassword, Url, build_session, get_credentials, open_client
 from ..common.errors import exit_on_error
 from ..common.output import Json, escape_line, format_date, show_progress
 
-__all__ = ["BackupDirectory", "backup", "verify"]
+__all__ = ["DirectoryArgument", "backup", "verify"]
 
 _SHOWN_RUNS: Final = 20
 
-BackupDirectory: TypeAlias = Annotated[Path, typer.Argument(help="Of the backups of one account.", show_default=False)]
+DirectoryArgument: TypeAlias = Annotated[
+    Path, typer.Argument(help="Of the backups of one account.", show_default=False)
+]
 
 
 def backup(
-    directory: BackupDirectory,
+    directory: DirectoryArgument,
     email: Email = None,
     unsafe_password: UnsafePassword = None,
     url: Url = None,
@@ -39,7 +41,7 @@ def backup(
     with exit_on_error("library backup"):
         given = get_credentials(email, unsafe_password)
         with open_client(build_session(url)) as client, show_progress("logging in") as progress:
-            summary = vault.backup(client, given.email, given.password, directory, progress.show_event)
+            summary = backups.backup(client, given.email, given.password, directory, progress.show_event)
     if as_json:
         typer.echo(json.dumps({"directory": str(directory), "listed": summary.listed, **asdict(summary)}))
         return
@@ -53,9 +55,9 @@ def backup(
         typer.echo(f"{escape_line(type_)} could not be listed: {why}", err=True)
 
 
-def verify(directory: BackupDirectory, as_json: Json = False) -> None:
+def verify(directory: DirectoryArgument, as_json: Json = False) -> None:
     """Read a directory of backups back, and compare everything in it with what was backed up. Needs no password."""
-    with exit_on_error("library verify"), vault.Vault(directory) as opened:
+    with exit_on_error("library verify"), backups.BackupDirectory(directory) as opened:
         report, runs = opened.verify(), opened.runs
     if as_json:
         typer.echo(json.dumps({"ok": report.ok, **asdict(report), "runs": [asdict(run) for run in runs]}))
@@ -69,10 +71,10 @@ def verify(directory: BackupDirectory, as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-def _print_runs(runs: Sequence[vault.Run]) -> None:
+def _print_runs(runs: Sequence[backups.BackupRun]) -> None:
     """The last backups, by the numbers that `nai library restore --run` takes."""
     table = Table(Column("backup", justify="right"), "began (UTC)", "state")
     for run in runs[-_SHOWN_RUNS:]:
-        complete = "complete, before a restore" if run.aside else "complete"
+        complete = "complete, before a restore" if run.before_restore else "complete"
         table.add_row(str(run.id), format_date(run.started), "interrupted" if run.finished is None else complete)
     Console().print(table)

@@ -27,13 +27,13 @@ from nai_proto.library import (
 )
 from nai_proto.library import restore as carry_out
 
+from ...backups import BackupDirectory
 from ...sync import Client
-from ...vault import Vault
 from ..common.credentials import Email, UnsafePassword, Url, build_session, get_credentials, open_client
 from ..common.errors import exit_on_error
 from ..common.output import Json, escape_line, show_progress
 from ..common.prompts import confirm
-from .backup import BackupDirectory
+from .backup import DirectoryArgument
 
 __all__ = ["restore", "select_items"]
 
@@ -43,7 +43,7 @@ _NEEDS_YES: Final = "no terminal to ask at: give --yes to write, or --dry-run to
 
 
 def restore(
-    directory: BackupDirectory,
+    directory: DirectoryArgument,
     items: Annotated[
         list[str] | None,
         typer.Argument(
@@ -73,8 +73,8 @@ def restore(
     """
     with exit_on_error("library restore"):
         given = get_credentials(email, unsafe_password)
-        with Vault(directory, given.email) as vault, open_client(build_session(url)) as client:
-            wanted = select_items([*vault.items(run=run)], items or ())
+        with BackupDirectory(directory, given.email) as backups, open_client(build_session(url)) as client:
+            wanted = select_items([*backups.items(run=run)], items or ())
             events: list[LoadEvent] = []
             with (
                 show_progress("logging in") as progress,
@@ -93,8 +93,8 @@ def restore(
                 return
             if not yes:
                 confirm(f"Write {writes} objects to the account?", _NEEDS_YES)
-            number = None if no_backup else _back_up_current(vault, events, library)
-            restored = _execute_plan(client, vault, library, steps)
+            number = None if no_backup else _back_up_current(backups, events, library)
+            restored = _execute_plan(client, backups, library, steps)
         _print_result(as_json, steps, restored, number)
     if not all(one.saved.outcome.ok for one in restored):
         raise typer.Exit(1)
@@ -142,18 +142,20 @@ def _title_of(item: Opened) -> str:
 # ---- doing it
 
 
-def _back_up_current(vault: Vault, events: Iterable[LoadEvent], library: Library) -> int:
+def _back_up_current(backups: BackupDirectory, events: Iterable[LoadEvent], library: Library) -> int:
     """Keeps what the account has now; gives the number of that backup."""
     for event in events:
         if isinstance(event, KeystoreOpened):
-            vault.begin(event.stored, aside=True)  # so that the next restore has the same in mind as this one
+            backups.begin(
+                event.stored, before_restore=True
+            )  # so that the next restore has the same in mind as this one
         else:
-            vault.keep(event)
-    return vault.finish(library).run
+            backups.keep(event)
+    return backups.finish(library).run
 
 
 def _execute_plan(
-    client: Client, vault: Vault, library: Library, steps: Sequence[RestoreStep]
+    client: Client, backups: BackupDirectory, library: Library, steps: Sequence[RestoreStep]
 ) -> tuple[RestoredObject, ...]:
     access = library.access
     assert isinstance(access, Access)  # since it was opened with a password
@@ -167,7 +169,7 @@ def _execute_plan(
                 done += 1
                 progress.update("restored", done, len(steps))
             else:
-                vault.keep(event)
+                backups.keep(event)
         return restoring.result
 
 

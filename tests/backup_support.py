@@ -1,4 +1,4 @@
-"""What the tests of vaults share: accounts of many stories, some of them broken, and a look at a vault from outside."""
+"""Helpers of the tests of backups: accounts with many stories, some of them damaged, and a check of a backup directory."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from nai_proto.exchange.reply import App
 from nai_proto.library import read_library
 from nai_proto.secret import Password
 from nai_proto.testing import FlowTrace, run_in_memory
-from nai_transports.vault import Summary, Vault
+from nai_transports.backups import BackupDirectory, BackupSummary
 from tests.support import EMAIL, PASSWORD, an_emulator, with_token
 
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
-"""Where flushing a file to the disk takes no time."""
+"""A directory in memory, where flushing takes no time."""
 KEY = encryption_key(EMAIL, Password(PASSWORD))
 TYPES = ("stories", "storycontent", "aimodules", "presets", "shelf", "promptmacros")
 WAYS = 8
-"""In which `broken` breaks objects."""
+"""The number of ways in which `damaged` damages objects."""
 
 
 def empty_account() -> tuple[Emulator, Account]:
@@ -42,7 +42,7 @@ def empty_account() -> tuple[Emulator, Account]:
     return emulator, owner
 
 
-# ---- what an account has; the one place that knows how the emulator keeps it
+# ---- the account's objects, in the emulator's storage
 
 
 def objects_of(owner: Account, type_: str) -> list[StoredObject]:
@@ -75,23 +75,23 @@ def sealed(type_: str, id_: str, meta: str, content: dict[str, Any], keys: Keyst
 
 
 def story(number: int, keys: Keystore, size: int = 3000) -> tuple[list[StoredObject], Keystore]:
-    """A card and its content of about so many bytes."""
+    """Return a card and its content of about ``size`` bytes, and the keystore with their key."""
     meta, keys = keys.create()
     card, content = (hashlib.sha256(f"{kind} {number}".encode()).hexdigest()[:21] for kind in ("card", "content"))
     text = " ".join(hashlib.sha256(f"{number} {word}".encode()).hexdigest()[:7] for word in range(size // 8))
     written = {"storyContentVersion": 4, "story": {"fragments": [{"data": text, "origin": "user"}]}}
-    told = {
+    fields = {
         "id": meta,
         "remoteId": card,
         "remoteStoryId": content,
         "title": f"Story {number}",
         "textPreview": text[:99],
     }
-    return [sealed("stories", card, meta, told, keys), sealed("storycontent", content, meta, written, keys)], keys
+    return [sealed("stories", card, meta, fields, keys), sealed("storycontent", content, meta, written, keys)], keys
 
 
-def broken(item: StoredObject, way: int) -> StoredObject:
-    """The same object, but it does not open."""
+def damaged(item: StoredObject, way: int) -> StoredObject:
+    """Return the same object, damaged so that it does not open."""
     data = from_base64(item.data, "test")
     match way % WAYS:
         case 0:
@@ -114,13 +114,13 @@ def broken(item: StoredObject, way: int) -> StoredObject:
 
 
 def fill(owner: Account, count: int, *, breaking: int = 10) -> None:
-    """So many stories, and one card and one content of each ``breaking`` that do not open, in all ways; some presets."""
+    """Add stories, of which one card and one content in ``breaking`` do not open, in all ways; and some presets."""
     keys = keys_of(owner)
     for number in range(count):
         items, keys = story(number, keys)
         for at, item in enumerate(items):
             way = number // breaking
-            put(owner, broken(item, way) if number % breaking == 5 * at else item)
+            put(owner, damaged(item, way) if number % breaking == 5 * at else item)
     short = [*keys][-1]
     put_keys(owner, replace(keys, keys_by_meta={**keys, short: keys[short][:24]}))
     for number in range(count // 10):
@@ -128,30 +128,30 @@ def fill(owner: Account, count: int, *, breaking: int = 10) -> None:
         put(owner, StoredObject(id=f"preset-{number}", type="presets", meta="", data=data, changeIndex=1))
 
 
-# ---- backing up in memory, and looking at what is there
+# ---- backups in memory
 
 
 @flow
-def listing() -> Steps[Any, Any]:
+def load_library() -> Steps[Any, Any]:
     token = yield from account.login(EMAIL, PASSWORD)
     return (yield from with_token(token, read_library(KEY)))
 
 
-def kept(vault: Vault, app: App) -> Summary:
-    """A backup into an open vault."""
-    played: FlowTrace[Any, Any] = run_in_memory(listing(), app)
+def back_up_into(backups: BackupDirectory, app: App) -> BackupSummary:
+    """Back up into an open backup directory."""
+    played: FlowTrace[Any, Any] = run_in_memory(load_library(), app)
     for event in played.events:
-        vault.keep(event)
-    return vault.finish(played.result)
+        backups.keep(event)
+    return backups.finish(played.result)
 
 
-def backed_up(directory: Path, app: App) -> Summary:
-    with Vault(directory, EMAIL) as vault:
-        return kept(vault, app)
+def back_up(directory: Path, app: App) -> BackupSummary:
+    with BackupDirectory(directory, EMAIL) as backups:
+        return back_up_into(backups, app)
 
 
-def state(owner: Account) -> dict[str, list[Opened]]:
-    """All that an account has, opened here."""
+def open_all(owner: Account) -> dict[str, list[Opened]]:
+    """Return everything that an account stores, opened without the library."""
     keys = keys_of(owner)
     return {each: [open_object(item, keys) for item in objects_of(owner, each)] for each in TYPES}
 
@@ -161,14 +161,14 @@ def files_under(directory: Path) -> Iterator[Path]:
 
 
 def check_current(directory: Path, owner: Account) -> None:
-    """The vault's files and its last run are what the account has, byte for byte; seen without the vault's own checks."""
-    now = state(owner)
-    with Vault(directory) as vault:
-        last = vault.runs[-1]
+    """Check that the files and the last run are what the account stores, byte by byte, without the backup's own checks."""
+    now = open_all(owner)
+    with BackupDirectory(directory) as backups:
+        last = backups.runs[-1]
         assert last.finished is not None
-        assert vault.verify().problems == ()
+        assert backups.verify().problems == ()
         for type_, items in now.items():
-            assert [*vault.items(type_, run=last.id)] == items
+            assert [*backups.items(type_, run=last.id)] == items
     for items in now.values():
         for item in items:
             stem = directory / item.stored.type / item.stored.id

@@ -1,4 +1,4 @@
-"""Kills a backup before each of its steps in turn, goes on, and looks whether all is there. Run as a program.
+"""Kill a backup before each of its steps in turn, run it again, and check that nothing is missing. Run as a program.
 
 A step is a call that changes files, or a statement of SQLite's. Each backup runs in a process of its own that kills
 itself with SIGKILL: nothing is cleaned up. It prints how many steps there were.
@@ -20,15 +20,14 @@ from typing import Any
 from nai_proto.codecs.sealed import Opened
 from nai_proto.emulator import Account
 from nai_proto.testing import FlowTrace, run_in_memory
-from nai_transports.vault import Vault
-from tests.support import EMAIL, an_emulator
-from tests.vaults import (
+from nai_transports.backups import BackupDirectory
+from tests.backup_support import (
     MEMORY,
     TYPES,
-    broken,
     check_current,
+    damaged,
     keys_of,
-    listing,
+    load_library,
     objects_of,
     put,
     put_keys,
@@ -36,13 +35,14 @@ from tests.vaults import (
     sealed,
     story,
 )
+from tests.support import EMAIL, an_emulator
 
 CALLS = ("chmod", "fsync", "mkdir", "open", "rename", "replace", "unlink", "utime")
 SQLITE = sqlite3.connect
 
 
 class Killer:
-    """Counts steps, and does not let the process take the last of them."""
+    """Count steps, and kill the process before the last one."""
 
     def __init__(self, steps: int) -> None:
         self.left = steps
@@ -55,7 +55,7 @@ class Killer:
     def watch(self) -> None:
         for name in CALLS:
             setattr(os, name, self._counted(getattr(os, name)))
-        sqlite3.connect = self._connect  # type: ignore[assignment]  # the same, with an ear
+        sqlite3.connect = self._connect  # type: ignore[assignment]  # the same, with a trace callback
 
     def _counted(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def counted(*arguments: Any, **named: Any) -> Any:
@@ -72,14 +72,14 @@ class Killer:
 
 
 def replay(directory: Path, played: FlowTrace[Any, Any]) -> None:
-    with Vault(directory, EMAIL) as vault:
+    with BackupDirectory(directory, EMAIL) as backups:
         for event in played.events:
-            vault.keep(event)
-        vault.finish(played.result)
+            backups.keep(event)
+        backups.finish(played.result)
 
 
-def killed(directory: Path, played: FlowTrace[Any, Any], steps: int) -> bool:
-    """Was a backup killed before this step? If not, it had fewer."""
+def kill_backup(directory: Path, played: FlowTrace[Any, Any], steps: int) -> bool:
+    """Return whether a backup was killed before this step; if not, it had fewer steps."""
     child = os.fork()
     if child == 0:
         Killer(steps).watch()
@@ -91,11 +91,11 @@ def killed(directory: Path, played: FlowTrace[Any, Any], steps: int) -> bool:
 
 
 def change_all(owner: Account) -> None:
-    """One of each: changed, damaged, removed, new."""
+    """Change, damage and remove one card each, and add a story."""
     first, second, third = objects_of(owner, "stories")
     keys = keys_of(owner)
     put(owner, sealed("stories", first.id, first.meta or "", {"title": "Another"}, keys, 2))
-    put(owner, broken(second, 0))
+    put(owner, damaged(second, 0))
     remove(owner, third)
     items, keys = story(1, keys, 100)
     put_keys(owner, keys)
@@ -104,11 +104,11 @@ def change_all(owner: Account) -> None:
 
 
 def check_nothing_is_lost(directory: Path, before: dict[str, list[Opened]]) -> None:
-    """What the first backup saw is in the vault, and the files beside it are whole."""
-    with Vault(directory) as vault:
+    """Check that the objects of the first backup are there, and that the files are complete."""
+    with BackupDirectory(directory) as backups:
         for type_, items in before.items():
-            assert [*vault.items(type_, run=1)] == items
-        assert all("the last backup was interrupted" in problem for problem in vault.verify().problems)
+            assert [*backups.items(type_, run=1)] == items
+        assert all("the last backup was interrupted" in problem for problem in backups.verify().problems)
     for items in before.values():
         for item in items:
             assert (directory / item.stored.type / f"{item.stored.id}.json").read_bytes().endswith(b"}")
@@ -118,28 +118,28 @@ def main() -> None:
     again, every = sys.argv[1] == "again", int(sys.argv[2])
     emulator, owner = an_emulator()
     with tempfile.TemporaryDirectory(dir=MEMORY) as scratch:
-        base, vault = Path(scratch) / "base", Path(scratch) / "vault"
+        base, backups = Path(scratch) / "base", Path(scratch) / "backups"
         before: dict[str, list[Opened]] = {}
         if again:
-            replay(base, run_in_memory(listing(), emulator))
-            with Vault(base) as opened:
+            replay(base, run_in_memory(load_library(), emulator))
+            with BackupDirectory(base) as opened:
                 before = {each: [*opened.items(each)] for each in TYPES}
             change_all(owner)
         else:
             for item in [*objects_of(owner, "stories")[1:], *objects_of(owner, "storycontent")[1:]]:
                 remove(owner, item)
-        played = run_in_memory(listing(), emulator)
+        played = run_in_memory(load_library(), emulator)
         for steps in count(1, every):
             if again:
-                shutil.copytree(base, vault)
-            if not killed(vault, played, steps):
+                shutil.copytree(base, backups)
+            if not kill_backup(backups, played, steps):
                 break
             if again:
-                check_nothing_is_lost(vault, before)
-            replay(vault, played)
-            check_current(vault, owner)
-            assert not [*vault.rglob(".*")]
-            shutil.rmtree(vault)
+                check_nothing_is_lost(backups, before)
+            replay(backups, played)
+            check_current(backups, owner)
+            assert not [*backups.rglob(".*")]
+            shutil.rmtree(backups)
         sys.stdout.write(f"{steps - every}\n")
 
 

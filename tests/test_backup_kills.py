@@ -1,6 +1,6 @@
-"""Backups that are killed, and go on.
+"""Backups that are killed and run again.
 
-By default with 200 stories and three kills, and before every third step. ``NAI_KILLS=1 pytest tests/test_vault_kills.py``
+By default with 200 stories and three kills, and before every third step. ``NAI_KILLS=1 pytest tests/test_backup_kills.py``
 takes 2,000 stories and ten kills as well, and every step.
 """
 
@@ -17,11 +17,11 @@ from pathlib import Path
 
 import pytest
 
+from nai_transports.backups import BackupDirectory
 from nai_transports.servers.serve import serve_in_thread
-from nai_transports.vault import Vault
+from tests.backup_support import TYPES, check_current, empty_account, files_under, fill, objects_of
 from tests.support import EMAIL, PASSWORD
 from tests.test_cli import NAI
-from tests.vaults import TYPES, check_current, empty_account, files_under, fill, objects_of
 
 MANY = "NAI_KILLS" in os.environ
 
@@ -33,7 +33,7 @@ if sys.platform == "win32":
 @pytest.mark.parametrize("which", ["first", "again"])
 def test_a_backup_may_be_killed_before_any_step(which: str) -> None:
     """The first one, and one that has something to lose."""
-    program = [sys.executable, "-m", "tests.vault_steps", which, "1" if MANY else "3"]
+    program = [sys.executable, "-m", "tests.backup_kill_steps", which, "1" if MANY else "3"]
     root = Path(__file__).parent.parent
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH"))))}
     done = subprocess.run(program, capture_output=True, text=True, cwd=root, env=environment, check=False)
@@ -41,14 +41,14 @@ def test_a_backup_may_be_killed_before_any_step(which: str) -> None:
     assert int(done.stdout) > 100
 
 
-def backing_up(url: str, directory: Path) -> subprocess.Popen[str]:
+def start_backup(url: str, directory: Path) -> subprocess.Popen[str]:
     """A real process."""
     environment = {**os.environ, "NAI_URL": url, "NAI_EMAIL": EMAIL, "NAI_PASSWORD": PASSWORD}
     command, pipe = [*NAI, "library", "backup", str(directory), "--json"], subprocess.PIPE
     return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment)
 
 
-def written(directory: Path) -> int:
+def count_files(directory: Path) -> int:
     """How many files there are: how far a first backup has come."""
     return sum(len(os.listdir(directory / each)) for each in TYPES if (directory / each).is_dir())
 
@@ -64,40 +64,40 @@ def kill_when(process: subprocess.Popen[str], ready: Callable[[], bool], after: 
     assert process.returncode == -signal.SIGKILL
 
 
-def killed_and_resumed(directory: Path, stories: int, kills: int, seed: int) -> None:
+def kill_and_resume(directory: Path, stories: int, kills: int, seed: int) -> None:
     chance = random.Random(seed)
     emulator, owner = empty_account()
     fill(owner, stories)
     listed = sum(len(objects_of(owner, each)) for each in TYPES)
     with serve_in_thread(emulator) as url:
-        # the first kill while the vault is made and the first rows come, the others all along the way of the files
+        # the first kill while the database is created and the first rows are written, the others while files are written
         marks = [-1, *sorted(chance.sample(range(1, int(1.5 * listed)), kills - 1))]
         for number, mark in enumerate(marks, 1):
 
             def ready(mark: int = mark) -> bool:
-                return (directory / "vault.sqlite").exists() if mark < 0 else written(directory) >= mark
+                return (directory / "vault.sqlite").exists() if mark < 0 else count_files(directory) >= mark
 
-            kill_when(backing_up(url, directory), ready, chance.uniform(0, 0.05))
-            if written(directory):
-                with Vault(directory) as vault:
-                    runs = vault.runs
-                    assert all("the last backup was interrupted" in problem for problem in vault.verify().problems)
+            kill_when(start_backup(url, directory), ready, chance.uniform(0, 0.05))
+            if count_files(directory):
+                with BackupDirectory(directory) as backups:
+                    runs = backups.runs
+                    assert all("the last backup was interrupted" in problem for problem in backups.verify().problems)
                 assert [run.finished for run in runs] == [None] * len(runs)
                 assert len(runs) <= number
-        last = backing_up(url, directory)
-        told, complaint = last.communicate()
+        last = start_backup(url, directory)
+        output, complaint = last.communicate()
         assert last.returncode == 0, complaint
-    assert f'"listed": {listed}' in told
+    assert f'"listed": {listed}' in output
     check_current(directory, owner)
     assert not [path for path in files_under(directory) if path.name.startswith(".")]
 
 
 @pytest.mark.timeout(240)
 def test_a_backup_of_200_stories_killed_three_times_is_complete_in_the_end(tmp_path: Path) -> None:
-    killed_and_resumed(tmp_path / "vault", 200, 3, seed=7)
+    kill_and_resume(tmp_path / "backups", 200, 3, seed=7)
 
 
 @pytest.mark.skipif(not MANY, reason="takes minutes: NAI_KILLS=1")
 @pytest.mark.timeout(1200)
 def test_a_backup_of_2000_stories_killed_ten_times_is_complete_in_the_end(tmp_path: Path) -> None:
-    killed_and_resumed(tmp_path / "vault", 2000, 10, seed=11)
+    kill_and_resume(tmp_path / "backups", 2000, 10, seed=11)

@@ -1,0 +1,289 @@
+"""The backup directory of an account, and how to back up into it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from secrets import token_bytes
+from typing import Final, Self
+
+from nai_proto.account import email_hash
+from nai_proto.codecs.sealed import Opened
+from nai_proto.errors import Damaged, FileError, InvalidFile, InvalidRequestError, LocalProtocolError
+from nai_proto.library import KeystoreOpened, KeystoreReplacement, Library, LoadEvent, ObjectsOpened, open_library
+from nai_proto.objects import StoredKeystore
+from nai_proto.secret import Password
+
+from .._runner import Client
+from .database import DATABASE_NAME, BackupDatabase
+from .files import BackupFiles, sha256
+from .records import BackupRecords, BackupRun, BackupSummary, digests_of
+from .verify import VerificationReport, verify
+
+__all__ = ["BackupDirectory", "backup"]
+
+_SALT_BYTES: Final = 16
+_OPEN_FILES: Final = 64
+"""Files that are open at once while they are flushed; systems allow a few hundred."""
+
+
+def backup(
+    client: Client,
+    email: str,
+    password: Password | str,
+    directory: str | os.PathLike[str],
+    progress: Callable[[LoadEvent], None] = lambda _: None,
+) -> BackupSummary:
+    """Back up everything that an account stores. This blocks. What the backup has already is not written again.
+
+    Args:
+        client: a client of `nai_transports.httpx`, or any other that blocks.
+        email: of the account, as for `nai_proto.library.open_library`.
+        password: of the account.
+        directory: the backup directory; it is created if it does not exist.
+        progress: called with each event once its data is on the disk.
+
+    Raises:
+        FileError: another program uses the directory, or it cannot be written.
+        InvalidFile: it is a backup of another account, has a newer format, or is damaged.
+        AuthenticationError: no account has this e-mail and password.
+        DecryptionFailed, Damaged: the keystore does not open, or was withheld; or the verification found a problem.
+    """
+    with BackupDirectory(directory, email) as backups, client.stream(open_library(email, password)) as events:
+        for event in events:
+            backups.keep(event)
+            progress(event)
+        return backups.finish(events.result)
+
+
+class BackupDirectory:
+    """A backup directory, open for one program at a time. Close it, or use it as a context manager.
+
+    To back up, `keep` each event of `nai_proto.library.open_library`, then `finish` with its result. Both block; an
+    asynchronous program calls them in a thread, one after the other::
+
+        with BackupDirectory(directory, email) as backups:
+            async with client.stream(open_library(email, password)) as events:
+                async for event in events:
+                    await asyncio.to_thread(backups.keep, event)
+                summary = await asyncio.to_thread(backups.finish, events.result)
+
+    Args:
+        directory: path of the backup directory.
+        email: of the account. With it, a missing backup is created when the first event is kept, and an existing one must be
+            of this account. Without it, a backup must exist, and is only read.
+
+    Raises:
+        FileError: there is no backup, or another program uses it.
+        InvalidFile: it is a backup of another account, has a newer format, or is damaged; or the directory has other files.
+            Nothing was written.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str], email: str | None = None) -> None:
+        root = Path(directory)
+        self._files = BackupFiles(root)
+        self._email = email
+        self._database: BackupDatabase | None = None
+        self._run: int | None = None
+        self._totals: dict[str, tuple[int, int]] = {}
+        if (root / DATABASE_NAME).exists():
+            # A kill may have left an empty file, so create the tables.
+            self._use(BackupDatabase(root / DATABASE_NAME, create=email is not None))
+        elif email is None:
+            raise FileError(f"{root} has no backup", path=str(root))
+        elif root.exists() and not (root.is_dir() and not any(root.iterdir())):
+            raise InvalidFile(
+                f"{root} is not a backup directory and is not empty: name another directory", path=str(root)
+            )
+
+    # ---- backing up
+
+    def begin(self, keystore: StoredKeystore, *, before_restore: bool = False) -> None:
+        """Begin a run, and remove what a killed run left half-written. `keep` calls this with the keystore's event.
+
+        Args:
+            keystore: the account's sealed keystore.
+            before_restore: whether this run is only made to be able to undo a restore. Its objects are read only with its
+                number; they do not replace the present ones, neither in the files nor in `items`.
+
+        Raises:
+            FileError: the backup cannot be created or written.
+            InvalidFile: it is damaged.
+            LocalProtocolError: it was opened without an e-mail.
+        """
+        if self._database is None:
+            self._use(BackupDatabase(self._files.create_private_file(DATABASE_NAME), create=True))
+        problem = self._open_database.value("PRAGMA quick_check(1)")
+        if problem != "ok":
+            path = self._files.root / DATABASE_NAME
+            raise InvalidFile(f"{path} is damaged, so nothing was written: {problem}", path=str(path))
+        self._record_account()
+        self._files.remove_temporary_files()
+        with self._open_database.transaction():
+            digest = self._records.add_keystore(keystore)
+            self._run = self._records.begin_run(time.time(), digest, before_restore=before_restore)
+        self._totals.clear()
+
+    def keep(self, event: LoadEvent | KeystoreReplacement) -> None:
+        """Back up the objects or the keystore of an event. They are on the disk when this returns.
+
+        Args:
+            event: from the flow that loads the library, or from one that replaces the keystore.
+
+        Raises:
+            FileError: it cannot be written. Nothing that was backed up is lost; the run is over, and can be begun again.
+            LocalProtocolError: no run has begun: the keystore's event comes first.
+        """
+        match event:
+            case KeystoreOpened():
+                self.begin(event.stored)
+            case KeystoreReplacement():
+                self._record_account()
+                with self._open_database.transaction():
+                    self._records.add_keystore(event.previous)
+            case ObjectsOpened():
+                run, self._run = self._current_run, None
+                first = event.done - len(event.items)
+                with self._open_database.transaction():
+                    rows = [
+                        self._records.add_object(run, event.type, at, one) for at, one in enumerate(event.items, first)
+                    ]
+                self._write_files(file for row, changed in rows if changed for file in self._records.files(row))
+                self._totals[event.type] = (event.done, event.total)
+                self._run = run
+
+    def finish(self, library: Library) -> BackupSummary:
+        """Finish a run: compare the backup with the library, write missing files, and verify everything on the disk.
+
+        Args:
+            library: the result of the flow whose events were kept.
+
+        Raises:
+            InvalidRequestError: the library has other objects than those that were kept.
+            LocalProtocolError: no run has begun.
+            FileError: a file cannot be written.
+            Damaged: the verification found a problem.
+        """
+        run = self._current_run
+        complete = all(done == total for done, total in self._totals.values())
+        if not complete or Counter(map(digests_of, library.items)) != Counter(self._records.run_digests(run)):
+            raise InvalidRequestError(
+                "this library has other objects than those that were kept in this run", parameter="library"
+            )
+        self._write_files(self._records.files())
+        self._files.sync_directories()
+        report = self.verify()
+        if not report.ok:
+            raise Damaged(f"{self._files.root}: {'; '.join(report.problems[:3])}", category="backup")
+        with self._open_database.transaction():
+            summary = self._records.finish_run(run, [*self._totals], time.time())
+        self._run = None
+        return replace(summary, unread={type_: str(error) for type_, error in library.unread.items()})
+
+    # ---- reading
+
+    def verify(self) -> VerificationReport:
+        """Read everything back from the disk, database and files, and compare it with what was backed up."""
+        return verify(self._open_database, self._records, self._files)
+
+    @property
+    def runs(self) -> tuple[BackupRun, ...]:
+        """Return all backups, the first one first."""
+        rows = self._open_database.rows("SELECT id, started, finished, aside FROM runs ORDER BY id")
+        return tuple(BackupRun(id_, started, finished, bool(aside)) for id_, started, finished, aside in rows)
+
+    def items(
+        self,
+        type: str | None = None,  # noqa: A002
+        ids: Collection[str] | None = None,
+        run: int | None = None,
+    ) -> Iterator[Opened]:
+        """Iterate over the objects in the backup, also over those that are gone from the account.
+
+        Args:
+            type: only objects of this type.
+            ids: only objects with these ids.
+            run: number of a run: objects as this run saw them. Without it, each object as it last opened, or if it never
+                did, as it was last seen; runs made before a restore do not count.
+
+        Raises:
+            InvalidRequestError: there is no run with this number.
+        """
+        if run is not None and run not in [each.id for each in self.runs]:
+            raise InvalidRequestError(f"{self._files.root} has no run {run}", parameter="run")
+        return (item for item in self._records.items(type, run) if ids is None or item.stored.id in ids)
+
+    def close(self) -> None:
+        """Close the backup, so that other programs can open it. A run that was not finished stays incomplete."""
+        if self._database is not None:
+            self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # ---- internal
+
+    @property
+    def _open_database(self) -> BackupDatabase:
+        if self._database is None:
+            raise LocalProtocolError(f"{self._files.root} has no backup yet: nothing has been kept")
+        return self._database
+
+    @property
+    def _current_run(self) -> int:
+        if self._run is None:
+            raise LocalProtocolError("no run has begun: the keystore comes first")
+        return self._run
+
+    def _use(self, database: BackupDatabase) -> None:
+        self._database, self._records = database, BackupRecords(database)
+        try:
+            self._check_account()
+        except BaseException:
+            database.close()
+            raise
+
+    def _check_account(self) -> None:
+        account = self._open_database.row("SELECT salt, hash FROM account")
+        if self._email is not None and account is not None and _hash_email(self._email, account[0]) != account[1]:
+            raise InvalidFile(f"{self._files.root} is a backup of another account", path=str(self._files.root))
+
+    def _record_account(self) -> None:
+        """Record the account in the database, if it is not there."""
+        if self._email is None:
+            raise LocalProtocolError("this backup was opened without an e-mail, for reading only")
+        with self._open_database.transaction():
+            if self._open_database.row("SELECT 1 FROM account") is None:
+                salt = token_bytes(_SALT_BYTES)
+                self._open_database.execute("INSERT INTO account VALUES (?, ?)", salt, _hash_email(self._email, salt))
+
+    def _write_files(self, files: Iterable[tuple[str, bytes]]) -> None:
+        """Write the files that are missing or differ from their digest."""
+        contents: dict[str, bytes] = {}
+        for name, digest in [*files]:
+            present = self._files.digest(name)
+            content = None if present == digest else self._records.content(digest)
+            if content is None:
+                continue
+            if present is not None and self._records.content(present) is None:
+                self._files.set_aside(name)
+            contents[name] = content
+            if len(contents) == _OPEN_FILES:
+                self._files.write(contents)
+                contents.clear()
+        self._files.write(contents)
+
+
+def _hash_email(email: str, salt: bytes) -> bytes:
+    """Return the salted hash of an e-mail, ignoring case as a login does.
+
+    See docs/protocol/native.md#3-key-derivation.
+    """
+    return sha256(salt + email_hash(email.lower()).encode())

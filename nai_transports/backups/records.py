@@ -1,0 +1,259 @@
+"""The records of a backup: its objects, their versions, and the versions that each run saw."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from nai_proto.codecs.box import write_json
+from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject
+from nai_proto.errors import Damaged
+from nai_proto.objects import StoredKeystore
+
+from .database import BackupDatabase
+from .files import make_file_name, sha256
+
+__all__ = ["KEYSTORE_FILE", "BackupRecords", "BackupRun", "BackupSummary", "digests_of"]
+
+KEYSTORE_FILE: Final = "keystore.sealed.json"
+_COMPRESSION_LEVEL: Final = 6  # reduces stories to a fourth of their size in little time
+
+
+@dataclass(frozen=True, slots=True)
+class BackupRun:
+    """One backup."""
+
+    id: int
+    "Its number, from 1."
+    started: float
+    "UNIX seconds."
+    finished: float | None
+    "UNIX seconds, when everything was written and verified; None if the run was interrupted."
+    before_restore: bool = False
+    "Whether it was made before a restore, to be able to go back: its objects are read only with its number."
+
+
+@dataclass(frozen=True, slots=True)
+class BackupSummary:
+    """The result of a backup, compared with the last complete one before it."""
+
+    run: int
+    "The run's number."
+    new: int
+    changed: int
+    "Objects with other data or another change index, even if their content is the same."
+    unchanged: int
+    gone: int
+    "Objects that are no longer in the account. They stay in the backup."
+    failed: int
+    "Objects among all these that did not open. They are kept sealed, beside earlier versions that did open."
+    written: int
+    "Versions that the backup did not have before."
+    unread: Mapping[str, str] = field(default_factory=dict[str, str])
+    "Types that could not be listed, and why. Their objects in the backup stay as they are."
+
+    @property
+    def listed(self) -> int:
+        """Return the number of objects that the account has."""
+        return self.new + self.changed + self.unchanged
+
+
+def digests_of(item: Opened) -> tuple[bytes, bytes | None]:
+    """Return the SHA-256 of an object's sealed form, and of its plaintext if it opened."""
+    return sha256(write_json(item.stored.document)), sha256(item.plaintext) if item.ok else None
+
+
+class BackupRecords:
+    """Writes the records of a run, and reads those of all runs.
+
+    Args:
+        database: the open database.
+    """
+
+    def __init__(self, database: BackupDatabase) -> None:
+        self._database = database
+        self._seen_names: set[tuple[str, str]] = set()
+        self._before_restore = False
+
+    def add_keystore(self, stored: StoredKeystore) -> bytes:
+        """Record a sealed keystore; return its digest."""
+        index = {} if stored.changeIndex is None else {"changeIndex": stored.changeIndex}
+        document = write_json({"keystore": stored.keystore, **index})
+        digest = sha256(document)
+        self._database.execute("INSERT OR IGNORE INTO keystores VALUES (?, ?)", digest, document)
+        return digest
+
+    def begin_run(self, now: float, keystore: bytes, *, before_restore: bool) -> int:
+        """Record a new run, with the keystore of this digest; return its number."""
+        self._seen_names.clear()
+        self._before_restore = before_restore
+        statement = "INSERT INTO runs (started, keystore, aside) VALUES (?, ?, ?)"
+        return self._database.execute(statement, now, keystore, before_restore)
+
+    def add_object(self, run: int, type_: str, position: int, item: Opened) -> tuple[int, bool]:
+        """Record an object that a run has seen; return its row id, and whether its files must be written."""
+        database = self._database
+        document = write_json(item.stored.document)
+        sealed, plain = sha256(document), sha256(item.plaintext) if item.ok else None
+        object_ = self._object_row(type_, item.stored.id, sealed)
+        state = (item.state.value, item.category)
+        version = database.value(
+            "SELECT id FROM versions WHERE object = ? AND sealed = ? AND plain IS ? AND (state, category) = (?, ?)",
+            *(object_, sealed, plain, *state),
+        )
+        if version is None:
+            database.execute("INSERT OR IGNORE INTO sealed VALUES (?, ?)", sealed, document)
+            if plain is not None:
+                deflated = zlib.compress(item.plaintext, _COMPRESSION_LEVEL)
+                database.execute("INSERT OR IGNORE INTO plaintexts VALUES (?, ?)", plain, deflated)
+            version = database.execute(
+                "INSERT INTO versions (object, run, sealed, plain, compressed, state, category, problem)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                *(object_, run, sealed, plain, item.compressed, *state, item.problem),
+            )
+        database.execute("INSERT INTO seen VALUES (?, ?, ?)", run, version, position)
+        kind = "opened" if item.ok else "unopened"
+        current: int | None = database.value(f"SELECT {kind} FROM objects WHERE id = ?", object_)
+        changed = current is None if self._before_restore else current != version
+        if changed:
+            database.execute(f"UPDATE objects SET {kind} = ? WHERE id = ?", version, object_)
+        return object_, changed
+
+    def _object_row(self, type_: str, id_: str, sealed: bytes) -> int:
+        """Return the row id of an object; insert the row if there is none.
+
+        An object without an id, or with the same id as another one of this run, is identified by its content.
+        """
+        name = id_.encode("utf-8", "backslashreplace").decode()
+        if not name or (type_, name) in self._seen_names:
+            name = f"{name}~{sealed.hex()}"
+        self._seen_names.add((type_, name))
+        row: int | None = self._database.value("SELECT id FROM objects WHERE (type, name) = (?, ?)", type_, name)
+        if row is not None:
+            return row
+        file = make_file_name(name)
+        unique = self._database.value("SELECT 1 FROM objects WHERE (type, file) = (?, ?)", type_, file) is None
+        file = make_file_name(name, unique=unique)
+        return self._database.execute("INSERT INTO objects (type, name, file) VALUES (?, ?, ?)", type_, name, file)
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Return whether the last run was interrupted."""
+        return bool(self._database.value("SELECT finished IS NULL FROM runs ORDER BY id DESC LIMIT 1"))
+
+    def run_digests(self, run: int) -> Iterator[tuple[bytes, bytes | None]]:
+        """Iterate over the digests of all objects that a run has seen."""
+        statement = "SELECT sealed, plain FROM seen JOIN versions ON id = version WHERE seen.run = ?"
+        return ((sealed, plain) for sealed, plain in self._database.rows(statement, run))
+
+    def finish_run(self, run: int, types: Collection[str], now: float) -> BackupSummary:
+        """Record that a run is complete; ``types`` are the types that it could list."""
+        database = self._database
+        database.execute(
+            "CREATE TEMP TABLE IF NOT EXISTS current (object INTEGER PRIMARY KEY, version INTEGER, plain BLOB)"
+        )
+        database.execute("DELETE FROM current")
+        database.execute(
+            "INSERT OR IGNORE INTO current"  # identical objects are one
+            " SELECT object, version, plain FROM seen JOIN versions ON id = version WHERE seen.run = ?",
+            run,
+        )
+        new, changed, unchanged, failed = (
+            database.value(f"SELECT count(*) FROM current JOIN objects ON id = object WHERE {condition}")
+            for condition in ("settled IS NULL", "settled != version", "settled = version", "plain IS NULL")
+        )
+        if not self._before_restore:
+            database.execute(
+                f"UPDATE objects SET gone = ? WHERE gone IS NULL AND type IN ({', '.join('?' * len(types))})"
+                " AND id NOT IN (SELECT object FROM current)",
+                *(run, *types),
+            )
+            database.execute(
+                "UPDATE objects SET gone = NULL, settled = (SELECT version FROM current WHERE object = id)"
+                " WHERE id IN (SELECT object FROM current)"
+            )
+        database.execute("UPDATE runs SET finished = ? WHERE id = ?", now, run)
+        gone = database.value("SELECT count(*) FROM objects WHERE gone = ?", run)
+        written = database.value("SELECT count(*) FROM versions WHERE run = ?", run)
+        return BackupSummary(run, new, changed, unchanged, gone, failed, written)
+
+    def items(self, type_filter: str | None, run: int | None) -> Iterator[Opened]:
+        """Iterate over the objects of a type, or of all: as a run saw them, or, without a run, as they last opened."""
+        if run is None:
+            statement = "SELECT coalesce(opened, unopened), type FROM objects ORDER BY id"
+            versions = [*self._database.rows(statement)]
+        else:
+            statement = (
+                "SELECT version, type FROM seen JOIN versions ON versions.id = version JOIN objects ON objects.id = object"
+                " WHERE seen.run = ? ORDER BY type, position"
+            )
+            versions = [*self._database.rows(statement, run)]
+        for version, type_ in versions:
+            if type_filter in (None, type_):
+                yield self._item(version)
+
+    def _item(self, version: int) -> Opened:
+        statement = (
+            "SELECT sealed, sealed.content, plain, plaintexts.content, state, category, problem, compressed FROM versions"
+            " JOIN sealed ON sealed.digest = sealed LEFT JOIN plaintexts ON plaintexts.digest = plain WHERE id = ?"
+        )
+        row = self._database.row(statement, version)
+        if row is not None:
+            sealed, document, plain, deflated, state, category, problem, compressed = row
+            plaintext = b"" if deflated is None else _decompress(deflated)
+            if sha256(document) == sealed and plain in (None, sha256(plaintext)):
+                stored = StoredObject.of(json.loads(document))
+                return Opened(stored, OpenedState(state), category, problem, plaintext, bool(compressed))
+        raise Damaged("the backup's database is damaged: a version is not what was written", category="backup")
+
+    # ---- the contents of the files
+
+    def files(self, object_: int | None = None) -> Iterator[tuple[str, bytes]]:
+        """Iterate over the files of one object, or of the keystore and all objects, each with its digest."""
+        database = self._database
+        if object_ is None:
+            keystore = database.value("SELECT keystore FROM runs ORDER BY id DESC LIMIT 1")
+            if keystore is not None:
+                yield KEYSTORE_FILE, keystore
+        statement = (
+            "SELECT type, file, good.plain, good.sealed, bad.sealed FROM objects"
+            " LEFT JOIN versions AS good ON good.id = opened LEFT JOIN versions AS bad ON bad.id = unopened"
+        )
+        one = () if object_ is None else (object_,)
+        for type_, file, *digests in database.rows(statement + " WHERE objects.id = ?" * len(one), *one):
+            for ending, digest in zip(("", ".sealed", ".unopened"), digests, strict=True):
+                if digest is not None:
+                    yield f"{make_file_name(type_)}/{file}{ending}.json", digest
+
+    def content(self, digest: bytes) -> bytes | None:
+        """Return the content with this digest; None if it is missing or damaged."""
+        for table, unpack in _UNPACK.items():
+            packed = self._database.value(f"SELECT content FROM {table} WHERE digest = ?", digest)
+            if packed is not None and sha256(content := unpack(packed)) == digest:
+                return content
+        return None
+
+    def contents(self) -> Iterator[tuple[bytes, str, bytes]]:
+        """Iterate over all contents, each with its digest and its table."""
+        for table, unpack in _UNPACK.items():
+            for digest, packed in self._database.rows(f"SELECT digest, content FROM {table}"):
+                yield digest, table, unpack(packed)
+
+
+def _decompress(deflated: bytes) -> bytes:
+    """Return the plaintext; if it is damaged, something with another digest."""
+    try:
+        return zlib.decompress(deflated)
+    except zlib.error:
+        return b""
+
+
+_UNPACK: Final[Mapping[str, Callable[[bytes], bytes]]] = {
+    "sealed": bytes,
+    "keystores": bytes,
+    "plaintexts": _decompress,
+}
+"""The tables that hold contents, and how to unpack them."""
