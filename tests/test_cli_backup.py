@@ -78,7 +78,7 @@ def test_what_is_wrong_is_told_in_a_line_and_by_the_exit_code(person: Person) ->
     lost.unlink()
     done = person.run("verify")
     assert done.exit_code == 1
-    assert "is not there" in done.stdout
+    assert "is missing" in done.stdout
 
 
 # ---- restoring
