@@ -15,7 +15,7 @@ from nai_proto.exchange.actions import Send
 from nai_proto.exchange.budget import Budget
 from nai_proto.exchange.driving import IoCall, IoSteps
 from nai_proto.text.token_stream import AS_TEXT, TokenReader
-from nai_transports._runner import AsyncClient, Client
+from nai_transports.clients import AsyncClient, Client
 
 from .data import READS, cut, events
 from .report import Effort, Report, timed

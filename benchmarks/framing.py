@@ -8,7 +8,7 @@ from typing import Final
 import h11
 
 from nai_proto.http import Head, Request
-from nai_proto.wire import EndOfMessage, Signal, Wire
+from nai_proto.http.wire import EndOfMessage, Signal, Wire
 
 from .data import READS, body, cut
 from .report import Effort, Report, timed

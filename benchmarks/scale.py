@@ -31,7 +31,7 @@ from nai_proto.testing import Clock, run_in_memory
 from nai_proto.text.completion import Completion, Token
 from nai_transports import asyncio as on_asyncio
 from nai_transports import trio as on_trio
-from nai_transports._runner import AsyncClient
+from nai_transports.clients import AsyncClient
 from nai_transports.servers.serve import run_on_selector_loop, serve
 
 from .report import Effort, Report, timed

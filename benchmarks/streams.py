@@ -24,7 +24,7 @@ from nai_transports import asyncio as on_asyncio
 from nai_transports import httpx as on_httpx
 from nai_transports import sync
 from nai_transports import trio as on_trio
-from nai_transports._runner import AsyncClient, Client
+from nai_transports.clients import AsyncClient, Client
 
 from .report import Effort, Report, peer, timed
 from .server import serving

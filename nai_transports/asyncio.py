@@ -14,7 +14,7 @@ from nai_proto.errors import LocalProtocolError
 from nai_proto.exchange.driving import LimitReached
 from nai_proto.exchange.pool import Lease
 
-from ._runner import RawAsyncClient
+from .clients import RawAsyncClient
 from .readiness import interleave, is_address, is_readable
 
 __all__ = ["Client"]

@@ -39,8 +39,9 @@ from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Request
 from nai_proto.secret import Token
 
-from . import _runner
-from ._httpx import (
+from . import clients, streams
+from .events import Event, EventLog, RequestSent, ResponseReceived
+from .httpx_messages import (
     AsyncClientLike,
     AsyncResponseLike,
     ClientLike,
@@ -53,7 +54,6 @@ from ._httpx import (
     make_timeout,
     translate,
 )
-from .events import Event, EventLog, RequestSent, ResponseReceived
 from .tls import default_context
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ _READ_AHEAD_BYTES: Final = 262_144
 """Read ahead of the flow before httpx has to wait."""
 
 
-class Client(_runner.Client):
+class Client(clients.Client):
     """Runs operations and flows on sync httpx. Session, token, ``base_url`` and ``on_event`` as for `sync.Client`.
 
     Args:
@@ -101,7 +101,7 @@ class Client(_runner.Client):
         self._transport = HttpxTransport(http, proxy, self._log)
 
 
-class AsyncClient(_runner.AsyncClient):
+class AsyncClient(clients.AsyncClient):
     """Runs operations and flows on httpx's async client, on asyncio or trio. Arguments as for `Client`."""
 
     def __init__(
@@ -118,11 +118,11 @@ class AsyncClient(_runner.AsyncClient):
         self._transport = AsyncHttpxTransport(http, proxy, self._log)
 
     @property
-    def _stream_type(self) -> type[_runner.AsyncStream[Any, Any, Any]]:  # type: ignore[override]  # by the loop that runs
-        return _runner.AsyncStream if _on_asyncio() else AsyncTrioStream
+    def _stream_type(self) -> type[streams.AsyncStream[Any, Any, Any]]:  # type: ignore[override]  # by the loop that runs
+        return streams.AsyncStream if _on_asyncio() else _TrioStream
 
 
-class AsyncTrioStream(_runner.CheckpointStream[E, R, P]):
+class _TrioStream(streams.CheckpointStream[E, R, P]):
     """A stream on trio."""
 
     _checkpoint = staticmethod(anyio.lowlevel.checkpoint)

@@ -13,16 +13,16 @@ from nai_proto.exchange.reply import App
 from nai_proto.exchange.session import Session
 from nai_proto.testing.connection import Clock, MemoryConnection, uncut
 
-from ._errors import transport_error
-from ._runner import Client as SyncClient
+from . import clients
 from .events import Event
+from .transport_errors import transport_error
 
 __all__ = ["Client"]
 
 _NOWHERE: Final = Session(base_url="http://emulator.invalid")
 
 
-class Client(SyncClient):
+class Client(clients.Client):
     """Runs operations and flows against an app in this process; nobody waits, the clock is set forward instead.
 
     Args:

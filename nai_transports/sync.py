@@ -19,7 +19,7 @@ from nai_proto.errors import ClosedError
 from nai_proto.exchange.driving import LimitReached
 from nai_proto.exchange.pool import Lease
 
-from ._runner import RawClient
+from .clients import RawClient
 from .readiness import Waker, interleave, is_address, is_readable, wait_ready
 
 __all__ = ["Client"]

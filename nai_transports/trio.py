@@ -16,8 +16,9 @@ from nai_proto.errors import LocalProtocolError
 from nai_proto.exchange.driving import LimitReached
 from nai_proto.exchange.pool import Lease
 
-from ._runner import CheckpointStream, RawAsyncClient
+from .clients import RawAsyncClient
 from .readiness import is_readable
+from .streams import CheckpointStream
 
 __all__ = ["Client"]
 

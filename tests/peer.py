@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from nai_proto.exchange.client import ClientExchange
 from nai_proto.http import Head, Request
+from nai_proto.http.wire import NEED_DATA, Wire
 from nai_proto.limits import Limits
 from nai_proto.testing import MemoryConnection
-from nai_proto.wire import NEED_DATA, Wire
 
 
 class Peer:

@@ -30,7 +30,7 @@ from nai_transports import httpx as on_httpx
 from nai_transports import memory as on_memory
 from nai_transports import sync as on_sync
 from nai_transports import trio as on_trio
-from nai_transports._runner import AsyncClient, Client
+from nai_transports.clients import AsyncClient, Client
 from nai_transports.servers.serve import serve_in_thread
 
 E = TypeVar("E")

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nai_proto.body import (
+from nai_proto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated
+from nai_proto.http.body import (
     BodyFraming,
     ChunkedReader,
     ChunkedWriter,
@@ -23,7 +24,6 @@ from nai_proto.body import (
     bodiless,
     grants,
 )
-from nai_proto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated
 from nai_proto.limits import Limits
 
 LIMITS = Limits()

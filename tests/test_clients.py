@@ -12,6 +12,7 @@ import trio
 
 import nai_proto as nai
 from nai_proto import errors
+from nai_proto.exchange import Run
 from nai_proto.exchange.retry import NO_RETRY
 from nai_transports import asyncio as on_asyncio
 from nai_transports import httpx as on_httpx
@@ -185,7 +186,10 @@ def test_a_call_has_the_options_of_its_operation() -> None:
 @pytest.mark.parametrize(
     ("operation", "advice"),
     [
-        (nai.account.login("a@example.com", "password"), "a Flow may perform several: drive it by nai.Run"),
+        (
+            nai.account.login("a@example.com", "password"),
+            "a Flow may perform several: run it by a client",
+        ),
         ("x", "such as nai.text.generate"),
         (None, "of type NoneType"),
         (nai.text.generate, r"write generate\(…\)"),
@@ -201,7 +205,7 @@ def test_a_session_is_asked_for_by_name() -> None:
     operation = nai.text.generate("x")
     for make in (
         lambda: nai.Call(operation, session="pst-x"),  # type: ignore[arg-type]
-        lambda: nai.Run(operation, "pst-x", now=float, entropy=bytes),  # type: ignore[arg-type]
+        lambda: Run(operation, "pst-x", now=float, entropy=bytes),  # type: ignore[arg-type]
     ):
         with pytest.raises(errors.InvalidTypeError, match=r"session takes a nai\.Session"):
             make()

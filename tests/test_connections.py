@@ -30,9 +30,9 @@ from nai_proto.exchange.retry import NO_RETRY
 from nai_proto.exchange.session import Session
 from nai_proto.limits import Timeouts
 from nai_transports import sync as on_sync
-from nai_transports._errors import transport_error
 from nai_transports.asyncio import AsyncioIO
 from nai_transports.sync import SyncIO
+from nai_transports.transport_errors import transport_error
 from nai_transports.trio import TrioIO
 from tests.drivers import DRIVERS, RAW, RAW_ASYNCHRONOUS, at_once, make_client, opened, run, sleep
 from tests.raw_servers import RawConnection, RawServer, echo, raw_server, response

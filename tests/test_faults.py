@@ -32,9 +32,9 @@ from nai_proto.errors import InvalidRequestError
 from nai_proto.exchange.actions import Compute
 from nai_proto.exchange.reply import App, Handler, Read, Start, StoreState, Wait, Write
 from nai_proto.http import Head, Headers, Request
+from nai_proto.http.wire import ConnectionClosed, Data, EndOfMessage, Wire
 from nai_proto.testing import Clock, MemoryConnection
 from nai_proto.testing.strategies import chunkings
-from nai_proto.wire import ConnectionClosed, Data, EndOfMessage, Wire
 from tests.support import an_emulator, answers, reading, streams, token
 
 EVENTS: Final = (token("Once", 0), token(" upon", 1), token(" a time", 2, final=True))

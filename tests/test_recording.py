@@ -32,7 +32,7 @@ from nai_proto.secret import AccessToken, Password, PersistentToken
 from nai_proto.testing import Clock
 from nai_transports import asyncio as on_asyncio
 from nai_transports import memory as on_memory
-from nai_transports._runner import AsyncClient, Client
+from nai_transports.clients import AsyncClient, Client
 from nai_transports.httpx import Client as HttpxClient
 from nai_transports.servers.forwarding import ForwardingApp
 from nai_transports.servers.recordings import load_recording, record_to_file

@@ -22,11 +22,9 @@ from nai_proto.errors import (
     Truncated,
     excerpt,
 )
-from nai_proto.heads import request_head
 from nai_proto.http import Head, Headers, Request
-from nai_proto.limits import Limits
-from nai_proto.secret import AccessToken
-from nai_proto.wire import (
+from nai_proto.http.heads import request_head
+from nai_proto.http.wire import (
     CONNECTION_CLOSED,
     END_OF_MESSAGE,
     NEED_DATA,
@@ -39,6 +37,8 @@ from nai_proto.wire import (
     Tunnel,
     Wire,
 )
+from nai_proto.limits import Limits
+from nai_proto.secret import AccessToken
 
 Role: TypeAlias = Literal["client", "server"]
 Story: TypeAlias = list[object]

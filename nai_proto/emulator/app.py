@@ -125,8 +125,8 @@ class Emulator:
         """Load what an emulator has stored, and emit every change from now on, so that it can be stored.
 
         Call it before there are accounts. From then on a handler emits its changes in a `StoreState`, a tuple of
-        `RowChange`, before it acknowledges them. Changes that no request has made come with the next request, or from `changes`.
-        Changes of objects and keystores are noticed only if methods of `Storage` make them.
+        `RowChange`, before it acknowledges them. Changes that no request has made come with the next request, or from
+        `changes`. Changes of objects and keystores are noticed only if methods of `Storage` make them.
 
         Args:
             rows: key and document of each row that still exists, in the order in which the keys were first stored.

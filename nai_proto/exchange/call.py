@@ -413,5 +413,7 @@ def _advice(operation: object) -> str:
         name = getattr(operation, "__qualname__", kind)
         return f"operation takes an operation; {name} was not called: write {name}(…)"
     if hasattr(operation, "__iter__") and not isinstance(operation, str | bytes):
-        return f"operation takes one operation; a {kind} may perform several: drive it by nai.Run, or by a client"
+        return (
+            f"operation takes one operation; a {kind} may perform several: run it by a client or nai_proto.exchange.Run"
+        )
     return f"operation takes an operation, such as nai.text.generate(prompt); this is of type {kind}"

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from ..errors import NaiError, RemoteProtocolError, TransportError, Truncated
 from ..http import Head, Request
+from ..http.wire import ConnectionClosed, Data, EndOfMessage, Signal, Tunnel, Wire
 from ..limits import Limits
-from ..wire import ConnectionClosed, Data, EndOfMessage, Signal, Tunnel, Wire
 
 __all__ = ["ClientExchange"]
 
@@ -23,7 +23,7 @@ class ClientExchange:
         exchange = ClientExchange(wire, request)
         socket.sendall(exchange.data_to_send)
         exchange.request_written()
-        while (incoming := exchange.next_incoming()) is nai.NEED_DATA:
+        while (incoming := exchange.next_incoming()) is NEED_DATA:
             exchange.receive_data(socket.recv(65536))
 
     Args:

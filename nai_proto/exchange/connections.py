@@ -14,8 +14,8 @@ from typing import Any, Protocol, TypeAlias
 
 from ..errors import NaiError, Phase, TransportError
 from ..http import Head, Request
+from ..http.wire import NEED_DATA, Signal, Tunnel, Wire
 from ..limits import Limits
-from ..wire import NEED_DATA, Signal, Tunnel, Wire
 from .actions import Send
 from .budget import Budget
 from .client import ClientExchange

@@ -14,8 +14,8 @@ from typing import Any, Final, TypeAlias
 
 from ..errors import LimitExceeded, RemoteProtocolError
 from ..http import Head, Headers, Request
+from ..http.wire import ConnectionClosed, Data, EndOfMessage, Event, Signal, Wire
 from ..limits import Limits
-from ..wire import ConnectionClosed, Data, EndOfMessage, Event, Signal, Wire
 from .actions import Compute
 from .reply import App, Cut, Finish, RawWrite, Read, Reply, ReplyState, Start, StoreState, Wait, Write
 

@@ -14,7 +14,7 @@ from ..exchange.reply import App
 from ..exchange.run import Run
 from ..exchange.session import Session
 from ..http import Head, Request
-from ..wire import NEED_DATA, Signal, Tunnel, Wire
+from ..http.wire import NEED_DATA, Signal, Tunnel, Wire
 from .connection import Clock, MemoryConnection, uncut
 
 __all__ = ["FlowTrace", "play", "run_in_memory"]

@@ -18,7 +18,7 @@ from nai_proto.library import KeystoreOpened, KeystoreReplacement, Library, Load
 from nai_proto.objects import StoredKeystore
 from nai_proto.secret import Password
 
-from .._runner import Client
+from ..clients import Client
 from .database import DATABASE_NAME, BackupDatabase
 from .files import BackupFiles, sha256
 from .records import BackupRecords, BackupRun, BackupSummary, digests_of

@@ -20,7 +20,7 @@ from nai_proto.exchange.reply import Cut, Handler, Read, Start, Write
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Host, Request
 
-from .._runner import raw_transport
+from ..clients import raw_transport
 from ..events import EventLog
 from ..proxy import Proxy
 from ..sync import SyncIO

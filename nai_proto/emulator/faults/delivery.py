@@ -8,10 +8,10 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
-from ...body import bodiless
 from ...exchange.reply import Cut, Finish, Output, RawWrite, Start, Wait, Write
 from ...http import Head
-from ...wire import Wire
+from ...http.body import bodiless
+from ...http.wire import Wire
 from .fault import ActionFilter, Count, FaultContext, Seconds, SpoilingFault
 
 __all__ = ["CutOff", "Delay", "Jitter", "SlowHead", "Split", "Stall", "Throughput", "WrongLength"]

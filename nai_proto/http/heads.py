@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 
 import h11
 
-from .errors import InvalidRequestError, excerpt
+from ..errors import InvalidRequestError, excerpt
 
 __all__ = ["ASKED", "Pairs", "request_head", "response"]
 

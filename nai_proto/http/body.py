@@ -19,8 +19,8 @@ from typing import Final, TypeAlias
 
 import h11
 
-from .errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated, excerpt
-from .limits import Limits
+from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated, excerpt
+from ..limits import Limits
 
 __all__ = [
     "BodyFraming",

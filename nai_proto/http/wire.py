@@ -20,11 +20,11 @@ from typing import Final, Literal, TypeAlias
 
 import h11
 
+from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated, excerpt
+from ..limits import Limits
 from .body import BodyFraming, FixedReader, MutedWriter, Reader, Writer, grants
-from .errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated, excerpt
 from .heads import ASKED, request_head, response
-from .http import Head, Headers, Request
-from .limits import Limits
+from .messages import Head, Headers, Request
 from .wire_states import NEED_DATA, OUR_TRANSITIONS, PAUSED, PEER_TRANSITIONS, Signal, WireInput, WireState
 
 __all__ = [

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, cast
 
-from .errors import InvalidRequestError, InvalidTypeError
-from .secret import AccessToken, PersistentToken
+from ..errors import InvalidRequestError, InvalidTypeError
+from ..secret import AccessToken, PersistentToken
 
 __all__ = ["NO_HEADERS", "Head", "Headers", "Host", "Request"]
 

@@ -11,7 +11,7 @@ from nai_proto.errors import InvalidRequestError, NaiError, Phase, RemoteProtoco
 from nai_proto.exchange.budget import Budget
 from nai_proto.http import Head, Headers, Request
 
-from ._errors import transport_error
+from .transport_errors import transport_error
 
 __all__ = [
     "AsyncClientLike",

@@ -1,0 +1,8 @@
+"""HTTP/1.1 without I/O: requests and heads as values (`messages`), and a connection as bytes in, events out (`wire`).
+
+`heads` writes and checks heads, `body` has the framings of bodies, `wire_states` the tables of the wire's transitions.
+"""
+
+from .messages import NO_HEADERS, Head, Headers, Host, Request
+
+__all__ = ["NO_HEADERS", "Head", "Headers", "Host", "Request"]

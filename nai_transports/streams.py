@@ -1,0 +1,191 @@
+"""Streams, synchronous and asynchronous: they perform the calls of `nai_proto.exchange.driving`."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import warnings
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Generic, Self, TypeVar, cast
+
+from nai_proto.errors import LocalProtocolError
+from nai_proto.exchange.actions import Runnable
+from nai_proto.exchange.driving import Execution, Transport
+from nai_proto.exchange.run import Run
+from nai_proto.exchange.session import Session
+
+from .events import EventLog
+
+__all__ = ["AsyncStream", "CheckpointStream", "Stream"]
+
+E = TypeVar("E")
+R = TypeVar("R")
+P_co = TypeVar("P_co", covariant=True)
+
+
+class _BaseStream(Generic[E, R, P_co]):
+    """What both kinds of stream have."""
+
+    def __init__(self, flow: Runnable[E, R], session: Session, transport: Transport, log: EventLog) -> None:
+        run = Run(flow, session, now=time.time, entropy=os.urandom)
+        self._execution = Execution(run, transport, log)
+        self._events: list[E] = []  # of the last batch; without them its iterator is at its end
+        self._batch: Iterator[E] = iter(self._events)
+
+    def _take(self, batch: Sequence[E]) -> None:
+        self._events = [*batch]
+        self._batch = iter(self._events)
+
+    @property
+    def result(self) -> R:
+        """What the flow returned.
+
+        Raises:
+            LocalProtocolError: the stream has not come to its end.
+        """
+        return self._execution.run.result
+
+    @property
+    def partial(self) -> P_co:
+        """The result so far, at any moment: also after an error or a cancellation.
+
+        Of an operation, what its events make together, or None while there is nothing. Of a flow, that of the operation
+        under way, or what `Flow.with_partial` makes of it.
+        """
+        return cast("P_co", self._execution.run.partial)
+
+    def __del__(self) -> None:
+        execution: Execution[E, R] | None = getattr(self, "_execution", None)
+        if execution is None or not execution.has_started or execution.has_ended or execution.is_closed:
+            return
+        name = type(self).__name__
+        warnings.warn(f"a {name} was dropped before its end: use `with`", ResourceWarning, stacklevel=2, source=self)
+        execution.close()
+
+
+class Stream(_BaseStream[E, R, P_co]):
+    """A flow on its way: iterate for its events, then ask for its `result`. Leaving the block closes the connection."""
+
+    def __iter__(self) -> Iterator[E]:
+        yield from self._batch  # the caller's loop runs on generators alone: nothing of ours is called for an event
+        while (batch := self.next_batch()) is not None:
+            self._take(batch)
+            yield from self._batch
+
+    def next_batch(self) -> Sequence[E] | None:
+        """Return all events that one read completed, or None at the end.
+
+        Raises:
+            ClosedError: the stream was closed or cancelled before its end.
+        """
+        execution = self._execution
+        call = execution.start()
+        while call is not None:
+            try:
+                answer = call()
+            except BaseException as error:
+                call = execution.throw(error)
+            else:
+                call = execution.send(answer)
+        return execution.batch
+
+    def cancel(self) -> None:
+        """End the stream at once, from any thread: whoever waits for it, or iterates on, gets ClosedError."""
+        self._execution.cancel()
+        self._events.clear()
+
+    def close(self) -> None:
+        """Stop the flow and close its connection; harmless when it has ended. Of another thread's stream, `cancel`."""
+        self._events.clear()
+        self._execution.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+class AsyncStream(_BaseStream[E, R, P_co]):
+    """A flow on its way: ``async for`` its events, or take them by `next_batch`, then ask for its `result`.
+
+    Not an async generator: leaving the block closes the connection at once, without waiting for anything. No deadline
+    is open while the caller's loop body runs.
+    """
+
+    def __init__(self, flow: Runnable[E, R], session: Session, transport: Transport, log: EventLog) -> None:
+        super().__init__(flow, session, transport, log)
+        self._thread = threading.get_ident()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> E:
+        for event in self._batch:  # the whole price of an event that is already here
+            return event
+        while (batch := await self.next_batch()) is not None:
+            self._take(batch)
+            for event in self._batch:
+                return event
+        raise StopAsyncIteration
+
+    async def next_batch(self) -> Sequence[E] | None:
+        """Return all events that one read completed, or None at the end: for loops that must be cheap.
+
+        Raises:
+            ClosedError: the stream was closed or cancelled before its end.
+        """
+        execution = self._execution
+        call = execution.start()
+        while call is not None:
+            try:
+                answer = await call()
+            except BaseException as error:
+                call = execution.throw(error)
+            else:
+                if execution.is_closed and hasattr(answer, "abort"):
+                    answer.abort()  # a connection that came too late
+                call = execution.send(answer)
+        return execution.batch
+
+    def close(self) -> None:
+        """Stop the flow and close its connection at once, from any task of its event loop; harmless when it has ended.
+
+        A wait under way raises ClosedError in the task that waits.
+
+        Raises:
+            LocalProtocolError: this is another thread than that of the stream: have the loop call it
+                (``loop.call_soon_threadsafe(stream.close)``, ``trio.from_thread.run_sync(stream.close)``).
+        """
+        if threading.get_ident() != self._thread:
+            raise LocalProtocolError(
+                "an async stream is closed in the thread of its event loop: loop.call_soon_threadsafe(stream.close) on "
+                "asyncio, trio.from_thread.run_sync(stream.close, trio_token=…) on trio"
+            )
+        self._events.clear()
+        if not self._execution.has_ended:
+            self._execution.cancel()
+            self._execution.close()
+
+    cancel = close
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self.close()
+
+
+class CheckpointStream(AsyncStream[E, R, P_co]):
+    """A stream whose every event is a checkpoint, as trio's rules want it, also when the event is here already."""
+
+    _checkpoint: Callable[[], Awaitable[object]]
+
+    async def __anext__(self) -> E:
+        try:
+            await self._checkpoint()
+        except BaseException:
+            self.close()  # as a cancellation at any other wait does
+            raise
+        return await super().__anext__()
