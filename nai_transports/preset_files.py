@@ -1,4 +1,4 @@
-"""Preset files on disk: for text as the website has them, for images our own.
+"""Preset files on disk: text presets in the website's format, image presets in our own.
 
 See docs/protocol/native.md#121-file-format-preset-utf-8-json.
 """
@@ -21,7 +21,7 @@ __all__ = ["load_image_preset", "load_preset", "save_image_preset", "save_preset
 
 
 def load_preset(path: str | os.PathLike[str], *, model: Model | str | None = None) -> Preset:
-    """The preset in a ``.preset`` file.
+    """Read a ``.preset`` file.
 
     Args:
         path: of the file.
@@ -29,52 +29,60 @@ def load_preset(path: str | os.PathLike[str], *, model: Model | str | None = Non
 
     Raises:
         FileError: there is no such file, or it cannot be read.
-        InvalidFile: it is damaged, or another model's; names the file and what is wrong.
+        InvalidFile: it is damaged, or for another model; the message names the file and what is wrong.
     """
     data = files.read(path)
-    with _naming(path):
+    with _invalid_file(path):
         return Preset.loads(data, model=model, where=os.fspath(path))
 
 
 def save_preset(preset: Preset, path: str | os.PathLike[str]) -> None:
-    """Writes a ``.preset`` file, whole or not at all: what stood there stays until the new file is complete.
+    """Write a ``.preset`` file, whole or not at all: an existing file stays until the new one is complete.
+
+    Args:
+        preset: the preset.
+        path: of the file.
 
     Raises:
-        InvalidRequestError: the preset holds what JSON has no form for.
+        InvalidRequestError: the preset holds what cannot be written as JSON.
         FileError: the file cannot be written.
     """
     files.write(path, preset.dumps())
 
 
 def load_image_preset(path: str | os.PathLike[str], *, model: ImageModel | str | None = None) -> ImagePreset:
-    """The image preset in a file.
+    """Read a file with an image preset.
 
     Args:
         path: of the file.
-        model: instead of the one that it names: settings of one model may well serve another.
+        model: in place of the one that it names; settings of one model may suit another.
 
     Raises:
         FileError: there is no such file, or it cannot be read.
-        InvalidFile: it is damaged, or has a setting that there is not; names the file and what is wrong.
+        InvalidFile: it is damaged, or has an unknown setting; the message names the file and what is wrong.
     """
     data = files.read(path)
-    with _naming(path):
+    with _invalid_file(path):
         return ImagePreset.loads(data, model=model, where=os.fspath(path))
 
 
 def save_image_preset(preset: ImagePreset, path: str | os.PathLike[str]) -> None:
-    """Writes such a file, whole or not at all: what stood there stays until the new file is complete.
+    """Write a file with an image preset, whole or not at all: an existing file stays until the new one is complete.
+
+    Args:
+        preset: the preset.
+        path: of the file.
 
     Raises:
-        InvalidRequestError: the preset holds what JSON has no form for.
+        InvalidRequestError: the preset holds what cannot be written as JSON.
         FileError: the file cannot be written.
     """
     files.write(path, preset.dumps())
 
 
 @contextmanager
-def _naming(path: str | os.PathLike[str]) -> Generator[None, None, None]:
-    """Raise what is wrong with the content of a file as InvalidFile with its path; the messages have it already."""
+def _invalid_file(path: str | os.PathLike[str]) -> Generator[None, None, None]:
+    """Raise errors about a file's content as InvalidFile with its path; the messages name it already."""
     try:
         yield
         return

@@ -1,4 +1,4 @@
-"""Vibe files on disk: read, written, and a folder of them that keeps what was paid for.
+"""Vibe files on disk: read and write them, and cache encoded vibes in a folder of them.
 
 See docs/protocol/image.md#85-vibe-files.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from nai_proto.codecs.vibes import Vibe, VibeBundle, read_vibe_file, write_vibe_file
 from nai_proto.errors import FileError, InvalidFile, NaiError, RemoteProtocolError
-from nai_proto.image.vibes import VibeSource, kept
+from nai_proto.image.vibe_cache import VibeSource, update_vibe_file
 
 from . import files
 
@@ -19,11 +19,14 @@ __all__ = ["VibeFolder", "load_vibes", "save_vibes"]
 
 
 def load_vibes(path: str | os.PathLike[str]) -> Vibe | VibeBundle:
-    """What a ``.naiv4vibe`` or ``.naiv4vibebundle`` file holds; `nai_proto.image.vibes_of` makes of it what a request takes.
+    """Read a ``.naiv4vibe`` or ``.naiv4vibebundle`` file; `nai_proto.image.vibes_from_file` returns the vibes for a request.
+
+    Args:
+        path: of the file.
 
     Raises:
         FileError: there is no such file, or it cannot be read.
-        InvalidFile: it is damaged; names the file.
+        InvalidFile: it is damaged; the message names the file.
     """
     data = files.read(path)
     try:
@@ -34,40 +37,44 @@ def load_vibes(path: str | os.PathLike[str]) -> Vibe | VibeBundle:
 
 
 def save_vibes(vibes: Vibe | VibeBundle, path: str | os.PathLike[str]) -> None:
-    """Writes such a file, whole or not at all.
+    """Write a vibe file, whole or not at all.
+
+    Args:
+        vibes: a vibe or a bundle.
+        path: of the file.
 
     Raises:
-        InvalidRequestError: a document holds what JSON has no form for.
+        InvalidRequestError: a document holds what cannot be written as JSON.
         FileError: the file cannot be written.
     """
     files.write(path, write_vibe_file(vibes))
 
 
 class VibeFolder:
-    """A `nai_proto.image.VibeCache` in a folder: a vibe file for each picture, which the website reads too.
+    """A `nai_proto.image.VibeCache` in a folder: a vibe file for each image, which the website reads too.
 
-    What is encoded with a mask or seeds, for which its files have no place, has files of its own. A file that is damaged, or
-    is not about the picture that its name says, holds nothing, and is replaced when there is something to keep. Of two
-    programs that add to the same file in the same moment one may lose what it added.
+    An encoding with a mask or seeds, for which vibe files have no place, gets a file of its own. A file that is damaged, or
+    is not for the image that its name says, counts as empty, and is replaced by the next encoding. If two programs add to
+    the same file at the same moment, one may lose what it added.
 
     Args:
-        path: of the folder, which is made when something is to be kept.
+        path: of the folder; created with the first encoding.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = Path(path)
 
     def get(self, source: VibeSource, /) -> bytes | None:
-        """What was kept for this; None if nothing was."""
-        file = self._file(source)
+        """Return the encoding for a source; None if there is none."""
+        file = self._load(source)
         share = source.information_extracted if source.plain else None
         try:
             return None if file is None else file.encoding(source.model_key, share)
         except RemoteProtocolError:
-            return None  # one encoding in it is damaged
+            return None  # this encoding is damaged
 
     def put(self, source: VibeSource, encoding: bytes, /) -> None:
-        """Keeps what was made of this.
+        """Keep the encoding of a source.
 
         Raises:
             FileError: it cannot be written.
@@ -78,18 +85,20 @@ class VibeFolder:
             problem = error.strerror
         else:
             now = time.time_ns() // 1_000_000
-            return save_vibes(kept(source, encoding, self._file(source), created_at=now), self._at(source))
+            return save_vibes(
+                update_vibe_file(source, encoding, self._load(source), created_at=now), self._path_of(source)
+            )
         raise FileError(f"{self._path} cannot be made: {problem}", path=str(self._path))
 
-    def _file(self, source: VibeSource) -> Vibe | None:
-        at = self._at(source)
+    def _load(self, source: VibeSource) -> Vibe | None:
+        path = self._path_of(source)
         try:
-            found = load_vibes(at) if at.is_file() else None
+            file = load_vibes(path) if path.is_file() else None
         except NaiError:
             return None
-        if not isinstance(found, Vibe) or not found.intact or (source.plain and found.id != source.name):
+        if not isinstance(file, Vibe) or not file.intact or (source.plain and file.id != source.name):
             return None
-        return found
+        return file
 
-    def _at(self, source: VibeSource) -> Path:
+    def _path_of(self, source: VibeSource) -> Path:
         return self._path / f"{source.name}.naiv4vibe"

@@ -294,9 +294,9 @@ def test_the_metadata_describes_source_and_vibes() -> None:
 
 def test_the_metadata_describes_references_twice_and_their_images_change_the_result() -> None:
     black, white = (write_png(Pixels(1472, 1472, each * (3 * 1472 * 1472))) for each in (b"\0", b"\xff"))
-    (data,) = generate(references=[image.Reference(black, "style", 0.8, 0.75)])
+    (data,) = generate(references=[image.PreciseReference(black, "style", 0.8, 0.75)])
     comment = read_comment(data)
-    (other,) = generate(references=[image.Reference(white, "style", 0.8, 0.75)])
+    (other,) = generate(references=[image.PreciseReference(white, "style", 0.8, 0.75)])
     assert read_comment(other).keys() == comment.keys()
     assert read_pixels(other).rgb != read_pixels(data).rgb
     assert comment["director_reference_strengths"] == [0.8]

@@ -22,7 +22,7 @@ from nai_proto.codecs.multipart import Part, encode
 from nai_proto.codecs.zipped import unzip
 from nai_proto.emulator import Account, Emulator, Switches
 from nai_proto.errors import PaymentRequiredError
-from nai_proto.image.sources import png_size
+from nai_proto.image.image_files import png_size
 from nai_proto.testing import run_in_memory
 from nai_proto.testing.strategies import hostile_bytes
 from nai_proto.tier import Tier
@@ -308,7 +308,7 @@ def test_vibes_and_references_are_cached_too() -> None:
     vibes = [image.EncodedVibe(b"\1" * 100, 0.4), image.EncodedVibe(b"\2" * 100, 0.2)]
     assert len(generate_cached(emulator, owner, vibes=vibes).requests) == 2
     assert len(generate_cached(emulator, owner, vibes=vibes[1:]).requests) == 1
-    references = [image.Reference(png(1472, 1472))]
+    references = [image.PreciseReference(png(1472, 1472))]
     assert len(generate_cached(emulator, owner, references=references).requests) == 2
     assert len(generate_cached(emulator, owner, references=references).requests) == 1
 

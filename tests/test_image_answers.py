@@ -18,7 +18,7 @@ from nai_proto.errors import NaiError, RejectedRequestError, RemoteProtocolError
 from nai_proto.exchange.actions import Runnable
 from nai_proto.http import Head, Headers
 from nai_proto.image import Image, generate
-from nai_proto.image.answers import IMAGE_TYPES
+from nai_proto.image.image_files import IMAGE_TYPES
 from nai_proto.testing import play
 from tests.image_support import JPEG, PNG, WEBP
 

@@ -22,13 +22,13 @@ from nai_proto.image import (
     ControlNet,
     ControlNetModel,
     EncodedVibe,
-    Reference,
-    form,
+    PreciseReference,
+    build_image_request,
+    encode_form,
     generate_cached,
-    image_request,
 )
-from nai_proto.image.caching import cache_key
-from nai_proto.image.generation import drawing
+from nai_proto.image.cached_images import cache_key
+from nai_proto.image.generation import build_operation
 from nai_proto.limits import Limits
 from nai_proto.testing import play
 from tests.image_support import PNG, body_of, png
@@ -110,12 +110,12 @@ def test_a_form_has_its_bounds() -> None:
 
 
 def test_in_a_form_images_are_parts_and_fields_name_them() -> None:
-    images, parameters = read(form(image_request("a cat", model="nai-diffusion-3", image=PNG, mask=MASK)))
+    images, parameters = read(encode_form(build_image_request("a cat", model="nai-diffusion-3", image=PNG, mask=MASK)))
     assert images == {"image": PNG, "mask": MASK}
     assert (parameters["image"], parameters["mask"]) == ("image", "mask")
     assert "image_cache_secret_key" not in parameters
     vibes = [EncodedVibe(b"one"), EncodedVibe(b"two")]
-    images, parameters = read(form(image_request("a cat", model="nai-diffusion-4-full", vibes=vibes)))
+    images, parameters = read(encode_form(build_image_request("a cat", model="nai-diffusion-4-full", vibes=vibes)))
     assert images == {"ref_multiple_0": b"one", "ref_multiple_1": b"two"}
     assert parameters["reference_image_multiple"] == ["ref_multiple_0", "ref_multiple_1"]
 
@@ -123,15 +123,19 @@ def test_in_a_form_images_are_parts_and_fields_name_them() -> None:
 WISHES: list[dict[str, Any]] = [
     {"model": "nai-diffusion-3", "image": PNG, "mask": MASK},
     {"model": "nai-diffusion-4-full", "vibes": [EncodedVibe(b"one"), EncodedVibe(b"two", -0.5)]},
-    {"model": "nai-diffusion-4-5-full", "image": PNG, "references": [Reference(CANVAS), Reference(CANVAS)]},
+    {
+        "model": "nai-diffusion-4-5-full",
+        "image": PNG,
+        "references": [PreciseReference(CANVAS), PreciseReference(CANVAS)],
+    },
     {"model": "nai-diffusion-5-full"},
 ]
 
 
 @given(st.sampled_from(WISHES), st.text(max_size=20), st.booleans())
 def test_a_form_says_what_the_json_says(wishes: dict[str, Any], prompt: str, keyed: bool) -> None:
-    request = image_request(prompt, seed=1, **wishes)
-    images, parameters = read(form(request, secret=SECRET if keyed else None))
+    request = build_image_request(prompt, seed=1, **wishes)
+    images, parameters = read(encode_form(request, secret=SECRET if keyed else None))
 
     def inline(value: Any) -> Any:
         return b64encode(images[value]).decode() if isinstance(value, str) and value in images else value
@@ -142,35 +146,39 @@ def test_a_form_says_what_the_json_says(wishes: dict[str, Any], prompt: str, key
         if name in parameters:
             parameters[name] = [inline(each) for each in parameters[name]]
     plain = {name: inline(value) for name, value in parameters.items() if not name.endswith("_cache_secret_key")}
-    assert plain == body_of(drawing(request).request)["parameters"]
+    assert plain == body_of(build_operation(request).request)["parameters"]
 
 
 def test_a_form_without_images_has_one_part() -> None:
-    images, parameters = read(form(image_request("a cat", seed=3)))
+    images, parameters = read(encode_form(build_image_request("a cat", seed=3)))
     assert (images, parameters["seed"]) == ({}, 3)
 
 
 def test_with_a_secret_images_have_keys() -> None:
-    request = image_request("a cat", model="nai-diffusion-4-5-full", image=PNG, references=[Reference(CANVAS)])
-    images, parameters = read(form(request, secret=SECRET))
+    request = build_image_request(
+        "a cat", model="nai-diffusion-4-5-full", image=PNG, references=[PreciseReference(CANVAS)]
+    )
+    images, parameters = read(encode_form(request, secret=SECRET))
     assert images == {"image": PNG, "director_ref_0": CANVAS}
     assert (parameters["image"], parameters["image_cache_secret_key"]) == ("image", key(PNG))
     cached = {"cache_secret_key": key(CANVAS), "data": "director_ref_0"}
     assert parameters["director_reference_images_cached"] == [cached]
     assert "director_reference_images" not in parameters
     assert cache_key(SECRET, PNG) == key(PNG)
-    images, parameters = read(form(request, secret=SECRET, known=[key(PNG), key(CANVAS)]))
+    images, parameters = read(encode_form(request, secret=SECRET, known=[key(PNG), key(CANVAS)]))
     assert images == {}
     assert "image" not in parameters
     assert parameters["director_reference_images_cached"] == [{"cache_secret_key": key(CANVAS)}]
 
 
 def test_not_everything_has_a_part() -> None:
-    request = image_request("a cat", model="nai-diffusion-2", controlnet=ControlNet(PNG, ControlNetModel.LANDSCAPER))
+    request = build_image_request(
+        "a cat", model="nai-diffusion-2", controlnet=ControlNet(PNG, ControlNetModel.LANDSCAPER)
+    )
     with pytest.raises(InvalidRequestError, match="has no part in a form: send it as JSON"):
-        form(request)
+        encode_form(request)
     with pytest.raises(InvalidRequestError, match="secret of the image cache has 32 bytes, not 3"):
-        form(request, secret=b"abc")
+        encode_form(request, secret=b"abc")
     with pytest.raises(InvalidRequestError, match="secret of the image cache has 32 bytes, not 3"):
         play(generate_cached("a cat", b"abc"), []).result  # noqa: B018 -- it raises
 

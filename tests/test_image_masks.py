@@ -16,7 +16,7 @@ from PIL import Image
 
 from nai_proto.codecs.pixels import Pixels, write_png
 from nai_proto.errors import InvalidRequestError, MissingExtra
-from nai_proto.image import align_mask, box_mask, image_request
+from nai_proto.image import align_mask, box_mask, build_image_request
 from tests.image_support import PNG, png
 
 Box = tuple[int, int, int, int]
@@ -65,7 +65,7 @@ def test_what_is_whole_blocks_already_stays_what_it_is(drawn: list[Any]) -> None
 
 def test_an_aligned_mask_is_taken() -> None:
     mask = align_mask(painted(128, 64, [(3, 3, 60, 60)]), 128, 64)
-    request = image_request("a cat", image=png(128, 64), mask=mask, seed=1)
+    request = build_image_request("a cat", image=png(128, 64), mask=mask, seed=1)
     assert request.parameters["mask"] == mask
     assert align_mask(mask, 128, 64) == mask
 

@@ -78,7 +78,9 @@ def test_the_odd_names_are_the_service_s() -> None:
 def test_a_model_that_is_not_listed_has_its_id_for_a_name() -> None:
     new = ImageModel.named("nai-diffusion-6")
     assert (new.name, new.listed) == ("nai-diffusion-6", False)
-    with pytest.raises(InvalidRequestError, match=r"tell it: ImageModel\('nai-diffusion-6', Facts\(vibe_key=…\)\)"):
+    with pytest.raises(
+        InvalidRequestError, match=r"give it: ImageModel\('nai-diffusion-6', ImageModelFacts\(vibe_key=…\)\)"
+    ):
         ImageModel("nai-diffusion-6", ImageModel.V5_FULL.facts.__class__(base="")).vibe_key  # noqa: B018 -- it raises
 
 

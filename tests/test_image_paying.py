@@ -21,21 +21,21 @@ from nai_proto.http import Head, Headers, Request
 from nai_proto.image import (
     Allowance,
     EncodedVibe,
-    Facts,
     Generation,
     ImageModel,
-    Reference,
+    ImageModelFacts,
+    PreciseReference,
     UCPreset,
     Vibe,
-    affordable,
     augment,
+    build_image_request,
     encode_vibe,
     generate,
     generate_cached,
     generate_stream,
     generation_price,
-    image_request,
     parameters_price,
+    request_if_affordable,
     upscale,
 )
 from nai_transports import memory
@@ -48,7 +48,7 @@ SOURCE = png(832, 1216)
 MASK = png(104, 152)
 SECRET = bytes(32)
 VIBE = EncodedVibe(b"vibe", key="v4-5full")
-CANVAS = Reference(png(1024, 1536))
+CANVAS = PreciseReference(png(1024, 1536))
 
 
 def cached(prompt: str, **options: Any) -> Runnable[Any, Any]:
@@ -101,7 +101,7 @@ def test_a_tool_that_costs_more_is_refused_and_one_that_costs_as_much_is_not(
 
 def test_without_a_size_there_is_no_price_and_so_nothing_is_sent() -> None:
     upscale(b"\xff\xd8")
-    with pytest.raises(InvalidRequestError, match="the size of the image is not known: tell it"):
+    with pytest.raises(InvalidRequestError, match="the size of the image is not known: give it"):
         upscale(b"\xff\xd8", max_anlas=100)
 
 
@@ -135,11 +135,11 @@ CASES: dict[str, tuple[int, dict[str, Any]]] = {
 
 @pytest.mark.parametrize(("anlas", "options"), CASES.values(), ids=list(CASES))
 def test_a_request_costs_what_its_parts_do(anlas: int, options: dict[str, Any]) -> None:
-    assert image_request("a cat", seed=1, **options).price().anlas == anlas
+    assert build_image_request("a cat", seed=1, **options).price().anlas == anlas
 
 
 def test_what_is_free_is_told() -> None:
-    request = image_request("a cat", model=V45, seed=1, n_samples=2, references=[CANVAS])
+    request = build_image_request("a cat", model=V45, seed=1, n_samples=2, references=[CANVAS])
     assert (
         str(request.price(OPUS)) == "27 Anlas: 2 × sample at 17, 1 free (Opus); 2 × precise reference in a sample at 5"
     )
@@ -156,14 +156,16 @@ def test_a_parameter_that_is_sent_as_it_is_costs_as_well() -> None:
 
 def test_more_than_140_anlas_for_an_image_is_refused_by_whoever_asks_for_the_price() -> None:
     options: dict[str, Any] = {"model": "V5 Full", "width": 2048, "height": 1536, "steps": 50, "seed": 1}
-    request = image_request("a cat", **options)
+    request = build_image_request("a cat", **options)
     for priced in (request.price, lambda: generate("a cat", **options, max_anlas=1000)):
         with pytest.raises(InvalidRequestError, match="one image would cost 150 Anlas"):
             priced()
 
 
 def test_a_model_without_a_known_price_is_not_guessed_at() -> None:
-    new = ImageModel("new", Facts(generation=Generation.V5, base="", scale=7, quality={}, uc={UCPreset.NONE: ""}))
+    new = ImageModel(
+        "new", ImageModelFacts(generation=Generation.V5, base="", scale=7, quality={}, uc={UCPreset.NONE: ""})
+    )
     generate("a cat", model=new, seed=1, quality="none", uc_preset="none", validate=False)
     with pytest.raises(InvalidRequestError, match="neither its prices nor its limits"):
         generate("a cat", model=new, seed=1, quality="none", uc_preset="none", validate=False, max_anlas=1000)
@@ -178,7 +180,7 @@ def test_a_request_costs_what_generation_price_says_of_its_numbers(
     model: str, columns: int, rows: int, steps: int, n_samples: int, allowance: Allowance
 ) -> None:
     asked: dict[str, Any] = {"steps": steps, "n_samples": n_samples}
-    request = image_request("a cat", model=model, width=64 * columns, height=64 * rows, seed=1, **asked)
+    request = build_image_request("a cat", model=model, width=64 * columns, height=64 * rows, seed=1, **asked)
     price = generation_price(model, 64 * columns, 64 * rows, **asked, allowance=allowance)
     assert request.price(allowance) == price
     assert (
@@ -229,27 +231,35 @@ def ran(flow: Runnable[Any, Any], *, tier: int, anlas: int) -> tuple[Any, list[s
 
 
 def test_what_is_affordable_is_asked_for_after_a_look_at_the_account() -> None:
-    images, sent = ran(affordable(generate, "a cat", model=V45, seed=1, max_anlas=0), tier=3, anlas=0)
+    images, sent = ran(request_if_affordable(generate, "a cat", model=V45, seed=1, max_anlas=0), tier=3, anlas=0)
     assert [image.data for image in images] == [PNG]
     assert sent == ["/user/subscription", "/ai/generate-image"]
 
 
 REFUSED: dict[str, tuple[Callable[[], Runnable[Any, Any]], int, str]] = {
-    "by the account": (lambda: affordable(generate, "a cat", model=V45, seed=1), 16, "17 Anlas, more than the 16"),
+    "by the account": (
+        lambda: request_if_affordable(generate, "a cat", model=V45, seed=1),
+        16,
+        "17 Anlas, more than the 16",
+    ),
     "by the caller": (
-        lambda: affordable(generate, "a", model=V45, seed=1, max_anlas=5),
+        lambda: request_if_affordable(generate, "a", model=V45, seed=1, max_anlas=5),
         99,
         "17 Anlas, more than the 5",
     ),
-    "by both": (lambda: affordable(upscale, SOURCE, max_anlas=9), 0, "1 Anlas, more than the 0"),
-    "a stream": (lambda: affordable(generate_stream, "a", model=V45, seed=1), 1, "17 Anlas, more than the 1"),
-    "with a cache": (
-        lambda: affordable(generate_cached, "a", SECRET, model=V45, seed=1),
+    "by both": (lambda: request_if_affordable(upscale, SOURCE, max_anlas=9), 0, "1 Anlas, more than the 0"),
+    "a stream": (
+        lambda: request_if_affordable(generate_stream, "a", model=V45, seed=1),
         1,
         "17 Anlas, more than the 1",
     ),
-    "a tool": (lambda: affordable(augment, SOURCE, "lineart"), 19, "20 Anlas, more than the 19"),
-    "a vibe": (lambda: affordable(encode_vibe, SOURCE, V45), 1, "2 Anlas, more than the 1"),
+    "with a cache": (
+        lambda: request_if_affordable(generate_cached, "a", SECRET, model=V45, seed=1),
+        1,
+        "17 Anlas, more than the 1",
+    ),
+    "a tool": (lambda: request_if_affordable(augment, SOURCE, "lineart"), 19, "20 Anlas, more than the 19"),
+    "a vibe": (lambda: request_if_affordable(encode_vibe, SOURCE, V45), 1, "2 Anlas, more than the 1"),
 }
 
 

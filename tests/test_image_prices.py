@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from nai_proto.account.info import Subscription
 from nai_proto.errors import InvalidRequestError
 from nai_proto.image.early_prices import TABLES
-from nai_proto.image.generations import Generation
-from nai_proto.image.lineage import base_of, generation_of
+from nai_proto.image.families import Generation
+from nai_proto.image.models import find_base_model, find_generation
 from nai_proto.image.price import (
     NOTHING_FREE,
     Allowance,
-    Item,
     Price,
+    PriceItem,
     check_price,
     encoding_price,
     generation_price,
@@ -83,7 +83,7 @@ def test_a_generation_costs_what_its_vector_says(vector: dict[str, Any]) -> None
     assert price.anlas == vector["expected_total"]
     assert price.items[0].each == vector["per_image"]
     assert price.free is (vector["expected_total"] == 0)
-    assert generation_of(vector["request"]["model"]) == vector["family"]
+    assert find_generation(vector["request"]["model"]) == vector["family"]
 
 
 @pytest.mark.parametrize("vector", VECTORS["tools"], ids=ids(VECTORS["tools"]))
@@ -327,7 +327,7 @@ def test_a_price_can_be_shown() -> None:
     )
     assert str(tool_price("bg-removal", 832, 1216, allowance=OPUS)) == "65 Anlas: 1 × bg-removal at 65 (never free)"
     assert pickle.loads(pickle.dumps(price)) == price
-    assert Item("sample", 3, 20, 1).anlas == 40
+    assert PriceItem("sample", 3, 20, 1).anlas == 40
 
 
 # ---- the guard, and what has no price
@@ -335,7 +335,7 @@ def test_a_price_can_be_shown() -> None:
 
 @given(st.integers(0, 300), st.integers(0, 300))
 def test_the_guard_lets_pass_what_is_not_above_the_limit(anlas: int, limit: int) -> None:
-    price = Price((Item("sample", 1, anlas),))
+    price = Price((PriceItem("sample", 1, anlas),))
     if anlas <= limit:
         check_price(price, limit)
     else:
@@ -391,7 +391,7 @@ def test_a_tool_or_a_size_that_is_not_known_has_no_price() -> None:
 
 
 def test_an_inpainting_model_is_of_the_generation_of_its_base() -> None:
-    assert base_of("nai-diffusion-4-curated-inpainting").id == "nai-diffusion-4-curated-preview"
-    assert base_of("furry-diffusion-inpainting").id == "nai-diffusion-furry"
-    assert base_of(V45).id == V45
-    assert generation_of(f"{V45}-inpainting") is Generation.V4_5
+    assert find_base_model("nai-diffusion-4-curated-inpainting").id == "nai-diffusion-4-curated-preview"
+    assert find_base_model("furry-diffusion-inpainting").id == "nai-diffusion-furry"
+    assert find_base_model(V45).id == V45
+    assert find_generation(f"{V45}-inpainting") is Generation.V4_5

@@ -18,11 +18,10 @@ from hypothesis import strategies as st
 
 from nai_proto.errors import InvalidRequestError
 from nai_proto.image.choices import QualityPreset
-from nai_proto.image.lineage import base_of
-from nai_proto.image.models import ImageModel
-from nai_proto.image.prompting import with_quality_tags
-from nai_proto.image.prompts import DEPTH, Emphasis, Piece, Prompt, normalised, parse, segments
-from nai_proto.image.token_counts import TokenCount, count_tokens, counted, token_limit
+from nai_proto.image.emphasis import MAX_DEPTH, Emphasis, Piece, Prompt, normalize_prompt, parse_prompt, split_segments
+from nai_proto.image.models import ImageModel, find_base_model
+from nai_proto.image.quality_tags import with_quality_tags
+from nai_proto.image.token_counts import PromptTokenCount, count_tokens, strip_emphasis, token_limit
 from nai_proto.tokenizers import tokenizer_name
 from tests.support import ByteTokenizer
 
@@ -36,7 +35,7 @@ TEXTS = st.one_of(ODD, st.text(st.characters(), max_size=30))
 
 
 def weights(text: str, *, numeric: bool = True) -> list[tuple[str, float]]:
-    return [(words, round(weight, 6)) for words, weight in parse(text, numeric=numeric).weighted()]
+    return [(words, round(weight, 6)) for words, weight in parse_prompt(text, numeric=numeric).weighted()]
 
 
 def emphases(pieces: tuple[Piece, ...]) -> Iterator[Emphasis]:
@@ -51,9 +50,9 @@ def emphases(pieces: tuple[Piece, ...]) -> Iterator[Emphasis]:
 
 @given(TEXTS, st.booleans())
 def test_what_is_read_is_written_as_it_was(text: str, numeric: bool) -> None:
-    prompt = parse(text, numeric=numeric)
+    prompt = parse_prompt(text, numeric=numeric)
     assert str(prompt) == text
-    assert parse(str(prompt), numeric=numeric) == prompt
+    assert parse_prompt(str(prompt), numeric=numeric) == prompt
     assert all(words for words, _ in prompt.weighted())
 
 
@@ -106,12 +105,12 @@ def test_before_v4_numbers_are_text() -> None:
 
 
 def test_an_emphasis_is_a_value() -> None:
-    prompt = parse("a {b 1.5::c")
+    prompt = parse_prompt("a {b 1.5::c")
     assert prompt == Prompt(("a ", Emphasis("{", ("b ", Emphasis("1.5::", ("c",), closed=False)), closed=False)))
     assert pickle.loads(pickle.dumps(prompt)) == prompt
-    assert hash(prompt) == hash(parse("a {b 1.5::c"))
+    assert hash(prompt) == hash(parse_prompt("a {b 1.5::c"))
     assert repr(prompt) == "Prompt()"
-    assert repr(parse("{secret}").pieces[0]) == "Emphasis(opening='{', closed=True)"
+    assert repr(parse_prompt("{secret}").pieces[0]) == "Emphasis(opening='{', closed=True)"
 
 
 CLIENTS_NUMBER = re.compile(r"(-?\d+\.?\d*)?::", re.ASCII)
@@ -120,7 +119,7 @@ CLIENTS_NUMBER = re.compile(r"(-?\d+\.?\d*)?::", re.ASCII)
 @given(st.text("12.-:a", max_size=12))
 def test_a_number_begins_where_the_clients_see_one(text: str) -> None:
     openings = [found[0] for found in CLIENTS_NUMBER.finditer(text) if found[1]]
-    assert [emphasis.opening for emphasis in emphases(parse(text).pieces)] == openings
+    assert [emphasis.opening for emphasis in emphases(parse_prompt(text).pieces)] == openings
 
 
 def test_a_number_of_any_length_is_a_weight() -> None:
@@ -131,24 +130,24 @@ def test_a_number_of_any_length_is_a_weight() -> None:
 def test_a_million_digits_are_read_once(digits: str) -> None:
     """Were each the beginning of a search for all the others, this would take hours."""
     text = digits * (1_000_000 // len(digits))
-    assert parse(text) == Prompt((text,))
+    assert parse_prompt(text) == Prompt((text,))
 
 
 @pytest.mark.parametrize("piece", ["{", "}", "1.5::", "::", "{}", "{[", "9", "9.", "-", "|", "1::{"])
 def test_a_prompt_as_long_as_the_service_takes_is_read_at_any_depth(piece: str) -> None:
     text = piece * (51_200 // len(piece))
-    prompt = parse(text)
+    prompt = parse_prompt(text)
     assert str(prompt) == text
-    assert str(parse(normalised(text))) == normalised(text)
-    assert hash(prompt) == hash(parse(text))
+    assert str(parse_prompt(normalize_prompt(text))) == normalize_prompt(text)
+    assert hash(prompt) == hash(parse_prompt(text))
 
 
 def test_what_is_deeper_than_the_limit_is_text() -> None:
-    assert weights("{" * DEPTH + "a") == [("a", round(1.05**DEPTH, 6))]
-    assert weights("{" * DEPTH + "[a") == [("[a", round(1.05**DEPTH, 6))]
-    assert weights("{" * (DEPTH - 1) + "2::a 3::b") == [
-        ("a ", round(2 * 1.05 ** (DEPTH - 1), 6)),
-        ("b", round(3 * 1.05 ** (DEPTH - 1), 6)),
+    assert weights("{" * MAX_DEPTH + "a") == [("a", round(1.05**MAX_DEPTH, 6))]
+    assert weights("{" * MAX_DEPTH + "[a") == [("[a", round(1.05**MAX_DEPTH, 6))]
+    assert weights("{" * (MAX_DEPTH - 1) + "2::a 3::b") == [
+        ("a ", round(2 * 1.05 ** (MAX_DEPTH - 1), 6)),
+        ("b", round(3 * 1.05 ** (MAX_DEPTH - 1), 6)),
     ]
 
 
@@ -157,9 +156,9 @@ def test_what_is_deeper_than_the_limit_is_text() -> None:
 
 @given(TEXTS, st.booleans())
 def test_normalising_closes_all_and_changes_no_weight(text: str, numeric: bool) -> None:
-    clean = normalised(text, numeric=numeric)
-    assert all(emphasis.closed for emphasis in emphases(parse(clean, numeric=numeric).pieces))
-    assert normalised(clean, numeric=numeric) == clean
+    clean = normalize_prompt(text, numeric=numeric)
+    assert all(emphasis.closed for emphasis in emphases(parse_prompt(clean, numeric=numeric).pieces))
+    assert normalize_prompt(clean, numeric=numeric) == clean
     before, after = (
         [(words.rstrip(" "), weight) for words, weight in weights(each, numeric=numeric)] for each in (text, clean)
     )
@@ -180,7 +179,7 @@ def test_normalising_closes_all_and_changes_no_weight(text: str, numeric: bool) 
     ],
 )
 def test_a_normal_prompt_closes_where_its_emphasis_ends(text: str, clean: str) -> None:
-    assert normalised(text) == clean
+    assert normalize_prompt(text) == clean
 
 
 # ---- mixing
@@ -188,7 +187,7 @@ def test_a_normal_prompt_closes_where_its_emphasis_ends(text: str, clean: str) -
 
 @given(TEXTS)
 def test_segments_joined_are_the_prompt(text: str) -> None:
-    parts = segments(text)
+    parts = split_segments(text)
     assert "|".join(parts) == text
     assert not any("|" in part.replace("||", "") for part in parts)
 
@@ -205,16 +204,16 @@ def test_segments_joined_are_the_prompt(text: str) -> None:
     ],
 )
 def test_single_pipes_part_a_prompt(text: str, parts: list[str]) -> None:
-    assert segments(text) == parts
+    assert split_segments(text) == parts
 
 
 @given(st.text("ab|,: ", max_size=12))
 def test_tags_go_where_the_segments_are(text: str) -> None:
-    first, *rest = segments(text)
-    tagged = segments(with_quality_tags(text, ImageModel.V4_FULL, QualityPreset.STANDARD))
+    first, *rest = split_segments(text)
+    tagged = split_segments(with_quality_tags(text, ImageModel.V4_FULL, QualityPreset.STANDARD))
     assert tagged[1:] == rest
     assert tagged[0].startswith(first.rstrip() if first.strip() else "")
-    everywhere = segments(with_quality_tags(text, ImageModel.ANIME_V3, QualityPreset.STANDARD))
+    everywhere = split_segments(with_quality_tags(text, ImageModel.ANIME_V3, QualityPreset.STANDARD))
     assert len(everywhere) == len(rest) + 1
     assert with_quality_tags("a|||b", ImageModel.V4_FULL, QualityPreset.STANDARD).startswith("a||, ")
 
@@ -237,11 +236,15 @@ def test_tags_go_where_the_segments_are(text: str) -> None:
 )
 def test_a_model_has_a_limit_and_a_tokenizer(model: str, limit: int, tokenizer: str) -> None:
     assert token_limit(model) == limit
-    assert tokenizer_name(base_of(model).id) == tokenizer
+    assert tokenizer_name(find_base_model(model).id) == tokenizer
 
 
 def test_of_a_model_that_is_not_known_nothing_is_counted() -> None:
-    for question in (token_limit, lambda model: counted("", model), lambda model: count_tokens(model, BYTES, "")):
+    for question in (
+        token_limit,
+        lambda model: strip_emphasis("", model),
+        lambda model: count_tokens(model, BYTES, ""),
+    ):
         with pytest.raises(InvalidRequestError, match="'nai-diffusion-9' is not known"):
             question("nai-diffusion-9")
 
@@ -258,10 +261,10 @@ def test_of_a_model_that_is_not_known_nothing_is_counted() -> None:
     ],
 )
 def test_t5_counts_no_signs_of_emphasis(prompt: str, words: str) -> None:
-    assert counted(prompt, V45) == words
-    assert counted(prompt, "nai-diffusion-5-full") == counted(prompt, "nai-diffusion-3") == prompt
-    assert count_tokens(V45, BYTES, prompt) == TokenCount(512, (len(words),), ends=1)
-    assert count_tokens("nai-diffusion-5-full", BYTES, prompt) == TokenCount(1471, (len(prompt),))
+    assert strip_emphasis(prompt, V45) == words
+    assert strip_emphasis(prompt, "nai-diffusion-5-full") == strip_emphasis(prompt, "nai-diffusion-3") == prompt
+    assert count_tokens(V45, BYTES, prompt) == PromptTokenCount(512, (len(words),), ends=1)
+    assert count_tokens("nai-diffusion-5-full", BYTES, prompt) == PromptTokenCount(1471, (len(prompt),))
 
 
 @pytest.mark.parametrize(
@@ -286,7 +289,7 @@ def test_the_part_in_which_the_limit_is_passed_is_named(
 
 @given(st.integers(1, 50), st.lists(st.integers(0, 30), min_size=1, max_size=6), st.integers(0, 1))
 def test_a_part_is_named_if_and_only_if_there_are_too_many(limit: int, parts: list[int], ends: int) -> None:
-    count = TokenCount(limit, tuple(parts), ends)
+    count = PromptTokenCount(limit, tuple(parts), ends)
     assert (count.over is None) == (count.left >= 0) == (sum(parts) + ends <= limit)
     if count.over is not None:
         assert sum(parts[: count.over]) + ends <= limit < sum(parts[: count.over + 1]) + ends

@@ -27,13 +27,13 @@ from nai_proto.image import (
     Generation,
     ImageModel,
     ImageRequest,
+    PreciseReference,
     Recipe,
-    Reference,
     Vibe,
+    build_image_request,
     generate,
-    image_request,
 )
-from nai_proto.image.sourcing import HASHES
+from nai_proto.image.model_hashes import HASHES
 from tests.image_support import PNG, body_of, png
 from tests.support import an_emulator
 from tests.test_emulator import asked as ask
@@ -189,12 +189,12 @@ V5_ONLY = ("transparent", "auto_text", "straight_alpha")
 @given(asked(), st.integers(0, 3))
 def test_a_picture_s_request_is_the_one_that_it_was_drawn_for(case: tuple[str, dict[str, Any]], sample: int) -> None:
     prompt, options = case
-    request = image_request(prompt, **options)
+    request = build_image_request(prompt, **options)
     recipe = Recipe.of(metadata(request, sample))
     sources: dict[str, Any] = {name: options[name] for name in ("image", "mask") if name in options}
     assert recipe.missing == tuple(sources)
     again = recipe.request(**sources)
-    expected = image_request(prompt, **{**options, "seed": request.seed + sample})
+    expected = build_image_request(prompt, **{**options, "seed": request.seed + sample})
     expected_told, again_told = told_of(expected), told_of(again)
     if sources:  # of the first picture's seed, and not of this one's
         expected_told["parameters"] = {**expected_told["parameters"], "extra_noise_seed": (request.seed - 1) % 2**32}
@@ -209,7 +209,7 @@ def test_a_recipe_of_a_recipe_is_the_same(case: tuple[str, dict[str, Any]]) -> N
     options.pop("image", None), options.pop("mask", None)
     for name in ("strength", "noise", "inpaint_img2img_strength"):
         options.pop(name, None)
-    first = Recipe.of(metadata(image_request(prompt, **options)))
+    first = Recipe.of(metadata(build_image_request(prompt, **options)))
     second = Recipe.of(metadata(first.request()))
     assert first == second
 
@@ -218,7 +218,9 @@ def test_a_recipe_of_a_recipe_is_the_same(case: tuple[str, dict[str, Any]]) -> N
 
 
 def test_generate_takes_a_recipe_as_it_is() -> None:
-    request = image_request("a cat", model="V4.5 Full", characters=[Character("girl, red hair", "hat", "B2")], seed=5)
+    request = build_image_request(
+        "a cat", model="V4.5 Full", characters=[Character("girl, red hair", "hat", "B2")], seed=5
+    )
     recipe = Recipe.of(metadata(request))
     body = body_of(generate(recipe.prompt, **recipe.options).request)
     assert body["input"] == "a cat, very aesthetic, masterpiece, no text"
@@ -228,24 +230,26 @@ def test_generate_takes_a_recipe_as_it_is() -> None:
 
 
 def test_a_file_is_read_and_drawn_again() -> None:
-    request = image_request("a cat", model="V5 Full", transparent=True, seed=7, n_samples=2)
+    request = build_image_request("a cat", model="V5 Full", transparent=True, seed=7, n_samples=2)
     drawn = write_picture(Pixels(256, 256, bytes(4 * 256 * 256)), metadata(request, 1))
     found = read_metadata(drawn)
     assert found is not None
-    assert Recipe.of(found).request() == image_request("a cat", model="V5 Full", transparent=True, seed=8, n_samples=2)
+    assert Recipe.of(found).request() == build_image_request(
+        "a cat", model="V5 Full", transparent=True, seed=8, n_samples=2
+    )
 
 
 def test_a_copy_in_alpha_does_as_well() -> None:
-    told = metadata(image_request("a cat", seed=7))
+    told = metadata(build_image_request("a cat", seed=7))
     hidden = Metadata({name: text for name, text in told.texts.items() if name != "Title"}, Place.ALPHA)
     assert Recipe.of(hidden) == Recipe.of(told)
 
 
 def test_a_recipe_is_altered_as_it_is_used() -> None:
-    recipe = Recipe.of(metadata(image_request("a cat", model="V5 Full", seed=7)))
+    recipe = Recipe.of(metadata(build_image_request("a cat", model="V5 Full", seed=7)))
     again = recipe.request(seed=8, steps=28, size=(1024, 1024), extra={"new": 1})
     assert again.parameters == {
-        **image_request("a cat", model="V5 Full", seed=8, steps=28, size=(1024, 1024)).parameters,
+        **build_image_request("a cat", model="V5 Full", seed=8, steps=28, size=(1024, 1024)).parameters,
         "new": 1,
     }
 
@@ -256,7 +260,7 @@ def test_the_hashes_are_the_protocol_s() -> None:
 
 @pytest.mark.parametrize("hash_", [hash_ for hashes in HASHES.values() for hash_ in hashes])
 def test_every_hash_names_its_model(hash_: str) -> None:
-    said = comment(image_request("a cat", model="V4.5 Full", seed=1))
+    said = comment(build_image_request("a cat", model="V4.5 Full", seed=1))
     for source in (f"Stable Diffusion XL {hash_}", hash_.lower()):
         recipe = Recipe.of(Metadata.of(said, description=None, source=source))
         assert hash_ in HASHES[ImageModel.named(recipe.options["model"] or "").id]
@@ -271,7 +275,7 @@ def test_every_hash_names_its_model(hash_: str) -> None:
     ],
 )
 def test_a_model_may_name_itself(source: str | None, more: dict[str, Any], model: str) -> None:
-    said = comment(image_request("a cat", seed=1), **more)
+    said = comment(build_image_request("a cat", seed=1), **more)
     assert (
         ImageModel.named(Recipe.of(Metadata.of(said, description=None, source=source)).options["model"] or "").id
         == model
@@ -279,27 +283,29 @@ def test_a_model_may_name_itself(source: str | None, more: dict[str, Any], model
 
 
 @pytest.mark.parametrize("more", [{}, {"model_name": "new"}, {"model_name": 5, "model_hash": ["x"]}])
-def test_a_model_that_is_not_known_has_to_be_told(more: dict[str, Any]) -> None:
-    unknown = Metadata.of(comment(image_request("a cat", seed=1), **more), description="a cat", source="New FFFFFFFF")
-    with pytest.raises(InvalidRequestError, match=r"tell it: Recipe\.of"):
+def test_the_caller_gives_a_model_that_is_not_known(more: dict[str, Any]) -> None:
+    unknown = Metadata.of(
+        comment(build_image_request("a cat", seed=1), **more), description="a cat", source="New FFFFFFFF"
+    )
+    with pytest.raises(InvalidRequestError, match=r"give it: Recipe\.of"):
         Recipe.of(unknown)
     assert Recipe.of(unknown, model="V4.5 Full").options["model"] is ImageModel.V4_5_FULL
 
 
 def test_what_a_picture_does_not_tell_is_named() -> None:
     options: dict[str, Any] = {"seed": 1, "width": 832, "height": 1216}
-    reference = Reference(png(1024, 1536))
+    reference = PreciseReference(png(1024, 1536))
     requests = {
-        ("image",): image_request("a cat", image=SOURCE, **options),
-        ("image", "mask"): image_request("a cat", image=SOURCE, mask=MASK, **options),
-        ("references",): image_request("a cat", model="V4.5 Full", references=[reference], **options),
-        ("controlnet",): image_request(
+        ("image",): build_image_request("a cat", image=SOURCE, **options),
+        ("image", "mask"): build_image_request("a cat", image=SOURCE, mask=MASK, **options),
+        ("references",): build_image_request("a cat", model="V4.5 Full", references=[reference], **options),
+        ("controlnet",): build_image_request(
             "a cat", model="Anime V2", controlnet=ControlNet(PNG, ControlNetModel.SCRIBBLER), **options
         ),
     }
     for missing, request in requests.items():
         assert Recipe.of(metadata(request)).missing == missing
-    bare = metadata(image_request("a cat", model="V4.5 Full", vibes=[EncodedVibe(b"x")], seed=1))
+    bare = metadata(build_image_request("a cat", model="V4.5 Full", vibes=[EncodedVibe(b"x")], seed=1))
     without = {name: value for name, value in bare.parameters().items() if name != "reference_image_multiple"}
     assert Recipe.of(Metadata.of(without, description=None, source=bare.source)).missing == ("vibes",)
 
@@ -323,19 +329,19 @@ def test_a_picture_of_the_first_year_tells_less() -> None:
 
 
 def test_a_picture_made_from_an_image_may_not_tell_how_much_of_it() -> None:
-    request = image_request("a cat", model="V4.5 Full", image=SOURCE, mask=MASK, seed=1)
+    request = build_image_request("a cat", model="V4.5 Full", image=SOURCE, mask=MASK, seed=1)
     less = {**comment(request), "strength": None, "noise": None, "inpaintImg2ImgStrength": None}
     recipe = Recipe.of(Metadata.of(less, description=None, source="V 4BDE2A90"))
     assert recipe.missing == ("image", "mask", "strength", "noise", "inpaint_img2img_strength")
 
 
 def test_the_last_of_the_seeds_leaves_room_for_one_picture() -> None:
-    last = metadata(image_request("a cat", seed=2**32 - 4, n_samples=4), 3)
+    last = metadata(build_image_request("a cat", seed=2**32 - 4, n_samples=4), 3)
     assert Recipe.of(last).request().parameters["n_samples"] == 1
 
 
 def test_nothing_unwanted_stays_nothing_where_something_would_be_put_in() -> None:
-    plain = metadata(image_request("a cat", model="Anime V3", seed=1), uc="")
+    plain = metadata(build_image_request("a cat", model="Anime V3", seed=1), uc="")
     assert Recipe.of(plain).request().parameters["negative_prompt"] == ""
 
 
@@ -356,7 +362,7 @@ WRONG: Mapping[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize(("more", "problem"), WRONG.values(), ids=list(WRONG))
 def test_a_damaged_comment_is_an_error_that_says_what_is_wrong(more: dict[str, Any], problem: str) -> None:
     with pytest.raises(RemoteProtocolError, match=problem):
-        Recipe.of(metadata(image_request("a cat", model="V4.5 Full", seed=1), **more))
+        Recipe.of(metadata(build_image_request("a cat", model="V4.5 Full", seed=1), **more))
 
 
 JSON = st.recursive(
@@ -364,12 +370,14 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
     max_leaves=5,
 )
-KEYS = sorted({*comment(image_request("a cat", vibes=(), seed=1)), "reference_image_multiple", "upscale", "model_name"})
+KEYS = sorted(
+    {*comment(build_image_request("a cat", vibes=(), seed=1)), "reference_image_multiple", "upscale", "model_name"}
+)
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), JSON), st.sampled_from([*HASHES]))
 def test_whatever_a_comment_says_there_is_a_recipe_or_an_error_of_ours(said: dict[str, Any], model: str) -> None:
-    request = image_request("a cat", model=model, seed=1)
+    request = build_image_request("a cat", model=model, seed=1)
     told = Metadata({"Source": HASHES[model][0], "Comment": json.dumps({**comment(request), **said})})
     try:
         Recipe.of(told).request(image=SOURCE, mask=MASK)
@@ -378,7 +386,7 @@ def test_whatever_a_comment_says_there_is_a_recipe_or_an_error_of_ours(said: dic
 
 
 def test_no_prompt_is_in_a_repr() -> None:
-    assert "secret" not in repr(Recipe.of(metadata(image_request("secret", negative_prompt="secret", seed=1))))
+    assert "secret" not in repr(Recipe.of(metadata(build_image_request("secret", negative_prompt="secret", seed=1))))
 
 
 # ---- the emulator's pictures
@@ -393,7 +401,7 @@ def test_the_emulator_s_picture_is_asked_for_again_by_its_recipe(
     options["image_format"] = image_format
     sources = {"image": png(64, 128), "mask": png(8, 16)}
     options |= {name: source for name, source in sources.items() if name in options}
-    request = image_request(prompt, **{**options, "width": 64, "height": 128, "n_samples": 2})
+    request = build_image_request(prompt, **{**options, "width": 64, "height": 128, "n_samples": 2})
     emulator, owner = an_emulator()
     head, archive = ask(emulator, "POST", "/ai/generate-image", request.body, owner=owner)
     assert head.status == 200, archive

@@ -25,21 +25,21 @@ from nai_proto.image import (
     ControlNet,
     ControlNetModel,
     EncodedVibe,
-    Facts,
     Generation,
     ImageModel,
+    ImageModelFacts,
     ImagePreset,
     ImageResolution,
-    Reference,
+    PreciseReference,
     Vibe,
     box_mask,
+    build_image_request,
     generate,
-    image_request,
 )
-from nai_proto.image.features import normalized
-from nai_proto.image.parameters import WIRE
-from nai_proto.image.quoted import quoted
-from nai_proto.image.rules import RULES, check
+from nai_proto.image.auto_text import find_quoted_text
+from nai_proto.image.features import normalize_strengths
+from nai_proto.image.options import WIRE_NAMES
+from nai_proto.image.parameter_rules import RULES, check_parameters
 from tests.image_support import PNG, body_of, png
 
 SOURCE = png(832, 1216)
@@ -317,7 +317,10 @@ def test_v3_takes_vibes_raw_and_later_models_encoded() -> None:
 
 
 def test_precise_references_are_five_lists() -> None:
-    made = asked("nai-diffusion-4-5-curated", references=[Reference(CANVAS), Reference(CANVAS, "character", 0.5, 0.25)])
+    made = asked(
+        "nai-diffusion-4-5-curated",
+        references=[PreciseReference(CANVAS), PreciseReference(CANVAS, "character", 0.5, 0.25)],
+    )
     assert {key: value for key, value in made.items() if key.startswith("director")} == {
         "director_reference_images": [b64(CANVAS)] * 2,
         "director_reference_descriptions": [
@@ -388,8 +391,8 @@ def test_auto_smea_is_smea_for_large_pictures(
 
 def test_auto_smea_is_sent_to_later_models_and_costs_as_smea_does() -> None:
     assert asked("nai-diffusion-4-full", auto_smea=True)["autoSmea"] is True
-    large = image_request("a cat", model="Anime V3", size=(1536, 1472), auto_smea=True, seed=1)
-    assert large.price() == image_request("a cat", model="Anime V3", size=(1536, 1472), sm=True, seed=1).price()
+    large = build_image_request("a cat", model="Anime V3", size=(1536, 1472), auto_smea=True, seed=1)
+    assert large.price() == build_image_request("a cat", model="Anime V3", size=(1536, 1472), sm=True, seed=1).price()
     with pytest.raises(InvalidRequestError, match="auto_smea is a str"):
         asked("nai-diffusion-3", auto_smea="yes")
 
@@ -414,8 +417,8 @@ def test_a_character_is_one_without_a_number(typed: str, told: str) -> None:
 
 @given(st.lists(st.floats(-1, 1), max_size=16))
 def test_strengths_that_were_made_smaller_stay_as_they_are(strengths: list[float]) -> None:
-    once = normalized(strengths)
-    assert normalized(once) == once
+    once = normalize_strengths(strengths)
+    assert normalize_strengths(once) == once
     assert sum(map(abs, once)) <= max(1 + 1e-9, max(map(abs, strengths), default=0))
 
 
@@ -453,16 +456,16 @@ def test_v5_leaves_the_background_out_when_told() -> None:
     ],
 )
 def test_words_in_quotes_are_drawn_when_told(prompt: str, who: list[Character], drawn: str) -> None:
-    request = image_request(prompt, model="nai-diffusion-5-full", auto_text=True, quality="none", characters=who)
+    request = build_image_request(prompt, model="nai-diffusion-5-full", auto_text=True, quality="none", characters=who)
     assert request.input == drawn
     assert request.parameters["v4_prompt"]["caption"]["base_caption"] == drawn  # type: ignore[index]  # an object
-    plain = image_request(prompt, model="nai-diffusion-5-full", quality="none", characters=who)
+    plain = build_image_request(prompt, model="nai-diffusion-5-full", quality="none", characters=who)
     assert plain.input == prompt
 
 
 @given(st.text("'\"“”‘’「」a ,.", max_size=60))
 def test_quotes_of_any_kind_end(text: str) -> None:
-    assert all(phrase == phrase.strip() != "" for phrase in quoted(text))
+    assert all(phrase == phrase.strip() != "" for phrase in find_quoted_text(text))
 
 
 def test_samplers_have_the_schedule_that_suits_them() -> None:
@@ -487,7 +490,7 @@ def test_a_seed_that_is_not_given_is_drawn_and_known() -> None:
 
 @given(st.binary(min_size=4, max_size=4))
 def test_a_drawn_seed_leaves_room_for_those_of_eight_images(drawn: bytes) -> None:
-    made = image_request("a cat", model="nai-diffusion-3", n_samples=8, size=(512, 512), entropy=lambda _: drawn)
+    made = build_image_request("a cat", model="nai-diffusion-3", n_samples=8, size=(512, 512), entropy=lambda _: drawn)
     assert 0 <= made.seed <= 4_294_967_295 - 7
 
 
@@ -500,7 +503,7 @@ FEATURES: Mapping[str, tuple[dict[str, Any], str]] = {
     "characters": ({"characters": [Character("a")]}, "v4 v4_5 v5"),
     "vibes": ({"vibes": [Vibe(PNG)]}, "v3"),
     "encoded vibes": ({"vibes": [EncodedVibe(b"x")]}, "v4 v4_5"),
-    "references": ({"references": [Reference(CANVAS)]}, "v4_5"),
+    "references": ({"references": [PreciseReference(CANVAS)]}, "v4_5"),
     "controlnet": ({"controlnet": ControlNet(PNG, ControlNetModel.FORM_LOCK)}, "v1 v2"),
     "smea": ({"sm": True}, "v1 v2 v3"),
     "smea dyn": ({"sm": True, "sm_dyn": True}, "v1 v2 v3"),
@@ -562,10 +565,10 @@ def test_every_model_takes_a_feature_or_refuses_it_in_one_line(model: ImageModel
         ({"vibes": [EncodedVibe(b"x")] * 17}, "17 vibes, and .* takes at most 16"),
         ({"vibes": [EncodedVibe(b"x", key="v4full")]}, "encoded for v4full, and .* takes those for v4-5full"),
         ({"vibes": [EncodedVibe(b"x", 1.5)]}, "the strength of one of vibes is 1.5, and may be from -1 to 1"),
-        ({"vibes": [EncodedVibe(b"x")], "references": [Reference(CANVAS)]}, "vibes and precise references"),
-        ({"references": [Reference(PNG)]}, "a reference has 64 × 64 pixels; fit it into a PNG of 1024 × 1536, "),
-        ({"references": [Reference(CANVAS, fidelity=2)]}, "fidelity of one of references is 2"),
-        ({"references": [Reference(CANVAS)] * 17}, "17 references"),
+        ({"vibes": [EncodedVibe(b"x")], "references": [PreciseReference(CANVAS)]}, "vibes and precise references"),
+        ({"references": [PreciseReference(PNG)]}, "a reference has 64 × 64 pixels; fit it into a PNG of 1024 × 1536, "),
+        ({"references": [PreciseReference(CANVAS, fidelity=2)]}, "fidelity of one of references is 2"),
+        ({"references": [PreciseReference(CANVAS)] * 17}, "17 references"),
         ({"characters": [Character("a")] * 7}, "7 characters, and nai-diffusion-4-5-full takes at most 6"),
         ({"characters": [Character("a", position="F6")]}, "position is A1 to E5, or x and y from 0 to 1, not 'F6'"),
         ({"characters": [Character("a", position=(2, 0))]}, "from 0 to 1, not 2 and 0"),
@@ -605,7 +608,9 @@ def test_who_says_so_sends_what_is_not_known() -> None:
 def test_no_parameter_takes_what_json_has_no_place_for(name: str) -> None:
     for value in (object(), b"", 1j, {}):
         with pytest.raises(InvalidRequestError, match=f"^{name} is a "):
-            check({name: value}, ImageModel.ANIME_V3, image_request("", model="nai-diffusion-3").action)
+            check_parameters(
+                {name: value}, ImageModel.ANIME_V3, build_image_request("", model="nai-diffusion-3").action
+            )
 
 
 # ---- models that are not listed, and presets
@@ -613,13 +618,15 @@ def test_no_parameter_takes_what_json_has_no_place_for(name: str) -> None:
 
 def test_of_a_model_that_is_not_listed_nothing_is_guessed() -> None:
     for model, said in (
-        (ImageModel("nai-diffusion-6"), r"generation of the image model 'nai-diffusion-6' is not known; tell it: "),
-        (ImageModel("nai-diffusion-6", Facts(generation=Generation.V5)), r"base of .*Facts\(base=…\)"),
-        (ImageModel("nai-diffusion-6", Facts(generation=Generation.V5, base="")), r"Facts\(scale=…\)"),
+        (ImageModel("nai-diffusion-6"), r"generation of the image model 'nai-diffusion-6' is not known; give it: "),
+        (ImageModel("nai-diffusion-6", ImageModelFacts(generation=Generation.V5)), r"base of .*Facts\(base=…\)"),
+        (ImageModel("nai-diffusion-6", ImageModelFacts(generation=Generation.V5, base="")), r"Facts\(scale=…\)"),
     ):
         with pytest.raises(InvalidRequestError, match=said):
             generate("a cat", model=model)
-    known = ImageModel("nai-diffusion-6", Facts(generation=Generation.V5, base="", scale=4, nsfw_prefix=False))
+    known = ImageModel(
+        "nai-diffusion-6", ImageModelFacts(generation=Generation.V5, base="", scale=4, nsfw_prefix=False)
+    )
     with pytest.raises(InvalidRequestError, match=r"Facts\(uc=…\)"):
         generate("a cat", model=known)
     assert sent(known)["parameters"] == {**V5, "scale": 4}
@@ -632,17 +639,19 @@ def test_of_a_model_that_is_not_listed_nothing_is_guessed() -> None:
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)
 def test_a_default_preset_changes_nothing(model: ImageModel) -> None:
     preset = ImagePreset.from_default(model)
-    assert image_request("a cat", preset=preset, seed=SEED) == image_request("a cat", model=model, seed=SEED)
+    assert build_image_request("a cat", preset=preset, seed=SEED) == build_image_request(
+        "a cat", model=model, seed=SEED
+    )
     assert ImagePreset.loads(preset.dumps()) == preset
     if model.inpainting is not None:  # which may be of another generation
         whole = {"image": SOURCE, "mask": MASK, "seed": SEED}
-        plain = image_request("a cat", model=model, **whole)  # type: ignore[arg-type]  # of several types
-        assert image_request("a cat", preset=preset, **whole) == plain  # type: ignore[arg-type]
+        plain = build_image_request("a cat", model=model, **whole)  # type: ignore[arg-type]  # of several types
+        assert build_image_request("a cat", preset=preset, **whole) == plain  # type: ignore[arg-type]
 
 
 def test_a_preset_s_settings_count_and_a_request_s_own_count_more() -> None:
     preset = ImagePreset("nai-diffusion-3", {"steps": 28, "scale": 6}) | {"scale": 7}
-    made = image_request("a cat", preset=preset, steps=5)
+    made = build_image_request("a cat", preset=preset, steps=5)
     assert made.model is ImageModel.ANIME_V3
     assert (made.parameters["steps"], made.parameters["scale"]) == (5, 7)
     assert dict(preset) == {"steps": 28, "scale": 7}
@@ -678,4 +687,4 @@ def test_whatever_is_asked_for_is_sent_or_refused(options: dict[str, Any], model
     sent = body_of(operation.request)["parameters"]
     assert sent["seed"] == operation.seed
     said = {name: value for name, value in options.items() if value is not None and not isinstance(value, bytes)}
-    assert {name: sent[WIRE.get(name, name)] for name in said} == said
+    assert {name: sent[WIRE_NAMES.get(name, name)] for name in said} == said

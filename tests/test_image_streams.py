@@ -18,7 +18,7 @@ from nai_proto.codecs.frames import encode_frame
 from nai_proto.codecs.zipped import zipped
 from nai_proto.errors import InvalidRequestError, LimitExceeded, NaiError, RemoteProtocolError, StreamError, Truncated
 from nai_proto.http import Head, Headers
-from nai_proto.image import MODELS, Image, ImageModel, Step, generate_stream
+from nai_proto.image import MODELS, Image, ImageModel, PreviewStep, generate_stream
 from nai_proto.limits import Limits
 from nai_proto.testing import FlowTrace, play
 from tests.image_support import JPEG, PNG, WEBP, body_of
@@ -75,11 +75,11 @@ def streamed(
 
 STORY = [step(0), step(0, 1), message("retry"), step(1), final(1), {**step(2), "new": [None]}, final()]
 TOLD = [
-    Step(JPEG, 0, 0, 20000),
-    Step(JPEG, 1, 0, 20000),
-    Step(JPEG, 0, 1, 57.5),
+    PreviewStep(JPEG, 0, 0, 20000),
+    PreviewStep(JPEG, 1, 0, 20000),
+    PreviewStep(JPEG, 0, 1, 57.5),
     Image(PNG, "image_1.png", 6, 1),
-    Step(JPEG, 0, 2, 57.5),
+    PreviewStep(JPEG, 0, 2, 57.5),
     Image(PNG, "image_0.png", 5, 0),
 ]
 FORMS = {MSGPACK: framed(*STORY), SSE: evented(*STORY)}
@@ -112,10 +112,10 @@ def test_another_framing_is_refused() -> None:
 def test_the_protocol_s_own_bytes_are_read() -> None:
     played = streamed(STEP + FINAL)
     mark = b"\x89PNG\r\n\x1a\n"
-    assert played.events == [Step(JPEG, 0, 3, 57.86742401123047), Image(mark, "image_0.png", 5)]
+    assert played.events == [PreviewStep(JPEG, 0, 3, 57.86742401123047), Image(mark, "image_0.png", 5)]
     assert played.result == (Image(mark, "image_0.png", 5),)
     failed = streamed(STEP + ERROR)
-    assert failed.events == [Step(JPEG, 0, 3, 57.86742401123047)]
+    assert failed.events == [PreviewStep(JPEG, 0, 3, 57.86742401123047)]
     assert isinstance(failed.error, StreamError)
     assert (failed.error.status, str(failed.error)) == (500, "Error generating image (statusCode 500)")
     assert failed.error.partial == ()
@@ -156,7 +156,7 @@ def test_a_stream_without_all_images_is_cut_short(form: str) -> None:
 def test_an_error_in_the_stream_comes_behind_what_was_told(form: str) -> None:
     write = framed if form == MSGPACK else evented
     played = streamed(write(step(0), message("error", code=500, message="no"), final()), form)
-    assert played.events == [Step(JPEG, 0, 0, 20000)]
+    assert played.events == [PreviewStep(JPEG, 0, 0, 20000)]
     assert isinstance(played.error, StreamError)
     assert (played.error.status, str(played.error)) == (500, "no (statusCode 500)")
     silent = streamed(write({"event_type": "error", "code": "x"}), form)
@@ -228,7 +228,7 @@ def test_a_frame_that_is_too_large_comes_behind_what_was_told() -> None:
 
 
 def test_events_show_no_bytes() -> None:
-    assert repr(TOLD[0]) == "Step(sample=0, step=0, sigma=20000)"
+    assert repr(TOLD[0]) == "PreviewStep(sample=0, step=0, sigma=20000)"
 
 
 @given(

@@ -24,9 +24,9 @@ from nai_proto.image import (
     generate,
 )
 from nai_proto.image.choices import TAG_HINTS
-from nai_proto.image.fitting import CANVASES
-from nai_proto.image.generations import WITHOUT_SCHEDULE
-from nai_proto.image.rules import MOST_PIXELS, MOST_SEED, MOST_TEXT, samples_at
+from nai_proto.image.compatibility import CANVASES
+from nai_proto.image.families import WITHOUT_SCHEDULE
+from nai_proto.image.parameter_rules import MAX_PIXELS, MAX_PROMPT_CHARACTERS, MAX_SEED, max_samples
 from tests.image_support import body_of
 from tests.protocol_data import DATA
 
@@ -115,10 +115,10 @@ def test_the_words_are_the_protocol_s() -> None:
 
 def test_the_limits_are_the_protocol_s() -> None:
     limits = TABLE["limits"]
-    assert (limits["max_pixels"], limits["max_seed"]) == (MOST_PIXELS, MOST_SEED)
-    assert limits["max_prompt_characters"] == MOST_TEXT
+    assert (limits["max_pixels"], limits["max_seed"]) == (MAX_PIXELS, MAX_SEED)
+    assert limits["max_prompt_characters"] == MAX_PROMPT_CHARACTERS
     for row in limits["n_samples_by_pixels"]:
-        assert samples_at(row["max_pixels"], 1) == row["n_samples"]
+        assert max_samples(row["max_pixels"], 1) == row["n_samples"]
 
 
 @pytest.mark.parametrize("name", table("uc_presets")["models"])

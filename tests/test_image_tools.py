@@ -46,7 +46,7 @@ from nai_proto.image import (
     suggest_tags,
     upscale,
 )
-from nai_proto.image.sources import image_size
+from nai_proto.image.image_files import image_size
 from nai_proto.testing import play
 from nai_proto.voice import SEEDS, VOICES, Speech, speak
 from tests.image_support import PNG, body_of, png
@@ -122,8 +122,8 @@ def test_what_is_no_image_has_a_size_or_none(start: bytes, rest: bytes) -> None:
     assert size is None or len(size) == 2
 
 
-def test_an_image_of_another_kind_needs_its_size_told() -> None:
-    with pytest.raises(InvalidRequestError, match="the size of the image is not known: tell it"):
+def test_an_image_of_another_kind_needs_its_size_given() -> None:
+    with pytest.raises(InvalidRequestError, match="the size of the image is not known: give it"):
         augment(b"\xff\xd8\xff", "sketch")
     body = body_of(augment(b"\xff\xd8\xff", "some new tool", size=(10, 20), prompt="x", validate=False).request)
     assert (body["width"], body["height"], body["prompt"]) == (10, 20, "x")

@@ -23,17 +23,17 @@ from nai_proto.http import Head, Headers, Request
 from nai_proto.image import (
     EncodedVibe,
     ImageModel,
-    MemoryVibes,
+    MemoryVibeCache,
     Vibe,
     VibeCache,
     VibeSource,
-    affordable,
-    image_request,
-    vibe,
-    vibe_of,
-    vibes_of,
+    build_image_request,
+    encode_vibe_cached,
+    request_if_affordable,
+    vibe_from_file,
+    vibes_from_file,
 )
-from nai_proto.image.vibes import kept
+from nai_proto.image.vibe_cache import update_vibe_file
 from nai_proto.testing import play
 from nai_transports import memory
 from nai_transports.vibe_files import VibeFolder, load_vibes, save_vibes
@@ -72,7 +72,7 @@ def ran(flow: Any) -> tuple[Any, list[dict[str, Any]]]:
 
 @pytest.fixture(params=["memory", "folder"])
 def cache(request: pytest.FixtureRequest, tmp_path: Path) -> VibeCache:
-    return MemoryVibes() if request.param == "memory" else VibeFolder(tmp_path / "vibes" / "deep")
+    return MemoryVibeCache() if request.param == "memory" else VibeFolder(tmp_path / "vibes" / "deep")
 
 
 KINDS: list[dict[str, Any]] = [
@@ -91,7 +91,7 @@ KINDS: list[dict[str, Any]] = [
 
 def asked_for(cache: VibeCache, **options: Any) -> Any:
     image, model = options.pop("image", PNG), options.pop("model", V45)
-    return vibe(image, model, cache=cache, **options)
+    return encode_vibe_cached(image, model, cache=cache, **options)
 
 
 def test_what_was_encoded_is_not_asked_for_again_and_everything_else_is(cache: VibeCache) -> None:
@@ -150,7 +150,7 @@ def test_every_transport_asks_and_keeps(transport: str, tmp_path: Path) -> None:
 
 
 def test_an_account_is_asked_first_as_for_all_that_costs() -> None:
-    played = play(affordable(vibe, PNG, V45, cache=MemoryVibes()), [Head(401), b""])
+    played = play(request_if_affordable(encode_vibe_cached, PNG, V45, cache=MemoryVibeCache()), [Head(401), b""])
     assert [request.path for request in played.requests] == ["/user/subscription"]
 
 
@@ -180,7 +180,7 @@ def test_what_has_no_place_in_the_website_s_files_has_one_of_its_own(tmp_path: P
     assert file.intact
     assert file.image is None
     assert [*file.document["encodings"]["v4-5full"]] == [UNKNOWN_KEY]
-    assert vibe_of(file, V45) == EncodedVibe(made.encoding, key="v4-5full")
+    assert vibe_from_file(file, V45) == EncodedVibe(made.encoding, key="v4-5full")
 
 
 def other_picture(path: Path) -> None:
@@ -268,14 +268,14 @@ ONLY = VibeFile.of_encoding(b"only", "v4full", created_at=0)
     ],
 )
 def test_a_file_gives_what_the_model_takes(file: VibeFile, model: Any, options: dict[str, Any], found: object) -> None:
-    taken = vibe_of(file, model, **options)
+    taken = vibe_from_file(file, model, **options)
     assert taken == found
-    assert image_request("a cat", model=model, vibes=[taken], seed=1) if "Inpainting" not in str(model) else True
+    assert build_image_request("a cat", model=model, vibes=[taken], seed=1) if "Inpainting" not in str(model) else True
 
 
 def test_what_a_file_is_meant_for_gives_way_to_what_it_has() -> None:
     half = VibeFile({**BARE.with_encoding("v4full", 0.5, b"half").document, "importInfo": {"information_extracted": 1}})
-    assert vibe_of(half, V4) == EncodedVibe(b"half", 0.6, None, "v4full")
+    assert vibe_from_file(half, V4) == EncodedVibe(b"half", 0.6, None, "v4full")
 
 
 @pytest.mark.parametrize(
@@ -292,19 +292,21 @@ def test_what_a_file_is_meant_for_gives_way_to_what_it_has() -> None:
 )
 def test_what_a_file_lacks_is_said(file: VibeFile, model: Any, options: dict[str, Any], problem: str) -> None:
     with pytest.raises(InvalidRequestError if "takes no vibes" in problem else InvalidFile, match=problem):
-        vibe_of(file, model, **options)
+        vibe_from_file(file, model, **options)
 
 
 def test_a_bundle_gives_all_of_its_vibes() -> None:
-    assert vibes_of(VibeBundle((FILE, MEANT)), V45) == (vibe_of(FILE, V45), vibe_of(MEANT, V45))
-    assert vibes_of(FILE, V45) == (vibe_of(FILE, V45),)
+    assert vibes_from_file(VibeBundle((FILE, MEANT)), V45) == (vibe_from_file(FILE, V45), vibe_from_file(MEANT, V45))
+    assert vibes_from_file(FILE, V45) == (vibe_from_file(FILE, V45),)
 
 
 def test_what_was_encoded_goes_back_into_a_file() -> None:
     source = VibeSource(image=PNG, model_key="v4full", information_extracted=0.5)
-    file = kept(source, b"half", FILE, created_at=5)
+    file = update_vibe_file(source, b"half", FILE, created_at=5)
     assert file == FILE.with_encoding("v4full", 0.5, b"half")
-    assert vibe_of(kept(source, b"half", None, created_at=5), V4) == EncodedVibe(b"half", 0.6, None, "v4full")
+    assert vibe_from_file(update_vibe_file(source, b"half", None, created_at=5), V4) == EncodedVibe(
+        b"half", 0.6, None, "v4full"
+    )
     assert source.name == file.id
 
 

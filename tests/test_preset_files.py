@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nai_proto.errors import FileError, InvalidFile, InvalidRequestError
-from nai_proto.image import MODELS, ImageModel, ImagePreset, image_request
+from nai_proto.image import MODELS, ImageModel, ImagePreset, build_image_request
 from nai_proto.text.models import Model
 from nai_proto.text.preset import Preset
 from nai_transports.preset_files import load_image_preset, load_preset, save_image_preset, save_preset
@@ -115,7 +115,7 @@ def test_an_image_preset_may_serve_another_model(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     save_image_preset(ImagePreset("V4 Full", {"steps": 28}), path)
     assert load_image_preset(path, model="V5 Full") == ImagePreset("V5 Full", {"steps": 28})
-    request = image_request("a cat", preset=load_image_preset(path, model="V5 Full"), seed=1)
+    request = build_image_request("a cat", preset=load_image_preset(path, model="V5 Full"), seed=1)
     assert request.parameters["steps"] == 28
 
 

@@ -16,7 +16,7 @@ from nai_proto.account import Subscription
 from nai_proto.codecs.picture import Metadata
 from nai_proto.codecs.vibes import Vibe as VibeFile
 from nai_proto.errors import InvalidRequestError, InvalidTypeError, NaiError
-from nai_proto.image.parameters import Options as ImageOptions
+from nai_proto.image.options import ImageOptions as ImageOptions
 from nai_proto.openai.parameters import CompletionOptions
 from nai_proto.openai.parameters import Options as ChatOptions
 from nai_proto.secret import AccessKey, Password
@@ -62,7 +62,10 @@ NOT_CALLED: Final = {
     "account": (
         "AccountInformation ImageAllowance Perks Priority Subscription Tier TrainingSteps TrialStatus UserData"
     ),
-    "image": "Drawing Drawn Image ImageResolution Options Parameters Position Step Tag JapaneseTag VibeCache",
+    "image": (
+        "Image ImageEvent ImageOperation ImageOptions ImageParameters ImageResolution JapaneseTag Position PreviewStep Tag "
+        "VibeCache"
+    ),
     "openai": (
         "Accumulator ChatChoice ChatChunk ChatChunkChoice ChatCompletion Completion CompletionChoice CompletionChunk "
         "CompletionOptions Delta Logprobs Message MessageDict Messages ModelCard Options Prompt TokenCount TokenLogprob "
@@ -97,7 +100,7 @@ MASK: Final = image.box_mask(64, 64, [(0, 0, 8, 8)])
 ITEMS: Final = image.upscale_price(64, 64).items
 VIBE_FILE: Final = VibeFile.of_image(PNG, created_at=0).with_encoding("v4-5full", 1, b"whole")
 SOURCE: Final = image.VibeSource(image=PNG, model_key="v4-5full")
-REQUEST: Final = image.image_request("cat", model=V4, seed=1)
+REQUEST: Final = image.build_image_request("cat", model=V4, seed=1)
 COMMENT: Final = {"prompt": "cat", "request_type": "PromptGenerateRequest", "seed": 1, "v4_prompt": None}
 METADATA: Final = Metadata.of(COMMENT, description="cat", source="NovelAI Diffusion V4.5 4BDE2A90")
 SUBSCRIPTION: Final = Subscription(
@@ -259,17 +262,19 @@ CALLS: Final[dict[str, Call]] = {
     "image.generate_cached": Call(
         image.generate_cached, {"prompt": "x", "secret": bytes(32), "model": V4, "seed": 1}, IMAGE_OPTIONS
     ),
-    "image.image_request": Call(image.image_request, {"prompt": "x", "model": V4, "seed": 1}, IMAGE_OPTIONS),
+    "image.build_image_request": Call(
+        image.build_image_request, {"prompt": "x", "model": V4, "seed": 1}, IMAGE_OPTIONS
+    ),
     "image.ImageRequest": Call(
         image.ImageRequest, {"model": V4, "action": "generate", "input": "x", "parameters": REQUEST.parameters}
     ),
     "image.ImageRequest.price": Call(REQUEST.price),
     "image.cache_key": Call(image.cache_key, {"secret": bytes(32), "image": PNG}),
-    "image.form": Call(image.form, {"request": REQUEST}),
+    "image.encode_form": Call(image.encode_form, {"request": REQUEST}),
     "image.Character": Call(image.Character, {"prompt": "x"}),
     "image.ControlNet": Call(image.ControlNet, {"condition": PNG, "model": "hed"}),
     "image.EncodedVibe": Call(image.EncodedVibe, {"encoding": b"x"}),
-    "image.Reference": Call(image.Reference, {"image": PNG}),
+    "image.PreciseReference": Call(image.PreciseReference, {"image": PNG}),
     "image.Vibe": Call(image.Vibe, {"image": PNG}),
     "image.Family": Call(
         image.Family,
@@ -277,12 +282,12 @@ CALLS: Final[dict[str, Call]] = {
     ),
     "image.align_mask": Call(image.align_mask, {"mask": MASK, "width": 64, "height": 64}),
     "image.box_mask": Call(image.box_mask, {"width": 64, "height": 64, "boxes": []}),
-    "image.Facts": Call(image.Facts),
+    "image.ImageModelFacts": Call(image.ImageModelFacts),
     "image.ImageModel": Call(image.ImageModel, {"id": "x"}),
     "image.ImageModel.named": Call(image.ImageModel.named, {"model": V4}),
     "image.ImageModel.uc_text": Call(image.ImageModel.V4_5_FULL.uc_text, {"preset": "heavy"}),
     "image.ImageModel.quality_tags": Call(image.ImageModel.V4_5_FULL.quality_tags, {"preset": "standard"}),
-    "image.affordable": Call(image.affordable, {"ask": image.generate}, ("max_anlas",)),
+    "image.request_if_affordable": Call(image.request_if_affordable, {"ask": image.generate}, ("max_anlas",)),
     "image.parameters_price": Call(
         image.parameters_price, {"model": V4, "action": "generate", "parameters": REQUEST.parameters}
     ),
@@ -303,14 +308,14 @@ CALLS: Final[dict[str, Call]] = {
     "image.Emphasis": Call(image.Emphasis, {"opening": "{", "pieces": ()}),
     "image.Prompt": Call(image.Prompt, {"pieces": ()}),
     "image.Prompt.weighted": Call(image.Prompt(()).weighted),
-    "image.normalised": Call(image.normalised, {"text": "x"}),
-    "image.parse": Call(image.parse, {"text": "x"}),
+    "image.normalize_prompt": Call(image.normalize_prompt, {"text": "x"}),
+    "image.parse_prompt": Call(image.parse_prompt, {"text": "x"}),
     "image.Recipe": Call(image.Recipe, {"prompt": "x", "options": {}, "missing": ()}),
     "image.Recipe.of": Call(image.Recipe.of, {"metadata": METADATA}),
     "image.Recipe.request": Call(image.Recipe("x", {"model": V4, "seed": 1}, ()).request, {}, IMAGE_OPTIONS),
-    "image.check": Call(image.check, {"parameters": {}, "model": V4, "action": "generate"}),
+    "image.check_parameters": Call(image.check_parameters, {"parameters": {}, "model": V4, "action": "generate"}),
     "image.suggest_tags": Call(image.suggest_tags, {"prompt": "x"}),
-    "image.TokenCount": Call(image.TokenCount, {"limit": 1, "parts": ()}),
+    "image.PromptTokenCount": Call(image.PromptTokenCount, {"limit": 1, "parts": ()}),
     "image.count_tokens": Call(image.count_tokens, {"model": V4, "tokenizer": BYTES, "prompt": "x"}),
     "image.token_limit": Call(image.token_limit, {"model": V4}),
     "image.augment": Call(image.augment, {"image": PNG, "tool": "lineart"}),
@@ -319,12 +324,14 @@ CALLS: Final[dict[str, Call]] = {
     "image.annotate": Call(image.annotate, {"image": PNG, "annotator": "hed"}),
     "image.classify": Call(image.classify, {"body": {}}),
     "image.VibeSource": Call(image.VibeSource, {"image": PNG, "model_key": "x"}),
-    "image.MemoryVibes": Call(image.MemoryVibes),
-    "image.MemoryVibes.get": Call(image.MemoryVibes().get, {"source": SOURCE}),
-    "image.MemoryVibes.put": Call(image.MemoryVibes().put, {"source": SOURCE, "encoding": b"x"}),
-    "image.vibe": Call(image.vibe, {"image": PNG, "model": V4, "cache": image.MemoryVibes()}),
-    "image.vibe_of": Call(image.vibe_of, {"file": VIBE_FILE, "model": V4}),
-    "image.vibes_of": Call(image.vibes_of, {"file": VIBE_FILE, "model": V4}),
+    "image.MemoryVibeCache": Call(image.MemoryVibeCache),
+    "image.MemoryVibeCache.get": Call(image.MemoryVibeCache().get, {"source": SOURCE}),
+    "image.MemoryVibeCache.put": Call(image.MemoryVibeCache().put, {"source": SOURCE, "encoding": b"x"}),
+    "image.encode_vibe_cached": Call(
+        image.encode_vibe_cached, {"image": PNG, "model": V4, "cache": image.MemoryVibeCache()}
+    ),
+    "image.vibe_from_file": Call(image.vibe_from_file, {"file": VIBE_FILE, "model": V4}),
+    "image.vibes_from_file": Call(image.vibes_from_file, {"file": VIBE_FILE, "model": V4}),
 }
 
 

@@ -1,7 +1,9 @@
-"""Images: asked for, altered, looked at. Facts: image.
+"""Images: generated from words or from other images, changed by tools, and read back.
 
-`generate` takes a prompt and what may be wished for with it; what a model does not take is refused before anything is
-sent. Images go in and come out as bytes. All names are found when they are first used.
+`generate` takes a prompt and keyword options, which `ImageOptions` describes; what a model does not take is refused before
+anything is sent. Images go in and come out as bytes. All names are loaded when they are first used.
+
+See docs/protocol/image.md#2-endpoints.
 """
 
 from __future__ import annotations
@@ -9,8 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .answers import Image
-    from .caching import cache_key, form, generate_cached
+    from .cached_images import cache_key, encode_form, generate_cached
     from .choices import (
         ControlNetModel,
         ImageGenerationType,
@@ -20,61 +21,54 @@ if TYPE_CHECKING:
         QualityPreset,
         UCPreset,
     )
-    from .features import Character, ControlNet, EncodedVibe, Position, Reference, Vibe
-    from .generation import Drawing, generate, generate_stream
-    from .generations import FAMILIES, Family, Generation
+    from .cost_limits import parameters_price, request_if_affordable
+    from .emphasis import Emphasis, Prompt, normalize_prompt, parse_prompt
+    from .families import FAMILIES, Family, Generation
+    from .features import Character, ControlNet, EncodedVibe, Position, PreciseReference, Vibe
+    from .generation import ImageOperation, generate, generate_stream
+    from .image_files import Image
+    from .image_stream import ImageEvent, PreviewStep
     from .masks import align_mask, box_mask
-    from .models import MODELS, Facts, ImageModel
-    from .parameters import Options, Parameters
-    from .paying import affordable, parameters_price
+    from .models import MODELS, ImageModel, ImageModelFacts
+    from .options import ImageOptions, ImageParameters
+    from .parameter_rules import check_parameters
     from .preset import ImagePreset
-    from .price import (
-        Allowance,
-        Price,
-        check_price,
-        encoding_price,
-        generation_price,
-        tool_price,
-        upscale_price,
-    )
-    from .prompting import with_quality_tags, with_uc_preset
-    from .prompts import Emphasis, Prompt, normalised, parse
+    from .price import Allowance, Price, check_price, encoding_price, generation_price, tool_price, upscale_price
+    from .quality_tags import with_quality_tags, with_uc_preset
     from .recipe import Recipe
-    from .request import ImageRequest, image_request
-    from .rules import check
-    from .stream import Drawn, Step
-    from .suggestions import JapaneseTag, Tag, suggest_tags
-    from .token_counts import TokenCount, count_tokens, token_limit
+    from .request import ImageRequest, build_image_request
+    from .tag_suggestions import JapaneseTag, Tag, suggest_tags
+    from .token_counts import PromptTokenCount, count_tokens, token_limit
     from .tools import Annotator, DirectorTool, Emotion, annotate, augment, classify, encode_vibe, upscale
-    from .vibes import MemoryVibes, VibeCache, VibeSource, vibe, vibe_of, vibes_of
+    from .vibe_cache import MemoryVibeCache, VibeCache, VibeSource, encode_vibe_cached, vibe_from_file, vibes_from_file
 else:
     from ..lazy import finder
 
     _HOMES = {
-        "answers": "Image",
-        "caching": "cache_key form generate_cached",
+        "cached_images": "cache_key encode_form generate_cached",
         "choices": (
             "ControlNetModel ImageGenerationType ImageResolution ImageSampler NoiseSchedule QualityPreset UCPreset"
         ),
-        "features": "Character ControlNet EncodedVibe Position Reference Vibe",
-        "generation": "Drawing generate generate_stream",
-        "generations": "FAMILIES Family Generation",
+        "cost_limits": "parameters_price request_if_affordable",
+        "emphasis": "Emphasis Prompt normalize_prompt parse_prompt",
+        "families": "FAMILIES Family Generation",
+        "features": "Character ControlNet EncodedVibe Position PreciseReference Vibe",
+        "generation": "ImageOperation generate generate_stream",
+        "image_files": "Image",
+        "image_stream": "ImageEvent PreviewStep",
         "masks": "align_mask box_mask",
-        "models": "MODELS Facts ImageModel",
-        "parameters": "Options Parameters",
-        "paying": "affordable parameters_price",
+        "models": "MODELS ImageModel ImageModelFacts",
+        "options": "ImageOptions ImageParameters",
+        "parameter_rules": "check_parameters",
         "preset": "ImagePreset",
         "price": "Allowance Price check_price encoding_price generation_price tool_price upscale_price",
-        "prompting": "with_quality_tags with_uc_preset",
-        "prompts": "Emphasis Prompt normalised parse",
+        "quality_tags": "with_quality_tags with_uc_preset",
         "recipe": "Recipe",
-        "request": "ImageRequest image_request",
-        "rules": "check",
-        "stream": "Drawn Step",
-        "suggestions": "JapaneseTag Tag suggest_tags",
-        "token_counts": "TokenCount count_tokens token_limit",
+        "request": "ImageRequest build_image_request",
+        "tag_suggestions": "JapaneseTag Tag suggest_tags",
+        "token_counts": "PromptTokenCount count_tokens token_limit",
         "tools": "Annotator DirectorTool Emotion annotate augment classify encode_vibe upscale",
-        "vibes": "MemoryVibes VibeCache VibeSource vibe vibe_of vibes_of",
+        "vibe_cache": "MemoryVibeCache VibeCache VibeSource encode_vibe_cached vibe_from_file vibes_from_file",
     }
 
     __getattr__ = finder(__name__, _HOMES)
@@ -92,68 +86,68 @@ __all__ = [
     "ControlNet",
     "ControlNetModel",
     "DirectorTool",
-    "Drawing",
-    "Drawn",
     "Emotion",
     "Emphasis",
     "EncodedVibe",
-    "Facts",
     "Family",
     "Generation",
     "Image",
+    "ImageEvent",
     "ImageGenerationType",
     "ImageModel",
+    "ImageModelFacts",
+    "ImageOperation",
+    "ImageOptions",
+    "ImageParameters",
     "ImagePreset",
     "ImageRequest",
     "ImageResolution",
     "ImageSampler",
     "JapaneseTag",
-    "MemoryVibes",
+    "MemoryVibeCache",
     "NoiseSchedule",
-    "Options",
-    "Parameters",
     "Position",
+    "PreciseReference",
+    "PreviewStep",
     "Price",
     "Prompt",
+    "PromptTokenCount",
     "QualityPreset",
     "Recipe",
-    "Reference",
-    "Step",
     "Tag",
-    "TokenCount",
     "UCPreset",
     "Vibe",
     "VibeCache",
     "VibeSource",
-    "affordable",
     "align_mask",
     "annotate",
     "augment",
     "box_mask",
+    "build_image_request",
     "cache_key",
-    "check",
+    "check_parameters",
     "check_price",
     "classify",
     "count_tokens",
+    "encode_form",
     "encode_vibe",
+    "encode_vibe_cached",
     "encoding_price",
-    "form",
     "generate",
     "generate_cached",
     "generate_stream",
     "generation_price",
-    "image_request",
-    "normalised",
+    "normalize_prompt",
     "parameters_price",
-    "parse",
+    "parse_prompt",
+    "request_if_affordable",
     "suggest_tags",
     "token_limit",
     "tool_price",
     "upscale",
     "upscale_price",
-    "vibe",
-    "vibe_of",
-    "vibes_of",
+    "vibe_from_file",
+    "vibes_from_file",
     "with_quality_tags",
     "with_uc_preset",
 ]

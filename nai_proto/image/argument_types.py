@@ -1,4 +1,4 @@
-"""What the parameters of image calls take, beyond what `arguments` has."""
+"""The types of the parameters of image functions, beyond those of `arguments`."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from ..arguments import (
     tuple_of,
 )
 from .choices import ImageResolution
-from .features import Character, ControlNet, EncodedVibe, Reference, Vibe
+from .features import Character, ControlNet, EncodedVibe, PreciseReference, Vibe
 from .models import IMAGE_MODEL
 from .preset import ImagePreset
 from .price import ALLOWANCE
 
-__all__ = ["OPTIONS", "SIZE", "VIBE_SOURCE"]
+__all__ = ["OPTION_TYPES", "SIZE", "VIBE_SOURCE"]
 
 _SIDES: Final = tuple_of("a width and a height in pixels", INTEGER, INTEGER)
 _RAW_VIBE: Final = record(Vibe)
 _ENCODED_VIBE: Final = record(EncodedVibe)
 
 
-def _size(value: ImageResolution | str, name: str) -> tuple[int, int]:
+def _to_size(value: ImageResolution | str, name: str) -> tuple[int, int]:
     if isinstance(value, ImageResolution):
         return value.value
     word = value.strip().upper().replace(" ", "_").replace("-", "_")
@@ -43,21 +43,21 @@ def _size(value: ImageResolution | str, name: str) -> tuple[int, int]:
     return found.value
 
 
-def _vibe(value: Vibe | EncodedVibe | Mapping[str, object], name: str) -> Any:
+def _to_vibe(value: Vibe | EncodedVibe | Mapping[str, object], name: str) -> Any:
     if isinstance(value, Vibe | EncodedVibe):
         return value
     return (_ENCODED_VIBE if "encoding" in value else _RAW_VIBE).convert(value, name)
 
 
 SIZE: Final = (
-    ArgumentType("an ImageResolution, its name such as portrait", ImageResolution, str, convert=_size) | _SIDES
+    ArgumentType("an ImageResolution, its name such as portrait", ImageResolution, str, convert=_to_size) | _SIDES
 )
 _VIBE: Final = ArgumentType(
-    "a Vibe, an EncodedVibe or a mapping of its fields", Vibe, EncodedVibe, Mapping, convert=_vibe
+    "a Vibe, an EncodedVibe or a mapping of its fields", Vibe, EncodedVibe, Mapping, convert=_to_vibe
 )
 _PRESET: Final = ArgumentType("an ImagePreset or a mapping of settings", ImagePreset, Mapping)
 
-OPTIONS: Final[Mapping[str, ArgumentType]] = {
+OPTION_TYPES: Final[Mapping[str, ArgumentType]] = {
     "model": IMAGE_MODEL | None,
     "preset": _PRESET | None,
     "size": SIZE | None,
@@ -71,7 +71,7 @@ OPTIONS: Final[Mapping[str, ArgumentType]] = {
     "characters": list_of(record(Character)) | None,
     "as_typed": FLAG | None,
     "vibes": list_of(_VIBE) | None,
-    "references": list_of(record(Reference)) | None,
+    "references": list_of(record(PreciseReference)) | None,
     "controlnet": record(ControlNet) | None,
     "entropy": FUNCTION | None,
     "max_anlas": INTEGER | None,
@@ -83,7 +83,7 @@ OPTIONS: Final[Mapping[str, ArgumentType]] = {
     "sampler": TEXT | None,
     "noise_schedule": TEXT | None,
 }
-"""Those of `parameters.Options` that `rules` does not look at first."""
+"""Types of those `ImageOptions` that `parameter_rules` does not check first."""
 
 VIBE_SOURCE: Final[dict[str, ArgumentType]] = {
     "image": BYTES,
@@ -93,4 +93,4 @@ VIBE_SOURCE: Final[dict[str, ArgumentType]] = {
     "focus_seed": INTEGER | None,
     "info_extract_seed": INTEGER | None,
 }
-"""A picture and what of it a vibe is made of."""
+"""Types of the arguments that say what a vibe is made from."""

@@ -1,4 +1,4 @@
-"""The words that image requests choose from, equal to what stands on the wire.
+"""The words that image requests choose from, equal to those on the wire.
 
 See:
     docs/protocol/image.md#21-post-aigenerate-image
@@ -24,7 +24,7 @@ __all__ = [
 
 
 class ImageGenerationType(StrEnum):
-    """What is asked for; ``action`` on the wire."""
+    """The kind of a generation; ``action`` on the wire."""
 
     NORMAL = "generate"
     IMG2IMG = "img2img"
@@ -32,7 +32,7 @@ class ImageGenerationType(StrEnum):
 
 
 class ImageSampler(StrEnum):
-    """Every sampler that is known; which of them a model takes, `ImageModel.samplers` says."""
+    """All known samplers; `ImageModel.samplers` lists those of a model."""
 
     K_EULER_ANCESTRAL = "k_euler_ancestral"
     K_EULER = "k_euler"
@@ -55,7 +55,7 @@ class ImageSampler(StrEnum):
 
 
 class NoiseSchedule(StrEnum):
-    """How noise is taken away."""
+    """How noise is removed over the steps."""
 
     NATIVE = "native"
     KARRAS = "karras"
@@ -99,7 +99,7 @@ class ImageResolution(Enum):
 
 
 class UCPreset(StrEnum):
-    """Ready-made texts against what is not wanted; which of them a model has, `ImageModel.uc_presets` says."""
+    """Ready-made texts of undesired content; `ImageModel.uc_presets` lists those of a model."""
 
     HEAVY = "heavy"
     LIGHT = "light"
@@ -112,7 +112,7 @@ class UCPreset(StrEnum):
 
 
 class QualityPreset(StrEnum):
-    """Ready-made tags for quality. A model without light ones uses its standard ones for these."""
+    """Ready-made tags for quality. A model without light tags uses its standard ones instead."""
 
     STANDARD = "standard"
     LIGHT = "light"
@@ -134,7 +134,7 @@ TAG_HINTS: Final = {
 
 
 class ControlNetModel(StrEnum):
-    """What a picture guides, by the website's names; the values are those of ``controlnet_model``.
+    """What an image guides, by the website's names; the values are those of ``controlnet_model``.
 
     See docs/protocol/image.md#27-post-aiannotate-image-controlnet-conditions-v1v2.
     """

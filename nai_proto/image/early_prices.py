@@ -1,4 +1,4 @@
-"""What an image of V1 and V2 costs where no formula says it: the website's tables.
+"""Price tables of V1 and V2, where no formula gives the price: the website's.
 
 Entry ``i`` is for ``i + 1`` squares of 64×64 pixels: how many thousandths of an Anlas each step costs, and how many
 the image beside that. There are 768, up to 3,145,728 pixels. The numbers rise unevenly, so that no shorter rule gives them.
@@ -275,4 +275,4 @@ TABLES: Final = {
 3209,6535
 """,
 }
-"""By SMEA and sampler, as text: each is read when it is asked for."""
+"""By SMEA and sampler, as text: each is read when it is needed."""

@@ -1,4 +1,4 @@
-"""What a picture can be made of besides words: characters, vibes, references, control.
+"""What an image can be made of besides a prompt: characters, vibes, references, control.
 
 See docs/protocol/image.md#5-features.
 """
@@ -14,34 +14,46 @@ from typing import Final, Literal, TypeAlias
 from ..arguments import BYTES, FLAG, NUMBER, TEXT, convert_fields, member, tuple_of
 from ..errors import InvalidRequestError
 from .choices import ControlNetModel
-from .generations import Family
+from .families import Family
 
-__all__ = ["Character", "ControlNet", "EncodedVibe", "Position", "Reference", "Vibe", "alone", "center", "normalized"]
+__all__ = [
+    "Character",
+    "ControlNet",
+    "EncodedVibe",
+    "Position",
+    "PreciseReference",
+    "Vibe",
+    "find_center",
+    "normalize_strengths",
+    "strip_count",
+]
 
 Position: TypeAlias = str | tuple[float, float]
-"""A place on the grid, from ``"A1"`` above on the left to ``"E5"``; or x and y from 0 to 1."""
+"""A cell of the grid, from ``"A1"`` at the top left to ``"E5"`` at the bottom right; or x and y from 0 to 1."""
 
 POSITION: Final = TEXT | tuple_of("x and y", NUMBER, NUMBER)
 
 _GRID: Final = (0.1, 0.3, 0.5, 0.7, 0.9)
 _CELL: Final = re.compile(r"([A-Ea-e])([1-5])")
-_ONE: Final = re.compile(r"\b1(girl|boy)\b")
+_COUNT: Final = re.compile(r"\b1(girl|boy)\b")
 _ROUNDING: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Character:
-    """A character with words of its own; for V4 and later.
+    """A character with a prompt of its own; for V4 and later. A mapping of these fields is taken in its place.
 
     See docs/protocol/image.md#54-v4-prompts-and-characters.
     """
 
     prompt: str = field(repr=False)
+    "What is wanted of it."
     uc: str | None = field(default=None, repr=False)
-    "What is not wanted of it; None for what the website begins with."
+    "What is not wanted of it; None for the text that the website begins with."
     position: Position | None = None
-    "Where it stands: V4 and V4.5 round it to the grid. None leaves it to the model."
+    "Where it is: V4 and V4.5 round it to the grid. None leaves it to the model."
     enabled: bool = True
+    "False leaves it out."
 
     def __post_init__(self) -> None:
         convert_fields(self, prompt=TEXT, uc=TEXT | None, position=POSITION | None, enabled=FLAG)
@@ -49,15 +61,17 @@ class Character:
 
 @dataclass(frozen=True, slots=True)
 class Vibe:
-    """A picture whose mood is taken over, as V3 takes it: raw. For V4 and V4.5 `encode_vibe` it.
+    """An image whose look is taken over, raw, for V3; for V4 and V4.5 `encode_vibe` makes an `EncodedVibe` of it.
 
     See docs/protocol/image.md#51-vibe-transfer.
     """
 
     image: bytes = field(repr=False)
-    "PNG; the website fits it into 448 × 448."
+    "PNG; the website fits it into 448 × 448 pixels."
     strength: float = 0.6
+    "How strongly it counts, -1 to 1."
     information_extracted: float = 1.0
+    "How much is taken over, 0.01 to 1."
 
     def __post_init__(self) -> None:
         convert_fields(self, image=BYTES, strength=NUMBER, information_extracted=NUMBER)
@@ -65,35 +79,39 @@ class Vibe:
 
 @dataclass(frozen=True, slots=True)
 class EncodedVibe:
-    """A vibe as `encode_vibe` gave it, good for one model; for V4 and V4.5. It may be kept and used again.
+    """A vibe encoded by `encode_vibe` for one model, V4 or V4.5. It may be kept and used again.
 
     See docs/protocol/image.md#51-vibe-transfer.
     """
 
     encoding: bytes = field(repr=False)
+    "As the service gave it."
     strength: float = 0.6
+    "How strongly it counts, -1 to 1."
     information_extracted: float | None = None
-    "What it was encoded with."
+    "How much was taken over when it was encoded, 0 to 1; None if that is not known."
     key: str | None = None
-    "`ImageModel.vibe_key` of the model that it is for; None is not looked at."
+    "`ImageModel.vibe_key` of the model that it is for; None is not checked."
 
     def __post_init__(self) -> None:
         convert_fields(self, encoding=BYTES, strength=NUMBER, information_extracted=NUMBER | None, key=TEXT | None)
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
-    """A picture that a character or a style is taken from, precisely; for V4.5.
+class PreciseReference:
+    """An image that a character or a style is taken from; for V4.5.
 
     See docs/protocol/image.md#52-precise-character--style-reference-v45-only.
     """
 
     image: bytes = field(repr=False)
-    "PNG of 1024 × 1536, 1536 × 1024 or 1472 × 1472 pixels: fit it in, and fill up with black."
+    "PNG of 1024 × 1536, 1536 × 1024 or 1472 × 1472 pixels: scale the image to fit, and fill up with black."
     kind: Literal["character", "style", "character&style", "costume", "delta"] = "character&style"
-    "The last two are known from one client alone."
+    "What is taken from it. The last two are known from one client alone."
     strength: float = 1.0
+    "How strongly it counts, 0 to 1."
     fidelity: float = 1.0
+    "How exactly it is kept, 0 to 1."
 
     def __post_init__(self) -> None:
         convert_fields(self, image=BYTES, kind=TEXT, strength=NUMBER, fidelity=NUMBER)
@@ -101,21 +119,24 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class ControlNet:
-    """A picture made by `annotate`, and what it guides; for V1 and V2.
+    """An image made by `annotate`, and what it guides; for V1 and V2.
 
     See docs/protocol/image.md#27-post-aiannotate-image-controlnet-conditions-v1v2.
     """
 
     condition: bytes = field(repr=False)
+    "The image."
     model: ControlNetModel
+    "What it guides: a `ControlNetModel` or its word."
     strength: float = 1.0
+    "How strongly it counts, 0.1 to 2."
 
     def __post_init__(self) -> None:
         convert_fields(self, condition=BYTES, model=member(ControlNetModel), strength=NUMBER)
 
 
-def center(position: Position | None, family: Family) -> dict[str, float]:
-    """Where a character stands, as it is sent: a place on the grid, or for V5 any with three decimals.
+def find_center(position: Position | None, family: Family) -> dict[str, float]:
+    """Return where a character is, as it is sent: a cell of the grid, or for V5 any place with three decimals.
 
     Raises:
         InvalidRequestError: it is no position.
@@ -140,13 +161,13 @@ def center(position: Position | None, family: Family) -> dict[str, float]:
     return {"x": _GRID[min(4, math.floor(5 * x))], "y": _GRID[min(4, math.floor(5 * y))]}
 
 
-def alone(prompt: str) -> str:
-    """A character's prompt as the website sends it: one character is no count, so its first ``1girl`` is a ``girl``."""
-    return _ONE.sub(r"\1", prompt, count=1)
+def strip_count(prompt: str) -> str:
+    """Return a character's prompt as the website sends it: its first ``1girl`` becomes ``girl``."""
+    return _COUNT.sub(r"\1", prompt, count=1)
 
 
-def normalized(strengths: Sequence[float]) -> list[float]:
-    """Strengths of several vibes, made smaller where they are more than 1 together; what was, stays so.
+def normalize_strengths(strengths: Sequence[float]) -> list[float]:
+    """Return the strengths of several vibes, scaled down to 1 together where they are more.
 
     See docs/protocol/image.md#51-vibe-transfer.
     """

@@ -1,4 +1,4 @@
-"""Masks for inpainting, made of boxes or of pictures: always of whole blocks.
+"""Masks for inpainting, made from boxes or images: always of whole blocks.
 
 See docs/protocol/image.md#53-img2img-enhance-inpaint.
 """
@@ -15,16 +15,16 @@ from ..codecs.pixels import read_grey, read_pixels
 from ..codecs.png import chunk, header
 from ..errors import InvalidRequestError, RemoteProtocolError
 from ..limits import Limits
-from .sources import png_size
+from .image_files import png_size
 
 __all__ = ["BLOCK", "align_mask", "box_mask"]
 
 BLOCK: Final = 8
-"""Models see an image in blocks of so many pixels each way: what is drawn anew is whole blocks."""
+"""Pixels of a block each way: models see an image in blocks, and redraw whole ones."""
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _HALF: Final = 255 * BLOCK * BLOCK / 2
-"""What the bytes of a block are together, in each channel, when it is half white."""
+"""The sum of a block's bytes in each channel when it is half white."""
 _GREY: Final = 0  # a type of colour (PNG §11.2.1)
 _BOXES: Final = list_of(tuple_of("left, top, right and bottom", INTEGER, INTEGER, INTEGER, INTEGER), "a list of boxes")
 _OPAQUE: Final = bytes(128) + b"\xff" * 128
@@ -32,17 +32,18 @@ _OPAQUE: Final = bytes(128) + b"\xff" * 128
 
 @takes(width=INTEGER, height=INTEGER, boxes=_BOXES)
 def box_mask(width: int, height: int, boxes: Iterable[tuple[int, int, int, int]]) -> bytes:
-    """A mask, white in every block that one of the boxes touches: a grey PNG with a pixel for each block.
+    """Make a mask, white in every block that one of the boxes touches: a grey PNG with a pixel for each block.
 
     Args:
         width: of the image, in pixels; a multiple of 64.
-        height: likewise.
-        boxes: left, top, right, bottom in pixels of the image, the last two not included; what lies outside is cut off.
+        height: of the image, in pixels; a multiple of 64.
+        boxes: left, top, right, bottom in pixels of the image, the last two not included; what is outside of the image
+            is cut off.
 
     Raises:
         InvalidRequestError: a side is no multiple of 64.
     """
-    _check(width, height)
+    _check_size(width, height)
     columns, rows = width // BLOCK, height // BLOCK
     pixels = [bytearray(columns) for _ in range(rows)]
     for box in boxes:
@@ -52,26 +53,26 @@ def box_mask(width: int, height: int, boxes: Iterable[tuple[int, int, int, int]]
             first, last = left // BLOCK, -(-right // BLOCK)
             for row in pixels[top // BLOCK : -(-bottom // BLOCK)]:
                 row[first:last] = b"\xff" * (last - first)
-    return _written(columns, pixels)
+    return _write_mask(columns, pixels)
 
 
 @takes(mask=BYTES, width=INTEGER, height=INTEGER)
 def align_mask(mask: bytes, width: int, height: int) -> bytes:
-    """A mask of whole blocks: white where at least half of a block is; a grey PNG with a pixel for each block.
+    """Make a mask of whole blocks of another: white where at least half of a block is; a grey PNG, a pixel for each block.
 
-    Takes some tenths of a second for a megapixel, so an event loop leaves it to `compute`.
+    It takes some tenths of a second for a megapixel, so use `compute` on an event loop.
 
     Args:
         mask: a PNG as large as the image; what is less than half opaque is black. Or one with a pixel for each block,
-            which is given back as it is. One that is not 8-bit grey, RGB or RGBA needs Pillow, the extra ``image``.
+            which is returned unchanged. One that is not 8-bit grey, RGB or RGBA needs Pillow, the extra ``image``.
         width: of the image, in pixels; a multiple of 64.
-        height: likewise.
+        height: of the image, in pixels; a multiple of 64.
 
     Raises:
         MissingExtra: the mask needs Pillow, which is not installed.
         InvalidRequestError: a side is no multiple of 64, or the mask has another size, or is damaged.
     """
-    _check(width, height)
+    _check_size(width, height)
     size = png_size(mask)
     if size == (width // BLOCK, height // BLOCK):
         return mask
@@ -79,17 +80,17 @@ def align_mask(mask: bytes, width: int, height: int) -> bytes:
         came = "is no PNG" if size is None else f"has {size[0]} × {size[1]} pixels"
         raise InvalidRequestError(f"the mask {came}, and its image has {width} × {height}", parameter="mask")
     try:
-        seen = _seen(mask, Limits(pixels=width * height))
+        seen = _read_channels(mask, Limits(pixels=width * height))
     except RemoteProtocolError as error:
         problem = str(error).removeprefix("picture: ")
     else:
         stride = len(seen) // height
         strips = [seen[at : at + BLOCK * stride] for at in range(0, len(seen), BLOCK * stride)]
-        return _written(width // BLOCK, [_blocks(strip, stride, stride // width) for strip in strips])
+        return _write_mask(width // BLOCK, [_blocks(strip, stride, stride // width) for strip in strips])
     raise InvalidRequestError(f"the mask cannot be read: {problem}", parameter="mask")
 
 
-def _check(width: int, height: int) -> None:
+def _check_size(width: int, height: int) -> None:
     if width <= 0 or height <= 0 or width % 64 or height % 64:
         raise InvalidRequestError(
             f"width and height of an image to be inpainted are multiples of 64, not {width} × {height}",
@@ -97,8 +98,8 @@ def _check(width: int, height: int) -> None:
         )
 
 
-def _seen(mask: bytes, limits: Limits) -> bytes:
-    """The bytes of its channels without alpha, black where it is transparent."""
+def _read_channels(mask: bytes, limits: Limits) -> bytes:
+    """Return the bytes of its channels without alpha, black where it is transparent."""
     if header(mask, limits).colour == _GREY:
         return read_grey(mask, limits).data
     pixels = read_pixels(mask, limits)
@@ -111,13 +112,13 @@ def _seen(mask: bytes, limits: Limits) -> bytes:
 
 
 def _blocks(strip: bytes, stride: int, channels: int) -> bytes:
-    """Eight rows as one of blocks."""
+    """Return eight rows of pixels as one row of blocks."""
     rows, across = range(0, len(strip), stride), channels * BLOCK
     totals = (sum(sum(strip[row + at : row + at + across]) for row in rows) for at in range(0, stride, across))
     return bytes(255 if total >= channels * _HALF else 0 for total in totals)
 
 
-def _written(columns: int, rows: Sequence[bytes | bytearray]) -> bytes:
+def _write_mask(columns: int, rows: Sequence[bytes | bytearray]) -> bytes:
     head = struct.pack(">2L5B", columns, len(rows), 8, 0, 0, 0, 0)  # eight bits of grey
     packed = zlib.compress(b"".join(b"\0" + row for row in rows))
     return b"".join((_SIGNATURE, chunk(b"IHDR", head), chunk(b"IDAT", packed), chunk(b"IEND", b"")))

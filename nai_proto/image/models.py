@@ -1,7 +1,7 @@
 """The image models, and what a caller would else have to remember about them.
 
-What a generation has in common stands in `FAMILIES`; presets stand in `texts`. Of a model that is not listed nothing is
-guessed. What is needed of it has to be told, and the error says how.
+What a generation has in common is in `FAMILIES`; ready-made texts are in `preset_texts`. Of a model that is not listed
+nothing is guessed: the caller gives its facts, and an error says which one is needed.
 
 See docs/protocol/image.md#4-models-samplers-schedules-sizes.
 """
@@ -24,52 +24,57 @@ from ..arguments import (
     record,
     takes,
 )
-from ..errors import InvalidRequestError
+from ..errors import InvalidRequestError, excerpt
 from .choices import ImageSampler, NoiseSchedule, QualityPreset, UCPreset
-from .generations import FAMILIES, Family, Generation
+from .families import FAMILIES, Family, Generation
 
 if TYPE_CHECKING:
-    from .texts import Texts
+    from .preset_texts import PresetTexts
 
-__all__ = ["IMAGE_MODEL", "MODELS", "QUALITY", "UC", "Facts", "ImageModel"]
+__all__ = ["IMAGE_MODEL", "MODELS", "QUALITY", "UC", "ImageModel", "ImageModelFacts"]
 
 T = TypeVar("T")
 
 UC: Final = member(UCPreset)
 QUALITY: Final = member(QualityPreset)
-"""What parameters that are presets of texts take."""
+"""The types of parameters that are presets of texts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What is known of a model; None where it is not, or where a table has it by the model's id."""
+class ImageModelFacts:
+    """The facts of a model; None where one is not known, or where another table has it by the model's id."""
 
     name: str | None = None
+    "What people call it."
     generation: Generation | None = None
-    "Whose form its requests have."
+    "The generation that it belongs to."
     base: str | None = None
-    "Of an inpainting model: the id of the model that it belongs to; empty for a model that is none."
+    "Of an inpainting model: the id of its base model; empty for other models."
     inpainting: str | None = None
     "The id of the model that inpaints in its place; empty where there is none."
     scale: float | None = None
+    "The usual guidance."
     steps: int | None = None
+    "The usual number of steps."
     tokens: int | None = None
+    "How many tokens of a prompt it reads."
     vibe_key: str | None = None
     "Its name in vibe files; empty where it has none. See docs/protocol/image.md#51-vibe-transfer."
     uc: Mapping[UCPreset, str] | None = field(default=None, hash=False)
-    "Its texts against what is not wanted, the usual one first."
+    "Its ready-made texts of undesired content, the usual one first."
     quality: Mapping[QualityPreset, str] | None = field(default=None, hash=False)
+    "Its ready-made tags for quality."
     nsfw_prefix: bool | None = None
-    """Is ``nsfw`` put before those texts, unless the prompt has it?
+    """Whether ``nsfw`` is put before those texts, unless the prompt has it.
 
     See docs/protocol/image.md#4-models-samplers-schedules-sizes.
     """
     upscales: bool = False
-    "Can it upscale? See docs/protocol/image.md#24-post-aiupscale."
+    "Whether it can upscale. See docs/protocol/image.md#24-post-aiupscale."
     retired: bool = False
-    "Do only older clients know it?"
+    "Whether only older clients know it."
     unsure: bool = False
-    "Is it known from one client alone?"
+    "Whether it is known from one client alone."
 
     def __post_init__(self) -> None:
         convert_fields(self, **_FACTS)
@@ -88,18 +93,18 @@ _FACTS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ImageModel:
-    """An image model. `named` finds the listed ones; ``ImageModel("new", Facts(generation=…, …))`` is one that is not.
+    """An image model. `named` finds the listed ones, and ``ImageModel("new", ImageModelFacts(…))`` is another one.
 
-    A property raises InvalidRequestError where its fact is neither listed nor told.
+    A property raises InvalidRequestError where its fact is neither listed nor given.
     """
 
     id: str
-    "As it stands on the wire."
-    facts: Facts = field(default=Facts(), repr=False, hash=False)
-    "What no other table has."
+    "As it is on the wire."
+    facts: ImageModelFacts = field(default=ImageModelFacts(), repr=False, hash=False)
+    "The facts that no other table has."
 
     def __post_init__(self) -> None:
-        convert_fields(self, id=TEXT, facts=record(Facts))
+        convert_fields(self, id=TEXT, facts=record(ImageModelFacts))
 
     V5_FULL: ClassVar[ImageModel]
     V5_CURATED: ClassVar[ImageModel]
@@ -117,7 +122,7 @@ class ImageModel:
 
     @classmethod
     def named(cls, model: ImageModel | str) -> ImageModel:
-        """The listed model with this id (``"nai-diffusion-3"``) or name (``"Anime V3"``), or one that is not known."""
+        """Return the listed model with this id (``"nai-diffusion-3"``) or name (``"Anime V3"``), or a new one."""
         if isinstance(model, ImageModel):
             return model
         IMAGE_MODEL.convert(model, "model")
@@ -125,51 +130,51 @@ class ImageModel:
 
     @property
     def name(self) -> str:
-        """What people call it: ``"V4.5 Full"``; its id if it has no name."""
+        """Return what people call it: ``"V4.5 Full"``; its id if it has no name."""
         return self.facts.name or self.id
 
     @property
     def listed(self) -> bool:
-        """Is it in the table of models?"""
+        """Return whether it is in the table of models."""
         return self.id in _BY_ID
 
     @property
     def generation(self) -> Generation:
-        """Whose form its requests have."""
-        return self._told("generation", self.facts.generation)
+        """The generation that it belongs to."""
+        return self._require("generation", self.facts.generation)
 
     @property
     def family(self) -> Family:
-        """What it has in common with its generation."""
+        """Return what it has in common with its generation."""
         return FAMILIES[self.generation]
 
     @property
     def inpaints(self) -> bool:
-        """Is it a model for inpainting, and for nothing else?"""
-        return bool(self._told("base", self.facts.base))
+        """Return whether it is a model for inpainting, which does nothing else."""
+        return bool(self._require("base", self.facts.base))
 
     @property
     def base(self) -> ImageModel:
-        """The model that it belongs to if it is one for inpainting, else itself."""
-        base = self._told("base", self.facts.base)
+        """Return the base model of an inpainting model, else the model itself."""
+        base = self._require("base", self.facts.base)
         return ImageModel.named(base) if base else self
 
     @property
     def inpainting(self) -> ImageModel | None:
-        """The model that inpaints in its place; itself if it is one; None where there is none.
+        """Return the model that inpaints in its place; itself if it is one; None where there is none.
 
-        Not always its own: V5 Curated has that of V4.5 Curated.
+        V5 Curated has that of V4.5 Curated.
 
         See docs/protocol/image.md#4-models-samplers-schedules-sizes.
         """
         if self.facts.base:
             return self
-        twin = self._told("inpainting", self.facts.inpainting)
+        twin = self._require("inpainting", self.facts.inpainting)
         return ImageModel.named(twin) if twin else None
 
     @property
     def samplers(self) -> tuple[ImageSampler, ...]:
-        """The samplers it takes, the recommended one first. Without DDIM where it inpaints.
+        """Return the samplers it takes, the recommended one first; without DDIM for an inpainting model.
 
         See docs/protocol/image.md#4-models-samplers-schedules-sizes.
         """
@@ -179,22 +184,22 @@ class ImageModel:
 
     @property
     def noise_schedules(self) -> tuple[NoiseSchedule, ...]:
-        """The noise schedules it takes; none for V1."""
+        """Return the noise schedules it takes; none for V1."""
         return self.family.schedules
 
     @property
     def scale(self) -> float:
-        """The usual guidance."""
-        return self._told("scale", self.base.facts.scale)
+        """Return the usual guidance."""
+        return self._require("scale", self.base.facts.scale)
 
     @property
     def steps(self) -> int:
-        """The usual number of steps."""
+        """Return the usual number of steps."""
         return self.base.facts.steps or self.family.steps
 
     @property
     def tokens(self) -> int:
-        """How many tokens of a prompt it reads, those of all characters together.
+        """Return how many tokens it reads of a prompt and its characters together.
 
         See docs/protocol/image.md#63-token-counting.
         """
@@ -202,26 +207,26 @@ class ImageModel:
 
     @property
     def vibe_key(self) -> str:
-        """Its name in vibe files; empty where encoded vibes are not for it.
+        """Return its name in vibe files; empty where it takes no encoded vibes.
 
         See docs/protocol/image.md#51-vibe-transfer.
         """
-        told = self.base.facts.vibe_key
-        return told if told is not None else self._told("vibe_key", "" if self.listed else None)
+        key = self.base.facts.vibe_key
+        return key if key is not None else self._require("vibe_key", "" if self.listed else None)
 
     @property
     def uc_presets(self) -> tuple[UCPreset, ...]:
-        """The ready-made texts it has, the usual one first."""
-        return tuple(self._texts.uc) if self._texts else tuple(self._told("uc", self.facts.uc))
+        """Return which ready-made texts of undesired content it has, the usual one first."""
+        return tuple(self._texts.uc) if self._texts else tuple(self._require("uc", self.facts.uc))
 
     @takes(preset=UC)
     def uc_text(self, preset: UCPreset | str) -> str:
-        """A ready-made text against what is not wanted.
+        """Return a ready-made text of undesired content.
 
         Raises:
             InvalidRequestError: the model has none of this name.
         """
-        texts = self._texts.uc if self._texts else self._told("uc", self.facts.uc)
+        texts = self._texts.uc if self._texts else self._require("uc", self.facts.uc)
         assert isinstance(preset, UCPreset)  # `takes` makes one of a word
         if preset not in texts:
             raise InvalidRequestError(
@@ -231,40 +236,40 @@ class ImageModel:
 
     @property
     def nsfw_prefix(self) -> bool:
-        """Is ``nsfw`` put before those texts, unless the prompt has it?"""
-        return self._texts.nsfw_prefix if self._texts else self._told("nsfw_prefix", self.facts.nsfw_prefix)
+        """Return whether ``nsfw`` is put before those texts, unless the prompt has it."""
+        return self._texts.nsfw_prefix if self._texts else self._require("nsfw_prefix", self.facts.nsfw_prefix)
 
     @takes(preset=QUALITY)
     def quality_tags(self, preset: QualityPreset | str) -> str:
-        """The ready-made tags for quality; the standard ones where there are no light ones."""
-        texts = self._texts.quality if self._texts else self._told("quality", self.facts.quality)
+        """Return ready-made tags for quality; the standard ones where there are no light ones."""
+        texts = self._texts.quality if self._texts else self._require("quality", self.facts.quality)
         assert isinstance(preset, QualityPreset)
         return texts.get(preset) or texts[QualityPreset.STANDARD]
 
     @property
-    def _texts(self) -> Texts | None:
-        from .texts import TEXTS  # long ones, that only requests need
+    def _texts(self) -> PresetTexts | None:
+        from .preset_texts import PRESET_TEXTS  # long ones, that only requests need
 
         base = self.facts.base or self.id
-        return TEXTS.get(base)
+        return PRESET_TEXTS.get(base)
 
-    def _told(self, fact: str, told: T | None) -> T:
-        if told is None:
-            how = f"ImageModel({self.id!r}, Facts({fact}=…))"
+    def _require(self, fact: str, value: T | None) -> T:
+        if value is None:
+            how = f"ImageModel({self.id!r}, ImageModelFacts({fact}=…))"
             raise InvalidRequestError(
-                f"{fact} of the image model {self.id!r} is not known; tell it: {how}", parameter="model"
+                f"{fact} of the image model {self.id!r} is not known; give it: {how}", parameter="model"
             )
-        return told
+        return value
 
 
 IMAGE_MODEL: Final = ArgumentType("an ImageModel, or the id or the name of one", ImageModel, str)
-"""What parameters that are models take; `ImageModel.named` makes a model of it."""
+"""The type of a parameter that is a model; `ImageModel.named` makes a model of it."""
 
 _G: Final = Generation
 
 ImageModel.V5_FULL = ImageModel(
     "nai-diffusion-5-full",
-    Facts(
+    ImageModelFacts(
         name="V5 Full",
         generation=_G.V5,
         base="",
@@ -276,7 +281,7 @@ ImageModel.V5_FULL = ImageModel(
 )
 ImageModel.V5_CURATED = ImageModel(
     "nai-diffusion-5-curated",
-    Facts(
+    ImageModelFacts(
         name="V5 Curated",
         generation=_G.V5,
         base="",
@@ -288,7 +293,7 @@ ImageModel.V5_CURATED = ImageModel(
 )
 ImageModel.V5_FULL_MEDIUM = ImageModel(
     "nai-diffusion-5-full-medium",
-    Facts(
+    ImageModelFacts(
         name="V5 Full Medium",
         generation=_G.V5,
         base="",
@@ -300,7 +305,7 @@ ImageModel.V5_FULL_MEDIUM = ImageModel(
 )
 ImageModel.V4_5_FULL = ImageModel(
     "nai-diffusion-4-5-full",
-    Facts(
+    ImageModelFacts(
         name="V4.5 Full",
         generation=_G.V4_5,
         base="",
@@ -311,7 +316,7 @@ ImageModel.V4_5_FULL = ImageModel(
 )
 ImageModel.V4_5_CURATED = ImageModel(
     "nai-diffusion-4-5-curated",
-    Facts(
+    ImageModelFacts(
         name="V4.5 Curated",
         generation=_G.V4_5,
         base="",
@@ -322,7 +327,7 @@ ImageModel.V4_5_CURATED = ImageModel(
 )
 ImageModel.V4_FULL = ImageModel(
     "nai-diffusion-4-full",
-    Facts(
+    ImageModelFacts(
         name="V4 Full",
         generation=_G.V4,
         base="",
@@ -333,7 +338,7 @@ ImageModel.V4_FULL = ImageModel(
 )
 ImageModel.V4_CURATED = ImageModel(
     "nai-diffusion-4-curated-preview",
-    Facts(
+    ImageModelFacts(
         name="V4 Curated",
         generation=_G.V4,
         base="",
@@ -344,18 +349,21 @@ ImageModel.V4_CURATED = ImageModel(
 )
 ImageModel.ANIME_V3 = ImageModel(
     "nai-diffusion-3",
-    Facts(name="Anime V3", generation=_G.V3, base="", inpainting="nai-diffusion-3-inpainting", scale=5),
+    ImageModelFacts(name="Anime V3", generation=_G.V3, base="", inpainting="nai-diffusion-3-inpainting", scale=5),
 )
 ImageModel.FURRY_V3 = ImageModel(
     "nai-diffusion-furry-3",
-    Facts(name="Furry V3", generation=_G.V3, base="", inpainting="nai-diffusion-furry-3-inpainting", scale=6.2),
+    ImageModelFacts(
+        name="Furry V3", generation=_G.V3, base="", inpainting="nai-diffusion-furry-3-inpainting", scale=6.2
+    ),
 )
 ImageModel.ANIME_V2 = ImageModel(
-    "nai-diffusion-2", Facts(name="Anime V2", generation=_G.V2, base="", inpainting="", scale=10, retired=True)
+    "nai-diffusion-2",
+    ImageModelFacts(name="Anime V2", generation=_G.V2, base="", inpainting="", scale=10, retired=True),
 )
 ImageModel.ANIME_V1_FULL = ImageModel(
     "nai-diffusion",
-    Facts(
+    ImageModelFacts(
         name="Anime V1 Full",
         generation=_G.V1,
         base="",
@@ -366,7 +374,7 @@ ImageModel.ANIME_V1_FULL = ImageModel(
 )
 ImageModel.ANIME_V1_CURATED = ImageModel(
     "safe-diffusion",
-    Facts(
+    ImageModelFacts(
         name="Anime V1 Curated",
         generation=_G.V1,
         base="",
@@ -377,7 +385,7 @@ ImageModel.ANIME_V1_CURATED = ImageModel(
 )
 ImageModel.FURRY_V1 = ImageModel(
     "nai-diffusion-furry",
-    Facts(
+    ImageModelFacts(
         name="Furry V1",
         generation=_G.V1,
         base="",
@@ -402,25 +410,55 @@ MODELS: Final = (
     ImageModel.ANIME_V1_CURATED,
     ImageModel.FURRY_V1,
 )
-"""All that draw from nothing; those that inpaint are their `ImageModel.inpainting`."""
+"""All models but those that inpaint, which are their `ImageModel.inpainting`."""
 
 
-def _twin(model: ImageModel) -> ImageModel:
-    """The model's own inpainting model."""
-    told = model.facts
+def _build_inpainting_model(model: ImageModel) -> ImageModel:
+    """Return the model's own inpainting model."""
+    facts = model.facts
     return ImageModel(
-        told.inpainting or "",
-        Facts(
-            name=f"{told.name} Inpainting",
-            generation=told.generation,
+        facts.inpainting or "",
+        ImageModelFacts(
+            name=f"{facts.name} Inpainting",
+            generation=facts.generation,
             base=model.id,
-            retired=told.retired,
-            unsure=told.unsure,
+            retired=facts.retired,
+            unsure=facts.unsure,
         ),
     )
 
 
-_TWINS: Final = tuple(_twin(model) for model in MODELS if model.facts.inpainting and model is not ImageModel.V5_CURATED)
+_INPAINTING_MODELS: Final = tuple(
+    _build_inpainting_model(model) for model in MODELS if model.facts.inpainting and model is not ImageModel.V5_CURATED
+)
 
-_BY_ID: Final = {model.id: model for model in (*MODELS, *_TWINS)}
-_BY_NAME: Final = {model.name.casefold(): model for model in (*MODELS, *_TWINS)}
+_BY_ID: Final = {model.id: model for model in (*MODELS, *_INPAINTING_MODELS)}
+_BY_NAME: Final = {model.name.casefold(): model for model in (*MODELS, *_INPAINTING_MODELS)}
+
+
+# ---- models whose prices and limits are known: nothing is guessed where it could cost more than was said
+
+
+def find_base_model(model: ImageModel | str) -> ImageModel:
+    """Return the base model of an inpainting model, else the model itself, if its prices and limits are known.
+
+    Args:
+        model: as an object, or its id.
+
+    Raises:
+        InvalidRequestError: the model is not listed, or known from one client alone.
+    """
+    found = ImageModel.named(model)
+    if not found.listed or found.facts.unsure:
+        known = ", ".join(each.id for each in MODELS if each.base == each and not each.facts.unsure)
+        raise InvalidRequestError(
+            f"the image model {excerpt(found.id, 60)!r} is not known, and so neither its prices nor its limits; "
+            f"known are {known}, and their inpainting forms",
+            parameter="model",
+        )
+    return found.base
+
+
+def find_generation(model: ImageModel | str) -> Generation:
+    """Return the generation of a model; raise as `find_base_model`."""
+    return find_base_model(model).generation

@@ -1,4 +1,4 @@
-"""Settings to be kept: a model, and what its pictures are made with. Files of them are read and written elsewhere."""
+"""Image presets: a model and the settings to generate with. `nai_transports.preset_files` reads and writes files of them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ..codecs.json import JsonDecoder, encode
 from ..errors import InvalidFile, InvalidRequestError, RemoteProtocolError
 from ..limits import Limits
 from ..text.parameter_rules import suggest_name
-from .generations import Generation
+from .families import Generation
 from .models import IMAGE_MODEL, ImageModel
-from .rules import RULES
+from .parameter_rules import RULES
 
-__all__ = ["ImagePreset", "defaults"]
+__all__ = ["ImagePreset", "default_parameters"]
 
-_NAMES: Final = (
+_SETTING_NAMES: Final = (
     *(name for name in RULES if name not in ("image", "mask")),  # these are of one picture
     "negative_prompt",
     "uc_preset",
@@ -29,12 +29,12 @@ _DOCUMENT: Final = JsonDecoder(dict[str, Any])
 
 
 class ImagePreset(Mapping[str, object]):
-    """Keyword arguments of `generate` for one model, as a value: ``preset | {"steps": 28}`` is another one.
+    """Keyword arguments of `generate` for one model, as a value: ``preset | {"steps": 28}`` is another preset.
 
     Args:
-        model: whose preset it is.
-        settings: parameters by name, but for images; texts and presets as `Options` has them. What a model refuses is
-            found when a request is built.
+        model: that the preset is for.
+        settings: options by name, as `ImageOptions` has them, without images and features. They are checked against the
+            model when a request is built.
 
     Raises:
         InvalidRequestError: there is no such setting.
@@ -47,20 +47,20 @@ class ImagePreset(Mapping[str, object]):
         self.model: Final = ImageModel.named(model)
         self._settings: Final = dict(settings or {})
         for name in self._settings:
-            if name not in _NAMES:
+            if name not in _SETTING_NAMES:
                 raise InvalidRequestError(
-                    f"an image preset has no setting {name!r}{suggest_name(name, _NAMES)}", parameter=str(name)
+                    f"an image preset has no setting {name!r}{suggest_name(name, _SETTING_NAMES)}", parameter=str(name)
                 )
 
     @classmethod
     @takes(model=IMAGE_MODEL)
     def from_default(cls, model: ImageModel | str) -> Self:
-        """What the website begins with, but that pictures come as PNG.
+        """Return the settings that the website begins with, except that images come as PNG.
 
         See docs/protocol/image.md#33-bodies-per-generation.
         """
         model = ImageModel.named(model)
-        return cls(model, {**defaults(model), "uc_preset": str(model.uc_presets[0]), "quality": "standard"})
+        return cls(model, {**default_parameters(model), "uc_preset": str(model.uc_presets[0]), "quality": "standard"})
 
     def __getitem__(self, name: str) -> object:
         return self._settings[name]
@@ -72,7 +72,7 @@ class ImagePreset(Mapping[str, object]):
         return len(self._settings)
 
     def __or__(self, more: Mapping[str, object]) -> Self:
-        """This preset with other settings, which win."""
+        """Return this preset with other settings, which win."""
         return type(self)(self.model, {**self._settings, **more})
 
     def __eq__(self, other: object) -> bool:
@@ -86,11 +86,11 @@ class ImagePreset(Mapping[str, object]):
     @classmethod
     @takes(data=BYTES | TEXT, model=IMAGE_MODEL | None, where=TEXT)
     def loads(cls, data: bytes | str, *, model: ImageModel | str | None = None, where: str = "image preset") -> Self:
-        """The preset in a file's text.
+        """Read the preset in a file's text.
 
         Args:
             data: JSON: an object with ``model`` and ``parameters``.
-            model: instead of the one that it names: settings of one model may well serve another.
+            model: in place of the one that it names; settings of one model may suit another.
             where: what this is, to begin a message with.
 
         Raises:
@@ -109,12 +109,12 @@ class ImagePreset(Mapping[str, object]):
         raise InvalidFile(problem if problem.startswith(where) else f"{where}: {problem}")
 
     def dumps(self) -> bytes:
-        """The text of a file with this preset."""
+        """Return the text of a file with this preset."""
         return encode({"model": self.model.id, "parameters": self._settings})
 
 
-def defaults(model: ImageModel) -> dict[str, object]:
-    """The parameters of a request that asks for nothing in particular.
+def default_parameters(model: ImageModel) -> dict[str, object]:
+    """Return the default parameters of a request.
 
     See docs/protocol/image.md#33-bodies-per-generation.
 

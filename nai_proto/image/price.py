@@ -1,4 +1,4 @@
-"""What a request costs in Anlas, before it is sent.
+"""Prices of requests in Anlas, before they are sent.
 
 The arithmetic is IEEE double in the order that the website computes in, `ceil` included: that reproduces every number
 that the clients agree on, and every charge that was seen. Where they do not agree, the rule here is:
@@ -28,17 +28,16 @@ from ..account.info import Subscription
 from ..arguments import FLAG, INTEGER, NUMBER, TEXT, ArgumentType, convert_fields, list_of, record, takes
 from ..errors import InvalidRequestError, excerpt
 from ..tier import Tier
-from .generations import Generation
-from .lineage import generation_of
-from .models import IMAGE_MODEL, ImageModel
+from .families import Generation
+from .models import IMAGE_MODEL, ImageModel, find_generation
 
 __all__ = [
     "ALLOWANCE",
     "NOTHING_FREE",
     "Action",
     "Allowance",
-    "Item",
     "Price",
+    "PriceItem",
     "check_price",
     "encoding_price",
     "generation_price",
@@ -54,8 +53,8 @@ _SMALL: Final = 1_048_576
 "Pixels: what Opus has for free, and the line between V1's formula and its tables."
 _LARGEST: Final = 3_145_728
 _FREE_STEPS: Final = 28
-_LEAST: Final = 2
-_MOST: Final = 140
+_MIN_ANLAS: Final = 2
+_MAX_ANLAS: Final = 140
 
 _FREE_VIBES: Final = 4
 _VIBE: Final = 2
@@ -71,7 +70,7 @@ _BY_FORMULA: Final = frozenset(("plms", "ddim", "k_euler", "k_euler_ancestral", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
-    """What an account has for free."""
+    """What is free for an account."""
 
     opus: bool = False
     "One sample of each small request: an active Opus subscription."
@@ -84,32 +83,33 @@ class Allowance:
     @classmethod
     @takes(subscription=ArgumentType("a Subscription, as account.get_subscription returns it", Subscription))
     def of(cls, subscription: Subscription) -> Allowance:
-        """That of an account, by its ``tier`` and ``active``. Where it does not say that some of V5's is left, none is."""
+        """Return the allowance of an account, by tier and ``active``; V5's only where some of it is left."""
         opus = subscription.active and subscription.tier is Tier.OPUS
         return cls(opus=opus, v5=opus and subscription.usage is not None and subscription.usage.is_negative is False)
 
 
 NOTHING_FREE: Final = Allowance()
 ALLOWANCE: Final = record(Allowance)
-"""What parameters that are allowances take."""
+"""The type of a parameter that is an allowance."""
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class PriceItem:
     """One line of a price."""
 
     what: str
-    "Of what: ``sample``, ``vibe beyond 4``, ``bg-removal`` …"
+    "What is paid for: ``sample``, ``vibe beyond 4``, ``bg-removal`` …"
     count: int
     each: int
-    "In Anlas."
+    "Price of one, in Anlas."
     free: int = 0
-    "How many of them cost nothing."
+    "How many are free."
     why: str = ""
     "Why some are free, or why with Opus none is."
 
     @property
     def anlas(self) -> int:
+        """Return the price of all of them, in Anlas."""
         return (self.count - self.free) * self.each
 
     def __str__(self) -> str:
@@ -120,24 +120,26 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a request costs, by items: ``str(price)`` is a line that can be shown."""
+    """What a request costs, by items: ``str(price)`` is a line to show to people."""
 
-    items: tuple[Item, ...]
+    items: tuple[PriceItem, ...]
 
     def __post_init__(self) -> None:
-        convert_fields(self, items=list_of(ArgumentType("an Item", Item)))
+        convert_fields(self, items=list_of(ArgumentType("an Item", PriceItem)))
 
     @property
     def anlas(self) -> int:
+        """Return the price, in Anlas."""
         return sum(item.anlas for item in self.items)
 
     @property
     def free(self) -> bool:
+        """Return whether it costs nothing."""
         return self.anlas == 0
 
     @property
     def why(self) -> str:
-        """Its items, as one line."""
+        """Return its items, as one line."""
         return "; ".join(map(str, self.items))
 
     def __str__(self) -> str:
@@ -146,10 +148,10 @@ class Price:
 
 @takes(price=ArgumentType("a Price", Price), max_anlas=INTEGER)
 def check_price(price: Price, max_anlas: int) -> None:
-    """Does nothing if the price is not above what one is willing to pay.
+    """Raise if a price is above ``max_anlas``.
 
     Raises:
-        InvalidRequestError: it is.
+        InvalidRequestError: the price is higher.
     """
     if price.anlas > max_anlas:
         raise InvalidRequestError(
@@ -193,23 +195,23 @@ def generation_price(
     references: int = 0,
     allowance: Allowance = NOTHING_FREE,
 ) -> Price:
-    """The price of a generation, and of the vibes that have to be encoded for it.
+    """Return the price of a generation, and of the vibes that have to be encoded for it.
 
     Args:
-        model: its id, as it stands on the wire.
+        model: as an object, or its id.
         width: in pixels, a multiple of 64.
-        height: likewise; both together at most 3,145,728 pixels.
-        steps: 1 or more.
-        n_samples: how many images.
-        action: as it stands on the wire.
+        height: in pixels, a multiple of 64; with ``width`` at most 3,145,728 pixels.
+        steps: 1 to 50.
+        n_samples: how many images, 1 to 8.
+        action: as it is on the wire.
         strength: of img2img, 0..1; else without effect.
         inpaint_strength: ``inpaintImg2ImgStrength`` of infill, 0..1; else without effect.
         sampler: decides the table of V1 and V2 only.
         sm: SMEA.
         sm_dyn: SMEA DYN; without ``sm`` it has no effect.
-        vibes: how many the request has. They cost nothing on V3, in infill, and next to references.
+        vibes: how many the request has, 0 to 16. They cost nothing on V3, in infill, and next to references.
         new_vibes: how many of them have no encoding yet: each is a request of its own.
-        references: precise ones, V4.5 only.
+        references: how many precise references, 0 to 16; V4.5 only.
         allowance: what is free for the account.
 
     Raises:
@@ -217,52 +219,55 @@ def generation_price(
             than 140 Anlas for an image, or its vibes or references, or a number is out of range.
     """
     model = model.id if isinstance(model, ImageModel) else model
-    generation, pixels = generation_of(model), width * height
+    generation, pixels = find_generation(model), width * height
     _check_numbers(width, height, steps, n_samples)
     _check_features(model, generation, vibes, new_vibes, references)
     scale = {"img2img": strength, "infill": inpaint_strength}.get(action, 1)
     if not 0 <= scale <= 1:
         raise InvalidRequestError(f"a strength of {scale!r:.20}, where 0 to 1 is possible", parameter="strength")
     if generation in (Generation.V1, Generation.V2):
-        one = _early(width, height, steps, sampler, sm, sm_dyn)
+        one = _early_price(width, height, steps, sampler, sm, sm_dyn)
     elif generation is Generation.V5:
-        one = _whole(pixels, steps) * 1.5
+        one = _base_price(pixels, steps) * 1.5
     else:
-        one = _whole(pixels, steps) * (1 if not sm else 1.4 if sm_dyn else 1.2)
-    each = max(ceil(one * scale), _LEAST)
-    if each > _MOST:
+        one = _base_price(pixels, steps) * (1 if not sm else 1.4 if sm_dyn else 1.2)
+    each = max(ceil(one * scale), _MIN_ANLAS)
+    if each > _MAX_ANLAS:
         raise InvalidRequestError(
-            f"one image would cost {each} Anlas; the service makes none for more than {_MOST}", parameter="steps"
+            f"one image would cost {each} Anlas; the service makes none for more than {_MAX_ANLAS}", parameter="steps"
         )
-    free, why = _free(generation, pixels, steps, allowance)
-    items = [Item("sample", n_samples, each, free, why)]
+    free, why = _free_samples(generation, pixels, steps, allowance)
+    items = [PriceItem("sample", n_samples, each, free, why)]
     if generation is not Generation.V3 and action != "infill" and not references:
-        items += [Item("vibe to encode", new_vibes, _VIBE)] if new_vibes else []
-        items += [Item(f"vibe beyond {_FREE_VIBES}", vibes - _FREE_VIBES, _VIBE)] if vibes > _FREE_VIBES else []
+        items += [PriceItem("vibe to encode", new_vibes, _VIBE)] if new_vibes else []
+        items += [PriceItem(f"vibe beyond {_FREE_VIBES}", vibes - _FREE_VIBES, _VIBE)] if vibes > _FREE_VIBES else []
     if references:
-        items.append(Item("precise reference in a sample", references * n_samples, _REFERENCE))
+        items.append(PriceItem("precise reference in a sample", references * n_samples, _REFERENCE))
     return Price(tuple(items))
 
 
 @takes(count=INTEGER)
 def encoding_price(count: int = 1) -> Price:
-    """The price of encoding vibes, one request each; the same vibe, once encoded, is free to use again.
+    """Return the price of encoding vibes, one request each; a vibe that is encoded already is free to use again.
+
+    Args:
+        count: how many vibes.
 
     Raises:
         InvalidRequestError: the number is negative.
     """
     _check_range("vibes", count, 0)
-    return Price((Item("vibe to encode", count, _VIBE),))
+    return Price((PriceItem("vibe to encode", count, _VIBE),))
 
 
 @takes(tool=TEXT, width=INTEGER, height=INTEGER, allowance=ALLOWANCE)
 def tool_price(tool: str, width: int, height: int, *, allowance: Allowance = NOTHING_FREE) -> Price:
-    """The price of a director tool: that of V3 at 28 steps, for the image scaled to between one and three megapixels.
+    """Return the price of a director tool: that of V3 at 28 steps, for the image scaled to one to three megapixels.
 
     Args:
-        tool: its ``req_type``.
+        tool: its name (``req_type``).
         width: of the image that is sent, in pixels.
-        height: likewise.
+        height: of the image that is sent, in pixels.
         allowance: what is free for the account.
 
     Raises:
@@ -282,20 +287,20 @@ def tool_price(tool: str, width: int, height: int, *, allowance: Allowance = NOT
         raise InvalidRequestError(
             f"the price of {tool} for an image of {width}×{height} pixels is not known", parameter="width"
         )
-    each = _whole(billed, _FREE_STEPS)
+    each = _base_price(billed, _FREE_STEPS)
     if tool == "bg-removal":
-        return Price((Item(tool, 1, 3 * each + 5, 0, "never free" if allowance.opus else ""),))
-    free, why = _free(Generation.V3, billed, _FREE_STEPS, allowance)
-    return Price((Item(tool, 1, each, free, why),))
+        return Price((PriceItem(tool, 1, 3 * each + 5, 0, "never free" if allowance.opus else ""),))
+    free, why = _free_samples(Generation.V3, billed, _FREE_STEPS, allowance)
+    return Price((PriceItem(tool, 1, each, free, why),))
 
 
 @takes(width=INTEGER, height=INTEGER)
 def upscale_price(width: int, height: int) -> Price:
-    """The price of making an image twice as large; it is never free.
+    """Return the price of making an image twice as large; it is never free.
 
     Args:
         width: of the image that is sent, in pixels.
-        height: likewise.
+        height: of the image that is sent, in pixels.
 
     Raises:
         InvalidRequestError: the image has no size, or more than 3,145,728 pixels, which the service refuses.
@@ -304,19 +309,19 @@ def upscale_price(width: int, height: int) -> Price:
     _check_range("height", height, 1)
     for most, each in _UPSCALES:
         if width * height <= most:
-            return Price((Item("upscale", 1, each),))
+            return Price((PriceItem("upscale", 1, each),))
     raise InvalidRequestError(
         f"the image has {width * height} pixels; the service upscales {_LARGEST} at most", parameter="width"
     )
 
 
-def _whole(pixels: int, steps: int) -> int:
-    """One image of V3, before all factors."""
+def _base_price(pixels: int, steps: int) -> int:
+    """Return the price of one image of V3, before all factors."""
     return ceil(_AREA * pixels + _AREA_STEP * pixels * steps)
 
 
-def _early(width: int, height: int, steps: int, sampler: str, sm: bool, sm_dyn: bool) -> float:
-    """One image of V1 or V2. SMEA has no effect where the formula applies: two clients agree on that."""
+def _early_price(width: int, height: int, steps: int, sampler: str, sm: bool, sm_dyn: bool) -> float:
+    """Return the price of one image of V1 or V2. SMEA has no effect where the formula applies: two clients agree on that."""
     pixels = width * height
     if pixels <= _SMALL and sampler in _BY_FORMULA:
         # The website counts no fewer than 65,536 pixels; with fewer, either way, an image costs the least there is.
@@ -329,8 +334,8 @@ def _early(width: int, height: int, steps: int, sampler: str, sm: bool, sm_dyn: 
     return int(each_step) / 1000 * steps + int(fixed) / 1000
 
 
-def _free(generation: Generation, pixels: int, steps: int, allowance: Allowance) -> tuple[int, str]:
-    """How many samples of a request are free, and why, or why not with Opus."""
+def _free_samples(generation: Generation, pixels: int, steps: int, allowance: Allowance) -> tuple[int, str]:
+    """Return how many samples of a request are free, and why, or why none with Opus."""
     if not allowance.opus:
         return 0, ""
     if pixels > _SMALL:
@@ -343,7 +348,7 @@ def _free(generation: Generation, pixels: int, steps: int, allowance: Allowance)
 
 
 def _check_numbers(width: int, height: int, steps: int, n_samples: int) -> None:
-    """Those of docs/protocol/image.md#32-parameters-all-keys, without which there is no price."""
+    """Check the numbers that a price needs, by docs/protocol/image.md#32-parameters-all-keys."""
     if width % 64 or height % 64 or min(width, height) < 64 or width * height > _LARGEST:
         raise InvalidRequestError(
             f"width and height are {width}×{height} pixels: they are multiples of 64, and together at most {_LARGEST}",

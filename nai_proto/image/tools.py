@@ -1,4 +1,4 @@
-"""What is done with images that there are: director tools, upscaling, encoding as vibes, annotating.
+"""Tools for existing images: director tools, upscaling, encoding as vibes, annotating.
 
 See:
     docs/protocol/image.md#23-post-aiaugment-image-director-tools
@@ -24,21 +24,20 @@ from ..exchange.operation import Operation
 from ..exchange.readers import BodyReader, JsonBodyReader
 from ..http import Head, Headers, Request
 from ..limits import Limits
-from .answers import IMAGE_TYPES, Image, Picture, Pictures
 from .argument_types import SIZE, VIBE_SOURCE
 from .choices import ControlNetModel
+from .cost_limits import check_max_anlas
 from .features import EncodedVibe
+from .image_files import IMAGE_TYPES, FirstImageReaderFactory, Image, ImagesReaderFactory, image_size
 from .models import IMAGE_MODEL, ImageModel
-from .paying import guard
+from .parameter_rules import MAX_PIXELS
 from .price import ALLOWANCE, NOTHING_FREE, Allowance, encoding_price, tool_price, upscale_price
-from .rules import MOST_PIXELS
-from .sources import image_size
 
 __all__ = ["Annotator", "DirectorTool", "Emotion", "annotate", "augment", "classify", "encode_vibe", "upscale"]
 
 
 class DirectorTool(StrEnum):
-    """What `augment` can do."""
+    """The director tools, for `augment`."""
 
     BG_REMOVAL = "bg-removal"
     "Gives three images: masked, generated, blend."
@@ -51,7 +50,7 @@ class DirectorTool(StrEnum):
 
 
 class Emotion(StrEnum):
-    """The moods that a face can be given."""
+    """The emotions that the tool of that name can give a face."""
 
     NEUTRAL = "neutral"
     HAPPY = "happy"
@@ -80,7 +79,7 @@ class Emotion(StrEnum):
 
 
 class Annotator(StrEnum):
-    """What `annotate` can find in an image."""
+    """The annotators, for `annotate`."""
 
     HED = "hed"
     MIDAS = "midas"
@@ -93,34 +92,36 @@ class Annotator(StrEnum):
 
     @property
     def controlnet(self) -> ControlNetModel | None:
-        """What its images guide; None for the last two, which no model of ControlNet goes with."""
-        return _GUIDES.get(self)
+        """Return what its images guide; None for the last two, which no ControlNet model takes."""
+        return _CONTROLNETS.get(self)
 
 
-_GUIDES: Final = {
+_CONTROLNETS: Final = {
     Annotator.HED: ControlNetModel.PALETTE_SWAP,
     Annotator.MIDAS: ControlNetModel.FORM_LOCK,
     Annotator.FAKE_SCRIBBLE: ControlNetModel.SCRIBBLER,
     Annotator.MLSD: ControlNetModel.BUILDING_CONTROL,
     Annotator.UNIFORMER: ControlNetModel.LANDSCAPER,
 }
-_TOLD: Final = (DirectorTool.COLORIZE, DirectorTool.EMOTION)
+_WITH_PROMPT: Final = (DirectorTool.COLORIZE, DirectorTool.EMOTION)
 _BLURS: Final = (0.0, 0.3, 0.35, 0.4, 0.45, 0.5)
 _HEADERS: Final = Headers.of(content_type="application/json", accept="*/*")
-_IMAGES: Final = tuple((each, Pictures()) for each in IMAGE_TYPES)
-_ONE_IMAGE: Final = tuple((each, Picture()) for each in IMAGE_TYPES)
+_IMAGES: Final = tuple((each, ImagesReaderFactory()) for each in IMAGE_TYPES)
+_ONE_IMAGE: Final = tuple((each, FirstImageReaderFactory()) for each in IMAGE_TYPES)
 
 
-def _asked(name: str, body: Mapping[str, object]) -> Request:
-    said = {key: value for key, value in body.items() if value is not None}
-    return build(endpoint(name), EndpointParameters(body=encode(said)), _HEADERS)
+def _build_request(name: str, body: Mapping[str, object]) -> Request:
+    given = {key: value for key, value in body.items() if value is not None}
+    return build(endpoint(name), EndpointParameters(body=encode(given)), _HEADERS)
 
 
-def _sized(image: bytes, size: tuple[int, int] | None) -> tuple[int, int]:
-    found = size or image_size(image)
-    if found is None:
-        raise InvalidRequestError("the size of the image is not known: tell it, (width, height)", parameter="size")
-    return found
+def _find_size(image: bytes, size: tuple[int, int] | None) -> tuple[int, int]:
+    known = size or image_size(image)
+    if known is None:
+        raise InvalidRequestError(
+            "the size of the image is not known: give it as size=(width, height)", parameter="size"
+        )
+    return known
 
 
 @takes(
@@ -146,35 +147,35 @@ def augment(
     allowance: Allowance = NOTHING_FREE,
     validate: bool = True,
 ) -> Operation[Never, tuple[Image, ...]]:
-    """Alter an image with one of the director tools.
+    """Change an image with one of the director tools.
 
     See docs/protocol/image.md#23-post-aiaugment-image-director-tools.
 
     Args:
         image: PNG, JPEG or WebP.
-        tool: which tool.
-        emotion: the mood; for the tool of that name, which needs it.
+        tool: a `DirectorTool` or its word.
+        emotion: an `Emotion` or its word; for the tool of that name, which needs it.
         prompt: more words; for `DirectorTool.COLORIZE` and `DirectorTool.EMOTION`.
-        defry: how weakly, from 0 to 5; for the same two, 0 if not given.
-        size: width and height in pixels; if None, what its header says.
-        max_anlas: refuse what costs more; at any price if None.
-        allowance: what is free for the account, for that.
-        validate: look at all this before it is sent.
+        defry: how weakly the tool works, from 0 to 5; for the same two tools, 0 if not given.
+        size: width and height in pixels; if None, those of its header.
+        max_anlas: refuse a request that costs more Anlas; any price if None.
+        allowance: what is free for the account, when ``max_anlas`` is checked.
+        validate: check everything before it is sent.
 
     Raises:
-        InvalidRequestError: a tool, a mood or a number that there is not, what is not for this tool, a size that is not
-            known, or a price above ``max_anlas``.
+        InvalidRequestError: there is no such tool or emotion, a number is out of its range, something is not for this tool,
+            the size is not known, or the price is above ``max_anlas``.
     """
-    width, height = _sized(image, size)
-    told = tool in _TOLD
+    width, height = _find_size(image, size)
+    takes_prompt = tool in _WITH_PROMPT
     if validate:
         if tool not in [*DirectorTool]:
             raise InvalidRequestError(
                 f"no director tool is called {tool!r}; there are {', '.join(DirectorTool)}", parameter="tool"
             )
-        if not told and not (prompt is None and defry is None):
+        if not takes_prompt and not (prompt is None and defry is None):
             raise InvalidRequestError(
-                f"prompt and defry are for {' and '.join(_TOLD)}, not for {tool}", parameter="prompt"
+                f"prompt and defry are for {' and '.join(_WITH_PROMPT)}, not for {tool}", parameter="prompt"
             )
         if (tool == DirectorTool.EMOTION) is not (emotion is not None):
             raise InvalidRequestError(
@@ -186,17 +187,17 @@ def augment(
             )
         if defry is not None and defry not in range(6):
             raise InvalidRequestError(f"defry is {defry!r}, and may be from 0 to 5", parameter="defry")
-    guard(lambda: tool_price(str(tool), width, height, allowance=allowance), max_anlas)
+    check_max_anlas(lambda: tool_price(str(tool), width, height, allowance=allowance), max_anlas)
     body = {
         "req_type": str(tool),
         "image": image,
         "width": width,
         "height": height,
-        "prompt": f"{emotion};;{prompt or ''}" if emotion is not None else prompt or "" if told else prompt,
-        "defry": 0 if told and defry is None else defry,
+        "prompt": f"{emotion};;{prompt or ''}" if emotion is not None else prompt or "" if takes_prompt else prompt,
+        "defry": 0 if takes_prompt and defry is None else defry,
         "use_new_shared_trial": True,
     }
-    return Operation(_asked("augment_image", body), _IMAGES)
+    return Operation(_build_request("augment_image", body), _IMAGES)
 
 
 @takes(
@@ -218,18 +219,18 @@ def upscale(
     allowance: Allowance = NOTHING_FREE,  # noqa: ARG001 -- whatever costs takes it, and this is never free
     validate: bool = True,
 ) -> Operation[Never, Image]:
-    """Twice the width, twice the height.
+    """Upscale an image to twice its width and height.
 
     See docs/protocol/image.md#24-post-aiupscale.
 
     Args:
         image: PNG of at most 3,145,728 pixels.
         model: V5 Full or V5 Curated.
-        declared_blur_sigma: how blurred it is: 0, or 0.3 to 0.5 in steps of 0.05. The service takes 0 if it is not told.
-        size: width and height in pixels; if None, what its header says. Not sent.
-        max_anlas: refuse what costs more; at any price if None.
+        declared_blur_sigma: how blurred it is: 0, or 0.3 to 0.5 in steps of 0.05. The service takes 0 if it is not sent.
+        size: width and height in pixels, to check the price; if None, those of its header. Not sent.
+        max_anlas: refuse a request that costs more Anlas; any price if None.
         allowance: without effect: upscaling is never free.
-        validate: look at all this before it is sent.
+        validate: check everything before it is sent.
 
     Raises:
         InvalidRequestError: the image is too large, the model cannot do it, there is no such sigma, or the price is above
@@ -242,9 +243,9 @@ def upscale(
                 f"the model {model.id} does not upscale; V5 Full and V5 Curated do", parameter="model"
             )
         width, height = size or image_size(image) or (0, 0)
-        if width * height > MOST_PIXELS:
+        if width * height > MAX_PIXELS:
             raise InvalidRequestError(
-                f"the image has {width * height} pixels, and upscaling takes at most {MOST_PIXELS}", parameter="image"
+                f"the image has {width * height} pixels, and upscaling takes at most {MAX_PIXELS}", parameter="image"
             )
         if declared_blur_sigma is not None and declared_blur_sigma not in _BLURS:
             allowed = ", ".join(f"{each:g}" for each in _BLURS)
@@ -252,9 +253,9 @@ def upscale(
                 f"declared_blur_sigma is {declared_blur_sigma!r}, and may be one of {allowed}",
                 parameter="declared_blur_sigma",
             )
-    guard(lambda: upscale_price(*_sized(image, size)), max_anlas)
+    check_max_anlas(lambda: upscale_price(*_find_size(image, size)), max_anlas)
     body = {"image": image, "model": model.id, "declared_blur_sigma": declared_blur_sigma}
-    return Operation(_asked("upscale", body), _ONE_IMAGE)
+    return Operation(_build_request("upscale", body), _ONE_IMAGE)
 
 
 @takes(
@@ -279,19 +280,22 @@ def encode_vibe(
     allowance: Allowance = NOTHING_FREE,  # noqa: ARG001 -- whatever costs takes it, and this is never free
     validate: bool = True,
 ) -> Operation[Never, EncodedVibe]:
-    """Encode an image as a vibe for V4 or V4.5. It costs; what comes may be kept and used again.
+    """Encode an image as a vibe for V4 or V4.5. It costs Anlas; the vibe may be kept and used again.
 
     See docs/protocol/image.md#25-post-aiencode-vibe-v4-v45.
 
     Args:
         image: the image.
-        model: that the vibe is for.
+        model: that the vibe is for: V4 or V4.5.
         information_extracted: how much is taken over, from 0 to 1.
-        strength: what the vibe says of itself; not sent here.
-        mask, crop_to_mask, focus_seed, info_extract_seed: as the service has them; not sent if not given.
-        max_anlas: refuse if it costs more; at any price if None.
+        strength: the strength of the vibe that is returned, -1 to 1; not sent.
+        mask: PNG, white in the part of the image that counts; not sent if None.
+        crop_to_mask: crop the image to the mask; not sent if None.
+        focus_seed: the service's parameter of that name; not sent if None.
+        info_extract_seed: the service's parameter of that name; not sent if None.
+        max_anlas: refuse a request that costs more Anlas; any price if None.
         allowance: without effect: encoding is never free.
-        validate: look at model and numbers before they are sent.
+        validate: check model and numbers before they are sent.
 
     Raises:
         InvalidRequestError: the model takes no encoded vibes, a number is out of its range, or the price is above
@@ -306,7 +310,7 @@ def encode_vibe(
                 f"information_extracted is {information_extracted!r}, and may be from 0 to 1",
                 parameter="information_extracted",
             )
-    guard(encoding_price, max_anlas)
+    check_max_anlas(encoding_price, max_anlas)
     body = {
         "image": image,
         "model": model.base.id,
@@ -316,14 +320,14 @@ def encode_vibe(
         "focus_seed": focus_seed,
         "info_extract_seed": info_extract_seed,
     }
-    reader = _Encoded(strength, information_extracted, model.vibe_key if validate else None)
+    reader = _VibeReaderFactory(strength, information_extracted, model.vibe_key if validate else None)
     types = ("application/binary", "binary/octet-stream", "application/octet-stream")
-    return Operation(_asked("encode_vibe", body), tuple((each, reader) for each in types))
+    return Operation(_build_request("encode_vibe", body), tuple((each, reader) for each in types))
 
 
 @dataclass(frozen=True, slots=True)
-class _Encoded:
-    """Reads an encoded vibe, whatever its bytes are."""
+class _VibeReaderFactory:
+    """Make the reader of an encoded vibe."""
 
     strength: float
     information_extracted: float
@@ -340,9 +344,14 @@ class _Encoded:
 
 @takes(image=BYTES, annotator=TEXT, validate=FLAG)
 def annotate(image: bytes, annotator: Annotator | str, *, validate: bool = True) -> Operation[Never, tuple[Image, ...]]:
-    """What `ControlNet` needs of an image: its edges, its depth, ….
+    """Get what `ControlNet` needs of an image: its edges, its depth and so on.
 
     See docs/protocol/image.md#27-post-aiannotate-image-controlnet-conditions-v1v2.
+
+    Args:
+        image: bytes of an image file.
+        annotator: an `Annotator` or its word.
+        validate: check the annotator before it is sent.
 
     Raises:
         InvalidRequestError: there is no such annotator.
@@ -352,20 +361,22 @@ def annotate(image: bytes, annotator: Annotator | str, *, validate: bool = True)
             f"no annotator is called {annotator!r}; there are {', '.join(Annotator)}", parameter="annotator"
         )
     body = {"model": str(annotator), "parameters": {"image": image}}
-    return Operation(_asked("annotate_image", body), _IMAGES)
+    return Operation(_build_request("annotate_image", body), _IMAGES)
 
 
 @takes(body=MAPPING)
 def classify(body: Mapping[str, object]) -> Operation[Never, dict[str, Any]]:
-    """Have something classified. No client does: neither what is sent is documented nor, for sure, what comes.
+    """Have something classified. No client does, and neither request nor response are documented.
 
     See docs/protocol/image.md#28-post-aiclassify-c.
 
     Args:
         body: sent as it is.
     """
-    return Operation(_asked("classify", body), (("application/json", JsonBodyReader(dict[str, Any], _itself)),))
+    return Operation(
+        _build_request("classify", body), (("application/json", JsonBodyReader(dict[str, Any], _identity)),)
+    )
 
 
-def _itself(document: dict[str, Any]) -> dict[str, Any]:
+def _identity(document: dict[str, Any]) -> dict[str, Any]:
     return document

@@ -73,7 +73,7 @@ class TextModelFacts:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A text model. `named` finds the listed ones; ``Model("new-v1", Facts(tokenizer="llama3", …))`` is one that is not.
+    """A text model. `named` finds the listed ones, and ``Model("new-v1", TextModelFacts(…))`` is a model that is not listed.
 
     A property raises InvalidRequestError where its fact is neither listed nor given.
     """
@@ -226,7 +226,7 @@ class Model:
         """Return a fact: the model's own, else the listed one."""
         value = listed if own is None else own
         if value is None:
-            how = f"Model({self.id!r}, Facts({fact}=…))"
+            how = f"Model({self.id!r}, TextModelFacts({fact}=…))"
             raise InvalidRequestError(
                 f"{fact} of the text model {self.id!r} is not known; give it: {how}", parameter="model"
             )

@@ -13,8 +13,8 @@ from typing import Final
 
 from ...errors import InvalidRequestError
 from ...image.models import ImageModel
-from ...image.price import Allowance, Item, Price, generation_price, tool_price, upscale_price
-from ...image.rules import MOST_PIXELS
+from ...image.parameter_rules import MAX_PIXELS
+from ...image.price import Allowance, Price, PriceItem, generation_price, tool_price, upscale_price
 from ...image.tools import DirectorTool
 from ...tier import Tier
 from ..accounts.account import Account
@@ -132,7 +132,7 @@ def price_upscale(width: int, height: int) -> Price:
     Raises:
         Refused: 400, the image is too large.
     """
-    _check_area(width * height, MOST_PIXELS)
+    _check_area(width * height, MAX_PIXELS)
     return upscale_price(width, height)
 
 
@@ -146,7 +146,7 @@ def price_old_upscale(width: int, height: int, account: Account) -> Price:
     _check_area(pixels, _OLD_UPSCALE_PRICES[-1][0])
     anlas = next(anlas for max_pixels, anlas in _OLD_UPSCALE_PRICES if pixels <= max_pixels)
     is_free = account_allowance(account).opus and pixels <= _OLD_UPSCALE_FREE_PIXELS
-    return Price((Item("upscale", 1, anlas, int(is_free)),))
+    return Price((PriceItem("upscale", 1, anlas, int(is_free)),))
 
 
 def _check_area(pixels: int, maximum: int) -> None:

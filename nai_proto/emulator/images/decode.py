@@ -10,15 +10,15 @@ from typing import Final
 
 from ...codecs.pixels import Pixels, Plane, read_grey, read_pixels
 from ...errors import MissingExtra, NaiError
-from ...image.rules import MOST_PIXELS
-from ...image.sources import image_size
+from ...image.image_files import image_size
+from ...image.parameter_rules import MAX_PIXELS
 from ...limits import Limits
 from .request import DecodedBody, validation_error
 
 __all__ = ["SourceImage", "decode_brightness", "decode_pixels", "decode_source", "find_source"]
 
 _TOOL_LIMITS: Final = Limits()
-_GENERATION_LIMITS: Final = Limits(pixels=MOST_PIXELS)
+_GENERATION_LIMITS: Final = Limits(pixels=MAX_PIXELS)
 """No generated image is larger."""
 
 

@@ -15,7 +15,7 @@ from typing import Final
 from ...codecs.pillow_images import has_pillow
 from ...exchange.reply import Handler, Start, Wait, Write
 from ...http import Head, Headers
-from ...image.generations import Generation
+from ...image.families import Generation
 from ...image.price import Price
 from ..errors import Refused
 from ..http.request_context import EndpointHandler, RequestContext

@@ -18,9 +18,9 @@ import msgspec
 from ...codecs.picture import Metadata, write_picture
 from ...codecs.pixels import Pixels
 from ...image.choices import ImageGenerationType
-from ...image.generations import Generation
+from ...image.families import Generation
+from ...image.model_hashes import HASHES
 from ...image.models import ImageModel
-from ...image.sourcing import HASHES
 from ..seeded_random import SeededRandom
 from .request import StructuredPrompt
 from .validation import GenerationTask

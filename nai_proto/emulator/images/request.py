@@ -20,7 +20,7 @@ from ...codecs.mismatch import find_mismatch
 from ...codecs.multipart import decode
 from ...errors import LimitExceeded, RemoteProtocolError
 from ...image.choices import ImageSampler
-from ...image.generations import Generation
+from ...image.families import Generation
 from ...image.models import ImageModel
 from ..accounts.image_cache import ImageCache
 from ..errors import Refused

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from ...image.choices import ImageGenerationType, ImageSampler
-from ...image.generations import Generation
+from ...image.families import Generation
 from ...image.models import ImageModel
-from ...image.rules import MOST_PIXELS, MOST_SEED, MOST_TEXT
+from ...image.parameter_rules import MAX_PIXELS, MAX_PROMPT_CHARACTERS, MAX_SEED
 from ..errors import Refused
 from .request import Attachments, DecodedBody, ImageRequestBody, StructuredPrompt, parse_parameters, validation_error
 
@@ -93,12 +93,12 @@ def _check_numbers(parameters: ImageRequestBody) -> None:
     for name, side in (("width", width), ("height", height)):
         if side < 64 or side % 64:
             raise validation_error(f"{name} must be a multiple of 64, and at least 64")
-    if width * height > MOST_PIXELS:
-        raise validation_error(f"image is too large: {width * height} pixels, maximum is {MOST_PIXELS}")
+    if width * height > MAX_PIXELS:
+        raise validation_error(f"image is too large: {width * height} pixels, maximum is {MAX_PIXELS}")
     for name, value, minimum, maximum in (
         ("steps", parameters.steps, 1, 50),
         ("n_samples", parameters.n_samples, 1, 8),
-        ("seed", parameters.seed, 0, MOST_SEED),
+        ("seed", parameters.seed, 0, MAX_SEED),
     ):
         if not minimum <= value <= maximum:
             raise validation_error(f"{name} must be {minimum} to {maximum}")
@@ -107,8 +107,8 @@ def _check_numbers(parameters: ImageRequestBody) -> None:
 def _check_texts(prompt: str, parameters: ImageRequestBody) -> None:
     structured = (*_iter_captions(parameters.v4_prompt), *_iter_captions(parameters.v4_negative_prompt))
     for text in (prompt, parameters.negative_prompt, *structured):
-        if len(text) > MOST_TEXT:
-            problem = f"request contains an excessively-long prompt ({len(text)} chars; max {MOST_TEXT})"
+        if len(text) > MAX_PROMPT_CHARACTERS:
+            problem = f"request contains an excessively-long prompt ({len(text)} chars; max {MAX_PROMPT_CHARACTERS})"
             raise validation_error(problem)
 
 

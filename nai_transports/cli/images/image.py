@@ -9,7 +9,7 @@ import typer
 
 from nai_proto.errors import InvalidRequestError
 from nai_proto.image import QualityPreset, UCPreset
-from nai_proto.image.parameters import Options
+from nai_proto.image.options import ImageOptions
 
 from ...preset_files import load_image_preset
 from ..common.credentials import Email, UnsafePassword, Url, open_client, sign_in
@@ -177,9 +177,9 @@ def image(
     print_facts(facts, as_json)
 
 
-def _drop_missing(settings: dict[str, Any]) -> Options:
+def _drop_missing(settings: dict[str, Any]) -> ImageOptions:
     """Those that were given."""
-    return cast("Options", {name: value for name, value in settings.items() if value is not None})
+    return cast("ImageOptions", {name: value for name, value in settings.items() if value is not None})
 
 
 def _format_from_name(output: Path | None) -> str | None:

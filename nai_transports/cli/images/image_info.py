@@ -13,7 +13,7 @@ from nai_proto.codecs.picture import Metadata, Place, copies, read_metadata
 from nai_proto.codecs.pixels import Pixels, read_pixels
 from nai_proto.codecs.signature import TEST_VERIFY_KEY, VERIFY_KEY, verify
 from nai_proto.errors import InvalidRequestError, MissingExtra, NaiError, RemoteProtocolError
-from nai_proto.image.sourcing import drawn_by
+from nai_proto.image.model_hashes import find_model
 
 from ... import files
 from ..common.errors import exit_on_error
@@ -207,7 +207,7 @@ def _parameters(copy: Metadata) -> dict[str, Any]:
 
 
 def _describe_parameters(metadata: Metadata, parameters: dict[str, Any]) -> dict[str, object]:
-    model = drawn_by(metadata.source, parameters)
+    model = find_model(metadata.source, parameters)
     facts: dict[str, object] = {
         "title": metadata.title,
         "software": metadata.software,

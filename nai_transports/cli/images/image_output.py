@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from nai_proto.errors import NaiError
-from nai_proto.image import Drawing, Drawn, Image, ImageRequest, Step
+from nai_proto.image import Image, ImageEvent, ImageOperation, ImageRequest, PreviewStep
 
 from ...sync import Client
 from ..common.output import ProgressDisplay, show_progress
@@ -39,7 +39,7 @@ class ImageWriter:
         """The files, and what is in them."""
         return [self._done[sample] for sample in sorted(self._done)]
 
-    def draw(self, client: Client, drawing: Drawing[Drawn, tuple[Image, ...]]) -> None:
+    def draw(self, client: Client, drawing: ImageOperation[ImageEvent, tuple[Image, ...]]) -> None:
         """Has it drawn. What is complete when it is stopped, or fails, stays.
 
         Raises:
@@ -56,7 +56,7 @@ class ImageWriter:
                 error.add_note("before that: " + ", ".join(str(path) for path, _ in self.pictures))
             raise
 
-    def _event(self, event: Drawn, progress: ProgressDisplay) -> None:
+    def _event(self, event: ImageEvent, progress: ProgressDisplay) -> None:
         steps = self._request.parameters.get("steps")
         total = steps if isinstance(steps, int) else 0
         progress.hide_first()
@@ -69,7 +69,7 @@ class ImageWriter:
         if self._previews:
             self._preview(event)
 
-    def _preview(self, step: Step) -> None:
+    def _preview(self, step: PreviewStep) -> None:
         path = self._path(step.sample)
         beside = path.with_name(f"{path.stem}-step-{step.step + 1:02}.jpg")
         self.previews.append(save_file(beside, step.image, overwrite=self._overwrite))

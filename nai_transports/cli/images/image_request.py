@@ -9,23 +9,23 @@ from typing import Final, cast
 from nai_proto.codecs.picture import read_metadata
 from nai_proto.errors import InvalidFile, InvalidRequestError
 from nai_proto.image import (
-    Drawing,
-    Drawn,
     Image,
+    ImageEvent,
     ImageModel,
+    ImageOperation,
     ImagePreset,
     ImageRequest,
     Price,
     Recipe,
     box_mask,
+    build_image_request,
     encoding_price,
     generate,
     generate_stream,
-    image_request,
 )
 from nai_proto.image.argument_types import SIZE
-from nai_proto.image.parameters import Options
-from nai_proto.image.sourcing import drawn_by
+from nai_proto.image.model_hashes import find_model
+from nai_proto.image.options import ImageOptions
 
 from ... import files
 from ...sync import Client
@@ -48,7 +48,9 @@ _OPTION_OF_PARAMETER: Final = {
 _SIZES: Final = ("width", "height")
 
 
-def rebuild_request(path: Path, prompt: str | None, options: Options, later: Collection[str]) -> tuple[str, Options]:
+def rebuild_request(
+    path: Path, prompt: str | None, options: ImageOptions, later: Collection[str]
+) -> tuple[str, ImageOptions]:
     """What a picture was asked for with; what is given here wins.
 
     Args:
@@ -66,7 +68,7 @@ def rebuild_request(path: Path, prompt: str | None, options: Options, later: Col
         metadata = read_metadata(files.read(path))
         if metadata is None:
             raise InvalidFile(f"{path} does not say how it was made", path=str(path))
-        if "model" not in options and drawn_by(metadata.source, metadata.parameters()) is None:
+        if "model" not in options and find_model(metadata.source, metadata.parameters()) is None:
             raise InvalidFile(f"{path} names no model that is known; give --model as well", path=str(path))
         recipe = Recipe.of(metadata, model=options.get("model"))
     known = {*options, *later, *(_SIZES if "size" in options else ()), *(["prompt"] if prompt is not None else [])}
@@ -83,7 +85,7 @@ def rebuild_request(path: Path, prompt: str | None, options: Options, later: Col
 
 
 def add_source_image(
-    options: Options,
+    options: ImageOptions,
     image: Path | None,
     mask: Path | None,
     boxes: Sequence[tuple[int, int, int, int]],
@@ -113,7 +115,7 @@ def add_source_image(
         options["mask"] = box_mask(*size, boxes)
 
 
-def _choose_size(options: Options, own: tuple[int, int], factor: float | None) -> tuple[int, int]:
+def _choose_size(options: ImageOptions, own: tuple[int, int], factor: float | None) -> tuple[int, int]:
     """The picture's own size so many times, if that is said; else what is asked for; else its own: to the nearest 64."""
     size = options.get("size")
     if factor is None:
@@ -134,7 +136,7 @@ def _choose_size(options: Options, own: tuple[int, int], factor: float | None) -
 class ImageRequestBuilder:
     """Pictures that are asked for, looked at before anything is sent."""
 
-    def __init__(self, prompt: str, options: Options, vibes: Sequence[VibeInput], *, previews: bool) -> None:
+    def __init__(self, prompt: str, options: ImageOptions, vibes: Sequence[VibeInput], *, previews: bool) -> None:
         self._prompt = prompt
         self._options = options
         self._vibes = vibes
@@ -165,7 +167,7 @@ class ImageRequestBuilder:
         self._vibes = encode_vibes(client, self._vibes, self._model)
         self._requested()
         easel = ImageWriter(self._request, paths, overwrite=overwrite, previews=self._previews)
-        drawing: Drawing[Drawn, tuple[Image, ...]]
+        drawing: ImageOperation[ImageEvent, tuple[Image, ...]]
         if self._request.model.family.streaming:
             drawing = generate_stream(self._prompt, **self._options)
         else:
@@ -177,7 +179,7 @@ class ImageRequestBuilder:
         """The request with its vibes, as far as they are encoded by now."""
         if self._vibes:
             self._options["vibes"] = to_request_vibes(self._vibes, self._model)
-        return image_request(self._prompt, **self._options)
+        return build_image_request(self._prompt, **self._options)
 
     def _paths(self, output: Path | None, overwrite: bool) -> list[Path]:
         number, first = (cast("int", self._request.parameters[name]) for name in ("n_samples", "seed"))

@@ -16,9 +16,9 @@ from nai_proto.codecs.pillow_images import fit_image, pad_image
 from nai_proto.codecs.png import chunks, header
 from nai_proto.codecs.webp import webp_chunks, webp_size
 from nai_proto.errors import InvalidFile, LimitExceeded, RemoteProtocolError
-from nai_proto.image.fitting import CANVASES
+from nai_proto.image.compatibility import CANVASES
+from nai_proto.image.image_files import image_type, png_size
 from nai_proto.image.masks import BLOCK, align_mask
-from nai_proto.image.sources import image_type, png_size
 from nai_proto.limits import Limits
 
 from ... import files

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from nai_proto.errors import InvalidRequestError
-from nai_proto.image import Character, ImageResolution, Position, Reference
+from nai_proto.image import Character, ImageResolution, Position, PreciseReference
 
 from .input_images import fit_reference, read_image
 
@@ -66,7 +66,7 @@ def parse_weighted_file(written: str) -> tuple[Path, list[float]]:
     return Path(written), []
 
 
-def parse_reference(written: str) -> Reference:
+def parse_reference(written: str) -> PreciseReference:
     """``FILE[=KIND][=STRENGTH[,FIDELITY]]``, the picture made to fit.
 
     Raises:
@@ -78,7 +78,7 @@ def parse_reference(written: str) -> Reference:
     name, _, kind = str(path).rpartition("=")
     path, kind = (Path(name), kind) if name and kind in _KINDS else (path, "character&style")
     told = dict(zip(("strength", "fidelity"), numbers, strict=False))
-    return Reference(fit_reference(read_image(path)), cast("Any", kind), **told)
+    return PreciseReference(fit_reference(read_image(path)), cast("Any", kind), **told)
 
 
 def _parse_number(written: str) -> float:

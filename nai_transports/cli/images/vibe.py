@@ -12,7 +12,7 @@ from nai_proto.codecs.box import write_json
 from nai_proto.codecs.vibes import Vibe, write_vibe_file
 from nai_proto.errors import InvalidRequestError
 from nai_proto.image import ImageModel, Price, encoding_price
-from nai_proto.image.sources import image_type
+from nai_proto.image.image_files import image_type
 
 from ... import files
 from ..common.credentials import Email, UnsafePassword, Url, open_client, sign_in

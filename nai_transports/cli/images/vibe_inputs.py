@@ -18,7 +18,7 @@ from nai_proto import image
 from nai_proto.codecs.vibes import Vibe, VibeBundle
 from nai_proto.errors import FileError, InvalidFile
 from nai_proto.image import ImageModel
-from nai_proto.image.sources import image_type
+from nai_proto.image.image_files import image_type
 
 from ... import files
 from ...sync import Client
@@ -150,7 +150,7 @@ def encode_vibes(client: Client, vibes: Sequence[VibeInput], model: ImageModel) 
     made: dict[tuple[bytes | None, float], bytes] = {}
     for each in find_unencoded(vibes, model):
         _check_directory()
-        asked = image.vibe(each.picture, model, cache=_folder(), information_extracted=each.extracted)
+        asked = image.encode_vibe_cached(each.picture, model, cache=_folder(), information_extracted=each.extracted)
         made[each.picture, each.extracted] = client.run(asked).encoding
     return [_add_encoding(each, model, made.get((each.vibe.image, each.extracted))) for each in vibes]
 

@@ -1,6 +1,6 @@
-"""Images while they are drawn: the stream in both of its framings.
+"""Read the stream of images with previews, in both of its framings.
 
-Previews are handed out and forgotten: of a stream without end only the images are kept, one of each sample.
+Previews are handed out and not kept; of each sample the final image is kept.
 
 See docs/protocol/image.md#7-streaming.
 """
@@ -20,32 +20,31 @@ from ..exchange.event_reader import UNUSUAL, EventReader
 from ..exchange.readers import BodyReader
 from ..http import Head
 from ..limits import Limits
-from .answers import Image, Pictures
-from .sources import image_type
+from .image_files import Image, ImagesReaderFactory, image_type
 
-__all__ = ["Asked", "Drawn", "Events", "Frames", "Step"]
+__all__ = ["FrameReaderFactory", "ImageEvent", "ImageEventReaderFactory", "PreviewStep", "RequestedImages"]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """How far a picture has come."""
+class PreviewStep:
+    """A preview of an image that is being generated."""
 
     image: bytes = field(repr=False)
     "JPEG, small."
     sample: int
-    "Which of several pictures it is."
+    "Its place among several images, from 0."
     step: int
-    "From 0."
+    "Number of the step, from 0."
     sigma: float | None = None
     "How much noise is left."
 
 
-Drawn: TypeAlias = Step | Image
-"""What a stream tells: steps, and at the end of each sample its image."""
+ImageEvent: TypeAlias = PreviewStep | Image
+"""An event of a stream: previews, and at the end of each sample its image."""
 
 
 class _Message(msgspec.Struct):
-    """What is in a frame, and in an event's data; bytes are base64 in the latter."""
+    """The content of a frame, and of an event's data, where bytes are base64."""
 
     event_type: str
     samp_ix: int = 0
@@ -57,17 +56,17 @@ class _Message(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What is known of a stream before it comes."""
+class RequestedImages:
+    """The images that a request asked for."""
 
     seed: int
     samples: int
 
-    def told(self, message: _Message, where: str) -> Drawn | None:
-        """What a message says; None if it is of a kind that is not known.
+    def to_event(self, message: _Message, where: str) -> ImageEvent | None:
+        """Return the event of a message; None for a kind that is not known.
 
         Raises:
-            StreamError: it says that something went wrong.
+            StreamError: it reports an error.
             RemoteProtocolError: it should have an image, and has none.
         """
         at = message.samp_ix
@@ -80,16 +79,16 @@ class Asked:
         if not message.image:
             raise RemoteProtocolError(f"{where}: it has no image")
         if message.event_type == "intermediate":
-            return Step(message.image, at, message.step_ix, message.sigma)
+            return PreviewStep(message.image, at, message.step_ix, message.sigma)
         return Image(message.image, f"image_{at}.{image_type(message.image) or 'bin'}", self.seed + at, at)
 
     def missing(self, where: str, events: int, images: int) -> Truncated:
-        """The error for a stream that ended too early."""
+        """Return the error for a stream that ended too early."""
         return Truncated(f"{where}: the stream ended after {events} events, with {images} of {self.samples} images")
 
 
-def in_order(finals: Mapping[int, Image]) -> tuple[Image, ...]:
-    """The images by sample."""
+def sort_images(finals: Mapping[int, Image]) -> tuple[Image, ...]:
+    """Return the images in the order of their samples."""
     return tuple(finals[sample] for sample in sorted(finals))
 
 
@@ -102,37 +101,38 @@ _HEAD: Final = 4
 _BLANKS: Final = b"\xef\xbb\xbf \t\r\n"
 
 
-def _begins_whole(start: bytes) -> bool:
+def _begins_document(start: bytes) -> bool:
     text = start.lstrip(_BLANKS)
     return start.startswith((b"PK", b"\x89PNG", b"RIFF", b"\xff\xd8\xff")) or text[:1] in (b"", b"{")
 
 
 class FrameReader:
-    """Reads frames of msgpack; or a whole body, as its first four bytes say: a frame cannot be as large as what
-    an archive, an image or JSON would claim by them.
+    """Read frames of msgpack, or a body that is no stream.
+
+    The first four bytes tell them apart: as a length they would be larger than any frame.
 
     See docs/protocol/image.md#71-msgpack-stream-msgpack.
     """
 
-    def __init__(self, where: str, head: Head, limits: Limits, asked: Asked) -> None:
+    def __init__(self, where: str, head: Head, limits: Limits, requested: RequestedImages) -> None:
         self.failure: NaiError | None = None
         self.complete = False
         self._count = 0
         self._finals: dict[int, Image] = {}
-        self._asked = asked
+        self._requested = requested
         self._where = where
         self._splitter = FrameSplitter(limits)
-        self._pictures = Pictures(asked.seed)(where, head, limits)
+        self._pictures = ImagesReaderFactory(requested.seed)(where, head, limits)
         self._whole: BodyReader[tuple[Image, ...]] | None = None
         self._start: bytes | None = b""
-        "The body's beginning, until it is known what it begins."
+        "The first bytes, until there are enough to tell what the body is."
 
     @property
     def partial(self) -> tuple[Image, ...] | None:
-        """The images so far, if anything came."""
-        return in_order(self._finals) if self._count else None
+        """Return the images so far; None if nothing came."""
+        return sort_images(self._finals) if self._count else None
 
-    def receive_data(self, data: bytes) -> Sequence[Drawn]:
+    def receive_data(self, data: bytes) -> Sequence[ImageEvent]:
         if self.failure is not None:
             raise self.failure
         if self._start is not None:
@@ -141,22 +141,22 @@ class FrameReader:
                 self._start = data
                 return ()
             self._start = None
-            self._whole = self._pictures if _begins_whole(data[:_HEAD]) else None
+            self._whole = self._pictures if _begins_document(data[:_HEAD]) else None
         if self._whole is not None:
             return self._whole.receive_data(data)
-        events: list[Drawn] = []
+        events: list[ImageEvent] = []
         if self.complete:
             return events
         try:
             for frame in self._splitter.receive_data(data):
                 where = f"{self._where}: event {self._count + len(events)}"
-                event = self._asked.told(_FRAME.decode(frame, where=where), where)
+                event = self._requested.to_event(_FRAME.decode(frame, where=where), where)
                 if event is None:
                     continue
                 events.append(event)
                 if isinstance(event, Image):
                     self._finals[event.sample] = event
-                    self.complete = len(self._finals) >= self._asked.samples
+                    self.complete = len(self._finals) >= self._requested.samples
                     if self.complete:
                         break
         except NaiError as error:
@@ -174,29 +174,29 @@ class FrameReader:
         if not self.complete:
             self._splitter.receive_data(self._start or b"")
             self._splitter.receive_eof()
-            raise self._asked.missing(self._where, self._count, len(self._finals))
-        return in_order(self._finals)
+            raise self._requested.missing(self._where, self._count, len(self._finals))
+        return sort_images(self._finals)
 
 
 @dataclass(frozen=True, slots=True)
-class Frames:
-    """Makes the reader of one stream of frames."""
+class FrameReaderFactory:
+    """Make the reader of one stream of frames."""
 
-    asked: Asked
+    requested: RequestedImages
 
     def __call__(self, where: str, head: Head, limits: Limits, /) -> FrameReader:
-        return FrameReader(where, head, limits, self.asked)
+        return FrameReader(where, head, limits, self.requested)
 
 
 # ---- server-sent events
 
-_usual: Final = msgspec.json.Decoder(_Message).decode
+_decode: Final = msgspec.json.Decoder(_Message).decode
 _GENERAL: Final = JsonDecoder(_Message)
-_FORGOTTEN: Final = Step(b"", 0, 0)
+_PLACEHOLDER: Final = PreviewStep(b"", 0, 0)
 
 
-class ImageEventReader(EventReader[Drawn, "tuple[Image, ...]"]):
-    """Reads an event stream.
+class ImageEventReader(EventReader[ImageEvent, "tuple[Image, ...]"]):
+    """Read an event stream.
 
     See docs/protocol/image.md#72-sse-stream-sse.
     """
@@ -205,54 +205,56 @@ class ImageEventReader(EventReader[Drawn, "tuple[Image, ...]"]):
     MARK = b'"image"'
     MISSING = "the last image"
 
-    def __init__(self, where: str, limits: Limits, asked: Asked) -> None:
+    def __init__(self, where: str, limits: Limits, requested: RequestedImages) -> None:
         # an image is as large as in a frame, but in base64, and all of it in one line
         room = limits.frame // 3 * 4 + limits.line
-        super().__init__(self._told, where, replace(limits, line=room, event=room), self._is_last)
-        self._asked = asked
+        super().__init__(self._decode_event, where, replace(limits, line=room, event=room), self._is_last)
+        self._requested = requested
         self._finals: dict[int, Image] = {}
 
-    def receive_data(self, data: bytes) -> Sequence[Drawn]:
+    def receive_data(self, data: bytes) -> Sequence[ImageEvent]:
         events = super().receive_data(data)
         if events:
-            self._events[-len(events) :] = [_FORGOTTEN] * len(events)
+            self._events[-len(events) :] = [_PLACEHOLDER] * len(events)
         return events
 
-    def _told(self, block: bytes) -> Drawn:
-        message = _usual(block)
-        told = self._asked.told(message, self._where) if message.event_type in ("intermediate", "final") else None
-        if told is None:
+    def _decode_event(self, block: bytes) -> ImageEvent:
+        message = _decode(block)
+        event = (
+            self._requested.to_event(message, self._where) if message.event_type in ("intermediate", "final") else None
+        )
+        if event is None:
             raise RemoteProtocolError(f"{self._where}: an event of another kind")
-        return told
+        return event
 
-    def _is_last(self, event: Drawn) -> bool:
+    def _is_last(self, event: ImageEvent) -> bool:
         if isinstance(event, Image):
             self._finals[event.sample] = event
-        return len(self._finals) >= self._asked.samples
+        return len(self._finals) >= self._requested.samples
 
-    def general(self, data: bytes, where: str, depth: int) -> Drawn:
-        told = self._asked.told(_GENERAL.decode(data, where=where, depth=depth), where)
-        if told is None:
+    def general(self, data: bytes, where: str, depth: int) -> ImageEvent:
+        event = self._requested.to_event(_GENERAL.decode(data, where=where, depth=depth), where)
+        if event is None:
             raise RemoteProtocolError(f"{where}: neither a step nor an image")
-        return told
+        return event
 
-    def _unusual(self, name: bytes, block: bytes, number: int) -> Drawn | None:
+    def _unusual(self, name: bytes, block: bytes, number: int) -> ImageEvent | None:
         if name == b"error":
             try:
-                self._asked.told(_usual(block), self._where)  # which raises what a frame with this would
+                self._requested.to_event(_decode(block), self._where)  # raises as a frame with this message would
             except UNUSUAL:
-                pass  # of another form; what it says is found below
+                pass  # of another form, which is read below
         return super()._unusual(name, block, number)
 
     def result(self) -> tuple[Image, ...]:
-        return in_order(self._finals)
+        return sort_images(self._finals)
 
 
 @dataclass(frozen=True, slots=True)
-class Events:
-    """Makes the reader of one event stream."""
+class ImageEventReaderFactory:
+    """Make the reader of one event stream."""
 
-    asked: Asked
+    requested: RequestedImages
 
     def __call__(self, where: str, head: Head, limits: Limits, /) -> ImageEventReader:  # noqa: ARG002 -- a ReaderFactory
-        return ImageEventReader(where, limits, self.asked)
+        return ImageEventReader(where, limits, self.requested)

@@ -1,4 +1,4 @@
-"""Whether what a picture is made of goes with the model, and together.
+"""Check whether the features of an image request go with the model, and with each other.
 
 See:
     docs/protocol/image.md#33-bodies-per-generation
@@ -12,46 +12,48 @@ from typing import Final
 
 from ..errors import InvalidRequestError
 from .choices import ImageGenerationType
-from .features import Character, EncodedVibe, Reference, Vibe
+from .features import Character, EncodedVibe, PreciseReference, Vibe
+from .image_files import png_size
 from .models import ImageModel
-from .rules import MOST_TEXT
-from .sources import png_size
-from .wish import Wish
+from .options import FeatureOptions
+from .parameter_rules import MAX_PROMPT_CHARACTERS
 
-__all__ = ["CANVASES", "fits"]
+__all__ = ["CANVASES", "check_compatibility"]
 
 CANVASES: Final = ((1024, 1536), (1536, 1024), (1472, 1472))
 """The sizes that a precise reference may have."""
 
-_MOST: Final = 16
-_ENHANCED: Final = 2_516_582.4
+_MAX_COUNT: Final = 16
+_MAX_ENHANCED_PIXELS: Final = 2_516_582.4
 
 
-def fits(prompt: str, model: ImageModel, action: ImageGenerationType, values: Mapping[str, object], wish: Wish) -> None:
-    """Refuses what the service would refuse, or leave out without a word.
+def check_compatibility(
+    prompt: str, model: ImageModel, action: ImageGenerationType, values: Mapping[str, object], features: FeatureOptions
+) -> None:
+    """Raise for what the service would refuse, or silently leave out.
 
     Raises:
         InvalidRequestError: something is not for this model, is too much, or does not go with something else.
     """
-    _texts((prompt, wish.negative_prompt), model, wish.characters)
-    if wish.vibes:
-        _vibes(wish.vibes, model, action)
-    if wish.references:
-        _references(wish.references, model)
-        if wish.vibes:
+    _check_texts((prompt, features.negative_prompt), model, features.characters)
+    if features.vibes:
+        _check_vibes(features.vibes, model, action)
+    if features.references:
+        _check_references(features.references, model)
+        if features.vibes:
             raise InvalidRequestError("vibes and precise references do not go together", parameter="references")
-    if wish.controlnet is not None:
+    if features.controlnet is not None:
         if not model.family.controlnet:
             raise InvalidRequestError(f"{model.id} has no ControlNet: V1 and V2 have", parameter="controlnet")
-        _share("the strength of controlnet", wish.controlnet.strength, 0.1, 2, "controlnet")
-    if wish.transparent and not model.family.transparency:
+        _check_range("the strength of controlnet", features.controlnet.strength, 0.1, 2, "controlnet")
+    if features.transparent and not model.family.transparency:
         raise InvalidRequestError(f"{model.id} draws no transparent backgrounds: V5 does", parameter="transparent")
-    if wish.auto_text and not model.family.transparency:
+    if features.auto_text and not model.family.transparency:
         raise InvalidRequestError(f"{model.id} has no auto text: V5 has", parameter="auto_text")
-    _sources(values, action)
+    _check_sources(values, action)
 
 
-def _texts(texts: tuple[str, ...], model: ImageModel, characters: Sequence[Character]) -> None:
+def _check_texts(texts: tuple[str, ...], model: ImageModel, characters: Sequence[Character]) -> None:
     if characters and not model.family.characters:
         raise InvalidRequestError(
             f"{model.id} has no characters of their own: V4 and later have", parameter="characters"
@@ -62,28 +64,29 @@ def _texts(texts: tuple[str, ...], model: ImageModel, characters: Sequence[Chara
             f"{len(enabled)} characters, and {model.id} takes at most {model.family.characters}", parameter="characters"
         )
     for text in (*texts, *(text for each in enabled for text in (each.prompt, each.uc or ""))):
-        if len(text) > MOST_TEXT:
+        if len(text) > MAX_PROMPT_CHARACTERS:
             raise InvalidRequestError(
-                f"a prompt has {len(text)} characters, and {model.id} takes at most {MOST_TEXT}", parameter="prompt"
+                f"a prompt has {len(text)} characters, and {model.id} takes at most {MAX_PROMPT_CHARACTERS}",
+                parameter="prompt",
             )
 
 
-def _vibes(vibes: Sequence[Vibe | EncodedVibe], model: ImageModel, action: ImageGenerationType) -> None:
+def _check_vibes(vibes: Sequence[Vibe | EncodedVibe], model: ImageModel, action: ImageGenerationType) -> None:
     form = model.family.vibes
     if not form:
         raise InvalidRequestError(f"{model.id} takes no vibes: V3 to V4.5 do", parameter="vibes")
     if action is ImageGenerationType.INPAINTING:
         raise InvalidRequestError("vibes do not go with inpainting", parameter="vibes")
-    if len(vibes) > _MOST:
-        raise InvalidRequestError(f"{len(vibes)} vibes, and {model.id} takes at most {_MOST}", parameter="vibes")
+    if len(vibes) > _MAX_COUNT:
+        raise InvalidRequestError(f"{len(vibes)} vibes, and {model.id} takes at most {_MAX_COUNT}", parameter="vibes")
     for vibe in vibes:
-        _share("the strength of one of vibes", vibe.strength, -1, 1, "vibes")
+        _check_range("the strength of one of vibes", vibe.strength, -1, 1, "vibes")
         if isinstance(vibe, Vibe):
             if form != "raw":
                 raise InvalidRequestError(
                     f"{model.id} takes vibes that are encoded for it: see encode_vibe", parameter="vibes"
                 )
-            _share("information_extracted of one of vibes", vibe.information_extracted, 0.01, 1, "vibes")
+            _check_range("information_extracted of one of vibes", vibe.information_extracted, 0.01, 1, "vibes")
         elif form != "encoded":
             raise InvalidRequestError(f"{model.id} takes vibes as raw images, not encoded", parameter="vibes")
         elif vibe.key is not None and vibe.key != model.vibe_key:
@@ -92,16 +95,16 @@ def _vibes(vibes: Sequence[Vibe | EncodedVibe], model: ImageModel, action: Image
             )
 
 
-def _references(references: Sequence[Reference], model: ImageModel) -> None:
+def _check_references(references: Sequence[PreciseReference], model: ImageModel) -> None:
     if not model.family.references:
         raise InvalidRequestError(f"{model.id} takes no precise references: V4.5 does", parameter="references")
-    if len(references) > _MOST:
+    if len(references) > _MAX_COUNT:
         raise InvalidRequestError(
-            f"{len(references)} references, and {model.id} takes at most {_MOST}", parameter="references"
+            f"{len(references)} references, and {model.id} takes at most {_MAX_COUNT}", parameter="references"
         )
     for each in references:
-        _share("the strength of one of references", each.strength, 0, 1, "references")
-        _share("fidelity of one of references", each.fidelity, 0, 1, "references")
+        _check_range("the strength of one of references", each.strength, 0, 1, "references")
+        _check_range("fidelity of one of references", each.fidelity, 0, 1, "references")
         size = png_size(each.image)
         if size not in CANVASES:
             came = "is no PNG" if size is None else f"has {size[0]} × {size[1]} pixels"
@@ -111,7 +114,7 @@ def _references(references: Sequence[Reference], model: ImageModel) -> None:
             )
 
 
-def _sources(values: Mapping[str, object], action: ImageGenerationType) -> None:
+def _check_sources(values: Mapping[str, object], action: ImageGenerationType) -> None:
     width, height = values["width"], values["height"]
     assert isinstance(width, int)
     assert isinstance(height, int)
@@ -126,12 +129,13 @@ def _sources(values: Mapping[str, object], action: ImageGenerationType) -> None:
                 f"or of {width // 8} × {height // 8} pixels; align_mask makes one",
                 parameter="mask",
             )
-    if values.get("upscaled_enhance") and width * height >= _ENHANCED:
+    if values.get("upscaled_enhance") and width * height >= _MAX_ENHANCED_PIXELS:
         raise InvalidRequestError(
-            f"Max enhance takes fewer than {_ENHANCED:.1f} pixels, not {width * height}", parameter="upscaled_enhance"
+            f"Max enhance takes fewer than {_MAX_ENHANCED_PIXELS:.1f} pixels, not {width * height}",
+            parameter="upscaled_enhance",
         )
 
 
-def _share(what: str, value: float, least: float, most: float, parameter: str) -> None:
+def _check_range(what: str, value: float, least: float, most: float, parameter: str) -> None:
     if not least <= value <= most:
         raise InvalidRequestError(f"{what} is {value!r}, and may be from {least:g} to {most:g}", parameter=parameter)

@@ -1,8 +1,8 @@
-"""Vibes that are paid for once: what was encoded is kept, and what vibe files hold is what a request takes.
+"""Caches of encoded vibes, so that each is paid for once, and vibes from vibe files.
 
-An encoding belongs to a picture, a model and how much is taken over; only a mask or seeds make it another one. `VibeSource`
-is all of that, and a `VibeCache` whoever keeps encodings by it: `nai_transports.vibe_files.VibeFolder` does so in files
-that the website reads, too.
+An encoding depends on the image, the model, how much is taken over, and on a mask or seeds if there are any. A `VibeSource`
+has all of that, and a `VibeCache` keeps encodings by it: `nai_transports.vibe_files.VibeFolder` in files that the website
+reads, too.
 
 See:
     docs/protocol/image.md#51-vibe-transfer
@@ -24,13 +24,21 @@ from ..errors import InvalidFile, InvalidRequestError, NaiError
 from ..exchange.actions import Steps, compute
 from ..exchange.flow import flow
 from .argument_types import VIBE_SOURCE
+from .cost_limits import check_max_anlas
 from .features import EncodedVibe, Vibe
 from .models import IMAGE_MODEL, ImageModel
-from .paying import guard
 from .price import ALLOWANCE, NOTHING_FREE, Allowance, encoding_price
 from .tools import encode_vibe
 
-__all__ = ["MemoryVibes", "VibeCache", "VibeSource", "kept", "vibe", "vibe_of", "vibes_of"]
+__all__ = [
+    "MemoryVibeCache",
+    "VibeCache",
+    "VibeSource",
+    "encode_vibe_cached",
+    "update_vibe_file",
+    "vibe_from_file",
+    "vibes_from_file",
+]
 
 _STRENGTH: Final = 0.6
 _EXTRACTED: Final = 1.0
@@ -38,7 +46,7 @@ _EXTRACTED: Final = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VibeSource:
-    """What is encoded, and how: by this an encoding is known again."""
+    """What is encoded, and how: the key of an encoding in a cache."""
 
     image: bytes = field(repr=False)
     model_key: str
@@ -58,12 +66,12 @@ class VibeSource:
 
     @property
     def plain(self) -> bool:
-        """Is it one that the website's vibe files have a place for? With a mask or seeds it is not."""
+        """Return whether the website's vibe files have a place for it: without a mask and seeds."""
         return (self.mask, self.crop_to_mask, self.focus_seed, self.info_extract_seed) == (None,) * 4
 
     @property
     def name(self) -> str:
-        """64 hex digits that no other has: of a plain one those of its picture, which are the id of its vibe file."""
+        """Return 64 hex digits that identify it; of a plain one those of its image, which are the id of its vibe file."""
         picture = _hash(fast.encode(self.image))
         if self.plain:
             return picture
@@ -80,33 +88,33 @@ BUNDLE: Final = ArgumentType("a bundle of them", VibeBundle)
 
 
 class VibeCache(Protocol):
-    """Keeps encodings. Its methods are called off the event loop, where there is one."""
+    """Keeps encodings. Its methods are called off the event loop, if there is one."""
 
     def get(self, source: VibeSource, /) -> bytes | None:
-        """What was kept for this; None if nothing was."""
+        """Return the encoding for a source; None if there is none."""
         ...
 
     def put(self, source: VibeSource, encoding: bytes, /) -> None:
-        """Keeps what was made of this."""
+        """Keep the encoding of a source."""
         ...
 
 
-class MemoryVibes:
-    """A `VibeCache` that lasts as long as it is there."""
+class MemoryVibeCache:
+    """A `VibeCache` in memory."""
 
     def __init__(self) -> None:
         self._encodings: dict[tuple[str, str, str], bytes] = {}
 
     @takes(source=SOURCE)
     def get(self, source: VibeSource, /) -> bytes | None:
-        return self._encodings.get(_place(source))
+        return self._encodings.get(_cache_key(source))
 
     @takes(source=SOURCE, encoding=BYTES)
     def put(self, source: VibeSource, encoding: bytes, /) -> None:
-        self._encodings[_place(source)] = encoding
+        self._encodings[_cache_key(source)] = encoding
 
 
-def _place(source: VibeSource) -> tuple[str, str, str]:
+def _cache_key(source: VibeSource) -> tuple[str, str, str]:
     return source.name, source.model_key, encoding_key(source.information_extracted)
 
 
@@ -119,7 +127,7 @@ def _place(source: VibeSource) -> tuple[str, str, str]:
     max_anlas=INTEGER | None,
     allowance=ALLOWANCE,
 )
-def vibe(
+def encode_vibe_cached(
     image: bytes,
     model: ImageModel | str,
     *,
@@ -133,23 +141,27 @@ def vibe(
     max_anlas: int | None = None,
     allowance: Allowance = NOTHING_FREE,  # noqa: ARG001 -- whatever costs takes it, and this is never free
 ) -> Steps[Never, EncodedVibe]:
-    """As `encode_vibe`, but what the cache has is not asked for, and costs nothing.
+    """Encode an image as a vibe as `encode_vibe` does, unless the cache has the encoding: then it costs nothing.
 
     Args:
         image: the image.
         model: that the vibe is for.
         cache: where encodings are kept.
-        information_extracted, mask, crop_to_mask, focus_seed, info_extract_seed: as for `encode_vibe`.
-        strength: what the vibe says of itself; has no part in the encoding.
-        max_anlas: refuse if it is not there and costs more; at any price if None.
+        information_extracted: how much is taken over, from 0 to 1.
+        strength: the strength of the vibe that is returned, -1 to 1; it does not change the encoding.
+        mask: as for `encode_vibe`.
+        crop_to_mask: as for `encode_vibe`.
+        focus_seed: as for `encode_vibe`.
+        info_extract_seed: as for `encode_vibe`.
+        max_anlas: refuse an encoding that costs more Anlas; any price if None.
         allowance: without effect: encoding is never free.
 
     Raises:
-        InvalidRequestError: as `encode_vibe`, or the cache does not work. If that is found when it is paid for,
-            ``partial`` of the error is the vibe.
+        InvalidRequestError: as `encode_vibe`.
+        NaiError: the cache failed; if the vibe is paid for already, it is ``partial`` of the error.
     """
     model = ImageModel.named(model)
-    asked = encode_vibe(
+    operation = encode_vibe(
         image,
         model,
         information_extracted=information_extracted,
@@ -171,8 +183,8 @@ def vibe(
     found = yield from compute(lambda: cache.get(source))
     if found is not None:
         return EncodedVibe(found, strength, information_extracted, model.vibe_key)
-    guard(encoding_price, max_anlas)
-    made = yield from asked
+    check_max_anlas(encoding_price, max_anlas)
+    made = yield from operation
     try:
         yield from compute(lambda: cache.put(source, made.encoding))
     except NaiError as error:
@@ -185,30 +197,30 @@ def vibe(
 
 
 @takes(file=FILE, model=IMAGE_MODEL, information_extracted=NUMBER | None, strength=NUMBER | None)
-def vibe_of(
+def vibe_from_file(
     file: VibeFile,
     model: ImageModel | str,
     *,
     information_extracted: float | None = None,
     strength: float | None = None,
 ) -> Vibe | EncodedVibe:
-    """What a request for a model takes of a vibe file: the encoding for that model, or for V3 the picture itself.
+    """Return the vibe of a vibe file for a model: the encoding for that model, or for V3 the image itself.
 
     Args:
         file: as `read_vibe_file` gives it.
         model: that the request is for.
-        information_extracted: how much was to be taken over. If None, what the file is meant for, else any.
-        strength: if None, what the file says, else 0.6.
+        information_extracted: how much was taken over, 0 to 1. If None, as the file says, else any.
+        strength: of the vibe, -1 to 1. If None, as the file says, else 0.6.
 
     Raises:
-        InvalidRequestError: the model takes no vibes, or the file lacks what it takes: says what, and what there is.
+        InvalidRequestError: the model takes no vibes, or the file lacks what it takes; the message says what it has.
         RemoteProtocolError: its base64 is damaged.
     """
     model = ImageModel.named(model)
     form = model.family.vibes
     share = file.information_extracted if information_extracted is None else information_extracted
-    said = file.strength if strength is None else strength
-    strong = _STRENGTH if said is None else said
+    wanted = file.strength if strength is None else strength
+    strong = _STRENGTH if wanted is None else wanted
     if not form:
         raise InvalidRequestError(f"{model.id} takes no vibes: V3 to V4.5 do", parameter="model")
     if form == "raw":
@@ -220,30 +232,35 @@ def vibe_of(
         found, share = file.encoding(model.vibe_key), None
     if found is not None:
         return EncodedVibe(found, strong, share, model.vibe_key)
-    wanted = model.vibe_key if share is None else f"{model.vibe_key} with information_extracted {share:g}"
+    needed = model.vibe_key if share is None else f"{model.vibe_key} with information_extracted {share:g}"
     there = ", ".join(file.document.get("encodings") or ()) or "none"
     can = "encode its picture with encode_vibe" if file.image is not None else "and no picture to encode"
-    raise InvalidFile(f"the vibe {file.name} has no encoding for {wanted}; it has {there}; {can}")
+    raise InvalidFile(f"the vibe {file.name} has no encoding for {needed}; it has {there}; {can}")
 
 
 @takes(file=FILE | BUNDLE, model=IMAGE_MODEL)
-def vibes_of(file: VibeFile | VibeBundle, model: ImageModel | str) -> tuple[Vibe | EncodedVibe, ...]:
-    """The same for each vibe of a file, for ``vibes=``. Raises what `vibe_of` raises."""
+def vibes_from_file(file: VibeFile | VibeBundle, model: ImageModel | str) -> tuple[Vibe | EncodedVibe, ...]:
+    """Return the vibes of a file for a model, for the option ``vibes``; raise as `vibe_from_file`.
+
+    Args:
+        file: a vibe or a bundle, as `read_vibe_file` gives it.
+        model: that the request is for.
+    """
     found: Iterable[VibeFile] = file.vibes if isinstance(file, VibeBundle) else (file,)
-    return tuple(vibe_of(each, model) for each in found)
+    return tuple(vibe_from_file(each, model) for each in found)
 
 
-def kept(source: VibeSource, encoding: bytes, file: VibeFile | None, *, created_at: int) -> VibeFile:
-    """A vibe file with this encoding.
+def update_vibe_file(source: VibeSource, encoding: bytes, file: VibeFile | None, *, created_at: int) -> VibeFile:
+    """Return a vibe file with an encoding added.
 
     Args:
         source: what was encoded.
-        encoding: what came.
-        file: that of the same picture so far, which keeps all that it has; None makes a new one.
-        created_at: of a new one, milliseconds since 1970.
+        encoding: as the service gave it.
+        file: the file of the same image so far, whose content is kept; None makes a new one.
+        created_at: time of a new file, in milliseconds since 1970.
 
     Raises:
-        InvalidRequestError: the share is not from 0 to 1.
+        InvalidRequestError: ``information_extracted`` is not from 0 to 1.
     """
     if not source.plain:
         return VibeFile.of_encoding(encoding, source.model_key, created_at=created_at)

@@ -1,7 +1,7 @@
-"""Image requests as forms, and the service's cache of images.
+"""Image requests as multipart forms, and the service's cache of images.
 
-In a form each image is a part of its own, as it is, and not base64 in JSON: a quarter less to send. With a secret of the
-caller's each image gets a key as well, under which the service may remember it: then the key alone is enough.
+In a form each image is a part of its own instead of base64 in JSON: a quarter less to send. With a secret of the caller's
+each image gets a key as well, under which the service may remember it: then the key alone is enough.
 
 See docs/protocol/image.md#31-transport.
 """
@@ -17,21 +17,21 @@ import msgspec
 from ..arguments import BYTES, TEXT, ArgumentType, list_of, takes
 from ..codecs.json import encode
 from ..codecs.multipart import Part
-from ..codecs.multipart import encode as encode_form
+from ..codecs.multipart import encode as encode_multipart
 from ..errors import InvalidRequestError, RejectedRequestError
 from ..exchange.actions import Steps
 from ..exchange.flow import Flow, flow
-from .answers import Image
-from .argument_types import OPTIONS
-from .generation import drawing
-from .request import ImageRequest, image_request
+from .argument_types import OPTION_TYPES
+from .generation import build_operation
+from .image_files import Image
+from .request import ImageRequest, build_image_request
 
 if TYPE_CHECKING:
     from typing import Never, Unpack
 
-    from .parameters import Options
+    from .options import ImageOptions
 
-__all__ = ["cache_key", "form", "generate_cached", "missed_keys"]
+__all__ = ["cache_key", "encode_form", "find_missed_keys", "generate_cached"]
 
 _SINGLE: Final = ("image", "mask")
 _LISTS: Final = {
@@ -43,7 +43,12 @@ SECRET: Final = 32
 
 @takes(secret=BYTES, image=BYTES)
 def cache_key(secret: bytes, image: bytes) -> str:
-    """The key under which the service remembers an image for whoever knows the secret."""
+    """Return the key under which the service remembers an image for a secret.
+
+    Args:
+        secret: 32 bytes of the caller's.
+        image: bytes of the image file.
+    """
     import hmac  # loads OpenSSL
 
     return hmac.new(secret, b64encode(image), "sha256").hexdigest()
@@ -54,24 +59,26 @@ def cache_key(secret: bytes, image: bytes) -> str:
     secret=BYTES | None,
     known=list_of(TEXT),
 )
-def form(request: ImageRequest, *, secret: bytes | None = None, known: Collection[str] = ()) -> tuple[str, bytes]:
-    """A request as a form: its content type, and its body.
+def encode_form(
+    request: ImageRequest, *, secret: bytes | None = None, known: Collection[str] = ()
+) -> tuple[str, bytes]:
+    """Encode a request as a form; return its content type and its body.
 
     Args:
-        request: what is asked for.
+        request: as `build_image_request` makes it.
         secret: 32 bytes of the caller's; None sends no keys.
         known: keys of images that need not be sent, since the service remembers them.
 
     Raises:
-        InvalidRequestError: an image of this request has no part in forms, or the secret is no secret.
+        InvalidRequestError: an image of this request has no part in forms, or the secret has not 32 bytes.
     """
     if secret is not None and len(secret) != SECRET:
-        raise _not_secret(secret)
+        raise _secret_error(secret)
     parameters = dict(request.parameters)
     parts: list[Part] = []
 
-    def placed(image: bytes, name: str) -> tuple[str | None, str | None]:
-        """The image's key, and the name of its part; None where there is none."""
+    def add_part(image: bytes, name: str) -> tuple[str | None, str | None]:
+        """Add a part for the image; return its key and the name of the part, None where there is none."""
         key = None if secret is None else cache_key(secret, image)
         if key is not None and key in known:
             return key, None
@@ -80,13 +87,13 @@ def form(request: ImageRequest, *, secret: bytes | None = None, known: Collectio
 
     for name in _SINGLE:
         if isinstance(image := parameters.pop(name, None), bytes):
-            key, part = placed(image, name)
+            key, part = add_part(image, name)
             parameters |= {} if part is None else {name: part}
             parameters |= {} if key is None else {f"{name}_cache_secret_key": key}
     for name, (prefix, cached) in _LISTS.items():
         if name in parameters:
             images = cast("Sequence[bytes]", parameters.pop(name))
-            pairs = [placed(image, f"{prefix}{at}") for at, image in enumerate(images)]
+            pairs = [add_part(image, f"{prefix}{at}") for at, image in enumerate(images)]
             if secret is None:
                 parameters[name] = [part for _, part in pairs]
             else:
@@ -99,59 +106,61 @@ def form(request: ImageRequest, *, secret: bytes | None = None, known: Collectio
             "an image of this request has no part in a form: send it as JSON, with generate", parameter="request"
         )
     body = {**request.body, "parameters": parameters}
-    return encode_form([*parts, Part("request", encode(body), "application/json")])
+    return encode_multipart([*parts, Part("request", encode(body), "application/json")])
 
 
-def _not_secret(secret: bytes) -> InvalidRequestError:
+def _secret_error(secret: bytes) -> InvalidRequestError:
     problem = f"secret: the secret of the image cache has {SECRET} bytes, not {len(secret)}"
     return InvalidRequestError(problem, parameter="secret")
 
 
-def keys(request: ImageRequest, secret: bytes) -> frozenset[str]:
-    """The keys of all images of a request."""
+def image_keys(request: ImageRequest, secret: bytes) -> frozenset[str]:
+    """Return the keys of all images of a request."""
     singles = [request.parameters[name] for name in _SINGLE if name in request.parameters]
     lists = [image for name in _LISTS for image in cast("Sequence[object]", request.parameters.get(name, ()))]
     return frozenset(cache_key(secret, image) for image in (*singles, *lists) if isinstance(image, bytes))
 
 
-@takes(prompt=TEXT, secret=BYTES, **OPTIONS)
-def generate_cached(prompt: str, secret: bytes, **options: Unpack[Options]) -> Flow[Never, tuple[Image, ...]]:
-    """As `generate`, but images are sent only if the service does not remember them: first their keys alone are tried.
+@takes(prompt=TEXT, secret=BYTES, **OPTION_TYPES)
+def generate_cached(prompt: str, secret: bytes, **options: Unpack[ImageOptions]) -> Flow[Never, tuple[Image, ...]]:
+    """Generate images as `generate` does, but send source images only if the service does not remember them.
+
+    Their keys alone are tried first.
 
     Worth it where the same images are sent again and again. A request without images is sent once, as a form.
 
     Args:
         prompt: what is wanted.
-        secret: 32 random bytes, the same ones for as long as images are to be recognised. Whoever has them could tell
-            which images were sent, so keep them.
-        options: `Options`.
+        secret: 32 random bytes, the same ones for as long as images are to be recognised. They show which images were
+            sent, so keep them secret.
+        options: as for `generate`: ``help(nai.image.ImageOptions)`` lists them.
 
     Raises:
-        InvalidRequestError: as `generate`, or the secret is no secret.
+        InvalidRequestError: as `generate`, or the secret has not 32 bytes.
     """
     if len(secret) != SECRET:
-        raise _not_secret(secret)
-    return _generate_cached(image_request(prompt, **options), secret)
+        raise _secret_error(secret)
+    return _generate_cached(build_image_request(prompt, **options), secret)
 
 
 @flow
 def _generate_cached(request: ImageRequest, secret: bytes) -> Steps[Never, tuple[Image, ...]]:
-    known = keys(request, secret)
+    known = image_keys(request, secret)
     try:
-        return (yield from drawing(request, form(request, secret=secret, known=known)))
+        return (yield from build_operation(request, encode_form(request, secret=secret, known=known)))
     except RejectedRequestError as error:
-        missed = missed_keys(error)
+        missed = find_missed_keys(error)
         if missed is None or not known:
             raise
     known = known - missed if missed & known else frozenset[str]()
-    return (yield from drawing(request, form(request, secret=secret, known=known)))
+    return (yield from build_operation(request, encode_form(request, secret=secret, known=known)))
 
 
 _REFUSAL: Final = msgspec.json.Decoder(dict[str, Any])
 
 
-def missed_keys(error: RejectedRequestError) -> frozenset[str] | None:
-    """The keys that the service says it does not know, perhaps none by name; None if the refusal is about something else."""
+def find_missed_keys(error: RejectedRequestError) -> frozenset[str] | None:
+    """Return the keys that the service does not know, perhaps none by name; None if the error is about something else."""
     if b"INVALID_CACHE_KEYS" not in error.body:
         return None
     try:

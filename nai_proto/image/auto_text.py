@@ -1,4 +1,4 @@
-"""Words in quotes, told to V5 as words to be drawn: what the website calls auto text.
+"""Auto text: words in quotes become words that V5 draws.
 
 See docs/protocol/image.md#57-v5-particulars.
 """
@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
-from .prompting import DRAWN
-from .prompts import segments
+from .emphasis import split_segments
+from .quality_tags import TEXT_MARK
 
-__all__ = ["quoted", "with_quoted_text"]
+__all__ = ["find_quoted_text", "with_auto_text"]
 
 _APOSTROPHE: Final = r"(?![^\W_])"  # one within a word closes nothing
 _CLOSERS: Final = {
@@ -29,21 +29,21 @@ _MOSTLY: Final = 0.3
 _SPAN, _GAP = 0.15, 0.1
 
 
-def with_quoted_text(prompt: str, characters: Sequence[tuple[str, float, float]], *, placed: bool) -> str:
-    """The prompt, and behind its first part all words in quotes, of the prompt and of the characters, as words to be drawn.
+def with_auto_text(prompt: str, characters: Sequence[tuple[str, float, float]], *, placed: bool) -> str:
+    """Return the prompt with the words that stand in quotes, in it and in characters, as words to be drawn.
 
-    Nothing is added where there are none, or where somebody says already what is to be drawn.
+    They are added behind its first part; nothing is added where no words are in quotes, or where a text mark is there.
 
     Args:
-        prompt: tags for quality included.
-        characters: the prompt, and x and y, of each.
-        placed: do the places count? Then what is above, and further left, comes first.
+        prompt: with its tags for quality.
+        characters: of each the prompt, and x and y from 0 to 1.
+        placed: order the characters by position: from above, then from the left.
     """
-    if any(DRAWN.search(text) for text in (prompt, *(text for text, _, _ in characters))):
+    if any(TEXT_MARK.search(text) for text in (prompt, *(text for text, _, _ in characters))):
         return prompt
-    first = segments(prompt)[0]
+    first = split_segments(prompt)[0]
     ordered = [one for row in _rows(characters) for one in row] if placed else characters
-    sources = [[*quoted(text)] for text in (first, *(text for text, _, _ in ordered))]
+    sources = [[*find_quoted_text(text)] for text in (first, *(text for text, _, _ in ordered))]
     letters = [letter for source in sources for phrase in source for letter in phrase if letter.isalpha()]
     if sum(1 for letter in letters if _EASTERN.match(letter)) > _MOSTLY * len(letters):
         sources = [source[::-1] for source in sources]
@@ -53,8 +53,8 @@ def with_quoted_text(prompt: str, characters: Sequence[tuple[str, float, float]]
     return first.rstrip(", \t\r\n") + ", teXt: " + "\n\n".join(phrases) + prompt[len(first) :]
 
 
-def quoted(text: str) -> Iterator[str]:
-    """What stands in quotes, trimmed; in time proportional to the text."""
+def find_quoted_text(text: str) -> Iterator[str]:
+    """Yield what stands in quotes, trimmed; takes time in proportion to the text."""
     at, never = 0, set[str]()
     while opener := _OPENERS.search(text, at):
         at = opener.end()
@@ -69,7 +69,7 @@ def quoted(text: str) -> Iterator[str]:
 
 
 def _rows(characters: Sequence[tuple[str, float, float]]) -> list[list[tuple[str, float, float]]]:
-    """The characters in rows from above, each row from the left: parted at the widest gap as long as they are far apart."""
+    """Return the characters in rows from above, each from the left; rows part at the widest gap while they are far apart."""
     waiting = [sorted(characters, key=lambda one: one[2])]
     rows: list[list[tuple[str, float, float]]] = []
     while waiting:

@@ -1,4 +1,4 @@
-"""Tags that a beginning may be meant to become.
+"""Tag suggestions for part of a word.
 
 See docs/protocol/image.md#26-get-aigenerate-imagesuggest-tags.
 """
@@ -27,8 +27,9 @@ class Tag(msgspec.Struct, frozen=True):
 
     tag: str
     count: int
-    "How often it stands at images; 10,000 means as often, or oftener."
+    "How many images have it; 10,000 means so many or more."
     confidence: float
+    "How well it fits, from 0 to 1."
 
 
 class JapaneseTag(msgspec.Struct, frozen=True):
@@ -42,18 +43,18 @@ class JapaneseTag(msgspec.Struct, frozen=True):
 _WHERE: Final = "suggested tags"
 
 
-def _listed(answer: object) -> object:
-    """The tags, which are in an object or by themselves; one alone has no list in the service's own words."""
+def _to_list(answer: object) -> object:
+    """Return the list of tags, which may be in an object; by the service's documents one tag alone is in no list."""
     tags = cast("dict[str, object]", answer).get("tags") if isinstance(answer, dict) else answer
     return [cast("object", tags)] if isinstance(tags, dict) else tags
 
 
 def _tags(answer: object) -> tuple[Tag, ...]:
-    return tuple(converted(_listed(answer), list[Tag], where=_WHERE))
+    return tuple(converted(_to_list(answer), list[Tag], where=_WHERE))
 
 
 def _japanese(answer: object) -> tuple[JapaneseTag, ...]:
-    return tuple(converted(_listed(answer), list[JapaneseTag], where=_WHERE))
+    return tuple(converted(_to_list(answer), list[JapaneseTag], where=_WHERE))
 
 
 @overload
@@ -68,12 +69,12 @@ def suggest_tags(
 def suggest_tags(
     prompt: str, model: ImageModel | str = ImageModel.V5_CURATED, *, lang: Literal["en", "jp"] = "en"
 ) -> Operation[Never, Any]:
-    """Tags with ``prompt`` in them, not only at their beginning; no token is needed.
+    """Get tags that contain ``prompt``; no access token is needed.
 
     Args:
         prompt: part of a tag.
-        model: whose tags.
-        lang: the language of ``prompt``.
+        model: that the tags are for.
+        lang: the language of ``prompt``, ``"en"`` or ``"jp"``.
 
     Raises:
         InvalidRequestError: the prompt is empty, or not Unicode text, or there is no such language.

@@ -1,6 +1,6 @@
-"""The ready-made texts of each model: tags for quality, and against what is not wanted.
+"""The ready-made texts of each model: tags for quality, and undesired content.
 
-The service puts them nowhere: a client does (`prompting`). Where clients differ, these are the website's.
+A client puts them into prompts (`quality_tags`); the service does not. Where clients differ, these are the website's.
 
 See:
     docs/protocol/image.md#4-models-samplers-schedules-sizes
@@ -15,18 +15,18 @@ from typing import Final
 
 from .choices import QualityPreset, UCPreset
 
-__all__ = ["TEXTS", "Texts"]
+__all__ = ["PRESET_TEXTS", "PresetTexts"]
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
-    """One model's texts."""
+class PresetTexts:
+    """The ready-made texts of one model."""
 
     uc: Mapping[UCPreset, str] = field(hash=False)
     "The usual one first."
     quality: Mapping[QualityPreset, str] = field(hash=False)
     nsfw_prefix: bool = True
-    "Is ``nsfw`` put before the former, unless the prompt has it?"
+    "Whether ``nsfw`` is put before undesired content, unless the prompt has it."
 
 
 _U: Final = UCPreset
@@ -128,7 +128,7 @@ _FURRY_V1_BAD_ANATOMY: Final = (
 )
 
 _ROWS: Final = {
-    "nai-diffusion-5-full": Texts(
+    "nai-diffusion-5-full": PresetTexts(
         {
             _U.HEAVY: _V5_HEAVY,
             _U.LIGHT: _V5_LIGHT,
@@ -138,7 +138,7 @@ _ROWS: Final = {
         },
         {_Q.STANDARD: "very aesthetic, masterpiece, no text", _Q.LIGHT: "very aesthetic, amazing quality, no text"},
     ),
-    "nai-diffusion-5-curated": Texts(
+    "nai-diffusion-5-curated": PresetTexts(
         {
             _U.HEAVY: _V5_HEAVY,
             _U.LIGHT: _V5_LIGHT,
@@ -149,7 +149,7 @@ _ROWS: Final = {
         {_Q.STANDARD: "very aesthetic, masterpiece, no text", _Q.LIGHT: "very aesthetic, amazing quality, no text"},
         nsfw_prefix=False,
     ),
-    "nai-diffusion-4-5-full": Texts(
+    "nai-diffusion-4-5-full": PresetTexts(
         {
             _U.HEAVY: _V5_HEAVY,
             _U.LIGHT: _V4_5_LIGHT,
@@ -159,7 +159,7 @@ _ROWS: Final = {
         },
         {_Q.STANDARD: "very aesthetic, masterpiece, no text"},
     ),
-    "nai-diffusion-4-5-curated": Texts(
+    "nai-diffusion-4-5-curated": PresetTexts(
         {
             _U.HEAVY: _V4_5_CURATED_HEAVY,
             _U.LIGHT: _V4_5_CURATED_LIGHT,
@@ -169,16 +169,16 @@ _ROWS: Final = {
         {_Q.STANDARD: "very aesthetic, masterpiece, no text, -0.8::feet::, rating:general"},
         nsfw_prefix=False,
     ),
-    "nai-diffusion-4-full": Texts(
+    "nai-diffusion-4-full": PresetTexts(
         {_U.HEAVY: _V4_HEAVY, _U.LIGHT: _V4_LIGHT, _U.NONE: ""},
         {_Q.STANDARD: "no text, best quality, very aesthetic, absurdres"},
     ),
-    "nai-diffusion-4-curated-preview": Texts(
+    "nai-diffusion-4-curated-preview": PresetTexts(
         {_U.HEAVY: _V4_CURATED_HEAVY, _U.LIGHT: _V4_CURATED_LIGHT, _U.NONE: ""},
         {_Q.STANDARD: "rating:general, best quality, very aesthetic, absurdres"},
         nsfw_prefix=False,
     ),
-    "nai-diffusion-3": Texts(
+    "nai-diffusion-3": PresetTexts(
         {
             _U.HEAVY: _ANIME_V3_HEAVY,
             _U.LIGHT: _ANIME_V3_LIGHT,
@@ -187,15 +187,15 @@ _ROWS: Final = {
         },
         {_Q.STANDARD: "best quality, amazing quality, very aesthetic, absurdres"},
     ),
-    "nai-diffusion-furry-3": Texts(
+    "nai-diffusion-furry-3": PresetTexts(
         {_U.HEAVY: _FURRY_V3_HEAVY, _U.LIGHT: _FURRY_V3_LIGHT, _U.NONE: "lowres"},
         {_Q.STANDARD: "{best quality}, {amazing quality}"},
     ),
-    "nai-diffusion-2": Texts(
+    "nai-diffusion-2": PresetTexts(
         {_U.HEAVY: _ANIME_V2_HEAVY, _U.LIGHT: _ANIME_V3_LIGHT, _U.NONE: "lowres"},
         {_Q.STANDARD: "very aesthetic, best quality, absurdres"},
     ),
-    "nai-diffusion": Texts(
+    "nai-diffusion": PresetTexts(
         {
             _U.LOW_QUALITY_PLUS_BAD_ANATOMY: _V1_LOW_QUALITY_PLUS_BAD_ANATOMY,
             _U.LOW_QUALITY: _V1_LOW_QUALITY,
@@ -203,7 +203,7 @@ _ROWS: Final = {
         },
         {_Q.STANDARD: "masterpiece, best quality"},
     ),
-    "safe-diffusion": Texts(
+    "safe-diffusion": PresetTexts(
         {
             _U.LOW_QUALITY_PLUS_BAD_ANATOMY: _V1_LOW_QUALITY_PLUS_BAD_ANATOMY,
             _U.LOW_QUALITY: _V1_LOW_QUALITY,
@@ -211,11 +211,11 @@ _ROWS: Final = {
         },
         {_Q.STANDARD: "masterpiece, best quality"},
     ),
-    "nai-diffusion-furry": Texts(
+    "nai-diffusion-furry": PresetTexts(
         {_U.LOW_QUALITY: _FURRY_V1_LOW_QUALITY, _U.BAD_ANATOMY: _FURRY_V1_BAD_ANATOMY, _U.NONE: "low res"},
         {_Q.STANDARD: "masterpiece, best quality"},
     ),
 }
 
-TEXTS: Final[Mapping[str, Texts]] = {**_ROWS, "nai-diffusion-5-full-medium": _ROWS["nai-diffusion-5-full"]}
+PRESET_TEXTS: Final[Mapping[str, PresetTexts]] = {**_ROWS, "nai-diffusion-5-full-medium": _ROWS["nai-diffusion-5-full"]}
 """By the id of the model that is no inpainting model."""

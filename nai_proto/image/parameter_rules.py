@@ -1,4 +1,4 @@
-"""What the parameters of an image request may be, asked before anything is sent.
+"""What values the parameters of an image request may have, checked before anything is sent.
 
 See:
     docs/protocol/image.md#32-parameters-all-keys
@@ -16,15 +16,23 @@ from ..arguments import MAPPING, member, takes
 from ..errors import InvalidRequestError, InvalidTypeError
 from ..text.parameter_rules import ParameterKind, describe_value, suggest_name
 from .choices import ImageGenerationType
-from .generations import Generation
+from .families import Generation
 from .models import IMAGE_MODEL, ImageModel
 
-__all__ = ["MOST_PIXELS", "MOST_SEED", "MOST_TEXT", "RULES", "Rule", "check", "samples_at"]
+__all__ = [
+    "MAX_PIXELS",
+    "MAX_PROMPT_CHARACTERS",
+    "MAX_SEED",
+    "RULES",
+    "ImageParameterRule",
+    "check_parameters",
+    "max_samples",
+]
 
-MOST_PIXELS: Final = 3_145_728
-MOST_SEED: Final = 4_294_967_295
-MOST_TEXT: Final = 51_200
-"""Characters of a prompt: more is refused by the service; what is more than the model reads is cut.
+MAX_PIXELS: Final = 3_145_728
+MAX_SEED: Final = 4_294_967_295
+MAX_PROMPT_CHARACTERS: Final = 51_200
+"""The most characters of a prompt: the service refuses more, and cuts what is more than the model reads.
 
 See docs/protocol/image.md#211-errors.
 """
@@ -34,79 +42,81 @@ _ALL: Final = frozenset(_G)
 _FIRST: Final = frozenset((_G.V1, _G.V2, _G.V3))
 _STRUCTURED: Final = frozenset((_G.V4, _G.V4_5, _G.V5))
 _FROM_IMAGE: Final = frozenset((ImageGenerationType.IMG2IMG, ImageGenerationType.INPAINTING))
-_EVERY: Final = frozenset(ImageGenerationType)
+_ANY_ACTION: Final = frozenset(ImageGenerationType)
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """What one parameter may be, and where it may be anything but false or null."""
+class ImageParameterRule:
+    """What values one parameter may have, and for which generations and actions."""
 
     kind: ParameterKind | type[bytes]
     least: float | None = None
     most: float | None = None
     generations: frozenset[Generation] = field(default=_ALL, kw_only=True)
-    actions: frozenset[ImageGenerationType] = field(default=_EVERY, kw_only=True)
+    actions: frozenset[ImageGenerationType] = field(default=_ANY_ACTION, kw_only=True)
     words: tuple[str, ...] = field(default=(), kw_only=True)
     optional: bool = field(default=False, kw_only=True)
-    "May it be null?"
+    "Whether it may be None."
 
 
-_SIDE: Final = Rule(ParameterKind.INTEGER, 64, MOST_PIXELS // 64)
-_FLAG: Final = Rule(ParameterKind.BOOLEAN)
-_OLD_FLAG: Final = Rule(ParameterKind.BOOLEAN, generations=_FIRST)
-_NEW_FLAG: Final = Rule(ParameterKind.BOOLEAN, generations=_STRUCTURED)
-_V5_FLAG: Final = Rule(ParameterKind.BOOLEAN, generations=frozenset((_G.V5,)))
+_SIDE: Final = ImageParameterRule(ParameterKind.INTEGER, 64, MAX_PIXELS // 64)
+_FLAG: Final = ImageParameterRule(ParameterKind.BOOLEAN)
+_OLD_FLAG: Final = ImageParameterRule(ParameterKind.BOOLEAN, generations=_FIRST)
+_NEW_FLAG: Final = ImageParameterRule(ParameterKind.BOOLEAN, generations=_STRUCTURED)
+_V5_FLAG: Final = ImageParameterRule(ParameterKind.BOOLEAN, generations=frozenset((_G.V5,)))
 
-RULES: Final[Mapping[str, Rule]] = {
+RULES: Final[Mapping[str, ImageParameterRule]] = {
     "width": _SIDE,
     "height": _SIDE,
-    "scale": Rule(ParameterKind.NUMBER, 0),
-    "sampler": Rule(ParameterKind.TEXT),
-    "steps": Rule(ParameterKind.INTEGER, 1, 50),
-    "n_samples": Rule(ParameterKind.INTEGER, 1),
-    "seed": Rule(ParameterKind.INTEGER, 0, MOST_SEED),
-    "noise_schedule": Rule(ParameterKind.TEXT, generations=_ALL - {_G.V1}),
-    "cfg_rescale": Rule(ParameterKind.NUMBER, 0, 1, generations=_ALL - {_G.V1}),
-    "uncond_scale": Rule(ParameterKind.NUMBER, 0, 1.5, generations=_ALL - {_G.V1, _G.V5}),
+    "scale": ImageParameterRule(ParameterKind.NUMBER, 0),
+    "sampler": ImageParameterRule(ParameterKind.TEXT),
+    "steps": ImageParameterRule(ParameterKind.INTEGER, 1, 50),
+    "n_samples": ImageParameterRule(ParameterKind.INTEGER, 1),
+    "seed": ImageParameterRule(ParameterKind.INTEGER, 0, MAX_SEED),
+    "noise_schedule": ImageParameterRule(ParameterKind.TEXT, generations=_ALL - {_G.V1}),
+    "cfg_rescale": ImageParameterRule(ParameterKind.NUMBER, 0, 1, generations=_ALL - {_G.V1}),
+    "uncond_scale": ImageParameterRule(ParameterKind.NUMBER, 0, 1.5, generations=_ALL - {_G.V1, _G.V5}),
     "dynamic_thresholding": _OLD_FLAG,
-    "sm": Rule(ParameterKind.BOOLEAN, generations=_FIRST, actions=_EVERY - _FROM_IMAGE),
-    "sm_dyn": Rule(ParameterKind.BOOLEAN, generations=_FIRST, actions=_EVERY - _FROM_IMAGE),
+    "sm": ImageParameterRule(ParameterKind.BOOLEAN, generations=_FIRST, actions=_ANY_ACTION - _FROM_IMAGE),
+    "sm_dyn": ImageParameterRule(ParameterKind.BOOLEAN, generations=_FIRST, actions=_ANY_ACTION - _FROM_IMAGE),
     "auto_smea": _FLAG,
-    "skip_cfg_above_sigma": Rule(
+    "skip_cfg_above_sigma": ImageParameterRule(
         ParameterKind.NUMBER, 0, generations=frozenset((_G.V3, _G.V4, _G.V4_5)), optional=True
     ),
     "deliberate_euler_ancestral_bug": _FLAG,
     "prefer_brownian": _FLAG,
     "legacy": _FLAG,
     "legacy_v3_extend": _FLAG,
-    "legacy_uc": Rule(ParameterKind.BOOLEAN, generations=frozenset((_G.V4,))),
+    "legacy_uc": ImageParameterRule(ParameterKind.BOOLEAN, generations=frozenset((_G.V4,))),
     "add_original_image": _FLAG,
-    "image_format": Rule(ParameterKind.TEXT, words=("png", "webp")),
-    "image": Rule(bytes, actions=_FROM_IMAGE),
-    "mask": Rule(bytes, actions=frozenset((ImageGenerationType.INPAINTING,))),
-    "strength": Rule(ParameterKind.NUMBER, 0.01, 0.99, actions=_FROM_IMAGE),
-    "noise": Rule(ParameterKind.NUMBER, 0, 0.99, actions=_FROM_IMAGE),
-    "extra_noise_seed": Rule(ParameterKind.INTEGER, 0, MOST_SEED, actions=_FROM_IMAGE),
-    "color_correct": Rule(ParameterKind.BOOLEAN, actions=frozenset((ImageGenerationType.IMG2IMG,))),
-    "inpaint_img2img_strength": Rule(ParameterKind.NUMBER, 0, 1, generations=_STRUCTURED),
+    "image_format": ImageParameterRule(ParameterKind.TEXT, words=("png", "webp")),
+    "image": ImageParameterRule(bytes, actions=_FROM_IMAGE),
+    "mask": ImageParameterRule(bytes, actions=frozenset((ImageGenerationType.INPAINTING,))),
+    "strength": ImageParameterRule(ParameterKind.NUMBER, 0.01, 0.99, actions=_FROM_IMAGE),
+    "noise": ImageParameterRule(ParameterKind.NUMBER, 0, 0.99, actions=_FROM_IMAGE),
+    "extra_noise_seed": ImageParameterRule(ParameterKind.INTEGER, 0, MAX_SEED, actions=_FROM_IMAGE),
+    "color_correct": ImageParameterRule(ParameterKind.BOOLEAN, actions=frozenset((ImageGenerationType.IMG2IMG,))),
+    "inpaint_img2img_strength": ImageParameterRule(ParameterKind.NUMBER, 0, 1, generations=_STRUCTURED),
     "normalize_reference_strength_multiple": _NEW_FLAG,
     "use_coords": _NEW_FLAG,
     "straight_alpha": _V5_FLAG,
-    "upscaled_enhance": Rule(
+    "upscaled_enhance": ImageParameterRule(
         ParameterKind.BOOLEAN, generations=frozenset((_G.V5,)), actions=frozenset((ImageGenerationType.IMG2IMG,))
     ),
-    "params_version": Rule(ParameterKind.INTEGER, 1, 4),
+    "params_version": ImageParameterRule(ParameterKind.INTEGER, 1, 4),
 }
 """By parameter."""
 
 
 @takes(parameters=MAPPING, model=IMAGE_MODEL, action=member(ImageGenerationType))
-def check(parameters: Mapping[str, object], model: ImageModel | str, action: ImageGenerationType | str) -> None:
-    """Refuses what the service would refuse or misread.
+def check_parameters(
+    parameters: Mapping[str, object], model: ImageModel | str, action: ImageGenerationType | str
+) -> None:
+    """Raise for what the service would refuse or misread.
 
     Raises:
-        InvalidRequestError: a name, a type, a range, a size, a sampler or a schedule is wrong for this model or for what
-            is asked for. Names the parameter, its value unless it is text, what is allowed, and the model.
+        InvalidRequestError: a name, a type, a range, a size, a sampler or a schedule is wrong for this model or this
+            action. Names the parameter, its value unless it is text, what is allowed, and the model.
     """
     model = ImageModel.named(model)
     assert isinstance(action, ImageGenerationType)  # `takes` makes one of a word
@@ -118,15 +128,15 @@ def check(parameters: Mapping[str, object], model: ImageModel | str, action: Ima
             )
         if value is None and rule.optional:
             continue
-        _typed(name, value, rule, model)
+        _check_type(name, value, rule, model)
         if value is not False:
-            _at_home(name, rule, model, action)
+            _check_model_and_action(name, rule, model, action)
         if isinstance(value, int | float):
-            _in_range(name, value, rule.least, _most(name, rule, parameters, model), model)
-    _together(parameters, model)
+            _check_range(name, value, rule.least, _maximum(name, rule, parameters, model), model)
+    _check_together(parameters, model)
 
 
-def _typed(name: str, value: object, rule: Rule, model: ImageModel) -> None:
+def _check_type(name: str, value: object, rule: ImageParameterRule, model: ImageModel) -> None:
     if isinstance(rule.kind, ParameterKind):
         fits, takes = rule.kind.accepts(value), str(rule.kind)
     else:
@@ -135,53 +145,57 @@ def _typed(name: str, value: object, rule: Rule, model: ImageModel) -> None:
         words = rule.words or tuple(model.samplers if name == "sampler" else model.noise_schedules)
         if words and not (fits and value in words):
             kind = InvalidRequestError if isinstance(value, str) else InvalidTypeError
-            raise kind(f"{name} is {_word(value)}, and {model.id} takes one of {', '.join(words)}", parameter=name)
+            raise kind(
+                f"{name} is {_describe_word(value)}, and {model.id} takes one of {', '.join(words)}", parameter=name
+            )
     elif not fits:
         kind = rule.kind.error_class(value) if isinstance(rule.kind, ParameterKind) else InvalidTypeError
         raise kind(f"{name} is {describe_value(value)}, and {model.id} takes {takes}", parameter=name)
 
 
-def _word(value: object) -> str:
-    """A word for a message, unless it could be a whole text."""
+def _describe_word(value: object) -> str:
+    """Return a word for a message; of what could be a whole text only the type."""
     plain = value.value if isinstance(value, Enum) else value
     return repr(plain) if isinstance(plain, str) and len(plain) <= 40 else describe_value(plain)
 
 
-def _at_home(name: str, rule: Rule, model: ImageModel, action: ImageGenerationType) -> None:
+def _check_model_and_action(
+    name: str, rule: ImageParameterRule, model: ImageModel, action: ImageGenerationType
+) -> None:
     if model.generation not in rule.generations:
         homes = ", ".join(each.value.upper().replace("_", ".") for each in _G if each in rule.generations)
         raise InvalidRequestError(f"{name} is not for {model.id}: it belongs to {homes}", parameter=name)
     if action not in rule.actions:
         raise InvalidRequestError(
-            f"{name} does not go with {action.value}, only with {_listed(rule.actions)}", parameter=name
+            f"{name} does not go with {action.value}, only with {_join_actions(rule.actions)}", parameter=name
         )
 
 
-def _listed(actions: frozenset[ImageGenerationType]) -> str:
+def _join_actions(actions: frozenset[ImageGenerationType]) -> str:
     return " and ".join(each.value for each in ImageGenerationType if each in actions)
 
 
-def _most(name: str, rule: Rule, parameters: Mapping[str, object], model: ImageModel) -> float | None:
+def _maximum(name: str, rule: ImageParameterRule, parameters: Mapping[str, object], model: ImageModel) -> float | None:
     if name == "scale":
         return model.family.scale_most
     if name == "n_samples":
-        return samples_at(*_size(parameters))
+        return max_samples(*_size(parameters))
     if name == "seed":
         samples = parameters.get("n_samples")
-        return MOST_SEED - (
+        return MAX_SEED - (
             samples - 1 if isinstance(samples, int) else 0
         )  # one more for each (docs/protocol/image.md#21-post-aigenerate-image)
     return rule.most
 
 
-def _in_range(name: str, value: float, least: float | None, most: float | None, model: ImageModel) -> None:
+def _check_range(name: str, value: float, least: float | None, most: float | None, model: ImageModel) -> None:
     if (least is not None and value < least) or (most is not None and value > most):
         allowed = f"from {least:.10g} to {most:.10g}" if most is not None else f"not below {least:.10g}"
         raise InvalidRequestError(f"{name} is {value!r}, and here {model.id} takes a number {allowed}", parameter=name)
 
 
-def samples_at(width: int, height: int) -> int:
-    """How many pictures of this size one request may ask for."""
+def max_samples(width: int, height: int) -> int:
+    """Return how many images of this size one request may ask for."""
     pixels = width * height
     return 8 if pixels <= 360_448 else 6 if pixels <= 409_600 else 4
 
@@ -191,14 +205,14 @@ def _size(parameters: Mapping[str, object]) -> tuple[int, int]:
     return (width, height) if isinstance(width, int) and isinstance(height, int) else (64, 64)
 
 
-def _together(parameters: Mapping[str, object], model: ImageModel) -> None:
+def _check_together(parameters: Mapping[str, object], model: ImageModel) -> None:
     width, height = _size(parameters)
     for name, side in (("width", width), ("height", height)):
         if side % 64:
             raise InvalidRequestError(f"{name} is {side}, and {model.id} takes multiples of 64", parameter=name)
-    if width * height > MOST_PIXELS:
+    if width * height > MAX_PIXELS:
         raise InvalidRequestError(
-            f"{width} × {height} are {width * height} pixels, and {model.id} takes at most {MOST_PIXELS}",
+            f"{width} × {height} are {width * height} pixels, and {model.id} takes at most {MAX_PIXELS}",
             parameter="width",
         )
     if parameters.get("sm_dyn") and not parameters.get("sm"):

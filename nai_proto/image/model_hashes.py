@@ -1,4 +1,4 @@
-"""Which model drew a picture: pictures name it by a hash behind a name that several share.
+"""Find the model that made an image: its metadata names a hash.
 
 See docs/protocol/image.md#81-png-text.
 """
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from .models import ImageModel
 
-__all__ = ["HASHES", "drawn_by"]
+__all__ = ["HASHES", "find_model"]
 
 HASHES: Final[Mapping[str, tuple[str, ...]]] = {
     "nai-diffusion-5-full": ("657484A5", "0ADF9AB7"),
@@ -27,17 +27,17 @@ HASHES: Final[Mapping[str, tuple[str, ...]]] = {
     "safe-diffusion": ("1D44365E", "F4D50568"),
     "nai-diffusion-furry": ("4CC42576", "1D09C008", "1D09D794", "F64BA557"),
 }
-"""By model: it was trained on, or came again as what inpaints, and got another each time."""
+"""By model: further training and inpainting forms have hashes of their own."""
 
 _BY_HASH: Final = {hash_: model for model, hashes in HASHES.items() for hash_ in hashes}
 
 
-def drawn_by(source: str | None, comment: Mapping[str, Any]) -> ImageModel | None:
-    """The model that draws from nothing, also where its form for inpainting drew; None if nothing that is known is named.
+def find_model(source: str | None, comment: Mapping[str, Any]) -> ImageModel | None:
+    """Return the model, the base model where an inpainting model was used; None if no known model is named.
 
     Args:
         source: such as ``NovelAI Diffusion V4.5 4BDE2A90``.
-        comment: the parameters, in which V5 names itself.
+        comment: the parameters, in which V5 has its name.
     """
     hashes = ((source or "").rpartition(" ")[2], comment.get("model_hash"))
     for hash_ in hashes:

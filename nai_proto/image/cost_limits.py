@@ -1,8 +1,7 @@
-"""What a request costs, read from what is sent, and a question to the account before it is.
+"""Limits on what a request may cost: by its parameters, and by what the account has.
 
-All that costs takes ``max_anlas`` and ``allowance``: if it costs more than the first, with what the second says is free, it
-is refused before anything is sent. Without an allowance nothing is free, which is the dearest reading. The arithmetic, and
-which rule holds where sources disagree, is in `price`.
+Every operation that costs takes ``max_anlas`` and ``allowance``: if it costs more than the first, given what is free by the
+second, it is refused before anything is sent. Without an allowance nothing counts as free. The arithmetic is in `price`.
 
 See docs/protocol/image.md#9-anlas-price.
 """
@@ -20,46 +19,47 @@ from ..exchange.flow import flow
 from .models import IMAGE_MODEL, ImageModel
 from .price import ALLOWANCE, NOTHING_FREE, Action, Allowance, Price, check_price, generation_price
 
-__all__ = ["affordable", "guard", "parameters_price"]
+__all__ = ["check_max_anlas", "parameters_price", "request_if_affordable"]
 
 E = TypeVar("E")
 R = TypeVar("R")
 P = ParamSpec("P")
 
-_ENHANCED: Final = (2048, 1536)
-"""What Max enhance is priced as: it draws "close to" this many pixels, and how many it charges for is stated nowhere."""
+_ENHANCED_SIZE: Final = (2048, 1536)
+"""The size that Max enhance is priced as: it draws "close to" this many pixels, and its price is stated nowhere."""
 
 
 @flow
 @takes(ask=FUNCTION, max_anlas=INTEGER | None)
-def affordable(ask: Callable[P, Runnable[E, R]], /, *args: P.args, **options: P.kwargs) -> Steps[E, R]:
-    """Asks the account first: what is free there is free here, and nothing is sent that its Anlas do not suffice for.
+def request_if_affordable(ask: Callable[P, Runnable[E, R]], /, *args: P.args, **options: P.kwargs) -> Steps[E, R]:
+    """Get the account's allowance and balance, then send a request only if they suffice.
 
     ::
 
-        images = client.run(affordable(generate, "a cat", max_anlas=0))  # only if it is free
+        images = client.run(request_if_affordable(generate, "a cat", max_anlas=0))  # only if it is free
 
     Args:
-        ask: what costs: `generate`, `generate_stream`, `generate_cached`, `augment`, `upscale`, `encode_vibe`.
-        args: for it.
-        options: for it; ``max_anlas`` is the account's balance if not given, and never more.
+        ask: the function that makes the request: `generate`, `generate_stream`, `generate_cached`, `augment`, `upscale` or
+            `encode_vibe`.
+        args: its arguments.
+        options: its keyword arguments; ``max_anlas`` is the account's balance if not given, and never more.
 
     Raises:
         InvalidRequestError: it would cost more than ``max_anlas``, or than there is; and what ``ask`` raises.
     """
     account = yield from get_subscription()
-    told: dict[str, Any] = {**options}
-    wanted = told.get("max_anlas")
-    told["max_anlas"] = account.anlas if wanted is None else min(wanted, account.anlas)
-    told["allowance"] = Allowance.of(account)
-    return (yield from cast("Callable[..., Runnable[E, R]]", ask)(*args, **told))
+    limited: dict[str, Any] = {**options}
+    wanted = limited.get("max_anlas")
+    limited["max_anlas"] = account.anlas if wanted is None else min(wanted, account.anlas)
+    limited["allowance"] = Allowance.of(account)
+    return (yield from cast("Callable[..., Runnable[E, R]]", ask)(*args, **limited))
 
 
-def guard(price: Callable[[], Price], max_anlas: int | None) -> None:
-    """Does nothing if the price is not above what one is willing to pay, or if that is None.
+def check_max_anlas(price: Callable[[], Price], max_anlas: int | None) -> None:
+    """Raise if the price is above ``max_anlas``; None is any price.
 
     Raises:
-        InvalidRequestError: it is, or is not known.
+        InvalidRequestError: the price is higher, or not known.
     """
     if max_anlas is not None:
         check_price(price(), max_anlas)
@@ -69,28 +69,28 @@ def guard(price: Callable[[], Price], max_anlas: int | None) -> None:
 def parameters_price(
     model: ImageModel | str, action: Action, parameters: Mapping[str, object], allowance: Allowance = NOTHING_FREE
 ) -> Price:
-    """The price of a generation by its parameters, as they are on the wire. Vibes in it are encoded, and that is paid for.
+    """Return the price of a generation by its parameters, as they are on the wire; its vibes are encoded already.
 
-    Max enhance is priced as the largest picture there is: what it costs is stated nowhere.
+    Max enhance is priced as the largest image: its price is stated nowhere.
 
     Args:
         model: its id.
-        action: as it stands on the wire.
+        action: as it is on the wire.
         parameters: what is missing has the value that the service gives it.
         allowance: what is free for the account.
 
     Raises:
         InvalidRequestError: what `generation_price` raises, or something is no number that should be one.
     """
-    width, height = (_whole(parameters, name) for name in ("width", "height"))
+    width, height = (_integer(parameters, name) for name in ("width", "height"))
     if parameters.get("upscaled_enhance"):
-        width, height = _ENHANCED
+        width, height = _ENHANCED_SIZE
     return generation_price(
         model,
         width,
         height,
-        steps=_whole(parameters, "steps"),
-        n_samples=_whole(parameters, "n_samples", 1),
+        steps=_integer(parameters, "steps"),
+        n_samples=_integer(parameters, "n_samples", 1),
         action=action,
         strength=_number(parameters, "strength", 0.7),
         inpaint_strength=_number(parameters, "inpaintImg2ImgStrength", 1),
@@ -110,7 +110,7 @@ def _number(parameters: Mapping[str, object], name: str, default: float | None =
     raise InvalidRequestError(f"without a number for {name} there is no price", parameter=name)
 
 
-def _whole(parameters: Mapping[str, object], name: str, default: int | None = None) -> int:
+def _integer(parameters: Mapping[str, object], name: str, default: int | None = None) -> int:
     value = _number(parameters, name, default)
     if value == value // 1:
         return int(value)

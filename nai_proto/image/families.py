@@ -1,4 +1,4 @@
-"""What all models of a generation have in common. One table: each row says what it adds.
+"""What all models of a generation have in common: one table, each row with what it adds.
 
 See:
     docs/protocol/image.md#33-bodies-per-generation
@@ -50,7 +50,7 @@ _OLD_MENU: Final = (
 WITHOUT_SCHEDULE: Final = frozenset(
     (_S.DDIM, _S.DDIM_V3, _S.PLMS, _S.K_LMS, _S.K_DPM_FAST, _S.NAI_SMEA, _S.NAI_SMEA_DYN)
 )
-"""Samplers that have no noise schedule to choose."""
+"""Samplers without a choice of noise schedules."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,27 +61,27 @@ class Family:
     samplers: tuple[ImageSampler, ...]
     "Those that the website offers, the recommended one first."
     also: tuple[ImageSampler, ...] = ()
-    "Those that the service takes besides. See docs/protocol/image.md#4-models-samplers-schedules-sizes."
+    "Others that the service takes. See docs/protocol/image.md#4-models-samplers-schedules-sizes."
     schedules: tuple[NoiseSchedule, ...]
     schedule: NoiseSchedule | None
     "The usual one."
     size: tuple[int, int] = (832, 1216)
     steps: int = 23
     scale: float
-    "Where a model has none of its own."
+    "Guidance of a model that has no other."
     scale_most: float = 10
     tokens: int
-    "How long a prompt may be; more is cut by the service."
+    "Tokens that a prompt may have; the service cuts the rest."
     structured: bool = False
-    "Are prompts sent as ``v4_prompt`` too? See docs/protocol/image.md#54-v4-prompts-and-characters."
+    "Whether prompts are sent as ``v4_prompt`` too. See docs/protocol/image.md#54-v4-prompts-and-characters."
     characters: int = 0
-    "How many a picture may have."
+    "How many an image may have."
     free_positions: bool = False
-    "May a character stand anywhere? Else in one of 5 × 5 places."
+    "Whether a character may be anywhere; else in one of 5 × 5 cells."
     placed_from: int = 2
-    "How many characters are needed before places count."
+    "How many characters are needed before positions count."
     character_uc: str = ""
-    "What the website puts against a new character."
+    "The undesired content that the website gives a new character."
     vibes: Literal["", "raw", "encoded"] = ""
     references: bool = False
     controlnet: bool = False

@@ -1,4 +1,7 @@
-"""What comes back: images, in whichever of the forms the service chooses.
+"""Images as files: their type and size, and how responses hold them.
+
+Type and size are read from a file's header, without its pixels. A response has images in an archive, in JSON, or as they
+are, in whichever form the service chooses.
 
 See docs/protocol/image.md#21-post-aigenerate-image.
 """
@@ -10,17 +13,61 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from ..codecs.jpeg import jpeg_size
 from ..codecs.json import JsonDecoder, service_error
+from ..codecs.webp import webp_size
 from ..codecs.zipped import unzip
 from ..errors import RemoteProtocolError, excerpt
 from ..exchange.readers import BodyReader
 from ..http import Head
 from ..limits import Limits
-from .sources import image_type
 
-__all__ = ["IMAGE_TYPES", "Image", "Picture", "Pictures"]
+__all__ = [
+    "IMAGE_TYPES",
+    "FirstImageReaderFactory",
+    "Image",
+    "ImagesReaderFactory",
+    "image_size",
+    "image_type",
+    "png_size",
+]
 
 Format: TypeAlias = Literal["png", "webp", "jpeg"]
+
+_PNG: Final = b"\x89PNG\r\n\x1a\n"
+
+
+def image_type(data: bytes) -> Literal["png", "webp", "jpeg"] | None:
+    """Return the type of an image file by its first bytes; None if it is none that the service knows."""
+    if data.startswith(_PNG):
+        return "png"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    return "jpeg" if data.startswith(b"\xff\xd8\xff") else None
+
+
+def png_size(data: bytes) -> tuple[int, int] | None:
+    """Return width and height of a PNG in pixels, by its header; None if it has none."""
+    if not data.startswith(_PNG) or data[12:16] != b"IHDR" or len(data) < 24:
+        return None
+    return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+
+
+def image_size(data: bytes) -> tuple[int, int] | None:
+    """Return width and height of a PNG, WebP or JPEG in pixels, by its header; None if that is missing or damaged."""
+    try:
+        match image_type(data):
+            case "webp":
+                return webp_size(data)
+            case "jpeg":
+                return jpeg_size(data)
+            case _:
+                return png_size(data)
+    except RemoteProtocolError:
+        return None
+
+
+# ---- responses
 
 IMAGE_TYPES: Final = (
     "binary/octet-stream",
@@ -32,24 +79,25 @@ IMAGE_TYPES: Final = (
     "image/webp",
     "image/jpeg",
 )
-"""The content types that images come with. Which of them it is says little: the bytes do."""
+"""The content types that images come with. The bytes decide what they are, not the content type."""
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One image, as a file has it."""
+    """One image, as a file."""
 
     data: bytes = field(repr=False)
+    "The file's bytes."
     name: str
     "As the service named it, ``image_0.png`` for example."
     seed: int | None = None
-    "What it was made with, where it was made with one."
+    "Its seed, where it was made with one."
     sample: int = 0
-    "Which of several it is."
+    "Its place among several, from 0."
 
     @property
     def format(self) -> Format | None:
-        """What its bytes are; None if nothing that is known."""
+        """Return its type by its bytes; None if it is none that is known."""
         return image_type(self.data)
 
 
@@ -59,21 +107,21 @@ class _Entry(msgspec.Struct):
     seed: int | None = None
 
 
-class _Listed(msgspec.Struct):
+class _ImageList(msgspec.Struct):
     images: list[_Entry]
 
 
-_LISTED: Final = JsonDecoder(_Listed)
+_LIST: Final = JsonDecoder(_ImageList)
 
 
 @dataclass(frozen=True, slots=True)
-class Pictures:
-    """Reads images from an archive, from JSON, or one as it is.
+class ImagesReaderFactory:
+    """Make a reader of images: in an archive, in JSON, or one as it is.
 
     See docs/protocol/image.md#21-post-aigenerate-image.
 
     Args:
-        seed: of the first; each further one has one more. JSON says it itself.
+        seed: of the first image; each further image has one more. JSON has seeds itself.
     """
 
     seed: int | None = None
@@ -82,11 +130,11 @@ class Pictures:
         return BodyReader(lambda body: self.images(body, where, limits), limits)
 
     def images(self, body: bytes, where: str, limits: Limits) -> tuple[Image, ...]:
-        """The images in a body.
+        """Return the images in a body.
 
         Raises:
-            RemoteProtocolError: it holds none; LimitExceeded, or Truncated, says so of an archive.
-            StreamError: it says what went wrong.
+            RemoteProtocolError: it holds none; LimitExceeded or Truncated for an archive.
+            StreamError: it is an error of the service's.
         """
         if body.startswith(b"PK"):
             members = enumerate(unzip(body, limits))
@@ -104,7 +152,7 @@ class Pictures:
     def _listed(self, body: bytes, where: str, limits: Limits) -> list[Image]:
         if (error := service_error(body)) is not None:
             raise error
-        entries = _LISTED.decode(body, where=where, depth=limits.json_depth).images
+        entries = _LIST.decode(body, where=where, depth=limits.json_depth).images
         images: list[Image] = []
         for place, entry in enumerate(entries):
             at = place if entry.index is None else entry.index
@@ -117,8 +165,8 @@ class Pictures:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """Reads one image, in any of these forms; of several the first."""
+class FirstImageReaderFactory:
+    """Make a reader of one image, in any of these forms; of several the first."""
 
     def __call__(self, where: str, head: Head, limits: Limits, /) -> BodyReader[Image]:  # noqa: ARG002 -- a ReaderFactory
-        return BodyReader(lambda body: Pictures().images(body, where, limits)[0], limits)
+        return BodyReader(lambda body: ImagesReaderFactory().images(body, where, limits)[0], limits)
