@@ -279,7 +279,7 @@ def _abort_late(attempt: asyncio.Task[AsyncioStream]) -> None:
 
 
 class Client(RawAsyncClient):
-    """Runs operations and flows on asyncio; arguments as for all raw clients.
+    """Run operations and flows on asyncio.
 
     One client may be used from several event loops, one after the other: each opens its own connections.
     """

@@ -147,23 +147,7 @@ class AsyncClient(_BaseClient):
 
 
 class _RawClient(_BaseClient):
-    """What the clients over raw connections share: their arguments.
-
-    Args:
-        session: who asks, and where. Without it, and without ``base_url``, NAI_TOKEN and NAI_URL of the environment count;
-            without any token the client is anonymous, so that flows can log in.
-        token: as for `nai_proto.Session`.
-        base_url: as for `nai_proto.Session`.
-        ssl_context: for https; the operating system's certificate authorities if None.
-        proxy: an HTTP proxy that opens tunnels, ``http://[user[:password]@]host[:port]``. The environment is not looked at;
-            `proxy.proxy_from_environment` does that.
-        pool: how many connections, and for how long idle ones are kept.
-        on_event: called with each `events.Event`; what it raises ends the run.
-
-    Raises:
-        InvalidRequestError: an argument is out of range, or ``proxy`` or ``base_url`` is no such URL.
-        InvalidTypeError: an argument has another type.
-    """
+    """What the clients over raw connections share: their arguments."""
 
     _open_io: ClassVar[Callable[..., Any]]
     "What a run needs of the runtime."
@@ -179,6 +163,25 @@ class _RawClient(_BaseClient):
         pool: PoolLimits = PoolLimits(),
         on_event: Callable[[Event], object] | None = None,
     ) -> None:
+        """Make a client; it connects when something is run.
+
+        Args:
+            session: who asks, and where, with timeouts, limits and retry policy: ``nai.Session(timeouts=…)``. A session
+                reads nothing from the environment. Without one, and without ``base_url``, NAI_TOKEN and NAI_URL count.
+            token: ``pst-…``, or the token of a login. Without any token the client is anonymous, so that flows can log in.
+            base_url: ``https://host[:port][/path]``, for all of the service's hosts. No token is taken from the
+                environment then.
+            ssl_context: for https; the operating system's certificate authorities if None.
+            proxy: an HTTP proxy that opens tunnels, ``http://[user[:password]@]host[:port]``. The environment is not
+                read; `nai_transports.proxy.proxy_from_environment` does that.
+            pool: how many connections, and for how many seconds idle ones are kept.
+            on_event: called with each `nai_transports.events.Event`; what it raises ends the run.
+
+        Raises:
+            InvalidRequestError: an argument is out of range, ``proxy`` or ``base_url`` is no such URL, or a variable of
+                the environment is wrong.
+            InvalidTypeError: an argument has another type.
+        """
         super().__init__(session, token, base_url, on_event)
         self._transport = raw_transport(self._open_io, self._settle, self._log, ssl_context, proxy, pool)
 
@@ -187,11 +190,11 @@ class _RawClient(_BaseClient):
 
 
 class RawClient(_RawClient, Client):
-    __doc__ = (_RawClient.__doc__ or "").replace("What the clients", "Runs flows; what the clients", 1)
+    """A synchronous client over raw connections."""
 
 
 class RawAsyncClient(_RawClient, AsyncClient):
-    __doc__ = RawClient.__doc__
+    """An asynchronous client over raw connections."""
 
 
 def raw_transport(

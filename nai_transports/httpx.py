@@ -5,6 +5,9 @@ head is bounded by httpx itself (100 KiB), not by ``Limits.head``. A client that
 credentials from the environment, keeps no cookies, and trusts the operating system's certificate authorities
 (`nai_transports.tls`); one that is passed in keeps its own settings.
 
+httpx keeps its connections to itself: ``on_event`` tells of requests, responses and waits, not of connections. It logs each
+URL with its query on its own logger, ``httpx``, at INFO; some endpoints take a prompt in the query.
+
 Two things the other drivers do and httpx does not let us: it writes a request to its end before it reads, so that its
 async clients can lose a refusal of an upload whose writing fails; and it takes what came in one read with the end of a
 response for the start of the next one.
@@ -79,7 +82,7 @@ _READ_AHEAD_BYTES: Final = 262_144
 
 
 class Client(clients.Client):
-    """Runs operations and flows on sync httpx. Session, token, ``base_url`` and ``on_event`` as for `sync.Client`.
+    """Run operations and flows on sync httpx. Session, token, ``base_url`` and ``on_event`` are those of `sync.Client`.
 
     Args:
         http: the client to use, of httpx or httpx2, with its own proxies, certificates and connection limits; it stays
@@ -102,7 +105,7 @@ class Client(clients.Client):
 
 
 class AsyncClient(clients.AsyncClient):
-    """Runs operations and flows on httpx's async client, on asyncio or trio. Arguments as for `Client`."""
+    """Run operations and flows on httpx's async client, on asyncio or trio. The arguments are those of `Client`."""
 
     def __init__(
         self,

@@ -215,7 +215,7 @@ class SyncIO:
 
 
 class Client(RawClient):
-    """Runs operations and flows over blocking sockets. Threads may share it; arguments as for all raw clients."""
+    """Run operations and flows over blocking sockets. Threads may share a client."""
 
     @cached_property
     def _wakers(self) -> list[Waker]:

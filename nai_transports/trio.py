@@ -160,7 +160,7 @@ class AsyncTrioStream(CheckpointStream[E, R, P_co]):
 
 
 class Client(RawAsyncClient):
-    """Runs operations and flows on trio; arguments as for all raw clients."""
+    """Run operations and flows on trio."""
 
     _stream_type = AsyncTrioStream
 
