@@ -44,7 +44,7 @@ def _content(paragraphs: int) -> dict[str, Any]:
         size += len(text) + (number > 0)
         if number % 3 == 0:
             story.replace(size - 20, size - 10, "now edited", now=_NOW)
-    return story.packed(now=_NOW)[1]
+    return story.to_data(now=_NOW)[1]
 
 
 def _both_ways(data: bytes) -> bytes:
@@ -52,20 +52,20 @@ def _both_ways(data: bytes) -> bytes:
 
 
 def _opened(content: dict[str, Any]) -> str:
-    return Story.of({}, content).text
+    return Story.from_data({}, content).text
 
 
 def _with_history(content: dict[str, Any]) -> object:
-    return Story.of({}, content).history
+    return Story.from_data({}, content).history
 
 
 def _packed(content: dict[str, Any]) -> object:
-    return _edited(content).packed(now=_NOW)
+    return _edited(content).to_data(now=_NOW)
 
 
 def _edited(content: dict[str, Any]) -> Story:
     """The story after many edits at its end."""
-    story = Story.of({}, content)
+    story = Story.from_data({}, content)
     for _ in range(_EDITS):
         story.append(" and on", now=_NOW)
     return story
@@ -73,7 +73,7 @@ def _edited(content: dict[str, Any]) -> Story:
 
 def _undone(content: dict[str, Any]) -> Story:
     """The story after many steps back into what was there before it was opened."""
-    story = Story.of({}, content)
+    story = Story.from_data({}, content)
     for _ in range(_EDITS if len(story.history) > _EDITS else 1):
         story.undo()
     return story
@@ -94,7 +94,7 @@ def _measure(effort: Effort) -> Report:
     for megabytes in _SIZES:
         content = _content(effort.of(round(megabytes * 1e6 / _BYTES)))
         data = from_base64(content["document"], "document")
-        story = Story.of({}, content)
+        story = Story.from_data({}, content)
         assert _edited(content).text == story.text + " and on" * _EDITS
         subjects: dict[str, Callable[[], object]] = {
             _FLOOR: partial(_both_ways, data),

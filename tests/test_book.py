@@ -280,9 +280,9 @@ def test_unwritable_characters_are_replaced() -> None:
 # ---- the book of a story
 
 
-@pytest.mark.parametrize("older", [False, True], ids=["newer", "older"])
-def test_the_book_of_a_story_has_its_text_and_origins(older: bool) -> None:
-    story = Story.new("Swans", now=0, older=older)
+@pytest.mark.parametrize("legacy", [False, True], ids=["newer", "legacy"])
+def test_the_book_of_a_story_has_its_text_and_origins(legacy: bool) -> None:
+    story = Story.new("Swans", now=0, legacy=legacy)
     story.card.update(description="A tale.", tags=["birds", 3])
     story.append("Chapter 1\nThe lake 🦢 was ", now=1, origin=Origin.PROMPT)
     story.append("frozen.\nSo", now=2, origin=Origin.AI)

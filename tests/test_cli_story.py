@@ -34,8 +34,8 @@ ENTRIES = [
 ]
 
 
-def a_story(title: str = "Swans", older: bool = False) -> Story:
-    story = Story.new(title, now=NOW, older=older)
+def a_story(title: str = "Swans", legacy: bool = False) -> Story:
+    story = Story.new(title, now=NOW, legacy=legacy)
     story.memory = "The ${hero[Mira]} is brave."
     story.settings.fields["trimResponses"] = False
     story.fields["lorebook"]["entries"] = ENTRIES
@@ -49,7 +49,7 @@ def a_story(title: str = "Swans", older: bool = False) -> Story:
 def owner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     """The owner of an account that has that story among others."""
     emulator, owner = an_emulator(tokenizers=told)
-    run_in_memory(logged_in(create_story(*a_story().packed(now=NOW), KEY)), emulator)
+    run_in_memory(logged_in(create_story(*a_story().to_data(now=NOW), KEY)), emulator)
     for module in ("continue_", "context"):
         monkeypatch.setattr(f"nai_transports.cli.story.{module}.load", words)
     with serve_in_thread(emulator) as url:
@@ -65,7 +65,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
     path = tmp_path / "swans.story"
-    path.write_bytes(story_file(*map(write_json, a_story().packed(now=NOW))))
+    path.write_bytes(story_file(*map(write_json, a_story().to_data(now=NOW))))
     return path
 
 
@@ -100,11 +100,11 @@ def test_a_story_of_the_account_is_shown() -> None:
     assert nai("story", "show", "Swans", "--text").stdout == "Chapter 1\nThe lake was frozen. A swan sang.\n"
 
 
-@pytest.mark.parametrize("older", [False, True], ids=["newer", "older"])
-def test_a_story_in_a_file_is_shown_without_an_account(file: Path, older: bool) -> None:
-    file.write_bytes(story_file(*map(write_json, a_story(older=older).packed(now=NOW))))
+@pytest.mark.parametrize("legacy", [False, True], ids=["newer", "legacy"])
+def test_a_story_in_a_file_is_shown_without_an_account(file: Path, legacy: bool) -> None:
+    file.write_bytes(story_file(*map(write_json, a_story(legacy=legacy).to_data(now=NOW))))
     facts = json.loads(nai("story", "show", file, "--json").stdout)
-    assert facts["format"] == ("story" if older else "document")
+    assert facts["format"] == ("story" if legacy else "document")
     assert facts["text"] == "Chapter 1\nThe lake was frozen. A swan sang."
     assert (facts["nodes_of_history"], facts["branches"], facts["lorebook_entries"]) == (4, 2, 4)
 
@@ -140,7 +140,7 @@ def test_a_story_that_there_is_not_is_one_clear_line() -> None:
 
 
 def test_a_damaged_text_is_one_clear_line(file: Path) -> None:
-    card, content = a_story().packed(now=NOW)
+    card, content = a_story().to_data(now=NOW)
     file.write_bytes(story_file(write_json(card), write_json({**content, "document": "1BQA"})))
     for command in (["show"], ["tree"], ["export", "-o", "-"]):
         assert "story" in failing("story", command[0], file, *command[1:])
@@ -187,7 +187,7 @@ def test_a_story_is_exported_by_the_name_of_the_file(file: Path, form: str) -> N
             data = b"".join(archive.read(name) for name in archive.namelist())
     text = "A swan sang."
     if form == "story":
-        assert Story.of(*read_story_file(data)).text.endswith(text)
+        assert Story.from_data(*read_story_file(data)).text.endswith(text)
     elif form == "scenario":
         assert read_file(data).kind == "scenario"
         assert Scenario.loads(data).prompt.endswith(text)
@@ -305,7 +305,7 @@ def test_a_story_s_own_lorebook_is_tried_on_its_own_text(file: Path) -> None:
 def test_a_story_without_a_readable_lorebook_is_shown_and_tried_as_one_that_has_none(
     file: Path, lorebook: object
 ) -> None:
-    card, content = a_story().packed(now=NOW)
+    card, content = a_story().to_data(now=NOW)
     file.write_bytes(story_file(write_json(card), write_json({**content, "lorebook": lorebook})))
     assert json.loads(nai("story", "show", file, "--json").stdout)["lorebook_entries"] == 0
     assert "0 of 0 entries active" in nai("lorebook", "test", file).stdout

@@ -44,7 +44,7 @@ from tests.support import EMAIL, PASSWORD, ByteTokenizer, an_emulator, logged_in
 
 KEY = encryption_key(EMAIL, Password(PASSWORD))
 NOW = 1_700_000_000
-FORMATS = pytest.mark.parametrize("older", [False, True], ids=["newer", "older"])
+FORMATS = pytest.mark.parametrize("legacy", [False, True], ids=["newer", "legacy"])
 
 
 def words(_: Model) -> Tokenizer:
@@ -55,19 +55,19 @@ def told(_: str) -> Tokenizer:
     return ByteTokenizer()
 
 
-def a_story(older: bool = False) -> Story:
-    story = Story.new("Swans", now=1000 * NOW, model=Model.KAYRA, older=older)
+def a_story(legacy: bool = False) -> Story:
+    story = Story.new("Swans", now=1000 * NOW, model=Model.KAYRA, legacy=legacy)
     story.memory = "Swans are white."
     story.settings.fields["trimResponses"] = False
     story.append("The lake was frozen.\nSo", now=1000 * NOW)
     return story
 
 
-def stored(older: bool = False, **options: Any) -> tuple[Emulator, Account, Library]:
+def stored(legacy: bool = False, **options: Any) -> tuple[Emulator, Account, Library]:
     """An emulator that has that story, and nothing else."""
     emulator, owner = an_emulator(tokenizers=told, **options)
     owner.storage.clear(("stories", "storycontent"))
-    card, content = a_story(older).packed(now=1000 * NOW)
+    card, content = a_story(legacy).to_data(now=1000 * NOW)
     run_in_memory(logged_in(create_story(card, content, KEY)), emulator)
     return emulator, owner, opened(emulator)
 
@@ -90,8 +90,8 @@ def asked(played: FlowTrace[Any, Any]) -> dict[str, Any]:
 
 
 @FORMATS
-def test_a_story_goes_on_and_is_stored_with_what_was_written(older: bool) -> None:
-    emulator, _, library = stored(older)
+def test_a_story_goes_on_and_is_stored_with_what_was_written(legacy: bool) -> None:
+    emulator, _, library = stored(legacy)
     played = go_on(emulator, library)
     done = played.result
     assert done.ok
@@ -99,10 +99,10 @@ def test_a_story_goes_on_and_is_stored_with_what_was_written(older: bool) -> Non
     assert [saved.outcome for saved in done.saved] == [SaveOutcome.UPDATED, SaveOutcome.UPDATED]
     (story,) = opened(emulator).stories
     assert story.content is not None
-    again = Story.of(story.card.json(), story.content.json())
+    again = Story.from_data(story.card.json(), story.content.json())
     assert again.text == "The lake was frozen.\nSo" + done.completion.text == done.edited.text
     assert again.history[again.current or 0].origin is Origin.AI
-    assert again.has_document is not older
+    assert again.has_document is not legacy
     again.undo()
     assert again.text == "The lake was frozen.\nSo"
     assert story.card.json()["lastUpdatedAt"] == 1000 * (NOW + 60)
@@ -131,7 +131,7 @@ def test_what_is_asked_for_is_what_the_story_s_settings_say() -> None:
     story.fields["bannedSequenceGroups"] = [{"sequences": ["{swan}"], "enabled": True}]
     story.fields["phraseBiasGroups"] = [{"phrases": ["{duck}"], "bias": 0.5, "enabled": True}]
     story.fields["eosSequences"] = ["THE END"]
-    card, content = story.packed(now=1000 * NOW)
+    card, content = story.to_data(now=1000 * NOW)
     run_in_memory(logged_in(create_story(card, content, KEY)), emulator)
     library = opened(emulator)
     library = replace(library, stories=library.stories[-1:])
@@ -202,7 +202,7 @@ def test_what_others_wrote_meanwhile_stays_and_what_was_generated_is_not_lost() 
     assert story.text == "The lake was frozen.\nSo"
     assert story.card.json()["textPreview"] == "The lake was frozen.\nSo"
     assert done.edited.text == "The lake was frozen.\nSo" + done.completion.text
-    card, content = done.edited.packed(now=1000 * NOW)  # to be stored as a story of its own
+    card, content = done.edited.to_data(now=1000 * NOW)  # to be stored as a story of its own
     run_in_memory(logged_in(create_story(card, content, KEY)), emulator)
     assert {each.text for each in opened(emulator).stories} == {story.text, done.edited.text}
 
@@ -262,7 +262,7 @@ def a_chat(**settings: Any) -> Story:
 def test_a_story_goes_on_in_a_chat_where_its_model_chats() -> None:
     emulator, owner = an_emulator(tokenizers=told)
     owner.storage.clear(("stories", "storycontent"))
-    run_in_memory(logged_in(create_story(*a_chat().packed(now=1000 * NOW), KEY)), emulator)
+    run_in_memory(logged_in(create_story(*a_chat().to_data(now=1000 * NOW), KEY)), emulator)
     played = go_on(emulator, opened(emulator), max_length=None)
     done = played.result
     assert done.ok

@@ -43,7 +43,7 @@ FIELDS: dict[str, Any] = {
     "unknown": {"kept": [1, 2.0]},
 }
 WRITTEN = json.dumps(FIELDS, indent=1).encode()
-OLDER = pytest.mark.parametrize("older", [False, True], ids=["newer", "older"])
+OLDER = pytest.mark.parametrize("legacy", [False, True], ids=["newer", "legacy"])
 
 
 def test_a_scenario_says_what_it_asks() -> None:
@@ -57,13 +57,13 @@ def test_a_scenario_says_what_it_asks() -> None:
 
 
 @OLDER
-def test_a_story_begins_with_the_answers(older: bool) -> None:
-    story = Scenario.loads(WRITTEN).begin({"hero": "A.na", "place": "Rome"}, now=NOW, older=older)
+def test_a_story_begins_with_the_answers(legacy: bool) -> None:
+    story = Scenario.loads(WRITTEN).start_story({"hero": "A.na", "place": "Rome"}, now=NOW, legacy=legacy)
     assert story.text == "A.na woke in Rome."
     assert [span.origin for section in story.sections for span in section.origins] == [Origin.PROMPT]
     assert story.title == "A.na's dawn"
     assert (story.card["description"], story.card["tags"]) == ("About A.na.", ["quiet"])
-    assert story.has_document is not older
+    assert story.has_document is not legacy
     assert story.memory == "A.na is brave."
     assert story.fields["context"][0]["contextConfig"] == {"prefix": "\n"}
     assert story.fields["ephemeralContext"] == [{"text": "It is cold.", "startingStep": 1}]
@@ -80,15 +80,15 @@ def test_a_story_begins_with_the_answers(older: bool) -> None:
 
 
 @OLDER
-def test_what_is_not_answered_has_its_default(older: bool) -> None:
-    assert Scenario.loads(WRITTEN).begin(now=NOW, older=older).text == "Mira woke in Avalon."
+def test_what_is_not_answered_has_its_default(legacy: bool) -> None:
+    assert Scenario.loads(WRITTEN).start_story(now=NOW, legacy=legacy).text == "Mira woke in Avalon."
 
 
 @OLDER
-def test_an_empty_scenario_begins_an_empty_story(older: bool) -> None:
-    story = Scenario({}).begin(now=NOW, older=older)
+def test_an_empty_scenario_begins_an_empty_story(legacy: bool) -> None:
+    story = Scenario({}).start_story(now=NOW, legacy=legacy)
     assert (story.text, story.title) == ("", "New Story")
-    story.packed(now=NOW)
+    story.to_data(now=NOW)
 
 
 @given(
@@ -104,8 +104,8 @@ def test_an_empty_scenario_begins_an_empty_story(older: bool) -> None:
     )
 )
 def test_whatever_a_scenario_holds_a_story_begins_with_it(fields: dict[str, Any]) -> None:
-    story = Scenario(fields).begin(now=NOW)
-    again = Story.of(*story.packed(now=NOW))
+    story = Scenario(fields).start_story(now=NOW)
+    again = Story.from_data(*story.to_data(now=NOW))
     assert again.text == story.text
     assert Scenario.of(again).prompt == story.text
 
@@ -118,11 +118,11 @@ def test_what_is_not_changed_is_written_byte_for_byte() -> None:
 
 
 def test_a_scenario_of_a_story_begins_as_the_story_is() -> None:
-    story = Scenario.loads(WRITTEN).begin(now=NOW)
+    story = Scenario.loads(WRITTEN).start_story(now=NOW)
     story.append("\nBirds sang to ${who[her]}.", now=NOW, origin=Origin.AI)
     made = Scenario.of(story, author="me", placeholders=[Placeholder("who", title="Whom?", order=2)])
     assert made.placeholders == [Placeholder("who", "her", "Whom?", order=2)]
-    again = Scenario.loads(made.dumps()).begin({"who": "him"}, now=NOW)
+    again = Scenario.loads(made.dumps()).start_story({"who": "him"}, now=NOW)
     assert again.text == "Mira woke in Avalon.\nBirds sang to him."
     assert again.memory == story.memory
     assert again.fields["settings"] == story.fields["settings"]

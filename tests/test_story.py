@@ -30,7 +30,7 @@ NOW = 1_720_000_000_000
 CARD = {"storyMetadataVersion": 1, "title": "T", "lastUpdatedAt": 5, "unknown": [1.0]}
 
 each_document = pytest.mark.parametrize("name", DOCUMENTS)
-both = pytest.mark.parametrize("older", [False, True], ids=["document", "older"])
+both = pytest.mark.parametrize("legacy", [False, True], ids=["document", "legacy"])
 
 
 def vector(name: str) -> Story:
@@ -39,12 +39,12 @@ def vector(name: str) -> Story:
         "document": DOCUMENTS[name]["base64"],
         "lorebook": {"entries": []},
     }
-    return Story.of(CARD, content)
+    return Story.from_data(CARD, content)
 
 
 def fields(story: Story) -> dict[str, Any]:
     """What its packed document holds."""
-    packed = story.packed(now=NOW)[1]["document"]
+    packed = story.to_data(now=NOW)[1]["document"]
     return cast("dict[str, Any]", cast("Any", unpackb(binascii.a2b_base64(packed))).value)
 
 
@@ -64,7 +64,7 @@ def test_text_order_and_history_of_a_document_are_those_of_the_vector(name: str)
     assert [section.id for section in story.sections] == facts["order"]
     assert "\n".join(section.text for section in story.sections) == facts["text"]
     assert [node.id for node in story.history.path()] == facts.get("path_root_to_current", [])
-    assert story.pending == facts.get("text_with_pending")
+    assert story.pending_text == facts.get("text_with_pending")
 
 
 @each_document
@@ -72,11 +72,11 @@ def test_each_node_of_a_document_has_the_text_of_the_vector(name: str) -> None:
     story, facts = vector(name), DOCUMENTS[name]["document"]
     start = story.current
     for node, text in facts.get("node_texts", {}).items():
-        story.choose(int(node))
+        story.go_to(int(node))
         assert (story.text, story.current) == (text, int(node))
-        assert Story.of(*story.packed(now=NOW)).text == text
+        assert Story.from_data(*story.to_data(now=NOW)).text == text
     if facts.get("node_texts"):
-        story.choose(start or 0)
+        story.go_to(start or 0)
         assert story.text == facts["text"]
 
 
@@ -85,8 +85,8 @@ def test_a_story_that_was_only_read_is_what_it_was(name: str) -> None:
     story = vector(name)
     assert story.text is not None
     assert story.history is not None
-    assert story.packed(now=NOW) == story.original
-    assert story.packed(now=NOW)[1]["document"] == DOCUMENTS[name]["base64"]
+    assert story.to_data(now=NOW) == story.original
+    assert story.to_data(now=NOW)[1]["document"] == DOCUMENTS[name]["base64"]
 
 
 @each_document
@@ -126,7 +126,7 @@ def test_positions_are_characters_where_the_file_has_units() -> None:
 def test_a_code_that_is_not_known_is_kept() -> None:
     value = cast("Any", unpackb(binascii.a2b_base64(DOCUMENTS["insert-at-start"]["base64"])))
     value.value["sections"].pairs[0][1]["meta"].pairs[0][1][0]["data"] = 77
-    story = Story.of(CARD, {"document": binascii.b2a_base64(packb(value), newline=False).decode()})
+    story = Story.from_data(CARD, {"document": binascii.b2a_base64(packb(value), newline=False).decode()})
     assert story.sections[1].origins == (OriginSpan(0, 7, Origin.UNKNOWN, 77),)
     story.replace(len("First.\nSec"), len("First.\nSec"), "x", now=NOW)
     assert [span.code for span in story.sections[1].origins] == [77, 3, 77]
@@ -156,7 +156,7 @@ def test_tries_of_a_generation_are_siblings_and_what_follows_are_branches() -> N
     assert [node.inserted for node in story.branches] == ["Rain came first.", "Snow came first."]
     story.redo()
     assert story.text.endswith("Rain came first.")
-    story.choose(485933125819420)
+    story.go_to(485933125819420)
     story.undo()
     story.redo()
     assert story.text.endswith("Snow came first.")
@@ -224,8 +224,8 @@ def test_new_ids_are_packed_as_floats_as_the_website_packs_them() -> None:
 
 
 @both
-def test_a_new_text_may_cross_lines_and_keeps_the_origins_around_it(older: bool) -> None:
-    story = Story.new(now=1, older=older)
+def test_a_new_text_may_cross_lines_and_keeps_the_origins_around_it(legacy: bool) -> None:
+    story = Story.new(now=1, legacy=legacy)
     story.append("Goose 🪿 one\nsecond\nthird \U0001f986", now=2)
     story.replace(story.text.index("🪿"), story.text.index("\U0001f986"), "X\nY", now=3)
     assert story.text == "Goose X\nY\U0001f986"
@@ -238,28 +238,28 @@ def test_a_new_text_may_cross_lines_and_keeps_the_origins_around_it(older: bool)
 
 
 @both
-def test_sections_come_and_go_and_the_others_stay_what_they_are(older: bool) -> None:
-    story = Story.new(now=1, older=older)
+def test_sections_come_and_go_and_the_others_stay_what_they_are(legacy: bool) -> None:
+    story = Story.new(now=1, legacy=legacy)
     story.append("One\nTwo\nThree", now=2)
     ids = [section.id for section in story.sections]
-    story.insert(1, "a\nb", now=3, origin=Origin.AI)
-    story.insert(5, "end", now=4)
-    story.insert(0, "start", now=5)
-    story.remove(3, now=6)
+    story.insert_sections(1, "a\nb", now=3, origin=Origin.AI)
+    story.insert_sections(5, "end", now=4)
+    story.insert_sections(0, "start", now=5)
+    story.remove_section(3, now=6)
     assert story.text == "start\nOne\na\nTwo\nThree\nend"
-    story.remove(5, now=6)
-    story.remove(0, now=6)
+    story.remove_section(5, now=6)
+    story.remove_section(0, now=6)
     assert story.text == "One\na\nTwo\nThree"
     assert [section.id for section in story.sections if section.text != "a"] == ids
     assert told(story)[1] == [("a", "ai")]
-    again = Story.of(*story.packed(now=NOW))
+    again = Story.from_data(*story.to_data(now=NOW))
     assert again.sections == story.sections
 
 
 def test_an_instruction_is_a_section_of_its_kind() -> None:
     story = Story.new(now=1)
     story.append("One\nTwo", now=2)
-    story.insert(1, "Be brief.", now=3, kind=SectionKind.INSTRUCTION)
+    story.insert_sections(1, "Be brief.", now=3, kind=SectionKind.INSTRUCTION)
     assert [section.kind for section in story.sections] == [
         SectionKind.STORY,
         SectionKind.INSTRUCTION,
@@ -269,15 +269,15 @@ def test_an_instruction_is_a_section_of_its_kind() -> None:
     assert story.sections[1] == Section(
         "Keep brief.", story.sections[1].origins, SectionKind.INSTRUCTION, 10, story.sections[1].id
     )
-    with pytest.raises(InvalidRequestError, match="number is not known"):
-        story.insert(0, "x", now=5, kind=SectionKind.OTHER)
+    with pytest.raises(InvalidRequestError, match="code is not known"):
+        story.insert_sections(0, "x", now=5, kind=SectionKind.OTHER)
     with pytest.raises(InvalidRequestError, match="ordinary"):
-        Story.new(now=1, older=True).insert(0, "x", now=2, kind=SectionKind.INSTRUCTION)
+        Story.new(now=1, legacy=True).insert_sections(0, "x", now=2, kind=SectionKind.INSTRUCTION)
 
 
 @both
-def test_an_edit_that_changes_nothing_is_none(older: bool) -> None:
-    story = Story.new(now=1, older=older)
+def test_an_edit_that_changes_nothing_is_none(legacy: bool) -> None:
+    story = Story.new(now=1, legacy=legacy)
     story.append("", now=2)
     story.append("One", now=2)
     node = story.current
@@ -288,53 +288,53 @@ def test_an_edit_that_changes_nothing_is_none(older: bool) -> None:
 
 
 @both
-def test_a_retry_is_a_sibling_and_both_stay(older: bool) -> None:
-    story = Story.new(now=1, older=older)
+def test_a_retry_is_a_sibling_and_both_stay(legacy: bool) -> None:
+    story = Story.new(now=1, legacy=legacy)
     story.append("It began", now=2)
     story.append(" at dusk.", now=3, origin=Origin.AI)
     story.retry(" at dawn.", now=4)
     assert story.text == "It began at dawn."
     assert [node.inserted for node in story.siblings] == [" at dusk.", " at dawn."]
-    story.choose(story.siblings[0].id)
+    story.go_to(story.siblings[0].id)
     assert story.text == "It began at dusk."
-    assert story.step == (2 if older else 3)
+    assert story.step == (2 if legacy else 3)
     with pytest.raises(LocalProtocolError, match="nothing to undo"):
-        Story.new(now=1, older=older).retry("x", now=2)
+        Story.new(now=1, legacy=legacy).retry("x", now=2)
 
 
 @both
 @pytest.mark.parametrize(("start", "end"), [(2, 1), (-1, 2), (0, 99), (5, 1), (50, 60)])
-def test_positions_that_are_not_there_are_refused_and_nothing_changes(older: bool, start: int, end: int) -> None:
-    story = Story.new(now=1, older=older)
+def test_positions_that_are_not_there_are_refused_and_nothing_changes(legacy: bool, start: int, end: int) -> None:
+    story = Story.new(now=1, legacy=legacy)
     story.append("One\nTwo", now=2)
-    packed = story.packed(now=NOW)
+    packed = story.to_data(now=NOW)
     with pytest.raises(InvalidRequestError):
         story.replace(start, end, "x", now=3)
     for index in (-1, 3):
         with pytest.raises(InvalidRequestError):
-            story.insert(index, "x", now=3)
+            story.insert_sections(index, "x", now=3)
         with pytest.raises(InvalidRequestError):
-            story.remove(index - (index > 0), now=3)
+            story.remove_section(index - (index > 0), now=3)
     for origin in (Origin.ROOT, Origin.UNKNOWN):
-        with pytest.raises(InvalidRequestError, match="can be written as"):
+        with pytest.raises(InvalidRequestError, match="cannot be written with"):
             story.append("x", now=3, origin=origin)
-    assert story.packed(now=NOW) == packed
+    assert story.to_data(now=NOW) == packed
 
 
 @both
-def test_halves_of_characters_that_meet_are_one(older: bool) -> None:
-    story = Story.new(now=1, older=older)
+def test_halves_of_characters_that_meet_are_one(legacy: bool) -> None:
+    story = Story.new(now=1, legacy=legacy)
     story.append("Goose \ud83e", now=2)
     story.append("\udebf!", now=3)
     assert story.text == "Goose 🪿!"
-    again = Story.of(*story.packed(now=NOW))
+    again = Story.from_data(*story.to_data(now=NOW))
     assert again.text == story.text
     again.undo()
     assert again.text == "Goose \ud83e"
     again.redo()
     again.replace(6, 7, "x", now=4)
     assert again.text == "Goose x!"
-    assert Story.of(*again.packed(now=NOW)).text == "Goose x!"
+    assert Story.from_data(*again.to_data(now=NOW)).text == "Goose x!"
 
 
 def test_units_and_characters_are_told_apart() -> None:
@@ -349,17 +349,17 @@ def test_units_and_characters_are_told_apart() -> None:
 
 
 @both
-def test_there_is_an_end_to_undo_and_redo(older: bool) -> None:
-    story = Story.new(now=1, older=older)
+def test_there_is_an_end_to_undo_and_redo(legacy: bool) -> None:
+    story = Story.new(now=1, legacy=legacy)
     with pytest.raises(LocalProtocolError, match="nothing to undo"):
         story.undo()
     with pytest.raises(LocalProtocolError, match="nothing to redo"):
         story.redo()
     with pytest.raises(InvalidRequestError, match="no node"):
-        story.choose(-5)
+        story.go_to(-5)
     story.append("x", now=2)
     node = story.current or 0
-    story.choose(node)
+    story.go_to(node)
     assert story.current == node
 
 
@@ -380,7 +380,7 @@ def test_a_run_that_went_comes_back_with_undo_also_when_the_story_was_read_again
     story.append("Mara", now=2)
     story.append(" sang", now=3, origin=Origin.AI)
     story.replace(4, 9, "", now=4)
-    again = Story.of(*story.packed(now=NOW))
+    again = Story.from_data(*story.to_data(now=NOW))
     again.undo()
     assert told(again) == [[("Mara", "user"), (" sang", "ai")]]
 
@@ -391,16 +391,16 @@ def test_runs_that_mark_nothing_are_in_nobody_s_way() -> None:
     made = nodes[378999894342381].value["changes"].pairs[0][1]["section"]
     for section in (value.value["sections"].pairs[0][1], made):
         section["meta"].pairs[0][1].insert(0, {"position": 0, "data": 2, "length": 0})
-    story = Story.of(CARD, {"document": binascii.b2a_base64(packb(value), newline=False).decode()})
+    story = Story.from_data(CARD, {"document": binascii.b2a_base64(packb(value), newline=False).decode()})
     assert told(story)[1] == [("Second.", "user")]
     story.replace(7, 8, "s", now=NOW)
-    again = Story.of(*story.packed(now=NOW))
+    again = Story.from_data(*story.to_data(now=NOW))
     assert told(again)[1] == [("s", "edit"), ("econd.", "user")]
     again.undo()
     assert told(again)[1] == [("Second.", "user")]
 
 
-# ---- the older format (docs/protocol/content.md#5-old-story-format-story)
+# ---- the legacy format (docs/protocol/content.md#5-old-story-format-story)
 
 
 def fragment(data: str, origin: str = "user") -> dict[str, Any]:
@@ -433,12 +433,12 @@ OLDER: dict[str, Any] = {
 }
 
 
-def older(**changes: Any) -> Story:
-    return Story.of(CARD, {"storyContentVersion": 4, "story": {**deepcopy(OLDER), **changes}, "other": 1})
+def legacy(**changes: Any) -> Story:
+    return Story.from_data(CARD, {"storyContentVersion": 4, "story": {**deepcopy(OLDER), **changes}, "other": 1})
 
 
 def test_a_story_in_fragments_shows_its_lines_and_its_blocks() -> None:
-    story = older()
+    story = legacy()
     assert not story.has_document
     assert story.text == "Once 🪿 upon a duck.\nRain"
     assert told(story) == [[("Once 🪿 upon a ", "prompt"), ("duck", "edit"), (".", "ai")], [("Rain", "ai")]]
@@ -446,19 +446,19 @@ def test_a_story_in_fragments_shows_its_lines_and_its_blocks() -> None:
     assert [node.origin.value for node in story.history.path()] == ["root", "prompt", "ai", "edit"]
     (change,) = story.history[4].changes
     assert (change.inserted, change.deleted) == ("duck", "time")
-    assert story.packed(now=NOW) == story.original
+    assert story.to_data(now=NOW) == story.original
     assert story.step == 2
 
 
 def test_chained_blocks_are_undone_and_done_again_together() -> None:
-    story = older()
+    story = legacy()
     story.undo()
     assert (story.current, story.text) == (1, "Once 🪿 upon a time.")
     story.redo()
     assert (story.current, story.text) == (4, "Once 🪿 upon a duck.\nRain")
-    story.choose(2)
+    story.go_to(2)
     assert story.text == "Once 🪿 upon a time.\nSnow"
-    again = Story.of(*story.packed(now=NOW))
+    again = Story.from_data(*story.to_data(now=NOW))
     assert again.history[1].children == (3, 2)
     again.undo()
     again.redo()
@@ -468,16 +468,16 @@ def test_chained_blocks_are_undone_and_done_again_together() -> None:
 def test_blocks_whose_removed_fragments_do_not_fit_are_undone_by_the_history() -> None:
     blocks = deepcopy(OLDER["datablocks"])
     blocks[4]["removedFragments"] = [fragment("Once 🪿 upon a time", "prompt")]
-    story = older(datablocks=blocks)
-    story.choose(3)
+    story = legacy(datablocks=blocks)
+    story.go_to(3)
     assert story.text == "Once 🪿 upon a time.\nRain"
     assert told(story)[0] == [("Once 🪿 upon a time", "prompt"), (".", "ai")]
 
 
 def test_what_is_not_known_of_an_older_story_stays() -> None:
-    story = older()
+    story = legacy()
     story.append(" fell.", now=NOW)
-    packed = story.packed(now=NOW)[1]
+    packed = story.to_data(now=NOW)[1]
     text = packed["story"]
     assert packed == {**story.original[1], "story": text}
     assert text["fragments"] == [*OLDER["fragments"], fragment(" fell.")]
@@ -486,25 +486,25 @@ def test_what_is_not_known_of_an_older_story_stays() -> None:
     assert text["datablocks"][5] == block(4, 25, 25, " fell.", "user", fragmentIndex=3)
     assert (text["currentBlock"], text["step"], text["unknown"]) == (5, 2, 3)
     story.append("x", now=NOW, origin=Origin.AI)
-    assert story.packed(now=NOW)[1]["story"]["step"] == 3
+    assert story.to_data(now=NOW)[1]["story"]["step"] == 3
 
 
 def test_an_edit_of_fragments_says_what_it_took_away_and_undo_puts_it_back_as_it_was() -> None:
-    story = older()
+    story = legacy()
     story.replace(3, 17, "X", now=NOW)
-    packed = story.packed(now=NOW)[1]["story"]
+    packed = story.to_data(now=NOW)[1]["story"]
     assert packed["datablocks"][5]["removedFragments"] == [
         fragment("e 🪿 upon a ", "prompt"),
         {**fragment("duc", "edit"), "unknown": 1},
     ]
     assert [each["data"] for each in packed["fragments"]] == ["Onc", "X", "k", ".\nRain"]
     story.undo()
-    assert story.packed(now=NOW)[1]["story"]["fragments"] == OLDER["fragments"]
+    assert story.to_data(now=NOW)[1]["story"]["fragments"] == OLDER["fragments"]
 
 
 def test_a_character_in_two_fragments_is_one() -> None:
     fragments = [fragment("a\ud83e"), fragment("\udebfb", "ai"), fragment("\ud83e")]
-    story = Story.of({}, {"story": {"fragments": fragments, "datablocks": [], "currentBlock": 0}})
+    story = Story.from_data({}, {"story": {"fragments": fragments, "datablocks": [], "currentBlock": 0}})
     assert story.text == "a🪿b\ud83e"
     assert story.sections[0].origins == (
         OriginSpan(0, 1, Origin.USER, "user"),
@@ -519,7 +519,7 @@ def test_a_character_in_two_fragments_is_one() -> None:
 def test_the_card_follows_the_text() -> None:
     story = vector("insert-at-start")
     story.append("x" * 300, now=NOW)
-    card, _ = story.packed(now=NOW + 5)
+    card, _ = story.to_data(now=NOW + 5)
     assert card == {**CARD, "textPreview": story.text[:250], "lastUpdatedAt": NOW + 5}
     assert story.original[0] == CARD
     assert story.title == "T"
@@ -528,28 +528,28 @@ def test_the_card_follows_the_text() -> None:
 
 
 @both
-def test_a_new_story_is_whole(older: bool) -> None:
-    story = Story.new("Ducks", now=NOW, older=older, model=Model.ERATO)
+def test_a_new_story_is_whole(legacy: bool) -> None:
+    story = Story.new("Ducks", now=NOW, legacy=legacy, model=Model.ERATO)
     assert (story.title, story.text, story.problems, story.step) == ("Ducks", "", (), 0)
-    assert story.has_document is not older
-    card, content = story.packed(now=NOW)
-    assert (card["createdAt"], card["hasDocument"]) == (NOW, not older)
-    assert content["storyContentVersion"] == (4 if older else 6)
-    assert ("story" in content) is older
+    assert story.has_document is not legacy
+    card, content = story.to_data(now=NOW)
+    assert (card["createdAt"], card["hasDocument"]) == (NOW, not legacy)
+    assert content["storyContentVersion"] == (4 if legacy else 6)
+    assert ("story" in content) is legacy
     assert [entry["contextConfig"]["insertionPosition"] for entry in content["context"]] == [0, -4]
     assert story.settings.preset.to_settings() == Preset.from_default(Model.ERATO).to_settings()
     json.dumps(content, allow_nan=False)
 
 
 def test_memory_and_note_are_made_where_there_are_none() -> None:
-    story = Story.of({}, {"document": DOCUMENTS["new-empty"]["base64"], "context": [{"text": "m", "x": 1}]})
+    story = Story.from_data({}, {"document": DOCUMENTS["new-empty"]["base64"], "context": [{"text": "m", "x": 1}]})
     assert (story.memory, story.authors_note) == ("m", "")
     story.memory = "M"
     story.authors_note = "N"
-    memory, note = story.packed(now=NOW)[1]["context"]
+    memory, note = story.to_data(now=NOW)[1]["context"]
     assert memory == {"text": "M", "x": 1}
     assert (note["text"], note["contextConfig"]["budgetPriority"]) == ("N", -400)
-    strange = Story.of({}, {"document": "", "context": "x"})
+    strange = Story.from_data({}, {"document": "", "context": "x"})
     assert strange.memory == ""
     strange.authors_note = "N"
     assert len(strange.fields["context"]) == 2
@@ -557,12 +557,12 @@ def test_memory_and_note_are_made_where_there_are_none() -> None:
 
 def test_what_is_changed_beside_the_text_leaves_the_text_and_what_was_given_alone() -> None:
     given: dict[str, Any] = {"a": 1, "document": DOCUMENTS["new-empty"]["base64"], "settings": {"parameters": {"x": 1}}}
-    story = Story.of({}, given)
+    story = Story.from_data({}, given)
     story.settings.parameters["temperature"] = 2
     story.settings.model = Model.CLIO
     story.settings.module = "theme_x"
     del story.fields["a"]
-    card, content = story.packed(now=NOW)
+    card, content = story.to_data(now=NOW)
     assert content == {
         "document": given["document"],
         "settings": {"parameters": {"x": 1, "temperature": 2}, "model": "clio-v1", "prefix": "theme_x"},
@@ -570,7 +570,7 @@ def test_what_is_changed_beside_the_text_leaves_the_text_and_what_was_given_alon
     assert card == {"lastUpdatedAt": NOW}
     assert given["settings"] == {"parameters": {"x": 1}}
     assert (story.settings.model, story.settings.module) == ("clio-v1", "theme_x")
-    empty = Story.of({}, {}).settings
+    empty = Story.from_data({}, {}).settings
     assert (empty.model, empty.module, empty.bans, empty.biases) == ("", "vanilla", (), ())
 
 
@@ -594,19 +594,19 @@ def test_bans_and_biases_are_typed_and_what_is_not_known_of_them_stays() -> None
     ban = {"sequences": ["x", {"sequences": [[5, 6]], "type": 1, "unknown": 1}], "enabled": True, "unknown": 2}
     bias = {"phrases": ["y"], "bias": 0.5, "enabled": True, "ensure_sequence_finish": True, "whenInactive": False}
     content = {"document": "", "bannedSequenceGroups": [ban], "phraseBiasGroups": [bias, {**bias, "bias": 1}]}
-    story = Story.of({}, content)
+    story = Story.from_data({}, content)
     settings = story.settings
     assert (5, 6) in settings.bans[0].to_ban_list()
     assert (settings.biases[0].bias, settings.biases[0].ensure_sequence_finish) == (0.5, True)
     settings.bans = settings.bans
     settings.biases = settings.biases
-    assert story.packed(now=NOW)[1] == content
+    assert story.to_data(now=NOW)[1] == content
     settings.bans = [settings.bans[0].changed(enabled=False), BanList("new", [7], enabled=False)]
     settings.biases = [settings.biases[1].changed(bias=1.5), BiasGroup(-1.0, generate_once=True, phrases=["w"])]
-    packed = story.packed(now=NOW)[1]
+    packed = story.to_data(now=NOW)[1]
     assert packed["bannedSequenceGroups"][0] == {**ban, "enabled": False}
     assert packed["phraseBiasGroups"][0] == {**bias, "bias": 1.5}
-    again = Story.of({}, packed).settings
+    again = Story.from_data({}, packed).settings
     assert again.bans[1].to_ban_list() == BanList("new", [7], enabled=False)
     assert again.biases[1].to_group() == BiasGroup(-1.0, generate_once=True, phrases=["w"])
     story.fields["bannedSequenceGroups"] = story.fields["phraseBiasGroups"] = [5, {"enabled": 3}]
@@ -648,13 +648,13 @@ def test_node_reads_what_was_written_as_the_same_story() -> None:
     for story in stories:
         story.append(" Goose 🪿.\nNext", now=NOW, origin=Origin.AI)
         story.replace(0, 1, "é", now=NOW)
-        story.insert(1, "x", now=NOW, kind=SectionKind.INSTRUCTION)
-    packed = [story.packed(now=NOW)[1]["document"] for story in stories]
+        story.insert_sections(1, "x", now=NOW, kind=SectionKind.INSTRUCTION)
+    packed = [story.to_data(now=NOW)[1]["document"] for story in stories]
     done = subprocess.run(
         [node, "-e", ORIGINAL], input=json.dumps(packed), capture_output=True, check=True, text=True, timeout=50
     )
     for story, read in zip(stories, json.loads(done.stdout), strict=True):
-        again = Story.of({}, {"document": read["again"]})
+        again = Story.from_data({}, {"document": read["again"]})
         assert read["text"] == story.text == again.text
         assert read["path"] == [node.id for node in story.history.path()]
         assert (read["keys"], read["children"], read["step"], read["dirty"]) == (True, True, story.step, 0)

@@ -20,10 +20,9 @@ from nai_proto.codecs.msgpackr import UNDEFINED, BigInt, Map, Set, Value, Wrappe
 from nai_proto.errors import Damaged, InvalidRequestError, LimitExceeded, LocalProtocolError, NaiError
 from nai_proto.limits import Limits
 from nai_proto.story import Origin, Story
-from nai_proto.story.formats.fragments import Fragments, Piece
-from nai_proto.story.formats.journals import Journals
-from nai_proto.story.formats.paragraphs import Move, Paragraphs
-from nai_proto.story.formats.work import Work
+from nai_proto.story.formats.fragments import Fragment, FragmentList
+from nai_proto.story.formats.section_list import JournalCache, SectionList, SectionMove
+from nai_proto.story.formats.story_text import ReplayWork
 from tests.protocol_data import DATA
 
 VECTORS: list[dict[str, Any]] = json.loads((DATA / "msgpackr_vectors.json").read_bytes())["vectors"]
@@ -32,7 +31,7 @@ DOCUMENTS = {
 }
 BROKEN = [vector for vector in VECTORS if "error" in vector and "base64" in vector]
 NOW = 1_720_000_000_000
-OLDER: dict[str, Any] = Story.new(now=1, older=True).original[1]["story"]
+OLDER: dict[str, Any] = Story.new(now=1, legacy=True).original[1]["story"]
 
 
 def story(data: bytes, **limits: int) -> Story:
@@ -41,7 +40,7 @@ def story(data: bytes, **limits: int) -> Story:
         "document": binascii.b2a_base64(data, newline=False).decode(),
         "context": [],
     }
-    return Story.of({"title": "T"}, content, limits=Limits(**limits))
+    return Story.from_data({"title": "T"}, content, limits=Limits(**limits))
 
 
 def document(name: str, change: Callable[[dict[str, Any]], None]) -> Story:
@@ -61,8 +60,8 @@ def nodes(place: int | None = None, **changes: Value) -> Callable[[dict[str, Any
     return change
 
 
-def older(**fields: Any) -> Story:
-    return Story.of({}, {"story": {**OLDER, **fields}})
+def legacy(**fields: Any) -> Story:
+    return Story.from_data({}, {"story": {**OLDER, **fields}})
 
 
 def block(parent: int, start: int, end: int, text: str, **fields: Any) -> dict[str, Any]:
@@ -89,14 +88,14 @@ def update(at: int, inserted: str, deleted: str) -> Any:
 @pytest.mark.parametrize("vector", BROKEN, ids=lambda vector: vector["id"])
 def test_a_document_that_does_not_open_raises_each_time_and_stays_what_it_was(vector: dict[str, Any]) -> None:
     content = {"document": vector["base64"], "context": [{"text": "a memory"}]}
-    broken = Story.of({"title": "T"}, content)
+    broken = Story.from_data({"title": "T"}, content)
     for _ in range(2):
         with pytest.raises(NaiError):
             _ = broken.text
     assert len(broken.problems) == 1
     assert broken.memory == "a memory"
     broken.memory = "another"
-    card, packed = broken.packed(now=NOW)
+    card, packed = broken.to_data(now=NOW)
     assert packed == {**content, "context": [{"text": "another"}]}
     assert card == {"title": "T", "lastUpdatedAt": NOW}
     assert broken.original == ({"title": "T"}, content)
@@ -115,7 +114,7 @@ def test_a_document_that_does_not_open_raises_each_time_and_stays_what_it_was(ve
     ],
 )
 def test_what_is_no_story_has_a_category(content: dict[str, Any], category: str) -> None:
-    for read in (lambda: Story.of({}, content).text, lambda: Story.of({}, content).history):
+    for read in (lambda: Story.from_data({}, content).text, lambda: Story.from_data({}, content).history):
         with pytest.raises(Damaged) as raised:
             read()
         assert raised.value.category == category
@@ -144,10 +143,10 @@ def test_what_is_missing_is_skipped_and_told() -> None:
         "`order` names section 0, which is missing",
         "`order` has something that is no id",
         "`order` names a section more than once",
-        "`sections` has something that is no section",
+        "`sections` has an entry that is no section",
     )
     broken.append(" Four.", now=NOW)
-    again = Story.of(*broken.packed(now=NOW))
+    again = Story.from_data(*broken.to_data(now=NOW))
     assert again.text == "One.\nThree. Four."
     assert [problem for problem in again.problems if "77" in problem]
     value = cast("Any", unpackb(binascii.a2b_base64(again.original[1]["document"])))
@@ -163,7 +162,7 @@ def test_a_section_without_a_text_keeps_its_place() -> None:
     assert broken.text == "One.\nThree."
     assert broken.problems == ("section 77 has no text",)
     broken.replace(0, 9, "T", now=NOW)
-    again = Story.of(*broken.packed(now=NOW))
+    again = Story.from_data(*broken.to_data(now=NOW))
     assert again.text == "Te."
     assert again.problems == ("section 77 has no text",)
 
@@ -189,7 +188,7 @@ TORN: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
         nodes(3, children=Set((2100675053728861,))),
         "node 1782160118144971 has a child that is another's",
     ),
-    "another id inside": (nodes(3, id=5), "node 1782160118144971 has another id inside"),
+    "another id inside": (nodes(3, id=5), "node 1782160118144971 has a different id in its fields"),
 }
 
 
@@ -201,12 +200,12 @@ def test_a_torn_history_is_told_and_the_text_is_there(name: str) -> None:
     assert problem in broken.problems
     assert len(broken.sections) == 3
     assert len(broken.history.path()) <= 4
-    for act in (broken.undo, lambda: broken.choose(328657115406028), lambda: broken.append("x", now=NOW)):
+    for act in (broken.undo, lambda: broken.go_to(328657115406028), lambda: broken.append("x", now=NOW)):
         try:
             act()
         except (Damaged, InvalidRequestError, LocalProtocolError):
             pass
-        assert Story.of(*broken.packed(now=NOW)).text == broken.text
+        assert Story.from_data(*broken.to_data(now=NOW)).text == broken.text
 
 
 def test_a_history_that_does_not_lead_to_the_text_is_written_on_all_the_same() -> None:
@@ -217,7 +216,7 @@ def test_a_history_that_does_not_lead_to_the_text_is_written_on_all_the_same() -
     broken = document("generate-then-user", nodes(1, changes=Map()))
     text = broken.text
     broken.append(" More.", now=NOW)
-    again = Story.of(*broken.packed(now=NOW))
+    again = Story.from_data(*broken.to_data(now=NOW))
     assert again.text == text + " More."
     again.undo()
     assert again.text == text
@@ -238,7 +237,7 @@ def test_a_step_that_does_not_fit_is_damage_and_the_story_stays_where_it_is() ->
     broken = document("generate-then-user", strange)
     node, text = broken.current, broken.text
     with pytest.raises(Damaged) as raised:
-        broken.choose(328657115406028)
+        broken.go_to(328657115406028)
     assert raised.value.category == "unknown difference"
     assert (broken.current, broken.text) == (node, text)
     assert not broken.history[1754663991760038].changes
@@ -251,14 +250,16 @@ def test_changes_in_no_node_are_shown_apart_and_settled_before_all_else() -> Non
     }
     waiting = document("remove-middle", lambda fields: fields.update(dirtySections=Map(((fields["order"][0], step),))))
     assert waiting.text == "One.\nThree."
-    assert waiting.pending == "One. Now.\nThree."
-    assert waiting.problems == ("a change of section 1984219855003911 is in no node of the history, and not yet shown",)
-    for act in (waiting.undo, lambda: waiting.append("x", now=NOW), lambda: waiting.insert(0, "x", now=NOW)):
-        with pytest.raises(LocalProtocolError, match="settle"):
+    assert waiting.pending_text == "One. Now.\nThree."
+    assert waiting.problems == (
+        "a change of section 1984219855003911 is in no node of the history, and not yet applied",
+    )
+    for act in (waiting.undo, lambda: waiting.append("x", now=NOW), lambda: waiting.insert_sections(0, "x", now=NOW)):
+        with pytest.raises(LocalProtocolError, match="commit_pending"):
             act()
-    waiting.settle(now=NOW)
-    again = Story.of(*waiting.packed(now=NOW))
-    assert (again.text, again.pending, again.problems) == ("One. Now.\nThree.", None, ())
+    waiting.commit_pending(now=NOW)
+    again = Story.from_data(*waiting.to_data(now=NOW))
+    assert (again.text, again.pending_text, again.problems) == ("One. Now.\nThree.", None, ())
     again.undo()
     assert again.text == "One.\nThree."
     again.redo()
@@ -276,9 +277,9 @@ def test_changes_that_sections_show_and_no_node_has_become_one() -> None:
         "diff": Wrapped(40, Wrapped(41, {"parts": [{"from": 4, "insert": " Now.", "delete": ""}]})),
     }
     waiting = document("remove-middle", change)
-    assert waiting.pending == waiting.text == "One. Now.\nThree."
-    waiting.settle(now=NOW)
-    again = Story.of(*waiting.packed(now=NOW))
+    assert waiting.pending_text == waiting.text == "One. Now.\nThree."
+    waiting.commit_pending(now=NOW)
+    again = Story.from_data(*waiting.to_data(now=NOW))
     assert (again.text, again.problems) == (waiting.text, ())
     again.undo()
     assert again.text == "One.\nThree."
@@ -293,30 +294,30 @@ def test_changes_that_are_shown_already_are_settled_without_being_made_again() -
 
     waiting = document("remove-middle", change)
     nodes_before = [*waiting.history]
-    assert waiting.pending == waiting.text == "One.\nThree."
-    assert {problem.rpartition(", ")[2] for problem in waiting.problems} == {"and already shown"}
-    waiting.settle(now=NOW)
+    assert waiting.pending_text == waiting.text == "One.\nThree."
+    assert {problem.rpartition(", ")[2] for problem in waiting.problems} == {"and already applied"}
+    waiting.commit_pending(now=NOW)
     assert waiting.text == "One.\nThree."
-    again = Story.of(*waiting.packed(now=NOW))
-    assert (again.pending, again.problems, [*again.history]) == (None, (), nodes_before)
+    again = Story.from_data(*waiting.to_data(now=NOW))
+    assert (again.pending_text, again.problems, [*again.history]) == (None, (), nodes_before)
 
 
 def test_changes_in_no_node_that_fit_nothing_are_damage() -> None:
     step = update(0, "xy", "yx")
     waiting = document("remove-middle", lambda fields: fields.update(dirtySections=Map(((fields["order"][0], step),))))
-    assert waiting.problems == ("changes that are in no node of the history fit nothing that is there",)
+    assert waiting.problems == ("pending changes fit no section",)
     with pytest.raises(Damaged):
-        _ = waiting.pending
+        _ = waiting.pending_text
     with pytest.raises(Damaged):
-        waiting.settle(now=NOW)
+        waiting.commit_pending(now=NOW)
     assert waiting.text == "One.\nThree."
 
 
-# ---- the older format
+# ---- the legacy format
 
 
 def test_fragments_without_a_text_are_skipped_told_and_never_lost() -> None:
-    broken = older(fragments=[{"data": "Once"}, {"text": 1}, 5, {"data": " more"}])
+    broken = legacy(fragments=[{"data": "Once"}, {"text": 1}, 5, {"data": " more"}])
     assert broken.text == "Once more"
     assert broken.problems == ("fragment 1 has no text", "fragment 2 has no text")
     with pytest.raises(Damaged, match="would be lost"):
@@ -325,13 +326,13 @@ def test_fragments_without_a_text_are_skipped_told_and_never_lost() -> None:
 
 def test_the_fragments_are_trusted_and_not_the_blocks() -> None:
     blocks = [block(-1, 0, 0, "", nextBlock=[1]), block(0, 0, 0, "another text")]
-    story = older(fragments=[{"data": "One text", "origin": "ai"}], datablocks=blocks, currentBlock=1)
+    story = legacy(fragments=[{"data": "One text", "origin": "ai"}], datablocks=blocks, currentBlock=1)
     assert story.text == "One text"
     with pytest.raises(Damaged):
         story.undo()
     assert story.text == "One text"
     story.append(" more", now=NOW)
-    assert Story.of(*story.packed(now=NOW)).text == "One text more"
+    assert Story.from_data(*story.to_data(now=NOW)).text == "One text more"
     story.undo()
     assert story.text == "One text"
 
@@ -352,15 +353,15 @@ def test_the_fragments_are_trusted_and_not_the_blocks() -> None:
     ],
 )
 def test_a_torn_history_of_blocks_is_told_and_the_text_is_there(fields: dict[str, Any]) -> None:
-    story = older(fragments=[{"data": "Once"}], **fields)
+    story = legacy(fragments=[{"data": "Once"}], **fields)
     assert story.text == "Once"
     assert len(story.history) == len(fields.get("datablocks", OLDER["datablocks"]) or [])
-    for act in (story.undo, story.redo, lambda: story.choose(0), lambda: story.append("x", now=NOW)):
+    for act in (story.undo, story.redo, lambda: story.go_to(0), lambda: story.append("x", now=NOW)):
         try:
             act()
         except (Damaged, InvalidRequestError, LocalProtocolError):
             pass
-        assert Story.of(*story.packed(now=NOW)).text == story.text
+        assert Story.from_data(*story.to_data(now=NOW)).text == story.text
 
 
 # ---- bounds
@@ -378,12 +379,12 @@ def test_a_story_that_grew_beyond_the_limits_is_not_handed_out() -> None:
     grown = story(data, unpacked=2000)
     grown.append("long " * 400, now=NOW)
     with pytest.raises(InvalidRequestError, match="too large"):
-        grown.packed(now=NOW)
+        grown.to_data(now=NOW)
     assert len(grown.text) == 2000
 
 
 def test_a_replay_that_copies_too_much_is_stopped() -> None:
-    work = Work(1000)
+    work = ReplayWork(1000)
     work.spend(1000)
     with pytest.raises(LimitExceeded, match="replay"):
         work.spend(1)
@@ -391,24 +392,24 @@ def test_a_replay_that_copies_too_much_is_stopped() -> None:
 
 def test_too_much_work_leaves_everything_where_it_was() -> None:
     section: Any = {"type": 1, "text": "long " * 10, "meta": Map(), "source": UNDEFINED}
-    ring = Paragraphs({5: section}, [5])
+    ring = SectionList({5: section}, [5])
     changes: Any = Map(((6, {"type": 0, "section": section, "after": 5}), (5, update(0, "x", ""))))
     with pytest.raises(LimitExceeded):
-        ring.apply(changes, Work(49))
+        ring.apply(changes, ReplayWork(49))
     assert ([*ring], ring.sections) == ([5], {5: section})
-    assert len(ring.apply(changes, Work(50))) == 2
-    fragments = Fragments(Piece.of({"data": "long " * 10}) for _ in range(9))
+    assert len(ring.apply(changes, ReplayWork(50))) == 2
+    fragments = FragmentList(Fragment.from_raw({"data": "long " * 10}) for _ in range(9))
     for most in (0, 256, 300, 600):
         with pytest.raises(LimitExceeded):
-            fragments.replace(3, 8, [], Work(most))
-        assert (fragments.text(), fragments.size) == ("long " * 90, 450)
+            fragments.replace(3, 8, [], ReplayWork(most))
+        assert (fragments.get_text(), fragments.size) == ("long " * 90, 450)
 
 
 def test_journals_are_kept_within_a_bound() -> None:
-    journals = Journals()
+    journals = JournalCache()
     section: Any = {"text": "x" * 2**24}
     for node in range(6):
-        journals.keep(node, [Move(1, section)])
+        journals.keep(node, [SectionMove(1, section)])
     assert [journals.take(node) is None for node in range(6)] == [True, True, False, False, False, False]
 
 
@@ -427,7 +428,7 @@ def test_an_index_of_four_billion_runs_is_one_run() -> None:
 @pytest.mark.parametrize("act", [Story.undo, Story.redo])
 def test_a_chain_of_blocks_that_comes_before_itself_is_damage(act: Callable[[Story], None]) -> None:
     blocks = [block(1, 0, 0, "", chain=True, nextBlock=[1]), block(0, 0, 0, "", chain=True, nextBlock=[0])]
-    broken = older(fragments=[], datablocks=blocks, currentBlock=1)
+    broken = legacy(fragments=[], datablocks=blocks, currentBlock=1)
     with pytest.raises(Damaged, match="comes before itself"):
         act(broken)
 
@@ -443,16 +444,16 @@ def all_of(story: Story) -> None:
         lambda: story.history.path(),
         lambda: story.branches,
         lambda: story.siblings,
-        lambda: story.pending,
+        lambda: story.pending_text,
         story.undo,
         story.redo,
-        lambda: story.choose(min(story.history, default=0)),
+        lambda: story.go_to(min(story.history, default=0)),
         lambda: story.append("x\ny", now=NOW, origin=Origin.AI),
         lambda: story.replace(0, 1, "é", now=NOW),
-        lambda: story.insert(0, "z", now=NOW),
-        lambda: story.settle(now=NOW),
-        lambda: story.remove(0, now=NOW),
-        lambda: story.packed(now=NOW),
+        lambda: story.insert_sections(0, "z", now=NOW),
+        lambda: story.commit_pending(now=NOW),
+        lambda: story.remove_section(0, now=NOW),
+        lambda: story.to_data(now=NOW),
     ]
     assert all(isinstance(problem, str) for problem in story.problems)
     for act in acts:
@@ -465,7 +466,7 @@ def all_of(story: Story) -> None:
     except NaiError:
         return
     try:
-        assert Story.of(*story.packed(now=NOW)).text == text
+        assert Story.from_data(*story.to_data(now=NOW)).text == text
     except InvalidRequestError:
         return
 
@@ -500,7 +501,7 @@ BLOCKS = st.fixed_dictionaries(
 def test_any_story_of_the_older_format_is_shown_or_a_documented_error(
     fragments: list[Any], blocks: list[Any], current: Any
 ) -> None:
-    all_of(older(fragments=fragments, datablocks=blocks, currentBlock=current))
+    all_of(legacy(fragments=fragments, datablocks=blocks, currentBlock=current))
 
 
 VALUES: st.SearchStrategy[Value] = st.one_of(NUMBERS, st.text("ab", max_size=2), st.just(UNDEFINED), st.just(Map()))

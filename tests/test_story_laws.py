@@ -53,14 +53,14 @@ def shown(story: Story) -> Lines:
 class AnyStory(RuleBasedStateMachine):
     """Beside the story a model: for each node its lines, its parent, and where redo leads."""
 
-    older: bool
+    legacy: bool
     story: Story
 
     @initialize()
     def begin(self) -> None:
         self.now = 1_700_000_000_000
         self.drawn = 0
-        self.story = Story.new("A story", now=self.now, older=self.older, entropy=self.entropy)
+        self.story = Story.new("A story", now=self.now, legacy=self.legacy, entropy=self.entropy)
         root = self.node
         self.lines: dict[int, Lines] = {root: ()}
         self.parents: dict[int, int | None] = {root: None}
@@ -81,7 +81,7 @@ class AnyStory(RuleBasedStateMachine):
 
     def became(self, parent: int, lines: Lines) -> None:
         """An edit was made: there is a node, unless nothing changed."""
-        lines = () if self.older and lines == ((),) else lines
+        lines = () if self.legacy and lines == ((),) else lines
         if self.node == parent:
             assert lines == self.lines[parent]
             return
@@ -115,7 +115,7 @@ class AnyStory(RuleBasedStateMachine):
     def insert(self, text: str, origin: Origin, data: st.DataObject) -> None:
         parent, lines = self.node, self.lines[self.node]
         at = data.draw(st.integers(0, len(lines)))
-        self.story.insert(at, text, now=self.later(), origin=origin)
+        self.story.insert_sections(at, text, now=self.later(), origin=origin)
         self.became(parent, lines[:at] + written(text, origin) + lines[at:])
 
     @precondition(lambda self: self.story.sections)
@@ -123,7 +123,7 @@ class AnyStory(RuleBasedStateMachine):
     def remove(self, data: st.DataObject) -> None:
         parent, lines = self.node, self.lines[self.node]
         at = data.draw(st.integers(0, len(lines) - 1))
-        self.story.remove(at, now=self.later())
+        self.story.remove_section(at, now=self.later())
         self.became(parent, lines[:at] + lines[at + 1 :])
 
     @precondition(lambda self: self.story.siblings and self.parents[self.node] is not None)
@@ -157,7 +157,7 @@ class AnyStory(RuleBasedStateMachine):
     def choose(self, data: st.DataObject) -> None:
         goal = data.draw(st.sampled_from(sorted(self.lines)))
         start = self.node
-        self.story.choose(goal)
+        self.story.go_to(goal)
         for end in (start, goal):  # what was left can be gone back to, what was chosen can be undone and redone
             if end == start and start in self.path(goal):
                 continue
@@ -181,14 +181,14 @@ class AnyStory(RuleBasedStateMachine):
     @rule()
     def read_again(self) -> None:
         """Goes on with what was packed."""
-        self.story = Story.of(*self.story.packed(now=self.now), entropy=self.entropy)
+        self.story = Story.from_data(*self.story.to_data(now=self.now), entropy=self.entropy)
 
     # ---- what always holds
 
     @invariant()
     def text_tree_and_file_are_one(self) -> None:
-        card, content = self.story.packed(now=self.now)
-        for story in (self.story, Story.of(card, content)):
+        card, content = self.story.to_data(now=self.now)
+        for story in (self.story, Story.from_data(card, content)):
             assert shown(story) == self.lines[story.current or 0]
             assert story.text == "".join(letter for letter, _ in flat(self.lines[self.node]))
             assert story.current == self.node
@@ -199,11 +199,11 @@ class AnyStory(RuleBasedStateMachine):
 
 
 class Document(AnyStory):
-    older = False
+    legacy = False
 
 
 class Older(AnyStory):
-    older = True
+    legacy = True
 
 
 TestDocument = Document.TestCase

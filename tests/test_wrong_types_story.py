@@ -68,11 +68,11 @@ def story() -> Story:
     return made
 
 
-def changed(change: str, older: bool = False) -> Any:
+def changed(change: str, legacy: bool = False) -> Any:
     """A method of a story that is made anew for each call."""
 
     def call(**arguments: Any) -> Any:
-        made = Story.new("Swans", now=NOW, entropy=entropy, older=older)
+        made = Story.new("Swans", now=NOW, entropy=entropy, legacy=legacy)
         made.append("The lake was frozen.\nSo", now=NOW)
         return getattr(made, change)(**arguments)
 
@@ -102,7 +102,7 @@ def field_of(record: Any, name: str) -> Any:
 
 
 STORY = story()
-CARD, CONTENT = STORY.packed(now=NOW)
+CARD, CONTENT = STORY.to_data(now=NOW)
 ENTRY = Entry().changed(id="e", text="Swans.", keys=("swan",))
 CATEGORY = Category().changed(id="c")
 BOOK = Lorebook.new().with_entry(ENTRY).with_category(CATEGORY)
@@ -126,22 +126,25 @@ def a_placeholder(texts: Any) -> object:
 
 CASES = [
     # ---- stories
-    Case(Story.of, {"card": CARD, "content": CONTENT, "limits": LIMITS, "entropy": entropy}),
+    Case(Story.from_data, {"card": CARD, "content": CONTENT, "limits": LIMITS, "entropy": entropy}),
     Case(Story.new, {"title": "a", "now": NOW, "model": Model.KAYRA, "limits": LIMITS, "entropy": entropy}),
     *(
-        Case(changed(name, older), arguments)
-        for older in (False, True)
+        Case(changed(name, legacy), arguments)
+        for legacy in (False, True)
         for name, arguments in (
             ("append", {"text": "a", "now": NOW, "origin": Origin.USER}),
             ("retry", {"text": "a", "now": NOW}),
             ("replace", {"start": 0, "end": 1, "text": "a", "now": NOW, "origin": Origin.AI}),
-            ("insert", {"index": 0, "text": "a", "now": NOW, "origin": Origin.USER, "kind": SectionKind.STORY}),
-            ("remove", {"index": 0, "now": NOW}),
-            ("settle", {"now": NOW}),
-            ("packed", {"now": NOW}),
+            (
+                "insert_sections",
+                {"index": 0, "text": "a", "now": NOW, "origin": Origin.USER, "kind": SectionKind.STORY},
+            ),
+            ("remove_section", {"index": 0, "now": NOW}),
+            ("commit_pending", {"now": NOW}),
+            ("to_data", {"now": NOW}),
         )
     ),
-    Case(changed("choose"), {"node": STORY.history.root}),
+    Case(changed("go_to"), {"node": STORY.history.root}),
     Case(setting("story", "memory"), {"value": "a"}),
     Case(setting("story", "authors_note"), {"value": "a"}),
     Case(setting("settings", "model"), {"value": Model.CLIO}),
@@ -195,7 +198,7 @@ CASES = [
     Case(story_files.story_file, {"card": b"{}", "content": b"{}"}),
     Case(story_files.read_story_file, {"data": STORY_FILE, "where": "story", "limits": LIMITS}),
     Case(story_files.Scenario.loads, {"data": SCENARIO.dumps(), "where": "scenario", "limits": LIMITS}),
-    Case(SCENARIO.begin, {"answers": {"a": "b"}, "now": NOW, "limits": LIMITS, "entropy": entropy}),
+    Case(SCENARIO.start_story, {"answers": {"a": "b"}, "now": NOW, "limits": LIMITS, "entropy": entropy}),
     Case(story_files.Scenario.of, {"story": STORY, "author": "a", "placeholders": [Placeholder("a")]}),
     Case(fill_placeholders, {"text": "${a}", "values": {"a": "b"}, "placeholders": [Placeholder("a")]}),
     Case(a_placeholder, {"texts": "${a}"}),
@@ -289,19 +292,19 @@ def test_what_is_of_another_type_is_taken_or_refused_by_name(case: Case) -> None
     check(case)
 
 
-@pytest.mark.parametrize("older", [False, True])
-def test_an_origin_and_a_kind_may_be_given_by_their_texts(older: bool) -> None:
+@pytest.mark.parametrize("legacy", [False, True])
+def test_an_origin_and_a_kind_may_be_given_by_their_texts(legacy: bool) -> None:
     told: list[tuple[object, object]] = []
     for origin in (Origin.AI, "ai"):
-        made = Story.new("Swans", now=NOW, entropy=entropy, older=older)
+        made = Story.new("Swans", now=NOW, entropy=entropy, legacy=legacy)
         changed_by: Any = origin
         made.append("The lake.", now=NOW, origin=changed_by)
-        told.append((made.step, made.packed(now=NOW)))
+        told.append((made.step, made.to_data(now=NOW)))
     assert told[0] == told[1]
     any_kind: Any = "story"
-    story().insert(0, "a", now=NOW, kind=any_kind)
+    story().insert_sections(0, "a", now=NOW, kind=any_kind)
     with pytest.raises(InvalidRequestError, match=r"^origin is 'nobody', and takes one of user, ai, edit, "):
-        changed("append", older)(text="a", now=NOW, origin="nobody")
+        changed("append", legacy)(text="a", now=NOW, origin="nobody")
 
 
 def test_a_model_may_be_given_by_its_id_or_name() -> None:
@@ -320,7 +323,7 @@ def test_the_lists_of_parts_may_be_any_iterable_but_no_text() -> None:
 SENTENCES: list[tuple[Callable[..., Any], dict[str, Any], str]] = [
     (Story.new, {"title": None, "now": NOW}, "title takes a str, not None"),
     (Story.new, {"title": "a", "now": "today"}, "now takes an int, milliseconds since 1970, not a str"),
-    (Story.of, {"card": [], "content": {}}, "card takes a mapping, not a list"),
+    (Story.from_data, {"card": [], "content": {}}, "card takes a mapping, not a list"),
     (STORY.append, {"text": None, "now": NOW}, "text takes a str, not None"),
     (STORY.append, {"text": "a", "now": 1.5}, "now takes an int, milliseconds since 1970, not a float"),
     (Lorebook.loads, {"data": "{}"}, "data takes bytes, not a str"),

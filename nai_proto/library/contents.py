@@ -70,7 +70,7 @@ class OpenedStory:
         """
         if self.content is None or not self.content.ok:
             return None
-        story = Story.of({}, self.content.json())
+        story = Story.from_data({}, self.content.json())
         try:
             text = story.text
         except NaiError:

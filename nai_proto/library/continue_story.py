@@ -102,7 +102,7 @@ def _continue_story(
 ) -> Steps[Context | Token | SavedObject, ContinuedStory]:
     context = yield from get_context()
     assert story.content is not None
-    edited = Story.of(story.card.json(), story.content.json(), limits=context.limits, entropy=context.entropy)
+    edited = Story.from_data(story.card.json(), story.content.json(), limits=context.limits, entropy=context.entropy)
     model_tokenizer = tokenizer(model_of(edited, options.get("model")))
     tier = (yield from get_subscription()).tier
     plan: Continuation | ChatContinuation = yield from compute(

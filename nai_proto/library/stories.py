@@ -112,7 +112,7 @@ def _save_story(
     card: Opened, content: Opened, edited: Story, keystore: Mapping[str, bytes]
 ) -> Steps[SavedObject, tuple[tuple[SavedObject, ...], OpenedStory]]:
     now = int(1000 * (yield from get_context()).now())
-    new_card, new_content = yield from compute(partial(edited.packed, now=now))
+    new_card, new_content = yield from compute(partial(edited.to_data, now=now))
     (saved_content,) = yield from save_objects([ObjectChange(content, new_content)], keystore)
     if not saved_content.outcome.ok:
         return (saved_content,), OpenedStory(card, content)

@@ -1,7 +1,7 @@
-"""A story's history: a tree whose nodes each change what stood before.
+"""A story's history: a tree of nodes, each of which changes the text of the node before it.
 
-Both formats have one. The newer calls its parts nodes, the older blocks; here they are nodes, with the newer format's id or
-the older one's index.
+Both formats have such a tree. The legacy format calls its nodes blocks; here both are nodes, whose id is the id in the
+document format or the index of the block in the legacy format.
 
 See:
     docs/protocol/content.md#5-old-story-format-story
@@ -45,7 +45,7 @@ class Node:
     "Who made the change, as far as it can be told."
     changes: tuple[HistoryChange, ...]
     date: int | None = None
-    "Milliseconds since 1970; the older format has none."
+    "Milliseconds since 1970; the legacy format has none."
     position: tuple[int, int] | None = None
     "Where the generation began, as the file has it: a section's id and an offset in UTF-16 units."
 

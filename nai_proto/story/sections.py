@@ -1,7 +1,7 @@
 """What a story's text is made of, in the words of both formats.
 
 A *section* is a paragraph: the sections' texts joined by line feeds are the text. In the newer format they are stored so; in
-the older one the text is stored as fragments, and its lines are the sections. Who wrote what is told by *spans*.
+the legacy one the text is stored as fragments, and its lines are the sections. Who wrote what is told by *spans*.
 
 See:
     docs/protocol/content.md#5-old-story-format-story
@@ -33,7 +33,7 @@ class Origin(StrEnum):
 
     @classmethod
     def of(cls, code: object) -> Origin:
-        """From what a file has: a number in the newer format, a word in the older one."""
+        """From what a file has: a number in the newer format, a word in the legacy one."""
         if isinstance(code, str):
             return cls(code) if code in _WORDS else cls.UNKNOWN
         return _ORIGINS.get(code, cls.UNKNOWN) if isinstance(code, int) else cls.UNKNOWN
@@ -49,7 +49,7 @@ _WORDS: Final = frozenset(Origin)
 
 
 class SectionKind(StrEnum):
-    """What a section is there for; the older format has ordinary ones only."""
+    """What a section is there for; the legacy format has ordinary ones only."""
 
     STORY = "story"
     INSTRUCTION = "instruction"

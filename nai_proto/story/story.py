@@ -1,13 +1,14 @@
-"""A story, whichever of the two formats it is in.
+"""A story in either of the two text formats.
 
-A `Story` is made of the two JSON documents that an account has for it, its card and its content, and gives them back. What
-was not touched is as it was, to the byte where the format allows it; each change of the text is a node of its history.
+A `Story` is read from the two JSON documents that an account stores for it, its card and its content, and is written back to
+them. What was not changed stays as it was, to the byte where the format allows it; each change of the text is a node of its
+history.
 
-The text is opened when it is first asked for. If it cannot be, that raises, again and again, while all else of the story is
-there, and is stored again beside the text's untouched bytes.
+The text is opened on first use. If it cannot be opened, each use raises; the rest of the story still works, and is stored
+beside the original bytes of the text.
 
-Positions are characters, as Python counts them; dates are milliseconds since 1970, as stories count them. The library has no
-clock, so whoever writes says when.
+Positions are characters, as Python counts them. Dates are milliseconds since 1970, as stories store them; this package reads
+no clock, so the methods that write take the date as ``now``.
 
 See:
     docs/protocol/content.md#4-decrypted-json
@@ -26,10 +27,9 @@ from ..codecs.box import CHANCE, Entropy, write_json
 from ..errors import Damaged, InvalidRequestError, LocalProtocolError, NaiError
 from ..limits import Limits
 from ..text.models import Model
-from .formats.backend import Text
-from .formats.document import DocumentText, new_document
-from .formats.legacy import BlockText, new_blocks
-from .formats.work import Work
+from .formats.document_text import DocumentText, build_document
+from .formats.legacy_text import LegacyText, build_legacy_story
+from .formats.story_text import ReplayWork, StoryText
 from .history import History, Node, find_path, trace_ancestors
 from .initial_content import build_card, build_content
 from .sections import ORIGIN_CODES, Origin, Section, SectionKind
@@ -38,10 +38,10 @@ from .utf16 import join_surrogates
 
 __all__ = ["Story"]
 
-_PREVIEW: Final = 250
-"""Characters of the text that its card has."""
+_PREVIEW_CHARACTERS: Final = 250
+"""The characters of the text that the card shows."""
 _DOCUMENT: Final = "document"
-_OLDER: Final = "story"
+_LEGACY: Final = "story"
 _KINDS: Final = {SectionKind.STORY: 0, SectionKind.INSTRUCTION: 10}
 _MEMORY, _NOTE = 0, 1
 _KIND: Final = member(SectionKind)
@@ -49,7 +49,7 @@ _ORIGIN: Final = member(Origin)
 
 
 class Story:
-    """A story to be read and written on: made by `of` and `new`."""
+    """A story to read and edit; `from_data` and `new` make one."""
 
     def __init__(self, card: Mapping[str, Any], content: Mapping[str, Any], limits: Limits, entropy: Entropy) -> None:
         MAPPING.check(card, "card")
@@ -57,20 +57,20 @@ class Story:
         LIMITS.check(limits, "limits")
         FUNCTION.check(entropy, "entropy")
         self.original: Final = card, content
-        "Card and content as they were given."
+        "The card and the content as they were given."
         self._limits, self._entropy = limits, entropy
-        self._opened: Text | None = None
+        self._loaded_text: StoryText | None = None
         self._history: History | None = None
-        self._name = _DOCUMENT if isinstance(content.get(_DOCUMENT), str) or _OLDER not in content else _OLDER
+        self._text_field = _DOCUMENT if isinstance(content.get(_DOCUMENT), str) or _LEGACY not in content else _LEGACY
         self.card: Final[dict[str, Any]] = copy_json(card)
-        "The card, to be changed at will. What follows from the text is written into what `packed` gives."
+        "The card, which may be changed. `to_data` adds what follows from the text."
         self.fields: Final[dict[str, Any]] = {
-            name: copy_json(value) for name, value in content.items() if name not in (_DOCUMENT, _OLDER)
+            name: copy_json(value) for name, value in content.items() if name not in (_DOCUMENT, _LEGACY)
         }
-        "All of the content but its text, to be changed at will. See docs/protocol/content.md#42-storycontent."
+        "The content without its text, which may be changed. See docs/protocol/content.md#42-storycontent."
 
     @classmethod
-    def of(
+    def from_data(
         cls,
         card: Mapping[str, Any],
         content: Mapping[str, Any],
@@ -78,12 +78,12 @@ class Story:
         limits: Limits = Limits(),
         entropy: Entropy = CHANCE,
     ) -> Story:
-        """The story that an account, or a ``.story`` file, has.
+        """Return the story of an account or of a ``.story`` file.
 
         Args:
             card, content: their JSON (`nai_proto.codecs.sealed.Opened.json`). They are not changed.
             limits: for opening and for packing a document.
-            entropy: draws the ids of what is written.
+            entropy: for the ids of new sections and nodes.
         """
         return cls(card, content, limits, entropy)
 
@@ -94,66 +94,68 @@ class Story:
         *,
         now: int,
         model: Model | str = Model.KAYRA,
-        older: bool = False,
+        legacy: bool = False,
         limits: Limits = Limits(),
         entropy: Entropy = CHANCE,
     ) -> Story:
-        """A story without a word, as the website begins one; `nai_proto.library.create_story` gives it its ids.
+        """Return an empty story, as the website creates one; `nai_proto.library.create_story` gives it its ids.
 
         Args:
             title: of the card.
             now: milliseconds since 1970.
-            model: whose settings it begins with.
-            older: in the older format of texts.
-            limits, entropy: as for `of`.
+            model: its default settings are the story's settings.
+            legacy: whether to use the legacy text format.
+            limits, entropy: as for `from_data`.
         """
         TEXT.check(title, "title")
         INTEGER.check(now, "now", "an int, milliseconds since 1970")
         model = Model.named(model)
         LIMITS.check(limits, "limits")
         FUNCTION.check(entropy, "entropy")
-        text: tuple[str, object] = (_OLDER, new_blocks()) if older else (_DOCUMENT, new_document(entropy, now))
-        return cls(build_card(title, now, not older), build_content(text, model, 4 if older else 6), limits, entropy)
+        text: tuple[str, object] = (
+            (_LEGACY, build_legacy_story()) if legacy else (_DOCUMENT, build_document(entropy, now))
+        )
+        return cls(build_card(title, now, not legacy), build_content(text, model, 4 if legacy else 6), limits, entropy)
 
     @property
     def has_document(self) -> bool:
-        """Is its text in the newer format?"""
-        return self._name == _DOCUMENT
+        """Whether the text is in the document format, and not in the legacy format."""
+        return self._text_field == _DOCUMENT
 
     @property
     def title(self) -> str:
-        """Of the card; empty if it has none."""
+        """The title on the card; empty if there is none."""
         title = self.card.get("title")
         return title if isinstance(title, str) else ""
 
     # ---- the text
 
     @property
-    def _text(self) -> Text:
-        if self._opened is None:
-            packed = self.original[1].get(self._name)
-            older = self._name == _OLDER
-            self._opened = BlockText(packed) if older else DocumentText(packed, self._limits, self._entropy)
-        return self._opened
+    def _text(self) -> StoryText:
+        if self._loaded_text is None:
+            packed = self.original[1].get(self._text_field)
+            legacy = self._text_field == _LEGACY
+            self._loaded_text = LegacyText(packed) if legacy else DocumentText(packed, self._limits, self._entropy)
+        return self._loaded_text
 
     @property
     def text(self) -> str:
-        """All of it.
+        """The whole text.
 
         Raises:
-            Damaged: it cannot be read; ``category`` says why. `original` has it as it was.
-            LimitExceeded: it is larger than ``limits`` allow.
+            Damaged: the text cannot be read; ``category`` says why. `original` has the stored bytes.
+            LimitExceeded: the text is larger than ``limits`` allow.
         """
-        return self._text.text()
+        return self._text.get_text()
 
     @property
     def sections(self) -> tuple[Section, ...]:
-        """Its paragraphs, which joined by line feeds are `text`. Raises as that."""
-        return tuple(self._text.sections())
+        """The paragraphs, which joined by line feeds are `text`. Raises as `text`."""
+        return tuple(self._text.get_sections())
 
     @property
     def step(self) -> int:
-        """The counter of the file: of generations in the older format, of all edits in the newer.
+        """The counter that the file stores: of generations in the legacy format, of all edits in the document format.
 
         See:
             docs/protocol/content.md#5-old-story-format-story
@@ -163,54 +165,54 @@ class Story:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What is wrong with it, though it may be readable: short sentences for people, which quote nothing."""
+        """What is wrong with the text, readable or not: short sentences that quote nothing of it."""
         try:
-            return tuple(self._text.problems())
+            return tuple(self._text.find_problems())
         except NaiError as error:
             return (str(error),)
 
     @property
-    def pending(self) -> str | None:
-        """The text with changes that the file has beside the history and not in it; None if it has none.
+    def pending_text(self) -> str | None:
+        """The text with the pending changes, which the file stores beside the history; None if there are none.
 
-        They are not in `text`. Before anything is written or undone, `settle` makes them a node.
+        `text` is without them. Call `commit_pending` before you edit or undo.
 
         See docs/protocol/content.md#75-history-tree.
 
         Raises:
-            Damaged: they fit nothing that is there.
+            Damaged: the changes fit no section.
         """
-        return self._text.pending()
+        return self._text.build_pending_text()
 
-    def settle(self, *, now: int) -> None:
-        """Puts `pending` changes into the text and its history. Without any it does nothing.
+    def commit_pending(self, *, now: int) -> None:
+        """Apply the pending changes to the text, and add a node for them; without pending changes do nothing.
 
         Raises:
-            Damaged: they fit nothing that is there, or the history is torn.
+            Damaged: the changes fit no section, or the history is torn.
         """
         INTEGER.check(now, "now", "an int, milliseconds since 1970")
         self._history = None
-        self._text.settle(now)
+        self._text.commit_pending(now)
 
     # ---- writing
 
     def append(self, text: str, *, now: int, origin: Origin = Origin.USER) -> None:
-        """Writes on, right behind the last character.
+        """Append a text directly behind the last character.
 
         Args:
             text: of any number of lines.
             now: milliseconds since 1970.
-            origin: `Origin.AI` for what was generated.
+            origin: `Origin.AI` for generated text.
 
         Raises:
-            Damaged: the history is torn: there is nothing that a node could follow.
-            LocalProtocolError: there are `pending` changes; `settle` them first.
-            InvalidRequestError: nobody writes with this origin.
+            Damaged: the history is torn, so there is no node to continue.
+            LocalProtocolError: there are pending changes; call `commit_pending` first.
+            InvalidRequestError: text cannot be written with this origin.
         """
-        self._write(None, None, text, origin, now)
+        self._replace(None, None, text, origin, now)
 
     def retry(self, text: str, *, now: int) -> None:
-        """Puts another generated text in place of what the current node has written; both stay in the history.
+        """Replace what the current node wrote by another generated text; both stay in the history.
 
         Raises:
             LocalProtocolError, Damaged: as for `append` and `undo`.
@@ -225,30 +227,37 @@ class Story:
             raise
 
     def replace(self, start: int, end: int, text: str, *, now: int, origin: Origin = Origin.EDIT) -> None:
-        """Puts a text in place of ``self.text[start:end]``; without one, deletes.
+        """Replace ``self.text[start:end]`` by a text; an empty text deletes.
 
         Args:
-            start, end: characters; not negative, and not behind the end.
+            start, end: characters, from 0 to the length of the text.
             text: of any number of lines.
             now: milliseconds since 1970.
             origin: of the new text.
 
         Raises:
             Damaged: as for `append`.
-            InvalidRequestError: there are no such positions; and as for `append`.
+            InvalidRequestError: there are no such positions; also as for `append`.
         """
         INTEGER.check(start, "start")
         INTEGER.check(end, "end")
-        self._write(start, end, text, origin, now)
+        self._replace(start, end, text, origin, now)
 
-    def insert(
+    def insert_sections(
         self, index: int, text: str, *, now: int, origin: Origin = Origin.USER, kind: SectionKind = SectionKind.STORY
     ) -> None:
-        """Puts sections, one for each line of the text, in front of a section or, after the last, at the end.
+        """Insert sections, one for each line of a text.
+
+        Args:
+            index: of the section to insert them in front of; the number of sections for the end.
+            text: of any number of lines.
+            now: milliseconds since 1970.
+            origin: of the new text.
+            kind: of the new sections; the legacy format has `SectionKind.STORY` only.
 
         Raises:
             Damaged: as for `append`.
-            InvalidRequestError: there is no such place, or the format has no such kind; and as for `append`.
+            InvalidRequestError: there is no such index, or the format has no such kind; also as for `append`.
         """
         INTEGER.check(index, "index")
         TEXT.check(text, "text")
@@ -256,29 +265,29 @@ class Story:
         kind = _KIND.convert(kind, "kind")
         origin = _ORIGIN.convert(origin, "origin")
         if kind not in _KINDS:
-            raise InvalidRequestError(f"a new section cannot be {kind}: its number is not known", parameter="kind")
-        self._check(origin)
+            raise InvalidRequestError(f"a new section cannot be {kind}: its code is not known", parameter="kind")
+        self._check_origin(origin)
         self._history = None
         self._text.insert(index, join_surrogates(text), origin, _KINDS[kind], now)
 
-    def remove(self, index: int, *, now: int) -> None:
-        """Takes a section away, with its line feed; raises as `insert`."""
+    def remove_section(self, index: int, *, now: int) -> None:
+        """Remove a section with its line feed; raises as `insert_sections`."""
         INTEGER.check(index, "index")
         INTEGER.check(now, "now", "an int, milliseconds since 1970")
         self._history = None
         self._text.remove(index, now)
 
-    def _write(self, start: int | None, end: int | None, text: str, origin: Origin, now: int) -> None:
+    def _replace(self, start: int | None, end: int | None, text: str, origin: Origin, now: int) -> None:
         TEXT.check(text, "text")
         INTEGER.check(now, "now", "an int, milliseconds since 1970")
         origin = _ORIGIN.convert(origin, "origin")
-        self._check(origin)
+        self._check_origin(origin)
         self._history = None
         self._text.replace(start, end, join_surrogates(text), origin, now)
 
-    def _check(self, origin: Origin) -> None:
+    def _check_origin(self, origin: Origin) -> None:
         if origin not in ORIGIN_CODES:
-            raise InvalidRequestError(f"nothing can be written as {origin}", parameter="origin")
+            raise InvalidRequestError(f"text cannot be written with the origin {origin}", parameter="origin")
 
     # ---- history
 
@@ -286,100 +295,105 @@ class Story:
     def history(self) -> History:
         """All nodes as they are now. Raises as `text`."""
         if self._history is None:
-            self._history = self._text.history()
+            self._history = self._text.build_history()
         return self._history
 
     @property
     def current(self) -> int | None:
-        """The id of the node whose text this is; None if the file does not say."""
+        """The id of the node whose text this is; None if the file does not name one."""
         return self._text.current
 
     @property
     def branches(self) -> tuple[Node, ...]:
-        """What was written next at some time: the current node's children."""
-        return self._nodes(self.current)
+        """The children of the current node: everything that was written next."""
+        return self._get_children(self.current)
 
     @property
     def siblings(self) -> tuple[Node, ...]:
-        """What was written in this place, the current node included: all tries of a generation."""
+        """The children of the current node's parent, including the current node: all tries of a generation."""
         current = self.history.get(cast("int", self.current))
-        return () if current is None else self._nodes(current.parent) or (current,)
+        return () if current is None else self._get_children(current.parent) or (current,)
 
-    def _nodes(self, parent: int | None) -> tuple[Node, ...]:
+    def _get_children(self, parent: int | None) -> tuple[Node, ...]:
         node = None if parent is None else self.history.get(parent)
         return () if node is None else tuple(self.history[id_] for id_ in node.children if id_ in self.history)
 
     def undo(self) -> None:
-        """Goes to the node before.
+        """Go to the previous node.
 
         Raises:
-            LocalProtocolError: the current node is the root, or there are `pending` changes.
-            Damaged: the history is torn, or what a node did does not fit the text.
+            LocalProtocolError: the current node is the root, or there are pending changes.
+            Damaged: the history is torn, or a change does not fit the text.
         """
         text = self._text
-        chain = trace_ancestors(self._here(), lambda node: text.parent(node) if text.chained(node) else None)
-        up = [node for node in chain if text.parent(node) is not None]
+        chain = trace_ancestors(
+            self._require_current(), lambda node: text.get_parent(node) if text.is_chained(node) else None
+        )
+        up = [node for node in chain if text.get_parent(node) is not None]
         if not up:
             raise LocalProtocolError("there is nothing to undo")
-        self._go(up, [])
+        self._move(up, [])
 
     def redo(self) -> None:
-        """Goes to the node that was undone last, or chosen; else to the newest that follows. Raises as `undo`."""
+        """Go to the next node: the one that was undone or chosen last, else the newest child. Raises as `undo`."""
         text = self._text
-        first = text.onward(self._here())
+        first = text.get_next(self._require_current())
         if first is None:
             raise LocalProtocolError("there is nothing to redo")
 
         def chained_after(node: int) -> int | None:
-            following = text.onward(node)
-            return following if following is not None and text.chained(following) else None
+            following = text.get_next(node)
+            return following if following is not None and text.is_chained(following) else None
 
-        self._go([], trace_ancestors(first, chained_after))
+        self._move([], trace_ancestors(first, chained_after))
 
-    def choose(self, node: int) -> None:
-        """Goes to any node; each step on the way costs what it changes.
+    def go_to(self, node: int) -> None:
+        """Go to any node. The cost is that of the changes on the way.
+
+        Args:
+            node: its id.
 
         Raises:
             InvalidRequestError: there is no such node.
-            LocalProtocolError: there are `pending` changes.
-            Damaged: as for `undo`. The story is where it was then.
+            LocalProtocolError: there are pending changes.
+            Damaged: as for `undo`; the story stays at its node.
         """
         INTEGER.check(node, "node", "an int, the id of a node")
-        if not self._text.has(node):
+        if not self._text.has_node(node):
             raise InvalidRequestError(f"the history has no node {node}", parameter="node")
-        self._go(*find_path(self._here(), node, self._text.parent))
+        self._move(*find_path(self._require_current(), node, self._text.get_parent))
 
-    def _go(self, up: list[int], down: list[int]) -> None:
-        """Undoes some nodes and does others, so that undo and redo lead back."""
-        text, work, gone, come = self._text, Work(), list[int](), list[int]()
+    def _move(self, up: list[int], down: list[int]) -> None:
+        """Undo the nodes ``up``, redo the nodes ``down``, and make redo follow this way."""
+        text, work, undone, redone = self._text, ReplayWork(), list[int](), list[int]()
         self._history = None
         try:
             for node in up:
-                text.back(work)
-                gone.append(node)
+                text.undo_node(work)
+                undone.append(node)
             for node in down:
-                text.on(node, work)
-                come.append(node)
+                text.redo_node(node, work)
+                redone.append(node)
         except NaiError:
-            for _ in come:
-                text.back(Work())
-            for node in reversed(gone):
-                text.on(node, Work())
+            for _ in redone:
+                text.undo_node(ReplayWork())
+            for node in reversed(undone):
+                text.redo_node(node, ReplayWork())
             raise
         for node in (*up, *down):
-            text.lead(cast("int", text.parent(node)), node)
+            text.set_next(cast("int", text.get_parent(node)), node)
 
-    def _here(self) -> int:
+    def _require_current(self) -> int:
         current = self._text.current
-        if current is None or not self._text.has(current):
-            raise Damaged("story history: the current node is not there", category="missing node")
+        if current is None or not self._text.has_node(current):
+            raise Damaged("story history: the current node does not exist", category="missing node")
         return current
 
     # ---- beside the text
 
     @property
     def memory(self) -> str:
-        """What the AI is always told; empty if there is none."""
+        """The memory, which is part of every context; empty if there is none."""
         return read_context_text(self.fields, _MEMORY)
 
     @memory.setter
@@ -388,7 +402,7 @@ class Story:
 
     @property
     def authors_note(self) -> str:
-        """What the AI is told near the end of the text."""
+        """The Author's Note, which is put near the end of every context."""
         return read_context_text(self.fields, _NOTE)
 
     @authors_note.setter
@@ -397,35 +411,34 @@ class Story:
 
     @property
     def settings(self) -> StorySettings:
-        """How it is generated: model, preset, bans, biases."""
+        """The settings of generation: model, preset, bans, biases."""
         return StorySettings(self.fields)
 
     # ---- the file
 
-    def packed(self, *, now: int) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Card and content as they are to be stored.
+    def to_data(self, *, now: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the card and the content to store.
 
-        A text that was changed is replayed first: what is handed out leads from the root to what is here.
+        The history of a changed text is replayed first, to check that it gives this text.
 
         Args:
-            now: milliseconds since 1970, for the card, if anything was changed.
+            now: milliseconds since 1970; the date of the card if anything was changed.
 
         Raises:
-            InvalidRequestError: what was written does not read back as what is here, is larger than the limits, or is no
-                JSON.
+            InvalidRequestError: the replay gives another text, or the story is larger than the limits or no JSON.
         """
         INTEGER.check(now, "now", "an int, milliseconds since 1970")
         card, content = self.original
-        written = self.fields
-        if self._opened is not None and self._opened.changed:
-            changed = {**content, **written, self._name: self._opened.packed()}
+        fields = self.fields
+        if self._loaded_text is not None and self._loaded_text.is_changed:
+            changed = {**content, **fields, self._text_field: self._loaded_text.to_data()}
         else:
-            changed = {**content, **written}
-        gone = content.keys() - written.keys() - {_DOCUMENT, _OLDER}
-        changed = {name: value for name, value in changed.items() if name not in gone}
-        told = copy_json(self.card)
-        if self._opened is not None and self._opened.changed:
-            told["textPreview"] = self.text[:_PREVIEW]
-        if write_json((changed, told)) != write_json((content, card)):
-            told["lastUpdatedAt"] = now
-        return told, copy_json(changed)
+            changed = {**content, **fields}
+        removed = content.keys() - fields.keys() - {_DOCUMENT, _LEGACY}
+        changed = {name: value for name, value in changed.items() if name not in removed}
+        new_card = copy_json(self.card)
+        if self._loaded_text is not None and self._loaded_text.is_changed:
+            new_card["textPreview"] = self.text[:_PREVIEW_CHARACTERS]
+        if write_json((changed, new_card)) != write_json((content, card)):
+            new_card["lastUpdatedAt"] = now
+        return new_card, copy_json(changed)

@@ -117,12 +117,12 @@ class Scenario(Record):
 
     # ---- to a story, and from one
 
-    def begin(
+    def start_story(
         self,
         answers: Mapping[str, str] | None = None,
         *,
         now: int,
-        older: bool = False,
+        legacy: bool = False,
         limits: Limits = Limits(),
         entropy: Entropy = CHANCE,
     ) -> Story:
@@ -131,7 +131,7 @@ class Scenario(Record):
         Args:
             answers: by key of `placeholders`; what is missing is its default.
             now: milliseconds since 1970.
-            older: in the older format of texts.
+            legacy: in the legacy format of texts.
             limits, entropy: as for `Story.new`.
 
         Raises:
@@ -148,7 +148,7 @@ class Scenario(Record):
 
         model = as_text(object_or_empty(self.data.get("settings")).get("model")) or Model.KAYRA
         title = fill(self.title) or "New Story"
-        story = Story.new(title, now=now, model=model, older=older, limits=limits, entropy=entropy)
+        story = Story.new(title, now=now, model=model, legacy=legacy, limits=limits, entropy=entropy)
         story.card.update(description=fill(self.description), tags=[*self.tags])
         for names, type_ in ((_OBJECTS, dict), (_LISTS, list)):
             shared = {name: copy_json(value) for name in names if isinstance(value := self.data.get(name), type_)}

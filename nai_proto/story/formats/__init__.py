@@ -1,4 +1,4 @@
-"""The two formats in which a story's text is stored, behind one protocol, `backend.Text`.
+"""The two formats in which a story's text is stored, behind one protocol, `story_text.StoryText`.
 
 See:
     docs/protocol/content.md#5-old-story-format-story

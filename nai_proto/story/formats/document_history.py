@@ -1,4 +1,4 @@
-"""The history inside of a document: its nodes as the file has them.
+"""The history inside a document: its nodes as the file has them.
 
 See docs/protocol/content.md#75-history-tree.
 """
@@ -12,11 +12,11 @@ from ...codecs.msgpackr import UNDEFINED, Map, Set, Timestamp, Value, Wrapped
 from ...errors import Damaged
 from ..history import History, HistoryChange, Node, find_tree_problems
 from ..sections import Origin
-from .differences import damaged, line_of, parts_of, text_of
-from .lines import ORIGINS
-from .paragraphs import CREATE, UPDATE, RawStep, steps_of
+from .section_differences import get_parts, get_section_line, get_section_text, make_history_error
+from .section_list import CREATE, UPDATE, RawStep, parse_steps
+from .styled_lines import ORIGIN_RUNS
 
-__all__ = ["DocumentHistory", "new_history"]
+__all__ = ["DocumentHistory", "build_history"]
 
 _HISTORY: Final = 30
 _NODE: Final = 31
@@ -24,124 +24,136 @@ _NODE: Final = 31
 _Fields = dict[str, Value]
 
 
-def new_history(root: int, now: int) -> Value:
-    """A history that begins now."""
-    nodes = Map(((root, Wrapped(_NODE, _node(root, UNDEFINED, Map(), now, UNDEFINED))),))
+def build_history(root: int, now: int) -> Value:
+    """Return a history with a root only."""
+    nodes = Map(((root, Wrapped(_NODE, _build_node(root, UNDEFINED, Map(), now, UNDEFINED))),))
     return Wrapped(_HISTORY, {"root": root, "current": root, "nodes": nodes})
 
 
-def _node(id_: int, parent: Value, changes: Map, now: int, position: Value) -> _Fields:
+def _build_node(id_: int, parent: Value, changes: Map, now: int, position: Value) -> _Fields:
     date = Timestamp.of_milliseconds(now)
-    told: _Fields = {"id": id_, "parent": parent, "children": Set(), "route": UNDEFINED}
-    return {**told, "changes": changes, "date": date, "genPosition": position}
+    fields: _Fields = {"id": id_, "parent": parent, "children": Set(), "route": UNDEFINED}
+    return {**fields, "changes": changes, "date": date, "genPosition": position}
 
 
 class DocumentHistory:
-    """The nodes of a document, and where in them it is. What it is made of is never changed in place."""
+    """The nodes of a document and the current one. The values of the file are never changed in place."""
 
     def __init__(self, value: Value) -> None:
         self._fields: _Fields = value.value if isinstance(value, Wrapped) and isinstance(value.value, dict) else {}
         nodes = self._fields.get("nodes")
         pairs = nodes.pairs if isinstance(nodes, Map) else ()
-        self._nodes = {cast("int", id_): _fields(node) for id_, node in pairs if _is_node(id_, node)}
-        self._odd = [(id_, node) for id_, node in pairs if not _is_node(id_, node)]
-        self.root = _id(self._fields.get("root"))
-        self.current = _id(self._fields.get("current"))
+        self._nodes = {cast("int", id_): _get_fields(node) for id_, node in pairs if _is_node(id_, node)}
+        self._invalid = [(id_, node) for id_, node in pairs if not _is_node(id_, node)]
+        self.root = _int_or_none(self._fields.get("root"))
+        self.current = _int_or_none(self._fields.get("current"))
 
     def __contains__(self, id: object) -> bool:  # noqa: A002
         return id in self._nodes
 
-    def _at(self, id_: int) -> _Fields:
+    def _get_node(self, id_: int) -> _Fields:
         if id_ not in self._nodes:
-            raise damaged("a node is not there", "missing node")
+            raise make_history_error("a node does not exist", "missing node")
         return self._nodes[id_]
 
-    def parent(self, id: int) -> int | None:  # noqa: A002
-        """Of a node; None for the root. Like all of these raises Damaged where there is no such node."""
-        return _id(self._at(id).get("parent"))
+    def get_parent(self, id: int) -> int | None:  # noqa: A002
+        """Return the parent of a node; None for the root.
 
-    def children(self, id: int) -> tuple[int, ...]:  # noqa: A002
-        """Of a node, also those that are not there."""
-        found = self._at(id).get("children")
-        return tuple(child for child in found.items if type(child) is int) if isinstance(found, Set) else ()
+        Raises:
+            Damaged: there is no such node; the other methods raise it as well.
+        """
+        return _int_or_none(self._get_node(id).get("parent"))
 
-    def changes(self, id: int) -> Value:  # noqa: A002
-        """Of a node."""
-        return self._at(id).get("changes")
+    def get_children(self, id: int) -> tuple[int, ...]:  # noqa: A002
+        """Return the children of a node, including ids of nodes that do not exist."""
+        children = self._get_node(id).get("children")
+        return tuple(child for child in children.items if type(child) is int) if isinstance(children, Set) else ()
 
-    def onward(self, id: int) -> int | None:  # noqa: A002
-        """Where redo leads to: the child that was chosen, else the last one."""
-        children, route = self.children(id), self._at(id).get("route")
+    def get_changes(self, id: int) -> Value:  # noqa: A002
+        """Return the changes of a node."""
+        return self._get_node(id).get("changes")
+
+    def get_next(self, id: int) -> int | None:  # noqa: A002
+        """Return the child that redo goes to: the chosen one, else the last one."""
+        children, route = self.get_children(id), self._get_node(id).get("route")
         if type(route) is int and route in children:
             return route
         return children[-1] if children else None
 
-    # ---- changed
+    # ---- changing
 
-    def lead(self, parent: int, child: int) -> None:
-        """Lets redo lead to this child."""
-        if self.onward(parent) != child:
+    def set_next(self, parent: int, child: int) -> None:
+        """Make redo go to this child."""
+        if self.get_next(parent) != child:
             self._nodes[parent] = {**self._nodes[parent], "route": child}
 
     def add(self, id: int, changes: Map, now: int, position: Value) -> None:  # noqa: A002
-        """Another child of the current node, which then is the current one."""
+        """Add a child of the current node and make it the current one."""
         parent = cast("int", self.current)
-        fields = self._at(parent)
+        fields = self._get_node(parent)
         children = fields.get("children")
         items = children.items if isinstance(children, Set) else ()
         self._nodes[parent] = {**fields, "children": Set((*items, id))}
-        self._nodes[id] = _node(id, parent, changes, now, position)
-        self.lead(parent, id)
+        self._nodes[id] = _build_node(id, parent, changes, now, position)
+        self.set_next(parent, id)
         self.current = id
 
-    def packed(self) -> Value:
-        """As the file has it."""
-        nodes = Map((*((id_, Wrapped(_NODE, fields)) for id_, fields in self._nodes.items()), *self._odd))
+    def to_data(self) -> Value:
+        """Return the history for the file."""
+        nodes = Map((*((id_, Wrapped(_NODE, fields)) for id_, fields in self._nodes.items()), *self._invalid))
         current: Value = UNDEFINED if self.current is None else self.current
         return Wrapped(_HISTORY, {**self._fields, "current": current, "nodes": nodes})
 
-    # ---- shown
+    # ---- reading
 
-    def shown(self) -> History:
-        """All nodes."""
-        return History({id_: self._shown(id_) for id_ in self._nodes}, self.root, self.current)
+    def to_history(self) -> History:
+        """Return all nodes."""
+        return History({id_: self._to_node(id_) for id_ in self._nodes}, self.root, self.current)
 
-    def problems(self) -> Iterator[str]:
-        """What is wrong with the tree."""
-        parents = {id_: _id(fields.get("parent")) for id_, fields in self._nodes.items()}
+    def find_problems(self) -> Iterator[str]:
+        """Yield what is wrong with the tree."""
+        parents = {id_: _int_or_none(fields.get("parent")) for id_, fields in self._nodes.items()}
         if not parents:
             yield "the history has no nodes"
             return
-        if self._odd:
-            yield "the history has something that is no node"
+        if self._invalid:
+            yield "the history has an entry that is no node"
         yield from (
-            f"node {id_} has another id inside" for id_, fields in self._nodes.items() if fields.get("id") != id_
+            f"node {id_} has a different id in its fields"
+            for id_, fields in self._nodes.items()
+            if fields.get("id") != id_
         )
-        yield from find_tree_problems(parents, {id_: self.children(id_) for id_ in parents}, self.root, self.current)
+        yield from find_tree_problems(
+            parents, {id_: self.get_children(id_) for id_ in parents}, self.root, self.current
+        )
 
-    def _shown(self, id_: int) -> Node:
+    def _to_node(self, id_: int) -> Node:
         fields = self._nodes[id_]
         try:
-            steps = steps_of(fields.get("changes"))
-            changes = tuple(change for section, step in steps for change in _changes(section, step))
-            codes = [code for _, step in steps for code in _codes(step)]
+            steps = parse_steps(fields.get("changes"))
+            changes = tuple(change for section, step in steps for change in _iter_changes(section, step))
+            codes = [code for _, step in steps for code in _iter_origin_codes(step)]
         except Damaged:
             changes, codes = (), []
         date, position = fields.get("date"), fields.get("genPosition")
-        where = (_id(position.get("sectionId")), _id(position.get("offset"))) if isinstance(position, dict) else ()
-        parent = _id(fields.get("parent"))
+        where = (
+            (_int_or_none(position.get("sectionId")), _int_or_none(position.get("offset")))
+            if isinstance(position, dict)
+            else ()
+        )
+        parent = _int_or_none(fields.get("parent"))
         return Node(
             id=id_,
             parent=parent,
-            children=self.children(id_),
-            origin=_origin(parent, isinstance(position, dict), changes, codes),
+            children=self.get_children(id_),
+            origin=_infer_origin(parent, isinstance(position, dict), changes, codes),
             changes=changes,
             date=date.milliseconds if isinstance(date, Timestamp) else None,
             position=cast("tuple[int, int]", where) if where and None not in where else None,
         )
 
 
-def _fields(node: Value) -> _Fields:
+def _get_fields(node: Value) -> _Fields:
     return cast("_Fields", cast("Wrapped", node).value)
 
 
@@ -149,38 +161,38 @@ def _is_node(id_: Value, node: Value) -> bool:
     return type(id_) is int and isinstance(node, Wrapped) and node.type == _NODE and isinstance(node.value, dict)
 
 
-def _id(value: Value) -> int | None:
+def _int_or_none(value: Value) -> int | None:
     return value if type(value) is int else None
 
 
-def _changes(section: int, step: RawStep) -> Iterator[HistoryChange]:
+def _iter_changes(section: int, step: RawStep) -> Iterator[HistoryChange]:
     if step.get("type") == UPDATE:
-        for _, inserted, deleted in parts_of(step.get("diff")):
+        for _, inserted, deleted in get_parts(step.get("diff")):
             yield HistoryChange(inserted, deleted, section)
         return
-    inside = step.get("section" if step.get("type") == CREATE else "previous")
-    text = text_of(inside) if isinstance(inside, dict) else ""
+    section_data = step.get("section" if step.get("type") == CREATE else "previous")
+    text = get_section_text(section_data) if isinstance(section_data, dict) else ""
     yield (
         HistoryChange(text, "", section, True) if step.get("type") == CREATE else HistoryChange("", text, section, True)
     )
 
 
-def _codes(step: RawStep) -> Iterator[int]:
-    """The origins of what a step brings; of a run that was there before, only the difference is told."""
+def _iter_origin_codes(step: RawStep) -> Iterator[int]:
+    """Yield the origin codes of the text that a step inserts; of a changed run only the difference is known."""
     section, diff = step.get("section"), step.get("diff")
     if step.get("type") == CREATE and isinstance(section, dict):
-        yield from (run.data for run in line_of(section).runs.get(ORIGINS, ()))
+        yield from (run.data for run in get_section_line(section).runs.get(ORIGIN_RUNS, ()))
     elif step.get("type") == UPDATE and isinstance(diff, Wrapped) and isinstance(diff.value, Wrapped):
         fields = diff.value.value
         metas = fields.get("metas") if isinstance(fields, dict) else None
-        deltas = metas.lookup().get(ORIGINS) if isinstance(metas, Map) else None
+        deltas = metas.lookup().get(ORIGIN_RUNS) if isinstance(metas, Map) else None
         for delta in deltas if isinstance(deltas, list) else ():
             data = delta.get("data") if isinstance(delta, dict) else None
             if type(data) is int and data > 0:
                 yield data
 
 
-def _origin(parent: int | None, generated: bool, changes: tuple[HistoryChange, ...], codes: list[int]) -> Origin:
+def _infer_origin(parent: int | None, generated: bool, changes: tuple[HistoryChange, ...], codes: list[int]) -> Origin:
     if generated:
         return Origin.AI
     if not changes:

@@ -1,7 +1,8 @@
-"""The older format's text: fragments, each written by somebody, and a place among them.
+"""The text of the legacy format: a list of fragments, each with an origin.
 
-What is in front of the place and what is behind it are two stacks, so that a replacement costs the way from the last one:
-texts are written from beginning to end. Positions are UTF-16 units, and may be in the middle of a character.
+The list has a cursor. The fragments before and behind the cursor are two stacks, so a replacement costs the distance from
+the last one; this is cheap because texts are written from beginning to end. Positions are UTF-16 units, and may be in the
+middle of a character.
 
 See docs/protocol/content.md#5-old-story-format-story.
 """
@@ -13,29 +14,29 @@ from typing import Any, Final, NamedTuple
 
 from ...errors import Damaged
 from ..utf16 import count_units, decode_units, encode_units
-from .work import Work
+from .story_text import ReplayWork
 
-__all__ = ["Fragments", "Piece"]
+__all__ = ["Fragment", "FragmentList"]
 
-_STEP: Final = 256
-"""What passing a piece costs, in characters."""
+_STEP_COST: Final = 256
+"""The cost of moving the cursor over a fragment, in characters."""
 
 
-class Piece(NamedTuple):
-    """A fragment, or what is left of one."""
+class Fragment(NamedTuple):
+    """A fragment, or a part of one."""
 
     data: str
     units: int
     raw: dict[str, Any]
-    "The fragment that the file has; its own text may be another."
+    "The fragment of the file; its text may be longer than ``data``."
 
     @classmethod
-    def of(cls, raw: dict[str, Any]) -> Piece:
-        """A whole fragment."""
+    def from_raw(cls, raw: dict[str, Any]) -> Fragment:
+        """Return a whole fragment."""
         return cls(raw["data"], count_units(raw["data"]), raw)
 
-    def parted(self, units: int) -> tuple[Piece, Piece]:
-        """Its two parts, the first of so many units."""
+    def split(self, units: int) -> tuple[Fragment, Fragment]:
+        """Return two parts, the first of ``units`` UTF-16 units."""
         if self.units == len(self.data):
             first, second = self.data[:units], self.data[units:]
         else:
@@ -44,80 +45,85 @@ class Piece(NamedTuple):
         return self._replace(data=first, units=units), self._replace(data=second, units=self.units - units)
 
 
-class Fragments:
-    """The pieces of a text, in order."""
+class FragmentList:
+    """The fragments of a text, in order."""
 
-    def __init__(self, pieces: Iterable[Piece] = ()) -> None:
-        self._before = [*pieces]
-        self._behind: list[Piece] = []
-        self._at = self.size = sum(piece.units for piece in self._before)
+    def __init__(self, fragments: Iterable[Fragment] = ()) -> None:
+        self._before = [*fragments]
+        self._behind: list[Fragment] = []
+        self._position = self.size = sum(fragment.units for fragment in self._before)
 
-    def __iter__(self) -> Iterator[Piece]:
+    def __iter__(self) -> Iterator[Fragment]:
         yield from self._before
         yield from reversed(self._behind)
 
     def __len__(self) -> int:
         return len(self._before) + len(self._behind)
 
-    def text(self) -> str:
-        """All of it; halves of characters are as they are."""
-        return "".join([piece.data for piece in self])
+    def get_text(self) -> str:
+        """Return the whole text; lone surrogates stay as they are."""
+        return "".join([fragment.data for fragment in self])
 
-    def replace(self, start: int, end: int, pieces: Iterable[Piece], work: Work) -> list[Piece]:
-        """Puts pieces in place of what is between two positions, and gives what was there.
+    def replace(self, start: int, end: int, fragments: Iterable[Fragment], work: ReplayWork) -> list[Fragment]:
+        """Replace what is between two positions, and return what was there.
+
+        Args:
+            start, end: UTF-16 units.
+            fragments: to insert; empty ones are ignored.
+            work: counts the cost.
 
         Raises:
             Damaged: there are no such positions.
-            LimitExceeded: it is too much work.
+            LimitExceeded: it takes too much work.
         """
         if not 0 <= start <= end <= self.size:
-            raise Damaged("story history: a block changes what is not there", category="bad block")
-        self._go(end, work)
-        self._go(start, work)
-        removed: list[Piece] = []
+            raise Damaged("story history: a block changes text that does not exist", category="bad block")
+        self._move_to(end, work)
+        self._move_to(start, work)
+        removed: list[Fragment] = []
         left = end - start
         while left:
             removed.append(self._behind.pop())
             left -= removed[-1].units
-        for piece in pieces:
-            if piece.units:
-                self._before.append(piece)
-                self._at += piece.units
-        self.size += self._at - end
+        for fragment in fragments:
+            if fragment.units:
+                self._before.append(fragment)
+                self._position += fragment.units
+        self.size += self._position - end
         return removed
 
-    def _go(self, to: int, work: Work) -> None:
-        """Moves the place; there is one more piece if that was in the middle of one."""
-        while self._at > to:
-            piece = self._before[-1]
-            start = self._at - piece.units
-            work.spend(_STEP + (piece.units if start < to else 0))
+    def _move_to(self, to: int, work: ReplayWork) -> None:
+        """Move the cursor; split a fragment if the position is in its middle."""
+        while self._position > to:
+            fragment = self._before[-1]
+            start = self._position - fragment.units
+            work.spend(_STEP_COST + (fragment.units if start < to else 0))
             self._before.pop()
-            self._at = start
+            self._position = start
             if start < to:
-                self._split(piece, to)
+                self._split_at(fragment, to)
             else:
-                self._behind.append(piece)
-        while self._at < to:
-            piece = self._behind[-1]
-            end = self._at + piece.units
-            work.spend(_STEP + (piece.units if end > to else 0))
+                self._behind.append(fragment)
+        while self._position < to:
+            fragment = self._behind[-1]
+            end = self._position + fragment.units
+            work.spend(_STEP_COST + (fragment.units if end > to else 0))
             self._behind.pop()
             if end > to:
-                self._split(piece, to)
+                self._split_at(fragment, to)
             else:
-                self._before.append(piece)
-                self._at = end
+                self._before.append(fragment)
+                self._position = end
 
-    def _split(self, piece: Piece, to: int) -> None:
-        """Puts the place into a piece that begins at it."""
-        first, second = piece.parted(to - self._at)
+    def _split_at(self, fragment: Fragment, to: int) -> None:
+        """Split a fragment that begins at the cursor, and put the cursor between its parts."""
+        first, second = fragment.split(to - self._position)
         self._before.append(first)
         self._behind.append(second)
-        self._at = to
+        self._position = to
 
-    def packed(self) -> list[dict[str, Any]]:
-        """As the file has them: what is left of one fragment and stands together is one."""
+    def to_data(self) -> list[dict[str, Any]]:
+        """Return the fragments for the file; adjacent parts of one fragment are joined."""
         joined: list[tuple[list[str], dict[str, Any]]] = []
         for data, _, raw in self:
             if joined and joined[-1][1] is raw:

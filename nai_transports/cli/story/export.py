@@ -93,7 +93,7 @@ def _export(wanted: ExportFormat, story: Story, book: Callable[[], Book], author
         case ExportFormat.EPUB:
             return to_epub(book(), identifier=_book_identifier(story), modified=current_time_ms() // 1000)
         case ExportFormat.STORY:
-            return story_file(*map(write_json, story.packed(now=current_time_ms())))
+            return story_file(*map(write_json, story.to_data(now=current_time_ms())))
         case ExportFormat.SCENARIO:
             return Scenario.of(story, author=author).dumps()
 

@@ -62,7 +62,7 @@ def select_story(which: str, url: str | None, email: str | None, unsafe_password
     stored = find_story(library.stories, which)
     if stored.content is None or not stored.ok:
         raise InvalidRequestError("its card or its content did not open (nai library list says more)")
-    return SelectedStory(Story.of(stored.card.json(), stored.content.json()), stored, library)
+    return SelectedStory(Story.from_data(stored.card.json(), stored.content.json()), stored, library)
 
 
 def current_time_ms() -> int:
@@ -74,8 +74,8 @@ def _read_story_file(path: Path) -> Story:
     data = files.read(path)
     file = read_file(data, where=str(path))
     if file.kind is FileKind.SCENARIO:
-        return Scenario(file.document).begin(now=current_time_ms())
-    return Story.of(*read_story_file(file.data, where=str(path)))
+        return Scenario(file.document).start_story(now=current_time_ms())
+    return Story.from_data(*read_story_file(file.data, where=str(path)))
 
 
 AnswerOption: TypeAlias = Annotated[
