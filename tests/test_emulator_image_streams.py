@@ -209,7 +209,7 @@ def test_an_account_that_can_no_longer_pay_gets_an_error_in_the_stream(monkeypat
     def spend_all(*_: object) -> None:
         owner.profile.anlas = 0
 
-    monkeypatch.setattr("nai_proto.emulator.images.generation.check_balance", spend_all)
+    monkeypatch.setattr("nai_proto.emulator.images.image_service.check_balance", spend_all)
     for framing in FRAMINGS:
         error = run_stream(framing, (emulator, owner), size=(1088, 1024), steps=3).error
         assert isinstance(error, StreamError)

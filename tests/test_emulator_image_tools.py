@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import zipfile
 from base64 import b64encode
 from typing import Any
@@ -209,13 +210,28 @@ def test_an_image_may_be_a_part_of_a_form() -> None:
 
 
 @pytest.mark.parametrize("form", ["JPEG", "WEBP"])
-def test_an_image_that_cannot_be_decoded_is_replaced_by_a_placeholder_of_its_size(form: str) -> None:
+def test_a_jpeg_and_a_lossy_webp_are_decoded(form: str) -> None:
     source = draw_face(form=form)
-    first, second = (open_png(run(augment("colorize", draw_face(form=form)))[0].data) for _ in range(2))
-    assert (first.size, first.tobytes()) == ((96, 64), second.tobytes())
-    assert open_png(run(augment("colorize", png(96, 64)))[0].data).tobytes() != first.tobytes()
-    assert open_png(run(image.upscale(source)).data).size == (192, 128)
+    expected = Image.open(io.BytesIO(source)).convert("RGB").resize((192, 128), Image.Resampling.NEAREST)
+    assert open_png(run(image.upscale(source)).data).tobytes() == expected.tobytes()
+
+
+def test_a_gif_is_refused() -> None:
     assert refused(post_augment(an_emulator(), image=b64encode(draw_face(form="GIF")).decode()))[0] == 400
+
+
+@pytest.mark.parametrize("form", ["JPEG", "WEBP"])
+def test_without_pillow_a_placeholder_replaces_what_only_pillow_decodes(
+    form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = draw_face(form=form)
+    emulator, owner = an_emulator()
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "PIL", None)
+        first, second = (run_on(emulator, owner, image.upscale(source)).data for _ in range(2))
+    assert first == second
+    assert open_png(first).size == (192, 128)
+    assert open_png(first).tobytes() != open_png(run(image.upscale(source)).data).convert("RGBA").tobytes()
 
 
 def test_a_lossless_webp_gives_the_same_result_as_a_png() -> None:

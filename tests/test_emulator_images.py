@@ -21,7 +21,10 @@ from nai_proto import image
 from nai_proto.codecs.multipart import Part, encode
 from nai_proto.codecs.zipped import unzip
 from nai_proto.emulator import Account, Emulator, Switches
+from nai_proto.emulator.images.request import Attachments, parse_parameters
+from nai_proto.emulator.images.validation import GenerationTask
 from nai_proto.errors import PaymentRequiredError
+from nai_proto.image.choices import ImageGenerationType
 from nai_proto.image.image_files import png_size
 from nai_proto.testing import run_in_memory
 from nai_proto.testing.strategies import hostile_bytes
@@ -498,3 +501,18 @@ def test_a_free_v5_image_lowers_the_allowance() -> None:
     left = owner.profile.v5_percent
     generate(emulator, owner, body("nai-diffusion-5-full"))
     assert (owner.profile.anlas, owner.profile.v5_percent) == (9_998, left)
+
+
+# ---- repr
+
+
+def test_a_request_shows_no_texts_and_no_images() -> None:
+    caption = {"base_caption": "secret", "char_captions": [{"char_caption": "secret"}]}
+    document = body(negative_prompt="secret", v4_prompt={"caption": caption})["parameters"]
+    model = image.ImageModel.named("nai-diffusion-4-5-full")
+    parameters = parse_parameters(document, model, 1)
+    assert parameters.v4_prompt is not None
+    assert repr(parameters) == "ImageRequestBody(64×64, steps=1, n_samples=1)"
+    task = GenerationTask(model, ImageGenerationType.NORMAL, "secret", parameters, Attachments(b"secret"))
+    for value in (parameters.v4_prompt, *parameters.v4_prompt.caption.char_captions, task):
+        assert "secret" not in repr(value)

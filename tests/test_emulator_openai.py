@@ -18,6 +18,13 @@ from hypothesis import strategies as st
 from nai_proto.codecs.sse import SSEDecoder
 from nai_proto.emulator import Account
 from nai_proto.emulator.openai.chat_template import END_OF_TURN
+from nai_proto.emulator.openai.request_body import (
+    ChatRequest,
+    CompletionRequest,
+    TokenCountRequest,
+    parse_request,
+)
+from nai_proto.emulator.openai.text_generation import StreamPart, TextPiece
 from nai_proto.emulator.text.language_model import get_tale_model
 from nai_proto.http import Head
 from nai_proto.secret import Password
@@ -537,6 +544,25 @@ def test_the_token_count_equals_the_usage() -> None:
     for ids in (True, False):
         service = Service(ids=ids)
         assert service.post(COUNT, prompt=ONCE)["length"] == service.complete()["usage"]["prompt_tokens"]
+
+
+# ---- repr
+
+
+def test_a_request_and_a_piece_of_its_answer_show_no_texts() -> None:
+    chat = {"model": "glm-4-6", "messages": [{"role": "user", "content": "secret"}], "stop": "secret"}
+    request = parse_request(json.dumps(chat).encode(), ChatRequest, ranges=True)
+    completion = json.dumps({"model": "glm-4-6", "prompt": "secret"}).encode()
+    piece = TextPiece(StreamPart.CONTENT, 7, "secret", 0)
+    for value in (
+        request,
+        request.messages[0],
+        parse_request(completion, CompletionRequest, ranges=True),
+        parse_request(completion, TokenCountRequest, ranges=False),
+        piece,
+    ):
+        assert "secret" not in repr(value)
+    assert repr(request) == "ChatRequest(model='glm-4-6', max_tokens=None, n=None, stream=None)"
 
 
 # ---- any input

@@ -29,9 +29,9 @@ from .http.host_profiles import get_host_profile
 from .http.request_context import RequestContext
 from .http.responses import ALLOW_ANY_ORIGIN, send_error, send_response
 from .http.throttling import GenerationLock, RateLimit
-from .images.generation import ImageService
+from .images.image_service import ImageService
 from .images.tools import ToolService
-from .openai.service import OpenAIService
+from .openai.openai_service import OpenAIService
 from .openai.switches import OpenAISwitches
 from .switches import Switches
 from .text.model_registry import ModelRegistry, TokenizerLookup

@@ -162,12 +162,18 @@ class CharacterCaption(msgspec.Struct):
     char_caption: str = ""
     centers: list[Center] = []
 
+    def __repr__(self) -> str:
+        return f"CharacterCaption({len(self.char_caption)} characters of text)"
+
 
 class Caption(msgspec.Struct):
     """A prompt in parts."""
 
     base_caption: str = ""
     char_captions: list[CharacterCaption] = []
+
+    def __repr__(self) -> str:
+        return f"Caption({len(self.base_caption)} characters of text, {len(self.char_captions)} char_captions)"
 
 
 class StructuredPrompt(msgspec.Struct):
@@ -235,6 +241,9 @@ class ImageRequestBody(msgspec.Struct, kw_only=True):
     straight_alpha: bool = True
     upscaled_enhance: bool = False
     upscale: dict[str, float] | None = None
+
+    def __repr__(self) -> str:
+        return f"ImageRequestBody({self.width}×{self.height}, steps={self.steps}, n_samples={self.n_samples})"
 
 
 def parse_parameters(parameters: Mapping[str, Any], model: ImageModel, seed: int) -> ImageRequestBody:

@@ -72,6 +72,9 @@ class _SamplingRequest(msgspec.Struct, frozen=True, kw_only=True):
     enable_thinking: bool | None = None
     generation_prefix: str | None = None
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(model={self.model!r}, max_tokens={self.max_tokens}, n={self.n}, stream={self.stream})"
+
     @property
     def stops(self) -> tuple[str, ...]:
         """Return the stop texts; empty ones are dropped."""
@@ -117,6 +120,9 @@ class ChatMessage(msgspec.Struct, frozen=True):
     content: str
     name: str | None = None
 
+    def __repr__(self) -> str:
+        return f"ChatMessage(role={self.role!r}, {len(self.content)} characters of text)"
+
 
 class ChatRequest(_SamplingRequest, frozen=True, kw_only=True):
     """Body of ``POST /oa/v1/chat/completions``."""
@@ -129,6 +135,9 @@ class TokenCountRequest(msgspec.Struct, frozen=True):
 
     model: str
     prompt: _Prompt
+
+    def __repr__(self) -> str:
+        return f"TokenCountRequest(model={self.model!r})"
 
     @property
     def prompts(self) -> Prompts:

@@ -51,6 +51,9 @@ class TextPiece(NamedTuple):
     stop_reason: str | int | None = None
     "The text or the token that ended the answer, on the last token. See docs/protocol/openai.md#32-response-not-streamed."
 
+    def __repr__(self) -> str:
+        return f"TextPiece(part={self.part.name}, offset={self.offset}, finish_reason={self.finish_reason!r})"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationPlan:
