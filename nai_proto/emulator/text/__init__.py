@@ -1,1 +1,1 @@
-"""Text generation of the emulator: a small language model, samplers, and the native endpoints."""
+"""Text generation of the emulator: a small language model, penalties, samplers, and the native endpoints."""

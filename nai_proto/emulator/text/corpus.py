@@ -1,8 +1,8 @@
-"""What the emulator's language model has read: eight tales of one town, written for this library.
+"""The training text of the emulator's language model: eight tales of one town, written for this library.
 
-A model that sees two words back writes well where many sentences pass through the same two words. So the tales share
-their people, places and phrases, all are told in the third person and the past tense, and speech is always closed
-after a mark of punctuation.
+A model whose context is two words writes well if many sentences share the same two words. So the tales share their
+people, places and phrases, all are in the third person and the past tense, and speech always closes after a punctuation
+mark.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""What may come next: candidates with their probabilities, listed best first from the model to the draw.
+"""Distributions of the next token: candidates with their probabilities, sorted from the most to the least probable.
 
-That makes most samplers a cut after the first n, what is reported a prefix, and the draw one bisection.
+The order is kept from the model to the draw. So most samplers keep the first n candidates, reported logprobs are a
+prefix, and a draw is one bisection.
 """
 
 from __future__ import annotations
@@ -15,28 +16,30 @@ from typing import Final, Protocol
 __all__ = ["FLOOR", "Distribution", "NextTokenModel"]
 
 FLOOR: Final = 1e-6
-"""The probability of a token that the model does not expect, where something other than the model brings it up."""
+"""The probability of a token that the model does not expect, where a bias or a formula needs one."""
 _HUGE: Final = 1e300
 
 
 class Distribution:
-    """What may come next, and how probably. Compared by identity."""
+    """The candidates for the next token, with their probabilities. Compared by identity.
+
+    Args:
+        weights: tokens with weights of any scale; tokens without weight are no candidates.
+
+    Raises:
+        ValueError: no token has weight.
+    """
 
     __slots__ = ("cumulative", "probabilities", "tokens")
 
     tokens: Final[tuple[int, ...]]
-    "The candidates, best first; of equals, the one that was named first."
+    "The candidates, best first; equally probable ones in the order of the weights."
     probabilities: Final[Mapping[int, float]]
     "The same tokens in the same order; all values are positive, and their sum is 1."
     cumulative: Final[tuple[float, ...]]
-    "For each candidate, the probability of it or a better one; the last is 1, whatever the rounding."
+    "For each candidate, the probability of it or a better one; the last is exactly 1."
 
     def __init__(self, weights: Iterable[tuple[int, float]]) -> None:
-        """From tokens with weights of any scale; those without weight are no candidates.
-
-        Raises:
-            ValueError: No token has weight.
-        """
         ranked = sorted(weights, key=lambda candidate: -candidate[1])
         total = fsum(weight for _, weight in ranked)
         if not total > 0:
@@ -47,27 +50,27 @@ class Distribution:
         self.cumulative = (*islice(accumulate(shares.values()), len(shares) - 1), 1.0)
 
     @classmethod
-    def of_logits(cls, logits: Iterable[tuple[int, float]]) -> Distribution:
-        """From at least one token with the logarithm of its weight, of any size: infinity is only very much."""
+    def from_logits(cls, logits: Iterable[tuple[int, float]]) -> Distribution:
+        """Return the distribution of tokens with the logarithms of their weights; at least one. Infinity is clipped."""
         bounded = [(token, max(-_HUGE, min(_HUGE, logit))) for token, logit in logits]
         highest = max(logit for _, logit in bounded)
         return cls((token, exp(logit - highest)) for token, logit in bounded)
 
     def logits(self) -> dict[int, float]:
-        """The natural logarithms of the probabilities, best first."""
+        """Return the natural logarithms of the probabilities, best first."""
         return {token: log(p) for token, p in self.probabilities.items()}
 
     def __len__(self) -> int:
         return len(self.tokens)
 
     def best(self, count: int) -> Distribution:
-        """The ``count`` best candidates, at least one."""
+        """Return the distribution of the ``count`` best candidates; at least one is kept."""
         if count >= len(self):
             return self
         return Distribution(islice(self.probabilities.items(), max(count, 1)))
 
     def without(self, banned: Collection[int]) -> Distribution | None:
-        """The candidates that are not banned; None when nothing else would be left."""
+        """Return the distribution without the banned tokens; None if no candidate is left."""
         if not banned:
             return self
         allowed = [candidate for candidate in self.probabilities.items() if candidate[0] not in banned]
@@ -76,21 +79,24 @@ class Distribution:
         return Distribution(allowed) if allowed else None
 
     def only(self, allowed: Collection[int]) -> Distribution:
-        """The candidates that are allowed; when none is, all that is allowed, of which there must be some, alike."""
+        """Return the distribution of the allowed candidates; if there are none, all allowed tokens are equally probable."""
         known = [candidate for candidate in self.probabilities.items() if candidate[0] in allowed]
         return Distribution(known or [(token, 1.0) for token in sorted(allowed)])
 
     def draw(self, uniform: float) -> int:
-        """The token at this point of [0, 1)."""
+        """Return the token at a point of [0, 1)."""
         return self.tokens[bisect_right(self.cumulative, uniform)]
 
 
 class NextTokenModel(Protocol):
-    """Anything that has an expectation of the next token."""
+    """A language model: anything that gives a distribution of the next token."""
 
     def distribution(self, context: Sequence[int], /) -> Distribution:
-        """What may follow the context, which may be empty and is valid during this call only.
+        """Return the distribution of the token after the context.
 
-        Equal outlooks should be the same object: what samplers make of a distribution is remembered with it.
+        Equal distributions should be the same object, since the samplers' results are cached by its identity.
+
+        Args:
+            context: may be empty; valid only during this call.
         """
         ...

@@ -1,11 +1,10 @@
-"""From a model's distributions to a generation.
+"""Generates tokens from a model's distributions.
 
-All of it is in terms of ids: whatever vocabulary they come from, the loop is the same, and text is made of them
-elsewhere. A token is drawn in four steps: what the model expects is weighed by penalties and biases, narrowed where
-something particular has to come, freed of what is banned, and passed through the samplers.
+The loop works on token ids, with any vocabulary; they become text elsewhere. A token is drawn in four steps: penalties
+and biases change the model's distribution, required tokens narrow it, bans remove candidates, and the samplers follow.
 
-What the last two steps leave of a distribution is remembered under its *identity*, so a model that hands out the same
-object for the same outlook costs a look-up for each token and no arithmetic, as long as the first two have nothing to do.
+The result of the last two steps is cached by the *identity* of the distribution. So a model that returns the same object
+for the same distribution costs one look-up for each token, as long as the first two steps have nothing to do.
 
 See:
     docs/protocol/native.md#91-parameters--complete-list
@@ -25,51 +24,41 @@ from typing import Final, NamedTuple
 from ...text.completion import FinishReason
 from ..seeded_random import SeededRandom
 from .distribution import FLOOR, Distribution, NextTokenModel
-from .generation_settings import GenerationSettings, SequenceBias
+from .generation_settings import GenerationSettings
 from .repetition_penalties import create_penalties
-from .samplers import SAMPLERS, SamplerContext, apply_samplers, has_guidance, has_mirostat
+from .samplers import SamplerContext, apply_samplers, has_guidance, has_mirostat
 from .token_sequences import Bans, Biases, Stops
 
-__all__ = [
-    "SAMPLERS",
-    "Distribution",
-    "GenerationSettings",
-    "Logprob",
-    "NextTokenModel",
-    "SampledLogprobs",
-    "SamplingStep",
-    "SequenceBias",
-    "generate",
-]
+__all__ = ["Logprob", "SampledLogprobs", "SamplingStep", "generate"]
 
-_OVERTIME: Final = 20
-"""How many tokens ``generate_until_sentence`` adds at most.
+_SENTENCE_TOKENS: Final = 20
+"""The most tokens that ``generate_until_sentence`` adds.
 
 See docs/protocol/native.md#91-parameters--complete-list.
 """
 
 
 class Logprob(NamedTuple):
-    """Natural logarithms of one token's probability.
+    """The natural logarithms of one token's probability.
 
     See docs/protocol/native.md#910-response.
     """
 
     token: int
     before: float
-    "As the model had it; of `FLOOR` when the model did not expect it."
+    "In the model's distribution; of `FLOOR` if the model did not expect the token."
     after: float | None
-    "As it was drawn; None when it could not be."
+    "In the distribution from which the token was drawn; None if it was no candidate."
 
 
 class SampledLogprobs(NamedTuple):
-    """How one token was drawn, in the three parts of docs/protocol/native.md#910-response."""
+    """The logprobs of one step, in the three parts of docs/protocol/native.md#910-response."""
 
     chosen: tuple[Logprob]
     before: tuple[Logprob, ...]
     "The model's best ``num_logprobs`` candidates, best first."
     after: tuple[Logprob, ...]
-    "The survivors of penalties, biases, bans and samplers, best first, at most ``num_logprobs``."
+    "The best ``num_logprobs`` candidates after penalties, biases, bans and samplers, best first."
 
 
 class SamplingStep(NamedTuple):
@@ -85,7 +74,7 @@ class SamplingStep(NamedTuple):
     finish_reason: FinishReason | None = None
     """On the last step, what ended the generation: ``"length"`` for ``max_length``, else ``"stop"``."""
     stopped_by: tuple[int, ...] = ()
-    """On the last step, the stop sequence or end token, if it was one, be it part of the output or not."""
+    """On the last step, the stop sequence or end token that ended the generation, in the output or not; otherwise empty."""
 
     @property
     def final(self) -> bool:
@@ -97,49 +86,51 @@ def generate(
     model: NextTokenModel,
     context: Iterable[int],
     settings: GenerationSettings,
-    chance: SeededRandom,
+    rng: SeededRandom,
     *,
     ends_sentence: Callable[[int], bool] = lambda _: True,
     begins_with: Callable[[int, int], bool] = eq,
 ) -> Iterator[SamplingStep]:
-    """Continues the context, one number of ``chance`` for each token.
+    """Generate tokens after a context, with one random number for each.
 
-    A step is given out when what comes next is known, so that the last one can say that it is the last. Without
-    ``include_stop``, tokens that may begin a stop sequence wait until they can no longer, and so does the one before.
+    A step is yielded when the next one is known, so that the last one can carry the finish reason. Without
+    ``include_stop``, tokens that could begin a stop sequence are held back, together with the token before them.
 
-    Bans are never broken: where all that could come is banned, or not among the ``valid_first_tokens``, the generation
-    stops there. Drawing one of them all the same would break the promise of a ban, and there is no other token that
-    the model could stand for. A generation without any step was stopped too.
+    Bans are never broken: where all candidates are banned, or not among the ``valid_first_tokens``, the generation stops.
+    A generation without any step has stopped in this way too.
 
     Args:
-        model: what is expected.
+        model: gives the distribution of the next token.
         context: the prompt.
         settings: how to draw, and when to end.
-        chance: decides.
-        ends_sentence: whether the text of a token is the end of a sentence, for ``generate_until_sentence``.
-        begins_with: whether the text of a token begins with that of another one, for ``cropped_token``.
+        rng: decides which tokens are drawn.
+        ends_sentence: returns whether a token's text ends a sentence, for ``generate_until_sentence``.
+        begins_with: returns whether the text of a token begins with the text of another, for ``cropped_token``.
+
+    Yields:
+        The tokens in order; the last step has a finish reason.
     """
-    plan = _plan(settings)
-    waiting: list[SamplingStep] = []
+    prepared = _prepare(settings)
+    held: list[SamplingStep] = []
     finish_reason: FinishReason = "stop"
     stopped_by: tuple[int, ...] = ()
-    for step in _steps(_Generation(model, context, plan, begins_with), plan, chance, ends_sentence):
-        waiting.append(step)
+    for step in _steps(_GenerationState(model, context, prepared, begins_with), prepared, rng, ends_sentence):
+        held.append(step)
         if step.finish_reason is not None:
             finish_reason, stopped_by = step.finish_reason, step.stopped_by
             break
-        begun = 0 if settings.include_stop else plan.stops.begun([step.token for step in waiting])
-        while len(waiting) > 1 + begun:
-            yield waiting.pop(0)
+        begun = 0 if settings.include_stop else prepared.stops.count_begun([step.token for step in held])
+        while len(held) > 1 + begun:
+            yield held.pop(0)
     if stopped_by and not settings.include_stop:
-        del waiting[-len(stopped_by) :]
-    if waiting:
-        yield from waiting[:-1]
-        yield waiting[-1]._replace(finish_reason=finish_reason, stopped_by=stopped_by)
+        del held[-len(stopped_by) :]
+    if held:
+        yield from held[:-1]
+        yield held[-1]._replace(finish_reason=finish_reason, stopped_by=stopped_by)
 
 
-class _Plan:
-    """Settings made ready, for all generations that have them. Compared by identity, which makes it a quick key."""
+class _PreparedSettings:
+    """Settings prepared for generations. Compared by identity, so that it is a quick key for caches."""
 
     __slots__ = ("bans", "guided", "mirostat", "settings", "stops")
 
@@ -153,126 +144,140 @@ class _Plan:
     def end(
         self, output: Sequence[int], ends_sentence: Callable[[int], bool]
     ) -> tuple[FinishReason | None, tuple[int, ...]]:
-        """Why the output ends with its last token, if it does, and the sequence that stops it, if it is one."""
+        """Return the finish reason if the output ends with its last token, and the stop sequence that ended it, if any."""
         settings, length = self.settings, len(output)
-        if length >= settings.min_length and (stopped_by := self.stops.ended(output)):
+        if length >= settings.min_length and (stopped_by := self.stops.find_stop(output)):
             return "stop", stopped_by
-        overtime = _OVERTIME if settings.generate_until_sentence else 0
-        if length >= settings.max_length and (length >= settings.max_length + overtime or ends_sentence(output[-1])):
+        more = _SENTENCE_TOKENS if settings.generate_until_sentence else 0
+        if length >= settings.max_length and (length >= settings.max_length + more or ends_sentence(output[-1])):
             return "length", ()
         return None, ()
 
 
-_plan = lru_cache(maxsize=64)(_Plan)
+_prepare = lru_cache(maxsize=64)(_PreparedSettings)
 
 
 def _steps(
-    generation: _Generation, plan: _Plan, chance: SeededRandom, ends_sentence: Callable[[int], bool]
+    generation: _GenerationState, prepared: _PreparedSettings, rng: SeededRandom, ends_sentence: Callable[[int], bool]
 ) -> Iterator[SamplingStep]:
-    """Every token as soon as it is drawn. If the last one has no finish reason, nothing could come after it."""
-    wanted = plan.settings.num_logprobs
+    """Yield each token as soon as it is drawn. If the last one has no finish reason, no candidate was left after it."""
+    wanted = prepared.settings.num_logprobs
     for ptr in count():
-        expected = generation.expected()
+        expected = generation.model_distribution()
         candidates = generation.candidates(expected)
         if candidates is None:
             return
-        token = candidates.draw(chance.uniform())
+        token = candidates.draw(rng.uniform())
         generation.add(token, candidates.probabilities[token])
-        logprobs = None if wanted is None else _logprobs(token, expected, candidates, wanted)
-        yield SamplingStep(token, ptr, logprobs, *plan.end(generation.output, ends_sentence))
+        logprobs = None if wanted is None else _create_logprobs(token, expected, candidates, wanted)
+        yield SamplingStep(token, ptr, logprobs, *prepared.end(generation.output, ends_sentence))
 
 
-class _Generation:
-    """One generation under way: what has been said, and what that does to what comes next."""
+class _GenerationState:
+    """A running generation: its text so far, and the penalties, biases and bounds that depend on it."""
 
-    __slots__ = ("_begins_with", "_biases", "_model", "_opposing", "_plan", "_surprise", "_text", "_weighers", "output")
+    __slots__ = (
+        "_adjustments",
+        "_begins_with",
+        "_biases",
+        "_model",
+        "_opposing",
+        "_prepared",
+        "_surprise",
+        "_text",
+        "output",
+    )
 
     def __init__(
-        self, model: NextTokenModel, context: Iterable[int], plan: _Plan, begins_with: Callable[[int, int], bool]
+        self,
+        model: NextTokenModel,
+        context: Iterable[int],
+        prepared: _PreparedSettings,
+        begins_with: Callable[[int, int], bool],
     ) -> None:
-        settings = plan.settings
+        settings = prepared.settings
         self.output: list[int] = []
         self._text = [*context]
-        self._model, self._plan, self._begins_with = model, plan, begins_with
+        self._model, self._prepared, self._begins_with = model, prepared, begins_with
         self._biases = Biases(settings, self._text)
-        self._weighers = [*create_penalties(settings, self._text), *([self._biases] if self._biases else [])]
-        self._opposing = [*settings.cfg_uc] if plan.guided else None
-        self._surprise = 2 * settings.mirostat_tau if plan.mirostat else inf
+        self._adjustments = [*create_penalties(settings, self._text), *([self._biases] if self._biases else [])]
+        self._opposing = [*settings.cfg_uc] if prepared.guided else None
+        self._surprise = 2 * settings.mirostat_tau if prepared.mirostat else inf
 
     def add(self, token: int, probability: float) -> None:
-        """Goes on with a token that was drawn with this probability."""
+        """Append a token that was drawn with this probability."""
         self.output.append(token)
         self._text.append(token)
-        for weigher in self._weighers:
-            weigher.add(token)
+        for adjustment in self._adjustments:
+            adjustment.add(token)
         if self._opposing is not None:
             self._opposing.append(token)
-        if self._plan.mirostat:
-            settings = self._plan.settings
+        if self._prepared.mirostat:
+            settings = self._prepared.settings
             self._surprise -= settings.mirostat_lr * (-log2(probability) - settings.mirostat_tau)
 
-    def expected(self) -> Distribution:
-        """The model's own view."""
+    def model_distribution(self) -> Distribution:
+        """Return the model's distribution of the next token."""
         return self._model.distribution(self._text)
 
     def candidates(self, expected: Distribution) -> Distribution | None:
-        """What to draw from; None when nothing may come."""
-        banned = self._plan.bans.after(self._text)
-        left = self._weighed(expected, banned)
-        if due := self._due(expected, banned):
-            left = left.only(due)
-        may_end = len(self.output) + 1 >= self._plan.settings.min_length
+        """Return the distribution to draw from; None if no candidate is allowed."""
+        banned = self._prepared.bans.after(self._text)
+        left = self._apply_weights(expected, banned)
+        if required := self._required(expected, banned):
+            left = left.only(required)
+        may_end = len(self.output) + 1 >= self._prepared.settings.min_length
         opposing = None if self._opposing is None else self._model.distribution(self._opposing)
-        leave = _left if left is expected and not self._plan.mirostat else _left.__wrapped__
-        return leave(left, self._plan, banned, may_end, opposing, self._surprise)
+        apply_filter = _filter if left is expected and not self._prepared.mirostat else _filter.__wrapped__
+        return apply_filter(left, self._prepared, banned, may_end, opposing, self._surprise)
 
-    def _weighed(self, expected: Distribution, banned: frozenset[int]) -> Distribution:
-        """With penalties and biases. What is banned goes here already, or its bias could leave nothing of the others."""
-        if not self._weighers:
+    def _apply_weights(self, expected: Distribution, banned: frozenset[int]) -> Distribution:
+        """Apply penalties and biases. Banned tokens are removed first, since a large bias on one would leave no others."""
+        if not self._adjustments:
             return expected
         logits = expected.logits()
-        for weigher in self._weighers:
-            weigher.adjust(logits)
+        for adjustment in self._adjustments:
+            adjustment.adjust(logits)
         allowed = [(token, logit) for token, logit in logits.items() if token not in banned]
-        return Distribution.of_logits(allowed or logits.items())
+        return Distribution.from_logits(allowed or logits.items())
 
-    def _due(self, expected: Distribution, banned: frozenset[int]) -> frozenset[int]:
-        """What the next token must be one of, something not banned if possible; anything when empty.
+    def _required(self, expected: Distribution, banned: frozenset[int]) -> frozenset[int]:
+        """Return the tokens of which one must come next, without banned ones if possible; empty if any may.
 
-        If nothing that could be first begins with the cropped token, that token comes again. The rest of a biased
-        sequence does not come when it is banned.
+        If no possible first token begins with the cropped token, the cropped token itself is required. The rest of a
+        biased sequence is not required if it is banned.
         """
         if self.output:
-            return self._biases.forced() - banned if self._biases else _ANYTHING
-        valid, cropped = self._plan.settings.valid_first_tokens, self._plan.settings.cropped_token
+            return self._biases.required() - banned if self._biases else _ANYTHING
+        valid, cropped = self._prepared.settings.valid_first_tokens, self._prepared.settings.cropped_token
         if cropped is None:
             return valid - banned or valid
-        fitting = {token for token in valid or expected.tokens if self._begins_with(token, cropped)}
-        return frozenset(fitting - banned or {cropped})
+        matching = {token for token in valid or expected.tokens if self._begins_with(token, cropped)}
+        return frozenset(matching - banned or {cropped})
 
 
 _ANYTHING: Final = frozenset[int]()
 
 
-@lru_cache(maxsize=4096)  # twice the outlooks of the tales, at some 4 kB each
-def _left(
+@lru_cache(maxsize=4096)  # twice the distributions of the tales, at some 4 kB each
+def _filter(
     distribution: Distribution,
-    plan: _Plan,
+    prepared: _PreparedSettings,
     banned: frozenset[int],
     may_end: bool,
     opposing: Distribution | None,
     surprise: float,
 ) -> Distribution | None:
-    """What is left to draw from; None when all is banned."""
+    """Remove banned tokens and apply the samplers; None if all candidates are banned."""
     left = distribution.without(banned)
     if left is None:
         return None
     if not may_end:
-        left = left.without(plan.settings.eos_ids) or left
-    return apply_samplers(left, SamplerContext(plan.settings, opposing, surprise))
+        left = left.without(prepared.settings.eos_ids) or left
+    return apply_samplers(left, SamplerContext(prepared.settings, opposing, surprise))
 
 
-def _logprobs(token: int, expected: Distribution, candidates: Distribution, wanted: int) -> SampledLogprobs:
+def _create_logprobs(token: int, expected: Distribution, candidates: Distribution, wanted: int) -> SampledLogprobs:
     def logprob(token: int) -> Logprob:
         after = candidates.probabilities.get(token)
         return Logprob(token, log(expected.probabilities.get(token, FLOOR)), None if after is None else log(after))

@@ -1,20 +1,20 @@
-"""A small language model that has read eight tales: plain English after any prompt, without a file of weights.
+"""A small language model that is trained on eight tales: it continues any prompt in plain English, without a weights file.
 
-Pieces and prediction are apart. The *vocabulary* tells ``the``, `` the`` and `` The`` from each other, because text is
-made of them; the *context* does not, so that a prompt in another form than the tales meets what the tales have to say.
-So any vocabulary will do: the model reads the tales in its own, or in the ids of the tokenizer that a real model uses.
+The *vocabulary* distinguishes ``the``, `` the`` and `` The``, because text is made of them. The *context* does not, so
+that a prompt with other case or blanks than the tales still finds its continuations. Any vocabulary can be used: the
+model is trained in its own, or in the ids of a real model's tokenizer.
 
-It is an interpolated trigram model (Jelinek and Mercer's, with fixed weights): what followed the last two pieces, mixed
-with what followed the last one, mixed with a trace of the commonest pieces of all. Three more things make it readable:
+It is an interpolated trigram model (Jelinek and Mercer's, with fixed weights): the tokens that followed the last two,
+mixed with those that followed the last one, mixed with a trace of the most common tokens. Three things make its text
+readable:
 
-- People who speak and the one who tells have separate counts, so speech that was opened is closed, and nobody tells the
-  tale as "I".
-- The trace is of 32 pieces, more than the 30 logprobs that can be asked for; rarer words come only where
-  the tales have them.
-- A piece that the tales do not have is taken for one that they have once: what follows those, follows it.
+- Speech and narration have separate counts. So opened speech is closed, and the narrator never says "I".
+- The trace has 32 tokens, more than the 30 logprobs that a request can have; rarer words come only where the tales have
+  them.
+- A token that the tales do not have is treated as one that they have once: what follows those follows it.
 
-Reading the tales takes about a tenth of a second. A distribution is built when it is first needed and then kept;
-of these tales there are some 2,000, and with all of them built the model has about 10 MB.
+Training takes about a tenth of a second. A distribution is built when it is first needed and then kept. These tales
+give some 2,000, with which the model takes about 10 MB.
 
 See docs/protocol/native.md#91-parameters--complete-list.
 """
@@ -47,25 +47,26 @@ _PIECE: Final = re.compile(
 )
 
 _UNKNOWN: Final = "<unknown>"
-"""The form of all that the tales do not have; no piece has it."""
-_TOLD: Final = "told"
-_SAID: Final = "said"
+"""The form of all tokens that the tales do not have."""
+_NARRATION: Final = "narration"
+_SPEECH: Final = "speech"
 _QUOTE: Final = "a quote"
+"""Begins or ends speech, depending on the token before it."""
 _LONGEST_SPEECH: Final = 100
-"""How many pieces back an opening quote still counts. In the tales nobody speaks for longer."""
+"""How many tokens back an opening quote is looked for. No speech in the tales is longer."""
 _SHARES: Final = (1.0, 0.999, 0.98)
-"""How much of the outlook a context of 0, 1, 2 pieces decides; the rest is left to the one that is shorter by a piece.
-Chosen by reading: below 0.9 sentences lose their way. Nothing is recited yet: of all runs of eight pieces that the
-model writes, one in eight is in the tales."""
+"""The weights of contexts of 0, 1 and 2 tokens; the rest of the probability goes to the context that is shorter by one.
+Chosen by reading the results: below 0.9 sentences do not hold together, and with these only one in eight of all runs of
+eight tokens is copied from the tales."""
 _COMMON: Final = 32
-"""How many pieces can follow anything."""
+"""How many tokens can follow any context."""
 
-_Outlook: TypeAlias = tuple[str, tuple[str, ...]]
-"""A voice and the last pieces' forms."""
+_ContextKey: TypeAlias = tuple[str, tuple[str, ...]]
+"""Narration or speech, and the forms of the last tokens."""
 
 
 class TextCodec(Protocol):
-    """Text to ids and back: a `Vocabulary`, or a real tokenizer."""
+    """Encodes text as ids and decodes ids: a `Vocabulary`, or a real tokenizer."""
 
     def encode(self, text: str, /) -> list[int]: ...
     def decode(self, ids: Iterable[int], /) -> str: ...
@@ -73,25 +74,28 @@ class TextCodec(Protocol):
 
 
 class Vocabulary:
-    """Pieces of text and their ids.
+    """A vocabulary of words with their ids, that can encode any text.
 
-    The words of a text come first: each with and without a blank before it, as it stands, in lower case and
-    capitalised, and with them the marks between words. Above them every character of Unicode is a piece too, with the
-    id ``words + code point``. A word that is not known is spelled in those, so any string has ids, and
+    The words of a training text come first: each with and without a blank before it, as it is, in lower case and
+    capitalised, and the punctuation between them. Above them, each character of Unicode has the id
+    ``len(words) + code point``. A word that is not known is spelled in characters, so any string has ids, and
     ``decode(encode(text)) == text``.
+
+    Args:
+        text: has the words.
     """
 
     __slots__ = ("_ids", "words")
 
     words: Final[tuple[str, ...]]
-    "The pieces that are not spelling, by id."
+    "The words and punctuation marks, by id."
 
     def __init__(self, text: str) -> None:
         self.words = tuple(dict.fromkeys(_variants(_PIECE.findall(text))))
         self._ids = {word: token for token, word in enumerate(self.words)}
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a text."""
+        """Return the ids of a text."""
         ids: list[int] = []
         for piece in _PIECE.findall(text):
             token = self._ids.get(piece)
@@ -102,34 +106,34 @@ class Vocabulary:
         return ids
 
     def piece(self, token: int) -> str:
-        """The text of one id.
+        """Return the text of one id.
 
         Raises:
-            ValueError: There is no such id.
+            ValueError: there is no such id.
         """
         if 0 <= token < len(self.words):
             return self.words[token]
         return chr(token - len(self.words))
 
     def split(self, text: str) -> list[str]:
-        """The pieces of a text."""
+        """Return the texts of a text's tokens."""
         return [self.piece(token) for token in self.encode(text)]
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of ids.
+        """Return the text of ids.
 
         Raises:
-            ValueError: There is no such id.
+            ValueError: there is no such id.
         """
         return "".join(map(self.piece, ids))
 
     def decoder(self) -> Incremental:
-        """For ids that come bit by bit."""
+        """Return a decoder for ids that arrive one after the other."""
         return Incremental(lambda token, _: self.piece(token).encode("utf-8", "replace"))
 
 
 def _variants(pieces: Iterable[str]) -> Iterator[str]:
-    """The pieces, and what prompts may have that the text itself does not."""
+    """Return the pieces, and their forms that prompts may have although the text does not."""
     yield from (_END, " ", "\n", '"')
     for piece in pieces:
         yield piece
@@ -141,16 +145,16 @@ def _variants(pieces: Iterable[str]) -> Iterator[str]:
 
 
 class LanguageModel:
-    """What a text leads to expect.
+    """A trigram model of a text.
 
-    The text is read as a circle of tales, so something always follows; an empty context is the end of a tale.
+    The text is read as a circle of tales, so every context has a continuation. An empty context is the end of a tale.
 
     Args:
-        text: what it reads.
-        vocabulary: in whose ids; in those of its own `Vocabulary` if None.
+        text: to train on.
+        vocabulary: its ids are used; None makes a `Vocabulary` of the text.
     """
 
-    __slots__ = ("_end", "_followers", "_outlooks", "_traits", "vocabulary")
+    __slots__ = ("_distributions", "_end", "_followers", "_traits", "vocabulary")
 
     vocabulary: Final[TextCodec]
 
@@ -158,13 +162,13 @@ class LanguageModel:
         self.vocabulary = vocabulary or Vocabulary(text)
         self._end = self.vocabulary.encode(_END)[1 - len(_SHARES) :]
         self._traits = _Traits(self.vocabulary)
-        self._followers: defaultdict[_Outlook, Counter[int]] = defaultdict(Counter)
-        self._outlooks: dict[_Outlook, Distribution] = {}
+        self._followers: defaultdict[_ContextKey, Counter[int]] = defaultdict(Counter)
+        self._distributions: dict[_ContextKey, Distribution] = {}
 
         tokens = [*self.vocabulary.encode(text), *self.vocabulary.encode(_END)]
         forms = [self._traits[token].form for token in tokens]
         seen = Counter(forms)
-        voice = _TOLD
+        voice = _NARRATION
         for here, token in enumerate(tokens):
             for length in range(1, len(_SHARES)):
                 before = tuple(forms[i % len(forms)] for i in range(here - length, here))
@@ -173,61 +177,61 @@ class LanguageModel:
                 self._followers[voice, (_UNKNOWN,)][token] += 1
             voice = self._turn(tokens[here - 1], token) or voice
         common = Counter(dict(Counter(tokens).most_common(_COMMON)))
-        for voice in (_TOLD, _SAID):
+        for voice in (_NARRATION, _SPEECH):
             self._followers[voice, ()] = common
 
     def distribution(self, context: Sequence[int], /) -> Distribution:
-        """What may follow, as one object for all contexts that look the same to the model.
+        """Return the distribution of the next token: one object for all contexts that are the same to the model.
 
-        It has 32 candidates or more, if the text has so many different pieces.
+        It has at least 32 candidates, if the text has as many different tokens.
         """
         voice = self._voice(context)
         recent = context[1 - len(_SHARES) :] or self._end
         forms = tuple([self._traits[token].form for token in recent])
         known = next(last for last in (forms, forms[-1:], (_UNKNOWN,), ()) if (voice, last) in self._followers)
-        return self._outlook(voice, known)
+        return self._interpolate(voice, known)
 
     def _voice(self, context: Sequence[int]) -> str:
-        """The voice that goes on after the context: what the last piece that decides says."""
+        """Return whether narration or speech continues after the context, as its last deciding token says."""
         for here in range(len(context) - 1, max(len(context) - _LONGEST_SPEECH, 0) - 1, -1):
             if turn := self._turn(context[here - 1] if here else None, context[here]):
                 return turn
-        return _TOLD
+        return _NARRATION
 
     def _turn(self, before: int | None, token: int) -> str | None:
-        """The voice that goes on after a piece, if it is one that decides."""
+        """Return whether narration or speech continues after a token; None if the token does not decide it."""
         turn = self._traits[token].turn
         if turn is _QUOTE:
-            return _SAID if before is None or self._traits[before].open else _TOLD
+            return _SPEECH if before is None or self._traits[before].open else _NARRATION
         return turn
 
-    def _outlook(self, voice: str, forms: tuple[str, ...]) -> Distribution:
-        outlook = self._outlooks.get((voice, forms))
-        if outlook is None:
+    def _interpolate(self, voice: str, forms: tuple[str, ...]) -> Distribution:
+        distribution = self._distributions.get((voice, forms))
+        if distribution is None:
             followers = self._followers[voice, forms]
-            shorter: Mapping[int, float] = self._outlook(voice, forms[1:]).probabilities if forms else {}
+            shorter: Mapping[int, float] = self._interpolate(voice, forms[1:]).probabilities if forms else {}
             share = _SHARES[len(forms)]
             scale = share / followers.total()
-            outlook = self._outlooks[voice, forms] = Distribution(
+            distribution = self._distributions[voice, forms] = Distribution(
                 (token, scale * followers[token] + (1 - share) * shorter.get(token, 0.0))
                 for token in sorted({*followers, *shorter})
             )
-        return outlook
+        return distribution
 
 
 class _Trait(NamedTuple):
-    """What of a piece matters as context."""
+    """The properties of a token that matter as context."""
 
     form: str
-    "Case and blanks do not matter."
+    "Its text without case and blanks."
     turn: str | None
-    "The voice that goes on after it, if it decides; a quote that begins it decides by what stands before."
+    "What continues after it: narration, speech, or `_QUOTE` for what the token before it decides; None for no change."
     open: bool
-    "May a quote after it open speech?"
+    "Can a quote after it open speech?"
 
 
 class _Traits(dict[int, _Trait]):
-    """The traits of all pieces that were ever looked at, by id."""
+    """The traits of tokens by id, computed when they are first needed."""
 
     def __init__(self, vocabulary: TextCodec) -> None:
         super().__init__()
@@ -240,12 +244,12 @@ class _Traits(dict[int, _Trait]):
         if last == 0 and piece[0] == '"':
             turn = _QUOTE
         elif last >= 0:
-            turn = _SAID if piece[last] == '"' and piece[last - 1].isspace() else _TOLD
+            turn = _SPEECH if piece[last] == '"' and piece[last - 1].isspace() else _NARRATION
         trait = self[token] = _Trait(piece.strip().lower(), turn, piece[-1:].isspace())
         return trait
 
 
 @cache
 def get_tale_model() -> LanguageModel:
-    """The model that has read the tales in its own vocabulary; one for all who ask."""
+    """Return the model of the tales in its own vocabulary; always the same object."""
     return LanguageModel(TALES)

@@ -1,4 +1,4 @@
-"""The language model in every tokenizer's ids, each made when it is first asked for."""
+"""The tokenizers of models, and a language model in the ids of each; both are made when they are first needed."""
 
 from __future__ import annotations
 
@@ -16,42 +16,42 @@ if TYPE_CHECKING:
 __all__ = ["ModelRegistry", "TokenizerLookup"]
 
 TokenizerLookup: TypeAlias = "Callable[[str], Tokenizer | None]"
-"""Gives a tokenizer by its name, or by the id of a model that uses it; None, or an error of ours, if it is not to be had. It
-may take its time."""
+"""Returns a tokenizer by its name, or by the id of a model that uses it. If there is none, it returns None or raises a
+`NaiError`. It may block."""
 
 
 class ModelRegistry:
-    """Tokenizers, and the language models that read and write in their ids.
+    """Tokenizers, and language models that work in their ids.
 
     Args:
-        tokenizers: where the tokenizers of the models are.
+        tokenizers: finds the tokenizer of a model.
     """
 
     def __init__(self, tokenizers: TokenizerLookup) -> None:
-        self._tokenizers = tokenizers
-        self._found: dict[str, Tokenizer | None] = {}
-        self._made: dict[str, LanguageModel] = {}
+        self._lookup = tokenizers
+        self._tokenizers: dict[str, Tokenizer | None] = {}
+        self._models: dict[str, LanguageModel] = {}
 
     def tokenizer(self, model: str) -> HandlerSteps[Tokenizer | None]:
-        """The tokenizer of the model with this id, if it is to be had; that is tried once."""
-        if model not in self._found:
-            self._found[model] = yield from compute(lambda: self._find(model))
-        return self._found[model]
+        """Return the tokenizer of the model with this id, or None. It is looked up once."""
+        if model not in self._tokenizers:
+            self._tokenizers[model] = yield from compute(lambda: self._find(model))
+        return self._tokenizers[model]
 
     def _find(self, model: str) -> Tokenizer | None:
         try:
-            return self._tokenizers(model)
+            return self._lookup(model)
         except NaiError:
             return None
 
     def language_model(self, tokenizer: Tokenizer | None) -> HandlerSteps[LanguageModel]:
-        """The language model in the tokenizer's ids, or in its own."""
-        return (yield from compute(lambda: self._teller(tokenizer)))
+        """Return a language model in the tokenizer's ids; in its own ids without a tokenizer."""
+        return (yield from compute(lambda: self._get_model(tokenizer)))
 
-    def _teller(self, tokenizer: Tokenizer | None) -> LanguageModel:
+    def _get_model(self, tokenizer: Tokenizer | None) -> LanguageModel:
         if tokenizer is None:
             return get_tale_model()
-        teller = self._made.get(tokenizer.name)
-        if teller is None:
-            teller = self._made[tokenizer.name] = LanguageModel(TALES, tokenizer)
-        return teller
+        model = self._models.get(tokenizer.name)
+        if model is None:
+            model = self._models[tokenizer.name] = LanguageModel(TALES, tokenizer)
+        return model

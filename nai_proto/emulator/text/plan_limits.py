@@ -1,6 +1,6 @@
-"""Which native text a plan pays for: what models, how often, how long.
+"""The limits of plans on native text: which models, how many texts of a trial, how long.
 
-Sources know who is refused, and not with what status or by what count; where that matters, a comment says what we chose.
+The sources say what is refused, but not with which status. Where that matters, a comment says what we chose.
 
 See:
     docs/protocol/native.md#96-context-and-length-limits
@@ -19,7 +19,7 @@ from ..errors import Refused
 
 __all__ = ["check_length", "check_plan", "count_trial_action"]
 
-_TO_A_SENTENCE: Final = 20
+_SENTENCE_TOKENS: Final = 20
 """Tokens that ``generate_until_sentence`` may add.
 
 See docs/protocol/native.md#91-parameters--complete-list.
@@ -27,12 +27,12 @@ See docs/protocol/native.md#91-parameters--complete-list.
 
 
 def check_plan(account: Account, model: Model) -> None:
-    """May this account have text of this model?
+    """Check that an account's plan includes a model.
 
     See docs/protocol/native.md#173-text-voice-modules.
 
     Raises:
-        Refused: 402. That a model of a higher tier is 402 and not 403 is a choice.
+        Refused: 402, it does not. That a model of a higher tier is 402 and not 403 is our choice.
     """
     profile = account.profile
     if account.tier is not Tier.PAPER:
@@ -46,15 +46,15 @@ def check_plan(account: Account, model: Model) -> None:
 
 
 def check_length(account: Account, model: Model, host: Host, prompt: int, max_length: int, *, sentence: bool) -> None:
-    """Do prompt and answer fit?
+    """Check that prompt and output fit into the limits of model and tier.
 
     Args:
-        account: its tier has a limit; a trial has the longest context, since no source has another.
+        account: its tier decides the limit; a trial has the longest one, since no source has another.
         model: has a limit for each tier.
-        host: says it in its own way.
-        prompt: its tokens.
-        max_length: those of the answer.
-        sentence: is there to be a whole sentence at the end?
+        host: decides the form of the error.
+        prompt: its number of tokens.
+        max_length: the number of tokens of the output.
+        sentence: does the output end with a whole sentence?
 
     Raises:
         Refused: 400 on the text host; on the api host, whose ``max_length`` is the same for all, an error with 201.
@@ -66,7 +66,7 @@ def check_length(account: Account, model: Model, host: Host, prompt: int, max_le
     if not limits:
         return
     limit = limits.get(account.tier, max(limits.values()))
-    wanted = prompt + max_length + (_TO_A_SENTENCE if sentence else 0)
+    wanted = prompt + max_length + (_SENTENCE_TOKENS if sentence else 0)
     if wanted > limit:
         problem = f"model '{model.id}' has {limit} tokens maximum, {wanted} tokens context requested"
         if host is Host.TEXT:
@@ -75,7 +75,7 @@ def check_length(account: Account, model: Model, host: Host, prompt: int, max_le
 
 
 def count_trial_action(account: Account) -> None:
-    """A text has begun: a trial has one less.
+    """Count a generation that begins; a trial has one less.
 
     See docs/protocol/native.md#68-trial-status-text-host.
     """

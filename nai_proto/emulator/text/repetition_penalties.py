@@ -1,7 +1,8 @@
-"""Penalties for what has been said: of tokens, and of phrases.
+"""Repetition penalties: of tokens, and of phrases.
 
-Logits are the logarithms of the model's probabilities here, and so never above 0. A multiplicative penalty therefore
-only ever multiplies, and a token that is certain stays so. What a step costs depends on the candidates, not on the range.
+Logits here are the logarithms of the model's probabilities, so they are never above 0. A multiplicative penalty is
+therefore always a multiplication, and a certain token stays certain. The cost of a step depends on the number of
+candidates, not on the range.
 
 See docs/protocol/native.md#91-parameters--complete-list.
 """
@@ -24,35 +25,35 @@ PHRASE_LEVELS: Final[Mapping[str, float]] = {
     "aggressive": 1.0,
     "very_aggressive": 2.0,
 }
-"""``phrase_rep_pen``: what each repeated token beyond the second costs, in logits. Only the names are NovelAI's."""
-_FREE: Final = 2
-_LONGEST: Final = 32
+"""``phrase_rep_pen``: the penalty of each repeated token beyond the second, in logits. Only the names are NovelAI's."""
+_FREE_TOKENS: Final = 2
+_LONGEST_PHRASE: Final = 32
 
 
 def create_penalties(settings: GenerationSettings, context: Sequence[int]) -> list[TokenPenalty | PhrasePenalty]:
-    """Those that the settings ask for, after reading the prompt; it is not read for nothing."""
-    asked: list[TokenPenalty | PhrasePenalty] = []
+    """Return the penalties that the settings have, after they have read the prompt."""
+    penalties: list[TokenPenalty | PhrasePenalty] = []
     if settings.repetition_penalty != 1 or (
         settings.repetition_penalty_frequency or settings.repetition_penalty_presence
     ):
-        asked.append(TokenPenalty(settings))
+        penalties.append(TokenPenalty(settings))
     if PHRASE_LEVELS.get(settings.phrase_rep_pen):
-        asked.append(PhrasePenalty(settings))
-    for penalty in asked:
+        penalties.append(PhrasePenalty(settings))
+    for penalty in penalties:
         for token in context:
             penalty.add(token)
-    return asked
+    return penalties
 
 
 class TokenPenalty:
-    """``repetition_penalty`` and its kin, on their way through one generation.
+    """``repetition_penalty`` with its frequency, presence, range and slope, for one generation.
 
-    A token that is in the range, whose last occurrence there has the penalty p and which is there n times, gets
+    A token that occurs n times in the range, and whose last occurrence has the penalty p, gets the logit
 
         logit · p - n · frequency - presence
 
-    p is the whole penalty with slope 0. Else it falls from the end of the text to the end of the range, in the S-shaped
-    curve that KoboldAI has under this name: with x from 1 down to -1,
+    With slope 0, p is the whole penalty. Otherwise it falls from the end of the text to the beginning of the range, in
+    the S-shaped curve that KoboldAI has under this name: with x from 1 down to -1,
 
         p = 1 + (penalty - 1) · (1 + slope · x / (1 - |x| + slope · |x|)) / 2
     """
@@ -66,7 +67,7 @@ class TokenPenalty:
         self._counts: Counter[int] = Counter()
 
     def adjust(self, logits: dict[int, float]) -> None:
-        """Penalises the candidates."""
+        """Penalise the repeated candidates."""
         settings = self._settings
         frequency, presence = settings.repetition_penalty_frequency, settings.repetition_penalty_presence
         for token in logits.keys() - settings.repetition_penalty_whitelist:
@@ -75,7 +76,7 @@ class TokenPenalty:
                 logits[token] = logits[token] * penalty - times * frequency - presence
 
     def add(self, token: int) -> None:
-        """Goes on with a token of the text."""
+        """Read the next token of the text."""
         self._last[token] = len(self._text)
         self._text.append(token)
         self._counts[token] += 1
@@ -92,10 +93,10 @@ class TokenPenalty:
 
 
 class PhrasePenalty:
-    """``phrase_rep_pen`` on its way through one generation. The formula is the emulator's own; no source states one.
+    """``phrase_rep_pen`` for one generation. The formula is the emulator's own; no source states one.
 
-    A candidate that would make the text's last n tokens a repetition of n tokens that it has had anywhere before, the
-    prompt included, loses (n - 2) times what its level costs. The longest such phrase counts, up to 32 tokens.
+    If a candidate would make the text end with n tokens that occur anywhere before, the prompt included, its logit loses
+    (n - 2) times the level's penalty. The longest such phrase counts, up to 32 tokens.
     """
 
     __slots__ = ("_cost", "_places", "_text", "_whitelist")
@@ -107,23 +108,23 @@ class PhrasePenalty:
         self._places: defaultdict[int, list[int]] = defaultdict(list)
 
     def adjust(self, logits: dict[int, float]) -> None:
-        """Penalises the candidates."""
-        for token, length in self._repeated().items():
+        """Penalise the repeated candidates."""
+        for token, length in self._find_repeated().items():
             if token in logits and token not in self._whitelist:
-                logits[token] -= self._cost * (length - _FREE)
+                logits[token] -= self._cost * (length - _FREE_TOKENS)
 
     def add(self, token: int) -> None:
-        """Goes on with a token of the text."""
+        """Read the next token of the text."""
         self._places[token].append(len(self._text))
         self._text.append(token)
 
-    def _repeated(self) -> dict[int, int]:
-        """By the tokens that have followed the last one: the length of the longest phrase that they would repeat."""
-        text, found = self._text, dict[int, int]()
+    def _find_repeated(self) -> dict[int, int]:
+        """Return the tokens that have followed the last one, each with the length of the phrase that it would repeat."""
+        text, lengths = self._text, dict[int, int]()
         for place in self._places[text[-1]][:-1] if text else ():
-            alike = 1
-            while alike <= min(place, _LONGEST - 2) and text[place - alike] == text[-1 - alike]:
-                alike += 1
+            equal = 1
+            while equal <= min(place, _LONGEST_PHRASE - 2) and text[place - equal] == text[-1 - equal]:
+                equal += 1
             follower = text[place + 1]
-            found[follower] = max(found.get(follower, 0), alike + 1)
-        return found
+            lengths[follower] = max(lengths.get(follower, 0), equal + 1)
+        return lengths

@@ -1,7 +1,7 @@
-"""What may be drawn of what is expected: the eleven samplers of docs/protocol/native.md#92-sampler-ids-order.
+"""The eleven samplers of docs/protocol/native.md#92-sampler-ids-order.
 
-Each is a pure function of the candidates and the moment. One that is set to change nothing returns its very argument,
-so that what is remembered under a distribution's identity stays so.
+Each is a pure function of a distribution and a context. A sampler whose settings change nothing returns its argument
+itself, so that results cached by a distribution's identity stay valid.
 """
 
 from __future__ import annotations
@@ -19,60 +19,65 @@ __all__ = ["SAMPLERS", "Sampler", "SamplerContext", "apply_samplers", "has_guida
 
 
 class SamplerContext(NamedTuple):
-    """What samplers go by when a token is drawn."""
+    """What the samplers need beside the distribution."""
 
     settings: GenerationSettings
     opposing: Distribution | None = None
-    "What is expected after the opposing prompt; None without guidance."
+    "The distribution after the opposing prompt; None without guidance."
     surprise: float = inf
-    "In bits, what Mirostat bears."
+    "The surprise that Mirostat allows, in bits."
 
 
-def apply_samplers(distribution: Distribution, moment: SamplerContext) -> Distribution:
-    """What all samplers leave, in their order."""
-    for sampler in moment.settings.order:
+def apply_samplers(distribution: Distribution, context: SamplerContext) -> Distribution:
+    """Return the distribution after all samplers, in the order of the settings."""
+    for sampler in context.settings.order:
         if sampler in SAMPLERS:
-            distribution = SAMPLERS[sampler](distribution, moment)
+            distribution = SAMPLERS[sampler](distribution, context)
     return distribution
 
 
 def has_guidance(settings: GenerationSettings) -> bool:
-    """Whether an opposing prompt changes anything."""
+    """Return whether an opposing prompt has an effect."""
     return 6 in settings.order and settings.cfg_scale != 1
 
 
 def has_mirostat(settings: GenerationSettings) -> bool:
-    """Whether surprise is bounded (docs/protocol/native.md#91-parameters--complete-list: off with a rate of 1 too)."""
+    """Return whether Mirostat has an effect; a rate of 1 turns it off too.
+
+    See docs/protocol/native.md#91-parameters--complete-list.
+    """
     return 8 in settings.order and settings.mirostat_tau > 0 and settings.mirostat_lr != 1
 
 
-def _temperature(distribution: Distribution, moment: SamplerContext) -> Distribution:
-    """Probabilities to the power of 1/T. Taken relative to the best, which is 1 and cannot vanish."""
-    heat = moment.settings.temperature
-    if heat == 1:
+def _temperature(distribution: Distribution, context: SamplerContext) -> Distribution:
+    """Raise probabilities to the power of 1/T, relative to the best, which cannot underflow."""
+    temperature = context.settings.temperature
+    if temperature == 1:
         return distribution
     highest = log(distribution.cumulative[0])
-    heat = heat or ulp(0.0)
-    return Distribution.of_logits((token, (logit - highest) / heat) for token, logit in distribution.logits().items())
+    temperature = temperature or ulp(0.0)
+    return Distribution.from_logits(
+        (token, (logit - highest) / temperature) for token, logit in distribution.logits().items()
+    )
 
 
-def _top_k(distribution: Distribution, moment: SamplerContext) -> Distribution:
-    """The k best."""
-    k = moment.settings.top_k
+def _top_k(distribution: Distribution, context: SamplerContext) -> Distribution:
+    """Keep the k best."""
+    k = context.settings.top_k
     return distribution.best(k) if k > 0 else distribution
 
 
-def _top_p(distribution: Distribution, moment: SamplerContext) -> Distribution:
-    """The fewest of the best that have p together."""
-    share = moment.settings.top_p
+def _top_p(distribution: Distribution, context: SamplerContext) -> Distribution:
+    """Keep the fewest of the best that have the probability p together."""
+    share = context.settings.top_p
     if not 0 < share < 1:
         return distribution
     return distribution.best(bisect_left(distribution.cumulative, share) + 1)
 
 
-def _tail_free(distribution: Distribution, moment: SamplerContext) -> Distribution:
-    """Up to where the curve of probabilities has done its share of bending; what follows is the tail."""
-    share = moment.settings.tail_free_sampling
+def _tail_free(distribution: Distribution, context: SamplerContext) -> Distribution:
+    """Cut the tail: keep candidates until the curve of probabilities has done its share of all bending."""
+    share = context.settings.tail_free_sampling
     if share >= 1:
         return distribution
     slopes = [p - q for p, q in pairwise(distribution.probabilities.values())]
@@ -82,14 +87,14 @@ def _tail_free(distribution: Distribution, moment: SamplerContext) -> Distributi
     return distribution.best(bisect_right(list(accumulate(bends)), share * fsum(bends)) + 1)
 
 
-def _top_a(distribution: Distribution, moment: SamplerContext) -> Distribution:
-    """Those with at least a times the square of the best one's probability."""
-    return _at_least(moment.settings.top_a * distribution.cumulative[0] ** 2, distribution)
+def _top_a(distribution: Distribution, context: SamplerContext) -> Distribution:
+    """Keep those with at least a times the square of the best one's probability."""
+    return _at_least(context.settings.top_a * distribution.cumulative[0] ** 2, distribution)
 
 
-def _typical(distribution: Distribution, moment: SamplerContext) -> Distribution:
-    """The fewest that have p together, taken by how little their surprise differs from the expected one."""
-    share = moment.settings.typical_p
+def _typical(distribution: Distribution, context: SamplerContext) -> Distribution:
+    """Keep the fewest that have the probability p together, those first whose surprise is closest to the expected one."""
+    share = context.settings.typical_p
     if not 0 < share < 1:
         return distribution
     entropy = _entropy(distribution)
@@ -98,53 +103,53 @@ def _typical(distribution: Distribution, moment: SamplerContext) -> Distribution
     return Distribution(ranked[:count])
 
 
-def _guidance(distribution: Distribution, moment: SamplerContext) -> Distribution:
-    """Away from the opposing prompt: log q + scale · (log p - log q), as in "Stay on topic with Classifier-Free
-    Guidance". What only the opposing prompt leads to is no candidate; what only the prompt leads to has q = `FLOOR`."""
-    scale, opposing = moment.settings.cfg_scale, moment.opposing
+def _guidance(distribution: Distribution, context: SamplerContext) -> Distribution:
+    """Move away from the opposing prompt: log q + scale · (log p - log q), as in "Stay on topic with Classifier-Free
+    Guidance". Candidates of only the opposing prompt are dropped; candidates of only the prompt have q = `FLOOR`."""
+    scale, opposing = context.settings.cfg_scale, context.opposing
     if opposing is None:
         return distribution
-    against = {token: log(opposing.probabilities.get(token, FLOOR)) for token in distribution.tokens}
-    return Distribution.of_logits(
-        (token, against[token] + scale * (logit - against[token])) for token, logit in distribution.logits().items()
+    opposed = {token: log(opposing.probabilities.get(token, FLOOR)) for token in distribution.tokens}
+    return Distribution.from_logits(
+        (token, opposed[token] + scale * (logit - opposed[token])) for token, logit in distribution.logits().items()
     )
 
 
-def _top_g(distribution: Distribution, moment: SamplerContext) -> Distribution:
-    """The g best groups. Nobody says what a group is; here, candidates with the same probability."""
-    groups = moment.settings.top_g
+def _top_g(distribution: Distribution, context: SamplerContext) -> Distribution:
+    """Keep the g best groups. No source says what a group is; here, candidates with the same probability."""
+    groups = context.settings.top_g
     if groups <= 0:
         return distribution
     steps = accumulate(p != q for p, q in pairwise(distribution.probabilities.values()))
     return distribution.best(bisect_left(list(steps), groups) + 1)
 
 
-def _mirostat(distribution: Distribution, moment: SamplerContext) -> Distribution:
-    """Those that surprise no more than is borne now, in bits (Mirostat 2). The loop moves that bound with each token."""
-    return _at_least(2.0 ** min(-moment.surprise, 0.0), distribution)
+def _mirostat(distribution: Distribution, context: SamplerContext) -> Distribution:
+    """Keep those whose surprise is within the bound (Mirostat 2). The generation moves the bound with each token."""
+    return _at_least(2.0 ** min(-context.surprise, 0.0), distribution)
 
 
-def _unified(distribution: Distribution, moment: SamplerContext) -> Distribution:
-    """A polynomial of the surprise s = -log p: - (linear + conf · entropy) · s - quad · s² - cubic · s³ is the new logit.
+def _unified(distribution: Distribution, context: SamplerContext) -> Distribution:
+    """Replace logits by a polynomial of the surprise s = -log p: - (linear + conf · entropy) · s - quad · s² - cubic · s³.
 
     NovelAI's documents state no formula. The first three terms are those that Zyphra's Zonos publishes as NovelAI's
-    Unified sampler, in nats, and fit the names in docs/protocol/openai.md#5-unified-sampling; the cubic term goes on in
-    their way.
+    Unified sampler, in nats, and fit the names in docs/protocol/openai.md#5-unified-sampling; the cubic term
+    continues the series.
     """
-    settings = moment.settings
+    settings = context.settings
     linear, conf = settings.math1_temp, settings.math1_quad_entropy_scale
     quad, cubic = settings.math1_quad, settings.math2_cubic
     if linear == 1 and conf == quad == cubic == 0:
         return distribution
     slope = linear + conf * _entropy(distribution)
-    return Distribution.of_logits(
+    return Distribution.from_logits(
         (token, ((cubic * logit - quad) * logit + slope) * logit) for token, logit in distribution.logits().items()
     )
 
 
-def _min_p(distribution: Distribution, moment: SamplerContext) -> Distribution:
-    """Those with at least p times the best one's probability."""
-    return _at_least(moment.settings.min_p * distribution.cumulative[0], distribution)
+def _min_p(distribution: Distribution, context: SamplerContext) -> Distribution:
+    """Keep those with at least p times the best one's probability."""
+    return _at_least(context.settings.min_p * distribution.cumulative[0], distribution)
 
 
 def _entropy(distribution: Distribution) -> float:

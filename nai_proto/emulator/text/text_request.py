@@ -1,6 +1,6 @@
-"""What a text request asks for, checked as the two generation hosts check it.
+"""Text generation requests: their bodies, parsed and checked as the two generation hosts do.
 
-What the hosts do not know is ignored, and so is what has no meaning here: modules, caches, beams.
+Parameters that the hosts do not know are ignored, and so are those without a meaning here: modules, caches, beams.
 
 See:
     docs/protocol/native.md#9-aigenerate-request
@@ -40,16 +40,16 @@ __all__ = [
 T = TypeVar("T")
 
 _Length = Annotated[int, msgspec.Meta(ge=1, le=2048)]
-_Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+_Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Positive = Annotated[float, msgspec.Meta(ge=0)]
 _Id = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
 _Ids = Annotated[tuple[_Id, ...], msgspec.Meta(min_length=1)]
-_Old = Annotated[float, msgspec.Meta(ge=-2, le=2)]
-_New = Annotated[float, msgspec.Meta(ge=-16, le=16)]
+_ApiPenalty = Annotated[float, msgspec.Meta(ge=-2, le=2)]
+_TextPenalty = Annotated[float, msgspec.Meta(ge=-16, le=16)]
 
 
 class BiasEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One of ``logit_bias_exp``. The hosts require different keys of it.
+    """An entry of ``logit_bias_exp``. The hosts require different keys.
 
     See docs/protocol/native.md#93-logit_bias_exp.
     """
@@ -72,7 +72,7 @@ class _TextBiasEntry(BiasEntry, frozen=True, kw_only=True):
 
 
 class TextRequestParameters(msgspec.Struct, frozen=True, kw_only=True):
-    """Those of both hosts. Most have the names that `GenerationSettings` has, and the defaults that change nothing."""
+    """The parameters of both hosts. Most have the names of `GenerationSettings`, and defaults that change nothing."""
 
     max_length: _Length = 40
     min_length: _Length = 1
@@ -87,35 +87,35 @@ class TextRequestParameters(msgspec.Struct, frozen=True, kw_only=True):
     repetition_penalty: float = 1.0
     repetition_penalty_range: Annotated[int, msgspec.Meta(ge=0, le=8192)] = 0
     repetition_penalty_slope: Annotated[float, msgspec.Meta(ge=0, le=10)] = 0.0
-    repetition_penalty_frequency: _Old = 0.0
-    repetition_penalty_presence: _Old = 0.0
+    repetition_penalty_frequency: _ApiPenalty = 0.0
+    repetition_penalty_presence: _ApiPenalty = 0.0
     repetition_penalty_whitelist: frozenset[_Id] = frozenset()
     phrase_rep_pen: str = "off"
     temperature: Annotated[float, msgspec.Meta(ge=0.1, le=100)] = 1.0
     top_k: Annotated[int, msgspec.Meta(ge=0)] = 0
     top_p: float = 1.0
-    tail_free_sampling: _Share = 1.0
+    tail_free_sampling: _Fraction = 1.0
     top_a: float = 0.0
     typical_p: float = 1.0
     cfg_scale: _Positive = 1.0
     cfg_uc: str = ""
     top_g: Annotated[int, msgspec.Meta(ge=0, le=65_536)] = 0
     mirostat_tau: _Positive = 0.0
-    mirostat_lr: _Share = 1.0
+    mirostat_lr: _Fraction = 1.0
     math1_temp: float = 1.0
     math1_quad: float = 0.0
     math1_quad_entropy_scale: float = 0.0
-    min_p: _Share = 0.0
+    min_p: _Fraction = 0.0
     order: tuple[Annotated[int, msgspec.Meta(ge=0)], ...] | None = None
     num_logprobs: Annotated[int, msgspec.Meta(ge=0, le=30)] | None = None
     use_string: bool | None = None
     seed: int | None = None
-    "Not the service's: the same seed gives the same text, which tests want."
+    "An addition of the emulator: the same seed gives the same text."
 
     @property
-    def holding_ids(self) -> str | None:
-        """The name of a parameter that holds token ids, if one does."""
-        return next((name for name in _HOLD_IDS if getattr(self, name) not in (None, (), frozenset())), None)
+    def id_parameter(self) -> str | None:
+        """The name of a parameter with token ids; None if there is none."""
+        return next((name for name in _ID_PARAMETERS if getattr(self, name) not in (None, (), frozenset())), None)
 
 
 class _ApiParameters(TextRequestParameters, frozen=True, kw_only=True):
@@ -126,19 +126,19 @@ class _TextParameters(TextRequestParameters, frozen=True, kw_only=True):
     stop_sequences: Annotated[tuple[_Ids, ...], msgspec.Meta(max_length=1024)] = ()
     bad_words_ids: Annotated[tuple[_Ids, ...], msgspec.Meta(max_length=2048)] = ()
     logit_bias_exp: Annotated[tuple[_TextBiasEntry, ...], msgspec.Meta(max_length=1024)] = ()
-    repetition_penalty_frequency: _New = 0.0
-    repetition_penalty_presence: _New = 0.0
+    repetition_penalty_frequency: _TextPenalty = 0.0
+    repetition_penalty_presence: _TextPenalty = 0.0
     phrase_rep_pen: Literal["off", "very_light", "light", "medium", "aggressive", "very_aggressive"] = "off"
 
 
 class TextRequest(NamedTuple):
-    """A request, checked."""
+    """A checked text generation request."""
 
     input: str
     model: Model
     parameters: TextRequestParameters
     as_text: bool
-    """Are prompt and answer text? What holds where nothing is said depends on the host.
+    """Are prompt and output text, and not token ids? The default depends on the host.
 
     See docs/protocol/native.md#9-aigenerate-request.
     """
@@ -162,24 +162,24 @@ class _Body(msgspec.Struct):
     parameters: dict[str, msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET
 
 
-_LONGEST_INPUT: Final = {Host.TEXT: 100_000, Host.API: 40_000}
-"""Characters.
+_MAX_INPUT: Final = {Host.TEXT: 100_000, Host.API: 40_000}
+"""The longest input of each host, in characters.
 
 See docs/protocol/native.md#9-aigenerate-request.
 """
 _PARAMETERS: Final[Mapping[Host, type[TextRequestParameters]]] = {Host.TEXT: _TextParameters, Host.API: _ApiParameters}
 _REQUIRED: Final = ("max_length", "min_length", "force_emotion")
-"""By the api host's documents.
+"""The parameters that the api host's documents require.
 
 See docs/protocol/native.md#91-parameters--complete-list.
 """
-_KNOWN: Final = frozenset((*(model.id for model in MODELS), "genji-jp-6b"))
-"""Those of docs/protocol/native.md#12-which-host-per-text-model that are served; of older versions it knows one."""
-_HOLD_IDS: Final = (
+_MODEL_IDS: Final = frozenset((*(model.id for model in MODELS), "genji-jp-6b"))
+"""The served models of docs/protocol/native.md#12-which-host-per-text-model, and the only older one that they name."""
+_ID_PARAMETERS: Final = (
     *("stop_sequences", "eos_token_id", "bad_words_ids", "valid_first_tokens", "cropped_token"),
     *("logit_bias", "logit_bias_exp", "repetition_penalty_whitelist"),
 )
-_AS_THEY_ARE: Final = frozenset(field.name for field in fields(GenerationSettings)) & {
+_COPIED: Final = frozenset(field.name for field in fields(GenerationSettings)) & {
     *TextRequestParameters.__struct_fields__
 } - {
     "cfg_uc",
@@ -188,60 +188,64 @@ _AS_THEY_ARE: Final = frozenset(field.name for field in fields(GenerationSetting
 }
 
 
-def parse_text_request(body: bytes, host: Host, base: HostProfile, switches: Switches) -> TextRequest:
-    """A request's body.
+def parse_text_request(body: bytes, host: Host, host_profile: HostProfile, switches: Switches) -> TextRequest:
+    """Parse the body of ``POST /ai/generate`` or ``/ai/generate-stream``.
 
     Args:
-        body: as it came.
-        host: whose rules it has to keep.
-        base: has the models that it may name.
-        switches: whether staging models are served, and all is required that the documents require.
+        body: JSON.
+        host: decides the rules for the parameters.
+        host_profile: decides which models exist.
+        switches: whether there are staging models, and whether everything is required that the documents require.
 
     Raises:
         Refused: 400, with what is wrong and where.
     """
-    outer = _decoded(body, _Body, "$")
+    outer = _decode(body, _Body, "$")
     if isinstance(outer.input, msgspec.UnsetType):
-        raise _required("input")
+        raise _missing_parameter("input")
     if isinstance(outer.model, msgspec.UnsetType):
-        raise _required("model")
+        raise _missing_parameter("model")
     if isinstance(outer.parameters, msgspec.UnsetType):
-        raise _required("parameters")
-    model = _model(outer.model, base, staging=switches.staging)
-    if len(outer.input) > _LONGEST_INPUT[host]:
-        raise Refused(400, f"Validation error: input must be at most {_LONGEST_INPUT[host]} characters long")
+        raise _missing_parameter("parameters")
+    model = _find_model(outer.model, host_profile, staging=switches.staging)
+    if len(outer.input) > _MAX_INPUT[host]:
+        raise Refused(400, f"Validation error: input must be at most {_MAX_INPUT[host]} characters long")
     given = {name: value for name, value in outer.parameters.items() if bytes(value) != b"null"}
     missing = next((name for name in _REQUIRED if name not in given), "")
     if switches.strict_bodies and host is Host.API and missing:
-        raise _required(missing)
-    parameters = _decoded(msgspec.json.encode(given), _PARAMETERS[host], "$.parameters")
-    said = parameters.use_string
-    return TextRequest(outer.input, model, parameters, host is Host.TEXT if said is None else said)
+        raise _missing_parameter(missing)
+    parameters = _decode(msgspec.json.encode(given), _PARAMETERS[host], "$.parameters")
+    as_text = parameters.use_string
+    return TextRequest(outer.input, model, parameters, host is Host.TEXT if as_text is None else as_text)
 
 
-def parse_prompt_request(body: bytes, base: HostProfile) -> PromptRequest:
-    """The same for a prompt that is to be made up."""
-    asked = _decoded(body, PromptRequest, "$")
-    _model(asked.model, base)
-    return asked
+def parse_prompt_request(body: bytes, host_profile: HostProfile) -> PromptRequest:
+    """Parse the body of ``POST /ai/generate-prompt``.
+
+    Raises:
+        Refused: 400, with what is wrong and where.
+    """
+    request = _decode(body, PromptRequest, "$")
+    _find_model(request.model, host_profile)
+    return request
 
 
-def _model(id: str, base: HostProfile, *, staging: bool = False) -> Model:  # noqa: A002
-    known = id in _KNOWN or (staging and id in INTERNAL_MODELS)
-    if known and Model.named(id).host in base.models:
+def _find_model(id: str, host_profile: HostProfile, *, staging: bool = False) -> Model:  # noqa: A002
+    known = id in _MODEL_IDS or (staging and id in INTERNAL_MODELS)
+    if known and Model.named(id).host in host_profile.models:
         return Model.named(id)
-    if Host.TEXT in base.models:
+    if Host.TEXT in host_profile.models:
         raise Refused(400, f"Validation error: model {id[:60]} doesn't exist")
     raise Refused(
         400, "model must be a valid enum value"
-    )  # as the api host has it (docs/protocol/native.md#41-error-body)
+    )  # as the api host words it (docs/protocol/native.md#41-error-body)
 
 
-def _required(name: str) -> Refused:
+def _missing_parameter(name: str) -> Refused:
     return Refused(400, f"Error verifying request: {name} is required")
 
 
-def _decoded(data: bytes, type: type[T], path: str) -> T:  # noqa: A002
+def _decode(data: bytes, type: type[T], path: str) -> T:  # noqa: A002
     try:
         return msgspec.json.decode(data, type=type)
     except (ValueError, RecursionError):
@@ -252,16 +256,16 @@ def _decoded(data: bytes, type: type[T], path: str) -> T:  # noqa: A002
 def to_generation_settings(
     parameters: TextRequestParameters, encode: Callable[[str], list[int]], *, include_stop: bool = True
 ) -> GenerationSettings:
-    """What the sampler has to know, in ids.
+    """Return the settings of the generation that a request asks for.
 
     Args:
         parameters: of the request.
-        encode: gives the ids of what the parameters have as text.
-        include_stop: does the text end with what ends it?
+        encode: returns the ids of a text.
+        include_stop: is the stop sequence part of the output?
     """
     eos = parameters.eos_token_id
     return GenerationSettings(
-        **{name: getattr(parameters, name) for name in _AS_THEY_ARE},
+        **{name: getattr(parameters, name) for name in _COPIED},
         order=ALL_SAMPLERS if parameters.order is None else parameters.order,
         include_stop=include_stop,
         eos_ids=frozenset() if eos is None else frozenset((eos,)),

@@ -1,8 +1,8 @@
-"""Text generation as the service does it, over the emulator's own language model.
+"""The native text endpoints of the emulator, over its own language model.
 
-Ids in a request, and ids in an answer, are those of the model's tokenizer: where there are any, the tokenizer is asked
-for, and the language model reads and writes in its ids. A request that is all text is answered in pieces of the language
-model's own, for which no file is needed.
+Ids in requests and responses are those of the requested model's tokenizer, so a request with ids needs the tokenizer, and
+the language model works in its ids. A request without ids is answered in the language model's own vocabulary, which needs
+no tokenizer.
 
 See:
     docs/protocol/native.md#9-aigenerate-request
@@ -40,44 +40,42 @@ __all__ = ["TextService"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Task:
-    """A request, understood."""
+class _PreparedGeneration:
+    """A generation that is ready to start."""
 
-    teller: LanguageModel
+    language_model: LanguageModel
     prompt: list[int]
     settings: GenerationSettings
     seed: int | None
     width: int | None
-    "Bytes per token of the answer; None if it is text."
+    "Bytes per token of the output; None if it is text."
 
-    def spelled(self, tokens: list[int]) -> str:
-        """Tokens in the form of the answer."""
-        return self.teller.vocabulary.decode(tokens) if self.width is None else pack(tokens, self.width)
+    def encode_output(self, tokens: list[int]) -> str:
+        """Return tokens in the form of the response: text, or ids in base64."""
+        return self.language_model.vocabulary.decode(tokens) if self.width is None else pack(tokens, self.width)
 
 
 class TextService:
-    """The generation endpoints.
+    """The native text generation endpoints.
 
     Args:
-        seed: of all chance that a request does not seed itself.
+        seed: for requests without a seed.
         pace: seconds per token.
-        tellers: who writes it.
-        lock: under which it is written.
-        switches: how strict it is.
+        models: the language models and tokenizers.
+        lock: held during each generation.
+        switches: how strict the checks are.
     """
 
-    def __init__(
-        self, seed: str, pace: float, tellers: ModelRegistry, lock: GenerationLock, switches: Switches
-    ) -> None:
-        self._chance = SeededRandom(seed)
+    def __init__(self, seed: str, pace: float, models: ModelRegistry, lock: GenerationLock, switches: Switches) -> None:
+        self._random = SeededRandom(seed)
         self._pace = pace
-        self._tellers = tellers
+        self._models = models
         self._lock = lock
         self._switches = switches
         self._count = 0
 
     def handlers(self) -> Mapping[str, EndpointHandler]:
-        """By the names of the endpoint table."""
+        """Return the handlers by the names of the endpoint table."""
         return {
             "generate": self.generate,
             "api_generate": self.generate,
@@ -87,90 +85,94 @@ class TextService:
         }
 
     def generate(self, context: RequestContext) -> Handler:
-        """``POST /ai/generate``: the answer in one piece."""
-        yield from self._lock.hold(context.owner, lambda: self._whole(context))
+        """Handle ``POST /ai/generate``: the output in one piece."""
+        yield from self._lock.hold(context.owner, lambda: self._send_whole(context))
 
     def generate_stream(self, context: RequestContext) -> Handler:
-        """``POST /ai/generate-stream``: an event per token."""
-        yield from self._lock.hold(context.owner, lambda: self._streamed(context))
+        """Handle ``POST /ai/generate-stream``: an event for each token."""
+        yield from self._lock.hold(context.owner, lambda: self._send_stream(context))
 
     def generate_prompt(self, context: RequestContext) -> Handler:
-        """``POST /ai/generate-prompt``: a prompt made up, always as text."""
-        yield from self._lock.hold(context.owner, lambda: self._made_up(context))
+        """Handle ``POST /ai/generate-prompt``: a generated prompt, always as text."""
+        yield from self._lock.hold(context.owner, lambda: self._send_prompt(context))
 
-    def _whole(self, context: RequestContext) -> Handler:
-        task = yield from self._task(context)
-        steps = list(self._steps(task))
+    def _send_whole(self, context: RequestContext) -> Handler:
+        generation = yield from self._prepare(context)
+        steps = list(self._run(generation))
         if self._pace:
             yield Wait(self._pace * len(steps))
-        answer: dict[str, object] = {"output": task.spelled([step.token for step in steps])}
+        document: dict[str, object] = {"output": generation.encode_output([step.token for step in steps])}
         if steps and steps[0].logprobs is not None:
-            answer["logprobs"] = [_wire(step.logprobs) for step in steps if step.logprobs is not None]
-        yield from send_json(context.endpoint.status, answer)
+            document["logprobs"] = [_logprobs_document(step.logprobs) for step in steps if step.logprobs is not None]
+        yield from send_json(context.endpoint.status, document)
 
-    def _made_up(self, context: RequestContext) -> Handler:
-        wanted = parse_prompt_request(context.parameters.body, context.host_profile)
-        plan_limits.check_plan(context.owner, Model.named(wanted.model))
+    def _send_prompt(self, context: RequestContext) -> Handler:
+        request = parse_prompt_request(context.parameters.body, context.host_profile)
+        plan_limits.check_plan(context.owner, Model.named(request.model))
         plan_limits.count_trial_action(context.owner)
-        teller = get_tale_model()
-        settings = GenerationSettings(max_length=wanted.tokens_to_generate, temperature=wanted.temp)
-        task = _Task(teller, teller.vocabulary.encode(wanted.prompt), settings, None, None)
-        text = task.spelled([step.token for step in self._steps(task)])
+        language_model = get_tale_model()
+        settings = GenerationSettings(max_length=request.tokens_to_generate, temperature=request.temp)
+        generation = _PreparedGeneration(
+            language_model, language_model.vocabulary.encode(request.prompt), settings, None, None
+        )
+        text = generation.encode_output([step.token for step in self._run(generation)])
         yield from send_json(context.endpoint.status, {"generated_text": text})
 
-    def _streamed(self, context: RequestContext) -> Handler:
-        task = yield from self._task(context)
+    def _send_stream(self, context: RequestContext) -> Handler:
+        generation = yield from self._prepare(context)
         yield Start(Head(context.endpoint.status, Headers([("Content-Type", "text/event-stream"), ALLOW_ANY_ORIGIN])))
-        text = task.teller.vocabulary.decoder()
+        text = generation.language_model.vocabulary.decoder()
         final = False
-        for step in self._steps(task):
+        for step in self._run(generation):
             if self._pace:
                 yield Wait(self._pace)
             final = step.final
-            if task.width is not None:
-                token = pack((step.token,), task.width)
-            else:  # as text only what is certain: a character may be spread over tokens
+            if generation.width is not None:
+                token = pack((step.token,), generation.width)
+            else:  # only whole characters, since one may be spread over tokens
                 token = text.receive((step.token,)) + (text.receive_eof() if final else "")
-            yield Write(_event(token, step.ptr, final, step.logprobs))
-        if not final:  # nothing may come at all, and that is said as well
-            yield Write(_event("", 0, True, None))
+            yield Write(_encode_event(token, step.ptr, final, step.logprobs))
+        if not final:  # the output can be empty, and the stream still has a final event
+            yield Write(_encode_event("", 0, True, None))
 
-    def _task(self, context: RequestContext) -> HandlerSteps[_Task]:
+    def _prepare(self, context: RequestContext) -> HandlerSteps[_PreparedGeneration]:
         strict = self._switches.strict_limits
-        wanted = parse_text_request(
+        request = parse_text_request(
             context.parameters.body, context.endpoint.host, context.host_profile, self._switches
         )
-        model, parameters = wanted.model, wanted.parameters
+        model, parameters = request.model, request.parameters
         try:
-            ids = None if wanted.as_text else unpack(wanted.input, model.token_width)
+            ids = None if request.as_text else unpack(request.input, model.token_width)
         except RemoteProtocolError as error:
             raise Refused(400, f"Validation error: input: {error}") from None
         plan_limits.check_plan(context.owner, model)
-        holding_ids = parameters.holding_ids if wanted.as_text else "input"
+        id_parameter = parameters.id_parameter if request.as_text else "input"
         tokenizer = None
-        if holding_ids or parameters.num_logprobs or strict:
-            tokenizer = yield from self._tellers.tokenizer(model.id)
-        if holding_ids and tokenizer is None:
-            raise Refused(501, f"this emulator has no tokenizer of {model.id}, and {holding_ids} holds token ids")
-        teller = yield from self._tellers.language_model(tokenizer)
-        encode = teller.vocabulary.encode
-        prompt = encode(wanted.input) if ids is None else ids
+        if id_parameter or parameters.num_logprobs or strict:
+            tokenizer = yield from self._models.tokenizer(model.id)
+        if id_parameter and tokenizer is None:
+            raise Refused(501, f"this emulator has no tokenizer of {model.id}, and {id_parameter} holds token ids")
+        language_model = yield from self._models.language_model(tokenizer)
+        encode = language_model.vocabulary.encode
+        prompt = encode(request.input) if ids is None else ids
         settings = to_generation_settings(parameters, encode, include_stop=self._switches.include_stop)
         if strict:
             most, sentence = parameters.max_length, parameters.generate_until_sentence
             plan_limits.check_length(context.owner, model, context.endpoint.host, len(prompt), most, sentence=sentence)
         plan_limits.count_trial_action(context.owner)
-        return _Task(teller, prompt, settings, parameters.seed, None if wanted.as_text else model.token_width)
+        return _PreparedGeneration(
+            language_model, prompt, settings, parameters.seed, None if request.as_text else model.token_width
+        )
 
-    def _steps(self, task: _Task) -> Iterator[SamplingStep]:
+    def _run(self, generation: _PreparedGeneration) -> Iterator[SamplingStep]:
         self._count += 1
-        chance = self._chance.fork(self._count) if task.seed is None else SeededRandom(task.seed)
-        decode = task.teller.vocabulary.decode
+        rng = self._random.fork(self._count) if generation.seed is None else SeededRandom(generation.seed)
+        decode = generation.language_model.vocabulary.decode
         return generate(
-            task.teller,
-            task.prompt,
-            task.settings,
-            chance,
+            generation.language_model,
+            generation.prompt,
+            generation.settings,
+            rng,
             ends_sentence=lambda token: decode((token,)).rstrip(_CLOSING).endswith(_SENTENCE_ENDS),
             begins_with=lambda token, start: decode((token,)).startswith(decode((start,))),
         )
@@ -180,17 +182,22 @@ _SENTENCE_ENDS: Final = (".", "!", "?", "…", "。")
 _CLOSING: Final = " \n\"')]\u201d\u2019»」"
 
 
-def _event(token: str, ptr: int, final: bool, logprobs: SampledLogprobs | None) -> bytes:
-    """An event of the stream, with all four keys each time: some clients insist on them.
+def _encode_event(token: str, ptr: int, final: bool, logprobs: SampledLogprobs | None) -> bytes:
+    """Return an event of the stream, always with all four keys, since some clients require them.
 
     See docs/protocol/native.md#10-streaming-aigenerate-stream.
     """
-    data = {"token": token, "ptr": ptr, "final": final, "logprobs": None if logprobs is None else _wire(logprobs)}
+    data = {
+        "token": token,
+        "ptr": ptr,
+        "final": final,
+        "logprobs": None if logprobs is None else _logprobs_document(logprobs),
+    }
     return encode_event(ServerSentEvent(event="newToken", data=encode(data).decode(), id=str(ptr)))
 
 
-def _wire(logprobs: SampledLogprobs) -> dict[str, object]:
+def _logprobs_document(logprobs: SampledLogprobs) -> dict[str, object]:
     return {
-        part: [[[one.token], [one.before, one.after]] for one in getattr(logprobs, part)]
+        part: [[[logprob.token], [logprob.before, logprob.after]] for logprob in getattr(logprobs, part)]
         for part in ("chosen", "before", "after")
     }

@@ -1,7 +1,7 @@
-"""Sequences of tokens that are banned, end the generation, or are biased.
+"""Sequences of tokens that are banned, that end a generation, or that are biased.
 
-All of them are read as the text goes on, a token at a time: what a token costs depends on how long and how many the
-sequences are, not on how long the text is.
+All of them follow the text one token at a time. The cost of a token depends on the number and the lengths of the
+sequences, not on the length of the text.
 
 See:
     docs/protocol/native.md#91-parameters--complete-list
@@ -24,7 +24,7 @@ _Tokens: TypeAlias = tuple[int, ...]
 
 
 class Bans:
-    """``bad_words_ids``: the last token of a sequence is banned where the others stand before it."""
+    """The bans of ``bad_words_ids``: the last token of a sequence is banned after the tokens before it."""
 
     __slots__ = ("_after", "_always", "_lengths")
 
@@ -37,7 +37,7 @@ class Bans:
         self._lengths = sorted({len(before) for before in after} - {0})
 
     def after(self, text: Sequence[int]) -> frozenset[int]:
-        """What must not come next; the same object wherever only single tokens are banned."""
+        """Return the banned next tokens; always the same object if only single tokens are banned."""
         banned = self._always
         for length in self._lengths:
             banned = banned.union(more) if (more := self._after.get(tuple(text[-length:]))) else banned
@@ -45,90 +45,94 @@ class Bans:
 
 
 class Stops:
-    """What ends a generation: ``stop_sequences``, and end tokens as sequences of one."""
+    """The sequences that end a generation: ``stop_sequences``, and end tokens as sequences of one."""
 
-    __slots__ = ("_begun", "_by_last", "_longest")
+    __slots__ = ("_by_last", "_longest", "_prefixes")
 
     def __init__(self, sequences: Iterable[_Tokens]) -> None:
         self._by_last: defaultdict[int, list[_Tokens]] = defaultdict(list)
         known = sorted({*sequences} - {()}, key=lambda sequence: (-len(sequence), sequence))
         for sequence in known:
             self._by_last[sequence[-1]].append(sequence)
-        self._begun = {sequence[:length] for sequence in known for length in range(1, len(sequence))}
-        self._longest = max(map(len, self._begun), default=0)
+        self._prefixes = {sequence[:length] for sequence in known for length in range(1, len(sequence))}
+        self._longest = max(map(len, self._prefixes), default=0)
 
-    def ended(self, output: Sequence[int]) -> _Tokens:
-        """The longest that the output ends with; empty when there is none."""
+    def find_stop(self, output: Sequence[int]) -> _Tokens:
+        """Return the longest stop sequence that the output ends with; empty if there is none."""
         for sequence in self._by_last.get(output[-1], ()):
             if tuple(output[-len(sequence) :]) == sequence:
                 return sequence
         return ()
 
-    def begun(self, output: Sequence[int]) -> int:
-        """How many tokens at the output's end may yet turn out to be the beginning of one."""
+    def count_begun(self, output: Sequence[int]) -> int:
+        """Return how many tokens at the output's end can be the beginning of a stop sequence."""
         lengths = range(min(self._longest, len(output)), 0, -1)
-        return next((length for length in lengths if tuple(output[-length:]) in self._begun), 0)
+        return next((length for length in lengths if tuple(output[-length:]) in self._prefixes), 0)
 
 
 class Biases:
-    """``logit_bias`` and ``logit_bias_exp`` on their way through one generation.
+    """``logit_bias`` and ``logit_bias_exp`` for one generation.
 
-    A bias is on the first token of its sequence, or on the one that goes on with it where the end of prompt and output
-    is a beginning of it, the longest there is. What completes a sequence in the output does not begin its next one, or
-    a sequence of equal tokens would be finished for ever.
+    A bias is added to the first token of its sequence. Where prompt and output end with a beginning of the sequence, it
+    is added to the token that continues the longest such beginning. A token that completes a sequence does not begin the
+    next one, since otherwise a sequence of equal tokens would never be finished.
     """
 
-    __slots__ = ("_length", "_phrases")
+    __slots__ = ("_length", "_matchers")
 
     def __init__(self, settings: GenerationSettings, context: Sequence[int]) -> None:
         plain = (SequenceBias((token,), bias) for token, bias in settings.logit_bias)
-        self._phrases = [_Phrase(bias, context) for bias in (*plain, *settings.logit_bias_exp) if bias.sequence]
+        self._matchers = [
+            _SequenceMatcher(bias, context) for bias in (*plain, *settings.logit_bias_exp) if bias.sequence
+        ]
         self._length = 0
 
     def __bool__(self) -> bool:
-        return bool(self._phrases)
+        return bool(self._matchers)
 
     def adjust(self, logits: dict[int, float]) -> None:
-        """Adds what is due. What makes a token likelier that the model does not expect, makes it a candidate."""
-        for phrase in self._phrases:
-            bias, token = phrase.entry.bias, phrase.awaited
+        """Add the biases to the logits. A token that the model does not expect becomes a candidate if it gets likelier."""
+        for matcher in self._matchers:
+            bias, token = matcher.entry.bias, matcher.awaited
             if token in logits or bias > 0:
                 logits[token] = logits.get(token, _UNEXPECTED) + bias
 
-    def forced(self) -> frozenset[int]:
-        """The tokens of which one has to come; any may when there are none."""
+    def required(self) -> frozenset[int]:
+        """Return the tokens of which one must come next; empty if any may."""
         return frozenset(
-            phrase.awaited
-            for phrase in self._phrases
-            if phrase.entry.ensure_sequence_finish and 0 < phrase.reached <= self._length
+            matcher.awaited
+            for matcher in self._matchers
+            if matcher.entry.ensure_sequence_finish and 0 < matcher.reached <= self._length
         )
 
     def add(self, token: int) -> None:
-        """Goes on with a token of the output."""
+        """Read the next token of the output."""
         self._length += 1
-        self._phrases = [phrase for phrase in self._phrases if not (phrase.read(token) and phrase.entry.generate_once)]
+        self._matchers = [
+            matcher for matcher in self._matchers if not (matcher.read(token) and matcher.entry.generate_once)
+        ]
 
 
 _UNEXPECTED: Final = log(FLOOR)
 
 
-class _Phrase:
-    """How far the text has come with one sequence: the automaton of Knuth, Morris and Pratt."""
+class _SequenceMatcher:
+    """Follows how much of one sequence the text ends with: the automaton of Knuth, Morris and Pratt."""
 
-    __slots__ = ("_shorter", "entry", "reached")
+    __slots__ = ("_fallbacks", "entry", "reached")
 
     def __init__(self, entry: SequenceBias, context: Sequence[int]) -> None:
         self.entry = entry
         self.reached = 0
-        "How many of its tokens the text ends with; never all."
+        "How many of the sequence's tokens the text ends with; never all."
         sequence = entry.sequence
-        self._shorter = [0, 0]
-        "For each of those numbers, the next smaller that fits too."
+        self._fallbacks = [0, 0]
+        "For each of those numbers, the next smaller one that matches too."
         for end in range(2, len(sequence)):
-            length = self._shorter[-1]
+            length = self._fallbacks[-1]
             while length and sequence[length] != sequence[end - 1]:
-                length = self._shorter[length]
-            self._shorter.append(length + (sequence[length] == sequence[end - 1]))
+                length = self._fallbacks[length]
+            self._fallbacks.append(length + (sequence[length] == sequence[end - 1]))
         for token in context[max(len(context) - len(sequence) + 1, 0) :]:
             self.read(token)
 
@@ -137,9 +141,9 @@ class _Phrase:
         return self.entry.sequence[self.reached]
 
     def read(self, token: int) -> bool:
-        """Goes on with a token; True when that completes the sequence."""
+        """Read the next token; return whether it completes the sequence."""
         while self.reached and self.awaited != token:
-            self.reached = self._shorter[self.reached]
+            self.reached = self._fallbacks[self.reached]
         self.reached += self.awaited == token
         complete = self.reached == len(self.entry.sequence)
         if complete:
