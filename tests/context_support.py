@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from nai_proto.story.config import DEFAULTS, ContextConfig, ContextKind
 from nai_proto.story.context.parts import ContextParts, ContextText
+from nai_proto.story.context_config import DEFAULT_CONFIGS, ContextConfig, ContextKind
 from nai_proto.story.lore.entries import Category, Entry
 from nai_proto.story.lore.lorebook import Lorebook
 from nai_proto.tokenizers.base import Pieces
@@ -51,14 +51,14 @@ class Seams(Words):
 
 def config(kind: ContextKind = ContextKind.LORE, **fields: Any) -> ContextConfig:
     """Return the default configuration of a kind with some fields changed."""
-    return replace(DEFAULTS[kind], **fields)
+    return replace(DEFAULT_CONFIGS[kind], **fields)
 
 
 def lore(text: str, *keys: str, name: str = "", config: ContextConfig | None = None, **fields: Any) -> Entry:
     """Return an entry; it is always active if it has no keys."""
     fields.setdefault("force_activation", not keys)
-    entry = Entry().changed(text=text, keys=keys, display_name=name or text, **fields)
-    return entry if config is None else entry.changed(config=config)
+    entry = Entry().with_fields(text=text, keys=keys, display_name=name or text, **fields)
+    return entry if config is None else entry.with_fields(config=config)
 
 
 def parts(

@@ -16,7 +16,7 @@ from nai_proto.emulator import Account
 from nai_proto.exchange.session import Session
 from nai_proto.library import create_story, open_library
 from nai_proto.story import Lorebook, Origin, Story
-from nai_proto.story.files import Scenario, read_file, read_story_file, story_file
+from nai_proto.story.files import Scenario, build_story_file, read_file, read_story_file
 from nai_proto.testing import run_in_memory
 from nai_transports.cli.app import app
 from nai_transports.cli.story.tree import format_tree
@@ -65,7 +65,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
     path = tmp_path / "swans.story"
-    path.write_bytes(story_file(*map(write_json, a_story().to_data(now=NOW))))
+    path.write_bytes(build_story_file(*map(write_json, a_story().to_data(now=NOW))))
     return path
 
 
@@ -102,7 +102,7 @@ def test_a_story_of_the_account_is_shown() -> None:
 
 @pytest.mark.parametrize("legacy", [False, True], ids=["newer", "legacy"])
 def test_a_story_in_a_file_is_shown_without_an_account(file: Path, legacy: bool) -> None:
-    file.write_bytes(story_file(*map(write_json, a_story(legacy=legacy).to_data(now=NOW))))
+    file.write_bytes(build_story_file(*map(write_json, a_story(legacy=legacy).to_data(now=NOW))))
     facts = json.loads(nai("story", "show", file, "--json").stdout)
     assert facts["format"] == ("story" if legacy else "document")
     assert facts["text"] == "Chapter 1\nThe lake was frozen. A swan sang."
@@ -111,7 +111,7 @@ def test_a_story_in_a_file_is_shown_without_an_account(file: Path, legacy: bool)
 
 def test_a_scenario_is_shown_as_the_story_that_it_begins(file: Path) -> None:
     path = file.with_suffix(".scenario")
-    path.write_bytes(Scenario.of(a_story()).changed(prompt="${hero} woke.").dumps())
+    path.write_bytes(Scenario.from_story(a_story()).with_fields(prompt="${hero} woke.").dumps())
     assert nai("story", "show", path, "--text").stdout == "Mira woke.\n"
 
 
@@ -141,7 +141,7 @@ def test_a_story_that_there_is_not_is_one_clear_line() -> None:
 
 def test_a_damaged_text_is_one_clear_line(file: Path) -> None:
     card, content = a_story().to_data(now=NOW)
-    file.write_bytes(story_file(write_json(card), write_json({**content, "document": "1BQA"})))
+    file.write_bytes(build_story_file(write_json(card), write_json({**content, "document": "1BQA"})))
     for command in (["show"], ["tree"], ["export", "-o", "-"]):
         assert "story" in failing("story", command[0], file, *command[1:])
 
@@ -306,7 +306,7 @@ def test_a_story_without_a_readable_lorebook_is_shown_and_tried_as_one_that_has_
     file: Path, lorebook: object
 ) -> None:
     card, content = a_story().to_data(now=NOW)
-    file.write_bytes(story_file(write_json(card), write_json({**content, "lorebook": lorebook})))
+    file.write_bytes(build_story_file(write_json(card), write_json({**content, "lorebook": lorebook})))
     assert json.loads(nai("story", "show", file, "--json").stdout)["lorebook_entries"] == 0
     assert "0 of 0 entries active" in nai("lorebook", "test", file).stdout
 

@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nai_proto import InvalidRequestError
-from nai_proto.story.config import DEFAULTS, ContextConfig, ContextKind
 from nai_proto.story.context.build import build_context
 from nai_proto.story.context.candidates import ContextMatch, ContextStatus
 from nai_proto.story.context.ephemeral import EphemeralEntry
 from nai_proto.story.context.parts import DEFAULT_RULES, ContextParts, ContextRules
 from nai_proto.story.context.report import ContextRow
+from nai_proto.story.context_config import DEFAULT_CONFIGS, ContextConfig, ContextKind
 from nai_proto.story.json_records import Record
 from nai_proto.story.lore.entries import Category, Entry
 from nai_proto.story.lore.key_matching import Key
@@ -89,8 +89,8 @@ def test_placeholders_are_filled_in_first() -> None:
 
 
 def test_lone_surrogates_are_replaced() -> None:
-    config = replace(DEFAULTS[ContextKind.LORE], prefix="\udc00")
-    story_parts = parts("a\ud83d", lore=(lore("b").changed(config=config),))
+    config = replace(DEFAULT_CONFIGS[ContextKind.LORE], prefix="\udc00")
+    story_parts = parts("a\ud83d", lore=(lore("b").with_fields(config=config),))
     assert build_context(story_parts, tokenizer=BYTES, size=99).text == "\ufffdb\na\ufffd"
 
 
@@ -133,7 +133,7 @@ def test_a_negative_delay_does_not_delay() -> None:
         EphemeralEntry,
         text=st.text(),
         config=st.integers(-99, 99).map(
-            lambda position: replace(DEFAULTS[ContextKind.EPHEMERAL], insertion_position=position)
+            lambda position: replace(DEFAULT_CONFIGS[ContextKind.EPHEMERAL], insertion_position=position)
         ),
         starting_step=st.integers(0, 999),
         delay=st.integers(1, 999),
@@ -270,7 +270,7 @@ def test_memory_and_note_activate_entries_whatever_their_search_range() -> None:
 
 
 def test_prefix_and_suffix_of_active_parts_are_searched() -> None:
-    config = replace(DEFAULTS[ContextKind.LORE], prefix="key: ")
+    config = replace(DEFAULT_CONFIGS[ContextKind.LORE], prefix="key: ")
     assert statuses("s", lore("a", config=config), lore("b", "key", non_story_activatable=True)) == [
         ContextStatus.FORCED,
         KEY,
@@ -299,7 +299,7 @@ def test_the_story_is_searched_again_only_if_the_rules_say_so() -> None:
 
 
 def test_an_entry_without_text_activates_others_by_its_prefix() -> None:
-    config = replace(DEFAULTS[ContextKind.LORE], prefix="key ")
+    config = replace(DEFAULT_CONFIGS[ContextKind.LORE], prefix="key ")
     found = rows(parts("s", lore=(lore("", config=config), lore("b", "key", non_story_activatable=True))))[3:]
     assert [row.status for row in found] == [ContextStatus.NO_TEXT, KEY]
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from nai_proto import InvalidRequestError, Tier
-from nai_proto.story.config import DEFAULTS, ContextKind
 from nai_proto.story.context.build import build_chat_messages, build_context, context_size
 from nai_proto.story.context.candidates import ContextStatus
 from nai_proto.story.context.parts import ContextParts, ContextText
 from nai_proto.story.context.report import Context, ContextRow
+from nai_proto.story.context_config import DEFAULT_CONFIGS, ContextKind
 from nai_proto.story.lore.entries import Category, Entry
 from nai_proto.text import MODULES, Model, Preamble
 from tests.context_support import BYTES, Seams, Words, config, lore, parts
@@ -118,8 +118,8 @@ def test_a_share_is_of_the_size_without_the_preamble() -> None:
 
 
 def category(name: str = "c", **fields: Any) -> Category:
-    settings = Entry().changed(config=config(**fields))
-    return Category().changed(id=name, name=name, create_subcontext=True, subcontext_settings=settings)
+    settings = Entry().with_fields(config=config(**fields))
+    return Category().with_fields(id=name, name=name, create_subcontext=True, subcontext_settings=settings)
 
 
 def test_a_sub_context_is_one_block() -> None:
@@ -192,7 +192,7 @@ def test_a_sub_context_comes_in_the_natural_order_where_its_first_entry_is() -> 
 def test_an_empty_or_disabled_sub_context_is_not_in_the_context() -> None:
     story_parts = parts(
         lore=(lore("a", "no key", category="c"), lore("b", category="off")),
-        categories=(category(), category("off").changed(enabled=False), category("empty"), category("")),
+        categories=(category(), category("off").with_fields(enabled=False), category("empty"), category("")),
     )
     context = build_context(story_parts, tokenizer=BYTES, size=100)
     assert context.text == ""
@@ -395,7 +395,10 @@ def test_the_parts_are_read_from_a_stored_story() -> None:
         "(",
         "\n",
     )
-    assert (story_parts.authors_note.text, story_parts.authors_note.config) == ("n", DEFAULTS[ContextKind.AUTHORS_NOTE])
+    assert (story_parts.authors_note.text, story_parts.authors_note.config) == (
+        "n",
+        DEFAULT_CONFIGS[ContextKind.AUTHORS_NOTE],
+    )
     assert (story_parts.lorebook.order_by_key_locations, story_parts.step, len(story_parts.lorebook.categories)) == (
         True,
         3,

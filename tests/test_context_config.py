@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nai_proto.story.config import DEFAULTS, ContextConfig, ContextKind, amount
+from nai_proto.story.context_config import DEFAULT_CONFIGS, ContextConfig, ContextKind, resolve_token_amount
 
 DOCUMENTED = {
     # prefix, suffix, budget, reserved, priority, trim, insertion, finest cut, position
@@ -38,7 +38,7 @@ STORED = {
     "allowInsertionInside": True,
 }
 DOCUMENTED[ContextKind.SUBCONTEXT] = DOCUMENTED[ContextKind.LORE]
-LORE = DEFAULTS[ContextKind.LORE]
+LORE = DEFAULT_CONFIGS[ContextKind.LORE]
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -64,9 +64,9 @@ def row(config: ContextConfig) -> tuple[object, ...]:
 
 @pytest.mark.parametrize("kind", ContextKind)
 def test_the_defaults_are_those_of_the_table(kind: ContextKind) -> None:
-    assert row(DEFAULTS[kind]) == DOCUMENTED[kind]
-    assert DEFAULTS[kind].allow_insertion_inside is (kind is ContextKind.STORY)
-    assert DEFAULTS[kind].allow_inner_insertion
+    assert row(DEFAULT_CONFIGS[kind]) == DOCUMENTED[kind]
+    assert DEFAULT_CONFIGS[kind].allow_insertion_inside is (kind is ContextKind.STORY)
+    assert DEFAULT_CONFIGS[kind].allow_inner_insertion
 
 
 def test_every_field_is_read_and_written() -> None:
@@ -86,8 +86,8 @@ def test_what_is_missing_is_the_default_and_is_not_written(kind: ContextKind) ->
         "text",
     ]
     for data in several:
-        config = ContextConfig.from_data(data, DEFAULTS[kind])
-        assert config == DEFAULTS[kind]
+        config = ContextConfig.from_data(data, DEFAULT_CONFIGS[kind])
+        assert config == DEFAULT_CONFIGS[kind]
         assert config.to_data() == (data if isinstance(data, dict) else {})
 
 
@@ -112,13 +112,13 @@ def test_a_number_stays_as_it_was_written() -> None:
     [(1, 100), (1.0, 100), (1.5, 1), (2, 2), (2.9, 2), (0.5, 50), (0.99, 99), (0.001, 0), (0, 0), (-1, 0), (-0.5, 0)],
 )
 def test_a_number_up_to_one_is_a_share_and_above_it_tokens(number: float, tokens: int) -> None:
-    assert amount(number, 100) == tokens
+    assert resolve_token_amount(number, 100) == tokens
 
 
 @pytest.mark.parametrize("nothing", [0, -1, -0.5, "100", None, True, [5], float("nan"), float("inf")])
 def test_a_budget_without_a_number_is_everything_and_a_reservation_nothing(nothing: object) -> None:
     config = ContextConfig.from_data(
-        {"tokenBudget": nothing, "reservedTokens": nothing}, DEFAULTS[ContextKind.EPHEMERAL]
+        {"tokenBudget": nothing, "reservedTokens": nothing}, DEFAULT_CONFIGS[ContextKind.EPHEMERAL]
     )
     assert (config.budget(100), config.reservation(100)) == (100, 0)
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from nai_proto.story.config import ContextKind, ContextUnit
 from nai_proto.story.context.build import build_context
 from nai_proto.story.context.candidates import ContextStatus
 from nai_proto.story.context.parts import ContextText
 from nai_proto.story.context.report import Context
+from nai_proto.story.context_config import ContextKind, ContextUnit
 from nai_proto.story.lore.entries import Entry
 from tests.context_support import BYTES, Words, config, lore, parts
 

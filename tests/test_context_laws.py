@@ -13,13 +13,13 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nai_proto.story.config import ContextConfig, ContextKind
 from nai_proto.story.context.build import build_context
 from nai_proto.story.context.candidates import ContextStatus
 from nai_proto.story.context.ephemeral import EphemeralEntry
 from nai_proto.story.context.parts import ContextParts, ContextText
 from nai_proto.story.context.report import Context, ContextRow
 from nai_proto.story.context.trimming import TokenCounter, find_unit_ends
+from nai_proto.story.context_config import ContextConfig, ContextKind
 from nai_proto.story.lore.entries import Category, Entry
 from nai_proto.story.lore.lorebook import Lorebook
 from nai_proto.text import Preamble
@@ -48,12 +48,12 @@ configs = st.builds(
 
 
 def _entry(config: ContextConfig, **fields: Any) -> Entry:
-    return Entry().changed(config=config, **fields)
+    return Entry().with_fields(config=config, **fields)
 
 
 def _category(id: str, config: ContextConfig, enabled: bool, together: bool) -> Category:  # noqa: A002 -- its name there
-    return Category().changed(
-        id=id, enabled=enabled, create_subcontext=together, subcontext_settings=Entry().changed(config=config)
+    return Category().with_fields(
+        id=id, enabled=enabled, create_subcontext=together, subcontext_settings=Entry().with_fields(config=config)
     )
 
 
@@ -303,7 +303,7 @@ def test_every_context_obeys_the_laws(
 @given(stories, sizes)
 def test_a_disabled_entry_changes_nothing(story_parts: ContextParts, size: int) -> None:
     before = build_context(story_parts, tokenizer=BYTES, size=size)
-    off = Entry().changed(text="cat dog", enabled=False, id="off")
+    off = Entry().with_fields(text="cat dog", enabled=False, id="off")
     after = build_context(
         replace(story_parts, lorebook=story_parts.lorebook.with_entry(off)), tokenizer=BYTES, size=size
     )

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nai_proto.story.config import ContextConfig, ContextUnit, TrimDirection
 from nai_proto.story.context.trimming import TokenCounter, TrimResult, find_unit_ends, trim
+from nai_proto.story.context_config import ContextConfig, ContextUnit, TrimDirection
 from nai_proto.tokenizers.base import Tokenizer
 from tests.context_support import BYTES, Pairs, Words
 

@@ -34,7 +34,7 @@ from nai_proto.library import (
 )
 from nai_proto.openai import render_chat
 from nai_proto.secret import Password
-from nai_proto.story import ChatContinuation, Origin, Story, continuation
+from nai_proto.story import ChatContinuation, Origin, Story, build_continuation
 from nai_proto.story.context.report import Context
 from nai_proto.testing import Clock, FlowTrace, run_in_memory
 from nai_proto.text import Model, Token
@@ -240,8 +240,8 @@ def test_a_story_without_a_model_that_goes_on_with_texts_says_so(model: str, pro
     story = a_story()
     story.settings.model = model
     with pytest.raises(InvalidRequestError, match=problem):
-        continuation(story, tokenizer=ByteTokenizer(), tier=Tier.OPUS)
-    made = continuation(story, tokenizer=ByteTokenizer(), tier=Tier.OPUS, model="kayra-v1", max_length=5)
+        build_continuation(story, tokenizer=ByteTokenizer(), tier=Tier.OPUS)
+    made = build_continuation(story, tokenizer=ByteTokenizer(), tier=Tier.OPUS, model="kayra-v1", max_length=5)
     assert made.context.text.endswith("So")
 
 
@@ -283,17 +283,17 @@ def test_a_story_goes_on_in_a_chat_where_its_model_chats() -> None:
 def test_the_messages_of_a_chat_have_room_for_their_marks() -> None:
     story = a_chat()
     story.append(" A word." * 200, now=NOW)
-    made = continuation(story, tokenizer=ByteTokenizer(), tier=Tier.OPUS, size=400)
+    made = build_continuation(story, tokenizer=ByteTokenizer(), tier=Tier.OPUS, size=400)
     assert isinstance(made, ChatContinuation)
     assert 300 < ByteTokenizer().count(render_chat(made.messages)) <= 400
     assert made.messages[-1]["content"].endswith(" word.")
     with pytest.raises(InvalidRequestError, match="the 20 tokens that there are"):
-        continuation(story, tokenizer=ByteTokenizer(), tier=Tier.OPUS, size=20)
+        build_continuation(story, tokenizer=ByteTokenizer(), tier=Tier.OPUS, size=20)
     with pytest.raises(InvalidRequestError, match="only for Opus"):
-        continuation(story, tokenizer=ByteTokenizer(), tier=Tier.TABLET, model=Model.XIALONG)
+        build_continuation(story, tokenizer=ByteTokenizer(), tier=Tier.TABLET, model=Model.XIALONG)
 
 
 def test_a_chat_of_nothing_is_refused() -> None:
     story = Story.new(now=NOW, model=Model.GLM)
     with pytest.raises(InvalidRequestError, match="nothing to go on from"):
-        continuation(story, tokenizer=ByteTokenizer(), tier=Tier.OPUS)
+        build_continuation(story, tokenizer=ByteTokenizer(), tier=Tier.OPUS)

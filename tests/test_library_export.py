@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from nai_proto.codecs.keystore import Keystore
 from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject
 from nai_proto.errors import InvalidFile, LimitExceeded
-from nai_proto.library import Library, OpenedStory, export_files, read_story_file, story_file
+from nai_proto.library import Library, OpenedStory, build_story_file, export_files, read_story_file
 from nai_proto.library.file_names import choose_file_names, make_safe_name
 from nai_proto.limits import Limits
-from nai_proto.story.files.story_file import field_of
+from nai_proto.story.files.story_file import extract_field
 from tests.test_library_sanity_check import DOCUMENT, JSON, SOUND, anything, card, content, item, library
 
 # ---- names
@@ -122,11 +122,11 @@ def test_a_story_file_is_read_as_it_was_written(
     def written(value: object) -> bytes:
         return json.dumps(value, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "backslashreplace")
 
-    data = story_file(written(card), written(content))
+    data = build_story_file(written(card), written(content))
     kept = {name: value for name, value in card.items() if name not in ("remoteId", "remoteStoryId")}
     assert read_story_file(data) == (kept, content)
     for name in content:
-        assert json.loads(field_of(written(content), name)) == content[name]
+        assert json.loads(extract_field(written(content), name)) == content[name]
     assert list(json.loads(data)) == ["storyContainerVersion", "metadata", "content"]
     assert list(json.loads(data)["metadata"]) == list(kept)
 
@@ -134,14 +134,14 @@ def test_a_story_file_is_read_as_it_was_written(
 def test_contents_are_copied_byte_by_byte() -> None:
     card = b' {"a" : 1e999, "remoteId":"x" ,"b":[1.0, "\\ud83d"],"c":' + b"9" * 5000 + b"}\n"
     content = b'\n{"x" : 1.50}'
-    data = story_file(card, content)
+    data = build_story_file(card, content)
     body = b'{"a":1e999,"b":[1.0, "\\ud83d"],"c":' + b"9" * 5000 + b"}"
     assert data == b'{"storyContainerVersion":1,"metadata":%b,"content":{"x" : 1.50}}' % body
     assert read_story_file(data)[0]["b"] == [1.0, "\ud83d"]
-    assert field_of(card, "b") == b'[1.0, "\\ud83d"]'
-    assert field_of(content, "y") == field_of(card, "y") == b""
-    assert field_of(b"{ }", "y") == b""
-    assert field_of(b'{"y":1,"\\u0079":2}', "y") == b"2"
+    assert extract_field(card, "b") == b'[1.0, "\\ud83d"]'
+    assert extract_field(content, "y") == extract_field(card, "y") == b""
+    assert extract_field(b"{ }", "y") == b""
+    assert extract_field(b'{"y":1,"\\u0079":2}', "y") == b"2"
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_both_spellings_are_read_and_the_one_that_was_read_is_written() -> None:
             True,
             False,
         )
-        changed = group.changed(generate_once=True, bias=-1)
+        changed = group.with_fields(generate_once=True, bias=-1)
         assert list(changed.data.items()) == [
             ("phrases", ["{a}"]),
             (spelling[0], True),

@@ -111,7 +111,7 @@ def test_an_unchanged_lorebook_is_written_byte_for_byte(file: bytes) -> None:
 
 def test_a_change_keeps_everything_else() -> None:
     book = read()
-    changed = book.with_entry(book.entry("d").changed(text="Dragons hoard tea.", enabled=False))
+    changed = book.with_entry(book.entry("d").with_fields(text="Dragons hoard tea.", enabled=False))
     expected = json.loads(json.dumps(FULL))
     expected["entries"][0] |= {"text": "Dragons hoard tea.", "enabled": False}
     assert changed.dumps() == json.dumps(expected, separators=(",", ":")).encode()
@@ -134,7 +134,7 @@ def test_lone_surrogates_and_large_numbers_are_kept() -> None:
 def test_a_configuration_keeps_the_fields_that_it_does_not_know() -> None:
     entry = read().entry("d")
     config = ContextConfig.from_data(entry.data["contextConfig"], entry.config)
-    changed = entry.changed(config=config)
+    changed = entry.with_fields(config=config)
     assert changed.data["contextConfig"] == FULL["entries"][0]["contextConfig"]
 
 
@@ -152,7 +152,7 @@ def test_a_new_entry_is_last_in_the_order_of_its_category() -> None:
 def test_a_new_entry_begins_with_the_defaults_of_its_category_or_of_the_story() -> None:
     book = read()
     defaults = Entry({"searchRange": 300, "contextConfig": {"prefix": "- "}})
-    beasts = book.category("beasts").changed(use_category_defaults=True, category_defaults=defaults)
+    beasts = book.category("beasts").with_fields(use_category_defaults=True, category_defaults=defaults)
     entry = book.with_category(beasts).new_entry("w", category="beasts", text="Howl.")
     assert (entry.search_range, entry.config.prefix, entry.text, entry.id) == (300, "- ", "Howl.", "w")
     assert book.new_entry("w", category="beasts").search_range == 1000
@@ -181,7 +181,7 @@ def test_an_entry_is_moved_in_front_of_another_or_to_the_end() -> None:
 
 
 def test_an_entry_that_changes_its_category_changes_its_order() -> None:
-    book = read().with_entry(read().entry("k").changed(category="beasts"))
+    book = read().with_entry(read().entry("k").with_fields(category="beasts"))
     assert book.order == ("beasts", "t")
     assert book.category("beasts").order == ("d", "k")
 
@@ -189,7 +189,7 @@ def test_an_entry_that_changes_its_category_changes_its_order() -> None:
 def test_a_removed_category_leaves_its_entries() -> None:
     book = read().with_category(Category({"id": "places", "name": "Places"}))
     assert book.order == ("beasts", "k", "t", "places")
-    book = book.with_category(book.category("places").changed(name="Towns")).without_category("beasts")
+    book = book.with_category(book.category("places").with_fields(name="Towns")).without_category("beasts")
     assert [category.name for category in book.categories] == ["Towns"]
     assert book.entry("d").category == ""
     assert book.order == ("k", "t", "places", "d")
@@ -253,7 +253,7 @@ def test_a_lorebook_with_any_stored_values_can_be_used(value: object) -> None:
     assert isinstance(book.order_by_key_locations, bool)
     if isinstance(value, dict) and value.get("id") == "x":
         return
-    again = book.with_entry(book.entry("x").changed(text="y")).with_entry_moved("x")
+    again = book.with_entry(book.entry("x").with_fields(text="y")).with_entry_moved("x")
     assert again.entries[-1].text == "y"
     assert again.without_entry("x").data["categories"] == [value]
 
@@ -277,7 +277,7 @@ def test_a_lorebook_with_any_stored_values_can_be_used(value: object) -> None:
 )
 def test_a_change_of_an_unknown_field_or_to_a_wrong_type_is_rejected(name: str, value: object, problem: str) -> None:
     with pytest.raises(InvalidRequestError, match=problem):
-        Entry().changed(**{name: value})
+        Entry().with_fields(**{name: value})
 
 
 def test_an_unknown_id_is_rejected() -> None:

@@ -107,20 +107,20 @@ def test_whatever_a_scenario_holds_a_story_begins_with_it(fields: dict[str, Any]
     story = Scenario(fields).start_story(now=NOW)
     again = Story.from_data(*story.to_data(now=NOW))
     assert again.text == story.text
-    assert Scenario.of(again).prompt == story.text
+    assert Scenario.from_story(again).prompt == story.text
 
 
 def test_what_is_not_changed_is_written_byte_for_byte() -> None:
     scenario = Scenario.loads(WRITTEN)
     assert scenario.dumps() == WRITTEN
-    changed = scenario.changed(title="Dusk")
+    changed = scenario.with_fields(title="Dusk")
     assert json.loads(changed.dumps()) == {**FIELDS, "title": "Dusk"}
 
 
 def test_a_scenario_of_a_story_begins_as_the_story_is() -> None:
     story = Scenario.loads(WRITTEN).start_story(now=NOW)
     story.append("\nBirds sang to ${who[her]}.", now=NOW, origin=Origin.AI)
-    made = Scenario.of(story, author="me", placeholders=[Placeholder("who", title="Whom?", order=2)])
+    made = Scenario.from_story(story, author="me", placeholders=[Placeholder("who", title="Whom?", order=2)])
     assert made.placeholders == [Placeholder("who", "her", "Whom?", order=2)]
     again = Scenario.loads(made.dumps()).start_story({"who": "him"}, now=NOW)
     assert again.text == "Mira woke in Avalon.\nBirds sang to him."

@@ -601,8 +601,8 @@ def test_bans_and_biases_are_typed_and_what_is_not_known_of_them_stays() -> None
     settings.bans = settings.bans
     settings.biases = settings.biases
     assert story.to_data(now=NOW)[1] == content
-    settings.bans = [settings.bans[0].changed(enabled=False), BanList("new", [7], enabled=False)]
-    settings.biases = [settings.biases[1].changed(bias=1.5), BiasGroup(-1.0, generate_once=True, phrases=["w"])]
+    settings.bans = [settings.bans[0].with_fields(enabled=False), BanList("new", [7], enabled=False)]
+    settings.biases = [settings.biases[1].with_fields(bias=1.5), BiasGroup(-1.0, generate_once=True, phrases=["w"])]
     packed = story.to_data(now=NOW)[1]
     assert packed["bannedSequenceGroups"][0] == {**ban, "enabled": False}
     assert packed["phraseBiasGroups"][0] == {**bias, "bias": 1.5}

@@ -32,20 +32,20 @@ from nai_proto.story import (
     StorySettings,
     build_chat_messages,
     build_context,
+    build_continuation,
     context_size,
-    continuation,
     count_characters,
     count_units,
     evaluate_condition,
     evaluate_conditions,
-    model_of,
+    resolve_model,
     select_bans,
     select_biases,
     try_lorebook,
 )
 from nai_proto.story import files as story_files
 from nai_proto.story.book import Book, TextRun, build_book, split_lines, to_epub, to_html, to_markdown
-from nai_proto.story.config import DEFAULTS
+from nai_proto.story.context_config import DEFAULT_CONFIGS
 from nai_proto.story.json_records import Record
 from nai_proto.story.jsregex import compile as compile_pattern
 from nai_proto.story.lore.biases import expand_phrase, list_case_variants
@@ -95,21 +95,21 @@ def field_of(record: Any, name: str) -> Any:
     """A field of a record that is changed."""
 
     def call(value: Any) -> Any:
-        return record.changed(**{name: value})
+        return record.with_fields(**{name: value})
 
-    call.__qualname__ = f"{type(record).__name__}.changed({name})"
+    call.__qualname__ = f"{type(record).__name__}.with_fields({name})"
     return call
 
 
 STORY = story()
 CARD, CONTENT = STORY.to_data(now=NOW)
-ENTRY = Entry().changed(id="e", text="Swans.", keys=("swan",))
-CATEGORY = Category().changed(id="c")
+ENTRY = Entry().with_fields(id="e", text="Swans.", keys=("swan",))
+CATEGORY = Category().with_fields(id="c")
 BOOK = Lorebook.new().with_entry(ENTRY).with_category(CATEGORY)
-SCENARIO = story_files.Scenario.of(STORY)
+SCENARIO = story_files.Scenario.from_story(STORY)
 PNG = write_png(Pixels(1, 1, b"abc"))
 CARD_PICTURE = story_files.write_card(PNG, SCENARIO.dumps())
-STORY_FILE = story_files.story_file(b'{"title":"Swans"}', b"{}")
+STORY_FILE = story_files.build_story_file(b'{"title":"Swans"}', b"{}")
 PARTS = ContextParts.from_content(CONTENT, text="Swans.")
 CONTEXT = build_context(PARTS, tokenizer=BYTES, size=500)
 INPUTS = ConditionInputs()
@@ -154,8 +154,8 @@ CASES = [
     Case(setting("settings", "biases"), {"value": [BiasGroup(1, phrases=["a"])]}),
     Case(StorySettings, {"fields": {}}),
     Case(STORY.history.path, {"to": STORY.history.root}),
-    Case(Origin.of, {"code": 1}),
-    Case(SectionKind.of, {"code": 1}),
+    Case(Origin.from_code, {"code": 1}),
+    Case(SectionKind.from_code, {"code": 1}),
     # ---- lorebooks
     Case(Entry, {"data": {}}),
     Case(Lorebook, {"data": {}}),
@@ -195,11 +195,11 @@ CASES = [
     Case(story_files.read_file, {"data": BOOK.dumps(), "where": "file", "limits": LIMITS}),
     Case(story_files.read_card, {"picture": CARD_PICTURE, "where": "card", "limits": LIMITS}),
     Case(story_files.write_card, {"picture": PNG, "data": b"a", "limits": LIMITS}),
-    Case(story_files.story_file, {"card": b"{}", "content": b"{}"}),
+    Case(story_files.build_story_file, {"card": b"{}", "content": b"{}"}),
     Case(story_files.read_story_file, {"data": STORY_FILE, "where": "story", "limits": LIMITS}),
     Case(story_files.Scenario.loads, {"data": SCENARIO.dumps(), "where": "scenario", "limits": LIMITS}),
     Case(SCENARIO.start_story, {"answers": {"a": "b"}, "now": NOW, "limits": LIMITS, "entropy": entropy}),
-    Case(story_files.Scenario.of, {"story": STORY, "author": "a", "placeholders": [Placeholder("a")]}),
+    Case(story_files.Scenario.from_story, {"story": STORY, "author": "a", "placeholders": [Placeholder("a")]}),
     Case(fill_placeholders, {"text": "${a}", "values": {"a": "b"}, "placeholders": [Placeholder("a")]}),
     Case(a_placeholder, {"texts": "${a}"}),
     Case(build_book, {"story": STORY, "author": "a", "language": "en"}),
@@ -222,12 +222,12 @@ CASES = [
             "allow_inner_insertion": True,
         },
     ),
-    Case(ContextConfig.from_data, {"data": {}, "default": DEFAULTS[ContextKind.LORE]}),
-    Case(DEFAULTS[ContextKind.LORE].budget, {"size": 5}),
-    Case(DEFAULTS[ContextKind.LORE].reservation, {"size": 5}),
+    Case(ContextConfig.from_data, {"data": {}, "default": DEFAULT_CONFIGS[ContextKind.LORE]}),
+    Case(DEFAULT_CONFIGS[ContextKind.LORE].budget, {"size": 5}),
+    Case(DEFAULT_CONFIGS[ContextKind.LORE].reservation, {"size": 5}),
     Case(ContextText.of, {"kind": ContextKind.MEMORY, "text": "a"}),
     Case(ContextText.from_data, {"data": {}, "kind": ContextKind.MEMORY}),
-    Case(ContextText, {"text": "a", "config": DEFAULTS[ContextKind.LORE]}),
+    Case(ContextText, {"text": "a", "config": DEFAULT_CONFIGS[ContextKind.LORE]}),
     Case(
         ContextParts,
         {
@@ -237,7 +237,7 @@ CASES = [
     ),
     Case(ContextParts.from_content, {"content": CONTENT, "text": "a", "step": 1, "mode": "normal"}),
     Case(ContextRules, {"conditions": "all"}),
-    Case(EphemeralEntry, {"text": "a", "config": DEFAULTS[ContextKind.LORE], "delay": 1, "repeat": True}),
+    Case(EphemeralEntry, {"text": "a", "config": DEFAULT_CONFIGS[ContextKind.LORE], "delay": 1, "repeat": True}),
     Case(EphemeralEntry.from_data, {"data": {}}),
     Case(EphemeralEntry.parse, {"form": "{1+2~3,-1:a}"}),
     Case(EphemeralEntry(text="a").is_active, {"step": 1}),
@@ -256,7 +256,7 @@ CASES = [
     ),
     Case(build_chat_messages, {"context": CONTEXT, "system_prompt": "a", "prefill": "b"}),
     Case(
-        continuation,
+        build_continuation,
         {
             "story": STORY,
             "tokenizer": BYTES,
@@ -269,7 +269,7 @@ CASES = [
             "size": 500,
         },
     ),
-    Case(model_of, {"story": STORY, "instead": Model.CLIO}),
+    Case(resolve_model, {"story": STORY, "override": Model.CLIO}),
     Case(count_characters, {"text": "a", "units": 1}),
     Case(count_units, {"text": "a"}),
     # ---- objects

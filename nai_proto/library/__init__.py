@@ -12,7 +12,7 @@ See:
 
 from __future__ import annotations
 
-from ..story.files.story_file import read_story_file, story_file
+from ..story.files.story_file import build_story_file, read_story_file
 from .contents import Library, OpenedStory, Suspicion, link_stories
 from .continue_story import ContinuedStory, continue_story
 from .export import ExportedFile, export_files
@@ -49,6 +49,7 @@ __all__ = [
     "Suspicion",
     "TypeCount",
     "WriteResult",
+    "build_story_file",
     "check",
     "continue_story",
     "create_story",
@@ -64,7 +65,6 @@ __all__ = [
     "save_keys",
     "save_objects",
     "save_story",
-    "story_file",
     "write_object",
 ]
 

@@ -16,7 +16,7 @@ from ..account.info import get_subscription
 from ..errors import InvalidRequestError
 from ..exchange.actions import Emit, Steps, compute, get_context
 from ..exchange.flow import Flow, flow
-from ..story.continuing import continuation, model_of
+from ..story.continuation import build_continuation, resolve_model
 from ..story.sections import Origin
 from ..story.story import Story
 from ..text.completion import Completion, Token
@@ -25,9 +25,9 @@ from .save_objects import SavedObject
 from .stories import save_story
 
 if TYPE_CHECKING:
-    from ..story.chatting import ChatContinuation
+    from ..story.chat_continuation import ChatContinuation
     from ..story.context.report import Context
-    from ..story.continuing import Continuation
+    from ..story.continuation import Continuation
     from ..text.models import Model
     from ..tokenizers import Tokenizer
 
@@ -82,7 +82,7 @@ def continue_story(
         InvalidRequestError: the story's card or content is missing or did not open.
 
     Raises (when run):
-        NaiError: as for `continuation`, or the generation failed; the error's ``partial`` has the text that was received.
+        NaiError: as for `build_continuation`, or the generation failed; ``partial`` of the error has the received text.
             Nothing was saved.
     """
     if not story.ok or story.content is None:
@@ -103,10 +103,10 @@ def _continue_story(
     context = yield from get_context()
     assert story.content is not None
     edited = Story.from_data(story.card.json(), story.content.json(), limits=context.limits, entropy=context.entropy)
-    model_tokenizer = tokenizer(model_of(edited, options.get("model")))
+    model_tokenizer = tokenizer(resolve_model(edited, options.get("model")))
     tier = (yield from get_subscription()).tier
     plan: Continuation | ChatContinuation = yield from compute(
-        partial(continuation, edited, tokenizer=model_tokenizer, tier=tier, **options)
+        partial(build_continuation, edited, tokenizer=model_tokenizer, tier=tier, **options)
     )
     yield Emit([plan.context])
     completion = yield from plan.generate(model_tokenizer)

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from ..codecs.box import write_json
 from ..codecs.sealed import Opened
-from ..story.files.story_file import field_of, story_file
+from ..story.files.story_file import build_story_file, extract_field
 from ..story.utf16 import replace_lone_surrogates
 from .contents import Library, OpenedStory, Suspicion, iter_failures, iter_objects
 from .file_names import choose_file_names
@@ -125,7 +125,7 @@ def _opened_files(path: _Path, type_: str, item: Opened, story: OpenedStory | No
     content = item if story is None and type_ == "storycontent" else None
     if story is not None and story.content is not None and story.content.ok:
         content = story.content
-        yield _with_extension(path, ".story"), story_file(item.plaintext, content.plaintext)
+        yield _with_extension(path, ".story"), build_story_file(item.plaintext, content.plaintext)
     else:
         yield _with_extension(path, _EXTENSIONS.get(type_, ".json")), item.plaintext
     if content is not None:
@@ -151,8 +151,8 @@ def _text_files(path: _Path, content: Opened) -> _Files:
     text = encodable_text(content)
     if text is not None:
         yield _with_extension(path, ".txt"), text.encode()
-    lorebook = field_of(content.plaintext, "lorebook")
-    if lorebook.startswith(b"{") and _NONEMPTY_LIST.match(field_of(lorebook, "entries")):
+    lorebook = extract_field(content.plaintext, "lorebook")
+    if lorebook.startswith(b"{") and _NONEMPTY_LIST.match(extract_field(lorebook, "entries")):
         yield _with_extension(path, ".lorebook"), lorebook
 
 

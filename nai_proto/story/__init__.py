@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .chatting import ChatContinuation
-    from .config import ContextConfig, ContextKind, ContextUnit, TrimDirection
+    from .chat_continuation import ChatContinuation
     from .context.build import build_chat_messages, build_context, context_size
     from .context.candidates import ContextMatch, ContextStatus
     from .context.ephemeral import EphemeralEntry
     from .context.parts import ContextParts, ContextRules, ContextText
     from .context.report import Context, ContextBlock, ContextRow
-    from .continuing import Continuation, continuation, model_of
+    from .context_config import ContextConfig, ContextKind, ContextUnit, TrimDirection
+    from .continuation import Continuation, build_continuation, resolve_model
     from .history import History, HistoryChange, Node
     from .lore.active_biases import select_bans, select_biases
     from .lore.biases import StoredBans, StoredBiases
@@ -37,12 +37,12 @@ else:
         "lore.conditions": "ConditionInputs ConditionOutcome evaluate_condition evaluate_conditions",
         "context.build": "build_chat_messages build_context context_size",
         "context.candidates": "ContextMatch ContextStatus",
-        "chatting": "ChatContinuation",
-        "config": "ContextConfig ContextKind ContextUnit TrimDirection",
+        "chat_continuation": "ChatContinuation",
+        "context_config": "ContextConfig ContextKind ContextUnit TrimDirection",
         "context.ephemeral": "EphemeralEntry",
         "context.parts": "ContextParts ContextRules ContextText",
         "context.report": "Context ContextBlock ContextRow",
-        "continuing": "Continuation continuation model_of",
+        "continuation": "Continuation build_continuation resolve_model",
         "lore.entries": "Category Entry",
         "history": "HistoryChange History Node",
         "lore.key_matching": "Key KeyMatch KeySearch",
@@ -99,13 +99,13 @@ __all__ = [
     "TrimDirection",
     "build_chat_messages",
     "build_context",
+    "build_continuation",
     "context_size",
-    "continuation",
     "count_characters",
     "count_units",
     "evaluate_condition",
     "evaluate_conditions",
-    "model_of",
+    "resolve_model",
     "select_bans",
     "select_biases",
     "try_lorebook",

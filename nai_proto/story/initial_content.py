@@ -18,7 +18,7 @@ from ..text.preset import Preset
 __all__ = ["CONTEXT_ENTRIES", "build_card", "build_content"]
 
 
-def _config(suffix: str, reserved: int, priority: int, trim: str, position: int) -> dict[str, Any]:
+def _build_config(suffix: str, reserved: int, priority: int, trim: str, position: int) -> dict[str, Any]:
     return {
         "prefix": "",
         "suffix": suffix,
@@ -33,8 +33,8 @@ def _config(suffix: str, reserved: int, priority: int, trim: str, position: int)
 
 
 CONTEXT_ENTRIES: Final[list[dict[str, Any]]] = [
-    {"text": "", "contextConfig": _config("\n", 0, 800, "trimBottom", 0)},
-    {"text": "", "contextConfig": _config("\n", 1, -400, "trimBottom", -4)},
+    {"text": "", "contextConfig": _build_config("\n", 0, 800, "trimBottom", 0)},
+    {"text": "", "contextConfig": _build_config("\n", 1, -400, "trimBottom", -4)},
 ]
 """Memory and Author's Note."""
 
@@ -62,12 +62,12 @@ def build_card(title: str, now: int, has_document: bool) -> dict[str, Any]:
 def build_content(text: tuple[str, object], model: Model | str, version: int) -> dict[str, Any]:
     """A story's content, around the field that has its text."""
     name, packed = text
-    lore = {"text": "", "contextConfig": _config("\n", 0, 400, "trimBottom", -1)}
-    ephemeral = {"text": "", "contextConfig": _ephemeral()}
+    lore = {"text": "", "contextConfig": _build_config("\n", 0, 400, "trimBottom", -1)}
+    ephemeral = {"text": "", "contextConfig": _build_ephemeral_config()}
     return {
         "storyContentVersion": version,
         name: packed,
-        "settings": _settings(Model.named(model)),
+        "settings": _build_settings(Model.named(model)),
         "context": [{**entry, "contextConfig": dict(entry["contextConfig"])} for entry in CONTEXT_ENTRIES],
         "lorebook": {
             "lorebookVersion": 5,
@@ -76,7 +76,7 @@ def build_content(text: tuple[str, object], model: Model | str, version: int) ->
             "categories": [],
             "order": [],
         },
-        "storyContextConfig": {**_config("", 512, 0, "trimTop", -1), "allowInsertionInside": True},
+        "storyContextConfig": {**_build_config("", 512, 0, "trimTop", -1), "allowInsertionInside": True},
         "ephemeralContext": [],
         "contextDefaults": {"ephemeralDefaults": [ephemeral], "loreDefaults": [lore]},
         "settingsDirty": False,
@@ -86,11 +86,11 @@ def build_content(text: tuple[str, object], model: Model | str, version: int) ->
     }
 
 
-def _ephemeral() -> dict[str, Any]:
-    return {**_config("\n", 1, -10000, "doNotTrim", -2), "maximumTrimType": "newline"}
+def _build_ephemeral_config() -> dict[str, Any]:
+    return {**_build_config("\n", 1, -10000, "doNotTrim", -2), "maximumTrimType": "newline"}
 
 
-def _settings(model: Model) -> dict[str, Any]:
+def _build_settings(model: Model) -> dict[str, Any]:
     preset: dict[str, Any] = {"id": "", "parameters": {}}
     try:
         preset |= Preset.from_default(model).to_preset_data()

@@ -36,7 +36,7 @@ T = TypeVar("T")
 R = TypeVar("R", bound="Record")
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-_LARGEST: Final = 1.7976931348623157e308  # of floats
+_LARGEST_FLOAT: Final = 1.7976931348623157e308  # of floats
 
 
 class Field(Generic[T]):
@@ -63,14 +63,14 @@ class Field(Generic[T]):
         self._also = also
         self.default = default
         self.read = read
-        self.write: Callable[[T], object] = write or _plain
+        self.write: Callable[[T], object] = write or _write_plain
 
     @property
     def takes(self) -> str:
         """What it takes, for a message."""
         kind = type(self.default).__name__
         article = "an" if kind[0] in "AEIOaeio" else "a"
-        return _TAKES.get(self.read, "a list of records" if kind == "tuple" else f"{article} {kind}")
+        return _EXPECTED.get(self.read, "a list of records" if kind == "tuple" else f"{article} {kind}")
 
     def __set_name__(self, owner: type[Record], name: str) -> None:
         owner.fields = {**owner.fields, name: self}
@@ -90,7 +90,7 @@ class Field(Generic[T]):
         return self.default if value is None else value
 
     def __set__(self, record: Record, value: T) -> Never:
-        raise AttributeError("records are values: use changed()")
+        raise AttributeError("records are values: use with_fields()")
 
 
 @dataclass(frozen=True, repr=False)
@@ -108,7 +108,7 @@ class Record:
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
 
-    def changed(self, **values: Any) -> Self:
+    def with_fields(self, **values: Any) -> Self:
         """The record with other values.
 
         Args:
@@ -140,7 +140,7 @@ class Record:
         return type(self)(data)
 
 
-def _plain(value: object) -> object:
+def _write_plain(value: object) -> object:
     return list(cast("tuple[object, ...]", value)) if isinstance(value, tuple) else value
 
 
@@ -159,7 +159,7 @@ def as_flag(value: object) -> bool | None:
 
 def as_number(value: object) -> float | None:
     """A number that is finite; a flag is none."""
-    known = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST
+    known = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST_FLOAT
     return cast("float", value) if known else None
 
 
@@ -197,7 +197,7 @@ def as_list(value: object) -> list[Any] | None:
     return cast("list[object]", value) if isinstance(value, list) else None
 
 
-_TAKES: Final[Mapping[Callable[[object], object], str]] = {
+_EXPECTED: Final[Mapping[Callable[[object], object], str]] = {
     as_text: "a str",
     as_flag: "True or False",
     as_number: "a finite number",

@@ -33,9 +33,9 @@ class Placeholder:
 
 
 # No part holds a brace, so that a text full of openings is read once.
-_INSIDE: Final = r"(?:(\d{1,9})\#)?([^\[\]{}:\n]+)(?:\[([^\[\]{}]*)\]([^{}:\n]*))?(?::([^{}]*))?"
-_PLACEHOLDER: Final = re.compile(rf"\$\{{{_INSIDE}\}}")
-_LINE: Final = re.compile(_INSIDE)
+_BODY: Final = r"(?:(\d{1,9})\#)?([^\[\]{}:\n]+)(?:\[([^\[\]{}]*)\]([^{}:\n]*))?(?::([^{}]*))?"
+_PLACEHOLDER: Final = re.compile(rf"\$\{{{_BODY}\}}")
+_LINE: Final = re.compile(_BODY)
 _TABLE: Final = re.compile(r"\s*%\{[ \t]*\n((?:(?!\}[ \t]*(?:\n|\Z)).*(?:\n|\Z))*?)\}[ \t]*(?:\n|\Z)")
 
 
@@ -47,13 +47,13 @@ def find_placeholders(*texts: str) -> list[Placeholder]:
     found: dict[str, Placeholder] = {}
     for text in texts:
         TEXT.check(text, "texts")
-        table, rest = _parted(text)
+        table, rest = _split_table(text)
         lines = [line.strip() for line in table.split("\n")]
         matches = [*(_LINE.fullmatch(line) for line in lines), *_PLACEHOLDER.finditer(rest)]
-        for placeholder in (_placeholder(match) for match in matches if match):
+        for placeholder in (_build_placeholder(match) for match in matches if match):
             before = found.get(placeholder.key)
-            found[placeholder.key] = placeholder if before is None else _together(before, placeholder)
-    return _ordered(found.values())
+            found[placeholder.key] = placeholder if before is None else _merge(before, placeholder)
+    return _sort(found.values())
 
 
 def merge_placeholders(listed: Iterable[Placeholder], *texts: str) -> list[Placeholder]:
@@ -62,8 +62,8 @@ def merge_placeholders(listed: Iterable[Placeholder], *texts: str) -> list[Place
     known = {placeholder.key: placeholder for placeholder in listed}
     for placeholder in find_placeholders(*texts):
         before = known.get(placeholder.key)
-        known[placeholder.key] = placeholder if before is None else _together(before, placeholder)
-    return _ordered(known.values())
+        known[placeholder.key] = placeholder if before is None else _merge(before, placeholder)
+    return _sort(known.values())
 
 
 def fill_placeholders(text: str, values: Mapping[str, str], placeholders: Iterable[Placeholder] = ()) -> str:
@@ -79,27 +79,27 @@ def fill_placeholders(text: str, values: Mapping[str, str], placeholders: Iterab
     TEXTS.convert(values, "values")
     placeholders = list_items(placeholders, Placeholder, "placeholders", "a list of Placeholder")
     defaults = {each.key: each.default for each in (*find_placeholders(text), *placeholders) if each.default}
-    _, rest = _parted(text)
+    _, rest = _split_table(text)
 
     def answered(match: re.Match[str]) -> str:
-        own = _placeholder(match)
+        own = _build_placeholder(match)
         return values.get(own.key, own.default or defaults.get(own.key, match[0]))
 
     return _PLACEHOLDER.sub(answered, rest)
 
 
-def _parted(text: str) -> tuple[str, str]:
+def _split_table(text: str) -> tuple[str, str]:
     """The inside of the table that a text begins with, and the rest."""
     match = _TABLE.match(text)
     return (match[1], text[match.end() :]) if match else ("", text)
 
 
-def _placeholder(match: re.Match[str]) -> Placeholder:
+def _build_placeholder(match: re.Match[str]) -> Placeholder:
     order, key, default, title, description = match.groups(default="")
     return Placeholder(key.strip(), default, title.strip(), description.strip(), int(order) if order else None)
 
 
-def _together(first: Placeholder, second: Placeholder) -> Placeholder:
+def _merge(first: Placeholder, second: Placeholder) -> Placeholder:
     return replace(
         first,
         default=first.default or second.default,
@@ -109,5 +109,5 @@ def _together(first: Placeholder, second: Placeholder) -> Placeholder:
     )
 
 
-def _ordered(placeholders: Iterable[Placeholder]) -> list[Placeholder]:
+def _sort(placeholders: Iterable[Placeholder]) -> list[Placeholder]:
     return sorted(placeholders, key=lambda each: (each.order is None, each.order or 0))

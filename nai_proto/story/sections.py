@@ -32,7 +32,7 @@ class Origin(StrEnum):
     "a code whose meaning is not known; it is kept"
 
     @classmethod
-    def of(cls, code: object) -> Origin:
+    def from_code(cls, code: object) -> Origin:
         """From what a file has: a number in the newer format, a word in the legacy one."""
         if isinstance(code, str):
             return cls(code) if code in _WORDS else cls.UNKNOWN
@@ -57,7 +57,7 @@ class SectionKind(StrEnum):
     "a code whose meaning is not known; it is kept See docs/protocol/content.md#12-open-questions."
 
     @classmethod
-    def of(cls, code: object) -> SectionKind:
+    def from_code(cls, code: object) -> SectionKind:
         """From a section's ``source``."""
         return {0: cls.STORY, 10: cls.INSTRUCTION}.get(code, cls.OTHER) if isinstance(code, int) else cls.OTHER
 

@@ -67,12 +67,12 @@ class StorySettings:
     @property
     def fields(self) -> dict[str, Any]:
         """The JSON of the settings themselves, to be changed at will; made if the story has none."""
-        return _object(self._fields, "settings")
+        return _get_or_create_object(self._fields, "settings")
 
     @property
     def parameters(self) -> dict[str, Any]:
         """Those of generation, to be changed at will; made if the story has none."""
-        return _object(self.fields, "parameters")
+        return _get_or_create_object(self.fields, "parameters")
 
     @property
     def model(self) -> str:
@@ -143,7 +143,7 @@ class StorySettings:
         )
 
 
-def _object(fields: dict[str, Any], name: str) -> dict[str, Any]:
+def _get_or_create_object(fields: dict[str, Any], name: str) -> dict[str, Any]:
     found = fields.get(name)
     if not isinstance(found, dict):
         found = fields[name] = {}

@@ -16,7 +16,7 @@ from itertools import count
 from typing import NamedTuple
 
 from ...errors import LimitExceeded
-from ..config import ContextKind
+from ..context_config import ContextKind
 from ..lore.conditions import ConditionInputs, evaluate_conditions
 from ..lore.entries import SEARCH_RANGE
 from ..lore.key_matching import KeyMatcher, tail_start

@@ -16,7 +16,7 @@ from ...text.models import Model
 from ...text.modules import NO_MODULE, Module
 from ...text.preambles import Preamble
 from ...tier import Tier
-from ..config import ContextKind
+from ..context_config import ContextKind
 from ..lore.active_biases import select_bans, select_biases
 from .activation import activate
 from .allocation import AllocationOutcome, allocate

@@ -17,7 +17,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Final
 
-from ..config import ContextConfig, ContextKind
+from ..context_config import ContextConfig, ContextKind
 from ..lore.entries import Category, Entry
 from ..lore.key_matching import KeyMatcher
 from ..placeholders import fill_placeholders

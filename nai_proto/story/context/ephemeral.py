@@ -11,12 +11,12 @@ from typing import Final
 
 from ...arguments import FLAG, INTEGER, TEXT, check_type
 from ...errors import InvalidRequestError
-from ..config import DEFAULTS, ContextConfig, ContextKind
+from ..context_config import DEFAULT_CONFIGS, ContextConfig, ContextKind
 from ..json_records import as_flag, as_integer, as_text, object_or_empty
 
 __all__ = ["EphemeralEntry"]
 
-_DEFAULT: Final = DEFAULTS[ContextKind.EPHEMERAL]
+_DEFAULT: Final = DEFAULT_CONFIGS[ContextKind.EPHEMERAL]
 _FORM: Final = re.compile(
     r"\{(?P<reverse>!?)(?P<start>\d{1,9})(?:\+(?P<delay>\d{1,9})(?P<repeat>r?))?(?:~(?P<duration>\d{1,9}))?"
     r"(?:,(?P<position>[+-]?\d{1,9}))?:(?P<text>.*)\}",

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from .trimming import CHARACTERS_PER_TOKEN, TokenCounter, find_unit_ends
 
 if TYPE_CHECKING:
-    from ..config import ContextConfig, ContextUnit
+    from ..context_config import ContextConfig, ContextUnit
 
 __all__ = [
     "ContextTree",

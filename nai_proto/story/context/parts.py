@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from ...arguments import INTEGER, MAPPING, TEXT, check_type, list_items, member
-from ..config import DEFAULTS, ContextConfig, ContextKind
+from ..context_config import DEFAULT_CONFIGS, ContextConfig, ContextKind
 from ..json_records import as_text, list_or_empty, make_records_reader, object_or_empty
 from ..lore.biases import StoredBans, StoredBiases
 from ..lore.conditions import COMBINATION, MODE
@@ -43,7 +43,7 @@ class ContextText:
         """
         kind = _KIND.convert(kind, "kind")
         TEXT.check(text, "text")
-        return cls(text=text, config=DEFAULTS[kind])
+        return cls(text=text, config=DEFAULT_CONFIGS[kind])
 
     @classmethod
     def from_data(cls, data: object, kind: ContextKind) -> ContextText:
@@ -57,7 +57,7 @@ class ContextText:
         """
         kind = _KIND.convert(kind, "kind")
         fields = object_or_empty(data)
-        config = ContextConfig.from_data(fields.get("contextConfig"), DEFAULTS[kind])
+        config = ContextConfig.from_data(fields.get("contextConfig"), DEFAULT_CONFIGS[kind])
         return cls(text=as_text(fields.get("text")) or "", config=config)
 
 
@@ -122,7 +122,7 @@ class ContextParts:
         INTEGER.check(step, "step")
         MODE.convert(mode, "mode")
         memory, note, *_ = [*list_or_empty(content.get("context")), None, None]
-        config = ContextConfig.from_data(content.get("storyContextConfig"), DEFAULTS[ContextKind.STORY])
+        config = ContextConfig.from_data(content.get("storyContextConfig"), DEFAULT_CONFIGS[ContextKind.STORY])
         return cls(
             story=ContextText(text=text, config=config),
             memory=ContextText.from_data(memory, ContextKind.MEMORY),

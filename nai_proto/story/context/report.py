@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from ..config import ContextKind, ContextUnit
+from ..context_config import ContextKind, ContextUnit
 from .allocation import AllocationOutcome
 from .candidates import ContextCandidate, ContextMatch, ContextStatus
 from .insertion import ContextTree, list_pieces

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise, takewhile
 from typing import TYPE_CHECKING, Final, get_args
 
-from ..config import ContextConfig, ContextUnit
+from ..context_config import ContextConfig, ContextUnit
 
 if TYPE_CHECKING:
     from ...tokenizers.base import Tokenizer

@@ -6,8 +6,17 @@ See docs/protocol/content.md#10-exported-files.
 from __future__ import annotations
 
 from .cards import read_card, write_card
-from .kinds import FileKind, StoryFile, read_file
+from .file_kinds import FileKind, ImportedFile, read_file
 from .scenario import Scenario
-from .story_file import read_story_file, story_file
+from .story_file import build_story_file, read_story_file
 
-__all__ = ["FileKind", "Scenario", "StoryFile", "read_card", "read_file", "read_story_file", "story_file", "write_card"]
+__all__ = [
+    "FileKind",
+    "ImportedFile",
+    "Scenario",
+    "build_story_file",
+    "read_card",
+    "read_file",
+    "read_story_file",
+    "write_card",
+]

@@ -13,9 +13,9 @@ from ...codecs.box import from_base64, to_base64
 from ...errors import Damaged, InvalidFile, LimitExceeded, RemoteProtocolError
 from ...limits import Limits
 
-__all__ = ["CARD", "read_card", "write_card"]
+__all__ = ["CARD_KEYWORD", "read_card", "write_card"]
 
-CARD: Final = "naidata"
+CARD_KEYWORD: Final = "naidata"
 """The keyword of the text chunk."""
 
 
@@ -34,11 +34,11 @@ def read_card(picture: bytes, *, where: str = "card", limits: Limits = Limits())
     picture = BYTES.convert(picture, "picture")
     TEXT.check(where, "where")
     LIMITS.check(limits, "limits")
-    text = _read_texts(picture, where, limits).get(CARD)
+    text = _read_texts(picture, where, limits).get(CARD_KEYWORD)
     if text is None:
-        raise InvalidFile(f"{where}: the picture carries nothing: it has no text {CARD}")
+        raise InvalidFile(f"{where}: the picture carries nothing: it has no text {CARD_KEYWORD}")
     try:
-        return from_base64(text.strip(), f"{where}: the text {CARD}")
+        return from_base64(text.strip(), f"{where}: the text {CARD_KEYWORD}")
     except Damaged as error:
         problem = str(error)
     raise InvalidFile(problem)
@@ -53,7 +53,7 @@ def write_card(picture: bytes, data: bytes, limits: Limits = Limits()) -> bytes:
     """
     picture, data = BYTES.convert(picture, "picture"), BYTES.convert(data, "data")
     LIMITS.check(limits, "limits")
-    return png.with_text(picture, {**_read_texts(picture, "card", limits), CARD: to_base64(data)}, limits)
+    return png.with_text(picture, {**_read_texts(picture, "card", limits), CARD_KEYWORD: to_base64(data)}, limits)
 
 
 def _read_texts(picture: bytes, where: str, limits: Limits) -> dict[str, str]:

@@ -21,21 +21,21 @@ from ..placeholders import Placeholder, fill_placeholders, merge_placeholders
 from ..sections import Origin
 from ..story import Story
 from ..story_settings import copy_json
-from .kinds import FileKind, read_file
+from .file_kinds import FileKind, read_file
 
 __all__ = ["SCENARIO_VERSION", "Scenario"]
 
 SCENARIO_VERSION: Final = 3
 """The newest that has been seen."""
 
-_TEXTS: Final = ("context", "ephemeralContext")
-_LORE: Final = "lorebook"
-_OBJECTS: Final = ("settings", _LORE, "storyContextConfig", "contextDefaults", "messageSettings")
-_LISTS: Final = (*_TEXTS, "phraseBiasGroups", "bannedSequenceGroups", "userScripts")
-"""With `_OBJECTS`, what a scenario and a story's content have alike."""
+_TEXT_FIELDS: Final = ("context", "ephemeralContext")
+_LOREBOOK_FIELD: Final = "lorebook"
+_OBJECT_FIELDS: Final = ("settings", _LOREBOOK_FIELD, "storyContextConfig", "contextDefaults", "messageSettings")
+_LIST_FIELDS: Final = (*_TEXT_FIELDS, "phraseBiasGroups", "bannedSequenceGroups", "userScripts")
+"""With `_OBJECT_FIELDS`, what a scenario and a story's content have alike."""
 
 
-def _listed(value: object) -> tuple[Placeholder, ...] | None:
+def _read_placeholders(value: object) -> tuple[Placeholder, ...] | None:
     if as_list(value) is None:
         return None
     return tuple(
@@ -51,7 +51,7 @@ def _listed(value: object) -> tuple[Placeholder, ...] | None:
     )
 
 
-def _list(placeholders: Iterable[Placeholder]) -> list[dict[str, object]]:
+def _write_placeholders(placeholders: Iterable[Placeholder]) -> list[dict[str, object]]:
     return [
         {
             "key": each.key,
@@ -74,7 +74,7 @@ class Scenario(Record):
     tags = Field[tuple[str, ...]]("tags", (), as_texts)
     prompt = Field("prompt", "", as_text)
     "What the story begins with; placeholders stand in it."
-    listed = Field[tuple[Placeholder, ...]]("placeholders", (), _listed, _list)
+    listed = Field[tuple[Placeholder, ...]]("placeholders", (), _read_placeholders, _write_placeholders)
     "The placeholders of its list; `placeholders` has all."
 
     _source: bytes | None = None
@@ -113,7 +113,7 @@ class Scenario(Record):
     @property
     def placeholders(self) -> list[Placeholder]:
         """What is to be asked, in order: what is listed, and what stands in the texts alone."""
-        return merge_placeholders(self.listed, self.prompt, *_texts(self.data))
+        return merge_placeholders(self.listed, self.prompt, *_iter_texts(self.data))
 
     # ---- to a story, and from one
 
@@ -150,16 +150,16 @@ class Scenario(Record):
         title = fill(self.title) or "New Story"
         story = Story.new(title, now=now, model=model, legacy=legacy, limits=limits, entropy=entropy)
         story.card.update(description=fill(self.description), tags=[*self.tags])
-        for names, type_ in ((_OBJECTS, dict), (_LISTS, list)):
+        for names, type_ in ((_OBJECT_FIELDS, dict), (_LIST_FIELDS, list)):
             shared = {name: copy_json(value) for name in names if isinstance(value := self.data.get(name), type_)}
             story.fields.update(shared)
-        _fill(story.fields, fill)
+        _fill_texts(story.fields, fill)
         if prompt := fill(self.prompt):
             story.append(prompt, now=now, origin=Origin.PROMPT)
         return story
 
     @classmethod
-    def of(cls, story: Story, *, author: str = "", placeholders: Iterable[Placeholder] = ()) -> Self:
+    def from_story(cls, story: Story, *, author: str = "", placeholders: Iterable[Placeholder] = ()) -> Self:
         """A scenario that begins as a story is now; the story's history stays behind.
 
         Args:
@@ -174,9 +174,9 @@ class Scenario(Record):
         TEXT.check(author, "author")
         placeholders = list_items(placeholders, Placeholder, "placeholders", "a list of Placeholder")
         shared: dict[str, Any] = {
-            name: copy_json(story.fields[name]) for name in (*_OBJECTS, *_LISTS) if name in story.fields
+            name: copy_json(story.fields[name]) for name in (*_OBJECT_FIELDS, *_LIST_FIELDS) if name in story.fields
         }
-        listed = merge_placeholders(placeholders, story.text, *_texts(shared))
+        listed = merge_placeholders(placeholders, story.text, *_iter_texts(shared))
         return cls(
             {
                 "scenarioVersion": SCENARIO_VERSION,
@@ -185,39 +185,39 @@ class Scenario(Record):
                 "prompt": story.text,
                 "tags": list(as_texts(story.card.get("tags")) or ()),
                 "author": author,
-                "placeholders": _list(listed),
+                "placeholders": _write_placeholders(listed),
                 **shared,
             }
         )
 
 
-def _texts(fields: Mapping[str, Any]) -> Iterable[str]:
+def _iter_texts(fields: Mapping[str, Any]) -> Iterable[str]:
     """All texts in which placeholders may stand, but for the prompt."""
-    for name in _TEXTS:
+    for name in _TEXT_FIELDS:
         yield from (as_text(object_or_empty(each).get("text")) or "" for each in list_or_empty(fields.get(name)))
-    for entry in Lorebook(object_or_empty(fields.get(_LORE))).entries:
+    for entry in Lorebook(object_or_empty(fields.get(_LOREBOOK_FIELD))).entries:
         yield entry.text
         yield from entry.keys
 
 
-def _fill(fields: dict[str, Any], fill: Callable[[str], str]) -> None:
+def _fill_texts(fields: dict[str, Any], fill: Callable[[str], str]) -> None:
     """Puts answers into all of these."""
-    for name in _TEXTS:
+    for name in _TEXT_FIELDS:
         fields[name] = [
             {**each, "text": fill(text)}
             if (text := as_text((each := object_or_empty(item)).get("text"))) is not None
             else item
             for item in list_or_empty(fields.get(name))
         ]
-    lorebook = object_or_empty(fields.get(_LORE))
-    fields[_LORE] = {
+    lorebook = object_or_empty(fields.get(_LOREBOOK_FIELD))
+    fields[_LOREBOOK_FIELD] = {
         **lorebook,
-        "entries": [_filled_entry(item, fill) for item in list_or_empty(lorebook.get("entries"))],
+        "entries": [_fill_entry(item, fill) for item in list_or_empty(lorebook.get("entries"))],
     }
 
 
-def _filled_entry(item: object, fill: Callable[[str], str]) -> object:
+def _fill_entry(item: object, fill: Callable[[str], str]) -> object:
     entry = Entry(object_or_empty(item))
     told = {"text": fill(entry.text), "keys": tuple(fill_key(key, fill) for key in entry.keys)}
     changed = {name: value for name, value in told.items() if value != getattr(entry, name)}
-    return dict(entry.changed(**changed).data) if changed else item
+    return dict(entry.with_fields(**changed).data) if changed else item

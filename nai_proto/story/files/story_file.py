@@ -19,18 +19,18 @@ from ...codecs.box import attempt, read_json
 from ...errors import InvalidFile, InvalidRequestError
 from ...limits import Limits
 from ..json_records import read_json_object
-from .kinds import VERSIONS, FileKind
+from .file_kinds import VERSION_FIELDS, FileKind
 
-__all__ = ["field_of", "read_story_file", "story_file"]
+__all__ = ["build_story_file", "extract_field", "read_story_file"]
 
-_VERSION: Final = VERSIONS[FileKind.STORY]
-_REMOTE: Final = frozenset(("remoteId", "remoteStoryId"))
-_BETWEEN: Final = " \t\n\r,:"
-_FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_VERSION: Final = VERSION_FIELDS[FileKind.STORY]
+_REMOTE_ID_FIELDS: Final = frozenset(("remoteId", "remoteStoryId"))
+_SEPARATORS: Final = " \t\n\r,:"
+_FIELDS_DECODER: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _SCANNER: Final = json.JSONDecoder(parse_int=float)
 
 
-def story_file(card: bytes, content: bytes) -> bytes:
+def build_story_file(card: bytes, content: bytes) -> bytes:
     """The file of a story.
 
     Args:
@@ -44,16 +44,18 @@ def story_file(card: bytes, content: bytes) -> bytes:
         raise InvalidRequestError("card takes a JSON object in UTF-8", parameter="card")
     if content[:1] != b"{" or content[-1:] != b"}":  # contents are large, and are not read for this
         raise InvalidRequestError("content takes a JSON object in UTF-8", parameter="content")
-    metadata = ",".join(f"{name}:{value}" for name, value in _fields(card.decode()) if json.loads(name) not in _REMOTE)
+    metadata = ",".join(
+        f"{name}:{value}" for name, value in _iter_fields(card.decode()) if json.loads(name) not in _REMOTE_ID_FIELDS
+    )
     return b'{"%b":1,"metadata":{%b},"content":%b}' % (_VERSION.encode(), metadata.encode(), content)
 
 
-def field_of(document: bytes, name: str) -> bytes:
+def extract_field(document: bytes, name: str) -> bytes:
     """A field of a JSON object as it is written there; ``b""`` if there is none."""
-    fields = attempt(_FIELDS.decode, document)  # fast, and refuses some texts that JavaScript writes
+    fields = attempt(_FIELDS_DECODER.decode, document)  # fast, and refuses some texts that JavaScript writes
     if fields is not None:
         return bytes(fields.get(name, b""))
-    found = [value for key, value in _fields(document.decode()) if json.loads(key) == name]
+    found = [value for key, value in _iter_fields(document.decode()) if json.loads(key) == name]
     return found[-1].encode() if found else b""
 
 
@@ -81,34 +83,34 @@ def read_story_file(
     LIMITS.check(limits, "limits")
     fields = read_json_object(data, where=where, limits=limits)
     if _VERSION not in fields:
-        instead = next((f"; it is a {kind}" for kind, name in VERSIONS.items() if name in fields), "")
+        instead = next((f"; it is a {kind}" for kind, name in VERSION_FIELDS.items() if name in fields), "")
         raise InvalidFile(f"{where}: it has no {_VERSION}{instead}")
     if fields[_VERSION] != 1:
         raise InvalidFile(f"{where}: its {_VERSION} is another than 1, the only one that is known")
-    card, content = (_part(fields, name, where) for name in ("metadata", "content"))
-    return {name: value for name, value in card.items() if name not in _REMOTE}, content
+    card, content = (_get_part(fields, name, where) for name in ("metadata", "content"))
+    return {name: value for name, value in card.items() if name not in _REMOTE_ID_FIELDS}, content
 
 
-def _part(fields: dict[str, object], name: str, where: str) -> dict[str, Any]:
+def _get_part(fields: dict[str, object], name: str, where: str) -> dict[str, Any]:
     part = fields.get(name)
     if not isinstance(part, dict):
         raise InvalidFile(f"{where}: its {name} is {'missing' if part is None else 'no object'}")
     return cast("dict[str, Any]", part)
 
 
-def _fields(document: str) -> Iterator[tuple[str, str]]:
+def _iter_fields(document: str) -> Iterator[tuple[str, str]]:
     """Name and value of each field of a JSON object, as they are written."""
-    at = _next(document, document.index("{") + 1)
+    at = _skip_separators(document, document.index("{") + 1)
     while document[at] != "}":
         _, end = _SCANNER.raw_decode(document, at)
-        name, at = document[at:end], _next(document, end)
+        name, at = document[at:end], _skip_separators(document, end)
         _, end = _SCANNER.raw_decode(document, at)
         yield name, document[at:end]
-        at = _next(document, end)
+        at = _skip_separators(document, end)
 
 
-def _next(document: str, at: int) -> int:
+def _skip_separators(document: str, at: int) -> int:
     """Where the next name or value begins, or the object ends."""
-    while document[at] in _BETWEEN:
+    while document[at] in _SEPARATORS:
         at += 1
     return at

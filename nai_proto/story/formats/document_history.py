@@ -197,7 +197,7 @@ def _infer_origin(parent: int | None, generated: bool, changes: tuple[HistoryCha
         return Origin.AI
     if not changes:
         return Origin.ROOT if parent is None else Origin.UNKNOWN
-    origins = [Origin.of(code) for code in codes]
+    origins = [Origin.from_code(code) for code in codes]
     if Origin.EDIT in origins or any(change.deleted for change in changes):
         return Origin.EDIT
     return origins[0] if origins else Origin.UNKNOWN

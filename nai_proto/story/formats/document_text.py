@@ -376,8 +376,11 @@ def _to_section(id_: int, section: RawSection) -> Section:
     line, code = get_section_line(section), get_section_source(section)
     at = make_unit_converter(line.text)
     runs = line.runs.get(ORIGIN_RUNS, ())
-    spans = [OriginSpan(at(run.position), at(run.position + run.length), Origin.of(run.data), run.data) for run in runs]
-    return Section(line.text, tuple(spans), SectionKind.of(code), code, id_)
+    spans = [
+        OriginSpan(at(run.position), at(run.position + run.length), Origin.from_code(run.data), run.data)
+        for run in runs
+    ]
+    return Section(line.text, tuple(spans), SectionKind.from_code(code), code, id_)
 
 
 def _count_equal(some: Iterable[StyledLine], others: Iterable[StyledLine]) -> int:

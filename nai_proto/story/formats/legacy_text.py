@@ -113,7 +113,7 @@ class LegacyText:
                 line, at = spans[-1], spans[-1][-1].end if spans[-1] else 0
                 if piece:
                     start = line.pop().start if line and line[-1].code == code else at
-                    line.append(OriginSpan(start, at + len(piece), Origin.of(code), code))
+                    line.append(OriginSpan(start, at + len(piece), Origin.from_code(code), code))
         return [Section(text, tuple(line)) for text, line in zip(self.get_text().split("\n"), spans, strict=True)]
 
     def _iter_whole_pieces(self) -> Iterator[tuple[str, str]]:
@@ -325,7 +325,7 @@ class LegacyText:
         deleted = "".join(each["data"] for each in _list_dicts(block.get("removedFragments")) if _is_fragment(each))
         changes = (HistoryChange(inserted, deleted),) if inserted or deleted else ()
         children = tuple(child for child in self._read_children(number) if 0 <= child < len(self._blocks))
-        return Node(number, self._read_parent(number), children, Origin.of(block.get("origin")), changes)
+        return Node(number, self._read_parent(number), children, Origin.from_code(block.get("origin")), changes)
 
     # ---- the file
 

@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 from ...arguments import LIMITS, OPTIONAL_FUNCTION
 from ...limits import Limits
-from ..config import DEFAULTS, ContextConfig, ContextKind
+from ..context_config import DEFAULT_CONFIGS, ContextConfig, ContextKind
 from ..json_records import (
     Field,
     Record,
@@ -33,7 +33,7 @@ SEARCH_RANGE: Final = (0, 10_000)
 
 def _read_config(value: object) -> ContextConfig | None:
     return (
-        ContextConfig.from_data(cast("dict[str, Any]", value), DEFAULTS[ContextKind.LORE])
+        ContextConfig.from_data(cast("dict[str, Any]", value), DEFAULT_CONFIGS[ContextKind.LORE])
         if isinstance(value, dict)
         else None
     )
@@ -72,7 +72,7 @@ class Entry(Record):
     "The id of its category; empty if it has none."
     hidden = Field("hidden", False, as_flag)
     "True: the editor does not show it."
-    config = Field("contextConfig", DEFAULTS[ContextKind.LORE], _read_config, ContextConfig.to_data)
+    config = Field("contextConfig", DEFAULT_CONFIGS[ContextKind.LORE], _read_config, ContextConfig.to_data)
     "Its context settings."
     advanced_conditions = Field[tuple[Record, ...]]("advancedConditions", (), make_records_reader(Record), dump_records)
     "Conditions that make it active: see `nai_proto.story.lore.conditions`."

@@ -17,7 +17,7 @@ from ...arguments import BYTES, LIMITS, MAPPING, TEXT, check_type
 from ...codecs.box import write_json
 from ...errors import InvalidFile, InvalidRequestError
 from ...limits import Limits
-from ..config import DEFAULTS, ContextKind
+from ..context_config import DEFAULT_CONFIGS, ContextKind
 from ..json_records import (
     Field,
     Record,
@@ -45,7 +45,7 @@ class Lorebook(Record):
 
     ```
     book = Lorebook.loads(path.read_bytes())
-    dragon = book.entry(entry_id).changed(text="Dragons hoard tea.", keys=("dragon", "/drakes?/i"))
+    dragon = book.entry(entry_id).with_fields(text="Dragons hoard tea.", keys=("dragon", "/drakes?/i"))
     path.write_bytes(book.with_entry(dragon).dumps())
     ```
     """
@@ -157,7 +157,7 @@ class Lorebook(Record):
             home = self.category(category)
             if home.use_category_defaults:
                 data |= home.category_defaults.data
-        return Entry(data).changed(id=entry_id, category=category, **values)
+        return Entry(data).with_fields(id=entry_id, category=category, **values)
 
     def with_entry(self, entry: Entry) -> Self:
         """Return a lorebook with an entry in place of the one with the same id; a new one comes last.
@@ -263,7 +263,7 @@ class Lorebook(Record):
         book = self._with_list("categories", rest)._without_id_in_orders(category_id)
         for entry in self.entries:
             if entry.category == category_id:
-                book = book.with_entry(entry.changed(category=""))
+                book = book.with_entry(entry.with_fields(category=""))
         return book
 
     # ---- the parts of the object
@@ -319,7 +319,7 @@ def _move_before(items: list[Any], item: Any, before: Any) -> list[Any]:
 # What the website begins with (docs/protocol/content.md#46-lorebook).
 _NEW_ENTRY: Final[Mapping[str, Any]] = {
     "text": "",
-    "contextConfig": DEFAULTS[ContextKind.LORE].to_data(),
+    "contextConfig": DEFAULT_CONFIGS[ContextKind.LORE].to_data(),
     "lastUpdatedAt": 0,
     "displayName": "",
     "id": "",

@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from nai_proto.codecs.box import write_json
-from nai_proto.story import continuation, model_of
+from nai_proto.story import build_continuation, resolve_model
 from nai_proto.story.context.report import Context, ContextRow
 
 from ...tokenizer_files import load
@@ -41,8 +41,8 @@ def context(
     """Show what a model would see of a story: of each part whether it is in, why, where, and how many tokens it takes."""
     with exit_on_error("story context"):
         told = select_story(story, url, email, unsafe_password).story
-        tokenizer = load(model_of(told, model))
-        made = continuation(
+        tokenizer = load(resolve_model(told, model))
+        made = build_continuation(
             told,
             tokenizer=tokenizer,
             tier=parse_tier(tier),

@@ -17,7 +17,7 @@ from nai_proto.errors import FileError, InvalidRequestError
 from nai_proto.library.file_names import make_safe_name
 from nai_proto.story import Story
 from nai_proto.story.book import Book, build_book, to_epub, to_html, to_markdown
-from nai_proto.story.files import Scenario, story_file
+from nai_proto.story.files import Scenario, build_story_file
 from nai_proto.story.utf16 import replace_lone_surrogates
 
 from ... import files
@@ -93,9 +93,9 @@ def _export(wanted: ExportFormat, story: Story, book: Callable[[], Book], author
         case ExportFormat.EPUB:
             return to_epub(book(), identifier=_book_identifier(story), modified=current_time_ms() // 1000)
         case ExportFormat.STORY:
-            return story_file(*map(write_json, story.to_data(now=current_time_ms())))
+            return build_story_file(*map(write_json, story.to_data(now=current_time_ms())))
         case ExportFormat.SCENARIO:
-            return Scenario.of(story, author=author).dumps()
+            return Scenario.from_story(story, author=author).dumps()
 
 
 def _book_identifier(story: Story) -> str:

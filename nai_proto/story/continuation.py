@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from ..exchange.operation import Operation
     from ..text.completion import Completion, CompletionIds, Token, TokenIds
     from ..tokenizers import Tokenizer
-    from .chatting import ChatContinuation
+    from .chat_continuation import ChatContinuation
     from .context.report import Context
 
-__all__ = ["Continuation", "continuation", "model_of"]
+__all__ = ["Continuation", "build_continuation", "resolve_model"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +50,16 @@ class Continuation:
         return decode_tokens(self.operation, tokenizer)
 
 
-def model_of(story: Story, instead: Model | str | None = None) -> Model:
+def resolve_model(story: Story, override: Model | str | None = None) -> Model:
     """The model that a story names, or another one.
 
     Raises:
         InvalidRequestError: it names none, or one that is not known.
     """
     check_type(story, Story, "story", "a Story")
-    if instead is not None:
-        check_type(instead, (Model, str), "model", "a Model, a str or None")
-    name = instead or story.settings.model
+    if override is not None:
+        check_type(override, (Model, str), "override", "a Model, a str or None")
+    name = override or story.settings.model
     if not name:
         raise InvalidRequestError("the story names no model to go on with: say which", parameter="model")
     model = Model.named(name)
@@ -68,7 +68,7 @@ def model_of(story: Story, instead: Model | str | None = None) -> Model:
     return model
 
 
-def continuation(
+def build_continuation(
     story: Story,
     *,
     tokenizer: Tokenizer,
@@ -114,21 +114,21 @@ def continuation(
         INTEGER.check(max_length, "max_length", "an int or None")
     if size is not None:
         INTEGER.check(size, "size", "an int or None")
-    model, adventure = model_of(story, model), story.card.get("isTA") is True
+    model, adventure = resolve_model(story, model), story.card.get("isTA") is True
     fields = {**story.fields, "settings": {**story.settings.fields, "model": model.id}}
     settings = StorySettings(fields)
     mode: Literal["normal", "adventure"] = "adventure" if adventure else "normal"
     parts = ContextParts.from_content(fields, text=story.text, step=story.step, mode=mode)
     if not model.native:
-        from .chatting import chat_continuation  # which knows of chats: not every story does
+        from .chat_continuation import build_chat_continuation  # which knows of chats: not every story does
 
-        return chat_continuation(
+        return build_chat_continuation(
             fields,
             parts,
             model,
             tokenizer=tokenizer,
             tier=tier,
-            max_length=max_length or as_integer(settings.parameters.get("max_length")) or _LENGTH,
+            max_length=max_length or as_integer(settings.parameters.get("max_length")) or _DEFAULT_LENGTH,
             placeholders=placeholders,
             chance=chance,
             rules=rules,
@@ -136,7 +136,7 @@ def continuation(
             overrides=overrides,
         )
     preset = settings.preset
-    length = max_length or preset["max_length"] or _LENGTH
+    length = max_length or preset["max_length"] or _DEFAULT_LENGTH
     until_sentence = settings.fields.get("trimResponses") is not False
     room = context_size(model, tier, max_length=length, module=settings.module, until_sentence=until_sentence)
     context = build_context(
@@ -168,7 +168,7 @@ def continuation(
     return Continuation(context, generate_stream(context.tokens, **{**given, **overrides}))
 
 
-_LENGTH: Final = 40
+_DEFAULT_LENGTH: Final = 40
 """What the service takes where nothing is said.
 
 See docs/protocol/native.md#9-aigenerate-request.

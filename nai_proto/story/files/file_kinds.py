@@ -16,9 +16,9 @@ from ...limits import Limits
 from ..json_records import read_json_object
 from .cards import read_card
 
-__all__ = ["VERSIONS", "FileKind", "StoryFile", "read_file"]
+__all__ = ["VERSION_FIELDS", "FileKind", "ImportedFile", "read_file"]
 
-_PNG: Final = b"\x89PNG\r\n\x1a\n"
+_PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 
 
 class FileKind(StrEnum):
@@ -31,7 +31,7 @@ class FileKind(StrEnum):
     MODULE = "module"
 
 
-VERSIONS: Final = {
+VERSION_FIELDS: Final = {
     FileKind.STORY: "storyContainerVersion",
     FileKind.SCENARIO: "scenarioVersion",
     FileKind.LOREBOOK: "lorebookVersion",
@@ -40,14 +40,14 @@ VERSIONS: Final = {
 }
 """The field that each is known by."""
 
-_NEEDED: Final[Mapping[FileKind, tuple[str, type]]] = {
+_REQUIRED_FIELDS: Final[Mapping[FileKind, tuple[str, type]]] = {
     FileKind.SCENARIO: ("prompt", str),
     FileKind.LOREBOOK: ("entries", list),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class StoryFile:
+class ImportedFile:
     """A file, and what it is."""
 
     kind: FileKind
@@ -59,7 +59,7 @@ class StoryFile:
     "Was it in a picture?"
 
 
-def read_file(data: bytes, *, where: str = "file", limits: Limits = Limits()) -> StoryFile:
+def read_file(data: bytes, *, where: str = "file", limits: Limits = Limits()) -> ImportedFile:
     """The file in these bytes, or in the PNG that they are.
 
     Args:
@@ -74,12 +74,12 @@ def read_file(data: bytes, *, where: str = "file", limits: Limits = Limits()) ->
     data = BYTES.convert(data, "data")
     TEXT.check(where, "where")
     LIMITS.check(limits, "limits")
-    card = data.startswith(_PNG)
+    card = data.startswith(_PNG_SIGNATURE)
     if card:
         data = read_card(data, where=where, limits=limits)
     document = read_json_object(data, where=where, limits=limits)
-    for kind, version in VERSIONS.items():
-        name, type_ = _NEEDED.get(kind, (version, object))
+    for kind, version in VERSION_FIELDS.items():
+        name, type_ = _REQUIRED_FIELDS.get(kind, (version, object))
         if version in document and isinstance(document.get(name), type_):
-            return StoryFile(kind, document, data, card)
-    raise InvalidFile(f"{where}: this is none of {', '.join(FileKind)}: it has no {', '.join(VERSIONS.values())}")
+            return ImportedFile(kind, document, data, card)
+    raise InvalidFile(f"{where}: this is none of {', '.join(FileKind)}: it has no {', '.join(VERSION_FIELDS.values())}")

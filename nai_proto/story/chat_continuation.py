@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from ..tokenizers import Tokenizer
     from .context.report import Context
 
-__all__ = ["ChatContinuation", "chat_continuation"]
+__all__ = ["ChatContinuation", "build_chat_continuation"]
 
-_SAMPLING: Final = ("temperature", "top_k", "top_p", "min_p")
+_SAMPLING_PARAMETERS: Final = ("temperature", "top_k", "top_p", "min_p")
 """What the editor offers for these models.
 
 See docs/protocol/openai.md#71-models-over-time.
@@ -55,10 +55,10 @@ class ChatContinuation:
     def generate(self, tokenizer: Tokenizer) -> Steps[Token, Completion]:  # noqa: ARG002 -- as `Continuation.generate`
         """The flow that asks, with events and a result as other generations have them."""
         flow = trimmed(self.operation, self.stops)
-        return _completion((yield from map_batches(flow, _tokens, _partial)))
+        return _to_completion((yield from map_batches(flow, _to_tokens, _to_partial)))
 
 
-def chat_continuation(
+def build_chat_continuation(
     fields: Mapping[str, Any],
     parts: ContextParts,
     model: Model,
@@ -106,30 +106,34 @@ def chat_continuation(
     parameters = object_or_empty(object_or_empty(fields.get("settings")).get("parameters"))
     stops = tuple(filter(None, as_texts(fields.get("eosSequences")) or ()))
     given: dict[str, Any] = {"model": model, "max_tokens": max_length, "enable_thinking": False}
-    given |= {name: value for name in _sampling(parameters) if (value := as_number(parameters.get(name))) is not None}
+    given |= {
+        name: value
+        for name in _list_active_samplers(parameters)
+        if (value := as_number(parameters.get(name))) is not None
+    }
     given |= {"stop": list(stops)} if stops else {}
     return ChatContinuation(context, tuple(messages), chat_completion_stream(messages, **{**given, **overrides}), stops)
 
 
-def _sampling(parameters: Mapping[str, Any]) -> list[str]:
+def _list_active_samplers(parameters: Mapping[str, Any]) -> list[str]:
     """The parameters of samplers that are not switched off."""
     order = map(object_or_empty, list_or_empty(parameters.get("order")))
     off = {str(each.get("id")).replace("_", "").lower() for each in order if each.get("enabled") is False}
-    return [name for name in _SAMPLING if name.replace("_", "") not in off]
+    return [name for name in _SAMPLING_PARAMETERS if name.replace("_", "") not in off]
 
 
 # ---- told as other generations are
 
 
-def _tokens(chunks: Sequence[ChatChunk]) -> list[Token]:
+def _to_tokens(chunks: Sequence[ChatChunk]) -> list[Token]:
     return [Token(chunk.text) for chunk in chunks if chunk.text]
 
 
-def _partial(partial: object) -> object:
-    return _completion(partial) if isinstance(partial, ChatCompletion) else partial
+def _to_partial(partial: object) -> object:
+    return _to_completion(partial) if isinstance(partial, ChatCompletion) else partial
 
 
-def _completion(answer: ChatCompletion) -> Completion:
+def _to_completion(answer: ChatCompletion) -> Completion:
     reason = answer.choices[0].finish_reason if answer.choices else None
     known: FinishReason | None = "length" if reason == "length" else "stop" if reason == "stop" else None
     return Completion(answer.text, None, known)

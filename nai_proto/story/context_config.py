@@ -21,7 +21,7 @@ from ..arguments import FLAG, INTEGER, NUMBER, TEXT, check_type, one_of
 from ..errors import InvalidRequestError
 from .json_records import as_flag, as_integer, as_number, as_text, object_or_empty
 
-__all__ = ["DEFAULTS", "ContextConfig", "ContextKind", "ContextUnit", "TrimDirection", "amount"]
+__all__ = ["DEFAULT_CONFIGS", "ContextConfig", "ContextKind", "ContextUnit", "TrimDirection", "resolve_token_amount"]
 
 TrimDirection: TypeAlias = Literal["trimTop", "trimBottom", "doNotTrim"]
 """What is dropped where not all fits: the beginning, the end, or all of it."""
@@ -53,7 +53,7 @@ class ContextKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContextConfig:
-    """How a part of the context is treated; `DEFAULTS` has the usual one of each kind."""
+    """How a part of the context is treated; `DEFAULT_CONFIGS` has the usual one of each kind."""
 
     prefix: str = ""
     "Put in front of the trimmed text; counts."
@@ -103,7 +103,7 @@ class ContextConfig:
 
         Args:
             data: the value of ``contextConfig``.
-            default: for what is missing or of a wrong type; one of `DEFAULTS`, mostly.
+            default: for what is missing or of a wrong type; one of `DEFAULT_CONFIGS`, mostly.
         """
         check_type(default, ContextConfig, "default", "a ContextConfig")
         stored = dict(object_or_empty(data))
@@ -127,7 +127,7 @@ class ContextConfig:
         See docs/protocol/content.md#83-budgets.
         """
         INTEGER.check(size, "size")
-        return amount(self.token_budget, size) if self.token_budget > 0 else size
+        return resolve_token_amount(self.token_budget, size) if self.token_budget > 0 else size
 
     def reservation(self, size: int) -> int:
         """The tokens that are kept for it in a context of this size, at most its budget.
@@ -135,10 +135,10 @@ class ContextConfig:
         See docs/protocol/content.md#85-order-and-reservation.
         """
         INTEGER.check(size, "size")
-        return min(self.budget(size), amount(self.reserved_tokens, size))
+        return min(self.budget(size), resolve_token_amount(self.reserved_tokens, size))
 
 
-def amount(number: float, size: int) -> int:
+def resolve_token_amount(number: float, size: int) -> int:
     """Tokens, as a number above 1 says, without its fraction; up to and with 1 a share of the size, rounded down.
 
     0 and less is none.
@@ -148,7 +148,7 @@ def amount(number: float, size: int) -> int:
     return math.floor(number * size if number <= 1 else number) if number > 0 else 0
 
 
-def _tokens(value: object) -> float:
+def _read_tokens(value: object) -> float:
     """No number is 0: all, as a budget; none, as a reservation.
 
     See docs/protocol/content.md#83-budgets.
@@ -156,7 +156,7 @@ def _tokens(value: object) -> float:
     return as_number(value) or 0
 
 
-def _one_of(words: object) -> Callable[[object], str | None]:
+def _make_word_reader(words: object) -> Callable[[object], str | None]:
     known = frozenset(get_args(words))
     return lambda value: value if isinstance(value, str) and value in known else None
 
@@ -166,12 +166,12 @@ _UNREAD: Final = object()
 _FIELDS: Final[Mapping[str, tuple[str, Callable[[object], object]]]] = {
     "prefix": ("prefix", as_text),
     "suffix": ("suffix", as_text),
-    "token_budget": ("tokenBudget", _tokens),
-    "reserved_tokens": ("reservedTokens", _tokens),
+    "token_budget": ("tokenBudget", _read_tokens),
+    "reserved_tokens": ("reservedTokens", _read_tokens),
     "budget_priority": ("budgetPriority", as_number),
-    "trim_direction": ("trimDirection", _one_of(TrimDirection)),
-    "insertion_type": ("insertionType", _one_of(ContextUnit)),
-    "maximum_trim_type": ("maximumTrimType", _one_of(ContextUnit)),
+    "trim_direction": ("trimDirection", _make_word_reader(TrimDirection)),
+    "insertion_type": ("insertionType", _make_word_reader(ContextUnit)),
+    "maximum_trim_type": ("maximumTrimType", _make_word_reader(ContextUnit)),
     "insertion_position": ("insertionPosition", as_integer),
     "allow_inner_insertion": ("allowInnerInsertion", as_flag),
     "allow_insertion_inside": ("allowInsertionInside", as_flag),
@@ -180,7 +180,7 @@ _FIELDS: Final[Mapping[str, tuple[str, Callable[[object], object]]]] = {
 
 _LORE: Final = ContextConfig(suffix="\n", budget_priority=400)
 
-DEFAULTS: Final[Mapping[ContextKind, ContextConfig]] = MappingProxyType(
+DEFAULT_CONFIGS: Final[Mapping[ContextKind, ContextConfig]] = MappingProxyType(
     {
         ContextKind.STORY: ContextConfig(reserved_tokens=512, trim_direction="trimTop", allow_insertion_inside=True),
         ContextKind.MEMORY: ContextConfig(suffix="\n", budget_priority=800, insertion_position=0),
