@@ -46,7 +46,7 @@ def _framed(pictures: list[bytes]) -> bytes:
     return b"".join(map(encode_frame, _events(pictures)))
 
 
-def _told(pictures: list[bytes]) -> bytes:
+def _measure_in_process(pictures: list[bytes]) -> bytes:
     """The same as server-sent events."""
     lines = bytearray()
     for event in _events(pictures):
@@ -90,7 +90,7 @@ def measure(effort: Effort) -> Report:
             report.bound(case, subject, peak, "x", _MOST)
     streams = {
         "msgpack": ("application/msgpack", _framed(pictures)),
-        "SSE": ("text/event-stream", _told(pictures)),
+        "SSE": ("text/event-stream", _measure_in_process(pictures)),
     }
     for case, (content_type, body) in streams.items():
         streamed = generate_stream("a cat", seed=1, n_samples=4, framing="sse" if case == "SSE" else "msgpack")

@@ -396,8 +396,8 @@ class AsyncHttpxExchange:
             self._arrived.set()
 
     async def _exchange(self) -> None:
-        asked = make_request(self._http, self._request, self._timeout)
-        response = await self._http.send(asked, stream=True, follow_redirects=False)
+        request = make_request(self._http, self._request, self._timeout)
+        response = await self._http.send(request, stream=True, follow_redirects=False)
         pieces: AsyncIterator[bytes] | None = None
         try:
             if self._scope.cancel_called:

@@ -95,7 +95,7 @@ def event(data: object, kind: str = "message") -> bytes:
 ONE, TWO, LAST = token("It", 0), token(" was", 1), token(" dark", 2, final=True)
 STORY = ONE + TWO + LAST
 TOKENS = [Token("It", 0), Token(" was", 1), Token(" dark", 2, final=True)]
-TOLD = Completion("It was dark", None, "length")
+COMPLETION = Completion("It was dark", None, "length")
 LOST = TransportError("the line is dead", sent=True, phase="idle")
 FAILURES_OF_THE_LINE: dict[str, Callable[[], NaiError]] = {
     "transport": lambda: TransportError("the line is dead", sent=True, phase="idle"),
@@ -117,7 +117,7 @@ class Outcome:
     error: NaiError | None = None
 
 
-def told(operation: Operation[Any, Any], answer: Head, body: Iterable[bytes], end: NaiError | None = None) -> Outcome:
+def feed(operation: Operation[Any, Any], answer: Head, body: Iterable[bytes], end: NaiError | None = None) -> Outcome:
     """Feeds an answer to a call by hand, as somebody with an HTTP library of their own does."""
     outcome = Outcome()
     call = Call(operation, limits=limits_of(answer))
@@ -136,14 +136,14 @@ def told(operation: Operation[Any, Any], answer: Head, body: Iterable[bytes], en
 
 
 def result_of(operation: Operation[Any, Any], answer: Head, *body: bytes) -> Any:
-    outcome = told(operation, answer, body)
+    outcome = feed(operation, answer, body)
     if outcome.error is not None:
         raise outcome.error
     return outcome.result
 
 
 def error_of(operation: Operation[Any, Any], answer: Head, *body: bytes) -> NaiError:
-    outcome = told(operation, answer, body)
+    outcome = feed(operation, answer, body)
     assert outcome.error is not None, outcome
     return outcome.error
 
@@ -232,7 +232,7 @@ def test_an_input_out_of_order_changes_nothing(state: CallState, happened: Input
     with pytest.raises(LocalProtocolError):
         ACTS[happened](call)
     if state is CallState.BODY:
-        assert call.receive_eof() == TOLD
+        assert call.receive_eof() == COMPLETION
     else:
         with pytest.raises(ServerError) as caught:
             call.receive_eof()
@@ -272,7 +272,7 @@ def test_the_partial_result_grows() -> None:
     assert not call.complete
     call.receive_data(LAST)
     assert call.complete
-    assert call.partial == TOLD
+    assert call.partial == COMPLETION
 
 
 # ---- who reads
@@ -299,7 +299,7 @@ def test_the_partial_result_grows() -> None:
 @pytest.mark.parametrize("status", [200, 201, 299])
 def test_a_stream_is_read_as_one(content_type: str | None, start: bytes, status: int) -> None:
     for body in ([start + STORY], [start, ONE, TWO + LAST], [bytes([byte]) for byte in start + STORY]):
-        assert told(STREAM, head(content_type, status), body) == Outcome(TOKENS, TOLD)
+        assert feed(STREAM, head(content_type, status), body) == Outcome(TOKENS, COMPLETION)
 
 
 @pytest.mark.parametrize(
@@ -321,7 +321,7 @@ def test_a_document_is_read_as_one(
 ) -> None:
     document = start + b'{"output":" dark","logprobs":null,"other":[1]}\n'
     for body in ([document], [bytes([byte]) for byte in document]):
-        assert told(operation, head(content_type), body) == Outcome([], Completion(" dark"))
+        assert feed(operation, head(content_type), body) == Outcome([], Completion(" dark"))
 
 
 def test_a_document_in_the_place_of_a_stream_gives_no_events_but_the_result() -> None:
@@ -397,7 +397,7 @@ def test_a_content_coding_that_was_not_asked_for_is_refused(coding: str) -> None
 
 @pytest.mark.parametrize("coding", ["identity", "Identity", ""])
 def test_no_coding_is_fine(coding: str) -> None:
-    assert result_of(STREAM, head(EVENT_STREAM, 200, ("Content-Encoding", coding)), STORY) == TOLD
+    assert result_of(STREAM, head(EVENT_STREAM, 200, ("Content-Encoding", coding)), STORY) == COMPLETION
 
 
 def test_an_untyped_answer_without_a_body_is_an_error() -> None:
@@ -514,10 +514,10 @@ def test_a_request_id_is_shown_in_moderation(field_name: str) -> None:
 
 @every_loss
 def test_a_refusal_that_is_cut_short_stays_a_status_error(lost: Callable[[], NaiError]) -> None:
-    outcome = told(STREAM, head(JSON, 503), [b'{"message":"so it is"}'], lost())
+    outcome = feed(STREAM, head(JSON, 503), [b'{"message":"so it is"}'], lost())
     assert type(outcome.error) is ServerError
     assert outcome.error.message == "so it is"
-    assert type(told(STREAM, head(JSON, 503), [], lost()).error) is ServerError
+    assert type(feed(STREAM, head(JSON, 503), [], lost()).error) is ServerError
     played = play(Call(STREAM), [head(JSON, 404), b'{"mess', lost()])
     assert type(played.error) is StatusError.kind(404)
 
@@ -630,7 +630,7 @@ def test_an_error_in_the_place_of_a_document_is_raised(
 def test_an_error_inside_a_stream_is_raised_and_keeps_what_came(shape: str, kind: str) -> None:
     failure = event(FAILURES[shape][0], kind)
     for body in ([ONE + TWO + failure], [ONE, TWO, failure], [ONE + TWO, failure + LAST]):
-        outcome = told(STREAM, head(EVENT_STREAM), body)
+        outcome = feed(STREAM, head(EVENT_STREAM), body)
         check_failure(outcome.error, shape, Completion("It was"))
         assert outcome.events == TOKENS[:2]  # an error behind events waits until they are given out
         played = play(Call(STREAM), [head(EVENT_STREAM), *body, b""])
@@ -673,7 +673,7 @@ def test_a_bare_error_at_the_end_of_a_stream_is_raised(shape: str, end: bytes) -
 
 
 def test_a_bare_line_is_looked_at_only_when_the_stream_is_incomplete() -> None:
-    assert result_of(STREAM, head(EVENT_STREAM), ONE + b'{"error":"no"}\n\n' + TWO + LAST) == TOLD
+    assert result_of(STREAM, head(EVENT_STREAM), ONE + b'{"error":"no"}\n\n' + TWO + LAST) == COMPLETION
     error = error_of(STREAM, head(EVENT_STREAM), ONE + b'{"hello":"no"}\n\n')
     assert type(error) is Truncated
 
@@ -687,7 +687,7 @@ def test_what_is_no_error_is_none_in_a_document(shape: str) -> None:
 @every_fine_one
 def test_what_is_no_error_is_none_in_a_stream(shape: str) -> None:
     ours = {"token": "x", "ptr": 0, "final": False, **FINE[shape]}
-    events = told(STREAM, head(EVENT_STREAM), [event(ours) + LAST]).events
+    events = feed(STREAM, head(EVENT_STREAM), [event(ours) + LAST]).events
     assert [token.text for token in events] == [ours["token"], " dark"]
 
 
@@ -732,19 +732,19 @@ def test_an_error_of_reading_quotes_nothing_of_the_text() -> None:
 
 def test_bad_utf_8_in_a_stream_becomes_a_replacement_character() -> None:
     bad = b'data: {"token":"a\xffb","ptr":0,"final":true}\n\n'
-    assert told(STREAM, head(EVENT_STREAM), [bad]).events == [Token("a\ufffdb", 0, final=True)]
+    assert feed(STREAM, head(EVENT_STREAM), [bad]).events == [Token("a\ufffdb", 0, final=True)]
 
 
 @pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1e"])
 def test_a_line_ends_at_cr_and_lf_only(separator: str) -> None:
     data = json.dumps({"token": separator, "ptr": 0, "final": True}, ensure_ascii=separator < " ")
-    assert told(STREAM, head(EVENT_STREAM), [event(data)]).events == [Token(separator, 0, final=True)]
+    assert feed(STREAM, head(EVENT_STREAM), [event(data)]).events == [Token(separator, 0, final=True)]
 
 
 def test_a_ping_is_no_token() -> None:
     body = [b"data:\n\n", b"data\n\n", b": ping\n\n", b"event: ping\n\n", ONE, b"data:\n\n", TWO, LAST]
-    assert told(STREAM, head(EVENT_STREAM), body) == Outcome(TOKENS, TOLD)
-    assert told(STREAM, head(EVENT_STREAM), [b"".join(body)]) == Outcome(TOKENS, TOLD)
+    assert feed(STREAM, head(EVENT_STREAM), body) == Outcome(TOKENS, COMPLETION)
+    assert feed(STREAM, head(EVENT_STREAM), [b"".join(body)]) == Outcome(TOKENS, COMPLETION)
 
 
 # ---- limits
@@ -801,10 +801,10 @@ def test_a_stream_without_its_final_event_is_truncated_and_keeps_what_came(body:
 
 @every_loss
 def test_a_stream_whose_final_event_came_is_complete_whatever_happens_afterwards(lost: Callable[[], NaiError]) -> None:
-    assert told(STREAM, head(EVENT_STREAM), [STORY], lost()) == Outcome(TOKENS, TOLD)
-    assert told(STREAM, head(), [STORY], lost()) == Outcome(TOKENS, TOLD)
+    assert feed(STREAM, head(EVENT_STREAM), [STORY], lost()) == Outcome(TOKENS, COMPLETION)
+    assert feed(STREAM, head(), [STORY], lost()) == Outcome(TOKENS, COMPLETION)
     played = play(Call(STREAM), [head(EVENT_STREAM), STORY, lost()])
-    assert played.result == TOLD
+    assert played.result == COMPLETION
     assert played.events == TOKENS
     assert played.kinds == "Send Receive Emit Receive"
 
@@ -812,7 +812,7 @@ def test_a_stream_whose_final_event_came_is_complete_whatever_happens_afterwards
 @every_loss
 def test_a_stream_that_is_cut_before_its_final_event_keeps_what_came(lost: Callable[[], NaiError]) -> None:
     error = lost()
-    outcome = told(STREAM, head(EVENT_STREAM), [ONE + TWO], error)
+    outcome = feed(STREAM, head(EVENT_STREAM), [ONE + TWO], error)
     assert outcome.error is error
     assert error.partial == Completion("It was")
 
@@ -820,8 +820,8 @@ def test_a_stream_that_is_cut_before_its_final_event_keeps_what_came(lost: Calla
 @every_loss
 def test_half_a_document_is_none(lost: Callable[[], NaiError]) -> None:
     error = lost()
-    assert told(WHOLE, head(JSON), [b'{"output":"x"}'], error).error is error
-    assert told(WHOLE, head(), [b""], error).error is error
+    assert feed(WHOLE, head(JSON), [b'{"output":"x"}'], error).error is error
+    assert feed(WHOLE, head(), [b""], error).error is error
     assert error.partial is None
 
 
@@ -831,8 +831,8 @@ def test_half_a_document_is_none(lost: Callable[[], NaiError]) -> None:
 def test_what_follows_the_final_event_is_ignored(rest: bytes) -> None:
     answer = head(EVENT_STREAM, limits=Limits(line=1000, event=1000))
     for body in ([STORY + rest], [STORY, rest], [STORY, rest, rest], [STORY + rest[:3], rest[3:]]):
-        assert told(STREAM, answer, body) == Outcome(TOKENS, TOLD)
-        assert play(Call(STREAM), [answer, *body, b""]).result == TOLD
+        assert feed(STREAM, answer, body) == Outcome(TOKENS, COMPLETION)
+        assert play(Call(STREAM), [answer, *body, b""]).result == COMPLETION
 
 
 def test_after_the_final_event_only_a_short_wait_for_the_end_is_worth_while() -> None:
@@ -846,7 +846,7 @@ def test_after_the_final_event_only_a_short_wait_for_the_end_is_worth_while() ->
 def test_a_peer_that_never_stops_after_the_final_event_is_left() -> None:
     endless = [b"x" * 10_000] * 1000
     played = play(Call(STREAM), [head(EVENT_STREAM), STORY, *endless])
-    assert played.result == TOLD
+    assert played.result == COMPLETION
     assert len(played.actions) < 20
 
 
@@ -864,7 +864,7 @@ def test_a_call_is_a_flow_of_one_attempt() -> None:
     played = play(Call(STREAM), [head(EVENT_STREAM), ONE[:5], ONE[5:], TWO + LAST, b""])
     assert played.kinds == "Send Receive Receive Emit Receive Emit Receive"
     assert played.events == TOKENS
-    assert played.result == TOLD
+    assert played.result == COMPLETION
     assert type(play(Call(STREAM), [head(JSON, 503), b""]).error) is ServerError
 
 
@@ -875,7 +875,7 @@ def test_a_wrong_answer_to_an_action_is_the_drivers_mistake(script: list[Head | 
 
 def test_a_call_runs_once() -> None:
     call = Call(STREAM)
-    assert play(call, [head(EVENT_STREAM), STORY, b""]).result == TOLD
+    assert play(call, [head(EVENT_STREAM), STORY, b""]).result == COMPLETION
     again = play(call, [])
     assert type(again.error) is LocalProtocolError
     assert call.state is CallState.DONE
@@ -963,10 +963,10 @@ def seen(outcome: Outcome) -> Seen:
 def test_how_the_bytes_are_cut_changes_nothing(
     operation: Operation[Any, Any], answer: Head, body: bytes, data: st.DataObject | None
 ) -> None:
-    whole = told(operation, answer, [body])
-    bytewise = told(operation, answer, [body[at : at + 1] for at in range(len(body))])
+    whole = feed(operation, answer, [body])
+    bytewise = feed(operation, answer, [body[at : at + 1] for at in range(len(body))])
     assert seen(bytewise) == seen(whole)
-    cut = told(operation, answer, data.draw(chunkings(body)) if data else [body[:1], body[1:1500], body[1500:]])
+    cut = feed(operation, answer, data.draw(chunkings(body)) if data else [body[:1], body[1:1500], body[1500:]])
     assert seen(cut) == seen(whole)
     if whole.events and whole.error is not None:  # what was given out is what is kept
         assert isinstance(whole.error.partial, Completion)
@@ -977,7 +977,7 @@ def test_how_the_bytes_are_cut_changes_nothing(
 @given(streams(), st.data())
 def test_a_call_as_a_flow_gives_what_it_gives_by_hand(body: bytes, data: st.DataObject) -> None:
     pieces = [piece for piece in data.draw(chunkings(body)) if piece]
-    by_hand = told(STREAM, head(EVENT_STREAM), pieces)
+    by_hand = feed(STREAM, head(EVENT_STREAM), pieces)
     played = play(Call(STREAM), [head(EVENT_STREAM), *pieces, b""])
     assert played.events == by_hand.events
     assert type(played.error) is type(by_hand.error)
@@ -1069,7 +1069,7 @@ def test_whatever_a_server_answers_is_a_result_or_a_documented_error(
 
 def test_an_event_that_is_called_error_is_a_failure_whatever_it_holds() -> None:
     body = event({"token": "It", "ptr": 0}) + event({"message": "the node is gone"}, "error")
-    outcome = told(STREAM, head(EVENT_STREAM), [body])
+    outcome = feed(STREAM, head(EVENT_STREAM), [body])
     assert isinstance(outcome.error, StreamError)
     assert outcome.error.message == "the node is gone"
 
@@ -1078,13 +1078,13 @@ def test_an_event_of_an_unknown_name_is_a_token_if_it_has_one_and_else_nothing()
     body = (
         event({"t": 1}, "ping") + event({"token": "It", "ptr": 0}, "newerToken") + event({"final": True, "token": ""})
     )
-    outcome = told(STREAM, head(EVENT_STREAM), [body])
+    outcome = feed(STREAM, head(EVENT_STREAM), [body])
     assert [token.text for token in outcome.events] == ["It", ""]
 
 
 def test_an_event_may_not_be_deeper_than_the_limit_even_where_nobody_looks() -> None:
     deep = {"token": "x", "unknown": json.loads("[" * 40 + "]" * 40)}
-    outcome = told(STREAM, head(EVENT_STREAM, limits=Limits(json_depth=20)), [event(deep)])
+    outcome = feed(STREAM, head(EVENT_STREAM, limits=Limits(json_depth=20)), [event(deep)])
     assert isinstance(outcome.error, LimitExceeded)
 
 

@@ -386,8 +386,8 @@ def test_a_stream_that_is_dropped_warns_and_its_connection_is_closed(driver: str
             warnings.simplefilter("always")
             del asking, _
             gc.collect()
-        told = [str(each.message) for each in caught if each.category is ResourceWarning]
-        assert any("was dropped before its end" in each for each in told), told
+        warnings_shown = [str(each.message) for each in caught if each.category is ResourceWarning]
+        assert any("was dropped before its end" in each for each in warnings_shown), warnings_shown
         if driver not in BLOCKING:
             await anyio.sleep(0.05)
         assert server.wait_all_closed()

@@ -563,10 +563,10 @@ def test_the_kernels_timeout_is_an_error_of_the_transport_with_its_reason() -> N
     ],
 )
 def test_an_error_of_the_transport_never_says_only_its_class(error: Exception, reason: str) -> None:
-    told = str(transport_error("read", error, "text.example", 443, sent=True))
-    assert "text.example:443" in told
-    assert reason in told
-    assert type(error).__name__ not in told
+    message = str(transport_error("read", error, "text.example", 443, sent=True))
+    assert "text.example:443" in message
+    assert reason in message
+    assert type(error).__name__ not in message
 
 
 # ---- how many

@@ -188,7 +188,7 @@ def test_fields_are_attributes(kind: type[NaiError]) -> None:
     error = make(kind)
     match error:
         case StatusError():
-            told = (
+            facts = (
                 error.status,
                 error.message,
                 error.method,
@@ -197,7 +197,7 @@ def test_fields_are_attributes(kind: type[NaiError]) -> None:
                 error.retry_after,
                 error.body,
             )
-            assert told == (
+            assert facts == (
                 418,
                 "short and stout",
                 "POST",

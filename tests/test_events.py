@@ -110,12 +110,12 @@ def test_neither_events_nor_the_log_hold_a_secret(driver: str, caplog: pytest.Lo
 
     with raw_server(script) as server:
         with_client(driver, main, Session(base_url=server.url, token=TOKEN), on_event=events.append)
-    told = repr(events) + caplog.text
+    texts = repr(events) + caplog.text
     assert [type(each).__name__ for each in events].count("RequestSent") == 3
     assert "RequestSent" in caplog.text
     assert {record.name for record in caplog.records if "RequestSent" in record.getMessage()} == {"nai_transports"}
     for secret in (TOKEN, "Secret", "SecSec", PROMPT, COOKIE, "Bearer"):
-        assert secret not in told
+        assert secret not in texts
 
 
 @pytest.mark.parametrize("driver", DRIVERS)

@@ -91,7 +91,7 @@ def token(text: str, ptr: int, *, final: bool = False) -> bytes:
 
 
 ONE, LAST = token("It", 0), token(" was", 1, final=True)
-TOLD = Completion("It was", None, "length")
+COMPLETION = Completion("It was", None, "length")
 STORY: Script = [STREAM_HEAD, ONE, LAST, b""]
 
 
@@ -259,13 +259,13 @@ def test_options_go_around_operations_and_calls_as_well() -> None:
     for each in flows:
         played = play(with_token(TOKEN, each), STORY)
         assert played.requests[0].token == TOKEN
-        assert played.result == TOLD
+        assert played.result == COMPLETION
 
 
 def test_options_keep_who_reads_the_answer() -> None:
     sends = [action for action in play(with_token(TOKEN, STREAM), STORY).actions if isinstance(action, Send)]
     assert isinstance(sends[0].call, Call)
-    assert sends[0].call.partial == TOLD
+    assert sends[0].call.partial == COMPLETION
 
 
 def test_errors_pass_through_options_in_both_directions() -> None:
@@ -310,8 +310,8 @@ def test_a_flow_that_logs_in_goes_on_with_its_token() -> None:
     @flow
     def story() -> Steps[Token, str]:
         granted = yield from account.login(*ALICE)
-        told = yield from with_token(granted, STREAM)
-        return told.text
+        completion = yield from with_token(granted, STREAM)
+        return completion.text
 
     played = play(story(), [*GRANTED, *STORY])
     assert [request.token for request in played.requests] == [None, AccessToken("eyJ.new.x")]
@@ -386,7 +386,7 @@ def test_none_is_a_result_as_any_other() -> None:
 def test_a_busy_server_is_tried_again() -> None:
     played = play(STREAM, [*BUSY, *STORY])
     assert played.kinds == "Send Receive Sleep Send Receive Emit Receive Emit Receive"
-    assert played.result == TOLD
+    assert played.result == COMPLETION
     assert [request.body for request in played.requests] == [STREAM.request.body] * 2
 
 
@@ -430,7 +430,7 @@ def test_a_stream_that_ends_early_after_events_is_not_repeated() -> None:
 
 def test_a_stream_that_had_given_nothing_yet_is_repeated_where_that_does_no_harm() -> None:
     script: Script = [STREAM_HEAD, b": ping\n\n", b"", *STORY]
-    assert play(replace(STREAM, repeat=Repeat.ALWAYS), script).result == TOLD
+    assert play(replace(STREAM, repeat=Repeat.ALWAYS), script).result == COMPLETION
     assert type(play(STREAM, script).error) is Truncated
 
 
@@ -455,7 +455,7 @@ def test_a_paid_call_that_may_have_been_accepted_is_not_repeated(operation: Oper
 def test_a_paid_call_that_was_not_sent_is_repeated() -> None:
     played = play(STREAM, [lost(sent=False), TimedOut("x", sent=False, phase="connect"), *STORY])
     assert played.kinds == "Send Sleep Send Sleep Send Receive Emit Receive Emit Receive"
-    assert played.result == TOLD
+    assert played.result == COMPLETION
 
 
 def test_retry_after_is_honoured() -> None:
@@ -464,7 +464,7 @@ def test_retry_after_is_honoured() -> None:
         (wait,) = waits(played)
         assert wait.at_least == seconds
         assert seconds <= wait.at_most <= 1.2 * seconds
-        assert played.result == TOLD
+        assert played.result == COMPLETION
 
 
 def test_retry_after_beyond_patience_is_final() -> None:
@@ -494,7 +494,7 @@ LOCKED: Script = [Head(429), b'{"statusCode":429,"message":"Concurrent generatio
 
 def test_the_generation_lock_is_waited_for_with_more_patience() -> None:
     played = play(STREAM, [*LOCKED * 9, *STORY])
-    assert played.result == TOLD
+    assert played.result == COMPLETION
     assert [wait.at_least for wait in waits(played)][:3] == [1.0, 1.0, 1.1]
     assert all(wait.at_least <= wait.at_most <= 1.2 * wait.at_least for wait in waits(played))
 
@@ -619,10 +619,10 @@ def test_a_delay_is_sane_or_none(
     if delay is None:
         return
     assert 0 <= delay[0] <= delay[1]
-    asked = error.retry_after if isinstance(error, StatusError) else None
-    if asked:
-        assert asked <= delay[0]
-        assert asked <= (policy.lock_wait if locked else policy.max_retry_after)
+    retry_after_s = error.retry_after if isinstance(error, StatusError) else None
+    if retry_after_s:
+        assert retry_after_s <= delay[0]
+        assert retry_after_s <= (policy.lock_wait if locked else policy.max_retry_after)
     elif not locked:
         assert delay[1] <= policy.max_delay
     harmless = isinstance(error, RateLimitError) or (isinstance(error, ServerError) and error.status == 503)
@@ -705,7 +705,7 @@ def test_two_questions_are_two_operations() -> None:
 
 
 def test_an_operation_runs_again_and_at_the_same_time() -> None:
-    assert play(STREAM, STORY).result == play(STREAM, STORY).result == TOLD
+    assert play(STREAM, STORY).result == play(STREAM, STORY).result == COMPLETION
     one, other = iter(STREAM), iter(STREAM)
     context = FlowContext(Session(), lambda: 0.0, bytes)
     for steps in (one, other):
@@ -716,7 +716,7 @@ def test_an_operation_runs_again_and_at_the_same_time() -> None:
         emitted = steps.send(ONE + LAST)
         assert isinstance(emitted, Emit)
         assert len(emitted.events) == 2
-    assert [end(steps) for steps in (one, other)] == [TOLD, TOLD]
+    assert [end(steps) for steps in (one, other)] == [COMPLETION, COMPLETION]
 
 
 def end(steps: Steps[Any, Completion]) -> Completion:

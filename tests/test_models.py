@@ -130,7 +130,7 @@ def test_what_is_not_known_of_a_model_must_be_told_and_the_error_says_how(fact: 
 
 @pytest.mark.parametrize("fact", FACTS)
 def test_what_is_told_is_believed(fact: str) -> None:
-    told = TextModelFacts(
+    facts = TextModelFacts(
         host=Host.IMAGE,
         tokenizer="llama3",
         samplers=frozenset([SamplerOrder.MIN_P]),
@@ -138,12 +138,12 @@ def test_what_is_told_is_believed(fact: str) -> None:
         modules=True,
         context={Tier.OPUS: 100},
     )
-    model = Model("new-v1", told)
-    assert FACTS[fact](model) == (100 if fact == "context" else getattr(told, fact))
+    model = Model("new-v1", facts)
+    assert FACTS[fact](model) == (100 if fact == "context" else getattr(facts, fact))
     assert model.token_width == 4
     assert model.takes(SamplerOrder.MIN_P)
     assert not model.takes(SamplerOrder.TEMPERATURE)
-    assert FACTS[fact](Model("kayra-v1", told)) == FACTS[fact](model)
+    assert FACTS[fact](Model("kayra-v1", facts)) == FACTS[fact](model)
 
 
 def test_samplers_that_every_model_takes_need_not_be_told() -> None:

@@ -81,13 +81,13 @@ def failing(transport: str, proxy: Proxied, session: Session, who: str = "") -> 
 
 
 def assert_keeps_secrets(error: BaseException, proxy: Proxied) -> None:
-    told = "".join(traceback.format_exception(error))
+    message = "".join(traceback.format_exception(error))
     chain: BaseException | None = error
     while chain is not None:
-        told += repr(chain) + repr(vars(chain))
+        message += repr(chain) + repr(vars(chain))
         chain = chain.__context__
     for secret in ("pst-", "writer", "p%40ss", "p@ss", BASIC.decode().removeprefix("Basic "), str(proxy.port)):
-        assert secret not in told
+        assert secret not in message
 
 
 def nowhere(timeouts: Timeouts = Timeouts(), limits: Limits = Limits()) -> Session:
@@ -170,7 +170,7 @@ def test_a_refusal_names_its_status_and_nothing_that_the_proxy_says(transport: s
 @pytest.mark.parametrize("transport", OURS)
 @pytest.mark.parametrize("base", ["http://text.example", "https://text.example"])
 @pytest.mark.parametrize(
-    ("says", "told"),
+    ("says", "message"),
     [
         (b"", "without a response"),
         (b"HTTP/1.1 200", "closed the connection without a response"),
@@ -182,11 +182,11 @@ def test_a_refusal_names_its_status_and_nothing_that_the_proxy_says(transport: s
         (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 2000 + b"\r\n\r\n", "head"),
     ],
 )
-def test_a_lie_is_a_connection_that_failed(transport: str, base: str, says: bytes, told: str) -> None:
+def test_a_lie_is_a_connection_that_failed(transport: str, base: str, says: bytes, message: str) -> None:
     session = Session(base_url=base, token=TOKEN, limits=Limits(head=1000))
     with proxying(says, tunnels=False) as proxy:
         error = failing(transport, proxy, session, WHO)
-    assert told in str(error)
+    assert message in str(error)
     assert not proxy.tunnelled
 
 

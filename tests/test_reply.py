@@ -233,12 +233,12 @@ def echo(request: Request) -> Handler:
     body = b""
     while data := (yield Read()):
         body += data
-    told = f"{request.method} {request.target} ".encode() + body + b"\n"
-    length = [] if "chunks" in request.target else [("Content-Length", str(len(told)))]
+    echoed = f"{request.method} {request.target} ".encode() + body + b"\n"
+    length = [] if "chunks" in request.target else [("Content-Length", str(len(echoed)))]
     yield Start(Head(200, Headers(length)))
-    half = len(told) // 2
-    yield Write(told[:half])
-    yield Write(told[half:])
+    half = len(echoed) // 2
+    yield Write(echoed[:half])
+    yield Write(echoed[half:])
 
 
 def deaf(request: Request) -> Handler:
@@ -293,8 +293,8 @@ def test_a_request_has_its_answer(name: str) -> None:
 @settings(deadline=None)
 @given(st.lists(st.sampled_from([*REQUESTS]), max_size=6), st.data())
 def test_pipelined_requests_cut_anywhere_give_the_same_bytes(names: list[str], data: st.DataObject) -> None:
-    asked = b"".join(REQUESTS[name] for name in names)
-    served = drive(echo, [piece for piece in data.draw(chunkings(asked)) if piece])
+    requests = b"".join(REQUESTS[name] for name in names)
+    served = drive(echo, [piece for piece in data.draw(chunkings(requests)) if piece])
     # Whether 100 is worth saying depends on whether the body is there already.
     assert plain(served.out).replace(CONTINUE, b"") == b"".join(ANSWERS[name] for name in names)
     assert served.cut
@@ -304,8 +304,8 @@ def test_pipelined_requests_cut_anywhere_give_the_same_bytes(names: list[str], d
 @given(st.lists(st.sampled_from([*REQUESTS]), max_size=6), st.data())
 def test_a_body_that_nobody_reads_does_not_stop_the_next_request(names: list[str], data: st.DataObject) -> None:
     names = [name for name in names if name not in ("expect", "head")]
-    asked = b"".join(REQUESTS[name] for name in names)
-    served = drive(deaf, [piece for piece in data.draw(chunkings(asked)) if piece])
+    requests = b"".join(REQUESTS[name] for name in names)
+    served = drive(deaf, [piece for piece in data.draw(chunkings(requests)) if piece])
     assert served.out.count(b"ok\n") == len(names)
 
 
@@ -389,8 +389,8 @@ def test_an_http_2_preface_comes_to_its_end() -> None:
 @pytest.mark.parametrize("size", [300, 5000, 300_000])
 @pytest.mark.parametrize("ends", [True, False])
 def test_a_head_that_is_too_large_is_answered_with_431_and_cut(size: int, ends: bool) -> None:
-    asked = b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * size + (b"\r\n\r\n" if ends else b"")
-    served = drive(echo, [asked], limits=Limits(head=256))
+    requests = b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * size + (b"\r\n\r\n" if ends else b"")
+    served = drive(echo, [requests], limits=Limits(head=256))
     assert served.out.startswith(b"HTTP/1.1 431 ")
     assert served.out.count(b"HTTP/1.1") == 1
     assert served.cut

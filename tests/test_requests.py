@@ -53,16 +53,16 @@ def test_the_token_and_our_version_are_sent_once(driver: str) -> None:
 
 
 @on_every_driver
-@pytest.mark.parametrize("whose", ["session", "request"])
-def test_an_authorization_of_ones_own_replaces_the_token(driver: str, whose: str) -> None:
+@pytest.mark.parametrize("owner", ["session", "request"])
+def test_an_authorization_of_ones_own_replaces_the_token(driver: str, owner: str) -> None:
     own = Headers([("authorization", "Basic own")])
-    request = Request("POST", "/x", own if whose == "request" else Headers(), b'{"input": "x"}', Host.TEXT)
+    request = Request("POST", "/x", own if owner == "request" else Headers(), b'{"input": "x"}', Host.TEXT)
 
     async def main(client: Any) -> int:
         return int(await client.run(_send(request)))
 
     with raw_server(echo) as server:
-        headers = own if whose == "session" else Headers()
+        headers = own if owner == "session" else Headers()
         session = Session(base_url=server.url, token="pst-secret", headers=headers)
         assert with_client(driver, main, session) == 200
     assert server.requests[0].fields(b"authorization") == [b"Basic own"]

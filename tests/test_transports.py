@@ -87,13 +87,13 @@ def seen(outcome: Outcome) -> tuple[object, ...]:
 def assert_keeps_secrets(outcome: Outcome) -> None:
     """Nothing that was entrusted stands in anything that is printed."""
     assert outcome.error is not None
-    told = "".join(traceback.format_exception(outcome.error)) + repr(outcome.error) + str(outcome.error)
+    message = "".join(traceback.format_exception(outcome.error)) + repr(outcome.error) + str(outcome.error)
     chain: BaseException | None = outcome.error
     while chain is not None:
-        told += repr(chain)
+        message += repr(chain)
         chain = chain.__context__
     for secret in (SECRET_TOKEN, PASSWORD, PROMPT):
-        assert secret not in told
+        assert secret not in message
 
 
 # ---- what works
@@ -778,8 +778,8 @@ def test_an_answer_that_comes_after_the_cancellation_is_closed() -> None:
         def build_request(self, method: str, url: str, **fields: Any) -> httpx.Request:
             return httpx.Request(method, url, **fields)
 
-        async def send(self, *asked: Any, **options: Any) -> Any:
-            assert asked
+        async def send(self, *arguments: Any, **options: Any) -> Any:
+            assert arguments
             assert options == {"stream": True, "follow_redirects": False}
             with anyio.CancelScope(shield=True):
                 await anyio.sleep(0.05)

@@ -78,7 +78,7 @@ def take(wire: Wire, pieces: Iterable[bytes] = ()) -> list[Event]:
     return found
 
 
-def asked(request: Request = GET, limits: Limits = Limits()) -> Wire:
+def waiting_client(request: Request = GET, limits: Limits = Limits()) -> Wire:
     """A client that waits for the answer."""
     wire = Wire("client", limits)
     wire.send_request(request)
@@ -95,11 +95,11 @@ def requested(data: bytes = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n") -> Wire:
 # Equal to h11. Each tells the story of a connection: events, with the body's bytes joined, and what was answered.
 
 
-def tell(told: Story, event: object) -> None:
-    if isinstance(event, bytes) and told and isinstance(last := told[-1], bytes):
-        told[-1] = last + event
+def record(history: Story, event: object) -> None:
+    if isinstance(event, bytes) and history and isinstance(last := history[-1], bytes):
+        history[-1] = last + event
     else:
-        told.append(event)
+        history.append(event)
 
 
 def story(role: Role, request: Request, pieces: list[bytes], *, length: bool = False, noisy: bool = False) -> Story:
@@ -107,32 +107,32 @@ def story(role: Role, request: Request, pieces: list[bytes], *, length: bool = F
 
     If it is noisy, tunnels are granted, and what depends on how the bytes are cut is left out.
     """
-    wire = asked(request) if role == "client" else Wire("server")
-    told: Story = []
+    wire = waiting_client(request) if role == "client" else Wire("server")
+    history: Story = []
     method = ""
     try:
         for piece in [*pieces, b""]:
             wire.receive_data(piece)
             while not isinstance(event := wire.next_event(), Signal):
                 if isinstance(event, Tunnel):
-                    return [*told, "tunnel"]
-                tell(told, event.data if isinstance(event, Data) else event)
+                    return [*history, "tunnel"]
+                record(history, event.data if isinstance(event, Data) else event)
                 if isinstance(event, Request):
                     method = event.method
                     if wire.expects_continue and not noisy:
-                        told.append(wire.send_informational())
+                        history.append(wire.send_informational())
                     if method == "CONNECT" and noisy:
                         wire.send_response(Head(200))
                 elif event is CONNECTION_CLOSED or (event is END_OF_MESSAGE and role == "client"):
-                    return told if noisy else [*told, wire.can_send_request, left(wire)]
+                    return history if noisy else [*history, wire.can_send_request, left(wire)]
                 elif event is END_OF_MESSAGE:
-                    told += [answer(wire, 403 if method == "CONNECT" else 200, length), wire.can_start_next_cycle]
+                    history += [answer(wire, 403 if method == "CONNECT" else 200, length), wire.can_start_next_cycle]
                     if not wire.can_start_next_cycle:
-                        return told
+                        return history
                     wire.start_next_cycle()
     except NaiError as error:
-        told += ["error", len(str(error)) < 200]
-    return told
+        history += ["error", len(str(error)) < 200]
+    return history
 
 
 def left(wire: Wire) -> str:
@@ -152,7 +152,7 @@ def answer(wire: Wire, status: int = 200, length: bool = True) -> bytes:
 def story_by_h11(role: Role, request: Request, pieces: list[bytes], *, length: bool = False) -> Story:
     """The same, told by h11; but where both framings are given, we do not go on with the connection."""
     peer = h11.Connection(h11.CLIENT if role == "client" else h11.SERVER)
-    told: Story = []
+    history: Story = []
     method, doubtful = b"", False
     if role == "client":
         peer.send(h11.Request(method=request.method, target="/", headers=request.fields()))
@@ -162,36 +162,36 @@ def story_by_h11(role: Role, request: Request, pieces: list[bytes], *, length: b
             peer.receive_data(piece)
             while (event := peer.next_event()) is not h11.NEED_DATA:
                 if isinstance(event, h11.Data):
-                    tell(told, bytes(event.data))
+                    record(history, bytes(event.data))
                 elif isinstance(event, h11.Request | h11.Response):
                     names = dict(event.headers)
                     headers = Headers((name.decode(), value.decode("latin-1")) for name, value in event.headers)
                     doubtful = {b"content-length", b"transfer-encoding"} <= names.keys()
                     if isinstance(event, h11.Response):
-                        told.append(Head(event.status_code, headers))
+                        history.append(Head(event.status_code, headers))
                         continue
                     method = event.method
-                    told.append(Request(method.decode(), event.target.decode(), headers))
+                    history.append(Request(method.decode(), event.target.decode(), headers))
                     bodied = doubtful or b"transfer-encoding" in names or int(names.get(b"content-length", 0))
                     if peer.they_are_waiting_for_100_continue and bodied and not peer.trailing_data[0]:
-                        told.append(peer.send(h11.InformationalResponse(status_code=100, headers=[])))
+                        history.append(peer.send(h11.InformationalResponse(status_code=100, headers=[])))
                 elif isinstance(event, h11.ConnectionClosed):
-                    return [*told, CONNECTION_CLOSED, False, ""]
+                    return [*history, CONNECTION_CLOSED, False, ""]
                 elif isinstance(event, h11.EndOfMessage):
-                    told.append(END_OF_MESSAGE)
+                    history.append(END_OF_MESSAGE)
                     if role == "server":
-                        told.append(answer_by_h11(peer, method, [(b"Content-Length", b"2")] * length, doubtful))
+                        history.append(answer_by_h11(peer, method, [(b"Content-Length", b"2")] * length, doubtful))
                     goes_on = peer.our_state is h11.DONE and peer.their_state is h11.DONE and not doubtful
                     stray, eof = peer.trailing_data
                     if role == "client":
-                        return [*told, goes_on and not eof and not stray, excerpt(stray)]
-                    told.append(goes_on)
+                        return [*history, goes_on and not eof and not stray, excerpt(stray)]
+                    history.append(goes_on)
                     if not goes_on:
-                        return told
+                        return history
                     peer.start_next_cycle()
     except h11.RemoteProtocolError:
-        told += ["error", True]
-    return told
+        history += ["error", True]
+    return history
 
 
 def answer_by_h11(peer: h11.Connection, method: bytes, headers: list[tuple[bytes, bytes]], close: bool) -> bytes:
@@ -371,7 +371,7 @@ def test_a_granted_connect_becomes_a_tunnel_on_both_sides(late: bool) -> None:
     server.receive_data(b"\x01")
     assert server.next_event() == Tunnel(b"\x16\x03\x01")
     for pieces in ways(sent + b"hi"):
-        client = asked(CONNECT)
+        client = waiting_client(CONNECT)
         (head, *found) = take(client, pieces)
         assert isinstance(head, Head)
         assert head.status == 200
@@ -439,7 +439,7 @@ def test_a_client_of_http_1_0_gets_a_body_that_ends_with_the_connection() -> Non
     assert sent == b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
     assert server.send_data(b"abc") + server.send_end() == b"abc"
     assert not server.can_start_next_cycle
-    client = asked()
+    client = waiting_client()
     assert take(client, [sent, b"abc", b""])[1:] == [Data(b"abc"), END_OF_MESSAGE]
     assert not client.can_send_request
 
@@ -563,7 +563,7 @@ def test_an_answer_may_begin_before_the_request_has_ended() -> None:
 def test_a_connection_is_reused_only_when_nothing_speaks_against_it(
     request_: Request, answer: bytes, reusable: bool
 ) -> None:
-    client = asked(request_)
+    client = waiting_client(request_)
     assert not client.can_send_request
     assert take(client, [answer])[-1] is END_OF_MESSAGE
     assert client.can_send_request == reusable
@@ -594,7 +594,7 @@ def test_an_idle_connection_that_closes_or_speaks_is_not_reusable() -> None:
 # Ends that come too early.
 
 
-@pytest.mark.parametrize("wire", [asked(), Wire("server")], ids=["no answer", "no request"])
+@pytest.mark.parametrize("wire", [waiting_client(), Wire("server")], ids=["no answer", "no request"])
 def test_an_end_before_a_message_begins_is_an_event(wire: Wire) -> None:
     assert take(wire, [b""]) == [CONNECTION_CLOSED]
     assert wire.next_event() is CONNECTION_CLOSED
@@ -614,11 +614,11 @@ def test_an_end_before_a_message_begins_is_an_event(wire: Wire) -> None:
 def test_an_end_inside_a_message_means_that_it_is_truncated(data: bytes) -> None:
     for pieces in ways(data):
         with pytest.raises(Truncated):
-            take(asked(), [*pieces, b""])
+            take(waiting_client(), [*pieces, b""])
 
 
 def test_nothing_follows_an_end_or_a_mistake() -> None:
-    client = asked()
+    client = waiting_client()
     client.receive_data(b"")
     with pytest.raises(LocalProtocolError, match="has closed"):
         client.receive_data(b"x")
@@ -656,7 +656,7 @@ def test_a_server_can_say_what_was_wrong_and_then_closes(data: bytes, status: in
 def test_a_switch_of_protocols_that_nobody_asked_for_is_refused() -> None:
     for request in (GET, Request("GET", "/", Headers.of(host="h", upgrade="x", connection="upgrade"))):
         with pytest.raises(RemoteProtocolError):
-            take(asked(request), [b"HTTP/1.1 101 \r\nUpgrade: x\r\n\r\n"])
+            take(waiting_client(request), [b"HTTP/1.1 101 \r\nUpgrade: x\r\n\r\n"])
 
 
 # Limits.
@@ -669,7 +669,7 @@ def test_a_head_may_be_as_long_as_the_limit(role: Role, interim: bytes, size: in
     start = interim + b"HTTP/1.1 204 \r\nX: " if role == "client" else b"GET / HTTP/1.1\r\nHost: h\r\nX: "
     data = start + b"x" * (size - len(start) - 4) + b"\r\n\r\n"
     for pieces in ways(data):
-        wire = asked(limits=Limits(head=80)) if role == "client" else Wire("server", Limits(head=80))
+        wire = waiting_client(limits=Limits(head=80)) if role == "client" else Wire("server", Limits(head=80))
         if size == 80:
             assert take(wire, pieces)[-1] is END_OF_MESSAGE
         else:
@@ -679,7 +679,7 @@ def test_a_head_may_be_as_long_as_the_limit(role: Role, interim: bytes, size: in
 
 
 @pytest.mark.parametrize(
-    "wire", [asked(limits=Limits(head=80)), Wire("server", Limits(head=80))], ids=["client", "server"]
+    "wire", [waiting_client(limits=Limits(head=80)), Wire("server", Limits(head=80))], ids=["client", "server"]
 )
 def test_a_head_that_does_not_end_is_stopped_at_the_limit(wire: Wire) -> None:
     assert take(wire, [b"HTTP/1.1 200 \r\n", b"x" * 65]) == []
@@ -692,9 +692,9 @@ def test_the_limits_of_chunked_bodies_are_the_wires() -> None:
     limits = Limits(head=len(start), chunk_line=9)
     for data, what in ((b"1;xxxxxx\r\n", "chunk_line"), (b"0\r\nX: " + b"x" * len(start), "trailers")):
         with pytest.raises(LimitExceeded) as caught:
-            take(asked(limits=limits), [start + data])
+            take(waiting_client(limits=limits), [start + data])
         assert caught.value.what == what
-    assert isinstance(take(asked(limits=limits), [start])[0], Head)
+    assert isinstance(take(waiting_client(limits=limits), [start])[0], Head)
 
 
 def test_an_exchange_may_have_limits_of_its_own() -> None:
@@ -713,14 +713,14 @@ def test_what_nobody_reads_is_bounded() -> None:
     assert (caught.value.what, caught.value.limit, caught.value.value) == ("unread", 50, 51)
     with pytest.raises(LocalProtocolError):
         server.next_event()
-    client = asked(limits=Limits(body=0, head=100))
+    client = waiting_client(limits=Limits(body=0, head=100))
     take(client, [b"HTTP/1.1 200 \r\n\r\n"])
     assert [take(client, [b"x" * 101]) for _ in range(9)] == [[Data(b"x" * 101)]] * 9
 
 
 def test_a_large_read_is_one_event_up_to_the_largest_that_asyncio_makes() -> None:
     start, most = b"HTTP/1.1 200 \r\n\r\n", 262_144
-    client = asked()
+    client = waiting_client()
     take(client, [start])
     client.receive_data(b"x" * (2 * most + 1))
     assert [client.next_event() for _ in range(4)] == [Data(b"x" * most), Data(b"x" * most), Data(b"x"), NEED_DATA]
@@ -826,7 +826,7 @@ def test_an_answer_that_cannot_be_sent_is_refused_by_name_and_another_may_follow
 def test_what_a_peer_does_wrong_is_quoted_beside_the_message_only(role: Role) -> None:
     start = b"HTTP/1.1 200 \r\n" if role == "client" else b"GET / HTTP/1.1\r\nHost: h\r\n"
     for bad in (b"X-Key " + SECRET.encode() * 50, b"Authorization: Bearer " + SECRET.encode() + b"\0"):
-        wire = asked() if role == "client" else Wire("server")
+        wire = waiting_client() if role == "client" else Wire("server")
         with pytest.raises(RemoteProtocolError) as caught:
             take(wire, [start + bad + b"\r\n\r\n"])
         assert 0 < len(caught.value.excerpt) <= 200
@@ -863,7 +863,7 @@ def prepared(place: str) -> Wire:
         case "idle client":
             return Wire("client")
         case "busy client":
-            return asked()
+            return waiting_client()
         case "idle server":
             return Wire("server")
     server = requested()

@@ -185,7 +185,7 @@ def build(
         raise InvalidRequestError(f"{row.name} takes {', '.join(row.names) or 'no path parameters'}")
     path = "".join("/" + _segment(row, part, parameters.path) for part in row.segments)
     try:
-        query = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in parameters.query)
+        query = "&".join(f"{_percent_encode(name)}={_percent_encode(value)}" for name, value in parameters.query)
         target = f"{path}?{query}" if query else path
     except UnicodeEncodeError:
         target = ""
@@ -204,12 +204,12 @@ def _segment(row: Endpoint, part: str, values: Mapping[str, str]) -> str:
     if value in _collisions(row):
         raise InvalidRequestError(f"{row.name}: {name} {value!r} is the name of another endpoint")
     try:
-        return _quoted(value)
+        return _percent_encode(value)
     except UnicodeEncodeError:
         raise InvalidRequestError(f"{row.name}: {name} is not Unicode text (a lone surrogate)") from None
 
 
-def _quoted(text: str) -> str:
+def _percent_encode(text: str) -> str:
     """Percent-encoded whole, but for what may stand anywhere (RFC 3986 §2.3)."""
     return _ESCAPED.sub(lambda found: b"%%%02X" % found[0][0], text.encode()).decode("ascii")
 

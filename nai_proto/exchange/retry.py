@@ -130,9 +130,9 @@ class RetryPolicy:
         return None if left <= 0 or least > left else (least, min(least * 1.1, left))
 
     def _delay(self, attempt: int, error: NaiError) -> tuple[float, float] | None:
-        asked = error.retry_after if isinstance(error, StatusError) else None
-        if asked is not None and asked > 0:
-            return (asked, asked * 1.1) if asked <= self.max_retry_after else None
+        retry_after_s = error.retry_after if isinstance(error, StatusError) else None
+        if retry_after_s is not None and retry_after_s > 0:
+            return (retry_after_s, retry_after_s * 1.1) if retry_after_s <= self.max_retry_after else None
         longest = min(self.base_delay * 2.0 ** min(attempt - 1, 60), self.max_delay)
         return longest * 0.75, longest
 

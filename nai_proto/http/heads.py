@@ -16,12 +16,12 @@ import h11
 
 from ..errors import InvalidRequestError, excerpt
 
-__all__ = ["ASKED", "Pairs", "request_head", "response"]
+__all__ = ["ANY_REQUEST", "Pairs", "request_head", "response"]
 
 Pairs: TypeAlias = Sequence[tuple[str, str]]
 """Header fields."""
 
-ASKED: Final = h11.Request(method="GET", target="/", headers=[("Host", "h")])
+ANY_REQUEST: Final = h11.Request(method="GET", target="/", headers=[("Host", "h")])
 """What h11 is told of a request, to have it read the answer's head: that there is one."""
 
 _TOKEN: Final = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")

@@ -23,7 +23,7 @@ import h11
 from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated, excerpt
 from ..limits import Limits
 from .body import BodyFraming, FixedReader, MutedWriter, Reader, Writer, grants
-from .heads import ASKED, request_head, response
+from .heads import ANY_REQUEST, request_head, response
 from .messages import Head, Headers, Request
 from .wire_states import NEED_DATA, OUR_TRANSITIONS, PAUSED, PEER_TRANSITIONS, Signal, WireInput, WireState
 
@@ -280,7 +280,7 @@ class Wire:
         if limits is not None:
             self._limits = limits
         self._begin()
-        self._h11.send(ASKED)
+        self._h11.send(ANY_REQUEST)
         self._method = request.method
         self._keep = not close
         self._step_our(WireInput.HEAD)

@@ -72,14 +72,14 @@ def _why_not(environment: Environment, until: float) -> str | None:
 @contextmanager
 def _emulators(session: str, made: Made) -> Iterator[str]:
     """What the emulators of one session printed: made for it alone, with the tokenizer files that a client brings."""
-    brought = [
+    folders = [
         folder
         for environment, why_not in made.items()
         if environment.session == "novelai_api" and why_not.result() is None
         if (folder := environment.site_packages() / "novelai_api" / "tokenizers").is_dir()
     ]
     with ExitStack() as stack:
-        begun = {name: stack.enter_context(_emulating(EMULATORS[name], brought)) for name in NEEDED[session]}
+        begun = {name: stack.enter_context(_emulating(EMULATORS[name], folders)) for name in NEEDED[session]}
         yield json.dumps({name: json.loads(printed.readline()) for name, printed in begun.items()})
 
 
@@ -101,14 +101,14 @@ def test_a_whole_session_of(environment: Environment, made: Made, subtests: pyte
         pytest.skip(f"no environment for {environment.title}: {tally.missing}")
     with _emulators(environment.session, made) as emulators:
         done = _run(environment, emulators)
-    told = [json.loads(line) for line in done.stdout.splitlines()]
-    for check in told:
+    checks = [json.loads(line) for line in done.stdout.splitlines()]
+    for check in checks:
         with subtests.test(check["check"]):
             tally.count(check)
             if not check["ok"]:
                 pytest.fail(check["why"], pytrace=False)
     assert not done.returncode, f"the session ended before its last check:\n{done.stderr[-4000:]}"
-    names = [check["check"] for check in told]
+    names = [check["check"] for check in checks]
     assert len(set(names)) == len(names), "two checks have one name"
     assert tally.passed >= LEAST[environment.session]
 

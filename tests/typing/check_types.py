@@ -108,16 +108,16 @@ def written_by_hand(prompt: str, *, times: int = 1) -> Steps[Token, str]:
     assert_type(times, int)
     token = yield from account.login("a", Password("b"))
     assert_type(token, AccessToken)
-    told = yield from text.generate_stream(prompt).with_options(token=token)
-    assert_type(told, Completion)
-    number = yield from compute(lambda: len(told.text))
+    completion = yield from text.generate_stream(prompt).with_options(token=token)
+    assert_type(completion, Completion)
+    number = yield from compute(lambda: len(completion.text))
     assert_type(number, int)
     yield Emit([Token("one of ours")])
     silent = yield from text.generate(prompt)
     assert_type(silent, Completion)
     again = yield from Call(text.generate_stream(prompt))
     assert_type(again, Completion)
-    return told.text
+    return completion.text
 
 
 @nai.flow

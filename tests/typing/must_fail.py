@@ -67,12 +67,12 @@ async def colours() -> None:
 
 @nai.flow
 def flows() -> Steps[Token, str]:
-    told = yield from text.generate_stream("x")
+    completion = yield from text.generate_stream("x")
     yield Emit(["not a token"])  # type: ignore[list-item]
     yield "not an action"  # type: ignore[misc]
     yield text.generate("x")  # type: ignore[misc]
     yield from text.generate("x").with_options(token=5)  # type: ignore[arg-type]
-    return told  # type: ignore[return-value]
+    return completion  # type: ignore[return-value]
 
 
 @nai.flow
@@ -92,8 +92,8 @@ def arguments() -> None:
     one: int = CLIENT.run(flows())  # type: ignore[assignment]
     with CLIENT.stream(flows()) as stream:
         repr(stream.partial.text)  # type: ignore[attr-defined]
-    with CLIENT.stream(text.generate_stream("x")) as told:
-        repr(told.partial.text)  # type: ignore[union-attr]
+    with CLIENT.stream(text.generate_stream("x")) as completion:
+        repr(completion.partial.text)  # type: ignore[union-attr]
     del one
 
 

@@ -76,5 +76,5 @@ def running(main: Callable[[], None]) -> None:
         main()
 
 
-def _tell(**told: object) -> None:
-    print(json.dumps(told), file=sys.__stdout__, flush=True)
+def _tell(**fields: object) -> None:
+    print(json.dumps(fields), file=sys.__stdout__, flush=True)

@@ -30,6 +30,6 @@ async def _speech(api: Any) -> None:
 async def _tags(api: Any) -> None:
     for model in (ImageModel.Anime_v3, ImageModel.Anime_v4_Full):
         with check(f"tags: {model.name} is suggested tags that contain a beginning"):
-            told = await api.low_level.suggest_tags("hair", model)
-            assert told["tags"]
-            assert all("hair" in tag["tag"] for tag in told["tags"])
+            suggestions = await api.low_level.suggest_tags("hair", model)
+            assert suggestions["tags"]
+            assert all("hair" in tag["tag"] for tag in suggestions["tags"])

@@ -42,7 +42,7 @@ def _preset(model: Model, **values: Any) -> Preset:
     return preset.copy().update({"max_length": 12, "min_length": 1, **values})
 
 
-async def _told(api: Any, model: Model, preset: Preset | None = None, **options: Any) -> str:
+async def _generate_text(api: Any, model: Model, preset: Preset | None = None, **options: Any) -> str:
     """A text of so many tokens."""
     settings = options.pop("settings", None) or GlobalSettings()
     prompt = options.pop("prompt", _ONCE)
@@ -64,19 +64,19 @@ async def _presets(api: Any) -> None:
             for preset in Preset[model]:
                 mine = preset.copy()
                 mine.set_sampling_options_state(preset.sampling_options)
-                assert await _told(api, model, mine.update({"max_length": 4, "min_length": 1}))
+                assert await _generate_text(api, model, mine.update({"max_length": 4, "min_length": 1}))
     with check("text: what a model wants before an empty context is a prompt"):
         for model, preamble in PREAMBLE.items():
             if preamble:
-                assert await _told(api, model, prompt=preamble)
+                assert await _generate_text(api, model, prompt=preamble)
 
 
 async def _control(api: Any) -> None:
     kayra, certain = Model.Kayra, {"seed": 7}
     with check("text: the same seed tells the same, and another seed another"):
-        first = await _told(api, kayra, **certain)
-        assert first == await _told(api, kayra, **certain)
-        assert len({await _told(api, kayra, seed=seed) for seed in range(6)}) > 1
+        first = await _generate_text(api, kayra, **certain)
+        assert first == await _generate_text(api, kayra, **certain)
+        assert len({await _generate_text(api, kayra, seed=seed) for seed in range(6)}) > 1
     with check("text: max_length is a number of tokens, and min_length as well"):
         answer = await api.high_level.generate(
             _ONCE, kayra, _preset(kayra, max_length=30, min_length=30), GlobalSettings()
@@ -84,31 +84,31 @@ async def _control(api: Any) -> None:
         assert len(b64_to_tokens(answer["output"])) == 30
     with check("text: a banned phrase does not come"):
         words = [" " + word for word in first.split()]
-        text = await _told(api, kayra, bad_words=BanList(*words), **certain)
+        text = await _generate_text(api, kayra, bad_words=BanList(*words), **certain)
         assert text != first
         assert not set(words) & {" " + word for word in text.split()}
     with check("text: a ban list that is off bans nothing"):
-        assert await _told(api, kayra, bad_words=[BanList(*words, enabled=False)], **certain) == first
+        assert await _generate_text(api, kayra, bad_words=[BanList(*words, enabled=False)], **certain) == first
     with check("text: a phrase that is biased up comes, one that is biased down does not"):
         up = BiasGroup(30.0).add(" swan")
-        assert "swan" in await _told(api, kayra, biases=up, **certain)
+        assert "swan" in await _generate_text(api, kayra, biases=up, **certain)
         down = BiasGroup(-30.0)
         down += [Tokenizer.encode(kayra, " swan")[0]]
-        assert "swan" not in await _told(api, kayra, biases=[up, down, down], **certain)
+        assert "swan" not in await _generate_text(api, kayra, biases=[up, down, down], **certain)
     with check("text: a bias that is off changes nothing"):
-        assert await _told(api, kayra, biases=BiasGroup(30.0, enabled=False).add(" swan"), **certain) == first
+        assert await _generate_text(api, kayra, biases=BiasGroup(30.0, enabled=False).add(" swan"), **certain) == first
     with check("text: a stop sequence ends it"):
         preset = _preset(kayra, max_length=100)
-        text = await _told(api, kayra, preset, stop_sequences=["."], **certain)
+        text = await _generate_text(api, kayra, preset, stop_sequences=["."], **certain)
         assert text.count(".") == 1
         assert text.endswith(".")
     with check("text: stop sequences may be token ids"):
         ids = Tokenizer.encode(kayra, ".")
-        assert await _told(api, kayra, preset, stop_sequences=[ids], **certain) == text
+        assert await _generate_text(api, kayra, preset, stop_sequences=[ids], **certain) == text
     with check("text: a prompt may be token ids"):
-        assert await _told(api, kayra, prompt=Tokenizer.encode(kayra, _ONCE), **certain) == first
+        assert await _generate_text(api, kayra, prompt=Tokenizer.encode(kayra, _ONCE), **certain) == first
     with check("text: a module is a prefix"):
-        assert await _told(api, kayra, prefix="theme_pirates")
+        assert await _generate_text(api, kayra, prefix="theme_pirates")
     await _global(api)
 
 
@@ -117,7 +117,7 @@ async def _global(api: Any) -> None:
     for model in (Model.Kayra, Model.Erato, Model.Clio, Model.Krake, Model.Genji):
         with check(f"settings of a text: {model.name} takes all of them at once"):
             settings = GlobalSettings(**every, ban_ambiguous_genji_tokens=True, rep_pen_whitelist=True, num_logprobs=2)
-            assert await _told(api, model, settings=settings)
+            assert await _generate_text(api, model, settings=settings)
     with check("settings of a text: logprobs come for each token when they are asked for"):
         answer = await api.high_level.generate(_ONCE, Model.Kayra, _preset(Model.Kayra), GlobalSettings(num_logprobs=3))
         tokens = b64_to_tokens(answer["output"])
@@ -128,14 +128,14 @@ async def _global(api: Any) -> None:
         answer = await api.high_level.generate(_ONCE, Model.Kayra, _preset(Model.Kayra), settings)
         assert "logprobs" not in answer
     with check("settings of a text: it goes on to the end of a sentence"):
-        text = await _told(api, Model.Kayra, settings=GlobalSettings(generate_until_sentence=True), seed=5)
+        text = await _generate_text(api, Model.Kayra, settings=GlobalSettings(generate_until_sentence=True), seed=5)
         assert text.rstrip().endswith((".", "!", "?", '"', "”"))
 
 
 async def _streams(api: Any) -> None:
     for model in (Model.Kayra, Model.Erato, Model.Clio, Model.Sigurd):
         with check(f"stream: {model.name} tells in events what it tells at once"):
-            whole = await _told(api, model, seed=3)
+            whole = await _generate_text(api, model, seed=3)
             stream = api.high_level.generate_stream(_ONCE, model, _preset(model), GlobalSettings(), seed=3)
             events = await gather_asyncgenerator(stream)
             tokens = [token for event in events for token in b64_to_tokens(event["token"], _width(model))]
@@ -147,7 +147,7 @@ async def _streams(api: Any) -> None:
         stream = api.high_level.generate_stream(_ONCE, kayra, _preset(kayra, max_length=100), GlobalSettings())
         assert (await anext(stream))["ptr"] == 0
         await stream.aclose()
-        assert await _told(api, kayra)
+        assert await _generate_text(api, kayra)
 
 
 async def _else(api: Any) -> None:

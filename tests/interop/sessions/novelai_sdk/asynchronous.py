@@ -15,8 +15,8 @@ async def session() -> None:
             (image,) = await novel.image.generate(GenerateImageParams(**SMALL))
             assert image.size == (128, 64)
         with check("asyncio: a stream"):
-            asked = GenerateImageStreamParams(**SMALL, steps=5, stream="sse")
-            kinds = [chunk.event_type async for chunk in novel.image.generate_stream(asked)]
+            parameters = GenerateImageStreamParams(**SMALL, steps=5, stream="sse")
+            kinds = [chunk.event_type async for chunk in novel.image.generate_stream(parameters)]
             assert kinds == 4 * ["intermediate"] + ["final"]
         with check("asyncio: a director tool"):
             (image,) = await novel.tools.augment(LineArtParams(image=picture()))

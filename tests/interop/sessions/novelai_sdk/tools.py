@@ -45,6 +45,6 @@ def session(novel: Any) -> None:
         assert image.size == (256, 128)
         assert before - novel.user.get_anlas() == 1
     with check("upscaling: with another model it is refused with 400"):
-        asked = UpscaleParams(image=source, model="nai-diffusion-4-5-full")
-        error = raised(InvalidRequestError, lambda: novel.tools.upscale(asked))
+        parameters = UpscaleParams(image=source, model="nai-diffusion-4-5-full")
+        error = raised(InvalidRequestError, lambda: novel.tools.upscale(parameters))
         assert "doesn't support standalone upscaling" in str(error)

@@ -7,7 +7,7 @@ import asyncio
 from openai import AsyncOpenAI
 
 from ..checking import check
-from .client import ASK, MODEL, ONCE, async_client, said, text
+from .client import ASK, MODEL, ONCE, async_client, join_content, text
 
 
 async def session() -> None:
@@ -39,9 +39,9 @@ async def _streams(api: AsyncOpenAI) -> None:
         stream = await api.completions.create(model=MODEL, prompt=ONCE, max_tokens=30, seed=9, stream=True)
         assert text([chunk async for chunk in stream]) == whole
     with check("asyncio: a chat streamed is the whole answer"):
-        told = (await api.chat.completions.create(model=MODEL, messages=ASK, seed=9)).choices[0].message.content
+        content = (await api.chat.completions.create(model=MODEL, messages=ASK, seed=9)).choices[0].message.content
         chat = await api.chat.completions.create(model=MODEL, messages=ASK, seed=9, stream=True)
-        assert said([chunk async for chunk in chat]) == told
+        assert join_content([chunk async for chunk in chat]) == content
 
 
 async def _leaving() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from openai import OpenAI
 
 from ..checking import check
-from .client import ASK, MODEL, client, extra, said
+from .client import ASK, MODEL, client, extra, join_content
 
 _THINKING = {"enable_thinking": True}
 
@@ -53,7 +53,7 @@ def _streamed(api: OpenAI) -> None:
     with check("chat streamed: the deltas are the whole answer"):
         whole = create(model=MODEL, messages=ASK, seed=1).choices[0].message.content
         chunks = [*create(model=MODEL, messages=ASK, seed=1, stream=True)]
-        assert said(chunks) == whole
+        assert join_content(chunks) == whole
         assert {chunk.object for chunk in chunks} == {"chat.completion.chunk"}
     with check("chat streamed: the first delta has the role, the last chunk the reason of the end"):
         assert chunks[0].choices[0].delta.role == "assistant"

@@ -31,7 +31,7 @@ def text(chunks: Iterable[Any]) -> str:
     return "".join(choice.text for chunk in chunks for choice in chunk.choices)
 
 
-def said(chunks: Iterable[Any]) -> str:
+def join_content(chunks: Iterable[Any]) -> str:
     """What the chunks of a chat say."""
     return "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices)
 

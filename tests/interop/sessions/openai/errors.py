@@ -40,8 +40,8 @@ def _refused(api: openai.OpenAI) -> None:
     }
     for what, values in wrong.items():
         with check(f"errors: {what} is a BadRequestError"):
-            wish: dict[str, Any] = {"model": MODEL, "prompt": ONCE, **values}
-            error = raised(openai.BadRequestError, lambda: api.completions.create(**wish))
+            parameters: dict[str, Any] = {"model": MODEL, "prompt": ONCE, **values}
+            error = raised(openai.BadRequestError, lambda: api.completions.create(**parameters))
             assert error.status_code == 400
             assert str(error).startswith("Error code: 400 - ")
             assert isinstance(error.body, dict)
