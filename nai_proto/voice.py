@@ -1,6 +1,6 @@
 """Text to speech.
 
-Two versions: the first has ten voices with numbers, the second makes a voice of any text, its seed; some seeds have names.
+Of two versions the first has ten voices with numbers; the second makes a voice of any text, its seed. Some seeds have names.
 
 See docs/protocol/native.md#81-text-to-speech.
 """
@@ -63,16 +63,17 @@ _WEBM: Final = b"\x1aE\xdf\xa3"
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """Spoken text."""
+    """Spoken text, as a file."""
 
     data: bytes = field(repr=False)
+    "The file's bytes."
     format: Literal["mp3", "webm"]
     "WebM holds Opus."
 
 
 @dataclass(frozen=True, slots=True)
-class _Spoken:
-    """Reads audio."""
+class _SpeechReaderFactory:
+    """Make the reader of audio."""
 
     def __call__(self, where: str, head: Head, limits: Limits, /) -> BodyReader[Speech]:
         def finish(body: bytes) -> Speech:
@@ -84,7 +85,7 @@ class _Spoken:
         return BodyReader(finish, limits)
 
 
-_READERS: Final = tuple((each, _Spoken()) for each in _TYPES)
+_READERS: Final = tuple((each, _SpeechReaderFactory()) for each in _TYPES)
 
 
 @takes(text=TEXT, voice=TEXT | INTEGER, version=TEXT, opus=FLAG, method=TEXT, validate=FLAG)
@@ -97,15 +98,16 @@ def speak(
     method: Literal["POST", "GET"] = "POST",
     validate: bool = True,
 ) -> Operation[Never, Speech]:
-    """Have ``text`` spoken.
+    """Have a text spoken.
 
     Args:
-        text: up to 1000 characters; the service leaves out what is more.
-        voice: for ``v2`` a name of `SEEDS`, or any other text as a seed; for ``v1`` a name of `VOICES` or a number.
-        version: of the voices.
+        text: 1 to 1000 characters; the service leaves out what is more.
+        voice: for ``v2`` a name of `SEEDS`, or any other text of 1 to 50 characters as a seed; for ``v1`` a name of
+            `VOICES` or a number.
+        version: of the voices, ``"v1"`` or ``"v2"``.
         opus: WebM with Opus, instead of MP3.
-        method: how it is asked; GET has the text in the address, and is deprecated.
-        validate: look at all this before it is sent.
+        method: ``"POST"``, or ``"GET"``, which has the text in the URL and is deprecated.
+        validate: check everything before it is sent.
 
     Raises:
         InvalidRequestError: there is nothing to say or too much, or no such voice, version or method.
@@ -119,20 +121,20 @@ def speak(
             raise InvalidRequestError(f"version is v1 or v2, not {excerpt(version, 20)!r}", parameter="version")
         if method not in ("POST", "GET"):
             raise InvalidRequestError(f"method is POST or GET, not {excerpt(method, 20)!r}", parameter="method")
-    said = {"text": text, **_voice(voice, version, validate=validate), "opus": opus, "version": version}
+    fields = {"text": text, **_voice(voice, version, validate=validate), "opus": opus, "version": version}
     if method == "GET":
         query = tuple(
-            (key, str(value).lower() if isinstance(value, bool) else str(value)) for key, value in said.items()
+            (key, str(value).lower() if isinstance(value, bool) else str(value)) for key, value in fields.items()
         )
         return Operation(
             build(endpoint("get_voice"), EndpointParameters(query=query), Headers.of(accept="*/*")), _READERS
         )
     headers = Headers.of(content_type="application/json", accept="*/*")
-    return Operation(build(endpoint("post_voice"), EndpointParameters(body=encode(said)), headers), _READERS)
+    return Operation(build(endpoint("post_voice"), EndpointParameters(body=encode(fields)), headers), _READERS)
 
 
 def _voice(voice: str | int, version: str, *, validate: bool) -> dict[str, object]:
-    """The two keys that say who speaks: a seed counts only where the number is -1."""
+    """Return the two keys that choose the voice: a seed counts only where the number is -1."""
     if version == "v2":
         if validate and not (isinstance(voice, str) and 0 < len(voice) <= _LONGEST_SEED):
             raise InvalidRequestError(

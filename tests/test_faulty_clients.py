@@ -83,7 +83,7 @@ def pause() -> Steps[Any, None]:
 
 def story(result: object) -> str | None:
     """The text of a result, whole or partial."""
-    if isinstance(result, openai.Completion):
+    if isinstance(result, openai.OpenAICompletion):
         return "".join(choice.text for choice in result.choices)
     return result.text if isinstance(result, text.Completion) else None
 

@@ -26,9 +26,9 @@ from nai_proto.exchange.actions import Sleep
 from nai_proto.exchange.operation import Operation
 from nai_proto.http import Head, Headers
 from nai_proto.openai import (
-    Logprobs,
     Message,
     ModelCard,
+    OpenAILogprobs,
     TokenCount,
     TokenLogprob,
     TopLogprob,
@@ -108,11 +108,15 @@ def test_logprobs_are_read_in_both_forms() -> None:
     }
     content = [{"token": " a", "logprob": -0.5, "bytes": [32, 97], "top_logprobs": [{"token": " b", "logprob": -1}]}]
     for operation, form, expected in (
-        (completion("x"), lists, Logprobs((" a", "\ufffd"), (None, -0.5), (None, {" b": -1.0}), (0, 2), (264, 300))),
+        (
+            completion("x"),
+            lists,
+            OpenAILogprobs((" a", "\ufffd"), (None, -0.5), (None, {" b": -1.0}), (0, 2), (264, 300)),
+        ),
         (
             CHAT,
             {"content": content},
-            Logprobs(content=(TokenLogprob(" a", -0.5, (32, 97), (TopLogprob(" b", -1.0),)),)),
+            OpenAILogprobs(content=(TokenLogprob(" a", -0.5, (32, 97), (TopLogprob(" b", -1.0),)),)),
         ),
     ):
         result = answered(operation, {"choices": [{"text": "a", "logprobs": form}]}).result

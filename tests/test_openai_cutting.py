@@ -24,9 +24,9 @@ from nai_proto.openai import (
     chat_completion_stream,
     completion,
     completion_stream,
-    reasoned,
+    separate_reasoning,
     split_reasoning,
-    trimmed,
+    trim_stop_text,
 )
 from nai_proto.testing import FlowTrace, play
 
@@ -46,7 +46,7 @@ def events(*pieces: str, finish: bool = True, index: int = 0) -> bytes:
 
 
 def thought(*pieces: str) -> FlowTrace[Any, Any]:
-    return play(reasoned(CHAT), [STREAM, events(*pieces), DONE, b""])
+    return play(separate_reasoning(CHAT), [STREAM, events(*pieces), DONE, b""])
 
 
 def told(played: FlowTrace[Any, Any]) -> tuple[list[str | None], list[str | None]]:
@@ -90,7 +90,7 @@ def test_tags_that_are_split_over_chunks_are_tags() -> None:
 def test_what_only_looked_like_a_tag_comes_with_the_end() -> None:
     assert told(thought("<thi"))[1] == ["", "<thi"]
     assert told(thought("<think>a</th"))[0] == ["a", "</th"]
-    unfinished = play(reasoned(CHAT), [STREAM, events("<thi", finish=False), DONE, b""])
+    unfinished = play(separate_reasoning(CHAT), [STREAM, events("<thi", finish=False), DONE, b""])
     assert [chunk.text for chunk in unfinished.events] == ["", "<thi"]
     assert unfinished.result.text == "<thi"
 
@@ -104,14 +104,14 @@ def test_reasoning_stays_in_the_text_unless_it_is_asked_for() -> None:
 def test_an_answer_in_one_piece_is_split_as_well() -> None:
     for operation in (chat_completion([]), chat_completion([], stream=False)):
         body = b'{"choices":[{"message":{"content":"<think>2</think>4","reasoning_content":"1 + "}}]}'
-        result = play(reasoned(operation), [JSON, body, b""]).result
+        result = play(separate_reasoning(operation), [JSON, body, b""]).result
         assert result.choices[0].message == Message("assistant", "4", None, "1 + 2")
 
 
 def test_each_of_several_answers_has_its_own_reasoning() -> None:
     body = events("<thi", finish=False) + events("<think>b", index=1, finish=False)
     body += events("nk>a</think>A") + events("</think>B", index=1)
-    choices = play(reasoned(CHAT), [STREAM, body, DONE, b""]).result.choices
+    choices = play(separate_reasoning(CHAT), [STREAM, body, DONE, b""]).result.choices
     assert choices[0].message == Message("assistant", "A", None, "a")
     assert choices[1].message == Message("assistant", "B", None, "b")
 
@@ -135,14 +135,14 @@ def test_each_of_several_answers_has_its_own_reasoning() -> None:
 )
 def test_an_answer_ends_before_the_text_that_stopped_it(text: str, stop: Any, left: str) -> None:
     for pieces in ([text], list(text)):
-        played = play(trimmed(CHAT, stop), [STREAM, events(*pieces), DONE, b""])
+        played = play(trim_stop_text(CHAT, stop), [STREAM, events(*pieces), DONE, b""])
         assert "".join(chunk.text for chunk in played.events) == played.result.text == left
     body = json.dumps({"choices": [{"text": text, "finish_reason": "stop"}]}).encode()
-    assert play(trimmed(completion("x"), stop), [JSON, body, b""]).result.text == left
+    assert play(trim_stop_text(completion("x"), stop), [JSON, body, b""]).result.text == left
 
 
 def test_what_may_become_a_stop_text_is_not_shown_before_it_is_known() -> None:
-    played = play(trimmed(CHAT, "END"), [STREAM, events("the E", "N", "E", "ND", "x"), DONE, b""])
+    played = play(trim_stop_text(CHAT, "END"), [STREAM, events("the E", "N", "E", "ND", "x"), DONE, b""])
     assert [chunk.text for chunk in played.events] == ["the ", "", "EN", "", "", ""]
     assert played.result.choices[0].finish_reason == "stop"
 
@@ -153,15 +153,15 @@ def test_stop_text_stays_unless_trimming_is_asked_for() -> None:
 
 def test_a_completion_is_trimmed_too() -> None:
     body = b'data: {"choices":[{"text":"a E"}]}\n\ndata: {"choices":[{"text":"ND"}]}\n\n'
-    played = play(trimmed(TEXT, "END"), [STREAM, body, DONE, b""])
+    played = play(trim_stop_text(TEXT, "END"), [STREAM, body, DONE, b""])
     assert [chunk.choices[0].text for chunk in played.events] == ["a ", ""]
     assert played.result.text == "a "
-    kept = play(trimmed(TEXT, "ENDE"), [STREAM, body, DONE, b""])
+    kept = play(trim_stop_text(TEXT, "ENDE"), [STREAM, body, DONE, b""])
     assert [chunk.choices[0].text for chunk in kept.events] == ["a ", "", "END"]
 
 
 def test_both_can_be_asked_for() -> None:
-    flow = trimmed(reasoned(CHAT), "END")
+    flow = trim_stop_text(separate_reasoning(CHAT), "END")
     played = play(flow, [STREAM, events("<think>the END</think>", "4 EN", "D"), DONE, b""])
     assert played.result.choices[0].message == Message("assistant", "4 ", None, "the END")
     assert "".join(chunk.text for chunk in played.events) == "4 "
@@ -171,7 +171,7 @@ def test_both_can_be_asked_for() -> None:
 
 
 def test_partial_results_are_cut_as_well() -> None:
-    flow = trimmed(reasoned(CHAT), "END")
+    flow = trim_stop_text(separate_reasoning(CHAT), "END")
     played = play(flow, [STREAM, events("<think>2</think>4 END 5", finish=False), b""])
     assert isinstance(played.error, Truncated)
     assert isinstance(played.error.partial, ChatCompletion)
@@ -181,7 +181,7 @@ def test_partial_results_are_cut_as_well() -> None:
 
 
 def test_an_error_before_the_first_chunk_has_nothing_to_cut() -> None:
-    played = play(reasoned(CHAT), [Head(400), b'{"statusCode":400,"message":"no"}', b""])
+    played = play(separate_reasoning(CHAT), [Head(400), b'{"statusCode":400,"message":"no"}', b""])
     assert played.error is not None
     assert played.error.partial is None
 
@@ -197,7 +197,9 @@ def test_how_a_text_is_cut_into_chunks_never_matters(letters: list[str], sizes: 
     for size in sizes * len(text):
         pieces.append(text[at : at + size])
         at += size
-    whole = play(trimmed(reasoned(CHAT), ["END", "ND\n"]), [STREAM, events(text) + DONE, b""]).result
-    played = play(trimmed(reasoned(CHAT), ["END", "ND\n"]), [STREAM, events(*pieces, finish=finish) + DONE, b""])
+    whole = play(trim_stop_text(separate_reasoning(CHAT), ["END", "ND\n"]), [STREAM, events(text) + DONE, b""]).result
+    played = play(
+        trim_stop_text(separate_reasoning(CHAT), ["END", "ND\n"]), [STREAM, events(*pieces, finish=finish) + DONE, b""]
+    )
     assert played.result.text == whole.text == "".join(chunk.text for chunk in played.events)
     assert "".join(thought or "" for thought in told(played)[0]) == split_reasoning(text)[0]

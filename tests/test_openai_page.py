@@ -24,7 +24,7 @@ from nai_proto.http import Head, Headers, Request
 from nai_proto.openai import (
     ChatChunk,
     ChatCompletion,
-    Completion,
+    OpenAICompletion,
     chat_completion,
     chat_completion_stream,
     completion,
@@ -104,7 +104,7 @@ def ran(transport: str, make: Callable[[], Runnable[Any, Any]], token: nai.Persi
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_the_first_of_the_models_completes_a_prompt(transport: str) -> None:
     @flow
-    def program() -> Steps[Any, Completion]:
+    def program() -> Steps[Any, OpenAICompletion]:
         models = yield from list_models()
         prompt = "Once upon a time, in a kingdom far away,"
         return (yield from completion(prompt, model=models[0].id, max_tokens=100, temperature=0.7))

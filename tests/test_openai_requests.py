@@ -25,7 +25,7 @@ from nai_proto.exchange.operation import Operation
 from nai_proto.openai import (
     CompletionOptions,
     Message,
-    Options,
+    OpenAIOptions,
     chat_completion,
     chat_completion_stream,
     completion,
@@ -130,12 +130,12 @@ def test_every_parameter_is_sent_under_its_own_name() -> None:
 
 
 def test_every_parameter_of_the_tables_has_a_type_and_a_rule() -> None:
-    from nai_proto.openai.rules import RULES
+    from nai_proto.openai.request_checks import RULES
 
     ours = {"model", "validate", "extra"}
     assert set(CompletionOptions.__annotations__) - ours == set(RULES)
-    assert set(Options.__annotations__) == set(CompletionOptions.__annotations__) - {"best_of", "echo", "suffix"}
-    assert set(PAGE_OF_CHATS) < set(Options.__annotations__)
+    assert set(OpenAIOptions.__annotations__) == set(CompletionOptions.__annotations__) - {"best_of", "echo", "suffix"}
+    assert set(PAGE_OF_CHATS) < set(OpenAIOptions.__annotations__)
 
 
 def test_the_model_is_any_text_and_glm_if_not_given() -> None:

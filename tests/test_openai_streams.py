@@ -34,8 +34,8 @@ from nai_proto.openai import (
     CompletionChoice,
     CompletionChunk,
     Delta,
-    Logprobs,
     Message,
+    OpenAILogprobs,
     Usage,
     chat_completion,
     chat_completion_stream,
@@ -191,7 +191,7 @@ def test_logprobs_are_joined_in_both_forms() -> None:
     lists = [{"tokens": ["a"], "token_logprobs": [-1], "text_offset": [0]}, {"tokens": ["b"], "token_logprobs": [-2]}]
     body = b"".join(event({"text": "a", "logprobs": one}) for one in lists)
     joined = played(body + DONE, TEXT).result.choices[0].logprobs
-    assert joined == Logprobs(("a", "b"), (-1, -2), (), (0,))
+    assert joined == OpenAILogprobs(("a", "b"), (-1, -2), (), (0,))
     contents: list[dict[str, Any]] = [
         {"content": [{"token": text, "logprob": -1, "bytes": None, "top_logprobs": []}]} for text in "ab"
     ]

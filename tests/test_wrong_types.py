@@ -17,8 +17,8 @@ from nai_proto.codecs.picture import Metadata
 from nai_proto.codecs.vibes import Vibe as VibeFile
 from nai_proto.errors import InvalidRequestError, InvalidTypeError, NaiError
 from nai_proto.image.options import ImageOptions as ImageOptions
-from nai_proto.openai.parameters import CompletionOptions
-from nai_proto.openai.parameters import Options as ChatOptions
+from nai_proto.openai.options import CompletionOptions
+from nai_proto.openai.options import OpenAIOptions as ChatOptions
 from nai_proto.secret import AccessKey, Password
 from nai_proto.text.options import TextOptions as TextOptions
 from tests.image_support import PNG, body_of
@@ -67,9 +67,9 @@ NOT_CALLED: Final = {
         "VibeCache"
     ),
     "openai": (
-        "Accumulator ChatChoice ChatChunk ChatChunkChoice ChatCompletion Completion CompletionChoice CompletionChunk "
-        "CompletionOptions Delta Logprobs Message MessageDict Messages ModelCard Options Prompt TokenCount TokenLogprob "
-        "TopLogprob Usage"
+        "Accumulator ChatChoice ChatChunk ChatChunkChoice ChatCompletion CompletionChoice CompletionChunk "
+        "CompletionOptions Delta Message MessageDict Messages ModelCard OpenAICompletion OpenAILogprobs OpenAIOptions "
+        "Prompt TokenCount TokenLogprob TopLogprob Usage"
     ),
     "text": (
         "Completion CompletionIds FinishReason LogitBias Logprobs Phrase TextOptions TextParameters Tier Token "
@@ -235,9 +235,9 @@ CALLS: Final[dict[str, Call]] = {
     "openai.token_count": Call(openai.token_count, {"prompt": "x"}),
     "openai.count_tokens": Call(openai.count_tokens, {"text": "x"}),
     "openai.render_chat": Call(openai.render_chat, {"messages": []}),
-    "openai.check": Call(openai.check, {"parameters": {}}),
-    "openai.reasoned": Call(openai.reasoned, {"flow": openai.chat_completion([])}),
-    "openai.trimmed": Call(openai.trimmed, {"flow": openai.chat_completion([])}),
+    "openai.check_parameters": Call(openai.check_parameters, {"parameters": {}}),
+    "openai.separate_reasoning": Call(openai.separate_reasoning, {"flow": openai.chat_completion([])}),
+    "openai.trim_stop_text": Call(openai.trim_stop_text, {"flow": openai.chat_completion([])}),
     "openai.split_reasoning": Call(openai.split_reasoning, {"text": "x"}),
     "openai.ChatAccumulator": Call(openai.ChatAccumulator),
     "openai.ChatAccumulator.receive": Call(openai.ChatAccumulator().receive, {"chunks": ()}),
@@ -419,7 +419,7 @@ NESTED: Final = [
         r"boxes\[0\] takes left, top, right and bottom",
     ),
     (openai.chat_completion, {"messages": ["Hello"]}, r"messages\[0\] takes a Message or a mapping, not a str"),
-    (openai.trimmed, {"flow": openai.completion("x"), "stop": [7]}, r"stop\[0\] takes a str, not an int"),
+    (openai.trim_stop_text, {"flow": openai.completion("x"), "stop": [7]}, r"stop\[0\] takes a str, not an int"),
     (account.change_subscription, {"plan": "gold"}, "plan is one of Paper, Tablet, Scroll, Opus"),
 ]
 

@@ -1,31 +1,16 @@
-"""The OpenAI-compatible text API: GLM and Xialong, as chat models. Facts: openai, sse.
+"""The OpenAI-compatible text API: GLM and Xialong, as chat models.
 
-The models that were made for stories (Erato, Kayra, Clio) are on the native one, `nai_proto.text`; this one suits chats,
-and programs that know OpenAI's API. Parameters and answers have the service's own names. An answer keeps what it says:
-stop text and inline reasoning stay in it unless `trimmed` and `reasoned` are asked to tell them apart.
+The story models (Erato, Kayra, Clio) are on the native API, `nai_proto.text`; this one suits chats, and programs that know
+OpenAI's API. Options and answers have the service's own names; `OpenAIOptions` describes the options. Stop text and inline
+reasoning stay in an answer unless `trim_stop_text` and `separate_reasoning` take them out.
+
+See docs/protocol/openai.md#1-endpoints.
 """
 
 from __future__ import annotations
 
-from .answers import (
-    ChatChoice,
-    ChatChunk,
-    ChatChunkChoice,
-    ChatCompletion,
-    Completion,
-    CompletionChoice,
-    CompletionChunk,
-    Delta,
-    Logprobs,
-    Message,
-    ModelCard,
-    TokenCount,
-    TokenLogprob,
-    TopLogprob,
-    Usage,
-)
-from .assembling import Accumulator, ChatAccumulator, CompletionAccumulator
-from .cutting import reasoned, split_reasoning, trimmed
+from .accumulators import Accumulator, ChatAccumulator, CompletionAccumulator
+from .chat_prompts import count_tokens, render_chat
 from .operations import (
     chat_completion,
     chat_completion_stream,
@@ -34,9 +19,26 @@ from .operations import (
     list_models,
     token_count,
 )
-from .parameters import CompletionOptions, MessageDict, Messages, Options, Prompt
-from .prompts import count_tokens, render_chat
-from .rules import check
+from .options import CompletionOptions, MessageDict, Messages, OpenAIOptions, Prompt
+from .reasoning_and_stops import separate_reasoning, split_reasoning, trim_stop_text
+from .request_checks import check_parameters
+from .response_objects import (
+    ChatChoice,
+    ChatChunk,
+    ChatChunkChoice,
+    ChatCompletion,
+    CompletionChoice,
+    CompletionChunk,
+    Delta,
+    Message,
+    ModelCard,
+    OpenAICompletion,
+    OpenAILogprobs,
+    TokenCount,
+    TokenLogprob,
+    TopLogprob,
+    Usage,
+)
 
 __all__ = [
     "Accumulator",
@@ -45,18 +47,18 @@ __all__ = [
     "ChatChunk",
     "ChatChunkChoice",
     "ChatCompletion",
-    "Completion",
     "CompletionAccumulator",
     "CompletionChoice",
     "CompletionChunk",
     "CompletionOptions",
     "Delta",
-    "Logprobs",
     "Message",
     "MessageDict",
     "Messages",
     "ModelCard",
-    "Options",
+    "OpenAICompletion",
+    "OpenAILogprobs",
+    "OpenAIOptions",
     "Prompt",
     "TokenCount",
     "TokenLogprob",
@@ -64,14 +66,14 @@ __all__ = [
     "Usage",
     "chat_completion",
     "chat_completion_stream",
-    "check",
+    "check_parameters",
     "completion",
     "completion_stream",
     "count_tokens",
     "list_models",
-    "reasoned",
     "render_chat",
+    "separate_reasoning",
     "split_reasoning",
     "token_count",
-    "trimmed",
+    "trim_stop_text",
 ]

@@ -1,4 +1,4 @@
-"""Completions and chats, the list of models, and token counts.
+"""Operations: completions and chats, the list of models, token counts.
 
 See docs/protocol/openai.md#1-endpoints.
 """
@@ -18,23 +18,23 @@ from ..exchange.operation import Operation
 from ..exchange.retry import Repeat
 from ..http import Headers, Request
 from ..text.models import MODEL, Model
-from .answers import (
+from .accumulators import ChatAccumulator, CompletionAccumulator
+from .chunk_stream import ChunkReaderFactory, ResultReaderFactory
+from .request_checks import check_parameters, messages_to_json, prompt_to_json
+from .response_objects import (
     ChatChunk,
     ChatCompletion,
-    Completion,
     CompletionChunk,
     ModelCard,
+    OpenAICompletion,
     TokenCount,
 )
-from .assembling import ChatAccumulator, CompletionAccumulator
-from .reading import Document, Listed
-from .rules import check, sent_messages, sent_prompt
-from .stream import Assembled, Chunks
+from .response_parser import DocumentReaderFactory, ModelList
 
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from .parameters import CompletionOptions, Messages, Options, Prompt
+    from .options import CompletionOptions, Messages, OpenAIOptions, Prompt
 
 __all__ = [
     "chat_completion",
@@ -57,56 +57,68 @@ See docs/protocol/openai.md#31-request.
 @takes(stream=FLAG, model=MODEL | None, extra=MAPPING | None, validate=FLAG | None)
 def completion(
     prompt: Prompt, *, stream: bool = False, **options: Unpack[CompletionOptions]
-) -> Operation[Never, Completion]:
-    """What goes on from ``prompt``, in one piece.
+) -> Operation[Never, OpenAICompletion]:
+    """Continue a prompt; the answer comes in one piece.
 
     See docs/protocol/openai.md#3-completions.
 
     Args:
         prompt: text, a list of texts, token ids, or a list of lists of ids. It is raw: for a GLM model `render_chat`
             writes the markers that a chat needs.
-        stream: have it streamed, and put together here: then an answer that is cut short leaves its part in
+        stream: have the answer streamed, and joined here: then an answer that is cut short leaves its part in
             ``error.partial``.
-        options: `CompletionOptions`.
+        options: keyword arguments such as ``model``, ``max_tokens`` and ``temperature``. `CompletionOptions` lists them
+            all, with meaning and range: ``help(nai.openai.CompletionOptions)``.
 
     Raises:
         InvalidRequestError: something cannot be sent, or is out of its documented range.
     """
-    asked = _generation("completions", {"prompt": sent_prompt(prompt)}, options, stream=stream)
-    return Operation(asked, ((_JSON, _COMPLETION), (_STREAM, Assembled(_COMPLETION_CHUNKS))))
+    request = _build_generation("completions", {"prompt": prompt_to_json(prompt)}, options, stream=stream)
+    return Operation(request, ((_JSON, _COMPLETION), (_STREAM, ResultReaderFactory(_COMPLETION_CHUNKS))))
 
 
 @takes(model=MODEL | None, extra=MAPPING | None, validate=FLAG | None)
-def completion_stream(prompt: Prompt, **options: Unpack[CompletionOptions]) -> Operation[CompletionChunk, Completion]:
-    """What goes on from ``prompt``, chunk by chunk; arguments and errors as for `completion`.
+def completion_stream(
+    prompt: Prompt, **options: Unpack[CompletionOptions]
+) -> Operation[CompletionChunk, OpenAICompletion]:
+    """Continue a prompt chunk by chunk.
 
     An answer that is one JSON document, where a stream was asked for, gives no events but the result.
 
     See:
         docs/protocol/openai.md#6-streaming
         docs/protocol/sse.md#2-what-an-openai-style-client-adds-on-top
+
+    Args:
+        prompt: as for `completion`.
+        options: as for `completion`: ``help(nai.openai.CompletionOptions)`` lists them.
+
+    Raises:
+        InvalidRequestError: as `completion`.
     """
-    asked = _generation("completions", {"prompt": sent_prompt(prompt)}, options, stream=True)
-    return Operation(asked, ((_STREAM, _COMPLETION_CHUNKS), (_JSON, _COMPLETION)))
+    request = _build_generation("completions", {"prompt": prompt_to_json(prompt)}, options, stream=True)
+    return Operation(request, ((_STREAM, _COMPLETION_CHUNKS), (_JSON, _COMPLETION)))
 
 
 @takes(stream=FLAG, model=MODEL | None, extra=MAPPING | None, validate=FLAG | None)
 def chat_completion(
-    messages: Messages, *, stream: bool = True, **options: Unpack[Options]
+    messages: Messages, *, stream: bool = True, **options: Unpack[OpenAIOptions]
 ) -> Operation[Never, ChatCompletion]:
-    """The answer to a chat, in one piece.
+    """Answer a chat; the answer comes in one piece.
 
-    It is streamed, and put together here: the service answers a chat that is not streamed with token ids and no text, and
-    of a streamed one nothing is lost when it is cut short: ``error.partial`` has what came.
+    It is streamed, and joined here, since the service answers a chat that is not streamed with token ids and no text. If a
+    streamed answer is cut short, ``error.partial`` has what came.
 
     See:
         docs/protocol/openai.md#4-chat-completions
         docs/protocol/openai.md#43-response-not-streamed-observed-form--important
 
     Args:
-        messages: `Message`s or mappings. If the last one is the assistant's, the answer goes on from it.
-        stream: have it streamed. Without, an answer is taken in both forms, and one that has no text is an error.
-        options: `Options`.
+        messages: `Message`s, or mappings with ``role`` and ``content``. If the last one is the assistant's, the answer
+            continues it.
+        stream: have the answer streamed. If false, an answer without text is an error.
+        options: keyword arguments such as ``model``, ``max_tokens`` and ``temperature``. `OpenAIOptions` lists them all,
+            with meaning and range: ``help(nai.openai.OpenAIOptions)``.
 
     Raises:
         InvalidRequestError: something cannot be sent, or is out of its documented range.
@@ -114,54 +126,67 @@ def chat_completion(
     Raises (when run):
         RemoteProtocolError: the answer has token ids and no text; ``partial`` has the ids.
     """
-    asked = _generation("chat_completions", _chat(messages, options), options, stream=stream)
-    return Operation(asked, ((_STREAM, Assembled(_CHAT_CHUNKS)), (_JSON, _CHAT)))
+    request = _build_generation("chat_completions", _chat_body(messages, options), options, stream=stream)
+    return Operation(request, ((_STREAM, ResultReaderFactory(_CHAT_CHUNKS)), (_JSON, _CHAT)))
 
 
 @takes(model=MODEL | None, extra=MAPPING | None, validate=FLAG | None)
-def chat_completion_stream(messages: Messages, **options: Unpack[Options]) -> Operation[ChatChunk, ChatCompletion]:
-    """The answer to a chat, chunk by chunk; arguments and errors as for `chat_completion`.
+def chat_completion_stream(
+    messages: Messages, **options: Unpack[OpenAIOptions]
+) -> Operation[ChatChunk, ChatCompletion]:
+    """Answer a chat chunk by chunk.
 
     An answer that is one JSON document, where a stream was asked for, gives no events but the result.
 
     See:
         docs/protocol/openai.md#6-streaming
         docs/protocol/sse.md#2-what-an-openai-style-client-adds-on-top
+
+    Args:
+        messages: as for `chat_completion`.
+        options: as for `chat_completion`: ``help(nai.openai.OpenAIOptions)`` lists them.
+
+    Raises:
+        InvalidRequestError: as `chat_completion`.
     """
-    asked = _generation("chat_completions", _chat(messages, options), options, stream=True)
-    return Operation(asked, ((_STREAM, _CHAT_CHUNKS), (_JSON, _CHAT)))
+    request = _build_generation("chat_completions", _chat_body(messages, options), options, stream=True)
+    return Operation(request, ((_STREAM, _CHAT_CHUNKS), (_JSON, _CHAT)))
 
 
 def list_models() -> Operation[Never, tuple[ModelCard, ...]]:
-    """The models that this account can use; none if its plan has no text.
+    """List the models that this account can use; none if its subscription has no text.
 
     See docs/protocol/openai.md#72-get-oav1models.
     """
-    asked = build(endpoint("models"), headers=Headers.of(accept=_JSON))
-    return Operation(asked, ((_JSON, _MODELS),), Repeat.ALWAYS)
+    request = build(endpoint("models"), headers=Headers.of(accept=_JSON))
+    return Operation(request, ((_JSON, _MODELS),), Repeat.ALWAYS)
 
 
 def token_count(prompt: Prompt, *, model: Model | str = Model.GLM) -> Operation[Never, TokenCount]:
-    """How many tokens a prompt has, as the service counts; costs nothing. `count_tokens` can do without.
+    """Have the service count the tokens of a prompt, which costs nothing; `count_tokens` can count without a request.
 
     See docs/protocol/openai.md#8-token-count.
+
+    Args:
+        prompt: as for `completion`.
+        model: which model, or its id.
 
     Raises:
         InvalidRequestError: the prompt is none of the four forms.
     """
-    asked = _post("token_count", {"model": Model.named(model).id, "prompt": sent_prompt(prompt)}, _JSON)
-    return Operation(asked, ((_JSON, _COUNTED),), Repeat.ALWAYS)
+    request = _post("token_count", {"model": Model.named(model).id, "prompt": prompt_to_json(prompt)}, _JSON)
+    return Operation(request, ((_JSON, _TOKEN_COUNT),), Repeat.ALWAYS)
 
 
 # ---- requests
 
 
-def _generation(name: str, body: Mapping[str, object], options: Mapping[str, Any], *, stream: bool) -> Request:
+def _build_generation(name: str, body: Mapping[str, object], options: Mapping[str, Any], *, stream: bool) -> Request:
     given = {name: value for name, value in options.items() if value is not None}
     model = Model.named(given.pop("model", Model.GLM)).id
     extra: Mapping[str, object] = given.pop("extra", {})
     if given.pop("validate", True):
-        check(given)
+        check_parameters(given)
     if isinstance(given.get("logit_bias"), Mapping):
         biases = cast("Mapping[object, object]", given["logit_bias"])
         given["logit_bias"] = {str(token): bias for token, bias in biases.items()}
@@ -169,8 +194,8 @@ def _generation(name: str, body: Mapping[str, object], options: Mapping[str, Any
     return _post(name, {"model": model, **body, **given, **streamed, **extra}, _STREAM if stream else _JSON)
 
 
-def _chat(messages: Messages, options: Mapping[str, Any]) -> Mapping[str, object]:
-    return {"messages": sent_messages(messages, validate=options.get("validate") is not False)}
+def _chat_body(messages: Messages, options: Mapping[str, Any]) -> Mapping[str, object]:
+    return {"messages": messages_to_json(messages, validate=options.get("validate") is not False)}
 
 
 def _post(name: str, body: object, accept: str) -> Request:
@@ -181,8 +206,8 @@ def _post(name: str, body: object, accept: str) -> Request:
 # ---- answers
 
 
-class _Counted(msgspec.Struct):
-    """A token count under the names that it was seen with.
+class _TokenCountResponse(msgspec.Struct):
+    """A token count, under any of the names seen in responses.
 
     See docs/protocol/openai.md#8-token-count.
     """
@@ -194,20 +219,20 @@ class _Counted(msgspec.Struct):
     encoded: tuple[int, ...] | None = None
 
 
-def _counted(answer: _Counted, where: str) -> TokenCount:
-    told = (answer.length, answer.token_count, answer.tokens, answer.count)
-    number = next((one for one in told if one is not None), None)
+def _to_token_count(answer: _TokenCountResponse, where: str) -> TokenCount:
+    counts = (answer.length, answer.token_count, answer.tokens, answer.count)
+    number = next((one for one in counts if one is not None), None)
     if number is None and answer.encoded is None:
         raise RemoteProtocolError(f"{where}: Object missing required field `length`")
     encoded = answer.encoded or ()
     return TokenCount(len(encoded) if number is None else number, encoded)
 
 
-def _completed(answer: Completion, where: str) -> Completion:  # noqa: ARG001 -- as `Document` calls it
+def _to_completion(answer: OpenAICompletion, where: str) -> OpenAICompletion:  # noqa: ARG001 -- as `DocumentReaderFactory` calls it
     return answer
 
 
-def _answered(answer: ChatCompletion, where: str) -> ChatCompletion:
+def _to_chat_completion(answer: ChatCompletion, where: str) -> ChatCompletion:
     for choice in answer.choices:
         silent = not (choice.text or choice.message.reasoning_content)
         if silent and any(token != _END_OF_TURN for token in choice.token_ids):
@@ -220,13 +245,13 @@ def _answered(answer: ChatCompletion, where: str) -> ChatCompletion:
     return answer
 
 
-def _listed(answer: Listed, where: str) -> tuple[ModelCard, ...]:  # noqa: ARG001 -- as `Document` calls it
+def _to_models(answer: ModelList, where: str) -> tuple[ModelCard, ...]:  # noqa: ARG001 -- as `DocumentReaderFactory` calls it
     return answer.data
 
 
-_COMPLETION: Final = Document(Completion, _completed)
-_COMPLETION_CHUNKS: Final = Chunks(CompletionChunk, CompletionAccumulator)
-_CHAT: Final = Document(ChatCompletion, _answered)
-_CHAT_CHUNKS: Final = Chunks(ChatChunk, ChatAccumulator)
-_MODELS: Final = Document(Listed, _listed)
-_COUNTED: Final = Document(_Counted, _counted)
+_COMPLETION: Final = DocumentReaderFactory(OpenAICompletion, _to_completion)
+_COMPLETION_CHUNKS: Final = ChunkReaderFactory(CompletionChunk, CompletionAccumulator)
+_CHAT: Final = DocumentReaderFactory(ChatCompletion, _to_chat_completion)
+_CHAT_CHUNKS: Final = ChunkReaderFactory(ChatChunk, ChatAccumulator)
+_MODELS: Final = DocumentReaderFactory(ModelList, _to_models)
+_TOKEN_COUNT: Final = DocumentReaderFactory(_TokenCountResponse, _to_token_count)

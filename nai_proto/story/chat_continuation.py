@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 from ..errors import InvalidRequestError
 from ..exchange.actions import Steps
 from ..exchange.flow import flow, map_batches
-from ..openai.answers import ChatChunk, ChatCompletion
-from ..openai.cutting import trimmed
+from ..openai.chat_prompts import render_chat
 from ..openai.operations import chat_completion_stream
-from ..openai.prompts import render_chat
+from ..openai.reasoning_and_stops import trim_stop_text
+from ..openai.response_objects import ChatChunk, ChatCompletion
 from ..text.completion import Completion, FinishReason, Token
 from .context.build import build_chat_messages, build_context
 from .context.parts import ContextParts, ContextRules
@@ -25,7 +25,7 @@ from .json_records import as_number, as_text, as_texts, list_or_empty, object_or
 
 if TYPE_CHECKING:
     from ..exchange.operation import Operation
-    from ..openai.parameters import MessageDict
+    from ..openai.options import MessageDict
     from ..text.models import Model
     from ..tier import Tier
     from ..tokenizers import Tokenizer
@@ -54,7 +54,7 @@ class ChatContinuation:
     @flow
     def generate(self, tokenizer: Tokenizer) -> Steps[Token, Completion]:  # noqa: ARG002 -- as `Continuation.generate`
         """The flow that asks, with events and a result as other generations have them."""
-        flow = trimmed(self.operation, self.stops)
+        flow = trim_stop_text(self.operation, self.stops)
         return _to_completion((yield from map_batches(flow, _to_tokens, _to_partial)))
 
 

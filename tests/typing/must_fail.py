@@ -124,8 +124,8 @@ def chats() -> None:
     openai.chat_completion([5])  # type: ignore[list-item]
     openai.Message("tool", 5)  # type: ignore[arg-type]
     one: int = CLIENT.run(openai.token_count("x"))  # type: ignore[assignment]
-    two: openai.Completion = CLIENT.run(openai.chat_completion([]))  # type: ignore[assignment]
-    openai.reasoned(openai.completion_stream("x"))  # type: ignore[arg-type]
+    two: openai.OpenAICompletion = CLIENT.run(openai.chat_completion([]))  # type: ignore[assignment]
+    openai.separate_reasoning(openai.completion_stream("x"))  # type: ignore[arg-type]
     openai.ChatAccumulator([openai.CompletionChunk(choices=())])  # type: ignore[list-item]
     del one, two
 

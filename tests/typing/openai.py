@@ -11,11 +11,11 @@ from nai_proto.openai import (
     ChatAccumulator,
     ChatChunk,
     ChatCompletion,
-    Completion,
     CompletionChunk,
     Message,
     ModelCard,
-    Options,
+    OpenAICompletion,
+    OpenAIOptions,
     TokenCount,
     chat_completion,
     chat_completion_stream,
@@ -23,11 +23,11 @@ from nai_proto.openai import (
     completion_stream,
     count_tokens,
     list_models,
-    reasoned,
     render_chat,
+    separate_reasoning,
     split_reasoning,
     token_count,
-    trimmed,
+    trim_stop_text,
 )
 from nai_proto.tokenizers import Tokenizer
 from nai_transports.httpx import AsyncClient, Client
@@ -36,24 +36,24 @@ HELLO = [Message("user", "Hello")]
 
 
 def operations() -> None:
-    assert_type(completion("x"), Operation[Never, Completion])
-    assert_type(completion(["a", "b"], max_tokens=100, temperature=0.7), Operation[Never, Completion])
-    assert_type(completion_stream([1, 2], logit_bias={1: 0.5}), Operation[CompletionChunk, Completion])
-    assert_type(completion_stream([[1], [2]], echo=True), Operation[CompletionChunk, Completion])
+    assert_type(completion("x"), Operation[Never, OpenAICompletion])
+    assert_type(completion(["a", "b"], max_tokens=100, temperature=0.7), Operation[Never, OpenAICompletion])
+    assert_type(completion_stream([1, 2], logit_bias={1: 0.5}), Operation[CompletionChunk, OpenAICompletion])
+    assert_type(completion_stream([[1], [2]], echo=True), Operation[CompletionChunk, OpenAICompletion])
     assert_type(chat_completion(HELLO), Operation[Never, ChatCompletion])
     assert_type(chat_completion_stream(HELLO, stop=["a"]), Operation[ChatChunk, ChatCompletion])
     assert_type(list_models(), Operation[Never, tuple[ModelCard, ...]])
     assert_type(token_count("x", model="llama-3-erato-v1"), Operation[Never, TokenCount])
-    assert_type(nai.openai.completion("x", model=nai.Model.XIALONG), Operation[Never, Completion])
+    assert_type(nai.openai.completion("x", model=nai.Model.XIALONG), Operation[Never, OpenAICompletion])
 
 
 def flows(tokenizer: Tokenizer) -> None:
     assert_type(count_tokens("x"), Flow[Never, int])
     assert_type(count_tokens("x", "glm-4-6", tokenizer), Flow[Never, int])
-    assert_type(reasoned(chat_completion_stream(HELLO)), Flow[ChatChunk, ChatCompletion])
-    assert_type(trimmed(completion_stream("x"), "END"), Flow[CompletionChunk, Completion])
-    assert_type(trimmed(reasoned(chat_completion(HELLO)), ["a"]), Flow[ChatChunk, ChatCompletion])
-    assert_type(trimmed(completion("x")), Flow[Never, Completion])
+    assert_type(separate_reasoning(chat_completion_stream(HELLO)), Flow[ChatChunk, ChatCompletion])
+    assert_type(trim_stop_text(completion_stream("x"), "END"), Flow[CompletionChunk, OpenAICompletion])
+    assert_type(trim_stop_text(separate_reasoning(chat_completion(HELLO)), ["a"]), Flow[ChatChunk, ChatCompletion])
+    assert_type(trim_stop_text(completion("x")), Flow[Never, OpenAICompletion])
     assert_type(split_reasoning("x"), tuple[str, str])
     assert_type(render_chat(HELLO, thinking=True), str)
 
@@ -61,7 +61,7 @@ def flows(tokenizer: Tokenizer) -> None:
 def messages() -> None:
     chat_completion([{"role": "user", "content": "x"}, Message.user("y", "Ann"), {"role": "system", "content": "z"}])
     chat_completion_stream([Message(role="assistant", content="x")], enable_thinking=False)
-    shared: Options = {"max_tokens": 100, "extra": {"anything": 1}}
+    shared: OpenAIOptions = {"max_tokens": 100, "extra": {"anything": 1}}
     completion("x", **shared)
     chat_completion(HELLO, **shared)
 

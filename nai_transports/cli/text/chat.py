@@ -82,7 +82,7 @@ def _read_turns() -> Iterator[str]:
 class _Conversation:
     """A conversation: each turn goes out with all before it."""
 
-    def __init__(self, asked: Session, options: openai.Options, history: list[openai.Message]) -> None:
+    def __init__(self, asked: Session, options: openai.OpenAIOptions, history: list[openai.Message]) -> None:
         self._asked = asked
         self._options = options
         self._history = history
@@ -90,7 +90,7 @@ class _Conversation:
     def say(self, message: str, *, quiet: bool = False) -> openai.ChatCompletion:
         """One turn. An answer that is stopped by Ctrl-C is remembered as far as it came."""
         history = [*self._history, openai.Message.user(message)]
-        flow = openai.reasoned(openai.chat_completion_stream(history, **self._options))
+        flow = openai.separate_reasoning(openai.chat_completion_stream(history, **self._options))
         with open_client(self._asked) as client, client.stream(flow) as stream:
             try:
                 for chunk in stream:
@@ -125,7 +125,7 @@ def complete(
     with exit_on_error("complete"):
         options = _build_options(model, max_tokens, temperature, stop)
         prompt = sys.stdin.read() if prompt == "-" else prompt
-        flow = openai.trimmed(openai.completion_stream(prompt, **options), stop or ())
+        flow = openai.trim_stop_text(openai.completion_stream(prompt, **options), stop or ())
         with open_client(sign_in(url, email, unsafe_password)) as client, client.stream(flow) as stream:
             for chunk in stream:
                 if not as_json:
@@ -157,8 +157,8 @@ def models(
 
 def _build_options(
     model: str, max_tokens: int | None, temperature: float | None, stop: list[str] | None
-) -> openai.Options:
-    options: openai.Options = {"model": model}
+) -> openai.OpenAIOptions:
+    options: openai.OpenAIOptions = {"model": model}
     if max_tokens is not None:
         options["max_tokens"] = max_tokens
     if temperature is not None:
@@ -176,7 +176,7 @@ def _print_chunk(chunk: openai.ChatChunk) -> None:
     sys.stdout.flush()
 
 
-def _describe_completion(model: str, answer: openai.Completion | openai.ChatCompletion) -> dict[str, object]:
+def _describe_completion(model: str, answer: openai.OpenAICompletion | openai.ChatCompletion) -> dict[str, object]:
     first = answer.choices[0] if answer.choices else None
     facts: dict[str, object] = {
         "model": answer.model or model,

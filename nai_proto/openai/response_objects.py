@@ -1,8 +1,8 @@
-"""What the OpenAI-compatible endpoints give: chunks, and the response that they make together.
+"""What the OpenAI-compatible endpoints return: chunks, and the responses that they make together.
 
-Text stands where people look for it, ``choices[0].text`` for a completion, ``choices[0].message.content`` and
-``choices[0].delta.content`` for a chat, wherever the service put it: `reading` moves it there. ``text`` is on every
-choice, chunk and response besides. Keys that are not listed here are kept in ``extra``.
+Text is where OpenAI's API has it: ``choices[0].text`` for a completion, ``choices[0].message.content`` and
+``choices[0].delta.content`` for a chat; `response_parser` moves it there. Every choice, chunk and response has ``text``,
+too. Keys that are not listed here are kept in ``extra``.
 
 See:
     docs/protocol/openai.md#3-completions
@@ -23,13 +23,13 @@ __all__ = [
     "ChatChunk",
     "ChatChunkChoice",
     "ChatCompletion",
-    "Completion",
     "CompletionChoice",
     "CompletionChunk",
     "Delta",
-    "Logprobs",
     "Message",
     "ModelCard",
+    "OpenAICompletion",
+    "OpenAILogprobs",
     "Role",
     "TokenCount",
     "TokenLogprob",
@@ -54,7 +54,7 @@ class _Open(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Usage(_Open, frozen=True, gc=False):
-    """What was counted, in tokens; 0 where the service does not say."""
+    """Token counts; 0 where the service does not give one."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -78,7 +78,7 @@ class TokenLogprob(TopLogprob, frozen=True, gc=False):
     top_logprobs: tuple[TopLogprob, ...] | None = None
 
 
-class Logprobs(msgspec.Struct, frozen=True, gc=False):
+class OpenAILogprobs(msgspec.Struct, frozen=True, gc=False):
     """Log probabilities in one of the two forms in use: parallel lists, or ``content``.
 
     See docs/protocol/openai.md#33-log-probabilities.
@@ -102,26 +102,26 @@ class Message(_Open, frozen=True, gc=False):
     role: Role | str = "assistant"
     content: str = ""
     name: str | None = None
-    "Whose turn it is, where several share a role; sent if set."
+    "The speaker's name, where several share a role; sent if set."
     reasoning_content: str | None = None
-    "What the model thought, where the service tells it apart, or `reasoned` did; never sent."
+    "The model's reasoning, where the service or `separate_reasoning` separates it; never sent."
 
-    def __repr__(self) -> str:  # what is said in a chat is nobody else's business
+    def __repr__(self) -> str:  # messages are private
         return f"<Message of {self.role}, {len(self.content)} characters>"
 
     @classmethod
     def system(cls, content: str, name: str | None = None) -> Message:
-        """What the model is told."""
+        """Return a message that instructs the model."""
         return cls(role="system", content=content, name=name)
 
     @classmethod
     def user(cls, content: str, name: str | None = None) -> Message:
-        """What the user says."""
+        """Return a message of the user."""
         return cls(role="user", content=content, name=name)
 
     @classmethod
     def assistant(cls, content: str, name: str | None = None) -> Message:
-        """What the model said; as the last message, what its answer goes on from."""
+        """Return a message of the model; as the last message, the answer continues it."""
         return cls(role="assistant", content=content, name=name)
 
 
@@ -133,7 +133,7 @@ class Delta(_Open, frozen=True, gc=False):
     content: str | None = None
     "None in the last one, as a rule."
     reasoning_content: str | None = None
-    "What the model thinks, where the service tells it apart, or `reasoned` did."
+    "The model's reasoning, where the service or `separate_reasoning` separates it."
 
 
 # ---- choices
@@ -144,7 +144,7 @@ class _Choice(_Open, frozen=True, gc=False):
     "Which of the ``n`` answers this is, or belongs to."
     finish_reason: str | None = None
     """``"stop"``, or ``"length"``; None while it goes on, or when the service does not say."""
-    logprobs: Logprobs | None = None
+    logprobs: OpenAILogprobs | None = None
     "Present when ``logprobs`` was sent."
     token_ids: tuple[int, ...] = ()
     "NovelAI's own key: what the text was decoded from, the end token included."
@@ -158,7 +158,7 @@ class CompletionChoice(_Choice, frozen=True, gc=False):
     """One answer to a prompt, or a piece of it."""
 
     text: str = ""
-    """With the stop text at its end, if one ended it: `trimmed` removes that.
+    """With the stop text at its end, if one ended it: `trim_stop_text` removes that.
 
     See docs/protocol/openai.md#34-stop-handling.
     """
@@ -171,7 +171,7 @@ class ChatChoice(_Choice, frozen=True, gc=False):
 
     @property
     def text(self) -> str:
-        """The message's content."""
+        """Return the message's content."""
         return self.message.content
 
 
@@ -182,7 +182,7 @@ class ChatChunkChoice(_Choice, frozen=True, gc=False):
 
     @property
     def text(self) -> str:
-        """The delta's content; empty if it has none."""
+        """Return the delta's content; empty if it has none."""
         return self.delta.content or ""
 
 
@@ -202,32 +202,32 @@ class _Envelope(_Open, frozen=True, kw_only=True, gc=False):
     """
 
 
-def _text(choices: Sequence[CompletionChoice | ChatChoice | ChatChunkChoice]) -> str:
-    """That of the first answer; a chunk may belong to another, and then says nothing about it."""
+def _first_text(choices: Sequence[CompletionChoice | ChatChoice | ChatChunkChoice]) -> str:
+    """Return the text of the first answer; empty for a chunk that belongs to another."""
     return next((choice.text for choice in choices if not choice.index), "")
 
 
-class Completion(_Envelope, frozen=True, kw_only=True, gc=False):
+class OpenAICompletion(_Envelope, frozen=True, kw_only=True, gc=False):
     """The answers to a prompt, without the prompt."""
 
     choices: tuple[CompletionChoice, ...]
 
     @property
     def text(self) -> str:
-        """That of the first answer."""
-        return _text(self.choices)
+        """Return the text of the first answer."""
+        return _first_text(self.choices)
 
 
 class CompletionChunk(_Envelope, frozen=True, kw_only=True, gc=False):
     """One event of a streamed completion."""
 
     choices: tuple[CompletionChoice, ...]
-    "Usually one; none in a chunk that only tells the usage."
+    "Usually one; none in a chunk that only has the usage."
 
     @property
     def text(self) -> str:
-        """What it adds to the first answer; may be empty."""
-        return _text(self.choices)
+        """Return what it adds to the first answer; may be empty."""
+        return _first_text(self.choices)
 
 
 class ChatCompletion(_Envelope, frozen=True, kw_only=True, gc=False):
@@ -237,20 +237,20 @@ class ChatCompletion(_Envelope, frozen=True, kw_only=True, gc=False):
 
     @property
     def text(self) -> str:
-        """The content of the first answer."""
-        return _text(self.choices)
+        """Return the content of the first answer."""
+        return _first_text(self.choices)
 
 
 class ChatChunk(_Envelope, frozen=True, kw_only=True, gc=False):
     """One event of a streamed chat."""
 
     choices: tuple[ChatChunkChoice, ...]
-    "Usually one; none in a chunk that only tells the usage."
+    "Usually one; none in a chunk that only has the usage."
 
     @property
     def text(self) -> str:
-        """What it adds to the first answer; may be empty."""
-        return _text(self.choices)
+        """Return what it adds to the first answer; may be empty."""
+        return _first_text(self.choices)
 
 
 # ---- the rest
@@ -276,7 +276,7 @@ class TokenCount(msgspec.Struct, frozen=True, gc=False):
 
     length: int
     encoded: tuple[int, ...] = ()
-    "Their ids; empty if the service told the number alone."
+    "Their ids; empty if the service sent the number alone."
 
     def __int__(self) -> int:
         return self.length

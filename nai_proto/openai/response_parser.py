@@ -1,8 +1,8 @@
-"""From the service's JSON to the values of `answers`, in every form that was observed.
+"""Parse the service's JSON, in every form that was observed, into `response_objects`.
 
-`usual` reads the form that nearly every chunk has, in one strict decoding. What it refuses goes through `general`, which
-moves text, reasoning and token ids to where they belong, keeps unknown keys in ``extra``, takes null for what is
-absent, and says of anything else what is wrong with it, and where.
+`strict_decoder` decodes the form that nearly every chunk has, in one step. What it refuses goes through
+`tolerant_decoder`, which moves text, reasoning and token ids to where they belong, keeps unknown keys in ``extra``, takes
+null as absent, and for anything else says what is wrong, and where.
 
 See:
     docs/protocol/openai.md#43-response-not-streamed-observed-form--important
@@ -22,22 +22,22 @@ from ..codecs.json import JsonDecoder, service_error
 from ..exchange.readers import BodyReader
 from ..http import Head
 from ..limits import Limits
-from .answers import (
+from .response_objects import (
     EXTRA,
     ChatChoice,
     ChatChunk,
     ChatChunkChoice,
     ChatCompletion,
-    Completion,
     CompletionChoice,
     CompletionChunk,
     Delta,
     Message,
     ModelCard,
+    OpenAICompletion,
     Usage,
 )
 
-__all__ = ["Document", "Listed", "general", "usual"]
+__all__ = ["DocumentReaderFactory", "ModelList", "strict_decoder", "tolerant_decoder"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -45,50 +45,50 @@ R = TypeVar("R")
 Json: TypeAlias = dict[str, Any]
 
 
-class Listed(msgspec.Struct):
-    """The answer that lists the models."""
+class ModelList(msgspec.Struct):
+    """The response that lists the models."""
 
     data: tuple[ModelCard, ...]
 
 
 _PARTS: Final[Mapping[type, Mapping[str, type]]] = {
-    Completion: {"choices": CompletionChoice, "usage": Usage},
+    OpenAICompletion: {"choices": CompletionChoice, "usage": Usage},
     CompletionChunk: {"choices": CompletionChoice, "usage": Usage},
     ChatCompletion: {"choices": ChatChoice, "usage": Usage},
     ChatChunk: {"choices": ChatChunkChoice, "usage": Usage},
     ChatChoice: {"message": Message},
     ChatChunkChoice: {"delta": Delta},
-    Listed: {"data": ModelCard},
+    ModelList: {"data": ModelCard},
 }
-"""The keys under which each type has others, or lists of them."""
+"""The keys under which each type has objects of other types, or lists of them."""
 
-_HOMES: Final[Mapping[type, str]] = {CompletionChoice: "text", ChatChoice: "message", ChatChunkChoice: "delta"}
-"""Where each kind of choice has its text."""
+_TEXT_KEYS: Final[Mapping[type, str]] = {CompletionChoice: "text", ChatChoice: "message", ChatChunkChoice: "delta"}
+"""The key under which each type of choice has its text."""
 
 
-def usual(type: type[T]) -> Callable[[bytes], T]:  # noqa: A002
-    """Reads an everyday document; raises what msgspec raises for any other."""
-    if type not in _USUAL:
-        _USUAL[type] = msgspec.json.Decoder(type).decode
-    decode: Callable[[bytes], T] = _USUAL[type]
+def strict_decoder(type: type[T]) -> Callable[[bytes], T]:  # noqa: A002
+    """Return the decoder of usual documents; it raises what msgspec raises for others."""
+    if type not in _STRICT:
+        _STRICT[type] = msgspec.json.Decoder(type).decode
+    decode: Callable[[bytes], T] = _STRICT[type]
     return decode
 
 
-def general(type: type[T]) -> JsonDecoder[T]:  # noqa: A002
-    """Reads any form of a document."""
-    if type not in _GENERAL:
-        _GENERAL[type] = JsonDecoder(type, partial(_arranged, type=type))
-    decoder: JsonDecoder[T] = _GENERAL[type]
+def tolerant_decoder(type: type[T]) -> JsonDecoder[T]:  # noqa: A002
+    """Return the decoder of all forms of a document."""
+    if type not in _TOLERANT:
+        _TOLERANT[type] = JsonDecoder(type, partial(_arrange, type=type))
+    decoder: JsonDecoder[T] = _TOLERANT[type]
     return decoder
 
 
-_USUAL: Final[dict[object, Any]] = {}
-_GENERAL: Final[dict[object, Any]] = {}
+_STRICT: Final[dict[object, Any]] = {}
+_TOLERANT: Final[dict[object, Any]] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Document(Generic[T, R]):
-    """Reads one JSON document as ``type`` in any form and gives ``to(document, where)``; an error inside it is raised."""
+class DocumentReaderFactory(Generic[T, R]):
+    """Make the reader of one JSON document: it returns ``to(document, where)``, or raises an error that is in it."""
 
     type: type[T]
     to: Callable[[T, str], R]
@@ -98,27 +98,27 @@ class Document(Generic[T, R]):
             body = body.removeprefix(b"\xef\xbb\xbf")  # which JSON may have, but no decoder takes (RFC 8259 §8.1)
             if (error := service_error(body)) is not None:
                 raise error
-            document: T = general(self.type).decode(body, where=where, depth=limits.json_depth)
+            document: T = tolerant_decoder(self.type).decode(body, where=where, depth=limits.json_depth)
             return self.to(document, where)
 
         return BodyReader(finish, limits)
 
 
-def _arranged(value: object, type: type) -> object:  # noqa: A002
-    """JSON as the strict type has it; what is not an object stays, for the decoder to say so."""
+def _arrange(value: object, type: type) -> object:  # noqa: A002
+    """Rearrange JSON as the strict type has it; what is no object is left for the decoder to refuse."""
     if isinstance(value, list):
-        return [_arranged(item, type) for item in cast("list[object]", value)]
+        return [_arrange(item, type) for item in cast("list[object]", value)]
     if not isinstance(value, dict):
         return value
     given = cast("Json", value)
-    if type in _HOMES:
-        given = _gathered(given, _HOMES[type])
+    if type in _TEXT_KEYS:
+        given = _gather_text(given, _TEXT_KEYS[type])
     known, parts = _keys(type), _PARTS.get(type, {})
     made: Json = {EXTRA: {key: item for key, item in given.items() if key not in known}}
     for key in known & given.keys():
         item = given[key]
         if key in parts:
-            made[key] = _arranged([] if item is None and key == "choices" else item, parts[key])
+            made[key] = _arrange([] if item is None and key == "choices" else item, parts[key])
         else:
             made[key] = item
     return {key: item for key, item in made.items() if item is not None}
@@ -129,8 +129,8 @@ def _keys(type: type) -> frozenset[str]:  # noqa: A002
     return frozenset(field.encode_name for field in msgspec.structs.fields(type)) - {EXTRA}
 
 
-def _gathered(choice: Json, home: str) -> Json:
-    """A choice with its text at home, wherever else the service put it; what else was there stays, in ``extra``."""
+def _gather_text(choice: Json, home: str) -> Json:
+    """Return a choice with its text under ``home``, wherever the service put it; the rest stays, in ``extra``."""
     choice = {**choice}
     parts = {
         name: {**cast("Json", choice[name])} for name in ("delta", "message") if isinstance(choice.get(name), dict)
@@ -159,7 +159,7 @@ _REASONING: Final = ("reasoning_content", "reasoning")
 
 
 def _settle(own: Json, key: str, places: Iterable[tuple[Json, str]]) -> None:
-    """Moves the first text among the places that is not empty to ``own[key]``; a text that says no more is dropped."""
+    """Move the first text among the places that is not empty to ``own[key]``, and drop the others."""
     texts: list[str] = [place.pop(name) for place, name in places if isinstance(place.get(name), str)]
     if texts and own.get(key) is None:
         own[key] = next(filter(None, texts), "")

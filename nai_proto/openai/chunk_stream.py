@@ -1,4 +1,4 @@
-"""The event stream of the OpenAI-compatible endpoints.
+"""Read the event stream of the OpenAI-compatible endpoints.
 
 See:
     docs/protocol/openai.md#6-streaming
@@ -15,20 +15,20 @@ from ..exchange.call import Reader, ReaderFactory
 from ..exchange.event_reader import EventReader
 from ..http import Head
 from ..limits import Limits
-from .answers import ChatChunk, ChatCompletion, Completion, CompletionChunk
-from .assembling import Accumulator
-from .reading import general, usual
+from .accumulators import Accumulator
+from .response_objects import ChatChunk, ChatCompletion, CompletionChunk, OpenAICompletion
+from .response_parser import strict_decoder, tolerant_decoder
 
-__all__ = ["Assembled", "ChunkReader", "Chunks"]
+__all__ = ["ChunkReader", "ChunkReaderFactory", "ResultReaderFactory"]
 
 C = TypeVar("C", bound="ChatChunk | CompletionChunk")
-R = TypeVar("R", bound="ChatCompletion | Completion")
+R = TypeVar("R", bound="ChatCompletion | OpenAICompletion")
 
 
 class ChunkReader(EventReader[C, R]):
-    """Reads the event stream of completions and chats.
+    """Read the event stream of completions and chats.
 
-    It is whole after ``[DONE]``, which also ends the reading, or when it ended after every answer had its finish reason.
+    It is complete after ``[DONE]``, which also ends the reading, or at its end if every answer has its finish reason.
 
     See docs/protocol/openai.md#64-end-of-stream.
     """
@@ -40,8 +40,8 @@ class ChunkReader(EventReader[C, R]):
     MISSING = "a finish reason or [DONE]"
 
     def __init__(self, chunk: type[C], accumulator: type[Accumulator[C, R]], where: str, limits: Limits) -> None:
-        super().__init__(usual(chunk), where, limits)
-        self._general = general(chunk)
+        super().__init__(strict_decoder(chunk), where, limits)
+        self._general = tolerant_decoder(chunk)
         self._accumulator = accumulator
 
     def general(self, data: bytes, where: str, depth: int) -> C:
@@ -55,8 +55,8 @@ class ChunkReader(EventReader[C, R]):
 
 
 @dataclass(frozen=True, slots=True)
-class Chunks(Generic[C, R]):
-    """Makes the reader of one stream."""
+class ChunkReaderFactory(Generic[C, R]):
+    """Make the reader of one stream."""
 
     chunk: type[C]
     accumulator: type[Accumulator[C, R]]
@@ -65,8 +65,8 @@ class Chunks(Generic[C, R]):
         return ChunkReader(self.chunk, self.accumulator, where, limits)
 
 
-class _Silent(Generic[R]):
-    """A reader of a stream whose chunks nobody wants to see."""
+class _ResultReader(Generic[R]):
+    """A reader of a stream that gives no events, only the result."""
 
     def __init__(self, reader: Reader[object, R]) -> None:
         self._reader = reader
@@ -87,15 +87,15 @@ class _Silent(Generic[R]):
     def receive_data(self, data: bytes) -> tuple[Never, ...]:
         self._reader.receive_data(data)
         if self._reader.failure is not None:
-            self._reader.receive_data(b"")  # an error behind chunks need not wait for them to be seen
+            self._reader.receive_data(b"")  # raise an error behind chunks at once
         return ()
 
 
 @dataclass(frozen=True, slots=True)
-class Assembled(Generic[R]):
-    """Makes a reader that gives no events, only what the chunks make together."""
+class ResultReaderFactory(Generic[R]):
+    """Make a reader that gives no events, only what the chunks make together."""
 
     chunks: ReaderFactory[object, R]
 
-    def __call__(self, where: str, head: Head, limits: Limits, /) -> _Silent[R]:
-        return _Silent(self.chunks(where, head, limits))
+    def __call__(self, where: str, head: Head, limits: Limits, /) -> _ResultReader[R]:
+        return _ResultReader(self.chunks(where, head, limits))

@@ -1,7 +1,7 @@
-"""What a request may hold, asked before it is sent.
+"""Check requests before they are sent.
 
-Only what is documented is refused. There is no upper bound for ``max_tokens``: the page of the service says 2048, plans
-allow less and clients send more, so that is the service's to decide.
+Only what is documented is refused. ``max_tokens`` has no upper bound here: the service's page says 2048, subscriptions
+allow less and clients send more, so the service decides.
 
 See:
     docs/protocol/openai.md#2-names-typescript-sdk--wire--python
@@ -17,10 +17,10 @@ from typing import Any, Final, cast
 from ..arguments import MAPPING, ArgumentType, list_of, takes
 from ..errors import InvalidRequestError, InvalidTypeError
 from ..text.parameter_rules import ParameterKind, ParameterRule, describe_value, suggest_name
-from .answers import Message
-from .parameters import Messages, Prompt
+from .options import Messages, Prompt
+from .response_objects import Message
 
-__all__ = ["RULES", "check", "sent_messages", "sent_prompt"]
+__all__ = ["RULES", "check_parameters", "messages_to_json", "prompt_to_json"]
 
 _NUMBER: Final = ParameterRule(ParameterKind.NUMBER)
 _INTEGER: Final = ParameterRule(ParameterKind.INTEGER)
@@ -64,8 +64,8 @@ ROLES: Final = ("system", "user", "assistant")
 
 
 @takes(parameters=MAPPING)
-def check(parameters: Mapping[str, object]) -> None:
-    """Refuses what the service would refuse or misread.
+def check_parameters(parameters: Mapping[str, object]) -> None:
+    """Raise for what the service would refuse or misread.
 
     Raises:
         InvalidRequestError: a name, a type or a range is wrong. Names the parameter, its value unless it is text, and
@@ -79,9 +79,9 @@ def check(parameters: Mapping[str, object]) -> None:
             )
         rule = RULES[name]
         if rule is not None:
-            _single(name, value, rule)
+            _check_value(name, value, rule)
         elif name == "stop":
-            if not isinstance(value, str) and not _texts(value):
+            if not isinstance(value, str) and not _is_text_list(value):
                 raise InvalidTypeError(
                     f"stop is {describe_value(value)}, and text or a list of texts is allowed", parameter="stop"
                 )
@@ -94,10 +94,10 @@ def check(parameters: Mapping[str, object]) -> None:
                         f"logit_bias has {describe_value(token)} as a key, and token ids are allowed",
                         parameter="logit_bias",
                     )
-                _single(f"logit_bias[{token}]", bias, _NUMBER)
+                _check_value(f"logit_bias[{token}]", bias, _NUMBER)
 
 
-def _single(name: str, value: object, rule: ParameterRule) -> None:
+def _check_value(name: str, value: object, rule: ParameterRule) -> None:
     parameter = name.partition("[")[0]
     if not rule.kind.accepts(value):
         raise rule.kind.error_class(value)(
@@ -116,17 +116,17 @@ def _single(name: str, value: object, rule: ParameterRule) -> None:
         )
 
 
-def sent_prompt(prompt: Prompt) -> object:
-    """The prompt as JSON has it.
+def prompt_to_json(prompt: Prompt) -> object:
+    """Return the prompt as JSON has it.
 
     Raises:
         InvalidRequestError: it is none of the four forms.
     """
     if isinstance(prompt, str):
         return prompt
-    if _listed(prompt):
+    if _is_list(prompt):
         items: list[Any] = [*prompt]
-        if _texts(items) or ParameterKind.IDS.accepts(items):
+        if _is_text_list(items) or ParameterKind.IDS.accepts(items):
             return items
         if all(ParameterKind.IDS.accepts(item) for item in items):
             return [[*item] for item in items]
@@ -135,8 +135,8 @@ def sent_prompt(prompt: Prompt) -> object:
     )
 
 
-def sent_messages(messages: Messages, *, validate: bool = True) -> list[Mapping[str, object]]:
-    """The messages as JSON has them; of a mapping all keys, of a `Message` role, content and name.
+def messages_to_json(messages: Messages, *, validate: bool = True) -> list[Mapping[str, object]]:
+    """Return the messages as JSON has them; of a mapping all keys, of a `Message` role, content and name.
 
     See docs/protocol/openai.md#41-messages.
 
@@ -145,7 +145,7 @@ def sent_messages(messages: Messages, *, validate: bool = True) -> list[Mapping[
             as OpenAI has it, is refused by the service. Names the message and the key, and quotes nothing.
     """
     made: list[Mapping[str, object]] = [
-        _sent(message) if isinstance(message, Message) else dict(message)
+        _message_to_json(message) if isinstance(message, Message) else dict(message)
         for message in _MESSAGES.convert(messages, "messages")
     ]
     for place, message in enumerate(made if validate else ()):
@@ -160,14 +160,14 @@ def sent_messages(messages: Messages, *, validate: bool = True) -> list[Mapping[
     return made
 
 
-def _sent(message: Message) -> dict[str, object]:
+def _message_to_json(message: Message) -> dict[str, object]:
     sent: dict[str, object] = {"role": message.role, "content": message.content}
     return sent if message.name is None else {**sent, "name": message.name}
 
 
-def _texts(value: object) -> bool:
-    return _listed(value) and all(isinstance(item, str) for item in cast("Sequence[object]", value))
+def _is_text_list(value: object) -> bool:
+    return _is_list(value) and all(isinstance(item, str) for item in cast("Sequence[object]", value))
 
 
-def _listed(value: object) -> bool:
+def _is_list(value: object) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray | memoryview)

@@ -1,7 +1,7 @@
-"""Text told apart: inline reasoning from content, the answer from its stop text. Only who asks for it gets it.
+"""Separate inline reasoning from content, and cut off stop texts; both are opt-in.
 
-Both run around any flow with such events, as its text comes: what may be the beginning of a mark stays back until it is
-known, so the events' texts joined are the result's text, wherever the chunks were cut.
+Both wrap any flow with such events, and work while its text comes. What may be the beginning of a mark is held back until
+that is known, so the events' texts joined are the result's text, wherever the chunks were cut.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from msgspec.structs import replace as with_fields
 from ..arguments import FLOW, TEXT, list_of, takes
 from ..exchange.actions import Emit, Runnable, Steps
 from ..exchange.flow import Flow, flow, map_batches
-from .answers import (
+from .response_objects import (
     ChatChoice,
     ChatChunk,
     ChatChunkChoice,
     ChatCompletion,
-    Completion,
     CompletionChoice,
     CompletionChunk,
+    OpenAICompletion,
 )
 
-__all__ = ["reasoned", "split_reasoning", "trimmed"]
+__all__ = ["separate_reasoning", "split_reasoning", "trim_stop_text"]
 
 C = TypeVar("C", bound=ChatChunk | CompletionChunk)
-R = TypeVar("R", bound=ChatCompletion | Completion)
+R = TypeVar("R", bound=ChatCompletion | OpenAICompletion)
 
 _Choice: TypeAlias = ChatChoice | ChatChunkChoice | CompletionChoice
 
@@ -37,20 +37,20 @@ _END_OF_TURN: Final = "<|user|>"
 
 
 @takes(flow=FLOW)
-def reasoned(flow: Runnable[ChatChunk, ChatCompletion]) -> Flow[ChatChunk, ChatCompletion]:
-    """``flow`` with inline reasoning in ``reasoning_content``: ``<think>…</think>`` at the start of an answer.
+def separate_reasoning(flow: Runnable[ChatChunk, ChatCompletion]) -> Flow[ChatChunk, ChatCompletion]:
+    """Move inline reasoning of a flow's answers, ``<think>…</think>`` at their start, to ``reasoning_content``.
 
     See docs/protocol/openai.md#44-thinking--reasoning.
 
     Args:
         flow: `chat_completion`, `chat_completion_stream`, or any flow with such events and such a result.
     """
-    return _cut(flow, _Thinking)
+    return _cut(flow, _ReasoningCutter)
 
 
 @takes(flow=FLOW, stop=TEXT | list_of(TEXT, "a list of texts"))
-def trimmed(flow: Runnable[C, R], stop: str | Sequence[str] = ()) -> Flow[C, R]:
-    """``flow`` with answers that end before the text that stopped them, which the service sends along.
+def trim_stop_text(flow: Runnable[C, R], stop: str | Sequence[str] = ()) -> Flow[C, R]:
+    """Cut off the stop text at the end of a flow's answers, which the service sends along.
 
     See docs/protocol/openai.md#34-stop-handling.
 
@@ -59,13 +59,17 @@ def trimmed(flow: Runnable[C, R], stop: str | Sequence[str] = ()) -> Flow[C, R]:
         stop: as the operation has it. The end of a turn, ``<|user|>``, is trimmed in any case.
     """
     stops = tuple(filter(None, [stop] if isinstance(stop, str) else stop))
-    return _cut(flow, lambda: _Stopping((*stops, _END_OF_TURN)))
+    return _cut(flow, lambda: _StopCutter((*stops, _END_OF_TURN)))
 
 
 @takes(text=TEXT)
 def split_reasoning(text: str) -> tuple[str, str]:
-    """Reasoning and content of a text that has both inline; reasoning that does not end is all reasoning."""
-    content, reasoning = _Thinking().receive(text, final=True)
+    """Split a text with inline reasoning into reasoning and content.
+
+    Args:
+        text: the text; if reasoning in it does not end, all of it is reasoning.
+    """
+    content, reasoning = _ReasoningCutter().receive(text, final=True)
     return reasoning, content
 
 
@@ -73,15 +77,15 @@ def split_reasoning(text: str) -> tuple[str, str]:
 
 
 class _Cutter(Protocol):
-    """Takes an answer's text as it comes, and tells what is certain."""
+    """Takes an answer's text as it comes, and returns what is certain."""
 
     def receive(self, text: str, /, *, final: bool) -> tuple[str, str]:
-        """Content and reasoning; nothing stays back if this is all."""
+        """Return content and reasoning; nothing is held back if this is all."""
         ...
 
 
-class _Thinking:
-    """Only the two tags are lost. Blanks may come before the first one."""
+class _ReasoningCutter:
+    """Separates reasoning; only the two tags are lost, and blanks may come before the first one."""
 
     def __init__(self) -> None:
         self._held = ""
@@ -104,12 +108,12 @@ class _Thinking:
         if closed:
             self._inside = False
         elif not final:
-            reasoning, self._held = _certain(reasoning, (_CLOSE,))
+            reasoning, self._held = _split_certain(reasoning, (_CLOSE,))
         return blanks + content, reasoning
 
 
-class _Stopping:
-    """Of several stop texts the one that is complete first counts, as it did while the text was written."""
+class _StopCutter:
+    """Cuts off stop texts: of several the one that is complete first counts, as it did for the service."""
 
     def __init__(self, stops: Sequence[str]) -> None:
         self._stops = stops
@@ -120,17 +124,17 @@ class _Stopping:
         if self._over:
             return "", ""
         text, self._held = self._held + text, ""
-        found = [(at + len(stop), at) for stop in self._stops if (at := text.find(stop)) >= 0]
-        if found:
+        matches = [(at + len(stop), at) for stop in self._stops if (at := text.find(stop)) >= 0]
+        if matches:
             self._over = True
-            return text[: min(found)[1]], ""
+            return text[: min(matches)[1]], ""
         if not final:
-            text, self._held = _certain(text, self._stops)
+            text, self._held = _split_certain(text, self._stops)
         return text, ""
 
 
-def _certain(text: str, marks: Sequence[str]) -> tuple[str, str]:
-    """The text before what may be the beginning of a mark, and that."""
+def _split_certain(text: str, marks: Sequence[str]) -> tuple[str, str]:
+    """Return the text before what may be the beginning of a mark, and the rest."""
     longest = max(map(len, marks))
     for at in range(max(0, len(text) - longest + 1), len(text)):
         if any(mark.startswith(text[at:]) for mark in marks):
@@ -140,11 +144,11 @@ def _certain(text: str, marks: Sequence[str]) -> tuple[str, str]:
 
 # ---- of a flow
 
-_Make: TypeAlias = Callable[[], _Cutter]
+_MakeCutter: TypeAlias = Callable[[], _Cutter]
 
 
 @flow
-def _cut(flow: Runnable[C, R], make: _Make) -> Steps[C, R]:
+def _cut(flow: Runnable[C, R], make: _MakeCutter) -> Steps[C, R]:
     cutters: dict[int, _Cutter] = {}
     last: C | None = None
 
@@ -155,45 +159,45 @@ def _cut(flow: Runnable[C, R], make: _Make) -> Steps[C, R]:
         for choice in chunk.choices:
             cutter = cutters.setdefault(choice.index, make())
             text, reasoning = cutter.receive(choice.text, final=choice.finish_reason is not None)
-            choices.append(_saying(choice, text, reasoning))
-        return _of(chunk, choices)
+            choices.append(_with_text(choice, text, reasoning))
+        return _with_choices(chunk, choices)
 
     result = yield from map_batches(
-        flow, lambda chunks: [piece(chunk) for chunk in chunks], lambda partial: _whole(partial, make)
+        flow, lambda chunks: [piece(chunk) for chunk in chunks], lambda partial: _cut_response(partial, make)
     )
-    if last is not None and (rest := _rest(last, cutters)):
-        yield Emit([_of(with_fields(last, usage=None, extra={}), rest)])
-    return cast("R", _whole(result, make))
+    if last is not None and (rest := _flush(last, cutters)):
+        yield Emit([_with_choices(with_fields(last, usage=None, extra={}), rest)])
+    return cast("R", _cut_response(result, make))
 
 
-def _rest(last: ChatChunk | CompletionChunk, cutters: dict[int, _Cutter]) -> list[_Choice]:
-    """What stayed back of answers that ended without a finish reason."""
+def _flush(last: ChatChunk | CompletionChunk, cutters: dict[int, _Cutter]) -> list[_Choice]:
+    """Return what was held back of answers that ended without a finish reason."""
     choices: list[_Choice] = []
     for index, cutter in cutters.items():
         text, reasoning = cutter.receive("", final=True)
         if text or reasoning:
             empty = ChatChunkChoice(index=index) if isinstance(last, ChatChunk) else CompletionChoice(index=index)
-            choices.append(_saying(empty, text, reasoning))
+            choices.append(_with_text(empty, text, reasoning))
     return choices
 
 
-def _of(chunk: C, choices: Sequence[_Choice]) -> C:
+def _with_choices(chunk: C, choices: Sequence[_Choice]) -> C:
     return with_fields(chunk, choices=tuple(choices))
 
 
-def _whole(response: object, make: _Make) -> object:
-    """A response, perhaps a partial one, with its texts cut."""
-    if not isinstance(response, ChatCompletion | Completion):
+def _cut_response(response: object, make: _MakeCutter) -> object:
+    """Return a response, perhaps a partial one, with its texts cut."""
+    if not isinstance(response, ChatCompletion | OpenAICompletion):
         return response
-    return with_fields(response, choices=tuple([_cut_whole(choice, make) for choice in response.choices]))
+    return with_fields(response, choices=tuple([_cut_choice(choice, make) for choice in response.choices]))
 
 
-def _cut_whole(choice: _Choice, make: _Make) -> _Choice:
-    return _saying(choice, *make().receive(choice.text, final=True))
+def _cut_choice(choice: _Choice, make: _MakeCutter) -> _Choice:
+    return _with_text(choice, *make().receive(choice.text, final=True))
 
 
-def _saying(choice: _Choice, text: str, reasoning: str) -> _Choice:
-    """A choice with another text, and more reasoning."""
+def _with_text(choice: _Choice, text: str, reasoning: str) -> _Choice:
+    """Return a choice with another text, and more reasoning."""
     if isinstance(choice, CompletionChoice):
         return with_fields(choice, text=text)
     if isinstance(choice, ChatChoice):
@@ -202,5 +206,5 @@ def _saying(choice: _Choice, text: str, reasoning: str) -> _Choice:
         return with_fields(choice, message=with_fields(message, content=text, reasoning_content=thought))
     delta = choice.delta
     thought = (delta.reasoning_content or "") + reasoning or None
-    said = None if delta.content is None and not text else text
-    return with_fields(choice, delta=with_fields(delta, content=said, reasoning_content=thought))
+    content = None if delta.content is None and not text else text
+    return with_fields(choice, delta=with_fields(delta, content=content, reasoning_content=thought))
