@@ -1,8 +1,8 @@
-"""Faults on demand: `FaultyApp` is an app around an app, whose answers come late, torn, garbled, or not at all when they
-are told to.
+"""Faults on demand: `FaultyApp` wraps an app, and makes its responses late, torn, garbled or missing.
 
-No clock and no chance of its own: time passes by `Wait`, and chance comes from a seed; so it works in memory as behind a
-socket, and fails the same way each time. ``FAULTS`` is the table; its names are those of ``nai emulate --fault``.
+It reads no clock and no random source: it waits by `Wait`, and random numbers come from a seed. So it works the same in
+memory as behind a socket, and fails in the same way each time. ``FAULTS`` is the table of faults; its names are those of
+``nai emulate --fault``.
 """
 
 from __future__ import annotations

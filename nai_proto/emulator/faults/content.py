@@ -1,4 +1,4 @@
-"""Faults in what an event stream says: an error in its midst, in each of its shapes; other line ends."""
+"""Faults of content: an error inside a stream, in each of its forms; other line ends."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 from msgspec import Meta
 
 from ...codecs.frames import encode_frame
-from ...codecs.json import encode
+from ...codecs.json import encode as encode_json
 from ...exchange.reply import Finish, Output, Start, Write
 from ...http import Head, Headers
 from ..http.responses import ALLOW_ANY_ORIGIN
@@ -24,14 +24,21 @@ _DATA: Final = re.compile(rb"(?:\A|[\r\n])data[:\r\n]")
 
 
 class Failure(SpoilingFault, frozen=True, tag="error"):
-    """An error in the midst of a stream, which ends with it.
+    """An error inside a stream, after which the stream ends.
 
-    Its shape is ``object``: ``data: {"error": {"message": …, "code": …}}``; ``text``: ``data: {"error": …}``; ``status``:
-    ``data: {"statusCode": …, "message": …}``; ``event``: the same in an event named ``error``; ``native``: such an event
-    with ``error``, ``ptr`` and ``final``; ``image``: one with ``event_type``, ``code`` and ``message``; ``bare``: a line of
-    JSON without a field's name; ``broken``: an event whose JSON stops half-way; ``document``: a success that is no stream,
-    but a JSON error, whether a stream was asked for or not. Frames of msgpack have one shape, that of ``image``; only
-    ``document`` is another for them as well.
+    The shapes are:
+
+    - ``object``: ``data: {"error": {"message": …, "code": …}}``
+    - ``text``: ``data: {"error": …}``
+    - ``status``: ``data: {"statusCode": …, "message": …}``
+    - ``event``: the same, in an event named ``error``
+    - ``native``: an event named ``error`` with ``error``, ``ptr`` and ``final``
+    - ``image``: an event named ``error`` with ``event_type``, ``code`` and ``message``
+    - ``bare``: a line of JSON without a field's name
+    - ``broken``: an event whose JSON is cut
+    - ``document``: a JSON error with a status of success, instead of the response, be it a stream or not
+
+    In a stream of msgpack frames, every shape but ``document`` is a frame like ``image``.
 
     See:
         docs/protocol/native.md#10-streaming-aigenerate-stream
@@ -40,32 +47,32 @@ class Failure(SpoilingFault, frozen=True, tag="error"):
     """
 
     at: Annotated[Count, Meta(description="events that come before it")] = 0
-    shape: Annotated[Shape, Meta(description="how it is told")] = "object"
+    shape: Annotated[Shape, Meta(description="its form")] = "object"
     status: Annotated[
-        Annotated[int, Meta(ge=100, le=599)], Meta(description="the code that it names, if its shape has one")
+        Annotated[int, Meta(ge=100, le=599)], Meta(description="the code in it, if its shape has one")
     ] = 500
-    message: Annotated[str, Meta(description="what it says")] = "The generation failed."
+    message: Annotated[str, Meta(description="its message")] = "The generation failed."
 
-    def fits(self, head: Head, /) -> bool:
+    def can_spoil(self, head: Head, /) -> bool:
         return 200 <= head.status < 300 and (self.shape == "document" or is_stream(head) or has_frames(head))
 
-    def change(self, _: FaultContext, /) -> ActionFilter:
-        told, taken = self.told(), _event
+    def create_filter(self, _: FaultContext, /) -> ActionFilter:
+        document, split = self.encode(), _split_event
         held = bytearray()
         events, at = 0, 0 if self.shape == "document" else self.at
 
-        def change(action: Output) -> Iterator[Output]:
-            nonlocal events, told, taken
+        def filter_action(action: Output) -> Iterator[Output]:
+            nonlocal events, document, split
             match action:
                 case Start(head):
                     if has_frames(head) and self.shape != "document":
-                        told, taken = encode_frame(self._drawn), _frame
-                    yield Start(_document(head, told) if self.shape == "document" else _unmeasured(head))
+                        document, split = encode_frame(self._image_event), _split_frame
+                    yield Start(_document_head(head, document) if self.shape == "document" else _without_length(head))
                 case Write(data):
                     held.extend(data)
-                    while events < at and (block := taken(held)):
+                    while events < at and (block := split(held)):
                         del held[: len(block)]
-                        events += taken is _frame or _DATA.search(block) is not None
+                        events += split is _split_frame or _DATA.search(block) is not None
                         yield Write(block)
                 case Finish():
                     if held:
@@ -74,50 +81,50 @@ class Failure(SpoilingFault, frozen=True, tag="error"):
                 case _:
                     yield action
             if events == at:
-                yield Write(told)
+                yield Write(document)
                 yield Finish()
 
-        return change
+        return filter_action
 
     @property
-    def _drawn(self) -> dict[str, object]:
-        """As a stream of pictures has it."""
+    def _image_event(self) -> dict[str, object]:
+        """The error as an event of an image stream."""
         return {"event_type": "error", "samp_ix": 0, "code": self.status, "message": self.message}
 
-    def told(self) -> bytes:
-        """The error as it is written."""
+    def encode(self) -> bytes:
+        """Return the bytes of the error."""
         status: dict[str, object] = {"statusCode": self.status, "message": self.message}
         match self.shape:
             case "object":
                 kind = {"message": self.message, "code": self.status, "type": "server_error", "param": None}
-                return b"data: %b\n\n" % encode({"error": kind})
+                return b"data: %b\n\n" % encode_json({"error": kind})
             case "text":
-                return b"data: %b\n\n" % encode({"error": self.message})
+                return b"data: %b\n\n" % encode_json({"error": self.message})
             case "status":
-                return b"data: %b\n\n" % encode(status)
+                return b"data: %b\n\n" % encode_json(status)
             case "event":
-                return b"event: error\ndata: %b\n\n" % encode(status)
+                return b"event: error\ndata: %b\n\n" % encode_json(status)
             case "native":
-                said = {"error": self.message, "ptr": self.at, "final": True}
-                return b"event: error\ndata: %b\n\n" % encode(said)
+                error = {"error": self.message, "ptr": self.at, "final": True}
+                return b"event: error\ndata: %b\n\n" % encode_json(error)
             case "image":
-                return b"event: error\ndata: %b\n\n" % encode(self._drawn)
+                return b"event: error\ndata: %b\n\n" % encode_json(self._image_event)
             case "bare":
-                return b"%b\n" % encode(status)
+                return b"%b\n" % encode_json(status)
             case "broken":
-                return b"data: %b\n\n" % encode(status)[:-2]
+                return b"data: %b\n\n" % encode_json(status)[:-2]
             case "document":
-                return encode(status)
+                return encode_json(status)
 
 
-def _event(held: bytearray) -> bytes:
-    """The lines up to the first blank one; nothing if there is none yet."""
+def _split_event(held: bytearray) -> bytes:
+    """Return the bytes up to the first blank line; empty if there is none yet."""
     end = _BLANK_LINE.search(held)
     return bytes(held[: end.end()]) if end else b""
 
 
-def _frame(held: bytearray) -> bytes:
-    """The first frame; nothing if it is not whole yet."""
+def _split_frame(held: bytearray) -> bytes:
+    """Return the first frame; empty if it is not complete yet."""
     end = 4 + int.from_bytes(held[:4])
     return bytes(held[:end]) if 4 <= len(held) >= end else b""
 
@@ -125,17 +132,17 @@ def _frame(held: bytearray) -> bytes:
 class Crlf(SpoilingFault, frozen=True, tag="crlf"):
     """Every line of an event stream ends with CRLF."""
 
-    def fits(self, head: Head, /) -> bool:
+    def can_spoil(self, head: Head, /) -> bool:
         return is_stream(head)
 
-    def change(self, _: FaultContext, /) -> ActionFilter:
+    def create_filter(self, _: FaultContext, /) -> ActionFilter:
         cr = b""
 
-        def change(action: Output) -> Iterator[Output]:
+        def filter_action(action: Output) -> Iterator[Output]:
             nonlocal cr
             match action:
                 case Start(head):
-                    yield Start(_unmeasured(head))
+                    yield Start(_without_length(head))
                 case Write(data):
                     data, cr = cr + data, b""
                     if data.endswith(b"\r"):  # an LF may follow
@@ -147,20 +154,20 @@ class Crlf(SpoilingFault, frozen=True, tag="crlf"):
                 case _:
                     yield action
 
-        return change
+        return filter_action
 
 
 _LINE_END: Final = re.compile(rb"\r\n?|\n")
 
 
-def _document(head: Head, document: bytes) -> Head:
-    """The head of a JSON document instead of whatever there was."""
+def _document_head(head: Head, document: bytes) -> Head:
+    """Return the head of a JSON document with the status of another head."""
     return Head(
         head.status,
         Headers([("Content-Type", "application/json"), ("Content-Length", str(len(document))), ALLOW_ANY_ORIGIN]),
     )
 
 
-def _unmeasured(head: Head) -> Head:
-    """The head of an answer whose length is another than it was."""
+def _without_length(head: Head) -> Head:
+    """Return a head without Content-Length, for a response whose length changes."""
     return Head(head.status, head.headers.without("content-length"))

@@ -1,4 +1,4 @@
-"""Faults in how an answer arrives: late, slowly, in crumbs, not whole, with a length that is not its own."""
+"""Faults of delivery: a response is late, slow, in small pieces, incomplete, or has a wrong length."""
 
 from __future__ import annotations
 
@@ -16,38 +16,38 @@ from .fault import ActionFilter, Count, FaultContext, Seconds, SpoilingFault
 
 __all__ = ["CutOff", "Delay", "Jitter", "SlowHead", "Split", "Stall", "Throughput", "WrongLength"]
 
-_TICK: Final = 0.02
-"Seconds that a piece takes whose pace is measured, if it has more than one byte."
+_PIECE_SECONDS: Final = 0.02
+"Seconds that each piece of a throttled body takes, if it has more than one byte."
 
 
 class Delay(SpoilingFault, frozen=True, tag="delay"):
-    """Time passes before the head."""
+    """The response begins late."""
 
-    seconds: Annotated[Seconds, Meta(description="so much of it, at least")] = 1.0
-    jitter: Annotated[Seconds, Meta(description="by chance up to so many seconds more")] = 0.0
+    seconds: Annotated[Seconds, Meta(description="how late, at least")] = 1.0
+    jitter: Annotated[Seconds, Meta(description="random seconds in addition, at most")] = 0.0
 
-    def change(self, met: FaultContext, /) -> ActionFilter:
-        def change(action: Output) -> Iterator[Output]:
+    def create_filter(self, context: FaultContext, /) -> ActionFilter:
+        def filter_action(action: Output) -> Iterator[Output]:
             if isinstance(action, Start):
-                yield Wait(self.seconds + self.jitter * met.chance.uniform())
+                yield Wait(self.seconds + self.jitter * context.rng.uniform())
             yield action
 
-        return change
+        return filter_action
 
 
 class WrongLength(SpoilingFault, frozen=True, tag="length"):
-    """The answer comes in one piece with a Content-Length that is not its own, and the connection is closed."""
+    """The response comes in one piece with a wrong Content-Length, and the connection is closed."""
 
     by: Annotated[
         Annotated[int, Meta(ge=-(1 << 40), le=1 << 40)],
-        Meta(description="bytes that the Content-Length is too large, or below 0 too small"),
+        Meta(description="bytes by which the Content-Length is too large; too small if negative"),
     ] = -1
 
-    def change(self, met: FaultContext, /) -> ActionFilter:
+    def create_filter(self, context: FaultContext, /) -> ActionFilter:
         head = Head(0)
         body = bytearray()
 
-        def change(action: Output) -> Iterator[Output]:
+        def filter_action(action: Output) -> Iterator[Output]:
             nonlocal head
             match action:
                 case Start():
@@ -58,42 +58,42 @@ class WrongLength(SpoilingFault, frozen=True, tag="length"):
                     length = ("Content-Length", str(max(0, len(body) + self.by)))
                     fields = head.headers.without("content-length", "transfer-encoding").adding([length])
                     yield Start(Head(head.status, fields))
-                    if not bodiless(met.request.method, head.status):
+                    if not bodiless(context.request.method, head.status):
                         yield RawWrite(bytes(body))
                     yield Cut()
                 case _:
                     yield action
 
-        return change
+        return filter_action
 
 
 class CutOff(SpoilingFault, frozen=True, tag="cut"):
-    """The connection is closed without a word."""
+    """The connection is closed before the response is complete."""
 
-    at: Annotated[
-        Count | None, Meta(description="bytes of the body that come before; not even a head, if not given")
-    ] = None
+    at: Annotated[Count | None, Meta(description="bytes of the body that come before; without it, not even a head")] = (
+        None
+    )
 
-    def change(self, _: FaultContext, /) -> ActionFilter:
-        return _ending(self.at, Cut())
+    def create_filter(self, _: FaultContext, /) -> ActionFilter:
+        return _stop_after(self.at, Cut())
 
 
 class Stall(SpoilingFault, frozen=True, tag="stall"):
-    """Nothing more comes, and the connection stays open until the client leaves."""
+    """The response stops, and the connection stays open until the client closes it."""
 
-    at: Annotated[
-        Count | None, Meta(description="bytes of the body that come before; not even a head, if not given")
-    ] = None
+    at: Annotated[Count | None, Meta(description="bytes of the body that come before; without it, not even a head")] = (
+        None
+    )
 
-    def change(self, _: FaultContext, /) -> ActionFilter:
-        return _ending(self.at, Wait(None))
+    def create_filter(self, _: FaultContext, /) -> ActionFilter:
+        return _stop_after(self.at, Wait(None))
 
 
-def _ending(at: int | None, end: Cut | Wait) -> ActionFilter:
-    """The end comes after so many bytes of the body; in place of the head, if None."""
+def _stop_after(at: int | None, end: Cut | Wait) -> ActionFilter:
+    """Return a filter that ends the response after this many bytes of the body; instead of the head if None."""
     left = at or 0
 
-    def change(action: Output) -> Iterator[Output]:
+    def filter_action(action: Output) -> Iterator[Output]:
         nonlocal left
         match action:
             case Start() if at is None:
@@ -108,16 +108,16 @@ def _ending(at: int | None, end: Cut | Wait) -> ActionFilter:
         if not left and isinstance(action, Start | Write | RawWrite):
             yield end
 
-    return change
+    return filter_action
 
 
 class Split(SpoilingFault, frozen=True, tag="split"):
-    """The body is written in crumbs."""
+    """The body is sent in small pieces."""
 
-    size: Annotated[Annotated[int, Meta(ge=1)], Meta(description="bytes in each")] = 1
+    size: Annotated[Annotated[int, Meta(ge=1)], Meta(description="bytes in each piece")] = 1
 
-    def change(self, _: FaultContext, /) -> ActionFilter:
-        def change(action: Output) -> Iterator[Output]:
+    def create_filter(self, _: FaultContext, /) -> ActionFilter:
+        def filter_action(action: Output) -> Iterator[Output]:
             match action:
                 case Write(data) | RawWrite(data):
                     for start in range(0, len(data), self.size):
@@ -125,32 +125,32 @@ class Split(SpoilingFault, frozen=True, tag="split"):
                 case _:
                     yield action
 
-        return change
+        return filter_action
 
 
 class Jitter(SpoilingFault, frozen=True, tag="jitter"):
-    """Time passes before each piece of the body, by chance more or less."""
+    """Each piece of the body is delayed by a random time."""
 
-    seconds: Annotated[Seconds, Meta(description="so much of it, at most")] = 0.1
+    seconds: Annotated[Seconds, Meta(description="of each delay, at most")] = 0.1
 
-    def change(self, met: FaultContext, /) -> ActionFilter:
-        def change(action: Output) -> Iterator[Output]:
+    def create_filter(self, context: FaultContext, /) -> ActionFilter:
+        def filter_action(action: Output) -> Iterator[Output]:
             if isinstance(action, Write | RawWrite):
-                yield Wait(self.seconds * met.chance.uniform())
+                yield Wait(self.seconds * context.rng.uniform())
             yield action
 
-        return change
+        return filter_action
 
 
 class Throughput(SpoilingFault, frozen=True, tag="throughput"):
-    """The body comes no faster than a slow line carries it."""
+    """The body is sent at a limited speed."""
 
     rate: Annotated[Annotated[int, Meta(ge=1)], Meta(description="bytes per second")] = 1000
 
-    def change(self, _: FaultContext, /) -> ActionFilter:
-        size = max(1, int(self.rate * _TICK))
+    def create_filter(self, _: FaultContext, /) -> ActionFilter:
+        size = max(1, int(self.rate * _PIECE_SECONDS))
 
-        def change(action: Output) -> Iterator[Output]:
+        def filter_action(action: Output) -> Iterator[Output]:
             match action:
                 case Write(data) | RawWrite(data):
                     for start in range(0, len(data), size):
@@ -160,20 +160,20 @@ class Throughput(SpoilingFault, frozen=True, tag="throughput"):
                 case _:
                     yield action
 
-        return change
+        return filter_action
 
 
 class SlowHead(SpoilingFault, frozen=True, tag="slow_head"):
-    """The head comes byte by byte; then the body, and the connection is closed."""
+    """The head is sent byte by byte; the body follows, and the connection is closed."""
 
     seconds: Annotated[Seconds, Meta(description="before each byte")] = 0.01
 
-    def change(self, met: FaultContext, /) -> ActionFilter:
-        wire = Wire("server")  # says what a server would, so that it can be said in another pace
-        wire.receive_data(f"{met.request.method} / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n".encode())
+    def create_filter(self, context: FaultContext, /) -> ActionFilter:
+        wire = Wire("server")  # serialises the response as a server does, so that its bytes can be delayed
+        wire.receive_data(f"{context.request.method} / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n".encode())
         wire.next_event()
 
-        def change(action: Output) -> Iterator[Output]:
+        def filter_action(action: Output) -> Iterator[Output]:
             match action:
                 case Start(head):
                     for byte in wire.send_response(head):
@@ -189,4 +189,4 @@ class SlowHead(SpoilingFault, frozen=True, tag="slow_head"):
                 case _:
                     yield action
 
-        return change
+        return filter_action

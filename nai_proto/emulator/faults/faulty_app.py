@@ -1,4 +1,4 @@
-"""An app that fails when it is told to."""
+"""An app that wraps another one, and makes its responses fail on demand."""
 
 from __future__ import annotations
 
@@ -23,93 +23,93 @@ __all__ = ["CONTROL", "FaultyApp"]
 F = TypeVar("F", bound=Fault)
 
 CONTROL: Final = "/_emulator/faults"
-"""Where faults are switched on by HTTP; the service has nothing there."""
-_MOST: Final = 65_536
-"Bytes of a request to there."
+"""The path at which faults are added by HTTP; the service has nothing there."""
+_MAX_CONTROL_BYTES: Final = 65_536
+"The largest body of a request to `CONTROL`."
 
 
 class FaultyApp:
-    """An `App` around an `App`, with faults.
+    """An `App` that wraps an `App`, and spoils or replaces its responses.
 
-    A fault meets requests until its ``times`` are used up. Of each kind the first that fits is used, so a second of the
-    kind waits until the first is; of those that answer in the app's place there is one kind only. Different kinds act
-    together: the cut of a slow answer with CRLF.
+    A fault applies to requests until its ``times`` are used up. Of each kind, the first one that applies is used, so a
+    second one waits until the first is used up; all that replace the response are of one kind. Faults of different kinds
+    act together, for example a cut, a delay and CRLF.
 
-    At `CONTROL`, without a token, ``GET`` lists the faults as JSON, ``POST`` adds one or a list of them, ``DELETE`` clears
-    them; each answers with what there is then. No fault meets these requests.
+    At `CONTROL`, without a token, ``GET`` lists the faults as JSON, ``POST`` adds one or a list of them, and ``DELETE``
+    removes them all; each responds with the faults that there are then. No fault applies to these requests.
 
     Args:
-        app: what fails; any app.
-        faults: values, or their texts, as `add` takes them.
-        seed: of the chance in them.
+        app: any app.
+        *faults: values or texts, as for `add`.
+        seed: of the random numbers in them.
 
     Raises:
-        InvalidRequestError: as `add` does.
+        InvalidRequestError: as for `add`.
     """
 
     def __init__(self, app: App, *faults: Fault | str, seed: Seed = "once upon a time") -> None:
         self._app = app
         self._faults: list[Fault] = []
-        self._chance = SeededRandom(seed)
-        self._answers = 0
+        self._random = SeededRandom(seed)
+        self._responses = 0
         self.add(*faults)
 
     @property
     def faults(self) -> Sequence[Fault]:
-        """What is switched on, in the order in which it was; ``times`` is what is left of it."""
+        """The faults that are left, in the order in which they were added; ``times`` is how often each still applies."""
         return tuple(self._faults)
 
     def add(self, *faults: Fault | str) -> None:
-        """Switches faults on: all, or none if it raises.
+        """Add faults: all of them, or none if it raises.
 
         Args:
-            faults: values, or their texts, such as ``"cut:at=100,times=1"``.
+            *faults: values or texts, such as ``"cut:at=100,times=1"``.
 
         Raises:
-            InvalidRequestError: there is no such fault; one of its values cannot be.
+            InvalidRequestError: there is no such fault, or a value is out of range.
         """
         self._faults += [parse_fault(one) if isinstance(one, str) else check_fault(one) for one in faults]
 
     def clear(self) -> None:
-        """Switches all faults off. Answers under way stay as they are."""
+        """Remove all faults. Responses that have begun are not affected."""
         self._faults.clear()
 
     def __call__(self, request: Request) -> Handler:
-        """The handler for one request."""
+        """Return the handler of a request."""
         if request.path == CONTROL:
             return self._control(request)
-        instead = self._use(ReplacingFault, lambda one: one.meets(request))
-        answer = self._app(request) if instead is None else _instead(instead)
-        changes: Sequence[ActionFilter] = ()
+        replacement = self._use(ReplacingFault, lambda one: one.matches(request))
+        handler = self._app(request) if replacement is None else _respond(replacement)
+        filters: Sequence[ActionFilter] = ()
 
-        def change(action: Output) -> Iterable[Output]:
-            nonlocal changes
+        def apply_filters(action: Output) -> Iterable[Output]:
+            nonlocal filters
             if isinstance(action, Start):
-                changes = self._changes(request, action.head)
+                filters = self._create_filters(request, action.head)
             actions: Iterable[Output] = (action,)
-            for one in changes:
+            for one in filters:
                 actions = chain.from_iterable(map(one, actions))
             return actions
 
-        return filter_actions(answer, change)
+        return filter_actions(handler, apply_filters)
 
-    def _changes(self, request: Request, head: Head) -> Sequence[ActionFilter]:
-        """What happens to the answer with this head, in the order of the table."""
-        self._answers += 1
-        chance = self._chance.fork(self._answers)
-        changes: list[ActionFilter] = []
+    def _create_filters(self, request: Request, head: Head) -> Sequence[ActionFilter]:
+        """Return the filters of the faults that apply to a response, in the order of the table."""
+        self._responses += 1
+        rng = self._random.fork(self._responses)
+        filters: list[ActionFilter] = []
         for name, kind in FAULTS.items():
             if not issubclass(kind, SpoilingFault):
                 continue
-            one = self._use(kind, lambda one: one.meets(request) and one.fits(head))
+            one = self._use(kind, lambda one: one.matches(request) and one.can_spoil(head))
             if one is not None:
-                changes.append(one.change(FaultContext(request, chance.fork(name))))
-        return changes
+                filters.append(one.create_filter(FaultContext(request, rng.fork(name))))
+        return filters
 
-    def _use(self, kind: type[F], fits: Callable[[F], bool]) -> F | None:
-        """The first fault of the kind that fits, which has been used once more."""
+    def _use(self, kind: type[F], applies: Callable[[F], bool]) -> F | None:
+        """Return the first fault of a kind that applies, and count it as used once more; None if there is none."""
         for at, one in enumerate(self._faults):
-            if isinstance(one, kind) and fits(one):
+            if isinstance(one, kind) and applies(one):
                 left = None if one.times is None else one.times - 1
                 self._faults[at : at + 1] = [] if left == 0 else [replace(one, times=left)]
                 return one
@@ -119,7 +119,7 @@ class FaultyApp:
         body = bytearray()
         while data := (yield Read()):
             body += data
-            if len(body) > _MOST:
+            if len(body) > _MAX_CONTROL_BYTES:
                 break
         try:
             match request.method:
@@ -138,8 +138,8 @@ class FaultyApp:
 
     def _post(self, body: bytes) -> None:
         try:
-            if len(body) > _MOST:
-                raise InvalidRequestError(f"more than {_MOST} bytes", parameter="body")
+            if len(body) > _MAX_CONTROL_BYTES:
+                raise InvalidRequestError(f"more than {_MAX_CONTROL_BYTES} bytes", parameter="body")
             given: object = msgspec.json.decode(body)
             self._faults += [
                 decode_fault(one) for one in (cast("list[object]", given) if isinstance(given, list) else [given])
@@ -148,7 +148,7 @@ class FaultyApp:
             raise Refused(400, f"Validation error: {error}") from None
 
 
-def _instead(one: ReplacingFault) -> Handler:
+def _respond(fault: ReplacingFault) -> Handler:
     while (yield Read()):
         pass
-    yield from one.respond()
+    yield from fault.respond()

@@ -1,4 +1,4 @@
-"""Faults that answer in the app's place: a service that is busy or down, a gateway in front of it, no HTTP at all."""
+"""Faults that replace the whole response: an error of the service, a gateway's page, or bytes that are not HTTP."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .fault import Count, ReplacingFault
 __all__ = ["GARBAGE", "Garbage", "Gateway", "Refusal"]
 
 GARBAGE: Final = b"SSH-2.0-OpenSSH_9.9\r\n\x00\x01\xfe\xff\r\n\r\n"
-"""What another protocol says."""
+"""The beginning of another protocol."""
 
 _PAGE: Final = """\
 <html>\r
@@ -29,14 +29,14 @@ _PAGE: Final = """\
 
 
 class Refusal(ReplacingFault, frozen=True, tag="refuse"):
-    """An error answer in the service's form, such as 429 or a 5xx.
+    """An error response in the service's form, such as 429 or a 5xx.
 
     See docs/protocol/native.md#41-error-body.
     """
 
     status: Annotated[Annotated[int, Meta(ge=400, le=599)], Meta(description="its status, 400 to 599")] = 429
-    retry_after: Annotated[Count | None, Meta(description="seconds that it asks to wait, in Retry-After")] = None
-    message: Annotated[str | None, Meta(description="what it says; the status's phrase, if not given")] = None
+    retry_after: Annotated[Count | None, Meta(description="seconds in Retry-After")] = None
+    message: Annotated[str | None, Meta(description="its message; the status's phrase without it")] = None
 
     def respond(self) -> Handler:
         message = _phrase(self.status) if self.message is None else self.message
@@ -44,10 +44,10 @@ class Refusal(ReplacingFault, frozen=True, tag="refuse"):
 
 
 class Gateway(ReplacingFault, frozen=True, tag="gateway"):
-    """A page of HTML, as a proxy in front of the service sends it."""
+    """An HTML page, as a proxy in front of the service sends it."""
 
     status: Annotated[Annotated[int, Meta(ge=200, le=599)], Meta(description="its status, such as 502, 503, 504")] = 502
-    retry_after: Annotated[Count | None, Meta(description="seconds that it asks to wait, in Retry-After")] = None
+    retry_after: Annotated[Count | None, Meta(description="seconds in Retry-After")] = None
 
     def respond(self) -> Handler:
         page = _PAGE.format(f"{self.status} {_phrase(self.status)}").encode()
@@ -56,7 +56,7 @@ class Gateway(ReplacingFault, frozen=True, tag="gateway"):
 
 
 class Garbage(ReplacingFault, frozen=True, tag="garbage"):
-    """Bytes that are not HTTP, and the end of the connection."""
+    """Bytes that are not HTTP; the connection is closed after them."""
 
     def respond(self) -> Handler:
         yield RawWrite(GARBAGE)

@@ -1,7 +1,8 @@
-"""The table of all faults, and what is made of it: their form as text, their form as JSON, their description.
+"""The table of all faults, with their forms as text and as JSON, and their description.
 
-As text a fault is its name and what is known of it: ``cut``, ``cut:at=100``, ``cut:at=100,path=/ai/generate,times=1``; no
-value has a comma. As JSON it is an object: ``{"fault": "cut", "at": 100}``. Both have the names and bounds of the values.
+As text, a fault is its name with its options: ``cut``, ``cut:at=100``, ``cut:at=100,path=/ai/generate,times=1``; no value
+contains a comma. As JSON, it is an object: ``{"fault": "cut", "at": 100}``. The options have the names and the bounds of
+the classes' fields.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ from .replacement import Garbage, Gateway, Refusal
 
 __all__ = ["FAULTS", "check_fault", "decode_fault", "describe_faults", "parse_fault"]
 
-_INSTEAD: Final[tuple[type[Fault], ...]] = (Refusal, Gateway, Garbage)
-_SAYING: Final[tuple[type[Fault], ...]] = (Failure, Crlf)
-_ARRIVING: Final[tuple[type[Fault], ...]] = (
+_REPLACEMENT: Final[tuple[type[Fault], ...]] = (Refusal, Gateway, Garbage)
+_CONTENT: Final[tuple[type[Fault], ...]] = (Failure, Crlf)
+_DELIVERY: Final[tuple[type[Fault], ...]] = (
     Delay,
     WrongLength,
     CutOff,
@@ -37,16 +38,16 @@ _ARRIVING: Final[tuple[type[Fault], ...]] = (
 )
 
 FAULTS: Final[Mapping[str, type[Fault]]] = {
-    str(kind.__struct_config__.tag): kind for kind in (*_INSTEAD, *_SAYING, *_ARRIVING)
+    str(kind.__struct_config__.tag): kind for kind in (*_REPLACEMENT, *_CONTENT, *_DELIVERY)
 }
-"""Every fault by its name, in the order in which they act on an answer: each gets what those before it have left of it."""
+"""The faults by name, in the order in which they act on a response: each gets the result of those before it."""
 
 
 def parse_fault(text: str) -> Fault:
-    """The fault that a text tells: ``cut:at=100,times=1``.
+    """Parse a fault from its text, such as ``cut:at=100,times=1``.
 
     Raises:
-        InvalidRequestError: it tells none. The message is one line, and names what is wrong.
+        InvalidRequestError: it is not one. The message is one line, and names what is wrong.
     """
     name, colon, rest = text.partition(":")
     given: dict[str, object] = {"fault": name}
@@ -55,20 +56,20 @@ def parse_fault(text: str) -> Fault:
         if not equals:
             raise InvalidRequestError(f"{excerpt(text)!r}: {excerpt(pair)!r} is not KEY=VALUE", parameter="text")
         if key in given:
-            raise InvalidRequestError(f"{excerpt(text)!r}: {excerpt(key)} stands there twice", parameter="text")
+            raise InvalidRequestError(f"{excerpt(text)!r}: {excerpt(key)} is there twice", parameter="text")
         given[key] = value
     return decode_fault(given, lax=True)
 
 
 def decode_fault(document: object, *, lax: bool = False) -> Fault:
-    """The fault that a JSON object tells.
+    """Decode a fault from its JSON object.
 
     Args:
-        document: the object, decoded.
-        lax: are its numbers texts?
+        document: the object.
+        lax: accept numbers as texts?
 
     Raises:
-        InvalidRequestError: it tells none. The message is one line, and names what is wrong.
+        InvalidRequestError: it is not one. The message is one line, and names what is wrong.
     """
     given = cast("dict[str, object]", document) if isinstance(document, dict) else {}
     name = str(given.get("fault", ""))
@@ -80,36 +81,36 @@ def decode_fault(document: object, *, lax: bool = False) -> Fault:
         if key not in ("fault", *known):
             raise InvalidRequestError(f"{name} has no {excerpt(key)!r}, only {', '.join(known)}", parameter=key)
     try:
-        found = msgspec.convert(given, kind, strict=not lax)
+        fault = msgspec.convert(given, kind, strict=not lax)
     except msgspec.ValidationError:
         mismatch = find_mismatch(given, kind, strict=not lax)
         key = mismatch.path.removeprefix(".")
         raise InvalidRequestError(
             f"{name}: {key}={excerpt(str(given.get(key)))}: {mismatch.problem}", parameter=key or None
         ) from None
-    if found.endpoint is not None:
-        endpoint(found.endpoint)
-    encode(found)  # what UTF-8 cannot carry is found now, and not when it is to be sent
-    return found
+    if fault.endpoint is not None:
+        endpoint(fault.endpoint)
+    encode(fault)  # fails now, and not when it is sent, if a text is not valid Unicode
+    return fault
 
 
-def check_fault(one: Fault) -> Fault:
-    """The same fault, its values found to be possible.
+def check_fault(fault: Fault) -> Fault:
+    """Return a fault after a check of its values.
 
     Raises:
-        InvalidRequestError: one is not.
+        InvalidRequestError: a value is out of range.
     """
-    return decode_fault(msgspec.to_builtins(one))
+    return decode_fault(msgspec.to_builtins(fault))
 
 
 def describe_faults() -> str:
-    """All faults with what can be said of them, for people who write them as text."""
-    lines = ["A fault is NAME, or NAME:KEY=VALUE,KEY=VALUE,…", "", "What may be known of every one:"]
-    lines += _lines(fields(Fault))
+    """Return a description of all faults and their options in their text form."""
+    lines = ["A fault is NAME, or NAME:KEY=VALUE,KEY=VALUE,…", "", "Options of every fault:"]
+    lines += _option_lines(fields(Fault))
     common = {one.name for one in fields(Fault)}
     for name, kind in FAULTS.items():
         lines += ["", f"{name}: {_summary(kind)}"]
-        lines += _lines([one for one in fields(kind) if one.name not in common])
+        lines += _option_lines([one for one in fields(kind) if one.name not in common])
     return "\n".join(lines)
 
 
@@ -117,13 +118,14 @@ def _summary(kind: type[Fault]) -> str:
     return (kind.__doc__ or "").partition("\n")[0]
 
 
-def _lines(of: tuple[FieldInfo, ...] | list[FieldInfo]) -> Iterator[str]:
-    for one in of:
-        description = get_args(one.type)[-1].description
-        yield f"  {one.name:<12}  {description}{_choices(one.type)}{'' if one.default is None else f' (else {one.default})'}"
+def _option_lines(options: tuple[FieldInfo, ...] | list[FieldInfo]) -> Iterator[str]:
+    for option in options:
+        description = get_args(option.type)[-1].description
+        default = "" if option.default is None else f" (default: {option.default})"
+        yield f"  {option.name:<12}  {description}{_choices(option.type)}{default}"
 
 
 def _choices(annotated: Any) -> str:
-    """The words that a value is one of, if it is."""
+    """Return the choices of an option, if it has any."""
     plain = get_args(annotated)[0]
     return f": {', '.join(get_args(plain))}" if get_origin(plain) is Literal else ""
