@@ -17,7 +17,7 @@ import pytest
 
 from nai_proto.codecs.frames import encode_frame
 from nai_proto.emulator import Account
-from nai_proto.emulator.images import generation, render
+from nai_proto.emulator.images import image_service, render
 from nai_proto.exchange.reply import App, Handler, Start, Write
 from nai_proto.http import Head, Headers, Request
 from nai_proto.image import ImagePreset
@@ -269,7 +269,7 @@ def test_without_pillow_what_fits_goes_and_what_does_not_is_told(
 ) -> None:
     paint("fits.png", 64, 128)
     paint("other.png", 64, 96)
-    monkeypatch.setattr(generation, "has_pillow", lambda: True)  # as the service's side has it
+    monkeypatch.setattr(image_service, "has_pillow", lambda: True)  # as the service's side has it
     monkeypatch.setattr(render, "write_jpeg", lambda pixels: b"\xff\xd8\xff")
     monkeypatch.setitem(sys.modules, "PIL", None)
     assert nai("image", PROMPT, *SMALL, "--image", "fits.png").exit_code == 0
