@@ -18,7 +18,8 @@ import pytest
 
 from nai_proto import image
 from nai_proto.codecs.picture import Metadata, write_picture
-from nai_proto.codecs.pixels import Pixels, read_pixels
+from nai_proto.codecs.pixels import Pixels, read_pixels, write_png
+from nai_proto.codecs.stealth import with_stealth
 from nai_proto.emulator import Account, Emulator, restrict_to_host
 from nai_proto.emulator.images import tools
 from nai_proto.emulator.images.response import RenderedPicture
@@ -75,6 +76,13 @@ def test_metadata_that_is_only_in_alpha_is_kept_too() -> None:
     with_it = write_picture(Pixels(96, 640, bytes(3 * 96 * 640)), Metadata(hidden))
     texts = open_png(run(image.upscale(with_it)).data).info
     assert list(texts) == [key for key in KEPT if key != "Title"]
+
+
+def test_texts_that_a_png_cannot_hold_are_dropped() -> None:
+    content = json.dumps({"Description": "a\0b", "Software": "NovelAI"}).encode()
+    hidden = write_png(with_stealth(Pixels(96, 64, bytes(3 * 96 * 64)), content))
+    large = open_png(run(image.upscale(hidden)).data)
+    assert (large.size, large.info) == ((192, 128), {})
 
 
 @pytest.mark.parametrize("text", ["no JSON", "[]", '{"seed": "x"}', "{" * 500])

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from nai_proto import image
 from nai_proto.codecs.multipart import Part, encode
+from nai_proto.codecs.picture import read_metadata
 from nai_proto.codecs.zipped import unzip
 from nai_proto.emulator import Account, Emulator, Switches
 from nai_proto.emulator.images.request import Attachments, parse_parameters
@@ -386,6 +387,16 @@ def test_whole_floats_empty_lists_and_unknown_keys_are_accepted() -> None:
     uc = generate(emulator, owner, body(uc="lowres"))
     assert uc == generate(emulator, owner, body(negative_prompt="lowres"))
     assert uc != plain
+
+
+def test_the_single_vibe_of_older_clients_is_a_list_in_the_metadata() -> None:
+    sent = body("nai-diffusion-3", reference_image=BASE64, reference_strength=0.25)
+    metadata = read_metadata(generate(*an_emulator(), sent)[0])
+    assert metadata is not None
+    comment = metadata.parameters()
+    assert comment["reference_image_multiple"] == [BASE64]
+    assert comment["reference_strength_multiple"] == [0.25]
+    assert comment["reference_information_extracted_multiple"] == [1.0]
 
 
 @pytest.mark.parametrize("model", image.MODELS, ids=lambda model: model.id)
