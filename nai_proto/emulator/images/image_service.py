@@ -24,7 +24,7 @@ from ..http.throttling import GenerationLock
 from ..seeded_random import SeededRandom
 from ..switches import Switches
 from .billing import account_allowance, charge, check_balance, price_generation
-from .render import Sample, sample_chance
+from .render import Sample, make_sample_rng
 from .request import collect_attachments, read_body
 from .response import RenderedPicture, count_messages, error_message, find_framing, noise_levels, send_pictures
 from .validation import GenerationTask, validate_request
@@ -47,7 +47,7 @@ class ImageService:
     """
 
     def __init__(self, seed: str, pace: float, lock: GenerationLock, switches: Switches) -> None:
-        self._chance = SeededRandom(seed).fork("seeds")
+        self._rng = SeededRandom(seed).fork("seeds")
         self._pace = pace
         self._lock = lock
         self._switches = switches
@@ -93,7 +93,7 @@ class ImageService:
         fields = [("Content-Type", framing.content_type), ("Cache-Control", "no-cache"), ALLOW_ANY_ORIGIN]
         yield Start(Head(context.endpoint.status, Headers(fields)))
         sigmas = noise_levels(count_messages(task) - 1)
-        generation_id = int(sample_chance(task, 0).fork("number").uniform() * _GENERATION_ID_BOUND)
+        generation_id = int(make_sample_rng(task, 0).fork("number").uniform() * _GENERATION_ID_BOUND)
         for index in range(task.parameters.n_samples):
             ids = {"samp_ix": index, "gen_id": generation_id}
             sample = yield from compute(partial(Sample.render, task, index, len(sigmas)))
@@ -121,7 +121,7 @@ class ImageService:
 
     def _draw_seed(self) -> int:
         """Return a seed for a request without one."""
-        return int(self._chance.uniform() * _SEED_BOUND)
+        return int(self._rng.uniform() * _SEED_BOUND)
 
 
 def _check_pillow() -> None:

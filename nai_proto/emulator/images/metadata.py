@@ -49,30 +49,28 @@ See docs/protocol/image.md#33-bodies-per-generation.
 """
 
 
-def encode_picture(
-    task: GenerationTask, index: int, pixels: Pixels, chance: SeededRandom, *, keep_alpha: bool
-) -> bytes:
+def encode_picture(task: GenerationTask, index: int, pixels: Pixels, rng: SeededRandom, *, keep_alpha: bool) -> bytes:
     """Encode an image as the service does: in the requested format, with signed metadata.
 
     Args:
         task: The task that it was drawn for.
         index: Which sample of the task it is, from 0.
         pixels: The image.
-        chance: Decides how long the image claims to have taken.
+        rng: Decides how long the image claims to have taken.
         keep_alpha: Whether the image is transparent.
     """
     # V5 signs alpha as well (docs/protocol/image.md#84-signature).
     signs_alpha = task.model.generation is Generation.V5
-    metadata = build_metadata(task, index, chance).signed(pixels, alpha=signs_alpha)
+    metadata = build_metadata(task, index, rng).signed(pixels, alpha=signs_alpha)
     return write_picture(pixels, metadata, transparent=keep_alpha, image_format=task.parameters.image_format)
 
 
-def build_metadata(task: GenerationTask, index: int, chance: SeededRandom) -> Metadata:
+def build_metadata(task: GenerationTask, index: int, rng: SeededRandom) -> Metadata:
     """Build the metadata of a sample, without the signature.
 
     PNG texts cannot hold NUL, so it is dropped from the prompt.
     """
-    seconds = task.parameters.steps * _SECONDS_PER_STEP * (0.8 + 0.4 * chance.fork("seconds").uniform())
+    seconds = task.parameters.steps * _SECONDS_PER_STEP * (0.8 + 0.4 * rng.fork("seconds").uniform())
     return Metadata.of(
         build_comment(task, index),
         description=task.prompt.replace("\0", ""),

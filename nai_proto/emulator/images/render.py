@@ -26,7 +26,7 @@ from .pixel_operations import CELL_SIDE, make_mask, merge, mix, resample, scale_
 from .response import RenderedPicture
 from .validation import GenerationTask
 
-__all__ = ["Sample", "render_placeholder", "sample_chance"]
+__all__ = ["Sample", "make_sample_rng", "render_placeholder"]
 
 _PREVIEW_SCALE: Final = 32
 """Pixels of the image, each way, for one cell of a preview."""
@@ -43,25 +43,25 @@ class Sample:
     index: int
     "Which sample of the task it is, from 0."
     pixels: Pixels
-    chance: SeededRandom
+    rng: SeededRandom
     previews: Sequence[bytes] = field(repr=False)
     "JPEGs in which the image emerges from noise."
 
     @classmethod
     def render(cls, task: GenerationTask, index: int, preview_count: int = 0) -> Self:
         """Render a sample of the task, with so many previews. This is slow: call it in a `Compute`."""
-        chance = sample_chance(task, index)
-        pixels = _render_pixels(task, chance)
-        return cls(task, index, pixels, chance, _render_previews(pixels, chance, preview_count))
+        rng = make_sample_rng(task, index)
+        pixels = _render_pixels(task, rng)
+        return cls(task, index, pixels, rng, _render_previews(pixels, rng, preview_count))
 
     def encode(self) -> RenderedPicture:
         """Encode the image as a file of the requested format. This is slow: call it in a `Compute`."""
         task = self.task
-        data = encode_picture(task, self.index, self.pixels, self.chance, keep_alpha=_is_transparent(task))
+        data = encode_picture(task, self.index, self.pixels, self.rng, keep_alpha=_is_transparent(task))
         return RenderedPicture(data, task.parameters.image_format, task.parameters.seed + self.index)
 
 
-def sample_chance(task: GenerationTask, index: int) -> SeededRandom:
+def make_sample_rng(task: GenerationTask, index: int) -> SeededRandom:
     """Return the random source of one sample.
 
     It is seeded with all metadata of the sample, except for the number of samples, and with all attached images.
@@ -83,14 +83,14 @@ def _is_transparent(task: GenerationTask) -> bool:
     return task.model.family.transparency and is_requested
 
 
-def _render_pixels(task: GenerationTask, chance: SeededRandom) -> Pixels:
+def _render_pixels(task: GenerationTask, rng: SeededRandom) -> Pixels:
     """Render an image of the requested size, in RGBA.
 
     A source image that can be decoded shows through as far as ``strength`` leaves it, and fully where the mask is black.
     """
     parameters = task.parameters
     width, height = parameters.width, parameters.height
-    picture = scale_up(_render_landscape(width // CELL_SIDE, height // CELL_SIDE, chance, clear=_is_transparent(task)))
+    picture = scale_up(_render_landscape(width // CELL_SIDE, height // CELL_SIDE, rng, clear=_is_transparent(task)))
     inpaints = task.action is ImageGenerationType.INPAINTING
     source = None if task.attachments.image is None else decode_pixels(task.attachments.image)
     if source is None:
@@ -107,11 +107,11 @@ def _render_pixels(task: GenerationTask, chance: SeededRandom) -> Pixels:
     return Pixels(width, height, data)
 
 
-def _render_previews(picture: Pixels, chance: SeededRandom, count: int) -> list[bytes]:
+def _render_previews(picture: Pixels, rng: SeededRandom, count: int) -> list[bytes]:
     """Return so many small JPEGs in which the image emerges from noise."""
     width, height = picture.width // _PREVIEW_SCALE, picture.height // _PREVIEW_SCALE
     last = resample(picture, width, height).rgb
-    noise = shake_128(str(chance.fork("noise").uniform()).encode()).digest(len(last))
+    noise = shake_128(str(rng.fork("noise").uniform()).encode()).digest(len(last))
     steps = (mix(noise, last, (step + 1) / (count + 1)) for step in range(count))
     return [write_jpeg(scale_up(Pixels(width, height, step))) for step in steps]
 
@@ -130,30 +130,30 @@ def render_placeholder(image: bytes, width: int, height: int) -> Pixels:
     return Pixels(width, height, b"".join(rows))
 
 
-def _render_landscape(width: int, height: int, chance: SeededRandom, *, clear: bool = False) -> Pixels:
+def _render_landscape(width: int, height: int, rng: SeededRandom, *, clear: bool = False) -> Pixels:
     """Render a small landscape in RGBA. The time is proportional to the number of pixels.
 
     Args:
         width: Width in pixels.
         height: Height in pixels.
-        chance: Decides all shapes and colours.
+        rng: Decides all shapes and colours.
         clear: Whether the sky is transparent.
     """
-    data = _draw_sky(width, height, chance, clear=clear)
-    for _ in range(2 + int(4 * chance.uniform())):
-        _draw_disc(data, width, height, chance)
-    layers = 2 + int(3 * chance.uniform())
-    hue, turn = chance.uniform(), 0.2 * chance.uniform()
+    data = _draw_sky(width, height, rng, clear=clear)
+    for _ in range(2 + int(4 * rng.uniform())):
+        _draw_disc(data, width, height, rng)
+    layers = 2 + int(3 * rng.uniform())
+    hue, turn = rng.uniform(), 0.2 * rng.uniform()
     for layer in range(layers):
-        colour = _to_rgb(hue + layer * turn, 0.3 + 0.5 * chance.uniform(), 0.75 - 0.5 * layer / layers)
-        _draw_hills(data, width, height, 0.5 + 0.4 * layer / layers, colour, chance)
+        colour = _to_rgb(hue + layer * turn, 0.3 + 0.5 * rng.uniform(), 0.75 - 0.5 * layer / layers)
+        _draw_hills(data, width, height, 0.5 + 0.4 * layer / layers, colour, rng)
     return Pixels(width, height, bytes(data))
 
 
-def _draw_sky(width: int, height: int, chance: SeededRandom, *, clear: bool) -> bytearray:
-    hue = chance.uniform()
-    top = _to_rgb(hue, 0.5 + 0.4 * chance.uniform(), 0.3 + 0.6 * chance.uniform())
-    low = _to_rgb(hue + 0.4 * chance.uniform() - 0.2, 0.2 + 0.4 * chance.uniform(), 0.7 + 0.3 * chance.uniform())
+def _draw_sky(width: int, height: int, rng: SeededRandom, *, clear: bool) -> bytearray:
+    hue = rng.uniform()
+    top = _to_rgb(hue, 0.5 + 0.4 * rng.uniform(), 0.3 + 0.6 * rng.uniform())
+    low = _to_rgb(hue + 0.4 * rng.uniform() - 0.2, 0.2 + 0.4 * rng.uniform(), 0.7 + 0.3 * rng.uniform())
     data = bytearray()
     for y in range(height):
         share = y / height
@@ -162,10 +162,10 @@ def _draw_sky(width: int, height: int, chance: SeededRandom, *, clear: bool) -> 
     return data
 
 
-def _draw_disc(data: bytearray, width: int, height: int, chance: SeededRandom) -> None:
-    colour = bytes((*_to_rgb(chance.uniform(), 0.5 * chance.uniform(), 1.0), 255))
-    x, y = width * chance.uniform(), 0.7 * height * chance.uniform()
-    radius = min(width, height) * (0.04 + 0.16 * chance.uniform())
+def _draw_disc(data: bytearray, width: int, height: int, rng: SeededRandom) -> None:
+    colour = bytes((*_to_rgb(rng.uniform(), 0.5 * rng.uniform(), 1.0), 255))
+    x, y = width * rng.uniform(), 0.7 * height * rng.uniform()
+    radius = min(width, height) * (0.04 + 0.16 * rng.uniform())
     for row in range(max(0, round(y - radius)), min(height, round(y + radius) + 1)):
         reach = max(0.0, radius**2 - (row - y) ** 2) ** 0.5
         first, last = max(0, round(x - reach)), min(width, round(x + reach))
@@ -174,8 +174,8 @@ def _draw_disc(data: bytearray, width: int, height: int, chance: SeededRandom) -
             data[at : at + 4 * (last - first)] = colour * (last - first)
 
 
-def _draw_hills(data: bytearray, width: int, height: int, level: float, colour: Colour, chance: SeededRandom) -> None:
-    waves = [(0.06 / (n + 1), (n + 1) * (0.5 + chance.uniform()), tau * chance.uniform()) for n in range(3)]
+def _draw_hills(data: bytearray, width: int, height: int, level: float, colour: Colour, rng: SeededRandom) -> None:
+    waves = [(0.06 / (n + 1), (n + 1) * (0.5 + rng.uniform()), tau * rng.uniform()) for n in range(3)]
     stride = 4 * width
     for x in range(width):
         offset = sum(size * sin(tau * frequency * x / width + phase) for size, frequency, phase in waves)

@@ -72,7 +72,7 @@ class OpenAIService:
         now: Callable[[], float],
         switches: OpenAISwitches,
     ) -> None:
-        self._chance = SeededRandom(seed).fork("openai")
+        self._rng = SeededRandom(seed).fork("openai")
         self._pace = pace
         self._registry = registry
         self._lock = lock
@@ -159,13 +159,13 @@ class OpenAIService:
         )
         model.check_length(account.tier, max(map(len, encoded)), plan.max_tokens)
         decode = language_model.vocabulary.decode
-        chance = self._chance.fork(next(self._numbers)) if request.seed is None else SeededRandom(request.seed)
+        rng = self._rng.fork(next(self._numbers)) if request.seed is None else SeededRandom(request.seed)
         choices: list[Iterator[TextPiece]] = []
         for prompt, ids in zip(prompts, encoded, strict=True):
             turn = ASSISTANT in (prompt if isinstance(prompt, str) else decode(prompt))
             for _ in range(request.n or 1):
-                choice_chance = chance.fork(len(choices)) if choices else chance
-                choices.append(generate_pieces(language_model, ids, settings, choice_chance, replace(plan, turn=turn)))
+                choice_rng = rng.fork(len(choices)) if choices else rng
+                choices.append(generate_pieces(language_model, ids, settings, choice_rng, replace(plan, turn=turn)))
         return _GenerationTask(
             row, request, choose_shape(request, self._switches, decode), sum(map(len, encoded)), choices
         )
@@ -236,7 +236,7 @@ class OpenAIService:
             yield {**envelope, "choices": [], "usage": UsageCounts(task.prompt_tokens, generated).to_wire()}
 
     def _build_envelope(self, task: _GenerationTask, kind: str) -> dict[str, object]:
-        number = self._chance.fork(next(self._numbers)).uniform()
+        number = self._rng.fork(next(self._numbers)).uniform()
         return {
             "id": f"{task.shape.prefix}-{int(number * 2**53):014x}",
             "object": kind,

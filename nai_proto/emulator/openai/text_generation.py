@@ -80,7 +80,7 @@ _MAX_REASONING_TOKENS: Final = 40
 
 
 def generate_pieces(
-    model: LanguageModel, prompt: list[int], settings: GenerationSettings, chance: SeededRandom, plan: GenerationPlan
+    model: LanguageModel, prompt: list[int], settings: GenerationSettings, rng: SeededRandom, plan: GenerationPlan
 ) -> Iterator[TextPiece]:
     """Generate an answer of at least one token. Each token is yielded as soon as it is drawn.
 
@@ -88,14 +88,14 @@ def generate_pieces(
         model: Generates the text.
         prompt: Token ids of the prompt.
         settings: How tokens are drawn.
-        chance: Decides which tokens are drawn.
+        rng: Decides which tokens are drawn.
         plan: How the answer begins and ends.
     """
     decoder = model.vocabulary.decoder()
     stop_matcher = _StopMatcher(plan.stops)
     paragraph = _ParagraphTracker()
     offset = 0
-    for count, (part, token, logprobs) in enumerate(_draw_tokens(model, prompt, settings, chance, plan), 1):
+    for count, (part, token, logprobs) in enumerate(_draw_tokens(model, prompt, settings, rng, plan), 1):
         text = decoder.receive((token,))
         if plan.turn and part is StreamPart.CONTENT and paragraph.is_over_before(text):
             yield TextPiece(StreamPart.END, END_OF_TURN, TURN, offset, None, "stop", END_OF_TURN)
@@ -111,7 +111,7 @@ def generate_pieces(
 
 
 def _draw_tokens(
-    model: LanguageModel, prompt: list[int], settings: GenerationSettings, chance: SeededRandom, plan: GenerationPlan
+    model: LanguageModel, prompt: list[int], settings: GenerationSettings, rng: SeededRandom, plan: GenerationPlan
 ) -> Iterator[_DrawnToken]:
     """Draw at least as many tokens as the plan allows."""
     vocabulary = model.vocabulary
@@ -124,21 +124,21 @@ def _draw_tokens(
             context.append(token)
             yield part, token, None
 
-    def draw(part: StreamPart, chance: SeededRandom) -> Iterator[_DrawnToken]:
-        for step in generate(model, tuple(context), settings, chance):
+    def draw(part: StreamPart, rng: SeededRandom) -> Iterator[_DrawnToken]:
+        for step in generate(model, tuple(context), settings, rng):
             context.append(step.token)
             yield part, step.token, step.logprobs
 
     if plan.thinking:
         yield from add_text(StreamPart.TAG, THINK)
-        for count, drawn in enumerate(draw(StreamPart.REASONING, chance.fork("reasoning")), 1):
+        for count, drawn in enumerate(draw(StreamPart.REASONING, rng.fork("reasoning")), 1):
             yield drawn
             ends_sentence = vocabulary.decode((drawn[1],)).rstrip().endswith(_SENTENCE_ENDS)
             if count >= (_MIN_REASONING_TOKENS if ends_sentence else _MAX_REASONING_TOKENS):
                 break
         yield from add_text(StreamPart.TAG, THOUGHT)
     yield from add_text(StreamPart.CONTENT, plan.prefix)
-    yield from draw(StreamPart.CONTENT, chance)
+    yield from draw(StreamPart.CONTENT, rng)
 
 
 class _StopMatcher:
