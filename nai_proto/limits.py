@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from .errors import InvalidRequestError, InvalidTypeError
 
-__all__ = ["Limits", "Timeouts"]
+__all__ = ["Limits", "Timeouts", "repr_changed"]
+
+
+def repr_changed(self: object) -> str:
+    """Return the repr of a dataclass without the fields that have their defaults: as a default value it stays short."""
+    values = ((each.name, getattr(self, each.name), each.default) for each in fields(self))  # type: ignore[arg-type]
+    changed = ", ".join(f"{name}={value!r}" for name, value, default in values if value != default)
+    return f"{type(self).__name__}({changed})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +85,7 @@ class Limits:
             if value < 0:
                 raise InvalidRequestError(f"{name} is {value}; it takes 0 or more", parameter=name)
 
-    def __repr__(self) -> str:
-        default = Limits.__dataclass_fields__
-        changed = (name for name in self.__slots__ if getattr(self, name) != default[name].default)
-        return f"Limits({', '.join(f'{name}={getattr(self, name)}' for name in changed)})"
+    __repr__ = repr_changed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +111,8 @@ class Timeouts:
     """
     total: float | None = None
     "For all waiting of one run or stream together; the caller's own work between events is not charged."
+
+    __repr__ = repr_changed
 
     def __post_init__(self) -> None:
         for name in self.__slots__:

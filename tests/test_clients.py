@@ -233,6 +233,9 @@ def test_settings_out_of_range_are_refused_at_once(make: Callable[[], object]) -
         make()
 
 
-def test_limits_show_only_what_was_changed() -> None:
+def test_settings_show_only_what_was_changed() -> None:
     assert repr(nai.Limits()) == "Limits()"
     assert repr(nai.Limits(body=5)) == "Limits(body=5)"
+    assert repr(nai.Timeouts(read=None)) == "Timeouts(read=None)"
+    assert repr(nai.PoolLimits(idle=0)) == "PoolLimits(idle=0)"
+    assert repr(nai.RetryPolicy()) == "RetryPolicy()"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from ..errors import InvalidRequestError
+from ..limits import repr_changed
 
 __all__ = ["Lease", "Pool", "PoolLimits"]
 
@@ -35,6 +36,8 @@ class PoolLimits:
     "Idle ones that are kept for one scheme, host and port."
     keep_alive: float = 30.0
     "Seconds for which an idle one is kept. Servers in use close theirs after 5 to 75."
+
+    __repr__ = repr_changed
 
     def __post_init__(self) -> None:
         for name, least in (("connections", 1), ("per_host", 1), ("idle", 0), ("keep_alive", 0)):

@@ -27,6 +27,7 @@ from ..errors import (
     TransportError,
     Truncated,
 )
+from ..limits import repr_changed
 
 __all__ = ["NO_RETRY", "Repeat", "RetryPolicy", "may_have_acted"]
 
@@ -79,6 +80,8 @@ class RetryPolicy:
     "How long to wait in all while another generation runs on the account; a generation takes 10 to 60 seconds."
     max_retry_after: float = 120.0
     "A ``Retry-After`` beyond this is not waited for: the error is final."
+
+    __repr__ = repr_changed
 
     def __post_init__(self) -> None:
         check_type(self.attempts, int, "attempts", "a whole number")
