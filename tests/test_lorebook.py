@@ -267,7 +267,7 @@ def test_a_lorebook_with_any_stored_values_can_be_used(value: object) -> None:
         ("search_range", 20_000, "entry.search_range cannot be 20000"),
         ("search_range", True, "entry.search_range takes an int, not a bool"),
         ("last_updated_at", 1.5, "entry.last_updated_at cannot be 1.5"),
-        ("keys", ("a", 5), "entry.keys takes a list of str; one of its items is something else"),
+        ("keys", ("a", 5), "entry.keys takes a list of str; one of its items has the wrong type"),
         ("keys", "dragon", "entry.keys takes a list of str, not a str"),
         ("config", "x", "entry.config takes a ContextConfig, not a str"),
         ("config", {"prefix": ""}, "entry.config takes a ContextConfig, not a dict"),

@@ -169,24 +169,24 @@ def test_a_section_without_a_text_keeps_its_place() -> None:
 
 TORN: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "no history": (lambda fields: fields.update(history=None), "the history has no nodes"),
-    "no current node": (nodes(current=5), "the current node is not there"),
-    "a current node that is no id": (nodes(current=UNDEFINED), "the current node is not there"),
-    "no root": (nodes(root="x"), "the root is not there"),
-    "a parent that is not there": (
+    "no current node": (nodes(current=5), "the current node does not exist"),
+    "a current node that is no id": (nodes(current=UNDEFINED), "the current node does not exist"),
+    "no root": (nodes(root="x"), "the root does not exist"),
+    "a parent that does not exist": (
         nodes(2, parent=5),
-        "node 1754663991760038 has a parent that is not there",
+        "node 1754663991760038 has a parent that does not exist",
     ),
     "a circle": (
         nodes(1, parent=1754663991760038),
-        "node 2100675053728861 comes before itself",
+        "node 2100675053728861 is its own ancestor",
     ),
-    "a child that is not there": (
+    "a child that does not exist": (
         nodes(3, children=Set((5,))),
-        "node 1782160118144971 has a child that is not there",
+        "node 1782160118144971 has a child that does not exist",
     ),
     "a child of another": (
         nodes(3, children=Set((2100675053728861,))),
-        "node 1782160118144971 has a child that is another's",
+        "node 1782160118144971 has a child with another parent",
     ),
     "another id inside": (nodes(3, id=5), "node 1782160118144971 has a different id in its fields"),
 }
@@ -429,7 +429,7 @@ def test_an_index_of_four_billion_runs_is_one_run() -> None:
 def test_a_chain_of_blocks_that_comes_before_itself_is_damage(act: Callable[[Story], None]) -> None:
     blocks = [block(1, 0, 0, "", chain=True, nextBlock=[1]), block(0, 0, 0, "", chain=True, nextBlock=[0])]
     broken = legacy(fragments=[], datablocks=blocks, currentBlock=1)
-    with pytest.raises(Damaged, match="comes before itself"):
+    with pytest.raises(Damaged, match="is its own ancestor"):
         act(broken)
 
 

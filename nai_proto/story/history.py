@@ -22,41 +22,41 @@ __all__ = ["History", "HistoryChange", "Node", "find_cycles", "find_path", "find
 
 @dataclass(frozen=True, slots=True)
 class HistoryChange:
-    """What a node does at one place."""
+    """One change of a node at one position."""
 
     inserted: str = field(repr=False)
     deleted: str = field(repr=False)
     section: int | None = None
-    "The id of the section, in the newer format."
+    "The id of the section, in the document format."
     whole: bool = False
-    "Is it a section that comes or goes, and not a piece of one?"
+    "Whether a whole section was inserted or removed."
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One step of a history."""
+    """One node of a history."""
 
     id: int
     parent: int | None
     "None at the root."
     children: tuple[int, ...]
-    "What was written next, as often as it was tried; the oldest first."
+    "The nodes that were written next, one for each try; the oldest first."
     origin: Origin
-    "Who made the change, as far as it can be told."
+    "Who made the change, as far as it is known."
     changes: tuple[HistoryChange, ...]
     date: int | None = None
     "Milliseconds since 1970; the legacy format has none."
     position: tuple[int, int] | None = None
-    "Where the generation began, as the file has it: a section's id and an offset in UTF-16 units."
+    "Where the generation began: a section's id and an offset in UTF-16 units, as the file has them."
 
     @property
     def inserted(self) -> str:
-        """All that was inserted, joined by line feeds."""
+        """All inserted texts, joined by line feeds."""
         return "\n".join(change.inserted for change in self.changes if change.inserted)
 
 
 class History(Mapping[int, Node]):
-    """The nodes by id, in the order of the file, as they are at one moment."""
+    """The nodes of a history by id, in the order of the file; a snapshot."""
 
     def __init__(self, nodes: Mapping[int, Node], root: int | None, current: int | None) -> None:
         self._nodes = nodes
@@ -74,7 +74,11 @@ class History(Mapping[int, Node]):
         return len(self._nodes)
 
     def path(self, to: int | None = None) -> tuple[Node, ...]:
-        """From the root to a node, the current one if none is given; a damaged history's begins where it is torn."""
+        """Return the nodes from the root to a node; in a torn history, from the place where it is torn.
+
+        Args:
+            to: the id of the last node; the current one if None.
+        """
         if to is not None:
             INTEGER.check(to, "to", "an int or None")
         to = self.current if to is None else to
@@ -90,10 +94,10 @@ class History(Mapping[int, Node]):
 
 
 def trace_ancestors(start: int, parent: Callable[[int], int | None], *, strict: bool = True) -> list[int]:
-    """A node and all before it, up to one without a parent.
+    """Return a node and its ancestors, up to the one without a parent.
 
     Raises:
-        Damaged: a node comes before itself; unless not ``strict``, where the line ends there.
+        Damaged: a node is its own ancestor. If not ``strict``, the list ends there instead.
     """
     line: dict[int, None] = {}
     at: int | None = start
@@ -101,15 +105,15 @@ def trace_ancestors(start: int, parent: Callable[[int], int | None], *, strict: 
         line[at] = None
         at = parent(at)
     if at is not None and strict:
-        raise Damaged("story history: a node comes before itself", category="history cycle")
+        raise Damaged("story history: a node is its own ancestor", category="history cycle")
     return list(line)
 
 
 def find_path(start: int, goal: int, parent: Callable[[int], int | None]) -> tuple[list[int], list[int]]:
-    """From a node to another: the nodes to be undone, and those to be done then, each in order.
+    """Return the way from a node to another: the nodes to undo, and then the nodes to redo, each in order.
 
     Raises:
-        Damaged: the two have no common beginning.
+        Damaged: the two nodes have no common ancestor.
     """
     up, down = trace_ancestors(start, parent), trace_ancestors(goal, parent)
     common = len(up)
@@ -117,40 +121,40 @@ def find_path(start: int, goal: int, parent: Callable[[int], int | None]) -> tup
         up.pop()
         down.pop()
     if len(up) == common:
-        raise Damaged("story history: it is in pieces that have no common beginning", category="history in pieces")
+        raise Damaged("story history: two nodes have no common ancestor", category="history in pieces")
     return up, down[::-1]
 
 
 def find_tree_problems(
     parents: Mapping[int, int | None], children: Mapping[int, tuple[int, ...]], root: int | None, current: int | None
 ) -> Iterator[str]:
-    """What keeps a history from being one tree, in short sentences with ids and without a quote. Linear.
+    """Yield what keeps a history from being one tree, in short sentences with ids and without quotes. Linear.
 
     Args:
-        parents: of each node; None for the root, and a number that is no node for what is no number.
-        children: of each node.
-        root, current: None for what is no number.
+        parents: the parent of each node; None for the root, and an unused number for a stored value that is no number.
+        children: the children of each node.
+        root, current: ids; None for a stored value that is no number.
     """
     if current not in parents:
-        yield "the current node is not there"
+        yield "the current node does not exist"
     if root not in parents:
-        yield "the root is not there"
+        yield "the root does not exist"
     for node, parent in parents.items():
         if (parent is None) != (node == root):
             yield f"node {node} has {'no parent' if parent is None else 'a parent, and is the root'}"
         elif parent is not None and parent not in parents:
-            yield f"node {node} has a parent that is not there"
+            yield f"node {node} has a parent that does not exist"
         for child in children[node]:
             if child not in parents:
-                yield f"node {node} has a child that is not there"
+                yield f"node {node} has a child that does not exist"
             elif parents[child] != node:
-                yield f"node {node} has a child that is another's"
+                yield f"node {node} has a child with another parent"
     for node in find_cycles(parents):
-        yield f"node {node} comes before itself"
+        yield f"node {node} is its own ancestor"
 
 
 def find_cycles(parents: Mapping[int, int | None]) -> Iterator[int]:
-    """A node of each circle; each node is walked over once."""
+    """Yield one node of each cycle. Linear."""
     walked_from: dict[int, int] = {}
     for start in parents:
         at: int | None = start

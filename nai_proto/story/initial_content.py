@@ -1,4 +1,4 @@
-"""What a story begins with.
+"""The card and the content of a new story.
 
 See:
     docs/protocol/content.md#41-stories
@@ -36,11 +36,17 @@ CONTEXT_ENTRIES: Final[list[dict[str, Any]]] = [
     {"text": "", "contextConfig": _build_config("\n", 0, 800, "trimBottom", 0)},
     {"text": "", "contextConfig": _build_config("\n", 1, -400, "trimBottom", -4)},
 ]
-"""Memory and Author's Note."""
+"""The memory and the Author's Note."""
 
 
 def build_card(title: str, now: int, has_document: bool) -> dict[str, Any]:
-    """A story's card."""
+    """Return the card of a new story.
+
+    Args:
+        title: of the story.
+        now: milliseconds since 1970.
+        has_document: whether the text is in the document format.
+    """
     return {
         "storyMetadataVersion": 1,
         "id": "",
@@ -60,7 +66,13 @@ def build_card(title: str, now: int, has_document: bool) -> dict[str, Any]:
 
 
 def build_content(text: tuple[str, object], model: Model | str, version: int) -> dict[str, Any]:
-    """A story's content, around the field that has its text."""
+    """Return the content of a new story.
+
+    Args:
+        text: the name and the value of the field with the text.
+        model: its default preset gives the settings.
+        version: of the content.
+    """
     name, packed = text
     lore = {"text": "", "contextConfig": _build_config("\n", 0, 400, "trimBottom", -1)}
     ephemeral = {"text": "", "contextConfig": _build_ephemeral_config()}
@@ -94,7 +106,7 @@ def _build_settings(model: Model) -> dict[str, Any]:
     preset: dict[str, Any] = {"id": "", "parameters": {}}
     try:
         preset |= Preset.from_default(model).to_preset_data()
-    except InvalidRequestError:  # a model without presets of its own
+    except InvalidRequestError:  # this model has no presets
         pass
     return {
         "parameters": preset["parameters"],

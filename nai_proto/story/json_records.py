@@ -1,7 +1,7 @@
-"""Objects of stored JSON with typed names on them: what has no name here stays, and so does the order.
+"""Records: stored JSON objects with typed fields, and the readers of their values.
 
-A record is read with patience: a field that is missing or of another type is its default, and stays as it was stored until
-it is changed.
+A record keeps the whole object, so unknown fields and the order of fields stay as they are. Reading is lenient: a field that
+is missing or of another type has its default value, and stays as it was stored until it is changed.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ class Field(Generic[T]):
     """One field of a record.
 
     Args:
-        wire: its name in JSON.
-        default: for what is missing, or not read.
-        read: a value from JSON; None for what is not of the type.
-        write: the value for JSON.
-        also: another spelling of its name; the one that was read is written.
+        wire: the name in JSON.
+        default: the value of a field that is missing or of another type.
+        read: reads a value from JSON; returns None for a value of another type.
+        write: returns a value for JSON.
+        alias: another spelling of the name; a record keeps the spelling that it has.
     """
 
     def __init__(
@@ -57,17 +57,17 @@ class Field(Generic[T]):
         read: Callable[[object], T | None],
         write: Callable[[T], object] | None = None,
         *,
-        also: str | None = None,
+        alias: str | None = None,
     ) -> None:
         self._wire = wire
-        self._also = also
+        self._alias = alias
         self.default = default
         self.read = read
         self.write: Callable[[T], object] = write or _write_plain
 
     @property
-    def takes(self) -> str:
-        """What it takes, for a message."""
+    def expected(self) -> str:
+        """What the field takes, for error messages."""
         kind = type(self.default).__name__
         article = "an" if kind[0] in "AEIOaeio" else "a"
         return _EXPECTED.get(self.read, "a list of records" if kind == "tuple" else f"{article} {kind}")
@@ -75,9 +75,9 @@ class Field(Generic[T]):
     def __set_name__(self, owner: type[Record], name: str) -> None:
         owner.fields = {**owner.fields, name: self}
 
-    def wire(self, data: Mapping[str, Any]) -> str:
-        """Its name in this object."""
-        return self._also if self._also is not None and self._also in data and self._wire not in data else self._wire
+    def wire_name(self, data: Mapping[str, Any]) -> str:
+        """Return the name that the field has in an object."""
+        return self._alias if self._alias is not None and self._alias in data and self._wire not in data else self._wire
 
     @overload
     def __get__(self, record: None, owner: type[Record]) -> Self: ...
@@ -86,19 +86,19 @@ class Field(Generic[T]):
     def __get__(self, record: Record | None, owner: type[Record]) -> Self | T:
         if record is None:
             return self
-        value = self.read(record.data.get(self.wire(record.data)))
+        value = self.read(record.data.get(self.wire_name(record.data)))
         return self.default if value is None else value
 
     def __set__(self, record: Record, value: T) -> Never:
-        raise AttributeError("records are values: use with_fields()")
+        raise AttributeError("records do not change: use with_fields()")
 
 
 @dataclass(frozen=True, repr=False)
 class Record:
-    """A JSON object that is not changed, but replaced."""
+    """A JSON object that is immutable: `with_fields` returns a changed copy."""
 
     data: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    "The whole object as it is stored. Not to be changed."
+    "The whole object as it is stored; do not change it."
 
     fields = cast("Mapping[str, Field[Any]]", {})
 
@@ -109,34 +109,34 @@ class Record:
         return f"<{type(self).__name__}>"
 
     def with_fields(self, **values: Any) -> Self:
-        """The record with other values.
+        """Return a copy of the record with other values.
 
         Args:
-            values: by the names of its fields here.
+            values: by the Python names of the fields.
 
         Raises:
-            InvalidTypeError: a value, or an item of a list, is of another type.
-            InvalidRequestError: there is no such field, or a number is out of its bounds.
+            InvalidTypeError: a value, or an item of a list, is of the wrong type.
+            InvalidRequestError: there is no such field, or a number is out of bounds.
         """
         data, record = dict(self.data), type(self).__name__.lower()
         for name, value in values.items():
-            known = self.fields.get(name)
-            if known is None:
-                raise InvalidRequestError(f"{record}: there is no field {name!r}", parameter=name)
+            definition = self.fields.get(name)
+            if definition is None:
+                raise InvalidRequestError(f"{record} has no field {name!r}", parameter=name)
             listed = as_list(value)
             wanted = value if listed is None else tuple(listed)
             try:
-                written = known.write(wanted)
-                found = known.read(written)
-            except (AttributeError, TypeError):  # a writer's, which got something else than it writes
-                written = found = None
-            if found is None or (isinstance(wanted, tuple) and found != wanted):
-                but = f", not {describe_type(value)}" if found is None else "; one of its items is something else"
-                raise InvalidTypeError(f"{record}.{name} takes {known.takes}{but}", parameter=name)
-            if found != wanted:
+                stored = definition.write(wanted)
+                read_back = definition.read(stored)
+            except (AttributeError, TypeError):  # the writer got a value of another type
+                stored = read_back = None
+            if read_back is None or (isinstance(wanted, tuple) and read_back != wanted):
+                but = f", not {describe_type(value)}" if read_back is None else "; one of its items has the wrong type"
+                raise InvalidTypeError(f"{record}.{name} takes {definition.expected}{but}", parameter=name)
+            if read_back != wanted:
                 shown = wanted if isinstance(wanted, int | float) else f"this {type(value).__name__}"
                 raise InvalidRequestError(f"{record}.{name} cannot be {shown}", parameter=name)
-            data[known.wire(data)] = written
+            data[definition.wire_name(data)] = stored
         return type(self)(data)
 
 
@@ -148,35 +148,35 @@ def _write_plain(value: object) -> object:
 
 
 def as_text(value: object) -> str | None:
-    """A text."""
+    """Return a str, or None."""
     return value if isinstance(value, str) else None
 
 
 def as_flag(value: object) -> bool | None:
-    """True or false."""
+    """Return a bool, or None."""
     return value if isinstance(value, bool) else None
 
 
 def as_number(value: object) -> float | None:
-    """A number that is finite; a flag is none."""
-    known = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST_FLOAT
-    return cast("float", value) if known else None
+    """Return a finite number, or None; a bool is no number."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST_FLOAT
+    return cast("float", value) if is_number else None
 
 
 def as_integer(value: object) -> int | None:
-    """A number without its fraction."""
-    known = as_number(value)
-    return None if known is None else int(known)
+    """Return a finite number without its fraction, or None."""
+    number = as_number(value)
+    return None if number is None else int(number)
 
 
 def as_texts(value: object) -> tuple[str, ...] | None:
-    """Those items of a list that are texts."""
+    """Return the items of a list that are str, or None if the value is no list."""
     items = as_list(value)
     return None if items is None else tuple(item for item in items if isinstance(item, str))
 
 
 def make_records_reader(kind: Callable[[Mapping[str, Any]], R]) -> Callable[[object], tuple[R, ...] | None]:
-    """A reader of those items of a list that are objects."""
+    """Return a reader that makes records of the objects in a list."""
 
     def read(value: object) -> tuple[R, ...] | None:
         items = as_list(value)
@@ -188,12 +188,12 @@ def make_records_reader(kind: Callable[[Mapping[str, Any]], R]) -> Callable[[obj
 
 
 def dump_records(records: Iterable[Record]) -> list[Mapping[str, Any]]:
-    """A writer of records in a list."""
+    """Return records as a list of JSON objects."""
     return [record.data for record in records]
 
 
 def as_list(value: object) -> list[Any] | None:
-    """A list of anything."""
+    """Return a list, or None."""
     return cast("list[object]", value) if isinstance(value, list) else None
 
 
@@ -204,18 +204,23 @@ _EXPECTED: Final[Mapping[Callable[[object], object], str]] = {
     as_integer: "an int",
     as_texts: "a list of str",
 }
-"""What the readers read, for messages."""
+"""What each reader reads, for error messages."""
 
 
 # ---- whole objects
 
 
 def read_json_object(data: bytes, *, where: str, limits: Limits = Limits()) -> dict[str, Any]:
-    """A JSON object in UTF-8, with whole numbers of any size, and lone surrogates, as objects are read.
+    """Read a JSON object in UTF-8; integers of any size and lone surrogates are kept.
+
+    Args:
+        data: the JSON text.
+        where: the name of the data, to begin an error message with.
+        limits: for the nesting of a card or a content, which is one level inside.
 
     Raises:
-        InvalidFile: it is none.
-        LimitExceeded: it is nested too deeply.
+        InvalidFile: the data is no JSON object in UTF-8.
+        LimitExceeded: the object is nested too deeply.
     """
     check_depth(data, limits.json_depth + 1)  # a card or a content is a level down
     document = attempt(read_json, data.removeprefix(_BYTE_ORDER_MARK))
@@ -225,10 +230,10 @@ def read_json_object(data: bytes, *, where: str, limits: Limits = Limits()) -> d
 
 
 def object_or_empty(value: object) -> Mapping[str, Any]:
-    """Those of an object; none of anything else."""
+    """Return a JSON object; an empty one for any other value."""
     return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
 
 
 def list_or_empty(value: object) -> list[object]:
-    """Those of a list; none of anything else."""
+    """Return a list; an empty one for any other value."""
     return cast("list[object]", value) if isinstance(value, list) else []

@@ -1,7 +1,7 @@
-"""Placeholders: what a scenario asks of whoever begins it, and where the answers go.
+"""Placeholders of scenarios: questions that are asked before the story begins, and the places of the answers.
 
-In a text one is ``${key}``, and with everything that may be said of it ``${order#key[default]title:description}``. A text
-may begin with a table of them: a line ``%{``, one placeholder a line without its marks, and a line ``}``.
+A placeholder in a text is ``${key}`` or, with all its parts, ``${order#key[default]title:description}``. A text may begin
+with a table of placeholders: a line ``%{``, one line for each placeholder without ``${`` and ``}``, and a line ``}``.
 
 See docs/protocol/content.md#10-exported-files.
 """
@@ -20,19 +20,19 @@ __all__ = ["Placeholder", "fill_placeholders", "find_placeholders", "merge_place
 
 @dataclass(frozen=True, slots=True)
 class Placeholder:
-    """One question."""
+    """One question of a scenario."""
 
     key: str
     default: str = ""
     title: str = ""
-    "What is asked; ``description`` in a scenario's list."
+    "The question; ``description`` in a scenario's list."
     description: str = ""
-    "More of it; ``longDescription`` there."
+    "More about the question; ``longDescription`` there."
     order: int | None = None
-    "Where it comes among the others; those without one come last."
+    "The position among the questions; those without one come last."
 
 
-# No part holds a brace, so that a text full of openings is read once.
+# No part contains a brace, so matching is linear in the text even if the text is full of opening braces.
 _BODY: Final = r"(?:(\d{1,9})\#)?([^\[\]{}:\n]+)(?:\[([^\[\]{}]*)\]([^{}:\n]*))?(?::([^{}]*))?"
 _PLACEHOLDER: Final = re.compile(rf"\$\{{{_BODY}\}}")
 _LINE: Final = re.compile(_BODY)
@@ -40,9 +40,9 @@ _TABLE: Final = re.compile(r"\s*%\{[ \t]*\n((?:(?!\}[ \t]*(?:\n|\Z)).*(?:\n|\Z))
 
 
 def find_placeholders(*texts: str) -> list[Placeholder]:
-    """Those of some texts, each key once, in the order in which they are to be asked.
+    """Return the placeholders of texts, each key once, in the order in which they are asked.
 
-    What is said of one in several places is put together; where places differ the first counts.
+    If a key occurs several times, its parts are merged; the first occurrence of a part wins.
     """
     found: dict[str, Placeholder] = {}
     for text in texts:
@@ -57,7 +57,7 @@ def find_placeholders(*texts: str) -> list[Placeholder]:
 
 
 def merge_placeholders(listed: Iterable[Placeholder], *texts: str) -> list[Placeholder]:
-    """Those of a scenario's list, and those which only its texts have."""
+    """Return the placeholders of a scenario's list, and those that occur only in its texts."""
     listed = list_items(listed, Placeholder, "listed", "a list of Placeholder")
     known = {placeholder.key: placeholder for placeholder in listed}
     for placeholder in find_placeholders(*texts):
@@ -67,13 +67,15 @@ def merge_placeholders(listed: Iterable[Placeholder], *texts: str) -> list[Place
 
 
 def fill_placeholders(text: str, values: Mapping[str, str], placeholders: Iterable[Placeholder] = ()) -> str:
-    """The text with answers in the place of placeholders, and without a table of them.
+    """Return a text with its placeholders replaced by answers, and without its table of placeholders.
+
+    A placeholder without an answer is replaced by its default: its own, else the one in ``placeholders``. Without a
+    default it stays in the text.
 
     Args:
-        text: in which they stand.
-        values: answers by key.
-        placeholders: what is known of them otherwise. Without an answer a placeholder is its default, its own before the
-            one that is known; without a default it stays as it is.
+        text: the text with placeholders.
+        values: the answers by key.
+        placeholders: known placeholders, for their defaults.
     """
     TEXT.check(text, "text")
     TEXTS.convert(values, "values")
@@ -81,15 +83,15 @@ def fill_placeholders(text: str, values: Mapping[str, str], placeholders: Iterab
     defaults = {each.key: each.default for each in (*find_placeholders(text), *placeholders) if each.default}
     _, rest = _split_table(text)
 
-    def answered(match: re.Match[str]) -> str:
+    def replace_one(match: re.Match[str]) -> str:
         own = _build_placeholder(match)
         return values.get(own.key, own.default or defaults.get(own.key, match[0]))
 
-    return _PLACEHOLDER.sub(answered, rest)
+    return _PLACEHOLDER.sub(replace_one, rest)
 
 
 def _split_table(text: str) -> tuple[str, str]:
-    """The inside of the table that a text begins with, and the rest."""
+    """Return the body of the table that a text begins with, and the rest of the text."""
     match = _TABLE.match(text)
     return (match[1], text[match.end() :]) if match else ("", text)
 

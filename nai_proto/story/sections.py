@@ -1,7 +1,8 @@
-"""What a story's text is made of, in the words of both formats.
+"""Sections of a story's text, their kinds and their origins, for both text formats.
 
-A *section* is a paragraph: the sections' texts joined by line feeds are the text. In the newer format they are stored so; in
-the legacy one the text is stored as fragments, and its lines are the sections. Who wrote what is told by *spans*.
+A *section* is a paragraph: the texts of all sections, joined by line feeds, are the text. The document format stores
+sections; the legacy format stores fragments, and its lines are the sections. *Origin spans* say who wrote which part of a
+section.
 
 See:
     docs/protocol/content.md#5-old-story-format-story
@@ -18,29 +19,29 @@ __all__ = ["ORIGIN_CODES", "Origin", "OriginSpan", "Section", "SectionKind"]
 
 
 class Origin(StrEnum):
-    """Who wrote a piece of text, or made a change."""
+    """Who wrote a piece of text or made a change."""
 
     USER = "user"
     AI = "ai"
     EDIT = "edit"
-    "a user, over what was there"
+    "written by a user in place of other text"
     PROMPT = "prompt"
-    "or imported"
+    "a prompt, or an imported text"
     ROOT = "root"
-    "nobody: the beginning of a history"
+    "the start of a history, which has no author"
     UNKNOWN = "unknown"
-    "a code whose meaning is not known; it is kept"
+    "a code whose meaning is not known; the code is kept"
 
     @classmethod
     def from_code(cls, code: object) -> Origin:
-        """From what a file has: a number in the newer format, a word in the legacy one."""
+        """Return the origin for a stored code: a number in the document format, a word in the legacy format."""
         if isinstance(code, str):
             return cls(code) if code in _WORDS else cls.UNKNOWN
         return _ORIGINS.get(code, cls.UNKNOWN) if isinstance(code, int) else cls.UNKNOWN
 
 
 ORIGIN_CODES: Final = {Origin.USER: 1, Origin.AI: 2, Origin.EDIT: 3, Origin.PROMPT: 10}
-"""The newer format's numbers.
+"""The codes of the document format.
 
 See docs/protocol/content.md#73-sections.
 """
@@ -49,16 +50,16 @@ _WORDS: Final = frozenset(Origin)
 
 
 class SectionKind(StrEnum):
-    """What a section is there for; the legacy format has ordinary ones only."""
+    """The kind of a section; the legacy format has ordinary sections only."""
 
     STORY = "story"
     INSTRUCTION = "instruction"
     OTHER = "other"
-    "a code whose meaning is not known; it is kept See docs/protocol/content.md#12-open-questions."
+    "a code whose meaning is not known; the code is kept. See docs/protocol/content.md#12-open-questions."
 
     @classmethod
     def from_code(cls, code: object) -> SectionKind:
-        """From a section's ``source``."""
+        """Return the kind for a section's ``source``."""
         return {0: cls.STORY, 10: cls.INSTRUCTION}.get(code, cls.OTHER) if isinstance(code, int) else cls.OTHER
 
 
@@ -68,22 +69,22 @@ class OriginSpan:
 
     start: int
     end: int
-    "Characters of the section's text, the last one not included."
+    "Start and end are characters of the section's text; the end is not included."
     origin: Origin
     code: int | str
-    "As the file has it."
+    "The code that the file has."
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One paragraph, as it is now."""
+    """One paragraph of a story."""
 
     text: str = field(repr=False)
     "Without a line feed."
     origins: tuple[OriginSpan, ...] = field(default=(), repr=False)
-    "In their order. What nothing is known of is in none of them."
+    "In order. Text of which no origin is known is in none of them."
     kind: SectionKind = SectionKind.STORY
     code: int = 0
     "The ``source`` that the file has; 0 if it has none."
     id: int | None = None
-    "In the newer format."
+    "In the document format."

@@ -1,6 +1,6 @@
-"""What stands beside a story's text: memory, Author's Note, model, preset, bans and biases.
+"""Settings of a story beside its text: memory, Author's Note, model, preset, bans and biases.
 
-All of it is JSON that the story holds, read with a look at the types and changed in place: fields that are not known stay.
+They are JSON in the story's content. Reading checks the types, and changes are made in place, so unknown fields stay.
 
 See:
     docs/protocol/content.md#42-storycontent
@@ -29,7 +29,7 @@ _BIASES: Final = "phraseBiasGroups"
 
 
 def copy_json(value: Any) -> Any:
-    """JSON that shares nothing with the one given."""
+    """Return a deep copy of a JSON value."""
     if isinstance(value, Mapping):
         return {name: copy_json(item) for name, item in cast("Mapping[str, Any]", value).items()}
     if isinstance(value, list):
@@ -38,14 +38,14 @@ def copy_json(value: Any) -> Any:
 
 
 def read_context_text(fields: Mapping[str, Any], index: int) -> str:
-    """The text of a context entry: 0 is memory, 1 the Author's Note."""
+    """Return the text of a context entry; 0 is the memory, 1 the Author's Note."""
     entry = dict(enumerate(as_list(fields.get("context")) or [])).get(index)
     text = cast("dict[str, object]", entry).get("text") if isinstance(entry, dict) else None
     return text if isinstance(text, str) else ""
 
 
 def write_context_text(fields: dict[str, Any], index: int, text: str) -> None:
-    """Gives a context entry another text; entries that are missing are made as the website makes them."""
+    """Set the text of a context entry; missing entries are created as the website creates them."""
     TEXT.check(text, "text")
     entries = fields["context"] = as_list(fields.get("context")) or []
     entries += copy_json(CONTEXT_ENTRIES[len(entries) : index + 1])
@@ -54,10 +54,10 @@ def write_context_text(fields: dict[str, Any], index: int, text: str) -> None:
 
 
 class StorySettings:
-    """How a story is generated.
+    """The settings of a story's generation.
 
     Args:
-        fields: the story's content; it is changed in place.
+        fields: the story's content, which is changed in place.
     """
 
     def __init__(self, fields: dict[str, Any]) -> None:
@@ -66,12 +66,12 @@ class StorySettings:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The JSON of the settings themselves, to be changed at will; made if the story has none."""
+        """The JSON of the settings, which may be changed; created if the story has none."""
         return _get_or_create_object(self._fields, "settings")
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Those of generation, to be changed at will; made if the story has none."""
+        """The JSON of the generation parameters, which may be changed; created if the story has none."""
         return _get_or_create_object(self.fields, "parameters")
 
     @property
@@ -87,7 +87,7 @@ class StorySettings:
 
     @property
     def module(self) -> str:
-        """The module's id; ``"vanilla"`` is none."""
+        """The id of the module; ``"vanilla"`` stands for no module."""
         prefix = self.fields.get("prefix")
         return prefix if isinstance(prefix, str) and prefix else "vanilla"
 
@@ -98,10 +98,10 @@ class StorySettings:
 
     @property
     def preset(self) -> Preset:
-        """The parameters as a preset, which may be changed and given back.
+        """The parameters as a preset; set it to change them.
 
         Raises:
-            InvalidFile: one of them has a wrong type.
+            InvalidFile: a parameter has a wrong type.
             InvalidRequestError: the story's model is not known.
         """
         name, parameters = self.fields.get("preset"), dict(self.parameters)
@@ -122,7 +122,7 @@ class StorySettings:
 
     @property
     def bans(self) -> tuple[StoredBans, ...]:
-        """What must not appear, group by group; set from records, or from lists as `nai_proto.text.generate` takes them."""
+        """The groups of banned phrases; set them from records or from `BanList` as `nai_proto.text.generate` takes them."""
         return make_records_reader(StoredBans)(self._fields.get(_BANS)) or ()
 
     @bans.setter
@@ -132,7 +132,7 @@ class StorySettings:
 
     @property
     def biases(self) -> tuple[StoredBiases, ...]:
-        """What is made likelier or rarer, group by group; set as `bans`."""
+        """The groups of phrase biases; set them like `bans`, from records or `BiasGroup`."""
         return make_records_reader(StoredBiases)(self._fields.get(_BIASES)) or ()
 
     @biases.setter

@@ -1,7 +1,7 @@
-"""JavaScript counts a text in UTF-16 units, Python in characters: the two differ behind every astral character.
+"""Conversion between UTF-16 units, which JavaScript counts, and characters, which Python counts.
 
-All positions inside of the formats are units; all that this package takes from and gives to whoever uses
-it are characters.
+The two differ behind an astral character, which has two units. Positions in stored stories are units; positions in arguments
+and results of this package are characters.
 
 See:
     docs/protocol/content.md#5-old-story-format-story
@@ -29,28 +29,28 @@ __all__ = [
 
 
 def encode_units(text: str) -> bytes:
-    """The units, two bytes each, the lower one first; halves of characters are kept."""
+    """Return the units of a text, two bytes each, little-endian; lone surrogates are kept."""
     return text.encode("utf-16-le", "surrogatepass")
 
 
 def decode_units(units: bytes) -> str:
-    """The text of what `encode_units` gave, or of a piece of it."""
+    """Return the text of units as `encode_units` returns them."""
     return units.decode("utf-16-le", "surrogatepass")
 
 
 def count_units(text: str) -> int:
-    """How many UTF-16 units a text has."""
+    """Return the number of UTF-16 units of a text."""
     TEXT.check(text, "text")
     return len(text) if text.isascii() else len(encode_units(text)) // 2
 
 
 def join_surrogates(text: str) -> str:
-    """The text with each character whole: halves that stand side by side become one, as they are to JavaScript."""
+    """Return the text with each pair of adjacent surrogates joined to one character, as JavaScript sees it."""
     return text if text.isascii() else decode_units(encode_units(text))
 
 
 def replace_lone_surrogates(text: str) -> str:
-    """As `join_surrogates`, and with U+FFFD for halves that stand alone, which no encoding and no tokenizer takes.
+    """Join surrogates, and replace lone ones by U+FFFD, because encodings and tokenizers reject them.
 
     See docs/protocol/content.md#33-details-that-matter.
     """
@@ -58,28 +58,33 @@ def replace_lone_surrogates(text: str) -> str:
 
 
 def count_characters(text: str, units: int) -> int:
-    """How many characters the first ``units`` of a text are.
+    """Return how many characters the first UTF-16 units of a text are.
+
+    Args:
+        text: the text.
+        units: their number, from 0 to that of the whole text.
 
     Raises:
-        InvalidRequestError: the text has fewer units, or a character would be cut in two.
+        InvalidRequestError: the text has fewer units, or the position is inside a character.
     """
     TEXT.check(text, "text")
     INTEGER.check(units, "units")
     size = count_units(text)
     if not 0 <= units <= size:
-        raise InvalidRequestError(f"there is no unit {units} in a text of {size}", parameter="units")
+        raise InvalidRequestError(f"a text of {size} units has no position {units}", parameter="units")
     if size == len(text):
         return units
     characters = len(decode_units(encode_units(text)[: 2 * units]))
     if count_units(text[:characters]) != units:
-        raise InvalidRequestError("this position is in the middle of a character", parameter="units")
+        raise InvalidRequestError("this position is inside a character", parameter="units")
     return characters
 
 
 def make_unit_converter(text: str) -> Callable[[int], int]:
-    """`count_characters` for many positions of one text, where no position is refused.
+    """Return a function that converts positions of a text from units to characters.
 
-    One in the middle of a character is taken for its end; those outside of the text are taken for its edges.
+    It accepts every position: one inside a character becomes the end of the character, and one outside the text becomes the
+    nearer end of the text.
     """
     size = count_units(text)
     if size == len(text):

@@ -105,11 +105,11 @@ class StoredBiases(Record):
     bias = Field[float]("bias", 0, as_number)
     "From -2 to 2; a positive bias makes the phrases likelier."
     enabled = Field("enabled", True, as_flag)
-    ensure_sequence_finish = Field("ensure_sequence_finish", False, as_flag, also="ensureSequenceFinish")
+    ensure_sequence_finish = Field("ensure_sequence_finish", False, as_flag, alias="ensureSequenceFinish")
     "True: a phrase that has begun is finished."
-    generate_once = Field("generate_once", False, as_flag, also="generateOnce")
+    generate_once = Field("generate_once", False, as_flag, alias="generateOnce")
     "True: the bias ends when the phrase has been generated once."
-    when_inactive = Field("whenInactive", False, as_flag, also="when_inactive")
+    when_inactive = Field("whenInactive", False, as_flag, alias="when_inactive")
     "True: it is in force while its entry or category is not active, instead of while it is active."
 
     @classmethod
