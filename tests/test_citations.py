@@ -48,7 +48,7 @@ def test_each_citation_leads_to_a_heading(file: Path) -> None:
     assert not SECTION.search(text), "a section is cited by its number; give the link of its heading"
 
 
-@pytest.mark.parametrize("document", sorted(ANCHORS))
+@pytest.mark.parametrize("document", ["../../README.md", *sorted(ANCHORS)])
 def test_each_link_of_a_document_leads_somewhere(document: str) -> None:
     file = DOCUMENTS / "docs" / document
     for target, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)", file.read_text("utf-8")):
