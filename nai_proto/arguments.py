@@ -207,13 +207,22 @@ def record(type_: type[object], takes: str = "") -> ArgumentType:
     def convert(value: object, name: str) -> object:
         if isinstance(value, type_) or not isinstance(value, Mapping):
             return value
-        from inspect import signature
+        from inspect import Parameter, signature
 
+        fields = signature(type_).parameters
+        given = cast("Mapping[str, object]", value)
+        listed = f"{name} takes {takes}, whose keys are {', '.join(fields)}"
+        for each in fields.values():
+            if each.default is Parameter.empty and each.name not in given:
+                raise invalid(name, f"{listed}; {each.name} is missing")
+        for key in given:
+            if key not in fields:
+                raise invalid(name, f"{listed}; there is no {excerpt(str(key), 40)!r}")
         try:
-            return type_(**signature(type_).bind(**cast("Mapping[str, object]", value)).arguments)
-        except (NaiError, TypeError) as error:
+            return type_(**given)
+        except NaiError as error:
             problem = str(error)
-        raise invalid(name, f"{name}: {problem}; it takes {', '.join(signature(type_).parameters)}")
+        raise invalid(name, f"{name}: {problem}")
 
     takes = takes or f"{with_article(type_.__name__)} or a mapping of its fields"
     return ArgumentType(takes, type_, Mapping, convert=convert)

@@ -405,3 +405,8 @@ def test_whatever_is_given_it_is_sent_as_it_is_or_refused(name: str, value: obje
     json.dumps(body, allow_nan=False)
     if name != "repetition_penalty" and value and name not in BARE:
         assert body[name] == value
+
+
+def test_the_repr_of_settings_shows_those_that_differ_from_their_defaults() -> None:
+    assert repr(GlobalSettings()) == "GlobalSettings()"
+    assert repr(GlobalSettings(ban_brackets=False)) == "GlobalSettings(ban_brackets=False)"

@@ -23,6 +23,10 @@ from nai_proto.text.phrases import BiasGroup
         ({"temperature": 101}, "kayra-v1", "temperature is 101"),
         ({"temperature": float("inf")}, "kayra-v1", "temperature is inf"),
         ({"temperature": True}, "kayra-v1", "temperature is True, and kayra-v1 takes a number"),
+        ({"top_k": -100}, "kayra-v1", "top_k is -100, and kayra-v1 takes an integer not below 0"),
+        ({"top_p": 1.5}, "kayra-v1", "top_p is 1.5, and kayra-v1 takes a number from 0 to 1"),
+        ({"top_a": -0.1}, "kayra-v1", "top_a is -0.1, and kayra-v1 takes a number not below 0"),
+        ({"typical_p": -1}, "kayra-v1", "typical_p is -1, and kayra-v1 takes a number from 0 to 1"),
         ({"max_length": 0}, "clio-v1", "max_length is 0, and clio-v1 takes an integer from 1 to 2048"),
         ({"max_length": 40.0}, "kayra-v1", "max_length is 40.0, and kayra-v1 takes an integer"),
         ({"cfg_scale": -1}, "kayra-v1", "cfg_scale is -1, and kayra-v1 takes a number not below 0"),
@@ -52,7 +56,7 @@ from nai_proto.text.phrases import BiasGroup
         ({}, "glm-4-6", "glm-4-6 is served by the OpenAI-compatible endpoints only"),
     ],
 )
-def test_a_wrong_parameter_is_told_with_what_is_allowed(parameters: dict[str, object], model: str, said: str) -> None:
+def test_a_wrong_parameter_is_named_with_what_is_allowed(parameters: dict[str, object], model: str, said: str) -> None:
     with pytest.raises(InvalidRequestError, match=said):
         check_parameters(parameters, model)
 

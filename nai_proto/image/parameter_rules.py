@@ -114,6 +114,11 @@ def check_parameters(
 ) -> None:
     """Raise for what the service would refuse or misread.
 
+    Args:
+        parameters: of an image request, by name.
+        model: which model, or its id.
+        action: an `ImageGenerationType` or its word.
+
     Raises:
         InvalidRequestError: a name, a type, a range, a size, a sampler or a schedule is wrong for this model or this
             action. Names the parameter, its value unless it is text, what is allowed, and the model.

@@ -150,6 +150,10 @@ class Price:
 def check_price(price: Price, max_anlas: int) -> None:
     """Raise if a price is above ``max_anlas``.
 
+    Args:
+        price: of a request.
+        max_anlas: the highest price, in Anlas.
+
     Raises:
         InvalidRequestError: the price is higher.
     """

@@ -67,6 +67,9 @@ ROLES: Final = ("system", "user", "assistant")
 def check_parameters(parameters: Mapping[str, object]) -> None:
     """Raise for what the service would refuse or misread.
 
+    Args:
+        parameters: of a completion or a chat, by name.
+
     Raises:
         InvalidRequestError: a name, a type or a range is wrong. Names the parameter, its value unless it is text, and
             what is allowed.

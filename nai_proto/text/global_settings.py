@@ -136,6 +136,9 @@ def build_adventure_bans(model: Model | str) -> BanList:
 
     See docs/protocol/native.md#98-model-heads-preamble-and-special-token-use.
 
+    Args:
+        model: which model, or its id.
+
     Raises:
         InvalidRequestError: nothing is known of the model's tokenizer.
     """

@@ -313,7 +313,8 @@ class TextOptions(TextParameters, total=False):
 def list_inherited_options(options: type, base: type) -> None:
     """Append the list of parameters in the docstring of ``base`` to that of ``options``, for ``help(options)``."""
     if options.__doc__ and base.__doc__:  # Python drops docstrings with -OO
-        options.__doc__ += "\n    " + base.__doc__[base.__doc__.index("Parameters:\n") :]
+        inherited = base.__doc__[base.__doc__.index("Parameters:\n") :]
+        options.__doc__ = f"{options.__doc__.rstrip()}\n\n    {inherited}"
 
 
 list_inherited_options(TextOptions, TextParameters)

@@ -141,6 +141,10 @@ _OWNER: Final = {key: row.id for row in SAMPLERS for key in row.keys}
 def check_parameters(parameters: Mapping[str, object], model: Model | str) -> None:
     """Raise for what the service would refuse or misread.
 
+    Args:
+        parameters: of a text request, by name.
+        model: which model, or its id.
+
     Raises:
         InvalidRequestError: a name, a type, a range, a number of items or a sampler is wrong for this model, or the native
             endpoints do not serve it. Names the parameter, its value unless it is text, what is allowed, and the model.

@@ -171,7 +171,7 @@ class BiasGroup(_Phrases):
         ]
 
 
-BIAS_GROUP: Final = record(BiasGroup)
+BIAS_GROUP: Final = record(BiasGroup, 'a BiasGroup or a mapping such as {"bias": 0.5, "phrases": ["moon"]}')
 """The type of a parameter that is a bias group."""
 
 
