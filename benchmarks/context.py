@@ -12,7 +12,7 @@ from typing import Final
 
 from nai_proto.story.context.build import build_context
 from nai_proto.story.context.parts import ContextParts
-from nai_proto.tokenizers.base import Pieces
+from nai_proto.tokenizers.base import ByteVocabulary
 
 from .data import WORDS
 from .report import Effort, Report, timed
@@ -26,7 +26,7 @@ _SIZE: Final = 8000
 _TOKEN: Final = re.compile("|".join(map(re.escape, WORDS)) + r"|[\s\S]")
 
 
-class _Words(Pieces):
+class _Words(ByteVocabulary):
     """Has a token for each of the words that stories here are made of, and for each other character."""
 
     def __init__(self) -> None:

@@ -11,13 +11,13 @@ from nai_proto.story.context.parts import ContextParts, ContextText
 from nai_proto.story.context_config import DEFAULT_CONFIGS, ContextConfig, ContextKind
 from nai_proto.story.lore.entries import Category, Entry
 from nai_proto.story.lore.lorebook import Lorebook
-from nai_proto.tokenizers.base import Pieces
+from nai_proto.tokenizers.base import ByteVocabulary
 from tests.support import ByteTokenizer
 
 BYTES = ByteTokenizer()
 
 
-class Words(Pieces):
+class Words(ByteVocabulary):
     """Has a token for each word with the blanks before it, and one for each line feed."""
 
     def __init__(self) -> None:

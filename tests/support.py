@@ -24,7 +24,7 @@ from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Headers, Request
 from nai_proto.secret import Password, Token
 from nai_proto.testing import Clock
-from nai_proto.tokenizers.base import Pieces
+from nai_proto.tokenizers.base import ByteVocabulary
 from nai_transports import asyncio as on_asyncio
 from nai_transports import httpx as on_httpx
 from nai_transports import memory as on_memory
@@ -276,7 +276,7 @@ def counting(app: App) -> Generator[tuple[App, list[int]], None, None]:
     yield counted, at_work
 
 
-class ByteTokenizer(Pieces):
+class ByteTokenizer(ByteVocabulary):
     """A token for each byte, its id 300 more than the byte: small, and every character beyond ASCII takes several."""
 
     def __init__(self) -> None:

@@ -14,8 +14,8 @@ from typer.testing import CliRunner, Result
 
 from nai_proto.codecs.tokens import pack
 from nai_proto.tokenizers import read
-from nai_transports import tokenizer_files
 from nai_transports.cli.app import app
+from nai_transports.tokenizer_files import finder
 from tests.test_tokenizers import hugging_face_file, sentencepiece_file
 
 TEXT = "The lamp, 你好 😀"
@@ -27,7 +27,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "nerdstash_v2.model").write_bytes(sentencepiece_file())
     (tmp_path / "llama3.json").write_bytes(hugging_face_file())
     monkeypatch.setenv("NAI_TOKENIZER_DIR", str(tmp_path))
-    monkeypatch.setattr(tokenizer_files, "_loaded", {})
+    monkeypatch.setattr(finder, "_loaded", {})
     return tmp_path
 
 

@@ -30,7 +30,7 @@ from nai_proto.text.preset import Preset
 from nai_proto.text.request import build_parameters
 from nai_proto.text.samplers import SAMPLERS, SamplerOrder
 from nai_proto.text.wordlists import wordlist
-from nai_proto.tokenizers.base import Pieces
+from nai_proto.tokenizers.base import ByteVocabulary
 from tests.protocol_data import DATA
 from tests.test_presets import presets
 
@@ -47,7 +47,7 @@ OFF = GlobalSettings(
 OFFICIAL = [preset for model in (*MODELS, "krake-v1", "blue", "purple") for preset in Preset.official(model)]
 
 
-class Letters(Pieces):
+class Letters(ByteVocabulary):
     """A tokenizer whose ids are code points."""
 
     def __init__(self, name: str = "letters") -> None:

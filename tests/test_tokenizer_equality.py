@@ -2,7 +2,7 @@
 
 The files come from the cache or from the package registry; where neither has them, this is skipped and says so. Two
 questions are asked of each file. *Reading*: do `read` and the library that the file was made for agree? *Merging*: does
-the same vocabulary, rewritten in NovelAI's form, give the same ids by our own merging?
+the same vocabulary, rewrite_as_novelai in NovelAI's form, give the same ids by our own merging?
 
 CLIP's file was made for a program, not for a library: the reference is that program's procedure, written plainly. The
 files of t5, glm-4.6, qwen35 and NovelAI's own llama3 are in no package that is known here, so nothing compares those.
@@ -26,24 +26,24 @@ import tokenizers as hugging_face
 
 from nai_proto.emulator.text.corpus import TALES
 from nai_proto.errors import TransportError
-from nai_proto.tokenizers import KNOWN, read
-from nai_transports.tokenizer_files import cache_directory, distribution
-from nai_transports.tokenizer_files.cache import kept
+from nai_proto.tokenizers import TOKENIZERS, read
+from nai_transports.tokenizer_files import cache_directory, novelai_api_wheel
+from nai_transports.tokenizer_files.cache import find_verified
 from tests.test_tokenizer_forms import PlainClip
-from tests.test_tokenizers import SPLIT, novelai
+from tests.test_tokenizers import SPLIT, novelai_file
 
 pytestmark = pytest.mark.tokenizer_files
 
 STRINGS: Final = 5_000
 
 
-def pinned(name: str) -> dict[str, str]:
+def files_with_digest(name: str) -> dict[str, str]:
     """The files whose bytes are known beforehand, with their SHA-256."""
-    files = (*KNOWN[name].files.items(), *KNOWN[name].stand_ins.items())
+    files = (*TOKENIZERS[name].files.items(), *TOKENIZERS[name].substitutes.items())
     return {file: digest for file, digest in files if digest is not None}
 
 
-NAMES: Final = [name for name in KNOWN if pinned(name)]
+NAMES: Final = [name for name in TOKENIZERS if files_with_digest(name)]
 made_for_a_library = pytest.mark.parametrize("name", [name for name in NAMES if name != "clip"])
 
 NEXT_LINE = (
@@ -72,22 +72,22 @@ DIFFERENCES: Final = {
 
 
 @cache
-def unavailable() -> str:
+def reason_for_no_files() -> str:
     """Why the files cannot be had, asked once; empty when they can."""
-    here = [kept(pinned(name), cache_directory()) for name in NAMES]
+    here = [find_verified(files_with_digest(name), cache_directory()) for name in NAMES]
     if None in here:
         try:
-            distribution.fetch(cache_directory(), lambda what, done, total: None)
+            novelai_api_wheel.download(cache_directory(), lambda what, done, total: None)
         except TransportError as error:
             return str(error)
     return ""
 
 
 def file(name: str, monkeypatch: pytest.MonkeyPatch) -> bytes:
-    monkeypatch.setattr(distribution, "_PATIENCE", 45.0)
-    if why := unavailable():  # no registry, no files: the log says which comparison is missing
+    monkeypatch.setattr(novelai_api_wheel, "_PIP_TIMEOUT_S", 45.0)
+    if why := reason_for_no_files():  # no registry, no files: the log says which comparison is missing
         pytest.skip(f"NOT COMPARED WITH THE REFERENCE: {name}: {why}")
-    data = kept(pinned(name), cache_directory())
+    data = find_verified(files_with_digest(name), cache_directory())
     assert data is not None
     return data
 
@@ -202,10 +202,10 @@ def test_ids_are_those_of_the_library(name: str, monkeypatch: pytest.MonkeyPatch
         assert name == "pile" or came_back in (whole, whole.replace("▁", " "))
 
 
-def test_clip_s_ids_are_those_of_the_plain_procedure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clip_ids_are_those_of_a_plain_implementation(monkeypatch: pytest.MonkeyPatch) -> None:
     data = file("clip", monkeypatch)
     ours, reference = read(data, name="clip"), PlainClip(gzip.decompress(data).decode())
-    assert ours.specials == reference.specials == KNOWN["clip"].specials
+    assert ours.specials == reference.specials == TOKENIZERS["clip"].specials
     assert ours.encode("A photo of a cat") == [320, 1125, 539, 320, 2368]  # as everywhere where CLIP is explained
     for parts in strings("clip", tuple(reference.specials)):
         # Python's table of characters is older than the library's: one that it does not know may be a letter there.
@@ -218,7 +218,7 @@ def test_clip_s_ids_are_those_of_the_plain_procedure(monkeypatch: pytest.MonkeyP
         assert ours.encode("".join(known)) == expected, parts
 
 
-def rewritten(name: str, data: bytes) -> bytes:
+def rewrite_as_novelai(name: str, data: bytes) -> bytes:
     """The same vocabulary in NovelAI's form."""
     if data[:1] == b"\n":
         library = sentencepiece.SentencePieceProcessor(model_proto=data)
@@ -230,23 +230,23 @@ def rewritten(name: str, data: bytes) -> bytes:
         }
         first = bytewise.index(True)  # what stands before is control or user-defined: matched before anything merges
         made = [one for one, byte in zip(names[first:], bytewise[first:], strict=True) if len(one) > 1 and not byte]
-        return novelai(vocab, [(one[:1], one[1:]) for one in made], names[:first], r"[\s\S]+")
+        return novelai_file(vocab, [(one[:1], one[1:]) for one in made], names[:first], r"[\s\S]+")
     document = json.loads(data)
     model, pre = document["model"], document["pre_tokenizer"]
     split = pre["pretokenizers"][0]["pattern"]["Regex"] if pre["type"] == "Sequence" else SPLIT
     vocab = model["vocab"] | {token["content"]: token["id"] for token in document["added_tokens"]}
     merges = [merge.split(" ") for merge in model["merges"]]
     form = {"normalization": "NFC"} if document["normalizer"] else {}
-    return novelai(vocab, merges, [token["content"] for token in document["added_tokens"]], split, **form)
+    return novelai_file(vocab, merges, [token["content"] for token in document["added_tokens"]], split, **form)
 
 
 @made_for_a_library
-def test_our_own_merging_gives_the_same_ids_but_for_the_differences_listed(
+def test_our_merging_gives_the_same_ids_except_for_the_listed_differences(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The library takes whole words too, here, as NovelAI's form does."""
     data = file(name, monkeypatch)
-    ours, reference = read(rewritten(name, data), name=name), Reference(data, whole_words=True)
+    ours, reference = read(rewrite_as_novelai(name, data), name=name), Reference(data, whole_words=True)
     skipped = dict.fromkeys(DIFFERENCES[name], 0)
     for parts in strings(name, tuple(reference.specials)):
         if ours.encode("".join(parts)) == reference.encode(parts):

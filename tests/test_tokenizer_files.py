@@ -29,10 +29,16 @@ from nai_proto.errors import (
 from nai_proto.exchange.actions import compute
 from nai_proto.testing import play
 from nai_proto.text.models import Model
-from nai_proto.tokenizers import KNOWN, Known
-from nai_transports import tokenizer_files
-from nai_transports.tokenizer_files import DIRECTORY, cache_directory, distribution, find, load
-from nai_transports.tokenizer_files.distribution import fetch
+from nai_proto.tokenizers import TOKENIZERS, TokenizerInfo
+from nai_transports.tokenizer_files import (
+    DIRECTORY_VARIABLE,
+    cache_directory,
+    find_file,
+    finder,
+    load,
+    novelai_api_wheel,
+)
+from nai_transports.tokenizer_files.novelai_api_wheel import download
 
 NAME = "nerdstash_v2"
 FILE = "nerdstash_v2.model"
@@ -43,13 +49,13 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-class World:
-    """A machine of our own: a cache, a package registry, and what is asked of it."""
+class Machine:
+    """A machine of our own: a cache, a package registry, and the requests to it."""
 
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.root, self.cache = root, root / "cache" / "tokenizers"
         self.monkeypatch = monkeypatch
-        self.asked: list[Sequence[str]] = []
+        self.requests: list[Sequence[str]] = []
         self.answer: Callable[[Path], subprocess.CompletedProcess[str]] = self.offline
 
     def offline(self, _: Path) -> subprocess.CompletedProcess[str]:
@@ -57,7 +63,7 @@ class World:
         return subprocess.CompletedProcess([], 1, "", said)
 
     def run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-        self.asked.append(command)
+        self.requests.append(command)
         return self.answer(Path(command[command.index("--dest") + 1]))
 
     def publish(self, files: dict[str, bytes], *, wheel_sha256: str | None = None) -> None:
@@ -66,7 +72,7 @@ class World:
         with zipfile.ZipFile(made, "w") as archive:
             for name, data in files.items():
                 archive.writestr(name, data)
-        self.monkeypatch.setattr(distribution, "_WHEEL_SHA256", wheel_sha256 or sha256(made.read_bytes()))
+        self.monkeypatch.setattr(novelai_api_wheel, "_WHEEL_SHA256", wheel_sha256 or sha256(made.read_bytes()))
 
         def answer(into: Path) -> subprocess.CompletedProcess[str]:
             (into / "novelai_api.whl").write_bytes(made.read_bytes())
@@ -75,7 +81,7 @@ class World:
         self.answer = answer
 
     def install(self, data: bytes) -> None:
-        """A distribution that has the file stands on the path."""
+        """Put an installed distribution that has the file on the path."""
         site = self.root / "site"
         info, folder = site / "made_up-1.dist-info", site / "novelai_api" / "tokenizers"
         info.mkdir(parents=True)
@@ -88,20 +94,20 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    made = World(tmp_path, monkeypatch)
-    known = replace(KNOWN[NAME], files={FILE: sha256(GOOD), "other.model": None})
-    monkeypatch.setitem(cast("dict[str, Known]", KNOWN), NAME, known)
-    monkeypatch.setattr(distribution, "_DISTRIBUTION", "made-up")
-    monkeypatch.setattr(distribution, "_run", made.run)
-    monkeypatch.setattr(tokenizer_files, "cache_directory", lambda: made.cache)
-    monkeypatch.setattr(tokenizer_files, "_loaded", {})
-    monkeypatch.setattr(tokenizer_files, "read", lambda data, name, specials: (name, data))
-    monkeypatch.delenv(DIRECTORY, raising=False)
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    made = Machine(tmp_path, monkeypatch)
+    info = replace(TOKENIZERS[NAME], files={FILE: sha256(GOOD), "other.model": None})
+    monkeypatch.setitem(cast("dict[str, TokenizerInfo]", TOKENIZERS), NAME, info)
+    monkeypatch.setattr(novelai_api_wheel, "_DISTRIBUTION", "made-up")
+    monkeypatch.setattr(novelai_api_wheel, "_run", made.run)
+    monkeypatch.setattr(finder, "cache_directory", lambda: made.cache)
+    monkeypatch.setattr(finder, "_loaded", {})
+    monkeypatch.setattr(finder, "read", lambda data, name, specials: (name, data))
+    monkeypatch.delenv(DIRECTORY_VARIABLE, raising=False)
     return made
 
 
-def put(directory: Path, data: bytes, name: str = FILE) -> Path:
+def write_file(directory: Path, data: bytes, name: str = FILE) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     (directory / name).write_bytes(data)
     return directory / name
@@ -110,118 +116,120 @@ def put(directory: Path, data: bytes, name: str = FILE) -> Path:
 IN_WHEEL = {f"novelai_api/tokenizers/{FILE}": GOOD}
 
 
-def silent(what: str, done: int, total: int) -> None:
+def ignore_progress(what: str, done: int, total: int) -> None:
     pass
 
 
-def test_the_places_are_asked_in_order(world: World) -> None:
+def test_places_are_searched_in_order(machine: Machine) -> None:
     """Each place is taken away in turn, and the next one answers."""
-    given, own = put(world.root / "given", b"given"), put(world.root / "own", b"own")
-    put(world.cache, GOOD)
-    world.install(GOOD)
-    world.monkeypatch.setenv(DIRECTORY, str(own.parent))
-    assert find(NAME, path=given) == b"given"
-    assert find(NAME, path=given.parent) == b"given"
-    assert find(NAME) == b"own"
+    given, own = write_file(machine.root / "given", b"given"), write_file(machine.root / "own", b"own")
+    write_file(machine.cache, GOOD)
+    machine.install(GOOD)
+    machine.monkeypatch.setenv(DIRECTORY_VARIABLE, str(own.parent))
+    assert find_file(NAME, path=given) == b"given"
+    assert find_file(NAME, path=given.parent) == b"given"
+    assert find_file(NAME) == b"own"
     own.unlink()
-    assert find(NAME) == GOOD  # the cache's
-    (world.cache / FILE).unlink()
-    assert find(NAME) == GOOD  # the installed distribution's
-    (world.root / "site" / "novelai_api" / "tokenizers" / FILE).unlink()
-    assert world.asked == []
-    world.publish(IN_WHEEL)
-    assert find(NAME, progress=silent) == GOOD
-    assert len(world.asked) == 1
-    assert find(NAME) == GOOD  # kept
-    assert len(world.asked) == 1
+    assert find_file(NAME) == GOOD  # the cache's
+    (machine.cache / FILE).unlink()
+    assert find_file(NAME) == GOOD  # the installed distribution's
+    (machine.root / "site" / "novelai_api" / "tokenizers" / FILE).unlink()
+    assert machine.requests == []
+    machine.publish(IN_WHEEL)
+    assert find_file(NAME, progress=ignore_progress) == GOOD
+    assert len(machine.requests) == 1
+    assert find_file(NAME) == GOOD  # kept
+    assert len(machine.requests) == 1
     assert "novelai_api" not in sys.modules
 
 
-def test_in_the_caller_s_own_directory_the_best_name_counts_and_nothing_is_checked(world: World) -> None:
-    put(world.root, b"second", "other.model")
-    assert find(NAME, path=world.root) == b"second"
-    put(world.root, b"first")
-    assert find(NAME, path=world.root) == b"first"
+def test_the_best_file_of_the_caller_s_directory_is_used_without_verification(machine: Machine) -> None:
+    write_file(machine.root, b"second", "other.model")
+    assert find_file(NAME, path=machine.root) == b"second"
+    write_file(machine.root, b"first")
+    assert find_file(NAME, path=machine.root) == b"first"
 
 
-def test_no_network_is_known_within_one_repetition(world: World) -> None:
+def test_pip_retries_once_with_a_short_timeout(machine: Machine) -> None:
     with pytest.raises(TransportError):
-        find(NAME, progress=silent)
-    ((*_, requirement),) = world.asked
-    assert "--retries 1 --timeout 10" in " ".join(world.asked[0])
-    assert requirement == distribution.requirement()
+        find_file(NAME, progress=ignore_progress)
+    ((*_, requirement),) = machine.requests
+    assert "--retries 1 --timeout 10" in " ".join(machine.requests[0])
+    assert requirement == novelai_api_wheel.requirement()
 
 
-def test_a_path_without_a_file_is_an_error_and_no_other_place_is_asked(world: World) -> None:
-    put(world.cache, GOOD)
-    with pytest.raises(FileError, match=rf"{NAME}: no tokenizer file at .*nowhere; names are {FILE}"):
-        find(NAME, path=world.root / "nowhere")
+def test_a_path_without_a_file_is_an_error_and_no_other_place_is_searched(machine: Machine) -> None:
+    write_file(machine.cache, GOOD)
+    with pytest.raises(FileError, match=rf"{NAME}: no tokenizer file at .*nowhere; possible names are {FILE}"):
+        find_file(NAME, path=machine.root / "nowhere")
 
 
-def test_a_damaged_file_in_the_cache_is_fetched_again(world: World) -> None:
-    kept = put(world.cache, GOOD[:-1])
-    world.publish(IN_WHEEL)
-    assert find(NAME, progress=silent) == GOOD
+def test_a_damaged_file_in_the_cache_is_downloaded_again(machine: Machine) -> None:
+    kept = write_file(machine.cache, GOOD[:-1])
+    machine.publish(IN_WHEEL)
+    assert find_file(NAME, progress=ignore_progress) == GOOD
     assert kept.read_bytes() == GOOD
 
 
-def test_a_damaged_or_other_file_of_an_installed_distribution_is_passed_over(world: World) -> None:
-    world.install(b"of another release")
-    world.publish(IN_WHEEL)
-    assert find(NAME, progress=silent) == GOOD
-    assert len(world.asked) == 1
+def test_a_damaged_or_other_file_of_an_installed_distribution_is_ignored(machine: Machine) -> None:
+    machine.install(b"of another release")
+    machine.publish(IN_WHEEL)
+    assert find_file(NAME, progress=ignore_progress) == GOOD
+    assert len(machine.requests) == 1
 
 
-def test_offline_the_error_says_what_to_do_and_shows_no_token(world: World) -> None:
-    with pytest.raises(TransportError, match=f"ERROR: No matching distribution .*pip download.*{DIRECTORY}") as caught:
-        find(NAME, progress=silent)
+def test_offline_the_error_says_what_to_do_and_shows_no_token(machine: Machine) -> None:
+    with pytest.raises(
+        TransportError, match=f"ERROR: No matching distribution .*pip download.*{DIRECTORY_VARIABLE}"
+    ) as caught:
+        find_file(NAME, progress=ignore_progress)
     assert not caught.value.sent
     assert "secret123" not in str(caught.value)
-    assert not world.cache.exists()
+    assert not machine.cache.exists()
 
 
-def test_a_pip_that_says_nothing_or_is_not_there_is_told_as_well(world: World) -> None:
-    world.answer = lambda _: subprocess.CompletedProcess([], 7, "", "")
+def test_a_silent_or_missing_pip_is_an_error_too(machine: Machine) -> None:
+    machine.answer = lambda _: subprocess.CompletedProcess([], 7, "", "")
     with pytest.raises(TransportError, match="it ended with 7"):
-        find(NAME, progress=silent)
-    world.answer = lambda _: subprocess.CompletedProcess([], 1, "", "/bin/python: No module named pip\n")
+        find_file(NAME, progress=ignore_progress)
+    machine.answer = lambda _: subprocess.CompletedProcess([], 1, "", "/bin/python: No module named pip\n")
     with pytest.raises(TransportError, match="No module named pip"):
-        find(NAME, progress=silent)
+        find_file(NAME, progress=ignore_progress)
 
 
-def test_patience_has_an_end(world: World) -> None:
+def test_pip_has_a_timeout(machine: Machine) -> None:
     def answer(_: Path) -> subprocess.CompletedProcess[str]:
         raise subprocess.TimeoutExpired("pip", 300)
 
-    world.answer = answer
+    machine.answer = answer
     with pytest.raises(TimedOut, match="longer than 300 s"):
-        fetch(world.cache, silent)
+        download(machine.cache, ignore_progress)
 
 
-def test_what_is_asked_of_pip_is_one_wheel_of_one_release_and_nothing_else(world: World) -> None:
+def test_pip_downloads_one_wheel_of_one_release(machine: Machine) -> None:
     with pytest.raises(TransportError):
-        find(NAME, progress=silent)
-    ((python, *arguments),) = world.asked
+        find_file(NAME, progress=ignore_progress)
+    ((python, *arguments),) = machine.requests
     assert python == sys.executable
     assert arguments[:3] == ["-m", "pip", "download"]
     assert {"--no-deps", "--only-binary", "--no-input"} < set(arguments)
     assert arguments[-1] == "made-up==0.34.1"
 
 
-def test_a_wheel_that_is_not_the_known_one_is_not_opened(world: World) -> None:
-    world.publish(IN_WHEEL, wheel_sha256="0" * 64)
-    with pytest.raises(RemoteProtocolError, match="has not the known SHA-256"):
-        fetch(world.cache, silent)
-    assert not world.cache.exists()
+def test_a_wheel_with_another_digest_is_not_opened(machine: Machine) -> None:
+    machine.publish(IN_WHEEL, wheel_sha256="0" * 64)
+    with pytest.raises(RemoteProtocolError, match="does not have the known SHA-256"):
+        download(machine.cache, ignore_progress)
+    assert not machine.cache.exists()
 
 
-def test_no_wheel_at_all_is_told_as_a_wheel_that_is_not_the_known_one(world: World) -> None:
-    world.answer = lambda _: subprocess.CompletedProcess([], 0, "", "")
-    with pytest.raises(RemoteProtocolError, match="has not the known SHA-256"):
-        fetch(world.cache, silent)
+def test_a_missing_wheel_is_an_error_like_a_wheel_with_another_digest(machine: Machine) -> None:
+    machine.answer = lambda _: subprocess.CompletedProcess([], 0, "", "")
+    with pytest.raises(RemoteProtocolError, match="does not have the known SHA-256"):
+        download(machine.cache, ignore_progress)
 
 
-def test_only_known_data_files_are_taken_out(world: World) -> None:
+def test_only_known_data_files_are_unpacked(machine: Machine) -> None:
     others = {
         "novelai_api/__init__.py": b"raise AssertionError",
         "novelai_api/tokenizers/unknown.json": b"{}",
@@ -229,99 +237,101 @@ def test_only_known_data_files_are_taken_out(world: World) -> None:
         f"../{FILE}": b"nor this",
         "novelai_api/tokenizers/other.model": b"known, but without a digest",
     }
-    world.publish(others | IN_WHEEL)
+    machine.publish(others | IN_WHEEL)
     seen: list[tuple[int, int]] = []
-    fetch(world.cache, lambda what, done, total: seen.append((done, total)))
-    assert [(file.name, file.read_bytes()) for file in world.cache.iterdir()] == [(FILE, GOOD)]
+    download(machine.cache, lambda what, done, total: seen.append((done, total)))
+    assert [(file.name, file.read_bytes()) for file in machine.cache.iterdir()] == [(FILE, GOOD)]
     assert seen == [(0, 0), (0, len(GOOD)), (len(GOOD), len(GOOD))]
 
 
-def test_a_file_in_the_wheel_is_checked_on_its_own(world: World) -> None:
-    world.publish({f"novelai_api/tokenizers/{FILE}": b"another"})
-    with pytest.raises(RemoteProtocolError, match=f"{FILE} in made-up 0.34.1 has not the known SHA-256"):
-        fetch(world.cache, silent)
+def test_each_file_in_the_wheel_is_verified(machine: Machine) -> None:
+    machine.publish({f"novelai_api/tokenizers/{FILE}": b"another"})
+    with pytest.raises(RemoteProtocolError, match=f"{FILE} in made-up 0.34.1 does not have the known SHA-256"):
+        download(machine.cache, ignore_progress)
 
 
-def test_a_wheel_without_the_file_is_no_endless_loop(world: World) -> None:
-    world.publish({})
-    with pytest.raises(TransportError, match="the package registry: it brought no file of this tokenizer"):
-        find(NAME, progress=silent)
-    assert len(world.asked) == 1
+def test_a_wheel_without_the_file_is_downloaded_once(machine: Machine) -> None:
+    machine.publish({})
+    with pytest.raises(TransportError, match="the package registry: it has no file of this tokenizer"):
+        find_file(NAME, progress=ignore_progress)
+    assert len(machine.requests) == 1
 
 
 @pytest.mark.parametrize("step", ["replace", "fsync"])
-def test_a_file_appears_whole_or_not_at_all(world: World, step: str) -> None:
-    world.publish(IN_WHEEL)
+def test_a_file_is_written_completely_or_not_at_all(machine: Machine, step: str) -> None:
+    machine.publish(IN_WHEEL)
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    with world.monkeypatch.context() as patch:
+    with machine.monkeypatch.context() as patch:
         patch.setattr(os, step, full)
         with pytest.raises(FileError, match=rf"{FILE} cannot be written: No space left on device"):
-            find(NAME, progress=silent)
-    assert list(world.cache.iterdir()) == []
+            find_file(NAME, progress=ignore_progress)
+    assert list(machine.cache.iterdir()) == []
 
 
-def test_an_unreadable_file_is_named(world: World) -> None:
-    path = put(world.root, b"")
+def test_the_error_for_an_unreadable_file_names_it(machine: Machine) -> None:
+    path = write_file(machine.root, b"")
 
     def locked(_: Path) -> bytes:
         raise PermissionError(13, "Permission denied")
 
-    world.monkeypatch.setattr(Path, "read_bytes", locked)
+    machine.monkeypatch.setattr(Path, "read_bytes", locked)
     with pytest.raises(FileError, match=rf"{FILE} cannot be read: Permission denied"):
-        find(NAME, path=path)
+        find_file(NAME, path=path)
 
 
-def test_a_tokenizer_without_a_source_is_asked_of_nobody(world: World) -> None:
+def test_a_tokenizer_without_a_source_causes_no_download(machine: Machine) -> None:
     with pytest.raises(FileError, match=r"glm-4\.6: no source .* put one of glm-4.6_tokenizer.json .* as token ids"):
-        find("glm-4.6")
-    only_own = replace(KNOWN["pile"], files={"own.json": None}, stand_ins={})
-    world.monkeypatch.setitem(cast("dict[str, Known]", KNOWN), "pile", only_own)
-    with pytest.raises(FileError, match=rf"put one of own.json into the directory that {DIRECTORY} names"):
-        find("pile")
-    assert world.asked == []
+        find_file("glm-4.6")
+    only_own = replace(TOKENIZERS["pile"], files={"own.json": None}, substitutes={})
+    machine.monkeypatch.setitem(cast("dict[str, TokenizerInfo]", TOKENIZERS), "pile", only_own)
+    with pytest.raises(
+        FileError, match=rf"put one of own.json into a directory and set {DIRECTORY_VARIABLE} to its path"
+    ):
+        find_file("pile")
+    assert machine.requests == []
 
 
 # ---- load
 
 
-def test_a_tokenizer_is_read_once_per_process_by_whatever_name(world: World) -> None:
-    put(world.cache, GOOD)
+def test_a_tokenizer_is_read_once_per_process_under_all_its_names(machine: Machine) -> None:
+    write_file(machine.cache, GOOD)
     one = load(Model.KAYRA)
     assert one == cast("Any", (NAME, GOOD))
     assert load("kayra-v1") is load(NAME) is one
-    other = put(world.root, b"other")
+    other = write_file(machine.root, b"other")
     assert load(NAME, path=other) == cast("Any", (NAME, b"other"))
     assert load(NAME) is one
 
 
-def test_threads_that_want_the_same_wait_for_one_fetch(world: World) -> None:
-    world.publish(IN_WHEEL)
-    threads = [threading.Thread(target=load, args=(NAME,), kwargs={"progress": silent}) for _ in range(4)]
+def test_threads_that_load_the_same_tokenizer_download_it_once(machine: Machine) -> None:
+    machine.publish(IN_WHEEL)
+    threads = [threading.Thread(target=load, args=(NAME,), kwargs={"progress": ignore_progress}) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(world.asked) == 1
+    assert len(machine.requests) == 1
 
 
-def test_a_failure_is_not_kept(world: World) -> None:
+def test_a_failure_is_not_cached(machine: Machine) -> None:
     with pytest.raises(TransportError):
-        load(NAME, progress=silent)
-    world.publish(IN_WHEEL)
-    assert load(NAME, progress=silent) == cast("Any", (NAME, GOOD))
+        load(NAME, progress=ignore_progress)
+    machine.publish(IN_WHEEL)
+    assert load(NAME, progress=ignore_progress) == cast("Any", (NAME, GOOD))
 
 
-def test_an_unknown_model_is_told_before_anything_is_asked(world: World) -> None:
-    with pytest.raises(InvalidRequestError, match="no tokenizer is known"):
+def test_an_unknown_model_is_an_error_before_any_download(machine: Machine) -> None:
+    with pytest.raises(InvalidRequestError, match="no tokenizer and no model has the name"):
         load("nobody")
-    assert world.asked == []
+    assert machine.requests == []
 
 
-def test_a_flow_loads_it_off_the_event_loop(world: World) -> None:
-    put(world.cache, GOOD)
+def test_a_flow_loads_a_tokenizer_off_the_event_loop(machine: Machine) -> None:
+    write_file(machine.cache, GOOD)
     played = play(compute(lambda: load(NAME)), [])
     assert played.kinds == "Compute"
     assert played.result == cast("Any", (NAME, GOOD))
@@ -330,7 +340,7 @@ def test_a_flow_loads_it_off_the_event_loop(world: World) -> None:
 # ---- the cache, and telling how it goes
 
 
-def test_the_cache_is_the_user_s(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_is_in_the_user_s_cache_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cache_directory().name == "tokenizers"
     assert "nai-proto" in cache_directory().parts
     monkeypatch.setitem(sys.modules, "platformdirs", None)
@@ -338,31 +348,31 @@ def test_the_cache_is_the_user_s(monkeypatch: pytest.MonkeyPatch) -> None:
         cache_directory()
 
 
-def test_without_a_terminal_each_thing_is_one_line(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    world.publish(IN_WHEEL)
-    find(NAME)
+def test_without_a_terminal_each_task_is_one_line(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    machine.publish(IN_WHEEL)
+    find_file(NAME)
     fetched, unpacked = capsys.readouterr().err.splitlines()
-    assert fetched == "fetching the tokenizer files of made-up 0.34.1 …"
+    assert fetched == "downloading the tokenizer files of made-up 0.34.1 …"
     assert unpacked == "unpacking the tokenizer files of made-up 0.34.1 …"
 
 
-def test_on_a_terminal_there_is_a_bar(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    world.publish(IN_WHEEL)
-    world.monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    world.monkeypatch.setenv("TERM", "xterm")
-    world.monkeypatch.setenv("COLUMNS", "120")
-    find(NAME)
+def test_a_terminal_shows_a_bar(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    machine.publish(IN_WHEEL)
+    machine.monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    machine.monkeypatch.setenv("TERM", "xterm")
+    machine.monkeypatch.setenv("COLUMNS", "120")
+    find_file(NAME)
     shown = capsys.readouterr()
     assert "unpacking the tokenizer files" in shown.err
     assert shown.out == ""
 
 
-def test_without_any_stderr_nothing_fails(world: World) -> None:
-    world.publish(IN_WHEEL)
-    world.monkeypatch.setattr(sys, "stderr", None)
-    assert find(NAME) == GOOD
+def test_without_any_stderr_nothing_fails(machine: Machine) -> None:
+    machine.publish(IN_WHEEL)
+    machine.monkeypatch.setattr(sys, "stderr", None)
+    assert find_file(NAME) == GOOD
 
 
-def test_the_real_runner_runs(tmp_path: Path) -> None:
-    done = distribution._run([sys.executable, "-c", "import sys; sys.stderr.write('said'); sys.exit(3)"])
+def test_pip_s_output_and_exit_status_are_captured(tmp_path: Path) -> None:
+    done = novelai_api_wheel._run([sys.executable, "-c", "import sys; sys.stderr.write('said'); sys.exit(3)"])
     assert (done.returncode, done.stderr) == (3, "said")

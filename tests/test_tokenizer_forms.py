@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from nai_proto.emulator.text.corpus import TALES
 from nai_proto.errors import InvalidFile, InvalidRequestError, MissingExtra
-from nai_proto.tokenizers import KNOWN, Tokenizer, read, tokenizer_name
+from nai_proto.tokenizers import TOKENIZERS, Tokenizer, read, tokenizer_name
 from tests.test_tokenizers import FORMS, LINES, deflated, ids, texts
 
 
@@ -81,7 +81,7 @@ def tokenizer(form: str) -> Tokenizer:
 @every_form
 @settings(deadline=None)
 @given(many=st.lists(texts, max_size=5))
-def test_a_batch_is_each_text_and_a_count_is_its_length(form: str, many: list[str]) -> None:
+def test_a_batch_encodes_each_text_and_a_count_is_the_number_of_ids(form: str, many: list[str]) -> None:
     one = tokenizer(form)
     assert one.encode_batch(iter(many)) == [one.encode(text) for text in many]
     assert [one.count(text) for text in many] == [len(one.encode(text)) for text in many]
@@ -90,7 +90,7 @@ def test_a_batch_is_each_text_and_a_count_is_its_length(form: str, many: list[st
 @every_form
 @settings(deadline=None)
 @given(tokens=ids | texts, budget=st.integers(0, 60))
-def test_a_prompt_that_is_cut_keeps_its_end_and_no_half_character(
+def test_a_truncated_prompt_keeps_its_end_and_no_half_character(
     form: str, tokens: list[int] | str, budget: int
 ) -> None:
     one = tokenizer(form)
@@ -104,7 +104,7 @@ def test_a_prompt_that_is_cut_keeps_its_end_and_no_half_character(
 
 
 @every_form
-def test_a_cut_falls_between_characters_and_wastes_no_more_than_one(form: str) -> None:
+def test_truncation_cuts_between_characters_and_loses_at_most_one(form: str) -> None:
     one = tokenizer(form)
     tokens = one.encode("The lamp 你好 😀 was lit")
     for budget in range(len(tokens) + 1):
@@ -115,7 +115,7 @@ def test_a_cut_falls_between_characters_and_wastes_no_more_than_one(form: str) -
 
 
 @every_form
-def test_a_negative_budget_is_a_mistake(form: str) -> None:
+def test_a_negative_budget_is_an_error(form: str) -> None:
     with pytest.raises(InvalidRequestError, match="budget is -1"):
         tokenizer(form).truncate([1], -1)
 
@@ -124,7 +124,7 @@ def test_a_negative_budget_is_a_mistake(form: str) -> None:
 
 
 @every_form
-def test_special_tokens_are_those_of_the_service_when_it_is_told_of_them(form: str) -> None:
+def test_special_tokens_of_a_file_can_be_overridden(form: str) -> None:
     """As with Llama 3's stock file: its names for those ids are gone, the text between is the same.
 
     See docs/protocol/native.md#98-model-heads-preamble-and-special-token-use.
@@ -146,7 +146,7 @@ def test_special_tokens_are_those_of_the_service_when_it_is_told_of_them(form: s
 
 
 @every_form
-def test_a_file_that_has_them_right_is_left_alone(form: str) -> None:
+def test_a_file_with_the_right_special_tokens_is_not_overridden(form: str) -> None:
     plain = tokenizer(form)
     assert type(read(ALL[form](), specials=plain.specials)) is type(plain)
     assert type(read(ALL[form](), specials={})) is type(plain)
@@ -158,7 +158,9 @@ def test_a_file_that_has_them_right_is_left_alone(form: str) -> None:
 @image_forms
 @settings(deadline=None)
 @given(tokens=ids, cuts=st.lists(st.integers(0, 50)))
-def test_pieces_joined_are_the_whole_wherever_the_ids_are_cut(form: str, tokens: list[int], cuts: list[int]) -> None:
+def test_incremental_decoding_gives_the_same_text_wherever_ids_are_cut(
+    form: str, tokens: list[int], cuts: list[int]
+) -> None:
     edges = [0, *sorted(min(cut, len(tokens)) for cut in cuts), len(tokens)]
     decoder = tokenizer(form).decoder()
     pieces = [decoder.receive(tokens[start:end]) for start, end in pairwise(edges)]
@@ -166,7 +168,7 @@ def test_pieces_joined_are_the_whole_wherever_the_ids_are_cut(form: str, tokens:
 
 
 @image_forms
-def test_words_come_back_without_the_blank_that_no_text_has(form: str) -> None:
+def test_the_extra_blank_of_a_vocabulary_is_removed(form: str) -> None:
     one = tokenizer(form)
     assert one.decode(one.encode("the lamp was lit")) == "the lamp was lit"
     decoder = one.decoder()
@@ -176,7 +178,7 @@ def test_words_come_back_without_the_blank_that_no_text_has(form: str) -> None:
 
 
 @image_forms
-def test_special_strings_are_one_token_and_none_is_added(form: str) -> None:
+def test_special_strings_are_one_token_each_and_none_is_added(form: str) -> None:
     one = tokenizer(form)
     assert one.encode("") == []
     for special, number in one.specials.items():
@@ -185,7 +187,7 @@ def test_special_strings_are_one_token_and_none_is_added(form: str) -> None:
 
 
 @image_forms
-def test_a_lone_surrogate_is_refused(form: str) -> None:
+def test_a_lone_surrogate_is_an_error(form: str) -> None:
     with pytest.raises(InvalidRequestError, match="lone surrogate"):
         tokenizer(form).encode("secret \ud800")
 
@@ -193,7 +195,7 @@ def test_a_lone_surrogate_is_refused(form: str) -> None:
 @image_forms
 @settings(deadline=None, max_examples=60)
 @given(data=st.data())
-def test_a_damaged_file_is_read_or_refused(form: str, data: st.DataObject) -> None:
+def test_a_damaged_file_is_read_or_is_a_documented_error(form: str, data: st.DataObject) -> None:
     file = bytearray(clip_merges().encode() if form == "CLIP" else t5_file())
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(file) - 1))
@@ -210,7 +212,7 @@ def test_the_image_models_have_tokenizers() -> None:
     assert tokenizer_name("nai-diffusion-3") == "clip"
     assert tokenizer_name("nai-diffusion-4-5-full") == "t5"
     assert tokenizer_name("nai-diffusion-5-curated") == "qwen35"
-    assert KNOWN["clip"].specials["<|endoftext|>"] == 49407
+    assert TOKENIZERS["clip"].specials["<|endoftext|>"] == 49407
 
 
 # ---- T5
@@ -218,7 +220,7 @@ def test_the_image_models_have_tokenizers() -> None:
 
 @settings(deadline=None)
 @given(texts)
-def test_t5_s_ids_and_text_are_the_library_s(text: str) -> None:
+def test_t5_ids_and_text_are_those_of_the_library(text: str) -> None:
     library = hugging_face.Tokenizer.from_buffer(t5_file())
     tokens = tokenizer("T5").encode(text)
     assert tokens == library.encode(text, add_special_tokens=False).ids
@@ -294,12 +296,12 @@ assigned = st.text(st.characters(exclude_categories=["Cs", "Cn", "Co"], exclude_
 
 @settings(deadline=None)
 @given(st.lists(assigned | st.sampled_from([*TALES.split(" ")[:200], " ", "'s", "!'s", "&amp;lt;3", "42"])))
-def test_clip_s_ids_are_those_of_the_plain_procedure(parts: list[str]) -> None:
+def test_clip_ids_are_those_of_a_plain_implementation(parts: list[str]) -> None:
     text = "".join(parts)
     assert tokenizer("CLIP").encode(text) == PlainClip(clip_merges()).encode(text)
 
 
-def test_clip_s_file_comes_as_a_list_packed_or_not_and_as_the_website_s_json() -> None:
+def test_a_clip_file_is_a_list_compressed_or_not_or_json_of_the_website() -> None:
     as_json = json.dumps({"text": clip_merges()}).encode()
     for data in (clip_merges().encode(), clip_file(), as_json, deflated(as_json), gzip.compress(as_json, mtime=0)):
         assert read(data).encode("The lamp") == tokenizer("CLIP").encode("the lamp")
@@ -308,19 +310,19 @@ def test_clip_s_file_comes_as_a_list_packed_or_not_and_as_the_website_s_json() -
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (b"#version: 0.2\na b c\n", "no pair"),
-        (b"#version: 0.2\nab\n", "no pair"),
+        (b"#version: 0.2\na b c\n", "is not a pair"),
+        (b"#version: 0.2\nab\n", "is not a pair"),
         (b"#version: 0.2\nxx yy\n", "cannot read CLIP's merges"),
         (gzip.compress(b"#version: 0.2\na b\n" * 100, mtime=0)[:-9], "gzip that is cut off"),
         (gzip.compress(b"another thing", mtime=0), "neither SentencePiece nor JSON"),
     ],
 )
-def test_what_is_wrong_with_merges_is_said(data: bytes, why: str) -> None:
+def test_invalid_merges_are_an_error_with_the_reason(data: bytes, why: str) -> None:
     with pytest.raises(InvalidFile, match=rf"^a\.file: .*{why}"):
         read(data, name="a.file")
 
 
-def test_only_so_many_merges_count_as_openai_took() -> None:
+def test_only_as_many_merges_are_used_as_by_openai() -> None:
     """The published list goes on far beyond them."""
     rare = [f"{a}{b} {c}" for a in "abcdefgh" for b in "ijklmnop" for c in "qrstuvwx"]
     out = io.StringIO()
@@ -332,7 +334,7 @@ def test_only_so_many_merges_count_as_openai_took() -> None:
     assert read(out.getvalue().encode()).size == 49_408
 
 
-def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_for_a_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tokenizers", None)
     with pytest.raises(MissingExtra, match=r"pip install 'nai-proto\[tokenizers\]'"):
         read(clip_file())

@@ -24,11 +24,10 @@ from nai_proto.errors import (
 )
 from nai_proto.exchange.reply import App, Handler
 from nai_proto.http import Request
-from nai_proto.tokenizers import KNOWN, Known
-from nai_transports import tokenizer_files
+from nai_proto.tokenizers import TOKENIZERS, TokenizerInfo
 from nai_transports.servers.serve import serve_in_thread
-from nai_transports.tokenizer_files import DIRECTORY, distribution, find, load, website
-from nai_transports.tokenizer_files.website import fetch
+from nai_transports.tokenizer_files import DIRECTORY_VARIABLE, find_file, finder, load, novelai_api_wheel, website
+from nai_transports.tokenizer_files.website import download
 from tests.support import answers, cuts
 from tests.test_tokenizers import byte_level_file
 
@@ -38,22 +37,22 @@ GOOD = zlib.compress(byte_level_file(), wbits=-zlib.MAX_WBITS)
 PAGE = b"<!DOCTYPE html><title>Just a moment...</title>"
 
 
-def silent(what: str, done: int, total: int) -> None:
+def ignore_progress(what: str, done: int, total: int) -> None:
     pass
 
 
-class World:
+class Machine:
     """A cache, a website, a package registry; one tokenizer, of which the registry has a stand-in only."""
 
     def __init__(self, root: Path) -> None:
         self.cache = root / "cache"
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         self.published: list[str] = []
 
     @contextmanager
     def serving(self, app: App) -> Generator[str, None, None]:
         def noted(request: Request) -> Handler:
-            self.asked.append(request.target)
+            self.requests.append(request.target)
             assert request.token is None
             yield from app(request)
 
@@ -67,27 +66,27 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    made = World(tmp_path)
-    known = replace(KNOWN["llama3"], files={FILE: None}, stand_ins={STOCK: hashlib.sha256(b"stock").hexdigest()})
-    monkeypatch.setitem(cast("dict[str, Known]", KNOWN), "llama3", known)
-    monkeypatch.setattr(tokenizer_files, "cache_directory", lambda: made.cache)
-    monkeypatch.setattr(distribution, "_DISTRIBUTION", "made-up")
-    monkeypatch.setattr(distribution, "fetch", made.registry)
-    monkeypatch.delenv(DIRECTORY, raising=False)
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    made = Machine(tmp_path)
+    info = replace(TOKENIZERS["llama3"], files={FILE: None}, substitutes={STOCK: hashlib.sha256(b"stock").hexdigest()})
+    monkeypatch.setitem(cast("dict[str, TokenizerInfo]", TOKENIZERS), "llama3", info)
+    monkeypatch.setattr(finder, "cache_directory", lambda: made.cache)
+    monkeypatch.setattr(novelai_api_wheel, "_DISTRIBUTION", "made-up")
+    monkeypatch.setattr(novelai_api_wheel, "download", made.registry)
+    monkeypatch.delenv(DIRECTORY_VARIABLE, raising=False)
     return made
 
 
 # ---- one file
 
 
-def test_a_file_comes_by_its_address_and_is_kept_as_it_is(world: World) -> None:
+def test_a_file_is_downloaded_and_stored_unchanged(machine: Machine) -> None:
     seen: list[tuple[str, int, int]] = []
-    with world.serving(answers(200, GOOD)) as url:
-        fetch(FILE, world.cache, lambda *told: seen.append(told), origin=url)
-    assert world.asked == [f"/tokenizer/compressed/{FILE}?v=2&static=true"]
-    assert (world.cache / FILE).read_bytes() == GOOD
-    what = f"fetching {FILE} from 127.0.0.1"
+    with machine.serving(answers(200, GOOD)) as url:
+        download(FILE, machine.cache, lambda *progress: seen.append(progress), origin=url)
+    assert machine.requests == [f"/tokenizer/compressed/{FILE}?v=2&static=true"]
+    assert (machine.cache / FILE).read_bytes() == GOOD
+    what = f"downloading {FILE} from 127.0.0.1"
     assert seen[0] == (what, 0, 0)
     assert seen[-1] == (what, len(GOOD), len(GOOD))
 
@@ -113,92 +112,90 @@ def test_a_file_comes_by_its_address_and_is_kept_as_it_is(world: World) -> None:
         (cuts(b""), TransportError, "without a response"),
     ],
 )
-def test_what_is_no_tokenizer_file_is_told_and_not_kept(
-    world: World, app: App, kind: type[Exception], why: str
+def test_a_response_that_is_no_tokenizer_file_is_an_error_and_not_stored(
+    machine: Machine, app: App, kind: type[Exception], why: str
 ) -> None:
-    with world.serving(app) as url, pytest.raises(kind, match=why):
-        fetch(FILE, world.cache, silent, origin=url)
-    assert not world.cache.exists()
-    assert len(world.asked) == 1  # nothing is repeated, and no redirect followed
+    with machine.serving(app) as url, pytest.raises(kind, match=why):
+        download(FILE, machine.cache, ignore_progress, origin=url)
+    assert not machine.cache.exists()
+    assert len(machine.requests) == 1  # nothing is repeated, and no redirect followed
 
 
-def test_a_file_that_is_too_large_is_given_up_on_the_way(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(website, "LARGEST", len(GOOD) - 1)
-    with world.serving(answers(200, GOOD)) as url, pytest.raises(LimitExceeded):
-        fetch(FILE, world.cache, silent, origin=url)
-    assert not world.cache.exists()
+def test_the_download_of_a_file_that_is_too_large_is_stopped(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(website, "MAX_FILE_BYTES", len(GOOD) - 1)
+    with machine.serving(answers(200, GOOD)) as url, pytest.raises(LimitExceeded):
+        download(FILE, machine.cache, ignore_progress, origin=url)
+    assert not machine.cache.exists()
 
 
 @pytest.mark.parametrize("origin", ["http://novelai.example", "ftp://novelai.example", "http://127.0.0.1.example", "x"])
-def test_nothing_is_fetched_in_the_clear(world: World, origin: str) -> None:
+def test_nothing_is_downloaded_without_https(machine: Machine, origin: str) -> None:
     with pytest.raises(InvalidRequestError, match="over https only"):
-        fetch(FILE, world.cache, silent, origin=origin)
+        download(FILE, machine.cache, ignore_progress, origin=origin)
 
 
 # ---- among the places
 
 
-def test_the_website_s_own_file_comes_before_a_stand_in(world: World) -> None:
-    world.registry(world.cache, None)
-    with world.serving(answers(200, GOOD)) as url:
-        assert find("llama3", progress=silent, origin=url) == GOOD
-        assert find("llama3", progress=silent, origin=url) == GOOD
-    assert len(world.asked) == 1  # the second time it is in the cache
+def test_the_website_s_own_file_comes_before_a_substitute(machine: Machine) -> None:
+    machine.registry(machine.cache, None)
+    with machine.serving(answers(200, GOOD)) as url:
+        assert find_file("llama3", progress=ignore_progress, origin=url) == GOOD
+        assert find_file("llama3", progress=ignore_progress, origin=url) == GOOD
+    assert len(machine.requests) == 1  # the second time it is in the cache
 
 
-def test_a_stand_in_is_better_than_nothing(world: World) -> None:
-    with world.serving(answers(503, b"")) as url:
-        assert find("llama3", progress=silent, origin=url) == b"stock"
-        assert find("llama3", progress=silent, origin=url) == b"stock"
-    assert world.published == [STOCK]  # the second time it is in the cache
+def test_a_substitute_is_used_if_there_is_nothing_else(machine: Machine) -> None:
+    with machine.serving(answers(503, b"")) as url:
+        assert find_file("llama3", progress=ignore_progress, origin=url) == b"stock"
+        assert find_file("llama3", progress=ignore_progress, origin=url) == b"stock"
+    assert machine.published == [STOCK]  # the second time it is in the cache
 
 
 @pytest.mark.parametrize("damage", ["file", "digest", "no digest"])
-def test_a_kept_file_that_is_damaged_is_fetched_again(world: World, damage: str) -> None:
-    with world.serving(answers(200, GOOD)) as url:
-        find("llama3", progress=silent, origin=url)
-        beside = world.cache / f"{FILE}.sha256"
+def test_a_damaged_file_in_the_cache_is_downloaded_again(machine: Machine, damage: str) -> None:
+    with machine.serving(answers(200, GOOD)) as url:
+        find_file("llama3", progress=ignore_progress, origin=url)
+        beside = machine.cache / f"{FILE}.sha256"
         match damage:
             case "file":
-                (world.cache / FILE).write_bytes(GOOD[:-1])
+                (machine.cache / FILE).write_bytes(GOOD[:-1])
             case "digest":
                 beside.write_bytes(b"\xff")
             case _:
                 beside.unlink()
-        assert find("llama3", progress=silent, origin=url) == GOOD
-    assert len(world.asked) == 2
-    assert (world.cache / FILE).read_bytes() == GOOD
+        assert find_file("llama3", progress=ignore_progress, origin=url) == GOOD
+    assert len(machine.requests) == 2
+    assert (machine.cache / FILE).read_bytes() == GOOD
 
 
-def test_the_last_error_says_what_was_tried_and_what_to_do(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_says_what_was_tried_and_what_to_do(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     def offline(*_: object) -> None:
         raise TransportError("pip: no", sent=False, phase="connect")
 
-    monkeypatch.setattr(distribution, "fetch", offline)
+    monkeypatch.setattr(novelai_api_wheel, "download", offline)
     with (
-        world.serving(answers(200, PAGE)) as url,
+        machine.serving(answers(200, PAGE)) as url,
         pytest.raises(
             TransportError,
             match=rf"llama3: .*\(NovelAI's website: .*a web page.*; the package registry: pip: no\).*{FILE}, {STOCK} .*"
-            f"{DIRECTORY}",
+            f"{DIRECTORY_VARIABLE}",
         ),
     ):
-        find("llama3", progress=silent, origin=url)
+        find_file("llama3", progress=ignore_progress, origin=url)
 
 
-def test_where_nothing_listens_the_next_source_is_asked(world: World) -> None:
-    with world.serving(answers(200, GOOD)) as url:
+def test_the_next_source_is_used_if_the_website_does_not_respond(machine: Machine) -> None:
+    with machine.serving(answers(200, GOOD)) as url:
         pass
-    assert find("llama3", progress=silent, origin=url) == b"stock"
-    assert world.asked == []
+    assert find_file("llama3", progress=ignore_progress, origin=url) == b"stock"
+    assert machine.requests == []
 
 
 @pytest.mark.parametrize(
     ("data", "problem"), [(b"", "empty"), (b"text", "neither"), (GOOD[: len(GOOD) // 2], "cut off")]
 )
-def test_a_file_of_the_callers_own_that_is_no_tokenizer_is_an_invalid_file(
-    tmp_path: Path, data: bytes, problem: str
-) -> None:
+def test_a_caller_s_file_that_is_no_tokenizer_is_an_invalid_file(tmp_path: Path, data: bytes, problem: str) -> None:
     path = tmp_path / "mine"
     path.write_bytes(data)
     with pytest.raises(InvalidFile, match=problem) as caught:

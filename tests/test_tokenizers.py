@@ -23,9 +23,9 @@ import nai_proto as nai
 from nai_proto.emulator.text.corpus import TALES
 from nai_proto.errors import InvalidFile, InvalidRequestError, LocalProtocolError, MissingExtra
 from nai_proto.text.models import MODELS
-from nai_proto.tokenizers import KNOWN, Tokenizer, known, read, tokenizer_name
-from nai_proto.tokenizers.base import BYTE_OF
-from nai_proto.tokenizers.reading import _as_in_javascript
+from nai_proto.tokenizers import TOKENIZERS, Tokenizer, find_tokenizer_info, read, tokenizer_name
+from nai_proto.tokenizers.base import BYTE_OF_LETTER
+from nai_proto.tokenizers.loader import _with_javascript_blanks
 
 LINES = [*TALES.split("\n"), "  two  blanks   three", "naïve café, 你好 😀 123 4567", "\tfor x in y:\n        pass"]
 SPECIALS = ["<|pad|>", "<|unknown|>", "<|startoftext|>", "<|endoftext|>"]
@@ -35,7 +35,7 @@ SPLIT = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)
 # ---- small files
 
 
-def trained(**options: Any) -> bytes:
+def train_sentencepiece(**options: Any) -> bytes:
     """A SentencePiece model with the options of nerdstash, unless told otherwise."""
     usual: dict[str, Any] = {
         "model_type": "bpe",
@@ -55,7 +55,7 @@ def trained(**options: Any) -> bytes:
 
 @cache
 def sentencepiece_file() -> bytes:
-    return trained()
+    return train_sentencepiece()
 
 
 @cache
@@ -78,7 +78,9 @@ def hugging_face_file() -> bytes:
     return library.to_str().encode()
 
 
-def novelai(vocab: dict[str, int], merges: list[Any], specials: list[str], split: str = SPLIT, **config: Any) -> bytes:
+def novelai_file(
+    vocab: dict[str, int], merges: list[Any], specials: list[str], split: str = SPLIT, **config: Any
+) -> bytes:
     document = {"config": {"splitRegex": split, **config}, "specialTokens": specials, "vocab": vocab, "merges": merges}
     return json.dumps(document).encode()
 
@@ -86,7 +88,7 @@ def novelai(vocab: dict[str, int], merges: list[Any], specials: list[str], split
 @cache
 def byte_level_file() -> bytes:
     model = json.loads(hugging_face_file())["model"]
-    return novelai(model["vocab"], model["merges"], ["<|begin_of_text|>", "<|endoftext|>", "<|not there|>"])
+    return novelai_file(model["vocab"], model["merges"], ["<|begin_of_text|>", "<|endoftext|>", "<|not there|>"])
 
 
 @cache
@@ -97,7 +99,7 @@ def character_level_file() -> bytes:
     names = [library.IdToPiece(number).replace("▁", " ") for number in ids]
     vocab = {f"0x{name[3:5].lower()}" if library.IsByte(number) else name: number for number, name in enumerate(names)}
     made = [name for number, name in enumerate(names) if len(name) > 1 and number >= 4 and not library.IsByte(number)]
-    return novelai(vocab, [(name[:1], name[1:]) for name in made], SPECIALS, r"[\s\S]+")
+    return novelai_file(vocab, [(name[:1], name[1:]) for name in made], SPECIALS, r"[\s\S]+")
 
 
 FORMS = {
@@ -131,14 +133,16 @@ ids = st.lists(st.integers(-1, 620) | st.integers(0, 270))
 @every_form
 @settings(deadline=None)
 @given(text=texts)
-def test_a_text_comes_back_from_its_ids(form: str, text: str) -> None:
+def test_a_text_is_decoded_from_its_ids(form: str, text: str) -> None:
     assert tokenizer(form).decode(tokenizer(form).encode(text)) == text
 
 
 @every_form
 @settings(deadline=None)
 @given(tokens=ids, cuts=st.lists(st.integers(0, 50)))
-def test_pieces_joined_are_the_whole_wherever_the_ids_are_cut(form: str, tokens: list[int], cuts: list[int]) -> None:
+def test_incremental_decoding_gives_the_same_text_wherever_ids_are_cut(
+    form: str, tokens: list[int], cuts: list[int]
+) -> None:
     edges = [0, *sorted(min(cut, len(tokens)) for cut in cuts), len(tokens)]
     decoder = tokenizer(form).decoder()
     pieces = [decoder.receive(tokens[start:end]) for start, end in pairwise(edges)]
@@ -148,7 +152,7 @@ def test_pieces_joined_are_the_whole_wherever_the_ids_are_cut(form: str, tokens:
 @every_form
 @settings(deadline=None)
 @given(text=texts)
-def test_what_a_decoder_has_given_stands(form: str, text: str) -> None:
+def test_a_decoder_never_takes_text_back(form: str, text: str) -> None:
     """Token by token, what came so far is the text's beginning: no character is shown broken, none is held for long."""
     decoder, so_far = tokenizer(form).decoder(), ""
     tokens = tokenizer(form).encode(text)
@@ -163,7 +167,7 @@ def test_what_a_decoder_has_given_stands(form: str, text: str) -> None:
 @every_form
 @settings(deadline=None)
 @given(before=texts, after=texts)
-def test_a_special_string_is_one_token_and_costs_no_character(form: str, before: str, after: str) -> None:
+def test_a_special_string_is_one_token_and_changes_no_other_character(form: str, before: str, after: str) -> None:
     one = tokenizer(form)
     for special, number in one.specials.items():
         assert one.encode(before + special + after) == [*one.encode(before), number, *one.encode(after)]
@@ -171,14 +175,14 @@ def test_a_special_string_is_one_token_and_costs_no_character(form: str, before:
 
 
 @every_form
-def test_nothing_is_put_before_a_text_and_nothing_is_cut_off(form: str) -> None:
+def test_no_token_is_added_and_no_text_is_truncated(form: str) -> None:
     assert tokenizer(form).encode("") == []
     assert len(tokenizer(form).encode("The lamp " * 20)) >= 20
     assert not set(tokenizer(form).encode("The lamp")) & set(tokenizer(form).specials.values())
 
 
 @every_form
-def test_a_character_that_never_ends_is_shown_at_the_end(form: str) -> None:
+def test_an_incomplete_character_is_decoded_at_the_end(form: str) -> None:
     begun = tokenizer(form).encode("😀")[:-1]
     decoder = tokenizer(form).decoder()
     assert decoder.receive(begun) == ""
@@ -187,14 +191,14 @@ def test_a_character_that_never_ends_is_shown_at_the_end(form: str) -> None:
 
 
 @every_form
-def test_bytes_that_cannot_become_a_character_are_shown_as_soon_as_that_is_certain(form: str) -> None:
+def test_invalid_bytes_are_decoded_as_soon_as_they_are_invalid(form: str) -> None:
     begun = tokenizer(form).encode("😀")[:-1]
     decoder = tokenizer(form).decoder()
     assert decoder.receive([*begun, *tokenizer(form).encode("a")]) == "\ufffda"
 
 
 @every_form
-def test_an_id_that_the_file_does_not_know_ends_no_stream(form: str) -> None:
+def test_an_unknown_id_is_a_replacement_character(form: str) -> None:
     assert tokenizer(form).decode([-1, 10**9]) == "\ufffd\ufffd"
 
 
@@ -209,7 +213,7 @@ def test_a_decoder_ends_once(form: str) -> None:
 
 
 @every_form
-def test_a_lone_surrogate_is_refused_without_being_shown(form: str) -> None:
+def test_a_lone_surrogate_is_an_error_that_does_not_show_it(form: str) -> None:
     with pytest.raises(InvalidRequestError, match="lone surrogate") as caught:
         tokenizer(form).encode("secret \ud800")
     assert caught.value.__context__ is None
@@ -217,7 +221,7 @@ def test_a_lone_surrogate_is_refused_without_being_shown(form: str) -> None:
 
 
 @every_form
-def test_a_tokenizer_says_what_it_is(form: str) -> None:
+def test_a_tokenizer_has_a_name_a_size_and_a_repr(form: str) -> None:
     one = tokenizer(form)
     assert one.name == form
     assert one.size == 600
@@ -229,14 +233,14 @@ def test_a_tokenizer_says_what_it_is(form: str) -> None:
 
 @settings(deadline=None)
 @given(texts)
-def test_sentencepiece_ids_are_the_library_s(text: str) -> None:
+def test_sentencepiece_ids_are_those_of_the_library(text: str) -> None:
     library = sentencepiece.SentencePieceProcessor(model_proto=sentencepiece_file())
     assert tokenizer("SentencePiece").encode(text) == library.Encode(text)
 
 
 @settings(deadline=None)
 @given(texts)
-def test_hugging_face_ids_are_the_library_s(text: str) -> None:
+def test_hugging_face_ids_are_those_of_the_library(text: str) -> None:
     library = hugging_face.Tokenizer.from_buffer(hugging_face_file())
     library.no_truncation()
     assert tokenizer("Hugging Face").encode(text) == library.encode(text, add_special_tokens=False).ids
@@ -244,13 +248,13 @@ def test_hugging_face_ids_are_the_library_s(text: str) -> None:
 
 @settings(deadline=None)
 @given(texts)
-def test_merging_characters_is_what_sentencepiece_does(text: str) -> None:
+def test_merging_characters_gives_the_ids_of_sentencepiece(text: str) -> None:
     assert tokenizer("NovelAI, characters").encode(text) == tokenizer("SentencePiece").encode(text)
 
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(TALES.split())).map(" ".join))
-def test_merging_bytes_is_what_hugging_face_does(text: str) -> None:
+def test_merging_bytes_gives_the_ids_of_hugging_face(text: str) -> None:
     assert tokenizer("NovelAI, bytes").encode(text) == tokenizer("Hugging Face").encode(text)
 
 
@@ -258,29 +262,29 @@ def test_merging_bytes_is_what_hugging_face_does(text: str) -> None:
 
 
 def letters(*longer: str) -> dict[str, int]:
-    return {piece: number for number, piece in enumerate([*BYTE_OF, *longer])}
+    return {piece: number for number, piece in enumerate([*BYTE_OF_LETTER, *longer])}
 
 
-def test_a_word_that_is_in_the_vocabulary_is_taken_whole_though_no_merges_lead_there() -> None:
-    one = read(novelai(letters("word", "wo"), [["w", "o"]], []))
+def test_a_word_in_the_vocabulary_is_one_token_even_without_merges() -> None:
+    one = read(novelai_file(letters("word", "wo"), [["w", "o"]], []))
     assert one.encode("word") == [256]
     assert [one.decode([token]) for token in one.encode("words")] == ["wo", "r", "d", "s"]
 
 
 def test_pieces_merge_by_their_joined_text_in_the_order_of_ranks_from_the_left() -> None:
-    one = read(novelai(letters("ab", "bc", "abc", "aa"), [["b", "c"], ["ab", "c"], ["a", "b"], ["a", "a"]], []))
+    one = read(novelai_file(letters("ab", "bc", "abc", "aa"), [["b", "c"], ["ab", "c"], ["a", "b"], ["a", "a"]], []))
     assert [one.decode([token]) for token in one.encode("xabcaaa")] == ["x", "abc", "aa", "a"]
 
 
-def test_a_piece_that_is_merged_but_not_in_the_vocabulary_is_written_as_bytes() -> None:
-    halves = sorted(BYTE_OF, key=lambda letter: BYTE_OF[letter])
-    one = read(novelai(letters(), [[halves[byte] for byte in "é".encode()], ["a", "b"]], []))
+def test_a_merged_piece_that_is_not_in_the_vocabulary_is_encoded_as_bytes() -> None:
+    halves = sorted(BYTE_OF_LETTER, key=lambda letter: BYTE_OF_LETTER[letter])
+    one = read(novelai_file(letters(), [[halves[byte] for byte in "é".encode()], ["a", "b"]], []))
     assert one.decode(one.encode("éab")) == "éab"
     assert len(one.encode("éab")) == 4
 
 
 def test_the_longest_special_string_wins_and_one_without_an_id_is_text() -> None:
-    one = read(novelai(letters("<a>", "<a><b>"), [], ["<a>", "<c>", "<a><b>"]))
+    one = read(novelai_file(letters("<a>", "<a><b>"), [], ["<a>", "<c>", "<a><b>"]))
     assert one.specials == {"<a>": 256, "<a><b>": 257}
     assert one.encode("<a><b><a>") == [257, 256]
     assert len(one.encode("<c>")) == 3
@@ -288,52 +292,52 @@ def test_the_longest_special_string_wins_and_one_without_an_id_is_text() -> None
 
 def test_chunks_are_split_one_by_one() -> None:
     vocab, merges = letters("ab", "abab"), [["a", "b"], ["ab", "ab"]]
-    assert read(novelai(vocab, merges, [])).encode("abab") == [257]
-    assert read(novelai(vocab, merges, [], maxEncodeChars=2)).encode("abab") == [256, 256]
-    assert read(novelai(vocab, merges, [], maxEncodeChars=0)).encode("abab") == [257]
+    assert read(novelai_file(vocab, merges, [])).encode("abab") == [257]
+    assert read(novelai_file(vocab, merges, [], maxEncodeChars=2)).encode("abab") == [256, 256]
+    assert read(novelai_file(vocab, merges, [], maxEncodeChars=0)).encode("abab") == [257]
 
 
-def test_a_text_is_normalised_where_the_file_says_so() -> None:
-    one = read(novelai(letters(), [], [], normalization="NFC"))
+def test_a_text_is_normalized_if_the_file_says_so() -> None:
+    one = read(novelai_file(letters(), [], [], normalization="NFC"))
     assert one.encode("e\u0301") == one.encode("é")
-    plain = read(novelai(letters(), [], []))
+    plain = read(novelai_file(letters(), [], []))
     assert plain.encode("e\u0301") != plain.encode("é")
 
 
 @pytest.mark.parametrize(
     ("blank", "both"), [("\ufeff", True), ("\u0085", False), (" ", True), ("a", False), ("\u3000", True)]
 )
-def test_blanks_in_a_pattern_are_javascript_s(blank: str, both: bool) -> None:
+def test_blanks_in_a_pattern_are_those_of_javascript(blank: str, both: bool) -> None:
     pieces = {blank: 256, blank * 2: 257}
     vocab = {f"0x{byte:02x}": byte for byte in range(256)} | pieces
-    assert read(novelai(vocab, [], [], r"\s+|\S")).encode(blank * 2) == ([257] if both else [256, 256])
-    assert read(novelai(vocab, [], [], r"[^\S]+|[^\s]")).encode(blank * 2) == ([257] if both else [256, 256])
+    assert read(novelai_file(vocab, [], [], r"\s+|\S")).encode(blank * 2) == ([257] if both else [256, 256])
+    assert read(novelai_file(vocab, [], [], r"[^\S]+|[^\s]")).encode(blank * 2) == ([257] if both else [256, 256])
 
 
-def test_escapes_in_a_pattern_are_left_alone() -> None:
-    assert _as_in_javascript(r"\\s\p{L}\\\\S") == r"\\s\p{L}\\\\S"
-    assert _as_in_javascript("\\") == "\\\\"
+def test_other_escapes_in_a_pattern_are_not_changed() -> None:
+    assert _with_javascript_blanks(r"\\s\p{L}\\\\S") == r"\\s\p{L}\\\\S"
+    assert _with_javascript_blanks("\\") == "\\\\"
 
 
-def test_what_the_split_leaves_over_is_not_lost() -> None:
-    one = read(novelai(letters(), [], [], "a+"))
+def test_text_that_the_split_leaves_over_is_encoded() -> None:
+    one = read(novelai_file(letters(), [], [], "a+"))
     assert one.decode(one.encode("xaay")) == "xaay"
 
 
-def test_a_text_that_spells_a_byte_s_key_is_text() -> None:
+def test_a_text_like_the_key_of_a_byte_is_encoded_as_text() -> None:
     vocab = {f"0x{byte:02x}": byte for byte in range(256)}
-    one = read(novelai(vocab, [], [], r"\S+"))
+    one = read(novelai_file(vocab, [], [], r"\S+"))
     assert one.decode(one.encode("0x41")) == "0x41"
 
 
-def test_bytes_that_utf_8_never_has_need_no_piece() -> None:
+def test_bytes_that_are_not_in_utf_8_need_no_piece() -> None:
     """As in the vocabulary of pile."""
-    never = {letter for letter, byte in BYTE_OF.items() if byte in (0xC0, 0xC1) or byte > 0xF4}
+    never = {letter for letter, byte in BYTE_OF_LETTER.items() if byte in (0xC0, 0xC1) or byte > 0xF4}
     vocab = {piece: number for piece, number in letters().items() if piece not in never}
-    assert read(novelai(vocab, [], [])).size == 256 - 13
+    assert read(novelai_file(vocab, [], [])).size == 256 - 13
 
 
-def test_a_very_long_word_takes_its_time_but_not_its_square() -> None:
+def test_a_very_long_word_does_not_take_quadratic_time() -> None:
     one = tokenizer("NovelAI, characters")
     text = "abcdefgh" * 20_000
     assert one.decode(one.encode(text)) == text
@@ -356,15 +360,15 @@ def test_a_very_long_word_takes_its_time_but_not_its_square() -> None:
         (b'{"model":{}}', "decoder is missing"),
         (b'{"model":{},"decoder":{"type":"WordPiece"}}', "decoder is WordPiece; only ByteLevel and Metaspace"),
         (b'{"model":{},"decoder":{"type":"ByteLevel"}}', "`tokenizers` cannot read it"),
-        (novelai(letters(), [], [], "("), "no regular expression"),
-        (novelai({"a": 1}, [], []), "no piece for byte 0x00"),
-        (novelai({"a": 1, "b": 1}, [], []), "one id is given twice"),
-        (novelai({"0x41": 1}, [], []), "no piece for byte 0x00"),
-        (novelai(letters(), [["a"]], []), r"merges"),
-        (novelai(letters(), [], [], normalization="NFX"), "normalization"),
+        (novelai_file(letters(), [], [], "("), "is not a regular expression"),
+        (novelai_file({"a": 1}, [], []), "no piece for byte 0x00"),
+        (novelai_file({"a": 1, "b": 1}, [], []), "has an id twice"),
+        (novelai_file({"0x41": 1}, [], []), "no piece for byte 0x00"),
+        (novelai_file(letters(), [["a"]], []), r"merges"),
+        (novelai_file(letters(), [], [], normalization="NFX"), "normalization"),
     ],
 )
-def test_what_is_wrong_is_said_with_the_file_s_name(data: bytes, why: str) -> None:
+def test_an_invalid_file_is_an_error_with_its_name_and_the_reason(data: bytes, why: str) -> None:
     with pytest.raises(InvalidFile, match=rf"^a\.file: .*({why})"):
         read(data, name="a.file")
 
@@ -374,23 +378,23 @@ def deflated(data: bytes) -> bytes:
     return packer.compress(data) + packer.flush()
 
 
-def test_a_file_as_the_website_serves_it_is_unpacked_first() -> None:
+def test_a_deflated_file_is_unpacked() -> None:
     packed = deflated(byte_level_file())
     assert read(packed).encode("The lamp") == tokenizer("NovelAI, bytes").encode("The lamp")
     for keep in (len(packed) - 1, len(packed) // 2):
         with pytest.raises(InvalidFile, match=r"^a\.def: raw DEFLATE that is cut off"):
             read(packed[:keep], name="a.def")
-    with pytest.raises(InvalidFile, match=r"neither SentencePiece nor JSON, .* raw DEFLATE or gzip"):
+    with pytest.raises(InvalidFile, match=r"neither SentencePiece nor JSON .* raw DEFLATE or gzip"):
         read(deflated(b"text"))
 
 
-def test_what_unpacks_without_end_is_stopped() -> None:
+def test_the_size_of_an_unpacked_file_is_limited() -> None:
     with pytest.raises(InvalidFile, match=r"^a\.def: it unpacks to 67108864 bytes or more"):
         read(deflated(b"{" + b" " * (64 * 2**20)), name="a.def")
 
 
 @every_form
-def test_a_file_that_is_cut_off_is_refused_wherever_it_is_cut(form: str) -> None:
+def test_a_truncated_file_is_an_error_wherever_it_is_cut(form: str) -> None:
     data = FORMS[form]().rstrip()
     for keep in [1, 2, 10, 100, len(data) // 2, len(data) - 100, len(data) - 3, len(data) - 1]:
         with pytest.raises(InvalidFile, match=f"^{form}: "):
@@ -400,7 +404,7 @@ def test_a_file_that_is_cut_off_is_refused_wherever_it_is_cut(form: str) -> None
 @every_form
 @settings(deadline=None, max_examples=60)
 @given(data=st.data())
-def test_a_damaged_file_is_read_or_refused(form: str, data: st.DataObject) -> None:
+def test_a_damaged_file_is_read_or_is_a_documented_error(form: str, data: st.DataObject) -> None:
     """Any other exception is a bug: one came from SentencePiece, of pieces that are not UTF-8."""
     file = bytearray(FORMS[form]())
     for _ in range(data.draw(st.integers(1, 4))):
@@ -413,14 +417,14 @@ def test_a_damaged_file_is_read_or_refused(form: str, data: st.DataObject) -> No
     assert isinstance(one.decode(range(700)), str)
 
 
-def test_a_model_that_changes_blanks_is_refused() -> None:
+def test_a_sentencepiece_model_that_changes_blanks_is_an_error() -> None:
     for option in ("add_dummy_prefix", "remove_extra_whitespaces"):
-        with pytest.raises(InvalidFile, match="adds blanks or takes them together"):
-            read(trained(**{option: True}))
+        with pytest.raises(InvalidFile, match="adds or joins blanks"):
+            read(train_sentencepiece(**{option: True}))
 
 
 @every_form
-def test_without_the_libraries_the_extra_is_named(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_for_a_missing_library_names_the_extra(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
     data = FORMS[form]()
     for library in ("sentencepiece", "tokenizers"):
         monkeypatch.setitem(sys.modules, library, None)
@@ -431,13 +435,13 @@ def test_without_the_libraries_the_extra_is_named(form: str, monkeypatch: pytest
 # ---- which belongs to which
 
 
-def test_every_listed_model_has_a_tokenizer_and_its_width_fits() -> None:
+def test_every_listed_model_has_a_tokenizer_with_the_same_token_width() -> None:
     for model in MODELS:
         assert (tokenizer_name(model.id) == "llama3") is (model.token_width == 4)
-        assert known(model.id).token_width == model.token_width
+        assert find_tokenizer_info(model.id).token_width == model.token_width
 
 
-def test_the_table_is_that_of_the_protocol() -> None:
+def test_the_table_of_tokenizers_is_that_of_the_protocol() -> None:
     assert tokenizer_name("kayra-v1") == "nerdstash_v2"
     assert tokenizer_name("clio-v1") == "nerdstash_v1"
     assert tokenizer_name("krake-v2") == "pile"
@@ -445,22 +449,22 @@ def test_the_table_is_that_of_the_protocol() -> None:
     assert tokenizer_name("genji-python-6b") == "gpt2"
     assert tokenizer_name("llama-3-erato-v1") == "llama3"
     assert tokenizer_name("glm-4-6") == "glm-4.6"
-    assert KNOWN["llama3"].specials["<|reserved_special_token81|>"] == 128081
+    assert TOKENIZERS["llama3"].specials["<|reserved_special_token81|>"] == 128081
 
 
 def test_no_model_has_two_tokenizers_and_no_file_two_digests() -> None:
-    models = [model for one in KNOWN.values() for model in one.models]
+    models = [model for one in TOKENIZERS.values() for model in one.models]
     assert len(models) == len(set(models))
-    files = [(name, digest) for one in KNOWN.values() for name, digest in one.files.items()]
+    files = [(name, digest) for one in TOKENIZERS.values() for name, digest in one.files.items()]
     assert len(files) == len(dict(files))
     assert all(digest is None or len(bytes.fromhex(digest)) == 32 for _, digest in files)
 
 
-def test_a_tokenizer_is_known_by_its_name_and_by_its_models() -> None:
-    assert known("pile") is known("krake-v2") is KNOWN["pile"]
-    with pytest.raises(InvalidRequestError, match=r"no tokenizer is known for the model 'nobody'.*kayra-v1"):
-        known("nobody")
+def test_a_tokenizer_is_found_by_its_name_and_by_its_models() -> None:
+    assert find_tokenizer_info("pile") is find_tokenizer_info("krake-v2") is TOKENIZERS["pile"]
+    with pytest.raises(InvalidRequestError, match=r"no tokenizer and no model has the name 'nobody'.*kayra-v1"):
+        find_tokenizer_info("nobody")
 
 
-def test_it_stands_at_the_door() -> None:
+def test_the_package_is_an_attribute_of_nai_proto() -> None:
     assert nai.tokenizers.read is read

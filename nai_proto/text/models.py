@@ -22,7 +22,7 @@ from ..errors import InvalidRequestError
 from ..exchange.endpoints import host_of_model
 from ..http import Host
 from ..tier import Tier
-from ..tokenizers.known import KNOWN
+from ..tokenizers.registry import TOKENIZERS
 from .preambles import PREAMBLE, Preamble
 from .samplers import INTERNAL_MODELS, ORDER, SAMPLERS, SamplerOrder
 
@@ -144,7 +144,7 @@ class Model:
 
         See docs/protocol/native.md#112-tokenizer-per-model.
         """
-        listed = (one.name for one in KNOWN.values() if self.id in one.models)
+        listed = (one.name for one in TOKENIZERS.values() if self.id in one.models)
         return self._require("tokenizer", self.facts.tokenizer, next(listed, None))
 
     @property
@@ -153,7 +153,7 @@ class Model:
 
         See docs/protocol/native.md#111-packing.
         """
-        listed = KNOWN.get(self.tokenizer) if self.facts.token_width is None else None
+        listed = TOKENIZERS.get(self.tokenizer) if self.facts.token_width is None else None
         return self._require("token_width", self.facts.token_width, None if listed is None else listed.token_width)
 
     @property

@@ -11,7 +11,7 @@ from typing import Final, TypeVar, cast
 from ..arguments import FLAG, MAPPING, TOKENIZER, ArgumentType, list_of, takes
 from ..errors import InvalidRequestError, InvalidTypeError
 from ..tokenizers.base import Tokenizer
-from ..tokenizers.known import KNOWN
+from ..tokenizers.registry import TOKENIZERS
 from .global_settings import ALWAYS_SENT, SETTINGS, GlobalSettings
 from .models import Model
 from .modules import TEXT_ADVENTURE, Module, find_prefix
@@ -98,7 +98,7 @@ def build_parameters(
             another model's, a fact of an unlisted model is needed and not known, or what `check_parameters` finds.
     """
     model = Model.named(model)
-    if tokenizer is not None and tokenizer.name in KNOWN and tokenizer.name != model.tokenizer:
+    if tokenizer is not None and tokenizer.name in TOKENIZERS and tokenizer.name != model.tokenizer:
         raise InvalidRequestError(
             f"{model.id} uses the tokenizer {model.tokenizer}, not {tokenizer.name}", parameter="tokenizer"
         )

@@ -1,8 +1,8 @@
-"""Text to token ids and back, for every text model.
+"""Tokenizers of every text model: text to token ids and back.
 
-The files come in as bytes, since the core reads none; `nai_transports.tokenizer_files` finds and fetches them. `read`
-looks at the bytes to see which form they have. The libraries it needs are the extra ``tokenizers``, imported
-when the first file is read; without them everything else works, with token ids or with prompts as text.
+The core reads no files, so a tokenizer's file is passed as bytes; `nai_transports.tokenizer_files` finds and downloads them.
+`read` recognizes the format by the bytes. Its libraries are the extra ``tokenizers``, imported when the first file is read.
+Everything else works without them, with token ids or with prompts as text.
 
 See docs/protocol/native.md#11-token-encoding-and-tokenizers.
 """
@@ -11,15 +11,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .known import KNOWN, Known, known, tokenizer_name
+from .registry import TOKENIZERS, TokenizerInfo, find_tokenizer_info, tokenizer_name
 
 if TYPE_CHECKING:
-    from .base import Incremental, Tokenizer
-    from .reading import read
+    from .base import IncrementalDecoder, Tokenizer
+    from .loader import read
 else:
     from ..lazy import finder
 
-    __getattr__ = finder(__name__, {"base": "Incremental Tokenizer", "reading": "read"})
+    __getattr__ = finder(__name__, {"base": "IncrementalDecoder Tokenizer", "loader": "read"})
+
+    def __dir__():
+        return __all__
 
 
-__all__ = ["KNOWN", "Incremental", "Known", "Tokenizer", "known", "read", "tokenizer_name"]
+__all__ = [
+    "TOKENIZERS",
+    "IncrementalDecoder",
+    "Tokenizer",
+    "TokenizerInfo",
+    "find_tokenizer_info",
+    "read",
+    "tokenizer_name",
+]

@@ -1,15 +1,15 @@
-"""What all tokenizers share: ids to text, through bytes.
+"""The base of all tokenizers: decode ids to text through bytes.
 
-Every form comes down to one table, id to bytes, so that decoding is the same for all of them and exact: the bytes are
-joined and read as UTF-8. A character may be spread over tokens; its bytes meet again here, and only bytes that cannot
-become a character any more are U+FFFD. The libraries' own decoders are not used: each treats broken characters, special
-ids and leading blanks in a way of its own, and none can stop in the middle.
+Every file format is converted to one table, id to bytes, so that decoding is exact and the same for all: the bytes are
+joined and decoded as UTF-8. A character may be split over several tokens; its bytes are joined here, and only bytes that
+cannot become a character become U+FFFD. The libraries' own decoders are not used: each treats incomplete characters,
+special tokens and leading blanks differently, and none works incrementally.
 
-Special ids decode to their strings, so that nothing is lost; an id that the file does not know is U+FFFD, so that a model
-newer than its file does not end a stream.
+Special tokens decode to their strings, so that nothing is lost. An id that the file does not have decodes to U+FFFD, so
+that a model that is newer than its file does not end a stream.
 
-Some vocabularies have a blank in every word: T5's in front, CLIP's behind it. The first, or the last, is no part of the
-text then, and is left out.
+Some vocabularies have a blank in every word: T5's before it, CLIP's after it. The first, or the last, is not part of the
+text, and is removed.
 """
 
 from __future__ import annotations
@@ -25,54 +25,62 @@ from ..arguments import FUNCTION, INTEGER, TEXT, list_of, type_error
 from ..errors import InvalidRequestError, LocalProtocolError, MissingExtra
 
 __all__ = [
-    "BYTE_OF",
-    "UNKNOWN",
-    "Incremental",
-    "Pieces",
-    "Renumbered",
-    "Surplus",
+    "BYTE_OF_LETTER",
+    "UNKNOWN_BYTES",
+    "ByteVocabulary",
+    "ExtraBlank",
+    "IncrementalDecoder",
+    "SpecialsOverride",
     "Tokenizer",
-    "around",
-    "checked",
-    "ids_of",
-    "letters_as_bytes",
-    "missing",
+    "check_ids",
+    "check_text",
+    "letters_to_bytes",
+    "missing_library_error",
+    "special_splitter",
 ]
 
-UNKNOWN: Final = "\N{REPLACEMENT CHARACTER}".encode()
-"""What an id stands for that the file does not know."""
+UNKNOWN_BYTES: Final = "\N{REPLACEMENT CHARACTER}".encode()
+"""The bytes of an id that the file does not have."""
 
 _UTF8: Final = codecs.getincrementaldecoder("utf-8")
 
-Surplus: TypeAlias = Literal["first", "last"] | None
-"""Which blank of a text's pieces the text has not."""
+ExtraBlank: TypeAlias = Literal["first", "last"] | None
+"""The blank that the tokens have and the text does not."""
 
 
-class Incremental:
-    """The text of tokens that come bit by bit: the pieces joined are what `Tokenizer.decode` gives for all ids."""
+class IncrementalDecoder:
+    """Decodes tokens as they arrive. The texts joined are what `Tokenizer.decode` returns for all ids.
 
-    __slots__ = ("_bytes_of", "_held", "_open", "_surplus", "_utf8")
+    Args:
+        bytes_of: returns the bytes of an id, or its second argument if it does not have the id.
+        extra_blank: the blank that is removed from the text.
+    """
 
-    def __init__(self, bytes_of: Callable[[int, bytes], bytes], surplus: Surplus = None) -> None:
+    __slots__ = ("_bytes_of", "_extra_blank", "_held", "_open", "_utf8")
+
+    def __init__(self, bytes_of: Callable[[int, bytes], bytes], extra_blank: ExtraBlank = None) -> None:
         self._bytes_of = FUNCTION.convert(bytes_of, "bytes_of")
         self._utf8 = _UTF8("replace")
-        self._surplus = surplus
+        self._extra_blank = extra_blank
         self._held = ""
         self._open = True
 
     def receive(self, tokens: Iterable[int]) -> str:
-        """The text that is certain with these ids: a character stays back until its last byte is there.
+        """Return the text that is complete with these ids. An incomplete character is returned with its last byte.
+
+        Args:
+            tokens: token ids.
 
         Raises:
-            LocalProtocolError: the end was told already.
+            LocalProtocolError: `receive_eof` was called before.
         """
-        return self._next(b"".join([self._bytes_of(token, UNKNOWN) for token in ids_of(tokens)]), final=False)
+        return self._next(b"".join([self._bytes_of(token, UNKNOWN_BYTES) for token in check_ids(tokens)]), final=False)
 
     def receive_eof(self) -> str:
-        """No more ids: U+FFFD for a character that was begun, else nothing.
+        """Finish: return U+FFFD for an incomplete character, else ``""``.
 
         Raises:
-            LocalProtocolError: the end was told already.
+            LocalProtocolError: it was called before.
         """
         rest = self._next(b"", final=True)
         self._open = False
@@ -80,22 +88,23 @@ class Incremental:
 
     def _next(self, data: bytes, *, final: bool) -> str:
         if not self._open:
-            raise LocalProtocolError("this decoder has ended; take a new one from the tokenizer")
+            raise LocalProtocolError("this decoder has ended; get a new one from the tokenizer")
         text = self._held + self._utf8.decode(data, final)
-        if self._surplus == "first" and text:
-            text, self._surplus = text.removeprefix(" "), None
-        elif self._surplus == "last":
-            self._held = " " if text.endswith(" ") and not final else ""  # until more shows that it is not the last
+        if self._extra_blank == "first" and text:
+            text, self._extra_blank = text.removeprefix(" "), None
+        elif self._extra_blank == "last":
+            # Hold a blank back until more text shows that it is not the last one.
+            self._held = " " if text.endswith(" ") and not final else ""
             text = text.removesuffix(" ")
         return text
 
 
 class Tokenizer(Protocol):
-    """Text to ids and back. Values: safe to share between threads, costly to make."""
+    """Converts text to token ids and back. Slow to create; safe to share between threads."""
 
     @property
     def name(self) -> str:
-        """As the table of known tokenizers has it, or what `read` was told.
+        """Return the name in the table of tokenizers, or the name that was passed to `read`.
 
         See docs/protocol/native.md#112-tokenizer-per-model.
         """
@@ -103,16 +112,16 @@ class Tokenizer(Protocol):
 
     @property
     def size(self) -> int:
-        """How many ids the file knows."""
+        """Return the number of ids in the file."""
         ...
 
     @property
     def specials(self) -> Mapping[str, int]:
-        """The strings that are one token wherever they stand in a text, with their ids."""
+        """Return the ids of special strings, which are one token each wherever they are in a text."""
         ...
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a text. Nothing is added in front; special strings in the text become their ids.
+        """Return the ids of a text. No token is added; special strings in the text become their ids.
 
         Raises:
             InvalidRequestError: the text holds a lone surrogate.
@@ -120,19 +129,19 @@ class Tokenizer(Protocol):
         ...
 
     def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
-        """The ids of each text. Raises what `encode` raises."""
+        """Return the ids of each text. Raises are those of `encode`."""
         ...
 
     def count(self, text: str) -> int:
-        """How many ids a text has. Raises what `encode` raises."""
+        """Return the number of ids of a text. Raises are those of `encode`."""
         ...
 
     def truncate(self, tokens: Sequence[int], budget: int) -> list[int]:
-        """The end of a prompt that is too long: as many of its last ids as fit, from the beginning of a character on.
+        """Return the end of a prompt that is too long: as many of its last ids as fit, from the start of a character.
 
         Args:
-            tokens: the prompt.
-            budget: how many ids may be left, 0 or more. There are fewer where the cut falls into a character.
+            tokens: ids of the prompt.
+            budget: how many ids to return at most, 0 or more. There are fewer if the cut is inside a character.
 
         Raises:
             InvalidRequestError: the budget is negative.
@@ -140,26 +149,33 @@ class Tokenizer(Protocol):
         ...
 
     def decode(self, tokens: Iterable[int]) -> str:
-        """The text of ids that are all there."""
+        """Return the text of ids."""
         ...
 
-    def decoder(self) -> Incremental:
-        """For ids that come bit by bit; one for each stream."""
+    def decoder(self) -> IncrementalDecoder:
+        """Return a new decoder for ids that arrive one after the other; use one for each stream."""
         ...
 
 
-class Pieces(ABC):
-    """A tokenizer but for `encode`: what follows from its table, and from `encode`, whatever the form."""
+class ByteVocabulary(ABC):
+    """A tokenizer without `encode`: everything that follows from its table of bytes and from `encode`.
+
+    Args:
+        name: name of the tokenizer.
+        pieces: the bytes of each id.
+        specials: ids of the special strings.
+        extra_blank: the blank that is removed from decoded text.
+    """
 
     def __init__(
-        self, name: str, pieces: Mapping[int, bytes], specials: Mapping[str, int], *, surplus: Surplus = None
+        self, name: str, pieces: Mapping[int, bytes], specials: Mapping[str, int], *, extra_blank: ExtraBlank = None
     ) -> None:
         self.name: Final = name
         self.size: Final = len(pieces)
         self.specials: Final = specials
         self._pieces: Final = pieces
         self._bytes_of: Final = pieces.get
-        self._surplus: Final[Surplus] = surplus
+        self._extra_blank: Final[ExtraBlank] = extra_blank
 
     @abstractmethod
     def encode(self, text: str) -> list[int]: ...
@@ -173,66 +189,70 @@ class Pieces(ABC):
     def truncate(self, tokens: Sequence[int], budget: int) -> list[int]:
         if INTEGER.convert(budget, "budget") < 0:
             raise InvalidRequestError(f"budget is {budget}, and 0 or more tokens are allowed", parameter="budget")
-        tokens = ids_of(tokens)
+        tokens = check_ids(tokens)
         start = max(0, len(tokens) - budget)
-        while 0 < start < len(tokens) and _INSIDE(self._bytes_of(tokens[start], UNKNOWN)):
+        while 0 < start < len(tokens) and _INSIDE(self._bytes_of(tokens[start], UNKNOWN_BYTES)):
             start += 1
         return tokens[start:]
 
     def decode(self, tokens: Iterable[int]) -> str:
         bytes_of = self._bytes_of
-        text = b"".join([bytes_of(token, UNKNOWN) for token in ids_of(tokens)]).decode("utf-8", "replace")
-        if self._surplus is None:
+        text = b"".join([bytes_of(token, UNKNOWN_BYTES) for token in check_ids(tokens)]).decode("utf-8", "replace")
+        if self._extra_blank is None:
             return text
-        return text.removeprefix(" ") if self._surplus == "first" else text.removesuffix(" ")
+        return text.removeprefix(" ") if self._extra_blank == "first" else text.removesuffix(" ")
 
-    def decoder(self) -> Incremental:
-        return Incremental(self._bytes_of, self._surplus)
+    def decoder(self) -> IncrementalDecoder:
+        return IncrementalDecoder(self._bytes_of, self._extra_blank)
 
     def __repr__(self) -> str:
         return f"<tokenizer {self.name}, {self.size} ids>"
 
 
 _INSIDE: Final = re.compile(rb"[\x80-\xbf]|\Z").match
-"""Does a piece go on with a character, or is it empty, so that the next one may? (Unicode §3.9: bytes 10xxxxxx.)"""
+"""Matches a piece that begins inside a character (Unicode §3.9: bytes 10xxxxxx), or is empty, so that the next one may."""
 
 
-class Renumbered(Pieces):
-    """Another tokenizer, with special tokens that its file lacks or numbers otherwise."""
+class SpecialsOverride(ByteVocabulary):
+    """Another tokenizer, with special tokens that its file lacks or numbers differently."""
 
-    def __init__(self, inner: Pieces, specials: Mapping[str, int]) -> None:
-        taken = set(specials.values())
-        kept = {special: number for special, number in inner.specials.items() if number not in taken}
+    def __init__(self, inner: ByteVocabulary, specials: Mapping[str, int]) -> None:
+        overridden = set(specials.values())
+        kept = {special: number for special, number in inner.specials.items() if number not in overridden}
         pieces = {**inner._pieces, **{number: special.encode() for special, number in specials.items()}}
-        super().__init__(inner.name, pieces, {**kept, **specials}, surplus=inner._surplus)
+        super().__init__(inner.name, pieces, {**kept, **specials}, extra_blank=inner._extra_blank)
         self._inner: Final = inner
-        self._cut: Final = around(specials)
+        self._split_on_specials: Final = special_splitter(specials)
 
     def encode(self, text: str) -> list[int]:
         tokens: list[int] = []
-        for part in self._cut(checked(text)):
+        for part in self._split_on_specials(check_text(text)):
             special = self.specials.get(part)
             tokens += self._inner.encode(part) if special is None else [special]
         return tokens
 
 
-def checked(text: str) -> str:
-    """``text``, if it can be UTF-8: the libraries answer a lone surrogate with errors that say something else."""
+def check_text(text: str) -> str:
+    """Return the text if it can be encoded as UTF-8. For a lone surrogate, the libraries raise misleading errors.
+
+    Raises:
+        InvalidRequestError: the text holds a lone surrogate.
+    """
     TEXT.convert(text, "text")
     try:
         text.encode()
     except UnicodeEncodeError:
-        pass  # and raise below, where the codec's error, which holds the text, is no context
+        pass  # raise below, so that the codec's error, which holds the text, is not the context
     else:
         return text
-    raise InvalidRequestError("the text holds a lone surrogate, which no tokenizer can take", parameter="text")
+    raise InvalidRequestError("the text holds a lone surrogate, which no tokenizer can encode", parameter="text")
 
 
-def ids_of(tokens: Iterable[int]) -> list[int]:
+def check_ids(tokens: Iterable[int]) -> list[int]:
     """Return token ids as a list.
 
     Raises:
-        InvalidTypeError: they are no list of integers. Bytes are none: they would be read as ids.
+        InvalidTypeError: they are not a list of integers. Bytes are not accepted: each byte would be an id.
     """
     try:
         if not isinstance(tokens, bytes | bytearray | Mapping):
@@ -242,34 +262,34 @@ def ids_of(tokens: Iterable[int]) -> list[int]:
     raise type_error(cast("object", tokens), "tokens", "a list of token ids, which are integers")
 
 
-def missing(library: str) -> MissingExtra:
-    """Return the error for a library of the extra that is not installed."""
+def missing_library_error(library: str) -> MissingExtra:
+    """Return the error for a library of the extra ``tokenizers`` that is not installed."""
     return MissingExtra(f"this tokenizer file needs the library {library}: pip install 'nai-proto[tokenizers]'")
 
 
-def around(specials: Iterable[str]) -> Callable[[str], Iterator[str]]:
-    """A function that cuts a text into special strings, the longest first, and what stands between them."""
+def special_splitter(specials: Iterable[str]) -> Callable[[str], Iterator[str]]:
+    """Return a function that splits a text into special strings, the longest first, and the texts between them."""
     longest_first = sorted((special for special in specials if special), key=len, reverse=True)
     if not longest_first:
         return lambda text: iter((text,) if text else ())
-    cut = re.compile(f"({'|'.join(map(re.escape, longest_first))})").split
-    return lambda text: filter(None, cut(text))
+    split = re.compile(f"({'|'.join(map(re.escape, longest_first))})").split
+    return lambda text: filter(None, split(text))
 
 
-def _alphabet() -> dict[str, int]:
-    """GPT-2's letters for bytes: printable Latin-1 stands for itself, the rest moves up from U+0100 on."""
+def _byte_letters() -> dict[str, int]:
+    """Return GPT-2's letters for bytes: printable Latin-1 represents itself, other bytes are letters from U+0100."""
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    moved = (byte for byte in range(256) if byte not in printable)
-    return {chr(byte): byte for byte in printable} | {chr(0x100 + place): byte for place, byte in enumerate(moved)}
+    others = (byte for byte in range(256) if byte not in printable)
+    return {chr(byte): byte for byte in printable} | {chr(0x100 + place): byte for place, byte in enumerate(others)}
 
 
-BYTE_OF: Final = _alphabet()
-"""The byte for which a letter stands in a byte-level vocabulary."""
+BYTE_OF_LETTER: Final = _byte_letters()
+"""The byte that a letter represents in a byte-level vocabulary."""
 
 
-def letters_as_bytes(piece: str) -> bytes:
-    """The bytes of a byte-level piece; one that holds anything else stands for its own text, as added tokens do."""
+def letters_to_bytes(piece: str) -> bytes:
+    """Return the bytes of a byte-level piece. A piece with other letters, such as an added token, represents itself."""
     try:
-        return bytes([BYTE_OF[letter] for letter in piece])
+        return bytes([BYTE_OF_LETTER[letter] for letter in piece])
     except KeyError:
         return piece.encode("utf-8", "surrogatepass")

@@ -1,11 +1,11 @@
-"""CLIP, in which the image models before V4 read their prompts.
+"""The CLIP tokenizer of the image models before V4.
 
-Its file is a list of merges and nothing else: the vocabulary follows from them. A text loses its HTML entities, its
-capitals and its blanks; what is left is cut into words, whose last letter carries the mark ``</w>``, and merged by bytes.
-So it does not come back from its ids as it was: a blank follows each word, and each sign that stood next to one.
+Its file is only a list of merges, from which the vocabulary follows. A text's HTML entities are unescaped, it is converted
+to lower case and split into words without blanks; the last letter of a word has the mark ``</w>``; then bytes are merged.
+So decoding does not return the original text: a blank follows each word and each punctuation mark.
 
-The library `tokenizers` splits and merges. OpenAI's own program also repairs text that was decoded wrongly, with the
-package ``ftfy``; the website does not, and nor is it done here.
+The library `tokenizers` splits and merges. OpenAI's program also repairs wrongly decoded text with the package ``ftfy``;
+the website does not, and neither does this module.
 
 See docs/protocol/image.md#63-token-counting.
 """
@@ -16,49 +16,60 @@ import html
 from typing import Any, Final
 
 from ..errors import InvalidFile, excerpt
-from .base import BYTE_OF, Pieces, around, checked, letters_as_bytes, missing
+from .base import (
+    BYTE_OF_LETTER,
+    ByteVocabulary,
+    check_text,
+    letters_to_bytes,
+    missing_library_error,
+    special_splitter,
+)
 
-__all__ = ["Clip", "is_merges"]
+__all__ = ["ClipTokenizer", "is_merges"]
 
-_MERGES: Final = 48_894
-"""How many lines of the file count: OpenAI took 49,152 - 256 - 2 of the 262,144 that there are."""
-_END: Final = "</w>"
-_WORDS: Final = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+"
+_MERGE_COUNT: Final = 48_894
+"""The number of lines that are used: OpenAI uses 49,152 - 256 - 2 of the file's 262,144."""
+_WORD_END: Final = "</w>"
+_WORD_PATTERN: Final = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+"
 _SPECIALS: Final = ("<|startoftext|>", "<|endoftext|>")
 
 
 def is_merges(data: bytes) -> bool:
-    """Is the first line a heading that says so, and not the beginning of a JSON document that holds one?"""
+    """Return whether the first line is the heading of a list of merges, and not a JSON document that contains one."""
     return data[:1] != b"{" and b"#version" in data[:64].partition(b"\n")[0]
 
 
-class Clip(Pieces):
-    """The tokenizer that a list of merges describes; its first line is a heading.
+class ClipTokenizer(ByteVocabulary):
+    """The tokenizer of a list of merges.
+
+    Args:
+        name: name of the tokenizer.
+        text: the list; its first line is a heading.
 
     Raises:
-        InvalidFile: it is no such list.
+        InvalidFile: a line is not a pair, or the library cannot use the merges.
         MissingExtra: the library `tokenizers` is missing.
     """
 
     def __init__(self, name: str, text: str) -> None:
-        merges = [tuple(line.split(" ")) for line in text.split("\n")[1 : 1 + _MERGES] if line]
+        merges = [tuple(line.split(" ")) for line in text.split("\n")[1 : 1 + _MERGE_COUNT] if line]
         wrong = next((merge for merge in merges if len(merge) != 2), None)
         if wrong is not None:
-            raise InvalidFile(f"{name}: a line of CLIP's merges is no pair: {excerpt(' '.join(wrong), 80)}")
-        letters = [*BYTE_OF]
-        plain = [*letters, *(letter + _END for letter in letters), *map("".join, merges)]
+            raise InvalidFile(f"{name}: a line of CLIP's merges is not a pair: {excerpt(' '.join(wrong), 80)}")
+        letters = [*BYTE_OF_LETTER]
+        plain = [*letters, *(letter + _WORD_END for letter in letters), *map("".join, merges)]
         vocab = {piece: number for number, piece in enumerate((*plain, *_SPECIALS))}
-        self._library: Final = _library(name, vocab, merges)
+        self._library: Final = _create_library_tokenizer(name, vocab, merges)
         specials = {special: vocab[special] for special in _SPECIALS}
-        self._cut: Final = around(specials)
-        pieces = {number: _bytes(piece) for number, piece in enumerate(plain)}
+        self._split_on_specials: Final = special_splitter(specials)
+        pieces = {number: _piece_to_bytes(piece) for number, piece in enumerate(plain)}
         pieces |= {number: special.encode() for special, number in specials.items()}
-        super().__init__(name, pieces, specials, surplus="last")
+        super().__init__(name, pieces, specials, extra_blank="last")
 
     def encode(self, text: str) -> list[int]:
-        text = html.unescape(html.unescape(checked(text))).lower()
+        text = html.unescape(html.unescape(check_text(text))).lower()
         tokens: list[int] = []
-        for part in self._cut(text):
+        for part in self._split_on_specials(text):
             special = self.specials.get(part)
             if special is None:
                 tokens += self._library.encode(part).ids
@@ -67,22 +78,22 @@ class Clip(Pieces):
         return tokens
 
 
-def _bytes(piece: str) -> bytes:
-    letters = piece.removesuffix(_END)
-    return letters_as_bytes(letters) if letters == piece else letters_as_bytes(letters) + b" "
+def _piece_to_bytes(piece: str) -> bytes:
+    letters = piece.removesuffix(_WORD_END)
+    return letters_to_bytes(letters) if letters == piece else letters_to_bytes(letters) + b" "
 
 
-def _library(name: str, vocab: dict[str, int], merges: list[Any]) -> Any:
+def _create_library_tokenizer(name: str, vocab: dict[str, int], merges: list[Any]) -> Any:
     try:
         from tokenizers import Regex, Tokenizer, models, pre_tokenizers
     except ModuleNotFoundError:
-        raise missing("tokenizers") from None
+        raise missing_library_error("tokenizers") from None
     try:
-        library = Tokenizer(models.BPE(vocab, merges, end_of_word_suffix=_END))
-    except Exception as error:  # a bare one
+        library = Tokenizer(models.BPE(vocab, merges, end_of_word_suffix=_WORD_END))
+    except Exception as error:  # the library raises a bare Exception
         problem = str(error)
     else:
-        words = pre_tokenizers.Split(Regex(_WORDS), behavior="removed", invert=True)
+        words = pre_tokenizers.Split(Regex(_WORD_PATTERN), behavior="removed", invert=True)
         as_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
         library.pre_tokenizer = pre_tokenizers.Sequence([words, as_bytes])
         return library

@@ -1,7 +1,7 @@
-"""Tokenizer files on this machine: read within bounds, checked, and written whole or not at all.
+"""The cache of tokenizer files: files are read up to a limit, verified, and written completely or not at all.
 
-A file whose publisher may change it has no SHA-256 that is known beforehand. What was kept of it has one all the same, in
-a file beside it whose name ends in ``.sha256``: so damage is found, whatever the file.
+If a publisher may change a file, its SHA-256 is not known in advance. It is then recorded after the download, in a file
+beside it whose name ends in ``.sha256``, so that damage is found in every file.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from nai_proto.errors import MissingExtra
 
 from ..files import read, write
 
-__all__ = ["LARGEST", "cache_directory", "keep", "kept", "sound"]
+__all__ = ["MAX_FILE_BYTES", "cache_directory", "find_verified", "read_verified", "store"]
 
-LARGEST: Final = 64 * 2**20
-"""Bytes of one file; the largest known has 9 MB."""
+MAX_FILE_BYTES: Final = 64 * 2**20
+"""The largest known file has 9 MB."""
 
 
 def cache_directory() -> Path:
-    """Where fetched files are kept: ``tokenizers`` in the user's cache for nai-proto.
+    """Return the directory of downloaded files: ``tokenizers`` in the user's cache for nai-proto.
 
     Raises:
         MissingExtra: the extra ``tokenizers`` is missing.
@@ -35,40 +35,40 @@ def cache_directory() -> Path:
     return user_cache_path("nai-proto", appauthor=False) / "tokenizers"
 
 
-def kept(files: Mapping[str, str | None], directory: Path) -> bytes | None:
-    """The first of these files that is in ``directory`` undamaged."""
+def find_verified(files: Mapping[str, str | None], directory: Path) -> bytes | None:
+    """Return the first of these files that is in ``directory`` and undamaged."""
     for name, digest in files.items():
-        data = sound(directory / name, digest or _recorded(directory / name))
+        data = read_verified(directory / name, digest or _recorded_digest(directory / name))
         if data is not None:
             return data
     return None
 
 
-def keep(path: Path, data: bytes, *, recorded: bool = False) -> None:
-    """Writes a file, whole or not at all; ``recorded`` puts its SHA-256 beside it.
+def store(path: Path, data: bytes, *, record_digest: bool = False) -> None:
+    """Write a file, completely or not at all; with ``record_digest``, write its SHA-256 beside it.
 
     Raises:
         FileError: it cannot be written.
     """
-    with suppress(OSError):  # which `write` tells, too
+    with suppress(OSError):  # `write` reports it, too
         path.parent.mkdir(parents=True, exist_ok=True)
     write(path, data)
-    if recorded:
-        write(_beside(path), hashlib.sha256(data).hexdigest().encode())
+    if record_digest:
+        write(_digest_path(path), hashlib.sha256(data).hexdigest().encode())
 
 
-def sound(path: Path, digest: str | None) -> bytes | None:
-    """The file, if it is there and has this SHA-256."""
-    if digest is None or not path.is_file() or path.stat().st_size > LARGEST:
+def read_verified(path: Path, digest: str | None) -> bytes | None:
+    """Return the file's content, if it exists and has this SHA-256."""
+    if digest is None or not path.is_file() or path.stat().st_size > MAX_FILE_BYTES:
         return None
     data = read(path)
     return data if hashlib.sha256(data).hexdigest() == digest else None
 
 
-def _beside(path: Path) -> Path:
+def _digest_path(path: Path) -> Path:
     return path.with_name(path.name + ".sha256")
 
 
-def _recorded(path: Path) -> str | None:
-    beside = _beside(path)
-    return read(beside).decode("ascii", "replace").strip() if beside.is_file() else None
+def _recorded_digest(path: Path) -> str | None:
+    digest = _digest_path(path)
+    return read(digest).decode("ascii", "replace").strip() if digest.is_file() else None

@@ -1,10 +1,10 @@
-"""NovelAI's own tokenizer files, as its website loads them.
+"""Download NovelAI's own tokenizer files from its website.
 
-The project's own machinery fetches them: an operation, whose events say how many bytes have come, run over blocking
-sockets. So limits, timeouts and errors are those of every call; redirects are not followed, to whatever host they point.
+The download is an operation whose events are numbers of received bytes, run with the synchronous client. So limits,
+timeouts and errors are the same as for every request; redirects are not followed.
 
-The publisher may change the files, so nothing is known of their bytes beforehand. What came is therefore read as a
-tokenizer before it is kept, and kept with its SHA-256.
+The publisher may change the files, so their bytes are not known in advance. A downloaded file is therefore read as a
+tokenizer before it is stored, and stored with its SHA-256.
 
 See docs/protocol/native.md#113-where-tokenizer-data-comes-from.
 """
@@ -27,58 +27,61 @@ from nai_proto.tokenizers import read
 
 from ..proxy import proxy_from_environment
 from ..sync import Client
-from .cache import LARGEST, keep
-from .showing import Progress
+from .cache import MAX_FILE_BYTES, store
+from .progress import Progress
 
-__all__ = ["ORIGIN", "fetch"]
+__all__ = ["ORIGIN", "download"]
 
 ORIGIN: Final = "https://novelai.net"
-"""Where the website is."""
+"""URL of the website."""
 
 _TIMEOUTS: Final = Timeouts(connect=4, read=15, idle=15, total=180)
-"""Short where there is no network, since another source or an error comes next; the largest file has some 4 MB."""
+"""In seconds. The first is short, since there may be another source; the largest file has about 4 MB."""
 
-_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+_LOOPBACK_HOSTS: Final = ("127.0.0.1", "::1", "localhost")
 
 
-def fetch(file: str, directory: Path, progress: Progress, *, origin: str = ORIGIN) -> None:
-    """Gets one file into ``directory``, if it is a tokenizer.
+def download(file: str, directory: Path, progress: Progress, *, origin: str = ORIGIN) -> None:
+    """Download one file into ``directory``, if it is a tokenizer.
 
     Args:
-        file: such as ``"llama3nai_tokenizer.def"``.
-        directory: where it is kept.
-        progress: is told how it goes.
+        file: name of the file, such as ``"llama3nai_tokenizer.def"``.
+        directory: where it is written.
+        progress: called with the progress.
         origin: ``https://host``, or any scheme on loopback.
 
     Raises:
-        TransportError: there is no connection, or it broke.
-        StatusError: the website has no such file, or sends elsewhere for it.
-        RemoteProtocolError: what came is a web page, or too large; it is not kept.
-        InvalidFile: what came is no tokenizer file, or is cut off; it is not kept.
+        TransportError: there was no connection, or it was lost.
+        StatusError: the website does not have the file, or redirects elsewhere.
+        RemoteProtocolError: the response is a web page or too large; it is not stored.
+        InvalidFile: the file is not a tokenizer file, or is cut off; it is not stored.
         FileError: ``directory`` cannot be written.
-        InvalidRequestError: ``origin`` is not safe.
+        InvalidRequestError: ``origin`` is neither https nor on loopback.
         MissingExtra: a library is missing.
     """
-    if urlsplit(origin).scheme != "https" and urlsplit(origin).hostname not in _LOOPBACK:
-        raise InvalidRequestError("tokenizer files are fetched over https only", parameter="origin")
-    session = Session(base_url=origin, limits=Limits(body=LARGEST), timeouts=_TIMEOUTS)
-    what = f"fetching {file} from {urlsplit(origin).hostname}"
-    progress(what, 0, 0)
-    with Client(session, proxy=proxy_from_environment(origin)) as client, client.stream(_download(file)) as stream:
+    if urlsplit(origin).scheme != "https" and urlsplit(origin).hostname not in _LOOPBACK_HOSTS:
+        raise InvalidRequestError("tokenizer files are downloaded over https only", parameter="origin")
+    session = Session(base_url=origin, limits=Limits(body=MAX_FILE_BYTES), timeouts=_TIMEOUTS)
+    task = f"downloading {file} from {urlsplit(origin).hostname}"
+    progress(task, 0, 0)
+    with (
+        Client(session, proxy=proxy_from_environment(origin)) as client,
+        client.stream(_download_operation(file)) as stream,
+    ):
         for done, total in stream:
-            progress(what, done, total)
+            progress(task, done, total)
         data = stream.result
     read(data, name=file)
-    keep(directory / file, data, recorded=True)
+    store(directory / file, data, record_digest=True)
 
 
-def _download(file: str) -> Operation[tuple[int, int], bytes]:
+def _download_operation(file: str) -> Operation[tuple[int, int], bytes]:
     request = Request("GET", f"/tokenizer/compressed/{file}?v=2&static=true", host=Host.API)
-    return Operation(request, (("*/*", _Pieces),), Repeat.NEVER)
+    return Operation(request, (("*/*", _FileReader),), Repeat.NEVER)
 
 
-class _Pieces:
-    """Keeps the body; each piece is an event that says how many bytes have come, and of how many."""
+class _FileReader:
+    """Reads the body; its events are the number of received bytes and the total number; 0 if that is unknown."""
 
     complete = False
     partial = None
@@ -99,7 +102,7 @@ class _Pieces:
 
     def receive_eof(self) -> bytes:
         body = self._body.receive_eof()
-        # Two bytes would not do: raw DEFLATE may begin with those as well.
+        # Two bytes are not enough: raw DEFLATE may begin with them too.
         if self._is_page or body[:64].lstrip()[:5].lower() in (b"<!doc", b"<html"):
             raise RemoteProtocolError(f"{self._where}: a web page instead of a tokenizer file")
         return body

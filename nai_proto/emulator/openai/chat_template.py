@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from ...tokenizers.known import KNOWN
+from ...tokenizers.registry import TOKENIZERS
 from .request_body import ChatMessage
 
 __all__ = ["ASSISTANT", "END_OF_TURN", "THINK", "THOUGHT", "TURN", "render_chat"]
@@ -17,7 +17,7 @@ ASSISTANT: Final = "<|assistant|>"
 """Begins the model's turn."""
 TURN: Final = "<|user|>"
 """Begins the user's turn, and so ends the model's."""
-END_OF_TURN: Final = KNOWN["glm-4.6"].specials[TURN]
+END_OF_TURN: Final = TOKENIZERS["glm-4.6"].specials[TURN]
 """Token id of `TURN`, also where the tokenizer is not available."""
 THINK: Final = "<think>"
 """Begins the reasoning."""

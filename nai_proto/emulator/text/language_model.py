@@ -27,7 +27,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
-from ...tokenizers.base import Incremental
+from ...tokenizers.base import IncrementalDecoder
 from .corpus import TALES
 from .distribution import Distribution
 
@@ -70,7 +70,7 @@ class TextCodec(Protocol):
 
     def encode(self, text: str, /) -> list[int]: ...
     def decode(self, ids: Iterable[int], /) -> str: ...
-    def decoder(self) -> Incremental: ...
+    def decoder(self) -> IncrementalDecoder: ...
 
 
 class Vocabulary:
@@ -127,9 +127,9 @@ class Vocabulary:
         """
         return "".join(map(self.piece, ids))
 
-    def decoder(self) -> Incremental:
+    def decoder(self) -> IncrementalDecoder:
         """Return a decoder for ids that arrive one after the other."""
-        return Incremental(lambda token, _: self.piece(token).encode("utf-8", "replace"))
+        return IncrementalDecoder(lambda token, _: self.piece(token).encode("utf-8", "replace"))
 
 
 def _variants(pieces: Iterable[str]) -> Iterator[str]:

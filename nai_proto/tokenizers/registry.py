@@ -1,4 +1,4 @@
-"""Which tokenizer belongs to which model, and the files that are known.
+"""The table of the service's tokenizers: their models, special tokens and files.
 
 See:
     docs/protocol/native.md#112-tokenizer-per-model
@@ -14,27 +14,27 @@ from typing import Final
 from ..arguments import INTEGER, MAPPING, TEXT, convert_fields, list_of, takes
 from ..errors import InvalidRequestError, excerpt
 
-__all__ = ["KNOWN", "Known", "known", "tokenizer_name"]
+__all__ = ["TOKENIZERS", "TokenizerInfo", "find_tokenizer_info", "tokenizer_name"]
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class TokenizerInfo:
     """A tokenizer of the service."""
 
     name: str
     models: tuple[str, ...]
-    """The ids of the models that use it, earlier and internal ones included.
+    """Ids of the models that use it, including earlier and internal ones.
 
     See docs/protocol/native.md#12-which-host-per-text-model.
     """
     specials: Mapping[str, int]
-    "Special tokens as the *service* numbers them. A stock file may differ."
+    "Ids of special tokens as the *service* numbers them. The publisher's original file may differ."
     files: Mapping[str, str | None] = field(default_factory=dict[str, "str | None"])
-    """Names under which files of it go round, the best first, each with its SHA-256 as 64 hexadecimal digits; None where
-    the publisher's file may change."""
-    stand_ins: Mapping[str, str | None] = field(default_factory=dict[str, "str | None"])
-    """Files that give the same ids but for special tokens, likewise: better than none. Those in `specials` are put right
-    when `read` is told of them; others are not."""
+    """Names of its published files, the best first, each with its SHA-256 as 64 hexadecimal digits; None if the publisher
+    may change the file."""
+    substitutes: Mapping[str, str | None] = field(default_factory=dict[str, "str | None"])
+    """Other files, likewise, that give the same ids except for special tokens. Pass `specials` to `read` to correct those;
+    other special tokens stay wrong."""
     token_width: int = 2
     "Bytes per packed token. See docs/protocol/native.md#111-packing."
 
@@ -45,7 +45,7 @@ class Known:
             models=list_of(TEXT),
             specials=MAPPING,
             files=MAPPING,
-            stand_ins=MAPPING,
+            substitutes=MAPPING,
             token_width=INTEGER,
         )
 
@@ -53,10 +53,10 @@ class Known:
 _GPT2: Final = {"<|endoftext|>": 50256}
 _NERDSTASH: Final = {"<|pad|>": 0, "<|unknown|>": 1, "<|startoftext|>": 2, "<|endoftext|>": 3}
 
-KNOWN: Final[Mapping[str, Known]] = {
+TOKENIZERS: Final[Mapping[str, TokenizerInfo]] = {
     one.name: one
     for one in (
-        Known(
+        TokenizerInfo(
             "gpt2",
             (
                 *("2.7B", "6B", "6B-v3", "6B-v4", "sigurd-2.9b-v1", "euterpe-v0", "euterpe-v2"),
@@ -68,7 +68,7 @@ KNOWN: Final[Mapping[str, Known]] = {
                 "gpt2_tokenizer.def": None,
             },
         ),
-        Known(
+        TokenizerInfo(
             "gpt2-genji",
             ("genji-jp-6b", "genji-jp-6b-v2"),
             _GPT2,
@@ -78,7 +78,7 @@ KNOWN: Final[Mapping[str, Known]] = {
                 "genji_tokenizer.def": None,
             },
         ),
-        Known(
+        TokenizerInfo(
             "pile",
             ("krake-v1", "krake-v2", "cassandra"),
             {"<|endoftext|>": 0},
@@ -87,7 +87,7 @@ KNOWN: Final[Mapping[str, Known]] = {
                 "pile_tokenizer.def": None,
             },
         ),
-        Known(
+        TokenizerInfo(
             "nerdstash_v1",
             ("clio-v1",),
             _NERDSTASH,
@@ -98,7 +98,7 @@ KNOWN: Final[Mapping[str, Known]] = {
                 "nerdstash_tokenizer.def": None,
             },
         ),
-        Known(
+        TokenizerInfo(
             "nerdstash_v2",
             ("kayra-v1", "blue", "red", "green", "pink", "yellow", "black"),
             _NERDSTASH,
@@ -109,9 +109,9 @@ KNOWN: Final[Mapping[str, Known]] = {
                 "nerdstash_tokenizer_v2.def": None,
             },
         ),
-        # The stand-in is the stock file: it numbers the reserved tokens otherwise, and lacks <|startoftext|>. The
+        # The substitute is Meta's original file: it numbers reserved tokens differently and lacks <|startoftext|>. The
         # service's numbers are likely: docs/protocol/native.md#98-model-heads-preamble-and-special-token-use.
-        Known(
+        TokenizerInfo(
             "llama3",
             ("llama-3-erato-v1", "purple", "white"),
             {"<|startoftext|>": 128000, "<|reserved_special_token81|>": 128081},
@@ -119,7 +119,7 @@ KNOWN: Final[Mapping[str, Known]] = {
             {"llama3.json": "7a7f4e48265c92b885002ce73481f269ff6360f64eb90d868aed642449e5f9f4"},
             token_width=4,
         ),
-        Known(
+        TokenizerInfo(
             "glm-4.6",
             ("glm-4-6", "xialong-v1"),
             {
@@ -135,9 +135,9 @@ KNOWN: Final[Mapping[str, Known]] = {
             {"glm-4.6_tokenizer.json": None},
             token_width=4,
         ),
-        # The image models' (docs/protocol/image.md#63-token-counting). Their limits count what `encode` does not add:
-        # T5's </s> at the end.
-        Known(
+        # The image models' tokenizers (docs/protocol/image.md#63-token-counting). The limits of prompts also count
+        # T5's </s> at the end, which `encode` does not add.
+        TokenizerInfo(
             "clip",
             (
                 *("nai-diffusion", "safe-diffusion", "nai-diffusion-furry", "nai-diffusion-2"),
@@ -149,7 +149,7 @@ KNOWN: Final[Mapping[str, Known]] = {
                 "clip_tokenizer.def": None,
             },
         ),
-        Known(
+        TokenizerInfo(
             "t5",
             (
                 *("nai-diffusion-4-curated-preview", "nai-diffusion-4-full"),
@@ -158,7 +158,7 @@ KNOWN: Final[Mapping[str, Known]] = {
             {"<pad>": 0, "</s>": 1, "<unk>": 2},
             {"t5_tokenizer.json": None, "t5_tokenizer.def": None},
         ),
-        Known(
+        TokenizerInfo(
             "qwen35",
             ("nai-diffusion-5-curated", "nai-diffusion-5-full"),
             {},
@@ -167,20 +167,20 @@ KNOWN: Final[Mapping[str, Known]] = {
         ),
     )
 }
-"""By name."""
+"""All tokenizers by name."""
 
-_BY_MODEL: Final = {model: one.name for one in KNOWN.values() for model in one.models}
+_BY_MODEL: Final = {model: one.name for one in TOKENIZERS.values() for model in one.models}
 
 
 @takes(model_id=TEXT)
 def tokenizer_name(model_id: str) -> str:
-    """The name of the tokenizer that a model uses.
+    """Return the name of the tokenizer that a model uses.
 
     Args:
-        model_id: as it stands on the wire, such as ``"kayra-v1"`` (`Model.id`).
+        model_id: id of the model on the wire, such as ``"kayra-v1"`` (`Model.id`).
 
     Raises:
-        InvalidRequestError: the model is not known.
+        InvalidRequestError: the model is unknown.
     """
     name = _BY_MODEL.get(model_id)
     if name is None:
@@ -192,17 +192,20 @@ def tokenizer_name(model_id: str) -> str:
 
 
 @takes(name=TEXT)
-def known(name: str) -> Known:
-    """The tokenizer of this name, or the one that the model with this id uses.
+def find_tokenizer_info(name: str) -> TokenizerInfo:
+    """Return the tokenizer with this name, or the tokenizer of the model with this id.
+
+    Args:
+        name: name of a tokenizer, or id of a model.
 
     Raises:
-        InvalidRequestError: there is neither.
+        InvalidRequestError: there is no such tokenizer and no such model.
     """
-    found = KNOWN.get(name) or KNOWN.get(_BY_MODEL.get(name, ""))
-    if found is None:
+    info = TOKENIZERS.get(name) or TOKENIZERS.get(_BY_MODEL.get(name, ""))
+    if info is None:
         raise InvalidRequestError(
-            f"no tokenizer is known for the model {excerpt(name, 60)!r}, nor has one this name; "
-            f"there are {', '.join(KNOWN)}, for the models {', '.join(_BY_MODEL)}",
+            f"no tokenizer and no model has the name {excerpt(name, 60)!r}; "
+            f"the tokenizers are {', '.join(TOKENIZERS)}, for the models {', '.join(_BY_MODEL)}",
             parameter="name",
         )
-    return found
+    return info

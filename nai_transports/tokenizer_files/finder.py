@@ -1,0 +1,160 @@
+"""Find a tokenizer's file, in the order of places that the package describes, and load it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from nai_proto.errors import FileError, InvalidFile, RemoteProtocolError, StatusError, TransportError
+from nai_proto.text.models import Model
+from nai_proto.tokenizers import Tokenizer, TokenizerInfo, find_tokenizer_info, read
+
+from ..files import read as read_file
+from . import novelai_api_wheel, website
+from .cache import cache_directory, find_verified
+from .progress import Progress, show_progress
+from .website import ORIGIN
+
+__all__ = ["DIRECTORY_VARIABLE", "find_file", "load"]
+
+DIRECTORY_VARIABLE: Final = "NAI_TOKENIZER_DIR"
+"""The environment variable with the path of a directory of tokenizer files."""
+
+_loaded: Final[dict[tuple[str, Path | None], Tokenizer]] = {}
+_load_lock: Final = threading.Lock()
+
+
+def load(
+    which: Model | str,
+    *,
+    path: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+    origin: str = ORIGIN,
+) -> Tokenizer:
+    """Return the tokenizer of a model. Each is read once per process.
+
+    Args:
+        which: a model, a model's id (``"kayra-v1"``), or a tokenizer's name (``"nerdstash_v2"``).
+        path: the file, or a directory with a file of a known name.
+        progress: called with the progress of a download; by default a bar or a line on stderr.
+        origin: URL of NovelAI's website.
+
+    Raises:
+        InvalidRequestError: the model is unknown.
+        FileError: there is no file at ``path``, or it cannot be read; or no source of the file is known.
+        InvalidFile: the file is not a tokenizer file, or is damaged.
+        MissingExtra: the extra ``tokenizers`` is missing.
+        TransportError: the file is not on this machine and could not be downloaded; the message says what was tried, and
+            what to do.
+    """
+    info = find_tokenizer_info(which.id if isinstance(which, Model) else which)
+    key = (info.name, None if path is None else Path(path).absolute())
+    with _load_lock:  # threads that need the same tokenizer read it once
+        tokenizer = _loaded.get(key)
+        if tokenizer is None:
+            data = find_file(info.name, path=path, progress=progress, origin=origin)
+            tokenizer = _loaded[key] = _read(data, info, path)
+    return tokenizer
+
+
+def _read(data: bytes, info: TokenizerInfo, path: str | os.PathLike[str] | None) -> Tokenizer:
+    """Read the tokenizer of a file. Downloaded files have been read, or compared with their SHA-256, before."""
+    try:
+        return read(data, name=info.name, specials=info.specials)
+    except InvalidFile as error:
+        problem = str(error)
+    raise InvalidFile(problem, path=os.fspath(path or os.environ.get(DIRECTORY_VARIABLE, "")))
+
+
+def find_file(
+    name: str,
+    *,
+    path: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+    origin: str = ORIGIN,
+) -> bytes:
+    """Return the content of a tokenizer's file, from the first place that has it; download it if none has.
+
+    Args and Raises are those of `load`; ``name`` is a model's id or a tokenizer's name.
+    """
+    info = find_tokenizer_info(name)
+    if path is not None:
+        data = _find_callers_file(info, Path(path))
+        if data is None:
+            raise FileError(
+                f"{info.name}: no tokenizer file at {path}; possible names are {_file_names(info)}",
+                path=os.fspath(path),
+            )
+        return data
+    own = os.environ.get(DIRECTORY_VARIABLE)
+    data = _find_callers_file(info, Path(own)) if own else None
+    if data is not None:
+        return data
+    tried: list[str] = []
+    for files in (info.files, info.substitutes):
+        data = _find_or_download(files, progress, origin, tried)
+        if data is not None:
+            return data
+    raise _not_found_error(info, tried)
+
+
+def _find_callers_file(info: TokenizerInfo, path: Path) -> bytes | None:
+    """Return the caller's own file, or the best one in the caller's own directory."""
+    if path.is_file():
+        return read_file(path)
+    named = (path / name for name in (*info.files, *info.substitutes))
+    return next((read_file(file) for file in named if file.is_file()), None)
+
+
+def _find_or_download(
+    files: Mapping[str, str | None], progress: Progress | None, origin: str, tried: list[str]
+) -> bytes | None:
+    """Return one of these files, from this machine or downloaded. Append failed sources, with the reason, to ``tried``."""
+    cache = cache_directory()
+    data = find_verified(files, cache) or novelai_api_wheel.find_installed(files)
+    for source, download in _iter_sources(files, origin) if data is None else ():
+        try:
+            with show_progress(progress) as report:
+                download(cache, report)
+        except (TransportError, StatusError, RemoteProtocolError, InvalidFile) as error:
+            tried.append(f"{source}: {error}")
+            continue
+        data = find_verified(files, cache)
+        if data is not None:
+            break
+        tried.append(f"{source}: it has no file of this tokenizer")
+    return data
+
+
+def _iter_sources(
+    files: Mapping[str, str | None], origin: str
+) -> Iterator[tuple[str, Callable[[Path, Progress], None]]]:
+    """Return functions that download one of these files into a directory, the most reliable first."""
+    if any(files.values()):
+        yield "the package registry", novelai_api_wheel.download
+    for name in files:
+        if name.endswith(".def"):
+            yield "NovelAI's website", partial(website.download, name, origin=origin)
+
+
+def _not_found_error(info: TokenizerInfo, tried: list[str]) -> FileError | TransportError:
+    names = _file_names(info)
+    advice = f"put one of {names} into a directory and set {DIRECTORY_VARIABLE} to its path"
+    without = "Everything else works without it: pass prompts as text or as token ids"
+    if not tried:
+        return FileError(f"{info.name}: no source of this tokenizer is known; {advice}. {without}")
+    return TransportError(
+        f"{info.name}: no tokenizer file on this machine, and none could be downloaded ({'; '.join(tried)}). Download "
+        f"it elsewhere (`pip download --no-deps {novelai_api_wheel.requirement()}` gets a wheel, a ZIP archive, with most; "
+        f"the others are at {ORIGIN}/tokenizer/compressed/), and {advice}. {without}",
+        sent=False,
+        phase="connect",
+    )
+
+
+def _file_names(info: TokenizerInfo) -> str:
+    return ", ".join((*info.files, *info.substitutes))
