@@ -91,10 +91,7 @@ class Emulator:
             **tag_suggestions.handlers(),
             **ImageService(seed, pace, lock, switches).handlers(),
             **ToolService(lock, switches).handlers(),
-            "completions": self._completions,
-            "chat_completions": self._chat_completions,
-            "models": self._models,
-            "token_count": self._token_count,
+            **self._openai.handlers(),
         }
 
     def add_account(
@@ -202,18 +199,6 @@ class Emulator:
 
     def _health(self, context: RequestContext) -> Handler:
         yield from send_response(context.endpoint.status, "text/plain; charset=utf-8", b"OK")
-
-    def _completions(self, context: RequestContext) -> Handler:
-        yield from self._openai.completions(context.endpoint, context.owner, context.parameters.body)
-
-    def _chat_completions(self, context: RequestContext) -> Handler:
-        yield from self._openai.chat_completions(context.endpoint, context.owner, context.parameters.body)
-
-    def _models(self, context: RequestContext) -> Handler:
-        yield from self._openai.models(context.endpoint, context.owner)
-
-    def _token_count(self, context: RequestContext) -> Handler:
-        yield from self._openai.token_count(context.endpoint, context.parameters.body)
 
 
 _OPENAI: Final = "/oa/"

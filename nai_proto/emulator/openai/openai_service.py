@@ -8,7 +8,7 @@ See docs/protocol/openai.md#1-endpoints.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import count, zip_longest
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -17,6 +17,7 @@ from ...exchange.endpoints import Endpoint
 from ...exchange.reply import Handler, Wait
 from ..accounts.account import Account, StreamProgress
 from ..errors import Refused
+from ..http.request_context import EndpointHandler, RequestContext
 from ..http.responses import HandlerSteps, compute, send_error, send_json
 from ..http.throttling import GenerationLock
 from ..seeded_random import SeededRandom
@@ -44,7 +45,7 @@ _Request: TypeAlias = CompletionRequest | ChatRequest
 class _GenerationTask:
     """A valid request, and its choices, which are generated when they are iterated."""
 
-    row: Endpoint
+    endpoint: Endpoint
     request: _Request
     shape: ResponseShape
     prompt_tokens: int
@@ -81,44 +82,54 @@ class OpenAIService:
         self._models = ServedModels(switches.models)
         self._numbers = count(1)
 
-    def completions(self, row: Endpoint, account: Account, body: bytes) -> Handler:
+    def handlers(self) -> Mapping[str, EndpointHandler]:
+        """Return the handlers by their names in the table of endpoints."""
+        return {
+            "completions": self._complete,
+            "chat_completions": self._complete_chat,
+            "models": self._list_models,
+            "token_count": self._count_tokens,
+        }
+
+    def _complete(self, context: RequestContext) -> Handler:
         """Handle ``POST /oa/v1/completions``."""
 
         def generate() -> Handler:
-            request = parse_request(body, CompletionRequest, ranges=self._switches.ranges)
-            task = yield from self._prepare(row, account, request, request.prompts)
-            yield from self._send(task, account)
+            request = parse_request(context.parameters.body, CompletionRequest, ranges=self._switches.ranges)
+            task = yield from self._prepare(context, request, request.prompts)
+            yield from self._send(task, context.owner)
 
-        yield from self._lock.hold(account, generate)
+        yield from self._lock.hold(context.owner, generate)
 
-    def chat_completions(self, row: Endpoint, account: Account, body: bytes) -> Handler:
+    def _complete_chat(self, context: RequestContext) -> Handler:
         """Handle ``POST /oa/v1/chat/completions``."""
 
         def generate() -> Handler:
-            request = parse_request(body, ChatRequest, ranges=self._switches.ranges)
+            request = parse_request(context.parameters.body, ChatRequest, ranges=self._switches.ranges)
             prompt = render_chat(request.messages, thinking=self._wants_thinking(request))
-            task = yield from self._prepare(row, account, request, [prompt])
-            yield from self._send(task, account)
+            task = yield from self._prepare(context, request, [prompt])
+            yield from self._send(task, context.owner)
 
-        yield from self._lock.hold(account, generate)
+        yield from self._lock.hold(context.owner, generate)
 
-    def models(self, row: Endpoint, account: Account) -> Handler:
+    def _list_models(self, context: RequestContext) -> Handler:
         """Handle ``GET /oa/v1/models``.
 
         See docs/protocol/openai.md#72-get-oav1models.
         """
-        yield from send_json(row.status, {"object": "list", "data": self._models.list_for(account.tier)})
+        models = self._models.list_for(context.owner.tier)
+        yield from send_json(context.endpoint.status, {"object": "list", "data": models})
 
-    def token_count(self, row: Endpoint, body: bytes) -> Handler:
+    def _count_tokens(self, context: RequestContext) -> Handler:
         """Handle ``POST /oa/v1/internal/token-count``. The ids of several prompts are joined, which is a guess.
 
         See docs/protocol/openai.md#8-token-count.
         """
-        request = parse_request(body, TokenCountRequest, ranges=False)
+        request = parse_request(context.parameters.body, TokenCountRequest, ranges=False)
         tokenizer = yield from self._registry.tokenizer(self._models.find_tokenizer(request.model))
         _, encoded = yield from self._encode(tokenizer, request.prompts)
         ids = [token for prompt in encoded for token in prompt]
-        yield from send_json(row.status, {"length": len(ids), "encoded": ids})
+        yield from send_json(context.endpoint.status, {"length": len(ids), "encoded": ids})
 
     def send_error(self, refused: Refused) -> Handler:
         """Send an error in the shape that the switches ask for.
@@ -138,11 +149,9 @@ class OpenAIService:
         wanted = self._switches.thinks if request.enable_thinking is None else request.enable_thinking
         return wanted and self._switches.thinking != "off" and request.messages[-1].role != "assistant"
 
-    def _prepare(
-        self, row: Endpoint, account: Account, request: _Request, prompts: Prompts
-    ) -> HandlerSteps[_GenerationTask]:
+    def _prepare(self, context: RequestContext, request: _Request, prompts: Prompts) -> HandlerSteps[_GenerationTask]:
         """Check the rest of the request, and return the task. No token is generated yet."""
-        model = self._models.find_for_generation(request.model, account.tier)
+        model = self._models.find_for_generation(request.model, context.owner.tier)
         settings = build_settings(request)
         tokenizer = yield from self._registry.tokenizer(model.tokenizer)
         field_with_ids = "logit_bias" if settings.logit_bias else "" if isinstance(prompts[0], str) else "prompt"
@@ -157,7 +166,7 @@ class OpenAIService:
             prefix=request.generation_prefix or "",
             thinking=isinstance(request, ChatRequest) and self._wants_thinking(request),
         )
-        model.check_length(account.tier, max(map(len, encoded)), plan.max_tokens)
+        model.check_length(context.owner.tier, max(map(len, encoded)), plan.max_tokens)
         decode = language_model.vocabulary.decode
         rng = self._rng.fork(next(self._numbers)) if request.seed is None else SeededRandom(request.seed)
         choices: list[Iterator[TextPiece]] = []
@@ -167,7 +176,7 @@ class OpenAIService:
                 choice_rng = rng.fork(len(choices)) if choices else rng
                 choices.append(generate_pieces(language_model, ids, settings, choice_rng, replace(plan, turn=turn)))
         return _GenerationTask(
-            row, request, choose_shape(request, self._switches, decode), sum(map(len, encoded)), choices
+            context.endpoint, request, choose_shape(request, self._switches, decode), sum(map(len, encoded)), choices
         )
 
     def _encode(
@@ -189,11 +198,11 @@ class OpenAIService:
         if switches.delay:
             yield Wait(switches.delay)
         if switches.error_after is not None and switches.error_form == "document":
-            yield from send_json(task.row.status, FAILURE)
+            yield from send_json(task.endpoint.status, FAILURE)
         elif task.request.stream:
-            record = StreamProgress(task.row.name)
+            record = StreamProgress(task.endpoint.name)
             account.streams.append(record)
-            yield from send_stream(switches, task.row.status, self._generate_chunks(task), self._pace, record)
+            yield from send_stream(switches, task.endpoint.status, self._generate_chunks(task), self._pace, record)
         else:
             yield from self._send_whole(task)
 
@@ -204,7 +213,7 @@ class OpenAIService:
             yield Wait(self._pace * usage.completion_tokens)
         choices = [task.shape.build_whole(index, pieces) for index, pieces in enumerate(answers)]
         yield from send_json(
-            task.row.status,
+            task.endpoint.status,
             {**self._build_envelope(task, task.shape.whole_object), "choices": choices, "usage": usage.to_wire()},
         )
 

@@ -200,12 +200,12 @@ def parse_request(body: bytes, type: type[_AnyRequest], *, ranges: bool) -> _Any
         problem = _format_as_go(find_problem(body, type))
     else:
         if not isinstance(request, TokenCountRequest):
-            _check_ranges(request, ranges)
+            _check_values(request, ranges)
         return request
     raise Refused(400, problem)
 
 
-def _check_ranges(request: _SamplingRequest, ranges: bool) -> None:
+def _check_values(request: _SamplingRequest, ranges: bool) -> None:
     for name, (low, high) in _RANGES.items() if ranges else ():
         value = getattr(request, name)
         if value is not None and not low <= value <= high:

@@ -110,11 +110,11 @@ class CompletionShape:
 
         See docs/protocol/openai.md#33-log-probabilities.
         """
-        lines = [_describe_token(piece, self.decode) for piece in pieces]
+        tokens = [_describe_token(piece, self.decode) for piece in pieces]
         return {
-            "tokens": [text for text, _, _ in lines],
-            "token_logprobs": [logprob for _, logprob, _ in lines],
-            "top_logprobs": [dict(top) for _, _, top in lines],
+            "tokens": [text for text, _, _ in tokens],
+            "token_logprobs": [logprob for _, logprob, _ in tokens],
+            "top_logprobs": [dict(top) for _, _, top in tokens],
             "text_offset": [piece.offset for piece in pieces],
             "token_ids": [piece.token for piece in pieces],
         }
@@ -188,12 +188,12 @@ class ChatShape:
         """
         if not self.wants_logprobs or not pieces:
             return None
-        lines = [_describe_token(piece, self.decode) for piece in pieces]
-        return {
-            "content": [
-                {**_build_entry(*line[:2]), "top_logprobs": [_build_entry(*top) for top in line[2]]} for line in lines
-            ]
-        }
+        content: list[dict[str, object]] = []
+        for piece in pieces:
+            text, logprob, top = _describe_token(piece, self.decode)
+            entry = _build_entry(text, logprob)
+            content.append({**entry, "top_logprobs": [_build_entry(*candidate) for candidate in top]})
+        return {"content": content}
 
 
 @dataclass(frozen=True, slots=True)
