@@ -22,14 +22,14 @@ __all__ = [
     "NAME",
     "PROMPT",
     "SMALL",
-    "anlas_of",
-    "facts_of",
-    "listing",
+    "count_anlas",
+    "emulated_images",
+    "generate_image",
+    "list_files",
     "nai",
-    "paint",
-    "painting",
-    "size_of",
-    "told",
+    "read_parameters",
+    "read_size",
+    "write_image",
 ]
 
 
@@ -39,7 +39,7 @@ SMALL = ("--size", "64x128", "--seed", "7")
 
 
 @contextmanager
-def painting(monkeypatch: pytest.MonkeyPatch, directory: Path) -> Iterator[Account]:
+def emulated_images(monkeypatch: pytest.MonkeyPatch, directory: Path) -> Iterator[Account]:
     """An emulator's account that the commands have a token of; they run in the directory, and keep vibes beside it."""
     emulator, owner = an_emulator()
     (directory / "here").mkdir()
@@ -56,34 +56,34 @@ def nai(*arguments: object, stdin: str | bytes = "") -> Result:
     return CliRunner().invoke(app, [str(each) for each in arguments], input=stdin)
 
 
-def anlas_of(owner: Account) -> int:
+def count_anlas(owner: Account) -> int:
     return owner.profile.anlas + owner.profile.bought_anlas
 
 
-def listing() -> list[str]:
+def list_files() -> list[str]:
     """The names of the files that are here, hidden ones too."""
     return sorted(each.name for each in Path().iterdir())
 
 
-def facts_of(*arguments: object, prompt: str = PROMPT) -> dict[str, Any]:
+def generate_image(*arguments: object, prompt: str = PROMPT) -> dict[str, Any]:
     done = nai("image", prompt, *SMALL, *arguments, "--json")
     assert (done.exit_code, done.stderr) == (0, "")
     facts: dict[str, Any] = json.loads(done.stdout)
     return facts
 
 
-def told(name: str) -> dict[str, Any]:
+def read_parameters(name: str) -> dict[str, Any]:
     """What a picture says of its parameters."""
     metadata = read_metadata(Path(name).read_bytes())
     assert metadata is not None
     return metadata.parameters()
 
 
-def size_of(name: str) -> tuple[int, int]:
+def read_size(name: str) -> tuple[int, int]:
     with Image.open(name) as image:
         return image.size
 
 
-def paint(name: str, width: int, height: int, colour: tuple[int, int, int] = (200, 30, 10)) -> str:
+def write_image(name: str, width: int, height: int, colour: tuple[int, int, int] = (200, 30, 10)) -> str:
     Image.new("RGB", (width, height), colour).save(name)
     return name

@@ -12,7 +12,7 @@ import typer.testing
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
-    from tests.keyrings import Memory
+    from tests.keyrings import MemoryKeyring
 
 # A slow machine is no fault of the code: no example has a deadline.
 settings.register_profile("nai", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -36,10 +36,10 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def ring() -> Iterator[Memory]:
+def ring() -> Iterator[MemoryKeyring]:
     """The system's keyring: one that is in memory, and empty."""
-    from tests.keyrings import Memory, using
+    from tests.keyrings import MemoryKeyring, use_keyring
 
-    memory = Memory()
-    with using(memory):
+    memory = MemoryKeyring()
+    with use_keyring(memory):
         yield memory

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 import keyring
 from keyring.backend import KeyringBackend
 
-__all__ = ["Broken", "Memory", "using"]
+__all__ = ["BrokenKeyring", "MemoryKeyring", "use_keyring"]
 
 
-class Memory(KeyringBackend):
+class MemoryKeyring(KeyringBackend):
     """Passwords by service and e-mail."""
 
     priority = 1
@@ -29,7 +29,7 @@ class Memory(KeyringBackend):
         del self.kept[service, username]
 
 
-class Broken(Memory):
+class BrokenKeyring(MemoryKeyring):
     """Raises at each call, and tells what it was given."""
 
     def get_password(self, service: str, username: str) -> str | None:
@@ -43,7 +43,7 @@ class Broken(Memory):
 
 
 @contextmanager
-def using(backend: KeyringBackend) -> Iterator[None]:
+def use_keyring(backend: KeyringBackend) -> Iterator[None]:
     """The system's keyring is this one."""
     before = keyring.get_keyring()
     keyring.set_keyring(backend)

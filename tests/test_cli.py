@@ -75,7 +75,7 @@ def test_the_demo_opens_the_library_and_continues_a_story_over_every_transport(t
     assert "token ids of nerdstash_v2" in done.stdout
     for word in ("memory", "httpx", "asyncio", "trio", "The Quiet Harbour", "likely altered"):
         assert word in done.stdout
-    assert "All transports told the same story." in done.stdout
+    assert "All transports gave the same story." in done.stdout
 
 
 def test_the_demo_prints_one_json_document_with_the_same_facts(tokenizer_files: dict[str, str]) -> None:
@@ -88,23 +88,29 @@ def test_the_demo_prints_one_json_document_with_the_same_facts(tokenizer_files: 
     (damaged,) = facts["stories"]["not_opened"]
     assert damaged["title"] == "物語"
     assert "does not open" in damaged["why"]
-    assert [told["transport"] for told in facts["transports"]] == ["memory", "sync", "httpx", "asyncio", "trio"]
-    for told in facts["transports"]:
-        assert told["stories_opened"] == 2
-        assert told["tokens"] == 60
-        assert told["finish_reason"] == "length"
-        assert told["text"]
+    assert [transport["transport"] for transport in facts["transports"]] == [
+        "memory",
+        "sync",
+        "httpx",
+        "asyncio",
+        "trio",
+    ]
+    for transport in facts["transports"]:
+        assert transport["stories_opened"] == 2
+        assert transport["tokens"] == 60
+        assert transport["finish_reason"] == "length"
+        assert transport["text"]
 
 
 def test_without_tokenizer_files_the_demo_goes_on_with_text_and_says_so(no_tokenizers: dict[str, str]) -> None:
     done = nai("demo", **no_tokenizers)
     assert done.returncode == 0, done.stderr
-    assert "Prompts and answers go as text (use_string)" in done.stdout
-    assert "All transports told the same story." in done.stdout
+    assert "Prompts and responses are sent as text (use_string)" in done.stdout
+    assert "All transports gave the same story." in done.stdout
     facts = json.loads(nai("demo", "--json", **no_tokenizers).stdout)
     assert facts["tokenizer"] is None
     assert "could be fetched" in facts["why_no_tokenizer"]
-    assert [told["tokens"] for told in facts["transports"]] == [60] * 5
+    assert [transport["tokens"] for transport in facts["transports"]] == [60] * 5
 
 
 def test_emulate_answers_prompts_of_ids_where_it_finds_the_tokenizer(tokenizer_files: dict[str, str]) -> None:
@@ -123,7 +129,7 @@ def test_emulate_refuses_prompts_of_ids_where_it_does_not_and_says_why(no_tokeni
         assert outcomes[1].error is None
         process.terminate()
         assert process.stderr is not None
-        assert "what holds token ids of kayra-v1 is answered with 501" in process.stderr.read()
+        assert "requests with token ids of kayra-v1 get 501" in process.stderr.read()
 
 
 def test_emulate_prints_where_it_is_and_who_may_log_in() -> None:
@@ -187,9 +193,9 @@ def test_emulate_has_gift_keys_to_bind() -> None:
         token = PersistentToken(ready["token"])
         binding = account.bind_subscription("giftkey", "a=present")
         flows = [lambda: with_token(token, binding), lambda: with_token(token, account.get_subscription())]
-        bound, told = at("asyncio", Session(base_url=ready["url"]), flows)
+        bound, subscribed = at("asyncio", Session(base_url=ready["url"]), flows)
     assert bound.error is None
-    assert told.result.tier.name == "SCROLL"
+    assert subscribed.result.tier.name == "SCROLL"
     for wrong in ("scroll", "=scroll", "a=golden"):
         done = nai("emulate", "--gift-key", wrong)
         assert done.returncode == 2
@@ -207,7 +213,7 @@ def test_emulate_lists_all_faults() -> None:
 def test_emulate_stops_cleanly_when_it_is_told_to_in_mid_stream(number: int) -> None:
     with emulating("--pace", "0.05") as (ready, process):
         session = Session(base_url=ready["url"], token=PersistentToken(ready["token"]))
-        told: list[Any] = []
+        actions: list[Any] = []
 
         @flow
         def program() -> Steps[text.Token, None]:
@@ -215,8 +221,8 @@ def test_emulate_stops_cleanly_when_it_is_told_to_in_mid_stream(number: int) -> 
             incoming: Any = None
             while True:
                 action = steps.send(incoming)
-                told.append(action)
-                if len(told) == 8:
+                actions.append(action)
+                if len(actions) == 8:
                     process.send_signal(number)
                 incoming = yield action
 
@@ -311,7 +317,7 @@ def test_a_recording_that_cannot_be_had_is_one_clear_line(
 def test_contents_are_recorded_only_into_a_file() -> None:
     done = nai("emulate", "--record-contents")
     assert done.returncode == 2
-    assert "give --record as well" in done.stderr
+    assert "needs --record" in done.stderr
 
 
 def test_record_stands_before_a_server(tmp_path: Path) -> None:

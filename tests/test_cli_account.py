@@ -18,7 +18,7 @@ from nai_proto.http import Request
 from nai_proto.secret import Password
 from nai_transports.cli.app import app
 from nai_transports.servers.serve import serve_in_thread
-from tests.keyrings import Broken, Memory, using
+from tests.keyrings import BrokenKeyring, MemoryKeyring, use_keyring
 from tests.support import EMAIL, PASSWORD, an_emulator, answers, reading
 
 NEW = "a louder harbour"
@@ -54,7 +54,7 @@ def nai(*arguments: str, typed: str = "") -> Result:
     return CliRunner().invoke(app, arguments, input=typed)
 
 
-def shown(*arguments: str) -> dict[str, str]:
+def run_and_parse(*arguments: str) -> dict[str, str]:
     """What each line says, by its name."""
     done = nai(*arguments)
     assert (done.exit_code, done.stderr) == (0, "")
@@ -72,8 +72,8 @@ def document(*arguments: str) -> Any:
 
 def test_the_account_is_shown_if_nothing_else_is_said(owner: Any) -> None:
     owner.profile.trial_actions = 17
-    facts = shown("account")
-    assert facts == shown("account", "show")
+    facts = run_and_parse("account")
+    assert facts == run_and_parse("account", "show")
     assert facts["tier"] == "opus"
     assert facts["email verified"] == "yes"
     assert facts["trial actions left"] == "17"
@@ -86,7 +86,7 @@ def test_the_account_is_shown_if_nothing_else_is_said(owner: Any) -> None:
 
 def test_the_subscription_has_its_balance_and_perks(owner: Any) -> None:
     owner.profile.anlas, owner.profile.bought_anlas = 120, 7
-    facts = shown("subscription")
+    facts = run_and_parse("subscription")
     assert (facts["tier"], facts["anlas: total"], facts["anlas: purchased"]) == ("opus", "127", "7")
     assert facts["perks: context tokens"] == "8192"
     known = document("subscription")
@@ -97,7 +97,7 @@ def test_the_subscription_has_its_balance_and_perks(owner: Any) -> None:
 
 @pytest.mark.usefixtures("owner")
 def test_priority_is_shown() -> None:
-    assert shown("account", "priority")["max priority actions"] == "1000"
+    assert run_and_parse("account", "priority")["max priority actions"] == "1000"
     assert document("account", "priority")["task_priority"] == 10
 
 
@@ -107,9 +107,9 @@ def test_settings_are_printed_as_they_are_stored(owner: Any) -> None:
 
 
 def test_gift_keys_are_printed(owner: Any) -> None:
-    assert shown("account", "gift-keys") == {"gift keys": "none"}
+    assert run_and_parse("account", "gift-keys") == {"gift keys": "none"}
     owner.profile.gift_keys = [{"key": "GIFT-1", "used": False}, {"key": "GIFT-2", "used": True}]
-    assert shown("account", "gift-keys")["gift keys 2: key"] == "GIFT-2"
+    assert run_and_parse("account", "gift-keys")["gift keys 2: key"] == "GIFT-2"
     assert document("account", "gift-keys") == {"gift_keys": owner.profile.gift_keys}
 
 
@@ -139,7 +139,7 @@ def test_what_the_service_says_does_not_steer_the_terminal(monkeypatch: pytest.M
 
 @pytest.mark.usefixtures("terminal")
 def test_a_changed_password_opens_what_the_old_one_did(
-    owner: Any, ring: Memory, monkeypatch: pytest.MonkeyPatch
+    owner: Any, ring: MemoryKeyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NAI_PASSWORD")
     ring.kept[ENTRY] = PASSWORD
@@ -153,7 +153,7 @@ def test_a_changed_password_opens_what_the_old_one_did(
 
 
 @pytest.mark.usefixtures("terminal", "owner")
-def test_a_password_that_was_not_remembered_is_not_remembered_by_a_change(ring: Memory) -> None:
+def test_a_password_that_was_not_remembered_is_not_remembered_by_a_change(ring: MemoryKeyring) -> None:
     assert nai("account", "change-password", typed=f"{NEW}\n{NEW}\n").exit_code == 0
     assert ring.kept == {}
 
@@ -210,7 +210,7 @@ def test_an_e_mail_is_verified_with_the_token_of_the_mail(emulated: tuple[Emulat
 def test_an_account_is_deleted_by_who_types_its_e_mail(owner: Any) -> None:
     done = nai("account", "delete", typed="another@example.com\n")
     assert done.exit_code == 1
-    assert "nothing is deleted" in done.stderr
+    assert "nothing was deleted" in done.stderr
     assert nai("account").exit_code == 0
     done = nai("account", "delete", typed=f"{EMAIL}\n")
     assert done.exit_code == 0, done.stderr
@@ -238,20 +238,22 @@ def test_a_token_is_not_enough_to_delete_an_account(owner: Any, monkeypatch: pyt
 
 
 @pytest.mark.usefixtures("owner")
-def test_a_password_is_remembered_once_it_has_logged_in(ring: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_password_is_remembered_once_it_has_logged_in(ring: MemoryKeyring, monkeypatch: pytest.MonkeyPatch) -> None:
     assert nai("account", "remember", "--unsafe-password", "open sesame").exit_code == 1
     assert ring.kept == {}
     assert nai("account", "remember").exit_code == 0
     assert ring.kept == {ENTRY: PASSWORD}
     monkeypatch.delenv("NAI_PASSWORD")
     assert nai("account").exit_code == 0
-    assert nai("account", "forget").stdout == "The system's keyring has the password no longer.\n"
+    assert nai("account", "forget").stdout == "The password was deleted from the system's keyring.\n"
     assert ring.kept == {}
-    assert nai("account", "forget").stdout == "The system's keyring had none.\n"
+    assert nai("account", "forget").stdout == "The system's keyring has no such password.\n"
 
 
 @pytest.mark.usefixtures("owner", "terminal")
-def test_what_is_remembered_does_not_answer_for_what_shall_be(ring: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_remembered_does_not_answer_for_what_shall_be(
+    ring: MemoryKeyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("NAI_PASSWORD")
     ring.kept[ENTRY] = "of last year"
     assert nai("account").exit_code == 1
@@ -262,7 +264,7 @@ def test_what_is_remembered_does_not_answer_for_what_shall_be(ring: Memory, monk
 @pytest.mark.usefixtures("owner")
 @pytest.mark.parametrize("command", ["remember", "forget"])
 def test_a_broken_keyring_is_one_line_without_the_password(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with using(Broken()):
+    with use_keyring(BrokenKeyring()):
         done = nai("account", command)
     (line,) = done.stderr.splitlines()
     assert (done.exit_code, done.stdout) == (1, "")

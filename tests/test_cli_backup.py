@@ -35,7 +35,7 @@ class Person:
         there = {**self._environment, **environment}
         return CliRunner().invoke(app, ["library", command, str(self.directory), *arguments], env=there)
 
-    def told(self, command: str, *arguments: str) -> Any:
+    def run_json(self, command: str, *arguments: str) -> Any:
         done = self.run(command, *arguments, "--json")
         assert done.exit_code == 0, done.stderr
         return json.loads(done.stdout)
@@ -52,16 +52,16 @@ def test_a_backup_and_its_verification_are_told(person: Person) -> None:
     put(person.owner, damaged(objects_of(person.owner, "stories")[2], 0))
     done = person.run("backup")
     assert done.exit_code == 0, done.stderr
-    assert "6 objects are in" in done.stdout
+    assert "6 objects backed up and verified in" in done.stdout
     assert "1 did not open" in done.stderr
     check_current(person.directory, person.owner)
-    facts = person.told("backup")
+    facts = person.run_json("backup")
     assert (facts["listed"], facts["unchanged"], facts["written"], facts["failed"]) == (6, 6, 0, 1)
-    report = person.told("verify")
+    report = person.run_json("verify")
     assert (report["ok"], report["objects"], len(report["runs"])) == (True, 6, 2)
-    told = person.run("verify").stdout
-    assert told.count("complete") == 2
-    assert "6 objects, 6 versions, 12 files: all is as it was backed up" in told
+    output = person.run("verify").stdout
+    assert output.count("complete") == 2
+    assert "6 objects, 6 versions, 12 files: everything is as it was backed up" in output
 
 
 def test_what_is_wrong_is_told_in_a_line_and_by_the_exit_code(person: Person) -> None:
@@ -70,7 +70,7 @@ def test_what_is_wrong_is_told_in_a_line_and_by_the_exit_code(person: Person) ->
     assert "has no backup" in done.stderr
     assert person.run("backup", NAI_PASSWORD="wrong").exit_code == 1
     assert not person.directory.exists()
-    person.told("backup")
+    person.run_json("backup")
     done = person.run("backup", NAI_EMAIL="reader@example.com")
     assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
     assert "another account" in done.stderr
@@ -95,7 +95,7 @@ def texts(owner: Account) -> dict[str, str]:
 def test_what_was_lost_or_changed_is_put_back_and_may_be_changed_again(person: Person) -> None:
     owner = person.owner
     before = texts(owner)
-    person.told("backup")
+    person.run_json("backup")
     remove(owner, objects_of(owner, "stories")[0])
     remove(owner, objects_of(owner, "storycontent")[0])
     changed = objects_of(owner, "stories")[1]
@@ -106,29 +106,29 @@ def test_what_was_lost_or_changed_is_put_back_and_may_be_changed_again(person: P
     plan = person.run("restore", "--dry-run")
     assert plan.exit_code == 0, plan.stderr
     assert "nothing was written" in plan.stdout
-    facts = person.told("restore", "--dry-run")
+    facts = person.run_json("restore", "--dry-run")
     actions = sorted(step["action"] for step in facts["steps"])
     assert actions == ["create", "create", "nothing", "nothing", "update", "update"]
     titles = [step["title"] for step in facts["steps"]]
-    assert sorted(titles) == sorted([*before, *before])  # a content is told by its card's
+    assert sorted(titles) == sorted([*before, *before])  # a content has its card's title
     assert open_all(owner) == there
 
-    asked = person.run("restore")
-    assert asked.exit_code == 1
-    assert "--yes" in asked.stderr
+    refusal = person.run("restore")
+    assert refusal.exit_code == 1
+    assert "--yes" in refusal.stderr
     assert open_all(owner) == there
     with BackupDirectory(person.directory) as backups:
         assert len(backups.runs) == 1
 
-    facts = person.told("restore", "--yes")
+    facts = person.run_json("restore", "--yes")
     assert facts["backup"] == 2
     assert {step["outcome"] for step in facts["steps"]} <= {"created", "updated", "unchanged"}
     assert texts(owner) == before
-    facts = person.told("restore", "--yes")
+    facts = person.run_json("restore", "--yes")
     assert (facts["written"], facts["backup"]) == (False, None)
     assert person.run("verify").stdout.count("before a restore") == 1
 
-    person.told("restore", changed.id, "--run", "2", "--yes", "--no-backup")
+    person.run_json("restore", changed.id, "--run", "2", "--yes", "--no-backup")
     assert "Mine" in [item.json()["title"] for item in open_all(owner)["stories"]]
     with BackupDirectory(person.directory) as backups:
         assert len(backups.runs) == 2
@@ -137,14 +137,14 @@ def test_what_was_lost_or_changed_is_put_back_and_may_be_changed_again(person: P
 def test_only_what_is_named_is_put_back(person: Person) -> None:
     owner = person.owner
     before = texts(owner)
-    person.told("backup")
+    person.run_json("backup")
     for type_ in ("stories", "storycontent"):
         for item in objects_of(owner, type_):
             remove(owner, item)
     done = person.run("restore", "The Quiet Harbour", "--yes")
     assert done.exit_code == 0, done.stderr
-    assert "2 objects are restored" in done.stdout
-    assert "Backup 2 has what was there before" in done.stdout
+    assert "2 objects were restored" in done.stdout
+    assert "Backup 2 has the state before the restore" in done.stdout
     assert texts(owner) == {"The Quiet Harbour": before["The Quiet Harbour"]}
     done = person.run("restore", "No Such Story", "--yes")
     assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
@@ -189,9 +189,9 @@ def test_items_are_chosen_by_type_id_or_title_and_a_story_is_two_objects(wanted:
 
 
 def test_a_title_that_two_have_or_none_is_an_error_that_helps() -> None:
-    with pytest.raises(InvalidRequestError, match="2 objects are called 'Moon'; name one of the ids s2, p2"):
+    with pytest.raises(InvalidRequestError, match="2 objects are called 'Moon'; give one of the ids s2, p2"):
         select_items(ITEMS, ["Moon"])
-    with pytest.raises(InvalidRequestError, match="no type, no id and no title 'Sun'"):
+    with pytest.raises(InvalidRequestError, match="no object with the type, id or title 'Sun'"):
         select_items(ITEMS, ["Sea", "Sun"])
 
 

@@ -29,16 +29,16 @@ def owner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The turns of each chat that is asked for."""
-    asked: list[list[str]] = []
+    """The turns of each chat that is turns for."""
+    turns: list[list[str]] = []
     real = openai.chat_completion_stream
 
     def recording(messages: Any, **options: Any) -> Any:
-        asked.append([f"{message.role}: {message.content}" for message in messages])
+        turns.append([f"{message.role}: {message.content}" for message in messages])
         return real(messages, **options)
 
     monkeypatch.setattr(openai, "chat_completion_stream", recording)
-    return asked
+    return turns
 
 
 def nai(*arguments: str, typed: str = "") -> Result:

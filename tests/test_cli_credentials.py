@@ -19,7 +19,7 @@ from nai_transports.cli.common import system_keyring
 from nai_transports.cli.common.credentials import Credentials, get_credentials
 from nai_transports.cli.emulator import serve
 from nai_transports.servers.serve import serve_in_thread
-from tests.keyrings import Broken, Memory, using
+from tests.keyrings import BrokenKeyring, MemoryKeyring, use_keyring
 from tests.support import EMAIL, PASSWORD, an_emulator
 from tests.test_cli import NAI
 
@@ -61,7 +61,7 @@ def alone(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
 
 
 @pytest.mark.usefixtures("terminal")
-def test_a_password_is_looked_for_in_one_order(ring: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_password_is_looked_for_in_one_order(ring: MemoryKeyring, monkeypatch: pytest.MonkeyPatch) -> None:
     questions: list[str] = []
 
     def prompt(question: str, alternative: str) -> str:
@@ -98,7 +98,7 @@ def test_a_command_with_a_token_asks_for_nothing_else(
 
 
 @pytest.mark.usefixtures("owner", "terminal")
-def test_with_a_remembered_password_nothing_is_asked_for(ring: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_a_remembered_password_nothing_is_asked_for(ring: MemoryKeyring, monkeypatch: pytest.MonkeyPatch) -> None:
     ring.kept[ENTRY] = PASSWORD
     monkeypatch.setenv("NAI_EMAIL", EMAIL)
     done = nai("models")
@@ -107,7 +107,7 @@ def test_with_a_remembered_password_nothing_is_asked_for(ring: Memory, monkeypat
 
 @pytest.mark.usefixtures("owner", "terminal")
 def test_a_broken_keyring_is_a_line_on_stderr_and_then_the_prompt() -> None:
-    with using(Broken()):
+    with use_keyring(BrokenKeyring()):
         done = nai("models", "--email", EMAIL, typed=f"{PASSWORD}\n")
     assert done.exit_code == 0, done.stderr
     note, prompt = done.stderr.splitlines()
@@ -167,14 +167,14 @@ def test_a_password_is_typed_without_echo_and_stdout_is_the_answer_alone(owner: 
         ) as process,
     ):
         os.close(theirs)
-        told = b""
+        output = b""
         for prompt, answer in ((b"E-mail: ", EMAIL), (b"Password: ", PASSWORD)):
-            while prompt not in told:
-                told += os.read(ours, 1000)
+            while prompt not in output:
+                output += os.read(ours, 1000)
             os.write(ours, answer.encode() + b"\n")
         assert process.wait(50) == 0
     os.close(ours)
-    assert PASSWORD.encode() not in told
+    assert PASSWORD.encode() not in output
     assert (tmp_path / "out").read_bytes().startswith(b"[{")
 
 
@@ -213,7 +213,10 @@ def test_no_other_option_takes_a_password_or_repeats_it(arguments: tuple[str, ..
 def test_what_a_keyring_refuses_is_told_from_one_that_is_not_there(
     change: Callable[[], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with using(Broken()), pytest.raises(FileError, match=r"the system's keyring does not work \(RuntimeError\)"):
+    with (
+        use_keyring(BrokenKeyring()),
+        pytest.raises(FileError, match=r"the system's keyring does not work \(RuntimeError\)"),
+    ):
         change()
     monkeypatch.setitem(sys.modules, "keyring", None)
     with pytest.raises(MissingExtra, match=r"pip install 'nai-proto\[keyring\]'"):

@@ -13,7 +13,7 @@ from PIL import Image
 from nai_proto.codecs.pixels import Pixels, write_png
 from nai_proto.emulator import Account
 from nai_transports.servers.serve import serve_in_thread
-from tests.cli_images import anlas_of, listing, nai, painting
+from tests.cli_images import count_anlas, emulated_images, list_files, nai
 from tests.support import answers
 
 SMALL = Pixels(64, 96, bytes(range(256)) * (64 * 96 * 3 // 256))
@@ -21,7 +21,7 @@ SMALL = Pixels(64, 96, bytes(range(256)) * (64 * 96 * 3 // 256))
 
 @pytest.fixture
 def owner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account]:
-    with painting(monkeypatch, tmp_path) as owner:
+    with emulated_images(monkeypatch, tmp_path) as owner:
         Path("face.png").write_bytes(write_png(SMALL))
         yield owner
 
@@ -33,13 +33,13 @@ def size_of(path: str) -> tuple[int, int]:
 
 @pytest.mark.parametrize("tool", ["lineart", "sketch", "colorize", "declutter", "declutter-keep-bubbles"])
 def test_a_tool_gives_a_picture_named_after_it_and_on_opus_a_small_one_is_free(owner: Account, tool: str) -> None:
-    before = anlas_of(owner)
+    before = count_anlas(owner)
     done = nai("director", tool, "face.png")
     assert (done.exit_code, done.stderr) == (0, "")
-    assert listing() == sorted([f"face-{tool}.png", "face.png"])
+    assert list_files() == sorted([f"face-{tool}.png", "face.png"])
     assert f"face-{tool}.png" in done.stdout
     assert size_of(f"face-{tool}.png") == (64, 96)
-    assert anlas_of(owner) == before
+    assert count_anlas(owner) == before
 
 
 def test_an_emotion_is_named_and_may_be_weak(owner: Account) -> None:
@@ -53,35 +53,35 @@ def test_an_emotion_is_named_and_may_be_weak(owner: Account) -> None:
 
 
 def test_bg_removal_gives_three_and_is_never_free(owner: Account) -> None:
-    before = anlas_of(owner)
+    before = count_anlas(owner)
     refused = nai("director", "bg-removal", "face.png")
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert "bg-removal at" in refused.stderr
-    assert "--yes says that this is meant" in refused.stderr
-    assert (listing(), anlas_of(owner)) == (["face.png"], before)
+    assert "give --yes to confirm" in refused.stderr
+    assert (list_files(), count_anlas(owner)) == (["face.png"], before)
     facts = json.loads(nai("director", "bg-removal", "face.png", "--yes", "--json").stdout)
     assert facts["files"] == [f"face-bg-removal-{part}.png" for part in ("masked", "generated", "blend")]
     assert all(map(size_of, facts["files"]))
-    assert anlas_of(owner) == before - facts["anlas"] < before
+    assert count_anlas(owner) == before - facts["anlas"] < before
 
 
 @pytest.mark.usefixtures("terminal")
 def test_at_a_terminal_it_is_asked_and_no_is_the_answer_of_whoever_says_nothing(owner: Account) -> None:
-    before = anlas_of(owner)
+    before = count_anlas(owner)
     for said in ("\n", "n\n", ""):
         done = nai("upscale", "face.png", stdin=said)
         assert done.exit_code == 1
         assert "This costs 1 Anlas" in done.stderr
         assert f"The account has {before}" in done.stderr
-        assert (listing(), anlas_of(owner)) == (["face.png"], before)
+        assert (list_files(), count_anlas(owner)) == (["face.png"], before)
     done = nai("upscale", "face.png", stdin="y\n")
     assert done.exit_code == 0
     assert size_of("face-128x192.png") == (128, 192)
-    assert anlas_of(owner) == before - 1
+    assert count_anlas(owner) == before - 1
 
 
 def test_what_costs_more_than_it_may_or_than_there_is_is_refused(owner: Account) -> None:
-    before = anlas_of(owner)
+    before = count_anlas(owner)
     done = nai("upscale", "face.png", "--yes", "--max-anlas", "0")
     assert done.exit_code == 1
     assert "this would cost 1 Anlas, more than the 0 allowed" in done.stderr
@@ -89,7 +89,7 @@ def test_what_costs_more_than_it_may_or_than_there_is_is_refused(owner: Account)
     done = nai("upscale", "face.png", "--yes")
     assert done.exit_code == 1
     assert "and the account has 0" in done.stderr
-    assert listing() == ["face.png"]
+    assert list_files() == ["face.png"]
     assert before > 0
 
 
@@ -100,15 +100,15 @@ def test_pictures_of_other_kinds_do_as_well(owner: Account, kind: str) -> None:
     Path("other").write_bytes(out.getvalue())
     assert nai("director", "lineart", "other").exit_code == 0
     assert nai("upscale", "other", "--yes").exit_code == 0
-    assert listing() == ["face.png", "other", "other-192x128.png", "other-lineart.png"]
+    assert list_files() == ["face.png", "other", "other-192x128.png", "other-lineart.png"]
 
 
 def test_nothing_is_written_over_unless_that_is_said(owner: Account) -> None:
     Path("out.png").write_text("mine")
-    before = anlas_of(owner)
+    before = count_anlas(owner)
     done = nai("upscale", "face.png", "--yes", "-o", "out.png")
-    assert done.stderr == "nai upscale: out.png is there already (--overwrite replaces it)\n"
-    assert (Path("out.png").read_text(), anlas_of(owner)) == ("mine", before)
+    assert done.stderr == "nai upscale: out.png already exists (--overwrite replaces it)\n"
+    assert (Path("out.png").read_text(), count_anlas(owner)) == ("mine", before)
     assert nai("upscale", "face.png", "--yes", "-o", "out.png", "--overwrite").exit_code == 0
     assert size_of("out.png") == (128, 192)
     Path("there").mkdir()
@@ -122,13 +122,13 @@ def test_nothing_is_written_over_unless_that_is_said(owner: Account) -> None:
     [
         (("director", "paint", "face.png"), "no director tool is called 'paint'"),
         (("director", "lineart", "nowhere.png"), "nowhere.png cannot be read"),
-        (("director", "lineart", "text.png"), "text.png: neither PNG nor WebP nor JPEG"),
+        (("director", "lineart", "text.png"), "text.png: not a PNG, WebP or JPEG"),
         (("director", "lineart", "torn.png"), "torn.png: "),
         (("director", "emotion", "face.png"), "needs an emotion"),
         (("director", "emotion", "face.png", "--emotion", "meh"), "no emotion is called 'meh'"),
         (("director", "lineart", "face.png", "--prompt", "x"), "prompt and defry are for"),
         (("director", "colorize", "face.png", "--defry", "6"), "defry is 6"),
-        (("director", "lineart", "face.png", "-o", "no/where.png"), "no is no directory"),
+        (("director", "lineart", "face.png", "-o", "no/where.png"), "no is not a directory"),
         (("upscale", "face.png", "--model", "V4.5 Full"), "does not upscale"),
         (("upscale", "face.png", "--blur", "0.2"), "declared_blur_sigma is 0.2"),
     ],
@@ -136,13 +136,13 @@ def test_nothing_is_written_over_unless_that_is_said(owner: Account) -> None:
 def test_a_mistake_is_one_line_and_nothing_is_paid(owner: Account, arguments: tuple[str, ...], about: str) -> None:
     Path("text.png").write_text("no picture")
     Path("torn.png").write_bytes(write_png(SMALL)[:20])
-    there, before = listing(), anlas_of(owner)
+    there, before = list_files(), count_anlas(owner)
     done = nai(*arguments, "--yes")
     assert (done.exit_code, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"nai {arguments[0]}: ")
     assert about in line
-    assert (listing(), anlas_of(owner)) == (there, before)
+    assert (list_files(), count_anlas(owner)) == (there, before)
 
 
 def test_an_answer_that_is_no_picture_leaves_no_file(owner: Account) -> None:
@@ -150,4 +150,4 @@ def test_an_answer_that_is_no_picture_leaves_no_file(owner: Account) -> None:
         done = nai("upscale", "face.png", "--yes", "--url", url)
     assert done.exit_code == 1
     assert len(done.stderr.splitlines()) == 1
-    assert listing() == ["face.png"]
+    assert list_files() == ["face.png"]

@@ -125,10 +125,10 @@ def test_the_prompt_may_come_from_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("known")
 def test_bans_biases_and_stops_are_texts_and_are_kept() -> None:
-    told = nai(PROMPT, "--ban", "e", "--ban", "a", "--max-length", "300").stdout
-    assert told.strip()
-    assert "e" not in told
-    assert "a" not in told
+    output = nai(PROMPT, "--ban", "e", "--ban", "a", "--max-length", "300").stdout
+    assert output.strip()
+    assert "e" not in output
+    assert "a" not in output
     assert nai(PROMPT, "--stop", "th", "--max-length", "900").stdout.rstrip("\n").endswith("th")
     assert "=" in nai(PROMPT, "--bias", "==30").stdout
 
@@ -147,9 +147,9 @@ def test_a_preset_is_the_models_or_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("known")
 def test_logprobs_are_a_table_and_in_json_what_the_service_says() -> None:
-    shown = nai(PROMPT, "--logprobs", "2", "--max-length", "3")
-    assert "before sampling" in shown.stdout
-    assert shown.stdout.count("%") >= 3 * 3
+    done = nai(PROMPT, "--logprobs", "2", "--max-length", "3")
+    assert "before sampling" in done.stdout
+    assert done.stdout.count("%") >= 3 * 3
     facts = json.loads(nai(PROMPT, "--logprobs", "2", "--max-length", "3", "--json").stdout)
     assert [len(entry["before"]) for entry in facts["logprobs"]] == [2, 2, 2]
 

@@ -22,7 +22,19 @@ from nai_proto.exchange.reply import App, Handler, Start, Write
 from nai_proto.http import Head, Headers, Request
 from nai_proto.image import ImagePreset
 from nai_transports.servers.serve import serve_in_thread
-from tests.cli_images import NAME, PROMPT, SMALL, anlas_of, facts_of, listing, nai, paint, painting, size_of, told
+from tests.cli_images import (
+    NAME,
+    PROMPT,
+    SMALL,
+    count_anlas,
+    emulated_images,
+    generate_image,
+    list_files,
+    nai,
+    read_parameters,
+    read_size,
+    write_image,
+)
 from tests.image_support import JPEG, PNG
 from tests.support import an_emulator, reading
 from tests.test_cli import NAI
@@ -30,7 +42,7 @@ from tests.test_cli import NAI
 
 @pytest.fixture
 def owner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account]:
-    with painting(monkeypatch, tmp_path) as owner:
+    with emulated_images(monkeypatch, tmp_path) as owner:
         yield owner
 
 
@@ -39,68 +51,68 @@ def owner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account]:
 
 @pytest.mark.parametrize("model", ["Anime V3", "V4.5 Full", "V5 Curated"])
 def test_a_picture_is_a_file_named_after_its_prompt_and_seed(owner: Account, model: str) -> None:
-    before = anlas_of(owner)
+    before = count_anlas(owner)
     done = nai("image", PROMPT, "--model", model, *SMALL)
     assert (done.exit_code, done.stderr) == (0, "")
-    assert listing() == [f"{NAME}-7.png"]
+    assert list_files() == [f"{NAME}-7.png"]
     assert f"{NAME}-7.png" in done.stdout
-    assert size_of(f"{NAME}-7.png") == (64, 128)
-    assert told(f"{NAME}-7.png")["seed"] == 7
-    assert anlas_of(owner) == before
+    assert read_size(f"{NAME}-7.png") == (64, 128)
+    assert read_parameters(f"{NAME}-7.png")["seed"] == 7
+    assert count_anlas(owner) == before
 
 
 def test_the_json_names_files_seeds_and_price(owner: Account) -> None:
-    before = anlas_of(owner)
-    facts = facts_of("-n", 3, "--model", "V4.5 Full", "--yes")
+    before = count_anlas(owner)
+    facts = generate_image("-n", 3, "--model", "V4.5 Full", "--yes")
     assert facts["files"] == [f"{NAME}-{seed}.png" for seed in (7, 8, 9)]
     assert facts["seeds"] == [7, 8, 9]
     assert (facts["model"], facts["width"], facts["height"]) == ("nai-diffusion-4-5-full", 64, 128)
-    assert facts["anlas"] == before - anlas_of(owner) > 0
+    assert facts["anlas"] == before - count_anlas(owner) > 0
     assert "3 × sample" in facts["price"]
-    assert [told(name)["seed"] for name in facts["files"]] == [7, 8, 9]
+    assert [read_parameters(name)["seed"] for name in facts["files"]] == [7, 8, 9]
 
 
 def test_without_a_seed_one_is_drawn_and_known(owner: Account) -> None:
     facts = json.loads(nai("image", PROMPT, "--size", "64x64", "--json").stdout)
-    assert told(facts["files"][0])["seed"] == facts["seeds"][0]
+    assert read_parameters(facts["files"][0])["seed"] == facts["seeds"][0]
 
 
 def test_nothing_is_written_over_unless_that_is_said(owner: Account) -> None:
     for _ in range(2):
-        facts_of()
-    assert listing() == [f"{NAME}-7-2.png", f"{NAME}-7.png"]
+        generate_image()
+    assert list_files() == [f"{NAME}-7-2.png", f"{NAME}-7.png"]
     Path("mine.png").write_text("mine")
-    before = anlas_of(owner)
+    before = count_anlas(owner)
     done = nai("image", PROMPT, "-o", "mine.png", "-n", "1", "--yes")
-    assert done.stderr == "nai image: mine.png is there already (--overwrite replaces it)\n"
-    assert (Path("mine.png").read_text(), anlas_of(owner)) == ("mine", before)
-    assert facts_of("-o", "mine.png", "--overwrite")["files"] == ["mine.png"]
-    assert size_of("mine.png") == (64, 128)
+    assert done.stderr == "nai image: mine.png already exists (--overwrite replaces it)\n"
+    assert (Path("mine.png").read_text(), count_anlas(owner)) == ("mine", before)
+    assert generate_image("-o", "mine.png", "--overwrite")["files"] == ["mine.png"]
+    assert read_size("mine.png") == (64, 128)
 
 
 def test_a_place_is_a_file_or_a_directory_and_several_files_have_their_seeds(owner: Account) -> None:
     Path("there").mkdir()
-    assert facts_of("-o", "there")["files"] == [f"there/{NAME}-7.png"]
-    assert facts_of("-o", "there/two.png", "-n", 2, "--yes")["files"] == ["there/two-7.png", "there/two-8.png"]
+    assert generate_image("-o", "there")["files"] == [f"there/{NAME}-7.png"]
+    assert generate_image("-o", "there/two.png", "-n", 2, "--yes")["files"] == ["there/two-7.png", "there/two-8.png"]
 
 
 @pytest.mark.parametrize("arguments", [("-o", "sea.webp"), ("-o", "sea", "--format", "webp")])
 def test_the_format_is_said_or_that_of_the_name(owner: Account, arguments: tuple[str, ...]) -> None:
-    (name,) = facts_of(*arguments)["files"]
+    (name,) = generate_image(*arguments)["files"]
     assert name == arguments[1]
     assert Path(name).read_bytes()[8:12] == b"WEBP"
 
 
 def test_a_name_of_another_kind_of_picture_is_put_right(owner: Account) -> None:
-    assert facts_of("-o", "sea.jpg")["files"] == ["sea.png"]
+    assert generate_image("-o", "sea.jpg")["files"] == ["sea.png"]
 
 
 @pytest.mark.parametrize("model", ["V4.5 Full", "V5 Curated"])
 def test_previews_are_files_beside_the_picture(owner: Account, model: str) -> None:
-    facts = facts_of("--previews", "--steps", 4, "--model", model)
+    facts = generate_image("--previews", "--steps", 4, "--model", model)
     assert facts["previews"]
     assert facts["previews"] == [f"{NAME}-7-step-{step:02}.jpg" for step in range(1, len(facts["previews"]) + 1)]
-    assert listing() == sorted([*facts["previews"], f"{NAME}-7.png"])
+    assert list_files() == sorted([*facts["previews"], f"{NAME}-7.png"])
     for name in facts["previews"]:
         assert Path(name).read_bytes().startswith(b"\xff\xd8\xff")
 
@@ -115,18 +127,18 @@ def test_the_bar_follows_the_steps_of_each_picture(owner: Account, monkeypatch: 
         def hide_first(self) -> None: ...
 
     monkeypatch.setattr("nai_transports.cli.images.image_output.show_progress", lambda _: nullcontext(Watching()))
-    facts_of("--steps", 3)
+    generate_image("--steps", 3)
     assert seen == [("steps", done, 3) for done in (1, 2, 3)]
     seen.clear()
-    facts_of("--steps", 2, "-n", 2, "--yes")
-    assert seen == [(f"picture {which} of 2", done, 2) for which in (1, 2) for done in (1, 2)]
+    generate_image("--steps", 2, "-n", 2, "--yes")
+    assert seen == [(f"image {which} of 2", done, 2) for which in (1, 2) for done in (1, 2)]
 
 
 # ---- options
 
 
 def test_every_option_reaches_the_picture(owner: Account) -> None:
-    facts = facts_of(
+    facts = generate_image(
         *(
             "--model",
             "V4.5 Full",
@@ -144,7 +156,7 @@ def test_every_option_reaches_the_picture(owner: Account) -> None:
         *("--sampler", "k_euler", "--noise-schedule", "exponential", "--cfg-rescale", 0.25, "--variety"),
         *("--character", "a keeper, lamp ;; hat @B2", "--character", "a whale@0.9,0.9"),
     )
-    said = told(facts["files"][0])
+    said = read_parameters(facts["files"][0])
     assert (said["prompt"], said["uc"], said["steps"], said["scale"]) == (PROMPT, "fog", 5, 4.5)
     assert (said["sampler"], said["noise_schedule"], said["cfg_rescale"]) == ("k_euler", "exponential", 0.25)
     assert said["skip_cfg_above_sigma"] > 0
@@ -156,7 +168,7 @@ def test_every_option_reaches_the_picture(owner: Account) -> None:
 
 
 def test_the_options_of_older_models_reach_the_picture(owner: Account) -> None:
-    said = told(facts_of("--model", "Anime V3", "--smea-dyn", "--decrisper")["files"][0])
+    said = read_parameters(generate_image("--model", "Anime V3", "--smea-dyn", "--decrisper")["files"][0])
     assert (said["sm"], said["sm_dyn"], said["dynamic_thresholding"]) == (True, True, True)
 
 
@@ -166,22 +178,22 @@ def test_the_options_of_older_models_reach_the_picture(owner: Account) -> None:
 )
 def test_a_size_is_a_name_or_two_numbers(owner: Account, written: str, size: tuple[int, int]) -> None:
     facts = json.loads(nai("image", PROMPT, "--size", written, "--steps", 1, "--yes", "--json").stdout)
-    assert (facts["width"], facts["height"]) == size == size_of(facts["files"][0])
+    assert (facts["width"], facts["height"]) == size == read_size(facts["files"][0])
 
 
 def test_a_preset_file_has_settings_which_options_win_over(owner: Account) -> None:
     preset = ImagePreset("nai-diffusion-3", {"steps": 3, "scale": 9, "width": 128, "height": 64})
     Path("mine.json").write_bytes(preset.dumps())
     facts = json.loads(nai("image", PROMPT, "--preset", "mine.json", "--steps", "2", "--json").stdout)
-    said = told(facts["files"][0])
+    said = read_parameters(facts["files"][0])
     assert facts["model"] == "nai-diffusion-3"
-    assert (said["steps"], said["scale"], size_of(facts["files"][0])) == (2, 9, (128, 64))
+    assert (said["steps"], said["scale"], read_size(facts["files"][0])) == (2, 9, (128, 64))
 
 
 def test_the_prompt_may_come_from_stdin(owner: Account) -> None:
     done = nai("image", "-", *SMALL, "--quality", "none", stdin="a boat\nat sea\n")
     assert done.exit_code == 0
-    assert told("a-boat-at-sea-7.png")["prompt"] == "a boat\nat sea"
+    assert read_parameters("a-boat-at-sea-7.png")["prompt"] == "a boat\nat sea"
 
 
 # ---- Anlas
@@ -189,27 +201,27 @@ def test_the_prompt_may_come_from_stdin(owner: Account) -> None:
 
 @pytest.mark.usefixtures("terminal")
 def test_at_a_terminal_it_is_asked_and_nothing_is_paid_without_a_yes(owner: Account) -> None:
-    before = anlas_of(owner)
+    before = count_anlas(owner)
     arguments = ("image", PROMPT, "--model", "Anime V3", "--size", "64x64", "-n", "2")
     done = nai(*arguments, stdin="n\n")
     assert done.exit_code == 1
     assert "This costs 2 Anlas: 2 × sample at 2, 1 free (Opus)" in done.stderr
-    assert (listing(), anlas_of(owner)) == ([], before)
+    assert (list_files(), count_anlas(owner)) == ([], before)
     assert nai(*arguments, stdin="y\n").exit_code == 0
-    assert (len(listing()), anlas_of(owner)) == (2, before - 2)
+    assert (len(list_files()), count_anlas(owner)) == (2, before - 2)
 
 
 def test_where_nobody_can_be_asked_nothing_is_paid(owner: Account) -> None:
-    before = anlas_of(owner)
+    before = count_anlas(owner)
     for more in ((), ("--max-anlas", "100")):
         done = nai("image", PROMPT, *SMALL, "-n", "2", *more)
         assert (done.exit_code, done.stdout) == (1, "")
-        assert "there is no terminal to ask at: --yes says that this is meant" in done.stderr
+        assert "there is no terminal to ask at; give --yes to confirm" in done.stderr
     done = nai("image", PROMPT, *SMALL, "-n", "2", "--yes", "--max-anlas", "1")
     assert "more than the 1 allowed" in done.stderr
     owner.profile.anlas = owner.profile.bought_anlas = 0
     assert "and the account has 0" in nai("image", PROMPT, *SMALL, "-n", "2", "--yes").stderr
-    assert (listing(), before > 0) == ([], True)
+    assert (list_files(), before > 0) == ([], True)
 
 
 # ---- what goes wrong
@@ -219,7 +231,7 @@ def test_where_nobody_can_be_asked_nothing_is_paid(owner: Account) -> None:
     ("arguments", "about"),
     [
         ((), "give a prompt"),
-        ((PROMPT, "--size", "big"), "a size is WIDTHxHEIGHT or one of small_portrait"),
+        ((PROMPT, "--size", "big"), "--size is WIDTHxHEIGHT or one of small_portrait"),
         ((PROMPT, "--size", "65x64"), "multiples of 64"),
         ((PROMPT, "--steps", "51"), "steps is 51"),
         ((PROMPT, "--seed", "-1"), "seed is -1"),
@@ -229,15 +241,15 @@ def test_where_nobody_can_be_asked_nothing_is_paid(owner: Account) -> None:
         ((PROMPT, "--model", "x"), "of the image model 'x' is not known"),
         ((PROMPT, "--strength", "0.5"), "strength does not go with generate"),
         ((PROMPT, "--mask", "a.png"), "need --image"),
-        ((PROMPT, "--image", "a.png", "--mask", "a.png", "--box", "0,0,1,1"), "give one of them"),
+        ((PROMPT, "--image", "a.png", "--mask", "a.png", "--box", "0,0,1,1"), "not both"),
         ((PROMPT, "--image", "a.png", "--box", "0,0,1"), "--box is LEFT,TOP,RIGHT,BOTTOM"),
-        ((PROMPT, "--image", "a.png", "--enhance", "-1"), "--enhance is how many times"),
-        ((PROMPT, "--image", "a.png", "--enhance", "2", "--size", "64x64"), "give one of them"),
-        ((PROMPT, "--rebuild", "a.png", "--preset", "mine"), "give one of them"),
+        ((PROMPT, "--image", "a.png", "--enhance", "-1"), "--enhance is a factor"),
+        ((PROMPT, "--image", "a.png", "--enhance", "2", "--size", "64x64"), "not both"),
+        ((PROMPT, "--rebuild", "a.png", "--preset", "mine"), "not both"),
         ((PROMPT, "--image", "nowhere.png"), "nowhere.png cannot be read"),
-        ((PROMPT, "--image", "text"), "text: neither PNG nor WebP nor JPEG"),
+        ((PROMPT, "--image", "text"), "text: not a PNG, WebP or JPEG"),
         ((PROMPT, "--image", "torn.png"), "torn.png: "),
-        ((PROMPT, "--model", "Anime V3", "--previews"), "shows no steps on the way"),
+        ((PROMPT, "--model", "Anime V3", "--previews"), "has no previews"),
         ((PROMPT, "--model", "Anime V3", "--transparent"), "draws no transparent backgrounds"),
         ((PROMPT, "--vibe", "a.png"), "takes no vibes"),
         ((PROMPT, "--vibe", "text", "--model", "V4 Full"), "text: vibe: a JSON object was expected"),
@@ -246,29 +258,29 @@ def test_where_nobody_can_be_asked_nothing_is_paid(owner: Account) -> None:
         ((PROMPT, "--preset", "text"), "text: "),
         ((PROMPT, "--rebuild", "nowhere.png"), "nowhere.png cannot be read"),
         ((PROMPT, "--rebuild", "text"), "text: neither PNG nor WebP"),
-        ((PROMPT, "-o", "no/where.png"), "no is no directory"),
-        ((PROMPT, "-o", "-"), "not written to stdout: name a file"),
+        ((PROMPT, "-o", "no/where.png"), "no is not a directory"),
+        ((PROMPT, "-o", "-"), "cannot write to stdout"),
     ],
 )
 def test_a_mistake_is_one_line_and_nothing_is_paid(owner: Account, arguments: tuple[str, ...], about: str) -> None:
-    paint("a.png", 64, 64)
+    write_image("a.png", 64, 64)
     Path("text").write_text("no picture")
     Path("mine").write_bytes(ImagePreset("nai-diffusion-3").dumps())
     Path("torn.png").write_bytes(Path("a.png").read_bytes()[:60])
-    there, before = listing(), anlas_of(owner)
+    there, before = list_files(), count_anlas(owner)
     done = nai("image", *arguments, "--yes")
     assert (done.exit_code, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("nai image: ")
     assert about in line
-    assert (listing(), anlas_of(owner)) == (there, before)
+    assert (list_files(), count_anlas(owner)) == (there, before)
 
 
 def test_without_pillow_what_fits_goes_and_what_does_not_is_told(
     owner: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    paint("fits.png", 64, 128)
-    paint("other.png", 64, 96)
+    write_image("fits.png", 64, 128)
+    write_image("other.png", 64, 96)
     monkeypatch.setattr(image_service, "has_pillow", lambda: True)  # as the service's side has it
     monkeypatch.setattr(render, "write_jpeg", lambda pixels: b"\xff\xd8\xff")
     monkeypatch.setitem(sys.modules, "PIL", None)
@@ -305,22 +317,22 @@ def test_what_was_complete_when_a_stream_broke_off_is_kept_and_told(owner: Accou
         done = nai("image", PROMPT, *SMALL, "-n", "2", "--yes", "--url", url)
     assert (done.exit_code, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
-    assert line.endswith(f"before that: {NAME}-7.png")
-    assert listing() == [f"{NAME}-7.png"]
+    assert line.endswith(f"written before: {NAME}-7.png")
+    assert list_files() == [f"{NAME}-7.png"]
     assert Path(f"{NAME}-7.png").read_bytes() == PNG
 
 
 def test_a_stream_that_breaks_off_before_a_picture_leaves_nothing(owner: Account) -> None:
     with serve_in_thread(cut_short(STEP)) as url:
         done = nai("image", PROMPT, *SMALL, "--url", url)
-    assert (done.exit_code, done.stdout, listing()) == (1, "", [])
+    assert (done.exit_code, done.stdout, list_files()) == (1, "", [])
 
 
 def test_a_picture_that_nobody_asked_for_harms_no_other(owner: Account) -> None:
     with serve_in_thread(cut_short(ODD, FINAL)) as url:
         done = nai("image", PROMPT, *SMALL, "--url", url)
     assert done.exit_code == 0
-    assert listing() == [f"{NAME}-7-sample--3.png"]
+    assert list_files() == [f"{NAME}-7-sample--3.png"]
 
 
 def test_ctrl_c_leaves_no_half_file_and_no_picture_that_is_not_done(owner: Account) -> None:
@@ -331,10 +343,10 @@ def test_ctrl_c_leaves_no_half_file_and_no_picture_that_is_not_done(owner: Accou
         program = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {NAI[-1]}"
         line = [*NAI[:-1], program, "image", PROMPT, *SMALL, "--previews"]
         with subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-            while not any(name.endswith(".jpg") for name in listing()) and process.poll() is None:
+            while not any(name.endswith(".jpg") for name in list_files()) and process.poll() is None:
                 time.sleep(0.02)
             process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err.strip()) == (130, b"", b"")
-    assert listing()
-    assert all(name.startswith(f"{NAME}-7-step-") for name in listing())
+    assert list_files()
+    assert all(name.startswith(f"{NAME}-7-step-") for name in list_files())

@@ -92,11 +92,11 @@ def test_shown_it_is_a_line_for_each_fact_and_nothing_steers_the_terminal(tmp_pa
     ("seed", "key", "outcome"),
     [
         (None, None, "none"),
-        (b"not secret: signs test pictures!", None, "an emulator's, which proves nothing"),
+        (b"not secret: signs test pictures!", None, "made by an emulator, which proves nothing"),
         (b"not secret: signs test pictures!", "emulator", "valid"),
         (b"not secret: signs test pictures!", TEST_VERIFY_KEY.hex(), "valid"),
         (OTHER_SEED, base64.b64encode(public_key(OTHER_SEED)).decode(), "valid"),
-        (OTHER_SEED, None, "invalid: altered since, or signed with another key"),
+        (OTHER_SEED, None, "invalid: changed since, or signed with another key"),
     ],
 )
 def test_the_signature_is_looked_at_with_the_published_key_or_the_one_given(
@@ -108,8 +108,8 @@ def test_the_signature_is_looked_at_with_the_published_key_or_the_one_given(
 
 def test_where_the_copies_differ_it_says_in_what_and_which_is_signed(tmp_path: Path) -> None:
     signed = drawn(b"not secret: signs test pictures!")
-    altered = with_metadata(signed, Metadata.of({**PARAMETERS, "seed": 8}, description="a harbour", source="?"))
-    facts = facts_of(tmp_path, altered, "--key", "emulator")
+    changed = with_metadata(signed, Metadata.of({**PARAMETERS, "seed": 8}, description="a harbour", source="?"))
+    facts = facts_of(tmp_path, changed, "--key", "emulator")
     assert facts["copies_agree"] is False
     assert set(facts["differing"]) == {"Source", "seed", "Generation time"}
     assert facts["signature"] == {"text": "none", "alpha": "valid"}
@@ -119,8 +119,8 @@ def test_where_the_copies_differ_it_says_in_what_and_which_is_signed(tmp_path: P
 def test_pixels_that_were_altered_are_not_vouched_for(tmp_path: Path) -> None:
     signed = drawn(b"not secret: signs test pictures!")
     (text, _), pixels = copies(signed), read_pixels(signed)
-    altered = Pixels(96, 128, bytes([pixels.data[0] ^ 1]) + pixels.data[1:])
-    facts = facts_of(tmp_path, write_picture(altered, text), "--key", "emulator")
+    changed = Pixels(96, 128, bytes([pixels.data[0] ^ 1]) + pixels.data[1:])
+    facts = facts_of(tmp_path, write_picture(changed, text), "--key", "emulator")
     assert facts["signature"].startswith("invalid")
 
 
@@ -209,4 +209,4 @@ def test_what_cannot_be_read_is_a_line_and_the_others_are_told(tmp_path: Path) -
 def test_a_key_that_is_none_is_one_line(tmp_path: Path, key: str) -> None:
     done = info(tmp_path / "nothing.png", "--key", key)
     assert (done.exit_code, done.stdout) == (1, "")
-    assert done.stderr == "nai image-info: a public key is 32 bytes, in base64 or hex\n"
+    assert done.stderr == "nai image-info: --key is 32 bytes in base64 or hex, or `emulator`\n"

@@ -101,7 +101,7 @@ def test_of_a_text_that_is_not_known_the_preview_is_shown(owner: Account) -> Non
     for title, state in ((TITLES[0], "ok"), (TITLES[1], "content: damaged")):
         done = nai("show", title, "--text")
         assert (done.exit_code, done.stdout) == (1, "")
-        assert done.stderr == f"nai library show: its text is not to be had ({state})\n"
+        assert done.stderr == f"nai library show: the story's text cannot be read (state: {state})\n"
 
 
 def test_which_story_is_meant_must_be_clear(owner: Account) -> None:
@@ -166,16 +166,16 @@ def test_an_export_writes_what_the_library_holds(owner: Account, tmp_path: Path)
 def test_nothing_is_written_over_unless_it_is_said(owner: Account, tmp_path: Path) -> None:
     assert nai("export", str(tmp_path)).exit_code == 0
     before = tree(tmp_path)
-    assert nai("export", str(tmp_path)).stdout == f"{tmp_path}: 6 files there already\n"
+    assert nai("export", str(tmp_path)).stdout == f"{tmp_path}: 6 files unchanged\n"
     mine = tmp_path / "stories" / f"{TITLES[0]}.txt"
     mine.write_text("my own", "utf-8")
     done = nai("export", str(tmp_path))
     assert done.exit_code == 1
-    assert f"{mine} holds something else, and is kept" in done.stderr
-    assert done.stdout == f"{tmp_path}: 5 files there already, 1 file kept\n"
+    assert f"{mine} already exists with other content" in done.stderr
+    assert done.stdout == f"{tmp_path}: 5 files unchanged, 1 file not replaced\n"
     assert mine.read_text("utf-8") == "my own"
     done = nai("export", str(tmp_path), "--overwrite")
-    assert (done.exit_code, done.stdout) == (0, f"{tmp_path}: 1 file written, 5 files there already\n")
+    assert (done.exit_code, done.stdout) == (0, f"{tmp_path}: 1 file written, 5 files unchanged\n")
     assert tree(tmp_path) == before
 
 
@@ -201,7 +201,7 @@ def test_what_could_not_be_listed_or_written_is_told(monkeypatch: pytest.MonkeyP
         (tmp_path / "blocked" / "stories").write_bytes(b"")
         done = nai("export", str(tmp_path / "blocked"), "--url", url, "--email", EMAIL)
         assert done.exit_code == 1
-        assert done.stderr.endswith("stories cannot be made: File exists\n")
+        assert done.stderr.endswith("stories cannot be created: File exists\n")
 
 
 def test_of_an_empty_account_there_is_nothing_to_export(owner: Account, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typer.testing import Result
 from nai_proto.emulator import Account
 from nai_proto.emulator.endpoints.voice import mp3, webm
 from nai_transports.servers.serve import serve_in_thread
-from tests.cli_images import nai, painting
+from tests.cli_images import emulated_images, nai
 from tests.support import answers
 
 TEXT = "The lamp, in the old lighthouse!"
@@ -22,7 +22,7 @@ SECONDS = 0.02 * len(TEXT)
 
 @pytest.fixture
 def owner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account]:
-    with painting(monkeypatch, tmp_path) as owner:
+    with emulated_images(monkeypatch, tmp_path) as owner:
         yield owner
 
 
@@ -51,7 +51,7 @@ def test_nothing_is_written_over_unless_that_is_said() -> None:
     Path("here.mp3").write_text("mine")
     done = speak(TEXT, "-o", "here.mp3")
     assert (done.exit_code, done.stdout) == (1, "")
-    assert done.stderr == "nai speak: here.mp3 is there already (--overwrite replaces it)\n"
+    assert done.stderr == "nai speak: here.mp3 already exists (--overwrite replaces it)\n"
     assert Path("here.mp3").read_text() == "mine"
     assert speak(TEXT, "-o", "here.mp3", "--overwrite").exit_code == 0
     assert Path("here.mp3").read_bytes() == mp3(SECONDS)
@@ -99,7 +99,7 @@ def test_it_goes_to_stdout_and_comes_from_stdin() -> None:
         ((TEXT, "--version", "v3"), "not 'v3'"),
         ((TEXT, "--version", "v1", "--voice", "Ligeia"), "no voice of v1 is called 'Ligeia'"),
         ((TEXT, "--voice", "a" * 51), "a seed of 1 to 50 characters"),
-        ((TEXT, "-o", "nowhere/here.mp3"), "nowhere is no directory"),
+        ((TEXT, "-o", "nowhere/here.mp3"), "nowhere is not a directory"),
         ((TEXT, "-o", "-", "--json"), "stdout cannot take both"),
     ],
 )
@@ -155,14 +155,14 @@ def test_tags_in_japanese_come_with_the_english_ones() -> None:
 def test_where_there_is_no_tag_it_says_so() -> None:
     done = nai("tags", "xyzzy")
     assert (done.exit_code, done.stdout) == (0, "")
-    assert done.stderr == "nai tags: no tag has 'xyzzy' in it\n"
+    assert done.stderr == "nai tags: no tag contains 'xyzzy'\n"
     assert nai("tags", "xyzzy", "--json").stdout == "[]\n"
 
 
 @pytest.mark.usefixtures("owner")
 @pytest.mark.parametrize(
     ("arguments", "about"),
-    [(("",), "not for nothing"), (("cat", "--lang", "de"), "en and jp"), (("cat", "--model", "x"), "model x doesn't")],
+    [(("",), "not for nothing"), (("cat", "--lang", "de"), "en or jp"), (("cat", "--model", "x"), "model x doesn't")],
 )
 def test_a_mistake_about_tags_is_one_line(arguments: tuple[str, ...], about: str) -> None:
     done = nai("tags", *arguments)

@@ -209,7 +209,7 @@ def test_an_export_replaces_nothing_unless_it_is_told_to(file: Path) -> None:
     assert path.read_text() == "mine"
     assert nai("story", "export", file, "-o", path, "--overwrite").exit_code == 0
     assert nai("story", "export", file, "-o", path).exit_code == 0  # it holds that already
-    assert "--format is one of md, txt" in failing("story", "export", file, "-o", "out.docx")
+    assert "give --format: md, txt" in failing("story", "export", file, "-o", "out.docx")
 
 
 # ---- context

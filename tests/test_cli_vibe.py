@@ -11,14 +11,14 @@ import pytest
 from nai_proto.codecs.pixels import Pixels, write_png
 from nai_proto.codecs.vibes import Vibe, VibeBundle, read_vibe_file, write_vibe_file
 from nai_proto.emulator import Account
-from tests.cli_images import anlas_of, listing, nai, painting
+from tests.cli_images import count_anlas, emulated_images, list_files, nai
 
 PICTURE = write_png(Pixels(64, 64, bytes(range(256)) * 48))
 
 
 @pytest.fixture
 def owner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account]:
-    with painting(monkeypatch, tmp_path) as owner:
+    with emulated_images(monkeypatch, tmp_path) as owner:
         Path("sea.png").write_bytes(PICTURE)
         yield owner
 
@@ -30,14 +30,14 @@ def read(name: str) -> Vibe:
 
 
 def test_a_picture_becomes_a_vibe_file_when_it_is_paid_for(owner: Account) -> None:
-    before = anlas_of(owner)
+    before = count_anlas(owner)
     refused = nai("vibe", "sea.png")
     assert refused.exit_code == 1
     assert "this costs 2 Anlas" in refused.stderr
-    assert (listing(), anlas_of(owner)) == (["sea.png"], before)
+    assert (list_files(), count_anlas(owner)) == (["sea.png"], before)
     done = nai("vibe", "sea.png", "--yes", "--strength", "0.4", "--information", "0.5")
     assert (done.exit_code, done.stderr) == (0, "")
-    assert anlas_of(owner) == before - 2
+    assert count_anlas(owner) == before - 2
     made = read("sea.naiv4vibe")
     assert made.intact
     assert (made.image, made.strength, made.information_extracted) == (PICTURE, 0.4, 0.5)
@@ -48,14 +48,14 @@ def test_a_picture_becomes_a_vibe_file_when_it_is_paid_for(owner: Account) -> No
 def test_what_was_encoded_once_is_not_paid_for_again(owner: Account) -> None:
     for _ in range(2):
         assert nai("vibe", "sea.png", "--yes").exit_code == 0
-    before = anlas_of(owner)
-    assert listing() == ["sea-2.naiv4vibe", "sea.naiv4vibe", "sea.png"]
+    before = count_anlas(owner)
+    assert list_files() == ["sea-2.naiv4vibe", "sea.naiv4vibe", "sea.png"]
     assert read("sea-2.naiv4vibe").encoding("v4-5full") == read("sea.naiv4vibe").encoding("v4-5full")
     done = nai("vibe", "sea.png", "--max-anlas", "0", "-o", "again.naiv4vibe", "--json")
     assert json.loads(done.stdout)["anlas"] == 0
     assert nai("vibe", "sea.png", "--information", "0.3", "--yes").exit_code == 0
     assert nai("vibe", "sea.png", "--model", "V4 Full", "--yes").exit_code == 0
-    assert anlas_of(owner) == before - 4
+    assert count_anlas(owner) == before - 4
 
 
 def test_what_is_kept_and_damaged_is_made_again(owner: Account, tmp_path: Path) -> None:
@@ -63,9 +63,9 @@ def test_what_is_kept_and_damaged_is_made_again(owner: Account, tmp_path: Path) 
     (kept,) = (tmp_path / "kept").iterdir()
     for damage in (b"{", kept.read_bytes().replace(b'"id":"', b'"id":"0')):
         kept.write_bytes(damage)
-        before = anlas_of(owner)
+        before = count_anlas(owner)
         assert nai("vibe", "sea.png", "--yes").exit_code == 0
-        assert anlas_of(owner) == before - 2
+        assert count_anlas(owner) == before - 2
 
 
 def test_a_file_gets_an_encoding_for_one_more_model_and_keeps_all_that_it_has(owner: Account) -> None:
@@ -116,11 +116,11 @@ def test_whatever_a_file_says_it_is_shown_safely(owner: Account) -> None:
         (("text",), "text: vibe: a JSON object was expected"),
         (("sea.png", "--model", "V5 Full"), "takes no encoded vibes"),
         (("sea.png", "--model", "xyz"), "is not known"),
-        (("alone", "--strength", "0.3"), "are for encoding, which needs --model"),
-        (("alone", "--model", "V4.5 Full"), "has no encoding for this, and no picture"),
+        (("alone", "--strength", "0.3"), "need --model"),
+        (("alone", "--model", "V4.5 Full"), "has no encoding for this model"),
         (("torn",), "torn: vibe: base64 with padding was expected"),
-        (("two", "--model", "V4.5 Full"), "two has 2 vibes, and one at a time is encoded"),
-        (("sea.png", "-o", "text"), "text is there already"),
+        (("two", "--model", "V4.5 Full"), "two has 2 vibes; give a file with one vibe"),
+        (("sea.png", "-o", "text"), "text already exists"),
     ],
 )
 def test_a_mistake_is_one_line_and_nothing_is_paid(owner: Account, arguments: tuple[str, ...], about: str) -> None:
@@ -129,10 +129,10 @@ def test_a_mistake_is_one_line_and_nothing_is_paid(owner: Account, arguments: tu
     Path("two").write_bytes(write_vibe_file(VibeBundle((alone, alone))))
     Path("text").write_text("no vibe")
     Path("torn").write_bytes(write_vibe_file(Vibe({**Vibe.of_image(PICTURE, created_at=0).document, "image": "A"})))
-    there, before = listing(), anlas_of(owner)
+    there, before = list_files(), count_anlas(owner)
     done = nai("vibe", *arguments, "--yes")
     assert (done.exit_code, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("nai vibe: ")
     assert about in line
-    assert (listing(), anlas_of(owner)) == (there, before)
+    assert (list_files(), count_anlas(owner)) == (there, before)

@@ -45,7 +45,7 @@ class Served:
         parts = urlsplit(self.url)
         return socket.create_connection((parts.hostname, parts.port), 10)
 
-    def asked(self, request: bytes, *, by: int = 1 << 20) -> bytes:
+    def send(self, request: bytes, *, by: int = 1 << 20) -> bytes:
         """All that comes for these bytes, sent so many at a time, until the server closes."""
         with self.connected() as connection:
             for start in range(0, len(request), by):
@@ -156,7 +156,7 @@ def written(served: Served, name: str) -> bytes:
 @pytest.mark.parametrize("by", [1 << 20, 1], ids=["at once", "byte by byte"])
 @pytest.mark.parametrize("name", REQUESTS)
 def test_a_request_is_understood_for_all_that_is_special_about_it(served: Served, name: str, by: int) -> None:
-    answer = served.asked(written(served, name), by=by)
+    answer = served.send(written(served, name), by=by)
     head, _, body = answer.partition(b"\r\n\r\n")
     assert statuses(answer) == [REQUESTS[name][2]]
     assert b"access-control-allow-origin: *" in head.lower()
@@ -175,7 +175,7 @@ def test_who_expects_100_gets_it_before_the_body_is_sent(served: Served) -> None
 
 def test_http_1_0_is_answered_without_chunks_and_to_the_end_of_the_connection(served: Served) -> None:
     head = b"POST /ai/generate-stream HTTP/1.0\nAuthorization: Bearer <TOKEN>\nContent-Length: <length>\n\n"
-    answer, _, body = served.asked(served.filled(head, STORY) + STORY).partition(b"\r\n\r\n")
+    answer, _, body = served.send(served.filled(head, STORY) + STORY).partition(b"\r\n\r\n")
     assert statuses(answer) == [200]
     assert b"chunked" not in answer.lower()
     assert body.startswith(b"event:newToken")
@@ -185,7 +185,7 @@ def test_http_1_0_is_answered_without_chunks_and_to_the_end_of_the_connection(se
 def test_requests_sent_without_a_wait_are_answered_in_their_order(served: Served) -> None:
     names = [name for name in REQUESTS if "HEAD" not in name]
     requests = [written(served, name).replace(b"Connection: close\r\n", b"") for name in names[:-1]]
-    answers = served.asked(b"".join([*requests, written(served, names[-1])]))
+    answers = served.send(b"".join([*requests, written(served, names[-1])]))
     assert statuses(answers) == [REQUESTS[name][2] for name in names]
 
 
@@ -194,7 +194,7 @@ def test_requests_sent_without_a_wait_are_answered_in_their_order(served: Served
     [("http://other.example/", b"OK"), ("HTTP://other.example", b"OK"), ("http://other.example?a=/b", b"OK")],
 )
 def test_an_address_in_full_is_its_path(served: Served, target: str, says: bytes) -> None:
-    answer = served.asked(b"GET %b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % target.encode())
+    answer = served.send(b"GET %b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % target.encode())
     assert statuses(answer) == [200]
     assert answer.endswith(says)
 

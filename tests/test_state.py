@@ -30,7 +30,7 @@ from nai_transports.servers.serve import serve_in_thread
 from nai_transports.servers.state import StateFile, read_state
 from tests.support import EMAIL, PASSWORD, with_token
 from tests.test_cli import emulating, nai
-from tests.test_emulator_lasting import NOW, Kept, entropy, told
+from tests.test_emulator_persistence import NOW, Kept, entropy, read_everything
 
 # ---- the file
 
@@ -103,7 +103,7 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: -3 * 4096])
 
 
-def altered(path: Path) -> None:
+def write_zeroed_pages(path: Path) -> None:
     filled(path)
     data = bytearray(path.read_bytes())
     data[4096:] = bytes(len(data) - 4096)
@@ -128,7 +128,7 @@ def filled(path: Path) -> None:
         state.store(tuple(put("gift", str(number), document=b"1" + b" " * 2000) for number in range(20)))
 
 
-@pytest.mark.parametrize("make", [foreign, text, cut, altered, other_rows, bad_key])
+@pytest.mark.parametrize("make", [foreign, text, cut, write_zeroed_pages, other_rows, bad_key])
 def test_a_file_that_is_damaged_or_of_somebody_else_is_told_in_one_line_and_left_alone(
     path: Path, make: Callable[[Path], None]
 ) -> None:
@@ -193,7 +193,7 @@ def test_every_driver_waits_until_a_change_is_stored() -> None:
         done.set_result(None)
         thread.join()
         assert answered.is_set()
-    assert told(kept.again(), token) == told(kept.emulator, token)
+    assert read_everything(kept.again(), token) == read_everything(kept.emulator, token)
 
 
 def test_what_could_not_be_stored_is_not_acknowledged() -> None:
@@ -263,7 +263,7 @@ def test_an_account_and_its_logins_outlive_the_process(path: Path) -> None:
         assert "in use" in nai("emulate", "--state", str(path)).stderr
     for wrong in (("--password", "another"), ("--token", "pst-another")):
         done = nai("emulate", "--state", str(path), *wrong)
-        assert (done.returncode, "is in the state, with another" in done.stderr) == (2, True)
+        assert (done.returncode, "is in the state file with another" in done.stderr) == (2, True)
     with emulating("--state", str(path), "--password", ready["password"]) as (again, _):
         assert again["password"] == ready["password"]
     with emulating("--state", str(path), "--email", "b@example.com") as (other, _):

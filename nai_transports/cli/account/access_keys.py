@@ -1,4 +1,4 @@
-"""``nai access-key`` and ``nai access-token``: what logs in, and what a login gives. Printing these is their purpose."""
+"""``nai access-key`` and ``nai access-token``: print the key that logs in, and the token of a login."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from ..common.prompts import confirm
 __all__ = ["ALLOW_EXTRA_ARGS", "access_key", "access_token"]
 
 ALLOW_EXTRA_ARGS: Final = {"allow_extra_args": True}
-"""How these commands are registered: what follows the e-mail is refused by themselves, and not repeated."""
+"""Context settings of commands that refuse a second argument themselves, without repeating it: it may be a password."""
 
 _Email = Annotated[
-    str | None, typer.Argument(help="Of the account; asked for if not given.", envvar="NAI_EMAIL", show_default=False)
+    str | None, typer.Argument(help="E-mail of the account. Default: ask.", envvar="NAI_EMAIL", show_default=False)
 ]
 
 
 def access_key(
     context: typer.Context, email: _Email = None, unsafe_password: UnsafePassword = None, as_json: Json = False
 ) -> None:
-    """Print the key that logs in to the account instead of its password. Nothing is sent anywhere.
+    """Print the access key, which logs in without the password. Sends nothing.
 
-    The key depends on the case of the e-mail, and programs differ: some take it as typed, as this command does, others in
-    lower case. If the service refuses the key, give the e-mail in lower case; `nai access-token` tries both.
+    The key depends on the case of the e-mail. This command uses the e-mail as typed; some programs use lower case. If the
+    service refuses the key, try the e-mail in lower case. `nai access-token` tries both.
     """
     with exit_on_error("access-key"):
-        given = _check_arguments(context, email, unsafe_password)
-        key = account.access_key(given.email, given.password).reveal()
+        login = _check_arguments(context, email, unsafe_password)
+        key = account.access_key(login.email, login.password).reveal()
     _print("access_key", key, as_json)
 
 
@@ -45,35 +45,35 @@ def access_token(
     context: typer.Context,
     email: _Email = None,
     persistent: Annotated[
-        bool, typer.Option("--persistent", help="Draw the token that does not expire; refused if there is one.")
+        bool, typer.Option("--persistent", help="Create the token that does not expire; fails if there is one.")
     ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Draw it although there is one, which then is void everywhere.")
+        bool, typer.Option("--overwrite", help="Replace the persistent token; the older one stops working.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether the older token may be made void.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before replacing the older token.")] = False,
     unsafe_password: UnsafePassword = None,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Log in, and print the token, which is good for everything for 30 days; or a persistent one (pst-…).
+    """Log in and print an access token, valid for 30 days, or create a persistent token (pst-…).
 
-    NAI_TOKEN takes either. An account has one persistent token; some endpoints refuse it, such as those of the library.
+    NAI_TOKEN takes either. An account has one persistent token. Some commands cannot use it, such as those of the library.
     """
     with exit_on_error("access-token"):
         if overwrite and not persistent:
-            raise InvalidRequestError("--overwrite is for --persistent: a login's tokens do not replace each other")
-        given = _check_arguments(context, email, unsafe_password)
+            raise InvalidRequestError("--overwrite needs --persistent: logins do not replace each other's tokens")
+        login = _check_arguments(context, email, unsafe_password)
         if overwrite and not yes:
-            confirm("The older persistent token will be void wherever it is used. Draw another?", _NEEDS_YES)
+            confirm("The older persistent token will stop working everywhere. Create a new one?", _NEEDS_YES)
         with open_client(build_session(url)) as client:
-            token = client.run(_create_token(given, persistent, overwrite)).reveal()
+            token = client.run(_create_token(login, persistent, overwrite)).reveal()
     _print("persistent_token" if persistent else "access_token", token, as_json)
 
 
-_NEEDS_YES: Final = "the older persistent token will be void wherever it is used: --yes says that this is meant"
+_NEEDS_YES: Final = "this makes the older persistent token stop working everywhere; give --yes to confirm"
 _NO_ARGUMENT: Final = (
-    "only the e-mail is an argument. Other users could read a password there: NAI_PASSWORD, the system's keyring "
-    "(nai account remember) or a prompt takes it"
+    "give only the e-mail as an argument, since other users can see a password there; set NAI_PASSWORD, use the system's "
+    "keyring (nai account remember), or type the password at the prompt"
 )
 
 
@@ -83,8 +83,8 @@ def _check_arguments(context: typer.Context, email: str | None, unsafe_password:
     return get_credentials(email, unsafe_password)
 
 
-def _create_token(given: Credentials, persistent: bool, overwrite: bool) -> Steps[Never, Token]:
-    token = yield from account.login(given.email, given.password)
+def _create_token(login: Credentials, persistent: bool, overwrite: bool) -> Steps[Never, Token]:
+    token = yield from account.login(login.email, login.password)
     if not persistent:
         return token
     return (yield from account.create_persistent_token(overwrite=overwrite).with_options(token=token))

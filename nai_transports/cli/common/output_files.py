@@ -1,4 +1,4 @@
-"""Where a command puts what it made, often paid for: under a clear name, whole, and never over something else unasked."""
+"""Write the files that a command makes: under a clear name, atomically, and never over another file unless told to."""
 
 from __future__ import annotations
 
@@ -18,61 +18,68 @@ from ... import files
 __all__ = ["STDOUT", "Output", "Overwrite", "build_file_name", "choose_path", "match_suffix", "save_file"]
 
 Output: TypeAlias = Annotated[
-    Path | None, typer.Option("--output", "-o", help="The file to write, or a directory for it.", show_default=False)
+    Path | None, typer.Option("--output", "-o", help="File to write, or its directory.", show_default=False)
 ]
-Overwrite: TypeAlias = Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there already.")]
+Overwrite: TypeAlias = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
 
 STDOUT: Final = Path("-")
-"""What stands for stdout."""
+"""The path that means stdout."""
 _SUFFIXES: Final = {"jpeg": ".jpg", "png": ".png", "webp": ".webp"}
 _NAME_BYTES: Final = 48
-"""Bytes of what is said in a name."""
+"""How much of a text goes into a file's name."""
 
 
-def build_file_name(text: str, *more: object) -> str:
-    """A name for a file, without extension: the beginning of a text, as words between hyphens, and what tells it apart."""
+def build_file_name(text: str, *parts: object) -> str:
+    """Return a file's name without suffix: the first words of a text, then ``parts``, joined by hyphens."""
     words = make_safe_name("-".join(re.findall(r"\w+", text)), _NAME_BYTES).rstrip("-")
-    return "-".join((words, *map(str, more)))
+    return "-".join((words, *map(str, parts)))
 
 
 def choose_path(output: Path | None, name: str, *, overwrite: bool) -> Path:
-    """Where a file goes: ``output``, if that is no directory, else ``name`` in it, with a number if need be.
+    """Return the path to write to, and check that it can be written. Call this before Anlas are spent.
 
-    To be asked before anything is paid for.
+    Args:
+        output: the file or directory that the person gave.
+        name: the file's name if ``output`` is a directory or None; it gets a number if a file of this name exists.
+        overwrite: may an existing file be replaced?
 
     Raises:
-        FileError: a file of the wanted name is there already, and may not be replaced; or its directory is not, or
-            takes no files.
-        InvalidRequestError: it is stdout.
+        FileError: the file exists and may not be replaced, or its directory does not exist or is read-only.
+        InvalidRequestError: the output is stdout.
     """
     if output == STDOUT:
-        raise InvalidRequestError("this is not written to stdout: name a file")
+        raise InvalidRequestError("this command cannot write to stdout; give -o with a file name")
     if output is None or output.is_dir():
-        path, given = (output or Path()) / name, False
+        path, is_named = (output or Path()) / name, False
     else:
-        path, given = output, True
+        path, is_named = output, True
     if not path.parent.is_dir():
-        raise FileError(f"{path.parent} is no directory", path=str(path.parent))
+        raise FileError(f"{path.parent} is not a directory", path=str(path.parent))
     if not os.access(path.parent, os.W_OK):
-        raise FileError(f"{path.parent} takes no files", path=str(path.parent))
+        raise FileError(f"cannot write to the directory {path.parent}", path=str(path.parent))
     if overwrite:
         return path
-    if given and os.path.lexists(path):
-        raise FileError(f"{path} is there already (--overwrite replaces it)", path=str(path))
+    if is_named and os.path.lexists(path):
+        raise FileError(f"{path} already exists (--overwrite replaces it)", path=str(path))
     return _unused_path(path)
 
 
-def match_suffix(path: Path, kind: str | None) -> Path:
-    """The path; if its suffix is that of another kind of picture than this, with the right one."""
-    suffix = _SUFFIXES.get(kind or "", path.suffix)
+def match_suffix(path: Path, format_: str | None) -> Path:
+    """Return the path with the suffix of an image format, if it has the suffix of another one.
+
+    Args:
+        path: the path.
+        format_: ``png``, ``webp``, ``jpeg``, or None if it is not known.
+    """
+    suffix = _SUFFIXES.get(format_ or "", path.suffix)
     return path.with_suffix(suffix) if path.suffix.lower() in {*_SUFFIXES.values()} - {suffix} else path
 
 
 def save_file(path: Path, data: bytes, *, overwrite: bool) -> Path:
-    """Writes the file, and says where: beside its place if something stands there by now.
+    """Write a file and return its path, which has a number if a file of this name exists by now.
 
     Raises:
-        FileError: it cannot be written; then no file is there.
+        FileError: the file cannot be written; no partial file is left.
     """
     if overwrite:
         files.write(path, data)
@@ -83,6 +90,6 @@ def save_file(path: Path, data: bytes, *, overwrite: bool) -> Path:
 
 
 def _unused_path(path: Path) -> Path:
-    """The path; or the first of those with a number that nothing has."""
+    """Return the path; if it exists, the first path with a number that does not."""
     numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(2))
     return next(each for each in chain((path,), numbered) if not os.path.lexists(each))

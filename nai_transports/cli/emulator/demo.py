@@ -1,4 +1,4 @@
-"""``nai demo``: the main job as one flow, unchanged, over every transport, against the emulator on loopback."""
+"""``nai demo``: run the same flow, from login to a continued story, on every driver against the emulator."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import time
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
-from typing import Annotated, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 import typer
@@ -26,6 +26,7 @@ from nai_proto.secret import Password
 from nai_proto.tokenizers import Tokenizer
 
 from ...servers.serve import serve_in_thread, system_entropy
+from ..common.output import Json
 from .serve import TokenizerFinder
 
 __all__ = ["continue_first_story", "demo"]
@@ -44,9 +45,9 @@ DemoFlow: TypeAlias = Flow[LoadEvent | OpenedStory | text.Token, DemoResult]
 def continue_first_story(
     email: str, password: Password, tokenizer: Tokenizer | None
 ) -> Steps[LoadEvent | OpenedStory | text.Token, DemoResult]:
-    """Opens the library and goes on with its first story: the whole program, whatever runs it.
+    """Load the library and continue its first story. All drivers run this same flow.
 
-    With the tokenizer the prompt goes out as token ids, and ids come back; without, both are text.
+    With a tokenizer, prompt and response are token ids; without one, both are text.
     """
     library = yield from open_library(email, password)
     story = next(story for story in library.stories if story.ok and story.text)
@@ -57,21 +58,21 @@ def continue_first_story(
 
 @flow
 def _continue_text(prompt: str, tokenizer: Tokenizer | None) -> Steps[text.Token, text.Completion]:
-    seed = {"seed": 7}  # the emulator's own parameter: the same story each time
+    seed = {"seed": 7}  # a parameter of the emulator only: it gives the same story each time
     if tokenizer is None:
-        written = text.generate_stream(prompt, model=_MODEL, max_length=_LENGTH, temperature=0.9, extra=seed)
-        return (yield from written)
+        generation = text.generate_stream(prompt, model=_MODEL, max_length=_LENGTH, temperature=0.9, extra=seed)
+        return (yield from generation)
     ids = tokenizer.encode(prompt)
-    packed = text.generate_stream(ids, model=_MODEL, max_length=_LENGTH, temperature=0.9, extra=seed)
-    return (yield from text.decode_tokens(packed, tokenizer))
+    generation_of_ids = text.generate_stream(ids, model=_MODEL, max_length=_LENGTH, temperature=0.9, extra=seed)
+    return (yield from text.decode_tokens(generation_of_ids, tokenizer))
 
 
-# ---- over each transport
+# ---- each driver
 
 
 @dataclass
 class _TransportRun:
-    """What one transport did."""
+    """The outcome of the flow on one driver."""
 
     transport: str
     stories_opened: int = 0
@@ -83,7 +84,7 @@ class _TransportRun:
 
 
 class _RunObserver:
-    """Takes the events of a run as they come."""
+    """Prints the events of a run, and measures it."""
 
     def __init__(self, transport: str, console: Console) -> None:
         self.run = _TransportRun(transport)
@@ -105,8 +106,8 @@ class _RunObserver:
             case KeystoreOpened() | ObjectsOpened():
                 pass
 
-    def result(self, told: DemoResult) -> None:
-        self.library, completion = told
+    def result(self, outcome: DemoResult) -> None:
+        self.library, completion = outcome
         self.run.stories_opened = sum(story.ok for story in self.library.stories)
         self.run.finish_reason = completion.finish_reason
         self.run.text = completion.text
@@ -116,46 +117,46 @@ class _RunObserver:
         return round(1000 * (time.perf_counter() - self._began), 1)
 
 
-def _on_memory(app: Emulator, session: Session, program: DemoFlow, teller: _RunObserver) -> None:
+def _on_memory(app: Emulator, session: Session, program: DemoFlow, observer: _RunObserver) -> None:
     from ...memory import Client
 
     with Client(app, session) as client, client.stream(program) as story:
         for event in story:
-            teller.event(event)
-        teller.result(story.result)
+            observer.event(event)
+        observer.result(story.result)
 
 
-def _on_sync(app: Emulator, session: Session, program: DemoFlow, teller: _RunObserver) -> None:  # noqa: ARG001 -- as above
+def _on_sync(app: Emulator, session: Session, program: DemoFlow, observer: _RunObserver) -> None:  # noqa: ARG001 -- as above
     from ...sync import Client
 
     with Client(session) as client, client.stream(program) as story:
         for event in story:
-            teller.event(event)
-        teller.result(story.result)
+            observer.event(event)
+        observer.result(story.result)
 
 
-def _on_httpx(app: Emulator, session: Session, program: DemoFlow, teller: _RunObserver) -> None:  # noqa: ARG001 -- as above
+def _on_httpx(app: Emulator, session: Session, program: DemoFlow, observer: _RunObserver) -> None:  # noqa: ARG001 -- as above
     from ...httpx import Client
 
     with Client(session) as client, client.stream(program) as story:
         for event in story:
-            teller.event(event)
-        teller.result(story.result)
+            observer.event(event)
+        observer.result(story.result)
 
 
-def _on_asyncio(app: Emulator, session: Session, program: DemoFlow, teller: _RunObserver) -> None:  # noqa: ARG001 -- as above
+def _on_asyncio(app: Emulator, session: Session, program: DemoFlow, observer: _RunObserver) -> None:  # noqa: ARG001 -- as above
     from ...asyncio import Client
 
     async def main() -> None:
         async with Client(session) as client, client.stream(program) as story:
             async for event in story:
-                teller.event(event)
-            teller.result(story.result)
+                observer.event(event)
+            observer.result(story.result)
 
     asyncio.run(main())
 
 
-def _on_trio(app: Emulator, session: Session, program: DemoFlow, teller: _RunObserver) -> None:  # noqa: ARG001 -- as above
+def _on_trio(app: Emulator, session: Session, program: DemoFlow, observer: _RunObserver) -> None:  # noqa: ARG001 -- as above
     import trio
 
     from ...trio import Client
@@ -163,8 +164,8 @@ def _on_trio(app: Emulator, session: Session, program: DemoFlow, teller: _RunObs
     async def main() -> None:
         async with Client(session) as client, client.stream(program) as story:
             async for event in story:
-                teller.event(event)
-            teller.result(story.result)
+                observer.event(event)
+            observer.result(story.result)
 
     trio.run(main)
 
@@ -182,35 +183,37 @@ _TRANSPORTS: Final = {
 
 
 def demo(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Start the emulator, log in, open the encrypted library and continue its first story, over each transport."""
+    """Start an emulator, log in, load the encrypted library and continue its first story, with each driver."""
     console = Console(quiet=as_json, highlight=False)
     missing: dict[str, str] = {}
     tokenizers = TokenizerFinder(missing.__setitem__)
     app = Emulator(now=time.time, entropy=system_entropy, pace=_SECONDS_PER_TOKEN, tokenizers=tokenizers)
     _damage_last_story(app.add_account(_EMAIL, _PASSWORD))
     tokenizer = tokenizers(_MODEL.id)
-    tellers: list[_RunObserver] = []
+    observers: list[_RunObserver] = []
     skipped: dict[str, str] = {}
     with serve_in_thread(app) as url:
-        console.print(f"The emulator listens at [bold]{url}[/]; nothing leaves this machine.")
+        console.print(f"The emulator runs at [bold]{url}[/]; nothing leaves this machine.")
         if tokenizer is None:
-            console.print(f"[yellow]Prompts and answers go as text (use_string):[/] {missing[_MODEL.id]}.\n")
+            console.print(f"[yellow]Prompts and responses are sent as text (use_string):[/] {missing[_MODEL.id]}.\n")
         else:
-            console.print(f"Prompts and answers go as token ids of {tokenizer.name}, for the model {_MODEL.id}.\n")
+            console.print(
+                f"Prompts and responses are sent as token ids of {tokenizer.name}, for the model {_MODEL.id}.\n"
+            )
         program = continue_first_story(_EMAIL, _PASSWORD, tokenizer)
         for name, run in _TRANSPORTS.items():
             if name == "trio" and find_spec("trio") is None:
                 skipped[name] = "not installed: pip install 'nai-proto[trio]'"
                 continue
             console.print(f"[bold cyan]{name}[/]  ", end="")
-            teller = _RunObserver(name, console)
-            run(app, Session(base_url=url), program, teller)
-            tellers.append(teller)
+            observer = _RunObserver(name, console)
+            run(app, Session(base_url=url), program, observer)
+            observers.append(observer)
             console.print("\n")
-    runs = [teller.run for teller in tellers]
-    opened, not_opened = _sort_stories(tellers[0].library)
+    runs = [observer.run for observer in observers]
+    opened, not_opened = _sort_stories(observers[0].library)
     same = len({one.text for one in runs}) == 1
     if as_json:
         facts = {
@@ -219,7 +222,7 @@ def demo(
             "model": _MODEL.id,
             "tokenizer": None if tokenizer is None else tokenizer.name,
             "why_no_tokenizer": missing.get(_MODEL.id),
-            "prompt": tellers[0].prompt,
+            "prompt": observers[0].prompt,
             "stories": {"opened": opened, "not_opened": not_opened},
             "transports": [asdict(one) for one in runs],
             "skipped": skipped,
@@ -229,21 +232,21 @@ def demo(
     else:
         console.print(_build_library_table(opened, not_opened))
         console.print(_build_run_table(runs, skipped))
-        console.print("All transports told the same story." if same else "[red]The stories differ.[/]")
+        console.print("All transports gave the same story." if same else "[red]The stories differ.[/]")
     if not same:
         raise typer.Exit(1)
 
 
 def _damage_last_story(account: Account) -> None:
-    """Alters one byte of the last story's content, to show that it does not stop the others."""
+    """Change one byte of the last story's content, to show that the other stories still open."""
     contents = account.storage.objects["storycontent"]
     sealed = contents[-1].data or ""
-    altered = sealed[:-8] + ("A" if sealed[-8] != "A" else "B") + sealed[-7:]
-    contents[-1] = msgspec.structs.replace(contents[-1], data=altered)
+    damaged = sealed[:-8] + ("A" if sealed[-8] != "A" else "B") + sealed[-7:]
+    contents[-1] = msgspec.structs.replace(contents[-1], data=damaged)
 
 
 def _sort_stories(library: Library | None) -> tuple[list[str], list[dict[str, str]]]:
-    """Titles of the stories that opened; title, id and reason of those that did not."""
+    """Return the titles of the stories that opened, and title, id and reason of the others."""
     opened: list[str] = []
     not_opened: list[dict[str, str]] = []
     for story in library.stories if library is not None else ():

@@ -1,4 +1,4 @@
-"""``nai emulate``: the service on loopback, for programs to be tested against."""
+"""``nai emulate``: run an emulator of the service, to test programs against."""
 
 from __future__ import annotations
 
@@ -47,80 +47,78 @@ def emulate(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 takes a free one.")] = 0,
     email: Annotated[str, typer.Option(help="E-mail of the account.")] = "writer@example.com",
-    password: Annotated[str | None, typer.Option(help="Its password; drawn if not given.")] = None,
-    token: Annotated[str | None, typer.Option(help="Its persistent token, pst-…; drawn if not given.")] = None,
-    empty: Annotated[
-        bool, typer.Option("--empty", help="An account that has stored nothing, instead of a few stories.")
-    ] = False,
+    password: Annotated[str | None, typer.Option(help="Password of the account. Default: random.")] = None,
+    token: Annotated[str | None, typer.Option(help="Persistent token of the account, pst-… Default: random.")] = None,
+    empty: Annotated[bool, typer.Option("--empty", help="Start with an account without stories.")] = False,
     seed: Annotated[str, typer.Option(help="Seed of the generated text.")] = "once upon a time",
     pace: Annotated[float, typer.Option(min=0, help="Seconds per generated token.")] = 0.0,
-    tier: Annotated[str, typer.Option(help=f"What the account pays for: {', '.join(_TIERS)}.")] = "opus",
+    tier: Annotated[str, typer.Option(help=f"Tier of the account: {', '.join(_TIERS)}.")] = "opus",
     anlas: Annotated[
-        int | None, typer.Option(min=0, help="Its Anlas; what a month of its tier has if not given.")
+        int | None, typer.Option(min=0, help="Anlas of the account. Default: those of a month of its tier.")
     ] = None,
     switch: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=VALUE",
-            help="How strict it is, and how the OpenAI-compatible endpoints behave or fail, as often as you like: "
-            "strict_limits=true, rate=20, chat=observed, thinking=inline, models=glm-4-6,xialong-v1, done=false … "
-            f"The names are {', '.join(_SWITCHES)}.",
+            help="Change the emulator's strictness, or how its OpenAI-compatible endpoints behave (repeatable), such as "
+            "strict_limits=true, rate=20, chat=observed, thinking=inline, models=glm-4-6,xialong-v1, done=false. "
+            f"Names: {', '.join(_SWITCHES)}.",
         ),
     ] = None,
     fault: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME:KEY=VALUE,…",
-            help="What goes wrong, as often as you like: cut:at=100,path=/ai/generate-stream,times=1 … The names are "
-            f"{', '.join(FAULTS)}; --list-faults tells what is known of each. While it runs, {CONTROL} lists them (GET), "
-            "adds to them (POST, as JSON) and clears them (DELETE).",
+            help="Inject a fault (repeatable), such as cut:at=100,path=/ai/generate-stream,times=1. "
+            f"Names: {', '.join(FAULTS)}; see --list-faults. While the emulator runs, {CONTROL} lists faults (GET), "
+            "adds them (POST, as JSON) and removes them (DELETE).",
         ),
     ] = None,
     gift_key: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY=TIER", help="A gift key that may be bound, as often as you like: present=scroll."),
+        typer.Option(metavar="KEY=TIER", help="Gift key that can be redeemed (repeatable), such as present=scroll."),
     ] = None,
     record: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write every exchange to this new file, without secrets, for nai replay."),
+        typer.Option(metavar="FILE", help="Record all exchanges to this new file, without secrets, for `nai replay`."),
     ] = None,
     record_contents: Annotated[
-        bool, typer.Option("--record-contents", help="With prompts, answers and what is stored, which are private.")
+        bool,
+        typer.Option("--record-contents", help="Record prompts, responses and stored contents too. They are private."),
     ] = False,
     list_faults: Annotated[  # noqa: ARG001 -- its callback does it
-        bool, typer.Option("--list-faults", is_eager=True, callback=_list_faults, help="List all faults, and exit.")
+        bool, typer.Option("--list-faults", is_eager=True, callback=_list_faults, help="List all faults and exit.")
     ] = False,
     hosts: Annotated[
         str,
         typer.Option(
             metavar="|".join(_HOSTS),
-            help="All hosts at one address; or each at a port of its own, where it has no more than the service's has. "
-            "Strict: the api host has no accounts and no newer models. Lenient: it has them still.",
+            help="one: serve all hosts at one address. strict, lenient: give each host a port and only its own endpoints; "
+            "with strict, the api host has no accounts and no newer models.",
         ),
     ] = "one",
     state: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Keeps accounts, and all they have stored, through ends and beginnings. An account that is in it stays as "
-            "it is; its password is told again only if it is given.",
+            help="Keep accounts and their contents in this file. An account that is in it is not changed; its password is "
+            "printed only if it is given.",
         ),
     ] = None,
 ) -> None:
-    """Serve all routes of all of NovelAI's hosts at one address, until SIGTERM or Ctrl-C.
+    """Run an emulator of all NovelAI endpoints, until SIGTERM or Ctrl-C.
 
-    When it is ready it prints one line of JSON: {"url": …, "email": …, "password": …, "token": "pst-…"}. These are the
-    credentials of a made-up account that exists nowhere else. Where hosts have ports of their own, url is where accounts
-    are, and there is {"hosts": {"account": …, "text": …, "image": …, "api": …}} as well. The tokenizer of a model is
-    found, or fetched into the user's cache, when the first request with token ids comes, or the first to the
-    OpenAI-compatible endpoints.
+    Prints one line of JSON when it is ready: {"url": …, "email": …, "password": …, "token": "pst-…"}. These are the
+    credentials of an account that exists only here. If hosts have ports of their own, url is the address for accounts, and
+    {"hosts": {"account": …, "text": …, "image": …, "api": …}} has all addresses. The tokenizer of a model is loaded, or
+    downloaded to the user's cache, at the first request that needs it.
     """
     if hosts not in _HOSTS:
-        raise typer.BadParameter(f"there is no {hosts!r}, only {', '.join(_HOSTS)}", param_hint="--hosts")
+        raise typer.BadParameter(f"{hosts!r} is not one of {', '.join(_HOSTS)}", param_hint="--hosts")
     if port + 2 > 65_535 and hosts != "one":
-        raise typer.BadParameter("three ports are wanted, this one and the next two", param_hint="--port")
+        raise typer.BadParameter("three ports are needed, this one and the next two", param_hint="--port")
     if tier.lower() not in _TIERS:
-        raise typer.BadParameter(f"there is no tier {tier!r}, only {', '.join(_TIERS)}", param_hint="--tier")
+        raise typer.BadParameter(f"{tier!r} is not one of {', '.join(_TIERS)}", param_hint="--tier")
     switches, openai = _parse_switches(switch or ())
     emulator = Emulator(
         now=time.time,
@@ -153,19 +151,19 @@ def emulate(
 
 
 def _record(app: App, path: Path | None, contents: bool) -> AbstractContextManager[App]:
-    """The app, which records if there is somewhere to."""
+    """Return the app, which records its exchanges if there is a file to record to."""
     if path is None and not contents:
         return nullcontext(app)
     if path is None:
-        raise typer.BadParameter("there is nothing to record to: give --record as well", param_hint="--record-contents")
+        raise typer.BadParameter("--record-contents needs --record", param_hint="--record-contents")
     return record_to_file(
-        app, path, contents=contents, on_failure=lambda why: typer.echo(f"nai emulate: {why}", err=True)
+        app, path, contents=contents, on_failure=lambda reason: typer.echo(f"nai emulate: {reason}", err=True)
     )
 
 
 @contextmanager
 def _open_state(path: Path | None, emulator: Emulator) -> Generator[StoreChanges | None, None, None]:
-    """The emulator has what is in the file; nothing is written to one that is damaged, or not ours."""
+    """Load the state file into the emulator, and yield what stores changes; change no damaged or foreign file."""
     if path is None:
         yield None
         return
@@ -184,35 +182,35 @@ def _find_or_add_account(
     token: str | None,
     add: Callable[[Password, PersistentToken | None], Account],
 ) -> tuple[Account, str | None]:
-    """A new account; or the one that is there already, if what is given is its own. And the password, if it is known."""
+    """Return a new account, or the existing one if password and token match; and the password, if it is known."""
     try:
-        given = PersistentToken(token) if token else None
+        wanted_token = PersistentToken(token) if token else None
         account = emulator.account(email)
         if account is None:
             password = password or secrets.token_urlsafe(12)
-            return add(Password(password), given), password
+            return add(Password(password), wanted_token), password
         key = None if password is None else access_key(account.email, Password(password))
     except NaiError as error:
         raise typer.BadParameter(str(error)) from None
-    for wanted, own, name in ((key, account.key, "password"), (given, account.persistent_token, "token")):
+    for wanted, own, name in ((key, account.key, "password"), (wanted_token, account.persistent_token, "token")):
         if wanted is not None and wanted.reveal() != own.reveal():
-            raise typer.BadParameter(f"{email} is in the state, with another {name}", param_hint=f"--{name}")
+            raise typer.BadParameter(f"{email} is in the state file with another {name}", param_hint=f"--{name}")
     return account, password
 
 
-def _parse_switches(given: Sequence[str]) -> tuple[Switches, OpenAISwitches]:
-    """The switches of ``NAME=VALUE``; a list is written with commas, and nothing is an empty one."""
+def _parse_switches(options: Sequence[str]) -> tuple[Switches, OpenAISwitches]:
+    """Parse ``NAME=VALUE`` switches. A list has commas; an empty value is an empty list."""
     values: dict[str, object] = {}
-    for one in given:
+    for one in options:
         name, equals, value = one.partition("=")
         if not equals or name not in _SWITCHES:
-            problem = f"{one!r} is no NAME=VALUE with one of the names {', '.join(_SWITCHES)}"
+            problem = f"{one!r} is not NAME=VALUE with one of the names {', '.join(_SWITCHES)}"
             raise typer.BadParameter(problem, param_hint="--switch")
         values[name] = list(filter(None, value.split(","))) if name == "models" else value
     try:
         return msgspec.convert(values, Switches, strict=False), msgspec.convert(values, OpenAISwitches, strict=False)
     except msgspec.ValidationError as error:
-        if isinstance(error.__cause__, InvalidRequestError):  # of the switches themselves
+        if isinstance(error.__cause__, InvalidRequestError):  # raised by the switches' own checks
             raise typer.BadParameter(str(error.__cause__), param_hint="--switch") from None
         kind = next(kind for kind in (Switches, OpenAISwitches) if not _is_valid(values, kind))
         mismatch = find_mismatch(values, kind, strict=False)
@@ -228,14 +226,14 @@ def _is_valid(values: dict[str, object], kind: type[Switches | OpenAISwitches]) 
     return True
 
 
-def _parse_gift_keys(given: Sequence[str]) -> Iterator[tuple[str, Tier]]:
-    for one in given:
+def _parse_gift_keys(options: Sequence[str]) -> Iterator[tuple[str, Tier]]:
+    for one in options:
         key, equals, tier = one.rpartition("=")
         if not equals or not key or tier.upper() not in Tier.__members__:
-            problem = f"{one!r} is no KEY=TIER with one of the tiers {', '.join(each.name.lower() for each in Tier)}"
+            problem = f"{one!r} is not KEY=TIER with one of the tiers {', '.join(each.name.lower() for each in Tier)}"
             raise typer.BadParameter(problem, param_hint="--gift-key")
         yield key, Tier[tier.upper()]
 
 
-def _report_missing_tokenizer(model: str, why: str) -> None:
-    typer.echo(f"nai emulate: what holds token ids of {model} is answered with 501: {why}", err=True)
+def _report_missing_tokenizer(model: str, reason: str) -> None:
+    typer.echo(f"nai emulate: requests with token ids of {model} get 501: {reason}", err=True)

@@ -1,4 +1,4 @@
-"""What a command asks before it pays: the account what is free for it, and the person whether it may cost something."""
+"""Confirm what a command costs before it spends Anlas: check the account and the limit, and ask the person."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from ..common.prompts import confirm
 
 __all__ = ["CostConfirmation", "MaxAnlas", "Yes"]
 
-Yes: TypeAlias = Annotated[bool, typer.Option("--yes", help="Pay what it costs without asking.")]
+Yes: TypeAlias = Annotated[bool, typer.Option("--yes", help="Spend Anlas without asking.")]
 MaxAnlas: TypeAlias = Annotated[
     int | None,
     typer.Option(
         min=0,
-        help="Refuse what costs more; 0 takes what is free alone. Up to that it is asked for, unless --yes.",
+        help="Fail if the price is higher; with 0, only do what is free. Without --yes, lower prices are asked for.",
         show_default=False,
     ),
 ]
 
-_NO_TERMINAL: Final = "and there is no terminal to ask at: --yes says that this is meant"
+_NO_TERMINAL: Final = "and there is no terminal to ask at; give --yes to confirm"
 
 
 class CostConfirmation:
-    """An account's Anlas, and how far a command may go into them.
+    """Decides whether a command may spend an account's Anlas.
 
     Args:
-        client: whose account it is.
-        yes: is it agreed to already?
-        max_anlas: the most that anything may cost; None for what the account has.
+        client: the client of the account.
+        yes: has the person agreed to any price?
+        max_anlas: the highest price; None for all that the account has.
     """
 
     def __init__(self, client: Client, *, yes: bool, max_anlas: int | None) -> None:
@@ -45,15 +45,16 @@ class CostConfirmation:
         self.allowance: Final = Allowance.of(self._account)
 
     def confirm(self, price: Price) -> None:
-        """Goes on if it is free, or if the price is agreed to; else ends the command, with nothing paid.
+        """Return if the price is zero or agreed to; else end the command before anything is spent.
 
         Raises:
-            InvalidRequestError: it costs more than it may or than there is; or nobody is there to be asked.
+            InvalidRequestError: the price is above the limit or the account's Anlas, or there is no terminal to ask at.
+            typer.Abort: the person did not agree.
         """
         if self._max_anlas is not None:
             check_price(price, self._max_anlas)
         if price.anlas > self._account.anlas:
             raise InvalidRequestError(f"this costs {price}, and the account has {self._account.anlas}")
         if not price.free and not self._yes:
-            question = f"This costs {price}. The account has {self._account.anlas}. Go on?"
+            question = f"This costs {price}. The account has {self._account.anlas}. Continue?"
             confirm(question, f"this costs {price}, {_NO_TERMINAL}")

@@ -1,4 +1,4 @@
-"""``nai director`` and ``nai upscale``: what is done with a picture that there is."""
+"""``nai director`` and ``nai upscale``: change an existing image."""
 
 from __future__ import annotations
 
@@ -30,23 +30,24 @@ from .input_images import fit_source, get_size, read_image
 __all__ = ["director", "upscale"]
 
 _PARTS: Final = ("masked", "generated", "blend")
-"""Of what bg-removal gives.
+"""The images that bg-removal returns, in order.
 
 See docs/protocol/image.md#23-post-aiaugment-image-director-tools.
 """
 
-_File = Annotated[Path, typer.Argument(help="A picture: PNG, WebP or JPEG.", show_default=False)]
+_File = Annotated[Path, typer.Argument(help="Image: PNG, WebP or JPEG.", show_default=False)]
 
 
 def director(
-    tool: Annotated[str, typer.Argument(help=f"What to do: {', '.join(DirectorTool)}.", show_default=False)],
+    tool: Annotated[str, typer.Argument(help=f"Tool: {', '.join(DirectorTool)}.", show_default=False)],
     file: _File,
     emotion: Annotated[
-        str | None, typer.Option(help=f"For emotion, which needs it: {', '.join(Emotion)}.", show_default=False)
+        str | None,
+        typer.Option(help=f"Emotion, required by the tool emotion: {', '.join(Emotion)}.", show_default=False),
     ] = None,
-    prompt: Annotated[str | None, typer.Option(help="More words, for colorize and emotion.")] = None,
+    prompt: Annotated[str | None, typer.Option(help="Prompt, for colorize and emotion.")] = None,
     defry: Annotated[
-        int | None, typer.Option(help="How weakly, from 0 to 5, for colorize and emotion; 0 if not given.")
+        int | None, typer.Option(help="How much to weaken the effect, 0 to 5, for colorize and emotion. Default: 0.")
     ] = None,
     output: Output = None,
     overwrite: Overwrite = False,
@@ -57,9 +58,9 @@ def director(
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Alter a picture with one of the director tools; bg-removal gives three: masked, generated, and their blend.
+    """Change an image with a director tool. bg-removal returns three images: masked, generated, and blended.
 
-    What it costs is found out first, with what is free for the account; if it costs something, it is asked for.
+    Computes the price first, including what is free for the account, and asks before it spends Anlas.
     """
     with exit_on_error("director"):
         data = read_image(file)
@@ -73,15 +74,16 @@ def director(
             costs.confirm(price)
             with show_progress(tool):
                 images = client.run(flow)
-        written = _save_images(images, paths, overwrite=overwrite)
-    _print_result(written, price, as_json)
+        saved = _save_images(images, paths, overwrite=overwrite)
+    _print_result(saved, price, as_json)
 
 
 def upscale(
     file: _File,
-    model: Annotated[str, typer.Option(help="V5 Full or V5 Curated, by id or name.")] = ImageModel.V5_CURATED.id,
+    model: Annotated[str, typer.Option(help="V5 Full or V5 Curated (id or name).")] = ImageModel.V5_CURATED.id,
     blur: Annotated[
-        float | None, typer.Option(help="How blurred it is: 0, or 0.3 to 0.5 in steps of 0.05.", show_default=False)
+        float | None,
+        typer.Option(help="How blurred the image is: 0, or 0.3 to 0.5 in steps of 0.05.", show_default=False),
     ] = None,
     output: Output = None,
     overwrite: Overwrite = False,
@@ -92,7 +94,7 @@ def upscale(
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Make a picture twice as wide and high. It is never free, so it is asked for what it costs."""
+    """Double the width and height of an image. Always costs Anlas; asks for confirmation."""
     with exit_on_error("upscale"):
         data = read_image(file)
         size = get_size(data)
@@ -103,21 +105,21 @@ def upscale(
             CostConfirmation(client, yes=yes, max_anlas=max_anlas).confirm(price)
             with show_progress("upscaling"):
                 image = client.run(flow)
-        written = _save_images([image], paths, overwrite=overwrite)
-    _print_result(written, price, as_json)
+        saved = _save_images([image], paths, overwrite=overwrite)
+    _print_result(saved, price, as_json)
 
 
 def _choose_paths(output: Path | None, name: str, parts: Sequence[str], *, overwrite: bool) -> list[Path]:
-    """Where the pictures go; of several, each says which it is."""
-    told = [f"-{part}" if part else "" for part in parts]
+    """Return a path for each image; if there are several, each name ends in its part."""
+    suffixes = [f"-{part}" if part else "" for part in parts]
     if output is None or output.is_dir():
-        return [choose_path(output, f"{name}{part}.png", overwrite=overwrite) for part in told]
-    outputs = [output.with_name(f"{output.stem}{part}{output.suffix}") for part in told]
+        return [choose_path(output, f"{name}{part}.png", overwrite=overwrite) for part in suffixes]
+    outputs = [output.with_name(f"{output.stem}{part}{output.suffix}") for part in suffixes]
     return [choose_path(each, name, overwrite=overwrite) for each in outputs]
 
 
 def _save_images(images: Sequence[Image], paths: Sequence[Path], *, overwrite: bool) -> list[Path]:
-    """The files; what is more than was expected goes beside the last."""
+    """Write the images, and return their paths. If there are more than expected, the others get numbers."""
     all_paths = [*paths, *[paths[-1]] * (len(images) - len(paths))]
     return [
         save_file(match_suffix(path, each.format), each.data, overwrite=overwrite)
@@ -125,5 +127,5 @@ def _save_images(images: Sequence[Image], paths: Sequence[Path], *, overwrite: b
     ]
 
 
-def _print_result(written: Sequence[Path], price: Price, as_json: bool) -> None:
-    print_facts({"files": list(map(str, written)), "anlas": price.anlas, "price": price.why}, as_json)
+def _print_result(saved: Sequence[Path], price: Price, as_json: bool) -> None:
+    print_facts({"files": list(map(str, saved)), "anlas": price.anlas, "price": price.why}, as_json)

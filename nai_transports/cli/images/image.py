@@ -1,4 +1,4 @@
-"""``nai image``: pictures of what a prompt says."""
+"""``nai image``: generate images from a prompt."""
 
 from __future__ import annotations
 
@@ -28,94 +28,98 @@ _Repeatable = list[str] | None
 
 
 def image(
-    prompt: Annotated[
-        str | None, typer.Argument(help="What is wanted; - reads it from stdin.", show_default=False)
-    ] = None,
-    negative: Annotated[str | None, typer.Option(help="What is not wanted.")] = None,
+    prompt: Annotated[str | None, typer.Argument(help="Prompt; - reads it from stdin.", show_default=False)] = None,
+    negative: Annotated[str | None, typer.Option(help="Negative prompt.")] = None,
     model: Annotated[
-        str | None, typer.Option(help="The model's id or name; the preset's, or V5 Curated, if not given.")
+        str | None, typer.Option(help="Model id or name. Default: the preset's model, or V5 Curated.")
     ] = None,
     preset: Annotated[
-        Path | None, typer.Option(help="A file with settings, over which single options win.", show_default=False)
+        Path | None, typer.Option(help="Preset file; options given here override it.", show_default=False)
     ] = None,
     size: Annotated[
         str | None,
-        typer.Option(help="WIDTHxHEIGHT, or portrait, landscape, square, large_portrait, … as on the website."),
+        typer.Option(
+            help="WIDTHxHEIGHT in pixels, or a size of the website: portrait, landscape, square, large_portrait …"
+        ),
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="How many steps it is drawn in.")] = None,
-    scale: Annotated[float | None, typer.Option(help="How closely it follows the prompt.")] = None,
-    cfg_rescale: Annotated[float | None, typer.Option(help="0 to 1.")] = None,
-    sampler: Annotated[str | None, typer.Option(help="k_euler_ancestral, k_euler, k_dpmpp_2m, …")] = None,
-    noise_schedule: Annotated[str | None, typer.Option(help="karras, exponential, …")] = None,
-    seed: Annotated[int | None, typer.Option(help="Drawn if not given; each further picture has one more.")] = None,
-    number: Annotated[int, typer.Option("--number", "-n", min=1, help="Of pictures.")] = 1,
+    steps: Annotated[int | None, typer.Option(help="Number of sampling steps.")] = None,
+    scale: Annotated[float | None, typer.Option(help="Prompt guidance.")] = None,
+    cfg_rescale: Annotated[float | None, typer.Option(help="Guidance rescale, 0 to 1.")] = None,
+    sampler: Annotated[str | None, typer.Option(help="Sampler: k_euler_ancestral, k_euler, k_dpmpp_2m …")] = None,
+    noise_schedule: Annotated[str | None, typer.Option(help="Noise schedule: karras, exponential …")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the first image; each further image has the next. Default: random.")
+    ] = None,
+    number: Annotated[int, typer.Option("--number", "-n", min=1, help="Number of images.")] = 1,
     quality: Annotated[
-        str | None, typer.Option(metavar="|".join(QualityPreset), help="Ready-made tags for quality.")
+        str | None, typer.Option(metavar="|".join(QualityPreset), help="Add quality tags to the prompt.")
     ] = None,
     uc: Annotated[
         str | None,
-        typer.Option(help=f"A ready-made negative prompt, of those that the model has: {', '.join(UCPreset)}."),
+        typer.Option(help=f"Negative prompt preset, if the model has it: {', '.join(UCPreset)}."),
     ] = None,
     character: Annotated[
         _Repeatable,
         typer.Option(
             metavar="PROMPT[;;NEGATIVE][@PLACE]",
-            help="A character, for V4 and later; the place is A1 to E5, or X,Y from 0 to 1. May be given more than once.",
+            help="Character prompt (V4 and later, repeatable). PLACE is A1 to E5, or X,Y from 0 to 1.",
         ),
     ] = None,
     vibe: Annotated[
         _Repeatable,
         typer.Option(
             metavar="FILE[=STRENGTH[,INFORMATION]]",
-            help="A picture whose mood is taken over, or a vibe file, for V3 to V4.5. What it is encoded into is kept, "
-            "since that costs. Likewise.",
+            help="Image or vibe file for vibe transfer (V3 to V4.5, repeatable). An encoding costs Anlas once, and is kept.",
         ),
     ] = None,
     reference: Annotated[
         _Repeatable,
         typer.Option(
             metavar="FILE[=KIND][=STRENGTH[,FIDELITY]]",
-            help="A picture to take a character, a style, or character&style from, precisely, for V4.5. Likewise.",
+            help="Image for a precise reference (V4.5, repeatable). KIND is character, style or character&style.",
         ),
     ] = None,
     box: Annotated[
         _Repeatable,
         typer.Option(
-            metavar="LEFT,TOP,RIGHT,BOTTOM", help="A part of --image that is drawn anew, instead of --mask. Likewise."
+            metavar="LEFT,TOP,RIGHT,BOTTOM", help="Rectangle of --image to inpaint, instead of --mask (repeatable)."
         ),
     ] = None,
-    image: Annotated[Path | None, typer.Option(help="A picture to begin with.", show_default=False)] = None,
-    strength: Annotated[float | None, typer.Option(help="How much of it is drawn anew.")] = None,
-    noise: Annotated[float | None, typer.Option(help="How much is added to it.")] = None,
+    image: Annotated[Path | None, typer.Option(help="Image to start from (img2img).", show_default=False)] = None,
+    strength: Annotated[float | None, typer.Option(help="How much --image may change.")] = None,
+    noise: Annotated[float | None, typer.Option(help="How much noise is added to --image.")] = None,
     mask: Annotated[
-        Path | None, typer.Option(help="A picture that is white where --image is to be drawn anew.", show_default=False)
+        Path | None, typer.Option(help="Mask image: --image is inpainted where it is white.", show_default=False)
     ] = None,
     inpaint_strength: Annotated[
-        float | None, typer.Option(help="How much of that part, from 0 to 1, for V4 and later.", show_default=False)
+        float | None,
+        typer.Option(help="How much the inpainted part may change, 0 to 1 (V4 and later).", show_default=False),
     ] = None,
     enhance: Annotated[
-        float | None, typer.Option(help="Draw --image so many times as wide and high, such as 1.5.")
+        float | None, typer.Option(help="Enhance --image to this multiple of its size, such as 1.5.")
     ] = None,
     max_enhance: Annotated[
-        bool, typer.Option("--max-enhance", help="Draw --image as large as can be, for V5.")
+        bool, typer.Option("--max-enhance", help="Enhance --image to the largest size (V5).")
     ] = False,
     rebuild: Annotated[
         Path | None,
-        typer.Option(help="Ask for this picture again, as it says it was made; other options win.", show_default=False),
+        typer.Option(
+            help="Generate again with the metadata of this image; options given here override it.", show_default=False
+        ),
     ] = None,
-    variety: Annotated[bool, typer.Option("--variety", help="Variety+, for V3 to V4.5.")] = False,
-    transparent: Annotated[bool, typer.Option("--transparent", help="Without a background, for V5.")] = False,
+    variety: Annotated[bool, typer.Option("--variety", help="Use Variety+ (V3 to V4.5).")] = False,
+    transparent: Annotated[bool, typer.Option("--transparent", help="Make the background transparent (V5).")] = False,
     auto_text: Annotated[
-        bool, typer.Option("--auto-text", help="Draw what stands in quotes as words, for V5.")
+        bool, typer.Option("--auto-text", help="Render quoted parts of the prompt as text (V5).")
     ] = False,
-    decrisper: Annotated[bool, typer.Option("--decrisper", help="For V1 to V3.")] = False,
-    smea: Annotated[bool, typer.Option("--smea", help="For V1 to V3.")] = False,
-    smea_dyn: Annotated[bool, typer.Option("--smea-dyn", help="SMEA DYN, for V1 to V3.")] = False,
+    decrisper: Annotated[bool, typer.Option("--decrisper", help="Use decrisper (V1 to V3).")] = False,
+    smea: Annotated[bool, typer.Option("--smea", help="Use SMEA (V1 to V3).")] = False,
+    smea_dyn: Annotated[bool, typer.Option("--smea-dyn", help="Use SMEA DYN (V1 to V3).")] = False,
     format: Annotated[  # noqa: A002 -- the option's name
-        str | None, typer.Option(metavar="png|webp", help="What --output says by its name, or png, if not given.")
+        str | None, typer.Option(metavar="png|webp", help="Image format. Default: the suffix of --output, or png.")
     ] = None,
     previews: Annotated[
-        bool, typer.Option("--previews", help="Write what each step looks like to a file as well, for V4 and later.")
+        bool, typer.Option("--previews", help="Also write a preview of each step to a file (V4 and later).")
     ] = False,
     output: Output = None,
     overwrite: Overwrite = False,
@@ -126,10 +130,10 @@ def image(
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Draw what a prompt says, and write it to a file that is named after it and its seed.
+    """Generate images from a prompt, and write them to files named after the prompt and the seed.
 
-    What it costs is found out first, with what is free for the account; if it costs something, it is asked for. With
-    --image it is drawn from that picture, with --mask or --box as well only a part of it.
+    Computes the price first, including what is free for the account, and asks before it spends Anlas. With --image, start
+    from that image; with --mask or --box, inpaint only a part of it.
     """
     with exit_on_error("image"):
         options = _drop_missing(
@@ -167,22 +171,22 @@ def image(
             later = {"image": image, "mask": mask or box, "vibes": vibe}
             text, options = rebuild_request(rebuild, text, options, [name for name, value in later.items() if value])
         if text is None:
-            raise InvalidRequestError("give a prompt, or - to read it from stdin, or --rebuild")
+            raise InvalidRequestError("give a prompt, - to read the prompt from stdin, or --rebuild")
         add_source_image(options, image, mask, [parse_box(each) for each in box or ()], enhance)
-        order = ImageRequestBuilder(text, options, parse_vibes(vibe or ()), previews=previews)
+        builder = ImageRequestBuilder(text, options, parse_vibes(vibe or ()), previews=previews)
         with open_client(sign_in(url, email, unsafe_password)) as client:
-            facts = order.drawn(
+            facts = builder.generate(
                 client, CostConfirmation(client, yes=yes, max_anlas=max_anlas), output, overwrite=overwrite
             )
     print_facts(facts, as_json)
 
 
 def _drop_missing(settings: dict[str, Any]) -> ImageOptions:
-    """Those that were given."""
+    """Return the options that were given."""
     return cast("ImageOptions", {name: value for name, value in settings.items() if value is not None})
 
 
 def _format_from_name(output: Path | None) -> str | None:
-    """The one that a file's name says."""
+    """Return the format that a file's name tells."""
     suffix = "" if output is None or output.is_dir() else output.suffix.lower()
     return suffix[1:] if suffix in (".png", ".webp") else None

@@ -1,4 +1,4 @@
-"""``nai image-info``: what pictures say of how they were made, and whether it is true."""
+"""``nai image-info``: show the metadata of images, and verify their signatures."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SHOWN_PARAMETERS: Final = {
         )
     },
 }
-"""The parameters that are shown, by their names in the comment.
+"""The names under which parameters are shown, by their names in the image's comment.
 
 See docs/protocol/image.md#81-png-text.
 """
@@ -42,80 +42,80 @@ _EMULATOR: Final = "emulator"
 
 
 def image_info(
-    pictures: Annotated[list[Path], typer.Argument(metavar="FILE…", help="PNG or WebP.", show_default=False)],
+    pictures: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Images: PNG or WebP.", show_default=False)],
     key: Annotated[
         str | None,
         typer.Option(
-            help="Whose signature to look for: a public key of 32 bytes in base64 or hex, or `emulator` for that of nai "
-            "emulate. NovelAI's published one if not given.",
+            help="Public key to verify signatures with: 32 bytes in base64 or hex, or `emulator` for the key of "
+            "nai emulate. Default: NovelAI's key.",
             show_default=False,
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what pictures say of how they were made: prompt, seed and parameters, in which places of the file, and whether
-    these agree; and whether the signature is NovelAI's, so that nothing was altered since.
+    """Show the metadata of images: prompt, seed and parameters, where the file has them, and whether the copies agree.
 
-    The exit status is 1 if one of the files could not be read. --json prints a list, with all parameters.
+    Also verifies the signature, which is valid if NovelAI made the image and nobody changed it. --json prints a list with
+    all parameters. The exit code is 1 if a file could not be read.
     """
     with exit_on_error("image-info"):
         public = _parse_key(key)
-    told: list[bytes] = []
+    documents: list[bytes] = []
     for path in pictures:
         try:
             facts, parameters = _describe_file(path, files.read(path), public)
-            told.append(write_json(facts | {"parameters": parameters}))
+            documents.append(write_json(facts | {"parameters": parameters}))
         except NaiError as error:
             typer.echo(f"nai image-info: {escape_line(str(error))}", err=True)
             continue
         if not as_json:
-            if len(told) > 1:
+            if len(documents) > 1:
                 typer.echo()
             print_facts(
                 {name: escape_line(fact) if isinstance(fact, str) else fact for name, fact in facts.items()},
                 as_json=False,
             )
     if as_json:
-        typer.echo(b"[" + b",".join(told) + b"]")
-    if len(told) < len(pictures):
+        typer.echo(b"[" + b",".join(documents) + b"]")
+    if len(documents) < len(pictures):
         raise typer.Exit(1)
 
 
-def _parse_key(given: str | None) -> bytes:
-    if given is None:
+def _parse_key(option: str | None) -> bytes:
+    if option is None:
         return VERIFY_KEY
-    if given == _EMULATOR:
+    if option == _EMULATOR:
         return TEST_VERIFY_KEY
-    for read in (binascii.unhexlify, binascii.a2b_base64):
+    for decode in (binascii.unhexlify, binascii.a2b_base64):
         try:
-            key: bytes = read(given.strip())
+            key: bytes = decode(option.strip())
         except ValueError:
             continue
         if len(key) == len(VERIFY_KEY):
             return key
-    raise InvalidRequestError("a public key is 32 bytes, in base64 or hex")
+    raise InvalidRequestError("--key is 32 bytes in base64 or hex, or `emulator`")
 
 
 def _describe_file(path: Path, data: bytes, key: bytes) -> tuple[dict[str, object], dict[str, Any]]:
-    """What there is to be told of a picture, and all of its parameters.
+    """Return the facts of an image by name, and all parameters of its metadata.
 
     Raises:
-        InvalidFile: it is no picture, or what stands around its pixels is damaged; names the file.
+        InvalidFile: the file is not an image, or is damaged elsewhere than in its pixels. The message names the file.
     """
     with name_file_in_errors(path):
-        found, trouble = _read_copies(data)
+        found, problem = _read_copies(data)
         width, height = get_size(data)
         parameters = found[0].parameters() if found else {}
         _check_numbers(parameters)
     facts: dict[str, object] = {"file": str(path), "format": get_format(data), "size": f"{width} × {height}"}
-    facts |= _describe_origin(found, trouble, _read_pixels(data), key)
+    facts |= _describe_origin(found, problem, _read_pixels(data), key)
     if found:
         facts |= _describe_parameters(found[0], parameters)
     return {name: value for name, value in facts.items() if value is not None}, parameters
 
 
 def _check_numbers(parameters: dict[str, Any]) -> None:
-    """Refuses a comment that has what Python writes for numbers, and JSON does not: NaN."""
+    """Raise RemoteProtocolError if a comment has a number that Python writes and JSON does not allow, such as NaN."""
     try:
         write_json(parameters)
         return
@@ -125,7 +125,7 @@ def _check_numbers(parameters: dict[str, Any]) -> None:
 
 
 def _read_copies(data: bytes) -> tuple[list[Metadata], dict[str, str]]:
-    """Return what each place says; and what is wrong with the one in alpha, if that alone cannot be read."""
+    """Return the metadata of each place, and the problem of the copy in the alpha channel if only that cannot be read."""
     try:
         return copies(data), {}
     except MissingExtra as error:
@@ -148,16 +148,16 @@ def _read_pixels(data: bytes) -> Pixels | str:
         return "the pixels cannot be read"
 
 
-# ---- the places, and what vouches for them
+# ---- places and signatures
 
 
 def _describe_origin(
-    found: list[Metadata], trouble: dict[str, str], pixels: Pixels | str, key: bytes
+    found: list[Metadata], problem: dict[str, str], pixels: Pixels | str, key: bytes
 ) -> dict[str, object]:
     places = [copy.place.value for copy in found]
     if not found:
-        return {"metadata": "none", **trouble}
-    facts: dict[str, object] = {"metadata": places, **trouble}
+        return {"metadata": "none", **problem}
+    facts: dict[str, object] = {"metadata": places, **problem}
     if len(found) > 1:
         differing = _find_differences(*found)
         facts["copies_agree"] = not differing
@@ -169,7 +169,7 @@ def _describe_origin(
 
 
 def _check_signature(copy: Metadata, pixels: Pixels | str, key: bytes) -> str:
-    """What the signature of one copy is worth."""
+    """Return whether the signature of one copy is valid, in words."""
     if "signed_hash" not in _parameters(copy):
         return "none"
     if isinstance(pixels, str):
@@ -177,12 +177,12 @@ def _check_signature(copy: Metadata, pixels: Pixels | str, key: bytes) -> str:
     if verify(pixels, copy.comment or "", key):
         return "valid"
     if key != TEST_VERIFY_KEY and verify(pixels, copy.comment or "", TEST_VERIFY_KEY):
-        return "an emulator's, which proves nothing"
-    return "invalid: altered since, or signed with another key"
+        return "made by an emulator, which proves nothing"
+    return "invalid: changed since, or signed with another key"
 
 
 def _find_differences(one: Metadata, other: Metadata) -> list[str]:
-    """What two copies say differently. Each has a signature of its own, and that in alpha no title.
+    """Return the names of what differs between two copies. Signatures always differ, and the copy in alpha has no title.
 
     See docs/protocol/image.md#83-stealth-copy-in-the-alpha-channel.
     """
@@ -203,7 +203,7 @@ def _parameters(copy: Metadata) -> dict[str, Any]:
         return {}
 
 
-# ---- what it says
+# ---- the metadata's content
 
 
 def _describe_parameters(metadata: Metadata, parameters: dict[str, Any]) -> dict[str, object]:
@@ -229,7 +229,7 @@ def _describe_parameters(metadata: Metadata, parameters: dict[str, Any]) -> dict
 
 
 def _character_prompts(parameters: dict[str, Any]) -> list[str]:
-    """Their prompts, whatever the comment may hold there.
+    """Return the characters' prompts, whatever the comment has in their place.
 
     See docs/protocol/image.md#54-v4-prompts-and-characters.
     """

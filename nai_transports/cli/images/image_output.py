@@ -1,4 +1,4 @@
-"""Pictures on their way: a bar that follows the steps, and each picture written when it is there."""
+"""Write images to files as they arrive, and show the steps on a progress bar."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["ImageWriter"]
 
 
 class ImageWriter:
-    """Where the pictures of a request become files.
+    """Writes the images of a request to files.
 
     Args:
-        request: what was asked for.
-        paths: one for each picture.
-        overwrite: may they replace what is there?
-        previews: write each step as well?
+        request: the request.
+        paths: a path for each image.
+        overwrite: replace existing files?
+        previews: write a preview of each step as well?
     """
 
     def __init__(self, request: ImageRequest, paths: Sequence[Path], *, overwrite: bool, previews: bool) -> None:
@@ -31,56 +31,56 @@ class ImageWriter:
         self._paths = paths
         self._overwrite = overwrite
         self._previews = previews
-        self._done: dict[int, tuple[Path, Image]] = {}
+        self._written: dict[int, tuple[Path, Image]] = {}
         self.previews: Final[list[Path]] = []
 
     @property
-    def pictures(self) -> list[tuple[Path, Image]]:
-        """The files, and what is in them."""
-        return [self._done[sample] for sample in sorted(self._done)]
+    def images(self) -> list[tuple[Path, Image]]:
+        """The files written so far, and the images in them."""
+        return [self._written[sample] for sample in sorted(self._written)]
 
-    def draw(self, client: Client, drawing: ImageOperation[ImageEvent, tuple[Image, ...]]) -> None:
-        """Has it drawn. What is complete when it is stopped, or fails, stays.
+    def write(self, client: Client, generation: ImageOperation[ImageEvent, tuple[Image, ...]]) -> None:
+        """Run a generation, and write its images. Images that are complete stay when it fails or is stopped.
 
         Raises:
-            NaiError: it failed; a note says what was written before.
+            NaiError: the generation failed; a note of the error names the files that were written.
         """
         try:
-            with show_progress("drawing") as progress, client.stream(drawing) as stream:
+            with show_progress("generating") as progress, client.stream(generation) as stream:
                 for event in stream:
-                    self._event(event, progress)
-                for image in stream.result:  # an answer that is no stream has no events
-                    self._keep(image)
+                    self._handle(event, progress)
+                for image in stream.result:  # a response that is not a stream has no events
+                    self._write_image(image)
         except NaiError as error:
-            if self._done:
-                error.add_note("before that: " + ", ".join(str(path) for path, _ in self.pictures))
+            if self._written:
+                error.add_note("written before: " + ", ".join(str(path) for path, _ in self.images))
             raise
 
-    def _event(self, event: ImageEvent, progress: ProgressDisplay) -> None:
+    def _handle(self, event: ImageEvent, progress: ProgressDisplay) -> None:
         steps = self._request.parameters.get("steps")
         total = steps if isinstance(steps, int) else 0
         progress.hide_first()
-        what = "steps" if len(self._paths) == 1 else f"picture {event.sample + 1} of {len(self._paths)}"
+        task = "steps" if len(self._paths) == 1 else f"image {event.sample + 1} of {len(self._paths)}"
         if isinstance(event, Image):
-            progress.update(what, total, total)
-            self._keep(event)
+            progress.update(task, total, total)
+            self._write_image(event)
             return
-        progress.update(what, min(event.step + 1, total), total)
+        progress.update(task, min(event.step + 1, total), total)
         if self._previews:
-            self._preview(event)
+            self._write_preview(event)
 
-    def _preview(self, step: PreviewStep) -> None:
-        path = self._path(step.sample)
-        beside = path.with_name(f"{path.stem}-step-{step.step + 1:02}.jpg")
-        self.previews.append(save_file(beside, step.image, overwrite=self._overwrite))
+    def _write_preview(self, step: PreviewStep) -> None:
+        image_path = self._path(step.sample)
+        path = image_path.with_name(f"{image_path.stem}-step-{step.step + 1:02}.jpg")
+        self.previews.append(save_file(path, step.image, overwrite=self._overwrite))
 
-    def _keep(self, image: Image) -> None:
-        if image.sample not in self._done:
+    def _write_image(self, image: Image) -> None:
+        if image.sample not in self._written:
             path = match_suffix(self._path(image.sample), image.format)
-            self._done[image.sample] = save_file(path, image.data, overwrite=self._overwrite), image
+            self._written[image.sample] = save_file(path, image.data, overwrite=self._overwrite), image
 
     def _path(self, sample: int) -> Path:
-        """Its path; one of its own also for a picture that nobody asked for."""
+        """Return the path of an image; also for one more than was requested, so that none is lost."""
         if 0 <= sample < len(self._paths):
             return self._paths[sample]
         return self._paths[0].with_name(f"{self._paths[0].stem}-sample-{sample}{self._paths[0].suffix}")

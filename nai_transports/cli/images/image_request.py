@@ -1,4 +1,4 @@
-"""Pictures as ``nai image`` orders them: everything is looked at before anything is paid for."""
+"""Build the request of ``nai image``, and generate it. Everything is checked before Anlas are spent."""
 
 from __future__ import annotations
 
@@ -51,35 +51,36 @@ _SIZES: Final = ("width", "height")
 def rebuild_request(
     path: Path, prompt: str | None, options: ImageOptions, later: Collection[str]
 ) -> tuple[str, ImageOptions]:
-    """What a picture was asked for with; what is given here wins.
+    """Return prompt and options of the request that made an image, from its metadata.
 
     Args:
-        path: of the picture.
-        prompt: instead of its own.
-        options: likewise.
-        later: the names of options that are still to come.
+        path: the image's file.
+        prompt: replaces the prompt of the metadata, if not None.
+        options: replace those of the metadata.
+        later: the names of options that the caller adds afterwards.
 
     Raises:
-        InvalidFile: the picture is none, or damaged, or says nothing, or not all; names what has to be given.
+        InvalidFile: the file is not an image, is damaged, or lacks metadata; the message names the options to give.
+        InvalidRequestError: options has a preset.
     """
     if "preset" in options:
-        raise InvalidRequestError("--preset and --rebuild are two ways to say the same: give one of them")
+        raise InvalidRequestError("give --preset or --rebuild, not both")
     with name_file_in_errors(path):
         metadata = read_metadata(files.read(path))
         if metadata is None:
-            raise InvalidFile(f"{path} does not say how it was made", path=str(path))
+            raise InvalidFile(f"{path} has no metadata of how it was made", path=str(path))
         if "model" not in options and find_model(metadata.source, metadata.parameters()) is None:
-            raise InvalidFile(f"{path} names no model that is known; give --model as well", path=str(path))
+            raise InvalidFile(f"the metadata of {path} names no known model; give --model as well", path=str(path))
         recipe = Recipe.of(metadata, model=options.get("model"))
-    known = {*options, *later, *(_SIZES if "size" in options else ()), *(["prompt"] if prompt is not None else [])}
-    lacking = [
+    provided = {*options, *later, *(_SIZES if "size" in options else ()), *(["prompt"] if prompt is not None else [])}
+    missing_options = [
         _OPTION_OF_PARAMETER.get(name, "--size" if name in _SIZES else f"--{name}")
         for name in recipe.missing
-        if name not in known
+        if name not in provided
     ]
-    if lacking:
+    if missing_options:
         raise InvalidFile(
-            f"{path} does not have all that it was made with; give {', '.join(lacking)} as well", path=str(path)
+            f"the metadata of {path} is incomplete; give {', '.join(missing_options)} as well", path=str(path)
         )
     return recipe.prompt if prompt is None else prompt, {**recipe.options, **options}
 
@@ -91,19 +92,26 @@ def add_source_image(
     boxes: Sequence[tuple[int, int, int, int]],
     factor: float | None,
 ) -> None:
-    """The picture to begin with, and what of it is drawn anew, fitted to the size that is asked for, or to its own.
+    """Add the source image and the mask to the options, cropped to the requested size or to the image's own.
+
+    Args:
+        options: get ``image``, ``mask`` and ``size``.
+        image: the source image's file.
+        mask: the mask's file.
+        boxes: rectangles to inpaint: left, top, right, bottom in pixels.
+        factor: the multiple of the image's own size, for an enhancement.
 
     Raises:
-        InvalidRequestError: the others need a picture.
-        MissingExtra: it has to be fitted in, and there is no Pillow.
-        InvalidFile: it is no picture, or damaged; names the file.
+        InvalidRequestError: the options contradict each other.
+        MissingExtra: an image must be resized, and Pillow is not installed.
+        InvalidFile: a file is not an image, or is damaged. The message names the file.
     """
     if image is None:
         if mask is not None or boxes or factor is not None:
             raise InvalidRequestError("--mask, --box and --enhance need --image")
         return
     if mask is not None and boxes:
-        raise InvalidRequestError("--mask and --box are two ways to say the same: give one of them")
+        raise InvalidRequestError("give --mask or --box, not both")
     data = read_image(image)
     size = options["size"] = _choose_size(options, get_size(data), factor)
     with name_file_in_errors(image):
@@ -115,8 +123,11 @@ def add_source_image(
         options["mask"] = box_mask(*size, boxes)
 
 
-def _choose_size(options: ImageOptions, own: tuple[int, int], factor: float | None) -> tuple[int, int]:
-    """The picture's own size so many times, if that is said; else what is asked for; else its own: to the nearest 64."""
+def _choose_size(options: ImageOptions, image_size: tuple[int, int], factor: float | None) -> tuple[int, int]:
+    """Return the size of the request: the requested size, else the image's own.
+
+    With a factor it is that multiple of the image's own size. Sizes of images are rounded to multiples of 64.
+    """
     size = options.get("size")
     if factor is None:
         if size is not None:
@@ -126,15 +137,25 @@ def _choose_size(options: ImageOptions, own: tuple[int, int], factor: float | No
             return width, height
         factor = 1
     elif size is not None:
-        raise InvalidRequestError("--enhance and --size are two ways to say the same: give one of them")
+        raise InvalidRequestError("give --enhance or --size, not both")
     if not 0 < factor < 100:
-        raise InvalidRequestError(f"--enhance is how many times as wide and high, not {factor!r}")
-    width, height = (max(64, round(side * factor / 64) * 64) for side in own)
+        raise InvalidRequestError(f"--enhance is a factor above 0 and below 100, not {factor!r}")
+    width, height = (max(64, round(side * factor / 64) * 64) for side in image_size)
     return width, height
 
 
 class ImageRequestBuilder:
-    """Pictures that are asked for, looked at before anything is sent."""
+    """Checks the parameters of a request for images, asks for its price, and generates the images.
+
+    Args:
+        prompt: the prompt.
+        options: the options of the request.
+        vibes: the vibes of the request; those without an encoding are encoded first.
+        previews: write previews of the steps?
+
+    Raises:
+        InvalidRequestError: the request is not valid.
+    """
 
     def __init__(self, prompt: str, options: ImageOptions, vibes: Sequence[VibeInput], *, previews: bool) -> None:
         self._prompt = prompt
@@ -142,46 +163,49 @@ class ImageRequestBuilder:
         self._vibes = vibes
         self._previews = previews
         preset = options.get("preset")
-        own = preset.model if isinstance(preset, ImagePreset) else ImageModel.V5_CURATED
-        self._model = ImageModel.named(options.get("model") or own)
+        default_model = preset.model if isinstance(preset, ImagePreset) else ImageModel.V5_CURATED
+        self._model = ImageModel.named(options.get("model") or default_model)
         if previews and not self._model.family.streaming:
-            raise InvalidRequestError(f"{self._model.id} shows no steps on the way: V4 and later do")
-        self._request = self._requested()
+            raise InvalidRequestError(f"{self._model.id} has no previews; V4 and later have them")
+        self._request = self._build_request()
         options["seed"] = self._request.seed
 
-    def drawn(
+    def generate(
         self, client: Client, costs: CostConfirmation, output: Path | None, *, overwrite: bool
     ) -> dict[str, object]:
-        """Has the price agreed to, then vibes encoded that are not yet, then the pictures drawn; and what is to be told.
+        """Confirm the price, encode the vibes that need it, generate the images and write them.
+
+        Returns:
+            The facts to print: files, seeds, size, price.
 
         Raises:
-            InvalidRequestError: they may not be paid for.
-            FileError: a file stands in the way.
-            NaiError: one of the requests failed.
+            InvalidRequestError: the price is not agreed to, or there are not enough Anlas.
+            FileError: a file exists already.
+            NaiError: a request failed.
         """
-        paths = self._paths(output, overwrite)
-        new = find_unencoded(self._vibes, self._model)
-        encoding = encoding_price(len(new)).items if new else ()
+        paths = self._choose_paths(output, overwrite)
+        unencoded = find_unencoded(self._vibes, self._model)
+        encoding = encoding_price(len(unencoded)).items if unencoded else ()
         price = Price((*self._request.price(costs.allowance).items, *encoding))
         costs.confirm(price)
         self._vibes = encode_vibes(client, self._vibes, self._model)
-        self._requested()
-        easel = ImageWriter(self._request, paths, overwrite=overwrite, previews=self._previews)
-        drawing: ImageOperation[ImageEvent, tuple[Image, ...]]
+        self._build_request()
+        writer = ImageWriter(self._request, paths, overwrite=overwrite, previews=self._previews)
+        generation: ImageOperation[ImageEvent, tuple[Image, ...]]
         if self._request.model.family.streaming:
-            drawing = generate_stream(self._prompt, **self._options)
+            generation = generate_stream(self._prompt, **self._options)
         else:
-            drawing = generate(self._prompt, **self._options)
-        easel.draw(client, drawing)
-        return self._facts(easel, price)
+            generation = generate(self._prompt, **self._options)
+        writer.write(client, generation)
+        return self._describe(writer, price)
 
-    def _requested(self) -> ImageRequest:
-        """The request with its vibes, as far as they are encoded by now."""
+    def _build_request(self) -> ImageRequest:
+        """Return the request with its vibes; those that are not encoded yet have a placeholder."""
         if self._vibes:
             self._options["vibes"] = to_request_vibes(self._vibes, self._model)
         return build_image_request(self._prompt, **self._options)
 
-    def _paths(self, output: Path | None, overwrite: bool) -> list[Path]:
+    def _choose_paths(self, output: Path | None, overwrite: bool) -> list[Path]:
         number, first = (cast("int", self._request.parameters[name]) for name in ("n_samples", "seed"))
         suffix = f".{self._request.parameters['image_format']}"
         outputs: list[Path | None]
@@ -192,11 +216,11 @@ class ImageRequestBuilder:
         names = [build_file_name(self._prompt, first + at) + suffix for at in range(number)]
         return [choose_path(each, name, overwrite=overwrite) for each, name in zip(outputs, names, strict=True)]
 
-    def _facts(self, easel: ImageWriter, price: Price) -> dict[str, object]:
+    def _describe(self, writer: ImageWriter, price: Price) -> dict[str, object]:
         sent = self._request.parameters
-        facts: dict[str, object] = {"files": [str(path) for path, _ in easel.pictures]}
-        if easel.previews:
-            facts["previews"] = list(map(str, easel.previews))
-        facts |= {"seeds": [picture.seed for _, picture in easel.pictures], "model": self._request.model.id}
+        facts: dict[str, object] = {"files": [str(path) for path, _ in writer.images]}
+        if writer.previews:
+            facts["previews"] = list(map(str, writer.previews))
+        facts |= {"seeds": [picture.seed for _, picture in writer.images], "model": self._request.model.id}
         facts |= {"width": sent["width"], "height": sent["height"]}
         return {**facts, "anlas": price.anlas, "price": price.why}

@@ -1,6 +1,6 @@
-"""Pictures that a command is given: of which kind and size they are, and how they are made to fit what they are for.
+"""Read the images that a command gets, and resize or crop them to what a request needs.
 
-Fitting needs Pillow (the extra ``image``). What fits already is sent as it is, and needs nothing.
+Resizing needs Pillow (the extra ``image``). An image that fits already is sent unchanged, and does not need it.
 """
 
 from __future__ import annotations
@@ -38,23 +38,23 @@ _VIBE: Final = (448, 448)
 
 
 def get_format(data: bytes) -> str:
-    """``png``, ``webp`` or ``jpeg``.
+    """Return the format of an image: ``png``, ``webp`` or ``jpeg``.
 
     Raises:
-        RemoteProtocolError: it is none of them.
+        RemoteProtocolError: it is none of these.
     """
     kind = image_type(data)
     if kind is None:
-        raise RemoteProtocolError("picture: neither PNG nor WebP nor JPEG")
+        raise RemoteProtocolError("picture: not a PNG, WebP or JPEG")
     return kind
 
 
 def get_size(data: bytes) -> tuple[int, int]:
-    """Width and height in pixels.
+    """Return width and height in pixels.
 
     Raises:
-        LimitExceeded: they are more than `Limits.pixels`.
-        RemoteProtocolError: it is no picture, or damaged.
+        LimitExceeded: there are more pixels than `Limits.pixels`.
+        RemoteProtocolError: the data is not an image, or is damaged.
     """
     match get_format(data):
         case "png":
@@ -70,11 +70,11 @@ def get_size(data: bytes) -> tuple[int, int]:
 
 
 def read_image(path: Path) -> bytes:
-    """A picture's file, looked at.
+    """Return the content of an image's file, after a check of all but the pixels.
 
     Raises:
-        FileError: it cannot be read.
-        InvalidFile: it is no picture, damaged, or too large; names the file.
+        FileError: the file cannot be read.
+        InvalidFile: the file is not an image, is damaged, or is too large. The message names the file.
     """
     data = files.read(path)
     with name_file_in_errors(path):
@@ -84,7 +84,7 @@ def read_image(path: Path) -> bytes:
 
 
 def _check_whole(data: bytes) -> None:
-    """Refuses a PNG or WebP that is cut off, or damaged but for its pixels."""
+    """Raise an error for a PNG or WebP that is truncated, or whose chunks are damaged."""
     kind = get_format(data)
     if kind != "jpeg":
         deque(chunks(data) if kind == "png" else webp_chunks(data), maxlen=0)
@@ -92,7 +92,7 @@ def _check_whole(data: bytes) -> None:
 
 @contextmanager
 def name_file_in_errors(path: Path) -> Generator[None, None, None]:
-    """Raise what is wrong with the content of a file as InvalidFile, which names the file."""
+    """Raise an error about the content of a file as InvalidFile, whose message names the file."""
     try:
         yield
     except RemoteProtocolError as error:
@@ -100,16 +100,16 @@ def name_file_in_errors(path: Path) -> Generator[None, None, None]:
         raise InvalidFile(f"{path}: {problem}", path=str(path)) from None
 
 
-# ---- made to fit. All raise MissingExtra where Pillow is needed and missing, InvalidFile for damaged pixels
+# ---- resizing. All raise MissingExtra if Pillow is needed and not installed, and InvalidFile for damaged pixels
 
 
 def fit_source(data: bytes, size: tuple[int, int]) -> bytes:
-    """A PNG of this size, of which at two sides so much is cut off that the rest keeps its shape."""
+    """Return the image as a PNG of this size, cropped to the size's aspect ratio."""
     return data if png_size(data) == size else _crop(data, size)
 
 
 def fit_mask(data: bytes, size: tuple[int, int]) -> bytes:
-    """The mask of a picture of this size, which is cut as the picture is: a pixel for each block.
+    """Return the mask for an image of this size, cropped as the image is, with one pixel for each block.
 
     See docs/protocol/image.md#53-img2img-enhance-inpaint.
     """
@@ -119,7 +119,7 @@ def fit_mask(data: bytes, size: tuple[int, int]) -> bytes:
 
 
 def fit_reference(data: bytes) -> bytes:
-    """The picture on the canvas that is nearest to its shape.
+    """Return the image as a PNG, padded to the canvas whose aspect ratio is closest.
 
     See docs/protocol/image.md#52-precise-character--style-reference-v45-only.
     """
@@ -131,7 +131,7 @@ def fit_reference(data: bytes) -> bytes:
 
 
 def fit_v3_vibe(data: bytes) -> bytes:
-    """As the website sends them to V3.
+    """Return the image as a PNG, padded as the website sends it to V3.
 
     See docs/protocol/image.md#51-vibe-transfer.
     """
@@ -150,10 +150,10 @@ def _pad(data: bytes, size: tuple[int, int]) -> bytes:
 
 @contextmanager
 def _replace_errors() -> Generator[None, None, None]:
-    """Raise damaged pixels as InvalidFile."""
+    """Raise the error of damaged pixels as InvalidFile."""
     try:
         yield
         return
     except RemoteProtocolError:
         pass  # and raise below, without that error as the context
-    raise InvalidFile("the picture's pixels cannot be read")
+    raise InvalidFile("the image's pixels cannot be read")

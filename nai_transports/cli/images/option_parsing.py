@@ -1,4 +1,4 @@
-"""What ``nai image`` is told in words: sizes, places, characters, references, boxes."""
+"""Parse the values of options of ``nai image``: sizes, characters, references, boxes."""
 
 from __future__ import annotations
 
@@ -20,70 +20,70 @@ _NUMBERS: Final = re.compile(r"-?[0-9.]+(,-?[0-9.]+)?")
 _KINDS: Final = ("character", "style", "character&style", "costume", "delta")
 
 
-def parse_size(written: str) -> ImageResolution | tuple[int, int]:
-    """``832x1216``, or what the website calls a size: ``normal_portrait``; ``portrait`` is a normal one.
+def parse_size(value: str) -> ImageResolution | tuple[int, int]:
+    """Parse ``832x1216`` or a size of the website, such as ``large_portrait``; ``portrait`` is ``normal_portrait``.
 
     Raises:
         InvalidRequestError: it is neither.
     """
-    if sides := _WIDTH_HEIGHT.fullmatch(written.strip()):
+    if sides := _WIDTH_HEIGHT.fullmatch(value.strip()):
         return int(sides[1]), int(sides[2])
-    name = re.sub(r"[\s-]+", "_", written.strip()).upper()
+    name = re.sub(r"[\s-]+", "_", value.strip()).upper()
     for each in (name, f"NORMAL_{name}"):
         if each in ImageResolution.__members__:
             return ImageResolution[each]
     names = ", ".join(each.lower() for each in ImageResolution.__members__)
-    raise InvalidRequestError(f"a size is WIDTHxHEIGHT or one of {names}, not {written[:60]!r}")
+    raise InvalidRequestError(f"--size is WIDTHxHEIGHT or one of {names}, not {value[:60]!r}")
 
 
-def parse_character(written: str) -> Character:
-    """``PROMPT[;;NEGATIVE][@PLACE]``; the place is A1 to E5, or x and y from 0 to 1."""
+def parse_character(value: str) -> Character:
+    """Parse ``PROMPT[;;NEGATIVE][@PLACE]``; the place is A1 to E5, or x and y from 0 to 1."""
     position: Position | None = None
-    if placed := _POSITION.fullmatch(written):
-        written = placed[1]
-        position = placed[2] or (_parse_number(placed[3]), _parse_number(placed[4]))
-    prompt, said, uc = written.partition(";;")
-    return Character(prompt.strip(), uc.strip() if said else None, position)
+    if positioned := _POSITION.fullmatch(value):
+        value = positioned[1]
+        position = positioned[2] or (_parse_number(positioned[3]), _parse_number(positioned[4]))
+    prompt, separator, uc = value.partition(";;")
+    return Character(prompt.strip(), uc.strip() if separator else None, position)
 
 
-def parse_box(written: str) -> tuple[int, int, int, int]:
-    """``LEFT,TOP,RIGHT,BOTTOM`` in pixels.
+def parse_box(value: str) -> tuple[int, int, int, int]:
+    """Parse ``LEFT,TOP,RIGHT,BOTTOM`` in pixels.
 
     Raises:
-        InvalidRequestError: it is not.
+        InvalidRequestError: it has another form.
     """
-    found = _BOX.fullmatch(written.strip())
-    if found is None:
-        raise InvalidRequestError(f"--box is LEFT,TOP,RIGHT,BOTTOM in pixels, not {written[:60]!r}")
-    return cast("tuple[int, int, int, int]", tuple(map(int, found.groups())))
+    matched = _BOX.fullmatch(value.strip())
+    if matched is None:
+        raise InvalidRequestError(f"--box is LEFT,TOP,RIGHT,BOTTOM in pixels, not {value[:60]!r}")
+    return cast("tuple[int, int, int, int]", tuple(map(int, matched.groups())))
 
 
-def parse_weighted_file(written: str) -> tuple[Path, list[float]]:
-    """``FILE[=NUMBER[,NUMBER]]``, the numbers as they are there. What follows a ``=`` and is no number is of the name."""
-    name, _, numbers = written.rpartition("=")
-    if name and not Path(written).is_file() and _NUMBERS.fullmatch(numbers):
+def parse_weighted_file(value: str) -> tuple[Path, list[float]]:
+    """Parse ``FILE[=NUMBER[,NUMBER]]`` into a path and zero to two numbers. A file's name may have other ``=``."""
+    name, _, numbers = value.rpartition("=")
+    if name and not Path(value).is_file() and _NUMBERS.fullmatch(numbers):
         return Path(name), [_parse_number(each) for each in numbers.split(",")]
-    return Path(written), []
+    return Path(value), []
 
 
-def parse_reference(written: str) -> PreciseReference:
-    """``FILE[=KIND][=STRENGTH[,FIDELITY]]``, the picture made to fit.
+def parse_reference(value: str) -> PreciseReference:
+    """Parse ``FILE[=KIND][=STRENGTH[,FIDELITY]]``, and read and resize the image.
 
     Raises:
         FileError: the file cannot be read.
-        MissingExtra: it has to be fitted in, and there is no Pillow.
-        InvalidFile: it is no picture.
+        MissingExtra: the image must be resized, and Pillow is not installed.
+        InvalidFile: the file is not an image.
     """
-    path, numbers = parse_weighted_file(written)
+    path, numbers = parse_weighted_file(value)
     name, _, kind = str(path).rpartition("=")
     path, kind = (Path(name), kind) if name and kind in _KINDS else (path, "character&style")
-    told = dict(zip(("strength", "fidelity"), numbers, strict=False))
-    return PreciseReference(fit_reference(read_image(path)), cast("Any", kind), **told)
+    weights = dict(zip(("strength", "fidelity"), numbers, strict=False))
+    return PreciseReference(fit_reference(read_image(path)), cast("Any", kind), **weights)
 
 
-def _parse_number(written: str) -> float:
+def _parse_number(value: str) -> float:
     try:
-        return float(written)
+        return float(value)
     except ValueError:
         pass
-    raise InvalidRequestError(f"{written[:40]!r} is no number")
+    raise InvalidRequestError(f"{value[:40]!r} is not a number")

@@ -1,4 +1,4 @@
-"""``nai tags``: tags that image models know."""
+"""``nai tags``: search the tags that image models know."""
 
 from __future__ import annotations
 
@@ -26,38 +26,38 @@ _COUNT_CAP = 10_000
 
 def tags(
     word: Annotated[str, typer.Argument(help="Part of a tag.")],
-    lang: Annotated[str, typer.Option(metavar="en|jp", help="The language of the word.")] = "en",
-    model: Annotated[str, typer.Option(help="Whose tags: an image model, by id or name.")] = ImageModel.V5_CURATED.id,
+    lang: Annotated[str, typer.Option(metavar="en|jp", help="Language of the word.")] = "en",
+    model: Annotated[str, typer.Option(help="Image model (id or name).")] = ImageModel.V5_CURATED.id,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Suggest tags that have a word in them. No account is needed."""
+    """Suggest tags that contain a word. Needs no account."""
     with exit_on_error("tags"):
         if lang not in ("en", "jp"):
-            raise InvalidRequestError(f"tags are suggested in en and jp, not in {lang!r}")
+            raise InvalidRequestError(f"--lang is en or jp, not {lang!r}")
         with open_client(build_session(url)) as client:
-            found: Sequence[Tag | JapaneseTag]
+            suggestions: Sequence[Tag | JapaneseTag]
             if lang == "en":
-                found = client.run(suggest_tags(word, model))
+                suggestions = client.run(suggest_tags(word, model))
             else:
-                found = client.run(suggest_tags(word, model, lang="jp"))
+                suggestions = client.run(suggest_tags(word, model, lang="jp"))
     if as_json:
-        typer.echo(write_json(msgspec.to_builtins(found)))
-    elif not found:
-        typer.echo(f"nai tags: no tag has {escape_line(word)!r} in it", err=True)
+        typer.echo(write_json(msgspec.to_builtins(suggestions)))
+    elif not suggestions:
+        typer.echo(f"nai tags: no tag contains {escape_line(word)!r}", err=True)
     else:
-        Console(highlight=False).print(_build_table(found))
+        Console(highlight=False).print(_build_table(suggestions))
 
 
-def _build_table(found: Sequence[Tag | JapaneseTag]) -> Table:
-    if isinstance(found[0], Tag):
-        table = Table("tag", Column("pictures", justify="right"), Column("confidence", justify="right"))
+def _build_table(suggestions: Sequence[Tag | JapaneseTag]) -> Table:
+    if isinstance(suggestions[0], Tag):
+        table = Table("tag", Column("images", justify="right"), Column("confidence", justify="right"))
     else:
-        table = Table("tag", "in English", Column("power", justify="right"))
-    for each in found:
+        table = Table("tag", "English", Column("power", justify="right"))
+    for each in suggestions:
         if isinstance(each, Tag):
-            often = f"{each.count:,}{'+' if each.count >= _COUNT_CAP else ''}"
-            table.add_row(Text(escape_line(each.tag)), often, f"{each.confidence:.2f}")
+            count = f"{each.count:,}{'+' if each.count >= _COUNT_CAP else ''}"
+            table.add_row(Text(escape_line(each.tag)), count, f"{each.confidence:.2f}")
         else:
             table.add_row(Text(escape_line(each.jp_tag)), Text(escape_line(each.en_tag)), f"{each.power:,g}")
     return table

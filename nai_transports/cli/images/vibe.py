@@ -1,4 +1,4 @@
-"""``nai vibe``: vibe files, made and looked at."""
+"""``nai vibe``: create vibe files, and show what is in them."""
 
 from __future__ import annotations
 
@@ -26,15 +26,18 @@ __all__ = ["vibe"]
 
 
 def vibe(
-    file: Annotated[Path, typer.Argument(help="A vibe file, a bundle of them, or a picture.", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="Vibe file, vibe bundle, or image.", show_default=False)],
     model: Annotated[
         str | None,
-        typer.Option(help="Encode it for this model of V4 or V4.5; V4.5 Full for a picture, if not given."),
+        typer.Option(help="Encode for this model of V4 or V4.5. Default for an image: V4.5 Full."),
     ] = None,
     information: Annotated[
-        float | None, typer.Option(min=0, max=1, help="How much is taken over; what the file says, or 1, if not given.")
+        float | None, typer.Option(min=0, max=1, help="Information extracted, 0 to 1. Default: the file's, or 1.")
     ] = None,
-    strength: Annotated[float | None, typer.Option(min=-1, max=1, help="How it is meant to act.")] = None,
+    strength: Annotated[
+        float | None,
+        typer.Option(min=-1, max=1, help="Strength to store in the file, -1 to 1. Default: the file's, or 0.6."),
+    ] = None,
     output: Output = None,
     overwrite: Overwrite = False,
     yes: Yes = False,
@@ -44,37 +47,39 @@ def vibe(
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Encode a picture, or a vibe file for one more model, into a vibe file; or show what a vibe file has.
+    """Encode an image as a vibe file, add an encoding for another model, or show what a vibe file contains.
 
-    An encoding costs Anlas, which is asked for. It is kept besides, and never paid for again with the same picture, model
-    and information.
+    An encoding costs Anlas; asks for confirmation. Encodings are cached: the same image, model and information never cost
+    twice.
     """
     with exit_on_error("vibe"):
-        found = read_vibes(file)
+        vibes_in_file = read_vibes(file)
         if model is None and image_type(files.read(file)) is None:
             if information is not None or strength is not None:
-                raise InvalidRequestError("--information and --strength are for encoding, which needs --model")
-            facts: dict[str, object] = {"file": str(file), "vibes": list(map(_describe_vibe, found))}
+                raise InvalidRequestError("--information and --strength need --model")
+            facts: dict[str, object] = {"file": str(file), "vibes": list(map(_describe_vibe, vibes_in_file))}
         else:
-            if len(found) != 1:
-                raise InvalidRequestError(f"{file} has {len(found)} vibes, and one at a time is encoded")
-            chosen = ImageModel.named(model or ImageModel.V4_5_FULL)
-            if chosen.family.vibes != "encoded":
-                raise InvalidRequestError(f"{chosen.id} takes no encoded vibes: V4 and V4.5 do")
-            wanted = build_vibe_input(file, found[0], strength, information)
+            if len(vibes_in_file) != 1:
+                raise InvalidRequestError(
+                    f"{file} has {len(vibes_in_file)} vibes; give a file with one vibe to encode it"
+                )
+            chosen_model = ImageModel.named(model or ImageModel.V4_5_FULL)
+            if chosen_model.family.vibes != "encoded":
+                raise InvalidRequestError(f"{chosen_model.id} takes no encoded vibes; V4 and V4.5 do")
+            vibe_input = build_vibe_input(file, vibes_in_file[0], strength, information)
             path = choose_path(output, f"{file.stem}.naiv4vibe", overwrite=overwrite)
-            price = Price(encoding_price().items if find_unencoded([wanted], chosen) else ())
+            price = Price(encoding_price().items if find_unencoded([vibe_input], chosen_model) else ())
             if not price.free:
                 with open_client(sign_in(url, email, unsafe_password)) as client:
                     CostConfirmation(client, yes=yes, max_anlas=max_anlas).confirm(price)
                     with show_progress("encoding"):
-                        (wanted,) = encode_vibes(client, [wanted], chosen)
-            path = save_file(path, write_vibe_file(_build_vibe(wanted, chosen)), overwrite=overwrite)
+                        (vibe_input,) = encode_vibes(client, [vibe_input], chosen_model)
+            path = save_file(path, write_vibe_file(_build_vibe(vibe_input, chosen_model)), overwrite=overwrite)
             facts = {
                 "file": str(path),
-                "model": chosen.id,
-                "information_extracted": wanted.extracted,
-                "strength": wanted.strength,
+                "model": chosen_model.id,
+                "information_extracted": vibe_input.extracted,
+                "strength": vibe_input.strength,
                 "anlas": price.anlas,
             }
         document = write_json(facts)
@@ -84,13 +89,13 @@ def vibe(
         print_facts(facts, as_json=False)
 
 
-def _build_vibe(wanted: VibeInput, model: ImageModel) -> Vibe:
-    """The vibe with its encoding, be it one that was kept, and with what it is meant for."""
-    vibe, encoding = wanted.vibe, wanted.encoding(model)
-    if encoding is not None and vibe.encoding(model.vibe_key, wanted.extracted) is None:
-        vibe = vibe.with_encoding(model.vibe_key, wanted.extracted, encoding)
-    meant = {"model": model.id, "information_extracted": wanted.extracted, "strength": wanted.strength}
-    return Vibe({**vibe.document, "importInfo": meant})
+def _build_vibe(vibe_input: VibeInput, model: ImageModel) -> Vibe:
+    """Return the vibe with its encoding, taken from the cache if needed, and with its model, information and strength."""
+    vibe, encoding = vibe_input.vibe, vibe_input.encoding(model)
+    if encoding is not None and vibe.encoding(model.vibe_key, vibe_input.extracted) is None:
+        vibe = vibe.with_encoding(model.vibe_key, vibe_input.extracted, encoding)
+    import_info = {"model": model.id, "information_extracted": vibe_input.extracted, "strength": vibe_input.strength}
+    return Vibe({**vibe.document, "importInfo": import_info})
 
 
 def _describe_vibe(vibe: Vibe) -> dict[str, object]:
@@ -109,10 +114,10 @@ def _describe_vibe(vibe: Vibe) -> dict[str, object]:
 
 
 def _list_encodings(vibe: Vibe) -> dict[str, list[object]]:
-    """By model, the information that each was made with; None where that is unknown."""
+    """Return the information extracted of each encoding by model; None where it is unknown."""
     models: Mapping[str, Mapping[str, Mapping[str, Any]]] = vibe.document.get("encodings") or {}
-    found: dict[str, list[object]] = {}
-    for model, made in models.items():
-        params: list[Mapping[str, object]] = [each.get("params", {}) for each in made.values()]
-        found[model] = [each.get("information_extracted") for each in params]
-    return found
+    encodings: dict[str, list[object]] = {}
+    for model, by_id in models.items():
+        params: list[Mapping[str, object]] = [each.get("params", {}) for each in by_id.values()]
+        encodings[model] = [each.get("information_extracted") for each in params]
+    return encodings

@@ -1,7 +1,7 @@
-"""Vibes as commands are told of them: pictures and vibe files; and what was made of them before, since that is paid for.
+"""Vibes that commands get as images or vibe files, and a cache of their encodings, since each encoding costs Anlas.
 
-Every encoding is kept, by its picture, in the directory NAI_VIBE_DIR or in the user's cache: as a vibe file that the
-website reads as well.
+The cache is the directory NAI_VIBE_DIR, or one in the user's cache. It has a vibe file for each image, which the website
+reads as well.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ _PLACEHOLDER: Final = b"to be encoded"
 
 @dataclass(frozen=True, slots=True)
 class VibeInput:
-    """A vibe, and how it is to act."""
+    """A vibe with its strength and the information to extract."""
 
     path: Path
-    "Of its file, for messages."
+    "The vibe's file, for error messages."
     vibe: Vibe
     strength: float
     information: float | None
-    "What it is encoded with; None takes whatever the file has."
+    "Information to extract, 0 to 1; None for whatever encoding the file has."
 
     def encoding(self, model: ImageModel) -> bytes | None:
-        """What was made of it for a model: by the file, or as it is kept."""
+        """Return the encoding for a model from the file or the cache; None if there is none."""
         with name_file_in_errors(self.path):
             own = self.vibe.encoding(model.vibe_key, self.information)
         if own is not None or self.vibe.image is None:
@@ -63,52 +63,53 @@ class VibeInput:
 
     @property
     def extracted(self) -> float:
-        """What it is to be encoded with."""
+        """The information to extract, 0 to 1."""
         return _INFORMATION if self.information is None else self.information
 
     @property
     def picture(self) -> bytes:
-        """What it can be made of.
+        """The image to encode.
 
         Raises:
-            InvalidFile: it is nothing but an encoding.
+            InvalidFile: the file has encodings only.
         """
         if self.vibe.image is None:
             raise InvalidFile(
-                f"{self.path} has no encoding for this, and no picture that one could be made of", path=str(self.path)
+                f"{self.path} has no encoding for this model and information, and no image to make one from",
+                path=str(self.path),
             )
         return self.vibe.image
 
 
 def read_vibes(path: Path) -> list[Vibe]:
-    """The vibes of a vibe file or a bundle; that of a picture.
+    """Return the vibes of a vibe file or a bundle, or a new vibe of an image.
 
     Raises:
-        FileError: it cannot be read.
-        InvalidFile: it is nothing of the kind, or damaged; names the file.
+        FileError: the file cannot be read.
+        InvalidFile: the file is neither vibe file nor image, or is damaged. The message names the file.
     """
     if image_type(files.read(path)) is not None:
         return [Vibe.of_image(read_image(path), created_at=time.time_ns() // 1_000_000)]
-    found = load_vibes(path)
-    vibes = found.vibes if isinstance(found, VibeBundle) else (found,)
+    file = load_vibes(path)
+    vibes = file.vibes if isinstance(file, VibeBundle) else (file,)
     with name_file_in_errors(path):
         for vibe in vibes:
-            _ = vibe.image  # raises where it is damaged
+            _ = vibe.image  # raises an error if it is damaged
     return list(vibes)
 
 
-def parse_vibes(written: Sequence[str]) -> list[VibeInput]:
-    """``FILE[=STRENGTH[,INFORMATION]]``, of each."""
-    found: list[VibeInput] = []
-    for each in written:
-        path, numbers = parse_weighted_file(each)
+def parse_vibes(options: Sequence[str]) -> list[VibeInput]:
+    """Parse ``FILE[=STRENGTH[,INFORMATION]]`` options, and read the files."""
+    inputs: list[VibeInput] = []
+    for option in options:
+        path, numbers = parse_weighted_file(option)
         strength, information = (*numbers, None, None)[:2]
-        found += [build_vibe_input(path, vibe, strength, information) for vibe in read_vibes(path)]
-    return found
+        inputs += [build_vibe_input(path, vibe, strength, information) for vibe in read_vibes(path)]
+    return inputs
 
 
 def build_vibe_input(path: Path, vibe: Vibe, strength: float | None, information: float | None) -> VibeInput:
-    """One vibe of a file; what is not said, the file says, or is usual."""
+    """Return one vibe of a file; a missing strength or information is the file's, else the default."""
     if strength is None:
         strength = _STRENGTH if vibe.strength is None else vibe.strength
     if information is None:
@@ -119,7 +120,7 @@ def build_vibe_input(path: Path, vibe: Vibe, strength: float | None, information
 def to_request_vibes(
     vibes: Sequence[VibeInput], model: ImageModel
 ) -> Sequence[image.Vibe] | Sequence[image.EncodedVibe]:
-    """As a request for a model takes them; what is not encoded yet has its place."""
+    """Return the vibes as a request for a model takes them; a vibe that is not encoded yet has a placeholder."""
     if model.family.vibes == "raw":
         return [image.Vibe(fit_v3_vibe(each.picture), each.strength, each.extracted) for each in vibes]
     return [
@@ -129,39 +130,39 @@ def to_request_vibes(
 
 
 def find_unencoded(vibes: Sequence[VibeInput], model: ImageModel) -> list[VibeInput]:
-    """Those that have to be encoded for a model, each once.
+    """Return the vibes that must be encoded for a model, each once.
 
     Raises:
-        InvalidFile: there is no picture for one.
+        InvalidFile: a vibe has no image to encode.
     """
     if model.family.vibes != "encoded":
         return []
-    found = {(each.picture, each.extracted): each for each in vibes if each.encoding(model) is None}
-    return list(found.values())
+    unencoded = {(each.picture, each.extracted): each for each in vibes if each.encoding(model) is None}
+    return list(unencoded.values())
 
 
 def encode_vibes(client: Client, vibes: Sequence[VibeInput], model: ImageModel) -> list[VibeInput]:
-    """All of them, encoded for a model; it costs what `missing` says. What comes is kept at once.
+    """Return the vibes with encodings for a model. Each one of `find_unencoded` costs Anlas, and is cached at once.
 
     Raises:
-        FileError: it cannot be kept; that is found out beforehand.
-        NaiError: encoding failed.
+        FileError: the cache cannot be written; nothing was spent then.
+        NaiError: a request failed.
     """
-    made: dict[tuple[bytes | None, float], bytes] = {}
+    encodings: dict[tuple[bytes | None, float], bytes] = {}
     for each in find_unencoded(vibes, model):
         _check_directory()
-        asked = image.encode_vibe_cached(each.picture, model, cache=_folder(), information_extracted=each.extracted)
-        made[each.picture, each.extracted] = client.run(asked).encoding
-    return [_add_encoding(each, model, made.get((each.vibe.image, each.extracted))) for each in vibes]
+        flow = image.encode_vibe_cached(each.picture, model, cache=_folder(), information_extracted=each.extracted)
+        encodings[each.picture, each.extracted] = client.run(flow).encoding
+    return [_add_encoding(each, model, encodings.get((each.vibe.image, each.extracted))) for each in vibes]
 
 
-def _add_encoding(wanted: VibeInput, model: ImageModel, encoding: bytes | None) -> VibeInput:
+def _add_encoding(vibe_input: VibeInput, model: ImageModel, encoding: bytes | None) -> VibeInput:
     if encoding is None:
-        return wanted
-    return replace(wanted, vibe=wanted.vibe.with_encoding(model.vibe_key, wanted.extracted, encoding))
+        return vibe_input
+    return replace(vibe_input, vibe=vibe_input.vibe.with_encoding(model.vibe_key, vibe_input.extracted, encoding))
 
 
-# ---- where they are kept
+# ---- the cache
 
 
 def _folder() -> VibeFolder:
@@ -177,9 +178,9 @@ def _vibe_directory() -> Path:
 
 
 def _check_directory() -> None:
-    with suppress(OSError):  # which is told next
+    with suppress(OSError):  # the next line reports it
         _vibe_directory().mkdir(parents=True, exist_ok=True)
     if not (_vibe_directory().is_dir() and os.access(_vibe_directory(), os.W_OK)):
         raise FileError(
-            f"vibes cannot be kept in {_vibe_directory()}, which takes no files", path=str(_vibe_directory())
+            f"cannot write to {_vibe_directory()}, which caches the encodings of vibes", path=str(_vibe_directory())
         )

@@ -1,4 +1,4 @@
-"""``nai library backup`` and ``nai library verify``: an account's contents, kept in a directory."""
+"""``nai library backup`` and ``nai library verify``: back up the account to a directory, and check the backups."""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ __all__ = ["DirectoryArgument", "backup", "verify"]
 
 _SHOWN_RUNS: Final = 20
 
-DirectoryArgument: TypeAlias = Annotated[
-    Path, typer.Argument(help="Of the backups of one account.", show_default=False)
-]
+DirectoryArgument: TypeAlias = Annotated[Path, typer.Argument(help="Backup directory.", show_default=False)]
 
 
 def backup(
@@ -33,30 +31,30 @@ def backup(
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Keep all that the account has in a directory: readable, and sealed as it is stored.
+    """Back up everything that the account stores, both readable and encrypted as it is stored.
 
-    The directory is made if it is not there. What is in it already is not written again, and nothing in it is ever
-    written over or removed. Stop it when you like: the next backup goes on.
+    Creates the directory if needed. Each backup adds what is new or changed; nothing in the directory is ever replaced or
+    deleted. You can stop it at any time; the next backup continues.
     """
     with exit_on_error("library backup"):
-        given = get_credentials(email, unsafe_password)
+        login = get_credentials(email, unsafe_password)
         with open_client(build_session(url)) as client, show_progress("logging in") as progress:
-            summary = backups.backup(client, given.email, given.password, directory, progress.show_event)
+            summary = backups.backup(client, login.email, login.password, directory, progress.show_event)
     if as_json:
         typer.echo(json.dumps({"directory": str(directory), "listed": summary.listed, **asdict(summary)}))
         return
     typer.echo(
-        f"{summary.listed} objects are in {directory}, verified: {summary.new} new, {summary.changed} changed, "
-        f"{summary.unchanged} unchanged; {summary.gone} are gone from the account, and kept."
+        f"{summary.listed} objects backed up and verified in {directory}: {summary.new} new, {summary.changed} changed, "
+        f"{summary.unchanged} unchanged; {summary.gone} no longer in the account, kept."
     )
     if summary.failed:
-        typer.echo(f"{summary.failed} did not open; they are kept as they are stored.", err=True)
-    for type_, why in summary.unread.items():
-        typer.echo(f"{escape_line(type_)} could not be listed: {why}", err=True)
+        typer.echo(f"{summary.failed} did not open; backed up encrypted.", err=True)
+    for type_, reason in summary.unread.items():
+        typer.echo(f"{escape_line(type_)} could not be listed: {reason}", err=True)
 
 
 def verify(directory: DirectoryArgument, as_json: Json = False) -> None:
-    """Read a directory of backups back, and compare everything in it with what was backed up. Needs no password."""
+    """Check that all backups in a directory are complete and unchanged. Needs no password."""
     with exit_on_error("library verify"), backups.BackupDirectory(directory) as opened:
         report, runs = opened.verify(), opened.runs
     if as_json:
@@ -65,14 +63,14 @@ def verify(directory: DirectoryArgument, as_json: Json = False) -> None:
         _print_runs(runs)
         for problem in report.problems:
             typer.echo(escape_line(problem))
-        found = "all is as it was backed up" if report.ok else f"{len(report.problems)} problems"
-        typer.echo(f"{report.objects} objects, {report.versions} versions, {report.files} files: {found}.")
+        verdict = "everything is as it was backed up" if report.ok else f"{len(report.problems)} problems"
+        typer.echo(f"{report.objects} objects, {report.versions} versions, {report.files} files: {verdict}.")
     if not report.ok:
         raise typer.Exit(1)
 
 
 def _print_runs(runs: Sequence[backups.BackupRun]) -> None:
-    """The last backups, by the numbers that `nai library restore --run` takes."""
+    """Print the last backups with the numbers that `nai library restore --run` takes."""
     table = Table(Column("backup", justify="right"), "began (UTC)", "state")
     for run in runs[-_SHOWN_RUNS:]:
         complete = "complete, before a restore" if run.before_restore else "complete"

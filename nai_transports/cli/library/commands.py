@@ -1,4 +1,4 @@
-"""``nai library``: what an account has stored, to look at and to keep."""
+"""``nai library list`` and ``nai library show``: list the account's stories, and show one."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from .story_summary import StorySummary, describe_story, summarize_story
 
 __all__ = ["library"]
 
-library = typer.Typer(help="The account's stories, and what else it has stored.", no_args_is_help=True)
+library = typer.Typer(help="List, show, export, back up and restore what the account stores.", no_args_is_help=True)
 
 
 @library.command("list")
 def list_stories(
     email: Email = None, unsafe_password: UnsafePassword = None, url: Url = None, as_json: Json = False
 ) -> None:
-    """List the stories, also those that did not open."""
+    """List all stories, including those that do not open."""
     with exit_on_error("library list"):
         stories = [
             summarize_story(story) for story in load_library(url, email, unsafe_password, types=STORY_TYPES).stories
@@ -48,37 +48,37 @@ def list_stories(
 
 @library.command()
 def show(
-    story: Annotated[str, typer.Argument(metavar="TITLE|ID", help="As `nai library list` has it.")],
-    text: Annotated[bool, typer.Option("--text", help="Print the whole text of the story, and nothing else.")] = False,
+    story: Annotated[str, typer.Argument(metavar="TITLE|ID", help="Title or id (see `nai library list`).")],
+    text: Annotated[bool, typer.Option("--text", help="Print only the text, in full.")] = False,
     email: Email = None,
     unsafe_password: UnsafePassword = None,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Show a story: what its card says, its memory, and the beginning of its text."""
+    """Show a story: its card, memory, and the beginning of its text."""
     with exit_on_error("library show"):
-        found = find_story(load_library(url, email, unsafe_password, types=STORY_TYPES).stories, story)
-        details = describe_story(found)
+        selected = find_story(load_library(url, email, unsafe_password, types=STORY_TYPES).stories, story)
+        details = describe_story(selected)
         if text and "text" not in details:
-            raise InvalidRequestError(f"its text is not to be had ({summarize_story(found).state})")
+            raise InvalidRequestError(f"the story's text cannot be read (state: {summarize_story(selected).state})")
     if as_json:
-        typer.echo(write_json({**asdict(summarize_story(found)), **details}))
+        typer.echo(write_json({**asdict(summarize_story(selected)), **details}))
     elif text:
-        whole = str(details["text"])
-        typer.echo(escape_lines(whole) if sys.stdout.isatty() else whole)
+        full_text = str(details["text"])
+        typer.echo(escape_lines(full_text) if sys.stdout.isatty() else full_text)
     else:
-        _print_story(summarize_story(found), details)
+        _print_story(summarize_story(selected), details)
 
 
 def _print_story(facts: StorySummary, details: dict[str, object]) -> None:
-    """A line for each fact; what people have written in paragraphs of its own."""
-    known = {name: value for name, value in asdict(facts).items() if value is not None}
+    """Print a line for each fact, and a paragraph for each text that people wrote."""
+    set_facts = {name: value for name, value in asdict(facts).items() if value is not None}
     blocks = {name: str(details.pop(name)) for name in ("memory", "authors_note", "text", "preview") if name in details}
-    show_facts({**known, **details}, as_json=False)
+    show_facts({**set_facts, **details}, as_json=False)
     for name, block in blocks.items():
         cut = block[:_SHOWN_CHARACTERS] + (" …" if len(block) > _SHOWN_CHARACTERS else "")
         typer.echo(f"\n{typer.style(name.replace('_', ' '), dim=True)}\n{escape_lines(cut)}")
 
 
 _SHOWN_CHARACTERS: Final = 600
-"""Characters of a text that are shown."""
+"""How much of a long text is shown."""

@@ -1,4 +1,4 @@
-"""``nai library export``: what an account has stored, as files to read and to keep."""
+"""``nai library export``: write everything that the account stores to files."""
 
 from __future__ import annotations
 
@@ -21,54 +21,58 @@ from .library_loader import STORY_TYPES, find_story, load_library
 __all__ = ["export"]
 
 _WRITTEN: Final = "written"
-_UNCHANGED: Final = "there already"
-_KEPT: Final = "kept"
+_UNCHANGED: Final = "unchanged"
+_KEPT: Final = "not replaced"
 
 
 def export(
     directory: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Where to; made if it is not there.", file_okay=False)
+        Path, typer.Argument(metavar="DIR", help="Directory to write to; created if needed.", file_okay=False)
     ],
     only: Annotated[
         list[str] | None,
-        typer.Option(metavar="TITLE|ID", help="Only this story, and nothing else. May be given more than once."),
+        typer.Option(metavar="TITLE|ID", help="Export only this story (repeatable)."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that hold something else.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
     email: Email = None,
     unsafe_password: UnsafePassword = None,
     url: Url = None,
 ) -> None:
-    """Write stories, texts, lorebooks and presets as files; what did not open is written sealed, beside a note on why.
+    """Export stories, texts, lorebooks and presets as files. Objects that do not open are exported encrypted, with a note.
 
-    A file that is there already and holds something else is kept, unless --overwrite is given. The exit status is 1 if one
-    was, or if not all could be read.
+    An existing file with other content is replaced only with --overwrite. The exit code is 1 if a file was not replaced, or
+    if objects could not be listed.
     """
     with exit_on_error("library export"):
-        whole = load_library(url, email, unsafe_password, types=STORY_TYPES if only else TYPES)
-        chosen = None if not only else [find_story(whole.stories, wanted) for wanted in only]
-        done = _write_files(directory, export_files(whole, chosen), overwrite)
-    for type_, error in whole.unread.items():
+        account_library = load_library(url, email, unsafe_password, types=STORY_TYPES if only else TYPES)
+        stories = None if not only else [find_story(account_library.stories, name) for name in only]
+        paths_by_outcome = _write_files(directory, export_files(account_library, stories), overwrite)
+    for type_, error in account_library.unread.items():
         typer.echo(f"nai library export: {type_} could not be listed: {error}", err=True)
-    for path in done[_KEPT]:
-        typer.echo(f"nai library export: {path} holds something else, and is kept (--overwrite replaces it)", err=True)
-    counts = [f"{len(paths)} {'file' if len(paths) == 1 else 'files'} {how}" for how, paths in done.items() if paths]
+    for path in paths_by_outcome[_KEPT]:
+        typer.echo(f"nai library export: {path} already exists with other content (--overwrite replaces it)", err=True)
+    counts = [
+        f"{len(paths)} {'file' if len(paths) == 1 else 'files'} {outcome}"
+        for outcome, paths in paths_by_outcome.items()
+        if paths
+    ]
     typer.echo(f"{directory}: {', '.join(counts) or 'nothing to export'}")
-    raise typer.Exit(1 if done[_KEPT] or whole.unread else 0)
+    raise typer.Exit(1 if paths_by_outcome[_KEPT] or account_library.unread else 0)
 
 
-def _write_files(directory: Path, made: Iterable[ExportedFile], overwrite: bool) -> dict[str, list[Path]]:
-    """The paths by what became of them."""
-    done: dict[str, list[Path]] = {_WRITTEN: [], _UNCHANGED: [], _KEPT: []}
+def _write_files(directory: Path, exported_files: Iterable[ExportedFile], overwrite: bool) -> dict[str, list[Path]]:
+    """Write the files; return their paths by outcome."""
+    paths_by_outcome: dict[str, list[Path]] = {_WRITTEN: [], _UNCHANGED: [], _KEPT: []}
     with show_progress("exporting") as progress:
-        for file in made:
+        for file in exported_files:
             path = directory.joinpath(*file.path)
-            done[_write_file(path, file.data, overwrite)].append(path)
+            paths_by_outcome[_write_file(path, file.data, overwrite)].append(path)
             progress.update("items", file.done, file.total)
-    return done
+    return paths_by_outcome
 
 
 def _write_file(path: Path, data: bytes, overwrite: bool) -> str:
-    """Writes the file, unless another stands there."""
+    """Write a file unless it exists with other content; return the outcome."""
     if path.exists():
         if files.read(path) == data:
             return _UNCHANGED
@@ -81,4 +85,4 @@ def _write_file(path: Path, data: bytes, overwrite: bool) -> str:
     else:
         files.write(path, data)
         return _WRITTEN
-    raise FileError(f"{path.parent} cannot be made: {problem}", path=str(path.parent))
+    raise FileError(f"{path.parent} cannot be created: {problem}", path=str(path.parent))

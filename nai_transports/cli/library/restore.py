@@ -1,4 +1,4 @@
-"""``nai library restore``: what was backed up, put back where it is missing or has changed."""
+"""``nai library restore``: write backed up objects to the account where they are missing or changed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ __all__ = ["restore", "select_items"]
 
 _STORY_TYPES: Final = ("stories", "storycontent")
 _TITLE_FIELDS: Final = ("title", "name")
-_NEEDS_YES: Final = "no terminal to ask at: give --yes to write, or --dry-run to see the plan only"
+_NEEDS_YES: Final = "no terminal to ask at: give --yes to write, or --dry-run to print the plan only"
 
 
 def restore(
@@ -48,43 +48,45 @@ def restore(
         list[str] | None,
         typer.Argument(
             metavar="ITEM",
-            help="Types, ids or titles of what to put back, a story with its content; all that ever was if not given.",
+            help="Types, ids or titles of the objects to restore. Default: all objects that were ever backed up.",
             show_default=False,
         ),
     ] = None,
     run: Annotated[
         int | None,
-        typer.Option(help="As the backup of this number saw them, of those that `nai library verify` lists."),
+        typer.Option(
+            help="Restore the state of this backup (see `nai library verify`). Default: the last state of each object."
+        ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan only.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the plan.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before writing.")] = False,
     no_backup: Annotated[
-        bool, typer.Option("--no-backup", help="Do not back up before writing what the account has now.")
+        bool, typer.Option("--no-backup", help="Do not back up the account's present objects before writing.")
     ] = False,
     email: Email = None,
     unsafe_password: UnsafePassword = None,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Put back into the account what was backed up, where it is missing or has changed. Nothing is ever removed.
+    """Restore backed up objects that are missing from the account or have changed. Never deletes anything.
 
-    The plan is printed, and written when you agree. Before, what the account has now is backed up too, so that you can
-    change your mind: restore again, with --run and the number of that backup.
+    Prints the plan, and asks before it writes. The present state of the account is backed up first; to undo, restore again
+    with --run and the number of that backup.
     """
     with exit_on_error("library restore"):
-        given = get_credentials(email, unsafe_password)
-        with BackupDirectory(directory, given.email) as backups, open_client(build_session(url)) as client:
-            wanted = select_items([*backups.items(run=run)], items or ())
+        login = get_credentials(email, unsafe_password)
+        with BackupDirectory(directory, login.email) as backups, open_client(build_session(url)) as client:
+            selected = select_items([*backups.items(run=run)], items or ())
             events: list[LoadEvent] = []
             with (
                 show_progress("logging in") as progress,
-                client.stream(open_library(given.email, given.password)) as opening,
+                client.stream(open_library(login.email, login.password)) as opening,
             ):
                 for event in opening:
                     progress.show_event(event)
                     events.append(event)
                 library = opening.result
-            steps = plan_restore(library, wanted)
+            steps = plan_restore(library, selected)
             writes = sum(step.action.writes for step in steps)
             if not as_json:
                 _print_plan(steps)
@@ -100,38 +102,46 @@ def restore(
         raise typer.Exit(1)
 
 
-# ---- which
+# ---- selecting
 
 
-def select_items(items: Sequence[Opened], wanted: Sequence[str]) -> list[Opened]:
-    """Those that are meant by types, ids or titles; all if none is.
+def select_items(items: Sequence[Opened], names: Sequence[str]) -> list[Opened]:
+    """Return the objects with these types, ids or titles, a story's card with its content; all if no name is given.
+
+    Args:
+        items: the objects of a backup.
+        names: types, ids or titles.
 
     Raises:
-        InvalidRequestError: nothing is called so, or more than one is.
+        InvalidRequestError: a name matches no object, or several titles.
     """
-    if not wanted:
+    if not names:
         return [*items]
     stories, orphans = link_stories(*([item for item in items if item.stored.type == each] for each in _STORY_TYPES))
     groups = [[item for item in (story.card, story.content) if item is not None] for story in stories]
     groups += [[item] for item in (*orphans, *(item for item in items if item.stored.type not in _STORY_TYPES))]
-    found: dict[int, Opened] = {}
-    for name in wanted:
-        found.update((id(item), item) for group in _find_groups(groups, name) for item in group)
-    return [*found.values()]
+    matching: dict[int, Opened] = {}
+    for name in names:
+        matching.update((id(item), item) for group in _find_groups(groups, name) for item in group)
+    return [*matching.values()]
 
 
 def _find_groups(groups: Iterable[list[Opened]], name: str) -> list[list[Opened]]:
-    typed = [part for group in groups if (part := [item for item in group if item.stored.type == name])]
-    if typed:
-        return typed
-    known = [group for group in groups if any(item.stored.id == name for item in group)]
-    titled = [group for group in groups if any(_title_of(item) == name for item in group)]
-    if not known and len(titled) > 1:
-        ids = ", ".join(group[0].stored.id for group in titled)
-        raise InvalidRequestError(escape_line(f"{len(titled)} objects are called {name!r}; name one of the ids {ids}"))
-    if not known and not titled:
-        raise InvalidRequestError(escape_line(f"the backups have no type, no id and no title {name!r}"))
-    return known or titled
+    by_type = [part for group in groups if (part := [item for item in group if item.stored.type == name])]
+    if by_type:
+        return by_type
+    by_id = [group for group in groups if any(item.stored.id == name for item in group)]
+    by_title = [group for group in groups if any(_title_of(item) == name for item in group)]
+    if not by_id and len(by_title) > 1:
+        ids = ", ".join(group[0].stored.id for group in by_title)
+        raise InvalidRequestError(
+            escape_line(f"{len(by_title)} objects are called {name!r}; give one of the ids {ids}")
+        )
+    if not by_id and not by_title:
+        raise InvalidRequestError(
+            escape_line(f"the backup directory has no object with the type, id or title {name!r}")
+        )
+    return by_id or by_title
 
 
 def _title_of(item: Opened) -> str:
@@ -139,16 +149,14 @@ def _title_of(item: Opened) -> str:
     return next((title for name in _TITLE_FIELDS if isinstance(title := content.get(name), str)), "")
 
 
-# ---- doing it
+# ---- writing
 
 
 def _back_up_current(backups: BackupDirectory, events: Iterable[LoadEvent], library: Library) -> int:
-    """Keeps what the account has now; gives the number of that backup."""
+    """Back up the account's present objects; return the number of the backup."""
     for event in events:
         if isinstance(event, KeystoreOpened):
-            backups.begin(
-                event.stored, before_restore=True
-            )  # so that the next restore has the same in mind as this one
+            backups.begin(event.stored, before_restore=True)  # later restores ignore this backup unless --run names it
         else:
             backups.keep(event)
     return backups.finish(library).run
@@ -158,26 +166,26 @@ def _execute_plan(
     client: Client, backups: BackupDirectory, library: Library, steps: Sequence[RestoreStep]
 ) -> tuple[RestoredObject, ...]:
     access = library.access
-    assert isinstance(access, Access)  # since it was opened with a password
-    done = 0
+    assert isinstance(access, Access)  # the library was loaded with a password
+    restored = 0
     with (
         show_progress("restoring") as progress,
-        client.stream(carry_out(steps, access.key).with_options(token=access.token)) as restoring,
+        client.stream(carry_out(steps, access.key).with_options(token=access.token)) as stream,
     ):
-        for event in restoring:
+        for event in stream:
             if isinstance(event, RestoredObject):
-                done += 1
-                progress.update("restored", done, len(steps))
+                restored += 1
+                progress.update("restored", restored, len(steps))
             else:
                 backups.keep(event)
-        return restoring.result
+        return stream.result
 
 
-# ---- telling
+# ---- output
 
 
 def _describe_steps(steps: Sequence[RestoreStep]) -> list[dict[str, str]]:
-    """The steps in words. Contents have the titles of their cards."""
+    """Return the steps as texts by name. A content has the title of its card."""
     titles = {step.item.stored.meta: _title_of(step.item) for step in steps if step.type == _STORY_TYPES[0]}
     return [
         {
@@ -192,10 +200,10 @@ def _describe_steps(steps: Sequence[RestoreStep]) -> list[dict[str, str]]:
 
 
 def _print_plan(steps: Sequence[RestoreStep]) -> None:
-    table = Table("type", "title", Column("id", overflow="fold"), "what", "why")  # ids are to be copied
-    for step, told in zip(steps, _describe_steps(steps), strict=True):
+    table = Table("type", "title", Column("id", overflow="fold"), "what", "why")  # ids must be complete, to be copied
+    for step, facts in zip(steps, _describe_steps(steps), strict=True):
         if step.action is not RestoreAction.NOTHING:
-            words = told["type"], told["title"], told["id"], step.action.value, step.why
+            words = facts["type"], facts["title"], facts["id"], step.action.value, step.why
             table.add_row(*(Text(escape_line(word)) for word in words))
     if table.row_count:
         Console().print(table)
@@ -207,20 +215,20 @@ def _print_result(
     restored: Sequence[RestoredObject] | None = None,
     backup: int | None = None,
 ) -> None:
-    told = _describe_steps(steps)
-    for facts, one in zip(told, restored or (), strict=False):
+    descriptions = _describe_steps(steps)
+    for facts, one in zip(descriptions, restored or (), strict=False):
         error = "" if one.saved.error is None else str(one.saved.error)
         facts.update(outcome=one.saved.outcome.value, stored_id=one.saved.item.stored.id, error=error)
         if not one.saved.outcome.ok and not as_json:
             words = f"{facts['type']} {facts['title']} ({facts['id']}): {facts['outcome']}: {error}"
             typer.echo(escape_line(words), err=True)
-    there = sum(step.action is RestoreAction.NOTHING for step in steps)
+    unchanged = sum(step.action is RestoreAction.NOTHING for step in steps)
     if as_json:
-        typer.echo(json.dumps({"written": restored is not None, "backup": backup, "steps": told}))
+        typer.echo(json.dumps({"written": restored is not None, "backup": backup, "steps": descriptions}))
     elif restored is None:
-        typer.echo(f"{there} of {len(steps)} objects are there as they were; nothing was written.")
+        typer.echo(f"{unchanged} of {len(steps)} objects are unchanged; nothing was written.")
     else:
         stored = sum(one.saved.outcome.ok and one.step.action.writes for one in restored)
-        typer.echo(f"{stored} objects are restored, {there} were there as they were.")
+        typer.echo(f"{stored} objects were restored, {unchanged} were unchanged.")
         if backup is not None:
-            typer.echo(f"Backup {backup} has what was there before.")
+            typer.echo(f"Backup {backup} has the state before the restore.")

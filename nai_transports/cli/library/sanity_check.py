@@ -1,4 +1,4 @@
-"""``nai sanity-check``: is all that the account has stored there, and whole?"""
+"""``nai sanity-check``: check that everything the account stores is complete and opens."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from .library_loader import load_library
 __all__ = ["sanity_check"]
 
 _NO_ARGUMENT: Final = (
-    "only the e-mail is an argument; NAI_PASSWORD, the system's keyring (nai account remember) or a prompt takes the "
-    "password"
+    "give only the e-mail as an argument; set NAI_PASSWORD, use the system's keyring (nai account remember), or type the "
+    "password at the prompt"
 )
 _COLORS: Final = {Severity.LOSS: "red", Severity.FAULT: "yellow", Severity.NOTE: "blue"}
 
@@ -29,16 +29,15 @@ def sanity_check(
     context: typer.Context,
     email: Annotated[
         str | None,
-        typer.Argument(help="Of the account; asked for if not given.", envvar="NAI_EMAIL", show_default=False),
+        typer.Argument(help="E-mail of the account. Default: ask.", envvar="NAI_EMAIL", show_default=False),
     ] = None,
     unsafe_password: UnsafePassword = None,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Open all that the account has stored, and report what does not open, is missing, or does not fit together.
+    """Load everything that the account stores, and report objects that do not open, are missing or inconsistent.
 
-    Nothing is changed. The exit status is 0 when nothing was found; it is 1 when something was, and when the account cannot
-    be looked at, which one line on stderr says.
+    Changes nothing. The exit code is 0 if nothing was found, and 1 if something was found or the account cannot be loaded.
     """
     with exit_on_error("sanity-check"):
         if context.args:
@@ -49,7 +48,7 @@ def sanity_check(
 
 
 def _format_report(report: SanityReport) -> Iterator[str]:
-    """The counts, then a line for each finding, the worst first."""
+    """Yield the counts, then a line for each finding, the worst first."""
     width = max(len(count.type) for count in report.counts)
     for count in report.counts:
         yield f"{escape_line(count.type):<{width}}  {count.opened} of {count.total} opened"
@@ -57,15 +56,15 @@ def _format_report(report: SanityReport) -> Iterator[str]:
     yield ""
     yield from (_format_finding(finding) for finding in report.findings)
     number = len(report.findings)
-    yield "Nothing was found." if report.clean else f"{number} finding{'s' if number > 1 else ''}."
+    yield "No problems found." if report.clean else f"{number} finding{'s' if number > 1 else ''}."
 
 
 def _format_finding(finding: Finding) -> str:
     severity = typer.style(f"{finding.severity.value:<5}", fg=_COLORS[finding.severity])
-    named = [finding.type, *([finding.id] if finding.id else [])]
+    words = [finding.type, *([finding.id] if finding.id else [])]
     meta = f" (meta {finding.meta})" if finding.meta else ""
     others = "".join(f" [{each.type} {each.id}]" for each in finding.others)
-    return f"{severity}  {escape_line(' '.join(named) + meta)}: {escape_line(finding.sentence + others)}"
+    return f"{severity}  {escape_line(' '.join(words) + meta)}: {escape_line(finding.sentence + others)}"
 
 
 def _report_to_dict(report: SanityReport) -> dict[str, object]:

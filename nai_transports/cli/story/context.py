@@ -1,4 +1,4 @@
-"""``nai story context``: what a model sees of a story, and why."""
+"""``nai story context``: show the context that a model gets of a story, part by part."""
 
 from __future__ import annotations
 
@@ -27,23 +27,25 @@ _NAME_CHARACTERS: Final = 40
 
 def context(
     story: StoryArgument,
-    tier: Annotated[str, typer.Option(help="Whose context: paper, tablet, scroll or opus.")] = "opus",
-    size: Annotated[int | None, typer.Option(help="Tokens it may have, if fewer than the tier allows.")] = None,
-    max_length: Annotated[int | None, typer.Option(help="Tokens to be generated; the preset's if not given.")] = None,
-    model: Annotated[str | None, typer.Option(help="Instead of the story's.")] = None,
+    tier: Annotated[str, typer.Option(help="Tier that limits the context: paper, tablet, scroll or opus.")] = "opus",
+    size: Annotated[int | None, typer.Option(help="Maximum tokens of the context. Default: the tier's.")] = None,
+    max_length: Annotated[
+        int | None, typer.Option(help="Tokens to reserve for the generated text. Default: the preset's.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Model id or name. Default: the story's.")] = None,
     answer: AnswerOption = None,
-    text: Annotated[bool, typer.Option("--text", help="Print the context itself, and nothing else.")] = False,
+    text: Annotated[bool, typer.Option("--text", help="Print only the text of the context.")] = False,
     email: Email = None,
     unsafe_password: UnsafePassword = None,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Show what a model would see of a story: of each part whether it is in, why, where, and how many tokens it takes."""
+    """Show the parts of a story's context: whether each is included, why, where, and its tokens."""
     with exit_on_error("story context"):
-        told = select_story(story, url, email, unsafe_password).story
-        tokenizer = load(resolve_model(told, model))
-        made = build_continuation(
-            told,
+        selected = select_story(story, url, email, unsafe_password).story
+        tokenizer = load(resolve_model(selected, model))
+        built = build_continuation(
+            selected,
             tokenizer=tokenizer,
             tier=parse_tier(tier),
             model=model,
@@ -52,16 +54,17 @@ def context(
             placeholders=parse_answers(answer),
         ).context
     if as_json:
-        typer.echo(write_json(_describe_context(made)))
+        typer.echo(write_json(_describe_context(built)))
     elif text:
-        typer.echo(escape_lines(made.prompt) if sys.stdout.isatty() else made.prompt)
+        typer.echo(escape_lines(built.prompt) if sys.stdout.isatty() else built.prompt)
     else:
-        Console(highlight=False).print(build_table(made))
-        typer.echo(f"{len(made.tokens)} of {made.size} tokens, {'some were left out' if made.full else 'all is in'}")
+        Console(highlight=False).print(build_table(built))
+        inclusion = "some parts were left out" if built.full else "everything is included"
+        typer.echo(f"{len(built.tokens)} of {built.size} tokens, {inclusion}")
 
 
 def build_table(context: Context) -> Table:
-    """A row for each part."""
+    """Return a table with a row for each part of the context."""
     right = (Column(name, justify="right") for name in ("tokens", "reserved", "allowed", "at"))
     table = Table("", "part", *right, "why")
     for row in context.rows:

@@ -1,4 +1,4 @@
-"""``nai story continue``: what comes next in a story, as it comes; and stored, unless it is not to be."""
+"""``nai story continue``: continue a story of the account, print the text as it arrives, and save the story."""
 
 from __future__ import annotations
 
@@ -23,49 +23,51 @@ __all__ = ["continue_"]
 
 def continue_(
     story: StoryArgument,
-    max_length: Annotated[int | None, typer.Option(help="Tokens to generate; the preset's if not given.")] = None,
-    model: Annotated[str | None, typer.Option(help="Instead of the story's.")] = None,
+    max_length: Annotated[int | None, typer.Option(help="Maximum number of tokens. Default: the preset's.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model id or name. Default: the story's.")] = None,
     answer: AnswerOption = None,
-    store: Annotated[bool, typer.Option(help="Store the story as it has gone on.")] = True,
+    store: Annotated[bool, typer.Option(help="Save the continued story.")] = True,
     email: Email = None,
     unsafe_password: UnsafePassword = None,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Go on with a story of the account, by its own settings, and store it with what was written.
+    """Continue a story of the account with its own settings, and save it.
 
-    If others changed the story meanwhile, theirs stays, and the exit code is 1; the text has been printed.
+    If the story was changed elsewhere meanwhile, it is not saved, and the exit code is 1; the new text is still printed.
     """
     with exit_on_error("story continue"):
-        told = select_story(story, url, email, unsafe_password)
-        if told.stored is None or told.library is None or told.library.token is None:
-            raise InvalidRequestError("a file does not go on by itself: nai generate goes on from a text")
+        selected = select_story(story, url, email, unsafe_password)
+        if selected.stored is None or selected.library is None or selected.library.token is None:
+            raise InvalidRequestError(
+                "only a story of the account can be continued; for a text, use nai generate --file"
+            )
         options: dict[str, Any] = {"max_length": max_length, "model": model, "placeholders": parse_answers(answer)}
-        flow = continue_story(told.stored, told.library.keystore, tokenizer=load, store=store, **options)
+        flow = continue_story(selected.stored, selected.library.keystore, tokenizer=load, store=store, **options)
         with (
             open_client(build_session(url)) as client,
-            client.stream(flow.with_options(token=told.library.token)) as going,
+            client.stream(flow.with_options(token=selected.library.token)) as stream,
         ):
-            for event in going:
+            for event in stream:
                 if isinstance(event, Token) and not as_json:
                     typer.echo(event.text, nl=False)
                     sys.stdout.flush()
-            done = going.result
+            continued = stream.result
     if as_json:
-        typer.echo(write_json(_describe_continuation(done)))
+        typer.echo(write_json(_describe_continuation(continued)))
     else:
         typer.echo()
-    lost = [saved for saved in done.saved if not saved.outcome.ok]
-    for saved in lost:
-        why = "others have changed it meanwhile" if saved.outcome is SaveOutcome.CONFLICT else saved.outcome.value
-        typer.echo(f"nai story continue: {saved.item.stored.type} was not stored: {why}", err=True)
-    raise typer.Exit(1 if lost else 0)
+    unsaved = [saved for saved in continued.saved if not saved.outcome.ok]
+    for saved in unsaved:
+        reason = "it was changed elsewhere meanwhile" if saved.outcome is SaveOutcome.CONFLICT else saved.outcome.value
+        typer.echo(f"nai story continue: {saved.item.stored.type} was not saved: {reason}", err=True)
+    raise typer.Exit(1 if unsaved else 0)
 
 
-def _describe_continuation(done: ContinuedStory) -> dict[str, object]:
+def _describe_continuation(continued: ContinuedStory) -> dict[str, object]:
     return {
-        "text": done.completion.text,
-        "finish_reason": done.completion.finish_reason,
-        "context_tokens": len(done.context.tokens),
-        "stored": {saved.item.stored.type: saved.outcome.value for saved in done.saved},
+        "text": continued.completion.text,
+        "finish_reason": continued.completion.finish_reason,
+        "context_tokens": len(continued.context.tokens),
+        "stored": {saved.item.stored.type: saved.outcome.value for saved in continued.saved},
     }

@@ -1,4 +1,4 @@
-"""``nai story export``: a story as a file, to be read or to be brought elsewhere."""
+"""``nai story export``: write a story to a file, to read it or to import it elsewhere."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["ExportFormat", "export"]
 
 
 class ExportFormat(StrEnum):
-    """What a story can be written as; also the ending of the file's name."""
+    """The formats of an exported story; the values are the file names' suffixes."""
 
     MARKDOWN = "md"
     TEXT = "txt"
@@ -42,33 +42,36 @@ class ExportFormat(StrEnum):
 def export(
     story: StoryArgument,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file; - for stdout. Named after the story if not given.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="File to write; - writes to stdout. Default: a file named after the story."
+        ),
     ] = None,
     form: Annotated[
         ExportFormat | None,
-        typer.Option("--format", help="What to write; the ending of --output, or md, if not given."),
+        typer.Option("--format", help="Format. Default: the suffix of --output, or md."),
     ] = None,
-    author: Annotated[str, typer.Option(help="Who wrote it.")] = "",
-    language: Annotated[str, typer.Option(help="Its language, for HTML and EPUB.")] = "en",
-    origins: Annotated[bool, typer.Option("--origins", help="Mark in HTML who wrote what.")] = False,
-    chapters: Annotated[bool, typer.Option(help="Take lines that look like headings for headings.")] = True,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that holds something else.")] = False,
+    author: Annotated[str, typer.Option(help="Author of the story.")] = "",
+    language: Annotated[str, typer.Option(help="Language of the text, for HTML and EPUB.")] = "en",
+    origins: Annotated[bool, typer.Option("--origins", help="Mark in HTML who wrote which part.")] = False,
+    chapters: Annotated[bool, typer.Option(help="Treat lines that look like headings as headings.")] = True,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
     email: Email = None,
     unsafe_password: UnsafePassword = None,
     url: Url = None,
 ) -> None:
-    """Write a story as Markdown, plain text, HTML or EPUB, or as a file that the website reads."""
+    """Export a story as Markdown, text, HTML, EPUB, .story or .scenario."""
     with exit_on_error("story export"):
-        wanted = form or _format_from_name(output)
-        told = select_story(story, url, email, unsafe_password).story
-        book = partial(build_book, told, author=author, language=language, chapters=chapters)
-        data = _export(wanted, told, book, author, origins)
+        format_ = form or _format_from_name(output)
+        selected = select_story(story, url, email, unsafe_password).story
+        book = partial(build_book, selected, author=author, language=language, chapters=chapters)
+        data = _export(format_, selected, book, author, origins)
         if output == Path("-"):
             sys.stdout.buffer.write(data)
             return
-        path = output or Path(f"{make_safe_name(told.title or 'story')}.{wanted}")
+        path = output or Path(f"{make_safe_name(selected.title or 'story')}.{format_}")
         if path.exists() and not overwrite and files.read(path) != data:
-            raise FileError(f"{path} holds something else, and is kept (--overwrite replaces it)", path=str(path))
+            raise FileError(f"{path} already exists with other content (--overwrite replaces it)", path=str(path))
         files.write(path, data)
     typer.echo(f"{path}: {len(data):,} bytes")
 
@@ -76,14 +79,14 @@ def export(
 def _format_from_name(output: Path | None) -> ExportFormat:
     if output is None or output == Path("-"):
         return ExportFormat.MARKDOWN
-    ending = output.suffix.lower().removeprefix(".")
-    if ending in [*ExportFormat]:
-        return ExportFormat(ending)
-    raise InvalidRequestError(f"{output}: what it should be is not clear; --format is one of {', '.join(ExportFormat)}")
+    suffix = output.suffix.lower().removeprefix(".")
+    if suffix in [*ExportFormat]:
+        return ExportFormat(suffix)
+    raise InvalidRequestError(f"the name {output} does not tell the format; give --format: {', '.join(ExportFormat)}")
 
 
-def _export(wanted: ExportFormat, story: Story, book: Callable[[], Book], author: str, origins: bool) -> bytes:
-    match wanted:
+def _export(format_: ExportFormat, story: Story, book: Callable[[], Book], author: str, origins: bool) -> bytes:
+    match format_:
         case ExportFormat.MARKDOWN:
             return to_markdown(book())
         case ExportFormat.TEXT:
@@ -99,6 +102,6 @@ def _export(wanted: ExportFormat, story: Story, book: Callable[[], Book], author
 
 
 def _book_identifier(story: Story) -> str:
-    """The same one for each edition of a story: of its id, or of its title where it has none."""
-    known = story.card.get("id")
-    return uuid.uuid5(uuid.NAMESPACE_URL, f"story:{known if isinstance(known, str) and known else story.title}").urn
+    """Return an identifier that is equal for all editions of a story: made from its id, else from its title."""
+    id_ = story.card.get("id")
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"story:{id_ if isinstance(id_, str) and id_ else story.title}").urn

@@ -1,8 +1,7 @@
-"""``nai lorebook``: lorebooks, looked at and tried."""
+"""``nai lorebook``: test which entries of a lorebook a text activates."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -12,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nai_proto.codecs.box import write_json
-from nai_proto.errors import InvalidFile, InvalidRequestError
+from nai_proto.errors import InvalidRequestError
 from nai_proto.story import EntryTrial, Lorebook, try_lorebook
 from nai_proto.story.files import FileKind, read_file
 from nai_proto.story.json_records import object_or_empty
@@ -21,14 +20,15 @@ from ... import files
 from ..common.credentials import Email, UnsafePassword, Url
 from ..common.errors import exit_on_error
 from ..common.output import Json, escape_line
+from ..common.text_input import read_standard_input, read_text_file
 from .story_source import select_story
 
 __all__ = ["lorebook"]
 
-lorebook = typer.Typer(help="Lorebooks.", no_args_is_help=True)
+lorebook = typer.Typer(help="Test a lorebook.", no_args_is_help=True)
 
 _CONTEXT_CHARACTERS: Final = 20
-"""Characters that are shown on each side of a match."""
+"""How much text is shown on each side of a match."""
 
 
 @lorebook.callback()
@@ -37,23 +37,25 @@ def _group() -> None: ...
 
 @lorebook.command("test")
 def try_keys(
-    which: Annotated[
-        str, typer.Argument(metavar="LOREBOOK", help="A .lorebook file, a card; or a story, by file, title or id.")
+    name: Annotated[
+        str,
+        typer.Argument(metavar="LOREBOOK", help="A .lorebook file, a character card, or a story (file, title or id)."),
     ],
-    text: Annotated[str | None, typer.Option(help="The text to be searched; a story's own if not given.")] = None,
-    file: Annotated[Path | None, typer.Option(help="Search this file instead; - reads stdin.")] = None,
+    text: Annotated[str | None, typer.Option(help="Text to search. Default: the story's text.")] = None,
+    file: Annotated[Path | None, typer.Option(help="Search this file; - reads stdin.")] = None,
     email: Email = None,
     unsafe_password: UnsafePassword = None,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Try a lorebook on a text: which entries it would activate, by which keys, and which keys are none, and why."""
+    """Show which lorebook entries a text activates, by which keys, and which keys are not valid."""
     with exit_on_error("lorebook test"):
-        book, own = _load_lorebook(which, url, email, unsafe_password)
-        given = _read_text(text, file)
-        searched = own if given is None else given
+        book, story_text = _load_lorebook(name, url, email, unsafe_password)
+        searched = _read_text(text, file)
         if searched is None:
-            raise InvalidRequestError("there is no text to be searched: give --text or --file")
+            searched = story_text
+        if searched is None:
+            raise InvalidRequestError("there is no text to search: give --text or --file")
         trials = try_lorebook(book, searched)
     if as_json:
         typer.echo(write_json([_describe_trial(trial) for trial in trials]))
@@ -67,15 +69,15 @@ def try_keys(
 
 
 def _load_lorebook(
-    which: str, url: str | None, email: str | None, unsafe_password: str | None
+    name: str, url: str | None, email: str | None, unsafe_password: str | None
 ) -> tuple[Lorebook, str | None]:
-    """The lorebook, and the text of the story that it is in."""
-    path = Path(which)
+    """Return the lorebook, and the text of its story if it is in one."""
+    path = Path(name)
     if path.is_file():
-        found_file = read_file(files.read(path), where=str(path))
-        if found_file.kind is FileKind.LOREBOOK:
-            return Lorebook(found_file.document), None
-    story = select_story(which, url, email, unsafe_password).story
+        story_file = read_file(files.read(path), where=str(path))
+        if story_file.kind is FileKind.LOREBOOK:
+            return Lorebook(story_file.document), None
+    story = select_story(name, url, email, unsafe_password).story
     return Lorebook(object_or_empty(story.fields.get("lorebook"))), story.text
 
 
@@ -84,12 +86,7 @@ def _read_text(text: str | None, file: Path | None) -> str | None:
         raise InvalidRequestError("give --text or --file, not both")
     if file is None:
         return text
-    data = sys.stdin.buffer.read() if file == Path("-") else files.read(file)
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        problem = f"{file} is not UTF-8 (at byte {error.start})"
-    raise InvalidFile(problem, path=str(file))
+    return read_standard_input() if file == Path("-") else read_text_file(file)
 
 
 def _build_rows(trial: EntryTrial, text: str) -> list[tuple[str, Text, Text, Text]]:

@@ -1,4 +1,4 @@
-"""``nai story show``: what a story is, and its text."""
+"""``nai story show``: show the facts of a story, and its text."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from .story_source import StoryArgument, select_story
 __all__ = ["show"]
 
 _SHOWN_CHARACTERS: Final = 600
-"""Characters of a text that are shown."""
+"""How much of a long text is shown."""
 
 
 def show(
     story: StoryArgument,
-    text: Annotated[bool, typer.Option("--text", help="Print the whole text, and nothing else.")] = False,
+    text: Annotated[bool, typer.Option("--text", help="Print only the text, in full.")] = False,
     email: Email = None,
     unsafe_password: UnsafePassword = None,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Show a story: its settings, how it was written, and the end of its text."""
+    """Show a story: its settings, history, lorebook, and the end of its text."""
     with exit_on_error("story show"):
-        told = select_story(story, url, email, unsafe_password).story
+        selected = select_story(story, url, email, unsafe_password).story
         if text:
-            whole = replace_lone_surrogates(told.text)
-            typer.echo(escape_lines(whole) if sys.stdout.isatty() else whole)
+            full_text = replace_lone_surrogates(selected.text)
+            typer.echo(escape_lines(full_text) if sys.stdout.isatty() else full_text)
             return
-        facts = _describe_story(told)
+        facts = _describe_story(selected)
     if as_json:
         typer.echo(write_json(facts))
         return
@@ -51,7 +51,7 @@ def show(
 
 
 def _describe_story(story: Story) -> dict[str, object]:
-    """Whatever can be said; what is not there is left out."""
+    """Return the facts of a story by name; what the story does not have is left out."""
     history, lorebook = story.history, Lorebook(object_or_empty(story.fields.get("lorebook")))
     facts: dict[str, object] = {
         "title": story.title,

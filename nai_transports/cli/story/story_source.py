@@ -1,4 +1,4 @@
-"""Which story a command is about: a file, or one of the account's."""
+"""Select the story of a command: one in a file, or one of the account."""
 
 from __future__ import annotations
 
@@ -33,40 +33,44 @@ _FILE_SUFFIXES: Final = (".story", ".scenario", ".png")
 StoryArgument: TypeAlias = Annotated[
     str,
     typer.Argument(
-        metavar="STORY", help="A title or an id (`nai library list`), or the path of a .story or .scenario file."
+        metavar="STORY", help="Title or id (see `nai library list`), or path of a .story or .scenario file."
     ),
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class SelectedStory:
-    """A story, and where it is from."""
+    """A story, and where it was found."""
 
     story: Story
     stored: OpenedStory | None = None
-    "In the account; None for a file."
+    "The objects of the account's story; None for a file."
     library: Library | None = None
     "The account's stories and contents; None for a file."
 
 
-def select_story(which: str, url: str | None, email: str | None, unsafe_password: str | None) -> SelectedStory:
-    """The story of this path, if there is such a file; else the account's of this title or id.
+def select_story(name: str, url: str | None, email: str | None, unsafe_password: str | None) -> SelectedStory:
+    """Return the story of a file, if the name is a path of one; else the account's story with this title or id.
+
+    Args:
+        name: the argument of the command.
+        url, email, unsafe_password: as for `nai_transports.cli.library.library_loader.load_library`.
 
     Raises:
-        NaiError: there is none, or it cannot be read.
+        NaiError: there is no such story, or it cannot be read.
     """
-    path = Path(which)
+    path = Path(name)
     if path.is_file() or path.suffix.lower() in _FILE_SUFFIXES:
         return SelectedStory(_read_story_file(path))
     library = load_library(url, email, unsafe_password, types=STORY_TYPES)
-    stored = find_story(library.stories, which)
+    stored = find_story(library.stories, name)
     if stored.content is None or not stored.ok:
-        raise InvalidRequestError("its card or its content did not open (nai library list says more)")
+        raise InvalidRequestError("the story's card or content did not open; nai library list shows the reason")
     return SelectedStory(Story.from_data(stored.card.json(), stored.content.json()), stored, library)
 
 
 def current_time_ms() -> int:
-    """Milliseconds since 1970, as stories have them."""
+    """Return the milliseconds since 1970, the unit of times in stories."""
     return int(1000 * time.time())
 
 
@@ -80,30 +84,30 @@ def _read_story_file(path: Path) -> Story:
 
 AnswerOption: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option("--answer", metavar="KEY=TEXT", help="For a placeholder of the story. May be given more than once."),
+    typer.Option("--answer", metavar="KEY=TEXT", help="Value of a placeholder of the story (repeatable)."),
 ]
 
 
-def parse_answers(given: list[str] | None) -> dict[str, str]:
-    """Answers by key.
+def parse_answers(options: list[str] | None) -> dict[str, str]:
+    """Return the values of ``KEY=TEXT`` options by key.
 
     Raises:
-        InvalidRequestError: one has no ``=``.
+        InvalidRequestError: an option has no ``=``.
     """
-    told = [each.partition("=") for each in given or ()]
-    if not all(sign for _, sign, _ in told):
+    pairs = [each.partition("=") for each in options or ()]
+    if not all(sign for _, sign, _ in pairs):
         raise InvalidRequestError("--answer is KEY=TEXT, such as hero=Mira")
-    return {key.strip(): text for key, _, text in told}
+    return {key.strip(): text for key, _, text in pairs}
 
 
 def parse_tier(name: str) -> Tier:
-    """The tier of this name, in any case.
+    """Return the tier of a name in upper or lower case.
 
     Raises:
-        InvalidRequestError: there is none.
+        InvalidRequestError: no tier has this name.
     """
     try:
         return Tier[name.strip().upper()]
     except KeyError:
         pass
-    raise InvalidRequestError(f"no tier is called {name!r}; there are {', '.join(each.name.lower() for each in Tier)}")
+    raise InvalidRequestError(f"no tier is called {name!r}; tiers: {', '.join(each.name.lower() for each in Tier)}")

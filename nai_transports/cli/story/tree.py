@@ -1,4 +1,4 @@
-"""``nai story tree``: a story's history, drawn."""
+"""``nai story tree``: draw the history of a story."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _MAX_DATE_MS: Final = 253_402_300_800_000
 
 def tree(
     story: StoryArgument,
-    width: Annotated[int, typer.Option(help="Characters of each node's text.")] = 60,
+    width: Annotated[int, typer.Option(help="Maximum characters of each node's text.")] = 60,
     email: Email = None,
     unsafe_password: UnsafePassword = None,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Draw a story's history: each node's id, who wrote it, when, and what; the node whose text it has is marked."""
+    """Draw a story's history: each node's id, author, time and text. The filled circle is the current node."""
     with exit_on_error("story tree"):
         history = select_story(story, url, email, unsafe_password).story.history
         if as_json:
@@ -42,22 +42,28 @@ def tree(
 
 
 def format_tree(history: History, width: int) -> Iterator[str]:
-    """A line for each node that can be reached. What follows the only child stands below it; where there are several, each
-    but the last stands indented, with all that follows it."""
+    """Yield a line for each node that the root leads to.
+
+    An only child, and the last of several children, stands below its parent; the other children are indented.
+
+    Args:
+        history: the history.
+        width: the maximum length of a node's text.
+    """
     if history.root is None or history.root not in history:
         return
-    seen = set[int]()
+    visited = set[int]()
     todo: list[tuple[int, str, str]] = [(history.root, "", "")]
     while todo:
-        id_, before, rest = todo.pop()
-        if id_ in seen:
+        id_, prefix, child_prefix = todo.pop()
+        if id_ in visited:
             continue
-        seen.add(id_)
+        visited.add(id_)
         node = history[id_]
-        yield f"{before}{'●' if id_ == history.current else '○'} {_format_node(node, width)}"
+        yield f"{prefix}{'●' if id_ == history.current else '○'} {_format_node(node, width)}"
         children = [child for child in node.children if child in history]
-        todo += [(child, rest, rest) for child in children[-1:]]
-        todo += [(child, f"{rest}├─", f"{rest}│ ") for child in reversed(children[:-1])]
+        todo += [(child, child_prefix, child_prefix) for child in children[-1:]]
+        todo += [(child, f"{child_prefix}├─", f"{child_prefix}│ ") for child in reversed(children[:-1])]
 
 
 def _format_node(node: Node, width: int) -> str:
@@ -66,9 +72,9 @@ def _format_node(node: Node, width: int) -> str:
         date = f"{datetime.fromtimestamp(node.date / 1000, UTC):%Y-%m-%d %H:%M}"
     text = escape_line(node.inserted)
     deleted = sum(len(change.deleted) for change in node.changes)
-    gone = f"  (-{deleted})" if deleted else ""
+    deletion = f"  (-{deleted})" if deleted else ""
     cut = text if len(text) <= width else text[: max(width - 1, 0)] + "…"
-    return "  ".join(part for part in (str(node.id), str(node.origin), date, cut) if part) + gone
+    return "  ".join(part for part in (str(node.id), str(node.origin), date, cut) if part) + deletion
 
 
 def _describe_node(node: Node) -> dict[str, object]:

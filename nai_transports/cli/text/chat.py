@@ -18,100 +18,100 @@ from nai_proto.text.models import Model
 
 from ..common.credentials import Email, UnsafePassword, Url, open_client, sign_in
 from ..common.errors import exit_on_error
+from ..common.output import Json
 
 __all__ = ["chat", "complete", "models"]
 
-_Model = Annotated[str, typer.Option(help="The model's id, as `nai models` has it.")]
-_MaxTokens = Annotated[int | None, typer.Option(help="Tokens to generate, reasoning included.")]
-_Temperature = Annotated[float | None, typer.Option(help="0 to 2.")]
-_Stop = Annotated[list[str] | None, typer.Option(help="A text that ends the answer. May be given more than once.")]
-_Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
+_Model = Annotated[str, typer.Option(help="Model id (see `nai models`).")]
+_MaxTokens = Annotated[int | None, typer.Option(help="Maximum number of tokens, including reasoning.")]
+_Temperature = Annotated[float | None, typer.Option(help="Sampling temperature, 0 to 2.")]
+_Stop = Annotated[list[str] | None, typer.Option(help="Stop sequence (repeatable).")]
 
 
 def chat(
     message: Annotated[
-        str | None, typer.Argument(help="What to say; - reads it from stdin. A conversation if not given.")
+        str | None, typer.Argument(help="Message; - reads it from stdin. Without it, start a conversation.")
     ] = None,
-    system: Annotated[str | None, typer.Option(help="What the model is told beforehand.")] = None,
+    system: Annotated[str | None, typer.Option(help="System prompt.")] = None,
     model: _Model = Model.GLM.id,
     max_tokens: _MaxTokens = None,
     temperature: _Temperature = None,
     thinking: Annotated[
-        bool, typer.Option("--thinking", help="Let the model reason first; it is shown dimmed.")
+        bool, typer.Option("--thinking", help="Let the model reason first; the reasoning is dimmed.")
     ] = False,
     email: Email = None,
     unsafe_password: UnsafePassword = None,
     url: Url = None,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
-    """Chat with a model: once, or in a conversation that remembers.
+    """Send one message to a model, or hold a conversation with it.
 
-    Ctrl-C stops an answer; at the prompt, it ends the conversation, as Ctrl-D does.
+    Ctrl-C stops a response; at the prompt, Ctrl-C or Ctrl-D ends the conversation.
     """
     options = _build_options(model, max_tokens, temperature, None)
     options["enable_thinking"] = thinking
     history = [openai.Message.system(system)] if system else []
     with exit_on_error("chat"):
-        talk = _Conversation(sign_in(url, email, unsafe_password), options, history)
+        conversation = _Conversation(sign_in(url, email, unsafe_password), options, history)
         if message is not None:
-            answer = talk.say(sys.stdin.read() if message == "-" else message, quiet=as_json)
+            completion = conversation.send(sys.stdin.read() if message == "-" else message, quiet=as_json)
             if as_json:
-                typer.echo(json.dumps(_describe_completion(model, answer), ensure_ascii=False))
+                typer.echo(json.dumps(_describe_completion(model, completion), ensure_ascii=False))
             return
-    for said in _read_turns():
+    for turn in _read_turns():
         try:
-            talk.say(said)
-        except NaiError as error:  # the conversation goes on without that turn
+            conversation.send(turn)
+        except NaiError as error:  # the conversation continues without this turn
             typer.echo(f"nai chat: {error}", err=True)
         except KeyboardInterrupt:
             typer.echo(" …", err=True)
 
 
 def _read_turns() -> Iterator[str]:
-    """What is typed, until Ctrl-D or Ctrl-C."""
+    """Yield each line that is typed, until Ctrl-D or Ctrl-C."""
     while True:
         try:
-            said = input("> ")
+            turn = input("> ")
         except (EOFError, KeyboardInterrupt):
             typer.echo()
             return
-        if said.strip():
-            yield said
+        if turn.strip():
+            yield turn
 
 
 class _Conversation:
-    """A conversation: each turn goes out with all before it."""
+    """A conversation. Each request holds all earlier turns."""
 
-    def __init__(self, asked: Session, options: openai.OpenAIOptions, history: list[openai.Message]) -> None:
-        self._asked = asked
+    def __init__(self, session: Session, options: openai.OpenAIOptions, history: list[openai.Message]) -> None:
+        self._session = session
         self._options = options
         self._history = history
 
-    def say(self, message: str, *, quiet: bool = False) -> openai.ChatCompletion:
-        """One turn. An answer that is stopped by Ctrl-C is remembered as far as it came."""
+    def send(self, message: str, *, quiet: bool = False) -> openai.ChatCompletion:
+        """Send a message, and print and return the response. After Ctrl-C, the partial response is in the history."""
         history = [*self._history, openai.Message.user(message)]
         flow = openai.separate_reasoning(openai.chat_completion_stream(history, **self._options))
-        with open_client(self._asked) as client, client.stream(flow) as stream:
+        with open_client(self._session) as client, client.stream(flow) as stream:
             try:
                 for chunk in stream:
                     if not quiet:
                         _print_chunk(chunk)
-                answer = stream.result
+                completion = stream.result
             except KeyboardInterrupt:
                 if isinstance(partial := stream.partial, openai.ChatCompletion):
                     self._remember(history, partial)
                 raise
         if not quiet:
             typer.echo()
-        self._remember(history, answer)
-        return answer
+        self._remember(history, completion)
+        return completion
 
-    def _remember(self, history: list[openai.Message], answer: openai.ChatCompletion) -> None:
-        self._history = [*history, openai.Message.assistant(answer.text)]
+    def _remember(self, history: list[openai.Message], completion: openai.ChatCompletion) -> None:
+        self._history = [*history, openai.Message.assistant(completion.text)]
 
 
 def complete(
-    prompt: Annotated[str, typer.Argument(help="What to go on from; - reads it from stdin.")],
+    prompt: Annotated[str, typer.Argument(help="Prompt; - reads it from stdin.")],
     model: _Model = Model.GLM.id,
     max_tokens: _MaxTokens = None,
     temperature: _Temperature = None,
@@ -119,9 +119,9 @@ def complete(
     email: Email = None,
     unsafe_password: UnsafePassword = None,
     url: Url = None,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
-    """Go on from a prompt, as it stands: a raw completion, without the form of a chat."""
+    """Continue a prompt as it is, without a chat template."""
     with exit_on_error("complete"):
         options = _build_options(model, max_tokens, temperature, stop)
         prompt = sys.stdin.read() if prompt == "-" else prompt
@@ -131,28 +131,26 @@ def complete(
                 if not as_json:
                     typer.echo(chunk.text, nl=False)
                     sys.stdout.flush()
-            answer = stream.result
-        typer.echo(json.dumps(_describe_completion(model, answer), ensure_ascii=False) if as_json else "")
+            completion = stream.result
+        typer.echo(json.dumps(_describe_completion(model, completion), ensure_ascii=False) if as_json else "")
 
 
-def models(
-    email: Email = None, unsafe_password: UnsafePassword = None, url: Url = None, as_json: _Json = False
-) -> None:
+def models(email: Email = None, unsafe_password: UnsafePassword = None, url: Url = None, as_json: Json = False) -> None:
     """List the models that the account can use."""
     with exit_on_error("models"):
         with open_client(sign_in(url, email, unsafe_password)) as client:
-            found = client.run(openai.list_models())
+            cards = client.run(openai.list_models())
         if as_json:
-            cards = [{"id": card.id, "owned_by": card.owned_by} for card in found]
-            typer.echo(json.dumps(cards, ensure_ascii=False))
+            documents = [{"id": card.id, "owned_by": card.owned_by} for card in cards]
+            typer.echo(json.dumps(documents, ensure_ascii=False))
             return
         table = Table("model", "owned by")
-        for card in found:
+        for card in cards:
             table.add_row(card.id, card.owned_by or "")
         Console().print(table)
 
 
-# ---- inside
+# ---- options and output
 
 
 def _build_options(
@@ -176,19 +174,19 @@ def _print_chunk(chunk: openai.ChatChunk) -> None:
     sys.stdout.flush()
 
 
-def _describe_completion(model: str, answer: openai.OpenAICompletion | openai.ChatCompletion) -> dict[str, object]:
-    first = answer.choices[0] if answer.choices else None
+def _describe_completion(model: str, completion: openai.OpenAICompletion | openai.ChatCompletion) -> dict[str, object]:
+    first = completion.choices[0] if completion.choices else None
     facts: dict[str, object] = {
-        "model": answer.model or model,
-        "text": answer.text,
+        "model": completion.model or model,
+        "text": completion.text,
         "finish_reason": None if first is None else first.finish_reason,
     }
     if isinstance(first, openai.ChatChoice) and first.message.reasoning_content:
         facts["reasoning"] = first.message.reasoning_content
-    if answer.usage is not None:
+    if completion.usage is not None:
         facts["usage"] = {
-            "prompt_tokens": answer.usage.prompt_tokens,
-            "completion_tokens": answer.usage.completion_tokens,
-            "total_tokens": answer.usage.total_tokens,
+            "prompt_tokens": completion.usage.prompt_tokens,
+            "completion_tokens": completion.usage.completion_tokens,
+            "total_tokens": completion.usage.total_tokens,
         }
     return facts

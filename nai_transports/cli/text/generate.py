@@ -1,4 +1,4 @@
-"""``nai generate``: text that goes on from a prompt, as it comes."""
+"""``nai generate``: continue a prompt, and print the text as it arrives."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from rich.table import Table
 from rich.text import Text
 
 from nai_proto import text
-from nai_proto.errors import InvalidFile, InvalidRequestError, NaiError
+from nai_proto.errors import InvalidRequestError, NaiError
 from nai_proto.exchange.actions import Runnable
 from nai_proto.tokenizers import Tokenizer
 
-from ... import files
 from ...preset_files import load_preset
 from ...tokenizer_files import load
 from ..common.credentials import Email, UnsafePassword, Url, open_client, sign_in
 from ..common.errors import exit_on_error
+from ..common.output import Json
+from ..common.text_input import read_standard_input, read_text_file
 
 __all__ = ["generate"]
 
@@ -31,69 +32,67 @@ _Phrases = list[str] | None
 
 
 def generate(
-    prompt: Annotated[str | None, typer.Argument(help="What to go on from; - reads it from stdin.")] = None,
-    file: Annotated[Path | None, typer.Option(help="Read the prompt from this file instead.")] = None,
-    model: Annotated[
-        str | None, typer.Option(help="The model's id or name; the preset's, or Kayra, if not given.")
-    ] = None,
+    prompt: Annotated[str | None, typer.Argument(help="Prompt; - reads it from stdin.")] = None,
+    file: Annotated[Path | None, typer.Option(help="Read the prompt from this file.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model id or name. Default: the preset's model, or Kayra.")] = None,
     preset: Annotated[
-        str | None, typer.Option(help="An official preset (`nai presets list`), or the path of a .preset file.")
+        str | None, typer.Option(help="Official preset (see `nai presets list`) or path of a .preset file.")
     ] = None,
-    module: Annotated[str | None, typer.Option(help="A built-in module, or the id of one of your own.")] = None,
-    ban: Annotated[_Phrases, typer.Option(help="A text that must not appear. May be given more than once.")] = None,
+    module: Annotated[str | None, typer.Option(help="Built-in module, or id of one of your own.")] = None,
+    ban: Annotated[_Phrases, typer.Option(help="Text that must not appear (repeatable).")] = None,
     bias: Annotated[
-        _Phrases, typer.Option(help="TEXT=NUMBER: makes a text likelier (up to 1) or rarer (down to -1). Likewise.")
+        _Phrases,
+        typer.Option(metavar="TEXT=NUMBER", help="Make a text likelier (up to 1) or rarer (down to -1) (repeatable)."),
     ] = None,
-    stop: Annotated[_Phrases, typer.Option(help="A text that ends the answer. Likewise.")] = None,
-    max_length: Annotated[int | None, typer.Option(help="Tokens to generate; the preset's, or 40.")] = None,
-    temperature: Annotated[float | None, typer.Option(help="The preset's, or 1.")] = None,
-    ids: Annotated[bool, typer.Option("--ids", help="Tokenise here, and send and receive token ids.")] = False,
+    stop: Annotated[_Phrases, typer.Option(help="Stop sequence (repeatable).")] = None,
+    max_length: Annotated[
+        int | None, typer.Option(help="Maximum number of tokens. Default: the preset's, or 40.")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="Sampling temperature. Default: the preset's, or 1.")
+    ] = None,
+    ids: Annotated[bool, typer.Option("--ids", help="Tokenize locally; send and receive token ids.")] = False,
     logprobs: Annotated[
-        int | None, typer.Option(help="Show each token, and so many that might have been, in a table.")
+        int | None, typer.Option(help="Show each token with this many alternatives in a table.")
     ] = None,
     email: Email = None,
     unsafe_password: UnsafePassword = None,
     url: Url = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Go on from a prompt, with NovelAI's service.
+    """Continue a prompt.
 
-    Whose account it is says NAI_TOKEN; without it, log in with an e-mail and a password.
+    Authenticate with NAI_TOKEN, or with --email and a password.
     """
     with exit_on_error("generate"):
-        given = _read_prompt(prompt, file)
+        prompt_text = _read_prompt(prompt, file)
         options = _build_options(model, preset, module, max_length, temperature, logprobs)
-        whose = text.Model.named(options.get("model") or text.Model.KAYRA)
-        tokenizer = load(whose) if ids or ban or bias or stop else None
+        chosen_model = text.Model.named(options.get("model") or text.Model.KAYRA)
+        tokenizer = load(chosen_model) if ids or ban or bias or stop else None
         _add_phrases(options, tokenizer, ban, bias, stop)
-        flow = _build_flow(given, options, tokenizer if ids else None)
-        with open_client(sign_in(url, email, unsafe_password)) as client, client.stream(flow) as story:
-            for token in story:
+        flow = _build_flow(prompt_text, options, tokenizer if ids else None)
+        with open_client(sign_in(url, email, unsafe_password)) as client, client.stream(flow) as stream:
+            for token in stream:
                 if not as_json:
                     typer.echo(token.text, nl=False)
                     sys.stdout.flush()
-            answer = story.result
+            completion = stream.result
         if as_json:
-            typer.echo(json.dumps(_describe_completion(whose, answer), ensure_ascii=False))
+            typer.echo(json.dumps(_describe_completion(chosen_model, completion), ensure_ascii=False))
         else:
             typer.echo()
             if logprobs is not None:
                 Console(highlight=False).print(
-                    _build_logprobs_table(answer, tokenizer or _load_tokenizer_or_none(whose))
+                    _build_logprobs_table(completion, tokenizer or _load_tokenizer_or_none(chosen_model))
                 )
 
 
 def _read_prompt(prompt: str | None, file: Path | None) -> str:
     if (prompt is None) == (file is None):
-        raise InvalidRequestError("give a prompt, or --file, or - to read it from stdin")
-    data = b"" if file is None and prompt != "-" else sys.stdin.buffer.read() if file is None else files.read(file)
-    if prompt is not None and prompt != "-":
-        return prompt
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        problem = f"{file or 'stdin'} is not UTF-8 (at byte {error.start})"
-    raise InvalidFile(problem, path=str(file or ""))
+        raise InvalidRequestError("give a prompt, --file, or - to read the prompt from stdin")
+    if file is not None:
+        return read_text_file(file)
+    return read_standard_input() if prompt == "-" else prompt or ""
 
 
 def _build_options(
@@ -124,7 +123,7 @@ def _build_options(
 
 
 def _load_preset(name: str, model: text.Model | None) -> text.Preset:
-    """The file of this name if there is one, else the official preset."""
+    """Load the preset file at this path if there is one, else the official preset of this name."""
     if Path(name).is_file():
         return load_preset(name, model=model)
     return text.Preset.from_official(model or text.Model.KAYRA, name)
@@ -144,12 +143,12 @@ def _add_phrases(
         options["stop_sequences"] = stop
 
 
-def _parse_bias(written: str) -> text.BiasGroup:
-    phrase, _, number = written.rpartition("=")
+def _parse_bias(option: str) -> text.BiasGroup:
+    phrase, _, number = option.rpartition("=")
     try:
         bias = float(number)
     except ValueError:
-        raise InvalidRequestError(f"--bias is TEXT=NUMBER, such as ' swan=0.5', not {written[:60]!r}") from None
+        raise InvalidRequestError(f"--bias is TEXT=NUMBER, such as ' swan=0.5', not {option[:60]!r}") from None
     return text.BiasGroup(bias, phrases=[phrase])
 
 
@@ -161,37 +160,38 @@ def _build_flow(
     return text.decode_tokens(text.generate_stream(tokenizer.encode(prompt), **options), tokenizer)
 
 
-# ---- what is shown
+# ---- output
 
 
-def _describe_completion(model: text.Model, answer: text.Completion) -> dict[str, object]:
-    facts: dict[str, object] = {"model": model.id, "text": answer.text, "finish_reason": answer.finish_reason}
-    if answer.ids:
-        facts["ids"] = answer.ids
-    if answer.logprobs is not None:
-        facts["logprobs"] = msgspec.to_builtins(answer.logprobs)
+def _describe_completion(model: text.Model, completion: text.Completion) -> dict[str, object]:
+    facts: dict[str, object] = {"model": model.id, "text": completion.text, "finish_reason": completion.finish_reason}
+    if completion.ids:
+        facts["ids"] = completion.ids
+    if completion.logprobs is not None:
+        facts["logprobs"] = msgspec.to_builtins(completion.logprobs)
     return facts
 
 
 def _load_tokenizer_or_none(model: text.Model) -> Tokenizer | None:
-    """The tokenizer, to show candidates as text; their ids will do without."""
+    """Load the tokenizer that shows candidates as text; without it, the table shows token ids."""
     try:
         return load(model)
     except NaiError:
         return None
 
 
-def _build_logprobs_table(answer: text.Completion, tokenizer: Tokenizer | None) -> Table:
-    def shown(candidate: text.TokenCandidate, place: int) -> str:
+def _build_logprobs_table(completion: text.Completion, tokenizer: Tokenizer | None) -> Table:
+    def format_candidate(candidate: text.TokenCandidate, place: int) -> str:
         piece = repr(tokenizer.decode(candidate.tokens)) if tokenizer else " ".join(map(str, candidate.tokens))
         logprob = candidate.logprobs[place]
         return f"{piece} {'–' if logprob is None else f'{exp(logprob):.1%}'}"
 
-    table = Table("token", "before sampling", "after sampling", title="what each token was chosen from")
-    for one in answer.logprobs or ():
-        chosen = ", ".join(shown(candidate, 1) for candidate in one.chosen)
+    table = Table("token", "before sampling", "after sampling", title="candidates for each token")
+    for one in completion.logprobs or ():
+        chosen = ", ".join(format_candidate(candidate, 1) for candidate in one.chosen)
         before, after = (
-            ", ".join(shown(one, place) for one in part) for place, part in enumerate((one.before, one.after))
+            ", ".join(format_candidate(one, place) for one in part)
+            for place, part in enumerate((one.before, one.after))
         )
         table.add_row(Text(chosen), Text(before), Text(after))
     return table

@@ -1,4 +1,4 @@
-"""``nai presets``: the official presets, and what each puts into a request."""
+"""``nai presets``: list the official presets, and show what each sends."""
 
 from __future__ import annotations
 
@@ -16,42 +16,41 @@ from nai_proto.text.request import build_parameters
 from nai_proto.text.samplers import SAMPLERS
 
 from ..common.errors import exit_on_error
+from ..common.output import Json
 
 __all__ = ["presets"]
 
-presets = typer.Typer(help="The presets that the service's website offers.", no_args_is_help=True)
-
-_Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
+presets = typer.Typer(help="List and show the official presets.", no_args_is_help=True)
 
 
 @presets.command("list")
 def list_presets(
-    model: Annotated[str | None, typer.Option(help="Only this model's, by id or name.")] = None,
-    as_json: _Json = False,
+    model: Annotated[str | None, typer.Option(help="Only the presets of this model (id or name).")] = None,
+    as_json: Json = False,
 ) -> None:
-    """List the official presets of all models, or of one."""
+    """List the official presets."""
     with exit_on_error("presets"):
         models = MODELS if model is None else (_parse_model(model),)
-        found = [preset for each in models for preset in Preset.official(each)]
-        if not found:
-            raise InvalidRequestError(f"no official presets are known for {model!r}; models: {_model_ids()}")
+        selected = [preset for each in models for preset in Preset.official(each)]
+        if not selected:
+            raise InvalidRequestError(f"{model!r} has no official presets; models: {_model_ids()}")
     if as_json:
-        typer.echo(json.dumps([_describe_preset(preset) for preset in found], ensure_ascii=False))
+        typer.echo(json.dumps([_describe_preset(preset) for preset in selected], ensure_ascii=False))
         return
-    table = Table("model", "preset", "samplers that are on, in order")
-    for preset in found:
-        usual = " (default)" if preset == Preset.from_default(preset.model) else ""
-        table.add_row(preset.model.name, preset.name + usual, " ".join(_sampler_names(preset)))
+    table = Table("model", "preset", "enabled samplers, in order")
+    for preset in selected:
+        default = " (default)" if preset == Preset.from_default(preset.model) else ""
+        table.add_row(preset.model.name, preset.name + default, " ".join(_sampler_names(preset)))
     Console().print(table)
 
 
 @presets.command()
 def show(
-    name: Annotated[str, typer.Argument(help="As `nai presets list` has it.")],
-    model: Annotated[str, typer.Option(help="Whose preset it is, by id or name.")],
-    as_json: _Json = False,
+    name: Annotated[str, typer.Argument(help="Name of the preset (see `nai presets list`).")],
+    model: Annotated[str, typer.Option(help="Model id or name.")],
+    as_json: Json = False,
 ) -> None:
-    """Show a preset: its file with --json, else its settings and what a request sends of them."""
+    """Show the settings of a preset, and what a request sends of them. --json prints the .preset file."""
     with exit_on_error("presets"):
         preset = Preset.from_official(_parse_model(model), name)
     if as_json:
@@ -72,7 +71,7 @@ def _describe_preset(preset: Preset) -> dict[str, object]:
 
 
 def _sampler_names(preset: Preset) -> list[str]:
-    """The names of those that are on, in order."""
+    """Return the names of the enabled samplers, in order."""
     pairs = zip(preset.order or (), preset.sampling_options, strict=True)
     return [SAMPLERS[sampler].name for sampler, enabled in pairs if enabled]
 

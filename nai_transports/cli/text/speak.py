@@ -1,4 +1,4 @@
-"""``nai speak``: a text, spoken, as a file."""
+"""``nai speak``: turn text into a sound file."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ __all__ = ["speak"]
 
 
 def speak(
-    text: Annotated[str, typer.Argument(help="What to say, up to 1000 characters; - reads it from stdin.")],
+    text: Annotated[str, typer.Argument(help="Text, up to 1000 characters; - reads it from stdin.")],
     voice: Annotated[
         str | None,
         typer.Option(
-            help=f"For v2 {', '.join(voices.SEEDS)}, or any text, which makes a voice of its own; for v1 "
-            f"{', '.join(voices.VOICES)}, or a number. Ligeia, or Cyllene, if not given.",
+            help=f"v2: {', '.join(voices.SEEDS)}, or any text as the seed of a voice. v1: {', '.join(voices.VOICES)}, or a "
+            "number. Default: Ligeia (v2), Cyllene (v1).",
             show_default=False,
         ),
     ] = None,
-    version: Annotated[str, typer.Option(metavar="v1|v2", help="Of the voices.")] = "v2",
+    version: Annotated[str, typer.Option(metavar="v1|v2", help="Version of the voices.")] = "v2",
     opus: Annotated[
-        bool, typer.Option("--opus", help="Opus in WebM instead of MP3, which a name that ends in .webm says as well.")
+        bool, typer.Option("--opus", help="Write Opus in WebM, not MP3; also chosen by a file name with .webm.")
     ] = False,
     output: Output = None,
     overwrite: Overwrite = False,
@@ -41,15 +41,15 @@ def speak(
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Have a text spoken, and write it to a file that is named after it; -o - writes it to stdout."""
+    """Turn text into speech, and write it to a file named after the text; -o - writes to stdout."""
     with exit_on_error("speak"):
         if output == STDOUT and as_json:
-            raise InvalidRequestError("stdout cannot take both the sound and --json: name a file")
+            raise InvalidRequestError("stdout cannot take both the sound and --json; give -o with a file name")
         opus = opus or (output is not None and output.suffix.lower() == ".webm")
-        chosen, kind = _parse_voice(voice, version)
-        said = read_text_argument(text)
-        flow = voices.speak(said, chosen, version=kind, opus=opus)
-        name = f"{build_file_name(said, voice or chosen)}.{'webm' if opus else 'mp3'}"
+        chosen, chosen_version = _parse_voice(voice, version)
+        spoken_text = read_text_argument(text)
+        flow = voices.speak(spoken_text, chosen, version=chosen_version, opus=opus)
+        name = f"{build_file_name(spoken_text, voice or chosen)}.{'webm' if opus else 'mp3'}"
         path = STDOUT if output == STDOUT else choose_path(output, name, overwrite=overwrite)
         with open_client(sign_in(url, email, unsafe_password)) as client:
             speech = client.run(flow)
@@ -58,15 +58,21 @@ def speak(
             sys.stdout.flush()
             return
         path = save_file(path, speech.data, overwrite=overwrite)
-    facts = {"file": str(path), "format": speech.format, "bytes": len(speech.data), "voice": chosen, "version": kind}
+    facts = {
+        "file": str(path),
+        "format": speech.format,
+        "bytes": len(speech.data),
+        "voice": chosen,
+        "version": chosen_version,
+    }
     print_facts(facts, as_json)
 
 
 def _parse_voice(voice: str | None, version: str) -> tuple[str | int, Literal["v1", "v2"]]:
-    """The voice, which of v1 may be a number, and the version."""
+    """Return the voice, which may be a number for v1, and the version."""
     if version == "v2":
         return "Ligeia" if voice is None else voice, "v2"
     if version == "v1":
         chosen = "Cyllene" if voice is None else voice
         return int(chosen) if re.fullmatch("[0-9]{1,9}", chosen) else chosen, "v1"
-    raise InvalidRequestError(f"voices have the versions v1 and v2, not {version!r}")
+    raise InvalidRequestError(f"--version is v1 or v2, not {version!r}")

@@ -1,4 +1,4 @@
-"""``nai tokens`` and ``nai decode``: text to token ids and back, by the tokenizer of a model."""
+"""``nai tokens`` and ``nai decode``: convert text to token ids and back with the tokenizer of a model."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from ... import files
 from ...tokenizer_files import load
 from ..common.credentials import Email, UnsafePassword, Url, open_client, sign_in
 from ..common.errors import exit_on_error
+from ..common.output import Json
 from ..common.text_input import read_standard_input
 
 __all__ = ["decode_packed", "tokens"]
 
-tokens = typer.Typer(help="Text to token ids and back.", no_args_is_help=True)
+tokens = typer.Typer(help="Convert text to token ids and back.", no_args_is_help=True)
 
-_INPUT: Final = "From standard input, as it is, if not given."
-_Text = Annotated[str | None, typer.Argument(help=f"The text. {_INPUT}", show_default=False)]
-_Ids = Annotated[list[str] | None, typer.Argument(help=f"The ids, in decimal. {_INPUT}", show_default=False)]
-_Model = Annotated[str | None, typer.Option(help=f"A model's id, such as {Model.KAYRA.id}, which is the default.")]
-_TokenizerName = Annotated[str | None, typer.Option(help=f"A tokenizer instead: {', '.join(TOKENIZERS)}.")]
-_Path = Annotated[Path | None, typer.Option(help="The tokenizer's file, or a directory that has it by its name.")]
-_Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
+_INPUT: Final = "Default: read from stdin."
+_Text = Annotated[str | None, typer.Argument(help=f"Text. {_INPUT}", show_default=False)]
+_Ids = Annotated[list[str] | None, typer.Argument(help=f"Decimal token ids. {_INPUT}", show_default=False)]
+_Model = Annotated[str | None, typer.Option(help=f"Model id. Default: {Model.KAYRA.id}.")]
+_TokenizerName = Annotated[str | None, typer.Option(help=f"Tokenizer, instead of a model: {', '.join(TOKENIZERS)}.")]
+_Path = Annotated[Path | None, typer.Option(help="Tokenizer file, or directory that contains it.")]
 
 
 @tokens.command()
@@ -41,25 +41,25 @@ def encode(
     model: _Model = None,
     tokenizer: _TokenizerName = None,
     path: _Path = None,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Print the token ids of a text."""
     with exit_on_error("tokens"):
-        one = _load_tokenizer(model, tokenizer, path)
-        ids = one.encode(_read_input(text))
-    _print_result(as_json, one, " ".join(map(str, ids)), tokens=ids, count=len(ids))
+        chosen = _load_tokenizer(model, tokenizer, path)
+        ids = chosen.encode(_read_input(text))
+    _print_result(as_json, chosen, " ".join(map(str, ids)), tokens=ids, count=len(ids))
 
 
 @tokens.command()
 def decode(
-    ids: _Ids = None, model: _Model = None, tokenizer: _TokenizerName = None, path: _Path = None, as_json: _Json = False
+    ids: _Ids = None, model: _Model = None, tokenizer: _TokenizerName = None, path: _Path = None, as_json: Json = False
 ) -> None:
-    """Print the text of token ids: numbers with blanks or commas between them, as `encode` prints them or in a list."""
+    """Print the text of token ids. Ids are separated by blanks or commas, as `encode` prints them, or a list in brackets."""
     with exit_on_error("tokens"):
         numbers = _parse_ids(_read_input(" ".join(ids) if ids else None))
-        one = _load_tokenizer(model, tokenizer, path)
-        text = one.decode(numbers)
-    _print_result(as_json, one, text, text=text)
+        chosen = _load_tokenizer(model, tokenizer, path)
+        text = chosen.decode(numbers)
+    _print_result(as_json, chosen, text, text=text)
 
 
 @tokens.command()
@@ -68,36 +68,34 @@ def count(
     model: _Model = None,
     tokenizer: _TokenizerName = None,
     path: _Path = None,
-    remote: Annotated[
-        bool, typer.Option("--remote", help="Let the service count: no tokenizer file is needed.")
-    ] = False,
+    remote: Annotated[bool, typer.Option("--remote", help="Let the service count; needs no tokenizer file.")] = False,
     email: Email = None,
     unsafe_password: UnsafePassword = None,
     url: Url = None,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
-    """Print how many tokens a text has."""
+    """Count the tokens of a text."""
     with exit_on_error("tokens"):
         if remote:
             number = _count_remotely(_read_input(text), model or Model.GLM.id, sign_in(url, email, unsafe_password))
             typer.echo(json.dumps({"model": model or Model.GLM.id, "count": number}) if as_json else number)
             return
-        one = _load_tokenizer(model, tokenizer, path)
-        number = one.count(_read_input(text))
-    _print_result(as_json, one, str(number), count=number)
+        chosen = _load_tokenizer(model, tokenizer, path)
+        number = chosen.count(_read_input(text))
+    _print_result(as_json, chosen, str(number), count=number)
 
 
-def _count_remotely(text: str, model: str, asked: Session) -> int:
-    with open_client(asked) as client:
+def _count_remotely(text: str, model: str, session: Session) -> int:
+    with open_client(session) as client:
         return client.run(openai.token_count(text, model=model)).length
 
 
 def decode_packed(
-    model: Annotated[str, typer.Argument(help=f"The model's id, such as {Model.KAYRA.id}.")],
-    data: Annotated[str | None, typer.Argument(help=f"The tokens in base64. {_INPUT}", show_default=False)] = None,
+    model: Annotated[str, typer.Argument(help=f"Model id, such as {Model.KAYRA.id}.")],
+    data: Annotated[str | None, typer.Argument(help=f"Tokens in base64. {_INPUT}", show_default=False)] = None,
     path: _Path = None,
 ) -> None:
-    """Print the tokens that a model's base64 holds, and their text. Their width is the model's.
+    """Print the token ids in base64 of the service, and their text. The model determines the bytes per token.
 
     See docs/protocol/native.md#191-command-line.
     """
@@ -110,11 +108,11 @@ def decode_packed(
 
 def _load_tokenizer(model: str | None, name: str | None, path: Path | None) -> Tokenizer:
     if model is not None and name is not None:
-        raise InvalidRequestError("--model and --tokenizer are two ways to say the same: give one of them")
+        raise InvalidRequestError("give --model or --tokenizer, not both")
     if model is None and name is None and path is not None and not path.is_dir():
         return _read_tokenizer_file(path)
     if name is not None and name not in TOKENIZERS:
-        raise InvalidRequestError(f"no tokenizer is called {name!r}; known are {', '.join(TOKENIZERS)}")
+        raise InvalidRequestError(f"no tokenizer is called {name!r}; tokenizers: {', '.join(TOKENIZERS)}")
     return load(name or tokenizer_name(model or Model.KAYRA.id), path=path)
 
 
@@ -129,7 +127,7 @@ def _read_tokenizer_file(path: Path) -> Tokenizer:
 
 
 def _read_input(argument: str | None) -> str:
-    """The argument, else standard input."""
+    """Return the argument; without one, standard input."""
     return read_standard_input() if argument is None else argument
 
 
@@ -137,9 +135,9 @@ def _parse_ids(text: str) -> list[int]:
     words = re.split(r"[\s,]+", text.strip().removeprefix("[").removesuffix("]").strip())
     wrong = next((word for word in words if word and not re.fullmatch("[0-9]{1,10}", word)), None)
     if wrong is not None:
-        raise InvalidRequestError(f"{wrong[:40]!r} is no token id")
+        raise InvalidRequestError(f"{wrong[:40]!r} is not a token id")
     return [int(word) for word in words if word]
 
 
-def _print_result(as_json: bool, one: Tokenizer, plain: str, **facts: object) -> None:
-    typer.echo(json.dumps({"tokenizer": one.name, **facts}) if as_json else plain)
+def _print_result(as_json: bool, chosen: Tokenizer, plain: str, **facts: object) -> None:
+    typer.echo(json.dumps({"tokenizer": chosen.name, **facts}) if as_json else plain)

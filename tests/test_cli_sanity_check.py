@@ -77,7 +77,7 @@ def test_a_sound_account_is_clean(owner: Account) -> None:
     assert (done.exit_code, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0] == "stories       3 of 3 opened"
-    assert lines[-1] == "Nothing was found."
+    assert lines[-1] == "No problems found."
     assert json.loads(nai(EMAIL, "--json").stdout)["clean"] is True
 
 
@@ -133,7 +133,7 @@ def test_a_type_that_cannot_be_listed_is_a_finding(monkeypatch: pytest.MonkeyPat
 def test_a_password_on_the_command_line_is_refused_and_not_repeated(owner: Account) -> None:
     done = nai(EMAIL, "swordfish")
     assert (done.exit_code, done.stdout) == (1, "")
-    assert done.stderr.startswith("nai sanity-check: only the e-mail is an argument")
+    assert done.stderr.startswith("nai sanity-check: give only the e-mail as an argument")
     assert "swordfish" not in done.output
 
 

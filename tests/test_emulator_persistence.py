@@ -60,7 +60,9 @@ class Kept:
         assert status < 300, answer
         if isinstance(answer, dict) and "accessToken" in answer:
             self.token = AccessToken(answer["accessToken"])
-        assert told(self.again(), self.token) == told(self.emulator, self.token), "something was not stored"
+        assert read_everything(self.again(), self.token) == read_everything(self.emulator, self.token), (
+            "something was not stored"
+        )
         return answer
 
     def again(self) -> Emulator:
@@ -100,7 +102,7 @@ LOOKED_AT = (
 )
 
 
-def told(emulator: Emulator, token: Any) -> list[Any]:
+def read_everything(emulator: Emulator, token: Any) -> list[Any]:
     """All that an emulator says to one who looks, and what its holder sees."""
     outside = emulator.mailbox
     letters = {key: (kind, owner.number) for key, (kind, owner) in outside.letters.items()}

@@ -101,7 +101,7 @@ def test_who_does_not_say_yes_keeps_the_token(owner: Any, answer: str, monkeypat
     before = owner.persistent_token
     done = nai(*OVERWRITE, typed=answer)
     assert (done.exit_code, done.stdout) == (1, "")
-    assert "void wherever it is used" in done.stderr
+    assert "stop working everywhere" in done.stderr
     assert owner.persistent_token == before
 
 
