@@ -297,7 +297,10 @@ def test_replay_takes_whatever_credentials_it_prints(tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (("replay", "missing.nai"), "nai replay: missing.nai cannot be read: No such file or directory"),
-        (("replay", "foreign.nai"), "nai replay: foreign.nai: this is no recording: its first line does not say so"),
+        (
+            ("replay", "foreign.nai"),
+            "nai replay: foreign.nai: this is not a recording: its first line is not the header of one",
+        ),
         (("replay", "damaged.nai"), "nai replay: damaged.nai: the recording is damaged: line 2: JSON is cut short"),
         (("emulate", "--record", "foreign.nai"), "nai emulate: foreign.nai cannot be created: File exists"),
     ],

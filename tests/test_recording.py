@@ -210,7 +210,7 @@ def test_with_contents_the_same_client_meets_the_same_events_results_and_errors(
     app = Replayer(load_recording(open_.path))
     told = done(transport, app, program(open_.token))
     assert [one.facts for one in told] == [one.facts for one in open_.told]
-    assert app.left == ()
+    assert app.unused == ()
 
 
 @every_transport

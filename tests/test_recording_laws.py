@@ -83,16 +83,16 @@ def test_what_is_no_recording_is_refused_in_one_line(data: bytes, more: bytes, a
 @pytest.mark.parametrize(
     ("data", "problem"),
     [
-        (b"", "this is no recording"),
-        (b"%PDF-1.7\n", "this is no recording"),
-        (b'{"nai-recording":2}\n', "a recording of version 2, of which only 1 is known here"),
+        (b"", "this is not a recording"),
+        (b"%PDF-1.7\n", "this is not a recording"),
+        (b'{"nai-recording":2}\n', "the recording has version 2; only version 1 can be read"),
         (b'{"nai-recording":1}\n{"method":"GET"\n', "damaged: line 2: JSON is cut short"),
         (b'{"nai-recording":1}\n{"method":"GET"}\n', "line 2: Object missing required field `target`"),
         (
             b'{"nai-recording":1}\n{"method":"G","target":"/","answer":[{"text":"x"}]}\n',
-            "line 2: Write where an answer is open",
+            "line 2: Write while the response is open",
         ),
-        (b'{"nai-recording":1}\n{"method":"G","target":"/","base64":"?"}\n', "line 2: its base64 is none"),
+        (b'{"nai-recording":1}\n{"method":"G","target":"/","base64":"?"}\n', "line 2: a body is not valid base64"),
     ],
 )
 def test_a_refusal_says_what_is_wrong(data: bytes, problem: str) -> None:
@@ -159,7 +159,7 @@ def sizes(exchange: RecordedExchange) -> list[int]:
 
 @given(exchanges(ANY_BODY), REDACTED)
 def test_redaction_keeps_every_length_and_every_piece(exchange: RecordedExchange, redaction: Redaction) -> None:
-    redacted = redaction.redacted(exchange)
+    redacted = redaction.redact(exchange)
     assert sizes(redacted) == sizes(exchange)
     assert [(type(sent.action), sent.after) for sent in redacted.answer] == [
         (type(sent.action), sent.after) for sent in exchange.answer
@@ -174,7 +174,7 @@ def form(value: object) -> object:
 @given(written(json_documents()), REDACTED)
 def test_json_stays_json_of_the_same_form(body: bytes, redaction: Redaction) -> None:
     pairs: Callable[[list[Any]], Any] = lambda found: [form(value) for _, value in found]  # noqa: E731
-    redacted = redaction.redacted(RecordedExchange("POST", "/", Headers.of(content_type="application/json"), body)).body
+    redacted = redaction.redact(RecordedExchange("POST", "/", Headers.of(content_type="application/json"), body)).body
     assert form(json.loads(redacted, object_pairs_hook=pairs)) == form(json.loads(body, object_pairs_hook=pairs))
 
 
@@ -187,7 +187,7 @@ def test_how_an_answer_was_cut_into_pieces_does_not_matter(
 
     def redacted(pieces: list[bytes]) -> bytes:
         answer = (SentAction(head), *(SentAction(action(piece)) for piece in pieces))
-        told = Redaction(bytes(16)).redacted(RecordedExchange("GET", "/", answer=answer)).answer[1:]
+        told = Redaction(bytes(16)).redact(RecordedExchange("GET", "/", answer=answer)).answer[1:]
         return b"".join(sent.action.data for sent in told if not isinstance(sent.action, Start))
 
     assert redacted(data.draw(strategies.chunkings(body))) == redacted([body])
@@ -197,7 +197,7 @@ def test_how_an_answer_was_cut_into_pieces_does_not_matter(
 @example(RecordedExchange("GET", f"/x/{PST}?q=1&model=a&text=%20hello"), Redaction(bytes(16)))
 @example(RecordedExchange("POST", "/", body=b'{"model": "0000000;"}'), Redaction(bytes(16)))
 def test_what_is_redacted_asks_the_same(exchange: RecordedExchange, redaction: Redaction) -> None:
-    assert request_shape(redaction.redacted(exchange)) == request_shape(exchange)
+    assert request_shape(redaction.redact(exchange)) == request_shape(exchange)
 
 
 # ---- secrets
@@ -237,7 +237,7 @@ def recorded(salt: bytes, *, contents: bool) -> RecordedExchange:
             SentAction(Write(json.dumps(said).encode())),
         ),
     )
-    return Redaction(salt, contents=contents).redacted(exchange)
+    return Redaction(salt, contents=contents).redact(exchange)
 
 
 @pytest.mark.parametrize("contents", [False, True])
@@ -271,7 +271,7 @@ def test_placeholders_keep_the_form_of_what_they_stand_for() -> None:
 
 def masked(body: str, kind: str = "application/json", status: int = 200, asked: str = "") -> str:
     answer = (SentAction(Start(Head(status, Headers.of(content_type=kind)))), SentAction(Write(body.encode())))
-    told = Redaction(bytes(16)).redacted(RecordedExchange("POST", "/", body=asked.encode(), answer=answer)).answer[1]
+    told = Redaction(bytes(16)).redact(RecordedExchange("POST", "/", body=asked.encode(), answer=answer)).answer[1]
     assert isinstance(told.action, Write)
     return told.action.data.decode()
 
@@ -314,13 +314,13 @@ def test_what_is_long_is_not_slow(word: str) -> None:
     for kind in ("application/json", "text/event-stream", "text/html"):
         head = SentAction(Start(Head(200, Headers.of(content_type=kind))))
         exchange = RecordedExchange("POST", "/", body=body, answer=(head, SentAction(Write(body))))
-        assert sizes(Redaction(bytes(16), contents=True).redacted(exchange)) == sizes(exchange)
+        assert sizes(Redaction(bytes(16), contents=True).redact(exchange)) == sizes(exchange)
 
 
 def test_an_answer_by_hand_is_looked_at_in_its_chunks() -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Who: me\r\n\r\n"
     whole = head + b'5\r\n{"out\r\nA\r\n":"a secre\r\n3\r\nt"}\r\n0\r\n\r\n'
-    told = Redaction(bytes(16)).redacted(
+    told = Redaction(bytes(16)).redact(
         RecordedExchange("POST", "/", answer=tuple(SentAction(RawWrite(bytes([b]))) for b in whole))
     )
     data = b"".join(sent.action.data for sent in told.answer if not isinstance(sent.action, Start))

@@ -32,7 +32,7 @@ def recorded(
     """What comes of these flows, in memory."""
     kept: list[RecordedExchange] = []
     clock = clock or Clock()
-    noting = Recorder(app, lambda exchange: kept.append(redaction.redacted(exchange)), clock)
+    noting = Recorder(app, lambda exchange: kept.append(redaction.redact(exchange)), clock)
     for flow in flows:
         run_in_memory(flow, noting, clock=clock)
     return Recording(tuple(kept), redaction.contents)
@@ -142,13 +142,14 @@ def test_what_is_not_in_the_recording_is_named_with_what_comes_next() -> None:
     found = recorded(json(b'{"output":"one"}'), text.generate("Once", max_length=9))
     app = Replayer(found)
     played = run_in_memory(account.get_information(), app)
-    assert "GET /user/information is not in the recording (no such request); next in it is POST /ai/generate" in str(
-        played.error
+    assert (
+        "GET /user/information is not in the recording (no such request); the next one in it is POST /ai/generate"
+        in str(played.error)
     )
     other = run_in_memory(text.generate("Once", max_length=8), app)
-    assert "(no more of it, or only with another body); next in it is POST /ai/generate" in str(other.error)
-    assert app.left == found.exchanges
-    assert "nothing is left of it" in str(run_in_memory(account.get_information(), Replayer(Recording(()))).error)
+    assert "(it has been used, or has another body); the next one in it is POST /ai/generate" in str(other.error)
+    assert app.unused == found.exchanges
+    assert "nothing in it is unused" in str(run_in_memory(account.get_information(), Replayer(Recording(()))).error)
 
 
 def test_a_request_that_the_server_did_not_read_is_found_without_its_body() -> None:
@@ -211,7 +212,7 @@ def test_a_fault_that_was_recorded_is_met_again(transport: str, fault: str) -> N
 
     kept: list[RecordedExchange] = []
     failing = FaultyApp(streams(*EVENTS), fault)
-    noting = Recorder(failing, lambda exchange: kept.append(KEPT.redacted(exchange)), Clock())
+    noting = Recorder(failing, lambda exchange: kept.append(KEPT.redact(exchange)), Clock())
     then, *_ = all_on(transport, noting, [lambda: STORY, pause], session)
     now = all_on(transport, Replayer(Recording(tuple(kept), True)), [lambda: STORY], session)[0]
     assert told(now) == told(then)

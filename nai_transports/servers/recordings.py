@@ -74,7 +74,7 @@ def record_to_file(
         if not is_writing:
             return
         try:
-            write_line(encode_exchange(redaction.redacted(exchange)))
+            write_line(encode_exchange(redaction.redact(exchange)))
         except OSError as error:
             is_writing = False
             on_failure(f"{os.fspath(path)} cannot be written: {error.strerror}")

@@ -1,8 +1,8 @@
-"""Recordings: `Recorder` is an app around an app that notes down what was asked and answered, without its secrets;
-`Replayer` is an app that answers from such notes.
+"""Recordings: `Recorder` is an app that wraps an app and records its requests and responses; `Redaction` removes secrets
+from them; `Replayer` is an app that answers from a recording.
 
-A bug report with a recording runs on another machine: the same program, told another address, meets the same answers in
-the same pieces. No clock and no file of its own; `file` says how a recording is written down.
+A bug report with a recording can be run on another machine: the same program, with another address, gets the same
+responses in the same pieces. Nothing here reads a clock or a file; `recording_file` has the format of a recording.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An app that lets another answer, and notes down every exchange when it is over."""
+"""An app that wraps another app, and records each exchange when it has ended."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["Recorder"]
 
 
 class Recorder:
-    """An `App` around an `App`: whatever it does goes through unchanged.
+    """An `App` that wraps an `App`, and passes all of its actions on unchanged.
 
     Args:
-        app: what answers; any app, a `Faulty` one as well.
-        write: gets each exchange when it has ended, be it that it was cut or that the client left; if the answer's length
-            is known, before its last piece is sent, so that what a client has seen whole has been noted. It holds
-            secrets: `Redaction.redacted` takes them out.
-        now: seconds of any clock that only goes forward.
+        app: any app, for example a `FaultyApp`.
+        write: gets each exchange when it has ended, also when it was cut or the client has left. If the response has a
+            Content-Length, it gets the exchange before the last piece is sent, so that every response that a client has
+            received is recorded. The exchange has secrets in it; `Redaction.redact` removes them.
+        now: returns seconds of any monotonic clock.
     """
 
     def __init__(self, app: App, write: Callable[[RecordedExchange], None], now: Callable[[], float]) -> None:
@@ -28,32 +28,32 @@ class Recorder:
         self._now = now
 
     def __call__(self, request: Request) -> Handler:
-        """The handler for one request."""
+        """Return the handler of a request."""
         handler = self._app(request)
         body, whole = bytearray(), False
-        answer: list[SentAction] = []
-        promised, size, noted = "", 0, False
-        ending, before = Ending.LEFT, self._now()
+        response: list[SentAction] = []
+        content_length, size, recorded = "", 0, False
+        ending, last = Ending.LEFT, self._now()
         incoming: bytes | None = None
 
-        def note(ending: Ending) -> None:
-            asked = (request.method, request.target, request.headers, bytes(body))
-            self._write(RecordedExchange(*asked, whole, tuple(answer), ending))
+        def record(ending: Ending) -> None:
+            sent_request = (request.method, request.target, request.headers, bytes(body))
+            self._write(RecordedExchange(*sent_request, whole, tuple(response), ending))
 
         try:
             while True:
                 action = handler.send(incoming)
                 if isinstance(action, Start | Write | RawWrite):
                     now = self._now()
-                    answer.append(SentAction(action, round(max(0.0, now - before), 6)))
-                    before = now
+                    response.append(SentAction(action, round(max(0.0, now - last), 6)))
+                    last = now
                     if isinstance(action, Start):
-                        promised = action.head.headers.get("content-length") or ""
+                        content_length = action.head.headers.get("content-length") or ""
                     else:
                         size += len(action.data)
-                    if promised == str(size) and whole and not noted:
-                        noted = True
-                        note(Ending.COMPLETE)
+                    if content_length == str(size) and whole and not recorded:
+                        recorded = True
+                        record(Ending.COMPLETE)
                 elif isinstance(action, Cut):
                     ending = Ending.CUT
                 incoming = yield action
@@ -67,5 +67,5 @@ class Recorder:
             raise
         finally:
             handler.close()
-            if not noted:
-                note(ending)
+            if not recorded:
+                record(ending)

@@ -1,19 +1,19 @@
-"""A recording as text: a line of JSON for the whole, and one for each exchange.
+"""Recorded exchanges, and the file format of a recording: lines of JSON, one for the header and one for each exchange.
 
-The first line is ``{"nai-recording":1,"contents":false}``: the version, and whether prompts, answers and whatever is
-stored are in it as they were. Each line behind it is an object::
+The first line is ``{"nai-recording":1,"contents":false}``: the version, and whether prompts, responses and stored objects
+are in it unredacted. Each further line is an object::
 
     method, target    of the request; ``target`` is path and query
     headers           of the request: pairs of name and value
     text | base64     its body: as text if it is UTF-8; missing if there is none
     whole             false if the server did not read it to its end
-    answer            what was sent, in order: objects with the seconds ``after`` what was sent before, and either
+    answer            what the server sent, in order: objects with the seconds ``after`` the one before, and either
                       ``status`` and ``headers``, or a piece of the body as ``text`` or ``base64``; ``raw`` is true for
-                      bytes that went out past all rules of HTTP
+                      bytes that were sent without HTTP's framing
     ending            ``complete``, ``cut`` (by the server), or ``left`` (by the client)
 
-What is missing has its default: empty, 0, true for ``whole``, false for ``raw``. A line is written at once when its
-exchange is over, so a last line without an end was torn when the writer was stopped, and is left out.
+Missing keys have their defaults: empty, 0, true for ``whole``, false for ``raw``. A line is written as soon as its
+exchange has ended. A last line without a line end is incomplete, because the writer was stopped, and is ignored.
 """
 
 from __future__ import annotations
@@ -46,42 +46,42 @@ __all__ = [
 ]
 
 SendAction: TypeAlias = Start | Write | RawWrite
-"""The actions that send something."""
+"""The actions that send bytes."""
 
 
 class Ending(enum.Enum):
     """How an exchange ended."""
 
     COMPLETE = "complete"
-    "with all of the answer"
+    "with the whole response"
     CUT = "cut"
     "the server closed the connection"
     LEFT = "left"
-    "the client did, before the answer was complete"
+    "the client closed it, before the response was complete"
 
 
 @dataclass(frozen=True, slots=True)
 class SentAction:
-    """Something that the server sent."""
+    """An action by which the server sent something, with its time."""
 
     action: SendAction
     after: float = 0.0
-    "Seconds since what was sent before it; for the first, since the request came."
+    "Seconds since the action before; for the first one, since the request."
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedExchange:
-    """A request, and what became of it."""
+    """A request and its response, with the way in which the exchange ended."""
 
     method: str
     target: str = field(repr=False)
     headers: Headers = NO_HEADERS
     body: bytes = field(default=b"", repr=False)
-    "As far as the server read it."
+    "The part that the server has read."
     whole: bool = True
-    "Did it read the body to its end?"
+    "Did the server read the body to its end?"
     answer: tuple[SentAction, ...] = field(default=(), repr=False)
-    "In order; a body stays in the pieces in which it was written."
+    "In order, with the body in the pieces in which it was sent."
     ending: Ending = Ending.COMPLETE
 
 
@@ -94,11 +94,11 @@ _Fields = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What a file holds."""
+    """The content of a recording's file."""
 
     exchanges: tuple[RecordedExchange, ...]
     contents: bool = False
-    "Are prompts, answers and what is stored as they were?"
+    "Are prompts, responses and stored objects unredacted?"
 
 
 class _Header(msgspec.Struct, forbid_unknown_fields=True):
@@ -131,43 +131,43 @@ _HEADER: Final = msgspec.json.Decoder(_Header)
 
 
 def encode_header(*, contents: bool = False) -> bytes:
-    """The first line."""
+    """Return the first line of a recording's file."""
     return encode_json(_Header(VERSION, contents)) + b"\n"
 
 
 def encode_exchange(exchange: RecordedExchange) -> bytes:
-    """The line of an exchange.
+    """Return the line of an exchange.
 
     Raises:
         InvalidRequestError: method, target or header fields are not Unicode text (a lone surrogate).
     """
-    text, binary = _spelled(exchange.body)
-    answer = tuple(map(_sent, exchange.answer))
+    text, binary = _encode_body(exchange.body)
+    answer = tuple(map(_encode_action, exchange.answer))
     head = (exchange.method, exchange.target, tuple(exchange.headers))
     return encode_json(_Line(*head, text, binary, exchange.whole, answer, exchange.ending)) + b"\n"
 
 
 def decode_recording(data: bytes) -> Recording:
-    """What a file says.
+    """Parse a recording's file.
 
     Raises:
-        InvalidFile: it is no recording, one of another version, or damaged. The message is one line, names the
-            line that is wrong, and quotes nothing of it.
+        InvalidFile: it is no recording, has another version, or is damaged. The message is one line that names the
+            wrong line, and quotes nothing of it.
     """
     first, _, rest = data.partition(b"\n")
     try:
-        found = _HEADER.decode(first)
+        read = _HEADER.decode(first)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        found = None
-    if found is None:
-        raise InvalidFile("this is no recording: its first line does not say so")
-    if found.version != VERSION:
-        raise InvalidFile(f"a recording of version {found.version}, of which only {VERSION} is known here")
+        read = None
+    if read is None:
+        raise InvalidFile("this is not a recording: its first line is not the header of one")
+    if read.version != VERSION:
+        raise InvalidFile(f"the recording has version {read.version}; only version {VERSION} can be read")
     lines = rest.split(b"\n")[:-1]
-    return Recording(tuple(_exchange(line, number) for number, line in enumerate(lines, 2)), found.contents)
+    return Recording(tuple(_decode_exchange(line, number) for number, line in enumerate(lines, 2)), read.contents)
 
 
-def _exchange(line: bytes, number: int) -> RecordedExchange:
+def _decode_exchange(line: bytes, number: int) -> RecordedExchange:
     problem: object
     try:
         read = _LINE.decode(line)
@@ -175,47 +175,47 @@ def _exchange(line: bytes, number: int) -> RecordedExchange:
         problem = find_problem(line, _Line)
     else:
         try:
-            body = _body(read)
-            answer = tuple(map(_action, read.answer))
+            body = _decode_body(read)
+            answer = tuple(map(_decode_action, read.answer))
             problem = _order_problem(answer)
             if problem is None:
                 return RecordedExchange(
                     read.method, read.target, Headers(read.headers), body, read.whole, answer, read.ending
                 )
         except binascii.Error:
-            problem = "its base64 is none"
+            problem = "a body is not valid base64"
     raise InvalidFile(f"the recording is damaged: line {number}: {problem}")
 
 
-def _sent(sent: SentAction) -> _Sent:
+def _encode_action(sent: SentAction) -> _Sent:
     match sent.action:
         case Start(head):
             return _Sent(sent.after, head.status, tuple(head.headers))
         case Write(data) | RawWrite(data):
-            text, binary = _spelled(data)
+            text, binary = _encode_body(data)
             return _Sent(sent.after, raw=isinstance(sent.action, RawWrite), text=text, base64=binary)
 
 
-def _action(read: _Sent) -> SentAction:
+def _decode_action(read: _Sent) -> SentAction:
     if read.status is not None:
         return SentAction(Start(Head(read.status, Headers(read.headers))), read.after)
-    data = _body(read)
+    data = _decode_body(read)
     return SentAction(RawWrite(data) if read.raw else Write(data), read.after)
 
 
 def _order_problem(answer: Iterable[SentAction]) -> str | None:
-    """Why no server can have sent this: a piece without a head, or something by the rules behind raw bytes."""
+    """Return why no server can have sent these actions: a piece without a head, or HTTP after raw bytes; None if it can."""
     state = ReplyState.OPEN
     for sent in answer:
         kind: type[SendAction] = type(sent.action)
         if (state, kind) not in REPLY_TRANSITIONS:
-            return f"{kind.__name__} where an answer is {state.value}"
+            return f"{kind.__name__} while the response is {state.value}"
         state = REPLY_TRANSITIONS[state, kind]
     return None
 
 
-def _spelled(data: bytes) -> tuple[str | None, str | None]:
-    """Bytes as text, if they are some, or as base64."""
+def _encode_body(data: bytes) -> tuple[str | None, str | None]:
+    """Return bytes as text, or else as base64."""
     if not data:
         return None, None
     try:
@@ -224,7 +224,7 @@ def _spelled(data: bytes) -> tuple[str | None, str | None]:
         return None, base64.b64encode(data).decode()
 
 
-def _body(read: _Line | _Sent) -> bytes:
+def _decode_body(read: _Line | _Sent) -> bytes:
     if read.base64 is not None:
         return base64.b64decode(read.base64, validate=True)
     return (read.text or "").encode()

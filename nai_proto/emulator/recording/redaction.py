@@ -1,14 +1,15 @@
-"""Taking secrets out of an exchange, and seeing what is equal without them.
+"""Removes secrets and contents from recorded exchanges, and compares requests without them.
 
-*Secrets* are always taken out: tokens, access keys, e-mails and their hashes, gift keys, cookies. One is replaced by
-another text of its form and length, the same one wherever it stands, so a session hangs together when it is replayed.
-Which text that is depends on a salt that is drawn for the recording and written nowhere.
+*Secrets* are always removed: tokens, access keys, e-mails and their hashes, gift keys, cookies. A secret is replaced by
+another text of its form and length, the same one wherever it occurs, so that a replayed session is consistent. The text
+depends on a random salt of the recording, which is stored nowhere.
 
-*Contents* are taken out unless they are asked for: prompts, stories, answers, keystores, whatever is stored, and all that
-is not known to be harmless. A text is replaced by letters that say so, base64 by the base64 of zeros (so token ids stay
-token ids), numbers in lists by round ones that are not larger. What an error says stays, but for pieces of the request.
+*Contents* are removed unless they are to be kept: prompts, stories, responses, keystores, stored objects, and everything
+that is not known to be harmless. A text is replaced by ``redacted…``, base64 by the base64 of zeros (so that token ids
+remain token ids), and numbers in lists by round ones that are not larger. Error messages stay, without what they quote
+from the request.
 
-Lengths stay in any case: Content-Length, chunks, pieces, and where a connection was cut.
+Lengths never change: Content-Length, chunks, pieces, and where a connection was cut.
 """
 
 from __future__ import annotations
@@ -28,55 +29,55 @@ from .value_masking import Masks, mask_body, mask_field, mask_raw, mask_target
 __all__ = ["Redaction", "RequestShape", "is_same_request", "request_shape"]
 
 RequestShape: TypeAlias = tuple[str, str, bytes | None]
-"""Method, target and body of a request, without all that redaction may hide."""
+"""Method, target and body of a request, without everything that redaction may hide."""
 
 
 class Redaction:
-    """Of one recording.
+    """The redaction of one recording.
 
     Args:
-        salt: random bytes, 16 or more; known to nobody else.
-        contents: do prompts, answers and what is stored stay?
+        salt: at least 16 random bytes, to be kept secret and then forgotten.
+        contents: keep prompts, responses and stored objects?
     """
 
     def __init__(self, salt: bytes, *, contents: bool = False) -> None:
         self.contents: Final = contents
-        self._masks = _Hiding(salt, contents)
+        self._masks = _RedactingMasks(salt, contents)
 
-    def redacted(self, exchange: RecordedExchange) -> RecordedExchange:
-        """The exchange without what is private."""
+    def redact(self, exchange: RecordedExchange) -> RecordedExchange:
+        """Return the exchange without secrets, and without contents if they are not kept."""
         masks = self._masks
-        masks.asked.clear()
+        masks.request_contents.clear()
         return replace(
             exchange,
-            target=_masked(exchange.target, lambda data: mask_target(data, masks)),
-            headers=_fields(exchange.headers, masks),
+            target=_mask_text(exchange.target, lambda data: mask_target(data, masks)),
+            headers=_mask_headers(exchange.headers, masks),
             body=mask_body(exchange.body, exchange.headers.get("content-type") or "", masks),
-            answer=_answer(exchange.answer, masks),
+            answer=_mask_answer(exchange.answer, masks),
         )
 
 
 def request_shape(exchange: RecordedExchange) -> RequestShape:
-    """What an exchange asked, as far as redaction lets it be seen: equal for what was recorded and what is replayed."""
-    return _shape(exchange, _NOTHING)
+    """Return the shape of a request: equal for a recorded request and for the request that is replayed."""
+    return _shape(exchange, _WITHOUT_CONTENTS)
 
 
 def is_same_request(one: RecordedExchange, other: RecordedExchange) -> bool:
-    """Did both ask the same, in all but secrets?"""
-    return _shape(one, _CONTENTS) == _shape(other, _CONTENTS)
+    """Return whether two requests are equal apart from secrets."""
+    return _shape(one, _WITH_CONTENTS) == _shape(other, _WITH_CONTENTS)
 
 
 def _shape(exchange: RecordedExchange, masks: Masks) -> RequestShape:
     kind = exchange.headers.get("content-type") or ""
     body = mask_body(exchange.body, kind, masks) if exchange.whole else None
-    return exchange.method, _masked(exchange.target, lambda data: mask_target(data, masks)), body
+    return exchange.method, _mask_text(exchange.target, lambda data: mask_target(data, masks)), body
 
 
 # ---- the parts of an exchange
 
 
-def _answer(answer: tuple[SentAction, ...], masks: Masks) -> tuple[SentAction, ...]:
-    """The whole body is looked at, and cut again where it was."""
+def _mask_answer(answer: tuple[SentAction, ...], masks: Masks) -> tuple[SentAction, ...]:
+    """Return a masked response. The body is masked as a whole, and cut where it was cut."""
     started = next((sent.action.head for sent in answer if isinstance(sent.action, Start)), None)
     body = b"".join(sent.action.data for sent in answer if isinstance(sent.action, Write | RawWrite))
     if started is None:
@@ -87,7 +88,7 @@ def _answer(answer: tuple[SentAction, ...], masks: Masks) -> tuple[SentAction, .
     for sent in answer:
         match sent.action:
             case Start(head):
-                action = Start(replace(head, headers=_fields(head.headers, masks)))
+                action = Start(replace(head, headers=_mask_headers(head.headers, masks)))
                 masked.append(replace(sent, action=action))
             case Write(data) | RawWrite(data):
                 masked.append(replace(sent, action=replace(sent.action, data=body[at : at + len(data)])))
@@ -95,59 +96,59 @@ def _answer(answer: tuple[SentAction, ...], masks: Masks) -> tuple[SentAction, .
     return tuple(masked)
 
 
-def _fields(headers: Headers, masks: Masks) -> Headers:
+def _mask_headers(headers: Headers, masks: Masks) -> Headers:
     def masked(name: str, value: str) -> str:
-        return _masked(value, lambda data: mask_field(name.encode("utf-8", "replace"), data, masks))
+        return _mask_text(value, lambda data: mask_field(name.encode("utf-8", "replace"), data, masks))
 
     return Headers((name, masked(name, value)) for name, value in headers)
 
 
-def _masked(text: str, mask: Callable[[bytes], bytes]) -> str:
+def _mask_text(text: str, mask: Callable[[bytes], bytes]) -> str:
     return mask(text.encode("utf-8", "replace")).decode("utf-8", "replace")
 
 
-# ---- what becomes of values
+# ---- masks
 
 
-class _Hiding:
-    """Of what is written down: as many bytes as before."""
+class _RedactingMasks:
+    """Masks for recordings; every replacement has as many bytes as the value."""
 
     def __init__(self, salt: bytes, contents: bool) -> None:
         self._salt = salt
         self._contents = contents
         self._known: dict[bytes, None] = {}
-        self._knowing = _NOTHING_KNOWN
-        self.asked: set[bytes] = set()
-        "Contents of the exchange at work."
+        self._pattern = _NO_SECRETS
+        self.request_contents: set[bytes] = set()
+        "The contents of the current exchange's request, which error messages may quote."
 
     def secret(self, value: bytes) -> bytes:
-        if _TELLING <= len(value) <= _LONGEST and value not in self._known:
+        if _MIN_LENGTH <= len(value) <= _MAX_LENGTH and value not in self._known:
             self._known[value] = None
-            if len(self._known) > _MOST:
+            if len(self._known) > _MAX_SECRETS:
                 del self._known[next(iter(self._known))]
-            self._knowing = re.compile(b"|".join(map(re.escape, sorted(self._known, key=len, reverse=True))))
-        return self._like(value)
+            self._pattern = re.compile(b"|".join(map(re.escape, sorted(self._known, key=len, reverse=True))))
+        return self._replace(value)
 
     def content(self, value: bytes) -> bytes:
         if self._contents:
             return self.plain(value)
-        if len(value) >= _TELLING:
-            self.asked.add(value)
-        return _hidden(value)
+        if len(value) >= _MIN_LENGTH:
+            self.request_contents.add(value)
+        return _hide(value)
 
     def name(self, value: bytes) -> bytes:
-        return self.plain(value) if self._contents else b"?" + self._like(value)[1:]
+        return self.plain(value) if self._contents else b"?" + self._replace(value)[1:]
 
     def field(self, value: bytes) -> bytes:
-        return value if value.isdigit() else _hidden(value)
+        return value if value.isdigit() else _hide(value)
 
     def plain(self, value: bytes) -> bytes:
         value = PATTERNS.sub(lambda found: self.secret(found[0]), value)
-        return self._knowing.sub(lambda found: self._like(found[0]), value)
+        return self._pattern.sub(lambda found: self._replace(found[0]), value)
 
-    def said(self, value: bytes) -> bytes:
-        for content in self.asked:
-            value = _unquoted(value, content)
+    def message(self, value: bytes) -> bytes:
+        for content in self.request_contents:
+            value = _remove_quotations(value, content)
         return self.plain(value)
 
     def number(self, value: bytes) -> bytes:
@@ -155,9 +156,9 @@ class _Hiding:
             return value
         return re.sub(rb"[1-9][0-9]*", lambda found: b"1" + b"0" * (len(found[0]) - 1), value)
 
-    def _like(self, value: bytes) -> bytes:
-        """Another text with letters, digits and marks where this one has them."""
-        drawn = shake_256(self._salt + value).digest(len(value))
+    def _replace(self, value: bytes) -> bytes:
+        """Return another text with letters, digits and other characters at the same places."""
+        random = shake_256(self._salt + value).digest(len(value))
         kept = next((len(prefix) for prefix in _PREFIXES if value.startswith(prefix)), 0)
         plain = _ESCAPE.sub(lambda found: b"x" * len(found[0]), value)
         sets = _HEX if re.fullmatch(rb"[0-9a-f]{16,}", value) else _SETS
@@ -165,21 +166,21 @@ class _Hiding:
         for at in range(kept, len(plain)):
             letters = next((one for one in sets if plain[at] in one), b"")
             if letters:
-                out[at] = letters[drawn[at] % len(letters)]
+                out[at] = letters[random[at] % len(letters)]
             elif plain[at] >= 0x80:
                 out[at] = ord("x")
         return bytes(out)
 
 
-_TELLING: Final = 6
-"Bytes; what is shorter is not looked for elsewhere."
-_LONGEST: Final = 4096
-"Bytes; no secret of the service is longer."
-_QUOTED: Final = 12
-"Bytes of a content that tell it again."
-_MOST: Final = 256
-"Secrets that are looked for elsewhere: the latest."
-_NOTHING_KNOWN: Final = re.compile(rb"(?!)")
+_MIN_LENGTH: Final = 6
+"The shortest secret or content that is looked for elsewhere, in bytes."
+_MAX_LENGTH: Final = 4096
+"The longest secret that is looked for elsewhere, in bytes; the service has no longer one."
+_QUOTE_BYTES: Final = 12
+"How many bytes of a content count as a quotation of it."
+_MAX_SECRETS: Final = 256
+"How many secrets are looked for elsewhere; the latest ones."
+_NO_SECRETS: Final = re.compile(rb"(?!)")
 _PREFIXES: Final = (b"pst-", b"eyJ")
 _ESCAPE: Final = re.compile(rb"\\(?:u[0-9a-fA-F]{4}|.|\Z)", re.DOTALL)
 _SETS: Final = (b"abcdefghijklmnopqrstuvwxyz", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"0123456789")
@@ -187,36 +188,36 @@ _HEX: Final = (b"0123456789abcdef",)
 _BASE64: Final = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
 
-def _hidden(value: bytes) -> bytes:
-    """As many bytes that say nothing."""
+def _hide(value: bytes) -> bytes:
+    """Return as many bytes without meaning."""
     if _BASE64.fullmatch(value):
         return re.sub(rb"[^=]", b"A", value)
-    return _filled(len(value))
+    return _fill(len(value))
 
 
-def _filled(size: int) -> bytes:
+def _fill(size: int) -> bytes:
     return (b"redacted" * (size // 8 + 1))[:size]
 
 
-def _unquoted(said: bytes, content: bytes) -> bytes:
-    """What is said, without the content or its beginning."""
-    start = content[:_QUOTED]
-    at = said.find(start)
+def _remove_quotations(message: bytes, content: bytes) -> bytes:
+    """Return a message without quotations of a content or its beginning."""
+    start = content[:_QUOTE_BYTES]
+    at = message.find(start)
     while at >= 0:
-        pairs = enumerate(zip(content, said[at:], strict=False))
-        size = next((number for number, (one, other) in pairs if one != other), min(len(content), len(said) - at))
-        said = said[:at] + _hidden(content[:size]) + said[at + size :]
-        at = said.find(start, at + size)
-    return said
+        pairs = enumerate(zip(content, message[at:], strict=False))
+        size = next((number for number, (one, other) in pairs if one != other), min(len(content), len(message) - at))
+        message = message[:at] + _hide(content[:size]) + message[at + size :]
+        at = message.find(start, at + size)
+    return message
 
 
-class _Blank:
-    """Of what is compared: whatever may be hidden is the same."""
+class _ComparingMasks:
+    """Masks for comparison; everything that may be hidden becomes equal."""
 
     def __init__(self, *, contents: bool) -> None:
         self._contents = contents
 
-    def secret(self, value: bytes) -> bytes:  # noqa: ARG002  they are all alike
+    def secret(self, value: bytes) -> bytes:  # noqa: ARG002  all secrets are equal
         return b"*"
 
     def content(self, value: bytes) -> bytes:
@@ -229,16 +230,16 @@ class _Blank:
         return value
 
     def plain(self, value: bytes) -> bytes:
-        if not self._contents and (value == _filled(len(value)) or not value.strip(b"A")):
+        if not self._contents and (value == _fill(len(value)) or not value.strip(b"A")):
             return b"*"
         return PATTERNS.sub(b"*", value)
 
-    def said(self, value: bytes) -> bytes:
+    def message(self, value: bytes) -> bytes:
         return value
 
     def number(self, value: bytes) -> bytes:
         return value if self._contents else b"0"
 
 
-_NOTHING: Final = _Blank(contents=False)
-_CONTENTS: Final = _Blank(contents=True)
+_WITHOUT_CONTENTS: Final = _ComparingMasks(contents=False)
+_WITH_CONTENTS: Final = _ComparingMasks(contents=True)

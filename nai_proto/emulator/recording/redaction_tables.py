@@ -1,6 +1,6 @@
-"""What is secret, and what may be shown: of header fields, and of the keys of JSON.
+"""The tables of redaction: which header fields and JSON keys have secret values, and which values may be shown.
 
-Lists forget. So those of what may be shown are the ones that count: what stands in none is private.
+Lists are never complete. So everything that is not in a list of what may be shown is private.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import Final
 __all__ = [
     "HARMLESS",
     "MAPS",
+    "MESSAGE_KEYS",
     "NAMES_IN_MAPS",
     "PATTERNS",
     "PLAIN_HEADERS",
     "PLAIN_KEYS",
-    "SAID_KEYS",
     "SECRET_HEADERS",
     "SECRET_KEYS",
 ]
@@ -30,14 +30,14 @@ PLAIN_HEADERS: Final = frozenset(
 SECRET_HEADERS: Final = frozenset(
     b"api-key authorization cookie proxy-authorization set-cookie x-api-key x-auth-token".split()
 )
-"""Those whose values are looked for everywhere else; any other field's is hidden as well."""
+"""Header fields whose values are secrets, which are removed elsewhere too. All other fields are hidden as well."""
 
 SECRET_KEYS: Final = frozenset(
     b"key accessToken idToken currentAccessKey newAccessKey persistentToken recoveryToken verificationToken "
     b"deletionToken recaptcha recapcha password email emailCleartext newEmail plaintextEmail giftkey giftKey giftKeys "
     b"subscriptionId externalOsanoId".split()
 )
-"""Keys whose texts are secret, with contents or without. A persistent token is known by its form.
+"""Keys whose texts are secret even where contents are kept. Persistent tokens are recognised by their form.
 
 See docs/protocol/native.md#6-account-endpoints-user.
 """
@@ -47,10 +47,10 @@ PLAIN_KEYS: Final = frozenset(
     b"banStatus paymentProcessor order prefix preset phrase_rep_pen reasoning_effort jurisdiction voice version lang "
     b"fault shape endpoint method text_offset token_logprobs".split()
 )
-"""Keys whose texts say what kind of thing something is. They are shown if they look like it: `HARMLESS`."""
+"""Keys whose texts are names of kinds. They are shown if they match `HARMLESS`."""
 
-SAID_KEYS: Final = frozenset(b"message error".split())
-"""Keys of an answer whose texts say what went wrong. They are shown, but for what the request had in it."""
+MESSAGE_KEYS: Final = frozenset(b"message error".split())
+"""Keys of a response whose texts are error messages. They are shown, without what they quote from the request."""
 
 MAPS: Final = frozenset(b"top_logprobs logit_bias".split())
 """Keys of objects whose own keys are texts or token ids.
@@ -60,7 +60,7 @@ See docs/protocol/openai.md#3-completions.
 NAMES_IN_MAPS: Final = frozenset(b"token logprob bytes".split())
 
 HARMLESS: Final = re.compile(rb" ?[\w.:/+-]{0,48}", re.ASCII)
-"""A word, a name, an id: no prose."""
+"""A word, a name or an id, but no prose."""
 
 PATTERNS: Final = re.compile(
     rb"pst-[\w-]+"
@@ -69,4 +69,4 @@ PATTERNS: Final = re.compile(
     rb"|\A[\w-]{64}\Z",
     re.ASCII,
 )
-"""What is secret wherever it stands: persistent tokens, JWTs, e-mails, and what is an access key or a hash by its length."""
+"""What is secret anywhere: persistent tokens, JWTs, e-mails, and texts with the length of an access key or a hash."""

@@ -1,4 +1,4 @@
-"""An app that answers as a recording has it."""
+"""An app that answers from a recording."""
 
 from __future__ import annotations
 
@@ -18,44 +18,44 @@ __all__ = ["Replayer"]
 
 
 class Replayer:
-    """An `App` that knows nothing but what was recorded.
+    """An `App` that answers with the responses of a recording.
 
-    A request is answered by the first exchange that asked the same and has not been used: method, path, query and body
-    are equal but for what redaction hides, so whatever password, token or prompt there is now stands for the one there
-    was. Of several that are equal so far, one that is equal beyond that comes first. What the recording does not have is
-    answered with 404 and a message that says what would have come next.
+    A request is answered by the first unused exchange with an equal request: method, path, query and body are equal apart
+    from what redaction hides, so any password, token or prompt is accepted for the recorded one. Of several such
+    exchanges, one whose contents are equal as well comes first. A request that is not in the recording is answered with
+    404, and a message that names the next recorded request.
 
-    Each piece of a body is written by itself, as it was. A cut is a cut; where the client left, the answer goes no
-    further, and waits for it to leave again.
+    A body is sent in the pieces in which it was recorded. A cut is repeated. Where the client had left, the response
+    stops, and waits for the client to leave.
 
     Args:
-        recorded: what there is to say.
-        as_recorded: takes the time that it took then; without, no time at all.
+        recording: with the exchanges.
+        as_recorded: wait between the actions as long as the server did then?
     """
 
-    def __init__(self, recorded: Recording, *, as_recorded: bool = False) -> None:
-        self._left: dict[int, RecordedExchange] = dict(enumerate(recorded.exchanges))
+    def __init__(self, recording: Recording, *, as_recorded: bool = False) -> None:
+        self._unused: dict[int, RecordedExchange] = dict(enumerate(recording.exchanges))
         self._as_recorded = as_recorded
         self._shapes: dict[RequestShape, deque[int]] = {}
-        for number, exchange in self._left.items():
+        for number, exchange in self._unused.items():
             self._shapes.setdefault(request_shape(exchange), deque()).append(number)
 
     @property
-    def left(self) -> Sequence[RecordedExchange]:
-        """What has not been asked for yet, in order."""
-        return tuple(self._left.values())
+    def unused(self) -> Sequence[RecordedExchange]:
+        """The exchanges that have not been used yet, in order."""
+        return tuple(self._unused.values())
 
     def __call__(self, request: Request) -> Handler:
-        """The handler for one request."""
+        """Return the handler of a request."""
         body = bytearray()
         while data := (yield Read()):
             body += data
-            if len(body) > _MOST:
+            if len(body) > _MAX_BODY_BYTES:
                 break
-        asked = RecordedExchange(request.method, request.target, request.headers, bytes(body))
-        exchange = self._take(asked)
+        wanted = RecordedExchange(request.method, request.target, request.headers, bytes(body))
+        exchange = self._take(wanted)
         if exchange is None:
-            yield from send_error(Refused(404, self._missing(asked)))
+            yield from send_error(Refused(404, self._explain_missing(wanted)))
             return
         for sent in exchange.answer:
             if self._as_recorded and sent.after:
@@ -69,26 +69,27 @@ class Replayer:
             case Ending.LEFT:
                 yield Wait(None)
 
-    def _take(self, asked: RecordedExchange) -> RecordedExchange | None:
-        for candidate in (asked, replace(asked, body=b"", whole=False)):  # the server may not have read all of it
+    def _take(self, wanted: RecordedExchange) -> RecordedExchange | None:
+        # The server may not have read the whole body.
+        for candidate in (wanted, replace(wanted, body=b"", whole=False)):
             numbers = self._shapes.get(request_shape(candidate))
             if numbers:
-                number = next((one for one in numbers if is_same_request(self._left[one], candidate)), numbers[0])
+                number = next((one for one in numbers if is_same_request(self._unused[one], candidate)), numbers[0])
                 numbers.remove(number)
-                return self._left.pop(number)
+                return self._unused.pop(number)
         return None
 
-    def _missing(self, asked: RecordedExchange) -> str:
-        known = any(one[:2] == request_shape(asked)[:2] for one in self._shapes)
-        why = "no more of it, or only with another body" if known else "no such request"
-        following = next(iter(self._left.values()), None)
-        ahead = "nothing is left of it" if following is None else f"next in it is {_told(following)}"
-        return f"{_told(asked)} is not in the recording ({why}); {ahead}"
+    def _explain_missing(self, wanted: RecordedExchange) -> str:
+        known = any(one[:2] == request_shape(wanted)[:2] for one in self._shapes)
+        why = "it has been used, or has another body" if known else "no such request"
+        following = next(iter(self._unused.values()), None)
+        ahead = "nothing in it is unused" if following is None else f"the next one in it is {_describe(following)}"
+        return f"{_describe(wanted)} is not in the recording ({why}); {ahead}"
 
 
-_MOST: Final = 268_435_456
-"Bytes of a request's body; more is of no recording."
+_MAX_BODY_BYTES: Final = 268_435_456
+"The largest body of a request; no recording has a larger one."
 
 
-def _told(exchange: RecordedExchange) -> str:
+def _describe(exchange: RecordedExchange) -> str:
     return f"{exchange.method} {exchange.target.partition('?')[0][:100]}"

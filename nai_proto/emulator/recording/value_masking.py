@@ -1,7 +1,7 @@
-"""Finds the values in what goes over the wire, byte by byte, so that what is cut off or broken keeps its shape too.
+"""Finds the values in headers, targets and bodies, and masks each of them in place.
 
-Nothing is decoded and written again: each value is replaced where it stands. If every replacement has as many bytes as
-what it replaces, then lengths, chunks and the cuts between pieces are right as they were.
+It works on bytes, without decoding and encoding, so that cut or malformed documents keep their form. If every
+replacement has as many bytes as the value, then lengths, chunks and the boundaries between pieces remain correct.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Final, Protocol
 from .redaction_tables import (
     HARMLESS,
     MAPS,
+    MESSAGE_KEYS,
     NAMES_IN_MAPS,
     PLAIN_HEADERS,
     PLAIN_KEYS,
-    SAID_KEYS,
     SECRET_HEADERS,
     SECRET_KEYS,
 )
@@ -24,34 +24,34 @@ __all__ = ["Masks", "mask_body", "mask_field", "mask_raw", "mask_target"]
 
 
 class Masks(Protocol):
-    """What becomes of a value."""
+    """Replaces values by their kind."""
 
     def secret(self, value: bytes, /) -> bytes:
-        """Of what is secret in any case."""
+        """Mask a secret."""
         ...
 
     def content(self, value: bytes, /) -> bytes:
-        """Of what people wrote, or what was written for them, sealed or not; and of whatever is not known."""
+        """Mask a content: what people wrote or what was generated for them, sealed or not, and everything unknown."""
         ...
 
     def name(self, value: bytes, /) -> bytes:
-        """Of a key that is none of the protocol's names. Not empty."""
+        """Mask a JSON key that is no name of the protocol; it is not empty."""
         ...
 
     def field(self, value: bytes, /) -> bytes:
-        """Of a header field that nothing is known of."""
+        """Mask the value of an unknown header field."""
         ...
 
     def plain(self, value: bytes, /) -> bytes:
-        """Of what is harmless, as far as can be seen."""
+        """Mask the secrets in a harmless text."""
         ...
 
-    def said(self, value: bytes, /) -> bytes:
-        """Of what an error says."""
+    def message(self, value: bytes, /) -> bytes:
+        """Mask an error message."""
         ...
 
     def number(self, value: bytes, /) -> bytes:
-        """Of a whole number in a list, which may be a token's id."""
+        """Mask an integer in a list, which may be a token's id."""
         ...
 
 
@@ -59,7 +59,7 @@ class Masks(Protocol):
 
 
 def mask_field(name: bytes, value: bytes, masks: Masks) -> bytes:
-    """The value of a header field."""
+    """Return the masked value of a header field."""
     name = name.lower()
     if name in PLAIN_HEADERS:
         return masks.plain(value)
@@ -73,15 +73,15 @@ _SCHEME: Final = re.compile(rb"\s*(?:Basic|Bearer) +", re.IGNORECASE)
 
 
 def mask_target(target: bytes, masks: Masks) -> bytes:
-    """Path and query."""
+    """Return the masked request target, path and query."""
     path, mark, query = target.partition(b"?")
     pairs = (pair.partition(b"=") for pair in query.split(b"&"))
-    shown = (name + equals + _value(name, value, masks) for name, equals, value in pairs)
+    shown = (name + equals + _mask_value(name, value, masks) for name, equals, value in pairs)
     return masks.plain(path) + mark + b"&".join(shown)
 
 
-def _value(key: bytes, value: bytes, masks: Masks) -> bytes:
-    """A text under a key."""
+def _mask_value(key: bytes, value: bytes, masks: Masks) -> bytes:
+    """Return the masked text under a key."""
     if key in SECRET_KEYS:
         return masks.secret(value)
     if key in PLAIN_KEYS and HARMLESS.fullmatch(value):
@@ -93,25 +93,25 @@ def _value(key: bytes, value: bytes, masks: Masks) -> bytes:
 
 
 def mask_body(data: bytes, content_type: str, masks: Masks, *, status: int | None = None) -> bytes:
-    """A body, or as much of it as there is.
+    """Return a masked body, or a masked beginning of one.
 
     Args:
         data: its bytes.
-        content_type: as the head has it; may be empty.
-        masks: what becomes of the values in it.
-        status: of an answer; None for a request.
+        content_type: of the head; may be empty.
+        masks: masks the values.
+        status: of a response; None for a request.
     """
     if "event-stream" in content_type:
         return _LINE.sub(_Lines(masks), data)
     if "json" in content_type or data.lstrip()[:1] in (b"{", b"[", b'"'):
-        return _LEXEME.sub(_Json(masks, answer=status is not None), data)
+        return _LEXEME.sub(_Json(masks, response=status is not None), data)
     if status is not None and (status >= 400 or "html" in content_type):
-        return masks.said(data)
+        return masks.message(data)
     return data if len(data) <= _SHORT else masks.content(data)
 
 
 _SHORT: Final = 2
-"Bytes of a body that say no more than OK."
+"Bytes of a body that says no more than OK."
 
 _NUMBER: Final = re.compile(rb"-?[0-9]{1,20}(?:\.[0-9]*)?(?:[eE][+-]?[0-9]*)?")
 _WORDS: Final = (b"true", b"false", b"null", b"NaN", b"Infinity", b"-Infinity")
@@ -122,14 +122,14 @@ _LEXEME: Final = re.compile(
 
 
 class _Json:
-    """Replaces each lexeme of a JSON text, and knows under which key it is."""
+    """Masks each lexeme of a JSON text by the key that it is under."""
 
-    def __init__(self, masks: Masks, *, answer: bool) -> None:
+    def __init__(self, masks: Masks, *, response: bool) -> None:
         self._masks = masks
-        self._answer = answer
+        self._response = response
         self._key = b""
         self._open: list[tuple[bytes, bytes]] = []
-        "The brackets we are in, each with the key it is under."
+        "The open brackets, each with the key that it is under."
 
     def __call__(self, found: re.Match[bytes]) -> bytes:
         text, end, colon, word = found.group("text", "end", "colon", "word")
@@ -153,9 +153,9 @@ class _Json:
         return name if not name or (_NAME.fullmatch(name) and not of_map) else self._masks.name(name)
 
     def _text(self, text: bytes) -> bytes:
-        if self._answer and self._key in SAID_KEYS:
-            return self._masks.said(text)
-        return _value(self._key, text, self._masks)
+        if self._response and self._key in MESSAGE_KEYS:
+            return self._masks.message(text)
+        return _mask_value(self._key, text, self._masks)
 
     def _word(self, word: bytes) -> bytes:
         if _NUMBER.fullmatch(word):
@@ -168,7 +168,7 @@ _LINE: Final = re.compile(rb"[^\r\n]+")
 
 
 class _Lines:
-    """Replaces each line of an event stream."""
+    """Masks each line of an event stream."""
 
     def __init__(self, masks: Masks) -> None:
         self._masks = masks
@@ -193,22 +193,22 @@ _FIELDS: Final = (b"data", b"event", b"id", b"retry", b"")
 _DONE: Final = b"[DONE]"
 
 
-# ---- bytes past all rules
+# ---- raw bytes
 
 
 def mask_raw(data: bytes, masks: Masks) -> bytes:
-    """What was sent instead of an answer: perhaps one, written by hand."""
+    """Return masked raw bytes, which may be a response that was written by hand."""
     head, blank, body = data.partition(b"\r\n\r\n")
     first, *lines = head.split(b"\r\n")
     if not first.startswith(b"HTTP/"):
         return mask_body(data, "", masks, status=200)
     fields = [line.partition(b":") for line in lines]
     masked = [name + colon + mask_field(name, value, masks) for name, colon, value in fields]
-    said = {name.lower(): value.strip().lower() for name, _, value in fields}
+    headers = {name.lower(): value.strip().lower() for name, _, value in fields}
     code = first[9:12]
     status = int(code) if code.isdigit() else 200
-    spans = _chunks(body) if said.get(b"transfer-encoding") == b"chunked" else [(0, len(body))]
-    content_type = said.get(b"content-type", b"").decode("latin-1")
+    spans = _chunks(body) if headers.get(b"transfer-encoding") == b"chunked" else [(0, len(body))]
+    content_type = headers.get(b"content-type", b"").decode("latin-1")
     whole = mask_body(b"".join(body[start:end] for start, end in spans), content_type, masks, status=status)
     out, at = bytearray(body), 0
     for start, end in spans:
@@ -218,7 +218,7 @@ def mask_raw(data: bytes, masks: Masks) -> bytes:
 
 
 def _chunks(body: bytes) -> list[tuple[int, int]]:
-    """Where the data of each chunk is."""
+    """Return start and end of each chunk's data."""
     spans: list[tuple[int, int]] = []
     at = 0
     while size := _SIZE.match(body, at):
