@@ -235,7 +235,7 @@ def test_a_story_that_did_not_open_does_not_go_on() -> None:
         continue_story(OpenedStory(library.stories[0].card, None), library.keystore, tokenizer=words)
 
 
-@pytest.mark.parametrize(("model", "problem"), [("", "names no model"), ("new-v1", "no model that is known")])
+@pytest.mark.parametrize(("model", "problem"), [("", "names no model"), ("new-v1", "no known text model")])
 def test_a_story_without_a_model_that_goes_on_with_texts_says_so(model: str, problem: str) -> None:
     story = a_story()
     story.settings.model = model
@@ -287,7 +287,7 @@ def test_the_messages_of_a_chat_have_room_for_their_marks() -> None:
     assert isinstance(made, ChatContinuation)
     assert 300 < ByteTokenizer().count(render_chat(made.messages)) <= 400
     assert made.messages[-1]["content"].endswith(" word.")
-    with pytest.raises(InvalidRequestError, match="the 20 tokens that there are"):
+    with pytest.raises(InvalidRequestError, match="the 20 tokens of the context"):
         build_continuation(story, tokenizer=ByteTokenizer(), tier=Tier.OPUS, size=20)
     with pytest.raises(InvalidRequestError, match="only for Opus"):
         build_continuation(story, tokenizer=ByteTokenizer(), tier=Tier.TABLET, model=Model.XIALONG)
@@ -295,5 +295,5 @@ def test_the_messages_of_a_chat_have_room_for_their_marks() -> None:
 
 def test_a_chat_of_nothing_is_refused() -> None:
     story = Story.new(now=NOW, model=Model.GLM)
-    with pytest.raises(InvalidRequestError, match="nothing to go on from"):
+    with pytest.raises(InvalidRequestError, match="no text to continue"):
         build_continuation(story, tokenizer=ByteTokenizer(), tier=Tier.OPUS)

@@ -154,7 +154,7 @@ def test_contents_are_copied_byte_by_byte() -> None:
         (b"{}", "it has no storyContainerVersion"),
         (b'{"lorebookVersion":4}', "it has no storyContainerVersion; it is a lorebook"),
         (b'{"scenarioVersion":3}', "it has no storyContainerVersion; it is a scenario"),
-        (b'{"storyContainerVersion":2}', "its storyContainerVersion is another than 1, the only one that is known"),
+        (b'{"storyContainerVersion":2}', "its storyContainerVersion is not 1, the only supported version"),
         (b'{"storyContainerVersion":1}', "its metadata is missing"),
         (b'{"storyContainerVersion":1,"metadata":{},"content":[]}', "its content is no object"),
     ],

@@ -64,7 +64,7 @@ def test_a_story_with_another_file_s_name_is_a_story() -> None:
         (b"\xff", "a JSON object in UTF-8 was expected"),
         (b'{"presetVersion": NaN}', "a JSON object in UTF-8 was expected"),
         (b"", "a JSON object in UTF-8 was expected"),
-        (PICTURE, "carries nothing"),
+        (PICTURE, "contains no file"),
         (PICTURE[:20], "png"),
     ],
     ids=[

@@ -1,4 +1,4 @@
-"""Going on with a story in a chat, with models that only the OpenAI-compatible API has.
+"""Continuing a story as a chat, for models that only the OpenAI-compatible API has.
 
 See:
     docs/protocol/content.md#89-chat-format-models
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["ChatContinuation", "build_chat_continuation"]
 
 _SAMPLING_PARAMETERS: Final = ("temperature", "top_k", "top_p", "min_p")
-"""What the editor offers for these models.
+"""The sampling parameters that the editor offers for these models.
 
 See docs/protocol/openai.md#71-models-over-time.
 """
@@ -42,18 +42,18 @@ See docs/protocol/openai.md#71-models-over-time.
 
 @dataclass(frozen=True, slots=True)
 class ChatContinuation:
-    """What is asked for when a story is to go on in a chat."""
+    """A story's context and the chat request that continues it."""
 
     context: Context
-    "What the model sees, and why; in `messages` the system prompt and the prefill are around it."
+    "The context that the model sees, and why; `messages` adds the system prompt and the prefill."
     messages: tuple[MessageDict, ...] = field(repr=False)
     operation: Operation[ChatChunk, ChatCompletion] = field(repr=False)
     stops: tuple[str, ...] = field(default=(), repr=False)
-    "Texts that end the answer, and are no part of it."
+    "Texts that end the answer and are removed from it."
 
     @flow
     def generate(self, tokenizer: Tokenizer) -> Steps[Token, Completion]:  # noqa: ARG002 -- as `Continuation.generate`
-        """The flow that asks, with events and a result as other generations have them."""
+        """Send the request; events and result are those of `Continuation.generate`."""
         flow = trim_stop_text(self.operation, self.stops)
         return _to_completion((yield from map_batches(flow, _to_tokens, _to_partial)))
 
@@ -72,57 +72,59 @@ def build_chat_continuation(
     size: int | None,
     overrides: Mapping[str, Any],
 ) -> ChatContinuation:
-    """`continuation` for a model that chats: the messages of `build_chat_messages`, in the room that tier and model have.
+    """Do `build_continuation` for a chat model: fit the messages of `build_chat_messages` into the context size.
 
     Args:
         fields: the story's content.
         parts: of its context.
-        overrides: parameters of the chat (`nai_proto.openai.chat_completion`), which win.
-        model, tokenizer, tier, max_length, placeholders, chance, rules, size: as there.
+        overrides: parameters of the chat (`nai_proto.openai.chat_completion`); they replace the story's.
+        model, tokenizer, tier, max_length, placeholders, chance, rules, size: as for `build_continuation`.
 
     Raises:
-        InvalidRequestError: as there, or there is nothing to go on from.
+        InvalidRequestError: as for `build_continuation`, or the context is empty.
     """
-    said = object_or_empty(fields.get("messageSettings"))
-    system, prefill = (as_text(said.get(name)) or "" for name in ("systemPrompt", "prefill"))
+    message_settings = object_or_empty(fields.get("messageSettings"))
+    system, prefill = (as_text(message_settings.get(name)) or "" for name in ("systemPrompt", "prefill"))
     room = model.context_limit(tier) - max_length
     room = room if size is None else min(room, size)
-    left = room
+    context_size = room
     while True:
         context = build_context(
-            parts, tokenizer=tokenizer, size=max(left, 0), placeholders=placeholders, chance=chance, rules=rules
+            parts, tokenizer=tokenizer, size=max(context_size, 0), placeholders=placeholders, chance=chance, rules=rules
         )
         messages = build_chat_messages(context, system_prompt=system, prefill=prefill)
-        excess = tokenizer.count(render_chat(messages)) - room  # the form has marks of its own around each message
+        excess = tokenizer.count(render_chat(messages)) - room  # the chat template adds tokens around each message
         if excess <= 0:
             break
-        if left <= 0:
+        if context_size <= 0:
             raise InvalidRequestError(
-                f"the system prompt and the prefill take more than the {room} tokens that there are"
+                f"the system prompt and the prefill take more than the {room} tokens of the context"
             )
-        left = min(left, len(context.tokens)) - excess
+        context_size = min(context_size, len(context.tokens)) - excess
     if not messages:
-        raise InvalidRequestError("the story has nothing to go on from")
+        raise InvalidRequestError("the story has no text to continue")
     parameters = object_or_empty(object_or_empty(fields.get("settings")).get("parameters"))
     stops = tuple(filter(None, as_texts(fields.get("eosSequences")) or ()))
-    given: dict[str, Any] = {"model": model, "max_tokens": max_length, "enable_thinking": False}
-    given |= {
+    options: dict[str, Any] = {"model": model, "max_tokens": max_length, "enable_thinking": False}
+    options |= {
         name: value
         for name in _list_active_samplers(parameters)
         if (value := as_number(parameters.get(name))) is not None
     }
-    given |= {"stop": list(stops)} if stops else {}
-    return ChatContinuation(context, tuple(messages), chat_completion_stream(messages, **{**given, **overrides}), stops)
+    options |= {"stop": list(stops)} if stops else {}
+    return ChatContinuation(
+        context, tuple(messages), chat_completion_stream(messages, **{**options, **overrides}), stops
+    )
 
 
 def _list_active_samplers(parameters: Mapping[str, Any]) -> list[str]:
-    """The parameters of samplers that are not switched off."""
+    """Return the parameters of the samplers that are enabled."""
     order = map(object_or_empty, list_or_empty(parameters.get("order")))
     off = {str(each.get("id")).replace("_", "").lower() for each in order if each.get("enabled") is False}
     return [name for name in _SAMPLING_PARAMETERS if name.replace("_", "") not in off]
 
 
-# ---- told as other generations are
+# ---- conversion to the events and the result of other generations
 
 
 def _to_tokens(chunks: Sequence[ChatChunk]) -> list[Token]:

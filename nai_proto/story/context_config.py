@@ -1,7 +1,7 @@
-"""How one part of the context is treated: its ``contextConfig``, and what its numbers mean.
+"""The configuration of one part of the context, its ``contextConfig``, and the meaning of its numbers.
 
-A stored configuration is read with patience: what is missing, or of a wrong type, is the default of its kind. Nothing is
-lost by that: `ContextConfig.to_data` gives back what was stored, but for what was changed since.
+Reading is lenient: a field that is missing or of a wrong type has the default of its kind. Nothing is lost:
+`ContextConfig.to_data` returns what was stored, with the fields that were changed.
 
 See:
     docs/protocol/content.md#43-context-configuration-contextconfig
@@ -24,17 +24,17 @@ from .json_records import as_flag, as_integer, as_number, as_text, object_or_emp
 __all__ = ["DEFAULT_CONFIGS", "ContextConfig", "ContextKind", "ContextUnit", "TrimDirection", "resolve_token_amount"]
 
 TrimDirection: TypeAlias = Literal["trimTop", "trimBottom", "doNotTrim"]
-"""What is dropped where not all fits: the beginning, the end, or all of it."""
+"""What is dropped if a part does not fit: its beginning, its end, or all of it."""
 
 ContextUnit: TypeAlias = Literal["newline", "sentence", "token"]
-"""What is counted or cut, from coarse to fine."""
+"""The unit of insertion positions and of trimming, from coarse to fine."""
 
 _TRIM_DIRECTION: Final = one_of(*get_args(TrimDirection))
 _UNIT: Final = one_of(*get_args(ContextUnit))
 
 
 class ContextKind(StrEnum):
-    """What a part of the context is; their natural order.
+    """The kinds of context parts, in their natural order.
 
     See docs/protocol/content.md#85-order-and-reservation.
     """
@@ -45,7 +45,7 @@ class ContextKind(StrEnum):
     EPHEMERAL = "ephemeral"
     LORE = "lore"
     SUBCONTEXT = "sub-context"
-    """The entries of a category, put together by themselves; it counts as lore.
+    """The entries of a category, assembled separately; a sub-context counts as lore.
 
     See docs/protocol/content.md#84-sub-contexts.
     """
@@ -53,34 +53,34 @@ class ContextKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContextConfig:
-    """How a part of the context is treated; `DEFAULT_CONFIGS` has the usual one of each kind."""
+    """The configuration of a context part; `DEFAULT_CONFIGS` has the default of each kind."""
 
     prefix: str = ""
-    "Put in front of the trimmed text; counts."
+    "Text in front of the trimmed text; its tokens count."
     suffix: str = ""
-    "Put behind the trimmed text; counts."
+    "Text behind the trimmed text; its tokens count."
     token_budget: float = 1
-    "The most that it may take, in tokens or as a share of the context: see `budget`."
+    "The maximum size, in tokens or as a share of the context: see `budget`."
     reserved_tokens: float = 0
-    "What is kept free for it beforehand, likewise: see `reservation`."
+    "The reserved size, in tokens or as a share of the context: see `reservation`."
     budget_priority: float = 0
-    "Higher is served first."
+    "Parts with a higher priority get their tokens first."
     trim_direction: TrimDirection = "trimBottom"
-    "What is dropped where not all fits."
+    "What is dropped if the part does not fit."
     insertion_type: ContextUnit = "newline"
-    "What `insertion_position` counts."
+    "The unit of `insertion_position`."
     maximum_trim_type: ContextUnit = "sentence"
-    "The finest cut."
+    "The finest unit for trimming."
     insertion_position: int = -1
-    "0 and more is counted from the top, less from the bottom: -1 is the end."
+    "Counted from the top if 0 or more, and from the bottom if negative: -1 is the end."
     allow_inner_insertion: bool = True
-    "May it be put inside of another?"
+    "Whether the part may be inserted inside another."
     allow_insertion_inside: bool = False
-    "May another be put inside of it?"
+    "Whether other parts may be inserted inside this one."
     data: Mapping[str, object] = field(default_factory=dict[str, object], repr=False, compare=False)
-    "As it was stored."
+    "The stored object."
     read: Mapping[str, object] = field(default_factory=dict[str, object], repr=False, compare=False)
-    "What that was read as, by the names here."
+    "The values that were read from it, by Python names."
 
     def __post_init__(self) -> None:
         TEXT.check(self.prefix, "prefix")
@@ -99,30 +99,30 @@ class ContextConfig:
 
     @classmethod
     def from_data(cls, data: object, default: ContextConfig) -> ContextConfig:
-        """What is stored, whatever it is.
+        """Read a stored configuration, whatever the value is.
 
         Args:
             data: the value of ``contextConfig``.
-            default: for what is missing or of a wrong type; one of `DEFAULT_CONFIGS`, mostly.
+            default: for fields that are missing or of a wrong type; usually one of `DEFAULT_CONFIGS`.
         """
         check_type(default, ContextConfig, "default", "a ContextConfig")
         stored = dict(object_or_empty(data))
-        told: dict[str, Any] = {
+        values: dict[str, Any] = {
             name: value
             for name, (wire, reader) in _FIELDS.items()
             if wire in stored and (value := reader(stored[wire])) is not None
         }
-        made = replace(default, **told)
-        return replace(made, data=stored, read={name: getattr(made, name) for name in _FIELDS})
+        config = replace(default, **values)
+        return replace(config, data=stored, read={name: getattr(config, name) for name in _FIELDS})
 
     def to_data(self) -> dict[str, object]:
-        """What is to be stored: what was, with the fields that have changed since; all fields of one that is new."""
+        """Return the object to store: the stored one with the changed fields; all fields if nothing was stored."""
         now = {name: getattr(self, name) for name in _FIELDS}
         changed = {_FIELDS[name][0]: value for name, value in now.items() if self.read.get(name, _UNREAD) != value}
         return {**self.data, **changed}
 
     def budget(self, size: int) -> int:
-        """The most tokens it may take in a context of this size: all where ``token_budget`` is 0 or less.
+        """Return the maximum number of tokens in a context of a size; the whole size if ``token_budget`` is 0 or less.
 
         See docs/protocol/content.md#83-budgets.
         """
@@ -130,7 +130,7 @@ class ContextConfig:
         return resolve_token_amount(self.token_budget, size) if self.token_budget > 0 else size
 
     def reservation(self, size: int) -> int:
-        """The tokens that are kept for it in a context of this size, at most its budget.
+        """Return the number of reserved tokens in a context of a size, at most the budget.
 
         See docs/protocol/content.md#85-order-and-reservation.
         """
@@ -139,9 +139,9 @@ class ContextConfig:
 
 
 def resolve_token_amount(number: float, size: int) -> int:
-    """Tokens, as a number above 1 says, without its fraction; up to and with 1 a share of the size, rounded down.
+    """Return a number of tokens from a stored number.
 
-    0 and less is none.
+    A number above 1 is tokens; a number up to 1 is a share of the size. Both are rounded down; 0 or less is 0 tokens.
 
     See docs/protocol/content.md#83-budgets.
     """
@@ -149,7 +149,7 @@ def resolve_token_amount(number: float, size: int) -> int:
 
 
 def _read_tokens(value: object) -> float:
-    """No number is 0: all, as a budget; none, as a reservation.
+    """Return a number, or 0 for any other value: 0 is the whole size as a budget, and nothing as a reservation.
 
     See docs/protocol/content.md#83-budgets.
     """
@@ -176,7 +176,7 @@ _FIELDS: Final[Mapping[str, tuple[str, Callable[[object], object]]]] = {
     "allow_inner_insertion": ("allowInnerInsertion", as_flag),
     "allow_insertion_inside": ("allowInsertionInside", as_flag),
 }
-"""Name, name as it is stored, reader: None is what it could not read."""
+"""By Python name: the stored name and the reader, which returns None for a value of another type."""
 
 _LORE: Final = ContextConfig(suffix="\n", budget_priority=400)
 
@@ -199,7 +199,7 @@ DEFAULT_CONFIGS: Final[Mapping[ContextKind, ContextConfig]] = MappingProxyType(
         ContextKind.SUBCONTEXT: _LORE,
     }
 )
-"""The newer defaults; files from before say 2048 where these have 1.
+"""The current defaults; older files have 2048 where these have 1.
 
 See docs/protocol/content.md#43-context-configuration-contextconfig.
 """

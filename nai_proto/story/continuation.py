@@ -1,4 +1,4 @@
-"""Going on with a story: its context, and the request that its settings make of it.
+"""Continuing a story: its context, and the generation request with the story's settings.
 
 See:
     docs/protocol/content.md#42-storycontent
@@ -38,33 +38,41 @@ __all__ = ["Continuation", "build_continuation", "resolve_model"]
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """What is asked for when a story is to go on."""
+    """A story's context and the request that continues it."""
 
     context: Context
-    "What the model sees, and why."
+    "The context that the model sees, and why."
     operation: Operation[TokenIds, CompletionIds] = field(repr=False)
-    "The request, of token ids."
+    "The request; its events and its result are token ids."
 
     def generate(self, tokenizer: Tokenizer) -> Flow[Token, Completion]:
-        """The flow that asks, with text; ``tokenizer`` is the model's."""
+        """Return the flow that sends the request and decodes the answer.
+
+        Args:
+            tokenizer: of the model.
+        """
         return decode_tokens(self.operation, tokenizer)
 
 
 def resolve_model(story: Story, override: Model | str | None = None) -> Model:
-    """The model that a story names, or another one.
+    """Return the model that continues a story.
+
+    Args:
+        story: its settings name the model.
+        override: another model.
 
     Raises:
-        InvalidRequestError: it names none, or one that is not known.
+        InvalidRequestError: the story names no model, or the model is unknown.
     """
     check_type(story, Story, "story", "a Story")
     if override is not None:
         check_type(override, (Model, str), "override", "a Model, a str or None")
     name = override or story.settings.model
     if not name:
-        raise InvalidRequestError("the story names no model to go on with: say which", parameter="model")
+        raise InvalidRequestError("the story names no model: pass one", parameter="model")
     model = Model.named(name)
     if not model.listed:
-        raise InvalidRequestError(f"{model.id!r} is no model that is known to go on with texts", parameter="model")
+        raise InvalidRequestError(f"{model.id!r} is no known text model", parameter="model")
     return model
 
 
@@ -81,31 +89,32 @@ def build_continuation(
     size: int | None = None,
     **overrides: Any,
 ) -> Continuation | ChatContinuation:
-    """The context of a story and the request for what comes next, by the story's own settings.
+    """Return the context of a story and the request that continues it, with the story's own settings.
 
-    Model, preset, module, bans, biases, stop sequences, the ban of brackets and whether the answer goes on to the end of its
-    sentence are the story's. A model that only the OpenAI-compatible API has goes on in a chat, in a layout of our own
-    (`build_chat_messages`), with the story's system prompt, prefill, stop sequences and sampling. Takes time as
-    `build_context` does: in a flow, use `compute`.
+    The story provides the model, preset, module, bans, biases, stop sequences, the ban of brackets, and whether the answer
+    is completed to the end of its sentence. A model that only the OpenAI-compatible API has is used as a chat
+    (`build_chat_messages`) with the story's system prompt, prefill, stop sequences and sampling parameters.
+
+    This takes as long as `build_context`: in a flow, use `compute`.
 
     Args:
-        story: is not changed.
+        story: the story, which is not changed.
         tokenizer: of the model.
-        tier: of the account; the context is as large as it allows.
-        model: instead of the story's.
-        max_length: tokens to be generated; the preset's if None.
-        placeholders: what goes into their places, by key.
-        chance: for conditions of entries that ask for it, as for `build_context`.
+        tier: of the account; it limits the size of the context.
+        model: used instead of the story's model.
+        max_length: the number of tokens to generate; None takes the number of the preset.
+        placeholders: answers by key.
+        chance: random numbers for conditions, as for `build_context`.
         rules: for the context.
-        size: tokens of the context, if fewer than the tier allows.
-        overrides: parameters of the request (`nai_proto.text.TextParameters`, or those of a chat), which win.
+        size: the maximum number of tokens of the context, if smaller than that of the tier.
+        overrides: parameters of the request (`nai_proto.text.TextParameters`, or those of a chat); they replace the story's.
 
     Raises:
-        InvalidRequestError: the story's model is not known or not for this tier, something in its settings cannot be sent,
-            or there is no room for a prompt.
-        InvalidFile: its preset has parameters of a wrong type.
-        Damaged: its text cannot be read.
-        LimitExceeded: it is larger than its limits.
+        InvalidRequestError: the model is unknown or not for this tier, a setting of the story cannot be sent, or there is no
+            room for a prompt.
+        InvalidFile: the story's preset has parameters of a wrong type.
+        Damaged: the story's text cannot be read.
+        LimitExceeded: the story is larger than its limits.
     """
     check_type(story, Story, "story", "a Story")
     TOKENIZER.check(tokenizer, "tokenizer")
@@ -120,7 +129,7 @@ def build_continuation(
     mode: Literal["normal", "adventure"] = "adventure" if adventure else "normal"
     parts = ContextParts.from_content(fields, text=story.text, step=story.step, mode=mode)
     if not model.native:
-        from .chat_continuation import build_chat_continuation  # which knows of chats: not every story does
+        from .chat_continuation import build_chat_continuation  # imports the OpenAI parts, which few stories need
 
         return build_chat_continuation(
             fields,
@@ -148,7 +157,7 @@ def build_continuation(
         chance=chance,
         rules=rules,
     )
-    given: dict[str, Any] = {
+    options: dict[str, Any] = {
         "model": model,
         "preset": preset,
         "settings": GlobalSettings(
@@ -162,14 +171,14 @@ def build_continuation(
         "max_length": length,
     }
     if stops := as_texts(fields.get("eosSequences")):
-        given["stop_sequences"] = [stop for stop in stops if stop]
+        options["stop_sequences"] = [stop for stop in stops if stop]
     if settings.module != NO_MODULE:
-        given["module"] = settings.module
-    return Continuation(context, generate_stream(context.tokens, **{**given, **overrides}))
+        options["module"] = settings.module
+    return Continuation(context, generate_stream(context.tokens, **{**options, **overrides}))
 
 
 _DEFAULT_LENGTH: Final = 40
-"""What the service takes where nothing is said.
+"""The service's default for the number of tokens to generate.
 
 See docs/protocol/native.md#9-aigenerate-request.
 """

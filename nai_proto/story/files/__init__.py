@@ -1,4 +1,4 @@
-"""Files that people bring and take away: stories, scenarios, lorebooks, presets and modules, and cards.
+"""Files that users import and export: stories, scenarios, lorebooks, presets, modules, and cards.
 
 See docs/protocol/content.md#10-exported-files.
 """

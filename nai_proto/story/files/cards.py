@@ -1,4 +1,4 @@
-"""Cards: pictures that carry a file, as people hand them around.
+"""Cards: PNG pictures that contain a file, as users share them.
 
 See docs/protocol/content.md#10-exported-files.
 """
@@ -16,27 +16,27 @@ from ...limits import Limits
 __all__ = ["CARD_KEYWORD", "read_card", "write_card"]
 
 CARD_KEYWORD: Final = "naidata"
-"""The keyword of the text chunk."""
+"""The keyword of the PNG text chunk with the file."""
 
 
 def read_card(picture: bytes, *, where: str = "card", limits: Limits = Limits()) -> bytes:
-    """The file that a PNG carries, whatever it is.
+    """Return the file in a card, whatever kind of file it is.
 
     Args:
         picture: the whole PNG.
-        where: what it is, to begin a message with.
+        where: the name of the picture, to begin an error message with.
         limits: for texts in pictures.
 
     Raises:
-        InvalidFile: the picture is no PNG, is damaged, or carries nothing.
-        LimitExceeded: its texts are too long.
+        InvalidFile: the picture is no PNG, is damaged, or contains no file.
+        LimitExceeded: the texts in the picture are too long.
     """
     picture = BYTES.convert(picture, "picture")
     TEXT.check(where, "where")
     LIMITS.check(limits, "limits")
     text = _read_texts(picture, where, limits).get(CARD_KEYWORD)
     if text is None:
-        raise InvalidFile(f"{where}: the picture carries nothing: it has no text {CARD_KEYWORD}")
+        raise InvalidFile(f"{where}: the picture contains no file: it has no text {CARD_KEYWORD}")
     try:
         return from_base64(text.strip(), f"{where}: the text {CARD_KEYWORD}")
     except Damaged as error:
@@ -45,11 +45,16 @@ def read_card(picture: bytes, *, where: str = "card", limits: Limits = Limits())
 
 
 def write_card(picture: bytes, data: bytes, limits: Limits = Limits()) -> bytes:
-    """The same PNG, carrying a file; what it carried before is gone, its other texts stay.
+    """Return a PNG with a file in it. It replaces the file that the picture contained; other texts stay.
+
+    Args:
+        picture: the whole PNG.
+        data: the file.
+        limits: for texts in pictures.
 
     Raises:
         InvalidFile: the picture is no PNG, or is damaged.
-        LimitExceeded: its texts are too long.
+        LimitExceeded: the texts in the picture are too long.
     """
     picture, data = BYTES.convert(picture, "picture"), BYTES.convert(data, "data")
     LIMITS.check(limits, "limits")

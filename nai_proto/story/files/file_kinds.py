@@ -1,4 +1,4 @@
-"""What a file is that people bring, told by its content and not by its name.
+"""The kinds of files that users import, recognized by content and not by name.
 
 See docs/protocol/content.md#10-exported-files.
 """
@@ -22,7 +22,7 @@ _PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 
 
 class FileKind(StrEnum):
-    """What there is."""
+    """The kinds of files."""
 
     STORY = "story"
     SCENARIO = "scenario"
@@ -38,7 +38,7 @@ VERSION_FIELDS: Final = {
     FileKind.PRESET: "presetVersion",
     FileKind.MODULE: "moduleVersion",
 }
-"""The field that each is known by."""
+"""The field by which each kind is recognized."""
 
 _REQUIRED_FIELDS: Final[Mapping[FileKind, tuple[str, type]]] = {
     FileKind.SCENARIO: ("prompt", str),
@@ -48,28 +48,28 @@ _REQUIRED_FIELDS: Final[Mapping[FileKind, tuple[str, type]]] = {
 
 @dataclass(frozen=True, slots=True)
 class ImportedFile:
-    """A file, and what it is."""
+    """A file and its kind."""
 
     kind: FileKind
     document: dict[str, Any] = field(repr=False)
-    "Its JSON."
+    "The parsed JSON."
     data: bytes = field(repr=False)
-    "The same as it is written."
+    "The JSON as it was written."
     card: bool = False
-    "Was it in a picture?"
+    "Whether the file was in a card."
 
 
 def read_file(data: bytes, *, where: str = "file", limits: Limits = Limits()) -> ImportedFile:
-    """The file in these bytes, or in the PNG that they are.
+    """Read a file of any kind, or the card that contains it.
 
     Args:
         data: the whole file.
-        where: what it is, to begin a message with.
-        limits: for its nesting, and for texts in pictures.
+        where: the name of the file, to begin an error message with.
+        limits: for the nesting of the file, and for texts in pictures.
 
     Raises:
-        InvalidFile: it is none of `FileKind`.
-        LimitExceeded: it is nested too deeply, or a text in the picture is too long.
+        InvalidFile: the file is of no kind in `FileKind`.
+        LimitExceeded: the file is nested too deeply, or a text in the picture is too long.
     """
     data = BYTES.convert(data, "data")
     TEXT.check(where, "where")

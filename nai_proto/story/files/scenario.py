@@ -1,4 +1,4 @@
-"""Scenarios: the beginnings of stories that people hand around, with questions in them.
+"""Scenarios: shared beginnings of stories, with placeholders for answers.
 
 See docs/protocol/content.md#10-exported-files.
 """
@@ -26,13 +26,13 @@ from .file_kinds import FileKind, read_file
 __all__ = ["SCENARIO_VERSION", "Scenario"]
 
 SCENARIO_VERSION: Final = 3
-"""The newest that has been seen."""
+"""The newest known version."""
 
 _TEXT_FIELDS: Final = ("context", "ephemeralContext")
 _LOREBOOK_FIELD: Final = "lorebook"
 _OBJECT_FIELDS: Final = ("settings", _LOREBOOK_FIELD, "storyContextConfig", "contextDefaults", "messageSettings")
 _LIST_FIELDS: Final = (*_TEXT_FIELDS, "phraseBiasGroups", "bannedSequenceGroups", "userScripts")
-"""With `_OBJECT_FIELDS`, what a scenario and a story's content have alike."""
+"""With `_OBJECT_FIELDS`, the fields that a scenario and a story's content share."""
 
 
 def _read_placeholders(value: object) -> tuple[Placeholder, ...] | None:
@@ -41,13 +41,13 @@ def _read_placeholders(value: object) -> tuple[Placeholder, ...] | None:
     return tuple(
         Placeholder(
             key,
-            as_text(said.get("defaultValue")) or "",
-            as_text(said.get("description")) or "",
-            as_text(said.get("longDescription")) or "",
-            as_integer(said.get("order")),
+            as_text(placeholder.get("defaultValue")) or "",
+            as_text(placeholder.get("description")) or "",
+            as_text(placeholder.get("longDescription")) or "",
+            as_integer(placeholder.get("order")),
         )
-        for said in map(object_or_empty, list_or_empty(value))
-        if (key := as_text(said.get("key"))) is not None
+        for placeholder in map(object_or_empty, list_or_empty(value))
+        if (key := as_text(placeholder.get("key"))) is not None
     )
 
 
@@ -65,7 +65,7 @@ def _write_placeholders(placeholders: Iterable[Placeholder]) -> list[dict[str, o
 
 
 class Scenario(Record):
-    """A scenario: a value, like `Lorebook`; what is not known of it is kept."""
+    """A scenario. Like `Lorebook` it is an immutable record that keeps unknown fields."""
 
     version = Field("scenarioVersion", SCENARIO_VERSION, as_integer)
     title = Field("title", "", as_text)
@@ -73,24 +73,24 @@ class Scenario(Record):
     author = Field("author", "", as_text)
     tags = Field[tuple[str, ...]]("tags", (), as_texts)
     prompt = Field("prompt", "", as_text)
-    "What the story begins with; placeholders stand in it."
+    "The text that the story begins with; it may contain placeholders."
     listed = Field[tuple[Placeholder, ...]]("placeholders", (), _read_placeholders, _write_placeholders)
-    "The placeholders of its list; `placeholders` has all."
+    "The placeholders of the scenario's list; `placeholders` has all."
 
     _source: bytes | None = None
 
     @classmethod
     def loads(cls, data: bytes, *, where: str = "scenario", limits: Limits = Limits()) -> Self:
-        """The scenario in a file, or in a card.
+        """Read a scenario from a file or a card.
 
         Args:
             data: the whole file.
-            where: what it is, to begin a message with.
-            limits: for its nesting, and for texts in pictures.
+            where: the name of the file, to begin an error message with.
+            limits: for the nesting of the file, and for texts in pictures.
 
         Raises:
-            InvalidFile: it is none; says what it is instead.
-            LimitExceeded: it is nested too deeply, or too long for a text in a picture.
+            InvalidFile: the file is no scenario; the message says what it is.
+            LimitExceeded: the file is nested too deeply, or a text in the picture is too long.
         """
         data = BYTES.convert(data, "data")
         TEXT.check(where, "where")
@@ -99,20 +99,20 @@ class Scenario(Record):
         if file.kind is not FileKind.SCENARIO:
             raise InvalidFile(f"{where}: a scenario was expected, and this is a {file.kind}")
         scenario = cls(file.document)
-        object.__setattr__(scenario, "_source", file.data)  # not a field: what is changed begins without it
+        object.__setattr__(scenario, "_source", file.data)  # no field, so that a changed copy does not have it
         return scenario
 
     def dumps(self) -> bytes:
-        """The file: as it was read, byte for byte, if nothing was changed.
+        """Return the file; the bytes that were read if nothing was changed.
 
         Raises:
-            InvalidRequestError: something that was put into it has no form in JSON.
+            InvalidRequestError: a value cannot be written as JSON.
         """
         return write_json(self.data) if self._source is None else self._source
 
     @property
     def placeholders(self) -> list[Placeholder]:
-        """What is to be asked, in order: what is listed, and what stands in the texts alone."""
+        """All questions in order: the listed ones, and those that occur only in the texts."""
         return merge_placeholders(self.listed, self.prompt, *_iter_texts(self.data))
 
     # ---- to a story, and from one
@@ -126,12 +126,12 @@ class Scenario(Record):
         limits: Limits = Limits(),
         entropy: Entropy = CHANCE,
     ) -> Story:
-        """A story that begins with it: its texts with answers in the place of placeholders, and all else as it is.
+        """Return a new story that begins with the scenario, with its placeholders replaced by answers.
 
         Args:
-            answers: by key of `placeholders`; what is missing is its default.
+            answers: by key of `placeholders`; a missing answer is the default.
             now: milliseconds since 1970.
-            legacy: in the legacy format of texts.
+            legacy: whether to use the legacy text format.
             limits, entropy: as for `Story.new`.
 
         Raises:
@@ -141,10 +141,10 @@ class Scenario(Record):
             TEXTS.convert(answers, "answers")
         INTEGER.check(now, "now", "an int, milliseconds since 1970")
         LIMITS.check(limits, "limits")
-        given, known = answers or {}, self.placeholders
+        values, known = answers or {}, self.placeholders
 
         def fill(text: str) -> str:
-            return fill_placeholders(text, given, known)
+            return fill_placeholders(text, values, known)
 
         model = as_text(object_or_empty(self.data.get("settings")).get("model")) or Model.KAYRA
         title = fill(self.title) or "New Story"
@@ -160,12 +160,12 @@ class Scenario(Record):
 
     @classmethod
     def from_story(cls, story: Story, *, author: str = "", placeholders: Iterable[Placeholder] = ()) -> Self:
-        """A scenario that begins as a story is now; the story's history stays behind.
+        """Return a scenario that begins with the current text of a story, without its history.
 
         Args:
             story: its text becomes the prompt.
-            author: who hands it around.
-            placeholders: what is asked, where the texts themselves do not say it.
+            author: of the scenario.
+            placeholders: questions that the texts do not define themselves.
 
         Raises:
             Damaged: the story's text cannot be read.
@@ -192,7 +192,7 @@ class Scenario(Record):
 
 
 def _iter_texts(fields: Mapping[str, Any]) -> Iterable[str]:
-    """All texts in which placeholders may stand, but for the prompt."""
+    """Yield all texts that may contain placeholders, except the prompt."""
     for name in _TEXT_FIELDS:
         yield from (as_text(object_or_empty(each).get("text")) or "" for each in list_or_empty(fields.get(name)))
     for entry in Lorebook(object_or_empty(fields.get(_LOREBOOK_FIELD))).entries:
@@ -201,7 +201,7 @@ def _iter_texts(fields: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _fill_texts(fields: dict[str, Any], fill: Callable[[str], str]) -> None:
-    """Puts answers into all of these."""
+    """Replace the placeholders in the fields of a story's content."""
     for name in _TEXT_FIELDS:
         fields[name] = [
             {**each, "text": fill(text)}
@@ -218,6 +218,6 @@ def _fill_texts(fields: dict[str, Any], fill: Callable[[str], str]) -> None:
 
 def _fill_entry(item: object, fill: Callable[[str], str]) -> object:
     entry = Entry(object_or_empty(item))
-    told = {"text": fill(entry.text), "keys": tuple(fill_key(key, fill) for key in entry.keys)}
-    changed = {name: value for name, value in told.items() if value != getattr(entry, name)}
+    filled = {"text": fill(entry.text), "keys": tuple(fill_key(key, fill) for key in entry.keys)}
+    changed = {name: value for name, value in filled.items() if value != getattr(entry, name)}
     return dict(entry.with_fields(**changed).data) if changed else item

@@ -1,7 +1,7 @@
-"""``.story`` files: a story's card and its content as one JSON document, as the website exports it.
+"""``.story`` files: the card and the content of a story as one JSON document, as the website exports it.
 
-Both are taken over character by character, so what is in a file is what was in the account, spacing, big numbers and lone
-surrogates included. Only the card's ids of stored objects are left out: they say nothing outside of the account.
+Both are copied character by character, so a file has what the account has, including spacing, big numbers and lone
+surrogates. Only the card's ids of stored objects are removed, because they mean nothing outside the account.
 
 See docs/protocol/content.md#10-exported-files.
 """
@@ -31,18 +31,18 @@ _SCANNER: Final = json.JSONDecoder(parse_int=float)
 
 
 def build_story_file(card: bytes, content: bytes) -> bytes:
-    """The file of a story.
+    """Return the ``.story`` file of a story.
 
     Args:
         card, content: their plaintext (`nai_proto.codecs.sealed.Opened.plaintext`).
 
     Raises:
-        InvalidRequestError: one of them is no JSON object in UTF-8.
+        InvalidRequestError: the card or the content is no JSON object in UTF-8.
     """
     card, content = BYTES.convert(card, "card"), BYTES.convert(content, "content").strip()
     if not isinstance(attempt(read_json, card), dict):
         raise InvalidRequestError("card takes a JSON object in UTF-8", parameter="card")
-    if content[:1] != b"{" or content[-1:] != b"}":  # contents are large, and are not read for this
+    if content[:1] != b"{" or content[-1:] != b"}":  # contents are large, so they are not parsed for this check
         raise InvalidRequestError("content takes a JSON object in UTF-8", parameter="content")
     metadata = ",".join(
         f"{name}:{value}" for name, value in _iter_fields(card.decode()) if json.loads(name) not in _REMOTE_ID_FIELDS
@@ -51,42 +51,42 @@ def build_story_file(card: bytes, content: bytes) -> bytes:
 
 
 def extract_field(document: bytes, name: str) -> bytes:
-    """A field of a JSON object as it is written there; ``b""`` if there is none."""
-    fields = attempt(_FIELDS_DECODER.decode, document)  # fast, and refuses some texts that JavaScript writes
+    """Return the source text of a field of a JSON object; ``b""`` if there is no such field."""
+    fields = attempt(_FIELDS_DECODER.decode, document)  # fast, but rejects some texts that JavaScript writes
     if fields is not None:
         return bytes(fields.get(name, b""))
-    found = [value for key, value in _iter_fields(document.decode()) if json.loads(key) == name]
-    return found[-1].encode() if found else b""
+    values = [value for key, value in _iter_fields(document.decode()) if json.loads(key) == name]
+    return values[-1].encode() if values else b""
 
 
 def read_story_file(
     data: bytes, *, where: str = "story file", limits: Limits = Limits()
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The card and the content in a file.
+    """Return the card and the content of a ``.story`` file.
 
-    The card has no ``remoteId`` and no ``remoteStoryId``, whatever the file has. Whoever stores the story gives it a new
-    ``id`` and a new key.
+    ``remoteId`` and ``remoteStoryId`` are removed from the card. A caller that stores the story gives it a new ``id`` and a
+    new key.
 
     See docs/protocol/content.md#10-exported-files.
 
     Args:
         data: the whole file.
-        where: what it is, to begin a message with.
-        limits: for the nesting of the card and of the content; the file is a level more.
+        where: the name of the file, to begin an error message with.
+        limits: for the nesting of the card and of the content; the file may be nested one level deeper.
 
     Raises:
-        InvalidFile: it is no such file; says what is wrong, or what it is instead.
-        LimitExceeded: it is nested too deeply.
+        InvalidFile: the file is no ``.story`` file; the message says what is wrong.
+        LimitExceeded: the file is nested too deeply.
     """
     data = BYTES.convert(data, "data")
     TEXT.check(where, "where")
     LIMITS.check(limits, "limits")
     fields = read_json_object(data, where=where, limits=limits)
     if _VERSION not in fields:
-        instead = next((f"; it is a {kind}" for kind, name in VERSION_FIELDS.items() if name in fields), "")
-        raise InvalidFile(f"{where}: it has no {_VERSION}{instead}")
+        other_kind = next((f"; it is a {kind}" for kind, name in VERSION_FIELDS.items() if name in fields), "")
+        raise InvalidFile(f"{where}: it has no {_VERSION}{other_kind}")
     if fields[_VERSION] != 1:
-        raise InvalidFile(f"{where}: its {_VERSION} is another than 1, the only one that is known")
+        raise InvalidFile(f"{where}: its {_VERSION} is not 1, the only supported version")
     card, content = (_get_part(fields, name, where) for name in ("metadata", "content"))
     return {name: value for name, value in card.items() if name not in _REMOTE_ID_FIELDS}, content
 
@@ -99,7 +99,7 @@ def _get_part(fields: dict[str, object], name: str, where: str) -> dict[str, Any
 
 
 def _iter_fields(document: str) -> Iterator[tuple[str, str]]:
-    """Name and value of each field of a JSON object, as they are written."""
+    """Yield the source text of the name and the value of each field of a JSON object."""
     at = _skip_separators(document, document.index("{") + 1)
     while document[at] != "}":
         _, end = _SCANNER.raw_decode(document, at)
@@ -110,7 +110,7 @@ def _iter_fields(document: str) -> Iterator[tuple[str, str]]:
 
 
 def _skip_separators(document: str, at: int) -> int:
-    """Where the next name or value begins, or the object ends."""
+    """Return where the next name or value begins, or where the object ends."""
     while document[at] in _SEPARATORS:
         at += 1
     return at
