@@ -17,8 +17,8 @@ from nai_proto.account import login
 from nai_proto.emulator import Account, Emulator, OpenAISwitches, Switches
 from nai_proto.errors import NaiError
 from nai_proto.exchange.actions import Runnable, Steps
-from nai_proto.exchange.context import FlowOptions
 from nai_proto.exchange.flow import with_options
+from nai_proto.exchange.options import FlowOptions
 from nai_proto.exchange.reply import App, Cut, Handler, RawWrite, Read, Start, Wait, Write
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Headers, Request

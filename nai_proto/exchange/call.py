@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from ..arguments import check_type
 from ..errors import (
@@ -27,11 +27,9 @@ from ..errors import (
 from ..http import Head, Request
 from ..limits import Limits
 from .actions import RECEIVE, Emit, Incoming, Receive, Send, Steps, compute, get_context
+from .options import FlowOptions
 from .session import Session
 from .status_errors import error_from_response
-
-if TYPE_CHECKING:
-    from .operation import Operation
 
 __all__ = ["TRANSITIONS", "Call", "CallState", "Input", "Reader", "ReaderFactory"]
 
@@ -151,6 +149,17 @@ _NO_HEAD: Final = Head(0)
 _BOM: Final = b"\xef\xbb\xbf"
 
 
+class OperationFacts(Protocol[E_co, R_co]):
+    """What a call needs of an `Operation`."""
+
+    @property
+    def request(self) -> Request: ...
+    @property
+    def readers(self) -> tuple[tuple[str, ReaderFactory[E_co, R_co]], ...]: ...
+    @property
+    def options(self) -> FlowOptions: ...
+
+
 class Call(Generic[E, R]):
     """One attempt at an operation.
 
@@ -166,7 +175,7 @@ class Call(Generic[E, R]):
     """
 
     def __init__(
-        self, operation: Operation[E, R], *, session: Session | None = None, limits: Limits | None = None
+        self, operation: OperationFacts[E, R], *, session: Session | None = None, limits: Limits | None = None
     ) -> None:
         candidate: object = operation
         if isinstance(candidate, type) or not hasattr(candidate, "readers"):

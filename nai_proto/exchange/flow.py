@@ -22,7 +22,8 @@ from ..errors import InvalidTypeError, NaiError
 from ..limits import Limits, Timeouts
 from ..secret import Token
 from .actions import Action, Emit, GetContext, HasPartial, Incoming, Runnable, Send, Steps
-from .context import NO_OPTIONS, FlowContext, FlowOptions
+from .context import FlowContext
+from .options import NO_OPTIONS, FlowOptions
 from .retry import RetryPolicy
 
 __all__ = ["Flow", "PartialFlow", "flow", "map_actions", "map_batches", "with_options"]

@@ -12,9 +12,9 @@ from ..limits import Limits, Timeouts
 from ..secret import Token
 from .actions import Sleep, Steps, get_context
 from .call import Call, ReaderFactory
-from .context import NO_OPTIONS, FlowOptions
 from .flow import PartialFlow, map_batches
 from .flow import flow as _flow
+from .options import NO_OPTIONS, FlowOptions
 from .retry import Repeat, RetryPolicy
 
 if TYPE_CHECKING:

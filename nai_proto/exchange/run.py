@@ -14,7 +14,8 @@ from ..arguments import check_type, with_article
 from ..errors import InvalidTypeError, LocalProtocolError, NaiError
 from .actions import Action, Compute, Emit, GetContext, HasPartial, Incoming, Receive, Runnable, Send, Sleep, Steps
 from .budget import Budget
-from .context import FlowContext, FlowOptions
+from .context import FlowContext
+from .options import FlowOptions
 from .session import Session
 
 __all__ = ["Run", "start"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..arguments import check_type
 from ..errors import InvalidRequestError
@@ -13,10 +13,8 @@ from ..http import NO_HEADERS, Headers, Host, Request
 from ..limits import Limits, Timeouts
 from ..secret import PersistentToken, Token, parse_token
 from ..version import __version__
+from .options import FlowOptions
 from .retry import RetryPolicy
-
-if TYPE_CHECKING:
-    from .context import FlowOptions
 
 __all__ = ["Session"]
 
