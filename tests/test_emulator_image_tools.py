@@ -221,7 +221,7 @@ def test_a_gif_is_refused() -> None:
 
 
 @pytest.mark.parametrize("form", ["JPEG", "WEBP"])
-def test_without_pillow_a_placeholder_replaces_what_only_pillow_decodes(
+def test_without_pillow_a_substitute_replaces_what_only_pillow_decodes(
     form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = draw_face(form=form)

@@ -26,7 +26,7 @@ from .pixel_operations import CELL_SIDE, make_mask, merge, mix, resample, scale_
 from .response import RenderedPicture
 from .validation import GenerationTask
 
-__all__ = ["Sample", "make_sample_rng", "render_placeholder"]
+__all__ = ["Sample", "make_sample_rng", "render_substitute"]
 
 _PREVIEW_SCALE: Final = 32
 """Pixels of the image, each way, for one cell of a preview."""
@@ -116,7 +116,7 @@ def _render_previews(picture: Pixels, rng: SeededRandom, count: int) -> list[byt
     return [write_jpeg(scale_up(Pixels(width, height, step))) for step in steps]
 
 
-def render_placeholder(image: bytes, width: int, height: int) -> Pixels:
+def render_substitute(image: bytes, width: int, height: int) -> Pixels:
     """Render a landscape in place of an image that cannot be decoded, always the same for the same bytes.
 
     Args:

@@ -32,7 +32,7 @@ from .billing import account_allowance, charge, check_balance, price_director_to
 from .decode import SourceImage, decode_source, find_source
 from .effects import ANNOTATIONS, EFFECTS, MAX_DEFRY, ToolOptions
 from .pixel_operations import scale_up, to_grey
-from .render import render_placeholder
+from .render import render_substitute
 from .request import DecodedBody, read_body, validation_error
 from .response import RenderedPicture, send_archive, send_file, send_pictures
 from .validation import find_model
@@ -122,12 +122,12 @@ class ToolService:
 
 
 def _decode_or_replace(source: SourceImage) -> Pixels:
-    """Return the pixels of an image, or a placeholder of its size if it is of a kind that is not decoded.
+    """Return the pixels of an image, or a substitute of its size if it is of a kind that is not decoded.
 
     Raises:
         Refused: 400, the image is damaged or too large.
     """
-    return decode_source(source) or render_placeholder(source.data, source.width, source.height)
+    return decode_source(source) or render_substitute(source.data, source.width, source.height)
 
 
 # ---- director tools
