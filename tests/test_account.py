@@ -297,7 +297,7 @@ def test_the_documented_subscription_is_parsed() -> None:
 
 
 def required_paths(type: Any) -> list[tuple[str, ...]]:  # noqa: A002
-    """The paths of the keys that an answer must have."""
+    """Return the paths of the fields that a response must have."""
     import msgspec
 
     found: list[tuple[str, ...]] = []

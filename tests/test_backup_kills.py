@@ -32,7 +32,7 @@ if sys.platform == "win32":
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("which", ["first", "again"])
 def test_a_backup_may_be_killed_before_any_step(which: str) -> None:
-    """The first one, and one that has something to lose."""
+    """Try a first backup, and one into an existing backup directory."""
     program = [sys.executable, "-m", "tests.backup_kill_steps", which, "1" if MANY else "3"]
     root = Path(__file__).parent.parent
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH"))))}
@@ -42,19 +42,19 @@ def test_a_backup_may_be_killed_before_any_step(which: str) -> None:
 
 
 def start_backup(url: str, directory: Path) -> subprocess.Popen[str]:
-    """A real process."""
+    """Start a backup in a process of its own."""
     environment = {**os.environ, "NAI_URL": url, "NAI_EMAIL": EMAIL, "NAI_PASSWORD": PASSWORD}
     command, pipe = [*NAI, "library", "backup", str(directory), "--json"], subprocess.PIPE
     return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment)
 
 
 def count_files(directory: Path) -> int:
-    """How many files there are: how far a first backup has come."""
+    """Return the number of files: the progress of a first backup."""
     return sum(len(os.listdir(directory / each)) for each in TYPES if (directory / each).is_dir())
 
 
 def kill_when(process: subprocess.Popen[str], ready: Callable[[], bool], after: float) -> None:
-    """Kills a process so many seconds after it has come so far; it must not have ended before."""
+    """Kill a process ``after`` seconds from when it is ready; it must not have ended before."""
     while not ready():
         assert process.poll() is None, process.communicate()
         time.sleep(0.003)

@@ -1,4 +1,4 @@
-"""A change of password: whatever fails and wherever, the account can be gone on with.
+"""Change of password: whatever fails and whenever, a second run completes it.
 
 See docs/protocol/native.md#172-account.
 """
@@ -62,7 +62,7 @@ def requests_of(played: FlowTrace[Any, Any]) -> list[tuple[str, str]]:
 
 
 def can_open(emulator: Emulator, password: str, email: str = EMAIL) -> bool:
-    """Does the password log in and open all stories?"""
+    """Return whether the password logs in and opens all stories."""
     played = run_in_memory(open_library(email, password), emulator)
     if isinstance(played.error, AuthenticationError | CryptoError):
         return False
@@ -76,7 +76,7 @@ def notes_of(played: FlowTrace[Any, Any]) -> list[str]:
 
 
 def with_fault(app: App, step: int, fault: Fault) -> App:
-    """The app, that fails each time at the request of this number, and afterwards is well."""
+    """Return the app with a fault at the request of this number."""
     seen: list[tuple[str, str]] = []
     method, path = STEPS[step]
     before = STEPS[:step].count((method, path))
@@ -294,7 +294,7 @@ def test_endless_writes_by_another_program_are_a_conflict_and_lose_nothing() -> 
 
 
 def add_a_key(owner: Account, meta: str) -> None:
-    """As a client does that still has the old password."""
+    """Add a key, as a client with the old password does."""
     key = encryption_key(EMAIL, Password(PASSWORD))
     keys = open_keystore(owner.storage.keystore, key).adding(meta, bytes(32))
     owner.storage.keystore = seal_keystore(keys, key)
@@ -313,7 +313,7 @@ def test_no_error_shows_a_password_a_key_or_a_token(step: int) -> None:
 
 @pytest.mark.parametrize("fault", [refused(429), refused(503), lost], ids=["429", "503", "lost"])
 def test_the_access_key_is_changed_with_one_request_whatever_the_response(fault: Fault) -> None:
-    """A second one could be refused because of the first, and then nobody could tell what became of it."""
+    """The service could refuse a second request because of the first."""
     emulator, _ = an_emulator()
     played = run(meeting(emulator, fault, *range(9), path=CHANGE))
     assert played.error is not None

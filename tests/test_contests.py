@@ -1,4 +1,4 @@
-"""Submissions and votes, as operations against the emulator.
+"""Submissions and votes: operations against the emulator.
 
 See:
     docs/protocol/native.md#6-account-endpoints-user

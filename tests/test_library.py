@@ -1,4 +1,4 @@
-"""Stored objects on the wire, and an account's stories opened.
+"""Stored objects on the wire, and loading a library.
 
 See:
     docs/protocol/native.md#7-keystore-and-user-objects
@@ -67,7 +67,7 @@ def keys_of(owner: Account) -> Keystore:
 
 
 def change(owner: Account, type: str, index: int, **fields: Any) -> StoredObject:  # noqa: A002
-    """Replaces fields of one stored object."""
+    """Replace fields of one stored object."""
     items = owner.storage.objects[type]
     items[index] = msgspec.structs.replace(items[index], **fields)
     return items[index]

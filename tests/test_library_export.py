@@ -1,4 +1,4 @@
-"""An opened library as files: names that every system takes, and contents that nothing is lost of.
+"""Export of a library: file names are valid on every system, and nothing of the contents is lost.
 
 See docs/protocol/content.md#10-exported-files.
 """
@@ -32,7 +32,7 @@ TITLES = st.text(st.characters() | st.sampled_from(' ./\\:*?"<>|-~\u200d\u202e\u
 
 
 def check_safe(name: str, most: int = 255) -> None:
-    """The rules of Windows, macOS and Linux, in our own words."""
+    """Check the rules of Windows, macOS and Linux for file names."""
     assert 0 < len(name.encode()) <= most
     assert not set(name) & set('<>:"/\\|?*')
     assert all(unicodedata.category(character)[0] != "C" for character in name)

@@ -1,4 +1,4 @@
-"""The check of an opened library finds what the existing command finds, and more.
+"""Sanity check of a library: it finds what the existing command finds, and more.
 
 See docs/protocol/content.md#9-sanity-check-of-the-existing-command-line.
 """
@@ -54,7 +54,7 @@ K = FindingKind
 
 
 def item(type: str, id: str, meta: str | None, content: Mapping[str, Any] | None) -> Opened:  # noqa: A002
-    """An object that opened, or did not."""
+    """Return an object that opened; with None as its content, one that did not."""
     stored = StoredObject(id=id, type=type, meta=meta, data="?")
     if content is None:
         return Opened(stored, OpenedState.DAMAGED, "bad base64", "object: base64 was expected")
@@ -70,7 +70,7 @@ def content(named: str, meta: str, **more: Any) -> Opened:
 
 
 def library(*items: Opened, **more: Any) -> Library:
-    """A library of these, with a key for each meta."""
+    """Return a library of these objects, with a key for each meta."""
     by_type = {type_: [each for each in items if each.stored.type == type_] for type_ in TYPES}
     stories, orphans = link_stories(by_type.pop("stories"), by_type.pop("storycontent"))
     keys = {each.stored.meta: bytes(32) for each in items if each.stored.meta}
@@ -124,7 +124,7 @@ def test_the_vectors_have_their_expected_findings(vector: dict[str, Any]) -> Non
 
 @st.composite
 def libraries(draw: st.DrawFn) -> Library:
-    """Objects of few metas and few ids, so that they share them."""
+    """Draw a library whose objects share a few metas and ids."""
     metas, ids = st.sampled_from([None, "", "m1", "m2", "m3"]), st.sampled_from(["a", "b", "c", "d", "e"])
     inside = st.none() | st.fixed_dictionaries(
         {},
@@ -242,7 +242,7 @@ def test_an_object_that_does_not_open_has_a_category_and_a_suspicion() -> None:
 
 @st.composite
 def trees(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """Blocks of a history, as a writer makes them: each behind one that is there already."""
+    """Draw the blocks of a consistent history: each is the child of an earlier one."""
     blocks: list[dict[str, Any]] = [{"nextBlock": [], "prevBlock": -1}]
     for number in range(1, draw(st.integers(1, 12))):
         parent = draw(st.integers(0, number - 1))
@@ -374,7 +374,7 @@ INSIDE = JSON | st.fixed_dictionaries(
 
 @st.composite
 def anything(draw: st.DrawFn) -> Library:
-    """Any JSON as any object, sealed and opened again."""
+    """Draw a library with any JSON as any object, sealed and opened again."""
     keys = {"m": bytes(32), "": bytes(32), "short": bytes(3)}
     items: list[Opened] = []
     for type_ in draw(st.lists(st.sampled_from(TYPES), max_size=6)):

@@ -1,4 +1,4 @@
-"""Giving back what a backup has: the plan says it all, and nothing that opens is lost by it.
+"""Restoring a backup: the plan is complete, and nothing that opens is lost.
 
 See:
     docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them
@@ -72,7 +72,7 @@ def with_a_preset(owner: Account) -> StoredObject:
 
 
 def whole(library: Library) -> bool:
-    """Are all stories there, and linked as the service links them?
+    """Return whether all stories are complete, and linked as the service links them.
 
     See docs/protocol/content.md#41-stories.
     """

@@ -1,4 +1,4 @@
-"""Writing the keystore: whatever comes in between and whatever gets lost, no key does.
+"""Saving keys: no key is lost, whatever another program writes and whichever response is lost.
 
 See:
     docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them
@@ -61,7 +61,7 @@ def requests_of(played: FlowTrace[Any, Any], logins: int = 1) -> list[tuple[str,
 
 
 def store_keystore(owner: Account, keystore: Keystore) -> None:
-    """Another program writes the keystore."""
+    """Write the keystore as another program does."""
     owner.storage.keystore = seal_keystore(keystore, KEY)
     owner.storage.keystore_index += 1
 

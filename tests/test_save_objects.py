@@ -1,4 +1,4 @@
-"""Storing objects: nothing newer is written over, one that fails stops no other, no lost answer stays a riddle.
+"""Saving objects: nothing newer is overwritten, a failure stops no other object, and lost responses are resolved.
 
 See:
     docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them

@@ -1,7 +1,7 @@
-"""Over the published files: our ids are those of the reference libraries, string by string.
+"""With the published files, our ids are those of the reference libraries, string by string.
 
 The files come from the cache or from the package registry; where neither has them, this is skipped and says so. Two
-questions are asked of each file. *Reading*: do `read` and the library that the file was made for agree? *Merging*: does
+questions are tested with each file. *Reading*: do `read` and the library that the file was made for agree? *Merging*: does
 the same vocabulary, rewrite_as_novelai in NovelAI's form, give the same ids by our own merging?
 
 CLIP's file was made for a program, not for a library: the reference is that program's procedure, written plainly. The
@@ -38,7 +38,7 @@ STRINGS: Final = 5_000
 
 
 def files_with_digest(name: str) -> dict[str, str]:
-    """The files whose bytes are known beforehand, with their SHA-256."""
+    """Return the files whose SHA-256 is known, with it."""
     files = (*TOKENIZERS[name].files.items(), *TOKENIZERS[name].substitutes.items())
     return {file: digest for file, digest in files if digest is not None}
 
@@ -73,7 +73,7 @@ DIFFERENCES: Final = {
 
 @cache
 def reason_for_no_files() -> str:
-    """Why the files cannot be had, asked once; empty when they can."""
+    """Return why the files are not available, tried once; empty if they are."""
     here = [find_verified(files_with_digest(name), cache_directory()) for name in NAMES]
     if None in here:
         try:
@@ -122,7 +122,7 @@ BLANKS: Final = (
 
 
 def text(draw: random.Random, specials: tuple[str, ...]) -> str:
-    """Up to a few dozen words, oddities, runs and single characters from all over Unicode; no special string."""
+    """Return up to a few dozen words, oddities, runs and characters from all of Unicode, without special strings."""
     parts: list[str] = []
     for _ in range(draw.choice((1, 2, 3, 8, 20))):
         match draw.randrange(8):
@@ -142,7 +142,7 @@ def text(draw: random.Random, specials: tuple[str, ...]) -> str:
 
 @cache
 def strings(name: str, specials: tuple[str, ...]) -> list[list[str]]:
-    """Texts with special strings between them: text, special, text and so on."""
+    """Return texts with special strings between them: text, special, text and so on."""
     draw = random.Random(name)
     made: list[list[str]] = []
     for _ in range(STRINGS):
@@ -219,7 +219,7 @@ def test_clip_ids_are_those_of_a_plain_implementation(monkeypatch: pytest.Monkey
 
 
 def rewrite_as_novelai(name: str, data: bytes) -> bytes:
-    """The same vocabulary in NovelAI's form."""
+    """Return the same vocabulary in NovelAI's format."""
     if data[:1] == b"\n":
         library = sentencepiece.SentencePieceProcessor(model_proto=data)
         names = [library.IdToPiece(number).replace("▁", " ") for number in range(library.GetPieceSize())]
@@ -244,7 +244,7 @@ def rewrite_as_novelai(name: str, data: bytes) -> bytes:
 def test_our_merging_gives_the_same_ids_except_for_the_listed_differences(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The library takes whole words too, here, as NovelAI's form does."""
+    """The library is set to use whole words too, as NovelAI's format does."""
     data = file(name, monkeypatch)
     ours, reference = read(rewrite_as_novelai(name, data), name=name), Reference(data, whole_words=True)
     skipped = dict.fromkeys(DIFFERENCES[name], 0)

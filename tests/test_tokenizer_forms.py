@@ -1,4 +1,4 @@
-"""Prompts in tokens, whatever the form of the file: counted, batched, cut; and the image models' two forms.
+"""All file formats of tokenizers: count, batch and truncate; and the two formats of the image models.
 
 See docs/protocol/image.md#63-token-counting.
 """
@@ -29,7 +29,7 @@ from tests.test_tokenizers import FORMS, LINES, deflated, ids, texts
 
 @cache
 def clip_merges() -> str:
-    """A list of merges as OpenAI's: a heading, then pairs; they are trained as theirs were, on words with an end."""
+    """Return a list of merges like OpenAI's: a heading, then pairs, trained on words with an end mark."""
     library = hugging_face.Tokenizer(hugging_face.models.BPE(end_of_word_suffix="</w>"))
     library.pre_tokenizer = hugging_face.pre_tokenizers.Sequence(
         [
@@ -49,7 +49,7 @@ def clip_file() -> bytes:
 
 @cache
 def t5_file() -> bytes:
-    """Unigram, with a blank in front of each word, and an end that the file puts after every text."""
+    """Return a unigram file with a blank before each word, and an end token after every text."""
     library = hugging_face.Tokenizer(hugging_face.models.Unigram())
     library.normalizer = hugging_face.normalizers.NFKC()
     blanks = hugging_face.pre_tokenizers.Metaspace(prepend_scheme="always")
@@ -125,7 +125,7 @@ def test_a_negative_budget_is_an_error(form: str) -> None:
 
 @every_form
 def test_special_tokens_of_a_file_can_be_overridden(form: str) -> None:
-    """As with Llama 3's stock file: its names for those ids are gone, the text between is the same.
+    """As for Llama 3's original file: its names of those ids are replaced, other text is encoded the same.
 
     See docs/protocol/native.md#98-model-heads-preamble-and-special-token-use.
     """
@@ -231,14 +231,14 @@ def test_t5_ids_and_text_are_those_of_the_library(text: str) -> None:
 
 
 def letters_of_bytes() -> dict[int, str]:
-    """GPT-2's letters, made once more."""
+    """Return GPT-2's letters for bytes, computed independently."""
     shown = [byte for byte in range(256) if chr(byte).isprintable() and chr(byte) not in " \xa0"]
     rest = [byte for byte in range(256) if byte not in shown]
     return {byte: chr(byte) for byte in shown} | {byte: chr(0x100 + place) for place, byte in enumerate(rest)}
 
 
 class PlainClip:
-    """OpenAI's procedure step by step, with nothing of ours and no library."""
+    """OpenAI's procedure step by step, independent of our code and of libraries."""
 
     def __init__(self, text: str) -> None:
         pairs = [line.split() for line in text.split("\n")[1 : 49_152 - 256 - 2 + 1]]
@@ -323,7 +323,7 @@ def test_invalid_merges_are_an_error_with_the_reason(data: bytes, why: str) -> N
 
 
 def test_only_as_many_merges_are_used_as_by_openai() -> None:
-    """The published list goes on far beyond them."""
+    """The published list has many more."""
     rare = [f"{a}{b} {c}" for a in "abcdefgh" for b in "ijklmnop" for c in "qrstuvwx"]
     out = io.StringIO()
     out.write("#version: 0.2\n")

@@ -1,4 +1,4 @@
-"""NovelAI's own tokenizer files: fetched from a website on loopback, and refused when they are not what they should be."""
+"""NovelAI's own tokenizer files: downloaded from a website on loopback; invalid files are errors."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def ignore_progress(what: str, done: int, total: int) -> None:
 
 
 class Machine:
-    """A cache, a website, a package registry; one tokenizer, of which the registry has a stand-in only."""
+    """A simulated machine: a cache, a website, and a package registry that has only a substitute of one tokenizer."""
 
     def __init__(self, root: Path) -> None:
         self.cache = root / "cache"

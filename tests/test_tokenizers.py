@@ -1,4 +1,4 @@
-"""Tokenizers: text to ids and back, over small files of each form that the tests make themselves.
+"""Tokenizers: text to ids and back, with small files of each format that the tests create.
 
 See docs/protocol/native.md#11-token-encoding-and-tokenizers.
 """
@@ -36,7 +36,7 @@ SPLIT = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)
 
 
 def train_sentencepiece(**options: Any) -> bytes:
-    """A SentencePiece model with the options of nerdstash, unless told otherwise."""
+    """Train a SentencePiece model with the options of nerdstash, or with others."""
     usual: dict[str, Any] = {
         "model_type": "bpe",
         "vocab_size": 600,
@@ -60,7 +60,7 @@ def sentencepiece_file() -> bytes:
 
 @cache
 def hugging_face_file() -> bytes:
-    """Byte-level, and with a token that the file puts before every text, as Llama 3's does."""
+    """Return a byte-level file that adds a token before every text, as Llama 3's does."""
     library = hugging_face.Tokenizer(hugging_face.models.BPE())
     library.pre_tokenizer = hugging_face.pre_tokenizers.ByteLevel(add_prefix_space=False)
     library.decoder = hugging_face.decoders.ByteLevel()
@@ -93,7 +93,7 @@ def byte_level_file() -> bytes:
 
 @cache
 def character_level_file() -> bytes:
-    """The SentencePiece model in NovelAI's form: blanks are blanks, bytes are keys, merges are what makes the pieces."""
+    """Return the SentencePiece model in NovelAI's format: plain blanks, keys for bytes, and merges for the pieces."""
     library = sentencepiece.SentencePieceProcessor(model_proto=sentencepiece_file())
     ids = range(library.GetPieceSize())
     names = [library.IdToPiece(number).replace("▁", " ") for number in ids]
@@ -153,7 +153,7 @@ def test_incremental_decoding_gives_the_same_text_wherever_ids_are_cut(
 @settings(deadline=None)
 @given(text=texts)
 def test_a_decoder_never_takes_text_back(form: str, text: str) -> None:
-    """Token by token, what came so far is the text's beginning: no character is shown broken, none is held for long."""
+    """The decoded text is always a prefix of the whole text, and at most one character is held back."""
     decoder, so_far = tokenizer(form).decoder(), ""
     tokens = tokenizer(form).encode(text)
     for count, token in enumerate(tokens, 1):
@@ -331,7 +331,7 @@ def test_a_text_like_the_key_of_a_byte_is_encoded_as_text() -> None:
 
 
 def test_bytes_that_are_not_in_utf_8_need_no_piece() -> None:
-    """As in the vocabulary of pile."""
+    """The vocabulary of pile lacks them."""
     never = {letter for letter, byte in BYTE_OF_LETTER.items() if byte in (0xC0, 0xC1) or byte > 0xF4}
     vocab = {piece: number for piece, number in letters().items() if piece not in never}
     assert read(novelai_file(vocab, [], [])).size == 256 - 13
@@ -405,7 +405,7 @@ def test_a_truncated_file_is_an_error_wherever_it_is_cut(form: str) -> None:
 @settings(deadline=None, max_examples=60)
 @given(data=st.data())
 def test_a_damaged_file_is_read_or_is_a_documented_error(form: str, data: st.DataObject) -> None:
-    """Any other exception is a bug: one came from SentencePiece, of pieces that are not UTF-8."""
+    """Any other exception is a bug, such as SentencePiece's for pieces that are not UTF-8."""
     file = bytearray(FORMS[form]())
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(file) - 1))

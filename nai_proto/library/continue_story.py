@@ -16,6 +16,7 @@ from ..account.info import get_subscription
 from ..errors import InvalidRequestError
 from ..exchange.actions import Emit, Steps, compute, get_context
 from ..exchange.flow import Flow, flow
+from ..story.context.parts import DEFAULT_RULES, ContextRules
 from ..story.continuation import build_continuation, resolve_model
 from ..story.sections import Origin
 from ..story.story import Story
@@ -61,7 +62,13 @@ def continue_story(
     *,
     tokenizer: Callable[[Model], Tokenizer],
     store: bool = True,
-    **options: Any,
+    model: Model | str | None = None,
+    max_length: int | None = None,
+    placeholders: Mapping[str, str] | None = None,
+    chance: Callable[[], float] | None = None,
+    rules: ContextRules = DEFAULT_RULES,
+    size: int | None = None,
+    **overrides: Any,
 ) -> Flow[Context | Token | SavedObject, ContinuedStory]:
     """Generate the continuation of a story, append it to the story's text, and save the story.
 
@@ -75,8 +82,14 @@ def continue_story(
         keystore: the library's.
         tokenizer: returns the tokenizer of a model.
         store: save the story; otherwise the text is only in the result.
-        options: those of `nai_proto.story.continuation`: ``model``, ``max_length``, ``placeholders``, ``chance``,
-            ``size``, ``rules``, and parameters of the request.
+        model: continue with this model; None for the story's own.
+        max_length: number of tokens to generate; None for that of the story's preset.
+        placeholders: replacements of placeholders, by key.
+        chance: random numbers from 0 to 1 for conditions of lorebook entries, as for `nai_proto.story.build_context`.
+        rules: rules for building the context.
+        size: tokens of the context, if fewer than the tier allows.
+        overrides: parameters of the request (`nai_proto.text.TextParameters`, or those of a chat); they take precedence
+            over the story's settings.
 
     Raises:
         InvalidRequestError: the story's card or content is missing or did not open.
@@ -89,6 +102,15 @@ def continue_story(
         raise InvalidRequestError(
             "the story's card or content is missing or did not open, so it cannot be continued", parameter="story"
         )
+    options = {
+        "model": model,
+        "max_length": max_length,
+        "placeholders": placeholders,
+        "chance": chance,
+        "rules": rules,
+        "size": size,
+        **overrides,
+    }
     return _continue_story(story, keystore, tokenizer, store, options)
 
 
@@ -103,7 +125,7 @@ def _continue_story(
     context = yield from get_context()
     assert story.content is not None
     edited = Story.from_data(story.card.json(), story.content.json(), limits=context.limits, entropy=context.entropy)
-    model_tokenizer = tokenizer(resolve_model(edited, options.get("model")))
+    model_tokenizer = tokenizer(resolve_model(edited, options["model"]))
     tier = (yield from get_subscription()).tier
     plan: Continuation | ChatContinuation = yield from compute(
         partial(build_continuation, edited, tokenizer=model_tokenizer, tier=tier, **options)

@@ -60,7 +60,7 @@ def export_files(library: Library, only: Iterable[OpenedStory] | None = None) ->
         only: export these stories; their files have the same names as in an export of the whole library.
     """
     wanted = None if only is None else {id(story) for story in only}
-    plan = [unit.make_files for unit in _plan(library) if wanted is None or wanted & unit.stories]
+    plan = [unit.make_files for unit in _plan_units(library) if wanted is None or wanted & unit.stories]
     for done, make_files in enumerate(plan, 1):
         for path, data in make_files():
             yield ExportedFile(path, data, done, len(plan))
@@ -74,7 +74,7 @@ class _Unit(NamedTuple):
     make_files: Callable[[], _Files]
 
 
-def _plan(library: Library) -> Iterator[_Unit]:
+def _plan_units(library: Library) -> Iterator[_Unit]:
     """Return the units by type: first the objects that opened, then the others."""
     belongs: dict[int, set[int]] = {}
     for story in library.stories:
@@ -91,7 +91,7 @@ def _plan(library: Library) -> Iterator[_Unit]:
         ]
         opened = [item for item in mine if item.ok]
         for item, name in zip(
-            opened, choose_file_names((_title(item), item.stored.id) for item in opened), strict=True
+            opened, choose_file_names((_title_of(item), item.stored.id) for item in opened), strict=True
         ):
             make_files = partial(_opened_files, (folder, name), type_, item, cards.get(id(item)))
             yield _Unit(frozenset(belongs.get(id(item), ())), make_files)
@@ -103,7 +103,7 @@ def _plan(library: Library) -> Iterator[_Unit]:
             yield _Unit(frozenset(belongs.get(id(item), ())), make_files)
 
 
-def _title(item: Opened) -> str:
+def _title_of(item: Opened) -> str:
     """Return an object's title or name; its id if it has neither."""
     document = item.json()
     return next((name for key in ("title", "name") if isinstance(name := document.get(key), str)), item.stored.id)

@@ -176,7 +176,7 @@ See:
 """
 
 
-def _finding(kind: FindingKind, listed: ListedObject, sentence: str, *others: ObjectName, **more: Any) -> Finding:
+def _make_finding(kind: FindingKind, listed: ListedObject, sentence: str, *others: ObjectName, **more: Any) -> Finding:
     return Finding(kind, *_name_of(listed), sentence, others=others, **more)
 
 
@@ -197,7 +197,7 @@ def _find_unopened(library: Library) -> Iterator[Finding]:
     for each, suspicion in iter_failures(library):
         item = each[1]
         sentence = f"It does not open: {item.problem.removeprefix('object: ')}{_LIKELY_REASONS[suspicion]}."
-        yield _finding(FindingKind.NOT_OPENED, each, sentence, category=item.category, suspicion=suspicion)
+        yield _make_finding(FindingKind.NOT_OPENED, each, sentence, category=item.category, suspicion=suspicion)
 
 
 _LIKELY_REASONS: Final = {
@@ -215,13 +215,15 @@ def _check_contents(items: Sequence[ListedObject], limits: Limits) -> Iterator[F
         content = item.json()
         story, document = content.get("story"), content.get("document")
         if story is None and document is None:
-            yield _finding(FindingKind.NO_TEXT, each, "It has neither a story nor a document.")
+            yield _make_finding(FindingKind.NO_TEXT, each, "It has neither a story nor a document.")
         if document is not None and (problem := find_document_problem(document, limits)):
-            yield _finding(FindingKind.UNREADABLE_DOCUMENT, each, f"Its text cannot be read completely: {problem}.")
+            yield _make_finding(
+                FindingKind.UNREADABLE_DOCUMENT, each, f"Its text cannot be read completely: {problem}."
+            )
         if story is not None and (problem := find_text_problem(story)):
-            yield _finding(FindingKind.BROKEN_TEXT, each, f"Its text cannot be read: {problem}.")
+            yield _make_finding(FindingKind.BROKEN_TEXT, each, f"Its text cannot be read: {problem}.")
         if story is not None and (problem := find_history_problem(story)):
-            yield _finding(FindingKind.BROKEN_HISTORY, each, f"Its history is inconsistent: {problem}.")
+            yield _make_finding(FindingKind.BROKEN_HISTORY, each, f"Its history is inconsistent: {problem}.")
 
 
 # ---- objects that do not fit together
@@ -229,14 +231,14 @@ def _check_contents(items: Sequence[ListedObject], limits: Limits) -> Iterator[F
 
 def _check_stories(library: Library) -> Iterator[Finding]:
     for content in library.orphans:
-        yield _finding(FindingKind.CONTENT_WITHOUT_STORY, (_CONTENTS, content), "No story links to this content.")
+        yield _make_finding(FindingKind.CONTENT_WITHOUT_STORY, (_CONTENTS, content), "No story links to this content.")
     for story in library.stories:
         card = (_STORIES, story.card)
         if story.content is None:
-            yield _finding(FindingKind.STORY_WITHOUT_CONTENT, card, "There is no content for this story.")
+            yield _make_finding(FindingKind.STORY_WITHOUT_CONTENT, card, "There is no content for this story.")
         elif not story.consistent:
             sentence = "The story and its content do not have the same meta."
-            yield _finding(FindingKind.METAS_DIFFER, card, sentence, _name_of((_CONTENTS, story.content)))
+            yield _make_finding(FindingKind.METAS_DIFFER, card, sentence, _name_of((_CONTENTS, story.content)))
 
 
 def _check_ids(items: Sequence[ListedObject]) -> Iterator[Finding]:
@@ -251,24 +253,24 @@ def _check_ids(items: Sequence[ListedObject]) -> Iterator[Finding]:
             continue
         card, meta = item.json(), item.stored.meta
         if meta and card.get("id") != meta:
-            yield _finding(FindingKind.WRONG_ID, each, "The id inside it is not its meta.")
+            yield _make_finding(FindingKind.WRONG_ID, each, "The id inside it is not its meta.")
         if type_ != _STORIES:
             continue
         if (linked_id := card.get("remoteId")) != item.stored.id or not linked_id:
-            yield _wrong_id(FindingKind.WRONG_REMOTE_ID, each, linked_id, by_id)
+            yield _make_id_finding(FindingKind.WRONG_REMOTE_ID, each, linked_id, by_id)
         linked_id = card.get("remoteStoryId")
         if not isinstance(linked_id, str) or linked_id not in ids or (ids[linked_id] != meta and meta in metas):
-            yield _wrong_id(FindingKind.WRONG_REMOTE_STORY_ID, each, linked_id, by_id)
+            yield _make_id_finding(FindingKind.WRONG_REMOTE_STORY_ID, each, linked_id, by_id)
 
 
-def _wrong_id(
+def _make_id_finding(
     kind: FindingKind, listed: ListedObject, linked_id: object, by_id: Mapping[object, Iterable[ListedObject]]
 ) -> Finding:
     name = kind.value.removeprefix("wrong ")
     if not isinstance(linked_id, str) or not linked_id:
-        return _finding(kind, listed, f"It has no {name}.")
+        return _make_finding(kind, listed, f"It has no {name}.")
     others = tuple(map(_name_of, by_id.get(linked_id, ())))
-    return _finding(kind, listed, f"Its {name} names {'another' if others else 'no'} object.", *others)
+    return _make_finding(kind, listed, f"Its {name} names {'another' if others else 'no'} object.", *others)
 
 
 def _find_shared_metas(items: Sequence[ListedObject]) -> Iterator[Finding]:
@@ -280,7 +282,7 @@ def _find_shared_metas(items: Sequence[ListedObject]) -> Iterator[Finding]:
         types = sorted((first[0], *(type_ for type_, _ in others)))
         if others and types != [_STORIES, _CONTENTS]:
             sentence = f"{len(types)} objects have the same meta, and so the same key: {', '.join(types)}."
-            yield _finding(FindingKind.SHARED_META, first, sentence, *map(_name_of, others))
+            yield _make_finding(FindingKind.SHARED_META, first, sentence, *map(_name_of, others))
 
 
 # ---- the keystore

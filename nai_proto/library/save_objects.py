@@ -199,7 +199,7 @@ def _create(stored: StoredObject, data: str) -> Steps[Never, WriteResult]:
     else:
         if now.data == data and now.id:
             return WriteResult(SaveOutcome.CREATED, now)
-        failure = _mismatch()
+        failure = _mismatch_error()
     created = next((item for item in (yield from _list_or_nothing(stored.type)) if item.data == data), None)
     if created is None:
         return WriteResult(SaveOutcome.UNKNOWN, stored, failure)
@@ -216,7 +216,7 @@ def _update(stored: StoredObject, data: str) -> Steps[Never, WriteResult]:
             # docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them.
             present = yield from get_object(stored.type, stored.id)
             if present.data != stored.data:
-                return WriteResult(SaveOutcome.CONFLICT, present, _conflict(stored))
+                return WriteResult(SaveOutcome.CONFLICT, present, _conflict_error(stored))
         try:
             now = yield from update_object(stored, data)
         except (ConflictError, ServerError, RequestTimeoutError, RemoteProtocolError, TransportError) as error:
@@ -226,7 +226,7 @@ def _update(stored: StoredObject, data: str) -> Steps[Never, WriteResult]:
         else:
             if now.data == data and now.id == stored.id:
                 return WriteResult(SaveOutcome.UPDATED, now)
-            failure = _mismatch()
+            failure = _mismatch_error()
         try:
             present = yield from get_object(stored.type, stored.id)
         except NotFoundError:
@@ -236,7 +236,7 @@ def _update(stored: StoredObject, data: str) -> Steps[Never, WriteResult]:
         if present.data == data:
             return WriteResult(SaveOutcome.UPDATED, present)
         if present.data != stored.data:
-            conflict = failure if isinstance(failure, ConflictError) else _conflict(stored)
+            conflict = failure if isinstance(failure, ConflictError) else _conflict_error(stored)
             return WriteResult(SaveOutcome.CONFLICT, present, conflict)
         stored = present
         yield _PAUSE
@@ -250,9 +250,9 @@ def _list_or_nothing(type: str) -> Steps[Never, tuple[StoredObject, ...]]:  # no
         return ()
 
 
-def _conflict(stored: StoredObject) -> ConflictError:
+def _conflict_error(stored: StoredObject) -> ConflictError:
     return ConflictError(409, f"another program changed {stored.type} {stored.id} since it was read: read it again")
 
 
-def _mismatch() -> RemoteProtocolError:
+def _mismatch_error() -> RemoteProtocolError:
     return RemoteProtocolError("the response to a stored object should be that object")
