@@ -1,4 +1,4 @@
-"""What comes back when images are asked for: every form of it.
+"""Responses with images, in every form.
 
 See:
     docs/protocol/image.md#21-post-aigenerate-image

@@ -49,7 +49,7 @@ def ids(vectors: list[dict[str, Any]]) -> list[str]:
     return [str(vector.get("id", "-".join(str(value) for value in [*vector.values()][:4]))) for vector in vectors]
 
 
-def asked(request: dict[str, Any]) -> Price:
+def price_of(request: dict[str, Any]) -> Price:
     """The price of a vector's request."""
     return generation_price(
         request["model"],
@@ -77,9 +77,9 @@ def asked(request: dict[str, Any]) -> Price:
 def test_a_generation_costs_what_its_vector_says(vector: dict[str, Any]) -> None:
     if vector["expected_total"] == REFUSED:
         with pytest.raises(InvalidRequestError, match="one image would cost 150 Anlas"):
-            asked(vector["request"])
+            price_of(vector["request"])
         return
-    price = asked(vector["request"])
+    price = price_of(vector["request"])
     assert price.anlas == vector["expected_total"]
     assert price.items[0].each == vector["per_image"]
     assert price.free is (vector["expected_total"] == 0)

@@ -72,33 +72,37 @@ def side(v4: Any, *, wanted: bool) -> dict[str, Any]:
 
 def comment(request: ImageRequest, sample: int = 0, **more: Any) -> dict[str, Any]:
     """What the service writes of a request into the picture of one of its samples."""
-    asked = request.parameters
+    sent = request.parameters
     v5 = request.model.generation is Generation.V5
-    told: dict[str, Any] = {"prompt": request.input, "seed": request.seed + sample, "uc": asked["negative_prompt"]}
-    told |= {name: asked.get(name) for name in (*ECHOED, *(V5_ECHOED if v5 else ()))}
-    told |= {
-        name: False for name in ("upscaled_enhance", "tag_hint_transparent_background") if v5 and told[name] is None
+    recorded: dict[str, Any] = {
+        "prompt": request.input,
+        "seed": request.seed + sample,
+        "uc": sent["negative_prompt"],
     }
-    told |= {name: float(told[name]) for name in FLOATS if told[name] is not None}
+    recorded |= {name: sent.get(name) for name in (*ECHOED, *(V5_ECHOED if v5 else ()))}
+    recorded |= {
+        name: False for name in ("upscaled_enhance", "tag_hint_transparent_background") if v5 and recorded[name] is None
+    }
+    recorded |= {name: float(recorded[name]) for name in FLOATS if recorded[name] is not None}
     early = request.model.generation in (Generation.V1, Generation.V2)
-    told |= {"uncond_scale": asked.get("uncond_scale", 1.0) if early else 0.0}
-    told |= {"controlnet_model": asked.get("controlnet_model"), "version": 1, "stream": "none"}
-    told |= {
+    recorded |= {"uncond_scale": sent.get("uncond_scale", 1.0) if early else 0.0}
+    recorded |= {"controlnet_model": sent.get("controlnet_model"), "version": 1, "stream": "none"}
+    recorded |= {
         "lora_unet_weights": None,
         "skip_cfg_below_sigma": 0.0,
         "extra_passthrough_testing": {"uc": None, "r": 0.0},
     }
     if request.model.family.structured:
-        told["v4_prompt"] = side(asked["v4_prompt"], wanted=True)
-        told["v4_negative_prompt"] = side(asked["v4_negative_prompt"], wanted=False)
+        recorded["v4_prompt"] = side(sent["v4_prompt"], wanted=True)
+        recorded["v4_negative_prompt"] = side(sent["v4_negative_prompt"], wanted=False)
     for name in ("reference_strength_multiple", "reference_information_extracted_multiple"):
-        told[name] = asked.get(name, [])
-    if images := asked.get("reference_image_multiple"):
+        recorded[name] = sent.get(name, [])
+    if images := sent.get("reference_image_multiple"):
         assert isinstance(images, list)
-        told["reference_image_multiple"] = [b64encode(image).decode() for image in images]
-    told |= {"director_reference_strengths": asked.get("director_reference_strength_values")}
-    told |= {"request_type": REQUEST_TYPES[request.action.value], **more}
-    return told
+        recorded["reference_image_multiple"] = [b64encode(image).decode() for image in images]
+    recorded |= {"director_reference_strengths": sent.get("director_reference_strength_values")}
+    recorded |= {"request_type": REQUEST_TYPES[request.action.value], **more}
+    return recorded
 
 
 def metadata(request: ImageRequest, sample: int = 0, **more: Any) -> Metadata:
@@ -123,7 +127,7 @@ def texts(most: int = 40) -> st.SearchStrategy[str]:
 
 
 @st.composite
-def asked(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
+def image_requests(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     """A prompt and options for one of the models."""
     model = draw(st.sampled_from(MODELS))
     family, generation = model.family, model.generation
@@ -186,7 +190,7 @@ V5_ONLY = ("transparent", "auto_text", "straight_alpha")
 
 
 @settings(max_examples=80)
-@given(asked(), st.integers(0, 3))
+@given(image_requests(), st.integers(0, 3))
 def test_a_picture_s_request_is_the_one_that_it_was_drawn_for(case: tuple[str, dict[str, Any]], sample: int) -> None:
     prompt, options = case
     request = build_image_request(prompt, **options)
@@ -203,7 +207,7 @@ def test_a_picture_s_request_is_the_one_that_it_was_drawn_for(case: tuple[str, d
 
 
 @settings(max_examples=40)
-@given(asked())
+@given(image_requests())
 def test_a_recipe_of_a_recipe_is_the_same(case: tuple[str, dict[str, Any]]) -> None:
     prompt, options = case
     options.pop("image", None), options.pop("mask", None)
@@ -240,9 +244,9 @@ def test_a_file_is_read_and_drawn_again() -> None:
 
 
 def test_a_copy_in_alpha_does_as_well() -> None:
-    told = metadata(build_image_request("a cat", seed=7))
-    hidden = Metadata({name: text for name, text in told.texts.items() if name != "Title"}, Place.ALPHA)
-    assert Recipe.of(hidden) == Recipe.of(told)
+    recorded = metadata(build_image_request("a cat", seed=7))
+    hidden = Metadata({name: text for name, text in recorded.texts.items() if name != "Title"}, Place.ALPHA)
+    assert Recipe.of(hidden) == Recipe.of(recorded)
 
 
 def test_a_recipe_is_altered_as_it_is_used() -> None:
@@ -378,9 +382,9 @@ KEYS = sorted(
 @given(st.dictionaries(st.sampled_from(KEYS), JSON), st.sampled_from([*HASHES]))
 def test_whatever_a_comment_says_there_is_a_recipe_or_an_error_of_ours(said: dict[str, Any], model: str) -> None:
     request = build_image_request("a cat", model=model, seed=1)
-    told = Metadata({"Source": HASHES[model][0], "Comment": json.dumps({**comment(request), **said})})
+    recorded = Metadata({"Source": HASHES[model][0], "Comment": json.dumps({**comment(request), **said})})
     try:
-        Recipe.of(told).request(image=SOURCE, mask=MASK)
+        Recipe.of(recorded).request(image=SOURCE, mask=MASK)
     except NaiError:
         pass
 
@@ -393,7 +397,7 @@ def test_no_prompt_is_in_a_repr() -> None:
 
 
 @settings(max_examples=30)
-@given(asked(), st.sampled_from(["png", "webp"]))
+@given(image_requests(), st.sampled_from(["png", "webp"]))
 def test_the_emulator_s_picture_is_asked_for_again_by_its_recipe(
     case: tuple[str, dict[str, Any]], image_format: str
 ) -> None:

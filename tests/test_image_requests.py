@@ -123,7 +123,7 @@ def sent(model: ImageModel | str, **options: Any) -> dict[str, Any]:
     return body_of(generate("a cat", model=model, **{**plain, **options}).request)
 
 
-def asked(model: str, **options: Any) -> dict[str, Any]:
+def sent_parameters(model: str, **options: Any) -> dict[str, Any]:
     """Its parameters."""
     parameters: dict[str, Any] = sent(model, **options)["parameters"]
     return parameters
@@ -160,7 +160,7 @@ def test_img2img_adds_the_image_and_how_strongly_it_changes() -> None:
 
 
 def test_the_noise_s_seed_is_the_one_before_and_before_zero_is_the_last() -> None:
-    assert asked("nai-diffusion-3", image=SOURCE, seed=0)["extra_noise_seed"] == 4_294_967_295
+    assert sent_parameters("nai-diffusion-3", image=SOURCE, seed=0)["extra_noise_seed"] == 4_294_967_295
 
 
 @pytest.mark.parametrize(
@@ -183,20 +183,23 @@ def test_inpainting_goes_to_the_model_for_it(model: str, twin: str, body: dict[s
 
 
 def test_inpainting_from_the_image_says_so_twice() -> None:
-    made = asked("nai-diffusion-4-full", image=SOURCE, mask=SOURCE, inpaint_img2img_strength=0.4)
+    made = sent_parameters("nai-diffusion-4-full", image=SOURCE, mask=SOURCE, inpaint_img2img_strength=0.4)
     assert made["inpaintImg2ImgStrength"] == 0.4
     assert made["img2img"] == {"strength": 0.4, "color_correct": True}
 
 
 def test_the_size_is_the_image_s_unless_another_is_given() -> None:
-    assert (asked("nai-diffusion-3", image=PNG)["width"], asked("nai-diffusion-3", image=PNG)["height"]) == (64, 64)
-    bigger = asked("nai-diffusion-3", image=PNG, size=ImageResolution.LARGE_SQUARE)
+    assert (
+        sent_parameters("nai-diffusion-3", image=PNG)["width"],
+        sent_parameters("nai-diffusion-3", image=PNG)["height"],
+    ) == (64, 64)
+    bigger = sent_parameters("nai-diffusion-3", image=PNG, size=ImageResolution.LARGE_SQUARE)
     assert (bigger["width"], bigger["height"]) == (1472, 1472)
-    assert asked("nai-diffusion-3", image=b"\xff\xd8\xff\xe0 a JPEG", size=(64, 128))["height"] == 128
+    assert sent_parameters("nai-diffusion-3", image=b"\xff\xd8\xff\xe0 a JPEG", size=(64, 128))["height"] == 128
 
 
 def test_an_image_is_enhanced_by_drawing_it_larger() -> None:
-    made = asked("nai-diffusion-4-5-full", image=SOURCE, enhance=1.5, strength=0.3)
+    made = sent_parameters("nai-diffusion-4-5-full", image=SOURCE, enhance=1.5, strength=0.3)
     assert (made["width"], made["height"], made["strength"]) == (
         1280,
         1792,
@@ -206,7 +209,7 @@ def test_an_image_is_enhanced_by_drawing_it_larger() -> None:
         with pytest.raises(
             InvalidRequestError, match="to enhance needs a PNG, WebP or JPEG as image, and a factor above 0"
         ):
-            asked("nai-diffusion-4-5-full", **options)
+            sent_parameters("nai-diffusion-4-5-full", **options)
 
 
 sides = st.integers(1, 4).map(lambda each: each * 64)
@@ -228,7 +231,7 @@ def test_a_mask_of_boxes_is_white_in_every_block_that_one_touches(
         for x in range(max(0, left), min(width, right))
         for y in range(max(0, top), min(height, bottom))
     }
-    assert asked("nai-diffusion-3", image=png(width, height), mask=mask)["mask"] == b64(mask)
+    assert sent_parameters("nai-diffusion-3", image=png(width, height), mask=mask)["mask"] == b64(mask)
 
 
 def test_a_mask_needs_a_size_that_models_take() -> None:
@@ -243,7 +246,7 @@ def test_characters_stand_in_three_places() -> None:
         Character("nobody", enabled=False),
         Character("boy", uc="", position=(0.99, 0.01)),
     ]
-    made = asked("nai-diffusion-4-5-full", characters=who)
+    made = sent_parameters("nai-diffusion-4-5-full", characters=who)
     left, right = {"x": 0.3, "y": 0.5}, {"x": 0.9, "y": 0.1}
     assert made["characterPrompts"] == [
         {"prompt": "girl, red hair", "uc": "lowres, aliasing, ", "center": left, "enabled": True},
@@ -284,40 +287,42 @@ def test_characters_stand_in_three_places() -> None:
     ],
 )
 def test_places_count_where_somebody_was_placed(model: str, who: list[Character], placed: bool) -> None:
-    made = asked(model, characters=who)
+    made = sent_parameters(model, characters=who)
     assert (made["use_coords"], made["v4_prompt"]["use_coords"]) == (placed, placed)
-    assert asked(model, characters=who, use_coords=not placed)["use_coords"] is not placed
+    assert sent_parameters(model, characters=who, use_coords=not placed)["use_coords"] is not placed
 
 
 def test_v5_takes_a_place_with_three_decimals() -> None:
-    made = asked("nai-diffusion-5-full", characters=[Character("a", position=(0.12345, 1))])
+    made = sent_parameters("nai-diffusion-5-full", characters=[Character("a", position=(0.12345, 1))])
     assert made["characterPrompts"][0]["center"] == {"x": 0.123, "y": 1}
 
 
 def test_a_character_of_v4_begins_with_the_website_s_uc() -> None:
-    (caption,) = asked("nai-diffusion-4-full", characters=[Character("a")])["v4_negative_prompt"]["caption"][
+    (caption,) = sent_parameters("nai-diffusion-4-full", characters=[Character("a")])["v4_negative_prompt"]["caption"][
         "char_captions"
     ]
     assert caption["char_caption"] == "lowres, aliasing, "
 
 
 def test_v3_takes_vibes_raw_and_later_models_encoded() -> None:
-    raw = asked("nai-diffusion-3", vibes=[Vibe(PNG), Vibe(SOURCE, 0.2, 0.5)])
+    raw = sent_parameters("nai-diffusion-3", vibes=[Vibe(PNG), Vibe(SOURCE, 0.2, 0.5)])
     assert raw["reference_image_multiple"] == [b64(PNG), b64(SOURCE)]
     assert raw["reference_strength_multiple"] == [0.6, 0.2]
     assert raw["reference_information_extracted_multiple"] == [1, 0.5]
-    made = asked("nai-diffusion-4-full", vibes=[EncodedVibe(b"one", 0.5), EncodedVibe(b"two", 1.0, key="v4full")])
+    made = sent_parameters(
+        "nai-diffusion-4-full", vibes=[EncodedVibe(b"one", 0.5), EncodedVibe(b"two", 1.0, key="v4full")]
+    )
     assert made["reference_image_multiple"] == [b64(b"one"), b64(b"two")]
     assert made["reference_strength_multiple"] == [pytest.approx(1 / 3), pytest.approx(2 / 3)]
     assert "reference_information_extracted_multiple" not in made
-    as_is = asked(
+    as_is = sent_parameters(
         "nai-diffusion-4-full", vibes=[EncodedVibe(b"1", 1.0)] * 2, normalize_reference_strength_multiple=False
     )
     assert as_is["reference_strength_multiple"] == [1, 1]
 
 
 def test_precise_references_are_five_lists() -> None:
-    made = asked(
+    made = sent_parameters(
         "nai-diffusion-4-5-curated",
         references=[PreciseReference(CANVAS), PreciseReference(CANVAS, "character", 0.5, 0.25)],
     )
@@ -334,7 +339,7 @@ def test_precise_references_are_five_lists() -> None:
 
 
 def test_controlnet_is_for_the_first_models() -> None:
-    made = asked("nai-diffusion-2", controlnet=ControlNet(PNG, ControlNetModel.SCRIBBLER, 0.5))
+    made = sent_parameters("nai-diffusion-2", controlnet=ControlNet(PNG, ControlNetModel.SCRIBBLER, 0.5))
     assert (made["controlnet_condition"], made["controlnet_model"], made["controlnet_strength"]) == (
         b64(PNG),
         "scribble",
@@ -356,12 +361,12 @@ def test_controlnet_is_for_the_first_models() -> None:
 )
 def test_variety_plus_goes_by_the_size(size: tuple[int, int], v4: float, v4_5: float) -> None:
     for model, value in (("nai-diffusion-3", v4), ("nai-diffusion-4-full", v4), ("nai-diffusion-4-5-full", v4_5)):
-        made = asked(model, size=size, variety_plus=True)
+        made = sent_parameters(model, size=size, variety_plus=True)
         assert made["skip_cfg_above_sigma"] == pytest.approx(value, abs=5e-5)
 
 
 def test_smea_and_decrisper_are_the_first_models() -> None:
-    made = asked("nai-diffusion-3", sm=True, sm_dyn=True, dynamic_thresholding=True)
+    made = sent_parameters("nai-diffusion-3", sm=True, sm_dyn=True, dynamic_thresholding=True)
     assert (made["sm"], made["sm_dyn"], made["dynamic_thresholding"]) == (True, True, True)
 
 
@@ -383,22 +388,22 @@ def test_smea_and_decrisper_are_the_first_models() -> None:
 def test_auto_smea_is_smea_for_large_pictures(
     model: str, size: tuple[int, int], options: dict[str, Any], sm: bool
 ) -> None:
-    made = asked(model, size=size, auto_smea=True, **options)
+    made = sent_parameters(model, size=size, auto_smea=True, **options)
     assert made["sm"] is sm
     assert "autoSmea" not in made
     assert "auto_smea" not in made
 
 
 def test_auto_smea_is_sent_to_later_models_and_costs_as_smea_does() -> None:
-    assert asked("nai-diffusion-4-full", auto_smea=True)["autoSmea"] is True
+    assert sent_parameters("nai-diffusion-4-full", auto_smea=True)["autoSmea"] is True
     large = build_image_request("a cat", model="Anime V3", size=(1536, 1472), auto_smea=True, seed=1)
     assert large.price() == build_image_request("a cat", model="Anime V3", size=(1536, 1472), sm=True, seed=1).price()
     with pytest.raises(InvalidRequestError, match="auto_smea is a str"):
-        asked("nai-diffusion-3", auto_smea="yes")
+        sent_parameters("nai-diffusion-3", auto_smea="yes")
 
 
 @pytest.mark.parametrize(
-    ("typed", "told"),
+    ("typed", "sent_prompt"),
     [
         ("1girl, red hair", "girl, red hair"),
         ("red hair, 1boy, 1girl", "red hair, boy, 1girl"),
@@ -406,9 +411,9 @@ def test_auto_smea_is_sent_to_later_models_and_costs_as_smea_does() -> None:
         ("a cat", "a cat"),
     ],
 )
-def test_a_character_is_one_without_a_number(typed: str, told: str) -> None:
-    for options, sent_as in (({}, told), ({"as_typed": True}, typed)):
-        made = asked("nai-diffusion-4-5-full", characters=[Character(typed, uc="1girl")], **options)
+def test_a_character_is_one_without_a_number(typed: str, sent_prompt: str) -> None:
+    for options, sent_as in (({}, sent_prompt), ({"as_typed": True}, typed)):
+        made = sent_parameters("nai-diffusion-4-5-full", characters=[Character(typed, uc="1girl")], **options)
         assert made["characterPrompts"][0]["prompt"] == sent_as
         assert made["v4_prompt"]["caption"]["char_captions"][0]["char_caption"] == sent_as
         assert made["characterPrompts"][0]["uc"] == "1girl"
@@ -469,11 +474,14 @@ def test_quotes_of_any_kind_end(text: str) -> None:
 
 
 def test_samplers_have_the_schedule_that_suits_them() -> None:
-    assert asked("nai-diffusion-3", sampler="ddim")["sampler"] == "ddim_v3"
-    assert "noise_schedule" not in asked("nai-diffusion-3", sampler="ddim_v3")
-    assert asked("nai-diffusion-4-full", sampler="k_dpm_2")["noise_schedule"] == "exponential"
-    assert asked("nai-diffusion-4-full", sampler="k_dpm_2", noise_schedule="karras")["noise_schedule"] == "karras"
-    assert asked("nai-diffusion-2", sampler="k_dpm_2")["noise_schedule"] == "native"  # it has no other
+    assert sent_parameters("nai-diffusion-3", sampler="ddim")["sampler"] == "ddim_v3"
+    assert "noise_schedule" not in sent_parameters("nai-diffusion-3", sampler="ddim_v3")
+    assert sent_parameters("nai-diffusion-4-full", sampler="k_dpm_2")["noise_schedule"] == "exponential"
+    assert (
+        sent_parameters("nai-diffusion-4-full", sampler="k_dpm_2", noise_schedule="karras")["noise_schedule"]
+        == "karras"
+    )
+    assert sent_parameters("nai-diffusion-2", sampler="k_dpm_2")["noise_schedule"] == "native"  # it has no other
 
 
 # ---- seeds
@@ -599,9 +607,11 @@ def test_some_things_go_together_with_one_model_only() -> None:
 
 
 def test_who_says_so_sends_what_is_not_known() -> None:
-    made = asked("nai-diffusion-5-full", validate=False, steps=99, dreams=3, extra={"steps": 100, "new": [1]})
+    made = sent_parameters("nai-diffusion-5-full", validate=False, steps=99, dreams=3, extra={"steps": 100, "new": [1]})
     assert (made["steps"], made["dreams"], made["new"]) == (100, 3, [1])
-    assert asked("nai-diffusion-5-full", validate=False, vibes=[EncodedVibe(b"x")])["reference_image_multiple"]
+    assert sent_parameters("nai-diffusion-5-full", validate=False, vibes=[EncodedVibe(b"x")])[
+        "reference_image_multiple"
+    ]
 
 
 @pytest.mark.parametrize("name", RULES)

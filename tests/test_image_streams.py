@@ -74,7 +74,7 @@ def streamed(
 
 
 STORY = [step(0), step(0, 1), message("retry"), step(1), final(1), {**step(2), "new": [None]}, final()]
-TOLD = [
+EVENTS = [
     PreviewStep(JPEG, 0, 0, 20000),
     PreviewStep(JPEG, 1, 0, 20000),
     PreviewStep(JPEG, 0, 1, 57.5),
@@ -127,13 +127,13 @@ def test_both_framings_tell_the_same_however_they_are_cut(form: str, cuts: list[
     body = FORMS[form]
     edges = [0, *sorted(cut for cut in cuts if cut < len(body)), len(body)]
     played = streamed([body[a:b] for a, b in pairwise(edges)], form, n_samples=2)
-    assert played.events == TOLD
-    assert played.result == (TOLD[5], TOLD[3])
+    assert played.events == EVENTS
+    assert played.result == (EVENTS[5], EVENTS[3])
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_byte_by_byte_is_the_same(form: str) -> None:
-    assert streamed([bytes([one]) for one in FORMS[form]], form, n_samples=2).events == TOLD
+    assert streamed([bytes([one]) for one in FORMS[form]], form, n_samples=2).events == EVENTS
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -171,7 +171,7 @@ def test_an_error_of_another_form_is_one_too() -> None:
 
 def test_an_event_needs_no_name_of_its_own() -> None:
     body = evented(step(0), final()).replace(b"event: intermediate\n", b"").replace(b"event: final\n", b"")
-    assert streamed(body, SSE).events == [TOLD[0], TOLD[5]]
+    assert streamed(body, SSE).events == [EVENTS[0], EVENTS[5]]
     odd = b'data: {"event_type":"error","code":502,"message":"gone"}\n\n'
     error = streamed(odd, SSE).error
     assert isinstance(error, StreamError)
@@ -209,7 +209,7 @@ def test_what_an_answer_is_does_not_depend_on_how_it_is_cut(body: bytes) -> None
 
 
 def test_frames_may_come_as_any_bytes() -> None:
-    assert streamed(framed(step(0), final()), "application/octet-stream").events == [TOLD[0], TOLD[5]]
+    assert streamed(framed(step(0), final()), "application/octet-stream").events == [EVENTS[0], EVENTS[5]]
 
 
 def test_large_images_fit_and_too_large_ones_do_not() -> None:
@@ -223,12 +223,12 @@ def test_large_images_fit_and_too_large_ones_do_not() -> None:
 
 def test_a_frame_that_is_too_large_comes_behind_what_was_told() -> None:
     played = streamed(framed(step(0)) + b"\0\xff\xff\xff", limits=Limits(frame=1000))
-    assert played.events == TOLD[:1]
+    assert played.events == EVENTS[:1]
     assert isinstance(played.error, LimitExceeded | Truncated)
 
 
 def test_events_show_no_bytes() -> None:
-    assert repr(TOLD[0]) == "PreviewStep(sample=0, step=0, sigma=20000)"
+    assert repr(EVENTS[0]) == "PreviewStep(sample=0, step=0, sigma=20000)"
 
 
 @given(

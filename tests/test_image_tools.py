@@ -52,7 +52,7 @@ from nai_proto.voice import SEEDS, VOICES, Speech, speak
 from tests.image_support import PNG, body_of, png
 
 B64 = b64encode(PNG).decode()
-TOLD = {"width": 64, "height": 64, "image": B64, "use_new_shared_trial": True}
+SENT = {"width": 64, "height": 64, "image": B64, "use_new_shared_trial": True}
 
 
 def answered(operation: Runnable[Any, Any], body: bytes, content_type: str) -> Any:
@@ -80,7 +80,7 @@ def test_a_director_tool_is_told_what_it_takes(options: dict[str, Any], sent: di
     operation = augment(PNG, **options)
     assert operation.request.path == "/ai/augment-image"
     assert operation.request.host is Host.IMAGE
-    assert body_of(operation.request) == {**TOLD, "req_type": str(options["tool"]), **sent}
+    assert body_of(operation.request) == {**SENT, "req_type": str(options["tool"]), **sent}
 
 
 @pytest.mark.parametrize(

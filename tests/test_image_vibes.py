@@ -43,9 +43,9 @@ from tests.support import ALL, on
 V45, V4 = ImageModel.V4_5_FULL, ImageModel.V4_FULL
 
 
-def encoding(asked: dict[str, Any]) -> bytes:
+def encoding(request: dict[str, Any]) -> bytes:
     """What the service of these tests makes of a request: all that it says."""
-    return repr(sorted(asked.items())).encode()
+    return repr(sorted(request.items())).encode()
 
 
 def service(sent: list[dict[str, Any]]) -> App:
@@ -53,10 +53,10 @@ def service(sent: list[dict[str, Any]]) -> App:
         body = b""
         while data := (yield Read()):
             body += data
-        asked: dict[str, Any] = json.loads(body)
-        sent.append(asked)
+        document: dict[str, Any] = json.loads(body)
+        sent.append(document)
         yield Start(Head(200, Headers.of(content_type="application/binary")))
-        yield Write(encoding(asked))
+        yield Write(encoding(document))
 
     return app
 

@@ -1,4 +1,4 @@
-"""Leaving an answer on the OpenAI-compatible API: the service is told at once, the lock is met with patience.
+"""Leaving an answer on the OpenAI-compatible API: the connection closes at once, and the next request waits for the lock.
 
 A generation takes half a minute per token here, so that whatever is noticed, is noticed while the server waits.
 

@@ -51,23 +51,23 @@ def service(request: Request) -> Handler:
     body = b""
     while data := (yield Read()):
         body += data
-    asked = json.loads(body or b"{}")
+    document = json.loads(body or b"{}")
     if request.headers.get("authorization") != "Bearer pst-good":
         yield from _answer(401, {"statusCode": 401, "message": "Invalid token"})
     elif request.path == "/oa/v1/models":
         yield from _answer(200, MODELS)
     elif request.path == "/oa/v1/internal/token-count":
         yield from _answer(200, {"length": 9, "encoded": [*range(9)]})
-    elif asked["model"] == "busy":
+    elif document["model"] == "busy":
         yield from _answer(429, {"statusCode": 429, "message": "Concurrent generation is locked"})
-    elif asked.get("temperature", 0) > 2:
+    elif document.get("temperature", 0) > 2:
         yield from _answer(400, {"statusCode": 400, "message": "temperature must not be greater than 2"})
-    elif asked.get("stream"):
+    elif document.get("stream"):
         yield Start(Head(200, Headers.of(content_type="text/event-stream")))
-        yield from _stream(asked)
+        yield from _stream(document)
     else:
         choice: dict[str, Any] = {"index": 0, "finish_reason": "length", "text": "".join(WORDS), "token_ids": [1]}
-        yield from _answer(200, {"choices": [choice if "prompt" in asked else {**choice, "text": ""}]})
+        yield from _answer(200, {"choices": [choice if "prompt" in document else {**choice, "text": ""}]})
 
 
 def _answer(status: int, document: object) -> Handler:
@@ -76,16 +76,16 @@ def _answer(status: int, document: object) -> Handler:
     yield Write(data)
 
 
-def _stream(asked: Any) -> Handler:
+def _stream(request: Any) -> Handler:
     def chunk(choice: dict[str, Any] | None, **more: Any) -> Write:
         return Write(b"data: " + json.dumps({"choices": [choice] if choice else [], **more}).encode() + b"\n\n")
 
-    chat = "messages" in asked
+    chat = "messages" in request
     if chat:
         yield chunk({"index": 0, "delta": {"role": "assistant", "content": ""}})
     for word in WORDS:
         yield chunk({"index": 0, "delta": {"content": word}} if chat else {"index": 0, "text": word})
-    while asked["model"] == "endless" or (chat and asked["messages"][0]["content"] == "Write a long story"):
+    while request["model"] == "endless" or (chat and request["messages"][0]["content"] == "Write a long story"):
         yield Wait(0.01)
         yield chunk({"index": 0, "delta": {"content": " and"}})
     yield chunk({"index": 0, "delta": {}, "finish_reason": "stop"} if chat else {"index": 0, "finish_reason": "stop"})

@@ -63,7 +63,7 @@ def event(*choices: dict[str, Any], **more: Any) -> bytes:
     return b"data: " + json.dumps({**document, **more}).encode() + b"\n\n"
 
 
-def said(content: str | None, index: int = 0, **more: Any) -> dict[str, Any]:
+def delta_chunk(content: str | None, index: int = 0, **more: Any) -> dict[str, Any]:
     return {"index": index, "delta": {} if content is None else {"content": content}, "finish_reason": None, **more}
 
 
@@ -71,7 +71,9 @@ FIRST: Final = event(
     {"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None, "token_ids": []}
 )
 LAST: Final = event({"index": 0, "delta": {}, "finish_reason": "stop", "token_ids": [151336]})
-STORY: Final = FIRST + event(said("\n", token_ids=[198])) + event(said(" there", token_ids=[1078])) + LAST + DONE
+STORY: Final = (
+    FIRST + event(delta_chunk("\n", token_ids=[198])) + event(delta_chunk(" there", token_ids=[1078])) + LAST + DONE
+)
 
 
 def played(body: bytes, operation: Operation[Any, Any] = CHAT) -> FlowTrace[Any, Any]:
@@ -135,8 +137,10 @@ def test_text_is_found_in_each_of_three_places(choice: dict[str, Any]) -> None:
 
 
 def test_unknown_keys_are_kept_on_chunks_and_on_what_they_make() -> None:
-    body = event(said("a", processed_logprobs=None, x=[1]), prompt_token_ids=[1, 2], metadata={"a": 1}, error=None)
-    story = played(body + event(said("b", x=[2]), metadata={"a": 2}) + DONE)
+    body = event(
+        delta_chunk("a", processed_logprobs=None, x=[1]), prompt_token_ids=[1, 2], metadata={"a": 1}, error=None
+    )
+    story = played(body + event(delta_chunk("b", x=[2]), metadata={"a": 2}) + DONE)
     assert story.events[0].extra == {"prompt_token_ids": [1, 2], "metadata": {"a": 1}, "error": None}
     assert story.result.extra == {"prompt_token_ids": [1, 2], "metadata": {"a": 2}, "error": None}
     assert story.result.choices[0].extra == {"processed_logprobs": None, "x": [1, 2]}
@@ -156,9 +160,11 @@ def test_reasoning_that_the_service_tells_apart_is_joined_apart(name: str) -> No
 @pytest.mark.parametrize(
     "body",
     [
-        event(said("a"), usage=None) + event({**said(None), "finish_reason": "stop"}, usage=USAGE) + DONE,
-        event(said("a")) + event({**said(None), "finish_reason": "stop"}) + event(usage=USAGE) + DONE,
-        event(said("a"), usage={"total_tokens": 1}) + LAST + b'data: {"choices": null, "usage": {"prompt_tokens": 3, '
+        event(delta_chunk("a"), usage=None) + event({**delta_chunk(None), "finish_reason": "stop"}, usage=USAGE) + DONE,
+        event(delta_chunk("a")) + event({**delta_chunk(None), "finish_reason": "stop"}) + event(usage=USAGE) + DONE,
+        event(delta_chunk("a"), usage={"total_tokens": 1})
+        + LAST
+        + b'data: {"choices": null, "usage": {"prompt_tokens": 3, '
         b'"completion_tokens": 2, "total_tokens": 5}}\n\n',
     ],
     ids=["last chunk", "chunk without choices", "chunk with null choices, no [DONE]"],
@@ -179,7 +185,7 @@ def test_a_stream_that_tells_no_usage_has_none() -> None:
 
 def test_several_answers_are_joined_by_their_index() -> None:
     order = [(1, "b"), (0, "a"), (1, "B"), (0, "A")]
-    body = b"".join(event(said(text, index, token_ids=[index])) for index, text in order)
+    body = b"".join(event(delta_chunk(text, index, token_ids=[index])) for index, text in order)
     story = played(body + event({"index": 0, "finish_reason": "stop"}, {"index": 1, "finish_reason": "length"}))
     assert [choice.message.content for choice in story.result.choices] == ["aA", "bB"]
     assert [choice.finish_reason for choice in story.result.choices] == ["stop", "length"]
@@ -195,8 +201,8 @@ def test_logprobs_are_joined_in_both_forms() -> None:
     contents: list[dict[str, Any]] = [
         {"content": [{"token": text, "logprob": -1, "bytes": None, "top_logprobs": []}]} for text in "ab"
     ]
-    body = b"".join(event(said("a", logprobs=one)) for one in contents)
-    joined = played(body + event(said("")) + DONE).result.choices[0].logprobs
+    body = b"".join(event(delta_chunk("a", logprobs=one)) for one in contents)
+    joined = played(body + event(delta_chunk("")) + DONE).result.choices[0].logprobs
     assert [token.token for token in joined.content] == ["a", "b"]
 
 
@@ -209,8 +215,8 @@ def test_logprobs_are_joined_in_both_forms() -> None:
         STORY,
         STORY.removesuffix(DONE),
         STORY + b"data: nonsense\n\n\xff<html>",
-        event(said("a")) + DONE,
-        event(said("a")) + b"data:  [DONE] \r\n\r\n",
+        event(delta_chunk("a")) + DONE,
+        event(delta_chunk("a")) + b"data:  [DONE] \r\n\r\n",
         DONE,
     ],
 )
@@ -219,11 +225,12 @@ def test_a_stream_is_whole_after_a_finish_reason_or_done(body: bytes) -> None:
 
 
 def test_done_without_a_finish_reason_leaves_the_reason_unknown() -> None:
-    assert played(event(said("a")) + DONE).result.choices[0].finish_reason is None
+    assert played(event(delta_chunk("a")) + DONE).result.choices[0].finish_reason is None
 
 
 @pytest.mark.parametrize(
-    "body", [STORY.removesuffix(LAST + DONE), LAST + event(said("b", 1)), b"", b": ping\n\n", b"event: x\ndata: 1\n\n"]
+    "body",
+    [STORY.removesuffix(LAST + DONE), LAST + event(delta_chunk("b", 1)), b"", b": ping\n\n", b"event: x\ndata: 1\n\n"],
 )
 def test_a_stream_that_just_ends_is_truncated_and_what_came_is_kept(body: bytes) -> None:
     story = played(body)
@@ -237,7 +244,7 @@ def test_a_stream_that_just_ends_is_truncated_and_what_came_is_kept(body: bytes)
 def test_a_connection_that_breaks_keeps_what_came() -> None:
     lost = nai.TransportError("gone", sent=True, phase="idle")
     for operation in (CHAT, chat_completion(HELLO)):
-        story = play(operation, [STREAM, event(said("Once")), lost])
+        story = play(operation, [STREAM, event(delta_chunk("Once")), lost])
         assert story.error is lost
         partial: Any = lost.partial
         assert (partial.text, partial.choices[0].finish_reason) == ("Once", None)
@@ -250,7 +257,7 @@ def test_after_done_a_broken_connection_is_no_loss() -> None:
 
 def test_comments_pings_and_events_of_other_names_are_left_out() -> None:
     body = b': ping\n\ndata:\n\nretry: 5\n\ndata:   \n\nevent: meter\ndata: {"x": 1}\n\nevent: meter\ndata: rubbish\n\n'
-    named = b"event: chunk\n" + event(said("a"))
+    named = b"event: chunk\n" + event(delta_chunk("a"))
     assert [chunk.text for chunk in played(body + named + body + DONE).events] == ["a"]
 
 
@@ -278,13 +285,13 @@ ERRORS: Final = {
 
 @pytest.mark.parametrize("wrong", ERRORS)
 def test_an_error_inside_a_stream_is_one_in_every_shape_and_keeps_what_came(wrong: bytes) -> None:
-    story = played(event(said("Once")) + event(said(" upon")) + wrong)
+    story = played(event(delta_chunk("Once")) + event(delta_chunk(" upon")) + wrong)
     assert isinstance(story.error, StreamError)
     assert (story.error.message, story.error.status) == ("node lost", ERRORS[wrong])
     assert [chunk.text for chunk in story.events] == ["Once", " upon"]
     partial: Any = story.error.partial
     assert partial.choices[0].message.content == "Once upon"
-    silent = played(event(said("Once")) + event(said(" upon")) + wrong, chat_completion(HELLO))
+    silent = played(event(delta_chunk("Once")) + event(delta_chunk(" upon")) + wrong, chat_completion(HELLO))
     assert isinstance(silent.error, StreamError)
     assert silent.error.partial == partial
 
@@ -304,9 +311,9 @@ def test_after_an_error_behind_chunks_only_the_error_comes() -> None:
     call = Call(CHAT)
     call.send()
     call.receive_head(STREAM)
-    assert len(call.receive_data(event(said("a")) + b'data: {"error": "no"}\n\n')) == 1
+    assert len(call.receive_data(event(delta_chunk("a")) + b'data: {"error": "no"}\n\n')) == 1
     with pytest.raises(StreamError, match="no"):
-        call.receive_data(event(said("b")))
+        call.receive_data(event(delta_chunk("b")))
 
 
 @pytest.mark.parametrize(
@@ -327,7 +334,7 @@ def test_after_an_error_behind_chunks_only_the_error_comes() -> None:
 def test_an_event_that_is_no_chunk_is_told_with_its_number_and_path_and_quotes_nothing(
     block: bytes, about: str
 ) -> None:
-    story = played(event(said("a")) + b"data: " + block + b"\n\n")
+    story = played(event(delta_chunk("a")) + b"data: " + block + b"\n\n")
     assert isinstance(story.error, RemoteProtocolError)
     assert str(story.error).startswith(f"POST /oa/v1/chat/completions: event 1: {about}")
     assert "secret" not in str(story.error)
@@ -336,7 +343,7 @@ def test_an_event_that_is_no_chunk_is_told_with_its_number_and_path_and_quotes_n
 
 
 def test_bytes_that_are_not_utf_8_are_replaced() -> None:
-    assert played(event(said("a")).replace(b'"a"', b'"\xff"') + DONE).result.text == "\ufffd"
+    assert played(event(delta_chunk("a")).replace(b'"a"', b'"\xff"') + DONE).result.text == "\ufffd"
 
 
 def test_limits_hold() -> None:
@@ -458,7 +465,7 @@ def test_a_text_that_is_cut_anywhere_comes_together(text: str, cuts: list[int]) 
 _crumbs = st.sampled_from(
     [
         *ERRORS,
-        *(FIRST, LAST, DONE, event(usage=USAGE), event({"text": "a"}), event(said("b"))),
+        *(FIRST, LAST, DONE, event(usage=USAGE), event({"text": "a"}), event(delta_chunk("b"))),
         *(
             b"data: {}\n\n",
             b'data: {"choices":[[]]}\n\n',
@@ -496,7 +503,7 @@ def test_the_reader_agrees_with_the_decoder_of_events() -> None:
 
 
 def test_operations_chunks_responses_and_errors_pickle() -> None:
-    story = played(STORY.removesuffix(LAST + DONE) + event(said("x", y=1)) + b'data: {"error": "no"}\n\n')
+    story = played(STORY.removesuffix(LAST + DONE) + event(delta_chunk("x", y=1)) + b'data: {"error": "no"}\n\n')
     assert pickle.loads(pickle.dumps(CHAT)) == CHAT
     assert pickle.loads(pickle.dumps(story.events)) == story.events
     error = pickle.loads(pickle.dumps(story.error))

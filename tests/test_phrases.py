@@ -111,7 +111,7 @@ def test_a_stored_group_is_read_in_either_spelling(names: tuple[str, str]) -> No
         ({"bias": 1, "enabled": True, "phrases": [3]}, "a phrase is text"),
     ],
 )
-def test_a_damaged_group_is_told_in_one_line(data: dict[str, object], said: str) -> None:
+def test_a_damaged_group_is_reported_in_one_line(data: dict[str, object], said: str) -> None:
     with pytest.raises(RemoteProtocolError, match=f"^bias group: .*{said}"):
         BiasGroup.from_data(data)
 

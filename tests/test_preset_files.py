@@ -91,7 +91,7 @@ def test_a_preset_is_shown_as_its_file_or_beside_what_is_sent() -> None:
         (("show", "Carefre", "--model", "kayra-v1"), "did you mean 'Carefree'"),
     ],
 )
-def test_what_is_not_there_is_told_in_one_line(arguments: tuple[str, ...], said: str) -> None:
+def test_a_missing_file_is_reported_in_one_line(arguments: tuple[str, ...], said: str) -> None:
     done = nai("presets", *arguments)
     assert done.returncode == (1 if said else 0)
     assert said in done.stderr

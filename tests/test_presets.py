@@ -286,13 +286,13 @@ def test_a_preset_of_an_older_version_is_the_newest_one_s() -> None:
 
 
 def test_a_preset_knows_what_was_told_of_its_model() -> None:
-    told = Model("new-v1", TextModelFacts(samplers=frozenset([SamplerOrder.MIN_P])))
+    known = Model("new-v1", TextModelFacts(samplers=frozenset([SamplerOrder.MIN_P])))
     settings = {"order": [0, 10], "temperature": 1, "min_p": 0.1}
     written = Preset("Mine", "new-v1", settings).dumps()
-    for preset in (Preset("Mine", told, settings), Preset.loads(written, model=told)):
+    for preset in (Preset("Mine", known, settings), Preset.loads(written, model=known)):
         assert preset.to_settings() == {"order": [10], "min_p": 0.1}
     untold = Preset.loads(written)
-    assert untold.to_settings(told) == {"order": [10], "min_p": 0.1}
+    assert untold.to_settings(known) == {"order": [10], "min_p": 0.1}
     with pytest.raises(InvalidRequestError, match="samplers of the text model 'new-v1' is not known"):
         untold.to_settings()
 

@@ -102,7 +102,8 @@ def build_image_request(prompt: str, **options: Unpack[ImageOptions]) -> ImageRe
             fact of an unlisted model is needed and not known; or it costs more than ``max_anlas``, or how much it costs
             is not known.
     """
-    given = {name: value for name, value in dict[str, Any](options).items() if value is not None or name in _NULLABLE}
+    every = dict[str, Any](options)
+    given: dict[str, Any] = {name: value for name, value in every.items() if value is not None or name in _NULLABLE}
     preset: ImagePreset | Mapping[str, object] | None = given.pop("preset", None)
     if (size := given.pop("size", None)) is not None:
         given["width"], given["height"] = size

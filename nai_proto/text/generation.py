@@ -93,7 +93,8 @@ def _build_parameters(prompt: object, options: TextOptions) -> tuple[Model, dict
     """Return the model, and the parameters of the request."""
     from .request import PRESET, build_parameters  # presets and word lists, which not every program needs
 
-    given = {name: value for name, value in dict[str, Any](options).items() if value is not None or name == "settings"}
+    every = dict[str, Any](options)
+    given: dict[str, Any] = {name: value for name, value in every.items() if value is not None or name == "settings"}
     chosen = {name: given.pop(name) for name in _NOT_SENT if name in given}
     preset = (PRESET | None).convert(chosen.get("preset"), "preset")
     default = Model.KAYRA if preset is None or isinstance(preset, str) else preset.model

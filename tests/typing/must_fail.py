@@ -11,7 +11,7 @@ import httpx
 import httpx2
 
 import nai_proto as nai
-from nai_proto import account, openai, text
+from nai_proto import account, image, openai, text
 from nai_proto.exchange.actions import Emit, Sleep, Steps, compute
 from nai_proto.exchange.call import Call
 from nai_proto.exchange.operation import Operation
@@ -115,6 +115,18 @@ def parameters() -> None:
     account.change_subscription(None)  # type: ignore[arg-type]
     account.raw_json(text.generate_stream("x"))  # type: ignore[arg-type]
     AccessKey(b"x")  # type: ignore[arg-type]
+
+
+def images(recipe: image.Recipe) -> None:
+    """A wrong keyword is refused by its name, and the result keeps its type for mypy."""
+    image.generate("x", stepss=1)  # type: ignore[call-arg]
+    image.generate("x", steps="many")  # type: ignore[arg-type]
+    image.generate_stream("x", size=5)  # type: ignore[arg-type]
+    image.generate_cached("x", b"", stepss=1)  # type: ignore[call-arg]
+    image.build_image_request("x", characters="x")  # type: ignore[arg-type]
+    image.request_if_affordable(image.generate, "x", stepss=1)  # type: ignore[call-arg]
+    image.request_if_affordable(image.generate, "x", steps="many")  # type: ignore[arg-type]
+    recipe.request(stepss=1)  # type: ignore[call-arg]
 
 
 def chats() -> None:

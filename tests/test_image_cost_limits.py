@@ -179,12 +179,12 @@ def test_a_model_without_a_known_price_is_not_guessed_at() -> None:
 def test_a_request_costs_what_generation_price_says_of_its_numbers(
     model: str, columns: int, rows: int, steps: int, n_samples: int, allowance: Allowance
 ) -> None:
-    asked: dict[str, Any] = {"steps": steps, "n_samples": n_samples}
-    request = build_image_request("a cat", model=model, width=64 * columns, height=64 * rows, seed=1, **asked)
-    price = generation_price(model, 64 * columns, 64 * rows, **asked, allowance=allowance)
+    options: dict[str, Any] = {"steps": steps, "n_samples": n_samples}
+    request = build_image_request("a cat", model=model, width=64 * columns, height=64 * rows, seed=1, **options)
+    price = generation_price(model, 64 * columns, 64 * rows, **options, allowance=allowance)
     assert request.price(allowance) == price
     assert (
-        parameters_price(model, "generate", {"width": 64 * columns, "height": 64 * rows, **asked}, allowance) == price
+        parameters_price(model, "generate", {"width": 64 * columns, "height": 64 * rows, **options}, allowance) == price
     )
 
 
@@ -200,7 +200,7 @@ PERKS = {
 
 
 def service(tier: int, anlas: int, sent: list[str]) -> App:
-    """Knows an account, draws, and notes what it is asked."""
+    """Serve an account and images, and record the requests."""
     document = {
         "tier": tier,
         "active": True,
@@ -221,7 +221,7 @@ def service(tier: int, anlas: int, sent: list[str]) -> App:
 
 
 def ran(flow: Runnable[Any, Any], *, tier: int, anlas: int) -> tuple[Any, list[str]]:
-    """What came of it, and the paths that were asked for."""
+    """Return the result, and the paths of the requests."""
     sent: list[str] = []
     with memory.Client(service(tier, anlas, sent), Session(base_url="http://service.invalid")) as client:
         try:

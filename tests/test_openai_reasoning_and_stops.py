@@ -1,4 +1,4 @@
-"""Inline reasoning and stop text, told apart where that is asked for.
+"""Inline reasoning and stop texts are separated from answers, opt-in.
 
 See:
     docs/protocol/openai.md#34-stop-handling
@@ -49,7 +49,7 @@ def thought(*pieces: str) -> FlowTrace[Any, Any]:
     return play(separate_reasoning(CHAT), [STREAM, events(*pieces), DONE, b""])
 
 
-def told(played: FlowTrace[Any, Any]) -> tuple[list[str | None], list[str | None]]:
+def split_events(played: FlowTrace[Any, Any]) -> tuple[list[str | None], list[str | None]]:
     deltas = [chunk.choices[0].delta for chunk in played.events]
     return [delta.reasoning_content for delta in deltas], [delta.content for delta in deltas]
 
@@ -80,7 +80,7 @@ def test_reasoning_stands_between_tags_at_the_start(text: str, reasoning: str, c
 
 def test_tags_that_are_split_over_chunks_are_tags() -> None:
     played = thought("\n", "<th", "ink>2", " + 2</", "think", ">", "4 <think", "!")
-    assert told(played) == (
+    assert split_events(played) == (
         [None, None, "2", " + 2", None, None, None, None, None],
         ["\n", "", "", "", "", "", "4 <think", "!", None],
     )
@@ -88,8 +88,8 @@ def test_tags_that_are_split_over_chunks_are_tags() -> None:
 
 
 def test_what_only_looked_like_a_tag_comes_with_the_end() -> None:
-    assert told(thought("<thi"))[1] == ["", "<thi"]
-    assert told(thought("<think>a</th"))[0] == ["a", "</th"]
+    assert split_events(thought("<thi"))[1] == ["", "<thi"]
+    assert split_events(thought("<think>a</th"))[0] == ["a", "</th"]
     unfinished = play(separate_reasoning(CHAT), [STREAM, events("<thi", finish=False), DONE, b""])
     assert [chunk.text for chunk in unfinished.events] == ["", "<thi"]
     assert unfinished.result.text == "<thi"
@@ -202,4 +202,4 @@ def test_how_a_text_is_cut_into_chunks_never_matters(letters: list[str], sizes: 
         trim_stop_text(separate_reasoning(CHAT), ["END", "ND\n"]), [STREAM, events(*pieces, finish=finish) + DONE, b""]
     )
     assert played.result.text == whole.text == "".join(chunk.text for chunk in played.events)
-    assert "".join(thought or "" for thought in told(played)[0]) == split_reasoning(text)[0]
+    assert "".join(thought or "" for thought in split_events(played)[0]) == split_reasoning(text)[0]
