@@ -131,7 +131,7 @@ def test_the_image_comes_in_a_deflated_archive_or_as_json() -> None:
             "image is too large to upscale: 67108864 pixels, maximum is 3145728",
         ),
         ({"model": V45, "image": "?"}, f"Validation error: model {V45} doesn't support standalone upscaling"),
-        ({"image": "?"}, "Validation error: error validating request: image is no base64"),
+        ({"image": "?"}, "Validation error: error validating request: image is not valid base64"),
         ({"image": None}, "Validation error: error validating request: image is required"),
     ],
     ids=[*map(str, range(13))],

@@ -108,9 +108,9 @@ def test_a_model_refuses_an_action_that_it_does_not_support(model: str, action: 
         ({"steps": 1.5}, "Expected `int`, got `float` - at `$.steps`"),
         ({"scale": "5"}, "Expected `float`, got `str` - at `$.scale`"),
         ({"v4_prompt": {"caption": 1}}, "Expected `object`, got `int` - at `$.v4_prompt.caption`"),
-        ({"reference_image_multiple": "x"}, "reference_image_multiple is no list"),
-        ({"image": 1}, "image is no text"),
-        ({"image": "not base64"}, "image is no base64"),
+        ({"reference_image_multiple": "x"}, "reference_image_multiple is not a list"),
+        ({"image": 1}, "image is not a string"),
+        ({"image": "not base64"}, "image is not valid base64"),
         ({"image": BASE64}, "image is not allowed for regular generations, use img2img or infill"),
         (
             {"reference_image": BASE64, "reference_image_multiple": [BASE64]},

@@ -40,14 +40,14 @@ def find_source(body: DecodedBody, value: object, name: str) -> SourceImage:
         name: Name of the field, for the error message.
 
     Raises:
-        Refused: 400, the field is absent, or it holds no PNG, WebP or JPEG.
+        Refused: 400, the field is absent, or it does not hold a PNG, WebP or JPEG.
     """
     if value is None:
         raise validation_error(f"{name} is required")
     data = body.decode_image(value, name)
     size = image_size(data)
     if size is None or 0 in size:
-        raise validation_error(f"{name} is no PNG, WebP or JPEG")
+        raise validation_error(f"{name} is not a PNG, WebP or JPEG")
     return SourceImage(data, *size)
 
 

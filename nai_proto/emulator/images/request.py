@@ -55,18 +55,18 @@ class DecodedBody:
     document: Mapping[str, Any] = field(repr=False)
     "Without null values: null means absent. See docs/protocol/image.md#12-notes-for-an-emulator."
     parts: Mapping[str, bytes] | None = field(default=None, repr=False)
-    "Content of the form's other parts by name; None if the body is no form."
+    "Content of the form's other parts by name; None if the body is not a form."
 
     @property
     def parameters(self) -> Mapping[str, Any]:
         """Return ``parameters`` without null values.
 
         Raises:
-            Refused: 400, ``parameters`` is no object.
+            Refused: 400, ``parameters`` is not an object.
         """
         parameters = self.document.get("parameters", {})
         if not isinstance(parameters, dict):
-            raise validation_error("parameters is no object")
+            raise validation_error("parameters is not an object")
         return _drop_null(cast("dict[str, Any]", parameters))
 
     def decode_image(self, value: object, name: str) -> bytes:
@@ -79,10 +79,10 @@ class DecodedBody:
             name: Name of the field, for the error message.
 
         Raises:
-            Refused: 400, there is no such part, or the value is no base64.
+            Refused: 400, there is no such part, or the value is not valid base64.
         """
         if not isinstance(value, str):
-            raise validation_error(f"{name} is no text")
+            raise validation_error(f"{name} is not a string")
         if self.parts is not None:
             if value not in self.parts:
                 shown = value if len(value) <= _PART_NAME_SHOWN else f"{value[:_PART_NAME_SHOWN]}..."
@@ -92,7 +92,7 @@ class DecodedBody:
             return fast.decode(value)
         except ValueError:  # no `from`: the codec's error may hold the text
             pass
-        raise validation_error(f"{name} is no base64")
+        raise validation_error(f"{name} is not valid base64")
 
 
 def read_body(context: RequestContext, *image_fields: str) -> DecodedBody:
@@ -354,5 +354,5 @@ def collect_attachments(body: DecodedBody, cache: ImageCache, cache_bytes: int) 
 
 def _check_list(value: object, name: str) -> Sequence[object]:
     if value is not None and not isinstance(value, list):
-        raise validation_error(f"{name} is no list")
+        raise validation_error(f"{name} is not a list")
     return cast("Sequence[object]", value or ())

@@ -115,7 +115,7 @@ class ToolService:
         annotator = _find_annotator(body.document.get("model"))
         parameters = body.document.get("parameters")
         if not isinstance(parameters, dict):
-            raise validation_error("parameters are no object")
+            raise validation_error("parameters is not an object")
         source = find_source(body, cast("dict[str, object]", parameters).get("image"), "image")
         pictures = yield from compute(lambda: _annotate_picture(annotator, source))
         yield from send_archive(pictures)
@@ -142,7 +142,7 @@ def _find_director_tool(name: object) -> DirectorTool:
         return DirectorTool(str(name))
     except ValueError:
         pass
-    raise validation_error(f"req_type is one of {', '.join(DirectorTool)}")
+    raise validation_error(f"req_type must be one of {', '.join(DirectorTool)}")
 
 
 def _parse_options(tool: DirectorTool, document: Mapping[str, object]) -> ToolOptions:
@@ -155,14 +155,14 @@ def _parse_options(tool: DirectorTool, document: Mapping[str, object]) -> ToolOp
         return ToolOptions()
     prompt, value = document.get("prompt", ""), document.get("defry", 0)
     if not isinstance(prompt, str):
-        raise validation_error("prompt is no text")
+        raise validation_error("prompt is not a string")
     defry = next((each for each in range(MAX_DEFRY + 1) if value == each and not isinstance(value, bool)), None)
     if defry is None:
-        raise validation_error(f"defry is from 0 to {MAX_DEFRY}")
+        raise validation_error(f"defry must be from 0 to {MAX_DEFRY}")
     if tool is DirectorTool.EMOTION:
         prompt = prompt.partition(";;")[0].strip()
         if prompt not in [*Emotion]:
-            raise validation_error(f"prompt begins with an emotion and ;;, and there are {', '.join(Emotion)}")
+            raise validation_error(f"prompt must begin with one of {', '.join(Emotion)}, followed by ;;")
     return ToolOptions(prompt, defry)
 
 
@@ -206,7 +206,7 @@ def _check_upscale_model(name: object) -> None:
 def _parse_scale(document: Mapping[str, object]) -> int:
     scale = document.get("scale")
     if scale not in (2, 4):
-        raise validation_error("scale is 2 or 4")
+        raise validation_error("scale must be 2 or 4")
     return 2 if scale == 2 else 4
 
 
@@ -277,7 +277,7 @@ def _digest_vibe_request(body: DecodedBody, model: ImageModel) -> bytes:
     information_extracted = _parse_number(document, "information_extracted", 1.0)
     numbers = [information_extracted, *(_parse_number(document, name, -1.0) for name in _VIBE_SEEDS)]
     if not 0 <= information_extracted <= 1:
-        raise validation_error("information_extracted is from 0 to 1")
+        raise validation_error("information_extracted must be from 0 to 1")
     is_cropped = bool(mask and document.get("crop_to_mask"))
     options = "\n".join([model.id, *map(repr, numbers), str(is_cropped)])
     return sha256(image).digest() + sha256(mask).digest() + options.encode()
@@ -286,7 +286,7 @@ def _digest_vibe_request(body: DecodedBody, model: ImageModel) -> bytes:
 def _parse_number(document: Mapping[str, object], name: str, default: float) -> float:
     value = document.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise validation_error(f"{name} is no number")
+        raise validation_error(f"{name} is not a number")
     return float(value)
 
 
@@ -298,7 +298,7 @@ def _find_annotator(name: object) -> Annotator:
         return Annotator(str(name))
     except ValueError:
         pass
-    raise validation_error(f"model is one of {', '.join(Annotator)}")
+    raise validation_error(f"model must be one of {', '.join(Annotator)}")
 
 
 def _annotate_picture(annotator: Annotator, source: SourceImage) -> list[RenderedPicture]:

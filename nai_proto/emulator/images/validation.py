@@ -62,7 +62,7 @@ def validate_request(body: DecodedBody, attachments: Attachments, seed: int) -> 
     action = _find_action(document.get("action", "generate"), model)
     prompt = document.get("input", "")
     if not isinstance(prompt, str):
-        raise validation_error("input is no text")
+        raise validation_error("input is not a string")
     parameters = parse_parameters(body.parameters, model, seed)
     _check_numbers(parameters)
     _check_texts(prompt, parameters)

@@ -91,11 +91,11 @@ class _SamplingRequest(msgspec.Struct, frozen=True, kw_only=True):
         """Return ``logit_bias`` as pairs of token id and bias.
 
         Raises:
-            Refused: 400, a key is no token id.
+            Refused: 400, a key is not a token id.
         """
         biases = self.logit_bias or {}
         if wrong := next((key for key in biases if not _TOKEN_ID.fullmatch(key)), None):
-            raise Refused(400, f"Validation error: logit_bias: {wrong[:20]!r} is no token id")
+            raise Refused(400, f"Validation error: logit_bias: {wrong[:20]!r} is not a token id")
         return tuple((int(key), bias) for key, bias in biases.items())
 
 
@@ -158,9 +158,9 @@ def _list_prompts(prompt: _Prompt) -> Prompts:
     ids = tuple([item for item in prompt if isinstance(item, int)])
     prompts = [item for item in prompt if not isinstance(item, int)]
     if len({type(item) for item in prompt}) > 1:
-        raise Refused(400, "Validation error: prompt: texts, token ids and lists of them do not go together")
+        raise Refused(400, "Validation error: prompt: texts, token ids and lists of token ids cannot be mixed")
     if not prompt or () in prompt:
-        raise Refused(400, "Validation error: prompt: a list is empty")
+        raise Refused(400, "Validation error: prompt: a list must not be empty")
     return [ids] if ids else prompts
 
 
@@ -264,7 +264,7 @@ def build_settings(request: CompletionRequest | ChatRequest) -> GenerationSettin
     See docs/protocol/openai.md#5-unified-sampling.
 
     Raises:
-        Refused: 400, a key of ``logit_bias`` is no token id.
+        Refused: 400, a key of ``logit_bias`` is not a token id.
     """
     is_unified = any(getattr(request, name) for name in _UNIFIED_NAMES)
     names = {**_NATIVE_NAMES, **_UNIFIED_NAMES} if is_unified else _NATIVE_NAMES
