@@ -23,7 +23,7 @@ from nai_transports.cli.story.tree import format_tree
 from nai_transports.httpx import Client
 from nai_transports.servers.serve import serve_in_thread
 from tests.support import EMAIL, PASSWORD, an_emulator, logged_in
-from tests.test_continue_story import KEY, told, words
+from tests.test_continue_story import KEY, load_byte_tokenizer, load_word_tokenizer
 
 NOW = 1_700_000_000_000
 ENTRIES = [
@@ -48,10 +48,10 @@ def a_story(title: str = "Swans", legacy: bool = False) -> Story:
 @pytest.fixture
 def owner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     """The owner of an account that has that story among others."""
-    emulator, owner = an_emulator(tokenizers=told)
+    emulator, owner = an_emulator(tokenizers=load_byte_tokenizer)
     run_in_memory(logged_in(create_story(*a_story().to_data(now=NOW), KEY)), emulator)
     for module in ("continue_", "context"):
-        monkeypatch.setattr(f"nai_transports.cli.story.{module}.load", words)
+        monkeypatch.setattr(f"nai_transports.cli.story.{module}.load", load_word_tokenizer)
     with serve_in_thread(emulator) as url:
         for name, value in {"NAI_URL": url, "NAI_EMAIL": EMAIL, "NAI_PASSWORD": PASSWORD}.items():
             monkeypatch.setenv(name, value)

@@ -47,15 +47,15 @@ NOW = 1_700_000_000
 FORMATS = pytest.mark.parametrize("legacy", [False, True], ids=["newer", "legacy"])
 
 
-def words(_: Model) -> Tokenizer:
+def load_word_tokenizer(_: Model) -> Tokenizer:
     return ByteTokenizer()
 
 
-def told(_: str) -> Tokenizer:
+def load_byte_tokenizer(_: str) -> Tokenizer:
     return ByteTokenizer()
 
 
-def a_story(legacy: bool = False) -> Story:
+def build_story(legacy: bool = False) -> Story:
     story = Story.new("Swans", now=1000 * NOW, model=Model.KAYRA, legacy=legacy)
     story.memory = "Swans are white."
     story.settings.fields["trimResponses"] = False
@@ -63,41 +63,41 @@ def a_story(legacy: bool = False) -> Story:
     return story
 
 
-def stored(legacy: bool = False, **options: Any) -> tuple[Emulator, Account, Library]:
+def create_stored_story(legacy: bool = False, **options: Any) -> tuple[Emulator, Account, Library]:
     """An emulator that has that story, and nothing else."""
-    emulator, owner = an_emulator(tokenizers=told, **options)
+    emulator, owner = an_emulator(tokenizers=load_byte_tokenizer, **options)
     owner.storage.clear(("stories", "storycontent"))
-    card, content = a_story(legacy).to_data(now=1000 * NOW)
+    card, content = build_story(legacy).to_data(now=1000 * NOW)
     run_in_memory(logged_in(create_story(card, content, KEY)), emulator)
-    return emulator, owner, opened(emulator)
+    return emulator, owner, load_library(emulator)
 
 
-def opened(app: App) -> Library:
+def load_library(app: App) -> Library:
     return run_in_memory(open_library(EMAIL, PASSWORD), app).result
 
 
-def go_on(app: App, library: Library, **options: Any) -> FlowTrace[Any, ContinuedStory]:
-    given: dict[str, Any] = {"tokenizer": words, "max_length": 12, **options}
-    flow = continue_story(library.stories[0], library.keystore, **given)
+def run_continue_story(app: App, library: Library, **options: Any) -> FlowTrace[Any, ContinuedStory]:
+    options = {"tokenizer": load_word_tokenizer, "max_length": 12, **options}
+    flow = continue_story(library.stories[0], library.keystore, **options)
     return run_in_memory(logged_in(flow), app, clock=Clock(NOW + 60))
 
 
-def asked(played: FlowTrace[Any, Any]) -> dict[str, Any]:
-    """The body of the generation."""
+def read_generation_body(played: FlowTrace[Any, Any]) -> dict[str, Any]:
+    """Return the JSON body of the generation request."""
     (request,) = [request for request in played.requests if request.path == "/ai/generate-stream"]
     document: dict[str, Any] = json.loads(request.body)
     return document
 
 
 @FORMATS
-def test_a_story_goes_on_and_is_stored_with_what_was_written(legacy: bool) -> None:
-    emulator, _, library = stored(legacy)
-    played = go_on(emulator, library)
+def test_continued_story_is_stored_with_the_answer(legacy: bool) -> None:
+    emulator, _, library = create_stored_story(legacy)
+    played = run_continue_story(emulator, library)
     done = played.result
     assert done.ok
     assert done.completion.text
     assert [saved.outcome for saved in done.saved] == [SaveOutcome.UPDATED, SaveOutcome.UPDATED]
-    (story,) = opened(emulator).stories
+    (story,) = load_library(emulator).stories
     assert story.content is not None
     again = Story.from_data(story.card.json(), story.content.json())
     assert again.text == "The lake was frozen.\nSo" + done.completion.text == done.edited.text
@@ -111,21 +111,21 @@ def test_a_story_goes_on_and_is_stored_with_what_was_written(legacy: bool) -> No
     assert story.content.stored == done.story.content.stored if done.story.content else False
 
 
-def test_it_tells_the_context_then_the_text_then_what_was_stored() -> None:
-    emulator, _, library = stored()
-    played = go_on(emulator, library)
-    context, *told = played.events
+def test_events_are_the_context_the_text_and_the_stored_story() -> None:
+    emulator, _, library = create_stored_story()
+    played = run_continue_story(emulator, library)
+    context, *rest = played.events
     assert isinstance(context, Context)
     assert context.text == "Swans are white.\nThe lake was frozen.\nSo"
-    tokens = [event for event in told if isinstance(event, Token)]
-    assert told == [*tokens, *played.result.saved]
+    tokens = [event for event in rest if isinstance(event, Token)]
+    assert rest == [*tokens, *played.result.saved]
     assert "".join(token.text for token in tokens) == played.result.completion.text
     assert all(isinstance(saved, SavedObject) for saved in played.result.saved)
 
 
-def test_what_is_asked_for_is_what_the_story_s_settings_say() -> None:
-    emulator, _, _ = stored()
-    story = a_story()
+def test_request_has_the_settings_of_the_story() -> None:
+    emulator, _, _ = create_stored_story()
+    story = build_story()
     story.settings.fields.update(prefix="special_proseaugmenter", banBrackets=False, trimResponses=True)
     story.settings.parameters["temperature"] = 1.25
     story.fields["bannedSequenceGroups"] = [{"sequences": ["{swan}"], "enabled": True}]
@@ -133,9 +133,9 @@ def test_what_is_asked_for_is_what_the_story_s_settings_say() -> None:
     story.fields["eosSequences"] = ["THE END"]
     card, content = story.to_data(now=1000 * NOW)
     run_in_memory(logged_in(create_story(card, content, KEY)), emulator)
-    library = opened(emulator)
+    library = load_library(emulator)
     library = replace(library, stories=library.stories[-1:])
-    body = asked(go_on(emulator, library))
+    body = read_generation_body(run_continue_story(emulator, library))
     parameters = body["parameters"]
     assert body["model"] == Model.KAYRA.id
     assert unpack(body["input"], 2) == ByteTokenizer().encode("Swans are white.\nThe lake was frozen.\nSo")
@@ -151,37 +151,40 @@ def test_what_is_asked_for_is_what_the_story_s_settings_say() -> None:
     assert parameters["stop_sequences"] == [ByteTokenizer().encode("THE END")]
 
 
-def test_an_account_is_asked_for_its_tier_and_the_context_is_as_large_as_that_allows() -> None:
-    emulator, owner, library = stored()
+def test_tier_is_read_from_the_account_and_limits_the_context() -> None:
+    emulator, owner, library = create_stored_story()
     sizes = {}
     for tier in (Tier.TABLET, Tier.OPUS):
         owner.profile.subscribe(tier, NOW)
-        sizes[tier] = go_on(emulator, library, store=False).result.context.size
+        sizes[tier] = run_continue_story(emulator, library, store=False).result.context.size
     assert sizes[Tier.TABLET] == Model.KAYRA.context_limit(Tier.TABLET) - 12 < sizes[Tier.OPUS]
-    assert go_on(emulator, library, store=False, size=10).result.context.size == 10
+    assert run_continue_story(emulator, library, store=False, size=10).result.context.size == 10
 
 
-def test_another_model_may_go_on_with_it() -> None:
-    emulator, _, library = stored()
-    assert asked(go_on(emulator, library, model=Model.CLIO, store=False))["model"] == Model.CLIO.id
-    assert opened(emulator).stories[0].text == "The lake was frozen.\nSo"
+def test_another_model_can_continue_a_story() -> None:
+    emulator, _, library = create_stored_story()
+    assert (
+        read_generation_body(run_continue_story(emulator, library, model=Model.CLIO, store=False))["model"]
+        == Model.CLIO.id
+    )
+    assert load_library(emulator).stories[0].text == "The lake was frozen.\nSo"
 
 
-def test_without_storing_nothing_is_sent_but_the_generation() -> None:
-    emulator, _, library = stored()
-    played = go_on(emulator, library, store=False)
+def test_without_storing_only_the_generation_is_sent() -> None:
+    emulator, _, library = create_stored_story()
+    played = run_continue_story(emulator, library, store=False)
     assert [request.method for request in played.requests] == ["POST", "GET", "POST"]  # login, tier, generation
     assert played.result.saved == ()
     assert not played.result.ok
     assert played.result.edited.text.startswith("The lake was frozen.\nSo")
 
 
-def changed_meanwhile(emulator: Emulator) -> App:
+def change_during_generation(emulator: Emulator) -> App:
     """The emulator, where somebody else changes the story when the generation is asked for."""
 
     def app(request: Request) -> Handler:
         if request.path == "/ai/generate-stream":
-            library = opened(emulator)
+            library = load_library(emulator)
             item = library.stories[0].content
             assert item is not None
             theirs = save_objects([ObjectChange(item, {**item.json(), "theirs": True})], library.keystore)
@@ -191,12 +194,12 @@ def changed_meanwhile(emulator: Emulator) -> App:
     return app
 
 
-def test_what_others_wrote_meanwhile_stays_and_what_was_generated_is_not_lost() -> None:
-    emulator, _, library = stored()
-    done = go_on(changed_meanwhile(emulator), library).result
+def test_concurrent_change_is_kept_and_the_answer_is_not_lost() -> None:
+    emulator, _, library = create_stored_story()
+    done = run_continue_story(change_during_generation(emulator), library).result
     assert [saved.outcome for saved in done.saved] == [SaveOutcome.CONFLICT]
     assert not done.ok
-    (story,) = opened(emulator).stories
+    (story,) = load_library(emulator).stories
     assert story.content is not None
     assert story.content.json()["theirs"] is True
     assert story.text == "The lake was frozen.\nSo"
@@ -204,40 +207,40 @@ def test_what_others_wrote_meanwhile_stays_and_what_was_generated_is_not_lost() 
     assert done.edited.text == "The lake was frozen.\nSo" + done.completion.text
     card, content = done.edited.to_data(now=1000 * NOW)  # to be stored as a story of its own
     run_in_memory(logged_in(create_story(card, content, KEY)), emulator)
-    assert {each.text for each in opened(emulator).stories} == {story.text, done.edited.text}
+    assert {each.text for each in load_library(emulator).stories} == {story.text, done.edited.text}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("number", [0, 1], ids=["content", "card"])
-def test_a_fault_while_storing_loses_neither_the_old_text_nor_the_new(fault: str, number: int) -> None:
-    emulator, _, library = stored()
-    played = go_on(meeting(emulator, FAULTS[fault], number, method="PATCH"), library)
+def test_fault_while_storing_loses_neither_text(fault: str, number: int) -> None:
+    emulator, _, library = create_stored_story()
+    played = run_continue_story(meeting(emulator, FAULTS[fault], number, method="PATCH"), library)
     done = played.result
     assert done.edited.text == "The lake was frozen.\nSo" + done.completion.text
-    (story,) = opened(emulator).stories
+    (story,) = load_library(emulator).stories
     assert story.text in ("The lake was frozen.\nSo", done.edited.text)
     if done.saved[0].outcome.ok:
         assert story.text == done.edited.text
 
 
-def test_if_the_generation_fails_nothing_is_stored_and_what_came_is_told() -> None:
-    emulator, _, library = stored()
+def test_failed_generation_stores_nothing_and_has_a_partial_result() -> None:
+    emulator, _, library = create_stored_story()
     with pytest.raises(ServerError):
-        _ = go_on(meeting(emulator, FAULTS["500"], *range(9), path="/ai/generate-stream"), library).result
+        _ = run_continue_story(meeting(emulator, FAULTS["500"], *range(9), path="/ai/generate-stream"), library).result
     with pytest.raises(NaiError):
-        _ = go_on(meeting(emulator, lost, *range(9), path="/ai/generate-stream"), library).result
-    assert opened(emulator).stories[0].text == "The lake was frozen.\nSo"
+        _ = run_continue_story(meeting(emulator, lost, *range(9), path="/ai/generate-stream"), library).result
+    assert load_library(emulator).stories[0].text == "The lake was frozen.\nSo"
 
 
-def test_a_story_that_did_not_open_does_not_go_on() -> None:
-    _, _, library = stored()
+def test_story_that_did_not_open_cannot_be_continued() -> None:
+    _, _, library = create_stored_story()
     with pytest.raises(InvalidRequestError, match="did not open, so it cannot be continued"):
-        continue_story(OpenedStory(library.stories[0].card, None), library.keystore, tokenizer=words)
+        continue_story(OpenedStory(library.stories[0].card, None), library.keystore, tokenizer=load_word_tokenizer)
 
 
 @pytest.mark.parametrize(("model", "problem"), [("", "names no model"), ("new-v1", "no known text model")])
-def test_a_story_without_a_model_that_goes_on_with_texts_says_so(model: str, problem: str) -> None:
-    story = a_story()
+def test_story_without_a_known_text_model_is_rejected(model: str, problem: str) -> None:
+    story = build_story()
     story.settings.model = model
     with pytest.raises(InvalidRequestError, match=problem):
         build_continuation(story, tokenizer=ByteTokenizer(), tier=Tier.OPUS)
@@ -248,8 +251,8 @@ def test_a_story_without_a_model_that_goes_on_with_texts_says_so(model: str, pro
 # ---- in a chat
 
 
-def a_chat(**settings: Any) -> Story:
-    story = a_story()
+def build_chat_story(**settings: Any) -> Story:
+    story = build_story()
     story.settings.model = Model.GLM
     story.settings.fields.update(settings)
     story.settings.parameters.update(temperature=0.5, top_k=40, max_length=12)
@@ -259,11 +262,11 @@ def a_chat(**settings: Any) -> Story:
     return story
 
 
-def test_a_story_goes_on_in_a_chat_where_its_model_chats() -> None:
-    emulator, owner = an_emulator(tokenizers=told)
+def test_story_with_a_chat_model_is_continued_as_a_chat() -> None:
+    emulator, owner = an_emulator(tokenizers=load_byte_tokenizer)
     owner.storage.clear(("stories", "storycontent"))
-    run_in_memory(logged_in(create_story(*a_chat().to_data(now=1000 * NOW), KEY)), emulator)
-    played = go_on(emulator, opened(emulator), max_length=None)
+    run_in_memory(logged_in(create_story(*build_chat_story().to_data(now=1000 * NOW), KEY)), emulator)
+    played = run_continue_story(emulator, load_library(emulator), max_length=None)
     done = played.result
     assert done.ok
     (request,) = [request for request in played.requests if request.path == "/oa/v1/chat/completions"]
@@ -277,11 +280,11 @@ def test_a_story_goes_on_in_a_chat_where_its_model_chats() -> None:
     assert (body["enable_thinking"], body["stop"], "top_k" in body) == (False, ["THE END"], False)
     tokens = [event for event in played.events if isinstance(event, Token)]
     assert "".join(token.text for token in tokens) == done.completion.text != ""
-    assert opened(emulator).stories[0].text == "The lake was frozen.\nSo" + done.completion.text
+    assert load_library(emulator).stories[0].text == "The lake was frozen.\nSo" + done.completion.text
 
 
-def test_the_messages_of_a_chat_have_room_for_their_marks() -> None:
-    story = a_chat()
+def test_chat_messages_leave_room_for_the_tokens_of_the_template() -> None:
+    story = build_chat_story()
     story.append(" A word." * 200, now=NOW)
     made = build_continuation(story, tokenizer=ByteTokenizer(), tier=Tier.OPUS, size=400)
     assert isinstance(made, ChatContinuation)
@@ -293,7 +296,7 @@ def test_the_messages_of_a_chat_have_room_for_their_marks() -> None:
         build_continuation(story, tokenizer=ByteTokenizer(), tier=Tier.TABLET, model=Model.XIALONG)
 
 
-def test_a_chat_of_nothing_is_refused() -> None:
+def test_chat_without_text_is_rejected() -> None:
     story = Story.new(now=NOW, model=Model.GLM)
     with pytest.raises(InvalidRequestError, match="no text to continue"):
         build_continuation(story, tokenizer=ByteTokenizer(), tier=Tier.OPUS)

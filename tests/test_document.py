@@ -29,31 +29,31 @@ def document(**fields: Value) -> Value:
 
 
 @pytest.mark.parametrize("vector", [vector for vector in VECTORS if "document" in vector], ids=lambda each: each["id"])
-def test_nothing_is_wrong_with_the_documents_of_the_vectors(vector: dict[str, Any]) -> None:
+def test_documents_of_the_vectors_have_no_problems(vector: dict[str, Any]) -> None:
     assert document_problems(unpackb(binascii.a2b_base64(vector["base64"]))) == []
 
 
-def test_sections_that_are_missing_are_named_in_their_order() -> None:
+def test_missing_sections_are_named_in_order() -> None:
     assert document_problems(document(order=[9, 5, 8])) == [
         "`order` names section 9, which is missing",
         "`order` names section 8, which is missing",
     ]
 
 
-def test_a_section_under_a_bigint_is_missing_as_it_is_on_the_website() -> None:
+def test_section_under_a_bigint_is_missing_as_on_the_website() -> None:
     assert document_problems(document(order=[7])) == ["`order` names section 7, which is missing"]
 
 
-def test_what_is_no_id_is_not_quoted() -> None:
+def test_invalid_ids_are_not_quoted() -> None:
     odd: list[Value] = ["He was the gardener.", 1.5, True, None, UNDEFINED, [5], BigInt(5)]
     assert document_problems(document(order=odd)) == ["`order` has something that is no id"] * len(odd)
 
 
-def test_a_section_that_order_does_not_name_is_no_problem() -> None:
+def test_section_outside_the_order_is_no_problem() -> None:
     assert document_problems(document(order=[])) == []
 
 
-def test_another_shape_is_a_problem() -> None:
+def test_wrong_types_are_problems() -> None:
     assert document_problems(document(sections={})) == ["`sections` is no Map"]
     assert document_problems(document(order=UNDEFINED)) == ["`order` is no list"]
     no_documents: list[Value] = [None, {}, Wrapped(30, {}), Wrapped(DOCUMENT, [])]
@@ -61,7 +61,7 @@ def test_another_shape_is_a_problem() -> None:
 
 
 @given(st.binary(max_size=30).map(lambda data: b"\xd4\x14\x00\xd4\x72\x40\x92\xa8sections\xa5order" + data))
-def test_whatever_a_document_holds_its_problems_can_be_told(data: bytes) -> None:
+def test_problems_of_any_document_can_be_listed(data: bytes) -> None:
     try:
         value = unpackb(data)
     except NaiError:

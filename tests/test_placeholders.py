@@ -29,25 +29,25 @@ TABLE = "%{\n2#hero[Mira]Name:of the hero\n1#place[Avalon]\nnot { a placeholder\
         ("a ${hero} b", Placeholder("hero")),
     ],
 )
-def test_every_part_but_the_key_may_be_missing(text: str, found: Placeholder) -> None:
+def test_every_part_except_the_key_may_be_missing(text: str, found: Placeholder) -> None:
     assert find_placeholders(text) == [found]
 
 
 @pytest.mark.parametrize(
     "text", ["", "$hero", "{hero}", "${}", "${[Mira]}", "${he{ro}", "${he\nro}", "${hero", "%{\n}\n"]
 )
-def test_what_is_no_placeholder(text: str) -> None:
+def test_texts_without_placeholders(text: str) -> None:
     assert find_placeholders(text) == []
 
 
-def test_a_table_stands_at_the_top_and_is_no_part_of_the_text() -> None:
+def test_table_at_the_top_is_no_part_of_the_text() -> None:
     assert find_placeholders(TABLE) == [Placeholder("place", "Avalon", order=1), WHOLE]
     assert fill_placeholders(TABLE, {}) == "In Avalon, Mira slept."
     assert fill_placeholders(TABLE, {"hero": "Ana"}) == "In Avalon, Ana slept."
     assert fill_placeholders("x" + TABLE, {"hero": "Ana", "place": "it"}).startswith("x%{\n2#hero")
 
 
-def test_each_key_is_asked_once_and_what_is_said_of_it_is_put_together() -> None:
+def test_each_key_is_listed_once_with_its_parts_merged() -> None:
     assert find_placeholders("${b} ${hero[Mira]} ${1#a}", "${2#hero[Ana]Name:of the hero}") == [
         Placeholder("a", order=1),
         WHOLE,
@@ -55,7 +55,7 @@ def test_each_key_is_asked_once_and_what_is_said_of_it_is_put_together() -> None
     ]
 
 
-def test_a_list_of_placeholders_comes_before_what_texts_say() -> None:
+def test_listed_placeholders_win_over_those_in_texts() -> None:
     listed = [Placeholder("hero", "Ana", order=1)]
     assert merge_placeholders(listed, "${hero[Mira]Name} ${b}") == [
         Placeholder("hero", "Ana", "Name", order=1),
@@ -63,7 +63,7 @@ def test_a_list_of_placeholders_comes_before_what_texts_say() -> None:
     ]
 
 
-def test_without_an_answer_it_is_its_default_and_without_a_default_it_stays() -> None:
+def test_missing_answer_is_the_default_or_leaves_the_placeholder() -> None:
     text = "${hero} and ${hero[Mira]} and ${foe}"
     assert fill_placeholders(text, {}) == "Mira and Mira and ${foe}"
     assert (
@@ -73,18 +73,18 @@ def test_without_an_answer_it_is_its_default_and_without_a_default_it_stays() ->
 
 
 @given(st.text("${}#[]:%ab1\n", max_size=40))
-def test_a_text_without_placeholders_stays_as_it_is(text: str) -> None:
+def test_text_without_placeholders_is_unchanged(text: str) -> None:
     if not find_placeholders(text) and "%{" not in text:
         assert fill_placeholders(text, {"a": "x", "b": "y"}) == text
 
 
 @given(st.lists(st.sampled_from(["${a}", "${b[x]}", "lorem", "\n", "$", "{", "}"]), max_size=12))
-def test_answers_go_where_the_placeholders_are(pieces: list[str]) -> None:
+def test_answers_replace_placeholders(pieces: list[str]) -> None:
     text = "".join(pieces)
     assert fill_placeholders(text, {"a": "A", "b": "B"}) == text.replace("${a}", "A").replace("${b[x]}", "B")
 
 
 @pytest.mark.parametrize("piece", ["${", "${a[", "${a[b]", "${a:", "%{\n", "1#"])
-def test_a_text_full_of_openings_is_read_once(piece: str) -> None:
+def test_text_full_of_opening_braces_is_read_in_linear_time(piece: str) -> None:
     text = "%{\n" + piece * 200_000
     assert find_placeholders(text) == []  # within the time that a test has

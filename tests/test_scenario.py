@@ -46,7 +46,7 @@ WRITTEN = json.dumps(FIELDS, indent=1).encode()
 OLDER = pytest.mark.parametrize("legacy", [False, True], ids=["newer", "legacy"])
 
 
-def test_a_scenario_says_what_it_asks() -> None:
+def test_scenario_lists_its_placeholders() -> None:
     scenario = Scenario.loads(WRITTEN)
     assert (scenario.title, scenario.author, scenario.tags) == ("${hero}'s dawn", "somebody", ("quiet",))
     assert scenario.placeholders == [
@@ -57,7 +57,7 @@ def test_a_scenario_says_what_it_asks() -> None:
 
 
 @OLDER
-def test_a_story_begins_with_the_answers(legacy: bool) -> None:
+def test_story_begins_with_the_answers(legacy: bool) -> None:
     story = Scenario.loads(WRITTEN).start_story({"hero": "A.na", "place": "Rome"}, now=NOW, legacy=legacy)
     assert story.text == "A.na woke in Rome."
     assert [span.origin for section in story.sections for span in section.origins] == [Origin.PROMPT]
@@ -80,12 +80,12 @@ def test_a_story_begins_with_the_answers(legacy: bool) -> None:
 
 
 @OLDER
-def test_what_is_not_answered_has_its_default(legacy: bool) -> None:
+def test_missing_answers_are_defaults(legacy: bool) -> None:
     assert Scenario.loads(WRITTEN).start_story(now=NOW, legacy=legacy).text == "Mira woke in Avalon."
 
 
 @OLDER
-def test_an_empty_scenario_begins_an_empty_story(legacy: bool) -> None:
+def test_empty_scenario_gives_an_empty_story(legacy: bool) -> None:
     story = Scenario({}).start_story(now=NOW, legacy=legacy)
     assert (story.text, story.title) == ("", "New Story")
     story.to_data(now=NOW)
@@ -103,21 +103,21 @@ def test_an_empty_scenario_begins_an_empty_story(legacy: bool) -> None:
         | st.just({"entries": [{"keys": 3}, {"text": 1}]}),
     )
 )
-def test_whatever_a_scenario_holds_a_story_begins_with_it(fields: dict[str, Any]) -> None:
+def test_any_fields_of_a_scenario_give_a_story(fields: dict[str, Any]) -> None:
     story = Scenario(fields).start_story(now=NOW)
     again = Story.from_data(*story.to_data(now=NOW))
     assert again.text == story.text
     assert Scenario.from_story(again).prompt == story.text
 
 
-def test_what_is_not_changed_is_written_byte_for_byte() -> None:
+def test_unchanged_scenario_is_written_byte_for_byte() -> None:
     scenario = Scenario.loads(WRITTEN)
     assert scenario.dumps() == WRITTEN
     changed = scenario.with_fields(title="Dusk")
     assert json.loads(changed.dumps()) == {**FIELDS, "title": "Dusk"}
 
 
-def test_a_scenario_of_a_story_begins_as_the_story_is() -> None:
+def test_scenario_from_a_story_gives_the_same_story() -> None:
     story = Scenario.loads(WRITTEN).start_story(now=NOW)
     story.append("\nBirds sang to ${who[her]}.", now=NOW, origin=Origin.AI)
     made = Scenario.from_story(story, author="me", placeholders=[Placeholder("who", title="Whom?", order=2)])
@@ -130,7 +130,7 @@ def test_a_scenario_of_a_story_begins_as_the_story_is() -> None:
     assert len(again.history) == 2  # the root and the prompt
 
 
-def test_another_file_is_no_scenario() -> None:
+def test_other_files_are_rejected() -> None:
     with pytest.raises(InvalidFile, match="x: a scenario was expected, and this is a lorebook"):
         Scenario.loads(b'{"lorebookVersion": 5, "entries": []}', where="x")
     assert "woke" not in repr(Scenario.loads(WRITTEN))

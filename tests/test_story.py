@@ -1,4 +1,4 @@
-"""Stories in both formats: what they show, what is written, what stays as it was.
+"""Stories in both formats: reading, editing, and what stays unchanged.
 
 See:
     docs/protocol/content.md#4-decrypted-json
@@ -33,7 +33,7 @@ each_document = pytest.mark.parametrize("name", DOCUMENTS)
 both = pytest.mark.parametrize("legacy", [False, True], ids=["document", "legacy"])
 
 
-def vector(name: str) -> Story:
+def load_vector(name: str) -> Story:
     content: dict[str, Any] = {
         "storyContentVersion": 6,
         "document": DOCUMENTS[name]["base64"],
@@ -42,14 +42,14 @@ def vector(name: str) -> Story:
     return Story.from_data(CARD, content)
 
 
-def fields(story: Story) -> dict[str, Any]:
-    """What its packed document holds."""
+def read_document_fields(story: Story) -> dict[str, Any]:
+    """Return the fields of a story's packed document."""
     packed = story.to_data(now=NOW)[1]["document"]
     return cast("dict[str, Any]", cast("Any", unpackb(binascii.a2b_base64(packed))).value)
 
 
-def told(story: Story) -> list[list[tuple[str, str]]]:
-    """Each section as pieces of text with their origins."""
+def list_origins(story: Story) -> list[list[tuple[str, str]]]:
+    """Return each section as pieces of text with their origins."""
     return [[(section.text[a.start : a.end], a.origin.value) for a in section.origins] for section in story.sections]
 
 
@@ -57,8 +57,8 @@ def told(story: Story) -> list[list[tuple[str, str]]]:
 
 
 @each_document
-def test_text_order_and_history_of_a_document_are_those_of_the_vector(name: str) -> None:
-    story, facts = vector(name), DOCUMENTS[name]["document"]
+def test_text_order_and_history_of_a_document_match_the_vector(name: str) -> None:
+    story, facts = load_vector(name), DOCUMENTS[name]["document"]
     assert story.has_document
     assert story.text == facts["text"]
     assert [section.id for section in story.sections] == facts["order"]
@@ -68,8 +68,8 @@ def test_text_order_and_history_of_a_document_are_those_of_the_vector(name: str)
 
 
 @each_document
-def test_each_node_of_a_document_has_the_text_of_the_vector(name: str) -> None:
-    story, facts = vector(name), DOCUMENTS[name]["document"]
+def test_each_node_of_a_document_gives_the_text_of_the_vector(name: str) -> None:
+    story, facts = load_vector(name), DOCUMENTS[name]["document"]
     start = story.current
     for node, text in facts.get("node_texts", {}).items():
         story.go_to(int(node))
@@ -81,8 +81,8 @@ def test_each_node_of_a_document_has_the_text_of_the_vector(name: str) -> None:
 
 
 @each_document
-def test_a_story_that_was_only_read_is_what_it_was(name: str) -> None:
-    story = vector(name)
+def test_reading_a_story_does_not_change_it(name: str) -> None:
+    story = load_vector(name)
     assert story.text is not None
     assert story.history is not None
     assert story.to_data(now=NOW) == story.original
@@ -90,10 +90,10 @@ def test_a_story_that_was_only_read_is_what_it_was(name: str) -> None:
 
 
 @each_document
-def test_what_has_been_undone_and_done_again_shows_the_same(name: str) -> None:
+def test_undo_and_redo_of_all_nodes_give_the_same_sections(name: str) -> None:
     if "node_texts" not in DOCUMENTS[name]["document"]:
         return
-    story = vector(name)
+    story = load_vector(name)
     sections, node = story.sections, story.current
     while story.current != story.history.root:
         story.undo()
@@ -106,24 +106,24 @@ def test_what_has_been_undone_and_done_again_shows_the_same(name: str) -> None:
 # ---- what is shown
 
 
-def test_sections_tell_who_wrote_what_and_what_they_are_for() -> None:
-    assert told(vector("edit-three-parts")) == [
+def test_sections_have_origins_and_kinds() -> None:
+    assert list_origins(load_vector("edit-three-parts")) == [
         [("a", "user"), ("XX", "edit"), ("cd", "user"), ("Y", "edit"), ("fgh", "user")]
     ]
-    instruction, action = vector("section-source-codes").sections
+    instruction, action = load_vector("section-source-codes").sections
     assert (instruction.kind, instruction.code) == (SectionKind.INSTRUCTION, 10)
     assert (action.kind, action.code) == (SectionKind.OTHER, 1)
     assert action.origins == (OriginSpan(0, 20, Origin.USER, 1),)
 
 
-def test_positions_are_characters_where_the_file_has_units() -> None:
-    last = vector("non-latin").sections[2]
+def test_positions_are_characters_although_the_file_has_units() -> None:
+    last = load_vector("non-latin").sections[2]
     assert last.text == "Goose 🪿 and duck \U0001f986 walk."
     assert last.origins == (OriginSpan(0, len(last.text), Origin.USER, 1),)
     assert count_units(last.text) == len(last.text) + 2
 
 
-def test_a_code_that_is_not_known_is_kept() -> None:
+def test_unknown_origin_code_is_kept() -> None:
     value = cast("Any", unpackb(binascii.a2b_base64(DOCUMENTS["insert-at-start"]["base64"])))
     value.value["sections"].pairs[0][1]["meta"].pairs[0][1][0]["data"] = 77
     story = Story.from_data(CARD, {"document": binascii.b2a_base64(packb(value), newline=False).decode()})
@@ -132,8 +132,8 @@ def test_a_code_that_is_not_known_is_kept() -> None:
     assert [span.code for span in story.sections[1].origins] == [77, 3, 77]
 
 
-def test_nodes_say_what_they_did() -> None:
-    story = vector("generate-then-user")
+def test_nodes_have_origins_changes_and_dates() -> None:
+    story = load_vector("generate-then-user")
     root, prompt, generated, user = story.history.path()
     assert (root.origin, root.parent, root.changes) == (Origin.ROOT, None, ())
     assert (prompt.origin, prompt.inserted) == (Origin.PROMPT, "Mara climbed the stair.")
@@ -142,13 +142,13 @@ def test_nodes_say_what_they_did() -> None:
     assert generated.position == (243070733566151, 24)
     assert [change.whole for change in generated.changes] == [False, True]
     assert (user.origin, user.date) == (Origin.USER, 1715449298516)
-    assert vector("edit-inside-paragraph").history.path()[-1].origin is Origin.EDIT
-    removed = vector("remove-middle").history.path()[-1].changes[0]
+    assert load_vector("edit-inside-paragraph").history.path()[-1].origin is Origin.EDIT
+    removed = load_vector("remove-middle").history.path()[-1].changes[0]
     assert (removed.inserted, removed.deleted, removed.whole) == ("", "Two.", True)
 
 
-def test_tries_of_a_generation_are_siblings_and_what_follows_are_branches() -> None:
-    story = vector("retry-chosen-first-branch")
+def test_tries_of_a_generation_are_siblings_and_children_are_branches() -> None:
+    story = load_vector("retry-chosen-first-branch")
     assert [node.inserted for node in story.siblings] == ["Rain came first.", "Snow came first."]
     assert [*story.branches] == []
     assert {node.id for node in story.history.leaves} == {node.id for node in story.siblings}
@@ -164,19 +164,19 @@ def test_tries_of_a_generation_are_siblings_and_what_follows_are_branches() -> N
     assert [node.id for node in root.siblings] == [root.current]
 
 
-def test_no_text_is_in_a_repr() -> None:
-    story = vector("generate-then-user")
+def test_repr_shows_no_text() -> None:
+    story = load_vector("generate-then-user")
     assert "Mara" not in repr([story, story.sections, story.history, *story.history.values()])
 
 
 # ---- what is written
 
 
-def test_one_edit_adds_one_node_and_leaves_all_else_alone() -> None:
-    story = vector("generate-then-user")
-    before = fields(story)
+def test_one_edit_adds_one_node_and_changes_nothing_else() -> None:
+    story = load_vector("generate-then-user")
+    before = read_document_fields(story)
     story.append(" Nobody.", now=NOW)
-    after = fields(story)
+    after = read_document_fields(story)
     node_id, node = after["history"].value["nodes"].pairs[-1]
     old = dict(before["history"].value["nodes"].pairs)
     new = dict(after["history"].value["nodes"].pairs)
@@ -203,11 +203,11 @@ def test_one_edit_adds_one_node_and_leaves_all_else_alone() -> None:
     assert [*after] == [*before]
 
 
-def test_a_generation_says_where_it_began_and_begins_in_the_middle_of_a_line() -> None:
+def test_generation_stores_its_position_also_inside_a_line() -> None:
     story = Story.new(now=1)
     story.append("Goose 🪿", now=2, origin=Origin.PROMPT)
     story.append(" flies.\n\nDuck", now=3, origin=Origin.AI)
-    assert told(story) == [[("Goose 🪿", "prompt"), (" flies.", "ai")], [], [("Duck", "ai")]]
+    assert list_origins(story) == [[("Goose 🪿", "prompt"), (" flies.", "ai")], [], [("Duck", "ai")]]
     node = story.history.path()[-1]
     assert node.position == (story.sections[0].id, count_units("Goose 🪿") + 1)
     empty = Story.new(now=1)
@@ -215,7 +215,7 @@ def test_a_generation_says_where_it_began_and_begins_in_the_middle_of_a_line() -
     assert empty.history.path()[-1].position == (0, 0)
 
 
-def test_new_ids_are_packed_as_floats_as_the_website_packs_them() -> None:
+def test_new_ids_are_packed_as_floats_like_those_of_the_website() -> None:
     story = Story.new(now=1, entropy=bytes)
     story.append("One\nTwo", now=2)
     ids = [*(section.id for section in story.sections), *story.history]
@@ -224,21 +224,21 @@ def test_new_ids_are_packed_as_floats_as_the_website_packs_them() -> None:
 
 
 @both
-def test_a_new_text_may_cross_lines_and_keeps_the_origins_around_it(legacy: bool) -> None:
+def test_replacement_across_lines_keeps_the_origins_around_it(legacy: bool) -> None:
     story = Story.new(now=1, legacy=legacy)
     story.append("Goose 🪿 one\nsecond\nthird \U0001f986", now=2)
     story.replace(story.text.index("🪿"), story.text.index("\U0001f986"), "X\nY", now=3)
     assert story.text == "Goose X\nY\U0001f986"
-    assert told(story) == [[("Goose ", "user"), ("X", "edit")], [("Y", "edit"), ("\U0001f986", "user")]]
+    assert list_origins(story) == [[("Goose ", "user"), ("X", "edit")], [("Y", "edit"), ("\U0001f986", "user")]]
     story.undo()
-    assert told(story) == [[("Goose 🪿 one", "user")], [("second", "user")], [("third \U0001f986", "user")]]
+    assert list_origins(story) == [[("Goose 🪿 one", "user")], [("second", "user")], [("third \U0001f986", "user")]]
     story.redo()
     story.replace(0, len(story.text), "", now=4)
     assert story.text == ""
 
 
 @both
-def test_sections_come_and_go_and_the_others_stay_what_they_are(legacy: bool) -> None:
+def test_inserted_and_removed_sections_leave_the_others_unchanged(legacy: bool) -> None:
     story = Story.new(now=1, legacy=legacy)
     story.append("One\nTwo\nThree", now=2)
     ids = [section.id for section in story.sections]
@@ -251,12 +251,12 @@ def test_sections_come_and_go_and_the_others_stay_what_they_are(legacy: bool) ->
     story.remove_section(0, now=6)
     assert story.text == "One\na\nTwo\nThree"
     assert [section.id for section in story.sections if section.text != "a"] == ids
-    assert told(story)[1] == [("a", "ai")]
+    assert list_origins(story)[1] == [("a", "ai")]
     again = Story.from_data(*story.to_data(now=NOW))
     assert again.sections == story.sections
 
 
-def test_an_instruction_is_a_section_of_its_kind() -> None:
+def test_section_can_be_inserted_as_an_instruction() -> None:
     story = Story.new(now=1)
     story.append("One\nTwo", now=2)
     story.insert_sections(1, "Be brief.", now=3, kind=SectionKind.INSTRUCTION)
@@ -276,7 +276,7 @@ def test_an_instruction_is_a_section_of_its_kind() -> None:
 
 
 @both
-def test_an_edit_that_changes_nothing_is_none(legacy: bool) -> None:
+def test_edit_without_a_change_adds_no_node(legacy: bool) -> None:
     story = Story.new(now=1, legacy=legacy)
     story.append("", now=2)
     story.append("One", now=2)
@@ -288,7 +288,7 @@ def test_an_edit_that_changes_nothing_is_none(legacy: bool) -> None:
 
 
 @both
-def test_a_retry_is_a_sibling_and_both_stay(legacy: bool) -> None:
+def test_retry_adds_a_sibling_and_keeps_the_first_try(legacy: bool) -> None:
     story = Story.new(now=1, legacy=legacy)
     story.append("It began", now=2)
     story.append(" at dusk.", now=3, origin=Origin.AI)
@@ -304,7 +304,7 @@ def test_a_retry_is_a_sibling_and_both_stay(legacy: bool) -> None:
 
 @both
 @pytest.mark.parametrize(("start", "end"), [(2, 1), (-1, 2), (0, 99), (5, 1), (50, 60)])
-def test_positions_that_are_not_there_are_refused_and_nothing_changes(legacy: bool, start: int, end: int) -> None:
+def test_invalid_positions_are_rejected_and_nothing_changes(legacy: bool, start: int, end: int) -> None:
     story = Story.new(now=1, legacy=legacy)
     story.append("One\nTwo", now=2)
     packed = story.to_data(now=NOW)
@@ -322,7 +322,7 @@ def test_positions_that_are_not_there_are_refused_and_nothing_changes(legacy: bo
 
 
 @both
-def test_halves_of_characters_that_meet_are_one(legacy: bool) -> None:
+def test_adjacent_surrogates_are_joined(legacy: bool) -> None:
     story = Story.new(now=1, legacy=legacy)
     story.append("Goose \ud83e", now=2)
     story.append("\udebf!", now=3)
@@ -337,7 +337,7 @@ def test_halves_of_characters_that_meet_are_one(legacy: bool) -> None:
     assert Story.from_data(*again.to_data(now=NOW)).text == "Goose x!"
 
 
-def test_units_and_characters_are_told_apart() -> None:
+def test_units_and_characters_are_counted_separately() -> None:
     assert [count_characters("a🪿b", units) for units in (0, 1, 3, 4)] == [0, 1, 2, 3]
     assert count_characters("abc", 3) == 3
     for text, units in (("a🪿b", 2), ("a🪿b", 5), ("abc", 4), ("abc", -1)):
@@ -349,7 +349,7 @@ def test_units_and_characters_are_told_apart() -> None:
 
 
 @both
-def test_there_is_an_end_to_undo_and_redo(legacy: bool) -> None:
+def test_undo_at_the_root_and_redo_at_a_leaf_are_errors(legacy: bool) -> None:
     story = Story.new(now=1, legacy=legacy)
     with pytest.raises(LocalProtocolError, match="nothing to undo"):
         story.undo()
@@ -363,11 +363,11 @@ def test_there_is_an_end_to_undo_and_redo(legacy: bool) -> None:
     assert story.current == node
 
 
-def test_what_was_written_after_an_undo_is_where_redo_leads() -> None:
-    story = vector("retry-chosen-first-branch")
+def test_redo_goes_to_the_text_written_after_an_undo() -> None:
+    story = load_vector("retry-chosen-first-branch")
     story.undo()
     story.append("\nNew.", now=NOW)
-    parents = dict(fields(story)["history"].value["nodes"].pairs)
+    parents = dict(read_document_fields(story)["history"].value["nodes"].pairs)
     assert parents[257316458613679].value["route"] == story.current
     story.undo()
     story.redo()
@@ -375,29 +375,29 @@ def test_what_was_written_after_an_undo_is_where_redo_leads() -> None:
     assert len(story.siblings) == 3
 
 
-def test_a_run_that_went_comes_back_with_undo_also_when_the_story_was_read_again() -> None:
+def test_undo_restores_removed_runs_also_after_reading_again() -> None:
     story = Story.new(now=1)
     story.append("Mara", now=2)
     story.append(" sang", now=3, origin=Origin.AI)
     story.replace(4, 9, "", now=4)
     again = Story.from_data(*story.to_data(now=NOW))
     again.undo()
-    assert told(again) == [[("Mara", "user"), (" sang", "ai")]]
+    assert list_origins(again) == [[("Mara", "user"), (" sang", "ai")]]
 
 
-def test_runs_that_mark_nothing_are_in_nobody_s_way() -> None:
+def test_empty_runs_do_no_harm() -> None:
     value = cast("Any", unpackb(binascii.a2b_base64(DOCUMENTS["insert-at-start"]["base64"])))
     nodes = dict(value.value["history"].value["nodes"].pairs)
     made = nodes[378999894342381].value["changes"].pairs[0][1]["section"]
     for section in (value.value["sections"].pairs[0][1], made):
         section["meta"].pairs[0][1].insert(0, {"position": 0, "data": 2, "length": 0})
     story = Story.from_data(CARD, {"document": binascii.b2a_base64(packb(value), newline=False).decode()})
-    assert told(story)[1] == [("Second.", "user")]
+    assert list_origins(story)[1] == [("Second.", "user")]
     story.replace(7, 8, "s", now=NOW)
     again = Story.from_data(*story.to_data(now=NOW))
-    assert told(again)[1] == [("s", "edit"), ("econd.", "user")]
+    assert list_origins(again)[1] == [("s", "edit"), ("econd.", "user")]
     again.undo()
-    assert told(again)[1] == [("Second.", "user")]
+    assert list_origins(again)[1] == [("Second.", "user")]
 
 
 # ---- the legacy format (docs/protocol/content.md#5-old-story-format-story)
@@ -433,15 +433,15 @@ OLDER: dict[str, Any] = {
 }
 
 
-def legacy(**changes: Any) -> Story:
+def build_legacy(**changes: Any) -> Story:
     return Story.from_data(CARD, {"storyContentVersion": 4, "story": {**deepcopy(OLDER), **changes}, "other": 1})
 
 
-def test_a_story_in_fragments_shows_its_lines_and_its_blocks() -> None:
-    story = legacy()
+def test_legacy_story_has_lines_as_sections_and_blocks_as_nodes() -> None:
+    story = build_legacy()
     assert not story.has_document
     assert story.text == "Once 🪿 upon a duck.\nRain"
-    assert told(story) == [[("Once 🪿 upon a ", "prompt"), ("duck", "edit"), (".", "ai")], [("Rain", "ai")]]
+    assert list_origins(story) == [[("Once 🪿 upon a ", "prompt"), ("duck", "edit"), (".", "ai")], [("Rain", "ai")]]
     assert story.problems == ()
     assert [node.origin.value for node in story.history.path()] == ["root", "prompt", "ai", "edit"]
     (change,) = story.history[4].changes
@@ -450,8 +450,8 @@ def test_a_story_in_fragments_shows_its_lines_and_its_blocks() -> None:
     assert story.step == 2
 
 
-def test_chained_blocks_are_undone_and_done_again_together() -> None:
-    story = legacy()
+def test_chained_blocks_are_undone_and_redone_together() -> None:
+    story = build_legacy()
     story.undo()
     assert (story.current, story.text) == (1, "Once 🪿 upon a time.")
     story.redo()
@@ -465,17 +465,17 @@ def test_chained_blocks_are_undone_and_done_again_together() -> None:
     assert again.current == 2
 
 
-def test_blocks_whose_removed_fragments_do_not_fit_are_undone_by_the_history() -> None:
+def test_block_whose_removed_fragments_do_not_fit_is_undone_by_a_replay() -> None:
     blocks = deepcopy(OLDER["datablocks"])
     blocks[4]["removedFragments"] = [fragment("Once 🪿 upon a time", "prompt")]
-    story = legacy(datablocks=blocks)
+    story = build_legacy(datablocks=blocks)
     story.go_to(3)
     assert story.text == "Once 🪿 upon a time.\nRain"
-    assert told(story)[0] == [("Once 🪿 upon a time", "prompt"), (".", "ai")]
+    assert list_origins(story)[0] == [("Once 🪿 upon a time", "prompt"), (".", "ai")]
 
 
-def test_what_is_not_known_of_an_older_story_stays() -> None:
-    story = legacy()
+def test_unknown_fields_of_a_legacy_story_are_kept() -> None:
+    story = build_legacy()
     story.append(" fell.", now=NOW)
     packed = story.to_data(now=NOW)[1]
     text = packed["story"]
@@ -489,8 +489,8 @@ def test_what_is_not_known_of_an_older_story_stays() -> None:
     assert story.to_data(now=NOW)[1]["story"]["step"] == 3
 
 
-def test_an_edit_of_fragments_says_what_it_took_away_and_undo_puts_it_back_as_it_was() -> None:
-    story = legacy()
+def test_legacy_edit_stores_what_it_removed_and_undo_restores_it() -> None:
+    story = build_legacy()
     story.replace(3, 17, "X", now=NOW)
     packed = story.to_data(now=NOW)[1]["story"]
     assert packed["datablocks"][5]["removedFragments"] == [
@@ -502,7 +502,7 @@ def test_an_edit_of_fragments_says_what_it_took_away_and_undo_puts_it_back_as_it
     assert story.to_data(now=NOW)[1]["story"]["fragments"] == OLDER["fragments"]
 
 
-def test_a_character_in_two_fragments_is_one() -> None:
+def test_character_split_between_two_fragments_is_joined() -> None:
     fragments = [fragment("a\ud83e"), fragment("\udebfb", "ai"), fragment("\ud83e")]
     story = Story.from_data({}, {"story": {"fragments": fragments, "datablocks": [], "currentBlock": 0}})
     assert story.text == "a🪿b\ud83e"
@@ -516,8 +516,8 @@ def test_a_character_in_two_fragments_is_one() -> None:
 # ---- beside the text
 
 
-def test_the_card_follows_the_text() -> None:
-    story = vector("insert-at-start")
+def test_card_has_the_preview_and_the_date_of_the_text() -> None:
+    story = load_vector("insert-at-start")
     story.append("x" * 300, now=NOW)
     card, _ = story.to_data(now=NOW + 5)
     assert card == {**CARD, "textPreview": story.text[:250], "lastUpdatedAt": NOW + 5}
@@ -528,7 +528,7 @@ def test_the_card_follows_the_text() -> None:
 
 
 @both
-def test_a_new_story_is_whole(legacy: bool) -> None:
+def test_new_story_has_all_fields(legacy: bool) -> None:
     story = Story.new("Ducks", now=NOW, legacy=legacy, model=Model.ERATO)
     assert (story.title, story.text, story.problems, story.step) == ("Ducks", "", (), 0)
     assert story.has_document is not legacy
@@ -541,7 +541,7 @@ def test_a_new_story_is_whole(legacy: bool) -> None:
     json.dumps(content, allow_nan=False)
 
 
-def test_memory_and_note_are_made_where_there_are_none() -> None:
+def test_memory_and_note_are_created_if_missing() -> None:
     story = Story.from_data({}, {"document": DOCUMENTS["new-empty"]["base64"], "context": [{"text": "m", "x": 1}]})
     assert (story.memory, story.authors_note) == ("m", "")
     story.memory = "M"
@@ -555,7 +555,7 @@ def test_memory_and_note_are_made_where_there_are_none() -> None:
     assert len(strange.fields["context"]) == 2
 
 
-def test_what_is_changed_beside_the_text_leaves_the_text_and_what_was_given_alone() -> None:
+def test_changes_beside_the_text_change_neither_the_text_nor_the_arguments() -> None:
     given: dict[str, Any] = {"a": 1, "document": DOCUMENTS["new-empty"]["base64"], "settings": {"parameters": {"x": 1}}}
     story = Story.from_data({}, given)
     story.settings.parameters["temperature"] = 2
@@ -574,7 +574,7 @@ def test_what_is_changed_beside_the_text_leaves_the_text_and_what_was_given_alon
     assert (empty.model, empty.module, empty.bans, empty.biases) == ("", "vanilla", (), ())
 
 
-def test_a_preset_goes_in_and_out_and_what_it_does_not_know_stays() -> None:
+def test_preset_can_be_set_and_read_and_unknown_parameters_are_kept() -> None:
     story = Story.new(now=1, model=Model.KAYRA)
     story.settings.parameters["bad_words_ids"] = [[1]]
     preset = story.settings.preset
@@ -590,7 +590,7 @@ def test_a_preset_goes_in_and_out_and_what_it_does_not_know_stays() -> None:
         _ = story.settings.preset
 
 
-def test_bans_and_biases_are_typed_and_what_is_not_known_of_them_stays() -> None:
+def test_bans_and_biases_are_typed_and_unknown_fields_are_kept() -> None:
     ban = {"sequences": ["x", {"sequences": [[5, 6]], "type": 1, "unknown": 1}], "enabled": True, "unknown": 2}
     bias = {"phrases": ["y"], "bias": 0.5, "enabled": True, "ensure_sequence_finish": True, "whenInactive": False}
     content = {"document": "", "bannedSequenceGroups": [ban], "phraseBiasGroups": [bias, {**bias, "bias": 1}]}
@@ -642,9 +642,9 @@ console.log(JSON.stringify(stories.map(text => {
 """
 
 
-def test_node_reads_what_was_written_as_the_same_story() -> None:
+def test_node_reads_a_written_story_as_the_same_values() -> None:
     node = node_with_msgpackr()
-    stories = [vector(name) for name, each in DOCUMENTS.items() if "path_root_to_current" in each["document"]]
+    stories = [load_vector(name) for name, each in DOCUMENTS.items() if "path_root_to_current" in each["document"]]
     for story in stories:
         story.append(" Goose 🪿.\nNext", now=NOW, origin=Origin.AI)
         story.replace(0, 1, "é", now=NOW)

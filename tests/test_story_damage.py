@@ -34,7 +34,7 @@ NOW = 1_720_000_000_000
 OLDER: dict[str, Any] = Story.new(now=1, legacy=True).original[1]["story"]
 
 
-def story(data: bytes, **limits: int) -> Story:
+def load_story(data: bytes, **limits: int) -> Story:
     content: dict[str, Any] = {
         "storyContentVersion": 6,
         "document": binascii.b2a_base64(data, newline=False).decode(),
@@ -43,14 +43,14 @@ def story(data: bytes, **limits: int) -> Story:
     return Story.from_data({"title": "T"}, content, limits=Limits(**limits))
 
 
-def document(name: str, change: Callable[[dict[str, Any]], None]) -> Story:
+def build_damaged_document(name: str, change: Callable[[dict[str, Any]], None]) -> Story:
     """The story of a vector whose fields were changed."""
     value = cast("Any", unpackb(DOCUMENTS[name]))
     change(value.value)
-    return story(packb(value))
+    return load_story(packb(value))
 
 
-def nodes(place: int | None = None, **changes: Value) -> Callable[[dict[str, Any]], None]:
+def change_node(place: int | None = None, **changes: Value) -> Callable[[dict[str, Any]], None]:
     """Changes fields of the history, or of the node in one place."""
 
     def change(fields: dict[str, Any]) -> None:
@@ -60,7 +60,7 @@ def nodes(place: int | None = None, **changes: Value) -> Callable[[dict[str, Any
     return change
 
 
-def legacy(**fields: Any) -> Story:
+def build_legacy(**fields: Any) -> Story:
     return Story.from_data({}, {"story": {**OLDER, **fields}})
 
 
@@ -86,7 +86,7 @@ def update(at: int, inserted: str, deleted: str) -> Any:
 
 
 @pytest.mark.parametrize("vector", BROKEN, ids=lambda vector: vector["id"])
-def test_a_document_that_does_not_open_raises_each_time_and_stays_what_it_was(vector: dict[str, Any]) -> None:
+def test_unreadable_document_raises_each_time_and_stays_unchanged(vector: dict[str, Any]) -> None:
     content = {"document": vector["base64"], "context": [{"text": "a memory"}]}
     broken = Story.from_data({"title": "T"}, content)
     for _ in range(2):
@@ -113,7 +113,7 @@ def test_a_document_that_does_not_open_raises_each_time_and_stays_what_it_was(ve
         ({"story": {"fragments": None}}, "not a story"),
     ],
 )
-def test_what_is_no_story_has_a_category(content: dict[str, Any], category: str) -> None:
+def test_damaged_story_has_a_category(content: dict[str, Any], category: str) -> None:
     for read in (lambda: Story.from_data({}, content).text, lambda: Story.from_data({}, content).history):
         with pytest.raises(Damaged) as raised:
             read()
@@ -121,21 +121,21 @@ def test_what_is_no_story_has_a_category(content: dict[str, Any], category: str)
 
 
 @pytest.mark.parametrize("change", [{"sections": []}, {"order": Map()}, {"order": UNDEFINED}])
-def test_a_document_without_sections_in_an_order_is_none(change: dict[str, Value]) -> None:
+def test_document_without_sections_or_order_is_damaged(change: dict[str, Value]) -> None:
     with pytest.raises(Damaged) as raised:
-        _ = document("remove-middle", lambda fields: fields.update(change)).text
+        _ = build_damaged_document("remove-middle", lambda fields: fields.update(change)).text
     assert raised.value.category == "not a document"
 
 
 # ---- what can be read
 
 
-def test_what_is_missing_is_skipped_and_told() -> None:
+def test_missing_sections_are_skipped_and_reported() -> None:
     def change(fields: dict[str, Any]) -> None:
         fields["order"] += [77, "x", fields["order"][0], 0, BigInt(5)]
         fields["sections"] = Map((*fields["sections"].pairs, ("odd", 1)))
 
-    broken = document("remove-middle", change)
+    broken = build_damaged_document("remove-middle", change)
     assert broken.text == "One.\nThree."
     assert broken.problems == (
         "`order` names section 77, which is missing",
@@ -153,12 +153,12 @@ def test_what_is_missing_is_skipped_and_told() -> None:
     assert value.value["sections"].pairs[-1] == ("odd", 1)
 
 
-def test_a_section_without_a_text_keeps_its_place() -> None:
+def test_section_without_a_text_keeps_its_place() -> None:
     def change(fields: dict[str, Any]) -> None:
         fields["sections"] = Map((*fields["sections"].pairs, (77, {"type": 0})))
         fields["order"].insert(1, 77)
 
-    broken = document("remove-middle", change)
+    broken = build_damaged_document("remove-middle", change)
     assert broken.text == "One.\nThree."
     assert broken.problems == ("section 77 has no text",)
     broken.replace(0, 9, "T", now=NOW)
@@ -169,33 +169,33 @@ def test_a_section_without_a_text_keeps_its_place() -> None:
 
 TORN: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "no history": (lambda fields: fields.update(history=None), "the history has no nodes"),
-    "no current node": (nodes(current=5), "the current node does not exist"),
-    "a current node that is no id": (nodes(current=UNDEFINED), "the current node does not exist"),
-    "no root": (nodes(root="x"), "the root does not exist"),
+    "no current node": (change_node(current=5), "the current node does not exist"),
+    "a current node that is no id": (change_node(current=UNDEFINED), "the current node does not exist"),
+    "no root": (change_node(root="x"), "the root does not exist"),
     "a parent that does not exist": (
-        nodes(2, parent=5),
+        change_node(2, parent=5),
         "node 1754663991760038 has a parent that does not exist",
     ),
     "a circle": (
-        nodes(1, parent=1754663991760038),
+        change_node(1, parent=1754663991760038),
         "node 2100675053728861 is its own ancestor",
     ),
     "a child that does not exist": (
-        nodes(3, children=Set((5,))),
+        change_node(3, children=Set((5,))),
         "node 1782160118144971 has a child that does not exist",
     ),
     "a child of another": (
-        nodes(3, children=Set((2100675053728861,))),
+        change_node(3, children=Set((2100675053728861,))),
         "node 1782160118144971 has a child with another parent",
     ),
-    "another id inside": (nodes(3, id=5), "node 1782160118144971 has a different id in its fields"),
+    "another id inside": (change_node(3, id=5), "node 1782160118144971 has a different id in its fields"),
 }
 
 
 @pytest.mark.parametrize("name", TORN)
-def test_a_torn_history_is_told_and_the_text_is_there(name: str) -> None:
+def test_torn_history_is_reported_and_the_text_is_readable(name: str) -> None:
     change, problem = TORN[name]
-    broken = document("generate-then-user", change)
+    broken = build_damaged_document("generate-then-user", change)
     assert broken.text.startswith("Mara climbed the stair. Her lamp smoked.\n")
     assert problem in broken.problems
     assert len(broken.sections) == 3
@@ -208,12 +208,12 @@ def test_a_torn_history_is_told_and_the_text_is_there(name: str) -> None:
         assert Story.from_data(*broken.to_data(now=NOW)).text == broken.text
 
 
-def test_a_history_that_does_not_lead_to_the_text_is_written_on_all_the_same() -> None:
+def test_story_whose_history_gives_another_text_can_be_edited() -> None:
     """The sections are what is trusted.
 
     See docs/protocol/content.md#73-sections.
     """
-    broken = document("generate-then-user", nodes(1, changes=Map()))
+    broken = build_damaged_document("generate-then-user", change_node(1, changes=Map()))
     text = broken.text
     broken.append(" More.", now=NOW)
     again = Story.from_data(*broken.to_data(now=NOW))
@@ -226,7 +226,7 @@ def test_a_history_that_does_not_lead_to_the_text_is_written_on_all_the_same() -
     assert again.text == text
 
 
-def test_a_step_that_does_not_fit_is_damage_and_the_story_stays_where_it_is() -> None:
+def test_step_that_does_not_fit_is_damage_and_the_story_stays_at_its_node() -> None:
     def strange(fields: dict[str, Any]) -> None:
         history = fields["history"].value
         for _, node in history["nodes"].pairs[2:3]:
@@ -234,7 +234,7 @@ def test_a_step_that_does_not_fit_is_damage_and_the_story_stays_where_it_is() ->
             changed: Any = {**step, "diff": Wrapped(40, Wrapped(42, {}))}
             node.value["changes"] = Map(((section, changed),))
 
-    broken = document("generate-then-user", strange)
+    broken = build_damaged_document("generate-then-user", strange)
     node, text = broken.current, broken.text
     with pytest.raises(Damaged) as raised:
         broken.go_to(328657115406028)
@@ -243,12 +243,14 @@ def test_a_step_that_does_not_fit_is_damage_and_the_story_stays_where_it_is() ->
     assert not broken.history[1754663991760038].changes
 
 
-def test_changes_in_no_node_are_shown_apart_and_settled_before_all_else() -> None:
+def test_pending_changes_are_separate_and_have_to_be_committed_first() -> None:
     step: Value = {
         "type": 1,
         "diff": Wrapped(40, Wrapped(41, {"parts": [{"from": 4, "insert": " Now.", "delete": ""}]})),
     }
-    waiting = document("remove-middle", lambda fields: fields.update(dirtySections=Map(((fields["order"][0], step),))))
+    waiting = build_damaged_document(
+        "remove-middle", lambda fields: fields.update(dirtySections=Map(((fields["order"][0], step),)))
+    )
     assert waiting.text == "One.\nThree."
     assert waiting.pending_text == "One. Now.\nThree."
     assert waiting.problems == (
@@ -266,7 +268,7 @@ def test_changes_in_no_node_are_shown_apart_and_settled_before_all_else() -> Non
     assert again.text == "One. Now.\nThree."
 
 
-def test_changes_that_sections_show_and_no_node_has_become_one() -> None:
+def test_applied_pending_changes_become_a_node() -> None:
     def change(fields: dict[str, Any]) -> None:
         (id_, section), last = fields["sections"].pairs
         fields["sections"] = Map(((id_, {**section, "text": "One. Now."}), last))
@@ -276,7 +278,7 @@ def test_changes_that_sections_show_and_no_node_has_become_one() -> None:
         "type": 1,
         "diff": Wrapped(40, Wrapped(41, {"parts": [{"from": 4, "insert": " Now.", "delete": ""}]})),
     }
-    waiting = document("remove-middle", change)
+    waiting = build_damaged_document("remove-middle", change)
     assert waiting.pending_text == waiting.text == "One. Now.\nThree."
     waiting.commit_pending(now=NOW)
     again = Story.from_data(*waiting.to_data(now=NOW))
@@ -285,14 +287,14 @@ def test_changes_that_sections_show_and_no_node_has_become_one() -> None:
     assert again.text == "One.\nThree."
 
 
-def test_changes_that_are_shown_already_are_settled_without_being_made_again() -> None:
+def test_applied_pending_changes_are_not_applied_again() -> None:
     def change(fields: dict[str, Any]) -> None:
         first, last = fields["order"]
         step = update(0, "One", "Ono")
         made: Any = {"type": 0, "section": dict(fields["sections"].pairs[1][1]), "after": first}
         fields["dirtySections"] = Map(((first, step), (last, made), (1863265500404226, {"type": 2, "after": 0})))
 
-    waiting = document("remove-middle", change)
+    waiting = build_damaged_document("remove-middle", change)
     nodes_before = [*waiting.history]
     assert waiting.pending_text == waiting.text == "One.\nThree."
     assert {problem.rpartition(", ")[2] for problem in waiting.problems} == {"and already applied"}
@@ -302,9 +304,11 @@ def test_changes_that_are_shown_already_are_settled_without_being_made_again() -
     assert (again.pending_text, again.problems, [*again.history]) == (None, (), nodes_before)
 
 
-def test_changes_in_no_node_that_fit_nothing_are_damage() -> None:
+def test_pending_changes_that_fit_nothing_are_damage() -> None:
     step = update(0, "xy", "yx")
-    waiting = document("remove-middle", lambda fields: fields.update(dirtySections=Map(((fields["order"][0], step),))))
+    waiting = build_damaged_document(
+        "remove-middle", lambda fields: fields.update(dirtySections=Map(((fields["order"][0], step),)))
+    )
     assert waiting.problems == ("pending changes fit no section",)
     with pytest.raises(Damaged):
         _ = waiting.pending_text
@@ -316,17 +320,17 @@ def test_changes_in_no_node_that_fit_nothing_are_damage() -> None:
 # ---- the legacy format
 
 
-def test_fragments_without_a_text_are_skipped_told_and_never_lost() -> None:
-    broken = legacy(fragments=[{"data": "Once"}, {"text": 1}, 5, {"data": " more"}])
+def test_fragments_without_a_text_are_skipped_reported_and_kept() -> None:
+    broken = build_legacy(fragments=[{"data": "Once"}, {"text": 1}, 5, {"data": " more"}])
     assert broken.text == "Once more"
     assert broken.problems == ("fragment 1 has no text", "fragment 2 has no text")
     with pytest.raises(Damaged, match="would be lost"):
         broken.append("x", now=NOW)
 
 
-def test_the_fragments_are_trusted_and_not_the_blocks() -> None:
+def test_fragments_are_trusted_rather_than_blocks() -> None:
     blocks = [block(-1, 0, 0, "", nextBlock=[1]), block(0, 0, 0, "another text")]
-    story = legacy(fragments=[{"data": "One text", "origin": "ai"}], datablocks=blocks, currentBlock=1)
+    story = build_legacy(fragments=[{"data": "One text", "origin": "ai"}], datablocks=blocks, currentBlock=1)
     assert story.text == "One text"
     with pytest.raises(Damaged):
         story.undo()
@@ -352,8 +356,8 @@ def test_the_fragments_are_trusted_and_not_the_blocks() -> None:
         {"datablocks": [block(-1, 0, 0, "", nextBlock=5)]},
     ],
 )
-def test_a_torn_history_of_blocks_is_told_and_the_text_is_there(fields: dict[str, Any]) -> None:
-    story = legacy(fragments=[{"data": "Once"}], **fields)
+def test_torn_history_of_blocks_is_reported_and_the_text_is_readable(fields: dict[str, Any]) -> None:
+    story = build_legacy(fragments=[{"data": "Once"}], **fields)
     assert story.text == "Once"
     assert len(story.history) == len(fields.get("datablocks", OLDER["datablocks"]) or [])
     for act in (story.undo, story.redo, lambda: story.go_to(0), lambda: story.append("x", now=NOW)):
@@ -367,30 +371,30 @@ def test_a_torn_history_of_blocks_is_told_and_the_text_is_there(fields: dict[str
 # ---- bounds
 
 
-def test_the_limits_hold_for_a_story() -> None:
+def test_limits_apply_to_stories() -> None:
     data = DOCUMENTS["generate-then-user"]
     for limits in ({"unpacked": 100}, {"document_depth": 5}, {"document_values": 20}):
         with pytest.raises(LimitExceeded):
-            _ = story(data, **limits).text
+            _ = load_story(data, **limits).text
 
 
-def test_a_story_that_grew_beyond_the_limits_is_not_handed_out() -> None:
+def test_story_larger_than_the_limits_is_not_returned() -> None:
     data = DOCUMENTS["new-empty"]
-    grown = story(data, unpacked=2000)
+    grown = load_story(data, unpacked=2000)
     grown.append("long " * 400, now=NOW)
     with pytest.raises(InvalidRequestError, match="too large"):
         grown.to_data(now=NOW)
     assert len(grown.text) == 2000
 
 
-def test_a_replay_that_copies_too_much_is_stopped() -> None:
+def test_replay_that_copies_too_much_is_stopped() -> None:
     work = ReplayWork(1000)
     work.spend(1000)
     with pytest.raises(LimitExceeded, match="replay"):
         work.spend(1)
 
 
-def test_too_much_work_leaves_everything_where_it_was() -> None:
+def test_exceeded_work_leaves_the_text_unchanged() -> None:
     section: Any = {"type": 1, "text": "long " * 10, "meta": Map(), "source": UNDEFINED}
     ring = SectionList({5: section}, [5])
     changes: Any = Map(((6, {"type": 0, "section": section, "after": 5}), (5, update(0, "x", ""))))
@@ -405,7 +409,7 @@ def test_too_much_work_leaves_everything_where_it_was() -> None:
         assert (fragments.get_text(), fragments.size) == ("long " * 90, 450)
 
 
-def test_journals_are_kept_within_a_bound() -> None:
+def test_size_of_kept_journals_is_bounded() -> None:
     journals = JournalCache()
     section: Any = {"text": "x" * 2**24}
     for node in range(6):
@@ -413,22 +417,22 @@ def test_journals_are_kept_within_a_bound() -> None:
     assert [journals.take(node) is None for node in range(6)] == [True, True, False, False, False, False]
 
 
-def test_an_index_of_four_billion_runs_is_one_run() -> None:
+def test_huge_run_index_adds_one_run() -> None:
     def change(fields: dict[str, Any]) -> None:
         _, node = fields["history"].value["nodes"].pairs[2]
         _, step = node.value["changes"].pairs[0]
         step["diff"].value.value["metas"] = Map(((1, [{"index": 2**32, "position": 0, "data": 1, "length": 2**50}]),))
 
-    broken = document("edit-inside-paragraph", change)
+    broken = build_damaged_document("edit-inside-paragraph", change)
     broken.undo()
     broken.redo()
     assert len(broken.sections[0].origins) <= 4
 
 
 @pytest.mark.parametrize("act", [Story.undo, Story.redo])
-def test_a_chain_of_blocks_that_comes_before_itself_is_damage(act: Callable[[Story], None]) -> None:
+def test_cyclic_chain_of_blocks_is_damage(act: Callable[[Story], None]) -> None:
     blocks = [block(1, 0, 0, "", chain=True, nextBlock=[1]), block(0, 0, 0, "", chain=True, nextBlock=[0])]
-    broken = legacy(fragments=[], datablocks=blocks, currentBlock=1)
+    broken = build_legacy(fragments=[], datablocks=blocks, currentBlock=1)
     with pytest.raises(Damaged, match="is its own ancestor"):
         act(broken)
 
@@ -436,7 +440,7 @@ def test_a_chain_of_blocks_that_comes_before_itself_is_damage(act: Callable[[Sto
 # ---- whatever there is
 
 
-def all_of(story: Story) -> None:
+def use_everything(story: Story) -> None:
     """Everything that can be asked of a story: an answer or a documented error, and the same text after all."""
     acts: list[Callable[[], object]] = [
         lambda: story.text,
@@ -473,11 +477,11 @@ def all_of(story: Story) -> None:
 
 @settings(max_examples=120)
 @given(st.sampled_from(sorted(DOCUMENTS)), st.data())
-def test_a_document_with_some_bytes_changed_is_shown_or_a_documented_error(name: str, data: st.DataObject) -> None:
+def test_document_with_changed_bytes_is_readable_or_raises_a_documented_error(name: str, data: st.DataObject) -> None:
     packed = bytearray(DOCUMENTS[name])
     for _ in range(data.draw(st.integers(1, 3))):
         packed[data.draw(st.integers(0, len(packed) - 1))] = data.draw(st.integers(0, 255))
-    all_of(story(bytes(packed)))
+    use_everything(load_story(bytes(packed)))
 
 
 NUMBERS = st.integers(-2, 6)
@@ -498,10 +502,10 @@ BLOCKS = st.fixed_dictionaries(
 
 @settings(max_examples=120)
 @given(st.lists(FRAGMENTS, max_size=3), st.lists(BLOCKS | JSON, max_size=4), JSON)
-def test_any_story_of_the_older_format_is_shown_or_a_documented_error(
+def test_any_legacy_story_is_readable_or_raises_a_documented_error(
     fragments: list[Any], blocks: list[Any], current: Any
 ) -> None:
-    all_of(legacy(fragments=fragments, datablocks=blocks, currentBlock=current))
+    use_everything(build_legacy(fragments=fragments, datablocks=blocks, currentBlock=current))
 
 
 VALUES: st.SearchStrategy[Value] = st.one_of(NUMBERS, st.text("ab", max_size=2), st.just(UNDEFINED), st.just(Map()))
@@ -509,11 +513,11 @@ VALUES: st.SearchStrategy[Value] = st.one_of(NUMBERS, st.text("ab", max_size=2),
 
 @settings(max_examples=120)
 @given(st.sampled_from(sorted(DOCUMENTS)), st.data())
-def test_a_document_with_some_values_changed_is_shown_or_a_documented_error(name: str, data: st.DataObject) -> None:
+def test_document_with_changed_values_is_readable_or_raises_a_documented_error(name: str, data: st.DataObject) -> None:
     value = unpackb(DOCUMENTS[name])
     for _ in range(data.draw(st.integers(1, 3))):
         value = changed(value, data)
-    all_of(story(packb(value)))
+    use_everything(load_story(packb(value)))
 
 
 def changed(value: Value, data: st.DataObject, depth: int = 0) -> Value:

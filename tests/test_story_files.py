@@ -33,7 +33,7 @@ KINDS = pytest.mark.parametrize("kind", FileKind, ids=str)
 
 
 @KINDS
-def test_a_file_is_what_its_content_says(kind: FileKind) -> None:
+def test_kind_of_a_file_is_recognized_by_content(kind: FileKind) -> None:
     data = json.dumps(DOCUMENTS[kind]).encode()
     for written in (data, b"\xef\xbb\xbf" + data):
         found = read_file(written)
@@ -41,13 +41,13 @@ def test_a_file_is_what_its_content_says(kind: FileKind) -> None:
 
 
 @KINDS
-def test_a_card_carries_any_of_them(kind: FileKind) -> None:
+def test_card_can_contain_a_file_of_any_kind(kind: FileKind) -> None:
     data = json.dumps(DOCUMENTS[kind]).encode()
     found = read_file(write_card(PICTURE, data))
     assert (found.kind, found.data, found.card) == (kind, data, True)
 
 
-def test_a_story_with_another_file_s_name_is_a_story() -> None:
+def test_name_of_a_file_does_not_matter() -> None:
     """One tool writes stories into files called .scenario."""
     both = {"scenarioVersion": 1, **DOCUMENTS[FileKind.STORY]}
     assert read_file(json.dumps(both).encode(), where="tale.scenario").kind is FileKind.STORY
@@ -80,19 +80,19 @@ def test_a_story_with_another_file_s_name_is_a_story() -> None:
         "cut PNG",
     ],
 )
-def test_anything_else_is_refused_by_name_and_shows_nothing_of_itself(data: bytes, problem: str) -> None:
+def test_other_data_is_rejected_with_its_name_and_without_its_text(data: bytes, problem: str) -> None:
     with pytest.raises(InvalidFile, match=f"(?i){problem}") as caught:
         read_file(data, where="x.file")
     assert str(caught.value).startswith("x.file:") or "PNG" in str(caught.value)
 
 
-def test_what_is_nested_too_deeply_is_refused() -> None:
+def test_deep_nesting_is_rejected() -> None:
     with pytest.raises(LimitExceeded):
         read_file(b'{"presetVersion":' + b"[" * 50 + b"]" * 50 + b"}", limits=Limits(json_depth=9))
 
 
 @given(st.binary(max_size=300))
-def test_a_card_gives_back_what_it_was_given_and_stays_the_same_picture(data: bytes) -> None:
+def test_card_returns_its_file_and_keeps_the_picture(data: bytes) -> None:
     card = write_card(write_card(PICTURE, b"before"), data)
     assert read_card(card) == data
     with Image.open(io.BytesIO(card)) as opened:
@@ -103,17 +103,17 @@ def test_a_card_gives_back_what_it_was_given_and_stays_the_same_picture(data: by
     assert list(read_text(card)) == ["Title", "naidata"]
 
 
-def test_a_card_whose_text_is_no_base64_is_damaged() -> None:
+def test_card_whose_text_is_no_base64_is_invalid() -> None:
     with pytest.raises(InvalidFile, match="x: the text naidata: base64"):
         read_card(with_text(PICTURE, {"naidata": "?"}), where="x")
 
 
-def test_a_card_is_made_of_a_png() -> None:
+def test_card_has_to_be_a_png() -> None:
     with pytest.raises(InvalidFile):
         write_card(b"GIF89a", b"")
     with pytest.raises(LimitExceeded):
         read_card(write_card(PICTURE, bytes(99)), limits=Limits(picture_text=50))
 
 
-def test_files_show_nothing_of_themselves() -> None:
+def test_repr_of_a_file_shows_no_text() -> None:
     assert "You wake" not in repr(read_file(json.dumps(DOCUMENTS[FileKind.SCENARIO]).encode()))

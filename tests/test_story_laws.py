@@ -24,15 +24,15 @@ ORIGINS = st.sampled_from([Origin.USER, Origin.AI, Origin.EDIT, Origin.PROMPT])
 END: Letter = ("\n", Origin.UNKNOWN)
 
 
-def written(text: str, origin: Origin) -> Lines:
+def make_lines(text: str, origin: Origin) -> Lines:
     return tuple(tuple((letter, origin) for letter in line) for line in text.split("\n"))
 
 
-def flat(lines: Lines) -> list[Letter]:
+def to_letters(lines: Lines) -> list[Letter]:
     return [letter for number, line in enumerate(lines) for letter in (*([END] if number else []), *line)]
 
 
-def split(letters: list[Letter]) -> Lines:
+def to_lines(letters: list[Letter]) -> Lines:
     lines: list[list[Letter]] = [[]]
     for letter in letters:
         if letter[0] == "\n":
@@ -42,7 +42,7 @@ def split(letters: list[Letter]) -> Lines:
     return tuple(map(tuple, lines))
 
 
-def shown(story: Story) -> Lines:
+def read_lines(story: Story) -> Lines:
     """The sections with the origin of each letter."""
     return tuple(
         tuple((section.text[at], span.origin) for span in section.origins for at in range(span.start, span.end))
@@ -50,7 +50,7 @@ def shown(story: Story) -> Lines:
     )
 
 
-class AnyStory(RuleBasedStateMachine):
+class StoryMachine(RuleBasedStateMachine):
     """Beside the story a model: for each node its lines, its parent, and where redo leads."""
 
     legacy: bool
@@ -75,11 +75,11 @@ class AnyStory(RuleBasedStateMachine):
         self.drawn += 1
         return self.drawn.to_bytes(size)
 
-    def later(self) -> int:
+    def next_date(self) -> int:
         self.now += 1000
         return self.now
 
-    def became(self, parent: int, lines: Lines) -> None:
+    def record_node(self, parent: int, lines: Lines) -> None:
         """An edit was made: there is a node, unless nothing changed."""
         lines = () if self.legacy and lines == ((),) else lines
         if self.node == parent:
@@ -89,42 +89,42 @@ class AnyStory(RuleBasedStateMachine):
         self.lines[self.node], self.parents[self.node] = lines, parent
         self.leads[parent] = self.node
 
-    def spliced(self, start: int, end: int, text: str, origin: Origin) -> Lines:
-        letters = flat(self.lines[self.node])
-        letters[start:end] = flat(written(text, origin))
-        return split(letters) if letters or self.lines[self.node] else ()
+    def splice(self, start: int, end: int, text: str, origin: Origin) -> Lines:
+        letters = to_letters(self.lines[self.node])
+        letters[start:end] = to_letters(make_lines(text, origin))
+        return to_lines(letters) if letters or self.lines[self.node] else ()
 
     # ---- edits
 
     @rule(text=TEXTS, origin=ORIGINS)
     def append(self, text: str, origin: Origin) -> None:
         parent, size = self.node, len(self.story.text)
-        lines = self.spliced(size, size, text, origin)
-        self.story.append(text, now=self.later(), origin=origin)
-        self.became(parent, lines)
+        lines = self.splice(size, size, text, origin)
+        self.story.append(text, now=self.next_date(), origin=origin)
+        self.record_node(parent, lines)
 
     @rule(text=TEXTS, origin=ORIGINS, data=st.data())
     def replace(self, text: str, origin: Origin, data: st.DataObject) -> None:
         edges = st.integers(0, len(self.story.text))
         start, end = sorted((data.draw(edges), data.draw(edges)))
-        parent, lines = self.node, self.spliced(start, end, text, origin)
-        self.story.replace(start, end, text, now=self.later(), origin=origin)
-        self.became(parent, lines)
+        parent, lines = self.node, self.splice(start, end, text, origin)
+        self.story.replace(start, end, text, now=self.next_date(), origin=origin)
+        self.record_node(parent, lines)
 
     @rule(text=TEXTS, origin=ORIGINS, data=st.data())
     def insert(self, text: str, origin: Origin, data: st.DataObject) -> None:
         parent, lines = self.node, self.lines[self.node]
         at = data.draw(st.integers(0, len(lines)))
-        self.story.insert_sections(at, text, now=self.later(), origin=origin)
-        self.became(parent, lines[:at] + written(text, origin) + lines[at:])
+        self.story.insert_sections(at, text, now=self.next_date(), origin=origin)
+        self.record_node(parent, lines[:at] + make_lines(text, origin) + lines[at:])
 
     @precondition(lambda self: self.story.sections)
     @rule(data=st.data())
     def remove(self, data: st.DataObject) -> None:
         parent, lines = self.node, self.lines[self.node]
         at = data.draw(st.integers(0, len(lines) - 1))
-        self.story.remove_section(at, now=self.later())
-        self.became(parent, lines[:at] + lines[at + 1 :])
+        self.story.remove_section(at, now=self.next_date())
+        self.record_node(parent, lines[:at] + lines[at + 1 :])
 
     @precondition(lambda self: self.story.siblings and self.parents[self.node] is not None)
     @rule(text=TEXTS.filter(bool))
@@ -132,9 +132,9 @@ class AnyStory(RuleBasedStateMachine):
         parent = self.parents[self.node]
         assert parent is not None
         before = self.lines[parent]
-        self.story.retry(text, now=self.later())
-        letters = flat(before) + flat(written(text, Origin.AI))
-        self.became(parent, split(letters))
+        self.story.retry(text, now=self.next_date())
+        letters = to_letters(before) + to_letters(make_lines(text, Origin.AI))
+        self.record_node(parent, to_lines(letters))
 
     # ---- history
 
@@ -161,7 +161,7 @@ class AnyStory(RuleBasedStateMachine):
         for end in (start, goal):  # what was left can be gone back to, what was chosen can be undone and redone
             if end == start and start in self.path(goal):
                 continue
-            self.led(end, stop=self.path(goal) if end == start else self.path(start))
+            self.lead_redo(end, stop=self.path(goal) if end == start else self.path(start))
 
     def path(self, node: int) -> list[int]:
         ids, at = [node], self.parents[node]
@@ -170,7 +170,7 @@ class AnyStory(RuleBasedStateMachine):
             at = self.parents[at]
         return ids
 
-    def led(self, node: int, stop: list[int]) -> None:
+    def lead_redo(self, node: int, stop: list[int]) -> None:
         at = node
         while at not in stop:
             parent = self.parents[at]
@@ -186,11 +186,11 @@ class AnyStory(RuleBasedStateMachine):
     # ---- what always holds
 
     @invariant()
-    def text_tree_and_file_are_one(self) -> None:
+    def text_history_and_file_agree(self) -> None:
         card, content = self.story.to_data(now=self.now)
         for story in (self.story, Story.from_data(card, content)):
-            assert shown(story) == self.lines[story.current or 0]
-            assert story.text == "".join(letter for letter, _ in flat(self.lines[self.node]))
+            assert read_lines(story) == self.lines[story.current or 0]
+            assert story.text == "".join(letter for letter, _ in to_letters(self.lines[self.node]))
             assert story.current == self.node
             assert {node.id: node.parent for node in story.history.values()} == self.parents
             assert [node.id for node in story.history.path()] == self.path(self.node)[::-1]
@@ -198,14 +198,14 @@ class AnyStory(RuleBasedStateMachine):
         assert card["textPreview"] == self.story.text[:250]
 
 
-class Document(AnyStory):
+class Document(StoryMachine):
     legacy = False
 
 
-class Older(AnyStory):
+class LegacyStoryMachine(StoryMachine):
     legacy = True
 
 
 TestDocument = Document.TestCase
-TestOlder = Older.TestCase
+TestOlder = LegacyStoryMachine.TestCase
 TestDocument.settings = TestOlder.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
