@@ -15,8 +15,8 @@ import pytest
 from nai_proto import image, openai, text, voice
 from nai_proto.image.options import ImageOptions, ImageParameters
 from nai_proto.image.parameter_rules import RULES as IMAGE_RULES
-from nai_proto.openai.options import CompletionOptions, OpenAIOptions
 from nai_proto.openai.request_checks import RULES as OPENAI_RULES
+from nai_proto.openai.request_options import CompletionOptions, OpenAIOptions
 from nai_proto.text.options import TextOptions, TextParameters
 from nai_proto.text.parameter_rules import RULES as TEXT_RULES
 

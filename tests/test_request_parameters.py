@@ -29,7 +29,7 @@ from nai_proto.text.phrases import BanList, BiasGroup
 from nai_proto.text.preset import Preset
 from nai_proto.text.request import build_parameters
 from nai_proto.text.samplers import SAMPLERS, SamplerOrder
-from nai_proto.text.wordlists import wordlist
+from nai_proto.text.wordlists import find_wordlist
 from nai_proto.tokenizers.base import ByteVocabulary
 from tests.protocol_data import DATA
 from tests.test_presets import presets
@@ -124,7 +124,7 @@ def test_with_other_settings_the_request_follows_the_rules(preset: Preset) -> No
 
 def test_the_tables_are_those_of_the_protocol() -> None:
     for tokenizer in ("gpt2", "gpt2-genji", "pile", "nerdstash_v1", "nerdstash_v2", "llama3"):
-        lists = wordlist(tokenizer)
+        lists = find_wordlist(tokenizer)
         assert [[*phrase] for phrase in lists.brackets] == TABLES["bracket_bans"][tokenizer]
         assert [*lists.whitelist] == TABLES["rep_pen_whitelist"][tokenizer]["token_ids_flat"]
         entries = (TABLES["dinkus_asterism_bias"][tokenizer] or {"entries": []})["entries"]
@@ -134,9 +134,9 @@ def test_the_tables_are_those_of_the_protocol() -> None:
         assert lists.adventure_end == TABLES["text_adventure"]["eos_token_id"].get(tokenizer)
         opening = TABLES["text_adventure"]["end_exclude_sequences"].get(tokenizer, [])
         assert [[*phrase] for phrase in lists.adventure_opening] == opening
-    assert [[*phrase] for phrase in wordlist("gpt2-genji").ambiguous] == TABLES["genji_ambiguous_tokens"]
+    assert [[*phrase] for phrase in find_wordlist("gpt2-genji").ambiguous] == TABLES["genji_ambiguous_tokens"]
     with pytest.raises(InvalidRequestError, match=r"tokenizer 'glm-4.6'.*settings=None"):
-        wordlist("glm-4.6")
+        find_wordlist("glm-4.6")
 
 
 # ---- global settings

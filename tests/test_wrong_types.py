@@ -17,8 +17,8 @@ from nai_proto.codecs.picture import Metadata
 from nai_proto.codecs.vibes import Vibe as VibeFile
 from nai_proto.errors import InvalidRequestError, InvalidTypeError, NaiError
 from nai_proto.image.options import ImageOptions as ImageOptions
-from nai_proto.openai.options import CompletionOptions
-from nai_proto.openai.options import OpenAIOptions as ChatOptions
+from nai_proto.openai.request_options import CompletionOptions
+from nai_proto.openai.request_options import OpenAIOptions as ChatOptions
 from nai_proto.secret import AccessKey, Password
 from nai_proto.text.options import TextOptions as TextOptions
 from tests.image_support import PNG, body_of

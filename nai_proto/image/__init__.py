@@ -74,7 +74,7 @@ else:
     __getattr__ = finder(__name__, _HOMES)
 
     def __dir__():
-        return sorted({*globals(), *__all__})
+        return __all__
 
 
 __all__ = [

@@ -89,12 +89,12 @@ class ImageResolution(Enum):
 
     @property
     def width(self) -> int:
-        """In pixels."""
+        """Return the width in pixels."""
         return self.value[0]
 
     @property
     def height(self) -> int:
-        """In pixels."""
+        """Return the height in pixels."""
         return self.value[1]
 
 

@@ -140,7 +140,7 @@ class ImageModel:
 
     @property
     def generation(self) -> Generation:
-        """The generation that it belongs to."""
+        """Return the generation that it belongs to."""
         return self._require("generation", self.facts.generation)
 
     @property

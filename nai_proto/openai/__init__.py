@@ -19,9 +19,9 @@ from .operations import (
     list_models,
     token_count,
 )
-from .options import CompletionOptions, MessageDict, Messages, OpenAIOptions, Prompt
 from .reasoning_and_stops import separate_reasoning, split_reasoning, trim_stop_text
 from .request_checks import check_parameters
+from .request_options import CompletionOptions, MessageDict, Messages, OpenAIOptions, Prompt
 from .response_objects import (
     ChatChoice,
     ChatChunk,
@@ -77,3 +77,7 @@ __all__ = [
     "token_count",
     "trim_stop_text",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

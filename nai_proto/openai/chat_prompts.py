@@ -19,7 +19,7 @@ from .request_checks import messages_to_json
 
 if TYPE_CHECKING:
     from ..tokenizers import Tokenizer
-    from .options import Messages
+    from .request_options import Messages
 
 __all__ = ["count_tokens", "render_chat"]
 

@@ -34,7 +34,7 @@ from .response_parser import DocumentReaderFactory, ModelList
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from .options import CompletionOptions, Messages, OpenAIOptions, Prompt
+    from .request_options import CompletionOptions, Messages, OpenAIOptions, Prompt
 
 __all__ = [
     "chat_completion",

@@ -17,7 +17,7 @@ from typing import Any, Final, cast
 from ..arguments import MAPPING, ArgumentType, list_of, takes
 from ..errors import InvalidRequestError, InvalidTypeError
 from ..text.parameter_rules import ParameterKind, ParameterRule, describe_value, suggest_name
-from .options import Messages, Prompt
+from .request_options import Messages, Prompt
 from .response_objects import Message
 
 __all__ = ["RULES", "check_parameters", "messages_to_json", "prompt_to_json"]

@@ -25,7 +25,7 @@ from .json_records import as_number, as_text, as_texts, list_or_empty, object_or
 
 if TYPE_CHECKING:
     from ..exchange.operation import Operation
-    from ..openai.options import MessageDict
+    from ..openai.request_options import MessageDict
     from ..text.models import Model
     from ..tier import Tier
     from ..tokenizers import Tokenizer

@@ -13,7 +13,7 @@ from ..errors import InvalidRequestError
 from .models import MODEL, Model
 from .options import LogitBias
 from .phrases import BanList, BiasGroup
-from .wordlists import wordlist
+from .wordlists import find_wordlist
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -83,7 +83,7 @@ class GlobalSettings:
         model = Model.named(model)
         if not (self.ban_brackets or self.ban_ambiguous_genji_tokens):
             return []
-        lists = wordlist(model.tokenizer)
+        lists = find_wordlist(model.tokenizer)
         brackets = lists.brackets if self.ban_brackets else ()
         ambiguous = lists.ambiguous if self.ban_ambiguous_genji_tokens else ()
         return [[*phrase] for phrase in (*brackets, *ambiguous)]
@@ -93,14 +93,14 @@ class GlobalSettings:
         model = Model.named(model)
         if not self.bias_dinkus_asterism:
             return []
-        lists = wordlist(model.tokenizer)
+        lists = find_wordlist(model.tokenizer)
         return BiasGroup(lists.dinkus_bias, phrases=lists.dinkus).encode()
 
     def whitelist(self, model: Model | str, *, on: bool = False) -> list[int]:
         """Return the ids without repetition penalty, if the setting or ``on`` is true; raise as `bans`."""
         wanted = FLAG.convert(on, "on") or self.rep_pen_whitelist
         model = Model.named(model)
-        return [*wordlist(model.tokenizer).whitelist] if wanted else []
+        return [*find_wordlist(model.tokenizer).whitelist] if wanted else []
 
     def to_settings(self, model: Model | str) -> dict[str, object]:
         """Return what they add to the parameters of a request; empty lists are left out.
@@ -142,4 +142,4 @@ def build_adventure_bans(model: Model | str) -> BanList:
     Raises:
         InvalidRequestError: nothing is known of the model's tokenizer.
     """
-    return BanList(*wordlist(Model.named(model).tokenizer).adventure_opening)
+    return BanList(*find_wordlist(Model.named(model).tokenizer).adventure_opening)

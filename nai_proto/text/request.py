@@ -20,7 +20,7 @@ from .parameter_rules import ParameterKind, check_parameters
 from .phrases import BIAS_GROUP, BanList, BiasGroup, encode_phrase, simplify_phrase
 from .preset import Preset
 from .preset_fields import check_stop_sequences, flatten_ids
-from .wordlists import wordlist
+from .wordlists import find_wordlist
 
 __all__ = ["DEFAULT_SETTINGS", "PRESET", "build_parameters"]
 
@@ -149,7 +149,7 @@ def _adventure_parameters(model: Model, min_length: int) -> dict[str, object]:
 
     See docs/protocol/native.md#98-model-heads-preamble-and-special-token-use.
     """
-    end = wordlist(model.tokenizer).adventure_end
+    end = find_wordlist(model.tokenizer).adventure_end
     if end is None:
         raise InvalidRequestError(
             f"no text adventures are known for {model.id}: its tokenizer has no token to end on",

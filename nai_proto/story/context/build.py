@@ -26,7 +26,7 @@ from .report import Context, make_blocks, make_rows
 from .trimming import TokenCounter
 
 if TYPE_CHECKING:
-    from ...openai.options import MessageDict
+    from ...openai.request_options import MessageDict
     from ...tokenizers.base import Tokenizer
 
 __all__ = ["build_chat_messages", "build_context", "context_size"]

@@ -1,6 +1,6 @@
-"""The presets that the service's website offers, by model; each model's are loaded when they are first asked for.
+"""The presets that the service's website offers, by model; those of a model are loaded when they are first needed.
 
-They are written as their files have them, only shorter: ``order`` names all samplers, a minus before those that are off.
+They are written like their files, but shorter: ``order`` names all samplers, with a minus before those that are off.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["OfficialPreset", "define_preset", "find_default_name", "find_presets
 
 @dataclass(frozen=True, slots=True)
 class OfficialPreset:
-    """One preset, as data."""
+    """An official preset, as data."""
 
     name: str
     id: str
@@ -25,10 +25,10 @@ class OfficialPreset:
     "``textGenerationSettingsVersion``."
     order: str
     parameters: dict[str, object] = field(hash=False)
-    "All others."
+    "All other parameters."
 
     def document(self, model: str) -> dict[str, object]:
-        """What its file holds; shares nothing with the table but the lists among the parameters.
+        """Return what its file holds; shares nothing with the table but the lists among the parameters.
 
         See docs/protocol/native.md#121-file-format-preset-utf-8-json.
         """
@@ -40,7 +40,7 @@ class OfficialPreset:
 
 
 def define_preset(name: str, id: str, version: int | None, order: str, **parameters: object) -> OfficialPreset:  # noqa: A002
-    """One preset, as the tables write it."""
+    """Make a preset from a row of the tables."""
     return OfficialPreset(name, id, version, order, parameters)
 
 
@@ -76,7 +76,7 @@ _DEFAULTS: Final = {
 
 
 def find_presets(model: Model) -> tuple[OfficialPreset, ...]:
-    """The presets of a model; none if it has none."""
+    """Return the presets of a model; none if it has none."""
     home = _LOCATIONS.get(_version(model))
     if home is None:
         return ()
@@ -86,11 +86,11 @@ def find_presets(model: Model) -> tuple[OfficialPreset, ...]:
 
 
 def find_default_name(model: Model) -> str | None:
-    """The name of the preset that the website begins with; None if the model has none."""
+    """Return the name of the preset that the website begins with; None if the model has none."""
     presets = find_presets(model)
     return _DEFAULTS.get(_version(model)) or (presets[0].name if presets else None)
 
 
 def _version(model: Model) -> str:
-    """The id under which a model has presets: its own, or that of its newest version."""
+    """Return the id under which a model has presets: its own, or that of its newest version."""
     return model.id if model.id in _LOCATIONS else model.newest.id

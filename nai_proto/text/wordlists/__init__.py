@@ -1,4 +1,4 @@
-"""Token ids that global settings stand for, by tokenizer; each list is loaded when it is first asked for.
+"""Token ids that global settings stand for, by tokenizer; each list is loaded when it is first needed.
 
 See docs/protocol/native.md#13-global-settings.
 """
@@ -11,12 +11,12 @@ from typing import Final
 
 from ...errors import InvalidRequestError
 
-__all__ = ["Wordlist", "ids", "phrases", "wordlist"]
+__all__ = ["Wordlist", "find_wordlist", "parse_ids", "parse_phrases"]
 
 
 @dataclass(frozen=True, slots=True)
 class Wordlist:
-    """What one tokenizer's ids stand for."""
+    """The lists of one tokenizer."""
 
     brackets: tuple[tuple[int, ...], ...] = ()
     "Phrases with square brackets or braces, which belong to the prompt's own markup."
@@ -36,7 +36,7 @@ class Wordlist:
     "The same at the start of a line; banned while the context is short."
 
 
-_HOMES: Final = {
+_LOCATIONS: Final = {
     "gpt2": "gpt2.GPT2",
     "gpt2-genji": "gpt2.GENJI",
     "pile": "pile.PILE",
@@ -46,31 +46,31 @@ _HOMES: Final = {
 }
 
 
-def wordlist(tokenizer: str) -> Wordlist:
-    """The lists for a tokenizer.
+def find_wordlist(tokenizer: str) -> Wordlist:
+    """Return the lists for a tokenizer.
 
     Args:
         tokenizer: its name (`Model.tokenizer`).
 
     Raises:
-        InvalidRequestError: there are none.
+        InvalidRequestError: there are no lists for it.
     """
-    if tokenizer not in _HOMES:
+    if tokenizer not in _LOCATIONS:
         raise InvalidRequestError(
             f"no bracket bans, whitelists and biases are known for the tokenizer {tokenizer!r}: "
-            f"switch the global settings off (settings=None), or use one of {', '.join(_HOMES)}",
+            f"switch the global settings off (settings=None), or use one of {', '.join(_LOCATIONS)}",
             parameter="model",
         )
-    module, name = _HOMES[tokenizer].split(".")
+    module, name = _LOCATIONS[tokenizer].split(".")
     found: Wordlist = getattr(import_module(f".{module}", __name__), name)
     return found
 
 
-def phrases(text: str) -> tuple[tuple[int, ...], ...]:
-    """Phrases as these tables write them: ids of one phrase joined by ``+``."""
+def parse_phrases(text: str) -> tuple[tuple[int, ...], ...]:
+    """Parse phrases as these tables write them: the ids of a phrase joined by ``+``."""
     return tuple(tuple(map(int, phrase.split("+"))) for phrase in text.split())
 
 
-def ids(text: str) -> tuple[int, ...]:
-    """Ids as these tables write them."""
+def parse_ids(text: str) -> tuple[int, ...]:
+    """Parse ids as these tables write them."""
     return tuple(map(int, text.split()))

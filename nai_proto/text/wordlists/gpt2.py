@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import Wordlist, phrases
+from . import Wordlist, parse_phrases
 
 __all__ = ["GENJI", "GPT2"]
 
-_BRACKETS: Final = phrases(
+_BRACKETS: Final = parse_phrases(
     """
     58 60 90 92 685 1391 1782 2361 3693 4083 4357 4895 5512 5974 7131 8183 8351 8762 8964 8973 9063 11208 11709
     11907 11919 12878 12962 13018 13412 14631 14692 14980 15090 15437 16151 16410 16589 17241 17414 17635 17816
@@ -25,7 +25,7 @@ _BRACKETS: Final = phrases(
     """
 )
 
-_AMBIGUOUS: Final = phrases(
+_AMBIGUOUS: Final = parse_phrases(
     """
     58 60 90 92 685 1391 1782 2361 3693 4083 4357 4895 5512 5974 7131 8183 8964 8973 11208 11709 11907 12878 12962
     13412 14692 14980 15090 15437 16151 16589 17241 17414 17635 17816 17912 18083 18161 18477 19629 19953 20520
@@ -40,9 +40,9 @@ _AMBIGUOUS: Final = phrases(
 
 GPT2: Final = Wordlist(
     brackets=_BRACKETS,
-    dinkus=phrases("8162 46256+224"),
+    dinkus=parse_phrases("8162 46256+224"),
     dinkus_bias=-0.12,
     adventure_end=29,
-    adventure_opening=phrases("198+29"),
+    adventure_opening=parse_phrases("198+29"),
 )
 GENJI: Final = Wordlist(ambiguous=_AMBIGUOUS)

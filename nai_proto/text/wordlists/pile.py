@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import Wordlist, phrases
+from . import Wordlist, parse_phrases
 
 __all__ = ["PILE"]
 
-_BRACKETS: Final = phrases(
+_BRACKETS: Final = parse_phrases(
     """
     60 62 544 683 696 880 905 1008 1019 1084 1092 1181 1184 1254 1447 1570 1656 2194 2470 2479 2498 2947 3138 3291
     3455 3725 3851 3891 3921 3951 4207 4299 4622 4681 5013 5032 5180 5218 5290 5413 5456 5709 5749 5774 6038 6257
@@ -34,8 +34,8 @@ _BRACKETS: Final = phrases(
 
 PILE: Final = Wordlist(
     brackets=_BRACKETS,
-    dinkus=phrases("9264"),
+    dinkus=parse_phrases("9264"),
     dinkus_bias=-0.12,
     adventure_end=31,
-    adventure_opening=phrases("187+31"),
+    adventure_opening=parse_phrases("187+31"),
 )
