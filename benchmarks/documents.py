@@ -13,7 +13,17 @@ from typing import Any, Final
 
 import msgspec
 
-from nai_proto.codecs.msgpackr import DOCUMENT_WRAPPERS, UNDEFINED, Map, Set, Timestamp, Value, Wrapped, packb, unpackb
+from nai_proto.codecs.msgpackr import (
+    DOCUMENT_WRAPPERS,
+    UNDEFINED,
+    JsMap,
+    JsSet,
+    Timestamp,
+    Value,
+    Wrapped,
+    packb,
+    unpackb,
+)
 
 from .data import WORDS
 from .report import Effort, Report, peer, timed
@@ -45,28 +55,28 @@ def _build_document(paragraphs: int) -> Value:
         fields: dict[str, Value] = {
             "id": node,
             "parent": nodes[index - 1] if index else UNDEFINED,
-            "children": Set(tuple(nodes[index + 1 : index + 2])),
+            "children": JsSet(tuple(nodes[index + 1 : index + 2])),
             "route": UNDEFINED,
-            "changes": Map(((section, created), (ids[0], edited))),
+            "changes": JsMap(((section, created), (ids[0], edited))),
             "date": Timestamp.of_milliseconds(1_700_000_000_000 + index * 60_123),
             "genPosition": {"sectionId": section, "offset": 0},
         }
         tree.append((node, Wrapped(31, fields)))
-    history: Value = {"root": nodes[0], "current": nodes[-1], "nodes": Map(tuple(tree))}
+    history: Value = {"root": nodes[0], "current": nodes[-1], "nodes": JsMap(tuple(tree))}
     order: list[Value] = [*ids]
-    parts: dict[str, Value] = {"sections": Map(tuple(sections)), "order": order, "history": Wrapped(30, history)}
-    return Wrapped(20, {**parts, "dirtySections": Map(), "step": paragraphs})
+    parts: dict[str, Value] = {"sections": JsMap(tuple(sections)), "order": order, "history": Wrapped(30, history)}
+    return Wrapped(20, {**parts, "dirtySections": JsMap(), "step": paragraphs})
 
 
 def _build_section(text: str) -> Value:
     run: Value = {"position": 0, "data": 2, "length": len(text)}
-    return {"type": 1, "text": text, "meta": Map(((1, [run]), (2, []))), "source": UNDEFINED}
+    return {"type": 1, "text": text, "meta": JsMap(((1, [run]), (2, []))), "source": UNDEFINED}
 
 
 def _build_difference(text: str) -> Value:
     part: Value = {"from": 0, "insert": text, "delete": ""}
     run: Value = {"index": 0, "position": 0, "data": 0, "length": len(text)}
-    return Wrapped(40, Wrapped(41, {"parts": [part], "metas": Map(((1, [run]),)), "source": 0}))
+    return Wrapped(40, Wrapped(41, {"parts": [part], "metas": JsMap(((1, [run]),)), "source": 0}))
 
 
 def _to_plain(value: Value) -> Any:
@@ -76,9 +86,9 @@ def _to_plain(value: Value) -> Any:
             return {name: _to_plain(item) for name, item in value.items()}
         case list():
             return [_to_plain(item) for item in value]
-        case Map(pairs):
+        case JsMap(pairs):
             return {key: _to_plain(item) for key, item in pairs}
-        case Set(items):
+        case JsSet(items):
             return [_to_plain(item) for item in items]
         case Wrapped(_, inner):
             return _to_plain(inner)

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
-from nai_proto.codecs.frames import encode_frame
-from nai_proto.codecs.zipped import zipped
+from nai_proto.codecs.image_frames import encode_frame
+from nai_proto.codecs.zip_archive import zip_files
 from nai_proto.exchange.call import Call
 from nai_proto.http import Head, Headers
 from nai_proto.image import generate, generate_stream
@@ -79,8 +79,8 @@ def measure(effort: Effort) -> Report:
     whole = generate("a cat", seed=1, n_samples=4)
     files = [(f"image_{at}.png", picture) for at, picture in enumerate(pictures)]
     forms = {
-        "ZIP, deflated": ("binary/octet-stream", zipped(files)),
-        "ZIP, stored": ("binary/octet-stream", zipped(files, deflated=False)),
+        "ZIP, deflated": ("binary/octet-stream", zip_files(files)),
+        "ZIP, stored": ("binary/octet-stream", zip_files(files, deflated=False)),
         "JSON": ("application/json", _json(pictures)),
     }
     for case, (content_type, body) in forms.items():

@@ -16,9 +16,9 @@ from uuid import UUID
 import msgspec
 from nacl.bindings import crypto_secretbox, crypto_secretbox_open
 
-from nai_proto.codecs.archive import MARK
 from nai_proto.codecs.keystore import Keystore
-from nai_proto.codecs.sealed import Opened, StoredObject, new_object, open_objects, seal_object
+from nai_proto.codecs.object_compression import MARK
+from nai_proto.codecs.sealed_objects import OpenedObject, StoredObject, new_object, open_objects, seal_object
 
 from .report import Effort, Report, peer, timed
 
@@ -70,7 +70,7 @@ def _open_ours(items: list[StoredObject], keystore: Keystore) -> int:
     return sum(item.ok for item in open_objects(items, keystore))
 
 
-def _seal_ours(opened: list[Opened], keystore: Keystore) -> list[str]:
+def _seal_ours(opened: list[OpenedObject], keystore: Keystore) -> list[str]:
     return [seal_object(item, keystore) for item in opened]
 
 
@@ -89,7 +89,7 @@ def measure(effort: Effort) -> Report:
     keys = {str(UUID(int=chance.getrandbits(128))): chance.randbytes(32) for _ in range(count)}
     keystore = Keystore(keys)
     for case, packed in (("as it is", False), ("deflated", True)):
-        opened: list[Opened] = []
+        opened: list[OpenedObject] = []
         items: list[StoredObject] = []
         for number, meta in enumerate(keys):
             prose = " ".join(chance.choices(_WORDS, k=3_600))

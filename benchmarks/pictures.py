@@ -9,12 +9,12 @@ from functools import partial
 
 import msgspec
 
-from nai_proto.codecs.frames import FrameSplitter, MessageDecoder, encode_frame
-from nai_proto.codecs.picture import read_metadata
+from nai_proto.codecs.image_frames import FrameSplitter, MessageDecoder, encode_frame
+from nai_proto.codecs.picture_metadata import read_metadata
 from nai_proto.codecs.pillow_images import has_pillow
 from nai_proto.codecs.pixels import Pixels, write_webp
 from nai_proto.codecs.stealth import with_stealth
-from nai_proto.codecs.zipped import unzip, zipped
+from nai_proto.codecs.zip_archive import unzip, zip_files
 
 from .data import READS, cut
 from .report import Effort, Report, timed
@@ -112,7 +112,7 @@ def measure(effort: Effort) -> Report:
     noise = random.Random(1)
     pictures = [(f"image_{number}.png", noise.randbytes(effort.of(2_000_000))) for number in range(4)]
     for case, deflated, faster in (("stored", False, {"zipfile": 2.5}), ("deflated", True, {})):
-        archive = zipped(pictures, deflated=deflated)
+        archive = zip_files(pictures, deflated=deflated)
         values = timed({"zipfile": partial(_zipfile, archive), "unzip": partial(_unzip, archive)}, effort, per=1)
         report.add(f"ZIP, {case}", values, "µs", reference="zipfile", ours="unzip", faster=faster)
     if not has_pillow():

@@ -23,7 +23,7 @@ import trio
 
 import nai_proto as nai
 from nai_proto import objects, text
-from nai_proto.codecs.sealed import StoredObject
+from nai_proto.codecs.sealed_objects import StoredObject
 from nai_proto.emulator import Emulator, Switches
 from nai_proto.emulator.recording import RecordedExchange, Recorder
 from nai_proto.exchange.reply import Start, Write

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from nai_proto.codecs.box import from_base64
 from nai_proto.codecs.msgpackr import packb, unpackb
+from nai_proto.codecs.secret_box import from_base64
 from nai_proto.story import Origin, Story
 
 from .data import WORDS

@@ -9,7 +9,7 @@ from array import array
 from collections.abc import Callable
 from typing import Final, Literal
 
-from nai_proto.codecs.tokens import pack, unpack
+from nai_proto.codecs.token_packing import pack, unpack
 
 from .report import Effort, Report, timed
 

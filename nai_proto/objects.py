@@ -19,10 +19,10 @@ from typing import Any, Final, Never
 import msgspec
 
 from .arguments import CONTAINER, NUMBER, TEXT, check_type, list_items
-from .codecs.box import CHANCE, Entropy, draw
-from .codecs.json import check_depth, encode
-from .codecs.pieces import in_pieces
-from .codecs.sealed import StoredObject
+from .codecs.chunked_json import iter_json_chunks
+from .codecs.json import check_depth, encode_json
+from .codecs.sealed_objects import StoredObject
+from .codecs.secret_box import Entropy, draw_bytes, system_entropy
 from .errors import Damaged, InvalidRequestError, LimitExceeded
 from .exchange.endpoints import EndpointParameters, build, endpoint
 from .exchange.operation import Operation
@@ -110,7 +110,7 @@ def _read_objects_in_chunks(body: bytes, depth: int) -> tuple[StoredObject, ...]
     if start is None or not body.endswith(b"]}"):
         return None
     try:
-        chunks = in_pieces(decode_items, b"[]", body, start.end(), b"},")
+        chunks = iter_json_chunks(decode_items, b"[]", body, start.end(), b"},")
         return tuple(StoredObject.of(item) for chunk in chunks for item in chunk)
     except (ValueError, RecursionError, LimitExceeded):  # reported for the whole body
         return None
@@ -148,7 +148,7 @@ def put_keystore(sealed: str, change_index: float | None = None) -> Operation[Ne
     TEXT.check(sealed, "sealed")
     if change_index is not None:
         NUMBER.check(change_index, "change_index", "a number or None")
-    body = encode({"keystore": sealed, **_change_index_field(change_index)})
+    body = encode_json({"keystore": sealed, **_change_index_field(change_index)})
     return Operation(
         build(endpoint("put_keystore"), EndpointParameters(body=body), _JSON_BODY), NOTHING, Repeat.IF_NOT_ACTED
     )
@@ -196,7 +196,7 @@ def create_object(type: str, meta: str, data: str) -> Operation[Never, StoredObj
     Args:
         type: one of `TYPES`.
         meta: id of its key in the keystore; at most 128 characters.
-        data: from `nai_proto.codecs.sealed.seal_object`.
+        data: from `nai_proto.codecs.sealed_objects.seal_object`.
 
     Returns:
         The object as the service stored it, with its id.
@@ -214,7 +214,7 @@ def update_object(stored: StoredObject, data: str) -> Operation[Never, StoredObj
 
     Args:
         stored: the object as it was read. Its change index is sent too, so that nothing newer is overwritten.
-        data: from `nai_proto.codecs.sealed.seal_object`.
+        data: from `nai_proto.codecs.sealed_objects.seal_object`.
 
     Returns:
         The object as it is stored now.
@@ -267,11 +267,11 @@ def delete_objects(types: Iterable[str]) -> Operation[Never, None]:
     names = [types] if isinstance(types, str) else list_items(types, str, "types", "a list of str")
     if not names:
         raise InvalidRequestError("delete_objects takes at least one type", parameter="types")
-    parameters = EndpointParameters(body=encode({"types": names}))
+    parameters = EndpointParameters(body=encode_json({"types": names}))
     return Operation(build(endpoint("delete_objects"), parameters, _JSON_BODY), NOTHING, Repeat.IF_NOT_ACTED)
 
 
-def generate_id(entropy: Entropy = CHANCE, taken: Container[str] = ()) -> str:
+def generate_id(entropy: Entropy = system_entropy, taken: Container[str] = ()) -> str:
     """Generate an id like the service's: 21 characters of URL-safe base64.
 
     The service generates the ids of objects itself. This is for the emulator, and for ids that are needed earlier.
@@ -284,7 +284,7 @@ def generate_id(entropy: Entropy = CHANCE, taken: Container[str] = ()) -> str:
     """
     CONTAINER.check(taken, "taken", "a set of ids")
     while True:
-        id_ = "".join(_ID_ALPHABET[byte & 63] for byte in draw(entropy, _ID_LENGTH))
+        id_ = "".join(_ID_ALPHABET[byte & 63] for byte in draw_bytes(entropy, _ID_LENGTH))
         if id_ not in taken:
             return id_
 
@@ -303,7 +303,7 @@ def _encode_content(meta: str, data: str, change_index: float | None = None) -> 
         raise InvalidRequestError(
             f"an object's meta has at most {_MAX_META} characters, not {len(meta)}", parameter="meta"
         )
-    return encode({"meta": meta, "data": data, **_change_index_field(change_index)})
+    return encode_json({"meta": meta, "data": data, **_change_index_field(change_index)})
 
 
 def _change_index_field(change_index: float | None) -> dict[str, float]:

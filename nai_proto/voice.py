@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, Never
 
 from .arguments import FLAG, INTEGER, TEXT, takes
-from .codecs.json import encode
+from .codecs.json import encode_json
 from .errors import InvalidRequestError, RemoteProtocolError, excerpt
 from .exchange.endpoints import EndpointParameters, build, endpoint
 from .exchange.operation import Operation
@@ -130,7 +130,7 @@ def speak(
             build(endpoint("get_voice"), EndpointParameters(query=query), Headers.of(accept="*/*")), _READERS
         )
     headers = Headers.of(content_type="application/json", accept="*/*")
-    return Operation(build(endpoint("post_voice"), EndpointParameters(body=encode(fields)), headers), _READERS)
+    return Operation(build(endpoint("post_voice"), EndpointParameters(body=encode_json(fields)), headers), _READERS)
 
 
 def _voice(voice: str | int, version: str, *, validate: bool) -> dict[str, object]:

@@ -9,7 +9,7 @@ import os
 import time
 from pathlib import Path
 
-from nai_proto.codecs.vibes import Vibe, VibeBundle, read_vibe_file, write_vibe_file
+from nai_proto.codecs.vibe_files import StoredVibe, VibeBundle, read_vibe_file, write_vibe_file
 from nai_proto.errors import FileError, InvalidFile, NaiError, RemoteProtocolError
 from nai_proto.image.vibe_cache import VibeSource, update_vibe_file
 
@@ -18,7 +18,7 @@ from . import files
 __all__ = ["VibeFolder", "load_vibes", "save_vibes"]
 
 
-def load_vibes(path: str | os.PathLike[str]) -> Vibe | VibeBundle:
+def load_vibes(path: str | os.PathLike[str]) -> StoredVibe | VibeBundle:
     """Read a ``.naiv4vibe`` or ``.naiv4vibebundle`` file; `nai_proto.image.vibes_from_file` returns the vibes for a request.
 
     Args:
@@ -36,7 +36,7 @@ def load_vibes(path: str | os.PathLike[str]) -> Vibe | VibeBundle:
     raise InvalidFile(f"{os.fspath(path)}: {problem}", path=os.fspath(path))
 
 
-def save_vibes(vibes: Vibe | VibeBundle, path: str | os.PathLike[str]) -> None:
+def save_vibes(vibes: StoredVibe | VibeBundle, path: str | os.PathLike[str]) -> None:
     """Write a vibe file, whole or not at all.
 
     Args:
@@ -90,13 +90,13 @@ class VibeFolder:
             )
         raise FileError(f"{self._path} cannot be made: {problem}", path=str(self._path))
 
-    def _load(self, source: VibeSource) -> Vibe | None:
+    def _load(self, source: VibeSource) -> StoredVibe | None:
         path = self._path_of(source)
         try:
             file = load_vibes(path) if path.is_file() else None
         except NaiError:
             return None
-        if not isinstance(file, Vibe) or not file.intact or (source.plain and file.id != source.name):
+        if not isinstance(file, StoredVibe) or not file.intact or (source.plain and file.id != source.name):
             return None
         return file
 

@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from nai_proto.codecs.sealed import Opened
+from nai_proto.codecs.sealed_objects import OpenedObject
 from nai_proto.emulator import Account
 from nai_proto.testing import FlowTrace, run_in_memory
 from nai_transports.backups import BackupDirectory
@@ -103,7 +103,7 @@ def change_all(owner: Account) -> None:
         put(owner, item)
 
 
-def check_nothing_is_lost(directory: Path, before: dict[str, list[Opened]]) -> None:
+def check_nothing_is_lost(directory: Path, before: dict[str, list[OpenedObject]]) -> None:
     """Check that the objects of the first backup are there, and that the files are complete."""
     with BackupDirectory(directory) as backups:
         for type_, items in before.items():
@@ -119,7 +119,7 @@ def main() -> None:
     emulator, owner = an_emulator()
     with tempfile.TemporaryDirectory(dir=MEMORY) as scratch:
         base, backups = Path(scratch) / "base", Path(scratch) / "backups"
-        before: dict[str, list[Opened]] = {}
+        before: dict[str, list[OpenedObject]] = {}
         if again:
             replay(base, run_in_memory(load_library(), emulator))
             with BackupDirectory(base) as opened:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from nai_proto import account
-from nai_proto.codecs.archive import MARK
-from nai_proto.codecs.box import from_base64, to_base64
-from nai_proto.codecs.keys import encryption_key
+from nai_proto.codecs.key_derivation import encryption_key
 from nai_proto.codecs.keystore import Keystore, open_keystore, seal_keystore
-from nai_proto.codecs.sealed import Opened, StoredObject, new_object, open_object, seal_object
+from nai_proto.codecs.object_compression import MARK
+from nai_proto.codecs.sealed_objects import OpenedObject, StoredObject, new_object, open_object, seal_object
+from nai_proto.codecs.secret_box import from_base64, to_base64
 from nai_proto.emulator import Account, Emulator
 from nai_proto.exchange.actions import Steps
 from nai_proto.exchange.flow import flow
@@ -150,7 +150,7 @@ def back_up(directory: Path, app: App) -> BackupSummary:
         return back_up_into(backups, app)
 
 
-def open_all(owner: Account) -> dict[str, list[Opened]]:
+def open_all(owner: Account) -> dict[str, list[OpenedObject]]:
     """Return everything that an account stores, opened without the library."""
     keys = keys_of(owner)
     return {each: [open_object(item, keys) for item in objects_of(owner, each)] for each in TYPES}

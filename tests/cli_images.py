@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from nai_proto.codecs.picture import read_metadata
+from nai_proto.codecs.picture_metadata import read_metadata
 from nai_proto.emulator import Account
 from nai_transports.cli.app import app
 from nai_transports.servers.serve import serve_in_thread

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nai_proto.codecs.keystore import Keystore
-from nai_proto.codecs.sealed import Opened, StoredObject, open_object
+from nai_proto.codecs.sealed_objects import OpenedObject, StoredObject, open_object
 from nai_proto.emulator import Account, Emulator
 from nai_proto.errors import (
     AuthenticationError,
@@ -71,7 +71,7 @@ class History:
     directory: Path
     emulator: Emulator
     owner: Account
-    seen: list[dict[str, list[Opened]]] = field(default_factory=list[dict[str, list[Opened]]])
+    seen: list[dict[str, list[OpenedObject]]] = field(default_factory=list[dict[str, list[OpenedObject]]])
     made: int = 0
 
     def do(self, what: str, number: int) -> None:
@@ -111,7 +111,7 @@ def test_no_backup_loses_anything_whatever_happens_to_the_account(steps: list[tu
         for what, number in [("create", 0), *steps, ("back up", 0)]:
             history.do(what, number)
         check_current(history.directory, history.owner)
-        best: dict[tuple[str, str], Opened] = {}
+        best: dict[tuple[str, str], OpenedObject] = {}
         with BackupDirectory(history.directory) as backups:
             for run, seen in enumerate(history.seen, 1):
                 for type_, items in seen.items():

@@ -14,7 +14,7 @@ import pytest
 
 from nai_proto import account
 from nai_proto.account.password import HALF_CHANGED_NOTE, UNCHANGED_NOTE, UNKNOWN_NOTE
-from nai_proto.codecs.keys import encryption_key
+from nai_proto.codecs.key_derivation import encryption_key
 from nai_proto.codecs.keystore import Keystore, open_keystore, seal_keystore
 from nai_proto.emulator import Account, Emulator
 from nai_proto.errors import (

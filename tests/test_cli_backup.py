@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject
+from nai_proto.codecs.sealed_objects import OpenedObject, OpenedState, StoredObject
 from nai_proto.emulator import Account
 from nai_proto.errors import InvalidRequestError
 from nai_proto.library import KeystoreReplacement
@@ -151,8 +151,8 @@ def test_only_what_is_named_is_put_back(person: Person) -> None:
     assert "No Such Story" in done.stderr
 
 
-def an_item(type_: str, id_: str, meta: str = "", **content: str) -> Opened:
-    return Opened(
+def an_item(type_: str, id_: str, meta: str = "", **content: str) -> OpenedObject:
+    return OpenedObject(
         StoredObject(id=id_, type=type_, meta=meta), OpenedState.OPENED, plaintext=json.dumps(content).encode()
     )
 
@@ -165,7 +165,7 @@ ITEMS = [
     an_item("storycontent", "c3", "m3", text=""),
     an_item("presets", "p1", name="Calm"),
     an_item("presets", "p2", name="Moon"),
-    Opened(StoredObject(id="p3", type="presets"), OpenedState.DAMAGED),
+    OpenedObject(StoredObject(id="p3", type="presets"), OpenedState.DAMAGED),
 ]
 
 

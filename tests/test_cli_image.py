@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from nai_proto.codecs.frames import encode_frame
+from nai_proto.codecs.image_frames import encode_frame
 from nai_proto.emulator import Account
 from nai_proto.emulator.images import image_service, render
 from nai_proto.exchange.reply import App, Handler, Start, Write

@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 from typer.testing import Result
 
-from nai_proto.codecs.picture import Metadata, copies, with_metadata, write_picture
+from nai_proto.codecs.picture_metadata import Metadata, read_copies, with_metadata, write_picture
+from nai_proto.codecs.picture_signature import TEST_VERIFY_KEY, public_key
 from nai_proto.codecs.pixels import Pixels, read_pixels, write_png
-from nai_proto.codecs.png import chunk
-from nai_proto.codecs.signature import TEST_VERIFY_KEY, public_key
+from nai_proto.codecs.png import build_png_chunk
 from nai_proto.codecs.webp import with_webp_text
 from tests.cli_images import nai
 
@@ -118,7 +118,7 @@ def test_where_the_copies_differ_it_says_in_what_and_which_is_signed(tmp_path: P
 
 def test_pixels_that_were_altered_are_not_vouched_for(tmp_path: Path) -> None:
     signed = drawn(b"not secret: signs test pictures!")
-    (text, _), pixels = copies(signed), read_pixels(signed)
+    (text, _), pixels = read_copies(signed), read_pixels(signed)
     changed = Pixels(96, 128, bytes([pixels.data[0] ^ 1]) + pixels.data[1:])
     facts = facts_of(tmp_path, write_picture(changed, text), "--key", "emulator")
     assert facts["signature"].startswith("invalid")
@@ -164,7 +164,7 @@ def test_pixels_that_cannot_be_read_are_not_vouched_for(tmp_path: Path, monkeypa
     torn = torn.replace(b"IDAT", b"abCd")
     at = torn.index(b"abCd")
     size = int.from_bytes(torn[at - 4 : at])
-    torn = torn[: at - 4] + chunk(b"abCd", torn[at + 4 : at + 4 + size]) + torn[at + 8 + size :]
+    torn = torn[: at - 4] + build_png_chunk(b"abCd", torn[at + 4 : at + 4 + size]) + torn[at + 8 + size :]
     facts = facts_of(tmp_path, with_metadata(torn, signed))
     assert facts["signature"] == "not checked: the pixels cannot be read"
     out = io.BytesIO()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from nai_proto.codecs.sealed import StoredObject, open_object, seal_object
+from nai_proto.codecs.sealed_objects import StoredObject, open_object, seal_object
 from nai_proto.emulator import Account
 from nai_proto.http import Head
 from nai_proto.library import read_story_file

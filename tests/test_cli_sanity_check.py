@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from nai_proto.codecs.keystore import Keystore, seal_keystore
-from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject, open_object, seal_object
+from nai_proto.codecs.sealed_objects import OpenedObject, OpenedState, StoredObject, open_object, seal_object
 from nai_proto.emulator import Account
 from nai_proto.http import Head
 from nai_transports.cli.app import app
@@ -43,7 +43,7 @@ def break_in_every_way(owner: Account) -> None:
 
     def add(type: str, id: str, meta: str, content: dict[str, Any] | None, **more: Any) -> None:  # noqa: A002
         stored = StoredObject(id=id, type=type, meta=meta, lastUpdatedAt=1, changeIndex=1)
-        plain = Opened(stored, OpenedState.OPENED, plaintext=json.dumps(content).encode())
+        plain = OpenedObject(stored, OpenedState.OPENED, plaintext=json.dumps(content).encode())
         data = "?" if content is None else seal_object(plain, keys)
         storage[type].append(msgspec.structs.replace(stored, data=data))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from nai_proto.codecs.box import write_json
+from nai_proto.codecs.secret_box import write_json
 from nai_proto.emulator import Account
 from nai_proto.exchange.session import Session
 from nai_proto.library import create_story, open_library

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from nai_proto.codecs.tokens import pack
+from nai_proto.codecs.token_packing import pack
 from nai_proto.tokenizers import read
 from nai_transports.cli.app import app
 from nai_transports.tokenizer_files import finder

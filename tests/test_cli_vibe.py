@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nai_proto.codecs.pixels import Pixels, write_png
-from nai_proto.codecs.vibes import Vibe, VibeBundle, read_vibe_file, write_vibe_file
+from nai_proto.codecs.vibe_files import StoredVibe, VibeBundle, read_vibe_file, write_vibe_file
 from nai_proto.emulator import Account
 from tests.cli_images import count_anlas, emulated_images, list_files, nai
 
@@ -23,9 +23,9 @@ def owner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account]:
         yield owner
 
 
-def read(name: str) -> Vibe:
+def read(name: str) -> StoredVibe:
     found = read_vibe_file(Path(name).read_bytes())
-    assert isinstance(found, Vibe)
+    assert isinstance(found, StoredVibe)
     return found
 
 
@@ -71,7 +71,7 @@ def test_what_is_kept_and_damaged_is_made_again(owner: Account, tmp_path: Path) 
 def test_a_file_gets_an_encoding_for_one_more_model_and_keeps_all_that_it_has(owner: Account) -> None:
     assert nai("vibe", "sea.png", "--yes").exit_code == 0
     first = {**read("sea.naiv4vibe").document, "name": "my sea", "more": [1]}
-    Path("sea.naiv4vibe").write_bytes(write_vibe_file(Vibe(first)))
+    Path("sea.naiv4vibe").write_bytes(write_vibe_file(StoredVibe(first)))
     done = nai("vibe", "sea.naiv4vibe", "--model", "V4 Curated", "--yes", "-o", "both.naiv4vibe")
     assert done.exit_code == 0
     both = read("both.naiv4vibe")
@@ -84,7 +84,7 @@ def test_a_vibe_file_is_shown(owner: Account) -> None:
     (facts,) = json.loads(nai("vibe", "sea.naiv4vibe", "--json").stdout)["vibes"]
     assert facts["encodings"] == {"v4-5full": [0.7]}
     assert (facts["strength"], facts["intact"], facts["picture"]) == (0.6, True, f"png, {len(PICTURE):,} bytes")
-    alone = Vibe.of_encoding(b"encoded", "v4full", created_at=1_700_000_000_000)
+    alone = StoredVibe.of_encoding(b"encoded", "v4full", created_at=1_700_000_000_000)
     bundle = VibeBundle((read("sea.naiv4vibe"), alone))
     Path("two.naiv4vibebundle").write_bytes(write_vibe_file(bundle))
     first, second = json.loads(nai("vibe", "two.naiv4vibebundle", "--json").stdout)["vibes"]
@@ -98,7 +98,7 @@ def test_a_vibe_file_is_shown(owner: Account) -> None:
 
 
 def test_whatever_a_file_says_it_is_shown_safely(owner: Account) -> None:
-    made = Vibe.of_image(PICTURE, created_at=0)
+    made = StoredVibe.of_image(PICTURE, created_at=0)
     odd = {**made.document, "name": "\x1b]0;\ud800", "createdAt": float("inf"), "encodings": {"\x1b": {}}}
     Path("odd.naiv4vibe").write_text(json.dumps(odd).replace("Infinity", "1e999"))
     shown = nai("vibe", "odd.naiv4vibe")
@@ -124,11 +124,13 @@ def test_whatever_a_file_says_it_is_shown_safely(owner: Account) -> None:
     ],
 )
 def test_a_mistake_is_one_line_and_nothing_is_paid(owner: Account, arguments: tuple[str, ...], about: str) -> None:
-    alone = Vibe.of_encoding(b"encoded", "v4full", created_at=0)
+    alone = StoredVibe.of_encoding(b"encoded", "v4full", created_at=0)
     Path("alone").write_bytes(write_vibe_file(alone))
     Path("two").write_bytes(write_vibe_file(VibeBundle((alone, alone))))
     Path("text").write_text("no vibe")
-    Path("torn").write_bytes(write_vibe_file(Vibe({**Vibe.of_image(PICTURE, created_at=0).document, "image": "A"})))
+    Path("torn").write_bytes(
+        write_vibe_file(StoredVibe({**StoredVibe.of_image(PICTURE, created_at=0).document, "image": "A"}))
+    )
     there, before = list_files(), count_anlas(owner)
     done = nai("vibe", *arguments, "--yes")
     assert (done.exit_code, done.stdout) == (1, "")

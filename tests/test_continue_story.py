@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from nai_proto import InvalidRequestError, ServerError, Tier
-from nai_proto.codecs.keys import encryption_key
-from nai_proto.codecs.tokens import unpack
+from nai_proto.codecs.key_derivation import encryption_key
+from nai_proto.codecs.token_packing import unpack
 from nai_proto.emulator import Account, Emulator
 from nai_proto.errors import NaiError
 from nai_proto.exchange.reply import App, Handler

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from nai_proto import text
-from nai_proto.codecs.tokens import pack, unpack
+from nai_proto.codecs.token_packing import pack, unpack
 from nai_proto.emulator import Account, Emulator
 from nai_proto.errors import ConcurrentGenerationError, TransportError
 from nai_proto.exchange.retry import NO_RETRY

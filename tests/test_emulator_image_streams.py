@@ -15,7 +15,7 @@ import pytest
 from PIL import Image as Pillow
 
 from nai_proto import image
-from nai_proto.codecs.frames import FrameSplitter
+from nai_proto.codecs.image_frames import FrameSplitter
 from nai_proto.codecs.pixels import Pixels, write_png
 from nai_proto.emulator import Account, Emulator
 from nai_proto.emulator.faults import Failure, FaultyApp

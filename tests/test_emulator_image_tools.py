@@ -23,7 +23,7 @@ import pytest
 from PIL import Image
 
 from nai_proto import account, image
-from nai_proto.codecs.multipart import Part, encode
+from nai_proto.codecs.multipart import FormPart, encode
 from nai_proto.codecs.pixels import Pixels, write_png
 from nai_proto.emulator import Account, Emulator, restrict_to_host
 from nai_proto.emulator.images import tools
@@ -198,9 +198,9 @@ def test_the_bodies_of_known_clients_are_accepted() -> None:
 
 def test_an_image_may_be_a_part_of_a_form() -> None:
     body = {"req_type": "sketch", "image": "image", "width": 96, "height": 64}
-    request = Part("request", json.dumps(body).encode(), "application/json")
+    request = FormPart("request", json.dumps(body).encode(), "application/json")
     emulator, owner = an_emulator()
-    kind, form = encode([Part("image", SOURCE, "image/png"), request])
+    kind, form = encode([FormPart("image", SOURCE, "image/png"), request])
     head, answer = ask(emulator, owner, "/ai/augment-image", form, content_type=kind)
     assert (head.status, answer) == (200, post_augment((emulator, owner), req_type="sketch")[1])
     kind, form = encode([request])

@@ -18,9 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nai_proto import image
-from nai_proto.codecs.multipart import Part, encode
-from nai_proto.codecs.picture import read_metadata
-from nai_proto.codecs.zipped import unzip
+from nai_proto.codecs.multipart import FormPart, encode
+from nai_proto.codecs.picture_metadata import read_metadata
+from nai_proto.codecs.zip_archive import unzip
 from nai_proto.emulator import Account, Emulator, Switches
 from nai_proto.emulator.images.request import Attachments, parse_parameters
 from nai_proto.emulator.images.validation import GenerationTask
@@ -228,8 +228,8 @@ def test_the_checks_are_made_in_their_order() -> None:
 
 
 def build_form(sent: dict[str, Any], **images: bytes) -> tuple[bytes, dict[str, str]]:
-    parts = [Part(name, data, "image/png") for name, data in images.items()]
-    content_type, encoded = encode([*parts, Part("request", json.dumps(sent).encode(), "application/json")])
+    parts = [FormPart(name, data, "image/png") for name, data in images.items()]
+    content_type, encoded = encode([*parts, FormPart("request", json.dumps(sent).encode(), "application/json")])
     return encoded, {"content_type": content_type}
 
 

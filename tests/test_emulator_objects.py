@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
 from nai_proto import account, objects
-from nai_proto.codecs.sealed import StoredObject
+from nai_proto.codecs.sealed_objects import StoredObject
 from nai_proto.emulator import Emulator
 from nai_proto.emulator.accounts.object_collection import ObjectCollection
 from nai_proto.emulator.accounts.storage import Storage

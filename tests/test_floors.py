@@ -327,7 +327,7 @@ def test_importing_text_loads_msgspec_and_no_other_third_party_module() -> None:
     assert loaded <= third_party("msgspec")  # which may bring something of its own
 
 
-@pytest.mark.parametrize("module", ["nai_proto.codecs.picture", "nai_proto.image", "nai_proto.emulator"])
+@pytest.mark.parametrize("module", ["nai_proto.codecs.picture_metadata", "nai_proto.image", "nai_proto.emulator"])
 def test_importing_what_handles_pictures_does_not_load_pillow(module: str) -> None:
     assert "PIL" not in third_party(module)
 

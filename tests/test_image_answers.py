@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from nai_proto.codecs.zipped import zipped
+from nai_proto.codecs.zip_archive import zip_files
 from nai_proto.errors import NaiError, RejectedRequestError, RemoteProtocolError, StreamError
 from nai_proto.exchange.actions import Runnable
 from nai_proto.http import Head, Headers
@@ -22,7 +22,7 @@ from nai_proto.image.image_files import IMAGE_TYPES
 from nai_proto.testing import play
 from tests.image_support import JPEG, PNG, WEBP
 
-TWO = zipped([("image_0.png", PNG), ("image_1.png", PNG + b"2")])
+TWO = zip_files([("image_0.png", PNG), ("image_1.png", PNG + b"2")])
 LISTED = json.dumps(
     {"images": [{"image": b64encode(WEBP).decode(), "index": 0, "seed": 9}, {"image": b64encode(PNG).decode()}]}
 ).encode()
@@ -68,7 +68,7 @@ def test_an_image_shows_no_bytes() -> None:
         (b"", "expected an archive or an image"),
         (b"GIF89a", "expected an archive or an image"),
         (TWO[:-1], "ZIP archive"),
-        (zipped([]), "an answer without images"),
+        (zip_files([]), "an answer without images"),
         (b'{"images":[]}', "an answer without images"),
         (b'{"images":[{"image":"%%%"}]}', "Invalid"),
         (b'{"picture":1}', "missing required field `images`"),

@@ -19,13 +19,13 @@ from typing import Any
 import pytest
 
 from nai_proto.codecs.exif import write_exif
-from nai_proto.codecs.frames import encode_frame
-from nai_proto.codecs.picture import Metadata, copies, read_metadata
+from nai_proto.codecs.image_frames import encode_frame
+from nai_proto.codecs.picture_metadata import Metadata, read_copies, read_metadata
 from nai_proto.codecs.pixels import Pixels, read_pixels, write_png
-from nai_proto.codecs.png import SIGNATURE, chunk
+from nai_proto.codecs.png import SIGNATURE, build_png_chunk
 from nai_proto.codecs.stealth import with_stealth
-from nai_proto.codecs.vibes import read_vibe_file
-from nai_proto.codecs.zipped import zipped
+from nai_proto.codecs.vibe_files import read_vibe_file
+from nai_proto.codecs.zip_archive import zip_files
 from nai_proto.errors import LimitExceeded, NaiError, RemoteProtocolError, Truncated
 from nai_proto.exchange.call import Call
 from nai_proto.http import Head, Headers
@@ -98,7 +98,7 @@ def encrypted(archive: bytes) -> bytes:
 
 def overlapping(members: int) -> bytes:
     """Many members that are all the same bytes of the archive."""
-    one = zipped([("a", bytes(MB))])
+    one = zip_files([("a", bytes(MB))])
     directory, end = one.index(b"PK\x01\x02"), one.index(b"PK\x05\x06")
     entries = one[directory:end] * members
     record = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, members, members, len(entries), directory, 0)
@@ -106,8 +106,8 @@ def overlapping(members: int) -> bytes:
 
 
 STEP = {"event_type": "intermediate", "samp_ix": 0, "step_ix": 0, "image": JPEG}
-BOMB = zipped([("image_0.png", bytes(40 * MB))])
-ARCHIVE = zipped([("image_0.png", PNG)])
+BOMB = zip_files([("image_0.png", bytes(40 * MB))])
+ARCHIVE = zip_files([("image_0.png", PNG)])
 
 
 def event(**fields: object) -> bytes:
@@ -186,7 +186,7 @@ ANSWERS: dict[str, tuple[str, Callable[[], Iterable[bytes]], type[NaiError], str
     "ZIP bomb": (ZIP, lambda: cut(BOMB), LimitExceeded, "archive"),
     "ZIP bomb by its ratio": (
         ZIP,
-        lambda: cut(zipped([("image_0.png", bytes(3 * MB))])),
+        lambda: cut(zip_files([("image_0.png", bytes(3 * MB))])),
         LimitExceeded,
         "for their packed size",
     ),
@@ -205,7 +205,7 @@ ANSWERS: dict[str, tuple[str, Callable[[], Iterable[bytes]], type[NaiError], str
     ),
     "ZIP cut short": (ZIP, lambda: [ARCHIVE[:-30]], Truncated, "no end"),
     "ZIP without its end": (ZIP, lambda: [ARCHIVE[:60]], Truncated, "no end"),
-    "ZIP without members": (ZIP, lambda: [zipped([])], RemoteProtocolError, "without images"),
+    "ZIP without members": (ZIP, lambda: [zip_files([])], RemoteProtocolError, "without images"),
     "ZIP of members that overlap": (ZIP, lambda: [overlapping(4)], RemoteProtocolError, "twice|overlap"),
     "ZIP of many members": (ZIP, lambda: cut(overlapping(60_000)), LimitExceeded, "archive members"),
     "ZIP that is encrypted": (ZIP, lambda: [encrypted(ARCHIVE)], RemoteProtocolError, "encrypted"),
@@ -233,12 +233,12 @@ def text_of(kind: bytes, content: bytes) -> bytes:
     """A PNG with one pixel and one text."""
     plain = write_png(Pixels(1, 1, b"abc"))
     at = plain.index(b"IDAT") - 4
-    return plain[:at] + chunk(kind, content) + plain[at:]
+    return plain[:at] + build_png_chunk(kind, content) + plain[at:]
 
 
 def header(width: int, height: int, packed: bytes = b"") -> bytes:
     head = struct.pack(">2L5B", width, height, 8, 6, 0, 0, 0)
-    return SIGNATURE + chunk(b"IHDR", head) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
+    return SIGNATURE + build_png_chunk(b"IHDR", head) + build_png_chunk(b"IDAT", packed) + build_png_chunk(b"IEND", b"")
 
 
 def webp(exif: bytes, width: int = 1) -> bytes:
@@ -268,7 +268,7 @@ PICTURES: dict[str, tuple[Callable[[], object], type[NaiError], str]] = {
         LimitExceeded,
         "picture text",
     ),
-    "alpha": (lambda: copies(HIDDEN, SMALL), LimitExceeded, "picture text"),
+    "alpha": (lambda: read_copies(HIDDEN, SMALL), LimitExceeded, "picture text"),
     "WebP that is claimed": (lambda: read_metadata(webp(b"", 2**24), SMALL), LimitExceeded, "pixels"),
     "WebP with too much EXIF": (
         lambda: read_metadata(webp(write_exif({"Artist": "x" * 2 * MB})), SMALL),
@@ -308,7 +308,7 @@ def test_a_file_that_means_harm_is_an_error_within_bounded_memory(
 def test_a_copy_in_alpha_is_not_unpacked_beyond_the_limit() -> None:
     bomb = gzip.compress(bytes(40 * MB), mtime=0)
     assert len(bomb) < MB  # so that it is its content that is refused
-    error, most = peak(lambda: copies(HIDDEN, SMALL))
+    error, most = peak(lambda: read_copies(HIDDEN, SMALL))
     assert isinstance(error, LimitExceeded)
     assert error.value == SMALL.picture_text + 1
     assert most < 12 * MB

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nai_proto.codecs.multipart import Part, decode, encode
+from nai_proto.codecs.multipart import FormPart, decode, encode
 from nai_proto.errors import InvalidRequestError, LimitExceeded, NaiError, RemoteProtocolError
 from nai_proto.http import Head, Headers, Request
 from nai_proto.image import (
@@ -38,7 +38,7 @@ MASK = png(8, 8)
 CANVAS = png(1472, 1472)
 
 names = st.text(st.characters(exclude_characters='"\\', exclude_categories=("Cs", "Cc")), min_size=1, max_size=20)
-parts = st.lists(st.builds(Part, names, st.binary(max_size=60), st.just("image/png"), names), max_size=5)
+parts = st.lists(st.builds(FormPart, names, st.binary(max_size=60), st.just("image/png"), names), max_size=5)
 
 
 def key(image: bytes) -> str:
@@ -63,7 +63,7 @@ def sent(request: Request) -> tuple[dict[str, bytes], dict[str, Any]]:
 
 
 @given(parts)
-def test_a_form_is_read_as_it_was_written(given_parts: list[Part]) -> None:
+def test_a_form_is_read_as_it_was_written(given_parts: list[FormPart]) -> None:
     content_type, body = encode(given_parts)
     assert decode(content_type, body) == given_parts
     assert encode(given_parts) == (content_type, body)
@@ -73,11 +73,13 @@ def test_a_form_may_be_written_otherwise() -> None:
     body = (
         b'a preamble\r\n--x y  \r\ncontent-disposition: form-data; filename="f"; NAME="n"\r\n\r\n1\r\n\r\n--x y--junk'
     )
-    assert decode('multipart/form-data; charset=x; boundary="x y"', body) == [Part("n", b"1\r\n", "text/plain", "f")]
+    assert decode('multipart/form-data; charset=x; boundary="x y"', body) == [
+        FormPart("n", b"1\r\n", "text/plain", "f")
+    ]
 
 
 @given(parts.filter(bool), st.data())
-def test_a_form_that_is_cut_short_is_told(given_parts: list[Part], data: st.DataObject) -> None:
+def test_a_form_that_is_cut_short_is_told(given_parts: list[FormPart], data: st.DataObject) -> None:
     content_type, body = encode(given_parts)
     end = data.draw(st.integers(0, len(body) - 5))
     with pytest.raises(RemoteProtocolError):
@@ -93,7 +95,7 @@ def test_whatever_comes_is_a_form_or_an_error(body: bytes) -> None:
 
 
 def test_a_form_has_its_bounds() -> None:
-    many = encode([Part("n", b"")] * 3)
+    many = encode([FormPart("n", b"")] * 3)
     assert len(decode(*many, Limits(archive_members=3))) == 3
     with pytest.raises(LimitExceeded):
         decode(*many, Limits(archive_members=2))
@@ -101,7 +103,7 @@ def test_a_form_has_its_bounds() -> None:
         decode("text/plain", b"")
     with pytest.raises(RemoteProtocolError, match="a part has no name"):
         decode("multipart/form-data; boundary=x", b"--x\r\na: b\r\n\r\n1\r\n--x--")
-    for part in (Part('"', b""), Part("n", b"", "a\nb"), Part("n", b"", filename="")):
+    for part in (FormPart('"', b""), FormPart("n", b"", "a\nb"), FormPart("n", b"", filename="")):
         with pytest.raises(InvalidRequestError, match="cannot stand in its head"):
             encode([part])
 

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nai_proto.codecs.picture import Metadata, Place, read_metadata, write_picture
+from nai_proto.codecs.picture_metadata import Metadata, Place, read_metadata, write_picture
 from nai_proto.codecs.pixels import Pixels
-from nai_proto.codecs.zipped import unzip
+from nai_proto.codecs.zip_archive import unzip
 from nai_proto.errors import InvalidRequestError, NaiError, RemoteProtocolError
 from nai_proto.image import (
     MODELS,

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nai_proto.codecs.png import chunks
+from nai_proto.codecs.png import iter_png_chunks
 from nai_proto.errors import InvalidFile, InvalidRequestError
 from nai_proto.image import (
     MODELS,
@@ -221,7 +221,7 @@ def test_a_mask_of_boxes_is_white_in_every_block_that_one_touches(
     width: int, height: int, boxes: list[tuple[int, int, int, int]]
 ) -> None:
     mask = box_mask(width, height, boxes)
-    content = {bytes(kind): bytes(data) for kind, data in chunks(mask)}
+    content = {bytes(kind): bytes(data) for kind, data in iter_png_chunks(mask)}
     rows = zlib.decompress(content[b"IDAT"])
     across = width // 8
     white = {(x, y) for y in range(height // 8) for x in range(across) if rows[y * (across + 1) + 1 + x] == 255}

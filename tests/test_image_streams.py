@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nai_proto.codecs.frames import encode_frame
-from nai_proto.codecs.zipped import zipped
+from nai_proto.codecs.image_frames import encode_frame
+from nai_proto.codecs.zip_archive import zip_files
 from nai_proto.errors import InvalidRequestError, LimitExceeded, NaiError, RemoteProtocolError, StreamError, Truncated
 from nai_proto.http import Head, Headers
 from nai_proto.image import MODELS, Image, ImageModel, PreviewStep, generate_stream
@@ -191,7 +191,7 @@ def test_what_is_no_message_is_told_as_such() -> None:
 
 
 def test_an_archive_may_come_instead() -> None:
-    archive = zipped([("image_0.png", PNG)])
+    archive = zip_files([("image_0.png", PNG)])
     for content_type in (MSGPACK, "binary/octet-stream", "image/png"):
         body = PNG if content_type == "image/png" else archive
         played = streamed(body, content_type)
@@ -200,7 +200,7 @@ def test_an_archive_may_come_instead() -> None:
     assert streamed(listed, "application/json").result == (Image(PNG, "image_0.png", 7),)
 
 
-@pytest.mark.parametrize("body", [zipped([("image_0.png", PNG)]), PNG, WEBP, JPEG, FORMS[MSGPACK], b"\0\0", b""])
+@pytest.mark.parametrize("body", [zip_files([("image_0.png", PNG)]), PNG, WEBP, JPEG, FORMS[MSGPACK], b"\0\0", b""])
 def test_what_an_answer_is_does_not_depend_on_how_it_is_cut(body: bytes) -> None:
     whole, split = streamed(body), streamed([body[at : at + 1] for at in range(len(body))])
     assert (whole.events, type(whole.error)) == (split.events, type(split.error))

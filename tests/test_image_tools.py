@@ -23,7 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Picture
 
-from nai_proto.codecs.zipped import zipped
+from nai_proto.codecs.zip_archive import zip_files
 from nai_proto.errors import InvalidRequestError, NaiError, RemoteProtocolError
 from nai_proto.exchange.actions import Runnable
 from nai_proto.exchange.operation import Operation
@@ -130,7 +130,7 @@ def test_an_image_of_another_kind_needs_its_size_given() -> None:
 
 
 def test_removing_a_background_gives_three_images() -> None:
-    three = zipped([(f"image_{n}.png", PNG) for n in range(3)], deflated=False)
+    three = zip_files([(f"image_{n}.png", PNG) for n in range(3)], deflated=False)
     images = answered(augment(PNG, "bg-removal"), three, "binary/octet-stream")
     assert images == tuple(Image(PNG, f"image_{n}.png", None, n) for n in range(3))
 
@@ -145,7 +145,7 @@ def test_upscaling_gives_one_image() -> None:
         "model": "nai-diffusion-5-curated",
         "declared_blur_sigma": 0.35,
     }
-    assert answered(operation, zipped([("image_0.png", PNG)]), "binary/octet-stream") == Image(PNG, "image_0.png")
+    assert answered(operation, zip_files([("image_0.png", PNG)]), "binary/octet-stream") == Image(PNG, "image_0.png")
     assert body_of(upscale(PNG, model="V5 Full").request) == {"image": B64, "model": "nai-diffusion-5-full"}
 
 
@@ -220,7 +220,7 @@ def test_an_annotator_makes_what_controlnet_takes() -> None:
     operation = annotate(PNG, Annotator.MIDAS)
     assert operation.request.host is Host.API
     assert body_of(operation.request) == {"model": "midas", "parameters": {"image": B64}}
-    two = zipped([("image_0.png", PNG), ("image_1.png", PNG)])
+    two = zip_files([("image_0.png", PNG), ("image_1.png", PNG)])
     assert len(answered(operation, two, "application/x-zip-compressed")) == 2
     assert [each.controlnet for each in Annotator] == [*ControlNetModel, None, None]
     with pytest.raises(InvalidRequestError, match="no annotator is called 'depth'; there are hed, midas"):
@@ -304,7 +304,16 @@ OPERATIONS: list[Operation[Any, Any]] = [
     classify({}),
     speak("x"),
 ]
-PIECES = [PNG, b"PK\x03\x04", b"{", b"[", zipped([("image_0.png", PNG)]), b'{"tags":[]}', b'{"error":"x"}', b"<html>"]
+PIECES = [
+    PNG,
+    b"PK\x03\x04",
+    b"{",
+    b"[",
+    zip_files([("image_0.png", PNG)]),
+    b'{"tags":[]}',
+    b'{"error":"x"}',
+    b"<html>",
+]
 
 
 @given(

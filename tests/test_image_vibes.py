@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from nai_proto.codecs.vibes import UNKNOWN_KEY, VibeBundle, encoding_key, read_vibe_file, write_vibe_file
-from nai_proto.codecs.vibes import Vibe as VibeFile
+from nai_proto.codecs.vibe_files import UNKNOWN_KEY, VibeBundle, encoding_key, read_vibe_file, write_vibe_file
+from nai_proto.codecs.vibe_files import StoredVibe as VibeFile
 from nai_proto.errors import FileError, InvalidFile, InvalidRequestError
 from nai_proto.exchange.reply import App, Handler, Read, Start, Write
 from nai_proto.exchange.session import Session

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from nai_proto.codecs.json import JsonDecoder, encode, error_message, service_error
+from nai_proto.codecs.json import JsonDecoder, encode_json, error_message, service_error
 from nai_proto.errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 
 
@@ -79,13 +79,13 @@ def unfinished() -> Login:
 @settings(deadline=None)
 @given(DOCUMENTS)
 def test_decoding_what_was_encoded_gives_it_back(value: Any) -> None:
-    assert read(encode(value)) == value
-    assert json.loads(encode(value)) == value
+    assert read(encode_json(value)) == value
+    assert json.loads(encode_json(value)) == value
 
 
 def test_documents_are_compact_and_in_utf_8() -> None:
-    assert encode({"text": "é", "list": [1, None, True]}) == '{"text":"é","list":[1,null,true]}'.encode()
-    assert encode([msgspec.Raw(b"[null]"), Point(1.5), Login("t").mood, "null", b"x"]) == (
+    assert encode_json({"text": "é", "list": [1, None, True]}) == '{"text":"é","list":[1,null,true]}'.encode()
+    assert encode_json([msgspec.Raw(b"[null]"), Point(1.5), Login("t").mood, "null", b"x"]) == (
         b'[[null],{"x":1.5},"good","null","eA=="]'
     )
 
@@ -101,7 +101,7 @@ def test_a_number_that_is_not_finite_is_refused_wherever_it_is(number: float) ->
     ]
     for value in places:
         with pytest.raises(InvalidRequestError, match="not finite"):
-            encode(value)
+            encode_json(value)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_number_that_is_not_finite_is_refused_wherever_it_is(number: float) ->
 )
 def test_what_json_cannot_hold_is_refused_by_type_and_never_quoted(value: object, problem: str) -> None:
     with pytest.raises(InvalidRequestError, match=problem) as caught:
-        encode(value)
+        encode_json(value)
     assert "SECRET" not in str(caught.value)
     assert caught.value.__context__ is None
 
@@ -131,7 +131,7 @@ def test_what_is_nested_too_deeply_is_refused() -> None:
         deep = {"": deep}
     for value, kind in ((endless, "list"), (deep, "dict")):
         with pytest.raises(InvalidRequestError, match=f"a {kind} is nested too deeply"):
-            encode(value)
+            encode_json(value)
     while deep:  # freeing it at once would recurse as well
         deep = deep.pop("")  # type: ignore[assignment]
 
@@ -226,8 +226,8 @@ def test_nesting_is_allowed_up_to_the_limit(nest: Callable[[int], bytes]) -> Non
 
 def test_brackets_in_texts_and_beside_each_other_are_not_nesting() -> None:
     wide = [[], {}, "[" * 500, '"[{' * 500, "\\" * 501 + "[" * 500, {"[" * 500: ["]"]}] * 100
-    assert read(encode(wide), 3) == wide
-    assert read(encode("[" * 500), 0) == "[" * 500
+    assert read(encode_json(wide), 3) == wide
+    assert read(encode_json("[" * 500), 0) == "[" * 500
 
 
 @settings(deadline=None)
@@ -237,7 +237,7 @@ def test_the_depth_of_a_document_is_the_nesting_of_its_values(value: Any) -> Non
         inner = item.values() if isinstance(item, dict) else item if isinstance(item, list) else None
         return 0 if inner is None else 1 + max(map(depth, inner), default=0)
 
-    data, levels = encode(value), depth(value)
+    data, levels = encode_json(value), depth(value)
     assert read(data, levels) == value
     if levels:
         with pytest.raises(LimitExceeded):
@@ -301,7 +301,7 @@ def test_any_bytes_give_a_value_or_the_documented_error(data: bytes) -> None:
     ],
 )
 def test_an_error_inside_a_success_is_found(data: object, message: str, status: int | None) -> None:
-    error = service_error(encode(data))
+    error = service_error(encode_json(data))
     assert error is not None
     assert (error.message, error.status, error.partial) == (message, status, None)
 
@@ -351,7 +351,7 @@ def test_bad_utf_8_does_not_hide_an_error() -> None:
 def test_a_refusals_message_is_looked_up_in_order(body: object, message: str) -> None:
     for content_type in ("application/json", "", "text/html"):
         if content_type != "text/html" or message[0] not in "{n":
-            assert error_message(encode(body), content_type) == message
+            assert error_message(encode_json(body), content_type) == message
 
 
 @pytest.mark.parametrize(

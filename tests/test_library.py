@@ -19,10 +19,10 @@ import pytest
 from nacl.bindings import crypto_secretbox
 
 from nai_proto import objects
-from nai_proto.codecs.archive import MARK
-from nai_proto.codecs.keys import encryption_key
+from nai_proto.codecs.key_derivation import encryption_key
 from nai_proto.codecs.keystore import Keystore, open_keystore, seal_keystore
-from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject
+from nai_proto.codecs.object_compression import MARK
+from nai_proto.codecs.sealed_objects import OpenedObject, OpenedState, StoredObject
 from nai_proto.emulator import Account, Emulator
 from nai_proto.errors import (
     AuthenticationError,
@@ -391,9 +391,9 @@ def test_a_keystore_that_another_program_damaged_is_read_and_reported_as_repaire
 # ---- linking
 
 
-def item(id: str, meta: str, **content: Any) -> Opened:  # noqa: A002
+def item(id: str, meta: str, **content: Any) -> OpenedObject:  # noqa: A002
     state = S.OPENED if content else S.DAMAGED
-    return Opened(StoredObject(id=id, meta=meta), state, plaintext=json.dumps(content).encode())
+    return OpenedObject(StoredObject(id=id, meta=meta), state, plaintext=json.dumps(content).encode())
 
 
 def test_a_card_is_linked_by_id_before_meta() -> None:

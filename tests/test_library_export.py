@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nai_proto.codecs.keystore import Keystore
-from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject
+from nai_proto.codecs.sealed_objects import OpenedObject, OpenedState, StoredObject
 from nai_proto.errors import InvalidFile, LimitExceeded
 from nai_proto.library import Library, OpenedStory, build_story_file, export_files, read_story_file
 from nai_proto.library.file_names import choose_file_names, make_safe_name
@@ -243,8 +243,8 @@ def test_all_other_objects_that_opened_are_exported() -> None:
 
 def test_an_object_that_did_not_open_is_exported_sealed_with_the_reason() -> None:
     stored = StoredObject(id="x", type="stories", meta="m1", data="c2VjcmV0", changeIndex=7, extra={"new": 1})
-    closed = Opened(stored, OpenedState.NOT_AUTHENTIC, "authentication failed", "object: the box does not open")
-    empty = Opened(
+    closed = OpenedObject(stored, OpenedState.NOT_AUTHENTIC, "authentication failed", "object: the box does not open")
+    empty = OpenedObject(
         StoredObject(id="", type="shelf", extra={"data": 7}), OpenedState.DAMAGED, "missing field", "no data"
     )
     files = files_of(

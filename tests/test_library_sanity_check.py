@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from nai_proto.codecs.keystore import Keystore
 from nai_proto.codecs.msgpackr import Value, packb
-from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject, open_object, seal_object
+from nai_proto.codecs.sealed_objects import OpenedObject, OpenedState, StoredObject, open_object, seal_object
 from nai_proto.errors import StatusError
 from nai_proto.library import (
     Finding,
@@ -34,7 +34,7 @@ from nai_proto.library.story_problems import find_document_problem, find_history
 from nai_proto.limits import Limits
 from nai_proto.objects import TYPES
 from tests.protocol_data import DATA
-from tests.test_document import document as a_document
+from tests.test_document_check import document as a_document
 
 VECTORS = json.loads((DATA / "content_vectors.json").read_text())["vectors"]
 SANITY = [vector for vector in VECTORS if vector["kind"] == "sanity_check"]
@@ -53,23 +53,23 @@ STORY = {
 K = FindingKind
 
 
-def item(type: str, id: str, meta: str | None, content: Mapping[str, Any] | None) -> Opened:  # noqa: A002
+def item(type: str, id: str, meta: str | None, content: Mapping[str, Any] | None) -> OpenedObject:  # noqa: A002
     """Return an object that opened; with None as its content, one that did not."""
     stored = StoredObject(id=id, type=type, meta=meta, data="?")
     if content is None:
-        return Opened(stored, OpenedState.DAMAGED, "bad base64", "object: base64 was expected")
-    return Opened(stored, OpenedState.OPENED, plaintext=json.dumps(content).encode())
+        return OpenedObject(stored, OpenedState.DAMAGED, "bad base64", "object: base64 was expected")
+    return OpenedObject(stored, OpenedState.OPENED, plaintext=json.dumps(content).encode())
 
 
-def card(named: str, meta: str, content: str, **more: Any) -> Opened:
+def card(named: str, meta: str, content: str, **more: Any) -> OpenedObject:
     return item("stories", named, meta, {"id": meta, "remoteId": named, "remoteStoryId": content, **more})
 
 
-def content(named: str, meta: str, **more: Any) -> Opened:
+def content(named: str, meta: str, **more: Any) -> OpenedObject:
     return item("storycontent", named, meta, {"story": STORY, **more})
 
 
-def library(*items: Opened, **more: Any) -> Library:
+def library(*items: OpenedObject, **more: Any) -> Library:
     """Return a library of these objects, with a key for each meta."""
     by_type = {type_: [each for each in items if each.stored.type == type_] for type_ in TYPES}
     stories, orphans = link_stories(by_type.pop("stories"), by_type.pop("storycontent"))
@@ -100,7 +100,7 @@ def test_a_consistent_library_has_no_findings() -> None:
 @pytest.mark.parametrize("vector", SANITY, ids=lambda vector: vector["id"])
 def test_the_vectors_have_their_expected_findings(vector: dict[str, Any]) -> None:
     contents = {each["meta"]: each["id"] for each in vector["items"]["storycontent"]}
-    items: list[Opened] = []
+    items: list[OpenedObject] = []
     for type_, listed in vector["items"].items():
         for each in listed:
             inside: dict[str, Any] = {"story": STORY} if type_ == "storycontent" else {"id": each["meta"]}
@@ -188,7 +188,7 @@ def names_of(finding: Finding) -> list[tuple[str, str, str | None]]:
         ([card("s", "m", "c"), item("storycontent", "c", "m", None)], [(K.NOT_OPENED, "c")]),
     ],
 )
-def test_each_problem_is_found(items: Iterable[Opened], expected: list[tuple[FindingKind, str]]) -> None:
+def test_each_problem_is_found(items: Iterable[OpenedObject], expected: list[tuple[FindingKind, str]]) -> None:
     assert kinds_and_ids(check(library(*items))) == expected
 
 
@@ -218,7 +218,7 @@ def test_no_key_is_unused_if_a_type_that_may_use_it_was_not_listed() -> None:
 
 
 def test_an_object_that_does_not_open_has_a_category_and_a_suspicion() -> None:
-    closed = Opened(
+    closed = OpenedObject(
         StoredObject(id="x", type="stories", meta="m3"),
         OpenedState.NOT_AUTHENTIC,
         "authentication failed",
@@ -376,7 +376,7 @@ INSIDE = JSON | st.fixed_dictionaries(
 def anything(draw: st.DrawFn) -> Library:
     """Draw a library with any JSON as any object, sealed and opened again."""
     keys = {"m": bytes(32), "": bytes(32), "short": bytes(3)}
-    items: list[Opened] = []
+    items: list[OpenedObject] = []
     for type_ in draw(st.lists(st.sampled_from(TYPES), max_size=6)):
         meta = draw(st.sampled_from([None, *keys, "unknown"]))
         plaintext = json.dumps(draw(INSIDE), ensure_ascii=True).encode()
@@ -384,7 +384,7 @@ def anything(draw: st.DrawFn) -> Library:
         data = (
             "?"
             if meta in (None, "short", "unknown")
-            else seal_object(Opened(stored, S.OPENED, plaintext=plaintext), keys)
+            else seal_object(OpenedObject(stored, S.OPENED, plaintext=plaintext), keys)
         )
         items.append(open_object(StoredObject(id=stored.id, type=type_, meta=meta, data=data), keys))
     return library(*items, keystore=Keystore(keys))

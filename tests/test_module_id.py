@@ -9,20 +9,20 @@ import json
 from typing import Any
 
 from nai_proto import text
-from nai_proto.codecs.modules import module_id, sealed_module
-from tests.test_sealed import of_kind
+from nai_proto.codecs.module_ids import derive_module_id, seal_module
+from tests.test_sealed_objects import of_kind
 
 
 @of_kind("module_id")
 def test_a_module_s_id_comes_from_its_data(vector: dict[str, Any]) -> None:
-    found = module_id(vector["model"], vector["data"])
+    found = derive_module_id(vector["model"], vector["data"])
     assert found == vector["expected"]["prefix"]
     assert found.split(":")[1] == vector["expected"]["upload_sha_blake2b_256_hex"]
-    assert sealed_module(vector["data"]) == vector["expected"]["encrypted_base64"]
+    assert seal_module(vector["data"]) == vector["expected"]["encrypted_base64"]
     model = text.Model.named(vector["model"])
     request = json.loads(text.generate("Once", model=model, module=found).request.body)
     assert request["parameters"]["prefix"] == found
 
 
 def test_equal_modules_have_equal_ids() -> None:
-    assert module_id("6B-v4", "AAAA") == module_id("6B-v4", "AAAA") != module_id("6B-v4", "AAAB")
+    assert derive_module_id("6B-v4", "AAAA") == derive_module_id("6B-v4", "AAAA") != derive_module_id("6B-v4", "AAAB")

@@ -25,12 +25,12 @@ from nai_proto.codecs.msgpackr import (
     UNDEFINED,
     BigInt,
     ErrorValue,
-    Map,
-    Raw,
-    Reference,
+    JsMap,
+    JsSet,
+    RawBytes,
     RegExp,
-    Set,
     Shared,
+    SharedReference,
     Timestamp,
     TypedArray,
     Value,
@@ -117,11 +117,11 @@ def meant(expected: Any) -> Value:
         case {"$date": _, "$ms": milliseconds}:
             return Timestamp.of_milliseconds(milliseconds)
         case {"$map": pairs}:
-            return Map(tuple((meant(key), meant(value)) for key, value in pairs))
+            return JsMap(tuple((meant(key), meant(value)) for key, value in pairs))
         case {"$set": items}:
-            return Set(tuple(map(meant, items)))
+            return JsSet(tuple(map(meant, items)))
         case {"$ext": number, "data_base64": data}:
-            return Raw(number, binascii.a2b_base64(data))
+            return RawBytes(number, binascii.a2b_base64(data))
         case {"$ext": number, "value": value}:
             return Wrapped(number, meant(value))
         case {"$regexp": [source, flags]}:
@@ -141,7 +141,7 @@ def resolved(value: Value) -> Value:
         return value
     shared = {item.number: item.value for item in value if isinstance(item, Shared)}
     return [
-        item.value if isinstance(item, Shared) else shared[item.number] if isinstance(item, Reference) else item
+        item.value if isinstance(item, Shared) else shared[item.number] if isinstance(item, SharedReference) else item
         for item in value
     ]
 
@@ -231,9 +231,9 @@ LEAVES = (
     | st.binary(max_size=40)
     | st.sampled_from([UNDEFINED, INVALID_DATE])
     | TIMES
-    | st.builds(Raw, st.just(50), st.binary(max_size=20))
+    | st.builds(RawBytes, st.just(50), st.binary(max_size=20))
     | st.builds(RegExp, texts(), texts(3))
-    | st.builds(Reference, st.integers(0, 2**32 - 1))
+    | st.builds(SharedReference, st.integers(0, 2**32 - 1))
     | st.builds(TypedArray, st.sampled_from([*range(11), 16, 17]), st.binary(max_size=4).map(lambda data: data * 8))
 )
 
@@ -243,8 +243,8 @@ def containers(inner: st.SearchStrategy[Value]) -> st.SearchStrategy[Value]:
         st.lists(inner, max_size=20)
         | st.dictionaries(texts(), inner, max_size=5)
         | st.fixed_dictionaries({"position": inner, "data": inner, "length": inner})
-        | st.lists(st.tuples(inner, inner), max_size=5).map(lambda pairs: Map(tuple(pairs)))
-        | st.lists(inner, max_size=5).map(lambda items: Set(tuple(items)))
+        | st.lists(st.tuples(inner, inner), max_size=5).map(lambda pairs: JsMap(tuple(pairs)))
+        | st.lists(inner, max_size=5).map(lambda items: JsSet(tuple(items)))
         | st.builds(Wrapped, st.sampled_from([20, 30, 31, 40, 41, 42]), inner)
         | st.builds(Shared, st.integers(0, 2**32 - 1), inner)
         | st.builds(ErrorValue, texts(), texts(), inner)
@@ -269,9 +269,9 @@ def test_all_sizes_of_heads_are_written_and_read() -> None:
             "é" * size,
             b"b" * size,
             [None] * size,
-            Map(((None, True),) * size),
-            Set((None,) * size),
-            Raw(50, b"c" * size),
+            JsMap(((None, True),) * size),
+            JsSet((None,) * size),
+            RawBytes(50, b"c" * size),
             {str(index): index for index in range(size % 65535)},
         )
         for value in values:
@@ -324,7 +324,7 @@ def test_names_that_mean_something_to_javascript_mean_nothing_here() -> None:
 
 
 def test_a_map_may_have_any_keys_and_equal_ones() -> None:
-    value = Map(((1, "a"), (1, "b"), ("1", "c"), (True, "d"), ([1], "e"), ({}, "f"), (0.5, "g"), (BigInt(2), "h")))
+    value = JsMap(((1, "a"), (1, "b"), ("1", "c"), (True, "d"), ([1], "e"), ({}, "f"), (0.5, "g"), (BigInt(2), "h")))
     assert typed(read(packb(value))) == typed(value)
     assert value.lookup() == {1: "b", "1": "c", 0.5: "g"}
 
@@ -337,10 +337,10 @@ def test_a_date_counts_in_milliseconds_as_the_rest_of_the_story_does() -> None:
 def test_no_story_is_in_a_repr() -> None:
     secret = "He was the gardener."
     for value in (
-        Map(((secret, secret),)),
-        Set((secret,)),
+        JsMap(((secret, secret),)),
+        JsSet((secret,)),
         Wrapped(20, secret),
-        Raw(50, secret.encode()),
+        RawBytes(50, secret.encode()),
         RegExp(secret, "g"),
         ErrorValue("Error", secret, secret),
         Shared(1, secret),
@@ -369,10 +369,10 @@ HOLDS_ITSELF.append(HOLDS_ITSELF)
         HOLDS_ITSELF,
         Wrapped(0x73, None),
         Wrapped(128, None),
-        Raw(-1, b""),
-        Raw(0x72, b"\x40"),
-        Raw(50, cast("bytes", "text")),
-        Reference(2**32),
+        RawBytes(-1, b""),
+        RawBytes(0x72, b"\x40"),
+        RawBytes(50, cast("bytes", "text")),
+        SharedReference(2**32),
         Shared(-1, None),
         Timestamp(2**63),
         Timestamp(0, -1),
@@ -539,7 +539,7 @@ def test_fillers_are_not_looked_at() -> None:
         UNDEFINED,
         INVALID_DATE,
         Wrapped(20, None),
-        Set(()),
+        JsSet(()),
         UNDEFINED,
     ]
 
@@ -549,7 +549,7 @@ def test_an_error_may_lack_its_cause() -> None:
 
 
 def test_extensions_are_known_only_if_they_are_named() -> None:
-    assert unpackb(b"\xd4\x05\x00", raw=(5,)) == Raw(5, b"\x00")
+    assert unpackb(b"\xd4\x05\x00", raw=(5,)) == RawBytes(5, b"\x00")
     assert unpackb(b"\xd4\x05\x00\x01", wrappers=(5,)) == Wrapped(5, 1)
     with pytest.raises(Damaged):
         unpackb(b"\xd4\x14\x00\x01", wrappers=())
@@ -557,7 +557,7 @@ def test_extensions_are_known_only_if_they_are_named() -> None:
 
 
 def test_all_unknown_extensions_can_be_kept_beside_the_known() -> None:
-    data = packb([Raw(5, b"abc"), Wrapped(20, {"a": Set((1,))}), UNDEFINED, Raw(127, b"")])
+    data = packb([RawBytes(5, b"abc"), Wrapped(20, {"a": JsSet((1,))}), UNDEFINED, RawBytes(127, b"")])
     assert packb(unpackb(data, raw=range(128))) == data
 
 

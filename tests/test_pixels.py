@@ -30,9 +30,9 @@ from nai_proto.codecs.pixels import (
     write_png,
     write_webp,
 )
-from nai_proto.codecs.png import SIGNATURE, chunk
+from nai_proto.codecs.png import SIGNATURE, build_png_chunk
 from nai_proto.codecs.stealth import with_stealth
-from nai_proto.codecs.webp import lossless, read_webp_text, webp_file
+from nai_proto.codecs.webp import build_webp, find_lossless, read_webp_text
 from nai_proto.errors import InvalidRequestError, LimitExceeded, MissingExtra, RemoteProtocolError, Truncated
 from nai_proto.limits import Limits
 
@@ -142,7 +142,7 @@ def test_grey_of_16_bits_keeps_the_upper_half() -> None:
 def test_colours_of_16_bits_keep_the_upper_half() -> None:
     head = struct.pack(">2L5B", 2, 1, 16, 2, 0, 0, 0)
     rows = zlib.compress(b"\0" + bytes(range(12)))
-    file = SIGNATURE + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    file = SIGNATURE + build_png_chunk(b"IHDR", head) + build_png_chunk(b"IDAT", rows) + build_png_chunk(b"IEND", b"")
     assert read_pixels(file) == Pixels(2, 1, bytes(range(0, 12, 2)))
 
 
@@ -160,7 +160,12 @@ def test_an_ordinary_png_is_read_the_same_without_pillow(mode: str, monkeypatch:
 def test_an_interlaced_png_is_read() -> None:
     """Of one pixel, so that only the first of the seven passes has a row."""
     head = struct.pack(">2L5B", 1, 1, 8, 6, 0, 0, 1)
-    file = SIGNATURE + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0abcd")) + chunk(b"IEND", b"")
+    file = (
+        SIGNATURE
+        + build_png_chunk(b"IHDR", head)
+        + build_png_chunk(b"IDAT", zlib.compress(b"\0abcd"))
+        + build_png_chunk(b"IEND", b"")
+    )
     assert read_pixels(file) == Pixels(1, 1, b"abcd")
 
 
@@ -194,7 +199,7 @@ def test_the_orientation_in_exif_is_not_applied() -> None:
 def test_every_pixel_that_is_written_to_a_webp_is_read(picture: Pixels) -> None:
     file = write_webp(picture)
     assert decoded(file, "WEBP").rgb == read_pixels(file).rgb == picture.rgb
-    assert lossless(file) is not None
+    assert find_lossless(file) is not None
     opaque = picture.alpha is None or set(picture.alpha.data) == {255}
     assert read_alpha(file) == (None if opaque else picture.alpha)
 
@@ -375,14 +380,14 @@ def test_a_webp_cut_anywhere_is_truncated() -> None:
 
 
 def test_a_webp_has_one_size() -> None:
-    found = lossless(saved(flat(), "WEBP"))
+    found = find_lossless(saved(flat(), "WEBP"))
     assert found is not None
     small = (b"VP8X", bytes(4) + b"\1\0\0\1\0\0")
     for read in READERS:
         with pytest.raises(RemoteProtocolError):
-            read(webp_file([small, (b"VP8L", bytes(found.content))]))
+            read(build_webp([small, (b"VP8L", bytes(found.content))]))
         with pytest.raises(RemoteProtocolError):
-            read(webp_file([small]))
+            read(build_webp([small]))
 
 
 # ---- bombs

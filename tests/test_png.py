@@ -19,7 +19,15 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from nai_proto.codecs.pixels import Pixels, Plane, read_alpha, read_pixels, write_png
-from nai_proto.codecs.png import SIGNATURE, Header, chunk, chunks, header, read_text, with_text
+from nai_proto.codecs.png import (
+    SIGNATURE,
+    PngHeader,
+    build_png_chunk,
+    iter_png_chunks,
+    read_png_header,
+    read_png_text,
+    with_png_text,
+)
 from nai_proto.errors import InvalidRequestError, LimitExceeded, RemoteProtocolError, Truncated
 from nai_proto.limits import Limits
 
@@ -32,8 +40,8 @@ def file_of(
     head = struct.pack(">2L5B", width, height, depth, colour, 0, 0, interlace)
     content = zlib.compress(raw)
     half = len(content) // 2
-    data = chunk(b"IDAT", content[:half]) + chunk(b"IDAT", content[half:])
-    return SIGNATURE + chunk(b"IHDR", head) + b"".join(more) + data + chunk(b"IEND", b"")
+    data = build_png_chunk(b"IDAT", content[:half]) + build_png_chunk(b"IDAT", content[half:])
+    return SIGNATURE + build_png_chunk(b"IHDR", head) + b"".join(more) + data + build_png_chunk(b"IEND", b"")
 
 
 @st.composite
@@ -55,8 +63,10 @@ def test_what_was_written_is_read(picture: Pixels, texts: dict[str, str]) -> Non
     file = write_png(picture, texts)
     assert read_pixels(file) == picture
     assert read_alpha(file) == picture.alpha
-    assert read_text(file) == texts
-    assert header(file) == Header(picture.width, picture.height, 8, 6 if picture.channels == 4 else 2, False)
+    assert read_png_text(file) == texts
+    assert read_png_header(file) == PngHeader(
+        picture.width, picture.height, 8, 6 if picture.channels == 4 else 2, False
+    )
 
 
 @given(pictures())
@@ -153,12 +163,17 @@ def test_pixels_are_not_shown() -> None:
         (file_of(1, 1, 5, b"\0a"), "cannot be decoded"),
         (file_of(1, 1, 2, b"\0abcd", depth=16), "cannot be decoded"),
         (file_of(9, 9, 3, b"\0abc", interlace=1), "cannot be decoded"),
-        (SIGNATURE + chunk(b"IHDR", struct.pack(">2L5B", 1, 1, 8, 2, 0, 0, 0)) + chunk(b"IEND", b""), "do not inflate"),
         (
             SIGNATURE
-            + chunk(b"IHDR", struct.pack(">2L5B", 1, 1, 8, 2, 0, 0, 0))
-            + chunk(b"IDAT", b"rubbish")
-            + chunk(b"IEND", b""),
+            + build_png_chunk(b"IHDR", struct.pack(">2L5B", 1, 1, 8, 2, 0, 0, 0))
+            + build_png_chunk(b"IEND", b""),
+            "do not inflate",
+        ),
+        (
+            SIGNATURE
+            + build_png_chunk(b"IHDR", struct.pack(">2L5B", 1, 1, 8, 2, 0, 0, 0))
+            + build_png_chunk(b"IDAT", b"rubbish")
+            + build_png_chunk(b"IEND", b""),
             "do not inflate",
         ),
     ],
@@ -180,7 +195,11 @@ def peak(work: Callable[[], object]) -> int:
 
 def test_a_bomb_is_not_inflated_beyond_its_header() -> None:
     bomb = file_of(10, 10, 2, bytes(50_000_000))
-    huge = SIGNATURE + chunk(b"IHDR", struct.pack(">2L5B", 2**31 - 1, 2**31 - 1, 8, 6, 0, 0, 0)) + chunk(b"IEND", b"")
+    huge = (
+        SIGNATURE
+        + build_png_chunk(b"IHDR", struct.pack(">2L5B", 2**31 - 1, 2**31 - 1, 8, 6, 0, 0, 0))
+        + build_png_chunk(b"IEND", b"")
+    )
 
     def explode() -> None:
         with pytest.raises(RemoteProtocolError, match="do not inflate to its size"):
@@ -194,7 +213,7 @@ def test_a_bomb_is_not_inflated_beyond_its_header() -> None:
 def test_the_limit_is_what_a_header_may_claim() -> None:
     file = write_png(TINY)
     assert read_pixels(file, Limits(pixels=2)) == TINY
-    for read in (read_pixels, read_alpha, read_text, header):
+    for read in (read_pixels, read_alpha, read_png_text, read_png_header):
         with pytest.raises(LimitExceeded) as caught:
             read(file, Limits(pixels=1))
         assert (caught.value.what, caught.value.limit, caught.value.value) == ("pixels", 1, 2)
@@ -209,7 +228,7 @@ def test_pillow_reads_the_texts() -> None:
         assert isinstance(image, PngImagePlugin.PngImageFile)
         assert {key: str(value) for key, value in image.text.items()} == texts
     file = write_png(TINY, texts)
-    assert [kind for kind, _ in chunks(file)] == [b"IHDR", b"tEXt", b"iTXt", b"tEXt", b"IDAT", b"IEND"]
+    assert [kind for kind, _ in iter_png_chunks(file)] == [b"IHDR", b"tEXt", b"iTXt", b"tEXt", b"IDAT", b"IEND"]
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.text(st.characters(codec="utf-8", exclude_characters="\0")))))
@@ -222,21 +241,23 @@ def test_every_form_of_text_that_pillow_writes_is_read(texts: list[tuple[str, st
         else:
             info.add_text(keyword, text, zip=number % 3 == 0)
         expected.setdefault(keyword, text)
-    assert read_text(saved(TINY, pnginfo=info)) == expected
+    assert read_png_text(saved(TINY, pnginfo=info)) == expected
 
 
 @given(TEXTS, TEXTS)
 def test_text_is_exchanged_and_all_else_stays(before: dict[str, str], after: dict[str, str]) -> None:
-    other = chunk(b"ltns", b"NovelAI_ltntsig" + bytes(64))
+    other = build_png_chunk(b"ltns", b"NovelAI_ltntsig" + bytes(64))
     file = file_of(2, 1, 6, b"\0" + TINY.data, other) + b"something behind"
-    changed = with_text(with_text(file, before), after)
-    assert read_text(changed) == after
-    assert with_text(changed, {}) == file
+    changed = with_png_text(with_png_text(file, before), after)
+    assert read_png_text(changed) == after
+    assert with_png_text(changed, {}) == file
     assert read_pixels(changed) == TINY
 
 
 def test_of_several_texts_with_one_keyword_the_first_counts() -> None:
-    assert read_text(file_of(1, 1, 2, b"", chunk(b"tEXt", b"a\0one"), chunk(b"tEXt", b"a\0two"))) == {"a": "one"}
+    assert read_png_text(
+        file_of(1, 1, 2, b"", build_png_chunk(b"tEXt", b"a\0one"), build_png_chunk(b"tEXt", b"a\0two"))
+    ) == {"a": "one"}
 
 
 @pytest.mark.parametrize(
@@ -263,19 +284,19 @@ def test_text_that_has_no_form_is_not_written(keyword: str, text: str) -> None:
     ],
 )
 def test_text_that_is_damaged_is_a_documented_error(kind: bytes, content: bytes) -> None:
-    file = file_of(1, 1, 2, b"\0abc", chunk(kind, content))
+    file = file_of(1, 1, 2, b"\0abc", build_png_chunk(kind, content))
     with pytest.raises(RemoteProtocolError, match="a text") as caught:
-        read_text(file)
+        read_png_text(file)
     assert caught.value.__context__ is None
     assert read_pixels(file).data == b"abc"
 
 
 def test_a_bomb_of_text_is_not_inflated_beyond_the_limit() -> None:
-    bomb = file_of(1, 1, 2, b"", *[chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(600_000)))] * 50)
+    bomb = file_of(1, 1, 2, b"", *[build_png_chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(600_000)))] * 50)
 
     def explode() -> None:
         with pytest.raises(LimitExceeded) as caught:
-            read_text(bomb, Limits(picture_text=1_000_000))
+            read_png_text(bomb, Limits(picture_text=1_000_000))
         assert (caught.value.what, caught.value.limit, caught.value.value) == ("picture text", 1_000_000, 1_000_001)
 
     assert peak(explode) < 3_000_000
@@ -284,9 +305,9 @@ def test_a_bomb_of_text_is_not_inflated_beyond_the_limit() -> None:
 def test_the_limit_counts_all_texts_together() -> None:
     texts = {"a": "1" * 40, "b": "2" * 40}
     file = write_png(TINY, texts)
-    assert read_text(file, Limits(picture_text=82)) == texts
+    assert read_png_text(file, Limits(picture_text=82)) == texts
     with pytest.raises(LimitExceeded, match="picture text"):
-        read_text(file, Limits(picture_text=79))
+        read_png_text(file, Limits(picture_text=79))
 
 
 # Damage
@@ -306,24 +327,24 @@ def test_every_way_to_cut_a_file_short_is_noticed(size: int) -> None:
 def test_every_altered_byte_is_noticed(at: int) -> None:
     altered = FILE[:at] + bytes([FILE[at] ^ 0x10]) + FILE[at + 1 :]
     with pytest.raises(RemoteProtocolError):
-        list(chunks(altered))
+        list(iter_png_chunks(altered))
 
 
 @pytest.mark.parametrize(
     "file",
     [
-        SIGNATURE + chunk(b"IEND", b""),
+        SIGNATURE + build_png_chunk(b"IEND", b""),
         FILE[:33] + FILE[8:],
-        SIGNATURE + chunk(b"IHDR", bytes(13)) + chunk(b"IEND", b""),
-        SIGNATURE + chunk(b"IHDR", bytes(12)) + chunk(b"IEND", b""),
-        FILE[:33] + chunk(b"te t", b""),
+        SIGNATURE + build_png_chunk(b"IHDR", bytes(13)) + build_png_chunk(b"IEND", b""),
+        SIGNATURE + build_png_chunk(b"IHDR", bytes(12)) + build_png_chunk(b"IEND", b""),
+        FILE[:33] + build_png_chunk(b"te t", b""),
         FILE[:33] + b"\x80\0\0\0tEXt" + bytes(30),
         b"GIF89a",
     ],
 )
 def test_what_is_no_png_is_told(file: bytes) -> None:
     with pytest.raises(RemoteProtocolError):
-        list(chunks(file))
+        list(iter_png_chunks(file))
 
 
 @settings(max_examples=300)
@@ -332,10 +353,12 @@ def test_chunks_of_any_content_are_read_or_documented_errors(data: st.DataObject
     kinds = st.sampled_from([b"IHDR", b"IDAT", b"IEND", b"tEXt", b"zTXt", b"iTXt", b"abCd"])
     contents = st.binary(max_size=20) | st.just(zlib.compress(b"\1abcd")) | st.just(b"a\0\0" + zlib.compress(b"b"))
     head = st.tuples(*[st.integers(0, 3)] * 2, *[st.sampled_from([0, 2, 3, 6, 8])] * 5)
-    parts = [chunk(b"IHDR", struct.pack(">2L5B", *data.draw(head)))]
-    parts += [chunk(kind, content) for kind, content in data.draw(st.lists(st.tuples(kinds, contents), max_size=6))]
-    file = SIGNATURE + b"".join(parts) + chunk(b"IEND", b"")
-    for read in (read_pixels, read_alpha, read_text, header):
+    parts = [build_png_chunk(b"IHDR", struct.pack(">2L5B", *data.draw(head)))]
+    parts += [
+        build_png_chunk(kind, content) for kind, content in data.draw(st.lists(st.tuples(kinds, contents), max_size=6))
+    ]
+    file = SIGNATURE + b"".join(parts) + build_png_chunk(b"IEND", b"")
+    for read in (read_pixels, read_alpha, read_png_text, read_png_header):
         try:
             read(file)
         except RemoteProtocolError:
@@ -346,4 +369,4 @@ def test_chunks_of_any_content_are_read_or_documented_errors(data: st.DataObject
 def test_any_bytes_are_documented_errors(data: bytes) -> None:
     for file in (data, SIGNATURE + data):
         with pytest.raises(RemoteProtocolError):
-            read_text(file)
+            read_png_text(file)

@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from nai_proto import account, objects, openai, text
-from nai_proto.codecs.keys import access_key, email_hash
+from nai_proto.codecs.key_derivation import access_key, email_hash
 from nai_proto.emulator import Account
 from nai_proto.emulator.faults import FaultyApp
 from nai_proto.emulator.recording import Ending, Replayer

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nai_proto.codecs.keys import email_hash
+from nai_proto.codecs.key_derivation import email_hash
 from nai_proto.emulator.recording import (
     Ending,
     RecordedExchange,

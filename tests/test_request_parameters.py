@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nai_proto.codecs.json import encode
+from nai_proto.codecs.json import encode_json
 from nai_proto.errors import InvalidRequestError
 from nai_proto.http import Host
 from nai_proto.text.global_settings import NO_LOGPROBS, GlobalSettings, build_adventure_bans
@@ -378,7 +378,7 @@ def test_of_any_preset_and_settings_a_request_is_made_and_neither_changes(
     before, tokenizer = preset.copy(), Letters()
     body: Any = build_parameters(preset.model, preset=preset, settings=settings, tokenizer=tokenizer, validate=False)
     assert preset == before
-    assert encode(body)
+    assert encode_json(body)
     assert {*body} <= {*RULES}
     if preset.order is not None:
         off = {key for row in SAMPLERS if row.id not in body["order"] for key in row.keys}

@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nai_proto import objects
-from nai_proto.codecs.keys import encryption_key
+from nai_proto.codecs.key_derivation import encryption_key
 from nai_proto.codecs.keystore import Keystore, open_keystore, seal_keystore
-from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject, new_object, seal_object
+from nai_proto.codecs.sealed_objects import OpenedObject, OpenedState, StoredObject, new_object, seal_object
 from nai_proto.emulator import Account, Emulator
 from nai_proto.errors import AuthenticationError, ConflictError, InvalidRequestError, NaiError
 from nai_proto.exchange.reply import App
@@ -53,7 +53,7 @@ def run(flow: Any, app: App) -> FlowTrace[Any, Any]:
     return run_in_memory(logged_in(flow), app)
 
 
-def restore_into(emulator: Emulator, items: list[Opened], app: App | None = None) -> tuple[RestoredObject, ...]:
+def restore_into(emulator: Emulator, items: list[OpenedObject], app: App | None = None) -> tuple[RestoredObject, ...]:
     result: tuple[RestoredObject, ...] = run(
         restore(plan_restore(opened(emulator), items), KEY), app or emulator
     ).result
@@ -318,7 +318,7 @@ def test_a_plan_can_be_made_whatever_the_objects_contain(
     for number, (type_, own, content) in enumerate(objects):
         plaintext = msgspec.json.encode({"remoteId": own, "remoteStoryId": content, "n": 1e308})
         stored = StoredObject(id=f"{number}", type=type_, meta=f"m{number % 2}", data=f"{number}")
-        items.append(Opened(stored, OpenedState.OPENED, plaintext=plaintext.replace(b"1e308", b"1e999")))
+        items.append(OpenedObject(stored, OpenedState.OPENED, plaintext=plaintext.replace(b"1e308", b"1e999")))
     left = [item for number, item in enumerate(items) if number not in missing]
     now = {type_: [item for item in left if item.stored.type == type_] for type_, _, _ in objects}
     stories, orphans = link_stories(now.pop("stories", []), now.pop("storycontent", []))

@@ -19,9 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nai_proto import account
-from nai_proto.codecs.archive import MARK
-from nai_proto.codecs.keys import encryption_key
+from nai_proto.codecs.key_derivation import encryption_key
 from nai_proto.codecs.keystore import Keystore, open_keystore, seal_keystore
+from nai_proto.codecs.object_compression import MARK
 from nai_proto.emulator import Account, Emulator
 from nai_proto.errors import (
     Damaged,

@@ -18,9 +18,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nai_proto.codecs.keys import encryption_key
+from nai_proto.codecs.key_derivation import encryption_key
 from nai_proto.codecs.keystore import Keystore, open_keystore
-from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject, new_object, open_object, seal_object
+from nai_proto.codecs.sealed_objects import (
+    OpenedObject,
+    OpenedState,
+    StoredObject,
+    new_object,
+    open_object,
+    seal_object,
+)
 from nai_proto.emulator import Account, Emulator
 from nai_proto.errors import (
     AuthenticationError,
@@ -55,11 +62,11 @@ def keys_of(owner: Account) -> Keystore:
     return open_keystore(owner.storage.keystore, KEY)
 
 
-def cards(library: Library) -> list[Opened]:
+def cards(library: Library) -> list[OpenedObject]:
     return [story.card for story in library.stories]
 
 
-def with_title(item: Opened, title: str) -> ObjectChange:
+def with_title(item: OpenedObject, title: str) -> ObjectChange:
     return ObjectChange(item, {**item.json(), "title": title})
 
 
@@ -136,7 +143,7 @@ def test_a_failure_does_not_stop_the_others() -> None:
     library = opened(emulator)
     first, second, third = cards(library)
     owner.storage.objects["stories"].take(second.stored.id)
-    broken = Opened(first.stored, OpenedState.DAMAGED, "bad json")
+    broken = OpenedObject(first.stored, OpenedState.DAMAGED, "bad json")
     unsealable = replace(first, stored=msgspec.structs.replace(first.stored, meta="nobody's"))
     long = new_object("presets", "m" * 129, {}, {})
     changes = [

@@ -24,7 +24,7 @@ import pytest
 
 from nai_proto.account import encryption_key
 from nai_proto.codecs.keystore import Keystore, seal_keystore
-from nai_proto.codecs.sealed import new_object, seal_object
+from nai_proto.codecs.sealed_objects import new_object, seal_object
 from nai_proto.exchange.reply import Handler, Start, Write
 from nai_proto.http import Head, Headers, Request
 from nai_proto.library import Library, open_library

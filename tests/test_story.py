@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import pytest
 
-from nai_proto.codecs.msgpackr import UNDEFINED, Map, Set, Timestamp, Wrapped, packb, unpackb
+from nai_proto.codecs.msgpackr import UNDEFINED, JsMap, JsSet, Timestamp, Wrapped, packb, unpackb
 from nai_proto.errors import InvalidFile, InvalidRequestError, LocalProtocolError
 from nai_proto.story import Origin, OriginSpan, Section, SectionKind, Story, count_characters, count_units
 from nai_proto.text import BanList, BiasGroup, Preset
@@ -182,18 +182,18 @@ def test_one_edit_adds_one_node_and_changes_nothing_else() -> None:
     new = dict(after["history"].value["nodes"].pairs)
     parent = before["history"].value["current"]
     assert after["history"].value["current"] == node_id == story.current
-    assert new[parent].value == {**old[parent].value, "children": Set((node_id,))}
+    assert new[parent].value == {**old[parent].value, "children": JsSet((node_id,))}
     assert [new[id_] for id_ in old if id_ != parent] == [old[id_] for id_ in old if id_ != parent]
     section = before["order"][-1]
     part = {"from": 26, "insert": " Nobody.", "delete": ""}
-    metas = Map(((1, [{"index": 0, "position": 0, "data": 0, "length": 8}]),))
+    metas = JsMap(((1, [{"index": 0, "position": 0, "data": 0, "length": 8}]),))
     diff = Wrapped(40, Wrapped(41, cast("Any", {"parts": [part], "metas": metas, "source": 0})))
     assert node.value == {
         "id": node_id,
         "parent": parent,
-        "children": Set(),
+        "children": JsSet(),
         "route": UNDEFINED,
-        "changes": Map(((section, {"type": 1, "diff": diff}),)),
+        "changes": JsMap(((section, {"type": 1, "diff": diff}),)),
         "date": Timestamp.of_milliseconds(NOW),
         "genPosition": UNDEFINED,
     }

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nai_proto.codecs.msgpackr import UNDEFINED, BigInt, Map, Set, Value, Wrapped, packb, unpackb
+from nai_proto.codecs.msgpackr import UNDEFINED, BigInt, JsMap, JsSet, Value, Wrapped, packb, unpackb
 from nai_proto.errors import Damaged, InvalidRequestError, LimitExceeded, LocalProtocolError, NaiError
 from nai_proto.limits import Limits
 from nai_proto.story import Origin, Story
@@ -120,7 +120,7 @@ def test_damaged_story_has_a_category(content: dict[str, Any], category: str) ->
         assert raised.value.category == category
 
 
-@pytest.mark.parametrize("change", [{"sections": []}, {"order": Map()}, {"order": UNDEFINED}])
+@pytest.mark.parametrize("change", [{"sections": []}, {"order": JsMap()}, {"order": UNDEFINED}])
 def test_document_without_sections_or_order_is_damaged(change: dict[str, Value]) -> None:
     with pytest.raises(Damaged) as raised:
         _ = build_damaged_document("remove-middle", lambda fields: fields.update(change)).text
@@ -133,7 +133,7 @@ def test_document_without_sections_or_order_is_damaged(change: dict[str, Value])
 def test_missing_sections_are_skipped_and_reported() -> None:
     def change(fields: dict[str, Any]) -> None:
         fields["order"] += [77, "x", fields["order"][0], 0, BigInt(5)]
-        fields["sections"] = Map((*fields["sections"].pairs, ("odd", 1)))
+        fields["sections"] = JsMap((*fields["sections"].pairs, ("odd", 1)))
 
     broken = build_damaged_document("remove-middle", change)
     assert broken.text == "One.\nThree."
@@ -155,7 +155,7 @@ def test_missing_sections_are_skipped_and_reported() -> None:
 
 def test_section_without_a_text_keeps_its_place() -> None:
     def change(fields: dict[str, Any]) -> None:
-        fields["sections"] = Map((*fields["sections"].pairs, (77, {"type": 0})))
+        fields["sections"] = JsMap((*fields["sections"].pairs, (77, {"type": 0})))
         fields["order"].insert(1, 77)
 
     broken = build_damaged_document("remove-middle", change)
@@ -181,11 +181,11 @@ TORN: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
         "node 2100675053728861 is its own ancestor",
     ),
     "a child that does not exist": (
-        change_node(3, children=Set((5,))),
+        change_node(3, children=JsSet((5,))),
         "node 1782160118144971 has a child that does not exist",
     ),
     "a child of another": (
-        change_node(3, children=Set((2100675053728861,))),
+        change_node(3, children=JsSet((2100675053728861,))),
         "node 1782160118144971 has a child with another parent",
     ),
     "another id inside": (change_node(3, id=5), "node 1782160118144971 has a different id in its fields"),
@@ -213,7 +213,7 @@ def test_story_whose_history_gives_another_text_can_be_edited() -> None:
 
     See docs/protocol/content.md#73-sections.
     """
-    broken = build_damaged_document("generate-then-user", change_node(1, changes=Map()))
+    broken = build_damaged_document("generate-then-user", change_node(1, changes=JsMap()))
     text = broken.text
     broken.append(" More.", now=NOW)
     again = Story.from_data(*broken.to_data(now=NOW))
@@ -232,7 +232,7 @@ def test_step_that_does_not_fit_is_damage_and_the_story_stays_at_its_node() -> N
         for _, node in history["nodes"].pairs[2:3]:
             section, step = node.value["changes"].pairs[0]
             changed: Any = {**step, "diff": Wrapped(40, Wrapped(42, {}))}
-            node.value["changes"] = Map(((section, changed),))
+            node.value["changes"] = JsMap(((section, changed),))
 
     broken = build_damaged_document("generate-then-user", strange)
     node, text = broken.current, broken.text
@@ -249,7 +249,7 @@ def test_pending_changes_are_separate_and_have_to_be_committed_first() -> None:
         "diff": Wrapped(40, Wrapped(41, {"parts": [{"from": 4, "insert": " Now.", "delete": ""}]})),
     }
     waiting = build_damaged_document(
-        "remove-middle", lambda fields: fields.update(dirtySections=Map(((fields["order"][0], step),)))
+        "remove-middle", lambda fields: fields.update(dirtySections=JsMap(((fields["order"][0], step),)))
     )
     assert waiting.text == "One.\nThree."
     assert waiting.pending_text == "One. Now.\nThree."
@@ -271,8 +271,8 @@ def test_pending_changes_are_separate_and_have_to_be_committed_first() -> None:
 def test_applied_pending_changes_become_a_node() -> None:
     def change(fields: dict[str, Any]) -> None:
         (id_, section), last = fields["sections"].pairs
-        fields["sections"] = Map(((id_, {**section, "text": "One. Now."}), last))
-        fields["dirtySections"] = Map(((id_, step),))
+        fields["sections"] = JsMap(((id_, {**section, "text": "One. Now."}), last))
+        fields["dirtySections"] = JsMap(((id_, step),))
 
     step: Value = {
         "type": 1,
@@ -292,7 +292,7 @@ def test_applied_pending_changes_are_not_applied_again() -> None:
         first, last = fields["order"]
         step = update(0, "One", "Ono")
         made: Any = {"type": 0, "section": dict(fields["sections"].pairs[1][1]), "after": first}
-        fields["dirtySections"] = Map(((first, step), (last, made), (1863265500404226, {"type": 2, "after": 0})))
+        fields["dirtySections"] = JsMap(((first, step), (last, made), (1863265500404226, {"type": 2, "after": 0})))
 
     waiting = build_damaged_document("remove-middle", change)
     nodes_before = [*waiting.history]
@@ -307,7 +307,7 @@ def test_applied_pending_changes_are_not_applied_again() -> None:
 def test_pending_changes_that_fit_nothing_are_damage() -> None:
     step = update(0, "xy", "yx")
     waiting = build_damaged_document(
-        "remove-middle", lambda fields: fields.update(dirtySections=Map(((fields["order"][0], step),)))
+        "remove-middle", lambda fields: fields.update(dirtySections=JsMap(((fields["order"][0], step),)))
     )
     assert waiting.problems == ("pending changes fit no section",)
     with pytest.raises(Damaged):
@@ -395,9 +395,9 @@ def test_replay_that_copies_too_much_is_stopped() -> None:
 
 
 def test_exceeded_work_leaves_the_text_unchanged() -> None:
-    section: Any = {"type": 1, "text": "long " * 10, "meta": Map(), "source": UNDEFINED}
+    section: Any = {"type": 1, "text": "long " * 10, "meta": JsMap(), "source": UNDEFINED}
     ring = SectionList({5: section}, [5])
-    changes: Any = Map(((6, {"type": 0, "section": section, "after": 5}), (5, update(0, "x", ""))))
+    changes: Any = JsMap(((6, {"type": 0, "section": section, "after": 5}), (5, update(0, "x", ""))))
     with pytest.raises(LimitExceeded):
         ring.apply(changes, ReplayWork(49))
     assert ([*ring], ring.sections) == ([5], {5: section})
@@ -421,7 +421,7 @@ def test_huge_run_index_adds_one_run() -> None:
     def change(fields: dict[str, Any]) -> None:
         _, node = fields["history"].value["nodes"].pairs[2]
         _, step = node.value["changes"].pairs[0]
-        step["diff"].value.value["metas"] = Map(((1, [{"index": 2**32, "position": 0, "data": 1, "length": 2**50}]),))
+        step["diff"].value.value["metas"] = JsMap(((1, [{"index": 2**32, "position": 0, "data": 1, "length": 2**50}]),))
 
     broken = build_damaged_document("edit-inside-paragraph", change)
     broken.undo()
@@ -508,7 +508,7 @@ def test_any_legacy_story_is_readable_or_raises_a_documented_error(
     use_everything(build_legacy(fragments=fragments, datablocks=blocks, currentBlock=current))
 
 
-VALUES: st.SearchStrategy[Value] = st.one_of(NUMBERS, st.text("ab", max_size=2), st.just(UNDEFINED), st.just(Map()))
+VALUES: st.SearchStrategy[Value] = st.one_of(NUMBERS, st.text("ab", max_size=2), st.just(UNDEFINED), st.just(JsMap()))
 
 
 @settings(max_examples=120)
@@ -529,10 +529,10 @@ def changed(value: Value, data: st.DataObject, depth: int = 0) -> Value:
     if isinstance(value, dict) and value:
         name = data.draw(st.sampled_from(sorted(value)))
         return {**value, name: changed(value[name], data, depth + 1)}
-    if isinstance(value, Map) and value.pairs:
+    if isinstance(value, JsMap) and value.pairs:
         at = data.draw(st.integers(0, len(value.pairs) - 1))
         key, item = value.pairs[at]
-        return Map((*value.pairs[:at], (key, changed(item, data, depth + 1)), *value.pairs[at + 1 :]))
+        return JsMap((*value.pairs[:at], (key, changed(item, data, depth + 1)), *value.pairs[at + 1 :]))
     if isinstance(value, list) and value:
         at = data.draw(st.integers(0, len(value) - 1))
         return [*value[:at], changed(value[at], data, depth + 1), *value[at + 1 :]]

@@ -17,7 +17,7 @@ from PIL import Image
 
 from nai_proto import InvalidFile, LimitExceeded, Limits
 from nai_proto.codecs.pixels import Pixels, write_png
-from nai_proto.codecs.png import read_text, with_text
+from nai_proto.codecs.png import read_png_text, with_png_text
 from nai_proto.story.files import FileKind, read_card, read_file, write_card
 
 PICTURE = write_png(Pixels(2, 1, bytes(8)), {"Title": "a cat"})
@@ -100,12 +100,12 @@ def test_card_returns_its_file_and_keeps_the_picture(data: bytes) -> None:
         assert opened.size == (2, 1)
         assert opened.info["Title"] == "a cat"
         assert base64.b64decode(opened.info["naidata"]) == data
-    assert list(read_text(card)) == ["Title", "naidata"]
+    assert list(read_png_text(card)) == ["Title", "naidata"]
 
 
 def test_card_whose_text_is_no_base64_is_invalid() -> None:
     with pytest.raises(InvalidFile, match="x: the text naidata: base64"):
-        read_card(with_text(PICTURE, {"naidata": "?"}), where="x")
+        read_card(with_png_text(PICTURE, {"naidata": "?"}), where="x")
 
 
 def test_card_has_to_be_a_png() -> None:

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 import nai_proto as nai
 from nai_proto import text
-from nai_proto.codecs.tokens import pack, unpack
+from nai_proto.codecs.token_packing import pack, unpack
 from nai_proto.errors import InvalidRequestError, RemoteProtocolError, StreamError, Truncated
 from nai_proto.exchange.actions import Send
 from nai_proto.http import Head, Headers

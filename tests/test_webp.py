@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
 from nai_proto.codecs.exif import read_exif, write_exif
-from nai_proto.codecs.webp import read_webp_text, webp_chunks, with_webp_text
+from nai_proto.codecs.webp import iter_webp_chunks, read_webp_text, with_webp_text
 from nai_proto.errors import InvalidRequestError, LimitExceeded, RemoteProtocolError, Truncated
 from nai_proto.limits import Limits
 
@@ -147,14 +147,14 @@ def test_the_limits_are_what_may_come() -> None:
         read_webp_text(file, Limits(pixels=14))
     for plain in FILES:
         with pytest.raises(LimitExceeded, match="pixels: 15"):
-            list(webp_chunks(plain, Limits(pixels=14)))
+            list(iter_webp_chunks(plain, Limits(pixels=14)))
 
 
 @pytest.mark.parametrize("file", FILES)
 def test_a_file_cut_short_is_noticed(file: bytes) -> None:
     for size in range(len(file)):
         with pytest.raises(RemoteProtocolError) as caught:
-            list(webp_chunks(file[:size]))
+            list(iter_webp_chunks(file[:size]))
         assert isinstance(caught.value, Truncated) is (size >= 12)
 
 

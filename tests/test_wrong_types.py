@@ -13,8 +13,8 @@ import pytest
 
 from nai_proto import account, image, openai, text, tokenizers, voice
 from nai_proto.account import Subscription
-from nai_proto.codecs.picture import Metadata
-from nai_proto.codecs.vibes import Vibe as VibeFile
+from nai_proto.codecs.picture_metadata import Metadata
+from nai_proto.codecs.vibe_files import StoredVibe as VibeFile
 from nai_proto.errors import InvalidRequestError, InvalidTypeError, NaiError
 from nai_proto.image.options import ImageOptions as ImageOptions
 from nai_proto.openai.request_options import CompletionOptions

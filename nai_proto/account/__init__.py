@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..codecs.keys import access_key, email_hash, encryption_key
+from ..codecs.key_derivation import access_key, email_hash, encryption_key
 from ..exchange.responses import raw_json
 from ..tier import Tier
 from .login import (

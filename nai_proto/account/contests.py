@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from typing import Any, Final, Never
 
 from ..arguments import BYTES, TEXT, takes
-from ..codecs.box import to_base64
-from ..codecs.json import encode
+from ..codecs.json import encode_json
+from ..codecs.secret_box import to_base64
 from ..errors import InvalidRequestError
 from ..exchange.endpoints import EndpointParameters, build, endpoint
 from ..exchange.operation import Operation
@@ -124,7 +124,7 @@ def _read_operation(name: str, event: str) -> Operation[Never, Any]:
 
 def _write_operation(name: str, event: str | None, fields: Mapping[str, object]) -> Operation[Never, None]:
     path = {} if event is None else {"event": event}
-    request = build(endpoint(name), EndpointParameters(path, body=encode(fields)), _JSON_BODY)
+    request = build(endpoint(name), EndpointParameters(path, body=encode_json(fields)), _JSON_BODY)
     return Operation(request, NOTHING, Repeat.IF_NOT_ACTED)
 
 

@@ -15,8 +15,8 @@ from typing import Any, Final, Literal, Never
 import msgspec
 
 from ..arguments import FLAG, TEXT, ArgumentType, invalid, takes
-from ..codecs.json import encode
-from ..codecs.keys import access_key, email_hash
+from ..codecs.json import encode_json
+from ..codecs.key_derivation import access_key, email_hash
 from ..errors import AuthenticationError, InvalidRequestError, NaiError, RemoteProtocolError
 from ..exchange.actions import Steps, compute
 from ..exchange.endpoints import EndpointParameters, build, endpoint
@@ -103,7 +103,7 @@ _PERSISTENT: Final = (("application/json", JsonBodyReader(_PersistentTokenRespon
 
 
 def _token_operation(name: str, fields: Mapping[str, object], repeat: Repeat) -> Operation[Never, AccessToken]:
-    body = encode({key: value for key, value in fields.items() if value is not None})
+    body = encode_json({key: value for key, value in fields.items() if value is not None})
     return Operation(build(endpoint(name), EndpointParameters(body=body), _JSON_FIELDS), _TOKEN, repeat)
 
 
@@ -212,7 +212,9 @@ def create_persistent_token(*, overwrite: bool = False) -> Operation[Never, Pers
         ConflictError: a persistent token exists, and ``overwrite`` is False.
     """
     request = build(
-        endpoint("create_persistent_token"), EndpointParameters(body=encode({"overwrite": overwrite})), _JSON_FIELDS
+        endpoint("create_persistent_token"),
+        EndpointParameters(body=encode_json({"overwrite": overwrite})),
+        _JSON_FIELDS,
     )
     return Operation(request, _PERSISTENT, Repeat.ALWAYS if overwrite else Repeat.IF_NOT_ACTED)
 

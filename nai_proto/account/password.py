@@ -23,7 +23,7 @@ from functools import partial
 from typing import Final, Never
 
 from ..arguments import TEXT, takes
-from ..codecs.keys import access_key, encryption_key
+from ..codecs.key_derivation import access_key, encryption_key
 from ..codecs.keystore import Keystore, open_keystore, seal_keystore
 from ..errors import (
     AuthenticationError,

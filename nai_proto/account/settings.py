@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import Final, Literal, Never
 
 from ..arguments import FLAG, TEXT, TIER, takes
-from ..codecs.json import encode
+from ..codecs.json import encode_json
 from ..errors import InvalidRequestError
 from ..exchange.endpoints import EndpointParameters, build, endpoint
 from ..exchange.operation import Operation
@@ -53,7 +53,7 @@ _MIN_DELETION_TOKEN: Final = 16
 
 
 def _write_operation(name: str, repeat: Repeat, **fields: object) -> Operation[Never, None]:
-    body = encode({key: value for key, value in fields.items() if value is not None})
+    body = encode_json({key: value for key, value in fields.items() if value is not None})
     return Operation(build(endpoint(name), EndpointParameters(body=body), _JSON_BODY), NOTHING, repeat)
 
 

@@ -26,9 +26,17 @@ import msgspec
 
 from ..arguments import BYTES, INTEGER, TEXT
 from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError, StreamError, excerpt
-from .mismatch import Mismatch, find_mismatch, find_unencodable
+from .type_mismatch import Mismatch, find_mismatch, find_unencodable
 
-__all__ = ["JsonDecoder", "check_depth", "converted", "encode", "error_message", "find_problem", "service_error"]
+__all__ = [
+    "JsonDecoder",
+    "check_depth",
+    "convert_document",
+    "encode_json",
+    "error_message",
+    "find_problem",
+    "service_error",
+]
 
 T = TypeVar("T")
 
@@ -42,7 +50,7 @@ _HTML: Final = re.compile(rb"\s*(?:<!doctype\s+html|<html|<head|<title)\b", re.I
 _TITLE: Final = re.compile(rb"<title[^<>]{0,99}>([^<]{1,480})", re.IGNORECASE)
 
 
-def encode(value: object) -> bytes:
+def encode_json(value: object) -> bytes:
     """Compact JSON in UTF-8.
 
     Args:
@@ -163,7 +171,7 @@ def _syntax_problem(text: str) -> str:
     return f"not JSON (character {position})"
 
 
-def converted(document: object, type: type[T], *, where: str) -> T:  # noqa: A002
+def convert_document(document: object, type: type[T], *, where: str) -> T:  # noqa: A002
     """A document that has been decoded, as a value of the type.
 
     Raises:

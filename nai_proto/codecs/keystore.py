@@ -27,23 +27,23 @@ from ..arguments import BYTES, CONTAINER, LIMITS, MAPPING, TEXT, check_type
 from ..errors import Damaged, DecryptionFailed, InvalidRequestError, KeyConflict
 from ..limits import Limits
 from ..secret import EncryptionKey
-from .archive import MARK, deflate, inflate, split
-from .box import (
-    CHANCE,
+from .chunked_json import iter_json_chunks
+from .json import check_depth, encode_json
+from .object_compression import MARK, deflate, inflate, split_mark
+from .secret_box import (
     KEY_SIZE,
     NONCE_SIZE,
     TAG_SIZE,
     Entropy,
-    attempt,
-    draw,
+    decode_or_none,
+    draw_bytes,
     from_base64,
     is_utf8,
     open_box,
+    system_entropy,
     to_base64,
     write_json,
 )
-from .json import check_depth, encode
-from .pieces import in_pieces
 
 __all__ = ["Keystore", "open_keystore", "seal_keystore"]
 
@@ -106,14 +106,14 @@ class Keystore(Mapping[str, bytes]):
             raise InvalidRequestError(f"an object key has {KEY_SIZE} bytes, not {len(key)}", parameter="key")
         return self.merged({meta: key})
 
-    def create(self, entropy: Entropy = CHANCE) -> tuple[str, Keystore]:
+    def create(self, entropy: Entropy = system_entropy) -> tuple[str, Keystore]:
         """A new meta, and this keystore with a new key under it.
 
         Args:
             entropy: draws both.
         """
-        meta = _uuid(draw(entropy, _UUID_SIZE))
-        return meta, self.adding(meta, draw(entropy, KEY_SIZE))
+        meta = _uuid(draw_bytes(entropy, _UUID_SIZE))
+        return meta, self.adding(meta, draw_bytes(entropy, KEY_SIZE))
 
     def merged(self, other: Mapping[str, bytes]) -> Keystore:
         """This keystore and, behind its keys, those that only ``other`` has, whatever their size.
@@ -197,7 +197,7 @@ def open_keystore(
     version, nonce, sdata, envelope = _read_envelope(from_base64(text, "keystore"), limits)
     if sdata is None:
         return Keystore(version=version, envelope=envelope)
-    box, compressed = split(sdata)
+    box, compressed = split_mark(sdata)
     if len(box) < TAG_SIZE:
         raise Damaged(f"keystore: {len(box)} bytes are no box", category="truncated")
     repaired = False
@@ -214,7 +214,7 @@ def open_keystore(
     return Keystore(keys, version, compressed, envelope, inner, repaired)
 
 
-def seal_keystore(keystore: Keystore, key: EncryptionKey, entropy: Entropy = CHANCE) -> str:
+def seal_keystore(keystore: Keystore, key: EncryptionKey, entropy: Entropy = system_entropy) -> str:
     """The keystore as ``PUT /user/keystore`` takes it, under a fresh nonce.
 
     Args:
@@ -229,9 +229,9 @@ def seal_keystore(keystore: Keystore, key: EncryptionKey, entropy: Entropy = CHA
     check_type(key, EncryptionKey, "key", "an EncryptionKey")
     _check_keys(keystore, "keystore")
     keys = {meta: list(value) for meta, value in keystore.items()}
-    plaintext = _joined({**keystore.inner, "keys": encode(keys)})  # which stay in their place
+    plaintext = _joined({**keystore.inner, "keys": encode_json(keys)})  # which stay in their place
     payload = deflate(plaintext) if keystore.compressed else plaintext
-    nonce = draw(entropy, NONCE_SIZE)
+    nonce = draw_bytes(entropy, NONCE_SIZE)
     box = crypto_secretbox(payload, nonce, key.reveal())
     known = {
         "version": b"%d" % keystore.version,
@@ -243,18 +243,18 @@ def seal_keystore(keystore: Keystore, key: EncryptionKey, entropy: Entropy = CHA
 
 def _read_envelope(data: bytes, limits: Limits) -> tuple[int, bytes, bytes | None, dict[str, bytes]]:
     """Version, nonce, box (None for the empty text) and, if there is anything unusual, all fields in their order."""
-    usual = attempt(_usual_envelope, data)
+    usual = decode_or_none(_usual_envelope, data)
     if usual is not None:
         return usual
     fields = _fields(data, "bad envelope json", limits)
     for name in ("version", "nonce", "sdata"):
         if name not in fields:
             raise Damaged(f"keystore: its envelope has no {name}", category=_MISSING)
-    version = attempt(_INTEGER.decode, fields["version"])
+    version = decode_or_none(_INTEGER.decode, fields["version"])
     if version is None:
         raise Damaged("keystore: its version is no integer", category="bad envelope json")
-    nonce = _bytes(attempt(_INTEGERS.decode, fields["nonce"]))
-    sdata = None if fields["sdata"] == b'""' else _bytes(attempt(_INTEGERS.decode, fields["sdata"]))
+    nonce = _bytes(decode_or_none(_INTEGERS.decode, fields["nonce"]))
+    sdata = None if fields["sdata"] == b'""' else _bytes(decode_or_none(_INTEGERS.decode, fields["sdata"]))
     return version, _nonce(nonce), sdata, _unless(fields, "version", "nonce", "sdata")
 
 
@@ -263,7 +263,7 @@ def _usual_envelope(data: bytes) -> tuple[int, bytes, bytes, dict[str, bytes]] |
     if head is None or not data.endswith(b"]}"):
         return None
     version, nonce = _INTEGER.decode(head[1]), bytes(_INTEGERS.decode(head[2]))
-    sdata = b"".join(map(bytes, in_pieces(_INTEGERS.decode, b"[]", data, head.end(), b",")))
+    sdata = b"".join(map(bytes, iter_json_chunks(_INTEGERS.decode, b"[]", data, head.end(), b",")))
     return version, _nonce(nonce), sdata, {}
 
 
@@ -275,11 +275,11 @@ def _nonce(nonce: bytes) -> bytes:
 
 def _read_inner(data: bytes, limits: Limits) -> tuple[dict[str, bytes], dict[str, bytes]]:
     """The keys and, if there is anything unusual, all fields in their order."""
-    usual = attempt(_usual_inner, data)
+    usual = decode_or_none(_usual_inner, data)
     if usual is not None:
         return usual, {}
     fields = _fields(data, "bad inner json", limits)
-    keys = attempt(_FIELDS.decode, fields.get("keys", b""))
+    keys = decode_or_none(_FIELDS.decode, fields.get("keys", b""))
     if keys is None:
         raise Damaged("keystore: what it seals has no object of keys", category="bad inner json")
     return {meta: _odd_key(bytes(value)) for meta, value in keys.items()}, _unless(fields, "keys")
@@ -289,7 +289,7 @@ def _usual_inner(data: bytes) -> dict[str, bytes] | None:
     head = _INNER.match(data)
     if head is None or not data.endswith(b"}}"):
         return None
-    pieces = in_pieces(_KEYS.decode, b"{}", data, head.end(), b"],")
+    pieces = iter_json_chunks(_KEYS.decode, b"{}", data, head.end(), b"],")
     return {meta: bytes(key) for piece in pieces for meta, key in piece.items()}
 
 
@@ -303,7 +303,7 @@ def _odd_key(value: bytes) -> bytes:
 
     See docs/protocol/content.md#21-bytes.
     """
-    document = attempt(_ANY.decode, value)
+    document = decode_or_none(_ANY.decode, value)
     if isinstance(document, str):
         return from_base64(document, "a key of the keystore", _RANGE)
     if isinstance(document, dict):
@@ -315,7 +315,7 @@ def _odd_key(value: bytes) -> bytes:
 def _fields(data: bytes, category: str, limits: Limits) -> dict[str, bytes]:
     """The fields of a JSON object, each as JSON."""
     check_depth(data, limits.json_depth)
-    fields = attempt(_FIELDS.decode, data)
+    fields = decode_or_none(_FIELDS.decode, data)
     if fields is None or not is_utf8(data):
         raise Damaged("keystore: a JSON object in UTF-8 was expected", category=category)
     return {name: bytes(value) for name, value in fields.items()}

@@ -14,11 +14,11 @@ from ..arguments import BYTES, LIMITS, TEXT, list_items
 from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 from ..limits import Limits
 
-__all__ = ["Part", "decode", "encode"]
+__all__ = ["FormPart", "decode", "encode"]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class FormPart:
     """One part of a form."""
 
     name: str
@@ -36,13 +36,13 @@ _DISPOSITION: Final = re.compile(r"(?i:content-disposition):\s*form-data\b(.*)")
 _PARAMETER: Final = re.compile(r';\s*(name|filename)="([^"]*)"', re.IGNORECASE)
 
 
-def encode(parts: Sequence[Part]) -> tuple[str, bytes]:
+def encode(parts: Sequence[FormPart]) -> tuple[str, bytes]:
     """The content type, which has the boundary, and the body.
 
     Raises:
         InvalidRequestError: a name or a type cannot stand in a part's head.
     """
-    parts = list_items(parts, Part, "parts", "a list of Part")
+    parts = list_items(parts, FormPart, "parts", "a list of Part")
     from hashlib import sha256  # loads OpenSSL
 
     digest = sha256()
@@ -63,7 +63,7 @@ def encode(parts: Sequence[Part]) -> tuple[str, bytes]:
     return f"multipart/form-data; boundary={boundary}", b"".join([*pieces, f"--{boundary}--\r\n".encode()])
 
 
-def decode(content_type: str, body: bytes, limits: Limits = Limits()) -> list[Part]:
+def decode(content_type: str, body: bytes, limits: Limits = Limits()) -> list[FormPart]:
     """The parts of a form.
 
     Args:
@@ -84,7 +84,7 @@ def decode(content_type: str, body: bytes, limits: Limits = Limits()) -> list[Pa
     mark = b"\r\n--" + (found[1] or found[2]).encode("latin-1", "replace")
     whole = b"\r\n" + body
     at = whole.find(mark)
-    parts: list[Part] = []
+    parts: list[FormPart] = []
     while at >= 0:
         at += len(mark)
         if whole.startswith(b"--", at):
@@ -101,7 +101,7 @@ def decode(content_type: str, body: bytes, limits: Limits = Limits()) -> list[Pa
     raise RemoteProtocolError("form: it is no multipart form, or is cut short")
 
 
-def _part(head: str, data: bytes) -> Part:
+def _part(head: str, data: bytes) -> FormPart:
     content_type, told = "text/plain", dict[str, str]()
     for line in head.split("\r\n"):
         if found := _DISPOSITION.match(line):
@@ -110,4 +110,4 @@ def _part(head: str, data: bytes) -> Part:
             content_type = line.partition(":")[2].strip()
     if "name" not in told:
         raise RemoteProtocolError("form: a part has no name")
-    return Part(told["name"], data, content_type, told.get("filename", ""))
+    return FormPart(told["name"], data, content_type, told.get("filename", ""))

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 from ..arguments import BYTES, INTEGER, LIMITS
 from ..errors import InvalidRequestError, LimitExceeded, MissingExtra, RemoteProtocolError
 from ..limits import Limits
-from .png import SIGNATURE, chunk, chunks
-from .webp import is_webp, webp_chunks
+from .png import SIGNATURE, build_png_chunk, iter_png_chunks
+from .webp import is_webp, iter_webp_chunks
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -183,7 +183,7 @@ def _decode(data: bytes, limits: Limits, convert: Callable[[Image], T]) -> T:
     if image_format == "PNG":
         data = _essential_png(data, limits)
     elif image_format == "WEBP":
-        deque(webp_chunks(data, limits), maxlen=0)  # opening a WebP takes memory for its pixels
+        deque(iter_webp_chunks(data, limits), maxlen=0)  # opening a WebP takes memory for its pixels
     area = 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -240,11 +240,11 @@ def _format_of(data: bytes) -> str | None:
 def _essential_png(data: bytes, limits: Limits) -> bytes:
     """Return the PNG with only the chunks that its pixels depend on. Transparency is that of a palette or a channel.
 
-    Raises what `chunks` raises.
+    Raises what `iter_png_chunks` raises.
     """
-    found = list(chunks(data, limits))
+    found = list(iter_png_chunks(data, limits))
     kept = (*_PNG_CHUNKS, b"tRNS") if found[0][1][9] == _PALETTE else _PNG_CHUNKS
-    return SIGNATURE + b"".join(chunk(kind, bytes(content)) for kind, content in found if kind in kept)
+    return SIGNATURE + b"".join(build_png_chunk(kind, bytes(content)) for kind, content in found if kind in kept)
 
 
 def _with_colours(image: Image) -> Image:

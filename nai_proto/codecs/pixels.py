@@ -16,9 +16,9 @@ from ..arguments import BYTES, INTEGER, LIMITS, check_type
 from ..errors import InvalidRequestError
 from ..limits import Limits
 from .pillow_images import ImageData, decode_alpha, decode_colours, decode_grey, encode_image, has_pillow
-from .png import SIGNATURE, header, with_text
+from .png import SIGNATURE, read_png_header, with_png_text
 from .png_rows import FilteredRows, encode_png, has_plain_rows, read_rows
-from .webp import is_webp, lossless, with_webp_text
+from .webp import find_lossless, is_webp, with_webp_text
 
 __all__ = ["Pixels", "Plane", "read_alpha", "read_grey", "read_pixels", "write_jpeg", "write_png", "write_webp"]
 
@@ -131,11 +131,11 @@ def read_alpha(data: bytes, limits: Limits = Limits()) -> Plane | None:
     data = BYTES.convert(data, "data")
     LIMITS.check(limits, "limits")
     if is_webp(data):
-        found = lossless(data, limits)
+        found = find_lossless(data, limits)
         if found is not None and not found.alpha:
             return None
     elif data.startswith(SIGNATURE):
-        head = header(data, limits)
+        head = read_png_header(data, limits)
         if has_plain_rows(head) and head.colour in (0, 2):
             return None
     rows = _plain_rows(data, limits)
@@ -158,10 +158,10 @@ def read_grey(data: bytes, limits: Limits = Limits()) -> Plane:
 
 
 def write_png(pixels: Pixels, texts: Mapping[str, str] | None = None) -> bytes:
-    """Return a PNG with these pixels and texts. Raises what `with_text` raises."""
+    """Return a PNG with these pixels and texts. Raises what `with_png_text` raises."""
     check_type(pixels, Pixels, "pixels", "Pixels")
     file = encode_png(pixels.width, pixels.height, pixels.data)
-    return with_text(file, texts, Limits(pixels=pixels.area)) if texts else file
+    return with_png_text(file, texts, Limits(pixels=pixels.area)) if texts else file
 
 
 def write_webp(pixels: Pixels, texts: Mapping[str, str] | None = None) -> bytes:
@@ -219,7 +219,7 @@ def _plain_rows(data: bytes, limits: Limits) -> FilteredRows | None:
     """
     if not data.startswith(SIGNATURE):
         return None
-    head = header(data, limits)
+    head = read_png_header(data, limits)
     if not has_plain_rows(head):
         return None
     rows = read_rows(data, head, limits)

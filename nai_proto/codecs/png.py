@@ -17,9 +17,17 @@ from typing import Final, NamedTuple
 from ..arguments import BYTES, LIMITS, TEXTS
 from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError, Truncated
 from ..limits import Limits
-from . import fast
+from . import accelerators
 
-__all__ = ["SIGNATURE", "Header", "chunk", "chunks", "header", "read_text", "with_text"]
+__all__ = [
+    "SIGNATURE",
+    "PngHeader",
+    "build_png_chunk",
+    "iter_png_chunks",
+    "read_png_header",
+    "read_png_text",
+    "with_png_text",
+]
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 """What a PNG begins with."""
@@ -31,7 +39,7 @@ _TEXTS: Final = (b"tEXt", b"zTXt", b"iTXt")
 _LARGEST: Final = 2**31 - 1
 
 
-class Header(NamedTuple):
+class PngHeader(NamedTuple):
     """What the first chunk says of the picture."""
 
     width: int
@@ -44,7 +52,9 @@ class Header(NamedTuple):
     interlaced: bool
 
 
-def chunks(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> Iterator[tuple[bytes, memoryview]]:
+def iter_png_chunks(
+    data: bytes | bytearray | memoryview, limits: Limits = Limits()
+) -> Iterator[tuple[bytes, memoryview]]:
     """Kind and content of every chunk, ``IHDR`` first and ``IEND`` last; contents are views.
 
     Raises:
@@ -57,15 +67,15 @@ def chunks(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> I
     return ((kind, content) for kind, content, _ in _placed(memoryview(data), limits))
 
 
-def header(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> Header:
-    """What the first chunk says, checked. Raises what `chunks` raises."""
+def read_png_header(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> PngHeader:
+    """What the first chunk says, checked. Raises what `iter_png_chunks` raises."""
     BYTES.check(data, "data")
     LIMITS.check(limits, "limits")
     _, content, _ = next(_placed(memoryview(data), limits))
     return _header(content, limits)
 
 
-def chunk(kind: bytes, content: bytes) -> bytes:
+def build_png_chunk(kind: bytes, content: bytes) -> bytes:
     """A chunk with its length and checksum.
 
     Raises:
@@ -75,15 +85,15 @@ def chunk(kind: bytes, content: bytes) -> bytes:
     if len(content) > _LARGEST:
         raise InvalidRequestError(f"{len(content)} bytes do not fit a PNG chunk", parameter="content")
     body = kind + content
-    return len(content).to_bytes(4) + body + fast.crc32(body).to_bytes(4)
+    return len(content).to_bytes(4) + body + accelerators.crc32(body).to_bytes(4)
 
 
-def read_text(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> dict[str, str]:
+def read_png_text(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> dict[str, str]:
     """The texts by keyword, in the file's order; of several with one keyword the first.
 
     Raises:
         LimitExceeded: they have more than `Limits.picture_text` bytes together when inflated.
-        RemoteProtocolError: a text is damaged. And what `chunks` raises.
+        RemoteProtocolError: a text is damaged. And what `iter_png_chunks` raises.
     """
     BYTES.check(data, "data")
     LIMITS.check(limits, "limits")
@@ -97,7 +107,7 @@ def read_text(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -
     return texts
 
 
-def with_text(data: bytes, texts: Mapping[str, str], limits: Limits = Limits()) -> bytes:
+def with_png_text(data: bytes, texts: Mapping[str, str], limits: Limits = Limits()) -> bytes:
     """The same file with these texts instead of its own, right after the header; all else stays byte for byte.
 
     A text is Latin-1 in a ``tEXt`` chunk, or UTF-8 in an uncompressed ``iTXt`` chunk if it has to be.
@@ -106,7 +116,7 @@ def with_text(data: bytes, texts: Mapping[str, str], limits: Limits = Limits()) 
 
     Raises:
         InvalidRequestError: a keyword is not 1 to 79 characters of Latin-1, or a text holds NUL or a lone surrogate.
-        RemoteProtocolError: what `chunks` raises.
+        RemoteProtocolError: what `iter_png_chunks` raises.
     """
     data = BYTES.convert(data, "data")
     TEXTS.convert(texts, "texts")
@@ -138,7 +148,7 @@ def _placed(data: memoryview, limits: Limits) -> Iterator[tuple[bytes, memoryvie
             raise _wrong("what should be a chunk is none")
         if first is not (kind == b"IHDR"):
             raise _wrong("its header is not what comes first, and once")
-        if fast.crc32(data[at + 4 : end]) != int.from_bytes(data[end : end + 4]):
+        if accelerators.crc32(data[at + 4 : end]) != int.from_bytes(data[end : end + 4]):
             raise _wrong("the checksum of a chunk is wrong")
         if first:
             _header(data[start:end], limits)
@@ -148,7 +158,7 @@ def _placed(data: memoryview, limits: Limits) -> Iterator[tuple[bytes, memoryvie
         at, first = end + 4, False
 
 
-def _header(content: memoryview, limits: Limits) -> Header:
+def _header(content: memoryview, limits: Limits) -> PngHeader:
     if len(content) != _HEADER.size:
         raise _wrong("its header has another size")
     width, height, depth, colour, method, filters, interlace = _HEADER.unpack(content)
@@ -156,7 +166,7 @@ def _header(content: memoryview, limits: Limits) -> Header:
         raise _wrong("its header has values that none can have")
     if width * height > limits.pixels:
         raise LimitExceeded("pixels", limit=limits.pixels, value=width * height)
-    return Header(width, height, depth, colour, bool(interlace))
+    return PngHeader(width, height, depth, colour, bool(interlace))
 
 
 def _text(kind: bytes, content: memoryview, left: int, limits: Limits) -> tuple[str, str, int]:
@@ -208,8 +218,8 @@ def _text_chunk(keyword: str, text: str) -> bytes:
             problem = "a text of a PNG cannot hold NUL or a lone surrogate"
             if "\0" not in text:
                 if _is_latin1(text):
-                    return chunk(b"tEXt", name + b"\0" + text.encode("latin-1"))
-                return chunk(b"iTXt", name + bytes(5) + text.encode())
+                    return build_png_chunk(b"tEXt", name + b"\0" + text.encode("latin-1"))
+                return build_png_chunk(b"iTXt", name + bytes(5) + text.encode())
     except UnicodeEncodeError:
         pass
     raise InvalidRequestError(problem, parameter="texts")

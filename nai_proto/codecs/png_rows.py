@@ -14,7 +14,7 @@ from typing import Final
 
 from ..errors import RemoteProtocolError
 from ..limits import Limits
-from .png import SIGNATURE, Header, chunk, chunks
+from .png import SIGNATURE, PngHeader, build_png_chunk, iter_png_chunks
 
 __all__ = ["FilteredRows", "encode_png", "has_plain_rows", "read_rows"]
 
@@ -30,7 +30,7 @@ _LEVEL: Final = 1  # drawings compress well at any level, noise at none
 class FilteredRows:
     """Rows as they are filtered, inflated."""
 
-    header: Header
+    header: PngHeader
     raw: bytes = field(repr=False)
     "Each row behind the number of its filter."
 
@@ -78,23 +78,23 @@ class FilteredRows:
         return bytes(out)
 
 
-def has_plain_rows(header: Header) -> bool:
+def has_plain_rows(header: PngHeader) -> bool:
     """Return whether `read_rows` reads a PNG with this header."""
     return header.depth == 8 and header.colour in _CHANNELS and not header.interlaced
 
 
-def read_rows(data: bytes, header: Header, limits: Limits) -> FilteredRows:
+def read_rows(data: bytes, header: PngHeader, limits: Limits) -> FilteredRows:
     """Return the inflated rows of a PNG; never more than its header claims is inflated.
 
     Args:
         data: the file.
         header: of the file; `has_plain_rows` is true of it.
-        limits: for `chunks`.
+        limits: for `iter_png_chunks`.
 
     Raises:
-        RemoteProtocolError: the rows are damaged; and what `chunks` raises.
+        RemoteProtocolError: the rows are damaged; and what `iter_png_chunks` raises.
     """
-    packed = b"".join(content for kind, content in chunks(data, limits) if kind == b"IDAT")
+    packed = b"".join(content for kind, content in iter_png_chunks(data, limits) if kind == b"IDAT")
     stride = 1 + header.width * _CHANNELS[header.colour]
     size = header.height * stride
     stream = zlib.decompressobj()
@@ -115,7 +115,12 @@ def encode_png(width: int, height: int, data: bytes) -> bytes:
     rows = _differences(data, bytes(stride) + data[:-stride])
     filtered = b"".join(bytes((_UP,)) + rows[at : at + stride] for at in range(0, len(rows), stride))
     head = struct.pack(">2L5B", width, height, 8, _COLOURS[stride // width], 0, 0, 0)
-    return SIGNATURE + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(filtered, _LEVEL)) + chunk(b"IEND", b"")
+    return (
+        SIGNATURE
+        + build_png_chunk(b"IHDR", head)
+        + build_png_chunk(b"IDAT", zlib.compress(filtered, _LEVEL))
+        + build_png_chunk(b"IEND", b"")
+    )
 
 
 # ---- many bytes at once, each modulo 256

@@ -14,13 +14,13 @@ from ..limits import Limits
 from .exif import read_exif, write_exif
 
 __all__ = [
-    "Lossless",
+    "LosslessPixels",
+    "build_webp",
+    "find_lossless",
     "is_webp",
-    "lossless",
+    "iter_webp_chunks",
+    "read_webp_size",
     "read_webp_text",
-    "webp_chunks",
-    "webp_file",
-    "webp_size",
     "with_webp_text",
 ]
 
@@ -29,7 +29,7 @@ _EXIF: Final = 0x08  # flags of VP8X
 _ALPHA: Final = 0x10
 
 
-class Lossless(NamedTuple):
+class LosslessPixels(NamedTuple):
     """The pixels of a WebP without losses."""
 
     content: memoryview
@@ -44,7 +44,9 @@ def is_webp(data: bytes | bytearray | memoryview) -> bool:
     return bytes(data[:4]) == b"RIFF" and bytes(data[8:12]) == b"WEBP"
 
 
-def webp_chunks(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> Iterator[tuple[bytes, memoryview]]:
+def iter_webp_chunks(
+    data: bytes | bytearray | memoryview, limits: Limits = Limits()
+) -> Iterator[tuple[bytes, memoryview]]:
     """Kind and content of every chunk; contents are views. What follows the last is no part of the picture.
 
     Raises:
@@ -77,17 +79,17 @@ def webp_chunks(data: bytes | bytearray | memoryview, limits: Limits = Limits())
         raise _wrong("a WebP without a picture")
 
 
-def webp_size(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> tuple[int, int]:
-    """Width and height in pixels, as the first chunk says. Raises what `webp_chunks` raises."""
+def read_webp_size(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> tuple[int, int]:
+    """Width and height in pixels, as the first chunk says. Raises what `iter_webp_chunks` raises."""
     LIMITS.check(limits, "limits")
-    kind, content = next(webp_chunks(data, limits))
+    kind, content = next(iter_webp_chunks(data, limits))
     width, height, _ = _shape(kind, content)
     return width, height
 
 
 def read_webp_text(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> dict[str, str]:
     """The texts of its EXIF, as `read_exif` has them; none if there is none. Raises what the two raise."""
-    for kind, content in webp_chunks(data, limits):
+    for kind, content in iter_webp_chunks(data, limits):
         if kind == b"EXIF":
             return read_exif(content, limits)
     return {}
@@ -98,10 +100,10 @@ def with_webp_text(data: bytes, texts: Mapping[str, str], limits: Limits = Limit
 
     Raises:
         InvalidRequestError: what `write_exif` raises.
-        RemoteProtocolError: what `webp_chunks` raises.
+        RemoteProtocolError: what `iter_webp_chunks` raises.
     """
     data = BYTES.convert(data, "data")
-    kept = [(kind, bytes(content)) for kind, content in webp_chunks(data, limits) if kind != b"EXIF"]
+    kept = [(kind, bytes(content)) for kind, content in iter_webp_chunks(data, limits) if kind != b"EXIF"]
     kind, content = kept[0]
     if kind != b"VP8X":
         width, height, alpha = _shape(kind, memoryview(content))
@@ -109,26 +111,26 @@ def with_webp_text(data: bytes, texts: Mapping[str, str], limits: Limits = Limit
         kept.insert(0, (b"VP8X", bytes((_ALPHA * alpha, 0, 0, 0)) + size))
     first = kept[0][1]
     kept[0] = (b"VP8X", bytes((first[0] | _EXIF,)) + first[1:])
-    return webp_file([*kept, (b"EXIF", write_exif(texts))])
+    return build_webp([*kept, (b"EXIF", write_exif(texts))])
 
 
-def lossless(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> Lossless | None:
-    """Its pixels; None if it has losses, or moves. Raises what `webp_chunks` raises."""
+def find_lossless(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> LosslessPixels | None:
+    """Its pixels; None if it has losses, or moves. Raises what `iter_webp_chunks` raises."""
     size: tuple[int, int] | None = None
-    for kind, content in webp_chunks(data, limits):
+    for kind, content in iter_webp_chunks(data, limits):
         if kind in (b"VP8X", b"VP8L"):
             width, height, alpha = _shape(kind, content)
             if size not in (None, (width, height)):
                 raise _wrong("a WebP with two sizes")
             size = width, height
             if kind == b"VP8L":
-                return Lossless(content, alpha)
+                return LosslessPixels(content, alpha)
         if kind in (b"VP8 ", b"ANMF"):
             return None
     raise _wrong("a WebP without a picture")
 
 
-def webp_file(found: Iterable[tuple[bytes, bytes]]) -> bytes:
+def build_webp(found: Iterable[tuple[bytes, bytes]]) -> bytes:
     """The file of these chunks: kind and content of each."""
     body = bytearray(b"WEBP")
     for kind, content in list_items(found, tuple, "found", "a list of pairs of bytes"):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from typing import Final
 
-from ..codecs.keys import email_hash
+from ..codecs.key_derivation import email_hash
 from ..exchange.reply import Handler, Read, Start, StoreState
 from ..http import Head, Headers, Request
 from ..limits import Limits

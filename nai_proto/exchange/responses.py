@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final, Generic, Never, TypeVar, get_args
 
 import msgspec
 
-from ..codecs.json import JsonDecoder, converted
+from ..codecs.json import JsonDecoder, convert_document
 from ..errors import RemoteProtocolError
 from ..http import Head
 from ..limits import Limits
@@ -53,7 +53,7 @@ class JsonReader(Generic[A]):
     def __call__(self, where: str, head: Head, limits: Limits, /) -> BodyReader[A]:  # noqa: ARG002 -- a ReaderFactory
         def answer(document: dict[str, Any]) -> A:
             try:
-                return _with_extra(converted(document, self.type, where=where), document)
+                return _with_extra(convert_document(document, self.type, where=where), document)
             except RecursionError:
                 pass
             raise RemoteProtocolError(f"{where}: nested too deeply to be read")

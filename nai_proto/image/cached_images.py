@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import msgspec
 
 from ..arguments import BYTES, TEXT, ArgumentType, list_of, takes
-from ..codecs.json import encode
-from ..codecs.multipart import Part
+from ..codecs.json import encode_json
+from ..codecs.multipart import FormPart
 from ..codecs.multipart import encode as encode_multipart
 from ..errors import InvalidRequestError, RejectedRequestError
 from ..exchange.actions import Steps
@@ -75,14 +75,14 @@ def encode_form(
     if secret is not None and len(secret) != SECRET:
         raise _secret_error(secret)
     parameters = dict(request.parameters)
-    parts: list[Part] = []
+    parts: list[FormPart] = []
 
     def add_part(image: bytes, name: str) -> tuple[str | None, str | None]:
         """Add a part for the image; return its key and the name of the part, None where there is none."""
         key = None if secret is None else cache_key(secret, image)
         if key is not None and key in known:
             return key, None
-        parts.append(Part(name, image, "image/png"))
+        parts.append(FormPart(name, image, "image/png"))
         return key, name
 
     for name in _SINGLE:
@@ -106,7 +106,7 @@ def encode_form(
             "an image of this request has no part in a form: send it as JSON, with generate", parameter="request"
         )
     body = {**request.body, "parameters": parameters}
-    return encode_multipart([*parts, Part("request", encode(body), "application/json")])
+    return encode_multipart([*parts, FormPart("request", encode_json(body), "application/json")])
 
 
 def _secret_error(secret: bytes) -> InvalidRequestError:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Generic, Literal, Never, TypeVar
 
 from ..arguments import TEXT, takes
-from ..codecs.json import encode
+from ..codecs.json import encode_json
 from ..errors import InvalidRequestError
 from ..exchange.call import ReaderFactory
 from ..exchange.endpoints import EndpointParameters, build, endpoint
@@ -105,7 +105,7 @@ def build_operation(
 
 
 def _build_request(name: str, request: ImageRequest, accept: str, form: tuple[str, bytes] | None) -> Request:
-    content_type, body = form or (_JSON, encode(request.body))
+    content_type, body = form or (_JSON, encode_json(request.body))
     return build(endpoint(name), EndpointParameters(body=body), Headers.of(content_type=content_type, accept=accept))
 
 

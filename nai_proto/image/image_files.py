@@ -13,10 +13,10 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-from ..codecs.jpeg import jpeg_size
+from ..codecs.image_headers import read_jpeg_size
 from ..codecs.json import JsonDecoder, service_error
-from ..codecs.webp import webp_size
-from ..codecs.zipped import unzip
+from ..codecs.webp import read_webp_size
+from ..codecs.zip_archive import unzip
 from ..errors import RemoteProtocolError, excerpt
 from ..exchange.readers import BodyReader
 from ..http import Head
@@ -58,9 +58,9 @@ def image_size(data: bytes) -> tuple[int, int] | None:
     try:
         match image_type(data):
             case "webp":
-                return webp_size(data)
+                return read_webp_size(data)
             case "jpeg":
-                return jpeg_size(data)
+                return read_jpeg_size(data)
             case _:
                 return png_size(data)
     except RemoteProtocolError:

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from ..codecs.frames import FrameSplitter, MessageDecoder
+from ..codecs.image_frames import FrameSplitter, MessageDecoder
 from ..codecs.json import JsonDecoder
 from ..errors import NaiError, RemoteProtocolError, StreamError, Truncated, excerpt
 from ..exchange.event_reader import UNUSUAL, EventReader

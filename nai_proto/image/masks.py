@@ -12,7 +12,7 @@ from typing import Final
 
 from ..arguments import BYTES, INTEGER, list_of, takes, tuple_of
 from ..codecs.pixels import read_grey, read_pixels
-from ..codecs.png import chunk, header
+from ..codecs.png import build_png_chunk, read_png_header
 from ..errors import InvalidRequestError, RemoteProtocolError
 from ..limits import Limits
 from .image_files import png_size
@@ -100,7 +100,7 @@ def _check_size(width: int, height: int) -> None:
 
 def _read_channels(mask: bytes, limits: Limits) -> bytes:
     """Return the bytes of its channels without alpha, black where it is transparent."""
-    if header(mask, limits).colour == _GREY:
+    if read_png_header(mask, limits).colour == _GREY:
         return read_grey(mask, limits).data
     pixels = read_pixels(mask, limits)
     rgb, alpha = pixels.rgb, pixels.alpha
@@ -121,4 +121,6 @@ def _blocks(strip: bytes, stride: int, channels: int) -> bytes:
 def _write_mask(columns: int, rows: Sequence[bytes | bytearray]) -> bytes:
     head = struct.pack(">2L5B", columns, len(rows), 8, 0, 0, 0, 0)  # eight bits of grey
     packed = zlib.compress(b"".join(b"\0" + row for row in rows))
-    return b"".join((_SIGNATURE, chunk(b"IHDR", head), chunk(b"IDAT", packed), chunk(b"IEND", b"")))
+    return b"".join(
+        (_SIGNATURE, build_png_chunk(b"IHDR", head), build_png_chunk(b"IDAT", packed), build_png_chunk(b"IEND", b""))
+    )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, Self, cast
 
 from ..arguments import BYTES, MAPPING, TEXT, takes
-from ..codecs.json import JsonDecoder, encode
+from ..codecs.json import JsonDecoder, encode_json
 from ..errors import InvalidFile, InvalidRequestError, RemoteProtocolError
 from ..limits import Limits
 from ..text.parameter_rules import suggest_name
@@ -110,7 +110,7 @@ class ImagePreset(Mapping[str, object]):
 
     def dumps(self) -> bytes:
         """Return the text of a file with this preset."""
-        return encode({"model": self.model.id, "parameters": self._settings})
+        return encode_json({"model": self.model.id, "parameters": self._settings})
 
 
 def default_parameters(model: ImageModel) -> dict[str, object]:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import msgspec
 
 from ..arguments import LIMITS, MAPPING, TEXT, ArgumentType, convert_fields, list_of, takes
-from ..codecs import fast
-from ..codecs.json import converted
-from ..codecs.picture import Metadata, Place
+from ..codecs import accelerators
+from ..codecs.json import convert_document
+from ..codecs.picture_metadata import Metadata, Place
 from ..errors import InvalidRequestError, RemoteProtocolError, excerpt
 from ..limits import Limits
 from ..text.parameter_rules import ParameterKind
@@ -226,7 +226,7 @@ def _characters(comment: Mapping[str, Any], generation: Generation) -> dict[str,
     sides = (comment.get(name) for name in ("v4_prompt", "v4_negative_prompt"))
     empty: dict[str, object] = {"caption": {}}
     wanted, unwanted = (
-        converted(empty if side is None else side, _StructuredPrompt, where="picture") for side in sides
+        convert_document(empty if side is None else side, _StructuredPrompt, where="picture") for side in sides
     )
     ucs = [each.char_caption for each in unwanted.caption.char_captions]
     characters = [
@@ -243,7 +243,7 @@ def _position(character: _Character) -> tuple[float, float] | None:
 
 def _vibes(comment: Mapping[str, Any], model: ImageModel) -> tuple[tuple[Vibe | EncodedVibe, ...], bool]:
     """Return the vibes, and whether all of them are there."""
-    lists = converted(dict(comment), _References, where="picture")
+    lists = convert_document(dict(comment), _References, where="picture")
     images, strengths = lists.reference_image_multiple or [], lists.reference_strength_multiple or []
     extracted = lists.reference_information_extracted_multiple or []
     if len(images) != len(strengths):
@@ -260,7 +260,7 @@ def _vibes(comment: Mapping[str, Any], model: ImageModel) -> tuple[tuple[Vibe | 
 
 def _decode_vibe(text: str) -> bytes:
     try:
-        return fast.decode(text)
+        return accelerators.decode(text)
     except ValueError:
         pass
     raise RemoteProtocolError("picture: a vibe in it is no base64")

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, Never, cast, overload
 import msgspec
 
 from ..arguments import TEXT, takes
-from ..codecs.json import converted
+from ..codecs.json import convert_document
 from ..errors import InvalidRequestError
 from ..exchange.endpoints import EndpointParameters, build, endpoint
 from ..exchange.operation import Operation
@@ -50,11 +50,11 @@ def _to_list(answer: object) -> object:
 
 
 def _tags(answer: object) -> tuple[Tag, ...]:
-    return tuple(converted(_to_list(answer), list[Tag], where=_WHERE))
+    return tuple(convert_document(_to_list(answer), list[Tag], where=_WHERE))
 
 
 def _japanese(answer: object) -> tuple[JapaneseTag, ...]:
-    return tuple(converted(_to_list(answer), list[JapaneseTag], where=_WHERE))
+    return tuple(convert_document(_to_list(answer), list[JapaneseTag], where=_WHERE))
 
 
 @overload

@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Any, Final, Never
 
 from ..arguments import BYTES, FLAG, INTEGER, MAPPING, NUMBER, TEXT, takes
-from ..codecs.json import encode
+from ..codecs.json import encode_json
 from ..errors import InvalidRequestError, RemoteProtocolError
 from ..exchange.endpoints import EndpointParameters, build, endpoint
 from ..exchange.operation import Operation
@@ -112,7 +112,7 @@ _ONE_IMAGE: Final = tuple((each, FirstImageReaderFactory()) for each in IMAGE_TY
 
 def _build_request(name: str, body: Mapping[str, object]) -> Request:
     given = {key: value for key, value in body.items() if value is not None}
-    return build(endpoint(name), EndpointParameters(body=encode(given)), _HEADERS)
+    return build(endpoint(name), EndpointParameters(body=encode_json(given)), _HEADERS)
 
 
 def _find_size(image: bytes, size: tuple[int, int] | None) -> tuple[int, int]:

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from typing import Final, Never, Protocol
 
 from ..arguments import BYTES, INTEGER, NUMBER, TEXT, ArgumentType, convert_fields, having, takes
-from ..codecs import fast
-from ..codecs.vibes import Vibe as VibeFile
-from ..codecs.vibes import VibeBundle, encoding_key
+from ..codecs import accelerators
+from ..codecs.vibe_files import StoredVibe as VibeFile
+from ..codecs.vibe_files import VibeBundle, encoding_key
 from ..errors import InvalidFile, InvalidRequestError, NaiError
 from ..exchange.actions import Steps, compute
 from ..exchange.flow import flow
@@ -72,10 +72,10 @@ class VibeSource:
     @property
     def name(self) -> str:
         """Return 64 hex digits that identify it; of a plain one those of its image, which are the id of its vibe file."""
-        picture = _hash(fast.encode(self.image))
+        picture = _hash(accelerators.encode(self.image))
         if self.plain:
             return picture
-        mask = "" if self.mask is None else _hash(fast.encode(self.mask))
+        mask = "" if self.mask is None else _hash(accelerators.encode(self.mask))
         share = encoding_key(self.information_extracted)
         rest = (self.crop_to_mask, self.focus_seed, self.info_extract_seed)
         return _hash(":".join(map(str, (picture, self.model_key, share, mask, *rest))))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ..codecs.keystore import Keystore
-from ..codecs.sealed import PLAIN_TYPES, Opened, OpenedState
+from ..codecs.sealed_objects import PLAIN_TYPES, OpenedObject, OpenedState
 from ..errors import NaiError
 from ..objects import StoredKeystore
 from ..secret import AccessToken
@@ -37,8 +37,8 @@ class Suspicion(enum.Enum):
 class OpenedStory:
     """A story's card (title, dates, link to the content) and its content (text, settings, lorebook), both opened."""
 
-    card: Opened
-    content: Opened | None
+    card: OpenedObject
+    content: OpenedObject | None
     "None if the account has no content for it."
 
     @property
@@ -85,9 +85,9 @@ class Library:
     keystore: Keystore
     stories: tuple[OpenedStory, ...]
     "In the order in which the service lists the cards."
-    orphans: tuple[Opened, ...] = ()
+    orphans: tuple[OpenedObject, ...] = ()
     "Story contents that no card links to."
-    others: Mapping[str, tuple[Opened, ...]] = field(default_factory=dict[str, tuple[Opened, ...]])
+    others: Mapping[str, tuple[OpenedObject, ...]] = field(default_factory=dict[str, tuple[OpenedObject, ...]])
     "Presets, modules, shelves and all other objects by type, in the order in which the service lists them."
     unread: Mapping[str, NaiError] = field(default_factory=dict[str, NaiError])
     "Types that could not be listed, and why. Stories and their contents are never among them."
@@ -102,7 +102,7 @@ class Library:
         return None if self.access is None else self.access.token
 
     @property
-    def items(self) -> Iterator[Opened]:
+    def items(self) -> Iterator[OpenedObject]:
         """Iterate over every object once, the stories' cards and contents first."""
         seen: set[int] = set()
         for story in self.stories:
@@ -115,11 +115,11 @@ class Library:
             yield from items
 
     @property
-    def failed(self) -> tuple[Opened, ...]:
+    def failed(self) -> tuple[OpenedObject, ...]:
         """Return the objects that did not open."""
         return tuple(item for item in self.items if not item.ok)
 
-    def suspicion(self, item: Opened) -> Suspicion | None:
+    def suspicion(self, item: OpenedObject) -> Suspicion | None:
         """Return the likely reason why an object of this library did not open; None if its state tells the reason."""
         if item.state is not OpenedState.NOT_AUTHENTIC:
             return None
@@ -128,8 +128,8 @@ class Library:
 
 
 def link_stories(
-    cards: Sequence[Opened], contents: Sequence[Opened]
-) -> tuple[tuple[OpenedStory, ...], tuple[Opened, ...]]:
+    cards: Sequence[OpenedObject], contents: Sequence[OpenedObject]
+) -> tuple[tuple[OpenedStory, ...], tuple[OpenedObject, ...]]:
     """Link cards to their contents.
 
     A card's ``remoteStoryId`` is the id of its content. If it cannot be read, or no content has that id, the meta that both
@@ -153,7 +153,7 @@ def link_stories(
 
 # ---- iteration
 
-ListedObject: TypeAlias = tuple[str, Opened]
+ListedObject: TypeAlias = tuple[str, OpenedObject]
 """The type under which an object was listed, and the object: its own type may be missing."""
 
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, NamedTuple, TypeAlias
 
-from ..codecs.box import write_json
-from ..codecs.sealed import Opened
+from ..codecs.sealed_objects import OpenedObject
+from ..codecs.secret_box import write_json
 from ..story.files.story_file import build_story_file, extract_field
 from ..story.utf16 import replace_lone_surrogates
 from .contents import Library, OpenedStory, Suspicion, iter_failures, iter_objects
@@ -103,13 +103,13 @@ def _plan_units(library: Library) -> Iterator[_Unit]:
             yield _Unit(frozenset(belongs.get(id(item), ())), make_files)
 
 
-def _title_of(item: Opened) -> str:
+def _title_of(item: OpenedObject) -> str:
     """Return an object's title or name; its id if it has neither."""
     document = item.json()
     return next((name for key in ("title", "name") if isinstance(name := document.get(key), str)), item.stored.id)
 
 
-def encodable_text(content: Opened) -> str | None:
+def encodable_text(content: OpenedObject) -> str | None:
     """Return the text of a story content as `OpenedStory.text` does, without lone surrogates, so that it can be encoded.
 
     A surrogate pair may be split over two fragments and is joined; a lone surrogate becomes U+FFFD.
@@ -121,7 +121,7 @@ def encodable_text(content: Opened) -> str | None:
 # ---- the files of an object
 
 
-def _opened_files(path: _Path, type_: str, item: Opened, story: OpenedStory | None) -> _Files:
+def _opened_files(path: _Path, type_: str, item: OpenedObject, story: OpenedStory | None) -> _Files:
     content = item if story is None and type_ == "storycontent" else None
     if story is not None and story.content is not None and story.content.ok:
         content = story.content
@@ -132,7 +132,7 @@ def _opened_files(path: _Path, type_: str, item: Opened, story: OpenedStory | No
         yield from _text_files(path, content)
 
 
-def _sealed_files(path: _Path, item: Opened, suspicion: Suspicion | None) -> _Files:
+def _sealed_files(path: _Path, item: OpenedObject, suspicion: Suspicion | None) -> _Files:
     document = item.stored.document
     reason = {
         "state": item.state.value,
@@ -146,7 +146,7 @@ def _sealed_files(path: _Path, item: Opened, suspicion: Suspicion | None) -> _Fi
     yield _with_extension(path, ".json"), write_json({**reason, "object": document})
 
 
-def _text_files(path: _Path, content: Opened) -> _Files:
+def _text_files(path: _Path, content: OpenedObject) -> _Files:
     """Return the files of a content's text and of its lorebook."""
     text = encodable_text(content)
     if text is not None:

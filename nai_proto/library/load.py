@@ -16,7 +16,7 @@ from functools import partial
 from typing import Final, TypeAlias
 
 from ..codecs.keystore import Keystore, open_keystore
-from ..codecs.sealed import Opened, StoredObject, open_objects
+from ..codecs.sealed_objects import OpenedObject, StoredObject, open_objects
 from ..errors import NaiError, RemoteProtocolError, StatusError, TransportError
 from ..exchange.actions import Emit, Steps, compute, get_context
 from ..exchange.flow import flow
@@ -46,7 +46,7 @@ class ObjectsOpened:
     """Some more objects were read, and did open or not. For a type without objects there is one event without items."""
 
     type: str
-    items: tuple[Opened, ...] = field(repr=False)
+    items: tuple[OpenedObject, ...] = field(repr=False)
     done: int
     "How many objects of this type have been opened, these included."
     total: int
@@ -93,7 +93,7 @@ def read_library(key: EncryptionKey, *, types: Sequence[str] = TYPES) -> Steps[L
     stored = yield from get_keystore()
     keys = yield from compute(partial(open_keystore, stored.keystore, key, repair=True, limits=limits))
     yield Emit([KeystoreOpened(stored, keys)])
-    opened: dict[str, list[Opened]] = {}
+    opened: dict[str, list[OpenedObject]] = {}
     unread: dict[str, NaiError] = {}
     for each in types:
         try:
@@ -114,8 +114,8 @@ def _open_all(
     items: Sequence[StoredObject],
     keys: Keystore,
     limits: Limits,
-) -> Steps[ObjectsOpened, list[Opened]]:
-    opened: list[Opened] = []
+) -> Steps[ObjectsOpened, list[OpenedObject]]:
+    opened: list[OpenedObject] = []
     for batch in _iter_batches(items):
         done = yield from compute(partial(open_objects, batch, keys, limits))
         opened += done

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Never
 
 from ..account import login_with_spelling
-from ..codecs.keys import encryption_key
+from ..codecs.key_derivation import encryption_key
 from ..exchange.actions import Steps, compute
 from ..exchange.flow import flow
 from ..secret import AccessToken, EncryptionKey, Password

@@ -14,8 +14,8 @@ from typing import Final, Never
 
 import msgspec
 
-from ..codecs.box import KEY_SIZE, draw, write_json
-from ..codecs.sealed import PLAIN_TYPES, Opened, StoredObject, edited
+from ..codecs.sealed_objects import PLAIN_TYPES, OpenedObject, StoredObject, replace_content
+from ..codecs.secret_box import KEY_SIZE, draw_bytes, write_json
 from ..errors import InvalidRequestError
 from ..exchange.actions import Emit, Steps, get_context
 from ..exchange.flow import flow
@@ -58,9 +58,9 @@ class RestoreStep:
     """One object of a plan, and what is done with it."""
 
     action: RestoreAction
-    item: Opened
+    item: OpenedObject
     "The backup's object; to relink, the account's."
-    present: Opened | None
+    present: OpenedObject | None
     "The account's present object."
     why: str
     "The reason, for people; it quotes no content."
@@ -85,7 +85,7 @@ class RestoredObject:
     saved: SavedObject
 
 
-def plan_restore(library: Library, items: Iterable[Opened]) -> tuple[RestoreStep, ...]:
+def plan_restore(library: Library, items: Iterable[OpenedObject]) -> tuple[RestoreStep, ...]:
     """Return a plan after which the account has these objects again. This sends no request.
 
     The account's objects are found by their id; those that an earlier restore created, by their meta or their content.
@@ -119,13 +119,13 @@ _ORDER: Final = {_CONTENTS: 0, _CARDS: 2}
 class _AccountIndex:
     """The account's present objects, by everything that identifies an object."""
 
-    def __init__(self, library: Library, chosen: Iterable[Opened]) -> None:
+    def __init__(self, library: Library, chosen: Iterable[OpenedObject]) -> None:
         self._keystore = library.keystore
         self._listed = {_CARDS, _CONTENTS, *library.others}
         self._cards = [story.card for story in library.stories if story.card.ok]
-        self._by_id: dict[tuple[str, str], Opened] = {}
-        self._by_meta: dict[tuple[str, str], Opened] = {}
-        self._by_content: dict[tuple[str, bytes], Opened] = {}
+        self._by_id: dict[tuple[str, str], OpenedObject] = {}
+        self._by_meta: dict[tuple[str, str], OpenedObject] = {}
+        self._by_content: dict[tuple[str, bytes], OpenedObject] = {}
         for item in library.items:
             type_, meta = item.stored.type, item.stored.meta
             self._by_id.setdefault((type_, item.stored.id), item)
@@ -136,14 +136,14 @@ class _AccountIndex:
         contents = [item for item in chosen if item.stored.type == _CONTENTS]
         self._to_create = {key for item in contents if self._find(item) is None for key in _link_keys(item)}
 
-    def misdirected_cards(self, chosen: Iterable[Opened]) -> list[Opened]:
+    def misdirected_cards(self, chosen: Iterable[OpenedObject]) -> list[OpenedObject]:
         """Return the cards that link to one of the chosen contents by an id that is no longer valid."""
         keys = {key for item in chosen if item.stored.type == _CONTENTS for key in _link_keys(item)}
         return [
             card for card in self._cards if self._is_misdirected(card) and {_content_id(card), card.stored.meta} & keys
         ]
 
-    def plan_step(self, item: Opened) -> RestoreStep:
+    def plan_step(self, item: OpenedObject) -> RestoreStep:
         """Return the step for an object of the backup."""
         present, type_ = self._find(item), item.stored.type
         if type_ not in self._listed:
@@ -160,7 +160,7 @@ class _AccountIndex:
         why = "the account has another version" if present.ok else "the account's copy does not open"
         return self._write(RestoreAction.UPDATE, item, present, why)
 
-    def plan_relink(self, item: Opened, present: Opened) -> RestoreStep:
+    def plan_relink(self, item: OpenedObject, present: OpenedObject) -> RestoreStep:
         """Return the step for an object that differs from the account's at most in the ids in it."""
         wrong_own_id = present.ok and _has_own_id(item) and present.json().get(_OWN_ID_FIELD) != present.stored.id
         if not wrong_own_id and not (present.ok and self._is_misdirected(present)):
@@ -170,14 +170,14 @@ class _AccountIndex:
             RestoreAction.RELINK, present, present, why, False, self._find_content_id(present), _has_own_id(item)
         )
 
-    def _find(self, item: Opened) -> Opened | None:
+    def _find(self, item: OpenedObject) -> OpenedObject | None:
         type_, meta = item.stored.type, item.stored.meta
         present = self._by_id.get((type_, item.stored.id)) or self._by_meta.get((type_, meta or ""))
         if present is None and item.ok and type_ in PLAIN_TYPES:
             present = self._by_content.get((type_, _json_without_ids(item)))
         return present
 
-    def _create(self, item: Opened) -> RestoreStep:
+    def _create(self, item: OpenedObject) -> RestoreStep:
         if item.ok:
             return self._write(RestoreAction.CREATE, item, None, "the account does not have it")
         if item.stored.data is None:
@@ -185,7 +185,7 @@ class _AccountIndex:
         why = f"the account does not have it; the backup's copy does not open ({item.category})"
         return RestoreStep(RestoreAction.CREATE_SEALED, item, None, why)
 
-    def _write(self, action: RestoreAction, item: Opened, present: Opened | None, why: str) -> RestoreStep:
+    def _write(self, action: RestoreAction, item: OpenedObject, present: OpenedObject | None, why: str) -> RestoreStep:
         meta = item.stored.meta or ""
         new_key = item.stored.type not in PLAIN_TYPES and meta not in self._keystore
         if item.stored.type not in PLAIN_TYPES and len(self._keystore.get(meta, bytes(KEY_SIZE))) != KEY_SIZE:
@@ -193,14 +193,14 @@ class _AccountIndex:
         why = f"{why}, nor a key for it" if new_key else why
         return RestoreStep(action, item, present, why, new_key, self._find_content_id(item), _has_own_id(item))
 
-    def _is_misdirected(self, card: Opened) -> bool:
+    def _is_misdirected(self, card: OpenedObject) -> bool:
         """Return whether a card links to a missing content, while another one of it exists or will be created."""
         content_id = _content_id(card)
         if card.stored.type != _CARDS or (_CONTENTS, content_id) in self._by_id:
             return False
         return bool(self._find_content_id(card)) or bool({content_id, card.stored.meta} & self._to_create)
 
-    def _find_content_id(self, item: Opened) -> str:
+    def _find_content_id(self, item: OpenedObject) -> str:
         """Return the id of a card's content, if the account has it."""
         if item.stored.type != _CARDS:
             return ""
@@ -210,22 +210,22 @@ class _AccountIndex:
         return "" if content is None else content.stored.id
 
 
-def _link_keys(item: Opened) -> tuple[str, ...]:
+def _link_keys(item: OpenedObject) -> tuple[str, ...]:
     """Return what a card may link to a content by: its id and its meta."""
     return tuple(key for key in (item.stored.id, item.stored.meta) if key)
 
 
-def _content_id(card: Opened) -> str:
+def _content_id(card: OpenedObject) -> str:
     """Return the id of the content that a card links to; empty if there is none."""
     content_id = card.json().get(_CONTENT_ID_FIELD)
     return content_id if isinstance(content_id, str) else ""
 
 
-def _has_own_id(item: Opened) -> bool:
+def _has_own_id(item: OpenedObject) -> bool:
     return item.ok and item.json().get(_OWN_ID_FIELD) == item.stored.id
 
 
-def _json_without_ids(item: Opened) -> bytes:
+def _json_without_ids(item: OpenedObject) -> bytes:
     """Return the object's JSON without the ids that the service assigned."""
     try:
         return write_json(
@@ -255,7 +255,7 @@ def restore(
     planned = [*steps]
     metas_without_key = dict.fromkeys(step.item.stored.meta or "" for step in planned if step.new_key)
     keys = (yield from save_keys({}, key)).keystore
-    new_keys = {meta: draw(entropy, KEY_SIZE) for meta in metas_without_key if meta not in keys}
+    new_keys = {meta: draw_bytes(entropy, KEY_SIZE) for meta in metas_without_key if meta not in keys}
     if new_keys:
         keys = (yield from save_keys(new_keys, key)).keystore
     restored: list[RestoredObject] = []
@@ -298,11 +298,11 @@ def _carry_out(step: RestoreStep, keys: Mapping[str, bytes], new_ids: Mapping[st
     return SavedObject(present or item, SaveOutcome.UNCHANGED)
 
 
-def _as_new(item: Opened, data: str | None = None) -> StoredObject:
+def _as_new(item: OpenedObject, data: str | None = None) -> StoredObject:
     return StoredObject(type=item.stored.type, meta=item.stored.meta or "", data=data)
 
 
-def _with_links(item: Opened, step: RestoreStep, new_ids: Mapping[str, str]) -> Opened:
+def _with_links(item: OpenedObject, step: RestoreStep, new_ids: Mapping[str, str]) -> OpenedObject:
     """Return the item with the ids that the service assigned to it and to the content that it links to."""
     content = item.json()
     if step.has_own_id and item.stored.id:
@@ -311,4 +311,4 @@ def _with_links(item: Opened, step: RestoreStep, new_ids: Mapping[str, str]) -> 
         content[_CONTENT_ID_FIELD] = (
             step.content_id or new_ids.get(linked) or new_ids.get(item.stored.meta or "") or linked
         )
-    return edited(item, content)
+    return replace_content(item, content)

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from ..codecs.box import KEY_SIZE
-from ..codecs.sealed import PLAIN_TYPES
+from ..codecs.sealed_objects import PLAIN_TYPES
+from ..codecs.secret_box import KEY_SIZE
 from ..limits import Limits
 from ..objects import TYPES
 from .contents import Library, ListedObject, Suspicion, iter_failures, iter_objects

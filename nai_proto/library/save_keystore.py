@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Never
 
-from ..codecs.box import KEY_SIZE
 from ..codecs.keystore import Keystore, open_keystore, seal_keystore
+from ..codecs.secret_box import KEY_SIZE
 from ..errors import (
     ConflictError,
     InvalidRequestError,

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, Never
 
-from ..codecs.sealed import Opened, StoredObject, edited, seal_object
+from ..codecs.sealed_objects import OpenedObject, StoredObject, replace_content, seal_object
 from ..errors import (
     AuthenticationError,
     ConflictError,
@@ -78,8 +78,8 @@ class SaveOutcome(enum.Enum):
 class ObjectChange:
     """An object and its new content."""
 
-    item: Opened
-    "The object as it was read; or one from `nai_proto.codecs.sealed.new_object`, to create it."
+    item: OpenedObject
+    "The object as it was read; or one from `nai_proto.codecs.sealed_objects.new_object`, to create it."
     content: Mapping[str, object] | None = field(default=None, repr=False)
     "The new content as JSON; None for the item's own content."
 
@@ -99,7 +99,7 @@ class WriteResult:
 class SavedObject:
     """The result of saving one object."""
 
-    item: Opened
+    item: OpenedObject
     "As it is stored now, for further changes; if it was not stored, as it was passed."
     outcome: SaveOutcome
     error: NaiError | None = None
@@ -140,7 +140,7 @@ def save_objects(
 def _save(change: ObjectChange, keystore: Mapping[str, bytes]) -> Steps[Never, SavedObject]:
     item = change.item
     try:
-        wanted = item if change.content is None else edited(item, change.content)
+        wanted = item if change.content is None else replace_content(item, change.content)
     except InvalidRequestError as error:
         return SavedObject(item, SaveOutcome.REFUSED, error)
     if item.stored.id and wanted.plaintext == item.plaintext:
@@ -150,7 +150,7 @@ def _save(change: ObjectChange, keystore: Mapping[str, bytes]) -> Steps[Never, S
 
 
 @flow
-def seal_and_write(item: Opened, keystore: Mapping[str, bytes]) -> Steps[Never, SavedObject]:
+def seal_and_write(item: OpenedObject, keystore: Mapping[str, bytes]) -> Steps[Never, SavedObject]:
     """Seal the item's content, and write it, even if the stored object has the same content."""
     entropy = (yield from get_context()).entropy
     try:

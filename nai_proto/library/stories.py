@@ -12,7 +12,7 @@ from functools import partial
 from typing import Never
 
 from ..codecs.keystore import Keystore
-from ..codecs.sealed import Opened, StoredObject, new_object
+from ..codecs.sealed_objects import OpenedObject, StoredObject, new_object
 from ..errors import InvalidRequestError, NaiError, NotFoundError
 from ..exchange.actions import Steps, compute, get_context
 from ..exchange.flow import Flow, flow
@@ -73,7 +73,7 @@ def _create_story(
     return OpenedStory(stored_card, stored_content)
 
 
-def _save_one(change: ObjectChange, keystore: Mapping[str, bytes]) -> Steps[SavedObject, Opened]:
+def _save_one(change: ObjectChange, keystore: Mapping[str, bytes]) -> Steps[SavedObject, OpenedObject]:
     (saved,) = yield from save_objects([change], keystore)
     if saved.outcome.ok:
         return saved.item
@@ -109,7 +109,7 @@ def save_story(
 
 @flow
 def _save_story(
-    card: Opened, content: Opened, edited: Story, keystore: Mapping[str, bytes]
+    card: OpenedObject, content: OpenedObject, edited: Story, keystore: Mapping[str, bytes]
 ) -> Steps[SavedObject, tuple[tuple[SavedObject, ...], OpenedStory]]:
     now = int(1000 * (yield from get_context()).now())
     new_card, new_content = yield from compute(partial(edited.to_data, now=now))

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, cast
 
-from ..codecs.box import from_base64
-from ..codecs.document import document_problems
+from ..codecs.document_check import find_document_problems
 from ..codecs.msgpackr import unpackb
+from ..codecs.secret_box import from_base64
 from ..errors import Damaged, LimitExceeded
 from ..limits import Limits
 from ..story.history import find_cycles
@@ -28,7 +28,7 @@ _NO_INDEX: Final = -2
 def find_document_problem(document: object, limits: Limits = Limits()) -> str | None:
     """Return what keeps a ``document`` (the new format) from being read completely."""
     try:
-        problems = document_problems(unpackb(from_base64(document, "story document"), limits=limits))
+        problems = find_document_problems(unpackb(from_base64(document, "story document"), limits=limits))
     except (Damaged, LimitExceeded) as error:
         return str(error).removeprefix("story document: ")
     return _summarize(problems)

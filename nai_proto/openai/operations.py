@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Never, cast
 import msgspec
 
 from ..arguments import FLAG, MAPPING, takes
-from ..codecs.json import encode
+from ..codecs.json import encode_json
 from ..errors import RemoteProtocolError
 from ..exchange.endpoints import EndpointParameters, build, endpoint
 from ..exchange.operation import Operation
@@ -200,7 +200,7 @@ def _chat_body(messages: Messages, options: Mapping[str, Any]) -> Mapping[str, o
 
 def _post(name: str, body: object, accept: str) -> Request:
     headers = Headers.of(content_type=_JSON, accept=accept)
-    return build(endpoint(name), EndpointParameters(body=encode(body)), headers)
+    return build(endpoint(name), EndpointParameters(body=encode_json(body)), headers)
 
 
 # ---- answers

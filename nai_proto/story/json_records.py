@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Never, Self, TypeVar, cast, overload
 
 from ..arguments import MAPPING, describe_type
-from ..codecs.box import attempt, read_json
 from ..codecs.json import check_depth
+from ..codecs.secret_box import decode_or_none, read_json
 from ..errors import InvalidFile, InvalidRequestError, InvalidTypeError
 from ..limits import Limits
 
@@ -223,7 +223,7 @@ def read_json_object(data: bytes, *, where: str, limits: Limits = Limits()) -> d
         LimitExceeded: the object is nested too deeply.
     """
     check_depth(data, limits.json_depth + 1)  # a card or a content is a level down
-    document = attempt(read_json, data.removeprefix(_BYTE_ORDER_MARK))
+    document = decode_or_none(read_json, data.removeprefix(_BYTE_ORDER_MARK))
     if not isinstance(document, dict):
         raise InvalidFile(f"{where}: a JSON object in UTF-8 was expected")
     return cast("dict[str, Any]", document)

@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from ..arguments import FUNCTION, INTEGER, LIMITS, MAPPING, TEXT, member
-from ..codecs.box import CHANCE, Entropy, write_json
+from ..codecs.secret_box import Entropy, system_entropy, write_json
 from ..errors import Damaged, InvalidRequestError, LocalProtocolError, NaiError
 from ..limits import Limits
 from ..text.models import Model
@@ -76,12 +76,12 @@ class Story:
         content: Mapping[str, Any],
         *,
         limits: Limits = Limits(),
-        entropy: Entropy = CHANCE,
+        entropy: Entropy = system_entropy,
     ) -> Story:
         """Return the story of an account or of a ``.story`` file.
 
         Args:
-            card, content: their JSON (`nai_proto.codecs.sealed.Opened.json`). They are not changed.
+            card, content: their JSON (`nai_proto.codecs.sealed_objects.Opened.json`). They are not changed.
             limits: for opening and for packing a document.
             entropy: for the ids of new sections and nodes.
         """
@@ -96,7 +96,7 @@ class Story:
         model: Model | str = Model.KAYRA,
         legacy: bool = False,
         limits: Limits = Limits(),
-        entropy: Entropy = CHANCE,
+        entropy: Entropy = system_entropy,
     ) -> Story:
         """Return an empty story, as the website creates one; `nai_proto.library.create_story` gives it its ids.
 

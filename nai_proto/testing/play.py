@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final, Generic, TypeVar
 
-from ..codecs.box import CHANCE
+from ..codecs.secret_box import system_entropy
 from ..errors import NaiError, Phase
 from ..exchange.actions import Action, Compute, Emit, Incoming, Receive, Runnable, Send, Sleep
 from ..exchange.budget import Budget
@@ -69,7 +69,7 @@ def play(
     session: Session = _SCRIPTED,
     *,
     clock: Clock | None = None,
-    entropy: Callable[[int], bytes] = CHANCE,
+    entropy: Callable[[int], bytes] = system_entropy,
 ) -> FlowTrace[E, R]:
     """Run a flow against a script of replies: one for each `Send` and each `Receive`.
 
@@ -105,7 +105,7 @@ def run_in_memory(
     *,
     clock: Clock | None = None,
     pieces: Callable[[bytes], Iterable[bytes]] = uncut,
-    entropy: Callable[[int], bytes] = CHANCE,
+    entropy: Callable[[int], bytes] = system_entropy,
 ) -> FlowTrace[E, R]:
     """Run a flow against a server's logic, over real HTTP bytes, in virtual time.
 

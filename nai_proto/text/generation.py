@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Never, TypeVar, cast, overload
 
 from ..arguments import FLOW, TEXT, TOKENIZER, ArgumentType, takes
-from ..codecs.json import encode
-from ..codecs.tokens import pack
+from ..codecs.json import encode_json
+from ..codecs.token_packing import pack
 from ..errors import InvalidRequestError, NaiError
 from ..exchange.actions import Runnable, Steps
 from ..exchange.endpoints import EndpointParameters, build, endpoint
@@ -155,7 +155,7 @@ def build_generation_request(
     }
     row = endpoint(name if model.host is Host.TEXT else f"api_{name}")
     headers = Headers.of(content_type="application/json", accept=accept)
-    return build(row, EndpointParameters(body=encode(body)), headers)
+    return build(row, EndpointParameters(body=encode_json(body)), headers)
 
 
 _PROMPT: Final = TEXT | ArgumentType("a list of token ids", Sequence, but=(bytes, bytearray, memoryview))

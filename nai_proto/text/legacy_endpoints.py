@@ -12,7 +12,7 @@ from typing import Any, Final, Never, TypeVar
 import msgspec
 
 from ..arguments import INTEGER, NUMBER, TEXT, takes
-from ..codecs.json import encode
+from ..codecs.json import encode_json
 from ..errors import InvalidRequestError
 from ..exchange.endpoints import EndpointParameters, build, endpoint
 from ..exchange.operation import Operation
@@ -78,7 +78,7 @@ def generate_prompt(
                 f"{name} is {value}, and it has to be from {least} to {most:,}", parameter=name.partition("'")[0]
             )
     body = {"model": Model.named(model).id, "prompt": prompt, "temp": temp, "tokens_to_generate": tokens_to_generate}
-    request = build(endpoint("generate_prompt"), EndpointParameters(body=encode(body)), _HEADERS)
+    request = build(endpoint("generate_prompt"), EndpointParameters(body=encode_json(body)), _HEADERS)
     return Operation(request, (("application/json", JsonBodyReader(_Prompt, _text)),))
 
 

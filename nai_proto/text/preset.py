@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from ..arguments import BYTES, FLAG, MAPPING, TEXT, list_of, takes
-from ..codecs.json import encode
+from ..codecs.json import encode_json
 from ..errors import InvalidFile, InvalidRequestError
 from .models import MODEL, Model
 from .official import find_default_name, find_presets
@@ -278,7 +278,7 @@ class Preset(PresetFields):
         Raises:
             InvalidRequestError: a text in it holds a lone surrogate.
         """
-        return encode(self.to_preset_data())
+        return encode_json(self.to_preset_data())
 
     # ---- the service's own
 

@@ -1,7 +1,7 @@
 """Read the answers to text requests: event streams, and completions in one piece.
 
 A stream of text and one of token ids differ in what an event and a result are made of: a `TokenForm` says that. Token ids
-arrive packed in base64, which is unpacked here (``codecs.tokens``).
+arrive packed in base64, which is unpacked here (``codecs.token_packing``).
 
 See:
     docs/protocol/native.md#910-response
@@ -19,7 +19,7 @@ from typing import Final, Generic, Protocol, TypeVar
 import msgspec
 
 from ..codecs.json import JsonDecoder
-from ..codecs.tokens import unpack
+from ..codecs.token_packing import unpack
 from ..errors import RemoteProtocolError
 from ..exchange.event_reader import EventReader
 from ..http import Head

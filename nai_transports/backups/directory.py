@@ -12,7 +12,7 @@ from secrets import token_bytes
 from typing import Final, Self
 
 from nai_proto.account import email_hash
-from nai_proto.codecs.sealed import Opened
+from nai_proto.codecs.sealed_objects import OpenedObject
 from nai_proto.errors import Damaged, FileError, InvalidFile, InvalidRequestError, LocalProtocolError
 from nai_proto.library import KeystoreOpened, KeystoreReplacement, Library, LoadEvent, ObjectsOpened, open_library
 from nai_proto.objects import StoredKeystore
@@ -201,7 +201,7 @@ class BackupDirectory:
         type: str | None = None,  # noqa: A002
         ids: Collection[str] | None = None,
         run: int | None = None,
-    ) -> Iterator[Opened]:
+    ) -> Iterator[OpenedObject]:
         """Iterate over the objects in the backup, also over those that are gone from the account.
 
         Args:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from nai_proto.codecs.box import write_json
-from nai_proto.codecs.sealed import Opened, OpenedState, StoredObject
+from nai_proto.codecs.sealed_objects import OpenedObject, OpenedState, StoredObject
+from nai_proto.codecs.secret_box import write_json
 from nai_proto.errors import Damaged
 from nai_proto.objects import StoredKeystore
 
@@ -61,7 +61,7 @@ class BackupSummary:
         return self.new + self.changed + self.unchanged
 
 
-def digests_of(item: Opened) -> tuple[bytes, bytes | None]:
+def digests_of(item: OpenedObject) -> tuple[bytes, bytes | None]:
     """Return the SHA-256 of an object's sealed form, and of its plaintext if it opened."""
     return sha256(write_json(item.stored.document)), sha256(item.plaintext) if item.ok else None
 
@@ -93,7 +93,7 @@ class BackupRecords:
         statement = "INSERT INTO runs (started, keystore, aside) VALUES (?, ?, ?)"
         return self._database.execute(statement, now, keystore, before_restore)
 
-    def add_object(self, run: int, type_: str, position: int, item: Opened) -> tuple[int, bool]:
+    def add_object(self, run: int, type_: str, position: int, item: OpenedObject) -> tuple[int, bool]:
         """Record an object that a run has seen; return its row id, and whether its files must be written."""
         database = self._database
         document = write_json(item.stored.document)
@@ -180,7 +180,7 @@ class BackupRecords:
         written = database.value("SELECT count(*) FROM versions WHERE run = ?", run)
         return BackupSummary(run, new, changed, unchanged, gone, failed, written)
 
-    def items(self, type_filter: str | None, run: int | None) -> Iterator[Opened]:
+    def items(self, type_filter: str | None, run: int | None) -> Iterator[OpenedObject]:
         """Iterate over the objects of a type, or of all: as a run saw them, or, without a run, as they last opened."""
         if run is None:
             statement = "SELECT coalesce(opened, unopened), type FROM objects ORDER BY id"
@@ -195,7 +195,7 @@ class BackupRecords:
             if type_filter in (None, type_):
                 yield self._item(version)
 
-    def _item(self, version: int) -> Opened:
+    def _item(self, version: int) -> OpenedObject:
         statement = (
             "SELECT sealed, sealed.content, plain, plaintexts.content, state, category, problem, compressed FROM versions"
             " JOIN sealed ON sealed.digest = sealed LEFT JOIN plaintexts ON plaintexts.digest = plain WHERE id = ?"
@@ -206,7 +206,7 @@ class BackupRecords:
             plaintext = b"" if deflated is None else _decompress(deflated)
             if sha256(document) == sealed and plain in (None, sha256(plaintext)):
                 stored = StoredObject.of(json.loads(document))
-                return Opened(stored, OpenedState(state), category, problem, plaintext, bool(compressed))
+                return OpenedObject(stored, OpenedState(state), category, problem, plaintext, bool(compressed))
         raise Damaged("the backup's database is damaged: a version is not what was written", category="backup")
 
     # ---- the contents of the files

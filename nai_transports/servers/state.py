@@ -16,7 +16,7 @@ from typing import Final, Self, cast
 
 import msgspec
 
-from nai_proto.codecs.json import encode
+from nai_proto.codecs.json import encode_json
 from nai_proto.emulator.accounts.journal import RowChange, RowKey
 from nai_proto.errors import FileError, InvalidFile
 
@@ -125,7 +125,7 @@ class StateFile:
         try:
             self._file.execute("BEGIN IMMEDIATE")
             for change in cast("tuple[RowChange, ...]", changes):
-                key = encode(change.key).decode()
+                key = encode_json(change.key).decode()
                 if change.document is None:
                     self._file.execute(_DELETE, (key,))
                 else:

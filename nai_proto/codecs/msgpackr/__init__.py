@@ -8,25 +8,25 @@ See:
     docs/protocol/content.md#71-wrappers
 """
 
-from .reading import DOCUMENT_WRAPPERS, unpackb
-from .values import (
+from .decoder import DOCUMENT_WRAPPERS, unpackb
+from .encoder import packb
+from .js_values import (
     INVALID_DATE,
     UNDEFINED,
     BigInt,
     ErrorValue,
-    Map,
-    Raw,
-    Reference,
+    JsMap,
+    JsSet,
+    RawBytes,
     RegExp,
-    Set,
     Shared,
+    SharedReference,
     Special,
     Timestamp,
     TypedArray,
     Value,
     Wrapped,
 )
-from .writing import packb
 
 __all__ = [
     "DOCUMENT_WRAPPERS",
@@ -34,12 +34,12 @@ __all__ = [
     "UNDEFINED",
     "BigInt",
     "ErrorValue",
-    "Map",
-    "Raw",
-    "Reference",
+    "JsMap",
+    "JsSet",
+    "RawBytes",
     "RegExp",
-    "Set",
     "Shared",
+    "SharedReference",
     "Special",
     "Timestamp",
     "TypedArray",

@@ -13,25 +13,25 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from ...errors import Damaged
-from .forms import damaged
-from .values import (
+from .js_values import (
     INVALID_DATE,
     UNDEFINED,
     BigInt,
     ErrorValue,
-    Raw,
-    Reference,
+    JsSet,
+    RawBytes,
     RegExp,
-    Set,
     Shared,
+    SharedReference,
     Special,
     Timestamp,
     TypedArray,
     Value,
     Wrapped,
 )
+from .value_headers import damage_error
 
-__all__ = ["BUNDLE", "LEAVES", "OWN", "PARTS", "RECORD", "WRAPPERS", "Leaf", "Wrapper", "wrapped"]
+__all__ = ["BUNDLE", "LEAVES", "OWN", "PARTS", "RECORD", "WRAPPERS", "Leaf", "Wrapper", "wrap_value"]
 
 Leaf: TypeAlias = Callable[[bytes], Value]
 Wrapper: TypeAlias = Callable[[bytes, Value], Value]
@@ -57,7 +57,7 @@ _ELEMENT_SIZES: Final = {**dict(enumerate((1, 1, 1, 2, 2, 4, 4, 4, 8, 8, 8))), 1
 
 
 def _refused(what: str) -> Damaged:
-    return damaged("bad extension", what)
+    return damage_error("bad extension", what)
 
 
 # ---- from bytes
@@ -76,7 +76,7 @@ def _bigint(body: bytes) -> Value:
 
 
 def _reference(body: bytes) -> Value:
-    return Reference(_number(body))
+    return SharedReference(_number(body))
 
 
 def _number(body: bytes) -> int:
@@ -126,7 +126,7 @@ def _set(body: bytes, value: Value) -> Value:
     _filled(body)
     if not isinstance(value, list):
         raise _refused("a Set is an array")
-    return Set(tuple(value))
+    return JsSet(tuple(value))
 
 
 def _regexp(body: bytes, value: Value) -> Value:
@@ -151,7 +151,7 @@ def _shared(body: bytes, value: Value) -> Value:
     return Shared(_number(body), value)
 
 
-def wrapped(number: int, body: bytes, value: Value) -> Value:
+def wrap_value(number: int, body: bytes, value: Value) -> Value:
     """An extension that wraps a value, of whatever number."""
     _filled(body)
     return Wrapped(number, value)
@@ -160,7 +160,7 @@ def wrapped(number: int, body: bytes, value: Value) -> Value:
 WRAPPERS: Final[dict[int, Wrapper]] = {_ERROR: _error, _SHARED: _shared, _SET: _set, _REGEXP: _regexp}
 
 OWN: Final = frozenset((*LEAVES, *WRAPPERS, RECORD, BUNDLE))
-"""Numbers with a meaning of their own, which no `Wrapped` and no `Raw` can have."""
+"""Numbers with a meaning of their own, which no `Wrapped` and no `RawBytes` can have."""
 
 # ---- to bytes
 
@@ -193,14 +193,14 @@ def _free(number: int) -> int:
 PARTS: Final[Mapping[type, Callable[[Any], Parts]]] = {
     Special: _special_parts,
     BigInt: lambda value: (_BIGINT, value.to_bytes(value.bit_length() // 8 + 1, signed=True)),
-    Reference: lambda value: (_REFERENCE, value.number.to_bytes(4)),
+    SharedReference: lambda value: (_REFERENCE, value.number.to_bytes(4)),
     TypedArray: lambda value: (_TYPED, _typed_array_body(value)),
     Timestamp: lambda value: (_DATE, _timestamp_body(value)),
     ErrorValue: lambda value: (_ERROR, _FILLER, [value.name, value.message, value.cause]),
     Shared: lambda value: (_SHARED, value.number.to_bytes(4), value.value),
-    Set: lambda value: (_SET, _FILLER, list(value.items)),
+    JsSet: lambda value: (_SET, _FILLER, list(value.items)),
     RegExp: lambda value: (_REGEXP, _FILLER, [value.source, value.flags]),
     Wrapped: lambda value: (_free(value.type), _FILLER, value.value),
-    Raw: lambda value: (_free(value.type), value.data),
+    RawBytes: lambda value: (_free(value.type), value.data),
 }
 """A value as the number and body of its extension, and the value that follows if it is one of `WRAPPERS`."""

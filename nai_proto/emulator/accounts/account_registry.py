@@ -15,8 +15,8 @@ import hmac
 from collections.abc import Callable
 from typing import Final
 
-from ...codecs.json import encode
-from ...codecs.keys import access_key, email_hash, encryption_key
+from ...codecs.json import encode_json
+from ...codecs.key_derivation import access_key, email_hash, encryption_key
 from ...http import Request
 from ...secret import AccessKey, AccessToken, Password, PersistentToken
 from ...tier import Tier
@@ -227,7 +227,7 @@ class AccountRegistry:
         return "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in self._entropy(length))
 
     def _jwt(self, payload: dict[str, object]) -> str:
-        signed = ".".join(_base64url(encode(part)) for part in ({"alg": "HS256", "typ": "JWT"}, payload))
+        signed = ".".join(_base64url(encode_json(part)) for part in ({"alg": "HS256", "typ": "JWT"}, payload))
         return f"{signed}.{_base64url(hmac.digest(self._secret, signed.encode(), hashlib.sha256))}"
 
 

@@ -12,7 +12,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 import msgspec
 
-from ...codecs.json import encode
+from ...codecs.json import encode_json
 from .profile import Profile
 
 __all__ = [
@@ -63,7 +63,7 @@ class Journal:
     def take(self) -> tuple[RowChange, ...]:
         """Return all changes once, in the order in which their rows were first recorded."""
         changed, self._changed = self._changed, {}
-        return tuple([RowChange(key, None if make is None else encode(make())) for key, make in changed.items()])
+        return tuple([RowChange(key, None if make is None else encode_json(make())) for key, make in changed.items()])
 
 
 class RowTable(MutableMapping[str, V], Generic[V]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Sequence
 from typing import overload
 
-from ...codecs.sealed import StoredObject
+from ...codecs.sealed_objects import StoredObject
 from ...errors import InvalidRequestError
 
 __all__ = ["ObjectCollection"]

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from ...codecs.sealed import StoredObject
+from ...codecs.sealed_objects import StoredObject
 from ...errors import Damaged, NaiError
 from ...secret import AccessKey, PersistentToken
 from ...tier import Tier

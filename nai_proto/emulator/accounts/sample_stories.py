@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final
 
 from ...codecs.keystore import Keystore, seal_keystore
-from ...codecs.sealed import StoredObject, new_object, seal_object
+from ...codecs.sealed_objects import StoredObject, new_object, seal_object
 from ...objects import generate_id
 from ...secret import EncryptionKey
 from .storage import Entropy, Storage, derive_bytes

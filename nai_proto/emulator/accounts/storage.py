@@ -14,7 +14,7 @@ from itertools import count
 
 import msgspec
 
-from ...codecs.sealed import StoredObject
+from ...codecs.sealed_objects import StoredObject
 from ...objects import generate_id
 from ..errors import Refused
 from .journal import Journal, KeystoreRow, RowKey

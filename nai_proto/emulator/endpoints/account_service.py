@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from ...codecs.keys import email_hash
+from ...codecs.key_derivation import email_hash
 from ...errors import InvalidRequestError
 from ...exchange.reply import Handler
 from ...secret import AccessKey

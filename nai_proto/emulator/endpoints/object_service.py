@@ -13,7 +13,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from ...codecs.box import from_base64
+from ...codecs.secret_box import from_base64
 from ...errors import Damaged
 from ...exchange.reply import Handler
 from ..accounts.storage import Entropy

@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from ...codecs.mismatch import find_mismatch
+from ...codecs.type_mismatch import find_mismatch
 from ...exchange.reply import Handler
 from ..errors import Refused
 from ..http.request_context import EndpointHandler, RequestContext

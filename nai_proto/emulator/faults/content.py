@@ -8,8 +8,8 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta
 
-from ...codecs.frames import encode_frame
-from ...codecs.json import encode as encode_json
+from ...codecs.image_frames import encode_frame
+from ...codecs.json import encode_json as encode_json
 from ...exchange.reply import Finish, Output, Start, Write
 from ...http import Head, Headers
 from ..http.responses import ALLOW_ANY_ORIGIN

@@ -13,8 +13,8 @@ from typing import Any, Final, Literal, cast, get_args, get_origin
 import msgspec
 from msgspec.structs import FieldInfo, fields
 
-from ...codecs.json import encode
-from ...codecs.mismatch import find_mismatch
+from ...codecs.json import encode_json
+from ...codecs.type_mismatch import find_mismatch
 from ...errors import InvalidRequestError, excerpt
 from ...exchange.endpoints import endpoint
 from .content import Crlf, Failure
@@ -90,7 +90,7 @@ def decode_fault(document: object, *, lax: bool = False) -> Fault:
         ) from None
     if fault.endpoint is not None:
         endpoint(fault.endpoint)
-    encode(fault)  # fails now, and not when it is sent, if a text is not valid Unicode
+    encode_json(fault)  # fails now, and not when it is sent, if a text is not valid Unicode
     return fault
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Final, TypeAlias, TypeVar
 
-from ...codecs.json import encode
+from ...codecs.json import encode_json
 from ...exchange.actions import Compute
 from ...exchange.reply import Handler, ServerAction, Start, Write
 from ...http import Head, Headers
@@ -51,7 +51,7 @@ def send_response(status: int, content_type: str, body: bytes, *more: tuple[str,
 
 def send_json(status: int, value: object, *more: tuple[str, str]) -> Handler:
     """Send a JSON document, with further header fields if there are any."""
-    yield from send_response(status, "application/json", encode(value), *more)
+    yield from send_response(status, "application/json", encode_json(value), *more)
 
 
 def send_empty(status: int) -> Handler:
@@ -72,7 +72,7 @@ def send_error(refused: Refused, document: dict[str, object] | None = None) -> H
     if refused.details is not None:
         own["details"] = refused.details
     body = document or (own if refused.status >= 400 else {"error": refused.message})
-    yield from send_response(refused.status, "application/json", encode(body) + b"\n", *wait)
+    yield from send_response(refused.status, "application/json", encode_json(body) + b"\n", *wait)
 
 
 def compute(function: Callable[[], T]) -> HandlerSteps[T]:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ...codecs.picture import Metadata, write_picture
+from ...codecs.picture_metadata import Metadata, write_picture
 from ...codecs.pixels import Pixels
 from ...image.choices import ImageGenerationType
 from ...image.families import Generation

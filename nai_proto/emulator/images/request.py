@@ -15,9 +15,9 @@ from typing import Any, Final, Literal, cast
 
 import msgspec
 
-from ...codecs import fast
-from ...codecs.mismatch import find_mismatch
+from ...codecs import accelerators
 from ...codecs.multipart import decode
+from ...codecs.type_mismatch import find_mismatch
 from ...errors import LimitExceeded, RemoteProtocolError
 from ...image.choices import ImageSampler
 from ...image.families import Generation
@@ -89,7 +89,7 @@ class DecodedBody:
                 raise Refused(400, f'image field references unknown form part "{shown}"')
             return self.parts[value]
         try:
-            return fast.decode(value)
+            return accelerators.decode(value)
         except ValueError:  # no `from`: the codec's error may hold the text
             pass
         raise validation_error(f"{name} is not valid base64")

@@ -13,10 +13,10 @@ from math import floor
 from struct import pack, unpack
 from typing import Final, Literal
 
-from ...codecs import fast
-from ...codecs.frames import encode_frame
-from ...codecs.json import encode
-from ...codecs.zipped import zipped
+from ...codecs import accelerators
+from ...codecs.image_frames import encode_frame
+from ...codecs.json import encode_json
+from ...codecs.zip_archive import zip_files
 from ...exchange.reply import Handler, Start, Write
 from ...http import Head, Headers
 from ...image.choices import ImageGenerationType
@@ -73,13 +73,13 @@ def send_pictures(context: RequestContext, pictures: Sequence[RenderedPicture], 
         return
     images = [
         {
-            "image": fast.encode(picture.data),
+            "image": accelerators.encode(picture.data),
             "index": index,
             **({} if picture.seed is None else {"seed": picture.seed}),
         }
         for index, picture in enumerate(pictures)
     ]
-    yield from send_response(status, _JSON, (yield from compute(lambda: encode({"images": images}))))
+    yield from send_response(status, _JSON, (yield from compute(lambda: encode_json({"images": images}))))
 
 
 def send_archive(pictures: Sequence[RenderedPicture], status: int = 200, *, deflated: bool = True) -> Handler:
@@ -93,7 +93,7 @@ def send_archive(pictures: Sequence[RenderedPicture], status: int = 200, *, defl
         deflated: Whether the members are compressed; director tools store them.
     """
     members = [(f"image_{index}.{picture.format}", picture.data) for index, picture in enumerate(pictures)]
-    archive = yield from compute(lambda: zipped(members, deflated=deflated))
+    archive = yield from compute(lambda: zip_files(members, deflated=deflated))
     yield from send_file(archive, "images.zip", "binary/octet-stream", status)
 
 
@@ -124,7 +124,7 @@ class StreamFraming:
 
 
 def _encode_event(message: StreamMessage) -> bytes:
-    return b"event: %b\ndata: %b\n\n" % (str(message["event_type"]).encode(), encode(message))
+    return b"event: %b\ndata: %b\n\n" % (str(message["event_type"]).encode(), encode_json(message))
 
 
 FRAMINGS: Final[Mapping[str, StreamFraming]] = {

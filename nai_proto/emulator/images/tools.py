@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from hashlib import sha256, shake_256
 from typing import Final, cast
 
-from ...codecs.picture import Metadata, read_metadata
+from ...codecs.picture_metadata import Metadata, read_metadata
 from ...codecs.pixels import Pixels, write_png
 from ...errors import InvalidRequestError, NaiError
 from ...exchange.reply import Handler

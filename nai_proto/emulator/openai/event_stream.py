@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from ...codecs.json import encode
+from ...codecs.json import encode_json
 from ...codecs.sse import ServerSentEvent, encode_event
 from ...exchange.reply import Cut, Handler, Start, Wait, Write
 from ...http import Head, Headers
@@ -62,7 +62,7 @@ def send_stream(
             yield Wait(None)
         if switches.comments:
             yield from writer.write(b": keep-alive" + writer.newline * 2)
-        yield from writer.write(writer.encode_event(encode(chunk)))
+        yield from writer.write(writer.encode_event(encode_json(chunk)))
         record.chunks += 1
     if record.chunks == switches.error_after:
         yield from writer.write(writer.encode_failure())
@@ -89,15 +89,15 @@ class _StreamWriter:
         """Encode the error in the requested form."""
         match self._switches.error_form:
             case "text":
-                return self.encode_event(encode({"error": _FAILURE_MESSAGE}))
+                return self.encode_event(encode_json({"error": _FAILURE_MESSAGE}))
             case "status":
-                return self.encode_event(encode(FAILURE))
+                return self.encode_event(encode_json(FAILURE))
             case "event":
-                return self.encode_event(encode(FAILURE), "error")
+                return self.encode_event(encode_json(FAILURE), "error")
             case "bare":
-                return encode(FAILURE) + self.newline
+                return encode_json(FAILURE) + self.newline
             case _:
-                return self.encode_event(encode(_FAILURE_OBJECT))
+                return self.encode_event(encode_json(_FAILURE_OBJECT))
 
     def write(self, data: bytes) -> Handler:
         """Write a part of the body. Does not return if the connection is cut."""

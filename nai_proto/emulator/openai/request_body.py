@@ -19,7 +19,7 @@ from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 import msgspec
 
 from ...codecs.json import find_problem
-from ...codecs.mismatch import Mismatch
+from ...codecs.type_mismatch import Mismatch
 from ..errors import Refused
 from ..text.generation_settings import GenerationSettings
 

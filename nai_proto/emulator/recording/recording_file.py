@@ -27,7 +27,7 @@ from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
-from ...codecs.json import encode as encode_json
+from ...codecs.json import encode_json as encode_json
 from ...codecs.json import find_problem
 from ...errors import InvalidFile
 from ...exchange.reply import REPLY_TRANSITIONS, RawWrite, ReplyState, Start, Write

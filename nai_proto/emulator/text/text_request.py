@@ -18,7 +18,7 @@ from typing import Annotated, Final, Literal, NamedTuple, TypeVar
 import msgspec
 
 from ...codecs.json import find_problem
-from ...codecs.mismatch import Mismatch
+from ...codecs.type_mismatch import Mismatch
 from ...http import Host
 from ...text.models import MODELS, Model
 from ...text.samplers import INTERNAL_MODELS

@@ -16,9 +16,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ...codecs.json import encode
+from ...codecs.json import encode_json
 from ...codecs.sse import ServerSentEvent, encode_event
-from ...codecs.tokens import pack, unpack
+from ...codecs.token_packing import pack, unpack
 from ...errors import RemoteProtocolError
 from ...exchange.reply import Handler, Start, Wait, Write
 from ...http import Head, Headers
@@ -193,7 +193,7 @@ def _encode_event(token: str, ptr: int, final: bool, logprobs: SampledLogprobs |
         "final": final,
         "logprobs": None if logprobs is None else _logprobs_document(logprobs),
     }
-    return encode_event(ServerSentEvent(event="newToken", data=encode(data).decode(), id=str(ptr)))
+    return encode_event(ServerSentEvent(event="newToken", data=encode_json(data).decode(), id=str(ptr)))
 
 
 def _logprobs_document(logprobs: SampledLogprobs) -> dict[str, object]:

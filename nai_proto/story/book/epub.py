@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from ...arguments import INTEGER, TEXT, check_type
-from ...codecs.zipped import zipped
+from ...codecs.zip_archive import zip_files
 from ...errors import InvalidRequestError
 from .html import STYLE, escape_xml, render_blocks
 from .structure import Book, Paragraph, SceneBreak
@@ -65,7 +65,7 @@ def to_epub(book: Book, *, identifier: str, modified: int) -> bytes:
         ("EPUB/style.css", STYLE),
         *((f"EPUB/{file.id}.xhtml", _render_page(book, file.heading or book.title, file.body)) for file in files),
     ]
-    return zipped(((name, content.encode()) for name, content in members), stored=frozenset(("mimetype",)))
+    return zip_files(((name, content.encode()) for name, content in members), stored=frozenset(("mimetype",)))
 
 
 def _make_files(book: Book) -> Iterator[_EpubFile]:

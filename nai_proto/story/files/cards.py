@@ -9,7 +9,7 @@ from typing import Final
 
 from ...arguments import BYTES, LIMITS, TEXT
 from ...codecs import png
-from ...codecs.box import from_base64, to_base64
+from ...codecs.secret_box import from_base64, to_base64
 from ...errors import Damaged, InvalidFile, LimitExceeded, RemoteProtocolError
 from ...limits import Limits
 
@@ -58,13 +58,13 @@ def write_card(picture: bytes, data: bytes, limits: Limits = Limits()) -> bytes:
     """
     picture, data = BYTES.convert(picture, "picture"), BYTES.convert(data, "data")
     LIMITS.check(limits, "limits")
-    return png.with_text(picture, {**_read_texts(picture, "card", limits), CARD_KEYWORD: to_base64(data)}, limits)
+    return png.with_png_text(picture, {**_read_texts(picture, "card", limits), CARD_KEYWORD: to_base64(data)}, limits)
 
 
 def _read_texts(picture: bytes, where: str, limits: Limits) -> dict[str, str]:
     """Return the texts of a PNG; raise InvalidFile where it is none."""
     try:
-        return png.read_text(picture, limits)
+        return png.read_png_text(picture, limits)
     except LimitExceeded:
         raise
     except RemoteProtocolError as error:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Self
 
 from ...arguments import BYTES, INTEGER, LIMITS, TEXT, TEXTS, check_type, list_items
-from ...codecs.box import CHANCE, Entropy, write_json
+from ...codecs.secret_box import Entropy, system_entropy, write_json
 from ...errors import InvalidFile
 from ...limits import Limits
 from ...text.models import Model
@@ -124,7 +124,7 @@ class Scenario(Record):
         now: int,
         legacy: bool = False,
         limits: Limits = Limits(),
-        entropy: Entropy = CHANCE,
+        entropy: Entropy = system_entropy,
     ) -> Story:
         """Return a new story that begins with the scenario, with its placeholders replaced by answers.
 

@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from ...arguments import BYTES, LIMITS, TEXT
-from ...codecs.box import attempt, read_json
+from ...codecs.secret_box import decode_or_none, read_json
 from ...errors import InvalidFile, InvalidRequestError
 from ...limits import Limits
 from ..json_records import read_json_object
@@ -34,13 +34,13 @@ def build_story_file(card: bytes, content: bytes) -> bytes:
     """Return the ``.story`` file of a story.
 
     Args:
-        card, content: their plaintext (`nai_proto.codecs.sealed.Opened.plaintext`).
+        card, content: their plaintext (`nai_proto.codecs.sealed_objects.Opened.plaintext`).
 
     Raises:
         InvalidRequestError: the card or the content is no JSON object in UTF-8.
     """
     card, content = BYTES.convert(card, "card"), BYTES.convert(content, "content").strip()
-    if not isinstance(attempt(read_json, card), dict):
+    if not isinstance(decode_or_none(read_json, card), dict):
         raise InvalidRequestError("card takes a JSON object in UTF-8", parameter="card")
     if content[:1] != b"{" or content[-1:] != b"}":  # contents are large, so they are not parsed for this check
         raise InvalidRequestError("content takes a JSON object in UTF-8", parameter="content")
@@ -52,7 +52,7 @@ def build_story_file(card: bytes, content: bytes) -> bytes:
 
 def extract_field(document: bytes, name: str) -> bytes:
     """Return the source text of a field of a JSON object; ``b""`` if there is no such field."""
-    fields = attempt(_FIELDS_DECODER.decode, document)  # fast, but rejects some texts that JavaScript writes
+    fields = decode_or_none(_FIELDS_DECODER.decode, document)  # fast, but rejects some texts that JavaScript writes
     if fields is not None:
         return bytes(fields.get(name, b""))
     values = [value for key, value in _iter_fields(document.decode()) if json.loads(key) == name]

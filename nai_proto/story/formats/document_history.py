@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, cast
 
-from ...codecs.msgpackr import UNDEFINED, Map, Set, Timestamp, Value, Wrapped
+from ...codecs.msgpackr import UNDEFINED, JsMap, JsSet, Timestamp, Value, Wrapped
 from ...errors import Damaged
 from ..history import History, HistoryChange, Node, find_tree_problems
 from ..sections import Origin
@@ -26,13 +26,13 @@ _Fields = dict[str, Value]
 
 def build_history(root: int, now: int) -> Value:
     """Return a history with a root only."""
-    nodes = Map(((root, Wrapped(_NODE, _build_node(root, UNDEFINED, Map(), now, UNDEFINED))),))
+    nodes = JsMap(((root, Wrapped(_NODE, _build_node(root, UNDEFINED, JsMap(), now, UNDEFINED))),))
     return Wrapped(_HISTORY, {"root": root, "current": root, "nodes": nodes})
 
 
-def _build_node(id_: int, parent: Value, changes: Map, now: int, position: Value) -> _Fields:
+def _build_node(id_: int, parent: Value, changes: JsMap, now: int, position: Value) -> _Fields:
     date = Timestamp.of_milliseconds(now)
-    fields: _Fields = {"id": id_, "parent": parent, "children": Set(), "route": UNDEFINED}
+    fields: _Fields = {"id": id_, "parent": parent, "children": JsSet(), "route": UNDEFINED}
     return {**fields, "changes": changes, "date": date, "genPosition": position}
 
 
@@ -42,7 +42,7 @@ class DocumentHistory:
     def __init__(self, value: Value) -> None:
         self._fields: _Fields = value.value if isinstance(value, Wrapped) and isinstance(value.value, dict) else {}
         nodes = self._fields.get("nodes")
-        pairs = nodes.pairs if isinstance(nodes, Map) else ()
+        pairs = nodes.pairs if isinstance(nodes, JsMap) else ()
         self._nodes = {cast("int", id_): _get_fields(node) for id_, node in pairs if _is_node(id_, node)}
         self._invalid = [(id_, node) for id_, node in pairs if not _is_node(id_, node)]
         self.root = _int_or_none(self._fields.get("root"))
@@ -67,7 +67,7 @@ class DocumentHistory:
     def get_children(self, id: int) -> tuple[int, ...]:  # noqa: A002
         """Return the children of a node, including ids of nodes that do not exist."""
         children = self._get_node(id).get("children")
-        return tuple(child for child in children.items if type(child) is int) if isinstance(children, Set) else ()
+        return tuple(child for child in children.items if type(child) is int) if isinstance(children, JsSet) else ()
 
     def get_changes(self, id: int) -> Value:  # noqa: A002
         """Return the changes of a node."""
@@ -87,20 +87,20 @@ class DocumentHistory:
         if self.get_next(parent) != child:
             self._nodes[parent] = {**self._nodes[parent], "route": child}
 
-    def add(self, id: int, changes: Map, now: int, position: Value) -> None:  # noqa: A002
+    def add(self, id: int, changes: JsMap, now: int, position: Value) -> None:  # noqa: A002
         """Add a child of the current node and make it the current one."""
         parent = cast("int", self.current)
         fields = self._get_node(parent)
         children = fields.get("children")
-        items = children.items if isinstance(children, Set) else ()
-        self._nodes[parent] = {**fields, "children": Set((*items, id))}
+        items = children.items if isinstance(children, JsSet) else ()
+        self._nodes[parent] = {**fields, "children": JsSet((*items, id))}
         self._nodes[id] = _build_node(id, parent, changes, now, position)
         self.set_next(parent, id)
         self.current = id
 
     def to_data(self) -> Value:
         """Return the history for the file."""
-        nodes = Map((*((id_, Wrapped(_NODE, fields)) for id_, fields in self._nodes.items()), *self._invalid))
+        nodes = JsMap((*((id_, Wrapped(_NODE, fields)) for id_, fields in self._nodes.items()), *self._invalid))
         current: Value = UNDEFINED if self.current is None else self.current
         return Wrapped(_HISTORY, {**self._fields, "current": current, "nodes": nodes})
 
@@ -185,7 +185,7 @@ def _iter_origin_codes(step: RawStep) -> Iterator[int]:
     elif step.get("type") == UPDATE and isinstance(diff, Wrapped) and isinstance(diff.value, Wrapped):
         fields = diff.value.value
         metas = fields.get("metas") if isinstance(fields, dict) else None
-        deltas = metas.lookup().get(ORIGIN_RUNS) if isinstance(metas, Map) else None
+        deltas = metas.lookup().get(ORIGIN_RUNS) if isinstance(metas, JsMap) else None
         for delta in deltas if isinstance(deltas, list) else ():
             data = delta.get("data") if isinstance(delta, dict) else None
             if type(data) is int and data > 0:

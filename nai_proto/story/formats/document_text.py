@@ -14,9 +14,9 @@ from itertools import takewhile
 from operator import eq
 from typing import cast
 
-from ...codecs.box import Entropy, draw, from_base64, to_base64
-from ...codecs.document import DOCUMENT, document_problems
-from ...codecs.msgpackr import UNDEFINED, Map, Value, Wrapped, packb, unpackb
+from ...codecs.document_check import DOCUMENT, find_document_problems
+from ...codecs.msgpackr import UNDEFINED, JsMap, Value, Wrapped, packb, unpackb
+from ...codecs.secret_box import Entropy, draw_bytes, from_base64, to_base64
 from ...errors import Damaged, InvalidRequestError, LimitExceeded, LocalProtocolError
 from ...limits import Limits
 from ..history import History, trace_ancestors
@@ -54,7 +54,7 @@ class DocumentText:
         if not isinstance(fields, dict):
             raise Damaged("story document: this is no document", category="not a document")
         sections, order = fields.get("sections"), fields.get("order")
-        if not isinstance(sections, Map) or not isinstance(order, list):
+        if not isinstance(sections, JsMap) or not isinstance(order, list):
             raise Damaged("story document: `sections` or `order` is missing", category="not a document")
         self._original, self._value = cast("str", packed), value
         self._limits, self._entropy = limits, entropy
@@ -65,7 +65,7 @@ class DocumentText:
             dict.fromkeys(id_ for id_ in order if type(id_) is int and id_ != 0),
         )
         self._history = DocumentHistory(fields.get("history"))
-        self._dirty = fields.get("dirtySections", Map())
+        self._dirty = fields.get("dirtySections", JsMap())
         self._journals = JournalCache()
         self._history_matches = True
         "False once a replay of the history was problems to give other sections."
@@ -84,7 +84,7 @@ class DocumentText:
 
     def find_problems(self) -> list[str]:
         """As `StoryText.find_problems`."""
-        problems = document_problems(self._value)
+        problems = find_document_problems(self._value)
         order = cast("list[Value]", self._fields["order"])
         ids = [id_ for id_ in order if type(id_) is int]
         problems += ["`order` names a section more than once"] if len({*ids}) < len(ids) else []
@@ -126,10 +126,10 @@ class DocumentText:
         work = ReplayWork()
         missing = _select_unapplied(self._section_list, self._dirty, work)
         changes = (
-            missing if self._is_replayable() else cast("Map", self._dirty)
+            missing if self._is_replayable() else cast("JsMap", self._dirty)
         )  # applied changes may or may not be in a node
         self._section_list.apply(missing, work)
-        self._dirty = Map()
+        self._dirty = JsMap()
         if changes.pairs:
             self._add_node(changes, UNDEFINED, now)
         self._mark_changed()
@@ -235,11 +235,11 @@ class DocumentText:
     def _apply_steps(self, steps: list[tuple[Value, Value]], position: Value, now: int) -> None:
         """Apply steps, and add their node to the history."""
         if steps:
-            changes = Map(tuple(steps))
+            changes = JsMap(tuple(steps))
             journal = self._section_list.apply(changes, ReplayWork())
             self._journals.keep(self._add_node(changes, position, now), journal)
 
-    def _add_node(self, changes: Map, position: Value, now: int) -> int:
+    def _add_node(self, changes: JsMap, position: Value, now: int) -> int:
         node = self._new_id()
         self._history.add(node, changes, now, position)
         self.step += 1
@@ -318,7 +318,7 @@ class DocumentText:
     def to_data(self) -> str:
         """As `StoryText.to_data`. The result is read and replayed, unless the original could not be replayed either."""
         if self._packed is None:
-            sections = Map((*self._section_list.sections.items(), *self._invalid))
+            sections = JsMap((*self._section_list.sections.items(), *self._invalid))
             fields: dict[str, Value] = {**self._fields, "sections": sections, "order": [*self._section_list]}
             fields |= {"history": self._history.to_data(), "dirtySections": self._dirty, "step": self.step}
             text = to_base64(packb(Wrapped(DOCUMENT, fields), limits=self._limits))
@@ -344,15 +344,15 @@ class DocumentText:
 
 
 def _has_pending(dirty: Value) -> bool:
-    return isinstance(dirty, Map) and bool(dirty.pairs)
+    return isinstance(dirty, JsMap) and bool(dirty.pairs)
 
 
-def _select_unapplied(sections: SectionList, dirty: Value, work: ReplayWork) -> Map:
+def _select_unapplied(sections: SectionList, dirty: Value, work: ReplayWork) -> JsMap:
     """Return the changes that are not applied to the sections. Raises Damaged, LimitExceeded.
 
     See docs/protocol/content.md#75-history-tree.
     """
-    return Map(tuple((id_, step) for id_, step in parse_steps(dirty) if not sections.is_applied(id_, step, work)))
+    return JsMap(tuple((id_, step) for id_, step in parse_steps(dirty) if not sections.is_applied(id_, step, work)))
 
 
 def _describe_pending(sections: SectionList, dirty: Value) -> list[str]:
@@ -392,7 +392,13 @@ def build_document(entropy: Entropy, now: int) -> str:
     """Return a document with an empty text."""
     root = _draw_id(entropy)
     history = build_history(root, now)
-    fields: dict[str, Value] = {"sections": Map(), "order": [], "history": history, "dirtySections": Map(), "step": 0}
+    fields: dict[str, Value] = {
+        "sections": JsMap(),
+        "order": [],
+        "history": history,
+        "dirtySections": JsMap(),
+        "step": 0,
+    }
     return to_base64(packb(Wrapped(DOCUMENT, fields)))
 
 
@@ -401,4 +407,4 @@ def _draw_id(entropy: Entropy) -> int:
 
     See docs/protocol/content.md#72-ids.
     """
-    return 2**50 + int.from_bytes(draw(entropy, 6))
+    return 2**50 + int.from_bytes(draw_bytes(entropy, 6))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
-from ...codecs.msgpackr import UNDEFINED, Map, Value, Wrapped
+from ...codecs.msgpackr import UNDEFINED, JsMap, Value, Wrapped
 from ...errors import Damaged
 from ..utf16 import count_units, decode_units, encode_units
 from .styled_lines import StyledLine, StyledRun
@@ -69,7 +69,7 @@ def get_section_source(section: RawSection) -> int:
 def get_raw_runs(section: RawSection) -> dict[int, list[Value]]:
     """Return the runs of a section by key, as the file has them."""
     meta = section.get("meta")
-    found = meta.lookup() if isinstance(meta, Map) else {}
+    found = meta.lookup() if isinstance(meta, JsMap) else {}
     return {key: _list_or_empty(runs) for key, runs in found.items() if type(key) is int}
 
 
@@ -95,8 +95,8 @@ def is_same_section(one: RawSection, other: RawSection) -> bool:
     return get_section_source(one) == get_section_source(other) and get_section_line(one) == get_section_line(other)
 
 
-def _build_meta(runs: Mapping[int, Iterable[StyledRun]]) -> Map:
-    return Map(tuple((key, [cast("Value", run._asdict()) for run in each]) for key, each in runs.items()))
+def _build_meta(runs: Mapping[int, Iterable[StyledRun]]) -> JsMap:
+    return JsMap(tuple((key, [cast("Value", run._asdict()) for run in each]) for key, each in runs.items()))
 
 
 def _parse_run(value: Value) -> StyledRun:
@@ -146,7 +146,7 @@ def _parse_difference(value: Value) -> _Difference:
         raise make_history_error("an update of a section is of an unknown kind", "unknown difference")
     fields = value.value
     metas = fields.get("metas")
-    found = metas.lookup() if isinstance(metas, Map) else {}
+    found = metas.lookup() if isinstance(metas, JsMap) else {}
     deltas = {
         key: [(_parse_index(each), _parse_run(each)) for each in _list_or_empty(runs)]
         for key, runs in found.items()
@@ -216,10 +216,10 @@ def _change_section(
     for key, entries in deltas.items():
         runs[key] = _add_to_runs(runs.get(key, []), entries, sign)
     meta = section.get("meta")
-    pairs = meta.pairs if isinstance(meta, Map) else ()
+    pairs = meta.pairs if isinstance(meta, JsMap) else ()
     old = [(key, runs.pop(key, value) if type(key) is int else value) for key, value in pairs]
     text = _replace_parts(get_section_text(section), parts)
-    changed: RawSection = {**section, "text": text, "meta": Map((*old, *cast("dict[Value, Value]", runs).items()))}
+    changed: RawSection = {**section, "text": text, "meta": JsMap((*old, *cast("dict[Value, Value]", runs).items()))}
     return {**changed, "source": get_section_source(section) + source} if source else changed
 
 
@@ -280,7 +280,7 @@ def build_difference(old: RawSection, new: StyledLine) -> Value:
     metas = {key: _build_deltas(before.get(key, []), new.runs.get(key, ())) for key in {**before, **new.runs}}
     pairs: list[tuple[Value, Value]] = [(key, each) for key, each in metas.items() if each]
     parts: list[Value] = [part] if text != new.text else []
-    fields: dict[str, Value] = {"parts": parts, "metas": Map(tuple(pairs)), "source": 0}
+    fields: dict[str, Value] = {"parts": parts, "metas": JsMap(tuple(pairs)), "source": 0}
     return Wrapped(_SECTION_DIFFERENCE, Wrapped(_TEXT_DIFFERENCE, fields))
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple, TypeAlias
 
-from ...codecs.msgpackr import UNDEFINED, Map, Value
+from ...codecs.msgpackr import UNDEFINED, JsMap, Value
 from ...errors import Damaged, InvalidRequestError
 from .section_differences import (
     RawSection,
@@ -290,7 +290,7 @@ def parse_steps(changes: Value) -> list[tuple[int, RawStep]]:
     Raises:
         Damaged: the changes are malformed.
     """
-    if not isinstance(changes, Map):
+    if not isinstance(changes, JsMap):
         raise make_history_error("a node has no Map of changes")
     steps: list[tuple[int, RawStep]] = []
     for id_, step in changes.pairs:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Self, TypeVar
 
 from ...arguments import BYTES, LIMITS, MAPPING, TEXT, check_type
-from ...codecs.box import write_json
+from ...codecs.secret_box import write_json
 from ...errors import InvalidFile, InvalidRequestError
 from ...limits import Limits
 from ..context_config import DEFAULT_CONFIGS, ContextKind

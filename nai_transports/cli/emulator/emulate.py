@@ -15,7 +15,7 @@ import msgspec
 import typer
 
 from nai_proto.account import access_key
-from nai_proto.codecs.mismatch import find_mismatch
+from nai_proto.codecs.type_mismatch import find_mismatch
 from nai_proto.emulator import Account, Emulator, OpenAISwitches, Switches
 from nai_proto.emulator.faults import CONTROL, FAULTS, FaultyApp, describe_faults
 from nai_proto.errors import Damaged, InvalidFile, InvalidRequestError, NaiError

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Final, cast
 
 import typer
 
-from nai_proto.codecs.box import write_json
-from nai_proto.codecs.picture import Metadata, Place, copies, read_metadata
+from nai_proto.codecs.picture_metadata import Metadata, Place, read_copies, read_metadata
+from nai_proto.codecs.picture_signature import TEST_VERIFY_KEY, VERIFY_KEY, verify
 from nai_proto.codecs.pixels import Pixels, read_pixels
-from nai_proto.codecs.signature import TEST_VERIFY_KEY, VERIFY_KEY, verify
+from nai_proto.codecs.secret_box import write_json
 from nai_proto.errors import InvalidRequestError, MissingExtra, NaiError, RemoteProtocolError
 from nai_proto.image.model_hashes import find_model
 
@@ -127,7 +127,7 @@ def _check_numbers(parameters: dict[str, Any]) -> None:
 def _read_copies(data: bytes) -> tuple[list[Metadata], dict[str, str]]:
     """Return the metadata of each place, and the problem of the copy in the alpha channel if only that cannot be read."""
     try:
-        return copies(data), {}
+        return read_copies(data), {}
     except MissingExtra as error:
         found = read_metadata(data)
         return [] if found is None else [found], {"not_read": f"alpha: {error}"}

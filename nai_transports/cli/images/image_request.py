@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final, cast
 
-from nai_proto.codecs.picture import read_metadata
+from nai_proto.codecs.picture_metadata import read_metadata
 from nai_proto.errors import InvalidFile, InvalidRequestError
 from nai_proto.image import (
     Image,

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from nai_proto.codecs.jpeg import jpeg_size
+from nai_proto.codecs.image_headers import read_jpeg_size
 from nai_proto.codecs.pillow_images import fit_image, pad_image
-from nai_proto.codecs.png import chunks, header
-from nai_proto.codecs.webp import webp_chunks, webp_size
+from nai_proto.codecs.png import iter_png_chunks, read_png_header
+from nai_proto.codecs.webp import iter_webp_chunks, read_webp_size
 from nai_proto.errors import InvalidFile, LimitExceeded, RemoteProtocolError
 from nai_proto.image.compatibility import CANVASES
 from nai_proto.image.image_files import image_type, png_size
@@ -58,12 +58,12 @@ def get_size(data: bytes) -> tuple[int, int]:
     """
     match get_format(data):
         case "png":
-            head = header(data)
+            head = read_png_header(data)
             return head.width, head.height
         case "webp":
-            return webp_size(data)
+            return read_webp_size(data)
         case _:
-            width, height = jpeg_size(data)
+            width, height = read_jpeg_size(data)
     if width * height > Limits().pixels:
         raise LimitExceeded("pixels", limit=Limits().pixels, value=width * height)
     return width, height
@@ -87,7 +87,7 @@ def _check_whole(data: bytes) -> None:
     """Raise an error for a PNG or WebP that is truncated, or whose chunks are damaged."""
     kind = get_format(data)
     if kind != "jpeg":
-        deque(chunks(data) if kind == "png" else webp_chunks(data), maxlen=0)
+        deque(iter_png_chunks(data) if kind == "png" else iter_webp_chunks(data), maxlen=0)
 
 
 @contextmanager

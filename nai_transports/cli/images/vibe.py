@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from nai_proto.codecs.box import write_json
-from nai_proto.codecs.vibes import Vibe, write_vibe_file
+from nai_proto.codecs.secret_box import write_json
+from nai_proto.codecs.vibe_files import StoredVibe, write_vibe_file
 from nai_proto.errors import InvalidRequestError
 from nai_proto.image import ImageModel, Price, encoding_price
 from nai_proto.image.image_files import image_type
@@ -89,16 +89,16 @@ def vibe(
         print_facts(facts, as_json=False)
 
 
-def _build_vibe(vibe_input: VibeInput, model: ImageModel) -> Vibe:
+def _build_vibe(vibe_input: VibeInput, model: ImageModel) -> StoredVibe:
     """Return the vibe with its encoding, taken from the cache if needed, and with its model, information and strength."""
     vibe, encoding = vibe_input.vibe, vibe_input.encoding(model)
     if encoding is not None and vibe.encoding(model.vibe_key, vibe_input.extracted) is None:
         vibe = vibe.with_encoding(model.vibe_key, vibe_input.extracted, encoding)
     import_info = {"model": model.id, "information_extracted": vibe_input.extracted, "strength": vibe_input.strength}
-    return Vibe({**vibe.document, "importInfo": import_info})
+    return StoredVibe({**vibe.document, "importInfo": import_info})
 
 
-def _describe_vibe(vibe: Vibe) -> dict[str, object]:
+def _describe_vibe(vibe: StoredVibe) -> dict[str, object]:
     created, picture = vibe.created_at, vibe.image
     facts: dict[str, object] = {
         "name": vibe.name,
@@ -113,7 +113,7 @@ def _describe_vibe(vibe: Vibe) -> dict[str, object]:
     return {name: value for name, value in facts.items() if value is not None}
 
 
-def _list_encodings(vibe: Vibe) -> dict[str, list[object]]:
+def _list_encodings(vibe: StoredVibe) -> dict[str, list[object]]:
     """Return the information extracted of each encoding by model; None where it is unknown."""
     models: Mapping[str, Mapping[str, Mapping[str, Any]]] = vibe.document.get("encodings") or {}
     encodings: dict[str, list[object]] = {}

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from nai_proto import image
-from nai_proto.codecs.vibes import Vibe, VibeBundle
+from nai_proto.codecs.vibe_files import StoredVibe, VibeBundle
 from nai_proto.errors import FileError, InvalidFile
 from nai_proto.image import ImageModel
 from nai_proto.image.image_files import image_type
@@ -47,7 +47,7 @@ class VibeInput:
 
     path: Path
     "The vibe's file, for error messages."
-    vibe: Vibe
+    vibe: StoredVibe
     strength: float
     information: float | None
     "Information to extract, 0 to 1; None for whatever encoding the file has."
@@ -81,7 +81,7 @@ class VibeInput:
         return self.vibe.image
 
 
-def read_vibes(path: Path) -> list[Vibe]:
+def read_vibes(path: Path) -> list[StoredVibe]:
     """Return the vibes of a vibe file or a bundle, or a new vibe of an image.
 
     Raises:
@@ -89,7 +89,7 @@ def read_vibes(path: Path) -> list[Vibe]:
         InvalidFile: the file is neither vibe file nor image, or is damaged. The message names the file.
     """
     if image_type(files.read(path)) is not None:
-        return [Vibe.of_image(read_image(path), created_at=time.time_ns() // 1_000_000)]
+        return [StoredVibe.of_image(read_image(path), created_at=time.time_ns() // 1_000_000)]
     file = load_vibes(path)
     vibes = file.vibes if isinstance(file, VibeBundle) else (file,)
     with name_file_in_errors(path):
@@ -108,7 +108,7 @@ def parse_vibes(options: Sequence[str]) -> list[VibeInput]:
     return inputs
 
 
-def build_vibe_input(path: Path, vibe: Vibe, strength: float | None, information: float | None) -> VibeInput:
+def build_vibe_input(path: Path, vibe: StoredVibe, strength: float | None, information: float | None) -> VibeInput:
     """Return one vibe of a file; a missing strength or information is the file's, else the default."""
     if strength is None:
         strength = _STRENGTH if vibe.strength is None else vibe.strength

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from nai_proto.codecs.sealed import Opened
+from nai_proto.codecs.sealed_objects import OpenedObject
 from nai_proto.errors import InvalidRequestError
 from nai_proto.library import (
     Access,
@@ -105,7 +105,7 @@ def restore(
 # ---- selecting
 
 
-def select_items(items: Sequence[Opened], names: Sequence[str]) -> list[Opened]:
+def select_items(items: Sequence[OpenedObject], names: Sequence[str]) -> list[OpenedObject]:
     """Return the objects with these types, ids or titles, a story's card with its content; all if no name is given.
 
     Args:
@@ -120,13 +120,13 @@ def select_items(items: Sequence[Opened], names: Sequence[str]) -> list[Opened]:
     stories, orphans = link_stories(*([item for item in items if item.stored.type == each] for each in _STORY_TYPES))
     groups = [[item for item in (story.card, story.content) if item is not None] for story in stories]
     groups += [[item] for item in (*orphans, *(item for item in items if item.stored.type not in _STORY_TYPES))]
-    matching: dict[int, Opened] = {}
+    matching: dict[int, OpenedObject] = {}
     for name in names:
         matching.update((id(item), item) for group in _find_groups(groups, name) for item in group)
     return [*matching.values()]
 
 
-def _find_groups(groups: Iterable[list[Opened]], name: str) -> list[list[Opened]]:
+def _find_groups(groups: Iterable[list[OpenedObject]], name: str) -> list[list[OpenedObject]]:
     by_type = [part for group in groups if (part := [item for item in group if item.stored.type == name])]
     if by_type:
         return by_type
@@ -144,7 +144,7 @@ def _find_groups(groups: Iterable[list[Opened]], name: str) -> list[list[Opened]
     return by_id or by_title
 
 
-def _title_of(item: Opened) -> str:
+def _title_of(item: OpenedObject) -> str:
     content = item.json() if item.ok else {}
     return next((title for name in _TITLE_FIELDS if isinstance(title := content.get(name), str)), "")
 

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from nai_proto.codecs.box import write_json
+from nai_proto.codecs.secret_box import write_json
 from nai_proto.errors import InvalidRequestError
 from nai_proto.library import Finding, SanityReport, Severity, check
 

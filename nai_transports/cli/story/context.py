@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from nai_proto.codecs.box import write_json
+from nai_proto.codecs.secret_box import write_json
 from nai_proto.story import build_continuation, resolve_model
 from nai_proto.story.context.report import Context, ContextRow
 

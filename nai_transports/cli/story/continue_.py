@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nai_proto.codecs.box import write_json
+from nai_proto.codecs.secret_box import write_json
 from nai_proto.errors import InvalidRequestError
 from nai_proto.library import ContinuedStory, SaveOutcome, continue_story
 from nai_proto.text import Token

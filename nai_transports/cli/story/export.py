@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from nai_proto.codecs.box import write_json
+from nai_proto.codecs.secret_box import write_json
 from nai_proto.errors import FileError, InvalidRequestError
 from nai_proto.library.file_names import make_safe_name
 from nai_proto.story import Story

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from nai_proto.codecs.box import write_json
+from nai_proto.codecs.secret_box import write_json
 from nai_proto.story import Lorebook, Story
 from nai_proto.story.json_records import object_or_empty
 from nai_proto.story.utf16 import replace_lone_surrogates

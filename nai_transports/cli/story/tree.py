@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from nai_proto.codecs.box import write_json
+from nai_proto.codecs.secret_box import write_json
 from nai_proto.story import History, Node
 
 from ..common.credentials import Email, UnsafePassword, Url

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from nai_proto import openai
-from nai_proto.codecs.tokens import unpack
+from nai_proto.codecs.token_packing import unpack
 from nai_proto.errors import InvalidFile, InvalidRequestError, RemoteProtocolError
 from nai_proto.exchange.session import Session
 from nai_proto.text.models import Model

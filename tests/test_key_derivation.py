@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from argon2.low_level import Type, hash_secret_raw
 
-from nai_proto.codecs.keys import access_key, email_hash, encryption_key
+from nai_proto.codecs.key_derivation import access_key, email_hash, encryption_key
 from nai_proto.errors import InvalidRequestError
 from nai_proto.secret import AccessKey, EncryptionKey, Password
 from tests.protocol_data import DATA as PROTOCOL_DATA

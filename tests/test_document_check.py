@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from nai_proto.codecs.document import DOCUMENT, document_problems
+
 from nai_proto.codecs.msgpackr import UNDEFINED, BigInt, Map, Value, Wrapped, unpackb
 from nai_proto.errors import NaiError
 from tests.protocol_data import DATA

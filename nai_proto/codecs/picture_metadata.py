@@ -23,13 +23,21 @@ from ..arguments import BYTES, LIMITS, MAPPING, NUMBER, TEXT, TEXTS, check_type
 from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 from ..limits import Limits
 from .json import check_depth
+from .picture_signature import TEST_SEED, sign
 from .pixels import Pixels, Plane, read_alpha, write_png, write_webp
-from .png import SIGNATURE, header, read_text, with_text
-from .signature import TEST_SEED, sign
+from .png import SIGNATURE, read_png_header, read_png_text, with_png_text
 from .stealth import read_stealth, with_stealth
-from .webp import is_webp, lossless, read_webp_text, with_webp_text
+from .webp import find_lossless, is_webp, read_webp_text, with_webp_text
 
-__all__ = ["Metadata", "Place", "copies", "hidden_metadata", "read_metadata", "with_metadata", "write_picture"]
+__all__ = [
+    "Metadata",
+    "Place",
+    "read_copies",
+    "read_hidden_metadata",
+    "read_metadata",
+    "with_metadata",
+    "write_picture",
+]
 
 _KEYWORDS: Final = ("Title", "Description", "Software", "Source", "Generation_time", "Generation time", "Comment")
 _SECONDS: Final = re.compile(r"\d{1,9}(?:\.\d{1,40})?(?=s?\Z)")
@@ -158,14 +166,14 @@ def read_metadata(data: bytes, limits: Limits = Limits()) -> Metadata | None:
     return _inside(data, limits) or found
 
 
-def copies(data: bytes, limits: Limits = Limits()) -> list[Metadata]:
+def read_copies(data: bytes, limits: Limits = Limits()) -> list[Metadata]:
     """What each place says, for whoever trusts one more than another. Raises what `read_metadata` raises."""
     data = BYTES.convert(data, "data")
     LIMITS.check(limits, "limits")
     return [found for found in (_outside(data, limits), _inside(data, limits)) if found is not None]
 
 
-def hidden_metadata(alpha: Plane, limits: Limits = Limits()) -> Metadata | None:
+def read_hidden_metadata(alpha: Plane, limits: Limits = Limits()) -> Metadata | None:
     """What alpha says, for pictures that others unpack; None if it says nothing.
 
     Raises:
@@ -191,7 +199,7 @@ def with_metadata(data: bytes, metadata: Metadata, limits: Limits = Limits()) ->
     LIMITS.check(limits, "limits")
     if is_webp(data):
         return with_webp_text(data, _tags(metadata.texts), limits)
-    return with_text(data, metadata.texts, limits)
+    return with_png_text(data, metadata.texts, limits)
 
 
 def write_picture(
@@ -229,7 +237,7 @@ def write_picture(
 def _outside(data: bytes, limits: Limits) -> Metadata | None:
     """What stands around the pixels."""
     if data.startswith(SIGNATURE):
-        texts, place = read_text(data, limits), Place.TEXT
+        texts, place = read_png_text(data, limits), Place.TEXT
     elif is_webp(data):
         texts, place = _from_tags(read_webp_text(data, limits), limits), Place.EXIF
     else:
@@ -240,12 +248,12 @@ def _outside(data: bytes, limits: Limits) -> Metadata | None:
 def _inside(data: bytes, limits: Limits) -> Metadata | None:
     """What stands in the pixels, if they are of a form that can hold it."""
     if is_webp(data):
-        fits = lossless(data, limits) is not None
+        fits = find_lossless(data, limits) is not None
     else:
-        head = header(data, limits)
+        head = read_png_header(data, limits)
         fits = (head.depth, head.colour) == (8, 6)
     alpha = read_alpha(data, limits) if fits else None
-    return None if alpha is None else hidden_metadata(alpha, limits)
+    return None if alpha is None else read_hidden_metadata(alpha, limits)
 
 
 def _from_tags(tags: Mapping[str, str], limits: Limits) -> dict[str, str]:

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nacl.signing import SigningKey, VerifyKey
 
+from nai_proto.codecs.picture_signature import TEST_SEED, TEST_VERIFY_KEY, VERIFY_KEY, public_key, sign, verify
 from nai_proto.codecs.pixels import Pixels
-from nai_proto.codecs.signature import TEST_SEED, TEST_VERIFY_KEY, VERIFY_KEY, public_key, sign, verify
 from nai_proto.codecs.stealth import with_stealth
 from nai_proto.errors import InvalidRequestError
 

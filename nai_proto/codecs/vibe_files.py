@@ -21,11 +21,11 @@ import msgspec
 from ..arguments import BYTES, INTEGER, LIMITS, MAPPING, NUMBER, TEXT, check_type
 from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 from ..limits import Limits
-from . import fast
-from .box import write_json
-from .json import check_depth, converted
+from . import accelerators
+from .json import check_depth, convert_document
+from .secret_box import write_json
 
-__all__ = ["UNKNOWN_KEY", "Vibe", "VibeBundle", "encoding_key", "read_vibe_file", "write_vibe_file"]
+__all__ = ["UNKNOWN_KEY", "StoredVibe", "VibeBundle", "encoding_key", "read_vibe_file", "write_vibe_file"]
 
 UNKNOWN_KEY: Final = "unknown"
 """The key of the one encoding in a vibe that is nothing else."""
@@ -67,7 +67,7 @@ class _BundleDocument(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class Vibe:
+class StoredVibe:
     """One vibe. The repr leaves pictures and encodings out.
 
     Raises:
@@ -82,12 +82,12 @@ class Vibe:
 
     def __post_init__(self) -> None:
         MAPPING.check(self.document, "document")
-        known = converted(dict(self.document), _Document, where="vibe")
+        known = convert_document(dict(self.document), _Document, where="vibe")
         object.__setattr__(self, "_known", known)
         object.__setattr__(self, "id", known.id)
 
     @staticmethod
-    def of_image(image: bytes, *, created_at: int, thumbnail: bytes | None = None) -> Vibe:
+    def of_image(image: bytes, *, created_at: int, thumbnail: bytes | None = None) -> StoredVibe:
         """A vibe of a picture, without encodings yet.
 
         Args:
@@ -98,12 +98,12 @@ class Vibe:
         image = BYTES.convert(image, "image")
         INTEGER.check(created_at, "created_at")
         thumbnail = None if thumbnail is None else BYTES.convert(thumbnail, "thumbnail")
-        text = fast.encode(image)
-        small = {} if thumbnail is None else {"thumbnail": f"data:image/jpeg;base64,{fast.encode(thumbnail)}"}
+        text = accelerators.encode(image)
+        small = {} if thumbnail is None else {"thumbnail": f"data:image/jpeg;base64,{accelerators.encode(thumbnail)}"}
         return _made("image", text, {"image": text}, {}, small, created_at)
 
     @staticmethod
-    def of_encoding(encoding: bytes, model_key: str, *, created_at: int) -> Vibe:
+    def of_encoding(encoding: bytes, model_key: str, *, created_at: int) -> StoredVibe:
         """A vibe that is nothing but an encoding, of unknown parameters.
 
         Args:
@@ -114,7 +114,7 @@ class Vibe:
         encoding = BYTES.convert(encoding, "encoding")
         TEXT.check(model_key, "model_key")
         INTEGER.check(created_at, "created_at")
-        text = fast.encode(encoding)
+        text = accelerators.encode(encoding)
         encodings: dict[str, Any] = {model_key: {UNKNOWN_KEY: {"encoding": text, "params": {}}}}
         return _made("encoding", text, {}, encodings, {}, created_at)
 
@@ -172,26 +172,26 @@ class Vibe:
             texts = [found[key].encoding for key in keys if key in found]
         return _decoded(texts[0]) if texts else None
 
-    def with_encoding(self, model_key: str, information_extracted: float, encoding: bytes) -> Vibe:
+    def with_encoding(self, model_key: str, information_extracted: float, encoding: bytes) -> StoredVibe:
         """The same vibe with one more encoding, or a newer one."""
         TEXT.check(model_key, "model_key")
         encoding = BYTES.convert(encoding, "encoding")
         models: dict[str, Any] = dict(self.document.get("encodings") or {})
-        item = {"encoding": fast.encode(encoding), "params": {"information_extracted": information_extracted}}
+        item = {"encoding": accelerators.encode(encoding), "params": {"information_extracted": information_extracted}}
         models[model_key] = {**models.get(model_key, {}), encoding_key(information_extracted): item}
-        return Vibe({**self.document, "encodings": models})
+        return StoredVibe({**self.document, "encodings": models})
 
 
 @dataclass(frozen=True, slots=True)
 class VibeBundle:
     """Several vibes in one file."""
 
-    vibes: tuple[Vibe, ...]
+    vibes: tuple[StoredVibe, ...]
     rest: Mapping[str, Any] = field(default_factory=lambda: {"identifier": _BUNDLE, "version": 1}, repr=False)
     "The file's other keys."
 
 
-def read_vibe_file(data: bytes, limits: Limits = Limits()) -> Vibe | VibeBundle:
+def read_vibe_file(data: bytes, limits: Limits = Limits()) -> StoredVibe | VibeBundle:
     """A ``.naiv4vibe`` or ``.naiv4vibebundle`` file; which of the two, it says itself.
 
     Raises:
@@ -211,19 +211,19 @@ def read_vibe_file(data: bytes, limits: Limits = Limits()) -> Vibe | VibeBundle:
         raise RemoteProtocolError("vibe: a JSON object was expected")
     found = cast("dict[str, Any]", document)
     if found.get("identifier") != _BUNDLE:
-        return Vibe(found)
-    vibes = converted(found, _BundleDocument, where="vibe bundle").vibes
-    return VibeBundle(tuple(map(Vibe, vibes)), {key: value for key, value in found.items() if key != "vibes"})
+        return StoredVibe(found)
+    vibes = convert_document(found, _BundleDocument, where="vibe bundle").vibes
+    return VibeBundle(tuple(map(StoredVibe, vibes)), {key: value for key, value in found.items() if key != "vibes"})
 
 
-def write_vibe_file(vibes: Vibe | VibeBundle) -> bytes:
+def write_vibe_file(vibes: StoredVibe | VibeBundle) -> bytes:
     """The file, as compact JSON.
 
     Raises:
         InvalidRequestError: a document holds what JSON has no form for.
     """
-    check_type(vibes, (Vibe, VibeBundle), "vibes", "a Vibe or a VibeBundle")
-    if isinstance(vibes, Vibe):
+    check_type(vibes, (StoredVibe, VibeBundle), "vibes", "a Vibe or a VibeBundle")
+    if isinstance(vibes, StoredVibe):
         return write_json({**vibes.document})
     return write_json({**vibes.rest, "vibes": [{**vibe.document} for vibe in vibes.vibes]})
 
@@ -248,11 +248,11 @@ def _made(
     encodings: Mapping[str, Any],
     thumbnail: Mapping[str, Any],
     created_at: int,
-) -> Vibe:
+) -> StoredVibe:
     """A new document, its keys in the website's order."""
     id_ = _hash(text)
     head = {"identifier": _VIBE, "version": 1, "type": kind, **image, "id": id_, "encodings": encodings}
-    return Vibe({**head, "name": _default_name(id_), **thumbnail, "createdAt": created_at})
+    return StoredVibe({**head, "name": _default_name(id_), **thumbnail, "createdAt": created_at})
 
 
 def _default_name(id_: str) -> str:
@@ -265,7 +265,7 @@ def _hash(text: str) -> str:
 
 def _decoded(text: str) -> bytes:
     try:
-        data = fast.decode(text)
+        data = accelerators.decode(text)
     except ValueError:
         pass
     else:

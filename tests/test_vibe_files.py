@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nai_proto.codecs import fast
-from nai_proto.codecs.vibes import Vibe, VibeBundle, encoding_key, read_vibe_file, write_vibe_file
+from nai_proto.codecs import accelerators
+from nai_proto.codecs.vibe_files import StoredVibe, VibeBundle, encoding_key, read_vibe_file, write_vibe_file
 from nai_proto.errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 from nai_proto.limits import Limits
 
@@ -43,13 +43,13 @@ DOCUMENT: dict[str, Any] = {
 }
 
 
-def vibe(**changes: Any) -> Vibe:
-    return Vibe({**DOCUMENT, **changes})
+def vibe(**changes: Any) -> StoredVibe:
+    return StoredVibe({**DOCUMENT, **changes})
 
 
 def test_a_vibe_has_typed_views_of_what_is_known() -> None:
     found = read_vibe_file(json.dumps(DOCUMENT).encode())
-    assert isinstance(found, Vibe)
+    assert isinstance(found, StoredVibe)
     assert (found.id, found.name, found.created_at) == (ID, "夜", 1750000000123)
     assert found.image == b"\x89PNG\r\n\x1a\n"
     assert (found.information_extracted, found.strength) == (1.0, 0.6)
@@ -83,7 +83,7 @@ def test_nothing_is_lost_that_is_not_known(extra: dict[str, Any], bundled: bool)
 
 
 def test_a_vibe_of_a_picture_can_be_made() -> None:
-    made = Vibe.of_image(IMAGE, created_at=5, thumbnail=b"\xff\xd8")
+    made = StoredVibe.of_image(IMAGE, created_at=5, thumbnail=b"\xff\xd8")
     assert (made.image, made.created_at, made.strength, made.information_extracted) == (IMAGE, 5, None, None)
     assert made.intact
     assert made.name == f"{made.id[:6]}-{made.id[-6:]}"
@@ -101,7 +101,7 @@ def test_a_vibe_of_a_picture_can_be_made() -> None:
 
 
 def test_a_vibe_of_an_encoding_can_be_made() -> None:
-    made = Vibe.of_encoding(ENCODING, "v4curated", created_at=5)
+    made = StoredVibe.of_encoding(ENCODING, "v4curated", created_at=5)
     assert made.intact
     assert made.image is None
     assert made.encoding("v4curated") == made.encoding("v4curated", 0.3) == ENCODING
@@ -140,12 +140,12 @@ def test_an_id_that_is_not_of_the_content_is_noticed() -> None:
     assert not vibe(type="encoding").intact
 
 
-@pytest.mark.parametrize("decode", [fast.decode, fast.plain_decode])
+@pytest.mark.parametrize("decode", [accelerators.decode, accelerators.plain_decode])
 @pytest.mark.parametrize("text", ["A", "AAA", "AA=A", "*", "AAAA=", "\ud800", "AA\n=="])
 def test_damaged_base64_is_a_documented_error(
     text: str, decode: Callable[[str], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fast, "decode", decode)
+    monkeypatch.setattr(accelerators, "decode", decode)
     damaged = vibe(image=text, encodings={"v4full": {"unknown": {"encoding": text}}})
     reads: list[Callable[[], object]] = [lambda: damaged.image, lambda: damaged.encoding("v4full")]
     for read in reads:
@@ -215,8 +215,8 @@ def test_altered_files_are_read_or_documented_errors(data: st.DataObject) -> Non
 
 def test_a_vibe_is_a_value_that_shows_nothing_but_its_id() -> None:
     found = vibe()
-    assert repr(found) == f"Vibe(id='{ID}')"
-    assert repr(VibeBundle((found,))) == f"VibeBundle(vibes=(Vibe(id='{ID}'),))"
+    assert repr(found) == f"StoredVibe(id='{ID}')"
+    assert repr(VibeBundle((found,))) == f"VibeBundle(vibes=(StoredVibe(id='{ID}'),))"
     assert pickle.loads(pickle.dumps(found)) == copy.deepcopy(found) == found
     before = copy.deepcopy(DOCUMENT)
     found.with_encoding("v4full", 0.5, b"")

@@ -19,7 +19,7 @@ import msgspec
 from ..arguments import BYTES, LIMITS
 from ..errors import InvalidRequestError, LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated
 from ..limits import Limits
-from .mismatch import Mismatch, find_mismatch, find_unencodable
+from .type_mismatch import Mismatch, find_mismatch, find_unencodable
 
 __all__ = ["FrameSplitter", "MessageDecoder", "encode_frame"]
 

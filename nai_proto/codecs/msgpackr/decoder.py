@@ -21,10 +21,10 @@ from typing import Final, NamedTuple, TypeAlias
 from ...arguments import BYTES, LIMITS
 from ...errors import LimitExceeded
 from ...limits import Limits
-from .extensions import BUNDLE, LEAVES, OWN, RECORD, WRAPPERS, Leaf, Wrapper, wrapped
-from .forms import CONSTANTS, FORMS, Kind, cut_short, damaged
-from .texts import Bundle, text_from
-from .values import BigInt, Map, Raw, Value
+from .extensions import BUNDLE, LEAVES, OWN, RECORD, WRAPPERS, Leaf, Wrapper, wrap_value
+from .js_values import BigInt, JsMap, RawBytes, Value
+from .string_bundles import Bundle, decode_text
+from .value_headers import CONSTANTS, FORMS, ValueKind, cut_short_error, damage_error
 
 __all__ = ["DOCUMENT_WRAPPERS", "unpackb"]
 
@@ -44,7 +44,7 @@ class _Frame(NamedTuple):
 
 _Make: TypeAlias = "Callable[[list[Value]], Value | _Frame]"
 
-_TEXT, _ARRAY, _MAP = Kind.TEXT, Kind.ARRAY, Kind.MAP
+_TEXT, _ARRAY, _MAP = ValueKind.TEXT, ValueKind.ARRAY, ValueKind.MAP
 _SAFE: Final = 2**53
 _FLOATS: Final = {4: struct.Struct(">f").unpack_from, 8: struct.Struct(">d").unpack_from}
 
@@ -64,8 +64,8 @@ def unpackb(
         data: the document; nothing may follow it.
         limits: `Limits.unpacked` bounds its bytes, `Limits.document_depth` and `Limits.document_values` what it holds.
         wrappers: extensions, from 0 to 127, that are followed by the value they wrap: they become `Wrapped`.
-        raw: of the others, those that are all in their body: they become `Raw`. ``range(128)`` keeps all that is unknown,
-            but an extension that does wrap a value is then misread: nobody can tell the two apart.
+        raw: of the others, those whose body is all they have: they become `RawBytes`. ``range(128)`` keeps all that is
+            unknown, but an extension that wraps a value is then misread: nothing tells the two apart.
 
     Raises:
         Damaged: it is no such document, or has an extension that is in neither; ``category`` names what is wrong.
@@ -75,13 +75,13 @@ def unpackb(
     document: bytes = BYTES.convert(data, "data")
     if len(document) > limits.unpacked:
         raise LimitExceeded("document bytes", limit=limits.unpacked, value=len(document))
-    leaves: dict[int, Leaf] = {number: partial(Raw, number) for number in {*raw} - {*wrappers} - OWN}
-    around: dict[int, Wrapper] = {number: partial(wrapped, number) for number in wrappers}
+    leaves: dict[int, Leaf] = {number: partial(RawBytes, number) for number in {*raw} - {*wrappers} - OWN}
+    around: dict[int, Wrapper] = {number: partial(wrap_value, number) for number in wrappers}
     try:
         return _Reader(document, limits, leaves | LEAVES, around | WRAPPERS).document()
     except (IndexError, struct.error):  # a byte was looked for behind the last
         pass
-    raise cut_short()
+    raise cut_short_error()
 
 
 class _Reader:
@@ -97,14 +97,14 @@ class _Reader:
         self._around = around
         self._shapes: dict[int, _Frame] = {}
         self._bundle: Bundle | None = None
-        self._others: dict[Kind, Callable[[int, int, int], tuple[Value | _Frame, int]]] = {
-            Kind.BINARY: self._binary,
-            Kind.BUNDLED: self._bundled,
-            Kind.CONSTANT: self._constant,
-            Kind.EXTENSION: self._extension,
-            Kind.FLOAT: self._float,
-            Kind.SIGNED: self._signed,
-            Kind.UNSIGNED: self._unsigned,
+        self._others: dict[ValueKind, Callable[[int, int, int], tuple[Value | _Frame, int]]] = {
+            ValueKind.BINARY: self._binary,
+            ValueKind.BUNDLED: self._bundled,
+            ValueKind.CONSTANT: self._constant,
+            ValueKind.EXTENSION: self._extension,
+            ValueKind.FLOAT: self._float,
+            ValueKind.SIGNED: self._signed,
+            ValueKind.UNSIGNED: self._unsigned,
         }
 
     def document(self) -> Value:
@@ -112,12 +112,12 @@ class _Reader:
         value, end = self._value()
         if self._bundle is not None:
             if self._bundle.start != end:
-                raise damaged("bad bundle offset", "the last bundle is not right behind the value")
+                raise damage_error("bad bundle offset", "the last bundle is not right behind the value")
             end = self._bundle.end
         if end > len(self._data):
-            raise cut_short()
+            raise cut_short_error()
         if end < len(self._data):
-            raise damaged("trailing data", f"{len(self._data) - end} bytes follow its end")
+            raise damage_error("trailing data", f"{len(self._data) - end} bytes follow its end")
         return value
 
     def _value(self) -> tuple[Value, int]:
@@ -154,7 +154,7 @@ class _Reader:
                     count = int.from_bytes(data[at : at + width])
                     at += width
                 if kind is _TEXT:
-                    values.append(text_from(data, at, count))
+                    values.append(decode_text(data, at, count))
                     at += count
                     continue
                 if kind is _ARRAY:
@@ -179,7 +179,7 @@ class _Reader:
                 count, following = found
             left -= count
             if count > size - at:
-                raise cut_short()
+                raise cut_short_error()
             if left < 0:
                 raise LimitExceeded("document values", limit=most, value=most - left)
             if len(stack) == depth:
@@ -209,7 +209,7 @@ class _Reader:
 
     def _bundled(self, _: int, __: int, at: int) -> tuple[Value, int]:
         if self._bundle is None:
-            raise damaged("no bundle", "a text is taken from a bundle, and there is none")
+            raise damage_error("no bundle", "a text is taken from a bundle, and there is none")
         byte = self._data[at]
         at += 1
         if byte < 0x80:
@@ -218,17 +218,17 @@ class _Reader:
             return self._bundle.cut(byte - 256), at
         kind, width, _ = FORMS[byte]
         units = int.from_bytes(self._data[at : at + width])
-        if kind is Kind.SIGNED:
+        if kind is ValueKind.SIGNED:
             units = _signed(width, units)
-        elif kind is not Kind.UNSIGNED:
-            raise damaged("bad bundle length", "the length of a bundled text is no integer")
+        elif kind is not ValueKind.UNSIGNED:
+            raise damage_error("bad bundle length", "the length of a bundled text is no integer")
         return self._bundle.cut(units), at + width
 
     def _extension(self, _: int, count: int, at: int) -> tuple[Value | _Frame, int]:
         number = self._data[at]
         start, end = at + 1, at + 1 + count
         if end > len(self._data):
-            raise cut_short()
+            raise cut_short_error()
         body = self._data[start:end]
         if number in self._leaves:
             return self._leaves[number](body), end
@@ -244,7 +244,7 @@ class _Reader:
             return _only
         if number in self._around:
             return partial(_around, self._around[number], body)
-        raise damaged("unknown extension", f"an extension with number {number}")
+        raise damage_error("unknown extension", f"an extension with number {number}")
 
     # ---- records
 
@@ -253,7 +253,7 @@ class _Reader:
         names = values[0]
         texts = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
         if texts != names:
-            raise damaged("bad record keys", "the names of a record are no list of texts")
+            raise damage_error("bad record keys", "the names of a record are no list of texts")
         frame = _Frame(len(texts), partial(_record, texts))
         if key > 0xFF:
             self._shapes[key & 0xFF] = _WIDE
@@ -264,7 +264,7 @@ class _Reader:
         """A record whose number has a second byte."""
         frame = self._shapes.get(_wide_id(byte, self._data[at]))
         if frame is None:
-            raise damaged("unknown record", "a record that is not defined")
+            raise damage_error("unknown record", "a record that is not defined")
         return frame, at + 1
 
 
@@ -276,7 +276,7 @@ def _record_id(body: bytes) -> int:
         case (byte, high) if 0x60 <= byte < 0x80:
             return _wide_id(byte, high)
         case _:
-            raise damaged("bad record id", "a record has a number that no record can have")
+            raise damage_error("bad record id", "a record has a number that no record can have")
 
 
 def _wide_id(byte: int, high: int) -> int:
@@ -296,7 +296,7 @@ def _array(values: list[Value]) -> Value:
 
 def _map(values: list[Value]) -> Value:
     each = iter(values)
-    return Map(tuple(zip(each, each, strict=True)))
+    return JsMap(tuple(zip(each, each, strict=True)))
 
 
 def _only(values: list[Value]) -> Value:

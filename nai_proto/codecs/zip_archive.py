@@ -23,9 +23,9 @@ from typing import Final, NamedTuple
 from ..arguments import BYTES, CONTAINER, LIMITS, check_type, list_items, type_error
 from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError, Truncated
 from ..limits import Limits
-from . import fast
+from . import accelerators
 
-__all__ = ["Member", "unzip", "zipped"]
+__all__ = ["Member", "unzip", "zip_files"]
 
 # PKWARE's APPNOTE §4.3.7, §4.3.12, §4.3.16; what stands in brackets is not used.
 # Version, flags, method, [time, date], CRC, packed size, size, length of name, length of the extra field.
@@ -92,7 +92,7 @@ def unzip(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> It
     return (_member(view, entry, *where) for entry, where in zip(entries, bounds, strict=True))
 
 
-def zipped(
+def zip_files(
     members: Iterable[tuple[str, bytes]], *, deflated: bool = True, stored: Container[str] = frozenset()
 ) -> bytes:
     """An archive of these files, by name and content. Equal arguments give equal bytes, with the same packages installed.
@@ -120,9 +120,9 @@ def zipped(
             )
         names.add(name)
         smaller = deflated and name not in stored
-        packed = fast.deflate(content) if smaller else content
+        packed = accelerators.deflate(content) if smaller else content
         common = (_UTF8 * (not name.isascii()), _DEFLATED * smaller)
-        sizes = (fast.crc32(content), len(packed), len(content), len(encoded))
+        sizes = (accelerators.crc32(content), len(packed), len(content), len(encoded))
         start = len(out)
         if max(start, *sizes[1:3]) >= _WIDE or len(names) >= 0xFFFF:
             raise InvalidRequestError("more than a ZIP archive holds", parameter="members")
@@ -242,14 +242,14 @@ def _member(data: memoryview, entry: _Entry, begin: int, name: str) -> Member:
         content = _inflated(packed, entry.size)
     else:
         raise _wrong(f"a member is packed by method {entry.method}; stored and deflated are read")
-    if fast.crc32(content) != entry.crc:
+    if accelerators.crc32(content) != entry.crc:
         raise _wrong("the checksum of a member is wrong")
     return Member(name, content)
 
 
 def _inflated(packed: memoryview, size: int) -> bytes:
     try:
-        content, whole, behind = fast.inflate(packed, size + 1)
+        content, whole, behind = accelerators.inflate(packed, size + 1)
     except ValueError:
         pass
     else:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from .msgpackr import Map, Value, Wrapped
+from .msgpackr import JsMap, Value, Wrapped
 
-__all__ = ["DOCUMENT", "document_problems"]
+__all__ = ["DOCUMENT", "find_document_problems"]
 
 DOCUMENT: Final = 20
 """The extension around a whole document.
@@ -20,7 +20,7 @@ See docs/protocol/content.md#71-wrappers.
 """
 
 
-def document_problems(document: Value) -> list[str]:
+def find_document_problems(document: Value) -> list[str]:
     """What keeps a document from being read as a whole story, in short sentences; none, if nothing does.
 
     They hold no text of the story, but ids. A reader may still show the rest: it skips what is missing.
@@ -34,7 +34,7 @@ def document_problems(document: Value) -> list[str]:
     if not isinstance(document, Wrapped) or document.type != DOCUMENT or not isinstance(document.value, dict):
         return ["it is no document"]
     sections, order = document.value.get("sections"), document.value.get("order")
-    if not isinstance(sections, Map):
+    if not isinstance(sections, JsMap):
         return ["`sections` is no Map"]
     if not isinstance(order, list):
         return ["`order` is no list"]

@@ -22,12 +22,12 @@ __all__ = [
     "UNDEFINED",
     "BigInt",
     "ErrorValue",
-    "Map",
-    "Raw",
-    "Reference",
+    "JsMap",
+    "JsSet",
+    "RawBytes",
     "RegExp",
-    "Set",
     "Shared",
+    "SharedReference",
     "Special",
     "Timestamp",
     "TypedArray",
@@ -37,7 +37,8 @@ __all__ = [
 
 _Plain: TypeAlias = "bool | int | float | str | bytes | list[Value] | dict[str, Value] | None"
 _Other: TypeAlias = (
-    "Map | Set | Wrapped | Raw | Timestamp | Special | RegExp | ErrorValue | TypedArray | Shared | Reference"
+    "JsMap | JsSet | Wrapped | RawBytes | Timestamp | Special | RegExp | ErrorValue | TypedArray | Shared | "
+    "SharedReference"
 )
 Value: TypeAlias = "_Plain | _Other"
 """Anything that a document can hold."""
@@ -68,7 +69,7 @@ class BigInt(int):
 
 
 @dataclass(frozen=True, slots=True)
-class Map:
+class JsMap:
     """A JavaScript Map: keys of any kind, in order. Lists and objects may be keys, so it is no dict."""
 
     pairs: tuple[tuple[Value, Value], ...] = field(default=(), repr=False)
@@ -88,7 +89,7 @@ class Map:
 
 
 @dataclass(frozen=True, slots=True)
-class Set:
+class JsSet:
     """A JavaScript Set, in order."""
 
     items: tuple[Value, ...] = field(default=(), repr=False)
@@ -107,7 +108,7 @@ class Wrapped:
 
 
 @dataclass(frozen=True, slots=True)
-class Raw:
+class RawBytes:
     """An extension whose meaning is not known, and whose data are therefore kept as bytes."""
 
     type: int
@@ -166,7 +167,7 @@ class TypedArray:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """A value with a number, by which a `Reference` elsewhere in the document stands for it.
+    """A value with a number, by which a `SharedReference` elsewhere in the document stands for it.
 
     Both are kept as they were written instead of being resolved: objects would turn up in two places, or in themselves.
 
@@ -178,7 +179,7 @@ class Shared:
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class SharedReference:
     """Stands for the value that is `Shared` under this number."""
 
     number: int

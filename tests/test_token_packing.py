@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nai_proto.codecs.tokens import pack, unpack
+from nai_proto.codecs.token_packing import pack, unpack
 from nai_proto.errors import InvalidRequestError, RemoteProtocolError
 from tests.protocol_data import DATA as PROTOCOL_DATA
 

@@ -3,7 +3,7 @@
 An object is base64 of ``[mark] nonce box``, opened by the key that the keystore has for its ``meta``. Each check that fails
 has a category, and they are made in the order of docs/protocol/content.md#31-encrypted-types.
 
-* One bad object is a value, `Opened`, and never an error: it must not hide the others.
+* One bad object is a value, `OpenedObject`, and never an error: it must not hide the others.
 * Nothing is lost: what does not open keeps its text, what did not change keeps its plaintext byte for byte.
 * No key and no content is in a repr or in an error.
 
@@ -25,33 +25,33 @@ from nacl.bindings import crypto_secretbox
 from ..arguments import LIMITS, MAPPING, TEXT, check_type, list_items
 from ..errors import CryptoError, Damaged, DecryptionFailed, InvalidRequestError, LimitExceeded
 from ..limits import Limits
-from .archive import MARK, deflate, inflate, pack, split, unpack
-from .box import (
-    CHANCE,
+from .json import check_depth
+from .object_compression import MARK, deflate, inflate, pack, split_mark, unpack
+from .secret_box import (
     KEY_SIZE,
     NONCE_SIZE,
     TAG_SIZE,
     Entropy,
-    attempt,
-    draw,
+    decode_or_none,
+    draw_bytes,
     from_base64,
     is_utf8,
     open_box,
     read_json,
+    system_entropy,
     to_base64,
     write_json,
 )
-from .json import check_depth
 
 __all__ = [
     "PLAIN_TYPES",
-    "Opened",
+    "OpenedObject",
     "OpenedState",
     "StoredObject",
-    "edited",
     "new_object",
     "open_object",
     "open_objects",
+    "replace_content",
     "seal_object",
 ]
 
@@ -128,7 +128,7 @@ class OpenedState(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedObject:
     """An object after an attempt to open it. Whatever came of it, `stored` is what it was."""
 
     stored: StoredObject
@@ -168,7 +168,7 @@ _STATES: Final = {
 }
 
 
-def open_object(stored: StoredObject, keystore: Mapping[str, bytes], limits: Limits = Limits()) -> Opened:
+def open_object(stored: StoredObject, keystore: Mapping[str, bytes], limits: Limits = Limits()) -> OpenedObject:
     """Opens one object, or says in the result why not; types of `PLAIN_TYPES` need no key. Never raises."""
     check_type(stored, StoredObject, "stored", "a StoredObject")
     MAPPING.check(keystore, "keystore", "a Keystore")
@@ -178,27 +178,27 @@ def open_object(stored: StoredObject, keystore: Mapping[str, bytes], limits: Lim
         _check_json(plaintext, limits)
     except CryptoError as error:
         state = _STATES.get(error.category, OpenedState.DAMAGED)
-        return Opened(stored, state, error.category, str(error))
+        return OpenedObject(stored, state, error.category, str(error))
     except LimitExceeded as error:
-        return Opened(stored, OpenedState.TOO_LARGE, "too large", str(error))
-    return Opened(stored, OpenedState.OPENED, plaintext=plaintext, compressed=compressed)
+        return OpenedObject(stored, OpenedState.TOO_LARGE, "too large", str(error))
+    return OpenedObject(stored, OpenedState.OPENED, plaintext=plaintext, compressed=compressed)
 
 
 def open_objects(
     stored: Iterable[StoredObject], keystore: Mapping[str, bytes], limits: Limits = Limits()
-) -> list[Opened]:
+) -> list[OpenedObject]:
     """Opens each object for itself."""
     found = list_items(stored, StoredObject, "stored", "a list of StoredObject")
     return [open_object(item, keystore, limits) for item in found]
 
 
-def edited(opened: Opened, content: Mapping[str, object]) -> Opened:
+def replace_content(opened: OpenedObject, content: Mapping[str, object]) -> OpenedObject:
     """The object with another content. What it holds already, spacing aside, keeps its plaintext byte for byte.
 
     Raises:
         InvalidRequestError: ``content`` is no JSON, or the object did not open: what it holds would be lost.
     """
-    check_type(opened, Opened, "opened", "an Opened")
+    check_type(opened, OpenedObject, "opened", "an OpenedObject")
     MAPPING.check(content, "content")
     if not opened.ok:
         raise InvalidRequestError(
@@ -209,27 +209,27 @@ def edited(opened: Opened, content: Mapping[str, object]) -> Opened:
 
 
 def seal_object(
-    opened: Opened,
+    opened: OpenedObject,
     keystore: Mapping[str, bytes],
     content: Mapping[str, object] | None = None,
-    entropy: Entropy = CHANCE,
+    entropy: Entropy = system_entropy,
 ) -> str:
     """The ``data`` of an object, sealed anew under a fresh nonce.
 
     Args:
         opened: what it was. If it did not open its text is given back as it is.
         keystore: has the key for its meta.
-        content: what it is to hold now, as for `edited`. None keeps its plaintext byte for byte.
+        content: what it is to hold now, as for `replace_content`. None keeps its plaintext byte for byte.
         entropy: draws the nonce.
 
     Raises:
         InvalidRequestError: there is no usable key, or ``content`` is no JSON; or there is new content for an object that
             did not open, whose old content would be lost.
     """
-    check_type(opened, Opened, "opened", "an Opened")
+    check_type(opened, OpenedObject, "opened", "an OpenedObject")
     MAPPING.check(keystore, "keystore", "a Keystore")
     if content is not None:
-        opened = edited(opened, content)
+        opened = replace_content(opened, content)
     if not opened.ok:
         if opened.stored.data is None:
             raise InvalidRequestError(
@@ -244,7 +244,7 @@ def seal_object(
     return _seal(opened.plaintext, key, opened.compressed, entropy)
 
 
-def _holds(opened: Opened, written: bytes) -> bool:
+def _holds(opened: OpenedObject, written: bytes) -> bool:
     """Is this its content already, spacing aside? Compared as JSON: to Python 1, 1.0 and True are equal."""
     try:
         return write_json(opened.json()) == written
@@ -259,7 +259,7 @@ def new_object(
     keystore: Mapping[str, bytes],
     *,
     compressed: bool = False,
-) -> Opened:
+) -> OpenedObject:
     """An object that the service has not seen yet, as `seal_object` takes it.
 
     Raises:
@@ -272,7 +272,7 @@ def new_object(
     if type not in PLAIN_TYPES and len(keystore.get(meta, b"")) != KEY_SIZE:
         raise InvalidRequestError("the keystore has no usable key for this object's meta", parameter="keystore")
     stored = StoredObject(type=type, meta=meta)
-    return Opened(stored, OpenedState.OPENED, plaintext=write_json(content, "content"), compressed=compressed)
+    return OpenedObject(stored, OpenedState.OPENED, plaintext=write_json(content, "content"), compressed=compressed)
 
 
 def _open(stored: StoredObject, keystore: Mapping[str, bytes], limits: Limits) -> tuple[bytes, bool]:
@@ -285,7 +285,7 @@ def _open(stored: StoredObject, keystore: Mapping[str, bytes], limits: Limits) -
     key = keystore.get(stored.meta or "")
     if key is None:
         raise CryptoError("object: the keystore has no key for its meta", category="meta not in keystore")
-    sealed, compressed = split(from_base64(stored.data, "object"))
+    sealed, compressed = split_mark(from_base64(stored.data, "object"))
     if len(sealed) < NONCE_SIZE + TAG_SIZE:
         raise Damaged(f"object: {len(sealed)} bytes are no nonce and box", category="truncated")
     if len(key) != KEY_SIZE:
@@ -295,7 +295,7 @@ def _open(stored: StoredObject, keystore: Mapping[str, bytes], limits: Limits) -
 
 
 def _seal(plaintext: bytes, key: bytes, compressed: bool, entropy: Entropy) -> str:
-    nonce = draw(entropy, NONCE_SIZE)
+    nonce = draw_bytes(entropy, NONCE_SIZE)
     box = crypto_secretbox(deflate(plaintext) if compressed else plaintext, nonce, key)
     return to_base64((MARK if compressed else b"") + nonce + box)
 
@@ -305,11 +305,11 @@ def _check_json(data: bytes, limits: Limits) -> None:
     if not is_utf8(data):
         raise Damaged("object: not UTF-8", category="bad utf-8")
     check_depth(data, limits.json_depth)
-    document = attempt(_ANY.decode, data)
+    document = decode_or_none(_ANY.decode, data)
     if (
         document is None
     ):  # JavaScript writes some texts and numbers that msgspec refuses (docs/protocol/content.md#33-details-that-matter)
-        document = attempt(read_json, data)
+        document = decode_or_none(read_json, data)
         if document is None and data.strip() != b"null":
             raise Damaged("object: not JSON", category="bad json")
     if not isinstance(document, dict):

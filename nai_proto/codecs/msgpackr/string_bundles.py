@@ -7,12 +7,12 @@ See docs/protocol/content.md#63-bundled-strings.
 
 from __future__ import annotations
 
-from .forms import FORMS, Kind, cut_short, damaged
+from .value_headers import FORMS, ValueKind, cut_short_error, damage_error
 
-__all__ = ["Bundle", "text_bytes", "text_from"]
+__all__ = ["Bundle", "decode_text", "encode_text"]
 
 
-def text_from(data: bytes, start: int, size: int) -> str:
+def decode_text(data: bytes, start: int, size: int) -> str:
     """The text of so many bytes.
 
     Raises:
@@ -20,7 +20,7 @@ def text_from(data: bytes, start: int, size: int) -> str:
     """
     encoded = data[start : start + size]
     if len(encoded) < size:
-        raise cut_short()
+        raise cut_short_error()
     try:
         return encoded.decode()
     except UnicodeDecodeError:
@@ -29,10 +29,10 @@ def text_from(data: bytes, start: int, size: int) -> str:
         return _joined(encoded.decode("utf-8", "surrogatepass"))
     except UnicodeDecodeError:
         pass
-    raise damaged("bad utf-8", "a text is not UTF-8")
+    raise damage_error("bad utf-8", "a text is not UTF-8")
 
 
-def text_bytes(text: str) -> bytes:
+def encode_text(text: str) -> bytes:
     """The inverse. Of two halves of a pair in a row it makes the character that they are to JavaScript."""
     try:
         return text.encode()
@@ -77,7 +77,7 @@ class Bundle:
         """
         position = start + int.from_bytes(body[:4])
         if len(body) < 4 or not earliest <= position < len(data):
-            raise damaged("bad bundle offset", "a bundle is said to be where none can be")
+            raise damage_error("bad bundle offset", "a bundle is said to be where none can be")
         return cls(data, position)
 
     def cut(self, units: int) -> str:
@@ -98,7 +98,7 @@ class _Strand:
         start = self._at
         end = self._at = start + units
         if end > self._size:
-            raise damaged("bundle overrun", "more text is taken from a bundle than it has")
+            raise damage_error("bundle overrun", "more text is taken from a bundle than it has")
         if self._ascii is not None:
             return self._ascii[start:end]
         return self._units[2 * start : 2 * end].decode("utf-16-le", "surrogatepass")
@@ -107,10 +107,10 @@ class _Strand:
 def _text_at(data: bytes, start: int) -> tuple[str, int]:
     """A text with its head, and where it ends."""
     kind, width, count = FORMS.get(data[start], (None, 0, 0))
-    if kind is not Kind.TEXT:
-        raise damaged("bad bundle offset", "a bundle is two texts")
+    if kind is not ValueKind.TEXT:
+        raise damage_error("bad bundle offset", "a bundle is two texts")
     start += 1 + width
     if start > len(data):
-        raise cut_short()
+        raise cut_short_error()
     size = int.from_bytes(data[start - width : start]) if width else count
-    return text_from(data, start, size), start + size
+    return decode_text(data, start, size), start + size

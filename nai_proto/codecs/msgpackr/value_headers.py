@@ -15,17 +15,17 @@ __all__ = [
     "FIXED_EXTENSIONS",
     "FORMS",
     "HEADS",
-    "Form",
-    "Head",
-    "Kind",
-    "cut_short",
-    "damaged",
-    "extension_head",
-    "head",
+    "ValueForm",
+    "ValueHeader",
+    "ValueKind",
+    "cut_short_error",
+    "damage_error",
+    "encode_extension_header",
+    "encode_header",
 ]
 
 
-class Kind(enum.IntEnum):
+class ValueKind(enum.IntEnum):
     """What a first byte begins."""
 
     TEXT = enum.auto()
@@ -41,7 +41,7 @@ class Kind(enum.IntEnum):
     "A text that stands elsewhere. See docs/protocol/content.md#63-bundled-strings."
 
 
-class Head(NamedTuple):
+class ValueHeader(NamedTuple):
     """The first bytes of one kind."""
 
     fixed: int
@@ -52,30 +52,34 @@ class Head(NamedTuple):
 
 
 HEADS: Final = {
-    Kind.TEXT: Head(0xA0, 32, ((0xD9, 1), (0xDA, 2), (0xDB, 4))),
-    Kind.ARRAY: Head(0x90, 16, ((0xDC, 2), (0xDC, 2), (0xDD, 4))),
-    Kind.MAP: Head(0x80, 16, ((0xDE, 2), (0xDE, 2), (0xDF, 4))),
-    Kind.BINARY: Head(0, 0, ((0xC4, 1), (0xC5, 2), (0xC6, 4))),
-    Kind.EXTENSION: Head(0, 0, ((0xC7, 1), (0xC8, 2), (0xC9, 4))),
-    Kind.UNSIGNED: Head(0, 0, ((0xCC, 1), (0xCD, 2), (0xCE, 4), (0xCF, 8))),
-    Kind.SIGNED: Head(0, 0, ((0xD0, 1), (0xD1, 2), (0xD2, 4), (0xD3, 8))),
+    ValueKind.TEXT: ValueHeader(0xA0, 32, ((0xD9, 1), (0xDA, 2), (0xDB, 4))),
+    ValueKind.ARRAY: ValueHeader(0x90, 16, ((0xDC, 2), (0xDC, 2), (0xDD, 4))),
+    ValueKind.MAP: ValueHeader(0x80, 16, ((0xDE, 2), (0xDE, 2), (0xDF, 4))),
+    ValueKind.BINARY: ValueHeader(0, 0, ((0xC4, 1), (0xC5, 2), (0xC6, 4))),
+    ValueKind.EXTENSION: ValueHeader(0, 0, ((0xC7, 1), (0xC8, 2), (0xC9, 4))),
+    ValueKind.UNSIGNED: ValueHeader(0, 0, ((0xCC, 1), (0xCD, 2), (0xCE, 4), (0xCF, 8))),
+    ValueKind.SIGNED: ValueHeader(0, 0, ((0xD0, 1), (0xD1, 2), (0xD2, 4), (0xD3, 8))),
 }
 FIXED_EXTENSIONS: Final = {1: 0xD4, 2: 0xD5, 4: 0xD6, 8: 0xD7, 16: 0xD8}
 """First bytes of extensions, by the size of the body."""
 CONSTANTS: Final[dict[int, bool | None]] = {0xC0: None, 0xC2: False, 0xC3: True}
 
-Form: TypeAlias = tuple[Kind, int, int]
+ValueForm: TypeAlias = tuple[ValueKind, int, int]
 """Kind, width of the count that follows (for integers: of the number), and the count where the byte itself holds it; of
 a float the size, of a constant the byte."""
 
 
-def _forms() -> dict[int, Form]:
-    forms: dict[int, Form] = {0xC1: (Kind.BUNDLED, 0, 0), 0xCA: (Kind.FLOAT, 0, 4), 0xCB: (Kind.FLOAT, 0, 8)}
-    forms |= {byte: (Kind.CONSTANT, 0, byte) for byte in CONSTANTS}
-    forms |= {byte: (Kind.EXTENSION, 0, size) for size, byte in FIXED_EXTENSIONS.items()}
-    for kind, head in HEADS.items():
-        forms |= {head.fixed | count: (kind, 0, count) for count in range(head.below)}
-        forms |= {byte: (kind, width, 0) for byte, width in head.wide}
+def _forms() -> dict[int, ValueForm]:
+    forms: dict[int, ValueForm] = {
+        0xC1: (ValueKind.BUNDLED, 0, 0),
+        0xCA: (ValueKind.FLOAT, 0, 4),
+        0xCB: (ValueKind.FLOAT, 0, 8),
+    }
+    forms |= {byte: (ValueKind.CONSTANT, 0, byte) for byte in CONSTANTS}
+    forms |= {byte: (ValueKind.EXTENSION, 0, size) for size, byte in FIXED_EXTENSIONS.items()}
+    for kind, header in HEADS.items():
+        forms |= {header.fixed | count: (kind, 0, count) for count in range(header.below)}
+        forms |= {byte: (kind, width, 0) for byte, width in header.wide}
     return forms
 
 
@@ -83,7 +87,7 @@ FORMS: Final = _forms()
 """Every first byte from 0x80 to 0xdf; those below and above are integers or, from 0x40 to 0x7f, perhaps records."""
 
 
-def head(kind: Kind, count: int) -> bytes:
+def encode_header(kind: ValueKind, count: int) -> bytes:
     """The first bytes of a value, up to its count. Raises OverflowError."""
     fixed, below, wide = HEADS[kind]
     if count < below:
@@ -92,17 +96,17 @@ def head(kind: Kind, count: int) -> bytes:
     return bytes((byte,)) + count.to_bytes(width)
 
 
-def extension_head(number: int, size: int) -> bytes:
+def encode_extension_header(number: int, size: int) -> bytes:
     """The first bytes of an extension, up to its body."""
     fixed = FIXED_EXTENSIONS.get(size)
-    return (head(Kind.EXTENSION, size) if fixed is None else bytes((fixed,))) + bytes((number,))
+    return (encode_header(ValueKind.EXTENSION, size) if fixed is None else bytes((fixed,))) + bytes((number,))
 
 
-def damaged(category: str, problem: str) -> Damaged:
+def damage_error(category: str, problem: str) -> Damaged:
     """The error for a document with this problem."""
     return Damaged(f"story document: {problem}", category=category)
 
 
-def cut_short() -> Damaged:
+def cut_short_error() -> Damaged:
     """The error for a document that ends too early."""
-    return damaged("incomplete", "it ends too early")
+    return damage_error("incomplete", "it ends too early")

@@ -13,12 +13,12 @@ from hashlib import blake2b
 from nacl.bindings import crypto_secretbox
 
 from ..arguments import TEXT
-from .box import KEY_SIZE, NONCE_SIZE, to_base64
+from .secret_box import KEY_SIZE, NONCE_SIZE, to_base64
 
-__all__ = ["module_id", "sealed_module"]
+__all__ = ["derive_module_id", "seal_module"]
 
 
-def module_id(model: str, data: str) -> str:
+def derive_module_id(model: str, data: str) -> str:
     """``model:hex:hex``, which a request has as its ``prefix``. One third-party tool is the source for it.
 
     Args:
@@ -30,7 +30,7 @@ def module_id(model: str, data: str) -> str:
     return f"{model}:{blake2b(sealed, digest_size=KEY_SIZE).hexdigest()}:{key.hex()}"
 
 
-def sealed_module(data: str) -> str:
+def seal_module(data: str) -> str:
     """What the service keeps of the module under its id: base64 of nonce and box."""
     return to_base64(_sealed(data)[0])
 

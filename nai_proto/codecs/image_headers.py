@@ -7,10 +7,10 @@ import struct
 from ..arguments import BYTES
 from ..errors import RemoteProtocolError, Truncated
 
-__all__ = ["jpeg_size"]
+__all__ = ["read_jpeg_size"]
 
 
-def jpeg_size(data: bytes | bytearray | memoryview) -> tuple[int, int]:
+def read_jpeg_size(data: bytes | bytearray | memoryview) -> tuple[int, int]:
     """Width and height in pixels.
 
     Raises:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nai_proto.codecs.archive import MARK, deflate, inflate, pack, split, unpack
-from nai_proto.codecs.fast import plain_deflate
+from nai_proto.codecs.accelerators import plain_deflate
+from nai_proto.codecs.object_compression import MARK, deflate, inflate, pack, split_mark, unpack
 from nai_proto.errors import Damaged, LimitExceeded
 from nai_proto.limits import Limits
 
@@ -46,8 +46,8 @@ def test_any_bytes_unpack_or_are_damaged(data: bytes) -> None:
 
 
 def test_the_mark_alone_is_split_off() -> None:
-    assert split(MARK + b"x") == (b"x", True)
-    assert split(MARK[:-1]) == (MARK[:-1], False)
+    assert split_mark(MARK + b"x") == (b"x", True)
+    assert split_mark(MARK[:-1]) == (MARK[:-1], False)
 
 
 def test_a_stream_is_whole_and_nothing_follows_it() -> None:

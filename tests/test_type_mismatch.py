@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nai_proto.codecs.mismatch import find_mismatch, find_unencodable
+from nai_proto.codecs.type_mismatch import find_mismatch, find_unencodable
 
 
 class Mood(enum.Enum):

@@ -21,11 +21,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nacl.bindings import crypto_secretbox
 
-from nai_proto.codecs.archive import MARK, deflate, inflate
-from nai_proto.codecs.box import write_json
 from nai_proto.codecs.keystore import Keystore, open_keystore, seal_keystore
-from nai_proto.codecs.sealed import (
-    Opened,
+from nai_proto.codecs.object_compression import MARK, deflate, inflate
+from nai_proto.codecs.sealed_objects import (
+    OpenedObject,
     OpenedState,
     StoredObject,
     new_object,
@@ -33,6 +32,7 @@ from nai_proto.codecs.sealed import (
     open_objects,
     seal_object,
 )
+from nai_proto.codecs.secret_box import write_json
 from nai_proto.errors import CryptoError, Damaged, DecryptionFailed, InvalidRequestError, KeyConflict, LimitExceeded
 from nai_proto.limits import Limits
 from nai_proto.secret import EncryptionKey
@@ -147,7 +147,7 @@ def test_an_object_that_is_not_encrypted_opens_as_the_vectors_say(vector: dict[s
     check_opened(open_object(StoredObject.of(vector["item"]), Keystore()), vector)
 
 
-def check_opened(opened: Opened, vector: dict[str, Any]) -> None:
+def check_opened(opened: OpenedObject, vector: dict[str, Any]) -> None:
     assert opened.stored.data == vector["item"].get("data")
     if "error" in vector:
         allowed = {"bad utf-8 or json": ("bad utf-8", "bad json")}.get(vector["error"], (vector["error"],))

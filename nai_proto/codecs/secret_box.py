@@ -26,20 +26,20 @@ from nacl.bindings import (
 
 from ..arguments import BYTES, FUNCTION, check_type
 from ..errors import Damaged, DecryptionFailed, InvalidRequestError
-from . import fast
+from . import accelerators
 
 __all__ = [
-    "CHANCE",
     "KEY_SIZE",
     "NONCE_SIZE",
     "TAG_SIZE",
     "Entropy",
-    "attempt",
-    "draw",
+    "decode_or_none",
+    "draw_bytes",
     "from_base64",
     "is_utf8",
     "open_box",
     "read_json",
+    "system_entropy",
     "to_base64",
     "write_json",
 ]
@@ -48,7 +48,7 @@ T = TypeVar("T")
 
 Entropy: TypeAlias = Callable[[int], bytes]
 """Gives so many random bytes."""
-CHANCE: Final[Entropy] = randombytes
+system_entropy: Final[Entropy] = randombytes
 """libsodium's generator, which asks the system."""
 
 KEY_SIZE: Final = crypto_secretbox_KEYBYTES
@@ -56,7 +56,7 @@ NONCE_SIZE: Final = crypto_secretbox_NONCEBYTES
 TAG_SIZE: Final = crypto_secretbox_MACBYTES
 
 
-def attempt(decode: Callable[[bytes], T], data: bytes) -> T | None:
+def decode_or_none(decode: Callable[[bytes], T], data: bytes) -> T | None:
     """What a decoder makes of this, or None. Its error, which holds the document, ends here."""
     try:
         return decode(data)
@@ -81,7 +81,7 @@ def open_box(box: bytes, nonce: bytes, key: bytes, what: str) -> bytes:
     raise DecryptionFailed(f"{what}: the box does not open (wrong key, or altered)", category="authentication failed")
 
 
-def draw(entropy: Entropy, size: int) -> bytes:
+def draw_bytes(entropy: Entropy, size: int) -> bytes:
     FUNCTION.check(entropy, "entropy", "a function that draws so many bytes")
     drawn = entropy(size)
     check_type(drawn, bytes, "entropy", "a function that draws bytes")
@@ -92,14 +92,14 @@ def draw(entropy: Entropy, size: int) -> bytes:
 
 def to_base64(data: bytes) -> str:
     data = BYTES.convert(data, "data")
-    return fast.encode(data)
+    return accelerators.encode(data)
 
 
 def from_base64(text: object, what: str, category: str = "bad base64") -> bytes:
     """Strict: the standard alphabet, padded, and nothing else."""
     if isinstance(text, str):
         try:
-            data = fast.decode(text)
+            data = accelerators.decode(text)
         except ValueError:
             data = b""
         if len(text) == (len(data) + 2) // 3 * 4 and text.find("=", 0, len(text) - 2) < 0:
@@ -111,7 +111,7 @@ def read_json(data: bytes) -> object:
     """JSON in UTF-8 as JavaScript writes it: with whole numbers of any size, and lone surrogates.
 
     Raises:
-        ValueError: it is none. The error holds the document, so `attempt` it.
+        ValueError: it is none. The error holds the document, so `decode_or_none` it.
         RecursionError: it is nested too deeply.
     """
     return json.loads(data.decode(), parse_constant=_no_constant, parse_int=_integer)

@@ -17,9 +17,9 @@ from typing import Final
 from ..arguments import BYTES, LIMITS
 from ..errors import Damaged, LimitExceeded
 from ..limits import Limits
-from . import fast
+from . import accelerators
 
-__all__ = ["MARK", "deflate", "inflate", "pack", "split", "unpack"]
+__all__ = ["MARK", "deflate", "inflate", "pack", "split_mark", "unpack"]
 
 MARK: Final = bytes(15) + b"\x01"
 """In front of what is compressed. A random nonce begins with it once in 2**128 times."""
@@ -37,11 +37,11 @@ def pack(payload: bytes, compressed: bool) -> bytes:
 def unpack(data: bytes, limits: Limits = Limits()) -> tuple[bytes, bool]:
     """The payload, and whether it was compressed. Raises what `inflate` raises."""
     LIMITS.check(limits, "limits")
-    payload, compressed = split(data)
+    payload, compressed = split_mark(data)
     return (inflate(payload, limits) if compressed else payload), compressed
 
 
-def split(data: bytes) -> tuple[bytes, bool]:
+def split_mark(data: bytes) -> tuple[bytes, bool]:
     """What follows the mark, and whether there was one."""
     data = BYTES.convert(data, "data")
     return (data[len(MARK) :], True) if data.startswith(MARK) else (data, False)
@@ -50,7 +50,7 @@ def split(data: bytes) -> tuple[bytes, bool]:
 def deflate(payload: bytes) -> bytes:
     """Raw deflate."""
     payload = BYTES.convert(payload, "payload")
-    return fast.deflate(payload)
+    return accelerators.deflate(payload)
 
 
 def inflate(data: bytes, limits: Limits = Limits()) -> bytes:
@@ -65,7 +65,7 @@ def inflate(data: bytes, limits: Limits = Limits()) -> bytes:
     allowed = max(_FREE, limits.unpacked_ratio * len(data))
     most, what = min((limits.unpacked, "unpacked bytes"), (allowed, "unpacked bytes for their packed size"))
     try:
-        payload, whole, behind = fast.inflate(data, most + 1)
+        payload, whole, behind = accelerators.inflate(data, most + 1)
     except ValueError:
         problem = "not raw deflate"
     else:

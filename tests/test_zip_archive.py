@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nai_proto.codecs import fast
-from nai_proto.codecs.zipped import Member, unzip, zipped
+from nai_proto.codecs import accelerators
+from nai_proto.codecs.zip_archive import Member, unzip, zip_files
 from nai_proto.errors import InvalidRequestError, LimitExceeded, RemoteProtocolError, Truncated
 from nai_proto.limits import Limits
 
@@ -27,10 +27,10 @@ FILES = [("image_0.png", NOISE), ("image_1.png", b"a" * 5000), ("leer.txt", b"")
 
 
 @pytest.fixture(params=["plain", "installed"], autouse=True)
-def accelerators(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def installed_accelerators(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "plain":
         for name in ("crc32", "inflate", "deflate"):
-            monkeypatch.setattr(fast, name, getattr(fast, f"plain_{name}"))
+            monkeypatch.setattr(accelerators, name, getattr(accelerators, f"plain_{name}"))
 
 
 class Pipe(io.RawIOBase):
@@ -71,7 +71,7 @@ def test_what_others_packed_is_read(method: int, comment: bytes, pipe: bool) -> 
 
 @pytest.mark.parametrize("deflated", [False, True])
 def test_others_read_what_is_written(deflated: bool) -> None:
-    with zipfile.ZipFile(io.BytesIO(zipped(FILES, deflated=deflated))) as archive:
+    with zipfile.ZipFile(io.BytesIO(zip_files(FILES, deflated=deflated))) as archive:
         assert archive.testzip() is None
         assert [(name, archive.read(name)) for name in archive.namelist()] == FILES
         assert {info.compress_type for info in archive.infolist()} == {8 if deflated else 0}
@@ -90,14 +90,14 @@ CONTENTS = st.lists(
 
 @given(CONTENTS, st.booleans())
 def test_what_was_written_is_read(files: list[tuple[str, bytes]], deflated: bool) -> None:
-    archive = zipped(files, deflated=deflated)
+    archive = zip_files(files, deflated=deflated)
     assert read(archive) == files
     assert read(memoryview(archive).tobytes()) == read(archive)
-    assert archive == zipped(iter(files), deflated=deflated)
+    assert archive == zip_files(iter(files), deflated=deflated)
 
 
 def test_a_stored_member_is_a_view_and_shows_its_size_only() -> None:
-    (member,) = unzip(zipped([("a", b"secret")], deflated=False))
+    (member,) = unzip(zip_files([("a", b"secret")], deflated=False))
     assert isinstance(member.data, memoryview)
     assert member == Member("a", b"secret")
     assert repr(member) == "Member('a', 6 bytes)"
@@ -105,7 +105,7 @@ def test_a_stored_member_is_a_view_and_shows_its_size_only() -> None:
 
 @pytest.mark.parametrize("deflated", [False, True])
 def test_every_way_to_cut_an_archive_short_is_noticed(deflated: bool) -> None:
-    archive = zipped([("image_0.png", NOISE[:300]), ("b", b"b" * 50)], deflated=deflated)
+    archive = zip_files([("image_0.png", NOISE[:300]), ("b", b"b" * 50)], deflated=deflated)
     for size in range(len(archive)):
         with pytest.raises(RemoteProtocolError) as caught:
             read(archive[:size])
@@ -114,7 +114,7 @@ def test_every_way_to_cut_an_archive_short_is_noticed(deflated: bool) -> None:
 
 
 def test_nothing_may_follow_or_precede() -> None:
-    archive = zipped(FILES)
+    archive = zip_files(FILES)
     with pytest.raises(RemoteProtocolError, match="follows its end"):
         read(archive + b"\0")
     with pytest.raises(RemoteProtocolError, match="no ZIP"):
@@ -195,14 +195,14 @@ LOCAL, ENTRY, END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
     ],
 )
 def test_what_an_archive_says_twice_has_to_agree(change: Callable[[bytes], bytes], problem: str) -> None:
-    archive = zipped([("a", b"abc")], deflated=False)
+    archive = zip_files([("a", b"abc")], deflated=False)
     assert read(archive) == [("a", b"abc")]
     with pytest.raises(RemoteProtocolError, match=problem):
         read(change(archive))
 
 
 def test_a_wrong_size_of_a_deflated_member_is_noticed() -> None:
-    archive = zipped([("a", b"a" * 100)])
+    archive = zip_files([("a", b"a" * 100)])
     for size in (99, 101):
         wrong = size.to_bytes(4, "little")
         with pytest.raises(RemoteProtocolError, match="does not inflate to its size"):
@@ -212,24 +212,24 @@ def test_a_wrong_size_of_a_deflated_member_is_noticed() -> None:
 @pytest.mark.parametrize("name", ["../a", "/a", "a/", "a\\b", "C:a", "..", ".", "", "a\0", "a\n", "x" * 256, "\ud800"])
 def test_names_that_are_no_plain_file_names_are_refused_both_ways(name: str) -> None:
     with pytest.raises(InvalidRequestError, match="plain file name"):
-        zipped([(name, b"")])
+        zip_files([(name, b"")])
     if "\ud800" not in name and len(name) < 256:
         encoded = name.encode()
         placeholder = "y" * len(encoded) or "y"
-        archive = zipped([(placeholder, b"")], deflated=False).replace(placeholder.encode(), encoded)
+        archive = zip_files([(placeholder, b"")], deflated=False).replace(placeholder.encode(), encoded)
         with pytest.raises(RemoteProtocolError):
             read(archive)
 
 
 def test_names_may_lead_into_folders_when_they_are_written_and_not_when_they_are_read() -> None:
-    archive = zipped([("a/b", b"1")])
+    archive = zip_files([("a/b", b"1")])
     assert zipfile.ZipFile(io.BytesIO(archive)).read("a/b") == b"1"
     with pytest.raises(RemoteProtocolError):
         read(archive)
 
 
 def test_some_members_can_be_stored_beside_deflated_ones() -> None:
-    archive = zipped([("a", b"1" * 99), ("b", b"2" * 99)], stored={"a"})
+    archive = zip_files([("a", b"1" * 99), ("b", b"2" * 99)], stored={"a"})
     kinds = {info.filename: info.compress_type for info in zipfile.ZipFile(io.BytesIO(archive)).infolist()}
     assert kinds == {"a": zipfile.ZIP_STORED, "b": zipfile.ZIP_DEFLATED}
     assert read(archive) == [("a", b"1" * 99), ("b", b"2" * 99)]
@@ -237,14 +237,14 @@ def test_some_members_can_be_stored_beside_deflated_ones() -> None:
 
 def test_a_name_that_is_there_twice_is_refused_both_ways() -> None:
     with pytest.raises(InvalidRequestError, match="twice"):
-        zipped([("a", b""), ("a", b"")])
+        zip_files([("a", b""), ("a", b"")])
     with pytest.raises(RemoteProtocolError, match="twice"):
-        read(zipped([("aa", b"1"), ("ab", b"2")]).replace(b"ab", b"aa"))
+        read(zip_files([("aa", b"1"), ("ab", b"2")]).replace(b"ab", b"aa"))
 
 
 def test_members_may_not_overlap() -> None:
-    inner = zipped([("a", b"abc")], deflated=False)
-    outer = zipped([("b", inner[: inner.index(ENTRY)])], deflated=False)
+    inner = zip_files([("a", b"abc")], deflated=False)
+    outer = zip_files([("b", inner[: inner.index(ENTRY)])], deflated=False)
     start, end = outer.index(ENTRY), outer.index(END)
     assert read(outer) == [("b", outer[31:start])]
     inside = changed(inner[inner.index(ENTRY) : inner.index(END)], ENTRY, 42, struct.pack("<L", 31))
@@ -255,7 +255,7 @@ def test_members_may_not_overlap() -> None:
 
 def test_the_limits_are_what_may_come_out() -> None:
     files = [("a", b"1" * 60), ("b", b"2" * 40)]
-    archive = zipped(files)
+    archive = zip_files(files)
     assert read(archive, Limits(archive=100, archive_members=2)) == files
     with pytest.raises(LimitExceeded, match="archive: 100") as caught:
         unzip(archive, Limits(archive=99))
@@ -293,7 +293,7 @@ def test_a_bomb_is_refused_before_it_is_inflated() -> None:
 
 def test_stored_members_cost_no_memory_and_deflated_ones_their_own_size() -> None:
     pictures = [(f"image_{i}.png", random.Random(i).randbytes(1_000_000)) for i in range(4)]
-    stored, deflated = zipped(pictures, deflated=False), zipped(pictures)
+    stored, deflated = zip_files(pictures, deflated=False), zip_files(pictures)
     assert peak(lambda: list(unzip(stored))) < 100_000
     assert peak(lambda: [len(member.data) for member in unzip(deflated)]) < 3_300_000
     assert peak(lambda: list(unzip(deflated))) < 6_000_000

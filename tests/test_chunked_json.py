@@ -20,9 +20,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nai_proto import objects
-from nai_proto.codecs import box, fast, pieces
+from nai_proto.codecs import accelerators, chunked_json, secret_box
+from nai_proto.codecs.chunked_json import iter_json_chunks
 from nai_proto.codecs.keystore import Keystore, open_keystore, seal_keystore
-from nai_proto.codecs.pieces import in_pieces
 from nai_proto.errors import Damaged, LimitExceeded, RemoteProtocolError
 from nai_proto.http import Head, Headers
 from nai_proto.limits import Limits
@@ -46,15 +46,15 @@ MEMBERS = st.lists(
 @pytest.fixture(autouse=True, scope="module")
 def as_small_as_can_be() -> Iterator[None]:
     """Every comma may end a piece, every four characters are decoded for themselves."""
-    plain = patch.multiple(fast, decode=fast.plain_decode, _PIECE=4)
-    with patch.object(pieces, "_SIZE", 0), plain:
+    plain = patch.multiple(accelerators, decode=accelerators.plain_decode, _PIECE=4)
+    with patch.object(chunked_json, "_SIZE", 0), plain:
         yield
 
 
 def parts(text: bytes, mark: bytes) -> list[Any] | None:
     """What the pieces of ``[[…]]`` give together."""
     try:
-        return list(chain.from_iterable(in_pieces(DECODER.decode, b"[]", text, 2, mark)))
+        return list(chain.from_iterable(iter_json_chunks(DECODER.decode, b"[]", text, 2, mark)))
     except (ValueError, RecursionError):
         return None
 
@@ -137,7 +137,7 @@ def test_an_envelope_may_be_spaced_and_ordered_as_it_likes(indent: int | None, n
 
 @given(st.binary(max_size=20))
 def test_base64_decodes_in_pieces(data: bytes) -> None:
-    assert box.from_base64(box.to_base64(data), "text") == data
+    assert secret_box.from_base64(secret_box.to_base64(data), "text") == data
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_base64_decodes_in_pieces(data: bytes) -> None:
 )
 def test_base64_is_strict_in_every_piece(text: str) -> None:
     with pytest.raises(Damaged, match="base64"):
-        box.from_base64(text, "text")
+        secret_box.from_base64(text, "text")
 
 
 # ---- objects

@@ -19,9 +19,9 @@ from ...arguments import LIMITS
 from ...errors import Damaged, InvalidRequestError
 from ...limits import Limits
 from .extensions import PARTS, RECORD
-from .forms import CONSTANTS, Kind, extension_head, head
-from .texts import text_bytes
-from .values import BigInt, Map, Value
+from .js_values import BigInt, JsMap, Value
+from .string_bundles import encode_text
+from .value_headers import CONSTANTS, ValueKind, encode_extension_header, encode_header
 
 __all__ = ["packb"]
 
@@ -90,15 +90,15 @@ class _Writer:
             self._out += shape or self._definition(names)
             return self._inner(len(names), item.values(), level if shape else level + 1)  # its names are a list
         if kind is list:
-            self._out += head(Kind.ARRAY, len(item))
+            self._out += encode_header(ValueKind.ARRAY, len(item))
             return self._inner(len(item), item, level)
-        if kind is Map:
-            self._out += head(Kind.MAP, len(item.pairs))
+        if kind is JsMap:
+            self._out += encode_header(ValueKind.MAP, len(item.pairs))
             return self._inner(2 * len(item.pairs), chain.from_iterable(item.pairs), level)
         if kind not in PARTS:
             raise TypeError(f"a {kind.__name__} has no form")
         number, body, *following = PARTS[kind](item)
-        self._out += extension_head(number, len(body)) + body
+        self._out += encode_extension_header(number, len(body)) + body
         return self._inner(1, following, level) if following else None
 
     def _inner(self, count: int, values: Iterable[Value], level: int) -> Iterator[Value]:
@@ -120,19 +120,24 @@ class _Writer:
         self._defined.append(names)
         number = self._shapes[names] = bytes((_RECORDS[turn % len(_RECORDS)],))
         self._left -= 1 + len(names)
-        return extension_head(RECORD, 1) + number + head(Kind.ARRAY, len(names)) + b"".join(map(_text, names))
+        return (
+            encode_extension_header(RECORD, 1)
+            + number
+            + encode_header(ValueKind.ARRAY, len(names))
+            + b"".join(map(_text, names))
+        )
 
 
 # ---- what holds no others
 
 
 def _text(text: str) -> bytes:
-    data = text_bytes(text)
-    return head(Kind.TEXT, len(data)) + data
+    data = encode_text(text)
+    return encode_header(ValueKind.TEXT, len(data)) + data
 
 
 def _binary(data: bytes) -> bytes:
-    return head(Kind.BINARY, len(data)) + data
+    return encode_header(ValueKind.BINARY, len(data)) + data
 
 
 def _float(number: float) -> bytes:
@@ -144,7 +149,7 @@ def _number(number: int) -> bytes:
     if -0x20 <= number < 0x40:
         return bytes((number & 0xFF,))
     if 0 <= number < 2**32:
-        return head(Kind.UNSIGNED, number)
+        return encode_header(ValueKind.UNSIGNED, number)
     if -(2**31) <= number < 0:
         byte, width = (0xD0, 1) if number >= -(2**7) else (0xD1, 2) if number >= -(2**15) else (0xD2, 4)
         return bytes((byte,)) + number.to_bytes(width, signed=True)
@@ -159,7 +164,7 @@ def _bigint(number: BigInt) -> bytes:
     if 0 <= number < 2**64:
         return b"\xcf" + number.to_bytes(8)
     kind, body, *_ = PARTS[BigInt](number)
-    return extension_head(kind, len(body)) + body
+    return encode_extension_header(kind, len(body)) + body
 
 
 def _integer(number: int) -> bytes:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from nai_proto.codecs.frames import FrameSplitter, MessageDecoder, encode_frame
+from nai_proto.codecs.image_frames import FrameSplitter, MessageDecoder, encode_frame
 from nai_proto.errors import InvalidRequestError, LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated
 from nai_proto.limits import Limits
 from nai_proto.testing.strategies import chunkings

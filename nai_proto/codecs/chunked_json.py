@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sized
 from typing import Final, TypeVar
 
-__all__ = ["in_pieces"]
+__all__ = ["iter_json_chunks"]
 
 T = TypeVar("T", bound=Sized)
 
@@ -22,7 +22,9 @@ _SIZE: Final = 65_536
 """Bytes of a piece, at least: half a millisecond."""
 
 
-def in_pieces(decode: Callable[[bytes], T], brackets: bytes, text: bytes, start: int, mark: bytes) -> Iterator[T]:
+def iter_json_chunks(
+    decode: Callable[[bytes], T], brackets: bytes, text: bytes, start: int, mark: bytes
+) -> Iterator[T]:
     """The members of an array or object that reaches from before ``start`` to the last but one byte of ``text``.
 
     Args:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from nai_proto.codecs.jpeg import jpeg_size
+from nai_proto.codecs.image_headers import read_jpeg_size
 from nai_proto.codecs.pixels import Pixels, write_jpeg
 from nai_proto.errors import NaiError, RemoteProtocolError, Truncated
 
@@ -18,12 +18,12 @@ def test_the_size_of_what_others_wrote_is_read() -> None:
     for progressive in (False, True):
         out = io.BytesIO()
         Image.new("RGB", (33, 17), "teal").save(out, "JPEG", progressive=progressive, exif=b"Exif\0\0" + bytes(300))
-        assert jpeg_size(out.getvalue()) == (33, 17)
+        assert read_jpeg_size(out.getvalue()) == (33, 17)
 
 
 def test_what_fills_up_between_segments_is_skipped() -> None:
     data = write_jpeg(Pixels(8, 16, bytes(3 * 8 * 16)))
-    assert jpeg_size(data[:2] + b"\xff\xff" + data[2:]) == (8, 16)
+    assert read_jpeg_size(data[:2] + b"\xff\xff" + data[2:]) == (8, 16)
 
 
 def test_a_jpeg_that_ends_too_early_or_is_none_has_no_size() -> None:
@@ -31,16 +31,16 @@ def test_a_jpeg_that_ends_too_early_or_is_none_has_no_size() -> None:
     end = data.index(b"\xff\xc0") + 9
     for size in range(3, end):
         with pytest.raises(Truncated):
-            jpeg_size(data[:size])
+            read_jpeg_size(data[:size])
     for wrong in (b"", b"\x89PNG", data[:20] + b"\0" + data[21:]):
         with pytest.raises(RemoteProtocolError):
-            jpeg_size(wrong)
+            read_jpeg_size(wrong)
 
 
 @given(st.binary(max_size=40))
 def test_any_bytes_have_a_size_or_a_documented_error(data: bytes) -> None:
     try:
-        width, height = jpeg_size(b"\xff\xd8\xff" + data)
+        width, height = read_jpeg_size(b"\xff\xd8\xff" + data)
     except NaiError:
         return
     assert (width, height) <= (65_535, 65_535)

@@ -18,18 +18,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from nai_proto.codecs.picture import (
+from nai_proto.codecs.picture_metadata import (
     Metadata,
     Place,
-    copies,
-    hidden_metadata,
+    read_copies,
+    read_hidden_metadata,
     read_metadata,
     with_metadata,
     write_picture,
 )
+from nai_proto.codecs.picture_signature import TEST_VERIFY_KEY, verify
 from nai_proto.codecs.pixels import Pixels, Plane, read_pixels, write_png, write_webp
-from nai_proto.codecs.png import SIGNATURE, chunk
-from nai_proto.codecs.signature import TEST_VERIFY_KEY, verify
+from nai_proto.codecs.png import SIGNATURE, build_png_chunk
 from nai_proto.codecs.stealth import with_stealth
 from nai_proto.codecs.webp import with_webp_text
 from nai_proto.errors import InvalidRequestError, LimitExceeded, MissingExtra, RemoteProtocolError
@@ -57,7 +57,7 @@ FORMATS: list[ImageFormat] = ["png", "webp"]
 @pytest.mark.parametrize("image_format", FORMATS)
 def test_a_picture_as_the_service_makes_it_says_all_twice(image_format: ImageFormat) -> None:
     file = write_picture(BLANK, METADATA, image_format=image_format)
-    text, alpha = copies(file)
+    text, alpha = read_copies(file)
     assert (text.place, alpha.place) == (Place.TEXT if image_format == "png" else Place.EXIF, Place.ALPHA)
     assert text == METADATA == read_metadata(file)
     assert alpha.texts == {keyword: value for keyword, value in METADATA.texts.items() if keyword != "Title"}
@@ -100,14 +100,14 @@ def test_when_the_text_is_stripped_alpha_still_knows() -> None:
     found = read_metadata(noted)
     assert found is not None
     assert found.place is Place.ALPHA
-    assert len(copies(noted)) == 2
+    assert len(read_copies(noted)) == 2
 
 
 def test_text_of_others_is_told_when_there_is_no_other() -> None:
     assert read_metadata(with_metadata(PNG, Metadata({"parameters": "x"}))) == Metadata({"parameters": "x"})
     assert read_metadata(PNG) is None
     assert read_metadata(WEBP) is None
-    assert copies(PNG) == copies(WEBP) == []
+    assert read_copies(PNG) == read_copies(WEBP) == []
 
 
 KEYWORDS = st.sampled_from(["Title", "Description", "Software", "Source", "Comment", "Artist", "Generation time", "ä"])
@@ -121,7 +121,7 @@ TEXTS = st.dictionaries(
 def test_what_was_written_is_read(texts: dict[str, str], file: bytes) -> None:
     written = with_metadata(file, Metadata(texts))
     assert read_metadata(written) == Metadata(texts)
-    assert copies(written) == [Metadata(texts)]
+    assert read_copies(written) == [Metadata(texts)]
     assert with_metadata(written, Metadata(texts)) == written
 
 
@@ -143,10 +143,10 @@ def test_alpha_of_a_lossless_webp_says_it_whoever_unpacks_it() -> None:
     with Image.open(out) as image:
         alpha = Pixels(*image.size, image.tobytes()).alpha
     assert alpha is not None
-    for found in (read_metadata(out.getvalue()), hidden_metadata(alpha)):
+    for found in (read_metadata(out.getvalue()), read_hidden_metadata(alpha)):
         assert found is not None
         assert (found.place, found.comment) == (Place.ALPHA, METADATA.comment)
-    assert hidden_metadata(Plane(1, 1, b"x")) is None
+    assert read_hidden_metadata(Plane(1, 1, b"x")) is None
 
 
 def test_a_comment_of_another_program_in_exif_is_a_text_as_well() -> None:
@@ -159,8 +159,8 @@ def test_a_signed_picture_verifies_by_either_copy(transparent: bool, image_forma
     signed = METADATA.signed(BLANK, alpha=transparent)
     file = write_picture(BLANK, signed, transparent=transparent, image_format=image_format)
     pixels = read_pixels(file)
-    assert len(copies(file)) == 2
-    for copy in copies(file):
+    assert len(read_copies(file)) == 2
+    for copy in read_copies(file):
         assert copy.comment is not None
         assert verify(pixels, copy.comment, TEST_VERIFY_KEY)
     if transparent:
@@ -184,14 +184,14 @@ def test_without_pillow_texts_are_read_and_alpha_of_a_webp_names_the_extra(monke
     bare = write_webp(read_pixels(png))
     monkeypatch.setitem(sys.modules, "PIL", None)
     assert read_metadata(png) == read_metadata(webp) == METADATA
-    assert len(copies(png)) == 2
+    assert len(read_copies(png)) == 2
     assert read_metadata(with_metadata(bare, METADATA)) == METADATA
-    for read, file in ((read_metadata, bare), (copies, webp)):
+    for read, file in ((read_metadata, bare), (read_copies, webp)):
         with pytest.raises(MissingExtra, match=r"pip install 'nai-proto\[image\]'"):
             read(file)
     with pytest.raises(MissingExtra):
         write_picture(BLANK, METADATA, image_format="webp")
-    assert len(copies(write_picture(BLANK, METADATA))) == 2
+    assert len(read_copies(write_picture(BLANK, METADATA))) == 2
 
 
 def test_when_exif_is_stripped_alpha_still_knows() -> None:
@@ -206,7 +206,7 @@ def test_of_a_webp_that_cannot_hold_a_copy_only_exif_is_read() -> None:
         out = io.BytesIO()
         Image.new(mode, (64, 96)).save(out, "WEBP", lossless=lossless)
         assert read_metadata(out.getvalue()) is None
-        assert copies(with_metadata(out.getvalue(), METADATA)) == [METADATA]
+        assert read_copies(with_metadata(out.getvalue(), METADATA)) == [METADATA]
 
 
 @pytest.mark.parametrize("image_format", FORMATS)
@@ -215,7 +215,7 @@ def test_a_copy_that_does_not_fit_is_left_out(transparent: bool, image_format: I
     small = Pixels(3, 3, bytes(range(36)))
     opaque = None if image_format == "webp" else Plane(3, 3, b"\xff" * 9)  # a WebP without transparency has no alpha
     file = write_picture(small, METADATA, transparent=transparent, image_format=image_format)
-    assert copies(file) == [METADATA]
+    assert read_copies(file) == [METADATA]
     assert read_pixels(file).alpha == (small.alpha if transparent else opaque)
 
 
@@ -225,7 +225,7 @@ def test_alpha_that_is_not_there_cannot_be_kept() -> None:
 
 
 def test_nothing_that_somebody_wrote_is_shown() -> None:
-    for shown in (repr(METADATA), str(METADATA), f"{copies(write_picture(BLANK, METADATA))}"):
+    for shown in (repr(METADATA), str(METADATA), f"{read_copies(write_picture(BLANK, METADATA))}"):
         assert "harbour" not in shown
         assert "夜" not in shown
     assert pickle.loads(pickle.dumps(METADATA)) == METADATA
@@ -272,7 +272,7 @@ def test_limits_hold_for_every_place() -> None:
 
 @pytest.mark.parametrize("file", [b"", b"PK\x03\x04", b"\xff\xd8\xff\xe0", b"RIFF\0\0\0\0WAVE"])
 def test_what_is_no_picture_is_told(file: bytes) -> None:
-    for read in (read_metadata, copies):
+    for read in (read_metadata, read_copies):
         with pytest.raises(RemoteProtocolError, match="neither PNG nor WebP"):
             read(file)
     with pytest.raises(RemoteProtocolError, match="no PNG"):
@@ -302,9 +302,9 @@ def test_altered_pictures_are_read_or_documented_errors(data: st.DataObject) -> 
     kind = data.draw(st.sampled_from([b"tEXt", b"zTXt", b"iTXt", b"abCd"]))
     head = struct.pack(">2L5B", width, height, 8, 6, 0, 0, 0)
     parts = [(b"IHDR", head), (kind, bytes(text)), (b"IDAT", zlib.compress(raw, 1)), (b"IEND", b"")]
-    file = SIGNATURE + b"".join(chunk(*part) for part in parts)
+    file = SIGNATURE + b"".join(build_png_chunk(*part) for part in parts)
     try:
-        found = copies(file)
+        found = read_copies(file)
         assert read_metadata(file) in (*found, None)
     except RemoteProtocolError:
         pass
