@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nai_proto.codecs.document import DOCUMENT, document_problems
 
-from nai_proto.codecs.msgpackr import UNDEFINED, BigInt, Map, Value, Wrapped, unpackb
+from nai_proto.codecs.document_check import DOCUMENT, find_document_problems
+from nai_proto.codecs.msgpackr import UNDEFINED, BigInt, JsMap, Value, Wrapped, unpackb
 from nai_proto.errors import NaiError
 from tests.protocol_data import DATA
 
 VECTORS: list[dict[str, Any]] = json.loads((DATA / "msgpackr_vectors.json").read_bytes())["vectors"]
-SECTIONS = Map(((5, {"text": "One."}), (6, {"text": "Two."}), (BigInt(7), {"text": "Three."})))
+SECTIONS = JsMap(((5, {"text": "One."}), (6, {"text": "Two."}), (BigInt(7), {"text": "Three."})))
 
 
 def document(**fields: Value) -> Value:
@@ -30,34 +30,34 @@ def document(**fields: Value) -> Value:
 
 @pytest.mark.parametrize("vector", [vector for vector in VECTORS if "document" in vector], ids=lambda each: each["id"])
 def test_documents_of_the_vectors_have_no_problems(vector: dict[str, Any]) -> None:
-    assert document_problems(unpackb(binascii.a2b_base64(vector["base64"]))) == []
+    assert find_document_problems(unpackb(binascii.a2b_base64(vector["base64"]))) == []
 
 
 def test_missing_sections_are_named_in_order() -> None:
-    assert document_problems(document(order=[9, 5, 8])) == [
+    assert find_document_problems(document(order=[9, 5, 8])) == [
         "`order` names section 9, which is missing",
         "`order` names section 8, which is missing",
     ]
 
 
 def test_section_under_a_bigint_is_missing_as_on_the_website() -> None:
-    assert document_problems(document(order=[7])) == ["`order` names section 7, which is missing"]
+    assert find_document_problems(document(order=[7])) == ["`order` names section 7, which is missing"]
 
 
 def test_invalid_ids_are_not_quoted() -> None:
     odd: list[Value] = ["He was the gardener.", 1.5, True, None, UNDEFINED, [5], BigInt(5)]
-    assert document_problems(document(order=odd)) == ["`order` has something that is no id"] * len(odd)
+    assert find_document_problems(document(order=odd)) == ["`order` has something that is no id"] * len(odd)
 
 
 def test_section_outside_the_order_is_no_problem() -> None:
-    assert document_problems(document(order=[])) == []
+    assert find_document_problems(document(order=[])) == []
 
 
 def test_wrong_types_are_problems() -> None:
-    assert document_problems(document(sections={})) == ["`sections` is no Map"]
-    assert document_problems(document(order=UNDEFINED)) == ["`order` is no list"]
+    assert find_document_problems(document(sections={})) == ["`sections` is no Map"]
+    assert find_document_problems(document(order=UNDEFINED)) == ["`order` is no list"]
     no_documents: list[Value] = [None, {}, Wrapped(30, {}), Wrapped(DOCUMENT, [])]
-    assert {*map(tuple, map(document_problems, no_documents))} == {("it is no document",)}
+    assert {*map(tuple, map(find_document_problems, no_documents))} == {("it is no document",)}
 
 
 @given(st.binary(max_size=30).map(lambda data: b"\xd4\x14\x00\xd4\x72\x40\x92\xa8sections\xa5order" + data))
@@ -66,4 +66,4 @@ def test_problems_of_any_document_can_be_listed(data: bytes) -> None:
         value = unpackb(data)
     except NaiError:
         return
-    assert all(isinstance(problem, str) for problem in document_problems(value))
+    assert all(isinstance(problem, str) for problem in find_document_problems(value))
