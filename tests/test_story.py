@@ -166,7 +166,10 @@ def test_tries_of_a_generation_are_siblings_and_children_are_branches() -> None:
 
 def test_repr_shows_no_text() -> None:
     story = load_vector("generate-then-user")
+    assert repr(story) == "<Story document, not opened>"
     assert "Mara" not in repr([story, story.sections, story.history, *story.history.values()])
+    assert repr(story) == f"<Story document, step {story.step}>"
+    assert repr(story.history) == f"<History 4 nodes, current {story.current}>"
 
 
 # ---- what is written

@@ -1,6 +1,6 @@
-"""Stories: their text and history in both formats, their lorebooks, and the context that is made of them. Facts: content.
+"""Stories: their text and history in both formats, their lorebooks, and the contexts that are built from them.
 
-All names are found when they are first used.
+Each name is imported when it is first used. See docs/protocol/content.md.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ else:
     __getattr__ = finder(__name__, _HOMES)
 
     def __dir__():
-        return sorted({*globals(), *__all__})
+        return __all__
 
 
 __all__ = [

@@ -64,6 +64,9 @@ class History(Mapping[int, Node]):
         self.current = current
         "The node whose text the story has."
 
+    def __repr__(self) -> str:
+        return f"<History {len(self)} nodes, current {self.current}>"
+
     def __getitem__(self, id: int) -> Node:  # noqa: A002
         return self._nodes[id]
 

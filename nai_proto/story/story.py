@@ -69,6 +69,10 @@ class Story:
         }
         "The content without its text, which may be changed. See docs/protocol/content.md#42-storycontent."
 
+    def __repr__(self) -> str:
+        state = "not opened" if self._loaded_text is None else f"step {self._loaded_text.step}"
+        return f"<Story {'document' if self.has_document else 'legacy'}, {state}>"
+
     @classmethod
     def from_data(
         cls,

@@ -20,3 +20,7 @@ __all__ = [
     "read_story_file",
     "write_card",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -62,7 +62,7 @@ def write_card(picture: bytes, data: bytes, limits: Limits = Limits()) -> bytes:
 
 
 def _read_texts(picture: bytes, where: str, limits: Limits) -> dict[str, str]:
-    """Return the texts of a PNG; raise InvalidFile where it is none."""
+    """Return the texts of a PNG; raise InvalidFile for other data."""
     try:
         return png.read_png_text(picture, limits)
     except LimitExceeded:

@@ -16,3 +16,7 @@ from .pattern_source import PatternError, UnsupportedPattern
 from .regex import Match, Regex, Span, compile  # noqa: A004 - as `re` has it
 
 __all__ = ["Match", "PatternError", "Regex", "Span", "UnsupportedPattern", "compile"]
+
+
+def __dir__() -> list[str]:
+    return __all__
