@@ -67,7 +67,7 @@ class VibeFolder:
     def get(self, source: VibeSource, /) -> bytes | None:
         """Return the encoding for a source; None if there is none."""
         file = self._load(source)
-        share = source.information_extracted if source.plain else None
+        share = source.information_extracted if source.is_plain else None
         try:
             return None if file is None else file.encoding(source.model_key, share)
         except RemoteProtocolError:
@@ -96,7 +96,7 @@ class VibeFolder:
             file = load_vibes(path) if path.is_file() else None
         except NaiError:
             return None
-        if not isinstance(file, StoredVibe) or not file.intact or (source.plain and file.id != source.name):
+        if not isinstance(file, StoredVibe) or not file.intact or (source.is_plain and file.id != source.name):
             return None
         return file
 

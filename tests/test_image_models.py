@@ -38,7 +38,7 @@ def test_a_model_is_found_by_its_id_and_by_its_name(model: ImageModel) -> None:
     assert ImageModel.named(model.id) is model
     assert ImageModel.named(model.name.upper()) is model
     assert ImageModel.named(model) is model
-    assert model.listed
+    assert model.is_listed
     assert model.name != model.id
     assert pickle.loads(pickle.dumps(model)) == model
 
@@ -46,7 +46,7 @@ def test_a_model_is_found_by_its_id_and_by_its_name(model: ImageModel) -> None:
 @every_model
 def test_a_model_knows_all_that_is_asked_of_it(model: ImageModel) -> None:
     assert model.base is model
-    assert not model.inpaints
+    assert not model.is_inpainting
     assert model.samplers[0] == "k_euler_ancestral"
     assert model.scale > 0
     assert 14 <= model.steps <= 28
@@ -57,7 +57,7 @@ def test_a_model_knows_all_that_is_asked_of_it(model: ImageModel) -> None:
     assert model.quality_tags(QualityPreset.LIGHT)
     twin = model.inpainting
     if twin is not None:
-        assert twin.inpaints
+        assert twin.is_inpainting
         assert twin.inpainting is twin
         assert twin.uc_presets == twin.base.uc_presets
         assert "ddim" not in twin.samplers
@@ -77,7 +77,7 @@ def test_the_odd_names_are_the_service_s() -> None:
 
 def test_a_model_that_is_not_listed_has_its_id_for_a_name() -> None:
     new = ImageModel.named("nai-diffusion-6")
-    assert (new.name, new.listed) == ("nai-diffusion-6", False)
+    assert (new.name, new.is_listed) == ("nai-diffusion-6", False)
     with pytest.raises(
         InvalidRequestError, match=r"give it: ImageModel\('nai-diffusion-6', ImageModelFacts\(vibe_key=…\)\)"
     ):

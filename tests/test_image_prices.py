@@ -82,7 +82,7 @@ def test_a_generation_costs_what_its_vector_says(vector: dict[str, Any]) -> None
     price = price_of(vector["request"])
     assert price.anlas == vector["expected_total"]
     assert price.items[0].each == vector["per_image"]
-    assert price.free is (vector["expected_total"] == 0)
+    assert price.is_free is (vector["expected_total"] == 0)
     assert find_generation(vector["request"]["model"]) == vector["family"]
 
 

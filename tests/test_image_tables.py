@@ -50,13 +50,13 @@ WEB = {
 @pytest.mark.parametrize("row", LISTED, ids=lambda row: row["id"])
 def test_every_model_is_listed_with_its_facts(row: dict[str, Any]) -> None:
     model = ImageModel.named(row["id"])
-    assert model.listed
+    assert model.is_listed
     assert model.generation == row["family"]
-    assert model.inpaints is row["is_inpainting"]
+    assert model.is_inpainting is row["is_inpainting"]
     assert model.base.id == row.get("base_model", row["id"])
     assert model.facts.retired is (row["status"] == "retired")
     assert model.facts.unsure is (row["status"] == "single_source")
-    if not model.inpaints:
+    if not model.is_inpainting:
         twin = model.inpainting
         assert (None if twin is None else twin.id) == row["inpainting_model"]
         assert model.scale == row["default_scale"]

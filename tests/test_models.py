@@ -42,7 +42,7 @@ FACTS: dict[str, Callable[[Model], object]] = {
     "tokenizer": lambda model: model.tokenizer,
     "samplers": lambda model: model.samplers,
     "preamble": lambda model: model.preamble,
-    "modules": lambda model: model.modules,
+    "modules": lambda model: model.has_modules,
     "context": lambda model: model.context_limit(Tier.OPUS),
 }
 
@@ -53,18 +53,18 @@ def test_a_listed_model_is_found_by_id_and_by_name(model: Model) -> None:
     assert Model.named(model.name) is Model.named(model.name.lower()) is model
     assert Model.named(model) is model
     assert model.newest is model
-    assert model.listed
-    assert model.native
+    assert model.is_listed
+    assert model.is_native
 
 
 @pytest.mark.parametrize("id", [*OLDER, *INTERNAL_MODELS, "glm-4-6", "xialong-v1"])
 def test_older_internal_and_newer_ids_are_listed_too(id: str) -> None:  # noqa: A002
     model = Model.named(id)
     assert model.id == id
-    assert model.listed
+    assert model.is_listed
     assert model.newest == OLDER.get(id, model)
     assert model.tokenizer
-    assert model.host is (host_of_model(id) if model.native else Host.TEXT)
+    assert model.host is (host_of_model(id) if model.is_native else Host.TEXT)
 
 
 def test_a_version_that_is_not_listed_collapses_to_the_newest_and_nothing_else_does() -> None:
@@ -75,8 +75,8 @@ def test_a_version_that_is_not_listed_collapses_to_the_newest_and_nothing_else_d
 
 
 def test_models_served_elsewhere_say_so() -> None:
-    assert not Model.GLM.native
-    assert not Model.XIALONG.native
+    assert not Model.GLM.is_native
+    assert not Model.XIALONG.is_native
     assert Model.GLM.token_width == 4
 
 
@@ -141,15 +141,15 @@ def test_what_is_told_is_believed(fact: str) -> None:
     model = Model("new-v1", facts)
     assert FACTS[fact](model) == (100 if fact == "context" else getattr(facts, fact))
     assert model.token_width == 4
-    assert model.takes(SamplerOrder.MIN_P)
-    assert not model.takes(SamplerOrder.TEMPERATURE)
+    assert model.has_sampler(SamplerOrder.MIN_P)
+    assert not model.has_sampler(SamplerOrder.TEMPERATURE)
     assert FACTS[fact](Model("kayra-v1", facts)) == FACTS[fact](model)
 
 
 def test_samplers_that_every_model_takes_need_not_be_told() -> None:
-    assert Model.named("new-v1").takes(SamplerOrder.CFG)
+    assert Model.named("new-v1").has_sampler(SamplerOrder.CFG)
     with pytest.raises(InvalidRequestError, match="samplers"):
-        Model.named("new-v1").takes(SamplerOrder.MIN_P)
+        Model.named("new-v1").has_sampler(SamplerOrder.MIN_P)
 
 
 def test_a_model_is_a_value() -> None:

@@ -519,8 +519,8 @@ def test_an_operation_may_run_any_number_of_times() -> None:
 
 def test_an_accumulator_tells_how_much_came_and_whether_it_is_finished() -> None:
     so_far = CompletionAccumulator()
-    assert (len(so_far), so_far.finished, so_far.result.choices) == (0, False, ())
+    assert (len(so_far), so_far.is_finished, so_far.result.choices) == (0, False, ())
     so_far.receive(played(event({"text": "a"}) + DONE, TEXT).events)
-    assert (len(so_far), so_far.finished, so_far.result.text) == (1, False, "a")
+    assert (len(so_far), so_far.is_finished, so_far.result.text) == (1, False, "a")
     so_far.receive([CompletionChunk(choices=(CompletionChoice(finish_reason="stop"),))])
-    assert (len(so_far), so_far.finished) == (2, True)
+    assert (len(so_far), so_far.is_finished) == (2, True)

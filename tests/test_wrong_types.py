@@ -192,11 +192,11 @@ CALLS: Final[dict[str, Call]] = {
     "text.TextModelFacts": Call(text.TextModelFacts),
     "text.Model": Call(text.Model, {"id": "x"}),
     "text.Model.named": Call(text.Model.named, {"model": KAYRA}),
-    "text.Model.takes": Call(KAYRA.takes, {"sampler": 0}),
+    "text.Model.has_sampler": Call(KAYRA.has_sampler, {"sampler": 0}),
     "text.Model.context_limit": Call(KAYRA.context_limit, {"tier": "opus"}),
     "text.Model.output_limit": Call(KAYRA.output_limit, {"tier": 3}),
     "text.Module": Call(text.Module, {"id": "x"}),
-    "text.Module.suits": Call(text.MODULES["theme_noir"].suits, {"model": KAYRA}),
+    "text.Module.is_available_for": Call(text.MODULES["theme_noir"].is_available_for, {"model": KAYRA}),
     "text.Preamble": Call(text.Preamble, {"text": None, "tokens": ()}),
     "text.Sampler": Call(text.Sampler, {"id": 0, "name": "x", "keys": ()}),
     "text.BanList": Call(text.BanList),
@@ -562,7 +562,7 @@ def test_tiers_and_samplers_are_given_by_name_or_number() -> None:
     assert account.change_subscription("opus") == account.change_subscription(3)
     assert account.change_subscription(3) == account.change_subscription(account.Tier.OPUS)
     assert KAYRA.context_limit("Tablet") == KAYRA.context_limit(text.Tier.TABLET)
-    assert KAYRA.takes(10)
+    assert KAYRA.has_sampler(10)
     assert image.generation_price(image.ImageModel.V4_5_FULL, 64, 64, steps=1) == image.generation_price(
         V4, 64, 64, steps=1
     )

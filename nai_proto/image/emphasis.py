@@ -75,7 +75,7 @@ class Emphasis:
                 return float(number[:-2])
 
     @property
-    def numeric(self) -> bool:
+    def is_numeric(self) -> bool:
         """Return whether its weight is written as a number."""
         return self.opening.endswith("::")
 
@@ -187,5 +187,5 @@ def _close_piece(piece: Piece) -> str:
     if isinstance(piece, str):
         return piece
     inside = "".join(map(_close_piece, piece.pieces))
-    blank = " " if piece.numeric and _RUNS_INTO.search(inside) else ""
+    blank = " " if piece.is_numeric and _RUNS_INTO.search(inside) else ""
     return f"{piece.opening}{inside}{blank}{piece.closing}"

@@ -45,4 +45,4 @@ def find_model(source: str | None, comment: Mapping[str, Any]) -> ImageModel | N
             return ImageModel.named(found)
     name = comment.get("model_name")
     named = ImageModel.named(name) if isinstance(name, str) else None
-    return named.base if named is not None and named.listed else None
+    return named.base if named is not None and named.is_listed else None

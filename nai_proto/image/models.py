@@ -134,7 +134,7 @@ class ImageModel:
         return self.facts.name or self.id
 
     @property
-    def listed(self) -> bool:
+    def is_listed(self) -> bool:
         """Return whether it is in the table of models."""
         return self.id in _BY_ID
 
@@ -149,7 +149,7 @@ class ImageModel:
         return FAMILIES[self.generation]
 
     @property
-    def inpaints(self) -> bool:
+    def is_inpainting(self) -> bool:
         """Return whether it is a model for inpainting, which does nothing else."""
         return bool(self._require("base", self.facts.base))
 
@@ -212,7 +212,7 @@ class ImageModel:
         See docs/protocol/image.md#51-vibe-transfer.
         """
         key = self.base.facts.vibe_key
-        return key if key is not None else self._require("vibe_key", "" if self.listed else None)
+        return key if key is not None else self._require("vibe_key", "" if self.is_listed else None)
 
     @property
     def uc_presets(self) -> tuple[UCPreset, ...]:
@@ -449,7 +449,7 @@ def find_base_model(model: ImageModel | str) -> ImageModel:
         InvalidRequestError: the model is not listed, or known from one client alone.
     """
     found = ImageModel.named(model)
-    if not found.listed or found.facts.unsure:
+    if not found.is_listed or found.facts.unsure:
         known = ", ".join(each.id for each in MODELS if each.base == each and not each.facts.unsure)
         raise InvalidRequestError(
             f"the image model {excerpt(found.id, 60)!r} is not known, and so neither its prices nor its limits; "

@@ -133,7 +133,7 @@ class Price:
         return sum(item.anlas for item in self.items)
 
     @property
-    def free(self) -> bool:
+    def is_free(self) -> bool:
         """Return whether it costs nothing."""
         return self.anlas == 0
 

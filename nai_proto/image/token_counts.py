@@ -109,4 +109,4 @@ def _join_words(piece: Piece) -> str:
     if isinstance(piece, str):
         return piece
     inside = "".join(map(_join_words, piece.pieces))
-    return inside if piece.closed or not piece.numeric else piece.opening + inside
+    return inside if piece.closed or not piece.is_numeric else piece.opening + inside

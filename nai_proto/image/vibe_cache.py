@@ -65,7 +65,7 @@ class VibeSource:
         )
 
     @property
-    def plain(self) -> bool:
+    def is_plain(self) -> bool:
         """Return whether the website's vibe files have a place for it: without a mask and seeds."""
         return (self.mask, self.crop_to_mask, self.focus_seed, self.info_extract_seed) == (None,) * 4
 
@@ -73,7 +73,7 @@ class VibeSource:
     def name(self) -> str:
         """Return 64 hex digits that identify it; of a plain one those of its image, which are the id of its vibe file."""
         picture = _hash(accelerators.encode(self.image))
-        if self.plain:
+        if self.is_plain:
             return picture
         mask = "" if self.mask is None else _hash(accelerators.encode(self.mask))
         share = encoding_key(self.information_extracted)
@@ -262,7 +262,7 @@ def update_vibe_file(source: VibeSource, encoding: bytes, file: VibeFile | None,
     Raises:
         InvalidRequestError: ``information_extracted`` is not from 0 to 1.
     """
-    if not source.plain:
+    if not source.is_plain:
         return VibeFile.of_encoding(encoding, source.model_key, created_at=created_at)
     begun = VibeFile.of_image(source.image, created_at=created_at) if file is None else file
     return begun.with_encoding(source.model_key, source.information_extracted, encoding)

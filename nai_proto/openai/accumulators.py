@@ -56,7 +56,7 @@ class Accumulator(ABC, Generic[C, R]):
         return len(self._chunks)
 
     @property
-    def finished(self) -> bool:
+    def is_finished(self) -> bool:
         """Return whether every answer that began has a finish reason."""
         open_answers: dict[int, bool] = {}
         for chunk in self._chunks:

@@ -51,7 +51,7 @@ class ChunkReader(EventReader[C, R]):
         return self._accumulator(self._events).result
 
     def whole(self) -> bool:
-        return self._accumulator(self._events).finished
+        return self._accumulator(self._events).is_finished
 
 
 @dataclass(frozen=True, slots=True)

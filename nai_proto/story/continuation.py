@@ -71,7 +71,7 @@ def resolve_model(story: Story, override: Model | str | None = None) -> Model:
     if not name:
         raise InvalidRequestError("the story names no model: pass one", parameter="model")
     model = Model.named(name)
-    if not model.listed:
+    if not model.is_listed:
         raise InvalidRequestError(f"{model.id!r} is no known text model", parameter="model")
     return model
 
@@ -128,7 +128,7 @@ def build_continuation(
     settings = StorySettings(fields)
     mode: Literal["normal", "adventure"] = "adventure" if adventure else "normal"
     parts = ContextParts.from_content(fields, text=story.text, step=story.step, mode=mode)
-    if not model.native:
+    if not model.is_native:
         from .chat_continuation import build_chat_continuation  # imports the OpenAI parts, which few stories need
 
         return build_chat_continuation(

@@ -124,7 +124,7 @@ class Model:
         return _BY_STEM.get(_stem(self.id), self)
 
     @property
-    def native(self) -> bool:
+    def is_native(self) -> bool:
         """Return whether the native endpoints serve it; else only the OpenAI-compatible ones do."""
         return self.facts.native
 
@@ -165,7 +165,7 @@ class Model:
         listed = frozenset(row.id for row in SAMPLERS if row.models is None or self._version in row.models)
         return self._require("samplers", self.facts.samplers, listed if self._version else None)
 
-    def takes(self, sampler: SamplerOrder | int) -> bool:
+    def has_sampler(self, sampler: SamplerOrder | int) -> bool:
         """Return whether it takes this sampler; needs no facts for a sampler that every model takes."""
         sampler = ORDER.convert(sampler, "sampler")
         if self.facts.samplers is None and SAMPLERS[sampler].models is None:
@@ -181,7 +181,7 @@ class Model:
         return self._require("preamble", self.facts.preamble, PREAMBLE.get(self._version))
 
     @property
-    def modules(self) -> bool:
+    def has_modules(self) -> bool:
         """Return whether it has modules.
 
         See docs/protocol/native.md#14-built-in-modules.
@@ -213,14 +213,14 @@ class Model:
         return 250 if TIER.convert(tier, "tier") is Tier.OPUS else 150
 
     @property
-    def listed(self) -> bool:
+    def is_listed(self) -> bool:
         """Return whether it, or a newer version of it, is in the table of models."""
         return self.id in _BY_ID
 
     @property
     def _version(self) -> str:
         """Return the id under which other tables have it; empty if they do not."""
-        return self.newest.id if self.listed else ""
+        return self.newest.id if self.is_listed else ""
 
     def _require(self, fact: str, own: T | None, listed: T | None = None) -> T:
         """Return a fact: the model's own, else the listed one."""

@@ -40,7 +40,7 @@ class Module:
         if self.models is not None:
             object.__setattr__(self, "models", frozenset(self.models))
 
-    def suits(self, model: Model | str) -> bool:
+    def is_available_for(self, model: Model | str) -> bool:
         """Return whether the model has it.
 
         Raises:
@@ -49,8 +49,8 @@ class Module:
         model = Model.named(model)
         if self.id == NO_MODULE:
             return True
-        if self.models is None or not model.listed:
-            return model.modules
+        if self.models is None or not model.is_listed:
+            return model.has_modules
         return model.newest.id in self.models
 
 
@@ -78,7 +78,7 @@ def find_prefix(module: Module | str | None, model: Model) -> str:
     listed = module if isinstance(module, Module) else MODULES.get(name)
     if listed is None:
         raise InvalidRequestError(f"there is no module {name!r}{suggest_name(name, [*MODULES])}", parameter="module")
-    if not listed.suits(model):
+    if not listed.is_available_for(model):
         having = ", ".join(sorted(listed.models)) if listed.models else "those with modules"
         raise InvalidRequestError(
             f"{model.id} does not have the module {name!r}; these models do: {having}", parameter="module"

@@ -150,7 +150,7 @@ def check_parameters(parameters: Mapping[str, object], model: Model | str) -> No
             endpoints do not serve it. Names the parameter, its value unless it is text, what is allowed, and the model.
     """
     model = Model.named(model)
-    if not model.native:
+    if not model.is_native:
         raise InvalidRequestError(f"{model.id} is served by the OpenAI-compatible endpoints only", parameter="model")
     for name, value in parameters.items():
         rule = RULES.get(name)
@@ -162,7 +162,7 @@ def check_parameters(parameters: Mapping[str, object], model: Model | str) -> No
             raise rule.kind.error_class(value)(
                 f"{name} is {describe_value(value)}, and {model.id} takes {rule.kind}", parameter=name
             )
-        if name in _OWNER and not model.takes(_OWNER[name]):
+        if name in _OWNER and not model.has_sampler(_OWNER[name]):
             raise InvalidRequestError(f"{name} belongs to a sampler that {model.id} does not take", parameter=name)
         if isinstance(value, int | float):
             _check_range(name, value, rule, model)
@@ -200,7 +200,7 @@ def _check_order(order: Sequence[int], model: Model) -> None:
             )
         if sampler in order[:place]:
             raise InvalidRequestError(f"order holds {SAMPLERS[sampler].name} ({sampler:d}) twice", parameter="order")
-        if not model.takes(SamplerOrder(sampler)):
+        if not model.has_sampler(SamplerOrder(sampler)):
             raise InvalidRequestError(
                 f"order holds {SAMPLERS[sampler].name} ({sampler:d}), which {model.id} does not take", parameter="order"
             )

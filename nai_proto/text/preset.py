@@ -189,7 +189,7 @@ class Preset(PresetFields):
             settings.pop(name, None)
         # 2. Samplers: without an order all stays as it is; else what is not on leaves with all its parameters.
         if self._slots is not None:
-            order = [sampler for sampler, enabled in self._samplers if enabled and model.takes(sampler)]
+            order = [sampler for sampler, enabled in self._samplers if enabled and model.has_sampler(sampler)]
             for sampler in order:
                 if order.count(sampler) > 1:
                     raise InvalidRequestError(

@@ -123,7 +123,7 @@ def build_parameters(
     if model.newest.id in _SCALED_PENALTY and ParameterKind.NUMBER.accepts(penalty):
         parameters["repetition_penalty"] = (0.525 * (cast("float", penalty) - 1) / 7) + 1
     # 8. The module, and the phrases.
-    if module is None and text_adventure and model.modules:
+    if module is None and text_adventure and model.has_modules:
         module = TEXT_ADVENTURE
     if module is not None or "prefix" not in parameters:
         parameters["prefix"] = find_prefix(module, model)

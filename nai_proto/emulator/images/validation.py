@@ -39,7 +39,7 @@ def find_model(name: object) -> ImageModel:
         Refused: 400, there is no such model.
     """
     model = ImageModel.named(name) if isinstance(name, str) else ImageModel("")
-    if not model.listed or model.id != name:
+    if not model.is_listed or model.id != name:
         raise Refused(400, f"Validation error: model {_shorten(name)} doesn't exist")
     return model
 
@@ -79,7 +79,7 @@ def validate_request(body: DecodedBody, attachments: Attachments, seed: int) -> 
 def _find_action(name: object, model: ImageModel) -> ImageGenerationType:
     """Return the action of this name. Raises Refused, 400, if the model does not support it."""
     for action in ImageGenerationType:
-        if name == action.value and model.inpaints is (action is ImageGenerationType.INPAINTING):
+        if name == action.value and model.is_inpainting is (action is ImageGenerationType.INPAINTING):
             return action
     raise Refused(400, f"Model {model.id} doesn't support action {_shorten(name)}")
 

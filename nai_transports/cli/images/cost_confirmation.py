@@ -55,6 +55,6 @@ class CostConfirmation:
             check_price(price, self._max_anlas)
         if price.anlas > self._account.anlas:
             raise InvalidRequestError(f"this costs {price}, and the account has {self._account.anlas}")
-        if not price.free and not self._yes:
+        if not price.is_free and not self._yes:
             question = f"This costs {price}. The account has {self._account.anlas}. Continue?"
             confirm(question, f"this costs {price}, {_NO_TERMINAL}")

@@ -69,7 +69,7 @@ def vibe(
             vibe_input = build_vibe_input(file, vibes_in_file[0], strength, information)
             path = choose_path(output, f"{file.stem}.naiv4vibe", overwrite=overwrite)
             price = Price(encoding_price().items if find_unencoded([vibe_input], chosen_model) else ())
-            if not price.free:
+            if not price.is_free:
                 with open_client(sign_in(url, email, unsafe_password)) as client:
                     CostConfirmation(client, yes=yes, max_anlas=max_anlas).confirm(price)
                     with show_progress("encoding"):

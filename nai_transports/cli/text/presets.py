@@ -78,7 +78,7 @@ def _sampler_names(preset: Preset) -> list[str]:
 
 def _parse_model(name: str) -> Model:
     model = Model.named(name)
-    if not model.listed:
+    if not model.is_listed:
         raise InvalidRequestError(f"no model is called {name!r}; models: {_model_ids()}")
     return model
 
