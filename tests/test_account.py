@@ -450,11 +450,11 @@ def test_a_repr_shows_no_private_field() -> None:
 
 
 def test_a_withheld_keystore_is_not_an_empty_one() -> None:
-    assert play_json(account.get_user_data(), {**DATA, "keystore": {}}).result.keystore_withheld
-    assert not play_json(account.get_user_data(), DATA).result.keystore_withheld
+    assert play_json(account.get_user_data(), {**DATA, "keystore": {}}).result.is_keystore_withheld
+    assert not play_json(account.get_user_data(), DATA).result.is_keystore_withheld
     less = {key: value for key, value in DATA.items() if key not in ("keystore", "settings")}
     said = play_json(account.get_user_data(), less).result
-    assert said.keystore_withheld
+    assert said.is_keystore_withheld
     assert said.settings is None
     assert isinstance(play_json(account.get_user_data(), {**DATA, "keystore": None}).error, RemoteProtocolError)
 
@@ -527,12 +527,12 @@ def test_responses_are_typed() -> None:
     assert run_in_memory(account.get_priority(), emulator, session).result.task_priority == 10
     assert run_in_memory(account.get_trial_status(), emulator, session).result.remaining_text_actions == 50
     data = run_in_memory(account.get_user_data(), emulator, session).result
-    assert data.keystore_withheld
+    assert data.is_keystore_withheld
     assert (data.subscription, data.information) == (said, information)
     assert run_in_memory(account.raw_json(account.get_subscription()), emulator, session).result["tier"] == 3
     assert len(run_in_memory(account.get_osano_external_id(), emulator, session).result) == 43
     full = run_in_memory(account.get_user_data(), emulator, login_session(emulator)).result
-    assert not full.keystore_withheld
+    assert not full.is_keystore_withheld
     assert len(open_keystore(full.keystore, account.encryption_key(EMAIL, Password(PASSWORD)))) == 3
 
 

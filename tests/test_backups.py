@@ -354,6 +354,7 @@ def test_a_run_is_finished_with_the_library_of_its_events(tmp_path: Path) -> Non
             backups.verify()
         for event in played.events[:-3]:
             backups.keep(event)
+        assert repr(backups) == f"<BackupDirectory {tmp_path / 'backups'}, run 1>"
         put(owner, StoredObject(id="p", type="presets", data="e30=", meta=""))
         with pytest.raises(InvalidRequestError, match="other objects"):
             backups.finish(run_in_memory(load_library(), emulator).result)

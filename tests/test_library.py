@@ -175,7 +175,7 @@ def test_offset_and_limit_apply_if_they_are_numbers(query: str, left: int) -> No
 
 def check_complete(result: Library, events: list[LoadEvent]) -> None:
     assert [story.title for story in result.stories] == TITLES
-    assert all(story.ok and story.consistent for story in result.stories)
+    assert all(story.ok and story.is_consistent for story in result.stories)
     assert (result.failed, result.orphans, len(result.keystore), result.unread) == ((), (), 3, {})
     first, *others = events
     assert first == KeystoreOpened(result.stored_keystore, result.keystore)
@@ -311,7 +311,7 @@ def test_a_card_without_content_and_a_content_without_card_are_reported() -> Non
     result = opened(emulator).result
     assert [story.content is not None for story in result.stories] == [True, False]
     assert not result.stories[1].ok
-    assert not result.stories[1].consistent
+    assert not result.stories[1].is_consistent
     assert [item.stored for item in result.orphans] == [owner.storage.objects["storycontent"][0]]
     assert len([*result.items]) == 4
 
@@ -400,7 +400,7 @@ def test_a_card_is_linked_by_id_before_meta() -> None:
     first, second = item("c1", "m1", a=1), item("c2", "m2", a=1)
     card = item("s", "m1", remoteStoryId="c2")
     assert link_stories([card], [first, second]) == ((OpenedStory(card, second),), (first,))
-    assert not OpenedStory(card, second).consistent
+    assert not OpenedStory(card, second).is_consistent
 
 
 @pytest.mark.parametrize("content", [{}, {"a": 1}, {"remoteStoryId": "gone"}, {"remoteStoryId": 7}])

@@ -88,7 +88,7 @@ SOUND = (card("s1", "m1", "c1"), content("c1", "m1"), card("s2", "m2", "c2"), co
 def test_a_consistent_library_has_no_findings() -> None:
     report = check(library(*SOUND, item("presets", "p", "", {}), item("shelf", "f", "", {"id": "m3"})))
     assert report.findings == ()
-    assert report.clean
+    assert report.is_clean
     assert report.keys == 2
     counts = {"stories": (2, 2), "storycontent": (2, 2), "aimodules": (0, 0), "presets": (1, 1), "shelf": (1, 1)}
     assert report.counts == tuple(TypeCount(each, *counts.get(each, (0, 0))) for each in TYPES)

@@ -78,7 +78,7 @@ def whole(library: Library) -> bool:
     """
     return sorted(story.title for story in library.stories) == sorted(TITLES) and all(
         story.ok
-        and story.consistent
+        and story.is_consistent
         and story.card.json()["remoteId"] == story.card.stored.id
         and story.content is not None
         and story.card.json()["remoteStoryId"] == story.content.stored.id
@@ -245,7 +245,7 @@ def test_an_unusable_key_is_neither_used_nor_replaced() -> None:
     owner.storage.clear(["stories"])
     steps = plan_restore(opened(emulator), [backup.stories[0].card])
     assert [(step.action, "unusable" in step.why) for step in steps] == [(RestoreAction.KEEP, True)]
-    assert not steps[0].action.writes
+    assert not steps[0].action.is_write
 
 
 def test_an_object_that_was_changed_since_the_plan_is_kept() -> None:
@@ -347,7 +347,7 @@ def test_the_key_of_a_new_story_is_saved_first() -> None:
     ]
     now = opened(emulator).stories[-1]
     assert now == story
-    assert (now.title, now.text, now.ok, now.consistent) == ("A new one", "Once", True, True)
+    assert (now.title, now.text, now.ok, now.is_consistent) == ("A new one", "Once", True, True)
     card = now.card.json()
     assert now.content is not None
     assert card["id"] == now.card.stored.meta

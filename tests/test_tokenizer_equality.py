@@ -2,7 +2,7 @@
 
 The files come from the cache or from the package registry; where neither has them, this is skipped and says so. Two
 questions are tested with each file. *Reading*: do `read` and the library that the file was made for agree? *Merging*: does
-the same vocabulary, rewrite_as_novelai in NovelAI's form, give the same ids by our own merging?
+the same vocabulary, rewritten in NovelAI's form, give the same ids by our own merging?
 
 CLIP's file was made for a program, not for a library: the reference is that program's procedure, written plainly. The
 files of t5, glm-4.6, qwen35 and NovelAI's own llama3 are in no package that is known here, so nothing compares those.

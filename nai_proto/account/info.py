@@ -179,7 +179,7 @@ class UserData(Response, frozen=True, kw_only=True):
     settings: str | None = None
 
     @property
-    def keystore_withheld(self) -> bool:
+    def is_keystore_withheld(self) -> bool:
         """Return whether the service withheld the keystore, as it does from persistent tokens. It may also be empty.
 
         See docs/protocol/native.md#21-tokens.

@@ -47,7 +47,7 @@ class OpenedStory:
         return self.card.ok and self.content is not None and self.content.ok
 
     @property
-    def consistent(self) -> bool:
+    def is_consistent(self) -> bool:
         """Return whether card and content have the same meta, and so the same key, as they should.
 
         See docs/protocol/content.md#33-details-that-matter.

@@ -48,7 +48,7 @@ class RestoreAction(enum.Enum):
     "The backup has no better version."
 
     @property
-    def writes(self) -> bool:
+    def is_write(self) -> bool:
         """Return whether this action stores something."""
         return self not in (RestoreAction.NOTHING, RestoreAction.KEEP)
 

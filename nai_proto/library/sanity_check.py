@@ -126,7 +126,7 @@ class SanityReport:
     findings: tuple[Finding, ...] = ()
 
     @property
-    def clean(self) -> bool:
+    def is_clean(self) -> bool:
         """Return whether there are no findings."""
         return not self.findings
 
@@ -236,7 +236,7 @@ def _check_stories(library: Library) -> Iterator[Finding]:
         card = (_STORIES, story.card)
         if story.content is None:
             yield _make_finding(FindingKind.STORY_WITHOUT_CONTENT, card, "There is no content for this story.")
-        elif not story.consistent:
+        elif not story.is_consistent:
             sentence = "The story and its content do not have the same meta."
             yield _make_finding(FindingKind.METAS_DIFFER, card, sentence, _name_of((_CONTENTS, story.content)))
 

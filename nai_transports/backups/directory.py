@@ -222,6 +222,10 @@ class BackupDirectory:
         if self._database is not None:
             self._database.close()
 
+    def __repr__(self) -> str:
+        run = "" if self._run is None else f", run {self._run}"
+        return f"<BackupDirectory {self._files.root}{run}>"
+
     def __enter__(self) -> Self:
         return self
 

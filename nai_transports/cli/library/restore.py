@@ -87,7 +87,7 @@ def restore(
                     events.append(event)
                 library = opening.result
             steps = plan_restore(library, selected)
-            writes = sum(step.action.writes for step in steps)
+            writes = sum(step.action.is_write for step in steps)
             if not as_json:
                 _print_plan(steps)
             if dry_run or not writes:
@@ -228,7 +228,7 @@ def _print_result(
     elif restored is None:
         typer.echo(f"{unchanged} of {len(steps)} objects are unchanged; nothing was written.")
     else:
-        stored = sum(one.saved.outcome.ok and one.step.action.writes for one in restored)
+        stored = sum(one.saved.outcome.ok and one.step.action.is_write for one in restored)
         typer.echo(f"{stored} objects were restored, {unchanged} were unchanged.")
         if backup is not None:
             typer.echo(f"Backup {backup} has the state before the restore.")

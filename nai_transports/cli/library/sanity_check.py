@@ -44,7 +44,7 @@ def sanity_check(
             raise InvalidRequestError(_NO_ARGUMENT)
         report = check(load_library(url, email, unsafe_password))
     typer.echo(write_json(_report_to_dict(report)) if as_json else "\n".join(_format_report(report)))
-    raise typer.Exit(0 if report.clean else 1)
+    raise typer.Exit(0 if report.is_clean else 1)
 
 
 def _format_report(report: SanityReport) -> Iterator[str]:
@@ -56,7 +56,7 @@ def _format_report(report: SanityReport) -> Iterator[str]:
     yield ""
     yield from (_format_finding(finding) for finding in report.findings)
     number = len(report.findings)
-    yield "No problems found." if report.clean else f"{number} finding{'s' if number > 1 else ''}."
+    yield "No problems found." if report.is_clean else f"{number} finding{'s' if number > 1 else ''}."
 
 
 def _format_finding(finding: Finding) -> str:
@@ -69,7 +69,7 @@ def _format_finding(finding: Finding) -> str:
 
 def _report_to_dict(report: SanityReport) -> dict[str, object]:
     return {
-        "clean": report.clean,
+        "clean": report.is_clean,
         "counts": [{"type": each.type, "opened": each.opened, "total": each.total} for each in report.counts],
         "keys": report.keys,
         "findings": [
