@@ -42,7 +42,7 @@ def nai(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 
 @contextmanager
-def emulating(
+def run_emulator(
     *arguments: str, command: str = "emulate", **environment: str
 ) -> Iterator[tuple[dict[str, str], subprocess.Popen[str]]]:
     line, pipe = [*NAI, command, *arguments], subprocess.PIPE
@@ -102,27 +102,27 @@ def test_the_demo_prints_one_json_document_with_the_same_facts(tokenizer_files: 
         assert transport["text"]
 
 
-def test_without_tokenizer_files_the_demo_goes_on_with_text_and_says_so(no_tokenizers: dict[str, str]) -> None:
+def test_without_tokenizer_files_the_demo_sends_text_and_says_so(no_tokenizers: dict[str, str]) -> None:
     done = nai("demo", **no_tokenizers)
     assert done.returncode == 0, done.stderr
     assert "Prompts and responses are sent as text (use_string)" in done.stdout
     assert "All transports gave the same story." in done.stdout
     facts = json.loads(nai("demo", "--json", **no_tokenizers).stdout)
     assert facts["tokenizer"] is None
-    assert "could be fetched" in facts["why_no_tokenizer"]
+    assert "could be downloaded" in facts["why_no_tokenizer"]
     assert [transport["tokens"] for transport in facts["transports"]] == [60] * 5
 
 
-def test_emulate_answers_prompts_of_ids_where_it_finds_the_tokenizer(tokenizer_files: dict[str, str]) -> None:
-    with emulating(**tokenizer_files) as (ready, _):
+def test_emulate_accepts_token_ids_if_the_tokenizer_is_found(tokenizer_files: dict[str, str]) -> None:
+    with run_emulator(**tokenizer_files) as (ready, _):
         session = Session(base_url=ready["url"], token=PersistentToken(ready["token"]))
         outcome = at("asyncio", session, [lambda: text.generate_stream([5, 6, 7], max_length=5)])[0]
         assert outcome.error is None
         assert len(outcome.result.ids) == 5
 
 
-def test_emulate_refuses_prompts_of_ids_where_it_does_not_and_says_why(no_tokenizers: dict[str, str]) -> None:
-    with emulating(**no_tokenizers) as (ready, process):
+def test_emulate_refuses_token_ids_without_a_tokenizer_and_says_why(no_tokenizers: dict[str, str]) -> None:
+    with run_emulator(**no_tokenizers) as (ready, process):
         session = Session(base_url=ready["url"], token=PersistentToken(ready["token"]))
         outcomes = at("asyncio", session, [lambda: text.generate([5, 6, 7]), lambda: text.generate("Once")])
         assert "no tokenizer of kayra-v1" in str(outcomes[0].error)
@@ -132,8 +132,8 @@ def test_emulate_refuses_prompts_of_ids_where_it_does_not_and_says_why(no_tokeni
         assert "requests with token ids of kayra-v1 get 501" in process.stderr.read()
 
 
-def test_emulate_prints_where_it_is_and_who_may_log_in() -> None:
-    with emulating() as (ready, _):
+def test_emulate_prints_its_address_and_credentials() -> None:
+    with run_emulator() as (ready, _):
         assert set(ready) == {"url", "email", "password", "token"}
         assert ready["token"].startswith("pst-")
 
@@ -148,14 +148,14 @@ def test_emulate_prints_where_it_is_and_who_may_log_in() -> None:
         assert at("asyncio", session, [lambda: text.generate("Once", max_length=5)])[0].error is None
 
 
-def test_emulate_takes_the_credentials_it_is_given() -> None:
-    with emulating("--email", "a@b.example", "--password", "open sesame", "--token", "pst-abc") as (ready, _):
+def test_emulate_uses_the_given_credentials() -> None:
+    with run_emulator("--email", "a@b.example", "--password", "open sesame", "--token", "pst-abc") as (ready, _):
         assert (ready["email"], ready["password"], ready["token"]) == ("a@b.example", "open sesame", "pst-abc")
 
 
 @pytest.mark.parametrize(("arguments", "stories"), [((), 3), (("--empty",), 0)])
 def test_emulate_has_an_account_with_stories_or_one_without(arguments: tuple[str, ...], stories: int) -> None:
-    with emulating(*arguments) as (ready, _):
+    with run_emulator(*arguments) as (ready, _):
         outcome = at("trio", Session(base_url=ready["url"]), [lambda: open_library(ready["email"], ready["password"])])[
             0
         ]
@@ -163,13 +163,13 @@ def test_emulate_has_an_account_with_stories_or_one_without(arguments: tuple[str
         assert [story.ok for story in outcome.result.stories] == [True] * stories
 
 
-def test_emulate_fails_as_it_is_told_by_flags_and_while_it_runs() -> None:
+def test_emulate_injects_faults_by_option_and_by_http() -> None:
     import httpx
 
     def stream() -> Operation[text.Token, text.Completion]:
         return text.generate_stream("Once", max_length=5).with_options(retry=NO_RETRY)
 
-    with emulating("--fault", "error:at=2,times=1", "--fault", "refuse:status=503,path=/oa") as (ready, _):
+    with run_emulator("--fault", "error:at=2,times=1", "--fault", "refuse:status=503,path=/oa") as (ready, _):
         session = Session(base_url=ready["url"], token=PersistentToken(ready["token"]))
         failed, fine = at("asyncio", session, [stream, stream])
         assert isinstance(failed.error, StreamError)
@@ -181,15 +181,15 @@ def test_emulate_fails_as_it_is_told_by_flags_and_while_it_runs() -> None:
         assert isinstance(at("asyncio", session, [stream])[0].error, Truncated)
 
 
-def test_a_fault_that_is_none_is_told_in_one_line() -> None:
+def test_an_unknown_fault_is_a_usage_error() -> None:
     done = nai("emulate", "--fault", "cut:after=3")
     assert done.returncode == 2
     assert "cut has no 'after', only at, method, path, endpoint, times" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_emulate_has_gift_keys_to_bind() -> None:
-    with emulating("--tier", "paper", "--gift-key", "a=present=scroll") as (ready, _):
+def test_emulate_has_gift_keys_to_redeem() -> None:
+    with run_emulator("--tier", "paper", "--gift-key", "a=present=scroll") as (ready, _):
         token = PersistentToken(ready["token"])
         binding = account.bind_subscription("giftkey", "a=present")
         flows = [lambda: with_token(token, binding), lambda: with_token(token, account.get_subscription())]
@@ -210,8 +210,8 @@ def test_emulate_lists_all_faults() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM there")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_emulate_stops_cleanly_when_it_is_told_to_in_mid_stream(number: int) -> None:
-    with emulating("--pace", "0.05") as (ready, process):
+def test_emulate_stops_cleanly_on_a_signal_in_mid_stream(number: int) -> None:
+    with run_emulator("--pace", "0.05") as (ready, process):
         session = Session(base_url=ready["url"], token=PersistentToken(ready["token"]))
         actions: list[Any] = []
 
@@ -231,15 +231,15 @@ def test_emulate_stops_cleanly_when_it_is_told_to_in_mid_stream(number: int) -> 
         assert process.wait(20) == 0
 
 
-def test_a_token_that_is_none_is_refused_in_words() -> None:
+def test_an_invalid_token_is_a_usage_error() -> None:
     done = nai("emulate", "--token", "abc")
     assert done.returncode == 2
     assert "pst-" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_port_that_is_taken_is_told_in_one_line() -> None:
-    with emulating() as (ready, _):
+def test_a_port_in_use_is_a_one_line_error() -> None:
+    with run_emulator() as (ready, _):
         done = nai("emulate", "--port", ready["url"].rpartition(":")[2])
     assert done.returncode == 1
     assert "cannot listen" in done.stderr
@@ -271,11 +271,14 @@ def test_emulate_records_and_replay_answers_the_same_program(tmp_path: Path) -> 
         session = Session(base_url=ready["url"], token=PersistentToken(ready["token"]))
         return at("asyncio", session, [lambda: text.generate("Once", max_length=5), lambda: flow])
 
-    with emulating("--record", str(file), "--record-contents", "--password", "the-quiet-harbour") as (ready, process):
+    with run_emulator("--record", str(file), "--record-contents", "--password", "the-quiet-harbour") as (
+        ready,
+        process,
+    ):
         then = outcome(ready)
         process.kill()  # nothing that was over is lost
     assert ready["token"] not in file.read_text("utf-8")
-    with emulating(str(file), command="replay") as (again, _):
+    with run_emulator(str(file), command="replay") as (again, _):
         assert set(again) == set(ready)
         now = outcome({**ready, "url": again["url"]})
     assert [one.error for one in then] == [one.error for one in now] == [None, None]
@@ -284,9 +287,9 @@ def test_emulate_records_and_replay_answers_the_same_program(tmp_path: Path) -> 
 
 def test_replay_takes_whatever_credentials_it_prints(tmp_path: Path) -> None:
     file = tmp_path / "evening.nai"
-    with emulating("--record", str(file)) as (ready, _):
+    with run_emulator("--record", str(file)) as (ready, _):
         at("asyncio", Session(base_url=ready["url"]), [lambda: account.login(ready["email"], ready["password"])])
-    with emulating(str(file), "--as-recorded", command="replay") as (ready, _):
+    with run_emulator(str(file), "--as-recorded", command="replay") as (ready, _):
         session = Session(base_url=ready["url"], token=PersistentToken(ready["token"]))
         login, more = at("asyncio", session, [lambda: account.login(ready["email"], ready["password"])] * 2)
     assert login.error is None
@@ -305,7 +308,7 @@ def test_replay_takes_whatever_credentials_it_prints(tmp_path: Path) -> None:
         (("emulate", "--record", "foreign.nai"), "nai emulate: foreign.nai cannot be created: File exists"),
     ],
 )
-def test_a_recording_that_cannot_be_had_is_one_clear_line(
+def test_a_recording_that_cannot_be_read_or_written_is_a_one_line_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], said: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -323,16 +326,19 @@ def test_contents_are_recorded_only_into_a_file() -> None:
     assert "needs --record" in done.stderr
 
 
-def test_record_stands_before_a_server(tmp_path: Path) -> None:
+def test_record_forwards_to_a_server(tmp_path: Path) -> None:
     file = tmp_path / "onward.nai"
-    with emulating() as (ready, _), emulating(str(file), "--to", ready["url"], command="record") as (before, process):
+    with (
+        run_emulator() as (ready, _),
+        run_emulator(str(file), "--to", ready["url"], command="record") as (before, process),
+    ):
         assert set(before) == {"url"}
         session = Session(base_url=before["url"], token=PersistentToken(ready["token"]))
         then = at("asyncio", session, [lambda: text.generate("Once", max_length=5)])[0]
         assert then.error is None
         process.terminate()
         assert process.wait(20) == 0
-    with emulating(str(file), command="replay") as (again, _):
+    with run_emulator(str(file), command="replay") as (again, _):
         session = Session(base_url=again["url"], token=PersistentToken(again["token"]))
         now = at("asyncio", session, [lambda: text.generate("Once", max_length=5)])[0]
     assert len(now.result.text) == len(then.result.text)

@@ -41,7 +41,7 @@ def nai(*arguments: str, typed: str = "") -> Result:
     return CliRunner().invoke(app, arguments, input=typed)
 
 
-def works(token: AccessToken | PersistentToken, url: str) -> bool:
+def is_valid_token(token: AccessToken | PersistentToken, url: str) -> bool:
     with Client(Session(base_url=url, token=token)) as client:
         return client.run(account.get_subscription()).active
 
@@ -58,7 +58,7 @@ def test_the_access_key_is_derived_and_nothing_is_sent(name: str, monkeypatch: p
     assert json.loads(nai(name, "--json").stdout) == {"access_key": key}
 
 
-def test_the_e_mails_case_goes_into_the_key_and_the_help_says_so() -> None:
+def test_the_key_depends_on_the_case_of_the_e_mail_and_the_help_says_so() -> None:
     email, password, key = ALICE
     assert nai("access-key", email.title(), "--unsafe-password", password).stdout.strip() != key
     assert "depends on the case of the e-mail" in " ".join(nai("access-key", "--help").stdout.split())
@@ -83,7 +83,7 @@ def test_an_e_mail_that_was_typed_in_capitals_logs_in_too() -> None:
 # ---- the persistent one
 
 
-def test_a_persistent_token_is_not_drawn_over_another_by_accident(owner: Any) -> None:
+def test_a_persistent_token_is_not_replaced_by_accident(owner: Any) -> None:
     done = nai("access-token", EMAIL, "--persistent")
     assert (done.exit_code, done.stdout) == (1, "")
     assert "already exists" in done.stderr
@@ -97,7 +97,7 @@ def test_a_persistent_token_is_not_drawn_over_another_by_accident(owner: Any) ->
 
 @pytest.mark.usefixtures("terminal")
 @pytest.mark.parametrize("answer", ["n\n", "\nno\n", ""])
-def test_who_does_not_say_yes_keeps_the_token(owner: Any, answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_yes_the_token_is_kept(owner: Any, answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = owner.persistent_token
     done = nai(*OVERWRITE, typed=answer)
     assert (done.exit_code, done.stdout) == (1, "")
@@ -107,7 +107,7 @@ def test_who_does_not_say_yes_keeps_the_token(owner: Any, answer: str, monkeypat
 
 @pytest.mark.usefixtures("terminal")
 @pytest.mark.parametrize(("more", "typed"), [(("--yes",), ""), ((), "y\n")])
-def test_who_does_gets_another_and_the_older_one_is_void(
+def test_with_a_yes_the_token_is_replaced_and_the_older_one_is_invalid(
     owner: Any, more: tuple[str, ...], typed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = owner.persistent_token.reveal()
@@ -127,7 +127,7 @@ def test_who_does_gets_another_and_the_older_one_is_void(
 
 
 @pytest.mark.parametrize("name", ["access-key", "get_access_key", "access-token", "get_access_token"])
-def test_a_password_is_no_argument_and_is_not_repeated(owner: Any, name: str) -> None:
+def test_a_password_as_an_argument_is_refused_and_not_repeated(owner: Any, name: str) -> None:
     done = nai(name, EMAIL, "open sesame")
     (line,) = done.stderr.splitlines()
     assert (done.exit_code, done.stdout) == (1, "")

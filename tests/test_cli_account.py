@@ -61,7 +61,7 @@ def run_and_parse(*arguments: str) -> dict[str, str]:
     return {name: value.strip() for name, _, value in (line.partition("  ") for line in done.stdout.splitlines())}
 
 
-def document(*arguments: str) -> Any:
+def run_json(*arguments: str) -> Any:
     done = nai(*arguments, "--json")
     assert (done.exit_code, done.stderr) == (0, "")
     return json.loads(done.stdout)
@@ -70,7 +70,7 @@ def document(*arguments: str) -> Any:
 # ---- what it is and has
 
 
-def test_the_account_is_shown_if_nothing_else_is_said(owner: Any) -> None:
+def test_the_account_command_shows_the_account_by_default(owner: Any) -> None:
     owner.profile.trial_actions = 17
     facts = run_and_parse("account")
     assert facts == run_and_parse("account", "show")
@@ -78,7 +78,7 @@ def test_the_account_is_shown_if_nothing_else_is_said(owner: Any) -> None:
     assert facts["email verified"] == "yes"
     assert facts["trial actions left"] == "17"
     assert facts["account created at"].endswith(" UTC")
-    known = document("account")
+    known = run_json("account")
     assert (known["tier"], known["trial_actions_left"]) == ("opus", 17)
     assert known["account_created_at"] == owner.profile.created_at
     assert EMAIL not in json.dumps([facts, known])
@@ -89,7 +89,7 @@ def test_the_subscription_has_its_balance_and_perks(owner: Any) -> None:
     facts = run_and_parse("subscription")
     assert (facts["tier"], facts["anlas: total"], facts["anlas: purchased"]) == ("opus", "127", "7")
     assert facts["perks: context tokens"] == "8192"
-    known = document("subscription")
+    known = run_json("subscription")
     assert known["anlas"] == {"total": 127, "fixed": 120, "purchased": 7}
     assert known["expires_at"] == owner.profile.expires_at
     assert "payment_processor_data" not in known
@@ -98,7 +98,7 @@ def test_the_subscription_has_its_balance_and_perks(owner: Any) -> None:
 @pytest.mark.usefixtures("owner")
 def test_priority_is_shown() -> None:
     assert run_and_parse("account", "priority")["max priority actions"] == "1000"
-    assert document("account", "priority")["task_priority"] == 10
+    assert run_json("account", "priority")["task_priority"] == 10
 
 
 def test_settings_are_printed_as_they_are_stored(owner: Any) -> None:
@@ -110,10 +110,10 @@ def test_gift_keys_are_printed(owner: Any) -> None:
     assert run_and_parse("account", "gift-keys") == {"gift keys": "none"}
     owner.profile.gift_keys = [{"key": "GIFT-1", "used": False}, {"key": "GIFT-2", "used": True}]
     assert run_and_parse("account", "gift-keys")["gift keys 2: key"] == "GIFT-2"
-    assert document("account", "gift-keys") == {"gift_keys": owner.profile.gift_keys}
+    assert run_json("account", "gift-keys") == {"gift_keys": owner.profile.gift_keys}
 
 
-def test_a_persistent_token_is_taken_where_it_is_enough(owner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_persistent_token_is_used_where_the_service_accepts_it(owner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAI_TOKEN", owner.persistent_token.reveal())
     assert nai("account", "settings").exit_code == 0  # by logging in
     monkeypatch.delenv("NAI_PASSWORD")
@@ -124,7 +124,7 @@ def test_a_persistent_token_is_taken_where_it_is_enough(owner: Any, monkeypatch:
     assert "NAI_PASSWORD" in done.stderr
 
 
-def test_what_the_service_says_does_not_steer_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_text_of_the_service_cannot_control_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     keys = json.dumps({"giftKeys": [{"\x1b]0;": "\x1b[2J", "at_at": 1e300}]}).encode()
     monkeypatch.setenv("NAI_TOKEN", "eyJ")
     with serve_in_thread(answers(200, keys, content_type="application/json")) as url:
@@ -138,9 +138,7 @@ def test_what_the_service_says_does_not_steer_the_terminal(monkeypatch: pytest.M
 
 
 @pytest.mark.usefixtures("terminal")
-def test_a_changed_password_opens_what_the_old_one_did(
-    owner: Any, ring: MemoryKeyring, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_changed_password_opens_all_stories(owner: Any, ring: MemoryKeyring, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NAI_PASSWORD")
     ring.kept[ENTRY] = PASSWORD
     done = nai("account", "change-password", typed=f"{NEW}\nslipped\n{NEW}\n{NEW}\n")
@@ -153,13 +151,13 @@ def test_a_changed_password_opens_what_the_old_one_did(
 
 
 @pytest.mark.usefixtures("terminal", "owner")
-def test_a_password_that_was_not_remembered_is_not_remembered_by_a_change(ring: MemoryKeyring) -> None:
+def test_a_change_does_not_store_a_password_that_was_not_in_the_keyring(ring: MemoryKeyring) -> None:
     assert nai("account", "change-password", typed=f"{NEW}\n{NEW}\n").exit_code == 0
     assert ring.kept == {}
 
 
 @pytest.mark.usefixtures("terminal")
-def test_a_change_that_failed_on_the_way_is_run_again(emulated: tuple[Emulator, Any]) -> None:
+def test_a_change_that_failed_midway_can_be_run_again(emulated: tuple[Emulator, Any]) -> None:
     emulator, owner = emulated
 
     def cut_off(request: Request) -> Handler:
@@ -207,7 +205,7 @@ def test_an_e_mail_is_verified_with_the_token_of_the_mail(emulated: tuple[Emulat
 
 
 @pytest.mark.usefixtures("terminal")
-def test_an_account_is_deleted_by_who_types_its_e_mail(owner: Any) -> None:
+def test_an_account_is_deleted_after_its_e_mail_was_typed(owner: Any) -> None:
     done = nai("account", "delete", typed="another@example.com\n")
     assert done.exit_code == 1
     assert "nothing was deleted" in done.stderr
@@ -251,7 +249,7 @@ def test_a_password_is_remembered_once_it_has_logged_in(ring: MemoryKeyring, mon
 
 
 @pytest.mark.usefixtures("owner", "terminal")
-def test_what_is_remembered_does_not_answer_for_what_shall_be(
+def test_remember_does_not_take_the_password_from_the_keyring(
     ring: MemoryKeyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NAI_PASSWORD")
@@ -297,7 +295,9 @@ def test_no_command_shows_a_secret(
 
 
 @pytest.mark.parametrize("command", [*SHOWING, *LOGGING_IN], ids=" ".join)
-def test_no_command_waits_where_nobody_sits(command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_command_waits_for_input_without_a_terminal(
+    command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     done = nai(*command)
     assert (done.exit_code, done.stdout) == (1, "")
     assert "NAI_EMAIL" in done.stderr

@@ -48,7 +48,7 @@ def person(tmp_path: Path) -> Iterator[Person]:
         yield Person(url, owner, tmp_path / "backups")
 
 
-def test_a_backup_and_its_verification_are_told(person: Person) -> None:
+def test_backup_and_verify_print_what_they_did(person: Person) -> None:
     put(person.owner, damaged(objects_of(person.owner, "stories")[2], 0))
     done = person.run("backup")
     assert done.exit_code == 0, done.stderr
@@ -64,7 +64,7 @@ def test_a_backup_and_its_verification_are_told(person: Person) -> None:
     assert "6 objects, 6 versions, 12 files: everything is as it was backed up" in output
 
 
-def test_what_is_wrong_is_told_in_a_line_and_by_the_exit_code(person: Person) -> None:
+def test_problems_are_one_line_and_exit_code_1(person: Person) -> None:
     done = person.run("verify")
     assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
     assert "has no backup" in done.stderr
@@ -84,7 +84,7 @@ def test_what_is_wrong_is_told_in_a_line_and_by_the_exit_code(person: Person) ->
 # ---- restoring
 
 
-def texts(owner: Account) -> dict[str, str]:
+def read_texts(owner: Account) -> dict[str, str]:
     """What the stories say, by their titles."""
     now = open_all(owner)
     contents = {item.stored.id: item.json() for item in now["storycontent"] if item.ok}
@@ -92,9 +92,9 @@ def texts(owner: Account) -> dict[str, str]:
     return {card["title"]: contents[card["remoteStoryId"]]["story"]["fragments"][0]["data"] for card in cards}
 
 
-def test_what_was_lost_or_changed_is_put_back_and_may_be_changed_again(person: Person) -> None:
+def test_lost_and_changed_objects_are_restored_and_the_restore_can_be_undone(person: Person) -> None:
     owner = person.owner
-    before = texts(owner)
+    before = read_texts(owner)
     person.run_json("backup")
     remove(owner, objects_of(owner, "stories")[0])
     remove(owner, objects_of(owner, "storycontent")[0])
@@ -123,7 +123,7 @@ def test_what_was_lost_or_changed_is_put_back_and_may_be_changed_again(person: P
     facts = person.run_json("restore", "--yes")
     assert facts["backup"] == 2
     assert {step["outcome"] for step in facts["steps"]} <= {"created", "updated", "unchanged"}
-    assert texts(owner) == before
+    assert read_texts(owner) == before
     facts = person.run_json("restore", "--yes")
     assert (facts["written"], facts["backup"]) == (False, None)
     assert person.run("verify").stdout.count("before a restore") == 1
@@ -134,9 +134,9 @@ def test_what_was_lost_or_changed_is_put_back_and_may_be_changed_again(person: P
         assert len(backups.runs) == 2
 
 
-def test_only_what_is_named_is_put_back(person: Person) -> None:
+def test_only_named_objects_are_restored(person: Person) -> None:
     owner = person.owner
-    before = texts(owner)
+    before = read_texts(owner)
     person.run_json("backup")
     for type_ in ("stories", "storycontent"):
         for item in objects_of(owner, type_):
@@ -145,26 +145,26 @@ def test_only_what_is_named_is_put_back(person: Person) -> None:
     assert done.exit_code == 0, done.stderr
     assert "2 objects were restored" in done.stdout
     assert "Backup 2 has the state before the restore" in done.stdout
-    assert texts(owner) == {"The Quiet Harbour": before["The Quiet Harbour"]}
+    assert read_texts(owner) == {"The Quiet Harbour": before["The Quiet Harbour"]}
     done = person.run("restore", "No Such Story", "--yes")
     assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
     assert "No Such Story" in done.stderr
 
 
-def an_item(type_: str, id_: str, meta: str = "", **content: str) -> OpenedObject:
+def make_item(type_: str, id_: str, meta: str = "", **content: str) -> OpenedObject:
     return OpenedObject(
         StoredObject(id=id_, type=type_, meta=meta), OpenedState.OPENED, plaintext=json.dumps(content).encode()
     )
 
 
 ITEMS = [
-    an_item("stories", "s1", "m1", title="Sea", remoteStoryId="c1"),
-    an_item("stories", "s2", "m2", title="Moon"),
-    an_item("storycontent", "c1", "m1", text=""),
-    an_item("storycontent", "c2", "m2", text=""),
-    an_item("storycontent", "c3", "m3", text=""),
-    an_item("presets", "p1", name="Calm"),
-    an_item("presets", "p2", name="Moon"),
+    make_item("stories", "s1", "m1", title="Sea", remoteStoryId="c1"),
+    make_item("stories", "s2", "m2", title="Moon"),
+    make_item("storycontent", "c1", "m1", text=""),
+    make_item("storycontent", "c2", "m2", text=""),
+    make_item("storycontent", "c3", "m3", text=""),
+    make_item("presets", "p1", name="Calm"),
+    make_item("presets", "p2", name="Moon"),
     OpenedObject(StoredObject(id="p3", type="presets"), OpenedState.DAMAGED),
 ]
 
@@ -184,11 +184,11 @@ ITEMS = [
         ("p3", "p3"),
     ],
 )
-def test_items_are_chosen_by_type_id_or_title_and_a_story_is_two_objects(wanted: str, ids: str) -> None:
+def test_items_are_selected_by_type_id_or_title_and_a_story_is_two_objects(wanted: str, ids: str) -> None:
     assert [item.stored.id for item in select_items(ITEMS, wanted.split())] == ids.split()
 
 
-def test_a_title_that_two_have_or_none_is_an_error_that_helps() -> None:
+def test_an_ambiguous_or_unknown_title_is_an_error_with_ids() -> None:
     with pytest.raises(InvalidRequestError, match="2 objects are called 'Moon'; give one of the ids s2, p2"):
         select_items(ITEMS, ["Moon"])
     with pytest.raises(InvalidRequestError, match="no object with the type, id or title 'Sun'"):

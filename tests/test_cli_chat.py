@@ -53,7 +53,7 @@ def test_models_are_a_table_or_json() -> None:
 
 
 @pytest.mark.usefixtures("owner")
-def test_a_completion_goes_on_from_its_prompt() -> None:
+def test_complete_continues_its_prompt() -> None:
     done = nai("complete", "Once upon a time", "--max-tokens", "20")
     assert done.exit_code == 0, done.stderr
     assert len(done.stdout.split()) > 5
@@ -110,7 +110,7 @@ def test_ctrl_c_stops_an_answer_and_not_the_conversation(
     assert len(shown) > 5
 
 
-def test_an_error_in_a_conversation_is_one_line_and_the_next_turn_is_asked(owner: Any) -> None:
+def test_an_error_in_a_conversation_is_one_line_and_the_conversation_continues(owner: Any) -> None:
     owner.generating = True  # by somebody else, for ever
     real = openai.chat_completion_stream
     with pytest.MonkeyPatch.context() as patch:
@@ -129,7 +129,7 @@ def test_an_error_in_a_conversation_is_one_line_and_the_next_turn_is_asked(owner
     ],
 )
 @pytest.mark.usefixtures("owner")
-def test_a_mistake_is_one_clear_line(arguments: tuple[str, ...], about: str) -> None:
+def test_a_usage_error_is_one_line(arguments: tuple[str, ...], about: str) -> None:
     done = nai(*arguments)
     assert (done.exit_code, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()

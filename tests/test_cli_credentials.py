@@ -61,7 +61,9 @@ def alone(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
 
 
 @pytest.mark.usefixtures("terminal")
-def test_a_password_is_looked_for_in_one_order(ring: MemoryKeyring, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_passwords_come_from_option_environment_keyring_and_prompt_in_this_order(
+    ring: MemoryKeyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
     questions: list[str] = []
 
     def prompt(question: str, alternative: str) -> str:
@@ -133,7 +135,7 @@ def test_without_a_terminal_one_line_names_all_ways() -> None:
         assert way in line
 
 
-def test_the_system_having_no_keyring_is_no_crash() -> None:
+def test_a_system_without_a_keyring_is_no_crash() -> None:
     done = alone("models", NAI_EMAIL=EMAIL, PYTHON_KEYRING_BACKEND="keyring.backends.fail.Keyring")
     note, line = done.stderr.splitlines()
     assert note == "nai: the system's keyring does not work (NoKeyringError)"
@@ -151,14 +153,14 @@ def test_without_an_e_mail_it_says_so() -> None:
 
 
 @pytest.mark.usefixtures("owner")
-def test_input_that_is_no_terminal_is_never_taken_for_a_password() -> None:
+def test_a_password_is_never_read_from_a_pipe() -> None:
     done = nai("models", "--email", EMAIL, typed=f"{PASSWORD}\n")
     assert done.exit_code == 1
     assert "no terminal" in done.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such terminals there")
-def test_a_password_is_typed_without_echo_and_stdout_is_the_answer_alone(owner: Any, tmp_path: Path) -> None:
+def test_a_password_is_typed_without_echo_and_stdout_has_only_the_result(owner: Any, tmp_path: Path) -> None:
     ours, theirs = os.openpty()
     with (
         (tmp_path / "out").open("wb") as out,
@@ -187,7 +189,7 @@ def test_credentials_show_nothing() -> None:
 
 @pytest.mark.parametrize("password", ["", "\ud800"])
 @pytest.mark.usefixtures("owner")
-def test_a_password_that_is_none_is_one_line(password: str) -> None:
+def test_an_invalid_password_is_a_one_line_error(password: str) -> None:
     done = nai("models", "--email", EMAIL, "--unsafe-password", password)
     assert done.exit_code == 1
     assert len(done.stderr.splitlines()) == 1
@@ -210,7 +212,7 @@ def test_no_other_option_takes_a_password_or_repeats_it(arguments: tuple[str, ..
 @pytest.mark.parametrize(
     "change", [lambda: system_keyring.remember(EMAIL, Password("a")), lambda: system_keyring.forget(EMAIL)]
 )
-def test_what_a_keyring_refuses_is_told_from_one_that_is_not_there(
+def test_a_broken_keyring_and_a_missing_keyring_are_different_errors(
     change: Callable[[], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (
@@ -223,7 +225,7 @@ def test_what_a_keyring_refuses_is_told_from_one_that_is_not_there(
         change()
 
 
-def test_an_error_that_says_itself_what_is_wrong_is_not_taken_for_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_ours_is_not_reported_as_an_address_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(served: Coroutine[Any, Any, None]) -> None:
         served.close()
         raise FileError("the disk is full")

@@ -32,7 +32,7 @@ def size_of(path: str) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("tool", ["lineart", "sketch", "colorize", "declutter", "declutter-keep-bubbles"])
-def test_a_tool_gives_a_picture_named_after_it_and_on_opus_a_small_one_is_free(owner: Account, tool: str) -> None:
+def test_a_tool_writes_an_image_named_after_it_and_small_images_are_free_on_opus(owner: Account, tool: str) -> None:
     before = count_anlas(owner)
     done = nai("director", tool, "face.png")
     assert (done.exit_code, done.stderr) == (0, "")
@@ -42,7 +42,7 @@ def test_a_tool_gives_a_picture_named_after_it_and_on_opus_a_small_one_is_free(o
     assert count_anlas(owner) == before
 
 
-def test_an_emotion_is_named_and_may_be_weak(owner: Account) -> None:
+def test_an_emotion_has_a_name_and_may_be_weakened(owner: Account) -> None:
     done = nai(
         "director", "emotion", "face.png", "--emotion", "happy", "--prompt", "wide smile", "--defry", "2", "--json"
     )
@@ -66,7 +66,7 @@ def test_bg_removal_gives_three_and_is_never_free(owner: Account) -> None:
 
 
 @pytest.mark.usefixtures("terminal")
-def test_at_a_terminal_it_is_asked_and_no_is_the_answer_of_whoever_says_nothing(owner: Account) -> None:
+def test_at_a_terminal_the_command_asks_and_an_empty_answer_is_no(owner: Account) -> None:
     before = count_anlas(owner)
     for said in ("\n", "n\n", ""):
         done = nai("upscale", "face.png", stdin=said)
@@ -80,7 +80,7 @@ def test_at_a_terminal_it_is_asked_and_no_is_the_answer_of_whoever_says_nothing(
     assert count_anlas(owner) == before - 1
 
 
-def test_what_costs_more_than_it_may_or_than_there_is_is_refused(owner: Account) -> None:
+def test_a_price_above_the_limit_or_the_balance_is_refused(owner: Account) -> None:
     before = count_anlas(owner)
     done = nai("upscale", "face.png", "--yes", "--max-anlas", "0")
     assert done.exit_code == 1
@@ -94,7 +94,7 @@ def test_what_costs_more_than_it_may_or_than_there_is_is_refused(owner: Account)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
-def test_pictures_of_other_kinds_do_as_well(owner: Account, kind: str) -> None:
+def test_images_of_all_formats_are_accepted(owner: Account, kind: str) -> None:
     out = io.BytesIO()
     Image.new("RGB", (96, 64), (200, 30, 10)).save(out, kind)
     Path("other").write_bytes(out.getvalue())
@@ -103,7 +103,7 @@ def test_pictures_of_other_kinds_do_as_well(owner: Account, kind: str) -> None:
     assert list_files() == ["face.png", "other", "other-192x128.png", "other-lineart.png"]
 
 
-def test_nothing_is_written_over_unless_that_is_said(owner: Account) -> None:
+def test_files_are_replaced_only_with_overwrite(owner: Account) -> None:
     Path("out.png").write_text("mine")
     before = count_anlas(owner)
     done = nai("upscale", "face.png", "--yes", "-o", "out.png")
@@ -133,7 +133,7 @@ def test_nothing_is_written_over_unless_that_is_said(owner: Account) -> None:
         (("upscale", "face.png", "--blur", "0.2"), "declared_blur_sigma is 0.2"),
     ],
 )
-def test_a_mistake_is_one_line_and_nothing_is_paid(owner: Account, arguments: tuple[str, ...], about: str) -> None:
+def test_a_usage_error_is_one_line_and_nothing_is_paid(owner: Account, arguments: tuple[str, ...], about: str) -> None:
     Path("text.png").write_text("no picture")
     Path("torn.png").write_bytes(write_png(SMALL)[:20])
     there, before = list_files(), count_anlas(owner)
@@ -145,7 +145,7 @@ def test_a_mistake_is_one_line_and_nothing_is_paid(owner: Account, arguments: tu
     assert (list_files(), count_anlas(owner)) == (there, before)
 
 
-def test_an_answer_that_is_no_picture_leaves_no_file(owner: Account) -> None:
+def test_a_response_that_is_not_an_image_leaves_no_file(owner: Account) -> None:
     with serve_in_thread(answers(200, b"sorry", content_type="text/html")) as url:
         done = nai("upscale", "face.png", "--yes", "--url", url)
     assert done.exit_code == 1

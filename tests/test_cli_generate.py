@@ -35,12 +35,12 @@ def nai(*arguments: str, input: str = "") -> Result:  # noqa: A002 -- as the run
     return CliRunner().invoke(app, ["generate", *arguments], input=input)
 
 
-def asking(server: App, *arguments: str) -> Result:
+def generate_on(server: App, *arguments: str) -> Result:
     with serve_in_thread(server) as url:
         return nai(PROMPT, "--url", url, *arguments)
 
 
-def test_a_token_in_the_environment_says_whose_account_it_is(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_in_the_environment_is_used(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAI_TOKEN", service.persistent_token.reveal())
     done = nai(PROMPT, "--max-length", "12")
     assert done.exit_code == 0, done.stderr
@@ -79,10 +79,10 @@ def test_the_prompt_may_come_from_stdin(service: Any, monkeypatch: pytest.Monkey
     assert nai("-", input=PROMPT).exit_code == 0
 
 
-def test_what_came_before_an_error_is_shown_and_the_error_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_text_before_an_error_is_printed_and_the_error_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAI_TOKEN", "pst-abc")
     broken = streams(token(" It was", 0), b'event: newToken\ndata: {"error": "node lost"}\n\n')
-    done = asking(broken)
+    done = generate_on(broken)
     assert done.exit_code == 1
     assert done.stdout == " It was"
     assert done.stderr.startswith("nai generate: ")
@@ -93,16 +93,16 @@ def test_what_came_before_an_error_is_shown_and_the_error_is_one_line(monkeypatc
 @pytest.mark.parametrize(
     ("text", "about"), [("pst-a b", "printable ASCII"), ("eyJ\n", "printable ASCII"), ("pst-abc", "Unauthorized")]
 )
-def test_a_token_that_is_none_is_told_in_one_line(text: str, about: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_token_is_a_one_line_error(text: str, about: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAI_TOKEN", text)
     refusal = json.dumps({"statusCode": 401, "message": "Unauthorized"}).encode()
-    done = asking(answers(401, refusal, content_type="application/json"))
+    done = generate_on(answers(401, refusal, content_type="application/json"))
     assert done.exit_code == 1
     assert about in done.stderr
     assert text not in done.output
 
 
-def test_nobody_listening_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_connection_is_a_one_line_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAI_TOKEN", "pst-abc")
     with serve_in_thread(an_emulator()[0]) as url:
         gone = url
@@ -124,7 +124,7 @@ def test_the_prompt_may_come_from_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("known")
-def test_bans_biases_and_stops_are_texts_and_are_kept() -> None:
+def test_bans_biases_and_stop_sequences_are_texts_and_are_applied() -> None:
     output = nai(PROMPT, "--ban", "e", "--ban", "a", "--max-length", "300").stdout
     assert output.strip()
     assert "e" not in output
@@ -134,7 +134,7 @@ def test_bans_biases_and_stops_are_texts_and_are_kept() -> None:
 
 
 @pytest.mark.usefixtures("known")
-def test_a_preset_is_the_models_or_a_file(tmp_path: Path) -> None:
+def test_a_preset_is_an_official_one_or_a_file(tmp_path: Path) -> None:
     facts = json.loads(nai(PROMPT, "--preset", "Genesis", "--model", "Euterpe", "--json", "--ids").stdout)
     assert facts["model"] == "euterpe-v2"
     preset = Preset.from_official("clio-v1", "Vingt-Un").set("max_length", 7)
@@ -146,7 +146,7 @@ def test_a_preset_is_the_models_or_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("known")
-def test_logprobs_are_a_table_and_in_json_what_the_service_says() -> None:
+def test_logprobs_are_a_table_or_the_service_s_json() -> None:
     done = nai(PROMPT, "--logprobs", "2", "--max-length", "3")
     assert "before sampling" in done.stdout
     assert done.stdout.count("%") >= 3 * 3
@@ -175,7 +175,7 @@ def test_logprobs_are_a_table_and_in_json_what_the_service_says() -> None:
         ((PROMPT, "--bias", "=1"), "a phrase is text"),
     ],
 )
-def test_a_mistake_is_one_clear_line_and_nothing_is_sent(arguments: tuple[str, ...], about: str) -> None:
+def test_a_usage_error_is_one_line_and_nothing_is_sent(arguments: tuple[str, ...], about: str) -> None:
     done = nai(*arguments)
     assert (done.exit_code, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()

@@ -72,12 +72,12 @@ def test_the_json_names_files_seeds_and_price(owner: Account) -> None:
     assert [read_parameters(name)["seed"] for name in facts["files"]] == [7, 8, 9]
 
 
-def test_without_a_seed_one_is_drawn_and_known(owner: Account) -> None:
+def test_a_random_seed_is_printed(owner: Account) -> None:
     facts = json.loads(nai("image", PROMPT, "--size", "64x64", "--json").stdout)
     assert read_parameters(facts["files"][0])["seed"] == facts["seeds"][0]
 
 
-def test_nothing_is_written_over_unless_that_is_said(owner: Account) -> None:
+def test_files_are_replaced_only_with_overwrite(owner: Account) -> None:
     for _ in range(2):
         generate_image()
     assert list_files() == [f"{NAME}-7-2.png", f"{NAME}-7.png"]
@@ -90,20 +90,20 @@ def test_nothing_is_written_over_unless_that_is_said(owner: Account) -> None:
     assert read_size("mine.png") == (64, 128)
 
 
-def test_a_place_is_a_file_or_a_directory_and_several_files_have_their_seeds(owner: Account) -> None:
+def test_the_output_is_a_file_or_a_directory_and_several_files_have_their_seeds(owner: Account) -> None:
     Path("there").mkdir()
     assert generate_image("-o", "there")["files"] == [f"there/{NAME}-7.png"]
     assert generate_image("-o", "there/two.png", "-n", 2, "--yes")["files"] == ["there/two-7.png", "there/two-8.png"]
 
 
 @pytest.mark.parametrize("arguments", [("-o", "sea.webp"), ("-o", "sea", "--format", "webp")])
-def test_the_format_is_said_or_that_of_the_name(owner: Account, arguments: tuple[str, ...]) -> None:
+def test_the_format_is_the_option_s_or_that_of_the_file_s_name(owner: Account, arguments: tuple[str, ...]) -> None:
     (name,) = generate_image(*arguments)["files"]
     assert name == arguments[1]
     assert Path(name).read_bytes()[8:12] == b"WEBP"
 
 
-def test_a_name_of_another_kind_of_picture_is_put_right(owner: Account) -> None:
+def test_a_suffix_of_another_image_format_is_corrected(owner: Account) -> None:
     assert generate_image("-o", "sea.jpg")["files"] == ["sea.png"]
 
 
@@ -181,7 +181,7 @@ def test_a_size_is_a_name_or_two_numbers(owner: Account, written: str, size: tup
     assert (facts["width"], facts["height"]) == size == read_size(facts["files"][0])
 
 
-def test_a_preset_file_has_settings_which_options_win_over(owner: Account) -> None:
+def test_options_override_the_settings_of_a_preset_file(owner: Account) -> None:
     preset = ImagePreset("nai-diffusion-3", {"steps": 3, "scale": 9, "width": 128, "height": 64})
     Path("mine.json").write_bytes(preset.dumps())
     facts = json.loads(nai("image", PROMPT, "--preset", "mine.json", "--steps", "2", "--json").stdout)
@@ -200,7 +200,7 @@ def test_the_prompt_may_come_from_stdin(owner: Account) -> None:
 
 
 @pytest.mark.usefixtures("terminal")
-def test_at_a_terminal_it_is_asked_and_nothing_is_paid_without_a_yes(owner: Account) -> None:
+def test_at_a_terminal_the_command_asks_and_pays_only_after_yes(owner: Account) -> None:
     before = count_anlas(owner)
     arguments = ("image", PROMPT, "--model", "Anime V3", "--size", "64x64", "-n", "2")
     done = nai(*arguments, stdin="n\n")
@@ -211,7 +211,7 @@ def test_at_a_terminal_it_is_asked_and_nothing_is_paid_without_a_yes(owner: Acco
     assert (len(list_files()), count_anlas(owner)) == (2, before - 2)
 
 
-def test_where_nobody_can_be_asked_nothing_is_paid(owner: Account) -> None:
+def test_without_a_terminal_nothing_is_paid(owner: Account) -> None:
     before = count_anlas(owner)
     for more in ((), ("--max-anlas", "100")):
         done = nai("image", PROMPT, *SMALL, "-n", "2", *more)
@@ -262,7 +262,7 @@ def test_where_nobody_can_be_asked_nothing_is_paid(owner: Account) -> None:
         ((PROMPT, "-o", "-"), "cannot write to stdout"),
     ],
 )
-def test_a_mistake_is_one_line_and_nothing_is_paid(owner: Account, arguments: tuple[str, ...], about: str) -> None:
+def test_a_usage_error_is_one_line_and_nothing_is_paid(owner: Account, arguments: tuple[str, ...], about: str) -> None:
     write_image("a.png", 64, 64)
     Path("text").write_text("no picture")
     Path("mine").write_bytes(ImagePreset("nai-diffusion-3").dumps())
@@ -276,7 +276,7 @@ def test_a_mistake_is_one_line_and_nothing_is_paid(owner: Account, arguments: tu
     assert (list_files(), count_anlas(owner)) == (there, before)
 
 
-def test_without_pillow_what_fits_goes_and_what_does_not_is_told(
+def test_without_pillow_images_that_fit_are_sent_and_others_are_an_error(
     owner: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_image("fits.png", 64, 128)
@@ -290,7 +290,7 @@ def test_without_pillow_what_fits_goes_and_what_does_not_is_told(
     assert "needs Pillow: pip install 'nai-proto[image]'" in done.stderr
 
 
-def cut_short(*messages: dict[str, object]) -> App:
+def cut_short_stream(*messages: dict[str, object]) -> App:
     """An emulator, but that its stream of pictures is this."""
     emulator, _ = an_emulator()
 
@@ -312,8 +312,10 @@ ODD = {"event_type": "final", "samp_ix": -3, "image": PNG}
 
 
 @pytest.mark.parametrize("then", [(), ({"event_type": "error", "samp_ix": 1, "code": 500, "message": "node lost"},)])
-def test_what_was_complete_when_a_stream_broke_off_is_kept_and_told(owner: Account, then: tuple[Any, ...]) -> None:
-    with serve_in_thread(cut_short(STEP, FINAL, *then)) as url:
+def test_images_that_were_complete_when_a_stream_broke_off_are_kept_and_named(
+    owner: Account, then: tuple[Any, ...]
+) -> None:
+    with serve_in_thread(cut_short_stream(STEP, FINAL, *then)) as url:
         done = nai("image", PROMPT, *SMALL, "-n", "2", "--yes", "--url", url)
     assert (done.exit_code, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
@@ -323,19 +325,19 @@ def test_what_was_complete_when_a_stream_broke_off_is_kept_and_told(owner: Accou
 
 
 def test_a_stream_that_breaks_off_before_a_picture_leaves_nothing(owner: Account) -> None:
-    with serve_in_thread(cut_short(STEP)) as url:
+    with serve_in_thread(cut_short_stream(STEP)) as url:
         done = nai("image", PROMPT, *SMALL, "--url", url)
     assert (done.exit_code, done.stdout, list_files()) == (1, "", [])
 
 
-def test_a_picture_that_nobody_asked_for_harms_no_other(owner: Account) -> None:
-    with serve_in_thread(cut_short(ODD, FINAL)) as url:
+def test_an_image_that_was_not_requested_replaces_no_other(owner: Account) -> None:
+    with serve_in_thread(cut_short_stream(ODD, FINAL)) as url:
         done = nai("image", PROMPT, *SMALL, "--url", url)
     assert done.exit_code == 0
     assert list_files() == [f"{NAME}-7-sample--3.png"]
 
 
-def test_ctrl_c_leaves_no_half_file_and_no_picture_that_is_not_done(owner: Account) -> None:
+def test_ctrl_c_leaves_no_partial_file_and_no_unfinished_image(owner: Account) -> None:
     emulator, account = an_emulator(pace=1.0)
     with serve_in_thread(emulator) as url:
         environment = {**os.environ, "NAI_URL": url, "NAI_TOKEN": account.persistent_token.reveal()}

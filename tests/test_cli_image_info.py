@@ -37,7 +37,7 @@ METADATA = Metadata.of(PARAMETERS, description="a harbour", source="NovelAI Diff
 OTHER_SEED = b"another seed of thirty-two bytes"
 
 
-def drawn(seed: bytes | None = None) -> bytes:
+def signed_image(seed: bytes | None = None) -> bytes:
     """A picture as the service makes it, signed with the key of this seed."""
     return write_picture(PIXELS, METADATA if seed is None else METADATA.signed(PIXELS, seed))
 
@@ -48,21 +48,21 @@ def webp(texts: dict[str, str] | None = None) -> bytes:
     return out.getvalue() if texts is None else with_webp_text(out.getvalue(), texts)
 
 
-def info(*arguments: object) -> Result:
+def run_image_info(*arguments: object) -> Result:
     return nai("image-info", *arguments)
 
 
-def facts_of(tmp_path: Path, data: bytes, *arguments: str) -> dict[str, Any]:
+def read_facts(tmp_path: Path, data: bytes, *arguments: str) -> dict[str, Any]:
     (tmp_path / "picture").write_bytes(data)
-    done = info(tmp_path / "picture", "--json", *arguments)
+    done = run_image_info(tmp_path / "picture", "--json", *arguments)
     assert (done.exit_code, done.stderr) == (0, "")
     (facts,) = json.loads(done.stdout)
     assert isinstance(facts, dict)
     return facts
 
 
-def test_it_says_what_the_picture_says(tmp_path: Path) -> None:
-    facts = facts_of(tmp_path, drawn())
+def test_image_info_prints_the_metadata(tmp_path: Path) -> None:
+    facts = read_facts(tmp_path, signed_image())
     assert facts["format"] == "png"
     assert facts["size"] == "96 × 128"
     assert facts["metadata"] == ["text", "alpha"]
@@ -75,11 +75,11 @@ def test_it_says_what_the_picture_says(tmp_path: Path) -> None:
     assert facts["parameters"] == PARAMETERS
 
 
-def test_shown_it_is_a_line_for_each_fact_and_nothing_steers_the_terminal(tmp_path: Path) -> None:
+def test_facts_are_printed_as_lines_that_cannot_control_the_terminal(tmp_path: Path) -> None:
     evil = Metadata.of({**PARAMETERS, "uc": "\x1b]0;\x07"}, description=None, source=None)
-    (tmp_path / "a.png").write_bytes(drawn())
+    (tmp_path / "a.png").write_bytes(signed_image())
     (tmp_path / "b.png").write_bytes(write_picture(PIXELS, evil))
-    done = info(tmp_path / "a.png", tmp_path / "b.png")
+    done = run_image_info(tmp_path / "a.png", tmp_path / "b.png")
     assert (done.exit_code, done.stderr) == (0, "")
     first, second = done.stdout.split("\n\n")
     for text in ("a.png", "96 × 128", "text", "alpha", "a harbour\\nat night", "fog", "k_euler", "a keeper"):
@@ -99,102 +99,110 @@ def test_shown_it_is_a_line_for_each_fact_and_nothing_steers_the_terminal(tmp_pa
         (OTHER_SEED, None, "invalid: changed since, or signed with another key"),
     ],
 )
-def test_the_signature_is_looked_at_with_the_published_key_or_the_one_given(
+def test_the_signature_is_verified_with_the_published_key_or_the_given_one(
     tmp_path: Path, seed: bytes | None, key: str | None, outcome: str
 ) -> None:
     arguments = () if key is None else ("--key", key)
-    assert facts_of(tmp_path, drawn(seed), *arguments)["signature"] == outcome
+    assert read_facts(tmp_path, signed_image(seed), *arguments)["signature"] == outcome
 
 
-def test_where_the_copies_differ_it_says_in_what_and_which_is_signed(tmp_path: Path) -> None:
-    signed = drawn(b"not secret: signs test pictures!")
+def test_differing_copies_are_reported_with_their_signatures(tmp_path: Path) -> None:
+    signed = signed_image(b"not secret: signs test pictures!")
     changed = with_metadata(signed, Metadata.of({**PARAMETERS, "seed": 8}, description="a harbour", source="?"))
-    facts = facts_of(tmp_path, changed, "--key", "emulator")
+    facts = read_facts(tmp_path, changed, "--key", "emulator")
     assert facts["copies_agree"] is False
     assert set(facts["differing"]) == {"Source", "seed", "Generation time"}
     assert facts["signature"] == {"text": "none", "alpha": "valid"}
     assert facts["seed"] == 8
 
 
-def test_pixels_that_were_altered_are_not_vouched_for(tmp_path: Path) -> None:
-    signed = drawn(b"not secret: signs test pictures!")
+def test_the_signature_of_changed_pixels_is_invalid(tmp_path: Path) -> None:
+    signed = signed_image(b"not secret: signs test pictures!")
     (text, _), pixels = read_copies(signed), read_pixels(signed)
     changed = Pixels(96, 128, bytes([pixels.data[0] ^ 1]) + pixels.data[1:])
-    facts = facts_of(tmp_path, write_picture(changed, text), "--key", "emulator")
+    facts = read_facts(tmp_path, write_picture(changed, text), "--key", "emulator")
     assert facts["signature"].startswith("invalid")
 
 
-def test_a_copy_in_alpha_outlives_the_text(tmp_path: Path) -> None:
-    facts = facts_of(tmp_path, write_png(read_pixels(drawn())))
+def test_the_copy_in_alpha_is_read_without_the_text(tmp_path: Path) -> None:
+    facts = read_facts(tmp_path, write_png(read_pixels(signed_image())))
     assert (facts["metadata"], facts["seed"]) == (["alpha"], 7)
     assert "copies_agree" not in facts
 
 
 def test_a_damaged_copy_in_alpha_does_not_hide_the_text(tmp_path: Path) -> None:
-    pixels = read_pixels(drawn())
+    pixels = read_pixels(signed_image())
     alpha = bytearray(pixels.alpha.data if pixels.alpha else b"")
     for row in range(40, 100):
         alpha[row * 96 + 1] ^= 1
         alpha[row * 96 + 2] ^= 1
-    facts = facts_of(tmp_path, write_png(pixels.with_alpha(bytes(alpha)), METADATA.texts))
+    facts = read_facts(tmp_path, write_png(pixels.with_alpha(bytes(alpha)), METADATA.texts))
     assert (facts["metadata"], facts["seed"]) == (["text"], 7)
     assert facts["damaged"]
 
 
-def test_webp_says_it_in_exif(tmp_path: Path) -> None:
-    facts = facts_of(tmp_path, with_metadata(webp(), METADATA.signed(PIXELS)))
+def test_webp_has_its_metadata_in_exif(tmp_path: Path) -> None:
+    facts = read_facts(tmp_path, with_metadata(webp(), METADATA.signed(PIXELS)))
     assert (facts["format"], facts["size"], facts["metadata"]) == ("webp", "64 × 96", ["EXIF"])
     assert (facts["seed"], facts["prompt"]) == (7, PARAMETERS["prompt"])
     assert facts["signature"].startswith("invalid")
 
 
-def test_webp_without_loss_has_its_copy_in_alpha_and_a_signature_too(tmp_path: Path) -> None:
+def test_lossless_webp_has_a_copy_in_alpha_and_a_signature(tmp_path: Path) -> None:
     signed = METADATA.signed(PIXELS)
     drawn = read_pixels(write_picture(PIXELS, signed))
     out = io.BytesIO()
     Image.frombytes("RGBA", (96, 128), drawn.data).save(out, "WEBP", lossless=True, exact=True)
-    facts = facts_of(tmp_path, with_metadata(out.getvalue(), signed), "--key", "emulator")
+    facts = read_facts(tmp_path, with_metadata(out.getvalue(), signed), "--key", "emulator")
     assert facts["metadata"] == ["EXIF", "alpha"]
     assert (facts["copies_agree"], facts["signature"]) == (True, "valid")
 
 
-def test_pixels_that_cannot_be_read_are_not_vouched_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_signature_of_unreadable_pixels_is_not_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     signed = METADATA.signed(PIXELS)
     torn = write_png(PIXELS)
     torn = torn.replace(b"IDAT", b"abCd")
     at = torn.index(b"abCd")
     size = int.from_bytes(torn[at - 4 : at])
     torn = torn[: at - 4] + build_png_chunk(b"abCd", torn[at + 4 : at + 4 + size]) + torn[at + 8 + size :]
-    facts = facts_of(tmp_path, with_metadata(torn, signed))
+    facts = read_facts(tmp_path, with_metadata(torn, signed))
     assert facts["signature"] == "not checked: the pixels cannot be read"
     out = io.BytesIO()
     Image.new("RGBA", (64, 96), (1, 2, 3, 4)).save(out, "WEBP", lossless=True)
     file = with_metadata(out.getvalue(), signed)
-    assert str(facts_of(tmp_path, file)["signature"]).startswith("invalid")
+    assert str(read_facts(tmp_path, file)["signature"]).startswith("invalid")
     monkeypatch.setitem(sys.modules, "PIL", None)
-    facts = facts_of(tmp_path, file)
+    facts = read_facts(tmp_path, file)
     assert facts["metadata"] == ["EXIF"]
     for name in ("signature", "not_read"):
         assert "pip install 'nai-proto[image]'" in str(facts[name])
 
 
 @pytest.mark.parametrize("data", [write_png(PIXELS), webp()])
-def test_a_picture_that_says_nothing_is_no_mistake(tmp_path: Path, data: bytes) -> None:
-    facts = facts_of(tmp_path, data)
+def test_an_image_without_metadata_is_no_error(tmp_path: Path, data: bytes) -> None:
+    facts = read_facts(tmp_path, data)
     assert (facts["metadata"], facts["parameters"]) == ("none", {})
 
 
-def test_texts_of_another_program_are_no_mistake(tmp_path: Path) -> None:
-    facts = facts_of(tmp_path, write_png(PIXELS, {"parameters": "a lamp, steps: 20"}))
+def test_metadata_of_another_program_is_no_error(tmp_path: Path) -> None:
+    facts = read_facts(tmp_path, write_png(PIXELS, {"parameters": "a lamp, steps: 20"}))
     assert (facts["metadata"], facts["signature"], facts["parameters"]) == (["text"], "none", {})
 
 
-def test_what_cannot_be_read_is_a_line_and_the_others_are_told(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_one_line_and_the_others_are_printed(tmp_path: Path) -> None:
     odd = write_png(PIXELS, {"Comment": '{"scale": NaN}'})
-    files = {"a.png": b"nothing", "b.png": drawn(), "d.jpg": b"\xff\xd8\xff", "e.png": drawn()[:200], "f.png": odd}
+    files = {
+        "a.png": b"nothing",
+        "b.png": signed_image(),
+        "d.jpg": b"\xff\xd8\xff",
+        "e.png": signed_image()[:200],
+        "f.png": odd,
+    }
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
-    done = info(*(tmp_path / name for name in ("a.png", "b.png", "c.png", "d.jpg", "e.png", "f.png")), "--json")
+    done = run_image_info(
+        *(tmp_path / name for name in ("a.png", "b.png", "c.png", "d.jpg", "e.png", "f.png")), "--json"
+    )
     assert done.exit_code == 1
     (facts,) = json.loads(done.stdout)
     assert facts["file"].endswith("b.png")
@@ -206,7 +214,7 @@ def test_what_cannot_be_read_is_a_line_and_the_others_are_told(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("key", ["", "abc", "00" * 31, "Y2JcQAOhLwzwSDUJPNgL04nS0Tbqm7cSRc4xk0vRMg=="])
-def test_a_key_that_is_none_is_one_line(tmp_path: Path, key: str) -> None:
-    done = info(tmp_path / "nothing.png", "--key", key)
+def test_an_invalid_key_is_a_one_line_error(tmp_path: Path, key: str) -> None:
+    done = run_image_info(tmp_path / "nothing.png", "--key", key)
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr == "nai image-info: --key is 32 bytes in base64 or hex, or `emulator`\n"

@@ -32,7 +32,7 @@ def owner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account]:
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp"])
-def test_a_picture_to_begin_with_is_fitted_to_the_size(owner: Account, name: str) -> None:
+def test_a_source_image_is_cropped_to_the_size(owner: Account, name: str) -> None:
     source = write_image(name, 100, 200)
     facts = json.loads(nai("image", PROMPT, "--image", source, "--strength", "0.4", "--noise", "0.1", "--json").stdout)
     assert (facts["width"], facts["height"]) == (128, 192)
@@ -41,7 +41,7 @@ def test_a_picture_to_begin_with_is_fitted_to_the_size(owner: Account, name: str
     assert generate_image("--image", source)["height"] == 128  # SMALL's
 
 
-def test_it_is_enhanced_by_a_factor(owner: Account) -> None:
+def test_enhance_multiplies_the_size(owner: Account) -> None:
     facts = json.loads(
         nai("image", PROMPT, "--image", write_image("a.png", 128, 192), "--enhance", "1.5", "--json").stdout
     )
@@ -60,7 +60,7 @@ def test_max_enhance_is_for_v5(owner: Account) -> None:
 
 
 @pytest.mark.parametrize("part", [("--mask", "mask.png"), ("--box", "0,0,40,40", "--box", "64,64,70,70")])
-def test_a_part_is_drawn_anew_by_the_model_that_inpaints(owner: Account, part: tuple[str, ...]) -> None:
+def test_a_part_is_inpainted_by_the_inpainting_model(owner: Account, part: tuple[str, ...]) -> None:
     write_image("mask.png", 60, 60, (255, 255, 255))
     facts = json.loads(
         nai("image", PROMPT, "--model", "V4.5 Full", "--image", write_image("a.png", 64, 128), *part, "--json").stdout
@@ -69,7 +69,7 @@ def test_a_part_is_drawn_anew_by_the_model_that_inpaints(owner: Account, part: t
     assert read_parameters(facts["files"][0])["request_type"] == "NativeInfillingRequest"
 
 
-def test_references_are_put_on_their_canvas_and_paid_for(owner: Account) -> None:
+def test_references_are_padded_to_their_canvas_and_paid_for(owner: Account) -> None:
     write_image("face.jpg", 300, 310)
     model = ("--model", "V4.5 Full")
     done = nai("image", PROMPT, *SMALL, *model, "--reference", "face.jpg")
@@ -98,7 +98,7 @@ def test_vibes_are_encoded_once_and_the_price_says_so(owner: Account) -> None:
     assert (again["anlas"], count_anlas(owner)) == (0, before - 2)
 
 
-def test_vibe_files_are_taken_as_they_are(owner: Account) -> None:
+def test_encodings_of_vibe_files_are_used(owner: Account) -> None:
     write_image("sea.png", 64, 64)
     assert nai("vibe", "sea.png", "--strength", "0.3", "--yes").exit_code == 0
     facts = generate_image("--model", "V4.5 Full", "--vibe", "sea.naiv4vibe")
@@ -108,7 +108,7 @@ def test_vibe_files_are_taken_as_they_are(owner: Account) -> None:
     assert "1 × vibe to encode at 2" in with_another.stderr
 
 
-def test_vibes_that_cannot_be_kept_are_not_paid_for(owner: Account, tmp_path: Path) -> None:
+def test_encodings_that_cannot_be_cached_are_not_paid_for(owner: Account, tmp_path: Path) -> None:
     (tmp_path / "kept").write_text("no directory")
     before = count_anlas(owner)
     done = nai("image", PROMPT, *SMALL, "--model", "V4.5 Full", "--vibe", write_image("sea.png", 64, 64), "--yes")
@@ -117,7 +117,7 @@ def test_vibes_that_cannot_be_kept_are_not_paid_for(owner: Account, tmp_path: Pa
     assert count_anlas(owner) == before
 
 
-def test_v3_takes_vibes_raw(owner: Account) -> None:
+def test_v3_gets_vibes_as_images(owner: Account) -> None:
     facts = generate_image("--model", "Anime V3", "--vibe", write_image("sea.png", 64, 96))
     assert facts["anlas"] == 0
     assert read_parameters(facts["files"][0])["reference_strength_multiple"] == [0.6]
@@ -127,7 +127,7 @@ def test_v3_takes_vibes_raw(owner: Account) -> None:
 
 
 @pytest.mark.parametrize("model", ["Anime V3", "V4.5 Full", "V5 Curated"])
-def test_a_picture_is_drawn_again_as_it_says(owner: Account, model: str) -> None:
+def test_rebuild_generates_an_image_again_from_its_metadata(owner: Account, model: str) -> None:
     (first,) = generate_image("--model", model, "--negative", "fog")["files"]
     done = nai("image", "--rebuild", first, "-o", "again.png")
     assert (done.exit_code, done.stderr) == (0, "")
@@ -139,7 +139,7 @@ def test_a_picture_is_drawn_again_as_it_says(owner: Account, model: str) -> None
     assert after["prompt"] == read_parameters(first)["prompt"]
 
 
-def test_a_picture_is_enhanced_with_what_it_was_asked_for_with(owner: Account) -> None:
+def test_an_image_is_enhanced_with_its_own_prompt_and_settings(owner: Account) -> None:
     (first,) = generate_image("--model", "V4.5 Full")["files"]
     done = nai("image", "--rebuild", first, "--image", first, "--enhance", "2", "--strength", "0.4", "--json")
     assert (done.exit_code, done.stderr) == (0, "")
@@ -149,7 +149,7 @@ def test_a_picture_is_enhanced_with_what_it_was_asked_for_with(owner: Account) -
     assert (said["prompt"], said["strength"]) == (read_parameters(first)["prompt"], 0.4)
 
 
-def test_a_picture_of_a_model_that_is_not_known_needs_one(owner: Account) -> None:
+def test_an_image_of_an_unknown_model_needs_the_option_model(owner: Account) -> None:
     (first,) = generate_image("--model", "V4.5 Full")["files"]
     metadata = read_metadata(Path(first).read_bytes())
     assert metadata is not None
@@ -160,7 +160,7 @@ def test_a_picture_of_a_model_that_is_not_known_needs_one(owner: Account) -> Non
     assert nai("image", "--rebuild", first, "--model", "V4.5 Full").exit_code == 0
 
 
-def test_what_a_picture_does_not_have_must_be_given(owner: Account) -> None:
+def test_what_the_metadata_lacks_must_be_given(owner: Account) -> None:
     source = write_image("a.png", 64, 128)
     (first,) = generate_image("--image", source)["files"]
     done = nai("image", "--rebuild", first)

@@ -22,7 +22,7 @@ from nai_transports.cli.images.input_images import (
 WHITE, BLACK, RED = (255, 255, 255), (0, 0, 0), (255, 0, 0)
 
 
-def halves(kind: str, size: tuple[int, int], mode: str = "RGB") -> bytes:
+def make_two_halves(kind: str, size: tuple[int, int], mode: str = "RGB") -> bytes:
     """A picture whose left half is white, and the rest black."""
     image = Image.new("RGB", size, BLACK)
     image.paste(WHITE, (0, 0, size[0] // 2, size[1]))
@@ -31,20 +31,20 @@ def halves(kind: str, size: tuple[int, int], mode: str = "RGB") -> bytes:
     return out.getvalue()
 
 
-def opened(data: bytes) -> Image.Image:
+def open_png(data: bytes) -> Image.Image:
     assert get_format(data) == "png"
     return Image.open(io.BytesIO(data))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "JPEG"])
-def test_kind_and_size_are_found_in_the_file(kind: str) -> None:
-    data = halves(kind, (70, 90))
+def test_format_and_size_are_read_from_the_file(kind: str) -> None:
+    data = make_two_halves(kind, (70, 90))
     assert (get_format(data), get_size(data)) == (kind.lower(), (70, 90))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "JPEG"])
-def test_one_that_claims_to_be_huge_is_refused(kind: str) -> None:
-    data = halves(kind, (16, 16))
+def test_an_image_that_claims_to_be_huge_is_refused(kind: str) -> None:
+    data = make_two_halves(kind, (16, 16))
     marks = {"PNG": b"\0\0\0\x10\0\0\0\x10", "JPEG": b"\0\x10\0\x10"}
     if kind == "WEBP":
         size = (0x2F).to_bytes() + (0x3FFF | 0x3FFF << 14).to_bytes(4, "little")
@@ -61,8 +61,8 @@ def test_one_that_claims_to_be_huge_is_refused(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
-def test_one_that_is_cut_off_is_refused_by_its_name(tmp_path: Path, kind: str) -> None:
-    data = halves(kind, (64, 64))
+def test_a_truncated_image_is_an_error_that_names_the_file(tmp_path: Path, kind: str) -> None:
+    data = make_two_halves(kind, (64, 64))
     for at in (4, 12, 24, len(data) - 1):
         (tmp_path / "torn").write_bytes(data[:at])
         with pytest.raises(InvalidFile, match="torn: "):
@@ -72,71 +72,69 @@ def test_one_that_is_cut_off_is_refused_by_its_name(tmp_path: Path, kind: str) -
 @pytest.mark.parametrize(
     ("kind", "mode"), [("PNG", "RGB"), ("PNG", "L"), ("PNG", "P"), ("PNG", "1"), ("WEBP", "RGB"), ("JPEG", "RGB")]
 )
-def test_a_source_is_cut_and_scaled_and_keeps_its_shape(kind: str, mode: str) -> None:
-    made = opened(fit_source(halves(kind, (200, 100), mode), (64, 64)))
+def test_a_source_is_cropped_and_scaled_and_keeps_its_aspect_ratio(kind: str, mode: str) -> None:
+    made = open_png(fit_source(make_two_halves(kind, (200, 100), mode), (64, 64)))
     assert made.size == (64, 64)
     assert made.convert("RGB").getpixel((5, 32)) == WHITE
     assert made.convert("RGB").getpixel((60, 32)) == BLACK
 
 
-def test_what_fits_is_sent_as_it_is() -> None:
-    data = halves("PNG", (64, 128))
+def test_an_image_that_fits_is_sent_unchanged() -> None:
+    data = make_two_halves("PNG", (64, 128))
     assert fit_source(data, (64, 128)) is data
-    mask = halves("PNG", (8, 16))
+    mask = make_two_halves("PNG", (8, 16))
     assert fit_mask(mask, (64, 128)) is mask
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "1"])
 @pytest.mark.parametrize("size", [(64, 128), (32, 64), (128, 256)])
 def test_a_mask_has_a_pixel_for_each_block(size: tuple[int, int], mode: str) -> None:
-    made = opened(fit_mask(halves("PNG", size, mode), (64, 128)))
+    made = open_png(fit_mask(make_two_halves("PNG", size, mode), (64, 128)))
     assert (made.size, made.mode) == ((8, 16), "L")
     assert [made.getpixel((x, 9)) for x in range(8)] == [255] * 4 + [0] * 4
 
 
-def test_what_is_transparent_in_a_mask_is_not_drawn() -> None:
+def test_transparent_pixels_of_a_mask_are_not_inpainted() -> None:
     image = Image.new("RGBA", (64, 64), (255, 255, 255, 0))
     image.paste((255, 255, 255, 255), (0, 0, 32, 64))
     out = io.BytesIO()
     image.save(out, "PNG")
     for size in ((64, 64), (128, 128)):
-        made = opened(fit_mask(out.getvalue(), size))
+        made = open_png(fit_mask(out.getvalue(), size))
         assert [made.getpixel((x, 3)) for x in range(0, made.width, made.width // 8)] == [255] * 4 + [0] * 4
 
 
 @pytest.mark.parametrize(
     ("size", "canvas"), [((100, 160), (1024, 1536)), ((300, 200), (1536, 1024)), ((50, 51), (1472, 1472))]
 )
-def test_a_reference_is_put_on_the_nearest_canvas_the_rest_black(
-    size: tuple[int, int], canvas: tuple[int, int]
-) -> None:
+def test_a_reference_is_padded_with_black_to_the_nearest_canvas(size: tuple[int, int], canvas: tuple[int, int]) -> None:
     out = io.BytesIO()
     Image.new("RGB", size, RED).save(out, "PNG")
-    made = opened(fit_reference(out.getvalue()))
+    made = open_png(fit_reference(out.getvalue()))
     assert made.size == canvas
     assert made.getpixel((canvas[0] // 2, canvas[1] // 2)) == RED
     assert fit_reference(fit_reference(out.getvalue())) == fit_reference(out.getvalue())
 
 
-def test_a_vibe_for_v3_is_a_square_the_rest_black() -> None:
-    made = opened(fit_v3_vibe(halves("JPEG", (100, 400))))
+def test_a_vibe_for_v3_is_padded_with_black_to_a_square() -> None:
+    made = open_png(fit_v3_vibe(make_two_halves("JPEG", (100, 400))))
     assert made.size == (448, 448)
     assert made.getpixel((5, 200)) == BLACK
     assert made.getpixel((447, 200)) == BLACK
 
 
-def test_a_photo_is_turned_as_its_camera_was_held() -> None:
+def test_a_photo_is_rotated_by_its_orientation() -> None:
     image = Image.new("RGB", (64, 128), BLACK)
     exif = Image.Exif()
     exif[0x0112] = 6
     out = io.BytesIO()
     image.save(out, "JPEG", exif=exif)
-    made = opened(fit_source(out.getvalue(), (128, 64)))
+    made = open_png(fit_source(out.getvalue(), (128, 64)))
     assert made.size == (128, 64)
 
 
 def test_damaged_pixels_are_an_error() -> None:
-    data = bytearray(halves("PNG", (200, 200)))
+    data = bytearray(make_two_halves("PNG", (200, 200)))
     data[60:90] = bytes(30)
     with pytest.raises(InvalidFile, match="pixels cannot be read"):
         fit_source(bytes(data), (64, 64))

@@ -91,7 +91,7 @@ def test_memory_and_author_s_note_are_shown_and_a_long_text_is_cut(owner: Accoun
     assert nai("show", TITLES[0], "--text").stdout == "long " * 200 + "\n"
 
 
-def test_of_a_text_that_is_not_known_the_preview_is_shown(owner: Account) -> None:
+def test_without_a_readable_text_the_preview_is_shown(owner: Account) -> None:
     rewrite(owner, "storycontent", 0, story=None, document="AA==", context={}, lorebook=7)
     rewrite(owner, "stories", 0, tags=[1, "sea"], createdAt=True, lastUpdatedAt=1e99)
     change(owner, "storycontent", 1, data="?")
@@ -104,7 +104,7 @@ def test_of_a_text_that_is_not_known_the_preview_is_shown(owner: Account) -> Non
         assert done.stderr == f"nai library show: the story's text cannot be read (state: {state})\n"
 
 
-def test_which_story_is_meant_must_be_clear(owner: Account) -> None:
+def test_an_ambiguous_or_unknown_story_is_an_error(owner: Account) -> None:
     rewrite(owner, "stories", 1, title=TITLES[0].upper())
     assert nai("show", TITLES[0]).exit_code == 0  # letter by letter
     done = nai("show", TITLES[0].lower())
@@ -117,7 +117,7 @@ def test_which_story_is_meant_must_be_clear(owner: Account) -> None:
         assert done.stderr.startswith("nai library show: no story has the title or id")
 
 
-def test_what_could_steer_a_terminal_is_never_printed(owner: Account) -> None:
+def test_what_could_control_a_terminal_is_never_printed(owner: Account) -> None:
     evil = "\x1b]0;\x07\u202e\ud83d"
     rewrite(owner, "stories", 0, title=evil, description=evil, tags=[evil])
     rewrite(owner, "storycontent", 0, context=[{"text": evil}], story={"fragments": [{"data": evil}]})
@@ -163,7 +163,7 @@ def test_an_export_writes_what_the_library_holds(owner: Account, tmp_path: Path)
     assert written[f"stories/{TITLES[2]}.txt"].decode() == "むかしむかし、あるところに。 🦢"
 
 
-def test_nothing_is_written_over_unless_it_is_said(owner: Account, tmp_path: Path) -> None:
+def test_files_are_replaced_only_with_overwrite(owner: Account, tmp_path: Path) -> None:
     assert nai("export", str(tmp_path)).exit_code == 0
     before = tree(tmp_path)
     assert nai("export", str(tmp_path)).stdout == f"{tmp_path}: 6 files unchanged\n"
@@ -189,7 +189,9 @@ def test_only_some_stories_may_be_exported(owner: Account, tmp_path: Path) -> No
     assert not (tmp_path / "none").exists()
 
 
-def test_what_could_not_be_listed_or_written_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_types_that_were_not_listed_and_files_that_were_not_written_are_reported(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     with serve_in_thread(refusing(an_emulator()[0], "/user/objects/shelf", Head(404))) as url:
         monkeypatch.setenv("NAI_PASSWORD", PASSWORD)
         done = nai("export", str(tmp_path), "--url", url, "--email", EMAIL)
@@ -204,13 +206,13 @@ def test_what_could_not_be_listed_or_written_is_told(monkeypatch: pytest.MonkeyP
         assert done.stderr.endswith("stories cannot be created: File exists\n")
 
 
-def test_of_an_empty_account_there_is_nothing_to_export(owner: Account, tmp_path: Path) -> None:
+def test_an_empty_account_exports_nothing(owner: Account, tmp_path: Path) -> None:
     owner.storage.clear_stories()
     assert nai("export", str(tmp_path)).stdout == f"{tmp_path}: nothing to export\n"
     assert nai("list", "--json").stdout == "[]\n"
 
 
-def test_on_a_terminal_an_export_shows_how_far_it_is(
+def test_on_a_terminal_an_export_shows_its_progress(
     owner: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")

@@ -72,7 +72,7 @@ def break_in_every_way(owner: Account) -> None:
     owner.storage.keystore = seal_keystore(Keystore(keys), KEY)
 
 
-def test_a_sound_account_is_clean(owner: Account) -> None:
+def test_an_intact_account_is_clean(owner: Account) -> None:
     done = nai(EMAIL)
     assert (done.exit_code, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
@@ -113,7 +113,7 @@ def test_everything_that_is_broken_is_found(owner: Account) -> None:
     assert "[aimodules module]" in done.stdout
 
 
-def test_the_older_name_does_the_same_and_is_not_listed(owner: Account) -> None:
+def test_the_older_name_of_the_command_works_and_is_hidden(owner: Account) -> None:
     done = CliRunner().invoke(app, ["sanity_check", EMAIL])
     assert (done.exit_code, done.stdout) == (0, nai(EMAIL).stdout)
     shown = CliRunner().invoke(app, ["--help"]).stdout
@@ -138,7 +138,7 @@ def test_a_password_on_the_command_line_is_refused_and_not_repeated(owner: Accou
 
 
 @pytest.mark.parametrize("keystore", ["?", "of another"])
-def test_a_keystore_that_does_not_open_is_one_line(owner: Account, keystore: str) -> None:
+def test_a_keystore_that_does_not_open_is_a_one_line_error(owner: Account, keystore: str) -> None:
     owner.storage.keystore = keystore
     done = nai(EMAIL, "--json")
     assert (done.exit_code, done.stdout) == (1, "")
@@ -146,7 +146,7 @@ def test_a_keystore_that_does_not_open_is_one_line(owner: Account, keystore: str
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_what_could_steer_a_terminal_is_escaped(owner: Account) -> None:
+def test_what_could_control_a_terminal_is_escaped(owner: Account) -> None:
     change(owner, "stories", 0, id="\x1b[31m\u202e", meta="\n\x07")
     done = nai(EMAIL)
     assert done.exit_code == 1
@@ -154,7 +154,7 @@ def test_what_could_steer_a_terminal_is_escaped(owner: Account) -> None:
     assert all(line.isprintable() for line in done.stdout.splitlines())
 
 
-def test_on_a_terminal_progress_is_shown_and_taken_away(owner: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_terminal_progress_is_shown_and_erased(owner: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     done = nai(EMAIL)
     assert done.exit_code == 0

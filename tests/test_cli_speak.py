@@ -26,7 +26,7 @@ def owner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account]:
         yield owner
 
 
-def speak(*arguments: str, stdin: str | bytes = "") -> Result:
+def run_speak(*arguments: str, stdin: str | bytes = "") -> Result:
     return nai("speak", *arguments, stdin=stdin)
 
 
@@ -34,8 +34,8 @@ def speak(*arguments: str, stdin: str | bytes = "") -> Result:
 
 
 @pytest.mark.usefixtures("owner")
-def test_the_file_is_named_after_what_is_said_and_by_whom() -> None:
-    done = speak(TEXT)
+def test_the_file_is_named_after_the_text_and_the_voice() -> None:
+    done = run_speak(TEXT)
     assert (done.exit_code, done.stderr) == (0, "")
     path = Path("The-lamp-in-the-old-lighthouse-Ligeia.mp3")
     assert path.read_bytes() == mp3(SECONDS)
@@ -44,16 +44,16 @@ def test_the_file_is_named_after_what_is_said_and_by_whom() -> None:
 
 
 @pytest.mark.usefixtures("owner")
-def test_nothing_is_written_over_unless_that_is_said() -> None:
+def test_files_are_replaced_only_with_overwrite() -> None:
     for _ in range(2):
-        assert speak(TEXT).exit_code == 0
+        assert run_speak(TEXT).exit_code == 0
     assert {each.stem[-2:] for each in Path().iterdir()} == {"ia", "-2"}
     Path("here.mp3").write_text("mine")
-    done = speak(TEXT, "-o", "here.mp3")
+    done = run_speak(TEXT, "-o", "here.mp3")
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr == "nai speak: here.mp3 already exists (--overwrite replaces it)\n"
     assert Path("here.mp3").read_text() == "mine"
-    assert speak(TEXT, "-o", "here.mp3", "--overwrite").exit_code == 0
+    assert run_speak(TEXT, "-o", "here.mp3", "--overwrite").exit_code == 0
     assert Path("here.mp3").read_bytes() == mp3(SECONDS)
 
 
@@ -69,7 +69,7 @@ def test_nothing_is_written_over_unless_that_is_said() -> None:
     ],
 )
 def test_voices_are_names_seeds_and_numbers(arguments: tuple[str, ...], voice: Any) -> None:
-    facts = json.loads(speak(TEXT, *arguments, "--opus", "--json").stdout)
+    facts = json.loads(run_speak(TEXT, *arguments, "--opus", "--json").stdout)
     assert (facts["voice"], facts["format"]) == (voice, "webm")
     data = Path(facts["file"]).read_bytes()
     assert facts["file"].endswith(".webm")
@@ -77,14 +77,14 @@ def test_voices_are_names_seeds_and_numbers(arguments: tuple[str, ...], voice: A
 
 
 @pytest.mark.usefixtures("owner")
-def test_a_name_says_what_it_is_to_be() -> None:
-    assert speak(TEXT, "-o", "lamp.webm").exit_code == 0
+def test_the_suffix_of_the_name_chooses_the_format() -> None:
+    assert run_speak(TEXT, "-o", "lamp.webm").exit_code == 0
     assert Path("lamp.webm").read_bytes() == webm(SECONDS)
 
 
 @pytest.mark.usefixtures("owner")
-def test_it_goes_to_stdout_and_comes_from_stdin() -> None:
-    done = speak("-", "-o", "-", stdin=TEXT + "\n")
+def test_the_text_comes_from_stdin_and_the_sound_goes_to_stdout() -> None:
+    done = run_speak("-", "-o", "-", stdin=TEXT + "\n")
     assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout_bytes == mp3(SECONDS)
     assert list(Path().iterdir()) == []
@@ -103,8 +103,8 @@ def test_it_goes_to_stdout_and_comes_from_stdin() -> None:
         ((TEXT, "-o", "-", "--json"), "stdout cannot take both"),
     ],
 )
-def test_a_mistake_is_one_line_and_leaves_nothing(arguments: tuple[str, ...], about: str) -> None:
-    done = speak(*arguments)
+def test_a_usage_error_is_one_line_and_leaves_nothing(arguments: tuple[str, ...], about: str) -> None:
+    done = run_speak(*arguments)
     assert (done.exit_code, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("nai speak: ")
@@ -113,15 +113,15 @@ def test_a_mistake_is_one_line_and_leaves_nothing(arguments: tuple[str, ...], ab
 
 
 @pytest.mark.usefixtures("owner")
-def test_what_is_no_text_is_one_line() -> None:
-    done = speak("-", stdin=b"\xff")
+def test_input_that_is_not_text_is_a_one_line_error() -> None:
+    done = run_speak("-", stdin=b"\xff")
     assert done.stderr == "nai speak: standard input is not UTF-8 (at byte 0)\n"
 
 
 @pytest.mark.usefixtures("owner")
-def test_an_answer_that_fails_leaves_no_file() -> None:
+def test_a_failed_response_leaves_no_file() -> None:
     with serve_in_thread(answers(200, b"", content_type="audio/mpeg")) as url:
-        done = speak(TEXT, "--url", url)
+        done = run_speak(TEXT, "--url", url)
     assert (done.exit_code, done.stdout) == (1, "")
     assert list(Path().iterdir()) == []
 
@@ -152,7 +152,7 @@ def test_tags_in_japanese_come_with_the_english_ones() -> None:
 
 
 @pytest.mark.usefixtures("owner")
-def test_where_there_is_no_tag_it_says_so() -> None:
+def test_a_word_without_tags_is_reported() -> None:
     done = nai("tags", "xyzzy")
     assert (done.exit_code, done.stdout) == (0, "")
     assert done.stderr == "nai tags: no tag contains 'xyzzy'\n"
@@ -164,7 +164,7 @@ def test_where_there_is_no_tag_it_says_so() -> None:
     ("arguments", "about"),
     [(("",), "not for nothing"), (("cat", "--lang", "de"), "en or jp"), (("cat", "--model", "x"), "model x doesn't")],
 )
-def test_a_mistake_about_tags_is_one_line(arguments: tuple[str, ...], about: str) -> None:
+def test_a_usage_error_about_tags_is_one_line(arguments: tuple[str, ...], about: str) -> None:
     done = nai("tags", *arguments)
     assert (done.exit_code, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()

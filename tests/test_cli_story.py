@@ -34,7 +34,7 @@ ENTRIES = [
 ]
 
 
-def a_story(title: str = "Swans", legacy: bool = False) -> Story:
+def make_story(title: str = "Swans", legacy: bool = False) -> Story:
     story = Story.new(title, now=NOW, legacy=legacy)
     story.memory = "The ${hero[Mira]} is brave."
     story.settings.fields["trimResponses"] = False
@@ -49,7 +49,7 @@ def a_story(title: str = "Swans", legacy: bool = False) -> Story:
 def owner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     """The owner of an account that has that story among others."""
     emulator, owner = an_emulator(tokenizers=load_byte_tokenizer)
-    run_in_memory(logged_in(create_story(*a_story().to_data(now=NOW), KEY)), emulator)
+    run_in_memory(logged_in(create_story(*make_story().to_data(now=NOW), KEY)), emulator)
     for module in ("continue_", "context"):
         monkeypatch.setattr(f"nai_transports.cli.story.{module}.load", load_word_tokenizer)
     with serve_in_thread(emulator) as url:
@@ -65,7 +65,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
     path = tmp_path / "swans.story"
-    path.write_bytes(build_story_file(*map(write_json, a_story().to_data(now=NOW))))
+    path.write_bytes(build_story_file(*map(write_json, make_story().to_data(now=NOW))))
     return path
 
 
@@ -73,7 +73,7 @@ def nai(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def failing(*arguments: object) -> str:
+def run_failing(*arguments: object) -> str:
     """The one line that a command failed with."""
     done = nai(*arguments)
     assert done.exit_code == 1, done.output
@@ -102,16 +102,16 @@ def test_a_story_of_the_account_is_shown() -> None:
 
 @pytest.mark.parametrize("legacy", [False, True], ids=["newer", "legacy"])
 def test_a_story_in_a_file_is_shown_without_an_account(file: Path, legacy: bool) -> None:
-    file.write_bytes(build_story_file(*map(write_json, a_story(legacy=legacy).to_data(now=NOW))))
+    file.write_bytes(build_story_file(*map(write_json, make_story(legacy=legacy).to_data(now=NOW))))
     facts = json.loads(nai("story", "show", file, "--json").stdout)
     assert facts["format"] == ("story" if legacy else "document")
     assert facts["text"] == "Chapter 1\nThe lake was frozen. A swan sang."
     assert (facts["nodes_of_history"], facts["branches"], facts["lorebook_entries"]) == (4, 2, 4)
 
 
-def test_a_scenario_is_shown_as_the_story_that_it_begins(file: Path) -> None:
+def test_a_scenario_is_shown_as_the_story_that_it_starts(file: Path) -> None:
     path = file.with_suffix(".scenario")
-    path.write_bytes(Scenario.from_story(a_story()).with_fields(prompt="${hero} woke.").dumps())
+    path.write_bytes(Scenario.from_story(make_story()).with_fields(prompt="${hero} woke.").dumps())
     assert nai("story", "show", path, "--text").stdout == "Mira woke.\n"
 
 
@@ -124,26 +124,26 @@ def test_a_scenario_is_shown_as_the_story_that_it_begins(file: Path) -> None:
     ],
     ids=["none", "no JSON", "another"],
 )
-def test_a_file_that_is_no_story_is_one_clear_line(file: Path, written: bytes | None, problem: str) -> None:
+def test_a_file_that_is_not_a_story_is_a_one_line_error(file: Path, written: bytes | None, problem: str) -> None:
     path = file.with_name("other.story")
     if written is not None:
         path.write_bytes(written)
-    line = failing("story", "show", path)
+    line = run_failing("story", "show", path)
     assert line.startswith("nai story show: ")
     assert problem in line
     assert "other.story" in line
 
 
 @pytest.mark.usefixtures("owner")
-def test_a_story_that_there_is_not_is_one_clear_line() -> None:
-    assert "no story has the title or id 'Ducks'" in failing("story", "show", "Ducks")
+def test_an_unknown_story_is_a_one_line_error() -> None:
+    assert "no story has the title or id 'Ducks'" in run_failing("story", "show", "Ducks")
 
 
-def test_a_damaged_text_is_one_clear_line(file: Path) -> None:
-    card, content = a_story().to_data(now=NOW)
+def test_a_damaged_text_is_a_one_line_error(file: Path) -> None:
+    card, content = make_story().to_data(now=NOW)
     file.write_bytes(build_story_file(write_json(card), write_json({**content, "document": "1BQA"})))
     for command in (["show"], ["tree"], ["export", "-o", "-"]):
-        assert "story" in failing("story", command[0], file, *command[1:])
+        assert "story" in run_failing("story", command[0], file, *command[1:])
 
 
 # ---- tree
@@ -177,7 +177,7 @@ def test_a_long_history_is_drawn_without_growing_to_the_right() -> None:
 
 
 @pytest.mark.parametrize("form", ["md", "txt", "html", "epub", "story", "scenario"])
-def test_a_story_is_exported_by_the_name_of_the_file(file: Path, form: str) -> None:
+def test_the_suffix_of_the_file_chooses_the_export_format(file: Path, form: str) -> None:
     path = file.with_name(f"out.{form}")
     done = nai("story", "export", file, "-o", path, "--author", "Ana")
     assert done.exit_code == 0, done.stderr
@@ -199,17 +199,17 @@ def test_a_story_is_exported_by_the_name_of_the_file(file: Path, form: str) -> N
 def test_a_story_is_exported_as_markdown_named_after_it(file: Path) -> None:
     assert nai("story", "export", file).exit_code == 0
     assert (file.parent / "Swans.md").read_text("utf-8").startswith("# Swans\n\n## Chapter 1\n")
-    assert nai("story", "export", file, "-o", "-", "--format", "txt").stdout == a_story().text + "\n"
+    assert nai("story", "export", file, "-o", "-", "--format", "txt").stdout == make_story().text + "\n"
 
 
-def test_an_export_replaces_nothing_unless_it_is_told_to(file: Path) -> None:
+def test_an_export_replaces_a_file_only_with_overwrite(file: Path) -> None:
     path = file.with_name("out.md")
     path.write_text("mine")
-    assert "--overwrite" in failing("story", "export", file, "-o", path)
+    assert "--overwrite" in run_failing("story", "export", file, "-o", path)
     assert path.read_text() == "mine"
     assert nai("story", "export", file, "-o", path, "--overwrite").exit_code == 0
     assert nai("story", "export", file, "-o", path).exit_code == 0  # it holds that already
-    assert "give --format: md, txt" in failing("story", "export", file, "-o", "out.docx")
+    assert "give --format: md, txt" in run_failing("story", "export", file, "-o", "out.docx")
 
 
 # ---- context
@@ -242,42 +242,42 @@ def test_a_small_context_leaves_out_what_has_no_room() -> None:
 
 @pytest.mark.usefixtures("owner")
 def test_a_context_needs_a_tier_and_answers_need_a_key() -> None:
-    assert "no tier is called 'gold'" in failing("story", "context", "Swans", "--tier", "gold")
-    assert "--answer is KEY=TEXT" in failing("story", "context", "Swans", "--answer", "x")
+    assert "no tier is called 'gold'" in run_failing("story", "context", "Swans", "--tier", "gold")
+    assert "--answer is KEY=TEXT" in run_failing("story", "context", "Swans", "--answer", "x")
 
 
 # ---- continue
 
 
-def texts(owner: Account) -> dict[str, str | None]:
+def read_texts(owner: Account) -> dict[str, str | None]:
     """What the account's stories say now."""
     with Client(Session(base_url=os.environ["NAI_URL"])) as client:
         return {story.title: story.text for story in client.run(open_library(EMAIL, PASSWORD)).stories}
 
 
-def test_a_story_goes_on_and_is_stored(owner: Account) -> None:
-    before = texts(owner)["Swans"]
+def test_a_story_is_continued_and_saved(owner: Account) -> None:
+    before = read_texts(owner)["Swans"]
     done = nai("story", "continue", "Swans", "--max-length", "15")
     assert (done.exit_code, done.stderr) == (0, "")
-    assert texts(owner)["Swans"] == (before or "") + done.stdout.removesuffix("\n")
+    assert read_texts(owner)["Swans"] == (before or "") + done.stdout.removesuffix("\n")
 
 
-def test_a_story_goes_on_without_being_stored(owner: Account) -> None:
-    before = texts(owner)
+def test_a_story_is_continued_without_being_saved(owner: Account) -> None:
+    before = read_texts(owner)
     document = json.loads(nai("story", "continue", "Swans", "--max-length", "15", "--no-store", "--json").stdout)
     assert document["text"]
     assert document["stored"] == {}
-    assert texts(owner) == before
+    assert read_texts(owner) == before
 
 
-def test_a_file_does_not_go_on(file: Path) -> None:
-    assert "nai generate" in failing("story", "continue", file)
+def test_a_story_in_a_file_cannot_be_continued(file: Path) -> None:
+    assert "nai generate" in run_failing("story", "continue", file)
 
 
 # ---- lorebooks
 
 
-def test_a_lorebook_is_tried_on_a_text(file: Path) -> None:
+def test_a_lorebook_is_tested_on_a_text(file: Path) -> None:
     path = file.with_name("book.lorebook")
     path.write_bytes(Lorebook({**Lorebook.new().data, "entries": ENTRIES}).dumps())
     done = nai("lorebook", "test", path, "--text", "Two DUCKS on the lake")
@@ -288,29 +288,27 @@ def test_a_lorebook_is_tried_on_a_text(file: Path) -> None:
     assert [entry["active"] for entry in document] == [True, False, True, False]
     assert document[0]["keys"][1] == {"key": "/ducks?/i", "match": [4, 9], "problem": None}
     assert document[1]["keys"][0]["problem"]
-    assert "--text or --file" in failing("lorebook", "test", path)
+    assert "--text or --file" in run_failing("lorebook", "test", path)
 
 
-def test_a_story_s_own_lorebook_is_tried_on_its_own_text(file: Path) -> None:
+def test_a_story_s_lorebook_is_tested_on_its_text(file: Path) -> None:
     done = nai("lorebook", "test", file)
     assert "A [swan] sang." in done.stdout
     other = file.with_name("text.txt")
     other.write_text("no bird")
     assert "1 of 4 entries active" in nai("lorebook", "test", file, "--file", other).stdout
     other.write_bytes(b"\xff")
-    assert "is not UTF-8" in failing("lorebook", "test", file, "--file", other)
+    assert "is not UTF-8" in run_failing("lorebook", "test", file, "--file", other)
 
 
 @pytest.mark.parametrize("lorebook", [[], [1], "x", 3, None], ids=repr)
-def test_a_story_without_a_readable_lorebook_is_shown_and_tried_as_one_that_has_none(
-    file: Path, lorebook: object
-) -> None:
-    card, content = a_story().to_data(now=NOW)
+def test_an_unreadable_lorebook_is_treated_as_an_empty_one(file: Path, lorebook: object) -> None:
+    card, content = make_story().to_data(now=NOW)
     file.write_bytes(build_story_file(write_json(card), write_json({**content, "lorebook": lorebook})))
     assert json.loads(nai("story", "show", file, "--json").stdout)["lorebook_entries"] == 0
     assert "0 of 0 entries active" in nai("lorebook", "test", file).stdout
 
 
-def test_the_group_has_a_word_for_each_of_its_commands() -> None:
+def test_the_help_of_the_group_lists_its_commands() -> None:
     shown = nai("story", "--help").stdout
     assert all(name in shown for name in ("show", "tree", "export", "context", "continue"))

@@ -35,7 +35,7 @@ def nai(*arguments: str, stdin: str | bytes = "") -> Result:
     return CliRunner().invoke(app, arguments, input=stdin)
 
 
-def fails(*arguments: str, stdin: str | bytes = "") -> str:
+def run_failing(*arguments: str, stdin: str | bytes = "") -> str:
     """The one line that it says."""
     done = nai(*arguments, stdin=stdin)
     assert (done.exit_code, done.stdout) == (1, "")
@@ -52,7 +52,7 @@ def test_a_text_is_encoded_counted_and_decoded(files: Path) -> None:
     assert nai("tokens", "decode", *map(str, ids)).stdout == TEXT + "\n"
 
 
-def test_what_is_not_given_is_read_from_standard_input_as_it_is(files: Path) -> None:
+def test_input_that_is_not_an_argument_is_read_from_stdin_unchanged(files: Path) -> None:
     one = read(sentencepiece_file())
     assert nai("tokens", "count", stdin=TEXT + "\n").stdout == f"{one.count(TEXT + chr(10))}\n"
     ids = one.encode(TEXT)
@@ -73,7 +73,7 @@ def test_each_command_prints_one_json_document_when_asked(files: Path) -> None:
     assert json.loads(decoded.stdout) == {"tokenizer": "nerdstash_v2", "text": TEXT}
 
 
-def test_the_tokenizer_is_that_of_the_model_or_the_one_named_or_the_file_s(files: Path) -> None:
+def test_the_tokenizer_is_chosen_by_model_name_or_file(files: Path) -> None:
     """Llama 3's file would begin every text with a token of its own accord; nothing is added here."""
     expected = " ".join(map(str, read(hugging_face_file()).encode("The lamp"))) + "\n"
     for which in (
@@ -86,7 +86,7 @@ def test_the_tokenizer_is_that_of_the_model_or_the_one_named_or_the_file_s(files
         assert nai("tokens", "encode", "The lamp", *which).stdout == expected
 
 
-def test_special_tokens_of_a_stand_in_are_those_of_the_service(files: Path) -> None:
+def test_a_substitute_tokenizer_has_the_service_s_special_tokens(files: Path) -> None:
     """Llama 3's stock file has neither of these.
 
     See docs/protocol/native.md#98-model-heads-preamble-and-special-token-use.
@@ -96,7 +96,7 @@ def test_special_tokens_of_a_stand_in_are_those_of_the_service(files: Path) -> N
     assert nai("decode", "llama-3-erato-v1", pack([128000, 128081], 4)).stdout.endswith(f"Text = {head}\n")
 
 
-def test_packed_tokens_are_read_by_the_width_of_the_model(files: Path) -> None:
+def test_packed_tokens_are_decoded_with_the_model_s_token_width(files: Path) -> None:
     """docs/protocol/native.md#191-command-line: two bytes each, four for Erato."""
     small, large = read(sentencepiece_file()).encode(TEXT), read(hugging_face_file()).encode(TEXT)
     done = nai("decode", "kayra-v1", pack(small, 2))
@@ -124,12 +124,12 @@ def test_packed_tokens_are_read_by_the_width_of_the_model(files: Path) -> None:
         (("decode", "llama-3-erato-v1", "AAA="), "2 bytes are no whole number of tokens of 4"),
     ],
 )
-def test_a_mistake_is_one_clear_line(files: Path, arguments: tuple[str, ...], why: str) -> None:
-    assert why in fails(*arguments)
+def test_a_usage_error_is_one_line(files: Path, arguments: tuple[str, ...], why: str) -> None:
+    assert why in run_failing(*arguments)
 
 
-def test_input_that_is_not_utf_8_is_a_mistake_as_well(files: Path) -> None:
-    assert "standard input is not UTF-8 (at byte 1)" in fails("tokens", "count", stdin=b"a\xff")
+def test_input_that_is_not_utf_8_is_an_error(files: Path) -> None:
+    assert "standard input is not UTF-8 (at byte 1)" in run_failing("tokens", "count", stdin=b"a\xff")
 
 
 @pytest.mark.parametrize("library", ["sentencepiece", "platformdirs"])

@@ -23,13 +23,13 @@ def owner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account]:
         yield owner
 
 
-def read(name: str) -> StoredVibe:
+def read_vibe(name: str) -> StoredVibe:
     found = read_vibe_file(Path(name).read_bytes())
     assert isinstance(found, StoredVibe)
     return found
 
 
-def test_a_picture_becomes_a_vibe_file_when_it_is_paid_for(owner: Account) -> None:
+def test_an_image_becomes_a_vibe_file_after_payment(owner: Account) -> None:
     before = count_anlas(owner)
     refused = nai("vibe", "sea.png")
     assert refused.exit_code == 1
@@ -38,19 +38,19 @@ def test_a_picture_becomes_a_vibe_file_when_it_is_paid_for(owner: Account) -> No
     done = nai("vibe", "sea.png", "--yes", "--strength", "0.4", "--information", "0.5")
     assert (done.exit_code, done.stderr) == (0, "")
     assert count_anlas(owner) == before - 2
-    made = read("sea.naiv4vibe")
+    made = read_vibe("sea.naiv4vibe")
     assert made.intact
     assert (made.image, made.strength, made.information_extracted) == (PICTURE, 0.4, 0.5)
     assert made.encoding("v4-5full", 0.5)
     assert made.encoding("v4-5full", 1.0) is None
 
 
-def test_what_was_encoded_once_is_not_paid_for_again(owner: Account) -> None:
+def test_an_encoding_is_paid_for_once(owner: Account) -> None:
     for _ in range(2):
         assert nai("vibe", "sea.png", "--yes").exit_code == 0
     before = count_anlas(owner)
     assert list_files() == ["sea-2.naiv4vibe", "sea.naiv4vibe", "sea.png"]
-    assert read("sea-2.naiv4vibe").encoding("v4-5full") == read("sea.naiv4vibe").encoding("v4-5full")
+    assert read_vibe("sea-2.naiv4vibe").encoding("v4-5full") == read_vibe("sea.naiv4vibe").encoding("v4-5full")
     done = nai("vibe", "sea.png", "--max-anlas", "0", "-o", "again.naiv4vibe", "--json")
     assert json.loads(done.stdout)["anlas"] == 0
     assert nai("vibe", "sea.png", "--information", "0.3", "--yes").exit_code == 0
@@ -58,7 +58,7 @@ def test_what_was_encoded_once_is_not_paid_for_again(owner: Account) -> None:
     assert count_anlas(owner) == before - 4
 
 
-def test_what_is_kept_and_damaged_is_made_again(owner: Account, tmp_path: Path) -> None:
+def test_a_damaged_file_of_the_cache_is_encoded_again(owner: Account, tmp_path: Path) -> None:
     assert nai("vibe", "sea.png", "--yes").exit_code == 0
     (kept,) = (tmp_path / "kept").iterdir()
     for damage in (b"{", kept.read_bytes().replace(b'"id":"', b'"id":"0')):
@@ -68,13 +68,13 @@ def test_what_is_kept_and_damaged_is_made_again(owner: Account, tmp_path: Path) 
         assert count_anlas(owner) == before - 2
 
 
-def test_a_file_gets_an_encoding_for_one_more_model_and_keeps_all_that_it_has(owner: Account) -> None:
+def test_an_encoding_for_another_model_keeps_the_rest_of_the_file(owner: Account) -> None:
     assert nai("vibe", "sea.png", "--yes").exit_code == 0
-    first = {**read("sea.naiv4vibe").document, "name": "my sea", "more": [1]}
+    first = {**read_vibe("sea.naiv4vibe").document, "name": "my sea", "more": [1]}
     Path("sea.naiv4vibe").write_bytes(write_vibe_file(StoredVibe(first)))
     done = nai("vibe", "sea.naiv4vibe", "--model", "V4 Curated", "--yes", "-o", "both.naiv4vibe")
     assert done.exit_code == 0
-    both = read("both.naiv4vibe")
+    both = read_vibe("both.naiv4vibe")
     assert (both.name, both.document["more"]) == ("my sea", [1])
     assert set(both.document["encodings"]) == {"v4-5full", "v4curated"}
 
@@ -85,7 +85,7 @@ def test_a_vibe_file_is_shown(owner: Account) -> None:
     assert facts["encodings"] == {"v4-5full": [0.7]}
     assert (facts["strength"], facts["intact"], facts["picture"]) == (0.6, True, f"png, {len(PICTURE):,} bytes")
     alone = StoredVibe.of_encoding(b"encoded", "v4full", created_at=1_700_000_000_000)
-    bundle = VibeBundle((read("sea.naiv4vibe"), alone))
+    bundle = VibeBundle((read_vibe("sea.naiv4vibe"), alone))
     Path("two.naiv4vibebundle").write_bytes(write_vibe_file(bundle))
     first, second = json.loads(nai("vibe", "two.naiv4vibebundle", "--json").stdout)["vibes"]
     assert first == facts
@@ -97,7 +97,7 @@ def test_a_vibe_file_is_shown(owner: Account) -> None:
         assert text in shown
 
 
-def test_whatever_a_file_says_it_is_shown_safely(owner: Account) -> None:
+def test_text_of_a_vibe_file_cannot_control_the_terminal(owner: Account) -> None:
     made = StoredVibe.of_image(PICTURE, created_at=0)
     odd = {**made.document, "name": "\x1b]0;\ud800", "createdAt": float("inf"), "encodings": {"\x1b": {}}}
     Path("odd.naiv4vibe").write_text(json.dumps(odd).replace("Infinity", "1e999"))
@@ -123,7 +123,7 @@ def test_whatever_a_file_says_it_is_shown_safely(owner: Account) -> None:
         (("sea.png", "-o", "text"), "text already exists"),
     ],
 )
-def test_a_mistake_is_one_line_and_nothing_is_paid(owner: Account, arguments: tuple[str, ...], about: str) -> None:
+def test_a_usage_error_is_one_line_and_nothing_is_paid(owner: Account, arguments: tuple[str, ...], about: str) -> None:
     alone = StoredVibe.of_encoding(b"encoded", "v4full", created_at=0)
     Path("alone").write_bytes(write_vibe_file(alone))
     Path("two").write_bytes(write_vibe_file(VibeBundle((alone, alone))))

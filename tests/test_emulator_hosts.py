@@ -31,7 +31,7 @@ from nai_transports import httpx as on_httpx
 from nai_transports.servers.serve import serve_in_thread
 from tests.peer import Peer
 from tests.support import EMAIL, PASSWORD, an_emulator, with_token
-from tests.test_cli import emulating, nai
+from tests.test_cli import nai, run_emulator
 
 UNKNOWN = {Host.TEXT: "Validation error: model {} doesn't exist", Host.API: "model must be a valid enum value"}
 MIGRATED = "Please refresh NovelAI.net. If using a third-party tool, update to the image URL."
@@ -183,7 +183,7 @@ def test_a_client_that_asks_the_api_host_about_accounts_is_told_where_to() -> No
 
 @pytest.mark.parametrize("hosts", ["strict", "lenient"])
 def test_emulate_serves_each_host_at_a_port_of_its_own(hosts: str) -> None:
-    with emulating("--hosts", hosts) as (ready, _):
+    with run_emulator("--hosts", hosts) as (ready, _):
         urls: Any = ready["hosts"]
         assert set(urls) == {role.value for role in Host}
         assert urls["account"] == urls["image"] == ready["url"]

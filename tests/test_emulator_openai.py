@@ -31,9 +31,9 @@ from nai_proto.secret import Password
 from nai_proto.testing import Clock
 from nai_proto.testing.strategies import hostile_bytes
 from nai_proto.tier import Tier
+from tests.test_cli import nai, run_emulator
 
 from .support import ByteTokenizer, an_emulator, switched
-from .test_cli import emulating, nai
 from .test_emulator import asked, refused
 
 BYTES = ByteTokenizer()
@@ -594,7 +594,7 @@ def test_the_command_accepts_switches_and_a_tier(tmp_path: Path) -> None:
     switches = ("models=glm-4-6,xialong-v1", "errors=model_server", "done=false", "retry_after=3", "delay=0.01")
     nowhere = {"NAI_TOKENIZER_DIR": "", "XDG_CACHE_HOME": str(tmp_path), "PIP_NO_INDEX": "1"}
     arguments = [word for one in switches for word in ("--switch", one)]
-    with emulating("--tier", "Scroll", *arguments, **nowhere) as (ready, _), httpx.Client(trust_env=False) as http:
+    with run_emulator("--tier", "Scroll", *arguments, **nowhere) as (ready, _), httpx.Client(trust_env=False) as http:
         http.base_url, http.headers["Authorization"] = ready["url"] + "/oa/v1/", f"Bearer {ready['token']}"
         assert [model["id"] for model in http.get("models").json()["data"]] == ["glm-4-6"]
         assert http.get("models/glm-4-6").json()["error"]["code"] == 404

@@ -27,18 +27,18 @@ from tests.support import EMAIL, PASSWORD
 NOW = 1_700_000_000.0
 
 
-def entropy() -> Callable[[int], bytes]:
+def make_entropy() -> Callable[[int], bytes]:
     drawn = random.Random(7)
     return drawn.randbytes
 
 
-class Kept:
-    """An emulator, the rows that were stored of it, and whoever asks it."""
+class PersistedEmulator:
+    """An emulator with the rows that it stored, and a client that sends requests to it."""
 
     def __init__(self) -> None:
         self.rows: dict[RowKey, bytes] = {}
         self.stores: list[tuple[RowChange, ...]] = []
-        self.emulator = Emulator(now=lambda: NOW, entropy=entropy())
+        self.emulator = Emulator(now=lambda: NOW, entropy=make_entropy())
         self.emulator.restore()
         self.token: AccessToken | PersistentToken | None = None
 
@@ -56,24 +56,24 @@ class Kept:
                 self.rows[change.key] = change.document
 
     def __call__(self, method: str, target: str, body: object = None) -> Any:
-        status, answer = ask(self.emulator, method, target, body, self.token, self.store)
+        status, answer = send_request(self.emulator, method, target, body, self.token, self.store)
         assert status < 300, answer
         if isinstance(answer, dict) and "accessToken" in answer:
             self.token = AccessToken(answer["accessToken"])
-        assert read_everything(self.again(), self.token) == read_everything(self.emulator, self.token), (
+        assert read_everything(self.restore_copy(), self.token) == read_everything(self.emulator, self.token), (
             "something was not stored"
         )
         return answer
 
-    def again(self) -> Emulator:
-        """Another emulator, which has the rows alone."""
-        emulator = Emulator(now=lambda: NOW, entropy=entropy())
+    def restore_copy(self) -> Emulator:
+        """Return another emulator, restored from the stored rows."""
+        emulator = Emulator(now=lambda: NOW, entropy=make_entropy())
         emulator.restore(self.rows.items())
         assert emulator.changes() == ()
         return emulator
 
 
-def ask(
+def send_request(
     emulator: Emulator,
     method: str,
     target: str,
@@ -108,7 +108,7 @@ def read_everything(emulator: Emulator, token: Any) -> list[Any]:
     letters = {key: (kind, owner.number) for key, (kind, owner) in outside.letters.items()}
     identities = {key: owner.number for key, owner in outside.google.items()}
     return [
-        *(ask(emulator, "GET", target, None, token) for target in LOOKED_AT),
+        *(send_request(emulator, "GET", target, None, token) for target in LOOKED_AT),
         [dict(outside.gift_keys), letters, identities, outside.mails],
     ]
 
@@ -118,7 +118,7 @@ def read_everything(emulator: Emulator, token: Any) -> list[Any]:
 
 def test_everything_that_a_request_changes_is_stored_before_it_is_acknowledged() -> None:
     """After each request an emulator that has the stored rows alone is like the first one."""
-    kept = Kept()
+    kept = PersistedEmulator()
     owner = kept.add()
     key = account.access_key(EMAIL, Password(PASSWORD)).reveal()
     kept("POST", "/user/login", {"key": key})
@@ -167,8 +167,8 @@ SUBMISSION = {"data": "eA==", "dataName": "n", "authorName": "a", "authorEmail":
 }
 
 
-def test_what_is_read_or_refused_stores_nothing() -> None:
-    kept = Kept()
+def test_reads_and_refused_requests_store_nothing() -> None:
+    kept = PersistedEmulator()
     kept.add()
     kept("POST", "/user/login", {"key": account.access_key(EMAIL, Password(PASSWORD)).reveal()})
     kept.stores.clear()
@@ -180,12 +180,12 @@ def test_what_is_read_or_refused_stores_nothing() -> None:
         ("PUT", "/user/keystore", {"keystore": "eA==", "changeIndex": 7}),
         ("POST", "/user/create-persistent-token", {}),
     ):
-        assert ask(kept.emulator, method, target, body, kept.token, kept.store)[0] in (400, 404, 409)
+        assert send_request(kept.emulator, method, target, body, kept.token, kept.store)[0] in (400, 404, 409)
     assert kept.stores == []
 
 
 def test_a_store_comes_before_the_head_and_holds_all_that_a_request_changed() -> None:
-    kept = Kept()
+    kept = PersistedEmulator()
     kept.emulator.mailbox.gift_keys["gift"] = Tier.OPUS
     kept.store(kept.emulator.changes())
     body = {"recaptcha": "", "key": "k" * 64, "emailCleartext": "a@b.c", "giftkey": "gift"}
@@ -201,29 +201,29 @@ def test_a_store_comes_before_the_head_and_holds_all_that_a_request_changed() ->
     assert "kkkk" not in repr(stored.change)
 
 
-def test_an_emulator_that_nobody_keeps_stores_nothing() -> None:
-    emulator = Emulator(now=lambda: NOW, entropy=entropy())
+def test_an_emulator_without_a_state_file_stores_nothing() -> None:
+    emulator = Emulator(now=lambda: NOW, entropy=make_entropy())
     added = emulator.add_account(EMAIL, Password(PASSWORD))
     stored: list[object] = []
     added.profile.marketing = True
     body = {"key": added.key.reveal()}
-    assert ask(emulator, "POST", "/user/login", body, None, stored.append)[0] == 201
+    assert send_request(emulator, "POST", "/user/login", body, None, stored.append)[0] == 201
     assert stored == []
     assert emulator.changes() == ()
 
 
-def test_any_beginning_of_what_was_stored_can_be_taken_up() -> None:
+def test_any_prefix_of_the_stored_changes_can_be_restored() -> None:
     """The process may end between any two of them."""
-    kept = Kept()
+    kept = PersistedEmulator()
     kept.add()
     kept("POST", "/user/login", {"key": account.access_key(EMAIL, Password(PASSWORD)).reveal()})
     made = kept("PUT", "/user/objects/presets", {"meta": "m", "data": "eA=="})
     kept("DELETE", f"/user/objects/presets/{made['id']}")
     kept("POST", "/user/delete")
-    stores, part = kept.stores, Kept()
+    stores, part = kept.stores, PersistedEmulator()
     for changes in stores:
         part.store(changes)
-        part.again()
+        part.restore_copy()
     assert part.rows == kept.rows == {}
 
 
@@ -248,8 +248,8 @@ ROW = {"account": 1, "until": None}
     ],
 )
 def test_rows_that_no_emulator_wrote_are_damaged(key: RowKey, document: object) -> None:
-    emulator = Emulator(now=lambda: NOW, entropy=entropy())
+    emulator = Emulator(now=lambda: NOW, entropy=make_entropy())
     with pytest.raises(Damaged, match="the stored state is damaged"):
         emulator.restore([(key, json.dumps(document).encode())])
     with pytest.raises(Damaged):
-        Emulator(now=lambda: NOW, entropy=entropy()).restore([(key, b"{")])
+        Emulator(now=lambda: NOW, entropy=make_entropy()).restore([(key, b"{")])

@@ -27,9 +27,9 @@ from nai_proto.secret import Password, PersistentToken
 from nai_proto.testing import Clock, run_in_memory
 from nai_proto.text.models import MODELS
 from nai_proto.tier import Tier
+from tests.test_cli import nai, run_emulator
 
 from .support import EMAIL, PASSWORD, ByteTokenizer, an_emulator
-from .test_cli import emulating, nai
 from .test_emulator import asked, prompt, refused
 
 NO_PLAN = (402, "An active subscription is required")
@@ -376,7 +376,7 @@ def test_the_api_host_may_insist_on_what_no_client_sends(missing: str) -> None:
 
 def test_the_command_makes_an_account_of_any_plan_and_takes_all_switches() -> None:
     arguments = ("--tier", "Trial", "--anlas", "7", "--switch", "rate=4", "--switch", "per_seconds=600")
-    with emulating(*arguments) as (ready, _), httpx.Client(base_url=ready["url"], trust_env=False) as http:
+    with run_emulator(*arguments) as (ready, _), httpx.Client(base_url=ready["url"], trust_env=False) as http:
         http.headers["Authorization"] = f"Bearer {ready['token']}"
         assert http.get("/user/subscription").json()["trainingStepsLeft"]["fixedTrainingStepsLeft"] == 7
         assert http.post(PATHS[0], json=prompt("euterpe-v2")).status_code == 402

@@ -15,7 +15,7 @@ from nai_transports import files
 from nai_transports.cli.common.output_files import build_file_name, choose_path, save_file
 
 
-def left(directory: Path) -> list[str]:
+def list_files(directory: Path) -> list[str]:
     return sorted(each.name for each in directory.iterdir())
 
 
@@ -33,20 +33,20 @@ def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.usefixtures("system")
 def test_a_new_file_is_whole_and_alone(tmp_path: Path) -> None:
     files.write_new(tmp_path / "new", b"data")
-    assert left(tmp_path) == ["new"]
+    assert list_files(tmp_path) == ["new"]
     assert (tmp_path / "new").read_bytes() == b"data"
 
 
 @pytest.mark.usefixtures("system")
-def test_what_is_there_is_never_written_over(tmp_path: Path) -> None:
+def test_an_existing_file_is_never_replaced_by_write_new(tmp_path: Path) -> None:
     (tmp_path / "mine").write_bytes(b"mine")
     with pytest.raises(FileError, match="mine cannot be written: it already exists"):
         files.write_new(tmp_path / "mine", b"data")
-    assert left(tmp_path) == ["mine"]
+    assert list_files(tmp_path) == ["mine"]
     assert (tmp_path / "mine").read_bytes() == b"mine"
 
 
-def test_what_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(FileError, match="No such file or directory"):
         files.write_new(tmp_path / "nowhere" / "new", b"data")
 
@@ -56,7 +56,7 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(FileError, match="No space left on device"):
         files.write_new(tmp_path / "new", b"data")
-    assert left(tmp_path) == []
+    assert list_files(tmp_path) == []
 
 
 def test_an_interruption_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,23 +66,21 @@ def test_an_interruption_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(os, "fsync", interrupted)
     with pytest.raises(KeyboardInterrupt):
         files.write_new(tmp_path / "new", b"data")
-    assert left(tmp_path) == []
+    assert list_files(tmp_path) == []
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_what_a_command_saves_is_whole_or_not_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overwrite: bool
-) -> None:
+def test_a_saved_file_is_complete_or_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overwrite: bool) -> None:
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(FileError, match=r"a\.png cannot be written: No space left on device"):
         save_file(tmp_path / "a.png", b"data", overwrite=overwrite)
-    assert left(tmp_path) == []
+    assert list_files(tmp_path) == []
 
 
-def test_if_the_place_is_taken_meanwhile_the_file_goes_beside_it(tmp_path: Path) -> None:
+def test_a_name_that_is_taken_meanwhile_gets_a_number(tmp_path: Path) -> None:
     path = choose_path(tmp_path / "a.png", "", overwrite=False)
     (tmp_path / "a.png").write_bytes(b"mine")
     assert save_file(path, b"data", overwrite=False) == tmp_path / "a-2.png"
@@ -92,14 +90,16 @@ def test_if_the_place_is_taken_meanwhile_the_file_goes_beside_it(tmp_path: Path)
     assert path.read_bytes() == b"data"
 
 
-def test_a_link_to_nothing_is_a_name_that_is_taken(tmp_path: Path) -> None:
+def test_a_dangling_link_is_an_existing_name(tmp_path: Path) -> None:
     (tmp_path / "a.png").symlink_to(tmp_path / "nothing")
     with pytest.raises(FileError, match="already exists"):
         choose_path(tmp_path / "a.png", "", overwrite=False)
     assert choose_path(tmp_path, "a.png", overwrite=False) == tmp_path / "a-2.png"
 
 
-def test_a_directory_that_takes_no_files_is_told_beforehand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_only_directory_is_an_error_before_anything_is_paid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(FileError, match="cannot write to the directory"):
         choose_path(tmp_path, "a.png", overwrite=False)
@@ -121,7 +121,7 @@ def test_a_name_is_safe_and_begins_as_the_text_does(text: str, name: str) -> Non
     assert build_file_name(text, 7) == name
 
 
-def test_what_the_system_refuses_is_an_oserror_with_its_path(tmp_path: Path) -> None:
+def test_errors_of_the_system_are_oserrors_with_their_path(tmp_path: Path) -> None:
     with pytest.raises(FileError) as caught:
         files.read(tmp_path / "none")
     assert isinstance(caught.value, OSError)
@@ -135,7 +135,7 @@ def database_failure(path: Path, statement: str) -> FileError | InvalidFile:
     return files.database_error(path, "why", caught.value)
 
 
-def test_a_database_that_is_damaged_is_told_from_one_that_is_in_use(tmp_path: Path) -> None:
+def test_a_damaged_database_and_one_in_use_are_different_errors(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no database at all, but longer than the head of one" * 9)
     with closing(sqlite3.connect(tmp_path / "used")) as other:
         other.execute("BEGIN EXCLUSIVE")

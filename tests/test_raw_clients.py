@@ -23,7 +23,7 @@ STORY = b'{"input": "Once upon a time", "model": "kayra-v1", "parameters": {"use
 LOGIN = b'{"key": "<KEY>"}'
 
 
-class Served:
+class Server:
     """An emulator on a socket, and who may log in."""
 
     def __init__(self, url: str, token: str, key: str) -> None:
@@ -54,13 +54,13 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[Served]:
+def served() -> Iterator[Server]:
     emulator, owner = an_emulator()
     with serve_in_thread(emulator) as url:
-        yield Served(url, owner.persistent_token.reveal(), owner.key.reveal())
+        yield Server(url, owner.persistent_token.reveal(), owner.key.reveal())
 
 
-def statuses(answers: bytes) -> list[int]:
+def parse_statuses(answers: bytes) -> list[int]:
     return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", answers)]
 
 
@@ -140,69 +140,69 @@ REQUESTS = {
 """By what is special about them: head, body, status of the answer."""
 
 
-def chunked(body: bytes) -> bytes:
+def encode_chunked(body: bytes) -> bytes:
     """A body in chunks of seven bytes, sizes in either case and with leading zeros, an extension and a trailer."""
     pieces = [body[start : start + 7] for start in range(0, len(body), 7)]
     return b"".join(b"%03X;a=b\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\nX-Trailer: 1\r\n\r\n"
 
 
-def written(served: Served, name: str) -> bytes:
+def build_request(served: Server, name: str) -> bytes:
     head, body, _ = REQUESTS[name]
     body = served.login if body is LOGIN else body
-    sent = chunked(body) if b"chunked" in head else body
+    sent = encode_chunked(body) if b"chunked" in head else body
     return served.filled(head, body) + b"Connection: close\r\n\r\n" + sent
 
 
 @pytest.mark.parametrize("by", [1 << 20, 1], ids=["at once", "byte by byte"])
 @pytest.mark.parametrize("name", REQUESTS)
-def test_a_request_is_understood_for_all_that_is_special_about_it(served: Served, name: str, by: int) -> None:
-    answer = served.send(written(served, name), by=by)
+def test_unusual_requests_are_understood(served: Server, name: str, by: int) -> None:
+    answer = served.send(build_request(served, name), by=by)
     head, _, body = answer.partition(b"\r\n\r\n")
-    assert statuses(answer) == [REQUESTS[name][2]]
+    assert parse_statuses(answer) == [REQUESTS[name][2]]
     assert b"access-control-allow-origin: *" in head.lower()
     assert b"upgrade" not in head.lower()
     assert bool(body) is not name.startswith(("a HEAD", "the preflight"))
 
 
-def test_who_expects_100_gets_it_before_the_body_is_sent(served: Served) -> None:
+def test_a_client_that_expects_100_gets_it_before_it_sends_the_body(served: Server) -> None:
     head = b"POST /user/login HTTP/1.1\nHost: <HOST>\nExpect: 100-continue\nContent-Length: <length>\nConnection: close\n\n"
     with served.connected() as connection:
         connection.sendall(served.filled(head, served.login))
-        assert statuses(connection.recv(65_536)) == [100]
+        assert parse_statuses(connection.recv(65_536)) == [100]
         connection.sendall(served.login)
-        assert statuses(b"".join(iter(lambda: connection.recv(65_536), b""))) == [201]
+        assert parse_statuses(b"".join(iter(lambda: connection.recv(65_536), b""))) == [201]
 
 
-def test_http_1_0_is_answered_without_chunks_and_to_the_end_of_the_connection(served: Served) -> None:
+def test_http_1_0_is_answered_without_chunks_and_to_the_end_of_the_connection(served: Server) -> None:
     head = b"POST /ai/generate-stream HTTP/1.0\nAuthorization: Bearer <TOKEN>\nContent-Length: <length>\n\n"
     answer, _, body = served.send(served.filled(head, STORY) + STORY).partition(b"\r\n\r\n")
-    assert statuses(answer) == [200]
+    assert parse_statuses(answer) == [200]
     assert b"chunked" not in answer.lower()
     assert body.startswith(b"event:newToken")
     assert body.endswith(b"\n\n")
 
 
-def test_requests_sent_without_a_wait_are_answered_in_their_order(served: Served) -> None:
+def test_requests_sent_without_a_wait_are_answered_in_their_order(served: Server) -> None:
     names = [name for name in REQUESTS if "HEAD" not in name]
-    requests = [written(served, name).replace(b"Connection: close\r\n", b"") for name in names[:-1]]
-    answers = served.send(b"".join([*requests, written(served, names[-1])]))
-    assert statuses(answers) == [REQUESTS[name][2] for name in names]
+    requests = [build_request(served, name).replace(b"Connection: close\r\n", b"") for name in names[:-1]]
+    answers = served.send(b"".join([*requests, build_request(served, names[-1])]))
+    assert parse_statuses(answers) == [REQUESTS[name][2] for name in names]
 
 
 @pytest.mark.parametrize(
     ("target", "says"),
     [("http://other.example/", b"OK"), ("HTTP://other.example", b"OK"), ("http://other.example?a=/b", b"OK")],
 )
-def test_an_address_in_full_is_its_path(served: Served, target: str, says: bytes) -> None:
+def test_an_absolute_request_target_is_its_path(served: Server, target: str, says: bytes) -> None:
     answer = served.send(b"GET %b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % target.encode())
-    assert statuses(answer) == [200]
+    assert parse_statuses(answer) == [200]
     assert answer.endswith(says)
 
 
 # ---- clients that are there anyway
 
 
-def test_the_standard_library_s_client_sends_chunks_and_keeps_its_connection(served: Served) -> None:
+def test_the_standard_library_s_client_sends_chunks_and_keeps_its_connection(served: Server) -> None:
     connection = http.client.HTTPConnection(served.host.decode(), timeout=10)
     try:
         for _ in range(2):
@@ -233,7 +233,7 @@ CURL = {
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
 @pytest.mark.parametrize("how", CURL)
-def test_curl_gets_a_story_and_a_stream(served: Served, how: str) -> None:
+def test_curl_gets_a_story_and_a_stream(served: Server, how: str) -> None:
     slash = "/" if "slash" in how else ""
     for path, expected in (("/ai/generate", b'{"output":'), ("/ai/generate-stream", b"event:newToken")):
         said = curl(
@@ -246,13 +246,13 @@ def test_curl_gets_a_story_and_a_stream(served: Served, how: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
-def test_curl_asks_for_heads_and_for_what_is_allowed(served: Served) -> None:
+def test_curl_sends_head_and_options_requests(served: Server) -> None:
     assert b"HTTP/1.1 200" in curl("--head", served.url + "/")
     assert curl("--request", "OPTIONS", served.url + "/ai/generate") == b"\n204"
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
-def test_curl_that_knows_nothing_but_http_2_is_told_at_once_that_it_is_not_spoken(served: Served) -> None:
+def test_curl_with_http_2_only_is_refused_at_once(served: Server) -> None:
     with pytest.raises(subprocess.CalledProcessError):
         curl("--http2-prior-knowledge", served.url + "/")
 

@@ -29,8 +29,8 @@ from nai_transports import memory
 from nai_transports.servers.serve import serve_in_thread
 from nai_transports.servers.state import StateFile, read_state
 from tests.support import EMAIL, PASSWORD, with_token
-from tests.test_cli import emulating, nai
-from tests.test_emulator_persistence import NOW, Kept, entropy, read_everything
+from tests.test_cli import nai, run_emulator
+from tests.test_emulator_persistence import NOW, PersistedEmulator, make_entropy, read_everything
 
 # ---- the file
 
@@ -40,20 +40,20 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "state.nai"
 
 
-def put(*key: str, document: bytes = b"{}") -> RowChange:
+def make_change(*key: str, document: bytes = b"{}") -> RowChange:
     return RowChange(key, document)
 
 
-def test_a_file_has_what_was_stored_in_the_order_in_which_it_came(path: Path) -> None:
+def test_a_file_keeps_rows_in_the_order_in_which_they_were_stored(path: Path) -> None:
     assert read_state(path) == []
     with StateFile(path) as state:
-        state.store((put("a", "1"), put("b", "é\n"))).result()
-        state.store((put("a", "2"), put("a", "1", document=b"new")))
+        state.store((make_change("a", "1"), make_change("b", "é\n"))).result()
+        state.store((make_change("a", "2"), make_change("a", "1", document=b"new")))
         state.store((RowChange(("b", "é\n"), None), RowChange(("none",), None)))
         state.store(()).result()
     assert read_state(path) == [(("a", "1"), b"new"), (("a", "2"), b"{}")]
     with StateFile(path) as state:
-        state.store((put("b", "é\n"),))
+        state.store((make_change("b", "é\n"),))
     assert [key for key, _ in read_state(path)] == [("a", "1"), ("a", "2"), ("b", "é\n")]
 
 
@@ -61,7 +61,7 @@ def test_a_file_has_what_was_stored_in_the_order_in_which_it_came(path: Path) ->
 def test_only_its_owner_may_read_a_file(path: Path) -> None:
     for _ in range(2):
         with StateFile(path) as state:
-            state.store((put("a"),)).result()
+            state.store((make_change("a"),)).result()
             found = [each for each in path.parent.iterdir() if stat.S_IMODE(each.stat().st_mode) & 0o077]
             assert found == []
         path.chmod(0o644)
@@ -71,7 +71,7 @@ def test_only_its_owner_may_read_a_file(path: Path) -> None:
 
 def test_a_file_has_one_user(path: Path) -> None:
     with StateFile(path) as state:
-        state.store((put("a"),)).result()
+        state.store((make_change("a"),)).result()
         for use in (read_state, StateFile):
             with pytest.raises(FileError, match="in use"):
                 use(path)
@@ -80,62 +80,64 @@ def test_a_file_has_one_user(path: Path) -> None:
 
 def test_after_an_error_nothing_more_is_stored(path: Path) -> None:
     with StateFile(path) as state:
-        state.store((put("a"),)).result()
+        state.store((make_change("a"),)).result()
         with pytest.raises(FileError, match="no longer written"):
-            state.store((put("b"), RowChange(("c",), {}))).result()  # type: ignore[arg-type] # what SQLite does not take
+            state.store((make_change("b"), RowChange(("c",), {}))).result()  # type: ignore[arg-type] # what SQLite does not take
         with pytest.raises(FileError, match="no longer written"):
-            state.store((put("d"),)).result()
+            state.store((make_change("d"),)).result()
     assert read_state(path) == [(("a",), b"{}")]
 
 
-def foreign(path: Path) -> None:
+def write_foreign_database(path: Path) -> None:
     with closing(sqlite3.connect(path)) as file:
         file.execute("CREATE TABLE rows (place INTEGER PRIMARY KEY, key TEXT, document BLOB)")
         file.commit()
 
 
-def text(path: Path) -> None:
+def write_text(path: Path) -> None:
     path.write_text("Dear diary, " * 20)
 
 
-def cut(path: Path) -> None:
-    filled(path)
+def write_truncated(path: Path) -> None:
+    write_many_rows(path)
     path.write_bytes(path.read_bytes()[: -3 * 4096])
 
 
 def write_zeroed_pages(path: Path) -> None:
-    filled(path)
+    write_many_rows(path)
     data = bytearray(path.read_bytes())
     data[4096:] = bytes(len(data) - 4096)
     path.write_bytes(data)
 
 
-def other_rows(path: Path) -> None:
+def write_unknown_rows(path: Path) -> None:
     with StateFile(path) as state:
-        state.store((put("story", "1"),))
+        state.store((make_change("story", "1"),))
 
 
-def bad_key(path: Path) -> None:
-    filled(path)
+def write_bad_key(path: Path) -> None:
+    write_many_rows(path)
     with closing(sqlite3.connect(path)) as file:
         file.execute("INSERT INTO rows (key, document) VALUES ('[[[', '')")
         file.commit()
         file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def filled(path: Path) -> None:
+def write_many_rows(path: Path) -> None:
     with StateFile(path) as state:
-        state.store(tuple(put("gift", str(number), document=b"1" + b" " * 2000) for number in range(20)))
+        state.store(tuple(make_change("gift", str(number), document=b"1" + b" " * 2000) for number in range(20)))
 
 
-@pytest.mark.parametrize("make", [foreign, text, cut, write_zeroed_pages, other_rows, bad_key])
-def test_a_file_that_is_damaged_or_of_somebody_else_is_told_in_one_line_and_left_alone(
+@pytest.mark.parametrize(
+    "make", [write_foreign_database, write_text, write_truncated, write_zeroed_pages, write_unknown_rows, write_bad_key]
+)
+def test_a_damaged_or_foreign_file_is_a_one_line_error_and_is_not_changed(
     path: Path, make: Callable[[Path], None]
 ) -> None:
     make(path)
     before = path.read_bytes()
     with pytest.raises((InvalidFile, Damaged)):
-        Emulator(now=lambda: NOW, entropy=entropy()).restore(read_state(path))
+        Emulator(now=lambda: NOW, entropy=make_entropy()).restore(read_state(path))
     done = nai("emulate", "--state", str(path))
     assert done.returncode == 1
     assert done.stdout == ""
@@ -144,7 +146,7 @@ def test_a_file_that_is_damaged_or_of_somebody_else_is_told_in_one_line_and_left
     assert path.read_bytes() == before
 
 
-def test_what_cannot_be_a_file_is_told(tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_a_file_is_an_error(tmp_path: Path) -> None:
     for bad in (tmp_path, tmp_path / "none" / "state"):
         with pytest.raises(FileError, match="cannot be"):
             read_state(bad)
@@ -155,7 +157,7 @@ def test_an_empty_file_is_a_new_one(path: Path) -> None:
     path.touch()
     assert read_state(path) == []
     with StateFile(path) as state:
-        state.store((put("a"),))
+        state.store((make_change("a"),))
     assert len(read_state(path)) == 1
 
 
@@ -164,7 +166,7 @@ def test_an_empty_file_is_a_new_one(path: Path) -> None:
 
 def test_every_driver_waits_until_a_change_is_stored() -> None:
     """A store that is not done: no answer. In memory, over sockets."""
-    kept = Kept()
+    kept = PersistedEmulator()
     kept.add()
     with memory.Client(kept.emulator, store=kept.store) as near:
         token = near.run(account.login(EMAIL, PASSWORD))
@@ -193,11 +195,11 @@ def test_every_driver_waits_until_a_change_is_stored() -> None:
         done.set_result(None)
         thread.join()
         assert answered.is_set()
-    assert read_everything(kept.again(), token) == read_everything(kept.emulator, token)
+    assert read_everything(kept.restore_copy(), token) == read_everything(kept.emulator, token)
 
 
-def test_what_could_not_be_stored_is_not_acknowledged() -> None:
-    kept = Kept()
+def test_a_change_that_was_not_stored_is_not_acknowledged() -> None:
+    kept = PersistedEmulator()
     kept.add()
 
     def fails(change: object) -> Future[None]:
@@ -215,7 +217,7 @@ def test_what_could_not_be_stored_is_not_acknowledged() -> None:
 
 def test_changes_are_stored_in_the_order_in_which_they_were_made(path: Path) -> None:
     """Many at once change one object; the last that the emulator has is the one in the file."""
-    emulator = Emulator(now=lambda: NOW, entropy=entropy())
+    emulator = Emulator(now=lambda: NOW, entropy=make_entropy())
     emulator.restore()
     emulator.add_account(EMAIL, Password(PASSWORD), stories=False)
     with StateFile(path) as state:
@@ -236,7 +238,7 @@ def test_changes_are_stored_in_the_order_in_which_they_were_made(path: Path) -> 
                 thread.start()
             for thread in threads:
                 thread.join()
-    again = Emulator(now=lambda: NOW, entropy=entropy())
+    again = Emulator(now=lambda: NOW, entropy=make_entropy())
     again.restore(read_state(path))
     owner = again.account(EMAIL)
     assert owner is not None
@@ -247,14 +249,14 @@ def test_changes_are_stored_in_the_order_in_which_they_were_made(path: Path) -> 
 
 
 def test_an_account_and_its_logins_outlive_the_process(path: Path) -> None:
-    with emulating("--state", str(path)) as (ready, process):
+    with run_emulator("--state", str(path)) as (ready, process):
         assert set(ready) == {"url", "email", "password", "token"}
         with on_httpx.Client(Session(base_url=ready["url"])) as client:
             token = client.run(account.login(ready["email"], ready["password"]))
             client.run(with_token(token, iter(objects.create_object("presets", "m", "eA=="))))
         process.terminate()
         assert process.wait(20) == 0
-    with emulating("--state", str(path), "--hosts", "strict") as (again, _):
+    with run_emulator("--state", str(path), "--hosts", "strict") as (again, _):
         assert {**again, "url": ready["url"], "hosts": None} == {**ready, "password": None, "hosts": None}
         with on_httpx.Client(Session(base_url=again["url"], token=token)) as client:
             assert [item.data for item in client.run(objects.list_objects("presets"))] == ["eA=="]
@@ -264,27 +266,27 @@ def test_an_account_and_its_logins_outlive_the_process(path: Path) -> None:
     for wrong in (("--password", "another"), ("--token", "pst-another")):
         done = nai("emulate", "--state", str(path), *wrong)
         assert (done.returncode, "is in the state file with another" in done.stderr) == (2, True)
-    with emulating("--state", str(path), "--password", ready["password"]) as (again, _):
+    with run_emulator("--state", str(path), "--password", ready["password"]) as (again, _):
         assert again["password"] == ready["password"]
-    with emulating("--state", str(path), "--email", "b@example.com") as (other, _):
+    with run_emulator("--state", str(path), "--email", "b@example.com") as (other, _):
         session = Session(base_url=other["url"], token=token)
         with on_httpx.Client(session) as client:
             assert client.run(account.get_information()).plaintext_email == ready["email"]
             client.run(account.login(other["email"], other["password"]))
 
 
-class Uploading:
+class Uploader:
     """A client that creates and changes objects as fast as it can, and remembers what was acknowledged."""
 
     def __init__(self, token: AccessToken) -> None:
         self.token = token
         self.acknowledged: dict[str, StoredObject] = {}
         self.answers = 0
-        self.on_its_way: tuple[str, str] = ("", "")
-        "Id, empty for a new object, and data of what was asked for last."
+        self.in_flight: tuple[str, str] = ("", "")
+        "Id, empty for a new object, and data of the request whose response has not come yet."
         self.chance = random.Random(11)
 
-    def until_it_fails(self, url: str) -> None:
+    def run_until_it_fails(self, url: str) -> None:
         with on_httpx.Client(Session(base_url=url, token=self.token)) as client:
             try:
                 while True:
@@ -297,10 +299,10 @@ class Uploading:
         known = [*self.acknowledged.values()]
         if known and self.chance.random() < 0.6:
             old = self.chance.choice(known)
-            self.on_its_way = (old.id, data)
+            self.in_flight = (old.id, data)
             flow = objects.update_object(old, data)
         else:
-            self.on_its_way = ("", data)
+            self.in_flight = ("", data)
             flow = objects.create_object("storycontent", f"m{len(known)}", data)
         stored = client.run(flow.with_options(retry=NO_RETRY))
         assert stored.data == data
@@ -309,7 +311,7 @@ class Uploading:
 
     def check(self, found: tuple[StoredObject, ...]) -> None:
         """All that was acknowledged is there; of what was on its way when the server died, all or nothing is."""
-        id_, data = self.on_its_way
+        id_, data = self.in_flight
         stored = {item.id: item for item in found}
         assert [item.id for item in found][: len(self.acknowledged)] == [*self.acknowledged]
         new = [item for item in found if item.id not in self.acknowledged]
@@ -332,14 +334,14 @@ def test_what_was_acknowledged_survives_a_kill_at_any_moment(path: Path) -> None
     arguments = ("--state", str(path), "--empty", "--password", PASSWORD)
     chance, uploading = random.Random(), None
     for kills_left in range(4, -1, -1):
-        with emulating(*arguments) as (ready, process):
+        with run_emulator(*arguments) as (ready, process):
             with on_httpx.Client(Session(base_url=ready["url"])) as client:
                 if uploading is None:
-                    uploading = Uploading(client.run(account.login(ready["email"], PASSWORD)))
+                    uploading = Uploader(client.run(account.login(ready["email"], PASSWORD)))
                 uploading.check(client.run(with_token(uploading.token, iter(objects.list_objects("storycontent")))))
             if not kills_left:
                 break
-            thread = threading.Thread(target=uploading.until_it_fails, args=(ready["url"],))
+            thread = threading.Thread(target=uploading.run_until_it_fails, args=(ready["url"],))
             enough = uploading.answers + chance.randrange(5, 60)
             thread.start()
             while uploading.answers < enough:

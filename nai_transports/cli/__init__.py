@@ -1,4 +1,4 @@
-"""The `nai` command. Its look needs the extra ``cli``; without it, it says so."""
+"""The `nai` command. It needs the extra ``cli``, and says so if that is not installed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Runs the command line."""
+    """Run the command line."""
     try:
         from .app import app
     except ModuleNotFoundError as missing:

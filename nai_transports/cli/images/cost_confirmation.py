@@ -21,7 +21,7 @@ MaxAnlas: TypeAlias = Annotated[
     int | None,
     typer.Option(
         min=0,
-        help="Fail if the price is higher; with 0, only do what is free. Without --yes, lower prices are asked for.",
+        help="Fail if the price is higher; 0 allows only what is free. Lower prices need confirmation or --yes.",
         show_default=False,
     ),
 ]
