@@ -275,7 +275,7 @@ def test_every_other_endpoint_accepts_both_tokens() -> None:
             assert session.sign(build(row, EndpointParameters(dict.fromkeys(row.names, "x")))).token == PERSISTENT
 
 
-# ---- typed answers
+# ---- typed responses
 
 
 def test_the_documented_subscription_is_parsed() -> None:

@@ -41,7 +41,7 @@ KEYSTORE = "/user/keystore"
 CHANGE = "/user/change-access-key"
 LOGIN = "/user/login"
 
-# The requests of a change in which nothing goes wrong.
+# The requests of a successful change.
 STEPS = [("POST", LOGIN), ("GET", KEYSTORE), ("POST", CHANGE), ("GET", KEYSTORE), ("PUT", KEYSTORE)]
 
 
@@ -90,7 +90,7 @@ def with_fault(app: App, step: int, fault: Fault) -> App:
     return failing
 
 
-# ---- when all goes well
+# ---- success
 
 
 def test_the_new_password_logs_in_and_opens_everything() -> None:
@@ -158,7 +158,7 @@ def test_a_persistent_token_of_the_session_is_not_used() -> None:
     assert run_in_memory(account.change_password(EMAIL, PASSWORD, NEW), emulator, session).error is None
 
 
-# ---- when something fails
+# ---- failures
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -167,7 +167,7 @@ def test_a_second_run_completes_a_change_that_failed_at_any_step(step: int, faul
     emulator, owner = an_emulator()
     before = dict(open_keystore(owner.storage.keystore, encryption_key(EMAIL, Password(PASSWORD))))
     played = run(with_fault(emulator, step, FAULTS[fault]))
-    if played.error is None:  # of an answer without a body nothing can be garbled
+    if played.error is None:  # a response without a body cannot be garbled
         assert (STEPS[step][0], fault) == ("PUT", "garbled")
         assert can_open(emulator, NEW)
         return

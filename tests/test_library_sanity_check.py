@@ -94,7 +94,7 @@ def test_a_consistent_library_has_no_findings() -> None:
     assert report.counts == tuple(TypeCount(each, *counts.get(each, (0, 0))) for each in TYPES)
 
 
-# ---- what the existing command finds
+# ---- findings of the existing command
 
 
 @pytest.mark.parametrize("vector", SANITY, ids=lambda vector: vector["id"])
@@ -159,7 +159,7 @@ def names_of(finding: Finding) -> list[tuple[str, str, str | None]]:
     return [(finding.type, finding.id, finding.meta), *((each.type, each.id, each.meta) for each in finding.others)]
 
 
-# ---- what it misses
+# ---- further findings
 
 
 @pytest.mark.parametrize(
@@ -336,7 +336,7 @@ def test_any_document_is_read_or_its_problem_is_described(data: bytes) -> None:
         assert problem is None or problem
 
 
-# ---- whatever is there
+# ---- any content
 
 
 JSON = st.recursive(

@@ -144,7 +144,7 @@ def test_an_object_of_an_unlisted_type_is_not_created_again() -> None:
     assert [step.action for step in plan_restore(only, backup) if step.type == "presets"] == [RestoreAction.KEEP]
 
 
-# ---- carried out
+# ---- carrying out a plan
 
 
 @pytest.mark.parametrize("lost_types", [("storycontent",), ("stories",), ("stories", "storycontent")], ids="+".join)

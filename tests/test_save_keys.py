@@ -66,7 +66,7 @@ def store_keystore(owner: Account, keystore: Keystore) -> None:
     owner.storage.keystore_index += 1
 
 
-# ---- when nothing is in the way
+# ---- success
 
 
 def test_keys_are_added_after_the_present_ones() -> None:
@@ -119,7 +119,7 @@ def test_version_compression_and_unknown_fields_stay() -> None:
     assert list(after.envelope) == list(odd.envelope)
 
 
-# ---- the hazards of docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them: what is refused
+# ---- the hazards of docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them: errors
 
 
 def test_a_key_is_replaced_only_if_it_is_named() -> None:
@@ -192,7 +192,7 @@ def test_a_keystore_that_another_program_damaged_is_repaired() -> None:
     assert not played.result.keystore.repaired
 
 
-# ---- what gets lost on the way
+# ---- faults and lost responses
 
 
 @pytest.mark.parametrize("step", range(3))

@@ -74,7 +74,7 @@ def writes_of(played: FlowTrace[Any, Any]) -> list[str]:
     return [request.method for request in played.requests if request.method in ("PUT", "PATCH", "DELETE")]
 
 
-# ---- when nothing is in the way
+# ---- success
 
 
 def test_an_object_is_saved_with_another_content() -> None:
@@ -135,7 +135,7 @@ def test_an_object_keeps_its_compression_unless_it_is_changed() -> None:
     assert saved.item.compressed
 
 
-# ---- one bad item
+# ---- a bad object
 
 
 def test_a_failure_does_not_stop_the_others() -> None:
@@ -190,7 +190,7 @@ def test_nothing_more_is_tried_after_an_authentication_error() -> None:
         changes = [with_title(saved.item, "y") for saved in played.result]
 
 
-# ---- others write too
+# ---- concurrent writers
 
 
 def test_a_newer_version_is_not_overwritten() -> None:
@@ -241,7 +241,7 @@ def test_one_of_several_concurrent_clients_wins_and_the_others_get_a_conflict(or
     assert open_object(owner.storage.objects["stories"][0], library.keystore).json()["title"] == f"{winner}"
 
 
-# ---- what gets lost on the way
+# ---- faults and lost responses
 
 OBJECTS = "/user/objects/"
 

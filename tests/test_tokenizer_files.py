@@ -337,7 +337,7 @@ def test_a_flow_loads_a_tokenizer_off_the_event_loop(machine: Machine) -> None:
     assert played.result == cast("Any", (NAME, GOOD))
 
 
-# ---- the cache, and telling how it goes
+# ---- cache and progress
 
 
 def test_the_cache_is_in_the_user_s_cache_directory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,7 +75,7 @@ def tokenizer(form: str) -> Tokenizer:
     return read(ALL[form](), name=form)
 
 
-# ---- what every form shares
+# ---- all formats
 
 
 @every_form
@@ -120,7 +120,7 @@ def test_a_negative_budget_is_an_error(form: str) -> None:
         tokenizer(form).truncate([1], -1)
 
 
-# ---- special tokens that a file has otherwise
+# ---- overridden special tokens
 
 
 @every_form
@@ -152,7 +152,7 @@ def test_a_file_with_the_right_special_tokens_is_not_overridden(form: str) -> No
     assert type(read(ALL[form](), specials={})) is type(plain)
 
 
-# ---- the image models'
+# ---- tokenizers of image models
 
 
 @image_forms

@@ -134,7 +134,7 @@ def test_nothing_is_downloaded_without_https(machine: Machine, origin: str) -> N
         download(FILE, machine.cache, ignore_progress, origin=origin)
 
 
-# ---- among the places
+# ---- order of sources
 
 
 def test_the_website_s_own_file_comes_before_a_substitute(machine: Machine) -> None:

@@ -116,7 +116,7 @@ def tokenizer(form: str) -> Tokenizer:
     return read(FORMS[form](), name=form)
 
 
-# Words that the small vocabularies know, and what they do not.
+# Words that are in the small vocabularies, and others.
 words = st.sampled_from(
     [*TALES.split(" ")[:200], " ", "  ", "\n", "\t", "aaaa", "'s", "123", "😀", "é", "你", "\u0301"]
 )
@@ -228,7 +228,7 @@ def test_a_tokenizer_has_a_name_a_size_and_a_repr(form: str) -> None:
     assert repr(one) == f"<tokenizer {form}, 600 ids>"
 
 
-# ---- equal to those whose form it is
+# ---- comparison with the libraries
 
 
 @settings(deadline=None)
@@ -258,7 +258,7 @@ def test_merging_bytes_gives_the_ids_of_hugging_face(text: str) -> None:
     assert tokenizer("NovelAI, bytes").encode(text) == tokenizer("Hugging Face").encode(text)
 
 
-# ---- NovelAI's form
+# ---- NovelAI's format
 
 
 def letters(*longer: str) -> dict[str, int]:
@@ -343,7 +343,7 @@ def test_a_very_long_word_does_not_take_quadratic_time() -> None:
     assert one.decode(one.encode(text)) == text
 
 
-# ---- files that are not what they should be
+# ---- invalid files
 
 
 @pytest.mark.parametrize(
@@ -432,7 +432,7 @@ def test_the_error_for_a_missing_library_names_the_extra(form: str, monkeypatch:
         read(data)
 
 
-# ---- which belongs to which
+# ---- the table of tokenizers
 
 
 def test_every_listed_model_has_a_tokenizer_with_the_same_token_width() -> None:
