@@ -63,7 +63,7 @@ def test_text_order_and_history_of_a_document_match_the_vector(name: str) -> Non
     assert story.text == facts["text"]
     assert [section.id for section in story.sections] == facts["order"]
     assert "\n".join(section.text for section in story.sections) == facts["text"]
-    assert [node.id for node in story.history.path()] == facts.get("path_root_to_current", [])
+    assert [node.id for node in story.history.get_path()] == facts.get("path_root_to_current", [])
     assert story.pending_text == facts.get("text_with_pending")
 
 
@@ -134,7 +134,7 @@ def test_unknown_origin_code_is_kept() -> None:
 
 def test_nodes_have_origins_changes_and_dates() -> None:
     story = load_vector("generate-then-user")
-    root, prompt, generated, user = story.history.path()
+    root, prompt, generated, user = story.history.get_path()
     assert (root.origin, root.parent, root.changes) == (Origin.ROOT, None, ())
     assert (prompt.origin, prompt.inserted) == (Origin.PROMPT, "Mara climbed the stair.")
     assert generated.origin is Origin.AI
@@ -142,8 +142,8 @@ def test_nodes_have_origins_changes_and_dates() -> None:
     assert generated.position == (243070733566151, 24)
     assert [change.whole for change in generated.changes] == [False, True]
     assert (user.origin, user.date) == (Origin.USER, 1715449298516)
-    assert load_vector("edit-inside-paragraph").history.path()[-1].origin is Origin.EDIT
-    removed = load_vector("remove-middle").history.path()[-1].changes[0]
+    assert load_vector("edit-inside-paragraph").history.get_path()[-1].origin is Origin.EDIT
+    removed = load_vector("remove-middle").history.get_path()[-1].changes[0]
     assert (removed.inserted, removed.deleted, removed.whole) == ("", "Two.", True)
 
 
@@ -211,11 +211,11 @@ def test_generation_stores_its_position_also_inside_a_line() -> None:
     story.append("Goose 🪿", now=2, origin=Origin.PROMPT)
     story.append(" flies.\n\nDuck", now=3, origin=Origin.AI)
     assert list_origins(story) == [[("Goose 🪿", "prompt"), (" flies.", "ai")], [], [("Duck", "ai")]]
-    node = story.history.path()[-1]
+    node = story.history.get_path()[-1]
     assert node.position == (story.sections[0].id, count_units("Goose 🪿") + 1)
     empty = Story.new(now=1)
     empty.append("It was.", now=2, origin=Origin.AI)
-    assert empty.history.path()[-1].position == (0, 0)
+    assert empty.history.get_path()[-1].position == (0, 0)
 
 
 def test_new_ids_are_packed_as_floats_like_those_of_the_website() -> None:
@@ -446,7 +446,7 @@ def test_legacy_story_has_lines_as_sections_and_blocks_as_nodes() -> None:
     assert story.text == "Once 🪿 upon a duck.\nRain"
     assert list_origins(story) == [[("Once 🪿 upon a ", "prompt"), ("duck", "edit"), (".", "ai")], [("Rain", "ai")]]
     assert story.problems == ()
-    assert [node.origin.value for node in story.history.path()] == ["root", "prompt", "ai", "edit"]
+    assert [node.origin.value for node in story.history.get_path()] == ["root", "prompt", "ai", "edit"]
     (change,) = story.history[4].changes
     assert (change.inserted, change.deleted) == ("duck", "time")
     assert story.to_data(now=NOW) == story.original
@@ -659,7 +659,7 @@ def test_node_reads_a_written_story_as_the_same_values() -> None:
     for story, read in zip(stories, json.loads(done.stdout), strict=True):
         again = Story.from_data({}, {"document": read["again"]})
         assert read["text"] == story.text == again.text
-        assert read["path"] == [node.id for node in story.history.path()]
+        assert read["path"] == [node.id for node in story.history.get_path()]
         assert (read["keys"], read["children"], read["step"], read["dirty"]) == (True, True, story.step, 0)
         again.undo()
         story.undo()

@@ -199,7 +199,7 @@ def test_torn_history_is_reported_and_the_text_is_readable(name: str) -> None:
     assert broken.text.startswith("Mara climbed the stair. Her lamp smoked.\n")
     assert problem in broken.problems
     assert len(broken.sections) == 3
-    assert len(broken.history.path()) <= 4
+    assert len(broken.history.get_path()) <= 4
     for act in (broken.undo, lambda: broken.go_to(328657115406028), lambda: broken.append("x", now=NOW)):
         try:
             act()
@@ -445,7 +445,7 @@ def use_everything(story: Story) -> None:
     acts: list[Callable[[], object]] = [
         lambda: story.text,
         lambda: story.sections,
-        lambda: story.history.path(),
+        lambda: story.history.get_path(),
         lambda: story.branches,
         lambda: story.siblings,
         lambda: story.pending_text,

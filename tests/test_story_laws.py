@@ -193,7 +193,7 @@ class StoryMachine(RuleBasedStateMachine):
             assert story.text == "".join(letter for letter, _ in to_letters(self.lines[self.node]))
             assert story.current == self.node
             assert {node.id: node.parent for node in story.history.values()} == self.parents
-            assert [node.id for node in story.history.path()] == self.path(self.node)[::-1]
+            assert [node.id for node in story.history.get_path()] == self.path(self.node)[::-1]
             assert story.problems == ()
         assert card["textPreview"] == self.story.text[:250]
 

@@ -153,7 +153,7 @@ CASES = [
     Case(setting("settings", "bans"), {"value": [BanList("a")]}),
     Case(setting("settings", "biases"), {"value": [BiasGroup(1, phrases=["a"])]}),
     Case(StorySettings, {"fields": {}}),
-    Case(STORY.history.path, {"to": STORY.history.root}),
+    Case(STORY.history.get_path, {"to": STORY.history.root}),
     Case(Origin.from_code, {"code": 1}),
     Case(SectionKind.from_code, {"code": 1}),
     # ---- lorebooks

@@ -76,7 +76,7 @@ class History(Mapping[int, Node]):
     def __len__(self) -> int:
         return len(self._nodes)
 
-    def path(self, to: int | None = None) -> tuple[Node, ...]:
+    def get_path(self, to: int | None = None) -> tuple[Node, ...]:
         """Return the nodes from the root to a node; in a torn history, from the place where it is torn.
 
         Args:
