@@ -86,7 +86,7 @@ def test_an_error_inside_an_answer_is_raised() -> None:
     assert error.status == 500
 
 
-def test_a_page_from_a_gateway_is_told_as_such() -> None:
+def test_a_page_from_a_gateway_is_an_error_of_its_own() -> None:
     assert "an HTML page" in str(failed(b"<html>", "text/html"))
 
 

@@ -79,7 +79,7 @@ def test_a_form_may_be_written_otherwise() -> None:
 
 
 @given(parts.filter(bool), st.data())
-def test_a_form_that_is_cut_short_is_told(given_parts: list[FormPart], data: st.DataObject) -> None:
+def test_a_form_that_is_cut_short_is_an_error(given_parts: list[FormPart], data: st.DataObject) -> None:
     content_type, body = encode(given_parts)
     end = data.draw(st.integers(0, len(body) - 5))
     with pytest.raises(RemoteProtocolError):

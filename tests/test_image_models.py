@@ -44,7 +44,7 @@ def test_a_model_is_found_by_its_id_and_by_its_name(model: ImageModel) -> None:
 
 
 @every_model
-def test_a_model_knows_all_that_is_asked_of_it(model: ImageModel) -> None:
+def test_a_listed_model_has_all_facts(model: ImageModel) -> None:
     assert model.base is model
     assert not model.is_inpainting
     assert model.samplers[0] == "k_euler_ancestral"

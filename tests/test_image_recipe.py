@@ -398,7 +398,7 @@ def test_no_prompt_is_in_a_repr() -> None:
 
 @settings(max_examples=30)
 @given(image_requests(), st.sampled_from(["png", "webp"]))
-def test_the_emulator_s_picture_is_asked_for_again_by_its_recipe(
+def test_the_recipe_of_an_emulator_s_image_requests_it_again(
     case: tuple[str, dict[str, Any]], image_format: str
 ) -> None:
     prompt, options = case

@@ -427,7 +427,7 @@ def test_strengths_that_were_made_smaller_stay_as_they_are(strengths: list[float
     assert sum(map(abs, once)) <= max(1 + 1e-9, max(map(abs, strengths), default=0))
 
 
-def test_v5_leaves_the_background_out_when_told() -> None:
+def test_v5_leaves_the_background_out_with_transparent() -> None:
     made = sent("nai-diffusion-5-full", transparent=True, quality="standard")
     assert made["input"] == "a cat, transparent background, very aesthetic, masterpiece, no text"
     assert made["parameters"]["v4_prompt"]["caption"]["base_caption"] == made["input"]
@@ -460,7 +460,7 @@ def test_v5_leaves_the_background_out_when_told() -> None:
         ),
     ],
 )
-def test_words_in_quotes_are_drawn_when_told(prompt: str, who: list[Character], drawn: str) -> None:
+def test_words_in_quotes_are_drawn_with_auto_text(prompt: str, who: list[Character], drawn: str) -> None:
     request = build_image_request(prompt, model="nai-diffusion-5-full", auto_text=True, quality="none", characters=who)
     assert request.input == drawn
     assert request.parameters["v4_prompt"]["caption"]["base_caption"] == drawn  # type: ignore[index]  # an object
@@ -670,7 +670,7 @@ def test_a_preset_s_settings_count_and_a_request_s_own_count_more() -> None:
     assert preset != dict(preset)
 
 
-def test_a_preset_of_another_program_is_told_apart() -> None:
+def test_a_preset_of_another_program_is_refused() -> None:
 
     with pytest.raises(InvalidRequestError, match="no setting 'stepps'; did you mean 'steps'"):
         ImagePreset("nai-diffusion-3", {"stepps": 1})
@@ -689,7 +689,7 @@ values = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_s
 
 
 @given(st.dictionaries(st.sampled_from([*RULES]), values, max_size=4), st.sampled_from(MODELS))
-def test_whatever_is_asked_for_is_sent_or_refused(options: dict[str, Any], model: ImageModel) -> None:
+def test_any_options_are_sent_or_refused(options: dict[str, Any], model: ImageModel) -> None:
     try:
         operation = generate("a cat", model=model, **options)
     except InvalidRequestError:

@@ -85,7 +85,7 @@ EVENTS = [
 FORMS = {MSGPACK: framed(*STORY), SSE: evented(*STORY)}
 
 
-def test_a_stream_is_asked_for_in_either_framing() -> None:
+def test_a_stream_is_requested_in_either_framing() -> None:
     operation = generate_stream("a cat", model="V4.5 Full", seed=5)
     assert operation.request.path == "/ai/generate-image-stream"
     assert body_of(operation.request)["parameters"]["stream"] == "msgpack"
@@ -153,7 +153,7 @@ def test_a_stream_without_all_images_is_cut_short(form: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_an_error_in_the_stream_comes_behind_what_was_told(form: str) -> None:
+def test_an_error_in_the_stream_comes_behind_its_events(form: str) -> None:
     write = framed if form == MSGPACK else evented
     played = streamed(write(step(0), message("error", code=500, message="no"), final()), form)
     assert played.events == [PreviewStep(JPEG, 0, 0, 20000)]
@@ -178,7 +178,7 @@ def test_an_event_needs_no_name_of_its_own() -> None:
     assert error.status == 502
 
 
-def test_what_is_no_message_is_told_as_such() -> None:
+def test_what_is_no_message_is_an_error() -> None:
     for body, form in (
         (framed({"samp_ix": 0}), MSGPACK),
         (b"\0\0\0\1\xc1", MSGPACK),
@@ -221,7 +221,7 @@ def test_large_images_fit_and_too_large_ones_do_not() -> None:
     assert isinstance(streamed(evented(large), SSE, limits=small).error, LimitExceeded)
 
 
-def test_a_frame_that_is_too_large_comes_behind_what_was_told() -> None:
+def test_a_frame_that_is_too_large_is_an_error_behind_the_events() -> None:
     played = streamed(framed(step(0)) + b"\0\xff\xff\xff", limits=Limits(frame=1000))
     assert played.events == EVENTS[:1]
     assert isinstance(played.error, LimitExceeded | Truncated)

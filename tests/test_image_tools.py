@@ -76,7 +76,7 @@ def answered(operation: Runnable[Any, Any], body: bytes, content_type: str) -> A
         ({"tool": "emotion", "emotion": "sad", "prompt": "rain", "defry": 1}, {"prompt": "sad;;rain", "defry": 1}),
     ],
 )
-def test_a_director_tool_is_told_what_it_takes(options: dict[str, Any], sent: dict[str, object]) -> None:
+def test_a_director_tool_is_sent_what_it_takes(options: dict[str, Any], sent: dict[str, object]) -> None:
     operation = augment(PNG, **options)
     assert operation.request.path == "/ai/augment-image"
     assert operation.request.host is Host.IMAGE
@@ -182,7 +182,7 @@ def test_a_vibe_is_encoded_for_its_model_and_used_with_no_other(model: ImageMode
                 generate("a cat", model=other, vibes=[vibe])
 
 
-def test_a_vibe_takes_more_where_it_is_told() -> None:
+def test_optional_parameters_of_a_vibe_are_sent_if_given() -> None:
     operation = encode_vibe(PNG, "V4 Full", mask=PNG, crop_to_mask=True, focus_seed=1, info_extract_seed=2)
     body = body_of(operation.request)
     assert (body["mask"], body["crop_to_mask"], body["focus_seed"], body["info_extract_seed"]) == (B64, True, 1, 2)
@@ -237,7 +237,7 @@ def test_what_is_classified_is_sent_and_comes_as_it_is() -> None:
 # ---- speech
 
 
-def test_speech_is_asked_for_in_both_versions() -> None:
+def test_speech_is_requested_in_both_versions() -> None:
     assert body_of(speak("hello").request) == {
         "text": "hello",
         "seed": "Anananan",
@@ -256,7 +256,7 @@ def test_speech_is_asked_for_in_both_versions() -> None:
     assert (len(VOICES), len(SEEDS)) == (10, 13)
 
 
-def test_speech_is_asked_for_by_get_with_words_in_lower_case() -> None:
+def test_speech_is_requested_by_get_with_words_in_lower_case() -> None:
     request = speak("a b", "Aini", opus=True, method="GET").request
     assert (request.method, request.host) == ("GET", Host.API)
     assert request.target == "/ai/generate-voice?text=a%20b&seed=Aini&voice=-1&opus=true&version=v2"

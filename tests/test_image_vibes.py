@@ -94,7 +94,7 @@ def asked_for(cache: VibeCache, **options: Any) -> Any:
     return encode_vibe_cached(image, model, cache=cache, **options)
 
 
-def test_what_was_encoded_is_not_asked_for_again_and_everything_else_is(cache: VibeCache) -> None:
+def test_only_what_is_not_in_the_cache_is_encoded(cache: VibeCache) -> None:
     made: list[EncodedVibe] = []
     for options in KINDS:
         found, sent = ran(asked_for(cache, **options))
@@ -119,7 +119,7 @@ def test_what_is_not_there_may_cost_too_much(cache: VibeCache) -> None:
 
 
 @pytest.mark.parametrize("options", [{"model": "V5 Full"}, {"model": "Anime V3"}, {"information_extracted": 1.5}])
-def test_what_cannot_be_encoded_is_refused_before_the_cache_is_asked(options: dict[str, Any]) -> None:
+def test_what_cannot_be_encoded_is_refused_before_the_cache_is_used(options: dict[str, Any]) -> None:
     class Closed:
         def get(self, source: VibeSource, /) -> bytes | None:
             raise AssertionError
@@ -149,7 +149,7 @@ def test_every_transport_asks_and_keeps(transport: str, tmp_path: Path) -> None:
     assert len(sent) == 1
 
 
-def test_an_account_is_asked_first_as_for_all_that_costs() -> None:
+def test_encoding_takes_the_limit_of_an_account() -> None:
     played = play(request_if_affordable(encode_vibe_cached, PNG, V45, cache=MemoryVibeCache()), [Head(401), b""])
     assert [request.path for request in played.requests] == ["/user/subscription"]
 
@@ -290,7 +290,9 @@ def test_what_a_file_is_meant_for_gives_way_to_what_it_has() -> None:
         (ONLY, V45, {}, "it has v4full; and no picture to encode"),
     ],
 )
-def test_what_a_file_lacks_is_said(file: VibeFile, model: Any, options: dict[str, Any], problem: str) -> None:
+def test_an_error_says_what_a_vibe_file_lacks(
+    file: VibeFile, model: Any, options: dict[str, Any], problem: str
+) -> None:
     with pytest.raises(InvalidRequestError if "takes no vibes" in problem else InvalidFile, match=problem):
         vibe_from_file(file, model, **options)
 

@@ -123,13 +123,13 @@ def test_context_and_answer_depend_on_the_tier() -> None:
 
 
 @pytest.mark.parametrize("fact", FACTS)
-def test_what_is_not_known_of_a_model_must_be_told_and_the_error_says_how(fact: str) -> None:
+def test_an_error_says_how_to_give_a_fact_that_is_not_known(fact: str) -> None:
     with pytest.raises(InvalidRequestError, match=rf"^{fact} of the text model 'new-v1' .*Facts\({fact}=…\)\)$"):
         FACTS[fact](Model.named("new-v1"))
 
 
 @pytest.mark.parametrize("fact", FACTS)
-def test_what_is_told_is_believed(fact: str) -> None:
+def test_a_given_fact_is_used(fact: str) -> None:
     facts = TextModelFacts(
         host=Host.IMAGE,
         tokenizer="llama3",
@@ -146,7 +146,7 @@ def test_what_is_told_is_believed(fact: str) -> None:
     assert FACTS[fact](Model("kayra-v1", facts)) == FACTS[fact](model)
 
 
-def test_samplers_that_every_model_takes_need_not_be_told() -> None:
+def test_samplers_that_every_model_takes_need_no_facts() -> None:
     assert Model.named("new-v1").has_sampler(SamplerOrder.CFG)
     with pytest.raises(InvalidRequestError, match="samplers"):
         Model.named("new-v1").has_sampler(SamplerOrder.MIN_P)

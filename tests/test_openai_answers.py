@@ -136,7 +136,7 @@ def test_logprobs_are_read_in_both_forms() -> None:
         ("a secret", "Expected `object`, got `str`"),
     ],
 )
-def test_what_is_missing_or_mistyped_is_told_with_its_path_and_quotes_nothing(document: Any, about: str) -> None:
+def test_an_error_about_a_document_has_a_path_and_quotes_nothing(document: Any, about: str) -> None:
     played = answered(completion("Once"), document)
     assert isinstance(played.error, RemoteProtocolError)
     assert str(played.error) == f"POST /oa/v1/completions: {about}"
@@ -194,7 +194,7 @@ def test_an_answer_may_be_empty_where_there_was_nothing_to_say(choice: dict[str,
 
 
 @pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
-def test_reasoning_that_the_service_tells_apart_is_told_apart(name: str) -> None:
+def test_reasoning_that_the_service_separates_stays_separate(name: str) -> None:
     result = answered(CHAT, {"choices": [{"message": {"content": "4", name: "2 + 2", "tool_calls": None}}]}).result
     assert result.choices[0].message == Message("assistant", "4", None, "2 + 2", extra={"tool_calls": None})
 
@@ -220,7 +220,7 @@ def test_the_models_are_a_bare_list_of_which_only_the_ids_are_certain() -> None:
     assert answered(list_models(), {"data": []}).result == ()
 
 
-def test_a_model_without_an_id_is_told_with_its_path() -> None:
+def test_an_error_about_a_model_without_an_id_has_its_path() -> None:
     played = answered(list_models(), {"data": [{"id": "a"}, {"object": "model"}]})
     assert str(played.error) == "GET /oa/v1/models: Object missing required field `id` - at `$.data[1]`"
 
@@ -242,7 +242,7 @@ def test_a_token_count_is_a_number(document: dict[str, Any], expected: TokenCoun
     assert int(counted) == expected.length
 
 
-def test_an_answer_without_a_count_is_told() -> None:
+def test_a_response_without_a_count_is_an_error() -> None:
     played = answered(token_count("x"), {"size": 5})
     assert str(played.error) == "POST /oa/v1/internal/token-count: Object missing required field `length`"
 

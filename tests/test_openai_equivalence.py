@@ -67,14 +67,14 @@ def asked_by_ours(operation: Any) -> tuple[str, str, Any]:
 @pytest.mark.parametrize(
     "prompt", ["Once upon a time", ["Once", "Twice"], [1, 2, 3], [[1, 2], [3]]], ids=["text", "texts", "ids", "lists"]
 )
-def test_completions_are_asked_for_alike(prompt: Any) -> None:
+def test_completions_are_requested_alike(prompt: Any) -> None:
     their = asked_by_theirs(
         lambda client: client.completions.create(model=MODEL, prompt=prompt, logprobs=3, **SAMPLING)
     )
     assert asked_by_ours(ours.completion(prompt, model=MODEL, logprobs=3, **SAMPLING)) == their
 
 
-def test_streamed_completions_are_asked_for_alike() -> None:
+def test_streamed_completions_are_requested_alike() -> None:
     usage = {"include_usage": True}
     their = asked_by_theirs(
         lambda client: client.completions.create(
@@ -85,7 +85,7 @@ def test_streamed_completions_are_asked_for_alike() -> None:
     assert asked_by_ours(operation) == their
 
 
-def test_chats_are_asked_for_alike() -> None:
+def test_chats_are_requested_alike() -> None:
     their = asked_by_theirs(
         lambda client: client.chat.completions.create(model=MODEL, messages=MESSAGES, extra_body=OWN, **SAMPLING)
     )
@@ -93,14 +93,14 @@ def test_chats_are_asked_for_alike() -> None:
     assert asked_by_ours(operation) == their
 
 
-def test_streamed_chats_are_asked_for_alike() -> None:
+def test_streamed_chats_are_requested_alike() -> None:
     their = asked_by_theirs(
         lambda client: client.chat.completions.create(model=MODEL, messages=MESSAGES, stream=True, **SAMPLING)
     )
     assert asked_by_ours(ours.chat_completion_stream(MESSAGES, model=MODEL, **SAMPLING)) == their
 
 
-def test_models_are_asked_for_alike() -> None:
+def test_models_are_requested_alike() -> None:
     assert asked_by_ours(ours.list_models()) == asked_by_theirs(lambda client: client.models.list())
 
 

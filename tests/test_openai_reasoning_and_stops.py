@@ -73,7 +73,7 @@ def split_events(played: FlowTrace[Any, Any]) -> tuple[list[str | None], list[st
         ("", "", ""),
     ],
 )
-def test_reasoning_stands_between_tags_at_the_start(text: str, reasoning: str, content: str) -> None:
+def test_reasoning_is_between_tags_at_the_start(text: str, reasoning: str, content: str) -> None:
     assert split_reasoning(text) == (reasoning, content)
     assert thought(text).result.choices[0].message == Message("assistant", content, None, reasoning or None)
 
@@ -95,7 +95,7 @@ def test_what_only_looked_like_a_tag_comes_with_the_end() -> None:
     assert unfinished.result.text == "<thi"
 
 
-def test_reasoning_stays_in_the_text_unless_it_is_asked_for() -> None:
+def test_reasoning_stays_in_the_text_by_default() -> None:
     text = "<think>2 + 2</think>4"
     plain = play(CHAT, [STREAM, events(text), DONE, b""]).result
     assert plain.choices[0].message == Message("assistant", text)
@@ -147,7 +147,7 @@ def test_what_may_become_a_stop_text_is_not_shown_before_it_is_known() -> None:
     assert played.result.choices[0].finish_reason == "stop"
 
 
-def test_stop_text_stays_unless_trimming_is_asked_for() -> None:
+def test_stop_text_stays_by_default() -> None:
     assert play(CHAT, [STREAM, events("a END"), DONE, b""]).result.text == "a END"
 
 
@@ -160,7 +160,7 @@ def test_a_completion_is_trimmed_too() -> None:
     assert [chunk.choices[0].text for chunk in kept.events] == ["a ", "", "END"]
 
 
-def test_both_can_be_asked_for() -> None:
+def test_both_can_be_combined() -> None:
     flow = trim_stop_text(separate_reasoning(CHAT), "END")
     played = play(flow, [STREAM, events("<think>the END</think>", "4 EN", "D"), DONE, b""])
     assert played.result.choices[0].message == Message("assistant", "4 ", None, "the END")

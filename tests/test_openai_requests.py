@@ -87,7 +87,7 @@ def sent(operation: Operation[Any, Any]) -> Any:
         (token_count("x"), "POST", "/oa/v1/internal/token-count"),
     ],
 )
-def test_each_endpoint_is_asked_at_its_full_address(operation: Operation[Any, Any], method: str, path: str) -> None:
+def test_each_endpoint_has_its_full_address(operation: Operation[Any, Any], method: str, path: str) -> None:
     request = nai.Session(token=nai.PersistentToken("pst-x")).sign(operation.request)
     assert (request.method, request.url) == (method, f"https://text.novelai.net{path}")
     assert ("Authorization", "Bearer pst-x") in request.fields()
@@ -95,13 +95,13 @@ def test_each_endpoint_is_asked_at_its_full_address(operation: Operation[Any, An
     assert pickle.loads(pickle.dumps(operation)) == operation
 
 
-def test_a_stream_is_asked_for_in_the_body_of_the_same_endpoint() -> None:
+def test_a_stream_is_requested_in_the_body_of_the_same_endpoint() -> None:
     for operation in (completion_stream("x"), chat_completion_stream(HELLO)):
         assert sent(operation)["stream"] is True
         assert operation.request.headers.get("accept") == "text/event-stream"
 
 
-def test_a_completion_comes_in_one_piece_and_a_chat_is_put_together_unless_told_otherwise() -> None:
+def test_by_default_a_completion_comes_in_one_piece_and_a_chat_is_joined() -> None:
     assert "stream" not in sent(completion("x"))
     assert "stream" not in sent(chat_completion(HELLO, stream=False))
     assert sent(completion("x", stream=True))["stream"] is True
@@ -186,7 +186,7 @@ def test_what_the_service_would_refuse_is_refused_before_it_is_sent(options: Any
             ask(HELLO, **options)
 
 
-def test_the_service_alone_decides_where_it_is_asked_to_and_about_the_most_tokens() -> None:
+def test_without_validation_the_service_decides_and_always_about_the_most_tokens() -> None:
     assert sent(completion("x", max_tokens=3200))["max_tokens"] == 3200
     assert sent(completion("x", temperature=5, validate=False))["temperature"] == 5
     assert "validate" not in sent(completion("x", validate=False))
@@ -270,7 +270,7 @@ def test_messages_that_the_service_refuses_are_refused_before_they_are_sent(mess
         assert "secret" not in str(caught.value)
 
 
-def test_what_is_said_in_a_chat_stands_in_no_repr() -> None:
+def test_no_repr_shows_the_messages_of_a_chat() -> None:
     said = Message.user("the swan knows")
     assert repr(said) == "<Message of user, 14 characters>"
     assert "swan" not in repr(chat_completion([said])) + repr(chat_completion_stream([said]).request)

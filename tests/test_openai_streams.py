@@ -169,7 +169,7 @@ def test_reasoning_that_the_service_tells_apart_is_joined_apart(name: str) -> No
     ],
     ids=["last chunk", "chunk without choices", "chunk with null choices, no [DONE]"],
 )
-def test_the_usage_is_the_last_that_was_told(body: bytes) -> None:
+def test_the_usage_is_the_last_one_of_the_stream(body: bytes) -> None:
     story = played(body)
     assert story.result.usage == Usage(prompt_tokens=3, completion_tokens=2, total_tokens=5)
     assert "".join(chunk.text for chunk in story.events) == "a"
@@ -331,9 +331,7 @@ def test_after_an_error_behind_chunks_only_the_error_comes() -> None:
         (b'{"choices": [5]}', "Expected `object`, got `int` - at `$.choices[0]`"),
     ],
 )
-def test_an_event_that_is_no_chunk_is_told_with_its_number_and_path_and_quotes_nothing(
-    block: bytes, about: str
-) -> None:
+def test_an_error_about_an_event_has_its_number_and_path_and_quotes_nothing(block: bytes, about: str) -> None:
     story = played(event(delta_chunk("a")) + b"data: " + block + b"\n\n")
     assert isinstance(story.error, RemoteProtocolError)
     assert str(story.error).startswith(f"POST /oa/v1/chat/completions: event 1: {about}")

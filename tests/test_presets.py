@@ -95,7 +95,7 @@ def test_every_model_with_presets_has_a_default(id: str) -> None:  # noqa: A002
     assert Preset.from_default(id).name == (DATA[id]["default"] or "Golden Arrow")
 
 
-def test_a_name_that_is_not_known_is_told_with_the_nearest_and_all() -> None:
+def test_an_unknown_preset_is_refused_with_the_nearest_name_and_all_names() -> None:
     with pytest.raises(
         InvalidRequestError, match=r"kayra-v1 has no .* 'Carefre'; did you mean 'Carefree'\?; it has Asper"
     ):
@@ -157,7 +157,7 @@ def test_settings_are_items_and_attributes() -> None:
         lambda preset: preset.__delitem__("tempratur"),
     ],
 )
-def test_a_name_that_is_none_is_told_with_the_nearest(use: Callable[[Preset], object]) -> None:
+def test_an_unknown_setting_is_refused_with_the_nearest_name(use: Callable[[Preset], object]) -> None:
     with pytest.raises(InvalidRequestError, match="did you mean 'temperature'"):
         use(Preset("Mine", "kayra-v1"))
 
@@ -267,7 +267,7 @@ def test_what_is_never_sent_leaves() -> None:
     assert Preset("Mine", "kayra-v1", flags).to_settings() == {}
 
 
-def test_a_preset_of_another_model_is_told_with_those_that_fit() -> None:
+def test_a_preset_of_another_model_is_refused_with_those_that_fit() -> None:
     preset = Preset.from_default(Model.KAYRA)
     with pytest.raises(
         InvalidRequestError, match="'Carefree' is for kayra-v1, not for clio-v1; presets of that model: Amber Zippo"
@@ -285,7 +285,7 @@ def test_a_preset_of_an_older_version_is_the_newest_one_s() -> None:
     assert Preset("Mine", "krake-v1").to_preset_data()["model"] == "krake-v1"
 
 
-def test_a_preset_knows_what_was_told_of_its_model() -> None:
+def test_a_preset_uses_the_facts_of_its_model() -> None:
     known = Model("new-v1", TextModelFacts(samplers=frozenset([SamplerOrder.MIN_P])))
     settings = {"order": [0, 10], "temperature": 1, "min_p": 0.1}
     written = Preset("Mine", "new-v1", settings).dumps()
@@ -329,7 +329,7 @@ def test_a_file_that_names_no_model_needs_one() -> None:
     assert Preset.loads(nameless, model="kayra-v1").model is Model.KAYRA
 
 
-def test_a_file_for_another_model_is_refused_when_one_is_asked_for() -> None:
+def test_a_file_for_another_model_is_refused() -> None:
     with pytest.raises(InvalidFile, match="my file: 'Mine' is a preset for kayra-v1, not for clio-v1"):
         Preset.loads(file(), model=Model.CLIO, where="my file")
 
@@ -363,7 +363,7 @@ def test_a_sampler_twice_survives_in_the_file_and_is_not_sent() -> None:
         (parameters(order=[{"id": 1, "enabled": True}]), "order is not a list"),
     ],
 )
-def test_a_damaged_file_is_told_in_one_line(data: bytes | str, what: str) -> None:
+def test_a_damaged_file_is_reported_in_one_line(data: bytes | str, what: str) -> None:
     with pytest.raises(InvalidFile, match=what) as caught:
         Preset.loads(data, where="x.preset")
     assert "\n" not in str(caught.value)

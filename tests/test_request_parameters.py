@@ -331,7 +331,7 @@ def test_a_module_of_a_user_passes_for_its_model() -> None:
         bare(module="6B-v4:c602:b764")
 
 
-def test_a_module_that_is_none_is_told_with_the_nearest() -> None:
+def test_an_unknown_module_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(InvalidRequestError, match="no module 'theme_noire'; did you mean 'theme_noir'"):
         bare("6B-v4", module="theme_noire")
 
@@ -397,7 +397,7 @@ VALUES = st.recursive(
 
 
 @given(st.sampled_from(sorted(RULES)), VALUES, st.sampled_from(MODELS))
-def test_whatever_is_given_it_is_sent_as_it_is_or_refused(name: str, value: object, model: Model) -> None:
+def test_any_value_is_sent_as_it_is_or_refused(name: str, value: object, model: Model) -> None:
     try:
         body = bare(model, overrides={name: value})
     except InvalidRequestError:

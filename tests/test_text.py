@@ -127,7 +127,7 @@ def test_a_stream_of_ids_gives_an_event_for_each_and_all_of_them_in_the_end() ->
     assert played.result == CompletionIds((7, 300, 65_535), None, "length")
 
 
-def test_eratos_ids_are_four_bytes_wide_without_being_told() -> None:
+def test_eratos_ids_are_four_bytes_wide() -> None:
     ids = [128_000, 58, 128_255]
     operation = generate_stream([1], model=nai.Model.ERATO)
     assert play(operation, [STREAM, events(ids, width=4), b""]).result.ids == tuple(ids)
@@ -165,7 +165,7 @@ def test_an_event_with_unknown_keys_is_a_token_all_the_same() -> None:
     ("token", "about"),
     [("so", "not base64"), ("AQID", "3 bytes are no whole number of tokens of 2"), ("AQ=", "not base")],
 )
-def test_ids_that_cannot_be_read_are_told_with_where_and_keep_what_came(token: str, about: str) -> None:
+def test_an_error_about_ids_says_where_and_keeps_what_came(token: str, about: str) -> None:
     wrong = b'event: newToken\ndata: {"token": "%s", "ptr": 2, "final": false}\n\n' % token.encode()
     played = play(generate_stream([1]), [STREAM, event([1], 0) + event([2], 1) + wrong, b""])
     assert [token.ids for token in played.events] == [(1,), (2,)]
@@ -318,7 +318,7 @@ def test_validation_can_be_switched_off() -> None:
     assert sent(generate("Once", validate=False, **options))["parameters"]["temperature"] == 0.01
 
 
-def test_a_model_that_is_not_listed_is_told_what_is_not_known() -> None:
+def test_a_model_that_is_not_listed_can_be_given_its_facts() -> None:
     model = nai.Model(
         "new-v1", text.TextModelFacts(host=nai.Host.TEXT, token_width=4, modules=False, tokenizer="llama3")
     )

@@ -54,7 +54,7 @@ def with_auto_text(prompt: str, characters: Sequence[tuple[str, float, float]], 
 
 
 def find_quoted_text(text: str) -> Iterator[str]:
-    """Yield what stands in quotes, trimmed; takes time in proportion to the text."""
+    """Yield the texts in quotes, trimmed; takes time in proportion to the text."""
     at, never = 0, set[str]()
     while opener := _OPENERS.search(text, at):
         at = opener.end()

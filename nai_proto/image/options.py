@@ -170,7 +170,7 @@ class ImageOptions(ImageParameters, total=False):
             not given.
         variety_plus: Set ``skip_cfg_above_sigma`` by the image's size. V3 to V4.5.
         transparent: Draw without a background. V5.
-        auto_text: Have what stands in quotes drawn as words. V5.
+        auto_text: Have the words in quotes drawn into the image. V5.
         characters: Characters with prompts of their own, each a `Character` or a mapping such as ``{"prompt": "girl",
             "position": "B3"}``; at most 6 for V4 and V4.5, 32 for V5.
         as_typed: Leave ``1girl`` in a character's prompt; else it is sent as ``girl``, as the website does.
@@ -208,7 +208,7 @@ class ImageOptions(ImageParameters, total=False):
     transparent: bool | None
     "Draw without a background. V5."
     auto_text: bool | None
-    "Have what stands in quotes drawn as words. V5."
+    "Have the words in quotes drawn into the image. V5."
     characters: Sequence[Character | Mapping[str, object]] | None
     """Characters with prompts of their own, each a `Character` or a mapping such as ``{"prompt": "girl", "position":
     "B3"}``; at most 6 for V4 and V4.5, 32 for V5."""

@@ -9,11 +9,11 @@ that the clients agree on, and every charge that was seen. Where they do not agr
   next to a precise reference; it was charged as if there were one.)
 * Below 65,536 pixels V3 and later are priced as they are. Some clients count 65,536; it shows above some 28 steps only.
 * V1's free sample goes up to 1,048,576 pixels, as everybody else's. One client stops at 640×640.
-* No factor for ``uncond_scale`` or ``uc_scale``: each stands in one client alone.
+* No factor for ``uncond_scale`` or ``uc_scale``: one client each has one.
 * An upscale costs what the current route takes. The old one, with its own table and free uses, is gone.
 
-What `annotate-image` costs is stated nowhere, so that there is no function for it. Nor is a mask looked at:
-what the website crops and scales for it stands in the request as width and height.
+There is no function for `annotate-image`, since its price is stated nowhere. A mask does not count: the request's width and
+height are those that the website has cropped and scaled for it.
 
 See docs/protocol/image.md#9-anlas-price.
 """

@@ -1,6 +1,6 @@
 """The text models, and what a caller would else have to remember about them.
 
-Which tokenizer, which host, which samplers: each fact stands in one table, and a model looks it up there by its id. Of a
+Which tokenizer, which host, which samplers: each fact is in one table, and a model looks it up there by its id. Of a
 model that is not listed nothing is guessed: the caller gives its facts, and an error says which one is needed.
 
 See:
